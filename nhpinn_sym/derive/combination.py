@@ -1,0 +1,61 @@
+"""Sums of products (coefficient derivative) x (cell function derivative) with rational weights, as dicts of integers.
+
+This is what keeps the recursion fast and in divergence form: SymPy is touched by the parser and the printer alone.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping
+from fractions import Fraction
+from math import comb
+from typing import NamedTuple
+
+MultiIndex = tuple[int, ...]
+
+
+class Function(NamedTuple):
+    """Component `component` of cell function number `number`."""
+
+    number: int
+    component: int
+
+
+class Product(NamedTuple):
+    """D^slope(coefficient) * D^index(function); function None is the constant 1.
+
+    `slope` counts derivatives by (x, t); `index` by (x, t) first, then by y.
+    """
+
+    coefficient: int
+    slope: MultiIndex
+    function: Function | None
+    index: MultiIndex
+
+
+Combination = Mapping[Product, Fraction]
+
+Flux = dict[tuple[int, MultiIndex], dict[Product, Fraction]]
+"""{(equation, fast left multi-index): combination}: sum of D_y^left( combination ) in each equation."""
+
+Source = tuple[int | None, MultiIndex]
+"""A macroscopic source D^alpha U_field, alpha over (x, t); field None is the source term of the equation."""
+
+
+def leibniz(index: MultiIndex, parts: int) -> Iterator[tuple[tuple[MultiIndex, ...], int]]:
+    """The ways to share the derivatives of `index` among `parts` factors, with multinomial weights."""
+    if parts == 1:
+        yield (index,), 1
+        return
+    for first in itertools.product(*(range(n + 1) for n in index)):
+        weight = 1
+        for n, k in zip(index, first, strict=True):
+            weight *= comb(n, k)
+        for others, more in leibniz(tuple(n - k for n, k in zip(index, first, strict=True)), parts - 1):
+            yield (first, *others), weight * more
+
+
+def canonical(flux: Flux) -> tuple[tuple[tuple[int, MultiIndex], tuple[tuple[Product, Fraction], ...]], ...]:
+    """A hashable form of a flux, without its zeros."""
+    rows = ((key, tuple(sorted(((p, w) for p, w in c.items() if w), key=repr))) for key, c in flux.items())
+    return tuple(sorted((key, row) for key, row in rows if row))

@@ -1,0 +1,59 @@
+"""Emitted text: what the package runs, and what a user reads."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import types
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..problem.errors import OutputPathError
+
+
+@dataclass(frozen=True)
+class Source:
+    """Emitted files of one target: (file name, text) pairs, in reading order."""
+
+    target: str
+    files: tuple[tuple[str, str], ...]
+
+    def __getitem__(self, name: str) -> str:
+        return dict(self.files)[name]
+
+    def __str__(self) -> str:
+        return "\n".join(f"# ---- {name} ----\n{text}" for name, text in self.files)
+
+    @property
+    def signature(self) -> str:
+        """sha256 of the text, 16 hexadecimal digits."""
+        return hashlib.sha256(str(self).encode()).hexdigest()[:16]
+
+    def save(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Write every file below `folder`, each atomically; returns the paths. OutputPathError where that cannot be."""
+        return [write_atomic(Path(folder) / name, text.encode()) for name, text in self.files]
+
+
+def write_atomic(path: Path, data: bytes) -> Path:
+    """Write `data` to `path` by a temporary file beside it, so that no half-written file is ever seen."""
+    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        scratch.write_bytes(data)
+        os.replace(scratch, path)
+    except OSError as cause:
+        raise OutputPathError("cannot write there", term=path, remedy="name a folder that can be created and written to") from cause
+    finally:
+        scratch.unlink(missing_ok=True) if scratch.parent.is_dir() else None
+    return path
+
+
+def run(name: str, text: str) -> types.ModuleType:
+    """Import emitted text as a module, once per text."""
+    key = f"nhpinn_sym_emitted.{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+    if key not in sys.modules:
+        module = types.ModuleType(key)
+        exec(compile(text, f"<emitted {name}>", "exec"), module.__dict__)
+        sys.modules[key] = module
+    return sys.modules[key]

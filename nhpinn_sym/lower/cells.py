@@ -1,0 +1,66 @@
+"""HomogenizedModel -> LoweredCells: weak and strong forms of the cell problems, and the effective law as functionals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+
+from ..derive.model import CellProblem, EffectiveEntry, HomogenizedModel
+from ..operator.twoscale import fast_part
+from ..operator.zero import is_zero, jumps
+from .expand import derivative, is_symmetric, strong_terms, weak_terms
+from .forms import Corrector, Functional, FunctionalTerm, LoweredCells, MultiIndex, WeakTerm
+
+
+def lower_cells(model: HomogenizedModel) -> LoweredCells:
+    """All cell problems of the model with one operator A_0.
+
+    The strong form is left empty where a coefficient jumps: there it would lose the jump.
+    """
+    op = model.operator
+    leading = [(fast_part(t.left), c, fast_part(t.right)) for t, c in model.leading.items()]
+    entries = [e for e in model.law if e.value is None]
+    held = [c for _, c, _ in leading] + [c for p in model.cell_problems for c in p.rhs.values()]
+    held += [c for e in entries for c in (e.constant, *(t.coefficient for t in e.terms))]
+    broken = any(jumps(c) for c in held)
+    bilinear = weak_terms(leading)
+    symmetric = is_symmetric(bilinear)
+    correctors = tuple(_corrector(p, op.fast, broken) for p in model.cell_problems)
+    return LoweredCells(
+        title=model.derivation.title,
+        cell=model.problem.cell,
+        coordinates=op.fast,
+        slow=tuple(v for v in op.coordinates if any(c.has(v) for c in held)),
+        parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)),
+        bilinear=bilinear,
+        strong=() if broken else strong_terms(leading, op.fast),
+        correctors=correctors,
+        effective=tuple(_functional(e, correctors, symmetric) for e in entries),
+        symmetric=symmetric,
+        jumps=broken,
+    )
+
+
+def _corrector(problem: CellProblem, fast: tuple[sp.Symbol, ...], broken: bool) -> Corrector:
+    zero = (0,) * len(fast)
+    weak = tuple(WeakTerm(left, (-1) ** (sum(left) + 1) * c, zero) for left, c in problem.rhs.items())
+    source = sp.Integer(0) if broken else sp.Add(*[-derivative(c, left, fast) for left, c in problem.rhs.items()])
+    return Corrector(problem.key, problem.name, weak, source)
+
+
+def _functional(entry: EffectiveEntry, correctors: tuple[Corrector, ...], symmetric: bool) -> Functional:
+    terms = tuple(FunctionalTerm(t.coefficient, t.corrector, t.derivative) for t in entry.terms)
+    one_function = len({t.corrector for t in terms}) == 1
+    dual = _dual({t.derivative: t.coefficient for t in terms}, correctors) if symmetric and one_function else None
+    return Functional(entry.name, entry.index, entry.constant, terms, dual)
+
+
+def _dual(form: Mapping[MultiIndex, sp.Expr], correctors: tuple[Corrector, ...]) -> tuple[int, int] | None:
+    """(sign, i) where the linear form is sign times the right-hand side of cell problem i."""
+    for i, corrector in enumerate(correctors):
+        other = {t.left: t.coefficient for t in corrector.weak}
+        for sign in (-1, 1):
+            if all(is_zero(form.get(k, sp.Integer(0)) - sign * other.get(k, sp.Integer(0))) for k in {*form, *other}):
+                return sign, i
+    return None

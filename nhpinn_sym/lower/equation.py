@@ -1,0 +1,132 @@
+"""The boundary value problems: the homogenized equation of a model, and the fine problem at a given eps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..derive.model import HomogenizedModel
+from ..operator.table import Operator
+from ..operator.zero import jumps
+from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
+from ..problem.domain import Face
+from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
+from ..problem.problem import MultiscaleProblem
+from .expand import derivative, is_symmetric, strong_terms, weak_terms
+from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
+
+Entries = Sequence[tuple[MultiIndex, sp.Expr, MultiIndex]]
+"""(left, coefficient, right) of D^left( c D^right u ), multi-indices over (x, t); sources have right = 0."""
+
+
+def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
+    """The homogenized equation on the domain; effective coefficients without a closed form are externals."""
+    zero = (0,) * (model.problem.scales.dim + 1)
+    values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
+    terms = [(e.left, e.sign * v, e.right) for e, v in values if e.name not in ("f", "g")]
+    sources = [(e.left, -v if e.name == "f" else v, zero) for e, v in values if e.name in ("f", "g")]
+    names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
+    return _lower(model.problem, "Homogenized equation", terms, sources, (), names)
+
+
+def lower_fine(operator: Operator) -> LoweredEquation:
+    """The multiscale equation itself, y = x/eps put in and eps a parameter."""
+    problem = operator.problem
+    eps = problem.scales.eps
+    swap = {y: x / eps for x, y in zip(problem.scales.x, operator.fast, strict=True)}
+    swap |= {v.symbol: v.args[0] / eps**v.power for v in problem.scales.fast[problem.scales.dim :]}
+    lowered = {t: eps**t.power * _periodic(c, operator).xreplace(swap) for t, c in operator.table.items()}
+    terms = [(t.left, c, t.right) for t, c in lowered.items() if t.field is not None]
+    sources = [(t.left, c, t.right) for t, c in lowered.items() if t.field is None]
+    return _lower(problem, "Multiscale equation", terms, sources, (eps,), {})
+
+
+def _periodic(c: sp.Expr, operator: Operator) -> sp.Expr:
+    """A Piecewise is given on one cell; x/eps leaves it, so y is folded back by the period there."""
+    if not jumps(c):
+        return c
+    fold = {}
+    for y, (a, _), length in zip(operator.fast, operator.problem.cell.intervals, operator.problem.cell.lengths, strict=True):
+        fold[y] = y - length * sp.floor((y - a) / length)
+    return c.replace(lambda e: isinstance(e, sp.Piecewise), lambda e: e.xreplace(fold))
+
+
+def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entries, extra: tuple[sp.Symbol, ...],
+           names: dict[str, tuple[str, tuple[int, ...]]]) -> LoweredEquation:
+    if problem.domain is None:
+        raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
+    d = problem.scales.dim
+    x, zero = problem.scales.x, (0,) * d
+    mass = [c for _, c, right in terms if right[d]]
+    space = [(left[:d], c, right[:d]) for left, c, right in terms if not right[d]]
+    loads = [(left[:d], -c, zero) for left, c, _ in sources]
+    broken = any(jumps(c) for _, c, _ in (*space, *loads))
+    flux = tuple(tuple(StrongTerm(-c, right) for left, c, right in space if left[axis]) for axis in range(d))
+    strong = () if broken else strong_terms(space, x)
+    source = sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for left, c, _ in loads])
+    swap, externals = _externals([*mass, *(c for _, c, _ in (*space, *loads)), *(t.coefficient for t in strong), source], names, x)
+
+    def put(c: sp.Expr) -> sp.Expr:
+        return c.xreplace(swap)
+
+    bilinear = tuple(WeakTerm(t.left, put(t.coefficient), t.right) for t in weak_terms(space))
+    return LoweredEquation(
+        title=title, domain=problem.domain, coordinates=x, time=problem.scales.t if mass else None, parameters=(*extra, *problem.parameters),
+        externals=externals, mass=put(sp.Add(*mass)) if mass else None, bilinear=bilinear,
+        linear=tuple(WeakTerm(t.left, put(t.coefficient), t.right) for t in weak_terms(loads)),
+        strong=tuple(StrongTerm(put(t.coefficient), t.right) for t in strong), source=put(source),
+        flux=tuple(tuple(StrongTerm(put(t.coefficient), t.right) for t in row) for row in flux),
+        essential=_essential(problem), natural=_natural(problem), periodic=_periodic_axes(problem), initial=_initial(problem, bool(mass)),
+        final_time=problem.final_time if mass else None, symmetric=is_symmetric(bilinear), jumps=broken)
+
+
+def _symbol_name(symbol: sp.Expr) -> str:
+    return symbol.func.__name__ if isinstance(symbol, AppliedUndef) else str(symbol)
+
+
+def _externals(exprs: Sequence[sp.Expr], names: dict[str, tuple[str, tuple[int, ...]]], x: tuple[sp.Symbol, ...]) -> tuple[dict[sp.Expr, sp.Symbol], tuple[External, ...]]:
+    """Replacements of effective symbols, functions of x and their derivatives by plain symbols, and what each stands for."""
+    swap: dict[sp.Expr, sp.Symbol] = {}
+    found: list[External] = []
+    nodes = set().union(*(e.atoms(sp.Derivative, AppliedUndef, sp.Symbol) for e in exprs))
+    for node in sorted(nodes, key=lambda n: (isinstance(n, sp.Derivative), str(n))):
+        base = node.expr if isinstance(node, sp.Derivative) else node
+        if _symbol_name(base) not in names:
+            continue
+        counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
+        index = tuple(int(counts.get(v, 0)) for v in x)
+        label = _symbol_name(base) + ("_x" + "".join(str(k + 1) * n for k, n in enumerate(index)) if any(index) else "")
+        swap[node] = sp.Symbol(label, real=True)
+        found.append(External(swap[node], *names[_symbol_name(base)], index))
+    return swap, tuple(found)
+
+
+def _faces(problem: MultiscaleProblem, kinds: tuple[type[Condition], ...]) -> list[tuple[Condition, tuple[Face, ...]]]:
+    """The conditions of some kinds, each with its faces."""
+    return [(c, tuple(f for f, other in problem.faces.items() if other is c)) for c in problem.boundary if isinstance(c, kinds)]
+
+
+def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
+    return tuple(Essential(faces, sp.sympify(c.value)) for c, faces in _faces(problem, (Dirichlet,)) if isinstance(c, Dirichlet))
+
+
+def _natural(problem: MultiscaleProblem) -> tuple[Natural, ...]:
+    return tuple(Natural(faces, sp.sympify(c.alpha) if isinstance(c, Robin) else sp.Integer(0), sp.sympify(c.value))
+                 for c, faces in _faces(problem, (Neumann, Robin)) if isinstance(c, (Neumann, Robin)))
+
+
+def _periodic_axes(problem: MultiscaleProblem) -> tuple[int, ...]:
+    return tuple(dict.fromkeys(axis for _, faces in _faces(problem, (Periodic,)) for axis, _ in faces))
+
+
+def _initial(problem: MultiscaleProblem, timely: bool) -> sp.Expr | None:
+    if not timely:
+        return None
+    if problem.final_time is None:
+        raise InitialConditionError("the problem has no final time", term=problem, remedy="give final_time=...")
+    if len(problem.initial) != 1:
+        raise UnsupportedError("this initial data", term=problem.initial, remedy="one Initial(value) for an equation of first order in time")
+    return sp.sympify(problem.initial[0].value)
+

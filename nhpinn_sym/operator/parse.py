@@ -1,0 +1,198 @@
+"""SymPy equation -> term table.
+
+- walks sums, products and derivatives; everything else around an unknown is a nonlinear term;
+- never expands through an outer derivative: the divergence form stays as it was written;
+- coefficients are split by integer powers of eps and written in plain symbols (y1 for y_1(x1, eps)).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTermError, UndeclaredSymbolError
+from ..problem.problem import MultiscaleProblem
+from ..problem.scales import Fast, Scales
+from .normal import normal_form
+from .table import MultiIndex, Operator, Term, add, unit
+from .zero import jumps
+
+
+def parse(problem: MultiscaleProblem) -> Operator:
+    """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot be read."""
+    reader = _Reader(problem)
+    for i, equation in enumerate(problem.equations):
+        reader.walk(i, reader.zero, sp.Integer(1), fold_fast(equation, problem.scales))
+    return normal_form(Operator(problem, reader.split()))
+
+
+def fold_fast(expr: sp.Expr, scales: Scales) -> sp.Expr:
+    """Functions written literally in x_i/eps, such as sin(2 pi x_1/eps), rewritten in y_i."""
+    stretched = {x: scales.eps * y for x, y in zip(scales.x, scales.y, strict=True)}
+    swaps = {}
+    for f in expr.atoms(sp.Function, sp.Piecewise):
+        if isinstance(f, (Fast, AppliedUndef)) or f.has(AppliedUndef) or not (f.has(scales.eps) and f.has(*scales.x)):
+            continue
+        plain = scales.plain(f)
+        if plain.has(scales.eps):
+            args = [a.xreplace(stretched) for a in plain.args]
+            candidate = plain.func(*[sp.expand(a) if isinstance(a, sp.Expr) else sp.simplify(a) for a in args])
+            if not scales.plain(candidate).has(scales.eps):
+                swaps[f] = candidate.xreplace({y.symbol: y for y in scales.y})
+    return expr.xreplace(swaps)
+
+
+class _Reader:
+    """Collects D^left( c D^right u ) from one walk over each equation."""
+
+    def __init__(self, problem: MultiscaleProblem) -> None:
+        self.problem, self.scales = problem, problem.scales
+        self.fields = {f: j for j, f in enumerate(problem.unknowns)}
+        self.axes = {v: k for k, v in enumerate(self.scales.physical)}
+        self.zero: MultiIndex = (0,) * len(self.axes)
+        self.partners = {x: (x, y) for x, y in zip(self.scales.x, self.scales.y, strict=True)}
+        self.raw: dict[tuple[int, MultiIndex, int | None, MultiIndex], sp.Expr] = defaultdict(lambda: sp.Integer(0))
+
+    def walk(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Expr) -> None:
+        """Add D^left( c * e ) to equation i; c holds no unknown."""
+        if e in self.fields:
+            self._put(i, left, c, self.fields[e], self.zero)
+        elif isinstance(e, sp.Add):
+            for part in e.args:
+                self.walk(i, left, c, part)
+        elif isinstance(e, sp.Derivative):
+            self._derivative(i, left, c, e)
+        elif not self._hot(e):
+            self._put(i, left, c * e, None, self.zero)
+        elif isinstance(e, sp.Mul):
+            self._product(i, left, c, e)
+        else:
+            raise NonlinearTermError("a term is not linear in the unknown", term=self._quote(left, c, e),
+                                     remedy="only linear operators are homogenized; linearize the term")
+
+    def _hot(self, e: sp.Expr) -> bool:
+        """Does e hold an unknown, or a derivative that is still to be read?"""
+        return e.has(*self.fields) or any(set(n.variables) & set(self.axes) for n in e.atoms(sp.Derivative))
+
+    def _product(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Mul) -> None:
+        hot = [a for a in e.args if self._hot(a)]
+        unknown = [a for a in hot if a.has(*self.fields)]
+        if len(unknown) > 1:
+            raise NonlinearTermError("a product of unknowns is not linear", term=self._quote(left, c, e), remedy="linearize the term")
+        if len(hot) > 1:
+            keep = unknown[0] if unknown else hot[0]
+            known = {a: self._evaluate(a) for a in hot if a is not keep}
+            self.walk(i, left, c, e.func(*[known.get(a, a) for a in e.args]))
+            return
+        cold = sp.Mul(*[a for a in e.args if a is not hot[0]])
+        self.walk(i, left, c * cold, hot[0])
+
+    def _derivative(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Derivative) -> None:
+        strange = [v for v in e.variables if v not in self.axes]
+        if strange:
+            raise EquationError("a derivative by a variable that is neither x nor t", term=e,
+                                remedy="the unknown is a function of x and t; the fast variable comes in by s.y in the coefficients")
+        index = self.zero
+        for v in e.variables:
+            index = add(index, unit(self.axes[v], len(self.axes)))
+        inner = e.expr
+        if inner in self.fields:
+            self._put(i, left, c, self.fields[inner], index)
+            return
+        v = e.variables[-1]
+        rest = e.variables[:-1]
+        below = sp.Derivative(inner, *rest, evaluate=False) if rest else inner
+        if not self._depends(c, v):
+            self.walk(i, add(left, unit(self.axes[v], len(self.axes))), c, below)
+        elif any(left):  # c d_v(b u) = c b d_v u + c (d_v b) u
+            self._inside(i, left, c, below, v)
+        else:  # c d_v w = d_v(c w) - (d_v c) w
+            self.walk(i, add(left, unit(self.axes[v], len(self.axes))), c, below)
+            self.walk(i, left, -self._slope(c, v), below)
+
+    def _inside(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Expr, v: sp.Symbol) -> None:
+        """Add D^left( c d_v e ) by the product rule on e."""
+        if isinstance(e, sp.Add):
+            for part in e.args:
+                self._inside(i, left, c, part, v)
+        elif e in self.fields or isinstance(e, sp.Derivative):
+            deeper = sp.Derivative(e, v, evaluate=False)
+            if deeper.expr in self.fields:
+                self._derivative(i, left, c, deeper)
+            else:
+                raise NonlinearTermError("derivatives are nested too deeply here", term=self._quote(left, c, deeper),
+                                         remedy="write the operator in divergence form, with s.div and s.grad")
+        elif isinstance(e, sp.Mul) and self._hot(e):
+            hot = next(a for a in e.args if self._hot(a))
+            cold = sp.Mul(*[a for a in e.args if a is not hot])
+            self.walk(i, left, c * self._slope(cold, v), hot)
+            self._inside(i, left, c * cold, hot, v)
+        elif not self._hot(e):
+            self.walk(i, left, c * self._slope(e, v), sp.Integer(1))
+        else:
+            raise NonlinearTermError("a term is not linear in the unknown", term=self._quote(left, c, e))
+
+    def _depends(self, c: sp.Expr, v: sp.Symbol) -> bool:
+        return c.has(*self.partners.get(v, (v,)))
+
+    def _slope(self, c: sp.Expr, v: sp.Symbol) -> sp.Expr:
+        """The total derivative of a coefficient; a jump has none."""
+        if not self._depends(c, v):
+            return sp.Integer(0)
+        if jumps(c):
+            raise JumpError(f"the derivative by {v} of a coefficient that jumps", term=c,
+                            remedy="keep the flux together: write s.div(a*s.grad(u)), which needs no derivative of a")
+        return sp.diff(c, v)
+
+    def _evaluate(self, e: sp.Expr) -> sp.Expr:
+        if jumps(e):
+            raise JumpError("the derivative of a coefficient that jumps", term=e, remedy="write the flux with s.div and s.grad")
+        return e.doit()
+
+    def _put(self, i: int, left: MultiIndex, c: sp.Expr, field: int | None, right: MultiIndex) -> None:
+        if c.has(sp.DiracDelta) or any(isinstance(n, sp.Derivative) and jumps(n.expr) for n in c.atoms(sp.Derivative)):
+            raise JumpError("a coefficient holds the derivative of a jump", term=c, remedy="write the flux with s.div(a*s.grad(u)), not with sp.diff")
+        self.raw[i, left, field, right] += c
+
+    def _quote(self, left: MultiIndex, c: sp.Expr, e: sp.Expr) -> Any:
+        inner = c * e
+        for v, k in self.axes.items():
+            inner = sp.Derivative(inner, (v, left[k]), evaluate=False) if left[k] else inner
+        return inner
+
+    def split(self) -> dict[Term, sp.Expr]:
+        """The raw sums, by powers of eps and in plain symbols, with every symbol accounted for."""
+        table: dict[Term, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+        allowed = {*self.scales.physical, *(v.symbol for v in self.scales.fast), *self.problem.parameters}
+        for (i, left, field, right), c in self.raw.items():
+            plain = self.scales.plain(c)
+            for power, part in powers_of(plain, self.scales.eps, quote=c).items():
+                strange = sorted(part.free_symbols - allowed, key=str)
+                if strange:
+                    raise UndeclaredSymbolError(f"the symbol {strange[0]} is not declared", term=c,
+                                                remedy=f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or give it a value")
+                table[Term(i, left, field, right, power)] += part
+        return {term: c for term, c in table.items() if c != 0}
+
+
+def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
+    """c = sum_k eps^k c_k as {k: c_k}; EpsilonError unless the powers are integers and nothing else holds eps."""
+    if not c.has(eps):
+        return {0: c}
+    parts: dict[int, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+    factored = c.as_independent(eps, as_Add=False)
+    for piece in [c] if _is_power(factored[1], eps) else sp.Add.make_args(sp.expand(c)):
+        free, power = piece.as_independent(eps, as_Add=False)
+        if power != 1 and not _is_power(power, eps):
+            raise EpsilonError("eps may stand only as an integer power in front of a coefficient", term=quote,
+                               remedy="use the fast variables s.y for x/eps, and write the equation with factors eps**k")
+        parts[0 if power == 1 else int(sp.degree(power, eps) if power.is_polynomial(eps) else power.as_base_exp()[1])] += free
+    return parts
+
+
+def _is_power(e: sp.Expr, eps: sp.Symbol) -> bool:
+    base, exponent = e.as_base_exp()
+    return bool((base == eps and exponent.is_Integer) or (base == 1 / eps and exponent.is_Integer))

@@ -1,0 +1,68 @@
+"""Boxes: the domain of the problem and its periodicity cell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import sympy as sp
+
+from .errors import ProblemError
+
+Face = tuple[int, int]
+"""A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
+
+
+@dataclass(frozen=True, init=False)
+class Box:
+    """The box (a_1, b_1) x ... x (a_d, b_d); the bounds may be exact SymPy numbers such as sp.pi."""
+
+    intervals: tuple[tuple[sp.Expr, sp.Expr], ...]
+
+    def __init__(self, *intervals: tuple[object, object]) -> None:
+        exact = tuple(_interval(pair) for pair in intervals)
+        if not exact:
+            raise ProblemError(f"{type(self).__name__} needs one interval per dimension", remedy="write Box((0, 1), (0, 1))")
+        object.__setattr__(self, "intervals", exact)
+
+    @property
+    def dim(self) -> int:
+        return len(self.intervals)
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The intervals as floats."""
+        return tuple((float(a), float(b)) for a, b in self.intervals)
+
+    @property
+    def lengths(self) -> tuple[sp.Expr, ...]:
+        return tuple(b - a for a, b in self.intervals)
+
+    @property
+    def volume(self) -> sp.Expr:
+        return sp.prod(self.lengths)
+
+    @property
+    def faces(self) -> tuple[Face, ...]:
+        return tuple((axis, end) for axis in range(self.dim) for end in (0, 1))
+
+    def __str__(self) -> str:
+        return " x ".join(f"({a}, {b})" for a, b in self.intervals)
+
+
+class Cell(Box):
+    """The periodicity cell of the fast variables; Cell.unit(d) is the unit cube."""
+
+    @classmethod
+    def unit(cls, dim: int) -> Cell:
+        return cls(*[(0, 1)] * dim)
+
+
+def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
+    try:
+        a, b = (sp.sympify(v) for v in pair)
+        ordered = bool(a < b) and a.is_finite and b.is_finite
+    except (TypeError, ValueError, sp.SympifyError) as cause:
+        raise ProblemError("an interval is a pair of numbers", term=pair, remedy="write (0, 1) for each dimension") from cause
+    if not ordered:
+        raise ProblemError("an interval needs two finite ends, the lower one first", term=pair)
+    return a, b

@@ -1,0 +1,87 @@
+"""The errors of the package: each quotes the offending term and says what to do about it."""
+
+from __future__ import annotations
+
+
+class NhpinnError(Exception):
+    """Base of every error that nhpinn_sym raises on purpose.
+
+    Parameters: `what` is wrong, the offending `term` (anything printable) and the `remedy`, both optional.
+    """
+
+    def __init__(self, what: str, *, term: object = None, remedy: str | None = None) -> None:
+        self.what, self.term, self.remedy = what, term, remedy
+        lines = [what]
+        if term is not None:
+            lines.append(f"  term:   {term}")
+        if remedy is not None:
+            lines.append(f"  remedy: {remedy}")
+        super().__init__("\n".join(lines))
+
+
+class ProblemError(NhpinnError, ValueError):
+    """What the user wrote is not a problem that the package can read."""
+
+
+class EquationError(ProblemError):
+    """The equation is not an equation (a boolean, unequal shapes, nan)."""
+
+
+class NonlinearTermError(ProblemError):
+    """A term is not linear in the unknowns."""
+
+
+class UndeclaredSymbolError(ProblemError):
+    """A coefficient contains a symbol that nobody declared."""
+
+
+class EpsilonError(ProblemError):
+    """eps stands where only integer powers of it may stand."""
+
+
+class JumpError(ProblemError):
+    """A derivative was taken of a coefficient that jumps."""
+
+
+class CoefficientError(ProblemError):
+    """A coefficient is not finite, or not positive definite, on the cell."""
+
+
+class PeriodError(ProblemError):
+    """A coefficient is not periodic on the cell."""
+
+
+class BoundaryConditionError(ProblemError):
+    """A face of the domain has no condition, or more than one."""
+
+
+class InitialConditionError(ProblemError):
+    """An initial condition is missing, double or out of place."""
+
+
+class SolvabilityError(NhpinnError):
+    """The two-scale expansion has no solution in this form: a Fredholm condition is violated."""
+
+
+class UnsupportedError(NhpinnError):
+    """The problem is a valid one that this version does not cover."""
+
+
+class UnknownBackendError(NhpinnError, ValueError):
+    """No backend or target has this name."""
+
+
+class BackendMissingError(NhpinnError, ImportError):
+    """The backend's library is not installed."""
+
+
+class SolveError(NhpinnError, RuntimeError):
+    """A numerical solve did not give a usable answer."""
+
+
+class OutputPathError(NhpinnError, OSError):
+    """Nothing can be written to the path that was given."""
+
+
+class ToleranceWarning(UserWarning):
+    """The answer is there, but its estimated error is above the tolerance that was asked for."""

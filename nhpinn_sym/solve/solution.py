@@ -1,0 +1,76 @@
+"""The one protocol of every backend: what a solve of cells, or of an equation, hands back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
+from .progress import Progress, silent
+
+Array = NDArray[np.float64]
+EffectiveKey = tuple[str, tuple[int, ...]]
+"""("A", (0, 1)): an entry of an effective coefficient."""
+
+Coefficients = Callable[[External, Array], Array]
+"""Values of an external coefficient at points x of shape (n, d): shape (n,)."""
+
+
+class Solution(Protocol):
+    """A solved equation. Points have shape (n, d), values (n,); `t` defaults to the final time.
+
+    `info` says which method, sizes, seconds, and under "estimate" the solution's own relative L2 error estimate.
+    """
+
+    backend: str
+    method: str
+    info: Mapping[str, Any]
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array: ...
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array: ...
+
+
+class CellField(Protocol):
+    """One cell function at m slow points: points y (n, d) -> (m, n). Periodic: any y may be asked for."""
+
+    def evaluate(self, points: Array, index: MultiIndex) -> Array: ...
+
+    def state(self) -> dict[str, Any]:
+        """Arrays, numbers and strings from which `from_state` of the same class makes it again."""
+
+
+@dataclass(frozen=True)
+class CellBatch:
+    """The cell problems solved at m slow points (m = 1 where the coefficients do not depend on x).
+
+    `effective` holds an array (m,) per entry; `info` holds at least "method", "seconds", "size", "fredholm" (the largest
+    multiplier of the zero-mean constraint) and "estimate" (of the largest error in an effective entry).
+    """
+
+    fields: tuple[CellField, ...]
+    effective: Mapping[EffectiveKey, Array]
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+
+class CellSolver(Protocol):
+    """What `solve/<backend>/cells.py` calls `Solver`: built once for a model, asked for slow points as often as needed.
+
+    slow_points: (m, len(cells.slow)); columns in the order of `cells.slow`.
+    """
+
+    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
+                 tolerance: float, progress: Progress = silent, **options: Any) -> None: ...
+
+    def solve(self, slow_points: Array) -> CellBatch: ...
+
+
+class EquationSolver(Protocol):
+    """What `solve/<backend>/equation.py` calls `solve`. `parameters` holds floats by symbol name (eps: "epsilon")."""
+
+    def __call__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float],
+                 progress: Progress = silent, **options: Any) -> Solution: ...
