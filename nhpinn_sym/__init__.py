@@ -1,0 +1,59 @@
+"""nhpinn_sym: from a multiscale PDE in SymPy to its homogenized equation, PINN and FEM solvers, and their comparison.
+
+    problem -> operator -> derive -> lower -> emit -> solve -> validate
+
+The symbolic part is imported at once; torch and the FEM libraries when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from .derive.homogenize import homogenize as homogenize
+from .derive.model import HomogenizedModel as HomogenizedModel
+from .derive.notation import Mean as Mean
+from .problem.conditions import Dirichlet as Dirichlet
+from .problem.conditions import Initial as Initial
+from .problem.conditions import Neumann as Neumann
+from .problem.conditions import Periodic as Periodic
+from .problem.conditions import Robin as Robin
+from .problem.domain import Box as Box
+from .problem.domain import Cell as Cell
+from .problem.errors import BackendMissingError as BackendMissingError
+from .problem.errors import NhpinnError as NhpinnError
+from .problem.errors import ProblemError as ProblemError
+from .problem.errors import SolvabilityError as SolvabilityError
+from .problem.errors import SolveError as SolveError
+from .problem.errors import ToleranceWarning as ToleranceWarning
+from .problem.errors import UnsupportedError as UnsupportedError
+from .problem.problem import MultiscaleProblem as MultiscaleProblem
+from .problem.scales import Scales as Scales
+
+if TYPE_CHECKING:
+    from .emit.emit import emit as emit  # type: ignore[no-redef]
+    from .solve.cell_solution import CellSolution as CellSolution
+    from .solve.cell_solution import load as load
+    from .solve.cells import solve_cells as solve_cells
+    from .solve.equations import solve_fine as solve_fine
+    from .solve.equations import solve_homogenized as solve_homogenized
+    from .solve.reconstruct import reconstruct as reconstruct
+
+__version__ = "0.1.0"
+
+_LATER = {
+    "solve_cells": "solve.cells", "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
+    "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("emit", "validate"):
+        return importlib.import_module(f"{__name__}.{name}")
+    if name in _LATER:
+        return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LATER, "emit", "validate"})

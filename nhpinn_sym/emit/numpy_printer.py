@@ -1,0 +1,78 @@
+"""SymPy expressions as numpy text that broadcasts: every argument may be an array or a number."""
+
+from __future__ import annotations
+
+import re
+from functools import reduce
+
+import sympy as sp
+from sympy.printing.codeprinter import PrintMethodNotImplementedError
+from sympy.printing.numpy import SciPyPrinter
+from sympy.printing.precedence import precedence
+
+from ..problem.errors import UnsupportedError
+
+
+class BroadcastPrinter(SciPyPrinter):  # type: ignore[misc]
+    """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come from."""
+
+    def __init__(self) -> None:
+        super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False, "strict": True})
+
+    @property
+    def imports(self) -> list[str]:
+        """The import lines that the printed text needs."""
+        return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self.module_imports.items()) if names]
+
+    def expression(self, expr: sp.Expr) -> str:
+        """The text of a real expression; UnsupportedError quotes what numpy does not have."""
+        expr = sp.sympify(expr)
+        if expr.has(sp.I):
+            raise UnsupportedError("only real coefficients can be emitted for the finite element backends", term=expr)
+        try:
+            return str(self.doprint(expr))
+        except PrintMethodNotImplementedError as cause:
+            raise UnsupportedError("numpy has no such function", term=expr, remedy="write the coefficient with elementary functions") from cause
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return re.sub(r"\W", "_", super()._print_Symbol(expr))
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+    def _print_Pi(self, expr: sp.Expr) -> str:
+        return str(self._module_format("numpy.pi"))
+
+    def _print_Pow(self, expr: sp.Pow, **options: object) -> str:
+        if expr.exp == -1:
+            return f"1/{self.parenthesize(expr.base, precedence(expr))}"
+        return str(super()._print_Pow(expr, **options))
+
+    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
+        return f"({self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)})"
+
+    def _print_And(self, expr: sp.And) -> str:
+        return "(" + " & ".join(self._print(arg) for arg in expr.args) + ")"
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        return "(" + " | ".join(self._print(arg) for arg in expr.args) + ")"
+
+    def _print_Not(self, expr: sp.Not) -> str:
+        return f"(~{self._print(expr.args[0])})"
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        *branches, (value, condition) = expr.args
+        if condition != sp.true:
+            raise UnsupportedError("a Piecewise needs a value everywhere", term=expr, remedy="end it with (value, True)")
+        where = self._module_format("numpy.where")
+        return reduce(lambda rest, branch: f"{where}({self._print(branch[1])}, {self._print(branch[0])}, {rest})", reversed(branches), self._print(value))
+
+    def _fold(self, name: str, expr: sp.Expr) -> str:
+        function = self._module_format(f"numpy.{name}")
+        return reduce(lambda rest, arg: f"{function}({rest}, {self._print(arg)})", expr.args[1:], self._print(expr.args[0]))
+
+    def _print_Max(self, expr: sp.Max) -> str:
+        return self._fold("maximum", expr)
+
+    def _print_Min(self, expr: sp.Min) -> str:
+        return self._fold("minimum", expr)

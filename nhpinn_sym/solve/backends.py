@@ -1,0 +1,65 @@
+"""Which backend is where: names to modules, imported when they are first used."""
+
+from __future__ import annotations
+
+import importlib
+from types import ModuleType
+from typing import Any
+
+from ..problem.errors import BackendMissingError, UnknownBackendError, UnsupportedError
+
+CELLS = {"pinn": "pinn.cells", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
+EQUATIONS = {"pinn": "pinn.equation", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
+DEFAULT_TOLERANCE = {"pinn": 1e-10, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
+HOW_TO_GET = {
+    "torch": "pip install torch (choose a CPU or CUDA build, see the README)",
+    "dolfinx": "apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c conda-forge fenics-dolfinx; it is not on PyPI",
+    "skfem": "pip install scikit-fem",
+}
+_LIBRARIES = {"pinn": "torch", "dolfinx": "dolfinx", "skfem": "skfem"}
+
+
+def cell_solver(backend: str) -> Any:
+    """The `CellSolver` class of a backend; UnknownBackendError or BackendMissingError otherwise."""
+    return _load(backend, CELLS).CellSolver
+
+
+def equation_solver(backend: str) -> Any:
+    """The `solve_equation` function of a backend."""
+    if backend == "fourier":
+        raise UnsupportedError("the fourier backend solves periodic cell problems only", term=backend, remedy=f"use one of {', '.join(EQUATIONS)}")
+    return _load(backend, EQUATIONS).solve_equation
+
+
+def available(backend: str) -> bool:
+    """Whether the library of a backend can be imported here."""
+    try:
+        _load(backend, CELLS)
+    except BackendMissingError:
+        return False
+    return True
+
+
+def choose_fem(name: str) -> str:
+    """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are checked and kept."""
+    if name == "auto":
+        return "dolfinx" if available("dolfinx") else "skfem"
+    if name not in ("dolfinx", "skfem"):
+        raise UnknownBackendError("no FEM backend has this name", term=name, remedy="use 'auto', 'dolfinx' or 'skfem'")
+    _load(name, CELLS)
+    return name
+
+
+def _load(backend: str, table: dict[str, str]) -> ModuleType:
+    if backend not in table:
+        raise UnknownBackendError("no backend has this name", term=backend, remedy=f"use one of {', '.join(table)}")
+    library = _LIBRARIES.get(backend)
+    if library is not None:
+        try:
+            if library == "dolfinx":
+                importlib.import_module("nhpinn_sym.emit.runtime.dolfinx_versions")
+            else:
+                importlib.import_module(library)
+        except ImportError as cause:
+            raise BackendMissingError(f"the backend {backend} needs {library}, which cannot be imported here", term=cause, remedy=HOW_TO_GET[library]) from cause
+    return importlib.import_module(f"nhpinn_sym.solve.{table[backend]}")

@@ -1,0 +1,100 @@
+"""solve_cells: the cell problems of a model on any backend, and the effective coefficients they give."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..lower.cells import lower_cells
+from ..lower.forms import LoweredCells
+from ..operator.sampling import is_opaque
+from ..problem.errors import ProblemError, ToleranceWarning, UndeclaredSymbolError, UnsupportedError
+from .backends import DEFAULT_TOLERANCE, cell_solver
+from .cell_solution import CellSolution
+from .chebyshev import Bounds, Nodes
+from .effective import entries_of
+from .progress import Progress, silent
+from .solution import CellBatch
+
+_DEGREES = {1: (8, 16, 32, 64, 128), 2: (6, 12, 24), 3: (4, 8, 12), 4: (4, 6, 8)}
+
+
+def solve_cells(model: HomogenizedModel, backend: str = "fourier", *, tolerance: float | None = None,
+                parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress = silent, **options: Any) -> CellSolution:
+    """Solve every cell problem of `model` and evaluate the effective coefficients.
+
+    backend    : "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it (degree, n, comm, method, seed, width, ...).
+    tolerance  : bound on the estimated error of every effective entry; default 1e-10 (fourier, pinn) or 1e-6 (FEM).
+    parameters : a number for every declared parameter.
+
+    Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
+    over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.
+    Errors: UnknownBackendError, BackendMissingError, SolveError, UnsupportedError.
+    """
+    solver_class = cell_solver(backend)
+    lowered = lower_cells(model)
+    _require_numbers(model)
+    values = parameter_values(model, parameters)
+    wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(tolerance)
+    box = slow_box(model, lowered)
+    solver = solver_class(lowered, values, box, wanted, progress, **options)
+    if box:
+        nodes, batch, slow_change = _solve_on_nodes(solver, box, wanted)
+    else:
+        nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
+    entries = entries_of(model, batch.effective, nodes, lowered.slow, values)
+    info = {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}
+    return CellSolution(backend, model.problem.scales.dim, tuple(c.key for c in lowered.correctors), tuple(c.name for c in lowered.correctors),
+                        batch.fields, nodes, tuple(map(str, lowered.slow)), entries, info)
+
+
+def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> dict[str, float]:
+    """A number for every declared parameter, by name."""
+    given = {str(symbol): float(value) for symbol, value in (parameters or {}).items()}
+    missing = [str(symbol) for symbol in model.problem.parameters if str(symbol) not in given]
+    if missing:
+        raise UndeclaredSymbolError(f"the parameter {missing[0]} has no value", term=missing[0], remedy=f"pass parameters={{{missing[0]}: number}}")
+    return given
+
+
+def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> Bounds:
+    """The ranges of the slow variables that the cell problems depend on."""
+    problem = model.problem
+    if lowered.slow and problem.domain is None:
+        raise ProblemError("the coefficients depend on x, and the problem has no domain", term=lowered.slow[0], remedy="give domain=Box(...)")
+    ranges: dict[sp.Symbol, tuple[float, float]] = dict(zip(problem.scales.x, problem.domain.bounds, strict=True)) if problem.domain else {}
+    if problem.final_time is not None:
+        ranges[problem.scales.t] = (0.0, float(problem.final_time))
+    return tuple(ranges[v] for v in lowered.slow)
+
+
+def _require_numbers(model: HomogenizedModel) -> None:
+    for c in model.operator.table.values():
+        if is_opaque(c):
+            raise UnsupportedError("a coefficient without a formula has no numbers", term=c, remedy="give its formula; opaque functions are for derivations")
+
+
+def _solve_on_nodes(solver: Any, box: Bounds, tolerance: float) -> tuple[Nodes, CellBatch, float]:
+    """Raise the Chebyshev degree until the effective coefficients at the new nodes are predicted by the old ones."""
+    before: tuple[Nodes, CellBatch] | None = None
+    for degree in _DEGREES[len(box)]:
+        nodes = Nodes(box, degree)
+        batch = solver.solve(nodes.points)
+        change = np.inf if before is None else _prediction_error(before[0], before[1].effective, nodes, batch.effective)
+        before = nodes, batch
+        if change <= tolerance:
+            return nodes, batch, change
+    warnings.warn(ToleranceWarning(f"the effective coefficients depend on x too sharply for degree {nodes.degree}: interpolation error about {change:.1e}"), stacklevel=3)
+    return nodes, batch, change
+
+
+def _prediction_error(old: Nodes, old_values: Mapping[Any, np.ndarray], new: Nodes, new_values: Mapping[Any, np.ndarray]) -> float:
+    weights = old.weights(new.points)
+    return max((float(np.max(np.abs(weights @ old_values[k] - new_values[k]))) for k in new_values), default=0.0)
+
+

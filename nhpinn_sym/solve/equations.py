@@ -1,0 +1,117 @@
+"""solve_homogenized and solve_fine: the boundary value problems on either side of the expansion."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..lower.equation import lower_fine, lower_homogenized
+from ..lower.forms import LoweredEquation
+from ..operator.parse import parse
+from ..problem.domain import Cell
+from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ..problem.problem import MultiscaleProblem
+from .backends import equation_solver
+from .cell_solution import CellSolution
+from .progress import Progress, silent
+from .solution import Array, Solution
+
+_PER_PERIOD = {1: 64, 2: 16, 3: 6}
+_FEWEST_PER_PERIOD = 4
+MAX_CELLS = 300_000
+"""Largest number of mesh cells that `solve_fine` takes by itself."""
+
+
+def solve_homogenized(model: HomogenizedModel, cells: CellSolution, backend: str = "pinn", *, parameters: Mapping[sp.Symbol, float] | None = None,
+                      progress: Progress = silent, **options: Any) -> Solution:
+    """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
+
+    Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
+    relative L2 error estimate. `options` go to the backend.
+    """
+    solver = equation_solver(backend)
+    lowered = lower_homogenized(model)
+    _check_constant_in_time(lowered, cells)
+    if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
+        raise UnsupportedError("a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend")
+    return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), progress, **options)  # type: ignore[no-any-return]
+
+
+def solve_fine(problem: MultiscaleProblem, eps: object, backend: str = "skfem", *, per_period: int | None = None,
+               parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress = silent, **options: Any) -> Solution:
+    """Solve the multiscale problem itself at a given eps, resolving every period.
+
+    per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
+                 more than MAX_CELLS in all). info["estimate"] compares with the mesh of half the resolution.
+    """
+    number = positive(eps)
+    solver = equation_solver(backend)
+    lowered = lower_fine(parse(problem))
+    _check_periods_fit(problem, eps)
+    if backend != "pinn":
+        options.setdefault("cells", fine_cells(problem, number, per_period))
+    values = {"epsilon": number, **_numbers(parameters, problem)}
+    return solver(lowered, _no_externals, values, progress, **options)  # type: ignore[no-any-return]
+
+
+def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:
+    """Mesh cells per axis that resolve the period: even numbers, at least 32 in 1D and 2D."""
+    dim = problem.scales.dim
+    if problem.domain is None:
+        raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
+    periods = [float(length) / (eps * float(period)) for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)]
+    count = per_period or _PER_PERIOD[dim]
+    least = {1: 64, 2: 32, 3: 8}[dim]
+    while per_period is None and math.prod(max(least, count * n) for n in periods) > MAX_CELLS and count > _FEWEST_PER_PERIOD:
+        count -= 1
+    if per_period is None and math.prod(max(least, count * n) for n in periods) > 4 * MAX_CELLS:
+        raise SolveError(f"eps = {eps:g} would need more than {4 * MAX_CELLS} mesh cells", term=f"{[round(n, 1) for n in periods]} periods",
+                         remedy="take a larger eps, a smaller domain, or force it with per_period=")
+    if count < _PER_PERIOD[dim] and per_period is None:
+        warnings.warn(ToleranceWarning(f"the fine solution has {count} mesh cells per period, fewer than the {_PER_PERIOD[dim]} it should have"), stacklevel=3)
+    return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
+
+
+def positive(eps: object) -> float:
+    """eps as a positive float; ProblemError otherwise."""
+    try:
+        number = float(sp.sympify(eps))
+    except (TypeError, ValueError, sp.SympifyError) as cause:
+        raise ProblemError("eps is a positive number", term=eps, remedy="write eps=1/8 or sp.Rational(1, 8)") from cause
+    if not (0 < number < math.inf):
+        raise ProblemError("eps is a positive number", term=eps)
+    return number
+
+
+def _numbers(parameters: Mapping[sp.Symbol, float] | None, problem: MultiscaleProblem) -> dict[str, float]:
+    given = {str(symbol): float(value) for symbol, value in (parameters or {}).items()}
+    missing = [str(v) for v in problem.parameters if str(v) not in given]
+    if missing:
+        raise ProblemError(f"the parameter {missing[0]} has no value", term=missing[0], remedy=f"pass parameters={{{missing[0]}: number}}")
+    return given
+
+
+def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:
+    if "t" in cells.slow:
+        raise UnsupportedError("effective coefficients that depend on time", term=lowered.title, remedy="coefficients that depend on x and y are covered")
+
+
+def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
+    """Periodic conditions need a whole number of periods between the faces."""
+    if problem.domain is None:
+        return
+    cell: Cell = problem.cell
+    for axis in {axis for (axis, _), c in problem.faces.items() if type(c).__name__ == "Periodic"}:
+        periods = problem.domain.lengths[axis] / (sp.nsimplify(eps) * cell.lengths[axis])
+        if abs(float(periods) - round(float(periods))) > 1e-9:
+            raise BoundaryConditionError(f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and Periodic() needs a whole number",
+                                         term=problem.domain, remedy="choose eps so that the length is a multiple of eps times the period")
+
+
+def _no_externals(external: object, points: Array) -> Array:
+    raise SolveError("the fine problem has no effective coefficients", term=external)
