@@ -25,14 +25,17 @@ class MultiscaleProblem:
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
+    name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}}, which reports show beside their own.
 
     Errors: a subclass of `ProblemError` that quotes the term.
     """
 
     def __init__(self, equation: Any, *, scales: Scales, unknown: Any, domain: Box | None = None, boundary: Sequence[Condition] = (),
                  initial: Sequence[Initial] = (), final_time: object = None, cell: Cell | None = None, fast_cell: Cell | None = None,
-                 tau_period: object = 1, parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None, name: str = "") -> None:
+                 tau_period: object = 1, parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None, name: str = "",
+                 paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
         self.scales, self.unknown, self.name = scales, unknown, name
+        self.paper = {float(sp.sympify(eps)): dict(errors) for eps, errors in (paper or {}).items()}
         self.unknowns = unknown_functions(unknown)
         self.equations = _residuals(equation)
         self.domain, self.cell = domain, cell or Cell.unit(scales.dim)

@@ -1,0 +1,49 @@
+"""Progress in the terminal: a bar for each task; a line for each task over two seconds where there is no terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from ..solve.progress import Task
+
+_SHOWN_AFTER = 2.0
+
+
+class _Bar:
+    def __init__(self, bars: Progress, task: TaskID) -> None:
+        self.bars, self.task = bars, task
+
+    def update(self, fraction: float, note: str = "") -> None:
+        self.bars.update(self.task, completed=fraction, note=note)
+
+
+class Bars:
+    """Use as the `progress` argument of the solves; tasks may be nested."""
+
+    def __init__(self) -> None:
+        self.console = Console(stderr=True)
+        self.bars = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"), console=self.console, transient=True)
+        self.depth = 0
+
+    @contextmanager
+    def __call__(self, label: str) -> Iterator[Task]:
+        start = time.monotonic()
+        task = self.bars.add_task(label, total=1.0, note="")
+        if self.depth == 0 and self.console.is_terminal:
+            self.bars.start()
+        self.depth += 1
+        try:
+            yield _Bar(self.bars, task)
+        finally:
+            self.depth -= 1
+            self.bars.remove_task(task)
+            if self.depth == 0 and self.console.is_terminal:
+                self.bars.stop()
+            seconds = time.monotonic() - start
+            if seconds > _SHOWN_AFTER and self.depth == 0:
+                self.console.print(f"{label}: {seconds:.1f} s", highlight=False)

@@ -1,0 +1,171 @@
+"""nhpinn: derive, emit, cells, validate, doctor.
+
+Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3 validate's verdict is not
+agreement, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from typing import Any, TextIO
+
+import sympy as sp
+
+from .. import __version__
+from ..derive.homogenize import homogenize
+from ..problem.errors import NhpinnError, ProblemError
+from .bars import Bars
+from .files import load_problem
+
+_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    warnings.showwarning = _show_warning
+    if any(int(os.environ.get(name, "0")) > 0 for name in _RANK_VARIABLES):
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - ranks other than the first work in silence
+    try:
+        return int(arguments.run(arguments))
+    except NhpinnError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("interrupted: finished parts are kept, and the same command goes on from them", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def _derive(arguments: argparse.Namespace) -> int:
+    model = homogenize(load_problem(arguments.file, arguments.problem))
+    print(model.derivation.latex() if arguments.latex else model)
+    return 0
+
+
+def _emit(arguments: argparse.Namespace) -> int:
+    from ..emit.emit import emit
+
+    source = emit(homogenize(load_problem(arguments.file, arguments.problem)), arguments.target)
+    for path in source.save(arguments.output):
+        print(path)
+    return 0
+
+
+def _cells(arguments: argparse.Namespace) -> int:
+    from ..solve.backends import choose_fem
+    from ..solve.cells import solve_cells
+    from .tables import cells_table
+
+    problem = load_problem(arguments.file, arguments.problem)
+    backend = choose_fem("auto") if arguments.backend == "auto" else arguments.backend
+    cells = solve_cells(homogenize(problem), backend, tolerance=arguments.tolerance, parameters=_parameters(problem, arguments.set), progress=Bars(),
+                        **_pinn_options(arguments, backend))
+    cells_table(cells, problem)
+    if arguments.output:
+        print(f"saved to {cells.save(arguments.output)}")
+    return 0
+
+
+def _validate(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from ..validate.report import Verdict
+    from ..validate.validate import validate
+
+    problem = load_problem(arguments.file, arguments.problem)
+    report = validate(problem, _number(arguments.eps, "--eps"), arguments.output, fem=arguments.fem, pinn=_pinn_options(arguments, "pinn"),
+                      per_period=arguments.per_period, tolerance=arguments.tolerance, parameters=_parameters(problem, arguments.set), progress=Bars())
+    console = Console()
+    for table in report.tables():
+        console.print(table)
+    console.print(f"{report.verdict.name}: {report.verdict.value}", highlight=False)
+    if report.info["resumed"]:
+        console.print(f"taken from an earlier run: {', '.join(report.info['resumed'])}", highlight=False)
+    if report.out:
+        console.print(f"results.json, report.txt, derivation, emitted sources and plots: {report.out}", highlight=False, soft_wrap=True)
+    return 0 if report.verdict is Verdict.AGREEMENT else 3
+
+
+def _doctor(arguments: argparse.Namespace) -> int:
+    from .doctor import print_doctor
+
+    print_doctor()
+    return 0
+
+
+def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
+    given = {"method": arguments.method, "seed": arguments.seed, "device": arguments.device}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    if chosen and backend != "pinn":
+        raise ProblemError(f"{', '.join('--' + name for name in chosen)} are for the pinn backend", term=backend)
+    return chosen
+
+
+def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]:
+    """name=value pairs for the declared parameters."""
+    symbols = {str(symbol): symbol for symbol in problem.parameters}
+    chosen = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        if name not in symbols:
+            raise ProblemError("the problem declares no parameter of this name", term=setting, remedy=f"declared: {', '.join(symbols) or 'none'}")
+        chosen[symbols[name]] = float(_number(value, "--set"))
+    return chosen
+
+
+def _number(text: str, option: str) -> sp.Expr:
+    try:
+        return sp.Rational(text)
+    except (TypeError, ValueError, ZeroDivisionError) as cause:
+        raise ProblemError(f"{option} takes a number such as 1/8 or 0.125", term=text) from cause
+
+
+def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="nhpinn", description="Homogenize a multiscale PDE written in SymPy, and cross-validate PINN against FEM.",
+                                     epilog="exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted")
+    parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    derive = _command(commands, "derive", _derive, "print the derivation: cell problems, effective formulas, homogenized equation")
+    derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
+    emit = _command(commands, "emit", _emit, "write source files that stand alone")
+    emit.add_argument("--target", required=True, metavar="TARGET", help="torch, dolfinx, skfem, numpy or latex")
+    emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
+    cells = _command(commands, "cells", _cells, "solve the cell problems, print the effective coefficients")
+    cells.add_argument("--backend", default="fourier", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto for a FEM backend (default: fourier)")
+    cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
+    validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps")
+    validate.add_argument("--eps", required=True, help="the period, such as 1/8")
+    validate.add_argument("-o", "--output", metavar="DIR", help="folder for results, plots and resumable parts (default: nothing is written)")
+    validate.add_argument("--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)")
+    validate.add_argument("--per-period", type=int, metavar="N", help="mesh cells per period and axis of the fine solution")
+    for command in (cells, validate):
+        command.add_argument("--tolerance", type=float, help="bound on the estimated error of the effective coefficients")
+        command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="value of a declared parameter (repeatable)")
+        command.add_argument("--method", help="pinn: auto, random-features, lm, ssbfgs or adam")
+        command.add_argument("--seed", type=int, help="pinn: random seed")
+        command.add_argument("--device", help="pinn: cpu or cuda")
+    commands.add_parser("doctor", help="which backends, versions, ranks and devices are there, and how to get the missing ones").set_defaults(run=_doctor)
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("file", metavar="FILE", help="Python file that defines `problem`")
+    parser.add_argument("--problem", default="problem", metavar="NAME", help="the name of the problem in FILE (default: problem)")
+    parser.set_defaults(run=run)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

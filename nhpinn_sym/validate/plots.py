@@ -1,0 +1,112 @@
+"""The pictures of a validation: coefficient, cell functions, u0 against u_eps, error field. PNG bytes, no display needed."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from ..derive.model import HomogenizedModel
+from ..problem.problem import MultiscaleProblem
+from ..solve.cell_solution import CellSolution
+from ..solve.solution import Array
+
+
+def draw(model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float] | None, cells: CellSolution, parts: Mapping[str, Mapping[str, Any]],
+         points: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, bytes]]:
+    """(file name, PNG) of each picture."""
+    problem = model.problem
+    yield "coefficient.png", _coefficient(model, eps, parameters or {}, points, shape)
+    if cells.functions:
+        yield "cell_functions.png", _cell_functions(problem, cells)
+    yield "solutions.png", _solutions(problem, eps, parts, points, shape)
+    yield "error.png", _error(problem, eps, parts, points, shape)
+
+
+def _coefficient(model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float], points: Array, shape: tuple[int, ...]) -> bytes:
+    """The most oscillating coefficient of the equation, at t = 0."""
+    problem, op = model.problem, model.operator
+    candidates = [c for _, c in op.terms() if c.has(*op.fast)] or [c for _, c in op.terms()]
+    c = max(candidates, key=sp.count_ops)
+    c = -c if c.could_extract_minus_sign() else c
+    periods, offsets = ([float(v) for v in row] for row in (problem.cell.lengths, [a for a, _ in problem.cell.intervals]))
+    y = offsets + np.mod(points / eps - offsets, periods)
+    call = sp.lambdify([*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy")
+    values = call(*points.T, 0.0, *y.T, *(float(parameters[v]) for v in problem.parameters))
+    figure = Figure(figsize=(6, 4.4), layout="constrained")
+    _show(figure.add_subplot(), problem, points, shape, {"": np.broadcast_to(values, len(points))}, "coefficient at x/eps")
+    return _png(figure)
+
+
+def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
+    """Each cell function on one cell; a parametric one at the middle of the slow box, in 3D in the middle plane."""
+    bounds = problem.cell.bounds
+    dim = len(bounds)
+    counts = {1: (401,), 2: (121, 121), 3: (81, 81, 1)}[dim]
+    axes = [np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2]) for (a, b), n in zip(bounds, counts, strict=True)]
+    y = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    middle = np.array([(a + b) / 2 for a, b in problem.domain.bounds]) if problem.domain else np.zeros(dim)
+    figure = Figure(figsize=(4.6 * len(cells.functions), 3.8), layout="constrained")
+    for k, function in enumerate(cells.functions):
+        values = function(y, x=middle if function.local else None)
+        where = " at the middle of the domain" if function.local else ""
+        _show(figure.add_subplot(1, len(cells.functions), k + 1), problem, y, counts, {"": values}, f"{function.name}{where} ({cells.backend})", ("y1", "y2"))
+    return _png(figure)
+
+
+def _solutions(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
+    curves = {"u_eps (fine FEM)": parts["u_eps"]["plot"], "u0 (PINN)": parts["p"]["plot"], "u0 (FEM)": parts["v"]["plot"]}
+    figure = Figure(figsize=(7, 4.4) if len(shape) == 1 else (13, 3.8), layout="constrained")
+    if len(shape) == 1:
+        _show(figure.add_subplot(), problem, points, shape, curves, f"eps = {eps:g}{_at(problem)}")
+    else:
+        limits = min(float(np.min(v)) for v in curves.values()), max(float(np.max(v)) for v in curves.values())
+        for k, (name, values) in enumerate(curves.items()):
+            _show(figure.add_subplot(1, 3, k + 1), problem, points, shape, {"": values}, f"{name}{_at(problem)}", limits=limits)
+    return _png(figure)
+
+
+def _error(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
+    curves = {"u_eps - u0 (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"], "u0 (PINN) - u0 (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"]}
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    for k, (name, values) in enumerate(curves.items()):
+        _show(figure.add_subplot(1, 2, k + 1), problem, points, shape, {"": values}, f"{name}{_at(problem)}", signed=len(shape) > 1)
+    return _png(figure)
+
+
+def _show(axes: Axes, problem: MultiscaleProblem, points: Array, shape: tuple[int, ...], curves: Mapping[str, Array], title: str,
+          names: tuple[str, str] = ("x1", "x2"), limits: tuple[float, float] | None = None, signed: bool = False) -> None:
+    """Curves over a line, or the one field of `curves` over a plane."""
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(names[0])
+    if len(shape) == 1:
+        for name, values in curves.items():
+            axes.plot(points[:, 0], values, lw=1.2, label=name, ls="--" if "PINN)" in name and len(curves) > 1 else "-")
+        if len(curves) > 1:
+            axes.legend()
+        axes.grid(alpha=0.3)
+        return
+    (values,) = curves.values()
+    plane = [column.reshape(shape[:2]) for column in (points[:, 0], points[:, 1], np.asarray(values))]
+    extreme = float(np.max(np.abs(values))) or 1.0
+    low, high = (-extreme, extreme) if signed else limits or (None, None)
+    mesh = axes.pcolormesh(*plane, shading="gouraud", cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high)
+    axes.figure.colorbar(mesh, ax=axes)
+    axes.set_ylabel(names[1])
+    axes.set_aspect("equal")
+
+
+def _at(problem: MultiscaleProblem) -> str:
+    return "" if problem.final_time is None else f", t = {problem.final_time}"
+
+
+def _png(figure: Figure) -> bytes:
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()

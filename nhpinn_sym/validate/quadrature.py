@@ -1,0 +1,54 @@
+"""The common quadrature on which all solutions of one problem are compared."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..solve.solution import Array
+
+_PER_PERIOD = {1: 12, 2: 6, 3: 3}
+_GAUSS = {1: 4, 2: 3, 3: 2}
+_MOST_POINTS = 400_000
+
+
+@dataclass(frozen=True)
+class Quadrature:
+    """Composite tensor Gauss points (n, d) and weights (n,) of a box."""
+
+    points: Array
+    weights: Array
+
+    def norm(self, values: Array) -> float:
+        """L2 norm of values (n,), or of a vector field (n, k)."""
+        squares = values**2 if values.ndim == 1 else np.sum(values**2, axis=1)
+        return float(np.sqrt(self.weights @ squares))
+
+
+def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...]) -> Quadrature:
+    """Gauss points that resolve a period eps in each direction (fewer intervals a period where that would be too many points)."""
+    dim = len(bounds)
+    order = _GAUSS[dim]
+    intervals = [max({1: 64, 2: 32, 3: 12}[dim], int(np.ceil(_PER_PERIOD[dim] * n))) for n in periods]
+    excess = (np.prod(intervals) * order**dim / _MOST_POINTS) ** (1 / dim)
+    if excess > 1:
+        intervals = [int(np.ceil(n / excess)) for n in intervals]
+    nodes, weights = np.polynomial.legendre.leggauss(order)
+    axes, masses = [], []
+    for (a, b), n in zip(bounds, intervals, strict=True):
+        h = (b - a) / n
+        axes.append((a + h * (np.arange(n)[:, None] + (nodes + 1) / 2)).ravel())
+        masses.append(np.tile(weights * h / 2, n))
+    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    total = np.ones(1)
+    for mass in masses:
+        total = np.multiply.outer(total, mass).ravel()
+    return Quadrature(points, total)
+
+
+def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[int, ...]]:
+    """Points of a regular plotting grid and its shape: a line, a square, or the middle slice of a cube."""
+    counts = {1: (1601,), 2: (241, 241), 3: (121, 121, 1)}[len(bounds)]
+    axes = [np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2]) for (a, b), n in zip(bounds, counts, strict=True)]
+    return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1), counts

@@ -1,0 +1,119 @@
+"""What a cross-validation found: errors, budget, verdict, as a table and as results.json."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+
+class Verdict(Enum):
+    """The outcome of a cross-validation; the text names the likely cause and the argument to change."""
+
+    AGREEMENT = "PINN and FEM agree: what remains is the homogenization error, which falls with eps."
+    REFERENCE_TOO_COARSE = "The fine solution is not resolved well enough to judge the others: raise per_period=, or take a larger eps."
+    CELLS_DISAGREE = ("The PINN's cell problems are off: their share of the error is not small beside the homogenization error. "
+                      "Lower tolerance=, or change the method or width in pinn={...}.")
+    MACRO_DISAGREES = ("The PINN's homogenized solution is off: its share of the error is not small beside the homogenization error. "
+                       "Change the method, width or points in pinn={...}; look for a singularity of the data.")
+
+
+@dataclass(frozen=True)
+class Report:
+    """Result of `validate`.
+
+    errors   : "e1".."e4" as the NH-PINN paper defines them (section 5.1), relative L2.
+    budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||, "macro" ||u0 pinn - u0(A pinn)||,
+               "reference": the fine solution's own error estimate.
+    first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0.
+    effective   : per backend, the effective coefficients (values at sample points where they depend on x).
+    methods     : which backend and method each part used.
+    paper       : errors printed in the paper for this problem and eps, where there are any.
+    """
+
+    title: str
+    eps: str
+    errors: Mapping[str, float]
+    budget: Mapping[str, float]
+    first_order: Mapping[str, float]
+    effective: Mapping[str, Any]
+    methods: Mapping[str, str]
+    info: Mapping[str, Any]
+    paper: Mapping[str, float]
+    verdict: Verdict
+    out: Path | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of results.json."""
+        return {"problem": self.title, "eps": self.eps, "errors": dict(self.errors), "paper": dict(self.paper), "budget": dict(self.budget),
+                "first_order": dict(self.first_order), "effective": dict(self.effective), "methods": dict(self.methods), "info": dict(self.info),
+                "verdict": self.verdict.name, "verdict_text": self.verdict.value}
+
+    def tables(self) -> list[Table]:
+        """The report as rich tables."""
+        errors = Table(title=f"{self.title}, eps = {self.eps}", title_justify="left")
+        for column in ("error", "meaning", "here", "paper"):
+            errors.add_column(column, justify="right" if column in ("here", "paper") else "left")
+        for name, meaning in _MEANINGS.items():
+            errors.add_row(name, meaning, f"{self.errors[name]:.4g}", _number(self.paper.get(name)))
+        if "converged_e4" in self.paper:
+            errors.add_row("e4", "converged value", "", _number(self.paper["converged_e4"]))
+        if "classical_pinn" in self.paper:
+            errors.add_row("-", "classical PINN on the multiscale equation", "", _number(self.paper["classical_pinn"]))
+        budget = Table(title="where the error comes from, relative to ||u_eps||", title_justify="left")
+        for column in ("share", "meaning", "value"):
+            budget.add_column(column, justify="right" if column == "value" else "left")
+        for name, meaning in _SHARES.items():
+            budget.add_row(name, meaning, f"{self.budget[name]:.3g}")
+        for name in ("L2", "H1"):
+            budget.add_row(f"first order, {name}", "||u_eps - (u0 + eps chi.grad u0)||", f"{self.first_order[name]:.4g}")
+        methods = Table(title="solved by", title_justify="left")
+        methods.add_column("part")
+        methods.add_column("method")
+        for part, method in self.methods.items():
+            methods.add_row(part, method)
+        return [errors, budget, methods]
+
+    def __str__(self) -> str:
+        buffer = io.StringIO()
+        console = Console(file=buffer, width=118)
+        for table in self.tables():
+            console.print(table)
+        console.print(f"{self.verdict.name}: {self.verdict.value}")
+        return buffer.getvalue()
+
+
+_MEANINGS = {
+    "e1": "||PINN u0 - u_eps|| / ||u_eps||",
+    "e2": "||FEM u0 with PINN cells - u_eps|| / ||u_eps||",
+    "e3": "||PINN u0 - FEM u0|| / ||FEM u0||, PINN cells",
+    "e4": "||FEM u0 - u_eps|| / ||u_eps||",
+}
+_SHARES = {
+    "homogenization": "||u0* - u_eps||",
+    "cell": "||u0(A pinn) - u0*||",
+    "macro": "||u0 pinn - u0(A pinn)||",
+    "reference": "estimated error of the fine solution u_eps",
+}
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"
+
+
+def judge(budget: Mapping[str, float]) -> Verdict:
+    """The verdict: shares above a fifth of the homogenization error are named, the reference first.
+
+    Where the homogenization error itself vanishes (coefficients that do not oscillate), shares below 1e-6 pass.
+    """
+    limit = max(0.2 * budget["homogenization"], 1e-6)
+    for share, verdict in (("reference", Verdict.REFERENCE_TOO_COARSE), ("cell", Verdict.CELLS_DISAGREE), ("macro", Verdict.MACRO_DISAGREES)):
+        if not budget[share] <= limit:
+            return verdict
+    return Verdict.AGREEMENT

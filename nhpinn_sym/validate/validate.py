@@ -1,0 +1,168 @@
+"""validate: PINN against FEM on one problem, at one eps.
+
+1. derive        the model (derive/)
+2. cells         by the PINN, by FEM, and by the oracle (Fourier where the coefficients are smooth)
+3. macro         p: PINN cells + PINN, w: PINN cells + FEM, v: FEM cells + FEM, u0*: oracle cells + FEM
+4. fine          u_eps by FEM, with the estimate of its own error
+5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature
+6. write         results.json, report.txt, derivation, emitted sources, plots
+Each solve is a part that is written when it is done: an interrupted run resumes from the parts that are there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .. import __version__
+from ..derive.homogenize import homogenize
+from ..emit.emit import emit
+from ..problem.errors import ProblemError
+from ..problem.problem import MultiscaleProblem
+from ..solve.backends import choose_fem
+from ..solve.cell_solution import CellSolution
+from ..solve.cells import solve_cells
+from ..solve.equations import positive, solve_fine, solve_homogenized
+from ..solve.progress import Progress, silent
+from ..solve.reconstruct import reconstruct
+from ..solve.solution import Array, Solution
+from .quadrature import Quadrature, plot_points, resolving
+from .report import Report, judge
+from .store import Arrays, Store, to_json
+
+
+def validate(problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str] | None = None, *, fem: str = "auto",
+             pinn: Mapping[str, Any] | None = None, per_period: int | None = None, tolerance: float | None = None,
+             parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress = silent) -> Report:
+    """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 as in the NH-PINN paper, section 5.1, in L2 (at the final time).
+
+    out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the parts a resumed run takes; None writes nothing.
+    fem        : "auto" (DOLFINx where it is importable, else scikit-fem), "dolfinx" or "skfem".
+    pinn       : options of the PINN solves (method, seed, width, depth, device, ...).
+    per_period : mesh cells per period and axis of the fine solution.
+    tolerance  : for the cell problems of every backend (default: each backend's own).
+    Errors: those of `homogenize` and of the solves; OutputPathError before anything is computed.
+    """
+    return _Run(problem, eps, out, choose_fem(fem), dict(pinn or {}), per_period, tolerance, parameters, progress).report()
+
+
+class _Run:
+    """One validation; its methods are the numbered steps."""
+
+    def __init__(self, problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str] | None, fem: str, pinn: dict[str, Any],
+                 per_period: int | None, tolerance: float | None, parameters: Mapping[sp.Symbol, float] | None, progress: Progress) -> None:
+        if problem.domain is None:
+            raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
+        self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(eps) if not isinstance(eps, float) else eps)
+        self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = fem, pinn, per_period, tolerance, parameters, progress
+        self.model = homogenize(problem)
+        bounds = problem.domain.bounds
+        periods = tuple((b - a) / (self.eps * float(length)) for (a, b), length in zip(bounds, problem.cell.lengths, strict=True))
+        self.quadrature: Quadrature = resolving(bounds, periods)
+        self.plot_points, self.plot_shape = plot_points(bounds)
+        self.store = Store(out, self._key())
+
+    def _key(self) -> str:
+        """Everything that the parts depend on."""
+        return repr((__version__, str(self.problem), self.problem.boundary, self.problem.initial, self.problem.final_time, str(self.problem.cell), self.label, self.fem,
+                     sorted(self.pinn.items(), key=str), self.per_period, self.tolerance, sorted((self.parameters or {}).items(), key=str)))
+
+    def report(self) -> Report:
+        cells = {name: self._cells(name) for name in ("pinn", self.fem)}
+        cells["oracle"] = self._oracle(cells)
+        fine = self._part("u_eps", lambda: solve_fine(self.problem, self.eps, self.fem, per_period=self.per_period, parameters=self.parameters, progress=self.progress))
+        p = self._part("p", lambda: self._macro(cells["pinn"], "pinn"), first_order=cells["oracle"])
+        w, v, best = (self._part(name, lambda c=c: self._macro(c, self.fem)) for name, c in (("w", cells["pinn"]), ("v", cells[self.fem]), ("u0", cells["oracle"])))
+        parts = {"p": p, "w": w, "v": v, "u0": best, "u_eps": fine}
+        report = self._compare(parts, cells)
+        self._write(report, parts, cells)
+        return report
+
+    def _cells(self, backend: str) -> CellSolution:
+        options = self.pinn if backend == "pinn" else {}
+        return self.store.cells(f"cells_{backend}", lambda: solve_cells(self.model, backend, tolerance=self.tolerance, parameters=self.parameters,
+                                                                       progress=self.progress, **options))
+
+    def _oracle(self, cells: Mapping[str, CellSolution]) -> CellSolution:
+        """Fourier where the coefficients are smooth, else the FEM cells: the solution with the smallest estimate is the best there is."""
+        if any(c.has(sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min) for c in self.model.operator.table.values()):
+            return cells[self.fem]
+        return self._cells("fourier")
+
+    def _macro(self, cells: CellSolution, backend: str) -> Solution:
+        options = {k: v for k, v in self.pinn.items()} if backend == "pinn" else {}
+        return solve_homogenized(self.model, cells, backend, parameters=self.parameters, progress=self.progress, **options)
+
+    def _part(self, name: str, solve: Callable[[], Solution], first_order: CellSolution | None = None) -> Arrays:
+        """Values, gradients and plot values of one solution, and what it says of itself."""
+
+        def compute() -> Arrays:
+            solution = solve()
+            arrays = {"values": solution(self.quadrature.points), "gradient": _gradient(solution, self.quadrature.points), "plot": solution(self.plot_points),
+                      "estimate": np.array(float(solution.info.get("estimate", np.nan))), "method": np.array(f"{solution.backend}: {solution.method}"),
+                      "seconds": np.array(float(solution.info.get("seconds", np.nan)))}
+            if first_order is not None:
+                corrected = reconstruct(solution, first_order, self.eps)
+                arrays |= {"first_values": corrected(self.quadrature.points), "first_gradient": _gradient(corrected, self.quadrature.points)}
+            return arrays
+
+        return self.store.arrays(name, compute)
+
+    def _compare(self, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> Report:
+        norm = self.quadrature.norm
+        p, w, v, best, fine = (parts[name]["values"] for name in ("p", "w", "v", "u0", "u_eps"))
+        size = norm(fine)
+        errors = {"e1": norm(p - fine) / size, "e2": norm(w - fine) / size, "e3": norm(p - w) / norm(w), "e4": norm(v - fine) / size}
+        budget = {"homogenization": norm(best - fine) / size, "cell": norm(w - best) / size, "macro": norm(p - w) / size, "reference": float(parts["u_eps"]["estimate"])}
+        first = {"L2": norm(parts["p"]["first_values"] - fine) / size,
+                 "H1": norm(parts["p"]["first_gradient"] - parts["u_eps"]["gradient"]) / norm(parts["u_eps"]["gradient"])}
+        methods = {"PINN cells": f"pinn: {cells['pinn'].method}", "PINN u0": str(parts["p"]["method"]), "FEM cells": f"{self.fem}: {cells[self.fem].method}",
+                   "FEM u0": str(parts["v"]["method"]), "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}", "u_eps": str(parts["u_eps"]["method"])}
+        info = {"estimates": {name: float(part["estimate"]) for name, part in parts.items()}, "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
+                "cells": {name: {k: c.info[k] for k in c.info} for name, c in cells.items()}, "resumed": list(self.store.taken), "version": __version__}
+        effective = {name: _sampled(c, self.problem) for name, c in (("pinn", cells["pinn"]), (self.fem, cells[self.fem]), (cells["oracle"].backend, cells["oracle"]))}
+        published = next((errors_ for eps, errors_ in self.problem.paper.items() if abs(eps - self.eps) < 1e-12), {})
+        return Report(self.problem.name or "problem", self.label, errors, budget, first, effective, methods, info, published, judge(budget), self.store.folder)
+
+    def _write(self, report: Report, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> None:
+        if self.store.folder is None:
+            return
+        from .plots import draw
+
+        for target in ("torch", self.fem, "numpy"):
+            emit(self.model, target).save(Path(self.store.folder) / "emitted" / target)
+        self.store.write("derivation.tex", self.model.derivation.latex().encode())
+        self.store.write("derivation.txt", (str(self.model) + "\n").encode())
+        with self.progress("plots") as task:
+            for k, (name, png) in enumerate(draw(self.model, self.eps, self.parameters, cells["pinn"], parts, self.plot_points, self.plot_shape)):
+                self.store.write(name, png)
+                task.update((k + 1) / 4, name)
+        self.store.write("report.txt", str(report).encode())
+        self.store.write("results.json", to_json(report.as_dict()))
+
+
+def _gradient(solution: Solution, points: Array) -> Array:
+    dim = points.shape[1]
+    return np.stack([solution.derivative(points, tuple(int(k == i) for k in range(dim))) for i in range(dim)], axis=-1)
+
+
+def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:
+    """The effective coefficients as numbers; callables at 33 points of the diagonal of the domain, listed under "x"."""
+    assert problem.domain is not None
+    bounds = np.array(problem.domain.bounds)
+    x = bounds[:, 0] + np.linspace(0, 1, 33)[:, None] * (bounds[:, 1] - bounds[:, 0])
+    table: dict[str, Any] = {}
+    for name, value in cells.effective.items():
+        if name in ("h", "f", "g"):
+            continue
+        table[name] = value(x) if callable(value) else value
+        if callable(value):
+            table["x"] = x
+    return table
+
+
