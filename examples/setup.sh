@@ -13,17 +13,17 @@ venv="$root/.venv"
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 MPLBACKEND=Agg PIP_DISABLE_PIP_VERSION_CHECK=1
 
 say() { printf '== %s\n' "$*"; }
-fail() { printf '%s\n' "$@" >&2; exit 3; }
+fail() { printf '%s\n' "$@" >&2; exit 4; }
 
-# facts PYTHON MODULE: "PYTHON_VERSION DOLFINX_VERSION NUMPY_MAJOR TORCH", "-" for what is absent; NumPy's is the one that DOLFINx was
-# built for. Fails for a Python that is too old or has not the MODULE (ensurepip to make a .venv, pip to be one).
+# facts PYTHON MODULE...: "PYTHON_VERSION DOLFINX_VERSION NUMPY_MAJOR TORCH", "-" for what is absent; NumPy's is the one that DOLFINx was
+# built for. Fails for a Python that is too old or has none of the MODULEs (pip to be a .venv, ensurepip or pip to make one).
 facts() {
-    "$1" - "$2" 2>/dev/null <<'PYTHON'
+    "$1" - "${@:2}" 2>/dev/null <<'PYTHON'
 import sys
 from importlib.metadata import distributions
 from importlib.util import find_spec
 
-if sys.version_info < (3, 10) or find_spec("venv") is None or find_spec(sys.argv[1]) is None:
+if sys.version_info < (3, 10) or find_spec("venv") is None or not any(map(find_spec, sys.argv[1:])):
     sys.exit(1)
 outside = [p for p in sys.path if sys.prefix == sys.base_prefix or not p.startswith(sys.prefix)]
 dolfinx, numpy = "-", "-"
@@ -36,7 +36,7 @@ PYTHON
 
 sees_dolfinx() {
     local version dolfinx
-    read -r version dolfinx _ <<<"$(facts "$1" "$2")"
+    read -r version dolfinx _ <<<"$(facts "$@")"
     [ -n "$version" ] && [ "$dolfinx" != - ]
 }
 
@@ -52,7 +52,7 @@ candidates() {
 python_with_dolfinx() {
     local python
     while read -r python; do
-        if sees_dolfinx "$python" ensurepip; then echo "$python"; return; fi
+        if sees_dolfinx "$python" ensurepip pip; then echo "$python"; return; fi
     done < <(candidates)
     return 1
 }
@@ -60,25 +60,26 @@ python_with_dolfinx() {
 any_python() {
     local python
     while read -r python; do
-        if facts "$python" ensurepip >/dev/null; then echo "$python"; return; fi
+        if facts "$python" ensurepip pip >/dev/null; then echo "$python"; return; fi
     done < <(candidates)
     return 1
 }
 
 # make_venv [dolfinx]: keeps the .venv that is there where it is whole (and sees DOLFINx, where that is asked for).
 make_venv() {
-    local python
+    local python options=(--system-site-packages)
     if [ ! -e "$venv/.unfinished" ] && facts "$venv/bin/python" pip >/dev/null; then
         if [ "${1:-}" != dolfinx ] || sees_dolfinx "$venv/bin/python" pip; then return; fi
     fi
     python="$(python_with_dolfinx || any_python)" || fail "No Python was found that can make a virtual environment: it must be 3.10 or newer and have venv and pip." \
         "  Debian, Ubuntu: apt-get install python3-venv (as root)" \
         "  elsewhere:      install Python from your system, python.org or conda; NHPINN_PYTHON=/path/to/python names one that is not on PATH"
+    facts "$python" ensurepip >/dev/null || options+=(--without-pip) # its own pip serves .venv too
     say "set-up: .venv from $python"
     rm -rf "$venv"
     mkdir "$venv"
     touch "$venv/.unfinished"
-    "$python" -m venv --system-site-packages "$venv" || fail "$python could not make a virtual environment in $venv"
+    "$python" -m venv "${options[@]}" "$venv" || fail "$python could not make a virtual environment in $venv"
 }
 
 # install EXTRA: by pip, unless the stamp of the last time fits.

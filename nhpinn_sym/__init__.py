@@ -31,7 +31,7 @@ from .problem.problem import MultiscaleProblem as MultiscaleProblem
 from .problem.scales import Scales as Scales
 
 if TYPE_CHECKING:
-    from .emit.emit import emit as emit  # type: ignore[no-redef]
+    from .emit.emit import emit as emit
     from .solve.cell_solution import CellSolution as CellSolution
     from .solve.cell_solution import load as load
     from .solve.cells import solve_cells as solve_cells

@@ -64,8 +64,13 @@ class BroadcastPrinter(SciPyPrinter):  # type: ignore[misc]
         *branches, (value, condition) = expr.args
         if condition != sp.true:
             raise UnsupportedError("a Piecewise needs a value everywhere", term=expr, remedy="end it with (value, True)")
-        where = self._module_format("numpy.where")
-        return reduce(lambda rest, branch: f"{where}({self._print(branch[1])}, {self._print(branch[0])}, {rest})", reversed(branches), self._print(value))
+        where, text = self._module_format("numpy.where"), self._print(value)
+        for value, condition in reversed(branches):
+            text = f"{where}({self._print(condition)}, {self._print(value)}, {text})"
+        return str(text)
+
+    def _print_Integral(self, expr: sp.Integral) -> str:
+        raise PrintMethodNotImplementedError("scipy integrates numbers, not arrays")
 
     def _fold(self, name: str, expr: sp.Expr) -> str:
         function = self._module_format(f"numpy.{name}")

@@ -80,7 +80,8 @@ class EffectiveFunction:
         x = np.asarray(points, dtype=float)
         result = np.zeros((len(x), *self.shape))
         for position, entry in self.entries.items():
-            result[(slice(None), *position)] = entry(x, index)
+            where = (slice(None), *position)
+            result[where] = entry(x, index)
         return result
 
 

@@ -39,7 +39,7 @@ def solve_homogenized(model: HomogenizedModel, cells: CellSolution, backend: str
     _check_constant_in_time(lowered, cells)
     if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
         raise UnsupportedError("a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend")
-    return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), progress, **options)  # type: ignore[no-any-return]
+    return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), progress, **options)
 
 
 def solve_fine(problem: MultiscaleProblem, eps: object, backend: str = "skfem", *, per_period: int | None = None,
@@ -56,7 +56,7 @@ def solve_fine(problem: MultiscaleProblem, eps: object, backend: str = "skfem", 
     if backend != "pinn":
         options.setdefault("cells", fine_cells(problem, number, per_period))
     values = {"epsilon": number, **_numbers(parameters, problem)}
-    return solver(lowered, _no_externals, values, progress, **options)  # type: ignore[no-any-return]
+    return solver(lowered, _no_externals, values, progress, **options)
 
 
 def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:

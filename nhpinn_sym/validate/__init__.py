@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..callable_module import make_callable
+from ..problem.callable_module import make_callable
 
 
 def _verb() -> Callable[..., Any]:

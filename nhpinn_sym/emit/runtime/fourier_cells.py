@@ -70,7 +70,9 @@ def solve_on_grid(grid: Grid, operator: list, sources: list, symmetric: bool, rt
     matrix, inverse = (LinearOperator((size, size), matvec=f, dtype=float) for f in (apply, precondition))
     solutions, multiplier, residual = [], 0.0, 0.0
     for source in sources:
-        b = sum(grid.derivative(np.broadcast_to(np.asarray(g, dtype=float), grid.shape), left) for left, g in source)
+        b = np.zeros(grid.shape)
+        for left, g in source:
+            b = b + grid.derivative(np.broadcast_to(np.asarray(g, dtype=float), grid.shape), left)
         scale = np.sqrt(np.mean(b**2)) or 1.0
         multiplier = max(multiplier, abs(float(b.mean())) / scale)
         b = _zero_mean(b).ravel()

@@ -1,0 +1,87 @@
+"""`nhpinn doctor`: which backends work here, with which versions and devices, and how to get the others."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Literal
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from ..solve.backends import HOW_TO_GET
+
+BACKENDS = {
+    "pinn": HOW_TO_GET["torch"],
+    "dolfinx": HOW_TO_GET["dolfinx"],
+    "skfem": "pip install scikit-fem pyamg",
+    "fourier": "pip install numpy scipy",
+}
+"""Backends, and how to get the libraries of each."""
+
+_TIMEOUT = 120.0
+"""Seconds after which a library that is being imported counts as broken (the first import of a cold torch takes up to tens of seconds)."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One backend: `versions` and `devices` where it is present, otherwise the `problem` and its `remedy`."""
+
+    backend: str
+    status: Literal["present", "missing", "broken"]
+    versions: str = ""
+    devices: str = ""
+    problem: str = ""
+    remedy: str = ""
+
+
+def doctor() -> tuple[Row, ...]:
+    """One row for each backend; each is tried in a process of its own, so that nothing is imported here and nothing can crash here."""
+    with ThreadPoolExecutor() as pool:
+        return tuple(pool.map(examine, BACKENDS))
+
+
+def examine(backend: str) -> Row:
+    """Try one of `BACKENDS`."""
+    command = [sys.executable, "-m", "nhpinn_sym.cli.probe", backend]
+    try:
+        # env: what an MPI that runs in this process has added to the C environment must not reach the child
+        done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=_TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return Row(backend, "broken", problem=f"its import did not end within {_TIMEOUT:.0f} s", remedy=BACKENDS[backend])
+    if done.returncode != 0:
+        problem = f"its import ended the process with status {done.returncode}: {_last_line(done.stderr)}"
+        return Row(backend, "broken", problem=problem, remedy=BACKENDS[backend])
+    found = json.loads(_last_line(done.stdout))  # what the library itself prints comes before
+    return Row(backend, remedy="" if found["status"] == "present" else BACKENDS[backend], **found)
+
+
+def print_doctor(console: Console | None = None) -> bool:
+    """Print the rows as a table; returns whether the main job can run: PINN, Fourier and one FEM backend."""
+    console = console or Console()
+    with console.status("importing the backends"):
+        rows = doctor()
+    console.print(_table(rows))
+    present = {row.backend for row in rows if row.status == "present"}
+    ready = {"pinn", "fourier"} <= present and bool(present & {"dolfinx", "skfem"})
+    console.print(f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs")
+    console.print("nhpinn validate can run here." if ready else "nhpinn validate cannot run here: it needs pinn, fourier and one of dolfinx and skfem.")
+    return ready
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table("backend", "status", "versions, or what is wrong", "devices, or how to get it", title="nhpinn doctor")
+    colours = {"present": "green", "missing": "yellow", "broken": "red"}
+    for row in rows:
+        table.add_row(row.backend, f"[{colours[row.status]}]{row.status}[/]", escape(row.versions or row.problem), escape(row.devices or row.remedy))
+    return table
+
+
+def _last_line(text: str) -> str:
+    return next(reversed(text.strip().splitlines()), "")

@@ -1,0 +1,71 @@
+"""Looks at one backend's library: `python -m nhpinn_sym.cli.probe pinn` prints what it found as JSON.
+
+A process of its own, because a broken build can end the process that imports it, and because MPI and CUDA are then
+initialised nowhere else.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import sys
+from collections.abc import Callable
+
+Found = tuple[str, str]
+"""(versions, devices)"""
+
+
+def probe_pinn() -> Found:
+    """PyTorch, its CPU threads and its CUDA devices by name."""
+    torch = importlib.import_module("torch")
+    devices = [f"cpu ({torch.get_num_threads()} threads)", *(torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count()))]
+    return f"torch {torch.__version__}", ", ".join(devices)
+
+
+def probe_dolfinx() -> Found:
+    """DOLFINx with its PETSc, and the MPI that it runs on: library and ranks."""
+    if importlib.util.find_spec("dolfinx") is None:
+        raise ModuleNotFoundError(name="dolfinx")  # rather than the first of its companions
+    dolfinx = importlib.import_module("nhpinn_sym.emit.runtime.dolfinx_versions").dolfinx
+    mpi = importlib.import_module("mpi4py.MPI")
+    petsc = importlib.import_module("petsc4py").__version__
+    vendor, version = mpi.get_vendor()
+    return f"dolfinx {dolfinx.__version__}, PETSc {petsc}", f"cpu, MPI ranks: {mpi.COMM_WORLD.size} ({vendor} {'.'.join(map(str, version))})"
+
+
+def probe_skfem() -> Found:
+    """scikit-fem and the multigrid that solves its systems."""
+    return versions("scikit-fem", "pyamg", imports=("skfem", "pyamg")), "cpu"
+
+
+def probe_fourier() -> Found:
+    """NumPy and SciPy."""
+    return versions("numpy", "scipy", imports=("numpy", "scipy.sparse.linalg")), "cpu"
+
+
+def versions(*distributions: str, imports: tuple[str, ...]) -> str:
+    """The versions of `distributions`, after their modules `imports` could be imported."""
+    for module in imports:
+        importlib.import_module(module)
+    return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in distributions)
+
+
+PROBES: dict[str, Callable[[], Found]] = {"pinn": probe_pinn, "dolfinx": probe_dolfinx, "skfem": probe_skfem, "fourier": probe_fourier}
+
+
+
+def report(backend: str) -> dict[str, str]:
+    """The fields of `doctor.Row` but the backend's name."""
+    try:
+        found, devices = PROBES[backend]()
+    except ModuleNotFoundError as error:
+        return {"status": "missing", "problem": f"not installed: {error.name}"}
+    except Exception as error:  # whatever a library raises when it is imported is what the report is about
+        return {"status": "broken", "problem": " ".join(f"{type(error).__name__}: {error}".split())}
+    return {"status": "present", "versions": found, "devices": devices}
+
+
+if __name__ == "__main__":
+    json.dump(report(sys.argv[1]), sys.stdout)

@@ -1,0 +1,236 @@
+"""Emission for DOLFINx: forms that need only ufl (one text for every version of DOLFINx), and a driver that runs them.
+
+- `cells`: cell_forms.py, the cell problems of a model and its effective coefficients, and cell_driver.py;
+- `equation`: {name}_forms.py, a boundary value problem, and {name}_driver.py.
+"""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from ..lower.forms import External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
+from ..problem.domain import Face
+from ..problem.errors import UnsupportedError
+from .bundle import bundle
+from .source import Source
+from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, literal, quoted
+
+RUNTIME = ("lagrange_grid", "time_stepping", "dolfinx_versions", "dolfinx_space", "dolfinx_solvers", "dolfinx_driver", "dolfinx_main")
+_MAIN = '''
+
+if __name__ == "__main__":
+    import sys
+
+    import {forms}
+
+    {main}({forms}, sys.argv[1:])
+'''
+
+
+def cells(lowered: LoweredCells) -> Source:
+    """cell_forms.py and cell_driver.py. UnsupportedError where a coefficient has no counterpart in UFL."""
+    _require_first_order((*lowered.bilinear, *(w for c in lowered.correctors for w in c.weak)))
+    names = {v: str(v) for v in lowered.coordinates}
+    unpacked = {v: f"y[{k}]" for k, v in enumerate(lowered.coordinates)}
+    names |= {v: f"x[{quoted(str(v))}]" for v in lowered.slow} | {v: f"p[{quoted(str(v))}]" for v in lowered.parameters}
+    functionals = [[(f.constant, ""), *((t.coefficient, dx(f"N[{t.corrector}]", t.derivative)) for t in f.terms)] for f in lowered.effective]
+    operator = Body(names, unpacked, [bilinear(lowered.bilinear)])
+    sources = Body(names, unpacked, [linear(c.weak) for c in lowered.correctors])
+    effective = Body(names, unpacked, functionals)
+    constants = {
+        "CELL": repr(lowered.cell.bounds), "SLOW": literal(map(str, lowered.slow)), "PARAMETERS": literal(map(str, lowered.parameters)),
+        "CORRECTORS": literal(c.name for c in lowered.correctors), "EFFECTIVE": literal((f.name, f.index) for f in lowered.effective),
+        "SYMMETRIC": repr(lowered.symmetric),
+    }
+    rows = [line for c in lowered.correctors for line in (f"    # {c.name}", f"    {sources.form(linear(c.weak), 'dx')},")]
+    means = [f"    {quoted((f.name, f.index))}: {effective.form(total, 'dx')}," for f, total in zip(lowered.effective, functionals, strict=True)]
+    text = _assemble(_cells_docstring(lowered), constants, [operator, sources, effective], [
+        function("operator(u, v, y, x, p, dx)", '"""B(u, v)."""', [*operator.lines, f"return {operator.form(bilinear(lowered.bilinear), 'dx')}"]),
+        function("sources(v, y, x, p, dx)", '"""l(v) of each cell function."""', [*sources.lines, "return [", *rows, "]"]),
+        function("effective(N, y, x, p, dx)", '"""|Y| times each effective coefficient; N: the cell functions."""',
+                 [*effective.lines, "return {", *means, "}"]),
+    ])
+    return Source("dolfinx", (("cell_forms.py", text), ("cell_driver.py", _driver("cell", "main_cells"))))
+
+
+def _require_first_order(terms: Iterable[WeakTerm]) -> None:
+    for term in terms:
+        if max(sum(term.left), sum(term.right)) > 1:
+            raise UnsupportedError("second derivatives in a weak form need elements that are smoother than Lagrange's", term=term)
+
+
+def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
+    """The effective coefficients that the weak form of an equation needs."""
+    return tuple(e for e in lowered.externals if not any(e.derivative))
+
+
+def equation(lowered: LoweredEquation, name: str) -> Source:
+    """{name}_forms.py and {name}_driver.py. UnsupportedError where a coefficient or a datum has no counterpart in UFL."""
+    _require_first_order((*lowered.bilinear, *lowered.linear))
+    writer = _EquationWriter(lowered)
+    parts = [writer.stiffness(), writer.load(), writer.list_of("dirichlet", "The value of u on each group of faces in DIRICHLET.", 0)]
+    if lowered.time is not None:
+        parts += [writer.mass(), writer.list_of("dirichlet_rate", "The time derivatives of the values on DIRICHLET.", 1), writer.initial()]
+    text = _assemble(_equation_docstring(lowered), _equation_constants(lowered), writer.bodies, parts)
+    return Source("dolfinx", ((f"{name}_forms.py", text), (f"{name}_driver.py", _driver(name, "main_equation"))))
+
+
+class _EquationWriter:
+    """The functions of one file of forms."""
+
+    def __init__(self, lowered: LoweredEquation) -> None:
+        self.lowered = lowered
+        self.names = {v: str(v) for v in lowered.coordinates} | {v: f"p[{quoted(str(v))}]" for v in lowered.parameters}
+        self.names |= {e.symbol: f"k[{quoted((e.name, e.index))[1:-1]}]" for e in weak_externals(lowered)}
+        if lowered.time is not None:
+            self.names[lowered.time] = "t"
+        self.unpacked = {v: f"x[{i}]" for i, v in enumerate(lowered.coordinates)}
+        self.bodies: list[Body] = []
+
+    def _body(self, *sums: Sum) -> Body:
+        self.bodies.append(Body(self.names, self.unpacked, sums))
+        return self.bodies[-1]
+
+    def _form(self, head: str, summary: str, volume: Sum, faces: Sequence[tuple[tuple[Face, ...], Product]] = ()) -> str:
+        """A form with integrals over the domain and over tagged faces."""
+        body = self._body(volume, *([term] for _, term in faces))
+        integrals = [body.form(volume, "dx"), *(body.form([term], f"ds({_tags(on)})") for on, term in faces)]
+        kept = [text for text in integrals if text != "0"] or ["0"]
+        opening = ["return (", f"    {kept[0]}", *(f"    + {text}" for text in kept[1:]), ")"] if len(kept) > 1 else [f"return {kept[0]}"]
+        return function(head, f'"""{summary}"""', [*body.lines, *opening])
+
+    def stiffness(self) -> str:
+        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", bilinear(self.lowered.bilinear),
+                          [(n.faces, (n.alpha, "u*v")) for n in self.lowered.natural])
+
+    def load(self) -> str:
+        return self._form("load(v, x, t, p, k, dx, ds)", "l(v).", linear(self.lowered.linear),
+                          [(n.faces, (n.value, "v")) for n in self.lowered.natural])
+
+    def mass(self) -> str:
+        term = WeakTerm((0,) * len(self.lowered.coordinates), sp.sympify(self.lowered.mass), (0,) * len(self.lowered.coordinates))
+        return self._form("mass(u, v, x, t, p, k, dx)", "The form of the time derivative.", bilinear([term]))
+
+    def list_of(self, name: str, summary: str, order: int) -> str:
+        """The essential data, or their time derivatives."""
+        values = [sp.diff(e.value, self.lowered.time, order) if order else e.value for e in self.lowered.essential]
+        body = self._body(*([(value, "")] for value in values))
+        items = [f"    {body.sum([(value, '')]) or '0'}," for value in values]
+        return function(f"{name}(x, t, p)", f'"""{summary}"""', [*body.lines, *(["return [", *items, "]"] if items else ["return []"])])
+
+    def initial(self) -> str:
+        total = [(sp.sympify(self.lowered.initial), "")]
+        body = self._body(total)
+        return function("initial(x, p)", '"""u at t = 0."""', [*body.lines, f"return {body.sum(total) or '0'}"])
+
+
+def _tags(faces: Sequence[Face]) -> str:
+    """The argument of ds for some faces."""
+    tags = tuple(1 + 2 * axis + end for axis, end in faces)
+    return str(tags[0]) if len(tags) == 1 else repr(tags)
+
+
+def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
+    loads = [*(t.coefficient for t in lowered.linear), *(n.value for n in lowered.natural), *(e.value for e in lowered.essential)]
+    constants = {
+        "DOMAIN": repr(lowered.domain.bounds), "PARAMETERS": literal(map(str, lowered.parameters)),
+        "EXTERNALS": literal((e.name, e.index) for e in weak_externals(lowered)), "PERIODIC": literal(lowered.periodic),
+        "DIRICHLET": literal(e.faces for e in lowered.essential),
+        "POSITIVE": repr(_positive(lowered)), "SINGULAR": repr(_singular(lowered)), "TIME": repr(lowered.time is not None),
+    }
+    if lowered.time is not None:
+        constants["STEADY"] = repr(not any(lowered.time in sp.sympify(c).free_symbols for c in loads))
+        constants["FINAL_TIME"] = repr(float(sp.sympify(lowered.final_time)))
+    return constants
+
+
+def _positive(lowered: LoweredEquation) -> bool:
+    """Whether B is seen to be symmetric and positive: no terms of order 0 that might be negative."""
+    reactions = [t.coefficient for t in lowered.bilinear if not any((*t.left, *t.right))] + [n.alpha for n in lowered.natural]
+    return lowered.symmetric and all(sp.sympify(c).is_nonnegative for c in reactions)
+
+
+def _singular(lowered: LoweredEquation) -> bool:
+    """Whether u is determined up to a constant (or its test functions are): nothing then fixes its mean."""
+    held = lowered.essential or lowered.time is not None or any(n.alpha != 0 for n in lowered.natural)
+    return not held and (all(any(t.right) for t in lowered.bilinear) or all(any(t.left) for t in lowered.bilinear))
+
+
+def _assemble(docstring: str, constants: dict[str, str], bodies: Sequence[Body], functions: Sequence[str]) -> str:
+    header = "\n".join([f'"""{docstring.strip()}\n"""', "", "import ufl", "", *(f"{name} = {value}" for name, value in constants.items())])
+    return "\n\n\n".join([header, *helpers(body.printer for body in bodies), *functions]) + "\n"
+
+
+def _driver(name: str, main: str) -> str:
+    """The runtime as one file, which solves with the forms beside it."""
+    return bundle(*RUNTIME) + _MAIN.format(forms=f"{name}_forms", main=main)
+
+
+def _listed(lines: Sequence[str]) -> str:
+    """Lines of a docstring, indented and broken where they are too long."""
+    return "\n".join(textwrap.fill(line, WIDTH, initial_indent="    ", subsequent_indent=" " * 12, break_long_words=False, break_on_hyphens=False)
+                     for line in lines)
+
+
+def _d(index: Sequence[int], name: str) -> str:
+    return f" D^{tuple(index)} {name}" if any(index) else f" {name}" if name else ""
+
+
+def _integral(terms: Sequence[WeakTerm], u: str) -> list[str]:
+    return [f"{'+' if k else '='} int ({t.coefficient}){_d(t.right, u)}{_d(t.left, 'v')}" for k, t in enumerate(terms)] or ["= 0"]
+
+
+def _cells_docstring(lowered: LoweredCells) -> str:
+    slow = f" for every ({', '.join(map(str, lowered.slow))})" if lowered.slow else ""
+    sources = [line for c in lowered.correctors for line in (f"{c.name}:  l(v)", *_integral(c.weak, ""))]
+    return f"""{lowered.title}: the cell problems as UFL forms.
+
+Every cell function N is periodic in y = ({', '.join(map(str, lowered.coordinates))}) on Y = {lowered.cell}, has zero mean, and solves{slow}
+    B(N, v) = l(v) for every periodic v,
+{_listed(["B(u, v)", *_integral(lowered.bilinear, "u")])}
+{_listed(sources)}
+The operator in strong form is the sum of
+{_listed([f"({t.coefficient}){_d(t.right, 'N')}" for t in lowered.strong] or ["(not there: a coefficient jumps)"])}
+The effective coefficients are, with <.> the mean over Y,
+{_listed([_functional(lowered, f) for f in lowered.effective])}
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
+The number 0 stands for a form without terms."""
+
+
+def _functional(lowered: LoweredCells, f: Functional) -> str:
+    terms = [f"({t.coefficient}){_d(t.derivative, lowered.correctors[t.corrector].name)}" for t in f.terms]
+    return f"{f.name}{list(f.index) if f.index else ''} = <{' + '.join([str(f.constant)] * (f.constant != 0 or not terms) + terms)}>"
+
+
+def _equation_docstring(lowered: LoweredEquation) -> str:
+    span = f", 0 < t < {lowered.final_time}" if lowered.time is not None else ""
+    mass = "int m u_t v + " if lowered.time is not None else ""
+    conditions = [f"on {_where(lowered, e.faces)}: u = {e.value}" for e in lowered.essential] + [_natural(lowered, n) for n in lowered.natural]
+    conditions += [f"periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
+    conditions += [f"at t = 0: u = {lowered.initial}"] * (lowered.time is not None)
+    density = [f"m = {lowered.mass}"] * (lowered.time is not None)
+    return f"""{lowered.title}: weak form as UFL forms.
+
+u on {lowered.domain}{span}: {mass}B(u, v) = l(v) for every v that vanishes where u is given,
+{_listed([*density, "B(u, v)", *_integral(lowered.bilinear, "u"), "l(v)", *_integral(lowered.linear, "")])}
+{_listed(conditions)}
+D^(a, b, ...) counts derivatives per coordinate.
+
+Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
+or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
+SINGULAR: u is determined up to a constant, and has zero mean. POSITIVE: B is symmetric and positive."""
+
+
+def _natural(lowered: LoweredEquation, n: Natural) -> str:
+    if n.alpha == 0:
+        return f"on {_where(lowered, n.faces)}: n . flux = g, which adds int g v to l; g = {n.value}"
+    return f"on {_where(lowered, n.faces)}: n . flux + alpha u = g, which adds int alpha u v to B and int g v to l; alpha = {n.alpha}, g = {n.value}"
+
+
+def _where(lowered: LoweredEquation, faces: Sequence[Face]) -> str:
+    return " and ".join(f"{lowered.coordinates[axis]} = {lowered.domain.intervals[axis][end]}" for axis, end in faces)

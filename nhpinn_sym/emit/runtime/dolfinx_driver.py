@@ -1,0 +1,231 @@
+"""Periodic cell problems and boundary value problems on boxes by DOLFINx, from emitted files of UFL forms."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from .dolfinx_solvers import IncompatibleError, Linear, zero_mean  # sibling
+from .dolfinx_space import BoxSpace, Interpolant  # sibling
+from .dolfinx_versions import assemble_matrix, assemble_scalar, assemble_vector, coordinates, fem, function_space, release, vector  # sibling
+from .lagrange_grid import LagrangeGrid  # sibling
+from .time_stepping import GAMMA, sdirk4  # sibling
+
+Key = tuple[str, tuple[int, ...]]
+Array = NDArray[np.float64]
+Coefficients = Callable[[Key, Array], Array]
+COMPATIBLE = 1e-6
+"""The largest relative defect of the data of a singular problem that is put down to quadrature."""
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """`functions`: the cell functions as a batch. `fredholm`: how far the right-hand sides are from being compatible (largest, relative)."""
+
+    functions: LagrangeGrid
+    effective: dict[Key, float]
+    fredholm: float
+    iterations: int
+
+
+class CellProblem:
+    """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow point.
+
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; cells: how many along each axis; degree 1 or 2;
+    solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D for nonsymmetric coefficients).
+    """
+
+    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], cells: Sequence[int], degree: int = 2, solver: str = "auto",
+                 comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+        self.forms = forms
+        self.box = box = BoxSpace(comm, forms.CELL, cells, degree, periodic=range(len(cells)))
+        self.method = method(solver, len(cells), forms.SYMMETRIC)
+        self.slow = constants(box, dict.fromkeys(forms.SLOW, 0.0))
+        data = (box.x, self.slow, constants(box, {name: parameters[name] for name in forms.PARAMETERS}), box.dx)
+        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
+        self.functions = [fem.Function(box.space) for _ in forms.CORRECTORS]
+        self.operator = fem.form(forms.operator(u, v, *data))
+        self.sources = Selection(box, forms.sources(v, *data))
+        self.effective = Selection(box, list(forms.effective(self.functions, *data).values()))
+        self.weights = box.restricted(assemble_vector(fem.form(v * box.dx)))
+
+    def solve(self, slow: Mapping[str, float]) -> CellResult:
+        """Solve at the slow point with the coordinates `slow`. Raises DivergedError."""
+        for name, constant in self.slow.items():
+            constant.value = slow[name]
+        matrix = self.box.reduced(assemble_matrix(self.operator))
+        solver = zero_mean(matrix, self.weights, self.method)
+        fredholm, iterations = 0.0, 0
+        for k, function in enumerate(self.functions):
+            form = self.sources.select(k)
+            b = self.box.restricted(assemble_vector(form)) if form else self.weights * 0.0
+            w, defect = solver(b)
+            fredholm = max(fredholm, defect)
+            iterations = max(iterations, solver.linear.ksp.getIterationNumber())
+            function.x.array[:] = self.box.function(w).x.array
+        solver.destroy()
+        matrix.destroy()
+        release(self.box.comm)
+        grid = self.box.grid(np.array([self.box.values(function) for function in self.functions]))
+        return CellResult(grid, self._means(), fredholm, iterations)
+
+    def _means(self) -> dict[Key, float]:
+        volume = math.prod(b - a for a, b in self.box.bounds)
+        means = {}
+        for k, key in enumerate(self.forms.EFFECTIVE):
+            form = self.effective.select(k)
+            means[key] = assemble_scalar(self.box.comm, form) / volume if form else 0.0
+        return means
+
+
+class Selection:
+    """Many forms of one shape compiled as one, sum_k s_k form_k, with constants s of which one is 1: one compilation for all.
+
+    The number 0 stands for a form without terms.
+    """
+
+    def __init__(self, box: BoxSpace, forms: Sequence[ufl.Form | int]) -> None:
+        self.terms = {k: (fem.Constant(box.mesh, PETSc.ScalarType(0.0)), form) for k, form in enumerate(forms) if isinstance(form, ufl.Form)}
+        scaled = [switch * form for switch, form in self.terms.values()]
+        self.form = fem.form(sum(scaled[1:], start=scaled[0])) if scaled else None
+
+    def select(self, index: int) -> fem.Form | None:
+        """The compiled form, switched to `index`; None where that one has no terms."""
+        for k, (switch, _) in self.terms.items():
+            switch.value = float(k == index)
+        return self.form if index in self.terms else None
+
+
+class EquationProblem:
+    """The boundary (and initial) value problem of a `..._forms.py` on one mesh.
+
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key, points): values (n,) of the effective
+    coefficient `key` at points (n, d), called with the same points on every rank; solver: "direct", "iterative", or "auto" (direct
+    in 1D, and in 2D with time steps or for operators that are not symmetric and positive).
+    """
+
+    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], coefficients: Coefficients, cells: Sequence[int], degree: int = 2,
+                 solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+        self.forms, self.held = forms, [face for faces in forms.DIRICHLET for face in faces]
+        self.box = box = BoxSpace(comm, forms.DOMAIN, cells, degree, forms.PERIODIC, self.held)
+        self.method = method(solver, len(cells), forms.POSITIVE, many=forms.TIME)
+        self.t = fem.Constant(box.mesh, PETSc.ScalarType(0.0))
+        p = constants(box, {name: parameters[name] for name in forms.PARAMETERS})
+        k = {key: _effective(box, coefficients, key) for key in forms.EXTERNALS}
+        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
+        self.stiffness = fem.form(forms.stiffness(u, v, box.x, self.t, p, k, box.dx, box.ds))
+        self.load = Selection(box, [forms.load(v, box.x, self.t, p, k, box.dx, box.ds)])
+        self.dirichlet = [box.interpolant(value) for value in forms.dirichlet(box.x, self.t, p)]
+        if forms.TIME:
+            self.mass = fem.form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
+            self.rates = [box.interpolant(value) for value in forms.dirichlet_rate(box.x, self.t, p)]
+            self.initial = box.interpolant(forms.initial(box.x, p))
+        else:
+            self.weights = box.restricted(assemble_vector(fem.form(v * box.dx)))
+
+    def solve(self) -> LagrangeGrid:
+        """The solution of a stationary problem. Raises DivergedError, and IncompatibleError where there is no solution."""
+        matrix, lift = assemble_matrix(self.stiffness), self._lift(self.dirichlet)
+        reduced = self.box.reduced(matrix)
+        b = self.box.restricted(self._load() - matrix * vector(lift))
+        if self.forms.SINGULAR:
+            w, defect = zero_mean(reduced, self.weights, self.method)(b)
+            if defect > COMPATIBLE:
+                raise IncompatibleError(f"source and boundary fluxes do not balance: relative defect {defect:.1e}")
+        else:
+            w = Linear(reduced, self.method)(b)
+        return self.box.grid(self.box.values(self.box.function(w, lift)))
+
+    def evolve(self, final_time: float, steps: int, every: bool = True, report: Callable[[float], None] = lambda fraction: None) -> LagrangeGrid:
+        """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one alone. Raises DivergedError.
+
+        Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the others at the boundary would cost an order.
+        """
+        stiffness = assemble_matrix(self.stiffness)
+        stage = assemble_matrix(self.mass) + (GAMMA * final_time / steps) * stiffness
+        linear = Linear(self.box.reduced(stage), self.method)
+        held = self.box.on_faces(self.held)
+        start = self.box.restriction(self.initial())
+        u = self.box.values(self.box.function(start, self._lift(self.dirichlet)))
+        levels = [u] if every else []
+
+        def solve(b: Array) -> Array:
+            rate = self._vec(np.where(held, b, 0.0))
+            free = linear(self.box.restricted(self._vec(b) - stage * rate))
+            return (self.box.P * free + rate).array
+
+        def on_step(step: int, t: float, u: Array) -> None:
+            if every or step == steps:
+                levels.append(u)
+            release(self.box.comm)
+            report(step / steps)
+
+        sdirk4(solve, lambda u: np.where(held, 0.0, (stiffness * self._vec(u)).array), self._forcing(held), u, final_time, steps, on_step)
+        linear.destroy()
+        return self.box.grid(np.array(levels))
+
+    def _forcing(self, held: NDArray[np.bool_]) -> Callable[[float], Array]:
+        """F(t), with g'(t) at the held dofs; computed once where nothing in it depends on time."""
+
+        def forcing(t: float) -> Array:
+            self.t.value = t
+            return np.where(held, self.box.values(self._lift(self.rates)), self._load().array)
+
+        steady = forcing(0.0)
+        return (lambda t: steady) if self.forms.STEADY else forcing
+
+    def _vec(self, values: Array) -> PETSc.Vec:
+        result = self.box.P.createVecLeft()
+        result.array[:] = values
+        return result
+
+    def _load(self) -> PETSc.Vec:
+        form = self.load.select(0)
+        return assemble_vector(form) if form else self.box.P.createVecLeft()
+
+    def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
+        """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all other dofs."""
+        lift = fem.Function(self.box.space)
+        for faces, value in zip(self.forms.DIRICHLET, values):
+            on = self.box.on_faces(faces)
+            self.box.values(lift)[on] = self.box.values(value())[on]
+        lift.x.scatter_forward()
+        return lift
+
+
+def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
+    """The linear solver: `positive` says symmetric and positive (semi)definite, `many` that one matrix serves many right-hand sides."""
+    iterative = "cg" if positive else "gmres"
+    automatic = "direct" if dim == 1 or (dim == 2 and (many or not positive)) else iterative
+    choices = {"auto": automatic, "direct": "direct", "iterative": iterative}
+    if solver not in choices:
+        raise ValueError(f"solver={solver!r}: choose one of {', '.join(choices)}")
+    return choices[solver]
+
+
+def constants(box: BoxSpace, values: Mapping[str, float]) -> dict[str, fem.Constant]:
+    """A UFL constant per name."""
+    return {name: fem.Constant(box.mesh, PETSc.ScalarType(value)) for name, value in values.items()}
+
+
+def _effective(box: BoxSpace, coefficients: Coefficients, key: Key) -> fem.Constant | fem.Function:
+    """A constant, or a Lagrange function of degree 3: interpolation then costs less accuracy than the solution has."""
+    space = function_space(box.mesh, 3)
+    own = coordinates(space)
+    parts = box.comm.allgather(own)
+    samples = coefficients(key, np.concatenate(parts))
+    if np.ptp(samples) == 0:
+        return fem.Constant(box.mesh, PETSc.ScalarType(samples[0]))
+    function = fem.Function(space)
+    before = sum(len(part) for part in parts[: box.comm.rank])
+    function.x.array[: len(own)] = samples[before : before + len(own)]
+    function.x.scatter_forward()
+    return function

@@ -1,0 +1,49 @@
+"""The command lines of the emitted drivers: arguments are name=value, for what a file leaves open and for n, degree, steps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from types import ModuleType
+
+import numpy as np
+from mpi4py import MPI
+
+from .dolfinx_driver import CellProblem, EquationProblem, Key  # sibling
+
+
+def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
+    """Solve the cell problems and print the effective coefficients. n: cells along each axis."""
+    given = _numbers(arguments, (*forms.SLOW, *forms.PARAMETERS), n={1: 256, 2: 64, 3: 16}[len(forms.CELL)])
+    problem = CellProblem(forms, given, (int(given["n"]),) * len(forms.CELL), int(given["degree"]))
+    result = problem.solve(given)
+    if MPI.COMM_WORLD.rank == 0:
+        for key, value in result.effective.items():
+            print(f"{_label(key)} = {value:.12g}")
+        print(f"relative multiplier of the zero mean: {result.fredholm:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks")
+
+
+def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
+    """Solve the equation and write the values on the lattice of nodes (at the final time) to solution.npz.
+
+    n: cells along each axis; steps: time steps; effective coefficients are given as A[0,0]=1.5, and constant.
+    """
+    given = _numbers(arguments, (*forms.PARAMETERS, *map(_label, forms.EXTERNALS)), n={1: 1024, 2: 64, 3: 16}[len(forms.DOMAIN)], steps=64)
+    problem = EquationProblem(forms, given, lambda key, points: np.full(len(points), given[_label(key)]),
+                              (int(given["n"]),) * len(forms.DOMAIN), int(given["degree"]))
+    grid = problem.evolve(forms.FINAL_TIME, int(given["steps"]), every=False) if forms.TIME else problem.solve()
+    values = grid.values.reshape(grid.lattice)
+    if MPI.COMM_WORLD.rank == 0:
+        np.savez("solution.npz", bounds=np.array(grid.bounds), cells=np.array(grid.cells), degree=grid.degree, values=values)
+        print(f"{values.size} nodes, {values.min():.9g} <= u <= {values.max():.9g}, on {MPI.COMM_WORLD.size} ranks")
+
+
+def _numbers(arguments: Sequence[str], names: Sequence[str], **defaults: float) -> dict[str, float]:
+    given = {"degree": 2, **defaults, **{name: float(value) for name, value in (argument.split("=") for argument in arguments)}}
+    missing = [name for name in names if name not in given]
+    if missing:
+        raise SystemExit(f"give a value for: {' '.join(f'{name}=...' for name in missing)}")
+    return given
+
+
+def _label(key: Key) -> str:
+    return f"{key[0]}[{','.join(map(str, key[1]))}]" if key[1] else key[0]

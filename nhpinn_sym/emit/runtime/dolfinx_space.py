@@ -1,0 +1,143 @@
+"""Lagrange functions on a box in DOLFINx, with periodic axes and Dirichlet faces eliminated: the same on any number of ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from .dolfinx_versions import box_mesh, coordinates, dmesh, expression, fem, function_space, vector  # sibling
+from .lagrange_grid import LagrangeGrid  # sibling
+
+Bounds = tuple[tuple[float, float], ...]
+Face = tuple[int, int]
+
+
+class BoxSpace:
+    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values on the faces `fixed` and is 0 at all other dofs.
+
+    P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the opposite faces of the axes
+    `periodic`, and its rows are empty at fixed dofs. A linear system A u = b becomes P^T A P w = P^T (b - A g).
+    Degree 1 or 2; `dx` and `ds` are the measures, and ds(1 + 2 axis + end) is the face (axis, end).
+    """
+
+    def __init__(self, comm: MPI.Comm, bounds: Bounds, cells: Sequence[int], degree: int, periodic: Sequence[int] = (),
+                 fixed: Sequence[Face] = ()) -> None:
+        self.comm, self.bounds, self.cells, self.degree = comm, tuple(bounds), tuple(cells), degree
+        self.mesh = box_mesh(comm, bounds, cells)
+        self.space = function_space(self.mesh, degree)
+        self.x = ufl.SpatialCoordinate(self.mesh)
+        rule = {"quadrature_degree": 2 * degree + 1}
+        self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
+        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=facet_tags(self.mesh, bounds), metadata=rule)
+        self._one = fem.Constant(self.mesh, PETSc.ScalarType(1.0))
+        low, high = np.array(bounds).T
+        self._ends = np.array(self.cells) * degree
+        self._nodes = np.rint((coordinates(self.space) - low) / (high - low) * self._ends).astype(np.int64)
+        self.P, self._masters = self._prolongation(list(periodic), fixed)
+
+    @property
+    def dofs(self) -> int:
+        """The number of free dofs on all ranks."""
+        return int(self.P.getSize()[1])
+
+    def on_faces(self, faces: Sequence[Face]) -> NDArray[np.bool_]:
+        """Which of the owned dofs are on one of the faces."""
+        hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in faces]
+        return np.any(hits, axis=0) if hits else np.zeros(len(self._nodes), dtype=bool)
+
+    def _prolongation(self, periodic: list[int], fixed: Sequence[Face]) -> tuple[PETSc.Mat, NDArray[np.int64]]:
+        """P, and the owned dofs that its columns stand for."""
+        wrapped = self._nodes.copy()
+        wrapped[:, periodic] %= self._ends[periodic]
+        free = ~self.on_faces(fixed)
+        master = free & (wrapped == self._nodes).all(axis=1)
+        count = int(master.sum())
+        column = np.zeros(len(master), dtype=np.int64)
+        column[master] = sum(self.comm.allgather(count)[: self.comm.rank]) + np.arange(count)
+        keys = np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))
+        lower = master & (self._nodes[:, periodic] == 0).any(axis=1)
+        known = np.concatenate(self.comm.allgather(keys[lower]))
+        columns = np.concatenate(self.comm.allgather(column[lower]))
+        slave, order = free & ~master, np.argsort(known)
+        column[slave] = columns[order[np.searchsorted(known, keys[slave], sorter=order)]]
+        P = PETSc.Mat().createAIJ(((len(free), None), (count, None)), nnz=(1, 1), comm=self.comm)
+        starts = np.concatenate([[0], np.cumsum(free)]).astype(PETSc.IntType)
+        P.setValuesCSR(starts, column[free].astype(PETSc.IntType), np.ones(int(free.sum())))
+        P.assemble()
+        return P, np.flatnonzero(master)
+
+    def reduced(self, matrix: PETSc.Mat) -> PETSc.Mat:
+        """P^T A P."""
+        return matrix.PtAP(self.P)
+
+    def restricted(self, b: PETSc.Vec) -> PETSc.Vec:
+        """P^T b."""
+        result = self.P.createVecRight()
+        self.P.multTranspose(b, result)
+        return result
+
+    def restriction(self, function: fem.Function) -> PETSc.Vec:
+        """The free dofs of a function."""
+        result = self.P.createVecRight()
+        result.array[:] = self.values(function)[self._masters]
+        return result
+
+    def function(self, w: PETSc.Vec, lift: fem.Function | None = None) -> fem.Function:
+        """P w + g."""
+        result = fem.Function(self.space)
+        self.P.mult(w, vector(result))
+        if lift is not None:
+            vector(result).axpy(1.0, vector(lift))
+        result.x.scatter_forward()
+        return result
+
+    def interpolant(self, value: ufl.core.expr.Expr | float) -> Interpolant:
+        """`value` made ready for interpolation as often as its constants change."""
+        return Interpolant(self.space, self._one * value)
+
+    def values(self, function: fem.Function) -> NDArray[np.float64]:
+        """The owned dofs of `function`: a view."""
+        return function.x.array[: len(self._nodes)]
+
+    def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
+        """Owned dof values (..., owned), gathered from all ranks: evaluation needs no communication then."""
+        points = np.concatenate(self.comm.allgather(coordinates(self.space)))
+        gathered = np.concatenate(self.comm.allgather(values), axis=-1)
+        return LagrangeGrid.from_dofs(points, gathered, self.bounds, self.cells, self.degree)
+
+
+class Interpolant:
+    """An expression compiled once; calling it gives its present interpolant."""
+
+    def __init__(self, space: fem.FunctionSpace, value: ufl.core.expr.Expr) -> None:
+        self._space = space
+        self._compiled = None if isinstance(value, ufl.constantvalue.Zero) else expression(value, space)
+
+    def __call__(self) -> fem.Function:
+        function = fem.Function(self._space)
+        if self._compiled is not None:
+            function.interpolate(self._compiled)
+        return function
+
+
+def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
+    """The boundary facets of the box: those on the face (axis, end) are tagged 1 + 2 axis + end."""
+    last = mesh.topology.dim - 1
+    mesh.topology.create_connectivity(last, last + 1)
+    planes = [partial(_on_plane, axis, end, ends) for axis, ends in enumerate(bounds) for end in (0, 1)]
+    found = [dmesh.locate_entities_boundary(mesh, last, plane) for plane in planes]
+    facets, tags = np.concatenate(found), np.repeat(np.arange(1, 1 + len(found), dtype=np.int32), [len(part) for part in found])
+    order = np.argsort(facets)
+    return dmesh.meshtags(mesh, last, facets[order], tags[order])
+
+
+def _on_plane(axis: int, end: int, ends: tuple[float, float], x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    return np.abs(x[axis] - ends[end]) < 1e-9 * (ends[1] - ends[0])
+
+

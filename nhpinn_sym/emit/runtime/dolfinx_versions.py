@@ -1,0 +1,87 @@
+"""The calls of DOLFINx that differ between 0.5.2 and 0.11, in one place; everything else calls what is the same in all.
+
+Import DOLFINx through this module only: 0.5.2 leaves dlopen at RTLD_GLOBAL, which binds a torch that is imported later to
+the wrong BLAS, so setdlopenflags does nothing while it is imported.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+_setdlopenflags = sys.setdlopenflags
+sys.setdlopenflags = lambda flags: None
+try:
+    import dolfinx.fem.petsc
+    from dolfinx import fem
+    from dolfinx import mesh as dmesh
+finally:
+    sys.setdlopenflags = _setdlopenflags
+
+if np.issubdtype(PETSc.ScalarType, np.complexfloating):
+    raise ImportError("this petsc4py was built for complex numbers; the real build is needed (Debian: python3-dolfinx-real)")
+
+_CELL_TYPES = {2: dmesh.CellType.quadrilateral, 3: dmesh.CellType.hexahedron}
+
+
+def box_mesh(comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Sequence[int]) -> dmesh.Mesh:
+    """Intervals, rectangles or bricks: the box `bounds` cut into `cells` equal parts along each axis."""
+    if len(cells) == 1:
+        return dmesh.create_interval(comm, cells[0], list(bounds[0]))
+    corners = [np.array(corner, dtype=float) for corner in zip(*bounds)]
+    create = dmesh.create_rectangle if len(cells) == 2 else dmesh.create_box
+    return create(comm, corners, list(cells), cell_type=_CELL_TYPES[len(cells)])
+
+
+def function_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:
+    """Continuous Lagrange functions."""
+    create = fem.functionspace if hasattr(fem, "functionspace") else fem.FunctionSpace
+    return create(mesh, ("Lagrange", degree))
+
+
+def vector(function: fem.Function) -> PETSc.Vec:
+    """The PETSc vector that shares its memory with the dofs of `function`."""
+    return function.x.petsc_vec if hasattr(function.x, "petsc_vec") else function.vector
+
+
+def expression(value: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Expression:
+    """`value` compiled for interpolation into `space`."""
+    points = space.element.interpolation_points
+    return fem.Expression(value, points() if callable(points) else points)
+
+
+def assemble_matrix(form: fem.Form) -> PETSc.Mat:
+    """The matrix of a compiled bilinear form, without boundary conditions."""
+    matrix = dolfinx.fem.petsc.assemble_matrix(form)
+    matrix.assemble()
+    return matrix
+
+
+def assemble_vector(form: fem.Form) -> PETSc.Vec:
+    """The vector of a compiled linear form, summed over the ranks."""
+    result = dolfinx.fem.petsc.assemble_vector(form)
+    result.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    return result
+
+
+def assemble_scalar(comm: MPI.Comm, form: fem.Form) -> float:
+    """The value of a compiled functional, summed over the ranks: the same on each."""
+    return float(comm.allreduce(fem.assemble_scalar(form), op=MPI.SUM))
+
+
+def coordinates(space: fem.FunctionSpace) -> NDArray[np.float64]:
+    """Coordinates (owned dofs, dimension) of the dofs that this rank owns."""
+    owned = space.dofmap.index_map.size_local
+    return space.tabulate_dof_coordinates()[:owned, : space.mesh.geometry.dim]
+
+
+def release(comm: MPI.Comm) -> None:
+    """Free what Python has dropped: on several ranks PETSc waits for a call that all of them make."""
+    if hasattr(PETSc, "garbage_cleanup"):
+        PETSc.garbage_cleanup(comm)

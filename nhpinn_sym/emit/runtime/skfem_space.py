@@ -1,0 +1,133 @@
+"""Lagrange spaces on structured box meshes in scikit-fem: congruent elements, faces and periodic axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sps
+import skfem
+from numpy.typing import NDArray
+from skfem.mapping import Mapping
+
+from .lagrange_grid import LagrangeGrid  # sibling
+
+_MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
+_ELEMENTS = {
+    (1, 1): skfem.ElementLineP1, (2, 1): skfem.ElementQuad1, (3, 1): skfem.ElementHex1,
+    (1, 2): skfem.ElementLineP2, (2, 2): skfem.ElementQuad2, (3, 2): skfem.ElementHex2,
+}
+
+
+class CongruentMapping(Mapping):  # type: ignore[misc]
+    """The affine mapping of a mesh whose elements are translates of each other.
+
+    The Jacobian is the same in all elements, so that gradients of basis functions have the shape (d, 1, points) and broadcast: products
+    of basis functions are computed once and not per element.
+    """
+
+    def __init__(self, mesh: skfem.Mesh) -> None:
+        self.mesh, self.dim = mesh, mesh.dim()
+        base, corner = mesh.mapping(), np.zeros((self.dim, 1))
+        self._jacobian = base.DF(corner, tind=np.array([0]))[:, :, 0, 0]
+        self._corners = base.F(corner, tind=np.arange(mesh.nelements))[:, :, 0]
+
+    def F(self, X: NDArray[np.float64], tind: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        corners = self._corners if tind is None else self._corners[:, tind]
+        return corners[:, :, None] + (self._jacobian @ X)[:, None, :]
+
+    def invDF(self, X: NDArray[np.float64], tind: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        inverse = np.linalg.inv(self._jacobian)
+        return np.broadcast_to(inverse[:, :, None, None], (self.dim, self.dim, 1, X.shape[-1]))
+
+    def detDF(self, X: NDArray[np.float64], tind: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+        return np.full((1, X.shape[-1]), np.linalg.det(self._jacobian))
+
+
+@dataclass(frozen=True)
+class Space:
+    """Q_degree functions on the box `bounds` cut into `cells`, periodic along the axes `periodic`.
+
+    Unknowns are the nodes with opposite periodic faces identified, numbered along the lattice; `prolongation` is the 0/1 matrix P (dofs of
+    scikit-fem x unknowns) with which a periodic system is P^T A P, P^T b.
+    """
+
+    bounds: tuple[tuple[float, float], ...]
+    cells: tuple[int, ...]
+    degree: int
+    periodic: tuple[int, ...] = ()
+
+    @property
+    def dim(self) -> int:
+        return len(self.cells)
+
+    @property
+    def order(self) -> int:
+        """Polynomial degree that the quadrature integrates exactly: degree + 1 Gauss points along each axis.
+
+        That keeps the orders of the functions and of the effective coefficients (2 degree) for smooth coefficients.
+        """
+        return 2 * self.degree + 1
+
+    @cached_property
+    def basis(self) -> Any:
+        """The scikit-fem basis on the elements."""
+        mesh = _MESHES[self.dim].init_tensor(*(np.linspace(a, b, n + 1) for (a, b), n in zip(self.bounds, self.cells, strict=True)))
+        return skfem.Basis(mesh, _ELEMENTS[self.dim, self.degree](), mapping=CongruentMapping(mesh), intorder=self.order)
+
+    @cached_property
+    def _lattice(self) -> NDArray[np.intp]:
+        """Lattice index (d, dofs) of each dof, by its coordinates."""
+        low, high = (np.array(side)[:, None] for side in zip(*self.bounds, strict=True))
+        steps = np.array(self.cells)[:, None] * self.degree
+        return np.rint((self.basis.doflocs - low) / (high - low) * steps).astype(np.intp)
+
+    @cached_property
+    def _unknown_shape(self) -> tuple[int, ...]:
+        return tuple(n * self.degree + (0 if axis in self.periodic else 1) for axis, n in enumerate(self.cells))
+
+    @cached_property
+    def prolongation(self) -> sps.csr_matrix:
+        indices = [i % n if axis in self.periodic else i for axis, (i, n) in enumerate(zip(self._lattice, self._unknown_shape, strict=True))]
+        unknowns = np.ravel_multi_index(tuple(indices), self._unknown_shape)
+        count = len(unknowns)
+        return sps.csr_matrix((np.ones(count), (np.arange(count), unknowns)), shape=(count, int(np.prod(self._unknown_shape))))
+
+    @cached_property
+    def nodes(self) -> NDArray[np.float64]:
+        """Coordinates (d, unknowns)."""
+        axes = [np.linspace(a, b, k * self.degree + 1)[:n] for (a, b), k, n in zip(self.bounds, self.cells, self._unknown_shape, strict=True)]
+        return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")])
+
+    def on_face(self, axis: int, end: int) -> NDArray[np.intp]:
+        """The unknowns on a face."""
+        indices = np.arange(int(np.prod(self._unknown_shape))).reshape(self._unknown_shape)
+        return np.take(indices, -end, axis=axis).ravel()
+
+    def face_basis(self, faces: Sequence[tuple[int, int]]) -> Any:
+        """The scikit-fem basis for integrals over `faces`."""
+        mesh = self.basis.mesh
+        facets = [mesh.facets_satisfying(lambda x, a=axis, e=end: np.isclose(x[a], self.bounds[a][e], atol=1e-9, rtol=1e-9), boundaries_only=True)
+                  for axis, end in faces]
+        return skfem.FacetBasis(mesh, self.basis.elem, facets=np.concatenate(facets), intorder=self.order)
+
+    def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:
+        """The matrix of a bilinear form over the unknowns."""
+        return (self.prolongation.T @ form.assemble(basis, **fields) @ self.prolongation).tocsr()
+
+    def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> NDArray[np.float64]:
+        """The vector of a linear form over the unknowns."""
+        return self.measured(form, basis, fields)[0]
+
+    def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[NDArray[np.float64], float]:
+        """The vector of a linear form, and the sum of the absolute values of all element contributions: what rounding is relative to."""
+        local = form.elemental(basis, **fields)
+        return np.asarray(self.prolongation.T @ local.todefault()), float(np.abs(local.data).sum())
+
+    def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
+        """The function (or batch) with `values` (..., unknowns)."""
+        dofs = (self.prolongation @ values.reshape(-1, values.shape[-1]).T).T.reshape(*values.shape[:-1], -1)
+        return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.bounds, self.cells, self.degree)

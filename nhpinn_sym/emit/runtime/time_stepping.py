@@ -1,0 +1,45 @@
+"""An L-stable, stiffly accurate SDIRK method of order 4 for M w' + K w = F(t), written over callables.
+
+Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table IV.6.5 (five stages, gamma = 1/4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float64]
+
+GAMMA = 1 / 4
+_NODES = (1 / 4, 3 / 4, 11 / 20, 1 / 2, 1.0)
+_STAGES = (
+    (),
+    (1 / 2,),
+    (17 / 50, -1 / 25),
+    (371 / 1360, -137 / 2720, 15 / 544),
+    (25 / 24, -49 / 48, 125 / 16, -85 / 12),
+)
+"""Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its last stage."""
+
+
+def sdirk4(solve: Callable[[Vector], Vector], stiffness: Callable[[Vector], Vector], load: Callable[[float], Vector], w0: Vector,
+           t_end: float, steps: int, on_step: Callable[[int, float, Vector], None] | None = None) -> Vector:
+    """w(t_end) of M w' + K w = F(t), w(0) = w0, by `steps` equal steps dt = t_end / steps.
+
+    `solve(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)` returns F(t). The matrices must
+    not depend on time; for time-dependent Dirichlet data G the caller puts - K G(t) - M G'(t) into F. After each step
+    `on_step(step, t, w)` is called, step = 1 .. steps; w is a new array each time.
+    """
+    dt = t_end / steps
+    w = w0
+    for step in range(steps):
+        slopes: list[Vector] = []
+        for node, row in zip(_NODES, _STAGES, strict=True):
+            stage = w + dt * sum((a * k for a, k in zip(row, slopes, strict=True)), start=np.zeros_like(w))
+            slopes.append(solve(load(t_end * (step + node) / steps) - stiffness(stage)))
+        w = stage + dt * GAMMA * slopes[-1]
+        if on_step is not None:
+            on_step(step + 1, t_end * (step + 1) / steps, w)
+    return w

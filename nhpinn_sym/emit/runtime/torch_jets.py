@@ -1,0 +1,163 @@
+"""Jets of tanh networks in torch: the part of every emitted torch file that does not depend on the problem.
+
+Everything below the mark is copied verbatim to the end of the emitted files.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+# ======== jets ========
+# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are closed under <= and stand
+# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias): tanh between, linear last.
+MultiIndex = tuple[int, ...]
+Jet = dict[MultiIndex, torch.Tensor]
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+Axes = tuple[tuple[bool, float, float], ...]
+
+
+def below(index: MultiIndex) -> list[MultiIndex]:
+    """All multi-indices <= index, in lexicographic order."""
+    found: list[MultiIndex] = [()]
+    for order in index:
+        found = [(*head, k) for head in found for k in range(order + 1)]
+    return found
+
+
+def minus(a: MultiIndex, b: MultiIndex) -> MultiIndex:
+    return tuple(m - n for m, n in zip(a, b))
+
+
+def binomial(a: MultiIndex, b: MultiIndex) -> int:
+    return math.prod(math.comb(m, n) for m, n in zip(a, b))
+
+
+def times(c: torch.Tensor | float, v: torch.Tensor) -> torch.Tensor:
+    """c v, where v may have feature axes behind the axes of c."""
+    if isinstance(c, torch.Tensor) and 0 < c.ndim < v.ndim:
+        c = c.reshape(c.shape + (1,) * (v.ndim - c.ndim))
+    return c * v
+
+
+def total(terms: list[torch.Tensor]) -> torch.Tensor:
+    """The sum of at least one tensor."""
+    value = terms[0]
+    for term in terms[1:]:
+        value = value + term
+    return value
+
+
+def combine(coefficients: dict[MultiIndex, torch.Tensor | float], d: Jet) -> torch.Tensor:
+    """sum_a c_a D^a."""
+    return total([times(c, d[a]) for a, c in coefficients.items()])
+
+
+def leibniz(f: Jet, g: Jet, a: MultiIndex, rest: MultiIndex) -> torch.Tensor:
+    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may have feature axes behind those of f."""
+    terms = [(binomial(rest, b), times(f[b], g[minus(a, b)])) for b in below(rest)]
+    return total([term if factor == 1 else factor * term for factor, term in terms])
+
+
+def full(points: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
+    """`value` at every point, a constant too."""
+    return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(points.shape[:-1])
+
+
+def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
+    """`values` along a new last axis."""
+    return torch.stack([full(points, value) for value in values], -1)
+
+
+def column(d: Jet, j: int) -> Jet:
+    """The jet of output j of a net."""
+    return {a: value[..., j] for a, value in d.items()}
+
+
+def add(f: Jet, g: Jet) -> Jet:
+    """The jet of f + g, for the keys of g."""
+    return {a: f[a] + value for a, value in g.items()}
+
+
+def product(f: Jet, g: Jet) -> Jet:
+    """The jet of f g; g may have feature axes behind those of f."""
+    return {a: leibniz(f, g, a, a) for a in g}
+
+
+def tanh(z: Jet) -> Jet:
+    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di Bruno's formula as a recursion)."""
+    t: Jet = {}
+    slope: Jet = {}  # the jet of 1 - t^2
+    for a, value in z.items():
+        axis = next((i for i, order in enumerate(a) if order), None)
+        if axis is None:
+            t[a] = torch.tanh(value)
+            slope[a] = 1 - t[a] * t[a]
+            continue
+        t[a] = leibniz(slope, z, a, (*a[:axis], a[axis] - 1, *a[axis + 1:]))
+        if any((*a[:i], a[i] + 1, *a[i + 1:]) in z for i in range(len(a))):
+            slope[a] = -total([(1 if b == minus(a, b) else 2) * binomial(a, b) * t[b] * t[minus(a, b)] for b in below(a) if b <= minus(a, b)])
+    return t
+
+
+def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:
+    """The jet of W z + b: all derivatives in one matrix product."""
+    stacked = torch.stack(list(z.values())) @ weight.T
+    return {a: value if any(a) else value + bias for a, value in zip(z, stacked)}
+
+
+def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+    """The inputs of the net: cos and sin of 2 pi (p - a)/(b - a) on a periodic axis, p scaled to [-1, 1] on another.
+
+    `axes` holds (periodic, a, b) per column of `points`; columns beyond the length of a multi-index are not differentiated.
+    """
+    jet: Jet = {}
+    for index in indices:
+        columns = []
+        for i, (periodic, a, b) in enumerate(axes):
+            order = index[i] if i < len(index) else 0
+            p, mixed = points[..., i], sum(index) > order
+            if periodic:
+                omega = 2 * math.pi / (b - a)
+                size, phase = 0.0 if mixed else omega**order, omega * (p - a) + order * math.pi / 2
+                columns += [size * torch.cos(phase), size * torch.sin(phase)]
+            elif mixed or order > 1:
+                columns.append(torch.zeros_like(p))
+            else:
+                columns.append(torch.full_like(p, 2 / (b - a)) if order else (2 * p - a - b) / (b - a))
+        jet[index] = torch.stack(columns, -1)
+    return jet
+
+
+def hidden(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+    """The jet of the features: the output of the tanh layers, (..., features)."""
+    z = embed(points, indices, axes)
+    for weight, bias in layers:
+        z = tanh(linear(z, weight, bias))
+    return z
+
+
+def network(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+    """The jet of the net, (..., outputs)."""
+    return linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
+
+
+def features(count: int, axes: Axes, scale: float = 0.7, seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
+    """One layer of random weights N(0, scale^2) for a least-squares fit of the last layer alone."""
+    return _layer(_inputs(axes), count, scale, torch.Generator().manual_seed(seed), dtype, scale)
+
+
+def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0, dtype: torch.dtype = torch.float64) -> Layers:
+    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
+    generator, sizes = torch.Generator().manual_seed(seed), [_inputs(axes), *[width] * depth, outputs]
+    layers = [_layer(m, n, math.sqrt(2 / (m + n)), generator, dtype) for m, n in zip(sizes, sizes[1:])]
+    return [(weight.requires_grad_(), bias.requires_grad_()) for weight, bias in layers]
+
+
+def _inputs(axes: Axes) -> int:
+    return sum(2 if periodic else 1 for periodic, _, _ in axes)
+
+
+def _layer(m: int, n: int, scale: float, generator: torch.Generator, dtype: torch.dtype, bias: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
+    return tuple(size * torch.randn(*shape, generator=generator, dtype=dtype) for size, shape in ((scale, (n, m)), (bias, (n,))))

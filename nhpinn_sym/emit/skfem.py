@@ -1,0 +1,168 @@
+"""scikit-fem target: a module of forms, generated, and beside it the driver that solves them, the text the package runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from ..lower.forms import Corrector, Essential, External, Functional, LoweredCells, LoweredEquation, Natural
+from .bundle import bundle
+from .numpy_printer import BroadcastPrinter
+from .skfem_forms import Coefficients, comment, factor, form, plain, products, total
+from .source import Source
+
+RUNTIME = ("lagrange_grid", "time_stepping", "skfem_linear", "skfem_space", "skfem_driver")
+_MAIN = '''
+
+if __name__ == "__main__":
+    import sys
+
+    import {forms}
+
+    {main}({forms}, sys.argv[1:])
+'''
+
+
+def cells(lowered: LoweredCells) -> Source:
+    """`cell_forms.py` (needs numpy and scikit-fem) and `cell_driver.py`, which prints the effective coefficients."""
+    return Source("skfem", (("cell_forms.py", _cell_forms(lowered)), ("cell_driver.py", _driver("cell_forms", "main_cells"))))
+
+
+def equation(lowered: LoweredEquation, name: str) -> Source:
+    """`{name}_forms.py` and `{name}_driver.py`, which solves the equation and saves its values on the lattice of nodes."""
+    return Source("skfem", ((f"{name}_forms.py", _equation_forms(lowered)), (f"{name}_driver.py", _driver(f"{name}_forms", "main_equation"))))
+
+
+def _driver(forms: str, main: str) -> str:
+    return bundle(*RUNTIME) + _MAIN.format(forms=forms, main=main)
+
+
+def _cell_forms(lowered: LoweredCells) -> str:
+    printer = BroadcastPrinter()
+    coefficients = Coefficients(printer, lowered.coordinates)
+    operator = total(products(lowered.bilinear, trial=True), coefficients, "0 * u * v")
+    parts = [form("BilinearForm", "operator", "u, v, w", operator)]
+    parts += [form("LinearForm", f"rhs_{k}", "v, w", total(products(c.weak, trial=False), coefficients, "0 * v"))
+              for k, c in enumerate(lowered.correctors)]
+    parts += [form("Functional", _entry(f), "w", _integrand(f, coefficients)) for f in lowered.effective]
+    effective = "".join(f"\n    ({f.name!r}, {f.index}): {_entry(f)}," for f in lowered.effective)
+    tables = [f"RIGHT_HAND_SIDES = ({_items(f'rhs_{k}' for k in range(len(lowered.correctors)))})", f"EFFECTIVE = {{{effective}\n}}"]
+    constants = [f"CELL = {_bounds(lowered.cell.intervals, printer)}"]
+    function = coefficients.function("coefficients", "all forms")
+    needs = _needs("y", lowered.slow, lowered.parameters, ())
+    doc = _cell_docstring(lowered, coefficients, needs)
+    return _module(doc, printer, "BilinearForm, Functional, LinearForm", constants, [function, *parts], tables)
+
+
+def _integrand(functional: Functional, coefficients: Coefficients) -> str:
+    terms = [(functional.constant, "")] + [(t.coefficient, factor(f'w["N{t.corrector}"]', t.derivative)) for t in functional.terms]
+    return total(terms, coefficients, "0")
+
+
+def _entry(functional: Functional) -> str:
+    return "_".join(["effective", functional.name, *map(str, functional.index)])
+
+
+def _cell_docstring(lowered: LoweredCells, coefficients: Coefficients, needs: list[str]) -> list[str]:
+    return [
+        f"{lowered.title}: the cell problems as scikit-fem forms.",
+        "",
+        f"Find N_j, periodic on the cell Y = {lowered.cell}, of zero mean, with",
+        "    operator(N_j, v) = rhs_j(v) for every periodic v.",
+        "The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_j N_j D^j u0.",
+        *(f"N{k}: {_source(c)}" for k, c in enumerate(lowered.correctors)),
+        "",
+        *coefficients.definitions(),
+        *needs,
+    ]
+
+
+def _source(corrector: Corrector) -> str:
+    field, index = corrector.key
+    return f"{corrector.name}, multiplies " + ("the source" if field is None else f"D^{index} u0" if any(index) else "u0")
+
+
+def _equation_forms(lowered: LoweredEquation) -> str:
+    printer = BroadcastPrinter()
+    groups = {"operator": _group(lowered, printer), "load": _group(lowered, printer)}
+    forms = {"operator": form("BilinearForm", "operator", "u, v, w", total(products(lowered.bilinear, trial=True), groups["operator"], "0 * u * v")),
+             "load": form("LinearForm", "load", "v, w", total(products(lowered.linear, trial=False), groups["load"], "0 * v"))}
+    if lowered.mass is not None:
+        groups["mass"] = _group(lowered, printer)
+        forms["mass"] = form("BilinearForm", "mass", "u, v, w", total([(lowered.mass, "u * v")], groups["mass"], "0 * u * v"))
+    parts = [part for name in forms for part in (groups[name].function(f"{name}_coefficients", f"`{name}`"), forms[name])]
+    if lowered.natural:
+        parts += [form("BilinearForm", "robin", "u, v, w", 'w["alpha"] * u * v'), form("LinearForm", "flux", "v, w", 'w["value"] * v')]
+    parts += [_natural(k, condition, _group(lowered, printer)) for k, condition in enumerate(lowered.natural)]
+    parts += [text for k, condition in enumerate(lowered.essential) for text in _essential(k, condition, lowered, _group(lowered, printer))]
+    if lowered.initial is not None:
+        parts.append(_group(lowered, printer).single("initial", "u at t = 0.", lowered.initial))
+    rate = "None" if lowered.time is None else "essential_rate_{k}"
+    tables = [f"NATURAL = ({_items(f'({n.faces}, natural_{k})' for k, n in enumerate(lowered.natural))})",
+              f"ESSENTIAL = ({_items(f'({e.faces}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})"]
+    return _module(_equation_docstring(lowered, groups), printer, "BilinearForm, LinearForm", _constants(lowered, printer), parts, tables)
+
+
+def _group(lowered: LoweredEquation, printer: BroadcastPrinter) -> Coefficients:
+    return Coefficients(printer, lowered.coordinates)
+
+
+def _natural(k: int, condition: Natural, group: Coefficients) -> str:
+    entries = {"alpha": condition.alpha, "value": condition.value}
+    return group.table(f"natural_{k}", f"n . flux + alpha u = value on the faces {condition.faces}.", entries)
+
+
+def _essential(k: int, condition: Essential, lowered: LoweredEquation, group: Coefficients) -> list[str]:
+    value = group.single(f"essential_{k}", f"u on the faces {condition.faces}.", condition.value)
+    if lowered.time is None:
+        return [value]
+    return [value, group.single(f"essential_rate_{k}", f"The time derivative of essential_{k}.", sp.diff(condition.value, lowered.time))]
+
+
+def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]:
+    final = "None" if lowered.final_time is None else printer.expression(lowered.final_time)
+    loads = [t.coefficient for t in lowered.linear] + [condition.value for condition in lowered.natural]
+    varies = lowered.time is not None and any(lowered.time in c.free_symbols for c in loads)
+    return [f"DOMAIN = {_bounds(lowered.domain.intervals, printer)}", f"PERIODIC = {lowered.periodic}", f"FINAL_TIME = {final}",
+            f"LOAD_VARIES = {varies}"]
+
+
+def _equation_docstring(lowered: LoweredEquation, groups: dict[str, Coefficients]) -> list[str]:
+    steady = "operator(u, v) + robin(u, v) = load(v) + flux(v)" if lowered.natural else "operator(u, v) = load(v)"
+    weak = steady if lowered.final_time is None else f"mass(u_t, v) + {steady} for 0 < t < {plain(lowered.final_time)}"
+    natural = [f"n . flux{'' if n.alpha == 0 else f' + ({plain(n.alpha)}) u'} = {plain(n.value)} on the faces {n.faces}." for n in lowered.natural]
+    periodic = [f"Periodic along the axes {lowered.periodic}."] if lowered.periodic else []
+    return [
+        f"{lowered.title} as scikit-fem forms.",
+        "",
+        f"Find u on {lowered.domain} with",
+        f"    {weak}, for every v that vanishes where u is given.",
+        *(f"u = {plain(e.value)} on the faces {e.faces}; a face is (axis, 0 or 1 for the lower or upper end)." for e in lowered.essential),
+        *natural, *periodic, *([f"u = {plain(lowered.initial)} at t = 0."] if lowered.initial is not None else []),
+        "",
+        *(f"{name}: {line}" for name, group in groups.items() for line in group.definitions()),
+        *_needs("x", (), lowered.parameters, lowered.externals),
+    ]
+
+
+def _needs(points: str, slow: Sequence[sp.Symbol], parameters: Sequence[sp.Symbol], externals: Sequence[External]) -> list[str]:
+    names = [str(s) for s in (*slow, *parameters, *(e.symbol for e in externals if not any(e.derivative)))]
+    return ["", f"Points are {points} (d, ...); `data` holds by name: " + (", ".join(names) or "nothing") + "."]
+
+
+def _bounds(intervals: Sequence[tuple[sp.Expr, sp.Expr]], printer: BroadcastPrinter) -> str:
+    return "(" + _items(f"({printer.expression(a)}, {printer.expression(b)})" for a, b in intervals) + ")"
+
+
+def _items(texts: Iterable[str]) -> str:
+    """Elements of a tuple display."""
+    items = list(texts)
+    return ", ".join(items) + ("," if len(items) == 1 else "")
+
+
+def _module(docstring: Sequence[str], printer: BroadcastPrinter, forms: str, constants: Sequence[str], parts: Sequence[str],
+            tables: Sequence[str]) -> str:
+    doc = '"""' + "\n".join(comment(line, "") if line else "" for line in docstring) + '\n"""'
+    imports = "\n".join([*printer.imports, f"from skfem import {forms}"])
+    return "\n\n".join([doc, imports, "\n".join(constants)]) + "\n\n\n" + "\n\n\n".join([*parts, "\n".join(tables)]) + "\n"

@@ -1,0 +1,173 @@
+"""SymPy expressions as torch text."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import sympy as sp
+from sympy.printing.precedence import precedence
+from sympy.printing.pycode import AbstractPythonCodePrinter
+
+from ..problem.errors import UnsupportedError
+
+_UNARY = {
+    sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.asin: "asin", sp.acos: "acos", sp.atan: "atan",
+    sp.sinh: "sinh", sp.cosh: "cosh", sp.tanh: "tanh", sp.asinh: "asinh", sp.acosh: "acosh", sp.atanh: "atanh",
+    sp.exp: "exp", sp.log: "log", sp.Abs: "abs", sp.sign: "sign", sp.floor: "floor", sp.ceiling: "ceil",
+    sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
+}
+_RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
+_TAKEN = {"torch", "math", "points", "d", "face", "u", "v", "values", "indices", "axes", "layers"}
+
+
+def argument_name(symbol: sp.Symbol) -> str:
+    """The Python name of a symbol: its own where that is a free identifier, otherwise changed as little as possible."""
+    name = re.sub(r"\W", "_", symbol.name)
+    name = f"_{name}" if name[0].isdigit() else name
+    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
+
+
+class Slot(sp.Symbol):
+    """A symbol whose name is Python text, such as d[(1, 0)], and is printed as it stands."""
+
+
+class TorchPrinter(AbstractPythonCodePrinter):
+    """Prints real scalar expressions over float64 tensors; `like` is the name of a tensor that constants are shaped after.
+
+    Subexpressions without symbols become Python floats. UnsupportedError quotes what has no torch counterpart.
+    """
+
+    def __init__(self, like: str) -> None:
+        super().__init__({"precision": 17})
+        self.like = like
+
+    def doprint(self, expr: sp.Basic, assign_to: None = None) -> str:
+        return str(self._print(sp.sympify(expr)))
+
+    def _tensor(self, expr: sp.Expr) -> str:
+        return f"torch.full_like({self.like}, {self._print(expr)})" if expr.is_number else str(self._print(expr))
+
+    def _fold(self, function: str, arguments: Sequence[sp.Expr]) -> str:
+        first, *rest = arguments
+        return f"torch.{function}({self._tensor(first)}, {self._fold(function, rest)})" if rest else self._tensor(first)
+
+    def _number(self, expr: sp.Expr) -> str:
+        value = complex(expr.evalf(20))
+        if value.imag != 0:
+            raise UnsupportedError("only real numbers can be emitted for torch", term=expr)
+        return repr(value.real)
+
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return argument_name(expr)
+
+    def _print_Slot(self, expr: Slot) -> str:
+        return expr.name
+
+    def _print_Float(self, expr: sp.Float) -> str:
+        return repr(float(expr))
+
+    def _print_NumberSymbol(self, expr: sp.NumberSymbol) -> str:
+        return "math.pi" if expr == sp.pi else self._number(expr)
+
+    _print_Pi = _print_Exp1 = _print_NumberSymbol
+
+    def _print_Pow(self, expr: sp.Pow, **_: Any) -> str:
+        if expr.is_number:
+            return self._number(expr)
+        base, exponent, level = expr.base, expr.exp, precedence(expr)
+        if abs(exponent) == sp.S.Half:
+            root = f"torch.sqrt({self._print(base)})"
+            return root if exponent > 0 else f"1/{root}"
+        if exponent == -1:
+            return f"1/{self.parenthesize(base, level, strict=True)}"
+        return f"{self.parenthesize(base, level, strict=True)}**{self.parenthesize(exponent, level, strict=True)}"
+
+    def _print_Function(self, expr: sp.Function) -> str:
+        if expr.is_number:
+            return self._number(expr)
+        if type(expr) in _UNARY:
+            return f"torch.{_UNARY[type(expr)]}({self._print(expr.args[0])})"
+        if type(expr) in _RECIPROCAL:
+            return f"(1/torch.{_RECIPROCAL[type(expr)]}({self._print(expr.args[0])}))"
+        return str(self._print_not_supported(expr))
+
+    # SymPy's Python printers name these directly, so that they would not reach _print_Function
+    _print_sign = _print_Function
+    _print_Abs = _print_Function
+    _print_exp = _print_Function
+    _print_log = _print_Function
+    _print_floor = _print_Function
+    _print_ceiling = _print_Function
+
+    def _print_sinc(self, expr: sp.sinc) -> str:
+        return f"torch.sinc({self._print(expr.args[0] / sp.pi)})"
+
+    def _print_atan2(self, expr: sp.atan2) -> str:
+        return self._number(expr) if expr.is_number else self._fold("atan2", expr.args)
+
+    def _print_Min(self, expr: sp.Min) -> str:
+        return self._number(expr) if expr.is_number else self._fold("minimum", expr.args)
+
+    def _print_Max(self, expr: sp.Max) -> str:
+        return self._number(expr) if expr.is_number else self._fold("maximum", expr.args)
+
+    def _print_Mod(self, expr: sp.Mod) -> str:
+        return self._number(expr) if expr.is_number else self._fold("remainder", expr.args)
+
+    def _print_frac(self, expr: sp.frac) -> str:
+        return str(self._print(sp.Mod(expr.args[0], 1, evaluate=False)))
+
+    def _print_Heaviside(self, expr: sp.Heaviside) -> str:
+        return str(self._print(expr.rewrite(sp.Piecewise)))
+
+    def _print_Piecewise(self, expr: sp.Piecewise) -> str:
+        text = f"torch.full_like({self.like}, math.nan)"
+        for value, condition in reversed(expr.args):
+            text = self._tensor(value) if condition == sp.true else f"torch.where({self._print(condition)}, {self._print(value)}, {text})"
+        return text
+
+    def _print_ITE(self, expr: sp.ITE) -> str:
+        return str(self._print(expr.rewrite(sp.Piecewise)))
+
+    def _print_Relational(self, expr: sp.core.relational.Relational) -> str:
+        return f"({self._print(expr.lhs)} {expr.rel_op} {self._print(expr.rhs)})"
+
+    def _print_And(self, expr: sp.And) -> str:
+        return "(" + " & ".join(self._print(a) for a in sp.ordered(expr.args)) + ")"
+
+    def _print_Or(self, expr: sp.Or) -> str:
+        return "(" + " | ".join(self._print(a) for a in sp.ordered(expr.args)) + ")"
+
+    def _print_Not(self, expr: sp.Not) -> str:
+        return f"(~{self._print(expr.args[0])})"
+
+    def _print_not_supported(self, expr: sp.Basic) -> str:
+        raise UnsupportedError("this has no counterpart in torch", term=expr,
+                               remedy="write it with elementary functions, or use a backend that takes its values")
+
+    _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_Subs = _print_not_supported
+    _print_ImaginaryUnit = _print_Infinity = _print_NegativeInfinity = _print_ComplexInfinity = _print_not_supported
+    emptyPrinter = _print_not_supported
+    _print_AppliedUndef = _print_not_supported
+
+
+def statements(expressions: Sequence[sp.Expr], like: str, taken: Sequence[sp.Symbol]) -> tuple[list[str], list[str]]:
+    """Common subexpressions as assignments, and the text of each expression that uses them.
+
+    taken: symbols whose names the new variables must not use.
+    """
+    printer, names = TorchPrinter(like), {argument_name(s) for s in taken}
+    free = (s for s in sp.numbered_symbols("s") if s.name not in names)
+    shared, reduced = sp.cse([sp.sympify(e) for e in expressions], symbols=free)
+    inlined: dict[sp.Symbol, sp.Expr] = {}
+    lines = []
+    for symbol, value in shared:
+        value = value.xreplace(inlined)
+        if value.is_number:
+            inlined[symbol] = value
+        else:
+            lines.append(f"{symbol} = {printer.doprint(value)}")
+    return lines, [printer.doprint(e.xreplace(inlined)) for e in reduced]

@@ -1,0 +1,136 @@
+"""Pieces of an emitted torch file: functions, tables of derivatives, comments."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import product
+from pathlib import Path
+
+import sympy as sp
+
+from ..lower.forms import MultiIndex, StrongTerm
+from .torch_printer import TorchPrinter, argument_name, statements
+
+WIDTH = 120
+_RUNTIME = Path(__file__).parent / "runtime" / "torch_jets.py"
+_MARK = "# ======== jets ========\n"
+
+
+class Scope:
+    """What the functions of a file know: `variables`, the columns of `points`, and `given`, their keyword arguments."""
+
+    def __init__(self, variables: Sequence[sp.Symbol], given: Sequence[sp.Symbol] = ()) -> None:
+        self.variables, self.given = tuple(variables), tuple(given)
+        self.names = [argument_name(s) for s in self.given]
+        self.signature = "".join(f", {name}" for name in ["*", *self.names]) if given else ""
+        self.collect, self.forward = (", **given", ", **given") if given else ("", "")
+
+    def statements(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
+        """Assignments (unpacked variables, shared subexpressions) and the text of each expression over them."""
+        shared, texts = statements(expressions, "points[..., 0]", (*self.variables, *self.given))
+        used = set().union(*(sp.sympify(e).free_symbols for e in expressions))
+        unpacked = [f"{argument_name(v)} = points[..., {i}]" for i, v in enumerate(self.variables) if v in used]
+        unpacked += [f"{n} = torch.as_tensor({n}, dtype=points.dtype, device=points.device)"
+                     for n, s in zip(self.names, self.given, strict=True) if s in used]
+        return [*unpacked, *shared], texts
+
+    def function(self, name: str, arguments: str, summary: str, expressions: Sequence[sp.Expr], result: str) -> str:
+        """A function whose last statement is `result`, a template with one {} per expression."""
+        lines, texts = self.statements(expressions)
+        return function(f"{name}({arguments}{self.signature})", summary, [*lines, *result.format(*texts).split("\n")])
+
+    def jet(self, name: str, expr: sp.Expr, indices: Sequence[MultiIndex], summary: str) -> str:
+        """A function that returns the derivatives of `expr` at `points`."""
+        rows = "".join(f"    {index}: full(points, {{}}),\n" for index in indices)
+        return self.function(name, "points", summary, [derivative(expr, self.variables, i) for i in indices], f"return {{{{\n{rows}}}}}")
+
+
+def function(head: str, summary: str, body: Iterable[str]) -> str:
+    """The text of one function."""
+    lines = [f"def {head}:", *_wrapped(f'"""{summary}"""')]
+    for line in body:
+        lines += _wrapped(line)
+    return "\n".join(lines)
+
+
+def header(scope: Scope, indices: Sequence[MultiIndex], bounds: Sequence[tuple[bool, sp.Expr, sp.Expr]]) -> str:
+    """Imports and the constants of the file."""
+    printer = TorchPrinter("points")
+    axes = [f"({periodic}, {printer.doprint(a)}, {printer.doprint(b)})" for periodic, a, b in bounds]
+    return "\n".join([
+        "from __future__ import annotations", "", "import math", "", "import torch", "",
+        f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
+        f"GIVEN = {_tuple(map(repr, scope.names))}  # keyword arguments: numbers, or tensors over the points",
+        f"AXES = {_tuple(axes)}  # (periodic, lower end, upper end) of each column",
+        f"INDICES = {_tuple(map(str, indices))}  # the multi-indices of the derivatives that are needed",
+    ])
+
+
+def assemble(docstring: str, parts: Iterable[str]) -> str:
+    """A whole file: docstring, header, functions, and the jets from the runtime."""
+    runtime = _RUNTIME.read_text().split(_MARK)[1]
+    head, *functions = parts
+    quoted = docstring.strip().replace("\\", "\\\\")
+    return "\n\n\n".join([f'"""{quoted}\n"""\n\n{head}', *functions, _MARK + runtime.strip()]) + "\n"
+
+
+def strong_part(scope: Scope, terms: Mapping[MultiIndex, sp.Expr], sources: Sequence[sp.Expr], summary: str, result: str) -> list[str]:
+    """coefficients, source, operator and residual."""
+    rows = "".join(f"    {index}: {{}},\n" for index in terms)
+    return [
+        scope.function("coefficients", "points", "The factor of each derivative.", list(terms.values()), f"return {{{{\n{rows}}}}}"),
+        scope.function("source", "points", summary, sources, f"return {result}"),
+        function(f"operator(points, d{scope.collect})", "The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points.",
+                 [f"return combine(coefficients(points{scope.forward}), d)"]),
+        function(f"residual(points, d{scope.collect})", "Zero for the solution.",
+                 [f"return operator(points, d{scope.forward}) - source(points{scope.forward})"]),
+    ]
+
+
+def collect(terms: Iterable[StrongTerm]) -> dict[MultiIndex, sp.Expr]:
+    """The factor of each derivative, highest order first."""
+    table: dict[MultiIndex, sp.Expr] = {}
+    for term in terms:
+        table[term.right] = table.get(term.right, sp.Integer(0)) + term.coefficient
+    return {index: table[index] for index in sorted(table, key=lambda a: (-sum(a), [-n for n in a])) if table[index] != 0}
+
+
+def closure(indices: Iterable[MultiIndex]) -> tuple[MultiIndex, ...]:
+    """Every multi-index below one of `indices`, smaller ones first."""
+    found = {b for a in indices for b in product(*(range(n + 1) for n in a))}
+    return tuple(sorted(found, key=lambda a: (sum(a), [-n for n in a])))
+
+
+def derivative(expr: sp.Expr, variables: Sequence[sp.Symbol], index: MultiIndex) -> sp.Expr:
+    """D^index expr."""
+    for variable, order in zip(variables, index, strict=False):
+        expr = sp.diff(expr, variable, order)
+    return expr
+
+
+def formula(terms: Mapping[MultiIndex, sp.Expr], unknown: str) -> str:
+    """The left-hand side as indented lines for a docstring."""
+    return "\n".join(commented(f"+ ({c}) D^{a} {unknown}" if any(a) else f"+ ({c}) {unknown}", 4) for a, c in terms.items())
+
+
+def commented(line: str, indent: int) -> str:
+    """A line of a docstring, broken where it is too long."""
+    return textwrap.fill(line, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 8), break_long_words=False,
+                         break_on_hyphens=False)
+
+
+def _tuple(items: Iterable[str]) -> str:
+    texts = list(items)
+    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+
+
+def _wrapped(line: str) -> list[str]:
+    """One statement of a function body, broken inside brackets where it is too long."""
+    indent = 4 + len(line) - len(line.lstrip())
+    text = line.strip()
+    if indent + len(text) > WIDTH and " = " in text and not text.startswith(("return", '"')):
+        name, value = text.split(" = ", 1)
+        text = f"{name} = ({value})"
+    return textwrap.wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4), break_long_words=False,
+                         break_on_hyphens=False) or [""]

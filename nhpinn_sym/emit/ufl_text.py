@@ -1,0 +1,115 @@
+"""Pieces of an emitted file of UFL forms: weak terms, functions that share their coefficients, docstrings."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+import sympy as sp
+from sympy.printing.precedence import PRECEDENCE
+
+from ..lower.forms import MultiIndex, WeakTerm
+from .ufl_printer import HELPERS, UflPrinter
+
+WIDTH = 120
+Product = tuple[sp.Expr, str]
+"""coefficient times what stands as text, such as "u.dx(0)*v.dx(1)"; the text may be empty."""
+Sum = Sequence[Product]
+
+
+class Body:
+    """The body of one emitted function: coefficients that occur more than once get a name, coordinates are unpacked.
+
+    names: the text of each symbol; unpacked: for some of them the text that the name is assigned from.
+    """
+
+    def __init__(self, names: Mapping[sp.Symbol, str], unpacked: Mapping[sp.Symbol, str], sums: Iterable[Sum]) -> None:
+        sums = list(sums)
+        self.printer = UflPrinter(names)
+        counts = Counter(_split(c)[1] for total in sums for c, _ in total)
+        shared = [rest for rest, count in counts.items() if count > 1 and not rest.is_Atom]
+        self.names = {rest: f"c{k + 1}" for k, rest in enumerate(shared)}
+        used = set().union(*(rest.free_symbols for rest in counts))
+        self.lines = [f"{names[v]} = {source}" for v, source in unpacked.items() if v in used]
+        self.lines += [f"{name} = {self.printer.doprint(rest)}" for rest, name in self.names.items()]
+
+    def sum(self, total: Sum) -> str:
+        """The text of a sum of products; empty for a sum without terms."""
+        texts = [self._product(c, factors) for c, factors in total if c != 0]
+        head, tail = texts[:1], texts[1:]
+        return "".join([*head, *(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in tail)])
+
+    def form(self, total: Sum, measure: str) -> str:
+        """(sum)*measure; 0 stands for a form without terms."""
+        text = self.sum(total)
+        return f"({text})*{measure}" if text else "0"
+
+    def _product(self, coefficient: sp.Expr, factors: str) -> str:
+        number, rest = _split(coefficient)
+        sign, number = ("-", -number) if number < 0 else ("", number)
+        values = [c for c in (number, rest) if c != 1]
+        if len(values) == 1 and not sign and not factors:
+            return self.names.get(values[0]) or self.printer.doprint(values[0])
+        return sign + ("*".join([*map(self._factor, values), *([factors] if factors else [])]) or "1")
+
+    def _factor(self, c: sp.Expr) -> str:
+        return self.names.get(c) or str(self.printer.parenthesize(c, PRECEDENCE["Mul"], strict=True))
+
+
+def _split(coefficient: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(number, rest): equal coefficients up to a factor have the same rest."""
+    number, rest = sp.sympify(coefficient).as_coeff_Mul()
+    return (-number, -rest) if rest.could_extract_minus_sign() and not rest.is_Number else (number, rest)
+
+
+def dx(name: str, index: MultiIndex) -> str:
+    """The derivative of a UFL function, u.dx(0, 1)."""
+    axes = [str(axis) for axis, order in enumerate(index) for _ in range(order)]
+    return f"{name}.dx({', '.join(axes)})" if axes else name
+
+
+def bilinear(terms: Iterable[WeakTerm]) -> Sum:
+    return [(t.coefficient, f"{dx('u', t.right)}*{dx('v', t.left)}") for t in terms]
+
+
+def linear(terms: Iterable[WeakTerm]) -> Sum:
+    return [(t.coefficient, dx("v", t.left)) for t in terms]
+
+
+def function(head: str, summary: str, lines: Sequence[str]) -> str:
+    """The text of one function, with long lines broken inside brackets."""
+    body = [*summary.split("\n"), *lines]
+    return "\n".join([f"def {head}:", *(part for line in body for part in wrapped(line, "    "))])
+
+
+def wrapped(line: str, indent: str) -> list[str]:
+    """A statement or an item of a list; where it is too long it is put between brackets and broken."""
+    inner = line.lstrip()
+    indent += line[: len(line) - len(inner)]
+    if len(indent) + len(inner) <= WIDTH:
+        return [indent + inner] if inner else [""]
+    for opening in ("return ", f"{inner.split(' = ')[0]} = "):
+        if inner.startswith(opening):
+            return [f"{indent}{opening}(", *_broken(inner[len(opening) :], indent + "    "), f"{indent})"]
+    return _broken(inner, indent)
+
+
+def _broken(text: str, indent: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "    ", break_long_words=False, break_on_hyphens=False)
+
+
+def helpers(printers: Iterable[UflPrinter]) -> list[str]:
+    """What the printed text needs beside ufl, in the order of definition."""
+    used = set().union(*(printer.used for printer in printers))
+    return [text for name, text in reversed(HELPERS.items()) if name in used]
+
+
+def literal(items: Iterable[object]) -> str:
+    """A tuple as Python text."""
+    return quoted(tuple(items))
+
+
+def quoted(value: object) -> str:
+    """Python text with the quotes of the project."""
+    return repr(value).replace("'", '"')

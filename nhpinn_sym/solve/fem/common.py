@@ -1,0 +1,131 @@
+"""What both finite element backends share: fields and solutions on structured meshes.
+
+The values of every finite element function are sorted into a `LagrangeGrid`, so that cell functions, u0 and u_eps are evaluated
+by numpy alone, the same on every rank, and can be kept on disk without the library that computed them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from itertools import product
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...emit.runtime.lagrange_grid import LagrangeGrid
+from ...lower.forms import LoweredEquation, MultiIndex
+from ...problem.errors import SolveError, UnsupportedError
+from ..solution import Array
+
+LEVELS_LIMIT = 200e6
+"""Bytes of time levels that a solution keeps; beyond them only the final level is there."""
+
+
+@dataclass(frozen=True)
+class LagrangeField:
+    """A cell function at m slow points: `grid` has the batch shape (m,) and is continued periodically."""
+
+    grid: LagrangeGrid
+
+    def evaluate(self, points: Array, index: MultiIndex) -> Array:
+        """D^index at points y (n, d): shape (m, n)."""
+        return self.grid.evaluate(points, index, periodic=True)
+
+    def state(self) -> dict[str, Any]:
+        return {"bounds": np.array(self.grid.bounds), "cells": np.array(self.grid.cells), "degree": self.grid.degree, "values": self.grid.values}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> LagrangeField:
+        bounds = tuple((float(a), float(b)) for a, b in state["bounds"])
+        return cls(LagrangeGrid(bounds, tuple(int(n) for n in state["cells"]), int(state["degree"]), np.asarray(state["values"])))
+
+
+@dataclass(frozen=True)
+class GridSolution:
+    """The solution of an equation on a structured mesh.
+
+    A stationary solution has times = None and a grid without batch axes. With time, the grid's one batch axis runs along
+    `times`: all equal steps from 0 to the final time, or the final time alone where the steps were too large to keep.
+    """
+
+    backend: str
+    method: str
+    grid: LagrangeGrid
+    times: Array | None = None
+    info: Mapping[str, Any] = field(default_factory=dict)
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+        """Values (n,) at points (n, d) and time t (the final time where none is given)."""
+        return self.derivative(points, (0,) * self.grid.dim, t)
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        """D^index at points (n, d): exact inside the elements; cubic in time between the steps. SolveError for a t that is not there."""
+        points = np.asarray(points, dtype=float)
+        if self.times is None:
+            if t is not None:
+                raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")
+            return self.grid.evaluate(points, index)
+        first, weights = self._time_weights(float(self.times[-1]) if t is None else t)
+        window = replace(self.grid, values=self.grid.values[first : first + len(weights)])
+        return weights @ window.evaluate(points, index)
+
+    def _time_weights(self, t: float) -> tuple[int, Array]:
+        """First kept level and Lagrange weights of the (up to four) levels around t."""
+        assert self.times is not None
+        final = float(self.times[-1])
+        slack = 1e-12 * max(1.0, abs(final))
+        if abs(t - final) <= slack:
+            return len(self.times) - 1, np.ones(1)
+        if len(self.times) == 1:
+            raise SolveError("only the final time was kept: all time levels together are too large", term=f"t = {t}, final time {final}",
+                             remedy="ask for the final time, or solve with fewer cells or steps")
+        if not -slack <= t <= final + slack:
+            raise SolveError("this time was not computed", term=f"t = {t}", remedy=f"choose t between 0 and {final}")
+        count = min(4, len(self.times))
+        step = final / (len(self.times) - 1)
+        first = int(np.clip(np.floor(t / step) - 1, 0, len(self.times) - count))
+        nodes = self.times[first : first + count]
+        others = [np.delete(nodes, k) for k in range(count)]
+        return first, np.array([np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)])
+
+
+def keeps_levels(nodes: int, steps: int) -> bool:
+    """Whether all levels of a time-dependent solution with that many nodes are kept."""
+    return 8.0 * nodes * (steps + 1) < LEVELS_LIMIT
+
+
+def require_constant_in_time(equation: LoweredEquation) -> None:
+    """UnsupportedError where an operator coefficient depends on time: the steps reuse one factorization."""
+    if equation.time is None:
+        return
+    coefficients = [term.coefficient for term in equation.bilinear] + [condition.alpha for condition in equation.natural]
+    for coefficient in (*coefficients, *(() if equation.mass is None else (equation.mass,))):
+        if equation.time in coefficient.free_symbols:
+            raise UnsupportedError("a coefficient of the operator depends on time", term=coefficient,
+                                   remedy="here sources and boundary data may depend on time; for this use the pinn backend")
+
+
+def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
+    """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine` (both without batch axes)."""
+    nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)  # type: ignore[no-untyped-call]
+    axes, scales = [], []
+    for (low, high), cells in zip(fine.bounds, fine.cells, strict=True):
+        h = (high - low) / cells
+        axes.append((low + h * (np.arange(cells)[:, None] + (nodes + 1) / 2)).ravel())
+        scales.append(np.tile(weights * h / 2, cells))
+    difference = norm = 0.0
+    for block in _blocks([len(axis) for axis in axes]):
+        points = np.stack([g.ravel() for g in np.meshgrid(*(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij")], axis=1)
+        weight = np.prod(np.stack([g.ravel() for g in np.meshgrid(*(s[part] for s, part in zip(scales, block, strict=True)), indexing="ij")]), axis=0)
+        values = fine.evaluate(points, (0,) * fine.dim)
+        difference += float(weight @ (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2)
+        norm += float(weight @ values**2)
+    return float(np.sqrt(difference / norm)) if norm > 0 else float(np.sqrt(difference))
+
+
+def _blocks(lengths: list[int], size: int = 512) -> list[tuple[slice, ...]]:
+    """Slices that cut a tensor grid into blocks of a bounded number of points."""
+    side = max(1, int(size ** (2 / len(lengths))))
+    return list(product(*([slice(k, k + side) for k in range(0, n, side)] for n in lengths)))

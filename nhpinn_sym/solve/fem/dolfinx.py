@@ -1,0 +1,122 @@
+"""DOLFINx backend: runs the emitted UFL forms, serially or on the ranks of a communicator; every rank gets the whole answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+from mpi4py import MPI
+
+from ...emit import dolfinx as target
+from ...emit.runtime.dolfinx_driver import CellProblem, EquationProblem, IncompatibleError, Key
+from ...emit.runtime.dolfinx_solvers import DivergedError
+from ...emit.runtime.lagrange_grid import LagrangeGrid
+from ...emit.source import run
+from ...lower.forms import LoweredCells, LoweredEquation
+from ...problem.errors import SolveError
+from ..progress import Progress, silent
+from ..solution import Array, CellBatch, Coefficients
+from .common import GridSolution, LagrangeField, keeps_levels, require_constant_in_time
+from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
+
+BACKEND = "dolfinx"
+
+
+class CellSolver:
+    """Periodic cell problems by elements of order `degree` (1 or 2) on intervals, rectangles or bricks.
+
+    n        : cells along the longest axis of the finest mesh; by default the mesh is refined until the estimate meets the tolerance
+    max_dofs : the refinement stops there with a ToleranceWarning
+    solver   : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
+    comm     : the MPI communicator that shares the work
+    """
+
+    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
+                 progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 600_000, solver: str = "auto",
+                 comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+        self.forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
+        self.parameters, self.tolerance, self.progress = parameters, tolerance, progress
+        self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
+        self._problems: dict[Cells, CellProblem] = {}
+
+    def solve(self, slow_points: Array) -> CellBatch:
+        """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge."""
+        return refine_cells(lambda cells: self._level(cells, slow_points), self.forms.CELL, self.degree, self.tolerance, self.max_dofs, self.n,
+                            self.progress, f"cell problems ({BACKEND})")
+
+    def _problem(self, cells: Cells) -> CellProblem:
+        """The compiled problem of one mesh, kept for the next slow points."""
+        if cells not in self._problems:
+            self._problems[cells] = CellProblem(self.forms, self.parameters, cells, self.degree, self.solver, self.comm)
+        return self._problems[cells]
+
+    def _level(self, cells: Cells, slow_points: Array) -> CellBatch:
+        problem = self._problem(cells)
+        with solve_errors():
+            results = [problem.solve(dict(zip(self.forms.SLOW, point, strict=True))) for point in slow_points]
+        values = np.stack([result.functions.values for result in results], axis=1)
+        fields = tuple(LagrangeField(replace(results[0].functions, values=batch)) for batch in values)
+        effective = {key: np.array([result.effective[key] for result in results]) for key in self.forms.EFFECTIVE}
+        info = {"method": f"{_element(self.degree, cells)}, {problem.method}", "fredholm": max(result.fredholm for result in results),
+                "iterations": max(result.iterations for result in results), "ranks": self.comm.size}
+        return CellBatch(fields, effective, info)
+
+
+def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
+                   degree: int = 2, cells: int | tuple[int, ...] | None = None, steps: int = 32, tolerance: float = 1e-6, max_dofs: int = 300_000,
+                   solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
+    """Solve a boundary (and initial) value problem by elements of order `degree`; time by SDIRK of order 4.
+
+    cells : cells per axis of the finest mesh (it is then solved at half the resolution as well, for the estimate); by default the mesh
+            (and the number of time steps, `steps` at first) is refined until the estimate meets the tolerance, or to max_dofs
+    solver, comm: as for `CellSolver`
+    Errors: SolveError where PETSc does not converge or where the data of a singular problem do not balance; UnsupportedError for an
+    operator that depends on time.
+    """
+    require_constant_in_time(equation)
+    forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
+    externals = {(e.name, e.index): e for e in target.weak_externals(equation)}
+
+    def values(key: Key, points: Array) -> Array:
+        return coefficients(externals[key], points)
+
+    def level(mesh: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
+        with solve_errors():
+            problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
+            grid, times = _solved(problem, count, report)
+        time = ", SDIRK4" if forms.TIME else ""
+        return GridSolution(BACKEND, f"{_element(degree, mesh)}, {problem.method}{time}", grid, times, {"ranks": comm.size})
+
+    label = f"{equation.title.lower()} ({BACKEND})"
+    if cells is None:
+        return refine_equation(level, forms.DOMAIN, degree, steps, tolerance, max_dofs, progress, label)
+    return solve_on_mesh(level, (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells, steps, progress, label)
+
+
+def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:
+    """The solution and the times of its levels."""
+    if not problem.forms.TIME:
+        return problem.solve(), None
+    final, box = problem.forms.FINAL_TIME, problem.box
+    every = keeps_levels(count_dofs(box.cells, box.degree), steps)
+    times = np.linspace(0.0, final, steps + 1)
+    return problem.evolve(final, steps, every, report), times if every else times[-1:]
+
+
+def _element(degree: int, cells: Cells) -> str:
+    return f"{'P' if len(cells) == 1 else 'Q'}{degree}"
+
+
+@contextmanager
+def solve_errors() -> Iterator[None]:
+    """What the driver raises, as errors of the package."""
+    try:
+        yield
+    except DivergedError as cause:
+        raise SolveError("the linear solver did not converge", term=cause,
+                         remedy='try solver="direct", or check that the coefficients are positive') from cause
+    except IncompatibleError as cause:
+        raise SolveError("a problem that leaves its mean open has no solution for these data", term=cause,
+                         remedy="balance the source and the boundary fluxes, or give a Dirichlet or Robin condition") from cause

@@ -1,0 +1,81 @@
+"""A net as numbers: its layers, the emitted file that evaluates it, and the way to save both."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ...emit.source import run
+from ...lower.forms import MultiIndex
+
+Jet = dict[MultiIndex, Tensor]
+Layers = list[tuple[Tensor, Tensor]]
+Axes = tuple[tuple[bool, float, float], ...]
+_CHUNK = 512
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its points."""
+
+    name: str
+    text: str
+    axes: Axes
+    device: str = "cpu"
+
+    @property
+    def module(self) -> ModuleType:
+        return run(self.name, self.text)
+
+    @property
+    def indices(self) -> tuple[MultiIndex, ...]:
+        return self.module.INDICES  # type: ignore[no-any-return]
+
+    def features(self, count: int, scale: float, seed: int) -> Layers:
+        """One random layer."""
+        return self._moved([self.module.features(count, self.axes, scale, seed)])
+
+    def mlp(self, width: int, depth: int, seed: int) -> Layers:
+        """Initial layers of a net with one output."""
+        return self._moved(self.module.mlp(width, depth, 1, self.axes, seed))
+
+    def _moved(self, layers: Layers) -> Layers:
+        return [(weight.detach().to(self.device), bias.detach().to(self.device)) for weight, bias in layers]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A net of given layers."""
+
+    trial: Trial
+    layers: Layers
+
+    @torch.no_grad()
+    def jet(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks that stay in the cache."""
+        module = self.trial.module
+        parts = [module.network(p, self.layers, tuple(indices), self.trial.axes) for p in points.split(_CHUNK)]
+        return {index: torch.cat([part[index] for part in parts]) for index in indices}
+
+    def output(self, j: int) -> Network:
+        """The net of output j alone."""
+        weight, bias = self.layers[-1]
+        return Network(self.trial, [*self.layers[:-1], (weight[j:j + 1], bias[j:j + 1])])
+
+    def state(self) -> dict[str, Any]:
+        """Arrays and strings from which `from_state` makes it again."""
+        arrays = {f"{kind}{k}": layer[i].cpu().numpy() for k, layer in enumerate(self.layers) for i, kind in enumerate(("weight", "bias"))}
+        return {"name": self.trial.name, "text": self.trial.text, "axes": np.array(self.trial.axes, dtype=float), **arrays}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], device: str = "cpu") -> Network:
+        axes = tuple((bool(periodic), float(a), float(b)) for periodic, a, b in np.asarray(state["axes"]))
+        count = sum(name.startswith("weight") for name in state)
+        layers = [tuple(torch.as_tensor(np.asarray(state[f"{kind}{k}"]), device=device) for kind in ("weight", "bias")) for k in range(count)]
+        return cls(Trial(str(state["name"]), str(state["text"]), axes, device), layers)  # type: ignore[arg-type]

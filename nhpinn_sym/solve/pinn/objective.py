@@ -1,0 +1,72 @@
+"""The mean square residual of collocation rows as a function of all weights of a net, in one flat vector."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+from .network import Layers, Network, Trial
+from .rows import Rows, root_mean_square, weighted
+
+_CHUNK = 2048
+
+
+class Objective:
+    """loss(x) = mean_i r_i(x)^2 for a net with one output; x holds its layers and the coefficients of the known functions.
+
+    The residual is divided by the root mean square of its target, so that a loss is a squared relative residual.
+    """
+
+    def __init__(self, trial: Trial, rows: Rows, layers: Layers) -> None:
+        size = float(root_mean_square(rows.target)) or 1.0
+        self.trial, self.rows = trial, rows.scaled(1 / size)
+        self._shapes = [tensor.shape for layer in layers for tensor in layer]
+        known = torch.zeros(rows.extra.shape[1], dtype=rows.points.dtype, device=rows.points.device)
+        self.start = torch.cat([*(tensor.flatten() for layer in layers for tensor in layer), known])
+
+    def split(self, x: Tensor) -> tuple[Layers, Tensor]:
+        """The layers, and the coefficients (known functions, 1)."""
+        sizes = [math.prod(shape) for shape in self._shapes]
+        *parts, known = x.split([*sizes, len(x) - sum(sizes)])
+        tensors = [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return list(zip(tensors[::2], tensors[1::2], strict=True)), known[:, None]
+
+    def network(self, x: Tensor) -> tuple[Network, Tensor]:
+        layers, coefficients = self.split(x)
+        return Network(self.trial, layers), coefficients
+
+    def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
+        """The loss and its gradient, summed over chunks of points."""
+        total, gradient = 0.0, torch.zeros_like(x)
+        for k in range(0, len(self.rows.points), _CHUNK):
+            variable = x.detach().requires_grad_()
+            loss = self._residual(variable, slice(k, k + _CHUNK)).square().sum() / len(self.rows.points)
+            gradient += torch.autograd.grad(loss, variable)[0]
+            total += float(loss.detach())
+        return total, gradient
+
+    @torch.no_grad()
+    def value(self, x: Tensor) -> float:
+        """The loss."""
+        return float(self._residual(x, slice(None)).square().mean())
+
+    def residual_and_jacobian(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """r / sqrt(n), shape (n,), and its derivative, (n, parameters)."""
+        rows = (self.rows.points, self.rows.weights, self.rows.extra, self.rows.target)
+        jacobian = vmap(grad(self._one), in_dims=(None, 0, 0, 0, 0), chunk_size=_CHUNK)(x, *rows)
+        with torch.no_grad():
+            residual = self._residual(x, slice(None))
+        return residual / math.sqrt(len(residual)), jacobian / math.sqrt(len(residual))
+
+    def _residual(self, x: Tensor, part: slice) -> Tensor:
+        rows, (layers, coefficients) = self.rows, self.split(x)
+        rows = Rows(rows.points[part], rows.weights[part], rows.extra[part], rows.target[part])
+        return rows.residual(self.trial.module.network(rows.points, layers, self.trial.indices, self.trial.axes), coefficients)[:, 0]
+
+    def _one(self, x: Tensor, point: Tensor, weights: Tensor, extra: Tensor, target: Tensor) -> Tensor:
+        layers, coefficients = self.split(x)
+        net = self.trial.module.network(point[None], layers, self.trial.indices, self.trial.axes)
+        return (weighted(weights[None], net) + extra[None] @ coefficients - target[None])[0, 0]

@@ -1,0 +1,73 @@
+"""Collocation rows: an emitted linear residual at fixed points, as numbers.
+
+A row says   sum_a weights[a] D^a net + extra . c = target   at one point, c being the coefficients of known functions
+that the trial space holds beside the net. The numbers come from the emitted operator, applied to unit derivatives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ...lower.forms import MultiIndex
+from .network import Axes, Jet
+
+
+@dataclass(frozen=True)
+class Rows:
+    """points (n, columns), weights (n, derivatives), extra (n, known functions), target (n, outputs)."""
+
+    points: Tensor
+    weights: Tensor
+    extra: Tensor
+    target: Tensor
+
+    def scaled(self, factor: float) -> Rows:
+        return Rows(self.points, factor * self.weights, factor * self.extra, factor * self.target)
+
+    def output(self, j: int) -> Rows:
+        """The rows of output j alone."""
+        return Rows(self.points, self.weights, self.extra, self.target[:, j:j + 1])
+
+    def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
+        """(n, outputs) for the jet of a net at the points and coefficients (known functions, outputs)."""
+        return weighted(self.weights, net) + self.extra @ coefficients - self.target
+
+
+def weighted(weights: Tensor, net: Jet) -> Tensor:
+    """sum_a weights[a] D^a net, (n, outputs)."""
+    first, *rest = zip(weights.T, net.values(), strict=True)
+    out = first[0][:, None] * first[1]
+    for weight, value in rest:
+        out = torch.addcmul(out, weight[:, None], value)
+    return out
+
+
+MakeRows = Callable[[int, int], Rows]
+"""Rows at `count` points of the interior (and what belongs to them elsewhere), drawn with `seed`."""
+
+
+def concatenate(rows: Sequence[Rows]) -> Rows:
+    """All rows as one block."""
+    return Rows(*(torch.cat([getattr(r, name) for r in rows]) for name in ("points", "weights", "extra", "target")))
+
+
+def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+    """The jet whose derivative number k is 1 in feature k: what a linear operator makes of it are its factors."""
+    unit = torch.eye(len(indices), dtype=points.dtype, device=points.device)
+    return {index: unit[k].expand(len(points), len(indices)) for k, index in enumerate(indices)}
+
+
+def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor:
+    """Scrambled Sobol points of the box of `axes`, (count, columns)."""
+    unit = torch.quasirandom.SobolEngine(len(axes), scramble=True, seed=seed).draw(count, dtype=torch.float64)
+    lower, upper = (torch.tensor([axis[k] for axis in axes], dtype=torch.float64) for k in (1, 2))
+    return (lower + (upper - lower) * unit).to(device)
+
+
+def root_mean_square(values: Tensor) -> Tensor:
+    """Per column."""
+    return values.square().mean(0).sqrt()

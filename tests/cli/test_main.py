@@ -1,0 +1,113 @@
+"""The command line: what it prints, its exit codes, and its words for wrong input."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import nhpinn_sym as nh
+from nhpinn_sym.cli.main import main
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+ELLIPTIC_2D = str(EXAMPLES / "elliptic_2d.py")
+
+
+def test_derive(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["derive", ELLIPTIC_2D]) == 0
+    out = capsys.readouterr().out
+    for part in ("cell problems", "N_1", "A_11 = <", "Homogenized equation"):
+        assert part in out
+    assert main(["derive", ELLIPTIC_2D, "--latex"]) == 0
+    assert r"\end{document}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("target", ["torch", "dolfinx", "skfem", "numpy", "latex"])
+def test_emit_writes_files_that_compile(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["emit", ELLIPTIC_2D, "--target", target, "-o", str(tmp_path)]) == 0
+    paths = [Path(line) for line in capsys.readouterr().out.split()]
+    assert paths
+    for path in paths:
+        assert path.stat().st_size > 500
+        if path.suffix == ".py":
+            compile(path.read_text(), str(path), "exec")
+
+
+@pytest.mark.parametrize(("target", "file"), [("numpy", "cell_fourier.py"), ("skfem", "cell_driver.py"), ("dolfinx", "cell_driver.py")])
+def test_emitted_cell_files_stand_alone(tmp_path: Path, target: str, file: str) -> None:
+    """Run away from the package: a* is printed by the emitted files alone."""
+    assert main(["emit", ELLIPTIC_2D, "--target", target, "-o", str(tmp_path)]) == 0
+    hide = "import sys; sys.modules['nhpinn_sym'] = None; import runpy; sys.path.insert(0, '.'); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    done = subprocess.run([sys.executable, "-c", hide, file], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert "1.9353" in done.stdout
+
+
+@pytest.mark.parametrize("backend", ["fourier", "skfem", "dolfinx", "pinn"])
+def test_cells(backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "cells.npz"
+    assert main(["cells", ELLIPTIC_2D, "--backend", backend, "-o", str(file)]) == 0
+    assert "1.93535" in capsys.readouterr().out
+    cells = nh.load(file)
+    assert cells.backend == backend
+    assert np.max(np.abs(cells.effective["A"] - 1.9353592348122903 * np.eye(2))) < 1e-6
+    again = cells.functions[0]([[0.1, 0.3], [1.1, 0.3]])
+    assert again[0] == pytest.approx(-0.01059317, abs=1e-5)
+    assert again[1] == pytest.approx(again[0], abs=1e-12)
+
+
+def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor"]) == 0
+    out = capsys.readouterr().out
+    for part in ("dolfinx", "scikit-fem", "torch"):
+        assert part in out.lower()
+
+
+WRONG = {
+    "no such file": (["derive", "nowhere.py"], "nowhere.py"),
+    "unknown target": (["emit", ELLIPTIC_2D, "--target", "fortran", "-o", "x"], "fortran"),
+    "unknown backend": (["cells", ELLIPTIC_2D, "--backend", "abaqus"], "abaqus"),
+    "eps that is no number": (["validate", ELLIPTIC_2D, "--eps", "small"], "small"),
+    "eps that is negative": (["validate", ELLIPTIC_2D, "--eps=-1/8"], "-1/8"),
+    "pinn option elsewhere": (["cells", ELLIPTIC_2D, "--backend", "skfem", "--seed", "1"], "--seed"),
+    "undeclared parameter": (["cells", ELLIPTIC_2D, "--set", "q=1"], "q=1"),
+    "other problem name": (["derive", ELLIPTIC_2D, "--problem", "beam"], "beam"),
+    "output below a file": (["emit", ELLIPTIC_2D, "--target", "numpy", "-o", ELLIPTIC_2D + "/out"], "elliptic_2d.py"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_wrong_input_is_one_error_that_quotes_it(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments, quoted = WRONG[case]
+    assert main(arguments) == 1
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ") and quoted in captured.err
+    assert "Traceback" not in captured.err
+
+
+def test_usage_is_exit_code_two() -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["validate", ELLIPTIC_2D])
+    assert stop.value.code == 2
+
+
+FILES = {
+    "syntax": ("problem = (", "SyntaxError"),
+    "name": ("import nhpinn_sym as nh\nproblem = nh.Scale(2)\n", "nh.Scale(2)"),
+    "shape": ("import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = sp.eye(3)*s.grad(u)\n", "flux = sp.eye(3)*s.grad(u)"),
+    "nan": ("import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = s.div((2 + sp.nan)*s.grad(u))\n", "nan"),
+    "none": ("x = 1\n", "problem"),
+}
+
+
+@pytest.mark.parametrize("case", FILES)
+def test_a_file_that_fails_is_quoted(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text, quoted = FILES[case]
+    file = tmp_path / "mine.py"
+    file.write_text(text)
+    assert main(["derive", str(file)]) == 1
+    err = capsys.readouterr().err
+    assert err.startswith("error: ") and quoted in err and "Traceback" not in err

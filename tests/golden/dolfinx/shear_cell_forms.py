@@ -1,0 +1,52 @@
+"""shear: the cell problems as UFL forms.
+
+Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and solves
+    B(N, v) = l(v) for every periodic v,
+    B(u, v)
+    = int (1/q) D^(1, 0) u D^(1, 0) v
+    + int (1/q) D^(0, 1) u D^(0, 1) v
+    + int (q*cos(2*pi*y2)) D^(1, 0) u v
+    N_1:  l(v)
+    = int (-q*cos(2*pi*y2)) v
+The operator in strong form is the sum of
+    (not there: a coefficient jumps)
+The effective coefficients are, with <.> the mean over Y,
+    A[0, 0] = <1/q + (-q*cos(2*pi*y2)) N_1>
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
+The number 0 stands for a form without terms.
+"""
+
+import ufl
+
+CELL = ((0.0, 1.0), (0.0, 1.0))
+SLOW = ()
+PARAMETERS = ("q",)
+CORRECTORS = ("N_1",)
+EFFECTIVE = (("A", (0, 0)),)
+SYMMETRIC = False
+
+
+def operator(u, v, y, x, p, dx):
+    """B(u, v)."""
+    y2 = y[1]
+    c1 = 1/p["q"]
+    return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1) + p["q"]*ufl.cos(2*ufl.pi*y2)*u.dx(0)*v)*dx
+
+
+def sources(v, y, x, p, dx):
+    """l(v) of each cell function."""
+    y2 = y[1]
+    return [
+        # N_1
+        (-p["q"]*ufl.cos(2*ufl.pi*y2)*v)*dx,
+    ]
+
+
+def effective(N, y, x, p, dx):
+    """|Y| times each effective coefficient; N: the cell functions."""
+    y2 = y[1]
+    return {
+        ("A", (0, 0)): (1/p["q"] - p["q"]*ufl.cos(2*ufl.pi*y2)*N[0])*dx,
+    }

@@ -1,0 +1,68 @@
+"""Manufactured: weak form as UFL forms.
+
+u on (0, pi), 0 < t < 1/2: int m u_t v + B(u, v) = l(v) for every v that vanishes where u is given,
+    m = x1 + 2
+    B(u, v)
+    = int (q) D^(1,) u D^(1,) v
+    l(v)
+    = int (pi**2*q*sin(pi*x1)*cos(t) - (x1 + 2)*sin(t)*sin(pi*x1)) v
+    on x1 = 0, x1 = pi: u = sin(pi*x1)*cos(t)
+    at t = 0: u = sin(pi*x1)
+D^(a, b, ...) counts derivatives per coordinate.
+
+Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
+or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
+SINGULAR: u is determined up to a constant, and has zero mean. POSITIVE: B is symmetric and positive.
+"""
+
+import ufl
+
+DOMAIN = ((0.0, 3.141592653589793),)
+PARAMETERS = ("q",)
+EXTERNALS = ()
+PERIODIC = ()
+DIRICHLET = (((0, 0), (0, 1)),)
+POSITIVE = True
+SINGULAR = False
+TIME = True
+STEADY = False
+FINAL_TIME = 0.5
+
+
+def stiffness(u, v, x, t, p, k, dx, ds):
+    """B(u, v)."""
+    return (p["q"]*u.dx(0)*v.dx(0))*dx
+
+
+def load(v, x, t, p, k, dx, ds):
+    """l(v)."""
+    x1 = x[0]
+    return ((9.869604401089358*p["q"]*ufl.sin(ufl.pi*x1)*ufl.cos(t) - (x1 + 2)*ufl.sin(t)*ufl.sin(ufl.pi*x1))*v)*dx
+
+
+def dirichlet(x, t, p):
+    """The value of u on each group of faces in DIRICHLET."""
+    x1 = x[0]
+    return [
+        ufl.sin(ufl.pi*x1)*ufl.cos(t),
+    ]
+
+
+def mass(u, v, x, t, p, k, dx):
+    """The form of the time derivative."""
+    x1 = x[0]
+    return ((x1 + 2)*u*v)*dx
+
+
+def dirichlet_rate(x, t, p):
+    """The time derivatives of the values on DIRICHLET."""
+    x1 = x[0]
+    return [
+        -ufl.sin(t)*ufl.sin(ufl.pi*x1),
+    ]
+
+
+def initial(x, p):
+    """u at t = 0."""
+    x1 = x[0]
+    return ufl.sin(ufl.pi*x1)

@@ -1,0 +1,35 @@
+#!/usr/bin/env bash
+# Runs the tests; arguments go to pytest: bash tests/run.sh -k cells
+# The first run sets the project's .venv up, with DOLFINx: on Debian as root it is installed by apt, elsewhere it must be there.
+# Options of the set-up: examples/setup.sh.
+set -euo pipefail
+. "$(dirname "${BASH_SOURCE[0]}")/../examples/setup.sh"
+export OMP_NUM_THREADS=1
+
+# Installs DOLFINx for the system's Python; python3-venv makes .venv, and with OpenBLAS DOLFINx does not fall back to the slow reference BLAS.
+install_dolfinx() {
+    local package missing=()
+    for package in python3-dolfinx-real python3-venv libopenblas0-pthread; do
+        dpkg-query --show --showformat='${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
+    done
+    if [ ${#missing[@]} = 0 ]; then return; fi
+    say "set-up: apt installs ${missing[*]}"
+    apt-get -qq update
+    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${missing[@]}" >/dev/null
+}
+
+if ! sees_dolfinx "$venv/bin/python" pip; then
+    case "$(python_with_dolfinx)" in
+    "" | /usr/bin/python3)
+        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${NHPINN_PYTHON:-}" ]; then install_dolfinx; fi ;;
+    esac
+    python_with_dolfinx >/dev/null ||
+        fail "The tests need DOLFINx, and no Python was found that has it (looked at: $(candidates | tr '\n' ' '))." \
+            "  Debian, Ubuntu: run this as root, or: apt-get install --no-install-recommends python3-dolfinx-real python3-venv libopenblas0-pthread" \
+            "  elsewhere:      conda create -n fenicsx -c conda-forge fenics-dolfinx && conda activate fenicsx" \
+            "Then run this again; NHPINN_PYTHON=/path/to/python names a Python that is not on PATH."
+fi
+
+set_up dev dolfinx
+cd "$root"
+exec "$venv/bin/python" -m pytest "$@"

@@ -1,0 +1,81 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import sympy as sp
+
+from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
+from nhpinn_sym.problem.domain import Box
+from nhpinn_sym.problem.errors import SolveError, UnsupportedError
+from nhpinn_sym.solve.fem.common import GridSolution, LagrangeField, relative_difference, require_constant_in_time
+from tests.fem_samples import everywhere, manufactured, t, x1
+
+LINE = Box((0, 1))
+
+
+def grid(function, cells=(8, 6), degree=2, bounds=((0.0, 1.0), (0.0, 2.0))):
+    axes = [np.linspace(a, b, n * degree + 1) for (a, b), n in zip(bounds, cells)]
+    return LagrangeGrid(bounds, cells, degree, function(*np.meshgrid(*axes, indexing="ij")))
+
+
+def evolving(times):
+    """u = (1 + t)^3 x^2."""
+    x = np.linspace(0, 1, 9)
+    return GridSolution("skfem", "", LagrangeGrid(((0.0, 1.0),), (4,), 2, (1 + times)[:, None] ** 3 * x**2), times)
+
+
+def test_a_field_survives_its_state():
+    field = LagrangeField(grid(lambda x, y: np.array([np.sin(x), y**2])))
+    again = LagrangeField.from_state(field.state())
+    points = np.random.default_rng(0).uniform(-5, 5, (30, 2))
+    np.testing.assert_array_equal(again.evaluate(points, (1, 0)), field.evaluate(points, (1, 0)))
+    assert field.evaluate(points, (0, 0)).shape == (2, 30)
+
+
+def test_cubic_in_time():
+    solution, x = evolving(np.linspace(0, 2, 9)), np.array([[0.3], [0.9]])
+    for time in (0.0, 0.1, 0.77, 1.25, 1.99, 2.0):
+        np.testing.assert_allclose(solution(x, time), (1 + time) ** 3 * x[:, 0] ** 2, rtol=1e-12)
+        np.testing.assert_allclose(solution.derivative(x, (1,), time), (1 + time) ** 3 * 2 * x[:, 0], rtol=1e-12)
+    np.testing.assert_array_equal(solution(x), solution(x, 2.0))
+
+
+def test_fewer_than_four_levels():
+    assert evolving(np.array([0.0, 2.0]))([[1.0]], 1.0) == pytest.approx((1 + 27) / 2)
+
+
+@pytest.mark.parametrize("time", [-0.1, 2.1, np.nan])
+def test_times_outside_are_refused(time):
+    with pytest.raises(SolveError, match="not computed"):
+        evolving(np.linspace(0, 2, 9))([[1.0]], time)
+
+
+def test_only_the_final_time():
+    last = evolving(np.array([2.0]))
+    assert last([[1.0]], 2.0) == pytest.approx(27)
+    with pytest.raises(SolveError, match="only the final time was kept"):
+        last([[1.0]], 1.0)
+
+
+def test_a_stationary_solution_has_no_time():
+    still = GridSolution("skfem", "", grid(lambda x, y: x * y))
+    assert still([[0.5, 1.0]]) == pytest.approx(0.5)
+    with pytest.raises(SolveError, match="no time"):
+        still([[0.5, 1.0]], 1.0)
+
+
+def test_relative_difference_is_the_l2_norm():
+    fine, coarse = grid(lambda x, y: x**2 * y), grid(lambda x, y: 0.9 * x**2 * y, cells=(4, 3))
+    assert relative_difference(fine, coarse) == pytest.approx(0.1)
+    bump = grid(lambda x, y: x**2 * y + x, cells=(3, 5))
+    assert relative_difference(fine, bump) == pytest.approx(np.sqrt((2 / 3) / (8 / 15)))
+    many = grid(lambda x, y: x**2 * y, cells=(400, 400))
+    assert relative_difference(many, replace(coarse)) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("change", [{"a": sp.Matrix([[1 + t]])}, {"c": t + x1}, {"rho": 2 + sp.sin(t)}])
+def test_operators_that_depend_on_time_are_refused(change):
+    equation = manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One, **change)
+    with pytest.raises(UnsupportedError, match="depends on time"):
+        require_constant_in_time(equation)
+    require_constant_in_time(manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One))

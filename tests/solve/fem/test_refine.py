@@ -1,0 +1,100 @@
+import warnings
+
+import numpy as np
+import pytest
+
+from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
+from nhpinn_sym.problem.errors import SolveError, ToleranceWarning
+from nhpinn_sym.solve.fem.common import GridSolution
+from nhpinn_sym.solve.fem.refine import base_cells, entry_errors, refine_cells, refine_equation, solve_on_mesh
+from nhpinn_sym.solve.progress import silent
+from nhpinn_sym.solve.solution import CellBatch
+
+UNIT = ((0.0, 1.0),)
+
+
+def cells(rate, fredholm=0.0, size=3.0):
+    """A cell solver whose entry A_00 has the error size n^-rate; A_01 is rounding, b vanishes."""
+    def level(mesh):
+        n = mesh[0]
+        values = {("A", (0, 0)): 2 + size * n ** -float(rate), ("A", (0, 1)): 1e-16 * (n % 3), ("b", (0,)): 1e-17 * n}
+        return CellBatch((), {key: np.array([value]) for key, value in values.items()}, {"fredholm": fredholm, "method": "made up"})
+    return level
+
+
+def refine(level, tolerance=1e-6, max_dofs=10**6, n=None, bounds=UNIT):
+    return refine_cells(level, bounds, 2, tolerance, max_dofs, n, silent, "cells")
+
+
+@pytest.mark.parametrize(("rate", "size"), [(4, 3.0), (2, 3.0), (1, 1e-3)])
+def test_estimates_are_close_above_the_error(rate, size):
+    batch = refine(cells(rate, size=size))
+    error = batch.effective["A", (0, 0)][0] - 2
+    assert error <= batch.info["errors"]["A", (0, 0)] <= 2.2 * error
+    assert batch.info["estimate"] <= 1e-6
+
+
+def test_a_rate_above_that_of_the_elements_is_not_believed():
+    history = [cells(8)((n,)).effective for n in (2, 4, 8)]
+    change = abs(history[-1]["A", (0, 0)] - history[-2]["A", (0, 0)])
+    np.testing.assert_allclose(entry_errors(history, 2)["A", (0, 0)], 2 * change / 15)
+
+
+def test_the_size_limit_warns():
+    with pytest.warns(ToleranceWarning, match="max_dofs="):
+        batch = refine(cells(1), max_dofs=1000)
+    assert batch.info["cells"] == (256,)
+
+
+def test_a_fixed_mesh_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        batch = refine(cells(1), n=20)
+    assert batch.info["cells"] == (20,) and batch.info["estimate"] > 1e-2
+
+
+def test_incompatible_right_hand_sides_are_refused():
+    with pytest.raises(SolveError, match="not orthogonal to the constants"):
+        refine(cells(4, fredholm=0.5))
+
+
+def test_cells_are_about_square():
+    assert base_cells(((0.0, 1.0), (0.0, 4.0), (0.0, 0.01)), 8) == (2, 8, 2)
+
+
+def equation(calls, space=1.0, time=1.0, timely=True):
+    """x^2 with errors space h^3 and time dt^4 in its size."""
+    def level(mesh, steps, report):
+        calls.append((mesh, steps))
+        report(1.0)
+        x = np.linspace(0, 1, 2 * mesh[0] + 1)
+        final = x**2 * (1 + space * mesh[0] ** -3.0 + (time * steps**-4.0 if timely else 0.0))
+        if not timely:
+            return GridSolution("none", "", LagrangeGrid(UNIT, mesh, 2, final))
+        return GridSolution("none", "", LagrangeGrid(UNIT, mesh, 2, np.array([0 * x, final])), np.array([0.0, 1.0]))
+    return level
+
+
+@pytest.mark.parametrize("timely", [False, True])
+def test_refines_what_is_worst(timely):
+    calls = []
+    solution = refine_equation(equation(calls, time=100.0, timely=timely), UNIT, 2, 2, 1e-6, 10**6, silent, "equation")
+    assert abs(solution([[1.0]])[0] - 1) <= solution.info["estimate"] <= 1e-6
+    mesh, steps = calls[-1]
+    assert solution.info["cells"] == mesh == (256,)
+    if timely:
+        assert solution.info["steps"] == steps == 128
+    assert len(calls) == (12 if timely else 6)
+
+
+def test_no_mesh_above_the_limit():
+    with pytest.warns(ToleranceWarning, match="equation: estimated error"):
+        solution = refine_equation(equation([]), UNIT, 2, 2, 1e-9, 500, silent, "equation")
+    assert solution.info["size"] <= 500
+
+
+def test_one_mesh_is_compared_with_half_of_it():
+    calls = []
+    solution = solve_on_mesh(equation(calls), (21,), 9, silent, "equation")
+    assert calls == [((11,), 5), ((21,), 9)]
+    assert solution.info["estimate"] >= abs(solution([[1.0]])[0] - 1)

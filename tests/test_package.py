@@ -1,0 +1,56 @@
+"""The package as a whole: what importing it brings in, its version, its entry point and its data."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import importlib.resources
+import subprocess
+import sys
+from pathlib import Path
+
+import nhpinn_sym
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
+HEAVY = {"torch", "dolfinx", "ufl", "basix", "ffcx", "petsc4py", "mpi4py", "skfem", "pyamg", "matplotlib", "scipy.sparse"}
+
+
+def modules_after(statement: str) -> set[str]:
+    code = f"import sys\n{statement}\nprint(*sys.modules)"
+    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+
+
+def test_importing_the_package_imports_no_numerical_library() -> None:
+    assert not HEAVY & modules_after("import nhpinn_sym")
+
+
+def test_the_symbolic_stages_import_no_numerical_library() -> None:
+    statement = "import nhpinn_sym.emit.torch, nhpinn_sym.emit.dolfinx, nhpinn_sym.emit.skfem, nhpinn_sym.emit.numpy"
+    assert not HEAVY & modules_after(statement)
+
+
+def test_every_public_name_is_there() -> None:
+    contract = """Scales MultiscaleProblem Box Cell Dirichlet Neumann Periodic Initial homogenize emit solve_cells solve_homogenized
+        reconstruct solve_fine validate load"""
+    assert all(callable(getattr(nhpinn_sym, name)) for name in contract.split())
+    assert set(contract.split()) <= set(dir(nhpinn_sym))
+
+
+def test_one_version() -> None:
+    assert nhpinn_sym.__version__ == importlib.metadata.version("nhpinn_sym") == PROJECT["version"]
+
+
+def test_the_entry_point_exists() -> None:
+    module, function = PROJECT["scripts"]["nhpinn"].split(":")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_types_and_runtime_texts_are_part_of_the_package() -> None:
+    package = importlib.resources.files("nhpinn_sym")
+    assert package.joinpath("py.typed").is_file()
+    assert "import torch" in package.joinpath("emit", "runtime", "torch_jets.py").read_text()

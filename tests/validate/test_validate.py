@@ -1,0 +1,141 @@
+"""validate on a small problem: report, files, resumption, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.problem.errors import OutputPathError, UnknownBackendError
+from nhpinn_sym.validate.quadrature import plot_points, resolving
+from nhpinn_sym.validate.report import Verdict, judge
+from nhpinn_sym.validate.store import Store
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "elliptic_1d.py"
+
+
+def small_problem() -> nh.MultiscaleProblem:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    return nh.MultiscaleProblem(sp.Eq(-s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)),
+                                boundary=[nh.Dirichlet(0)], paper={0.25: {"e1": 0.5}})
+
+
+def test_report_against_the_closed_form(tmp_path: Path) -> None:
+    """u_eps solves a(x/eps) u' = c - x with c from u(1) = 0; u0 = x (1 - x) / (2 sqrt 3)."""
+    report = nh.validate(small_problem(), eps=sp.Rational(1, 4), out=tmp_path / "run", fem="skfem")
+    x = np.linspace(0, 1, 400001)
+    inverse = 1 / (2 + np.sin(8 * np.pi * x))
+    step = np.diff(x)
+
+    def integral(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([[0.0], np.cumsum((values[1:] + values[:-1]) / 2 * step)])
+
+    c = integral(x * inverse)[-1] / integral(inverse)[-1]
+    fine = integral((c - x) * inverse)
+    expected = np.linalg.norm(x * (1 - x) / (2 * np.sqrt(3)) - fine) / np.linalg.norm(fine)
+    assert report.errors["e4"] == pytest.approx(expected, rel=1e-4)
+    assert report.errors["e1"] == pytest.approx(expected, rel=1e-4)
+    assert report.paper == {"e1": 0.5}
+    assert report.verdict is Verdict.AGREEMENT
+    written = json.loads((tmp_path / "run" / "results.json").read_text())
+    assert written["errors"]["e1"] == report.errors["e1"]
+    for name in ("report.txt", "derivation.tex", "coefficient.png", "cell_functions.png", "solutions.png", "error.png",
+                 "emitted/torch/cell_residual.py", "emitted/skfem/cell_forms.py", "emitted/numpy/cell_fourier.py"):
+        assert (tmp_path / "run" / name).stat().st_size > 0
+    assert not list((tmp_path / "run").rglob("*.part"))
+    for word in ("e1", "random features", "skfem", "homogenization"):
+        assert word in str(report)
+
+
+def test_a_second_run_takes_the_parts_of_the_first(tmp_path: Path) -> None:
+    first = nh.validate(small_problem(), eps=0.25, out=tmp_path, fem="skfem")
+    again = nh.validate(small_problem(), eps=0.25, out=tmp_path, fem="skfem")
+    other = nh.validate(small_problem(), eps=0.5, out=tmp_path, fem="skfem")
+    assert not first.info["resumed"] and not other.info["resumed"]
+    assert set(again.info["resumed"]) == {"cells_pinn", "cells_skfem", "cells_fourier", "u_eps", "p", "w", "v", "u0"}
+    assert again.errors == first.errors
+
+
+def test_interrupted_run_leaves_no_broken_file_and_resumes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "nhpinn_sym.cli.main", "validate", str(EXAMPLE), "--eps", "1/8", "-o", str(tmp_path / "out"), "--fem", "skfem"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "out").rglob("*.npz")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=120)
+    assert process.returncode == 130
+    kept = list((tmp_path / "out").rglob("*.npz"))
+    assert kept
+    for path in kept:
+        with np.load(path) as file:
+            assert file.files
+    assert not list((tmp_path / "out").rglob("*.part")) and not (tmp_path / "out" / "results.json").exists()
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert "taken from an earlier run" in done.stdout
+
+
+def test_a_broken_part_is_computed_again(tmp_path: Path) -> None:
+    store = Store(tmp_path, "key")
+    assert store.arrays("p", lambda: {"v": np.ones(2)})["v"].tolist() == [1, 1]
+    path = next((tmp_path / "parts").glob("p_*.npz"))
+    path.write_bytes(path.read_bytes()[:20])
+    assert store.arrays("p", lambda: {"v": np.zeros(2)})["v"].tolist() == [0, 0]
+    assert store.arrays("p", lambda: {"v": np.ones(2)})["v"].tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("below", ["", "sub/folder"])
+def test_output_path_that_is_a_file_or_below_one(tmp_path: Path, below: str) -> None:
+    file = tmp_path / "taken"
+    file.write_text("mine")
+    with pytest.raises(OutputPathError, match="taken"):
+        nh.validate(small_problem(), eps=0.25, out=file / below if below else file, fem="skfem")
+    assert file.read_text() == "mine"
+    assert os.listdir(tmp_path) == ["taken"]
+
+
+def test_bad_input_writes_nothing(tmp_path: Path) -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u)) + u**2, 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    with pytest.raises(nh.ProblemError, match="u"):
+        nh.validate(problem, eps=0.25, out=tmp_path / "run", fem="skfem")
+    assert not (tmp_path / "run").exists()
+
+
+def test_refusals() -> None:
+    with pytest.raises(UnknownBackendError, match="fenics"):
+        nh.validate(small_problem(), eps=0.25, fem="fenics")
+    with pytest.raises(nh.ProblemError, match="positive"):
+        nh.validate(small_problem(), eps=0)
+    with pytest.raises(nh.ProblemError, match="eps"):
+        nh.validate(small_problem(), eps="small")
+
+
+def test_verdicts_name_the_argument_to_change() -> None:
+    fine = {"homogenization": 1e-2, "cell": 1e-5, "macro": 1e-5, "reference": 1e-5}
+    assert judge(fine) is Verdict.AGREEMENT
+    assert judge({**fine, "reference": 5e-3}) is Verdict.REFERENCE_TOO_COARSE
+    assert judge({**fine, "cell": 5e-3}) is Verdict.CELLS_DISAGREE
+    assert judge({**fine, "macro": float("nan")}) is Verdict.MACRO_DISAGREES
+    assert "per_period=" in Verdict.REFERENCE_TOO_COARSE.value
+
+
+def test_quadrature_integrates_what_oscillates() -> None:
+    quadrature = resolving(((0.0, np.pi), (0.0, 1.0)), (8.0, 8.0))
+    x, y = quadrature.points.T
+    assert quadrature.weights.sum() == pytest.approx(np.pi, rel=1e-13)
+    assert quadrature.norm(np.sin(16 * x) * np.cos(16 * np.pi * y)) == pytest.approx(np.sqrt(np.pi) / 2, rel=1e-6)
+    points, shape = plot_points(((0.0, 1.0),) * 3)
+    assert points.shape == (np.prod(shape), 3) and np.all(points[:, 2] == 0.5)
