@@ -8,14 +8,14 @@ export OMP_NUM_THREADS=1
 
 # Installs DOLFINx for the system's Python; python3-venv makes .venv, and with OpenBLAS DOLFINx does not fall back to the slow reference BLAS.
 install_dolfinx() {
-    local package missing=()
+    local package log missing=()
     for package in python3-dolfinx-real python3-venv libopenblas0-pthread; do
         dpkg-query --show --showformat='${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
     done
     if [ ${#missing[@]} = 0 ]; then return; fi
     say "set-up: apt installs ${missing[*]}"
-    apt-get -qq update
-    DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${missing[@]}" >/dev/null
+    log="$(apt-get -qq update 2>&1 && DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends "${missing[@]}" 2>&1)" ||
+        fail "$log" "apt could not install them (see above)."
 }
 
 if ! sees_dolfinx "$venv/bin/python" pip; then

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 
 import ufl
 
@@ -12,7 +12,7 @@ except ImportError:  # UFL before 2023 has its own elements
     basix = None
 
 
-@lru_cache(maxsize=None)
+@cache
 def domain() -> ufl.Mesh:
     if basix is None:
         return ufl.Mesh(ufl.VectorElement("Lagrange", ufl.quadrilateral, 1))

@@ -26,7 +26,9 @@ BACKENDS = {
 """Backends, and how to get the libraries of each."""
 
 _TIMEOUT = 120.0
-"""Seconds after which a library that is being imported counts as broken (the first import of a cold torch takes up to tens of seconds)."""
+"""Seconds after which a library that is being imported counts as broken."""
+_TAIL = 300
+"""Characters that are quoted of what a process said before it died."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +58,9 @@ def examine(backend: str) -> Row:
     except subprocess.TimeoutExpired:
         return Row(backend, "broken", problem=f"its import did not end within {_TIMEOUT:.0f} s", remedy=BACKENDS[backend])
     if done.returncode != 0:
-        problem = f"its import ended the process with status {done.returncode}: {_last_line(done.stderr)}"
+        problem = f"its import ended the process with status {done.returncode}: {' '.join(done.stderr.split())[-_TAIL:]}"
         return Row(backend, "broken", problem=problem, remedy=BACKENDS[backend])
-    found = json.loads(_last_line(done.stdout))  # what the library itself prints comes before
+    found = json.loads(done.stdout.splitlines()[-1])  # what the library itself prints comes before
     return Row(backend, remedy="" if found["status"] == "present" else BACKENDS[backend], **found)
 
 
@@ -71,7 +73,8 @@ def print_doctor(console: Console | None = None) -> bool:
     present = {row.backend for row in rows if row.status == "present"}
     ready = {"pinn", "fourier"} <= present and bool(present & {"dolfinx", "skfem"})
     console.print(f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs")
-    console.print("nhpinn validate can run here." if ready else "nhpinn validate cannot run here: it needs pinn, fourier and one of dolfinx and skfem.")
+    verdict = "can run here." if ready else "cannot run here: it needs pinn, fourier, and dolfinx or skfem."
+    console.print(f"nhpinn validate {verdict}")
     return ready
 
 
@@ -81,7 +84,3 @@ def _table(rows: Sequence[Row]) -> Table:
     for row in rows:
         table.add_row(row.backend, f"[{colours[row.status]}]{row.status}[/]", escape(row.versions or row.problem), escape(row.devices or row.remedy))
     return table
-
-
-def _last_line(text: str) -> str:
-    return next(reversed(text.strip().splitlines()), "")

@@ -18,7 +18,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
-from .bars import Bars
+from ..solve.bars import Bars
 from .files import load_problem
 
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")

@@ -55,7 +55,6 @@ def versions(*distributions: str, imports: tuple[str, ...]) -> str:
 PROBES: dict[str, Callable[[], Found]] = {"pinn": probe_pinn, "dolfinx": probe_dolfinx, "skfem": probe_skfem, "fourier": probe_fourier}
 
 
-
 def report(backend: str) -> dict[str, str]:
     """The fields of `doctor.Row` but the backend's name."""
     try:

@@ -30,7 +30,7 @@ def cells(lowered: LoweredCells) -> Source:
     bounds = [(True, a, b) for a, b in lowered.cell.intervals] + [(False, sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
     sources = [c.source for c in lowered.correctors]
     parts = [
-        header(scope, _cell_indices(lowered), bounds),
+        header(scope, {"INDICES": closure(collect(lowered.strong)), "MEAN_INDICES": _mean_indices(lowered)}, bounds),
         *strong_part(scope, collect(lowered.strong), sources, "The right-hand sides, one column per cell function.", f"stack(points{', {}' * len(sources)})"),
         function(f"cell_functions({_NET})", "The jet of a net with one output per cell function: periodic by its inputs.",
                  ["return network(points, layers, indices, axes)"]),
@@ -55,7 +55,7 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     fluxes = [_extended(lowered, t.right) for component in lowered.flux for t in component] if lowered.natural else []
     indices = closure([*derivatives, *terms, *fluxes])
     parts = [
-        header(scope, indices, bounds),
+        header(scope, {"INDICES": indices}, bounds),
         *strong_part(scope, terms, [lowered.source], "The right-hand side.", "full(points, {})"),
         scope.jet("lift", constraints.lift, indices, "The jet of a function that takes the essential data."),
         scope.jet("factor", constraints.factor, indices, "The jet of a function that vanishes where essential data are taken."),
@@ -73,7 +73,7 @@ def functions(variables: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], in
     scope = Scope(variables)
     flat = [derivative(e, variables, index) for index in indices for e in expressions]
     rows = "".join(f"    {index}: stack(points{', {}' * len(expressions)}),\n" for index in indices)
-    parts = [header(scope, indices, []), scope.function("functions", "points", "The jets, (..., functions).", flat, f"return {{{{\n{rows}}}}}")]
+    parts = [header(scope, {"INDICES": indices}, []), scope.function("functions", "points", "The jets, (..., functions).", flat, f"return {{{{\n{rows}}}}}")]
     return assemble("Known functions: " + ", ".join(map(str, expressions)), parts)
 
 
@@ -101,9 +101,10 @@ def _evolution(lowered: LoweredEquation) -> list[StrongTerm]:
     return terms
 
 
-def _cell_indices(lowered: LoweredCells) -> tuple[MultiIndex, ...]:
+def _mean_indices(lowered: LoweredCells) -> tuple[MultiIndex, ...]:
+    """The derivatives that the effective coefficients need."""
     weak = [i for t in (*lowered.bilinear, *(t for c in lowered.correctors for t in c.weak)) for i in (t.left, t.right)]
-    return closure([*collect(lowered.strong), *weak, *(t.derivative for f in lowered.effective for t in f.terms)])
+    return closure([*weak, *(t.derivative for f in lowered.effective for t in f.terms)])
 
 
 def _bilinear(scope: Scope, terms: Sequence[WeakTerm]) -> str:

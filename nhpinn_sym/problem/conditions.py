@@ -69,6 +69,8 @@ def faces_of(condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> tuple[Fa
         return box.faces
     several = isinstance(on, (list, set)) or (isinstance(on, tuple) and not _is_face(on))
     faces = tuple(_face(item, condition, box, x) for item in (on if several else [on]))  # type: ignore[attr-defined]
+    if not faces:
+        raise BoundaryConditionError("a condition that stands on no face", term=condition, remedy="leave on= out for every face")
     if isinstance(condition, Periodic):
         faces = tuple((axis, end) for axis in dict.fromkeys(axis for axis, _ in faces) for end in (0, 1))
     return faces
@@ -79,7 +81,7 @@ def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbo
     table: dict[Face, Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):
-            raise BoundaryConditionError("this is not a boundary condition", term=condition, remedy="use Dirichlet, Neumann, Robin or Periodic")
+            raise BoundaryConditionError("this is not a boundary condition", term=repr(condition), remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]")
         for face in faces_of(condition, box, x):
             if face in table:
                 raise BoundaryConditionError(f"two conditions on the face {describe_face(face, box, x)}",
@@ -98,7 +100,12 @@ def describe_face(face: Face, box: Box, x: Sequence[sp.Symbol]) -> str:
 
 
 def _is_face(item: object) -> bool:
-    return isinstance(item, tuple) and len(item) == 2 and all(isinstance(v, int) for v in item)
+    return isinstance(item, tuple) and len(item) == 2 and all(type(v) is int for v in item)
+
+
+def _is_same(equation: sp.Equality, coordinate: sp.Symbol, end: sp.Expr) -> bool:
+    """Whether the equation reads coordinate = end, either way round."""
+    return any(a == coordinate and bool(sp.Eq(b, end)) for a, b in (equation.args, equation.args[::-1]) if b.is_number)
 
 
 def _face(item: object, condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> Face:
@@ -108,7 +115,7 @@ def _face(item: object, condition: Condition, box: Box, x: Sequence[sp.Symbol]) 
     elif _is_face(item):
         face = item  # type: ignore[assignment]
     elif isinstance(item, sp.Equality):
-        face = next((f for f in box.faces if {item.lhs, item.rhs} == {x[f[0]], box.intervals[f[0]][f[1]]}), None)
+        face = next((f for f in box.faces if _is_same(item, x[f[0]], box.intervals[f[0]][f[1]])), None)
     if face is None or face not in box.faces:
         raise BoundaryConditionError(f"this is not a face of the box {box}", term=f"on={item!r} in {condition}",
                                      remedy='write on="left", on=(axis, 0 or 1), on=sp.Eq(s.x[0], 0), or a list of these')

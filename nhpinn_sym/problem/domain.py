@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from .errors import ProblemError
+from .reading import scalar
 
 Face = tuple[int, int]
 """A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
@@ -59,10 +60,10 @@ class Cell(Box):
 
 def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
     try:
-        a, b = (sp.sympify(v) for v in pair)
-        ordered = bool(a < b) and a.is_finite and b.is_finite
-    except (TypeError, ValueError, sp.SympifyError) as cause:
-        raise ProblemError("an interval is a pair of numbers", term=pair, remedy="write (0, 1) for each dimension") from cause
+        a, b = (scalar(v, ProblemError, "an end of an interval") for v in pair)
+        ordered = bool(a < b) and a.is_number and b.is_number
+    except (TypeError, ValueError, ProblemError) as cause:
+        raise ProblemError("an interval is a pair of finite numbers", term=repr(pair), remedy="write (0, 1) for each dimension") from cause
     if not ordered:
-        raise ProblemError("an interval needs two finite ends, the lower one first", term=pair)
+        raise ProblemError("an interval needs two numbers, the lower one first", term=pair, remedy="write (0, 1)")
     return a, b

@@ -12,6 +12,7 @@ from sympy.matrices import MatrixBase
 from .conditions import Condition, Initial, assign_faces
 from .domain import Box, Cell, Face
 from .errors import BoundaryConditionError, EquationError, InitialConditionError, ProblemError
+from .reading import check_parameter, check_unknowns, instance, listed, positive_number, scalar
 from .scales import Fast, Scales, unknown_functions
 
 
@@ -30,19 +31,23 @@ class MultiscaleProblem:
     Errors: a subclass of `ProblemError` that quotes the term.
     """
 
-    def __init__(self, equation: Any, *, scales: Scales, unknown: Any, domain: Box | None = None, boundary: Sequence[Condition] = (),
+    def __init__(self, equation: Any, *, scales: Scales | None = None, unknown: Any = None, domain: Box | None = None, boundary: Sequence[Condition] = (),
                  initial: Sequence[Initial] = (), final_time: object = None, cell: Cell | None = None, fast_cell: Cell | None = None,
                  tau_period: object = 1, parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None, name: str = "",
                  paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
-        self.scales, self.unknown, self.name = scales, unknown, name
+        self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
+        self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
         self.paper = {float(sp.sympify(eps)): dict(errors) for eps, errors in (paper or {}).items()}
         self.unknowns = unknown_functions(unknown)
+        check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
-        self.domain, self.cell = domain, cell or Cell.unit(scales.dim)
-        self.fast_cell, self.tau_period = fast_cell or Cell.unit(scales.dim), sp.sympify(tau_period)
-        self.parameters = {symbol: _bounds(symbol, pair) for symbol, pair in (parameters or {}).items()}
-        self.boundary, self.initial = tuple(boundary), tuple(initial)
-        self.final_time = None if final_time is None else sp.sympify(final_time)
+        self.domain = None if domain is None else instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
+        self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
+        self.tau_period = positive_number(tau_period, ProblemError, "tau_period")
+        self.parameters = _parameters(parameters)
+        self.boundary = listed([boundary] if isinstance(boundary, Condition) else boundary, "boundary", "write boundary=[Dirichlet(0)]")
+        self.initial = listed([initial] if isinstance(initial, Initial) else initial, "initial", "write initial=[Initial(0)]")
+        self.final_time = None if final_time is None else positive_number(final_time, InitialConditionError, "final_time", "write final_time=0.5")
         self._check_shapes()
         self.faces: dict[Face, Condition] = self._assign_faces()
         self._check_initial()
@@ -71,19 +76,18 @@ class MultiscaleProblem:
             raise InitialConditionError("an initial condition or final time, but the equation has no time derivative",
                                         term=self.initial or self.final_time, remedy="drop it, or add s.dt(u)")
         for condition in self.initial:
+            if not isinstance(condition, Initial):
+                raise InitialConditionError("this is not an initial condition", term=repr(condition), remedy="write initial=[Initial(0)]")
             self._check_data(condition.value, condition, InitialConditionError, time=False)
-        orders = sorted(condition.order for condition in self.initial)
+        orders = sorted((condition.order for condition in self.initial), key=str)
         if self.domain is not None and orders != list(range(self.time_order)):
             raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders "
                                         f"{list(range(self.time_order))}", term=f"initial={list(self.initial)}", remedy="one Initial(value, order=...) each")
-        if self.final_time is not None and not (self.final_time.is_number and bool(self.final_time > 0)):
-            raise InitialConditionError("the final time is a positive number", term=self.final_time)
 
     def _check_data(self, value: object, condition: object, error: type[ProblemError], time: bool) -> None:
-        try:
-            expr = sp.sympify(value)
-        except sp.SympifyError as cause:
-            raise error("the value is not a SymPy expression", term=condition) from cause
+        expr = scalar(value, error, "the value", quote=condition, remedy="write a number, or SymPy in s.x and s.t")
+        if expr.has(sp.I) or expr.has(*self.unknowns):
+            raise error("the value is complex, or holds the unknown", term=condition, remedy="data are real functions of s.x and s.t")
         allowed = {*self.scales.x, *self.parameters} | ({self.scales.t} if time else set())
         strange = [v for v in expr.free_symbols if v not in allowed] if not expr.atoms(Fast) else sorted(expr.atoms(Fast), key=str)
         if strange:
@@ -105,6 +109,22 @@ class MultiscaleProblem:
         return "$$" + r" \\ ".join(sp.latex(e) + " = 0" for e in self.equations) + "$$"
 
 
+def _cell(box: Box | None, dim: int) -> Cell:
+    if box is None:
+        return Cell.unit(dim)
+    return box if isinstance(box, Cell) else Cell(*instance(box, Box, "cell", "write cell=Cell((0, 1), ...)").intervals)
+
+
+def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
+    if table is None:
+        return {}
+    if not isinstance(table, Mapping):
+        raise ProblemError("parameters are a dictionary of ranges", term=repr(table), remedy="write parameters={q: (lower, upper)}")
+    for symbol in table:
+        check_parameter(symbol)
+    return {symbol: Box(pair).intervals[0] for symbol, pair in table.items()}
+
+
 def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
     """lhs - rhs of each scalar equation."""
     if isinstance(equation, list):
@@ -123,22 +143,9 @@ def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
         rhs = rhs * len(lhs)
     if len(lhs) != len(rhs):
         raise EquationError(f"the sides of the equation have {len(lhs)} and {len(rhs)} components", term=f"{sides[0]} = {sides[1]}")
-    for entry in (*lhs, *rhs):
-        if entry.has(sp.nan, sp.zoo, sp.oo):
-            raise EquationError("the equation contains nan or infinity", term=entry)
     return tuple(left - right for left, right in zip(lhs, rhs, strict=True))
 
 
 def _entries(side: Any) -> list[sp.Expr]:
-    if isinstance(side, (MatrixBase, list, tuple)):
-        return [sp.sympify(e) for e in side]
-    try:
-        return [sp.sympify(side)]
-    except sp.SympifyError as cause:
-        raise EquationError("this side of the equation is not a SymPy expression", term=side) from cause
-
-
-def _bounds(symbol: sp.Symbol, pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
-    if not isinstance(symbol, sp.Symbol):
-        raise ProblemError("parameters are keyed by symbols", term=symbol, remedy="write parameters={q: (lower, upper)}")
-    return Box(pair).intervals[0]
+    entries = side if isinstance(side, (MatrixBase, list, tuple)) else [side]
+    return [scalar(e, EquationError, "this side of the equation", quote=e if isinstance(e, sp.Basic) else None) for e in entries]

@@ -14,6 +14,7 @@ from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
 from .errors import EquationError, ProblemError
+from .reading import check_unknown_name, positive_number, scalar
 
 
 class Fast(sp.Function):
@@ -61,10 +62,10 @@ class Scales:
     """
 
     def __init__(self, dim: int, time: bool = False, levels: int = 1, fast_time: object = None) -> None:
-        if dim not in (1, 2, 3):
-            raise ProblemError("the dimension is 1, 2 or 3", term=dim)
-        if levels not in (1, 2):
-            raise ProblemError("levels is 1 (y) or 2 (y and z)", term=levels)
+        if type(dim) is not int or dim not in (1, 2, 3):
+            raise ProblemError("the dimension is 1, 2 or 3", term=repr(dim), remedy="write Scales(2)")
+        if type(levels) is not int or levels not in (1, 2):
+            raise ProblemError("levels is 1 (y) or 2 (y and z)", term=repr(levels), remedy="write Scales(2, levels=2) where there is z = x/eps^2")
         self.dim, self.time, self.levels = dim, bool(time) or fast_time is not None, levels
         self.eps = sp.Symbol("epsilon", positive=True)
         self.x: tuple[sp.Symbol, ...] = sp.symbols(f"x1:{dim + 1}", real=True)
@@ -98,16 +99,23 @@ class Scales:
         """x_1..x_d, t: the coordinates of the multi-indices of the term table (t last, present even without time)."""
         return (*self.x, self._t)
 
+    @property
+    def arguments(self) -> tuple[sp.Symbol, ...]:
+        """What an unknown is a function of: x_1..x_d, and t where there is time."""
+        return self.physical if self.time else self.x
+
     def plain(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with every fast variable replaced by its plain symbol."""
         return expr.xreplace({v: v.symbol for v in self.fast})
 
     def unknown(self, name: str, components: int = 1) -> Any:
         """An unknown function of x (and t): scalar, or a column of `components` functions name_1, name_2, ..."""
-        args = (*self.x, self._t) if self.time else self.x
+        check_unknown_name(name)
+        if type(components) is not int or components < 1:
+            raise ProblemError("components is a positive integer", term=repr(components))
         if components == 1:
-            return sp.Function(name)(*args)
-        return sp.ImmutableMatrix([sp.Function(f"{name}_{i + 1}")(*args) for i in range(components)])
+            return sp.Function(name)(*self.arguments)
+        return sp.ImmutableMatrix([sp.Function(f"{name}_{i + 1}")(*self.arguments) for i in range(components)])
 
     def grad(self, u: Any) -> sp.ImmutableMatrix:
         """Gradient: (d, 1) of a scalar, (n, d) of a vector of n components, grad(v)[i, k] = d_k v_i."""
@@ -125,28 +133,32 @@ class Scales:
     def div(self, flux: Any) -> Any:
         """Divergence: scalar of a (d, 1) or (1, d) flux, (n, 1) of an (n, d) one, (div S)_i = sum_k d_k S_ik."""
         if not isinstance(flux, MatrixBase):
-            if self.dim == 1 and flux is not sp.nan:
-                return _d(sp.sympify(flux), self.x[0])
-            raise EquationError("div takes a vector or a matrix, and this is a scalar", term=flux,
-                                remedy=f"a flux has {self.dim} components, such as a*s.grad(u); a nan in it makes it a scalar")
+            if self.dim == 1:
+                return _d(scalar(flux, EquationError, "the flux"), self.x[0])
+            raise EquationError("div takes a vector or a matrix, and this is neither", term=repr(flux),
+                                remedy=f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a nan in it makes it a scalar")
         rows = flux.T if flux.shape == (self.dim, 1) else flux
         if rows.shape[1] != self.dim:
-            raise ProblemError(f"div takes {self.dim} columns", term=flux)
+            raise ProblemError(f"div takes {self.dim} columns, and this has the shape {flux.shape}", term=flux, remedy="(div S)_i = sum_k d_k S_ik")
         sums = [sp.Add(*[_d(rows[i, k], self.x[k]) for k in range(self.dim)]) for i in range(rows.shape[0])]
         return sums[0] if len(sums) == 1 else sp.ImmutableMatrix(sums)
 
     def laplacian(self, u: Any) -> Any:
+        """div grad u, of a scalar or of each component."""
         return self.div(self.grad(u))
 
     def hessian(self, u: sp.Expr) -> sp.ImmutableMatrix:
         """(d, d) matrix of second derivatives of a scalar."""
+        scalar(u, EquationError, "what hessian is taken of")
         return sp.ImmutableMatrix(self.dim, self.dim, lambda i, j: _d(_d(u, self.x[i]), self.x[j]))
 
     def dt(self, u: Any, order: int = 1) -> Any:
         """Time derivative of the given order, of a scalar or of each component."""
+        if type(order) is not int or order < 1:
+            raise ProblemError("the order of a time derivative is a positive integer", term=repr(order), remedy="write s.dt(u), or s.dt(u, 2)")
         if isinstance(u, MatrixBase):
             return u.applyfunc(lambda e: self.dt(e, order)).as_immutable()
-        return sp.Derivative(u, (self.t, order), evaluate=False)
+        return sp.Derivative(scalar(u, EquationError, "what dt is taken of"), (self.t, order), evaluate=False)
 
 
 def unknown_functions(unknown: Any) -> tuple[AppliedUndef, ...]:
@@ -156,7 +168,7 @@ def unknown_functions(unknown: Any) -> tuple[AppliedUndef, ...]:
 
 
 def _column(u: Any) -> Iterable[sp.Expr]:
-    return list(u) if isinstance(u, MatrixBase) else [sp.sympify(u)]
+    return list(u) if isinstance(u, MatrixBase) else [scalar(u, EquationError, "this")]
 
 
 def _d(expr: sp.Expr, variable: sp.Symbol) -> sp.Expr:
@@ -165,8 +177,8 @@ def _d(expr: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 
 def _positive_rational(value: object) -> sp.Rational:
-    number = sp.nsimplify(value)
-    if not (number.is_rational and number.is_positive):
+    number = sp.nsimplify(positive_number(value, ProblemError, "fast_time", "write fast_time=2 for tau = t/eps^2"))
+    if not number.is_rational:
         raise ProblemError("fast_time is a positive rational power of eps", term=value)
     return number
 

@@ -18,19 +18,20 @@ from .backends import DEFAULT_TOLERANCE, cell_solver
 from .cell_solution import CellSolution
 from .chebyshev import Bounds, Nodes
 from .effective import entries_of
-from .progress import Progress, silent
+from .progress import Progress, shown
 from .solution import CellBatch
 
 _DEGREES = {1: (8, 16, 32, 64, 128), 2: (6, 12, 24), 3: (4, 8, 12), 4: (4, 6, 8)}
 
 
 def solve_cells(model: HomogenizedModel, backend: str = "fourier", *, tolerance: float | None = None,
-                parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress = silent, **options: Any) -> CellSolution:
+                parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress | None = None, **options: Any) -> CellSolution:
     """Solve every cell problem of `model` and evaluate the effective coefficients.
 
     backend    : "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it (degree, n, comm, method, seed, width, ...).
     tolerance  : bound on the estimated error of every effective entry; default 1e-10 (fourier, pinn) or 1e-6 (FEM).
     parameters : a number for every declared parameter.
+    progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
 
     Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
     over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.
@@ -42,7 +43,7 @@ def solve_cells(model: HomogenizedModel, backend: str = "fourier", *, tolerance:
     values = parameter_values(model, parameters)
     wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(tolerance)
     box = slow_box(model, lowered)
-    solver = solver_class(lowered, values, box, wanted, progress, **options)
+    solver = solver_class(lowered, values, box, wanted, shown(progress), **options)
     if box:
         nodes, batch, slow_change = _solve_on_nodes(solver, box, wanted)
     else:

@@ -18,7 +18,7 @@ from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, T
 from ..problem.problem import MultiscaleProblem
 from .backends import equation_solver
 from .cell_solution import CellSolution
-from .progress import Progress, silent
+from .progress import Progress, shown
 from .solution import Array, Solution
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
@@ -28,7 +28,7 @@ MAX_CELLS = 300_000
 
 
 def solve_homogenized(model: HomogenizedModel, cells: CellSolution, backend: str = "pinn", *, parameters: Mapping[sp.Symbol, float] | None = None,
-                      progress: Progress = silent, **options: Any) -> Solution:
+                      progress: Progress | None = None, **options: Any) -> Solution:
     """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
 
     Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
@@ -39,11 +39,11 @@ def solve_homogenized(model: HomogenizedModel, cells: CellSolution, backend: str
     _check_constant_in_time(lowered, cells)
     if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
         raise UnsupportedError("a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend")
-    return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), progress, **options)
+    return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), shown(progress), **options)
 
 
 def solve_fine(problem: MultiscaleProblem, eps: object, backend: str = "skfem", *, per_period: int | None = None,
-               parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress = silent, **options: Any) -> Solution:
+               parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress | None = None, **options: Any) -> Solution:
     """Solve the multiscale problem itself at a given eps, resolving every period.
 
     per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
@@ -56,7 +56,7 @@ def solve_fine(problem: MultiscaleProblem, eps: object, backend: str = "skfem", 
     if backend != "pinn":
         options.setdefault("cells", fine_cells(problem, number, per_period))
     values = {"epsilon": number, **_numbers(parameters, problem)}
-    return solver(lowered, _no_externals, values, progress, **options)
+    return solver(lowered, _no_externals, values, shown(progress), **options)
 
 
 def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -30,3 +31,14 @@ class _SilentTask:
 def silent(label: str) -> Iterator[Task]:
     """Shows nothing."""
     yield _SilentTask()
+
+
+def shown(progress: Progress | None) -> Progress:
+    """`progress` as it was given; None is bars on a terminal, and silence elsewhere."""
+    if progress is not None:
+        return progress
+    if not sys.stderr.isatty():
+        return silent
+    from .bars import Bars
+
+    return Bars()

@@ -29,8 +29,8 @@ Complex = NDArray[np.complex128]
 
 _SIZES = {1: (15, 31, 63, 127, 255, 511, 1023), 2: (15, 25, 45, 81, 135), 3: (7, 11, 17, 27, 45)}
 _DENSE = 300
-_CONVERGED = 1e-9
-_FLOOR = 1e-8
+_CONVERGED = 1e-8
+_FLOOR = 1e-9
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _exact(op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: f
 
     right = np.full(size, 1 / reference.flat[0])
     matrix = LinearOperator((size, size), matvec=scaled, dtype=complex)
-    w, _ = gmres(matrix, right, rtol=1e-12, restart=80, maxiter=10)
+    w, _ = gmres(matrix, right, rtol=1e-11, restart=80, maxiter=10)
     residual = float(np.linalg.norm(matrix @ w - right) / np.linalg.norm(right))
     if residual > 1e-9:
         raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {residual:.1e}", remedy="the contrast of the coefficients is too large for it")

@@ -28,7 +28,7 @@ from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.equations import positive, solve_fine, solve_homogenized
-from ..solve.progress import Progress, silent
+from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Array, Solution
 from .quadrature import Quadrature, plot_points, resolving
@@ -41,7 +41,7 @@ _MACRO_TOLERANCE = 1e-6
 
 def validate(problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str] | None = None, *, fem: str = "auto",
              pinn: Mapping[str, Any] | None = None, per_period: int | None = None, tolerance: float | None = None,
-             parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress = silent) -> Report:
+             parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress | None = None) -> Report:
     """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 as in the NH-PINN paper, section 5.1, in L2 (at the final time).
 
     out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the parts a resumed run takes; None writes nothing.
@@ -51,7 +51,7 @@ def validate(problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str
     tolerance  : for the cell problems of every backend (default: each backend's own).
     Errors: those of `homogenize` and of the solves; OutputPathError before anything is computed.
     """
-    return _Run(problem, eps, out, choose_fem(fem), dict(pinn or {}), per_period, tolerance, parameters, progress).report()
+    return _Run(problem, eps, out, choose_fem(fem), dict(pinn or {}), per_period, tolerance, parameters, shown(progress)).report()
 
 
 class _Run:

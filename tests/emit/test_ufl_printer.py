@@ -43,7 +43,7 @@ def test_functions_of_one_argument(function):
 
 @pytest.mark.parametrize("expr", [
     sp.log(2 + a), sp.sqrt(2 + a), (2 + a) ** sp.Rational(2, 3), (2 + a) ** (b - 1), 1 / (2 + a), (2 + a) ** -2, 1 / sp.sqrt(2 + b),
-    sp.pi * a, sp.E * a, sp.Rational(22, 7) * a - sp.sqrt(3) * b, 2**40 * a, sp.Float("0.1") * b, sp.Rational(1, 3), sp.Integer(2) ** 70 / 3 ** 40 * a,
+    sp.pi * a, sp.E * a, sp.Rational(22, 7) * a - sp.sqrt(3) * b, 2**40 * a, sp.Float("0.1") * b, sp.Rational(1, 3), sp.Integer(2) ** 70 / 3**40 * a,
     -(a - b) * (a + b), a / b / (2 + a), -(a**2), (-a) ** 2, sp.acosh(2 + a),
     sp.atan2(a, b), sp.Min(a, b, 0), sp.Max(a, 2 * b, -half), sp.Mod(a, half), sp.Mod(3 * b, 2), sp.Heaviside(a), sp.floor(7 * a) + sp.frac(5 * b),
 ], ids=str)
@@ -63,8 +63,8 @@ def test_conditions(expr):
 
 
 @pytest.mark.parametrize("expr", [
-    sp.gamma(a), sp.Function("f")(a), sp.Symbol("undeclared") * a, sp.I * a, sp.Derivative(sp.Function("f")(a), a), sp.Integral(sp.exp(sp.sin(a)), (a, 0, b)),
-    sp.Piecewise((1, a < 0)), sp.zoo * a, sp.nan, sp.sqrt(-2) * a, sp.besselj(0, a),
+    sp.gamma(a), sp.Function("f")(a), sp.Symbol("undeclared") * a, sp.I * a, sp.Derivative(sp.Function("f")(a), a),
+    sp.Integral(sp.exp(sp.sin(a)), (a, 0, b)), sp.Piecewise((1, a < 0)), sp.zoo * a, sp.nan, sp.sqrt(-2) * a, sp.besselj(0, a),
 ], ids=str)
 def test_what_ufl_does_not_have_is_refused_with_its_text(expr):
     with pytest.raises(UnsupportedError) as error:

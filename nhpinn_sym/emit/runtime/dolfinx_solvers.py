@@ -10,7 +10,7 @@ _OPTIONS = {
     "pc_hypre_boomeramg_relax_type_coarse": "symmetric-SOR/Jacobi",  # Gaussian elimination fails on a singular coarse matrix
     "ksp_gmres_restart": 200,
 }
-_ROUNDING = 1e-9
+_ROUNDING = 1e-15
 
 
 class DivergedError(RuntimeError):
@@ -59,36 +59,43 @@ class Linear:
 class ZeroMean:
     """w with A w + lam m = b and m . w = 0, for an A of corank one; m > 0 are the weights of the mean.
 
-    `__call__` returns w and the defect of the data, |lam| sum(m) / |b|_1, which vanishes where A w = b has a solution. A b that is
-    zero up to rounding has no defect: its norm is not taken below _ROUNDING times that of A.
+    Called with b it returns w and the defect of the data, |lam| sum(m) / |b|_1, which vanishes where A w = b has a solution.
+    A b that is rounding alone counts as 0.
     """
 
-    def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec) -> None:
-        self.weights, self.total = weights, weights.sum()
-        self._floor = _ROUNDING * matrix.norm(PETSc.NormType.NORM_1) * matrix.getSize()[0]
+    def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec, linear: Linear) -> None:
+        self.weights, self.total, self.linear = weights, weights.sum(), linear
+        self._noise = _ROUNDING * matrix.norm(PETSc.NormType.NORM_1) * matrix.getSize()[0]
 
-    def defect(self, multiplier: float, b: PETSc.Vec) -> float:
-        return float(abs(multiplier) * self.total / max(b.norm(PETSc.NormType.NORM_1), self._floor))
+    def __call__(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
+        size = b.norm(PETSc.NormType.NORM_1)
+        if size <= self._noise:
+            return b * 0.0, 0.0
+        w, multiplier = self.solve(b)
+        return w, float(abs(multiplier) * self.total / size)
+
+    def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
+        """(w, lam)."""
+        raise NotImplementedError
+
+    def destroy(self) -> None:
+        self.linear.destroy()
 
 
 class ProjectedCG(ZeroMean):
     """For a symmetric semidefinite A with A 1 = 0: the mean of b is removed first, that of w afterwards."""
 
     def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec) -> None:
-        super().__init__(matrix, weights)
+        super().__init__(matrix, weights, Linear(matrix, "cg"))
         kernel = PETSc.NullSpace().create(constant=True, comm=matrix.comm)
         matrix.setNullSpace(kernel)
         matrix.setNearNullSpace(kernel)
-        self.linear = Linear(matrix, "cg")
 
-    def __call__(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
+    def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
         multiplier = b.sum() / self.total
         w = self.linear(b - multiplier * self.weights)
         w.shift(-self.weights.dot(w) / self.total)
-        return w, self.defect(multiplier, b)
-
-    def destroy(self) -> None:
-        self.linear.destroy()
+        return w, multiplier
 
 
 class Bordered(ZeroMean):
@@ -99,32 +106,31 @@ class Bordered(ZeroMean):
     """
 
     def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec, method: str) -> None:
-        super().__init__(matrix, weights)
+        self._pinned = matrix.copy()
+        super().__init__(matrix, weights, Linear(self._pinned, method))
         self._unit, self._row = weights.duplicate(), weights.duplicate()
         self._unit.set(0.0)
         first = [0] if matrix.comm.rank == 0 else []
         self._unit.setValues(first, [1.0] * len(first))
         self._unit.assemble()
         matrix.multTranspose(self._unit, self._row)
-        self._pinned = matrix.copy()
         self._pinned.zeroRows(first, diag=1.0)
-        self.linear = Linear(self._pinned, method)
-        self._w_m, self._w_e = self._solve(weights), self.linear(self._unit)
+        self._w_m, self._w_e = self._pin(weights), self.linear(self._unit)
 
-    def _solve(self, b: PETSc.Vec) -> PETSc.Vec:
+    def _pin(self, b: PETSc.Vec) -> PETSc.Vec:
         return self.linear(b - self._unit.dot(b) * self._unit)
 
     def _residual(self, w: PETSc.Vec, b: PETSc.Vec) -> float:
         return float(self._unit.dot(b) - self._row.dot(w))
 
-    def __call__(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
-        w_b, m = self._solve(b), self.weights
+    def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
+        w_b, m = self._pin(b), self.weights
         system = [[self._residual(self._w_m, m), self._row.dot(self._w_e)], [-m.dot(self._w_m), m.dot(self._w_e)]]
         multiplier, shift = map(float, np.linalg.solve(system, [self._residual(w_b, b), -m.dot(w_b)]))  # a numpy number would unpack the Vec
-        return w_b - multiplier * self._w_m + shift * self._w_e, self.defect(multiplier, b)
+        return w_b - multiplier * self._w_m + shift * self._w_e, multiplier
 
     def destroy(self) -> None:
-        self.linear.destroy()
+        super().destroy()
         self._pinned.destroy()
 
 

@@ -11,7 +11,7 @@ from mpi4py import MPI
 
 from ...emit import dolfinx as target
 from ...emit.runtime.dolfinx_driver import CellProblem, EquationProblem, IncompatibleError, Key
-from ...emit.runtime.dolfinx_solvers import DivergedError
+from ...emit.runtime.dolfinx_solvers import DivergedError, PETSc
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
@@ -27,16 +27,17 @@ BACKEND = "dolfinx"
 class CellSolver:
     """Periodic cell problems by elements of order `degree` (1 or 2) on intervals, rectangles or bricks.
 
-    n        : cells along the longest axis of the finest mesh; by default the mesh is refined until the estimate meets the tolerance
+    n        : cells along the longest axis of the finest mesh; by default the mesh is refined until the effective entries are known to
+               `tolerance`, relative to the largest entry of the same coefficient
     max_dofs : the refinement stops there with a ToleranceWarning
     solver   : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
     comm     : the MPI communicator that shares the work
     """
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
-                 progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 600_000, solver: str = "auto",
+                 progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000, solver: str = "auto",
                  comm: MPI.Comm = MPI.COMM_WORLD) -> None:
-        self.forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
+        self.forms, self.jumps = run("cell_forms", target.cells(cells)["cell_forms.py"]), cells.jumps
         self.parameters, self.tolerance, self.progress = parameters, tolerance, progress
         self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
         self._problems: dict[Cells, CellProblem] = {}
@@ -44,7 +45,7 @@ class CellSolver:
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge."""
         return refine_cells(lambda cells: self._level(cells, slow_points), self.forms.CELL, self.degree, self.tolerance, self.max_dofs, self.n,
-                            self.progress, f"cell problems ({BACKEND})")
+                            self.progress, f"cell problems ({BACKEND})", self.jumps)
 
     def _problem(self, cells: Cells) -> CellProblem:
         """The compiled problem of one mesh, kept for the next slow points."""
@@ -65,13 +66,14 @@ class CellSolver:
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   degree: int = 2, cells: int | tuple[int, ...] | None = None, steps: int = 32, tolerance: float = 1e-6, max_dofs: int = 300_000,
-                   solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
-    """Solve a boundary (and initial) value problem by elements of order `degree`; time by SDIRK of order 4.
+                   cells: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
+                   max_dofs: int | None = None, solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
+    """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
-    cells : cells per axis of the finest mesh (it is then solved at half the resolution as well, for the estimate); by default the mesh
-            (and the number of time steps, `steps` at first) is refined until the estimate meets the tolerance, or to max_dofs
-    solver, comm: as for `CellSolver`
+    With `cells` (per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
+    16) are refined until the estimate is below `tolerance`, or `max_dofs` is reached (default 300 000, 70 000 with time).
+    `solver` and `comm` are as for `CellSolver`.
+
     Errors: SolveError where PETSc does not converge or where the data of a singular problem do not balance; UnsupportedError for an
     operator that depends on time.
     """
@@ -86,13 +88,14 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         with solve_errors():
             problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
             grid, times = _solved(problem, count, report)
-        time = ", SDIRK4" if forms.TIME else ""
+        time = ", sdirk4" if forms.TIME else ""
         return GridSolution(BACKEND, f"{_element(degree, mesh)}, {problem.method}{time}", grid, times, {"ranks": comm.size})
 
-    label = f"{equation.title.lower()} ({BACKEND})"
+    label = f"{equation.title} ({BACKEND})"
     if cells is None:
-        return refine_equation(level, forms.DOMAIN, degree, steps, tolerance, max_dofs, progress, label)
-    return solve_on_mesh(level, (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells, steps, progress, label)
+        limit = max_dofs or (70_000 if forms.TIME else 300_000)
+        return refine_equation(level, forms.DOMAIN, degree, steps or 16, tolerance, limit, progress, label)
+    return solve_on_mesh(level, (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells, steps or 64, progress, label)
 
 
 def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:
@@ -106,7 +109,7 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
 
 
 def _element(degree: int, cells: Cells) -> str:
-    return f"{'P' if len(cells) == 1 else 'Q'}{degree}"
+    return f"{'P' if len(cells) == 1 else 'Q'}{degree} finite elements"
 
 
 @contextmanager
@@ -114,9 +117,9 @@ def solve_errors() -> Iterator[None]:
     """What the driver raises, as errors of the package."""
     try:
         yield
-    except DivergedError as cause:
-        raise SolveError("the linear solver did not converge", term=cause,
-                         remedy='try solver="direct", or check that the coefficients are positive') from cause
+    except (DivergedError, PETSc.Error) as cause:
+        raise SolveError("the linear solver failed", term=cause,
+                         remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh') from cause
     except IncompatibleError as cause:
         raise SolveError("a problem that leaves its mean open has no solution for these data", term=cause,
                          remedy="balance the source and the boundary fluxes, or give a Dirichlet or Robin condition") from cause

@@ -49,11 +49,12 @@ def count_dofs(cells: Cells, degree: int) -> int:
 
 
 def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degree: int, tolerance: float, max_dofs: int, n: int | None,
-                 progress: Progress, label: str) -> CellBatch:
+                 progress: Progress, label: str, jumps: bool = False) -> CellBatch:
     """Solve the cell problems on finer and finer meshes until the effective entries are known to `tolerance`.
 
-    The tolerance is relative to the largest entry of the same coefficient. `n` fixes the finest mesh (then the coarser ones serve the
-    estimate alone and no warning is given). Where the next mesh would exceed `max_dofs` the best answer comes with a ToleranceWarning.
+    The tolerance is relative to the largest entry of the same coefficient; `jumps` says that coefficients jump. Where the next mesh would
+    exceed `max_dofs` the best answer comes with a ToleranceWarning. `n` fixes the finest mesh: then the coarser ones serve the estimate
+    alone, and no warning is given.
     """
     start = time.perf_counter()
     levels = _levels(bounds, degree, max_dofs, n)
@@ -62,7 +63,7 @@ def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degr
         for k, cells in enumerate(levels):
             batch = solve_level(cells)
             history.append(batch.effective)
-            errors = entry_errors(history, degree)
+            errors = entry_errors(history, degree, jumps)
             estimate = _largest_relative(errors, batch.effective)
             task.update((k + 1) / len(levels), f"{_size(cells)} cells, estimate {estimate:.1e}")
             if n is None and len(history) > 2 and estimate <= tolerance:
@@ -77,11 +78,12 @@ def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degr
     return replace(batch, info={**batch.info, **info})
 
 
-def entry_errors(history: Sequence[Effective], degree: int) -> dict[EffectiveKey, Array]:
-    """Absolute error estimate of each entry on the last level of `history`: twice its last change / (2^rate - 1).
+def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False) -> dict[EffectiveKey, Array]:
+    """Absolute error estimate of each entry on the last level of `history`: twice its change / (2^rate - 1).
 
-    Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients. Where recent changes show a lower
-    rate (jumps that the mesh does not meet make them erratic), the lowest of the last two counts, but at least 1.
+    Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients; a lower rate counts where the last
+    three changes show it, but at least 1. Jumps that the mesh does not meet make the changes erratic, and some are small by accident:
+    there the rate is taken as 1. The change is the largest of the three, each scaled to the last level by that rate.
     """
     errors = {}
     for key, value in history[-1].items():
@@ -89,11 +91,11 @@ def entry_errors(history: Sequence[Effective], degree: int) -> dict[EffectiveKey
         if not len(changes):
             errors[key] = np.full_like(value, np.inf)
             continue
-        ratio = np.full_like(value, 2.0 ** (2 * degree))
+        ratio = np.full_like(value, 2.0 if jumps else 2.0 ** (2 * degree))
         for before, after in pairwise(changes):
             ratio = np.clip(np.divide(before, after, out=ratio.copy(), where=after > 0), 2.0, ratio)
-        last = changes[-1] if len(changes) == 1 else np.maximum(changes[-1], changes[-2] / ratio)
-        errors[key] = SAFETY * last / (ratio - 1)
+        scaled = [change / ratio**k for k, change in enumerate(changes[::-1])]
+        errors[key] = SAFETY * np.max(scaled, axis=0) / (ratio - 1)
     return errors
 
 

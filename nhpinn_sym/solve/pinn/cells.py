@@ -83,7 +83,8 @@ class CellSolver:
                 raise ProblemError("a slow point lies outside the box that the net was made for", term=f"{self.cells.slow[k]} in ({a}, {b})")
         networks, info = self._trained
         effective, mean = self._means(networks, torch.as_tensor(slow, device=self.options.device))
-        fields = [NetworkField(net, slow, mean[:, j].cpu().numpy()) for j, net in enumerate(networks)]
+        outputs = [net.output(j) for net in networks for j in range(net.outputs)]
+        fields = [NetworkField(net, slow, mean[:, j].cpu().numpy()) for j, net in enumerate(outputs)]
         return CellBatch(tuple(fields), {key: value.cpu().numpy() for key, value in effective.items()}, info)
 
     @cached_property
@@ -100,7 +101,7 @@ class CellSolver:
     def _by_least_squares(self, task: Task) -> tuple[list[Network], dict[str, Any]]:
         o, previous, estimate = self.options, None, float("inf")
         for step in ladder(self.trial, self._rows, o.features, o.scale, o.seed, o.points):
-            networks = [step.network.output(j) for j in range(len(self.cells.correctors))]
+            networks = [step.network]
             values = self._probed(networks)
             if previous is not None:
                 estimate = float((values - previous).abs().max())
@@ -152,11 +153,12 @@ class CellSolver:
     def _grid_means(self, networks: Sequence[Network], slow: Tensor, per_axis: int) -> tuple[dict[EffectiveKey, Tensor], Tensor]:
         lines = [a + (b - a) / per_axis * torch.arange(per_axis, dtype=torch.float64, device=slow.device) for a, b in self.cells.cell.bounds]
         y = torch.cartesian_prod(*lines).reshape(-1, len(lines))
+        indices = tuple(self.trial.module.MEAN_INDICES)
         effective, mean = [], []
         for part in slow.split(max(1, _GRID_POINTS // len(y))):
             points = _product(y, part)
-            jets = [net.jet(points.flatten(0, 1), self.trial.indices) for net in networks]
-            d: Jet = {a: torch.cat([jet[a] for jet in jets], -1).reshape(*points.shape[:2], -1) for a in self.trial.indices}
+            jets = [net.jet(points.flatten(0, 1), indices) for net in networks]
+            d: Jet = {a: torch.cat([jet[a] for jet in jets], -1).reshape(*points.shape[:2], -1) for a in indices}
             effective.append(self.trial.module.effective(points, d, **self.given))
             mean.append(next(iter(d.values())).mean(1))
         return {key: torch.cat([e[key] for e in effective]) for key in effective[0]}, torch.cat(mean)

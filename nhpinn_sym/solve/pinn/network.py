@@ -17,7 +17,11 @@ from ...lower.forms import MultiIndex
 Jet = dict[MultiIndex, Tensor]
 Layers = list[tuple[Tensor, Tensor]]
 Axes = tuple[tuple[bool, float, float], ...]
-_CHUNK = 512
+
+
+def chunk_size(layers: Layers) -> int:
+    """Points to evaluate at once, so that one derivative of the widest layer (512 kB) stays in the cache."""
+    return max(16, 2**16 // max(len(bias) for _, bias in layers))
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,12 @@ class Network:
     def jet(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks that stay in the cache."""
         module = self.trial.module
-        parts = [module.network(p, self.layers, tuple(indices), self.trial.axes) for p in points.split(_CHUNK)]
+        parts = [module.network(p, self.layers, tuple(indices), self.trial.axes) for p in points.split(chunk_size(self.layers))]
         return {index: torch.cat([part[index] for part in parts]) for index in indices}
+
+    @property
+    def outputs(self) -> int:
+        return len(self.layers[-1][1])
 
     def output(self, j: int) -> Network:
         """The net of output j alone."""

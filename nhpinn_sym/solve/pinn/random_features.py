@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from .network import Layers, Network, Trial
+from .network import Layers, Network, Trial, chunk_size
 from .rows import MakeRows, Rows, root_mean_square, weighted
 
-SCALES = (0.35, 0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
-_TRIED = 200
+SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
+_TUNED = 200
 _HELD_OUT = 2000
-_CHUNK = 512
 
 @dataclass(frozen=True)
 class Fit:
@@ -28,18 +27,23 @@ class Fit:
 
 
 def ladder(trial: Trial, make_rows: MakeRows, largest: int, scale: float | None, seed: int, points: int | None) -> Iterator[Fit]:
-    """Fits of doubled size up to `largest` features; the scale of the weights is chosen at the first sizes."""
+    """Fits of doubled size up to `largest` features.
+
+    The scale of the weights is the best of SCALES by the held-out residual, sought at the small sizes, where that is cheap. As features
+    of small scale become linearly dependent when there are many, the next scale is tried where a larger size brings little.
+    """
     held = make_rows(_HELD_OUT, seed + 1)
     sizes = [largest]
     while sizes[0] > 100:
         sizes.insert(0, sizes[0] // 2)
-    chosen = scale
+    scales: Sequence[float] = (scale,) if scale else SCALES
+    before = float("inf")
     for size in sizes:
-        rows = make_rows(max(points or 0, 2 * size), seed)
-        chosen = chosen or _choose_scale(trial, rows, held, size, seed)
-        yield fit(trial, rows, held, size, chosen, seed)
-        if scale is None and size < _TRIED:
-            chosen = None
+        rows, tuned = make_rows(max(points or 0, 2 * size), seed), size > _TUNED
+        fits = (fit(trial, rows, held, size, candidate, seed) for candidate in scales[:2 if tuned else None])
+        best = _best(fits, before / 8 if tuned else 0.0)
+        yield best
+        scales, before = scales[scales.index(best.scale):], best.held_out
 
 
 def fit(trial: Trial, rows: Rows, held: Rows, size: int, scale: float, seed: int) -> Fit:
@@ -56,8 +60,9 @@ def fit(trial: Trial, rows: Rows, held: Rows, size: int, scale: float, seed: int
 def matrix(trial: Trial, rows: Rows, layers: Layers) -> Tensor:
     """(n, features): the rows for every feature, in chunks that stay in the cache."""
     out = torch.empty(len(rows.points), len(layers[-1][1]), dtype=rows.points.dtype, device=rows.points.device)
-    for k in range(0, len(out), _CHUNK):
-        part = slice(k, k + _CHUNK)
+    step = chunk_size(layers)
+    for k in range(0, len(out), step):
+        part = slice(k, k + step)
         jet = trial.module.hidden(rows.points[part], layers, trial.indices, trial.axes)
         out[part] = weighted(rows.weights[part], jet)
     return out
@@ -78,15 +83,9 @@ def held_out_residual(network: Network, coefficients: Tensor, held: Rows) -> flo
     return float((root_mean_square(residual) / torch.where(size > 0, size, torch.ones_like(size))).max())
 
 
-def _choose_scale(trial: Trial, rows: Rows, held: Rows, size: int, seed: int) -> float:
-    """The scale with the least held-out residual, going up from the smallest until it has become worse three times."""
-    best, least, worse = SCALES[0], float("inf"), 0
-    for scale in SCALES:
-        residual = fit(trial, rows, held, size, scale, seed).held_out
-        if residual < least:
-            best, least, worse = scale, residual, 0
-        else:
-            worse += 1
-        if worse == 3:
-            break
+def _best(fits: Iterator[Fit], enough: float) -> Fit:
+    """The fit with the least held-out residual; stops asking when it is below `enough`, or has become worse twice in a row."""
+    best, worse = next(fits), 0
+    while best.held_out > enough and worse < 2 and (candidate := next(fits, None)):
+        best, worse = (candidate, 0) if candidate.held_out < best.held_out else (best, worse + 1)
     return best

@@ -6,7 +6,7 @@ u on (0, pi), 0 < t < 1/2: int m u_t v + B(u, v) = l(v) for every v that vanishe
     = int (q) D^(1,) u D^(1,) v
     l(v)
     = int (pi**2*q*sin(pi*x1)*cos(t) - (x1 + 2)*sin(t)*sin(pi*x1)) v
-    on x1 = 0, x1 = pi: u = sin(pi*x1)*cos(t)
+    on x1 = 0 and x1 = pi: u = sin(pi*x1)*cos(t)
     at t = 0: u = sin(pi*x1)
 D^(a, b, ...) counts derivatives per coordinate.
 

@@ -58,10 +58,10 @@ def test_laminate_with_a_jump():
 
 def test_a_jump_inside_the_elements_warns_and_keeps_an_honest_estimate():
     a = sp.Piecewise((10, y1 < 0.3), (1, True))
-    with pytest.warns(ToleranceWarning):
-        found, batch = effective(diffusion_cells(sp.Matrix([[a]])), max_dofs=2000)
-    error = abs(found[0, 0, 0] - 1 / (0.3 / 10 + 0.7))
-    assert 1e-6 < error < 2 * batch.info["errors"]["A", (0, 0)]
+    for max_dofs in (200, 500, 1000, 2000, 5000):
+        with pytest.warns(ToleranceWarning):
+            found, batch = effective(diffusion_cells(sp.Matrix([[a]])), max_dofs=max_dofs)
+        assert 1e-6 < abs(found[0, 0, 0] - 1 / (0.3 / 10 + 0.7)) < batch.info["errors"]["A", (0, 0)]
 
 
 def test_nonsymmetric_laminate():
@@ -111,10 +111,10 @@ def test_three_dimensions_by_multigrid(monkeypatch):
     monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
     y = sp.symbols("y1 y2 y3", real=True)
     a = 2 + sp.sin(2 * sp.pi * y[0]) * sp.cos(2 * sp.pi * y[1])
-    found, batch = effective(diffusion_cells(sp.diag(a, a, a + sp.cos(2 * sp.pi * y[2]))), n=8)
+    found, batch = effective(diffusion_cells(sp.diag(a, a, a + sp.cos(2 * sp.pi * y[2]) / 2)), n=8)
     flat, _ = effective(elliptic_2d(), n=8)
     assert "multigrid" in batch.info["method"] and batch.info["fredholm"] < 1e-9
-    assert found[0, 0, 0] < 2 and found[0, 2, 2] < np.sqrt(4 - 1) + 0.05
+    assert np.sqrt(3.75) > found[0, 2, 2] > 1.9
     lone, _ = effective(diffusion_cells(a * sp.eye(3)), n=8)
     np.testing.assert_allclose(lone[0], np.diag([flat[0, 0, 0], flat[0, 1, 1], 2.0]), atol=1e-9)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
@@ -30,6 +31,7 @@ class CellSolver:
         self.degree, self.n, self.max_dofs = degree, n, max_dofs
         self._driver = driver()
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
+        self._spaces: dict[Cells, Any] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at the slow points (m, len(cells.slow)), all on the same mesh."""
@@ -39,11 +41,12 @@ class CellSolver:
 
         bounds, label = self.cells.cell.bounds, "cell problems (skfem)"
         with failures("cell problems"):
-            return refine_cells(level, bounds, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label)
+            return refine_cells(level, bounds, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
+                                self.cells.jumps)
 
     def _solve_on(self, mesh: Cells, slow_points: Array) -> CellBatch:
         bounds = self.cells.cell.bounds
-        space = self._driver.Space(bounds, mesh, self.degree, tuple(range(len(bounds))))
+        space = self._spaces.setdefault(mesh, self._driver.Space(bounds, mesh, self.degree, tuple(range(len(bounds)))))
         slow = [dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True)) for point in slow_points]
         results = [self._driver.solve_cells(self._forms, space, {**self.parameters, **values}) for values in slow]
         values = np.stack([result.functions.values for result in results], axis=1)

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from ..solve.progress import Task
+from .progress import Task
 
 _SHOWN_AFTER = 2.0
 

@@ -1,0 +1,91 @@
+"""What a user hands in, read as what it should be, or refused with a typed error that quotes it."""
+
+from __future__ import annotations
+
+import keyword
+import re
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from .errors import ProblemError
+
+T = TypeVar("T")
+
+_COORDINATE = re.compile(r"([xyz]\d*|t|tau|epsilon)$")
+_EFFECTIVE = re.compile(r"((A|beta|b|c|rho|f|g|h)(_.*)?|N_\w+)$")
+_CODE = {"pi", "e", "E", "I", "sin", "cos", "tan", "exp", "log", "sqrt", "abs", "where", "sign", "floor", "ceil", "minimum", "maximum", "range", "sum", "float"}
+
+
+def scalar(value: object, error: type[ProblemError], what: str, *, quote: object = None, remedy: str | None = None) -> sp.Expr:
+    """`value` as a finite scalar SymPy expression; `error` says that `what` is not one."""
+    quote = repr(value) if quote is None else quote
+    if isinstance(value, str):
+        raise error(f"{what} is a string", term=quote, remedy="write SymPy expressions in s.x, s.y, s.t, without quotes")
+    try:
+        expr = sp.sympify(value)
+    except (sp.SympifyError, TypeError, ValueError, AttributeError) as cause:
+        raise error(f"{what} is not a SymPy expression", term=quote, remedy=remedy) from cause
+    if not isinstance(expr, sp.Expr):
+        raise error(f"{what} is not a scalar SymPy expression", term=quote, remedy=remedy)
+    if expr.has(sp.nan, sp.zoo, sp.oo, -sp.oo):
+        raise error(f"{what} contains nan or infinity", term=quote, remedy=remedy)
+    return expr
+
+
+def positive_number(value: object, error: type[ProblemError], what: str, remedy: str | None = None) -> sp.Expr:
+    """`value` as a positive finite number."""
+    number = scalar(value, error, what, remedy=remedy)
+    if not (number.is_number and number.is_real and number > 0):
+        raise error(f"{what} is not a positive number", term=repr(value), remedy=remedy)
+    return number
+
+
+def instance(value: Any, kind: type[T], what: str, remedy: str) -> T:
+    """`value`, if it is a `kind`."""
+    if not isinstance(value, kind):
+        raise ProblemError(f"{what} is not a {kind.__name__}", term=repr(value), remedy=remedy)
+    return value
+
+
+def listed(value: object, what: str, remedy: str) -> tuple[Any, ...]:
+    """`value` as a tuple, if it is a list or a tuple."""
+    if not isinstance(value, (list, tuple)):
+        raise ProblemError(f"{what} is not a list", term=repr(value), remedy=remedy)
+    return tuple(value)
+
+
+def check_unknown_name(name: object) -> None:
+    """An unknown is named by an identifier that is no coordinate."""
+    if not isinstance(name, str) or not name.isidentifier() or _COORDINATE.match(name):
+        raise ProblemError("an unknown is named by a word that is no coordinate", term=repr(name), remedy='write s.unknown("u")')
+
+
+def check_parameter(symbol: object) -> None:
+    """A parameter is a symbol whose name is free: neither a coordinate, an effective coefficient, nor a word of the emitted code."""
+    if not isinstance(symbol, sp.Symbol):
+        raise ProblemError("parameters are keyed by symbols", term=repr(symbol), remedy="write parameters={q: (lower, upper)} with q = sp.Symbol(\"q\")")
+    name = symbol.name
+    if not name.isidentifier() or keyword.iskeyword(name):
+        raise ProblemError("a parameter is named by an identifier of Python", term=name, remedy="rename it, for example lambda to lam")
+    for pattern, what in ((_COORDINATE, "a coordinate"), (_EFFECTIVE, "an effective coefficient or a cell function")):
+        if pattern.match(name):
+            raise ProblemError(f"a parameter has the name of {what}", term=name, remedy=f"rename it, for example {name} to {name}_value")
+    if name in _CODE:
+        raise ProblemError("a parameter has the name of a function or constant of the emitted code", term=name, remedy="rename it")
+
+
+def check_unknowns(unknowns: Iterable[object], coordinates: tuple[sp.Symbol, ...]) -> None:
+    """Unknowns are applied functions of the coordinates, each once."""
+    seen = set()
+    for u in unknowns:
+        if not isinstance(u, AppliedUndef):
+            raise ProblemError("this is not an unknown", term=repr(u), remedy='write u = s.unknown("u") and unknown=u')
+        if u.args != coordinates:
+            raise ProblemError(f"the unknown is not a function of ({', '.join(map(str, coordinates))})", term=u, remedy="make it by unknown() of the same scales")
+        if u in seen:
+            raise ProblemError("an unknown is listed twice", term=u)
+        seen.add(u)
+

@@ -1,0 +1,78 @@
+"""Two ranks give what one gives: effective coefficients, cell functions, a boundary value problem, the emitted driver."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from nhpinn_sym.emit import dolfinx as target
+from nhpinn_sym.emit.bundle import RUNTIME
+from tests.fem_samples import elliptic_2d
+
+ROOT = RUNTIME.parents[2]
+MPI_SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1", "SETUPTOOLS_USE_DISTUTILS": "stdlib"}
+
+SCRIPT = """
+import json
+import numpy as np
+import sympy as sp
+from mpi4py import MPI
+from nhpinn_sym.problem.domain import Box
+from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
+from tests.fem_samples import elliptic_2d, manufactured, shear_cells, t, x1, x2
+
+points = np.random.default_rng(0).uniform(0, 1, (20, 2))
+results = {}
+for solver in ("direct", "iterative"):
+    batch = CellSolver(elliptic_2d(), {}, (), 1e-6, n=20, solver=solver).solve(np.zeros((1, 0)))
+    results["cells " + solver] = [value[0] for value in batch.effective.values()] + list(batch.fields[1].evaluate(points, (1, 0))[0])
+batch = CellSolver(shear_cells(sp.Integer(3), sp.Integer(1)), {}, (), 1e-6, n=12).solve(np.zeros((1, 0)))
+results["shear"] = [batch.effective["A", (0, 0)][0], *batch.fields[0].evaluate(points, (0, 0))[0]]
+kinds = {(0, 0): "robin", (0, 1): "dirichlet", (1, 0): "periodic", (1, 1): "periodic"}
+u = sp.exp(x1) * sp.sin(2 * sp.pi * x2)
+unit = Box((0, 1), (0, 1))
+still = solve_equation(manufactured(u, unit, kinds, c=sp.S.One), None, {}, cells=(12, 16))
+results["boundary value problem"] = list(still(points))
+moving = solve_equation(manufactured(u * sp.cos(t), unit, kinds, final_time=sp.S.One), None, {}, cells=(12, 16), steps=4)
+results["heat"] = list(moving(points)) + list(moving(points, 0.3))
+everyone = MPI.COMM_WORLD.gather(results)
+if everyone is not None:
+    assert all(other == results for other in everyone), "the ranks disagree"
+    assert still.info["ranks"] == batch.info["ranks"] == MPI.COMM_WORLD.size
+    print(json.dumps(results))
+"""
+
+
+def launch(ranks, *arguments, cwd=ROOT):
+    """Run Python on some ranks; `python -m mpi4py` ends them all where one fails."""
+    command = [shutil.which("mpirun"), "-n", str(ranks)] if ranks > 1 else []
+    environment = {**os.environ, **MPI_SETTINGS, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([*command, sys.executable, "-m", "mpi4py", *arguments], cwd=cwd, env=environment, capture_output=True, text=True,
+                          timeout=200, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory):
+    script = tmp_path_factory.mktemp("mpi") / "script.py"
+    script.write_text(SCRIPT)
+    return [json.loads(launch(ranks, str(script)).splitlines()[-1]) for ranks in (1, 2)]
+
+
+@pytest.mark.parametrize("name", ["cells direct", "cells iterative", "shear", "boundary value problem", "heat"])
+def test_two_ranks_give_the_serial_numbers(results, name):
+    serial, parallel = results
+    np.testing.assert_allclose(parallel[name], serial[name], rtol=0, atol=1e-10)
+
+
+def test_the_emitted_driver_runs_on_two_ranks(tmp_path):
+    target.cells(elliptic_2d()).save(tmp_path)
+    serial, parallel = (launch(ranks, "cell_driver.py", "n=32", cwd=tmp_path).splitlines() for ranks in (1, 2))
+    assert serial[0] == parallel[0] and serial[0].startswith("A[0,0] = 1.935359") and parallel[-1].endswith("on 2 ranks")

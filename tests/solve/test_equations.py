@@ -1,0 +1,156 @@
+"""solve_homogenized, solve_fine and reconstruct: closed forms, consistency, and what they refuse."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.problem.errors import BoundaryConditionError, UnknownBackendError
+from nhpinn_sym.solve.equations import MAX_CELLS, fine_cells
+
+EPS = 1 / 8
+POINTS = np.linspace(0.0312, 0.9734, 41)[:, None]  # no mesh node among them
+
+
+def diffusion(boundary: list, source: object = 1, domain: nh.Box | None = None) -> nh.MultiscaleProblem:
+    """-( u' / (2 + cos 2 pi y) )' = source, whose effective coefficient is 1/2."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    return nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u) / (2 + sp.cos(2 * sp.pi * s.y[0]))), source), scales=s, unknown=u,
+                                domain=domain or nh.Box((0, 1)), boundary=boundary)
+
+
+def exact_fine(x: np.ndarray, eps: float) -> np.ndarray:
+    """u_eps of diffusion([Dirichlet(0)]): int_0^x (c - s) (2 + cos(2 pi s/eps)) ds with u(1) = 0, for 1/eps an integer."""
+    w = 2 * np.pi / eps
+    c = 1 / 2
+    return c * (2 * x + np.sin(w * x) / w) - x**2 - (x * np.sin(w * x) / w + (np.cos(w * x) - 1) / w**2)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_fine_solution_against_its_closed_form(backend: str) -> None:
+    fine = nh.solve_fine(diffusion([nh.Dirichlet(0)]), EPS, backend)
+    error = np.max(np.abs(fine(POINTS) - exact_fine(POINTS[:, 0], EPS))) / 0.25
+    assert error < 2e-6
+    assert error < 10 * fine.info["estimate"] + 1e-9
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx", "pinn"])
+def test_homogenized_solution_against_its_closed_form(backend: str) -> None:
+    model = nh.homogenize(diffusion([nh.Dirichlet(0)]))
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model), backend)
+    x = POINTS[:, 0]
+    assert u0(POINTS) == pytest.approx(x * (1 - x), abs=1e-7)
+    assert u0.derivative(POINTS, (1,)) == pytest.approx(1 - 2 * x, abs=1e-5)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx", "pinn"])
+def test_natural_conditions_carry_over(backend: str) -> None:
+    """-u''/2 = 1, u(0) = 1, u'(1)/2 + 3 u(1) = 2."""
+    model = nh.homogenize(diffusion([nh.Dirichlet(1, on="left"), nh.Robin(3, 2, on="right")]))
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model), backend)
+    slope = sp.Symbol("slope")
+    x = sp.Symbol("x")
+    u = 1 + slope * x - x**2
+    value = sp.solve(sp.diff(u, x).subs(x, 1) / 2 + 3 * u.subs(x, 1) - 2, slope)[0]
+    exact = sp.lambdify(x, u.subs(slope, value))
+    assert u0(POINTS) == pytest.approx(exact(POINTS[:, 0]), abs=1e-7)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx", "pinn"])
+def test_periodic_conditions(backend: str) -> None:
+    """-u''/2 = sin 2 pi x with u periodic and of zero mean: u = sin(2 pi x) / (2 pi^2)."""
+    s_x = nh.Scales(1).x[0]
+    model = nh.homogenize(diffusion([nh.Periodic()], source=sp.sin(2 * sp.pi * s_x)))
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model), backend)
+    assert u0(POINTS) == pytest.approx(np.sin(2 * np.pi * POINTS[:, 0]) / (2 * np.pi**2), abs=1e-6)
+
+
+def test_reconstruction_converges_at_first_order_in_h1_and_its_derivative_is_consistent() -> None:
+    problem = diffusion([nh.Dirichlet(0)])
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+    u0 = nh.solve_homogenized(model, cells, "skfem")
+    u1 = nh.reconstruct(u0, cells, eps=EPS)
+    h = 1e-6
+    numerical = (u1(POINTS + h) - u1(POINTS - h)) / (2 * h)
+    assert u1.derivative(POINTS, (1,)) == pytest.approx(numerical, abs=1e-5)
+    slopes = [(0.5 - x) * (2 + np.cos(2 * np.pi * x / e)) for e in (1 / 8, 1 / 16) for x in (POINTS[:, 0],)]
+    errors = [np.max(np.abs(nh.reconstruct(u0, cells, eps=e).derivative(POINTS, (1,)) - exact)) for e, exact in zip((1 / 8, 1 / 16), slopes)]
+    assert errors[1] < 0.6 * errors[0]
+    with pytest.raises(nh.UnsupportedError, match="second derivative"):
+        u1.derivative(POINTS, (2,))
+
+
+def test_reconstruction_of_a_locally_periodic_problem_differentiates_the_cell_functions_by_x_too() -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 2 + s.x[0] + sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+    u1 = nh.reconstruct(nh.solve_homogenized(model, cells, "skfem"), cells, eps=EPS)
+    h = 1e-6
+    assert u1.derivative(POINTS, (1,)) == pytest.approx((u1(POINTS + h) - u1(POINTS - h)) / (2 * h), abs=1e-5)
+
+
+def test_saved_cells_serve_another_right_hand_side_and_domain(tmp_path: Path) -> None:
+    cells = nh.solve_cells(nh.homogenize(diffusion([nh.Dirichlet(0)])))
+    cells.save(tmp_path / "cells.npz")
+    other = nh.homogenize(diffusion([nh.Dirichlet(0)], source=3, domain=nh.Box((0, 2))))
+    u0 = nh.solve_homogenized(other, nh.load(tmp_path / "cells.npz"), "skfem")
+    x = 2 * POINTS
+    assert u0(x) == pytest.approx(3 * x[:, 0] * (2 - x[:, 0]), abs=1e-6)
+
+
+def test_cells_of_another_model_are_refused() -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    reaction = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(2 * s.grad(u)) + sp.cos(2 * sp.pi * s.y[0]) * u / s.eps, 1), scales=s, unknown=u,
+                                                  domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)]))
+    cells = nh.solve_cells(nh.homogenize(diffusion([nh.Dirichlet(0)])))
+    with pytest.raises(nh.SolveError, match="effective coefficient"):
+        nh.solve_homogenized(reaction, cells, "skfem")
+
+
+def test_pure_neumann_data_must_be_compatible() -> None:
+    model = nh.homogenize(diffusion([nh.Neumann(0)]))
+    with pytest.raises(nh.SolveError):
+        nh.solve_homogenized(model, nh.solve_cells(model), "skfem")
+
+
+def test_refusals() -> None:
+    problem = diffusion([nh.Dirichlet(0)])
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+    with pytest.raises(nh.UnsupportedError, match="fourier"):
+        nh.solve_homogenized(model, cells, "fourier")
+    with pytest.raises(UnknownBackendError, match="matlab"):
+        nh.solve_fine(problem, EPS, "matlab")
+    with pytest.raises(nh.ProblemError, match="positive"):
+        nh.solve_fine(problem, -1, "skfem")
+    with pytest.raises(nh.ProblemError, match="domain"):
+        nh.solve_fine(nh.MultiscaleProblem(sp.Eq(problem.equations[0], 0), scales=problem.scales, unknown=problem.unknown), EPS, "skfem")
+    with pytest.raises(BoundaryConditionError, match="whole number"):
+        nh.solve_fine(diffusion([nh.Periodic()], source=0), sp.Rational(2, 7), "skfem")
+
+
+def test_fine_mesh_resolves_the_period_or_says_that_it_does_not() -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div((2 + sp.cos(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
+                                   boundary=[nh.Dirichlet(0)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert fine_cells(problem, 1 / 8) == (128, 128)
+    with pytest.warns(nh.ToleranceWarning, match="per period"):
+        cells = fine_cells(problem, 1 / 64)
+    assert np.prod(cells) <= 1.1 * MAX_CELLS
+    with pytest.raises(nh.SolveError, match="per_period"):
+        fine_cells(problem, 1 / 1000)
+    assert fine_cells(problem, 1 / 4, per_period=10) == (40, 40)
