@@ -34,11 +34,12 @@ def diffusion_cells(a: sp.Matrix, cell: Cell | None = None, slow: tuple[sp.Symbo
     d = a.shape[0]
     zero = (0,) * d
     bilinear = tuple(WeakTerm(unit(d, i), a[i, j], unit(d, j)) for i in range(d) for j in range(d) if a[i, j] != 0)
-    correctors = tuple(Corrector((0, unit(d, j)), f"N_{j + 1}", tuple(WeakTerm(unit(d, i), -a[i, j], zero) for i in range(d) if a[i, j] != 0), sp.S.Zero)
-                       for j in range(d))
+    sources = [tuple(WeakTerm(unit(d, i), -a[i, j], zero) for i in range(d) if a[i, j] != 0) for j in range(d)]
+    correctors = tuple(Corrector((0, unit(d, j)), f"N_{j + 1}", source, sp.S.Zero) for j, source in enumerate(sources))
     effective = tuple(Functional("A", (i, j), a[i, j], tuple(FunctionalTerm(a[i, k], j, unit(d, k)) for k in range(d) if a[i, k] != 0), None)
                       for i in range(d) for j in range(d))
-    return LoweredCells("diffusion", cell or Cell.unit(d), Y[:d], slow, parameters, bilinear, (), correctors, effective, a == a.T, a.has(sp.Piecewise))
+    return LoweredCells("diffusion", cell or Cell.unit(d), Y[:d], slow, parameters, bilinear, (), correctors, effective, a == a.T,
+                        a.has(sp.Piecewise))
 
 
 def elliptic_2d() -> LoweredCells:
@@ -59,13 +60,18 @@ def shear_cells(speed: sp.Expr, diffusivity: sp.Expr) -> LoweredCells:
     b, zero = speed * sp.cos(2 * sp.pi * y2), (0, 0)
     bilinear = (WeakTerm((1, 0), diffusivity, (1, 0)), WeakTerm((0, 1), diffusivity, (0, 1)), WeakTerm(zero, b, (1, 0)))
     parameters = tuple(sorted((speed + diffusivity).free_symbols, key=str))
-    return LoweredCells("shear", Cell.unit(2), (y1, y2), (), parameters, bilinear, (), (Corrector((0, (1, 0)), "N_1", (WeakTerm(zero, -b, zero),), -b),),
-                        (Functional("A", (0, 0), diffusivity, (FunctionalTerm(-b, 0, zero),), None),), False, False)
+    correctors = (Corrector((0, (1, 0)), "N_1", (WeakTerm(zero, -b, zero),), -b),)
+    effective = (Functional("A", (0, 0), diffusivity, (FunctionalTerm(-b, 0, zero),), None),)
+    return LoweredCells("shear", Cell.unit(2), (y1, y2), (), parameters, bilinear, (), correctors, effective, False, False)
 
 
-def manufactured(u: sp.Expr, domain: Box, kinds: Mapping[Face, str], a: sp.Matrix | None = None, b: tuple[sp.Expr, ...] = (), c: sp.Expr = sp.S.Zero,
-                 rho: sp.Expr = sp.S.One, final_time: sp.Expr | None = None, parameters: tuple[sp.Symbol, ...] = ()) -> LoweredEquation:
-    """rho u_t - div(a grad u) + b . grad u + c u = f with the solution `u`; `kinds` says "dirichlet", "neumann", "robin" or "periodic" per face."""
+def manufactured(u: sp.Expr, domain: Box, kinds: Mapping[Face, str], a: sp.Matrix | None = None, b: tuple[sp.Expr, ...] = (),
+                 c: sp.Expr = sp.S.Zero, rho: sp.Expr = sp.S.One, final_time: sp.Expr | None = None,
+                 parameters: tuple[sp.Symbol, ...] = ()) -> LoweredEquation:
+    """rho u_t - div(a grad u) + b . grad u + c u = f with the solution `u`.
+
+    `kinds` says "dirichlet", "neumann", "robin" or "periodic" per face.
+    """
     d = domain.dim
     x, zero = X[:d], (0,) * d
     a = sp.eye(d) if a is None else a

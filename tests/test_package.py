@@ -52,5 +52,5 @@ def test_the_entry_point_exists() -> None:
 
 def test_types_and_runtime_texts_are_part_of_the_package() -> None:
     package = importlib.resources.files("nhpinn_sym")
-    assert package.joinpath("py.typed").is_file()
-    assert "import torch" in package.joinpath("emit", "runtime", "torch_jets.py").read_text()
+    assert (package / "py.typed").is_file()
+    assert "import torch" in (package / "emit" / "runtime" / "torch_jets.py").read_text()

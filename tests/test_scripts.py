@@ -1,6 +1,6 @@
 """The set-up scripts, with a fake Python that records what it is asked for: when they set up, when they do not, and what they install.
 
-Nothing is downloaded here. In the fake's folder, `dolfinx` says that it sees DOLFINx, `broken-pip` makes pip fail, `calls` is the record.
+Nothing is downloaded here. What the fake does is set by files in its folder (`dolfinx`: it sees DOLFINx); `calls` there is the record.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ case "$1 $2" in
 "- ensurepip" | "- pip")
     if [ "$*" = "- ensurepip" ] && [ -e $state/no-ensurepip ]; then exit 1; fi
     if [ -e $state/too-old ]; then exit 1; fi
-    torch=-; if [ -e $state/torch ]; then torch=torch; fi
-    if [ -e $state/dolfinx ]; then echo "3.11 0.5.2 1 $torch"; else echo "3.11 - - $torch"; fi ;;
+    torch=-; if [ -e "$(dirname "$0")/torch" ]; then torch=torch; fi
+    if [ -e $state/dolfinx ] && [ ! -e "$(dirname "$0")/blind" ]; then echo "3.11 0.5.2 1 $torch"; else echo "3.11 - - $torch"; fi ;;
 "-m venv")
     echo "${*:2:$#-2}" >>$state/calls
     mkdir -p "${@: -1}/bin"
@@ -32,7 +32,9 @@ case "$1 $2" in
 "-m pip")
     echo "pip ${@:6}" >>$state/calls
     if [ -e $state/broken-pip ]; then exit 1; fi
-    touch $state/torch ;;
+    if [ -e $state/slow-pip ]; then sleep 0.3; fi
+    if [ -e $state/killed ]; then kill -9 $PPID; fi
+    touch "$(dirname "$0")/torch" ;;
 "-m pytest") echo "pytest ${@:3}" >>$state/calls ;;
 esac
 """
@@ -52,10 +54,16 @@ class Project:
         self.python.write_text(FAKE_PYTHON.replace("STATE", str(self.state)))
         self.python.chmod(0o755)
 
-    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
         inherited = {key: value for key, value in os.environ.items() if not key.startswith(("NHPINN_", "PIP_"))}
         command = ["bash", str(self.root / script), *arguments]
-        return subprocess.run(command, env={**inherited, "NHPINN_PYTHON": str(self.python), **environment}, capture_output=True, text=True)
+        environment = {**inherited, "NHPINN_PYTHON": str(self.python), **environment}
+        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(script, *arguments, **environment)
+        stdout, stderr = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     def calls(self) -> list[str]:
         """What the fake was asked for since the last look."""
@@ -145,6 +153,34 @@ def test_a_set_up_that_failed_is_done_anew(project: Project) -> None:
     (project.state / "broken-pip").unlink()
     assert project.run("examples/quickstart.sh").returncode == 0
     assert project.calls()[0] == VENV
+
+
+def test_a_set_up_that_was_killed_is_done_anew(project: Project) -> None:
+    (project.state / "killed").touch()
+    assert project.run("examples/quickstart.sh").returncode == -9
+    assert JOB not in project.calls()
+    (project.state / "killed").unlink()
+    assert project.run("examples/quickstart.sh").returncode == 0
+    assert project.calls() == [VENV, f"pip {project.root} torch==2.13.0", JOB]
+
+
+def test_a_venv_that_cannot_see_dolfinx_is_made_anew_for_the_tests(project: Project) -> None:
+    project.run("examples/quickstart.sh")
+    project.calls()
+    (project.root / ".venv/bin/blind").touch()
+    (project.state / "dolfinx").touch()
+    project.run("examples/quickstart.sh")
+    assert project.calls() == [JOB]
+    project.run("tests/run.sh")
+    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest "]
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="set-ups are kept apart by flock, where there is one")
+def test_two_set_ups_at_once_are_one(project: Project) -> None:
+    (project.state / "slow-pip").touch()
+    both = [project.start("examples/quickstart.sh") for _ in range(2)]
+    assert [process.communicate() and process.returncode for process in both] == [0, 0]
+    assert sorted(project.calls()) == [JOB, JOB, f"pip {project.root} torch==2.13.0", VENV]
 
 
 def test_a_python_without_ensurepip_lends_its_pip(project: Project) -> None:

@@ -22,15 +22,15 @@ class Function(NamedTuple):
 
 
 class Product(NamedTuple):
-    """D^slope(coefficient) * D^index(function); function None is the constant 1.
+    """D^slope(coefficient) * D^derivative(function); function None is the constant 1.
 
-    `slope` counts derivatives by (x, t); `index` by (x, t) first, then by y.
+    `slope` counts derivatives by (x, t); `derivative` by (x, t) first, then by y.
     """
 
     coefficient: int
     slope: MultiIndex
     function: Function | None
-    index: MultiIndex
+    derivative: MultiIndex
 
 
 Combination = Mapping[Product, Fraction]
@@ -53,9 +53,3 @@ def leibniz(index: MultiIndex, parts: int) -> Iterator[tuple[tuple[MultiIndex, .
             weight *= comb(n, k)
         for others, more in leibniz(tuple(n - k for n, k in zip(index, first, strict=True)), parts - 1):
             yield (first, *others), weight * more
-
-
-def canonical(flux: Flux) -> tuple[tuple[tuple[int, MultiIndex], tuple[tuple[Product, Fraction], ...]], ...]:
-    """A hashable form of a flux, without its zeros."""
-    rows = ((key, tuple(sorted(((p, w) for p, w in c.items() if w), key=repr))) for key, c in flux.items())
-    return tuple(sorted((key, row) for key, row in rows if row))

@@ -72,11 +72,9 @@ def _rows(e: sp.Basic) -> list[str]:
     return rows
 
 
+_LITERAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}", "<": "$<$", ">": "$>$"} | {mark: "\\" + mark for mark in "&%#_${}"}
+
+
 def _escape(sentence: str) -> str:
-    """Plain text for LaTeX; what stands between dollars is left alone."""
-    parts = sentence.split("$")
-    for k in range(0, len(parts), 2):
-        for mark in "&%#_":
-            parts[k] = parts[k].replace(mark, "\\" + mark)
-        parts[k] = parts[k].replace("^", r"\^{}").replace("<", r"$<$").replace(">", r"$>$")
-    return "$".join(parts)
+    """Plain text for LaTeX."""
+    return "".join(_LITERAL.get(mark, mark) for mark in sentence)

@@ -5,68 +5,120 @@ Each check is one function that raises a typed error with the term and the remed
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import sympy as sp
 
-from ..operator.sampling import evaluate, is_opaque, shifted, slow_samples
+from ..operator.sampling import Array, folded, grid, is_opaque, mean, range_grid, sampler, shifted, slow_samples, spacing
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero import is_zero, jumps
+from ..operator.zero import is_zero
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
 from .recursion import Recursion
 
 
 def check_scope(op: Operator) -> None:
-    """What this version derives: one scalar unknown, real coefficients, at most one time derivative, one fast scale."""
+    """What this version derives: one scalar unknown, real coefficients, at most rho u_t in time, one fast scale."""
     problem = op.problem
     if len(problem.unknowns) > 1:
         raise UnsupportedError("a system of several unknowns", term=problem.unknown, remedy="one scalar unknown is covered")
-    if any(v.symbol in c.free_symbols for v in problem.scales.fast[problem.scales.dim :] for c in op.table.values()):
-        raise UnsupportedError("a second fast scale (z or tau)", term=problem.scales.fast[problem.scales.dim], remedy="coefficients in s.x, s.y, s.t are covered")
-    for term, c in op.terms():
+    for v in problem.scales.fast[problem.scales.dim :]:
+        for c in op.table.values():
+            if c.has(v.symbol):
+                raise UnsupportedError(f"a second fast scale, {v}", term=c, remedy="coefficients in s.x, s.y, s.t are covered")
+    for term, c in op.table.items():
         if term.right[-1] > 1 or (term.right[-1] and (sum(term.right) > 1 or any(term.left))):
             raise UnsupportedError("a second, or a mixed, time derivative", term=op.show(term), remedy="rho(x, y) u_t is covered")
+        if term.right[-1] and term.power:
+            raise UnsupportedError(f"a time derivative of order eps^{term.power}", term=op.show(term), remedy="rho(x, y) u_t is covered")
         if c.has(sp.I):
-            raise UnsupportedError("a complex coefficient", term=op.show(term), remedy="real coefficients are covered")
+            raise UnsupportedError("a complex coefficient or source", term=op.show(term), remedy="real ones are covered")
     if not any(True for _ in op.terms()):
-        raise CoefficientError("the equation does not hold the unknown", term=problem.unknown)
+        raise CoefficientError("the equation does not hold the unknown", term=problem.unknown,
+                               remedy="check unknown=, and that its terms do not cancel")
+
+
+def check_finite(op: Operator) -> None:
+    """Every coefficient and source is a finite number on a sample of the cell."""
+    points = range_grid(op)
+    for term, c in op.table.items():
+        if is_opaque(c):
+            continue
+        values = sampler([c], op)
+        for slow in slow_samples(op, [c]):
+            if not np.all(np.isfinite(values(points, slow)[0])):
+                raise CoefficientError("a coefficient is not a finite real number everywhere on the cell", term=op.show(term),
+                                       remedy="remove the singularity, and give a Piecewise its last piece (value, True)")
 
 
 def check_periods(op: Operator) -> None:
-    """Every coefficient has the period of the cell along each fast axis."""
+    """Every coefficient has the period of the cell along each fast axis; a Piecewise is continued from the cell."""
+    points = grid(op, 33, 0.47)
     for term, c in op.table.items():
         for axis in range(len(op.fast)):
-            if c.has(op.fast[axis]) and not is_opaque(c) and not _is_periodic(c, op, axis):
-                raise PeriodError(f"the coefficient does not have the period {op.problem.cell.lengths[axis]} of the cell along {op.fast[axis]}",
-                                  term=op.show(term), remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), or use s.x for slow variation")
-
-
-def _is_periodic(c: sp.Expr, op: Operator, axis: int) -> bool:
-    if jumps(c):  # a Piecewise is given on one cell, and continued periodically
-        return all(_is_periodic(e, op, axis) for p in c.atoms(sp.Piecewise) for e, _ in p.args if e.has(op.fast[axis]) and not jumps(e))
-    there, here = (evaluate([e], op, slow_samples(op)[1])[0] for e in (shifted(c, op, axis), c))
-    return bool(np.allclose(there, here, rtol=1e-9, atol=1e-9 * np.max(np.abs(here))))
+            if not c.has(op.fast[axis]) or is_opaque(c):
+                continue
+            values = sampler([folded(c, op), shifted(folded(c, op), op, axis)], op)
+            here, there = values(points, slow_samples(op, [c])[0])
+            if not np.allclose(there, here, rtol=1e-9, atol=1e-9 * float(np.max(np.abs(here)))):
+                period = sp.sstr(op.problem.cell.lengths[axis], full_prec=False)
+                raise PeriodError(f"a coefficient does not have the period {period} of the cell along {op.fast[axis]}", term=op.show(term),
+                                  remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
+                                         "and write jumps as sp.Piecewise on one cell")
 
 
 def check_ellipticity(op: Operator, lowest: Table) -> None:
-    """The second-order part of A_0 is finite and positive definite on a sample of the cell."""
+    """The second-order part of A_0 is positive definite on the cell, as far as a search for its smallest eigenvalue tells."""
     d = len(op.fast)
     entries = {(i, j): sp.Integer(0) for i in range(d) for j in range(d)}
     for term, c in lowest.items():
         if sum(fast_part(term.left)) == 1 and sum(fast_part(term.right)) == 1:
             entries[fast_part(term.left).index(1), fast_part(term.right).index(1)] -= c
-    if any(is_opaque(e) for e in entries.values()):
+    exprs = list(entries.values())
+    if any(is_opaque(e) for e in exprs):
         return
-    quote = sp.Matrix(d, d, lambda i, j: entries[i, j])
-    for slow in slow_samples(op):
-        tensor = np.array(evaluate(list(entries.values()), op, slow), dtype=float).reshape(d, d, -1)
-        if not np.all(np.isfinite(tensor)):
-            raise CoefficientError("the coefficient is not finite everywhere on the cell", term=quote, remedy="remove the singularity")
-        smallest = np.linalg.eigvalsh(np.moveaxis((tensor + tensor.swapaxes(0, 1)) / 2, -1, 0))[:, 0].min()
-        if smallest <= 1e-12 * np.abs(tensor).max():
-            raise CoefficientError(f"the coefficient is not positive definite: smallest eigenvalue {smallest:.3g} on a sample of the cell",
-                                   term=quote if d > 1 else entries[0, 0],
-                                   remedy="the form is -s.div(a*s.grad(u)) with a positive definite at every y: check its sign, and that it vanishes nowhere")
+    values = sampler(exprs, op)
+    for slow in slow_samples(op, exprs):
+        smallest, largest = _eigenvalue_range(op, lambda y, at=slow: np.array(values(y, at)))  # type: ignore[misc]
+        if smallest <= 1e-10 * largest:
+            raise CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell",
+                                   term=sp.Matrix(d, d, exprs) if d > 1 else exprs[0],
+                                   remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
+                                          "check its sign, and where it vanishes")
+
+
+def _eigenvalue_range(op: Operator, tensor: Callable[[list[Array]], Array]) -> tuple[float, float]:
+    """(smallest, largest in size) eigenvalue over the cell of the symmetric part of tensor(y), (d d, n): on a grid, then closer and closer."""
+    d, points = len(op.fast), range_grid(op)
+    found = []
+    for sign in (1, -1):
+        y, width = points, spacing(op)
+        for _ in range(12):
+            a = tensor(y).reshape(d, d, -1)
+            eigenvalues = np.linalg.eigvalsh(np.moveaxis((a + a.swapaxes(0, 1)) / 2, -1, 0))
+            ranked = eigenvalues[:, 0] if sign > 0 else -np.abs(eigenvalues).max(axis=1)
+            best = int(np.argmin(ranked))
+            y, width = [v[best] + step for v, step in zip(y, _block(width), strict=True)], width / 4
+        found.append(sign * float(ranked[best]))
+    return found[0], found[1]
+
+
+def _block(width: Array) -> list[Array]:
+    """A grid around the origin, `width` to each side."""
+    return [g.ravel() for g in np.meshgrid(*[w * np.linspace(-1, 1, 9) for w in width], indexing="ij")]
+
+
+def check_mass(op: Operator) -> None:
+    """The coefficient of u_t is nowhere negative, and not zero."""
+    for term, c in op.terms():
+        if not term.right[-1] or is_opaque(c):
+            continue
+        values, points = sampler([c], op), range_grid(op)
+        lowest, largest = (f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])]) for f in (np.min, np.max))
+        if lowest < -1e-12 * abs(largest) or largest <= 0:
+            raise CoefficientError(f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample of the cell",
+                                   term=op.show(term), remedy="the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign")
 
 
 def check_leading_operator(op: Operator, powers: dict[int, Table]) -> None:
@@ -79,12 +131,15 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> None:
                                    remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0, without a factor eps in front")
     for term, c in table.items():
         if not any(fast_part(term.left)) and not any(fast_part(term.right)):
-            raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator", term=_show(op, term, c),
-                                   remedy="factor out the ground state of the cell operator, or scale the reaction as r(y)/eps with zero mean")
+            raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
+                                   term=_show(op, term, c), remedy="factor out the ground state of the cell operator, "
+                                                                   "or scale the reaction as r(y)/eps with zero mean")
     _check_kernel(op, table, adjoint=False)
     _check_kernel(op, table, adjoint=True)
     if lowest != -2:
-        raise SolvabilityError(f"the leading operator is of order eps^{lowest}, not eps^-2", term=op, remedy="divide the equation by a power of eps")
+        raise SolvabilityError(f"the leading operator is of order eps^{lowest}, not eps^-2", term=" + ".join(str(op.show(t)) for t, _ in op.terms()),
+                               remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0: "
+                                      "divide the equation by a power of eps, or add the diffusion")
 
 
 def _check_kernel(op: Operator, table: Table, *, adjoint: bool) -> None:
@@ -122,12 +177,14 @@ def check_solvability(op: Operator, recursion: Recursion, order: int) -> None:
         for (_, left), c in recursion.explicit(flux).items():
             if any(left) or is_opaque(c):
                 continue
-            mean, scale = _largest_mean(op, c)
-            if abs(mean) > (0.05 if jumps(c) else 1e-9) * scale:
+            shown = -c if field is None else c
+            means = [mean(shown, op, slow) for slow in slow_samples(op, [c])]
+            value, uncertainty, largest = max(means, key=lambda m: abs(m[0]) - 3 * m[1])
+            if abs(value) > 3 * uncertainty + 1e-9 * largest:
                 function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
                 what, remedy = _SOLVABILITY["source" if field is None else "drift" if any(alpha) else "reaction"]
-                raise SolvabilityError(f"{what} of order 1/eps has the mean {mean:.6g} over the cell, and must have none",
-                                       term=c * differentiate(function, alpha, op.coordinates) / op.problem.scales.eps, remedy=remedy)
+                raise SolvabilityError(f"{what} of order 1/eps has the mean {value:.6g} over the cell, and must have none",
+                                       term=shown * differentiate(function, alpha, op.coordinates) / op.problem.scales.eps, remedy=remedy)
 
 
 _SOLVABILITY = {
@@ -137,11 +194,6 @@ _SOLVABILITY = {
 }
 
 
-def _largest_mean(op: Operator, c: sp.Expr) -> tuple[float, float]:
-    values = [evaluate([c], op, slow)[0] for slow in slow_samples(op)]
-    return max((float(v.mean()) for v in values), key=abs), max(float(np.abs(v).max()) for v in values)
-
-
 def _show(op: Operator, term: Term, c: sp.Expr) -> sp.Expr:
     """The physical term that an expanded one comes from."""
     d = len(op.fast)
@@ -149,5 +201,3 @@ def _show(op: Operator, term: Term, c: sp.Expr) -> sp.Expr:
     powers = term.power + sum(fast_part(term.left)) + sum(fast_part(term.right))
     function = op.problem.unknowns[term.field or 0]
     return op.problem.scales.eps**powers * differentiate(c * differentiate(function, right, op.coordinates), left, op.coordinates)
-
-

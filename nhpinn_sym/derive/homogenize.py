@@ -19,6 +19,7 @@ from ..operator.table import MultiIndex, Operator, Table
 from ..operator.twoscale import expand, fast_part
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..problem.reading import instance
 from . import diagnose
 from .combination import Source
 from .law import effective_law, homogenized_sides
@@ -35,11 +36,13 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition fails, `UnsupportedError`
     for valid problems outside this version.
     """
-    if order != 1:
-        raise UnsupportedError("correctors of this order", term=f"order={order}", remedy="order=1 is covered")
-    op = parse(problem)
+    if type(order) is not int or order != 1:
+        raise UnsupportedError("correctors of this order", term=f"order={order!r}", remedy="order=1 is covered")
+    op = parse(instance(problem, MultiscaleProblem, "what homogenize takes", "write problem = MultiscaleProblem(equation, scales=s, unknown=u)"))
     diagnose.check_scope(op)
+    diagnose.check_finite(op)
     diagnose.check_periods(op)
+    diagnose.check_mass(op)
     powers = expand(op)
     diagnose.check_leading_operator(op, powers)
     recursion = Recursion(powers, len(problem.unknowns), op.coordinates, op.fast)

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 import sympy as sp
 
-from ..operator.sampling import evaluate
+from ..operator.sampling import is_opaque, mean, slow_samples
 from ..operator.table import MultiIndex, Operator, differentiate, unit
 from ..operator.zero import is_zero, jumps
 from ..problem.errors import UnsupportedError
@@ -88,9 +87,10 @@ def _entry(op: Operator, recursion: Recursion, cells: Sequence[CellProblem], key
                 constant += c
                 continue
             slow = len(recursion.zero)
-            if any(product.index[:slow]):
-                raise UnsupportedError("a slow derivative of a cell function in the effective law", term=op, remedy="coefficients that depend on y alone are covered")
-            slot = (product.function.number, product.index[slow:])
+            if any(product.derivative[:slow]):
+                raise UnsupportedError("a slow derivative of a cell function in the effective law", term=op,
+                                       remedy="coefficients that depend on y alone are covered")
+            slot = (product.function.number, product.derivative[slow:])
             slots[slot] = slots.get(slot, sp.Integer(0)) + c
     terms = tuple(MeanTerm(c, number, derivative) for (number, derivative), c in slots.items()
                   if not is_zero(c) and not _total_derivative(op, c, derivative))
@@ -98,7 +98,8 @@ def _entry(op: Operator, recursion: Recursion, cells: Sequence[CellProblem], key
         return None
     inside = sp.Add(constant, *[t.coefficient * differentiate(cells[t.corrector].function, t.derivative, op.fast) for t in terms])
     value = None if terms else closed_mean(op, constant, numbers=name in ("f", "g"))
-    return EffectiveEntry(name, index, sign, *place, constant, terms, _symbol(op, name, index, constant, terms, cells), value, Mean(inside) if value is None else value)
+    symbol = _symbol(op, name, index, constant, terms, cells)
+    return EffectiveEntry(name, index, sign, *place, constant, terms, symbol, value, Mean(inside) if value is None else value)
 
 
 def _total_derivative(op: Operator, c: sp.Expr, derivative: MultiIndex) -> bool:
@@ -124,12 +125,17 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
         slow, fast = part.as_independent(*op.fast, as_Add=False)
         if fast.has(*op.coordinates) or fast.free_symbols - set(op.fast):
             return None
-        value = float(np.mean(evaluate([fast], op, {})[0]))
+        if is_opaque(fast):
+            return None
+        value, uncertainty, largest = mean(fast, op, slow_samples(op, [fast])[0])
+        if uncertainty > 1e-13 * largest:
+            return None
         total += 0 if abs(value) < 1e-14 else slow * (sp.Integer(round(value)) if abs(value - round(value)) < 1e-14 else sp.Float(value, 17))
     return total
 
 
-def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], function: sp.Expr, symbols: Mapping[EffectiveEntry, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], function: sp.Expr,
+                      symbols: Mapping[EffectiveEntry, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
     """(left, right) of the homogenized equation with the given symbol for each entry."""
     lhs, rhs = sp.Integer(0), sp.Integer(0)
     for entry in law:
@@ -138,5 +144,3 @@ def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], function: sp.
         else:
             lhs += entry.sign * differentiate(symbols[entry] * differentiate(function, entry.right, op.coordinates), entry.left, op.coordinates)
     return lhs, rhs
-
-

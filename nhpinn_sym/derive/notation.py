@@ -26,6 +26,18 @@ class Mean(sp.Function):
         return base if exp is None else f"{base}^{{{exp}}}"
 
 
+class OfOrder(sp.Function):
+    """A_k v: the part of the operator of order eps^k."""
+
+    nargs = 2
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"A_{self.args[0]} {printer.doprint(self.args[1])}"
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        return rf"A_{{{self.args[0]}}} {printer.doprint(self.args[1])}"
+
+
 class _Text(StrPrinter):
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         marks = " ".join(f"d_{v}" for v, n in expr.variable_count for _ in range(int(n)))

@@ -17,7 +17,7 @@ import sympy as sp
 from ..operator.table import MultiIndex, Table, Term, add
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero import is_zero, jumps
-from .combination import Combination, Flux, Function, Product, Source, canonical, leibniz
+from .combination import Combination, Flux, Function, Product, Source, leibniz
 
 EffectiveKey = tuple[int, MultiIndex, int | None, MultiIndex]
 """(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t)."""
@@ -61,7 +61,7 @@ class Recursion:
         self.coefficients = Coefficients(slow)
         self.local = any(c.has(*slow) for table in powers.values() for t, c in table.items() if t.field is not None)
         self.zero: MultiIndex = (0,) * len(slow)
-        self.correctors: list[dict[Source, list[tuple[Function, int]]]] = [{}]
+        self.correctors: list[dict[Source, list[Function]]] = [{}]
         self.functions: list[CellFunction] = []
 
     @property
@@ -89,20 +89,13 @@ class Recursion:
         return {key: kept for key, c in table.items() if (kept := {p: w for p, w in c.items() if w})}
 
     def add_order(self, n: int, right: Mapping[Source, Flux]) -> None:
-        """Append N^n, one function per independent source: zero sources dropped, equal ones (up to sign) merged."""
-        known: dict[object, tuple[int, int]] = {}
-        level: dict[Source, list[tuple[Function | None, int]]] = {}
+        """Append N^n, one function per macroscopic source; sources that are zero are dropped."""
+        level: dict[Source, list[Function]] = {}
         for key, flux in right.items():
-            if self._vanishes(flux):
-                continue
-            form = canonical(flux)
-            opposite = canonical({k: {p: -w for p, w in c.items()} for k, c in flux.items()})
-            if form not in known:
+            if not self._vanishes(flux):
                 number = len(self.functions)
-                known[form], known[opposite] = (number, 1), (number, -1)
                 self.functions.append(CellFunction(number, n, key, flux))
-            number, sign = known[form]
-            level[key] = [(Function(number, j), sign) for j in range(self.components)]
+                level[key] = [Function(number, j) for j in range(self.components)]
         self.correctors.append(level)
 
     def _products(self, n: int) -> Iterator[tuple[Term, Fraction, Product, Source]]:
@@ -110,25 +103,21 @@ class Recursion:
         for k in range(1, n + 1):
             for term, c in self.powers.get(self.lowest + k, {}).items():
                 number = self.coefficients.intern(c)
-                for source, function, sign in self._factors(term, n - k):
+                for source, function in self._factors(term, n - k):
                     if term.field is None:
-                        yield term, Fraction(sign), Product(number, self.zero, None, ()), source
+                        yield term, Fraction(1), Product(number, self.zero, None, ()), source
                         continue
                     for (on_n, on_u), count in leibniz(slow_part(term.right), 2):
                         product = self._product(number, function, on_n, fast_part(term.right))
                         if product is not None and not (source[0] is None and any(on_u)):
-                            yield term, Fraction(sign * count), product, (source[0], add(source[1], on_u))
+                            yield term, Fraction(count), product, (source[0], add(source[1], on_u))
 
-    def _factors(self, term: Term, order: int) -> Iterator[tuple[Source, Function | None, int]]:
-        """The (source, function, sign) that the right derivative of `term` acts on, at expansion order `order`."""
-        if term.field is None:
-            yield from [((None, self.zero), None, 1)] if order == 0 else []
-        elif order == 0:
-            yield (term.field, self.zero), None, 1
-        else:
-            for source, vector in self.correctors[order].items():
-                function, sign = vector[term.field]
-                yield source, function, sign
+    def _factors(self, term: Term, order: int) -> Iterator[tuple[Source, Function | None]]:
+        """The (source, function) that the right derivative of `term` acts on, at expansion order `order`; None is the constant 1."""
+        if order == 0:
+            yield (term.field, self.zero), None
+        elif term.field is not None:
+            yield from ((source, vector[term.field]) for source, vector in self.correctors[order].items())
 
     def _product(self, number: int, function: Function | None, slow: MultiIndex, fast: MultiIndex) -> Product | None:
         if function is None:
@@ -144,7 +133,7 @@ class Recursion:
         if product.function is None or not self._varies(product.function):
             return None
         slow = len(self.zero)
-        return product._replace(slope=slope, index=(*add(product.index[:slow], on_n), *product.index[slow:]))
+        return product._replace(slope=slope, derivative=(*add(product.derivative[:slow], on_n), *product.derivative[slow:]))
 
     def _varies(self, function: Function) -> bool:
         """Whether a cell function may depend on the slow variables."""

@@ -9,10 +9,11 @@ import sympy as sp
 from ..operator.table import Operator, Table, differentiate
 from .derivation import Derivation, Step
 from .model import CellProblem, EffectiveEntry
-from .notation import Mean, equation, source, term
+from .notation import Mean, OfOrder, equation, source, term
 
 
-def trace(op: Operator, powers: Mapping[int, Table], lowest: int, cells: Sequence[CellProblem], law: Sequence[EffectiveEntry], final: sp.Equality) -> Derivation:
+def trace(op: Operator, powers: Mapping[int, Table], lowest: int, cells: Sequence[CellProblem], law: Sequence[EffectiveEntry],
+          final: sp.Equality) -> Derivation:
     """The numbered steps that `print(model)` shows."""
     problem = op.problem
     eps, u = problem.scales.eps, problem.unknowns[0]
@@ -21,12 +22,15 @@ def trace(op: Operator, powers: Mapping[int, Table], lowest: int, cells: Sequenc
         Step("Chain rule and orders of eps", "d_xi becomes d_xi + eps^-1 d_yi; the operator is the sum of eps^k A_k.", tuple(_orders(op, powers))),
         Step("Ansatz", "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.", (_ansatz(eps, u),)),
         Step(f"Order eps^{lowest}", f"A_{lowest} u0 = 0 on the periodic cell: u0 = u0({', '.join(map(str, u.args))}) does not depend on y.", ()),
-        Step(f"Order eps^{lowest + 1}: solvability", "The kernel of the adjoint of the leading operator is the constants: the right-hand side must have zero mean over the cell. It has.",
+        Step(f"Order eps^{lowest + 1}: solvability",
+             "The kernel of the adjoint of the leading operator is the constants: the right-hand side must have zero mean over the cell. It has.",
              tuple(_means(op, cells))),
-        Step(f"Order eps^{lowest + 1}: cell problems", "Each is periodic on the cell with zero mean." if cells else "All right-hand sides vanish: u1 = 0.",
+        Step(f"Order eps^{lowest + 1}: cell problems",
+             "Each is periodic on the cell with zero mean." if cells else "All right-hand sides vanish: u1 = 0.",
              tuple(c.equation for c in cells)),
         Step("First corrector", "The plus convention.", (_corrector(op, cells, u),)),
-        Step(f"Order eps^{lowest + 2}: solvability gives the effective coefficients", "< > is the mean over the cell.", tuple(equation(e.symbol, e.formula) for e in law)),
+        Step(f"Order eps^{lowest + 2}: solvability gives the effective coefficients", "< > is the mean over the cell.",
+             tuple(equation(e.symbol, e.formula) for e in law)),
         Step("Homogenized equation", "for the leading order u0 of the expansion.", (final,)),
     )
     return Derivation(f"Homogenization of {problem.name or 'a multiscale equation'}", steps)
@@ -49,7 +53,7 @@ def _orders(op: Operator, powers: Mapping[int, Table]) -> list[sp.Equality]:
     for k, table in powers.items():
         parts = [term(c, t.left, v, t.right, coordinates) for t, c in table.items() if t.field is not None]
         if parts:
-            rows.append(equation(sp.Function(f"A_{k} v")(*coordinates), sp.Add(*parts)))
+            rows.append(equation(OfOrder(sp.Integer(k), v), sp.Add(*parts)))
     return rows
 
 

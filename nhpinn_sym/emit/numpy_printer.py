@@ -13,7 +13,7 @@ from sympy.printing.precedence import precedence
 from ..problem.errors import UnsupportedError
 
 
-class BroadcastPrinter(SciPyPrinter):  # type: ignore[misc]
+class BroadcastPrinter(SciPyPrinter):
     """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come from."""
 
     def __init__(self) -> None:

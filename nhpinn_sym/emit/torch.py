@@ -1,8 +1,7 @@
 """Emission for PyTorch: strong residuals by forward jets, in files that import torch and math only and stand alone.
 
 - `cells`: cell_residual.py, the cell problems of a model and its effective coefficients;
-- `equation`: {name}_residual.py, a boundary value problem and an ansatz that satisfies its essential data;
-- `functions`: the derivatives of given expressions, for the known singular functions that a solver adds.
+- `equation`: {name}_residual.py, a boundary value problem and an ansatz that satisfies its essential data.
 """
 
 from __future__ import annotations
@@ -27,10 +26,10 @@ def cells(lowered: LoweredCells) -> Source:
     UnsupportedError where a coefficient has no counterpart in torch.
     """
     scope = Scope((*lowered.coordinates, *lowered.slow), lowered.parameters)
-    bounds = [(True, a, b) for a, b in lowered.cell.intervals] + [(False, sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
+    axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [("scaled", sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
     sources = [c.source for c in lowered.correctors]
     parts = [
-        header(scope, {"INDICES": closure(collect(lowered.strong)), "MEAN_INDICES": _mean_indices(lowered)}, bounds),
+        header(scope, {"INDICES": closure(collect(lowered.strong)), "MEAN_INDICES": _mean_indices(lowered)}, axes),
         *strong_part(scope, collect(lowered.strong), sources, "The right-hand sides, one column per cell function.", f"stack(points{', {}' * len(sources)})"),
         function(f"cell_functions({_NET})", "The jet of a net with one output per cell function: periodic by its inputs.",
                  ["return network(points, layers, indices, axes)"]),
@@ -49,13 +48,13 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     """
     scope = equation_scope(lowered)
     terms, constraints = collect(_evolution(lowered)), constrain(lowered)
-    bounds = [(i in lowered.periodic, a, b) for i, (a, b) in enumerate(lowered.domain.intervals)]
+    axes = [("periodic" if i in lowered.periodic else "scaled", a, b) for i, (a, b) in enumerate(lowered.domain.intervals)]
     if lowered.final_time is not None:
-        bounds.append((False, sp.Integer(0), lowered.final_time))
+        axes.append(("graded", sp.Integer(0), lowered.final_time))
     fluxes = [_extended(lowered, t.right) for component in lowered.flux for t in component] if lowered.natural else []
     indices = closure([*derivatives, *terms, *fluxes])
     parts = [
-        header(scope, {"INDICES": indices}, bounds),
+        header(scope, {"INDICES": indices}, axes),
         *strong_part(scope, terms, [lowered.source], "The right-hand side.", "full(points, {})"),
         scope.jet("lift", constraints.lift, indices, "The jet of a function that takes the essential data."),
         scope.jet("factor", constraints.factor, indices, "The jet of a function that vanishes where essential data are taken."),
@@ -66,15 +65,6 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
         *_boundary(scope, lowered, constraints),
     ]
     return Source("torch", ((f"{name}_residual.py", assemble(_equation_docstring(lowered, terms, constraints), parts)),))
-
-
-def functions(variables: Sequence[sp.Symbol], expressions: Sequence[sp.Expr], indices: Sequence[MultiIndex]) -> str:
-    """A file with `functions(points)`: the jets of all `expressions`, stacked along the last axis."""
-    scope = Scope(variables)
-    flat = [derivative(e, variables, index) for index in indices for e in expressions]
-    rows = "".join(f"    {index}: stack(points{', {}' * len(expressions)}),\n" for index in indices)
-    parts = [header(scope, {"INDICES": indices}, []), scope.function("functions", "points", "The jets, (..., functions).", flat, f"return {{{{\n{rows}}}}}")]
-    return assemble("Known functions: " + ", ".join(map(str, expressions)), parts)
 
 
 def equation_scope(lowered: LoweredEquation) -> Scope:

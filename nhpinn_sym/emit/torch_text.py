@@ -54,15 +54,15 @@ def function(head: str, summary: str, body: Iterable[str]) -> str:
     return "\n".join(lines)
 
 
-def header(scope: Scope, indices: Mapping[str, Sequence[MultiIndex]], bounds: Sequence[tuple[bool, sp.Expr, sp.Expr]]) -> str:
+def header(scope: Scope, indices: Mapping[str, Sequence[MultiIndex]], axes: Sequence[tuple[str, sp.Expr, sp.Expr]]) -> str:
     """Imports and the constants of the file."""
     printer = TorchPrinter("points")
-    axes = [f"({periodic}, {printer.doprint(a)}, {printer.doprint(b)})" for periodic, a, b in bounds]
+    entries = [f"({kind!r}, {printer.doprint(a)}, {printer.doprint(b)})" for kind, a, b in axes]
     return "\n".join([
         "from __future__ import annotations", "", "import math", "", "import torch", "",
         f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
         f"GIVEN = {_tuple(map(repr, scope.names))}  # keyword arguments: numbers, or tensors over the points",
-        f"AXES = {_tuple(axes)}  # (periodic, lower end, upper end) of each column",
+        f"AXES = {_tuple(entries)}  # (kind, lower end, upper end) of each column",
         *(f"{name} = {_tuple(map(str, needed))}  # multi-indices, smaller ones first" for name, needed in indices.items()),
     ])
 

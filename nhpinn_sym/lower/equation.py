@@ -7,7 +7,9 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..derive.diagnose import check_scope
 from ..derive.model import HomogenizedModel
+from ..operator.sampling import folded
 from ..operator.table import Operator
 from ..operator.zero import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
@@ -32,25 +34,16 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
-    """The multiscale equation itself, y = x/eps put in and eps a parameter."""
+    """The multiscale equation itself, y = x/eps put in and eps a parameter. UnsupportedError for what `check_scope` refuses."""
+    check_scope(operator)
     problem = operator.problem
     eps = problem.scales.eps
     swap = {y: x / eps for x, y in zip(problem.scales.x, operator.fast, strict=True)}
     swap |= {v.symbol: v.args[0] / eps**v.power for v in problem.scales.fast[problem.scales.dim :]}
-    lowered = {t: eps**t.power * _periodic(c, operator).xreplace(swap) for t, c in operator.table.items()}
+    lowered = {t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()}
     terms = [(t.left, c, t.right) for t, c in lowered.items() if t.field is not None]
     sources = [(t.left, c, t.right) for t, c in lowered.items() if t.field is None]
     return _lower(problem, "Multiscale equation", terms, sources, (eps,), {})
-
-
-def _periodic(c: sp.Expr, operator: Operator) -> sp.Expr:
-    """A Piecewise is given on one cell; x/eps leaves it, so y is folded back by the period there."""
-    if not jumps(c):
-        return c
-    fold = {}
-    for y, (a, _), length in zip(operator.fast, operator.problem.cell.intervals, operator.problem.cell.lengths, strict=True):
-        fold[y] = y - length * sp.floor((y - a) / length)
-    return c.replace(lambda e: isinstance(e, sp.Piecewise), lambda e: e.xreplace(fold))
 
 
 def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entries, extra: tuple[sp.Symbol, ...],
@@ -86,7 +79,8 @@ def _symbol_name(symbol: sp.Expr) -> str:
     return symbol.func.__name__ if isinstance(symbol, AppliedUndef) else str(symbol)
 
 
-def _externals(exprs: Sequence[sp.Expr], names: dict[str, tuple[str, tuple[int, ...]]], x: tuple[sp.Symbol, ...]) -> tuple[dict[sp.Expr, sp.Symbol], tuple[External, ...]]:
+def _externals(exprs: Sequence[sp.Expr], names: dict[str, tuple[str, tuple[int, ...]]],
+               x: tuple[sp.Symbol, ...]) -> tuple[dict[sp.Expr, sp.Symbol], tuple[External, ...]]:
     """Replacements of effective symbols, functions of x and their derivatives by plain symbols, and what each stands for."""
     swap: dict[sp.Expr, sp.Symbol] = {}
     found: list[External] = []

@@ -1,6 +1,6 @@
 """Normal form of the term table: at most one derivative on each side, second-order terms in divergence form.
 
-- a derivative moves right through a coefficient that does not depend on its coordinate (nor on the fast partner);
+- d_i(c u) stays as it was written: what stands under an outer derivative is the flux of natural boundary conditions;
 - c d_ij u (one second derivative, as SymPy makes of div(grad u), or an operator that was expanded by hand) becomes
   d_i(c d_j u) - (D_i c) d_j u, half by each order of i and j: an expanded divergence form folds back to itself;
 - d_ij(c u) becomes d_i(c d_j u) + d_i((D_j c) u).
@@ -42,9 +42,7 @@ def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
         yield from _split_right(op, term, c)
     elif sum(term.left[:d]) == 2:
         yield from _split_left(op, term, c)
-    elif sum(term.left[:d]) == 1 and sum(term.right[:d]) == 0:
-        yield from _first_order(op, term, c)
-    else:
+    elif term.field is not None or not any(term.left) or _varies(op, c, term.left):
         yield term, c
 
 
@@ -60,7 +58,7 @@ def _time_inside(op: Operator, term: Term, c: sp.Expr) -> Pieces:
 
 def _split_right(op: Operator, term: Term, c: sp.Expr) -> Pieces:
     """c d_ij u, half as d_i(c d_j u) - (D_i c) d_j u and half with i and j exchanged."""
-    for i, j in _pairs(term.right):
+    for i, _ in _pairs(term.right[: len(op.fast)]):
         yield term._replace(left=unit(i, len(term.left)), right=_lower(term.right, i)), c / 2
         for slope, power in _slopes(op, c, i):
             yield term._replace(right=_lower(term.right, i), power=term.power + power), -slope / 2
@@ -68,7 +66,7 @@ def _split_right(op: Operator, term: Term, c: sp.Expr) -> Pieces:
 
 def _split_left(op: Operator, term: Term, c: sp.Expr) -> Pieces:
     """d_ij(c w), half as d_i(c d_j w) + d_i((D_j c) w) and half with i and j exchanged."""
-    for i, j in _pairs(term.left):
+    for i, j in _pairs(term.left[: len(op.fast)]):
         half = term._replace(left=unit(i, len(term.left)))
         if term.field is not None:
             yield half._replace(right=unit(j, len(term.left))), c / 2
@@ -76,13 +74,9 @@ def _split_left(op: Operator, term: Term, c: sp.Expr) -> Pieces:
             yield half._replace(power=term.power + power), slope / 2
 
 
-def _first_order(op: Operator, term: Term, c: sp.Expr) -> Pieces:
-    """d_i(c w) is c d_i w where c does not depend on x_i or y_i."""
-    axis = next(k for k, n in enumerate(term.left) if n)
-    if c.has(op.coordinates[axis], op.fast[axis]):
-        yield term, c
-    elif term.field is not None:
-        yield term._replace(left=_lower(term.left, axis), right=tuple(p + q for p, q in zip(term.right, term.left, strict=True))), c
+def _varies(op: Operator, c: sp.Expr, left: tuple[int, ...]) -> bool:
+    """Whether D^left(c) of a source is more than zero."""
+    return all(c.has(x, y) for x, y, n in zip(op.coordinates, op.fast, left, strict=False) if n)
 
 
 def _slopes(op: Operator, c: sp.Expr, axis: int) -> Iterator[tuple[sp.Expr, int]]:

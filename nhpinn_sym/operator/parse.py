@@ -13,7 +13,7 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTermError, UndeclaredSymbolError
+from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTermError, UndeclaredSymbolError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.scales import Fast, Scales
 from .normal import normal_form
@@ -25,8 +25,27 @@ def parse(problem: MultiscaleProblem) -> Operator:
     """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot be read."""
     reader = _Reader(problem)
     for i, equation in enumerate(problem.equations):
-        reader.walk(i, reader.zero, sp.Integer(1), fold_fast(equation, problem.scales))
+        _check_atoms(equation, problem)
+        carried_out = equation.replace(lambda e: isinstance(e, (sp.Integral, sp.Sum, sp.Product)), lambda e: e.doit())
+        reader.walk(i, reader.zero, sp.Integer(1), fold_fast(carried_out, problem.scales))
     return normal_form(Operator(problem, reader.split()))
+
+
+def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
+    """No fast variable of other scales, no plain symbol in the place of a coordinate, no unknown at another point."""
+    scales = problem.scales
+    for fast in sorted(equation.atoms(Fast) - set(scales.fast), key=str):
+        raise UndeclaredSymbolError("a fast variable that these scales do not have", term=f"{fast} = {fast.args[0]}/{fast.args[1]}",
+                                    remedy=f"use s.y = ({', '.join(map(str, scales.y))}) of the scales given to the problem")
+    own = {str(v): f"s.{name}[{k}]" for name in "xyz" for k, v in enumerate(getattr(scales, name))} | {"epsilon": "s.eps", "t": "s.t"}
+    for symbol in sorted(equation.atoms(sp.Symbol) - {*scales.arguments, scales.eps, *problem.parameters}, key=str):
+        if str(symbol) in own:
+            raise UndeclaredSymbolError("a symbol with the name of a coordinate that is not the coordinate", term=symbol,
+                                        remedy=f"write {own[str(symbol)]}, of the scales given to the problem")
+    heads = {u.func for u in problem.unknowns}
+    for node in sorted(equation.atoms(AppliedUndef) - set(problem.unknowns), key=str):
+        if node.func in heads:
+            raise UnsupportedError("the unknown at another point", term=node, remedy="differential operators in the unknown at (x, t) are covered")
 
 
 def fold_fast(expr: sp.Expr, scales: Scales) -> sp.Expr:
@@ -91,10 +110,12 @@ class _Reader:
         self.walk(i, left, c * cold, hot[0])
 
     def _derivative(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Derivative) -> None:
-        strange = [v for v in e.variables if v not in self.axes]
+        strange = [v for v in e._wrt_variables if v not in self.axes]
         if strange:
             raise EquationError("a derivative by a variable that is neither x nor t", term=e,
                                 remedy="the unknown is a function of x and t; the fast variable comes in by s.y in the coefficients")
+        if any(not count.is_Integer for _, count in e.variable_count):
+            raise EquationError("a derivative of an order that is no number", term=e, remedy="write s.dt(u, 2) or sp.diff(u, x, 2)")
         index = self.zero
         for v in e.variables:
             index = add(index, unit(self.axes[v], len(self.axes)))
@@ -166,7 +187,7 @@ class _Reader:
     def split(self) -> dict[Term, sp.Expr]:
         """The raw sums, by powers of eps and in plain symbols, with every symbol accounted for."""
         table: dict[Term, sp.Expr] = defaultdict(lambda: sp.Integer(0))
-        allowed = {*self.scales.physical, *(v.symbol for v in self.scales.fast), *self.problem.parameters}
+        allowed = {*self.scales.arguments, *(v.symbol for v in self.scales.fast), *self.problem.parameters}
         for (i, left, field, right), c in self.raw.items():
             plain = self.scales.plain(c)
             for power, part in powers_of(plain, self.scales.eps, quote=c).items():

@@ -1,24 +1,29 @@
-"""Is an expression zero? Decided by expansion, then by numbers of high precision."""
+"""Is an expression zero? Decided by expansion, then by numbers of high precision. Is it smooth? By the functions in it."""
 
 from __future__ import annotations
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
+from sympy.logic.boolalg import Boolean
 
 _POINTS = (sp.Rational(271, 1009), sp.Rational(577, 1013), sp.Rational(809, 1021))
+_JUMPING = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.sign, sp.floor, sp.ceiling, sp.frac, sp.Mod)
+_KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 
 
 def is_zero(expr: sp.Expr) -> bool:
-    """Whether `expr` vanishes identically.
+    """Whether `expr` vanishes identically; False where that cannot be told.
 
-    Exact where expansion settles it; otherwise 30-digit values at three generic points decide (all functions here are
-    elementary, so an expression that is zero at generic points is zero). Opaque functions go through `simplify`.
+    Exact where expansion settles it; otherwise 30-digit values at three generic points decide: an analytic function that is zero
+    there is zero. Opaque functions go through `simplify`; functions with jumps or kinks are not taken to be zero by their values.
     """
     expanded = sp.expand(expr)
     if expanded == 0:
         return True
     if expanded.is_number:
         return bool(abs(expanded.evalf(30)) < 1e-25)
+    if not is_analytic(expanded):
+        return False
     if expanded.atoms(AppliedUndef):
         return bool(sp.simplify(expanded.doit()) == 0)
     symbols = sorted(expanded.free_symbols, key=str)
@@ -32,4 +37,9 @@ def is_zero(expr: sp.Expr) -> bool:
 
 def jumps(expr: sp.Expr) -> bool:
     """Whether `expr` may be discontinuous."""
-    return bool(expr.has(sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.sign, sp.floor, sp.ceiling))
+    return bool(expr.has(*_JUMPING))
+
+
+def is_analytic(expr: sp.Expr) -> bool:
+    """Whether `expr` is made of analytic functions alone."""
+    return not (expr.has(*_JUMPING, *_KINKED) or expr.atoms(Boolean))

@@ -68,7 +68,7 @@ def faces_of(condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> tuple[Fa
     if on is None:
         return box.faces
     several = isinstance(on, (list, set)) or (isinstance(on, tuple) and not _is_face(on))
-    faces = tuple(_face(item, condition, box, x) for item in (on if several else [on]))  # type: ignore[attr-defined]
+    faces = tuple(_face(item, condition, box, x) for item in (on if several else [on]))
     if not faces:
         raise BoundaryConditionError("a condition that stands on no face", term=condition, remedy="leave on= out for every face")
     if isinstance(condition, Periodic):
@@ -81,7 +81,8 @@ def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbo
     table: dict[Face, Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):
-            raise BoundaryConditionError("this is not a boundary condition", term=repr(condition), remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]")
+            raise BoundaryConditionError("this is not a boundary condition", term=repr(condition),
+                                         remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]")
         for face in faces_of(condition, box, x):
             if face in table:
                 raise BoundaryConditionError(f"two conditions on the face {describe_face(face, box, x)}",

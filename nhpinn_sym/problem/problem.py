@@ -31,9 +31,10 @@ class MultiscaleProblem:
     Errors: a subclass of `ProblemError` that quotes the term.
     """
 
-    def __init__(self, equation: Any, *, scales: Scales | None = None, unknown: Any = None, domain: Box | None = None, boundary: Sequence[Condition] = (),
-                 initial: Sequence[Initial] = (), final_time: object = None, cell: Cell | None = None, fast_cell: Cell | None = None,
-                 tau_period: object = 1, parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None, name: str = "",
+    def __init__(self, equation: Any, *, scales: Scales | None = None, unknown: Any = None, domain: Box | None = None,
+                 boundary: Sequence[Condition] = (), initial: Sequence[Initial] = (), final_time: object = None, cell: Cell | None = None,
+                 fast_cell: Cell | None = None, tau_period: object = 1,
+                 parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None, name: str = "",
                  paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
         self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
         self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
@@ -81,8 +82,9 @@ class MultiscaleProblem:
             self._check_data(condition.value, condition, InitialConditionError, time=False)
         orders = sorted((condition.order for condition in self.initial), key=str)
         if self.domain is not None and orders != list(range(self.time_order)):
-            raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders "
-                                        f"{list(range(self.time_order))}", term=f"initial={list(self.initial)}", remedy="one Initial(value, order=...) each")
+            needed = list(range(self.time_order))
+            raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders {needed}",
+                                        term=f"initial={list(self.initial)}", remedy="give one Initial(value, order=...) for each")
 
     def _check_data(self, value: object, condition: object, error: type[ProblemError], time: bool) -> None:
         expr = scalar(value, error, "the value", quote=condition, remedy="write a number, or SymPy in s.x and s.t")
@@ -133,11 +135,12 @@ def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
         raise EquationError("this is a boolean, not an equation", term=equation,
                             remedy="sp.Eq gives False for sides of unequal shape or with nan, True for equal sides: look at both sides")
     if isinstance(equation, sp.Equality):
-        sides: tuple[Any, Any] = equation.args  # type: ignore[assignment]
+        sides: tuple[Any, Any] = equation.args
     elif isinstance(equation, tuple) and len(equation) == 2:
         sides = equation
     else:
-        raise EquationError("an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)", term=equation)
+        raise EquationError("an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)", term=repr(equation),
+                            remedy="write sp.Eq(-s.div(a*s.grad(u)), f)")
     lhs, rhs = (_entries(side) for side in sides)
     if len(rhs) == 1 and rhs[0] == 0:
         rhs = rhs * len(lhs)

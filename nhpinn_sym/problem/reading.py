@@ -15,8 +15,8 @@ from .errors import ProblemError
 T = TypeVar("T")
 
 _COORDINATE = re.compile(r"([xyz]\d*|t|tau|epsilon)$")
-_EFFECTIVE = re.compile(r"((A|beta|b|c|rho|f|g|h)(_.*)?|N_\w+)$")
-_CODE = {"pi", "e", "E", "I", "sin", "cos", "tan", "exp", "log", "sqrt", "abs", "where", "sign", "floor", "ceil", "minimum", "maximum", "range", "sum", "float"}
+_EFFECTIVE = re.compile(r"((A|beta|b|c|rho|f|g)(_.*)?|N_\w+)$")
+_CODE = {"pi", "e", "E", "I", "sin", "cos", "tan", "exp", "log", "sqrt", "abs", "sign", "floor", "where", "minimum", "maximum", "range", "sum"}
 
 
 def scalar(value: object, error: type[ProblemError], what: str, *, quote: object = None, remedy: str | None = None) -> sp.Expr:
@@ -66,7 +66,7 @@ def check_unknown_name(name: object) -> None:
 def check_parameter(symbol: object) -> None:
     """A parameter is a symbol whose name is free: neither a coordinate, an effective coefficient, nor a word of the emitted code."""
     if not isinstance(symbol, sp.Symbol):
-        raise ProblemError("parameters are keyed by symbols", term=repr(symbol), remedy="write parameters={q: (lower, upper)} with q = sp.Symbol(\"q\")")
+        raise ProblemError("parameters are keyed by symbols", term=repr(symbol), remedy="write parameters={q: (lower, upper)}, q a sp.Symbol")
     name = symbol.name
     if not name.isidentifier() or keyword.iskeyword(name):
         raise ProblemError("a parameter is named by an identifier of Python", term=name, remedy="rename it, for example lambda to lam")
@@ -84,7 +84,8 @@ def check_unknowns(unknowns: Iterable[object], coordinates: tuple[sp.Symbol, ...
         if not isinstance(u, AppliedUndef):
             raise ProblemError("this is not an unknown", term=repr(u), remedy='write u = s.unknown("u") and unknown=u')
         if u.args != coordinates:
-            raise ProblemError(f"the unknown is not a function of ({', '.join(map(str, coordinates))})", term=u, remedy="make it by unknown() of the same scales")
+            raise ProblemError(f"the unknown is not a function of ({', '.join(map(str, coordinates))})", term=u,
+                               remedy="make it by unknown() of the same scales")
         if u in seen:
             raise ProblemError("an unknown is listed twice", term=u)
         seen.add(u)

@@ -14,7 +14,7 @@ DEFAULT_TOLERANCE = {"pinn": 1e-10, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 
 HOW_TO_GET = {
     "torch": "pip install torch (choose a CPU or CUDA build, see the README)",
     "dolfinx": "apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c conda-forge fenics-dolfinx; it is not on PyPI",
-    "skfem": "pip install scikit-fem",
+    "skfem": "pip install scikit-fem pyamg",
 }
 _LIBRARIES = {"pinn": "torch", "dolfinx": "dolfinx", "skfem": "skfem"}
 

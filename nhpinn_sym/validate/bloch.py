@@ -9,6 +9,7 @@ U_1 = 0 for symmetric operators without a term of order 1/eps (Conca, Orive, Van
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -65,14 +66,16 @@ class BlochReport:
         return "\n".join(lines)
 
 
-def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, eps: Sequence[float] = (1 / 4, 1 / 8, 1 / 16), amplitude: float = 1.0, *,
-          growth: float = 1.0, cells: CellSolution | None = None, parameters: Mapping[sp.Symbol, float] | None = None) -> BlochReport:
+def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, eps: Sequence[float] = (1 / 4, 1 / 8, 1 / 16),
+          amplitude: float = 1.0, *, growth: float = 1.0, cells: CellSolution | None = None,
+          parameters: Mapping[sp.Symbol, float] | None = None) -> BlochReport:
     """Compare u0 and u0 + eps u1 of `model` with the exact solution for the source `amplitude` e^{i k.x + s t}.
 
     wavevector : k, one number per axis (default: a generic one, of the size of 1/period); growth: s, used where the equation has a time derivative.
     cells      : the solved cell problems to judge (default: the fourier backend), from any backend.
     The model's own source is not used.
-    Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the source oscillates; SolveError where the averaged operator vanishes at (k, s).
+    Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the source oscillates; SolveError where
+    the averaged operator vanishes at (k, s).
     """
     op = model.operator
     _check_scope(op)
@@ -89,7 +92,7 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     rows = []
     for e, unit_wave in zip(steps, waves, strict=True):
         exact = amplitude * unit_wave.ravel()
-        rows.append([_distance(approximation, exact) for approximation in (u0 + 0 * exact, u0 * (1 + e * u1), exact.mean() * (1 + e * u1))])
+        rows.append([_distance(approximation, exact) for approximation in (u0, u0 * (1 + e * u1), exact.mean() * (1 + e * u1))])
     leading, first, shape = zip(*rows, strict=True)
     return BlochReport(k, s, steps, leading, first, shape, symbol, size)
 
@@ -118,7 +121,7 @@ def _wavevector(model: HomogenizedModel, given: Sequence[float] | None) -> tuple
 
 def _decreasing(eps: Sequence[float]) -> tuple[float, ...]:
     steps = tuple(float(e) for e in eps)
-    if len(steps) < 2 or any(not 0 < later < earlier < np.inf for earlier, later in zip(steps, steps[1:], strict=False)):
+    if len(steps) < 2 or any(not 0 < later < earlier < np.inf for earlier, later in itertools.pairwise(steps)):
         raise ProblemError("eps is a sequence of at least two positive numbers, the largest first", term=eps, remedy="write eps=(1/4, 1/8, 1/16)")
     return steps
 
@@ -162,7 +165,7 @@ def _exact(op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: f
     for term, c in op.terms():
         sampled = sp.lambdify([*op.fast, *parameters], c, "numpy")(*grid, *(values[str(v)] for v in parameters))
         row = rows.setdefault(term.left, {})
-        row[term.right] = row.get(term.right, 0) + eps**term.power * np.broadcast_to(sampled, shape)
+        row[term.right] = np.asarray(row.get(term.right, 0) + eps**term.power * np.broadcast_to(sampled, shape), dtype=complex)
     factors = {index: factor(index) for left, row in rows.items() for index in (left, *row)}
 
     def apply(w: Complex) -> Complex:
@@ -185,7 +188,8 @@ def _exact(op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: f
     w, _ = gmres(matrix, right, rtol=1e-11, restart=80, maxiter=10)
     residual = float(np.linalg.norm(matrix @ w - right) / np.linalg.norm(right))
     if residual > 1e-9:
-        raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {residual:.1e}", remedy="the contrast of the coefficients is too large for it")
+        raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {residual:.1e}",
+                         remedy="the contrast of the coefficients is too large for it")
     return np.asarray(w).reshape(shape)
 
 
@@ -194,12 +198,12 @@ def _grid(op: Operator, n: int) -> list[NDArray[np.float64]]:
     return list(np.meshgrid(*[a + (b - a) * np.arange(n) / n for a, b in op.problem.cell.bounds], indexing="ij"))
 
 
-def _distance(approximation: Complex, exact: Complex) -> float:
+def _distance(approximation: Complex | complex, exact: Complex) -> float:
     return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))
 
 
 def _rates(eps: Sequence[float], errors: Sequence[float]) -> tuple[float, ...]:
-    pairs = zip(zip(eps, errors, strict=True), zip(eps[1:], errors[1:], strict=False), strict=False)
+    pairs = itertools.pairwise(zip(eps, errors, strict=True))
     return tuple(float(np.log(p / q) / np.log(d / e)) if min(p, q) > _FLOOR else float("nan") for (d, p), (e, q) in pairs)
 
 

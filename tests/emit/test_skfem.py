@@ -88,7 +88,8 @@ PROBLEMS = {
     "square": (STEADY, sp.sin(x1) * sp.exp(x2), 6),
     "cube": (manufactured(sp.sin(x1 + 2 * x2) * sp.exp(x3), CUBE, {**everywhere("dirichlet", CUBE), (2, 1): "robin", (1, 0): "neumann"},
                           a=sp.diag(1 + x1, 1, 2 - x2)), sp.sin(x1 + 2 * x2) * sp.exp(x3), 4),
-    "periodic": (manufactured(WAVE, Box((0, 1), (0, 1)), everywhere("periodic", SQUARE), a=(2 + sp.cos(2 * sp.pi * x1)) * sp.eye(2), c=sp.S.One), WAVE, 8),
+    "periodic": (manufactured(WAVE, Box((0, 1), (0, 1)), everywhere("periodic", SQUARE), a=(2 + sp.cos(2 * sp.pi * x1)) * sp.eye(2),
+                              c=sp.S.One), WAVE, 8),
     "strip": (manufactured(WAVE, Box((0, 1), (0, 1)), {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): "periodic", (1, 1): "periodic"}), WAVE, 8),
     "heat": (manufactured(sp.cos(t) * sp.sin(2 * x1), LINE, MIXED, rho=2 + x1, final_time=sp.Rational(1, 2)), sp.cos(t) * sp.sin(2 * x1), 8),
 }

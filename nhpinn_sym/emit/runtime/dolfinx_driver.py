@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
 
 import numpy as np
@@ -15,7 +16,7 @@ from petsc4py import PETSc
 
 from .dolfinx_solvers import IncompatibleError, Linear, zero_mean  # sibling
 from .dolfinx_space import BoxSpace, Interpolant  # sibling
-from .dolfinx_versions import assemble_matrix, assemble_scalar, assemble_vector, coordinates, fem, function_space, release, vector  # sibling
+from .dolfinx_versions import assemble_matrix, assemble_scalar, assemble_vector, compile_form, fem, release, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
@@ -48,14 +49,14 @@ class CellProblem:
         self.forms = forms
         self.box = box = BoxSpace(comm, forms.CELL, cells, degree, periodic=range(len(cells)))
         self.method = method(solver, len(cells), forms.SYMMETRIC)
-        self.slow = constants(box, dict.fromkeys(forms.SLOW, 0.0))
-        data = (box.x, self.slow, constants(box, {name: parameters[name] for name in forms.PARAMETERS}), box.dx)
+        self.slow = {name: box.constant(0.0) for name in forms.SLOW}
+        data = (box.x, self.slow, {name: box.constant(parameters[name]) for name in forms.PARAMETERS}, box.dx)
         u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
         self.functions = [fem.Function(box.space) for _ in forms.CORRECTORS]
-        self.operator = fem.form(forms.operator(u, v, *data))
+        self.operator = compile_form(forms.operator(u, v, *data))
         self.sources = Selection(box, forms.sources(v, *data))
         self.effective = Selection(box, list(forms.effective(self.functions, *data).values()))
-        self.weights = box.restricted(assemble_vector(fem.form(v * box.dx)))
+        self.weights = box.restricted(assemble_vector(compile_form(v * box.dx)))
 
     def solve(self, slow: Mapping[str, float]) -> CellResult:
         """Solve at the slow point with the coordinates `slow`. Raises DivergedError."""
@@ -93,9 +94,9 @@ class Selection:
     """
 
     def __init__(self, box: BoxSpace, forms: Sequence[ufl.Form | int]) -> None:
-        self.terms = {k: (fem.Constant(box.mesh, PETSc.ScalarType(0.0)), form) for k, form in enumerate(forms) if isinstance(form, ufl.Form)}
+        self.terms = {k: (box.constant(0.0), form) for k, form in enumerate(forms) if isinstance(form, ufl.Form)}
         scaled = [switch * form for switch, form in self.terms.values()]
-        self.form = fem.form(sum(scaled[1:], start=scaled[0])) if scaled else None
+        self.form = compile_form(sum(scaled[1:], start=scaled[0])) if scaled else None
 
     def select(self, index: int) -> fem.Form | None:
         """The compiled form, switched to `index`; None where that one has no terms."""
@@ -117,19 +118,19 @@ class EquationProblem:
         self.forms, self.held = forms, [face for faces in forms.DIRICHLET for face in faces]
         self.box = box = BoxSpace(comm, forms.DOMAIN, cells, degree, forms.PERIODIC, self.held)
         self.method = method(solver, len(cells), forms.POSITIVE, many=forms.TIME)
-        self.t = fem.Constant(box.mesh, PETSc.ScalarType(0.0))
-        p = constants(box, {name: parameters[name] for name in forms.PARAMETERS})
-        k = {key: _effective(box, coefficients, key) for key in forms.EXTERNALS}
+        self.t = box.constant(0.0)
+        p = {name: box.constant(parameters[name]) for name in forms.PARAMETERS}
+        k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
         u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
-        self.stiffness = fem.form(forms.stiffness(u, v, box.x, self.t, p, k, box.dx, box.ds))
+        self.stiffness = compile_form(forms.stiffness(u, v, box.x, self.t, p, k, box.dx, box.ds))
         self.load = Selection(box, [forms.load(v, box.x, self.t, p, k, box.dx, box.ds)])
         self.dirichlet = [box.interpolant(value) for value in forms.dirichlet(box.x, self.t, p)]
         if forms.TIME:
-            self.mass = fem.form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
+            self.mass = compile_form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
             self.rates = [box.interpolant(value) for value in forms.dirichlet_rate(box.x, self.t, p)]
             self.initial = box.interpolant(forms.initial(box.x, p))
         else:
-            self.weights = box.restricted(assemble_vector(fem.form(v * box.dx)))
+            self.weights = box.restricted(assemble_vector(compile_form(v * box.dx)))
 
     def solve(self) -> LagrangeGrid:
         """The solution of a stationary problem. Raises DivergedError, and IncompatibleError where there is no solution."""
@@ -209,23 +210,3 @@ def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
     if solver not in choices:
         raise ValueError(f"solver={solver!r}: choose one of {', '.join(choices)}")
     return choices[solver]
-
-
-def constants(box: BoxSpace, values: Mapping[str, float]) -> dict[str, fem.Constant]:
-    """A UFL constant per name."""
-    return {name: fem.Constant(box.mesh, PETSc.ScalarType(value)) for name, value in values.items()}
-
-
-def _effective(box: BoxSpace, coefficients: Coefficients, key: Key) -> fem.Constant | fem.Function:
-    """A constant, or a Lagrange function of degree 3: interpolation then costs less accuracy than the solution has."""
-    space = function_space(box.mesh, 3)
-    own = coordinates(space)
-    parts = box.comm.allgather(own)
-    samples = coefficients(key, np.concatenate(parts))
-    if np.ptp(samples) == 0:
-        return fem.Constant(box.mesh, PETSc.ScalarType(samples[0]))
-    function = fem.Function(space)
-    before = sum(len(part) for part in parts[: box.comm.rank])
-    function.x.array[: len(own)] = samples[before : before + len(own)]
-    function.x.scatter_forward()
-    return function

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -35,7 +35,6 @@ class BoxSpace:
         rule = {"quadrature_degree": 2 * degree + 1}
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
         self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=facet_tags(self.mesh, bounds), metadata=rule)
-        self._one = fem.Constant(self.mesh, PETSc.ScalarType(1.0))
         low, high = np.array(bounds).T
         self._ends = np.array(self.cells) * degree
         self._nodes = np.rint((coordinates(self.space) - low) / (high - low) * self._ends).astype(np.int64)
@@ -97,9 +96,29 @@ class BoxSpace:
         result.x.scatter_forward()
         return result
 
+    def constant(self, value: float) -> fem.Constant:
+        """A number whose change needs no compilation."""
+        return fem.Constant(self.mesh, PETSc.ScalarType(value))
+
     def interpolant(self, value: ufl.core.expr.Expr | float) -> Interpolant:
         """`value` made ready for interpolation as often as its constants change."""
-        return Interpolant(self.space, self._one * value)
+        return Interpolant(self.space, self.constant(1.0) * value)
+
+    def sampled(self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> fem.Constant | fem.Function:
+        """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
+
+        A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than the solution has.
+        """
+        space = function_space(self.mesh, 3)
+        parts = self.comm.allgather(coordinates(space))
+        samples = values(np.concatenate(parts))
+        if np.ptp(samples) == 0:
+            return self.constant(samples[0])
+        function, before = fem.Function(space), sum(len(part) for part in parts[: self.comm.rank])
+        own = len(parts[self.comm.rank])
+        function.x.array[:own] = samples[before : before + own]
+        function.x.scatter_forward()
+        return function
 
     def values(self, function: fem.Function) -> NDArray[np.float64]:
         """The owned dofs of `function`: a view."""

@@ -6,8 +6,11 @@ the wrong BLAS, so setdlopenflags does nothing while it is imported.
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 import ufl
@@ -30,6 +33,19 @@ if np.issubdtype(PETSc.ScalarType, np.complexfloating):
 _CELL_TYPES = {2: dmesh.CellType.quadrilateral, 3: dmesh.CellType.hexahedron}
 
 
+@contextmanager
+def _quiet_compiler() -> Iterator[None]:
+    """The form compiler of 0.5.2 logs every command that it runs, and uses deprecated names of numpy."""
+    level = logging.root.manager.disable
+    logging.disable(max(level, logging.INFO))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logging.disable(level)
+
+
 def box_mesh(comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Sequence[int]) -> dmesh.Mesh:
     """Intervals, rectangles or bricks: the box `bounds` cut into `cells` equal parts along each axis."""
     if len(cells) == 1:
@@ -42,7 +58,14 @@ def box_mesh(comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Seque
 def function_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:
     """Continuous Lagrange functions."""
     create = fem.functionspace if hasattr(fem, "functionspace") else fem.FunctionSpace
-    return create(mesh, ("Lagrange", degree))
+    with _quiet_compiler():
+        return create(mesh, ("Lagrange", degree))
+
+
+def compile_form(form: ufl.Form) -> fem.Form:
+    """Compiled once for each text: the result is kept on disk."""
+    with _quiet_compiler():
+        return fem.form(form)
 
 
 def vector(function: fem.Function) -> PETSc.Vec:
@@ -53,7 +76,8 @@ def vector(function: fem.Function) -> PETSc.Vec:
 def expression(value: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Expression:
     """`value` compiled for interpolation into `space`."""
     points = space.element.interpolation_points
-    return fem.Expression(value, points() if callable(points) else points)
+    with _quiet_compiler():
+        return fem.Expression(value, points() if callable(points) else points)
 
 
 def assemble_matrix(form: fem.Form) -> PETSc.Mat:

@@ -25,7 +25,8 @@ class Grid:
         self.shape = (n,) * self.dim
         axes = [a + (b - a) * np.arange(n) / n for a, b in bounds]
         self.points = np.meshgrid(*axes, indexing="ij")
-        waves = [2j * np.pi / (b - a) * (np.fft.rfftfreq(n, 1 / n) if k == self.dim - 1 else np.fft.fftfreq(n, 1 / n)) for k, (a, b) in enumerate(bounds)]
+        frequencies = [np.fft.fftfreq(n, 1 / n)] * (self.dim - 1) + [np.fft.rfftfreq(n, 1 / n)]
+        waves = [2j * np.pi * frequency / (b - a) for frequency, (a, b) in zip(frequencies, bounds, strict=True)]
         self.waves = np.meshgrid(*waves, indexing="ij")
 
     def symbol(self, index: MultiIndex) -> Any:
@@ -52,42 +53,41 @@ def solve_on_grid(grid: Grid, operator: list, sources: list, symmetric: bool, rt
     rights = sorted({right for _, _, right in operator})
     left_symbols = {left: grid.symbol(left) for left in lefts}
     right_symbols = {right: grid.symbol(right) for right in rights}
-
-    def apply(flat: np.ndarray) -> np.ndarray:
-        modes = grid.forward(flat.reshape(grid.shape))
-        slopes = {right: grid.backward(symbol * modes) for right, symbol in right_symbols.items()}
-        total = sum(left_symbols[left] * grid.forward(sum(c * slopes[right] for other, c, right in operator if other == left)) for left in lefts)
-        return _zero_mean(grid.backward(total)).ravel()
-
     reference = sum(np.mean(c) * left_symbols[left] * right_symbols[right] for left, c, right in operator)
     reference = np.array(np.broadcast_to(reference, grid.waves[0].shape), dtype=complex)
     reference.flat[0] = 1.0
+    inner = 1 / np.sqrt(reference.real) if symmetric else np.ones(reference.shape)
+    outer = inner.copy() if symmetric else 1 / reference
+    outer.flat[0] = 0.0
 
-    def precondition(flat: np.ndarray) -> np.ndarray:
-        return _zero_mean(grid.backward(grid.forward(flat.reshape(grid.shape)) / reference)).ravel()
+    def apply(flat: np.ndarray) -> np.ndarray:
+        """The operator between its mean-coefficient inverse (its two square roots, where it is symmetric): well-conditioned on every grid."""
+        modes = inner * grid.forward(flat.reshape(grid.shape))
+        slopes = {right: grid.backward(symbol * modes) for right, symbol in right_symbols.items()}
+        total = sum(left_symbols[left] * grid.forward(sum(c * slopes[right] for other, c, right in operator if other == left)) for left in lefts)
+        return grid.backward(outer * total).ravel()
 
     size = int(np.prod(grid.shape))
-    matrix, inverse = (LinearOperator((size, size), matvec=f, dtype=float) for f in (apply, precondition))
+    matrix = LinearOperator((size, size), matvec=apply, dtype=float)
     solutions, multiplier, residual = [], 0.0, 0.0
     for source in sources:
-        b = np.zeros(grid.shape)
-        for left, g in source:
-            b = b + grid.derivative(np.broadcast_to(np.asarray(g, dtype=float), grid.shape), left)
-        scale = np.sqrt(np.mean(b**2)) or 1.0
-        multiplier = max(multiplier, abs(float(b.mean())) / scale)
-        b = _zero_mean(b).ravel()
+        b = np.sum([grid.derivative(np.broadcast_to(np.asarray(g, dtype=float), grid.shape), left) for left, g in source], axis=0)
+        multiplier = max(multiplier, abs(float(b.mean())) / (np.sqrt(np.mean(b**2)) or 1.0))
+        b = grid.backward(outer * grid.forward(b)).ravel()
         if symmetric:
-            n, _ = cg(matrix, b, rtol=rtol, maxiter=2000, M=inverse)
+            n, _ = cg(matrix, b, rtol=rtol, maxiter=1000)
         else:
-            n, _ = gmres(matrix, b, rtol=rtol, restart=60, maxiter=20, M=inverse)
+            n, _ = gmres(matrix, b, rtol=rtol, restart=60, maxiter=20)
         residual = max(residual, float(np.linalg.norm(b - matrix @ n)) / (float(np.linalg.norm(b)) or 1.0))
-        solutions.append(_zero_mean(n.reshape(grid.shape)))
+        n = grid.backward(inner * grid.forward(n.reshape(grid.shape)))
+        solutions.append(n - n.mean())
     return solutions, multiplier, residual
 
 
 def effective_values(grid: Grid, functionals: list, solutions: list[np.ndarray]) -> dict:
     """{(name, index): <constant> + sum <c D^derivative N_j>} for functionals [(key, constant, [(c, j, derivative)])]."""
-    return {key: float(np.mean(constant) + sum(np.mean(c * grid.derivative(solutions[j], index)) for c, j, index in terms)) for key, constant, terms in functionals}
+    means = {key: [np.mean(c * grid.derivative(solutions[j], index)) for c, j, index in terms] for key, _, terms in functionals}
+    return {key: float(np.mean(constant) + sum(means[key])) for key, constant, _ in functionals}
 
 
 def solve_cell(forms: Any, slow: Sequence[float], parameters: dict[str, float], tolerance: float, n: int | None = None) -> dict[str, Any]:
@@ -122,7 +122,8 @@ def evaluate_modes(modes: np.ndarray, bounds: Sequence[tuple[float, float]], poi
         for axis, ((a, b), order) in enumerate(zip(bounds, index, strict=True)):
             wave = 2j * np.pi * frequency / (b - a)
             factor = np.exp(np.multiply.outer(block[:, axis] - a, wave)) * wave**order
-            total = np.einsum("...knm,kn->...km" if axis else "...nm,kn->...km", total.reshape(*_leading(total, axis, dim), n, -1), factor)
+            flat = total.reshape(*_leading(total, axis, dim), n, -1)
+            total = (factor[:, None, :] @ flat)[..., 0, :] if axis else factor @ flat
         parts.append(total.reshape(*total.shape[:-1]).real if total.shape[-1] == 1 else total.real)
     return np.concatenate(parts, axis=-1)
 
@@ -130,10 +131,6 @@ def evaluate_modes(modes: np.ndarray, bounds: Sequence[tuple[float, float]], poi
 def _leading(total: np.ndarray, axis: int, dim: int) -> tuple[int, ...]:
     """The axes before the one that is contracted next: batch axes, then (from the second on) the points."""
     return total.shape[: total.ndim - dim] if axis == 0 else total.shape[:-1]
-
-
-def _zero_mean(values: np.ndarray) -> np.ndarray:
-    return values - values.mean()
 
 
 def main(forms: Any) -> None:

@@ -17,10 +17,10 @@ Vector = NDArray[np.float64]
 Solve = Callable[[Vector], Vector]
 
 _DIRECT = {1: 10**9, 2: 150_000, 3: 16_000}
-"""Unknowns up to which LU beats multigrid for one right-hand side, by dimension (measured for Q2; fill grows as N log N, N^(4/3))."""
+"""Unknowns up to which LU beats CG with multigrid for one right-hand side, by dimension (measured for Q2)."""
 
-_REUSE = 4
-"""How much larger the LU may be where many right-hand sides share it, or where the Krylov method failed."""
+_DIRECT_AT_MOST = {1: 10**9, 2: 600_000, 3: 40_000}
+"""The same for many right-hand sides and for nonsymmetric matrices; and where LU is tried when the Krylov method failed."""
 
 _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
@@ -31,9 +31,10 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False) -> tupl
 
     RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
     """
-    if matrix.shape[0] <= _DIRECT[dim] * (_REUSE if reuse else 1):
+    unknowns = matrix.shape[0]
+    symmetric = unknowns > _DIRECT[dim] and _is_symmetric(matrix)
+    if unknowns <= _DIRECT[dim] or (unknowns <= _DIRECT_AT_MOST[dim] and (reuse or not symmetric)):
         return _direct(matrix), "sparse LU"
-    symmetric = _is_symmetric(matrix)
     krylov = _krylov(matrix, symmetric)
     direct: list[Solve] = []
 
@@ -42,8 +43,8 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False) -> tupl
             x = krylov(b)
             if _solved(matrix, x, b):
                 return x
-            if matrix.shape[0] > _DIRECT[dim] * _REUSE:
-                raise RuntimeError(f"Krylov residual {_residual(matrix, x, b):.1e}, and {matrix.shape[0]} unknowns are too many for a direct solve")
+            if unknowns > _DIRECT_AT_MOST[dim]:
+                raise RuntimeError(f"Krylov residual {_residual(matrix, x, b):.1e}, and {unknowns} unknowns are too many for a direct solve")
             direct.append(_direct(matrix))
         return direct[0](b)
 

@@ -22,7 +22,7 @@ _ELEMENTS = {
 }
 
 
-class CongruentMapping(Mapping):  # type: ignore[misc]
+class CongruentMapping(Mapping):
     """The affine mapping of a mesh whose elements are translates of each other.
 
     The Jacobian is the same in all elements, so that gradients of basis functions have the shape (d, 1, points) and broadcast: products
@@ -124,7 +124,7 @@ class Space:
 
     def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[NDArray[np.float64], float]:
         """The vector of a linear form, and the sum of the absolute values of all element contributions: what rounding is relative to."""
-        local = form.elemental(basis, **fields)
+        local = form.coo_data(basis, **fields)  # `elemental` by the name that scikit-fem 9 to 12 know
         return np.asarray(self.prolongation.T @ local.todefault()), float(np.abs(local.data).sum())
 
     def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:

@@ -15,7 +15,8 @@ import torch
 MultiIndex = tuple[int, ...]
 Jet = dict[MultiIndex, torch.Tensor]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
-Axes = tuple[tuple[bool, float, float], ...]
+Axes = tuple[tuple[str, float, float], ...]
+GRADE = 100.0
 
 
 def below(index: MultiIndex) -> list[MultiIndex]:
@@ -67,7 +68,7 @@ def full(points: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
 
 def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
     """`values` along a new last axis."""
-    return torch.stack([full(points, value) for value in values], -1)
+    return torch.stack([full(points, value) for value in values], -1) if values else points.new_zeros(*points.shape[:-1], 0)
 
 
 def column(d: Jet, j: int) -> Jet:
@@ -108,26 +109,36 @@ def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:
 
 
 def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
-    """The inputs of the net: cos and sin of 2 pi (p - a)/(b - a) on a periodic axis, p scaled to [-1, 1] on another.
+    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and sin of 2 pi (p - a)/(b - a),
+    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a + (b - a)/GRADE).
 
-    `axes` holds (periodic, a, b) per column of `points`; columns beyond the length of a multi-index are not differentiated.
+    Columns beyond the length of a multi-index are not differentiated.
     """
     jet: Jet = {}
     for index in indices:
         columns = []
-        for i, (periodic, a, b) in enumerate(axes):
+        for i, axis in enumerate(axes):
             order = index[i] if i < len(index) else 0
-            p, mixed = points[..., i], sum(index) > order
-            if periodic:
-                omega = 2 * math.pi / (b - a)
-                size, phase = 0.0 if mixed else omega**order, omega * (p - a) + order * math.pi / 2
-                columns += [size * torch.cos(phase), size * torch.sin(phase)]
-            elif mixed or order > 1:
-                columns.append(torch.zeros_like(p))
-            else:
-                columns.append(torch.full_like(p, 2 / (b - a)) if order else (2 * p - a - b) / (b - a))
+            inputs = embed_axis(points[..., i], order, *axis)
+            columns += inputs if sum(index) == order else [torch.zeros_like(value) for value in inputs]
         jet[index] = torch.stack(columns, -1)
     return jet
+
+
+def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> list[torch.Tensor]:
+    """The derivatives of one order of the inputs that one coordinate makes."""
+    if kind == "periodic":
+        omega = 2 * math.pi / (b - a)
+        phase = omega * (p - a) + order * math.pi / 2
+        return [omega**order * torch.cos(phase), omega**order * torch.sin(phase)]
+    if kind == "graded":
+        rate, size = GRADE / (b - a), 2 / math.log1p(GRADE)
+        if order == 0:
+            return [size * torch.log1p(rate * (p - a)) - 1]
+        return [size * (-1) ** (order - 1) * math.factorial(order - 1) * (rate / (1 + rate * (p - a))) ** order]
+    if order == 0:
+        return [(2 * p - a - b) / (b - a)]
+    return [torch.full_like(p, 2 / (b - a) if order == 1 else 0.0)]
 
 
 def hidden(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
@@ -143,21 +154,30 @@ def network(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...
     return linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
 
 
-def features(count: int, axes: Axes, scale: float = 0.7, seed: int = 0, dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tensor]:
-    """One layer of random weights N(0, scale^2) for a least-squares fit of the last layer alone."""
-    return _layer(_inputs(axes), count, scale, torch.Generator().manual_seed(seed), dtype, scale)
+def features(count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0) -> Layers:
+    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
+    and biases by which every feature changes sign at a random point of the box.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
+    spread = torch.tensor([s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64)
+    lower, upper = (torch.tensor([axis[k] for axis in axes], dtype=torch.float64) for k in (1, 2))
+    weight = spread * torch.randn(count, len(spread), generator=generator, dtype=torch.float64)
+    unit = torch.rand(count, len(axes), generator=generator, dtype=torch.float64)
+    centre = embed(lower + (upper - lower) * unit, ((0,) * len(axes),), axes)[(0,) * len(axes)]
+    return [(weight, -(weight * centre).sum(-1))]
 
 
-def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0, dtype: torch.dtype = torch.float64) -> Layers:
+def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
     """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
-    generator, sizes = torch.Generator().manual_seed(seed), [_inputs(axes), *[width] * depth, outputs]
-    layers = [_layer(m, n, math.sqrt(2 / (m + n)), generator, dtype) for m, n in zip(sizes, sizes[1:])]
-    return [(weight.requires_grad_(), bias.requires_grad_()) for weight, bias in layers]
+    generator, sizes = torch.Generator().manual_seed(seed), [inputs(axes), *[width] * depth, outputs]
+    layers = []
+    for m, n in zip(sizes, sizes[1:]):
+        weight = math.sqrt(2 / (m + n)) * torch.randn(n, m, generator=generator, dtype=torch.float64)
+        layers.append((weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True)))
+    return layers
 
 
-def _inputs(axes: Axes) -> int:
-    return sum(2 if periodic else 1 for periodic, _, _ in axes)
-
-
-def _layer(m: int, n: int, scale: float, generator: torch.Generator, dtype: torch.dtype, bias: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:
-    return tuple(size * torch.randn(*shape, generator=generator, dtype=dtype) for size, shape in ((scale, (n, m)), (bias, (n,))))
+def inputs(axes: Axes) -> int:
+    """How many inputs the net has."""
+    return sum(2 if kind == "periodic" else 1 for kind, _, _ in axes)

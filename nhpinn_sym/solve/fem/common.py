@@ -109,7 +109,7 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
 
 def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
     """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine` (both without batch axes)."""
-    nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)  # type: ignore[no-untyped-call]
+    nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)
     axes, scales = [], []
     for (low, high), cells in zip(fine.bounds, fine.cells, strict=True):
         h = (high - low) / cells

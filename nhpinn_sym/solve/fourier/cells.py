@@ -57,15 +57,25 @@ class CellSolver:
                 results.append(self.forms.solve_cell(self.forms, tuple(slow), self.parameters, self.tolerance, self.n))
                 task.update((k + 1) / len(slow_points))
         residual, estimate = (max(r[name] for r in results) for name in ("residual", "estimate"))
-        if residual > 1e-8:
+        if not residual <= 1e-8:
             raise SolveError(f"the Krylov iteration stalled at the relative residual {residual:.1e}",
                              remedy="the contrast is too large for this grid: give n=, or use another backend")
         if estimate > self.tolerance and self.n is None:
             warnings.warn(ToleranceWarning(f"fourier: the effective coefficients still change by {estimate:.1e} at the largest grid; "
                                            "for coefficients that jump use a finite element backend"), stacklevel=3)
-        fields = tuple(FourierField(self.cells.cell.bounds, tuple(np.fft.fftn(r["solutions"][j]) / r["solutions"][j].size for r in results))
-                       for j in range(len(self.cells.correctors)))
+        bounds, count = self.cells.cell.bounds, len(self.cells.correctors)
+        fields = tuple(FourierField(bounds, tuple(_modes(r["solutions"][j]) for r in results)) for j in range(count))
         effective = {key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]}
-        info = {"method": "Fourier collocation, preconditioned " + ("CG" if self.cells.symmetric else "GMRES"), "size": max(r["n"] for r in results) ** self.cells.cell.dim,
+        info = {"method": "Fourier collocation, preconditioned " + ("CG" if self.cells.symmetric else "GMRES"),
+                "size": max(r["n"] for r in results) ** self.cells.cell.dim,
                 "residual": residual, "estimate": estimate, "fredholm": max(r["fredholm"] for r in results), "seconds": time.perf_counter() - start}
         return CellBatch(fields, effective, info)
+
+
+def _modes(values: Array) -> np.ndarray:
+    """The Fourier modes of values on a grid, without the outer ones that are zero up to rounding."""
+    modes = np.fft.fftn(values) / values.size
+    frequency = np.abs(np.fft.fftfreq(len(values), 1 / len(values)))
+    reach = np.max(np.stack(np.meshgrid(*[frequency] * values.ndim, indexing="ij")), axis=0)
+    kept = np.flatnonzero(frequency <= np.max(reach[np.abs(modes) > 4e-16 * np.abs(modes).max()], initial=0))
+    return modes[np.ix_(*[kept] * values.ndim)]

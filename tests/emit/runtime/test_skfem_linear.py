@@ -23,6 +23,7 @@ def test_solves_to_rounding(drift, direct, monkeypatch):
     matrix = laplace(30, periodic=False, drift=drift)
     if not direct:
         monkeypatch.setitem(skfem_linear._DIRECT, 2, 10)
+        monkeypatch.setitem(skfem_linear._DIRECT_AT_MOST, 2, 10)
     solve, method = linear_solver(matrix, 2)
     assert method == ("sparse LU" if direct else ("cg" if drift == 0 else "gmres") + " + algebraic multigrid")
     x = np.random.default_rng(0).normal(size=900)
@@ -35,6 +36,7 @@ def test_zero_mean_and_its_multiplier(drift, direct, monkeypatch):
     matrix = laplace(24, periodic=True, drift=drift)
     if not direct:
         monkeypatch.setitem(skfem_linear._DIRECT, 2, 10)
+        monkeypatch.setitem(skfem_linear._DIRECT_AT_MOST, 2, 10)
     weights = np.full(576, 1 / 576)
     solve, _ = zero_mean_solver(matrix, weights, 2)
     x = np.random.default_rng(1).normal(size=576)
@@ -47,14 +49,21 @@ def test_zero_mean_and_its_multiplier(drift, direct, monkeypatch):
     assert multiplier == pytest.approx(57.6 / np.abs(b + 0.1).sum(), rel=1e-6)
 
 
-def test_singular_and_indefinite_matrices(monkeypatch):
+def test_singular_matrices_are_noticed():
     with pytest.raises(RuntimeError, match="singular"):
         linear_solver(laplace(8, periodic=True), 2)[0](np.arange(64.0))
+
+
+def test_what_the_krylov_method_cannot_solve_is_factorized(monkeypatch):
     monkeypatch.setitem(skfem_linear._DIRECT, 2, 300)
     indefinite = laplace(24, periodic=False) - 3.1 * sps.identity(576)
-    solve, _ = linear_solver(indefinite.tocsr(), 2)
+    solve, method = linear_solver(indefinite.tocsr(), 2)
     x = np.ones(576)
+    assert "cg" in method
     np.testing.assert_allclose(solve(indefinite @ x), x, atol=1e-9)
+    monkeypatch.setitem(skfem_linear._DIRECT_AT_MOST, 2, 300)
+    with pytest.raises(RuntimeError, match="too many for a direct solve"):
+        linear_solver(indefinite.tocsr(), 2)[0](indefinite @ x)
 
 
 @pytest.mark.parametrize("b", [np.zeros(64), np.full(64, 1e-17)])

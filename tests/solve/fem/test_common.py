@@ -40,6 +40,14 @@ def test_cubic_in_time():
     np.testing.assert_array_equal(solution(x), solution(x, 2.0))
 
 
+def test_interpolation_in_time_is_centred():
+    times, x = np.linspace(0, 2, 17), np.linspace(0, 1, 5)
+    solution = GridSolution("skfem", "", LagrangeGrid(((0.0, 1.0),), (2,), 2, np.exp(times)[:, None] + 0 * x), times)
+    inside = np.linspace(0.125, 1.875, 200)
+    error = max(abs(solution([[0.5]], time)[0] - np.exp(time)) for time in inside)
+    assert error < 3 / 128 * 0.125**4 * np.exp(2)
+
+
 def test_fewer_than_four_levels():
     assert evolving(np.array([0.0, 2.0]))([[1.0]], 1.0) == pytest.approx((1 + 27) / 2)
 

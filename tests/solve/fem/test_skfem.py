@@ -19,7 +19,7 @@ from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import BackendMissingError, SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.fem import common
 from nhpinn_sym.solve.fem.skfem import CellSolver, solve_equation
-from tests.fem_samples import X, diffusion_cells, elliptic_2d, everywhere, manufactured, reaction_cells, shear_cells, t, x1, x2, y1, y2
+from tests.fem_samples import X, diffusion_cells, elliptic_2d, everywhere, manufactured, reaction_cells, shear_cells, t, x1, x2, y1
 
 ELLIPTIC = 1.9353592348122903
 NOWHERE = np.zeros((1, 0))
@@ -46,7 +46,7 @@ def test_cell_functions_are_periodic_and_have_zero_mean():
         values = function.evaluate(points, (0, 0))
         assert values.shape == (1, 4096) and np.abs(values).max() > 0.02
         assert abs(values.mean()) < 1e-6
-        np.testing.assert_allclose(function.evaluate(points + [3, -2], (0, 0)), values, atol=1e-12)
+        np.testing.assert_allclose(function.evaluate(points + np.array([3, -2]), (0, 0)), values, atol=1e-12)
 
 
 def test_laminate_with_a_jump():

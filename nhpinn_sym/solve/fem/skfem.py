@@ -1,0 +1,112 @@
+"""scikit-fem backend: runs the text that `emit.skfem` writes. scikit-fem and pyamg are imported when a solve begins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+
+from ...emit import skfem as target
+from ...emit.runtime.lagrange_grid import LagrangeGrid
+from ...emit.source import run
+from ...lower.forms import LoweredCells, LoweredEquation
+from ...problem.errors import BackendMissingError, SolveError
+from ..progress import Progress, silent
+from ..solution import Array, CellBatch, Coefficients
+from .common import GridSolution, LagrangeField, keeps_levels, require_constant_in_time
+from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
+
+BACKEND = "skfem"
+
+
+class CellSolver:
+    """Q1 or Q2 elements on uniform meshes, refined until the effective entries are known to `tolerance`.
+
+    Options: `degree` (2), `n` (cells along the longest axis of the cell; fixes the mesh), `max_dofs`.
+    The tolerance is relative to the largest entry of the same effective coefficient.
+    """
+
+    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
+                 progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000) -> None:
+        self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
+        self.degree, self.n, self.max_dofs = degree, n, max_dofs
+        self._driver = _driver()
+        self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
+        self._spaces: dict[Cells, Any] = {}
+
+    def solve(self, slow_points: Array) -> CellBatch:
+        """All cell problems at the slow points (m, len(cells.slow)), all on the same mesh."""
+
+        def level(mesh: Cells) -> CellBatch:
+            return self._solve_on(mesh, slow_points)
+
+        label = f"cell problems ({BACKEND})"
+        with _failures(label):
+            return refine_cells(level, self.cells.cell.bounds, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
+                                self.cells.jumps)
+
+    def _solve_on(self, mesh: Cells, slow_points: Array) -> CellBatch:
+        bounds = self.cells.cell.bounds
+        space = self._spaces.setdefault(mesh, self._driver.Space(bounds, mesh, self.degree, tuple(range(len(bounds)))))
+        slow = [dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True)) for point in slow_points]
+        results = [self._driver.solve_cells(self._forms, space, {**self.parameters, **values}) for values in slow]
+        values = np.stack([result.functions.values for result in results], axis=1)
+        fields = tuple(LagrangeField(LagrangeGrid(bounds, mesh, self.degree, batch)) for batch in values)
+        effective = {key: np.array([result.effective[key] for result in results]) for key in results[0].effective}
+        info = {"method": f"Q{self.degree} finite elements, {results[0].method}", "fredholm": max(result.fredholm for result in results)}
+        return CellBatch(fields, effective, info)
+
+
+def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
+                   cells: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
+                   max_dofs: int | None = None) -> GridSolution:
+    """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
+
+    With `cells` (per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
+    16) are refined until the estimate is below `tolerance`, or `max_dofs` is reached (default 300 000, 70 000 with time).
+
+    UnsupportedError where the operator depends on time; SolveError for a system without a solution, such as a pure Neumann problem whose
+    data do not balance.
+    """
+    require_constant_in_time(equation)
+    driver, timely = _driver(), equation.final_time is not None
+    forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
+    data: dict[str, Any] = dict(parameters)
+    data |= {e.symbol.name: partial(coefficients, e) for e in equation.externals if not any(e.derivative)}
+    bounds = equation.domain.bounds
+
+    def level(mesh: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
+        space = driver.Space(bounds, mesh, degree, equation.periodic)
+        keep = keeps_levels(count_dofs(mesh, degree), count)
+        grid, times, method = driver.solve_equation(forms, space, data, count, keep, report)
+        return GridSolution(BACKEND, f"Q{degree} finite elements, {method}", grid, times)
+
+    label = f"{equation.title.lower()} ({BACKEND})"
+    with _failures(label):
+        if cells is None:
+            return refine_equation(level, bounds, degree, steps or 16, tolerance, max_dofs or (70_000 if timely else 300_000), progress, label)
+        return solve_on_mesh(level, (cells,) * len(bounds) if isinstance(cells, int) else cells, steps or 64, progress, label)
+
+
+def _driver() -> ModuleType:
+    """The runtime driver; BackendMissingError where a library that it needs is not installed."""
+    try:
+        from ...emit.runtime import skfem_driver
+    except ModuleNotFoundError as cause:
+        raise BackendMissingError(f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg") from cause
+    return skfem_driver
+
+
+@contextmanager
+def _failures(what: str) -> Iterator[None]:
+    """Turns the driver's RuntimeError (a singular or unsolved system) into SolveError."""
+    try:
+        yield
+    except SolveError:
+        raise
+    except RuntimeError as cause:
+        raise SolveError(f"{what}: {cause}", remedy="check that the data determine the solution; try another mesh (n=, cells=) or backend") from cause
