@@ -96,8 +96,7 @@ def _validate(arguments: argparse.Namespace) -> int:
 def _doctor(arguments: argparse.Namespace) -> int:
     from .doctor import print_doctor
 
-    print_doctor()
-    return 0
+    return 0 if print_doctor() else 1
 
 
 def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 import sympy as sp
@@ -43,8 +44,8 @@ class Derivation:
         """A complete LaTeX document (article, amsmath); long sums are broken at their terms."""
         body = [rf"\section*{{{_escape(self.title)}}}"]
         for number, step in enumerate(self.steps, 1):
-            body.append(rf"\subsection*{{{number}. {_escape(step.title)}}}")
-            body.append(_escape(step.remark))
+            body.append(rf"\subsection*{{{number}. {_prose(step.title)}}}")
+            body.append(_prose(step.remark))
             if step.equations:
                 rows = " \\\\\n".join(row for e in step.equations for row in _rows(e))
                 body.append(f"\\begin{{align*}}\n{rows}\n\\end{{align*}}")
@@ -57,24 +58,35 @@ class Derivation:
 
 def _rows(e: sp.Basic) -> list[str]:
     """An equation as rows of align*, one term per row where it is long."""
-    lhs, rhs = e.args if isinstance(e, sp.Equality) else (None, e)
-    whole = latex(e)
+    if not isinstance(e, sp.Equality):
+        return [f"& {latex(e)}"]
+    whole = f"{latex(e.lhs)} &= {latex(e.rhs)}"
     if len(whole) < 150:
-        return [whole.replace(" = ", " &= ", 1) if lhs is not None else f"& {whole}"]
-    rows: list[str] = []
-    for side, mark in ((lhs, ""), (rhs, "= ")):
-        if side is None:
-            continue
-        for k, part in enumerate(sp.Add.make_args(side)):
-            piece = latex(part)
-            lead = mark if k == 0 else ("" if piece.startswith("-") else "+ ")
-            rows.append(f"& {lead}{piece}")
-    return rows
+        return [whole]
+    left, right = _terms(e.lhs), _terms(e.rhs)
+    head = [f"{left[0]} &= {right[0]}"] if len(left) == 1 else [f"& {left[0]}", *(rf"&\quad {t}" for t in left[1:]), f"&= {right[0]}"]
+    return [*head, *(rf"&\quad {t}" for t in right[1:])]
+
+
+def _terms(side: sp.Expr) -> list[str]:
+    """The terms of a sum, each with its sign but the first's plus."""
+    first, *others = (latex(part) for part in side.as_ordered_terms())
+    return [first, *(piece if piece.startswith("-") else f"+ {piece}" for piece in others)]
 
 
 _LITERAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}", "<": "$<$", ">": "$>$"} | {mark: "\\" + mark for mark in "&%#_${}"}
+_FORMULAS = ((r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"), (r"\beps\b(?!\^)", r"$\\epsilon$"), (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
+             (r"\bA_(-?\w+)", r"$A_{\1}$"), (r"\b([uxy])(\d)\b", r"$\1_\2$"), (r"<", r"$\\langle$"), (r">", r"$\\rangle$"))
 
 
 def _escape(sentence: str) -> str:
-    """Plain text for LaTeX."""
+    """Any text for LaTeX."""
     return "".join(_LITERAL.get(mark, mark) for mark in sentence)
+
+
+def _prose(sentence: str) -> str:
+    """A title or remark of a step for LaTeX, its formulas in mathematics."""
+    for pattern, formula in _FORMULAS:
+        sentence = re.sub(pattern, formula, sentence)
+    parts = sentence.split("$")
+    return "$".join(part if k % 2 else _escape(part) for k, part in enumerate(parts))

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
+from ..operator.sampling import is_opaque
 from ..operator.table import Operator, Table, differentiate
 from .derivation import Derivation, Step
 from .model import CellProblem, EffectiveEntry
@@ -23,8 +24,8 @@ def trace(op: Operator, powers: Mapping[int, Table], lowest: int, cells: Sequenc
         Step("Ansatz", "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.", (_ansatz(eps, u),)),
         Step(f"Order eps^{lowest}", f"A_{lowest} u0 = 0 on the periodic cell: u0 = u0({', '.join(map(str, u.args))}) does not depend on y.", ()),
         Step(f"Order eps^{lowest + 1}: solvability",
-             "The kernel of the adjoint of the leading operator is the constants: the right-hand side must have zero mean over the cell. It has.",
-             tuple(_means(op, cells))),
+             "The adjoint of the leading operator has the constants for its kernel: the right-hand side must have zero mean over the cell. "
+             + _verdict(op, cells), tuple(_means(op, cells))),
         Step(f"Order eps^{lowest + 1}: cell problems",
              "Each is periodic on the cell with zero mean." if cells else "All right-hand sides vanish: u1 = 0.",
              tuple(c.equation for c in cells)),
@@ -64,6 +65,15 @@ def _ansatz(eps: sp.Symbol, u: sp.Expr) -> sp.Equality:
 def _means(op: Operator, cells: Sequence[CellProblem]) -> list[sp.Equality]:
     zero = (0,) * len(op.fast)
     return [equation(Mean(c.rhs[zero]), sp.Integer(0)) for c in cells if zero in c.rhs]
+
+
+def _verdict(op: Operator, cells: Sequence[CellProblem]) -> str:
+    """How the solvability condition is met."""
+    zero = (0,) * len(op.fast)
+    if not any(zero in c.rhs for c in cells):
+        return "It has, as a divergence."
+    opaque = any(is_opaque(c.rhs[zero]) for c in cells if zero in c.rhs)
+    return "That is assumed of the coefficients without a formula." if opaque else "It has."
 
 
 def _corrector(op: Operator, cells: Sequence[CellProblem], u: sp.Expr) -> sp.Equality:

@@ -33,9 +33,10 @@ def cells(lowered: LoweredCells) -> Source:
         _function(lowered, "sources", "[[(left, g)]]: the right-hand side sum D^left( g ) of each cell problem, in the order of KEYS.",
                   ["[" + ", ".join(f"({w.left}, {code(sign[w] * w.coefficient)})" for w in c.weak) + "]" for c in lowered.correctors]),
         _function(lowered, "effective", "[(key, constant, [(c, j, derivative)])]: <constant> + sum <c D^derivative N_j>.",
-                  [f"({(f.name, f.index)}, {code(f.constant)}, [" + ", ".join(f"({code(t.coefficient)}, {t.corrector}, {t.derivative})" for t in f.terms) + "])"
-                   for f in lowered.effective])]
-    constants = [f"CELL = {lowered.cell.bounds!r}", f"SLOW = {tuple(map(str, lowered.slow))!r}", f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
+                  [f"({(f.name, f.index)}, {code(f.constant)}, ["
+                   + ", ".join(f"({code(t.coefficient)}, {t.corrector}, {t.derivative})" for t in f.terms) + "])" for f in lowered.effective])]
+    constants = [f"CELL = {lowered.cell.bounds!r}", f"SLOW = {tuple(map(str, lowered.slow))!r}",
+                 f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
                  f"KEYS = {tuple(c.key for c in lowered.correctors)!r}", f"SYMMETRIC = {lowered.symmetric}", ""]
     head = _HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name)
     runtime = bundle("fourier_cells").replace("from __future__ import annotations\n", "")
@@ -50,7 +51,8 @@ def _function(lowered: LoweredCells, name: str, doc: str, rows: Iterable[str]) -
     rows = list(rows)
     for holder, symbols in (("y", lowered.coordinates), ("x", lowered.slow)):
         lines += [f"    {v} = {holder}[{k}]" for k, v in enumerate(symbols) if any(_uses(row, str(v)) for row in rows)]
-    lines += [f'    {v} = p["{v}"]' for v in lowered.parameters if any(_uses(row, str(v)) for row in rows)]
+    used = [str(v) for v in lowered.parameters if any(_uses(row, str(v)) for row in rows)]
+    lines += [f'    {v} = p["{v}"]' for v in sorted(used, key="p".__eq__)]  # a parameter named p hides the table: last
     return "\n".join([*lines, "    return [", *(f"        {row}," for row in rows), "    ]\n"])
 
 
@@ -63,8 +65,9 @@ def _mathematics(lowered: LoweredCells) -> list[str]:
     lines = [f"Cell {lowered.cell}, coordinates {', '.join(map(str, lowered.coordinates))}."]
     operator = " + ".join(f"D^{w.left}[({text((-1) ** sum(w.left) * w.coefficient)}) D^{w.right} N]" for w in lowered.bilinear)
     lines.append(f"A_0 N = {operator}")
-    lines += [f"A_0 {c.name} = " + " + ".join(f"D^{w.left}[{text((-1) ** sum(w.left) * w.coefficient)}]" for w in c.weak) for c in lowered.correctors]
+    for c in lowered.correctors:
+        lines.append(f"A_0 {c.name} = " + " + ".join(f"D^{w.left}[{text((-1) ** sum(w.left) * w.coefficient)}]" for w in c.weak))
     for f in lowered.effective:
-        inside = " + ".join([text(f.constant), *(f"({text(t.coefficient)}) D^{t.derivative} {lowered.correctors[t.corrector].name}" for t in f.terms)])
-        lines.append(f"{f.name}{list(f.index)} = <{inside}>")
+        terms = (f"({text(t.coefficient)}) D^{t.derivative} {lowered.correctors[t.corrector].name}" for t in f.terms)
+        lines.append(f"{f.name}{list(f.index)} = <{' + '.join([text(f.constant), *terms])}>")
     return lines

@@ -32,7 +32,10 @@ class Dirichlet(Condition):
 
 @dataclass(frozen=True)
 class Neumann(Condition):
-    """n . a grad u = value: the conormal flux out of the domain."""
+    """n . q = value: the flux out of the domain, where the equation holds -div q, as written under s.div.
+
+    q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that.
+    """
 
     value: object = 0
     on: On = None
@@ -40,7 +43,7 @@ class Neumann(Condition):
 
 @dataclass(frozen=True)
 class Robin(Condition):
-    """n . a grad u + alpha u = value."""
+    """n . q + alpha u = value, q as for Neumann."""
 
     alpha: object
     value: object = 0

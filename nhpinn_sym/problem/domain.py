@@ -22,7 +22,8 @@ class Box:
     def __init__(self, *intervals: tuple[object, object]) -> None:
         exact = tuple(_interval(pair) for pair in intervals)
         if not exact:
-            raise ProblemError(f"{type(self).__name__} needs one interval per dimension", remedy="write Box((0, 1), (0, 1))")
+            name = type(self).__name__
+            raise ProblemError(f"a {name} needs one interval per dimension", term=f"{name}()", remedy=f"write {name}((0, 1), (0, 1))")
         object.__setattr__(self, "intervals", exact)
 
     @property

@@ -38,13 +38,13 @@ class MultiscaleProblem:
                  paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
         self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
         self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
-        self.paper = {float(sp.sympify(eps)): dict(errors) for eps, errors in (paper or {}).items()}
+        self.paper = {float(positive_number(eps, ProblemError, "a key of paper", "write {eps: ...}")): dict(row) for eps, row in (paper or {}).items()}
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
         self.domain = None if domain is None else instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
         self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
-        self.tau_period = positive_number(tau_period, ProblemError, "tau_period")
+        self.tau_period = positive_number(tau_period, ProblemError, "tau_period", "write tau_period=1")
         self.parameters = _parameters(parameters)
         self.boundary = listed([boundary] if isinstance(boundary, Condition) else boundary, "boundary", "write boundary=[Dirichlet(0)]")
         self.initial = listed([initial] if isinstance(initial, Initial) else initial, "initial", "write initial=[Initial(0)]")
@@ -55,10 +55,12 @@ class MultiscaleProblem:
 
     def _check_shapes(self) -> None:
         if len(self.equations) != len(self.unknowns):
-            raise EquationError(f"{len(self.equations)} scalar equations for {len(self.unknowns)} unknown functions", term=self.unknown)
+            raise EquationError(f"{len(self.equations)} scalar equations for {len(self.unknowns)} unknown functions", term=self.unknown,
+                                remedy="give one scalar equation for each unknown function")
         for box, what in ((self.domain, "domain"), (self.cell, "cell"), (self.fast_cell, "fast_cell")):
             if box is not None and box.dim != self.scales.dim:
-                raise ProblemError(f"the {what} has dimension {box.dim}, the scales have {self.scales.dim}", term=box)
+                raise ProblemError(f"the {what} has dimension {box.dim}, the scales have {self.scales.dim}", term=box,
+                                   remedy="give one interval per dimension")
 
     def _assign_faces(self) -> dict[Face, Condition]:
         if self.domain is None:
@@ -127,6 +129,9 @@ def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
     return {symbol: Box(pair).intervals[0] for symbol, pair in table.items()}
 
 
+_SIDE = "write SymPy expressions; look for a division by zero or a nan in the coefficients"
+
+
 def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
     """lhs - rhs of each scalar equation."""
     if isinstance(equation, list):
@@ -145,10 +150,12 @@ def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
     if len(rhs) == 1 and rhs[0] == 0:
         rhs = rhs * len(lhs)
     if len(lhs) != len(rhs):
-        raise EquationError(f"the sides of the equation have {len(lhs)} and {len(rhs)} components", term=f"{sides[0]} = {sides[1]}")
+        raise EquationError(f"the sides of the equation have {len(lhs)} and {len(rhs)} components", term=f"{sides[0]} = {sides[1]}",
+                            remedy="make both sides scalars, or columns of equal length")
     return tuple(left - right for left, right in zip(lhs, rhs, strict=True))
 
 
 def _entries(side: Any) -> list[sp.Expr]:
     entries = side if isinstance(side, (MatrixBase, list, tuple)) else [side]
-    return [scalar(e, EquationError, "this side of the equation", quote=e if isinstance(e, sp.Basic) else None) for e in entries]
+    quotes = (e if isinstance(e, sp.Basic) else None for e in entries)
+    return [scalar(e, EquationError, "this side of the equation", quote=quote, remedy=_SIDE) for e, quote in zip(entries, quotes, strict=True)]

@@ -87,6 +87,6 @@ def check_unknowns(unknowns: Iterable[object], coordinates: tuple[sp.Symbol, ...
             raise ProblemError(f"the unknown is not a function of ({', '.join(map(str, coordinates))})", term=u,
                                remedy="make it by unknown() of the same scales")
         if u in seen:
-            raise ProblemError("an unknown is listed twice", term=u)
+            raise ProblemError("an unknown is listed twice", term=u, remedy="list each unknown once")
         seen.add(u)
 

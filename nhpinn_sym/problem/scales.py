@@ -79,14 +79,14 @@ class Scales:
     def t(self) -> sp.Symbol:
         """The time; ProblemError where the scales have none."""
         if not self.time:
-            raise ProblemError("these scales have no time", remedy="write Scales(dim, time=True)")
+            raise ProblemError("these scales have no time", term="t", remedy="write Scales(dim, time=True)")
         return self._t
 
     @property
     def tau(self) -> Fast:
         """The fast time t/eps^k."""
         if self._tau is None:
-            raise ProblemError("these scales have no fast time", remedy="write Scales(dim, fast_time=2)")
+            raise ProblemError("these scales have no fast time", term="tau", remedy="write Scales(dim, fast_time=2)")
         return self._tau
 
     @property
@@ -112,7 +112,7 @@ class Scales:
         """An unknown function of x (and t): scalar, or a column of `components` functions name_1, name_2, ..."""
         check_unknown_name(name)
         if type(components) is not int or components < 1:
-            raise ProblemError("components is a positive integer", term=repr(components))
+            raise ProblemError("components is a positive integer", term=repr(components), remedy='write s.unknown("v", components=2)')
         if components == 1:
             return sp.Function(name)(*self.arguments)
         return sp.ImmutableMatrix([sp.Function(f"{name}_{i + 1}")(*self.arguments) for i in range(components)])
@@ -127,14 +127,15 @@ class Scales:
         """Symmetric gradient (strain) of a vector of d components: (d, d)."""
         g = self.grad(v)
         if g.shape != (self.dim, self.dim):
-            raise ProblemError(f"sym_grad takes a vector of {self.dim} components", term=v)
+            raise ProblemError(f"sym_grad takes a vector of {self.dim} components", term=v,
+                               remedy=f'make it by s.unknown("v", components={self.dim})')
         return (g + g.T) / 2
 
     def div(self, flux: Any) -> Any:
         """Divergence: scalar of a (d, 1) or (1, d) flux, (n, 1) of an (n, d) one, (div S)_i = sum_k d_k S_ik."""
         if not isinstance(flux, MatrixBase):
             if self.dim == 1:
-                return _d(scalar(flux, EquationError, "the flux"), self.x[0])
+                return _d(scalar(flux, EquationError, "the flux", remedy="a flux is a*s.grad(u), or a scalar in one dimension"), self.x[0])
             raise EquationError("div takes a vector or a matrix, and this is neither", term=repr(flux),
                                 remedy=f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a nan in it makes it a scalar")
         rows = flux.T if flux.shape == (self.dim, 1) else flux
@@ -149,7 +150,7 @@ class Scales:
 
     def hessian(self, u: sp.Expr) -> sp.ImmutableMatrix:
         """(d, d) matrix of second derivatives of a scalar."""
-        scalar(u, EquationError, "what hessian is taken of")
+        scalar(u, EquationError, "what is differentiated", remedy="hessian takes a scalar")
         return sp.ImmutableMatrix(self.dim, self.dim, lambda i, j: _d(_d(u, self.x[i]), self.x[j]))
 
     def dt(self, u: Any, order: int = 1) -> Any:
@@ -158,17 +159,19 @@ class Scales:
             raise ProblemError("the order of a time derivative is a positive integer", term=repr(order), remedy="write s.dt(u), or s.dt(u, 2)")
         if isinstance(u, MatrixBase):
             return u.applyfunc(lambda e: self.dt(e, order)).as_immutable()
-        return sp.Derivative(scalar(u, EquationError, "what dt is taken of"), (self.t, order), evaluate=False)
+        return sp.Derivative(scalar(u, EquationError, "what is differentiated"), (self.t, order), evaluate=False)
 
 
 def unknown_functions(unknown: Any) -> tuple[AppliedUndef, ...]:
-    """The scalar functions of one unknown, or of a list of unknowns, in order."""
+    """The scalar functions of one unknown, or of a list of unknowns, in order (not checked)."""
     fields = unknown if isinstance(unknown, (list, tuple)) else [unknown]
-    return tuple(f for field in fields for f in _column(field))
+    return tuple(f for field in fields for f in (field if isinstance(field, MatrixBase) else [field]))
 
 
 def _column(u: Any) -> Iterable[sp.Expr]:
-    return list(u) if isinstance(u, MatrixBase) else [scalar(u, EquationError, "this")]
+    if isinstance(u, MatrixBase):
+        return list(u)
+    return [scalar(u, EquationError, "what is differentiated", remedy="write s.grad(u) of a scalar, or of a sp.Matrix")]
 
 
 def _d(expr: sp.Expr, variable: sp.Symbol) -> sp.Expr:

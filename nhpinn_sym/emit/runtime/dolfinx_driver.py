@@ -75,8 +75,10 @@ class CellProblem:
         solver.destroy()
         matrix.destroy()
         release(self.box.comm)
-        grid = self.box.grid(np.array([self.box.values(function) for function in self.functions]))
-        return CellResult(grid, self._means(), fredholm, iterations)
+        values = np.zeros((len(self.functions), self.box.owned))
+        for row, function in zip(values, self.functions):
+            row[:] = self.box.values(function)
+        return CellResult(self.box.grid(values), self._means(), fredholm, iterations)
 
     def _means(self) -> dict[Key, float]:
         volume = math.prod(b - a for a, b in self.box.bounds)

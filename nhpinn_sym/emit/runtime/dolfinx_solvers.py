@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 from petsc4py import PETSc
 
-_PREFIX = "nhpinn_"
-_OPTIONS = {
-    "pc_hypre_boomeramg_relax_type_coarse": "symmetric-SOR/Jacobi",  # Gaussian elimination fails on a singular coarse matrix
-    "ksp_gmres_restart": 200,
-}
+_COARSE = "pc_hypre_boomeramg_relax_type_coarse"
 _ROUNDING = 1e-15
 
 
@@ -25,9 +23,9 @@ class Linear:
     """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with hypre's BoomerAMG)."""
 
     def __init__(self, matrix: PETSc.Mat, method: str) -> None:
-        self.ksp = PETSc.KSP().create(matrix.comm)
+        self.method, self.ksp = method, PETSc.KSP().create(matrix.comm)
         self.ksp.setOperators(matrix)
-        self.method, pc = method, self.ksp.getPC()
+        pc = self.ksp.getPC()
         if method == "direct":
             self.ksp.setType("preonly")
             pc.setType("lu")
@@ -36,12 +34,11 @@ class Linear:
             self.ksp.setType(method)
             pc.setType("hypre")
             self.ksp.setTolerances(rtol=1e-12, max_it=1000)
-        options = PETSc.Options(_PREFIX)
-        for name, value in _OPTIONS.items():
-            if not options.hasName(name):
-                options[name] = value
-        self.ksp.setOptionsPrefix(_PREFIX)
-        self.ksp.setFromOptions()
+            self.ksp.setGMRESRestart(200)
+            options = PETSc.Options()
+            options[_COARSE] = "symmetric-SOR/Jacobi"  # Gaussian elimination fails on a singular coarse matrix
+            pc.setFromOptions()
+            options.delValue(_COARSE)
 
     def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
         """Raises DivergedError where PETSc did not converge."""
@@ -56,7 +53,7 @@ class Linear:
         self.ksp.destroy()
 
 
-class ZeroMean:
+class ZeroMean(ABC):
     """w with A w + lam m = b and m . w = 0, for an A of corank one; m > 0 are the weights of the mean.
 
     Called with b it returns w and the defect of the data, |lam| sum(m) / |b|_1, which vanishes where A w = b has a solution.
@@ -74,9 +71,9 @@ class ZeroMean:
         w, multiplier = self.solve(b)
         return w, float(abs(multiplier) * self.total / size)
 
+    @abstractmethod
     def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
         """(w, lam)."""
-        raise NotImplementedError
 
     def destroy(self) -> None:
         self.linear.destroy()

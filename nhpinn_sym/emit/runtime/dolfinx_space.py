@@ -28,6 +28,8 @@ class BoxSpace:
 
     def __init__(self, comm: MPI.Comm, bounds: Bounds, cells: Sequence[int], degree: int, periodic: Sequence[int] = (),
                  fixed: Sequence[Face] = ()) -> None:
+        if degree not in (1, 2):
+            raise ValueError(f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice")
         self.comm, self.bounds, self.cells, self.degree = comm, tuple(bounds), tuple(cells), degree
         self.mesh = box_mesh(comm, bounds, cells)
         self.space = function_space(self.mesh, degree)
@@ -45,10 +47,15 @@ class BoxSpace:
         """The number of free dofs on all ranks."""
         return int(self.P.getSize()[1])
 
+    @property
+    def owned(self) -> int:
+        """The number of dofs, fixed and repeated ones included, that this rank owns."""
+        return len(self._nodes)
+
     def on_faces(self, faces: Sequence[Face]) -> NDArray[np.bool_]:
         """Which of the owned dofs are on one of the faces."""
         hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in faces]
-        return np.any(hits, axis=0) if hits else np.zeros(len(self._nodes), dtype=bool)
+        return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
 
     def _prolongation(self, periodic: list[int], fixed: Sequence[Face]) -> tuple[PETSc.Mat, NDArray[np.int64]]:
         """P, and the owned dofs that its columns stand for."""
@@ -122,7 +129,7 @@ class BoxSpace:
 
     def values(self, function: fem.Function) -> NDArray[np.float64]:
         """The owned dofs of `function`: a view."""
-        return function.x.array[: len(self._nodes)]
+        return function.x.array[: self.owned]
 
     def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
         """Owned dof values (..., owned), gathered from all ranks: evaluation needs no communication then."""

@@ -119,8 +119,8 @@ def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> 
         columns = []
         for i, axis in enumerate(axes):
             order = index[i] if i < len(index) else 0
-            inputs = embed_axis(points[..., i], order, *axis)
-            columns += inputs if sum(index) == order else [torch.zeros_like(value) for value in inputs]
+            values = embed_axis(points[..., i], order, *axis)
+            columns += values if sum(index) == order else [torch.zeros_like(value) for value in values]
         jet[index] = torch.stack(columns, -1)
     return jet
 
@@ -154,17 +154,25 @@ def network(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...
     return linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
 
 
+def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate of each axis."""
+    columns = []
+    for i, (kind, a, b) in enumerate(axes):
+        part = torch.expm1(unit[..., i] * math.log1p(GRADE)) / GRADE if kind == "graded" else unit[..., i]
+        columns.append(a + (b - a) * part)
+    return torch.stack(columns, -1)
+
+
 def features(count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0) -> Layers:
     """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
     and biases by which every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
     scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
-    spread = torch.tensor([s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64)
-    lower, upper = (torch.tensor([axis[k] for axis in axes], dtype=torch.float64) for k in (1, 2))
-    weight = spread * torch.randn(count, len(spread), generator=generator, dtype=torch.float64)
-    unit = torch.rand(count, len(axes), generator=generator, dtype=torch.float64)
-    centre = embed(lower + (upper - lower) * unit, ((0,) * len(axes),), axes)[(0,) * len(axes)]
+    deviation = torch.tensor([s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64)
+    weight = deviation * torch.randn(count, len(deviation), generator=generator, dtype=torch.float64)
+    zero = (0,) * len(axes)
+    centre = embed(spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes), (zero,), axes)[zero]
     return [(weight, -(weight * centre).sum(-1))]
 
 

@@ -38,7 +38,7 @@ class CellSolver:
                  progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000, solver: str = "auto",
                  comm: MPI.Comm = MPI.COMM_WORLD) -> None:
         self.forms, self.jumps = run("cell_forms", target.cells(cells)["cell_forms.py"]), cells.jumps
-        self.parameters, self.tolerance, self.progress = parameters, tolerance, progress
+        self.parameters, self.tolerance, self.progress = parameters, tolerance, _first(comm, progress)
         self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
         self._problems: dict[Cells, CellProblem] = {}
 
@@ -94,8 +94,9 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     label = f"{equation.title} ({BACKEND})"
     if cells is None:
         limit = max_dofs or (70_000 if forms.TIME else 300_000)
-        return refine_equation(level, forms.DOMAIN, degree, steps or 16, tolerance, limit, progress, label)
-    return solve_on_mesh(level, (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells, steps or 64, progress, label)
+        return refine_equation(level, forms.DOMAIN, degree, steps or 16, tolerance, limit, _first(comm, progress), label)
+    mesh = (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells
+    return solve_on_mesh(level, mesh, steps or 64, _first(comm, progress), label)
 
 
 def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:
@@ -106,6 +107,11 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
     every = keeps_levels(count_dofs(box.cells, box.degree), steps)
     times = np.linspace(0.0, final, steps + 1)
     return problem.evolve(final, steps, every, report), times if every else times[-1:]
+
+
+def _first(comm: MPI.Comm, progress: Progress) -> Progress:
+    """Only the first rank shows its progress."""
+    return progress if comm.rank == 0 else silent
 
 
 def _element(degree: int, cells: Cells) -> str:

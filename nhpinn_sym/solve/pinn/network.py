@@ -16,7 +16,7 @@ from ...lower.forms import MultiIndex
 
 Jet = dict[MultiIndex, Tensor]
 Layers = list[tuple[Tensor, Tensor]]
-Axes = tuple[tuple[bool, float, float], ...]
+Axes = tuple[tuple[str, float, float], ...]
 
 
 def chunk_size(layers: Layers) -> int:
@@ -41,9 +41,9 @@ class Trial:
     def indices(self) -> tuple[MultiIndex, ...]:
         return self.module.INDICES  # type: ignore[no-any-return]
 
-    def features(self, count: int, scale: float, seed: int) -> Layers:
-        """One random layer."""
-        return self._moved([self.module.features(count, self.axes, scale, seed)])
+    def features(self, count: int, scales: tuple[float, ...], seed: int) -> Layers:
+        """One random layer; a scale of the weights per axis."""
+        return self._moved(self.module.features(count, self.axes, scales, seed))
 
     def mlp(self, width: int, depth: int, seed: int) -> Layers:
         """Initial layers of a net with one output."""
@@ -71,6 +71,11 @@ class Network:
     def outputs(self) -> int:
         return len(self.layers[-1][1])
 
+    @property
+    def size(self) -> int:
+        """The number of weights and biases."""
+        return sum(tensor.numel() for layer in self.layers for tensor in layer)
+
     def output(self, j: int) -> Network:
         """The net of output j alone."""
         weight, bias = self.layers[-1]
@@ -79,11 +84,12 @@ class Network:
     def state(self) -> dict[str, Any]:
         """Arrays and strings from which `from_state` makes it again."""
         arrays = {f"{kind}{k}": layer[i].cpu().numpy() for k, layer in enumerate(self.layers) for i, kind in enumerate(("weight", "bias"))}
-        return {"name": self.trial.name, "text": self.trial.text, "axes": np.array(self.trial.axes, dtype=float), **arrays}
+        return {"name": self.trial.name, "text": self.trial.text, "kinds": np.array([kind for kind, _, _ in self.trial.axes]),
+                "bounds": np.array([bounds for _, *bounds in self.trial.axes]), **arrays}
 
     @classmethod
     def from_state(cls, state: dict[str, Any], device: str = "cpu") -> Network:
-        axes = tuple((bool(periodic), float(a), float(b)) for periodic, a, b in np.asarray(state["axes"]))
+        axes = tuple((str(kind), float(a), float(b)) for kind, (a, b) in zip(state["kinds"], state["bounds"], strict=True))
         count = sum(name.startswith("weight") for name in state)
         layers = [tuple(torch.as_tensor(np.asarray(state[f"{kind}{k}"]), device=device) for kind in ("weight", "bias")) for k in range(count)]
         return cls(Trial(str(state["name"]), str(state["text"]), axes, device), layers)  # type: ignore[arg-type]

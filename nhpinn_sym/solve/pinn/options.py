@@ -31,9 +31,14 @@ class Options:
     device: str = "cpu"
 
     @property
+    def chosen(self) -> str:
+        """The method that "auto" stands for."""
+        return "random-features" if self.method == "auto" else self.method
+
+    @property
     def trains(self) -> bool:
         """Whether all weights are trained, not the last layer alone."""
-        return self.method not in ("auto", "random-features")
+        return self.chosen != "random-features"
 
 
 def read_options(given: dict[str, Any]) -> Options:

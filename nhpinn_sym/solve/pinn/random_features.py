@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -12,48 +12,66 @@ from .network import Layers, Network, Trial, chunk_size
 from .rows import MakeRows, Rows, root_mean_square, weighted
 
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
-_TUNED = 200
+_CHEAP, _TUNED = 200, 1600
 _HELD_OUT = 2000
 
 @dataclass(frozen=True)
 class Fit:
-    """A net, the coefficients (known functions, outputs) beside it, and the relative residual at points that were not used."""
+    """A net, the coefficients (known functions, outputs) beside it, and the relative residual at points that were not used.
+
+    scales: standard deviations of the weights for the space axes and for the time axis.
+    """
 
     network: Network
     coefficients: Tensor
     held_out: float
     size: int
-    scale: float
+    scales: tuple[float, float]
 
 
 def ladder(trial: Trial, make_rows: MakeRows, largest: int, scale: float | None, seed: int, points: int | None) -> Iterator[Fit]:
     """Fits of doubled size up to `largest` features.
 
-    The scale of the weights is the best of SCALES by the held-out residual, sought at the small sizes, where that is cheap. As features
-    of small scale become linearly dependent when there are many, the next scale is tried where a larger size brings little.
+    The scales are sought by the held-out residual: thoroughly while that is cheap or large, later only where a larger size brings
+    little (the features of small scale have become linearly dependent then).
     """
     held = make_rows(_HELD_OUT, seed + 1)
     sizes = [largest]
     while sizes[0] > 100:
         sizes.insert(0, sizes[0] // 2)
-    scales: Sequence[float] = (scale,) if scale else SCALES
-    before = float("inf")
+    start = (scale or SCALES[0],) * 2
+    best: Fit | None = None
     for size in sizes:
-        rows, tuned = make_rows(max(points or 0, 2 * size), seed), size > _TUNED
-        fits = (fit(trial, rows, held, size, candidate, seed) for candidate in scales[:2 if tuned else None])
-        best = _best(fits, before / 8 if tuned else 0.0)
+        rows = make_rows(max(points or 0, 2 * size), seed)
+        open_ = best is None or best.held_out > 0.1
+        now = fit(trial, rows, held, size, start if best is None or open_ else best.scales, seed)
+        if scale is None and size <= _TUNED and (open_ or size <= _CHEAP or best is None or now.held_out > best.held_out / 8):
+            now = _climb(trial, rows, held, now, seed, patience=2 if open_ or size <= _CHEAP else 1)
+        best = now
         yield best
-        scales, before = scales[scales.index(best.scale):], best.held_out
 
 
-def fit(trial: Trial, rows: Rows, held: Rows, size: int, scale: float, seed: int) -> Fit:
+def fit(trial: Trial, rows: Rows, held: Rows, size: int, scales: tuple[float, float], seed: int) -> Fit:
     """The least-squares fit with `size` features."""
-    layers = trial.features(size, scale, seed)
+    layers = trial.features(size, tuple(scales[kind == "graded"] for kind, _, _ in trial.axes), seed)
     solution = least_squares(torch.cat([matrix(trial, rows, layers), rows.extra], 1), rows.target)
     weight, coefficients = solution[:size], solution[size:]
     bias = torch.zeros(weight.shape[1], dtype=weight.dtype, device=weight.device)
     network = Network(trial, [*layers, (weight.T.contiguous(), bias)])
-    return Fit(network, coefficients, held_out_residual(network, coefficients, held), size, scale)
+    return Fit(network, coefficients, held_out_residual(network, coefficients, held), size, scales)
+
+
+def _climb(trial: Trial, rows: Rows, held: Rows, best: Fit, seed: int, patience: int) -> Fit:
+    """Raise the scale in space, then in time, until the held-out residual has become worse `patience` times in a row."""
+    for group in range(2 if any(kind == "graded" for kind, _, _ in trial.axes) else 1):
+        worse = 0
+        for scale in SCALES[SCALES.index(best.scales[group]) + 1:]:
+            scales = (scale, best.scales[1]) if group == 0 else (best.scales[0], scale)
+            candidate = fit(trial, rows, held, best.size, scales, seed)
+            best, worse = (candidate, 0) if candidate.held_out < best.held_out else (best, worse + 1)
+            if worse == patience:
+                break
+    return best
 
 
 @torch.no_grad()
@@ -81,11 +99,3 @@ def held_out_residual(network: Network, coefficients: Tensor, held: Rows) -> flo
     residual = held.residual(network.jet(held.points, network.trial.indices), coefficients)
     size = root_mean_square(held.target)
     return float((root_mean_square(residual) / torch.where(size > 0, size, torch.ones_like(size))).max())
-
-
-def _best(fits: Iterator[Fit], enough: float) -> Fit:
-    """The fit with the least held-out residual; stops asking when it is below `enough`, or has become worse twice in a row."""
-    best, worse = next(fits), 0
-    while best.held_out > enough and worse < 2 and (candidate := next(fits, None)):
-        best, worse = (candidate, 0) if candidate.held_out < best.held_out else (best, worse + 1)
-    return best

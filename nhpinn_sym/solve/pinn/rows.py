@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...emit.runtime.torch_jets import spread
 from ...lower.forms import MultiIndex
 from .network import Axes, Jet
 
@@ -62,10 +63,14 @@ def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
 
 
 def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor:
-    """Scrambled Sobol points of the box of `axes`, (count, columns)."""
+    """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them are uniform in its stretched coordinate."""
+    if not axes:
+        return torch.zeros(count, 0, dtype=torch.float64, device=device)
     unit = torch.quasirandom.SobolEngine(len(axes), scramble=True, seed=seed).draw(count, dtype=torch.float64)
-    lower, upper = (torch.tensor([axis[k] for axis in axes], dtype=torch.float64) for k in (1, 2))
-    return (lower + (upper - lower) * unit).to(device)
+    points = spread(unit, axes)
+    half = count // 2  # not every other one: consecutive Sobol points lie in opposite halves of the box
+    points[half:] = spread(unit[half:], tuple(("scaled", a, b) for _, a, b in axes))
+    return points.to(device)
 
 
 def root_mean_square(values: Tensor) -> Tensor:

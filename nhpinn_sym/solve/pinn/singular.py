@@ -22,15 +22,19 @@ Function = Callable[[Tensor, Sequence[MultiIndex]], Jet]
 """Points (n, columns) and multi-indices to the derivatives, (n,) each."""
 
 _TINY = 1e-300
+_ORDERS = 3
 
 
-def corner_functions(signs: tuple[int, int], origin: tuple[float, float], tensor: Tensor, orders: int = 3) -> list[Function]:
-    """The singular functions at the corner `origin` of the box that extends in the directions `signs`, for the constant (2, 2) tensor."""
+def corner_functions(signs: tuple[int, int], origin: tuple[float, float], tensor: Tensor, first: int = 1) -> list[Function]:
+    """The singular functions at the corner `origin` of a box that extends in the directions `signs`, for a constant (2, 2) tensor.
+
+    first=0 adds the angle, for Dirichlet data that jump at the corner.
+    """
     a11, a12, a22 = float(tensor[0, 0]), signs[0] * signs[1] * float(tensor[0, 1] + tensor[1, 0]) / 2, float(tensor[1, 1])
     mu = complex(-a12, math.sqrt(a11 * a22 - a12**2)) / a22
     angle = math.atan2(mu.imag, mu.real)
     slopes = (complex(signs[0]), signs[1] * mu)
-    return [_corner(slopes, origin, k * math.pi / angle) for k in range(1, orders + 1)]
+    return [_corner(slopes, origin, k * math.pi / angle) for k in range(first, _ORDERS + 1)]
 
 
 def _corner(slopes: tuple[complex, complex], origin: tuple[float, float], power: float) -> Function:

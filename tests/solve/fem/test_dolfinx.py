@@ -16,7 +16,7 @@ from mpi4py import MPI
 from nhpinn_sym.emit.runtime.dolfinx_solvers import Linear, zero_mean
 from nhpinn_sym.emit.runtime.dolfinx_space import BoxSpace
 from nhpinn_sym.emit.runtime.dolfinx_versions import PETSc, assemble_matrix, assemble_vector, fem
-from nhpinn_sym.lower.forms import External, LoweredEquation, StrongTerm, WeakTerm
+from nhpinn_sym.lower.forms import External, Functional, LoweredEquation, StrongTerm, WeakTerm
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.fem.common import LagrangeField
@@ -162,6 +162,12 @@ def test_effective_coefficients_converge_at_twice_the_degree(degree):
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2 * degree, abs=0.3)
 
 
+def test_multigrid_bears_the_singular_coarse_matrix():
+    """Where the coarsest level is solved by Gaussian elimination, this mesh makes CG break down."""
+    batch = CellSolver(elliptic_2d(), {}, (), 1.0, degree=1, n=256, solver="iterative").solve(NO_SLOW)
+    assert batch.effective["A", (0, 0)][0] == pytest.approx(A_STAR, rel=1e-4)
+
+
 def test_cell_functions_have_zero_mean_and_solve_the_cell_problem():
     batch = CellSolver(reaction_cells(), {}, (), 1e-8).solve(NO_SLOW)
     assert batch.effective["c", ()][0] == pytest.approx(-0.25, rel=1e-8)
@@ -222,6 +228,18 @@ def test_slow_points_share_the_compiled_forms():
     assert list(solver._problems.values())[: len(problems)] == problems
 
 
+def test_means_without_cell_functions():
+    lowered = replace(elliptic_2d(), correctors=(), effective=(Functional("f", (), sp.cos(2 * sp.pi * y1) ** 2, (), None),
+                                                               Functional("g", (0,), sp.S.Zero, (), None)))
+    batch = CellSolver(lowered, {}, (), 1e-8).solve(NO_SLOW)
+    assert batch.fields == () and batch.effective["f", ()][0] == pytest.approx(0.5) and batch.effective["g", (0,)][0] == 0
+
+
+def test_other_degrees_are_refused():
+    with pytest.raises(ValueError, match="degree 3"):
+        CellSolver(elliptic_2d(), {}, (), 1e-6, degree=3).solve(NO_SLOW)
+
+
 def test_fields_survive_their_state():
     field = CellSolver(reaction_cells(), {}, (), 1e-4).solve(NO_SLOW).fields[0]
     points = np.linspace(-3, 9, 40)[:, None]
@@ -271,6 +289,8 @@ def test_regular_systems_leave_no_residual():
 
 
 TORCH = """
+import sys
+flags = sys.getdlopenflags()
 import {first}
 import {second}
 import torch
@@ -280,6 +300,7 @@ torch.manual_seed(0)
 a = torch.randn(64, 64, dtype=torch.float64)
 assert torch.linalg.norm(torch.linalg.solve(a, a) - torch.eye(64)) < 1e-9
 from nhpinn_sym.emit.runtime.dolfinx_driver import BoxSpace
+assert sys.getdlopenflags() == flags, "libraries that are loaded later would bind to those of DOLFINx"
 print(BoxSpace(MPI.COMM_WORLD, ((0.0, 1.0),), (4,), 2).dofs)
 """
 

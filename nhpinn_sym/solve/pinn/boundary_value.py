@@ -1,0 +1,127 @@
+"""A boundary value problem as collocation rows: the emitted residual inside, emitted boundary residuals where the ansatz leaves them open."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import ModuleType
+
+import torch
+from torch import Tensor
+
+from ...emit.source import run
+from ...emit.torch import equation as emit_equation
+from ...emit.torch_printer import argument_name
+from ...emit.torch_text import closure
+from ...lower.forms import LoweredEquation, MultiIndex
+from ...problem.domain import Face
+from ..solution import Array, Coefficients
+from .network import Jet, Network, Trial
+from .rows import Rows, collocation_points, concatenate, root_mean_square, unit_jet
+from .singular import Function, stacked
+
+_NAME = "equation"
+
+
+class BoundaryValueProblem:
+    """u = lift + factor * net + known functions . coefficients; columns of points are the coordinates, then the time."""
+
+    def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
+        self.equation, self.coefficients, self.device = equation, coefficients, device
+        self.parameters = {argument_name(s): parameters[s.name] for s in equation.parameters}
+        self.known: Function = stacked(())
+        self._texts: dict[tuple[MultiIndex, ...], str] = {}
+        self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device)
+
+    @property
+    def bounds(self) -> list[tuple[float, float]]:
+        """The ends of every axis, the time last."""
+        return [(a, b) for _, a, b in self.trial.axes]
+
+    def rows(self, count: int, seed: int) -> Rows:
+        """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open.
+
+        The rows of a face are scaled so that they weigh as much as those inside.
+        """
+        inside = self._interior(collocation_points(count, self.trial.axes, seed, self.device))
+        faces = self.trial.module.BOUNDARY
+        if not faces:
+            return inside
+        size = float(self._size(inside.weights))
+        blocks = [inside]
+        for k, face in enumerate(faces):
+            points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
+            points[:, face[0]] = self.bounds[face[0]][face[1]]
+            block = self._on_face(face, points)
+            blocks.append(block.scaled(size / float(self._size(block.weights))))
+        return concatenate(blocks)
+
+    def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
+        """D^index u, (n,)."""
+        indices = closure([index])
+        module, given = self._module(() if index in self.trial.indices else (index,)), self.given(points)
+        net = network.jet(points, indices)
+        lift, factor = ({a: jet[a] for a in indices} for jet in (module.lift(points, **given), module.factor(points, **given)))
+        free = module.product(factor, {a: value[:, 0] for a, value in net.items()})[index]
+        return lift[index] + free + self.known(points, [index])[index] @ coefficients[:, 0]
+
+    def given(self, points: Tensor) -> dict[str, Tensor | float]:
+        """Parameters and external coefficients at the points, as keyword arguments of the emitted functions."""
+        x: Array = points[:, : self.equation.domain.dim].cpu().numpy()
+        externals = {argument_name(e.symbol): torch.as_tensor(self.coefficients(e, x), dtype=points.dtype, device=points.device)
+                     for e in self.equation.externals}
+        return {**self.parameters, **externals}
+
+    def lift_residual(self, points: Tensor) -> Tensor:
+        """source - operator(lift): what the net and the known functions have to make up for, (n,)."""
+        module, given = self.trial.module, self.given(points)
+        return module.source(points, **given) - module.operator(points, module.lift(points, **given), **given)
+
+    def principal(self, points: Tensor) -> Tensor:
+        """The diffusion tensor, (n, d, d), read off the emitted second-order coefficients."""
+        d = self.equation.domain.dim
+        table = self.trial.module.coefficients(points, **self.given(points))
+        out = points.new_zeros(len(points), d, d)
+        for index, value in table.items():
+            axes = [axis for axis, order in enumerate(index[:d]) for _ in range(order)]
+            if len(axes) == 2 and sum(index) == 2:
+                share = -torch.as_tensor(value, dtype=out.dtype) / (1 if axes[0] == axes[1] else 2)
+                out[:, axes[0], axes[1]], out[:, axes[1], axes[0]] = share, share
+        return out
+
+    def mass(self, points: Tensor) -> Tensor:
+        """The factor of the time derivative, (n,)."""
+        value = self.trial.module.coefficients(points, **self.given(points))[(*[0] * self.equation.domain.dim, 1)]
+        return torch.as_tensor(value, dtype=points.dtype).expand(len(points))
+
+    def _interior(self, points: Tensor) -> Rows:
+        module, given = self.trial.module, self.given(points)
+        weights = module.operator(points, module.product(module.factor(points, **given), unit_jet(points, self.trial.indices)), **given)
+        extra = module.operator(points, self.known(points, self.trial.indices), **given)
+        return Rows(points, weights, extra, self.lift_residual(points)[:, None])
+
+    def mismatch(self, face: Face, points: Tensor) -> Tensor:
+        """What lift leaves of an open condition, (n,)."""
+        return self._on_face(face, points).target[:, 0]
+
+    def _on_face(self, face: Face, points: Tensor) -> Rows:
+        module, given = self.trial.module, self.given(points)
+        coefficients, value = module.BOUNDARY[face]
+        table = coefficients(points, **given)
+        free: Jet = module.product(module.factor(points, **given), unit_jet(points, self.trial.indices))
+        target = value(points, **given) - module.combine(table, module.lift(points, **given))
+        return Rows(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), target[:, None])
+
+    def _size(self, weights: Tensor) -> Tensor:
+        """How large a row is for a function that varies over the whole domain."""
+        lengths = torch.tensor([b - a for a, b in self.bounds], dtype=weights.dtype, device=weights.device)
+        orders = torch.tensor(self.trial.indices, dtype=weights.dtype, device=weights.device)
+        return (root_mean_square(weights) * (2 / lengths).pow(orders).prod(1)).sum()
+
+    def _module(self, derivatives: Sequence[MultiIndex]) -> ModuleType:
+        return run(_NAME, self._text(derivatives))
+
+    def _text(self, derivatives: Sequence[MultiIndex]) -> str:
+        key = tuple(derivatives)
+        if key not in self._texts:
+            self._texts[key] = emit_equation(self.equation, _NAME, key)[f"{_NAME}_residual.py"]
+        return self._texts[key]

@@ -1,0 +1,132 @@
+"""Boundary value problems by neural networks in strong form, stationary or in space-time."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from torch import Tensor
+
+from ...lower.forms import LoweredEquation, MultiIndex
+from ...problem.errors import SolveError, ToleranceWarning
+from ..progress import Progress, Task, silent
+from ..solution import Array, Coefficients
+from .boundary_value import BoundaryValueProblem
+from .cells import refuse_jumps
+from .known import known_functions
+from .network import Network
+from .options import Options, read_options
+from .random_features import ladder
+from .rows import collocation_points
+from .singular import stacked
+from .training import train
+
+_GOAL = 1e-6
+_PROBES = 1000
+
+
+@dataclass(frozen=True)
+class NetworkSolution:
+    """The solution of an equation: an ansatz with its essential data, a net, and known functions.
+
+    Points have shape (n, d), values (n,); t defaults to the final time. info["estimate"] is the relative L2 change (at the final time)
+    over the last doubling of the features, or over the second half of the training.
+    """
+
+    problem: BoundaryValueProblem
+    network: Network
+    coefficients: Tensor
+    method: str
+    info: Mapping[str, Any]
+    backend: str = "pinn"
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+        return self.derivative(points, (0,) * self.problem.equation.domain.dim, t)
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        """D^index at points (n, d), exact for the net. SolveError for a time of a stationary solution, or outside the interval."""
+        where, full = _located(self.problem, np.asarray(points, dtype=float), index, t)
+        with torch.no_grad():
+            return self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
+
+
+def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
+                   *, tolerance: float | None = None, **options: Any) -> NetworkSolution:
+    """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
+
+    tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-6 where none is given), and a
+    ToleranceWarning says where a given one was not. UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
+    """
+    refuse_jumps(equation)
+    start, chosen = time.perf_counter(), read_options(options)
+    problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
+    known = known_functions(problem)
+    problem.known = stacked([f for functions in known.values() for f in functions])
+    with progress(f"{equation.title} (pinn, {chosen.chosen})") as task, torch.no_grad() if not chosen.trains else torch.enable_grad():
+        network, weights, info = _trained(problem, chosen, task) if chosen.trains else _fitted(problem, chosen, tolerance or _GOAL, task)
+    if not math.isfinite(info["estimate"]):
+        raise SolveError("the equation has no finite solution in this net", term=info, remedy="give more features, or another scale")
+    if tolerance is not None and info["estimate"] > tolerance:
+        warnings.warn(ToleranceWarning(f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"), stacklevel=2)
+    added = {name: len(functions) for name, functions in known.items() if functions}
+    return NetworkSolution(problem, network, weights, chosen.chosen,
+                           {**info, **added, "method": chosen.chosen, "seed": chosen.seed, "seconds": time.perf_counter() - start})
+
+
+def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
+    """The last layer by least squares, with twice the features until the solution stands."""
+    before, estimate = None, math.inf
+    for step in ladder(problem.trial, problem.rows, o.features, o.scale, o.seed, o.points):
+        values = _probed(problem, step.network, step.coefficients)
+        estimate = math.inf if before is None else _change(values, before)
+        before = values
+        task.update(step.size / o.features, f"{step.size} features, residual {step.held_out:.1e}")
+        if estimate <= goal:
+            break
+    info = {"size": step.size, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate}
+    return step.network, step.coefficients, info
+
+
+def _trained(problem: BoundaryValueProblem, o: Options, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
+    result = train(problem.trial, problem.rows, 0, o, task.update)
+    values, half = (_probed(problem, *pair) for pair in ((result.network, result.coefficients), result.half_way))
+    info = {"size": result.network.size, "width": o.width, "depth": o.depth, "iterations": result.iterations,
+            "residual": result.held_out, "estimate": _change(values, half)}
+    return result.network, result.coefficients, info
+
+
+def _probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> Tensor:
+    """Values of u at points of the domain (at the final time)."""
+    dim = problem.equation.domain.dim
+    points = collocation_points(_PROBES, problem.trial.axes[:dim], 0, problem.device).cpu().numpy()
+    where, index = _located(problem, points, (0,) * dim, None)
+    with torch.no_grad():
+        return problem.values(network, weights, where, index)
+
+
+def _change(values: Tensor, before: Tensor) -> float:
+    size = float(values.norm())
+    return float((values - before).norm()) / (size or 1.0)
+
+
+def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None) -> tuple[Tensor, MultiIndex]:
+    """Points and multi-index with the time at the end, where there is one."""
+    equation = problem.equation
+    points = points.reshape(-1, equation.domain.dim)
+    if equation.final_time is None:
+        if t is not None:
+            raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")
+        return torch.as_tensor(points, device=problem.device), tuple(index)
+    final = float(equation.final_time)
+    moment = final if t is None else float(t)
+    if not -1e-12 * final <= moment <= final * (1 + 1e-12):
+        raise SolveError(f"the solution is known for 0 <= t <= {final:g}", term=f"t = {t}")
+    stamped = np.column_stack([points, np.full(len(points), moment)])
+    return torch.as_tensor(stamped, device=problem.device), (*index, 0)
