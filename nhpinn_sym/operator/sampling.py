@@ -50,7 +50,7 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Callable[[Sequence[Array]
     """
     names = [*op.coordinates, *op.problem.parameters]
     try:
-        call = sp.lambdify([*op.fast, *names], list(exprs), "numpy", cse=True)
+        call = sp.lambdify([*op.fast, *names], list(exprs), ["scipy", "numpy"], cse=True)
         with np.errstate(all="ignore"):
             call(*(np.full(1, 0.3),) * len(op.fast), *(np.float64(0.3),) * len(names))
     except (ArithmeticError, TypeError, NameError, NotImplementedError, AttributeError, SyntaxError) as cause:

@@ -38,7 +38,7 @@ class MultiscaleProblem:
                  paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
         self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
         self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
-        self.paper = {float(positive_number(eps, ProblemError, "a key of paper", "write {eps: ...}")): dict(row) for eps, row in (paper or {}).items()}
+        self.paper = {float(positive_number(eps, ProblemError, "a key of paper")): dict(row) for eps, row in (paper or {}).items()}
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)

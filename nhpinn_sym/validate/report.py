@@ -61,7 +61,7 @@ class Report:
         for column in ("error", "meaning", "here", "paper"):
             errors.add_column(column, justify="right" if column in ("here", "paper") else "left")
         for name, meaning in _MEANINGS.items():
-            errors.add_row(name, meaning, f"{self.errors[name]:.4g}", _number(self.paper.get(name)))
+            errors.add_row(name, meaning, f"{self.errors[name]:.5g}", _number(self.paper.get(name)))
         if "converged_e4" in self.paper:
             errors.add_row("e4", "converged value", "", _number(self.paper["converged_e4"]))
         if "classical_pinn" in self.paper:
@@ -71,8 +71,8 @@ class Report:
             budget.add_column(column, justify="right" if column == "value" else "left")
         for name, meaning in _SHARES.items():
             budget.add_row(name, meaning, f"{self.budget[name]:.3g}")
-        for name in ("L2", "H1"):
-            budget.add_row(f"first order, {name}", "||u_eps - (u0 + eps chi.grad u0)||", f"{self.first_order[name]:.4g}")
+        for name, norm in (("L2", "L2"), ("H1", "H1 seminorm")):
+            budget.add_row(f"first order, {name}", f"||u_eps - (u0 + eps N.u0)||, {norm}", f"{self.first_order[name]:.5g}")
         methods = Table(title="solved by", title_justify="left")
         methods.add_column("part")
         methods.add_column("method")
@@ -82,7 +82,7 @@ class Report:
 
     def __str__(self) -> str:
         buffer = io.StringIO()
-        console = Console(file=buffer, width=118)
+        console = Console(file=buffer, width=100)
         for table in self.tables():
             console.print(table)
         console.print(f"{self.verdict.name}: {self.verdict.value}")
@@ -91,7 +91,7 @@ class Report:
 
 _MEANINGS = {
     "e1": "||PINN u0 - u_eps|| / ||u_eps||",
-    "e2": "||FEM u0 with PINN cells - u_eps|| / ||u_eps||",
+    "e2": "||FEM u0, PINN cells - u_eps|| / ||u_eps||",
     "e3": "||PINN u0 - FEM u0|| / ||FEM u0||, PINN cells",
     "e4": "||FEM u0 - u_eps|| / ||u_eps||",
 }
@@ -104,7 +104,7 @@ _SHARES = {
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.4g}"
+    return "" if value is None else f"{value:.5g}"
 
 
 def judge(budget: Mapping[str, float]) -> Verdict:

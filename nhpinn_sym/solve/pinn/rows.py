@@ -19,19 +19,23 @@ from .network import Axes, Jet
 
 @dataclass(frozen=True)
 class Rows:
-    """points (n, columns), weights (n, derivatives), extra (n, known functions), target (n, outputs)."""
+    """points (n, columns), weights (n, derivatives), extra (n, known functions), target (n, outputs).
+
+    size (outputs,): of the data behind the target; residuals are measured in it.
+    """
 
     points: Tensor
     weights: Tensor
     extra: Tensor
     target: Tensor
+    size: Tensor
 
     def scaled(self, factor: float) -> Rows:
-        return Rows(self.points, factor * self.weights, factor * self.extra, factor * self.target)
+        return Rows(self.points, factor * self.weights, factor * self.extra, factor * self.target, factor * self.size)
 
     def output(self, j: int) -> Rows:
         """The rows of output j alone."""
-        return Rows(self.points, self.weights, self.extra, self.target[:, j:j + 1])
+        return Rows(self.points, self.weights, self.extra, self.target[:, j:j + 1], self.size[j:j + 1])
 
     def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
         """(n, outputs) for the jet of a net at the points and coefficients (known functions, outputs)."""
@@ -53,7 +57,8 @@ MakeRows = Callable[[int, int], Rows]
 
 def concatenate(rows: Sequence[Rows]) -> Rows:
     """All rows as one block."""
-    return Rows(*(torch.cat([getattr(r, name) for r in rows]) for name in ("points", "weights", "extra", "target")))
+    stacked = (torch.cat([getattr(r, name) for r in rows]) for name in ("points", "weights", "extra", "target"))
+    return Rows(*stacked, torch.stack([r.size for r in rows]).amax(0))
 
 
 def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
@@ -76,3 +81,8 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor
 def root_mean_square(values: Tensor) -> Tensor:
     """Per column."""
     return values.square().mean(0).sqrt()
+
+
+def positive(size: Tensor) -> Tensor:
+    """`size` to divide by: 1 where it is zero."""
+    return torch.where(size > 0, size, torch.ones_like(size))
