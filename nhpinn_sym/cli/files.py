@@ -25,9 +25,13 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
     except Exception as cause:
         frames = [f for f in traceback.extract_tb(cause.__traceback__) if f.filename == str(file)]
         where = f"line {frames[-1].lineno}: {frames[-1].line}" if frames else str(getattr(cause, "text", "") or "").strip() or path
-        raise ProblemError(f"the file {path} fails with {type(cause).__name__}: {cause}", term=where, remedy="run it with python to see the whole traceback") from cause
+        raise ProblemError(
+            f"the file {path} fails with {type(cause).__name__}: {cause}", term=where, remedy="run it with python to see the whole traceback"
+        ) from cause
     problem = found.get(name)
     if not isinstance(problem, MultiscaleProblem):
         others = ", ".join(k for k, v in found.items() if isinstance(v, MultiscaleProblem)) or "none"
-        raise ProblemError(f"the file defines no MultiscaleProblem called {name}", term=f"{path} (problems in it: {others})", remedy="name one with --problem")
+        raise ProblemError(
+            f"the file defines no MultiscaleProblem called {name}", term=f"{path} (problems in it: {others})", remedy="name one with --problem"
+        )
     return problem

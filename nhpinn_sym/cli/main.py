@@ -65,8 +65,14 @@ def _cells(arguments: argparse.Namespace) -> int:
 
     problem = load_problem(arguments.file, arguments.problem)
     backend = choose_fem("auto") if arguments.backend == "auto" else arguments.backend
-    cells = solve_cells(homogenize(problem), backend, tolerance=arguments.tolerance, parameters=_parameters(problem, arguments.set), progress=Bars(),
-                        **_pinn_options(arguments, backend))
+    cells = solve_cells(
+        homogenize(problem),
+        backend,
+        tolerance=arguments.tolerance,
+        parameters=_parameters(problem, arguments.set),
+        progress=Bars(),
+        **_pinn_options(arguments, backend),
+    )
     cells_table(cells, problem)
     if arguments.output:
         print(f"saved to {cells.save(arguments.output)}")
@@ -80,8 +86,17 @@ def _validate(arguments: argparse.Namespace) -> int:
     from ..validate.validate import validate
 
     problem = load_problem(arguments.file, arguments.problem)
-    report = validate(problem, _number(arguments.eps, "--eps"), arguments.output, fem=arguments.fem, pinn=_pinn_options(arguments, "pinn"),
-                      per_period=arguments.per_period, tolerance=arguments.tolerance, parameters=_parameters(problem, arguments.set), progress=Bars())
+    report = validate(
+        problem,
+        _number(arguments.eps, "--eps"),
+        arguments.output,
+        fem=arguments.fem,
+        pinn=_pinn_options(arguments, "pinn"),
+        per_period=arguments.per_period,
+        tolerance=arguments.tolerance,
+        parameters=_parameters(problem, arguments.set),
+        progress=Bars(),
+    )
     console = Console()
     for table in report.tables():
         console.print(table)
@@ -126,13 +141,18 @@ def _number(text: str, option: str) -> sp.Expr:
         raise ProblemError(f"{option} takes a number such as 1/8 or 0.125", term=text) from cause
 
 
-def _show_warning(message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None) -> None:
+def _show_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="nhpinn", description="Homogenize a multiscale PDE written in SymPy, and cross-validate PINN against FEM.",
-                                     epilog="exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted")
+    parser = argparse.ArgumentParser(
+        prog="nhpinn",
+        description="Homogenize a multiscale PDE written in SymPy, and cross-validate PINN against FEM.",
+        epilog="exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted",
+    )
     parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
     derive = _command(commands, "derive", _derive, "print the derivation: cell problems, effective formulas, homogenized equation")
@@ -141,7 +161,9 @@ def _parser() -> argparse.ArgumentParser:
     emit.add_argument("--target", required=True, metavar="TARGET", help="torch, dolfinx, skfem, numpy or latex")
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     cells = _command(commands, "cells", _cells, "solve the cell problems, print the effective coefficients")
-    cells.add_argument("--backend", default="fourier", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto for a FEM backend (default: fourier)")
+    cells.add_argument(
+        "--backend", default="fourier", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto for a FEM backend (default: fourier)"
+    )
     cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
     validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps")
     validate.add_argument("--eps", required=True, help="the period, such as 1/8")
@@ -154,7 +176,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--method", help="pinn: auto, random-features, lm, ssbfgs or adam")
         command.add_argument("--seed", type=int, help="pinn: random seed")
         command.add_argument("--device", help="pinn: cpu or cuda")
-    commands.add_parser("doctor", help="which backends, versions, ranks and devices are there, and how to get the missing ones").set_defaults(run=_doctor)
+    commands.add_parser("doctor", help="which backends, versions, ranks and devices are there, and how to get the missing ones").set_defaults(
+        run=_doctor
+    )
     return parser
 
 

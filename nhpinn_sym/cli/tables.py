@@ -17,7 +17,11 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
     console.print(f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}", highlight=False)
     table = Table()
     varying = {name: value for name, value in cells.effective.items() if callable(value) and name not in ("f", "g", "h")}
-    constant = {name: value for name, value in cells.effective.items() if not callable(value) and name not in ("f", "g", "h") and (name == "A" or np.any(value))}
+    constant = {
+        name: value
+        for name, value in cells.effective.items()
+        if not callable(value) and name not in ("f", "g", "h") and (name == "A" or np.any(value))
+    }
     table.add_column("coefficient")
     table.add_column("value", justify="right")
     for name, value in constant.items():
@@ -33,5 +37,8 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
                     table.add_row(f"{name}{list(i + 1 for i in index) or ''} at x = ({where})", f"{float(np.asarray(value)[index]):.12g}")
     console.print(table)
     names = ", ".join(f.name for f in cells.functions) or "none"
-    console.print(f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
-                  f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s", highlight=False)
+    console.print(
+        f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
+        f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s",
+        highlight=False,
+    )

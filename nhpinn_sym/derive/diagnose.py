@@ -144,7 +144,7 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> None:
 
 def _check_kernel(op: Operator, table: Table, *, adjoint: bool) -> None:
     """A_0 1 = 0 (A_0* 1 = 0), by expansion: b.grad with div b = 0 passes."""
-    total, culprit = sp.Integer(0), None
+    parts, culprit = list[sp.Expr](), None
     for term, c in table.items():
         kept, gone = (term.right, term.left) if adjoint else (term.left, term.right)
         if any(fast_part(gone)):
@@ -152,8 +152,8 @@ def _check_kernel(op: Operator, table: Table, *, adjoint: bool) -> None:
         culprit = (term, c)
         for v, n in zip(op.fast, fast_part(kept), strict=True):
             c = sp.diff(c, v, n) * (-1 if adjoint and n else 1) if n else c
-        total += c
-    if culprit is None or is_zero(total):
+        parts.append(c)
+    if culprit is None or is_zero(sp.Add(*parts), parts):
         return
     if adjoint:
         raise SolvabilityError("the kernel of the adjoint of the leading operator is not the constants", term=_show(op, *culprit),

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from fractions import Fraction
 
 import sympy as sp
 
@@ -93,7 +94,7 @@ def _entry(op: Operator, recursion: Recursion, cells: Sequence[CellProblem], key
             slot = (product.function.number, product.derivative[slow:])
             slots[slot] = slots.get(slot, sp.Integer(0)) + c
     terms = tuple(MeanTerm(c, number, derivative) for (number, derivative), c in slots.items()
-                  if not is_zero(c) and not _total_derivative(op, c, derivative))
+                  if not is_zero(c) and not vanishes_in_the_mean(c, derivative, op.fast))
     if not terms and is_zero(constant):
         return None
     inside = sp.Add(constant, *[t.coefficient * differentiate(cells[t.corrector].function, t.derivative, op.fast) for t in terms])
@@ -102,9 +103,10 @@ def _entry(op: Operator, recursion: Recursion, cells: Sequence[CellProblem], key
     return EffectiveEntry(name, index, sign, *place, constant, terms, symbol, value, Mean(inside) if value is None else value)
 
 
-def _total_derivative(op: Operator, c: sp.Expr, derivative: MultiIndex) -> bool:
-    """Whether <c D_y N> vanishes for every periodic N, because c does not depend on a variable of D_y."""
-    return any(n and not c.has(v) for v, n in zip(op.fast, derivative, strict=True))
+def vanishes_in_the_mean(c: sp.Expr, derivative: MultiIndex, fast: tuple[sp.Symbol, ...]) -> bool:
+    """Whether <c D_y N> vanishes for every periodic N of zero mean: c does not depend on a variable of D_y (on any, where there is no D_y)."""
+    inert = [not c.has(v) for v in fast]
+    return any(free for free, n in zip(inert, derivative, strict=True) if n) if any(derivative) else all(inert)
 
 
 def _symbol(op: Operator, name: str, index: tuple[int, ...], constant: sp.Expr, terms: Sequence[MeanTerm], cells: Sequence[CellProblem]) -> sp.Expr:
@@ -120,18 +122,31 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
         return c
     if not numbers or jumps(c):
         return None
-    total = sp.Integer(0)
-    for part in sp.Add.make_args(sp.expand(sp.expand_trig(c) if c.has(*op.coordinates) else c)):
-        slow, fast = part.as_independent(*op.fast, as_Add=False)
-        if fast.has(*op.coordinates) or fast.free_symbols - set(op.fast):
-            return None
-        if is_opaque(fast):
-            return None
-        value, uncertainty, largest = mean(fast, op, slow_samples(op, [fast])[0])
-        if uncertainty > 1e-13 * largest:
-            return None
-        total += 0 if abs(value) < 1e-14 else slow * (sp.Integer(round(value)) if abs(value - round(value)) < 1e-14 else sp.Float(value, 17))
-    return total
+    products = [part.as_independent(*op.fast, as_Add=False) for part in sp.Add.make_args(sp.expand(_split_angles(c, op.fast)))]
+    means = [_number(op, fast) for _, fast in products]
+    return None if None in means else sp.Add(*[slow * value for (slow, _), value in zip(products, means, strict=True)])
+
+
+def _split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is set apart."""
+    def split(e: sp.Expr) -> sp.Expr:
+        x, y = sp.expand(e.args[0]).as_independent(*fast, as_Add=True)
+        if x == 0 or y == 0:
+            return e
+        return sp.sin(x) * sp.cos(y) + sp.cos(x) * sp.sin(y) if isinstance(e, sp.sin) else sp.cos(x) * sp.cos(y) - sp.sin(x) * sp.sin(y)
+
+    return c.replace(lambda e: isinstance(e, (sp.sin, sp.cos)), split)
+
+
+def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
+    """<c> as a small fraction where it is one; None where c holds more than y, or quadrature does not give it to rounding."""
+    if is_opaque(c) or not c.free_symbols <= set(op.fast):
+        return None
+    value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])
+    if uncertainty > 1e-13 * largest:
+        return None
+    fraction = Fraction(value).limit_denominator(12)
+    return sp.Rational(fraction.numerator, fraction.denominator) if abs(value - fraction) < 1e-14 * max(1.0, largest) else sp.Float(value, 17)
 
 
 def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], function: sp.Expr,

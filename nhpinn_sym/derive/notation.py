@@ -39,6 +39,9 @@ class OfOrder(sp.Function):
 
 
 class _Text(StrPrinter):
+    def _print_Symbol(self, expr: sp.Symbol) -> str:
+        return "eps" if expr.name == "epsilon" else str(super()._print_Symbol(expr))
+
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         marks = " ".join(f"d_{v}" for v, n in expr.variable_count for _ in range(int(n)))
         inner = self.doprint(expr.expr)

@@ -153,12 +153,12 @@ class Recursion:
         """Whether the source sum D_y^left( flux ) is zero in every equation."""
         if any(p.function is not None for c in flux.values() for p in c):
             return False
-        rows: dict[int, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+        rows: dict[int, list[sp.Expr]] = defaultdict(list)
         for (equation, left), c in self.explicit(flux).items():
             if jumps(c) and c.has(*(v for v, n in zip(self.fast, left, strict=True) if n)):
                 return False
-            rows[equation] += _diff(c, left, self.fast)
-        return all(is_zero(row) for row in rows.values())
+            rows[equation].append(_diff(c, left, self.fast))
+        return all(is_zero(sp.Add(*row), row) for row in rows.values())
 
 
 def _diff(c: sp.Expr, index: MultiIndex, variables: tuple[sp.Symbol, ...]) -> sp.Expr:

@@ -28,16 +28,38 @@ def cells(lowered: LoweredCells) -> Source:
     code = printer.expression
     sign = {w: (-1) ** sum(w.left) for w in (*lowered.bilinear, *(w for c in lowered.correctors for w in c.weak))}
     functions = [
-        _function(lowered, "operator", "[(left, c, right)]: sum of D^left( c D^right N ) of the cell operator.",
-                  [f"({w.left}, {code(sign[w] * w.coefficient)}, {w.right})" for w in lowered.bilinear]),
-        _function(lowered, "sources", "[[(left, g)]]: the right-hand side sum D^left( g ) of each cell problem, in the order of KEYS.",
-                  ["[" + ", ".join(f"({w.left}, {code(sign[w] * w.coefficient)})" for w in c.weak) + "]" for c in lowered.correctors]),
-        _function(lowered, "effective", "[(key, constant, [(c, j, derivative)])]: <constant> + sum <c D^derivative N_j>.",
-                  [f"({(f.name, f.index)}, {code(f.constant)}, ["
-                   + ", ".join(f"({code(t.coefficient)}, {t.corrector}, {t.derivative})" for t in f.terms) + "])" for f in lowered.effective])]
-    constants = [f"CELL = {lowered.cell.bounds!r}", f"SLOW = {tuple(map(str, lowered.slow))!r}",
-                 f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
-                 f"KEYS = {tuple(c.key for c in lowered.correctors)!r}", f"SYMMETRIC = {lowered.symmetric}", ""]
+        _function(
+            lowered,
+            "operator",
+            "[(left, c, right)]: sum of D^left( c D^right N ) of the cell operator.",
+            [f"({w.left}, {code(sign[w] * w.coefficient)}, {w.right})" for w in lowered.bilinear],
+        ),
+        _function(
+            lowered,
+            "sources",
+            "[[(left, g)]]: the right-hand side sum D^left( g ) of each cell problem, in the order of KEYS.",
+            ["[" + ", ".join(f"({w.left}, {code(sign[w] * w.coefficient)})" for w in c.weak) + "]" for c in lowered.correctors],
+        ),
+        _function(
+            lowered,
+            "effective",
+            "[(key, constant, [(c, j, derivative)])]: <constant> + sum <c D^derivative N_j>.",
+            [
+                f"({(f.name, f.index)}, {code(f.constant)}, ["
+                + ", ".join(f"({code(t.coefficient)}, {t.corrector}, {t.derivative})" for t in f.terms)
+                + "])"
+                for f in lowered.effective
+            ],
+        ),
+    ]
+    constants = [
+        f"CELL = {lowered.cell.bounds!r}",
+        f"SLOW = {tuple(map(str, lowered.slow))!r}",
+        f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
+        f"KEYS = {tuple(c.key for c in lowered.correctors)!r}",
+        f"SYMMETRIC = {lowered.symmetric}",
+        "",
+    ]
     head = _HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name)
     runtime = bundle("fourier_cells").replace("from __future__ import annotations\n", "")
     body = [head + "\n" + "\n".join(printer.imports), runtime, "\n".join(constants), *functions]

@@ -11,11 +11,13 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 
 from ..lower.forms import Essential, Functional, LoweredCells, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
+from ..operator.zero import jumps
 from ..problem.domain import Face
+from ..problem.errors import UnsupportedError
 from .constraints import Constraints, constrain
 from .source import Source
 from .torch_printer import Slot, argument_name
-from .torch_text import Scope, assemble, closure, collect, commented, derivative, formula, function, header, strong_part
+from .torch_text import Scope, assemble, closure, collect, commented, formula, function, header, strong_part
 
 _NET = "points, layers, indices=INDICES, axes=AXES"
 
@@ -23,14 +25,16 @@ _NET = "points, layers, indices=INDICES, axes=AXES"
 def cells(lowered: LoweredCells) -> Source:
     """cell_residual.py; columns of its `points` are the fast coordinates, then the slow ones.
 
-    UnsupportedError where a coefficient has no counterpart in torch.
+    UnsupportedError where a coefficient jumps, or has no counterpart in torch.
     """
+    _require_strong_form(lowered)
     scope = Scope((*lowered.coordinates, *lowered.slow), lowered.parameters)
     axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [("scaled", sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
     sources = [c.source for c in lowered.correctors]
     parts = [
         header(scope, {"INDICES": closure(collect(lowered.strong)), "MEAN_INDICES": _mean_indices(lowered)}, axes),
-        *strong_part(scope, collect(lowered.strong), sources, "The right-hand sides, one column per cell function.", f"stack(points{', {}' * len(sources)})"),
+        *strong_part(scope, collect(lowered.strong), sources, "The right-hand sides, one column per cell function.",
+                     f"stack(points{', {}' * len(sources)})"),
         function(f"cell_functions({_NET})", "The jet of a net with one output per cell function: periodic by its inputs.",
                  ["return network(points, layers, indices, axes)"]),
         _bilinear(scope, lowered.bilinear),
@@ -44,8 +48,9 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     """{name}_residual.py; columns of its `points` are the coordinates, then the time; so are the entries of its multi-indices.
 
     derivatives: what the file is to provide beyond what it needs itself.
-    UnsupportedError where a coefficient or a datum has no counterpart in torch.
+    UnsupportedError where a coefficient jumps, or where one or a datum has no counterpart in torch.
     """
+    _require_strong_form(lowered)
     scope = equation_scope(lowered)
     terms, constraints = collect(_evolution(lowered)), constrain(lowered)
     axes = [("periodic" if i in lowered.periodic else "scaled", a, b) for i, (a, b) in enumerate(lowered.domain.intervals)]
@@ -65,6 +70,13 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
         *_boundary(scope, lowered, constraints),
     ]
     return Source("torch", ((f"{name}_residual.py", assemble(_equation_docstring(lowered, terms, constraints), parts)),))
+
+
+def _require_strong_form(lowered: LoweredCells | LoweredEquation) -> None:
+    if lowered.jumps:
+        jumping = (t.coefficient for t in lowered.bilinear if jumps(t.coefficient))
+        raise UnsupportedError("a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
+                               term=next(jumping, lowered.title), remedy='use a finite element target, "dolfinx" or "skfem"')
 
 
 def equation_scope(lowered: LoweredEquation) -> Scope:
@@ -133,11 +145,14 @@ def _boundary(scope: Scope, lowered: LoweredEquation, constraints: Constraints) 
         entries = "".join(f"    {index}: {{}},\n" for index in table)
         parts.append(scope.function(f"boundary_coefficients_{suffix}", "points", f"Where {name}: the factor of each derivative.",
                                     list(table.values()), f"return {{{{\n{entries}}}}}"))
-        parts.append(scope.function(f"boundary_value_{suffix}", "points", f"Where {name}: the right-hand side.", [condition.value], "return full(points, {})"))
+        parts.append(scope.function(f"boundary_value_{suffix}", "points", f"Where {name}: the right-hand side.",
+                                    [condition.value], "return full(points, {})"))
         rows.append(f"    {face}: (boundary_coefficients_{suffix}, boundary_value_{suffix}),\n")
     parts.append(f"BOUNDARY = {{\n{''.join(rows)}}}" if rows else "BOUNDARY = {}")
-    parts.append(function(f"boundary(points, d, face{scope.collect})", "Zero for the solution at points of a face in BOUNDARY: what the ansatz leaves open.",
-                          ["coefficients, value = BOUNDARY[face]", f"return combine(coefficients(points{scope.forward}), d) - value(points{scope.forward})"]))
+    body = ["coefficients, value = BOUNDARY[face]",
+            f"return combine(coefficients(points{scope.forward}), d) - value(points{scope.forward})"]
+    parts.append(function(f"boundary(points, d, face{scope.collect})",
+                          "Zero for the solution at points of a face in BOUNDARY: what the ansatz leaves open.", body))
     return parts
 
 

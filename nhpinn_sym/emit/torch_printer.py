@@ -20,7 +20,7 @@ _UNARY = {
     sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
 }
 _RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
-_TAKEN = {"torch", "math", "points", "d", "face", "u", "v", "values", "indices", "axes", "layers"}
+_TAKEN = {"torch", "math", "points", "d", "u", "v", "values", "full", "stack", "column", "loads", "bilinear"}
 
 
 def argument_name(symbol: sp.Symbol) -> str:

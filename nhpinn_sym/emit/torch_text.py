@@ -81,7 +81,8 @@ def strong_part(scope: Scope, terms: Mapping[MultiIndex, sp.Expr], sources: Sequ
     return [
         scope.function("coefficients", "points", "The factor of each derivative.", list(terms.values()), f"return {{{{\n{rows}}}}}"),
         scope.function("source", "points", summary, sources, f"return {result}"),
-        function(f"operator(points, d{scope.collect})", "The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points.",
+        function(f"operator(points, d{scope.collect})",
+                 "The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points.",
                  [f"return combine(coefficients(points{scope.forward}), d)"]),
         function(f"residual(points, d{scope.collect})", "Zero for the solution.",
                  [f"return operator(points, d{scope.forward}) - source(points{scope.forward})"]),

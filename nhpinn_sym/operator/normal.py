@@ -23,13 +23,12 @@ Pieces = Iterator[tuple[Term, sp.Expr]]
 
 def normal_form(operator: Operator) -> Operator:
     """The operator in normal form; JumpError where that would need the derivative of a jump."""
-    table: dict[Term, sp.Expr] = defaultdict(lambda: sp.Integer(0))
-    folded: set[Term] = set()
+    table: dict[Term, list[sp.Expr]] = defaultdict(list)
     for term, c in operator.table.items():
         for new, piece in _normalize(operator, term, c):
-            folded |= {new} if new in table else set()
-            table[new] += piece
-    return Operator(operator.problem, {t: c for t, c in table.items() if c != 0 and not (t in folded and is_zero(c))})
+            table[new].append(piece)
+    sums = {term: (sp.Add(*pieces), pieces) for term, pieces in table.items()}
+    return Operator(operator.problem, {t: c for t, (c, pieces) in sums.items() if c != 0 and not (len(pieces) > 1 and is_zero(c, pieces))})
 
 
 def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:

@@ -61,5 +61,7 @@ def _load(backend: str, table: dict[str, str]) -> ModuleType:
             else:
                 importlib.import_module(library)
         except ImportError as cause:
-            raise BackendMissingError(f"the backend {backend} needs {library}, which cannot be imported here", term=cause, remedy=HOW_TO_GET[library]) from cause
+            raise BackendMissingError(
+                f"the backend {backend} needs {library}, which cannot be imported here", term=cause, remedy=HOW_TO_GET[library]
+            ) from cause
     return importlib.import_module(f"nhpinn_sym.solve.{table[backend]}")

@@ -27,7 +27,14 @@ class Bars:
 
     def __init__(self) -> None:
         self.console = Console(stderr=True)
-        self.bars = Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), TextColumn("{task.fields[note]}"), console=self.console, transient=True)
+        self.bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[note]}"),
+            console=self.console,
+            transient=True,
+        )
         self.depth = 0
 
     @contextmanager

@@ -23,8 +23,12 @@ from .chebyshev import Nodes
 from .effective import Entry, effective_dict, require
 from .solution import Array, CellField, EffectiveKey
 
-_FIELDS = {"fourier": ("fourier.cells", "FourierField"), "pinn": ("pinn.cells", "NetworkField"),
-           "skfem": ("fem.common", "LagrangeField"), "dolfinx": ("fem.common", "LagrangeField")}
+_FIELDS = {
+    "fourier": ("fourier.cells", "FourierField"),
+    "pinn": ("pinn.cells", "NetworkField"),
+    "skfem": ("fem.common", "LagrangeField"),
+    "dolfinx": ("fem.common", "LagrangeField"),
+}
 
 
 @dataclass(frozen=True)
@@ -104,10 +108,20 @@ class CellSolution:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load` reads it again."""
-        meta = {"backend": self.backend, "dim": self.dim, "keys": self.keys, "names": self.names, "slow": self.slow, "degree": self.nodes.degree,
-                "bounds": self.nodes.bounds, "info": {k: v for k, v in self.info.items() if isinstance(v, (str, int, float, bool))},
-                "entries": [[name, index, entry.columns, None if entry.formula is None else sp.srepr(entry.formula), sp.srepr(entry.coordinates)]
-                            for (name, index), entry in self.entries.items()]}
+        meta = {
+            "backend": self.backend,
+            "dim": self.dim,
+            "keys": self.keys,
+            "names": self.names,
+            "slow": self.slow,
+            "degree": self.nodes.degree,
+            "bounds": self.nodes.bounds,
+            "info": {k: v for k, v in self.info.items() if isinstance(v, (str, int, float, bool))},
+            "entries": [
+                [name, index, entry.columns, None if entry.formula is None else sp.srepr(entry.formula), sp.srepr(entry.coordinates)]
+                for (name, index), entry in self.entries.items()
+            ],
+        }
         arrays: dict[str, Any] = {f"entry_{k}": e.values for k, e in enumerate(self.entries.values())}
         for k, field in enumerate(self.fields):
             arrays |= {f"field_{k}/{name}": value for name, value in field.state().items()}
@@ -128,7 +142,9 @@ def load(path: str | os.PathLike[str]) -> CellSolution:
     entries = {}
     for k, (name, index, columns, formula, coordinates) in enumerate(meta["entries"]):
         own = nodes if columns else Nodes((), 0)
-        entries[name, tuple(index)] = Entry(own, tuple(columns), arrays[f"entry_{k}"], None if formula is None else sp.sympify(formula), sp.sympify(coordinates))
+        entries[name, tuple(index)] = Entry(
+            own, tuple(columns), arrays[f"entry_{k}"], None if formula is None else sp.sympify(formula), sp.sympify(coordinates)
+        )
     module, class_name = _FIELDS[meta["backend"]]
     field_class = getattr(importlib.import_module(f"nhpinn_sym.solve.{module}"), class_name)
     states: list[dict[str, Any]] = [{} for _ in meta["keys"]]
@@ -137,5 +153,14 @@ def load(path: str | os.PathLike[str]) -> CellSolution:
             head, _, entry = name.partition("/")
             states[int(head.removeprefix("field_"))][entry] = value
     keys = tuple((field, tuple(alpha)) for field, alpha in meta["keys"])
-    return CellSolution(meta["backend"], int(meta["dim"]), keys, tuple(meta["names"]), tuple(field_class.from_state(state) for state in states), nodes,
-                        tuple(meta["slow"]), entries, meta["info"])
+    return CellSolution(
+        meta["backend"],
+        int(meta["dim"]),
+        keys,
+        tuple(meta["names"]),
+        tuple(field_class.from_state(state) for state in states),
+        nodes,
+        tuple(meta["slow"]),
+        entries,
+        meta["info"],
+    )

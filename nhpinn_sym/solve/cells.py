@@ -24,8 +24,15 @@ from .solution import CellBatch
 _DEGREES = {1: (8, 16, 32, 64, 128), 2: (6, 12, 24), 3: (4, 8, 12), 4: (4, 6, 8)}
 
 
-def solve_cells(model: HomogenizedModel, backend: str = "fourier", *, tolerance: float | None = None,
-                parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress | None = None, **options: Any) -> CellSolution:
+def solve_cells(
+    model: HomogenizedModel,
+    backend: str = "fourier",
+    *,
+    tolerance: float | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> CellSolution:
     """Solve every cell problem of `model` and evaluate the effective coefficients.
 
     backend    : "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it (degree, n, comm, method, seed, width, ...).
@@ -50,8 +57,17 @@ def solve_cells(model: HomogenizedModel, backend: str = "fourier", *, tolerance:
         nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
     entries = entries_of(model, batch.effective, nodes, lowered.slow, values)
     info = {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}
-    return CellSolution(backend, model.problem.scales.dim, tuple(c.key for c in lowered.correctors), tuple(c.name for c in lowered.correctors),
-                        batch.fields, nodes, tuple(map(str, lowered.slow)), entries, info)
+    return CellSolution(
+        backend,
+        model.problem.scales.dim,
+        tuple(c.key for c in lowered.correctors),
+        tuple(c.name for c in lowered.correctors),
+        batch.fields,
+        nodes,
+        tuple(map(str, lowered.slow)),
+        entries,
+        info,
+    )
 
 
 def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> dict[str, float]:
@@ -77,7 +93,9 @@ def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> Bounds:
 def _require_numbers(model: HomogenizedModel) -> None:
     for c in model.operator.table.values():
         if is_opaque(c):
-            raise UnsupportedError("a coefficient without a formula has no numbers", term=c, remedy="give its formula; opaque functions are for derivations")
+            raise UnsupportedError(
+                "a coefficient without a formula has no numbers", term=c, remedy="give its formula; opaque functions are for derivations"
+            )
 
 
 def _solve_on_nodes(solver: Any, box: Bounds, tolerance: float) -> tuple[Nodes, CellBatch, float]:
@@ -90,12 +108,13 @@ def _solve_on_nodes(solver: Any, box: Bounds, tolerance: float) -> tuple[Nodes, 
         before = nodes, batch
         if change <= tolerance:
             return nodes, batch, change
-    warnings.warn(ToleranceWarning(f"the effective coefficients depend on x too sharply for degree {nodes.degree}: interpolation error about {change:.1e}"), stacklevel=3)
+    warnings.warn(
+        ToleranceWarning(f"the effective coefficients depend on x too sharply for degree {nodes.degree}: interpolation error about {change:.1e}"),
+        stacklevel=3,
+    )
     return nodes, batch, change
 
 
 def _prediction_error(old: Nodes, old_values: Mapping[Any, np.ndarray], new: Nodes, new_values: Mapping[Any, np.ndarray]) -> float:
     weights = old.weights(new.points)
     return max((float(np.max(np.abs(weights @ old_values[k] - new_values[k]))) for k in new_values), default=0.0)
-
-

@@ -38,9 +38,14 @@ class Nodes:
         for axis, (a, b) in enumerate(self.bounds):
             local = 2 * (points[:, axis] - a) / (b - a) - 1
             if np.any(np.abs(local) > 1 + 1e-9):
-                raise ProblemError(f"a point lies outside the slow interval ({a}, {b}) that the cells were solved for", term=points[np.argmax(np.abs(local)), axis],
-                                   remedy="solve the cells again for the larger domain")
-            block = _cardinal(self.degree, np.clip(local, -1, 1), 0 if index is None else index[axis]) * (2 / (b - a)) ** (0 if index is None else index[axis])
+                raise ProblemError(
+                    f"a point lies outside the slow interval ({a}, {b}) that the cells were solved for",
+                    term=points[np.argmax(np.abs(local)), axis],
+                    remedy="solve the cells again for the larger domain",
+                )
+            block = _cardinal(self.degree, np.clip(local, -1, 1), 0 if index is None else index[axis]) * (2 / (b - a)) ** (
+                0 if index is None else index[axis]
+            )
             total = (total[:, :, None] * block[:, None, :]).reshape(len(points), -1)
         return total
 

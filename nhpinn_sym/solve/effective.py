@@ -51,7 +51,9 @@ class Entry:
         return float(self.values[0]) if self.formula is None else float(self.formula)
 
 
-def entries_of(model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], nodes: Nodes, slow: tuple[sp.Symbol, ...], parameters: Mapping[str, float]) -> dict[EffectiveKey, Entry]:
+def entries_of(
+    model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], nodes: Nodes, slow: tuple[sp.Symbol, ...], parameters: Mapping[str, float]
+) -> dict[EffectiveKey, Entry]:
     """Every entry of the effective law: solved ones by their values, closed forms with the parameters put in."""
     coordinates = model.problem.scales.physical
     columns = tuple(coordinates.index(v) for v in slow)
@@ -62,7 +64,9 @@ def entries_of(model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], no
         if e.value is None:
             table[key] = Entry(nodes, columns, np.asarray(solved[key]))
         else:
-            table[key] = Entry(Nodes((), 0), (), np.zeros(1), e.value.xreplace(swap), coordinates[: model.problem.scales.dim + int(e.value.has(coordinates[-1]))])
+            table[key] = Entry(
+                Nodes((), 0), (), np.zeros(1), e.value.xreplace(swap), coordinates[: model.problem.scales.dim + int(e.value.has(coordinates[-1]))]
+            )
     return table
 
 
@@ -86,7 +90,7 @@ class EffectiveFunction:
 
 
 def effective_dict(dim: int, entries: Mapping[EffectiveKey, Entry]) -> dict[str, Any]:
-    """"A", "b", "c", "rho" (and "f", "g", "h") of  rho u_t - div(A grad u) + b.grad u + c u = f - div g.
+    """ "A", "b", "c", "rho" (and "f", "g", "h") of  rho u_t - div(A grad u) + b.grad u + c u = f - div g.
 
     A conservative part div(beta u) is counted as beta.grad u + (div beta) u. Arrays (d, d), (d,), () where constant, else callables of x.
     rho is 0 for a stationary equation.
@@ -135,6 +139,9 @@ class _Sum:
 def require(entries: Mapping[EffectiveKey, Entry], key: EffectiveKey) -> Entry:
     """An entry that an equation asks for; SolveError where the cells are of another model."""
     if key not in entries:
-        raise SolveError("the solved cells do not have an effective coefficient that the equation needs", term=key,
-                         remedy="solve the cells of this model, or load the ones that belong to it")
+        raise SolveError(
+            "the solved cells do not have an effective coefficient that the equation needs",
+            term=key,
+            remedy="solve the cells of this model, or load the ones that belong to it",
+        )
     return entries[key]

@@ -27,8 +27,15 @@ MAX_CELLS = 300_000
 """Largest number of mesh cells that `solve_fine` takes by itself."""
 
 
-def solve_homogenized(model: HomogenizedModel, cells: CellSolution, backend: str = "pinn", *, parameters: Mapping[sp.Symbol, float] | None = None,
-                      progress: Progress | None = None, **options: Any) -> Solution:
+def solve_homogenized(
+    model: HomogenizedModel,
+    cells: CellSolution,
+    backend: str = "pinn",
+    *,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Solution:
     """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
 
     Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
@@ -38,12 +45,22 @@ def solve_homogenized(model: HomogenizedModel, cells: CellSolution, backend: str
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
     if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
-        raise UnsupportedError("a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend")
+        raise UnsupportedError(
+            "a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend"
+        )
     return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), shown(progress), **options)
 
 
-def solve_fine(problem: MultiscaleProblem, eps: object, backend: str = "skfem", *, per_period: int | None = None,
-               parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress | None = None, **options: Any) -> Solution:
+def solve_fine(
+    problem: MultiscaleProblem,
+    eps: object,
+    backend: str = "skfem",
+    *,
+    per_period: int | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Solution:
     """Solve the multiscale problem itself at a given eps, resolving every period.
 
     per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
@@ -70,10 +87,15 @@ def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = 
     while per_period is None and math.prod(max(least, count * n) for n in periods) > MAX_CELLS and count > _FEWEST_PER_PERIOD:
         count -= 1
     if per_period is None and math.prod(max(least, count * n) for n in periods) > 4 * MAX_CELLS:
-        raise SolveError(f"eps = {eps:g} would need more than {4 * MAX_CELLS} mesh cells", term=f"{[round(n, 1) for n in periods]} periods",
-                         remedy="take a larger eps, a smaller domain, or force it with per_period=")
+        raise SolveError(
+            f"eps = {eps:g} would need more than {4 * MAX_CELLS} mesh cells",
+            term=f"{[round(n, 1) for n in periods]} periods",
+            remedy="take a larger eps, a smaller domain, or force it with per_period=",
+        )
     if count < _PER_PERIOD[dim] and per_period is None:
-        warnings.warn(ToleranceWarning(f"the fine solution has {count} mesh cells per period, fewer than the {_PER_PERIOD[dim]} it should have"), stacklevel=3)
+        warnings.warn(
+            ToleranceWarning(f"the fine solution has {count} mesh cells per period, fewer than the {_PER_PERIOD[dim]} it should have"), stacklevel=3
+        )
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
 
 
@@ -98,7 +120,9 @@ def _numbers(parameters: Mapping[sp.Symbol, float] | None, problem: MultiscalePr
 
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:
     if "t" in cells.slow:
-        raise UnsupportedError("effective coefficients that depend on time", term=lowered.title, remedy="coefficients that depend on x and y are covered")
+        raise UnsupportedError(
+            "effective coefficients that depend on time", term=lowered.title, remedy="coefficients that depend on x and y are covered"
+        )
 
 
 def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
@@ -109,8 +133,11 @@ def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
     for axis in {axis for (axis, _), c in problem.faces.items() if type(c).__name__ == "Periodic"}:
         periods = problem.domain.lengths[axis] / (sp.nsimplify(eps) * cell.lengths[axis])
         if abs(float(periods) - round(float(periods))) > 1e-9:
-            raise BoundaryConditionError(f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and Periodic() needs a whole number",
-                                         term=problem.domain, remedy="choose eps so that the length is a multiple of eps times the period")
+            raise BoundaryConditionError(
+                f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and Periodic() needs a whole number",
+                term=problem.domain,
+                remedy="choose eps so that the length is a multiple of eps times the period",
+            )
 
 
 def _no_externals(external: object, points: Array) -> Array:

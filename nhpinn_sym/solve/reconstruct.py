@@ -39,7 +39,9 @@ class Reconstruction:
         total = np.array(self.u0.derivative(x, index, t))
         for function in self.cells.functions:
             macro = self._macro(function, x, None, t)
-            total += self._cell(function, x, index, None) * macro + self.eps * self._cell(function, x, None, None) * self._macro(function, x, index, t)
+            total += self._cell(function, x, index, None) * macro + self.eps * self._cell(function, x, None, None) * self._macro(
+                function, x, index, t
+            )
             if function.local:
                 total += self.eps * self._cell(function, x, None, index) * macro
         return total

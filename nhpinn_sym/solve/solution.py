@@ -63,8 +63,15 @@ class CellSolver(Protocol):
     slow_points: (m, len(cells.slow)); columns in the order of `cells.slow`.
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
-                 tolerance: float, progress: Progress = silent, **options: Any) -> None: ...
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        **options: Any,
+    ) -> None: ...
 
     def solve(self, slow_points: Array) -> CellBatch: ...
 
@@ -72,5 +79,6 @@ class CellSolver(Protocol):
 class EquationSolver(Protocol):
     """What `solve/<backend>/equation.py` calls `solve`. `parameters` holds floats by symbol name (eps: "epsilon")."""
 
-    def __call__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float],
-                 progress: Progress = silent, **options: Any) -> Solution: ...
+    def __call__(
+        self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, **options: Any
+    ) -> Solution: ...

@@ -18,8 +18,15 @@ from ..solve.cell_solution import CellSolution
 from ..solve.solution import Array
 
 
-def draw(model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float] | None, cells: CellSolution, parts: Mapping[str, Mapping[str, Any]],
-         points: Array, shape: tuple[int, ...]) -> Iterator[tuple[str, bytes]]:
+def draw(
+    model: HomogenizedModel,
+    eps: float,
+    parameters: Mapping[sp.Symbol, float] | None,
+    cells: CellSolution,
+    parts: Mapping[str, Mapping[str, Any]],
+    points: Array,
+    shape: tuple[int, ...],
+) -> Iterator[tuple[str, bytes]]:
     """(file name, PNG) of each picture."""
     problem = model.problem
     yield "coefficient.png", _coefficient(model, eps, parameters or {}, points, shape)
@@ -56,12 +63,20 @@ def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
     for k, function in enumerate(cells.functions):
         values = function(y, x=middle if function.local else None)
         where = " at the middle of the domain" if function.local else ""
-        _show(figure.add_subplot(1, len(cells.functions), k + 1), problem, y, counts, {"": values}, f"{function.name}{where} ({cells.backend})", ("y1", "y2"))
+        _show(
+            figure.add_subplot(1, len(cells.functions), k + 1),
+            problem,
+            y,
+            counts,
+            {"": values},
+            f"{function.name}{where} ({cells.backend})",
+            ("y1", "y2"),
+        )
     return _png(figure)
 
 
 def _solutions(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
-    curves = {"u_eps (fine FEM)": parts["u_eps"]["plot"], "u0 (PINN)": parts["p"]["plot"], "u0 (FEM)": parts["v"]["plot"]}
+    curves = {"u_eps (fine FEM)": parts["u_eps"]["plot"], "u0 (FEM)": parts["v"]["plot"], "u0 (PINN)": parts["p"]["plot"]}
     figure = Figure(figsize=(7, 4.4) if len(shape) == 1 else (13, 3.8), layout="constrained")
     if len(shape) == 1:
         _show(figure.add_subplot(), problem, points, shape, curves, f"eps = {eps:g}{_at(problem)}")
@@ -73,15 +88,27 @@ def _solutions(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mappi
 
 
 def _error(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
-    curves = {"u_eps - u0 (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"], "u0 (PINN) - u0 (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"]}
+    curves = {
+        "u_eps - u0 (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
+        "u0 (PINN) - u0 (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
+    }
     figure = Figure(figsize=(11, 4), layout="constrained")
     for k, (name, values) in enumerate(curves.items()):
         _show(figure.add_subplot(1, 2, k + 1), problem, points, shape, {"": values}, f"{name}{_at(problem)}", signed=len(shape) > 1)
     return _png(figure)
 
 
-def _show(axes: Axes, problem: MultiscaleProblem, points: Array, shape: tuple[int, ...], curves: Mapping[str, Array], title: str,
-          names: tuple[str, str] = ("x1", "x2"), limits: tuple[float, float] | None = None, signed: bool = False) -> None:
+def _show(
+    axes: Axes,
+    problem: MultiscaleProblem,
+    points: Array,
+    shape: tuple[int, ...],
+    curves: Mapping[str, Array],
+    title: str,
+    names: tuple[str, str] = ("x1", "x2"),
+    limits: tuple[float, float] | None = None,
+    signed: bool = False,
+) -> None:
     """Curves over a line, or the one field of `curves` over a plane."""
     axes.set_title(title, fontsize=10)
     axes.set_xlabel(names[0])

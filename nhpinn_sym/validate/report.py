@@ -18,10 +18,14 @@ class Verdict(Enum):
 
     AGREEMENT = "PINN and FEM agree: what remains is the homogenization error, which falls with eps."
     REFERENCE_TOO_COARSE = "The fine solution is not resolved well enough to judge the others: raise per_period=, or take a larger eps."
-    CELLS_DISAGREE = ("The PINN's cell problems are off: their share of the error is not small beside the homogenization error. "
-                      "Lower tolerance=, or change the method or width in pinn={...}.")
-    MACRO_DISAGREES = ("The PINN's homogenized solution is off: its share of the error is not small beside the homogenization error. "
-                       "Change the method, width or points in pinn={...}; look for a singularity of the data.")
+    CELLS_DISAGREE = (
+        "The PINN's cell problems are off: their share of the error is not small beside the homogenization error. "
+        "Lower tolerance=, or change the method or width in pinn={...}."
+    )
+    MACRO_DISAGREES = (
+        "The PINN's homogenized solution is off: its share of the error is not small beside the homogenization error. "
+        "Change the method, width or points in pinn={...}; look for a singularity of the data."
+    )
 
 
 @dataclass(frozen=True)
@@ -51,9 +55,19 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """The content of results.json."""
-        return {"problem": self.title, "eps": self.eps, "errors": dict(self.errors), "paper": dict(self.paper), "budget": dict(self.budget),
-                "first_order": dict(self.first_order), "effective": dict(self.effective), "methods": dict(self.methods), "info": dict(self.info),
-                "verdict": self.verdict.name, "verdict_text": self.verdict.value}
+        return {
+            "problem": self.title,
+            "eps": self.eps,
+            "errors": dict(self.errors),
+            "paper": dict(self.paper),
+            "budget": dict(self.budget),
+            "first_order": dict(self.first_order),
+            "effective": dict(self.effective),
+            "methods": dict(self.methods),
+            "info": dict(self.info),
+            "verdict": self.verdict.name,
+            "verdict_text": self.verdict.value,
+        }
 
     def tables(self) -> list[Table]:
         """The report as rich tables."""

@@ -39,9 +39,18 @@ _MACRO_TOLERANCE = 1e-6
 """Relative L2 accuracy of the FEM solutions of the homogenized equation: far below any homogenization error of interest."""
 
 
-def validate(problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str] | None = None, *, fem: str = "auto",
-             pinn: Mapping[str, Any] | None = None, per_period: int | None = None, tolerance: float | None = None,
-             parameters: Mapping[sp.Symbol, float] | None = None, progress: Progress | None = None) -> Report:
+def validate(
+    problem: MultiscaleProblem,
+    eps: object,
+    out: str | os.PathLike[str] | None = None,
+    *,
+    fem: str = "auto",
+    pinn: Mapping[str, Any] | None = None,
+    per_period: int | None = None,
+    tolerance: float | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+) -> Report:
     """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 as in the NH-PINN paper, section 5.1, in L2 (at the final time).
 
     out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the parts a resumed run takes; None writes nothing.
@@ -57,8 +66,18 @@ def validate(problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str
 class _Run:
     """One validation; its methods are the numbered steps."""
 
-    def __init__(self, problem: MultiscaleProblem, eps: object, out: str | os.PathLike[str] | None, fem: str, pinn: dict[str, Any],
-                 per_period: int | None, tolerance: float | None, parameters: Mapping[sp.Symbol, float] | None, progress: Progress) -> None:
+    def __init__(
+        self,
+        problem: MultiscaleProblem,
+        eps: object,
+        out: str | os.PathLike[str] | None,
+        fem: str,
+        pinn: dict[str, Any],
+        per_period: int | None,
+        tolerance: float | None,
+        parameters: Mapping[sp.Symbol, float] | None,
+        progress: Progress,
+    ) -> None:
         if problem.domain is None:
             raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
         self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(eps) if not isinstance(eps, float) else eps)
@@ -72,13 +91,30 @@ class _Run:
 
     def _key(self) -> str:
         """Everything that the parts depend on."""
-        return repr((__version__, str(self.problem), self.problem.boundary, self.problem.initial, self.problem.final_time, str(self.problem.cell), self.label, self.fem,
-                     sorted(self.pinn.items(), key=str), self.per_period, self.tolerance, sorted((self.parameters or {}).items(), key=str)))
+        return repr(
+            (
+                __version__,
+                str(self.problem),
+                self.problem.boundary,
+                self.problem.initial,
+                self.problem.final_time,
+                str(self.problem.cell),
+                self.label,
+                self.fem,
+                sorted(self.pinn.items(), key=str),
+                self.per_period,
+                self.tolerance,
+                sorted((self.parameters or {}).items(), key=str),
+            )
+        )
 
     def report(self) -> Report:
         cells = {name: self._cells(name) for name in ("pinn", self.fem)}
         cells["oracle"] = self._oracle(cells)
-        fine = self._part("u_eps", lambda: solve_fine(self.problem, self.eps, self.fem, per_period=self.per_period, parameters=self.parameters, progress=self.progress))
+        fine = self._part(
+            "u_eps",
+            lambda: solve_fine(self.problem, self.eps, self.fem, per_period=self.per_period, parameters=self.parameters, progress=self.progress),
+        )
         p = self._part("p", lambda: self._macro(cells["pinn"], "pinn"), first_order=cells["oracle"])
         w = self._part("w", lambda: self._macro(cells["pinn"], self.fem))
         v = self._part("v", lambda: self._macro(cells[self.fem], self.fem))
@@ -90,8 +126,10 @@ class _Run:
 
     def _cells(self, backend: str) -> CellSolution:
         options = self.pinn if backend == "pinn" else {}
-        return self.store.cells(f"cells_{backend}", lambda: solve_cells(self.model, backend, tolerance=self.tolerance, parameters=self.parameters,
-                                                                       progress=self.progress, **options))
+        return self.store.cells(
+            f"cells_{backend}",
+            lambda: solve_cells(self.model, backend, tolerance=self.tolerance, parameters=self.parameters, progress=self.progress, **options),
+        )
 
     def _oracle(self, cells: Mapping[str, CellSolution]) -> CellSolution:
         """Fourier where the coefficients are smooth, else the FEM cells: the solution with the smallest estimate is the best there is."""
@@ -108,9 +146,14 @@ class _Run:
 
         def compute() -> Arrays:
             solution = solve()
-            arrays = {"values": solution(self.quadrature.points), "gradient": _gradient(solution, self.quadrature.points), "plot": solution(self.plot_points),
-                      "estimate": np.array(float(solution.info.get("estimate", np.nan))), "method": np.array(f"{solution.backend}: {solution.method}"),
-                      "seconds": np.array(float(solution.info.get("seconds", np.nan)))}
+            arrays = {
+                "values": solution(self.quadrature.points),
+                "gradient": _gradient(solution, self.quadrature.points),
+                "plot": solution(self.plot_points),
+                "estimate": np.array(float(solution.info.get("estimate", np.nan))),
+                "method": np.array(f"{solution.backend}: {solution.method}"),
+                "seconds": np.array(float(solution.info.get("seconds", np.nan))),
+            }
             if first_order is not None:
                 corrected = reconstruct(solution, first_order, self.eps)
                 arrays |= {"first_values": corrected(self.quadrature.points), "first_gradient": _gradient(corrected, self.quadrature.points)}
@@ -123,16 +166,39 @@ class _Run:
         p, w, v, best, fine = (parts[name]["values"] for name in ("p", "w", "v", "u0", "u_eps"))
         size = norm(fine)
         errors = {"e1": norm(p - fine) / size, "e2": norm(w - fine) / size, "e3": norm(p - w) / norm(w), "e4": norm(v - fine) / size}
-        budget = {"homogenization": norm(best - fine) / size, "cell": norm(w - best) / size, "macro": norm(p - w) / size, "reference": float(parts["u_eps"]["estimate"])}
-        first = {"L2": norm(parts["p"]["first_values"] - fine) / size,
-                 "H1": norm(parts["p"]["first_gradient"] - parts["u_eps"]["gradient"]) / norm(parts["u_eps"]["gradient"])}
-        methods = {"PINN cells": f"pinn: {cells['pinn'].method}", "PINN u0": str(parts["p"]["method"]), "FEM cells": f"{self.fem}: {cells[self.fem].method}",
-                   "FEM u0": str(parts["v"]["method"]), "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}", "u_eps": str(parts["u_eps"]["method"])}
-        info = {"estimates": {name: float(part["estimate"]) for name, part in parts.items()}, "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
-                "cells": {name: {k: c.info[k] for k in c.info} for name, c in cells.items()}, "resumed": list(self.store.taken), "version": __version__}
-        effective = {name: _sampled(c, self.problem) for name, c in (("pinn", cells["pinn"]), (self.fem, cells[self.fem]), (cells["oracle"].backend, cells["oracle"]))}
+        budget = {
+            "homogenization": norm(best - fine) / size,
+            "cell": norm(w - best) / size,
+            "macro": norm(p - w) / size,
+            "reference": float(parts["u_eps"]["estimate"]),
+        }
+        first = {
+            "L2": norm(parts["p"]["first_values"] - fine) / size,
+            "H1": norm(parts["p"]["first_gradient"] - parts["u_eps"]["gradient"]) / norm(parts["u_eps"]["gradient"]),
+        }
+        methods = {
+            "PINN cells": f"pinn: {cells['pinn'].method}",
+            "PINN u0": str(parts["p"]["method"]),
+            "FEM cells": f"{self.fem}: {cells[self.fem].method}",
+            "FEM u0": str(parts["v"]["method"]),
+            "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}",
+            "u_eps": str(parts["u_eps"]["method"]),
+        }
+        info = {
+            "estimates": {name: float(part["estimate"]) for name, part in parts.items()},
+            "seconds": {name: float(part["seconds"]) for name, part in parts.items()},
+            "cells": {name: {k: c.info[k] for k in c.info} for name, c in cells.items()},
+            "resumed": list(self.store.taken),
+            "version": __version__,
+        }
+        effective = {
+            name: _sampled(c, self.problem)
+            for name, c in (("pinn", cells["pinn"]), (self.fem, cells[self.fem]), (cells["oracle"].backend, cells["oracle"]))
+        }
         published = next((errors_ for eps, errors_ in self.problem.paper.items() if abs(eps - self.eps) < 1e-12), {})
-        return Report(self.problem.name or "problem", self.label, errors, budget, first, effective, methods, info, published, judge(budget), self.store.folder)
+        return Report(
+            self.problem.name or "problem", self.label, errors, budget, first, effective, methods, info, published, judge(budget), self.store.folder
+        )
 
     def _write(self, report: Report, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> None:
         if self.store.folder is None:
@@ -169,5 +235,3 @@ def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:
         if callable(value):
             table["x"] = x
     return table
-
-

@@ -97,7 +97,10 @@ def test_usage_is_exit_code_two() -> None:
 FILES = {
     "syntax": ("problem = (", "SyntaxError"),
     "name": ("import nhpinn_sym as nh\nproblem = nh.Scale(2)\n", "nh.Scale(2)"),
-    "shape": ("import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = sp.eye(3)*s.grad(u)\n", "flux = sp.eye(3)*s.grad(u)"),
+    "shape": (
+        "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = sp.eye(3)*s.grad(u)\n",
+        "flux = sp.eye(3)*s.grad(u)",
+    ),
     "nan": ("import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = s.div((2 + sp.nan)*s.grad(u))\n", "nan"),
     "none": ("x = 1\n", "problem"),
 }

@@ -15,8 +15,12 @@ import pytest
 EXAMPLES = Path(__file__).parents[2] / "examples"
 A_STAR_2D = 1.9353592348122903
 CONVERGED_E4 = {"elliptic_1d": 0.0050603, "elliptic_2d": 0.011663, "slowly_varying_1d": 0.0051252}
-READINGS = {"problem_10": (0.00093230, -1 / (16 * np.pi**2)), "problem_50": (0.00017940, -1 / (16 * np.pi**2)),
-            "as_printed_10": (0.16059, -0.25), "as_printed_50": (0.0075116, -0.25)}
+READINGS = {
+    "problem_10": (0.00093230, -1 / (16 * np.pi**2)),
+    "problem_50": (0.00017940, -1 / (16 * np.pi**2)),
+    "as_printed_10": (0.16059, -0.25),
+    "as_printed_50": (0.0075116, -0.25),
+}
 
 
 @pytest.fixture(scope="module")

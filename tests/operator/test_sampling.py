@@ -18,11 +18,12 @@ Q = sp.Symbol("q")
 
 @pytest.fixture(scope="module")
 def op() -> Operator:
-    return table(diffusion(lambda s: 2), 2, cell=nh.Cell((0, 1), (-1, 2)), domain=nh.Box((0, 1), (0, 4)), boundary=[nh.Dirichlet(0)], parameters={Q: (1, 3)})
+    return table(diffusion(lambda s: 2), 2, cell=nh.Cell((0, 1), (-1, 2)), domain=nh.Box((0, 1), (0, 4)), boundary=[nh.Dirichlet(0)],
+                 parameters={Q: (1, 3)})
 
 
 @pytest.mark.parametrize(("expr", "value"), [
-    (S(Y1) ** 2, 0.5), (C(128 * Y1) + C(187 * Y1), 0.0), (sp.exp(sp.cos(2 * sp.pi * Y2 / 3)), 1.2660658777520084), (sp.Integer(3), 3.0),
+    (S(Y1) ** 2, 0.5), (C(128 * Y1), 0.0), (C(187 * Y1), 0.0), (sp.exp(sp.cos(2 * sp.pi * Y2 / 3)), 1.2660658777520084), (sp.Integer(3), 3.0),
     (1 / (2 + S(Y1)), 1 / 3**0.5)])
 def test_means_of_smooth_functions_are_exact(op: Operator, expr: sp.Expr, value: float) -> None:
     found, uncertainty, largest = mean(expr, op, slow_samples(op, [expr])[0])
@@ -42,7 +43,7 @@ def test_slow_samples_cover_the_domain_and_its_corners(op: Operator) -> None:
     assert len(samples) == 4 + 8
     assert min(s[x2] for s in samples) < 1e-8
     assert max(s[x2] for s in samples) > 4 - 1e-8
-    assert {round(s[Q], 6) for s in samples} > {1.0, 3.0}
+    assert {round(s[Q], 6) for s in samples}.issuperset({1.0, 3.0})
     assert len(slow_samples(op, [Y1])) == 1
 
 

@@ -14,7 +14,7 @@ a = sp.Function("a")
 @pytest.mark.parametrize("zero", [
     sp.Integer(0), sp.sin(y) ** 2 + sp.cos(y) ** 2 - 1, sp.sin(2 * y) - 2 * sp.sin(y) * sp.cos(y), (y + 1) ** 2 - y**2 - 2 * y - 1,
     sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6), sp.exp(y + q) - sp.exp(y) * sp.exp(q), a(y).diff(y) - a(y).diff(y), sp.pi * 1.0 - sp.pi.evalf(15),
-    sp.Abs(sp.sin(y)) - sp.Abs(sp.sin(y))])
+    sp.Abs(sp.sin(y)) - sp.Abs(sp.sin(y)), 0.1 * sp.sin(2 * y) - 0.2 * sp.sin(y) * sp.cos(y)])
 def test_zeros(zero: sp.Expr) -> None:
     assert is_zero(zero)
 
@@ -24,6 +24,14 @@ def test_zeros(zero: sp.Expr) -> None:
     sp.Max(0, y - 5), sp.Piecewise((1, y > 7), (0, True)), sp.Heaviside(y - 6), sp.Abs(y) - y, sp.Mod(y, 1)])
 def test_other_things_also_where_they_are_zero_at_most_points(other: sp.Expr) -> None:
     assert not is_zero(other)
+
+
+def test_rounding_is_measured_by_the_parts_of_a_sum() -> None:
+    parts = [0.3 * sp.pi * sp.sin(y), -0.1 * sp.pi * sp.sin(y), -0.2 * sp.pi * sp.sin(y)]
+    rest = sp.Float(5e-17) * sp.sin(y)
+    assert is_zero(rest, parts)
+    assert not is_zero(rest)
+    assert not is_zero(rest * 10**6, parts)
 
 
 def test_jumps_and_kinks() -> None:

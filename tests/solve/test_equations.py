@@ -21,8 +21,9 @@ def diffusion(boundary: list, source: object = 1, domain: nh.Box | None = None) 
     """-( u' / (2 + cos 2 pi y) )' = source, whose effective coefficient is 1/2."""
     s = nh.Scales(1)
     u = s.unknown("u")
-    return nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u) / (2 + sp.cos(2 * sp.pi * s.y[0]))), source), scales=s, unknown=u,
-                                domain=domain or nh.Box((0, 1)), boundary=boundary)
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(s.grad(u) / (2 + sp.cos(2 * sp.pi * s.y[0]))), source), scales=s, unknown=u, domain=domain or nh.Box((0, 1)), boundary=boundary
+    )
 
 
 def exact_fine(x: np.ndarray, eps: float) -> np.ndarray:
@@ -111,8 +112,15 @@ def test_saved_cells_serve_another_right_hand_side_and_domain(tmp_path: Path) ->
 def test_cells_of_another_model_are_refused() -> None:
     s = nh.Scales(1)
     u = s.unknown("u")
-    reaction = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(2 * s.grad(u)) + sp.cos(2 * sp.pi * s.y[0]) * u / s.eps, 1), scales=s, unknown=u,
-                                                  domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)]))
+    reaction = nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(-s.div(2 * s.grad(u)) + sp.cos(2 * sp.pi * s.y[0]) * u / s.eps, 1),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
+    )
     cells = nh.solve_cells(nh.homogenize(diffusion([nh.Dirichlet(0)])))
     with pytest.raises(nh.SolveError, match="effective coefficient"):
         nh.solve_homogenized(reaction, cells, "skfem")
@@ -143,8 +151,9 @@ def test_refusals() -> None:
 def test_fine_mesh_resolves_the_period_or_says_that_it_does_not() -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div((2 + sp.cos(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
-                                   boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + sp.cos(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)]
+    )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert fine_cells(problem, 1 / 8) == (128, 128)

@@ -26,8 +26,14 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "elliptic_1d.py"
 def small_problem() -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = s.unknown("u")
-    return nh.MultiscaleProblem(sp.Eq(-s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)),
-                                boundary=[nh.Dirichlet(0)], paper={0.25: {"e1": 0.5}})
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        paper={0.25: {"e1": 0.5}},
+    )
 
 
 def test_report_against_the_closed_form(tmp_path: Path) -> None:
@@ -49,8 +55,17 @@ def test_report_against_the_closed_form(tmp_path: Path) -> None:
     assert report.verdict is Verdict.AGREEMENT
     written = json.loads((tmp_path / "run" / "results.json").read_text())
     assert written["errors"]["e1"] == report.errors["e1"]
-    for name in ("report.txt", "derivation.tex", "coefficient.png", "cell_functions.png", "solutions.png", "error.png",
-                 "emitted/torch/cell_residual.py", "emitted/skfem/cell_forms.py", "emitted/numpy/cell_fourier.py"):
+    for name in (
+        "report.txt",
+        "derivation.tex",
+        "coefficient.png",
+        "cell_functions.png",
+        "solutions.png",
+        "error.png",
+        "emitted/torch/cell_residual.py",
+        "emitted/skfem/cell_forms.py",
+        "emitted/numpy/cell_fourier.py",
+    ):
         assert (tmp_path / "run" / name).stat().st_size > 0
     assert not list((tmp_path / "run").rglob("*.part"))
     for word in ("e1", "random-features", "skfem", "homogenization"):

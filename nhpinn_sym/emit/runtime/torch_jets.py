@@ -180,7 +180,7 @@ def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Laye
     """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
     generator, sizes = torch.Generator().manual_seed(seed), [inputs(axes), *[width] * depth, outputs]
     layers = []
-    for m, n in zip(sizes, sizes[1:]):
+    for m, n in zip(sizes, sizes[1:]):  # noqa: RUF007 (imports torch and math only)
         weight = math.sqrt(2 / (m + n)) * torch.randn(n, m, generator=generator, dtype=torch.float64)
         layers.append((weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True)))
     return layers

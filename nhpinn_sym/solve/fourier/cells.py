@@ -42,8 +42,16 @@ class FourierField:
 class CellSolver:
     """Fourier collocation with preconditioned CG (GMRES where A_0 is not symmetric). Option: n, points per axis (odd)."""
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
-                 progress: Progress = silent, *, n: int | None = None) -> None:
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        *,
+        n: int | None = None,
+    ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
         self.n = n if n is None else n | 1
         source = target.cells(cells)
@@ -58,17 +66,29 @@ class CellSolver:
                 task.update((k + 1) / len(slow_points))
         residual, estimate = (max(r[name] for r in results) for name in ("residual", "estimate"))
         if not residual <= 1e-8:
-            raise SolveError(f"the Krylov iteration stalled at the relative residual {residual:.1e}",
-                             remedy="the contrast is too large for this grid: give n=, or use another backend")
+            raise SolveError(
+                f"the Krylov iteration stalled at the relative residual {residual:.1e}",
+                remedy="the contrast is too large for this grid: give n=, or use another backend",
+            )
         if estimate > self.tolerance and self.n is None:
-            warnings.warn(ToleranceWarning(f"fourier: the effective coefficients still change by {estimate:.1e} at the largest grid; "
-                                           "for coefficients that jump use a finite element backend"), stacklevel=3)
+            warnings.warn(
+                ToleranceWarning(
+                    f"fourier: the effective coefficients still change by {estimate:.1e} at the largest grid; "
+                    "for coefficients that jump use a finite element backend"
+                ),
+                stacklevel=3,
+            )
         bounds, count = self.cells.cell.bounds, len(self.cells.correctors)
         fields = tuple(FourierField(bounds, tuple(_modes(r["solutions"][j]) for r in results)) for j in range(count))
         effective = {key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]}
-        info = {"method": "Fourier collocation, preconditioned " + ("CG" if self.cells.symmetric else "GMRES"),
-                "size": max(r["n"] for r in results) ** self.cells.cell.dim,
-                "residual": residual, "estimate": estimate, "fredholm": max(r["fredholm"] for r in results), "seconds": time.perf_counter() - start}
+        info = {
+            "method": "Fourier collocation, preconditioned " + ("CG" if self.cells.symmetric else "GMRES"),
+            "size": max(r["n"] for r in results) ** self.cells.cell.dim,
+            "residual": residual,
+            "estimate": estimate,
+            "fredholm": max(r["fredholm"] for r in results),
+            "seconds": time.perf_counter() - start,
+        }
         return CellBatch(fields, effective, info)
 
 

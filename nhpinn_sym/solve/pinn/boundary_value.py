@@ -17,7 +17,7 @@ from ...problem.domain import Face
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
 from .rows import Rows, collocation_points, concatenate, root_mean_square, unit_jet
-from .singular import Function, stacked
+from .singular import Functions, stacked
 
 _NAME = "equation"
 
@@ -28,7 +28,7 @@ class BoundaryValueProblem:
     def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
         self.equation, self.coefficients, self.device = equation, coefficients, device
         self.parameters = {argument_name(s): parameters[s.name] for s in equation.parameters}
-        self.known: Function = stacked(())
+        self.known: Functions = stacked(())
         self._texts: dict[tuple[MultiIndex, ...], str] = {}
         self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device)
 
@@ -51,7 +51,7 @@ class BoundaryValueProblem:
         for k, face in enumerate(faces):
             points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
             points[:, face[0]] = self.bounds[face[0]][face[1]]
-            block = self._on_face(face, points)
+            block = self.on_face(face, points)
             blocks.append(block.scaled(size / float(self._size(block.weights))))
         return concatenate(blocks)
 
@@ -71,10 +71,11 @@ class BoundaryValueProblem:
                      for e in self.equation.externals}
         return {**self.parameters, **externals}
 
-    def lift_residual(self, points: Tensor) -> Tensor:
-        """source - operator(lift): what the net and the known functions have to make up for, (n,)."""
+    def target(self, points: Tensor) -> tuple[Tensor, Tensor]:
+        """source - operator(lift), (n, 1), what the net and the known functions have to make up for; and the size (1,) of the two."""
         module, given = self.trial.module, self.given(points)
-        return module.source(points, **given) - module.operator(points, module.lift(points, **given), **given)
+        source, lifted = module.source(points, **given)[:, None], module.operator(points, module.lift(points, **given), **given)[:, None]
+        return source - lifted, root_mean_square(source) + root_mean_square(lifted)
 
     def principal(self, points: Tensor) -> Tensor:
         """The diffusion tensor, (n, d, d), read off the emitted second-order coefficients."""
@@ -90,26 +91,24 @@ class BoundaryValueProblem:
 
     def mass(self, points: Tensor) -> Tensor:
         """The factor of the time derivative, (n,)."""
-        value = self.trial.module.coefficients(points, **self.given(points))[(*[0] * self.equation.domain.dim, 1)]
+        value = self.trial.module.coefficients(points, **self.given(points))[(0,) * self.equation.domain.dim + (1,)]
         return torch.as_tensor(value, dtype=points.dtype).expand(len(points))
 
     def _interior(self, points: Tensor) -> Rows:
         module, given = self.trial.module, self.given(points)
         weights = module.operator(points, module.product(module.factor(points, **given), unit_jet(points, self.trial.indices)), **given)
         extra = module.operator(points, self.known(points, self.trial.indices), **given)
-        return Rows(points, weights, extra, self.lift_residual(points)[:, None])
+        return Rows(points, weights, extra, *self.target(points))
 
-    def mismatch(self, face: Face, points: Tensor) -> Tensor:
-        """What lift leaves of an open condition, (n,)."""
-        return self._on_face(face, points).target[:, 0]
-
-    def _on_face(self, face: Face, points: Tensor) -> Rows:
+    def on_face(self, face: Face, points: Tensor) -> Rows:
+        """The rows of a condition that the ansatz leaves open, at points of its face."""
         module, given = self.trial.module, self.given(points)
         coefficients, value = module.BOUNDARY[face]
         table = coefficients(points, **given)
         free: Jet = module.product(module.factor(points, **given), unit_jet(points, self.trial.indices))
-        target = value(points, **given) - module.combine(table, module.lift(points, **given))
-        return Rows(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), target[:, None])
+        data, lifted = value(points, **given)[:, None], module.combine(table, module.lift(points, **given))[:, None]
+        return Rows(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), data - lifted,
+                    root_mean_square(data) + root_mean_square(lifted))
 
     def _size(self, weights: Tensor) -> Tensor:
         """How large a row is for a function that varies over the whole domain."""

@@ -17,16 +17,15 @@ from torch import Tensor
 from ...emit.torch import cells as emit_cells
 from ...emit.torch_printer import argument_name
 from ...emit.torch_text import closure
-from ...lower.forms import LoweredCells, LoweredEquation, MultiIndex
-from ...operator.zero import jumps
-from ...problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ...lower.forms import LoweredCells, MultiIndex
+from ...problem.errors import ProblemError, SolveError, ToleranceWarning
 from ..progress import Progress, Task, silent
 from ..solution import Array, CellBatch
 from .means import CellMeans, pairs
 from .network import Network, Trial
 from .options import read_options
 from .random_features import ladder
-from .rows import Rows, collocation_points, unit_jet
+from .rows import Rows, collocation_points, root_mean_square, unit_jet
 from .training import train
 
 _PROBES = 16
@@ -67,7 +66,6 @@ class CellSolver:
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
-        refuse_jumps(cells)
         self.cells, self.slow_box, self.tolerance, self.progress = cells, slow_box, tolerance, progress
         self.options = read_options(options)
         self.given = {argument_name(s): parameters[s.name] for s in cells.parameters}
@@ -100,7 +98,8 @@ class CellSolver:
         if not math.isfinite(estimate):
             raise SolveError("the cell problems have no finite solution in this net", term=info, remedy="give more features, or another scale")
         if estimate > wanted:
-            warnings.warn(ToleranceWarning(f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e}"), stacklevel=4)
+            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e}"
+            warnings.warn(ToleranceWarning(text), stacklevel=4)
         return networks, {"method": self.options.chosen, **info, "seed": self.options.seed, "seconds": time.perf_counter() - start}
 
     def _fitted(self, task: Task) -> tuple[list[Network], dict[str, Any]]:
@@ -137,18 +136,11 @@ class CellSolver:
     def _rows(self, count: int, seed: int) -> Rows:
         """A constant stands beside the net: the multiplier of the zero-mean constraint, which vanishes where the problem is solvable."""
         module, points = self.trial.module, collocation_points(count, self.trial.axes, seed, self.options.device)
-        weights = module.operator(points, unit_jet(points, self.trial.indices), **self.given)
-        return Rows(points, weights, torch.ones_like(points[:, :1]), module.source(points, **self.given))
+        weights, source = module.operator(points, unit_jet(points, self.trial.indices), **self.given), module.source(points, **self.given)
+        return Rows(points, weights, torch.ones_like(points[:, :1]), source, root_mean_square(source))
 
     def _probed(self, networks: Sequence[Network]) -> Tensor:
         """The effective entries at a few slow points."""
         axes = self.trial.axes[self.cells.cell.dim:]
         return self.means.refine(networks, collocation_points(_PROBES if axes else 1, axes, 0, self.options.device))
 
-
-def refuse_jumps(lowered: LoweredCells | LoweredEquation) -> None:
-    """UnsupportedError where a coefficient jumps."""
-    if lowered.jumps:
-        terms = [t.coefficient for t in lowered.bilinear]
-        raise UnsupportedError("a coefficient jumps: the strong form, which the PINN backend uses, is not defined across the jump",
-                               term=next((c for c in terms if jumps(c)), lowered.title), remedy='use a finite element backend, "dolfinx" or "skfem"')

@@ -2,67 +2,90 @@
 
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations
 
 import torch
+from numpy.polynomial import Polynomial
 from torch import Tensor
 
-from ...emit.constraints import constrain
+from ...emit.constraints import Constraints, constrain
+from ...problem.domain import Face
 from .boundary_value import BoundaryValueProblem
-from .rows import collocation_points, root_mean_square
-from .singular import Function, corner_functions, start_function, vanishing
+from .rows import collocation_points
+from .singular import Functions, corner_functions, corner_slopes, modulated, start_functions, vanishing
 
 _FITS = 1e-9
+_EDGE_DEGREE = 8
 _SMOOTH_START = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
 _JUMP_START = ((0, 0), (0, 1), (0, 2))
 _FLUX_START = ((1, 0), (1, 1), (3, 0), (3, 1))
 """(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data jump, the flux jumps."""
 
 
-def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Function]]:
-    """Functions to put beside the net, by what they are for; none where the data fit.
+def known_functions(problem: BoundaryValueProblem) -> list[Functions]:
+    """Families of functions to put beside the net; none where the data fit.
 
-    Corners: 2D and stationary, where two Dirichlet faces meet. Start: one space dimension and time.
+    Corners (2D) and edges (3D) of Dirichlet faces in stationary problems; the start of problems in one space dimension and time.
     """
-    dim, timely = problem.equation.domain.dim, problem.equation.time is not None
-    if timely:
-        return {"start functions": _start(problem)} if dim == 1 else {}
-    return {"corner functions": _corners(problem)} if dim == 2 else {}
+    equation, constraints = problem.equation, constrain(problem.equation)
+    if equation.time is None:
+        ordered = (*constraints.soft, *constraints.hard)  # a hard face last: the angle of z vanishes on the second one
+        pairs = [pair for pair in combinations(ordered, 2) if pair[0][0] != pair[1][0]]
+        found = [_corner(problem, constraints, pair) for pair in pairs]
+    else:
+        faces = [(0, end) for end in (0, 1)] if equation.domain.dim == 1 and not equation.periodic else []
+        found = [_start(problem, constraints, face) for face in faces]
+    return [family for family in found if family is not None]
 
 
-def _corners(problem: BoundaryValueProblem) -> list[Function]:
-    constraints = constrain(problem.equation)
-    found: list[Function] = []
-    for ends in product((0, 1), repeat=2):
-        faces = {(0, ends[0]), (1, ends[1])}
-        if not faces <= {*constraints.hard, *constraints.soft}:
-            continue
-        origin = (problem.bounds[0][ends[0]], problem.bounds[1][ends[1]])
-        point = torch.tensor([origin], dtype=torch.float64, device=problem.device)
-        tensor, jumping = problem.principal(point)[0], bool(faces & constraints.soft.keys())
-        skew = abs(float(tensor[0, 1])) > _FITS * float(tensor.diagonal().min())
-        if jumping or skew or not _is_small(problem.lift_residual(point), problem):
-            found += corner_functions((1 - 2 * ends[0], 1 - 2 * ends[1]), origin, tensor, first=0 if jumping else 1)
-    return [vanishing(f, constraints.hard, problem.bounds) for f in found]
+def _corner(problem: BoundaryValueProblem, constraints: Constraints, faces: tuple[Face, Face]) -> Functions | None:
+    """The functions of one corner, or of one edge times polynomials along it."""
+    middle = [(a + b) / 2 for a, b in problem.bounds]
+    for axis, end in faces:
+        middle[axis] = problem.bounds[axis][end]
+    point = torch.tensor([middle], dtype=torch.float64, device=problem.device)
+    tensor, jumping = problem.principal(point)[0], any(face in constraints.soft for face in faces)
+    (i, _), (j, _) = faces
+    if not float(tensor[i, i] * tensor[j, j] - tensor[i, j] ** 2) > 0:
+        return None
+    slopes = corner_slopes(tensor, faces)
+    skew = all(abs(slope.real * slope.imag) > _FITS for slope in slopes if slope.imag)
+    if not (jumping or skew) and _fits(problem, point):
+        return None
+    here = [face for face in constraints.hard if face[0] in (i, j)]
+    family = vanishing(corner_functions(slopes, middle, first=0 if jumping else 1), here, problem.bounds)
+    for axis in set(range(len(middle))) - {i, j}:
+        ends = [end for end in (0, 1) if (axis, end) in constraints.hard]
+        bubble = Polynomial.fromroots([2 * end - 1 for end in ends])
+        family = modulated(family, axis, problem.bounds[axis], [bubble * Polynomial.basis(k) for k in range(_EDGE_DEGREE)])
+    return family
 
 
-def _start(problem: BoundaryValueProblem) -> list[Function]:
-    constraints = constrain(problem.equation)
-    found: list[Function] = []
-    for end in () if problem.equation.periodic else (0, 1):
-        face, at = (0, end), problem.bounds[0][end]
-        point = torch.tensor([[at, 0.0]], dtype=torch.float64, device=problem.device)
-        wanted: list[tuple[int, int]] = []
-        if face in problem.trial.module.BOUNDARY and not _is_small(problem.mismatch(face, point), problem):
-            wanted += _JUMP_START if face in constraints.soft else _FLUX_START
-        if (face in constraints.hard or wanted) and not _is_small(problem.lift_residual(point), problem):
-            wanted += _SMOOTH_START
-        diffusion = float(problem.principal(point)[0, 0, 0] / problem.mass(point)[0])
-        found += [start_function(0, at, 1 - 2 * end, diffusion, order, power) for order, power in wanted]
-    return [vanishing(f, constraints.hard, problem.bounds) for f in found]
+def _start(problem: BoundaryValueProblem, constraints: Constraints, face: Face) -> Functions | None:
+    """The functions of one end of the interval."""
+    at = problem.bounds[0][face[1]]
+    point = torch.tensor([[at, 0.0]], dtype=torch.float64, device=problem.device)
+    members: list[tuple[int, int]] = []
+    if face in problem.trial.module.BOUNDARY:
+        size = problem.on_face(face, _samples(problem)).size
+        if not _is_zero(problem.on_face(face, point).target, size):
+            members += _JUMP_START if face in constraints.soft else _FLUX_START
+    if (members or face in constraints.hard) and not _fits(problem, point):
+        members += _SMOOTH_START
+    diffusion = float(problem.principal(point)[0, 0, 0] / problem.mass(point)[0])
+    if not members or not diffusion > 0:
+        return None
+    return vanishing(start_functions(0, at, 1 - 2 * face[1], diffusion, members), constraints.hard, problem.bounds)
 
 
-def _is_small(value: Tensor, problem: BoundaryValueProblem) -> bool:
-    """Whether `value` is zero beside the usual size of the right-hand side."""
-    usual = problem.lift_residual(collocation_points(256, problem.trial.axes, 0, problem.device))
-    return float(value.abs().max()) <= _FITS * float(root_mean_square(usual[:, None]))
+def _fits(problem: BoundaryValueProblem, point: Tensor) -> bool:
+    """Whether the equation holds for the lift at a point where all data meet."""
+    return _is_zero(problem.target(point)[0], problem.target(_samples(problem))[1])
+
+
+def _is_zero(value: Tensor, size: Tensor) -> bool:
+    return float(value.abs().max()) <= _FITS * float(size)
+
+
+def _samples(problem: BoundaryValueProblem) -> Tensor:
+    return collocation_points(256, problem.trial.axes, 0, problem.device)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -33,13 +34,14 @@ class Trial:
     axes: Axes
     device: str = "cpu"
 
-    @property
+    @cached_property
     def module(self) -> ModuleType:
+        """The emitted file, imported."""
         return run(self.name, self.text)
 
     @property
     def indices(self) -> tuple[MultiIndex, ...]:
-        return self.module.INDICES  # type: ignore[no-any-return]
+        return self.module.INDICES
 
     def features(self, count: int, scales: tuple[float, ...], seed: int) -> Layers:
         """One random layer; a scale of the weights per axis."""
@@ -88,7 +90,7 @@ class Network:
                 "bounds": np.array([bounds for _, *bounds in self.trial.axes]), **arrays}
 
     @classmethod
-    def from_state(cls, state: dict[str, Any], device: str = "cpu") -> Network:
+    def from_state(cls, state: Mapping[str, Any], device: str = "cpu") -> Network:
         axes = tuple((str(kind), float(a), float(b)) for kind, (a, b) in zip(state["kinds"], state["bounds"], strict=True))
         count = sum(name.startswith("weight") for name in state)
         layers = [tuple(torch.as_tensor(np.asarray(state[f"{kind}{k}"]), device=device) for kind in ("weight", "bias")) for k in range(count)]

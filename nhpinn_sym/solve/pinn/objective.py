@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from .network import Layers, Network, Trial
-from .rows import Rows, root_mean_square, weighted
+from .rows import Rows, positive, weighted
 
 _CHUNK = 2048
 
@@ -17,12 +17,11 @@ _CHUNK = 2048
 class Objective:
     """loss(x) = mean_i r_i(x)^2 for a net with one output; x holds its layers and the coefficients of the known functions.
 
-    The residual is divided by the root mean square of its target, so that a loss is a squared relative residual.
+    The residual is divided by the size of its data, so that a loss is a squared relative residual.
     """
 
     def __init__(self, trial: Trial, rows: Rows, layers: Layers) -> None:
-        size = float(root_mean_square(rows.target)) or 1.0
-        self.trial, self.rows = trial, rows.scaled(1 / size)
+        self.trial, self.rows = trial, rows.scaled(1 / float(positive(rows.size)))
         self._shapes = [tensor.shape for layer in layers for tensor in layer]
         known = torch.zeros(rows.extra.shape[1], dtype=rows.points.dtype, device=rows.points.device)
         self.start = torch.cat([*(tensor.flatten() for layer in layers for tensor in layer), known])
@@ -63,7 +62,7 @@ class Objective:
 
     def _residual(self, x: Tensor, part: slice) -> Tensor:
         rows, (layers, coefficients) = self.rows, self.split(x)
-        rows = Rows(rows.points[part], rows.weights[part], rows.extra[part], rows.target[part])
+        rows = Rows(rows.points[part], rows.weights[part], rows.extra[part], rows.target[part], rows.size)
         return rows.residual(self.trial.module.network(rows.points, layers, self.trial.indices, self.trial.axes), coefficients)[:, 0]
 
     def _one(self, x: Tensor, point: Tensor, weights: Tensor, extra: Tensor, target: Tensor) -> Tensor:

@@ -57,8 +57,8 @@ MakeRows = Callable[[int, int], Rows]
 
 def concatenate(rows: Sequence[Rows]) -> Rows:
     """All rows as one block."""
-    stacked = (torch.cat([getattr(r, name) for r in rows]) for name in ("points", "weights", "extra", "target"))
-    return Rows(*stacked, torch.stack([r.size for r in rows]).amax(0))
+    return Rows(torch.cat([r.points for r in rows]), torch.cat([r.weights for r in rows]), torch.cat([r.extra for r in rows]),
+                torch.cat([r.target for r in rows]), torch.stack([r.size for r in rows]).amax(0))
 
 
 def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:

@@ -60,7 +60,7 @@ class _Wolfe:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # SciPy warns where it returns None as well
             found = line_search(value, slope, x.cpu().numpy(), direction.cpu().numpy(), gradient.cpu().numpy(), loss, before, maxiter=20)
-        return found[0]  # type: ignore[no-any-return]
+        return found[0]
 
 
 def _steepest(gradient: Tensor) -> Tensor:
