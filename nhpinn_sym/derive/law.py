@@ -52,14 +52,19 @@ def _names(op: Operator, left: MultiIndex, field: int | None, right: MultiIndex,
     axes = [k for k, n in enumerate(right) for _ in range(n)]
     if len(axes) == 2:
         if local:
-            raise UnsupportedError("a drift of order 1/eps together with coefficients that depend on x or t", term=op,
-                                   remedy="a drift b(y)/eps is covered where the coefficients depend on y alone")
+            raise UnsupportedError("a drift of order 1/eps together with coefficients that depend on x or t", term=_singular(op),
+                                   remedy="write a drift without divergence in flux form, s.div(b*u)/s.eps")
         return [("A", pair, (unit(pair[0], d + 1), unit(pair[1], d + 1))) for pair in {(axes[0], axes[1]), (axes[1], axes[0])}]
     if axes and axes[0] == d:
         return [("rho", (), (left, right))]
     if i is None:
         return [("b", (axes[0],), (left, right)) if axes else ("c", (), (left, right))]
     return [("A", (i, axes[0]), (left, right)) if axes else ("beta", (i,), (left, right))]
+
+
+def _singular(op: Operator) -> str:
+    """The terms of order 1/eps, for messages."""
+    return " + ".join(str(op.show(term)) for term, _ in op.terms() if term.power < 0)
 
 
 def _symmetrized(found: Parts, places: dict[Name, Place], d: int) -> Parts:
@@ -89,8 +94,8 @@ def _entry(op: Operator, recursion: Recursion, cells: Sequence[CellProblem], key
                 continue
             slow = len(recursion.zero)
             if any(product.derivative[:slow]):
-                raise UnsupportedError("a slow derivative of a cell function in the effective law", term=op,
-                                       remedy="coefficients that depend on y alone are covered")
+                raise UnsupportedError("a slow derivative of a cell function in the effective law", term=_singular(op),
+                                       remedy="write a drift without divergence in flux form, s.div(b*u)/s.eps")
             slot = (product.function.number, product.derivative[slow:])
             slots[slot] = slots.get(slot, sp.Integer(0)) + c
     terms = tuple(MeanTerm(c, number, derivative) for (number, derivative), c in slots.items()

@@ -31,8 +31,9 @@ def cells(lowered: LoweredCells) -> Source:
     scope = Scope((*lowered.coordinates, *lowered.slow), lowered.parameters)
     axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [("scaled", sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
     sources = [c.source for c in lowered.correctors]
+    constants = header(scope, {"INDICES": closure(collect(lowered.strong)), "MEAN_INDICES": _mean_indices(lowered)}, axes)
     parts = [
-        header(scope, {"INDICES": closure(collect(lowered.strong)), "MEAN_INDICES": _mean_indices(lowered)}, axes),
+        f"{constants}\nCORRECTORS = {tuple(c.name for c in lowered.correctors)}  # the columns of sources, and the outputs of a net",
         *strong_part(scope, collect(lowered.strong), sources, "The right-hand sides, one column per cell function.",
                      f"stack(points{', {}' * len(sources)})"),
         function(f"cell_functions({_NET})", "The jet of a net with one output per cell function: periodic by its inputs.",
@@ -172,7 +173,8 @@ def _face_name(lowered: LoweredEquation, face: Face) -> str:
 def _cells_docstring(lowered: LoweredCells) -> str:
     sources = "\n".join(commented(f"{c.name}:  {c.source}", 4) for c in lowered.correctors)
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in lowered.effective)
-    slow = f", for every ({', '.join(map(str, lowered.slow))})" if lowered.slow else ""
+    slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
+    ranges = "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp, features and cell_functions." if slow else ""
     return f"""{lowered.title}: the cell problems.
 
 Every cell function N is periodic in ({', '.join(map(str, lowered.coordinates))}) on {lowered.cell}, has zero mean, and solves{slow}
@@ -194,7 +196,7 @@ Training a net of your own:
     loss = residual(points, cell_functions(points, layers){_given(lowered.parameters)}).square().mean()
 
 residual is linear in d: with `hidden` in place of a net its operator gives the columns of a least-squares problem.
-The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
+The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.{ranges}
 """
 
 

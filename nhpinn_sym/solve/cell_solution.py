@@ -133,7 +133,7 @@ class CellSolution:
 def load(path: str | os.PathLike[str]) -> CellSolution:
     """Read what `CellSolution.save` wrote. ProblemError where the file is something else."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
     except (OSError, ValueError, KeyError) as cause:

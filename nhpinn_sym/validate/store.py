@@ -35,7 +35,7 @@ class Store:
         path = self._path(name)
         if path is not None and path.is_file():
             try:
-                with np.load(path, allow_pickle=False) as file:
+                with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
                     found = {entry: file[entry] for entry in file.files}
             except (OSError, ValueError, zipfile.BadZipFile):
                 found = {}

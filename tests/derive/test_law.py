@@ -73,6 +73,21 @@ def test_without_a_flux_form_only_the_symmetric_part_is_defined_and_returned() -
     assert np.allclose(scattered, (flux + flux.T) / 2, atol=1e-12)
 
 
+def test_a_flow_in_flux_form_may_vary_with_x() -> None:
+    """Taylor dispersion D + |b(x)|^2/(8 pi^2 D), frozen at x; b.grad u is refused there (no flux form)."""
+    def flow(s: nh.Scales) -> sp.Matrix:
+        return sp.Matrix([(1 + s.x[1]) * C(s.y[1]), 0])
+
+    square = {"domain": nh.Box((0, 1), (0, 1)), "boundary": [nh.Dirichlet(0)]}
+    model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + s.div(flow(s) * u) / s.eps, 1), 2, **square)
+    x = np.linspace(0, 1, 5)
+    found = nh.solve_cells(model).effective["A"](np.stack([x, x], axis=-1))
+    assert np.allclose(found[:, 0, 0], 1 + (1 + x) ** 2 / (8 * np.pi**2), atol=1e-10)
+    assert np.allclose(found[:, 1, 1], 1, atol=1e-12)
+    with pytest.raises(nh.UnsupportedError, match="flux form"):
+        derived(lambda s, u: sp.Eq(-s.laplacian(u) + (flow(s).T * s.grad(u))[0] / s.eps, 1), 2, **square)
+
+
 def test_a_conservative_drift_is_counted_as_drift_and_potential() -> None:
     """div(beta u) = beta.grad u + (div beta) u."""
     model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + s.div(sp.Matrix([s.x[0] ** 2 * (1 + S(s.y[0]))]) * u), 1), domain=nh.Box((0, 1)),

@@ -93,11 +93,11 @@ def effective_values(grid: Grid, functionals: list, solutions: list[np.ndarray])
 def solve_cell(forms: Any, slow: Sequence[float], parameters: dict[str, float], tolerance: float, n: int | None = None) -> dict[str, Any]:
     """The cell problems of an emitted coefficient file at one slow point.
 
-    The grid grows until every effective entry changes by less than `tolerance` (or n fixes it). Returns the grid size, the
+    The grid grows until every effective entry changes by less than `tolerance` (or ends at n, compared with 3n/5). Returns the grid size, the
     solutions, the effective entries, the last change ("estimate"), the Fredholm multiplier and the Krylov residual.
     """
     dim = len(forms.CELL)
-    sizes = (n,) if n else tuple(k for k in SIZES if k**dim <= MAX_POINTS)
+    sizes = (3 * n // 5 | 1, n) if n else tuple(k for k in SIZES if k**dim <= MAX_POINTS)
     before: dict[Any, float] | None = None
     for size in sizes:
         grid = Grid(forms.CELL, size)

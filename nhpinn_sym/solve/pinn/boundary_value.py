@@ -46,13 +46,13 @@ class BoundaryValueProblem:
         faces = self.trial.module.BOUNDARY
         if not faces:
             return inside
-        size = float(self._size(inside.weights))
+        size = inside.strength(self.trial)
         blocks = [inside]
         for k, face in enumerate(faces):
             points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
             points[:, face[0]] = self.bounds[face[0]][face[1]]
             block = self.on_face(face, points)
-            blocks.append(block.scaled(size / float(self._size(block.weights))))
+            blocks.append(block.scaled(size / block.strength(self.trial)))
         return concatenate(blocks)
 
     def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
@@ -109,12 +109,6 @@ class BoundaryValueProblem:
         data, lifted = value(points, **given)[:, None], module.combine(table, module.lift(points, **given))[:, None]
         return Rows(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), data - lifted,
                     root_mean_square(data) + root_mean_square(lifted))
-
-    def _size(self, weights: Tensor) -> Tensor:
-        """How large a row is for a function that varies over the whole domain."""
-        lengths = torch.tensor([b - a for a, b in self.bounds], dtype=weights.dtype, device=weights.device)
-        orders = torch.tensor(self.trial.indices, dtype=weights.dtype, device=weights.device)
-        return (root_mean_square(weights) * (2 / lengths).pow(orders).prod(1)).sum()
 
     def _module(self, derivatives: Sequence[MultiIndex]) -> ModuleType:
         return run(_NAME, self._text(derivatives))

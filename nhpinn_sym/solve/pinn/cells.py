@@ -25,7 +25,7 @@ from .means import CellMeans, pairs
 from .network import Network, Trial
 from .options import read_options
 from .random_features import ladder
-from .rows import Rows, collocation_points, root_mean_square, unit_jet
+from .rows import Rows, collocation_points, concatenate, root_mean_square, unit_jet
 from .training import train
 
 _PROBES = 16
@@ -137,7 +137,17 @@ class CellSolver:
         """A constant stands beside the net: the multiplier of the zero-mean constraint, which vanishes where the problem is solvable."""
         module, points = self.trial.module, collocation_points(count, self.trial.axes, seed, self.options.device)
         weights, source = module.operator(points, unit_jet(points, self.trial.indices), **self.given), module.source(points, **self.given)
-        return Rows(points, weights, torch.ones_like(points[:, :1]), source, root_mean_square(source))
+        inside = Rows(points, weights, torch.ones_like(points[:, :1]), source, root_mean_square(source))
+        return concatenate([inside, self._gauge(max(1, count // 4) if self.slow_box else 1, seed, inside)])
+
+    def _gauge(self, count: int, seed: int, inside: Rows) -> Rows:
+        """N = 0 at one corner of the cell: without it the mean, which is free, would be large and cost digits."""
+        points = collocation_points(count, self.trial.axes, seed, self.options.device)
+        points[:, : self.cells.cell.dim] = points.new_tensor([a for a, _ in self.cells.cell.bounds])
+        weights = points.new_tensor([float(not any(index)) for index in self.trial.indices]).expand(count, -1)
+        zero = points.new_zeros(count, 1)
+        rows = Rows(points, weights, zero, zero.expand(-1, len(self.cells.correctors)), torch.zeros_like(inside.size))
+        return rows.scaled(inside.strength(self.trial) / rows.strength(self.trial))
 
     def _probed(self, networks: Sequence[Network]) -> Tensor:
         """The effective entries at a few slow points."""

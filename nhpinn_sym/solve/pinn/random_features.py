@@ -8,12 +8,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ...problem.errors import SolveError
 from .network import Layers, Network, Trial, chunk_size
 from .rows import MakeRows, Rows, positive, root_mean_square, weighted
 
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 _CHEAP, _TUNED = 200, 1600
-_HELD_OUT = 2000
+_SMALLEST, _HELD_OUT = 100, 2000
 _RIDGE = 1e-14
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ def ladder(trial: Trial, make_rows: MakeRows, largest: int, scale: float | None,
     """
     held = make_rows(_HELD_OUT, seed + 1)
     sizes = [largest]
-    while sizes[0] > 100:
+    while sizes[0] > _SMALLEST or len(sizes) == 1:
         sizes.insert(0, sizes[0] // 2)
     start = (scale or SCALES[0],) * 2
     best: Fit | None = None
@@ -96,6 +97,8 @@ def least_squares(a: Tensor, b: Tensor) -> Tensor:
     size, count = positive(a.norm(dim=0)), a.shape[1]
     rows = torch.cat([a / size, _RIDGE * torch.eye(count, dtype=a.dtype, device=a.device)])
     data = torch.cat([b, b.new_zeros(count, b.shape[1])])
+    if not (rows.isfinite().all() and data.isfinite().all()):
+        raise SolveError("a coefficient or a source is not finite at some collocation point", remedy="look for a singularity in the domain")
     return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]
 
 

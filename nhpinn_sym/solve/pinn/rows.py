@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...emit.runtime.torch_jets import spread
 from ...lower.forms import MultiIndex
-from .network import Axes, Jet
+from .network import Axes, Jet, Trial
 
 
 @dataclass(frozen=True)
@@ -36,6 +36,13 @@ class Rows:
     def output(self, j: int) -> Rows:
         """The rows of output j alone."""
         return Rows(self.points, self.weights, self.extra, self.target[:, j:j + 1], self.size[j:j + 1])
+
+    def strength(self, trial: Trial) -> float:
+        """How large a row is for a function that varies over the whole box: the unit in which blocks of rows are compared."""
+        lengths = self.weights.new_tensor([b - a for _, a, b in trial.axes])
+        orders = self.weights.new_tensor(trial.indices)
+        scales = (2 / lengths[:orders.shape[1]]).pow(orders).prod(1)
+        return float((root_mean_square(self.weights) * scales).sum())
 
     def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
         """(n, outputs) for the jet of a net at the points and coefficients (known functions, outputs)."""

@@ -1,0 +1,113 @@
+"""solve_cells and CellSolution: effective coefficients as users get them, functions of (y; x), and the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.problem.errors import OutputPathError, ProblemError, UndeclaredSymbolError, UnsupportedError
+from tests.symbolic import C, S, derived, diffusion
+
+UNIT = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)]}
+
+
+@pytest.fixture(scope="module")
+def local() -> nh.CellSolution:
+    """a = 2 + x + sin(2 pi y)/2: a*(x) = sqrt((2 + x)^2 - 1/4); c and f closed, rho integrated."""
+    def build(s: nh.Scales, u: sp.Expr) -> sp.Eq:
+        (x,), (y,) = s.x, s.y
+        return sp.Eq((3 + x * C(y) ** 2) * s.dt(u) - s.div((2 + x + S(y) / 2) * s.grad(u)) + x * u, 1)
+
+    return nh.solve_cells(derived(build, time=True, initial=[nh.Initial(0)], final_time=1, **UNIT))
+
+
+def test_effective_coefficients_have_the_contracts_shapes() -> None:
+    cells = nh.solve_cells(derived(lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)) + 5 * u, 7), 2, time=True))
+    effective = cells.effective
+    assert {name: np.shape(effective[name]) for name in ("A", "b", "c", "rho", "f")} == {"A": (2, 2), "b": (2,), "c": (), "rho": (), "f": ()}
+    assert (float(effective["c"]), float(effective["rho"]), float(effective["f"])) == (5, 1, 7)
+    assert np.array_equal(effective["h"][2], -effective["A"])
+    assert "2 cell functions" not in str(cells)
+    assert "1 cell functions by fourier" in str(cells)
+
+
+def test_what_depends_on_x_is_a_function_of_points(local: nh.CellSolution) -> None:
+    x = np.linspace(0, 1, 13)[:, None]
+    a = np.sqrt((2 + x[:, 0]) ** 2 - 0.25)
+    assert np.allclose(local.effective["A"](x)[:, 0, 0], a, atol=1e-10)
+    assert np.allclose(local.effective["A"].derivative(x, (1,))[:, 0, 0], (2 + x[:, 0]) / a, atol=1e-8)
+    assert np.allclose(local.effective["rho"](x), 3 + x[:, 0] / 2, atol=1e-12)
+    assert np.allclose(local.effective["c"](x), x[:, 0])
+    assert float(local.effective["f"]) == 1
+    assert local.info["slow_nodes"] > 1
+
+
+def test_cell_functions_of_y_and_x(local: nh.CellSolution) -> None:
+    """d_y N = a*(x)/a(x, y) - 1, and d_x of it."""
+    (n,) = local.functions
+    y, x = np.linspace(0, 1, 21), 0.3
+    a, star = 2 + x + np.sin(2 * np.pi * y) / 2, np.sqrt((2 + x) ** 2 - 0.25)
+    assert n.local
+    assert np.allclose(n.derivative(y, (1,), x=[x]), star / a - 1, atol=1e-9)
+    assert np.allclose(n.derivative(y, (1,), x=[x], slow=(1,)), ((2 + x) / star * a - star) / a**2, atol=1e-6)
+    with pytest.raises(ProblemError, match=r"depends on x too"):
+        n(y)
+
+
+@pytest.mark.parametrize("which", ["local", "periodic", "no cell problems"])
+def test_saved_and_loaded_cells_are_the_same(which: str, local: nh.CellSolution, tmp_path: Path) -> None:
+    cells = {"local": lambda: local, "periodic": lambda: nh.solve_cells(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2)),
+             "no cell problems": lambda: nh.solve_cells(derived(diffusion(lambda s: 3, S(nh.Scales(1).x[0]))))}[which]()
+    again = nh.load(cells.save(tmp_path / "deep" / "cells.npz"))
+    assert (again.backend, again.keys, again.names, again.slow) == (cells.backend, cells.keys, cells.names, cells.slow)
+    x = np.linspace(0, 1, 5)[:, None] if cells.dim == 1 else np.random.default_rng(1).uniform(0, 1, (5, 2))
+    for name, value in cells.effective.items():
+        if name != "h":
+            assert np.array_equal(again.effective[name](x) if callable(value) else again.effective[name], value(x) if callable(value) else value)
+    for before, after in zip(cells.functions, again.functions, strict=True):
+        assert np.array_equal(before(x, x=x), after(x, x=x))
+    assert again.info["method"] == cells.info["method"]
+
+
+def test_what_cannot_be_saved_or_loaded(local: nh.CellSolution, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("text")
+    with pytest.raises(ProblemError, match=r"cells\.save"):
+        nh.load(tmp_path / "file")
+    with pytest.raises(ProblemError, match=r"cells\.save"):
+        nh.load(tmp_path / "nowhere.npz")
+    with pytest.raises(OutputPathError):
+        local.save(tmp_path / "file" / "cells.npz")
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["file"]
+
+
+def test_a_parameter_needs_its_number() -> None:
+    q = sp.Symbol("q")
+    model = derived(diffusion(lambda s: q + S(s.y[0])), parameters={q: (2, 3)})
+    with pytest.raises(UndeclaredSymbolError, match=r"parameters=\{q: number\}"):
+        nh.solve_cells(model)
+    assert nh.solve_cells(model, parameters={q: 2}).effective["A"][0, 0] == pytest.approx(np.sqrt(3))
+
+
+def test_coefficients_of_x_need_a_domain() -> None:
+    with pytest.raises(ProblemError, match="no domain"):
+        nh.solve_cells(derived(diffusion(lambda s: 2 + s.x[0] + S(s.y[0]))))
+
+
+def test_coefficients_without_a_formula_have_no_numbers() -> None:
+    with pytest.raises(UnsupportedError, match="without a formula"):
+        nh.solve_cells(derived(diffusion(lambda s: sp.Function("a")(s.y[0]))))
+
+
+def test_too_sharp_a_dependence_on_x_warns() -> None:
+    model = derived(diffusion(lambda s: 3 + sp.tanh(2000 * (s.x[0] - sp.Rational(1, 3))) + S(s.y[0])), **UNIT)
+    with pytest.warns(nh.ToleranceWarning, match="depend on x too sharply"):
+        nh.solve_cells(model)
+
+
+def test_the_effective_interval_of_x_is_the_domain(local: nh.CellSolution) -> None:
+    with pytest.raises(ProblemError, match="outside the slow interval"):
+        local.effective["A"]([[1.5]])

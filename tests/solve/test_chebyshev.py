@@ -1,0 +1,55 @@
+"""Interpolation in the slow variables."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nhpinn_sym.problem.errors import ProblemError
+from nhpinn_sym.solve.chebyshev import Nodes
+
+BOX = ((0.0, 2.0), (-1.0, 3.0))
+
+
+def f(x: np.ndarray, index: tuple[int, int] = (0, 0)) -> np.ndarray:
+    """sin(x1 + 2 x2) and its derivatives."""
+    return 2.0 ** index[1] * np.sin(x[:, 0] + 2 * x[:, 1] + np.pi / 2 * sum(index))
+
+
+def points(count: int = 40) -> np.ndarray:
+    t = np.linspace(0, 1, count)
+    return np.stack([2 * t, -1 + 4 * t**2], axis=-1)
+
+
+@pytest.mark.parametrize(("index", "tolerance"), [((0, 0), 1e-12), ((1, 0), 1e-9), ((0, 1), 1e-9), ((1, 1), 1e-7)])
+def test_smooth_functions_and_their_derivatives(index: tuple[int, int], tolerance: float) -> None:
+    nodes = Nodes(BOX, 24)
+    found = nodes.weights(points(), index) @ f(nodes.points)
+    assert np.max(np.abs(found - f(points(), index))) < tolerance
+
+
+def test_the_error_falls_geometrically() -> None:
+    errors = [np.max(np.abs(n.weights(points()) @ f(n.points) - f(points()))) for n in (Nodes(BOX, 6), Nodes(BOX, 12), Nodes(BOX, 18))]
+    assert errors[1] < 1e-2 * errors[0]
+    assert errors[2] < 1e-4 * errors[1]
+
+
+def test_nodes_lie_on_the_box_the_last_axis_fastest() -> None:
+    nodes = Nodes(BOX, 2).points
+    assert nodes.shape == (9, 2)
+    assert np.allclose(nodes[:3], [[0, -1], [0, 1], [0, 3]])
+
+
+def test_weights_reproduce_constants_and_the_nodes() -> None:
+    nodes = Nodes(BOX, 7)
+    assert np.allclose(nodes.weights(points()).sum(axis=1), 1, atol=1e-12)
+    assert np.allclose(nodes.weights(nodes.points), np.eye(64), atol=1e-12)
+
+
+def test_no_slow_variable_is_one_empty_point() -> None:
+    assert Nodes((), 0).points.shape == (1, 0)
+
+
+def test_points_outside_are_refused() -> None:
+    with pytest.raises(ProblemError, match="outside the slow interval"):
+        Nodes(BOX, 4).weights(np.array([[2.1, 0.0]]))
