@@ -18,6 +18,14 @@ from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, Un
 from .recursion import Recursion
 
 
+def check_coefficients(op: Operator) -> None:
+    """What a problem needs to be solved at a given eps as well as homogenized."""
+    check_scope(op)
+    check_finite(op)
+    check_periods(op)
+    check_mass(op)
+
+
 def check_scope(op: Operator) -> None:
     """What this version derives: one scalar unknown, real coefficients, at most rho u_t in time, one fast scale."""
     problem = op.problem
@@ -96,6 +104,8 @@ def _eigenvalue_range(op: Operator, tensor: Callable[[list[Array]], Array]) -> t
         y, width = points, spacing(op)
         for _ in range(12):
             a = tensor(y).reshape(d, d, -1)
+            if not np.all(np.isfinite(a)):
+                return 0.0, np.inf
             eigenvalues = np.linalg.eigvalsh(np.moveaxis((a + a.swapaxes(0, 1)) / 2, -1, 0))
             ranked = eigenvalues[:, 0] if sign > 0 else -np.abs(eigenvalues).max(axis=1)
             best = int(np.argmin(ranked))

@@ -19,7 +19,6 @@ from ..operator.table import MultiIndex, Operator, Table
 from ..operator.twoscale import expand, fast_part
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance
 from . import diagnose
 from .combination import Source
 from .law import effective_law, homogenized_sides
@@ -38,11 +37,8 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     """
     if type(order) is not int or order != 1:
         raise UnsupportedError("correctors of this order", term=f"order={order!r}", remedy="order=1 is covered")
-    op = parse(instance(problem, MultiscaleProblem, "what homogenize takes", "write problem = MultiscaleProblem(equation, scales=s, unknown=u)"))
-    diagnose.check_scope(op)
-    diagnose.check_finite(op)
-    diagnose.check_periods(op)
-    diagnose.check_mass(op)
+    op = parse(problem)
+    diagnose.check_coefficients(op)
     powers = expand(op)
     diagnose.check_leading_operator(op, powers)
     recursion = Recursion(powers, len(problem.unknowns), op.coordinates, op.fast)

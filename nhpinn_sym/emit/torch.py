@@ -174,7 +174,7 @@ def _cells_docstring(lowered: LoweredCells) -> str:
     sources = "\n".join(commented(f"{c.name}:  {c.source}", 4) for c in lowered.correctors)
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in lowered.effective)
     slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
-    ranges = "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp, features and cell_functions." if slow else ""
+    ranges = "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions." if slow else ""
     return f"""{lowered.title}: the cell problems.
 
 Every cell function N is periodic in ({', '.join(map(str, lowered.coordinates))}) on {lowered.cell}, has zero mean, and solves{slow}

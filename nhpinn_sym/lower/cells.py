@@ -10,6 +10,7 @@ from ..derive.law import vanishes_in_the_mean
 from ..derive.model import CellProblem, EffectiveEntry, HomogenizedModel
 from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero, jumps
+from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
 from .forms import Corrector, Functional, FunctionalTerm, LoweredCells, MultiIndex, WeakTerm
 
@@ -19,7 +20,7 @@ def lower_cells(model: HomogenizedModel) -> LoweredCells:
 
     The strong form is left empty where a coefficient jumps: there it would lose the jump.
     """
-    op = model.operator
+    op = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)").operator
     leading = [(fast_part(t.left), c, fast_part(t.right)) for t, c in model.leading.items()]
     entries = [e for e in model.law if e.value is None]
     held = [c for _, c, _ in leading] + [c for p in model.cell_problems for c in p.rhs.values()]

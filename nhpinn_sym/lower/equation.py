@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.diagnose import check_scope
+from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator
@@ -16,6 +16,7 @@ from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
 from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
 from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
 
@@ -25,6 +26,7 @@ Entries = Sequence[tuple[MultiIndex, sp.Expr, MultiIndex]]
 
 def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
     """The homogenized equation on the domain; effective coefficients without a closed form are externals."""
+    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     zero = (0,) * (model.problem.scales.dim + 1)
     values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
     terms = [(e.left, e.sign * v, e.right) for e, v in values if e.name not in ("f", "g")]
@@ -34,8 +36,8 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
-    """The multiscale equation itself, y = x/eps put in and eps a parameter. UnsupportedError for what `check_scope` refuses."""
-    check_scope(operator)
+    """The multiscale equation itself, y = x/eps put in and eps a parameter. Errors: those of `check_coefficients`."""
+    check_coefficients(operator)
     problem = operator.problem
     eps = problem.scales.eps
     swap = {y: x / eps for x, y in zip(problem.scales.x, operator.fast, strict=True)}

@@ -15,6 +15,7 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTermError, UndeclaredSymbolError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..problem.reading import instance
 from ..problem.scales import Fast, Scales
 from .normal import normal_form
 from .table import MultiIndex, Operator, Term, add, unit
@@ -23,7 +24,7 @@ from .zero import jumps
 
 def parse(problem: MultiscaleProblem) -> Operator:
     """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot be read."""
-    reader = _Reader(problem)
+    reader = _Reader(instance(problem, MultiscaleProblem, "the problem", "write problem = MultiscaleProblem(equation, scales=s, unknown=u)"))
     for i, equation in enumerate(problem.equations):
         _check_atoms(equation, problem)
         carried_out = equation.replace(lambda e: isinstance(e, (sp.Integral, sp.Sum, sp.Product)), lambda e: e.doit())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import keyword
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from .errors import ProblemError
+from .errors import ProblemError, UndeclaredSymbolError
 
 T = TypeVar("T")
 
@@ -21,7 +21,7 @@ _CODE = {"pi", "e", "E", "I", "sin", "cos", "tan", "exp", "log", "sqrt", "abs", 
 
 def scalar(value: object, error: type[ProblemError], what: str, *, quote: object = None, remedy: str | None = None) -> sp.Expr:
     """`value` as a finite scalar SymPy expression; `error` says that `what` is not one."""
-    quote = repr(value) if quote is None else quote
+    quote = _short(value) if quote is None else quote
     if isinstance(value, str):
         raise error(f"{what} is a string", term=quote, remedy="write SymPy expressions in s.x, s.y, s.t, without quotes")
     try:
@@ -46,15 +46,40 @@ def positive_number(value: object, error: type[ProblemError], what: str, remedy:
 def instance(value: Any, kind: type[T], what: str, remedy: str) -> T:
     """`value`, if it is a `kind`."""
     if not isinstance(value, kind):
-        raise ProblemError(f"{what} is not a {kind.__name__}", term=repr(value), remedy=remedy)
+        raise ProblemError(f"{what} is not a {kind.__name__}", term=_short(value), remedy=remedy)
     return value
 
 
 def listed(value: object, what: str, remedy: str) -> tuple[Any, ...]:
     """`value` as a tuple, if it is a list or a tuple."""
     if not isinstance(value, (list, tuple)):
-        raise ProblemError(f"{what} is not a list", term=repr(value), remedy=remedy)
+        raise ProblemError(f"{what} is not a list", term=_short(value), remedy=remedy)
     return tuple(value)
+
+
+def parameter_numbers(given: Any, declared: Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]) -> dict[str, float]:
+    """A number inside its range for every declared parameter, by name."""
+    if given is not None and not isinstance(given, Mapping):
+        raise ProblemError("the values of parameters are a dictionary", term=_short(given), remedy="pass parameters={q: number}")
+    values = {str(symbol): value for symbol, value in (given or {}).items()}
+    for name in values.keys() - {str(symbol) for symbol in declared}:
+        raise UndeclaredSymbolError("the problem declares no parameter of this name", term=name, remedy=f"its parameters are: {list(declared)}")
+    numbers = {}
+    for symbol, (lower, upper) in declared.items():
+        name = str(symbol)
+        if name not in values:
+            raise UndeclaredSymbolError(f"the parameter {name} has no value", term=name, remedy=f"pass parameters={{{name}: number}}")
+        number = scalar(values[name], ProblemError, f"the value of {name}", remedy=f"pass parameters={{{name}: number}}")
+        if not (number.is_number and number.is_real and lower <= number <= upper):
+            raise ProblemError(f"the value of {name} is not a number in its range ({lower}, {upper})", term=f"{name} = {number}",
+                               remedy="the coefficients were checked in that range: declare a wider one in the problem")
+        numbers[name] = float(number)
+    return numbers
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 200 else f"{text[:200]}..."
 
 
 def check_unknown_name(name: object) -> None:

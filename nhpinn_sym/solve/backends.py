@@ -51,8 +51,8 @@ def choose_fem(name: str) -> str:
 
 
 def _load(backend: str, table: dict[str, str]) -> ModuleType:
-    if backend not in table:
-        raise UnknownBackendError("no backend has this name", term=backend, remedy=f"use one of {', '.join(table)}")
+    if not isinstance(backend, str) or backend not in table:
+        raise UnknownBackendError("no backend has this name", term=repr(backend), remedy=f"use one of {', '.join(table)}")
     library = _LIBRARIES.get(backend)
     if library is not None:
         try:

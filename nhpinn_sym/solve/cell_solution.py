@@ -49,7 +49,11 @@ class CellFunction:
         """D_y^index D_x^slow at points y."""
         y = np.asarray(points, dtype=float)
         y = y[:, None] if y.ndim == 1 else y
-        at_nodes = self.field.evaluate(y, index or (0,) * y.shape[1])
+        dim = len(self.key[1])
+        if y.ndim != 2 or y.shape[1] != dim or len(index or y.T) != dim:
+            raise ProblemError(f"the cell function {self.name} takes points of shape (n, {dim})", term=f"shape {y.shape}, index {index}",
+                               remedy="one column, and one entry of the multi-index, per dimension")
+        at_nodes = self.field.evaluate(y, index or (0,) * dim)
         if not self.columns:
             return np.zeros(len(y)) if any(slow or ()) else at_nodes[0]
         if x is None:

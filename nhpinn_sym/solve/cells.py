@@ -13,7 +13,8 @@ from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..operator.sampling import is_opaque
-from ..problem.errors import ProblemError, ToleranceWarning, UndeclaredSymbolError, UnsupportedError
+from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
+from ..problem.reading import parameter_numbers, positive_number
 from .backends import DEFAULT_TOLERANCE, cell_solver
 from .cell_solution import CellSolution
 from .chebyshev import Bounds, Nodes
@@ -51,7 +52,7 @@ def solve_cells(
     lowered = lower_cells(model)
     _require_numbers(model)
     values = parameter_values(model, parameters)
-    wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(tolerance)
+    wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
     box = slow_box(model, lowered)
     solver = solver_class(lowered, values, box, wanted, shown(progress), **options)
     if box:
@@ -75,11 +76,7 @@ def solve_cells(
 
 def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> dict[str, float]:
     """A number for every declared parameter, by name."""
-    given = {str(symbol): float(value) for symbol, value in (parameters or {}).items()}
-    missing = [str(symbol) for symbol in model.problem.parameters if str(symbol) not in given]
-    if missing:
-        raise UndeclaredSymbolError(f"the parameter {missing[0]} has no value", term=missing[0], remedy=f"pass parameters={{{missing[0]}: number}}")
-    return given
+    return parameter_numbers(parameters, model.problem.parameters)
 
 
 def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> Bounds:

@@ -16,6 +16,7 @@ from ..operator.parse import parse
 from ..problem.domain import Cell
 from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..problem.reading import instance, parameter_numbers
 from .backends import equation_solver
 from .cell_solution import CellSolution
 from .progress import Progress, shown
@@ -42,13 +43,14 @@ def solve_homogenized(
     relative L2 error estimate. `options` go to the backend.
     """
     solver = equation_solver(backend)
+    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
     if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
         raise UnsupportedError(
             "a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend"
         )
-    return solver(lowered, cells.coefficients, _numbers(parameters, model.problem), shown(progress), **options)
+    return solver(lowered, cells.coefficients, parameter_numbers(parameters, model.problem.parameters), shown(progress), **options)
 
 
 def solve_fine(
@@ -72,7 +74,7 @@ def solve_fine(
     _check_periods_fit(problem, eps)
     if backend != "pinn":
         options.setdefault("cells", fine_cells(problem, number, per_period))
-    values = {"epsilon": number, **_numbers(parameters, problem)}
+    values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
     return solver(lowered, _no_externals, values, shown(progress), **options)
 
 
@@ -108,14 +110,6 @@ def positive(eps: object) -> float:
     if not (0 < number < math.inf):
         raise ProblemError("eps is a positive number", term=eps)
     return number
-
-
-def _numbers(parameters: Mapping[sp.Symbol, float] | None, problem: MultiscaleProblem) -> dict[str, float]:
-    given = {str(symbol): float(value) for symbol, value in (parameters or {}).items()}
-    missing = [str(v) for v in problem.parameters if str(v) not in given]
-    if missing:
-        raise ProblemError(f"the parameter {missing[0]} has no value", term=missing[0], remedy=f"pass parameters={{{missing[0]}: number}}")
-    return given
 
 
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:

@@ -20,9 +20,11 @@ from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, gmres
 
 from ..derive.model import HomogenizedModel
+from ..operator.sampling import grid, sampler
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero import is_zero, jumps
 from ..problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ..problem.reading import instance
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
 
@@ -77,7 +79,7 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the source oscillates; SolveError where
     the averaged operator vanishes at (k, s).
     """
-    op = model.operator
+    op = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)").operator
     _check_scope(op)
     values = parameter_values(model, parameters)
     cells = solve_cells(model, "fourier", parameters=parameters) if cells is None else cells
@@ -87,8 +89,7 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     symbol = _symbol(cells, k, s)
     size, waves = _converged(op, values, k, s, steps)
     u0 = amplitude / symbol
-    points = np.stack([g.ravel() for g in _grid(op, size)], axis=-1)
-    u1 = sum(f(points) * np.prod([(1j * q) ** n for q, n in zip(k, f.key[1], strict=True)]) for f in cells.functions)
+    u1 = sum(f(_points(op, size)) * np.prod([(1j * q) ** n for q, n in zip(k, f.key[1], strict=True)]) for f in cells.functions)
     rows = []
     for e, unit_wave in zip(steps, waves, strict=True):
         exact = amplitude * unit_wave.ravel()
@@ -115,7 +116,7 @@ def _wavevector(model: HomogenizedModel, given: Sequence[float] | None) -> tuple
         return tuple(w / length for w, length in zip((2.0, 1.5, 1.0), lengths, strict=False))
     k = tuple(float(q) for q in np.atleast_1d(np.asarray(given, dtype=float)))
     if len(k) != len(lengths) or not np.all(np.isfinite(k)):
-        raise ProblemError(f"the wavevector has {len(lengths)} finite components", term=given)
+        raise ProblemError(f"the wavevector has {len(lengths)} finite components", term=given, remedy="give one number per axis")
     return k
 
 
@@ -140,7 +141,7 @@ def _converged(op: Operator, values: Mapping[str, float], k: tuple[float, ...], 
     """(points per axis, w for F = 1 at each eps) on a grid that is fine enough."""
     before, change = None, np.inf
     for size in _SIZES[len(k)]:
-        waves = [_exact(op, values, k, s, e, size) for e in eps]
+        waves = [_Wave(op, values, k, s, e, size).solve() for e in eps]
         moments = np.array([[w.mean(), np.sqrt(np.mean(np.abs(w) ** 2))] for w in waves])
         change = np.inf if before is None else float(np.max(np.abs(moments - before)) / np.max(np.abs(moments)))
         before = moments
@@ -150,52 +151,56 @@ def _converged(op: Operator, values: Mapping[str, float], k: tuple[float, ...], 
     return size, waves
 
 
-def _exact(op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: float, eps: float, n: int) -> Complex:
-    """w on the grid for F = 1: Fourier collocation of the physical term table, LU where it is small, else preconditioned GMRES."""
-    grid = _grid(op, n)
-    shape, axes = grid[0].shape, tuple(range(-len(k), 0))
-    modes = np.meshgrid(*[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.problem.cell.bounds], indexing="ij")
-    slopes = [1j * q + mode / eps for q, mode in zip(k, modes, strict=True)]
+class _Wave:
+    """The physical term table on e^{i k.x + s t} w(y), at one eps, by Fourier collocation with n points per axis."""
 
-    def factor(index: MultiIndex) -> Complex:
-        return np.prod([np.ones(shape, dtype=complex), *(d**order for d, order in zip(slopes, index, strict=False))], axis=0) * s ** index[-1]
+    def __init__(self, op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: float, eps: float, n: int) -> None:
+        points = _points(op, n)
+        self.shape, self.axes = (n,) * len(k), tuple(range(-len(k), 0))
+        modes = np.meshgrid(*[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.problem.cell.bounds], indexing="ij")
+        slopes = [1j * q + mode / eps for q, mode in zip(k, modes, strict=True)]
+        slow = dict.fromkeys(op.coordinates, 0.0) | {v: values[str(v)] for v in op.problem.parameters}
+        self.rows: dict[MultiIndex, dict[MultiIndex, Complex]] = {}
+        self.factors: dict[MultiIndex, Complex] = {}
+        for term, c in op.terms():
+            (sampled,) = sampler([c], op)(list(points.T), slow)
+            row = self.rows.setdefault(term.left, {})
+            row[term.right] = np.asarray(row.get(term.right, 0) + eps**term.power * sampled.reshape(self.shape), dtype=complex)
+            for index in (term.left, term.right):
+                powers = [slope**order for slope, order in zip(slopes, index, strict=False)]
+                self.factors[index] = np.asarray(s ** index[-1] * np.prod(powers, axis=0), dtype=complex)
 
-    parameters = list(op.problem.parameters)
-    rows: dict[MultiIndex, dict[MultiIndex, Complex]] = {}
-    for term, c in op.terms():
-        sampled = sp.lambdify([*op.fast, *parameters], c, "numpy")(*grid, *(values[str(v)] for v in parameters))
-        row = rows.setdefault(term.left, {})
-        row[term.right] = np.asarray(row.get(term.right, 0) + eps**term.power * np.broadcast_to(sampled, shape), dtype=complex)
-    factors = {index: factor(index) for left, row in rows.items() for index in (left, *row)}
+    def apply(self, w: Complex) -> Complex:
+        """The operator on values (..., n, ..., n)."""
+        spectrum = np.fft.fftn(w, axes=self.axes)
+        inner = {right: np.fft.ifftn(self.factors[right] * spectrum, axes=self.axes) for row in self.rows.values() for right in row}
+        flux = {left: sum(c * inner[right] for right, c in row.items()) for left, row in self.rows.items()}
+        return np.asarray(np.fft.ifftn(sum(self.factors[left] * np.fft.fftn(f, axes=self.axes) for left, f in flux.items()), axes=self.axes))
 
-    def apply(w: Complex) -> Complex:
-        spectrum = np.fft.fftn(w, axes=axes)
-        inner = {right: np.fft.ifftn(factors[right] * spectrum, axes=axes) for right in {right for row in rows.values() for right in row}}
-        outer = (factors[left] * np.fft.fftn(sum(c * inner[right] for right, c in row.items()), axes=axes) for left, row in rows.items())
-        return np.asarray(np.fft.ifftn(sum(outer), axes=axes))
+    def solve(self) -> Complex:
+        """w for F = 1, by LU where the grid is small, else by GMRES preconditioned by the mean coefficients."""
+        size = int(np.prod(self.shape))
+        if size <= _DENSE:
+            columns = self.apply(np.eye(size, dtype=complex).reshape(size, *self.shape)).reshape(size, size)
+            return np.asarray(np.linalg.solve(columns.T, np.ones(size, dtype=complex)).reshape(self.shape))
+        means = [(self.factors[left] * self.factors[right], c.mean()) for left, row in self.rows.items() for right, c in row.items()]
+        inverse = 1 / np.sum([factor * mean for factor, mean in means], axis=0)
 
-    size = grid[0].size
-    if size <= _DENSE:
-        columns = apply(np.eye(size, dtype=complex).reshape(size, *shape)).reshape(size, size)
-        return np.linalg.solve(columns.T, np.ones(size, dtype=complex)).reshape(shape)
-    reference = sum(factors[left] * c.mean() * factors[right] for left, row in rows.items() for right, c in row.items())
+        def scaled(w: Complex) -> Complex:
+            return np.asarray(np.fft.ifftn(inverse * np.fft.fftn(self.apply(w.reshape(self.shape))))).ravel()
 
-    def scaled(w: Complex) -> Complex:
-        return np.asarray(np.fft.ifftn(np.fft.fftn(apply(w.reshape(shape))) / reference)).ravel()
-
-    right = np.full(size, 1 / reference.flat[0])
-    matrix = LinearOperator((size, size), matvec=scaled, dtype=complex)
-    w, _ = gmres(matrix, right, rtol=1e-11, restart=80, maxiter=10)
-    residual = float(np.linalg.norm(matrix @ w - right) / np.linalg.norm(right))
-    if residual > 1e-9:
-        raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {residual:.1e}",
-                         remedy="the contrast of the coefficients is too large for it")
-    return np.asarray(w).reshape(shape)
+        matrix, source = LinearOperator((size, size), matvec=scaled, dtype=complex), np.full(size, inverse.flat[0])
+        w, _ = gmres(matrix, source, rtol=1e-11, restart=80, maxiter=10)
+        residual = float(np.linalg.norm(matrix @ w - source) / np.linalg.norm(source))
+        if not residual <= 1e-9:
+            raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {residual:.1e}", term=f"{self.shape} points",
+                             remedy="the contrast of the coefficients is too large for it")
+        return np.asarray(w).reshape(self.shape)
 
 
-def _grid(op: Operator, n: int) -> list[NDArray[np.float64]]:
-    """n points per axis of the cell, n odd."""
-    return list(np.meshgrid(*[a + (b - a) * np.arange(n) / n for a, b in op.problem.cell.bounds], indexing="ij"))
+def _points(op: Operator, n: int) -> NDArray[np.float64]:
+    """(n^d, d): n points per axis of the cell, n odd."""
+    return np.stack(grid(op, n, 0.0), axis=-1)
 
 
 def _distance(approximation: Complex | complex, exact: Complex) -> float:

@@ -115,7 +115,7 @@ def test_the_jets_of_cell_functions_are_their_derivatives(name: str) -> None:
         jet = module.cell_functions(points, layers)
         for j in range(len(module.CORRECTORS)):
             with torch.enable_grad():
-                exact = nested(lambda p, j=j: module.cell_functions(p, layers, (zero,))[zero][:, j], points, module.INDICES)
+                exact = nested(lambda p, j=j, layers=layers: module.cell_functions(p, layers, (zero,))[zero][:, j], points, module.INDICES)
             for index in module.INDICES:
                 assert torch.allclose(jet[index][:, j], exact[index], rtol=1e-12, atol=1e-12 * float(exact[index].abs().max()))
             residual = sum(c * exact[index] for index, c in module.coefficients(points).items()) - module.source(points)[:, j]

@@ -32,7 +32,7 @@ def test_means_of_smooth_functions_are_exact(op: Operator, expr: sp.Expr, value:
 
 
 def test_means_know_how_wrong_they_are(op: Operator) -> None:
-    step = sp.Piecewise((1, Y1 < sp.Rational(1, 3)), (0, True))
+    step = sp.Piecewise((1, sp.Lt(Y1, sp.Rational(1, 3))), (0, True))
     for expr, exact in ((sp.Abs(S(Y1)), 2 / np.pi), (step, 1 / 3), (sp.Max(0, S(Y1)), 1 / np.pi)):
         found, uncertainty, _ = mean(expr, op, slow_samples(op, [expr])[0])
         assert 0 < abs(found - exact) < 3 * uncertainty < 0.1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sympy as sp
 
-from nhpinn_sym.operator.table import Term
+from nhpinn_sym.operator.table import Operator, Term
 from nhpinn_sym.operator.twoscale import expand, fast_part, slow_part
 from tests.symbolic import S, table, y_symbols
 
@@ -23,6 +23,13 @@ def test_time_and_reaction_are_not_split() -> None:
     powers = expand(table(lambda s, u: sp.Eq(s.dt(u) + S(s.y[0]) * u / s.eps, 0), time=True))
     assert set(powers) == {-1, 0}
     assert next(iter(powers[0])).right == (0, 0, 1)
+
+
+def test_a_second_derivative_carries_the_binomial_weight() -> None:
+    """(d_x + d_y/eps)^2 = d_xx + 2 d_xy/eps + d_yy/eps^2, also before the normal form."""
+    op = table(lambda s, u: sp.Eq(-s.laplacian(u), 1))
+    powers = expand(Operator(op.problem, {Term(0, (0, 0), 0, (2, 0), 0): sp.Integer(3)}))
+    assert {(k, t.right): c for k, terms in powers.items() for t, c in terms.items()} == {(-2, (0, 2, 0)): 3, (-1, (1, 1, 0)): 6, (0, (2, 0, 0)): 3}
 
 
 def test_expansion_agrees_with_sympy_on_a_function_of_x_and_y() -> None:

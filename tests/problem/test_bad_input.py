@@ -13,7 +13,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem import errors as E
-from tests.symbolic import C, S, derived
+from tests.symbolic import C, S, derived, problem
 
 HALF = sp.Rational(1, 2)
 BOX = nh.Box((0, 1))
@@ -267,6 +267,20 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
     "source of order eps^-2": (source(lambda s: S(s.y[0]) / s.eps**2), E.SolvabilityError, "eps^-2"),
     "eps in front of the diffusion": (equation(lambda s, u: sp.Eq(s.eps * flux(s, u) + u, 1)), E.SolvabilityError, "power of eps"),
     "no diffusion": (equation(lambda s, u: sp.Eq(u.diff(s.x[0]) + u, 1)), E.SolvabilityError, "add the diffusion"),
+    # the wrong value for a stage
+    "cells of a problem": (lambda: nh.solve_cells(options()().problem), E.ProblemError, "homogenize(problem)"),
+    "emission of a problem": (lambda: nh.emit(options()().problem, "torch"), E.ProblemError, "homogenize(problem)"),
+    "fine solve of a model": (lambda: nh.solve_fine(options()(), 1), E.ProblemError, "MultiscaleProblem(equation"),
+    "grid of no points": (lambda: nh.solve_cells(options()(), n=0), E.SolveError, "n=0"),
+    "fine solve of a pole": (lambda: nh.solve_fine(problem(lambda s, u: sp.Eq(flux(s, u) + u / S(s.y[0]), 1), domain=BOX,
+                                                           boundary=nh.Dirichlet(0)), 1), E.CoefficientError, "not a finite real number"),
+    "no cells": (lambda: nh.solve_homogenized(boundary(nh.Dirichlet(0))(), None, "skfem"), E.ProblemError, "cells = solve_cells(model)"),
+    "points of another dimension": (lambda: nh.solve_cells(options()()).functions[0]([[0.1, 0.2]]), E.ProblemError, "(n, 1)"),
+    "index of another dimension": (lambda: nh.solve_cells(options()()).functions[0].derivative([0.1], (1, 0)), E.ProblemError, "(1, 0)"),
+    "tolerance": (lambda: nh.solve_cells(options()(), tolerance=float("nan")), E.ProblemError, "tolerance"),
+    "value of no parameter": (lambda: nh.solve_cells(options()(), parameters={Q: 1}), E.UndeclaredSymbolError, "q"),
+    "parameter outside its range": (lambda: nh.solve_cells(options(parameters={Q: (0, 1)})(), parameters={Q: 2}), E.ProblemError, "range (0, 1)"),
+    "parameter that is a word": (lambda: nh.solve_cells(options(parameters={Q: (0, 1)})(), parameters={Q: "one"}), E.ProblemError, "'one'"),
     # backends
     "unknown backend": (lambda: nh.solve_cells(options()(), "fenics"), E.UnknownBackendError, "fourier"),
     "unknown target": (lambda: nh.emit(options()(), "julia"), E.UnknownBackendError, "torch"),

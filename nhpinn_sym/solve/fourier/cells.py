@@ -53,6 +53,8 @@ class CellSolver:
         n: int | None = None,
     ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
+        if n is not None and (type(n) is not int or n < 3):
+            raise SolveError("n, the number of points per axis, is an integer above 2", term=f"n={n!r}", remedy="leave it out, or write n=81")
         self.n = n if n is None else n | 1
         source = target.cells(cells)
         self.forms = run("cell_fourier", source["cell_fourier.py"])

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from types import ModuleType
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,6 +22,8 @@ from .rows import Rows, collocation_points, concatenate, root_mean_square, unit_
 from .singular import Functions, stacked
 
 _NAME = "equation"
+_SAMPLES = 64
+_GAUSS = {1: 64, 2: 32, 3: 16}
 
 
 class BoundaryValueProblem:
@@ -29,6 +33,7 @@ class BoundaryValueProblem:
         self.equation, self.coefficients, self.device = equation, coefficients, device
         self.parameters = {argument_name(s): parameters[s.name] for s in equation.parameters}
         self.known: Functions = stacked(())
+        self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._texts: dict[tuple[MultiIndex, ...], str] = {}
         self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device)
 
@@ -38,22 +43,30 @@ class BoundaryValueProblem:
         return [(a, b) for _, a, b in self.trial.axes]
 
     def rows(self, count: int, seed: int) -> Rows:
-        """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open.
-
-        The rows of a face are scaled so that they weigh as much as those inside.
-        """
-        inside = self._interior(collocation_points(count, self.trial.axes, seed, self.device))
-        faces = self.trial.module.BOUNDARY
-        if not faces:
-            return inside
-        size = inside.strength(self.trial)
-        blocks = [inside]
-        for k, face in enumerate(faces):
-            points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
-            points[:, face[0]] = self.bounds[face[0]][face[1]]
-            block = self.on_face(face, points)
-            blocks.append(block.scaled(size / block.strength(self.trial)))
+        """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open; all weigh the same."""
+        blocks = self._blocks(count, seed)
+        if self.open:
+            first, zero = blocks[0].points[:1], blocks[0].points.new_zeros(1, 1)
+            gauge = Rows(first, unit_jet(first, self.trial.indices)[self._zero], torch.zeros_like(blocks[0].extra[:1]), zero, zero[0])
+            blocks.append(gauge.scaled(blocks[0].strength(self.trial) / gauge.strength(self.trial)))
         return concatenate(blocks)
+
+    @cached_property
+    def open(self) -> bool:
+        """Whether the problem leaves the mean of its solution open: no row sees a constant. It is zero then."""
+        blocks, zero = self._blocks(_SAMPLES, 0), self.trial.indices.index(self._zero)
+        seen = max(float(block.weights[:, zero].abs().max()) for block in blocks)
+        return seen <= 1e-12 * blocks[0].strength(self.trial)
+
+    def centred(self, network: Network, coefficients: Tensor) -> Network:
+        """The net less a constant, so that u has zero mean over the box, where the problem leaves the mean open."""
+        if not self.open:
+            return network
+        nodes, weights = np.polynomial.legendre.leggauss(_GAUSS[len(self.bounds)])
+        lines = [torch.as_tensor((a + b) / 2 + (b - a) / 2 * nodes, device=self.device) for a, b in self.bounds]
+        points = torch.cartesian_prod(*lines).reshape(-1, len(lines))
+        weight = torch.cartesian_prod(*[torch.as_tensor(weights / 2, device=self.device)] * len(lines)).reshape(len(points), -1).prod(1)
+        return network.raised(-float(weight @ self.values(network, coefficients, points, self._zero)))
 
     def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
         """D^index u, (n,)."""
@@ -93,6 +106,16 @@ class BoundaryValueProblem:
         """The factor of the time derivative, (n,)."""
         value = self.trial.module.coefficients(points, **self.given(points))[(0,) * self.equation.domain.dim + (1,)]
         return torch.as_tensor(value, dtype=points.dtype).expand(len(points))
+
+    def _blocks(self, count: int, seed: int) -> list[Rows]:
+        """The rows inside and those of each open face, which are scaled to the same strength."""
+        blocks = [self._interior(collocation_points(count, self.trial.axes, seed, self.device))]
+        for k, face in enumerate(self.trial.module.BOUNDARY):
+            points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
+            points[:, face[0]] = self.bounds[face[0]][face[1]]
+            block = self.on_face(face, points)
+            blocks.append(block.scaled(blocks[0].strength(self.trial) / block.strength(self.trial)))
+        return blocks
 
     def _interior(self, points: Tensor) -> Rows:
         module, given = self.trial.module, self.given(points)

@@ -29,6 +29,7 @@ from .training import train
 
 _GOAL = 1e-5
 _PROBES = 1000
+_UNSOLVABLE = 0.1
 _PLACES = {(False, 2): "corners", (False, 3): "edges", (True, 1): "ends at t = 0"}
 
 
@@ -53,8 +54,7 @@ class NetworkSolution:
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
         """D^index at points (n, d), exact for the net. SolveError for a time of a stationary solution, or outside the interval."""
         where, full = _located(self.problem, np.asarray(points, dtype=float), index, t)
-        with torch.no_grad():
-            return self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
+        return self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
@@ -68,10 +68,13 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
     families = known_functions(problem)
     problem.known = stacked(families)
-    with progress(f"{equation.title} (pinn, {chosen.chosen})") as task, torch.no_grad() if not chosen.trains else torch.enable_grad():
+    with progress(f"{equation.title} (pinn, {chosen.chosen})") as task:
         network, weights, info = _trained(problem, chosen, task) if chosen.trains else _fitted(problem, chosen, tolerance or _GOAL, task)
     if not math.isfinite(info["estimate"]):
         raise SolveError("the equation has no finite solution in this net", term=info, remedy="give more features, or another scale")
+    if problem.open and info["residual"] > _UNSOLVABLE:
+        raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative residual {info['residual']:.1e}",
+                         remedy="the source and the boundary fluxes have to balance")
     if tolerance is not None and info["estimate"] > tolerance:
         text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"
         warnings.warn(ToleranceWarning(text), stacklevel=2)
@@ -84,22 +87,24 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
     """The last layer by least squares, with twice the features until the solution stands."""
     before, estimate = None, math.inf
     for step in ladder(problem.trial, problem.rows, o.features, o.scale, o.seed, o.points):
-        values = _probed(problem, step.network, step.coefficients)
+        network = problem.centred(step.network, step.coefficients)
+        values = _probed(problem, network, step.coefficients)
         estimate = math.inf if before is None else _change(values, before)
         before = values
         task.update(step.size / o.features, f"{step.size} features, residual {step.held_out:.1e}")
         if estimate <= goal:
             break
     info = {"size": step.size, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate}
-    return step.network, step.coefficients, info
+    return network, step.coefficients, info
 
 
 def _trained(problem: BoundaryValueProblem, o: Options, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
     result = train(problem.trial, problem.rows, 0, o, task.update)
-    values, half = (_probed(problem, *pair) for pair in ((result.network, result.coefficients), result.half_way))
+    pairs = [(problem.centred(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.half_way)]
+    values, half = (_probed(problem, *pair) for pair in pairs)
     info = {"size": result.network.size, "width": o.width, "depth": o.depth, "iterations": result.iterations,
             "residual": result.held_out, "estimate": _change(values, half)}
-    return result.network, result.coefficients, info
+    return *pairs[0], info
 
 
 def _probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> Tensor:
@@ -107,8 +112,7 @@ def _probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) ->
     dim = problem.equation.domain.dim
     points = collocation_points(_PROBES, problem.trial.axes[:dim], 0, problem.device).cpu().numpy()
     where, index = _located(problem, points, (0,) * dim, None)
-    with torch.no_grad():
-        return problem.values(network, weights, where, index)
+    return problem.values(network, weights, where, index)
 
 
 def _change(values: Tensor, before: Tensor) -> float:

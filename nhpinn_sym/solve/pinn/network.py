@@ -83,6 +83,11 @@ class Network:
         weight, bias = self.layers[-1]
         return Network(self.trial, [*self.layers[:-1], (weight[j:j + 1], bias[j:j + 1])])
 
+    def raised(self, constant: float) -> Network:
+        """The net plus a constant."""
+        *inner, (weight, bias) = self.layers
+        return Network(self.trial, [*inner, (weight, bias + constant)])
+
     def state(self) -> dict[str, Any]:
         """Arrays and strings from which `from_state` makes it again."""
         arrays = {f"{kind}{k}": layer[i].cpu().numpy() for k, layer in enumerate(self.layers) for i, kind in enumerate(("weight", "bias"))}

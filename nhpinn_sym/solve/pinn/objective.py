@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
 from .network import Layers, Network, Trial
-from .rows import Rows, positive, root_mean_square, weighted
+from .rows import Rows, positive, weighted
 
 _CHUNK = 2048
 
@@ -18,14 +17,11 @@ _CHUNK = 2048
 class Objective:
     """loss(x) = mean_i r_i(x)^2 for a net with one output; x holds its layers and the coefficients of the known functions.
 
-    The residual is divided by the size of its data, so that a loss is a squared relative residual, and the known functions are scaled
-    to rows of size one.
+    The residual is divided by the size of its data, so that a loss is a squared relative residual.
     """
 
     def __init__(self, trial: Trial, rows: Rows, layers: Layers) -> None:
-        relative = rows.scaled(1 / float(positive(rows.size)))
-        self._unit = positive(root_mean_square(relative.extra))
-        self.trial, self.rows = trial, replace(relative, extra=relative.extra / self._unit)
+        self.trial, self.rows = trial, rows.scaled(1 / float(positive(rows.size)))
         self._shapes = [tensor.shape for layer in layers for tensor in layer]
         known = torch.zeros(rows.extra.shape[1], dtype=rows.points.dtype, device=rows.points.device)
         self.start = torch.cat([*(tensor.flatten() for layer in layers for tensor in layer), known])
@@ -38,9 +34,9 @@ class Objective:
         return list(zip(tensors[::2], tensors[1::2], strict=True)), known[:, None]
 
     def network(self, x: Tensor) -> tuple[Network, Tensor]:
-        """The net, and the coefficients of the known functions as they were given."""
+        """The net, and the coefficients of the known functions."""
         layers, coefficients = self.split(x)
-        return Network(self.trial, layers), coefficients / self._unit[:, None]
+        return Network(self.trial, layers), coefficients
 
     def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
         """The loss and its gradient, summed over chunks of points."""

@@ -22,7 +22,7 @@ class Options:
 
     method: str = "auto"
     seed: int = 0
-    features: int = 3200
+    features: int = 1600
     scale: float | None = None
     width: int = 24
     depth: int = 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -15,7 +16,9 @@ from .rows import MakeRows, Rows, positive, root_mean_square, weighted
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 _CHEAP, _TUNED = 200, 1600
 _SMALLEST, _HELD_OUT = 100, 2000
+_POOR = 0.1
 _RIDGE = 1e-14
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -40,17 +43,16 @@ def ladder(trial: Trial, make_rows: MakeRows, largest: int, scale: float | None,
     held = make_rows(_HELD_OUT, seed + 1)
     sizes = [largest]
     while sizes[0] > _SMALLEST or len(sizes) == 1:
-        sizes.insert(0, sizes[0] // 2)
-    start = (scale or SCALES[0],) * 2
-    best: Fit | None = None
+        sizes.insert(0, max(1, sizes[0] // 2))
+    scales, before = (scale or SCALES[0],) * 2, math.inf
     for size in sizes:
-        rows = make_rows(max(points or 0, 2 * size), seed)
-        open_ = best is None or best.held_out > 0.1
-        now = fit(trial, rows, held, size, start if best is None or open_ else best.scales, seed)
-        if scale is None and size <= _TUNED and (open_ or size <= _CHEAP or best is None or now.held_out > best.held_out / 8):
-            now = _climb(trial, rows, held, now, seed, patience=2 if open_ or size <= _CHEAP else 1)
-        best = now
+        rows, thorough = make_rows(max(points or 0, 2 * size), seed), before > _POOR or size <= _CHEAP
+        best = fit(trial, rows, held, size, scales, seed)
+        if scale is None and size <= _TUNED and (thorough or best.held_out > before / 8):
+            best = _climb(trial, rows, held, best, seed, patience=2 if thorough else 1)
         yield best
+        before = best.held_out
+        scales = best.scales if before <= _POOR else scales
 
 
 def fit(trial: Trial, rows: Rows, held: Rows, size: int, scales: tuple[float, float], seed: int) -> Fit:

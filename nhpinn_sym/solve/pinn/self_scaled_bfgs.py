@@ -16,7 +16,7 @@ ITERATIONS = 2000
 
 
 def minimize(objective: Objective, iterations: int) -> Iterator[tuple[Tensor, float]]:
-    """Yields (parameters, loss) after every step; ends when steepest descent finds no lower point either."""
+    """Yields (parameters, loss) after every step; ends when steepest descent finds no lower point either, or at rounding."""
     wolfe, x = _Wolfe(objective), objective.start
     loss, gradient = wolfe.at(x)
     inverse, before, fresh = _steepest(gradient), None, True
@@ -30,9 +30,11 @@ def minimize(objective: Objective, iterations: int) -> Iterator[tuple[Tensor, fl
             continue
         moved, before, old = x + length * direction, loss, gradient
         loss, gradient = wolfe.at(moved)
-        inverse = _updated(inverse, length, direction, old, gradient, fresh)
-        x, fresh = moved, False
+        x = moved
         yield x, loss
+        if not float(direction @ (gradient - old)) > 0:
+            return
+        inverse, fresh = _updated(inverse, length, direction, old, gradient, fresh), False
 
 
 class _Wolfe:

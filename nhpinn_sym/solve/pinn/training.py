@@ -45,8 +45,8 @@ def train(trial: Trial, make_rows: MakeRows, output: int, options: Options, repo
     iterations = options.iterations or usual
     history = [objective.start]
     for x, loss in minimize(objective, iterations):
+        report(len(history) / iterations, f"step {len(history)}, relative residual {loss**0.5:.1e}")
         history.append(x)
-        report(len(history) / iterations, f"step {len(history) - 1}, relative residual {loss**0.5:.1e}")
     network, coefficients = objective.network(history[-1])
     held_out = held_out_residual(network, coefficients, make_rows(_HELD_OUT, options.seed + 1).output(output))
     return Trained(network, coefficients, objective.network(history[len(history) // 2]), held_out, len(history) - 1)

@@ -1,6 +1,6 @@
 """Diffusion: the cell problems.
 
-Every cell function N is periodic in (y1) on (0, 1), has zero mean, and solves, for every (x1)
+Every cell function N is periodic in (y1) on (0, 1), has zero mean, and solves, for every x1
 
     + (-sin(x1) - sin(2*pi*y1)/2 - 2) D^(2,) N
     + (-pi*cos(2*pi*y1)) D^(1,) N
@@ -22,6 +22,7 @@ Training a net of your own:
 
 residual is linear in d: with `hidden` in place of a net its operator gives the columns of a least-squares problem.
 The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
+Slow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions.
 """
 
 from __future__ import annotations

@@ -65,8 +65,9 @@ def test_homogenized_square_with_corner_functions() -> None:
     assert error(u, lambda p: square_solution(p, 1.93536), 100) < 1e-6
     assert u.info["known_functions"] == "12 for 4 corners" and u.info["estimate"] < 1e-6 and u.info["features"] <= 400
     p, h = inside(SQUARE, 10), 1e-5
-    assert u.derivative(p, (0, 1)) == pytest.approx((u(p + [0, h]) - u(p - [0, h])) / (2 * h), abs=1e-8)
-    third = (u.derivative(p + [h, 0], (1, 1)) - u.derivative(p - [h, 0], (1, 1))) / (2 * h)
+    right, up = np.array([h, 0]), np.array([0, h])
+    assert u.derivative(p, (0, 1)) == pytest.approx((u(p + up) - u(p - up)) / (2 * h), abs=1e-8)
+    third = (u.derivative(p + right, (1, 1)) - u.derivative(p - right, (1, 1))) / (2 * h)
     assert u.derivative(p, (2, 1)) == pytest.approx(third, abs=1e-6)
     corners = np.array([[0.0, 0], [1, 0], [0, 1], [1, 1], [0, 0.3], [0.6, 1]])
     assert np.abs(u(corners)).max() < 1e-14 and np.isfinite(u.derivative(corners, (1, 0))).all()
@@ -180,3 +181,13 @@ def test_what_cannot_be() -> None:
         solve_equation(lowered, constant(1.0), {}, features=100)(inside(SQUARE), 0.5)
     with pytest.warns(ToleranceWarning, match="estimated relative error"):
         solve_equation(lowered, constant(1.0), {}, features=100, scale=2.0, tolerance=1e-12)
+
+
+def test_a_mean_that_is_left_open_is_zero() -> None:
+    lowered = manufactured(sp.cos(sp.pi * x1) * sp.sin(PI2 * x2), sp.diag(1, 2), SQUARE, periodic=(1,))
+    fluxes = [Natural((face,), ZERO, ZERO) for face in ((0, 0), (0, 1))]
+    open_mean = LoweredEquation(**{**lowered.__dict__, "essential": (), "natural": tuple(fluxes)})
+    u = solved(open_mean)
+    assert error(u, lambda p: np.cos(np.pi * p[:, 0]) * np.sin(2 * np.pi * p[:, 1])) < 1e-6
+    with pytest.raises(SolveError, match="balance"):
+        solved(LoweredEquation(**{**open_mean.__dict__, "source": sp.S.One}), features=200)
