@@ -57,7 +57,7 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
     mass = [c for _, c, right in terms if right[d]]
     space = [(left[:d], c, right[:d]) for left, c, right in terms if not right[d]]
     loads = [(left[:d], -c, zero) for left, c, _ in sources]
-    broken = any(jumps(c) for _, c, _ in (*space, *loads))
+    broken = any(jumps(c) for left, c, _ in (*space, *loads) if any(left))  # only what is differentiated can lose a jump
     flux = tuple(tuple(StrongTerm(-c, right) for left, c, right in space if left[axis]) for axis in range(d))
     strong = () if broken else strong_terms(space, x)
     source = sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for left, c, _ in loads])

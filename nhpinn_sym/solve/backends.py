@@ -10,7 +10,7 @@ from ..problem.errors import BackendMissingError, UnknownBackendError, Unsupport
 
 CELLS = {"pinn": "pinn.cells", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
 EQUATIONS = {"pinn": "pinn.equation", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
-DEFAULT_TOLERANCE = {"pinn": 1e-10, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
+DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
 HOW_TO_GET = {
     "torch": "pip install torch (choose a CPU or CUDA build, see the README)",
     "dolfinx": "apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c conda-forge fenics-dolfinx; it is not on PyPI",

@@ -40,7 +40,7 @@ def solve_cells(
     """Solve every cell problem of `model` and evaluate the effective coefficients.
 
     backend    : "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it (degree, n, comm, method, seed, width, ...).
-    tolerance  : bound on the estimated error of every effective entry; default 1e-10 (fourier, pinn) or 1e-6 (FEM).
+    tolerance  : bound on the estimated error of every effective entry; default 1e-10 (fourier), 1e-9 (pinn), 1e-6 (FEM).
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
 

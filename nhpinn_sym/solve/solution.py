@@ -58,7 +58,7 @@ class CellBatch:
 
 
 class CellSolver(Protocol):
-    """What `solve/<backend>/cells.py` calls `Solver`: built once for a model, asked for slow points as often as needed.
+    """What `solve/<backend>/cells.py` has as `CellSolver`: built once for a model, asked for slow points as often as needed.
 
     slow_points: (m, len(cells.slow)); columns in the order of `cells.slow`.
     """
@@ -77,7 +77,7 @@ class CellSolver(Protocol):
 
 
 class EquationSolver(Protocol):
-    """What `solve/<backend>/equation.py` calls `solve`. `parameters` holds floats by symbol name (eps: "epsilon")."""
+    """What `solve/<backend>/equation.py` has as `solve_equation`. `parameters` holds floats by symbol name (eps: "epsilon")."""
 
     def __call__(
         self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, **options: Any

@@ -35,6 +35,7 @@ from .quadrature import Quadrature, plot_points, resolving
 from .report import Report, judge
 from .store import Arrays, Store, to_json
 
+_KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
 _MACRO_TOLERANCE = 1e-6
 """Relative L2 accuracy of the FEM solutions of the homogenized equation: far below any homogenization error of interest."""
 
@@ -133,7 +134,8 @@ class _Run:
 
     def _oracle(self, cells: Mapping[str, CellSolution]) -> CellSolution:
         """Fourier where the coefficients are smooth, else the FEM cells: the solution with the smallest estimate is the best there is."""
-        if any(c.has(sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min) for c in self.model.operator.table.values()):
+        op = self.model.operator
+        if any(c.has(*op.fast) and c.has(*_KINKS) for c in op.table.values()):
             return cells[self.fem]
         return self._cells("fourier")
 

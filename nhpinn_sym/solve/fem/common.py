@@ -91,6 +91,11 @@ class GridSolution:
         return first, np.array([np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)])
 
 
+def element_name(degree: int, dim: int) -> str:
+    """How tables call the elements: P on an interval, Q on quadrilaterals and hexahedra."""
+    return f"{'P' if dim == 1 else 'Q'}{degree} finite elements"
+
+
 def keeps_levels(nodes: int, steps: int) -> bool:
     """Whether all levels of a time-dependent solution with that many nodes are kept."""
     return 8.0 * nodes * (steps + 1) < LEVELS_LIMIT

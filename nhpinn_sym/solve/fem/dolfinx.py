@@ -18,7 +18,7 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import SolveError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
-from .common import GridSolution, LagrangeField, keeps_levels, require_constant_in_time
+from .common import GridSolution, LagrangeField, element_name, keeps_levels, require_constant_in_time
 from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
 
 BACKEND = "dolfinx"
@@ -60,7 +60,7 @@ class CellSolver:
         values = np.stack([result.functions.values for result in results], axis=1)
         fields = tuple(LagrangeField(replace(results[0].functions, values=batch)) for batch in values)
         effective = {key: np.array([result.effective[key] for result in results]) for key in self.forms.EFFECTIVE}
-        info = {"method": f"{_element(self.degree, cells)}, {problem.method}", "fredholm": max(result.fredholm for result in results),
+        info = {"method": f"{element_name(self.degree, len(cells))}, {problem.method}", "fredholm": max(result.fredholm for result in results),
                 "iterations": max(result.iterations for result in results), "ranks": self.comm.size}
         return CellBatch(fields, effective, info)
 
@@ -89,7 +89,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
             problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
             grid, times = _solved(problem, count, report)
         time = ", sdirk4" if forms.TIME else ""
-        return GridSolution(BACKEND, f"{_element(degree, mesh)}, {problem.method}{time}", grid, times, {"ranks": comm.size})
+        return GridSolution(BACKEND, f"{element_name(degree, len(mesh))}, {problem.method}{time}", grid, times, {"ranks": comm.size})
 
     label = f"{equation.title} ({BACKEND})"
     if cells is None:
@@ -112,10 +112,6 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
 def _first(comm: MPI.Comm, progress: Progress) -> Progress:
     """Only the first rank shows its progress."""
     return progress if comm.rank == 0 else silent
-
-
-def _element(degree: int, cells: Cells) -> str:
-    return f"{'P' if len(cells) == 1 else 'Q'}{degree} finite elements"
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
-from .common import GridSolution, LagrangeField, keeps_levels, require_constant_in_time
+from .common import GridSolution, LagrangeField, element_name, keeps_levels, require_constant_in_time
 from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
 
 BACKEND = "skfem"
@@ -57,7 +57,7 @@ class CellSolver:
         values = np.stack([result.functions.values for result in results], axis=1)
         fields = tuple(LagrangeField(LagrangeGrid(bounds, mesh, self.degree, batch)) for batch in values)
         effective = {key: np.array([result.effective[key] for result in results]) for key in results[0].effective}
-        info = {"method": f"Q{self.degree} finite elements, {results[0].method}", "fredholm": max(result.fredholm for result in results)}
+        info = {"method": f"{element_name(self.degree, len(bounds))}, {results[0].method}", "fredholm": max(result.fredholm for result in results)}
         return CellBatch(fields, effective, info)
 
 
@@ -83,7 +83,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         space = driver.Space(bounds, mesh, degree, equation.periodic)
         keep = keeps_levels(count_dofs(mesh, degree), count)
         grid, times, method = driver.solve_equation(forms, space, data, count, keep, report)
-        return GridSolution(BACKEND, f"Q{degree} finite elements, {method}", grid, times)
+        return GridSolution(BACKEND, f"{element_name(degree, len(bounds))}, {method}", grid, times)
 
     label = f"{equation.title.lower()} ({BACKEND})"
     with _failures(label):
