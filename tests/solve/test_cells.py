@@ -111,3 +111,14 @@ def test_too_sharp_a_dependence_on_x_warns() -> None:
 def test_the_effective_interval_of_x_is_the_domain(local: nh.CellSolution) -> None:
     with pytest.raises(ProblemError, match="outside the slow interval"):
         local.effective["A"]([[1.5]])
+
+
+@pytest.mark.parametrize(("backend", "bound"), [("fourier", 1e-9), ("pinn", 1e-9), ("skfem", 1e-6), ("dolfinx", 1e-6)])
+def test_every_backend_reaches_its_tolerance_on_the_papers_cell(backend: str, bound: float) -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u))
+    exact = 1.9353592348122903 * np.eye(2)
+    assert np.max(np.abs(nh.solve_cells(model, backend).effective["A"] - exact)) < bound
+    assert np.max(np.abs(nh.solve_cells(model, backend, tolerance=1e-8).effective["A"] - exact)) < 1e-8

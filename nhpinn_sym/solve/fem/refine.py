@@ -30,7 +30,7 @@ SolveLevel = Callable[[Cells, int, Callable[[float], None]], GridSolution]
 
 MAX_STEPS = 2**14
 
-SAFETY = 2.0
+SAFETY = 4.0
 """Factor on the extrapolated errors of effective entries, which are right only asymptotically."""
 
 FREDHOLM_LIMIT = 1e-2
@@ -79,7 +79,7 @@ def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degr
 
 
 def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False) -> dict[EffectiveKey, Array]:
-    """Absolute error estimate of each entry on the last level of `history`: twice its change / (2^rate - 1).
+    """Absolute error estimate of each entry on the last level of `history`: SAFETY times its change / (2^rate - 1).
 
     Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients; a lower rate counts where the last
     three changes show it, but at least 1. Jumps that the mesh does not meet make the changes erratic, and some are small by accident:
