@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib
+import inspect
+from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from ..problem.errors import BackendMissingError, UnknownBackendError, UnsupportedError
+from ..problem.errors import BackendMissingError, ProblemError, UnknownBackendError, UnsupportedError
 
 CELLS = {"pinn": "pinn.cells", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
 EQUATIONS = {"pinn": "pinn.equation", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
@@ -29,6 +31,19 @@ def equation_solver(backend: str) -> Any:
     if backend == "fourier":
         raise UnsupportedError("the fourier backend solves periodic cell problems only", term=backend, remedy=f"use one of {', '.join(EQUATIONS)}")
     return _load(backend, EQUATIONS).solve_equation
+
+
+def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backend: str) -> None:
+    """ProblemError for an option that the backend's `solver` does not take (one that takes any checks them itself), or a wrong degree."""
+    parameters = inspect.signature(solver).parameters.values()
+    if any(p.kind is p.VAR_KEYWORD for p in parameters):
+        return
+    known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
+    unknown = [name for name in options if name not in known]
+    if unknown:
+        raise ProblemError(f"the backend {backend} has no option {unknown[0]!r}", remedy=f"its options are {', '.join(known)}")
+    if options.get("degree", 2) not in (1, 2):
+        raise ProblemError("finite elements are of degree 1 or 2 here", term=f"degree={options['degree']!r}", remedy="refine the mesh instead")
 
 
 def available(backend: str) -> bool:

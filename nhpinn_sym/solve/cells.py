@@ -15,7 +15,7 @@ from ..lower.forms import LoweredCells
 from ..operator.sampling import is_opaque
 from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
 from ..problem.reading import parameter_numbers, positive_number
-from .backends import DEFAULT_TOLERANCE, cell_solver
+from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
 from .cell_solution import CellSolution
 from .chebyshev import Bounds, Nodes
 from .effective import entries_of
@@ -49,6 +49,7 @@ def solve_cells(
     Errors: UnknownBackendError, BackendMissingError, SolveError, UnsupportedError.
     """
     solver_class = cell_solver(backend)
+    check_options(solver_class, options, backend)
     lowered = lower_cells(model)
     _require_numbers(model)
     values = parameter_values(model, parameters)

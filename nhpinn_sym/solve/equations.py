@@ -17,7 +17,7 @@ from ..problem.domain import Cell
 from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance, parameter_numbers
-from .backends import equation_solver
+from .backends import check_options, equation_solver
 from .cell_solution import CellSolution
 from .progress import Progress, shown
 from .solution import Array, Solution
@@ -43,6 +43,7 @@ def solve_homogenized(
     relative L2 error estimate. `options` go to the backend.
     """
     solver = equation_solver(backend)
+    check_options(solver, options, backend)
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
@@ -70,6 +71,7 @@ def solve_fine(
     """
     number = positive(eps)
     solver = equation_solver(backend)
+    check_options(solver, options, backend)
     lowered = lower_fine(parse(problem))
     _check_periods_fit(problem, eps)
     if backend != "pinn":

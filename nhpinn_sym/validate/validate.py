@@ -61,6 +61,8 @@ def validate(
     tolerance  : for the cell problems of every backend (default: each backend's own).
     Errors: those of `homogenize` and of the solves; OutputPathError before anything is computed.
     """
+    if pinn is not None and not isinstance(pinn, Mapping):
+        raise ProblemError("pinn= is a mapping of options", term=pinn, remedy='write pinn={"method": "lm", "seed": 1}')
     return _Run(problem, eps, out, choose_fem(fem), dict(pinn or {}), per_period, tolerance, parameters, shown(progress)).report()
 
 

@@ -163,3 +163,22 @@ def test_fine_mesh_resolves_the_period_or_says_that_it_does_not() -> None:
     with pytest.raises(nh.SolveError, match="per_period"):
         fine_cells(problem, 1 / 1000)
     assert fine_cells(problem, 1 / 4, per_period=10) == (40, 40)
+
+
+def test_options_and_points_that_do_not_fit() -> None:
+    problem = diffusion([nh.Dirichlet(0)])
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+    for backend in ("skfem", "dolfinx", "pinn", "fourier"):
+        with pytest.raises(nh.ProblemError, match="colour"):
+            nh.solve_cells(model, backend, colour="red")
+    for backend in ("skfem", "dolfinx", "pinn"):
+        with pytest.raises(nh.ProblemError, match="colour"):
+            nh.solve_homogenized(model, cells, backend, colour="red")
+    with pytest.raises(nh.ProblemError, match="degree"):
+        nh.solve_cells(model, "skfem", degree=5)
+    u0 = nh.solve_homogenized(model, cells, "skfem", tolerance=1e-3)
+    with pytest.raises(nh.ProblemError, match="outside"):
+        u0([[2.0]])
+    with pytest.raises(nh.ProblemError, match="pinn="):
+        nh.validate(problem, eps=EPS, fem="skfem", pinn=["lm"])  # type: ignore[arg-type]

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...lower.forms import LoweredEquation, MultiIndex
-from ...problem.errors import SolveError, UnsupportedError
+from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ..solution import Array
 
 LEVELS_LIMIT = 200e6
@@ -66,10 +66,10 @@ class GridSolution:
         if self.times is None:
             if t is not None:
                 raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")
-            return self.grid.evaluate(points, index)
+            return _evaluated(self.grid, points, index)
         first, weights = self._time_weights(float(self.times[-1]) if t is None else t)
         window = replace(self.grid, values=self.grid.values[first : first + len(weights)])
-        return weights @ window.evaluate(points, index)
+        return weights @ _evaluated(window, points, index)
 
     def _time_weights(self, t: float) -> tuple[int, Array]:
         """First kept level and Lagrange weights of the (up to four) levels around t."""
@@ -89,6 +89,14 @@ class GridSolution:
         nodes = self.times[first : first + count]
         others = [np.delete(nodes, k) for k in range(count)]
         return first, np.array([np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)])
+
+
+def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
+    """Values of the grid function, with the grid's complaints as errors of the package."""
+    try:
+        return grid.evaluate(points, index)
+    except ValueError as cause:
+        raise ProblemError(str(cause), remedy=f"points have shape (n, {grid.dim}) and lie in the domain") from cause
 
 
 def element_name(degree: int, dim: int) -> str:

@@ -30,8 +30,11 @@ SolveLevel = Callable[[Cells, int, Callable[[float], None]], GridSolution]
 
 MAX_STEPS = 2**14
 
-SAFETY = 4.0
+SAFETY = 2.0
 """Factor on the extrapolated errors of effective entries, which are right only asymptotically."""
+
+MARGIN = 2.0
+"""The refinement goes on until the relative estimate is that much below the tolerance, which then holds absolutely too for entries near 1."""
 
 FREDHOLM_LIMIT = 1e-2
 """Relative defect of a right-hand side above which a cell problem has no solution; below, it may come from the quadrature of a jump."""
@@ -66,7 +69,7 @@ def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degr
             errors = entry_errors(history, degree, jumps)
             estimate = _largest_relative(errors, batch.effective)
             task.update((k + 1) / len(levels), f"{_size(cells)} cells, estimate {estimate:.1e}")
-            if n is None and len(history) > 2 and estimate <= tolerance:
+            if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
     if batch.info["fredholm"] > FREDHOLM_LIMIT:
         raise SolveError(f"the right-hand side of a cell problem is not orthogonal to the constants (relative defect {batch.info['fredholm']:.1e})",
@@ -79,7 +82,7 @@ def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degr
 
 
 def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False) -> dict[EffectiveKey, Array]:
-    """Absolute error estimate of each entry on the last level of `history`: SAFETY times its change / (2^rate - 1).
+    """Absolute error estimate of each entry on the last level of `history`: twice its change / (2^rate - 1).
 
     Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients; a lower rate counts where the last
     three changes show it, but at least 1. Jumps that the mesh does not meet make the changes erratic, and some are small by accident:
