@@ -5,13 +5,10 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import sympy as sp
-from sympy.printing.precedence import precedence
-from sympy.printing.pycode import AbstractPythonCodePrinter
 
-from ..problem.errors import UnsupportedError
+from .scalar_printer import ScalarPrinter
 
 _UNARY = {
     sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.asin: "asin", sp.acos: "acos", sp.atan: "atan",
@@ -34,18 +31,17 @@ class Slot(sp.Symbol):
     """A symbol whose name is Python text, such as d[(1, 0)], and is printed as it stands."""
 
 
-class TorchPrinter(AbstractPythonCodePrinter):
+class TorchPrinter(ScalarPrinter):
     """Prints real scalar expressions over float64 tensors; `like` is the name of a tensor that constants are shaped after.
 
     Subexpressions without symbols become Python floats. UnsupportedError quotes what has no torch counterpart.
     """
 
-    def __init__(self, like: str) -> None:
-        super().__init__({"precision": 17})
-        self.like = like
+    library, pi, sqrt = "torch", "math.pi", "torch.sqrt"
 
-    def doprint(self, expr: sp.Basic, assign_to: None = None) -> str:
-        return str(self._print(sp.sympify(expr)))
+    def __init__(self, like: str) -> None:
+        super().__init__()
+        self.like = like
 
     def _tensor(self, expr: sp.Expr) -> str:
         return f"torch.full_like({self.like}, {self._print(expr)})" if expr.is_number else str(self._print(expr))
@@ -54,36 +50,11 @@ class TorchPrinter(AbstractPythonCodePrinter):
         first, *rest = arguments
         return f"torch.{function}({self._tensor(first)}, {self._fold(function, rest)})" if rest else self._tensor(first)
 
-    def _number(self, expr: sp.Expr) -> str:
-        value = complex(expr.evalf(20))
-        if value.imag != 0:
-            raise UnsupportedError("only real numbers can be emitted for torch", term=expr)
-        return repr(value.real)
-
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return argument_name(expr)
 
     def _print_Slot(self, expr: Slot) -> str:
         return expr.name
-
-    def _print_Float(self, expr: sp.Float) -> str:
-        return repr(float(expr))
-
-    def _print_NumberSymbol(self, expr: sp.NumberSymbol) -> str:
-        return "math.pi" if expr == sp.pi else self._number(expr)
-
-    _print_Pi = _print_Exp1 = _print_NumberSymbol
-
-    def _print_Pow(self, expr: sp.Pow, **_: Any) -> str:
-        if expr.is_number:
-            return self._number(expr)
-        base, exponent, level = expr.base, expr.exp, precedence(expr)
-        if abs(exponent) == sp.S.Half:
-            root = f"torch.sqrt({self._print(base)})"
-            return root if exponent > 0 else f"1/{root}"
-        if exponent == -1:
-            return f"1/{self.parenthesize(base, level, strict=True)}"
-        return f"{self.parenthesize(base, level, strict=True)}**{self.parenthesize(exponent, level, strict=True)}"
 
     def _print_Function(self, expr: sp.Function) -> str:
         if expr.is_number:
@@ -120,9 +91,6 @@ class TorchPrinter(AbstractPythonCodePrinter):
     def _print_frac(self, expr: sp.frac) -> str:
         return str(self._print(sp.Mod(expr.args[0], 1, evaluate=False)))
 
-    def _print_Heaviside(self, expr: sp.Heaviside) -> str:
-        return str(self._print(expr.rewrite(sp.Piecewise)))
-
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         text = f"torch.full_like({self.like}, math.nan)"
         for value, condition in reversed(expr.args):
@@ -144,14 +112,6 @@ class TorchPrinter(AbstractPythonCodePrinter):
     def _print_Not(self, expr: sp.Not) -> str:
         return f"(~{self._print(expr.args[0])})"
 
-    def _print_not_supported(self, expr: sp.Basic) -> str:
-        raise UnsupportedError("this has no counterpart in torch", term=expr,
-                               remedy="write it with elementary functions, or use a backend that takes its values")
-
-    _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_Subs = _print_not_supported
-    _print_ImaginaryUnit = _print_Infinity = _print_NegativeInfinity = _print_ComplexInfinity = _print_not_supported
-    emptyPrinter = _print_not_supported
-    _print_AppliedUndef = _print_not_supported
 
 
 def statements(expressions: Sequence[sp.Expr], like: str, taken: Sequence[sp.Symbol]) -> tuple[list[str], list[str]]:

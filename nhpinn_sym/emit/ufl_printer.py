@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import sympy as sp
 from sympy.core.relational import Relational
-from sympy.printing.precedence import precedence
-from sympy.printing.pycode import AbstractPythonCodePrinter
 
 from ..problem.errors import UnsupportedError
+from .scalar_printer import ScalarPrinter
 
 _UNARY = {
     sp.sin: "ufl.sin", sp.cos: "ufl.cos", sp.tan: "ufl.tan", sp.asin: "ufl.asin", sp.acos: "ufl.acos", sp.atan: "ufl.atan",
@@ -30,25 +28,18 @@ HELPERS = {
 """Text that a file needs above its functions where the printer used these names; users before what they use."""
 
 
-class UflPrinter(AbstractPythonCodePrinter):
+class UflPrinter(ScalarPrinter):
     """Prints real scalar expressions; `names` holds the text of each symbol.
 
     Subexpressions without symbols become Python floats. UnsupportedError quotes what has no UFL counterpart.
     `used` collects the names of the `HELPERS` that the text needs.
     """
 
+    library, pi, sqrt = "UFL", "ufl.pi", "ufl.sqrt"
+
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
-        super().__init__({"precision": 17})
+        super().__init__()
         self.names, self.used = names, set[str]()
-
-    def doprint(self, expr: sp.Basic, assign_to: None = None) -> str:
-        return str(self._print(sp.sympify(expr)))
-
-    def _number(self, expr: sp.Expr) -> str:
-        value = complex(expr.evalf(20))
-        if value.imag != 0:
-            raise UnsupportedError("only real numbers can be emitted for UFL", term=expr)
-        return repr(value.real)
 
     def _call(self, function: str, *arguments: sp.Basic) -> str:
         self.used |= {"fraction", "atan2"} if function == "fraction" else {function} & {"atan2"}
@@ -68,27 +59,8 @@ class UflPrinter(AbstractPythonCodePrinter):
     def _print_Integer(self, expr: sp.Integer) -> str:
         return str(int(expr)) if abs(expr) < _INT_LIMIT else repr(float(expr))
 
-    def _print_Float(self, expr: sp.Float) -> str:
-        return repr(float(expr))
-
     def _print_Rational(self, expr: sp.Rational) -> str:
         return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) < _INT_LIMIT else repr(float(expr))
-
-    def _print_NumberSymbol(self, expr: sp.NumberSymbol) -> str:
-        return "ufl.pi" if expr == sp.pi else self._number(expr)
-
-    _print_Pi = _print_Exp1 = _print_NumberSymbol
-
-    def _print_Pow(self, expr: sp.Pow, **_: Any) -> str:
-        if expr.is_number:
-            return self._number(expr)
-        base, exponent, level = expr.base, expr.exp, precedence(expr)
-        if abs(exponent) == sp.S.Half:
-            root = self._call("ufl.sqrt", base)
-            return root if exponent > 0 else f"1/{root}"
-        if exponent == -1:
-            return f"1/{self.parenthesize(base, level, strict=True)}"
-        return f"{self.parenthesize(base, level, strict=True)}**{self.parenthesize(exponent, level, strict=True)}"
 
     def _print_Function(self, expr: sp.Function) -> str:
         if expr.is_number:
@@ -123,9 +95,6 @@ class UflPrinter(AbstractPythonCodePrinter):
     def _print_Max(self, expr: sp.Max) -> str:
         return self._number(expr) if expr.is_number else self._fold("ufl.max_value", list(sp.ordered(expr.args)))
 
-    def _print_Heaviside(self, expr: sp.Heaviside) -> str:
-        return str(self._print(expr.rewrite(sp.Piecewise)))
-
     def _print_ITE(self, expr: sp.ITE) -> str:
         return str(self._print(expr.to_nnf()))
 
@@ -150,10 +119,5 @@ class UflPrinter(AbstractPythonCodePrinter):
     def _print_Not(self, expr: sp.Not) -> str:
         return self._call("ufl.Not", expr.args[0])
 
-    def _print_not_supported(self, expr: sp.Basic) -> str:
-        raise UnsupportedError("this has no counterpart in UFL", term=expr,
-                               remedy="write it with elementary functions, or use a backend that takes its values")
+    _print_NaN = ScalarPrinter._print_not_supported
 
-    _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_Subs = _print_not_supported
-    _print_ImaginaryUnit = _print_Infinity = _print_NegativeInfinity = _print_ComplexInfinity = _print_NaN = _print_not_supported
-    _print_AppliedUndef = emptyPrinter = _print_not_supported
