@@ -12,7 +12,7 @@ from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero, jumps
 from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
-from .forms import Corrector, Functional, FunctionalTerm, LoweredCells, MultiIndex, WeakTerm
+from .forms import CellForm, Factor, Functional, FunctionalTerm, LoweredCells, MultiIndex, SourceTerm, WeakTerm
 
 
 def lower_cells(model: HomogenizedModel) -> LoweredCells:
@@ -35,30 +35,38 @@ def lower_cells(model: HomogenizedModel) -> LoweredCells:
         coordinates=op.fast,
         slow=tuple(v for v in op.coordinates if any(c.has(v) for c in held)),
         parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)),
+        externals=(),
+        components=1,
         bilinear=bilinear,
         strong=() if broken else strong_terms(leading, op.fast),
-        correctors=correctors,
+        mass=(),
+        eigenvalue=None,
+        functions=correctors,
+        constants=(),
         effective=tuple(_functional(e, correctors, symmetric, op.fast) for e in entries),
+        higher=(),
         symmetric=symmetric,
+        definite=True,
+        complex=False,
         jumps=broken,
     )
 
 
-def _corrector(problem: CellProblem, fast: tuple[sp.Symbol, ...], broken: bool) -> Corrector:
+def _corrector(problem: CellProblem, fast: tuple[sp.Symbol, ...], broken: bool) -> CellForm:
     zero = (0,) * len(fast)
     weak = tuple(WeakTerm(left, (-1) ** (sum(left) + 1) * c, zero) for left, c in problem.rhs.items())
     source = sp.Integer(0) if broken else sp.Add(*[-derivative(c, left, fast) for left, c in problem.rhs.items()])
-    return Corrector(problem.key, problem.name, weak, source)
+    return CellForm(problem.name, "corrector", 1, ((problem.key, 1),), weak, (SourceTerm(source),), True)
 
 
-def _functional(entry: EffectiveEntry, correctors: tuple[Corrector, ...], symmetric: bool, fast: tuple[sp.Symbol, ...]) -> Functional:
-    terms = tuple(FunctionalTerm(t.coefficient, t.corrector, t.derivative) for t in entry.terms)
+def _functional(entry: EffectiveEntry, correctors: tuple[CellForm, ...], symmetric: bool, fast: tuple[sp.Symbol, ...]) -> Functional:
+    terms = tuple(FunctionalTerm(t.coefficient, (Factor(t.corrector, 0, t.derivative),)) for t in entry.terms)
     one_function = len({t.corrector for t in terms}) == 1
     dual = _dual({t.derivative: t.coefficient for t in terms}, correctors, fast) if symmetric and one_function else None
     return Functional(entry.name, entry.index, entry.constant, terms, dual)
 
 
-def _dual(form: Mapping[MultiIndex, sp.Expr], correctors: tuple[Corrector, ...], fast: tuple[sp.Symbol, ...]) -> tuple[int, int] | None:
+def _dual(form: Mapping[MultiIndex, sp.Expr], correctors: tuple[CellForm, ...], fast: tuple[sp.Symbol, ...]) -> tuple[int, int] | None:
     """(sign, i) where the linear form is sign times the right-hand side of cell problem i, on periodic functions of zero mean."""
     zero = sp.Integer(0)
     for i, corrector in enumerate(correctors):

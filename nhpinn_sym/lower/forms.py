@@ -1,16 +1,18 @@
 """What a backend is given: weak and strong forms as tables over plain symbols.
 
-Conventions. A multi-index counts derivatives per space coordinate. The strong form reads
-    sum_terms coefficient * D^right u = source,
-the weak form  sum_bilinear int coefficient * D^right u * D^left v = sum_linear int coefficient * D^left v
+Conventions. A multi-index counts derivatives per coordinate. Equations i and fields (components of the unknown) j are numbered from 0.
+The strong form of equation i reads
+    sum_terms coefficient * D^right u_field = sum_sources coefficient * factor,
+the weak form  sum_bilinear int coefficient * D^right u_field * D^left v_equation = sum_linear int coefficient * factor * D^left v_equation
 (signs are inside the coefficients; the natural boundary terms stand in `LoweredEquation.natural`).
-Coefficients are SymPy expressions in the coordinates, the slow coordinates, the time, the parameters and
-the externals listed beside them: nothing else.
+Coefficients are SymPy expressions in the coordinates, the slow coordinates, the time, the parameters, the constants and
+the externals listed beside them: nothing else. They may be complex.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import sympy as sp
 
@@ -19,6 +21,8 @@ from ..problem.domain import Box, Cell, Face
 MultiIndex = tuple[int, ...]
 Key = tuple[int | None, MultiIndex]
 """Key of a cell function: (field, multi-index of the macroscopic derivative); field None is the source of the equation."""
+
+Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
 
 @dataclass(frozen=True)
@@ -32,47 +36,86 @@ class External:
 
 
 @dataclass(frozen=True)
+class Factor:
+    """D^derivative of component `component` of the cell function at position `function` of `LoweredCells.functions`."""
+
+    function: int
+    component: int
+    derivative: MultiIndex
+
+
+@dataclass(frozen=True)
 class WeakTerm:
-    """int coefficient * D^right(u) * D^left(v); in a linear form `right` is empty (all zero)."""
+    """int coefficient * factor * D^right(u_field) * D^left(v_equation); in a linear form `right` is all zero and `field` 0."""
 
     left: MultiIndex
     coefficient: sp.Expr
     right: MultiIndex
+    equation: int = 0
+    field: int = 0
+    factor: Factor | None = None
 
 
 @dataclass(frozen=True)
 class StrongTerm:
-    """coefficient * D^right(u)."""
+    """coefficient * D^right(u_field) in an equation."""
 
     coefficient: sp.Expr
     right: MultiIndex
+    equation: int = 0
+    field: int = 0
 
 
 @dataclass(frozen=True)
-class Corrector:
-    """One cell problem A_0 N = source; `weak` is the linear form of its right-hand side."""
+class SourceTerm:
+    """coefficient * factor on the right-hand side of an equation."""
 
-    key: Key
+    coefficient: sp.Expr
+    equation: int = 0
+    factor: Factor | None = None
+
+
+@dataclass(frozen=True)
+class CellForm:
+    """One function on the cell, periodic, with `components` components each of zero mean (kernels apart).
+
+    role "ground state" : A_0 phi = eigenvalue * mass phi, positive, <phi> = 1; no right-hand side. Scalar problems.
+    role "adjoint"      : A_0^T psi = eigenvalue * mass psi, for equation `level` = p: <psi_i> = delta_ip, or <psi phi> = 1.
+    role "corrector"    : A_0 N = P g, <N> = 0, multiplies D^alpha U_q for each (key, sign) of `sources`, sign * N.
+    role "auxiliary"    : the same with no sources: slow derivatives of correctors, and what only the mean fields U_1, U_2, ... need.
+    g is the right-hand side (`weak`, `source`); P g = g - sum_p <psi^p . g> phi_p, where phi_p is the p-th unit vector unless there is a
+    ground state, and psi^p likewise unless there are adjoints. `solvable`: the mean must be zero by itself (the Fredholm multiplier,
+    which is reported); otherwise it is an effective coefficient, and is subtracted.
+    """
+
     name: str
+    role: Role
+    level: int
+    sources: tuple[tuple[Key, int], ...]
     weak: tuple[WeakTerm, ...]
-    source: sp.Expr
+    source: tuple[SourceTerm, ...]
+    solvable: bool
+
+    @property
+    def key(self) -> Key:
+        """The first of its macroscopic sources."""
+        return self.sources[0][0]
 
 
 @dataclass(frozen=True)
 class FunctionalTerm:
-    """<coefficient * D^derivative N_corrector>, the mean over the cell."""
+    """<coefficient * product of factors>, the mean over the cell; one or two factors."""
 
     coefficient: sp.Expr
-    corrector: int
-    derivative: MultiIndex
+    factors: tuple[Factor, ...]
 
 
 @dataclass(frozen=True)
 class Functional:
     """Effective coefficient `name`[`index`] = <constant> + sum of the means of `terms`.
 
-    dual = (sign, i) says that N_i times sign solves the dual problem B(v, z) = l(v), l being the linear part in N_j
-    (j the one corrector in `terms`); then l(N_j) may be replaced by l(N_j) + rhs_j(z) - B(N_j, z),
+    dual = (sign, i) says that function i times sign solves the dual problem B(v, z) = l(v), l being the linear part in N_j
+    (j the one function in `terms`); then l(N_j) may be replaced by l(N_j) + rhs_j(z) - B(N_j, z),
     the energy formula, whose error is the product of two errors.
     """
 
@@ -80,24 +123,52 @@ class Functional:
     index: tuple[int, ...]
     constant: sp.Expr
     terms: tuple[FunctionalTerm, ...]
-    dual: tuple[int, int] | None
+    dual: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Constant:
+    """A number that later coefficients hold as `symbol`: numerator / denominator, known once the kernels are (the mean drift)."""
+
+    symbol: sp.Symbol
+    numerator: Functional
+    denominator: Functional
 
 
 @dataclass(frozen=True)
 class LoweredCells:
-    """All first-order cell problems of a model: one operator A_0, a right-hand side each, and the effective law."""
+    """All cell problems of a model: one operator A_0, the functions in the order in which they can be solved, the effective law.
+
+    `functions` hold in their factors only functions before them. `mass` and `eigenvalue` belong to the ground state (else empty, None).
+    `constants` are known after the last kernel and before the first corrector. `higher` is the law beyond the homogenized equation:
+    functionals named "h" with index (n, i, *left, j, *right): D^left( . D^right U_j ) in equation i of h_n, multi-indices over (x, t).
+    `symmetric`: A_0 is symmetric (its weak form is). `definite`: it is elliptic with a positive symbol (not so: piezoelectricity).
+    """
 
     title: str
     cell: Cell
     coordinates: tuple[sp.Symbol, ...]
     slow: tuple[sp.Symbol, ...]
     parameters: tuple[sp.Symbol, ...]
+    externals: tuple[External, ...]
+    components: int
     bilinear: tuple[WeakTerm, ...]
     strong: tuple[StrongTerm, ...]
-    correctors: tuple[Corrector, ...]
+    mass: tuple[WeakTerm, ...]
+    eigenvalue: sp.Symbol | None
+    functions: tuple[CellForm, ...]
+    constants: tuple[Constant, ...]
     effective: tuple[Functional, ...]
+    higher: tuple[Functional, ...]
     symmetric: bool
+    definite: bool
+    complex: bool
     jumps: bool
+
+    @property
+    def correctors(self) -> tuple[CellForm, ...]:
+        """The functions that stand in the expansion of u."""
+        return tuple(f for f in self.functions if f.role == "corrector")
 
 
 @dataclass(frozen=True)
