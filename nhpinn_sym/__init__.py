@@ -38,11 +38,14 @@ if TYPE_CHECKING:
     from .solve.equations import solve_fine as solve_fine
     from .solve.equations import solve_homogenized as solve_homogenized
     from .solve.reconstruct import reconstruct as reconstruct
+    from .solve.tensors import mandel as mandel
+    from .solve.tensors import voigt as voigt
 
 __version__ = "0.1.0"
 
 _LATER = {
-    "solve_cells": "solve.cells", "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
+    "solve_cells": "solve.cells", "mandel": "solve.tensors", "voigt": "solve.tensors",
+    "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
     "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
 }
 

@@ -12,15 +12,17 @@ from scipy.sparse.linalg import LinearOperator, gmres
 
 from nhpinn_sym.lower.expand import strong_terms, weak_terms
 from nhpinn_sym.lower.forms import (
-    Corrector,
+    CellForm,
     Essential,
     External,
+    Factor,
     Functional,
     FunctionalTerm,
     LoweredCells,
     LoweredEquation,
     MultiIndex,
     Natural,
+    SourceTerm,
     StrongTerm,
     WeakTerm,
 )
@@ -38,25 +40,35 @@ def unit(dim: int, axis: int) -> MultiIndex:
     return tuple(int(k == axis) for k in range(dim))
 
 
+def built(title: str, cell: Cell, components: int, bilinear: Sequence[WeakTerm], strong: Sequence[StrongTerm], functions: Sequence[CellForm],
+          effective: Sequence[Functional], **more: object) -> LoweredCells:
+    """LoweredCells with everything else empty; `more` replaces fields."""
+    cells = LoweredCells(title, cell, Y[:cell.dim], (), (), (), components, tuple(bilinear), tuple(strong), (), None, tuple(functions), (),
+                         tuple(effective), (), True, True, False, False)
+    return replace(cells, **more)
+
+
 def diffusion_cells(a: sp.Matrix, drift: Sequence[sp.Expr] = (), cell: Cell | None = None, slow: tuple[sp.Symbol, ...] = (),
                     parameters: tuple[sp.Symbol, ...] = ()) -> LoweredCells:
     """-div( a (grad N_j + e_j) ) + b . (grad N_j + e_j) = 0 with A_ij = <a_ij + a_ik d_k N_j - b_i N_j>."""
     d = a.shape[0]
     zero, e = (0,) * d, [unit(d, k) for k in range(d)]
-    leading = [(e[i], -a[i, k], e[k]) for i in range(d) for k in range(d) if a[i, k] != 0] + [(zero, b, e[k]) for k, b in enumerate(drift)]
+    leading = [(0, e[i], -a[i, k], 0, e[k]) for i in range(d) for k in range(d) if a[i, k] != 0]
+    leading += [(0, zero, b, 0, e[k]) for k, b in enumerate(drift)]
     symmetric = a.is_symmetric() and not drift
     correctors = []
     for j in range(d):
         weak = [WeakTerm(e[i], -a[i, j], zero) for i in range(d) if a[i, j] != 0] + [WeakTerm(zero, -b, zero) for b in drift[j:j + 1]]
         source = sum(sp.diff(a[i, j], Y[i]) for i in range(d)) - sum(drift[j:j + 1])
-        correctors.append(Corrector((None, e[j]), f"N_{j + 1}", tuple(weak), source))
+        correctors.append(CellForm(f"N_{j + 1}", "corrector", 1, (((None, e[j]), 1),), tuple(weak), (SourceTerm(sp.sympify(source)),), True))
     effective = []
     for i in range(d):
         for j in range(d):
-            terms = [FunctionalTerm(a[i, k], j, e[k]) for k in range(d) if a[i, k] != 0] + [FunctionalTerm(-b, j, zero) for b in drift[i:i + 1]]
+            terms = [FunctionalTerm(a[i, k], (Factor(j, 0, e[k]),)) for k in range(d) if a[i, k] != 0]
+            terms += [FunctionalTerm(-b, (Factor(j, 0, zero),)) for b in drift[i:i + 1]]
             effective.append(Functional("A", (i, j), a[i, j], tuple(terms), (-1, i) if symmetric else None))
-    return LoweredCells("Diffusion", cell or Cell.unit(d), Y[:d], slow, parameters, weak_terms(leading), strong_terms(leading, Y[:d]),
-                        tuple(correctors), tuple(effective), symmetric, a.has(sp.Piecewise))
+    return built("Diffusion", cell or Cell.unit(d), 1, weak_terms(leading), strong_terms(leading, Y[:d]), correctors, effective, slow=slow,
+                 parameters=parameters, symmetric=symmetric, jumps=a.has(sp.Piecewise))
 
 
 def elliptic_2d() -> LoweredCells:
@@ -72,9 +84,10 @@ def slow_1d() -> LoweredCells:
 def reaction(length: sp.Expr) -> LoweredCells:
     """-2 N'' = -cos(2 pi y / length): c = <N cos> = -length^2 / (16 pi^2)."""
     r, zero = sp.cos(PI2 * y1 / length), (0,)
-    return LoweredCells("Reaction", Cell((0, length)), (y1,), (), (), (WeakTerm((1,), sp.Integer(2), (1,)),), (StrongTerm(sp.Integer(-2), (2,)),),
-                        (Corrector((None, zero), "N_0", (WeakTerm(zero, -r, zero),), -r),),
-                        (Functional("c", (), sp.S.Zero, (FunctionalTerm(r, 0, zero),), (-1, 0)),), True, False)
+    corrector = CellForm("N_0", "corrector", 1, (((None, zero), 1),), (WeakTerm(zero, -r, zero),), (SourceTerm(-r),), True)
+    functional = Functional("c", (), sp.S.Zero, (FunctionalTerm(r, (Factor(0, 0, zero),)),), (-1, 0))
+    weak, strong = WeakTerm((1,), sp.Integer(2), (1,)), StrongTerm(sp.Integer(-2), (2,))
+    return built("Reaction", Cell((0, length)), 1, [weak], [strong], [corrector], [functional])
 
 
 def equation(a: sp.Matrix, f: sp.Expr, domain: Box, essential: Sequence[Essential] = (), natural: Sequence[Natural] = (), *,
@@ -84,8 +97,8 @@ def equation(a: sp.Matrix, f: sp.Expr, domain: Box, essential: Sequence[Essentia
     """mass u_t - div(a grad u) + b . grad u + c u = f."""
     d = domain.dim
     zero, e = (0,) * d, [unit(d, k) for k in range(d)]
-    terms = [(e[i], -a[i, k], e[k]) for i in range(d) for k in range(d) if a[i, k] != 0] + [(zero, bk, e[k]) for k, bk in enumerate(b)]
-    terms += [(zero, c, zero)] if c != 0 else []
+    terms = [(0, e[i], -a[i, k], 0, e[k]) for i in range(d) for k in range(d) if a[i, k] != 0] + [(0, zero, bk, 0, e[k]) for k, bk in enumerate(b)]
+    terms += [(0, zero, c, 0, zero)] if c != 0 else []
     flux = tuple(tuple(StrongTerm(a[i, k], e[k]) for k in range(d) if a[i, k] != 0) for i in range(d))
     return LoweredEquation("Test equation", domain, X[:d], None if mass is None else t, parameters, externals, mass, weak_terms(terms),
                            (WeakTerm(zero, sp.sympify(f), zero),), strong_terms(terms, X[:d]), sp.sympify(f), flux, tuple(essential),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
+from functools import cache
 from math import comb
 from typing import NamedTuple
 
@@ -24,7 +25,7 @@ class Function(NamedTuple):
 class Product(NamedTuple):
     """D^slope(coefficient) * D^derivative(function); function None is the constant 1.
 
-    `slope` counts derivatives by (x, t); `derivative` by (x, t) first, then by y.
+    `slope` counts derivatives by (x, t); `derivative` by (x, t) first, then by the fast coordinates.
     """
 
     coefficient: int
@@ -33,7 +34,16 @@ class Product(NamedTuple):
     derivative: MultiIndex
 
 
+class Pairing(NamedTuple):
+    """D_y^derivative(weight) * product, to be averaged over the cell; weight None is the constant 1."""
+
+    product: Product
+    weight: Function | None
+    derivative: MultiIndex
+
+
 Combination = Mapping[Product, Fraction]
+Averages = Mapping[Pairing, Fraction]
 
 Flux = dict[tuple[int, MultiIndex], dict[Product, Fraction]]
 """{(equation, fast left multi-index): combination}: sum of D_y^left( combination ) in each equation."""
@@ -42,8 +52,13 @@ Source = tuple[int | None, MultiIndex]
 """A macroscopic source D^alpha U_field, alpha over (x, t); field None is the source term of the equation."""
 
 
-def leibniz(index: MultiIndex, parts: int) -> Iterator[tuple[tuple[MultiIndex, ...], int]]:
+@cache
+def leibniz(index: MultiIndex, parts: int) -> tuple[tuple[tuple[MultiIndex, ...], int], ...]:
     """The ways to share the derivatives of `index` among `parts` factors, with multinomial weights."""
+    return tuple(_shares(index, parts))
+
+
+def _shares(index: MultiIndex, parts: int) -> Iterator[tuple[tuple[MultiIndex, ...], int]]:
     if parts == 1:
         yield (index,), 1
         return
@@ -51,5 +66,17 @@ def leibniz(index: MultiIndex, parts: int) -> Iterator[tuple[tuple[MultiIndex, .
         weight = 1
         for n, k in zip(index, first, strict=True):
             weight *= comb(n, k)
-        for others, more in leibniz(tuple(n - k for n, k in zip(index, first, strict=True)), parts - 1):
+        for others, more in _shares(tuple(n - k for n, k in zip(index, first, strict=True)), parts - 1):
             yield (first, *others), weight * more
+
+
+def normalized(flux: Flux) -> tuple[tuple[object, ...], int]:
+    """(key, sign): two fluxes with equal keys are equal up to the quotient of their signs."""
+    rows = sorted((place, sorted(c.items(), key=_printed)) for place, c in flux.items())
+    sign = 1 if rows[0][1][0][1] > 0 else -1
+    return tuple((place, tuple((product, sign * weight) for product, weight in row)) for place, row in rows), sign
+
+
+def _printed(item: tuple[Product, Fraction]) -> tuple[int, MultiIndex, Function, MultiIndex]:
+    product = item[0]
+    return product.coefficient, product.slope, product.function or Function(-1, -1), product.derivative

@@ -1,21 +1,21 @@
 """Why a naive two-scale expansion would fail, found before anything is solved.
 
-Each check is one function that raises a typed error with the term and the remedy.
+Each check is one function that raises a typed error with the term and the remedy, or says what has to be done about it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
 
-from ..operator.sampling import Array, folded, grid, is_opaque, mean, range_grid, sampler, shifted, slow_samples, spacing
+from ..operator.sampling import folded, is_opaque, mean, period_grid, range_grid, sampler, shifted, slow_samples
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero import is_zero
+from ..operator.zero import is_zero, jumps
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
-from .recursion import Recursion
+from .recursion import Recursion, derivative
 
 
 def check_coefficients(op: Operator) -> None:
@@ -27,42 +27,37 @@ def check_coefficients(op: Operator) -> None:
 
 
 def check_scope(op: Operator) -> None:
-    """What this version derives: one scalar unknown, real coefficients, at most rho u_t in time, one fast scale."""
-    problem = op.problem
-    if len(problem.unknowns) > 1:
-        raise UnsupportedError("a system of several unknowns", term=problem.unknown, remedy="one scalar unknown is covered")
-    for v in problem.scales.fast[problem.scales.dim :]:
-        for c in op.table.values():
-            if c.has(v.symbol):
-                raise UnsupportedError(f"a second fast scale, {v}", term=c, remedy="coefficients in s.x, s.y, s.t are covered")
-    for term, c in op.table.items():
-        if term.right[-1] > 1 or (term.right[-1] and (sum(term.right) > 1 or any(term.left))):
-            raise UnsupportedError("a second, or a mixed, time derivative", term=op.show(term), remedy="rho(x, y) u_t is covered")
+    """At most second order in time, no time derivative at a negative power of eps, and an unknown."""
+    for term, _ in op.terms():
+        if term.right[-1] > 2:
+            raise UnsupportedError("a time derivative of order above two", term=op.show(term), remedy="rho u_t and rho u_tt are covered")
         if term.right[-1] and term.power:
-            raise UnsupportedError(f"a time derivative of order eps^{term.power}", term=op.show(term), remedy="rho(x, y) u_t is covered")
-        if c.has(sp.I):
-            raise UnsupportedError("a complex coefficient or source", term=op.show(term), remedy="real ones are covered")
+            raise UnsupportedError(f"a time derivative of order eps^{term.power}", term=op.show(term),
+                                   remedy="multiply the equation by a power of eps, or change the unit of time: rho(x, y) u_t at eps^0 is covered")
     if not any(True for _ in op.terms()):
-        raise CoefficientError("the equation does not hold the unknown", term=problem.unknown,
+        raise CoefficientError("the equation does not hold the unknown", term=op.problem.unknown,
                                remedy="check unknown=, and that its terms do not cancel")
+    for j, u in enumerate(op.problem.unknowns):
+        if not any(term.field == j for term, _ in op.terms()):
+            raise CoefficientError("the equations do not hold an unknown", term=u, remedy="check unknown=, and that its terms do not cancel")
 
 
 def check_finite(op: Operator) -> None:
     """Every coefficient and source is a finite number on a sample of the cell."""
     points = range_grid(op)
     for term, c in op.table.items():
-        if is_opaque(c):
+        if is_opaque(c) or c.is_number:
             continue
         values = sampler([c], op)
         for slow in slow_samples(op, [c]):
             if not np.all(np.isfinite(values(points, slow)[0])):
-                raise CoefficientError("a coefficient is not a finite real number everywhere on the cell", term=op.show(term),
+                raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(term),
                                        remedy="remove the singularity, and give a Piecewise its last piece (value, True)")
 
 
 def check_periods(op: Operator) -> None:
     """Every coefficient has the period of the cell along each fast axis; a Piecewise is continued from the cell."""
-    points = grid(op, 33, 0.47)
+    points = period_grid(op)
     for term, c in op.table.items():
         for axis in range(len(op.fast)):
             if not c.has(op.fast[axis]) or is_opaque(c):
@@ -70,59 +65,16 @@ def check_periods(op: Operator) -> None:
             values = sampler([folded(c, op), shifted(folded(c, op), op, axis)], op)
             here, there = values(points, slow_samples(op, [c])[0])
             if not np.allclose(there, here, rtol=1e-9, atol=1e-9 * float(np.max(np.abs(here)))):
-                period = sp.sstr(op.problem.cell.lengths[axis], full_prec=False)
+                period = sp.sstr(op.cell.lengths[axis], full_prec=False)
                 raise PeriodError(f"a coefficient does not have the period {period} of the cell along {op.fast[axis]}", term=op.show(term),
                                   remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
                                          "and write jumps as sp.Piecewise on one cell")
 
 
-def check_ellipticity(op: Operator, lowest: Table) -> None:
-    """The second-order part of A_0 is positive definite on the cell, as far as a search for its smallest eigenvalue tells."""
-    d = len(op.fast)
-    entries = {(i, j): sp.Integer(0) for i in range(d) for j in range(d)}
-    for term, c in lowest.items():
-        if sum(fast_part(term.left)) == 1 and sum(fast_part(term.right)) == 1:
-            entries[fast_part(term.left).index(1), fast_part(term.right).index(1)] -= c
-    exprs = list(entries.values())
-    if any(is_opaque(e) for e in exprs):
-        return
-    values = sampler(exprs, op)
-    for slow in slow_samples(op, exprs):
-        smallest, largest = _eigenvalue_range(op, lambda y, at=slow: np.array(values(y, at)))  # type: ignore[misc]
-        if smallest <= 1e-10 * largest:
-            raise CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell",
-                                   term=sp.Matrix(d, d, exprs) if d > 1 else exprs[0],
-                                   remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
-                                          "check its sign, and where it vanishes")
-
-
-def _eigenvalue_range(op: Operator, tensor: Callable[[list[Array]], Array]) -> tuple[float, float]:
-    """(smallest, largest in size) eigenvalue over the cell of the symmetric part of tensor(y), (d d, n): on a grid, then closer and closer."""
-    d, points = len(op.fast), range_grid(op)
-    found = []
-    for sign in (1, -1):
-        y, width = points, spacing(op)
-        for _ in range(12):
-            a = tensor(y).reshape(d, d, -1)
-            if not np.all(np.isfinite(a)):
-                return 0.0, np.inf
-            eigenvalues = np.linalg.eigvalsh(np.moveaxis((a + a.swapaxes(0, 1)) / 2, -1, 0))
-            ranked = eigenvalues[:, 0] if sign > 0 else -np.abs(eigenvalues).max(axis=1)
-            best = int(np.argmin(ranked))
-            y, width = [v[best] + step for v, step in zip(y, _block(width), strict=True)], width / 4
-        found.append(sign * float(ranked[best]))
-    return found[0], found[1]
-
-
-def _block(width: Array) -> list[Array]:
-    """A grid around the origin, `width` to each side."""
-    return [g.ravel() for g in np.meshgrid(*[w * np.linspace(-1, 1, 9) for w in width], indexing="ij")]
-
-
 def check_mass(op: Operator) -> None:
-    """The coefficient of u_t is nowhere negative, and not zero."""
+    """The coefficient of a time derivative of an unknown in its own equation is nowhere negative, and not zero."""
     for term, c in op.terms():
-        if not term.right[-1] or is_opaque(c):
+        if not term.right[-1] or any(term.right[:-1]) or term.field != term.equation or is_opaque(c) or c.has(sp.I):
             continue
         values, points = sampler([c], op), range_grid(op)
         lowest, largest = (f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])]) for f in (np.min, np.max))
@@ -131,45 +83,57 @@ def check_mass(op: Operator) -> None:
                                    term=op.show(term), remedy="the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign")
 
 
-def check_leading_operator(op: Operator, powers: dict[int, Table]) -> None:
-    """A_0 acts on y alone, its kernel and its adjoint's are the constants."""
+@dataclass(frozen=True)
+class Kernels:
+    """Whether A_0 (ground) or its transpose (adjoint) has another kernel than the constants; `zero_order`: by a term without derivatives."""
+
+    ground: bool
+    adjoint: bool
+    zero_order: bool
+
+
+def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
+    """A_0 acts on the fast variables alone and is of the order of the operator; what its kernels are."""
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
     table = {t: c for t, c in powers[lowest].items() if t.field is not None}
+    slow = len(op.coordinates)
     for term in table:
-        if any(slow_part(term.left)) or any(slow_part(term.right)):
+        if any(slow_part(term.left, slow)) or any(slow_part(term.right, slow)):
             raise SolvabilityError("the leading operator holds a slow derivative, so there is no cell problem", term=_show(op, term, table[term]),
                                    remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0, without a factor eps in front")
-    for term, c in table.items():
-        if not any(fast_part(term.left)) and not any(fast_part(term.right)):
-            raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
-                                   term=_show(op, term, c), remedy="factor out the ground state of the cell operator, "
-                                                                   "or scale the reaction as r(y)/eps with zero mean")
-    _check_kernel(op, table, adjoint=False)
-    _check_kernel(op, table, adjoint=True)
-    if lowest != -2:
-        raise SolvabilityError(f"the leading operator is of order eps^{lowest}, not eps^-2", term=" + ".join(str(op.show(t)) for t, _ in op.terms()),
-                               remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0: "
-                                      "divide the equation by a power of eps, or add the diffusion")
+    order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
+    if order == 3:
+        culprit = next(t for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == 3)
+        raise UnsupportedError("an operator of third order in space", term=op.show(culprit), remedy="second and fourth order are covered")
+    if lowest != -order or order not in (2, 4):
+        everything = " + ".join(str(op.show(t)) for t, _ in op.terms())
+        wanted = max(order, 2)
+        raise SolvabilityError(f"the leading operator is of order eps^{lowest}, not eps^-{wanted}", term=everything,
+                               remedy="the derivatives of highest order, such as -s.div(a*s.grad(u)), must stand at the power eps^0: "
+                                      "divide the equation by a power of eps, or add the diffusion; a reaction is at most of order eps^-2")
+    zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
+    kernels = Kernels(_moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True), bool(zero_order))
+    if kernels.ground and (op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())):
+        culprit = next(iter(zero_order or table.items()))
+        raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
+                               term=_show(op, *culprit), remedy="factor out the ground state of the cell operator by hand (done here for one unknown "
+                                                                "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean")
+    return kernels
 
 
-def _check_kernel(op: Operator, table: Table, *, adjoint: bool) -> None:
-    """A_0 1 = 0 (A_0* 1 = 0), by expansion: b.grad with div b = 0 passes."""
-    parts, culprit = list[sp.Expr](), None
+def _moves_constants(op: Operator, table: Table, *, transposed: bool) -> bool:
+    """Whether A_0 e_q (its transpose e_p) is not zero for some constant, by expansion: b.grad with div b = 0 does not move them."""
+    slow, rows = len(op.coordinates), dict[tuple[int, int], list[sp.Expr]]()
     for term, c in table.items():
-        kept, gone = (term.right, term.left) if adjoint else (term.left, term.right)
-        if any(fast_part(gone)):
+        kept, gone = (term.right, term.left) if transposed else (term.left, term.right)
+        if any(fast_part(gone, slow)):
             continue
-        culprit = (term, c)
-        for v, n in zip(op.fast, fast_part(kept), strict=True):
-            c = sp.diff(c, v, n) * (-1 if adjoint and n else 1) if n else c
-        parts.append(c)
-    if culprit is None or is_zero(sp.Add(*parts), parts):
-        return
-    if adjoint:
-        raise SolvabilityError("the kernel of the adjoint of the leading operator is not the constants", term=_show(op, *culprit),
-                               remedy="the averages need the adjoint kernel psi0 as weight, which this version does not derive: "
-                                      "write the operator in divergence form, or make the drift divergence free")
-    raise SolvabilityError("the leading operator does not vanish on constants", term=_show(op, *culprit), remedy="make the drift divergence free")
+        index = fast_part(kept, slow)
+        if jumps(c) and any(n and c.has(v) for n, v in zip(index, op.fast, strict=True)):
+            return True
+        place = (term.field or 0, term.equation) if transposed else (term.equation, term.field or 0)
+        rows.setdefault(place, []).append((-1) ** (sum(index) if transposed else 0) * derivative(c, index, op.fast))
+    return any(not is_zero(sp.Add(*parts), parts) for parts in rows.values())
 
 
 def check_sources(op: Operator, powers: dict[int, Table], lowest: int) -> None:
@@ -181,33 +145,57 @@ def check_sources(op: Operator, powers: dict[int, Table], lowest: int) -> None:
                                        remedy="scale the source as eps^-1 with zero mean, or weaker")
 
 
-def check_solvability(op: Operator, recursion: Recursion, order: int) -> None:
-    """<R_n> = 0 for n < m: no mean drift, mean reaction or mean source at a power where it may not be."""
-    for (field, alpha), flux in recursion.right_hand_side(order).items():
-        for (_, left), c in recursion.explicit(flux).items():
-            if any(left) or is_opaque(c):
+def nonzero_means(op: Operator, recursion: Recursion, n: int) -> dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]:
+    """{(equation, field, alpha): (coefficient, its mean)} of the terms of h_n without cell functions whose mean is not zero.
+
+    For constant kernels; opaque coefficients are taken to have no mean.
+    """
+    found = {}
+    for (field, alpha), flux in recursion.right_hand_side(n).items():
+        for (equation, left), c in flux.items():
+            if any(left) or any(p.function is not None for p in c):
                 continue
-            shown = -c if field is None else c
-            means = [mean(shown, op, slow) for slow in slow_samples(op, [c])]
+            shown = recursion.explicit({(equation, left): c})[equation, left]
+            if is_opaque(shown) or is_zero(shown):
+                continue
+            means = [mean(shown, op, slow) for slow in slow_samples(op, [shown])]
             value, uncertainty, largest = max(means, key=lambda m: abs(m[0]) - 3 * m[1])
             if abs(value) > 3 * uncertainty + 1e-9 * largest:
-                function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
-                what, remedy = _SOLVABILITY["source" if field is None else "drift" if any(alpha) else "reaction"]
-                raise SolvabilityError(f"{what} of order 1/eps has the mean {value:.6g} over the cell, and must have none",
-                                       term=shown * differentiate(function, alpha, op.coordinates) / op.problem.scales.eps, remedy=remedy)
+                found[equation, field, alpha] = (shown, value)
+    return found
+
+
+def refuse_means(op: Operator, order: int, n: int, means: dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]) -> None:
+    """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be."""
+    for (_, field, alpha), (c, value) in means.items():
+        kind = "source" if field is None else "time" if alpha[-1] else "drift" if any(alpha) else "reaction"
+        what, remedy = _SOLVABILITY[kind]
+        function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
+        shown, value = (-c, -value) if field is None else (c, value)
+        power = n - order
+        scale = "1/eps" if power == -1 else f"eps^{power}"
+        raise SolvabilityError(f"{what} of order {scale} has the mean {value:.6g} over the cell, and must have none",
+                               term=shown * differentiate(function, alpha, op.coordinates) * op.problem.scales.eps**power, remedy=remedy)
 
 
 _SOLVABILITY = {
     "source": ("a source", "subtract its mean over the cell, or scale it without 1/eps"),
-    "drift": ("a drift", "subtract the mean drift, that is, go to the moving frame X = x - <b> t/eps"),
+    "drift": ("a drift", "subtract the mean drift, or add the time derivative s.dt(u): then the moving frame X = x - <b> t/eps is found"),
     "reaction": ("a reaction", "subtract its mean over the cell, or scale the mean part without 1/eps"),
+    "time": ("a time derivative", "change the unit of time so that it stands at eps^0"),
 }
 
 
 def _show(op: Operator, term: Term, c: sp.Expr) -> sp.Expr:
     """The physical term that an expanded one comes from."""
-    d = len(op.fast)
-    left, right = (tuple(slow_part(i)[k] + (fast_part(i)[k] if k < d else 0) for k in range(d + 1)) for i in (term.left, term.right))
-    powers = term.power + sum(fast_part(term.left)) + sum(fast_part(term.right))
+    slow = len(op.coordinates)
+    indices, power = [], term.power
+    for index in (term.left, term.right):
+        whole = list(slow_part(index, slow))
+        for axis, n in zip(op.axes, fast_part(index, slow), strict=True):
+            whole[axis.slow] += n
+            power += axis.power * n
+        indices.append(tuple(whole))
     function = op.problem.unknowns[term.field or 0]
-    return op.problem.scales.eps**powers * differentiate(c * differentiate(function, right, op.coordinates), left, op.coordinates)
+    inner = c * differentiate(function, indices[1], op.coordinates)
+    return op.problem.scales.eps**power * differentiate(inner, indices[0], op.coordinates)

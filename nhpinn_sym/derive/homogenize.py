@@ -1,80 +1,90 @@
 """homogenize: from the multiscale problem to its cell problems, effective law and homogenized equation.
 
 1. parse            the equation into the term table (operator/parse)
-2. expand           the chain rule, by powers of eps (operator/twoscale)
-3. diagnose         what would make the naive expansion fail (derive/diagnose)
-4. recursion        cell problems of order one, their solvability
-5. effective law    the averaged operator of order eps^0
-6. derivation       the same as text and LaTeX
+2. scales           faster scales are averaged first (derive/iterated)
+3. expand           the chain rule, by powers of eps (operator/twoscale)
+4. diagnose         what would make the naive expansion fail (derive/diagnose, derive/ellipticity)
+5. transform        ground state, moving frame (derive/transform)
+6. recursion        cell problems up to the order, their solvability
+7. effective law    the averaged operator
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import replace
 
 import sympy as sp
 
 from ..operator.parse import parse
-from ..operator.table import MultiIndex, Operator, Table
-from ..operator.twoscale import expand, fast_part
-from ..problem.errors import UnsupportedError
+from ..operator.table import Operator, Table
+from ..operator.twoscale import expand
+from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
-from .combination import Source
-from .law import effective_law, homogenized_sides
-from .model import CellProblem, HomogenizedModel
-from .notation import equation, source, term
+from .ellipticity import check_ellipticity
+from .iterated import active_axes, average_fast_time, separate_levels
+from .law import effective_law
+from .model import CellProblem, HomogenizedModel, Transformation
 from .recursion import CellFunction, Recursion
-from .trace import trace
+from .transform import ground_state, is_transpose_of_itself, moving_frame
+from .writing import Writer
 
 
 def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
-    """Two-scale expansion of a linear scalar problem to first order (Bensoussan, Lions, Papanicolaou 1978, ch. 1).
+    """Two-scale expansion of a linear problem, correctors up to `order` (Bensoussan, Lions, Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
-    Ansatz u = u0(x) + eps (N_0 u0 + N_j d_j u0 + N_f) + ..., cell functions of zero mean (plus convention).
+    Ansatz u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q, cell functions of zero mean (plus convention), U = U_0 + eps U_1 + ...
     Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition fails, `UnsupportedError`
     for valid problems outside this version.
     """
-    if type(order) is not int or order != 1:
-        raise UnsupportedError("correctors of this order", term=f"order={order!r}", remedy="order=1 is covered")
+    if type(order) is not int or order < 1:
+        raise ProblemError("the order of the expansion is a positive integer", term=f"order={order!r}", remedy="write homogenize(problem, order=2)")
     op = parse(problem)
     diagnose.check_coefficients(op)
+    physical = active_axes(op)
+    op, applied = average_fast_time(physical)
+    op, inner, more = separate_levels(op, homogenize_operator)
+    return replace(homogenize_operator(op, order, (*applied, *more), inner), operator=physical)
+
+
+def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformation] = (), inner: HomogenizedModel | None = None) -> HomogenizedModel:
+    """The expansion of an operator whose cell coordinates are `op.axes`."""
     powers = expand(op)
-    diagnose.check_leading_operator(op, powers)
-    recursion = Recursion(powers, len(problem.unknowns), op.coordinates, op.fast)
-    diagnose.check_ellipticity(op, {t: c for t, c in powers[recursion.lowest].items() if t.field is not None})
-    diagnose.check_sources(op, powers, recursion.lowest)
-    diagnose.check_solvability(op, recursion, 1)
-    right = recursion.right_hand_side(1)
-    recursion.add_order(1, {key: right[key] for key in sorted(right, key=_reading_order)})
-    cells = tuple(_cell_problem(op, recursion, powers, f) for f in recursion.functions)
-    law = effective_law(op, recursion, cells)
-    shown = sp.Function("u0")(*problem.unknowns[0].args)
-    final = equation(*homogenized_sides(op, law, shown, {e: e.symbol if e.value is None else e.value for e in law}))
-    return HomogenizedModel(problem, op, powers, cells, law, final, trace(op, powers, recursion.lowest, cells, law, final), order)
+    kernels = diagnose.check_leading_operator(op, powers)
+    lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
+    definite = check_ellipticity(op, {t: c for t, c in powers[lowest].items() if t.field is not None}, -lowest)
+    diagnose.check_sources(op, powers, lowest)
+    symmetric = is_transpose_of_itself(op) and not kernels.ground
+    eigenvalue: sp.Symbol | None = None
+    mass: Table = {}
+    if kernels.ground:
+        eigenvalue, mass, powers, how = ground_state(op, powers, lowest)
+        applied = (*applied, how)
+    frame, powers, found = moving_frame(op, powers, kernels)
+    recursion = Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
+    _run(op, recursion, max(order, recursion.homogenized_order - 1))
+    writer = Writer(op, recursion)
+    law = effective_law(op, recursion)
+    needed = {f.function.number for e in law for t in e.average.terms for f in t.factors}
+    deepest = max([order, *(f.level for f in recursion.functions if f.number in needed)])
+    cells = tuple(_cell_problem(op, writer, f) for f in recursion.functions if f.level <= deepest)
+    return HomogenizedModel(op.problem, op, op, powers, order, recursion, symmetric, definite, cells, law, writer, (*applied, *found), frame,
+                            eigenvalue, mass, inner)
 
 
-def _cell_problem(op: Operator, recursion: Recursion, powers: Mapping[int, Table], function: CellFunction) -> CellProblem:
-    field, alpha = function.key
-    key = (field, alpha[: len(op.fast)])
-    rhs = {left: c for (_, left), c in recursion.explicit(function.flux).items()}
-    leading = [(t, c) for t, c in powers[recursion.lowest].items() if t.field is not None]
-    slow = [v for v in op.coordinates if any(c.has(v) for c in (*rhs.values(), *(c for _, c in leading)))]
-    name = _name(field, alpha)
-    unknown = sp.Function(name)(*slow, *op.fast)
-    lhs = sp.Add(*[term(c, fast_part(t.left), unknown, fast_part(t.right), op.fast) for t, c in leading])
-    right = sp.Add(*[source(-c, left, op.fast) for left, c in rhs.items()])
-    return CellProblem(name, key, function.order, unknown, equation(lhs, right), rhs)
+def _run(op: Operator, recursion: Recursion, levels: int) -> None:
+    """Append the correctors of all levels; SolvabilityError where a mean is not zero below the homogenized order."""
+    constant_kernels = recursion.ground is None and recursion.adjoint is None
+    for n in range(1, levels + 1):
+        if n < recursion.homogenized_order and constant_kernels:
+            means = diagnose.nonzero_means(op, recursion, n)
+            diagnose.refuse_means(op, recursion.homogenized_order, n, means)
+        recursion.add_level(n)
 
 
-def _name(field: int | None, alpha: MultiIndex) -> str:
-    """N_0 for u0, N_j for d_j u0, N_f for the source."""
-    if field is None:
-        return "N_f"
-    return "N_" + ("".join(str(k + 1) * n for k, n in enumerate(alpha)) or "0")
+def _cell_problem(op: Operator, writer: Writer, function: CellFunction) -> CellProblem:
+    d = op.problem.scales.dim
+    sources = tuple(((field, alpha if alpha[-1] else alpha[:d]), sign) for (field, alpha), sign in function.sources)
+    return CellProblem(writer.names[function.number], sources, function.level, function, writer)
 
-
-def _reading_order(source: Source) -> tuple[bool, int, tuple[int, ...]]:
-    """N_0, N_1, N_2, ..., N_f."""
-    field, alpha = source
-    return field is None, sum(alpha), tuple(-n for n in alpha)

@@ -1,122 +1,109 @@
-"""The effective law: the terms of the averaged operator, named by what they multiply.
-
-    rho u_t - div(A grad u) + div(beta u) + b.grad u + c u = f - div g
-"""
+"""The effective law: the terms of the averaged operator as effective coefficients, each a mean over the cell."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 
 import sympy as sp
 
 from ..operator.sampling import is_opaque, mean, slow_samples
-from ..operator.table import MultiIndex, Operator, differentiate, unit
+from ..operator.table import Operator, differentiate
 from ..operator.zero import is_zero, jumps
-from ..problem.errors import UnsupportedError
-from .combination import Combination
-from .model import CellProblem, EffectiveEntry, MeanTerm
-from .notation import Mean
-from .recursion import Recursion
-
-Name = tuple[str, tuple[int, ...]]
-Place = tuple[MultiIndex, MultiIndex]
-Parts = dict[Name, list[tuple[Combination, int]]]
+from .combination import Averages, Function
+from .model import Averaged, EffectiveEntry, FunctionDerivative, HomogenizedModel, MeanTerm
+from .places import ORDER, Place, places
+from .recursion import EffectiveKey, Recursion
 
 
-def effective_law(op: Operator, recursion: Recursion, cells: Sequence[CellProblem]) -> tuple[EffectiveEntry, ...]:
+def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, ...]:
     """Every nonzero effective coefficient, A first."""
-    found: Parts = {}
-    places: dict[Name, Place] = {}
-    scatter = False
-    for (_, left, field, right), combination in recursion.effective().items():
-        scatter |= sum(right) == 2
-        for name, index, place in _names(op, left, field, right, recursion.local):
-            found.setdefault((name, index), []).append((combination, 2 if sum(right) == 2 and right.count(1) == 2 else 1))
-            places[name, index] = place
-    if scatter:
-        found = _symmetrized(found, places, len(op.fast))
-    entries = [_entry(op, recursion, cells, key, places[key], parts) for key, parts in found.items()]
-    order = ["A", "beta", "b", "c", "rho", "f", "g"]
-    return tuple(sorted((e for e in entries if e is not None), key=lambda e: (order.index(e.name), e.index)))
+    table = recursion.averaged(recursion.homogenized_order)
+    found: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = {}
+    where: dict[tuple[str, tuple[int, ...]], Place] = {}
+    named = [(averages, place) for key, averages in table.items() for place in places(op, recursion.homogenized_order, key, recursion.local)]
+    for averages, place in _symmetrized(op, recursion.homogenized_order, named, table):
+        found.setdefault((place.name, place.axes), []).append((averages, place.share))
+        where[place.name, place.axes] = place
+    entries = [_entry(op, recursion, where[key], parts) for key, parts in found.items()]
+    return tuple(sorted((e for e in entries if e is not None), key=lambda e: (ORDER.index(e.name), e.index)))
 
 
-def _names(op: Operator, left: MultiIndex, field: int | None, right: MultiIndex, local: bool) -> list[tuple[str, tuple[int, ...], Place]]:
-    """(name, index, (left, right)) of the effective coefficients that the term D^left( h D^right U ) adds to."""
-    d = len(op.fast)
-    i = next((k for k, n in enumerate(left) if n), None)
-    if sum(left) > 1 or sum(right) > 2 or (i is not None and sum(right) > 1) or (i == d):
-        raise UnsupportedError("an effective term of this order", term=f"D^{left}( . D^{right} u0 )", remedy="second-order operators are covered")
-    if field is None:
-        return [("f", (), (left, right)) if i is None else ("g", (i,), (left, right))]
-    axes = [k for k, n in enumerate(right) for _ in range(n)]
-    if len(axes) == 2:
-        if local:
-            raise UnsupportedError("a drift of order 1/eps together with coefficients that depend on x or t", term=_singular(op),
-                                   remedy="write a drift without divergence in flux form, s.div(b*u)/s.eps")
-        return [("A", pair, (unit(pair[0], d + 1), unit(pair[1], d + 1))) for pair in {(axes[0], axes[1]), (axes[1], axes[0])}]
-    if axes and axes[0] == d:
-        return [("rho", (), (left, right))]
-    if i is None:
-        return [("b", (axes[0],), (left, right)) if axes else ("c", (), (left, right))]
-    return [("A", (i, axes[0]), (left, right)) if axes else ("beta", (i,), (left, right))]
-
-
-def _singular(op: Operator) -> str:
-    """The terms of order 1/eps, for messages."""
-    return " + ".join(str(op.show(term)) for term, _ in op.terms() if term.power < 0)
-
-
-def _symmetrized(found: Parts, places: dict[Name, Place], d: int) -> Parts:
-    """The symmetric part of A: all that is defined once a term did not come as a flux."""
-    halves = {key: [(c, 2 * w) for c, w in parts] for key, parts in found.items() if key[0] == "A"}
-    result = {key: parts for key, parts in found.items() if key[0] != "A"}
-    for i in range(d):
-        for j in range(d):
-            both = halves.get(("A", (i, j)), []) + halves.get(("A", (j, i)), [])
-            if both:
-                result["A", (i, j)] = both
-                places["A", (i, j)] = (unit(i, d + 1), unit(j, d + 1))
+def _symmetrized(op: Operator, order: int, named: list[tuple[Averages, Place]], table: Iterable[EffectiveKey]) -> list[tuple[Averages, Place]]:
+    """All of A as its symmetric part, which is all that is defined once a term of highest order did not come as a flux."""
+    d = op.problem.scales.dim
+    if order != 2 or not any(field is not None and sum(right[:d]) == 2 and not any(left) for _, left, field, right in table):
+        return named
+    result = []
+    for averages, place in named:
+        if place.name != "A":
+            result.append((averages, place))
+            continue
+        *head, k = place.axes[: len(place.axes) // 2]
+        *middle, l = place.axes[len(place.axes) // 2 :]  # noqa: E741
+        swapped = place._replace(axes=(*head, l, *middle, k), left=place.right, right=place.left)
+        result += [(averages, p._replace(share=2 * place.share)) for p in (place, swapped)]
     return result
 
 
-def _entry(op: Operator, recursion: Recursion, cells: Sequence[CellProblem], key: tuple[str, tuple[int, ...]],
-           place: tuple[MultiIndex, MultiIndex], parts: Sequence[tuple[Combination, int]]) -> EffectiveEntry | None:
-    """One effective coefficient from its combinations, each divided by an integer; None where it is zero."""
-    name, index = key
-    sign = -1 if name in ("A", "f") else 1
-    constant, slots = sp.Integer(0), dict[tuple[int, MultiIndex], sp.Expr]()
-    for combination, divisor in parts:
-        for product, weight in combination.items():
-            c = sign * sp.Rational(weight.numerator, weight.denominator * divisor) * recursion.value(product)
-            if product.function is None:
-                constant += c
-                continue
-            slow = len(recursion.zero)
-            if any(product.derivative[:slow]):
-                raise UnsupportedError("a slow derivative of a cell function in the effective law", term=_singular(op),
-                                       remedy="write a drift without divergence in flux form, s.div(b*u)/s.eps")
-            slot = (product.function.number, product.derivative[slow:])
-            slots[slot] = slots.get(slot, sp.Integer(0)) + c
-    terms = tuple(MeanTerm(c, number, derivative) for (number, derivative), c in slots.items()
-                  if not is_zero(c) and not vanishes_in_the_mean(c, derivative, op.fast))
-    if not terms and is_zero(constant):
+def _entry(op: Operator, recursion: Recursion, place: Place, parts: Sequence[tuple[Averages, int]]) -> EffectiveEntry | None:
+    """One effective coefficient from its averages, each divided by an integer; None where it is zero."""
+    average = averaged(op, recursion, [(a, Fraction(place.sign, divisor)) for a, divisor in parts])
+    if not average.terms and is_zero(average.constant):
         return None
-    inside = sp.Add(constant, *[t.coefficient * differentiate(cells[t.corrector].function, t.derivative, op.fast) for t in terms])
-    value = None if terms else closed_mean(op, constant, numbers=name in ("f", "g"))
-    symbol = _symbol(op, name, index, constant, terms, cells)
-    return EffectiveEntry(name, index, sign, *place, constant, terms, symbol, value, Mean(inside) if value is None else value)
+    value = None if average.terms else closed_mean(op, average.constant, numbers=place.name in ("f", "g"))
+    symbol = _symbol(op, recursion, place, average)
+    return EffectiveEntry(place.name, place.axes, place.sign, place.equation, place.left, place.field, place.right, average, symbol, value)
 
 
-def vanishes_in_the_mean(c: sp.Expr, derivative: MultiIndex, fast: tuple[sp.Symbol, ...]) -> bool:
-    """Whether <c D_y N> vanishes for every periodic N of zero mean: c does not depend on a variable of D_y (on any, where there is no D_y)."""
-    inert = [not c.has(v) for v in fast]
-    return any(free for free, n in zip(inert, derivative, strict=True) if n) if any(derivative) else all(inert)
+def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages, Fraction]]) -> Averaged:
+    """A weighted sum of averages as <constant> + sum of mean terms, without those that vanish."""
+    constant: list[sp.Expr] = []
+    sums: dict[tuple[FunctionDerivative, ...], list[sp.Expr]] = {}
+    slow = len(recursion.zero)
+    for averages, scale in parts:
+        for (product, weight, left), count in averages.items():
+            total = scale * count
+            c = sp.Rational(total.numerator, total.denominator) * recursion.value(product)
+            factors = [] if weight is None else [FunctionDerivative(weight, (*recursion.zero, *left))]
+            factors += [] if product.function is None else [FunctionDerivative(product.function, product.derivative)]
+            inert = not c.has(*op.fast)
+            if len(factors) == 1 and inert and any(factors[0].derivative[slow:]):
+                continue
+            if len(factors) == 1 and inert and not any(factors[0].derivative):
+                constant.append(c * _mean_of(recursion, factors[0].function))
+            elif factors:
+                sums.setdefault(tuple(factors), []).append(c)
+            else:
+                constant.append(c)
+    merged = {factors: sp.Add(*cs) for factors, cs in sums.items()}
+    terms = tuple(MeanTerm(c, factors) for factors, c in merged.items() if not is_zero(c, sums[factors]) and not vanishing(c, factors, op.fast, slow))
+    return Averaged(sp.Add(*constant), terms)
 
 
-def _symbol(op: Operator, name: str, index: tuple[int, ...], constant: sp.Expr, terms: Sequence[MeanTerm], cells: Sequence[CellProblem]) -> sp.Expr:
-    label = "_".join(filter(None, (name, "".join(str(k + 1) for k in index))))
-    holders = [constant, *(t.coefficient for t in terms), *(cells[t.corrector].function for t in terms)]
+def _mean_of(recursion: Recursion, function: Function) -> int:
+    """<function>, of what is normalized: 0 for correctors, 1 for the ground state, <psi^p_i> = delta_ip without one."""
+    if function.number >= recursion.kernels:
+        return 0
+    if recursion.adjoint is None or function.number < recursion.adjoint:
+        return 1
+    return int(function.number - recursion.adjoint == function.component)
+
+
+def vanishing(c: sp.Expr, factors: Sequence[FunctionDerivative], fast: tuple[sp.Symbol, ...], slow: int) -> bool:
+    """Whether <c D_y N> vanishes for every periodic N: c does not depend on a variable of D_y."""
+    return len(factors) == 1 and any(n and not c.has(v) for v, n in zip(fast, factors[0].derivative[slow:], strict=True))
+
+
+def _symbol(op: Operator, recursion: Recursion, place: Place, average: Averaged) -> sp.Expr:
+    label = "_".join(filter(None, (place.name, "".join(str(k + 1) for k in place.axes))))
+    terms = average.terms
+    holders = [average.constant, *(t.coefficient for t in terms)]
+    everywhere = recursion.local and any(terms)
+    used = {p.coefficient for t in terms for f in t.factors if f.function.number >= recursion.kernels
+            for c in recursion.function(f.function.number).flux.values() for p in c}
+    holders += [recursion.coefficients.expressions[k] for k in used]
+    holders += list(recursion.powers[recursion.lowest].values()) if everywhere else []
     slow = [v for v in op.coordinates if any(h.has(v) for h in holders)]
     return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
 
@@ -148,19 +135,50 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
     if is_opaque(c) or not c.free_symbols <= set(op.fast):
         return None
     value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])
-    if uncertainty > 1e-13 * largest:
+    if uncertainty > 1e-13 * largest or isinstance(value, complex):
         return None
     fraction = Fraction(value).limit_denominator(12)
     return sp.Rational(fraction.numerator, fraction.denominator) if abs(value - fraction) < 1e-14 * max(1.0, largest) else sp.Float(value, 17)
 
 
-def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], function: sp.Expr,
+def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], functions: Sequence[sp.Expr], equation: int,
                       symbols: Mapping[EffectiveEntry, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
-    """(left, right) of the homogenized equation with the given symbol for each entry."""
-    lhs, rhs = sp.Integer(0), sp.Integer(0)
+    """(left, right) of equation number `equation` of the homogenized system, with the given symbol for each entry."""
+    lhs, rhs = list[sp.Expr](), list[sp.Expr]()
     for entry in law:
-        if entry.name in ("f", "g"):
-            rhs += (1 if entry.name == "f" else -1) * differentiate(symbols[entry], entry.left, op.coordinates)
+        if entry.equation != equation:
+            continue
+        if entry.field is None:
+            rhs.append(-entry.sign * differentiate(symbols[entry], entry.left, op.coordinates))
         else:
-            lhs += entry.sign * differentiate(symbols[entry] * differentiate(function, entry.right, op.coordinates), entry.left, op.coordinates)
-    return lhs, rhs
+            inner = differentiate(functions[entry.field], entry.right, op.coordinates)
+            lhs.append(entry.sign * differentiate(symbols[entry] * inner, entry.left, op.coordinates))
+    return sp.Add(*lhs), sp.Add(*rhs)
+
+
+def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:
+    """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the homogenized equation.
+
+    An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form); others need one more level of correctors.
+    """
+    recursion, m = model.recursion, model.homogenized_order
+    deepest = max([model.order, *(p.order for p in model.cell_problems)])
+    highest = m + model.order
+    if model.symmetric:
+        levels, found = max(deepest, -(-(highest - 1) // 2)), recursion.extended(max(deepest, -(-(highest - 1) // 2)))
+        return found, {n: found.energy(n, levels) for n in range(m + 1, (2 * levels + 1 if model.components == 1 else highest) + 1)}
+    found = recursion.extended(highest - 1)
+    return found, {n: found.averaged(n) for n in range(m + 1, highest + 1)}
+
+
+def index_of(n: int, key: EffectiveKey) -> tuple[int, ...]:
+    """The index of the functional for a term of h_n: (n, i, *left, j, *right)."""
+    equation, left, field, right = key
+    return (n, equation, *left, -1 if field is None else field, *right)
+
+
+def key_of(index: tuple[int, ...], slow: int) -> tuple[int, EffectiveKey]:
+    """(n, key) of `index_of`."""
+    n, equation, *rest = index
+    left, field, right = tuple(rest[:slow]), rest[slow], tuple(rest[slow + 1 :])
+    return n, (equation, left, None if field < 0 else field, right)

@@ -1,52 +1,83 @@
-"""The derived model: cell problems, effective law, homogenized equation, and how they were found."""
+"""The derived model: cell problems, effective law, homogenized equation, and how they were found.
+
+Everything that is read rather than computed with (equations, formulas, the derivation) is made when it is asked for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TYPE_CHECKING, NamedTuple
 
 import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, Table
 from ..problem.problem import MultiscaleProblem
-from .derivation import Derivation
+from .combination import Function
 from .notation import text
+from .writing import Writer
+
+if TYPE_CHECKING:
+    from .derivation import Derivation
+    from .recursion import CellFunction, Recursion
 
 Key = tuple[int | None, MultiIndex]
-"""Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x; field None: the equation's source."""
+"""Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x (over x and t where t is in it); field None: the
+equation's source."""
 
 
 @dataclass(frozen=True)
 class CellProblem:
-    """A_0 N = -sum_left D_y^left( rhs[left] ), N periodic on the cell with <N> = 0; u1 contains N D^alpha u0.
+    """A_0 N = -(R - <R>) on the cell, N periodic with <N> = 0; u_`order` contains sign * N D^alpha U_q for each ((q, alpha), sign) of `sources`.
 
-    `equation` is the problem as SymPy, `function` its unknown; `rhs` is keyed by fast multi-index.
+    `function` is its unknown (a column for systems), `equation` the problem as SymPy, `key` the first of its sources.
     """
 
     name: str
-    key: Key
+    sources: tuple[tuple[Key, int], ...]
     order: int
-    function: sp.Expr
-    equation: sp.Equality
-    rhs: Mapping[MultiIndex, sp.Expr]
+    cell_function: CellFunction = field(repr=False)
+    writer: Writer = field(repr=False)
+
+    @property
+    def key(self) -> Key:
+        return self.sources[0][0]
+
+    @property
+    def function(self) -> sp.Expr:
+        return self.writer.column(self.cell_function.number)
+
+    @cached_property
+    def equation(self) -> sp.Equality:
+        return self.writer.cell_equation(self.cell_function)
+
+    @property
+    def rhs(self) -> Mapping[tuple[int, MultiIndex], sp.Expr]:
+        """{(equation, left): c}: the equation is A_0 N = -sum D_y^left( c ), less its mean."""
+        return {key: self.writer.combination(c) for key, c in self.cell_function.flux.items()}
 
     def __str__(self) -> str:
         return f"{self.name}: {text(self.equation)}"
 
 
-@dataclass(frozen=True)
-class MeanTerm:
-    """<coefficient D_y^derivative N_corrector>."""
+class FunctionDerivative(NamedTuple):
+    """D^derivative of a component of a cell function, over (x, t) and the fast coordinates."""
 
-    coefficient: sp.Expr
-    corrector: int
+    function: Function
     derivative: MultiIndex
 
 
-@dataclass(frozen=True)
+class MeanTerm(NamedTuple):
+    """<coefficient * product of factors>: a cell function, with a kernel or another cell function for weight."""
+
+    coefficient: sp.Expr
+    factors: tuple[FunctionDerivative, ...]
+
+
+@dataclass(frozen=True, eq=False)
 class EffectiveEntry:
-    """Effective coefficient name[index] = <constant> + sum of mean terms; it multiplies D^left( . D^right u0 ) with `sign`.
+    """Effective coefficient name[index] = `average`; it multiplies D^left( . D^right U_field ) with `sign` in `equation`.
 
     `symbol` stands for it in the homogenized equation; `value` is a closed form in x, or None where only numbers are.
     """
@@ -54,45 +85,115 @@ class EffectiveEntry:
     name: str
     index: tuple[int, ...]
     sign: int
+    equation: int
     left: MultiIndex
+    field: int | None
     right: MultiIndex
-    constant: sp.Expr
-    terms: tuple[MeanTerm, ...]
+    average: Averaged
     symbol: sp.Expr
     value: sp.Expr | None
-    formula: sp.Expr
+
+
+@dataclass(frozen=True)
+class Transformation:
+    """What was done to the problem before the expansion: a title, a sentence, and the equations that define it."""
+
+    title: str
+    remark: str
+    equations: tuple[sp.Equality, ...] = ()
+
+
+class Averaged(NamedTuple):
+    """<constant> + sum of mean terms."""
+
+    constant: sp.Expr
+    terms: tuple[MeanTerm, ...]
+
+
+class Frame(NamedTuple):
+    """One component of a moving frame X = x - c t/eps: c = numerator / denominator; a closed c has neither."""
+
+    velocity: sp.Expr
+    numerator: Averaged | None
+    denominator: Averaged | None
 
 
 @dataclass(frozen=True)
 class HomogenizedModel:
-    """Result of `homogenize`. `print(model)` shows the derivation; in a notebook it is LaTeX."""
+    """Result of `homogenize`. `print(model)` shows the derivation; in a notebook it is LaTeX.
+
+    operator      : the problem as parsed; `cell_operator` after faster scales were averaged.
+    cell_problems : the correctors up to `order` (and those that the homogenized equation itself needs), in solving order.
+    transformations: moving frame, factorization, iterated averaging, where they were needed.
+    frame         : the moving frame, one entry per axis, or empty. `eigenvalue`: the symbol of the ground state's, or None.
+    """
 
     problem: MultiscaleProblem
     operator: Operator
+    cell_operator: Operator
     powers: Mapping[int, Table]
+    order: int
+    recursion: Recursion = field(repr=False)
+    symmetric: bool
+    definite: bool
     cell_problems: tuple[CellProblem, ...]
     law: tuple[EffectiveEntry, ...]
-    equation: sp.Equality
-    derivation: Derivation
-    order: int
+    writer: Writer = field(repr=False)
+    transformations: tuple[Transformation, ...] = ()
+    frame: tuple[Frame, ...] = ()
+    eigenvalue: sp.Symbol | None = None
+    mass: Table = field(default_factory=dict)
+    inner: HomogenizedModel | None = None
+    """The model of the faster scale z whose effective coefficients are the coefficients of this one."""
+
+    @property
+    def components(self) -> int:
+        """The number of scalar unknowns."""
+        return self.operator.components
+
+    @property
+    def homogenized_order(self) -> int:
+        """m: the homogenized equation comes from the terms of order eps^(m + lowest power)."""
+        return self.recursion.homogenized_order
 
     @property
     def leading(self) -> Table:
         """The cell operator A_0: the terms of the lowest power of eps that act on the unknown."""
-        lowest = min(k for k, table in self.powers.items() if any(t.field is not None for t in table))
-        return {t: c for t, c in self.powers[lowest].items() if t.field is not None}
+        return {t: c for t, c in self.powers[self.recursion.lowest].items() if t.field is not None}
+
+    @cached_property
+    def equation(self) -> sp.Equality:
+        """The homogenized equation for u0 (columns for systems)."""
+        return self.writer.homogenized(self.law)
+
+    @property
+    def title(self) -> str:
+        return f"Homogenization of {self.problem.name or 'a multiscale equation'}"
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        from .trace import trace
+
+        return trace(self)
 
     @cached_property
     def effective(self) -> dict[str, sp.Expr]:
-        """The formulas by name: "A" a (d, d) matrix, "b", "beta" and "g" columns, "c", "rho" and "f" scalars; <.> is `Mean`.
+        """The formulas by name; <.> is `Mean`. "A" a (d, d) matrix, "b", "beta" and "g" columns, "c", "rho" and "f" scalars; arrays for systems.
 
-        Absent: "b" and "c" that are zero, "rho" of a stationary equation.
+        A[i, k, j, l] multiplies d_k( . d_l u_j) in equation i (axes of length 1 squeezed). Absent: what is zero, "A" apart.
+        "drift" (the moving frame's) and "lambda0" where there are such.
         """
         d = self.problem.scales.dim
         formulas: dict[str, dict[tuple[int, ...], sp.Expr]] = {"A": {}}
         for entry in self.law:
-            formulas.setdefault(entry.name, {})[entry.index] = entry.formula
-        return {name: _arrange(name, table, d) for name, table in formulas.items()}
+            formulas.setdefault(entry.name, {})[entry.index] = self.writer.formula(entry)
+        shapes = {name: effective_shape(name, d, self.components, self.homogenized_order) for name in formulas}
+        table = {name: _arrange(entries, shapes[name]) for name, entries in formulas.items()}
+        if self.frame:
+            table["drift"] = sp.ImmutableMatrix([self.writer.velocity(frame) for frame in self.frame])
+        if self.eigenvalue is not None:
+            table["lambda0"] = self.eigenvalue
+        return table
 
     def __str__(self) -> str:
         return str(self.derivation)
@@ -101,10 +202,28 @@ class HomogenizedModel:
         return self.derivation.fragment()
 
 
-def _arrange(name: str, table: Mapping[tuple[int, ...], sp.Expr], d: int) -> sp.Expr:
-    """The entries of one effective coefficient as a matrix, a column or a scalar."""
-    if name == "A":
-        return sp.ImmutableMatrix(d, d, lambda i, j: table.get((i, j), sp.Integer(0)))
-    if name in ("b", "beta", "g"):
-        return sp.ImmutableMatrix(d, 1, lambda i, _: table.get((i,), sp.Integer(0)))
-    return table[()]
+def effective_shape(name: str, dim: int, components: int, order: int = 2) -> tuple[int, ...]:
+    """The shape of an effective coefficient; equation and unknown axes are there for systems alone."""
+    outer = {"A": order // 2, "B": 1, "G": 1, "beta": 1, "g": 1}.get(name, 0)
+    inner = {"A": order // 2, "B": 1, "G": 1, "b": 1, "mixed": 1}.get(name, 0)
+    if name == "drift":
+        return (dim,)
+    own = () if components == 1 else (components,)
+    other = () if components == 1 or name in ("f", "g") else (components,)
+    return (*own, *(dim,) * outer, *other, *(dim,) * inner)
+
+
+def _arrange(table: Mapping[tuple[int, ...], sp.Expr], shape: Sequence[int]) -> sp.Expr:
+    """The entries of one effective coefficient as a scalar, a column, a matrix or an array."""
+    if not shape:
+        return table[()]
+    if len(shape) == 1:
+        return sp.ImmutableMatrix(shape[0], 1, lambda i, _: table.get((i,), sp.Integer(0)))
+    if len(shape) == 2:
+        return sp.ImmutableMatrix(*shape, lambda i, j: table.get((i, j), sp.Integer(0)))
+    array = sp.MutableDenseNDimArray.zeros(*shape)
+    for index, value in table.items():
+        array[index] = value
+    return sp.ImmutableDenseNDimArray(array)
+
+

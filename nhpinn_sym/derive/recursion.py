@@ -1,15 +1,17 @@
 """The two-scale recursion on the expanded table.
 
-u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q(x),  N^0 = identity;  with A = sum_k eps^k A_k and lowest power -m:
-    R_n = sum_{k=1..n} A_{-m+k} N^{n-k};   h_n = <R_n>;   h_n = 0 is required for n < m (Fredholm);
-    A_{-m} N^n = h_n - R_n,  <N^n> = 0;    homogenized equation: h_m = 0 with its outer slow derivatives kept outside.
+u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q(x),  N^0 = phi (the constants, or a ground state); A = sum_k eps^k A_k, lowest power -m:
+    R_n = sum_{k=1..n} A_{-m+k} N^{n-k};   h_n = <psi . R_n>, psi the adjoint kernel;   h_n = 0 is required for n < m (Fredholm);
+    A_{-m} N^n = h_n phi - R_n,  <N^n> = 0;    sum_{n>=m} eps^{n-m} h_n = 0 is the equation of U, outer slow derivatives kept outside.
 """
 
 from __future__ import annotations
 
+import copy
+import dataclasses
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fractions import Fraction
 
 import sympy as sp
@@ -17,7 +19,7 @@ import sympy as sp
 from ..operator.table import MultiIndex, Table, Term, add
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero import is_zero, jumps
-from .combination import Combination, Flux, Function, Product, Source, leibniz
+from .combination import Averages, Flux, Function, Pairing, Product, Source, leibniz, normalized
 
 EffectiveKey = tuple[int, MultiIndex, int | None, MultiIndex]
 """(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t)."""
@@ -28,8 +30,8 @@ class Coefficients:
     """Interned coefficient expressions, and whether each depends on a slow variable."""
 
     slow: tuple[sp.Symbol, ...]
-    expressions: list[sp.Expr] = field(default_factory=list)
-    numbers: dict[sp.Expr, int] = field(default_factory=dict)
+    expressions: list[sp.Expr] = dataclasses.field(default_factory=list)
+    numbers: dict[sp.Expr, int] = dataclasses.field(default_factory=dict)
 
     def intern(self, c: sp.Expr) -> int:
         if c not in self.numbers:
@@ -44,25 +46,40 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class CellFunction:
-    """N_number = solution of A_0 N = -sum D_y^left( flux ) of expansion order `order`, for the macroscopic source `key`."""
+    """Function `number` of expansion order `level`: A_0 N = -sum D_y^left( flux ) less its mean, for the macroscopic sources (key, sign).
+
+    `solvable`: its mean is zero by the Fredholm condition.
+    """
 
     number: int
-    order: int
-    key: Source
+    level: int
+    sources: tuple[tuple[Source, int], ...]
     flux: Flux
+    solvable: bool
 
 
 class Recursion:
-    """Runs the recursion up to a given order; `functions` and `effective()` are its results."""
+    """Runs the recursion order by order; `functions`, `averaged` and `energy` are its results.
 
-    def __init__(self, powers: Mapping[int, Table], components: int, slow: tuple[sp.Symbol, ...], fast: tuple[sp.Symbol, ...]) -> None:
+    ground : number of the function that takes the place of the constants in the kernel of A_0, or None.
+    adjoint: number of the first of the adjoint kernel functions (one per equation), or None where they are the constants.
+    """
+
+    def __init__(self, powers: Mapping[int, Table], components: int, slow: tuple[sp.Symbol, ...], fast: tuple[sp.Symbol, ...],
+                 ground: bool = False, adjoint: bool = False) -> None:
         self.lowest = min(k for k, table in powers.items() if any(term.field is not None for term in table))
         self.powers, self.components, self.fast = powers, components, fast
         self.coefficients = Coefficients(slow)
+        self.interned = {k: [(t, self.coefficients.intern(c)) for t, c in table.items()] for k, table in powers.items()}
         self.local = any(c.has(*slow) for table in powers.values() for t, c in table.items() if t.field is not None)
         self.zero: MultiIndex = (0,) * len(slow)
-        self.correctors: list[dict[Source, list[Function]]] = [{}]
+        self.ground = 0 if ground else None
+        self.adjoint = int(ground) if adjoint else None
+        self.kernels = int(ground) + (components if adjoint else 0)
+        identity: dict[Source, tuple[int | None, int]] = {(q, self.zero): (self.ground, 1) for q in range(components)}
+        self.correctors: list[dict[Source, tuple[int | None, int]]] = [identity]
         self.functions: list[CellFunction] = []
+        self._merged: dict[object, int] = {}
 
     @property
     def homogenized_order(self) -> int:
@@ -73,56 +90,127 @@ class Recursion:
         """R_n, every slow derivative carried out (Leibniz) and sorted by macroscopic source."""
         result: dict[Source, Flux] = defaultdict(lambda: defaultdict(lambda: defaultdict(Fraction)))
         for term, weight, product, source in self._products(n):
-            for (on_c, on_n, on_u), count in leibniz(slow_part(term.left), 3):
+            outer, place = slow_part(term.left, len(self.zero)), (term.equation, fast_part(term.left, len(self.zero)))
+            for (on_c, on_n, on_u), count in leibniz(outer, 3):
                 moved = self._differentiate(product, on_c, on_n)
                 if moved is not None and not (source[0] is None and any(on_u)):
-                    key = (source[0], add(source[1], on_u))
-                    result[key][term.equation, fast_part(term.left)][moved] += weight * count
-        return {key: _clean(flux) for key, flux in result.items()}
+                    result[source[0], add(source[1], on_u)][place][moved] += weight * count
+        cleaned = {key: _clean(flux) for key, flux in result.items()}
+        return {key: flux for key, flux in cleaned.items() if flux}
 
-    def effective(self) -> dict[EffectiveKey, Combination]:
-        """The terms of the homogenized operator h_m: {(equation, left, field, right): combination to be averaged}."""
-        table: dict[EffectiveKey, dict[Product, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-        for term, weight, product, source in self._products(self.homogenized_order):
-            if not any(fast_part(term.left)):
-                table[term.equation, slow_part(term.left), source[0], source[1]][product] += weight
-        return {key: kept for key, c in table.items() if (kept := {p: w for p, w in c.items() if w})}
+    def averaged(self, n: int) -> dict[EffectiveKey, Averages]:
+        """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in divergence form where psi is constant."""
+        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        if self.adjoint is not None:
+            for source, flux in self.right_hand_side(n).items():
+                self._weighted(table, source, flux)
+        else:
+            for term, weight, product, source in self._products(n):
+                if not any(fast_part(term.left, len(self.zero))):
+                    key = (term.equation, slow_part(term.left, len(self.zero)), *source)
+                    table[key][Pairing(product, None, ())] += weight
+        return _kept(table)
+
+    def _weighted(self, table: dict[EffectiveKey, dict[Pairing, Fraction]], source: Source, flux: Flux) -> None:
+        """Add <psi^p . sum D_y^left( c )> = sum (-1)^|left| <D_y^left psi^p_i c> to `table`."""
+        assert self.adjoint is not None
+        for (equation, left), combination in flux.items():
+            for p in range(self.components):
+                for product, weight in combination.items():
+                    pairing = Pairing(product, Function(self.adjoint + p, equation), left)
+                    table[p, self.zero, source[0], source[1]][pairing] += (-1) ** sum(left) * weight
+
+    def energy(self, n: int, highest: int) -> dict[EffectiveKey, Averages]:
+        """h_n = sum_{a, b <= highest} <N^a . A_{n-a-b} N^b> of an operator with y-only coefficients that is its own transpose, n <= 2 highest + 1.
+
+        The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the product of two: Smyshlyaev, Cherednichenko 2000).
+        """
+        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        slow = len(self.zero)
+        for a in range(min(highest, n) + 1):
+            for b in range(min(highest, n - a) + 1):
+                for term, number in self.interned.get(self.lowest + n - a - b, ()):
+                    left = fast_part(term.left, slow)
+                    for product, beta, weight, field in self._acting(term, number, b):
+                        for (p, gamma), function, sign in self._vector(a, term.equation):
+                            if (function is None and any(left)) or p is None:
+                                continue
+                            total = add(add(gamma, beta), slow_part(term.left, slow))
+                            sign *= (-1) ** (sum(gamma[:-1]) + sum(left))
+                            pairing = Pairing(product, function, left if function is not None else ())
+                            table[p, self.zero, field, total][pairing] += sign * weight
+        return _kept(table)
 
     def add_order(self, n: int, right: Mapping[Source, Flux]) -> None:
-        """Append N^n, one function per macroscopic source; sources that are zero are dropped."""
-        level: dict[Source, list[Function]] = {}
-        for key, flux in right.items():
-            if not self._vanishes(flux):
-                number = len(self.functions)
-                self.functions.append(CellFunction(number, n, key, flux))
-                level[key] = [Function(number, j) for j in range(self.components)]
+        """Append N^n, one function per macroscopic source; those without a source are dropped, equal ones (up to sign) are one function."""
+        level: dict[Source, tuple[int | None, int]] = {}
+        sources: dict[int, list[tuple[Source, int]]] = {}
+        solvable = n < self.homogenized_order
+        for key, whole in right.items():
+            flux = self._trimmed(whole)
+            if self._vanishes(flux, solvable):
+                continue
+            form, sign = normalized(flux)
+            number = self._merged.setdefault((n, form), self.kernels + len(self.functions) + len(sources))
+            sources.setdefault(number, []).append((key, sign))
+            level[key] = (number, sign)
+        for number, found in sources.items():
+            first = found[0][1]  # the function of its first source has the sign +
+            flux = self._trimmed(right[found[0][0]])
+            self.functions.append(CellFunction(number, n, tuple((key, sign * first) for key, sign in found), flux, solvable))
+            level |= {key: (number, sign * first) for key, sign in found}
         self.correctors.append(level)
 
-    def _products(self, n: int) -> Iterator[tuple[Term, Fraction, Product, Source]]:
+    def add_level(self, n: int) -> None:
+        """Append N^n, its functions in reading order: N_0, N_1, N_2, ..., those of the next unknown, ..., N_f."""
+        right = self.right_hand_side(n)
+        self.add_order(n, {key: right[key] for key in sorted(right, key=_reading_order)})
+
+    def extended(self, levels: int) -> Recursion:
+        """This recursion, or a copy that goes on to `levels`."""
+        if len(self.correctors) > levels:
+            return self
+        longer = copy.copy(self)
+        longer.correctors, longer.functions, longer._merged = list(self.correctors), list(self.functions), dict(self._merged)
+        for n in range(len(self.correctors), levels + 1):
+            longer.add_level(n)
+        return longer
+
+    def function(self, number: int) -> CellFunction:
+        return self.functions[number - self.kernels]
+
+    def _products(self, n: int) -> Iterator[tuple[Term, Fraction | int, Product, Source]]:
         """Every (term, weight, product, source) in sum_k A_{lowest+k} N^{n-k}, k >= 1, inner derivatives done."""
         for k in range(1, n + 1):
-            for term, c in self.powers.get(self.lowest + k, {}).items():
-                number = self.coefficients.intern(c)
-                for source, function in self._factors(term, n - k):
-                    if term.field is None:
-                        yield term, Fraction(1), Product(number, self.zero, None, ()), source
-                        continue
-                    for (on_n, on_u), count in leibniz(slow_part(term.right), 2):
-                        product = self._product(number, function, on_n, fast_part(term.right))
-                        if product is not None and not (source[0] is None and any(on_u)):
-                            yield term, Fraction(count), product, (source[0], add(source[1], on_u))
+            for term, number in self.interned.get(self.lowest + k, ()):
+                for product, alpha, weight, field in self._acting(term, number, n - k):
+                    yield term, weight, product, (field, alpha)
 
-    def _factors(self, term: Term, order: int) -> Iterator[tuple[Source, Function | None]]:
-        """The (source, function) that the right derivative of `term` acts on, at expansion order `order`; None is the constant 1."""
-        if order == 0:
-            yield (term.field, self.zero), None
-        elif term.field is not None:
-            yield from ((source, vector[term.field]) for source, vector in self.correctors[order].items())
+    def _acting(self, term: Term, number: int, order: int) -> Iterator[tuple[Product, MultiIndex, int, int | None]]:
+        """(product, alpha, weight, field) of the parts of c D^right N^order[U], without its outer derivative."""
+        slow = len(self.zero)
+        if term.field is None:
+            if order == 0:
+                yield Product(number, self.zero, None, ()), self.zero, 1, None
+            return
+        inner, fast = slow_part(term.right, slow), fast_part(term.right, slow)
+        for (field, alpha), function, sign in self._vector(order, term.field):
+            for (on_n, on_u), count in leibniz(inner, 2):
+                if field is None and any(on_u):
+                    continue
+                if function is None:
+                    if not (any(on_n) or any(fast)):
+                        yield Product(number, self.zero, None, ()), add(alpha, on_u), sign * count, field
+                elif not any(on_n) or self._varies(function):
+                    yield Product(number, self.zero, function, (*on_n, *fast)), add(alpha, on_u), sign * count, field
 
-    def _product(self, number: int, function: Function | None, slow: MultiIndex, fast: MultiIndex) -> Product | None:
-        if function is None:
-            return None if any(slow) or any(fast) else Product(number, self.zero, None, ())
-        return None if any(slow) and not self._varies(function) else Product(number, self.zero, function, (*slow, *fast))
+    def _vector(self, order: int, component: int) -> Iterator[tuple[Source, Function | None, int]]:
+        """(source, function, sign): component `component` of N^order, by macroscopic source; None is the constant 1."""
+        for source, (number, sign) in self.correctors[order].items():
+            if number is not None:
+                yield source, Function(number, component), sign
+            elif source[0] == component:
+                yield source, None, sign
 
     def _differentiate(self, product: Product, on_c: MultiIndex, on_n: MultiIndex) -> Product | None:
         if any(on_c) and self.coefficients.constant_along(product.coefficient, on_c):
@@ -137,9 +225,26 @@ class Recursion:
 
     def _varies(self, function: Function) -> bool:
         """Whether a cell function may depend on the slow variables."""
-        flux = self.functions[function.number].flux
-        slow = self.coefficients.slow
-        return self.local or any(self.coefficients.expressions[p.coefficient].has(*slow) for c in flux.values() for p in c)
+        if self.local or function.number < self.kernels:
+            return self.local
+        flux, slow = self.function(function.number).flux, self.coefficients.slow
+        return any(self.coefficients.expressions[p.coefficient].has(*slow) for c in flux.values() for p in c)
+
+    def slope(self, number: int, index: MultiIndex) -> Flux:
+        """The flux of the cell problem of D_x^index N: that of N differentiated, and what the derivatives of A_0 make of N."""
+        result: Flux = defaultdict(lambda: defaultdict(Fraction))
+        for place, combination in self.function(number).flux.items():
+            for product, weight in combination.items():
+                for (on_c, on_n), count in leibniz(index, 2):
+                    moved = self._differentiate(product, on_c, on_n)
+                    if moved is not None:
+                        result[place][moved] += weight * count
+        for term, c in self.interned[self.lowest]:
+            for (on_c, on_n), count in leibniz(index, 2):
+                if term.field is not None and any(on_c) and not self.coefficients.constant_along(c, on_c):
+                    product = Product(c, on_c, Function(number, term.field), (*on_n, *fast_part(term.right, len(self.zero))))
+                    result[term.equation, fast_part(term.left, len(self.zero))][product] += count
+        return _clean(result)
 
     def explicit(self, flux: Flux) -> dict[tuple[int, MultiIndex], sp.Expr]:
         """The parts of a flux without cell functions as SymPy, by (equation, fast left multi-index)."""
@@ -147,21 +252,37 @@ class Recursion:
 
     def value(self, product: Product) -> sp.Expr:
         """The coefficient factor of a product: D^slope c, carried out."""
-        return _diff(self.coefficients.expressions[product.coefficient], product.slope, self.coefficients.slow)
+        return derivative(self.coefficients.expressions[product.coefficient], product.slope, self.coefficients.slow)
 
-    def _vanishes(self, flux: Flux) -> bool:
-        """Whether the source sum D_y^left( flux ) is zero in every equation."""
+    def _trimmed(self, flux: Flux) -> Flux:
+        """Without D_y^left of coefficients that do not depend on a variable of it."""
+        def inert(left: MultiIndex, product: Product) -> bool:
+            c = self.coefficients.expressions[product.coefficient]
+            return product.function is None and any(n and not c.has(v) for n, v in zip(left, self.fast, strict=True))
+
+        kept = {(row, left): {p: w for p, w in c.items() if not inert(left, p)} for (row, left), c in flux.items()}
+        return {place: c for place, c in kept.items() if c}
+
+    def _vanishes(self, flux: Flux, solvable: bool) -> bool:
+        """Whether the source sum D_y^left( flux ) is zero in every equation, or (not solvable) constant: then it equals its mean."""
         if any(p.function is not None for c in flux.values() for p in c):
             return False
         rows: dict[int, list[sp.Expr]] = defaultdict(list)
         for (equation, left), c in self.explicit(flux).items():
             if jumps(c) and c.has(*(v for v, n in zip(self.fast, left, strict=True) if n)):
                 return False
-            rows[equation].append(_diff(c, left, self.fast))
+            if any(left) or solvable or self.ground is not None or c.has(*self.fast):
+                rows[equation].append(derivative(c, left, self.fast))
         return all(is_zero(sp.Add(*row), row) for row in rows.values())
 
 
-def _diff(c: sp.Expr, index: MultiIndex, variables: tuple[sp.Symbol, ...]) -> sp.Expr:
+def _reading_order(source: Source) -> tuple[bool, int, int, tuple[int, ...]]:
+    field, alpha = source
+    return field is None, field or 0, sum(alpha), tuple(-n for n in alpha)
+
+
+def derivative(c: sp.Expr, index: MultiIndex, variables: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """D^index c, carried out."""
     for v, n in zip(variables, index, strict=True):
         c = sp.diff(c, v, n) if n else c
     return c
@@ -170,3 +291,8 @@ def _diff(c: sp.Expr, index: MultiIndex, variables: tuple[sp.Symbol, ...]) -> sp
 def _clean(flux: Flux) -> Flux:
     kept = {key: {p: w for p, w in c.items() if w} for key, c in flux.items()}
     return {key: c for key, c in kept.items() if c}
+
+
+def _kept(table: Mapping[EffectiveKey, Mapping[Pairing, Fraction]]) -> dict[EffectiveKey, Averages]:
+    found = {key: {pair: w for pair, w in c.items() if w} for key, c in table.items()}
+    return {key: c for key, c in found.items() if c}

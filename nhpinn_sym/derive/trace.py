@@ -2,82 +2,163 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable
 
 import sympy as sp
 
 from ..operator.sampling import is_opaque
-from ..operator.table import Operator, Table, differentiate
+from ..operator.table import Operator, differentiate
 from .derivation import Derivation, Step
-from .model import CellProblem, EffectiveEntry
+from .model import CellProblem, HomogenizedModel
 from .notation import Mean, OfOrder, equation, source, term
 
+_UNWEIGHTED = "The adjoint of the leading operator has the constants for its kernel: the right-hand side must have zero mean over the cell. "
+_WEIGHTED = "The right-hand side must have zero mean over the cell, weighted by psi. "
 
-def trace(op: Operator, powers: Mapping[int, Table], lowest: int, cells: Sequence[CellProblem], law: Sequence[EffectiveEntry],
-          final: sp.Equality) -> Derivation:
+
+def trace(model: HomogenizedModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
-    problem = op.problem
-    eps, u = problem.scales.eps, problem.unknowns[0]
-    steps = (
-        Step("Multiscale equation", f"with y = x/eps, periodic in y on the cell {problem.cell}.", tuple(_problem(op))),
-        Step("Chain rule and orders of eps", "d_xi becomes d_xi + eps^-1 d_yi; the operator is the sum of eps^k A_k.", tuple(_orders(op, powers))),
-        Step("Ansatz", "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.", (_ansatz(eps, u),)),
-        Step(f"Order eps^{lowest}", f"A_{lowest} u0 = 0 on the periodic cell: u0 = u0({', '.join(map(str, u.args))}) does not depend on y.", ()),
-        Step(f"Order eps^{lowest + 1}: solvability",
-             "The adjoint of the leading operator has the constants for its kernel: the right-hand side must have zero mean over the cell. "
-             + _verdict(op, cells), tuple(_means(op, cells))),
-        Step(f"Order eps^{lowest + 1}: cell problems",
-             "Each is periodic on the cell with zero mean." if cells else "All right-hand sides vanish: u1 = 0.",
-             tuple(c.equation for c in cells)),
-        Step("First corrector", "The plus convention.", (_corrector(op, cells, u),)),
-        Step(f"Order eps^{lowest + 2}: solvability gives the effective coefficients", "< > is the mean over the cell.",
-             tuple(equation(e.symbol, e.formula) for e in law)),
-        Step("Homogenized equation", "for the leading order u0 of the expansion.", (final,)),
-    )
-    return Derivation(f"Homogenization of {problem.name or 'a multiscale equation'}", steps)
+    op, lowest = model.cell_operator, model.recursion.lowest
+    m = model.homogenized_order
+    steps = [
+        Step("Multiscale equation", _scales(model), tuple(_problem(model.operator))),
+        *(Step(t.title, t.remark, t.equations) for t in model.transformations),
+        Step("Chain rule and orders of eps", _chain(op), tuple(_orders(model))),
+        Step("Ansatz", "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.", tuple(_ansatz(model))),
+        Step(f"Order eps^{lowest}", *_leading(model)),
+    ]
+    for n in range(1, max((p.order for p in model.cell_problems), default=1) + 1):
+        cells = [p for p in model.cell_problems if p.order == n]
+        if n < m:
+            steps.append(Step(f"Order eps^{lowest + n}: solvability",
+                              (_WEIGHTED if _weighted(model) else _UNWEIGHTED) + _verdict(model, cells), tuple(_means(model, cells))))
+        head = f"Order eps^{lowest + n}: cell problems"
+        steps.append(Step(head, "Each is periodic on the cell with zero mean." if cells else f"All right-hand sides vanish: u{n} = 0.",
+                          tuple(c.equation for c in cells)))
+    steps += [
+        Step("First corrector" if model.order == 1 else "Correctors", "The plus convention.", tuple(_correctors(model))),
+        Step(f"Order eps^{lowest + m}: solvability gives the effective coefficients",
+             "< > is the mean over the cell" + (" and over tau." if model.cell_operator.frozen and model.inner is None else "."),
+             tuple(equation(e.symbol, model.writer.formula(e)) for e in model.law)),
+        Step("Homogenized equation", "for the leading order u0 of the expansion.", (model.equation,)),
+        *_hierarchy(model),
+    ]
+    return Derivation(model.title, tuple(steps))
+
+
+def _weighted(model: HomogenizedModel) -> bool:
+    return model.recursion.adjoint is not None
+
+
+def _scales(model: HomogenizedModel) -> str:
+    op, d = model.operator, model.problem.scales.dim
+    text = f"with y = x/eps, periodic in y on the cell {model.problem.cell}"
+    if any(axis.slow < d and axis.power == 2 for axis in op.axes):
+        text += f", z = x/eps^2, periodic in z on {model.problem.fast_cell}"
+    for axis in op.axes:
+        if axis.slow == d:
+            text += f", tau = t/eps^{axis.power}, of period {model.problem.tau_period}"
+    return text + "."
+
+
+def _chain(op: Operator) -> str:
+    tau = any(axis.slow == len(op.coordinates) - 1 for axis in op.axes)
+    return "d_xi becomes d_xi + eps^-1 d_yi" + (", d_t becomes d_t + eps^-2 d_tau" if tau else "") + "; the operator is the sum of eps^k A_k."
 
 
 def _problem(op: Operator) -> list[sp.Equality]:
-    """The equation as parsed (in normal form), the sources on the right."""
-    u = op.problem.unknowns[0]
-    eps = op.problem.scales.eps
-    lhs = sp.Add(*[eps**t.power * term(c, t.left, u, t.right, op.coordinates) for t, c in op.terms()])
-    rhs = sp.Add(*[eps**t.power * source(-c, t.left, op.coordinates) for t, c in op.terms(source=True)])
-    return [equation(lhs, rhs)]
-
-
-def _orders(op: Operator, powers: Mapping[int, Table]) -> list[sp.Equality]:
-    d = len(op.fast)
-    coordinates = (*op.coordinates[:d], *op.fast, op.coordinates[d])
-    v = sp.Function("v")(*coordinates)
-    rows = []
-    for k, table in powers.items():
-        parts = [term(c, t.left, v, t.right, coordinates) for t, c in table.items() if t.field is not None]
-        if parts:
-            rows.append(equation(OfOrder(sp.Integer(k), v), sp.Add(*parts)))
+    """The equations as parsed (in normal form), the sources on the right."""
+    eps, rows = op.problem.scales.eps, []
+    for i in range(op.components):
+        lhs = [eps**t.power * term(c, t.left, op.problem.unknowns[t.field or 0], t.right, op.coordinates) for t, c in op.terms() if t.equation == i]
+        rhs = [eps**t.power * source(-c, t.left, op.coordinates) for t, c in op.terms(source=True) if t.equation == i]
+        rows.append(equation(sp.Add(*lhs), sp.Add(*rhs)))
     return rows
 
 
-def _ansatz(eps: sp.Symbol, u: sp.Expr) -> sp.Equality:
-    return equation(u, sp.Add(*[eps**n * sp.Function(f"u{n}")(*u.args) for n in range(3)]))
+def _orders(model: HomogenizedModel) -> list[sp.Equality]:
+    op = model.cell_operator
+    coordinates = (*op.coordinates, *op.fast)
+    names = ["v"] if op.components == 1 else [f"v_{j + 1}" for j in range(op.components)]
+    fields = [sp.Function(name)(*coordinates) for name in names]
+    rows = []
+    for k, table in model.powers.items():
+        for i in range(op.components):
+            parts = [term(c, t.left, fields[t.field], t.right, coordinates) for t, c in table.items() if t.field is not None and t.equation == i]
+            if parts:
+                label = fields[0] if op.components == 1 else sp.Function(f"v_row{i + 1}")(*coordinates)
+                rows.append(equation(OfOrder(sp.Integer(k), label), sp.Add(*parts)))
+    return rows
 
 
-def _means(op: Operator, cells: Sequence[CellProblem]) -> list[sp.Equality]:
-    zero = (0,) * len(op.fast)
-    return [equation(Mean(c.rhs[zero]), sp.Integer(0)) for c in cells if zero in c.rhs]
+def _ansatz(model: HomogenizedModel) -> Iterable[sp.Equality]:
+    eps, count = model.problem.scales.eps, max(2, model.order) + 1
+    written = [model.writer.unknowns(str(n)) for n in range(count)]
+    for i, u in enumerate(model.problem.unknowns):
+        yield equation(u, sp.Add(*[eps**n * written[n][i] for n in range(count)]))
 
 
-def _verdict(op: Operator, cells: Sequence[CellProblem]) -> str:
+def _leading(model: HomogenizedModel) -> tuple[str, tuple[sp.Equality, ...]]:
+    lowest, u = model.recursion.lowest, model.problem.unknowns[0]
+    arguments = ", ".join(map(str, u.args))
+    kernels = tuple(model.writer.kernel_equations())
+    if model.recursion.ground is not None:
+        text = f"A_{lowest} u0 = 0 on the periodic cell: u0 is phi(y) times a function of ({arguments})."
+    else:
+        text = f"A_{lowest} u0 = 0 on the periodic cell: u0 = u0({arguments}) does not depend on y."
+    if _weighted(model):
+        text += " The kernel psi of the adjoint is not constant: it is the weight of the averages."
+    return text, kernels
+
+
+def _means(model: HomogenizedModel, cells: Iterable[CellProblem]) -> list[sp.Equality]:
+    zero, rows = (0,) * len(model.cell_operator.fast), list[sp.Equality]()
+    if _weighted(model):
+        return rows
+    for c in cells:
+        rows += [equation(Mean(g), sp.Integer(0)) for (_, left), g in c.rhs.items() if left == zero and g.has(*model.cell_operator.fast)]
+    return rows
+
+
+def _verdict(model: HomogenizedModel, cells: Iterable[CellProblem]) -> str:
     """How the solvability condition is met."""
-    zero = (0,) * len(op.fast)
-    if not any(zero in c.rhs for c in cells):
+    zero = (0,) * len(model.cell_operator.fast)
+    means = [g for c in cells for (_, left), g in c.rhs.items() if left == zero]
+    if _weighted(model):
+        return "That is checked when the kernel is known." if not model.frame else "The moving frame sees to that."
+    if not means:
         return "It has, as a divergence."
-    opaque = any(is_opaque(c.rhs[zero]) for c in cells if zero in c.rhs)
-    return "That is assumed of the coefficients without a formula." if opaque else "It has."
+    return "That is assumed of the coefficients without a formula." if any(map(is_opaque, means)) else "It has."
 
 
-def _corrector(op: Operator, cells: Sequence[CellProblem], u: sp.Expr) -> sp.Equality:
-    u0 = sp.Function("u0")(*u.args)
-    one = sp.Integer(1)
-    parts = [c.function * (one if c.key[0] is None else differentiate(u0, (*c.key[1], 0), op.coordinates)) for c in cells]
-    return equation(sp.Function("u1")(*u.args), sp.Add(*parts))
+def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
+    """u_n = sum N D^alpha u0, the part of each order that u0 brings."""
+    op, d = model.cell_operator, model.problem.scales.dim
+    unknowns = model.writer.unknowns("0")
+    for n in range(1, max(model.order, *(p.order for p in model.cell_problems), 1) + 1 if model.cell_problems else 2):
+        parts: list[sp.Expr] = []
+        for p in (p for p in model.cell_problems if p.order == n):
+            for (field, alpha), sign in p.sources:
+                whole = alpha if len(alpha) > d else (*alpha, 0)
+                parts.append(sign * p.function * (sp.Integer(1) if field is None else differentiate(unknowns[field], whole, op.coordinates)))
+        if op.components == 1:
+            yield equation(model.writer.unknowns(str(n))[0], sp.Add(*parts))
+        else:
+            total = sp.MatAdd(*parts, evaluate=False) if not parts else sum(parts[1:], parts[0])
+            yield equation(sp.ImmutableMatrix(model.writer.unknowns(str(n))), total if parts else sp.zeros(op.components, 1))
+
+
+def _hierarchy(model: HomogenizedModel) -> list[Step]:
+    """The equations of the mean fields U_1, ..., U_order: the same operator, solvable, with earlier fields on the right."""
+    if model.order == 1:
+        return []
+    m = model.homogenized_order
+    rows = []
+    for n in range(model.order + 1):
+        u = sp.Function(f"U_{n}")(*model.problem.unknowns[0].args)
+        rest = [OfOrder(sp.Integer(m + k), sp.Function(f"U_{n - k}")(*u.args)) for k in range(1, n + 1)]
+        right = sp.Symbol("f") if n == 0 else -sp.Add(*rest)
+        rows.append(equation(OfOrder(sp.Integer(m), u), right))
+    remark = ("U = U_0 + eps U_1 + eps^2 U_2 + ... with the averaged operators h_n, written A_n here: every equation has the homogenized operator, "
+              "never the ill-posed truncation of the sum.")
+    return [Step("Hierarchy of mean fields", remark, tuple(rows))]

@@ -7,18 +7,20 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sympy as sp
 
-from ..lower.forms import External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
+from ..lower.forms import External, Factor, Functional, LoweredCells, LoweredEquation, Natural, StrongTerm, WeakTerm
 from ..problem.domain import Face
-from ..problem.errors import UnsupportedError
 from .bundle import bundle
+from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .source import Source
-from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, literal, quoted
+from .ufl_text import WIDTH, Body, Product, Sum, bilinear, function, helpers, linear, literal, mean, part, quoted
 
-RUNTIME = ("lagrange_grid", "time_stepping", "dolfinx_versions", "dolfinx_space", "dolfinx_solvers", "dolfinx_driver", "dolfinx_main")
+RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "dolfinx_versions", "dolfinx_space", "dolfinx_solvers", "dolfinx_driver",
+           "dolfinx_cells", "dolfinx_main")
 _MAIN = '''
 
 if __name__ == "__main__":
@@ -32,34 +34,64 @@ if __name__ == "__main__":
 
 def cells(lowered: LoweredCells) -> Source:
     """cell_forms.py and cell_driver.py. UnsupportedError where a coefficient has no counterpart in UFL."""
-    _require_first_order((*lowered.bilinear, *(w for c in lowered.correctors for w in c.weak)))
-    names = {v: str(v) for v in lowered.coordinates}
-    unpacked = {v: f"y[{k}]" for k, v in enumerate(lowered.coordinates)}
-    names |= {v: f"x[{quoted(str(v))}]" for v in lowered.slow} | {v: f"p[{quoted(str(v))}]" for v in lowered.parameters}
-    functionals = [[(f.constant, ""), *((t.coefficient, dx(f"N[{t.corrector}]", t.derivative)) for t in f.terms)] for f in lowered.effective]
-    operator = Body(names, unpacked, [bilinear(lowered.bilinear)])
-    sources = Body(names, unpacked, [linear(c.weak) for c in lowered.correctors])
-    effective = Body(names, unpacked, functionals)
+    require_elements(lowered)
+    law = {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)}
     constants = {
-        "CELL": repr(lowered.cell.bounds), "SLOW": literal(map(str, lowered.slow)), "PARAMETERS": literal(map(str, lowered.parameters)),
-        "CORRECTORS": literal(c.name for c in lowered.correctors), "EFFECTIVE": literal((f.name, f.index) for f in lowered.effective),
-        "SYMMETRIC": repr(lowered.symmetric),
+        "CELL": repr(lowered.cell.bounds), "COMPONENTS": repr(lowered.components), "SLOW": literal(map(str, lowered.slow)),
+        "PARAMETERS": literal(map(str, lowered.parameters)), "FUNCTIONS": _table(function_rows(lowered)),
+        "EIGENVALUE": quoted(lowered.eigenvalue and lowered.eigenvalue.name),
+        "CONSTANTS": quoted({c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}),
+        "EFFECTIVE": _table(law) if len(literal(law)) > WIDTH - 20 else literal(law),
+        "SYMMETRIC": repr(lowered.symmetric), "DEFINITE": repr(lowered.definite), "FIRST_ORDER": repr(first_order_axes(lowered)),
     }
-    rows = [line for c in lowered.correctors for line in (f"    # {c.name}", f"    {sources.form(linear(c.weak), 'dx')},")]
-    means = [f"    {quoted((f.name, f.index))}: {effective.form(total, 'dx')}," for f, total in zip(lowered.effective, functionals, strict=True)]
-    text = _assemble(_cells_docstring(lowered), constants, [operator, sources, effective], [
-        function("operator(u, v, y, x, p, dx)", '"""B(u, v)."""', [*operator.lines, f"return {operator.form(bilinear(lowered.bilinear), 'dx')}"]),
-        function("sources(v, y, x, p, dx)", '"""l(v) of each cell function."""', [*sources.lines, "return [", *rows, "]"]),
-        function("effective(N, y, x, p, dx)", '"""|Y| times each effective coefficient; N: the cell functions."""',
-                 [*effective.lines, "return {", *means, "}"]),
-    ])
+    writer = _CellWriter(lowered)
+    quotients = {(c.symbol.name, k): f for c in lowered.constants for k, f in enumerate((c.numerator, c.denominator))}
+    parts = [writer.bilinear("operator", "B(u, v).", lowered.bilinear), writer.sources()]
+    parts += [writer.bilinear("mass", "M(u, v).", lowered.mass)] if lowered.mass else []
+    parts += [writer.means("quotients", "|Y| times numerator and denominator of each constant", quotients)] if quotients else []
+    parts.append(writer.means("effective", "|Y| times each effective coefficient", law))
+    text = _assemble(_cells_docstring(lowered), constants, writer.bodies, parts)
     return Source("dolfinx", (("cell_forms.py", text), ("cell_driver.py", _driver("cell", "main_cells"))))
 
 
-def _require_first_order(terms: Iterable[WeakTerm]) -> None:
-    for term in terms:
-        if max(sum(term.left), sum(term.right)) > 1:
-            raise UnsupportedError("second derivatives in a weak form need elements that are smoother than Lagrange's", term=term)
+class _CellWriter:
+    """The functions of the file of cell problems."""
+
+    def __init__(self, lowered: LoweredCells) -> None:
+        self.lowered, self.components = lowered, lowered.components
+        given = [*lowered.parameters, *([lowered.eigenvalue] if lowered.eigenvalue else []), *(c.symbol for c in lowered.constants)]
+        self.names = {v: str(v) for v in lowered.coordinates}
+        self.names |= {v: f"x[{quoted(str(v))}]" for v in lowered.slow} | {v: f"p[{quoted(str(v))}]" for v in given}
+        self.unpacked = {v: f"y[{k}]" for k, v in enumerate(lowered.coordinates)}
+        self.bodies: list[Body] = []
+
+    def _body(self, sums: Sequence[Sum]) -> Body:
+        self.bodies.append(Body(self.names, self.unpacked, sums))
+        return self.bodies[-1]
+
+    def bilinear(self, name: str, summary: str, terms: Sequence[WeakTerm]) -> str:
+        total = bilinear(terms, self.components)
+        body = self._body([total])
+        return function(f"{name}(u, v, y, x, p, dx)", f'"""{summary}"""', [*body.lines, f"return {body.form(total, 'dx')}"])
+
+    def sources(self) -> str:
+        functions = self.lowered.functions
+        totals = [linear(f.weak, self.components) for f in functions]
+        body = self._body(totals)
+        rows = [line for f, total in zip(functions, totals, strict=True) for line in (f"    # {f.name}", f"    {body.form(total, 'dx')},")]
+        summary = '"""l(v) of each cell function; N: the cell functions."""'
+        return function("sources(v, N, y, x, p, dx)", summary, [*body.lines, "return [", *rows, "]"])
+
+    def means(self, name: str, summary: str, functionals: Mapping[tuple[str, Any], Functional]) -> str:
+        totals = [mean(f, self.components) for f in functionals.values()]
+        body = self._body(totals)
+        rows = [f"    {quoted(key)}: {body.form(total, 'dx')}," for key, total in zip(functionals, totals, strict=True)]
+        return function(f"{name}(N, y, x, p, dx)", f'"""{summary}; N: the cell functions."""', [*body.lines, "return {", *rows, "}"])
+
+
+def _table(rows: Iterable[object]) -> str:
+    """A tuple with one row a line."""
+    return "(" + "".join(f"\n    {quoted(row)}," for row in rows) + "\n)"
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
@@ -69,7 +101,8 @@ def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
     """{name}_forms.py and {name}_driver.py. UnsupportedError where a coefficient or a datum has no counterpart in UFL."""
-    _require_first_order((*lowered.bilinear, *lowered.linear))
+    for term in (*lowered.bilinear, *lowered.linear):
+        require_first_order(term, (term.left, term.right))
     writer = _EquationWriter(lowered)
     parts = [writer.stiffness(), writer.load(), writer.list_of("dirichlet", "The value of u on each group of faces in DIRICHLET.", 0)]
     if lowered.time is not None:
@@ -179,31 +212,50 @@ def _d(index: Sequence[int], name: str) -> str:
     return f" D^{tuple(index)} {name}" if any(index) else f" {name}" if name else ""
 
 
-def _integral(terms: Sequence[WeakTerm], u: str) -> list[str]:
-    return [f"{'+' if k else '='} int ({t.coefficient}){_d(t.right, u)}{_d(t.left, 'v')}" for k, t in enumerate(terms)] or ["= 0"]
+def _integral(terms: Sequence[WeakTerm], u: str, components: int = 1) -> list[str]:
+    def text(t: WeakTerm) -> str:
+        trial = _d(t.right, _part(u, t.field, components)) if u else ""
+        return f"({t.coefficient}){_factors([t.factor] if t.factor else [], components)}{trial}{_d(t.left, _part('v', t.equation, components))}"
+
+    return [f"{'+' if k else '='} int {text(t)}" for k, t in enumerate(terms)] or ["= 0"]
+
+
+def _part(name: str, component: int, components: int) -> str:
+    return name if components == 1 else f"{name}_{component}"
+
+
+def _factors(factors: Iterable[Factor], components: int) -> str:
+    return "".join(_d(f.derivative, part(f"N[{f.function}]", f.component, components)) for f in factors)
 
 
 def _cells_docstring(lowered: LoweredCells) -> str:
     slow = f" for every ({', '.join(map(str, lowered.slow))})" if lowered.slow else ""
-    sources = [line for c in lowered.correctors for line in (f"{c.name}:  l(v)", *_integral(c.weak, ""))]
+    count = lowered.components
+    sources = [line for k, f in enumerate(lowered.functions) for line in (f"N[{k}] = {describe(f)}:  l(v)", *_integral(f.weak, "", count))]
+    mass = [f"{lowered.eigenvalue} is the lowest number for which B has a kernel; M(u, v)", *_integral(lowered.mass, "u")] if lowered.mass else []
+    constants = [f"{c.symbol} = {_functional(c.numerator, count)} / {_functional(c.denominator, count)}" for c in lowered.constants]
     return f"""{lowered.title}: the cell problems as UFL forms.
 
 Every cell function N is periodic in y = ({', '.join(map(str, lowered.coordinates))}) on Y = {lowered.cell}, has zero mean, and solves{slow}
     B(N, v) = l(v) for every periodic v,
-{_listed(["B(u, v)", *_integral(lowered.bilinear, "u")])}
+{projection(lowered)}{_listed(["B(u, v)", *_integral(lowered.bilinear, "u", count), *mass])}
 {_listed(sources)}
 The operator in strong form is the sum of
-{_listed([f"({t.coefficient}){_d(t.right, 'N')}" for t in lowered.strong] or ["(not there: a coefficient jumps)"])}
+{_listed([_strong(t, count) for t in lowered.strong] or ["(not there: a coefficient jumps)"])}
 The effective coefficients are, with <.> the mean over Y,
-{_listed([_functional(lowered, f) for f in lowered.effective])}
+{_listed([*constants, *(_functional(f, count) for f in (*lowered.effective, *lowered.higher))])}
 D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
 Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms."""
 
 
-def _functional(lowered: LoweredCells, f: Functional) -> str:
-    terms = [f"({t.coefficient}){_d(t.derivative, lowered.correctors[t.corrector].name)}" for t in f.terms]
+def _strong(t: StrongTerm, components: int) -> str:
+    return ("" if components == 1 else f"equation {t.equation}: ") + f"({t.coefficient}){_d(t.right, _part('N', t.field, components))}"
+
+
+def _functional(f: Functional, components: int) -> str:
+    terms = [f"({t.coefficient}){_factors(t.factors, components)}" for t in f.terms]
     return f"{f.name}{list(f.index) if f.index else ''} = <{' + '.join([str(f.constant)] * (f.constant != 0 or not terms) + terms)}>"
 
 

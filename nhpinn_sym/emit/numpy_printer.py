@@ -14,10 +14,11 @@ from ..problem.errors import UnsupportedError
 
 
 class BroadcastPrinter(SciPyPrinter):
-    """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come from."""
+    """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come from. Complex numbers only where `imaginary`."""
 
-    def __init__(self) -> None:
+    def __init__(self, imaginary: bool = False) -> None:
         super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False, "strict": True})
+        self.imaginary = imaginary
 
     @property
     def imports(self) -> list[str]:
@@ -25,9 +26,9 @@ class BroadcastPrinter(SciPyPrinter):
         return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self.module_imports.items()) if names]
 
     def expression(self, expr: sp.Expr) -> str:
-        """The text of a real expression; UnsupportedError quotes what numpy does not have."""
+        """The text of an expression; UnsupportedError quotes what numpy does not have."""
         expr = sp.sympify(expr)
-        if expr.has(sp.I):
+        if expr.has(sp.I) and not self.imaginary:
             raise UnsupportedError("only real coefficients can be emitted for the finite element backends", term=expr)
         try:
             return str(self.doprint(expr))

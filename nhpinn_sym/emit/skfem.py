@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import sympy as sp
 
-from ..lower.forms import Corrector, Essential, External, Functional, LoweredCells, LoweredEquation, Natural
+from ..lower.forms import Essential, External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
 from .bundle import bundle
+from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .numpy_printer import BroadcastPrinter
-from .skfem_forms import Coefficients, comment, factor, form, plain, products, total
+from .skfem_forms import Coefficients, comment, earlier, form, plain, products, total
 from .source import Source
 
-RUNTIME = ("lagrange_grid", "time_stepping", "skfem_linear", "skfem_space", "skfem_driver")
+RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "skfem_linear", "skfem_space", "skfem_driver", "skfem_cells")
 _MAIN = '''
 
 if __name__ == "__main__":
@@ -26,11 +29,14 @@ if __name__ == "__main__":
 
 def cells(lowered: LoweredCells) -> Source:
     """`cell_forms.py` (needs numpy and scikit-fem) and `cell_driver.py`, which prints the effective coefficients."""
+    require_elements(lowered)
     return Source("skfem", (("cell_forms.py", _cell_forms(lowered)), ("cell_driver.py", _driver("cell_forms", "main_cells"))))
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
     """`{name}_forms.py` and `{name}_driver.py`, which solves the equation and saves its values on the lattice of nodes."""
+    for term in (*lowered.bilinear, *lowered.linear):
+        require_first_order(term, (term.left, term.right))
     return Source("skfem", ((f"{name}_forms.py", _equation_forms(lowered)), (f"{name}_driver.py", _driver(f"{name}_forms", "main_equation"))))
 
 
@@ -40,47 +46,77 @@ def _driver(forms: str, main: str) -> str:
 
 def _cell_forms(lowered: LoweredCells) -> str:
     printer = BroadcastPrinter()
-    coefficients = Coefficients(printer, lowered.coordinates)
-    operator = total(products(lowered.bilinear, trial=True), coefficients, "0 * u * v")
-    parts = [form("BilinearForm", "operator", "u, v, w", operator)]
-    parts += [form("LinearForm", f"rhs_{k}", "v, w", total(products(c.weak, trial=False), coefficients, "0 * v"))
-              for k, c in enumerate(lowered.correctors)]
-    parts += [form("Functional", _entry(f), "w", _integrand(f, coefficients)) for f in lowered.effective]
-    effective = "".join(f"\n    ({f.name!r}, {f.index}): {_entry(f)}," for f in lowered.effective)
-    tables = [f"RIGHT_HAND_SIDES = ({_items(f'rhs_{k}' for k in range(len(lowered.correctors)))})", f"EFFECTIVE = {{{effective}\n}}"]
-    constants = [f"CELL = {_bounds(lowered.cell.intervals, printer)}"]
-    function = coefficients.function("coefficients", "all forms")
-    needs = _needs("y", lowered.slow, lowered.parameters, ())
-    doc = _cell_docstring(lowered, coefficients, needs)
-    return _module(doc, printer, "BilinearForm, Functional, LinearForm", constants, [function, *parts], tables)
+    writer = _CellWriter(lowered, Coefficients(printer, lowered.coordinates))
+    quotients = {(c.symbol.name, k): f for c in lowered.constants for k, f in enumerate((c.numerator, c.denominator))}
+    tables = [writer.bilinear("OPERATOR", "operator", lowered.bilinear), writer.sources(),
+              *([writer.bilinear("MASS", "mass", lowered.mass)] if lowered.mass else []),
+              *([writer.functionals("QUOTIENTS", quotients)] if quotients else []),
+              writer.functionals("EFFECTIVE", {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)})]
+    constants = [f"CELL = {_bounds(lowered.cell.intervals, printer)}", f"COMPONENTS = {lowered.components}",
+                 "FUNCTIONS = (" + "".join(f"\n    {row!r}," for row in function_rows(lowered)) + "\n)",
+                 f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",
+                 f"CONSTANTS = { {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}!r}",
+                 f"FIRST_ORDER = {first_order_axes(lowered)}", f"DEFINITE = {lowered.definite}"]
+    function = writer.coefficients.function("coefficients", "all forms")
+    doc = _cell_docstring(lowered, writer.coefficients)
+    return _module(doc, printer, "BilinearForm, Functional, LinearForm", constants, [function, *writer.forms], tables)
 
 
-def _integrand(functional: Functional, coefficients: Coefficients) -> str:
-    terms = [(functional.constant, "")] + [(t.coefficient, factor(f'w["N{t.corrector}"]', t.derivative)) for t in functional.terms]
-    return total(terms, coefficients, "0")
+class _CellWriter:
+    """Collects the texts of the forms of cell problems; each method returns the table that lists them. A form for each equation and field."""
+
+    def __init__(self, lowered: LoweredCells, coefficients: Coefficients) -> None:
+        self.lowered, self.coefficients, self.components, self.forms = lowered, coefficients, lowered.components, list[str]()
+
+    def bilinear(self, table: str, name: str, terms: Sequence[WeakTerm]) -> str:
+        names = {}
+        for i, j in sorted({(t.equation, t.field) for t in terms}):
+            own = [t for t in terms if (t.equation, t.field) == (i, j)]
+            names[i, j] = name if self.components == 1 else f"{name}_{i}_{j}"
+            self.forms.append(form("BilinearForm", names[i, j], "u, v, w", total(products(own, trial=True), self.coefficients, "0 * u * v")))
+        return f"{table} = {{" + ", ".join(f"{index}: {text}" for index, text in names.items()) + "}"
+
+    def sources(self) -> str:
+        rows = []
+        for k, function in enumerate(self.lowered.functions):
+            names = {}
+            for i in sorted({t.equation for t in function.weak}):
+                own = products([t for t in function.weak if t.equation == i], trial=False, components=self.components)
+                names[i] = f"rhs_{k}" if self.components == 1 else f"rhs_{k}_{i}"
+                self.forms.append(form("LinearForm", names[i], "v, w", total(own, self.coefficients, "0 * v")))
+            rows.append("{" + ", ".join(f"{i}: {text}" for i, text in names.items()) + "}")
+        return f"RIGHT_HAND_SIDES = ({_items(rows)})"
+
+    def functionals(self, table: str, entries: Mapping[tuple[str, Any], Functional]) -> str:
+        rows = []
+        for (name, index), functional in entries.items():
+            numbers = index if isinstance(index, tuple) else (index,)
+            text = _identifier(table.lower(), name, *numbers)
+            terms = [(functional.constant, ""), *((t.coefficient, " * ".join(earlier(t.factors, self.components))) for t in functional.terms)]
+            self.forms.append(form("Functional", text, "w", total(terms, self.coefficients, "0")))
+            rows.append(f"\n    ({name!r}, {index}): {text},")
+        return f"{table} = {{{''.join(rows)}" + ("\n}" if rows else "}")
 
 
-def _entry(functional: Functional) -> str:
-    return "_".join(["effective", functional.name, *map(str, functional.index)])
+def _identifier(*parts: object) -> str:
+    return re.sub(r"\W", "_", "_".join(map(str, parts)))
 
 
-def _cell_docstring(lowered: LoweredCells, coefficients: Coefficients, needs: list[str]) -> list[str]:
+def _cell_docstring(lowered: LoweredCells, coefficients: Coefficients) -> list[str]:
+    system = lowered.components > 1
+    given = [s for s in (lowered.eigenvalue, *(c.symbol for c in lowered.constants)) if s is not None]
     return [
         f"{lowered.title}: the cell problems as scikit-fem forms.",
         "",
-        f"Find N_j, periodic on the cell Y = {lowered.cell}, of zero mean, with",
-        "    operator(N_j, v) = rhs_j(v) for every periodic v.",
-        "The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_j N_j D^j u0.",
-        *(f"N{k}: {_source(c)}" for k, c in enumerate(lowered.correctors)),
+        f"Find N_k, periodic on the cell Y = {lowered.cell}, of zero mean, with",
+        "    " + ("sum_ij operator_i_j(N_kj, v_i) = sum_i rhs_k_i(v_i)" if system else "operator(N_k, v) = rhs_k(v)") + " for every periodic v.",
+        *projection(lowered).splitlines(),
+        "The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.",
+        *(f"N{k}: {describe(f)}" for k, f in enumerate(lowered.functions)),
         "",
         *coefficients.definitions(),
-        *needs,
+        *_needs("y", lowered.slow, [*lowered.parameters, *given], ()),
     ]
-
-
-def _source(corrector: Corrector) -> str:
-    field, index = corrector.key
-    return f"{corrector.name}, multiplies " + ("the source" if field is None else f"D^{index} u0" if any(index) else "u0")
 
 
 def _equation_forms(lowered: LoweredEquation) -> str:

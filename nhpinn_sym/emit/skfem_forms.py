@@ -13,14 +13,13 @@ from dataclasses import dataclass, field
 
 import sympy as sp
 
-from ..lower.forms import MultiIndex, WeakTerm
-from ..problem.errors import UnsupportedError
+from ..lower.forms import Factor, MultiIndex, WeakTerm
 from .numpy_printer import BroadcastPrinter
 
 WIDTH = 120
 _RESERVED = {"x", "h", "n"}
 """What scikit-fem itself puts into `w`; names such as c0 and N0 are taken by coefficients and cell functions."""
-_NUMBERED = re.compile(r"[cN]\d+")
+_NUMBERED = re.compile(r"[cN]\d+(_\d+)?")
 Product = tuple[sp.Expr, str]
 """(coefficient, text of what it multiplies; empty for nothing)."""
 
@@ -78,18 +77,20 @@ def _function(name: str, doc: str, body: Sequence[str]) -> str:
     return "\n".join([f"def {name}(points, data):", f'    """{doc}"""', *(f"    {line}" for line in body)])
 
 
-def products(terms: Iterable[WeakTerm], trial: bool) -> list[Product]:
+def products(terms: Iterable[WeakTerm], trial: bool, components: int = 1) -> list[Product]:
     """The terms of a bilinear form (in u and v), or with trial = False of a linear one (in v)."""
-    return [(t.coefficient, " * ".join([*([factor("u", t.right)] if trial else []), factor("v", t.left)])) for t in terms]
+    return [(t.coefficient, " * ".join([*earlier([t.factor] if t.factor else [], components), *([factor("u", t.right)] if trial else []),
+                                        factor("v", t.left)])) for t in terms]
+
+
+def earlier(factors: Iterable[Factor], components: int) -> list[str]:
+    """Derivatives of cell functions that are known."""
+    return [factor(f'w["N{f.function}{f"_{f.component}" if components > 1 else ""}"]', f.derivative) for f in factors]
 
 
 def factor(name: str, index: MultiIndex) -> str:
-    """D^index of the field `name`; UnsupportedError beyond the first derivatives, which Lagrange elements have."""
-    if sum(index) > 1:
-        raise UnsupportedError("a weak form with second derivatives needs elements with continuous derivatives", term=f"D^{index} {name}",
-                               remedy="use the fourier or the pinn backend")
+    """D^index of the field `name`, at most a first derivative."""
     return f"{name}.grad[{index.index(1)}]" if any(index) else name
-
 
 
 def total(terms: Iterable[Product], coefficients: Coefficients, empty: str) -> str:

@@ -17,7 +17,7 @@ _UNARY = {
     sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
 }
 _RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
-_TAKEN = {"torch", "math", "points", "d", "u", "v", "values", "full", "stack", "column", "loads", "bilinear"}
+_TAKEN = {"torch", "math", "points", "d", "u", "v", "values", "known", "full", "stack", "column", "columns", "loads", "f", "bilinear"}
 
 
 def argument_name(symbol: sp.Symbol) -> str:

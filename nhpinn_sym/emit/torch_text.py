@@ -13,6 +13,7 @@ from ..lower.forms import MultiIndex, StrongTerm
 from .torch_printer import TorchPrinter, argument_name, statements
 
 WIDTH = 120
+NET = "points, layers, indices=INDICES, axes=AXES"
 _RUNTIME = Path(__file__).parent / "runtime" / "torch_jets.py"
 _MARK = "# ======== jets ========\n"
 
@@ -119,6 +120,11 @@ def commented(line: str, indent: int) -> str:
     """A line of a docstring, broken where it is too long."""
     return textwrap.fill(line, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 8), break_long_words=False,
                          break_on_hyphens=False)
+
+
+def given_names(symbols: Iterable[sp.Symbol]) -> str:
+    """What follows the other arguments of a call that passes `symbols`."""
+    return "".join(f", {argument_name(s)}=..." for s in symbols)
 
 
 def _tuple(items: Iterable[str]) -> str:

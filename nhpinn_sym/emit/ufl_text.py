@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
-from ..lower.forms import MultiIndex, WeakTerm
+from ..lower.forms import Factor, Functional, MultiIndex, WeakTerm
 from .ufl_printer import HELPERS, UflPrinter
 
 WIDTH = 120
@@ -69,12 +69,27 @@ def dx(name: str, index: MultiIndex) -> str:
     return f"{name}.dx({', '.join(axes)})" if axes else name
 
 
-def bilinear(terms: Iterable[WeakTerm]) -> Sum:
-    return [(t.coefficient, f"{dx('u', t.right)}*{dx('v', t.left)}") for t in terms]
+def part(name: str, component: int, components: int) -> str:
+    """A component of a function; a function with one component is a scalar."""
+    return name if components == 1 else f"{name}[{component}]"
 
 
-def linear(terms: Iterable[WeakTerm]) -> Sum:
-    return [(t.coefficient, dx("v", t.left)) for t in terms]
+def bilinear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
+    return [(t.coefficient, f"{dx(part('u', t.field, components), t.right)}*{dx(part('v', t.equation, components), t.left)}") for t in terms]
+
+
+def linear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
+    return [(t.coefficient, "*".join([*earlier([t.factor] if t.factor else [], components), dx(part("v", t.equation, components), t.left)]))
+            for t in terms]
+
+
+def mean(functional: Functional, components: int = 1) -> Sum:
+    return [(functional.constant, ""), *((t.coefficient, "*".join(earlier(t.factors, components))) for t in functional.terms)]
+
+
+def earlier(factors: Iterable[Factor], components: int) -> list[str]:
+    """Derivatives of cell functions that are known, N[k]."""
+    return [dx(part(f"N[{f.function}]", f.component, components), f.derivative) for f in factors]
 
 
 def function(head: str, summary: str, lines: Sequence[str]) -> str:

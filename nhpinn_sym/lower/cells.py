@@ -1,78 +1,200 @@
-"""HomogenizedModel -> LoweredCells: weak and strong forms of the cell problems, and the effective law as functionals."""
+"""HomogenizedModel -> LoweredCells: weak and strong forms of the cell problems in solving order, and the effective law as functionals."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 
-from ..derive.law import vanishes_in_the_mean
-from ..derive.model import CellProblem, EffectiveEntry, HomogenizedModel
+from ..derive.combination import Flux, Function, Product, leibniz
+from ..derive.iterated import LEVEL
+from ..derive.law import averaged, closing, index_of
+from ..derive.model import Averaged, EffectiveEntry, Frame, HomogenizedModel, MeanTerm
+from ..derive.recursion import CellFunction
 from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero, jumps
 from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
-from .forms import CellForm, Factor, Functional, FunctionalTerm, LoweredCells, MultiIndex, SourceTerm, WeakTerm
+from .forms import CellForm, Constant, External, Factor, Functional, FunctionalTerm, LoweredCells, MultiIndex, Role, SourceTerm, WeakTerm
 
 
-def lower_cells(model: HomogenizedModel) -> LoweredCells:
+def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:
     """All cell problems of the model with one operator A_0.
 
+    hierarchy: also the averaged operators h_n that the mean fields U_1, U_2, ... of the expansion need, and the functions for them.
     The strong form is left empty where a coefficient jumps: there it would lose the jump.
     """
-    op = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)").operator
-    leading = [(fast_part(t.left), c, fast_part(t.right)) for t, c in model.leading.items()]
-    entries = [e for e in model.law if e.value is None]
-    held = [c for _, c, _ in leading] + [c for p in model.cell_problems for c in p.rhs.values()]
-    held += [c for e in entries for c in (e.constant, *(t.coefficient for t in e.terms))]
-    broken = any(jumps(c) for c in held)
-    bilinear = weak_terms(leading)
-    symmetric = is_symmetric(bilinear)
-    correctors = tuple(_corrector(p, op.fast, broken) for p in model.cell_problems)
-    return LoweredCells(
-        title=model.derivation.title,
-        cell=model.problem.cell,
-        coordinates=op.fast,
-        slow=tuple(v for v in op.coordinates if any(c.has(v) for c in held)),
-        parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)),
-        externals=(),
-        components=1,
-        bilinear=bilinear,
-        strong=() if broken else strong_terms(leading, op.fast),
-        mass=(),
-        eigenvalue=None,
-        functions=correctors,
-        constants=(),
-        effective=tuple(_functional(e, correctors, symmetric, op.fast) for e in entries),
-        higher=(),
-        symmetric=symmetric,
-        definite=True,
-        complex=False,
-        jumps=broken,
-    )
+    return _Lowering(instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)"), hierarchy).result()
 
 
-def _corrector(problem: CellProblem, fast: tuple[sp.Symbol, ...], broken: bool) -> CellForm:
-    zero = (0,) * len(fast)
-    weak = tuple(WeakTerm(left, (-1) ** (sum(left) + 1) * c, zero) for left, c in problem.rhs.items())
-    source = sp.Integer(0) if broken else sp.Add(*[-derivative(c, left, fast) for left, c in problem.rhs.items()])
-    return CellForm(problem.name, "corrector", 1, ((problem.key, 1),), weak, (SourceTerm(source),), True)
+class _Lowering:
+    """Numbers the functions of a recursion by position, slow derivatives of functions included."""
+
+    def __init__(self, model: HomogenizedModel, hierarchy: bool) -> None:
+        self.model, self.op = model, model.cell_operator
+        self.recursion, self.higher = closing(model) if hierarchy else (model.recursion, {})
+        self.slow = len(self.op.coordinates)
+        self.fast = self.op.fast
+        self.forms: list[CellForm] = []
+        self.places: dict[tuple[int, MultiIndex], int] = {}
+        self.externals: dict[sp.Expr, External] = {}
+        self.leading = [(t.equation, fast_part(t.left, self.slow), self.plain(c), t.field or 0, fast_part(t.right, self.slow))
+                        for t, c in model.leading.items()]
+        self.broken = any(jumps(c) for table in model.powers.values() for t, c in table.items() if t.field is not None or any(t.left))
+
+    def plain(self, c: sp.Expr) -> sp.Expr:
+        """`c` with the effective coefficients of a finer level as plain symbols."""
+        inner = self.model.inner
+        nodes = [n for n in c.atoms(AppliedUndef, sp.Derivative) if inner is not None]
+        if inner is None or not nodes:
+            return c
+        names = {LEVEL.format(e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol): e for e in inner.law}
+        swap = {}
+        for node in nodes:
+            base = node.expr if isinstance(node, sp.Derivative) else node
+            entry = names.get(base.func.__name__) if isinstance(base, AppliedUndef) else None
+            if entry is not None:
+                counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
+                index = tuple(int(counts.get(v, 0)) for v in self.fast)
+                label = base.func.__name__ + ("_" + "".join(f"y{k + 1}" * n for k, n in enumerate(index)) if any(index) else "")
+                swap[node] = sp.Symbol(label, real=True)
+                self.externals[node] = External(swap[node], entry.name, entry.index, index)
+        return c.xreplace(swap)
+
+    def result(self) -> LoweredCells:
+        model = self.model
+        self._kernels()
+        for problem in model.cell_problems:
+            self.place(problem.cell_function.number, (0,) * self.slow)
+        constants = tuple(self._constant(j, frame) for j, frame in enumerate(model.frame) if frame.numerator is not None)
+        bilinear = weak_terms(self.leading)
+        symmetric = is_symmetric(bilinear)
+        effective = tuple(self._entry(e, symmetric) for e in model.law if e.value is None)
+        higher = tuple(self._functional("h", index_of(n, key), averaged(self.op, self.recursion, [(averages, Fraction(1))]))
+                       for n, table in self.higher.items() for key, averages in table.items())
+        held = self._held(effective, higher)
+        op = self.op
+        return LoweredCells(
+            title=model.title, cell=op.cell, coordinates=self.fast, slow=tuple(v for v in op.slow if any(c.has(v) for c in held)),
+            parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)), externals=tuple(self.externals.values()),
+            components=op.components, bilinear=bilinear, strong=() if self.broken else strong_terms(self.leading, self.fast),
+            mass=tuple(WeakTerm((0,) * len(self.fast), self.plain(c), (0,) * len(self.fast)) for c in model.mass.values()),
+            eigenvalue=model.eigenvalue, functions=tuple(self.forms), constants=constants, effective=effective, higher=higher, symmetric=symmetric,
+            definite=model.definite, complex=any(c.has(sp.I) for c in held), jumps=self.broken)
+
+    def _held(self, *groups: Iterable[Functional]) -> list[sp.Expr]:
+        """Every coefficient, with the original names of what is external: what the functions may depend on."""
+        held = [c for t in self.model.leading for c in (self.model.leading[t],)] + list(self.model.mass.values())
+        held += [w.coefficient for f in self.forms for w in f.weak]
+        held += [c for group in groups for f in group for c in (f.constant, *(t.coefficient for t in f.terms))]
+        return held + list(self.externals)
+
+    def _kernels(self) -> None:
+        recursion = self.recursion
+        roles: list[tuple[Role, int]] = [] if recursion.ground is None else [("ground state", 0)]
+        roles += [("adjoint", p) for p in range(recursion.components)] if recursion.adjoint is not None else []
+        for number, (role, level) in enumerate(roles):
+            self.places[number, (0,) * self.slow] = number
+            self.forms.append(CellForm(self.model.writer.names[number], role, level, (), (), (), True))
+
+    def place(self, number: int, slope: MultiIndex) -> int:
+        """The position of D_x^slope of a function; appended, after what it needs, where it is not there yet."""
+        if (number, slope) not in self.places:
+            function = self.recursion.function(number)
+            flux = self.recursion.slope(number, slope) if any(slope) else function.flux
+            form = self._form(function, slope, flux)
+            self.places[number, slope] = len(self.forms)
+            self.forms.append(form)
+        return self.places[number, slope]
+
+    def factor(self, function: Function, index: MultiIndex) -> Factor:
+        """D^index of a component, index over (x, t) and the cell."""
+        return Factor(self.place(function.number, index[: self.slow]), function.component, index[self.slow :])
+
+    def _form(self, function: CellFunction, slope: MultiIndex, flux: Flux) -> CellForm:
+        visible = {p.cell_function.number: p for p in self.model.cell_problems}
+        weak, source = list[WeakTerm](), list[SourceTerm]()
+        zero = (0,) * len(self.fast)
+        for (equation, left), products in self._grouped(flux).items():
+            for factor, c in products.items():
+                weak.append(WeakTerm(left, (-1) ** (sum(left) + 1) * c, zero, equation, 0, factor))
+                source += [] if self.broken else _strong_source(equation, left, c, factor, self.fast)
+        known = visible.get(function.number)
+        corrector = known is not None and not any(slope)
+        name = known.name if known else f"N{function.level}_{function.number}"
+        marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
+        return CellForm(f"{marks}_{name}" if marks else name, "corrector" if corrector else "auxiliary", function.level,
+                        known.sources if known and corrector else (), tuple(weak), _merged(source), function.solvable)
+
+    def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
+        """The flux with positions for functions, equal factors added."""
+        table: dict[tuple[int, MultiIndex], dict[Factor | None, list[sp.Expr]]] = defaultdict(lambda: defaultdict(list))
+        for place, combination in flux.items():
+            for product, weight in combination.items():
+                c = sp.Rational(weight.numerator, weight.denominator) * self.plain(self.recursion.value(product))
+                table[place][self._product_factor(product)].append(c)
+        return {place: {factor: sp.Add(*parts) for factor, parts in row.items() if sp.Add(*parts) != 0} for place, row in table.items()}
+
+    def _product_factor(self, product: Product) -> Factor | None:
+        return None if product.function is None else self.factor(product.function, product.derivative)
+
+    def _constant(self, j: int, frame: Frame) -> Constant:
+        assert frame.numerator is not None and frame.denominator is not None
+        return Constant(frame.velocity, self._functional("drift", (j,), frame.numerator), self._functional("capacity", (j,), frame.denominator))
+
+    def _functional(self, name: str, index: tuple[int, ...], average: Averaged) -> Functional:
+        def written(t: MeanTerm) -> FunctionalTerm:
+            return FunctionalTerm(self.plain(t.coefficient), tuple(self.factor(*f) for f in t.factors))
+
+        return Functional(name, index, self.plain(average.constant), tuple(map(written, average.terms)))
+
+    def _entry(self, entry: EffectiveEntry, symmetric: bool) -> Functional:
+        plain = self._functional(entry.name, entry.index, entry.average)
+        functions = {f.function for t in plain.terms for f in t.factors}
+        if not symmetric or len(functions) != 1 or any(len(t.factors) > 1 for t in plain.terms) or self.recursion.ground is not None:
+            return plain
+        form = {(t.factors[0].component, t.factors[0].derivative): t.coefficient for t in plain.terms}
+        return Functional(plain.name, plain.index, plain.constant, plain.terms, self._dual(form))
+
+    def _dual(self, form: Mapping[tuple[int, MultiIndex], sp.Expr]) -> tuple[int, int] | None:
+        """(sign, i) where the linear form is sign times the right-hand side of cell problem i, on periodic functions of zero mean."""
+        zero = sp.Integer(0)
+        for i, corrector in enumerate(self.forms):
+            if corrector.role != "corrector" or any(w.factor for w in corrector.weak):
+                continue
+            other = {(w.equation, w.left): w.coefficient for w in corrector.weak}
+            for sign in (-1, 1):
+                rest = {k: form.get(k, zero) - sign * other.get(k, zero) for k in {*form, *other}}
+                if all(is_zero(c) or self._inert(c, k) for k, c in rest.items()):
+                    return sign, i
+        return None
+
+    def _inert(self, c: sp.Expr, key: tuple[int, MultiIndex]) -> bool:
+        """Whether <c D_y N> vanishes for every periodic N of zero mean."""
+        free = [not c.has(v) for v in self.fast] if not self.externals else [c.is_number] * len(self.fast)
+        return any(f for f, n in zip(free, key[1], strict=True) if n) if any(key[1]) else all(free)
 
 
-def _functional(entry: EffectiveEntry, correctors: tuple[CellForm, ...], symmetric: bool, fast: tuple[sp.Symbol, ...]) -> Functional:
-    terms = tuple(FunctionalTerm(t.coefficient, (Factor(t.corrector, 0, t.derivative),)) for t in entry.terms)
-    one_function = len({t.corrector for t in terms}) == 1
-    dual = _dual({t.derivative: t.coefficient for t in terms}, correctors, fast) if symmetric and one_function else None
-    return Functional(entry.name, entry.index, entry.constant, terms, dual)
+def _strong_source(equation: int, left: MultiIndex, c: sp.Expr, factor: Factor | None, fast: tuple[sp.Symbol, ...]) -> list[SourceTerm]:
+    """-D^left( c * factor ), carried out."""
+    if factor is None:
+        return [SourceTerm(-derivative(c, left, fast), equation)]
+    found = []
+    for (on_c, on_n), count in leibniz(left, 2):
+        total = tuple(p + q for p, q in zip(factor.derivative, on_n, strict=True))
+        found.append(SourceTerm(-count * derivative(c, on_c, fast), equation, Factor(factor.function, factor.component, total)))
+    return found
 
 
-def _dual(form: Mapping[MultiIndex, sp.Expr], correctors: tuple[CellForm, ...], fast: tuple[sp.Symbol, ...]) -> tuple[int, int] | None:
-    """(sign, i) where the linear form is sign times the right-hand side of cell problem i, on periodic functions of zero mean."""
-    zero = sp.Integer(0)
-    for i, corrector in enumerate(correctors):
-        other = {t.left: t.coefficient for t in corrector.weak}
-        for sign in (-1, 1):
-            rest = {k: form.get(k, zero) - sign * other.get(k, zero) for k in {*form, *other}}
-            if all(is_zero(c) or vanishes_in_the_mean(c, k, fast) for k, c in rest.items()):
-                return sign, i
-    return None
+def _merged(terms: Iterable[SourceTerm]) -> tuple[SourceTerm, ...]:
+    """Equal factors of an equation added."""
+    table: dict[tuple[int, Factor | None], list[sp.Expr]] = defaultdict(list)
+    for t in terms:
+        table[t.equation, t.factor].append(t.coefficient)
+    sums = {key: sp.Add(*parts) for key, parts in table.items()}
+    return tuple(SourceTerm(c, equation, factor) for (equation, factor), c in sums.items() if c != 0)
+
+

@@ -10,7 +10,7 @@ from sympy.core.function import AppliedUndef
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
-from ..operator.table import Operator
+from ..operator.table import Operator, subtract, unit
 from ..operator.zero import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
 from ..problem.domain import Face
@@ -28,11 +28,24 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
     """The homogenized equation on the domain; effective coefficients without a closed form are externals."""
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     zero = (0,) * (model.problem.scales.dim + 1)
+    if model.eigenvalue is not None or model.homogenized_order != 2:
+        raise UnsupportedError("a homogenized equation of this kind in a box", term=model.equation,
+                               remedy="its coefficients are in solve_cells(model).effective; second-order equations without factorization are solved")
     values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
-    terms = [(e.left, e.sign * v, e.right) for e, v in values if e.name not in ("f", "g")]
-    sources = [(e.left, -v if e.name == "f" else v, zero) for e, v in values if e.name in ("f", "g")]
+    terms = [part for e, v in values if e.field is not None for part in _in_flux_form(e.left, e.sign * v, e.right, model.problem)]
+    sources = [(e.left, e.sign * v, zero) for e, v in values if e.field is None]
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
     return _lower(model.problem, "Homogenized equation", terms, sources, (), names)
+
+
+def _in_flux_form(left: MultiIndex, c: sp.Expr, right: MultiIndex, problem: MultiscaleProblem) -> Entries:
+    """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
+    d = problem.scales.dim
+    if any(left) or sum(right[:d]) < 2:
+        return [(left, c, right)]
+    axis = next(k for k, n in enumerate(right) if n)
+    e = unit(axis, d + 1)
+    return [(e, c, subtract(right, e)), (left, -sp.diff(c, problem.scales.x[axis]), subtract(right, e))]
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
@@ -40,28 +53,42 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     check_coefficients(operator)
     problem = operator.problem
     eps = problem.scales.eps
-    swap = {y: x / eps for x, y in zip(problem.scales.x, operator.fast, strict=True)}
-    swap |= {v.symbol: v.args[0] / eps**v.power for v in problem.scales.fast[problem.scales.dim :]}
+    swap = {axis.symbol: operator.coordinates[axis.slow] / eps**axis.power for axis in operator.axes}
     lowered = {t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()}
     terms = [(t.left, c, t.right) for t, c in lowered.items() if t.field is not None]
     sources = [(t.left, c, t.right) for t, c in lowered.items() if t.field is None]
     return _lower(problem, "Multiscale equation", terms, sources, (eps,), {})
 
 
+def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
+    """What the solvers of boundary value problems cover: one real unknown, second order in space, rho u_t in time."""
+    if len(problem.unknowns) > 1:
+        raise UnsupportedError("a boundary value problem for several unknowns", term=problem.unknown, remedy="one scalar unknown is solved for")
+    d = problem.scales.dim
+    for left, c, right in terms:
+        if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
+            raise UnsupportedError("a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for")
+        if sum(left[:d]) > 1 or sum(right[:d]) > 1:
+            raise UnsupportedError("a space derivative of order above two", term=c, remedy="second-order equations are solved for")
+        if c.has(sp.I):
+            raise UnsupportedError("a complex coefficient", term=c, remedy="real boundary value problems are solved for")
+
+
 def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entries, extra: tuple[sp.Symbol, ...],
            names: dict[str, tuple[str, tuple[int, ...]]]) -> LoweredEquation:
     if problem.domain is None:
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
+    _check_scope(problem, [*terms, *sources])
     d = problem.scales.dim
     x, zero = problem.scales.x, (0,) * d
     mass = [c for _, c, right in terms if right[d]]
-    space = [(left[:d], c, right[:d]) for left, c, right in terms if not right[d]]
-    loads = [(left[:d], -c, zero) for left, c, _ in sources]
-    broken = any(jumps(c) for left, c, _ in (*space, *loads) if any(left))  # only what is differentiated can lose a jump
-    flux = tuple(tuple(StrongTerm(-c, right) for left, c, right in space if left[axis]) for axis in range(d))
+    space = [(0, left[:d], c, 0, right[:d]) for left, c, right in terms if not right[d]]
+    loads = [(0, left[:d], -c, 0, zero) for left, c, _ in sources]
+    broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))  # only what is differentiated can lose a jump
+    flux = tuple(tuple(StrongTerm(-c, right) for _, left, c, _, right in space if left[axis]) for axis in range(d))
     strong = () if broken else strong_terms(space, x)
-    source = sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for left, c, _ in loads])
-    swap, externals = _externals([*mass, *(c for _, c, _ in (*space, *loads)), *(t.coefficient for t in strong), source], names, x)
+    source = sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for _, left, c, _, _ in loads])
+    swap, externals = _externals([*mass, *(c for _, _, c, _, _ in (*space, *loads)), *(t.coefficient for t in strong), source], names, x)
 
     def put(c: sp.Expr) -> sp.Expr:
         return c.xreplace(swap)

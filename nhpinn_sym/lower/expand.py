@@ -1,4 +1,4 @@
-"""D^left( c D^right u ) carried out: the strong form of one term."""
+"""D^left( c D^right u ) carried out: the strong and weak forms of terms."""
 
 from __future__ import annotations
 
@@ -7,35 +7,39 @@ from collections.abc import Iterable
 
 import sympy as sp
 
+from ..derive.combination import leibniz
+from ..derive.recursion import derivative as derivative
 from .forms import MultiIndex, StrongTerm, WeakTerm
 
-
-def strong_terms(terms: Iterable[tuple[MultiIndex, sp.Expr, MultiIndex]], coordinates: tuple[sp.Symbol, ...]) -> tuple[StrongTerm, ...]:
-    """The sum of D^left( c D^right u ), |left| <= 1, by the derivative of u."""
-    rows: dict[MultiIndex, sp.Expr] = defaultdict(lambda: sp.Integer(0))
-    for left, c, right in terms:
-        rows[tuple(p + q for p, q in zip(left, right, strict=True))] += c
-        if any(left):
-            rows[right] += derivative(c, left, coordinates)
-    return tuple(StrongTerm(c, right) for right, c in sorted(rows.items(), reverse=True) if c != 0)
+Entry = tuple[int, MultiIndex, sp.Expr, int, MultiIndex]
+"""(equation, left, coefficient, field, right) of D^left( c D^right u_field )."""
 
 
-def weak_terms(terms: Iterable[tuple[MultiIndex, sp.Expr, MultiIndex]]) -> tuple[WeakTerm, ...]:
+def strong_terms(terms: Iterable[Entry], coordinates: tuple[sp.Symbol, ...]) -> tuple[StrongTerm, ...]:
+    """The sum of D^left( c D^right u ), by equation, field and derivative of u."""
+    rows: dict[tuple[int, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
+    for equation, left, c, field, right in terms:
+        for (on_c, on_u), count in leibniz(left, 2):
+            rows[equation, field, tuple(p + q for p, q in zip(on_u, right, strict=True))].append(count * derivative(c, on_c, coordinates))
+    sums = {key: sp.Add(*parts) for key, parts in rows.items()}
+    return tuple(StrongTerm(c, right, equation, field) for (equation, field, right), c in sorted(sums.items(), key=_order) if c != 0)
+
+
+def _order(item: tuple[tuple[int, int, MultiIndex], sp.Expr]) -> tuple[int, int, tuple[int, ...]]:
+    (equation, field, right), _ = item
+    return equation, field, tuple(-n for n in right)
+
+
+def weak_terms(terms: Iterable[Entry]) -> tuple[WeakTerm, ...]:
     """int (-1)^|left| c D^right u D^left v of each term, merged."""
-    rows: dict[tuple[MultiIndex, MultiIndex], sp.Expr] = defaultdict(lambda: sp.Integer(0))
-    for left, c, right in terms:
-        rows[left, right] += (-1) ** sum(left) * c
-    return tuple(WeakTerm(left, c, right) for (left, right), c in rows.items() if c != 0)
-
-
-def derivative(c: sp.Expr, index: MultiIndex, coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
-    """D^index c, carried out."""
-    for v, n in zip(coordinates, index, strict=True):
-        c = sp.diff(c, v, n) if n else c
-    return c
+    rows: dict[tuple[int, MultiIndex, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
+    for equation, left, c, field, right in terms:
+        rows[equation, left, field, right].append((-1) ** sum(left) * c)
+    sums = {key: sp.Add(*parts) for key, parts in rows.items()}
+    return tuple(WeakTerm(left, c, right, equation, field) for (equation, left, field, right), c in sums.items() if c != 0)
 
 
 def is_symmetric(terms: Iterable[WeakTerm]) -> bool:
     """Whether the bilinear form is symmetric."""
-    table = {(t.left, t.right): t.coefficient for t in terms}
-    return all(sp.expand(c - table.get((right, left), 0)) == 0 for (left, right), c in table.items())
+    table = {(t.equation, t.left, t.field, t.right): t.coefficient for t in terms}
+    return all(sp.expand(c - table.get((j, right, i, left), 0)) == 0 for (i, left, j, right), c in table.items())

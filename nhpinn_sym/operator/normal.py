@@ -1,10 +1,10 @@
-"""Normal form of the term table: at most one derivative on each side, second-order terms in divergence form.
+"""Normal form of the term table: derivatives balanced on both sides, so that even orders stand in divergence form.
 
-- d_i(c u) stays as it was written: what stands under an outer derivative is the flux of natural boundary conditions;
-- c d_ij u (one second derivative, as SymPy makes of div(grad u), or an operator that was expanded by hand) becomes
-  d_i(c d_j u) - (D_i c) d_j u, half by each order of i and j: an expanded divergence form folds back to itself;
-- d_ij(c u) becomes d_i(c d_j u) + d_i((D_j c) u).
-D_i = d_{x_i} + eps^-1 d_{y_i}: the second part lowers the power of eps by one.
+- D^left( c D^right u ) of total order n has n/2 derivatives on each side where n is even and above 1, at least one on each where n = 3;
+- what already is balanced stays as it was written: what stands under an outer derivative is the flux of natural boundary conditions;
+- a derivative moves by c D_i w = D_i(c w) - (D_i c) w, or D_i(c w) = c D_i w + (D_i c) w, shared evenly among the axes it could be taken from:
+  an expanded divergence form folds back to itself.
+D_i = d_{x_i} + eps^-1 d_{y_i} + ...: the fast part lowers the power of eps.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ from collections.abc import Iterator
 import sympy as sp
 
 from ..problem.errors import JumpError, UnsupportedError
-from .table import Operator, Term, unit
+from .table import Operator, Term, add, subtract, unit
 from .zero import is_zero, jumps
 
 Pieces = Iterator[tuple[Term, sp.Expr]]
+
+MAX_ORDER = 4
 
 
 def normal_form(operator: Operator) -> Operator:
@@ -28,59 +30,62 @@ def normal_form(operator: Operator) -> Operator:
         for new, piece in _normalize(operator, term, c):
             table[new].append(piece)
     sums = {term: (sp.Add(*pieces), pieces) for term, pieces in table.items()}
-    return Operator(operator.problem, {t: c for t, (c, pieces) in sums.items() if c != 0 and not (len(pieces) > 1 and is_zero(c, pieces))})
+    kept = {t: c for t, (c, pieces) in sums.items() if c != 0 and not (len(pieces) > 1 and is_zero(c, pieces))}
+    return Operator(operator.problem, kept, operator.axes, operator.frozen)
 
 
 def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
-    d = len(op.fast)
-    if sum(term.left[:d]) + sum(term.right[:d]) > 2:
-        raise UnsupportedError("a space derivative of order above two", term=op.show(term), remedy="operators up to second order are covered")
+    d = op.problem.scales.dim
+    left, right = sum(term.left[:d]), sum(term.right[:d])
+    if left + right > MAX_ORDER:
+        raise UnsupportedError(f"a space derivative of order above {MAX_ORDER}", term=op.show(term), remedy="up to fourth order is covered")
     if term.left[d]:
-        yield from _time_inside(op, term, c)
-    elif sum(term.right[:d]) == 2 and term.field is not None:
-        yield from _split_right(op, term, c)
-    elif sum(term.left[:d]) == 2:
-        yield from _split_left(op, term, c)
-    elif term.field is not None or not any(term.left) or _varies(op, c, term.left):
+        yield from _to_the_right(op, term, c, [d])
+    elif term.field is None:
+        if not any(term.left) or _varies(op, c, term.left):
+            yield term, c
+    elif _surplus(right, left):
+        yield from _to_the_left(op, term, c, _axes(term.right[:d]))
+    elif _surplus(left, right):
+        yield from _to_the_right(op, term, c, _axes(term.left[:d]))
+    else:
         yield term, c
 
 
-def _time_inside(op: Operator, term: Term, c: sp.Expr) -> Pieces:
-    """d_t( c w ) = c d_t w + (d_t c) w."""
-    d = len(op.fast)
-    lowered = term._replace(left=(*term.left[:d], term.left[d] - 1))
-    yield from _normalize(op, lowered._replace(right=(*term.right[:d], term.right[d] + 1)), c) if term.field is not None else ()
-    slope = sp.diff(c, op.coordinates[d])
-    if slope != 0:
-        yield from _normalize(op, lowered, slope)
+def _surplus(here: int, there: int) -> bool:
+    """Whether a derivative has to move from one side to the other: 2|0, 3|0, 3|1, 4|0, but not 1|0 and 2|1."""
+    return here - there > 1
 
 
-def _split_right(op: Operator, term: Term, c: sp.Expr) -> Pieces:
-    """c d_ij u, half as d_i(c d_j u) - (D_i c) d_j u and half with i and j exchanged."""
-    for i, _ in _pairs(term.right[: len(op.fast)]):
-        yield term._replace(left=unit(i, len(term.left)), right=_lower(term.right, i)), c / 2
+def _to_the_left(op: Operator, term: Term, c: sp.Expr, axes: list[int]) -> Pieces:
+    """c D_i w = D_i(c w) - (D_i c) w, in equal parts for every axis."""
+    for i in axes:
+        e = unit(i, len(term.left))
+        less = term._replace(right=subtract(term.right, e))
+        yield from _normalize(op, less._replace(left=add(term.left, e)), c / len(axes))
         for slope, power in _slopes(op, c, i):
-            yield term._replace(right=_lower(term.right, i), power=term.power + power), -slope / 2
+            yield from _normalize(op, less._replace(power=term.power - power), -slope / len(axes))
 
 
-def _split_left(op: Operator, term: Term, c: sp.Expr) -> Pieces:
-    """d_ij(c w), half as d_i(c d_j w) + d_i((D_j c) w) and half with i and j exchanged."""
-    for i, j in _pairs(term.left[: len(op.fast)]):
-        half = term._replace(left=unit(i, len(term.left)))
+def _to_the_right(op: Operator, term: Term, c: sp.Expr, axes: list[int]) -> Pieces:
+    """D_i(c w) = c D_i w + (D_i c) w, in equal parts for every axis."""
+    for i in axes:
+        e = unit(i, len(term.left))
+        less = term._replace(left=subtract(term.left, e))
         if term.field is not None:
-            yield half._replace(right=unit(j, len(term.left))), c / 2
-        for slope, power in _slopes(op, c, j):
-            yield half._replace(power=term.power + power), slope / 2
+            yield from _normalize(op, less._replace(right=add(term.right, e)), c / len(axes))
+        for slope, power in _slopes(op, c, i):
+            yield from _normalize(op, less._replace(power=term.power - power), slope / len(axes))
 
 
 def _varies(op: Operator, c: sp.Expr, left: tuple[int, ...]) -> bool:
     """Whether D^left(c) of a source is more than zero."""
-    return all(c.has(x, y) for x, y, n in zip(op.coordinates, op.fast, left, strict=False) if n)
+    return all(c.has(op.coordinates[k], *(axis.symbol for axis in op.axes if axis.slow == k)) for k, n in enumerate(left) if n)
 
 
-def _slopes(op: Operator, c: sp.Expr, axis: int) -> Iterator[tuple[sp.Expr, int]]:
-    """(d_x c, power 0) and (d_y c, power -1) along one axis."""
-    for variable, power in ((op.coordinates[axis], 0), (op.fast[axis], -1)):
+def _slopes(op: Operator, c: sp.Expr, axis: int) -> Iterator[tuple[sp.Expr, int | sp.Rational]]:
+    """(d_x c, 0), (d_y c, 1), ...: the parts of the total derivative, with the powers of 1/eps."""
+    for variable, power in ((op.coordinates[axis], 0), *((fast.symbol, fast.power) for fast in op.axes if fast.slow == axis)):
         if c.has(variable):
             if jumps(c):
                 raise JumpError(f"the coefficient of a second derivative jumps along {variable}", term=c,
@@ -88,10 +93,6 @@ def _slopes(op: Operator, c: sp.Expr, axis: int) -> Iterator[tuple[sp.Expr, int]
             yield sp.diff(c, variable), power
 
 
-def _pairs(index: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
-    i, j = (k for k, n in enumerate(index) for _ in range(n))
-    return (i, j), (j, i)
-
-
-def _lower(index: tuple[int, ...], axis: int) -> tuple[int, ...]:
-    return tuple(n - (k == axis) for k, n in enumerate(index))
+def _axes(index: tuple[int, ...]) -> list[int]:
+    """The axes of a multi-index, each as often as it stands there."""
+    return [k for k, n in enumerate(index) for _ in range(n)]

@@ -18,7 +18,7 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance
 from ..problem.scales import Fast, Scales
 from .normal import normal_form
-from .table import MultiIndex, Operator, Term, add, unit
+from .table import MultiIndex, Operator, Term, add, all_axes, unit
 from .zero import jumps
 
 
@@ -29,7 +29,7 @@ def parse(problem: MultiscaleProblem) -> Operator:
         _check_atoms(equation, problem)
         carried_out = equation.replace(lambda e: isinstance(e, (sp.Integral, sp.Sum, sp.Product)), lambda e: e.doit())
         reader.walk(i, reader.zero, sp.Integer(1), fold_fast(carried_out, problem.scales))
-    return normal_form(Operator(problem, reader.split()))
+    return normal_form(Operator(problem, reader.split(), all_axes(problem)))
 
 
 def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
@@ -73,7 +73,7 @@ class _Reader:
         self.fields = {f: j for j, f in enumerate(problem.unknowns)}
         self.axes = {v: k for k, v in enumerate(self.scales.physical)}
         self.zero: MultiIndex = (0,) * len(self.axes)
-        self.partners = {x: (x, y) for x, y in zip(self.scales.x, self.scales.y, strict=True)}
+        self.partners = {v: (v, *(f for f in self.scales.fast if f.args[0] == v)) for v in self.scales.physical}
         self.raw: dict[tuple[int, MultiIndex, int | None, MultiIndex], sp.Expr] = defaultdict(lambda: sp.Integer(0))
 
     def walk(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Expr) -> None:

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import sympy as sp
 
+from ..problem.domain import Cell
 from ..problem.problem import MultiscaleProblem
 
 MultiIndex = tuple[int, ...]
@@ -25,18 +26,32 @@ class Term(NamedTuple):
     left: MultiIndex
     field: int | None
     right: MultiIndex
-    power: int
+    power: int | sp.Rational
 
 
 Table = Mapping[Term, sp.Expr]
 
 
+class FastAxis(NamedTuple):
+    """A coordinate of the cell: `symbol` stands for (slow coordinate number `slow`) / eps^power, on the period `interval`."""
+
+    symbol: sp.Symbol
+    slow: int
+    power: int | sp.Rational
+    interval: tuple[sp.Expr, sp.Expr]
+
+
 @dataclass(frozen=True)
 class Operator:
-    """The parsed problem: `table` maps terms to coefficients in the plain symbols of x, y, t and the parameters."""
+    """The parsed problem: `table` maps terms to coefficients in the plain symbols of x, y, t and the parameters.
+
+    `axes` are the fast coordinates that derivatives act on; `frozen` ones are parameters of the cell problems (iterated averaging).
+    """
 
     problem: MultiscaleProblem
     table: Table
+    axes: tuple[FastAxis, ...]
+    frozen: tuple[FastAxis, ...] = ()
 
     @cached_property
     def coordinates(self) -> tuple[sp.Symbol, ...]:
@@ -45,8 +60,23 @@ class Operator:
 
     @cached_property
     def fast(self) -> tuple[sp.Symbol, ...]:
-        """The plain symbols y_1..y_d."""
-        return tuple(v.symbol for v in self.problem.scales.y)
+        """The plain symbols of the cell coordinates: y_1..y_d, and tau where it is one of them."""
+        return tuple(axis.symbol for axis in self.axes)
+
+    @cached_property
+    def slow(self) -> tuple[sp.Symbol, ...]:
+        """What the cell problems may depend on besides the parameters: x_1..x_d, t, and the frozen coordinates."""
+        return (*self.coordinates, *(axis.symbol for axis in self.frozen))
+
+    @cached_property
+    def cell(self) -> Cell:
+        """The period of the cell coordinates."""
+        return Cell(*(axis.interval for axis in self.axes))
+
+    @cached_property
+    def components(self) -> int:
+        """The number of scalar unknowns."""
+        return len(self.problem.unknowns)
 
     def terms(self, *, source: bool = False) -> Iterator[tuple[Term, sp.Expr]]:
         """The terms that act on an unknown, or (source=True) those that do not."""
@@ -67,6 +97,15 @@ def differentiate(expr: sp.Expr, index: MultiIndex, coordinates: tuple[sp.Symbol
     """The unevaluated derivative D^index of an expression."""
     counts = [(v, n) for v, n in zip(coordinates, index, strict=True) if n]
     return sp.Derivative(expr, *counts, evaluate=False) if counts else expr
+
+
+def all_axes(problem: MultiscaleProblem) -> tuple[FastAxis, ...]:
+    """Every fast coordinate of a problem: y, z, tau."""
+    scales = problem.scales
+    boxes = {"y": problem.cell.intervals, "z": problem.fast_cell.intervals, "tau": ((sp.Integer(0), problem.tau_period),)}
+    positions = {v: k for k, v in enumerate(scales.physical)}
+    numbered = [(v, boxes[v.letter][positions[v.args[0]] if v.letter != "tau" else 0]) for v in scales.fast]
+    return tuple(FastAxis(v.symbol, positions[v.args[0]], int(v.power) if v.power.is_Integer else v.power, interval) for v, interval in numbered)
 
 
 def unit(axis: int, length: int) -> MultiIndex:

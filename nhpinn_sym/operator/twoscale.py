@@ -1,7 +1,7 @@
-"""The chain rule on the table: D_x -> D_x + eps^-1 D_y, collected by powers of eps.
+"""The chain rule on the table: D_x -> D_x + eps^-1 D_y (+ eps^-k D_tau), collected by powers of eps.
 
-Multi-indices of the expanded table count derivatives by (x_1..x_d, y_1..y_d, t). Nothing is differentiated here:
-only multi-indices are split, with binomial weights.
+Multi-indices of the expanded table count derivatives by (x_1..x_d, t) first, then by the fast coordinates. Nothing is differentiated here:
+only multi-indices are split, with multinomial weights.
 """
 
 from __future__ import annotations
@@ -9,41 +9,46 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from math import comb
 
 import sympy as sp
 
-from .table import MultiIndex, Operator, Table, Term
+from .table import FastAxis, MultiIndex, Operator, Table, Term
 
 
 def expand(operator: Operator) -> dict[int, Table]:
     """{k: table of A_k} with A = sum_k eps^k A_k; the power of every term in A_k is k."""
-    powers: dict[int, dict[Term, sp.Expr]] = defaultdict(lambda: defaultdict(lambda: sp.Integer(0)))
+    powers: dict[int, dict[Term, list[sp.Expr]]] = defaultdict(lambda: defaultdict(list))
     for term, c in operator.table.items():
-        for left, down, weight in _split(term.left):
-            for right, further, other in _split(term.right):
+        for left, down, weight in split(term.left, operator.axes):
+            for right, further, other in split(term.right, operator.axes):
                 power = term.power - down - further
-                powers[power][Term(term.equation, left, term.field, right, power)] += weight * other * c
-    return {power: dict(table) for power, table in sorted(powers.items())}
+                powers[power][Term(term.equation, left, term.field, right, power)].append(weight * other * c)
+    return {power: {term: sp.Add(*parts) for term, parts in table.items()} for power, table in sorted(powers.items())}
 
 
-def slow_part(index: MultiIndex) -> MultiIndex:
-    """The derivatives by (x_1..x_d, t)."""
-    d = len(index) // 2
-    return (*index[:d], index[-1])
+def slow_part(index: MultiIndex, slow: int) -> MultiIndex:
+    """The derivatives by (x_1..x_d, t): the first `slow` = d + 1 entries."""
+    return index[:slow]
 
 
-def fast_part(index: MultiIndex) -> MultiIndex:
-    """The derivatives by (y_1..y_d)."""
-    d = len(index) // 2
-    return index[d : 2 * d]
+def fast_part(index: MultiIndex, slow: int) -> MultiIndex:
+    """The derivatives by the fast coordinates."""
+    return index[slow:]
 
 
-def _split(index: MultiIndex) -> Iterator[tuple[MultiIndex, int, int]]:
-    """(expanded multi-index, number of fast derivatives, binomial weight) of each part of (D_x + eps^-1 D_y)^index."""
-    *space, time = index
-    for fast in itertools.product(*(range(n + 1) for n in space)):
-        weight = 1
-        for n, k in zip(space, fast, strict=True):
-            weight *= comb(n, k)
-        yield (*(n - k for n, k in zip(space, fast, strict=True)), *fast, time), sum(fast), weight
+@cache
+def split(index: MultiIndex, axes: tuple[FastAxis, ...]) -> tuple[tuple[MultiIndex, int, int], ...]:
+    """(expanded multi-index, lost powers of eps, weight) of each part of (D_x + eps^-1 D_y + ...)^index."""
+    return tuple(_parts(index, axes))
+
+
+def _parts(index: MultiIndex, axes: tuple[FastAxis, ...]) -> Iterator[tuple[MultiIndex, int, int]]:
+    for fast in itertools.product(*(range(index[axis.slow] + 1) for axis in axes)):
+        rest, weight = list(index), 1
+        for axis, n in zip(axes, fast, strict=True):
+            weight *= comb(rest[axis.slow], n) if rest[axis.slow] >= n else 0
+            rest[axis.slow] -= n
+        if weight:
+            yield (*rest, *fast), sum(axis.power * n for axis, n in zip(axes, fast, strict=True)), weight

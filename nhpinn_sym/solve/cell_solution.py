@@ -20,7 +20,7 @@ from ..emit.source import write_atomic
 from ..lower.forms import External, Key, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
-from .effective import Entry, effective_dict, require
+from .effective import Entry, averaged_table, effective_dict, require
 from .solution import Array, CellField, EffectiveKey
 
 _FIELDS = {
@@ -32,103 +32,168 @@ _FIELDS = {
 
 
 @dataclass(frozen=True)
-class CellFunction:
-    """A cell function N(y), or N(y; x) where the coefficients depend on x. `key` = (field, alpha): it multiplies D^alpha u0."""
+class Shape:
+    """What every cell function of a model has in common: axes of the cell, dimension of x, names of the slow variables it depends on."""
 
-    key: Key
-    name: str
-    field: CellField
+    axes: int
+    dim: int
+    slow: tuple[str, ...]
     nodes: Nodes
-    columns: tuple[int, ...]
 
-    def __call__(self, points: ArrayLike, x: ArrayLike | None = None) -> Array:
-        """Values at points y (n, d): (n,). `x` (n, d) or (d,) is needed where the function depends on it."""
-        return self.derivative(points, None, x)
 
-    def derivative(self, points: ArrayLike, index: MultiIndex | None, x: ArrayLike | None = None, slow: MultiIndex | None = None) -> Array:
+@dataclass(frozen=True)
+class CellFunction:
+    """A cell function N(y), or N(y; x) where the coefficients depend on x; `components` of them for systems.
+
+    sources: ((key, sign), ...): u_level contains sign * N D^alpha u_q for every key (q, alpha); `key` is the first.
+    """
+
+    name: str
+    level: int
+    sources: tuple[tuple[Key, int], ...]
+    components: tuple[CellField, ...]
+    shape: Shape
+
+    @property
+    def key(self) -> Key:
+        return self.sources[0][0]
+
+    def __call__(self, points: ArrayLike, x: ArrayLike | None = None, **others: float) -> Array:
+        """Values at points y (n, d): (n,), or (n, m) of a system's m components.
+
+        `x` (n, d) or (d,) where the function depends on it; t=, tau= where it depends on those. With tau in the cell, points are (y, tau).
+        """
+        return self.derivative(points, None, x, None, **others)
+
+    def derivative(self, points: ArrayLike, index: MultiIndex | None, x: ArrayLike | None = None, slow: MultiIndex | None = None,
+                   **others: float) -> Array:
         """D_y^index D_x^slow at points y."""
         y = np.asarray(points, dtype=float)
         y = y[:, None] if y.ndim == 1 else y
-        dim = len(self.key[1])
-        if y.ndim != 2 or y.shape[1] != dim or len(index or y.T) != dim:
-            raise ProblemError(f"the cell function {self.name} takes points of shape (n, {dim})", term=f"shape {y.shape}, index {index}",
-                               remedy="one column, and one entry of the multi-index, per dimension")
-        at_nodes = self.field.evaluate(y, index or (0,) * dim)
-        if not self.columns:
-            return np.zeros(len(y)) if any(slow or ()) else at_nodes[0]
-        if x is None:
-            raise ProblemError(f"the cell function {self.name} depends on x too", term=self.key, remedy=f"call {self.name}(y, x=...)")
-        if any(order and axis not in self.columns for axis, order in enumerate(slow or ())):
-            return np.zeros(len(y))
-        there = np.broadcast_to(np.asarray(x, dtype=float), y.shape)[:, list(self.columns)]
-        inner = None if slow is None else tuple(slow[axis] for axis in self.columns)
-        return np.einsum("nm,mn->n", self.nodes.weights(there, inner), at_nodes)
+        axes, names = self.shape.axes, self.shape.slow
+        if y.ndim != 2 or y.shape[1] != axes or len(index or y.T) != axes:
+            raise ProblemError(f"the cell function {self.name} takes points of shape (n, {axes})", term=f"shape {y.shape}, index {index}",
+                               remedy="one column, and one entry of the multi-index, per axis of the cell")
+        orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
+        if any(n and name not in names for name, n in orders.items()):
+            return np.zeros(len(y)) if len(self.components) == 1 else np.zeros((len(y), len(self.components)))
+        weights = None if not names else self.shape.nodes.weights(self._slow_points(y, x, others), tuple(orders.get(name, 0) for name in names))
+        columns = []
+        for field in self.components:
+            at_nodes = field.evaluate(y, index or (0,) * axes)
+            columns.append(at_nodes[0] if weights is None else np.einsum("nm,mn->n", weights, at_nodes))
+        return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
+
+    def _slow_points(self, y: Array, x: ArrayLike | None, others: Mapping[str, float]) -> Array:
+        """(n, k): the slow variables, in the order of their names."""
+        place = None if x is None else np.broadcast_to(np.asarray(x, dtype=float).reshape(-1, self.shape.dim), (len(y), self.shape.dim))
+        columns = []
+        for name in self.shape.slow:
+            if name.startswith("x") and place is not None:
+                columns.append(place[:, int(name[1:]) - 1])
+            elif name in others:
+                columns.append(np.broadcast_to(np.asarray(others[name], dtype=float), (len(y),)))
+            else:
+                label = "x" if name.startswith("x") else name
+                raise ProblemError(f"the cell function {self.name} depends on {label} too", term=name, remedy=f"call {self.name}(y, {label}=...)")
+        return np.stack(columns, axis=-1)
 
     @property
     def local(self) -> bool:
-        """Whether the function depends on x."""
-        return bool(self.columns)
+        """Whether the function depends on a slow variable."""
+        return bool(self.shape.slow)
+
+
+@dataclass(frozen=True)
+class FormInfo:
+    """What is kept of a `CellForm`: its name, role, level and macroscopic sources."""
+
+    name: str
+    role: str
+    level: int
+    sources: tuple[tuple[Key, int], ...]
 
 
 @dataclass(frozen=True)
 class CellSolution:
     """Result of `solve_cells`: `functions`, `effective`, and `info` (method, size, seconds, residual, estimate, Fredholm multiplier).
 
-    `effective` has "A" (d, d), "b" (d,), "c" (), "rho" (): arrays, or callables of points x (n, d) for coefficients that depend on x.
+    `effective` has "A" (d, d), "b" (d,), "c" (), "rho" (): arrays, or callables of points x (n, d) where coefficients depend on x;
+    systems have axes for equation and unknown, A[i, k, j, l]; order is that of the homogenized operator (2, or 4).
     """
 
     backend: str
     dim: int
-    keys: tuple[Key, ...]
-    names: tuple[str, ...]
-    fields: tuple[CellField, ...]
+    axes: int
+    order: int
+    forms: tuple[FormInfo, ...]
+    fields: tuple[tuple[CellField, ...], ...]
     nodes: Nodes
     slow: tuple[str, ...]
     entries: Mapping[EffectiveKey, Entry]
     info: Mapping[str, Any]
+    components: int = 1
+
+    def _all(self, role: str) -> tuple[CellFunction, ...]:
+        shape = Shape(self.axes, self.dim, self.slow, self.nodes)
+        pairs = zip(self.forms, self.fields, strict=True)
+        return tuple(CellFunction(f.name, f.level, f.sources, fields, shape) for f, fields in pairs if f.role == role)
 
     @property
     def functions(self) -> tuple[CellFunction, ...]:
-        """The cell functions in printed order."""
-        columns = tuple(self.dim if name == "t" else int(name[1:]) - 1 for name in self.slow)
-        return tuple(CellFunction(key, name, field, self.nodes, columns) for key, name, field in zip(self.keys, self.names, self.fields, strict=True))
+        """The correctors, in printed order."""
+        return self._all("corrector")
+
+    @property
+    def ground_state(self) -> CellFunction | None:
+        """phi of the factorization u = phi v, where there is one."""
+        return next(iter(self._all("ground state")), None)
+
+    @property
+    def adjoints(self) -> tuple[CellFunction, ...]:
+        """The adjoint kernel psi, one function per equation; empty where it is the constants."""
+        return self._all("adjoint")
 
     @cached_property
     def effective(self) -> dict[str, Any]:
-        return effective_dict(self.dim, self.entries)
+        return effective_dict(self.dim, self.components, self.order, self.entries)
+
+    @property
+    def averaged(self) -> dict[int, dict[tuple[MultiIndex, MultiIndex], Array]]:
+        """{n: {(left, right): (m, m)}}: the averaged operators h_n = sum D^left( . D^right U ), multi-indices over (x, t)."""
+        return averaged_table(self.components, self.order, self.entries)
+
+    def coefficients(self, external: External, points: Array) -> Array:
+        """Values of an external coefficient of the homogenized equation at points (n, d)."""
+        return require(self.entries, (external.name, external.index))(points, external.derivative)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated error {self.info['estimate']:.1e}, "
+                 f"Fredholm multiplier {self.info['fredholm']:.1e}"]
+        lines += [f"  {name} = {value if not callable(value) else 'function of x'}" for name, value in self.effective.items() if name != "h"]
+        return "\n".join(lines)
 
     @property
     def method(self) -> str:
         return str(self.info["method"])
 
-    def coefficients(self, external: External, points: Array) -> Array:
-        """Values of an external coefficient of the homogenized equation at points x (n, d): (n,)."""
-        return require(self.entries, (external.name, external.index))(points, external.derivative)
-
-    def __str__(self) -> str:
-        lines = [f"{len(self.keys)} cell functions by {self.backend} ({self.method}), estimated error {self.info['estimate']:.1e}"]
-        lines += [f"  {name} = {value if not callable(value) else 'function of x'}" for name, value in self.effective.items() if name != "h"]
-        return "\n".join(lines)
-
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load` reads it again."""
         meta = {
-            "backend": self.backend,
-            "dim": self.dim,
-            "keys": self.keys,
-            "names": self.names,
-            "slow": self.slow,
-            "degree": self.nodes.degree,
-            "bounds": self.nodes.bounds,
+            "backend": self.backend, "dim": self.dim, "axes": self.axes, "order": self.order, "components": self.components,
+            "forms": [[f.name, f.role, f.level, f.sources] for f in self.forms],
+            "slow": self.slow, "nodes": _node_data(self.nodes),
             "info": {k: v for k, v in self.info.items() if isinstance(v, (str, int, float, bool))},
             "entries": [
-                [name, index, entry.columns, None if entry.formula is None else sp.srepr(entry.formula), sp.srepr(entry.coordinates)]
+                [name, index, entry.columns, _node_data(entry.nodes), entry.place, None if entry.formula is None else sp.srepr(entry.formula),
+                 sp.srepr(sp.Tuple(*entry.coordinates))]
                 for (name, index), entry in self.entries.items()
             ],
         }
         arrays: dict[str, Any] = {f"entry_{k}": e.values for k, e in enumerate(self.entries.values())}
-        for k, field in enumerate(self.fields):
-            arrays |= {f"field_{k}/{name}": value for name, value in field.state().items()}
+        for k, row in enumerate(self.fields):
+            for i, field in enumerate(row):
+                arrays |= {f"field_{k}_{i}/{name}": value for name, value in field.state().items()}
         buffer = io.BytesIO()
         np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)
         return write_atomic(Path(path), buffer.getvalue())
@@ -140,31 +205,38 @@ def load(path: str | os.PathLike[str]) -> CellSolution:
         with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
-    except (OSError, ValueError, KeyError) as cause:
+        return _restored(meta, arrays)
+    except (OSError, ValueError, KeyError, TypeError) as cause:
         raise ProblemError("this is not a file of solved cells", term=path, remedy="give a file that cells.save(path) wrote") from cause
-    nodes = Nodes(tuple((float(a), float(b)) for a, b in meta["bounds"]), int(meta["degree"]))
+
+
+def _restored(meta: dict[str, Any], arrays: dict[str, Any]) -> CellSolution:
     entries = {}
-    for k, (name, index, columns, formula, coordinates) in enumerate(meta["entries"]):
-        own = nodes if columns else Nodes((), 0)
+    for k, (name, index, columns, nodes, place, formula, coordinates) in enumerate(meta["entries"]):
+        sign, equation, left, field, right = place
         entries[name, tuple(index)] = Entry(
-            own, tuple(columns), arrays[f"entry_{k}"], None if formula is None else sp.sympify(formula), sp.sympify(coordinates)
+            _nodes(nodes), tuple(columns), arrays[f"entry_{k}"], (sign, equation, tuple(left), field, tuple(right)),
+            None if formula is None else sp.sympify(formula), tuple(sp.sympify(coordinates)),
         )
     module, class_name = _FIELDS[meta["backend"]]
     field_class = getattr(importlib.import_module(f"nhpinn_sym.solve.{module}"), class_name)
-    states: list[dict[str, Any]] = [{} for _ in meta["keys"]]
+    states: dict[tuple[int, int], dict[str, Any]] = {(k, i): {} for k in range(len(meta["forms"])) for i in range(meta["components"])}
     for name, value in arrays.items():
         if name.startswith("field_"):
             head, _, entry = name.partition("/")
-            states[int(head.removeprefix("field_"))][entry] = value
-    keys = tuple((field, tuple(alpha)) for field, alpha in meta["keys"])
-    return CellSolution(
-        meta["backend"],
-        int(meta["dim"]),
-        keys,
-        tuple(meta["names"]),
-        tuple(field_class.from_state(state) for state in states),
-        nodes,
-        tuple(meta["slow"]),
-        entries,
-        meta["info"],
-    )
+            _, function, component = head.split("_")
+            states[int(function), int(component)][entry] = value
+    fields = tuple(tuple(field_class.from_state(states[k, i]) for i in range(meta["components"])) for k in range(len(meta["forms"])))
+    forms = tuple(FormInfo(name, role, level, tuple(((key[0], tuple(key[1])), sign) for key, sign in sources))
+                  for name, role, level, sources in meta["forms"])
+    return CellSolution(meta["backend"], meta["dim"], meta["axes"], meta["order"], forms, fields, _nodes(meta["nodes"]), tuple(meta["slow"]), entries,
+                        meta["info"], meta["components"])
+
+
+def _node_data(nodes: Nodes) -> list[Any]:
+    return [nodes.bounds, nodes.degree, nodes.periodic]
+
+
+def _nodes(data: list[Any]) -> Nodes:
+    bounds, degree, periodic = data
+    return Nodes(tuple((float(a), float(b)) for a, b in bounds), int(degree), tuple(periodic))

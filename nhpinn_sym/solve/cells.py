@@ -13,17 +13,18 @@ from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..operator.sampling import is_opaque
-from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
-from ..problem.reading import parameter_numbers, positive_number
+from ..problem.errors import ProblemError, SolvabilityError, ToleranceWarning, UnsupportedError
+from ..problem.reading import instance, parameter_numbers, positive_number
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
-from .cell_solution import CellSolution
+from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Bounds, Nodes
 from .effective import entries_of
+from .iterated import InnerLevel, IteratedSolver
 from .progress import Progress, shown
 from .solution import CellBatch
 
 _DEGREES = {1: (8, 12, 16, 24, 32, 48, 64, 96, 128), 2: (4, 6, 9, 12, 16, 20, 24), 3: (3, 5, 7, 9, 12), 4: (3, 4, 6, 8)}
-"""Chebyshev degrees to try, by the number of slow variables."""
+"""Degrees of the interpolation to try, by the number of slow variables."""
 _CHECKS = np.array([[0.117, 0.853, 0.391, 0.533], [0.447, 0.271, 0.909, 0.172], [0.689, 0.562, 0.068, 0.941], [0.951, 0.073, 0.613, 0.364]])
 """Generic points of the unit box, at which the interpolation over the slow variables is checked."""
 
@@ -35,6 +36,7 @@ def solve_cells(
     tolerance: float | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
+    hierarchy: bool | None = None,
     **options: Any,
 ) -> CellSolution:
     """Solve every cell problem of `model` and evaluate the effective coefficients.
@@ -43,35 +45,39 @@ def solve_cells(
     tolerance  : bound on the estimated error of every effective entry; default 1e-10 (fourier), 1e-9 (pinn), 1e-6 (FEM).
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
+    hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need (default: for models of order 2 and above).
 
     Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
     over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.
-    Errors: UnknownBackendError, BackendMissingError, SolveError, UnsupportedError.
+    Errors: UnknownBackendError, BackendMissingError, SolveError, UnsupportedError; SolvabilityError where a Fredholm multiplier does not vanish.
     """
+    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     solver_class = cell_solver(backend)
     check_options(solver_class, options, backend)
-    lowered = lower_cells(model)
+    lowered = lower_cells(model, model.order > 1 if hierarchy is None else hierarchy)
     _require_numbers(model)
     values = parameter_values(model, parameters)
     wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
-    box = slow_box(model, lowered)
-    solver = solver_class(lowered, values, box, wanted, shown(progress), **options)
+    box, periodic = slow_box(model, lowered)
+    bars = shown(progress)
+    if lowered.externals and model.inner is not None:
+        if backend != "fourier":
+            raise UnsupportedError("coefficients that are effective coefficients of a finer level z", term=backend,
+                                   remedy='use the fourier backend: solve_cells(model, "fourier")')
+        inner = InnerLevel(solve_cells(model.inner, "fourier", tolerance=wanted / 10, parameters=parameters, progress=progress), model.inner)
+        solver = IteratedSolver(lowered, inner, lambda fields: solver_class(lowered, values, box, wanted, bars, fields=fields, **options))
+    else:
+        solver = solver_class(lowered, values, box, wanted, bars, **options)
     if box:
-        nodes, batch, slow_change = _solve_on_nodes(solver, box, wanted)
+        nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted)
     else:
         nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
-    entries = entries_of(model, batch.effective, nodes, lowered.slow, values)
-    info = {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}
+    _require_stationary_ground_state(model, batch)
     return CellSolution(
-        backend,
-        model.problem.scales.dim,
-        tuple(c.key for c in lowered.correctors),
-        tuple(c.name for c in lowered.correctors),
-        batch.fields,
-        nodes,
-        tuple(map(str, lowered.slow)),
-        entries,
-        info,
+        backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
+        tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
+        entries_of(model, batch.effective, nodes, lowered.slow, values),
+        {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}, lowered.components,
     )
 
 
@@ -80,15 +86,18 @@ def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, flo
     return parameter_numbers(parameters, model.problem.parameters)
 
 
-def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> Bounds:
-    """The ranges of the slow variables that the cell problems depend on."""
+def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tuple[bool, ...]]:
+    """The ranges of the slow variables that the cell problems depend on, and which of them are periodic."""
     problem = model.problem
-    if lowered.slow and problem.domain is None:
+    frozen = {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in model.cell_operator.frozen}
+    if problem.domain is None and any(v not in frozen for v in lowered.slow):
         raise ProblemError("the coefficients depend on x, and the problem has no domain", term=lowered.slow[0], remedy="give domain=Box(...)")
     ranges: dict[sp.Symbol, tuple[float, float]] = dict(zip(problem.scales.x, problem.domain.bounds, strict=True)) if problem.domain else {}
-    if problem.final_time is not None:
+    if problem.scales.time and problem.final_time is not None:
         ranges[problem.scales.t] = (0.0, float(problem.final_time))
-    return tuple(ranges[v] for v in lowered.slow)
+    if any(v not in ranges and v not in frozen for v in lowered.slow):
+        raise ProblemError("the coefficients depend on t, and the problem has no final time", term="t", remedy="give final_time=...")
+    return tuple((ranges | frozen)[v] for v in lowered.slow), tuple(v in frozen for v in lowered.slow)
 
 
 def _require_numbers(model: HomogenizedModel) -> None:
@@ -99,20 +108,30 @@ def _require_numbers(model: HomogenizedModel) -> None:
             )
 
 
-def _solve_on_nodes(solver: Any, box: Bounds, tolerance: float) -> tuple[Nodes, CellBatch, float]:
-    """Raise the Chebyshev degree until the interpolant predicts the effective coefficients at points that are no nodes."""
+def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) -> None:
+    """Without a time derivative nothing balances lambda0 eps^-2."""
+    if model.eigenvalue is None or model.problem.time_order:
+        return
+    value = float(np.abs(batch.effective["lambda0", ()]).max())
+    if value > 1e-6:
+        raise SolvabilityError(f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0 in a stationary problem",
+                               term=model.leading, remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue")
+
+
+def _solve_on_nodes(solver: Any, box: Bounds, periodic: tuple[bool, ...], tolerance: float) -> tuple[Nodes, CellBatch, float]:
+    """Raise the degree until the interpolant predicts the effective coefficients at points that are no nodes."""
     bounds = np.array(box)
     checks = bounds[:, 0] + _CHECKS[:, : len(box)] * (bounds[:, 1] - bounds[:, 0])
     checked = solver.solve(checks)
     exact = checked.effective
     enough = max(tolerance, float(checked.info["estimate"]))  # no interpolation is better than what it interpolates
     for degree in _DEGREES[len(box)]:
-        nodes = Nodes(box, degree)
+        nodes = Nodes(box, degree, periodic)
         batch = solver.solve(nodes.points)
         weights = nodes.weights(checks)
-        error = max((float(np.max(np.abs(weights @ batch.effective[k] - exact[k]))) for k in exact), default=0.0)
+        error = max((float(np.max(np.abs(weights @ batch.effective[k] - exact[k]))) for k in exact if k[0] != "h"), default=0.0)
         if error <= enough:
             return nodes, batch, error
-    message = f"the effective coefficients depend on x too sharply for Chebyshev degree {degree}: interpolation error about {error:.1e}"
+    message = f"the effective coefficients depend on x too sharply for degree {degree}: interpolation error about {error:.1e}"
     warnings.warn(ToleranceWarning(message), stacklevel=3)
     return nodes, batch, error

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from ..derive.model import HomogenizedModel
-from ..problem.errors import SolveError
+from ..derive.law import key_of
+from ..derive.model import HomogenizedModel, effective_shape
+from ..problem.errors import SolveError, UnsupportedError
 from .chebyshev import Nodes
 from .solution import Array, EffectiveKey
+from .tensors import elasticity_matrices, symmetric_tensor
+
+Place = tuple[int, int, tuple[int, ...], int | None, tuple[int, ...]]
+"""(sign, equation, left, field, right) of the term that an effective coefficient belongs to."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +28,7 @@ class Entry:
     nodes: Nodes
     columns: tuple[int, ...]
     values: Array
+    place: Place
     formula: sp.Expr | None = None
     coordinates: tuple[sp.Symbol, ...] = ()
 
@@ -37,7 +43,7 @@ class Entry:
             expr = self.formula
             for v, order in zip(self.coordinates, index or (), strict=False):
                 expr = sp.diff(expr, v, order) if order else expr
-            return np.broadcast_to(np.asarray(sp.lambdify(self.coordinates, expr, "numpy")(*points.T), dtype=float), (len(points),))
+            return np.broadcast_to(_number_array(sp.lambdify(self.coordinates, expr, "numpy")(*points.T)), (len(points),))
         if not self.columns:
             return np.full(len(points), 0.0 if any(index or ()) else self.values[0])
         if any(order and axis not in self.columns for axis, order in enumerate(index or ())):
@@ -46,28 +52,62 @@ class Entry:
         return np.asarray(self.nodes.weights(points[:, list(self.columns)], inner) @ self.values)
 
     @property
-    def number(self) -> float:
-        """The value of a constant entry."""
-        return float(self.values[0]) if self.formula is None else float(self.formula)
+    def number(self) -> Any:
+        """The value of a constant entry, real or complex."""
+        if self.formula is None:
+            return self.values[0].item()
+        return float(self.formula) if self.formula.is_real else complex(self.formula)
+
+
+def _number_array(value: Any) -> Array:
+    array = np.asarray(value)
+    return array if np.iscomplexobj(array) else np.asarray(array, dtype=float)
 
 
 def entries_of(
     model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], nodes: Nodes, slow: tuple[sp.Symbol, ...], parameters: Mapping[str, float]
 ) -> dict[EffectiveKey, Entry]:
-    """Every entry of the effective law: solved ones by their values, closed forms with the parameters put in."""
-    coordinates = model.problem.scales.physical
-    columns = tuple(coordinates.index(v) for v in slow)
+    """Every entry of the effective law and of the higher ones: solved ones by their values, closed forms with the parameters put in.
+
+    Over a frozen fast time the entries are averaged.
+    """
+    op = model.cell_operator
+    columns = tuple(op.slow.index(v) for v in slow)
     swap = {v: sp.Float(parameters[str(v)], 17) for v in model.problem.parameters}
     table = {}
     for e in model.law:
-        key = (e.name, e.index)
+        key, place = (e.name, e.index), (e.sign, e.equation, e.left, e.field, e.right)
         if e.value is None:
-            table[key] = Entry(nodes, columns, np.asarray(solved[key]))
+            table[key] = Entry(nodes, columns, np.asarray(solved[key]), place)
         else:
-            table[key] = Entry(
-                Nodes((), 0), (), np.zeros(1), e.value.xreplace(swap), coordinates[: model.problem.scales.dim + int(e.value.has(coordinates[-1]))]
-            )
-    return table
+            table[key] = closed_entry(e.value.xreplace(swap), op.coordinates, place)
+    zero = (0,) * len(op.coordinates)
+    for j, frame in enumerate(model.frame):
+        place = (1, 0, zero, 0, zero)
+        value = closed_entry(frame.velocity.xreplace(swap), (), place) if frame.numerator is None else None
+        table["drift", (j,)] = value or Entry(nodes, columns, solved["drift", (j,)], place)
+    if model.eigenvalue is not None:
+        table["lambda0", ()] = Entry(nodes, columns, solved["lambda0", ()], (1, 0, zero, 0, zero))
+    for (name, index), values in solved.items():
+        if name == "h":
+            _, (equation, left, field, right) = key_of(index, len(op.coordinates))
+            table[name, index] = Entry(nodes, columns, values, (1, equation, left, field, right))
+    times = {axis.symbol for axis in op.frozen if axis.slow == op.problem.scales.dim}
+    frozen = tuple(k for k, v in enumerate(slow) if v in times)
+    return {key: _averaged(e, frozen) for key, e in table.items()}
+
+
+def closed_entry(value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: Place) -> Entry:
+    """An entry given by a formula in (x.., t)."""
+    d = len(coordinates) - 1
+    return Entry(Nodes((), 0), (), np.zeros(1), place, value, coordinates[: d + int(value.has(coordinates[-1]))] if coordinates else ())
+
+
+def _averaged(entry: Entry, axes: tuple[int, ...]) -> Entry:
+    if not axes or entry.formula is not None:
+        return entry
+    nodes, values = entry.nodes.averaged(entry.values, axes)
+    return replace(entry, nodes=nodes, values=values, columns=tuple(c for k, c in enumerate(entry.columns) if k not in axes))
 
 
 class EffectiveFunction:
@@ -82,51 +122,15 @@ class EffectiveFunction:
     def derivative(self, points: ArrayLike, index: tuple[int, ...] | None) -> Array:
         """D^index, with the multi-index over x."""
         x = np.asarray(points, dtype=float)
-        result = np.zeros((len(x), *self.shape))
-        for position, entry in self.entries.items():
-            where = (slice(None), *position)
-            result[where] = entry(x, index)
+        found = {position: entry(x, index) for position, entry in self.entries.items()}
+        result = np.zeros((len(x), *self.shape), dtype=np.result_type(float, *found.values()))
+        for position, values in found.items():
+            result[tuple([slice(None), *position])] = values
         return result
 
 
-def effective_dict(dim: int, entries: Mapping[EffectiveKey, Entry]) -> dict[str, Any]:
-    """ "A", "b", "c", "rho" (and "f", "g", "h") of  rho u_t - div(A grad u) + b.grad u + c u = f - div g.
-
-    A conservative part div(beta u) is counted as beta.grad u + (div beta) u. Arrays (d, d), (d,), () where constant, else callables of x.
-    rho is 0 for a stationary equation.
-    """
-    shapes = {"A": (dim, dim), "beta": (dim,), "b": (dim,), "c": (), "rho": (), "f": (), "g": (dim,)}
-    table: dict[str, Any] = {}
-    for name, shape in shapes.items():
-        own = {index: e for (other, index), e in entries.items() if other == name}
-        if not own and name in ("f", "g", "beta"):
-            continue
-        if all(e.constant for e in own.values()):
-            array = np.zeros(shape)
-            for index, e in own.items():
-                array[index] = e.number
-            table[name] = array if shape else np.float64(array)
-        else:
-            table[name] = EffectiveFunction(shape, own)
-    if "beta" in table:
-        _absorb_beta(table, dim)
-    if isinstance(table["A"], np.ndarray):
-        table["h"] = {2: -table["A"]}
-    return table
-
-
-def _absorb_beta(table: dict[str, Any], dim: int) -> None:
-    beta = table.pop("beta")
-    b, c = table["b"], table["c"]
-    if isinstance(beta, np.ndarray):
-        table["b"] = b + beta if isinstance(b, np.ndarray) else _Sum((dim,), b, lambda x: np.broadcast_to(beta, (len(x), dim)))
-        return
-    table["b"] = _Sum((dim,), b, beta)
-    table["c"] = _Sum((), c, lambda x: sum(beta.derivative(x, tuple(int(k == i) for k in range(dim)))[:, i] for i in range(dim)))
-
-
 class _Sum:
-    """The sum of two effective coefficients, either of them a constant."""
+    """The sum of effective coefficients, each a constant array or a callable of x."""
 
     def __init__(self, shape: tuple[int, ...], *parts: Any) -> None:
         self.shape, self.parts = shape, parts
@@ -134,6 +138,90 @@ class _Sum:
     def __call__(self, points: ArrayLike) -> Array:
         x = np.asarray(points, dtype=float)
         return np.asarray(sum(p(x) if callable(p) else np.broadcast_to(p, (len(x), *self.shape)) for p in self.parts))
+
+
+def effective_dict(dim: int, components: int, order: int, entries: Mapping[EffectiveKey, Entry]) -> dict[str, Any]:
+    """ "A", "b", "c", "rho" (also "f", "g", "B", "damping", "mixed", "drift", "lambda0") of rho u_t - div(A grad u) + b.grad u + c u = f - div g.
+
+    Arrays where constant, else callables of x; for systems with axes for equation and unknown (A[i, k, j, l]). A conservative part div(beta u) is
+    counted as beta.grad u + (div beta) u (systems keep "beta" beside), and -G : D^2 u in divergence form. rho is 0 for a stationary equation.
+    "h": {order: tensor}, h[2] = -A; symmetric tensors (m, m, d, ..., d) beyond. "voigt" and "mandel": A of linear elasticity as a matrix.
+    """
+    names = ["A", "b", "c", "rho", *dict.fromkeys(name for name, _ in entries if name not in ("A", "b", "c", "rho", "h"))]
+    table = {name: _value(effective_shape(name, dim, components, order), name, entries) for name in names}
+    if "G" in table:
+        _absorb(table, "A", table["G"], table["G"].shape, None)
+        _absorb(table, "b", None, table["b"].shape, _divergence(table.pop("G"), dim, components))
+    if "beta" in table:
+        beta = table["beta"] if components > 1 else table.pop("beta")
+        axes = (0, 2, 1) if components > 1 else (0,)
+        turned = np.transpose(beta, axes) if isinstance(beta, np.ndarray) else lambda x: np.transpose(beta(x), (0, *(a + 1 for a in axes)))
+        _absorb(table, "b", turned, table["b"].shape, None)
+        _absorb(table, "c", None, np.shape(table["c"]), _divergence(beta, dim, components))
+    if isinstance(table["A"], np.ndarray):
+        table["h"] = _tensors(dim, components, order, table["A"], entries)
+        table |= elasticity_matrices(table["A"], dim, components) if order == 2 else {}
+    return table
+
+
+def _value(shape: tuple[int, ...], name: str, entries: Mapping[EffectiveKey, Entry]) -> Any:
+    own = {index: e for (other, index), e in entries.items() if other == name}
+    if not all(e.constant for e in own.values()):
+        return EffectiveFunction(shape, own)
+    numbers = {index: e.number for index, e in own.items()}
+    array = np.zeros(shape, dtype=complex if any(isinstance(v, complex) for v in numbers.values()) else float)
+    for index, number in numbers.items():
+        array[index] = number
+    return array if shape else array[()]
+
+
+def _absorb(table: dict[str, Any], name: str, part: Any, shape: tuple[int, ...], other: Any) -> None:
+    """table[name] += part, or += other."""
+    added = part if part is not None else other
+    if added is None:
+        return
+    own = table[name]
+    table[name] = own + added if not callable(own) and not callable(added) else _Sum(shape, own, added)
+
+
+def _divergence(coefficient: Any, dim: int, components: int) -> Any:
+    """sum_k d_k of the first tensor index: None of a constant."""
+    if not isinstance(coefficient, EffectiveFunction):
+        return None
+    axis = 1 if components == 1 else 2
+
+    def divergence(x: Array) -> Array:
+        parts = [np.take(coefficient.derivative(x, tuple(int(k == i) for k in range(dim))), i, axis=axis) for i in range(dim)]
+        return np.asarray(sum(parts))
+
+    return divergence
+
+
+def averaged_table(components: int, order: int, entries: Mapping[EffectiveKey, Entry]) -> dict[int, dict[tuple[Any, Any], Array]]:
+    """{n: {(left, right): (m, m)}}: the averaged operators h_n, sum D^left( . D^right U ). UnsupportedError where they depend on x."""
+    table: dict[int, dict[tuple[Any, Any], Array]] = {order: {}}
+    for (name, index), e in entries.items():
+        sign, equation, left, field, right = e.place
+        if name in ("drift", "lambda0") or field is None:
+            continue
+        if not e.constant:
+            raise UnsupportedError("averaged operators that depend on x have no table of numbers", term=name, remedy="use cells.effective")
+        level = table.setdefault(index[0] if name == "h" else order, {})
+        matrix = level.setdefault((left, right), np.zeros((components, components), dtype=complex))
+        matrix[equation, field] += sign * e.number
+    return {n: {key: m if np.any(m.imag) else m.real for key, m in level.items()} for n, level in table.items()}
+
+
+def _tensors(dim: int, components: int, order: int, leading: Array, entries: Mapping[EffectiveKey, Entry]) -> dict[int, Array]:
+    """h as tensors: the space derivatives of order n of h_n."""
+    found = {order: (-1) ** (order // 2) * leading}
+    higher = {key: e for key, e in entries.items() if key[0] == "h"}
+    if not all(e.constant for e in higher.values()):
+        return found
+    for n, level in averaged_table(components, order, higher).items():
+        if n > order:
+            found[n] = symmetric_tensor(dim, components, n, level)
+    return found
 
 
 def require(entries: Mapping[EffectiveKey, Entry], key: EffectiveKey) -> Entry:

@@ -48,11 +48,12 @@ class CellField(Protocol):
 class CellBatch:
     """The cell problems solved at m slow points (m = 1 where the coefficients do not depend on x).
 
-    `effective` holds an array (m,) per entry; `info` holds at least "method", "seconds", "size", "fredholm" (the largest
-    multiplier of the zero-mean constraint) and "estimate" (of the largest error in an effective entry).
+    `fields[k][i]` is component i of function k of `LoweredCells.functions`.
+    `effective` holds an array (m,) per entry (constants and the eigenvalue too); `info` holds at least "method", "seconds", "size",
+    "fredholm" (the largest multiplier of the zero-mean constraint), "multipliers" (each by name) and "estimate" (of the largest error in an entry).
     """
 
-    fields: tuple[CellField, ...]
+    fields: tuple[tuple[CellField, ...], ...]
     effective: Mapping[EffectiveKey, Array]
     info: Mapping[str, Any] = field(default_factory=dict)
 

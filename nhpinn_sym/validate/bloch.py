@@ -1,105 +1,127 @@
 """The Bloch oracle: the expansion against a solution that is exact at every eps, without a textbook and without a fine mesh.
 
-For coefficients in y alone and the source F e^{i k.x + s t}, the solution is u = e^{i k.x + s t} w(y) with w periodic, and
-    sum_terms eps^p (i k + eps^-1 d_y)^left ( c(y) (i k + eps^-1 d_y)^right w ) = F
-is one problem on the cell (d_t -> s). It is read from the term table of the problem, before the chain rule and the recursion, so it
-checks both. With <N> = 0 the expansion says w = <w> (1 + eps N + O(eps^2)), N = N_0 + i k_j N_j, and <w> = U0 + eps U_1 + ...;
-U_1 = 0 for symmetric operators without a term of order 1/eps (Conca, Orive, Vanninathan 2006; Bensoussan, Lions, Papanicolaou 1978, ch. 4).
+For coefficients in y (and tau) alone and the source F e^{i k.x + s t}, the solution is u = e^{i k.x + s t} w with w periodic, one problem on
+the cell (`bloch_wave`). It is read from the term table of the problem, before any transformation, the chain rule and the recursion: it checks all.
+The expansion says, with the correctors N^a and the averaged operators h_n at (k, s), m the order of the homogenized equation,
+    w = sum_p eps^p sum_{a+b=p} N^a U_b,    h_m U_0 = F,    h_m U_b = -sum_{c=1..b} h_{m+c} U_{b-c},
+and cut at order p it must converge at the rate p + 1 (Bensoussan, Lions, Papanicolaou 1978, ch. 4; Smyshlyaev, Cherednichenko 2000).
+Where the law stands in a moving frame, u = e^{i k.(x - c t/eps) + s t} w. With a ground state phi, w ~ phi U0, u has the factor
+e^{-lambda0 t/eps^2} too, and the source is F phi: a constant one would bring a corrector of its own.
 """
 
 from __future__ import annotations
 
 import itertools
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
-from scipy.sparse.linalg import LinearOperator, gmres
+from numpy.typing import ArrayLike, NDArray
 
+from ..derive.law import closing
 from ..derive.model import HomogenizedModel
-from ..operator.sampling import grid, sampler
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero import is_zero, jumps
-from ..problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.reading import instance
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
+from .bloch_wave import Complex, PlaneWave
 
-Complex = NDArray[np.complex128]
+Numbers = tuple[float, ...]
 
-_SIZES = {1: (15, 31, 63, 127, 255, 511, 1023), 2: (15, 25, 45, 81, 135), 3: (7, 11, 17, 27, 45)}
-_DENSE = 300
-_CONVERGED = 1e-8
-_FLOOR = 1e-9
+_FLOOR = 1e-13
+"""Relative rounding error of the exact solution and of the cell functions."""
+_SINGULAR = 1e-6
 
 
 @dataclass(frozen=True)
 class BlochReport:
-    """Relative L2 errors over the cell, one per eps: `leading` of u0, `first` of u0 + eps u1, `shape` of <w> (1 + eps N).
+    """Relative L2 errors over the cell; print it for a table.
 
-    `leading` must fall at rate 1 and `shape` at rate 2 for every operator; `first` at rate 2 where U_1 = 0 (symmetric operators
-    without a term of order 1/eps), else at rate 1. `size` is the number of grid points per axis, `symbol` the averaged operator at (k, s).
+    by_order : {p: the error of the approximation of order p at each eps}, p = 0..model.order; the components of a system in units that
+               balance its averaged operator.
+    floor    : the errors at each eps below which the accuracy of the cell solution, or float64, hides the rate.
+    symbol   : the averaged operator h_m at (k, s): a number, or (components, components); size: points per axis of the exact solution.
     """
 
-    wavevector: tuple[float, ...]
+    wavevector: Numbers
     growth: float
-    eps: tuple[float, ...]
-    leading: tuple[float, ...]
-    first: tuple[float, ...]
-    shape: tuple[float, ...]
-    symbol: complex
+    eps: Numbers
+    by_order: Mapping[int, Numbers]
+    floor: Numbers
+    symbol: complex | Complex
     size: int
 
     @property
-    def rates(self) -> dict[str, tuple[float, ...]]:
-        """Observed order between successive eps, of each error; nan where an error is at the floor of float64."""
-        return {name: _rates(self.eps, getattr(self, name)) for name in ("leading", "first", "shape")}
+    def errors(self) -> Numbers:
+        """The errors of the approximation of the model's order."""
+        return self.by_order[max(self.by_order)]
+
+    @property
+    def rates(self) -> Numbers:
+        """Their observed orders between successive eps: order + 1 if the expansion is right; nan at the floor."""
+        return self.rates_of(max(self.by_order))
+
+    @property
+    def rate(self) -> float:
+        """The last finite one of `rates`, or nan."""
+        return next((r for r in reversed(self.rates) if np.isfinite(r)), float("nan"))
+
+    def rates_of(self, order: int) -> Numbers:
+        """The observed orders of the approximation of order `order`."""
+        rows = itertools.pairwise(zip(self.eps, self.by_order[order], self.floor, strict=True))
+        return tuple(float(np.log(p / q) / np.log(d / e)) if p > f and q > g else float("nan") for (d, p, f), (e, q, g) in rows)
 
     def __str__(self) -> str:
-        rates = self.rates
+        rates = {p: ("", *(f"{r:.2f}" if np.isfinite(r) else "-" for r in self.rates_of(p))) for p in self.by_order}
         lines = [f"Bloch oracle: k = {self.wavevector}, s = {self.growth:g}, {self.size} points per axis",
-                 f"{'eps':>10}  {'u0':>10} {'rate':>5}  {'u0+eps u1':>10} {'rate':>5}  {'shape':>10} {'rate':>5}"]
+                 f"{'eps':>10}" + "".join(f"  {f'order {p}':>10} {'rate':>5}" for p in self.by_order)]
         for row, eps in enumerate(self.eps):
-            cells = "".join(f"  {getattr(self, name)[row]:10.2e} {_shown(rates[name][row - 1]) if row else '':>5}" for name in rates)
-            lines.append(f"{eps:10.6g}{cells}")
+            lines.append(f"{eps:10.6g}" + "".join(f"  {errors[row]:10.2e} {rates[p][row]:>5}" for p, errors in self.by_order.items()))
         return "\n".join(lines)
 
 
 def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, eps: Sequence[float] = (1 / 4, 1 / 8, 1 / 16),
-          amplitude: float = 1.0, *, growth: float = 1.0, cells: CellSolution | None = None,
+          amplitude: ArrayLike = 1.0, *, growth: float = 1.0, cells: CellSolution | None = None,
           parameters: Mapping[sp.Symbol, float] | None = None) -> BlochReport:
-    """Compare u0 and u0 + eps u1 of `model` with the exact solution for the source `amplitude` e^{i k.x + s t}.
+    """Compare the approximations of order 0..model.order with the exact solution for the source `amplitude` e^{i k.x + s t}.
 
     wavevector : k, one number per axis (default: a generic one, of the size of 1/period); growth: s, used where the equation has a time derivative.
-    cells      : the solved cell problems to judge (default: the fourier backend), from any backend.
+    amplitude  : F, one number per equation, or one for all (then each equation gets a different part of it).
+    cells      : the cell problems, solved with hierarchy=True, to judge (default: by the fourier backend).
     The model's own source is not used.
     Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the source oscillates; SolveError where
-    the averaged operator vanishes at (k, s).
+    the averaged operator is singular at (k, s).
     """
     op = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)").operator
     _check_scope(op)
     values = parameter_values(model, parameters)
-    cells = solve_cells(model, "fourier", parameters=parameters) if cells is None else cells
-    k = _wavevector(model, wavevector)
-    steps = _decreasing(eps)
-    s = growth if any(term.right[-1] for term, _ in op.terms()) else 0.0
-    symbol = _symbol(cells, k, s)
-    size, waves = _converged(op, values, k, s, steps)
-    u0 = amplitude / symbol
-    u1 = sum(f(_points(op, size)) * np.prod([(1j * q) ** n for q, n in zip(k, f.key[1], strict=True)]) for f in cells.functions)
-    rows = []
-    for e, unit_wave in zip(steps, waves, strict=True):
-        exact = amplitude * unit_wave.ravel()
-        rows.append([_distance(approximation, exact) for approximation in (u0, u0 * (1 + e * u1), exact.mean() * (1 + e * u1))])
-    leading, first, shape = zip(*rows, strict=True)
-    return BlochReport(k, s, steps, leading, first, shape, symbol, size)
+    k, steps, force = _wavevector(op, wavevector), _decreasing(eps), _amplitude(amplitude, model.components)
+    cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True) if cells is None else cells
+    (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
+    s = rate if any(term.left[-1] or term.right[-1] for term, _ in op.terms()) else 0.0
+    expansion = _Expansion(model, cells, np.array([*(1j * q for q in k), s]))
+    speed, decay = complex(np.sum(cells.effective.get("drift", 0.0) * np.array(k))), complex(cells.effective.get("lambda0", 0.0))
+    wave = PlaneWave(op, values, k, lambda e: s - 1j * speed / e - decay / e**2, lambda y: force[:, None] * expansion.kernel(y),
+                     expansion.symbols[0], expansion.rows, expansion.columns)
+    grid, exact = wave.solve(steps)
+    parts = expansion.parts(force, grid.points)
+    errors = [[_distance(expansion.columns[:, None] * w, x) for w in itertools.accumulate(e**p * part for p, part in enumerate(parts))]
+              for e, x in zip(steps, exact, strict=True)]
+    loss = 2 if decay else 1 if speed else 0
+    floor = tuple((_FLOOR + 3 * float(cells.info["estimate"])) / e**loss for e in steps)
+    symbol = complex(expansion.symbols[0][0, 0]) if model.components == 1 else expansion.symbols[0]
+    return BlochReport(k, s, steps, {p: tuple(row[p] for row in errors) for p in range(model.order + 1)}, floor, symbol, grid.shape[0])
 
 
 def _check_scope(op: Operator) -> None:
     remedy = "the oracle covers coefficients in y alone, smooth, and sources that do not oscillate"
+    for axis in op.axes:
+        if axis.power != (1 if axis.slow < op.problem.scales.dim else 2):
+            raise UnsupportedError("the Bloch oracle covers y = x/eps and tau = t/eps^2", term=axis.symbol, remedy=remedy)
     for term, c in op.terms():
         if c.has(*op.coordinates):
             raise UnsupportedError("the Bloch oracle needs coefficients that do not depend on x or t", term=op.show(term), remedy=remedy)
@@ -110,107 +132,108 @@ def _check_scope(op: Operator) -> None:
             raise UnsupportedError("the Bloch oracle replaces the source by a plane wave, and this one oscillates", term=op.show(term), remedy=remedy)
 
 
-def _wavevector(model: HomogenizedModel, given: Sequence[float] | None) -> tuple[float, ...]:
-    lengths = [float(length) for length in model.problem.cell.lengths]
+def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArray[np.float64]:
+    """`given` as `count` finite numbers (None: any number of them)."""
+    try:
+        numbers = np.atleast_1d(np.asarray(given, dtype=float))
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.ndim != 1 or not len(numbers) or count not in (None, len(numbers)) or not np.all(np.isfinite(numbers)):
+        raise ProblemError(f"the {what} of the Bloch oracle is not {count or 'a sequence of'} finite numbers", term=given, remedy=remedy)
+    return numbers
+
+
+def _wavevector(op: Operator, given: Sequence[float] | None) -> Numbers:
+    lengths = [float(length) for length in op.problem.cell.lengths]
     if given is None:
         return tuple(w / length for w, length in zip((2.0, 1.5, 1.0), lengths, strict=False))
-    k = tuple(float(q) for q in np.atleast_1d(np.asarray(given, dtype=float)))
-    if len(k) != len(lengths) or not np.all(np.isfinite(k)):
-        raise ProblemError(f"the wavevector has {len(lengths)} finite components", term=given, remedy="give one number per axis")
-    return k
+    return tuple(_numbers(given, len(lengths), "wavevector", "give one number per axis").tolist())
 
 
-def _decreasing(eps: Sequence[float]) -> tuple[float, ...]:
-    steps = tuple(float(e) for e in eps)
-    if len(steps) < 2 or any(not 0 < later < earlier < np.inf for earlier, later in itertools.pairwise(steps)):
-        raise ProblemError("eps is a sequence of at least two positive numbers, the largest first", term=eps, remedy="write eps=(1/4, 1/8, 1/16)")
-    return steps
+def _decreasing(given: Sequence[float]) -> Numbers:
+    remedy = "give at least two positive numbers, the largest first: eps=(1/4, 1/8, 1/16)"
+    steps = _numbers(given, None, "eps", remedy)
+    if len(steps) < 2 or steps[-1] <= 0 or np.any(np.diff(steps) >= 0):
+        raise ProblemError("eps is not a decreasing sequence of positive numbers", term=given, remedy=remedy)
+    return tuple(steps.tolist())
 
 
-def _symbol(cells: CellSolution, k: tuple[float, ...], s: float) -> complex:
-    """rho s + k.A k + i b.k + c."""
-    wave, law = np.array(k), cells.effective
-    parts = (law["rho"] * s, wave @ law["A"] @ wave, 1j * (law["b"] @ wave), law["c"])
-    symbol = complex(sum(parts))
-    if abs(symbol) <= 1e-6 * max(abs(complex(p)) for p in parts):
-        raise SolveError("the averaged operator vanishes at this wavevector", term=f"k = {k}, s = {s}", remedy="choose another wavevector or growth")
-    return symbol
+def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
+    shares = 1 / (1 + 0.3 * np.arange(components))
+    force = _numbers(given, 1 if np.ndim(given) == 0 else components, "amplitude", "give one number per equation, or one for all")
+    force = force * shares if np.ndim(given) == 0 else force
+    if not np.any(force):
+        raise ProblemError("the amplitude of the Bloch oracle is zero", term=given, remedy="leave it out")
+    return force
 
 
-def _converged(op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: float, eps: tuple[float, ...]) -> tuple[int, list[Complex]]:
-    """(points per axis, w for F = 1 at each eps) on a grid that is fine enough."""
-    before, change = None, np.inf
-    for size in _SIZES[len(k)]:
-        waves = [_Wave(op, values, k, s, e, size).solve() for e in eps]
-        moments = np.array([[w.mean(), np.sqrt(np.mean(np.abs(w) ** 2))] for w in waves])
-        change = np.inf if before is None else float(np.max(np.abs(moments - before)) / np.max(np.abs(moments)))
-        before = moments
-        if change <= _CONVERGED:
-            return size, waves
-    warnings.warn(ToleranceWarning(f"Bloch oracle: the exact solution still changes by {change:.1e} at the largest grid"), stacklevel=3)
-    return size, waves
+class _Expansion:
+    """What the cells say of the plane wave with D = `direction`, the numbers (i k, s).
+
+    symbols       : h_m, h_{m+1}, ..., h_{m+order}, (components, components) each.
+    rows, columns : units of equations and unknowns in which the largest entry of every row and column of h_m is 1 (Ruiz 2001).
+    """
+
+    def __init__(self, model: HomogenizedModel, cells: CellSolution, direction: Complex) -> None:
+        self.model, self.cells, self.direction = model, cells, direction
+        zero = np.zeros((1, model.components, model.components), dtype=complex)
+        terms = [np.stack([*zero, *(self._monomial(left) * self._monomial(right) * h for (left, right), h in level.items())])
+                 for level in _law(cells, model)]
+        self.symbols = [level.sum(axis=0) for level in terms]
+        self.rows, self.columns = _units(np.abs(terms[0]).sum(axis=0))
+
+    def _monomial(self, index: Sequence[int]) -> complex:
+        """D^index; index over x, or over (x, t)."""
+        return complex(np.prod([d**n for d, n in zip(self.direction, index, strict=False)]))
+
+    def kernel(self, points: NDArray[np.float64]) -> NDArray[Any]:
+        """N^0: the ground state, or 1."""
+        return np.ones(len(points)) if self.cells.ground_state is None else self.cells.ground_state(points)
+
+    def means(self, force: NDArray[np.float64]) -> list[Complex]:
+        """The mean fields U_0, ..., U_order; SolveError where h_m is singular."""
+        balanced = self.symbols[0] / (self.rows[:, None] * self.columns)
+        if np.linalg.svd(balanced, compute_uv=False)[-1] <= _SINGULAR:
+            raise SolveError("the averaged operator vanishes at this wavevector", term=f"(i k, s) = {self.direction}",
+                             remedy="choose another wavevector or growth")
+        means: list[Complex] = []
+        for b in range(len(self.symbols)):
+            right = -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0) if b else force
+            means.append(np.asarray(np.linalg.solve(balanced, right / self.rows) / self.columns, dtype=complex))
+        return means
+
+    def parts(self, force: NDArray[np.float64], points: NDArray[np.float64]) -> list[Complex]:
+        """sum_{a+b=p} N^a U_b at the points, for p = 0..order: (components, points) each."""
+        means, order = self.means(force), self.model.order
+        parts = [mean[:, None] * self.kernel(points) for mean in means]
+        for f in self.cells.functions:
+            values = np.reshape(f(points), (len(points), -1)).T
+            for b in range(order + 1 - f.level):
+                weight = sum(sign * self._monomial(alpha) * means[b][q] for (q, alpha), sign in f.sources if q is not None)
+                parts[f.level + b] = parts[f.level + b] + weight * values
+        return parts
 
 
-class _Wave:
-    """The physical term table on e^{i k.x + s t} w(y), at one eps, by Fourier collocation with n points per axis."""
-
-    def __init__(self, op: Operator, values: Mapping[str, float], k: tuple[float, ...], s: float, eps: float, n: int) -> None:
-        points = _points(op, n)
-        self.shape, self.axes = (n,) * len(k), tuple(range(-len(k), 0))
-        modes = np.meshgrid(*[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.problem.cell.bounds], indexing="ij")
-        slopes = [1j * q + mode / eps for q, mode in zip(k, modes, strict=True)]
-        slow = dict.fromkeys(op.coordinates, 0.0) | {v: values[str(v)] for v in op.problem.parameters}
-        self.rows: dict[MultiIndex, dict[MultiIndex, Complex]] = {}
-        self.factors: dict[MultiIndex, Complex] = {}
-        for term, c in op.terms():
-            (sampled,) = sampler([c], op)(list(points.T), slow)
-            row = self.rows.setdefault(term.left, {})
-            row[term.right] = np.asarray(row.get(term.right, 0) + eps**term.power * sampled.reshape(self.shape), dtype=complex)
-            for index in (term.left, term.right):
-                powers = [slope**order for slope, order in zip(slopes, index, strict=False)]
-                self.factors[index] = np.asarray(s ** index[-1] * np.prod(powers, axis=0), dtype=complex)
-
-    def apply(self, w: Complex) -> Complex:
-        """The operator on values (..., n, ..., n)."""
-        spectrum = np.fft.fftn(w, axes=self.axes)
-        inner = {right: np.fft.ifftn(self.factors[right] * spectrum, axes=self.axes) for row in self.rows.values() for right in row}
-        flux = {left: sum(c * inner[right] for right, c in row.items()) for left, row in self.rows.items()}
-        return np.asarray(np.fft.ifftn(sum(self.factors[left] * np.fft.fftn(f, axes=self.axes) for left, f in flux.items()), axes=self.axes))
-
-    def solve(self) -> Complex:
-        """w for F = 1, by LU where the grid is small, else by GMRES preconditioned by the mean coefficients."""
-        size = int(np.prod(self.shape))
-        if size <= _DENSE:
-            columns = self.apply(np.eye(size, dtype=complex).reshape(size, *self.shape)).reshape(size, size)
-            return np.asarray(np.linalg.solve(columns.T, np.ones(size, dtype=complex)).reshape(self.shape))
-        means = [(self.factors[left] * self.factors[right], c.mean()) for left, row in self.rows.items() for right, c in row.items()]
-        inverse = 1 / np.sum([factor * mean for factor, mean in means], axis=0)
-
-        def scaled(w: Complex) -> Complex:
-            return np.asarray(np.fft.ifftn(inverse * np.fft.fftn(self.apply(w.reshape(self.shape))))).ravel()
-
-        matrix, source = LinearOperator((size, size), matvec=scaled, dtype=complex), np.full(size, inverse.flat[0])
-        w, _ = gmres(matrix, source, rtol=1e-11, restart=80, maxiter=10)
-        residual = float(np.linalg.norm(matrix @ w - source) / np.linalg.norm(source))
-        if not residual <= 1e-9:
-            raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {residual:.1e}", term=f"{self.shape} points",
-                             remedy="the contrast of the coefficients is too large for it")
-        return np.asarray(w).reshape(self.shape)
+def _law(cells: CellSolution, model: HomogenizedModel) -> list[Mapping[tuple[MultiIndex, MultiIndex], NDArray[Any]]]:
+    """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that vanishes by itself has no terms."""
+    averaged, levels = cells.averaged, range(model.homogenized_order, model.homogenized_order + model.order + 1)
+    absent = [n for n in levels if n not in averaged]
+    needed = closing(model)[1] if absent else {}
+    for n in absent:
+        if any(field is not None for _, _, field, _ in needed.get(n, ())):
+            raise ProblemError("these cells hold no law beyond the homogenized equation", term=f"h_{n}",
+                               remedy="write solve_cells(..., hierarchy=True)")
+    return [averaged.get(n, {}) for n in levels]
 
 
-def _points(op: Operator, n: int) -> NDArray[np.float64]:
-    """(n^d, d): n points per axis of the cell, n odd."""
-    return np.stack(grid(op, n, 0.0), axis=-1)
+def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(of rows, of columns): divided by them, the largest entry of every row and column is 1."""
+    rows, columns = np.ones(len(size)), np.ones(len(size))
+    for _ in range(20):
+        scaled = size / (rows[:, None] * columns)
+        rows, columns = (u * np.sqrt(np.where(m > 0, m, 1)) for u, m in ((rows, scaled.max(axis=1)), (columns, scaled.max(axis=0))))
+    return rows, columns
 
 
-def _distance(approximation: Complex | complex, exact: Complex) -> float:
+def _distance(approximation: Complex, exact: Complex) -> float:
     return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))
-
-
-def _rates(eps: Sequence[float], errors: Sequence[float]) -> tuple[float, ...]:
-    pairs = itertools.pairwise(zip(eps, errors, strict=True))
-    return tuple(float(np.log(p / q) / np.log(d / e)) if min(p, q) > _FLOOR else float("nan") for (d, p), (e, q) in pairs)
-
-
-def _shown(rate: float) -> str:
-    return "-" if np.isnan(rate) else f"{rate:.2f}"

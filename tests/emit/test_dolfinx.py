@@ -6,6 +6,7 @@ import ast
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,9 +16,24 @@ import ufl
 from nhpinn_sym.emit import dolfinx as target
 from nhpinn_sym.emit.bundle import bundle
 from nhpinn_sym.emit.source import run
-from nhpinn_sym.problem.domain import Box
+from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import UnsupportedError
-from tests.fem_samples import diffusion_cells, elliptic_2d, everywhere, manufactured, reaction_cells, shear_cells, t, x1, x2, y1, y2
+from tests.fem_classes import drifting, mathieu
+from tests.fem_samples import (
+    diffusion_cells,
+    elasticity_cells,
+    elliptic_2d,
+    everywhere,
+    isotropic,
+    manufactured,
+    reaction_cells,
+    shear_cells,
+    t,
+    x1,
+    x2,
+    y1,
+    y2,
+)
 from tests.ufl_spaces import domain, scalar_space
 
 q = sp.Symbol("q", positive=True)
@@ -27,11 +43,15 @@ STEADY = manufactured(sp.sin(x1) * sp.exp(x2), SQUARE, {(0, 0): "dirichlet", (0,
 UNSTEADY = manufactured(sp.cos(t) * sp.sin(sp.pi * x1), Box((0, sp.pi)), everywhere("dirichlet", Box((0, sp.pi))), a=sp.Matrix([[q]]),
                         rho=2 + x1, final_time=sp.Rational(1, 2), parameters=(q,))
 LAMINATE = diffusion_cells(sp.Piecewise((10, y1 < sp.Rational(1, 2)), (1 + x1**2, True)) * sp.eye(2), slow=(x1,))
+LAYERS = replace(elasticity_cells(isotropic(q, 2 + sp.sin(2 * sp.pi * y1)), 2), parameters=(q,))
+MATHIEU = replace(mathieu(q), parameters=(q,))
+DRIFT = replace(drifting(sp.cos(y1), q, Cell((0, 2 * sp.pi))), parameters=(q,))
 FOLDED = manufactured(x1, Box((0, 1)), everywhere("dirichlet", Box((0, 1))),
                       a=sp.Matrix([[sp.Piecewise((1, x1 / q - sp.floor(x1 / q) < sp.Rational(1, 3)), (10, True))]]), parameters=(q,))
 SOURCES = {
     "elliptic_2d_cell": target.cells(elliptic_2d()), "laminate_cell": target.cells(LAMINATE), "reaction_cell": target.cells(reaction_cells()),
-    "shear_cell": target.cells(shear_cells(q, 1 / q)), "steady": target.equation(STEADY, "steady"), "unsteady": target.equation(UNSTEADY, "unsteady"),
+    "shear_cell": target.cells(shear_cells(q, 1 / q)), "elasticity_cell": target.cells(LAYERS), "mathieu_cell": target.cells(MATHIEU),
+    "drift_cell": target.cells(DRIFT), "steady": target.equation(STEADY, "steady"), "unsteady": target.equation(UNSTEADY, "unsteady"),
 }
 
 

@@ -111,14 +111,14 @@ def nets(module: ModuleType, outputs: int) -> list[list[tuple[torch.Tensor, torc
 def test_the_jets_of_cell_functions_are_their_derivatives(name: str) -> None:
     module = module_of(CELLS[name])
     points, zero = points_of(module), module.INDICES[0]
-    for layers in nets(module, len(module.CORRECTORS)):
+    for layers in nets(module, len(module.FUNCTIONS)):
         jet = module.cell_functions(points, layers)
-        for j in range(len(module.CORRECTORS)):
+        for j in range(len(module.FUNCTIONS)):
             with torch.enable_grad():
                 exact = nested(lambda p, j=j, layers=layers: module.cell_functions(p, layers, (zero,))[zero][:, j], points, module.INDICES)
             for index in module.INDICES:
                 assert torch.allclose(jet[index][:, j], exact[index], rtol=1e-12, atol=1e-12 * float(exact[index].abs().max()))
-            residual = sum(c * exact[index] for index, c in module.coefficients(points).items()) - module.source(points)[:, j]
+            residual = sum(c * exact[index] for index, c in module.coefficients(points)[0, 0].items()) - module.source_0(points, None)[:, j]
             assert torch.allclose(module.residual(points, jet)[:, j], residual, rtol=1e-12, atol=1e-12 * float(residual.abs().max()))
 
 
@@ -250,7 +250,7 @@ def train(loss, layers):
         optimizer.step()
         first = first or float(value)
     return float(value) / first
-layers = cell.mlp(8, 1, len(cell.CORRECTORS), cell.AXES)
+layers = cell.mlp(8, 1, len(cell.FUNCTIONS), cell.AXES)
 points = torch.rand(200, 2, dtype=torch.float64)
 print(train(lambda: cell.residual(points, cell.cell_functions(points, layers)).square().mean(), layers))
 layers = macro.mlp(8, 1, 1, macro.AXES)

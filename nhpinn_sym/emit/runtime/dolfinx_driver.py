@@ -1,10 +1,8 @@
-"""Periodic cell problems and boundary value problems on boxes by DOLFINx, from emitted files of UFL forms."""
+"""Boundary value problems on boxes by DOLFINx, from emitted files of UFL forms."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 
@@ -14,9 +12,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from .dolfinx_solvers import IncompatibleError, Linear, zero_mean  # sibling
+from .dolfinx_solvers import IncompatibleError, Linear, bordered, rounding  # sibling
 from .dolfinx_space import BoxSpace, Interpolant  # sibling
-from .dolfinx_versions import assemble_matrix, assemble_scalar, assemble_vector, compile_form, fem, release, vector  # sibling
+from .dolfinx_versions import assemble_matrix, assemble_vector, compile_form, fem, release, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
@@ -25,86 +23,6 @@ Array = NDArray[np.float64]
 Coefficients = Callable[[Key, Array], Array]
 COMPATIBLE = 1e-6
 """The largest relative defect of the data of a singular problem that is put down to quadrature."""
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """`functions`: the cell functions as a batch. `fredholm`: how far the right-hand sides are from being compatible (largest, relative)."""
-
-    functions: LagrangeGrid
-    effective: dict[Key, float]
-    fredholm: float
-    iterations: int
-
-
-class CellProblem:
-    """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow point.
-
-    forms: the module; parameters: a value for each name in forms.PARAMETERS; cells: how many along each axis; degree 1 or 2;
-    solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D for nonsymmetric coefficients).
-    """
-
-    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], cells: Sequence[int], degree: int = 2, solver: str = "auto",
-                 comm: MPI.Comm = MPI.COMM_WORLD) -> None:
-        self.forms = forms
-        self.box = box = BoxSpace(comm, forms.CELL, cells, degree, periodic=range(len(cells)))
-        self.method = method(solver, len(cells), forms.SYMMETRIC)
-        self.slow = {name: box.constant(0.0) for name in forms.SLOW}
-        data = (box.x, self.slow, {name: box.constant(parameters[name]) for name in forms.PARAMETERS}, box.dx)
-        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
-        self.functions = [fem.Function(box.space) for _ in forms.CORRECTORS]
-        self.operator = compile_form(forms.operator(u, v, *data))
-        self.sources = Selection(box, forms.sources(v, *data))
-        self.effective = Selection(box, list(forms.effective(self.functions, *data).values()))
-        self.weights = box.restricted(assemble_vector(compile_form(v * box.dx)))
-
-    def solve(self, slow: Mapping[str, float]) -> CellResult:
-        """Solve at the slow point with the coordinates `slow`. Raises DivergedError."""
-        for name, constant in self.slow.items():
-            constant.value = slow[name]
-        matrix = self.box.reduced(assemble_matrix(self.operator))
-        solver = zero_mean(matrix, self.weights, self.method)
-        fredholm, iterations = 0.0, 0
-        for k, function in enumerate(self.functions):
-            form = self.sources.select(k)
-            b = self.box.restricted(assemble_vector(form)) if form else self.weights * 0.0
-            w, defect = solver(b)
-            fredholm = max(fredholm, defect)
-            iterations = max(iterations, solver.linear.ksp.getIterationNumber())
-            function.x.array[:] = self.box.function(w).x.array
-        solver.destroy()
-        matrix.destroy()
-        release(self.box.comm)
-        values = np.zeros((len(self.functions), self.box.owned))
-        for row, function in zip(values, self.functions):
-            row[:] = self.box.values(function)
-        return CellResult(self.box.grid(values), self._means(), fredholm, iterations)
-
-    def _means(self) -> dict[Key, float]:
-        volume = math.prod(b - a for a, b in self.box.bounds)
-        means = {}
-        for k, key in enumerate(self.forms.EFFECTIVE):
-            form = self.effective.select(k)
-            means[key] = assemble_scalar(self.box.comm, form) / volume if form else 0.0
-        return means
-
-
-class Selection:
-    """Many forms of one shape compiled as one, sum_k s_k form_k, with constants s of which one is 1: one compilation for all.
-
-    The number 0 stands for a form without terms.
-    """
-
-    def __init__(self, box: BoxSpace, forms: Sequence[ufl.Form | int]) -> None:
-        self.terms = {k: (box.constant(0.0), form) for k, form in enumerate(forms) if isinstance(form, ufl.Form)}
-        scaled = [switch * form for switch, form in self.terms.values()]
-        self.form = compile_form(sum(scaled[1:], start=scaled[0])) if scaled else None
-
-    def select(self, index: int) -> fem.Form | None:
-        """The compiled form, switched to `index`; None where that one has no terms."""
-        for k, (switch, _) in self.terms.items():
-            switch.value = float(k == index)
-        return self.form if index in self.terms else None
 
 
 class EquationProblem:
@@ -125,7 +43,8 @@ class EquationProblem:
         k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
         u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
         self.stiffness = compile_form(forms.stiffness(u, v, box.x, self.t, p, k, box.dx, box.ds))
-        self.load = Selection(box, [forms.load(v, box.x, self.t, p, k, box.dx, box.ds)])
+        load = forms.load(v, box.x, self.t, p, k, box.dx, box.ds)
+        self.load = compile_form(load) if load else None
         self.dirichlet = [box.interpolant(value) for value in forms.dirichlet(box.x, self.t, p)]
         if forms.TIME:
             self.mass = compile_form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
@@ -140,7 +59,11 @@ class EquationProblem:
         reduced = self.box.reduced(matrix)
         b = self.box.restricted(self._load() - matrix * vector(lift))
         if self.forms.SINGULAR:
-            w, defect = zero_mean(reduced, self.weights, self.method)(b)
+            size = b.norm(PETSc.NormType.NORM_1)
+            if size <= rounding(reduced):
+                b, size = b * 0.0, 1.0
+            w, (multiplier,) = bordered(reduced, [self.weights], [self.weights], [0], self.method)(b, [0.0])
+            defect = abs(multiplier) * self.weights.sum() / size
             if defect > COMPATIBLE:
                 raise IncompatibleError(f"source and boundary fluxes do not balance: relative defect {defect:.1e}")
         else:
@@ -191,8 +114,7 @@ class EquationProblem:
         return result
 
     def _load(self) -> PETSc.Vec:
-        form = self.load.select(0)
-        return assemble_vector(form) if form else self.box.P.createVecLeft()
+        return assemble_vector(self.load) if self.load else self.box.P.createVecLeft()
 
     def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
         """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all other dofs."""

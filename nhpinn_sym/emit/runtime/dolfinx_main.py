@@ -8,7 +8,9 @@ from types import ModuleType
 import numpy as np
 from mpi4py import MPI
 
-from .dolfinx_driver import CellProblem, EquationProblem, Key  # sibling
+from .cell_sequence import Key  # sibling
+from .dolfinx_cells import CellProblem  # sibling
+from .dolfinx_driver import EquationProblem  # sibling
 
 
 def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
@@ -19,7 +21,8 @@ def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
     if MPI.COMM_WORLD.rank == 0:
         for key, value in result.effective.items():
             print(f"{_label(key)} = {value:.12g}")
-        print(f"relative multiplier of the zero mean: {result.fredholm:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks")
+        multiplier = max(result.multipliers.values(), default=0.0)
+        print(f"relative multiplier of the zero mean: {multiplier:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks")
 
 
 def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:

@@ -1,11 +1,13 @@
-"""Linear solvers of PETSc for regular systems and for systems that are singular in one direction (the constants)."""
+"""Linear solvers of PETSc for regular systems and for singular ones, which are solved bordered."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from collections.abc import Sequence
 
 import numpy as np
 from petsc4py import PETSc
+
+from .cell_sequence import Bordered  # sibling
 
 _COARSE = "pc_hypre_boomeramg_relax_type_coarse"
 _ROUNDING = 1e-15
@@ -23,7 +25,7 @@ class Linear:
     """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with hypre's BoomerAMG)."""
 
     def __init__(self, matrix: PETSc.Mat, method: str) -> None:
-        self.method, self.ksp = method, PETSc.KSP().create(matrix.comm)
+        self.method, self.iterations, self.ksp = method, 0, PETSc.KSP().create(matrix.comm)
         self.ksp.setOperators(matrix)
         pc = self.ksp.getPC()
         if method == "direct":
@@ -44,7 +46,7 @@ class Linear:
         """Raises DivergedError where PETSc did not converge."""
         w = b.duplicate()
         self.ksp.solve(b, w)
-        reason = self.ksp.getConvergedReason()
+        reason, self.iterations = self.ksp.getConvergedReason(), max(self.iterations, self.ksp.getIterationNumber())
         if reason <= 0 or not np.isfinite(w.norm()):
             raise DivergedError(f"PETSc's {self.method} solver ended with reason {reason} after {self.ksp.getIterationNumber()} iterations")
         return w
@@ -53,84 +55,85 @@ class Linear:
         self.ksp.destroy()
 
 
-class ZeroMean(ABC):
-    """w with A w + lam m = b and m . w = 0, for an A of corank one; m > 0 are the weights of the mean.
+class ProjectedCG:
+    """w with A w + sum lam_p r_p = b, r_p . w = g_p, for a symmetric semidefinite A whose kernel are the constants of each component.
 
-    Called with b it returns w and the defect of the data, |lam| sum(m) / |b|_1, which vanishes where A w = b has a solution.
-    A b that is rounding alone counts as 0.
+    `rows`: the integrals of the test functions of each component. The means of b are removed first, those of w afterwards.
     """
 
-    def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec, linear: Linear) -> None:
-        self.weights, self.total, self.linear = weights, weights.sum(), linear
-        self._noise = _ROUNDING * matrix.norm(PETSc.NormType.NORM_1) * matrix.getSize()[0]
-
-    def __call__(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
-        size = b.norm(PETSc.NormType.NORM_1)
-        if size <= self._noise:
-            return b * 0.0, 0.0
-        w, multiplier = self.solve(b)
-        return w, float(abs(multiplier) * self.total / size)
-
-    @abstractmethod
-    def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
-        """(w, lam)."""
-
-    def destroy(self) -> None:
-        self.linear.destroy()
-
-
-class ProjectedCG(ZeroMean):
-    """For a symmetric semidefinite A with A 1 = 0: the mean of b is removed first, that of w afterwards."""
-
-    def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec) -> None:
-        super().__init__(matrix, weights, Linear(matrix, "cg"))
-        kernel = PETSc.NullSpace().create(constant=True, comm=matrix.comm)
+    def __init__(self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec]) -> None:
+        self._rows, self._linear = rows, Linear(matrix, "cg")
+        self._constants = [component(rows[0], p, len(rows)) for p in range(len(rows))]
+        kernel = PETSc.NullSpace().create(vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm)
         matrix.setNullSpace(kernel)
         matrix.setNearNullSpace(kernel)
 
-    def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
-        multiplier = b.sum() / self.total
-        w = self.linear(b - multiplier * self.weights)
-        w.shift(-self.weights.dot(w) / self.total)
-        return w, multiplier
+    def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
+        means = [float(e.dot(b) / row.sum()) for e, row in zip(self._constants, self._rows)]
+        for mean, row in zip(means, self._rows):
+            b = b - mean * row
+        w = self._linear(b)
+        for value, e, row in zip(g, self._constants, self._rows):
+            w.axpy(float((value - row.dot(w)) / row.sum()), e)
+        return w, means
 
-
-class Bordered(ZeroMean):
-    """For any A of corank one whose kernels are not orthogonal to m.
-
-    With the first row of A replaced by that of the identity, A w = r is solved for r = b, m (their first entries set to 0) and
-    for the first unit vector e; w = w_b - lam w_m + c w_e, where (lam, c) follow from the first row and from m . w = 0.
-    """
-
-    def __init__(self, matrix: PETSc.Mat, weights: PETSc.Vec, method: str) -> None:
-        self._pinned = matrix.copy()
-        super().__init__(matrix, weights, Linear(self._pinned, method))
-        self._unit, self._row = weights.duplicate(), weights.duplicate()
-        self._unit.set(0.0)
-        first = [0] if matrix.comm.rank == 0 else []
-        self._unit.setValues(first, [1.0] * len(first))
-        self._unit.assemble()
-        matrix.multTranspose(self._unit, self._row)
-        self._pinned.zeroRows(first, diag=1.0)
-        self._w_m, self._w_e = self._pin(weights), self.linear(self._unit)
-
-    def _pin(self, b: PETSc.Vec) -> PETSc.Vec:
-        return self.linear(b - self._unit.dot(b) * self._unit)
-
-    def _residual(self, w: PETSc.Vec, b: PETSc.Vec) -> float:
-        return float(self._unit.dot(b) - self._row.dot(w))
-
-    def solve(self, b: PETSc.Vec) -> tuple[PETSc.Vec, float]:
-        w_b, m = self._pin(b), self.weights
-        system = [[self._residual(self._w_m, m), self._row.dot(self._w_e)], [-m.dot(self._w_m), m.dot(self._w_e)]]
-        multiplier, shift = map(float, np.linalg.solve(system, [self._residual(w_b, b), -m.dot(w_b)]))  # a numpy number would unpack the Vec
-        return w_b - multiplier * self._w_m + shift * self._w_e, multiplier
+    @property
+    def iterations(self) -> int:
+        return self._linear.iterations
 
     def destroy(self) -> None:
-        super().destroy()
-        self._pinned.destroy()
+        self._linear.destroy()
 
 
-def zero_mean(matrix: PETSc.Mat, weights: PETSc.Vec, method: str) -> ProjectedCG | Bordered:
-    """The solver for a singular matrix in the zero-mean gauge."""
-    return ProjectedCG(matrix, weights) if method == "cg" else Bordered(matrix, weights, method)
+class Pinned:
+    """A bordered system (see `Bordered`) by a solver for A with some rows replaced by those of the identity: one at each dof of `pins`."""
+
+    def __init__(self, matrix: PETSc.Mat, columns: Sequence[PETSc.Vec], rows: Sequence[PETSc.Vec], pins: Sequence[int], method: str) -> None:
+        self._matrix = matrix.copy()
+        owned = [pin for pin in pins if matrix.getOwnershipRange()[0] <= pin < matrix.getOwnershipRange()[1]]
+        units = [_unit(matrix, pin) for pin in pins]
+        lines = [matrix.createVecRight() for _ in pins]
+        for unit, line in zip(units, lines):
+            matrix.multTranspose(unit, line)
+        self._matrix.zeroRows(owned, diag=1.0)
+        self._linear = Linear(self._matrix, method)
+        self._bordered = Bordered(self._linear, units, lines, columns, rows)
+
+    def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
+        return self._bordered(b, g)
+
+    @property
+    def iterations(self) -> int:
+        return self._linear.iterations
+
+    def destroy(self) -> None:
+        self._linear.destroy()
+        self._matrix.destroy()
+
+
+def _unit(matrix: PETSc.Mat, dof: int) -> PETSc.Vec:
+    result = matrix.createVecRight()
+    result.set(0.0)
+    low, high = matrix.getOwnershipRange()
+    if low <= dof < high:
+        result.setValue(dof, 1.0)
+    result.assemble()
+    return result
+
+
+def component(like: PETSc.Vec, number: int, components: int) -> PETSc.Vec:
+    """1 at the dofs of one component, 0 at the others, distributed as the vector `like`."""
+    result = like.duplicate()
+    result.set(0.0)
+    result.array[number::components] = 1.0
+    return result
+
+
+def rounding(matrix: PETSc.Mat) -> float:
+    """The 1-norm up to which a right-hand side counts as 0."""
+    return float(_ROUNDING * matrix.norm(PETSc.NormType.NORM_1) * matrix.getSize()[0])
+
+
+def bordered(matrix: PETSc.Mat, columns: Sequence[PETSc.Vec], rows: Sequence[PETSc.Vec], pins: Sequence[int], method: str) -> ProjectedCG | Pinned:
+    """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel functions."""
+    return ProjectedCG(matrix, rows) if method == "cg" else Pinned(matrix, columns, rows, pins, method)

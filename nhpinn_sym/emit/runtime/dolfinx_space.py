@@ -23,16 +23,17 @@ class BoxSpace:
 
     P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the opposite faces of the axes
     `periodic`, and its rows are empty at fixed dofs. A linear system A u = b becomes P^T A P w = P^T (b - A g).
-    Degree 1 or 2; `dx` and `ds` are the measures, and ds(1 + 2 axis + end) is the face (axis, end).
+    Functions with several `components` have as many dofs at each node, one after the other. Degree 1 or 2; `dx` and `ds` are the measures,
+    and ds(1 + 2 axis + end) is the face (axis, end).
     """
 
     def __init__(self, comm: MPI.Comm, bounds: Bounds, cells: Sequence[int], degree: int, periodic: Sequence[int] = (),
-                 fixed: Sequence[Face] = ()) -> None:
+                 fixed: Sequence[Face] = (), components: int = 1) -> None:
         if degree not in (1, 2):
             raise ValueError(f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice")
         self.comm, self.bounds, self.cells, self.degree = comm, tuple(bounds), tuple(cells), degree
         self.mesh = box_mesh(comm, bounds, cells)
-        self.space = function_space(self.mesh, degree)
+        self.components, self.space = components, function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
         rule = {"quadrature_degree": 2 * degree + 1}
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
@@ -49,16 +50,16 @@ class BoxSpace:
 
     @property
     def owned(self) -> int:
-        """The number of dofs, fixed and repeated ones included, that this rank owns."""
+        """The number of nodes, fixed and repeated ones included, that this rank owns."""
         return len(self._nodes)
 
     def on_faces(self, faces: Sequence[Face]) -> NDArray[np.bool_]:
-        """Which of the owned dofs are on one of the faces."""
+        """Which of the owned nodes are on one of the faces."""
         hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in faces]
         return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
 
     def _prolongation(self, periodic: list[int], fixed: Sequence[Face]) -> tuple[PETSc.Mat, NDArray[np.int64]]:
-        """P, and the owned dofs that its columns stand for."""
+        """P, and the owned nodes that its columns stand for."""
         wrapped = self._nodes.copy()
         wrapped[:, periodic] %= self._ends[periodic]
         free = ~self.on_faces(fixed)
@@ -72,9 +73,10 @@ class BoxSpace:
         columns = np.concatenate(self.comm.allgather(column[lower]))
         slave, order = free & ~master, np.argsort(known)
         column[slave] = columns[order[np.searchsorted(known, keys[slave], sorter=order)]]
-        P = PETSc.Mat().createAIJ(((len(free), None), (count, None)), nnz=(1, 1), comm=self.comm)
-        starts = np.concatenate([[0], np.cumsum(free)]).astype(PETSc.IntType)
-        P.setValuesCSR(starts, column[free].astype(PETSc.IntType), np.ones(int(free.sum())))
+        rows, columns = free.repeat(self.components), (column[free, None] * self.components + np.arange(self.components)).ravel()
+        P = PETSc.Mat().createAIJ(((len(rows), None), (count * self.components, None)), bsize=self.components, nnz=(1, 1), comm=self.comm)
+        starts = np.concatenate([[0], np.cumsum(rows)]).astype(PETSc.IntType)
+        P.setValuesCSR(starts, columns.astype(PETSc.IntType), np.ones(len(columns)))
         P.assemble()
         return P, np.flatnonzero(master)
 
@@ -88,8 +90,14 @@ class BoxSpace:
         self.P.multTranspose(b, result)
         return result
 
+    def alternating(self, axis: int) -> PETSc.Vec:
+        """1 and -1 in turn along an axis, at the free nodes."""
+        result = self.P.createVecRight()
+        result.array[:] = np.where(self._nodes[self._masters, axis] % 2, -1.0, 1.0).repeat(self.components)
+        return result
+
     def restriction(self, function: fem.Function) -> PETSc.Vec:
-        """The free dofs of a function."""
+        """The free dofs of a scalar function."""
         result = self.P.createVecRight()
         result.array[:] = self.values(function)[self._masters]
         return result
@@ -129,10 +137,10 @@ class BoxSpace:
 
     def values(self, function: fem.Function) -> NDArray[np.float64]:
         """The owned dofs of `function`: a view."""
-        return function.x.array[: self.owned]
+        return function.x.array[: self.owned * self.components]
 
     def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
-        """Owned dof values (..., owned), gathered from all ranks: evaluation needs no communication then."""
+        """Owned node values (..., owned), gathered from all ranks: evaluation needs no communication then."""
         points = np.concatenate(self.comm.allgather(coordinates(self.space)))
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         return LagrangeGrid.from_dofs(points, gathered, self.bounds, self.cells, self.degree)

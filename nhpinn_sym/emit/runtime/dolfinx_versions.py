@@ -55,11 +55,13 @@ def box_mesh(comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Seque
     return create(comm, corners, list(cells), cell_type=_CELL_TYPES[len(cells)])
 
 
-def function_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:
-    """Continuous Lagrange functions."""
-    create = fem.functionspace if hasattr(fem, "functionspace") else fem.FunctionSpace
+def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.FunctionSpace:
+    """Continuous Lagrange functions; those with several components are vectors."""
+    element = ("Lagrange", degree)
     with _quiet_compiler():
-        return create(mesh, ("Lagrange", degree))
+        if hasattr(fem, "functionspace"):
+            return fem.functionspace(mesh, (*element, (components,)) if components > 1 else element)
+        return fem.VectorFunctionSpace(mesh, element, dim=components) if components > 1 else fem.FunctionSpace(mesh, element)
 
 
 def compile_form(form: ufl.Form) -> fem.Form:
@@ -100,7 +102,7 @@ def assemble_scalar(comm: MPI.Comm, form: fem.Form) -> float:
 
 
 def coordinates(space: fem.FunctionSpace) -> NDArray[np.float64]:
-    """Coordinates (owned dofs, dimension) of the dofs that this rank owns."""
+    """Coordinates (owned nodes, dimension) of the nodes that this rank owns."""
     owned = space.dofmap.index_map.size_local
     return space.tabulate_dof_coordinates()[:owned, : space.mesh.geometry.dim]
 

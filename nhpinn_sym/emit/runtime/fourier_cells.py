@@ -1,143 +1,208 @@
-"""Cell problems by Fourier collocation: preconditioned Krylov on the flux form, means by the trapezoid rule.
-
-Needs numpy and scipy. The grid has an odd number of points per axis, so that the derivative of every mode is a mode.
-Smooth coefficients converge faster than any power of 1/n; with jumps the rate drops to about 1/n.
-"""
+"""Cell problems on one grid: kernels, constants, correctors level by level, effective coefficients; means by the trapezoid rule."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
-from scipy.sparse.linalg import LinearOperator, cg, gmres
 
-MultiIndex = tuple[int, ...]
-SIZES = (27, 45, 81, 135, 243, 405, 729, 1215, 2187, 3645, 6561, 10935, 19683)
-MAX_POINTS = 700_000
+from .fourier_grid import Grid, MultiIndex  # sibling
+from .fourier_operator import BlockOperator, Term  # sibling
 
-
-class Grid:
-    """n^d equispaced points of a box, and derivatives of periodic functions on them."""
-
-    def __init__(self, bounds: Sequence[tuple[float, float]], n: int) -> None:
-        self.bounds, self.n, self.dim = tuple(bounds), n, len(bounds)
-        self.shape = (n,) * self.dim
-        axes = [a + (b - a) * np.arange(n) / n for a, b in bounds]
-        self.points = np.meshgrid(*axes, indexing="ij")
-        frequencies = [np.fft.fftfreq(n, 1 / n)] * (self.dim - 1) + [np.fft.rfftfreq(n, 1 / n)]
-        waves = [2j * np.pi * frequency / (b - a) for frequency, (a, b) in zip(frequencies, bounds, strict=True)]
-        self.waves = np.meshgrid(*waves, indexing="ij")
-
-    def symbol(self, index: MultiIndex) -> Any:
-        """The Fourier multiplier of D^index."""
-        return np.prod([wave**order for wave, order in zip(self.waves, index, strict=True) if order], axis=0) if any(index) else 1.0
-
-    def forward(self, values: np.ndarray) -> np.ndarray:
-        return np.fft.rfftn(np.broadcast_to(values, self.shape))
-
-    def backward(self, modes: np.ndarray) -> np.ndarray:
-        return np.fft.irfftn(modes, s=self.shape, axes=range(self.dim))
-
-    def derivative(self, values: np.ndarray, index: MultiIndex) -> np.ndarray:
-        return self.backward(self.symbol(index) * self.forward(values)) if any(index) else values
+DENSE = {1: 45, 2: 15, 3: 7}
+"""Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the search for a ground state starts."""
+Fields = Mapping[str, Callable[[np.ndarray], np.ndarray]]
+"""External fields by name: points (n, d) of the cell -> values (n,), or (n, *shape) where the symbols of the field carry an index."""
 
 
-def solve_on_grid(grid: Grid, operator: list, sources: list, symmetric: bool, rtol: float = 1e-13) -> tuple[list[np.ndarray], float, float]:
-    """Zero-mean solutions N of sum D^left(c D^right N) = sum D^left(g), one per source.
+class Cells:
+    """All cell problems of an emitted coefficient file (`forms`) at m slow points (m, k) on one grid.
 
-    operator: [(left, c, right)]; sources: [[(left, g)]], arrays or numbers on the grid.
-    Returns (solutions, largest relative mean of a right-hand side (the Fredholm multiplier), largest relative residual).
+    functions : modes (m, components, ...) of each;  values : effective entries (m,), constants and the eigenvalue too;
+    multipliers : {name: (m,)} of the functions whose source must have no mean, relative to the source;
+    residual (m,) : the largest relative one;  iterations : the largest number of them.
     """
-    lefts = sorted({left for left, _, _ in operator})
-    rights = sorted({right for _, _, right in operator})
-    left_symbols = {left: grid.symbol(left) for left in lefts}
-    right_symbols = {right: grid.symbol(right) for right in rights}
-    reference = sum(np.mean(c) * left_symbols[left] * right_symbols[right] for left, c, right in operator)
-    reference = np.array(np.broadcast_to(reference, grid.waves[0].shape), dtype=complex)
-    reference.flat[0] = 1.0
-    inner = 1 / np.sqrt(reference.real) if symmetric else np.ones(reference.shape)
-    outer = inner.copy() if symmetric else 1 / reference
-    outer.flat[0] = 0.0
 
-    def apply(flat: np.ndarray) -> np.ndarray:
-        """The operator between its mean-coefficient inverse (its two square roots, where it is symmetric): well-conditioned on every grid."""
-        modes = inner * grid.forward(flat.reshape(grid.shape))
-        slopes = {right: grid.backward(symbol * modes) for right, symbol in right_symbols.items()}
-        total = sum(left_symbols[left] * grid.forward(sum(c * slopes[right] for other, c, right in operator if other == left)) for left in lefts)
-        return grid.backward(outer * total).ravel()
+    def __init__(self, forms: Any, grid: Grid, slow: np.ndarray, parameters: Mapping[str, float], fields: Fields, rtol: float) -> None:
+        self.forms, self.grid, self.rtol, self.count = forms, grid, rtol, len(slow)
+        self.slow = [grid.cell(column) for column in np.transpose(slow)]
+        unknown = [c[0] for c in forms.CONSTANTS] + [forms.EIGENVALUE] * (forms.EIGENVALUE is not None)
+        self.data: dict[str, Any] = {**parameters, **_externals(forms, grid, fields), **dict.fromkeys(unknown, 0.0)}
+        self.functions: list[np.ndarray] = []
+        self.values: dict[Any, np.ndarray] = {}
+        self.multipliers: dict[str, np.ndarray] = {}
+        self.residual, self.iterations = np.zeros(self.count), 0
+        self.factor = lru_cache(maxsize=64)(self._factor)
+        self._evaluate()
 
-    size = int(np.prod(grid.shape))
-    matrix = LinearOperator((size, size), matvec=apply, dtype=float)
-    solutions, multiplier, residual = [], 0.0, 0.0
-    for source in sources:
-        b = np.sum([grid.derivative(np.broadcast_to(np.asarray(g, dtype=float), grid.shape), left) for left, g in source], axis=0)
-        multiplier = max(multiplier, abs(float(b.mean())) / (np.sqrt(np.mean(b**2)) or 1.0))
-        b = grid.backward(outer * grid.forward(b)).ravel()
-        if symmetric:
-            n, _ = cg(matrix, b, rtol=rtol, maxiter=1000)
+    def run(self, eigenvalue: np.ndarray | None = None, guesses: Sequence[np.ndarray] | None = None) -> Cells:
+        """Solve everything in order, from guesses of the eigenvalue (m,), where there is one, and of the functions (m, components, ...)."""
+        self.guesses = guesses
+        roles = [role for _, role, _, _ in self.forms.FUNCTIONS]
+        self.phi = None if eigenvalue is None else self._ground_state(eigenvalue)
+        self.psi = self._adjoints([k for k, role in enumerate(roles) if role == "adjoint"])
+        if self.forms.CONSTANTS:
+            self._constants()
+        while len(self.functions) < len(roles):
+            self._correctors()
+        self.values.update((key, self._functional(constant, terms)) for key, constant, terms in self.forms.EFFECTIVE)
+        return self
+
+    def operator(self, rows: Sequence[tuple], positive: bool) -> BlockOperator:
+        """The operator of a table of forms."""
+        terms: list[Term] = [(i, left, self.coefficient(c), j, right) for i, left, c, j, right in rows]
+        return BlockOperator(self.grid, self.forms.COMPONENTS, terms, positive)
+
+    def cell_operator(self) -> BlockOperator:
+        """A_0, less the eigenvalue times the mass."""
+        return self.operator(self.forms.OPERATOR, self.forms.SYMMETRIC and self.forms.DEFINITE)
+
+    def dense_eigenvalue(self) -> np.ndarray:
+        """The eigenvalue (m,) of least real part of the matrix of A_0, for a coarse grid: where the search for a ground state starts."""
+        grid, size = self.grid, self.grid.n**self.grid.dim
+        unit = grid.forward(np.eye(size).reshape(size, 1, 1, *grid.shape))
+        images = (self.operator(rows, positive=False).apply(unit, shifted=False) for rows in (self.forms.OPERATOR, self.forms.MASS))
+        stiffness, mass = (grid.backward(image).reshape(size, -1, size).transpose(1, 2, 0) for image in images)
+        return np.min(np.linalg.eigvals(np.linalg.solve(*np.broadcast_arrays(mass, stiffness))).real, axis=-1) * np.ones(self.count)
+
+    def _evaluate(self) -> None:
+        """All coefficients, with what is known of constants and the eigenvalue."""
+        distinct = self.forms.coefficients(self.grid.points, self.slow, self.data)
+        self.coefficient = lru_cache(maxsize=None)(lambda c: distinct[c[1]] if c[0] == 1 else c[0] * np.asarray(distinct[c[1]]))
+
+    def _factor(self, function: int, component: int, derivative: MultiIndex) -> np.ndarray:
+        """Values (m, ...) of D^derivative of a component of a solved function."""
+        return self.grid.derivative(self.functions[function][:, component], derivative)
+
+    def _pairing(self, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        """<u . v> of functions (m, components, ...), without conjugation: (m,)."""
+        return np.sum(self.grid.mean(self.grid.backward(u) * self.grid.backward(v)), axis=-1)
+
+    def _solve(self, operator: BlockOperator, b: np.ndarray, positions: Sequence[int]) -> np.ndarray:
+        """Solutions (r, m, components, ...) for the functions at these positions; residuals are kept."""
+        guess = np.zeros_like(b) if self.guesses is None else np.stack([self.guesses[k] for k in positions])
+        x, residual, iterations = operator.solve(b, guess, self.rtol)
+        self.residual = np.fmax(self.residual, np.max(residual, axis=0)) + 0 * np.sum(residual, axis=0)  # a nan stays
+        self.iterations = max(self.iterations, iterations)
+        return x
+
+    def _unit(self, operator: BlockOperator, component: int) -> np.ndarray:
+        """shift e_component, which makes a kernel: (1, m, components, ...)."""
+        b = np.zeros((1, self.count, self.forms.COMPONENTS, *self.grid.modes_shape), dtype=complex)
+        b[self.grid.zero][..., component] = operator.shift[:, component]
+        return b
+
+    def _ground_state(self, eigenvalue: np.ndarray) -> np.ndarray:
+        """phi > 0 with (A - lambda mass) phi = 0, <phi> = 1.
+
+        v = (A - lambda mass + shift <.>)^-1 shift has <v> = 1 at an eigenvalue. Newton's method for 1/<v> = 1: exact where one pole dominates,
+        and with d<v>/dlambda = <w mass v> / shift, w being v of the transposed operator.
+        """
+        symmetric, zero = self.forms.SYMMETRIC, self.grid.zero
+        for _ in range(30):
+            self.data[self.forms.EIGENVALUE] = self.grid.cell(eigenvalue)
+            self._evaluate()
+            operator = self.operator(self.forms.OPERATOR, positive=False)  # it is not, where the eigenvalue is too large
+            self.residual = np.zeros(self.count)
+            v = self._solve(operator, self._unit(operator, 0), [0])
+            w = v if symmetric else self._solve(operator.transposed(), self._unit(operator, 0), [0])
+            mass = self.operator(self.forms.MASS, positive=False).apply(v, shifted=False)
+            mean, size = v[zero][0, :, 0].real, operator.shift[:, 0]
+            step = mean * (1 - mean) * size / self._pairing(w[0], mass[0])
+            eigenvalue = eigenvalue + step
+            v = v / self.grid.cell(v[zero])
+            self.guesses = None if self.guesses is None else [v[0], *self.guesses[1:]]
+            if not np.any(np.abs(step) > 1e-13 * (np.abs(eigenvalue) + size)):
+                break
+        self.functions.append(v[0])
+        self.values["lambda0", ()] = eigenvalue
+        return v[0]
+
+    def _adjoints(self, positions: Sequence[int]) -> list[np.ndarray]:
+        """psi^p with A^T psi = 0 (less eigenvalue mass^T), for each adjoint; without any, what the ground state gives, or none for unit vectors."""
+        if not positions:
+            return [self._own_adjoint()] if self.phi is not None else []
+        operator = self.cell_operator().transposed()
+        b = np.concatenate([self._unit(operator, self.forms.FUNCTIONS[k][2]) for k in positions])
+        psi = list(self._solve(operator, b, positions))
+        if self.phi is not None:
+            psi = [u / self.grid.cell(self._pairing(u, self.phi)[:, None]) for u in psi]
+        self.functions += psi
+        return psi
+
+    def _own_adjoint(self) -> np.ndarray:
+        """Without an adjoint beside the ground state: phi / <phi^2> of a symmetric operator; otherwise the constants are in the adjoint kernel."""
+        phi = self.functions[0]
+        if self.forms.SYMMETRIC:
+            return phi / self.grid.cell(self._pairing(phi, phi)[:, None])
+        one = np.zeros_like(phi)
+        one[self.grid.zero] = 1
+        return one
+
+    def _constants(self) -> None:
+        for symbol, (key, *numerator), (_, *denominator) in self.forms.CONSTANTS:
+            self.values[key] = self._functional(*numerator) / self._functional(*denominator)
+            self.data[symbol] = self.grid.cell(self.values[key])
+        self._evaluate()
+
+    def _correctors(self) -> None:
+        """The next functions, as many as do not need each other: A N = P g, <N> = 0."""
+        first, sources = len(self.functions), self.forms.SOURCES
+        last = first + 1
+        while last < len(sources) and all(factor is None or factor[0] < first for *_, factor in sources[last]):
+            last += 1
+        positions = range(first, last)
+        b = np.stack([self._projected(k, *self._source(sources[k])) for k in positions])
+        x = self._solve(self.cell_operator(), b, positions)
+        means = x[self.grid.zero].copy()
+        if self.phi is None:
+            x[self.grid.zero] -= means
         else:
-            n, _ = gmres(matrix, b, rtol=rtol, restart=60, maxiter=20)
-        residual = max(residual, float(np.linalg.norm(b - matrix @ n)) / (float(np.linalg.norm(b)) or 1.0))
-        n = grid.backward(inner * grid.forward(n.reshape(grid.shape)))
-        solutions.append(n - n.mean())
-    return solutions, multiplier, residual
+            x -= self.grid.cell(means) * self.phi
+        self.functions += list(x)
+
+    def _source(self, rows: Sequence[tuple]) -> tuple[np.ndarray, np.ndarray]:
+        """Modes (m, components, ...) of g = sum D^left( c factor ), and its size (m,), which is that of its parts where they cancel."""
+        grid, parts_size = self.grid, np.zeros(self.count)
+        g = np.zeros((self.count, self.forms.COMPONENTS, *grid.modes_shape), dtype=complex)
+        for i, left in sorted({(i, left) for i, left, _, _ in rows}):
+            parts = [self._product(c, factor) for equation, other, c, factor in rows if (equation, other) == (i, left)]
+            parts_size += sum(np.sqrt(grid.mean(np.abs(part) ** 2)) for part in parts)
+            g[:, i] += grid.symbol(left) * grid.significant(grid.forward(sum(parts[1:], parts[0])))
+        size = np.sqrt(np.sum(np.abs(g) ** 2, axis=tuple(range(1, g.ndim))))
+        return g, np.fmax(size, 1e-6 * parts_size)
+
+    def _product(self, c: tuple, *factors: tuple | None) -> Any:
+        value = self.coefficient(c)
+        for factor in factors:
+            value = value if factor is None else value * self.factor(*factor)
+        return value
+
+    def _projected(self, position: int, g: np.ndarray, size: np.ndarray) -> np.ndarray:
+        """P g = g - sum_p <psi^p . g> phi_p; the multipliers <psi^p . g> are kept where they have to vanish, relative to the size of g."""
+        name, _, _, solvable = self.forms.FUNCTIONS[position]
+        found = np.stack([self._pairing(psi, g) for psi in self.psi], axis=-1) if self.psi else g[self.grid.zero].copy()
+        if solvable:
+            self.multipliers[name] = np.max(np.abs(found), axis=-1) / np.where(size > 0, size, 1)
+        if self.phi is not None:
+            return g - self.grid.cell(found) * self.phi
+        g[self.grid.zero] -= found
+        return g
+
+    def _functional(self, constant: tuple, terms: Sequence[tuple]) -> np.ndarray:
+        """<constant> + sum of <c * factors>: (m,)."""
+        parts: Iterator[Any] = (self.grid.mean(self._product(c, *factors)) for c, factors in terms)
+        value = sum(parts, self.grid.mean(self.coefficient(constant)))
+        return np.array(np.broadcast_to(value.real if self.grid.real else value, (self.count,)))
 
 
-def effective_values(grid: Grid, functionals: list, solutions: list[np.ndarray]) -> dict:
-    """{(name, index): <constant> + sum <c D^derivative N_j>} for functionals [(key, constant, [(c, j, derivative)])]."""
-    means = {key: [np.mean(c * grid.derivative(solutions[j], index)) for c, j, index in terms] for key, _, terms in functionals}
-    return {key: float(np.mean(constant) + sum(means[key])) for key, constant, _ in functionals}
-
-
-def solve_cell(forms: Any, slow: Sequence[float], parameters: dict[str, float], tolerance: float, n: int | None = None) -> dict[str, Any]:
-    """The cell problems of an emitted coefficient file at one slow point.
-
-    The grid grows until every effective entry changes by less than `tolerance` (or ends at n, compared with 3n/5). Returns the grid size, the
-    solutions, the effective entries, the last change ("estimate"), the Fredholm multiplier and the Krylov residual.
-    """
-    dim = len(forms.CELL)
-    sizes = (3 * n // 5 | 1, n) if n else tuple(k for k in SIZES if k**dim <= MAX_POINTS)
-    before: dict[Any, float] | None = None
-    for size in sizes:
-        grid = Grid(forms.CELL, size)
-        operator, sources, functionals = (f(grid.points, slow, parameters) for f in (forms.operator, forms.sources, forms.effective))
-        solutions, multiplier, residual = solve_on_grid(grid, operator, sources, forms.SYMMETRIC)
-        values = effective_values(grid, functionals, solutions)
-        change = np.inf if before is None else max((abs(values[k] - before[k]) for k in values), default=0.0)
-        before = values
-        if change <= tolerance:
-            break
-    return {"n": size, "solutions": solutions, "effective": values, "estimate": float(change), "fredholm": multiplier, "residual": residual}
-
-
-def evaluate_modes(modes: np.ndarray, bounds: Sequence[tuple[float, float]], points: np.ndarray, index: MultiIndex, chunk: int = 4096) -> np.ndarray:
-    """D^index of a real trigonometric polynomial with full modes (..., n, n) / n^d at points (N, d): shape (..., N)."""
-    dim, n = len(bounds), modes.shape[-1]
-    frequency = np.fft.fftfreq(n, 1 / n)
-    parts = []
-    for start in range(0, len(points), chunk):
-        block = points[start : start + chunk]
-        total = modes
-        for axis, ((a, b), order) in enumerate(zip(bounds, index, strict=True)):
-            wave = 2j * np.pi * frequency / (b - a)
-            factor = np.exp(np.multiply.outer(block[:, axis] - a, wave)) * wave**order
-            flat = total.reshape(*_leading(total, axis, dim), n, -1)
-            total = (factor[:, None, :] @ flat)[..., 0, :] if axis else factor @ flat
-        parts.append(total.reshape(*total.shape[:-1]).real if total.shape[-1] == 1 else total.real)
-    return np.concatenate(parts, axis=-1)
-
-
-def _leading(total: np.ndarray, axis: int, dim: int) -> tuple[int, ...]:
-    """The axes before the one that is contracted next: batch axes, then (from the second on) the points."""
-    return total.shape[: total.ndim - dim] if axis == 0 else total.shape[:-1]
-
-
-def main(forms: Any) -> None:
-    """Solve at the origin of the slow coordinates, print the effective coefficients."""
-    result = solve_cell(forms, (0.0,) * len(forms.SLOW), dict.fromkeys(forms.PARAMETERS, 1.0), 1e-10)
-    print(f"Fourier grid {result['n']}^{len(forms.CELL)}, change {result['estimate']:.1e}, residual {result['residual']:.1e}")
-    for (name, index), value in result["effective"].items():
-        print(f"{name}{list(index)} = {value:.16g}")
-
-
+def _externals(forms: Any, grid: Grid, fields: Fields) -> dict[str, np.ndarray]:
+    """Values on the grid of the symbols that stand for given fields, or for derivatives of them."""
+    table = {}
+    points = np.stack([np.broadcast_to(axis, grid.shape).ravel() for axis in grid.points], axis=-1)
+    for symbol, name, index, derivative in forms.EXTERNALS:
+        values = np.asarray(fields[name](points))[(slice(None), *index)].reshape(grid.shape)
+        table[symbol] = grid.derivative(grid.forward(values), derivative) if any(derivative) else values
+    return table

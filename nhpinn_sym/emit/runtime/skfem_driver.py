@@ -1,61 +1,28 @@
-"""Solves emitted scikit-fem forms: the cell problems with their effective coefficients, and one boundary (and initial) value problem.
+"""Solves emitted scikit-fem forms: a boundary (and initial) value problem.
 
-`forms` is the emitted module. `data` holds what its coefficient functions read besides the points: parameters and slow coordinates by
-symbol name, "t" for the time, and for effective coefficients a function of the points, (n, d) -> (n,).
+`forms` is the emitted module. `data` holds what its coefficient functions read besides the points: parameters by symbol name, "t" for the
+time, and for effective coefficients a function of the points, (n, d) -> (n,).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
 import numpy as np
 import scipy.sparse as sps
-import skfem
 from numpy.typing import NDArray
 
 from .lagrange_grid import LagrangeGrid  # sibling
-from .skfem_linear import linear_solver, zero_mean_solver  # sibling
-from .skfem_space import Space  # sibling
+from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
+from .skfem_space import Data, Space, evaluate, floats, numbers  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Array = NDArray[np.float64]
-Data = Mapping[str, Any]
 
 _COMPATIBLE = 1e-6
 """Multiplier, relative to the data, up to which a problem that determines its solution up to a constant counts as solvable."""
-
-
-@dataclass(frozen=True)
-class CellResult:
-    """`functions`: a batch of all cell functions; `effective` by (name, index); `fredholm`: the largest relative multiplier."""
-
-    functions: LagrangeGrid
-    effective: dict[tuple[str, tuple[int, ...]], float]
-    fredholm: float
-    method: str
-
-
-def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:
-    """Solve all cell problems of `forms` on a space that is periodic along every axis."""
-    fields = evaluate(forms.coefficients, space.basis, data)
-    weights = space.vector(skfem.LinearForm(lambda v, w: 1.0 * v), space.basis, {})
-    solve, method = zero_mean_solver(space.matrix(forms.operator, space.basis, fields), weights, space.dim)
-    solved = [solve(*space.measured(form, space.basis, fields)) for form in forms.RIGHT_HAND_SIDES]
-    for k, (values, _) in enumerate(solved):
-        fields[f"N{k}"] = space.basis.interpolate(space.prolongation @ values)
-    effective = {key: float(form.assemble(space.basis, **fields)) / float(weights.sum()) for key, form in forms.EFFECTIVE.items()}
-    functions = space.grid(np.array([values for values, _ in solved]).reshape(len(solved), -1))
-    return CellResult(functions, effective, max((multiplier for _, multiplier in solved), default=0.0), method)
-
-
-def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
-    """The coefficients at the quadrature points of `basis`; functions of the points in `data` are called first."""
-    points = np.asarray(basis.global_coordinates())
-    flat = points.reshape(len(points), -1).T
-    return coefficients(points, {name: value(flat).reshape(points.shape[1:]) if callable(value) else value for name, value in data.items()})
 
 
 def solve_equation(forms: Any, space: Space, data: Data, steps: int = 1, keep: bool = True,
@@ -135,11 +102,13 @@ class _System:
         return bool(np.abs(self.stiffness @ ones).max() <= 1e-13 * np.abs(self.stiffness).max())
 
     def _zero_mean(self) -> tuple[Array, str]:
-        weights = self.space.vector(skfem.LinearForm(lambda v, w: 1.0 * v), self.space.basis, {})
-        solve, method = zero_mean_solver(self.stiffness, weights, self.space.dim)
-        values, multiplier = solve(*self._measured_load(0.0))
-        if multiplier > _COMPATIBLE:
-            raise RuntimeError(f"only derivatives of the unknown occur, and the data are not compatible (relative defect {multiplier:.1e}): "
+        weights = self.space.weights
+        solve, method = bordered_solver(self.stiffness, [weights], [weights], [0], self.space.dim)
+        b, size = self._measured_load(0.0)
+        values, (multiplier,) = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0])
+        defect = abs(multiplier) * weights.sum() / size if size else 0.0
+        if defect > _COMPATIBLE:
+            raise RuntimeError(f"only derivatives of the unknown occur, and the data are not compatible (relative defect {defect:.1e}): "
                                "the source and the boundary fluxes must balance")
         return values, f"{method}, zero mean"
 
@@ -175,34 +144,15 @@ def _block(matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.i
     return matrix[rows][:, columns]
 
 
-def main_cells(forms: Any, arguments: list[str]) -> None:
-    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the cells along each axis."""
-    data = _numbers(arguments)
-    dim = len(forms.CELL)
-    space = Space(_floats(forms.CELL), (int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim])),) * dim, 2, tuple(range(dim)))
-    result = solve_cells(forms, space, data)
-    for (name, index), value in result.effective.items():
-        print(f"{name}{list(index)} = {value:.12g}")
-    print(f"relative multiplier of the zero mean: {result.fredholm:.1e}")
-
-
 def main_equation(forms: Any, arguments: list[str]) -> None:
     """Command line of an equation's driver: name=value for parameters and effective coefficients, n= (cells), steps=.
 
     Writes the values on the lattice of nodes (at the final time) to solution.npz.
     """
-    data = _numbers(arguments)
+    data = numbers(arguments)
     dim = len(forms.DOMAIN)
-    space = Space(_floats(forms.DOMAIN), (int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim])),) * dim, 2, tuple(forms.PERIODIC))
+    space = Space(floats(forms.DOMAIN), (int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim])),) * dim, 2, tuple(forms.PERIODIC))
     grid, _, method = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
     values = grid.values.reshape(grid.lattice)
     np.savez("solution.npz", bounds=np.array(grid.bounds), cells=np.array(grid.cells), degree=grid.degree, values=values)
     print(f"{method}: {values.size} nodes, {values.min():.9g} <= u <= {values.max():.9g}")
-
-
-def _numbers(arguments: list[str]) -> dict[str, Any]:
-    return {name: float(value) for name, value in (argument.split("=") for argument in arguments)}
-
-
-def _floats(bounds: Any) -> tuple[tuple[float, float], ...]:
-    return tuple((float(a), float(b)) for a, b in bounds)

@@ -1,11 +1,12 @@
 """Linear solvers for the finite element matrices: sparse LU while it is cheap, Krylov with algebraic multigrid beyond.
 
-Singular systems (periodic cells, pure Neumann) are solved in the zero-mean gauge, and the multiplier of that constraint is handed back.
+Singular systems (periodic cells, pure Neumann) are solved bordered: with a multiplier for each condition on the solution.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 import pyamg
@@ -13,8 +14,11 @@ import scipy.sparse as sps
 import scipy.sparse.linalg as sla
 from numpy.typing import NDArray
 
+from .cell_sequence import Bordered  # sibling
+
 Vector = NDArray[np.float64]
 Solve = Callable[[Vector], Vector]
+BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 
 _DIRECT = {1: 10**9, 2: 150_000, 3: 16_000}
 """Unknowns up to which LU beats CG with multigrid for one right-hand side, by dimension (measured for Q2)."""
@@ -26,16 +30,17 @@ _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
 
 
-def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False) -> tuple[Solve, str]:
+def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, components: int = 1, definite: bool = True) -> tuple[Solve, str]:
     """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand sides.
 
+    The unknowns of a system with several `components` are numbered node by node; `definite` says that a symmetric matrix is definite.
     RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
     """
     unknowns = matrix.shape[0]
-    symmetric = unknowns > _DIRECT[dim] and _is_symmetric(matrix)
+    symmetric = definite and unknowns > _DIRECT[dim] and _is_symmetric(matrix)
     if unknowns <= _DIRECT[dim] or (unknowns <= _DIRECT_AT_MOST[dim] and (reuse or not symmetric)):
         return _direct(matrix), "sparse LU"
-    krylov = _krylov(matrix, symmetric)
+    krylov = _krylov(matrix, symmetric, components)
     direct: list[Solve] = []
 
     def solve(b: Vector) -> Vector:
@@ -51,26 +56,50 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False) -> tupl
     return solve, ("cg" if symmetric else "gmres") + " + algebraic multigrid"
 
 
-def zero_mean_solver(matrix: sps.csr_matrix, weights: Vector, dim: int) -> tuple[Callable[[Vector, float], tuple[Vector, float]], str]:
-    """Solver for a matrix whose kernel, and that of its transpose, are the constants.
+def bordered_solver(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], pins: Sequence[int], dim: int,
+                    components: int = 1, definite: bool = True) -> tuple[BorderedSolve, str]:
+    """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix with as many kernel functions.
 
-    The returned function maps (b, size) to (x, multiplier): weights . x = 0 and matrix x = b up to what b has outside the range; `multiplier`
-    is that part relative to `size` (it vanishes where the data are compatible). One unknown is pinned, then the mean subtracted: multigrid
-    stalls on the singular matrix itself. `size` is the sum of the absolute values that b was assembled
-    from: a b that cancels to rounding counts as zero. `weights` holds the integrals of the basis functions.
+    `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their rows and columns the matrix is regular.
+    (Multigrid stalls on the singular matrix itself.) Where the kernels are the constants of each component, one solve a call is enough.
     """
-    pinned, method = linear_solver(matrix[1:, 1:], dim)
+    free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
+    block = matrix[free][:, free] if len(pins) else matrix
+    regular, method = linear_solver(block, dim, components=components, definite=definite)
+    if _kernels_are_constants(matrix, columns, rows, components):
+        return partial(_projected, regular, rows, free), method
 
-    def solve(b: Vector, size: float) -> tuple[Vector, float]:
-        if float(np.abs(b).sum()) <= _CANCELLED * size:
-            return np.zeros_like(b), 0.0
-        excess = float(b.sum())
-        compatible = b - excess / weights.sum() * weights
-        x = np.concatenate([np.zeros(1), pinned(compatible[1:])])
-        remainder = float(np.abs(matrix @ x - compatible).sum())
-        return x - weights @ x / weights.sum(), max(abs(excess), remainder) / size
+    def pinned(b: Vector) -> Vector:
+        x = np.zeros_like(b)
+        x[pins] = b[pins]
+        x[free] = regular((b - matrix @ x)[free])
+        return x
 
-    return solve, method
+    units = [np.eye(1, matrix.shape[0], pin)[0] for pin in pins]
+    return Bordered(pinned, units, [matrix.T @ unit for unit in units], columns, rows), method
+
+
+def _kernels_are_constants(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], components: int) -> bool:
+    """Whether the constants of each component are the kernels of the matrix and of its transpose, and all borders are their weights."""
+    if len(rows) != components or any(c is not r for c, r in zip(columns, rows)):
+        return False
+    constants = np.tile(np.eye(components), (matrix.shape[0] // components, 1))
+    return max(abs(matrix @ constants).max(), abs(matrix.T @ constants).max()) <= _CANCELLED * abs(matrix).max()
+
+
+def _projected(regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]) -> tuple[Vector, list[float]]:
+    """The bordered solution where the kernels are the constants of each component, whose weights are `rows`."""
+    components, x = len(rows), np.zeros_like(b)
+    means = [float(b[p::components].sum() / row.sum()) for p, row in enumerate(rows)]
+    x[free] = regular((b - sum(mean * row for mean, row in zip(means, rows)))[free])
+    for p, row in enumerate(rows):
+        x[p::components] += (g[p] - row @ x) / row.sum()
+    return x, means
+
+
+def cancels(b: Vector, size: float) -> bool:
+    """Whether b is rounding alone; `size` is the sum of the absolute values that it was assembled from."""
+    return float(np.abs(b).sum()) <= _CANCELLED * size
 
 
 def _is_symmetric(matrix: sps.csr_matrix) -> bool:
@@ -107,9 +136,11 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
     return solve
 
 
-def _krylov(matrix: sps.csr_matrix, symmetric: bool) -> Solve:
-    """CG or GMRES with smoothed aggregation; the caller checks the residual."""
-    hierarchy = pyamg.smoothed_aggregation_solver(matrix, symmetry="symmetric" if symmetric else "nonsymmetric")
+def _krylov(matrix: sps.csr_matrix, symmetric: bool, components: int) -> Solve:
+    """CG or GMRES with smoothed aggregation, which is given the constants of each component; the caller checks the residual."""
+    constants = np.tile(np.eye(components), (matrix.shape[0] // components, 1))
+    blocks = matrix if components == 1 else matrix.tobsr((components, components))
+    hierarchy = pyamg.smoothed_aggregation_solver(blocks, B=constants, symmetry="symmetric" if symmetric else "nonsymmetric")
     preconditioner = hierarchy.aspreconditioner()
 
     def solve(b: Vector) -> Vector:

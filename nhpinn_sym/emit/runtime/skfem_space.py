@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,9 +11,12 @@ import numpy as np
 import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
-from skfem.mapping import Mapping
+from skfem.mapping import Mapping as ElementMapping
 
 from .lagrange_grid import LagrangeGrid  # sibling
+
+Array = NDArray[np.float64]
+Data = Mapping[str, Any]
 
 _MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
 _ELEMENTS = {
@@ -22,7 +25,7 @@ _ELEMENTS = {
 }
 
 
-class CongruentMapping(Mapping):
+class CongruentMapping(ElementMapping):
     """The affine mapping of a mesh whose elements are translates of each other.
 
     The Jacobian is the same in all elements, so that gradients of basis functions have the shape (d, 1, points) and broadcast: products
@@ -35,15 +38,15 @@ class CongruentMapping(Mapping):
         self._jacobian = base.DF(corner, tind=np.array([0]))[:, :, 0, 0]
         self._corners = base.F(corner, tind=np.arange(mesh.nelements))[:, :, 0]
 
-    def F(self, X: NDArray[np.float64], tind: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    def F(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         corners = self._corners if tind is None else self._corners[:, tind]
         return corners[:, :, None] + (self._jacobian @ X)[:, None, :]
 
-    def invDF(self, X: NDArray[np.float64], tind: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    def invDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         inverse = np.linalg.inv(self._jacobian)
         return np.broadcast_to(inverse[:, :, None, None], (self.dim, self.dim, 1, X.shape[-1]))
 
-    def detDF(self, X: NDArray[np.float64], tind: NDArray[np.intp] | None = None) -> NDArray[np.float64]:
+    def detDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         return np.full((1, X.shape[-1]), np.linalg.det(self._jacobian))
 
 
@@ -97,10 +100,20 @@ class Space:
         return sps.csr_matrix((np.ones(count), (np.arange(count), unknowns)), shape=(count, int(np.prod(self._unknown_shape))))
 
     @cached_property
-    def nodes(self) -> NDArray[np.float64]:
+    def nodes(self) -> Array:
         """Coordinates (d, unknowns)."""
         axes = [np.linspace(a, b, k * self.degree + 1)[:n] for (a, b), k, n in zip(self.bounds, self.cells, self._unknown_shape, strict=True)]
         return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")])
+
+    @cached_property
+    def weights(self) -> Array:
+        """The integrals of the basis functions (unknowns,)."""
+        return self.vector(skfem.LinearForm(lambda v, w: 1.0 * v), self.basis, {})
+
+    def alternating(self, axis: int) -> Array:
+        """1 and -1 in turn along an axis, at the unknowns."""
+        places = np.indices(self._unknown_shape)[axis].ravel()
+        return np.where(places % 2, -1.0, 1.0)
 
     def on_face(self, axis: int, end: int) -> NDArray[np.intp]:
         """The unknowns on a face."""
@@ -118,16 +131,31 @@ class Space:
         """The matrix of a bilinear form over the unknowns."""
         return (self.prolongation.T @ form.assemble(basis, **fields) @ self.prolongation).tocsr()
 
-    def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> NDArray[np.float64]:
+    def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> Array:
         """The vector of a linear form over the unknowns."""
         return self.measured(form, basis, fields)[0]
 
-    def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[NDArray[np.float64], float]:
+    def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
         """The vector of a linear form, and the sum of the absolute values of all element contributions: what rounding is relative to."""
         local = form.coo_data(basis, **fields)  # `elemental` by the name that scikit-fem 9 to 12 know
         return np.asarray(self.prolongation.T @ local.todefault()), float(np.abs(local.data).sum())
 
-    def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
+    def grid(self, values: Array) -> LagrangeGrid:
         """The function (or batch) with `values` (..., unknowns)."""
         dofs = (self.prolongation @ values.reshape(-1, values.shape[-1]).T).T.reshape(*values.shape[:-1], -1)
         return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.bounds, self.cells, self.degree)
+
+
+def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
+    """The coefficients at the quadrature points of `basis`; functions of the points in `data` are called first."""
+    points = np.asarray(basis.global_coordinates())
+    flat = points.reshape(len(points), -1).T
+    return coefficients(points, {name: value(flat).reshape(points.shape[1:]) if callable(value) else value for name, value in data.items()})
+
+
+def numbers(arguments: list[str]) -> dict[str, Any]:
+    return {name: float(value) for name, value in (argument.split("=") for argument in arguments)}
+
+
+def floats(bounds: Any) -> tuple[tuple[float, float], ...]:
+    return tuple((float(a), float(b)) for a, b in bounds)

@@ -76,6 +76,18 @@ def column(d: Jet, j: int) -> Jet:
     return {a: value[..., j] for a, value in d.items()}
 
 
+def columns(d: Jet, k: int, components: int) -> Jet:
+    """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
+    return {a: value[..., k * components:(k + 1) * components] for a, value in d.items()}
+
+
+def system(tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int) -> torch.Tensor:
+    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
+    parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
+    rows = [total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row]) for row in range(components)]
+    return torch.stack(rows, -1).flatten(-2)
+
+
 def add(f: Jet, g: Jet) -> Jet:
     """The jet of f + g, for the keys of g."""
     return {a: f[a] + value for a, value in g.items()}

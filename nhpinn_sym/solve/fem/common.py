@@ -6,7 +6,7 @@ by numpy alone, the same on every rank, and can be kept on disk without the libr
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
-from ..solution import Array
+from ..solution import Array, CellBatch, EffectiveKey
 
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
@@ -40,6 +40,17 @@ class LagrangeField:
     def from_state(cls, state: Mapping[str, Any]) -> LagrangeField:
         bounds = tuple((float(a), float(b)) for a, b in state["bounds"])
         return cls(LagrangeGrid(bounds, tuple(int(n) for n in state["cells"]), int(state["degree"]), np.asarray(state["values"])))
+
+
+def cell_batch(functions: Sequence[LagrangeGrid], effective: Sequence[Mapping[EffectiveKey, float]], multipliers: Sequence[Mapping[str, float]],
+               info: Mapping[str, Any]) -> CellBatch:
+    """The results at m slow points, one of each per point; the grids hold batches (functions, components)."""
+    count, components = functions[0].values.shape[:2]
+    fields = tuple(tuple(LagrangeField(replace(functions[0], values=np.stack([grid.values[k, i] for grid in functions]))) for i in range(components))
+                   for k in range(count))
+    largest = {name: max(at[name] for at in multipliers) for name in multipliers[0]}
+    info = {**info, "fredholm": max(largest.values(), default=0.0), "multipliers": largest}
+    return CellBatch(fields, {key: np.array([at[key] for at in effective]) for key in effective[0]}, info)
 
 
 @dataclass(frozen=True)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
 
 import numpy as np
 from mpi4py import MPI
 
 from ...emit import dolfinx as target
-from ...emit.runtime.dolfinx_driver import CellProblem, EquationProblem, IncompatibleError, Key
+from ...emit.runtime.dolfinx_cells import CellProblem
+from ...emit.runtime.dolfinx_driver import EquationProblem, IncompatibleError, Key
 from ...emit.runtime.dolfinx_solvers import DivergedError, PETSc
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.source import run
@@ -18,7 +18,7 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import SolveError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
-from .common import GridSolution, LagrangeField, element_name, keeps_levels, require_constant_in_time
+from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
 from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
 
 BACKEND = "dolfinx"
@@ -45,7 +45,7 @@ class CellSolver:
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge."""
         return refine_cells(lambda cells: self._level(cells, slow_points), self.forms.CELL, self.degree, self.tolerance, self.max_dofs, self.n,
-                            self.progress, f"cell problems ({BACKEND})", self.jumps)
+                            self.progress, f"cell problems ({BACKEND})", self.jumps, self.forms.COMPONENTS)
 
     def _problem(self, cells: Cells) -> CellProblem:
         """The compiled problem of one mesh, kept for the next slow points."""
@@ -57,12 +57,10 @@ class CellSolver:
         problem = self._problem(cells)
         with solve_errors():
             results = [problem.solve(dict(zip(self.forms.SLOW, point, strict=True))) for point in slow_points]
-        values = np.stack([result.functions.values for result in results], axis=1)
-        fields = tuple(LagrangeField(replace(results[0].functions, values=batch)) for batch in values)
-        effective = {key: np.array([result.effective[key] for result in results]) for key in self.forms.EFFECTIVE}
-        info = {"method": f"{element_name(self.degree, len(cells))}, {problem.method}", "fredholm": max(result.fredholm for result in results),
-                "iterations": max(result.iterations for result in results), "ranks": self.comm.size}
-        return CellBatch(fields, effective, info)
+        info = {"method": f"{element_name(self.degree, len(cells))}, {problem.method}", "iterations": max(result.iterations for result in results),
+                "ranks": self.comm.size}
+        return cell_batch([result.functions for result in results], [result.effective for result in results],
+                          [result.multipliers for result in results], info)
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,

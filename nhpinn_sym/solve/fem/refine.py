@@ -36,6 +36,9 @@ SAFETY = 2.0
 MARGIN = 2.0
 """The refinement goes on until the relative estimate is that much below the tolerance, which then holds absolutely too for entries near 1."""
 
+HIGHER = "h"
+"""Name of the entries of the law beyond the homogenized equation."""
+
 FREDHOLM_LIMIT = 1e-2
 """Relative defect of a right-hand side above which a cell problem has no solution; below, it may come from the quadrature of a jump."""
 
@@ -52,33 +55,42 @@ def count_dofs(cells: Cells, degree: int) -> int:
 
 
 def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degree: int, tolerance: float, max_dofs: int, n: int | None,
-                 progress: Progress, label: str, jumps: bool = False) -> CellBatch:
+                 progress: Progress, label: str, jumps: bool = False, components: int = 1) -> CellBatch:
     """Solve the cell problems on finer and finer meshes until the effective entries are known to `tolerance`.
 
     The tolerance is relative to the largest entry of the same coefficient; `jumps` says that coefficients jump. Where the next mesh would
     exceed `max_dofs` the best answer comes with a ToleranceWarning. `n` fixes the finest mesh: then the coarser ones serve the estimate
-    alone, and no warning is given.
+    alone, and no warning is given. The entries "h" of the higher law have no part in this: info["higher"] is their estimate.
     """
     start = time.perf_counter()
-    levels = _levels(bounds, degree, max_dofs, n)
+    levels = _levels(bounds, degree, max_dofs // components, n)
     history: list[Effective] = []
     with progress(label) as task:
         for k, cells in enumerate(levels):
             batch = solve_level(cells)
             history.append(batch.effective)
             errors = entry_errors(history, degree, jumps)
-            estimate = _largest_relative(errors, batch.effective)
+            estimate = _largest_relative(errors, batch.effective, [key for key in errors if key[0] != HIGHER])
             task.update((k + 1) / len(levels), f"{_size(cells)} cells, estimate {estimate:.1e}")
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
-    if batch.info["fredholm"] > FREDHOLM_LIMIT:
-        raise SolveError(f"the right-hand side of a cell problem is not orthogonal to the constants (relative defect {batch.info['fredholm']:.1e})",
-                         remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
+    _require_solvable(batch.info)
     if n is None and estimate > tolerance:
         _warn(label, estimate, tolerance, cells)
-    info = {"seconds": time.perf_counter() - start, "size": count_dofs(cells, degree), "cells": cells, "estimate": estimate,
+    info = {"seconds": time.perf_counter() - start, "size": components * count_dofs(cells, degree), "cells": cells, "estimate": estimate,
             "errors": {key: float(np.max(error)) for key, error in errors.items()}}
+    higher = [key for key in errors if key[0] == HIGHER]
+    info |= {"higher": _largest_relative(errors, batch.effective, higher)} if higher else {}
     return replace(batch, info={**batch.info, **info})
+
+
+def _require_solvable(info: Mapping[str, Any]) -> None:
+    """SolveError where a right-hand side has a mean that is no error of the discretization."""
+    if info["fredholm"] > FREDHOLM_LIMIT:
+        name = max(info["multipliers"], key=info["multipliers"].get)
+        raise SolveError(f"the right-hand side of a cell problem is not orthogonal to the constants, or to the kernel of the adjoint operator "
+                         f"(relative defect {info['fredholm']:.1e})", term=name,
+                         remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
 
 
 def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False) -> dict[EffectiveKey, Array]:
@@ -102,13 +114,20 @@ def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False)
     return errors
 
 
-def _largest_relative(errors: Effective, effective: Effective) -> float:
-    """Largest error over the largest entry of its coefficient; a coefficient that vanishes to rounding is measured by the others."""
+def _largest_relative(errors: Effective, effective: Effective, keys: Sequence[EffectiveKey]) -> float:
+    """Largest error of `keys`, each over the largest entry of its coefficient.
+
+    A coefficient that vanishes to rounding, or no entry of which is above its own error, is measured by the others.
+    """
     scales: dict[str, float] = {}
-    for (name, _), value in effective.items():
-        scales[name] = max(scales.get(name, 0.0), float(np.max(np.abs(value))))
-    floor = 1e-6 * max(scales.values(), default=0.0) or 1.0
-    return max((float(np.max(error)) / max(scales[name], floor) for (name, _), error in errors.items()), default=0.0)
+    seen: set[str] = set()
+    for name, index in keys:
+        value, error = np.abs(effective[name, index]), errors[name, index]
+        scales[name] = max(scales.get(name, 0.0), float(np.max(value)))
+        seen |= {name} if np.any(value > error) else set()
+    whole = max(scales.values(), default=0.0) or 1.0
+    scales = {name: max(scale, 1e-6 * whole) if name in seen else whole for name, scale in scales.items()}
+    return max((float(np.max(errors[key])) / scales[key[0]] for key in keys), default=0.0)
 
 
 def solve_on_mesh(solve_level: SolveLevel, cells: Cells, steps: int, progress: Progress, label: str) -> GridSolution:

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from types import ModuleType
 from typing import Any
 
-import numpy as np
-
 from ...emit import skfem as target
-from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
-from .common import GridSolution, LagrangeField, element_name, keeps_levels, require_constant_in_time
+from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
 from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
 
 BACKEND = "skfem"
@@ -34,7 +32,7 @@ class CellSolver:
                  progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
         self.degree, self.n, self.max_dofs = degree, n, max_dofs
-        self._driver = _driver()
+        self._driver = _runtime("skfem_cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
         self._spaces: dict[Cells, Any] = {}
 
@@ -47,18 +45,15 @@ class CellSolver:
         label = f"cell problems ({BACKEND})"
         with _failures(label):
             return refine_cells(level, self.cells.cell.bounds, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
-                                self.cells.jumps)
+                                self.cells.jumps, self.cells.components)
 
     def _solve_on(self, mesh: Cells, slow_points: Array) -> CellBatch:
         bounds = self.cells.cell.bounds
         space = self._spaces.setdefault(mesh, self._driver.Space(bounds, mesh, self.degree, tuple(range(len(bounds)))))
         slow = [dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True)) for point in slow_points]
         results = [self._driver.solve_cells(self._forms, space, {**self.parameters, **values}) for values in slow]
-        values = np.stack([result.functions.values for result in results], axis=1)
-        fields = tuple(LagrangeField(LagrangeGrid(bounds, mesh, self.degree, batch)) for batch in values)
-        effective = {key: np.array([result.effective[key] for result in results]) for key in results[0].effective}
-        info = {"method": f"{element_name(self.degree, len(bounds))}, {results[0].method}", "fredholm": max(result.fredholm for result in results)}
-        return CellBatch(fields, effective, info)
+        return cell_batch([result.functions for result in results], [result.effective for result in results],
+                          [result.multipliers for result in results], {"method": f"{element_name(self.degree, len(bounds))}, {results[0].method}"})
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
@@ -73,7 +68,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     data do not balance.
     """
     require_constant_in_time(equation)
-    driver, timely = _driver(), equation.final_time is not None
+    driver, timely = _runtime("skfem_driver"), equation.final_time is not None
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)
     data |= {e.symbol.name: partial(coefficients, e) for e in equation.externals if not any(e.derivative)}
@@ -92,13 +87,12 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         return solve_on_mesh(level, (cells,) * len(bounds) if isinstance(cells, int) else cells, steps or 64, progress, label)
 
 
-def _driver() -> ModuleType:
-    """The runtime driver; BackendMissingError where a library that it needs is not installed."""
+def _runtime(name: str) -> ModuleType:
+    """A file of the runtime; BackendMissingError where a library that it needs is not installed."""
     try:
-        from ...emit.runtime import skfem_driver
+        return importlib.import_module(f"nhpinn_sym.emit.runtime.{name}")
     except ModuleNotFoundError as cause:
         raise BackendMissingError(f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg") from cause
-    return skfem_driver
 
 
 @contextmanager

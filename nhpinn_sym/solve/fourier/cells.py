@@ -1,10 +1,10 @@
-"""Fourier backend: runs the emitted numpy text at each slow point."""
+"""Fourier backend: runs the emitted numpy text, all slow points at once."""
 
 from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,34 +13,40 @@ import numpy as np
 from ...emit import numpy as target
 from ...emit.source import run
 from ...lower.forms import LoweredCells, MultiIndex
-from ...problem.errors import SolveError, ToleranceWarning
+from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning, UnsupportedError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch
 
 
 @dataclass(frozen=True)
 class FourierField:
-    """Trigonometric polynomials at m slow points: one array of modes (n, ..., n) / n^d each (n may differ)."""
+    """Trigonometric polynomials at m slow points: one array of modes (n, ..., n) / n^d each (n may differ); values are complex unless `real`."""
 
     bounds: tuple[tuple[float, float], ...]
     modes: tuple[np.ndarray, ...]
+    real: bool = True
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        from ...emit.runtime.fourier_cells import evaluate_modes
+    def evaluate(self, points: Array, index: MultiIndex) -> np.ndarray:
+        from ...emit.runtime.fourier_grid import evaluate_modes
 
-        return np.stack([evaluate_modes(m, self.bounds, np.asarray(points, dtype=float), index) for m in self.modes])
+        return np.stack([evaluate_modes(m, self.bounds, np.asarray(points, dtype=float), index, real=self.real) for m in self.modes])
 
     def state(self) -> dict[str, Any]:
-        return {"bounds": np.array(self.bounds), **{f"modes_{k}": m for k, m in enumerate(self.modes)}}
+        return {"bounds": np.array(self.bounds), "real": np.array(self.real), **{f"modes_{k}": m for k, m in enumerate(self.modes)}}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> FourierField:
         count = sum(name.startswith("modes_") for name in state)
-        return cls(tuple((float(a), float(b)) for a, b in state["bounds"]), tuple(np.asarray(state[f"modes_{k}"]) for k in range(count)))
+        bounds = tuple((float(a), float(b)) for a, b in state["bounds"])
+        return cls(bounds, tuple(np.asarray(state[f"modes_{k}"]) for k in range(count)), bool(state["real"]))
 
 
 class CellSolver:
-    """Fourier collocation with preconditioned CG (GMRES where A_0 is not symmetric). Option: n, points per axis (odd)."""
+    """Fourier collocation with preconditioned CG, or GMRES where A_0 is not symmetric and positive.
+
+    Options: n, points per axis (odd); residual, where the Krylov iteration stops (relative); fields, values of the external fields
+    by name: points (n, d) of the cell -> values (n,), or (n, *shape) where their symbols carry an index.
+    """
 
     def __init__(
         self,
@@ -51,50 +57,101 @@ class CellSolver:
         progress: Progress = silent,
         *,
         n: int | None = None,
+        residual: float = 1e-13,
+        fields: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
         if n is not None and (type(n) is not int or n < 3):
             raise SolveError("n, the number of points per axis, is an integer above 2", term=f"n={n!r}", remedy="leave it out, or write n=81")
-        self.n = n if n is None else n | 1
+        if not (isinstance(residual, float) and 0 < residual < 1):
+            raise SolveError("residual is a number between 0 and 1", term=f"residual={residual!r}", remedy="leave it out, or write residual=1e-10")
+        self.n, self.residual, self.fields = n if n is None else n | 1, residual, dict(fields or {})
+        _check(cells, self.fields)
         source = target.cells(cells)
         self.forms = run("cell_fourier", source["cell_fourier.py"])
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """All cell problems at each slow point; SolveError where the Krylov iteration stalls."""
-        start, results = time.perf_counter(), []
-        with self.progress("cell problems (fourier)") as task:
-            for k, slow in enumerate(slow_points):
-                results.append(self.forms.solve_cell(self.forms, tuple(slow), self.parameters, self.tolerance, self.n))
-                task.update((k + 1) / len(slow_points))
+        """All cell problems at each slow point; SolveError where the Krylov iteration stalls, SolvabilityError where a source has a mean."""
+        start = time.perf_counter()
+        with self.progress("cell problems (fourier)") as task, np.errstate(all="ignore"):  # what is not a number is an error below
+            try:
+                results = self.forms.solve_cells(
+                    self.forms, np.asarray(slow_points, dtype=float), self.parameters, self.tolerance, self.n, self.residual, self.fields, task.update
+                )
+            except np.linalg.LinAlgError as cause:
+                raise SolveError(f"the cell operator with mean coefficients is singular ({cause})", term=self.cells.title) from cause
+        self._require(results)
+        functions = tuple(tuple(self._field(results, k, i) for i in range(self.cells.components)) for k in range(len(self.cells.functions)))
+        effective = {key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]}
+        return CellBatch(functions, effective, {**self._info(results), "seconds": time.perf_counter() - start})
+
+    def _field(self, results: list[dict[str, Any]], function: int, component: int) -> FourierField:
+        modes = (_modes(r["grid"].backward(r["functions"][function][component])) for r in results)
+        return FourierField(self.cells.cell.bounds, tuple(modes), not self.cells.complex)
+
+    def _info(self, results: list[dict[str, Any]]) -> dict[str, Any]:
+        positive = self.cells.symmetric and self.cells.definite and not self.cells.complex
+        multipliers = {name: max(r["multipliers"][name] for r in results) for name in results[0]["multipliers"]}
+        return {
+            "method": "Fourier collocation, preconditioned " + ("CG" if positive else "GMRES"),
+            "size": max(r["n"] for r in results) ** self.cells.cell.dim,
+            **{name: max(r[name] for r in results) for name in ("residual", "estimate", "iterations")},
+            "fredholm": max(multipliers.values(), default=0.0),
+            "multipliers": multipliers,
+        }
+
+    def _require(self, results: list[dict[str, Any]]) -> None:
+        """Errors and warnings about what came out."""
         residual, estimate = (max(r[name] for r in results) for name in ("residual", "estimate"))
-        if not residual <= 1e-8:
+        if any(not r["residual"] <= max(1e-8, 10 * self.residual) for r in results):
             raise SolveError(
                 f"the Krylov iteration stalled at the relative residual {residual:.1e}",
                 remedy="the contrast is too large for this grid: give n=, or use another backend",
             )
-        if estimate > self.tolerance and self.n is None:
+        for r in results:
+            self._require_ground_state(r)
+            self._require_solvable(r)
+        if self.n is None and not all(self.forms.settled(r, self.tolerance) for r in results):
             warnings.warn(
                 ToleranceWarning(
                     f"fourier: the effective coefficients still change by {estimate:.1e} at the largest grid; "
                     "for coefficients that jump use a finite element backend"
                 ),
-                stacklevel=3,
+                stacklevel=4,
             )
-        bounds, count = self.cells.cell.bounds, len(self.cells.correctors)
-        fields = tuple(FourierField(bounds, tuple(_modes(r["solutions"][j]) for r in results)) for j in range(count))
-        effective = {key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]}
-        info = {
-            "method": "Fourier collocation, preconditioned " + ("CG" if self.cells.symmetric else "GMRES"),
-            "size": max(r["n"] for r in results) ** self.cells.cell.dim,
-            "residual": residual,
-            "estimate": estimate,
-            "fredholm": max(r["fredholm"] for r in results),
-            "seconds": time.perf_counter() - start,
-        }
-        return CellBatch(fields, effective, info)
+
+    def _require_ground_state(self, result: dict[str, Any]) -> None:
+        if self.cells.eigenvalue is not None:
+            phi = result["grid"].backward(result["functions"][0][0])
+            if not phi.min() > -1e-6 * phi.max():
+                raise SolveError(
+                    "the eigenfunction that was found changes its sign, and is not the ground state",
+                    term=f"{self.cells.eigenvalue} = {result['effective']['lambda0', ()]:.6g}",
+                    remedy="the potential is too deep for the coarse grids: give n=",
+                )
+
+    def _require_solvable(self, result: dict[str, Any]) -> None:
+        """A multiplier that falls with the grid is an error of the grid; one that stays belongs to the problem."""
+        for name, value in result["multipliers"].items():
+            if value > max(1e-8, 100 * self.tolerance) and value > 0.5 * result["before"].get(name, 0.0):
+                raise SolvabilityError(
+                    f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none",
+                    term=name,
+                    remedy="the expansion has no such term: look at the scaling of the coefficients",
+                )
 
 
-def _modes(values: Array) -> np.ndarray:
+def _check(cells: LoweredCells, fields: Mapping[str, Any]) -> None:
+    missing = sorted({e.name for e in cells.externals} - set(fields))
+    if missing:
+        raise SolveError("the cell problems hold fields that are not given", term=", ".join(missing), remedy="give fields={name: function of points}")
+    if cells.complex and cells.eigenvalue is not None:
+        raise UnsupportedError("a ground state of an operator with complex coefficients", term=cells.title, remedy="use real coefficients")
+    if cells.cell.dim > 3:
+        raise UnsupportedError("a cell with more than three coordinates", term=cells.cell, remedy="use fewer fast coordinates")
+
+
+def _modes(values: np.ndarray) -> np.ndarray:
     """The Fourier modes of values on a grid, without the outer ones that are zero up to rounding."""
     modes = np.fft.fftn(values) / values.size
     frequency = np.abs(np.fft.fftfreq(len(values), 1 / len(values)))

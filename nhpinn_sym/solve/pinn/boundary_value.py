@@ -47,7 +47,8 @@ class BoundaryValueProblem:
         blocks = self._blocks(count, seed)
         if self.open:
             first, zero = blocks[0].points[:1], blocks[0].points.new_zeros(1, 1)
-            gauge = Rows(first, unit_jet(first, self.trial.indices)[self._zero], torch.zeros_like(blocks[0].extra[:1]), zero, zero[0])
+            one = unit_jet(first, self.trial.indices)[self._zero][:, None, None]
+            gauge = Rows(first, one, torch.zeros_like(blocks[0].extra[:1]), zero[:, None], zero[0])
             blocks.append(gauge.scaled(blocks[0].strength(self.trial) / gauge.strength(self.trial)))
         return concatenate(blocks)
 
@@ -55,7 +56,7 @@ class BoundaryValueProblem:
     def open(self) -> bool:
         """Whether the problem leaves the mean of its solution open: no row sees a constant. It is zero then."""
         blocks, zero = self._blocks(_SAMPLES, 0), self.trial.indices.index(self._zero)
-        seen = max(float(block.weights[:, zero].abs().max()) for block in blocks)
+        seen = max(float(block.weights[..., zero].abs().max()) for block in blocks)
         return seen <= 1e-12 * blocks[0].strength(self.trial)
 
     def centred(self, network: Network, coefficients: Tensor) -> Network:
@@ -121,7 +122,8 @@ class BoundaryValueProblem:
         module, given = self.trial.module, self.given(points)
         weights = module.operator(points, module.product(module.factor(points, **given), unit_jet(points, self.trial.indices)), **given)
         extra = module.operator(points, self.known(points, self.trial.indices), **given)
-        return Rows(points, weights, extra, *self.target(points))
+        target, size = self.target(points)
+        return _one_equation(points, weights, extra, target, size)
 
     def on_face(self, face: Face, points: Tensor) -> Rows:
         """The rows of a condition that the ansatz leaves open, at points of its face."""
@@ -130,8 +132,8 @@ class BoundaryValueProblem:
         table = coefficients(points, **given)
         free: Jet = module.product(module.factor(points, **given), unit_jet(points, self.trial.indices))
         data, lifted = value(points, **given)[:, None], module.combine(table, module.lift(points, **given))[:, None]
-        return Rows(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), data - lifted,
-                    root_mean_square(data) + root_mean_square(lifted))
+        return _one_equation(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), data - lifted,
+                             root_mean_square(data) + root_mean_square(lifted))
 
     def _module(self, derivatives: Sequence[MultiIndex]) -> ModuleType:
         return run(_NAME, self._text(derivatives))
@@ -141,3 +143,8 @@ class BoundaryValueProblem:
         if key not in self._texts:
             self._texts[key] = emit_equation(self.equation, _NAME, key)[f"{_NAME}_residual.py"]
         return self._texts[key]
+
+
+def _one_equation(points: Tensor, weights: Tensor, extra: Tensor, target: Tensor, size: Tensor) -> Rows:
+    """Rows of a single equation for a net with one output."""
+    return Rows(points, weights[:, None, None], extra[:, None], target[:, None], size)

@@ -1,4 +1,4 @@
-"""Cell problems by neural networks: one net over (y, slow coordinates), periodic by its inputs, trained once."""
+"""Cell problems by neural networks over (y, slow coordinates), periodic by their inputs, trained once, one stage after another."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -14,64 +14,88 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...emit.torch import cells as emit_cells
+from ...emit.torch_cells import cells as emit_cells
 from ...emit.torch_printer import argument_name
 from ...emit.torch_text import closure
 from ...lower.forms import LoweredCells, MultiIndex
-from ...problem.errors import ProblemError, SolveError, ToleranceWarning
+from ...problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..progress import Progress, Task, silent
 from ..solution import Array, CellBatch
+from .cell_rows import CellRows
+from .family import Family, Numbers
+from .ground_state import first_eigenvalue, ground_state, require_positive
 from .means import CellMeans, pairs
-from .network import Network, Trial
+from .network import Layers, Network, Trial
 from .options import read_options
-from .random_features import ladder
-from .rows import Rows, collocation_points, concatenate, root_mean_square, unit_jet
-from .training import train
+from .random_features import HELD_OUT, Fit, Scales, held_out_residual, ladder, last_layer, random_layer
+from .rows import Rows, collocation_points, positive
+from .training import Trained, train
 
 _PROBES = 16
 
 
 @dataclass(frozen=True)
 class NetworkField:
-    """A cell function at m slow points: a net with one output, minus its mean over the cell."""
+    """A component of a cell function at m slow points: sum_k weights[:, k] * part k + offset, with nets of one output as parts."""
 
-    network: Network
+    parts: tuple[Network, ...]
     slow_points: Array
-    mean: Array
+    weights: Array
+    offset: Array
 
     def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index N at y (n, d), for every slow point: (m, n)."""
-        y = torch.as_tensor(np.asarray(points, dtype=float), device=self.network.trial.device)
-        slow = torch.as_tensor(self.slow_points, device=y.device)
-        values = self.network.jet(pairs(y, slow).flatten(0, 1), closure([index]))[index]
-        out = values.reshape(len(slow), len(y)).cpu().numpy()
-        return out if any(index) else out - self.mean[:, None]
+        """D^index at y (n, d), for every slow point: (m, n)."""
+        device = self.parts[0].trial.device
+        y, slow = torch.as_tensor(np.asarray(points, dtype=float), device=device), torch.as_tensor(self.slow_points, device=device)
+        where = pairs(y, slow).flatten(0, 1)
+        values = [part.jet(where, closure([index]))[index].reshape(len(slow), len(y)).cpu().numpy() for part in self.parts]
+        out: Array = sum(weight[:, None] * value for weight, value in zip(self.weights.T, values, strict=True))
+        return out if any(index) else out + self.offset[:, None]
 
     def state(self) -> dict[str, Any]:
-        return {**self.network.state(), "slow_points": self.slow_points, "mean": self.mean}
+        arrays = {f"{name}_{k}": value for k, part in enumerate(self.parts) for name, value in part.state().items()}
+        return {**arrays, "slow_points": self.slow_points, "weights": self.weights, "offset": self.offset}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> NetworkField:
         """The field that `state` came from; nothing is trained."""
-        return cls(Network.from_state(state), np.asarray(state["slow_points"]), np.asarray(state["mean"]))
+        weights = np.asarray(state["weights"])
+        parts = [{name.removesuffix(f"_{k}"): value for name, value in state.items() if name.endswith(f"_{k}")} for k in range(weights.shape[1])]
+        return cls(tuple(map(Network.from_state, parts)), np.asarray(state["slow_points"]), weights, np.asarray(state["offset"]))
+
+
+@dataclass
+class Progressed:
+    """The functions so far, the largest held-out residual, and the relative multipliers of the solvable functions by name."""
+
+    family: Family
+    held_out: float = 0.0
+    multipliers: dict[str, float] = field(default_factory=dict)
+
+    def note(self, held_out: float, multipliers: Mapping[str, float]) -> None:
+        self.held_out = max(self.held_out, held_out)
+        self.multipliers |= multipliers
 
 
 class CellSolver:
-    """Solves the cell problems of a model with smooth coefficients; options: `pinn.options.Options`.
+    """Solves the cell problems of a model with smooth real coefficients; options: `pinn.options.Options`.
 
     The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
     below it, and the residual at unseen points below its square root (the energy formula squares the error of the cell functions).
-    UnsupportedError where a coefficient jumps; ToleranceWarning where the tolerance was not reached.
+    UnsupportedError where a coefficient jumps, is complex or no formula; ToleranceWarning where the tolerance was not reached.
     """
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
         self.cells, self.slow_box, self.tolerance, self.progress = cells, slow_box, tolerance, progress
-        self.options = read_options(options)
-        self.given = {argument_name(s): parameters[s.name] for s in cells.parameters}
+        self.options = o = read_options(options)
         axes = (*(("periodic", a, b) for a, b in cells.cell.bounds), *(("scaled", a, b) for a, b in slow_box))
-        self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, self.options.device)
-        self.means = CellMeans(self.trial, cells.cell.dim, self.given)
+        self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device)
+        self.means = CellMeans(cells, self.trial, {argument_name(s): parameters[s.name] for s in cells.parameters})
+        self.rows = CellRows(cells, self.trial, self.means, o.seed, o.device)
+        if o.trains and cells.eigenvalue is not None:
+            raise UnsupportedError("a trained net finds no eigenvalue", term=cells.eigenvalue,
+                                   remedy='use method="random-features", or backend="fourier"')
 
     def solve(self, slow_points: Array) -> CellBatch:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow)) inside the slow box."""
@@ -79,78 +103,116 @@ class CellSolver:
         for symbol, column, (a, b) in zip(self.cells.slow, slow.T, self.slow_box, strict=True):
             if column.min() < a - 1e-9 * (b - a) or column.max() > b + 1e-9 * (b - a):
                 raise ProblemError("a slow point lies outside the box that the net was made for", term=f"{symbol} in ({a}, {b})")
-        networks, info = self._solved
-        effective, mean = self.means(networks, torch.as_tensor(slow, device=self.options.device))
-        outputs = [net.output(j) for net in networks for j in range(net.outputs)]
-        fields = tuple(NetworkField(net, slow, mean[:, j].cpu().numpy()) for j, net in enumerate(outputs))
-        return CellBatch(fields, {key: value.cpu().numpy() for key, value in effective.items()}, info)
+        family, info = self._solved
+        numbers, m = self.means(family, torch.as_tensor(slow, device=self.options.device)), self.cells.components
+        fields = tuple(tuple(_field(family, numbers, slow, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
+        return CellBatch(fields, {key: value.cpu().numpy() for key, value in numbers.entries.items()}, info)
 
     @cached_property
-    def _solved(self) -> tuple[list[Network], dict[str, Any]]:
+    def _solved(self) -> tuple[Family, dict[str, Any]]:
         """The nets, which are made once, and what is known about them."""
         start = time.perf_counter()
         with self.progress(f"cell problems (pinn, {self.options.chosen})") as task:
-            if not self.cells.correctors:
-                networks, info = list[Network](), {"size": 0, "residual": 0.0, "fredholm": 0.0, "estimate": 0.0, "largest": 1.0}
+            if not self.cells.functions:
+                done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, largest=1.0)
             else:
-                networks, info = self._trained(task) if self.options.trains else self._fitted(task)
+                done, info = self._trained(task) if self.options.trains else self._fitted(task)
+        info |= {"residual": done.held_out, "multipliers": done.multipliers, "fredholm": max(done.multipliers.values(), default=0.0)}
         estimate, wanted = info["estimate"], self.tolerance * info.pop("largest")
         if not math.isfinite(estimate):
             raise SolveError("the cell problems have no finite solution in this net", term=info, remedy="give more features, or another scale")
         if estimate > wanted:
             text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e}"
             warnings.warn(ToleranceWarning(text), stacklevel=4)
-        return networks, {"method": self.options.chosen, **info, "seed": self.options.seed, "seconds": time.perf_counter() - start}
+        return done.family, {"method": self.options.chosen, **info, "seed": self.options.seed, "seconds": time.perf_counter() - start}
 
-    def _fitted(self, task: Task) -> tuple[list[Network], dict[str, Any]]:
+    def _fitted(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
         """One net for all cell functions, its last layer by least squares."""
         o, before, estimate = self.options, None, math.inf
-        for step in ladder(self.trial, self._rows, o.features, o.scale, o.seed, o.points):
-            values = self._probed([step.network])
+
+        def fit(size: int, scales: Scales) -> Fit[Progressed]:
+            done = self._fit(random_layer(self.trial, size, scales, o.seed), max(o.points or 0, 2 * size))
+            return Fit(done, done.held_out, size, scales)
+
+        for step in ladder(fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale):
+            values = self._probed(step.solved.family)
             estimate = math.inf if before is None else float((values - before).abs().max())
             before, largest = values, float(values.abs().max())
-            task.update(step.size / o.features, f"{step.size} features, residual {step.held_out:.1e}")
+            task.update(step.size * self.cells.components / o.features, f"{step.size} features, residual {step.held_out:.1e}")
             if estimate <= self.tolerance * largest and step.held_out <= math.sqrt(self.tolerance):
                 break
-        info = {"size": step.size, "features": step.size, "scale": step.scales[0], "residual": step.held_out,
-                "fredholm": float(step.coefficients.abs().max()), "estimate": estimate, "largest": largest}
-        return [step.network], info
+        if self.cells.eigenvalue is not None:
+            require_positive(self.rows, step.solved.family)
+        return step.solved, {"size": step.size * self.cells.components, "features": step.size, "scale": step.scales[0],
+                             "estimate": estimate, "largest": largest}
 
-    def _trained(self, task: Task) -> tuple[list[Network], dict[str, Any]]:
+    def _fit(self, layers: Layers, count: int) -> Progressed:
+        """All stages in one random layer."""
+        done = Progressed(self.rows.empty)
+        for number, (kind, members) in enumerate(self.rows.stages):
+            family = self._with_numbers(done.family)
+            if kind == "ground state":
+                done.family, network = ground_state(self.rows, self._start, layers, count)
+                family = Family(family.nodes, eigenvalue=done.family.eigenvalue)
+                held = self.rows(number, family, HELD_OUT, self.options.seed + 1)
+                coefficients = held.extra.new_zeros(held.extra.shape[2], 1)
+            else:
+                network, coefficients = last_layer(self.trial, self.rows(number, family, count, self.options.seed), layers)
+                done.family = family.with_networks([self.rows.finished(members, network)])
+                held = self.rows(number, family, HELD_OUT, self.options.seed + 1)
+            done.note(held_out_residual(network, coefficients, held), self._multipliers(members, held, coefficients))
+        return done
+
+    def _trained(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
         """One net per cell function; the estimate is the change of the effective entries over the second half of the training."""
-        names, results = [c.name for c in self.cells.correctors], []
-        for j, name in enumerate(names):
+        o, names, done = self.options, [f.name for f in self.cells.functions], Progressed(self.rows.empty)
+        results, halves = list[Trained](), list[Network]()
+        for number, (_, members) in enumerate(self.rows.stages):
+            family = done.family = self._with_numbers(done.family)
+            units = positive(self.rows(number, family, HELD_OUT, o.seed).size)
+            for j, k in enumerate(members):
 
-            def report(fraction: float, note: str, j: int = j, name: str = name) -> None:
-                task.update((j + fraction) / len(names), f"{name}: {note}")
+                def rows(count: int, seed: int, number: int = number, family: Family = family, j: int = j, unit: float = float(units[j])) -> Rows:
+                    return self.rows(number, family, count, seed).output(j, unit)
 
-            results.append(train(self.trial, self._rows, j, self.options, report))
-        networks = [r.network for r in results]
-        half, values = self._probed([r.half_way[0] for r in results]), self._probed(networks)
-        info = {"size": len(names) * networks[0].size, "width": self.options.width, "depth": self.options.depth,
-                "iterations": max(r.iterations for r in results), "residual": max(r.held_out for r in results),
-                "fredholm": max(float(r.coefficients.abs().max()) for r in results),
-                "estimate": float((values - half).abs().max()), "largest": float(values.abs().max())}
-        return networks, info
+                def report(fraction: float, note: str, k: int = k) -> None:
+                    task.update((k + fraction) / len(names), f"{names[k]}: {note}")
 
-    def _rows(self, count: int, seed: int) -> Rows:
-        """A constant stands beside the net: the multiplier of the zero-mean constraint, which vanishes where the problem is solvable."""
-        module, points = self.trial.module, collocation_points(count, self.trial.axes, seed, self.options.device)
-        weights, source = module.operator(points, unit_jet(points, self.trial.indices), **self.given), module.source(points, **self.given)
-        inside = Rows(points, weights, torch.ones_like(points[:, :1]), source, root_mean_square(source))
-        return concatenate([inside, self._gauge(max(1, count // 4) if self.slow_box else 1, seed, inside)])
+                results.append(train(self.trial, rows, self.cells.components, o, report))
+                done.note(results[-1].held_out, self._multipliers([k], rows(HELD_OUT, o.seed + 1), results[-1].coefficients))
+                network, half = (self.rows.finished([k], net, units[j:j + 1]) for net in (results[-1].network, results[-1].half_way[0]))
+                done.family, halves = done.family.with_networks([network]), [*halves, half]
+        values, before = self._probed(done.family), self._probed(self.rows.empty.with_networks(halves))
+        info = {"size": sum(r.network.size for r in results), "width": o.width, "depth": o.depth, "iterations": max(r.iterations for r in results),
+                "estimate": float((values - before).abs().max()), "largest": float(values.abs().max())}
+        return done, info
 
-    def _gauge(self, count: int, seed: int, inside: Rows) -> Rows:
-        """N = 0 at one corner of the cell: without it the mean, which is free, would be large and cost digits."""
-        points = collocation_points(count, self.trial.axes, seed, self.options.device)
-        points[:, : self.cells.cell.dim] = points.new_tensor([a for a, _ in self.cells.cell.bounds])
-        weights = points.new_tensor([float(not any(index)) for index in self.trial.indices]).expand(count, -1)
-        zero = points.new_zeros(count, 1)
-        rows = Rows(points, weights, zero, zero.expand(-1, len(self.cells.correctors)), torch.zeros_like(inside.size))
-        return rows.scaled(inside.strength(self.trial) / rows.strength(self.trial))
+    def _multipliers(self, members: Sequence[int], held: Rows, coefficients: Tensor) -> dict[str, float]:
+        """What P takes from the right-hand sides that are to be solvable, relative to them."""
+        sizes = (held.extra @ coefficients).square().mean((0, 1)).sqrt() / positive(held.size)
+        forms = [self.cells.functions[k] for k in members]
+        return {f.name: float(size) for f, size in zip(forms, sizes, strict=True) if f.solvable and f.role in ("corrector", "auxiliary")}
 
-    def _probed(self, networks: Sequence[Network]) -> Tensor:
-        """The effective entries at a few slow points."""
+    def _with_numbers(self, family: Family) -> Family:
+        """The family with its means, where something before the next stage is to be made unique."""
+        if not family.outputs and not self.cells.constants:
+            return family
+        return family.with_numbers(self.means.refine(family, torch.as_tensor(family.nodes.points, device=self.options.device)))
+
+    @cached_property
+    def _start(self) -> Tensor:
+        """The eigenvalue roughly."""
+        return first_eigenvalue(self.rows)
+
+    def _probed(self, family: Family) -> Tensor:
+        """The effective entries that the estimate is for, at a few slow points."""
         axes = self.trial.axes[self.cells.cell.dim:]
-        return self.means.refine(networks, collocation_points(_PROBES if axes else 1, axes, 0, self.options.device))
+        slow = collocation_points(_PROBES if axes else 1, axes, 0, self.options.device)
+        return self.means.refine(family, slow).judged()
 
+
+def _field(family: Family, numbers: Numbers, slow: Array, column: int) -> NetworkField:
+    """The field of function component `column`."""
+    weights, offset = numbers.mixing[:, column], numbers.offset[:, column]
+    used = [k for k in range(weights.shape[1]) if k == column or bool(weights[:, k].any())]
+    return NetworkField(tuple(family.output(k) for k in used), slow, weights[:, used].cpu().numpy(), offset.cpu().numpy())

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from .boundary_value import BoundaryValueProblem
 from .known import known_functions
 from .network import Network
 from .options import Options, read_options
-from .random_features import ladder
+from .random_features import HELD_OUT, Fit, Scales, held_out_residual, ladder, last_layer, random_layer
 from .rows import collocation_points
 from .singular import stacked
 from .training import train
@@ -86,20 +87,27 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
 def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
     """The last layer by least squares, with twice the features until the solution stands."""
     before, estimate = None, math.inf
-    for step in ladder(problem.trial, problem.rows, o.features, o.scale, o.seed, o.points):
-        network = problem.centred(step.network, step.coefficients)
-        values = _probed(problem, network, step.coefficients)
+    held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(max(o.points or 0, 2 * size), o.seed))
+
+    def fit(size: int, scales: Scales) -> Fit[tuple[Network, Tensor]]:
+        solved = last_layer(problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed))
+        return Fit(solved, held_out_residual(*solved, held), size, scales)
+
+    for step in ladder(fit, problem.trial.axes, o.features, o.scale):
+        free, coefficients = step.solved
+        network = problem.centred(free, coefficients)
+        values = _probed(problem, network, coefficients)
         estimate = math.inf if before is None else _change(values, before)
         before = values
         task.update(step.size / o.features, f"{step.size} features, residual {step.held_out:.1e}")
         if estimate <= goal:
             break
     info = {"size": step.size, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate}
-    return network, step.coefficients, info
+    return network, coefficients, info
 
 
 def _trained(problem: BoundaryValueProblem, o: Options, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
-    result = train(problem.trial, problem.rows, 0, o, task.update)
+    result = train(problem.trial, problem.rows, 1, o, task.update)
     pairs = [(problem.centred(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.half_way)]
     values, half = (_probed(problem, *pair) for pair in pairs)
     info = {"size": result.network.size, "width": o.width, "depth": o.depth, "iterations": result.iterations,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from ...emit.torch_cells import Stage
+from ...emit.torch_printer import argument_name
+from ...lower.forms import LoweredCells
 from ..solution import EffectiveKey
-from .network import Jet, Network, Trial
+from .family import EIGENVALUE, Family, Numbers, mixed
+from .network import Jet, Trial
 
 _LIMIT, _COARSEST = 2**16, 16
 _LAST_CHANGE = 1e-8
@@ -20,42 +24,99 @@ _FEW = 3
 class CellMeans:
     """`per_axis` grows by `refine` until the means of given nets stand, and is then used for all slow points."""
 
+    cells: LoweredCells
     trial: Trial
-    dim: int
-    given: Mapping[str, float]
+    parameters: Mapping[str, float]
     per_axis: int = _COARSEST
 
-    def refine(self, networks: Sequence[Network], slow: Tensor) -> Tensor:
-        """Double the grid until the means stand; the effective entries at slow points (m, s), (entries, m).
+    def refine(self, family: Family, slow: Tensor) -> Numbers:
+        """Double the grid until the means stand; those at slow points (m, s).
 
         As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that can be seen.
         """
         self.per_axis, few = max(_COARSEST, self.per_axis // 2), slow[:_FEW]
-        values = self._values(networks, few)
-        while (2 * self.per_axis) ** self.dim <= _LIMIT:
+        values = self(family, few).vector()
+        while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
             self.per_axis *= 2
-            before, values = values, self._values(networks, few)
+            before, values = values, self(family, few).vector()
             if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
                 break
-        return self._values(networks, slow)
+        return self(family, slow)
 
-    def __call__(self, networks: Sequence[Network], slow: Tensor) -> tuple[dict[EffectiveKey, Tensor], Tensor]:
-        """Effective entries, (m,) each, and the means of the cell functions, (m, functions), at slow points (m, s)."""
-        lines = [a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64) for _, a, b in self.trial.axes[: self.dim]]
-        y = torch.cartesian_prod(*lines).reshape(-1, self.dim).to(slow.device)
-        parts = [self._part(networks, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
-        return {key: torch.cat([effective[key] for effective, _ in parts]) for key in parts[0][0]}, torch.cat([mean for _, mean in parts])
+    def __call__(self, family: Family, slow: Tensor) -> Numbers:
+        """The means at slow points (m, s)."""
+        dim = self.cells.cell.dim
+        lines = [a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64) for _, a, b in self.trial.axes[:dim]]
+        y = torch.cartesian_prod(*lines).reshape(-1, dim).to(slow.device)
+        return Numbers.joined([self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))])
 
-    def _part(self, networks: Sequence[Network], points: Tensor) -> tuple[dict[EffectiveKey, Tensor], Tensor]:
-        indices = self.trial.module.MEAN_INDICES
-        jets = [net.jet(points.flatten(0, 1), indices) for net in networks]
-        empty = points.new_zeros(points.shape[0] * points.shape[1], 0)
-        d: Jet = {a: torch.cat([empty, *(jet[a] for jet in jets)], -1).reshape(*points.shape[:2], -1) for a in indices}
-        return self.trial.module.effective(points, d, **self.given), d[(0,) * self.dim].mean(1)
+    def given(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
+        """The keyword arguments of the emitted functions; a constant that is not known yet is zero."""
+        names = {key: name for key, name in self.trial.module.CONSTANTS.items()}
+        if self.cells.eigenvalue is not None:
+            names[EIGENVALUE] = argument_name(self.cells.eigenvalue)
+        return {**self.parameters, **{name: constants.get(key, 0.0) for key, name in names.items()}}
 
-    def _values(self, networks: Sequence[Network], slow: Tensor) -> Tensor:
-        effective, _ = self(networks, slow)
-        return torch.stack([slow.new_zeros(len(slow)), *effective.values()])
+    def _part(self, family: Family, points: Tensor) -> Numbers:
+        """The means over the second axis of points (m, grid, columns)."""
+        module, flat = self.trial.module, points.flatten(0, 1)
+        raw = {a: value.reshape(*points.shape[:2], -1) for a, value in family.raw(flat, module.MEAN_INDICES).items()}
+        solved = [(kind, members) for kind, members in module.STAGES if (members[-1] + 1) * self.cells.components <= family.outputs]
+        mixing, offset = self._unique(solved, raw[self.zero])
+        d = mixed(raw, mixing[:, None], offset[:, None])
+        missing = len(self.cells.functions) * self.cells.components - family.outputs
+        d = {a: torch.cat([value, value.new_zeros(*value.shape[:-1], missing)], -1) for a, value in d.items()}
+        constants = {key: value[:, None] for key, value in family.constants(points[:, 0]).items()}
+        if EIGENVALUE in constants:
+            constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants)
+        if len(solved) >= self._kernels:
+            constants |= {key: value[:, None] for key, value in module.constants(points, d, **self.given(constants)).items()}
+        effective = {} if missing else module.effective(points, d, **self.given(constants))
+        return Numbers(mixing, offset, {key: value[:, 0] for key, value in constants.items()}, effective)
+
+    @property
+    def zero(self) -> tuple[int, ...]:
+        return (0,) * self.cells.cell.dim
+
+    @property
+    def _kernels(self) -> int:
+        """The number of stages before the constants are known."""
+        return sum(kind != "corrector" for kind, _ in self.trial.module.STAGES)
+
+    def _unique(self, solved: list[Stage], values: Tensor) -> tuple[Tensor, Tensor]:
+        """mixing and offset from the outputs (m, grid, outputs): the conditions on means in `CellForm`."""
+        m, _, outputs = values.shape
+        mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(m, 1, 1)
+        offset, mean = values.new_zeros(m, outputs), values.mean(1)
+        ground = self.cells.eigenvalue is not None
+        for kind, members in solved:
+            columns = [k * self.cells.components + i for k in members for i in range(self.cells.components)]
+            if kind == "ground state":
+                mixing[:, 0, 0] = 1 / mean[:, 0]
+            elif kind == "adjoint" and ground:
+                mixing[:, columns, columns] = mean[:, :1] / (values[..., columns] * values[..., :1]).mean(1)
+            elif kind == "adjoint":
+                wanted = mean.new_tensor([[float(self.cells.functions[k].level == i) for i in range(self.cells.components)] for k in members])
+                block = wanted @ torch.linalg.inv(mean[:, columns].reshape(m, len(members), -1))
+                for i in range(self.cells.components):
+                    rows = mixing.new_tensor(columns[i::self.cells.components]).long()
+                    mixing[:, rows[:, None], rows] = block
+            elif ground:
+                mixing[:, columns, 0] = -mean[:, columns] / mean[:, :1]
+            else:
+                offset[:, columns] = -mean[:, columns]
+        return mixing, offset
+
+    def _rayleigh(self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]) -> Tensor:
+        """The eigenvalue from the weak form, whose error is the product of those of the ground state and of its adjoint."""
+        value = constants[EIGENVALUE]
+        if not self.cells.symmetric and len(solved) == 1:
+            return value
+        module = self.trial.module
+        phi, psi = (module.columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
+        here, beside = (module.bilinear(points, phi, psi, **self.given({**constants, EIGENVALUE: v})).mean(1, keepdim=True)
+                        for v in (value, value + 1))
+        return value - here / (beside - here)
 
 
 def pairs(y: Tensor, slow: Tensor) -> Tensor:

@@ -47,9 +47,9 @@ class Trial:
         """One random layer; a scale of the weights per axis."""
         return self._moved(self.module.features(count, self.axes, scales, seed))
 
-    def mlp(self, width: int, depth: int, seed: int) -> Layers:
-        """Initial layers of a net with one output."""
-        return self._moved(self.module.mlp(width, depth, 1, self.axes, seed))
+    def mlp(self, width: int, depth: int, outputs: int, seed: int) -> Layers:
+        """Initial layers of a net."""
+        return self._moved(self.module.mlp(width, depth, outputs, self.axes, seed))
 
     def _moved(self, layers: Layers) -> Layers:
         return [(weight.detach().to(self.device), bias.detach().to(self.device)) for weight, bias in layers]
@@ -83,10 +83,22 @@ class Network:
         weight, bias = self.layers[-1]
         return Network(self.trial, [*self.layers[:-1], (weight[j:j + 1], bias[j:j + 1])])
 
-    def raised(self, constant: float) -> Network:
-        """The net plus a constant."""
+    def raised(self, constant: float | Tensor) -> Network:
+        """The net plus a constant, or one (outputs,) per output."""
         *inner, (weight, bias) = self.layers
         return Network(self.trial, [*inner, (weight, bias + constant)])
+
+    def joined(self, other: Network) -> Network | None:
+        """One net with the outputs of both, where they share their hidden layers."""
+        if len(self.layers) != len(other.layers) or any(a is not b for a, b in zip(self.layers[:-1], other.layers[:-1])):
+            return None
+        last = tuple(torch.cat(pair) for pair in zip(self.layers[-1], other.layers[-1]))
+        return Network(self.trial, [*self.layers[:-1], last])  # type: ignore[list-item]
+
+    def multiplied(self, factors: Tensor) -> Network:
+        """Every output times its factor (outputs,)."""
+        *inner, (weight, bias) = self.layers
+        return Network(self.trial, [*inner, (factors[:, None] * weight, factors * bias)])
 
     def state(self) -> dict[str, Any]:
         """Arrays and strings from which `from_state` makes it again."""

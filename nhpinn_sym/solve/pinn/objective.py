@@ -9,13 +9,13 @@ from torch import Tensor
 from torch.func import grad, vmap
 
 from .network import Layers, Network, Trial
-from .rows import Rows, positive, weighted
+from .rows import Rows, positive
 
 _CHUNK = 2048
 
 
 class Objective:
-    """loss(x) = mean_i r_i(x)^2 for a net with one output; x holds its layers and the coefficients of the known functions.
+    """loss(x) = mean_i r_i(x)^2 for a net and one right-hand side; x holds its layers and the coefficients of the known functions.
 
     The residual is divided by the size of its data, so that a loss is a squared relative residual.
     """
@@ -23,7 +23,7 @@ class Objective:
     def __init__(self, trial: Trial, rows: Rows, layers: Layers) -> None:
         self.trial, self.rows = trial, rows.scaled(1 / float(positive(rows.size)))
         self._shapes = [tensor.shape for layer in layers for tensor in layer]
-        known = torch.zeros(rows.extra.shape[1], dtype=rows.points.dtype, device=rows.points.device)
+        known = torch.zeros(rows.extra.shape[2], dtype=rows.points.dtype, device=rows.points.device)
         self.start = torch.cat([*(tensor.flatten() for layer in layers for tensor in layer), known])
 
     def split(self, x: Tensor) -> tuple[Layers, Tensor]:
@@ -43,7 +43,7 @@ class Objective:
         total, gradient = 0.0, torch.zeros_like(x)
         for k in range(0, len(self.rows.points), _CHUNK):
             variable = x.detach().requires_grad_()
-            loss = self._residual(variable, slice(k, k + _CHUNK)).square().sum() / len(self.rows.points)
+            loss = self._residual(variable, slice(k, k + _CHUNK)).square().sum() / len(self.rows.target.flatten())
             gradient += torch.autograd.grad(loss, variable)[0]
             total += float(loss.detach())
         return total, gradient
@@ -54,19 +54,20 @@ class Objective:
         return float(self._residual(x, slice(None)).square().mean())
 
     def residual_and_jacobian(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """r / sqrt(n), shape (n,), and its derivative, (n, parameters)."""
-        rows = (self.rows.points, self.rows.weights, self.rows.extra, self.rows.target)
-        jacobian = vmap(grad(self._one), in_dims=(None, 0, 0, 0, 0), chunk_size=_CHUNK)(x, *rows)
+        """r / sqrt(n), shape (n,), and its derivative, (n, parameters); n is the number of points times that of equations."""
+        equations = self.rows.target.shape[1]
+        rows = (self.rows.weights.flatten(0, 1), self.rows.extra.flatten(0, 1), self.rows.target.flatten(0, 1))
+        jacobian = vmap(grad(self._one), in_dims=(None, 0, 0, 0, 0), chunk_size=_CHUNK)(x, self.rows.points.repeat_interleave(equations, 0), *rows)
         with torch.no_grad():
             residual = self._residual(x, slice(None))
         return residual / math.sqrt(len(residual)), jacobian / math.sqrt(len(residual))
 
     def _residual(self, x: Tensor, part: slice) -> Tensor:
-        rows, (layers, coefficients) = self.rows, self.split(x)
-        rows = Rows(rows.points[part], rows.weights[part], rows.extra[part], rows.target[part], rows.size)
-        return rows.residual(self.trial.module.network(rows.points, layers, self.trial.indices, self.trial.axes), coefficients)[:, 0]
+        rows, (layers, coefficients) = self.rows.part(part), self.split(x)
+        return rows.residual(self.trial.module.network(rows.points, layers, self.trial.indices, self.trial.axes), coefficients).flatten()
 
     def _one(self, x: Tensor, point: Tensor, weights: Tensor, extra: Tensor, target: Tensor) -> Tensor:
         layers, coefficients = self.split(x)
         net = self.trial.module.network(point[None], layers, self.trial.indices, self.trial.axes)
-        return (weighted(weights[None], net) + extra[None] @ coefficients - target[None])[0, 0]
+        row = Rows(point[None], weights[None, None], extra[None, None], target[None, None], self.rows.size)
+        return row.residual(net, coefficients)[0, 0, 0]

@@ -1,7 +1,7 @@
 """Collocation rows: an emitted linear residual at fixed points, as numbers.
 
-A row says   sum_a weights[a] D^a net + extra . c = target   at one point, c being the coefficients of known functions
-that the trial space holds beside the net. The numbers come from the emitted operator, applied to unit derivatives.
+A row says   sum_ja weights[j, a] D^a net_j + extra . c = target   for one equation at one point, c being the coefficients of
+known functions that the trial space holds beside the net.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from .network import Axes, Jet, Trial
 
 @dataclass(frozen=True)
 class Rows:
-    """points (n, columns), weights (n, derivatives), extra (n, known functions), target (n, outputs).
+    """points (n, columns), weights (n, equations, components, derivatives), extra (n, equations, known functions),
+    target (n, equations, right-hand sides).
 
-    size (outputs,): of the data behind the target; residuals are measured in it.
+    size (right-hand sides,): of the data behind the target; residuals are measured in it.
     """
 
     points: Tensor
@@ -33,25 +34,38 @@ class Rows:
     def scaled(self, factor: float) -> Rows:
         return Rows(self.points, factor * self.weights, factor * self.extra, factor * self.target, factor * self.size)
 
-    def output(self, j: int) -> Rows:
-        """The rows of output j alone."""
-        return Rows(self.points, self.weights, self.extra, self.target[:, j:j + 1], self.size[j:j + 1])
+    def output(self, j: int, unit: float = 1.0) -> Rows:
+        """The rows of right-hand side j alone, in multiples of `unit`."""
+        return Rows(self.points, self.weights, self.extra, self.target[..., j:j + 1] / unit, self.size[j:j + 1] / unit)
+
+    def part(self, chunk: slice) -> Rows:
+        """The rows of some of the points."""
+        return Rows(self.points[chunk], self.weights[chunk], self.extra[chunk], self.target[chunk], self.size)
 
     def strength(self, trial: Trial) -> float:
         """How large a row is for a function that varies over the whole box: the unit in which blocks of rows are compared."""
+        return float(self.strengths(trial).sum() / self.weights.shape[1])
+
+    def strengths(self, trial: Trial) -> Tensor:
+        """The same by (equation, component)."""
         lengths = self.weights.new_tensor([b - a for _, a, b in trial.axes])
         orders = self.weights.new_tensor(trial.indices)
         scales = (2 / lengths[:orders.shape[1]]).pow(orders).prod(1)
-        return float((root_mean_square(self.weights) * scales).sum())
+        return (root_mean_square(self.weights) * scales).sum(-1)
 
     def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
-        """(n, outputs) for the jet of a net at the points and coefficients (known functions, outputs)."""
-        return weighted(self.weights, net) + self.extra @ coefficients - self.target
+        """(n, equations, right-hand sides) for the jet of a net at the points and coefficients (known functions, right-hand sides).
+
+        The outputs of the net are ordered by right-hand side, then by component.
+        """
+        components, count = self.weights.shape[2], self.target.shape[2]
+        columns = torch.stack(list(net.values()), -1).reshape(len(self.points), count, components, -1)
+        return torch.einsum("neca,noca->neo", self.weights, columns) + self.extra @ coefficients - self.target
 
 
-def weighted(weights: Tensor, net: Jet) -> Tensor:
-    """sum_a weights[a] D^a net, (n, outputs)."""
-    first, *rest = zip(weights.T, net.values(), strict=True)
+def weighted(weights: Tensor, features: Jet) -> Tensor:
+    """sum_a weights[..., a] D^a feature, (n, features) for weights (n, derivatives)."""
+    first, *rest = zip(weights.T, features.values(), strict=True)
     out = first[0][:, None] * first[1]
     for weight, value in rest:
         out = torch.addcmul(out, weight[:, None], value)
@@ -86,7 +100,7 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor
 
 
 def root_mean_square(values: Tensor) -> Tensor:
-    """Per column."""
+    """Over the points, the first axis."""
     return values.square().mean(0).sqrt()
 
 

@@ -11,15 +11,13 @@ from . import adam, levenberg, self_scaled_bfgs
 from .network import Network, Trial
 from .objective import Objective
 from .options import Options
-from .random_features import held_out_residual
+from .random_features import HELD_OUT, held_out_residual
 from .rows import MakeRows
-
-_HELD_OUT = 2000
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A net with one output, the coefficients (known functions, 1) beside it, and both as they were half-way."""
+    """A net, the coefficients (known functions, 1) beside it, and both as they were half-way."""
 
     network: Network
     coefficients: Tensor
@@ -35,11 +33,11 @@ OPTIMIZERS = {
 }
 
 
-def train(trial: Trial, make_rows: MakeRows, output: int, options: Options, report: Callable[[float, str], None]) -> Trained:
-    """Train a net for one output; `report` is told the fraction done and a note."""
-    layers = trial.mlp(options.width, options.depth, options.seed)
+def train(trial: Trial, make_rows: MakeRows, components: int, options: Options, report: Callable[[float, str], None]) -> Trained:
+    """Train a net for rows with one right-hand side; `report` is told the fraction done and a note."""
+    layers = trial.mlp(options.width, options.depth, components, options.seed)
     unknowns = sum(tensor.numel() for layer in layers for tensor in layer)
-    rows = make_rows(options.points or max(1000, 2 * unknowns), options.seed).output(output)
+    rows = make_rows(options.points or max(1000, 2 * unknowns // components), options.seed)
     objective = Objective(trial, rows, layers)
     minimize, usual = OPTIMIZERS[options.method]
     iterations = options.iterations or usual
@@ -48,5 +46,5 @@ def train(trial: Trial, make_rows: MakeRows, output: int, options: Options, repo
         report(len(history) / iterations, f"step {len(history)}, relative residual {loss**0.5:.1e}")
         history.append(x)
     network, coefficients = objective.network(history[-1])
-    held_out = held_out_residual(network, coefficients, make_rows(_HELD_OUT, options.seed + 1).output(output))
+    held_out = held_out_residual(network, coefficients, make_rows(HELD_OUT, options.seed + 1))
     return Trained(network, coefficients, objective.network(history[len(history) // 2]), held_out, len(history) - 1)

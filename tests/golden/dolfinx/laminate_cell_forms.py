@@ -5,19 +5,19 @@ Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has ze
     B(u, v)
     = int (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0) u D^(1, 0) v
     + int (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1) u D^(0, 1) v
-    N_1:  l(v)
+    N[0] = N_1, multiplies D^(1, 0) U_0:  l(v)
     = int (-Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0) v
-    N_2:  l(v)
+    N[1] = N_2, multiplies D^(0, 1) U_0:  l(v)
     = int (-Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1) v
 The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
     A[0, 0] = <Piecewise((10, y1 < 1/2), (x1**2 + 1, True)) + (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0)
-            N_1>
-    A[0, 1] = <(Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0) N_2>
-    A[1, 0] = <(Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1) N_1>
+            N[0]>
+    A[0, 1] = <(Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0) N[1]>
+    A[1, 0] = <(Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1) N[0]>
     A[1, 1] = <Piecewise((10, y1 < 1/2), (x1**2 + 1, True)) + (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1)
-            N_2>
+            N[1]>
 D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
 Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
@@ -27,11 +27,19 @@ The number 0 stands for a form without terms.
 import ufl
 
 CELL = ((0.0, 1.0), (0.0, 1.0))
+COMPONENTS = 1
 SLOW = ("x1",)
 PARAMETERS = ()
-CORRECTORS = ("N_1", "N_2")
+FUNCTIONS = (
+    ("N_1", "corrector", 1, True),
+    ("N_2", "corrector", 1, True),
+)
+EIGENVALUE = None
+CONSTANTS = {}
 EFFECTIVE = (("A", (0, 0)), ("A", (0, 1)), ("A", (1, 0)), ("A", (1, 1)))
 SYMMETRIC = True
+DEFINITE = True
+FIRST_ORDER = ()
 
 
 def operator(u, v, y, x, p, dx):
@@ -41,8 +49,8 @@ def operator(u, v, y, x, p, dx):
     return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1))*dx
 
 
-def sources(v, y, x, p, dx):
-    """l(v) of each cell function."""
+def sources(v, N, y, x, p, dx):
+    """l(v) of each cell function; N: the cell functions."""
     y1 = y[0]
     c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
     return [

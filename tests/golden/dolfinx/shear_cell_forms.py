@@ -6,12 +6,12 @@ Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has ze
     = int (1/q) D^(1, 0) u D^(1, 0) v
     + int (1/q) D^(0, 1) u D^(0, 1) v
     + int (q*cos(2*pi*y2)) D^(1, 0) u v
-    N_1:  l(v)
+    N[0] = N_1, multiplies D^(1, 0) U_0:  l(v)
     = int (-q*cos(2*pi*y2)) v
 The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
-    A[0, 0] = <1/q + (-q*cos(2*pi*y2)) N_1>
+    A[0, 0] = <1/q + (-q*cos(2*pi*y2)) N[0]>
 D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
 Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
@@ -21,11 +21,18 @@ The number 0 stands for a form without terms.
 import ufl
 
 CELL = ((0.0, 1.0), (0.0, 1.0))
+COMPONENTS = 1
 SLOW = ()
 PARAMETERS = ("q",)
-CORRECTORS = ("N_1",)
+FUNCTIONS = (
+    ("N_1", "corrector", 1, True),
+)
+EIGENVALUE = None
+CONSTANTS = {}
 EFFECTIVE = (("A", (0, 0)),)
 SYMMETRIC = False
+DEFINITE = True
+FIRST_ORDER = ()
 
 
 def operator(u, v, y, x, p, dx):
@@ -35,8 +42,8 @@ def operator(u, v, y, x, p, dx):
     return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1) + p["q"]*ufl.cos(2*ufl.pi*y2)*u.dx(0)*v)*dx
 
 
-def sources(v, y, x, p, dx):
-    """l(v) of each cell function."""
+def sources(v, N, y, x, p, dx):
+    """l(v) of each cell function; N: the cell functions."""
     y2 = y[1]
     return [
         # N_1

@@ -1,10 +1,10 @@
 """diffusion: the cell problems as scikit-fem forms.
 
-Find N_j, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
-    operator(N_j, v) = rhs_j(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_j N_j D^j u0.
-N0: N_1, multiplies D^(1, 0) u0
-N1: N_2, multiplies D^(0, 1) u0
+Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
+    operator(N_k, v) = rhs_k(v) for every periodic v.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+N0: N_1, multiplies D^(1, 0) U_0
+N1: N_2, multiplies D^(0, 1) U_0
 
 c0 = Piecewise((10, y1 < 1/2), (x1**2 + 1, True))
 
@@ -15,6 +15,15 @@ from numpy import where
 from skfem import BilinearForm, Functional, LinearForm
 
 CELL = ((0, 1), (0, 1))
+COMPONENTS = 1
+FUNCTIONS = (
+    ('N_1', 'corrector', 1, True),
+    ('N_2', 'corrector', 1, True),
+)
+EIGENVALUE = None
+CONSTANTS = {}
+FIRST_ORDER = ()
+DEFINITE = True
 
 
 def coefficients(points, data):
@@ -66,7 +75,8 @@ def effective_A_1_1(w):
     return w["c0"] * (1 + w["N1"].grad[1])
 
 
-RIGHT_HAND_SIDES = (rhs_0, rhs_1)
+OPERATOR = {(0, 0): operator}
+RIGHT_HAND_SIDES = ({0: rhs_0}, {0: rhs_1})
 EFFECTIVE = {
     ('A', (0, 0)): effective_A_0_0,
     ('A', (0, 1)): effective_A_0_1,

@@ -1,9 +1,9 @@
 """reaction: the cell problems as scikit-fem forms.
 
-Find N_j, periodic on the cell Y = (0, 2*pi), of zero mean, with
-    operator(N_j, v) = rhs_j(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_j N_j D^j u0.
-N0: N_0, multiplies u0
+Find N_k, periodic on the cell Y = (0, 2*pi), of zero mean, with
+    operator(N_k, v) = rhs_k(v) for every periodic v.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+N0: N_0, multiplies U_0
 
 c0 = cos(y1)
 
@@ -14,6 +14,14 @@ from numpy import cos, pi
 from skfem import BilinearForm, Functional, LinearForm
 
 CELL = ((0, 2*pi),)
+COMPONENTS = 1
+FUNCTIONS = (
+    ('N_0', 'corrector', 1, True),
+)
+EIGENVALUE = None
+CONSTANTS = {}
+FIRST_ORDER = ()
+DEFINITE = True
 
 
 def coefficients(points, data):
@@ -40,7 +48,8 @@ def effective_c(w):
     return w["c0"] * w["N0"]
 
 
-RIGHT_HAND_SIDES = (rhs_0,)
+OPERATOR = {(0, 0): operator}
+RIGHT_HAND_SIDES = ({0: rhs_0},)
 EFFECTIVE = {
     ('c', ()): effective_c,
 }

@@ -1,9 +1,9 @@
 """shear: the cell problems as scikit-fem forms.
 
-Find N_j, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
-    operator(N_j, v) = rhs_j(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_j N_j D^j u0.
-N0: N_1, multiplies D^(1, 0) u0
+Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
+    operator(N_k, v) = rhs_k(v) for every periodic v.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+N0: N_1, multiplies D^(1, 0) U_0
 
 c0 = 1/q
 c1 = q*cos(2*pi*y2)
@@ -15,6 +15,14 @@ from numpy import cos, pi
 from skfem import BilinearForm, Functional, LinearForm
 
 CELL = ((0, 1), (0, 1))
+COMPONENTS = 1
+FUNCTIONS = (
+    ('N_1', 'corrector', 1, True),
+)
+EIGENVALUE = None
+CONSTANTS = {}
+FIRST_ORDER = ()
+DEFINITE = True
 
 
 def coefficients(points, data):
@@ -42,7 +50,8 @@ def effective_A_0_0(w):
     return w["c0"] - w["c1"] * w["N0"]
 
 
-RIGHT_HAND_SIDES = (rhs_0,)
+OPERATOR = {(0, 0): operator}
+RIGHT_HAND_SIDES = ({0: rhs_0},)
 EFFECTIVE = {
     ('A', (0, 0)): effective_A_0_0,
 }

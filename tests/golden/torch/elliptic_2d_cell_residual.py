@@ -8,7 +8,7 @@ Every cell function N is periodic in (y1, y2) on (0, 1) x (0, 1), has zero mean,
     + (2*pi*sin(2*pi*y1)*sin(2*pi*y2)) D^(0, 1) N
     = source
 
-where D^(a, b, ...) counts derivatives per coordinate, and the source is
+where D^(a, b, ...) counts derivatives per coordinate, and the source, less its mean, is
 
     N_1:  2*pi*cos(2*pi*y1)*cos(2*pi*y2)
     N_2:  -2*pi*sin(2*pi*y1)*sin(2*pi*y2)
@@ -22,12 +22,12 @@ Effective coefficients, <.> being the mean over the cell:
     A[1, 1] = <sin(2*pi*y1)*cos(2*pi*y2) + 2 + (sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N_2>  [energy formula, dual
             solution -1 * N_2]
 
-Training a net of your own:
+Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs=2, axes=AXES)
     loss = residual(points, cell_functions(points, layers)).square().mean()
 
-residual is linear in d: with `hidden` in place of a net its operator gives the columns of a least-squares problem.
+residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
 The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
 """
 
@@ -41,12 +41,16 @@ COORDINATES = ('y1', 'y2')  # the columns of `points`
 GIVEN = ()  # keyword arguments: numbers, or tensors over the points
 AXES = (('periodic', 0, 1), ('periodic', 0, 1))  # (kind, lower end, upper end) of each column
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))  # multi-indices, smaller ones first
+KNOWN_INDICES = ((0, 0),)  # multi-indices, smaller ones first
 MEAN_INDICES = ((0, 0), (1, 0), (0, 1))  # multi-indices, smaller ones first
-CORRECTORS = ('N_1', 'N_2')  # the columns of sources, and the outputs of a net
+COMPONENTS = 1
+FUNCTIONS = ('N_1', 'N_2')
+STAGES = (('corrector', (0, 1)),)  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
+CONSTANTS = {}  # entries of `constants` that are keyword arguments
 
 
 def coefficients(points):
-    """The factor of each derivative."""
+    """{(equation, component): the factor of each derivative}."""
     y1 = points[..., 0]
     y2 = points[..., 1]
     s1 = 2*math.pi*y1
@@ -55,15 +59,25 @@ def coefficients(points):
     s4 = torch.cos(s3)
     s5 = -s2*s4 - 2
     return {
-        (2, 0): s5,
-        (0, 2): s5,
-        (1, 0): -2*math.pi*s4*torch.cos(s1),
-        (0, 1): 2*math.pi*s2*torch.sin(s3),
+        (0, 0): {(2, 0): s5, (0, 2): s5, (1, 0): -2*math.pi*s4*torch.cos(s1), (0, 1): 2*math.pi*s2*torch.sin(s3)},
     }
 
 
-def source(points):
-    """The right-hand sides, one column per cell function."""
+def operator(points, d):
+    """The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one
+        component."""
+    return system(coefficients(points), d, COMPONENTS)
+
+
+def residual(points, d, stage=0, known=None):
+    """Zero for the functions of a stage, up to a constant per function and equation where `source` has a mean; known:
+        the jet of all functions before."""
+    left = operator
+    return left(points, d) - SOURCES[stage](points, known)
+
+
+def source_0(points, known):
+    """The right-hand sides of N_1, N_2, one column per function and equation."""
     y1 = points[..., 0]
     y2 = points[..., 1]
     s1 = 2*math.pi*y1
@@ -71,51 +85,53 @@ def source(points):
     return stack(points, 2*math.pi*torch.cos(s1)*torch.cos(s2), -2*math.pi*torch.sin(s1)*torch.sin(s2))
 
 
-def operator(points, d):
-    """The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points."""
-    return combine(coefficients(points), d)
-
-
-def residual(points, d):
-    """Zero for the solution."""
-    return operator(points, d) - source(points)
+SOURCES = (source_0,)
 
 
 def cell_functions(points, layers, indices=INDICES, axes=AXES):
-    """The jet of a net with one output per cell function: periodic by its inputs."""
+    """The jet of a net, whose outputs are the components of the functions of a stage: periodic by its inputs."""
     return network(points, layers, indices, axes)
 
 
 def bilinear(points, u, v):
-    """The integrand of the weak form B(u, v)."""
+    """The integrand of the weak form B(u, v), for the jets of all components of u and v."""
     y1 = points[..., 0]
     y2 = points[..., 1]
     s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
-    return full(points, u[(0, 1)]*v[(0, 1)]*s1 + u[(1, 0)]*v[(1, 0)]*s1)
+    return full(points, u[(0, 1)][..., 0]*v[(0, 1)][..., 0]*s1 + u[(1, 0)][..., 0]*v[(1, 0)][..., 0]*s1)
 
 
-def loads(points, v):
-    """The integrands of the weak right-hand sides, one column per cell function."""
+def loads(points, d, v):
+    """The integrands of weak right-hand sides, by function; d is the jet of all functions."""
     y1 = points[..., 0]
     y2 = points[..., 1]
     s1 = -torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) - 2
-    return stack(points, v[(1, 0)]*s1, v[(0, 1)]*s1)
+    return {
+        0: v[(1, 0)][..., 0]*s1,
+        1: v[(0, 1)][..., 0]*s1,
+    }
+
+
+def constants(points, d):
+    """The constants that later coefficients hold, from means over the points of a uniform grid."""
+    return {}
 
 
 def effective(points, d):
-    """Effective coefficients: means over the points (their last axis), which are to be a uniform grid of the cell."""
+    """Effective coefficients: means over the points (their last axis), a uniform grid of the cell; d is the jet of all
+        functions."""
     y1 = points[..., 0]
     y2 = points[..., 1]
     s1 = torch.sin(2*math.pi*y1)*torch.cos(2*math.pi*y2) + 2
     values = {
-        ('A', (0, 0)): d[(1, 0)][..., 0]*s1 + s1 - (loads(points, column(d, 0))[..., 0] - bilinear(points, column(d, 0),
-            column(d, 0))),
-        ('A', (0, 1)): d[(1, 0)][..., 1]*s1 - (loads(points, column(d, 0))[..., 1] - bilinear(points, column(d, 1),
-            column(d, 0))),
-        ('A', (1, 0)): d[(0, 1)][..., 0]*s1 - (loads(points, column(d, 1))[..., 0] - bilinear(points, column(d, 0),
-            column(d, 1))),
-        ('A', (1, 1)): d[(0, 1)][..., 1]*s1 + s1 - (loads(points, column(d, 1))[..., 1] - bilinear(points, column(d, 1),
-            column(d, 1))),
+        ('A', (0, 0)): d[(1, 0)][..., 0]*s1 + s1 - (loads(points, d, columns(d, 0, 1))[0] - bilinear(points, columns(d,
+            0, 1), columns(d, 0, 1))),
+        ('A', (0, 1)): d[(1, 0)][..., 1]*s1 - (loads(points, d, columns(d, 0, 1))[1] - bilinear(points, columns(d, 1,
+            1), columns(d, 0, 1))),
+        ('A', (1, 0)): d[(0, 1)][..., 0]*s1 - (loads(points, d, columns(d, 1, 1))[0] - bilinear(points, columns(d, 0,
+            1), columns(d, 1, 1))),
+        ('A', (1, 1)): d[(0, 1)][..., 1]*s1 + s1 - (loads(points, d, columns(d, 1, 1))[1] - bilinear(points, columns(d,
+            1, 1), columns(d, 1, 1))),
     }
     return {key: full(points, value).mean(-1) for key, value in values.items()}
 
@@ -185,6 +201,18 @@ def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
 def column(d: Jet, j: int) -> Jet:
     """The jet of output j of a net."""
     return {a: value[..., j] for a, value in d.items()}
+
+
+def columns(d: Jet, k: int, components: int) -> Jet:
+    """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
+    return {a: value[..., k * components:(k + 1) * components] for a, value in d.items()}
+
+
+def system(tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int) -> torch.Tensor:
+    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
+    parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
+    rows = [total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row]) for row in range(components)]
+    return torch.stack(rows, -1).flatten(-2)
 
 
 def add(f: Jet, g: Jet) -> Jet:

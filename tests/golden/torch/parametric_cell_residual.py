@@ -6,7 +6,7 @@ Every cell function N is periodic in (y1) on (0, 1), has zero mean, and solves, 
     + (-pi*cos(2*pi*y1)) D^(1,) N
     = source
 
-where D^(a, b, ...) counts derivatives per coordinate, and the source is
+where D^(a, b, ...) counts derivatives per coordinate, and the source, less its mean, is
 
     N_1:  pi*cos(2*pi*y1)
 
@@ -15,12 +15,12 @@ Effective coefficients, <.> being the mean over the cell:
     A[0, 0] = <sin(x1) + sin(2*pi*y1)/2 + 2 + (sin(x1) + sin(2*pi*y1)/2 + 2) D^(1,) N_1>  [energy formula, dual solution
             -1 * N_1]
 
-Training a net of your own:
+Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs=1, axes=AXES)
     loss = residual(points, cell_functions(points, layers)).square().mean()
 
-residual is linear in d: with `hidden` in place of a net its operator gives the columns of a least-squares problem.
+residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
 The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
 Slow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions.
 """
@@ -35,64 +35,81 @@ COORDINATES = ('y1', 'x1')  # the columns of `points`
 GIVEN = ()  # keyword arguments: numbers, or tensors over the points
 AXES = (('periodic', 0, 1), ('scaled', -1, 1))  # (kind, lower end, upper end) of each column
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first
+KNOWN_INDICES = ((0,),)  # multi-indices, smaller ones first
 MEAN_INDICES = ((0,), (1,))  # multi-indices, smaller ones first
-CORRECTORS = ('N_1',)  # the columns of sources, and the outputs of a net
+COMPONENTS = 1
+FUNCTIONS = ('N_1',)
+STAGES = (('corrector', (0,)),)  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
+CONSTANTS = {}  # entries of `constants` that are keyword arguments
 
 
 def coefficients(points):
-    """The factor of each derivative."""
+    """{(equation, component): the factor of each derivative}."""
     y1 = points[..., 0]
     x1 = points[..., 1]
     s0 = 2*math.pi*y1
     return {
-        (2,): -1/2*torch.sin(s0) - torch.sin(x1) - 2,
-        (1,): -math.pi*torch.cos(s0),
+        (0, 0): {(2,): -1/2*torch.sin(s0) - torch.sin(x1) - 2, (1,): -math.pi*torch.cos(s0)},
     }
 
 
-def source(points):
-    """The right-hand sides, one column per cell function."""
+def operator(points, d):
+    """The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one
+        component."""
+    return system(coefficients(points), d, COMPONENTS)
+
+
+def residual(points, d, stage=0, known=None):
+    """Zero for the functions of a stage, up to a constant per function and equation where `source` has a mean; known:
+        the jet of all functions before."""
+    left = operator
+    return left(points, d) - SOURCES[stage](points, known)
+
+
+def source_0(points, known):
+    """The right-hand sides of N_1, one column per function and equation."""
     y1 = points[..., 0]
     return stack(points, math.pi*torch.cos(2*math.pi*y1))
 
 
-def operator(points, d):
-    """The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points."""
-    return combine(coefficients(points), d)
-
-
-def residual(points, d):
-    """Zero for the solution."""
-    return operator(points, d) - source(points)
+SOURCES = (source_0,)
 
 
 def cell_functions(points, layers, indices=INDICES, axes=AXES):
-    """The jet of a net with one output per cell function: periodic by its inputs."""
+    """The jet of a net, whose outputs are the components of the functions of a stage: periodic by its inputs."""
     return network(points, layers, indices, axes)
 
 
 def bilinear(points, u, v):
-    """The integrand of the weak form B(u, v)."""
+    """The integrand of the weak form B(u, v), for the jets of all components of u and v."""
     y1 = points[..., 0]
     x1 = points[..., 1]
-    return full(points, u[(1,)]*v[(1,)]*(torch.sin(x1) + (1/2)*torch.sin(2*math.pi*y1) + 2))
+    return full(points, u[(1,)][..., 0]*v[(1,)][..., 0]*(torch.sin(x1) + (1/2)*torch.sin(2*math.pi*y1) + 2))
 
 
-def loads(points, v):
-    """The integrands of the weak right-hand sides, one column per cell function."""
+def loads(points, d, v):
+    """The integrands of weak right-hand sides, by function; d is the jet of all functions."""
     y1 = points[..., 0]
     x1 = points[..., 1]
-    return stack(points, v[(1,)]*(-torch.sin(x1) - 1/2*torch.sin(2*math.pi*y1) - 2))
+    return {
+        0: v[(1,)][..., 0]*(-torch.sin(x1) - 1/2*torch.sin(2*math.pi*y1) - 2),
+    }
+
+
+def constants(points, d):
+    """The constants that later coefficients hold, from means over the points of a uniform grid."""
+    return {}
 
 
 def effective(points, d):
-    """Effective coefficients: means over the points (their last axis), which are to be a uniform grid of the cell."""
+    """Effective coefficients: means over the points (their last axis), a uniform grid of the cell; d is the jet of all
+        functions."""
     y1 = points[..., 0]
     x1 = points[..., 1]
     s0 = torch.sin(x1) + (1/2)*torch.sin(2*math.pi*y1) + 2
     values = {
-        ('A', (0, 0)): d[(1,)][..., 0]*s0 + s0 - (loads(points, column(d, 0))[..., 0] - bilinear(points, column(d, 0),
-            column(d, 0))),
+        ('A', (0, 0)): d[(1,)][..., 0]*s0 + s0 - (loads(points, d, columns(d, 0, 1))[0] - bilinear(points, columns(d, 0,
+            1), columns(d, 0, 1))),
     }
     return {key: full(points, value).mean(-1) for key, value in values.items()}
 
@@ -162,6 +179,18 @@ def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
 def column(d: Jet, j: int) -> Jet:
     """The jet of output j of a net."""
     return {a: value[..., j] for a, value in d.items()}
+
+
+def columns(d: Jet, k: int, components: int) -> Jet:
+    """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
+    return {a: value[..., k * components:(k + 1) * components] for a, value in d.items()}
+
+
+def system(tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int) -> torch.Tensor:
+    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
+    parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
+    rows = [total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row]) for row in range(components)]
+    return torch.stack(rows, -1).flatten(-2)
 
 
 def add(f: Jet, g: Jet) -> Jet:

@@ -23,17 +23,29 @@ import json
 import numpy as np
 import sympy as sp
 from mpi4py import MPI
-from nhpinn_sym.problem.domain import Box
+from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
-from tests.fem_samples import elliptic_2d, manufactured, shear_cells, t, x1, x2
+from tests.fem_classes import drifting, in_time, mathieu
+from tests.fem_samples import elasticity_cells, elliptic_2d, isotropic, manufactured, shear_cells, t, x1, x2, y1, y2
 
 points = np.random.default_rng(0).uniform(0, 1, (20, 2))
 results = {}
 for solver in ("direct", "iterative"):
     batch = CellSolver(elliptic_2d(), {}, (), 1e-6, n=20, solver=solver).solve(np.zeros((1, 0)))
-    results["cells " + solver] = [value[0] for value in batch.effective.values()] + list(batch.fields[1].evaluate(points, (1, 0))[0])
+    results["cells " + solver] = [value[0] for value in batch.effective.values()] + list(batch.fields[1][0].evaluate(points, (1, 0))[0])
 batch = CellSolver(shear_cells(sp.Integer(3), sp.Integer(1)), {}, (), 1e-6, n=12).solve(np.zeros((1, 0)))
-results["shear"] = [batch.effective["A", (0, 0)][0], *batch.fields[0].evaluate(points, (0, 0))[0]]
+results["shear"] = [batch.effective["A", (0, 0)][0], *batch.fields[0][0].evaluate(points, (0, 0))[0]]
+moduli = (3 + sp.sin(2 * sp.pi * y1) * sp.cos(2 * sp.pi * y2), 2 + sp.cos(2 * sp.pi * y1))
+for solver in ("direct", "iterative"):
+    system = CellSolver(elasticity_cells(isotropic(*moduli), 2), {}, (), 1e-6, n=12, solver=solver).solve(np.zeros((1, 0)))
+    results["elasticity " + solver] = [value[0] for value in system.effective.values()] + list(system.fields[2][1].evaluate(points, (0, 1))[0])
+kernels = {"ground state": mathieu(sp.Integer(2)), "space and time": in_time(2 + sp.sin(2 * sp.pi * y1) * sp.cos(2 * sp.pi * y2)),
+           "drift": drifting(sp.cos(y1), sp.Integer(1), Cell((0, 2 * sp.pi)), sp.Integer(1))}
+for name, cells in kernels.items():
+    batch = CellSolver(cells, {}, (), 1e-6, n=16).solve(np.zeros((1, 0)))
+    inside = points[:, : cells.cell.dim]
+    functions = [value for field, in batch.fields for value in field.evaluate(inside, (0,) * cells.cell.dim)[0]]
+    results[name] = [value[0] for value in batch.effective.values()] + functions
 kinds = {(0, 0): "robin", (0, 1): "dirichlet", (1, 0): "periodic", (1, 1): "periodic"}
 u = sp.exp(x1) * sp.sin(2 * sp.pi * x2)
 unit = Box((0, 1), (0, 1))
@@ -66,7 +78,8 @@ def results(tmp_path_factory):
     return [json.loads(launch(ranks, str(script)).splitlines()[-1]) for ranks in (1, 2)]
 
 
-@pytest.mark.parametrize("name", ["cells direct", "cells iterative", "shear", "boundary value problem", "heat"])
+@pytest.mark.parametrize("name", ["cells direct", "cells iterative", "shear", "elasticity direct", "elasticity iterative", "ground state",
+                                  "space and time", "drift", "boundary value problem", "heat"])
 def test_two_ranks_give_the_serial_numbers(results, name):
     serial, parallel = results
     np.testing.assert_allclose(parallel[name], serial[name], rtol=0, atol=1e-10)

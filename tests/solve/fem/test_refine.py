@@ -1,4 +1,5 @@
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ def cells(rate, fredholm=0.0, size=3.0):
     def level(mesh):
         n = mesh[0]
         values = {("A", (0, 0)): 2 + size * n ** -float(rate), ("A", (0, 1)): 1e-16 * (n % 3), ("b", (0,)): 1e-17 * n}
-        return CellBatch((), {key: np.array([value]) for key, value in values.items()}, {"fredholm": fredholm, "method": "made up"})
+        info = {"fredholm": fredholm, "multipliers": {"N_1": fredholm}, "method": "made up"}
+        return CellBatch((), {key: np.array([value]) for key, value in values.items()}, info)
     return level
 
 
@@ -57,6 +59,25 @@ def test_a_fixed_mesh_does_not_warn():
         warnings.simplefilter("error")
         batch = refine(cells(1), n=20)
     assert batch.info["cells"] == (20,) and batch.info["estimate"] > 1e-2
+
+
+def test_entries_of_the_higher_law_do_not_count():
+    def level(mesh):
+        batch = cells(4)(mesh)
+        return replace(batch, effective={**batch.effective, ("h", (2, 0)): np.array([1 + 1 / mesh[0]])})
+
+    batch, alone = refine(level), refine(cells(4))
+    assert batch.info["cells"] == alone.info["cells"] and batch.info["estimate"] == alone.info["estimate"]
+    assert batch.info["higher"] == pytest.approx(2 / batch.info["cells"][0], rel=0.1)
+
+
+def test_a_coefficient_that_vanishes_up_to_discretization_is_measured_by_the_others():
+    def level(mesh):
+        batch = cells(4)(mesh)
+        return replace(batch, effective={**batch.effective, ("drift", (0,)): np.array([1e-2 * mesh[0] ** -4.0])})
+
+    batch = refine(level)
+    assert batch.info["cells"] == refine(cells(4)).info["cells"]
 
 
 def test_incompatible_right_hand_sides_are_refused():

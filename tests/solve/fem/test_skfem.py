@@ -42,7 +42,7 @@ def test_cell_functions_are_periodic_and_have_zero_mean():
     _, batch = effective(elliptic_2d(), n=16)
     middle = (np.arange(64) + 0.5) / 64
     points = np.stack([g.ravel() for g in np.meshgrid(middle, middle, indexing="ij")], axis=1)
-    for function in batch.fields:
+    for (function,) in batch.fields:
         values = function.evaluate(points, (0, 0))
         assert values.shape == (1, 4096) and np.abs(values).max() > 0.02
         assert abs(values.mean()) < 1e-6
@@ -87,16 +87,16 @@ def test_shear_flow_has_a_nonsymmetric_operator():
 def test_reaction_corrector():
     batch = CellSolver(reaction_cells(), {}, (), 1e-8).solve(NOWHERE)
     y = np.linspace(-7, 7, 101)[:, None]
-    np.testing.assert_allclose(batch.fields[0].evaluate(y, (0,)), [-np.cos(y[:, 0]) / 2], atol=1e-5)
-    np.testing.assert_allclose(batch.fields[0].evaluate(y, (1,)), [np.sin(y[:, 0]) / 2], atol=1e-2)
+    np.testing.assert_allclose(batch.fields[0][0].evaluate(y, (0,)), [-np.cos(y[:, 0]) / 2], atol=1e-5)
+    np.testing.assert_allclose(batch.fields[0][0].evaluate(y, (1,)), [np.sin(y[:, 0]) / 2], atol=1e-2)
     assert batch.effective["c", ()][0] == pytest.approx(-0.25, abs=1e-8)
 
 
 def test_a_source_with_a_mean_is_refused():
     lowered = reaction_cells()
-    corrector = replace(lowered.correctors[0], weak=(WeakTerm((0,), 1 + sp.cos(y1), (0,)),))
+    corrector = replace(lowered.functions[0], weak=(WeakTerm((0,), 1 + sp.cos(y1), (0,)),))
     with pytest.raises(SolveError, match="orthogonal to the constants"):
-        CellSolver(replace(lowered, correctors=(corrector,)), {}, (), 1e-6).solve(NOWHERE)
+        CellSolver(replace(lowered, functions=(corrector,)), {}, (), 1e-6).solve(NOWHERE)
 
 
 def test_slow_points_share_the_mesh():
@@ -104,7 +104,7 @@ def test_slow_points_share_the_mesh():
     slow = np.linspace(0, np.pi, 5)[:, None]
     found, batch = effective(lowered, 1e-7, slow)
     np.testing.assert_allclose(found[:, 0, 0], np.sqrt((2 + np.sin(slow[:, 0])) ** 2 - 0.25), rtol=1e-7)
-    assert batch.fields[0].evaluate(np.zeros((3, 1)), (0,)).shape == (5, 3)
+    assert batch.fields[0][0].evaluate(np.zeros((3, 1)), (0,)).shape == (5, 3)
 
 
 def test_three_dimensions_by_multigrid(monkeypatch):

@@ -46,7 +46,7 @@ def test_reaction(length: sp.Expr) -> None:
     assert batch.effective["c", ()][0] == pytest.approx(-float(length) ** 2 / (16 * np.pi**2), abs=1e-13)
     y = np.linspace(-1, 3, 41)[:, None] * float(length)
     exact = -((float(length) / (2 * np.pi)) ** 2) / 2 * np.cos(2 * np.pi * y[:, 0] / float(length))
-    assert np.abs(batch.fields[0].evaluate(y, (0,))[0] - exact).max() < 1e-11
+    assert np.abs(batch.fields[0][0].evaluate(y, (0,))[0] - exact).max() < 1e-11
 
 
 def test_slowly_varying_coefficient_by_one_parametric_net() -> None:
@@ -58,8 +58,8 @@ def test_slowly_varying_coefficient_by_one_parametric_net() -> None:
     assert solver.solve(x[3:5]).info is batch.info
     y = np.linspace(0, 1, 7)[:, None]
     slope = exact[:, None] / (2 + np.sin(x) + np.sin(2 * np.pi * y.T) / 2) - 1
-    assert np.abs(batch.fields[0].evaluate(y, (1,)) - slope).max() < 1e-5
-    assert np.abs(batch.fields[0].evaluate(np.arange(64)[:, None] / 64, (0,)).mean(1)).max() < 1e-12
+    assert np.abs(batch.fields[0][0].evaluate(y, (1,)) - slope).max() < 1e-5
+    assert np.abs(batch.fields[0][0].evaluate(np.arange(64)[:, None] / 64, (0,)).mean(1)).max() < 1e-12
     with pytest.raises(ProblemError, match="outside"):
         solver.solve(x + 1)
 
@@ -107,12 +107,12 @@ def test_a_tolerance_that_is_not_reached_is_a_warning() -> None:
 
 
 def test_no_cell_functions() -> None:
-    cells = replace(diffusion_cells(sp.Matrix([[3]])), correctors=(), effective=(Functional("A", (0, 0), 3 + sp.cos(PI2 * y1), (), None),))
+    cells = replace(diffusion_cells(sp.Matrix([[3]])), functions=(), effective=(Functional("A", (0, 0), 3 + sp.cos(PI2 * y1), (), None),))
     assert solved(cells).effective["A", (0, 0)][0] == pytest.approx(3, abs=1e-14)
 
 
 def test_a_field_is_made_again_from_its_state() -> None:
-    field = CellSolver(slow_1d(), {}, ((0.0, 1.0),), 1e-6).solve(np.array([[0.2], [0.7]])).fields[0]
+    field = CellSolver(slow_1d(), {}, ((0.0, 1.0),), 1e-6).solve(np.array([[0.2], [0.7]])).fields[0][0]
     state = {name: np.asarray(value) for name, value in field.state().items()}
     again, y = NetworkField.from_state(state), np.random.default_rng(0).random((9, 1))
     for index in ((0,), (1,), (3,)):

@@ -26,7 +26,7 @@ ONE = np.zeros((1, 0))
 
 def first_only(cells: LoweredCells) -> LoweredCells:
     """The problem of N_1 alone."""
-    return LoweredCells(**{**cells.__dict__, "correctors": cells.correctors[:1], "effective": cells.effective[:1]})
+    return LoweredCells(**{**cells.__dict__, "functions": cells.functions[:1], "effective": cells.effective[:1]})
 
 
 def trained(cells: LoweredCells, method: str, iterations: int, **options: int) -> CellBatch:
@@ -39,8 +39,8 @@ def test_levenberg_marquardt_on_a_cell() -> None:
     cells = first_only(elliptic_2d())
     batch = trained(cells, "lm", 85)
     points = np.random.default_rng(0).random((500, 2))
-    reference = CellSolver(cells, {}, (), 1e-12).solve(ONE).fields[0].evaluate(points, (0, 0))
-    assert relative(batch.fields[0].evaluate(points, (0, 0)), reference) < 1e-5
+    reference = CellSolver(cells, {}, (), 1e-12).solve(ONE).fields[0][0].evaluate(points, (0, 0))
+    assert relative(batch.fields[0][0].evaluate(points, (0, 0)), reference) < 1e-5
     assert batch.effective["A", (0, 0)][0] == pytest.approx(1.9353592348122903, abs=1e-9)
     assert batch.info["method"] == "lm" and batch.info["width"] == 24 and batch.info["iterations"] == 85
 
@@ -118,7 +118,7 @@ def test_the_optimizers_find_a_minimum_and_stop(module: type[levenberg]) -> None
 def test_the_gradient_and_the_jacobian_are_those_of_the_loss() -> None:
     solver = CellSolver(elliptic_2d(), {}, (), 1e-9)
     trial: Trial = solver.trial
-    objective = Objective(trial, solver._rows(50, 0).output(1), trial.mlp(5, 2, 1))
+    objective = Objective(trial, solver.rows(0, solver.rows.empty, 50, 0).output(1), trial.mlp(5, 2, 1, 1))
     x, direction = objective.start + 0.01, torch.randn(len(objective.start), generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     loss, gradient = objective.value_and_gradient(x)
     residual, jacobian = objective.residual_and_jacobian(x)

@@ -1,0 +1,141 @@
+"""Is the cell operator elliptic? Its symbol is sampled over the cell and over directions, closer and closer to where it is smallest."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import numpy as np
+import sympy as sp
+
+from ..operator.sampling import Array, is_opaque, range_grid, sampler, slow_samples, spacing
+from ..operator.table import Operator, Table, Term
+from ..operator.twoscale import fast_part
+from ..problem.errors import CoefficientError, SolvabilityError
+
+_TINY = 1e-10
+
+
+def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
+    """Whether the symbol of A_0 is positive definite; True where coefficients are opaque.
+
+    Errors: CoefficientError where it is not positive definite (scalars, and fields with a time derivative), or vanishes at a point;
+    SolvabilityError where it is singular everywhere. An indefinite symbol that is regular is the False of saddle-point systems (piezoelectricity).
+    """
+    d, slow = op.problem.scales.dim, len(op.coordinates)
+    principal = {t: c for t, c in lowest.items() if sum(fast_part(t.left, slow)[:d]) + sum(fast_part(t.right, slow)[:d]) == order}
+    exprs = list(principal.values())
+    if any(is_opaque(e) for e in exprs):
+        return True
+    values, keys = sampler(exprs, op), list(principal)
+    definite = True
+    for at in slow_samples(op, exprs):
+        symbols = _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
+        for tensor in symbols:
+            definite &= _judge(op, principal, lambda y, tensor=tensor, at=at: tensor(np.array(values(y, at))))  # type: ignore[misc]
+    return definite
+
+
+def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array]) -> bool:
+    """One symbol (k, k, n) over the cell: True where positive definite, False where indefinite but regular; CoefficientError otherwise."""
+    smallest, largest = _extreme(op, tensor, lambda a: np.linalg.eigvalsh((a + np.conj(np.swapaxes(a, -1, -2))) / 2))
+    if smallest > _TINY * largest:
+        return True
+    terms = [op_term for op_term in principal if principal[op_term] != 0]
+    shown = sp.Matrix(_entries(op, principal)) if op.components == 1 and op.problem.scales.dim > 1 and all(
+        sum(fast_part(t.left, len(op.coordinates))) == 1 for t in terms) else sp.Add(*[-c for c in principal.values()])
+    if op.components == 1 or _timely(op):
+        raise CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell", term=shown,
+                               remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
+                                      "check its sign, and where it vanishes")
+    singular, size = _extreme(op, tensor, lambda a: np.linalg.svd(a, compute_uv=False)[..., ::-1])
+    if singular <= 1e-8 * size:
+        regular = np.linalg.svd(np.moveaxis(tensor(range_grid(op)), -1, 0), compute_uv=False)[..., -1].max()
+        if regular <= 1e-8 * size:
+            raise SolvabilityError("the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)",
+                                   term=sp.Add(*[op.show(t) for t, _ in op.terms() if sum(t.left) + sum(t.right) > 1]),
+                                   remedy="use potentials: the effective permittivity and permeability come from the scalar problems -div(a grad phi)")
+        raise CoefficientError("the cell operator is not elliptic: its symbol is singular somewhere on the cell", term=shown,
+                               remedy="check where coefficients vanish, and the signs of the equations")
+    return False
+
+
+def _timely(op: Operator) -> bool:
+    """Whether every unknown has a time derivative in its own equation: then an indefinite operator is ill-posed."""
+    rows = {t.equation for t, _ in op.terms() if t.right[-1] and t.field == t.equation}
+    return rows == set(range(op.components))
+
+
+def _entries(op: Operator, principal: Table) -> list[list[sp.Expr]]:
+    d, slow = op.problem.scales.dim, len(op.coordinates)
+    entries = [[sp.Integer(0)] * d for _ in range(d)]
+    for t, c in principal.items():
+        i, k = (fast_part(index, slow).index(1) for index in (t.left, t.right))
+        entries[i][k] -= c
+    return entries
+
+
+def _scalar_tensor(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array]]:
+    """The tensor a of -div(a grad u), turned in the complex plane towards the positive axis."""
+    d, slow = op.problem.scales.dim, len(op.coordinates)
+
+    def tensor(values: Array) -> Array:
+        a = np.zeros((d, d, values.shape[-1]), dtype=values.dtype)
+        for t, v in zip(keys, values, strict=True):
+            left, right = fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d]
+            i, k = (left.index(1), right.index(1))
+            a[i, k] -= v
+        return _turned(a)
+
+    return [tensor]
+
+
+def _directional(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array]]:
+    """For each of some directions xi: the matrix sum c i^(|left| + |right|) xi^(left + right)."""
+    d, m, slow = op.problem.scales.dim, op.components, len(op.coordinates)
+
+    def tensor(values: Array, xi: Array) -> Array:
+        a = np.zeros((m, m, values.shape[-1]), dtype=values.dtype)
+        for t, v in zip(keys, values, strict=True):
+            total = [p + q for p, q in zip(fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d], strict=True)]
+            a[t.equation, t.field] += (-1) ** (sum(total) // 2) * float(np.prod(xi ** np.array(total))) * v
+        return _turned(a)
+
+    return [lambda values, xi=xi: tensor(values, xi) for xi in _directions(d)]  # type: ignore[misc]
+
+
+def _turned(a: Array) -> Array:
+    """Times the conjugate phase of its mean trace, where complex: ellipticity allows a common phase."""
+    if not np.iscomplexobj(a):
+        return a
+    trace = np.trace(a).mean()
+    return np.asarray(a * np.conj(trace) / abs(trace)) if trace != 0 else a
+
+
+def _directions(d: int) -> list[Array]:
+    """Unit vectors of the half space: along axes, diagonals, and some generic ones."""
+    corners = [np.array(v, dtype=float) for v in itertools.product((-1, 0, 1), repeat=d) if any(v) and next(n for n in v if n) > 0]
+    generic = [np.array([0.83, 0.31, -0.46])[:d], np.array([0.21, -0.74, 0.64])[:d]] if d > 1 else []
+    return [v / np.linalg.norm(v) for v in (*corners, *generic)]
+
+
+def _extreme(op: Operator, tensor: Callable[[list[Array]], Array], spectrum: Callable[[Array], Array]) -> tuple[float, float]:
+    """(smallest, largest in size) value of the spectrum of tensor(y) over the cell: on a grid, then closer and closer; (0, inf) if not finite."""
+    points, found = range_grid(op), []
+    for sign in (1, -1):
+        y, width = points, spacing(op)
+        for _ in range(12):
+            a = np.moveaxis(tensor(y), -1, 0)
+            if not np.all(np.isfinite(a)):
+                return 0.0, np.inf
+            values = spectrum(a)
+            ranked = values.min(axis=1) if sign > 0 else -np.abs(values).max(axis=1)
+            best = int(np.argmin(ranked))
+            y, width = [v[best] + step for v, step in zip(y, _block(width), strict=True)], width / 4
+        found.append(sign * float(ranked[best]))
+    return found[0], found[1]
+
+
+def _block(width: Array) -> list[Array]:
+    """A grid around the origin, `width` to each side."""
+    return [g.ravel() for g in np.meshgrid(*[w * np.linspace(-1, 1, 9 if len(width) < 4 else 3) for w in width], indexing="ij")]

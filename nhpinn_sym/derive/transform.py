@@ -1,0 +1,168 @@
+"""Transformations in front of the expansion: the ground state of a reaction of order eps^-2, and the moving frame of a mean drift."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import sympy as sp
+
+from ..operator.table import Operator, Table, Term, unit
+from ..operator.zero import is_zero
+from ..problem.errors import UnsupportedError
+from . import diagnose
+from .combination import Averages, Function, Pairing, Product
+from .diagnose import Kernels
+from .law import averaged, closed_mean
+from .model import Frame, Transformation
+from .notation import equation
+from .recursion import Recursion
+from .writing import Writer
+
+Powers = dict[int, Table]
+
+LAMBDA = sp.Symbol("lambda0", real=True)
+VELOCITY = "drift_{}"
+
+
+def is_transpose_of_itself(op: Operator) -> bool:
+    """Whether the operator equals its transpose in space: (i, left, c, j, right) and (j, right, +-c, i, left), the sign that of the derivatives."""
+    if any(axis.slow == len(op.coordinates) - 1 for axis in op.axes) or any(c.has(*op.coordinates) for _, c in op.terms()):
+        return False
+    table = dict(op.terms())
+    for t, c in table.items():
+        row = t.field or 0
+        if t.right[-1]:
+            mirrored = t._replace(equation=row, field=t.equation)
+            if any(t.left) or any(t.right[:-1]):
+                return False
+        else:
+            mirrored = t._replace(equation=row, field=t.equation, left=t.right, right=t.left)
+        sign = (-1) ** (sum(t.left[:-1]) + sum(t.right[:-1]))
+        other = sign * table.get(mirrored, sp.Integer(0))
+        if c != other and not is_zero(c - other, [c]):
+            return False
+    return True
+
+
+def ground_state(op: Operator, powers: Powers, lowest: int) -> tuple[sp.Symbol, Table, Powers, Transformation]:
+    """u = e^{-lambda t/eps^2} phi(y) v: (eigenvalue, mass, operator of v with -lambda mass in A_0, report).
+
+    Vanninathan 1981; Allaire, Capdeboscq 2000. A stationary problem needs lambda = 0, which is seen when phi is computed.
+    """
+    timely = [(t, c) for t, c in op.terms() if any(t.right[-1:])]
+    if any(t.right[-1] > 1 or any(t.left) or any(t.right[:-1]) or t.power for t, _ in timely):
+        raise UnsupportedError("a second or mixed time derivative together with a reaction of order eps^-2",
+                               term=" + ".join(str(op.show(t)) for t, _ in timely), remedy="rho(y) u_t is covered")
+    rho = sp.Add(*[c for _, c in timely]) if timely else sp.Integer(1)
+    zero = (0,) * (len(op.coordinates) + len(op.axes))
+    place = Term(0, zero, 0, zero, lowest)
+    shifted = dict(powers[lowest])
+    shifted[place] = shifted.get(place, sp.Integer(0)) - LAMBDA * rho
+    u, v, phi = op.problem.unknowns[0], sp.Function("v")(*op.problem.unknowns[0].args), sp.Function("phi")(*op.fast)
+    eps = op.problem.scales.eps
+    growth = sp.exp(-LAMBDA * op.problem.scales.t / eps**2) if timely else sp.Integer(1)
+    remark = ("The leading operator does not vanish on constants: u is a ground state phi(y) times v, and v is homogenized. "
+              + ("u decays as exp(-lambda0 t/eps^2)." if timely else "This needs lambda0 = 0, since there is no time derivative."))
+    mass = {place._replace(power=0): rho}
+    return LAMBDA, mass, {**powers, lowest: shifted}, Transformation("Factorization", remark, (equation(u, growth * phi * v),))
+
+
+def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[Frame, ...], Powers, tuple[Transformation, ...]]:
+    """X = x - c t/eps where there is a mean drift c of order 1/eps: (frame, operator in X, report); empty where there is none.
+
+    c_j = <psi . (coefficient of d_j)> / <psi rho>, psi the adjoint kernel (Pavliotis, Stuart 2008, ch. 13; Allaire, Raphael 2007).
+    Errors: SolvabilityError for a mean drift without rho u_t, in a system, or with coefficients that depend on x.
+    """
+    recursion = Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
+    m = recursion.homogenized_order
+    if m != 2 or not any(term.power < 0 or kernels.adjoint for term, _ in op.terms()) or is_transpose_of_itself(op):
+        return (), powers, ()
+    if not (kernels.ground or kernels.adjoint):
+        means = diagnose.nonzero_means(op, recursion, 1)
+        drifts = {key: value for key, value in means.items() if key[1] is not None and any(key[2][:-1])}
+        if not drifts:
+            return (), powers, ()
+        if not _can_move(op):
+            diagnose.refuse_means(op, m, 1, drifts)
+    elif not _can_move(op):
+        return (), powers, ()  # whether there is a mean drift is seen when the kernels are known
+    frame = _frame(op, recursion)
+    moved = _moved(op, powers, frame)
+    if not frame:
+        return (), powers, ()
+    writer = Writer(op, recursion)
+    symbols = sp.Matrix([f.velocity for f in frame])
+    shift = symbols * op.problem.scales.t / op.problem.scales.eps
+    lines = (equation(sp.Function("X")(*op.coordinates[-1:]), sp.Matrix(op.coordinates[:-1]) - shift),
+             *(equation(f.velocity, writer.velocity(f)) for f in frame if f.numerator is not None))
+    remark = "A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; y = x/eps stays."
+    report = Transformation("Moving frame", remark, lines)
+    return frame, moved, (report,)
+
+
+def _can_move(op: Operator) -> bool:
+    """One unknown, rho u_t, coefficients in y alone."""
+    timely = [t for t, _ in op.terms() if t.right[-1]]
+    simple = all(t.right[-1] == 1 and t.power == 0 and not any(t.left) and not any(t.right[:-1]) for t in timely)
+    return op.components == 1 and bool(timely) and simple and not any(c.has(*op.slow) for _, c in op.terms())
+
+
+def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
+    """The velocity of each axis: a closed mean, or a symbol with its formula."""
+    d = op.problem.scales.dim
+    first = recursion.averaged(1)
+    if recursion.ground is not None or recursion.adjoint is not None:
+        stuck = [key for key in first if key[2] is not None and not any(key[3])]
+        if stuck and any(t.power == -1 and not any(t.left) and not any(t.right) for t, _ in op.terms()):
+            raise UnsupportedError("a reaction of order 1/eps together with kernels that are not constant", term=op,
+                                   remedy="put it at order eps^-2, or leave it out")
+    capacity = _capacity(op, recursion)
+    entries = []
+    for j in range(d):
+        numerator = first.get((0, recursion.zero, 0, unit(j, d + 1)), {})
+        above, below = (_closed(op, recursion, averages) for averages in (numerator, capacity))
+        if above is not None and below is not None:
+            entries.append(Frame(above / below, None, None))
+        else:
+            parts = [averaged(op, recursion, [(averages, Fraction(1))]) for averages in (numerator, capacity)]
+            entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *parts))
+    return tuple(entries) if any(f.velocity != 0 for f in entries) else ()
+
+
+def _capacity(op: Operator, recursion: Recursion) -> Averages:
+    """<psi rho phi>: what stands at d_t U in the equation of order 2, by hand, since it needs no corrector."""
+    table: dict[Pairing, Fraction] = {}
+    slow = len(recursion.zero)
+    nothing = (0,) * len(op.fast)
+    for term, number in recursion.interned.get(0, ()):
+        if term.field is not None and term.right[slow - 1] == 1 and not any(term.left):
+            phi = None if recursion.ground is None else Function(recursion.ground, 0)
+            psi = None if recursion.adjoint is None else Function(recursion.adjoint, 0)
+            product = Product(number, recursion.zero, phi, () if phi is None else (*recursion.zero, *nothing))
+            table[Pairing(product, psi, nothing if psi is not None else ())] = Fraction(1)
+    return table
+
+
+def _closed(op: Operator, recursion: Recursion, averages: Averages) -> sp.Expr | None:
+    if any(pair.weight is not None or pair.product.function is not None for pair in averages):
+        return None
+    total = sp.Add(*[sp.Rational(w.numerator, w.denominator) * recursion.value(pair.product) for pair, w in averages.items()])
+    return closed_mean(op, total, numbers=True)
+
+
+def _moved(op: Operator, powers: Powers, frame: tuple[Frame, ...]) -> Powers:
+    """D_t -> D_t - eps^-1 c.D_X in the slow derivatives."""
+    result = {k: dict(table) for k, table in powers.items()}
+    slow = len(op.coordinates)
+    for k, table in powers.items():
+        for term, c in table.items():
+            if term.field is None or not term.right[slow - 1]:
+                continue
+            for j, f in enumerate(frame):
+                right = tuple(n + (i == j) - (i == slow - 1) for i, n in enumerate(term.right))
+                place = term._replace(right=right, power=k - 1)
+                if f.velocity != 0:
+                    target = result.setdefault(k - 1, {})
+                    target[place] = target.get(place, sp.Integer(0)) - f.velocity * c
+    return dict(sorted(result.items()))
+

@@ -1,0 +1,86 @@
+"""What finite elements can do with cell problems: real, second order, up to three axes. Tables of the forms for both libraries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import sympy as sp
+
+from ..lower.forms import CellForm, Functional, LoweredCells, WeakTerm
+from ..problem.errors import UnsupportedError
+
+_REMEDY = "use the fourier backend"
+FunctionRow = tuple[str, str, int, bool]
+"""(name, role, level, solvable)."""
+
+
+def require_elements(lowered: LoweredCells) -> None:
+    """UnsupportedError, which quotes the term, for cell problems that continuous Lagrange elements over the real numbers cannot solve."""
+    if len(lowered.coordinates) > 3:
+        raise UnsupportedError("finite elements are there for up to three axes", term=lowered.coordinates, remedy=_REMEDY)
+    if lowered.externals:
+        raise UnsupportedError("finite elements need a formula for each coefficient", term=lowered.externals[0].symbol, remedy=_REMEDY)
+    for weak in _weak_terms(lowered):
+        _require_real(weak.coefficient)
+        require_first_order(weak, (weak.left, weak.right, *([weak.factor.derivative] if weak.factor else [])))
+    for functional in _functionals(lowered):
+        for term in functional.terms:
+            _require_real(term.coefficient)
+            require_first_order(term, (f.derivative for f in term.factors))
+    if lowered.complex:
+        raise UnsupportedError("finite elements are for real coefficients here", term=lowered.title, remedy=_REMEDY)
+
+
+def require_first_order(term: object, orders: Iterable[tuple[int, ...]]) -> None:
+    """UnsupportedError where `term` holds a second derivative."""
+    if any(sum(order) > 1 for order in orders):
+        raise UnsupportedError("second derivatives in a weak form need elements that are smoother than Lagrange's", term=term, remedy=_REMEDY)
+
+
+def _require_real(coefficient: sp.Expr) -> None:
+    if coefficient.has(sp.I):
+        raise UnsupportedError("finite elements are for real coefficients here", term=coefficient, remedy=_REMEDY)
+
+
+def _weak_terms(lowered: LoweredCells) -> Iterator[WeakTerm]:
+    yield from (*lowered.bilinear, *lowered.mass)
+    for function in lowered.functions:
+        yield from function.weak
+
+
+def _functionals(lowered: LoweredCells) -> list[Functional]:
+    return [*(f for c in lowered.constants for f in (c.numerator, c.denominator)), *lowered.effective, *lowered.higher]
+
+
+def first_order_axes(lowered: LoweredCells) -> tuple[int, ...]:
+    """Axes along which A_0 has no second derivatives: that of time."""
+    axes = range(len(lowered.coordinates))
+    return tuple(k for k in axes if not any(t.left[k] and t.right[k] for t in lowered.bilinear))
+
+
+def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
+    return [(f.name, f.role, f.level, f.solvable) for f in lowered.functions]
+
+
+def projection(lowered: LoweredCells) -> str:
+    """A line for comments: how the cell functions differ from zero-mean solutions; empty where they do not."""
+    kernels = [f.name for f in lowered.functions if f.role in ("ground state", "adjoint")]
+    reduced = [f.name for f in lowered.functions if not f.solvable]
+    parts = [f"{', '.join(kernels)} are kernels, and have no right-hand side."] if kernels else []
+    parts += [f"That of {', '.join(reduced)} loses what the operator does not reach: <psi . g> phi for its kernels psi, phi."] if reduced else []
+    return "".join(f"{part}\n" for part in parts)
+
+
+def describe(function: CellForm) -> str:
+    """What a cell function is, for comments."""
+    if function.role == "ground state":
+        return f"{function.name}, positive, of mean 1"
+    if function.role == "adjoint":
+        return f"{function.name}, kernel of the transposed operator that belongs to equation {function.level}"
+    held = [_source(sign, *key) for key, sign in function.sources]
+    return f"{function.name}, " + (f"multiplies {' and '.join(held)}" if held else "auxiliary")
+
+
+def _source(sign: int, field: int | None, index: tuple[int, ...]) -> str:
+    unknown = "the source" if field is None else f"U_{field}"
+    return ("-" if sign < 0 else "") + (f"D^{index} {unknown}" if any(index) else unknown)

@@ -1,0 +1,210 @@
+"""Cell problems in the order in which they can be solved, for any finite element library.
+
+Vectors and matrices are the library's own (arrays and SciPy matrices, or PETSc's): only +, -, products with floats and `dot` are used on
+them. On a mesh, the kernels of A_0 and of its transpose are known approximately only, so that every problem is solved bordered:
+    A w + sum_p lam_p c_p = b,  r_p . w = g_p,
+where r_p are the weights of the means, c_p those of the kernel functions. Then lam_p is the mean <psi^p . g> that b has to lose, psi^p being
+the adjoint kernel of the mesh, and the adjoint kernel itself is the solution of the transposed system with b = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+Key = tuple[str, tuple[int, ...]]
+Vector = Any
+Matrix = Any
+Solve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
+"""(b, g) -> (w, lam)."""
+
+_FIRST = 1e-3
+"""Relative change of the eigenvalue at which Newton's method takes over from inverse iteration."""
+_ROUNDING = 1e-14
+"""Rounding of the eigenvalue relative to the largest one of the mesh."""
+_NEGATIVE = 1e-3
+"""How far below zero, as a part of its maximum, a principal eigenfunction may come on a coarse mesh."""
+
+
+class Discrete(Protocol):
+    """The cell problems on one mesh."""
+
+    @property
+    def volume(self) -> float:
+        """|Y|."""
+
+    @property
+    def weights(self) -> Sequence[Vector]:
+        """The integrals of the test functions, one vector per component."""
+
+    @property
+    def modes(self) -> Sequence[Vector]:
+        """What the matrix does not see of functions of time: 1 and -1 in turn along that axis.
+
+        Galerkin's method for u_tau is skew-symmetric, so that on an even number of nodes the constants are not its only kernel.
+        """
+
+    def assign(self, name: str, value: float) -> None:
+        """Give a symbol of the coefficients its value."""
+
+    def store(self, function: int, w: Vector) -> None:
+        """Make w the cell function number `function`, which later forms and functionals hold."""
+
+    def operator(self) -> Matrix: ...
+
+    def mass(self) -> Matrix: ...
+
+    def moments(self, function: int) -> Vector:
+        """int N v for the (scalar) cell function."""
+
+    def source(self, function: int) -> tuple[Vector, float]:
+        """The vector of the right-hand side, and its size; size 0 where it is rounding alone."""
+
+    def mean(self, table: str, key: Any) -> float:
+        """The functional `key` of one of the tables of the forms, over the volume."""
+
+    def ones(self) -> Vector: ...
+
+    def diagonal(self, matrix: Matrix) -> Vector: ...
+
+    def ratios(self, numerator: Vector, denominator: Vector) -> tuple[float, float]:
+        """The smallest and the largest entry of the quotient."""
+
+    def solver(self, matrix: Matrix, columns: Sequence[Vector], rows: Sequence[Vector], transposed: bool = False) -> AbstractContextManager[Solve]:
+        """The bordered system of `matrix`, or of its transpose."""
+
+
+class Bordered:
+    """w, lam with A w + sum_p lam_p c_p = b, r_p . w = g_p, for as many borders as A has kernel functions.
+
+    With the rows `units` of A replaced by those of the identity, A is regular: `pinned` solves that. Then A w = b, c_p (their entries there
+    set to 0) and the unit vectors themselves are put together such that the replaced rows and the conditions r_p . w = g_p hold.
+    `lines` are the replaced rows of A.
+    """
+
+    def __init__(self, pinned: Callable[[Vector], Vector], units: Sequence[Vector], lines: Sequence[Vector], columns: Sequence[Vector],
+                 rows: Sequence[Vector]) -> None:
+        self._pinned, self._units, self._lines, self._rows = pinned, units, lines, rows
+        self._parts = [self._solve(c) for c in columns] + [-1.0 * pinned(e) for e in units]
+        loads = [*columns, *[0.0 * e for e in units]]
+        equations = [[self._rest(e, line, c, w) for c, w in zip(loads, self._parts)] for e, line in zip(units, lines)]
+        self._system = np.array([*equations, *[[float(r.dot(w)) for w in self._parts] for r in rows]])
+
+    def _solve(self, b: Vector) -> Vector:
+        for e in self._units:
+            b = b - float(e.dot(b)) * e
+        return self._pinned(b)
+
+    @staticmethod
+    def _rest(unit: Vector, line: Vector, b: Vector, w: Vector) -> float:
+        return float(unit.dot(b)) - float(line.dot(w))
+
+    def __call__(self, b: Vector, g: Sequence[float]) -> tuple[Vector, list[float]]:
+        if not self._units:
+            return self._pinned(b), []
+        w = self._solve(b)
+        rest = [self._rest(e, line, b, w) for e, line in zip(self._units, self._lines)]
+        rest += [float(r.dot(w)) - value for r, value in zip(self._rows, g)]
+        found = [float(c) for c in np.linalg.solve(self._system, rest)]
+        for c, part in zip(found, self._parts):
+            w = w - c * part
+        return w, found[: len(self._rows)]
+
+
+@dataclass(frozen=True)
+class Solved:
+    """`values`: numbers by (name, index); `multipliers`: the relative mean of each right-hand side that must have none, by function."""
+
+    values: dict[Key, float]
+    multipliers: dict[str, float]
+
+
+def solve_functions(forms: Any, cells: Discrete) -> Solved:
+    """All functions of the emitted module `forms`, in their order, and the numbers that they give. RuntimeError where one has no solution."""
+    roles = [role for _, role, _, _ in forms.FUNCTIONS]
+    values: dict[Key, float] = {}
+    columns = list(cells.weights)
+    if forms.EIGENVALUE is not None:
+        values["lambda0", ()] = _ground_state(forms.EIGENVALUE, cells)
+        columns = [cells.moments(0)]
+    matrix = cells.operator()
+    if "adjoint" in roles:
+        _adjoints(forms, cells, matrix, columns)
+    for name, key in forms.CONSTANTS.items():
+        values[key] = cells.mean("QUOTIENTS", (name, 0)) / cells.mean("QUOTIENTS", (name, 1))
+        cells.assign(name, values[key])
+    multipliers = _correctors(forms, cells, matrix, columns)
+    return Solved({**values, **{key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}}, multipliers)
+
+
+def _adjoints(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> None:
+    with cells.solver(matrix, [*cells.weights, *cells.modes], [*columns, *cells.modes], transposed=True) as solve:
+        for k, (_, role, level, _) in enumerate(forms.FUNCTIONS):
+            if role == "adjoint":
+                given = [cells.volume * (p == level) for p in range(len(columns))] + [0.0] * len(cells.modes)
+                cells.store(k, solve(0.0 * cells.ones(), given)[0])
+
+
+def _correctors(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> dict[str, float]:
+    multipliers: dict[str, float] = {}
+    wanted = [k for k, (_, role, _, _) in enumerate(forms.FUNCTIONS) if role in ("corrector", "auxiliary")]
+    if not wanted:
+        return multipliers
+    with cells.solver(matrix, [*columns, *cells.modes], [*cells.weights, *cells.modes]) as solve:
+        for k in wanted:
+            name, _, _, solvable = forms.FUNCTIONS[k]
+            b, size = cells.source(k)
+            w, means = solve(b, [0.0] * (len(columns) + len(cells.modes))) if size else (0.0 * b, [0.0])
+            cells.store(k, w)
+            if solvable:
+                multipliers[name] = max(map(abs, means[: len(columns)])) * cells.volume / (size or 1.0)
+    return multipliers
+
+
+def _ground_state(symbol: str, cells: Discrete) -> float:
+    """The principal eigenvalue of A phi = lam M phi; phi > 0 with mean 1 becomes the first function, and the symbol gets the eigenvalue.
+
+    Inverse iteration with a shift below the spectrum (the lowest value of A 1 / M 1: the potential), then Newton's method for (phi, lam).
+    """
+    cells.assign(symbol, 0.0)
+    matrix, mass = cells.operator(), cells.mass()
+    phi, weights = cells.ones(), cells.weights[0]
+    low, high = cells.ratios(matrix * phi, mass * phi)
+    noise = _ROUNDING * cells.ratios(cells.diagonal(matrix), cells.diagonal(mass))[1]
+    eigenvalue, spread = low, high - low
+    if spread > noise:
+        phi, eigenvalue = _inverse_iteration(cells, matrix, mass, phi, low - 0.1 * spread, spread)
+        phi, eigenvalue = _newton(cells, matrix, mass, phi, eigenvalue, noise)
+    bottom, top = cells.ratios(phi, cells.ones())
+    if bottom < -_NEGATIVE * top:
+        raise RuntimeError(f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the mesh is too coarse")
+    cells.assign(symbol, eigenvalue)
+    cells.store(0, (cells.volume / float(weights.dot(phi))) * phi)
+    return eigenvalue
+
+
+def _inverse_iteration(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, shift: float, spread: float) -> tuple[Vector, float]:
+    eigenvalue = np.inf
+    with cells.solver(matrix - shift * mass, (), ()) as solve:
+        for _ in range(100):
+            phi, _ = solve(mass * phi, ())
+            size = float(cells.weights[0].dot(phi)) / cells.volume
+            before, eigenvalue, phi = eigenvalue, shift + 1.0 / size, (1.0 / size) * phi
+            if abs(eigenvalue - before) < _FIRST * min(spread, eigenvalue - shift):
+                break
+    return phi, eigenvalue
+
+
+def _newton(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenvalue: float, noise: float) -> tuple[Vector, float]:
+    for _ in range(20):
+        shifted, load = matrix - eigenvalue * mass, mass * phi
+        with cells.solver(shifted, [load], [cells.weights[0]]) as solve:
+            step, (change,) = solve(-1.0 * (shifted * phi), [0.0])
+        phi, eigenvalue = phi + step, eigenvalue - change
+        if abs(change) <= noise:
+            return phi, eigenvalue
+    raise RuntimeError(f"no principal eigenvalue was found: Newton's method still changes it by {abs(change):.1e}")

@@ -1,0 +1,95 @@
+"""Krylov methods for many linear systems at once: vectors (..., N), with scalars and convergence of their own per member of the leading axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+Apply = Callable[[np.ndarray], np.ndarray]
+
+
+def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """The inner product of each pair of vectors, linear in b."""
+    return np.einsum("...k,...k->...", a.conj(), b)
+
+
+def norm(a: np.ndarray) -> np.ndarray:
+    return np.sqrt(dot(a, a).real)
+
+
+def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """a / b, and 0 where b is 0."""
+    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b)), where=b != 0)
+
+
+def cg(apply: Apply, precondition: Apply, b: np.ndarray, x: np.ndarray, rtol: float, maxiter: int = 3000) -> tuple[np.ndarray, np.ndarray, int]:
+    """Conjugate gradients for positive operators: (solutions, relative residuals, iterations), from the guess x.
+
+    The residual is measured in the norm of the preconditioner, sqrt(r . P r). A member that has converged stays as it is.
+    """
+    bound = rtol**2 * dot(b, precondition(b))
+    r = b - apply(x)
+    p = z = precondition(r)
+    size = dot(r, z)
+    for iteration in range(maxiter):  # noqa: B007
+        active = size > bound
+        if not active.any():
+            break
+        image = apply(p)
+        step = np.where(active, quotient(size, dot(p, image)), 0)[..., None]
+        x = x + step * p
+        r -= step * image
+        z = precondition(r)
+        after = dot(r, z)
+        p = z + np.where(active, quotient(after, size), 0)[..., None] * p
+        size = np.where(active, after, size)
+    r = b - apply(x)
+    return x, np.sqrt(np.abs(quotient(rtol**2 * dot(r, precondition(r)), bound))), iteration
+
+
+def gmres(apply: Apply, b: np.ndarray, x: np.ndarray, rtol: float, restart: int = 60, cycles: int = 20) -> tuple[np.ndarray, np.ndarray, int]:
+    """Restarted GMRES: (solutions, relative residuals, iterations), from the guess x. It ends where no cycle helps any more."""
+    scale, before, iterations = norm(b), np.full(b.shape[:-1], np.inf), 0
+    for _ in range(cycles):
+        r = b - apply(x)
+        size = norm(r)
+        active = (size > rtol * scale) & (size < before / 2)
+        if not active.any():
+            break
+        correction, steps = _cycle(apply, np.where(active[..., None], r, 0), rtol * scale, restart)
+        candidate = x + correction
+        x, before, iterations = np.where(active[..., None], candidate, x), size, iterations + steps
+    return x, quotient(norm(b - apply(x)), scale), iterations
+
+
+def _cycle(apply: Apply, r: np.ndarray, bound: np.ndarray, restart: int) -> tuple[np.ndarray, int]:
+    """The correction of one cycle from residual r.
+
+    `left` is the vector with left H = 0 and left[0] = 1: the least residual is |r| / |left|, known in each step without solving for it.
+    """
+    size = norm(r)
+    basis = np.zeros((*r.shape[:-1], restart + 1, r.shape[-1]), dtype=r.dtype)
+    basis[..., 0, :] = quotient(r, size[..., None])
+    h = np.zeros((*r.shape[:-1], restart + 1, restart), dtype=r.dtype)
+    left = np.zeros((*r.shape[:-1], restart + 1), dtype=r.dtype)
+    left[..., 0] = 1
+    for j in range(restart):
+        w = apply(basis[..., j, :])
+        whole = norm(w)
+        known = basis[..., : j + 1, :]
+        for _ in range(2):  # twice is enough (Kahan, Parlett)
+            part = (known.conj() @ w[..., None])[..., 0]
+            w = w - (part[..., None, :] @ known)[..., 0, :]
+            h[..., : j + 1, j] += part
+        rest = norm(w)
+        rest = np.where(rest > 1e-15 * whole, rest, 0)
+        h[..., j + 1, j] = rest
+        basis[..., j + 1, :] = quotient(w, rest[..., None])
+        image = np.einsum("...i,...i->...", left[..., : j + 1], h[..., : j + 1, j])
+        left[..., j + 1] = -quotient(image, rest)
+        done = (size <= bound * norm(left)) | (rest == 0)
+        if done.all():
+            break
+    y = np.linalg.pinv(h[..., : j + 2, : j + 1], rcond=1e-15)[..., :, 0] * size[..., None]
+    return (y[..., None, :] @ basis[..., : j + 1, :])[..., 0, :], j + 1

@@ -1,0 +1,281 @@
+"""cell_residual.py: the cell problems of a model, of any number of components and levels, and its effective coefficients, for torch.
+
+Functions are numbered as in `LoweredCells.functions`; a stage is a run of them that one operator and the functions before give at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sympy as sp
+
+from ..lower.expand import strong_terms
+from ..lower.forms import CellForm, Factor, Functional, LoweredCells, MultiIndex, StrongTerm, WeakTerm
+from ..operator.zero import jumps
+from ..problem.errors import UnsupportedError
+from .source import Source
+from .torch_printer import Slot, argument_name
+from .torch_text import NET, Scope, assemble, closure, collect, commented, formula, function, given_names, header
+
+Stage = tuple[str, tuple[int, ...]]
+"""("ground state" | "adjoint" | "corrector", the functions that are solved together)."""
+Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
+"""{(equation, component): {multi-index: factor}}."""
+_FOURIER = 'use backend="fourier"'
+
+
+def cells(lowered: LoweredCells) -> Source:
+    """cell_residual.py; columns of its `points` are the fast coordinates, then the slow ones.
+
+    UnsupportedError where a coefficient jumps, is complex or given from outside, or has no counterpart in torch.
+    """
+    _require_real_and_smooth(lowered)
+    scope = Scope((*lowered.coordinates, *lowered.slow), given_symbols(lowered))
+    axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [("scaled", sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
+    parts = [
+        f"{header(scope, _indices(lowered), axes)}\n{_names(lowered)}",
+        *_operators(scope, lowered),
+        *_sources(scope, lowered),
+        function(f"cell_functions({NET})", "The jet of a net, whose outputs are the components of the functions of a stage: periodic by its inputs.",
+                 ["return network(points, layers, indices, axes)"]),
+        _bilinear(scope, lowered.bilinear),
+        _loads(scope, lowered),
+        _constants(scope, lowered),
+        _effective(scope, lowered),
+    ]
+    return Source("torch", (("cell_residual.py", assemble(_docstring(lowered), parts)),))
+
+
+def given_symbols(lowered: LoweredCells) -> tuple[sp.Symbol, ...]:
+    """The keyword arguments of the emitted functions: parameters, the eigenvalue, the constants."""
+    return (*lowered.parameters, *([lowered.eigenvalue] if lowered.eigenvalue is not None else []), *(c.symbol for c in lowered.constants))
+
+
+def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
+    """Runs of functions of one kind whose sources hold functions of earlier runs only."""
+    runs: list[tuple[str, list[int]]] = []
+    for k, form in enumerate(lowered.functions):
+        kind = form.role if form.role in ("ground state", "adjoint") else "corrector"
+        latest = max((t.factor.function for t in form.source if t.factor), default=-1)
+        if not runs or runs[-1][0] != kind or latest >= runs[-1][1][0]:
+            runs.append((kind, []))
+        runs[-1][1].append(k)
+    return tuple((kind, tuple(members)) for kind, members in runs)
+
+
+def transposed(terms: Iterable[WeakTerm], coordinates: tuple[sp.Symbol, ...]) -> tuple[StrongTerm, ...]:
+    """The strong form of A_0^T from the weak form of A_0: the sum of (-1)^|right| D^right( c D^left psi )."""
+    return strong_terms([(t.field, t.right, (-1) ** sum(t.right) * t.coefficient, t.equation, t.left) for t in terms], coordinates)
+
+
+def _require_real_and_smooth(lowered: LoweredCells) -> None:
+    held = [t.coefficient for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak))]
+    if lowered.jumps:
+        raise UnsupportedError("a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
+                               term=next((c for c in held if jumps(c)), lowered.title), remedy='use a finite element target, "dolfinx" or "skfem"')
+    if lowered.complex:
+        raise UnsupportedError("a coefficient is complex: the nets are real",
+                               term=next((c for c in held if c.has(sp.I)), lowered.title), remedy=_FOURIER)
+    if lowered.externals:
+        raise UnsupportedError("a coefficient is given as numbers: the residual needs its formula", term=lowered.externals[0].symbol, remedy=_FOURIER)
+
+
+def _tables(terms: Iterable[StrongTerm]) -> Tables:
+    blocks: dict[tuple[int, int], list[StrongTerm]] = {}
+    for t in terms:
+        blocks.setdefault((t.equation, t.field), []).append(t)
+    return {block: collect(blocks[block]) for block in sorted(blocks)}
+
+
+def _left_sides(lowered: LoweredCells) -> dict[str, Tables]:
+    """The tables of A_0, and of A_0^T where there are adjoints, by the prefix of their names."""
+    sides = {"": _tables(lowered.strong)}
+    if any(f.role == "adjoint" for f in lowered.functions):
+        sides["adjoint_"] = _tables(transposed(lowered.bilinear, lowered.coordinates))
+    return sides
+
+
+def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
+    """Derivatives of a net that the operators need, of earlier functions in the sources, and of all functions in the means."""
+    weak = [i for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak)) for i in (t.left, t.right)]
+    factors = [f.derivative for functional in _functionals(lowered) for t in functional.terms for f in t.factors]
+    factors += [t.factor.derivative for f in lowered.functions for t in f.weak if t.factor]
+    return {
+        "INDICES": closure(index for side in _left_sides(lowered).values() for table in side.values() for index in table),
+        "KNOWN_INDICES": closure([(0,) * len(lowered.coordinates), *(t.factor.derivative for f in lowered.functions for t in f.source if t.factor)]),
+        "MEAN_INDICES": closure([*weak, *factors]),
+    }
+
+
+def _names(lowered: LoweredCells) -> str:
+    numbered = {c.symbol: (c.numerator.name, c.numerator.index) for c in lowered.constants}
+    return "\n".join([
+        f"COMPONENTS = {lowered.components}",
+        f"FUNCTIONS = {tuple(f.name for f in lowered.functions)}",
+        f"STAGES = {stages(lowered)}  # (kind, functions that are solved together): the outputs of a net, and the columns of sources",
+        f"CONSTANTS = {({key: argument_name(s) for s, key in numbered.items()})}  # entries of `constants` that are keyword arguments",
+    ])
+
+
+def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
+    """coefficients, operator, the same of the adjoint problem, and residual."""
+    parts = []
+    for prefix, side in _left_sides(lowered).items():
+        rows = "".join(f"    {block}: {{{{{', '.join(f'{index}: {{}}' for index in table)}}}}},\n" for block, table in side.items())
+        parts.append(scope.function(f"{prefix}coefficients", "points", "{(equation, component): the factor of each derivative}.",
+                                    [c for table in side.values() for c in table.values()], f"return {{{{\n{rows}}}}}"))
+        parts.append(function(f"{prefix}operator(points, d{scope.collect})",
+                              "The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one component.",
+                              [f"return system({prefix}coefficients(points{scope.forward}), d, COMPONENTS)"]))
+    choice = "operator" if len(parts) == 2 else 'adjoint_operator if STAGES[stage][0] == "adjoint" else operator'
+    parts.append(function(f"residual(points, d, stage=0, known=None{scope.collect})",
+                          "Zero for the functions of a stage, up to a constant per function and equation where `source` has a mean; "
+                          "known: the jet of all functions before.",
+                          [f"left = {choice}", f"return left(points, d{scope.forward}) - SOURCES[stage](points, known{scope.forward})"]))
+    return parts
+
+
+def _sources(scope: Scope, lowered: LoweredCells) -> list[str]:
+    """One function per stage, of the jet of all functions of the stages before."""
+    parts = []
+    for number, (_, members) in enumerate(stages(lowered)):
+        columns = [_source(lowered, lowered.functions[k], i) for k in members for i in range(lowered.components)]
+        names = ", ".join(lowered.functions[k].name for k in members)
+        parts.append(scope.function(f"source_{number}", "points, known", f"The right-hand sides of {names}, one column per function and equation.",
+                                    columns, f"return stack(points{', {}' * len(columns)})"))
+    return [*parts, f"SOURCES = ({''.join(f'source_{k}, ' for k in range(len(parts))).rstrip(' ' if len(parts) == 1 else ', ')})"]
+
+
+def _source(lowered: LoweredCells, form: CellForm, equation: int) -> sp.Expr:
+    return sp.Add(*[t.coefficient * _slot(lowered, t.factor, "known") for t in form.source if t.equation == equation])
+
+
+def _slot(lowered: LoweredCells, factor: Factor | None, jet: str) -> sp.Expr:
+    return Slot(f"{jet}[{factor.derivative}][..., {factor.function * lowered.components + factor.component}]") if factor else sp.Integer(1)
+
+
+def _bilinear(scope: Scope, terms: Sequence[WeakTerm]) -> str:
+    integrand = sp.Add(*[t.coefficient * Slot(f"u[{t.right}][..., {t.field}]") * Slot(f"v[{t.left}][..., {t.equation}]") for t in terms])
+    return scope.function("bilinear", "points, u, v", "The integrand of the weak form B(u, v), for the jets of all components of u and v.",
+                          [integrand], "return full(points, {})")
+
+
+def _loads(scope: Scope, lowered: LoweredCells) -> str:
+    """The weak right-hand sides that the energy formula needs."""
+    needed = _dualized(lowered)
+    integrands = [sp.Add(*[t.coefficient * _slot(lowered, t.factor, "d") * Slot(f"v[{t.left}][..., {t.equation}]")
+                           for t in lowered.functions[j].weak]) for j in needed]
+    rows = "".join(f"    {j}: {{}},\n" for j in needed)
+    return scope.function("loads", "points, d, v", "The integrands of weak right-hand sides, by function; d is the jet of all functions.",
+                          integrands, f"return {{{{\n{rows}}}}}" if needed else "return {{}}")
+
+
+def _integrand(lowered: LoweredCells, f: Functional) -> sp.Expr:
+    return f.constant + sp.Add(*[t.coefficient * sp.Mul(*[_slot(lowered, factor, "d") for factor in t.factors]) for t in f.terms])
+
+
+def _constants(scope: Scope, lowered: LoweredCells) -> str:
+    integrands = [_integrand(lowered, f) for c in lowered.constants for f in (c.numerator, c.denominator)]
+    keys = [(c.numerator.name, c.numerator.index) for c in lowered.constants]
+    rows = "".join(f"    {key}: full(points, {{}}).mean(-1) / full(points, {{}}).mean(-1),\n" for key in keys)
+    return scope.function("constants", "points, d", "The constants that later coefficients hold, from means over the points of a uniform grid.",
+                          integrands, f"return {{{{\n{rows}}}}}" if rows else "return {{}}")
+
+
+def _effective(scope: Scope, lowered: LoweredCells) -> str:
+    """Means over the points; by the energy formula where the dual solution is one of the cell functions."""
+    functionals = _functionals(lowered)
+    rows = [f"    {(f.name, f.index)}: {{}}{_dual_correction(scope, f)}," for f in functionals]
+    given = "".join(f", {n}={n}" for n in scope.names)
+    duals = sorted({f.dual[1] for f in functionals if f.dual})
+    parts = [f"f{i} = columns(d, {i}, COMPONENTS)" for i in sorted({*duals, *_dualized(lowered)})]
+    parts += [f"loads_{i} = loads(points, d, f{i}{given})" for i in duals]
+    result = "\n".join([*parts, "values = {{", *rows, "}}", "return {{key: full(points, value).mean(-1) for key, value in values.items()}}"])
+    summary = "Effective coefficients: means over the points (their last axis), a uniform grid of the cell; d is the jet of all functions."
+    return scope.function("effective", "points, d", summary, [_integrand(lowered, f) for f in functionals], result)
+
+
+def _functionals(lowered: LoweredCells) -> tuple[Functional, ...]:
+    return (*lowered.effective, *lowered.higher)
+
+
+def _dualized(lowered: LoweredCells) -> list[int]:
+    """The functions whose functionals are taken by the energy formula."""
+    return sorted({f.terms[0].factors[0].function for f in _functionals(lowered) if f.dual})
+
+
+def _dual_correction(scope: Scope, f: Functional) -> str:
+    if f.dual is None:
+        return ""
+    sign, i, j = *f.dual, f.terms[0].factors[0].function
+    given = "".join(f", {n}={n}" for n in scope.names)
+    return f" {'+' if sign > 0 else '-'} (loads_{i}[{j}] - bilinear(points, f{j}, f{i}{given}))"
+
+
+def _docstring(lowered: LoweredCells) -> str:
+    functionals = "\n".join(commented(_functional(lowered, f), 4) for f in _functionals(lowered))
+    slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
+    ranges = "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions." if slow else ""
+    outputs = len(stages(lowered)[0][1]) * lowered.components if lowered.functions else 0
+    return f"""{lowered.title}: the cell problems.
+
+Every cell function N is periodic in ({', '.join(map(str, lowered.coordinates))}) on {lowered.cell}, has zero mean, and solves{slow}
+
+{_system(lowered)}
+
+where D^(a, b, ...) counts derivatives per coordinate, and the source, less its mean, is
+
+{_listed_sources(lowered)}
+
+Effective coefficients, <.> being the mean over the cell:
+
+{functionals}
+
+Training a net of your own, for the first stage:
+
+    layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES)
+    loss = residual(points, cell_functions(points, layers){given_names(given_symbols(lowered))}).square().mean()
+
+residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
+The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.{ranges}
+"""
+
+
+def _system(lowered: LoweredCells) -> str:
+    tables = _tables(lowered.strong)
+    if lowered.components == 1:
+        return f"{formula(tables.get((0, 0), {}), 'N')}\n    = source"
+    equations = []
+    for i in range(lowered.components):
+        rows = [formula(table, f"N[{j}]") for (row, j), table in tables.items() if row == i]
+        equations.append("\n".join([*rows, f"    = source[{i}]"]))
+    return "\n\n".join(equations)
+
+
+def _listed_sources(lowered: LoweredCells) -> str:
+    lines = []
+    for f in lowered.functions:
+        if f.role in ("ground state", "adjoint"):
+            lines.append(f"{f.name}:  0, {_KERNELS[f.role]}")
+            continue
+        for i in range(lowered.components):
+            terms = [f"({t.coefficient}) {_factor(lowered, t.factor)}" if t.factor else str(t.coefficient) for t in f.source if t.equation == i]
+            lines.append(f"{f.name}{f'[{i}]' * (lowered.components > 1)}:  {' + '.join(terms) or '0'}")
+    return "\n".join(commented(line, 4) for line in lines)
+
+
+_KERNELS: Mapping[str, str] = {
+    "ground state": "the positive solution of mean 1 for the smallest eigenvalue",
+    "adjoint": "of the transposed operator, of mean 1 (of its own component, 0 of the others; or of mean 1 with the ground state)",
+}
+
+
+def _factor(lowered: LoweredCells, factor: Factor) -> str:
+    name = lowered.functions[factor.function].name + f"[{factor.component}]" * (lowered.components > 1)
+    return f"D^{factor.derivative} {name}" if any(factor.derivative) else name
+
+
+def _functional(lowered: LoweredCells, f: Functional) -> str:
+    terms = [f"({t.coefficient}) {' '.join(_factor(lowered, factor) for factor in t.factors)}" for t in f.terms]
+    note = f"  [energy formula, dual solution {f.dual[0]} * {lowered.functions[f.dual[1]].name}]" if f.dual else ""
+    return f"{f.name}{list(f.index) if f.index else ''} = <{' + '.join([str(f.constant)] * (f.constant != 0) + terms) or '0'}>{note}"

@@ -1,0 +1,67 @@
+"""Tensors of the effective law: symmetric tensors of higher order, elasticity in Voigt and Mandel notation."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from math import factorial, prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..problem.errors import ProblemError
+from .solution import Array
+
+PAIRS = {1: ((0, 0),), 2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
+"""The order of components in Voigt and Mandel notation: 11, 22, 12 and 11, 22, 33, 23, 13, 12."""
+
+
+def voigt(stiffness: ArrayLike) -> Array:
+    """C[i, j, k, l] as the (6, 6) or (3, 3) matrix of sigma = C eps with engineering shears 2 eps_12; order 11, 22, 33, 23, 13, 12 (11, 22, 12)."""
+    c = _checked(stiffness)
+    pairs = PAIRS[c.shape[0]]
+    return np.array([[c[i, j, p, q] for p, q in pairs] for i, j in pairs])
+
+
+def mandel(stiffness: ArrayLike) -> Array:
+    """C[i, j, k, l] as the (6, 6) or (3, 3) matrix in the orthonormal basis, sqrt(2) at shears; its eigenvalues are those of C. Order as `voigt`."""
+    c = _checked(stiffness)
+    weights = np.array([1.0 if i == j else np.sqrt(2.0) for i, j in PAIRS[c.shape[0]]])
+    return voigt(c) * np.outer(weights, weights)
+
+
+def _checked(stiffness: ArrayLike) -> Array:
+    c = np.asarray(stiffness)
+    if c.ndim != 4 or len(set(c.shape)) != 1 or c.shape[0] not in PAIRS:
+        raise ProblemError("a stiffness tensor has the shape (d, d, d, d)", term=c.shape, remedy='give cells.effective["A"] of an elasticity problem')
+    if not has_minor_symmetries(c):
+        raise ProblemError("the tensor has no minor symmetries C_ijkl = C_jikl = C_ijlk", term=c.shape, remedy="Voigt and Mandel matrices need them")
+    return c
+
+
+def has_minor_symmetries(c: Array) -> bool:
+    size = 1e-6 * np.abs(c).max()
+    return bool(np.allclose(c, c.swapaxes(0, 1), atol=size) and np.allclose(c, c.swapaxes(2, 3), atol=size))
+
+
+def elasticity_matrices(a: Array, dim: int, components: int) -> dict[str, Array]:
+    """{"voigt": ..., "mandel": ...} where A[i, k, j, l] is a stiffness tensor: as many unknowns as axes, minor symmetries."""
+    if dim == 1 or components != dim or not has_minor_symmetries(a):
+        return {}
+    return {"voigt": voigt(a), "mandel": mandel(a)}
+
+
+def symmetric_tensor(dim: int, components: int, n: int, level: Mapping[tuple[Any, Any], Array]) -> Array:
+    """(m, m, d, ..., d) (scalars: (d, ..., d)) with sum T_{k1..kn} D_k1 ... D_kn = the terms of order n in space, none in time."""
+    shape = (components, components, *(dim,) * n)
+    tensor = np.zeros(shape, dtype=np.result_type(float, *level.values()) if level else float)
+    for (left, right), matrix in level.items():
+        alpha = tuple(p + q for p, q in zip(left, right, strict=True))
+        if sum(alpha[:dim]) != n or alpha[dim]:
+            continue
+        share = prod(factorial(k) for k in alpha[:dim]) / factorial(n)
+        axes = [k for k, count in enumerate(alpha[:dim]) for _ in range(count)]
+        for index in set(itertools.permutations(axes)):
+            tensor.transpose(*range(2, n + 2), 0, 1)[index] += share * matrix
+    return tensor[0, 0] if components == 1 else tensor

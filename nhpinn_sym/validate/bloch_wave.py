@@ -1,0 +1,169 @@
+"""The exact solution for a plane wave: u = e^{i k.x + s t} w(y, tau), w periodic, one problem on the cell at any eps.
+
+On u every derivative is a number or a cell derivative: d_x -> i k + eps^-1 d_y, d_t -> s + eps^-2 d_tau. The unknowns are the Fourier coefficients
+of w: its oscillating part, which is small and which fast derivatives make large, keeps all its digits.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse.linalg import LinearOperator, gmres
+
+from ..operator.sampling import grid, sampler
+from ..operator.table import MultiIndex, Operator
+from ..problem.errors import SolveError, ToleranceWarning
+
+Complex = NDArray[np.complex128]
+Source = Callable[[NDArray[np.float64]], Complex]
+"""The source at points of the cell (n, axes), for every equation: (components, n)."""
+
+_SIZES = {1: (15, 31, 63, 127, 255, 511, 1023), 2: (15, 25, 45, 81, 135), 3: (7, 11, 17, 27, 45), 4: (5, 7, 11, 15)}
+"""Points per axis to try, all odd: there is no mode without a partner."""
+_DENSE = 500
+_CONVERGED = 1e-9
+_ENOUGH = 1e-14
+_REQUIRED = 1e-10
+
+
+@dataclass(frozen=True)
+class PlaneWave:
+    """What is solved: e^{i k.x} times the exponential whose rate in t is growth(eps), for the source `source`(y).
+
+    symbol         : the averaged operator (components, components) at (k, s), for the preconditioner.
+    rows, columns  : units of the equations and of the unknowns, in which all are of the same size.
+    """
+
+    operator: Operator
+    parameters: Mapping[str, float]
+    wavevector: tuple[float, ...]
+    growth: Callable[[float], complex]
+    source: Source
+    symbol: Complex
+    rows: NDArray[np.float64]
+    columns: NDArray[np.float64]
+
+    def solve(self, eps: Sequence[float]) -> tuple[Grid, list[Complex]]:
+        """(grid, w (components, points) at each eps, in units of 1/columns); the grid is fine enough for the first eps."""
+        coarse, change = None, np.inf
+        for size in _SIZES[len(self.operator.axes)]:
+            cell = Grid(self.operator, self.parameters, size)
+            fine = _Wave(self, cell, eps[0]).solve()
+            change = np.inf if coarse is None else _change(coarse, fine)
+            if change <= _CONVERGED:
+                break
+            coarse = fine
+        else:
+            warnings.warn(ToleranceWarning(f"Bloch oracle: the exact solution still changes by {change:.1e} at the largest grid"), stacklevel=3)
+        return cell, [cell.values(w) for w in (fine, *(_Wave(self, cell, e).solve() for e in eps[1:]))]
+
+
+class Grid:
+    """n points per axis of the cell, and the coefficients there."""
+
+    def __init__(self, op: Operator, parameters: Mapping[str, float], n: int) -> None:
+        self.shape = (n,) * len(op.axes)
+        self.axes = tuple(range(-len(op.axes), 0))
+        ticks = grid(op, n, 0.0)
+        self.points = np.stack(ticks, axis=-1)
+        self.modes = np.meshgrid(*[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.cell.bounds], indexing="ij")
+        terms, coefficients = zip(*op.terms(), strict=True)
+        slow = dict.fromkeys(op.slow, 0.0) | {v: parameters[str(v)] for v in op.problem.parameters}
+        self.coefficients = [(t, c.reshape(self.shape)) for t, c in zip(terms, sampler(coefficients, op)(ticks, slow), strict=True)]
+
+    def values(self, spectrum: Complex) -> Complex:
+        """(..., n, ..., n) -> (..., points)."""
+        return self.back(spectrum).reshape(*spectrum.shape[: -len(self.axes)], -1)
+
+    def back(self, spectrum: Complex) -> Complex:
+        return np.asarray(np.fft.ifftn(spectrum, axes=self.axes, norm="forward"))
+
+    def forth(self, values: Complex) -> Complex:
+        """Fourier coefficients; the first is the mean."""
+        return np.asarray(np.fft.fftn(values, axes=self.axes, norm="forward"))
+
+
+class _Wave:
+    """The term table on e^{i k.x + s t} w, at one eps, as a map of Fourier coefficients (components, n, ..., n)."""
+
+    def __init__(self, wave: PlaneWave, grid: Grid, eps: float) -> None:
+        self.wave, self.grid, self.components = wave, grid, len(wave.rows)
+        slopes: list[Complex] = [np.full(grid.shape, rate, dtype=complex) for rate in (*(1j * k for k in wave.wavevector), wave.growth(eps))]
+        for axis, mode in zip(wave.operator.axes, grid.modes, strict=True):
+            slopes[axis.slow] = slopes[axis.slow] + mode / eps ** float(axis.power)
+        self.factors: dict[MultiIndex, Complex] = {}
+        self.rows: dict[tuple[int, MultiIndex], dict[tuple[int, MultiIndex], Complex]] = {}
+        for term, c in grid.coefficients:
+            row = self.rows.setdefault((term.equation, term.left), {})
+            key = (int(term.field or 0), term.right)
+            row[key] = row.get(key, 0) + eps ** float(term.power) / (wave.rows[term.equation] * wave.columns[key[0]]) * c
+            for index in (term.left, term.right):
+                self.factors[index] = np.prod([slope**order for slope, order in zip(slopes, index, strict=True)], axis=0)
+        highest = max(sum(left) + sum(right) for (_, left), row in self.rows.items() for _, right in row)
+        self.weight = (1 + sum(np.abs(mode / eps) ** 2 for mode in grid.modes[: len(wave.wavevector)])) ** (-highest / 4)
+        self.weight.flat[0] = 1
+
+    def apply(self, w: Complex) -> Complex:
+        """The operator on coefficients (components, ..., n, ..., n)."""
+        fields = {(field, right) for row in self.rows.values() for field, right in row}
+        inner = {(field, right): self.grid.back(self.factors[right] * w[field]) for field, right in fields}
+        result = np.zeros_like(w)
+        for (equation, left), row in self.rows.items():
+            result[equation] += self.factors[left] * self.grid.forth(np.sum([c * inner[key] for key, c in row.items()], axis=0))
+        return result
+
+    @cached_property
+    def inverse(self) -> Complex:
+        """(components, components, n, ..., n): the inverse of the mean coefficients at every mode, of the averaged operator at the mode zero."""
+        symbol = np.zeros((*self.grid.shape, self.components, self.components), dtype=complex)
+        for (equation, left), row in self.rows.items():
+            for (field, right), c in row.items():
+                symbol[..., equation, field] += self.factors[left] * self.factors[right] * c.mean()
+        symbol[(0,) * len(self.grid.axes)] = self.wave.symbol / (self.wave.rows[:, None] * self.wave.columns)
+        return np.asarray(np.moveaxis(np.linalg.inv(symbol), (-2, -1), (0, 1)))
+
+    def preconditioned(self, residual: Complex) -> Complex:
+        """Balanced so that oscillating modes count by their energy."""
+        return np.asarray(np.einsum("ij...,jb...->ib...", self.inverse, residual) / self.weight)
+
+    def matrix(self, v: Complex) -> Complex:
+        """The preconditioned operator on flat vectors (count, unknowns)."""
+        w = self.weight * np.swapaxes(v.reshape(len(v), self.components, *self.grid.shape), 0, 1)
+        return np.swapaxes(self.preconditioned(self.apply(w)), 0, 1).reshape(v.shape)
+
+    def solve(self) -> Complex:
+        """Fourier coefficients of w, in units of 1/columns: by LU where the grid is small, else by GMRES."""
+        source = self.grid.forth((self.wave.source(self.grid.points) / self.wave.rows[:, None]).reshape(self.components, 1, *self.grid.shape))
+        right = self.preconditioned(source).ravel()
+        v = np.linalg.solve(self.matrix(np.eye(right.size, dtype=complex)).T, right) if right.size <= _DENSE else self._krylov(right)
+        return np.asarray(self.weight * v.reshape(self.components, *self.grid.shape))
+
+    def _krylov(self, right: Complex) -> Complex:
+        """GMRES on the residual, again and again, until rounding stops it."""
+        matrix = LinearOperator((right.size, right.size), matvec=lambda v: self.matrix(v.reshape(1, -1)).ravel(), dtype=complex)
+        v, residual, error = np.zeros_like(right), right, 1.0
+        while error > _ENOUGH:
+            step, _ = gmres(matrix, residual, rtol=1e-5, restart=150, maxiter=4)
+            residual = right - matrix @ (v + step)
+            before, error = error, float(np.linalg.norm(residual) / np.linalg.norm(right))
+            if not error < before / 2:
+                break
+            v = v + step
+        if not min(error, before) <= _REQUIRED:
+            raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {before:.1e}",
+                             term=f"{self.grid.shape} points", remedy="the contrast of the coefficients is too large for it")
+        return np.asarray(v)
+
+
+def _change(coarse: Complex, fine: Complex) -> float:
+    """Relative distance of two sets of Fourier coefficients on grids of different sizes."""
+    dim, n = coarse.ndim - 1, coarse.shape[-1]
+    kept = np.r_[0 : (n + 1) // 2, -(n // 2) : 0]
+    inner = fine[np.ix_(range(len(fine)), *[kept] * dim)]
+    outside = max(float(np.linalg.norm(fine) ** 2 - np.linalg.norm(inner) ** 2), 0.0)
+    return float(np.sqrt(np.linalg.norm(inner - coarse) ** 2 + outside) / np.linalg.norm(fine))
