@@ -31,9 +31,20 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     definite = True
     for at in slow_samples(op, exprs):
         symbols = _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
+        units = _units(keys, np.array(values(range_grid(op), at))) if op.components > 1 else 1.0
         for tensor in symbols:
-            definite &= _judge(op, principal, lambda y, tensor=tensor, at=at: tensor(np.array(values(y, at))))  # type: ignore[misc]
+            definite &= _judge(op, principal, lambda y, tensor=tensor, at=at, units=units: tensor(np.array(values(y, at)) / units))  # type: ignore[misc]
     return definite
+
+
+def _units(keys: list[Term], values: Array) -> Array:
+    """(terms, 1): the size of each term in units in which the diagonal of the symbol is of order 1; fields may have different units."""
+    size: dict[int, float] = {}
+    for t, v in zip(keys, values, strict=True):
+        if t.equation == t.field:
+            size[t.equation] = max(size.get(t.equation, 0.0), float(np.abs(v).max()))
+    unit = {i: np.sqrt(s) if 0 < s < np.inf else 1.0 for i, s in size.items()}
+    return np.array([[unit.get(t.equation, 1.0) * unit.get(t.field or 0, 1.0)] for t in keys])
 
 
 def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array]) -> bool:

@@ -19,7 +19,7 @@ import sympy as sp
 from ..operator.parse import parse
 from ..operator.table import Operator, Table
 from ..operator.twoscale import expand
-from ..problem.errors import ProblemError
+from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .ellipticity import check_ellipticity
@@ -43,9 +43,18 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     op = parse(problem)
     diagnose.check_coefficients(op)
     physical = active_axes(op)
+    _check_order(physical, order)
     op, applied = average_fast_time(physical)
     op, inner, more = separate_levels(op, homogenize_operator)
     return replace(homogenize_operator(op, order, (*applied, *more), inner), operator=physical)
+
+
+def _check_order(op: Operator, order: int) -> None:
+    """Iterated averaging gives limits and first correctors alone."""
+    for axis in op.axes:
+        if axis.power != 1 and not (axis.slow == op.problem.scales.dim and axis.power == 2) and order > 1:
+            raise UnsupportedError(f"correctors of order {order} together with a scale that is averaged separately", term=f"order={order}, {axis.symbol}",
+                                   remedy="write order=1; with fast_time=2 any order is there")
 
 
 def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformation] = (), inner: HomogenizedModel | None = None) -> HomogenizedModel:

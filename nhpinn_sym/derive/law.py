@@ -77,7 +77,8 @@ def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages,
             else:
                 constant.append(c)
     merged = {factors: sp.Add(*cs) for factors, cs in sums.items()}
-    terms = tuple(MeanTerm(c, factors) for factors, c in merged.items() if not is_zero(c, sums[factors]) and not vanishing(c, factors, op.fast, slow))
+    cancelled = {factors for factors, parts in sums.items() if len(parts) > 1 and is_zero(merged[factors], parts)}
+    terms = tuple(MeanTerm(c, factors) for factors, c in merged.items() if factors not in cancelled and not vanishing(c, factors, op.fast, slow))
     return Averaged(sp.Add(*constant), terms)
 
 

@@ -33,22 +33,25 @@ class Coefficients:
     expressions: list[sp.Expr] = dataclasses.field(default_factory=list)
     numbers: dict[sp.Expr, int] = dataclasses.field(default_factory=dict)
 
+    varying: list[tuple[bool, ...]] = dataclasses.field(default_factory=list)
+
     def intern(self, c: sp.Expr) -> int:
         if c not in self.numbers:
             self.numbers[c] = len(self.expressions)
             self.expressions.append(c)
+            self.varying.append(tuple(c.has(v) for v in self.slow))
         return self.numbers[c]
 
     def constant_along(self, number: int, slope: MultiIndex) -> bool:
         """Whether the slow derivative `slope` of the coefficient vanishes by itself."""
-        return any(n and not self.expressions[number].has(v) for n, v in zip(slope, self.slow, strict=True))
+        return any(n and not varies for n, varies in zip(slope, self.varying[number], strict=True))
 
 
 @dataclass(frozen=True)
 class CellFunction:
     """Function `number` of expansion order `level`: A_0 N = -sum D_y^left( flux ) less its mean, for the macroscopic sources (key, sign).
 
-    `solvable`: its mean is zero by the Fredholm condition.
+    `solvable`: its mean is zero by the Fredholm condition; `varies`: it may depend on the slow variables.
     """
 
     number: int
@@ -56,6 +59,7 @@ class CellFunction:
     sources: tuple[tuple[Source, int], ...]
     flux: Flux
     solvable: bool
+    varies: bool
 
 
 class Recursion:
@@ -157,7 +161,9 @@ class Recursion:
         for number, found in sources.items():
             first = found[0][1]  # the function of its first source has the sign +
             flux = self._trimmed(right[found[0][0]])
-            self.functions.append(CellFunction(number, n, tuple((key, sign * first) for key, sign in found), flux, solvable))
+            varies = any(any(self.coefficients.varying[p.coefficient]) or (p.function is not None and self._varies(p.function))
+                         for c in flux.values() for p in c)
+            self.functions.append(CellFunction(number, n, tuple((key, sign * first) for key, sign in found), flux, solvable, varies))
             level |= {key: (number, sign * first) for key, sign in found}
         self.correctors.append(level)
 
@@ -225,10 +231,7 @@ class Recursion:
 
     def _varies(self, function: Function) -> bool:
         """Whether a cell function may depend on the slow variables."""
-        if self.local or function.number < self.kernels:
-            return self.local
-        flux, slow = self.function(function.number).flux, self.coefficients.slow
-        return any(self.coefficients.expressions[p.coefficient].has(*slow) for c in flux.values() for p in c)
+        return self.local or (function.number >= self.kernels and self.function(function.number).varies)
 
     def slope(self, number: int, index: MultiIndex) -> Flux:
         """The flux of the cell problem of D_x^index N: that of N differentiated, and what the derivatives of A_0 make of N."""

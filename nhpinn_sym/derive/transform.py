@@ -119,7 +119,8 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
     capacity = _capacity(op, recursion)
     entries = []
     for j in range(d):
-        numerator = first.get((0, recursion.zero, 0, unit(j, d + 1)), {})
+        e = unit(j, d + 1)
+        numerator = _total(first.get((0, recursion.zero, 0, e), {}), first.get((0, e, 0, recursion.zero), {}))  # b.grad u, and div(b u)
         above, below = (_closed(op, recursion, averages) for averages in (numerator, capacity))
         if above is not None and below is not None:
             entries.append(Frame(above / below, None, None))
@@ -127,6 +128,14 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
             parts = [averaged(op, recursion, [(averages, Fraction(1))]) for averages in (numerator, capacity)]
             entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *parts))
     return tuple(entries) if any(f.velocity != 0 for f in entries) else ()
+
+
+def _total(*parts: Averages) -> Averages:
+    table: dict[Pairing, Fraction] = {}
+    for part in parts:
+        for pairing, weight in part.items():
+            table[pairing] = table.get(pairing, Fraction(0)) + weight
+    return table
 
 
 def _capacity(op: Operator, recursion: Recursion) -> Averages:

@@ -16,16 +16,20 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     """Whether `expr` vanishes identically; False where that cannot be told.
 
     Exact where expansion settles it; otherwise 30-digit values at three generic points decide: an analytic function that is zero
-    there is zero. Opaque functions go through `simplify`; functions with jumps or kinks are not taken to be zero by their values.
+    there is zero. Opaque functions and their derivatives count as independent; functions with jumps or kinks are not taken to be zero by their values.
     Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to `parts` where it is their sum.
     """
     expanded = sp.expand(expr)
     if expanded == 0:
         return True
-    if not is_analytic(expanded):
+    if not is_analytic(expanded) or (isinstance(expanded, (sp.Symbol, AppliedUndef)) and not parts):
         return False
     if expanded.atoms(AppliedUndef):
-        return bool(sp.simplify(expanded.doit()) == 0)
+        opaque = expanded.doit()
+        nodes = opaque.atoms(sp.Derivative) | opaque.atoms(AppliedUndef)
+        expanded, parts = sp.expand(opaque.xreplace({node: sp.Dummy() for node in nodes})), ()
+        if expanded == 0 or (expanded.is_polynomial() and not expanded.has(sp.Float)):
+            return bool(expanded == 0)
     tolerance = 1e-12 if expanded.has(sp.Float) else 1e-20
     size = sp.Add(*[sp.Abs(part) for part in (parts or sp.Add.make_args(expanded))])
     symbols = sorted(expanded.free_symbols | size.free_symbols, key=str)
