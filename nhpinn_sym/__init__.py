@@ -35,8 +35,12 @@ if TYPE_CHECKING:
     from .solve.cell_solution import CellSolution as CellSolution
     from .solve.cell_solution import load as load
     from .solve.cells import solve_cells as solve_cells
+    from .solve.dispersion import Dispersion as Dispersion
+    from .solve.dispersion import dispersion as dispersion
     from .solve.equations import solve_fine as solve_fine
     from .solve.equations import solve_homogenized as solve_homogenized
+    from .solve.hierarchy import MeanField as MeanField
+    from .solve.hierarchy import solve_hierarchy as solve_hierarchy
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
     from .solve.tensors import voigt as voigt
@@ -47,6 +51,7 @@ _LATER = {
     "solve_cells": "solve.cells", "mandel": "solve.tensors", "voigt": "solve.tensors",
     "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
     "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
+    "solve_hierarchy": "solve.hierarchy", "MeanField": "solve.hierarchy", "dispersion": "solve.dispersion", "Dispersion": "solve.dispersion",
 }
 
 

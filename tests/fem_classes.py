@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import sympy as sp
 
 from nhpinn_sym.lower.forms import CellForm, Constant, Factor, LoweredCells, SourceTerm, WeakTerm
@@ -17,7 +19,7 @@ ONE = (1,)
 def second_order(a: sp.Expr) -> LoweredCells:
     """1D, -(a u')': N1 = int (h/a - 1), h the harmonic mean; -(a N2')' = (a N1)' + a N1' + a - h, so that a N2' = -a N1 + const, N2' = -N1.
 
-    c_2 = <a + a N1'> = h is what the right-hand side of N2 has to lose; h_2 = <N1 N1> is a functional with two factors.
+    h = <a + a N1'> is what the right-hand side of N2 has to lose; the entries "h" are <N1 N1>, -<N2' N1> and <N2>.
     """
     n1, n2 = Factor(0, 0, ZERO), Factor(1, 0, ZERO)
     first = corrector("N_1", [WeakTerm(ONE, -a, ZERO)], ONE)
@@ -43,8 +45,7 @@ def drifting(b: sp.Expr, diffusivity: sp.Expr, cell: Cell, speed: sp.Expr = sp.S
 
 
 def mathieu(q: sp.Expr) -> LoweredCells:
-    """-phi'' + 2 q cos(2 y) phi = lambda phi on (0, pi), phi = psi <phi^2>; D = <phi psi> (1 + slopes) of the factorized equation, for which
-    -(phi^2 N')' = (phi^2)' is posed as an equation for phi N."""
+    """-phi'' + 2 q cos(2 y) phi = lambda phi on (0, pi), psi = phi / <phi^2>; N of A N = 2 phi', and A = <psi phi> + 2 <psi N'>."""
     functions = [CellForm("phi", "ground state", 0, (), (), (), True), CellForm("psi", "adjoint", 0, (), (), (), True)]
     mass = (WeakTerm(ZERO, sp.S.One, ZERO),)
     bilinear = [*gradient(sp.eye(1)), WeakTerm(ZERO, 2 * q * sp.cos(2 * y1) - LEVEL, ZERO)]
@@ -52,6 +53,25 @@ def mathieu(q: sp.Expr) -> LoweredCells:
     functions += [corrector("N_1", [WeakTerm(ONE, sp.S.NegativeOne, ZERO, factor=phi), WeakTerm(ZERO, sp.S.One, ZERO, factor=slope)], ONE)]
     effective = [functional("A", (0, 0), 0, (1, psi, phi), (2, psi, n)), functional("one", (), 0, (1, psi, phi))]
     return lowered_cells("Mathieu", Cell((0, sp.pi)), bilinear, functions, effective, mass=mass, eigenvalue=LEVEL)
+
+
+def potential(v: sp.Expr, cell: Cell, flow: tuple[sp.Expr, ...] = (), **others: Any) -> LoweredCells:
+    """-Laplace phi + flow . grad phi + v phi = lambda phi, and psi; `mean` = <psi>."""
+    d, zero = cell.dim, (0,) * cell.dim
+    functions = [CellForm("phi", "ground state", 0, (), (), (), True), CellForm("psi", "adjoint", 0, (), (), (), True)]
+    bilinear = [*gradient(sp.eye(d)), WeakTerm(zero, v - LEVEL, zero), *(WeakTerm(zero, b, unit(d, k)) for k, b in enumerate(flow))]
+    return lowered_cells("potential", cell, bilinear, functions, [functional("mean", (), 0, (1, Factor(1, 0, zero)))],
+                         mass=(WeakTerm(zero, sp.S.One, zero),), eigenvalue=LEVEL, symmetric=not flow, **others)
+
+
+def coupled_drift(b: sp.Matrix) -> LoweredCells:
+    """1D, -u_i'' + b_ij u_j': psi^1, psi^2; N of the right-hand sides -(b_ip - <psi^i . b_p>), and the drifts <psi^p . b_q>."""
+    n = b.shape[0]
+    bilinear = [*(WeakTerm(ONE, sp.S.One, ONE, i, i) for i in range(n)), *(WeakTerm(ZERO, b[i, j], ONE, i, j) for i in range(n) for j in range(n))]
+    functions = [CellForm(f"psi_{p}", "adjoint", p, (), (), (), True) for p in range(n)]
+    functions += [corrector(f"N_{p}", [WeakTerm(ZERO, -b[i, p], ZERO, i) for i in range(n)], ONE, p, solvable=False) for p in range(n)]
+    effective = [functional("drift", (p, q), 0, *((b[i, q], Factor(p, i, ZERO)) for i in range(n))) for p in range(n) for q in range(n)]
+    return lowered_cells("coupled drift", Cell.unit(1), bilinear, functions, effective, components=n, symmetric=False)
 
 
 def in_time(a: sp.Expr, weight: sp.Expr = sp.S.One) -> LoweredCells:

@@ -58,7 +58,7 @@ def second_level_1d(a: sp.Expr, **more: object) -> LoweredCells:
 def drifting_1d(diffusion: sp.Expr, b: sp.Expr, centred: bool = False, **more: object) -> LoweredCells:
     """-D N'' + b N' = v - b with the invariant density psi; A = <psi (D + 2 D N' - (b - v) N)> with v = <psi b>, a constant unless `centred`."""
     d, zero = (1,), (0,)
-    v = ZERO if centred else sp.Symbol("v", real=True)
+    v = ZERO if centred else sp.Symbol("vbar", real=True)
     leading = [(0, d, -diffusion, 0, d), (0, zero, b + sp.diff(diffusion, y1), 0, d)]
     psi, value, slope = Factor(0, 0, zero), Factor(1, 0, zero), Factor(1, 0, d)
     adjoint = CellForm("psi_1", "adjoint", 0, (), (), (), False)

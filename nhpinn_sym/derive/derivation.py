@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .notation import latex, text
+from .notation import Mean, latex, marks, rows, terms, text, tidy
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
 \usepackage[a4paper, landscape, margin=2cm]{geometry}
@@ -37,7 +37,8 @@ class Derivation:
     def __str__(self) -> str:
         lines = [self.title, "=" * len(self.title)]
         for number, step in enumerate(self.steps, 1):
-            lines += ["", f"{number}. {step.title}", *([f"   {step.remark}"] if step.remark else []), *(f"      {text(e)}" for e in step.equations)]
+            lines += ["", f"{number}. {step.title}", *([f"   {step.remark}"] if step.remark else [])]
+            lines += [f"      {text(row)}" for e in step.equations for row in rows(e)]
         return "\n".join(lines)
 
     def latex(self) -> str:
@@ -47,36 +48,83 @@ class Derivation:
             body.append(rf"\subsection*{{{number}. {_prose(step.title)}}}")
             body.append(_prose(step.remark))
             if step.equations:
-                rows = " \\\\\n".join(row for e in step.equations for row in _rows(e))
-                body.append(f"\\begin{{align*}}\n{rows}\n\\end{{align*}}")
+                body.append(f"\\begin{{align*}}\n{_aligned(step.equations)}\n\\end{{align*}}")
         return _PREAMBLE + "\n".join(body) + "\n\\end{document}\n"
 
     def fragment(self) -> str:
         """The equations of the last step as LaTeX, for a notebook."""
-        return "$$" + r" \\ ".join(latex(e) for e in self.steps[-1].equations) + "$$"
+        return rf"$$\begin{{aligned}} {_aligned(self.steps[-1].equations)} \end{{aligned}}$$"
 
 
-def _rows(e: sp.Basic) -> list[str]:
-    """An equation as rows of align*, one term per row where it is long."""
-    if not isinstance(e, sp.Equality):
-        return [f"& {latex(e)}"]
-    whole = f"{latex(e.lhs)} &= {latex(e.rhs)}"
-    if len(whole) < 150:
-        return [whole]
-    left, right = _terms(e.lhs), _terms(e.rhs)
-    head = [f"{left[0]} &= {right[0]}"] if len(left) == 1 else [f"& {left[0]}", *(rf"&\quad {t}" for t in left[1:]), f"&= {right[0]}"]
-    return [*head, *(rf"&\quad {t}" for t in right[1:])]
+_WIDTH = 105
+"""Characters that fit into a line of a landscape page, about."""
 
 
-def _terms(side: sp.Expr) -> list[str]:
-    """The terms of a sum, each with its sign but the first's plus."""
-    first, *others = (latex(part) for part in side.as_ordered_terms())
-    return [first, *(piece if piece.startswith("-") else f"+ {piece}" for piece in others)]
+def _aligned(equations: tuple[sp.Basic, ...]) -> str:
+    """The body of align* for equations (of a system: for each of its own), at their equality signs where the left sides are short."""
+    split = [[[_pieces(side) for side in (e.args if isinstance(e, sp.Equality) else (e,))] for e in rows(whole)] for whole in equations]
+    widest = max(_width(" ".join(sides[0])) for block in split for sides in block)
+    short = widest < _WIDTH / 4 and all(len(sides) == 2 for block in split for sides in block)
+    blocks = [[line for sides in block for line in (_at_sign(sides[0], sides[1], widest) if short else _flowing(*sides))] for block in split]
+    gap = " \\\\[1ex]\n" if any(len(block) > 1 for block in blocks) else " \\\\\n"
+    return gap.join(" \\\\\n".join(block) for block in blocks)
+
+
+def _at_sign(left: list[str], right: list[str], widest: int) -> list[str]:
+    first, *others = _filled(right, _WIDTH - widest)
+    return [f"{' '.join(left)} &= {first}", *(rf"&\quad {line}" for line in others)]
+
+
+def _flowing(left: list[str], right: list[str] | None = None) -> list[str]:
+    pieces = left if right is None else [*left, f"= {right[0]}", *right[1:]]
+    first, *others = _filled(pieces, _WIDTH)
+    return [f"& {first}", *(rf"&\quad {line}" for line in others)]
+
+
+def _filled(pieces: list[str], limit: int) -> list[str]:
+    """Pieces joined to lines."""
+    lines = pieces[:1]
+    for piece in pieces[1:]:
+        if _width(lines[-1]) + _width(piece) <= limit:
+            lines[-1] += " " + piece
+        else:
+            lines.append(piece)
+    return lines
+
+
+def _width(formula: str) -> int:
+    """About the number of characters that are seen."""
+    seen = re.sub(r"\\(left|right|bigl|bigr|mathrm|cdot|quad|frac)|\\,|[{}_^& ]", "", formula)
+    return len(re.sub(r"\\(?!sin|cos|exp|log)[a-z]+", "a", seen))
+
+
+def _pieces(side: sp.Expr) -> list[str]:
+    """A sum as pieces that are not broken, each with its sign but the first's plus; the long ones opened at their brackets."""
+    found: list[str] = []
+    for part in terms(tidy(side)):
+        own = _opened(part) if _width(latex(part)) > _WIDTH else [latex(part)]
+        found += own if not found or own[0].startswith("-") else [f"+ {own[0]}", *own[1:]]
+    return found
+
+
+def _opened(part: sp.Expr) -> list[str]:
+    """D( a + b + ... ) or < a + b + ... > as pieces."""
+    factors = sp.Mul.make_args(part)
+    inner = next((f for f in factors if isinstance(f, (Mean, sp.Derivative)) and isinstance(f.args[0], sp.Add)), None)
+    if inner is None:
+        return [latex(part)]
+    scale = sp.Mul(*[f for f in factors if f is not inner])
+    front = {1: "", -1: "-"}.get(scale, latex(scale))
+    head, tail = (r"\bigl\langle", r"\bigr\rangle") if isinstance(inner, Mean) else (rf"{marks(inner)}\bigl(", r"\bigr)")
+    first, *others = _pieces(inner.args[0])
+    whole = [f"{front}{head} {first}", *others]
+    return [*whole[:-1], f"{whole[-1]} {tail}"]
 
 
 _LITERAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}", "<": "$<$", ">": "$>$"} | {mark: "\\" + mark for mark in "&%#_${}"}
-_FORMULAS = ((r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"), (r"\beps\b(?!\^)", r"$\\epsilon$"), (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
-             (r"\bA_(-?\w+)", r"$A_{\1}$"), (r"\b([uxy])(\d)\b", r"$\1_\2$"), (r"<", r"$\\langle$"), (r">", r"$\\rangle$"))
+_FORMULAS = ((r"\b(phi|psi)\b", r"$\\\1$"), (r"\blambda0\b", r"$\\lambda_0$"),
+             (r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"), (r"\beps\b(?!\^)", r"$\\epsilon$"), (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
+             (r"\b([AUh])_(-?\w+)", r"$\1_{\2}$"), (r"\b([uxy])(\d)\b", r"$\1_\2$"), (r"<", r"$\\langle$"), (r">", r"$\\rangle$"))
 
 
 def _escape(sentence: str) -> str:

@@ -70,7 +70,7 @@ def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages,
             inert = not c.has(*op.fast)
             if len(factors) == 1 and inert and any(factors[0].derivative[slow:]):
                 continue
-            if len(factors) == 1 and inert and not any(factors[0].derivative):
+            if len(factors) == 1 and inert and not any(factors[0].derivative) and not _weighted_by_ground(recursion, factors[0].function):
                 constant.append(c * _mean_of(recursion, factors[0].function))
             elif factors:
                 sums.setdefault(tuple(factors), []).append(c)
@@ -80,6 +80,11 @@ def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages,
     cancelled = {factors for factors, parts in sums.items() if len(parts) > 1 and is_zero(merged[factors], parts)}
     terms = tuple(MeanTerm(c, factors) for factors, c in merged.items() if factors not in cancelled and not vanishing(c, factors, op.fast, slow))
     return Averaged(sp.Add(*constant), terms)
+
+
+def _weighted_by_ground(recursion: Recursion, function: Function) -> bool:
+    """Whether it is a psi with <psi phi> = 1: its own mean is a number that only a solve gives."""
+    return recursion.ground is not None and recursion.adjoint is not None and function.number == recursion.adjoint
 
 
 def _mean_of(recursion: Recursion, function: Function) -> int:

@@ -166,6 +166,13 @@ class HomogenizedModel:
         """The homogenized equation for u0 (columns for systems)."""
         return self.writer.homogenized(self.law)
 
+    @cached_property
+    def hierarchy(self) -> tuple[sp.Equality, ...]:
+        """The equations of the mean fields U_0, ..., U_order of U = U_0 + eps U_1 + ..."""
+        from .hierarchy import hierarchy
+
+        return hierarchy(self)
+
     @property
     def title(self) -> str:
         return f"Homogenization of {self.problem.name or 'a multiscale equation'}"

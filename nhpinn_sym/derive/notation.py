@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from math import prod
 from typing import Any
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
-from sympy.printing.latex import LatexPrinter
+from sympy.matrices import MatrixBase
+from sympy.printing.latex import LatexPrinter, translate
 from sympy.printing.str import StrPrinter
 
 from ..operator.table import MultiIndex, differentiate
+
+EPS = sp.Symbol("epsilon", positive=True)
 
 
 class Mean(sp.Function):
@@ -19,63 +24,179 @@ class Mean(sp.Function):
     is_real = True
 
     def _sympystr(self, printer: Any) -> str:
-        return f"<{printer.doprint(self.args[0])}>"
+        return f"<{text(self.args[0])}>"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        base = rf"\left\langle {printer.doprint(self.args[0])} \right\rangle"
+        base = rf"\left\langle {latex(self.args[0])} \right\rangle"
         return base if exp is None else f"{base}^{{{exp}}}"
 
 
 class OfOrder(sp.Function):
-    """A_k v: the part of the operator of order eps^k."""
+    """A_k v, the part of the operator of order eps^k; with a third argument i, its row i in a system."""
 
-    nargs = 2
+    nargs = (2, 3)
 
     def _sympystr(self, printer: Any) -> str:
-        return f"A_{self.args[0]} {printer.doprint(self.args[1])}"
+        whole = f"A_{self.args[0]} {printer.doprint(self.args[1])}"
+        return whole if len(self.args) == 2 else f"({whole})_{self.args[2]}"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
-        return rf"A_{{{self.args[0]}}} {printer.doprint(self.args[1])}"
+        whole = rf"A_{{{self.args[0]}}} {printer.doprint(self.args[1])}"
+        return whole if len(self.args) == 2 else rf"\left( {whole} \right)_{{{self.args[2]}}}"
 
 
 class _Text(StrPrinter):
+    def _as_ordered_terms(self, expr: sp.Expr, order: object = None) -> list[sp.Expr]:
+        return terms(expr)
+
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return "eps" if expr.name == "epsilon" else str(super()._print_Symbol(expr))
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         marks = " ".join(f"d_{v}" for v, n in expr.variable_count for _ in range(int(n)))
         inner = self.doprint(expr.expr)
-        return f"{marks} {inner}" if isinstance(expr.expr, (AppliedUndef, sp.Derivative)) else f"{marks}[{inner}]"
+        return f"{marks} {inner}" if plain(expr.expr) else f"{marks}[{inner}]"
 
     def _print_Function(self, expr: sp.Function) -> str:
         return expr.func.__name__ if isinstance(expr, AppliedUndef) else super()._print_Function(expr)
 
 
 class _Latex(LatexPrinter):
+    def _as_ordered_terms(self, expr: sp.Expr, order: object = None) -> list[sp.Expr]:
+        return terms(expr)
+
     def _print_Derivative(self, expr: sp.Derivative) -> str:
-        marks = "".join(rf"\partial_{{{self._print(v)}}}" for v, n in expr.variable_count for _ in range(int(n)))
         inner = self._print(expr.expr)
-        return f"{marks} {inner}" if isinstance(expr.expr, (AppliedUndef, sp.Derivative)) else rf"{marks}\left( {inner} \right)"
+        return f"{self.marks(expr)} {inner}" if plain(expr.expr) else rf"{self.marks(expr)}\left( {inner} \right)"
+
+    def marks(self, expr: sp.Derivative) -> str:
+        """The partial signs of a derivative."""
+        powers = ((self._print(v), int(n)) for v, n in expr.variable_count)
+        return "".join(rf"\partial_{{{v}}}" + (f"^{{{n}}}" if n > 1 else "") for v, n in powers)
+
+    def _print_Symbol(self, expr: sp.Symbol, **_: Any) -> str:
+        return name_in_latex(expr.name)
 
     def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
         if not isinstance(expr, AppliedUndef):
             return super()._print_Function(expr, exp)
-        name = self._print(sp.Symbol(expr.func.__name__))
-        return name if exp is None else f"{{{name}}}^{{{exp}}}"
+        name = name_in_latex(expr.func.__name__)
+        return name if exp is None else rf"\left({name}\right)^{{{exp}}}"
+
+
+def terms(expr: sp.Expr) -> list[sp.Expr]:
+    """The terms of a sum in reading order: by powers of eps, numbers first and derivatives last."""
+    def late(part: sp.Expr) -> tuple[int, bool, bool, bool]:
+        powers = [int(f.exp) if isinstance(f, sp.Pow) else 1 for f in sp.Mul.make_args(part) if f.as_base_exp()[0] == EPS]
+        return abs(sum(powers)), part.has(sp.Derivative), part.has(AppliedUndef), not part.is_number
+
+    return sorted(expr.as_ordered_terms(), key=late)
+
+
+def plain(expr: sp.Expr) -> bool:
+    """Whether a derivative of `expr` needs no brackets."""
+    return isinstance(expr, (AppliedUndef, sp.Derivative))
+
+
+_CELL_FUNCTION = re.compile(r"(N|psi)(\d*)_?([\dtf]*)(?:_([A-Za-z][A-Za-z0-9]*))?(?:_(\d+))?")
+"""(letter, level where it is told, source, component of the unknown, own component): N2_12_v1_1."""
+_EXPANDED = re.compile(r"([A-Za-z]+)(\d+)_(\d+)")
+_OF_LEVEL = re.compile(r"([A-Za-z]+)_(\d*)_?([xyz])")
+_WORD = re.compile(r"([A-Za-z]+?)(\d*)((?:_\w+?)*)")
+
+
+def name_in_latex(name: str) -> str:
+    r"""N_12_v1_2 as N^{v_1}_{12;2} (component 2 of the function of d_12 v_1), v0_1 as v^{(0)}_1, A_11_z as A^z_11, y1 as y_1."""
+    if cell := _CELL_FUNCTION.fullmatch(name):
+        head, level, source, field, component = cell.groups()
+        above = " ".join(([f"({level})"] if level else []) + ([name_in_latex(field)] if field else []))
+        below = ";".join(filter(None, (source, component)))
+        return (r"\psi" if head == "psi" else head) + (f"^{{{above}}}" if above else "") + (f"_{{{below}}}" if below else "")
+    if expanded := _EXPANDED.fullmatch(name):
+        return rf"{_letter(expanded[1])}^{{({expanded[2]})}}_{{{expanded[3]}}}"
+    if level := _OF_LEVEL.fullmatch(name):
+        return f"{_letter(level[1])}^{{{level[3]}}}" + (f"_{{{level[2]}}}" if level[2] else "")
+    if word := _WORD.fullmatch(name):
+        below = ", ".join(filter(None, (word[2], *(_letter(part) for part in word[3].split("_")))))
+        return _letter(word[1]) + (f"_{{{below}}}" if below else "")
+    return str(LatexPrinter()._print_Symbol(sp.Symbol(name)))
+
+
+def _letter(word: str) -> str:
+    """A letter or Greek letter as it is, a longer word upright."""
+    greek = translate(word)
+    return greek if len(word) < 2 or greek != word or word[0].isdigit() else rf"\mathrm{{{word}}}"
 
 
 def text(expr: Any) -> str:
-    """One line of text for an expression or an equation."""
+    """One line of text for an expression or an equation; the rows of a system are set apart by semicolons."""
     if isinstance(expr, sp.Equality):
-        return f"{text(expr.lhs)} = {text(expr.rhs)}"
-    return str(_Text().doprint(expr))
+        return "; ".join(f"{text(row.lhs)} = {text(row.rhs)}" for row in rows(expr))
+    return str(_Text().doprint(tidy(expr)))
 
 
 def latex(expr: Any) -> str:
-    """LaTeX for an expression or an equation."""
+    """LaTeX for an expression or a scalar equation."""
     if isinstance(expr, sp.Equality):
         return f"{latex(expr.lhs)} = {latex(expr.rhs)}"
-    return str(_Latex().doprint(expr))
+    return str(_Latex().doprint(tidy(expr)))
+
+
+def marks(derivative: sp.Derivative) -> str:
+    """The partial signs of a derivative in LaTeX."""
+    return _Latex().marks(derivative)
+
+
+def rows(e: sp.Basic) -> tuple[sp.Basic, ...]:
+    """The scalar equations of a system; anything else as it is."""
+    if isinstance(e, sp.Equality) and isinstance(e.lhs, MatrixBase):
+        return tuple(equation(left, right) for left, right in zip(e.lhs, e.rhs, strict=True))
+    return (e,)
+
+
+def tidy(expr: Any) -> Any:
+    """For reading: signs stand in front, and one derivative in front of all that is under it, d(a) + d(b) = d(a + b)."""
+    if not isinstance(expr, sp.Expr):
+        return expr
+    sign, positive = _signed(expr)
+    return sign * positive
+
+
+def _signed(e: sp.Expr) -> tuple[int, sp.Expr]:
+    """e = sign * positive."""
+    if isinstance(e, sp.Add):
+        return _sum([_signed(part) for part in e.args])
+    if isinstance(e, sp.Mul):
+        factors = [_signed(f) for f in e.args]
+        return prod(sign for sign, _ in factors), sp.Mul(*[f for _, f in factors])
+    if isinstance(e, Mean):
+        sign, inner = _signed(e.args[0])
+        return sign, Mean(inner)
+    if isinstance(e, sp.Derivative):
+        sign, inner = _signed(e.expr)
+        return sign, sp.Derivative(inner, *e.variable_count, evaluate=False)
+    if isinstance(e, (sp.sin, sp.cos)):
+        return 1, e.func(sp.factor_terms(e.args[0]), evaluate=False)  # 2 pi (y1 + y2), which SymPy itself writes pi (2 y1 + 2 y2)
+    return (-1, -e) if e.is_number and e.is_negative else (1, e)
+
+
+def _sum(parts: list[tuple[int, sp.Expr]]) -> tuple[int, sp.Expr]:
+    """A sum with equal outer derivatives gathered; negative where every term is."""
+    under: dict[Any, list[tuple[int, sp.Expr]]] = {}
+    others = []
+    for sign, part in parts:
+        if isinstance(part, sp.Derivative) and not plain(part.expr):
+            under.setdefault(part.variable_count, []).append((sign, part.expr))
+        else:
+            others.append((sign, part))
+    for variables, inner in under.items():
+        flat = [(sign * own, piece) for sign, e in inner for own, piece in map(_signed, sp.Add.make_args(e))]
+        sign, total = _sum(flat)
+        if sign > 0 and total.has(sp.Derivative) and all(own < 0 for own, piece in flat if piece.has(sp.Derivative)):
+            sign, total = -1, -total  # the flux in front: -d( a d(u) - b u )
+        others.append((sign, sp.Derivative(total, *variables, evaluate=False)))
+    outer = -1 if all(sign < 0 for sign, _ in others) else 1
+    return outer, sp.Add(*[outer * sign * part for sign, part in others])
 
 
 def equation(lhs: sp.Expr, rhs: sp.Expr) -> sp.Equality:

@@ -14,6 +14,8 @@ from .notation import Mean, OfOrder, equation, source, term
 
 _UNWEIGHTED = "The adjoint of the leading operator has the constants for its kernel: the right-hand side must have zero mean over the cell. "
 _WEIGHTED = "The right-hand side must have zero mean over the cell, weighted by psi. "
+_LONG = 40
+"""Symbols and derivatives on the right of an equation beyond which it is not written out."""
 
 
 def trace(model: HomogenizedModel) -> Derivation:
@@ -79,15 +81,15 @@ def _problem(op: Operator) -> list[sp.Equality]:
 def _orders(model: HomogenizedModel) -> list[sp.Equality]:
     op = model.cell_operator
     coordinates = (*op.coordinates, *op.fast)
-    names = ["v"] if op.components == 1 else [f"v_{j + 1}" for j in range(op.components)]
+    names = ["v"] if op.components == 1 else [u.func.__name__ for u in model.problem.unknowns]
     fields = [sp.Function(name)(*coordinates) for name in names]
     rows = []
     for k, table in model.powers.items():
         for i in range(op.components):
             parts = [term(c, t.left, fields[t.field], t.right, coordinates) for t, c in table.items() if t.field is not None and t.equation == i]
             if parts:
-                label = fields[0] if op.components == 1 else sp.Function(f"v_row{i + 1}")(*coordinates)
-                rows.append(equation(OfOrder(sp.Integer(k), label), sp.Add(*parts)))
+                whole = (fields[0],) if op.components == 1 else (sp.Function("u")(*coordinates), sp.Integer(i + 1))
+                rows.append(equation(OfOrder(sp.Integer(k), *whole), sp.Add(*parts)))
     return rows
 
 
@@ -149,16 +151,20 @@ def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
 
 
 def _hierarchy(model: HomogenizedModel) -> list[Step]:
-    """The equations of the mean fields U_1, ..., U_order: the same operator, solvable, with earlier fields on the right."""
+    """The equations of the mean fields U_0, ..., U_order: the same operator, solvable, with earlier fields on the right."""
     if model.order == 1:
         return []
-    m = model.homogenized_order
-    rows = []
-    for n in range(model.order + 1):
-        u = sp.Function(f"U_{n}")(*model.problem.unknowns[0].args)
-        rest = [OfOrder(sp.Integer(m + k), sp.Function(f"U_{n - k}")(*u.args)) for k in range(1, n + 1)]
-        right = sp.Symbol("f") if n == 0 else -sp.Add(*rest)
-        rows.append(equation(OfOrder(sp.Integer(m), u), right))
-    remark = ("U = U_0 + eps U_1 + eps^2 U_2 + ... with the averaged operators h_n, written A_n here: every equation has the homogenized operator, "
-              "never the ill-posed truncation of the sum.")
-    return [Step("Hierarchy of mean fields", remark, tuple(rows))]
+    remark = ("U = U_0 + eps U_1 + eps^2 U_2 + ... : every equation has the homogenized operator, "
+              "with the averaged operators h_n on the right, never the ill-posed truncation of their sum.")
+    written = model.hierarchy
+    if max(e.rhs.count(sp.Symbol) + e.rhs.count(sp.Derivative) for e in written) > _LONG:
+        remark, written = remark + " Here A_n stands for h_n.", _abstract(model)
+    return [Step("Hierarchy of mean fields", remark, written)]
+
+
+def _abstract(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
+    """The hierarchy with A_n for the averaged operators, where all their entries would be too many to read."""
+    m, arguments = model.homogenized_order, model.problem.scales.arguments
+    fields = [sp.Function(f"U_{n}")(*arguments) for n in range(model.order + 1)]
+    rest = [sp.Add(*[OfOrder(sp.Integer(m + c), fields[n - c]) for c in range(1, n + 1)]) for n in range(model.order + 1)]
+    return tuple(equation(OfOrder(sp.Integer(m), u), -others if n else sp.Symbol("f")) for n, (u, others) in enumerate(zip(fields, rest, strict=True)))

@@ -93,7 +93,8 @@ def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[
     writer = Writer(op, recursion)
     symbols = sp.Matrix([f.velocity for f in frame])
     shift = symbols * op.problem.scales.t / op.problem.scales.eps
-    lines = (equation(sp.Function("X")(*op.coordinates[-1:]), sp.Matrix(op.coordinates[:-1]) - shift),
+    frame_coordinates = sp.Matrix([sp.Symbol(f"X{j + 1}", real=True) for j in range(len(frame))])
+    lines = (equation(frame_coordinates, sp.Matrix(op.coordinates[:-1]) - shift),
              *(equation(f.velocity, writer.velocity(f)) for f in frame if f.numerator is not None))
     remark = "A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; y = x/eps stays."
     report = Transformation("Moving frame", remark, lines)

@@ -56,7 +56,7 @@ class Writer:
         """One component as an applied function of what it depends on."""
         name = self.names[function.number]
         name = name if self.recursion.components == 1 else f"{name}_{function.component + 1}"
-        return sp.Function(name)(*self._arguments(function.number))
+        return sp.Function(name)(*self.arguments(function.number))
 
     def column(self, number: int) -> sp.Expr:
         """A cell function: a scalar, or the column of its components."""
@@ -65,7 +65,7 @@ class Writer:
     def _column(self, rows: Sequence[sp.Expr]) -> sp.Expr:
         return rows[0] if len(rows) == 1 else sp.ImmutableMatrix(rows)
 
-    def _arguments(self, number: int) -> tuple[sp.Symbol, ...]:
+    def arguments(self, number: int) -> tuple[sp.Symbol, ...]:
         expressions = self.recursion.coefficients.expressions
         held = [expressions[k] for k in self._coefficients(number)]
         return (*(v for v in self.op.slow if any(c.has(v) for c in held)), *self.op.fast)

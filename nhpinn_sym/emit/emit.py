@@ -8,6 +8,7 @@ from types import ModuleType
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
+from ..lower.hierarchy import lower_mean_field
 from ..problem.errors import UnknownBackendError
 from .source import Source
 
@@ -17,7 +18,8 @@ TARGETS = ("torch", "dolfinx", "skfem", "numpy", "latex")
 def emit(model: HomogenizedModel, target: str) -> Source:
     """The source files of `model` for "torch", "dolfinx", "skfem", "numpy" or "latex".
 
-    torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and the fine equation.
+    torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and the fine equation; from order 2 on
+                            also mean_field_1, ..., mean_field_n of a stationary problem, which read derivatives of the fields before them.
     numpy                 : the cell problems for the Fourier oracle.
     latex                 : the derivation as a document.
     Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. UnknownBackendError for other targets.
@@ -35,4 +37,6 @@ def emit(model: HomogenizedModel, target: str) -> Source:
 
 def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
     lowered = {"homogenized": lower_homogenized(model), "fine": lower_fine(model.operator)}
+    if model.order > 1 and not model.problem.time_order:
+        lowered |= {f"mean_field_{k}": lower_mean_field(model, k) for k in range(1, model.order + 1)}
     return [emitter.equation(equation, name) for name, equation in lowered.items() if not (equation.jumps and emitter.__name__.endswith("torch"))]

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import sympy as sp
 
 from ..derive.notation import text
-from ..lower.forms import CellForm, Factor, Functional, LoweredCells, WeakTerm
+from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
 from .bundle import bundle
 from .numpy_printer import BroadcastPrinter
 from .source import Source
@@ -52,7 +52,7 @@ def cells(lowered: LoweredCells) -> Source:
         _table("OPERATOR", (_operator_row(table, w) for w in lowered.bilinear)),
         _table("MASS", (_operator_row(table, w) for w in lowered.mass)),
         _table("SOURCES", (_tuple(_source_row(table, w) for w in f.weak) for f in lowered.functions)),
-        _table("CONSTANTS", (f"({str(c.symbol)!r}, {_functional(table, c.numerator)}, {_functional(table, c.denominator)})" for c in lowered.constants)),
+        _table("CONSTANTS", (_constant(table, c) for c in lowered.constants)),
         _table("EFFECTIVE", (_functional(table, f) for f in (*lowered.effective, *lowered.higher))),
     ]
     printer = BroadcastPrinter(imaginary=lowered.complex)
@@ -104,6 +104,10 @@ def _factor(factor: Factor | None) -> str:
 def _functional(table: _Coefficients, f: Functional) -> str:
     terms = (f"({table.reference(t.coefficient)}, {_tuple(map(_factor, t.factors))})" for t in f.terms)
     return f"({(f.name, f.index)}, {table.reference(f.constant)}, {_tuple(terms)})"
+
+
+def _constant(table: _Coefficients, c: Constant) -> str:
+    return f"({str(c.symbol)!r}, {_functional(table, c.numerator)}, {_functional(table, c.denominator)})"
 
 
 def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: BroadcastPrinter) -> str:

@@ -56,7 +56,8 @@ def _cell_forms(lowered: LoweredCells) -> str:
                  "FUNCTIONS = (" + "".join(f"\n    {row!r}," for row in function_rows(lowered)) + "\n)",
                  f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",
                  f"CONSTANTS = { {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}!r}",
-                 f"FIRST_ORDER = {first_order_axes(lowered)}", f"DEFINITE = {lowered.definite}"]
+                 f"FIRST_ORDER = {first_order_axes(lowered)}", f"SYMMETRIC = {lowered.symmetric}",
+                 f"DEFINITE = {lowered.definite}"]
     function = writer.coefficients.function("coefficients", "all forms")
     doc = _cell_docstring(lowered, writer.coefficients)
     return _module(doc, printer, "BilinearForm, Functional, LinearForm", constants, [function, *writer.forms], tables)

@@ -36,11 +36,11 @@ def cells(lowered: LoweredCells) -> Source:
         f"{header(scope, _indices(lowered), axes)}\n{_names(lowered)}",
         *_operators(scope, lowered),
         *_sources(scope, lowered),
-        function(f"cell_functions({NET})", "The jet of a net, whose outputs are the components of the functions of a stage: periodic by its inputs.",
+        function(f"cell_functions({NET})", "The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs.",
                  ["return network(points, layers, indices, axes)"]),
         _bilinear(scope, lowered.bilinear),
-        _loads(scope, lowered),
-        _constants(scope, lowered),
+        *([_loads(scope, lowered)] if _dualized(lowered) else []),
+        *([_constants(scope, lowered)] if lowered.constants else []),
         _effective(scope, lowered),
     ]
     return Source("torch", (("cell_residual.py", assemble(_docstring(lowered), parts)),))
@@ -125,13 +125,13 @@ def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
         parts.append(scope.function(f"{prefix}coefficients", "points", "{(equation, component): the factor of each derivative}.",
                                     [c for table in side.values() for c in table.values()], f"return {{{{\n{rows}}}}}"))
         parts.append(function(f"{prefix}operator(points, d{scope.collect})",
-                              "The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one component.",
+                              "The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation.",
                               [f"return system({prefix}coefficients(points{scope.forward}), d, COMPONENTS)"]))
-    choice = "operator" if len(parts) == 2 else 'adjoint_operator if STAGES[stage][0] == "adjoint" else operator'
+    choose = [] if len(parts) == 2 else ['left = adjoint_operator if STAGES[stage][0] == "adjoint" else operator']
+    left = "left" if choose else "operator"
     parts.append(function(f"residual(points, d, stage=0, known=None{scope.collect})",
-                          "Zero for the functions of a stage, up to a constant per function and equation where `source` has a mean; "
-                          "known: the jet of all functions before.",
-                          [f"left = {choice}", f"return left(points, d{scope.forward}) - SOURCES[stage](points, known{scope.forward})"]))
+                          "Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions before.",
+                          [*choose, f"return {left}(points, d{scope.forward}) - SOURCES[stage](points, known{scope.forward})"]))
     return parts
 
 
@@ -167,7 +167,7 @@ def _loads(scope: Scope, lowered: LoweredCells) -> str:
                            for t in lowered.functions[j].weak]) for j in needed]
     rows = "".join(f"    {j}: {{}},\n" for j in needed)
     return scope.function("loads", "points, d, v", "The integrands of weak right-hand sides, by function; d is the jet of all functions.",
-                          integrands, f"return {{{{\n{rows}}}}}" if needed else "return {{}}")
+                          integrands, f"return {{{{\n{rows}}}}}")
 
 
 def _integrand(lowered: LoweredCells, f: Functional) -> sp.Expr:
@@ -179,7 +179,7 @@ def _constants(scope: Scope, lowered: LoweredCells) -> str:
     keys = [(c.numerator.name, c.numerator.index) for c in lowered.constants]
     rows = "".join(f"    {key}: full(points, {{}}).mean(-1) / full(points, {{}}).mean(-1),\n" for key in keys)
     return scope.function("constants", "points, d", "The constants that later coefficients hold, from means over the points of a uniform grid.",
-                          integrands, f"return {{{{\n{rows}}}}}" if rows else "return {{}}")
+                          integrands, f"return {{{{\n{rows}}}}}")
 
 
 def _effective(scope: Scope, lowered: LoweredCells) -> str:
@@ -188,10 +188,10 @@ def _effective(scope: Scope, lowered: LoweredCells) -> str:
     rows = [f"    {(f.name, f.index)}: {{}}{_dual_correction(scope, f)}," for f in functionals]
     given = "".join(f", {n}={n}" for n in scope.names)
     duals = sorted({f.dual[1] for f in functionals if f.dual})
-    parts = [f"f{i} = columns(d, {i}, COMPONENTS)" for i in sorted({*duals, *_dualized(lowered)})]
-    parts += [f"loads_{i} = loads(points, d, f{i}{given})" for i in duals]
+    parts = [f"function_{i} = columns(d, {i}, COMPONENTS)" for i in sorted({*duals, *_dualized(lowered)})]
+    parts += [f"loads_{i} = loads(points, d, function_{i}{given})" for i in duals]
     result = "\n".join([*parts, "values = {{", *rows, "}}", "return {{key: full(points, value).mean(-1) for key, value in values.items()}}"])
-    summary = "Effective coefficients: means over the points (their last axis), a uniform grid of the cell; d is the jet of all functions."
+    summary = "Effective coefficients: means over the points (last axis), a uniform grid of the cell; d: the jet of all functions."
     return scope.function("effective", "points, d", summary, [_integrand(lowered, f) for f in functionals], result)
 
 
@@ -209,7 +209,7 @@ def _dual_correction(scope: Scope, f: Functional) -> str:
         return ""
     sign, i, j = *f.dual, f.terms[0].factors[0].function
     given = "".join(f", {n}={n}" for n in scope.names)
-    return f" {'+' if sign > 0 else '-'} (loads_{i}[{j}] - bilinear(points, f{j}, f{i}{given}))"
+    return f" {'+' if sign > 0 else '-'} (loads_{i}[{j}] - bilinear(points, function_{j}, function_{i}{given}))"
 
 
 def _docstring(lowered: LoweredCells) -> str:

@@ -17,14 +17,14 @@ _UNARY = {
     sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
 }
 _RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
-_TAKEN = {"torch", "math", "points", "d", "u", "v", "values", "known", "full", "stack", "column", "columns", "loads", "f", "bilinear"}
+_TAKEN = {"torch", "math", "points", "d", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads", "bilinear"}
 
 
 def argument_name(symbol: sp.Symbol) -> str:
     """The Python name of a symbol: its own where that is a free identifier, otherwise changed as little as possible."""
     name = re.sub(r"\W", "_", symbol.name)
     name = f"_{name}" if name[0].isdigit() else name
-    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN else name
+    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN or re.fullmatch(r"(loads|function)_\d+", name) else name
 
 
 class Slot(sp.Symbol):

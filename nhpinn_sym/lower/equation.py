@@ -104,6 +104,15 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
         final_time=problem.final_time if mass else None, symmetric=is_symmetric(bilinear), jumps=broken)
 
 
+def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
+    """The symbols in the operator of an equation, or (source=True) in its right-hand side."""
+    if source:
+        held = [lowered.source, *(t.coefficient for t in lowered.linear)]
+    else:
+        held = [t.coefficient for row in (lowered.bilinear, lowered.strong, *lowered.flux) for t in row]
+    return {symbol for c in held for symbol in c.free_symbols}
+
+
 def _symbol_name(symbol: sp.Expr) -> str:
     return symbol.func.__name__ if isinstance(symbol, AppliedUndef) else str(symbol)
 

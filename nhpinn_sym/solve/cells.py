@@ -68,10 +68,11 @@ def solve_cells(
         solver = IteratedSolver(lowered, inner, lambda fields: solver_class(lowered, values, box, wanted, bars, fields=fields, **options))
     else:
         solver = solver_class(lowered, values, box, wanted, bars, **options)
-    if box:
-        nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted)
-    else:
-        nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
+    try:
+        nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted) if box else (Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
+    except SolvabilityError as cause:
+        raise _explained(model, str(cause.term), cause.what) from cause
+    _require_solvable(model, batch, wanted)
     _require_stationary_ground_state(model, batch)
     return CellSolution(
         backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
@@ -108,6 +109,26 @@ def _require_numbers(model: HomogenizedModel) -> None:
             )
 
 
+def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
+    """The Fredholm multiplier of every cell problem vanishes, to the accuracy of the backend."""
+    for name, value in batch.info.get("multipliers", {}).items():
+        if value > max(1e-6, 1e3 * tolerance):
+            raise _explained(model, name, f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none")
+
+
+def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityError:
+    """A violated Fredholm condition, with the cell problem and what its macroscopic source says about the cause."""
+    problem = next((p for p in model.cell_problems if p.name == name), None)
+    if problem is None:
+        return SolvabilityError(what, term=name)
+    field, alpha = problem.key
+    kind = "source" if field is None else "drift" if any(alpha) else "reaction"
+    remedy = {"source": "a source of order 1/eps needs a zero mean, weighted by psi: subtract it",
+              "drift": "this is a mean drift of order 1/eps, weighted by psi: add s.dt(u), then the moving frame is found; or subtract the mean",
+              "reaction": "this is a mean reaction of order 1/eps, weighted by psi: subtract its mean, or scale it without 1/eps"}
+    return SolvabilityError(what, term=problem, remedy=remedy[kind])
+
+
 def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) -> None:
     """Without a time derivative nothing balances lambda0 eps^-2."""
     if model.eigenvalue is None or model.problem.time_order:
@@ -115,7 +136,7 @@ def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) 
     value = float(np.abs(batch.effective["lambda0", ()]).max())
     if value > 1e-6:
         raise SolvabilityError(f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0 in a stationary problem",
-                               term=model.leading, remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue")
+                               term=model.writer.kernel_equations()[0], remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue")
 
 
 def _solve_on_nodes(solver: Any, box: Bounds, periodic: tuple[bool, ...], tolerance: float) -> tuple[Nodes, CellBatch, float]:

@@ -7,12 +7,14 @@ import warnings
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredEquation
 from ..operator.parse import parse
+from ..problem.conditions import Periodic
 from ..problem.domain import Cell
 from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.problem import MultiscaleProblem
@@ -24,6 +26,8 @@ from .solution import Array, Solution
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
 _FEWEST_PER_PERIOD = 4
+_STANDING = 1e-8
+"""Mean drifts below this are rounding."""
 MAX_CELLS = 300_000
 """Largest number of mesh cells that `solve_fine` takes by itself."""
 
@@ -40,13 +44,15 @@ def solve_homogenized(
     """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
 
     Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
-    relative L2 error estimate. `options` go to the backend.
+    relative L2 error estimate. `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
+    Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box that is not periodic.
     """
     solver = equation_solver(backend)
     check_options(solver, options, backend)
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
+    _check_frame(model, cells)
     if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
         raise UnsupportedError(
             "a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend"
@@ -119,6 +125,15 @@ def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> No
         raise UnsupportedError(
             "effective coefficients that depend on time", term=lowered.title, remedy="coefficients that depend on x and y are covered"
         )
+
+
+def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
+    """Walls do not move with the frame."""
+    velocity = cells.effective.get("drift")
+    walls = [c for c in model.problem.faces.values() if not isinstance(c, Periodic)]
+    if velocity is not None and walls and float(np.abs(velocity).max()) > _STANDING:
+        raise UnsupportedError(f"a moving frame X = x - c t/eps, c = {velocity}, in a box with walls", term=walls[0],
+                               remedy="use Periodic(): the limit equation holds away from boundaries, in moving coordinates")
 
 
 def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:

@@ -12,7 +12,7 @@ from ..derive.model import HomogenizedModel, effective_shape
 from ..lower.forms import LoweredCells
 from .cell_solution import CellSolution
 from .effective import EffectiveFunction
-from .solution import Array, CellBatch
+from .solution import Array, CellBatch, CellField
 
 Field = Callable[[Array], Array]
 
@@ -55,14 +55,19 @@ class IteratedSolver:
         return batches[0] if len(batches) == 1 else _joined(batches)
 
 
+def _same(field: CellField) -> Any:
+    """The class of a field; only Fourier fields come here, and they can be joined."""
+    return type(field)
+
+
 def _joined(batches: list[CellBatch]) -> CellBatch:
     """Batches of one slow point each as one."""
     first = batches[0]
-    fields = tuple(tuple(type(field).joined([b.fields[k][i] for b in batches]) for i, field in enumerate(row))  # type: ignore[attr-defined]
-                   for k, row in enumerate(first.fields))
+    fields = tuple(tuple(_same(field).joined([b.fields[k][i] for b in batches]) for i, field in enumerate(row)) for k, row in enumerate(first.fields))
     effective = {key: np.concatenate([b.effective[key] for b in batches]) for key in first.effective}
     info = dict(first.info)
     for name in ("residual", "estimate", "fredholm", "iterations", "size"):
         info[name] = max(b.info[name] for b in batches)
     info["seconds"] = sum(b.info["seconds"] for b in batches)
+    info["multipliers"] = {name: max(b.info["multipliers"][name] for b in batches) for name in first.info["multipliers"]}
     return CellBatch(fields, effective, info)

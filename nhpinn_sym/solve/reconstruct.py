@@ -1,63 +1,96 @@
-"""The first-order approximation u0 + eps (N_0 u0 + N_j d_j u0 + N_f) as a Solution."""
+"""The approximation of u_eps of order n: mean fields times cell functions at y = x/eps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..problem.errors import UnsupportedError
+from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.reading import instance
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive
+from .hierarchy import MeanField
 from .solution import Array, MultiIndex, Solution
+
+_STILL = 1e-12
 
 
 class Reconstruction:
-    """u0 + eps u1 at y = x/eps. First derivatives only: the expansion is not accurate beyond them."""
+    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1. First derivatives only: the expansion is not accurate beyond them."""
 
-    def __init__(self, u0: Solution, cells: CellSolution, eps: float) -> None:
-        self.u0, self.cells, self.eps = u0, cells, eps
-        self.backend, self.method = u0.backend, f"u0 + eps N.u0, cells by {cells.backend}"
-        self.info: Mapping[str, Any] = {"eps": eps, "u0": dict(u0.info), "cells": dict(cells.info)}
+    def __init__(self, fields: tuple[Solution, ...], cells: CellSolution, order: int, eps: float) -> None:
+        self.fields, self.cells, self.order, self.eps = fields, cells, order, eps
+        self.backend, self.method = fields[0].backend, f"expansion to order {order}, cells by {cells.backend}"
+        self.info: Mapping[str, Any] = {"eps": eps, **{f"u{k}": dict(u.info) for k, u in enumerate(fields)}, "cells": dict(cells.info)}
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        x = np.asarray(points, dtype=float)
-        total = np.array(self.u0(x, t))
-        for function in self.cells.functions:
-            total += self.eps * self._cell(function, x, None, None) * self._macro(function, x, None, t)
-        return total
+        return self._value(np.asarray(points, dtype=float), (0,) * self.cells.dim, t)
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        """d_i (u0 + eps N D^alpha u0) = d_i u0 + (d_yi N) D^alpha u0 + eps (d_xi N D^alpha u0 + N d_i D^alpha u0)."""
-        if sum(index) == 0:
-            return self(points, t)
+        """d_i( N D^alpha U ) = (d_yi N D^alpha U) / eps + d_xi N D^alpha U + N d_i D^alpha U."""
         if sum(index) > 1:
-            raise UnsupportedError("a second derivative of the first-order approximation", term=index, remedy="first derivatives are available")
-        x = np.asarray(points, dtype=float)
-        total = np.array(self.u0.derivative(x, index, t))
-        for function in self.cells.functions:
-            macro = self._macro(function, x, None, t)
-            total += self._cell(function, x, index, None) * macro + self.eps * self._cell(function, x, None, None) * self._macro(
-                function, x, index, t
-            )
-            if function.local:
-                total += self.eps * self._cell(function, x, None, index) * macro
+            raise UnsupportedError("a second derivative of a truncated expansion", term=index, remedy="first derivatives are available")
+        return self._value(np.asarray(points, dtype=float), index, t)
+
+    def _value(self, x: Array, index: MultiIndex, t: float | None) -> Array:
+        none = (0,) * self.cells.dim
+        total = np.asarray(sum(self.eps**b * u.derivative(x, index, t) for b, u in enumerate(self.fields)))
+        for power, sign, function, alpha, field in self._terms():
+            def cell(fast: MultiIndex, slow: MultiIndex, function: CellFunction = function) -> Array:
+                return function.derivative(x / self.eps, fast, x, slow)
+
+            factor, macro = sign * self.eps**power, self._macro(field, alpha, x, t)
+            if any(index):
+                total = total + factor * (cell(index, none) / self.eps + cell(none, index)) * macro
+            total = total + factor * cell(none, none) * self._macro(field, tuple(p + q for p, q in zip(alpha, index, strict=True)), x, t)
         return total
 
-    def _cell(self, function: CellFunction, x: Array, fast: MultiIndex | None, slow: MultiIndex | None) -> Array:
-        return function.derivative(x / self.eps, fast, x, slow)
+    def _terms(self) -> Iterator[tuple[int, int, CellFunction, MultiIndex, Solution | None]]:
+        """(power, sign, N, alpha, U) of every product N D^alpha U with eps^power; U None is the source of the equation."""
+        for function in self.cells.functions:
+            for (component, alpha), sign in function.sources:
+                count = 1 if component is None else len(self.fields)
+                for b in range(min(count, self.order - function.level + 1)):
+                    yield function.level + b, sign, function, alpha[: self.cells.dim], None if component is None else self.fields[b]
 
-    def _macro(self, function: CellFunction, x: Array, index: MultiIndex | None, t: float | None) -> Array:
-        """D^(alpha + index) u0, or that of the constant 1 for the source function."""
-        field, alpha = function.key
+    def _macro(self, field: Solution | None, index: MultiIndex, x: Array, t: float | None) -> Array:
+        """D^index U; the source counts as the constant 1, its cell function being that of its value."""
         if field is None:
-            return np.zeros(len(x)) if index else np.ones(len(x))
-        whole = alpha if index is None else tuple(p + q for p, q in zip(alpha, index, strict=True))
-        return self.u0.derivative(x, whole, t) if any(whole) else self.u0(x, t)
+            return np.full(len(x), float(not any(index)))
+        return field.derivative(x, index, t)
 
 
-def reconstruct(u0: Solution, cells: CellSolution, eps: object) -> Solution:
-    """u0 + eps (N_0 u0 + N_j d_j u0 + N_f) as a `Solution` (plus convention, Bensoussan-Lions-Papanicolaou 1978, ch. 1)."""
-    return Reconstruction(u0, cells, positive(eps))
+def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> Solution:
+    """The expansion as a `Solution`: u0 + eps (N_0 u0 + N_j d_j u0 + N_f) for a solution u0 of the homogenized equation (plus convention,
+    Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of order n (Bakhvalov, Panasenko 1989, ch. 4).
+
+    UnsupportedError for systems, moving frames, ground states, and cell functions of tau; ProblemError for cells of a model of order 1
+    with mean fields of a higher one.
+    """
+    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
+    _check_scope(cells)
+    fields, order = (u0.fields, u0.order) if isinstance(u0, MeanField) else ((u0,), 1)
+    if order > 1 and not any(name == "h" for name, _ in cells.entries):
+        raise ProblemError(f"mean fields of order {order} with cells of a model of order 1", term=cells, remedy="use the cells that they were solved with")
+    return Reconstruction(fields, cells, order, positive(eps))
+
+
+def _check_scope(cells: CellSolution) -> None:
+    """Scalar expansions in y = x/eps alone."""
+    if cells.components > 1:
+        raise UnsupportedError("the reconstruction of a system", term=f"{cells.components} unknowns", remedy="use cells.functions and cells.effective")
+    if cells.ground_state is not None:
+        raise UnsupportedError("the reconstruction after a factorization", term="u = exp(-lambda0 t/eps^2) phi(y) v",
+                               remedy="cells.ground_state is phi, and cells.functions belong to v")
+    if np.any(np.abs(cells.effective.get("drift", 0.0)) > _STILL):
+        raise UnsupportedError("the reconstruction in a moving frame", term=f"drift {cells.effective['drift']}",
+                               remedy="evaluate u0 at X = x - c t/eps yourself")
+    if cells.axes != cells.dim or "tau" in cells.slow:
+        raise UnsupportedError("the reconstruction with cell functions of tau", term=cells.slow or f"{cells.axes} axes of the cell",
+                               remedy="evaluate cells.functions at (y, tau) yourself")
+    if any(any(alpha[cells.dim :]) for f in cells.functions for (_, alpha), _ in f.sources):
+        raise UnsupportedError("the reconstruction with time derivatives of u0", term=[f.name for f in cells.functions],
+                               remedy="cells.functions say by their sources what they multiply")

@@ -112,7 +112,7 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     errors = [[_distance(expansion.columns[:, None] * w, x) for w in itertools.accumulate(e**p * part for p, part in enumerate(parts))]
               for e, x in zip(steps, exact, strict=True)]
     loss = 2 if decay else 1 if speed else 0
-    floor = tuple((_FLOOR + 3 * float(cells.info["estimate"])) / e**loss for e in steps)
+    floor = tuple((_FLOOR + 3 * float(cells.info["estimate"]) / expansion.largest) / e**loss for e in steps)
     symbol = complex(expansion.symbols[0][0, 0]) if model.components == 1 else expansion.symbols[0]
     return BlochReport(k, s, steps, {p: tuple(row[p] for row in errors) for p in range(model.order + 1)}, floor, symbol, grid.shape[0])
 
@@ -168,19 +168,25 @@ def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
 
 
 class _Expansion:
-    """What the cells say of the plane wave with D = `direction`, the numbers (i k, s).
+    """What the cells say of the plane wave with D = `direction`, the numbers (i k, s); SolveError where h_m is singular.
 
     symbols       : h_m, h_{m+1}, ..., h_{m+order}, (components, components) each.
     rows, columns : units of equations and unknowns in which the largest entry of every row and column of h_m is 1 (Ruiz 2001).
+    largest       : coefficient of h_m, to which the error estimate of the cells is compared.
     """
 
     def __init__(self, model: HomogenizedModel, cells: CellSolution, direction: Complex) -> None:
         self.model, self.cells, self.direction = model, cells, direction
         zero = np.zeros((1, model.components, model.components), dtype=complex)
-        terms = [np.stack([*zero, *(self._monomial(left) * self._monomial(right) * h for (left, right), h in level.items())])
-                 for level in _law(cells, model)]
+        law = _law(cells, model)
+        terms = [np.stack([*zero, *(self._monomial(left) * self._monomial(right) * h for (left, right), h in level.items())]) for level in law]
+        self.largest = max((float(np.abs(h).max()) for h in law[0].values()), default=1.0)
         self.symbols = [level.sum(axis=0) for level in terms]
         self.rows, self.columns = _units(np.abs(terms[0]).sum(axis=0))
+        self.balanced = self.symbols[0] / (self.rows[:, None] * self.columns)
+        if np.linalg.svd(self.balanced, compute_uv=False)[-1] <= _SINGULAR:
+            raise SolveError("the averaged operator vanishes at this wavevector", term=f"(i k, s) = {direction}",
+                             remedy="choose another wavevector or growth")
 
     def _monomial(self, index: Sequence[int]) -> complex:
         """D^index; index over x, or over (x, t)."""
@@ -191,15 +197,11 @@ class _Expansion:
         return np.ones(len(points)) if self.cells.ground_state is None else self.cells.ground_state(points)
 
     def means(self, force: NDArray[np.float64]) -> list[Complex]:
-        """The mean fields U_0, ..., U_order; SolveError where h_m is singular."""
-        balanced = self.symbols[0] / (self.rows[:, None] * self.columns)
-        if np.linalg.svd(balanced, compute_uv=False)[-1] <= _SINGULAR:
-            raise SolveError("the averaged operator vanishes at this wavevector", term=f"(i k, s) = {self.direction}",
-                             remedy="choose another wavevector or growth")
+        """The mean fields U_0, ..., U_order."""
         means: list[Complex] = []
         for b in range(len(self.symbols)):
             right = -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0) if b else force
-            means.append(np.asarray(np.linalg.solve(balanced, right / self.rows) / self.columns, dtype=complex))
+            means.append(np.asarray(np.linalg.solve(self.balanced, right / self.rows) / self.columns, dtype=complex))
         return means
 
     def parts(self, force: NDArray[np.float64], points: NDArray[np.float64]) -> list[Complex]:

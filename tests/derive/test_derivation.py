@@ -39,7 +39,7 @@ def opaque() -> nh.HomogenizedModel:
 
 @pytest.mark.parametrize("make", [full, opaque])
 def test_latex_is_a_whole_document(make: Callable[[], nh.HomogenizedModel]) -> None:
-    """Balanced environments, braces and dollars; nothing unescaped in the text. (TeX itself is not needed here.)"""
+    """Balanced environments, braces and dollars; nothing unescaped in the text. (TeX itself sees it in test_latex.)"""
     document = make().derivation.latex()
     assert document.startswith(r"\documentclass")
     assert document.endswith("\\end{document}\n")
@@ -91,4 +91,4 @@ def test_notation() -> None:
 
 def test_in_a_notebook_it_is_latex() -> None:
     assert full()._repr_latex_().startswith("$$")
-    assert str(derived(diffusion(lambda s: 2 + S(s.y[0]))).cell_problems[0]).startswith("N_1: -d_y1[(sin(2*pi*y1) + 2)*d_y1 N_1] = ")
+    assert str(derived(diffusion(lambda s: 2 + S(s.y[0]))).cell_problems[0]).startswith("N_1: -d_y1[(2 + sin(2*pi*y1))*d_y1 N_1] = ")

@@ -9,7 +9,7 @@ import sympy as sp
 import nhpinn_sym as nh
 from nhpinn_sym.derive.law import closed_mean
 from nhpinn_sym.derive.notation import Mean
-from tests.symbolic import C, S, derived, diffusion, y_symbols
+from tests.symbolic import C, S, derived, diffusion, solved, y_symbols
 
 Y1, Y2 = y_symbols(2)
 X1 = sp.Symbol("x1", real=True)
@@ -74,18 +74,29 @@ def test_without_a_flux_form_only_the_symmetric_part_is_defined_and_returned() -
 
 
 def test_a_flow_in_flux_form_may_vary_with_x() -> None:
-    """Taylor dispersion D + |b(x)|^2/(8 pi^2 D), frozen at x; b.grad u is refused there (no flux form)."""
+    """Taylor dispersion D + |b(x)|^2/(8 pi^2 D), frozen at x, whether the flow is in flux form or not."""
     def flow(s: nh.Scales) -> sp.Matrix:
         return sp.Matrix([(1 + s.x[1]) * C(s.y[1]), 0])
 
     square = {"domain": nh.Box((0, 1), (0, 1)), "boundary": [nh.Dirichlet(0)]}
-    model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + s.div(flow(s) * u) / s.eps, 1), 2, **square)
     x = np.linspace(0, 1, 5)
-    found = nh.solve_cells(model).effective["A"](np.stack([x, x], axis=-1))
-    assert np.allclose(found[:, 0, 0], 1 + (1 + x) ** 2 / (8 * np.pi**2), atol=1e-10)
-    assert np.allclose(found[:, 1, 1], 1, atol=1e-12)
-    with pytest.raises(nh.UnsupportedError, match="flux form"):
-        derived(lambda s, u: sp.Eq(-s.laplacian(u) + (flow(s).T * s.grad(u))[0] / s.eps, 1), 2, **square)
+    for write in (lambda s, u: s.div(flow(s) * u), lambda s, u: (flow(s).T * s.grad(u))[0]):
+        found = solved(lambda s, u, write=write: sp.Eq(-s.laplacian(u) + write(s, u) / s.eps, 1), 2, **square).effective
+        tensor = found["A"](np.stack([x, x], axis=-1))
+        assert np.allclose(tensor[:, 0, 0], 1 + (1 + x) ** 2 / (8 * np.pi**2), atol=1e-10)
+        assert np.allclose(tensor[:, 1, 1], 1, atol=1e-12)
+        b = found["b"](np.stack([x, x], axis=-1)) if callable(found["b"]) else found["b"]
+        assert np.allclose(b, 0, atol=1e-10)
+
+
+def test_terms_that_are_not_fluxes_are_put_into_divergence_form() -> None:
+    """-(2 + x) Lap u + ...: <b d_x N> u_x - G u_xx is -(G u_x)_x here, G = 1/(8 pi^2 (2 + x))."""
+    square = {"domain": nh.Box((0, 1), (0, 1)), "boundary": [nh.Dirichlet(0)]}
+    found = solved(lambda s, u: sp.Eq(-s.div((2 + s.x[0]) * s.grad(u)) + C(s.y[1]) * u.diff(s.x[0]) / s.eps, 1), 2, **square).effective
+    x = np.linspace(0, 1, 7)
+    points = np.stack([x, x], axis=-1)
+    assert np.allclose(found["A"](points)[:, 0, 0], 2 + x + 1 / (8 * np.pi**2 * (2 + x)), atol=1e-9)
+    assert np.allclose(found["b"](points), 0, atol=1e-8)
 
 
 def test_a_conservative_drift_is_counted_as_drift_and_potential() -> None:

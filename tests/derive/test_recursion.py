@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from nhpinn_sym.derive.combination import Function, Product, leibniz
+from nhpinn_sym.derive.combination import Function, Pairing, Product, leibniz
 from nhpinn_sym.derive.recursion import Recursion
 from nhpinn_sym.operator.twoscale import expand
 from tests.symbolic import Build, S, diffusion, table
@@ -14,7 +14,7 @@ from tests.symbolic import Build, S, diffusion, table
 
 def recursion(build: Build, dim: int = 1, **options: object) -> Recursion:
     op = table(build, dim, **options)
-    return Recursion(expand(op), 1, op.coordinates, op.fast)
+    return Recursion(expand(op), op.components, op.coordinates, op.fast)
 
 
 def test_leibniz_shares_derivatives_with_multinomial_weights() -> None:
@@ -29,9 +29,9 @@ def test_the_first_right_hand_side_is_the_divergence_of_the_coefficient() -> Non
     right = run.right_hand_side(1)
     assert right == {(0, (1, 0)): {(0, (1,)): {Product(0, (0, 0), None, ()): Fraction(1)}}}
     run.add_order(1, right)
-    effective = run.effective()
-    flux = effective[0, (1, 0), 0, (1, 0)]
-    assert flux == {Product(0, (0, 0), None, ()): 1, Product(0, (0, 0), Function(0, 0), (0, 0, 1)): 1}
+    flux = run.averaged(2)[0, (1, 0), 0, (1, 0)]
+    parts = Product(0, (0, 0), None, ()), Product(0, (0, 0), Function(0, 0), (0, 0, 1))
+    assert flux == {Pairing(part, None, ()): 1 for part in parts}
     assert run.homogenized_order == 2
 
 

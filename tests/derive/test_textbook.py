@@ -163,9 +163,12 @@ def test_taylor_dispersion_in_a_shear_flow(form: object) -> None:
 
 
 def test_equal_cell_problems_both_appear_in_the_corrector() -> None:
-    """A flow along (1, 1): N_1 = N_2, and u1 = N_1 (d_1 + d_2) u0 needs both."""
+    """A flow along (1, 1): N_1 = N_2 is one function of two sources, u1 = N_1 (d_1 + d_2) u0."""
     model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + S(s.y[2]) * (u.diff(s.x[0]) + u.diff(s.x[1])) / s.eps, 1), 3)
-    assert [c.key for c in model.cell_problems] == [(0, (1, 0, 0)), (0, (0, 1, 0))]
+    assert [c.sources for c in model.cell_problems] == [(((0, (1, 0, 0)), 1), ((0, (0, 1, 0)), 1))]
+    opposite = derived(lambda s, u: sp.Eq(-s.laplacian(u) + S(s.y[2]) * (u.diff(s.x[0]) - u.diff(s.x[1])) / s.eps, 1), 3)
+    assert [c.sources for c in opposite.cell_problems] == [(((0, (1, 0, 0)), 1), ((0, (0, 1, 0)), -1))]
+    assert "N_1*d_x1 u0 - N_1*d_x2 u0" in str(opposite)
     more = 1 / (8 * np.pi**2)
     assert np.allclose(nh.solve_cells(model).effective["A"], np.eye(3) + np.array([[more, more, 0], [more, more, 0], [0, 0, 0]]), atol=1e-12)
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import sympy as sp
 import ufl
+from scipy.special import iv, mathieu_a
 
 from nhpinn_sym.emit import dolfinx as target
 from nhpinn_sym.emit.bundle import bundle
@@ -94,6 +95,18 @@ def drive(folder, source, *arguments):
 
 def test_cell_files_stand_alone(tmp_path):
     assert "A[0,0] = 1.935359" in drive(tmp_path, target.cells(elliptic_2d()), "n=32").stdout
+
+
+def test_files_of_systems_and_kernels_stand_alone(tmp_path):
+    """The shear modulus of layers is the harmonic mean, sqrt(3); a_0(2) of Mathieu's equation; Lifson and Jackson's 1 / I_0(1)^2."""
+    def label(name, *index):
+        return f"{name}[{','.join(map(str, index))}]" if index else name
+
+    for cells, expected in ((LAYERS, {label("C", 0, 1, 0, 1): np.sqrt(3)}), (MATHIEU, {label("lambda0"): mathieu_a(0, 2)}),
+                            (DRIFT, {label("A", 0, 0): 2 / iv(0, 1 / 2) ** 2})):
+        printed = dict(line.split(" = ") for line in drive(tmp_path, target.cells(cells), "q=2", "n=32").stdout.splitlines() if " = " in line)
+        for name, value in expected.items():
+            assert float(printed[name]) == pytest.approx(value, rel=1e-5)
 
 
 def test_equation_files_stand_alone(tmp_path):

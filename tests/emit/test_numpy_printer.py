@@ -35,3 +35,13 @@ def test_what_has_no_text_is_refused(expr):
     with pytest.raises(UnsupportedError) as caught:
         BroadcastPrinter().expression(expr)
     assert str(expr.args[0]) in str(caught.value)
+
+
+def test_complex_numbers_where_they_are_allowed():
+    expr = (2 + 3 * sp.I) * sp.exp(sp.I * x) + sp.conjugate(sp.I * y) * sp.re(sp.I + x) + sp.I**3 * sp.Abs(x + sp.I * y)
+    printer = BroadcastPrinter(imaginary=True)
+    text = printer.expression(expr)
+    names: dict = {}
+    exec("\n".join(printer.imports), names)
+    got = eval(text, {**names, "x": np.array([0.3]), "y": np.array([0.7])})
+    assert got[0] == pytest.approx(complex(expr.subs({x: 0.3, y: 0.7})), rel=1e-14)

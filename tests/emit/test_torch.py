@@ -214,7 +214,7 @@ def test_further_derivatives_on_demand() -> None:
     assert (2, 1) in module.INDICES and (2, 1) in module.lift(points_of(module))
 
 
-@pytest.mark.parametrize("name", ["lambda", "points", "stack", "A_{11}", "torch"])
+@pytest.mark.parametrize("name", ["lambda", "points", "stack", "A_{11}", "torch", "loads_0"])
 def test_any_name_of_a_parameter_becomes_an_argument(name: str) -> None:
     q = sp.Symbol(name, real=True)
     module = module_of(equation(q * sp.eye(1), q * sp.sqrt(q), Box((0, 1)), [Essential(((0, 0), (0, 1)), sp.S.Zero)], parameters=(q,)))

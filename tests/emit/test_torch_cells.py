@@ -95,11 +95,11 @@ def test_stages_follow_the_factors() -> None:
 
 def test_constants_are_keyword_arguments_and_means() -> None:
     module, points = module_of(drifting_1d(sp.S.One, 1 + S)), grid(32, 1)
-    assert module.GIVEN == ("v",) and module.CONSTANTS == {("drift", (0,)): "v"}
+    assert module.GIVEN == ("vbar",) and module.CONSTANTS == {("drift", (0,)): "vbar"}
     psi = 1 + torch.sin(2 * torch.pi * points) / 2
     d = {index: torch.cat([psi, torch.zeros_like(psi)], 1)[None] for index in module.MEAN_INDICES}
-    assert float(module.constants(points[None], d, v=0.0)["drift", (0,)]) == pytest.approx(1.25, abs=1e-14)
-    assert torch.allclose(module.source_1(points, d, v=2.0)[:, 0], 1 - torch.sin(2 * torch.pi * points[:, 0]))
+    assert float(module.constants(points[None], d, vbar=0.0)["drift", (0,)]) == pytest.approx(1.25, abs=1e-14)
+    assert torch.allclose(module.source_1(points, d, vbar=2.0)[:, 0], 1 - torch.sin(2 * torch.pi * points[:, 0]))
 
 
 def test_the_energy_formula_of_a_system() -> None:

@@ -13,7 +13,7 @@ A = 2 + S(y_symbols(1)[0])
 
 def test_a_diffusion_splits_into_three_orders() -> None:
     powers = expand(table(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)), 1)))
-    x, y = (1, 0, 0), (0, 1, 0)
+    x, y = (1, 0, 0), (0, 0, 1)
     assert powers[-2] == {Term(0, y, 0, y, -2): -A}
     assert powers[-1] == {Term(0, x, 0, y, -1): -A, Term(0, y, 0, x, -1): -A}
     assert powers[0] == {Term(0, x, 0, x, 0): -A, Term(0, (0, 0, 0), None, (0, 0, 0), 0): -1}
@@ -22,14 +22,14 @@ def test_a_diffusion_splits_into_three_orders() -> None:
 def test_time_and_reaction_are_not_split() -> None:
     powers = expand(table(lambda s, u: sp.Eq(s.dt(u) + S(s.y[0]) * u / s.eps, 0), time=True))
     assert set(powers) == {-1, 0}
-    assert next(iter(powers[0])).right == (0, 0, 1)
+    assert next(iter(powers[0])).right == (0, 1, 0)
 
 
 def test_a_second_derivative_carries_the_binomial_weight() -> None:
     """(d_x + d_y/eps)^2 = d_xx + 2 d_xy/eps + d_yy/eps^2, also before the normal form."""
     op = table(lambda s, u: sp.Eq(-s.laplacian(u), 1))
-    powers = expand(Operator(op.problem, {Term(0, (0, 0), 0, (2, 0), 0): sp.Integer(3)}))
-    assert {(k, t.right): c for k, terms in powers.items() for t, c in terms.items()} == {(-2, (0, 2, 0)): 3, (-1, (1, 1, 0)): 6, (0, (2, 0, 0)): 3}
+    powers = expand(Operator(op.problem, {Term(0, (0, 0), 0, (2, 0), 0): sp.Integer(3)}, op.axes))
+    assert {(k, t.right): c for k, terms in powers.items() for t, c in terms.items()} == {(-2, (0, 0, 2)): 3, (-1, (1, 0, 1)): 6, (0, (2, 0, 0)): 3}
 
 
 def test_expansion_agrees_with_sympy_on_a_function_of_x_and_y() -> None:
@@ -42,7 +42,7 @@ def test_expansion_agrees_with_sympy_on_a_function_of_x_and_y() -> None:
         for term, c in table_k.items():
             e = v
             for index, factor in ((term.right, c), (term.left, 1)):
-                for variable, n in zip((x1, x2, y1, y2, t), index, strict=True):
+                for variable, n in zip((x1, x2, t, y1, y2), index, strict=True):
                     e = sp.diff(e, variable, n) if n else e
                 e = e * factor
             total += eps**k * e
@@ -54,5 +54,14 @@ def test_expansion_agrees_with_sympy_on_a_function_of_x_and_y() -> None:
 
 
 def test_parts_of_an_expanded_index() -> None:
-    assert slow_part((1, 2, 3, 4, 5)) == (1, 2, 5)
-    assert fast_part((1, 2, 3, 4, 5)) == (3, 4)
+    """(x1, x2, t), then (y1, y2)."""
+    assert slow_part((1, 2, 3, 4, 5), 3) == (1, 2, 3)
+    assert fast_part((1, 2, 3, 4, 5), 3) == (4, 5)
+
+
+def test_fast_time_lowers_the_power_by_its_own() -> None:
+    """d_t -> d_t + eps^-2 d_tau."""
+    powers = expand(table(lambda s, u: sp.Eq((2 + S(s.tau)) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 0), time=True, fast_time=2))
+    weight = 2 + S(sp.Symbol("tau", real=True))
+    assert powers[-2][Term(0, (0,) * 4, 0, (0, 0, 0, 1), -2)] == weight
+    assert powers[0][Term(0, (0,) * 4, 0, (0, 1, 0, 0), 0)] == weight

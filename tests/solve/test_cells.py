@@ -63,7 +63,7 @@ def test_saved_and_loaded_cells_are_the_same(which: str, local: nh.CellSolution,
     cells = {"local": lambda: local, "periodic": lambda: nh.solve_cells(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2)),
              "no cell problems": lambda: nh.solve_cells(derived(diffusion(lambda s: 3, S(nh.Scales(1).x[0]))))}[which]()
     again = nh.load(cells.save(tmp_path / "deep" / "cells.npz"))
-    assert (again.backend, again.keys, again.names, again.slow) == (cells.backend, cells.keys, cells.names, cells.slow)
+    assert (again.backend, again.forms, again.slow, again.order) == (cells.backend, cells.forms, cells.slow, cells.order)
     x = np.linspace(0, 1, 5)[:, None] if cells.dim == 1 else np.random.default_rng(1).uniform(0, 1, (5, 2))
     for name, value in cells.effective.items():
         if name != "h":

@@ -91,11 +91,12 @@ def test_weights_of_the_form_without_divergence() -> None:
     assert np.allclose(psi.evaluate(GRID[:, None], ZERO)[0], np.sqrt(3) / numbers(a), atol=1e-11)
 
 
-def reactive(r: sp.Expr, dim: int = 1, cell: Cell | None = None, mass: sp.Expr = sp.Integer(1)) -> LoweredCells:
+def reactive(r: sp.Expr, dim: int = 1, cell: Cell | None = None, mass: int = 1) -> LoweredCells:
     zero = (0,) * dim
-    weight = [WeakTerm(zero, mass, zero)]
+    weight = (WeakTerm(zero, sp.Integer(mass), zero),)
     operator = [WeakTerm(axis(k, dim), sp.Integer(1), axis(k, dim)) for k in range(dim)] + [WeakTerm(zero, r - LAMBDA * mass, zero)]
-    return cells([function("phi", role="ground state", level=0)], operator, dim=dim, mass=tuple(weight), eigenvalue=LAMBDA, cell=cell or Cell.unit(dim))
+    phi = function("phi", role="ground state", level=0)
+    return cells([phi], operator, dim=dim, mass=weight, eigenvalue=LAMBDA, cell=cell or Cell.unit(dim))
 
 
 @pytest.mark.parametrize("q", [0.5, 5.0, 40.0])
@@ -112,7 +113,7 @@ def test_ground_state_of_mathieu(q: float) -> None:
 def test_ground_state_in_the_plane_with_a_weight() -> None:
     """A sum of potentials has the sum of eigenvalues; a constant weight divides them."""
     r = 3 * sp.cos(2 * Y[0]) + 8 * sp.cos(2 * Y[1])
-    batch = solve(reactive(r, 2, Cell((0, sp.pi), (0, sp.pi)), mass=sp.Integer(4)))
+    batch = solve(reactive(r, 2, Cell((0, sp.pi), (0, sp.pi)), mass=4))
     assert value(batch, "lambda0") == pytest.approx(sum(scipy.special.mathieu_a(0, q) for q in (1.5, 4)) / 4, abs=1e-8)
 
 
@@ -125,7 +126,8 @@ def test_law_of_a_ground_state_against_the_bloch_eigenvalue(b: sp.Expr) -> None:
     rows = [WeakTerm(ZERO, sp.Integer(2), ZERO, factor=phi_slope), WeakTerm(ZERO, -b, ZERO, factor=phi)]
     functions = [function("phi", role="ground state"), function("psi", role="adjoint", level=0), function("N", rows, solvable=False)]
     operator = [WeakTerm(ONE, sp.Integer(1), ONE), WeakTerm(ZERO, b, ONE), WeakTerm(ZERO, r - LAMBDA, ZERO)]
-    constant = Constant(DRIFT, mean_of("drift", 0, (b, (psi, phi)), (sp.Integer(-2), (psi, phi_slope)), index=(0,)), mean_of("one", 0, (1, (psi, phi))))
+    drift = mean_of("drift", 0, (b, (psi, phi)), (sp.Integer(-2), (psi, phi_slope)), index=(0,))
+    constant = Constant(DRIFT, drift, mean_of("one", 0, (sp.Integer(1), (psi, phi))))
     law = mean_of("D", 0, (sp.Integer(1), (psi, phi)), (sp.Integer(2), (psi, n_slope)), (-(b - DRIFT), (psi, n)))
     mass = (WeakTerm(ZERO, sp.Integer(1), ZERO),)
     batch = solve(cells(functions, operator, [law], mass=mass, eigenvalue=LAMBDA, constants=(constant,), symmetric=b == 0))
@@ -240,6 +242,6 @@ def test_what_has_no_ground_state_here() -> None:
 
 def test_an_excited_state_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = CellSolver(reactive(4 * C(Y[0]) + 3 * S(2 * Y[0])), {}, (), 1e-10)
-    monkeypatch.setattr(solver.forms.Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 42.0))
+    monkeypatch.setattr(solver.forms.Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 41.0))
     with pytest.raises(SolveError, match="ground state"):
         solver.solve(np.zeros((1, 0)))

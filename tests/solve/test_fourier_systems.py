@@ -97,8 +97,8 @@ def test_layers_of_coupled_anisotropic_material(symmetric: bool) -> None:
     batch = solve(second_order(tensor, 2, symmetric=symmetric, definite=False))
     layers = base[..., None] + wave[..., None] * np.sin(2 * np.pi * LAYERS)
     expected = layered(layers.transpose(4, 1, 3, 0, 2))
-    for (i, k, j, l), value in entries(batch).items():
-        assert value == pytest.approx(expected[k, l, i, j], abs=1e-10)
+    for (i, k, j, q), value in entries(batch).items():
+        assert value == pytest.approx(expected[k, q, i, j], abs=1e-10)
 
 
 def test_slow_points_are_solved_together_each_to_its_own_accuracy() -> None:
@@ -112,6 +112,26 @@ def test_slow_points_are_solved_together_each_to_its_own_accuracy() -> None:
     y = np.linspace(-1, 1, 31)
     expected = [np.sqrt(4 - k**2) / (2 + k * np.sin(2 * np.pi * y)) - 1 for k in x]
     assert np.allclose(field.evaluate(y[:, None], (1,)), expected, atol=1e-6)  # the functions are half as accurate as the effective entries
+
+
+def test_slow_points_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With little memory each point, and each right-hand side, is solved by itself."""
+    x = np.linspace(0, 1.5, 4)
+    a = 2 + X * S(Y[0])
+    solver = CellSolver(
+        second_order({(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)}, 2, slow=(X,), symmetric=False), {}, (), 1e-10
+    )
+    monkeypatch.setattr(solver.forms, "WORK", 1)
+    batch = solver.solve(x[:, None])
+    assert np.allclose(batch.effective["A", (0, 0, 0, 0)], np.sqrt(4 - x**2), atol=1e-12)
+    assert np.allclose(batch.effective["A", (0, 1, 0, 1)], 2, atol=1e-12)
+    assert np.allclose(batch.effective["A", (0, 0, 0, 1)], 0.25, atol=1e-12)
+
+
+def test_smooth_coefficients_of_high_contrast() -> None:
+    """a(y1 + 1/2, y2) = 1/a(y1, y2): a* = 1 by duality, here at contrast 1.6e5."""
+    batch = solve(scalar(sp.exp(6 * S(Y[0]) * S(Y[1])), 2), n=81)
+    assert batch.effective["A", (0, 0, 0, 0)][0] == pytest.approx(1, abs=1e-10)
 
 
 def test_complex_coefficients_harmonic_mean() -> None:

@@ -50,7 +50,7 @@ def every_term(s: nh.Scales, u: sp.Expr) -> sp.Expr:
 
 def stress(s: nh.Scales, v: sp.Matrix, scale: float = 1) -> sp.Matrix:
     e = s.sym_grad(v)
-    return scale * ((2 + S(s.y[0]) / 2 + C(s.y[1]) / 2) * e.trace() * sp.eye(2) + (3 + C(s.y[0] + s.y[1])) * e)
+    return scale * ((2 + S(s.y[0]) / 4 + C(s.y[1]) / 4) * e.trace() * sp.eye(2) + (3 + C(s.y[0] + s.y[1]) / 2) * e)
 
 
 def elasticity(s: nh.Scales) -> tuple[Any, Any]:
@@ -81,9 +81,9 @@ def piezo(s: nh.Scales, stiffness: float = 1, coupling: float = 1, permittivity:
     """A saddle point: the electric part has the opposite sign."""
     v, phi = s.unknown("v", components=2), s.unknown("phi")
     e, g = s.sym_grad(v), s.grad(phi)
-    a, b = coupling * (1 + C(s.y[0]) / 2), coupling * S(s.y[1]) / 2
+    a, b = coupling * (1 + C(s.y[0]) / 4), coupling * S(s.y[1]) / 4
     sigma = stress(s, v, stiffness) + sp.Matrix([[a * g[1], b * g[0]], [b * g[0], a * g[1]]])
-    displacement = sp.Matrix([2 * b * e[0, 1], a * (e[0, 0] + e[1, 1])]) - permittivity * (2 + S(s.y[0] + s.y[1])) * g
+    displacement = sp.Matrix([2 * b * e[0, 1], a * (e[0, 0] + e[1, 1])]) - permittivity * (2 + S(s.y[0] + s.y[1]) / 2) * g
     return [(-s.div(sigma), sp.Matrix([1, 1])), (-s.div(displacement), 1)], [v, phi]
 
 
@@ -103,7 +103,7 @@ CLASSES = {
     "flow/eps in divergence form": Case(scalar(lambda s, u: s.dt(u) - s.laplacian(u) + s.div(curl(s) * u) / s.eps), {"dim": 2, "time": True}, 3, 15),
     "terms of order eps": Case(scalar(lambda s, u: -s.div((2 + S(s.y[0]) + s.eps * C(s.y[0])) * s.grad(u)) + s.eps * S(s.y[0]) * u),
                                {"dim": 1}, 3, 31),
-    "three dimensions": Case(scalar(lambda s, u: -s.div((3 + S(s.y[0]) * C(s.y[1]) + C(s.y[2]) / 2) * s.grad(u))), {"dim": 3}, 2, 7),
+    "three dimensions": Case(scalar(lambda s, u: -s.div((3 + S(s.y[0]) * C(s.y[1]) / 2 + C(s.y[2]) / 2) * s.grad(u))), {"dim": 3}, 2, 7),
     "complex": Case(scalar(lambda s, u: -s.div((3 + S(s.y[0]) + sp.I * (1 + C(s.y[0]))) * s.grad(u)) + sp.I * u), {"dim": 1}, 3, 31),
     "wave": Case(scalar(lambda s, u: (2 + C(s.y[0])) * s.dt(u, 2) - s.div((2 + S(s.y[0])) * s.grad(u))), {"dim": 1, "time": True}, 3, 31),
     "elasticity": Case(elasticity, {"dim": 2}, 2, 11),

@@ -112,6 +112,34 @@ def test_constant_coefficients_are_exact_and_have_no_rate() -> None:
     assert "-" in str(report)
 
 
+def test_no_rate_is_read_where_the_cells_are_not_accurate_enough(reacting: tuple[Any, Any]) -> None:
+    model, cells = reacting
+    coarse = bloch(model, cells=Tampered(cells, info={**cells.info, "estimate": 1e-4}))
+    exact = bloch(model, cells=cells)
+    assert coarse.by_order == exact.by_order
+    assert coarse.rates_of(0) == exact.rates_of(0)
+    assert np.isnan(coarse.rate)
+    assert exact.rate > 2.9
+
+
+def test_parameters_are_given_as_numbers() -> None:
+    q = sp.Symbol("q")
+    model = derived(diffusion(lambda s: q + S(s.y[0])), parameters={q: (2, 3)})
+    report = bloch(model, parameters={q: 2.5})
+    assert report.symbol == pytest.approx(np.sqrt(2.5**2 - 1) * 2**2)
+    assert report.rate > 1.95
+
+
+@pytest.mark.parametrize("scales", [{"levels": 2}, {"fast_time": 1}])
+def test_scales_that_are_averaged_one_after_the_other_are_refused(scales: dict[str, int]) -> None:
+    s = nh.Scales(1, time=True, **scales)
+    u = s.unknown("u")
+    oscillation = S(s.fast[-1])
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div((3 + C(s.y[0]) + oscillation) * s.grad(u)), 1), scales=s, unknown=u))
+    with pytest.raises(UnsupportedError, match="y = x/eps and tau"):
+        bloch(model)
+
+
 @pytest.mark.parametrize(("build", "what"), [
     (diffusion(lambda s: 2 + s.x[0] + S(s.y[0])), "do not depend on x"),
     (diffusion(lambda s: sp.Piecewise((1, s.y[0] < sp.Rational(1, 2)), (2, True))), "smooth"),

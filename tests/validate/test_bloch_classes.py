@@ -39,7 +39,7 @@ def test_units_do_not_matter() -> None:
     for stiffness, permittivity in ((1.0, 1.0), (1e11, 1e-8)):
         coupling = float(np.sqrt(stiffness * permittivity))
         amplitude = np.sqrt([stiffness, stiffness, permittivity])
-        model = nh.homogenize(case._replace(build=lambda s, c=(stiffness, coupling, permittivity): piezo(s, *c)).problem, order=2)
+        model = nh.homogenize(case._replace(build=lambda s, c=(stiffness, coupling, permittivity): piezo(s, *c)).problem)
         reports.append(bloch(model, eps=(1 / 8, 1 / 16), amplitude=amplitude))
-    for order in range(3):
+    for order in range(2):
         assert reports[1].by_order[order] == pytest.approx(reports[0].by_order[order], rel=1e-3)

@@ -26,8 +26,14 @@ _FIRST = 1e-3
 """Relative change of the eigenvalue at which Newton's method takes over from inverse iteration."""
 _ROUNDING = 1e-14
 """Rounding of the eigenvalue relative to the largest one of the mesh."""
-_NEGATIVE = 1e-3
+DAMPING = 1e-8
+"""Relative increase of the diagonal in `damped`."""
+_NEGATIVE = 0.1
 """How far below zero, as a part of its maximum, a principal eigenfunction may come on a coarse mesh."""
+
+
+class KernelError(RuntimeError):
+    """The ground state was not found."""
 
 
 class Discrete(Protocol):
@@ -70,6 +76,12 @@ class Discrete(Protocol):
     def ones(self) -> Vector: ...
 
     def diagonal(self, matrix: Matrix) -> Vector: ...
+
+    def damped(self, matrix: Matrix) -> Matrix:
+        """The matrix with a slightly larger diagonal, and so without a kernel."""
+
+    def pin(self, *kernels: Sequence[Vector]) -> None:
+        """Bordered systems are to hold the unknowns of a node where these kernels (with one vector per component each) are large."""
 
     def ratios(self, numerator: Vector, denominator: Vector) -> tuple[float, float]:
         """The smallest and the largest entry of the quotient."""
@@ -124,21 +136,29 @@ class Solved:
 
 
 def solve_functions(forms: Any, cells: Discrete) -> Solved:
-    """All functions of the emitted module `forms`, in their order, and the numbers that they give. RuntimeError where one has no solution."""
+    """All functions of the emitted module `forms`, in their order, and the numbers that they give. KernelError where there is no ground state."""
     roles = [role for _, role, _, _ in forms.FUNCTIONS]
     values: dict[Key, float] = {}
     columns = list(cells.weights)
     if forms.EIGENVALUE is not None:
-        values["lambda0", ()] = _ground_state(forms.EIGENVALUE, cells)
+        values["lambda0", ()] = _ground_state(forms, cells)
         columns = [cells.moments(0)]
     matrix = cells.operator()
     if "adjoint" in roles:
+        if forms.EIGENVALUE is None:
+            _pin_adjoints(cells, matrix)
         _adjoints(forms, cells, matrix, columns)
     for name, key in forms.CONSTANTS.items():
         values[key] = cells.mean("QUOTIENTS", (name, 0)) / cells.mean("QUOTIENTS", (name, 1))
         cells.assign(name, values[key])
     multipliers = _correctors(forms, cells, matrix, columns)
     return Solved({**values, **{key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}}, multipliers)
+
+
+def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
+    """An adjoint kernel may be tiny over most of the cell: it is estimated with a matrix that is nearly singular."""
+    with cells.solver(cells.damped(matrix), (), (), transposed=True) as solve:
+        cells.pin([solve(weights, ())[0] for weights in cells.weights])
 
 
 def _adjoints(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> None:
@@ -165,12 +185,12 @@ def _correctors(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[V
     return multipliers
 
 
-def _ground_state(symbol: str, cells: Discrete) -> float:
+def _ground_state(forms: Any, cells: Discrete) -> float:
     """The principal eigenvalue of A phi = lam M phi; phi > 0 with mean 1 becomes the first function, and the symbol gets the eigenvalue.
 
     Inverse iteration with a shift below the spectrum (the lowest value of A 1 / M 1: the potential), then Newton's method for (phi, lam).
     """
-    cells.assign(symbol, 0.0)
+    cells.assign(forms.EIGENVALUE, 0.0)
     matrix, mass = cells.operator(), cells.mass()
     phi, weights = cells.ones(), cells.weights[0]
     low, high = cells.ratios(matrix * phi, mass * phi)
@@ -178,18 +198,22 @@ def _ground_state(symbol: str, cells: Discrete) -> float:
     eigenvalue, spread = low, high - low
     if spread > noise:
         phi, eigenvalue = _inverse_iteration(cells, matrix, mass, phi, low - 0.1 * spread, spread)
+        psi = phi if forms.SYMMETRIC else _inverse_iteration(cells, matrix, mass, cells.ones(), low - 0.1 * spread, spread, transposed=True)[0]
+        cells.pin([phi], [psi])
         phi, eigenvalue = _newton(cells, matrix, mass, phi, eigenvalue, noise)
     bottom, top = cells.ratios(phi, cells.ones())
     if bottom < -_NEGATIVE * top:
-        raise RuntimeError(f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the mesh is too coarse")
-    cells.assign(symbol, eigenvalue)
+        raise KernelError(f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the mesh is too coarse")
+    cells.assign(forms.EIGENVALUE, eigenvalue)
     cells.store(0, (cells.volume / float(weights.dot(phi))) * phi)
     return eigenvalue
 
 
-def _inverse_iteration(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, shift: float, spread: float) -> tuple[Vector, float]:
+def _inverse_iteration(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, shift: float, spread: float,
+                       transposed: bool = False) -> tuple[Vector, float]:
+    """Also for the transposed matrices (those of `mass` with a weight are symmetric: one coefficient times u v)."""
     eigenvalue = np.inf
-    with cells.solver(matrix - shift * mass, (), ()) as solve:
+    with cells.solver(matrix - shift * mass, (), (), transposed) as solve:
         for _ in range(100):
             phi, _ = solve(mass * phi, ())
             size = float(cells.weights[0].dot(phi)) / cells.volume
@@ -207,4 +231,4 @@ def _newton(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenval
         phi, eigenvalue = phi + step, eigenvalue - change
         if abs(change) <= noise:
             return phi, eigenvalue
-    raise RuntimeError(f"no principal eigenvalue was found: Newton's method still changes it by {abs(change):.1e}")
+    raise KernelError(f"no principal eigenvalue was found: Newton's method still changes it by {abs(change):.1e}")

@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import ufl
 from mpi4py import MPI
+from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from .cell_sequence import Key, Solve, solve_functions  # sibling
+from .cell_sequence import DAMPING, Key, Solve, solve_functions  # sibling
 from .dolfinx_driver import method  # sibling
 from .dolfinx_solvers import bordered, component, rounding  # sibling
 from .dolfinx_space import BoxSpace  # sibling
@@ -63,7 +64,9 @@ class CellProblem:
         self.volume = math.prod(b - a for a, b in box.bounds)
         self.weights = self._weights(v)
         self._noise, self.iterations = 0.0, 0
-        self.modes, self._pins = self._time_modes()
+        self._alternating = [box.alternating(axis) for axis in forms.FIRST_ORDER if box.cells[axis] * degree % 2 == 0]
+        self.modes = [self._part((self.volume * self.components / m.getSize()) * m, i) for m in self._alternating for i in range(self.components)]
+        self.pin()
 
     def _weights(self, v: Any) -> list[PETSc.Vec]:
         """The integrals of the test functions, by component."""
@@ -74,17 +77,6 @@ class CellProblem:
         result = values.duplicate()
         result.pointwiseMult(values, component(values, number, self.components))
         return result
-
-    def _time_modes(self) -> tuple[list[PETSc.Vec], list[int]]:
-        """What alternates from node to node along an axis of time, and a first dof of each component, and the first where a mode is -1."""
-        box, modes, nodes = self.box, [], [0]
-        for axis in self.forms.FIRST_ORDER:
-            if box.cells[axis] * box.degree % 2 == 0:
-                mode = box.alternating(axis)
-                negative = np.flatnonzero(mode.array < 0)[:1] + mode.getOwnershipRange()[0]
-                nodes.append(int(np.concatenate(box.comm.allgather(negative))[0]) // self.components)
-                modes += [self._part((self.volume * self.components / mode.getSize()) * mode, i) for i in range(self.components)]
-        return modes, [node * self.components + i for node in nodes for i in range(self.components)]
 
     def solve(self, slow: Mapping[str, float]) -> CellResult:
         """Solve at the slow point with the coordinates `slow`. Raises DivergedError, and RuntimeError where a kernel is not found."""
@@ -132,6 +124,25 @@ class CellProblem:
 
     def diagonal(self, matrix: PETSc.Mat) -> PETSc.Vec:
         return matrix.getDiagonal()
+
+    def damped(self, matrix: PETSc.Mat) -> PETSc.Mat:
+        result = matrix.copy()
+        result.setDiagonal((1.0 + DAMPING) * matrix.getDiagonal())
+        return result
+
+    def pin(self, *kernels: Sequence[PETSc.Vec]) -> None:
+        c, like = self.components, self.weights[0]
+        size = np.ones(like.getLocalSize() // c)
+        for kernel in kernels:
+            size = size * np.abs(np.linalg.det(np.stack([w.array.reshape(-1, c) for w in kernel], axis=-1)))
+        choices = [size, *(np.where(mode.array[::c] < 0, size, -1.0) for mode in self._alternating)]
+        nodes = [self._largest(values, like.getOwnershipRange()[0] // c) for values in choices]
+        self._pins = [node * c + i for node in nodes for i in range(c)]
+
+    def _largest(self, values: NDArray[np.float64], first: int) -> int:
+        """The number of the node with the largest value on all ranks; this rank's numbers begin with `first`."""
+        own = (float(values.max()), -first - int(np.argmax(values))) if len(values) else (-np.inf, 0)
+        return -max(self.box.comm.allgather(own))[1]
 
     def ratios(self, numerator: PETSc.Vec, denominator: PETSc.Vec) -> tuple[float, float]:
         quotient = numerator.duplicate()

@@ -203,6 +203,6 @@ def _externals(forms: Any, grid: Grid, fields: Fields) -> dict[str, np.ndarray]:
     table = {}
     points = np.stack([np.broadcast_to(axis, grid.shape).ravel() for axis in grid.points], axis=-1)
     for symbol, name, index, derivative in forms.EXTERNALS:
-        values = np.asarray(fields[name](points))[(slice(None), *index)].reshape(grid.shape)
+        values = np.moveaxis(np.asarray(fields[name](points)), 0, -1)[index].reshape(grid.shape)
         table[symbol] = grid.derivative(grid.forward(values), derivative) if any(derivative) else values
     return table

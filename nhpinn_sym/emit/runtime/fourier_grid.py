@@ -34,7 +34,8 @@ class Grid:
         self.waves = np.meshgrid(*waves, indexing="ij", sparse=True)
         self.modes_shape = tuple(len(frequency) for frequency in self.frequencies)
         self.weights = np.where(self.frequencies[-1] > 0, np.sqrt(2), 1.0) if real else np.ones(n)
-        self.zero = (..., *[0] * self.dim)
+        self.zero: Any = (..., *[0] * self.dim)
+        """Where mode 0 stands."""
 
     def symbol(self, index: MultiIndex) -> Any:
         """The multiplier of the modes that is D^index; it broadcasts to them."""
@@ -60,6 +61,12 @@ class Grid:
         size = np.sqrt(np.sum(np.abs(modes) ** 2, axis=self.axes, keepdims=True))
         return np.where(np.abs(modes) > 1e-16 * size, modes, 0)
 
+    def tail(self, values: np.ndarray) -> np.ndarray:
+        """The part of values (..., *shape) in modes above two thirds of the highest, relative: small where they are smooth on this grid."""
+        modes = np.abs(self.forward(values)) ** 2
+        high = np.max(np.broadcast_arrays(*np.meshgrid(*map(np.abs, self.frequencies), indexing="ij", sparse=True)), axis=0) > self.n / 3
+        return np.sqrt(np.sum(modes * high, axis=self.axes) / np.sum(modes, axis=self.axes))
+
     def derivative(self, modes: np.ndarray, index: MultiIndex) -> np.ndarray:
         """Values of D^index of the function with these modes."""
         return self.backward(self.symbol(index) * modes)
@@ -75,8 +82,8 @@ class Grid:
     def refined(self, modes: np.ndarray, coarse: Grid) -> np.ndarray:
         """The modes here of a function given by its modes on a coarser grid."""
         result = np.zeros((*modes.shape[: -self.dim], *self.modes_shape), dtype=complex)
-        where = np.ix_(*[frequency.astype(int) % self.n for frequency in coarse.frequencies])
-        result[(..., *where)] = modes
+        where: Any = (..., *np.ix_(*[frequency.astype(int) % self.n for frequency in coarse.frequencies]))
+        result[where] = modes
         return result
 
 

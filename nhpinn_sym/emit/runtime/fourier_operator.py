@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .fourier_krylov import cg, gmres  # sibling
 Term = tuple[int, MultiIndex, Any, int, MultiIndex]
 """(equation, left, c, field, right): D^left( c D^right u_field ) in the equation; c broadcasts to (m, n, ..., n)."""
 RESTART = 60
+CONTRAST, SMOOTH = 50, 1e-2
 WORK = 2**26
 """Numbers that one solve may hold."""
 
@@ -20,23 +22,19 @@ WORK = 2**26
 class BlockOperator:
     """sum D^left( c D^right u_field ) + shift <u>, for m cells at once; functions are modes (r, m, components, ...).
 
-    The shift (one number per component and cell, 1 on mode 0 alone) makes an operator regular whose kernels have a mean: where B phi = 0, B^T psi = 0,
-    the equation (B + shift <.>) u = g with <psi . g> = 0 has the one solution of B u = g with <u> = 0, and with g = shift e_p that of B u = 0, <u> = e_p.
-    It is preconditioned by the inverse of its mean-coefficient symbol, a matrix per mode: well-conditioned on every grid.
+    The shift (one number per component and cell, 1 on mode 0 alone) makes an operator regular whose kernels have a mean.
+    Where B phi = 0 and B^T psi = 0, (B + shift <.>) u = g with <psi . g> = 0 has one solution, that of B u = g with <u> = 0;
+    with g = shift e_p, that of B u = 0 with <u> = e_p.
+    It is preconditioned by the inverse of its mean-coefficient symbol, a matrix per mode: well-conditioned on every grid. Where it is positive
+    and its coefficients are smooth and of high contrast, w A w is taken for A there, with w = c^-1/2: the identity and a compact part remain
+    (Concus, Golub 1973).
     """
 
     def __init__(self, grid: Grid, components: int, terms: Sequence[Term], positive: bool) -> None:
         self.grid, self.components, self.terms, self.positive = grid, components, tuple(terms), positive and grid.real
         self.rights = sorted({(field, right) for _, _, _, field, right in self.terms})
         self.lefts = sorted({(equation, left) for equation, left, _, _, _ in self.terms})
-        symbol = self._mean_symbol()
-        self.cells = symbol.shape[0]
-        self.shift = self._scale(symbol)
-        for i in range(components):
-            symbol[self.grid.zero][:, i, i] += self.shift[:, i]
-        self.inverse = np.moveaxis(np.linalg.inv(np.moveaxis(symbol, (1, 2), (-2, -1))), (-2, -1), (1, 2)) if components > 1 else 1 / symbol
-        if not self.inverse.imag.any():
-            self.inverse = self.inverse.real.copy()
+        self.cells = max(np.shape(c)[0] if np.ndim(c) > grid.dim else 1 for _, _, c, _, _ in self.terms)
 
     def transposed(self) -> BlockOperator:
         """B^T, the transposed for <u . v> (no conjugation)."""
@@ -56,6 +54,13 @@ class BlockOperator:
         return result
 
     def precondition(self, modes: np.ndarray) -> np.ndarray:
+        if self.weight is None:
+            return self._mean_inverse(modes)
+        grid = self.grid
+        inner = self._mean_inverse(grid.forward(grid.backward(modes) * self.weight))
+        return grid.forward(grid.backward(inner) * self.weight)
+
+    def _mean_inverse(self, modes: np.ndarray) -> np.ndarray:
         if self.components == 1:
             return self.inverse[:, 0] * modes
         columns = [sum(self.inverse[:, i, j] * modes[:, :, j] for j in range(self.components)) for i in range(self.components)]
@@ -96,18 +101,43 @@ class BlockOperator:
         )
         return full(x) / scale, residual, steps
 
-    def _mean_symbol(self) -> np.ndarray:
-        """(m, components, components, ...): the symbol of the operator with each coefficient replaced by its mean."""
-        grid = self.grid
-        means = [np.atleast_1d(grid.mean(c)) for _, _, c, _, _ in self.terms]
-        symbol = np.zeros((max(map(len, means)), self.components, self.components, *grid.modes_shape), dtype=complex)
-        for mean, (i, left, _, j, right) in zip(means, self.terms, strict=True):
-            symbol[:, i, j] += grid.cell(mean) * grid.symbol(left) * grid.symbol(right)
+    @cached_property
+    def symbol(self) -> np.ndarray:
+        """(m, components, components, ...): the symbol of the operator with each coefficient (with its weights) replaced by its mean."""
+        grid, w = self.grid, self.weight
+        symbol = np.zeros((self.cells, self.components, self.components, *grid.modes_shape), dtype=complex)
+        for i, left, c, j, right in self.terms:
+            weighted = c if w is None else w[:, i] * c * w[:, j]
+            symbol[:, i, j] += grid.cell(grid.mean(weighted)) * grid.symbol(left) * grid.symbol(right)
         return symbol
 
-    def _scale(self, symbol: np.ndarray) -> np.ndarray:
+    @cached_property
+    def weight(self) -> np.ndarray | None:
+        """w (m, components, ...), or None where the mean coefficients alone do better: low contrast, coefficients that jump."""
+        if not self.positive:
+            return None
+        grid, size = self.grid, np.zeros((self.cells, self.components, *self.grid.shape))
+        for i, left, c, j, right in self.terms:
+            if i == j and left == right and any(left):
+                size[:, i] += np.abs(c)
+        least, most = (f(size, axis=grid.axes) for f in (np.min, np.max))
+        if not (np.all(least > 0) and np.any(most > CONTRAST * least)):
+            return None
+        weight = np.sqrt(grid.cell(grid.mean(size)) / size)
+        return weight if np.max(grid.tail(1 / weight)) < SMOOTH else None
+
+    @cached_property
+    def shift(self) -> np.ndarray:
         """(m, components): the size of the diagonal of the symbol at the lowest modes, positive."""
-        lowest = [tuple(int(axis == k) for k in range(self.grid.dim)) for axis in range(self.grid.dim)]
-        diagonal = np.stack([np.abs(symbol[:, i, i]) for i in range(self.components)], axis=1)
-        size = np.mean([diagonal[(..., *mode)] for mode in lowest], axis=0)
+        lowest: Any = (slice(None), *np.eye(self.grid.dim, dtype=int))  # the modes (1, 0, ...), (0, 1, ...), ... as an index per axis
+        size = np.stack([np.mean(np.abs(self.symbol[:, i, i][lowest]), axis=-1) for i in range(self.components)], axis=-1)
         return np.where(size > 0, size, 1.0)
+
+    @cached_property
+    def inverse(self) -> np.ndarray:
+        """(m, components, components, ...): the inverse of the symbol with the shift."""
+        symbol = self.symbol.copy()
+        for i in range(self.components):
+            symbol[self.grid.zero][:, i, i] += self.shift[:, i]
+        inverse = np.moveaxis(np.linalg.inv(np.moveaxis(symbol, (1, 2), (-2, -1))), (-2, -1), (1, 2)) if self.components > 1 else 1 / symbol
+        return inverse if inverse.imag.any() else inverse.real.copy()

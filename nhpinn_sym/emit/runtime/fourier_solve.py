@@ -30,8 +30,9 @@ def solve_cells(
     """The cell problems at each slow point (m, k): one table per point.
 
     The grid grows until every effective entry changes by less than `tolerance` (or ends at n); each starts from the functions of the one before.
-    Tables: "n", "grid", "functions" (modes (components, ...) on the grid), "effective" (with constants and the eigenvalue), "estimate" (its last change),
-    "multipliers" (Fredholm, by function) and "before" (those of the coarser grid), "residual" (largest relative), "iterations".
+    Tables: "n", "grid", "functions" (modes (components, ...) on the grid), "effective" (with constants and the eigenvalue),
+    "estimate" (its last change), "multipliers" (Fredholm, by function) and "before" (those of the coarser grid),
+    "residual" (largest relative), "iterations".
     """
     results: list[dict[str, Any]] = [{} for _ in slow]
     active = list(range(len(slow)))
@@ -54,7 +55,9 @@ def settled(table: Mapping[str, Any], tolerance: float) -> bool:
     return bool(table["estimate"] <= max(tolerance, ROUNDING * max(map(abs, table["effective"].values()), default=0.0)))
 
 
-def _solved(forms: Any, size: int, slow: np.ndarray, parameters: Mapping[str, float], fields: Fields, rtol: float, before: list[dict[str, Any]]) -> Cells:
+def _solved(
+    forms: Any, size: int, slow: np.ndarray, parameters: Mapping[str, float], fields: Fields, rtol: float, before: list[dict[str, Any]]
+) -> Cells:
     """The cell problems on one grid, from the solutions before."""
     real = not forms.COMPLEX
     cells = Cells(forms, Grid(forms.CELL, size, real), slow, parameters, fields, rtol)

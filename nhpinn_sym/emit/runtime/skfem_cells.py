@@ -16,7 +16,7 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
-from .cell_sequence import Key, Solve, solve_functions  # sibling
+from .cell_sequence import DAMPING, Key, Solve, solve_functions  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .skfem_linear import bordered_solver, cancels  # sibling
 from .skfem_space import Data, Space, evaluate, floats, numbers  # sibling
@@ -54,10 +54,9 @@ class CellMesh:
         self.method = "means alone"
         self.volume = float(space.weights.sum())
         self.weights = [self._part(i, space.weights) for i in range(self.components)]
-        alternating = {axis: space.alternating(axis) for axis in forms.FIRST_ORDER if space.cells[axis] * space.degree % 2 == 0}
-        self.modes = [self._part(i, self.volume / mode.size * mode) for mode in alternating.values() for i in range(self.components)]
-        neighbours = [0, *(int(np.flatnonzero(mode < 0)[0]) for mode in alternating.values())]
-        self._pins = [node * self.components + i for node in neighbours for i in range(self.components)]
+        self._alternating = [space.alternating(axis) for axis in forms.FIRST_ORDER if space.cells[axis] * space.degree % 2 == 0]
+        self.modes = [self._part(i, self.volume / mode.size * mode) for mode in self._alternating for i in range(self.components)]
+        self.pin()
 
     def _part(self, component: int, values: Array) -> Array:
         """A vector with `values` (nodes,) for one component, and 0 for the others."""
@@ -102,6 +101,17 @@ class CellMesh:
 
     def diagonal(self, matrix: sps.csr_matrix) -> Array:
         return np.asarray(matrix.diagonal())
+
+    def damped(self, matrix: sps.csr_matrix) -> sps.csr_matrix:
+        return (matrix + sps.diags(DAMPING * matrix.diagonal())).tocsr()
+
+    def pin(self, *kernels: Sequence[Array]) -> None:
+        c = self.components
+        size = np.ones(self.space.weights.size)
+        for kernel in kernels:
+            size = size * np.abs(np.linalg.det(np.stack([w.reshape(-1, c) for w in kernel], axis=-1)))
+        nodes = [int(np.argmax(size)), *(int(np.argmax(np.where(mode < 0, size, -1.0))) for mode in self._alternating)]
+        self._pins = [node * c + i for node in nodes for i in range(c)]
 
     def ratios(self, numerator: Array, denominator: Array) -> tuple[float, float]:
         quotient = numerator / denominator

@@ -9,6 +9,7 @@ import numpy as np
 from mpi4py import MPI
 
 from ...emit import dolfinx as target
+from ...emit.runtime.cell_sequence import KernelError
 from ...emit.runtime.dolfinx_cells import CellProblem
 from ...emit.runtime.dolfinx_driver import EquationProblem, IncompatibleError, Key
 from ...emit.runtime.dolfinx_solvers import DivergedError, PETSc
@@ -120,6 +121,8 @@ def solve_errors() -> Iterator[None]:
     except (DivergedError, PETSc.Error) as cause:
         raise SolveError("the linear solver failed", term=cause,
                          remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh') from cause
+    except KernelError as cause:
+        raise SolveError("a cell problem has no ground state on this mesh", term=cause, remedy="try another mesh (n=)") from cause
     except IncompatibleError as cause:
         raise SolveError("a problem that leaves its mean open has no solution for these data", term=cause,
                          remedy="balance the source and the boundary fluxes, or give a Dirichlet or Robin condition") from cause

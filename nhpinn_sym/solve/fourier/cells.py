@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,11 @@ class FourierField:
 
         return np.stack([evaluate_modes(m, self.bounds, np.asarray(points, dtype=float), index, real=self.real) for m in self.modes])
 
+    @classmethod
+    def joined(cls, fields: Sequence[FourierField]) -> FourierField:
+        """One field at the slow points of all of `fields`."""
+        return cls(fields[0].bounds, tuple(m for field in fields for m in field.modes), fields[0].real)
+
     def state(self) -> dict[str, Any]:
         return {"bounds": np.array(self.bounds), "real": np.array(self.real), **{f"modes_{k}": m for k, m in enumerate(self.modes)}}
 
@@ -39,6 +44,11 @@ class FourierField:
         count = sum(name.startswith("modes_") for name in state)
         bounds = tuple((float(a), float(b)) for a, b in state["bounds"])
         return cls(bounds, tuple(np.asarray(state[f"modes_{k}"]) for k in range(count)), bool(state["real"]))
+
+    @classmethod
+    def joined(cls, fields: Sequence[FourierField]) -> FourierField:
+        """The fields of several batches of slow points as one."""
+        return cls(fields[0].bounds, tuple(m for field in fields for m in field.modes), fields[0].real)
 
 
 class CellSolver:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import torch
@@ -14,10 +14,10 @@ from ...lower.forms import LoweredCells
 from ..chebyshev import Nodes
 from .family import EIGENVALUE, Family
 from .means import CellMeans
-from .network import Network, Trial
+from .network import Jet, Network, Trial
 from .rows import Rows, collocation_points, concatenate, positive
 
-_SAMPLES, _BALANCING = 256, 8
+_SAMPLES, _BALANCING, _NOISE = 256, 8, 1e-6
 DEGREES = {0: 0, 1: 24, 2: 8, 3: 4, 4: 3}
 """Of the interpolation of numbers over the slow coordinates, by how many there are."""
 
@@ -41,7 +41,8 @@ class CellRows:
         """Rows of stage `number` at `count` points, for the functions of the stages before."""
         stage, points = self.stages[number], self.points(count, seed)
         left = self.left(stage, points, family)
-        return self.assembled(points, left, self.multipliers(stage, points, family), self.right(number, points, family, left), seed)
+        rows = self.assembled(points, left, self.multipliers(stage, points, family), self.right(number, points, family, left), seed)
+        return rows if stage[0] != "corrector" else replace(rows, size=torch.maximum(rows.size, self._uncancelled(number, points, family)))
 
     @property
     def empty(self) -> Family:
@@ -73,9 +74,21 @@ class CellRows:
         kind, members = self.stages[number]
         if kind != "corrector":
             return -left[..., 0][..., [self.kernel(k) for k in members]]
-        module, known = self.trial.module, family.jet(points, self.trial.module.KNOWN_INDICES)
-        source = module.SOURCES[number](points, known, **self.means.given(family.constants(points)))
-        return source.reshape(len(points), len(members), self.cells.components).transpose(1, 2)
+        return self._source(number, points, family, family.jet(points, self.trial.module.KNOWN_INDICES))
+
+    def _source(self, number: int, points: Tensor, family: Family, known: Jet) -> Tensor:
+        source = self.trial.module.SOURCES[number](points, known, **self.means.given(family.constants(points)))
+        return source.reshape(len(points), -1, self.cells.components).transpose(1, 2)
+
+    def _uncancelled(self, number: int, points: Tensor, family: Family) -> Tensor:
+        """The sizes (functions,) of the sources if their terms did not cancel: a source that is zero but for rounding is small in these."""
+        generator, known = torch.Generator().manual_seed(self.seed), {}
+        for index, value in family.jet(points, self.trial.module.KNOWN_INDICES).items():
+            size = value.square().mean(0).sqrt().reshape(-1, self.cells.components)
+            size = torch.maximum(size, _NOISE * size.amax(0)) if len(size) else size
+            factor = 0.5 + torch.rand(size.numel(), generator=generator, dtype=torch.float64).to(size.device)
+            known[index] = (factor * size.flatten()).expand(len(points), -1)
+        return (self._balance[0][:, None] * self._source(number, points, family, known)).square().mean((0, 1)).sqrt()
 
     def kernel(self, k: int) -> int:
         """The component that is 1 + net in the kernel at position k."""
@@ -98,6 +111,11 @@ class CellRows:
         target = rows[:, None] * right
         inside = Rows(points, rows[:, None, None] * left * columns[:, None], rows[:, None] * extra, target, target.square().mean((0, 1)).sqrt())
         return concatenate([inside, self._gauge(max(1, len(points) // 4) if self.cells.slow else 1, seed, inside)])
+
+    def units(self, number: int, family: Family) -> Tensor:
+        """What to divide the right-hand sides of a stage by, so that the nets of its functions are all of one size, in any units."""
+        size = self(number, family, _SAMPLES, self.seed).size
+        return positive(size / positive(size.max())) / self._balance[1].min()
 
     def finished(self, members: Sequence[int], network: Network, unit: Tensor | float = 1.0) -> Network:
         """The net of these functions from that of the scaled rows with right-hand sides in multiples of `unit`."""

@@ -169,7 +169,7 @@ class CellSolver:
         results, halves = list[Trained](), list[Network]()
         for number, (_, members) in enumerate(self.rows.stages):
             family = done.family = self._with_numbers(done.family)
-            units = positive(self.rows(number, family, HELD_OUT, o.seed).size)
+            units = self.rows.units(number, family)
             for j, k in enumerate(members):
 
                 def rows(count: int, seed: int, number: int = number, family: Family = family, j: int = j, unit: float = float(units[j])) -> Rows:

@@ -69,7 +69,7 @@ class CellMeans:
         constants = {key: value[:, None] for key, value in family.constants(points[:, 0]).items()}
         if EIGENVALUE in constants:
             constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants)
-        if len(solved) >= self._kernels:
+        if self.cells.constants and len(solved) >= self._kernels:
             constants |= {key: value[:, None] for key, value in module.constants(points, d, **self.given(constants)).items()}
         effective = {} if missing else module.effective(points, d, **self.given(constants))
         return Numbers(mixing, offset, {key: value[:, 0] for key, value in constants.items()}, effective)

@@ -25,6 +25,7 @@ FUNCTIONS = (
 EIGENVALUE = None
 CONSTANTS = {'drift_1': ('drift', (0,))}
 FIRST_ORDER = ()
+SYMMETRIC = False
 DEFINITE = True
 
 

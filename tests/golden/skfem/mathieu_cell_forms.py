@@ -26,6 +26,7 @@ FUNCTIONS = (
 EIGENVALUE = 'lambda_0'
 CONSTANTS = {}
 FIRST_ORDER = ()
+SYMMETRIC = True
 DEFINITE = True
 
 

@@ -10,16 +10,16 @@ where D^(a, b, ...) counts derivatives per coordinate, and the source, less its 
 
     psi_1:  0, of the transposed operator, of mean 1 (of its own component, 0 of the others; or of mean 1 with the
             ground state)
-    N_1:  v - sin(2*pi*y1) - 1
+    N_1:  vbar - sin(2*pi*y1) - 1
 
 Effective coefficients, <.> being the mean over the cell:
 
-    A[0, 0] = <(1) psi_1 + (2) psi_1 D^(1,) N_1 + (v - sin(2*pi*y1) - 1) psi_1 N_1>
+    A[0, 0] = <(1) psi_1 + (2) psi_1 D^(1,) N_1 + (vbar - sin(2*pi*y1) - 1) psi_1 N_1>
 
 Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs=1, axes=AXES)
-    loss = residual(points, cell_functions(points, layers), v_=...).square().mean()
+    loss = residual(points, cell_functions(points, layers), vbar=...).square().mean()
 
 residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
 The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
@@ -32,7 +32,7 @@ import math
 import torch
 
 COORDINATES = ('y1',)  # the columns of `points`
-GIVEN = ('v_',)  # keyword arguments: numbers, or tensors over the points
+GIVEN = ('vbar',)  # keyword arguments: numbers, or tensors over the points
 AXES = (('periodic', 0, 1),)  # (kind, lower end, upper end) of each column
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first
 KNOWN_INDICES = ((0,),)  # multi-indices, smaller ones first
@@ -40,10 +40,10 @@ MEAN_INDICES = ((0,), (1,))  # multi-indices, smaller ones first
 COMPONENTS = 1
 FUNCTIONS = ('psi_1', 'N_1')
 STAGES = (('adjoint', (0,)), ('corrector', (1,)))  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
-CONSTANTS = {('drift', (0,)): 'v_'}  # entries of `constants` that are keyword arguments
+CONSTANTS = {('drift', (0,)): 'vbar'}  # entries of `constants` that are keyword arguments
 
 
-def coefficients(points, *, v_):
+def coefficients(points, *, vbar):
     """{(equation, component): the factor of each derivative}."""
     y1 = points[..., 0]
     return {
@@ -52,12 +52,11 @@ def coefficients(points, *, v_):
 
 
 def operator(points, d, **given):
-    """The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one
-        component."""
+    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation."""
     return system(coefficients(points, **given), d, COMPONENTS)
 
 
-def adjoint_coefficients(points, *, v_):
+def adjoint_coefficients(points, *, vbar):
     """{(equation, component): the factor of each derivative}."""
     y1 = points[..., 0]
     s1 = 2*math.pi*y1
@@ -67,50 +66,44 @@ def adjoint_coefficients(points, *, v_):
 
 
 def adjoint_operator(points, d, **given):
-    """The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one
-        component."""
+    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation."""
     return system(adjoint_coefficients(points, **given), d, COMPONENTS)
 
 
 def residual(points, d, stage=0, known=None, **given):
-    """Zero for the functions of a stage, up to a constant per function and equation where `source` has a mean; known:
-        the jet of all functions before."""
+    """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions
+        before."""
     left = adjoint_operator if STAGES[stage][0] == "adjoint" else operator
     return left(points, d, **given) - SOURCES[stage](points, known, **given)
 
 
-def source_0(points, known, *, v_):
+def source_0(points, known, *, vbar):
     """The right-hand sides of psi_1, one column per function and equation."""
     return stack(points, 0)
 
 
-def source_1(points, known, *, v_):
+def source_1(points, known, *, vbar):
     """The right-hand sides of N_1, one column per function and equation."""
     y1 = points[..., 0]
-    v_ = torch.as_tensor(v_, dtype=points.dtype, device=points.device)
-    return stack(points, v_ - torch.sin(2*math.pi*y1) - 1)
+    vbar = torch.as_tensor(vbar, dtype=points.dtype, device=points.device)
+    return stack(points, vbar - torch.sin(2*math.pi*y1) - 1)
 
 
 SOURCES = (source_0, source_1)
 
 
 def cell_functions(points, layers, indices=INDICES, axes=AXES):
-    """The jet of a net, whose outputs are the components of the functions of a stage: periodic by its inputs."""
+    """The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs."""
     return network(points, layers, indices, axes)
 
 
-def bilinear(points, u, v, *, v_):
+def bilinear(points, u, v, *, vbar):
     """The integrand of the weak form B(u, v), for the jets of all components of u and v."""
     y1 = points[..., 0]
     return full(points, u[(1,)][..., 0]*v[(0,)][..., 0]*(torch.sin(2*math.pi*y1) + 1) + u[(1,)][..., 0]*v[(1,)][..., 0])
 
 
-def loads(points, d, v, *, v_):
-    """The integrands of weak right-hand sides, by function; d is the jet of all functions."""
-    return {}
-
-
-def constants(points, d, *, v_):
+def constants(points, d, *, vbar):
     """The constants that later coefficients hold, from means over the points of a uniform grid."""
     y1 = points[..., 0]
     return {
@@ -119,13 +112,13 @@ def constants(points, d, *, v_):
     }
 
 
-def effective(points, d, *, v_):
-    """Effective coefficients: means over the points (their last axis), a uniform grid of the cell; d is the jet of all
+def effective(points, d, *, vbar):
+    """Effective coefficients: means over the points (last axis), a uniform grid of the cell; d: the jet of all
         functions."""
     y1 = points[..., 0]
-    v_ = torch.as_tensor(v_, dtype=points.dtype, device=points.device)
+    vbar = torch.as_tensor(vbar, dtype=points.dtype, device=points.device)
     values = {
-        ('A', (0, 0)): d[(0,)][..., 0]*d[(0,)][..., 1]*(v_ - torch.sin(2*math.pi*y1) - 1) + 2*d[(0,)][...,
+        ('A', (0, 0)): d[(0,)][..., 0]*d[(0,)][..., 1]*(vbar - torch.sin(2*math.pi*y1) - 1) + 2*d[(0,)][...,
             0]*d[(1,)][..., 1] + d[(0,)][..., 0],
     }
     return {key: full(points, value).mean(-1) for key, value in values.items()}

@@ -54,16 +54,14 @@ def coefficients(points):
 
 
 def operator(points, d):
-    """The left-hand sides, ordered as the outputs of the net with jet d; of every feature where there is one
-        component."""
+    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation."""
     return system(coefficients(points), d, COMPONENTS)
 
 
 def residual(points, d, stage=0, known=None):
-    """Zero for the functions of a stage, up to a constant per function and equation where `source` has a mean; known:
-        the jet of all functions before."""
-    left = operator
-    return left(points, d) - SOURCES[stage](points, known)
+    """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions
+        before."""
+    return operator(points, d) - SOURCES[stage](points, known)
 
 
 def source_0(points, known):
@@ -76,7 +74,7 @@ SOURCES = (source_0,)
 
 
 def cell_functions(points, layers, indices=INDICES, axes=AXES):
-    """The jet of a net, whose outputs are the components of the functions of a stage: periodic by its inputs."""
+    """The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs."""
     return network(points, layers, indices, axes)
 
 
@@ -96,20 +94,16 @@ def loads(points, d, v):
     }
 
 
-def constants(points, d):
-    """The constants that later coefficients hold, from means over the points of a uniform grid."""
-    return {}
-
-
 def effective(points, d):
-    """Effective coefficients: means over the points (their last axis), a uniform grid of the cell; d is the jet of all
+    """Effective coefficients: means over the points (last axis), a uniform grid of the cell; d: the jet of all
         functions."""
     y1 = points[..., 0]
     x1 = points[..., 1]
     s0 = torch.sin(x1) + (1/2)*torch.sin(2*math.pi*y1) + 2
+    function_0 = columns(d, 0, COMPONENTS)
+    loads_0 = loads(points, d, function_0)
     values = {
-        ('A', (0, 0)): d[(1,)][..., 0]*s0 + s0 - (loads(points, d, columns(d, 0, 1))[0] - bilinear(points, columns(d, 0,
-            1), columns(d, 0, 1))),
+        ('A', (0, 0)): d[(1,)][..., 0]*s0 + s0 - (loads_0[0] - bilinear(points, function_0, function_0)),
     }
     return {key: full(points, value).mean(-1) for key, value in values.items()}
 

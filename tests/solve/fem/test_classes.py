@@ -10,13 +10,14 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.special import iv, mathieu_a
 
+from nhpinn_sym.emit.runtime import cell_sequence
 from nhpinn_sym.lower.forms import External, Factor, LoweredCells, WeakTerm
 from nhpinn_sym.problem.domain import Cell
-from nhpinn_sym.problem.errors import UnsupportedError
+from nhpinn_sym.problem.errors import SolveError, UnsupportedError
 from nhpinn_sym.solve.backends import cell_solver
 from nhpinn_sym.solve.solution import CellBatch
-from tests.fem_classes import drifting, in_time, mathieu, piezo, second_order
-from tests.fem_samples import diffusion_cells, elasticity_cells, elliptic_2d, isotropic, shear_cells, y1, y2, y3
+from tests.fem_classes import coupled_drift, drifting, in_time, mathieu, piezo, potential, second_order
+from tests.fem_samples import diffusion_cells, elasticity_cells, elliptic_2d, isotropic, shear_cells, x1, y1, y2, y3
 
 BACKENDS = ("skfem", "dolfinx")
 both = pytest.mark.parametrize("backend", BACKENDS)
@@ -141,7 +142,7 @@ def test_the_higher_law_does_not_ask_for_more_cells(backend):
 def test_the_adjoint_kernel_of_a_gradient_flow(backend, speed):
     """b = V': psi = exp(-V/D) / <exp(-V/D)> and A = D / (<e^V/D> <e^-V/D>) (Lifson and Jackson 1962), for V = sin y, D = 1/2: A = D / I_0(2)^2.
 
-    With a speed more the drift is 2 pi D (1 - e^(-2 pi speed / D)) / int int e^((V(y + s) - V(y)) / D ...): Stratonovich, here by quadrature.
+    With a speed more, psi and the drift <psi b> are those of Fourier collocation.
     """
     d = 0.5
     batch = solve(drifting(sp.cos(y1), sp.Rational(1, 2), Cell((0, 2 * sp.pi)), sp.Integer(speed)), backend, 1e-8)
@@ -160,13 +161,29 @@ def test_the_adjoint_kernel_of_a_gradient_flow(backend, speed):
 
 def stationary(b, d: float, n: int = 257):
     """The periodic density of mean 1 with (d psi' + b psi)' = 0 on (0, 2 pi), by Fourier collocation, and <b psi>."""
-    nodes = 2 * np.pi * np.arange(n) / n
+    nodes, slope = fourier_slope(n, 2 * np.pi)
     k = np.fft.fftfreq(n, 1 / n)
-    slope = np.real(np.fft.ifft(1j * k[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0))
     matrix = np.vstack([slope @ (d * slope + np.diag(b(nodes))), np.full((1, n), 1 / n)])
     values = np.linalg.lstsq(matrix, np.append(np.zeros(n), 1.0), rcond=None)[0]
     modes = np.fft.fft(values) / n
     return lambda y: np.real(np.exp(1j * np.outer(y, k)) @ modes), float(np.mean(b(nodes) * values))
+
+
+@both
+def test_an_adjoint_kernel_over_many_magnitudes(backend):
+    """V = cos y, D = 1/10: psi is 1e-9 of its largest value where the first node of the mesh is."""
+    batch = solve(drifting(-sp.sin(y1), sp.Rational(1, 10), Cell((0, 2 * sp.pi))), backend, n=256)
+    y = np.linspace(0, 6, 25)[:, None]
+    np.testing.assert_allclose(batch.fields[0][0].evaluate(y, (0,))[0], np.exp(-10 * np.cos(y[:, 0])) / iv(0, 10), atol=1e-4)
+    assert batch.info["fredholm"] < 1e-8
+
+
+def test_no_ground_state_without_a_principal_eigenfunction(monkeypatch):
+    """A function that changes its sign is refused on either backend."""
+    monkeypatch.setattr(cell_sequence, "_NEGATIVE", -2.0)
+    for backend in BACKENDS:
+        with pytest.raises(SolveError, match="changes its sign"):
+            solve(mathieu(sp.Integer(1)), backend, n=8)
 
 
 @both
@@ -186,10 +203,91 @@ def test_the_ground_state_of_mathieus_equation(backend, q):
 
 
 @both
+def test_a_ground_state_in_a_deep_well(backend):
+    """phi is 1e-6 of its largest value where the first node of the mesh is."""
+    batch = solve(potential(60 * sp.cos(2 * y1), Cell((0, sp.pi))), backend, 1e-8)
+    assert batch.effective["lambda0", ()][0] == pytest.approx(mathieu_a(0, 30), rel=1e-8)
+
+
+@both
 def test_a_parameter_of_the_ground_state(backend):
     q = sp.Symbol("q", positive=True)
     batch = solve(replace(mathieu(q), parameters=(q,)), backend, 1e-8, {"q": 2.0})
     assert batch.effective["lambda0", ()][0] == pytest.approx(mathieu_a(0, 2.0), rel=1e-8)
+
+
+@both
+def test_a_ground_state_in_two_dimensions_at_slow_points(backend):
+    """The sum of two Mathieu equations, lambda = a_0(q) + a_0(1), with q = 1 + x1; at each slow point anew."""
+    v = 2 * (1 + x1) * sp.cos(2 * y1) + 2 * sp.cos(2 * y2)
+    cells = potential(v, Cell((0, sp.pi), (0, sp.pi)), slow=(x1,))
+    batch = cell_solver(backend)(cells, {}, ((0.0, 2.0),), 1e-6).solve(np.array([[0.0], [2.0], [1.0]]))
+    np.testing.assert_allclose(batch.effective["lambda0", ()], [mathieu_a(0, q) + mathieu_a(0, 1) for q in (1, 3, 2)], rtol=1e-6)
+    assert batch.fields[0][0].evaluate(np.zeros((4, 2)), (0, 0)).shape == (3, 4)
+
+
+def fourier_slope(n: int, period: float) -> tuple[np.ndarray, np.ndarray]:
+    """Nodes, and the matrix of the derivative of trigonometric polynomials on them."""
+    k = np.fft.fftfreq(n, 1 / n)
+    return period * np.arange(n) / n, np.real(np.fft.ifft(2j * np.pi / period * k[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0))
+
+
+@both
+def test_a_ground_state_with_drift_is_not_its_adjoint(backend):
+    batch = solve(potential(3 * sp.cos(y1), Cell((0, 2 * sp.pi)), (1 + sp.sin(y1),)), backend, 1e-8)
+    y, slope = fourier_slope(65, 2 * np.pi)
+    matrix = -slope @ slope + np.diag(1 + np.sin(y)) @ slope + np.diag(3 * np.cos(y))
+    found, right = np.linalg.eig(matrix)
+    k = np.argmin(found.real)
+    others, left = np.linalg.eig(matrix.T)
+    phi, psi = right[:, k].real / right[:, k].real.mean(), left[:, np.argmin(others.real)].real
+    psi /= np.mean(phi * psi)
+    assert batch.effective["lambda0", ()][0] == pytest.approx(found[k].real, rel=1e-8)
+    assert batch.effective["mean", ()][0] == pytest.approx(psi.mean(), rel=1e-7)
+    for field, exact in zip(batch.fields, (phi, psi)):
+        np.testing.assert_allclose(field[0].evaluate(y[:, None], (0,))[0], exact, atol=1e-5)
+
+
+@both
+def test_the_adjoint_kernels_of_a_system(backend):
+    b = sp.Matrix([[2 + sp.cos(2 * sp.pi * y1), 3 * sp.sin(2 * sp.pi * y1)], [4 * sp.cos(2 * sp.pi * y1), sp.sin(2 * sp.pi * y1) - 1]])
+    batch = solve(coupled_drift(b), backend, 1e-8)
+    n = 65
+    y, slope = fourier_slope(n, 1.0)
+    values = [[np.diag(np.broadcast_to(sp.lambdify(y1, b[i, j])(y), n)) for j in range(2)] for i in range(2)]
+    matrix = np.block([[-(i == j) * slope @ slope + values[i][j] @ slope for j in range(2)] for i in range(2)])
+    means = np.kron(np.eye(2), np.full((1, n), 1 / n))
+    for p in range(2):
+        psi = np.linalg.lstsq(np.vstack([matrix.T, means]), np.append(np.zeros(2 * n), np.eye(2)[p]), rcond=None)[0].reshape(2, n)
+        for i in range(2):
+            np.testing.assert_allclose(batch.fields[p][i].evaluate(y[:, None], (0,))[0], psi[i], atol=1e-5)
+        for q in range(2):
+            drift = sum(np.mean(psi[i] * np.diag(values[i][q])) for i in range(2))
+            assert batch.effective["drift", (p, q)][0] == pytest.approx(drift, abs=1e-7)
+    load = np.concatenate([-np.diag(values[i][0]) for i in range(2)])
+    border = np.block([[matrix, n * means.T], [means, np.zeros((2, 2))]])
+    corrector = np.linalg.solve(border, np.append(load, [0, 0]))[:-2].reshape(2, n)
+    np.testing.assert_allclose(batch.fields[2][1].evaluate(y[:, None], (0,))[0], corrector[1], atol=1e-5)
+
+
+@both
+def test_a_system_without_a_solution_names_the_function(backend):
+    lowered = elasticity_cells(isotropic(*SMOOTH), 2)
+    wrong = replace(lowered.functions[1], weak=(*lowered.functions[1].weak, WeakTerm((0, 0), sp.Integer(5), (0, 0), 1)))
+    with pytest.raises(SolveError, match="not orthogonal to the constants") as error:
+        solve(replace(lowered, functions=(lowered.functions[0], wrong), effective=lowered.effective[:6]), backend, n=8)
+    assert error.value.term == "N_12"
+
+
+@both
+def test_a_projected_right_hand_side_loses_its_mean(backend):
+    lowered = elasticity_cells(isotropic(*SMOOTH), 2)
+    first, second = lowered.functions[:2]
+    moved = replace(second, weak=(*second.weak, WeakTerm((0, 0), sp.Integer(5), (0, 0), 1)), solvable=False)
+    batch = solve(replace(lowered, functions=(first, moved), effective=lowered.effective[:6]), backend, n=16)
+    plain = solve(lowered, backend, n=16)
+    assert batch.effective["C", (0, 1, 0, 1)][0] == pytest.approx(plain.effective["C", (0, 1, 0, 1)][0], rel=1e-10)
+    assert set(batch.info["multipliers"]) == {"N_11"}
 
 
 @both
@@ -207,8 +305,7 @@ def test_a_coefficient_that_moves_in_time(backend):
     """a = 2 + sin(2 pi (y - tau)) against Fourier modes in z = y - tau: -c N' - (a N')' = a', c = 1, a problem in one dimension."""
     batch = solve(in_time(2 + sp.sin(2 * sp.pi * (y1 - y2))), backend, 1e-5)
     n = 65
-    z, k = np.arange(n) / n, np.fft.fftfreq(n, 1 / n)
-    slope = np.real(np.fft.ifft(2j * np.pi * k[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0))
+    z, slope = fourier_slope(n, 1.0)
     a = 2 + np.sin(2 * np.pi * z)
     operator = np.vstack([-slope - slope @ np.diag(a) @ slope, np.ones((1, n))])
     corrector = np.linalg.lstsq(operator, np.append(slope @ a, 0.0), rcond=None)[0]

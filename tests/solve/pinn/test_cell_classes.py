@@ -79,7 +79,7 @@ def test_constant_shear_modulus() -> None:
         assert batch.effective["A", index][0] == pytest.approx(value, abs=1e-11)
 
 
-@pytest.mark.parametrize(("method", "iterations", "bound"), [("lm", 40, 1e-3), ("ssbfgs", 120, 1e-4), ("adam", 200, 0.1)])
+@pytest.mark.parametrize(("method", "iterations", "bound"), [("lm", 90, 1e-3), ("ssbfgs", 120, 1e-4), ("adam", 400, 0.1)])
 def test_trained_nets_of_a_system(method: str, iterations: int, bound: float) -> None:
     k = 2 + sp.sin(PI2 * y1) * sp.cos(PI2 * y2)
     batch = roughly(elasticity(isotropic(k - 1, sp.Integer(1))), method=method, iterations=iterations, width=12, points=400)

@@ -1,0 +1,98 @@
+"""The hierarchy of mean fields U = U_0 + eps U_1 + eps^2 U_2 + ... from the averaged operators h_n, sum_n eps^(n-m) h_n U = 0.
+
+    h_m U_0 = 0 (its sources included),    h_m U_k = - sum_{c=1..k} h_{m+c} U_{k-c}:
+every equation has the homogenized operator; the truncated sum, whose h_{m+2} has no sign, is never solved (Bakhvalov, Panasenko 1989;
+Smyshlyaev, Cherednichenko 2000).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import NamedTuple
+
+import sympy as sp
+
+from ..operator.table import MultiIndex, add, differentiate
+from ..operator.zero import is_zero
+from .law import averaged, closing, homogenized_sides
+from .model import Averaged, HomogenizedModel
+from .notation import equation
+from .recursion import EffectiveKey
+from .writing import Writer
+
+
+class AveragedTerm(NamedTuple):
+    """The term D^left( symbol D^right U_field ) of h_n in `equation`; field None: D^(left + right) symbol, a source on the left-hand side."""
+
+    n: int
+    key: EffectiveKey
+    symbol: sp.Expr
+    average: Averaged
+
+
+def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...]]:
+    """{n: terms of h_n} for n = m + 1, ..., m + order, without those known to vanish; symbols are functions of x where they depend on it.
+
+    A scalar operator that is its own transpose has h(D) = h(-D): no odd derivatives.
+    """
+    recursion, table = closing(model)
+    writer, d = Writer(model.cell_operator, recursion), model.problem.scales.dim
+    even, result = model.symmetric and model.components == 1, {}
+    for n in range(model.homogenized_order + 1, model.homogenized_order + model.order + 1):
+        found = []
+        for key, averages in table.get(n, {}).items():
+            _, left, field, right = key
+            average = averaged(model.cell_operator, recursion, [(averages, Fraction(1))])
+            zero = (not average.terms and is_zero(average.constant)) or (even and field is not None and sum((*left[:d], *right[:d])) % 2 == 1)
+            if not zero:
+                found.append(AveragedTerm(n, key, _symbol(model, writer, n, key, average), average))
+        result[n] = tuple(found)
+    return result
+
+
+def _symbol(model: HomogenizedModel, writer: Writer, n: int, key: EffectiveKey, average: Averaged) -> sp.Expr:
+    row, left, field, right = key
+    marks = ["f" if field is None else "", *(_axes(index) for index in (left, right) if any(index))]
+    names = [str(row + 1), *([] if field is None else [str(field + 1)])] if model.components > 1 else []
+    label = "_".join(["h", str(n), *names, *(list(filter(None, marks)) or ["0"])])
+    used = {v for t in average.terms for f in t.factors for v in writer.arguments(f.function.number)}
+    held = [average.constant, *(t.coefficient for t in average.terms)]
+    slow = [v for v in model.cell_operator.coordinates if v in used or any(c.has(v) for c in held)]
+    return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
+
+
+def _axes(index: MultiIndex) -> str:
+    """(2, 1, 1) over (x1, x2, t) as 112t."""
+    return "".join(str(k + 1) * n for k, n in enumerate(index[:-1])) + "t" * index[-1]
+
+
+def mean_fields(model: HomogenizedModel, level: int) -> list[sp.Expr]:
+    """U_level, or its components for systems."""
+    arguments, count = model.problem.scales.arguments, model.components
+    names = [f"U_{level}"] if count == 1 else [f"U_{level}_{j + 1}" for j in range(count)]
+    return [sp.Function(name)(*arguments) for name in names]
+
+
+def hierarchy(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
+    """The equations of U_0, ..., U_order with symbols for the entries of h_n (columns for systems)."""
+    op, table, m = model.cell_operator, averaged_terms(model), model.homogenized_order
+    values = {e: e.symbol if e.value is None else e.value for e in model.law}
+    equations = []
+    for level in range(model.order + 1):
+        rows = []
+        for row in range(model.components):
+            left, right = homogenized_sides(op, model.law, mean_fields(model, level), row, values)
+            earlier = [written(t, mean_fields(model, level - c), op.coordinates) for c in range(1, level + 1) for t in table[m + c]
+                       if t.key[0] == row and (t.key[2] is not None or c == level)]
+            rows.append((left, right if level == 0 else -sp.Add(*earlier)))
+        column = rows[0] if len(rows) == 1 else tuple(sp.ImmutableMatrix(side) for side in zip(*rows, strict=True))
+        equations.append(equation(*column))
+    return tuple(equations)
+
+
+def written(term: AveragedTerm, functions: list[sp.Expr], coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """A term of h_n applied to given functions; a source is what it is."""
+    _, left, field, right = term.key
+    if field is None:
+        return differentiate(term.symbol, add(left, right), coordinates)
+    return differentiate(term.symbol * differentiate(functions[field], right, coordinates), left, coordinates)

@@ -1,0 +1,83 @@
+"""HomogenizedModel -> the boundary value problems of the mean fields U_1, U_2, ... of U = U_0 + eps U_1 + eps^2 U_2 + ..."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..derive.combination import leibniz
+from ..derive.hierarchy import AveragedTerm, averaged_terms
+from ..derive.law import index_of
+from ..derive.model import HomogenizedModel
+from ..operator.table import add
+from ..problem.errors import ProblemError, UnsupportedError
+from .equation import lower_homogenized, symbols_of
+from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, WeakTerm
+
+
+def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
+    """h_m U_level = - sum_{c=1..level} h_{m+c} U_{level-c}, with homogeneous conditions of the kinds that the problem has.
+
+    Externals: "U0", "U1", ... with a multi-index over x for index, the derivatives of the earlier fields; "h" with the index of `index_of`,
+    and behind it a multi-index over x for a derivative of an entry that depends on x. Natural conditions are n . flux + alpha U_level = 0 for
+    the flux of the homogenized operator. Errors: UnsupportedError for time-dependent problems, and those of `lower_homogenized`.
+    """
+    if model.problem.time_order:
+        raise UnsupportedError("the mean fields beyond U_0 of a time-dependent problem", term=model.equation,
+                               remedy="stationary problems are covered; for waves see nh.dispersion")
+    lowered = lower_homogenized(model)
+    if not 1 <= level <= model.order:
+        raise ProblemError(f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides the leading one", term=level,
+                           remedy="derive the model with a larger order=")
+    source, known = _right_hand_side(model, level)
+    zero = (0,) * len(lowered.coordinates)
+    operator = symbols_of(lowered, source=False)
+    return replace(
+        lowered, title=f"Mean field U_{level}", source=source, linear=(WeakTerm(zero, source, zero),) if source != 0 else (),
+        externals=(*(e for e in lowered.externals if e.symbol in operator), *known),
+        essential=tuple(Essential(e.faces, sp.Integer(0)) for e in lowered.essential),
+        natural=tuple(Natural(n.faces, n.alpha, sp.Integer(0)) for n in lowered.natural))
+
+
+def _right_hand_side(model: HomogenizedModel, level: int) -> tuple[sp.Expr, tuple[External, ...]]:
+    """- sum_c h_{m+c} U_{level-c}, every derivative carried out, and what its symbols stand for."""
+    d, m = model.problem.scales.dim, model.homogenized_order
+    parts, known, table = list[sp.Expr](), dict[sp.Symbol, External](), averaged_terms(model)
+    for c, term in ((c, term) for c in range(1, level + 1) for term in table[m + c]):
+        _, left, field, right = term.key
+        if field is None and c != level:
+            continue
+        for (on_h, on_u), count in leibniz(left if field is not None else add(left, right), 2):
+            if not _varies(term, on_h, model.problem.scales.x) or (field is None and any(on_u)):
+                continue
+            found = [_entry(term, on_h[:d])] if field is None else [_entry(term, on_h[:d]), _field(level - c, add(on_u, right)[:d])]
+            known |= {e.symbol: e for e in found}
+            parts.append(-count * sp.Mul(*[e.symbol for e in found]))
+    return sp.Add(*parts), tuple(known.values())
+
+
+def _varies(term: AveragedTerm, index: MultiIndex, x: tuple[sp.Symbol, ...]) -> bool:
+    """Whether D^index of the entry may differ from zero."""
+    return all(not n or term.symbol.has(v) for v, n in zip(x, index, strict=False))
+
+
+def _entry(term: AveragedTerm, slope: MultiIndex) -> External:
+    """D^slope of an entry of h_n."""
+    name = term.symbol.func.__name__ if isinstance(term.symbol, AppliedUndef) else term.symbol.name
+    marks = "".join(f"x{k + 1}" * n for k, n in enumerate(slope))
+    index = index_of(term.n, term.key)
+    return External(sp.Symbol(f"{name}_{marks}" if marks else name, real=True), "h", (*index, *slope) if marks else index, (0,) * len(slope))
+
+
+def _field(level: int, index: MultiIndex) -> External:
+    """D^index U_level."""
+    marks = "".join(str(k + 1) * n for k, n in enumerate(index)) or "0"
+    return External(sp.Symbol(f"U{level}_{marks}", real=True), f"U{level}", index, (0,) * len(index))
+
+
+def entry_and_slope(external: External, dim: int) -> tuple[tuple[int, ...], MultiIndex]:
+    """(index of `index_of`, multi-index of a derivative) of an external "h"."""
+    length = 2 * dim + 5
+    return external.index[:length], external.index[length:] or (0,) * dim

@@ -1,0 +1,148 @@
+"""Dispersion of waves rho u_tt - div(a grad u) in a periodic medium, to the order eps^2.
+
+The averaged operators give, for U = exp(i(k.x - omega t)) with s = omega^2, A(k) = k.a*k,
+    A(k) - <rho> s + eps^2 (h40(k) + h22(k) s + h04 s^2) = 0,   so that   <rho> omega^2 = A(k) + eps^2 B(k),
+    B = h40 + h22 A/<rho> + h04 (A/<rho>)^2 <= 0    (Santosa, Symes 1991; sign: Conca, Orive, Vanninathan 2006).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import combinations_with_replacement, permutations
+from typing import Literal
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+from scipy.optimize import minimize
+
+from ..derive.model import HomogenizedModel
+from ..derive.notation import equation, latex, text
+from ..lower.forms import MultiIndex
+from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.reading import instance
+from .cell_solution import CellSolution
+from .solution import Array
+
+Form = Literal["leading", "bakhvalov", "boussinesq"]
+Level = Mapping[tuple[MultiIndex, MultiIndex], Array]
+
+_SMALL = 1e-6
+_STARTS = 200
+
+
+@dataclass(frozen=True)
+class Dispersion:
+    """Effective waves to the order eps^2, as numbers, equations and frequencies; free waves (a source f brings its own terms of order eps^2).
+
+    A (d, d), rho          : the leading order <rho> U_tt - A : D^2 U.
+    B (d, d, d, d)         : Bakhvalov's form <rho> U_tt - A : D^2 U + eps^2 B : D^4 U, B <= 0: ill-posed, for short waves omega^2 < 0.
+    E (d, d), F (d, d, d, d): the Boussinesq form <rho> (U_tt - eps^2 E : D^2 U_tt) - A : D^2 U + eps^2 F : D^4 U, well-posed: E = gamma A with the
+                              smallest gamma for which F(k) = B(k) + E(k) A(k) >= 0 for every k (Dohnal, Lamacz, Schweizer 2014). 1D: F = 0.
+    B and F are symmetric in all their indices.
+    """
+
+    A: Array
+    rho: float
+    B: Array
+    gamma: float
+    coordinates: tuple[sp.Symbol, ...]
+    time: sp.Symbol
+    eps: sp.Symbol
+
+    @property
+    def E(self) -> Array:
+        return self.gamma * self.A
+
+    @cached_property
+    def F(self) -> Array:
+        if len(self.A) == 1:
+            return np.zeros_like(self.B)
+        return self.B + self.gamma * _symmetrized(np.multiply.outer(self.A, self.A))
+
+    def frequency(self, k: ArrayLike, eps: float, form: Form = "boussinesq") -> Array:
+        """omega >= 0 for wave vectors k (n, d): (n,). ProblemError where Bakhvalov's form has no real frequency."""
+        waves = np.asarray(k, dtype=float)
+        if waves.ndim != 2 or waves.shape[1] != len(self.A):
+            raise ProblemError(f"wave vectors have the shape (n, {len(self.A)})", term=waves.shape, remedy="write frequency([[1.0, 0.0]], eps)")
+        a = np.einsum("ij,ni,nj->n", self.A, waves, waves)
+        if form == "leading":
+            square = a / self.rho
+        elif form == "bakhvalov":
+            square = (a + eps**2 * _quartic(self.B, waves)) / self.rho
+        elif form == "boussinesq":
+            square = (a + eps**2 * _quartic(self.F, waves)) / (self.rho * (1 + eps**2 * self.gamma * a))
+        else:
+            raise ProblemError("no form of this name", term=form, remedy='write "leading", "bakhvalov" or "boussinesq"')
+        if np.any(square < 0):
+            raise ProblemError("Bakhvalov's form is ill-posed: waves this short grow", term=f"omega^2 = {square.min():.3g}",
+                               remedy='use form="boussinesq", or smaller eps |k|')
+        return np.sqrt(square)
+
+    @cached_property
+    def equations(self) -> dict[Form, sp.Equality]:
+        """The three forms for U(x, t) as SymPy, numbers to six digits."""
+        u = sp.Function("U")(*self.coordinates, self.time)
+        utt, main = _rounded(self.rho) * sp.Derivative(u, (self.time, 2), evaluate=False), -_applied(self.A, u, self.coordinates)
+        inertia = -_rounded(self.rho) * self.eps**2 * sp.Add(*[
+            _rounded(c) * sp.Derivative(u, *[(x, n) for x, n in counts if n], (self.time, 2), evaluate=False)
+            for c, counts in _terms(self.E, self.coordinates)])
+        return {"leading": equation(utt + main, sp.Integer(0)),
+                "bakhvalov": equation(utt + main + self.eps**2 * _applied(self.B, u, self.coordinates), sp.Integer(0)),
+                "boussinesq": equation(utt + inertia + main + self.eps**2 * _applied(self.F, u, self.coordinates), sp.Integer(0))}
+
+    def __str__(self) -> str:
+        notes = {"leading": "", "bakhvalov": " (ill-posed as it stands)", "boussinesq": " (well-posed)"}
+        return "\n".join(f"{form}{notes[form]}: {text(e)}" for form, e in self.equations.items())
+
+    def _repr_latex_(self) -> str:
+        return "$$" + r" \\ ".join(latex(e) for e in self.equations.values()) + "$$"
+
+
+def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
+    """The dispersive correction of a wave equation; `cells` of a model of order 2: solve_cells(homogenize(problem, order=2)).
+
+    Errors: UnsupportedError for systems, problems that are not rho u_tt - div(a grad u) with symmetric a(y), rho(y), and complex ones;
+    ProblemError where the cells have no h_4.
+    """
+    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)")
+    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
+    _check_scope(model)
+    levels, d = cells.averaged, model.problem.scales.dim
+    if 4 not in levels:
+        raise ProblemError("the cells have no averaged operator h_4", term=cells, remedy="solve the cells of homogenize(problem, order=2)")
+    a, rho = -_tensor(levels[2], d, 2, 0), float(_tensor(levels[2], d, 0, 2))
+    b = _tensor(levels[4], d, 4, 0) + _symmetrized(np.multiply.outer(_tensor(levels[4], d, 2, 2), a / rho))
+    b = b + float(_tensor(levels[4], d, 0, 4)) * _symmetrized(np.multiply.outer(a / rho, a / rho))
+    scales = model.problem.scales
+    return Dispersion(a, rho, b, _smallest_gamma(a, b), scales.x, scales.t, scales.eps)
+
+
+def _check_scope(model: HomogenizedModel) -> None:
+    """rho u_tt - div(a grad u), scalar, symmetric, with y-only coefficients."""
+    if model.components > 1:
+        raise UnsupportedError("the dispersion of a system", term=model.equation, remedy="scalar waves are covered; cells.averaged has h_4 of the system")
+    names = {e.name for e in model.law if e.field is not None}
+    if model.problem.time_order != 2 or model.homogenized_order != 2 or names != {"A", "rho"}:
+        raise UnsupportedError("the dispersion of an equation that is not rho u_tt - div(a grad u)", term=model.equation,
+                               remedy="damping, reaction and drift have no such correction")
+    if not model.symmetric or model.recursion.local or model.frame:
+        raise UnsupportedError("the dispersion of a medium that is not symmetric, or varies with x", term=model.equation,
+                               remedy="give coefficients that depend on y alone, with a symmetric a")
+    if any(c.has(sp.I) for c in model.operator.table.values()):
+        raise UnsupportedError("the dispersion of a complex medium", term=model.equation, remedy="real coefficients are covered")
+
+
+def _tensor(level: Level, dim: int, space: int, time: int) -> Array:
+    """The symmetric tensor (d, ..., d) of the terms with these numbers of derivatives in x and t."""
+    tensor = np.zeros((dim,) * space)
+    for (left, right), matrix in level.items():
+        alpha = [p + q for p, q in zip(left, right, strict=True)]
+        if sum(alpha[:dim]) == space and alpha[dim] == time:
+            axes = [k for k, n in enumerate(alpha[:dim]) for _ in range(n)]
+            places = set(permutations(axes))
+            for place in places:
+                tensor[place] += matrix[0, 0] / len(places)
+    return tensor

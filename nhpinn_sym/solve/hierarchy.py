@@ -1,0 +1,165 @@
+"""solve_hierarchy: the mean fields U_0, ..., U_n of U = U_0 + eps U_1 + ... + eps^n U_n, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+from numpy.typing import ArrayLike
+
+from ..derive.model import HomogenizedModel
+from ..lower.equation import symbols_of
+from ..lower.forms import External, LoweredEquation, MultiIndex
+from ..lower.hierarchy import entry_and_slope, lower_mean_field
+from ..problem.errors import UnsupportedError
+from ..problem.reading import instance, parameter_numbers
+from .backends import equation_solver
+from .cell_solution import CellSolution
+from .effective import require
+from .equations import positive, solve_homogenized
+from .progress import Progress, shown
+from .smooth import smooth
+from .solution import Array, Solution
+
+_ROUNDING = 1e-13
+_PROBES = 64
+
+
+@dataclass(frozen=True)
+class ZeroSolution:
+    """The solution of an equation whose data vanish."""
+
+    backend: str
+    method: str = "zero data"
+    info: Mapping[str, Any] = field(default_factory=lambda: {"estimate": 0.0, "size": 0, "seconds": 0.0})
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+        return np.zeros(len(np.asarray(points)))
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        return self(points)
+
+
+@dataclass(frozen=True)
+class Total:
+    """U_0 + eps U_1 + ... + eps^n U_n."""
+
+    fields: tuple[Solution, ...]
+    eps: float
+
+    @property
+    def backend(self) -> str:
+        return self.fields[0].backend
+
+    @property
+    def method(self) -> str:
+        return f"{len(self.fields)} mean fields, {self.fields[0].method}"
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        return {"eps": self.eps, "fields": [dict(u.info) for u in self.fields]}
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+        return np.asarray(sum(self.eps**k * u(points, t) for k, u in enumerate(self.fields)))
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        return np.asarray(sum(self.eps**k * u.derivative(points, index, t) for k, u in enumerate(self.fields)))
+
+
+@dataclass(frozen=True)
+class MeanField:
+    """The mean fields of an expansion: `fields` = (U_0, ..., U_n), each a `Solution` with derivatives of every order.
+
+    `print` shows a table of sizes and estimates. `reconstruct(mean_field, cells, eps)` adds the oscillations.
+    """
+
+    fields: tuple[Solution, ...]
+
+    @property
+    def order(self) -> int:
+        return len(self.fields) - 1
+
+    def total(self, eps: object) -> Solution:
+        """U_0 + eps U_1 + ... + eps^n U_n, without oscillations."""
+        return Total(self.fields, positive(eps))
+
+    def __str__(self) -> str:
+        rows = [("field", "method", "size", "estimate", "seconds")]
+        for k, u in enumerate(self.fields):
+            rows.append((f"U_{k}", u.method, str(u.info.get("size", "")), f"{u.info['estimate']:.1e}", f"{u.info.get('seconds', 0.0):.1f}"))
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+
+
+def solve_hierarchy(
+    model: HomogenizedModel,
+    cells: CellSolution,
+    backend: str = "pinn",
+    *,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    **options: Any,
+) -> MeanField:
+    """Solve for U_0, ..., U_order on "pinn", "dolfinx" or "skfem"; `options` go to every equation.
+
+    Every equation is h_m U_k = - sum_{c=1..k} h_{m+c} U_{k-c} with homogeneous data for k >= 1 (`lower_mean_field`). A term whose h is
+    smaller than the error estimate of `cells` counts as zero. Derivatives of U_k are exact for a network, those of a global fit for finite
+    elements. Boundary layers are not part of the expansion: order n + 1 in eps is for periodic problems, and for those whose correctors vanish
+    on the boundary.
+
+    Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved without `hierarchy`; those of `solve_homogenized`.
+    """
+    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)")
+    if model.problem.time_order:
+        raise UnsupportedError("the mean fields beyond U_0 of a time-dependent problem", term=model.equation,
+                               remedy="solve_homogenized gives U_0; for waves see nh.dispersion")
+    leading = solve_homogenized(model, cells, backend, parameters=parameters, progress=progress, **options)
+    lowered = [lower_mean_field(model, k) for k in range(1, model.order + 1)]
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    known = _Known(cells, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim)
+    for equation in lowered:
+        remaining = _without(equation, known.vanishing(equation))
+        if remaining.source == 0:
+            known.fields.append(ZeroSolution(backend))
+        else:
+            solution = equation_solver(backend)(remaining, known, numbers, shown(progress), **options)
+            known.fields.append(smooth(solution, equation.periodic))
+    return MeanField(tuple(known.fields))
+
+
+@dataclass
+class _Known:
+    """Values of the externals of a mean field's equation: effective coefficients, entries of h, and the fields before it."""
+
+    cells: CellSolution
+    fields: list[Solution]
+    dim: int
+
+    def __call__(self, external: External, points: Array) -> Array:
+        if external.name.startswith("U"):
+            return self.fields[int(external.name[1:])].derivative(points, external.index)
+        if external.name != "h":
+            return self.cells.coefficients(external, points)
+        index, slope = entry_and_slope(external, self.dim)
+        return require(self.cells.entries, ("h", index))(points, slope)
+
+    def vanishing(self, equation: LoweredEquation) -> set[sp.Symbol]:
+        """The fields that are zero, and the entries of h below the error of the cells, by their size next to A."""
+        low, high = np.array(equation.domain.bounds).T
+        points = low + (high - low) * np.random.default_rng(0).random((_PROBES, self.dim))
+        size = max(np.abs(entry(points)).max() for (name, _), entry in self.cells.entries.items() if name == "A")
+        least = max(_ROUNDING, float(self.cells.info["estimate"])) * size
+        zero = {e.symbol for e in equation.externals if e.name.startswith("U") and isinstance(self.fields[int(e.name[1:])], ZeroSolution)}
+        return zero | {e.symbol for e in equation.externals if e.name == "h" and np.abs(self(e, points)).max() <= least}
+
+
+def _without(equation: LoweredEquation, symbols: Iterable[sp.Symbol]) -> LoweredEquation:
+    """The equation with some of its externals put to zero."""
+    swap = dict.fromkeys(symbols, sp.Integer(0))
+    source = equation.source.xreplace(swap)
+    kept = replace(equation, source=source, linear=tuple(replace(t, coefficient=source) for t in equation.linear))
+    needed = symbols_of(kept, source=True) | symbols_of(kept, source=False)
+    return replace(kept, externals=tuple(e for e in equation.externals if e.symbol in needed))

@@ -1,0 +1,133 @@
+"""Derivatives of every order of a finite element solution: those of a global polynomial fit.
+
+The fit is a tensor product, Chebyshev polynomials along open axes and trigonometric ones along periodic axes, by least squares over all nodes:
+these are uniform, so that degrees up to about the root of their number are well conditioned (Rakhmanov 2007). The degree is the one
+from which on the coefficients show the noise of the data alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.polynomial import chebyshev as cheb
+from numpy.typing import ArrayLike
+
+from ..lower.forms import MultiIndex
+from ..problem.errors import ToleranceWarning
+from .fem.common import GridSolution
+from .solution import Array, Solution
+
+_LARGEST = 64
+_ABOVE = 4.0
+"""How far above their level at the highest degrees coefficients count as noise."""
+_MISFIT = 1e-4
+_BLOCK = 20_000
+
+
+class Axis(NamedTuple):
+    """One factor of the basis: degree + 1 Chebyshev polynomials on (low, high), or 2 degree + 1 trigonometric functions of that period."""
+
+    low: float
+    high: float
+    periodic: bool
+    degree: int
+
+    @property
+    def degrees(self) -> Array:
+        """The degree of every basis function."""
+        count = np.arange(self.degree + 1)
+        return np.concatenate([count, count[1:]]) if self.periodic else count
+
+    def basis(self, x: Array, order: int = 0) -> Array:
+        """(n, size): the derivatives of one order."""
+        if self.periodic:
+            wave = 2 * np.pi / (self.high - self.low) * np.arange(self.degree + 1)
+            phase = wave * (x[:, None] - self.low) + order * np.pi / 2
+            return np.hstack([wave**order * np.cos(phase), (wave**order * np.sin(phase))[:, 1:]])
+        scale = 2 / (self.high - self.low)
+        slopes = scale**order * cheb.chebder(np.eye(self.degree + 1), order)
+        return np.asarray(cheb.chebvander(scale * (x - self.low) - 1, len(slopes) - 1) @ slopes)
+
+
+@dataclass(frozen=True)
+class SmoothSolution:
+    """A stationary finite element solution: the values are its own, the derivatives those of the fit.
+
+    Measured with the default tolerance, for smooth solutions of 2D problems, relative to the largest value: 1e-8 for second, 1e-7 for third,
+    1e-6 for fourth derivatives (first derivatives of the elements themselves: 1e-4).
+
+    info["fit"]: degrees per axis, and the relative misfit (root mean square over the nodes).
+    """
+
+    solution: GridSolution
+    axes: tuple[Axis, ...]
+    coefficients: Array
+    info: Mapping[str, Any]
+
+    @property
+    def backend(self) -> str:
+        return self.solution.backend
+
+    @property
+    def method(self) -> str:
+        return self.solution.method
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+        return self.solution(points, t)
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        if not any(index):
+            return self.solution(points, t)
+        x = np.asarray(points, dtype=float)
+        return np.concatenate([self._fitted(x[k : k + _BLOCK], index) for k in range(0, max(len(x), 1), _BLOCK)])
+
+    def _fitted(self, x: Array, index: MultiIndex) -> Array:
+        first, *others = (axis.basis(x[:, k], index[k]) for k, axis in enumerate(self.axes))
+        values = np.tensordot(first, self.coefficients, 1)
+        for basis in others:
+            values = np.einsum("nk,nk...->n...", basis, values)
+        return np.asarray(values)
+
+
+def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
+    """`solution`, with derivatives of every order. A ToleranceWarning where it is not smooth enough for a fit."""
+    if not isinstance(solution, GridSolution):
+        return solution  # a network has all derivatives
+    grid = solution.grid
+    lattice = [np.linspace(a, b, n) for (a, b), n in zip(grid.bounds, grid.lattice, strict=True)]
+    largest = [Axis(a, b, k in periodic, min(_LARGEST, int(1.5 * np.sqrt(len(x))))) for k, ((a, b), x) in enumerate(zip(grid.bounds, lattice, strict=True))]
+    coarse = _least_squares(largest, lattice, grid.values)
+    axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
+    coefficients = _least_squares(axes, lattice, grid.values)
+    fitted = _along(coefficients, [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)])
+    misfit = float(np.linalg.norm(fitted - grid.values) / (np.linalg.norm(grid.values) or 1.0))
+    if misfit > _MISFIT:
+        warnings.warn(ToleranceWarning(f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"),
+                      stacklevel=3)
+    info = {**solution.info, "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}}
+    return SmoothSolution(solution, axes, coefficients, info)
+
+
+def _least_squares(axes: Sequence[Axis], lattice: Sequence[Array], values: Array) -> Array:
+    """Coefficients of the best fit to values on the lattice."""
+    return _along(values, [np.linalg.pinv(axis.basis(x)) for axis, x in zip(axes, lattice, strict=True)])
+
+
+def _along(values: Array, matrices: Sequence[Array]) -> Array:
+    """One matrix applied along each axis."""
+    for k, matrix in enumerate(matrices):
+        values = np.moveaxis(np.tensordot(matrix, values, (1, k)), 0, k)
+    return values
+
+
+def _chopped(axis: Axis, coefficients: Array, k: int) -> int:
+    """The degree along axis k from which on the coefficients are no larger than at the upper end."""
+    sizes = np.abs(coefficients).max(axis=tuple(j for j in range(coefficients.ndim) if j != k))
+    by_degree = np.array([sizes[axis.degrees == n].max() for n in range(axis.degree + 1)])
+    envelope = np.maximum.accumulate(by_degree[::-1])[::-1]
+    noise = max(_ABOVE * envelope[3 * axis.degree // 4], np.finfo(float).eps * envelope[0])
+    return int(max(1, np.argmax(envelope <= noise) - 1))

@@ -1,0 +1,106 @@
+"""Iterated homogenization a(x, x/eps, x/eps^2): first over z, then over y (Bensoussan, Lions, Papanicolaou 1978, 1.8; Allaire, Briane 1996)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from tests.derive.oracles import LAYERS, Torus
+from tests.symbolic import Array, C, S, derived, solved, stiffness_flux, zero_mean
+
+Y, Z = LAYERS[:, None], LAYERS[None]
+
+
+def iterated(a: Any, dim: int = 1, **options: Any) -> nh.CellSolution:
+    """-div(a(x, y, z) grad u) = 1."""
+    return solved(lambda s, u: sp.Eq(-s.div(a(s) * s.grad(u)), 1), dim, levels=2, **options)
+
+
+def sin(x: Array) -> Array:
+    return np.sin(2 * np.pi * x)
+
+
+def cos(x: Array) -> Array:
+    return np.cos(2 * np.pi * x)
+
+
+def test_one_dimension_is_the_harmonic_mean_of_harmonic_means() -> None:
+    found = iterated(lambda s: 3 + S(s.y[0]) + C(s.z[0]) * (1 + C(s.y[0]) / 2)).effective["A"][0, 0]
+    assert found == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z) * (1 + cos(Y) / 2))), abs=1e-10)
+
+
+@pytest.mark.parametrize("inner", [0, 1])
+def test_laminates_of_laminates(inner: int) -> None:
+    """z layers with normal e2 (or e1) in y layers with normal e1: harmonic along the normal, arithmetic across, twice."""
+    found = iterated(lambda s: 3 + S(s.y[0]) + C(s.z[inner]) * (1 + C(s.y[0]) / 2), 2).effective["A"]
+    a = 3 + sin(Y) + cos(Z) * (1 + cos(Y) / 2)
+    harmonic, arithmetic = 1 / np.mean(1 / a, axis=1), a.mean(axis=1)
+    first, second = (harmonic, arithmetic) if inner == 0 else (arithmetic, harmonic)
+    assert np.allclose(found, np.diag([1 / np.mean(1 / first), np.mean(second)]), atol=1e-10)
+
+
+def test_a_full_tensor_against_two_dense_steps() -> None:
+    """hom_z at every y of a grid, then hom_y, by small dense Fourier matrices."""
+    torus = Torus(2, 11)
+    p, z = torus.y, torus.y
+
+    def homogenized(values: Array) -> Array:
+        """A* of a (points, 2, 2)."""
+        d = torus.D
+        matrix = -sum(d[i] @ (values[:, i, k, None] * d[k]) for i in range(2) for k in range(2))
+        n = [zero_mean(matrix, sum(d[i] @ values[:, i, j] for i in range(2))) for j in range(2)]
+        return np.array([[np.mean(values[:, i, j] + sum(values[:, i, k] * (d[k] @ n[j]) for k in range(2))) for j in range(2)] for i in range(2)])
+
+    def tensor(y: Array, w: Array) -> Array:
+        one = np.ones(len(w))
+        return np.stack([np.stack([3 * one + sin(w[:, 0]) / 2 + cos(y[1]) / 2, cos(w[:, 1]) / 2 * one], -1),
+                         np.stack([sin(y[0]) / 2 * one, (2 + sin(w[:, 1]) * cos(y[0]) / 2) * one], -1)], -2)
+
+    exact = homogenized(np.array([homogenized(tensor(y, z)) for y in p]))
+    found = iterated(lambda s: sp.Matrix([[3 + S(s.z[0]) / 2 + C(s.y[1]) / 2, C(s.z[1]) / 2], [S(s.y[0]) / 2, 2 + S(s.z[1]) * C(s.y[0]) / 2]]), 2)
+    assert np.allclose(found.effective["A"], exact, atol=1e-6)
+
+
+def test_three_scales_and_x() -> None:
+    """a(x, x/eps, x/eps^2): the same at every x."""
+    cells = iterated(lambda s: 3 + s.x[0] * S(s.y[0]) + C(s.z[0]), domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    x = np.array([0.0, 0.3, 1.0])
+    expected = [1 / np.mean(1 / (3 + p * sin(Y) + cos(Z))) for p in x]
+    assert np.allclose(cells.effective["A"](x[:, None])[:, 0, 0], expected, atol=1e-9)
+
+
+def test_systems_iterate_too() -> None:
+    """Two uncoupled unknowns written as a system of full rank."""
+    turn = np.array([[1.0, 0.5], [0.0, 1.0]])
+
+    def c(s: nh.Scales) -> Any:
+        values = sp.diag(3 + S(s.y[0]) + C(s.z[0]), 4 + C(s.y[0]) * S(s.z[0]))
+        mixed = sp.Matrix(np.linalg.inv(turn)) * values * sp.Matrix(turn)
+        return lambda i, k, j, l: mixed[i, j]
+
+    found = solved(lambda s, u: (-s.div(stiffness_flux(c(s), s.grad(u), strain=False)), sp.ones(2, 1)), 1, levels=2, components=2).effective["A"]
+    first, second = 1 / np.mean(1 / (3 + sin(Y) + cos(Z))), 1 / np.mean(1 / (4 + cos(Y) * sin(Z)))
+    assert np.allclose(found[:, 0, :, 0], np.linalg.inv(turn) @ np.diag([first, second]) @ turn, atol=1e-9)
+
+
+def test_z_alone_is_the_only_cell() -> None:
+    found = iterated(lambda s: 2 + S(s.z[0]))
+    assert found.effective["A"][0, 0] == pytest.approx(np.sqrt(3), abs=1e-10)
+
+
+def test_the_steps_are_told_and_the_level_z_has_its_own_cell() -> None:
+    model = derived(lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + C(s.z[0])) * s.grad(u)), 1), levels=2)
+    assert [t.title for t in model.transformations] == ["Iterated homogenization"]
+    assert model.inner is not None
+    assert "d_z1 N_1" in str(model)
+    wide = derived(lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + sp.cos(s.z[0])) * s.grad(u)), 1), levels=2, fast_cell=nh.Cell((0, 2 * sp.pi)))
+    assert nh.solve_cells(wide).effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z))), abs=1e-10)
+
+
+def test_what_may_not_depend_on_z() -> None:
+    with pytest.raises(nh.UnsupportedError, match="depends on z"):
+        derived(lambda s, u: sp.Eq(-s.laplacian(u) + C(s.z[0]) * u / s.eps, 1), levels=2)
