@@ -113,7 +113,8 @@ def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: floa
     """The Fredholm multiplier of every cell problem vanishes, to the accuracy of the backend."""
     for name, value in batch.info.get("multipliers", {}).items():
         if value > max(1e-6, 1e3 * tolerance):
-            raise _explained(model, name, f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none")
+            what = f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none"
+            raise _explained(model, name, what)
 
 
 def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityError:

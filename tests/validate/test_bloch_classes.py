@@ -32,6 +32,12 @@ def test_every_order_of_every_class(name: str) -> None:
     assert np.abs(symbol - expected).max() < 1e-4 * np.abs(expected).max()
 
 
+def test_the_cells_of_a_finite_element_backend() -> None:
+    model = nh.homogenize(CLASSES["coupled reaction-diffusion"].problem, order=2)
+    report = bloch(model, cells=nh.solve_cells(model, "skfem", hierarchy=True))
+    assert all(converges(report, order) for order in range(2)), f"\n{report}"
+
+
 def test_units_do_not_matter() -> None:
     """Piezoelectricity in SI units, at all orders."""
     case = CLASSES["piezoelectric"]

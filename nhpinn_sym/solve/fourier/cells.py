@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,11 +30,6 @@ class FourierField:
         from ...emit.runtime.fourier_grid import evaluate_modes
 
         return np.stack([evaluate_modes(m, self.bounds, np.asarray(points, dtype=float), index, real=self.real) for m in self.modes])
-
-    @classmethod
-    def joined(cls, fields: Sequence[FourierField]) -> FourierField:
-        """One field at the slow points of all of `fields`."""
-        return cls(fields[0].bounds, tuple(m for field in fields for m in field.modes), fields[0].real)
 
     def state(self) -> dict[str, Any]:
         return {"bounds": np.array(self.bounds), "real": np.array(self.real), **{f"modes_{k}": m for k, m in enumerate(self.modes)}}

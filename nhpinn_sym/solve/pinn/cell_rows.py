@@ -17,7 +17,7 @@ from .means import CellMeans
 from .network import Jet, Network, Trial
 from .rows import Rows, collocation_points, concatenate, positive
 
-_SAMPLES, _BALANCING, _NOISE = 256, 8, 1e-6
+_SAMPLES, _BALANCING, _SMALL = 256, 8, 1e-3
 DEGREES = {0: 0, 1: 24, 2: 8, 3: 4, 4: 3}
 """Of the interpolation of numbers over the slow coordinates, by how many there are."""
 
@@ -81,11 +81,11 @@ class CellRows:
         return source.reshape(len(points), -1, self.cells.components).transpose(1, 2)
 
     def _uncancelled(self, number: int, points: Tensor, family: Family) -> Tensor:
-        """The sizes (functions,) of the sources if their terms did not cancel: a source that is zero but for rounding is small in these."""
+        """The sizes (functions,) of the sources if no terms cancelled and no earlier function were very small: rounding is small in these."""
         generator, known = torch.Generator().manual_seed(self.seed), {}
         for index, value in family.jet(points, self.trial.module.KNOWN_INDICES).items():
             size = value.square().mean(0).sqrt().reshape(-1, self.cells.components)
-            size = torch.maximum(size, _NOISE * size.amax(0)) if len(size) else size
+            size = torch.maximum(size, _SMALL * size.amax(0)) if len(size) else size
             factor = 0.5 + torch.rand(size.numel(), generator=generator, dtype=torch.float64).to(size.device)
             known[index] = (factor * size.flatten()).expand(len(points), -1)
         return (self._balance[0][:, None] * self._source(number, points, family, known)).square().mean((0, 1)).sqrt()
