@@ -17,6 +17,7 @@ from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTe
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance
 from ..problem.scales import Fast, Scales
+from .literal import fold_fast
 from .normal import normal_form
 from .table import MultiIndex, Operator, Term, add, all_axes, unit
 from .zero import jumps
@@ -47,22 +48,6 @@ def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
     for node in sorted(equation.atoms(AppliedUndef) - set(problem.unknowns), key=str):
         if node.func in heads:
             raise UnsupportedError("the unknown at another point", term=node, remedy="differential operators in the unknown at (x, t) are covered")
-
-
-def fold_fast(expr: sp.Expr, scales: Scales) -> sp.Expr:
-    """Functions written literally in x_i/eps, such as sin(2 pi x_1/eps), rewritten in y_i."""
-    stretched = {x: scales.eps * y for x, y in zip(scales.x, scales.y, strict=True)}
-    swaps = {}
-    for f in expr.atoms(sp.Function, sp.Piecewise):
-        if isinstance(f, (Fast, AppliedUndef)) or f.has(AppliedUndef) or not (f.has(scales.eps) and f.has(*scales.x)):
-            continue
-        plain = scales.plain(f)
-        if plain.has(scales.eps):
-            args = [a.xreplace(stretched) for a in plain.args]
-            candidate = plain.func(*[sp.expand(a) if isinstance(a, sp.Expr) else sp.simplify(a) for a in args])
-            if not scales.plain(candidate).has(scales.eps):
-                swaps[f] = candidate.xreplace({y.symbol: y for y in scales.y})
-    return expr.xreplace(swaps)
 
 
 class _Reader:

@@ -7,7 +7,6 @@ The averaged operators give, for U = exp(i(k.x - omega t)) with s = omega^2, A(k
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations_with_replacement, permutations
@@ -20,17 +19,16 @@ from scipy.optimize import minimize
 
 from ..derive.model import HomogenizedModel
 from ..derive.notation import equation, latex, text
-from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.reading import instance
 from .cell_solution import CellSolution
 from .solution import Array
+from .tensors import symmetric_tensor
 
 Form = Literal["leading", "bakhvalov", "boussinesq"]
-Level = Mapping[tuple[MultiIndex, MultiIndex], Array]
 
-_SMALL = 1e-6
-_STARTS = 200
+_ROUNDING = 1e-12
+_STARTS, _REFINED = 400, 5
 
 
 @dataclass(frozen=True)
@@ -87,8 +85,7 @@ class Dispersion:
         u = sp.Function("U")(*self.coordinates, self.time)
         utt, main = _rounded(self.rho) * sp.Derivative(u, (self.time, 2), evaluate=False), -_applied(self.A, u, self.coordinates)
         inertia = -_rounded(self.rho) * self.eps**2 * sp.Add(*[
-            _rounded(c) * sp.Derivative(u, *[(x, n) for x, n in counts if n], (self.time, 2), evaluate=False)
-            for c, counts in _terms(self.E, self.coordinates)])
+            _rounded(c) * sp.Derivative(u, *counts, (self.time, 2), evaluate=False) for c, counts in _terms(self.E, self.coordinates)])
         return {"leading": equation(utt + main, sp.Integer(0)),
                 "bakhvalov": equation(utt + main + self.eps**2 * _applied(self.B, u, self.coordinates), sp.Integer(0)),
                 "boussinesq": equation(utt + inertia + main + self.eps**2 * _applied(self.F, u, self.coordinates), sp.Integer(0))}
@@ -113,9 +110,9 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
     levels, d = cells.averaged, model.problem.scales.dim
     if 4 not in levels:
         raise ProblemError("the cells have no averaged operator h_4", term=cells, remedy="solve the cells of homogenize(problem, order=2)")
-    a, rho = -_tensor(levels[2], d, 2, 0), float(_tensor(levels[2], d, 0, 2))
-    b = _tensor(levels[4], d, 4, 0) + _symmetrized(np.multiply.outer(_tensor(levels[4], d, 2, 2), a / rho))
-    b = b + float(_tensor(levels[4], d, 0, 4)) * _symmetrized(np.multiply.outer(a / rho, a / rho))
+    a, rho = -symmetric_tensor(d, 1, 2, levels[2]), float(symmetric_tensor(d, 1, 0, levels[2], time=2))
+    b = symmetric_tensor(d, 1, 4, levels[4]) + _symmetrized(np.multiply.outer(symmetric_tensor(d, 1, 2, levels[4], time=2), a / rho))
+    b = b + float(symmetric_tensor(d, 1, 0, levels[4], time=4)) * _symmetrized(np.multiply.outer(a / rho, a / rho))
     scales = model.problem.scales
     return Dispersion(a, rho, b, _smallest_gamma(a, b), scales.x, scales.t, scales.eps)
 
@@ -135,14 +132,45 @@ def _check_scope(model: HomogenizedModel) -> None:
         raise UnsupportedError("the dispersion of a complex medium", term=model.equation, remedy="real coefficients are covered")
 
 
-def _tensor(level: Level, dim: int, space: int, time: int) -> Array:
-    """The symmetric tensor (d, ..., d) of the terms with these numbers of derivatives in x and t."""
-    tensor = np.zeros((dim,) * space)
-    for (left, right), matrix in level.items():
-        alpha = [p + q for p, q in zip(left, right, strict=True)]
-        if sum(alpha[:dim]) == space and alpha[dim] == time:
-            axes = [k for k, n in enumerate(alpha[:dim]) for _ in range(n)]
-            places = set(permutations(axes))
-            for place in places:
-                tensor[place] += matrix[0, 0] / len(places)
-    return tensor
+def _symmetrized(tensor: Array) -> Array:
+    """The mean over all orders of the indices."""
+    orders = list(permutations(range(tensor.ndim)))
+    return np.asarray(sum(tensor.transpose(order) for order in orders) / len(orders))
+
+
+def _quartic(tensor: Array, k: Array) -> Array:
+    """T(k, k, k, k) at k (n, d)."""
+    return np.asarray(np.einsum("ijlm,ni,nj,nl,nm->n", tensor, k, k, k, k, optimize=True))
+
+
+def _smallest_gamma(a: Array, b: Array) -> float:
+    """max over k of -B(k) / A(k)^2: on the unit sphere of the metric A, from many starts."""
+    metric = np.linalg.inv(np.linalg.cholesky(a)).T
+    if len(a) == 1:
+        return max(0.0, float(-_quartic(b, metric.T)[0]))
+
+    def lowest(q: Array) -> float:
+        return float(_quartic(b, (metric @ q)[None] / np.linalg.norm(q))[0])
+
+    starts = np.random.default_rng(0).standard_normal((_STARTS, len(a)))
+    best = sorted(starts, key=lowest)[:_REFINED]
+    return max(0.0, *(-float(minimize(lowest, q, tol=1e-14).fun) for q in best))
+
+
+def _terms(tensor: Array, x: tuple[sp.Symbol, ...]) -> list[tuple[float, list[tuple[sp.Symbol, int]]]]:
+    """(coefficient, derivatives) of T : D^n, equal derivatives added, without what is rounding."""
+    found = []
+    for axes in combinations_with_replacement(range(len(x)), tensor.ndim):
+        c = float(sum(tensor[place] for place in set(permutations(axes))))
+        if abs(c) > _ROUNDING * np.abs(tensor).max():
+            found.append((c, [(v, axes.count(j)) for j, v in enumerate(x) if j in axes]))
+    return found
+
+
+def _applied(tensor: Array, u: sp.Expr, x: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """T : D^n u."""
+    return sp.Add(*[_rounded(c) * sp.Derivative(u, *counts, evaluate=False) for c, counts in _terms(tensor, x)])
+
+
+def _rounded(number: float) -> sp.Expr:
+    return sp.Integer(round(number)) if abs(number - round(number)) < _ROUNDING else sp.Float(number, 6)

@@ -24,7 +24,7 @@ from .solution import Array, Solution
 _LARGEST = 64
 _ABOVE = 4.0
 """How far above their level at the highest degrees coefficients count as noise."""
-_MISFIT = 1e-4
+_MISFIT = 1e-6
 _BLOCK = 20_000
 
 
@@ -105,7 +105,7 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     coefficients = _least_squares(axes, lattice, grid.values)
     fitted = _along(coefficients, [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)])
     misfit = float(np.linalg.norm(fitted - grid.values) / (np.linalg.norm(grid.values) or 1.0))
-    if misfit > _MISFIT:
+    if misfit > max(_MISFIT, float(solution.info["estimate"])):
         warnings.warn(ToleranceWarning(f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"),
                       stacklevel=3)
     info = {**solution.info, "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}}

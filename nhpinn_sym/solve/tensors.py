@@ -52,13 +52,13 @@ def elasticity_matrices(a: Array, dim: int, components: int) -> dict[str, Array]
     return {"voigt": voigt(a), "mandel": mandel(a)}
 
 
-def symmetric_tensor(dim: int, components: int, n: int, level: Mapping[tuple[Any, Any], Array]) -> Array:
-    """(m, m, d, ..., d) (scalars: (d, ..., d)) with sum T_{k1..kn} D_k1 ... D_kn = the terms of order n in space, none in time."""
+def symmetric_tensor(dim: int, components: int, n: int, level: Mapping[tuple[Any, Any], Array], time: int = 0) -> Array:
+    """(m, m, d, ..., d) (scalars: (d, ..., d)) with sum T_{k1..kn} D_k1 ... D_kn = the terms of order n in space, and of order `time` in time."""
     shape = (components, components, *(dim,) * n)
     tensor = np.zeros(shape, dtype=np.result_type(float, *level.values()) if level else float)
     for (left, right), matrix in level.items():
         alpha = tuple(p + q for p, q in zip(left, right, strict=True))
-        if sum(alpha[:dim]) != n or alpha[dim]:
+        if sum(alpha[:dim]) != n or alpha[dim] != time:
             continue
         share = prod(factorial(k) for k in alpha[:dim]) / factorial(n)
         axes = [k for k, count in enumerate(alpha[:dim]) for _ in range(count)]

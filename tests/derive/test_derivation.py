@@ -83,7 +83,7 @@ def test_a_medium_without_cell_problems_says_so() -> None:
 def test_notation() -> None:
     x, y = sp.symbols("x1 y1", real=True)
     a, n = sp.Function("a")(y), sp.Function("N_1")(y)
-    assert text(nh.Mean(a * n.diff(y) + a)) == "<a*d_y1 N_1 + a>"
+    assert text(nh.Mean(a * n.diff(y) + a)) == "<a + a*d_y1 N_1>"
     assert latex(nh.Mean(a) ** 2) == r"\left\langle a \right\rangle^{2}"
     assert latex(sp.Derivative(a * n.diff(y), y, evaluate=False)) == r"\partial_{y_{1}}\left( a \partial_{y_{1}} N_{1} \right)"
     assert text(sp.Eq(x, 2)) == "x1 = 2"

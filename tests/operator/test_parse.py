@@ -6,7 +6,8 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.operator.parse import fold_fast, powers_of
+from nhpinn_sym.operator.literal import fold_fast
+from nhpinn_sym.operator.parse import powers_of
 from nhpinn_sym.operator.table import Term
 from nhpinn_sym.problem.errors import EpsilonError
 from tests.symbolic import C, S, table, y_symbols

@@ -113,8 +113,8 @@ CLASSES = {
     "piezoelectric": Case(piezo, {"dim": 2}, 2, 9),
     "drift, moving frame": Case(scalar(lambda s, u: (2 + S(s.y[0])) * s.dt(u) - s.laplacian(u) + (compressible(s).T * s.grad(u))[0] / s.eps),
                                 {"dim": 2, "time": True}, 3, 15),
-    "mean flow in divergence form": Case(scalar(lambda s, u: (2 + S(s.y[0])) * s.dt(u) - s.laplacian(u) + s.div(u / 2) / s.eps + C(s.y[0]) * u / s.eps),
-                                         {"dim": 1, "time": True}, 3, 31),
+    "mean flow in divergence form": Case(scalar(lambda s, u: (2 + S(s.y[0])) * s.dt(u) - s.laplacian(u) + s.div(u / 2) / s.eps
+                                                + C(s.y[0]) * u / s.eps), {"dim": 1, "time": True}, 3, 31),
     "non-divergence form": Case(scalar(lambda s, u: -(4 + S(s.y[0])) * sp.diff(u, s.x[0], 2) - (3 + C(s.y[1] + s.y[0])) * sp.diff(u, s.x[1], 2)),
                                 {"dim": 2}, 3, 15),
     "ground state": Case(scalar(lambda s, u: s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)) + 8 * C(s.y[0]) * u / s.eps**2),

@@ -226,6 +226,17 @@ def test_the_multiplier_of_a_source_with_a_mean_is_reported() -> None:
     assert batch.effective["c", ()][0] == pytest.approx(-1 / (16 * np.pi**2), abs=1e-10)
 
 
+def test_a_source_whose_terms_cancel_costs_nothing() -> None:
+    """a (N_1' + 1) - a* is zero: what is left of it must not be resolved."""
+    cells = second_level_1d(sp.exp(2 * sp.sin(PI2 * y1)))
+    constant = SourceTerm(-sp.Float(1 / np.exp(-2 * SIN).mean()))
+    nothing = replace(cells.functions[1], name="N_zero", source=(*cells.functions[1].source[2:], replace(cells.functions[1].source[1],
+                      coefficient=sp.exp(2 * sp.sin(PI2 * y1))), constant), solvable=True)
+    batch = solved(replace(cells, functions=(*cells.functions, nothing)))
+    assert batch.info["residual"] < 1e-4 and batch.info["size"] == solved(cells).info["size"] and batch.info["fredholm"] < 1e-9
+    assert np.abs(batch.fields[2][0].evaluate(GRID[:, None], (0,))).max() < 1e-9
+
+
 def test_what_nets_do_not_solve() -> None:
     cells = elliptic_2d()
     with pytest.raises(UnsupportedError, match=r'I\*sin.*\n.*"fourier"'):
