@@ -19,7 +19,7 @@ _TINY = 1e-10
 def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     """Whether the symbol of A_0 is positive definite; True where coefficients are opaque.
 
-    Errors: CoefficientError where it is not positive definite (scalars, and fields with a time derivative), or vanishes at a point;
+    Errors: CoefficientError where it is not positive definite (scalars, and fields with a time derivative), negative definite, or singular at a point;
     SolvabilityError where it is singular everywhere. An indefinite symbol that is regular is the False of saddle-point systems (piezoelectricity).
     """
     d, slow = op.problem.scales.dim, len(op.coordinates)
@@ -33,7 +33,8 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
         symbols = _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
         units = _units(keys, np.array(values(range_grid(op), at))) if op.components > 1 else 1.0
         for tensor in symbols:
-            definite &= _judge(op, principal, lambda y, tensor=tensor, at=at, units=units: tensor(np.array(values(y, at)) / units))  # type: ignore[misc]
+            symbol = _turned(lambda y, tensor=tensor, at=at, units=units: tensor(np.array(values(y, at)) / units), range_grid(op))  # type: ignore[misc]
+            definite &= _judge(op, principal, symbol)
     return definite
 
 
@@ -49,13 +50,13 @@ def _units(keys: list[Term], values: Array) -> Array:
 
 def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array]) -> bool:
     """One symbol (k, k, n) over the cell: True where positive definite, False where indefinite but regular; CoefficientError otherwise."""
-    smallest, largest = _extreme(op, tensor, lambda a: np.linalg.eigvalsh((a + np.conj(np.swapaxes(a, -1, -2))) / 2))
+    smallest, largest = _extreme(op, tensor, _hermitian)
     if smallest > _TINY * largest:
         return True
     terms = [op_term for op_term in principal if principal[op_term] != 0]
     shown = sp.Matrix(_entries(op, principal)) if op.components == 1 and op.problem.scales.dim > 1 and all(
         sum(fast_part(t.left, len(op.coordinates))) == 1 for t in terms) else sp.Add(*[-c for c in principal.values()])
-    if op.components == 1 or _timely(op):
+    if op.components == 1 or _timely(op) or _extreme(op, lambda y: -tensor(y), _hermitian)[0] > 0:
         raise CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell", term=shown,
                                remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
                                       "check its sign, and where it vanishes")
@@ -65,10 +66,16 @@ def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array
         if regular <= 1e-8 * size:
             raise SolvabilityError("the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)",
                                    term=sp.Add(*[op.show(t) for t, _ in op.terms() if sum(t.left) + sum(t.right) > 1]),
-                                   remedy="use potentials: the effective permittivity and permeability come from the scalar problems -div(a grad phi)")
+                                   remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
+                                          "and no equation may follow from the others or lack derivatives of highest order")
         raise CoefficientError("the cell operator is not elliptic: its symbol is singular somewhere on the cell", term=shown,
                                remedy="check where coefficients vanish, and the signs of the equations")
     return False
+
+
+def _hermitian(a: Array) -> Array:
+    """The eigenvalues of the Hermitian part."""
+    return np.asarray(np.linalg.eigvalsh((a + np.conj(np.swapaxes(a, -1, -2))) / 2))
 
 
 def _timely(op: Operator) -> bool:
@@ -87,7 +94,7 @@ def _entries(op: Operator, principal: Table) -> list[list[sp.Expr]]:
 
 
 def _scalar_tensor(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array]]:
-    """The tensor a of -div(a grad u), turned in the complex plane towards the positive axis."""
+    """The tensor a of -div(a grad u)."""
     d, slow = op.problem.scales.dim, len(op.coordinates)
 
     def tensor(values: Array) -> Array:
@@ -96,7 +103,7 @@ def _scalar_tensor(op: Operator, keys: list[Term]) -> list[Callable[[Array], Arr
             left, right = fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d]
             i, k = (left.index(1), right.index(1))
             a[i, k] -= v
-        return _turned(a)
+        return a
 
     return [tensor]
 
@@ -110,17 +117,18 @@ def _directional(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array
         for t, v in zip(keys, values, strict=True):
             total = [p + q for p, q in zip(fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d], strict=True)]
             a[t.equation, t.field] += (-1) ** (sum(total) // 2) * float(np.prod(xi ** np.array(total))) * v
-        return _turned(a)
+        return a
 
     return [lambda values, xi=xi: tensor(values, xi) for xi in _directions(d)]  # type: ignore[misc]
 
 
-def _turned(a: Array) -> Array:
-    """Times the conjugate phase of its mean trace, where complex: ellipticity allows a common phase."""
-    if not np.iscomplexobj(a):
-        return a
+def _turned(tensor: Callable[[list[Array]], Array], grid: list[Array]) -> Callable[[list[Array]], Array]:
+    """The symbol times one phase, that of its mean trace, where it is complex: ellipticity allows a common phase, and no other."""
+    a = tensor(grid)
     trace = np.trace(a).mean()
-    return np.asarray(a * np.conj(trace) / abs(trace)) if trace != 0 else a
+    if not np.iscomplexobj(a) or not abs(trace) > 1e-8 * np.abs(a).max():
+        return tensor
+    return lambda y: np.asarray(tensor(y) * np.conj(trace) / abs(trace))
 
 
 def _directions(d: int) -> list[Array]:

@@ -167,4 +167,5 @@ def _abstract(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
     m, arguments = model.homogenized_order, model.problem.scales.arguments
     fields = [sp.Function(f"U_{n}")(*arguments) for n in range(model.order + 1)]
     rest = [sp.Add(*[OfOrder(sp.Integer(m + c), fields[n - c]) for c in range(1, n + 1)]) for n in range(model.order + 1)]
-    return tuple(equation(OfOrder(sp.Integer(m), u), -others if n else sp.Symbol("f")) for n, (u, others) in enumerate(zip(fields, rest, strict=True)))
+    rights = [sp.Symbol("f"), *(-others for others in rest[1:])]
+    return tuple(equation(OfOrder(sp.Integer(m), u), right) for u, right in zip(fields, rights, strict=True))

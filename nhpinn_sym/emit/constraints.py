@@ -34,7 +34,7 @@ def constrain(equation: LoweredEquation) -> Constraints:
     hard = {face: value for face, value in data.items() if face not in soft}
     lift, factor = _interpolation(equation, hard), sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})])
     if equation.time is not None:
-        lift += equation.initial - lift.subs(equation.time, 0)
+        lift += equation.initial[0] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
     return Constraints(lift, factor, tuple(hard), {face: data[face] for face in data if face in soft})
 
@@ -51,7 +51,7 @@ def _contradicting(equation: LoweredEquation, data: Mapping[Face, sp.Expr]) -> s
         if f[0] != g[0] and not is_zero(on_face(equation, g, on_face(equation, f, data[f] - data[g]))):
             found |= {f, g}
     if equation.time is not None:
-        found |= {f for f in data if not is_zero(on_face(equation, f, equation.initial - data[f].subs(equation.time, 0)))}
+        found |= {f for f in data if not is_zero(on_face(equation, f, equation.initial[0] - data[f].subs(equation.time, 0)))}
     return found
 
 

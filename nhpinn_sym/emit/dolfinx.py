@@ -144,7 +144,7 @@ class _EquationWriter:
                           [(n.faces, (n.value, "v")) for n in self.lowered.natural])
 
     def mass(self) -> str:
-        term = WeakTerm((0,) * len(self.lowered.coordinates), sp.sympify(self.lowered.mass), (0,) * len(self.lowered.coordinates))
+        (term,) = self.lowered.mass
         return self._form("mass(u, v, x, t, p, k, dx)", "The form of the time derivative.", bilinear([term]))
 
     def list_of(self, name: str, summary: str, order: int) -> str:
@@ -155,7 +155,7 @@ class _EquationWriter:
         return function(f"{name}(x, t, p)", f'"""{summary}"""', [*body.lines, *(["return [", *items, "]"] if items else ["return []"])])
 
     def initial(self) -> str:
-        total = [(sp.sympify(self.lowered.initial), "")]
+        total = [(sp.sympify(self.lowered.initial[0]), "")]
         body = self._body(total)
         return function("initial(x, p)", '"""u at t = 0."""', [*body.lines, f"return {body.sum(total) or '0'}"])
 
@@ -264,8 +264,8 @@ def _equation_docstring(lowered: LoweredEquation) -> str:
     mass = "int m u_t v + " if lowered.time is not None else ""
     conditions = [f"on {_where(lowered, e.faces)}: u = {e.value}" for e in lowered.essential] + [_natural(lowered, n) for n in lowered.natural]
     conditions += [f"periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
-    conditions += [f"at t = 0: u = {lowered.initial}"] * (lowered.time is not None)
-    density = [f"m = {lowered.mass}"] * (lowered.time is not None)
+    conditions += [f"at t = 0: u = {u}" for u in lowered.initial]
+    density = [f"m = {t.coefficient}" for t in lowered.mass]
     return f"""{lowered.title}: weak form as UFL forms.
 
 u on {lowered.domain}{span}: {mass}B(u, v) = l(v) for every v that vanishes where u is given,

@@ -125,16 +125,16 @@ def _equation_forms(lowered: LoweredEquation) -> str:
     groups = {"operator": _group(lowered, printer), "load": _group(lowered, printer)}
     forms = {"operator": form("BilinearForm", "operator", "u, v, w", total(products(lowered.bilinear, trial=True), groups["operator"], "0 * u * v")),
              "load": form("LinearForm", "load", "v, w", total(products(lowered.linear, trial=False), groups["load"], "0 * v"))}
-    if lowered.mass is not None:
+    if lowered.mass:
         groups["mass"] = _group(lowered, printer)
-        forms["mass"] = form("BilinearForm", "mass", "u, v, w", total([(lowered.mass, "u * v")], groups["mass"], "0 * u * v"))
+        forms["mass"] = form("BilinearForm", "mass", "u, v, w", total([(lowered.mass[0].coefficient, "u * v")], groups["mass"], "0 * u * v"))
     parts = [part for name in forms for part in (groups[name].function(f"{name}_coefficients", f"`{name}`"), forms[name])]
     if lowered.natural:
         parts += [form("BilinearForm", "robin", "u, v, w", 'w["alpha"] * u * v'), form("LinearForm", "flux", "v, w", 'w["value"] * v')]
     parts += [_natural(k, condition, _group(lowered, printer)) for k, condition in enumerate(lowered.natural)]
     parts += [text for k, condition in enumerate(lowered.essential) for text in _essential(k, condition, lowered, _group(lowered, printer))]
-    if lowered.initial is not None:
-        parts.append(_group(lowered, printer).single("initial", "u at t = 0.", lowered.initial))
+    if lowered.initial:
+        parts.append(_group(lowered, printer).single("initial", "u at t = 0.", lowered.initial[0]))
     rate = "None" if lowered.time is None else "essential_rate_{k}"
     tables = [f"NATURAL = ({_items(f'({n.faces}, natural_{k})' for k, n in enumerate(lowered.natural))})",
               f"ESSENTIAL = ({_items(f'({e.faces}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})"]
@@ -176,7 +176,7 @@ def _equation_docstring(lowered: LoweredEquation, groups: dict[str, Coefficients
         f"Find u on {lowered.domain} with",
         f"    {weak}, for every v that vanishes where u is given.",
         *(f"u = {plain(e.value)} on the faces {e.faces}; a face is (axis, 0 or 1 for the lower or upper end)." for e in lowered.essential),
-        *natural, *periodic, *([f"u = {plain(lowered.initial)} at t = 0."] if lowered.initial is not None else []),
+        *natural, *periodic, *(f"u = {plain(u)} at t = 0." for u in lowered.initial),
         "",
         *(f"{name}: {line}" for name, group in groups.items() for line in group.definitions()),
         *_needs("x", (), lowered.parameters, lowered.externals),

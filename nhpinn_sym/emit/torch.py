@@ -34,11 +34,11 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     axes = [("periodic" if i in lowered.periodic else "scaled", a, b) for i, (a, b) in enumerate(lowered.domain.intervals)]
     if lowered.final_time is not None:
         axes.append(("graded", sp.Integer(0), lowered.final_time))
-    fluxes = [_extended(lowered, t.right) for component in lowered.flux for t in component] if lowered.natural else []
+    fluxes = [_extended(lowered, t.right) for component in lowered.flux[0] for t in component] if lowered.natural else []
     indices = closure([*derivatives, *terms, *fluxes])
     parts = [
         header(scope, {"INDICES": indices}, axes),
-        *strong_part(scope, terms, [lowered.source], "The right-hand side.", "full(points, {})"),
+        *strong_part(scope, terms, [lowered.sources[0]], "The right-hand side.", "full(points, {})"),
         scope.jet("lift", constraints.lift, indices, "The jet of a function that takes the essential data."),
         scope.jet("factor", constraints.factor, indices, "The jet of a function that vanishes where essential data are taken."),
         function(f"ansatz(points, net{scope.collect})", "The jet of lift + factor * net, for the jet of a net with one output.",
@@ -76,8 +76,8 @@ def _extended(lowered: LoweredEquation, index: MultiIndex, time: int = 0) -> Mul
 def _evolution(lowered: LoweredEquation) -> list[StrongTerm]:
     """The strong terms over coordinates and time, the time derivative among them."""
     terms = [StrongTerm(t.coefficient, _extended(lowered, t.right)) for t in lowered.strong]
-    if lowered.mass is not None:
-        terms.append(StrongTerm(lowered.mass, _extended(lowered, (0,) * len(lowered.coordinates), 1)))
+    if lowered.mass:
+        terms.append(StrongTerm(lowered.mass[0].coefficient, _extended(lowered, (0,) * len(lowered.coordinates), 1)))
     return terms
 
 
@@ -105,7 +105,7 @@ def _boundary_terms(lowered: LoweredEquation, face: Face, condition: Natural | E
     if isinstance(condition, Essential):
         return [StrongTerm(sp.Integer(1), zero)]
     axis, end = face
-    flux = [StrongTerm((2 * end - 1) * t.coefficient, _extended(lowered, t.right)) for t in lowered.flux[axis]]
+    flux = [StrongTerm((2 * end - 1) * t.coefficient, _extended(lowered, t.right)) for t in lowered.flux[0][axis]]
     return [*flux, StrongTerm(condition.alpha, zero)]
 
 
@@ -118,14 +118,14 @@ def _equation_docstring(lowered: LoweredEquation, terms: Mapping[MultiIndex, sp.
     conditions = [f"u = {e.value}  where {_face_name(lowered, face)}" for e in lowered.essential for face in e.faces]
     conditions += [f"n . flux + ({n.alpha}) u = {n.value}  where {_face_name(lowered, face)}" for n in lowered.natural for face in n.faces]
     conditions += [f"u periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
-    conditions += [f"u = {lowered.initial}  at {lowered.time} = 0"] if lowered.time is not None else []
+    conditions += [f"u = {lowered.initial[0]}  at {lowered.time} = 0"] if lowered.time is not None else []
     listed, given = "\n".join(commented(c, 4) for c in conditions), given_names(equation_scope(lowered).given)
     return f"""{lowered.title}.
 
 For u({variables}) on {lowered.domain}{f", 0 < {lowered.time} < {lowered.final_time}" if lowered.time is not None else ""}:
 
 {formula(terms, "u")}
-{commented(f"= {lowered.source}", 4)}
+{commented(f"= {lowered.sources[0]}", 4)}
 
 where D^(a, b, ...) counts derivatives per variable, with the conditions
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -12,7 +14,7 @@ from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator, subtract, unit
 from ..operator.zero import jumps
-from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
+from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
 from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
@@ -20,8 +22,8 @@ from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
 from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
 
-Entries = Sequence[tuple[MultiIndex, sp.Expr, MultiIndex]]
-"""(left, coefficient, right) of D^left( c D^right u ), multi-indices over (x, t); sources have right = 0."""
+Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
+"""(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
 def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
@@ -32,20 +34,21 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
         raise UnsupportedError("a homogenized equation of this kind in a box", term=model.equation,
                                remedy="its coefficients are in solve_cells(model).effective; second-order equations without factorization are solved")
     values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
-    terms = [part for e, v in values if e.field is not None for part in _in_flux_form(e.left, e.sign * v, e.right, model.problem)]
-    sources = [(e.left, e.sign * v, zero) for e, v in values if e.field is None]
+    terms = [part for e, v in values if e.field is not None for part in _in_flux_form((e.equation, e.left, e.sign * v, e.field, e.right), model.problem)]
+    sources = [(e.equation, e.left, e.sign * v, 0, zero) for e, v in values if e.field is None]
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
     return _lower(model.problem, "Homogenized equation", terms, sources, (), names)
 
 
-def _in_flux_form(left: MultiIndex, c: sp.Expr, right: MultiIndex, problem: MultiscaleProblem) -> Entries:
+def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem) -> Entries:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
+    equation, left, c, field, right = entry
     d = problem.scales.dim
     if any(left) or sum(right[:d]) < 2:
-        return [(left, c, right)]
+        return [entry]
     axis = next(k for k, n in enumerate(right) if n)
     e = unit(axis, d + 1)
-    return [(e, c, subtract(right, e)), (left, -sp.diff(c, problem.scales.x[axis]), subtract(right, e))]
+    return [(equation, e, c, field, subtract(right, e)), (equation, left, -sp.diff(c, problem.scales.x[axis]), field, subtract(right, e))]
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
@@ -55,23 +58,25 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     eps = problem.scales.eps
     swap = {axis.symbol: operator.coordinates[axis.slow] / eps**axis.power for axis in operator.axes}
     lowered = {t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()}
-    terms = [(t.left, c, t.right) for t, c in lowered.items() if t.field is not None]
-    sources = [(t.left, c, t.right) for t, c in lowered.items() if t.field is None]
+    terms = [(t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None]
+    sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
     return _lower(problem, "Multiscale equation", terms, sources, (eps,), {})
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
-    """What the solvers of boundary value problems cover: one real unknown, second order in space, rho u_t in time."""
-    if len(problem.unknowns) > 1:
-        raise UnsupportedError("a boundary value problem for several unknowns", term=problem.unknown, remedy="one scalar unknown is solved for")
+    """What the solvers of boundary value problems cover: real, second order in space, rho u_t in time of every unknown or of none."""
     d = problem.scales.dim
-    for left, c, right in terms:
+    for _, left, c, _, right in terms:
         if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
             raise UnsupportedError("a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for")
         if sum(left[:d]) > 1 or sum(right[:d]) > 1:
             raise UnsupportedError("a space derivative of order above two", term=c, remedy="second-order equations are solved for")
         if c.has(sp.I):
             raise UnsupportedError("a complex coefficient", term=c, remedy="real boundary value problems are solved for")
+    timely = {equation for equation, _, _, _, right in terms if right[d]}
+    if timely and len(timely) < len(problem.unknowns):
+        raise UnsupportedError("a system of which some equations have no time derivative", term=problem.unknown,
+                               remedy="either every equation has rho u_t, or none has")
 
 
 def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entries, extra: tuple[sp.Symbol, ...],
@@ -79,37 +84,40 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
     if problem.domain is None:
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
     _check_scope(problem, [*terms, *sources])
-    d = problem.scales.dim
+    d, m = problem.scales.dim, len(problem.unknowns)
     x, zero = problem.scales.x, (0,) * d
-    mass = [c for _, c, right in terms if right[d]]
-    space = [(0, left[:d], c, 0, right[:d]) for left, c, right in terms if not right[d]]
-    loads = [(0, left[:d], -c, 0, zero) for left, c, _ in sources]
+    timely = [(i, zero, c, j, zero) for i, _, c, j, right in terms if right[d]]
+    space = [(i, left[:d], c, j, right[:d]) for i, left, c, j, right in terms if not right[d]]
+    loads = [(i, left[:d], -c, 0, zero) for i, left, c, _, _ in sources]
     broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))  # only what is differentiated can lose a jump
-    flux = tuple(tuple(StrongTerm(-c, right) for _, left, c, _, right in space if left[axis]) for axis in range(d))
+    flux = [[tuple(StrongTerm(-c, right, i, j) for i, left, c, j, right in space if i == row and left[axis]) for axis in range(d)] for row in range(m)]
     strong = () if broken else strong_terms(space, x)
-    source = sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for _, left, c, _, _ in loads])
-    swap, externals = _externals([*mass, *(c for _, _, c, _, _ in (*space, *loads)), *(t.coefficient for t in strong), source], names, x)
-
-    def put(c: sp.Expr) -> sp.Expr:
-        return c.xreplace(swap)
-
-    bilinear = tuple(WeakTerm(t.left, put(t.coefficient), t.right) for t in weak_terms(space))
+    loaded = [sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row]) for row in range(m)]
+    held = [*(c for _, _, c, _, _ in (*timely, *space, *loads)), *(t.coefficient for t in strong), *loaded]
+    swap, externals = _externals(held, names, x)
+    bilinear, mass = _put(weak_terms(space), swap), _put(weak_terms(timely), swap)
     return LoweredEquation(
         title=title, domain=problem.domain, coordinates=x, time=problem.scales.t if mass else None, parameters=(*extra, *problem.parameters),
-        externals=externals, mass=put(sp.Add(*mass)) if mass else None, bilinear=bilinear,
-        linear=tuple(WeakTerm(t.left, put(t.coefficient), t.right) for t in weak_terms(loads)),
-        strong=tuple(StrongTerm(put(t.coefficient), t.right) for t in strong), source=put(source),
-        flux=tuple(tuple(StrongTerm(put(t.coefficient), t.right) for t in row) for row in flux),
-        essential=_essential(problem), natural=_natural(problem), periodic=_periodic_axes(problem), initial=_initial(problem, bool(mass)),
+        externals=externals, components=m, mass=mass, bilinear=bilinear, linear=_put(weak_terms(loads), swap), strong=_put(strong, swap),
+        sources=tuple(c.xreplace(swap) for c in loaded), flux=tuple(tuple(_put(row, swap) for row in rows) for rows in flux),
+        essential=_essential(problem), natural=_natural(problem), periodic=problem.periodic_axes, initial=_initial(problem) if mass else (),
         final_time=problem.final_time if mass else None, symmetric=is_symmetric(bilinear), jumps=broken)
+
+
+T = TypeVar("T", WeakTerm, StrongTerm)
+
+
+def _put(terms: Iterable[T], swap: Mapping[sp.Expr, sp.Symbol]) -> tuple[T, ...]:
+    """The terms with plain symbols for what only a solve provides."""
+    return tuple(replace(t, coefficient=t.coefficient.xreplace(swap)) for t in terms)
 
 
 def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
     """The symbols in the operator of an equation, or (source=True) in its right-hand side."""
     if source:
-        held = [lowered.source, *(t.coefficient for t in lowered.linear)]
+        held = [*lowered.sources, *(t.coefficient for t in lowered.linear)]
     else:
-        held = [t.coefficient for row in (lowered.bilinear, lowered.strong, *lowered.flux) for t in row]
+        held = [t.coefficient for t in (*lowered.bilinear, *lowered.strong, *(t for rows in lowered.flux for row in rows for t in row))]
     return {symbol for c in held for symbol in c.free_symbols}
 
 
@@ -135,30 +143,25 @@ def _externals(exprs: Sequence[sp.Expr], names: dict[str, tuple[str, tuple[int, 
     return swap, tuple(found)
 
 
-def _faces(problem: MultiscaleProblem, kinds: tuple[type[Condition], ...]) -> list[tuple[Condition, tuple[Face, ...]]]:
-    """The conditions of some kinds, each with its faces."""
-    return [(c, tuple(f for f, other in problem.faces.items() if other is c)) for c in problem.boundary if isinstance(c, kinds)]
+def _faces(problem: MultiscaleProblem, kinds: tuple[type[Condition], ...]) -> Iterator[tuple[Condition, int, tuple[Face, ...]]]:
+    """The conditions of some kinds, each with its scalar unknowns and faces."""
+    for condition in (c for c in problem.boundary if isinstance(c, kinds)):
+        for j in range(len(problem.unknowns)):
+            faces = tuple(face for (face, k), other in problem.conditions.items() if other is condition and k == j)
+            if faces:
+                yield condition, j, faces
 
 
 def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
-    return tuple(Essential(faces, sp.sympify(c.value)) for c, faces in _faces(problem, (Dirichlet,)) if isinstance(c, Dirichlet))
+    return tuple(Essential(faces, problem.data(c, "value", j), j) for c, j, faces in _faces(problem, (Dirichlet,)))
 
 
 def _natural(problem: MultiscaleProblem) -> tuple[Natural, ...]:
-    return tuple(Natural(faces, sp.sympify(c.alpha) if isinstance(c, Robin) else sp.Integer(0), sp.sympify(c.value))
-                 for c, faces in _faces(problem, (Neumann, Robin)) if isinstance(c, (Neumann, Robin)))
+    return tuple(Natural(faces, problem.data(c, "alpha", j) if isinstance(c, Robin) else sp.Integer(0), problem.data(c, "value", j), j)
+                 for c, j, faces in _faces(problem, (Neumann, Robin)))
 
 
-def _periodic_axes(problem: MultiscaleProblem) -> tuple[int, ...]:
-    return tuple(dict.fromkeys(axis for _, faces in _faces(problem, (Periodic,)) for axis, _ in faces))
-
-
-def _initial(problem: MultiscaleProblem, timely: bool) -> sp.Expr | None:
-    if not timely:
-        return None
+def _initial(problem: MultiscaleProblem) -> tuple[sp.Expr, ...]:
     if problem.final_time is None:
         raise InitialConditionError("the problem has no final time", term=problem, remedy="give final_time=...")
-    if len(problem.initial) != 1:
-        raise UnsupportedError("this initial data", term=problem.initial, remedy="one Initial(value) for an equation of first order in time")
-    return sp.sympify(problem.initial[0].value)
-
+    return tuple(problem.data(problem.starts[0, j], "value", j) for j in range(len(problem.unknowns)))

@@ -173,27 +173,30 @@ class LoweredCells:
 
 @dataclass(frozen=True)
 class Natural:
-    """n . flux + alpha u = g on `faces`; the weak form has + int alpha u v - int g v there."""
+    """n . flux_equation + alpha u_equation = g on `faces`; the weak form has + int alpha u v - int g v there (u, v of that number)."""
 
     faces: tuple[Face, ...]
     alpha: sp.Expr
     value: sp.Expr
+    equation: int = 0
 
 
 @dataclass(frozen=True)
 class Essential:
-    """u = value on `faces`."""
+    """u_field = value on `faces`."""
 
     faces: tuple[Face, ...]
     value: sp.Expr
+    field: int = 0
 
 
 @dataclass(frozen=True)
 class LoweredEquation:
-    """One boundary (and initial) value problem on a box: the homogenized equation, or the fine one with eps a parameter.
+    """One boundary (and initial) value problem on a box for `components` scalar unknowns: the homogenized equation, or the fine one with eps a parameter.
 
-    mass[0] u_t + strong u = source, with u = initial at t = 0; `mass` is None for a stationary equation.
-    `flux[i]` are the terms of the i-th component of the conormal flux a grad u (for natural conditions in strong form).
+    mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a stationary equation, and `mass` has no derivatives.
+    `sources[i]` and `flux[i]` belong to equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
+    conditions in strong form). Every component has one condition on each face that is not periodic.
     """
 
     title: str
@@ -202,16 +205,17 @@ class LoweredEquation:
     time: sp.Symbol | None
     parameters: tuple[sp.Symbol, ...]
     externals: tuple[External, ...]
-    mass: sp.Expr | None
+    components: int
+    mass: tuple[WeakTerm, ...]
     bilinear: tuple[WeakTerm, ...]
     linear: tuple[WeakTerm, ...]
     strong: tuple[StrongTerm, ...]
-    source: sp.Expr
-    flux: tuple[tuple[StrongTerm, ...], ...]
+    sources: tuple[sp.Expr, ...]
+    flux: tuple[tuple[tuple[StrongTerm, ...], ...], ...]
     essential: tuple[Essential, ...]
     natural: tuple[Natural, ...]
     periodic: tuple[int, ...]
-    initial: sp.Expr | None
+    initial: tuple[sp.Expr, ...]
     final_time: sp.Expr | None
     symmetric: bool
     jumps: bool

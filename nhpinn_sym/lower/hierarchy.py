@@ -14,7 +14,7 @@ from ..derive.model import HomogenizedModel
 from ..operator.table import add
 from ..problem.errors import ProblemError, UnsupportedError
 from .equation import lower_homogenized, symbols_of
-from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, WeakTerm
+from .forms import External, LoweredEquation, MultiIndex, WeakTerm
 
 
 def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
@@ -22,11 +22,14 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
 
     Externals: "U0", "U1", ... with a multi-index over x for index, the derivatives of the earlier fields; "h" with the index of `index_of`,
     and behind it a multi-index over x for a derivative of an entry that depends on x. Natural conditions are n . flux + alpha U_level = 0 for
-    the flux of the homogenized operator. Errors: UnsupportedError for time-dependent problems, and those of `lower_homogenized`.
+    the flux of the homogenized operator. Errors: UnsupportedError for time-dependent problems and systems, and those of `lower_homogenized`.
     """
     if model.problem.time_order:
         raise UnsupportedError("the mean fields beyond U_0 of a time-dependent problem", term=model.equation,
                                remedy="stationary problems are covered; for waves see nh.dispersion")
+    if model.components > 1:
+        raise UnsupportedError("the mean fields beyond U_0 of a system", term=model.problem.unknown,
+                               remedy="model.hierarchy has their equations, solve_cells(model).averaged the h_n")
     lowered = lower_homogenized(model)
     if not 1 <= level <= model.order:
         raise ProblemError(f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides the leading one", term=level,
@@ -35,18 +38,18 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
     zero = (0,) * len(lowered.coordinates)
     operator = symbols_of(lowered, source=False)
     return replace(
-        lowered, title=f"Mean field U_{level}", source=source, linear=(WeakTerm(zero, source, zero),) if source != 0 else (),
+        lowered, title=f"Mean field U_{level}", sources=(source,), linear=(WeakTerm(zero, source, zero),) if source != 0 else (),
         externals=(*(e for e in lowered.externals if e.symbol in operator), *known),
-        essential=tuple(Essential(e.faces, sp.Integer(0)) for e in lowered.essential),
-        natural=tuple(Natural(n.faces, n.alpha, sp.Integer(0)) for n in lowered.natural))
+        essential=tuple(replace(e, value=sp.Integer(0)) for e in lowered.essential),
+        natural=tuple(replace(n, value=sp.Integer(0)) for n in lowered.natural))
 
 
 def _right_hand_side(model: HomogenizedModel, level: int) -> tuple[sp.Expr, tuple[External, ...]]:
     """- sum_c h_{m+c} U_{level-c}, every derivative carried out, and what its symbols stand for."""
     d, m = model.problem.scales.dim, model.homogenized_order
     parts, known, table = list[sp.Expr](), dict[sp.Symbol, External](), averaged_terms(model)
-    for c, term in ((c, term) for c in range(1, level + 1) for term in table[m + c]):
-        _, left, field, right = term.key
+    for term in (term for n in range(m + 1, m + level + 1) for term in table[n]):
+        c, (_, left, field, right) = term.n - m, term.key
         if field is None and c != level:
             continue
         for (on_h, on_u), count in leibniz(left if field is not None else add(left, right), 2):

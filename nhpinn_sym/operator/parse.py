@@ -16,7 +16,7 @@ from sympy.core.function import AppliedUndef
 from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTermError, UndeclaredSymbolError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance
-from ..problem.scales import Fast, Scales
+from ..problem.scales import Fast
 from .literal import fold_fast
 from .normal import normal_form
 from .table import MultiIndex, Operator, Term, add, all_axes, unit

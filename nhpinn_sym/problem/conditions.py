@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import sympy as sp
+from sympy.matrices import MatrixBase
 
 from .domain import Box, Face
 from .errors import BoundaryConditionError
+from .scales import unknown_functions
 
 FACE_NAMES: dict[str, Face] = {"left": (0, 0), "right": (0, 1), "bottom": (1, 0), "top": (1, 1), "front": (2, 0), "back": (2, 1)}
 
@@ -24,21 +27,26 @@ class Condition:
 
 @dataclass(frozen=True)
 class Dirichlet(Condition):
-    """u = value on the faces `on`; value is SymPy in s.x and s.t."""
+    """u = value on the faces `on`; value is SymPy in s.x and s.t, for vectors a column of components (0 is the zero vector).
+
+    `unknown`: one of several unknowns, or a list of them (None: all).
+    """
 
     value: object = 0
     on: On = None
+    unknown: Any = None
 
 
 @dataclass(frozen=True)
 class Neumann(Condition):
     """n . q = value: the flux out of the domain, where the equation holds -div q, as written under s.div.
 
-    q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that.
+    q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that; the traction for elasticity.
     """
 
     value: object = 0
     on: On = None
+    unknown: Any = None
 
 
 @dataclass(frozen=True)
@@ -48,6 +56,7 @@ class Robin(Condition):
     alpha: object
     value: object = 0
     on: On = None
+    unknown: Any = None
 
 
 @dataclass(frozen=True)
@@ -59,10 +68,11 @@ class Periodic(Condition):
 
 @dataclass(frozen=True)
 class Initial:
-    """The value of u (order=0) or of u_t (order=1) at t = 0, SymPy in s.x."""
+    """The value of u (order=0) or of u_t (order=1) at t = 0, SymPy in s.x; vectors and `unknown` as for Dirichlet."""
 
     value: object = 0
     order: int = 0
+    unknown: Any = None
 
 
 def faces_of(condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> tuple[Face, ...]:
@@ -79,22 +89,49 @@ def faces_of(condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> tuple[Fa
     return faces
 
 
-def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbol]) -> dict[Face, Condition]:
-    """The condition of each face; BoundaryConditionError where a face has none, or two."""
-    table: dict[Face, Condition] = {}
+def fields_of(condition: Condition | Initial, unknowns: Sequence[sp.Expr]) -> tuple[int, ...]:
+    """The positions of the scalar unknowns that a condition is about."""
+    chosen = getattr(condition, "unknown", None)
+    if chosen is None:
+        return tuple(range(len(unknowns)))
+    functions = unknown_functions(chosen)
+    if not functions or any(f not in unknowns for f in functions):
+        raise BoundaryConditionError("a condition for something that is not an unknown of the problem", term=condition,
+                                     remedy=f"its unknowns are {', '.join(map(str, unknowns))}")
+    return tuple(list(unknowns).index(f) for f in functions)
+
+
+def values_of(condition: Condition | Initial, entry: str, fields: Sequence[int]) -> tuple[Any, ...]:
+    """The `entry` (value, alpha) of a condition for each of its scalar unknowns."""
+    value = getattr(condition, entry)
+    if isinstance(value, (MatrixBase, list, tuple)):
+        found = tuple(value)
+        if len(found) != len(fields):
+            raise BoundaryConditionError(f"a condition with {len(found)} components for {len(fields)} scalar unknowns", term=condition,
+                                         remedy="give a column with one value for each, or name the unknown by unknown=")
+        return found
+    if len(fields) > 1 and entry == "value" and value != 0:
+        raise BoundaryConditionError(f"one value for {len(fields)} scalar unknowns", term=condition,
+                                     remedy="give a column sp.Matrix([...]) with one value for each, or name the unknown by unknown=")
+    return (value,) * len(fields)
+
+
+def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbol], unknowns: Sequence[sp.Expr]) -> dict[tuple[Face, int], Condition]:
+    """The condition of each scalar unknown on each face; BoundaryConditionError where there is none, or two."""
+    table: dict[tuple[Face, int], Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):
             raise BoundaryConditionError("this is not a boundary condition", term=repr(condition),
                                          remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]")
-        for face in faces_of(condition, box, x):
-            if face in table:
-                raise BoundaryConditionError(f"two conditions on the face {describe_face(face, box, x)}",
-                                             term=f"{table[face]} and {condition}", remedy="give each face one condition: name the faces by on=")
-            table[face] = condition
-    missing = [describe_face(face, box, x) for face in box.faces if face not in table]
+        for place in ((face, j) for face in faces_of(condition, box, x) for j in fields_of(condition, unknowns)):
+            if place in table:
+                raise BoundaryConditionError(f"two conditions on the face {describe_face(place[0], box, x)}", term=f"{table[place]} and {condition}",
+                                             remedy="give each face one condition for each unknown: name the faces by on=")
+            table[place] = condition
+    missing = [face for face in box.faces if any((face, j) not in table for j in range(len(unknowns)))]
     if missing:
-        raise BoundaryConditionError("no boundary condition on " + ", ".join(missing), term=f"boundary={list(conditions)}",
-                                     remedy="add one there, for example Neumann(0, on=...)")
+        raise BoundaryConditionError("no boundary condition on " + ", ".join(describe_face(face, box, x) for face in missing),
+                                     term=f"boundary={list(conditions)}", remedy="add one there, for example Neumann(0, on=...)")
     return table
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import sympy as sp
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
-from .conditions import Condition, Initial, assign_faces
+from .conditions import Condition, Initial, Periodic, assign_faces, fields_of, values_of
 from .domain import Box, Cell, Face
 from .errors import BoundaryConditionError, EquationError, InitialConditionError, ProblemError
 from .reading import check_parameter, check_unknowns, instance, listed, positive_number, scalar
@@ -50,7 +51,7 @@ class MultiscaleProblem:
         self.initial = listed([initial] if isinstance(initial, Initial) else initial, "initial", "write initial=[Initial(0)]")
         self.final_time = None if final_time is None else positive_number(final_time, InitialConditionError, "final_time", "write final_time=0.5")
         self._check_shapes()
-        self.faces: dict[Face, Condition] = self._assign_faces()
+        self.conditions: dict[tuple[Face, int], Condition] = self._assign_faces()
         self._check_initial()
 
     def _check_shapes(self) -> None:
@@ -62,30 +63,50 @@ class MultiscaleProblem:
                 raise ProblemError(f"the {what} has dimension {box.dim}, the scales have {self.scales.dim}", term=box,
                                    remedy="give one interval per dimension")
 
-    def _assign_faces(self) -> dict[Face, Condition]:
+    def _assign_faces(self) -> dict[tuple[Face, int], Condition]:
         if self.domain is None:
             if self.boundary:
                 raise BoundaryConditionError("boundary conditions without a domain", term=self.boundary, remedy="give domain=Box(...)")
             return {}
-        table = assign_faces(self.boundary, self.domain, self.scales.x)
+        table = assign_faces(self.boundary, self.domain, self.scales.x, self.unknowns)
         for condition in self.boundary:
+            fields = fields_of(condition, self.unknowns)
+            if isinstance(condition, Periodic) and len(fields) < len(self.unknowns):
+                raise BoundaryConditionError("a periodic condition for some of the unknowns only", term=condition, remedy="leave unknown= out")
             for entry in ("value", "alpha"):
-                if hasattr(condition, entry):
-                    self._check_data(getattr(condition, entry), condition, BoundaryConditionError, time=self.scales.time)
+                for value in values_of(condition, entry, fields) if hasattr(condition, entry) else ():
+                    self._check_data(value, condition, BoundaryConditionError, time=self.scales.time)
         return table
+
+    def data(self, condition: Condition | Initial, entry: str, j: int) -> sp.Expr:
+        """The `entry` (value, alpha) of a condition for scalar unknown number j."""
+        fields = fields_of(condition, self.unknowns)
+        return sp.sympify(values_of(condition, entry, fields)[fields.index(j)])
+
+    @property
+    def periodic_axes(self) -> tuple[int, ...]:
+        """The axes whose faces are periodic."""
+        return tuple(dict.fromkeys(axis for (axis, _), j in self.conditions if isinstance(self.conditions[(axis, _), j], Periodic)))
 
     def _check_initial(self) -> None:
         if self.time_order == 0 and (self.initial or self.final_time is not None):
             raise InitialConditionError("an initial condition or final time, but the equation has no time derivative",
                                         term=self.initial or self.final_time, remedy="drop it, or add s.dt(u)")
+        self.starts: dict[tuple[int, int], Initial] = {}
         for condition in self.initial:
             if not isinstance(condition, Initial):
                 raise InitialConditionError("this is not an initial condition", term=repr(condition), remedy="write initial=[Initial(0)]")
-            self._check_data(condition.value, condition, InitialConditionError, time=False)
-        orders = sorted((condition.order for condition in self.initial), key=str)
-        if self.domain is not None and orders != list(range(self.time_order)):
-            needed = list(range(self.time_order))
-            raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders {needed}",
+            fields = fields_of(condition, self.unknowns)
+            for j, value in zip(fields, values_of(condition, "value", fields), strict=True):
+                self._check_data(value, condition, InitialConditionError, time=False)
+                if condition.unknown is not None or condition.order < self.time_orders[j] or len(self.unknowns) == 1:
+                    if (condition.order, j) in self.starts:
+                        raise InitialConditionError("two initial conditions of the same order", term=condition, remedy="give each order one")
+                    self.starts[condition.order, j] = condition
+        needed = {(order, j) for j, orders in enumerate(self.time_orders) for order in range(orders)}
+        if self.domain is not None and set(self.starts) != needed:
+            raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders "
+                                        f"{sorted({order for order, _ in needed})}, for every unknown with a time derivative",
                                         term=f"initial={list(self.initial)}", remedy="give one Initial(value, order=...) for each")
 
     def _check_data(self, value: object, condition: object, error: type[ProblemError], time: bool) -> None:
@@ -101,10 +122,15 @@ class MultiscaleProblem:
     @property
     def time_order(self) -> int:
         """Highest order of a time derivative of an unknown."""
+        return max(self.time_orders, default=0)
+
+    @cached_property
+    def time_orders(self) -> tuple[int, ...]:
+        """Highest order of a time derivative of each scalar unknown in its own equation."""
         if not self.scales.time:
-            return 0
-        nodes = [n for e in self.equations for n in e.atoms(sp.Derivative) if n.has(*self.unknowns)]
-        return max((int(sum(k for v, k in n.variable_count if v == self.scales.t)) for n in nodes), default=0)
+            return (0,) * len(self.unknowns)
+        return tuple(max((int(sum(k for v, k in n.variable_count if v == self.scales.t)) for n in e.atoms(sp.Derivative) if n.has(u)), default=0)
+                     for u, e in zip(self.unknowns, self.equations, strict=True))
 
     def __repr__(self) -> str:
         return f"MultiscaleProblem({' ; '.join(f'{e} = 0' for e in self.equations)}, domain={self.domain})"

@@ -120,7 +120,8 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
 def _check_scope(model: HomogenizedModel) -> None:
     """rho u_tt - div(a grad u), scalar, symmetric, with y-only coefficients."""
     if model.components > 1:
-        raise UnsupportedError("the dispersion of a system", term=model.equation, remedy="scalar waves are covered; cells.averaged has h_4 of the system")
+        raise UnsupportedError("the dispersion of a system", term=model.problem.unknown,
+                               remedy="scalar waves are covered; cells.averaged has h_4 of the system")
     names = {e.name for e in model.law if e.field is not None}
     if model.problem.time_order != 2 or model.homogenized_order != 2 or names != {"A", "rho"}:
         raise UnsupportedError("the dispersion of an equation that is not rho u_tt - div(a grad u)", term=model.equation,

@@ -130,7 +130,7 @@ def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> No
 def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
     """Walls do not move with the frame."""
     velocity = cells.effective.get("drift")
-    walls = [c for c in model.problem.faces.values() if not isinstance(c, Periodic)]
+    walls = [c for c in model.problem.conditions.values() if not isinstance(c, Periodic)]
     if velocity is not None and walls and float(np.abs(velocity).max()) > _STANDING:
         raise UnsupportedError(f"a moving frame X = x - c t/eps, c = {velocity}, in a box with walls", term=walls[0],
                                remedy="use Periodic(): the limit equation holds away from boundaries, in moving coordinates")
@@ -141,7 +141,7 @@ def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
     if problem.domain is None:
         return
     cell: Cell = problem.cell
-    for axis in {axis for (axis, _), c in problem.faces.items() if type(c).__name__ == "Periodic"}:
+    for axis in problem.periodic_axes:
         periods = problem.domain.lengths[axis] / (sp.nsimplify(eps) * cell.lengths[axis])
         if abs(float(periods) - round(float(periods))) > 1e-9:
             raise BoundaryConditionError(

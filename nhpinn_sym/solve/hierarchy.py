@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -28,13 +28,12 @@ _ROUNDING = 1e-13
 _PROBES = 64
 
 
-@dataclass(frozen=True)
 class ZeroSolution:
     """The solution of an equation whose data vanish."""
 
-    backend: str
-    method: str = "zero data"
-    info: Mapping[str, Any] = field(default_factory=lambda: {"estimate": 0.0, "size": 0, "seconds": 0.0})
+    def __init__(self, backend: str) -> None:
+        self.backend, self.method = backend, "zero data"
+        self.info: Mapping[str, Any] = {"estimate": 0.0, "size": 0, "seconds": 0.0}
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return np.zeros(len(np.asarray(points)))
@@ -43,24 +42,13 @@ class ZeroSolution:
         return self(points)
 
 
-@dataclass(frozen=True)
 class Total:
     """U_0 + eps U_1 + ... + eps^n U_n."""
 
-    fields: tuple[Solution, ...]
-    eps: float
-
-    @property
-    def backend(self) -> str:
-        return self.fields[0].backend
-
-    @property
-    def method(self) -> str:
-        return f"{len(self.fields)} mean fields, {self.fields[0].method}"
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        return {"eps": self.eps, "fields": [dict(u.info) for u in self.fields]}
+    def __init__(self, fields: tuple[Solution, ...], eps: float) -> None:
+        self.fields, self.eps = fields, eps
+        self.backend, self.method = fields[0].backend, f"{len(fields)} mean fields, {fields[0].method}"
+        self.info: Mapping[str, Any] = {"eps": eps, "fields": [dict(u.info) for u in fields]}
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return np.asarray(sum(self.eps**k * u(points, t) for k, u in enumerate(self.fields)))
@@ -122,7 +110,7 @@ def solve_hierarchy(
     known = _Known(cells, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim)
     for equation in lowered:
         remaining = _without(equation, known.vanishing(equation))
-        if remaining.source == 0:
+        if remaining.sources[0] == 0:
             known.fields.append(ZeroSolution(backend))
         else:
             solution = equation_solver(backend)(remaining, known, numbers, shown(progress), **options)
@@ -159,7 +147,7 @@ class _Known:
 def _without(equation: LoweredEquation, symbols: Iterable[sp.Symbol]) -> LoweredEquation:
     """The equation with some of its externals put to zero."""
     swap = dict.fromkeys(symbols, sp.Integer(0))
-    source = equation.source.xreplace(swap)
-    kept = replace(equation, source=source, linear=tuple(replace(t, coefficient=source) for t in equation.linear))
+    source = equation.sources[0].xreplace(swap)
+    kept = replace(equation, sources=(source,), linear=tuple(replace(t, coefficient=source) for t in equation.linear))
     needed = symbols_of(kept, source=True) | symbols_of(kept, source=False)
     return replace(kept, externals=tuple(e for e in equation.externals if e.symbol in needed))

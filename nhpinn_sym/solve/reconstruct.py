@@ -74,14 +74,16 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
     _check_scope(cells)
     fields, order = (u0.fields, u0.order) if isinstance(u0, MeanField) else ((u0,), 1)
     if order > 1 and not any(name == "h" for name, _ in cells.entries):
-        raise ProblemError(f"mean fields of order {order} with cells of a model of order 1", term=cells, remedy="use the cells that they were solved with")
+        raise ProblemError(f"mean fields of order {order} with cells of a model of order 1", term=cells,
+                           remedy="use the cells that they were solved with")
     return Reconstruction(fields, cells, order, positive(eps))
 
 
 def _check_scope(cells: CellSolution) -> None:
     """Scalar expansions in y = x/eps alone."""
     if cells.components > 1:
-        raise UnsupportedError("the reconstruction of a system", term=f"{cells.components} unknowns", remedy="use cells.functions and cells.effective")
+        raise UnsupportedError("the reconstruction of a system", term=f"{cells.components} unknowns",
+                               remedy="use cells.functions and cells.effective")
     if cells.ground_state is not None:
         raise UnsupportedError("the reconstruction after a factorization", term="u = exp(-lambda0 t/eps^2) phi(y) v",
                                remedy="cells.ground_state is phi, and cells.functions belong to v")

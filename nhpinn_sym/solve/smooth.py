@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,7 +38,7 @@ class Axis(NamedTuple):
     @property
     def degrees(self) -> Array:
         """The degree of every basis function."""
-        count = np.arange(self.degree + 1)
+        count = np.arange(self.degree + 1.0)
         return np.concatenate([count, count[1:]]) if self.periodic else count
 
     def basis(self, x: Array, order: int = 0) -> Array:
@@ -53,7 +52,6 @@ class Axis(NamedTuple):
         return np.asarray(cheb.chebvander(scale * (x - self.low) - 1, len(slopes) - 1) @ slopes)
 
 
-@dataclass(frozen=True)
 class SmoothSolution:
     """A stationary finite element solution: the values are its own, the derivatives those of the fit.
 
@@ -63,18 +61,10 @@ class SmoothSolution:
     info["fit"]: degrees per axis, and the relative misfit (root mean square over the nodes).
     """
 
-    solution: GridSolution
-    axes: tuple[Axis, ...]
-    coefficients: Array
-    info: Mapping[str, Any]
-
-    @property
-    def backend(self) -> str:
-        return self.solution.backend
-
-    @property
-    def method(self) -> str:
-        return self.solution.method
+    def __init__(self, solution: GridSolution, axes: tuple[Axis, ...], coefficients: Array, misfit: float) -> None:
+        self.solution, self.axes, self.coefficients = solution, axes, coefficients
+        self.backend, self.method = solution.backend, solution.method
+        self.info: Mapping[str, Any] = {**solution.info, "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}}
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return self.solution(points, t)
@@ -99,7 +89,8 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
         return solution  # a network has all derivatives
     grid = solution.grid
     lattice = [np.linspace(a, b, n) for (a, b), n in zip(grid.bounds, grid.lattice, strict=True)]
-    largest = [Axis(a, b, k in periodic, min(_LARGEST, int(1.5 * np.sqrt(len(x))))) for k, ((a, b), x) in enumerate(zip(grid.bounds, lattice, strict=True))]
+    highest = [min(_LARGEST, int(1.5 * np.sqrt(n))) for n in grid.lattice]
+    largest = [Axis(a, b, k in periodic, highest[k]) for k, (a, b) in enumerate(grid.bounds)]
     coarse = _least_squares(largest, lattice, grid.values)
     axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
     coefficients = _least_squares(axes, lattice, grid.values)
@@ -108,8 +99,7 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     if misfit > max(_MISFIT, float(solution.info["estimate"])):
         warnings.warn(ToleranceWarning(f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"),
                       stacklevel=3)
-    info = {**solution.info, "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}}
-    return SmoothSolution(solution, axes, coefficients, info)
+    return SmoothSolution(solution, axes, coefficients, misfit)
 
 
 def _least_squares(axes: Sequence[Axis], lattice: Sequence[Array], values: Array) -> Array:
@@ -130,4 +120,4 @@ def _chopped(axis: Axis, coefficients: Array, k: int) -> int:
     by_degree = np.array([sizes[axis.degrees == n].max() for n in range(axis.degree + 1)])
     envelope = np.maximum.accumulate(by_degree[::-1])[::-1]
     noise = max(_ABOVE * envelope[3 * axis.degree // 4], np.finfo(float).eps * envelope[0])
-    return int(max(1, np.argmax(envelope <= noise) - 1))
+    return max(1, int(np.argmax(envelope <= noise)) - 1)

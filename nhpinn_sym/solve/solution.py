@@ -26,9 +26,14 @@ class Solution(Protocol):
     `info` says which method, sizes, seconds, and under "estimate" the solution's own relative L2 error estimate.
     """
 
-    backend: str
-    method: str
-    info: Mapping[str, Any]
+    @property
+    def backend(self) -> str: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def info(self) -> Mapping[str, Any]: ...
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array: ...
 

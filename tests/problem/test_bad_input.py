@@ -141,7 +141,7 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
     "sqrt(eps)": (plus(lambda s, u: u * S(s.y[0]) / sp.sqrt(s.eps)), E.EpsilonError, "sqrt(epsilon)"),
     "exp(eps) in the source": (source(lambda s: sp.exp(s.eps)), E.EpsilonError, "exp(epsilon)"),
     "x/eps^2": (with_a(lambda s: 2 + S(s.x[0] / s.eps**2)), E.EpsilonError, "epsilon**2"),
-    "x + x/eps": (with_a(lambda s: 2 + sp.sin(s.x[0] + 2 * sp.pi * s.x[0] / s.eps)), E.EpsilonError, "s.y"),
+    "x + x/eps^3": (with_a(lambda s: 2 + sp.sin(s.x[0] + 2 * sp.pi * s.x[0] / s.eps**3)), E.EpsilonError, "s.y"),
     "contrast eps^2 in a phase": (with_a(lambda s: sp.Piecewise((s.eps**2, s.y[0] < HALF), (1, True))), E.EpsilonError, "Piecewise"),
     # jumps
     "diff across a Piecewise": (equation(lambda s, u: sp.Eq(-sp.diff(step(s) * u.diff(s.x[0]), s.x[0]), 1)), E.JumpError, "s.div(a*s.grad(u))"),

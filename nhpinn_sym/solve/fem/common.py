@@ -125,7 +125,7 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
     if equation.time is None:
         return
     coefficients = [term.coefficient for term in equation.bilinear] + [condition.alpha for condition in equation.natural]
-    for coefficient in (*coefficients, *(() if equation.mass is None else (equation.mass,))):
+    for coefficient in (*coefficients, *(t.coefficient for t in equation.mass)):
         if equation.time in coefficient.free_symbols:
             raise UnsupportedError("a coefficient of the operator depends on time", term=coefficient,
                                    remedy="here sources and boundary data may depend on time; for this use the pinn backend")

@@ -35,13 +35,14 @@ class CellMeans:
         As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that can be seen.
         """
         self.per_axis, few = max(_COARSEST, self.per_axis // 2), slow[:_FEW]
-        values = self(family, few).vector()
+        numbers = self(family, few)
         while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
             self.per_axis *= 2
-            before, values = values, self(family, few).vector()
+            before, numbers = numbers.vector(), self(family, few)
+            values = numbers.vector()
             if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
                 break
-        return self(family, slow)
+        return numbers if len(few) == len(slow) else self(family, slow)
 
     def __call__(self, family: Family, slow: Tensor) -> Numbers:
         """The means at slow points (m, s)."""
