@@ -44,12 +44,13 @@ if TYPE_CHECKING:
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
     from .solve.tensors import voigt as voigt
+    from .validate.bloch import bloch as bloch
 
 __version__ = "0.1.0"
 
 _LATER = {
     "solve_cells": "solve.cells", "mandel": "solve.tensors", "voigt": "solve.tensors",
-    "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
+    "bloch": "validate.bloch", "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
     "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
     "solve_hierarchy": "solve.hierarchy", "MeanField": "solve.hierarchy", "dispersion": "solve.dispersion", "Dispersion": "solve.dispersion",
 }

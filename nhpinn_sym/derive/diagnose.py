@@ -168,7 +168,7 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> dict[tuple[int,
 def refuse_means(op: Operator, order: int, n: int, means: dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]) -> None:
     """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be."""
     for (_, field, alpha), (c, value) in means.items():
-        kind = "source" if field is None else "time" if alpha[-1] else "drift" if any(alpha) else "reaction"
+        kind = "source" if field is None else "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
         what, remedy = _SOLVABILITY[kind]
         function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
         shown, value = (-c, -value) if field is None else (c, value)
@@ -182,6 +182,7 @@ _SOLVABILITY = {
     "source": ("a source", "subtract its mean over the cell, or scale it without 1/eps"),
     "drift": ("a drift", "subtract the mean drift, or add the time derivative s.dt(u): then the moving frame X = x - <b> t/eps is found"),
     "reaction": ("a reaction", "subtract its mean over the cell, or scale the mean part without 1/eps"),
+    "diffusion": ("a term with higher derivatives", "subtract its mean over the cell, or scale its mean part without the negative power of eps"),
     "time": ("a time derivative", "change the unit of time so that it stands at eps^0"),
 }
 

@@ -62,12 +62,12 @@ def _principal(op: Operator, order: int, key: tuple[int, MultiIndex, int | None,
     equation, _, field, _ = key
     half, d = order // 2, op.problem.scales.dim
     flux = len(outer) == half
-    if not flux and (outer or (local and order > 2)):
+    if not flux and local and (outer or order > 2):
         raise _refused(key)
     if flux:
         tuples = sorted({(*p, *q) for p in itertools.permutations(outer) for q in itertools.permutations(inner)})
     else:
-        tuples = sorted(set(itertools.permutations(inner)))
+        tuples = sorted(set(itertools.permutations((*outer, *inner))))
     found = []
     for axes in tuples:
         head, tail = axes[:half], axes[half:]

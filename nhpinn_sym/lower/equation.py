@@ -117,7 +117,7 @@ def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
     if source:
         held = [*lowered.sources, *(t.coefficient for t in lowered.linear)]
     else:
-        held = [t.coefficient for t in (*lowered.bilinear, *lowered.strong, *(t for rows in lowered.flux for row in rows for t in row))]
+        held = [*(t.coefficient for t in lowered.bilinear), *(t.coefficient for t in lowered.strong)]
     return {symbol for c in held for symbol in c.free_symbols}
 
 

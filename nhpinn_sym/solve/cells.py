@@ -123,11 +123,12 @@ def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityErro
     if problem is None:
         return SolvabilityError(what, term=name)
     field, alpha = problem.key
-    kind = "source" if field is None else "drift" if any(alpha) else "reaction"
-    remedy = {"source": "a source of order 1/eps needs a zero mean, weighted by psi: subtract it",
-              "drift": "this is a mean drift of order 1/eps, weighted by psi: add s.dt(u), then the moving frame is found; or subtract the mean",
-              "reaction": "this is a mean reaction of order 1/eps, weighted by psi: subtract its mean, or scale it without 1/eps"}
-    return SolvabilityError(what, term=problem, remedy=remedy[kind])
+    kind = "source" if field is None else ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
+    remedies = {"source": "subtract its mean, or scale it without the negative power of eps",
+                "drift": "add s.dt(u), then the moving frame is found; or subtract the mean",
+                "reaction": "subtract its mean, or scale it without the negative power of eps",
+                "term of higher order": "divide the equation by the power of eps at which this term stands, or subtract its mean"}
+    return SolvabilityError(what, term=problem, remedy=f"this is a mean {kind} at a negative power of eps, weighted by psi: {remedies[kind]}")
 
 
 def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) -> None:

@@ -1,7 +1,8 @@
-"""Cross-validation: error norms, budget, verdict, plots and oracles. Calling the package is `validate.validate`."""
+"""Cross-validation: error norms, budget, verdict, plots and oracles. Calling the package is `validate.validate`; `validate.bloch` is the oracle."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +13,12 @@ def _verb() -> Callable[..., Any]:
     from .validate import validate
 
     return validate
+
+
+def __getattr__(name: str) -> Any:
+    if name == "bloch":
+        return importlib.import_module(f"{__name__}.bloch")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 make_callable(__name__, _verb, __doc__)

@@ -24,6 +24,7 @@ from ..derive.law import closing
 from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero import is_zero, jumps
+from ..problem.callable_module import make_callable
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.reading import instance
 from ..solve.cell_solution import CellSolution
@@ -239,3 +240,6 @@ def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _distance(approximation: Complex, exact: Complex) -> float:
     return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))
+
+
+make_callable(__name__, lambda: bloch, __doc__)
