@@ -22,7 +22,7 @@ def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, .
     found: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = {}
     where: dict[tuple[str, tuple[int, ...]], Place] = {}
     named = [(averages, place) for key, averages in table.items() for place in places(op, recursion.homogenized_order, key, recursion.local)]
-    for averages, place in _symmetrized(op, recursion.homogenized_order, named, table):
+    for averages, place in named if recursion.local else _symmetrized(op, recursion.homogenized_order, named, table):
         found.setdefault((place.name, place.axes), []).append((averages, place.share))
         where[place.name, place.axes] = place
     entries = [_entry(op, recursion, where[key], parts) for key, parts in found.items()]
@@ -30,7 +30,7 @@ def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, .
 
 
 def _symmetrized(op: Operator, order: int, named: list[tuple[Averages, Place]], table: Iterable[EffectiveKey]) -> list[tuple[Averages, Place]]:
-    """All of A as its symmetric part, which is all that is defined once a term of highest order did not come as a flux."""
+    """All of a constant A as its symmetric part, which is all that is defined once a term of highest order did not come as a flux."""
     d = op.problem.scales.dim
     if order != 2 or not any(field is not None and sum(right[:d]) == 2 and not any(left) for _, left, field, right in table):
         return named
