@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
+from types import MappingProxyType
 from typing import Any
 
 import sympy as sp
 
+from nhpinn_sym.lower.expand import is_symmetric
 from nhpinn_sym.lower.forms import (
     CellForm,
     Essential,
@@ -114,26 +116,37 @@ def manufactured(u: sp.Expr, domain: Box, kinds: Mapping[Face, str], a: sp.Matri
 
     `kinds` says "dirichlet", "neumann", "robin" or "periodic" per face.
     """
-    d = domain.dim
+    a = sp.eye(domain.dim) if a is None else a
+    return manufactured_system((u,), domain, kinds, lambda i, k, j, m: a[k, m], {(0, 0, k): bk for k, bk in enumerate(b)}, sp.Matrix([[c]]),
+                               sp.Matrix([[rho]]), final_time, parameters)
+
+
+def manufactured_system(u: Sequence[sp.Expr], domain: Box, kinds: Mapping[Face, str | Sequence[str]], a: Callable[[int, int, int, int], sp.Expr],
+                        b: Mapping[tuple[int, int, int], sp.Expr] = MappingProxyType({}), c: sp.Matrix | None = None, rho: sp.Matrix | None = None,
+                        final_time: sp.Expr | None = None, parameters: tuple[sp.Symbol, ...] = ()) -> LoweredEquation:
+    """rho_ij d_t u_j - d_k( a_ikjm d_m u_j ) + b_ijk d_k u_j + c_ij u_j = f_i with the solution `u`; kinds per face, or per face and component."""
+    d, parts, axes = domain.dim, range(len(u)), range(domain.dim)
     x, zero = X[:d], (0,) * d
-    a = sp.eye(d) if a is None else a
-    flux = [sum(a[i, j] * sp.diff(u, x[j]) for j in range(d)) for i in range(d)]
-    f = -sum(sp.diff(flux[i], x[i]) for i in range(d)) + sum(bi * sp.diff(u, xi) for bi, xi in zip(b, x)) + c * u
-    f += 0 if final_time is None else rho * sp.diff(u, t)
-    bilinear = [WeakTerm(unit(d, i), a[i, j], unit(d, j)) for i in range(d) for j in range(d) if a[i, j] != 0]
-    bilinear += [WeakTerm(zero, bi, unit(d, i)) for i, bi in enumerate(b)] + ([WeakTerm(zero, c, zero)] if c != 0 else [])
-    on = {kind: tuple(face for face in domain.faces if kinds[face] == kind) for kind in ("dirichlet", "neumann", "robin")}
-    natural = []
-    for kind, alpha in (("neumann", sp.S.Zero), ("robin", 1 + x[0] ** 2)):
-        for axis, end in on[kind]:
-            natural.append(Natural(((axis, end),), alpha, (2 * end - 1) * flux[axis] + alpha * u))
+    c, rho = (sp.zeros(len(u)) if c is None else c), (sp.eye(len(u)) if rho is None else rho)
+    flux = [[sp.Add(*(a(i, k, j, m) * sp.diff(u[j], x[m]) for j in parts for m in axes)) for k in axes] for i in parts]
+    f = [-sp.Add(*(sp.diff(flux[i][k], x[k]) for k in axes)) + sp.Add(*(bk * sp.diff(u[j], x[k]) for (row, j, k), bk in b.items() if row == i))
+         + sp.Add(*(c[i, j] * u[j] + (rho[i, j] * sp.diff(u[j], t) if final_time is not None else 0) for j in parts)) for i in parts]
+    bilinear = [WeakTerm(unit(d, k), a(i, k, j, m), unit(d, m), i, j) for i, k, j, m in product(parts, axes, parts, axes) if a(i, k, j, m) != 0]
+    bilinear += [WeakTerm(zero, bk, unit(d, k), i, j) for (i, j, k), bk in b.items()]
+    bilinear += [WeakTerm(zero, c[i, j], zero, i, j) for i in parts for j in parts if c[i, j] != 0]
+    kind = {(face, i): kinds[face] if isinstance(kinds[face], str) else kinds[face][i] for face in domain.faces for i in parts}
+    on = {(name, i): tuple(face for face in domain.faces if kind[face, i] == name) for name in ("dirichlet", "neumann", "robin") for i in parts}
+    natural = [Natural(((axis, end),), alpha, (2 * end - 1) * flux[i][axis] + alpha * u[i], i)
+               for i in parts for name, alpha in (("neumann", sp.S.Zero), ("robin", 1 + x[0] ** 2)) for axis, end in on[name, i]]
+    timely = final_time is not None
     return LoweredEquation(
-        title="Manufactured", domain=domain, coordinates=x, time=None if final_time is None else t, parameters=parameters, externals=(),
-        mass=None if final_time is None else rho, bilinear=tuple(bilinear), linear=(WeakTerm(zero, f, zero),), strong=(), source=f,
-        flux=tuple(tuple(StrongTerm(a[i, j], unit(d, j)) for j in range(d)) for i in range(d)),
-        essential=(Essential(on["dirichlet"], u),) if on["dirichlet"] else (), natural=tuple(natural),
-        periodic=tuple(axis for axis in range(d) if kinds[axis, 0] == "periodic"), initial=None if final_time is None else u.subs(t, 0),
-        final_time=final_time, symmetric=not b and a == a.T, jumps=False)
+        title="Manufactured", domain=domain, coordinates=x, time=t if timely else None, parameters=parameters, externals=(), components=len(u),
+        mass=tuple(WeakTerm(zero, rho[i, j], zero, i, j) for i in parts for j in parts if rho[i, j] != 0) if timely else (),
+        bilinear=tuple(bilinear), linear=tuple(WeakTerm(zero, fi, zero, i) for i, fi in enumerate(f)), strong=(), sources=tuple(f),
+        flux=tuple(tuple(tuple(StrongTerm(a(i, k, j, m), unit(d, m), i, j) for j in parts for m in axes) for k in axes) for i in parts),
+        essential=tuple(Essential(on["dirichlet", i], u[i], i) for i in parts if on["dirichlet", i]), natural=tuple(natural),
+        periodic=tuple(axis for axis in axes if kind[(axis, 0), 0] == "periodic"), initial=tuple(ui.subs(t, 0) for ui in u) if timely else (),
+        final_time=final_time, symmetric=is_symmetric(bilinear), jumps=False)
 
 
 def everywhere(kind: str, domain: Box) -> dict[Face, str]:

@@ -100,9 +100,10 @@ def equation(a: sp.Matrix, f: sp.Expr, domain: Box, essential: Sequence[Essentia
     terms = [(0, e[i], -a[i, k], 0, e[k]) for i in range(d) for k in range(d) if a[i, k] != 0] + [(0, zero, bk, 0, e[k]) for k, bk in enumerate(b)]
     terms += [(0, zero, c, 0, zero)] if c != 0 else []
     flux = tuple(tuple(StrongTerm(a[i, k], e[k]) for k in range(d) if a[i, k] != 0) for i in range(d))
-    return LoweredEquation("Test equation", domain, X[:d], None if mass is None else t, parameters, externals, mass, weak_terms(terms),
-                           (WeakTerm(zero, sp.sympify(f), zero),), strong_terms(terms, X[:d]), sp.sympify(f), flux, tuple(essential),
-                           tuple(natural), periodic, initial, final_time, a.is_symmetric(), False)
+    timely = () if mass is None else (WeakTerm(zero, mass, zero),)
+    return LoweredEquation("Test equation", domain, X[:d], t if timely else None, parameters, externals, 1, timely, weak_terms(terms),
+                           (WeakTerm(zero, sp.sympify(f), zero),), strong_terms(terms, X[:d]), (sp.sympify(f),), (flux,), tuple(essential),
+                           tuple(natural), periodic, (initial,) if timely else (), final_time, a.is_symmetric(), False)
 
 
 def manufactured(u: sp.Expr, a: sp.Matrix, domain: Box, natural_faces: Sequence[tuple[int, int]] = (), **more: object) -> LoweredEquation:

@@ -76,5 +76,5 @@ def nullvector(a: Array) -> Array:
 
 
 def zero_mean(a: Array, right: Array) -> Array:
-    """The solution of zero mean of a singular system whose right-hand side is in the range up to the constants."""
-    return np.linalg.lstsq(np.vstack([a, np.ones(len(a))]), np.append(right, 0), rcond=None)[0]
+    """The solution of zero mean of a singular system with the constants for its kernel, right-hand side in the range: A N + <N> = right."""
+    return np.asarray(np.linalg.solve(a + 1 / len(a), right))

@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _derive(arguments: argparse.Namespace) -> int:
-    model = homogenize(load_problem(arguments.file, arguments.problem))
+    model = homogenize(load_problem(arguments.file, arguments.problem), arguments.order)
     print(model.derivation.latex() if arguments.latex else model)
     return 0
 
@@ -52,7 +52,7 @@ def _derive(arguments: argparse.Namespace) -> int:
 def _emit(arguments: argparse.Namespace) -> int:
     from ..emit.emit import emit
 
-    source = emit(homogenize(load_problem(arguments.file, arguments.problem)), arguments.target)
+    source = emit(homogenize(load_problem(arguments.file, arguments.problem), arguments.order), arguments.target)
     for path in source.save(arguments.output):
         print(path)
     return 0
@@ -66,7 +66,7 @@ def _cells(arguments: argparse.Namespace) -> int:
     problem = load_problem(arguments.file, arguments.problem)
     backend = choose_fem("auto") if arguments.backend == "auto" else arguments.backend
     cells = solve_cells(
-        homogenize(problem),
+        homogenize(problem, arguments.order),
         backend,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),
@@ -150,26 +150,29 @@ def _show_warning(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nhpinn",
-        description="Homogenize a multiscale PDE written in SymPy, and cross-validate PINN against FEM.",
+        description="Homogenize a linear multiscale PDE or system written in SymPy, and cross-validate PINN against FEM.",
         epilog="exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted",
     )
     parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    derive = _command(commands, "derive", _derive, "print the derivation: cell problems, effective formulas, homogenized equation")
+    derive = _command(commands, "derive", _derive, "print the derivation: transformations, cell problems, effective formulas, homogenized equation")
     derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
     emit = _command(commands, "emit", _emit, "write source files that stand alone")
     emit.add_argument("--target", required=True, metavar="TARGET", help="torch, dolfinx, skfem, numpy or latex")
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
-    cells = _command(commands, "cells", _cells, "solve the cell problems, print the effective coefficients")
+    text = "solve the cell problems, print the effective coefficients; with --order above 1 the averaged operators too"
+    cells = _command(commands, "cells", _cells, text)
     cells.add_argument(
         "--backend", default="fourier", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto for a FEM backend (default: fourier)"
     )
     cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
-    validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps")
+    validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps (one real second-order equation in a box)")
     validate.add_argument("--eps", required=True, help="the period, such as 1/8")
     validate.add_argument("-o", "--output", metavar="DIR", help="folder for results, plots and resumable parts (default: nothing is written)")
     validate.add_argument("--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)")
     validate.add_argument("--per-period", type=int, metavar="N", help="mesh cells per period and axis of the fine solution")
+    for command in (derive, emit, cells):
+        command.add_argument("--order", type=int, default=1, metavar="N", help="order of the expansion: correctors up to eps^N (default: 1)")
     for command in (cells, validate):
         command.add_argument("--tolerance", type=float, help="bound on the estimated error of the effective coefficients")
         command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="value of a declared parameter (repeatable)")

@@ -2,43 +2,104 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
+from ..solve.solution import Array
+
+_PLACES = 5
+"""Points of the domain, from its one corner to the other, at which functions of x are shown."""
+
+_ZERO = 1e-12
+"""What counts as zero, beside the largest entry."""
 
 
 def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
     """Print the effective coefficients (at five points of the domain where they depend on x), and how they were found."""
-    console = Console()
-    info = cells.info
+    console, info = Console(), cells.info
     console.print(f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}", highlight=False)
-    table = Table()
-    varying = {name: value for name, value in cells.effective.items() if callable(value) and name not in ("f", "g", "h")}
-    constant = {
-        name: value
-        for name, value in cells.effective.items()
-        if not callable(value) and name not in ("f", "g", "h") and (name == "A" or np.any(value))
-    }
-    table.add_column("coefficient")
-    table.add_column("value", justify="right")
-    for name, value in constant.items():
-        for index in np.ndindex(np.shape(value)):
-            table.add_row(f"{name}{list(i + 1 for i in index) or ''}", f"{float(np.asarray(value)[index]):.12g}")
-    if varying and problem.domain:
-        bounds = np.array(problem.domain.bounds)
-        x = bounds[:, 0] + np.linspace(0, 1, 5)[:, None] * (bounds[:, 1] - bounds[:, 0])
-        for name, function in varying.items():
-            for point, value in zip(x, function(x), strict=True):
-                for index in np.ndindex(np.shape(value)):
-                    where = ", ".join(f"{v:.4g}" for v in point)
-                    table.add_row(f"{name}{list(i + 1 for i in index) or ''} at x = ({where})", f"{float(np.asarray(value)[index]):.12g}")
-    console.print(table)
-    names = ", ".join(f.name for f in cells.functions) or "none"
-    console.print(
-        f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
-        f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s",
-        highlight=False,
-    )
+    shown = {name: value for name, value in cells.effective.items() if name not in ("f", "g", "h", "mandel")}
+    stiffness = shown.pop("voigt", None)
+    table = Table("coefficient", "value")
+    table.columns[1].justify = "right"
+    for label, number in [*_numbers(shown, cells.components > 1, stiffness is not None), *_functions(shown, problem)]:
+        table.add_row(label, _written(number))
+    if table.row_count:
+        console.print(table)
+    if stiffness is not None:
+        console.print(_stiffness(stiffness, console.width))
+    averaged = list(_averaged(cells))
+    if averaged:
+        higher = Table("order", "equation, unknown", "derivatives", "value", title="averaged operators beyond the homogenized equation")
+        for row in averaged:
+            higher.add_row(*row)
+        console.print(higher)
+    kernels = [f.name for f in (cells.ground_state, *cells.adjoints) if f is not None]
+    names = ", ".join([*kernels, *(f.name for f in cells.functions)]) or "none"
+    console.print(f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
+                  f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s", highlight=False)
+
+
+def _numbers(effective: Mapping[str, Any], system: bool, stiffness: bool) -> Iterator[tuple[str, Any]]:
+    """The constant coefficients, entry by entry: of a system those that are not zero, without A where that is a stiffness."""
+    for name, value in effective.items():
+        if callable(value) or (name != "A" and not np.any(value)) or (name == "A" and stiffness):
+            continue
+        array = np.asarray(value)
+        for index in np.ndindex(array.shape):
+            if not (system or array.ndim > 2) or abs(array[index]) > _ZERO * np.abs(array).max():
+                yield _label(name, index), array[index].item()
+
+
+def _functions(effective: Mapping[str, Any], problem: MultiscaleProblem) -> Iterator[tuple[str, Any]]:
+    """The coefficients that depend on x, at some points."""
+    varying = {name: value for name, value in effective.items() if callable(value)}
+    if not varying or problem.domain is None:
+        return
+    bounds = np.array(problem.domain.bounds)
+    points = bounds[:, 0] + np.linspace(0, 1, _PLACES)[:, None] * (bounds[:, 1] - bounds[:, 0])
+    for name, function in varying.items():
+        for point, value in zip(points, np.asarray(function(points)), strict=True):
+            place = ", ".join(f"{v:.4g}" for v in point)
+            for index in np.ndindex(value.shape):
+                yield f"{_label(name, index)} at x = ({place})", value[index].item()
+
+
+def _averaged(cells: CellSolution) -> Iterator[tuple[str, str, str, str]]:
+    """The entries of the averaged operators h_n, n beyond the order of the homogenized equation."""
+    if cells.slow:
+        return
+    small = _ZERO * max(float(np.abs(matrix).max()) for level in cells.averaged.values() for matrix in level.values())
+    for n, level in sorted(cells.averaged.items()):
+        for (left, right), matrix in level.items() if n > cells.order else ():
+            derivatives = " ".join(f"d_{'t' if k == cells.dim else f'x{k + 1}'}" for k, count in enumerate(np.add(left, right)) for _ in range(count))
+            for i, j in np.ndindex(matrix.shape):
+                if abs(matrix[i, j]) > small:
+                    yield f"h_{n}", f"{i + 1}, {j + 1}", derivatives, _written(matrix[i, j].item())
+
+
+def _stiffness(matrix: Array, width: int) -> Table:
+    """With as many digits as fit into a line."""
+    pairs = {3: ("11", "22", "12"), 6: ("11", "22", "33", "23", "13", "12")}[len(matrix)]
+    strains = [f"e_{p}" if p[0] == p[1] else f"2 e_{p}" for p in pairs]
+    table = Table("stress", *strains, title="effective stiffness in Voigt notation")
+    small, digits = _ZERO * np.abs(matrix).max(), max(3, min(12, (width - 12) // len(pairs) - 8))
+    for pair, row in zip(pairs, matrix, strict=True):
+        table.add_row(f"sigma_{pair}", *(_written(v.item() if abs(v) > small else 0.0, digits) for v in row))
+    return table
+
+
+def _label(name: str, index: tuple[int, ...]) -> str:
+    return name + (str([i + 1 for i in index]) if index else "")
+
+
+def _written(number: Any, digits: int = 12) -> str:
+    if isinstance(number, complex):
+        return f"{number.real:.{digits}g} {'-' if number.imag < 0 else '+'} {abs(number.imag):.{digits}g} i"
+    return f"{number:.{digits}g}"

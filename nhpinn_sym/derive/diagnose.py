@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from ..operator.sampling import folded, is_opaque, mean, period_grid, range_grid, sampler, shifted, slow_samples
+from ..operator.sampling import folded, is_opaque, mean, period_grid, range_grid, sampler, slow_samples
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero import is_zero, jumps
@@ -44,31 +44,38 @@ def check_scope(op: Operator) -> None:
 
 def check_finite(op: Operator) -> None:
     """Every coefficient and source is a finite number on a sample of the cell."""
-    points = range_grid(op)
-    for term, c in op.table.items():
-        if is_opaque(c) or c.is_number:
-            continue
-        values = sampler([c], op)
-        for slow in slow_samples(op, [c]):
-            if not np.all(np.isfinite(values(points, slow)[0])):
-                raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(term),
+    points, terms = range_grid(op), _distinct(op)
+    exprs = list(terms)
+    for slow in slow_samples(op, exprs):
+        for c, values in zip(exprs, sampler(exprs, op)(points, slow), strict=True):
+            if not np.all(np.isfinite(values)):
+                raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(terms[c]),
                                        remedy="remove the singularity, and give a Piecewise its last piece (value, True)")
 
 
 def check_periods(op: Operator) -> None:
     """Every coefficient has the period of the cell along each fast axis; a Piecewise is continued from the cell."""
-    points = period_grid(op)
-    for term, c in op.table.items():
-        for axis in range(len(op.fast)):
-            if not c.has(op.fast[axis]) or is_opaque(c):
-                continue
-            values = sampler([folded(c, op), shifted(folded(c, op), op, axis)], op)
-            here, there = values(points, slow_samples(op, [c])[0])
-            if not np.allclose(there, here, rtol=1e-9, atol=1e-9 * float(np.max(np.abs(here)))):
-                period = sp.sstr(op.cell.lengths[axis], full_prec=False)
-                raise PeriodError(f"a coefficient does not have the period {period} of the cell along {op.fast[axis]}", term=op.show(term),
+    points, terms = period_grid(op), _distinct(op)
+    exprs = list(terms)
+    values, slow = sampler([folded(c, op) for c in exprs], op), slow_samples(op, exprs)[0]
+    here = values(points, slow)
+    for axis, (name, length) in enumerate(zip(op.fast, op.cell.lengths, strict=True)):
+        there = values([v + float(length) * (k == axis) for k, v in enumerate(points)], slow)
+        for c, one, other in zip(exprs, here, there, strict=True):
+            if c.has(name) and not np.allclose(other, one, rtol=1e-9, atol=1e-9 * float(np.max(np.abs(one)))):
+                period = sp.sstr(length, full_prec=False)
+                raise PeriodError(f"a coefficient does not have the period {period} of the cell along {name}", term=op.show(terms[c]),
                                   remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
                                          "and write jumps as sp.Piecewise on one cell")
+
+
+def _distinct(op: Operator) -> dict[sp.Expr, Term]:
+    """Each coefficient with a formula once (c and -c are the same), and a term that holds it."""
+    found: dict[sp.Expr, Term] = {}
+    for term, c in op.table.items():
+        if not c.is_number and not is_opaque(c) and -c not in found:
+            found.setdefault(c, term)
+    return found or {sp.Integer(0): next(iter(op.table))}
 
 
 def check_mass(op: Operator) -> None:

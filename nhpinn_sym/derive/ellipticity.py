@@ -8,18 +8,19 @@ from collections.abc import Callable
 import numpy as np
 import sympy as sp
 
-from ..operator.sampling import Array, is_opaque, range_grid, sampler, slow_samples, spacing
+from ..operator.sampling import Array, Point, is_opaque, range_grid, sampler, slow_samples, spacing
 from ..operator.table import Operator, Table, Term
 from ..operator.twoscale import fast_part
 from ..problem.errors import CoefficientError, SolvabilityError
 
 _TINY = 1e-10
+_CLEAR = 5.0
 
 
 def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     """Whether the symbol of A_0 is positive definite; True where coefficients are opaque.
 
-    Errors: CoefficientError where it is not positive definite (scalars, and fields with a time derivative), negative definite, or singular at a point;
+    Errors: CoefficientError where it is not positive definite (scalars, fields with a time derivative), negative definite, or singular at a point;
     SolvabilityError where it is singular everywhere. An indefinite symbol that is regular is the False of saddle-point systems (piezoelectricity).
     """
     d, slow = op.problem.scales.dim, len(op.coordinates)
@@ -27,14 +28,19 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     exprs = list(principal.values())
     if any(is_opaque(e) for e in exprs):
         return True
-    values, keys = sampler(exprs, op), list(principal)
+    distinct = list(dict.fromkeys(exprs))
+    call, keys, rows = sampler(distinct, op), list(principal), [distinct.index(e) for e in exprs]
+    grid = range_grid(op, 1 if op.components == 1 else 2)
     definite = True
     for at in slow_samples(op, exprs):
-        symbols = _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
-        units = _units(keys, np.array(values(range_grid(op), at))) if op.components > 1 else 1.0
-        for tensor in symbols:
-            symbol = _turned(lambda y, tensor=tensor, at=at, units=units: tensor(np.array(values(y, at)) / units), range_grid(op))  # type: ignore[misc]
-            definite &= _judge(op, principal, symbol)
+        known = np.array(call(grid, at))[rows]
+        units = _units(keys, known) if op.components > 1 else 1.0
+
+        def values(y: list[Array], at: Point = at, known: Array = known, units: Array | float = units) -> Array:
+            return np.asarray((known if y is grid else np.array(call(y, at))[rows]) / units)
+
+        for tensor in _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys):
+            definite &= _judge(op, principal, _turned(lambda y, tensor=tensor, values=values: tensor(values(y)), grid), grid)  # type: ignore[misc]
     return definite
 
 
@@ -48,29 +54,37 @@ def _units(keys: list[Term], values: Array) -> Array:
     return np.array([[unit.get(t.equation, 1.0) * unit.get(t.field or 0, 1.0)] for t in keys])
 
 
-def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array]) -> bool:
+def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array], grid: list[Array]) -> bool:
     """One symbol (k, k, n) over the cell: True where positive definite, False where indefinite but regular; CoefficientError otherwise."""
-    smallest, largest = _extreme(op, tensor, _hermitian)
+    smallest, largest = _extreme(op, grid, tensor, _hermitian)
     if smallest > _TINY * largest:
         return True
-    terms = [op_term for op_term in principal if principal[op_term] != 0]
-    shown = sp.Matrix(_entries(op, principal)) if op.components == 1 and op.problem.scales.dim > 1 and all(
-        sum(fast_part(t.left, len(op.coordinates))) == 1 for t in terms) else sp.Add(*[-c for c in principal.values()])
-    if op.components == 1 or _timely(op) or _extreme(op, lambda y: -tensor(y), _hermitian)[0] > 0:
+    shown = _shown(op, principal)
+    if op.components == 1 or _timely(op) or _extreme(op, grid, lambda y: -tensor(y), _hermitian)[0] > 0:
         raise CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell", term=shown,
                                remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
                                       "check its sign, and where it vanishes")
-    singular, size = _extreme(op, tensor, lambda a: np.linalg.svd(a, compute_uv=False)[..., ::-1])
+    singular, size = _extreme(op, grid, tensor, lambda a: np.linalg.svd(a, compute_uv=False)[..., ::-1])
     if singular <= 1e-8 * size:
-        regular = np.linalg.svd(np.moveaxis(tensor(range_grid(op)), -1, 0), compute_uv=False)[..., -1].max()
+        regular = np.linalg.svd(np.moveaxis(tensor(grid), -1, 0), compute_uv=False)[..., -1].max()
         if regular <= 1e-8 * size:
             raise SolvabilityError("the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)",
-                                   term=sp.Add(*[op.show(t) for t, _ in op.terms() if sum(t.left) + sum(t.right) > 1]),
+                                   term=shown,
                                    remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
                                           "and no equation may follow from the others or lack derivatives of highest order")
         raise CoefficientError("the cell operator is not elliptic: its symbol is singular somewhere on the cell", term=shown,
                                remedy="check where coefficients vanish, and the signs of the equations")
     return False
+
+
+def _shown(op: Operator, principal: Table) -> sp.Basic:
+    """What a message quotes: the coefficients of highest order of a scalar equation, the terms of highest order of a system."""
+    if op.components > 1:
+        order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
+        return sp.Add(*[op.show(t) for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == order])
+    if op.problem.scales.dim > 1 and all(sum(fast_part(t.left, len(op.coordinates))) == 1 for t, c in principal.items() if c != 0):
+        return sp.Matrix(_entries(op, principal))
+    return sp.Add(*[-c for c in principal.values()])
 
 
 def _hermitian(a: Array) -> Array:
@@ -138,16 +152,21 @@ def _directions(d: int) -> list[Array]:
     return [v / np.linalg.norm(v) for v in (*corners, *generic)]
 
 
-def _extreme(op: Operator, tensor: Callable[[list[Array]], Array], spectrum: Callable[[Array], Array]) -> tuple[float, float]:
-    """(smallest, largest in size) value of the spectrum of tensor(y) over the cell: on a grid, then closer and closer; (0, inf) if not finite."""
-    points, found = range_grid(op), []
+def _extreme(op: Operator, grid: list[Array], tensor: Callable[[list[Array]], Array], spectrum: Callable[[Array], Array]) -> tuple[float, float]:
+    """(smallest, largest in size) value of the spectrum of tensor(y) over the cell: on a grid, then closer and closer; (0, inf) if not finite.
+
+    Where the grid shows a contrast below _CLEAR there is no zero nearby to look for.
+    """
+    found = []
     for sign in (1, -1):
-        y, width = points, spacing(op)
+        y, width = grid, spacing(op)
         for _ in range(12):
             a = np.moveaxis(tensor(y), -1, 0)
             if not np.all(np.isfinite(a)):
                 return 0.0, np.inf
             values = spectrum(a)
+            if y is grid and values.min() > np.abs(values).max() / _CLEAR:
+                return float(values.min()), float(np.abs(values).max())
             ranked = values.min(axis=1) if sign > 0 else -np.abs(values).max(axis=1)
             best = int(np.argmin(ranked))
             y, width = [v[best] + step for v, step in zip(y, _block(width), strict=True)], width / 4

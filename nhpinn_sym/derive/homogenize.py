@@ -53,7 +53,7 @@ def _check_order(op: Operator, order: int) -> None:
     """Iterated averaging gives limits and first correctors alone."""
     for axis in op.axes:
         if axis.power != 1 and not (axis.slow == op.problem.scales.dim and axis.power == 2) and order > 1:
-            raise UnsupportedError(f"correctors of order {order} together with a scale that is averaged separately", term=f"order={order}, {axis.symbol}",
+            raise UnsupportedError(f"correctors of order {order} with a scale that is averaged separately", term=f"order={order}, {axis.symbol}",
                                    remedy="write order=1; with fast_time=2 any order is there")
 
 

@@ -27,16 +27,17 @@ EffectiveKey = tuple[int, MultiIndex, int | None, MultiIndex]
 
 @dataclass
 class Coefficients:
-    """Interned coefficient expressions, and whether each depends on a slow variable."""
+    """Interned coefficient expressions: whether each depends on a slow variable, and (number, sign) of the first that equals it up to sign."""
 
     slow: tuple[sp.Symbol, ...]
     expressions: list[sp.Expr] = dataclasses.field(default_factory=list)
     numbers: dict[sp.Expr, int] = dataclasses.field(default_factory=dict)
-
     varying: list[tuple[bool, ...]] = dataclasses.field(default_factory=list)
+    unsigned: list[tuple[int, int]] = dataclasses.field(default_factory=list)
 
     def intern(self, c: sp.Expr) -> int:
         if c not in self.numbers:
+            self.unsigned.append((self.numbers[-c], -1) if -c in self.numbers else (len(self.expressions), 1))
             self.numbers[c] = len(self.expressions)
             self.expressions.append(c)
             self.varying.append(tuple(c.has(v) for v in self.slow))
@@ -154,7 +155,7 @@ class Recursion:
             flux = self._trimmed(whole)
             if self._vanishes(flux, solvable):
                 continue
-            form, sign = normalized(flux)
+            form, sign = normalized(self._unsigned(flux))
             number = self._merged.setdefault((n, form), self.kernels + len(self.functions) + len(sources))
             sources.setdefault(number, []).append((key, sign))
             level[key] = (number, sign)
@@ -256,6 +257,15 @@ class Recursion:
     def value(self, product: Product) -> sp.Expr:
         """The coefficient factor of a product: D^slope c, carried out."""
         return derivative(self.coefficients.expressions[product.coefficient], product.slope, self.coefficients.slow)
+
+    def _unsigned(self, flux: Flux) -> Flux:
+        """For comparisons: every coefficient that is minus an earlier one is written with that one."""
+        result: Flux = {place: defaultdict(Fraction) for place in flux}
+        for place, combination in flux.items():
+            for product, weight in combination.items():
+                number, sign = self.coefficients.unsigned[product.coefficient]
+                result[place][product._replace(coefficient=number)] += sign * weight
+        return result
 
     def _trimmed(self, flux: Flux) -> Flux:
         """Without D_y^left of coefficients that do not depend on a variable of it."""

@@ -10,7 +10,7 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, differentiate
 from ..operator.twoscale import fast_part
-from .combination import Combination, Flux, Function, Source
+from .combination import Combination, Flux, Function, Product, Source
 from .notation import Mean, equation, source, term
 from .recursion import CellFunction, Recursion
 
@@ -25,6 +25,7 @@ class Writer:
         self.op, self.recursion = op, recursion
         self.slow = len(recursion.zero)
         self.variables = (*recursion.coefficients.slow, *op.fast)
+        self._arguments: dict[int, tuple[sp.Symbol, ...]] = {}
 
     @cached_property
     def names(self) -> dict[int, str]:
@@ -66,20 +67,15 @@ class Writer:
         return rows[0] if len(rows) == 1 else sp.ImmutableMatrix(rows)
 
     def arguments(self, number: int) -> tuple[sp.Symbol, ...]:
-        expressions = self.recursion.coefficients.expressions
-        held = [expressions[k] for k in self._coefficients(number)]
-        return (*(v for v in self.op.slow if any(c.has(v) for c in held)), *self.op.fast)
-
-    def _coefficients(self, number: int) -> set[int]:
-        """The coefficients that a cell function depends on, also through earlier functions."""
-        used = {k for t, k in self.recursion.interned[self.recursion.lowest] if t.field is not None}
-        if number >= self.recursion.kernels:
-            for c in self.recursion.function(number).flux.values():
-                for product in c:
-                    used.add(product.coefficient)
-                    if product.function is not None:
-                        used |= self._coefficients(product.function.number)
-        return used
+        """What a cell function depends on, also through earlier functions; the slow variables first."""
+        if number not in self._arguments:
+            recursion, corrector = self.recursion, number >= self.recursion.kernels
+            products = {p for c in recursion.function(number).flux.values() for p in c} if corrector else set[Product]()
+            used = {p.coefficient for p in products} | {k for t, k in recursion.interned[recursion.lowest] if t.field is not None}
+            held = [recursion.coefficients.expressions[k] for k in used]
+            earlier = {v for n in {p.function.number for p in products if p.function is not None} for v in self.arguments(n)}
+            self._arguments[number] = (*(v for v in self.op.slow if v in earlier or any(c.has(v) for c in held)), *self.op.fast)
+        return self._arguments[number]
 
     def combination(self, c: Combination) -> sp.Expr:
         """sum weight D^slope(c) D^derivative(N)."""

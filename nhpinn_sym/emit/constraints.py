@@ -1,4 +1,4 @@
-"""Essential data for collocation: what an ansatz lift + factor * net satisfies exactly, and what is left for rows."""
+"""Essential data for collocation: what an ansatz lift + factor * net satisfies exactly, and what is left for rows; by component."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ class Constraints:
     soft: Mapping[Face, sp.Expr]
 
 
-def constrain(equation: LoweredEquation) -> Constraints:
-    """The hard constraints of `equation`: distance factor, transfinite interpolation of the data, factor t for the initial data."""
-    data = {face: condition.value for condition in equation.essential for face in condition.faces}
-    soft = _contradicting(equation, data)
+def constrain(equation: LoweredEquation, component: int) -> Constraints:
+    """The hard constraints of one component: distance factor, transfinite interpolation of the data, factor t for the initial data."""
+    data = {face: condition.value for condition in equation.essential if condition.field == component for face in condition.faces}
+    soft = _contradicting(equation, component, data)
     hard = {face: value for face, value in data.items() if face not in soft}
     lift, factor = _interpolation(equation, hard), sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})])
     if equation.time is not None:
-        lift += equation.initial[0] - lift.subs(equation.time, 0)
+        lift += equation.initial[component] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
     return Constraints(lift, factor, tuple(hard), {face: data[face] for face in data if face in soft})
 
@@ -45,13 +45,14 @@ def on_face(equation: LoweredEquation, face: Face, expr: sp.Expr) -> sp.Expr:
     return sp.sympify(expr).subs(equation.coordinates[axis], equation.domain.intervals[axis][end])
 
 
-def _contradicting(equation: LoweredEquation, data: Mapping[Face, sp.Expr]) -> set[Face]:
+def _contradicting(equation: LoweredEquation, component: int, data: Mapping[Face, sp.Expr]) -> set[Face]:
     found: set[Face] = set()
     for f, g in combinations(data, 2):
         if f[0] != g[0] and not is_zero(on_face(equation, g, on_face(equation, f, data[f] - data[g]))):
             found |= {f, g}
     if equation.time is not None:
-        found |= {f for f in data if not is_zero(on_face(equation, f, equation.initial[0] - data[f].subs(equation.time, 0)))}
+        start = equation.initial[component]
+        found |= {f for f in data if not is_zero(on_face(equation, f, start - data[f].subs(equation.time, 0)))}
     return found
 
 

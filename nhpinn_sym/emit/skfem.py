@@ -12,10 +12,10 @@ from ..lower.forms import Essential, External, Functional, LoweredCells, Lowered
 from .bundle import bundle
 from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .numpy_printer import BroadcastPrinter
-from .skfem_forms import Coefficients, comment, earlier, form, plain, products, total
+from .skfem_forms import Coefficients, bilinear_blocks, comment, earlier, form, linear_blocks, plain, total
 from .source import Source
 
-RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "skfem_linear", "skfem_space", "skfem_driver", "skfem_cells")
+RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "motions", "skfem_linear", "skfem_space", "skfem_driver", "skfem_cells")
 _MAIN = '''
 
 if __name__ == "__main__":
@@ -70,22 +70,16 @@ class _CellWriter:
         self.lowered, self.coefficients, self.components, self.forms = lowered, coefficients, lowered.components, list[str]()
 
     def bilinear(self, table: str, name: str, terms: Sequence[WeakTerm]) -> str:
-        names = {}
-        for i, j in sorted({(t.equation, t.field) for t in terms}):
-            own = [t for t in terms if (t.equation, t.field) == (i, j)]
-            names[i, j] = name if self.components == 1 else f"{name}_{i}_{j}"
-            self.forms.append(form("BilinearForm", names[i, j], "u, v, w", total(products(own, trial=True), self.coefficients, "0 * u * v")))
-        return f"{table} = {{" + ", ".join(f"{index}: {text}" for index, text in names.items()) + "}"
+        forms, names = bilinear_blocks(name, terms, self.components, self.coefficients)
+        self.forms += forms
+        return f"{table} = {names}"
 
     def sources(self) -> str:
         rows = []
         for k, function in enumerate(self.lowered.functions):
-            names = {}
-            for i in sorted({t.equation for t in function.weak}):
-                own = products([t for t in function.weak if t.equation == i], trial=False, components=self.components)
-                names[i] = f"rhs_{k}" if self.components == 1 else f"rhs_{k}_{i}"
-                self.forms.append(form("LinearForm", names[i], "v, w", total(own, self.coefficients, "0 * v")))
-            rows.append("{" + ", ".join(f"{i}: {text}" for i, text in names.items()) + "}")
+            forms, names = linear_blocks(f"rhs_{k}", function.weak, self.components, self.coefficients)
+            self.forms += forms
+            rows.append(names)
         return f"RIGHT_HAND_SIDES = ({_items(rows)})"
 
     def functionals(self, table: str, entries: Mapping[tuple[str, Any], Functional]) -> str:
@@ -121,23 +115,24 @@ def _cell_docstring(lowered: LoweredCells, coefficients: Coefficients) -> list[s
 
 
 def _equation_forms(lowered: LoweredEquation) -> str:
-    printer = BroadcastPrinter()
-    groups = {"operator": _group(lowered, printer), "load": _group(lowered, printer)}
-    forms = {"operator": form("BilinearForm", "operator", "u, v, w", total(products(lowered.bilinear, trial=True), groups["operator"], "0 * u * v")),
-             "load": form("LinearForm", "load", "v, w", total(products(lowered.linear, trial=False), groups["load"], "0 * v"))}
+    printer, count = BroadcastPrinter(), lowered.components
+    groups = {name: _group(lowered, printer) for name in ("operator", "load", *(["mass"] if lowered.mass else []))}
+    blocks = {"operator": bilinear_blocks("operator", lowered.bilinear, count, groups["operator"]),
+              "load": linear_blocks("load", lowered.linear, count, groups["load"])}
     if lowered.mass:
-        groups["mass"] = _group(lowered, printer)
-        forms["mass"] = form("BilinearForm", "mass", "u, v, w", total([(lowered.mass[0].coefficient, "u * v")], groups["mass"], "0 * u * v"))
-    parts = [part for name in forms for part in (groups[name].function(f"{name}_coefficients", f"`{name}`"), forms[name])]
+        blocks["mass"] = bilinear_blocks("mass", lowered.mass, count, groups["mass"])
+    parts = [part for name, (forms, _) in blocks.items() for part in (groups[name].function(f"{name}_coefficients", f"`{name}`"), *forms)]
     if lowered.natural:
         parts += [form("BilinearForm", "robin", "u, v, w", 'w["alpha"] * u * v'), form("LinearForm", "flux", "v, w", 'w["value"] * v')]
-    parts += [_natural(k, condition, _group(lowered, printer)) for k, condition in enumerate(lowered.natural)]
+    parts += [_natural(k, condition, lowered, _group(lowered, printer)) for k, condition in enumerate(lowered.natural)]
     parts += [text for k, condition in enumerate(lowered.essential) for text in _essential(k, condition, lowered, _group(lowered, printer))]
-    if lowered.initial:
-        parts.append(_group(lowered, printer).single("initial", "u at t = 0.", lowered.initial[0]))
+    starts = [_part("initial", i, count) for i in range(len(lowered.initial))]
+    parts += [_group(lowered, printer).single(name, f"{_part('u', i, count)} at t = 0.", lowered.initial[i]) for i, name in enumerate(starts)]
     rate = "None" if lowered.time is None else "essential_rate_{k}"
-    tables = [f"NATURAL = ({_items(f'({n.faces}, natural_{k})' for k, n in enumerate(lowered.natural))})",
-              f"ESSENTIAL = ({_items(f'({e.faces}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})"]
+    tables = [*(f"{name.upper()} = {names}" for name, (_, names) in blocks.items()),
+              f"NATURAL = ({_items(f'({n.faces}, {n.equation}, natural_{k})' for k, n in enumerate(lowered.natural))})",
+              f"ESSENTIAL = ({_items(f'({e.faces}, {e.field}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})",
+              *([f"INITIAL = ({_items(starts)})"] if starts else [])]
     return _module(_equation_docstring(lowered, groups), printer, "BilinearForm, LinearForm", _constants(lowered, printer), parts, tables)
 
 
@@ -145,13 +140,19 @@ def _group(lowered: LoweredEquation, printer: BroadcastPrinter) -> Coefficients:
     return Coefficients(printer, lowered.coordinates)
 
 
-def _natural(k: int, condition: Natural, group: Coefficients) -> str:
+def _part(name: str, number: int, components: int) -> str:
+    return name if components == 1 else f"{name}_{number}"
+
+
+def _natural(k: int, condition: Natural, lowered: LoweredEquation, group: Coefficients) -> str:
     entries = {"alpha": condition.alpha, "value": condition.value}
-    return group.table(f"natural_{k}", f"n . flux + alpha u = value on the faces {condition.faces}.", entries)
+    flux, u = (_part(name, condition.equation, lowered.components) for name in ("flux", "u"))
+    return group.table(f"natural_{k}", f"n . {flux} + alpha {u} = value on the faces {condition.faces}.", entries)
 
 
 def _essential(k: int, condition: Essential, lowered: LoweredEquation, group: Coefficients) -> list[str]:
-    value = group.single(f"essential_{k}", f"u on the faces {condition.faces}.", condition.value)
+    u = _part("u", condition.field, lowered.components)
+    value = group.single(f"essential_{k}", f"{u} on the faces {condition.faces}.", condition.value)
     if lowered.time is None:
         return [value]
     return [value, group.single(f"essential_rate_{k}", f"The time derivative of essential_{k}.", sp.diff(condition.value, lowered.time))]
@@ -161,26 +162,42 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
     final = "None" if lowered.final_time is None else printer.expression(lowered.final_time)
     loads = [t.coefficient for t in lowered.linear] + [condition.value for condition in lowered.natural]
     varies = lowered.time is not None and any(lowered.time in c.free_symbols for c in loads)
-    return [f"DOMAIN = {_bounds(lowered.domain.intervals, printer)}", f"PERIODIC = {lowered.periodic}", f"FINAL_TIME = {final}",
-            f"LOAD_VARIES = {varies}"]
+    return [f"DOMAIN = {_bounds(lowered.domain.intervals, printer)}", f"COMPONENTS = {lowered.components}", f"PERIODIC = {lowered.periodic}",
+            f"FINAL_TIME = {final}", f"LOAD_VARIES = {varies}"]
 
 
 def _equation_docstring(lowered: LoweredEquation, groups: dict[str, Coefficients]) -> list[str]:
-    steady = "operator(u, v) + robin(u, v) = load(v) + flux(v)" if lowered.natural else "operator(u, v) = load(v)"
-    weak = steady if lowered.final_time is None else f"mass(u_t, v) + {steady} for 0 < t < {plain(lowered.final_time)}"
-    natural = [f"n . flux{'' if n.alpha == 0 else f' + ({plain(n.alpha)}) u'} = {plain(n.value)} on the faces {n.faces}." for n in lowered.natural]
     periodic = [f"Periodic along the axes {lowered.periodic}."] if lowered.periodic else []
     return [
         f"{lowered.title} as scikit-fem forms.",
         "",
         f"Find u on {lowered.domain} with",
-        f"    {weak}, for every v that vanishes where u is given.",
-        *(f"u = {plain(e.value)} on the faces {e.faces}; a face is (axis, 0 or 1 for the lower or upper end)." for e in lowered.essential),
-        *natural, *periodic, *(f"u = {plain(u)} at t = 0." for u in lowered.initial),
+        f"    {_weak_equation(lowered)}, for every v that vanishes where u is given.",
+        *(f"{_part('u', e.field, lowered.components)} = {plain(e.value)} on the faces {e.faces}; a face is (axis, 0 or 1 for the lower or upper end)."
+          for e in lowered.essential),
+        *(_natural_line(n, lowered.components) for n in lowered.natural), *periodic,
+        *(f"{_part('u', i, lowered.components)} = {plain(u)} at t = 0." for i, u in enumerate(lowered.initial)),
         "",
         *(f"{name}: {line}" for name, group in groups.items() for line in group.definitions()),
         *_needs("x", (), lowered.parameters, lowered.externals),
     ]
+
+
+def _weak_equation(lowered: LoweredEquation) -> str:
+    if lowered.components == 1:
+        steady = "operator(u, v) + robin(u, v) = load(v) + flux(v)" if lowered.natural else "operator(u, v) = load(v)"
+        rate = "mass(u_t, v)"
+    else:
+        robin, flux = (" + sum_i robin(u_i, v_i)", " + sum_i flux(v_i)") if lowered.natural else ("", "")
+        steady = f"sum_ij operator_i_j(u_j, v_i){robin} = sum_i load_i(v_i){flux}"
+        rate = "sum_ij mass_i_j(d_t u_j, v_i)"
+    return steady if lowered.final_time is None else f"{rate} + {steady} for 0 < t < {plain(lowered.final_time)}"
+
+
+def _natural_line(n: Natural, components: int) -> str:
+    flux, u = (_part(name, n.equation, components) for name in ("flux", "u"))
+    robin = "" if n.alpha == 0 else f" + ({plain(n.alpha)}) {u}"
+    return f"n . {flux}{robin} = {plain(n.value)} on the faces {n.faces}."
 
 
 def _needs(points: str, slow: Sequence[sp.Symbol], parameters: Sequence[sp.Symbol], externals: Sequence[External]) -> list[str]:

@@ -10,6 +10,7 @@ import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import sympy as sp
 
@@ -128,6 +129,32 @@ def _times(number: sp.Expr, product: str, coefficients: Coefficients) -> str:
 def form(kind: str, name: str, arguments: str, expression: str) -> str:
     """The text of a decorated form; its docstring is the mathematics of `expression`."""
     return "\n".join([f"@{kind}", f"def {name}({arguments}):", f'    """{comment(mathematics(expression))}"""', f"    return {expression}"])
+
+
+def bilinear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients) -> tuple[list[str], str]:
+    """A form for each equation and field, and the dict display that lists them by (equation, field)."""
+    terms = list(terms)
+    names, forms = {}, []
+    for i, j in sorted({(t.equation, t.field) for t in terms}):
+        own = [t for t in terms if (t.equation, t.field) == (i, j)]
+        names[i, j] = name if components == 1 else f"{name}_{i}_{j}"
+        forms.append(form("BilinearForm", names[i, j], "u, v, w", total(products(own, trial=True), coefficients, "0 * u * v")))
+    return forms, _display(names)
+
+
+def linear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients) -> tuple[list[str], str]:
+    """A form for each equation, and the dict display that lists them."""
+    terms = list(terms)
+    names, forms = {}, []
+    for i in sorted({t.equation for t in terms}):
+        own = products([t for t in terms if t.equation == i], trial=False, components=components)
+        names[i] = name if components == 1 else f"{name}_{i}"
+        forms.append(form("LinearForm", names[i], "v, w", total(own, coefficients, "0 * v")))
+    return forms, _display(names)
+
+
+def _display(names: Mapping[Any, str]) -> str:
+    return "{" + ", ".join(f"{index}: {text}" for index, text in names.items()) + "}"
 
 
 def mathematics(expression: str) -> str:

@@ -15,12 +15,10 @@ from ..operator.zero import jumps
 from ..problem.errors import UnsupportedError
 from .source import Source
 from .torch_printer import Slot, argument_name
-from .torch_text import NET, Scope, assemble, closure, collect, commented, formula, function, given_names, header
+from .torch_text import NET, Scope, Tables, assemble, closure, commented, formulas, function, given_names, header, tabulated
 
 Stage = tuple[str, tuple[int, ...]]
 """("ground state" | "adjoint" | "corrector", the functions that are solved together)."""
-Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
-"""{(equation, component): {multi-index: factor}}."""
 _FOURIER = 'use backend="fourier"'
 
 
@@ -80,18 +78,11 @@ def _require_real_and_smooth(lowered: LoweredCells) -> None:
         raise UnsupportedError("a coefficient is given as numbers: the residual needs its formula", term=lowered.externals[0].symbol, remedy=_FOURIER)
 
 
-def _tables(terms: Iterable[StrongTerm]) -> Tables:
-    blocks: dict[tuple[int, int], list[StrongTerm]] = {}
-    for t in terms:
-        blocks.setdefault((t.equation, t.field), []).append(t)
-    return {block: collect(blocks[block]) for block in sorted(blocks)}
-
-
 def _left_sides(lowered: LoweredCells) -> dict[str, Tables]:
     """The tables of A_0, and of A_0^T where there are adjoints, by the prefix of their names."""
-    sides = {"": _tables(lowered.strong)}
+    sides = {"": tabulated(lowered.strong)}
     if any(f.role == "adjoint" for f in lowered.functions):
-        sides["adjoint_"] = _tables(transposed(lowered.bilinear, lowered.coordinates))
+        sides["adjoint_"] = tabulated(transposed(lowered.bilinear, lowered.coordinates))
     return sides
 
 
@@ -121,9 +112,7 @@ def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
     """coefficients, operator, the same of the adjoint problem, and residual."""
     parts = []
     for prefix, side in _left_sides(lowered).items():
-        rows = "".join(f"    {block}: {{{{{', '.join(f'{index}: {{}}' for index in table)}}}}},\n" for block, table in side.items())
-        parts.append(scope.function(f"{prefix}coefficients", "points", "{(equation, component): the factor of each derivative}.",
-                                    [c for table in side.values() for c in table.values()], f"return {{{{\n{rows}}}}}"))
+        parts.append(scope.tables(f"{prefix}coefficients", side))
         parts.append(function(f"{prefix}operator(points, d{scope.collect})",
                               "The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation.",
                               [f"return system({prefix}coefficients(points{scope.forward}), d, COMPONENTS)"]))
@@ -242,14 +231,8 @@ The mean of a cell function is free: subtract it. effective(points, d) gives the
 
 
 def _system(lowered: LoweredCells) -> str:
-    tables = _tables(lowered.strong)
-    if lowered.components == 1:
-        return f"{formula(tables.get((0, 0), {}), 'N')}\n    = source"
-    equations = []
-    for i in range(lowered.components):
-        rows = [formula(table, f"N[{j}]") for (row, j), table in tables.items() if row == i]
-        equations.append("\n".join([*rows, f"    = source[{i}]"]))
-    return "\n\n".join(equations)
+    right = ["source"] if lowered.components == 1 else [f"source[{i}]" for i in range(lowered.components)]
+    return formulas(tabulated(lowered.strong), "N", right)
 
 
 def _listed_sources(lowered: LoweredCells) -> str:

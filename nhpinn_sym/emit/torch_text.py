@@ -12,6 +12,9 @@ import sympy as sp
 from ..lower.forms import MultiIndex, StrongTerm
 from .torch_printer import TorchPrinter, argument_name, statements
 
+Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
+"""{(equation, component): {multi-index: factor}}."""
+
 WIDTH = 120
 NET = "points, layers, indices=INDICES, axes=AXES"
 _RUNTIME = Path(__file__).parent / "runtime" / "torch_jets.py"
@@ -41,10 +44,21 @@ class Scope:
         lines, texts = self.statements(expressions)
         return function(f"{name}({arguments}{self.signature})", summary, [*lines, *result.format(*texts).split("\n")])
 
-    def jet(self, name: str, expr: sp.Expr, indices: Sequence[MultiIndex], summary: str) -> str:
-        """A function that returns the derivatives of `expr` at `points`."""
-        rows = "".join(f"    {index}: full(points, {{}}),\n" for index in indices)
-        return self.function(name, "points", summary, [derivative(expr, self.variables, i) for i in indices], f"return {{{{\n{rows}}}}}")
+    def jet(self, name: str, components: Sequence[sp.Expr], indices: Sequence[MultiIndex], summary: str) -> str:
+        """A function that returns the derivatives of the `components` at `points`."""
+        rows = "".join(f"    {index}: {at_points(len(components))},\n" for index in indices)
+        expressions = [derivative(expr, self.variables, i) for i in indices for expr in components]
+        return self.function(name, "points", summary, expressions, f"return {{{{\n{rows}}}}}")
+
+    def table(self, name: str, table: Mapping[MultiIndex, sp.Expr], summary: str = "The factor of each derivative.") -> str:
+        """A function that returns `table` at `points`."""
+        rows = "".join(f"    {index}: {{}},\n" for index in table)
+        return self.function(name, "points", summary, list(table.values()), f"return {{{{\n{rows}}}}}")
+
+    def tables(self, name: str, tables: Tables, summary: str = "{(equation, component): the factor of each derivative}.") -> str:
+        """A function that returns `tables` at `points`."""
+        rows = "".join(f"    {block}: {{{{{', '.join(f'{index}: {{}}' for index in table)}}}}},\n" for block, table in tables.items())
+        return self.function(name, "points", summary, [c for table in tables.values() for c in table.values()], f"return {{{{\n{rows}}}}}")
 
 
 def function(head: str, summary: str, body: Iterable[str]) -> str:
@@ -76,18 +90,17 @@ def assemble(docstring: str, parts: Iterable[str]) -> str:
     return "\n\n\n".join([f'"""{quoted}\n"""\n\n{head}', *functions, _MARK + runtime.strip()]) + "\n"
 
 
-def strong_part(scope: Scope, terms: Mapping[MultiIndex, sp.Expr], sources: Sequence[sp.Expr], summary: str, result: str) -> list[str]:
-    """coefficients, source, operator and residual."""
-    rows = "".join(f"    {index}: {{}},\n" for index in terms)
-    return [
-        scope.function("coefficients", "points", "The factor of each derivative.", list(terms.values()), f"return {{{{\n{rows}}}}}"),
-        scope.function("source", "points", summary, sources, f"return {result}"),
-        function(f"operator(points, d{scope.collect})",
-                 "The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points.",
-                 [f"return combine(coefficients(points{scope.forward}), d)"]),
-        function(f"residual(points, d{scope.collect})", "Zero for the solution.",
-                 [f"return operator(points, d{scope.forward}) - source(points{scope.forward})"]),
-    ]
+def at_points(components: int) -> str:
+    """The template of a value at every point, a column for each of several components."""
+    return "full(points, {})" if components == 1 else f"stack(points{', {}' * components})"
+
+
+def tabulated(terms: Iterable[StrongTerm]) -> Tables:
+    """The factor of each derivative, by equation and component."""
+    blocks: dict[tuple[int, int], list[StrongTerm]] = {}
+    for t in terms:
+        blocks.setdefault((t.equation, t.field), []).append(t)
+    return {block: table for block in sorted(blocks) if (table := collect(blocks[block]))}
 
 
 def collect(terms: Iterable[StrongTerm]) -> dict[MultiIndex, sp.Expr]:
@@ -111,8 +124,16 @@ def derivative(expr: sp.Expr, variables: Sequence[sp.Symbol], index: MultiIndex)
     return expr
 
 
-def formula(terms: Mapping[MultiIndex, sp.Expr], unknown: str) -> str:
-    """The left-hand side as indented lines for a docstring."""
+def formulas(blocks: Tables, unknown: str, right: Sequence[object]) -> str:
+    """The equations as indented lines for a docstring."""
+    equations = []
+    for i, side in enumerate(right):
+        rows = [_formula(table, f"{unknown}[{j}]" if len(right) > 1 else unknown) for (row, j), table in blocks.items() if row == i]
+        equations.append("\n".join([*rows, commented(f"= {side}", 4)]))
+    return "\n\n".join(equations)
+
+
+def _formula(terms: Mapping[MultiIndex, sp.Expr], unknown: str) -> str:
     return "\n".join(commented(f"+ ({c}) D^{a} {unknown}" if any(a) else f"+ ({c}) {unknown}", 4) for a, c in terms.items())
 
 

@@ -87,9 +87,9 @@ def period_grid(op: Operator) -> list[Array]:
     return grid(op, _PERIOD_SIZES[len(op.axes)], 0.47)
 
 
-def range_grid(op: Operator) -> list[Array]:
+def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
     """Nodes and midpoints of a grid: where zeros and singularities of a coefficient are looked for."""
-    n = _RANGE_SIZES[len(op.axes)]
+    n = max(_RANGE_SIZES[len(op.axes)] // coarser, 3)
     return [np.concatenate(pair) for pair in zip(grid(op, n, 0.0), grid(op, n, 0.5), strict=True)]
 
 
@@ -116,9 +116,3 @@ def folded(expr: sp.Expr, op: Operator) -> sp.Expr:
     cell = op.cell
     fold = {y: y - length * sp.floor((y - a) / length) for y, (a, _), length in zip(op.fast, cell.intervals, cell.lengths, strict=True)}
     return expr.replace(lambda e: isinstance(e, sp.Piecewise), lambda e: e.xreplace(fold))
-
-
-def shifted(expr: sp.Expr, op: Operator, axis: int) -> sp.Expr:
-    """The expression one period further along a fast axis."""
-    y = op.fast[axis]
-    return expr.xreplace({y: y + op.cell.lengths[axis]})

@@ -96,6 +96,8 @@ class MultiscaleProblem:
         for condition in self.initial:
             if not isinstance(condition, Initial):
                 raise InitialConditionError("this is not an initial condition", term=repr(condition), remedy="write initial=[Initial(0)]")
+            if type(condition.order) is not int:
+                raise InitialConditionError("the order of an initial condition is an integer", term=condition, remedy="0 is u, 1 is u_t")
             fields = fields_of(condition, self.unknowns)
             for j, value in zip(fields, values_of(condition, "value", fields), strict=True):
                 self._check_data(value, condition, InitialConditionError, time=False)

@@ -33,6 +33,7 @@ from ..solve.reconstruct import reconstruct
 from ..solve.solution import Array, Solution
 from .quadrature import Quadrature, plot_points, resolving
 from .report import Report, judge
+from .scope import covered_domain
 from .store import Arrays, Store, to_json
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
@@ -59,7 +60,8 @@ def validate(
     pinn       : options of the PINN solves (method, seed, width, depth, device, ...).
     per_period : mesh cells per period and axis of the fine solution.
     tolerance  : for the cell problems of every backend (default: each backend's own).
-    Errors: those of `homogenize` and of the solves; OutputPathError before anything is computed.
+    Errors: those of `homogenize` and of the solves; UnsupportedError for what has no comparison yet (systems, moving frames, ...); OutputPathError
+    before anything is solved.
     """
     if pinn is not None and not isinstance(pinn, Mapping):
         raise ProblemError("pinn= is a mapping of options", term=pinn, remedy='write pinn={"method": "lm", "seed": 1}')
@@ -81,12 +83,10 @@ class _Run:
         parameters: Mapping[sp.Symbol, float] | None,
         progress: Progress,
     ) -> None:
-        if problem.domain is None:
-            raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
+        self.model = homogenize(problem)
+        bounds = covered_domain(self.model).bounds
         self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(eps) if not isinstance(eps, float) else eps)
         self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = fem, pinn, per_period, tolerance, parameters, progress
-        self.model = homogenize(problem)
-        bounds = problem.domain.bounds
         periods = tuple((b - a) / (self.eps * float(length)) for (a, b), length in zip(bounds, problem.cell.lengths, strict=True))
         self.quadrature: Quadrature = resolving(bounds, periods)
         self.plot_points, self.plot_shape = plot_points(bounds)

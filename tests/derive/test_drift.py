@@ -13,7 +13,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from tests.derive.oracles import LAYERS, Torus, numbers, principal, taylor
+from tests.derive.oracles import LAYERS, Torus, principal, taylor
 from tests.symbolic import Array, C, S, derived, nullvector, solved, zero_mean
 
 D = sp.Rational(1, 2)

@@ -42,7 +42,8 @@ CASES: dict[str, tuple[int, Any, Any, Any, Any]] = {  # dim, rho, D, b, r of y
     "capacity and diffusivity": (1, lambda y: 2 + S(y[0]), lambda y: 2 + C(y[0]), lambda y: [0], lambda y: 8 * C(y[0])),
     "with a drift": (1, lambda y: 1, lambda y: 1, lambda y: [1 + S(y[0])], lambda y: 8 * C(y[0])),
     "two dimensions": (2, lambda y: 1, lambda y: 1, lambda y: [0, 0], lambda y: 5 * C(y[0]) * C(y[1]) + 3 * S(y[0] + y[1])),
-    "two dimensions with a drift": (2, lambda y: 2 + C(y[1]), lambda y: 1, lambda y: [C(y[1]), S(y[0]) + 1], lambda y: 5 * C(y[0]) + 3 * S(y[0] + y[1])),
+    "two dimensions with a drift": (2, lambda y: 2 + C(y[1]), lambda y: 1, lambda y: [C(y[1]), S(y[0]) + 1],
+                                    lambda y: 5 * C(y[0]) + 3 * S(y[0] + y[1])),
 }
 
 

@@ -50,7 +50,7 @@ def test_scalar_operators_of_order_up_to_five(tensor: Any) -> None:
     cells = solved(diffusion(tensor), 2, order=3)
     s = nh.Scales(2)
     for direction in DIRECTIONS[:3]:
-        coefficients = exact(lambda i, k, j, l: tensor(s)[k, l], 1, 15, direction, 6)
+        coefficients = exact(lambda i, k, j, m: tensor(s)[k, m], 1, 15, direction, 6)
         for n in range(2, 6):
             assert np.allclose(law_symbol(cells.averaged[n], direction), coefficients[n], atol=1e-8), n
 
@@ -165,7 +165,10 @@ def test_dispersion_of_waves_in_one_dimension() -> None:
 def test_the_dispersion_of_two_layers() -> None:
     """a* <N^2> = a*/12 (al (1 - al) (E1 - E2)/((1 - al) E1 + al E2))^2 (Santosa, Symes 1991; Fish, Chen 2001)."""
     first, second, share = 1, 4, sp.Rational(1, 4)
-    step = derived(lambda s, u: sp.Eq(s.dt(u, 2) - s.div(sp.Piecewise((first, s.y[0] < share), (second, True)) * s.grad(u)), 1), 1, time=True, order=2)
+    def two(s: nh.Scales) -> sp.Expr:
+        return sp.Piecewise((first, s.y[0] < share), (second, True))
+
+    step = derived(lambda s, u: sp.Eq(s.dt(u, 2) - s.div(two(s) * s.grad(u)), 1), 1, time=True, order=2)
     cells = nh.solve_cells(step, "skfem", tolerance=1e-7)
     star = 1 / float(share / first + (1 - share) / second)
     al = float(share)
@@ -195,7 +198,8 @@ def test_a_density_that_varies_brings_two_time_derivatives() -> None:
     assert float(cells.effective["rho"]) == pytest.approx(2)
     torus, y = Torus(1, 41), nh.Scales(1).y[0]
     entries = {(0, 0, 0, 0): 2 + S(y) + C(2 * y) / 2}
+    mass = np.diag(torus(rho(y)))
     for sigma in (0.7, 1.3j):
-        coefficients = taylor(lambda k, sigma=sigma: mean_law(torus.flux(entries, 1, torus.shifted(np.array([k]))) + np.diag(torus(rho(y)) * (sigma * k) ** 2)), 6)
+        coefficients = taylor(lambda k, sigma=sigma: mean_law(torus.flux(entries, 1, torus.shifted(np.array([k]))) + (sigma * k) ** 2 * mass), 6)
         for n in range(2, 6):
             assert np.allclose(law_symbol(cells.averaged[n], np.array([1.0]), sigma), coefficients[n], atol=1e-10), n

@@ -80,7 +80,7 @@ def test_systems_iterate_too() -> None:
     def c(s: nh.Scales) -> Any:
         values = sp.diag(3 + S(s.y[0]) + C(s.z[0]), 4 + C(s.y[0]) * S(s.z[0]))
         mixed = sp.Matrix(np.linalg.inv(turn)) * values * sp.Matrix(turn)
-        return lambda i, k, j, l: mixed[i, j]
+        return lambda i, k, j, m: mixed[i, j]
 
     found = solved(lambda s, u: (-s.div(stiffness_flux(c(s), s.grad(u), strain=False)), sp.ones(2, 1)), 1, levels=2, components=2).effective["A"]
     first, second = 1 / np.mean(1 / (3 + sin(Y) + cos(Z))), 1 / np.mean(1 / (4 + cos(Y) * sin(Z)))

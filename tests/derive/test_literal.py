@@ -70,11 +70,13 @@ def opaque(name: str, s: nh.Scales) -> Any:
 
 OPAQUE: dict[str, tuple[Any, dict[str, Any]]] = {
     "diffusion": (lambda s, u: sp.Eq(-s.div(opaque("a", s) * s.grad(u)), 1), {"dim": 2, "order": 4}),
-    "tensor that varies with x": (lambda s, u: sp.Eq(-s.div(sp.Matrix(2, 2, lambda i, j: sp.Function(f"a_{i + 1}{j + 1}")(*s.x, *s.y)) * s.grad(u)), 1),
-                                  {"dim": 2, "order": 3}),
+    "tensor that varies with x": (
+        lambda s, u: sp.Eq(-s.div(sp.Matrix(2, 2, lambda i, j: sp.Function(f"a_{i + 1}{j + 1}")(*s.x, *s.y)) * s.grad(u)), 1),
+        {"dim": 2, "order": 3}),
     "elasticity": (lambda s, v: (-s.div(opaque("lam", s) * s.sym_grad(v).trace() * sp.eye(2) + 2 * opaque("mu", s) * s.sym_grad(v)), sp.ones(2, 1)),
                    {"dim": 2, "order": 3, "components": 2}),
-    "reaction": (lambda s, u: sp.Eq(s.dt(u) - s.div(opaque("a", s) * s.grad(u)) + opaque("r", s) * u / s.eps, 1), {"dim": 1, "time": True, "order": 3}),
+    "reaction": (lambda s, u: sp.Eq(s.dt(u) - s.div(opaque("a", s) * s.grad(u)) + opaque("r", s) * u / s.eps, 1),
+                 {"dim": 1, "time": True, "order": 3}),
     "flow": (lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + (sp.Matrix([opaque("p", s), opaque("q", s)]).T * s.grad(u))[0] / s.eps, 1),
              {"dim": 2, "time": True, "order": 2}),
     "ground state": (lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + opaque("r", s) * u / s.eps**2, 1), {"dim": 1, "time": True, "order": 2}),

@@ -11,6 +11,8 @@ import numpy as np
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.lower.cells import lower_cells
+from nhpinn_sym.solve.backends import cell_solver
 from tests.symbolic import Build, C, S, derived
 
 N = 19
@@ -109,3 +111,28 @@ def test_in_two_dimensions_the_law_is_that_of_the_frozen_cell_in_divergence_form
         assert np.allclose(found([[0.5, x]])[0], nh.solve_cells(frozen).effective["A"], atol=1e-7)
     u0, x2 = sp.Function("u0")(*local.problem.scales.x), local.problem.scales.x[1]
     assert -sp.Derivative(sp.Function("A_21")(x2) * u0.diff(local.problem.scales.x[0]), x2, evaluate=False) in local.equation.lhs.args
+
+
+def test_slow_derivatives_of_cell_functions_against_cells_at_other_places() -> None:
+    """d_x N_1 and d_xx N_1 are functions of their own: differences in x of cells that are solved at frozen x, of sixth order."""
+    def conductivity(x: object, s: nh.Scales) -> sp.Expr:
+        return 3 + C(s.y[0]) * (1 + S(x) / 2) / 2 + S(s.y[0] - x) / 3  # type: ignore[operator]
+
+    model = derived(lambda s, u: sp.Eq(-s.div(conductivity(s.x[0], s) * s.grad(u)), 1), domain=nh.Box((0, 1)), boundary=[nh.Periodic()], order=3)
+    lowered = lower_cells(model)
+    place = np.array([[0.37]])
+    batch = cell_solver("fourier")(lowered, {}, ((0.0, 1.0),), 1e-11).solve(place)
+    solved = {form.name: fields[0].evaluate(GRID[:, None], (0,))[0] for form, fields in zip(lowered.functions, batch.fields, strict=True)}
+
+    def frozen(x: float) -> np.ndarray:
+        here = derived(lambda s, u: sp.Eq(-s.div(conductivity(sp.Float(x, 17), s) * s.grad(u)), 1))
+        return nh.solve_cells(here, tolerance=1e-11).functions[0](GRID)
+
+    h = 0.02
+    samples = np.array([frozen(0.37 + k * h) for k in range(-3, 4)])
+    first = np.array([-1, 9, -45, 0, 45, -9, 1]) @ samples / (60 * h)
+    second = np.array([2, -27, 270, -490, 270, -27, 2]) @ samples / (180 * h**2)
+    assert np.allclose(solved["N_1"], samples[3], atol=1e-10)
+    assert np.allclose(solved["dx1_N_1"], first, atol=1e-6)
+    assert np.allclose(solved["dx1dx1_N_1"], second, atol=1e-5)
+    assert np.abs(second).max() > 0.1

@@ -86,7 +86,7 @@ def anisotropic(seed: int, y: tuple[Any, ...]) -> Any:
     mandel = sp.Matrix(6 * np.eye(3)) + sum((sp.Matrix(p.round(2)) * w for p, w in zip(parts, (S(y[0]), C(y[1]), S(y[0] - y[1])), strict=True)),
                                             sp.zeros(3, 3))
     place = {(0, 0): (0, 1), (1, 1): (1, 1), (0, 1): (2, sp.sqrt(2)), (1, 0): (2, sp.sqrt(2))}
-    return lambda i, k, j, l: mandel[place[i, k][0], place[j, l][0]] / (place[i, k][1] * place[j, l][1])
+    return lambda i, k, j, m: mandel[place[i, k][0], place[j, m][0]] / (place[i, k][1] * place[j, m][1])
 
 
 def test_reuss_and_voigt_bound_the_stiffness_as_mandel_matrices() -> None:
@@ -127,7 +127,7 @@ def test_the_transposed_system_has_the_transposed_law() -> None:
     def law(transposed: bool) -> Array:
         def build(s: nh.Scales, u: Any) -> Any:
             c = coupled(4, s.y, 2)
-            turned = (lambda i, k, j, l: c(j, l, i, k)) if transposed else c
+            turned = (lambda i, k, j, m: c(j, m, i, k)) if transposed else c
             return -s.div(stiffness_flux(turned, s.grad(u), strain=False)), sp.ones(2, 1)
 
         return solved(build, 2, components=2).effective["A"]

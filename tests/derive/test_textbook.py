@@ -11,7 +11,8 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.derive.notation import Mean
-from tests.symbolic import C, S, derived, diffusion, y_symbols
+from tests.derive.oracles import Torus, layers_of
+from tests.symbolic import C, S, derived, diffusion, solved, y_symbols, zero_mean
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 Y1, Y2 = y_symbols(2)
@@ -97,26 +98,29 @@ def test_effective_numbers_of_the_one_dimensional_examples() -> None:
 # ---- closed forms
 
 
-def laminate(s: nh.Scales) -> sp.Matrix:
+def laminate(y: sp.Expr) -> sp.Matrix:
     """Full, not symmetric, varying along y1 alone."""
-    y = s.y[0]
     rows = [[2 + S(y), C(y) / 2, S(2 * y) / 3], [S(y) / 4, 3 + C(2 * y) / 2, C(y) / 5], [C(y) / 3 + sp.Rational(1, 5), S(y) / 6, 4 + S(y) / 2]]
     return sp.Matrix(rows)
 
 
+@pytest.mark.parametrize("phase", [0, sp.Rational(1, 3)])
 @pytest.mark.parametrize("dim", [1, 2, 3])
-def test_laminates_with_full_tensors(dim: int) -> None:
-    """Tartar's formulas, normal e1: averages along the layers."""
-    found = nh.solve_cells(derived(diffusion(lambda s: laminate(s)[:dim, :dim]), dim)).effective["A"]
-    y = np.arange(400) / 400
-    a = np.array(sp.lambdify([Y1], laminate(type("s", (), {"y": (Y1,)}))[:dim, :dim].tolist(), "numpy")(y), dtype=object)
-    a = np.array([[np.broadcast_to(np.asarray(e, dtype=float), y.shape) for e in row] for row in a])
-    harmonic = 1 / np.mean(1 / a[0, 0])
-    expected = np.empty((dim, dim))
+def test_laminates_with_full_tensors(dim: int, phase: sp.Expr) -> None:
+    """Tartar's formulas, normal e1: averages along the layers; complex with a loss that varies."""
+    def lossy(y: sp.Expr) -> sp.Matrix:
+        return laminate(y)[:dim, :dim] * (1 + sp.I * phase * (1 + C(y) / 2))
+
+    found = solved(diffusion(lambda s: lossy(s.y[0])), dim).effective["A"]
+    a = layers_of(lambda i, k, j, m: lossy(nh.Scales(1).y[0])[k, m], 1, dim)[:, 0, :, 0]
+    harmonic = 1 / np.mean(1 / a[:, 0, 0])
+    expected = np.empty((dim, dim), dtype=a.dtype)
     for i in range(dim):
         for j in range(dim):
-            expected[i, j] = np.mean(a[i, j] - a[i, 0] * a[0, j] / a[0, 0]) + harmonic * np.mean(a[i, 0] / a[0, 0]) * np.mean(a[0, j] / a[0, 0])
-    assert np.allclose(found, expected, atol=1e-12, rtol=0)
+            left, right = np.mean(a[:, i, 0] / a[:, 0, 0]), np.mean(a[:, 0, j] / a[:, 0, 0])
+            expected[i, j] = np.mean(a[:, i, j] - a[:, i, 0] * a[:, 0, j] / a[:, 0, 0]) + harmonic * left * right
+    assert np.allclose(found, expected, atol=1e-11, rtol=0)
+    assert np.iscomplexobj(found) == bool(phase)
 
 
 def tensor(s: nh.Scales) -> sp.Matrix:
@@ -128,6 +132,22 @@ def test_the_transposed_tensor_has_the_transposed_law() -> None:
     a, transposed = (nh.solve_cells(derived(diffusion(f), 2)).effective["A"] for f in (tensor, lambda s: tensor(s).T))
     assert np.allclose(a, transposed.T, atol=1e-11)
     assert abs(a[0, 1] - a[1, 0]) > 1e-3
+
+
+def test_a_complex_tensor_in_two_dimensions() -> None:
+    """-div(a (e_j + grad N_j)) = 0, A*_ij = <a_ij + a_ik d_k N_j>, by a dense matrix; (a^T)* = (a*)^T."""
+    def lossy(s: nh.Scales) -> sp.Matrix:
+        return tensor(s) + sp.I * sp.diag(1 + S(s.y[1]) / 2, C(s.y[0]) / 3)
+
+    torus, s = Torus(2, 21), nh.Scales(2)
+    a = np.array([[torus(lossy(s)[i, j]) for j in range(2)] for i in range(2)])
+    matrix = -sum(torus.D[i] @ (a[i, k][:, None] * torus.D[k]) for i in range(2) for k in range(2))
+    n = [zero_mean(matrix, sum(torus.D[i] @ a[i, j] for i in range(2))) for j in range(2)]
+    expected = [[np.mean(a[i, j] + sum(a[i, k] * (torus.D[k] @ n[j]) for k in range(2))) for j in range(2)] for i in range(2)]
+    cells = solved(diffusion(lossy), 2)
+    assert np.allclose(cells.effective["A"], expected, atol=1e-8)
+    assert np.allclose(cells.functions[1](torus.y), n[1], atol=1e-7)
+    assert np.allclose(cells.effective["A"], solved(diffusion(lambda s: lossy(s).T), 2).effective["A"].T, atol=1e-10)
 
 
 def test_duality_in_two_dimensions() -> None:

@@ -105,5 +105,6 @@ def test_a_rho_of_tau_at_resonance() -> None:
 
 def test_damping_beside_a_second_time_derivative() -> None:
     """rho u_tt + d u_t - div(a grad u): every mean in its place."""
-    found = solved(lambda s, u: sp.Eq((2 + S(s.y[0])) * s.dt(u, 2) + (3 + C(s.y[0])) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 1), time=True).effective
+    found = solved(lambda s, u: sp.Eq((2 + S(s.y[0])) * s.dt(u, 2) + (3 + C(s.y[0])) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 1),
+                   time=True).effective
     assert (found["rho"], found["damping"], found["A"][0, 0]) == (pytest.approx(2), pytest.approx(3), pytest.approx(np.sqrt(3)))

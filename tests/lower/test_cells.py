@@ -63,7 +63,7 @@ V = (C(Y1) * C(Y2) + S(Y1) + S(Y2), S(Y1 - Y2) + C(Y1))
 
 BUILDS: dict[str, tuple[Build, dict[str, Any]]] = {
     "tensor": (diffusion(lambda s: sp.Matrix([[2 + S(s.y[0]), C(s.y[1])], [S(s.y[0]), 3]])), {}),
-    "flow, reaction, source": (lambda s, u: sp.Eq(-s.laplacian(u) + C(s.y[1]) * u.diff(s.x[0]) / s.eps + S(s.y[0]) * u / s.eps, C(s.y[0]) / s.eps), {}),
+    "flow, reaction, source": (lambda s, u: sp.Eq(-s.laplacian(u) + (C(s.y[1]) * u.diff(s.x[0]) + S(s.y[0]) * u) / s.eps, C(s.y[0]) / s.eps), {}),
     "source in flux form": (lambda s, u: sp.Eq(-s.laplacian(u), s.div(sp.Matrix([C(s.y[0]), 1]))), {}),
     "flow in flux form": (lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)) + s.div(sp.Matrix([C(s.y[1]), S(s.y[0])]) * u) / s.eps, 1), {}),
     "second level": (diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), {"order": 2}),
@@ -140,7 +140,8 @@ def roles(lowered: LoweredCells) -> list[tuple[str, str]]:
 
 
 def test_kernels_come_first_and_constants_after_them() -> None:
-    lowered = sequence(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + (1 + S(s.y[0])) * u.diff(s.x[0]) / s.eps + C(s.y[0]) * u / s.eps**2, 1), time=True)
+    lowered = sequence(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + (1 + S(s.y[0])) * u.diff(s.x[0]) / s.eps + C(s.y[0]) * u / s.eps**2, 1),
+                       time=True)
     assert roles(lowered)[:2] == [("phi", "ground state"), ("psi", "adjoint")]
     assert {role for _, role in roles(lowered)[2:]} == {"corrector"}
     assert lowered.eigenvalue is not None

@@ -51,7 +51,7 @@ def test_odd_derivatives_vanish_where_the_operator_is_its_own_transpose() -> Non
     first = lower_mean_field(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2, order=2, **PERIODIC), 1)
     assert first.sources == (0,)
     assert first.linear == ()
-    assert lower_mean_field(derived(reaction, order=1, **BOX), 1).sources == (-sp.Symbol("h_3_0", real=True) * sp.Symbol("U0_0", real=True),)
+    assert set(symbols(lower_mean_field(derived(reaction, order=1, **BOX), 1), "U0")) == {"U0_0", "U0_11"}
 
 
 @pytest.mark.parametrize("build", [reaction, skew])
@@ -60,7 +60,7 @@ def test_entries_against_dense_perturbation_theory(build: object) -> None:
     dim, k = (1, (0.7,)) if build is reaction else (2, (0.7, -1.1))
     model = derived(build, dim, order=2)
     cells = nh.solve_cells(model)
-    averaged = expansion(parse(problem(build, dim)), k, 0.0, 2, 21 if dim == 1 else 11).averaged
+    averaged = expansion(parse(problem(build, dim)), k, 0.0, 2, 21 if dim == 1 else 17).averaged
     for n, terms in averaged_terms(model).items():
         total = 0j
         for t in terms:
@@ -95,7 +95,7 @@ def test_an_oscillating_source_drives_the_first_mean_field() -> None:
 def test_the_hierarchy_is_printed_with_its_entries() -> None:
     model = derived(reaction, order=2, **BOX)
     assert "A_11*d_x1 U_2" in str(model)
-    assert "-h_3_0*U_1 - h_4_0*U_0 - h_4_11*d_x1 d_x1 U_0" in str(model)
+    assert "-h_3_0*U_0 - h_3_11*d_x1 d_x1 U_0" in str(model)
     assert [len(e.rhs.atoms(sp.Function)) > 0 for e in model.hierarchy] == [False, True, True]
     assert "Hierarchy" not in str(derived(reaction, order=1))
 

@@ -26,7 +26,7 @@ def test_defaults_and_conveniences() -> None:
     p = problem(lambda s, u: sp.Eq(-s.laplacian(u), 1), domain=nh.Box((0, 1)), boundary=nh.Dirichlet(0), cell=nh.Box((0, 2)))
     assert p.cell == nh.Cell((0, 2))
     assert isinstance(p.cell, nh.Cell)
-    assert set(p.faces) == {(0, 0), (0, 1)}
+    assert set(p.conditions) == {((0, 0), 0), ((0, 1), 0)}
     assert problem(lambda s, u: sp.Eq(-s.laplacian(u), 1), dim=3).cell == nh.Cell.unit(3)
     assert "domain=(0, 1)" in repr(p)
     assert p._repr_latex_().startswith("$$")

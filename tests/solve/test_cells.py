@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import OutputPathError, ProblemError, UndeclaredSymbolError, UnsupportedError
-from tests.symbolic import C, S, derived, diffusion
+from tests.symbolic import C, S, derived, diffusion, solved
 
 UNIT = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)]}
 
@@ -122,3 +123,87 @@ def test_every_backend_reaches_its_tolerance_on_the_papers_cell(backend: str, bo
     exact = 1.9353592348122903 * np.eye(2)
     assert np.max(np.abs(nh.solve_cells(model, backend).effective["A"] - exact)) < bound
     assert np.max(np.abs(nh.solve_cells(model, backend, tolerance=1e-8).effective["A"] - exact)) < 1e-8
+
+
+# ---- every class: kernels, systems, fast time, complex
+
+
+def kernels() -> nh.CellSolution:
+    return solved(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + (1 + S(s.y[0])) * u.diff(s.x[0]) / s.eps + 8 * C(s.y[0]) * u / s.eps**2, 1),
+                  time=True)
+
+
+def system() -> nh.CellSolution:
+    return solved(lambda s, v: (-s.div((2 + S(s.y[0])) * s.sym_grad(v)), sp.ones(2, 1)), 2, components=2, order=2)
+
+
+def fast_time() -> nh.CellSolution:
+    return solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0] - s.tau)) * s.grad(u)), 1), time=True, fast_time=2)
+
+
+def frozen_time() -> nh.CellSolution:
+    return solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) * C(s.tau)) * s.grad(u)), 1), time=True, fast_time=1)
+
+
+def lossy() -> nh.CellSolution:
+    return solved(diffusion(lambda s: 2 + sp.I + S(s.y[0])), order=2)
+
+
+@pytest.mark.parametrize("make", [kernels, system, fast_time, frozen_time, lossy])
+def test_every_class_can_be_saved_and_loaded(make: Callable[[], nh.CellSolution], tmp_path: Path) -> None:
+    cells = make()
+    again = nh.load(cells.save(tmp_path / "cells.npz"))
+    assert again.forms == cells.forms
+    y, others = np.random.default_rng(2).uniform(0, 1, (4, cells.axes)), {"tau": 0.3} if "tau" in cells.slow else {}
+    for before, after in zip((*cells.functions, *cells.adjoints), (*again.functions, *again.adjoints), strict=True):
+        assert np.array_equal(before(y, **others), after(y, **others))
+        assert (before.name, before.sources, before.level) == (after.name, after.sources, after.level)
+    assert np.array_equal(again.effective["A"], cells.effective["A"])
+    for n, level in cells.averaged.items():
+        assert all(np.array_equal(again.averaged[n][key], value) for key, value in level.items())
+
+
+def test_kernels_stand_beside_the_correctors() -> None:
+    cells = kernels()
+    assert cells.ground_state is not None
+    y = np.arange(64) / 64
+    phi, (psi,) = cells.ground_state(y), cells.adjoints
+    assert phi.min() > 0
+    assert (np.mean(phi), np.mean(phi * psi(y))) == (pytest.approx(1, abs=1e-12), pytest.approx(1, abs=1e-12))
+    assert all(abs(np.mean(f(y))) < 1e-12 for f in cells.functions)
+    assert {"drift", "lambda0"} <= set(cells.effective)
+    assert cells.info["multipliers"]
+    assert (lossy().ground_state, lossy().adjoints) == (None, ())
+
+
+def test_functions_of_systems_have_a_column_for_each_component() -> None:
+    cells = system()
+    y = np.random.default_rng(3).uniform(0, 1, (5, 2))
+    assert all(f(y).shape == f.derivative(y, (0, 1)).shape == (5, 2) for f in cells.functions)
+    assert {f.level for f in cells.functions} == {1, 2}
+    with pytest.raises(ProblemError, match=r"shape \(n, 2\)"):
+        cells.functions[0](y[:, 0])
+
+
+def test_points_have_a_column_for_a_resonant_time_and_an_argument_for_a_frozen_one() -> None:
+    resonant, frozen = fast_time(), frozen_time()
+    assert (resonant.axes, frozen.axes) == (2, 1)
+    assert resonant.functions[0]([[0.1, 0.2]]).shape == (1,)
+    y, tau = np.arange(64) / 64, 0.2
+    a = 3 + np.sin(2 * np.pi * y) * np.cos(2 * np.pi * tau)
+    slope = 1 / np.mean(1 / a) / a - 1
+    assert np.allclose(frozen.functions[0].derivative(y, (1,), tau=tau), slope, atol=1e-8)
+    with pytest.raises(ProblemError, match="depends on tau"):
+        frozen.functions[0](y)
+
+
+def test_the_averaged_operators_are_there_when_they_are_wanted() -> None:
+    model = derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2)
+    assert set(nh.solve_cells(model).averaged) == {2}
+    assert set(nh.solve_cells(model, hierarchy=True).averaged) == {2, 3}
+    assert set(nh.solve_cells(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2, order=2), hierarchy=False).averaged) == {2}
+
+
+def test_what_a_backend_other_than_fourier_does_not_do_for_two_levels() -> None:
+    with pytest.raises(UnsupportedError, match="fourier"):
+        nh.solve_cells(derived(diffusion(lambda s: 3 + S(s.y[0]) + C(s.z[0])), levels=2), "skfem")

@@ -53,3 +53,27 @@ def test_no_slow_variable_is_one_empty_point() -> None:
 def test_points_outside_are_refused() -> None:
     with pytest.raises(ProblemError, match="outside the slow interval"):
         Nodes(BOX, 4).weights(np.array([[2.1, 0.0]]))
+
+
+MIXED = Nodes(((-1.0, 1.0), (0.0, 3.0)), 12, (False, True))
+
+
+def wave(x: np.ndarray) -> np.ndarray:
+    return np.exp(x[:, 0]) * (2 + np.cos(2 * np.pi * x[:, 1] / 3))
+
+
+def test_periodic_axes_have_equispaced_nodes_and_trigonometric_interpolants() -> None:
+    assert len(MIXED.axis_nodes(0)) == 13
+    assert np.allclose(np.diff(MIXED.axis_nodes(1)), 3 / 25)
+    x = np.random.default_rng(1).uniform([-1, -7], [1, 9], (20, 2))  # beyond the period as well
+    assert np.allclose(MIXED.weights(x) @ wave(MIXED.points), wave(x), atol=1e-12)
+    slope = -np.exp(x[:, 0]) * 2 * np.pi / 3 * np.sin(2 * np.pi * x[:, 1] / 3)
+    assert np.allclose(MIXED.weights(x, (0, 1)) @ wave(MIXED.points), slope, atol=1e-11)
+
+
+def test_the_mean_over_periodic_axes() -> None:
+    nodes, values = MIXED.averaged(wave(MIXED.points), (1,))
+    assert nodes == Nodes(((-1.0, 1.0),), 12, (False,))
+    assert np.allclose(values, 2 * np.exp(nodes.points[:, 0]), atol=1e-13)
+    nothing, number = Nodes(((0.0, 1.0),), 6, (True,)).averaged(np.cos(2 * np.pi * np.arange(13) / 13) ** 2, (0,))
+    assert (nothing.points.shape, number) == ((1, 0), pytest.approx([0.5]))

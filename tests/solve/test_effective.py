@@ -62,10 +62,12 @@ def test_an_entry_of_another_model_is_refused() -> None:
 
 
 def test_averaged_operators_hold_the_whole_law_with_its_signs() -> None:
-    cells = solved(lambda s, u: sp.Eq((2 + S(s.y[0])) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)) + 3 * u.diff(s.x[0]) + 5 * u, 1), time=True, order=2)
+    cells = solved(lambda s, u: sp.Eq((2 + S(s.y[0])) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)) + 3 * u.diff(s.x[0]) + 5 * u, 1),
+                   time=True, order=2)
     level = cells.averaged[2]
     assert {key: m[0, 0] for key, m in level.items()} == {
-        ((1, 0), (1, 0)): pytest.approx(-np.sqrt(3)), ((0, 0), (0, 1)): pytest.approx(2), ((0, 0), (1, 0)): pytest.approx(3), ((0, 0), (0, 0)): pytest.approx(5)}
+        ((1, 0), (1, 0)): pytest.approx(-np.sqrt(3)), ((0, 0), (0, 1)): pytest.approx(2), ((0, 0), (1, 0)): pytest.approx(3),
+        ((0, 0), (0, 0)): pytest.approx(5)}
     assert set(cells.averaged) == {2, 3, 4}
 
 

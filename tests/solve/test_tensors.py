@@ -73,7 +73,8 @@ def test_only_elasticity_gets_matrices() -> None:
 def test_symmetric_tensors_give_the_same_symbol(components: int) -> None:
     """sum T_ijk xi_i xi_j xi_k = sum of the terms, derivatives on either side; those with a time derivative are left out."""
     rng = np.random.default_rng(5)
-    keys = [((1, 0, 0), (1, 1, 0)), ((0, 0, 0), (0, 3, 0)), ((2, 0, 0), (0, 1, 0)), ((0, 1, 0), (2, 0, 0)), ((1, 0, 0), (1, 1, 1)), ((1, 0, 0), (1, 0, 0))]
+    keys = [((1, 0, 0), (1, 1, 0)), ((0, 0, 0), (0, 3, 0)), ((2, 0, 0), (0, 1, 0)), ((0, 1, 0), (2, 0, 0)), ((1, 0, 0), (1, 1, 1)),
+            ((1, 0, 0), (1, 0, 0))]
     level = {key: rng.normal(size=(components, components)) for key in keys}
     tensor = symmetric_tensor(2, components, 3, level)
     xi = np.array([0.7, -1.3])

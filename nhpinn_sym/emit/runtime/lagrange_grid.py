@@ -107,3 +107,10 @@ class LagrangeGrid:
         shapes = [np.polynomial.polynomial.polyder(row, order) if order else row for row in _SHAPES[self.degree]]
         weights = scale * np.array([np.polynomial.polynomial.polyval(local, row) for row in shapes])
         return element * self.degree, weights
+
+
+def ranges(grid: LagrangeGrid, components: int) -> str:
+    """The smallest and the largest values, for a line of text."""
+    values = grid.values.reshape(components, -1)
+    names = ["u"] if components == 1 else [f"u[{i}]" for i in range(components)]
+    return f"{values.shape[1]} nodes, " + ", ".join(f"{row.min():.9g} <= {name} <= {row.max():.9g}" for name, row in zip(names, values))

@@ -6,7 +6,7 @@ of a function with several components are interleaved.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from .cell_sequence import DAMPING, Key, Solve, solve_functions  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .skfem_linear import bordered_solver, cancels  # sibling
-from .skfem_space import Data, Space, evaluate, floats, numbers  # sibling
+from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 
 Array = NDArray[np.float64]
 
@@ -73,24 +73,17 @@ class CellMesh:
             self.fields[name] = self.space.basis.interpolate(self.space.prolongation @ w[i :: self.components])
 
     def operator(self) -> sps.csr_matrix:
-        return self._matrix(self.forms.OPERATOR)
+        return block_matrix(self.space, self.forms.OPERATOR, self.space.basis, self.fields, self.components)
 
     def mass(self) -> sps.csr_matrix:
-        return self._matrix(self.forms.MASS)
-
-    def _matrix(self, blocks: Mapping[tuple[int, int], Any]) -> sps.csr_matrix:
-        parts = [(index, self.space.matrix(form, self.space.basis, self.fields)) for index, form in blocks.items()]
-        unit = np.eye(self.components)
-        return sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts) if self.components > 1 else parts[0][1]
+        return block_matrix(self.space, self.forms.MASS, self.space.basis, self.fields, self.components)
 
     def moments(self, function: int) -> Array:
         form = skfem.LinearForm(lambda v, w: w["function"] * v)
         return self.space.vector(form, self.space.basis, {"function": self.fields[f"N{function}"]})
 
     def source(self, function: int) -> tuple[Array, float]:
-        parts = {i: self.space.measured(form, self.space.basis, self.fields) for i, form in self.forms.RIGHT_HAND_SIDES[function].items()}
-        b = sum((self._part(i, vector) for i, (vector, _) in parts.items()), start=0.0 * self.ones())
-        size = sum(size for _, size in parts.values())
+        b, size = block_vector(self.space, self.forms.RIGHT_HAND_SIDES[function], self.space.basis, self.fields, self.components)
         return (0.0 * b, 0.0) if cancels(b, size) else (b, size)
 
     def mean(self, table: str, key: Any) -> float:

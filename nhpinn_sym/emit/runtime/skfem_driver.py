@@ -6,7 +6,7 @@ time, and for effective coefficients a function of the points, (n, d) -> (n,).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -14,9 +14,10 @@ import numpy as np
 import scipy.sparse as sps
 from numpy.typing import NDArray
 
-from .lagrange_grid import LagrangeGrid  # sibling
+from .lagrange_grid import LagrangeGrid, ranges  # sibling
+from .motions import motions, pivots, vanishing  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
-from .skfem_space import Data, Space, evaluate, floats, numbers  # sibling
+from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Array = NDArray[np.float64]
@@ -30,31 +31,38 @@ def solve_equation(forms: Any, space: Space, data: Data, steps: int = 1, keep: b
     """Solve the equation of `forms`: (solution, times, method).
 
     Stationary: a grid without batch axes, and no times. With time: the grid's batch runs along the times, all of `steps` equal steps if
-    `keep`, otherwise the final one alone. `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
+    `keep`, otherwise the final one alone. Where there are several components, their axis is the last one of the batch.
+    `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
     """
     system = _System(forms, space, data)
     if forms.FINAL_TIME is None:
         values, method = system.stationary()
-        return space.grid(values), None, method
+        return system.grid(values), None, method
     times, levels, method = system.evolution(steps, keep, report)
-    return space.grid(levels), times, method
+    return system.grid(levels), times, method
 
 
 class _System:
-    """The assembled equation: stiffness (natural conditions included), load(t), and the essential data."""
+    """The assembled equation: stiffness (natural conditions included), load(t), and the essential data. Unknowns are numbered node by node."""
 
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
-        self.forms, self.space, self.data = forms, space, data
-        self.natural = [(space.face_basis(faces), coefficients) for faces, coefficients in forms.NATURAL]
-        self.stiffness = space.matrix(forms.operator, space.basis, evaluate(forms.operator_coefficients, space.basis, data))
-        for basis, coefficients in self.natural:
-            self.stiffness = self.stiffness + space.matrix(forms.robin, basis, evaluate(coefficients, basis, self._at(0.0)))
+        self.forms, self.space, self.data, self.components = forms, space, data, forms.COMPONENTS
+        self.natural = [(space.face_basis(faces), equation, coefficients) for faces, equation, coefficients in forms.NATURAL]
+        self.stiffness = self._matrix(forms.OPERATOR, space.basis, forms.operator_coefficients, data)
+        for basis, equation, coefficients in self.natural:
+            self.stiffness = self.stiffness + self._matrix({(equation, equation): forms.robin}, basis, coefficients, self._at(0.0))
         fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
-        for faces, _, _ in forms.ESSENTIAL:
-            for face in faces:
-                fixed[space.on_face(*face)] = True
+        for faces, field, _, _ in forms.ESSENTIAL:
+            fixed[self._on(faces, field)] = True
         self.fixed, self.free = np.flatnonzero(fixed), np.flatnonzero(~fixed)
         self._constant_load: Array | None = None
+
+    def _matrix(self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data) -> sps.csr_matrix:
+        return block_matrix(self.space, blocks, basis, evaluate(coefficients, basis, data), self.components)
+
+    def _on(self, faces: Sequence[tuple[int, int]], field: int) -> NDArray[np.intp]:
+        """The unknowns of one component on some faces."""
+        return np.concatenate([self.space.on_face(*face) for face in faces]) * self.components + field
 
     def _at(self, t: float) -> Data:
         return {**self.data, "t": t}
@@ -69,9 +77,11 @@ class _System:
         return result
 
     def _measured_load(self, t: float) -> tuple[Array, float]:
-        data, interior = self._at(t), self.space.basis
-        parts = [self.space.measured(self.forms.load, interior, evaluate(self.forms.load_coefficients, interior, data))]
-        parts += [self.space.measured(self.forms.flux, basis, evaluate(coefficients, basis, data)) for basis, coefficients in self.natural]
+        forms, data = self.forms, self._at(t)
+        sources = [(forms.LOAD, self.space.basis, forms.load_coefficients)]
+        sources += [({equation: forms.flux}, basis, coefficients) for basis, equation, coefficients in self.natural]
+        parts = [block_vector(self.space, blocks, basis, evaluate(coefficients, basis, data), self.components)
+                 for blocks, basis, coefficients in sources]
         return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
 
     def nodal(self, function: Callable[[Array, Data], Any], t: float) -> Array:
@@ -79,34 +89,47 @@ class _System:
 
     def essential(self, t: float, rate: bool = False) -> Array:
         """The essential data (or their time derivative) at the fixed unknowns; where faces meet, the later condition counts."""
-        result = np.zeros(len(self.free) + len(self.fixed))
-        for faces, value, value_rate in self.forms.ESSENTIAL:
-            values = self.nodal(value_rate if rate else value, t)
-            for face in faces:
-                indices = self.space.on_face(*face)
-                result[indices] = values[indices]
+        result = np.zeros(self.stiffness.shape[0])
+        for faces, field, value, value_rate in self.forms.ESSENTIAL:
+            on = self._on(faces, field)
+            result[on] = self.nodal(value_rate if rate else value, t)[on // self.components]
         return result[self.fixed]
+
+    def grid(self, values: Array) -> LagrangeGrid:
+        """The function (or batch) with `values` (..., unknowns); several components become the last axis of the batch."""
+        if self.components > 1:
+            values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
+        return self.space.grid(values)
 
     def stationary(self) -> tuple[Array, str]:
         result = np.zeros(self.stiffness.shape[0])
         result[self.fixed] = self.essential(0.0)
-        if not len(self.fixed) and self._kernel_is_constant():
-            return self._zero_mean()
-        b = (self.load(0.0) - self.stiffness @ result)[self.free]
-        solve, method = linear_solver(_block(self.stiffness, self.free, self.free), self.space.dim)
-        result[self.free] = solve(b)
+        load, size = self._measured_load(0.0)
+        b, matrix = (load - self.stiffness @ result)[self.free], _block(self.stiffness, self.free, self.free)
+        candidates = motions(self.space.nodes.T, self.space.bounds, self.components)[self.free]
+        columns, rows = (candidates @ vanishing(a @ candidates, abs(a).max(), _alone) for a in (matrix.T, matrix))
+        if columns.size or rows.size:
+            values, method = self._bordered(matrix, b, size, columns if columns.size else rows, rows if rows.size else columns)
+        else:
+            solve, method = self._solver(matrix)
+            values = solve(b)
+        result[self.free] = values
         return result, method
 
-    def _kernel_is_constant(self) -> bool:
-        ones = np.ones(self.stiffness.shape[0])
-        return bool(np.abs(self.stiffness @ ones).max() <= 1e-13 * np.abs(self.stiffness).max())
+    def _solver(self, matrix: sps.csr_matrix, reuse: bool = False) -> tuple[Callable[[Array], Array], str]:
+        """Where a node has both free and fixed unknowns, these are no longer numbered by whole nodes."""
+        whole = len(np.unique(self.free // self.components)) * self.components == len(self.free)
+        smooth = motions(self.space.nodes.T, self.space.bounds, self.components)[self.free] if self.components > 1 else None
+        return linear_solver(matrix, self.space.dim, reuse, self.components if whole else 1, smooth=smooth)
 
-    def _zero_mean(self) -> tuple[Array, str]:
-        weights = self.space.weights
-        solve, method = bordered_solver(self.stiffness, [weights], [weights], [0], self.space.dim)
-        b, size = self._measured_load(0.0)
-        values, (multiplier,) = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0])
-        defect = abs(multiplier) * weights.sum() / size if size else 0.0
+    def _bordered(self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array) -> tuple[Array, str]:
+        """The solution that is orthogonal in L2 to what the matrix does not see."""
+        weights = self.space.weights.repeat(self.components)[self.free]
+        rows = list((weights[:, None] * right).T)
+        columns = rows if left is right or np.array_equal(left, right) else list((weights[:, None] * left).T)
+        solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim)
+        values, multipliers = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0] * len(rows))
+        defect = max(map(abs, multipliers)) * weights.sum() / size if size else 0.0
         if defect > _COMPATIBLE:
             raise RuntimeError(f"only derivatives of the unknown occur, and the data are not compatible (relative defect {defect:.1e}): "
                                "the source and the boundary fluxes must balance")
@@ -114,30 +137,35 @@ class _System:
 
     def evolution(self, steps: int, keep: bool, report: Callable[[float], None]) -> tuple[Array, Array, str]:
         forms, space = self.forms, self.space
-        mass = space.matrix(forms.mass, space.basis, evaluate(forms.mass_coefficients, space.basis, self.data))
+        mass = self._matrix(forms.MASS, space.basis, forms.mass_coefficients, self.data)
         block = partial(_block, rows=self.free)
         m, k = block(mass, columns=self.free), block(self.stiffness, columns=self.free)
         m_fixed, k_fixed = block(mass, columns=self.fixed), block(self.stiffness, columns=self.fixed)
         dt = forms.FINAL_TIME / steps
-        solve, method = linear_solver((m + GAMMA * dt * k).tocsr(), space.dim, reuse=True)
+        solve, method = self._solver((m + GAMMA * dt * k).tocsr(), reuse=True)
         levels: list[Array] = []
 
         def load(t: float) -> Array:
             return np.asarray(self.load(t)[self.free] - k_fixed @ self.essential(t) - m_fixed @ self.essential(t, rate=True))
 
         def on_step(step: int, t: float, w: Array) -> None:
-            level = np.zeros(space.nodes.shape[1])
+            level = np.zeros(self.stiffness.shape[0])
             level[self.free], level[self.fixed] = w, self.essential(t)
             if not keep:
                 levels.clear()
             levels.append(level)
             report(step / steps)
 
-        start = self.nodal(forms.initial, 0.0)[self.free]
+        start = np.stack([self.nodal(function, 0.0) for function in forms.INITIAL], axis=1).ravel()[self.free]
         on_step(0, 0.0, start)
         sdirk4(solve, lambda w: k @ w, load, start, forms.FINAL_TIME, steps, on_step)
         times = np.linspace(0.0, forms.FINAL_TIME, steps + 1)
         return times if keep else times[-1:], np.array(levels), f"{method}, sdirk4"
+
+
+def _alone(item: Any) -> list[Any]:
+    """One process gathers what it has."""
+    return [item]
 
 
 def _block(matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> sps.csr_matrix:
@@ -153,6 +181,6 @@ def main_equation(forms: Any, arguments: list[str]) -> None:
     dim = len(forms.DOMAIN)
     space = Space(floats(forms.DOMAIN), (int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim])),) * dim, 2, tuple(forms.PERIODIC))
     grid, _, method = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
-    values = grid.values.reshape(grid.lattice)
+    values = grid.values.reshape(*([forms.COMPONENTS] if forms.COMPONENTS > 1 else []), *grid.lattice)
     np.savez("solution.npz", bounds=np.array(grid.bounds), cells=np.array(grid.cells), degree=grid.degree, values=values)
-    print(f"{method}: {values.size} nodes, {values.min():.9g} <= u <= {values.max():.9g}")
+    print(f"{method}: {ranges(grid, forms.COMPONENTS)}")

@@ -30,17 +30,19 @@ _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
 
 
-def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, components: int = 1, definite: bool = True) -> tuple[Solve, str]:
+def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, components: int = 1, definite: bool = True,
+                  smooth: Vector | None = None) -> tuple[Solve, str]:
     """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand sides.
 
     The unknowns of a system with several `components` are numbered node by node; `definite` says that a symmetric matrix is definite.
+    The coarse levels of multigrid contain `smooth` (unknowns, k), by default the constants of each component.
     RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
     """
     unknowns = matrix.shape[0]
-    symmetric = definite and unknowns > _DIRECT[dim] and _is_symmetric(matrix)
+    symmetric = definite and unknowns > _DIRECT[dim] and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
     if unknowns <= _DIRECT[dim] or (unknowns <= _DIRECT_AT_MOST[dim] and (reuse or not symmetric)):
         return _direct(matrix), "sparse LU"
-    krylov = _krylov(matrix, symmetric, components)
+    krylov = _krylov(matrix, symmetric, components, _constants(matrix, components) if smooth is None else smooth)
     direct: list[Solve] = []
 
     def solve(b: Vector) -> Vector:
@@ -83,8 +85,13 @@ def _kernels_are_constants(matrix: sps.csr_matrix, columns: Sequence[Vector], ro
     """Whether the constants of each component are the kernels of the matrix and of its transpose, and all borders are their weights."""
     if len(rows) != components or any(c is not r for c, r in zip(columns, rows)):
         return False
-    constants = np.tile(np.eye(components), (matrix.shape[0] // components, 1))
+    constants = _constants(matrix, components)
     return max(abs(matrix @ constants).max(), abs(matrix.T @ constants).max()) <= _CANCELLED * abs(matrix).max()
+
+
+def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
+    """The constants of each component, as columns."""
+    return np.tile(np.eye(components), (matrix.shape[0] // components, 1))
 
 
 def _projected(regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]) -> tuple[Vector, list[float]]:
@@ -136,11 +143,10 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
     return solve
 
 
-def _krylov(matrix: sps.csr_matrix, symmetric: bool, components: int) -> Solve:
-    """CG or GMRES with smoothed aggregation, which is given the constants of each component; the caller checks the residual."""
-    constants = np.tile(np.eye(components), (matrix.shape[0] // components, 1))
+def _krylov(matrix: sps.csr_matrix, symmetric: bool, components: int, smooth: Vector) -> Solve:
+    """CG or GMRES with smoothed aggregation; the caller checks the residual."""
     blocks = matrix if components == 1 else matrix.tobsr((components, components))
-    hierarchy = pyamg.smoothed_aggregation_solver(blocks, B=constants, symmetry="symmetric" if symmetric else "nonsymmetric")
+    hierarchy = pyamg.smoothed_aggregation_solver(blocks, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric")
     preconditioner = hierarchy.aspreconditioner()
 
     def solve(b: Vector) -> Vector:

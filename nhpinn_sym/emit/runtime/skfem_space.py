@@ -146,11 +146,30 @@ class Space:
         return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.bounds, self.cells, self.degree)
 
 
+def block_matrix(space: Space, blocks: Mapping[tuple[int, int], Any], basis: Any, fields: dict[str, Any], components: int) -> sps.csr_matrix:
+    """The matrix of bilinear forms by (equation, field), for unknowns that are numbered node by node."""
+    parts = [(index, space.matrix(form, basis, fields)) for index, form in blocks.items()]
+    unit = np.eye(components)
+    return sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts) if components > 1 else parts[0][1]
+
+
+def block_vector(space: Space, blocks: Mapping[int, Any], basis: Any, fields: dict[str, Any], components: int) -> tuple[Array, float]:
+    """The vector of linear forms by equation, and its size as of `Space.measured`."""
+    parts = {i: space.measured(form, basis, fields) for i, form in blocks.items()}
+    vector = sum((np.kron(part, np.eye(components)[i]) for i, (part, _) in parts.items()), start=np.zeros(components * space.weights.size))
+    return vector, sum(size for _, size in parts.values())
+
+
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
     """The coefficients at the quadrature points of `basis`; functions of the points in `data` are called first."""
     points = np.asarray(basis.global_coordinates())
-    flat = points.reshape(len(points), -1).T
-    return coefficients(points, {name: value(flat).reshape(points.shape[1:]) if callable(value) else value for name, value in data.items()})
+    return coefficients(points, {name: _sampled(value, points) if callable(value) else value for name, value in data.items()})
+
+
+def _sampled(function: Callable[[Array], Array], points: Array) -> Any:
+    """The values of a function, (n, d) -> (n,), at points (d, ...); one number where they are all equal."""
+    values = function(points.reshape(len(points), -1).T)
+    return float(values[0]) if np.ptp(values) == 0 else values.reshape(points.shape[1:])
 
 
 def numbers(arguments: list[str]) -> dict[str, Any]:

@@ -57,8 +57,9 @@ def cell_batch(functions: Sequence[LagrangeGrid], effective: Sequence[Mapping[Ef
 class GridSolution:
     """The solution of an equation on a structured mesh.
 
-    A stationary solution has times = None and a grid without batch axes. With time, the grid's one batch axis runs along
+    A stationary solution has times = None and a grid without batch axes. With time, the grid's first batch axis runs along
     `times`: all equal steps from 0 to the final time, or the final time alone where the steps were too large to keep.
+    Solutions of systems have one more batch axis, the last one: that of the components.
     """
 
     backend: str
@@ -67,8 +68,14 @@ class GridSolution:
     times: Array | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def components(self) -> int:
+        """How many there are; 1 for scalars."""
+        batch = self.grid.values.shape[: self.grid.values.ndim - self.grid.dim]
+        return batch[-1] if len(batch) > (self.times is not None) else 1
+
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        """Values (n,) at points (n, d) and time t (the final time where none is given)."""
+        """Values (n,) at points (n, d) and time t (the final time where none is given); (n, m) for systems."""
         return self.derivative(points, (0,) * self.grid.dim, t)
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
@@ -77,10 +84,10 @@ class GridSolution:
         if self.times is None:
             if t is not None:
                 raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")
-            return _evaluated(self.grid, points, index)
+            return _evaluated(self.grid, points, index).T
         first, weights = self._time_weights(float(self.times[-1]) if t is None else t)
         window = replace(self.grid, values=self.grid.values[first : first + len(weights)])
-        return weights @ _evaluated(window, points, index)
+        return np.tensordot(weights, _evaluated(window, points, index), 1).T
 
     def _time_weights(self, t: float) -> tuple[int, Array]:
         """First kept level and Lagrange weights of the (up to four) levels around t."""
@@ -132,7 +139,7 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
 
 
 def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
-    """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine` (both without batch axes)."""
+    """||fine - coarse|| / ||fine|| in L2 over the box and all components, by Gauss quadrature on the cells of `fine`; batches are components."""
     nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)
     axes, scales = [], []
     for (low, high), cells in zip(fine.bounds, fine.cells, strict=True):
@@ -144,8 +151,8 @@ def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
         points = np.stack([g.ravel() for g in np.meshgrid(*(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij")], axis=1)
         weight = np.prod(np.stack([g.ravel() for g in np.meshgrid(*(s[part] for s, part in zip(scales, block, strict=True)), indexing="ij")]), axis=0)
         values = fine.evaluate(points, (0,) * fine.dim)
-        difference += float(weight @ (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2)
-        norm += float(weight @ values**2)
+        difference += float(np.sum((values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight))
+        norm += float(np.sum(values**2 @ weight))
     return float(np.sqrt(difference / norm)) if norm > 0 else float(np.sqrt(difference))
 
 

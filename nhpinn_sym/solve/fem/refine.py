@@ -181,7 +181,7 @@ def _share(estimates: Sequence[float], tolerance: float) -> float:
 
 def _finished(solution: GridSolution, estimate: float, steps: int, start: float) -> GridSolution:
     grid = solution.grid
-    info: dict[str, Any] = {"seconds": time.perf_counter() - start, "size": count_dofs(grid.cells, grid.degree)}
+    info: dict[str, Any] = {"seconds": time.perf_counter() - start, "size": solution.components * count_dofs(grid.cells, grid.degree)}
     info |= {"cells": grid.cells, "estimate": estimate}
     if solution.times is not None:
         info["steps"] = steps

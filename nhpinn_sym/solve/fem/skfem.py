@@ -76,14 +76,15 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
 
     def level(mesh: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
         space = driver.Space(bounds, mesh, degree, equation.periodic)
-        keep = keeps_levels(count_dofs(mesh, degree), count)
+        keep = keeps_levels(equation.components * count_dofs(mesh, degree), count)
         grid, times, method = driver.solve_equation(forms, space, data, count, keep, report)
         return GridSolution(BACKEND, f"{element_name(degree, len(bounds))}, {method}", grid, times)
 
     label = f"{equation.title.lower()} ({BACKEND})"
     with _failures(label):
         if cells is None:
-            return refine_equation(level, bounds, degree, steps or 16, tolerance, max_dofs or (70_000 if timely else 300_000), progress, label)
+            nodes = (max_dofs or (70_000 if timely else 300_000)) // equation.components
+            return refine_equation(level, bounds, degree, steps or 16, tolerance, nodes, progress, label)
         return solve_on_mesh(level, (cells,) * len(bounds) if isinstance(cells, int) else cells, steps or 64, progress, label)
 
 

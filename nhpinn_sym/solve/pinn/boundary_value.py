@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,21 +18,53 @@ from ...emit.torch_printer import argument_name
 from ...emit.torch_text import closure
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.domain import Face
+from ...problem.errors import SolveError
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
-from .rows import Rows, collocation_points, concatenate, root_mean_square, unit_jet
+from .rows import Rows, balanced, collocation_points, concatenate, positive, strengths, unit_jet
 from .singular import Functions, stacked
 
 _NAME = "equation"
-_SAMPLES = 64
+_SAMPLES = 256
 _GAUSS = {1: 64, 2: 32, 3: 16}
+_UNSEEN = 1e-12
+
+
+@dataclass(frozen=True)
+class _Conditions:
+    """Equations at points: weights (n, equations, components, derivatives), extra (n, equations, known functions),
+    data, and what the lift makes of it (n, equations)."""
+
+    points: Tensor
+    weights: Tensor
+    extra: Tensor
+    data: Tensor
+    lifted: Tensor
+
+    def rows(self, factors: Tensor) -> Rows:
+        """Every equation times its factor."""
+        data, lifted = factors * self.data, factors * self.lifted
+        size = data.square().mean().sqrt() + lifted.square().mean().sqrt()
+        return Rows(self.points, factors[:, None, None] * self.weights, factors[:, None] * self.extra, (data - lifted)[..., None], size[None])
+
+    def levelled(self, strength: float, trial: Trial) -> Rows:
+        """Every equation, but for empty ones, as strong as `strength`."""
+        return self.rows(strength / positive(strengths(self.weights, trial).sum(1)))
+
+    def scaled(self, columns: Tensor) -> _Conditions:
+        """For components in multiples of `columns`."""
+        return replace(self, weights=self.weights * columns[:, None])
 
 
 class BoundaryValueProblem:
-    """u = lift + factor * net + known functions . coefficients; columns of points are the coordinates, then the time."""
+    """u = lift + factor * net + known functions . coefficients; columns of points are the coordinates, then the time.
+
+    The equations and components of a system are scaled, so that all of its blocks weigh the same; `finished` undoes it.
+    """
 
     def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
         self.equation, self.coefficients, self.device = equation, coefficients, device
+        self.components = equation.components
         self.parameters = {argument_name(s): parameters[s.name] for s in equation.parameters}
         self.known: Functions = stacked(())
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
@@ -45,38 +79,59 @@ class BoundaryValueProblem:
     def rows(self, count: int, seed: int) -> Rows:
         """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open; all weigh the same."""
         blocks = self._blocks(count, seed)
-        if self.open:
-            first, zero = blocks[0].points[:1], blocks[0].points.new_zeros(1, 1)
-            one = unit_jet(first, self.trial.indices)[self._zero][:, None, None]
-            gauge = Rows(first, one, torch.zeros_like(blocks[0].extra[:1]), zero[:, None], zero[0])
-            blocks.append(gauge.scaled(blocks[0].strength(self.trial) / gauge.strength(self.trial)))
+        if self.open.shape[1]:
+            point, m = blocks[0].points[:1], self.components
+            weights, nothing = point.new_zeros(1, m, m, len(self.trial.indices)), point.new_zeros(1, m)
+            weights[0, : self.open.shape[1], :, self.trial.indices.index(self._zero)] = self.open.T
+            gauge = _Conditions(point, weights, torch.zeros_like(blocks[0].extra[:1]), nothing, nothing)
+            blocks.append(gauge.levelled(blocks[0].strength(self.trial), self.trial))
         return concatenate(blocks)
 
     @cached_property
-    def open(self) -> bool:
-        """Whether the problem leaves the mean of its solution open: no row sees a constant. It is zero then."""
-        blocks, zero = self._blocks(_SAMPLES, 0), self.trial.indices.index(self._zero)
-        seen = max(float(block.weights[..., zero].abs().max()) for block in blocks)
-        return seen <= 1e-12 * blocks[0].strength(self.trial)
+    def open(self) -> Tensor:
+        """The constants that the problem leaves open, as no row sees them: columns of (components, number). Their mean is zero then.
 
-    def centred(self, network: Network, coefficients: Tensor) -> Network:
-        """The net less a constant, so that u has zero mean over the box, where the problem leaves the mean open."""
-        if not self.open:
+        SolveError where it leaves a linear function open too: a rigid rotation.
+        """
+        rows = concatenate(self._blocks(_SAMPLES, 0))
+        constants = rows.weights[..., self.trial.indices.index(self._zero)]
+        affine = [constants]
+        for axis in (k for k in range(self.equation.domain.dim) if k not in self.equation.periodic):
+            index = tuple(int(k == axis) for k in range(len(self._zero)))
+            a, b = self.bounds[axis]
+            slope = rows.weights[..., self.trial.indices.index(index)] if index in self.trial.indices else 0.0
+            affine.append((2 * rows.points[:, axis, None, None] - a - b) / (b - a) * constants + 2 / (b - a) * slope)
+        unseen = self._null(constants, rows)
+        if self._null(torch.cat(affine, -1), rows).shape[1] > unseen.shape[1]:
+            raise SolveError("a problem that leaves a rigid rotation of its solution open", term=self.equation.title,
+                             remedy="fix the solution by a Dirichlet condition on some face")
+        return unseen
+
+    def _null(self, matrix: Tensor, rows: Rows) -> Tensor:
+        """The null space of (n, equations, columns), an orthonormal basis as columns."""
+        _, values, right = torch.linalg.svd(matrix.flatten(0, 1), full_matrices=False)
+        return right[values <= _UNSEEN * rows.strength(self.trial) * len(matrix) ** 0.5].T
+
+    def finished(self, network: Network, coefficients: Tensor) -> Network:
+        """The net of the solution from that of the rows; less a constant, so that what the problem leaves open has zero mean over the box."""
+        columns = self._balance[1]
+        network = network.multiplied(columns)
+        if not self.open.shape[1]:
             return network
         nodes, weights = np.polynomial.legendre.leggauss(_GAUSS[len(self.bounds)])
         lines = [torch.as_tensor((a + b) / 2 + (b - a) / 2 * nodes, device=self.device) for a, b in self.bounds]
         points = torch.cartesian_prod(*lines).reshape(-1, len(lines))
         weight = torch.cartesian_prod(*[torch.as_tensor(weights / 2, device=self.device)] * len(lines)).reshape(len(points), -1).prod(1)
-        return network.raised(-float(weight @ self.values(network, coefficients, points, self._zero)))
+        basis = torch.linalg.qr(columns[:, None] * self.open).Q
+        return network.raised(-basis @ (basis.T @ (weight @ self.values(network, coefficients, points, self._zero))))
 
     def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
-        """D^index u, (n,)."""
+        """D^index u, (n, components), for a finished net."""
         indices = closure([index])
         module, given = self._module(() if index in self.trial.indices else (index,)), self.given(points)
-        net = network.jet(points, indices)
-        lift, factor = ({a: jet[a] for a in indices} for jet in (module.lift(points, **given), module.factor(points, **given)))
-        free = module.product(factor, {a: value[:, 0] for a, value in net.items()})[index]
-        return lift[index] + free + self.known(points, [index])[index] @ coefficients[:, 0]
+        lift, factor = ({a: self._columns(jet[a]) for a in indices} for jet in (module.lift(points, **given), module.factor(points, **given)))
+        free = module.product(factor, network.jet(points, indices))[index]
+        return lift[index] + free + self.known(points, [index])[index] @ coefficients
 
     def given(self, points: Tensor) -> dict[str, Tensor | float]:
         """Parameters and external coefficients at the points, as keyword arguments of the emitted functions."""
@@ -85,14 +140,8 @@ class BoundaryValueProblem:
                      for e in self.equation.externals}
         return {**self.parameters, **externals}
 
-    def target(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        """source - operator(lift), (n, 1), what the net and the known functions have to make up for; and the size (1,) of the two."""
-        module, given = self.trial.module, self.given(points)
-        source, lifted = module.source(points, **given)[:, None], module.operator(points, module.lift(points, **given), **given)[:, None]
-        return source - lifted, root_mean_square(source) + root_mean_square(lifted)
-
     def principal(self, points: Tensor) -> Tensor:
-        """The diffusion tensor, (n, d, d), read off the emitted second-order coefficients."""
+        """The diffusion tensor of a scalar problem, (n, d, d), read off the emitted second-order coefficients."""
         d = self.equation.domain.dim
         table = self.trial.module.coefficients(points, **self.given(points))
         out = points.new_zeros(len(points), d, d)
@@ -104,36 +153,62 @@ class BoundaryValueProblem:
         return out
 
     def mass(self, points: Tensor) -> Tensor:
-        """The factor of the time derivative, (n,)."""
+        """The factor of the time derivative of a scalar problem, (n,)."""
         value = self.trial.module.coefficients(points, **self.given(points))[(0,) * self.equation.domain.dim + (1,)]
         return torch.as_tensor(value, dtype=points.dtype).expand(len(points))
 
+    def inside(self, points: Tensor) -> Rows:
+        """The rows of the equations at points of the domain."""
+        rows, columns = self._balance
+        return self._equations(points).scaled(columns).rows(rows)
+
+    def on_face(self, face: Face, points: Tensor, strength: float | None = None) -> Rows:
+        """The rows of the conditions that the ansatz leaves open, at points of their face; as strong as `strength`, or as they are."""
+        rows, columns = self._balance
+        conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scaled(columns)
+        return conditions.rows(torch.ones_like(rows)) if strength is None else conditions.levelled(strength, self.trial)
+
+    @cached_property
+    def _balance(self) -> tuple[Tensor, Tensor]:
+        """Factors of the equations and of the components: 1 for scalar problems."""
+        conditions = self._equations(collocation_points(_SAMPLES, self.trial.axes, 0, self.device))
+        rows, columns = balanced(strengths(conditions.weights, self.trial))
+        return (rows, columns) if self.components > 1 else (torch.ones_like(rows), torch.ones_like(columns))
+
+    def _equations(self, points: Tensor) -> _Conditions:
+        return self._conditions(points, self.trial.module.coefficients, self.trial.module.source)
+
     def _blocks(self, count: int, seed: int) -> list[Rows]:
         """The rows inside and those of each open face, which are scaled to the same strength."""
-        blocks = [self._interior(collocation_points(count, self.trial.axes, seed, self.device))]
+        blocks = [self.inside(collocation_points(count, self.trial.axes, seed, self.device))]
         for k, face in enumerate(self.trial.module.BOUNDARY):
             points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
             points[:, face[0]] = self.bounds[face[0]][face[1]]
-            block = self.on_face(face, points)
-            blocks.append(block.scaled(blocks[0].strength(self.trial) / block.strength(self.trial)))
+            blocks.append(self.on_face(face, points, blocks[0].strength(self.trial)))
         return blocks
 
-    def _interior(self, points: Tensor) -> Rows:
-        module, given = self.trial.module, self.given(points)
-        weights = module.operator(points, module.product(module.factor(points, **given), unit_jet(points, self.trial.indices)), **given)
-        extra = module.operator(points, self.known(points, self.trial.indices), **given)
-        target, size = self.target(points)
-        return _one_equation(points, weights, extra, target, size)
-
-    def on_face(self, face: Face, points: Tensor) -> Rows:
-        """The rows of a condition that the ansatz leaves open, at points of its face."""
-        module, given = self.trial.module, self.given(points)
-        coefficients, value = module.BOUNDARY[face]
+    def _conditions(self, points: Tensor, coefficients: Callable[..., Any], value: Callable[..., Tensor]) -> _Conditions:
+        """Equations from the emitted functions of their coefficients and of their data."""
+        module, given, indices = self.trial.module, self.given(points), self.trial.indices
+        data, known, unit = self._columns(value(points, **given)), self.known(points, indices), unit_jet(points, indices)
+        lift, factor = (self._parts(jet(points, **given)) for jet in (module.lift, module.factor))
+        free = [module.product(part, unit) for part in factor]
+        weights, lifted = data.new_zeros(*data.shape, self.components, len(indices)), torch.zeros_like(data)
+        extra = data.new_zeros(*data.shape, known[self._zero].shape[1])
         table = coefficients(points, **given)
-        free: Jet = module.product(module.factor(points, **given), unit_jet(points, self.trial.indices))
-        data, lifted = value(points, **given)[:, None], module.combine(table, module.lift(points, **given))[:, None]
-        return _one_equation(points, module.combine(table, free), module.combine(table, self.known(points, self.trial.indices)), data - lifted,
-                             root_mean_square(data) + root_mean_square(lifted))
+        for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
+            weights[:, i, j] = module.combine(terms, free[j])
+            lifted[:, i] += module.combine(terms, lift[j])
+            extra[:, i] += module.combine(terms, known)
+        return _Conditions(points, weights, extra, data, lifted)
+
+    def _columns(self, values: Tensor) -> Tensor:
+        """(n, components): the emitted files of scalar problems have no axis for them."""
+        return values.reshape(len(values), self.components)
+
+    def _parts(self, jet: Jet) -> list[Jet]:
+        """The jet of each component."""
+        return [{a: self._columns(value)[:, j] for a, value in jet.items()} for j in range(self.components)]
 
     def _module(self, derivatives: Sequence[MultiIndex]) -> ModuleType:
         return run(_NAME, self._text(derivatives))
@@ -143,8 +218,3 @@ class BoundaryValueProblem:
         if key not in self._texts:
             self._texts[key] = emit_equation(self.equation, _NAME, key)[f"{_NAME}_residual.py"]
         return self._texts[key]
-
-
-def _one_equation(points: Tensor, weights: Tensor, extra: Tensor, target: Tensor, size: Tensor) -> Rows:
-    """Rows of a single equation for a net with one output."""
-    return Rows(points, weights[:, None, None], extra[:, None], target[:, None], size)

@@ -15,9 +15,9 @@ from ..chebyshev import Nodes
 from .family import EIGENVALUE, Family
 from .means import CellMeans
 from .network import Jet, Network, Trial
-from .rows import Rows, collocation_points, concatenate, positive
+from .rows import Rows, balanced, collocation_points, concatenate, positive, strengths
 
-_SAMPLES, _BALANCING, _SMALL = 256, 8, 1e-3
+_SAMPLES, _SMALL = 256, 1e-3
 DEGREES = {0: 0, 1: 24, 2: 8, 3: 4, 4: 3}
 """Of the interpolation of numbers over the slow coordinates, by how many there are."""
 
@@ -136,12 +136,5 @@ class CellRows:
 
     @cached_property
     def _balance(self) -> tuple[Tensor, Tensor]:
-        """Factors of the equations and of the components that make the largest strength in each row and column 1 (Ruiz 2001)."""
-        points = self.points(_SAMPLES, self.seed)
-        weights = self.left(("corrector", ()), points, self.empty)
-        strengths = Rows(points, weights, weights[..., 0], weights[..., 0], weights[0, 0, :, 0]).strengths(self.trial)
-        rows, columns = torch.ones_like(strengths[:, 0]), torch.ones_like(strengths[0])
-        for _ in range(_BALANCING):
-            scaled = rows[:, None] * strengths * columns
-            rows, columns = rows / positive(scaled.amax(1).sqrt()), columns / positive(scaled.amax(0).sqrt())
-        return rows, columns
+        """Factors of the equations and of the components."""
+        return balanced(strengths(self.left(("corrector", ()), self.points(_SAMPLES, self.seed), self.empty), self.trial))

@@ -38,8 +38,8 @@ _PLACES = {(False, 2): "corners", (False, 3): "edges", (True, 1): "ends at t = 0
 class NetworkSolution:
     """The solution of an equation: an ansatz with its essential data, a net, and known functions.
 
-    Points have shape (n, d), values (n,); t defaults to the final time. info["estimate"] is the relative L2 change (at the final time)
-    over the last doubling of the features, or over the second half of the training.
+    Points have shape (n, d), values (n,), or (n, m) for m components; t defaults to the final time. info["estimate"] is the relative
+    L2 change (at the final time) over the last doubling of the features, or over the second half of the training.
     """
 
     problem: BoundaryValueProblem
@@ -55,7 +55,8 @@ class NetworkSolution:
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
         """D^index at points (n, d), exact for the net. SolveError for a time of a stationary solution, or outside the interval."""
         where, full = _located(self.problem, np.asarray(points, dtype=float), index, t)
-        return self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
+        values = self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
+        return values if self.problem.components > 1 else values[:, 0]
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
@@ -73,15 +74,17 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         network, weights, info = _trained(problem, chosen, task) if chosen.trains else _fitted(problem, chosen, tolerance or _GOAL, task)
     if not math.isfinite(info["estimate"]):
         raise SolveError("the equation has no finite solution in this net", term=info, remedy="give more features, or another scale")
-    if problem.open and info["residual"] > _UNSOLVABLE:
+    if problem.open.shape[1] and info["residual"] > _UNSOLVABLE:
         raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative residual {info['residual']:.1e}",
                          remedy="the source and the boundary fluxes have to balance")
     if tolerance is not None and info["estimate"] > tolerance:
         text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"
         warnings.warn(ToleranceWarning(text), stacklevel=2)
-    known = {"known_functions": f"{len(weights)} for {len(families)} {_PLACES[equation.time is not None, equation.domain.dim]}"} if families else {}
+    places = _PLACES.get((equation.time is not None, equation.domain.dim), "")
+    known = f"{len(weights)} for {len(families)} {places}" if families else "none: the problem is a system"
     return NetworkSolution(problem, network, weights, chosen.chosen,
-                           {**info, **known, "method": chosen.chosen, "seed": chosen.seed, "seconds": time.perf_counter() - start})
+                           {**info, **({"known_functions": known} if families or equation.components > 1 else {}), "method": chosen.chosen,
+                            "seed": chosen.seed, "seconds": time.perf_counter() - start})
 
 
 def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
@@ -95,7 +98,7 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
 
     for step in ladder(fit, problem.trial.axes, o.features, o.scale):
         free, coefficients = step.solved
-        network = problem.centred(free, coefficients)
+        network = problem.finished(free, coefficients)
         values = _probed(problem, network, coefficients)
         estimate = math.inf if before is None else _change(values, before)
         before = values
@@ -107,8 +110,8 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
 
 
 def _trained(problem: BoundaryValueProblem, o: Options, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
-    result = train(problem.trial, problem.rows, 1, o, task.update)
-    pairs = [(problem.centred(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.half_way)]
+    result = train(problem.trial, problem.rows, problem.components, o, task.update)
+    pairs = [(problem.finished(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.half_way)]
     values, half = (_probed(problem, *pair) for pair in pairs)
     info = {"size": result.network.size, "width": o.width, "depth": o.depth, "iterations": result.iterations,
             "residual": result.held_out, "estimate": _change(values, half)}

@@ -25,10 +25,12 @@ _FLUX_START = ((1, 0), (1, 1), (3, 0), (3, 1))
 def known_functions(problem: BoundaryValueProblem) -> list[Functions]:
     """Families of functions to put beside the net; none where the data fit.
 
-    Corners (2D) and edges (3D) of Dirichlet faces in stationary problems; the start of problems in one space dimension and time.
+    Scalar problems: corners (2D) and edges (3D) of Dirichlet faces in stationary ones; the start of those in one space dimension and time.
     """
-    equation, constraints = problem.equation, constrain(problem.equation)
-    if equation.time is None:
+    equation, constraints = problem.equation, constrain(problem.equation, 0)
+    if equation.components > 1:
+        found = []
+    elif equation.time is None:
         ordered = (*constraints.soft, *constraints.hard)  # a hard face last: the angle of z vanishes on the second one
         pairs = [pair for pair in combinations(ordered, 2) if pair[0][0] != pair[1][0]]
         found = [_corner(problem, constraints, pair) for pair in pairs]
@@ -80,7 +82,7 @@ def _start(problem: BoundaryValueProblem, constraints: Constraints, face: Face) 
 
 def _fits(problem: BoundaryValueProblem, point: Tensor) -> bool:
     """Whether the equation holds for the lift at a point where all data meet."""
-    return _is_zero(problem.target(point)[0], problem.target(_samples(problem))[1])
+    return _is_zero(problem.inside(point).target, problem.inside(_samples(problem)).size)
 
 
 def _is_zero(value: Tensor, size: Tensor) -> bool:

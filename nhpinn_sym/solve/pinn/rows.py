@@ -16,6 +16,8 @@ from ...emit.runtime.torch_jets import spread
 from ...lower.forms import MultiIndex
 from .network import Axes, Jet, Trial
 
+_BALANCING = 8
+
 
 @dataclass(frozen=True)
 class Rows:
@@ -44,14 +46,7 @@ class Rows:
 
     def strength(self, trial: Trial) -> float:
         """How large a row is for a function that varies over the whole box: the unit in which blocks of rows are compared."""
-        return float(self.strengths(trial).sum() / self.weights.shape[1])
-
-    def strengths(self, trial: Trial) -> Tensor:
-        """The same by (equation, component)."""
-        lengths = self.weights.new_tensor([b - a for _, a, b in trial.axes])
-        orders = self.weights.new_tensor(trial.indices)
-        scales = (2 / lengths[:orders.shape[1]]).pow(orders).prod(1)
-        return (root_mean_square(self.weights) * scales).sum(-1)
+        return float(strengths(self.weights, trial).sum() / self.weights.shape[1])
 
     def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
         """(n, equations, right-hand sides) for the jet of a net at the points and coefficients (known functions, right-hand sides).
@@ -61,6 +56,22 @@ class Rows:
         components, count = self.weights.shape[2], self.target.shape[2]
         columns = torch.stack(list(net.values()), -1).reshape(len(self.points), count, components, -1)
         return torch.einsum("neca,noca->neo", self.weights, columns) + self.extra @ coefficients - self.target
+
+
+def strengths(weights: Tensor, trial: Trial) -> Tensor:
+    """The strength of every (equation, component) of weights (n, equations, components, derivatives)."""
+    lengths, orders = weights.new_tensor([b - a for _, a, b in trial.axes]), weights.new_tensor(trial.indices)
+    scales = (2 / lengths[:orders.shape[1]]).pow(orders).prod(1)
+    return (weights.square().mean(0).sqrt() * scales).sum(-1)
+
+
+def balanced(table: Tensor) -> tuple[Tensor, Tensor]:
+    """Factors of the equations and of the components that make the largest strength in each row and column 1 (Ruiz 2001)."""
+    rows, columns = torch.ones_like(table[:, 0]), torch.ones_like(table[0])
+    for _ in range(_BALANCING):
+        scaled = rows[:, None] * table * columns
+        rows, columns = rows / positive(scaled.amax(1).sqrt()), columns / positive(scaled.amax(0).sqrt())
+    return rows, columns
 
 
 def weighted(weights: Tensor, features: Jet) -> Tensor:
@@ -97,11 +108,6 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor
     half = count // 2  # not every other one: consecutive Sobol points lie in opposite halves of the box
     points[half:] = spread(unit[half:], tuple(("scaled", a, b) for _, a, b in axes))
     return points.to(device)
-
-
-def root_mean_square(values: Tensor) -> Tensor:
-    """Over the points, the first axis."""
-    return values.square().mean(0).sqrt()
 
 
 def positive(size: Tensor) -> Tensor:

@@ -190,4 +190,4 @@ def test_a_mean_that_is_left_open_is_zero() -> None:
     u = solved(open_mean)
     assert error(u, lambda p: np.cos(np.pi * p[:, 0]) * np.sin(2 * np.pi * p[:, 1])) < 1e-6
     with pytest.raises(SolveError, match="balance"):
-        solved(LoweredEquation(**{**open_mean.__dict__, "source": sp.S.One}), features=200)
+        solved(LoweredEquation(**{**open_mean.__dict__, "sources": (sp.S.One,)}), features=200)

@@ -1,0 +1,53 @@
+"""What the operator of an equation may not see of its unknowns: constants, rotations, and combinations of these.
+
+Unknowns are numbered node by node. Arrays may hold the rows of one rank alone: `gather` collects an object of each rank, in a list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[np.float64]
+Gather = Callable[[Any], list[Any]]
+
+_CANCELLED = 1e-13
+"""Size of rounding in A w, relative to the largest entry of A times that of w."""
+
+
+def motions(points: Array, bounds: Sequence[tuple[float, float]], components: int) -> Array:
+    """Constants of each component, and rotations where there are as many as coordinates: points (n, d) -> (n components, k), of size one."""
+    n, d = points.shape
+    low, high = np.array(bounds).T
+    x = (2 * points - low - high) / (high - low).max()
+    found = [np.tile(unit, n) for unit in np.eye(components)]
+    for i, k in combinations(range(d), 2) if components == d else ():
+        turn = np.zeros((n, d))
+        turn[:, i], turn[:, k] = -x[:, k], x[:, i]
+        found.append(turn.ravel())
+    return np.stack(found, axis=1)
+
+
+def vanishing(images: Array, largest: float, gather: Gather) -> Array:
+    """Combinations (k, p) of candidates (n, k), given by their images under a matrix with the largest entry `largest`, that it maps to rounding."""
+    triangle = np.concatenate(gather(np.linalg.qr(images, mode="r")))
+    choices = np.linalg.svd(triangle)[2].T
+    choices = choices * np.sign(choices[np.abs(choices).argmax(axis=0), np.arange(len(choices))])
+    sizes = np.max(gather(np.abs(images @ choices).max(axis=0, initial=0.0)), axis=0)
+    return np.asarray(choices[:, sizes <= _CANCELLED * largest])
+
+
+def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
+    """As many unknowns as there are columns (n, p), at which no combination of them vanishes; this rank's numbers begin with `first`."""
+    found, rest = [], kernel.copy()
+    for _ in range(kernel.shape[1]):
+        sizes = (rest**2).sum(axis=1)
+        own = int(sizes.argmax()) if len(sizes) else 0
+        size, place, row = max(gather((float(sizes[own]), -first - own, rest[own]) if len(sizes) else (-1.0, 0, None)), key=lambda item: item[:2])
+        found.append(-place)
+        rest = rest - np.outer(rest @ row, row / size)
+    return found
