@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
 # Runs the tests; arguments go to pytest: bash tests/run.sh -k cells
-# The first run sets the project's .venv up, with DOLFINx: on Debian as root it is installed by apt, elsewhere it must be there.
+# The first run sets the project's .venv up, with DOLFINx (and pdflatex): on Debian as root they are installed by apt, elsewhere they must be there.
 # Options of the set-up: examples/setup.sh.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../examples/setup.sh"
 export OMP_NUM_THREADS=1
 
-# Installs DOLFINx for the system's Python; python3-venv makes .venv, and with OpenBLAS DOLFINx does not fall back to the slow reference BLAS.
-install_dolfinx() {
+# May this script install packages of the system? On Debian, as root, and unless the user chose a Python.
+may_install() { [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${NHPINN_PYTHON:-}" ]; }
+
+apt_install() {
     local package log missing=()
-    for package in python3-dolfinx-real python3-venv libopenblas0-pthread; do
+    for package in "$@"; do
         dpkg-query --show --showformat='${Status}\n' "$package" 2>/dev/null | grep -q '^install ok installed' || missing+=("$package")
     done
     if [ ${#missing[@]} = 0 ]; then return; fi
@@ -18,10 +20,10 @@ install_dolfinx() {
         fail "$log" "apt could not install them (see above)."
 }
 
+# DOLFINx for the system's Python; python3-venv makes .venv, and with OpenBLAS DOLFINx does not fall back to the slow reference BLAS.
 if ! sees_dolfinx "$venv/bin/python" pip; then
     case "$(python_with_dolfinx)" in
-    "" | /usr/bin/python3)
-        if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null && [ -z "${NHPINN_PYTHON:-}" ]; then install_dolfinx; fi ;;
+    "" | /usr/bin/python3) if may_install; then apt_install python3-dolfinx-real python3-venv libopenblas0-pthread; fi ;;
     esac
     python_with_dolfinx >/dev/null ||
         fail "The tests need DOLFINx, and no Python was found that has it (looked at: $(candidates | tr '\n' ' '))." \
@@ -29,6 +31,8 @@ if ! sees_dolfinx "$venv/bin/python" pip; then
             "  elsewhere:      conda create -n fenicsx -c conda-forge fenics-dolfinx && conda activate fenicsx" \
             "Then run this again; NHPINN_PYTHON=/path/to/python names a Python that is not on PATH."
 fi
+# pdflatex, which takes the LaTeX of derivations; the tests of that say how to get it where it may not be installed here.
+if ! command -v pdflatex >/dev/null && may_install; then apt_install texlive-latex-base; fi
 
 set_up dev dolfinx
 cd "$root"

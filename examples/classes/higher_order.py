@@ -6,7 +6,6 @@ The oracle solves the problem exactly for a plane wave f, at any eps, on one cel
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.validate.bloch import bloch
 
 s = nh.Scales(2)
 u = s.unknown("u")
@@ -22,5 +21,5 @@ problem = nh.MultiscaleProblem(
 if __name__ == "__main__":
     model = nh.homogenize(problem, order=3)
     print(*(p.name for p in model.cell_problems))
-    report = bloch(model)
+    report = nh.bloch(model)
     print(report)

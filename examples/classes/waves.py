@@ -1,7 +1,7 @@
 """Dispersion of waves in layers: u_tt - (a(x/eps) u_x)_x = 0, a = 2 + sin(2 pi y), expansion of order 2.
 
-The averaged operator of order eps^2 holds -<N^2> d_xx d_tt, so that omega^2 = a* k^2 (1 - eps^2 <N^2> k^2): long waves slow down
-(Santosa, Symes 1991). Under a second.
+omega^2 = a* k^2 (1 - eps^2 <N^2> k^2): short waves are slower (Santosa, Symes 1991). The effective equation to the order eps^2 in two forms, of
+which Boussinesq's is well-posed. About a second.
 """
 
 import sympy as sp
@@ -23,6 +23,6 @@ if __name__ == "__main__":
     model = nh.homogenize(problem, order=2)
     print(model)
     cells = nh.solve_cells(model)
-    print("a*", cells.effective["A"])
-    for (left, right), value in cells.averaged[4].items():
-        print(f"order eps^2: D^{left} {float(value[0, 0]):.12f} D^{right}")  # multi-indices over (x, t)
+    waves = nh.dispersion(model, cells)
+    print(waves)
+    print("omega at k = 1, 2, 4, eps = 1/8:", *waves.frequency([[1], [2], [4]], eps=1 / 8))

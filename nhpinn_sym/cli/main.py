@@ -166,7 +166,7 @@ def _parser() -> argparse.ArgumentParser:
         "--backend", default="fourier", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto for a FEM backend (default: fourier)"
     )
     cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
-    validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps (one real second-order equation in a box)")
+    validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps (real, of second order, in a box)")
     validate.add_argument("--eps", required=True, help="the period, such as 1/8")
     validate.add_argument("-o", "--output", metavar="DIR", help="folder for results, plots and resumable parts (default: nothing is written)")
     validate.add_argument("--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)")

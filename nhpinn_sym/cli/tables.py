@@ -36,7 +36,8 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
         console.print(_stiffness(stiffness, console.width))
     averaged = list(_averaged(cells))
     if averaged:
-        higher = Table("order", "equation, unknown", "derivatives", "value", title="averaged operators beyond the homogenized equation")
+        higher = Table("order", "entry", "derivatives", "value", title="averaged operators beyond the homogenized equation")
+        higher.columns[3].no_wrap = True
         for row in averaged:
             higher.add_row(*row)
         console.print(higher)

@@ -123,7 +123,7 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
     if kernels.ground and (op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())):
         culprit, c = next(iter(zero_order or table.items()))
         raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
-                               term=_show(op, culprit, c), remedy="factor out the ground state of the cell operator by hand (done here for one unknown "
+                               term=_show(op, culprit, c), remedy="factor out the ground state of the cell operator by hand (done for one unknown "
                                                                 "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean")
     return kernels
 

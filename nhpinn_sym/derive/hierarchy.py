@@ -14,11 +14,28 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, add, differentiate
 from ..operator.zero import is_zero
-from .law import averaged, closing, homogenized_sides
-from .model import Averaged, HomogenizedModel
+from .combination import Averages
+from .entries import Averaged
+from .law import averaged
+from .model import HomogenizedModel
 from .notation import equation
-from .recursion import EffectiveKey
-from .writing import Writer
+from .recursion import EffectiveKey, Recursion
+from .writing import Writer, homogenized_sides
+
+
+def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:
+    """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the homogenized equation.
+
+    An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form); others need one more level of correctors.
+    """
+    recursion, m = model.recursion, model.homogenized_order
+    deepest = max([model.order, *(p.order for p in model.cell_problems)])
+    highest = m + model.order
+    if model.symmetric:
+        levels, found = max(deepest, -(-(highest - 1) // 2)), recursion.extended(max(deepest, -(-(highest - 1) // 2)))
+        return found, {n: found.energy(n, levels) for n in range(m + 1, (2 * levels + 1 if model.components == 1 else highest) + 1)}
+    found = recursion.extended(highest - 1)
+    return found, {n: found.averaged(n) for n in range(m + 1, highest + 1)}
 
 
 class AveragedTerm(NamedTuple):
@@ -52,9 +69,9 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
 
 def _symbol(model: HomogenizedModel, writer: Writer, n: int, key: EffectiveKey, average: Averaged) -> sp.Expr:
     row, left, field, right = key
-    marks = ["f" if field is None else "", *(_axes(index) for index in (left, right) if any(index))]
     names = [str(row + 1), *([] if field is None else [str(field + 1)])] if model.components > 1 else []
-    label = "_".join(["h", str(n), *names, *(list(filter(None, marks)) or ["0"])])
+    marks = [*(["f"] if field is None else []), *([_axes(left)] if any(left) else []), _axes(right) or "0"]
+    label = "_".join(["h", str(n), *names, *marks])
     used = {v for t in average.terms for f in t.factors for v in writer.arguments(f.function.number)}
     held = [average.constant, *(t.coefficient for t in average.terms)]
     slow = [v for v in model.cell_operator.coordinates if v in used or any(c.has(v) for c in held)]

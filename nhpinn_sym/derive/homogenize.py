@@ -23,10 +23,13 @@ from ..problem.errors import ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .ellipticity import check_ellipticity
+from .entries import Transformation
+from .hierarchy import hierarchy
 from .iterated import active_axes, average_fast_time, separate_levels
 from .law import effective_law
-from .model import CellProblem, HomogenizedModel, Transformation
+from .model import CellProblem, HomogenizedModel, Views
 from .recursion import CellFunction, Recursion
+from .trace import trace
 from .transform import ground_state, is_transpose_of_itself, moving_frame
 from .writing import Writer
 
@@ -43,18 +46,18 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     op = parse(problem)
     diagnose.check_coefficients(op)
     physical = active_axes(op)
-    _check_order(physical, order)
     op, applied = average_fast_time(physical)
     op, inner, more = separate_levels(op, homogenize_operator)
+    _check_order(physical, op, order)
     return replace(homogenize_operator(op, order, (*applied, *more), inner), operator=physical)
 
 
-def _check_order(op: Operator, order: int) -> None:
-    """Iterated averaging gives limits and first correctors alone."""
-    for axis in op.axes:
-        if axis.power != 1 and not (axis.slow == op.problem.scales.dim and axis.power == 2) and order > 1:
-            raise UnsupportedError(f"correctors of order {order} with a scale that is averaged separately", term=f"order={order}, {axis.symbol}",
-                                   remedy="write order=1; with fast_time=2 any order is there")
+def _check_order(physical: Operator, op: Operator, order: int) -> None:
+    """Iterated averaging gives limits and first correctors alone: the next ones feel the derivative by the scale that was set apart."""
+    apart = [axis.symbol for axis in physical.axes if axis not in op.axes]
+    if apart and order > 1:
+        raise UnsupportedError(f"correctors of order {order} with a scale that is averaged separately", term=f"order={order}, {apart[0]}",
+                               remedy="write order=1; with fast_time=2 any order is there")
 
 
 def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformation] = (), inner: HomogenizedModel | None = None) -> HomogenizedModel:
@@ -78,8 +81,8 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
     needed = {f.function.number for e in law for t in e.average.terms for f in t.factors}
     deepest = max([order, *(f.level for f in recursion.functions if f.number in needed)])
     cells = tuple(_cell_problem(op, writer, f) for f in recursion.functions if f.level <= deepest)
-    return HomogenizedModel(op.problem, op, op, powers, order, recursion, symmetric, definite, cells, law, writer, (*applied, *found), frame,
-                            eigenvalue, mass, inner)
+    return HomogenizedModel(op.problem, op, op, powers, order, recursion, symmetric, definite, cells, law, writer,
+                            Views(trace, hierarchy), (*applied, *found), frame, eigenvalue, mass, inner)
 
 
 def _run(op: Operator, recursion: Recursion, levels: int) -> None:

@@ -1,8 +1,9 @@
-"""Scales that are averaged before the two-scale expansion: a fast time t/eps^k with k other than 2, and the second level z = x/eps^2.
+"""Scales that are averaged before the two-scale expansion: a fast time t/eps^k that is not resonant, and the second level z = x/eps^2.
 
-- k < 2: tau is a parameter of the cell problems, the effective law is averaged over tau;
-- k = 2: tau is one more coordinate of the cell;
-- k > 2: the coefficients are averaged over tau first (Bensoussan, Lions, Papanicolaou 1978, ch. 2; Holmbom 1997);
+Resonance is at k = r, order in space over order in time: 2 for parabolic equations of second order, 1 for waves.
+- k < r: tau is a parameter of the cell problems, the effective law is averaged over tau;
+- k = r: tau is one more coordinate of the cell;
+- k > r: the coefficients are averaged over tau first (Bensoussan, Lions, Papanicolaou 1978, ch. 2; Holmbom 1997);
 - z: a(x, y, z) is homogenized over z at fixed (x, y), and the result over y (Bensoussan, Lions, Papanicolaou 1978, ch. 1.8; Allaire, Briane 1996).
 These are the limits; the rate at which they are reached depends on k, and is that of the first neglected term.
 """
@@ -18,9 +19,10 @@ from sympy.core.function import AppliedUndef
 
 from ..operator.sampling import is_opaque, range_grid, sampler, slow_samples
 from ..operator.table import FastAxis, MultiIndex, Operator, Term
-from ..problem.errors import UnsupportedError
+from ..problem.errors import SolvabilityError, UnsupportedError
+from .entries import Transformation
 from .law import closed_mean
-from .model import HomogenizedModel, Transformation
+from .model import HomogenizedModel
 from .notation import equation
 
 _NODES = (32, 64, 128, 256)
@@ -37,16 +39,19 @@ def active_axes(op: Operator) -> Operator:
 
 
 def average_fast_time(op: Operator) -> tuple[Operator, tuple[Transformation, ...]]:
-    """The operator with tau frozen (k < 2), kept (k = 2) or averaged (k > 2), and what was done."""
+    """The operator with tau frozen (k < r), kept (k = r) or averaged (k > r), and what was done."""
     tau = next((axis for axis in op.axes if axis.slow == op.problem.scales.dim), None)
-    if tau is None or tau.power == 2:
+    if tau is None:
+        return op, ()
+    resonance = _resonance(op, tau)
+    if tau.power == resonance:
         return op, ()
     for term, c in op.terms():
         if term.right[-1] and c.has(tau.symbol):
             raise UnsupportedError(f"a coefficient of the time derivative that depends on tau = t/eps^{tau.power}", term=op.show(term),
-                                   remedy="divide the equation by it, or use fast_time=2")
+                                   remedy=f"divide the equation by it, or use fast_time={resonance}")
     rest = tuple(axis for axis in op.axes if axis is not tau)
-    if tau.power < 2:
+    if tau.power < resonance:
         remark = (f"tau = t/eps^{tau.power} is slower than diffusion over a period: the cell problems are solved at fixed tau, "
                   "and the law is averaged over tau.")
         return replace(op, axes=rest, frozen=(tau,)), (Transformation("Slow oscillation in time", remark),)
@@ -54,6 +59,23 @@ def average_fast_time(op: Operator) -> tuple[Operator, tuple[Transformation, ...
     lines = tuple(equation(sp.Symbol("a"), c) for c in dict.fromkeys(means.values()) if c not in op.table.values() and c.count_ops() < 40)
     remark = f"tau = t/eps^{tau.power} is faster than diffusion over a period: the coefficients are averaged over tau first."
     return replace(op, table=means, axes=rest), (Transformation("Fast oscillation in time", remark, lines),)
+
+
+def _resonance(op: Operator, tau: FastAxis) -> sp.Rational:
+    """The power k at which d_tau is of the order of the cell operator. Errors: stationary problems, and waves at resonance."""
+    culprit = next(op.show(t) for t, c in op.table.items() if c.has(tau.symbol))
+    if not op.problem.time_order:
+        raise SolvabilityError("a coefficient depends on tau, and there is no time derivative that acts on it", term=culprit,
+                               remedy="add s.dt(u), or write a parameter in place of tau: parameters={q: (lower, upper)}")
+    order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
+    resonance = sp.Rational(order, op.problem.time_order)
+    if op.problem.time_order > 1 and tau.power == resonance:
+        raise UnsupportedError(f"a second time derivative with tau = t/eps^{tau.power}: its cell problem is a wave equation", term=culprit,
+                               remedy="smaller and larger powers are covered: fast_time=1/2, or fast_time=2")
+    if any(axis.power == 2 and axis is not tau for axis in op.axes) and resonance < tau.power <= 2 * resonance:
+        raise UnsupportedError(f"a fast time t/eps^{tau.power} between those of the levels y and z, together with z", term=culprit,
+                               remedy=f"use fast_time up to {resonance}, or above {2 * resonance}")
+    return resonance
 
 
 def _mean(op: Operator, tau: FastAxis, c: sp.Expr) -> sp.Expr:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 
 import sympy as sp
 
 from ..operator.sampling import is_opaque, mean, slow_samples
-from ..operator.table import Operator, differentiate
+from ..operator.table import Operator
 from ..operator.zero import is_zero, jumps
 from .combination import Averages, Function
-from .model import Averaged, EffectiveEntry, FunctionDerivative, HomogenizedModel, MeanTerm
+from .entries import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
 from .places import ORDER, Place, places
 from .recursion import EffectiveKey, Recursion
 
@@ -141,40 +141,11 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
     if is_opaque(c) or not c.free_symbols <= set(op.fast):
         return None
     value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])
-    if uncertainty > 1e-13 * largest or isinstance(value, complex):
+    number = complex(value)
+    if uncertainty > 1e-13 * largest or number.imag:
         return None
-    fraction = Fraction(value).limit_denominator(12)
-    return sp.Rational(fraction.numerator, fraction.denominator) if abs(value - fraction) < 1e-14 * max(1.0, largest) else sp.Float(value, 17)
-
-
-def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], functions: Sequence[sp.Expr], equation: int,
-                      symbols: Mapping[EffectiveEntry, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
-    """(left, right) of equation number `equation` of the homogenized system, with the given symbol for each entry."""
-    lhs, rhs = list[sp.Expr](), list[sp.Expr]()
-    for entry in law:
-        if entry.equation != equation:
-            continue
-        if entry.field is None:
-            rhs.append(-entry.sign * differentiate(symbols[entry], entry.left, op.coordinates))
-        else:
-            inner = differentiate(functions[entry.field], entry.right, op.coordinates)
-            lhs.append(entry.sign * differentiate(symbols[entry] * inner, entry.left, op.coordinates))
-    return sp.Add(*lhs), sp.Add(*rhs)
-
-
-def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:
-    """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the homogenized equation.
-
-    An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form); others need one more level of correctors.
-    """
-    recursion, m = model.recursion, model.homogenized_order
-    deepest = max([model.order, *(p.order for p in model.cell_problems)])
-    highest = m + model.order
-    if model.symmetric:
-        levels, found = max(deepest, -(-(highest - 1) // 2)), recursion.extended(max(deepest, -(-(highest - 1) // 2)))
-        return found, {n: found.energy(n, levels) for n in range(m + 1, (2 * levels + 1 if model.components == 1 else highest) + 1)}
-    found = recursion.extended(highest - 1)
-    return found, {n: found.averaged(n) for n in range(m + 1, highest + 1)}
+    fraction = Fraction(number.real).limit_denominator(12)
+    return sp.Rational(fraction.numerator, fraction.denominator) if abs(number - fraction) <= 1e-14 * largest else sp.Float(number.real, 17)
 
 
 def index_of(n: int, key: EffectiveKey) -> tuple[int, ...]:

@@ -5,22 +5,20 @@ Everything that is read rather than computed with (equations, formulas, the deri
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, Table
 from ..problem.problem import MultiscaleProblem
-from .combination import Function
+from .derivation import Derivation
+from .entries import EffectiveEntry, Frame, Transformation
 from .notation import text
+from .recursion import CellFunction, Recursion
 from .writing import Writer
-
-if TYPE_CHECKING:
-    from .derivation import Derivation
-    from .recursion import CellFunction, Recursion
 
 Key = tuple[int | None, MultiIndex]
 """Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x (over x and t where t is in it); field None: the
@@ -61,61 +59,11 @@ class CellProblem:
         return f"{self.name}: {text(self.equation)}"
 
 
-class FunctionDerivative(NamedTuple):
-    """D^derivative of a component of a cell function, over (x, t) and the fast coordinates."""
+class Views(NamedTuple):
+    """What is read of a model, made when it is first asked for."""
 
-    function: Function
-    derivative: MultiIndex
-
-
-class MeanTerm(NamedTuple):
-    """<coefficient * product of factors>: a cell function, with a kernel or another cell function for weight."""
-
-    coefficient: sp.Expr
-    factors: tuple[FunctionDerivative, ...]
-
-
-@dataclass(frozen=True, eq=False)
-class EffectiveEntry:
-    """Effective coefficient name[index] = `average`; it multiplies D^left( . D^right U_field ) with `sign` in `equation`.
-
-    `symbol` stands for it in the homogenized equation; `value` is a closed form in x, or None where only numbers are.
-    """
-
-    name: str
-    index: tuple[int, ...]
-    sign: int
-    equation: int
-    left: MultiIndex
-    field: int | None
-    right: MultiIndex
-    average: Averaged
-    symbol: sp.Expr
-    value: sp.Expr | None
-
-
-@dataclass(frozen=True)
-class Transformation:
-    """What was done to the problem before the expansion: a title, a sentence, and the equations that define it."""
-
-    title: str
-    remark: str
-    equations: tuple[sp.Equality, ...] = ()
-
-
-class Averaged(NamedTuple):
-    """<constant> + sum of mean terms."""
-
-    constant: sp.Expr
-    terms: tuple[MeanTerm, ...]
-
-
-class Frame(NamedTuple):
-    """One component of a moving frame X = x - c t/eps: c = numerator / denominator; a closed c has neither."""
-
-    velocity: sp.Expr
-    numerator: Averaged | None
-    denominator: Averaged | None
+    derivation: Callable[[HomogenizedModel], Derivation]
+    hierarchy: Callable[[HomogenizedModel], tuple[sp.Equality, ...]]
 
 
 @dataclass(frozen=True)
@@ -139,6 +87,7 @@ class HomogenizedModel:
     cell_problems: tuple[CellProblem, ...]
     law: tuple[EffectiveEntry, ...]
     writer: Writer = field(repr=False)
+    views: Views = field(repr=False)
     transformations: tuple[Transformation, ...] = ()
     frame: tuple[Frame, ...] = ()
     eigenvalue: sp.Symbol | None = None
@@ -169,9 +118,7 @@ class HomogenizedModel:
     @cached_property
     def hierarchy(self) -> tuple[sp.Equality, ...]:
         """The equations of the mean fields U_0, ..., U_order of U = U_0 + eps U_1 + ..."""
-        from .hierarchy import hierarchy
-
-        return hierarchy(self)
+        return self.views.hierarchy(self)
 
     @property
     def title(self) -> str:
@@ -179,9 +126,7 @@ class HomogenizedModel:
 
     @cached_property
     def derivation(self) -> Derivation:
-        from .trace import trace
-
-        return trace(self)
+        return self.views.derivation(self)
 
     @cached_property
     def effective(self) -> dict[str, sp.Expr]:

@@ -85,10 +85,11 @@ class _Latex(LatexPrinter):
 
 
 def terms(expr: sp.Expr) -> list[sp.Expr]:
-    """The terms of a sum in reading order: by powers of eps, numbers first and derivatives last."""
-    def late(part: sp.Expr) -> tuple[int, bool, bool, bool]:
+    """The terms of a sum in reading order: by powers of eps; time derivatives first, numbers next, derivatives by x and y last."""
+    def late(part: sp.Expr) -> tuple[int, bool, bool, bool, bool]:
         powers = [int(f.exp) if isinstance(f, sp.Pow) else 1 for f in sp.Mul.make_args(part) if f.as_base_exp()[0] == EPS]
-        return abs(sum(powers)), part.has(sp.Derivative), part.has(AppliedUndef), not part.is_number
+        timely = any(str(v) in ("t", "tau") for d in part.atoms(sp.Derivative) for v in d.variables)
+        return abs(sum(powers)), not timely, part.has(sp.Derivative), part.has(AppliedUndef), not part.is_number
 
     return sorted(expr.as_ordered_terms(), key=late)
 

@@ -50,10 +50,23 @@ def places(op: Operator, order: int, key: tuple[int, MultiIndex, int | None, Mul
         return one(name, (), inner)
     if len(outer) + len(inner) == order:
         return _principal(op, order, key, outer, inner, local)
+    if len(outer) + len(inner) == 2 and len(outer) != 1 and not local:
+        return _second_order(op, key, (*outer, *inner))
     names = {(1, 1): "B", (1, 0): "beta", (0, 1): "b", (0, 0): "c"}
     if (len(outer), len(inner)) not in names:
         raise _refused(key)
     return one(names[len(outer), len(inner)], outer, inner, -1 if (len(outer), len(inner)) == (1, 1) else 1)
+
+
+def _second_order(op: Operator, key: tuple[int, MultiIndex, int | None, MultiIndex], axes: tuple[int, ...]) -> list[Place]:
+    """d_kl u in an operator of fourth order, as -div(B grad u): coefficients in y alone."""
+    equation, _, field, _ = key
+    pairs, length = sorted(set(itertools.permutations(axes))), op.problem.scales.dim + 1
+    found = []
+    for i, j in pairs:
+        index = (i, j) if op.components == 1 else (equation, i, field or 0, j)
+        found.append(Place("B", index, -1, equation, unit(i, length), field, unit(j, length), len(pairs)))
+    return found
 
 
 def _principal(op: Operator, order: int, key: tuple[int, MultiIndex, int | None, MultiIndex], outer: tuple[int, ...], inner: tuple[int, ...],

@@ -64,8 +64,9 @@ def _scales(model: HomogenizedModel) -> str:
 
 
 def _chain(op: Operator) -> str:
-    tau = any(axis.slow == len(op.coordinates) - 1 for axis in op.axes)
-    return "d_xi becomes d_xi + eps^-1 d_yi" + (", d_t becomes d_t + eps^-2 d_tau" if tau else "") + "; the operator is the sum of eps^k A_k."
+    tau = next((axis for axis in op.axes if axis.slow == len(op.coordinates) - 1), None)
+    time = f", d_t becomes d_t + eps^-{tau.power} d_tau" if tau else ""
+    return f"d_xi becomes d_xi + eps^-1 d_yi{time}; the operator is the sum of eps^k A_k."
 
 
 def _problem(op: Operator) -> list[sp.Equality]:

@@ -12,8 +12,8 @@ from ..problem.errors import UnsupportedError
 from . import diagnose
 from .combination import Averages, Function, Pairing, Product
 from .diagnose import Kernels
+from .entries import Frame, Transformation
 from .law import averaged, closed_mean
-from .model import Frame, Transformation
 from .notation import equation
 from .recursion import Recursion
 from .writing import Writer

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, differentiate
 from ..operator.twoscale import fast_part
 from .combination import Combination, Flux, Function, Product, Source
+from .entries import Averaged, EffectiveEntry, Frame
 from .notation import Mean, equation, source, term
 from .recursion import CellFunction, Recursion
-
-if TYPE_CHECKING:
-    from .model import Averaged, EffectiveEntry, Frame
 
 
 class Writer:
@@ -169,8 +166,21 @@ class Writer:
 
     def homogenized(self, law: Sequence[EffectiveEntry]) -> sp.Equality:
         """The homogenized equation for u0, its coefficients as symbols where they have no closed form."""
-        from .law import homogenized_sides
-
         symbols: Mapping[EffectiveEntry, sp.Expr] = {e: e.symbol if e.value is None else e.value for e in law}
         sides = [homogenized_sides(self.op, law, self.unknowns("0"), i, symbols) for i in range(self.recursion.components)]
         return equation(self._column([left for left, _ in sides]), self._column([right for _, right in sides]))
+
+
+def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], functions: Sequence[sp.Expr], equation: int,
+                      symbols: Mapping[EffectiveEntry, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+    """(left, right) of equation number `equation` of the homogenized system, with the given symbol for each entry."""
+    lhs, rhs = list[sp.Expr](), list[sp.Expr]()
+    for entry in law:
+        if entry.equation != equation:
+            continue
+        if entry.field is None:
+            rhs.append(-entry.sign * differentiate(symbols[entry], entry.left, op.coordinates))
+        else:
+            inner = differentiate(functions[entry.field], entry.right, op.coordinates)
+            lhs.append(entry.sign * differentiate(symbols[entry] * inner, entry.left, op.coordinates))
+    return sp.Add(*lhs), sp.Add(*rhs)

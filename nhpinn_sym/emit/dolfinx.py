@@ -19,7 +19,7 @@ from .elements import describe, first_order_axes, function_rows, projection, req
 from .source import Source
 from .ufl_text import WIDTH, Body, Product, Sum, bilinear, function, helpers, linear, literal, mean, part, quoted
 
-RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "dolfinx_versions", "dolfinx_space", "dolfinx_solvers", "dolfinx_driver",
+RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_versions", "dolfinx_space", "dolfinx_solvers", "dolfinx_driver",
            "dolfinx_cells", "dolfinx_main")
 _MAIN = '''
 
@@ -104,7 +104,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     for term in (*lowered.bilinear, *lowered.linear):
         require_first_order(term, (term.left, term.right))
     writer = _EquationWriter(lowered)
-    parts = [writer.stiffness(), writer.load(), writer.list_of("dirichlet", "The value of u on each group of faces in DIRICHLET.", 0)]
+    parts = [writer.stiffness(), writer.load(), writer.list_of("dirichlet", "The values that DIRICHLET is about: faces, and the component.", 0)]
     if lowered.time is not None:
         parts += [writer.mass(), writer.list_of("dirichlet_rate", "The time derivatives of the values on DIRICHLET.", 1), writer.initial()]
     text = _assemble(_equation_docstring(lowered), _equation_constants(lowered), writer.bodies, parts)
@@ -115,7 +115,7 @@ class _EquationWriter:
     """The functions of one file of forms."""
 
     def __init__(self, lowered: LoweredEquation) -> None:
-        self.lowered = lowered
+        self.lowered, self.components = lowered, lowered.components
         self.names = {v: str(v) for v in lowered.coordinates} | {v: f"p[{quoted(str(v))}]" for v in lowered.parameters}
         self.names |= {e.symbol: f"k[{quoted((e.name, e.index))[1:-1]}]" for e in weak_externals(lowered)}
         if lowered.time is not None:
@@ -136,16 +136,18 @@ class _EquationWriter:
         return function(head, f'"""{summary}"""', [*body.lines, *opening])
 
     def stiffness(self) -> str:
-        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", bilinear(self.lowered.bilinear),
-                          [(n.faces, (n.alpha, "u*v")) for n in self.lowered.natural])
+        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", bilinear(self.lowered.bilinear, self.components),
+                          [(n.faces, (n.alpha, f"{self._part('u', n.equation)}*{self._part('v', n.equation)}")) for n in self.lowered.natural])
 
     def load(self) -> str:
-        return self._form("load(v, x, t, p, k, dx, ds)", "l(v).", linear(self.lowered.linear),
-                          [(n.faces, (n.value, "v")) for n in self.lowered.natural])
+        return self._form("load(v, x, t, p, k, dx, ds)", "l(v).", linear(self.lowered.linear, self.components),
+                          [(n.faces, (n.value, self._part("v", n.equation))) for n in self.lowered.natural])
+
+    def _part(self, name: str, number: int) -> str:
+        return part(name, number, self.components)
 
     def mass(self) -> str:
-        (term,) = self.lowered.mass
-        return self._form("mass(u, v, x, t, p, k, dx)", "The form of the time derivative.", bilinear([term]))
+        return self._form("mass(u, v, x, t, p, k, dx)", "The form of the time derivative.", bilinear(self.lowered.mass, self.components))
 
     def list_of(self, name: str, summary: str, order: int) -> str:
         """The essential data, or their time derivatives."""
@@ -155,9 +157,11 @@ class _EquationWriter:
         return function(f"{name}(x, t, p)", f'"""{summary}"""', [*body.lines, *(["return [", *items, "]"] if items else ["return []"])])
 
     def initial(self) -> str:
-        total = [(sp.sympify(self.lowered.initial[0]), "")]
-        body = self._body(total)
-        return function("initial(x, p)", '"""u at t = 0."""', [*body.lines, f"return {body.sum(total) or '0'}"])
+        totals = [[(sp.sympify(value), "")] for value in self.lowered.initial]
+        body = self._body(*totals)
+        values = [body.sum(total) or "0" for total in totals]
+        rows = ["return ufl.as_vector([", *(f"    {value}," for value in values), "])"] if self.components > 1 else [f"return {values[0]}"]
+        return function("initial(x, p)", '"""u at t = 0."""', [*body.lines, *rows])
 
 
 def _tags(faces: Sequence[Face]) -> str:
@@ -169,10 +173,10 @@ def _tags(faces: Sequence[Face]) -> str:
 def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
     loads = [*(t.coefficient for t in lowered.linear), *(n.value for n in lowered.natural), *(e.value for e in lowered.essential)]
     constants = {
-        "DOMAIN": repr(lowered.domain.bounds), "PARAMETERS": literal(map(str, lowered.parameters)),
+        "DOMAIN": repr(lowered.domain.bounds), "COMPONENTS": repr(lowered.components), "PARAMETERS": literal(map(str, lowered.parameters)),
         "EXTERNALS": literal((e.name, e.index) for e in weak_externals(lowered)), "PERIODIC": literal(lowered.periodic),
-        "DIRICHLET": literal(e.faces for e in lowered.essential),
-        "POSITIVE": repr(_positive(lowered)), "SINGULAR": repr(_singular(lowered)), "TIME": repr(lowered.time is not None),
+        "DIRICHLET": literal((e.faces, e.field) for e in lowered.essential),
+        "POSITIVE": repr(_positive(lowered)), "TIME": repr(lowered.time is not None),
     }
     if lowered.time is not None:
         constants["STEADY"] = repr(not any(lowered.time in sp.sympify(c).free_symbols for c in loads))
@@ -181,15 +185,11 @@ def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
 
 
 def _positive(lowered: LoweredEquation) -> bool:
-    """Whether B is seen to be symmetric and positive: no terms of order 0 that might be negative."""
-    reactions = [t.coefficient for t in lowered.bilinear if not any((*t.left, *t.right))] + [n.alpha for n in lowered.natural]
-    return lowered.symmetric and all(sp.sympify(c).is_nonnegative for c in reactions)
-
-
-def _singular(lowered: LoweredEquation) -> bool:
-    """Whether u is determined up to a constant (or its test functions are): nothing then fixes its mean."""
-    held = lowered.essential or lowered.time is not None or any(n.alpha != 0 for n in lowered.natural)
-    return not held and (all(any(t.right) for t in lowered.bilinear) or all(any(t.left) for t in lowered.bilinear))
+    """Whether B is seen to be symmetric, and positive if its principal part is: no other terms that might be negative."""
+    lower = [t for t in lowered.bilinear if not (any(t.left) and any(t.right))]
+    plain = not any(any((*t.left, *t.right)) or t.equation != t.field for t in lower)
+    reactions = [t.coefficient for t in lower] + [n.alpha for n in lowered.natural]
+    return lowered.symmetric and plain and all(sp.sympify(c).is_nonnegative for c in reactions)
 
 
 def _assemble(docstring: str, constants: dict[str, str], bodies: Sequence[Body], functions: Sequence[str]) -> str:
@@ -260,28 +260,33 @@ def _functional(f: Functional, components: int) -> str:
 
 
 def _equation_docstring(lowered: LoweredEquation) -> str:
-    span = f", 0 < t < {lowered.final_time}" if lowered.time is not None else ""
-    mass = "int m u_t v + " if lowered.time is not None else ""
-    conditions = [f"on {_where(lowered, e.faces)}: u = {e.value}" for e in lowered.essential] + [_natural(lowered, n) for n in lowered.natural]
+    count = lowered.components
+    conditions = [f"on {_where(lowered, e.faces)}: {_part('u', e.field, count)} = {e.value}" for e in lowered.essential]
+    conditions += [_natural(lowered, n) for n in lowered.natural]
     conditions += [f"periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
-    conditions += [f"at t = 0: u = {u}" for u in lowered.initial]
-    density = [f"m = {t.coefficient}" for t in lowered.mass]
+    conditions += [f"at t = 0: {_part('u', i, count)} = {u}" for i, u in enumerate(lowered.initial)]
+    span, mass = "", ""
+    if lowered.time is not None:
+        span, mass = f", 0 < t < {lowered.final_time}", "int m u_t v + " if count == 1 else "sum_ij int m_ij d_t u_j v_i + "
+    density = [f"m{'' if count == 1 else f'_{t.equation}{t.field}'} = {t.coefficient}" for t in lowered.mass]
     return f"""{lowered.title}: weak form as UFL forms.
 
 u on {lowered.domain}{span}: {mass}B(u, v) = l(v) for every v that vanishes where u is given,
-{_listed([*density, "B(u, v)", *_integral(lowered.bilinear, "u"), "l(v)", *_integral(lowered.linear, "")])}
+{_listed([*density, "B(u, v)", *_integral(lowered.bilinear, "u", count), "l(v)", *_integral(lowered.linear, "", count)])}
 {_listed(conditions)}
 D^(a, b, ...) counts derivatives per coordinate.
 
 Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
 or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
-SINGULAR: u is determined up to a constant, and has zero mean. POSITIVE: B is symmetric and positive."""
+POSITIVE: B is symmetric, and positive if its principal part is."""
 
 
 def _natural(lowered: LoweredEquation, n: Natural) -> str:
+    flux, u, v = (_part(name, n.equation, lowered.components) for name in ("flux", "u", "v"))
     if n.alpha == 0:
-        return f"on {_where(lowered, n.faces)}: n . flux = g, which adds int g v to l; g = {n.value}"
-    return f"on {_where(lowered, n.faces)}: n . flux + alpha u = g, which adds int alpha u v to B and int g v to l; alpha = {n.alpha}, g = {n.value}"
+        return f"on {_where(lowered, n.faces)}: n . {flux} = g, which adds int g {v} to l; g = {n.value}"
+    return (f"on {_where(lowered, n.faces)}: n . {flux} + alpha {u} = g, which adds int alpha {u} {v} to B and int g {v} to l; "
+            f"alpha = {n.alpha}, g = {n.value}")
 
 
 def _where(lowered: LoweredEquation, faces: Sequence[Face]) -> str:

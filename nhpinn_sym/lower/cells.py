@@ -10,9 +10,11 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..derive.combination import Flux, Function, Product, leibniz
+from ..derive.entries import Averaged, EffectiveEntry, Frame, MeanTerm
+from ..derive.hierarchy import closing
 from ..derive.iterated import LEVEL
-from ..derive.law import averaged, closing, index_of
-from ..derive.model import Averaged, EffectiveEntry, Frame, HomogenizedModel, MeanTerm
+from ..derive.law import averaged, index_of
+from ..derive.model import HomogenizedModel
 from ..derive.recursion import CellFunction
 from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero, jumps

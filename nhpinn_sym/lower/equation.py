@@ -34,7 +34,8 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
         raise UnsupportedError("a homogenized equation of this kind in a box", term=model.equation,
                                remedy="its coefficients are in solve_cells(model).effective; second-order equations without factorization are solved")
     values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
-    terms = [part for e, v in values if e.field is not None for part in _in_flux_form((e.equation, e.left, e.sign * v, e.field, e.right), model.problem)]
+    rows = [(e.equation, e.left, e.sign * v, e.field, e.right) for e, v in values if e.field is not None]
+    terms = [part for row in rows for part in _in_flux_form(row, model.problem)]
     sources = [(e.equation, e.left, e.sign * v, 0, zero) for e, v in values if e.field is None]
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
     return _lower(model.problem, "Homogenized equation", terms, sources, (), names)
@@ -90,7 +91,7 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
     space = [(i, left[:d], c, j, right[:d]) for i, left, c, j, right in terms if not right[d]]
     loads = [(i, left[:d], -c, 0, zero) for i, left, c, _, _ in sources]
     broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))  # only what is differentiated can lose a jump
-    flux = [[tuple(StrongTerm(-c, right, i, j) for i, left, c, j, right in space if i == row and left[axis]) for axis in range(d)] for row in range(m)]
+    flux = [[tuple(StrongTerm(-c, right, i, j) for i, left, c, j, right in space if i == n and left[k]) for k in range(d)] for n in range(m)]
     strong = () if broken else strong_terms(space, x)
     loaded = [sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row]) for row in range(m)]
     held = [*(c for _, _, c, _, _ in (*timely, *space, *loads)), *(t.coefficient for t in strong), *loaded]

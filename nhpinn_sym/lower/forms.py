@@ -192,7 +192,7 @@ class Essential:
 
 @dataclass(frozen=True)
 class LoweredEquation:
-    """One boundary (and initial) value problem on a box for `components` scalar unknowns: the homogenized equation, or the fine one with eps a parameter.
+    """One boundary (and initial) value problem on a box for `components` scalar unknowns: homogenized, or fine with eps a parameter.
 
     mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a stationary equation, and `mass` has no derivatives.
     `sources[i]` and `flux[i]` belong to equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural

@@ -83,4 +83,5 @@ def _unknown_scale(scales: Scales, variable: sp.Symbol, power: sp.Expr, whole: s
     if power == 2:
         return EpsilonError(f"a function of {written}, where the scales have no second level", term=whole,
                             remedy=f"write s = Scales({scales.dim}, levels=2), and s.z for x/eps^2")
-    return EpsilonError(f"a function of {written}, which is no scale", term=whole, remedy="the scales are s.y = x/eps and, with levels=2, s.z = x/eps^2")
+    return EpsilonError(f"a function of {written}, which is no scale", term=whole,
+                        remedy="the scales are s.y = x/eps and, with levels=2, s.z = x/eps^2")

@@ -41,6 +41,8 @@ def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
         raise UnsupportedError(f"a space derivative of order above {MAX_ORDER}", term=op.show(term), remedy="up to fourth order is covered")
     if term.left[d]:
         yield from _to_the_right(op, term, c, [d])
+    elif term.field is None and left > 1:
+        yield from _to_the_right(op, term, c, _axes(term.left[:d]))
     elif term.field is None:
         if not any(term.left) or _varies(op, c, term.left):
             yield term, c

@@ -21,7 +21,10 @@ def expand(operator: Operator) -> dict[int, Table]:
     """{k: table of A_k} with A = sum_k eps^k A_k; the power of every term in A_k is k."""
     powers: dict[int, dict[Term, list[sp.Expr]]] = defaultdict(lambda: defaultdict(list))
     for term, c in operator.table.items():
+        slow = len(term.left)
         for left, down, weight in split(term.left, operator.axes):
+            if term.field is None and any(n and not c.has(v) for v, n in zip(operator.fast, left[slow:], strict=True)):
+                continue  # D_y of a source that does not depend on y
             for right, further, other in split(term.right, operator.axes):
                 power = term.power - down - further
                 powers[power][Term(term.equation, left, term.field, right, power)].append(weight * other * c)

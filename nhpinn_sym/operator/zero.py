@@ -16,7 +16,7 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     """Whether `expr` vanishes identically; False where that cannot be told.
 
     Exact where expansion settles it; otherwise 30-digit values at three generic points decide: an analytic function that is zero
-    there is zero. Opaque functions and their derivatives count as independent; 
+    there is zero. Opaque functions and their derivatives count as independent;
     functions with jumps or kinks are not taken to be zero by their values.
     Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to `parts` where it is their sum.
     """

@@ -92,7 +92,8 @@ def entries_of(
         if name == "h":
             _, (equation, left, field, right) = key_of(index, len(op.coordinates))
             table[name, index] = Entry(nodes, columns, values, (1, equation, left, field, right))
-    times = {axis.symbol for axis in op.frozen if axis.slow == op.problem.scales.dim}
+    inner = any(axis.slow < op.problem.scales.dim for axis in op.frozen)  # a finer level keeps tau: the outer one averages
+    times = {axis.symbol for axis in op.frozen if axis.slow == op.problem.scales.dim and not inner}
     frozen = tuple(k for k, v in enumerate(slow) if v in times)
     return {key: _averaged(e, frozen) for key, e in table.items()}
 

@@ -27,7 +27,7 @@ class InnerLevel:
     def field(self, name: str, coordinates: tuple[str, ...], slow: Mapping[str, float]) -> Field:
         """One effective coefficient at one slow point: points (n, d) of the cell of y -> (n, *shape)."""
         own = {index: e for (other, index), e in self.cells.entries.items() if other == name}
-        function = EffectiveFunction(effective_shape(name, self.cells.dim, self.cells.components), own)
+        function = EffectiveFunction(effective_shape(name, self.cells.dim, self.cells.components, self.cells.order), own)
         names = [str(v) for v in self.model.cell_operator.slow]
 
         def values(y: Array) -> Array:

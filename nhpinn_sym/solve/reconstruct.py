@@ -19,7 +19,10 @@ _STILL = 1e-12
 
 
 class Reconstruction:
-    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1. First derivatives only: the expansion is not accurate beyond them."""
+    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1; values (n,), or (n, m) for a system of m components.
+
+    First derivatives only: the expansion is not accurate beyond them.
+    """
 
     def __init__(self, fields: tuple[Solution, ...], cells: CellSolution, order: int, eps: float) -> None:
         self.fields, self.cells, self.order, self.eps = fields, cells, order, eps
@@ -38,36 +41,38 @@ class Reconstruction:
     def _value(self, x: Array, index: MultiIndex, t: float | None) -> Array:
         none = (0,) * self.cells.dim
         total = np.asarray(sum(self.eps**b * u.derivative(x, index, t) for b, u in enumerate(self.fields)))
-        for power, sign, function, alpha, field in self._terms():
+        for power, sign, function, alpha, part in self._terms():
             def cell(fast: MultiIndex, slow: MultiIndex, function: CellFunction = function) -> Array:
-                return function.derivative(x / self.eps, fast, x, slow)
+                return function.derivative(x / self.eps, fast, x, slow).T
 
-            factor, macro = sign * self.eps**power, self._macro(field, alpha, x, t)
+            factor, macro = sign * self.eps**power, self._macro(part, alpha, x, t)
             if any(index):
-                total = total + factor * (cell(index, none) / self.eps + cell(none, index)) * macro
-            total = total + factor * cell(none, none) * self._macro(field, tuple(p + q for p, q in zip(alpha, index, strict=True)), x, t)
+                total = total + (factor * (cell(index, none) / self.eps + cell(none, index)) * macro).T
+            total = total + (factor * cell(none, none) * self._macro(part, tuple(p + q for p, q in zip(alpha, index, strict=True)), x, t)).T
         return total
 
-    def _terms(self) -> Iterator[tuple[int, int, CellFunction, MultiIndex, Solution | None]]:
-        """(power, sign, N, alpha, U) of every product N D^alpha U with eps^power; U None is the source of the equation."""
+    def _terms(self) -> Iterator[tuple[int, int, CellFunction, MultiIndex, tuple[Solution, int] | None]]:
+        """(power, sign, N, alpha, (U, q)) of every product N D^alpha U_q with eps^power; None is the source of the equation."""
         for function in self.cells.functions:
             for (component, alpha), sign in function.sources:
                 count = 1 if component is None else len(self.fields)
                 for b in range(min(count, self.order - function.level + 1)):
-                    yield function.level + b, sign, function, alpha[: self.cells.dim], None if component is None else self.fields[b]
+                    yield function.level + b, sign, function, alpha[: self.cells.dim], None if component is None else (self.fields[b], component)
 
-    def _macro(self, field: Solution | None, index: MultiIndex, x: Array, t: float | None) -> Array:
-        """D^index U; the source counts as the constant 1, its cell function being that of its value."""
-        if field is None:
+    def _macro(self, part: tuple[Solution, int] | None, index: MultiIndex, x: Array, t: float | None) -> Array:
+        """D^index U_q, (n,); the source counts as the constant 1, its cell function being that of its value."""
+        if part is None:
             return np.full(len(x), float(not any(index)))
-        return field.derivative(x, index, t)
+        field, component = part
+        values = field.derivative(x, index, t)
+        return values[:, component] if values.ndim > 1 else values
 
 
 def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> Solution:
     """The expansion as a `Solution`: u0 + eps (N_0 u0 + N_j d_j u0 + N_f) for a solution u0 of the homogenized equation (plus convention,
     Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of order n (Bakhvalov, Panasenko 1989, ch. 4).
 
-    UnsupportedError for systems, moving frames, ground states, and cell functions of tau; ProblemError for cells of a model of order 1
+    UnsupportedError for moving frames, ground states, and cell functions of tau; ProblemError for cells of a model of order 1
     with mean fields of a higher one.
     """
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
@@ -80,10 +85,7 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
 
 
 def _check_scope(cells: CellSolution) -> None:
-    """Scalar expansions in y = x/eps alone."""
-    if cells.components > 1:
-        raise UnsupportedError("the reconstruction of a system", term=f"{cells.components} unknowns",
-                               remedy="use cells.functions and cells.effective")
+    """Expansions in y = x/eps alone."""
     if cells.ground_state is not None:
         raise UnsupportedError("the reconstruction after a factorization", term="u = exp(-lambda0 t/eps^2) phi(y) v",
                                remedy="cells.ground_state is phi, and cells.functions belong to v")

@@ -20,7 +20,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike, NDArray
 
-from ..derive.law import closing
+from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero import is_zero, jumps

@@ -59,43 +59,69 @@ def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
     axes = [np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2]) for (a, b), n in zip(bounds, counts, strict=True)]
     y = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
     middle = np.array([(a + b) / 2 for a, b in problem.domain.bounds]) if problem.domain else np.zeros(dim)
-    figure = Figure(figsize=(4.6 * len(cells.functions), 3.8), layout="constrained")
+    where = " at the middle of the domain" if any(f.local for f in cells.functions) else ""
+    panels = _Panels(cells.components, len(cells.functions), (4.6, 3.8))
     for k, function in enumerate(cells.functions):
-        values = function(y, x=middle if function.local else None)
-        where = " at the middle of the domain" if function.local else ""
-        _show(
-            figure.add_subplot(1, len(cells.functions), k + 1),
-            problem,
-            y,
-            counts,
-            {"": values},
-            f"{function.name}{where} ({cells.backend})",
-            ("y1", "y2"),
-        )
-    return _png(figure)
+        for j, values in enumerate(_columns(function(y, x=middle if function.local else None))):
+            title = f"{function.name}{f'[{j + 1}]' * (cells.components > 1)}{where} ({cells.backend})"
+            _show(panels.at(j, k), problem, y, counts, {"": values}, title, ("y1", "y2"))
+    return panels.png()
 
 
 def _solutions(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
+    """A row for every component."""
     curves = {"u_eps (fine FEM)": parts["u_eps"]["plot"], "u0 (FEM)": parts["v"]["plot"], "u0 (PINN)": parts["p"]["plot"]}
-    figure = Figure(figsize=(7, 4.4) if len(shape) == 1 else (13, 3.8), layout="constrained")
-    if len(shape) == 1:
-        _show(figure.add_subplot(), problem, points, shape, curves, f"eps = {eps:g}{_at(problem)}")
-    else:
-        limits = min(float(np.min(v)) for v in curves.values()), max(float(np.max(v)) for v in curves.values())
-        for k, (name, values) in enumerate(curves.items()):
-            _show(figure.add_subplot(1, 3, k + 1), problem, points, shape, {"": values}, f"{name}{_at(problem)}", limits=limits)
-    return _png(figure)
+    labels = _labels(problem)
+    line = len(shape) == 1
+    panels = _Panels(len(labels), 1 if line else 3, (7, 4.4) if line else (4.3, 3.8))
+    for j, label in enumerate(labels):
+        own = {name: _columns(v)[j] for name, v in curves.items()}
+        if line:
+            _show(panels.at(j, 0), problem, points, shape, own, f"{label}eps = {eps:g}{_at(problem)}")
+            continue
+        limits = min(float(np.min(v)) for v in own.values()), max(float(np.max(v)) for v in own.values())
+        for k, (name, values) in enumerate(own.items()):
+            _show(panels.at(j, k), problem, points, shape, {"": values}, f"{label}{name}{_at(problem)}", limits=limits)
+    return panels.png()
 
 
 def _error(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
+    """A row for every component."""
     curves = {
         "u_eps - u0 (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
         "u0 (PINN) - u0 (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
     }
-    figure = Figure(figsize=(11, 4), layout="constrained")
-    for k, (name, values) in enumerate(curves.items()):
-        _show(figure.add_subplot(1, 2, k + 1), problem, points, shape, {"": values}, f"{name}{_at(problem)}", signed=len(shape) > 1)
-    return _png(figure)
+    labels = _labels(problem)
+    panels = _Panels(len(labels), 2, (5.5, 4))
+    for j, label in enumerate(labels):
+        for k, (name, values) in enumerate(curves.items()):
+            title = f"{label}{name}{_at(problem)}"
+            _show(panels.at(j, k), problem, points, shape, {"": _columns(values)[j]}, title, signed=len(shape) > 1)
+    return panels.png()
+
+
+class _Panels:
+    """A figure of rows x columns panels of one size."""
+
+    def __init__(self, rows: int, columns: int, size: tuple[float, float]) -> None:
+        self.rows, self.columns = rows, columns
+        self.figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+
+    def at(self, row: int, column: int) -> Axes:
+        return self.figure.add_subplot(self.rows, self.columns, row * self.columns + column + 1)
+
+    def png(self) -> bytes:
+        return _png(self.figure)
+
+
+def _columns(values: Array) -> list[Array]:
+    """The components of values (n,) or (n, m)."""
+    return list(values.reshape(len(values), -1).T)
+
+
+def _labels(problem: MultiscaleProblem) -> list[str]:
+    """What the titles of the panels of each component begin with."""
+    return [f"{u.func}: " for u in problem.unknowns] if len(problem.unknowns) > 1 else [""]
 
 
 def _show(

@@ -21,9 +21,13 @@ class Quadrature:
     weights: Array
 
     def norm(self, values: Array) -> float:
-        """L2 norm of values (n,), or of a vector field (n, k)."""
-        squares = values**2 if values.ndim == 1 else np.sum(values**2, axis=1)
+        """L2 norm of values (n, ...), all components together."""
+        squares = np.sum(values.reshape(len(values), -1) ** 2, axis=1)
         return float(np.sqrt(self.weights @ squares))
+
+    def relative(self, difference: Array, reference: Array) -> float:
+        """The norm of `difference` over that of `reference`; nan where it vanishes."""
+        return self.norm(difference) / (self.norm(reference) or np.nan)
 
 
 def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...]) -> Quadrature:

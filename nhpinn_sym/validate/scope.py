@@ -10,7 +10,7 @@ from ..derive.model import HomogenizedModel
 from ..problem.domain import Box
 from ..problem.errors import ProblemError, UnsupportedError
 
-_REMEDY = "derive, emit and cells cover it; nhpinn_sym.validate.bloch.bloch(model) checks its expansion against exact solutions"
+_REMEDY = "derive, emit and cells cover it; nh.bloch(model) checks its expansion against exact solutions"
 
 
 def covered_domain(model: HomogenizedModel) -> Box:
@@ -25,8 +25,6 @@ def covered_domain(model: HomogenizedModel) -> Box:
 
 def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
     op, problem = model.operator, model.problem
-    if model.components > 1:
-        yield "a system", ", ".join(map(str, problem.unknowns))
     if model.homogenized_order != 2:
         yield "an equation of fourth order", problem.unknown
     if problem.time_order > 1:

@@ -97,3 +97,32 @@ def test_the_numbers_of_cell_problems() -> None:
     model = derived(lambda s, u: sp.Eq(s.div(s.div(moment(*general(s.y), s.hessian(u)))), 1), 2, order=4)
     assert [sum(p.order == n for p in model.cell_problems) for n in (1, 2, 3, 4)] == [0, 3, 4, 5]
     assert model.homogenized_order == 4
+
+
+def test_a_reaction_of_order_eps_to_the_minus_two() -> None:
+    """u + r u/eps^2: N_0 = -r, c* = <r N_0>."""
+    found = solved(lambda s, u: sp.Eq(s.laplacian(s.laplacian(u)) + C(s.y[0]) * u / s.eps**2, 1)).effective
+    assert found["c"] == pytest.approx(-1 / (2 * (2 * np.pi) ** 4), abs=1e-15)
+    assert found["A"].ravel() == pytest.approx([1])
+
+
+def test_lower_orders_at_negative_powers_against_the_exact_law() -> None:
+    """D^2 : M(D^2 u) - div(b grad u) + r u/eps^2: the eps^0 of the exact law at a fixed wave, in two dimensions."""
+    def lower(y: Any) -> tuple[Any, Any]:
+        return 40 + 10 * C(y[0]), 30 * S(y[0] - y[1]) + 20 * C(y[0])
+
+    cells = solved(lambda s, u: sp.Eq(s.div(s.div(moment(*general(s.y), s.hessian(u)))) - s.div(lower(s.y)[0] * s.grad(u))
+                                      + lower(s.y)[1] * u / s.eps**2, 1), 2)
+    torus, k = Torus(2, 13), np.array([0.7, -1.1])
+    b, r = (torus(c) for c in lower(Y))
+
+    def law(eps: complex) -> Array:
+        """eps^4 times the operator at exp(ik.x), d_x = (d_y + i eps k)/eps."""
+        slopes = torus.shifted(eps * k)
+        return plate(torus, slopes) - eps**2 * sum(d @ (b[:, None] * d) for d in slopes) + eps**2 * np.diag(r)
+
+    coefficients = taylor(lambda eps: mean_law(law(eps)), 5, radius=0.5)
+    assert np.abs(coefficients[:4]).max() < 1e-6
+    assert np.allclose(law_symbol(cells.averaged[4], k), coefficients[4], atol=1e-5)
+    assert cells.effective["c"] < -1e-3
+    assert np.abs(cells.effective["B"] - 40 * np.eye(2)).max() > 1e-4

@@ -10,7 +10,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from tests.derive.oracles import LAYERS, Torus
-from tests.symbolic import Array, C, S, derived, solved, stiffness_flux, zero_mean
+from tests.symbolic import Array, C, S, derived, nullvector, slope, solved, stiffness_flux, zero_mean
 
 Y, Z = LAYERS[:, None], LAYERS[None]
 
@@ -61,8 +61,11 @@ def test_a_full_tensor_against_two_dense_steps() -> None:
                          np.stack([sin(y[0]) / 2 * one, (2 + sin(w[:, 1]) * cos(y[0]) / 2) * one], -1)], -2)
 
     exact = homogenized(np.array([homogenized(tensor(y, z)) for y in p]))
-    found = iterated(lambda s: sp.Matrix([[3 + S(s.z[0]) / 2 + C(s.y[1]) / 2, C(s.z[1]) / 2], [S(s.y[0]) / 2, 2 + S(s.z[1]) * C(s.y[0]) / 2]]), 2)
-    assert np.allclose(found.effective["A"], exact, atol=1e-6)
+    def symbolic(s: nh.Scales) -> sp.Matrix:
+        return sp.Matrix([[3 + S(s.z[0]) / 2 + C(s.y[1]) / 2, C(s.z[1]) / 2], [S(s.y[0]) / 2, 2 + S(s.z[1]) * C(s.y[0]) / 2]])
+
+    model = derived(lambda s, u: sp.Eq(-s.div(symbolic(s) * s.grad(u)), 1), 2, levels=2)
+    assert np.allclose(nh.solve_cells(model, tolerance=1e-7).effective["A"], exact, atol=1e-6)
 
 
 def test_three_scales_and_x() -> None:
@@ -99,6 +102,43 @@ def test_the_steps_are_told_and_the_level_z_has_its_own_cell() -> None:
     assert "d_z1 N_1" in str(model)
     wide = derived(lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + sp.cos(s.z[0])) * s.grad(u)), 1), levels=2, fast_cell=nh.Cell((0, 2 * sp.pi)))
     assert nh.solve_cells(wide).effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z))), abs=1e-10)
+
+
+@pytest.mark.parametrize("k", [1, 2])
+def test_two_levels_and_a_fast_time(k: int) -> None:
+    """a(y, z, t/eps^k): over z at fixed (y, tau), sqrt((3 + sin cos)^2 - 1), then over y at frozen tau (k = 1) or at resonance (k = 2)."""
+    found = solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) * C(s.tau) + C(s.z[0])) * s.grad(u)), 1), time=True, levels=2, fast_time=k)
+    n = 25
+    d, ticks = slope(n), np.arange(n) / n
+    a = np.sqrt((3 + sin(ticks[:, None]) * cos(ticks)) ** 2 - 1)
+    dy, dtau = np.kron(d, np.eye(n)), np.kron(np.eye(n), d)
+    if k == 1:
+        expected = np.mean(1 / np.mean(1 / a, axis=0))
+    else:
+        flat = a.ravel()
+        expected = np.mean(flat + flat * (dy @ zero_mean(dtau - dy @ (flat[:, None] * dy), dy @ flat)))
+    assert found.effective["A"][0, 0] == pytest.approx(expected, abs=1e-8)
+
+
+def test_a_beam_of_two_levels() -> None:
+    """(a(y, z) u'')'': the harmonic mean of harmonic means."""
+    found = solved(lambda s, u: sp.Eq(s.div(s.div((3 + S(s.y[0]) + C(s.z[0])) * s.hessian(u))), 1), levels=2).effective["A"]
+    assert found.item() == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z))), abs=1e-9)
+
+
+def test_a_drift_beside_two_levels() -> None:
+    """The law of z is a coefficient of the level y: A_z(y) with a drift of order 1/eps, by a dense matrix."""
+    cells = solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) + C(s.z[0])) * s.grad(u)) + (1 + C(s.y[0])) * u.diff(s.x[0]) / s.eps, 1),
+                   levels=2, time=True)
+    d, y = slope(41), np.arange(41) / 41
+    a, b = np.sqrt((3 + sin(y)) ** 2 - 1), 1 + cos(y)
+    matrix = -d @ (a[:, None] * d) + b[:, None] * d
+    psi = nullvector(matrix.T)
+    c = np.mean(psi * (b - d @ a))
+    n = zero_mean(matrix, d @ a - (b - c))
+    assert cells.effective["drift"][0] == pytest.approx(c, abs=1e-9)
+    expected = np.mean(psi * (a + 2 * a * (d @ n) + (d @ a) * n - (b - c) * n))
+    assert cells.effective["A"][0, 0] == pytest.approx(expected, abs=1e-8)
 
 
 def test_what_may_not_depend_on_z() -> None:

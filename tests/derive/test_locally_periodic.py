@@ -8,12 +8,13 @@ solves to rounding at any eps: no boundary layers, no fine mesh, and neither cha
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.solve.backends import cell_solver
-from tests.symbolic import Build, C, S, derived
+from tests.symbolic import Build, C, S, derived, solved
 
 N = 19
 GRID = np.arange(N) / N
@@ -115,24 +116,52 @@ def test_in_two_dimensions_the_law_is_that_of_the_frozen_cell_in_divergence_form
 
 def test_slow_derivatives_of_cell_functions_against_cells_at_other_places() -> None:
     """d_x N_1 and d_xx N_1 are functions of their own: differences in x of cells that are solved at frozen x, of sixth order."""
-    def conductivity(x: object, s: nh.Scales) -> sp.Expr:
+    def varying(x: object, s: nh.Scales) -> sp.Expr:
         return 3 + C(s.y[0]) * (1 + S(x) / 2) / 2 + S(s.y[0] - x) / 3  # type: ignore[operator]
 
-    model = derived(lambda s, u: sp.Eq(-s.div(conductivity(s.x[0], s) * s.grad(u)), 1), domain=nh.Box((0, 1)), boundary=[nh.Periodic()], order=3)
+    model = derived(lambda s, u: sp.Eq(-s.div(varying(s.x[0], s) * s.grad(u)), 1), domain=nh.Box((0, 1)), boundary=[nh.Periodic()], order=3)
     lowered = lower_cells(model)
     place = np.array([[0.37]])
     batch = cell_solver("fourier")(lowered, {}, ((0.0, 1.0),), 1e-11).solve(place)
-    solved = {form.name: fields[0].evaluate(GRID[:, None], (0,))[0] for form, fields in zip(lowered.functions, batch.fields, strict=True)}
+    values = {form.name: fields[0].evaluate(GRID[:, None], (0,))[0] for form, fields in zip(lowered.functions, batch.fields, strict=True)}
 
     def frozen(x: float) -> np.ndarray:
-        here = derived(lambda s, u: sp.Eq(-s.div(conductivity(sp.Float(x, 17), s) * s.grad(u)), 1))
+        here = derived(lambda s, u: sp.Eq(-s.div(varying(sp.Float(x, 17), s) * s.grad(u)), 1))
         return nh.solve_cells(here, tolerance=1e-11).functions[0](GRID)
 
     h = 0.02
     samples = np.array([frozen(0.37 + k * h) for k in range(-3, 4)])
     first = np.array([-1, 9, -45, 0, 45, -9, 1]) @ samples / (60 * h)
     second = np.array([2, -27, 270, -490, 270, -27, 2]) @ samples / (180 * h**2)
-    assert np.allclose(solved["N_1"], samples[3], atol=1e-10)
-    assert np.allclose(solved["dx1_N_1"], first, atol=1e-6)
-    assert np.allclose(solved["dx1dx1_N_1"], second, atol=1e-5)
+    assert np.allclose(values["N_1"], samples[3], atol=1e-10)
+    assert np.allclose(values["dx1_N_1"], first, atol=1e-6)
+    assert np.allclose(values["dx1dx1_N_1"], second, atol=1e-5)
     assert np.abs(second).max() > 0.1
+
+
+def conductivity(s: nh.Scales) -> sp.Expr:
+    return 3 + s.x[0] + S(s.y[0])
+
+
+@pytest.mark.parametrize(("build", "components"), [
+    (lambda s, u: (-s.div(conductivity(s) * s.grad(u)), sp.ones(2, 1)), 2),
+    (lambda s, u: sp.Eq(s.div(s.div(conductivity(s) * s.hessian(u))), 1), 1),
+    (lambda s, u: sp.Eq(-s.div((sp.I * s.x[0] ** 2 + conductivity(s)) * s.grad(u)), 1), 1),
+    (lambda s, u: sp.Eq(-conductivity(s) * u.diff(s.x[0], 2), 1), 1)])
+def test_closed_forms_at_every_x(build: Build, components: int) -> None:
+    """sqrt(m(x)^2 - 1): a system, a beam, complex, and -a* u'' = -(a* u')' + a*' u' without divergence."""
+    effective = solved(build, components=components, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)]).effective
+    x = np.linspace(0, 1, 9)
+    found = effective["A"](x[:, None]).reshape(len(x), components, components)
+    m = 3 + x + (1j * x**2 if np.iscomplexobj(found) else 0)
+    star = np.sqrt(m**2 - 1)
+    assert np.allclose(found, star[:, None, None] * np.eye(components), atol=1e-9)
+    if callable(effective["b"]):
+        assert np.allclose(effective["b"](x[:, None])[:, 0], m / star, atol=1e-8)
+
+
+def test_a_medium_that_varies_with_x_and_with_a_slow_fast_time() -> None:
+    found = solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + s.x[0] + S(s.y[0]) * C(s.tau)) * s.grad(u)), 1), time=True, fast_time=1,
+                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], initial=[nh.Initial(0)], final_time=1).effective["A"]
+    x, tau = np.linspace(0, 1, 5), np.arange(64) / 64
+    assert np.allclose(found(x[:, None])[:, 0, 0], np.mean(np.sqrt((3 + x[:, None]) ** 2 - np.cos(2 * np.pi * tau) ** 2), axis=1), atol=1e-9)

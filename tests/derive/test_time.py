@@ -108,3 +108,32 @@ def test_damping_beside_a_second_time_derivative() -> None:
     found = solved(lambda s, u: sp.Eq((2 + S(s.y[0])) * s.dt(u, 2) + (3 + C(s.y[0])) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 1),
                    time=True).effective
     assert (found["rho"], found["damping"], found["A"][0, 0]) == (pytest.approx(2), pytest.approx(3), pytest.approx(np.sqrt(3)))
+
+
+# ---- the resonant power is order in space over order in time
+
+
+@pytest.mark.parametrize(("k", "expected"), [(sp.Rational(1, 2), "frozen"), (2, "averaged"), (3, "averaged")])
+def test_a_wave_is_resonant_at_the_power_one(k: Any, expected: str) -> None:
+    """u_tt - (a(y, t/eps^k) u')': below and above the power 1 as for parabolic equations below and above 2."""
+    found = solved(lambda s, u: sp.Eq(s.dt(u, 2) - s.div(standing(s.y, s.tau) * s.grad(u)), 1), time=True, fast_time=k).effective["A"][0, 0]
+    frozen, averaged = np.mean(1 / np.mean(1 / grid(), axis=0)), 1 / np.mean(1 / grid().mean(axis=1))
+    assert found == pytest.approx({"frozen": frozen, "averaged": averaged}[expected], abs=1e-10)
+
+
+@pytest.mark.parametrize("k", [3, 4, 5])
+def test_a_beam_is_resonant_at_the_power_four(k: int) -> None:
+    """u_t + (a(y, t/eps^k) u'')'': <1/a>^-1 averaged below 4, of the average above, d_tau N + (a (1 + N''))'' = 0 at 4."""
+    found = solved(lambda s, u: sp.Eq(s.dt(u) + s.div(s.div(standing(s.y, s.tau) * s.hessian(u))), 1), time=True, fast_time=k).effective["A"].item()
+    n = 21
+    d, ticks = slope(n), np.arange(n) / n
+    a = (3 + np.sin(2 * np.pi * ticks[:, None]) * np.cos(2 * np.pi * ticks) + np.cos(2 * np.pi * ticks[:, None]) / 2).ravel()
+    second, dtau = np.kron(d @ d, np.eye(n)), np.kron(np.eye(n), d)
+    function = zero_mean(dtau + second @ (a[:, None] * second), -second @ a)
+    expected = {3: np.mean(1 / np.mean(1 / grid(), axis=0)), 4: np.mean(a + a * (second @ function)), 5: 1 / np.mean(1 / grid().mean(axis=1))}
+    assert found == pytest.approx(expected[k], abs=1e-7)
+
+
+def test_the_chain_rule_has_the_power_of_tau() -> None:
+    model = derived(lambda s, u: sp.Eq(s.dt(u) + s.div(s.div(standing(s.y, s.tau) * s.hessian(u))), 1), time=True, fast_time=4)
+    assert "d_t becomes d_t + eps^-4 d_tau" in str(model)

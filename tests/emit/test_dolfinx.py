@@ -27,6 +27,7 @@ from tests.fem_samples import (
     everywhere,
     isotropic,
     manufactured,
+    manufactured_system,
     reaction_cells,
     shear_cells,
     t,
@@ -81,7 +82,7 @@ def test_forms_are_built_without_a_mesh():
     x, u = ufl.SpatialCoordinate(domain()), ufl.Coefficient(scalar_space())
     stiffness = forms.stiffness(u, u, x, 0.0, {"q": 2.0}, {}, ufl.dx, ufl.ds)
     assert sorted(str(integral.subdomain_id()) for integral in stiffness.integrals()) == ["2", "everywhere"]
-    assert forms.DIRICHLET == (((0, 0), (1, 1)),) and not forms.SINGULAR and not forms.POSITIVE
+    assert forms.DIRICHLET == ((((0, 0), (1, 1)), 0),) and not forms.POSITIVE
     assert float(forms.dirichlet(x, 0.0, {"q": 2.0})[0]((0.5, -0.5))) == pytest.approx(np.sin(0.5) * np.exp(-0.5))
 
 
@@ -148,11 +149,17 @@ def test_second_derivatives_are_refused():
         target.cells(plate)
 
 
-@pytest.mark.parametrize(("c", "kind", "singular", "positive"), [
-    (sp.S.Zero, "neumann", True, True), (sp.S.One, "neumann", False, True), (-sp.S.One, "neumann", False, False),
-    (sp.S.Zero, "dirichlet", False, True), (sp.S.Zero, "periodic", True, True), (q, "periodic", False, True), (x1, "periodic", False, False),
+@pytest.mark.parametrize(("c", "kind", "positive"), [
+    (sp.S.Zero, "neumann", True), (sp.S.One, "neumann", True), (-sp.S.One, "neumann", False),
+    (sp.S.Zero, "dirichlet", True), (sp.S.Zero, "periodic", True), (q, "periodic", True), (x1, "periodic", False),
 ])
-def test_singular_and_positive_problems_are_told_apart(c, kind, singular, positive):
+def test_positive_problems_are_told_apart(c, kind, positive):
     lowered = manufactured(sp.cos(sp.pi * x1), Box((0, 1)), everywhere(kind, Box((0, 1))), c=c, parameters=(q,))
-    forms = run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"])
-    assert (singular, positive) == (forms.SINGULAR, forms.POSITIVE)
+    assert run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"]).POSITIVE == positive
+
+
+@pytest.mark.parametrize(("coupling", "positive"), [(sp.diag(1, q), True), (sp.Matrix([[1, 2], [2, 1]]), False), (sp.diag(1, -1), False)])
+def test_couplings_of_order_zero_are_not_taken_for_positive(coupling, positive):
+    line = Box((0, 1))
+    lowered = manufactured_system((x1, x1**2), line, everywhere("dirichlet", line), lambda i, k, j, m: sp.Integer(i == j), c=coupling, parameters=(q,))
+    assert run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"]).POSITIVE == positive

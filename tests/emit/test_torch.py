@@ -14,7 +14,8 @@ import torch
 
 from nhpinn_sym.emit import torch as target
 from nhpinn_sym.emit.source import run
-from nhpinn_sym.lower.forms import Essential, LoweredCells, LoweredEquation, MultiIndex, Natural
+from nhpinn_sym.lower.expand import strong_terms, weak_terms
+from nhpinn_sym.lower.forms import Essential, LoweredCells, LoweredEquation, MultiIndex, Natural, StrongTerm
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import UnsupportedError
 
@@ -60,6 +61,24 @@ def fine(dim: int) -> LoweredEquation:
     return equation(coefficient * sp.eye(dim), sp.exp(x1), box, [Essential(box.faces, sp.S.Zero)], parameters=(epsilon,))
 
 
+def coupled() -> LoweredEquation:
+    """2 u_t + w_t - u_xx - (w_x q)_x + w = f and w_t - 3 w_xx + u_x = g: a clamped and a free end for u, springs for w; data from outside."""
+    q = external("A", (0, 0), (0,))
+    u, w = COUPLED
+    box, zero, one = Box((0, 1)), (0,), (1,)
+    terms = [(0, one, -sp.S.One, 0, one), (0, one, -q.symbol, 1, one), (0, zero, sp.S.One, 1, zero), (1, one, sp.Integer(-3), 1, one),
+             (1, zero, sp.S.One, 0, one)]
+    mass = [(0, zero, sp.Integer(2), 0, zero), (0, zero, sp.S.One, 1, zero), (1, zero, sp.S.One, 1, zero)]
+    flux = (((StrongTerm(sp.S.One, one, 0, 0), StrongTerm(q.symbol, one, 0, 1)),), ((StrongTerm(sp.Integer(3), one, 1, 1),),))
+    sources = (2 * u.diff(t) + w.diff(t) - u.diff(x1, 2) - q.symbol * w.diff(x1, 2) + w, w.diff(t) - 3 * w.diff(x1, 2) + u.diff(x1))
+    natural = [Natural(((0, 1),), sp.S.Zero, (u.diff(x1) + q.symbol * w.diff(x1)).subs(x1, 1), 0)]
+    natural += [Natural(((0, end),), sp.Integer(2), ((2 * end - 1) * 3 * w.diff(x1) + 2 * w).subs(x1, end), 1) for end in (0, 1)]
+    return LoweredEquation("Coupled equations", box, (x1,), t, (), (q,), 2, weak_terms(mass), weak_terms(terms), (), strong_terms(terms, (x1,)),
+                           sources, flux, (Essential(((0, 0),), u.subs(x1, 0), 0),), tuple(natural), (), (u.subs(t, 0), w.subs(t, 0)),
+                           sp.Rational(1, 2), False, False)
+
+
+COUPLED = sp.exp(-t) * sp.cos(x1), sp.sin(2 * x1 + t)
 CELLS = {"1D": diffusion_cells(sp.Matrix([[sp.exp(sp.sin(PI2 * y1))]])), "2D": elliptic_2d(), "3D": cells_3d(), "parametric": slow_1d()}
 EQUATIONS = {
     "homogenized 1D": unsteady(),
@@ -174,6 +193,41 @@ def test_the_manufactured_solution_satisfies_every_emitted_condition(name: str) 
         assert module.factor(start, **given)[0, 0].abs().max() == 0
 
 
+@torch.no_grad()
+def test_coupled_equations_have_a_column_for_every_component() -> None:
+    """The residual by jets is that by nested autograd, and the manufactured solution satisfies every emitted condition."""
+    module = module_of(coupled())
+    points, zero, given = points_of(module), module.INDICES[0], given_to(module)
+    layers = module.mlp(8, 2, 2, module.AXES, seed=3)
+
+    def value(p: torch.Tensor, j: int) -> torch.Tensor:
+        return module.solution(p, layers, (zero,), **given)[zero][:, j]
+
+    with torch.enable_grad():
+        parts = [nested(lambda p, j=j: value(p, j), points, module.INDICES) for j in (0, 1)]
+    by_autograd = module.residual(points, {i: torch.stack([part[i] for part in parts], -1) for i in module.INDICES}, **given)
+    by_jets = module.residual(points, module.solution(points, layers, **given), **given)
+    assert by_jets.shape == (7, 2)
+    assert torch.allclose(by_jets, by_autograd, rtol=0, atol=1e-12 * float(by_autograd.abs().max()))
+
+    def exact(p: torch.Tensor) -> dict[MultiIndex, torch.Tensor]:
+        table = {i: [sp.lambdify((x1, t), e.diff(x1, i[0], t, i[1]))(*p.T.numpy()) for e in COUPLED] for i in module.INDICES}
+        return {i: torch.stack([torch.as_tensor(v) for v in values], -1) for i, values in table.items()}
+
+    assert module.residual(points, exact(points), **given).abs().max() < 1e-12
+    assert set(module.BOUNDARY) == {(0, 0), (0, 1)}
+    for end in (0, 1):
+        there = points.clone()
+        there[:, 0] = end
+        assert module.boundary(there, exact(there), (0, end), **given).abs().max() < 1e-12
+        assert (module.factor(there, **given)[zero].abs().amax(0) == 0).tolist() == [end == 0, False]
+    there = points * torch.tensor([0.0, 1.0])
+    assert (module.lift(there, **given)[zero] - exact(there)[zero])[:, 0].abs().max() < 1e-12
+    start = points * torch.tensor([1.0, 0.0])
+    assert (module.lift(start, **given)[zero] - exact(start)[zero]).abs().max() < 1e-12
+    assert module.factor(start, **given)[zero].abs().max() == 0
+
+
 def test_the_operator_takes_feature_axes() -> None:
     module = module_of(CELLS["3D"])
     points, (layer, last) = points_of(module), nets(module, 3)[1]
@@ -226,6 +280,7 @@ def test_golden_files(golden: Callable[[str, str], None]) -> None:
     for name, source in {"elliptic_2d": target.cells(elliptic_2d()), "parametric": target.cells(slow_1d())}.items():
         golden(f"torch/{name}_cell_residual.py", source["cell_residual.py"])
     golden("torch/unsteady_residual.py", target.equation(unsteady(), "unsteady")["unsteady_residual.py"])
+    golden("torch/coupled_residual.py", target.equation(coupled(), "coupled")["coupled_residual.py"])
 
 
 def test_a_jump_and_an_opaque_function_are_refused() -> None:

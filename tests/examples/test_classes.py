@@ -127,8 +127,9 @@ def test_waves(example: Example) -> None:
     slope = 3**0.5 / (2 + np.sin(2 * np.pi * y)) - 1
     frequencies = 2j * np.pi * np.fft.fftfreq(4096, 1 / 4096)
     n = np.fft.ifft(np.divide(np.fft.fft(slope), frequencies, out=np.zeros(4096, complex), where=frequencies != 0)).real
-    averaged = {left_right: float(v[0, 0]) for left_right, v in example("waves")["cells"].averaged[4].items()}
-    assert averaged[(0, 0), (2, 2)] == pytest.approx(-np.mean(n**2), abs=1e-10)
+    waves, k, eps = example("waves")["waves"], 0.5, 1 / 8
+    assert waves.B[0, 0, 0, 0] == pytest.approx(-(3**0.5) * np.mean(n**2), abs=1e-10)
+    assert waves.frequency([[k]], eps)[0] ** 2 == pytest.approx(3**0.5 * k**2 * (1 - (eps * k) ** 2 * np.mean(n**2)), rel=1e-9)
 
 
 def test_reiterated(example: Example) -> None:

@@ -23,7 +23,7 @@ class Torus(NamedTuple):
 
     a: Callable[..., Any]
     f: Callable[..., Any]
-    r: Callable[..., Any] = lambda x, y: sp.Integer(0)  # noqa: E731
+    r: Callable[..., Any] = lambda x, y: sp.Integer(0)
     dim: int = 1
 
     def model(self, order: int) -> nh.HomogenizedModel:
@@ -32,7 +32,7 @@ class Torus(NamedTuple):
 
         return derived(build, self.dim, order=order, domain=nh.Box(*[(0, 1)] * self.dim), boundary=[nh.Periodic()])
 
-    def fine(self, eps: float, per_period: int = 22) -> tuple[Array, Array]:
+    def fine(self, eps: float, per_period: int = 32) -> tuple[Array, Array]:
         """(points, u_eps) by Fourier collocation with an odd number of points per axis."""
         x, y = (sp.symbols(f"{v}1:{self.dim + 1}") for v in "xy")
         n = int(per_period / eps) | 1
@@ -50,7 +50,7 @@ class Torus(NamedTuple):
             return np.fft.ifftn(np.fft.fftn(v.reshape(f.shape)) / (1 - a.mean() * sum(q**2 for q in waves).real)).real.ravel()
 
         size = (f.size, f.size)
-        u, failed = sl.gmres(sl.LinearOperator(size, apply), f.ravel(), M=sl.LinearOperator(size, precondition), rtol=1e-12, restart=100)
+        u, failed = sl.gmres(sl.LinearOperator(size, apply), f.ravel(), M=sl.LinearOperator(size, precondition), rtol=1e-9, restart=100, maxiter=20)
         assert not failed
         return grid.reshape(self.dim, -1).T, u
 
@@ -84,9 +84,9 @@ def test_the_expansion_of_order_n_converges_at_rate_n_plus_1(name: str, backend:
     model = case.model(2)
     cells = nh.solve_cells(model)
     field = nh.solve_hierarchy(model, cells, backend)
-    table = errors(case, field, cells, (1 / 4, 1 / 8, 1 / 16))
+    table = errors(case, field, cells, (1 / 8, 1 / 16, 1 / 32))
     assert rates(table)[-1] == pytest.approx([1, 2, 3], abs=0.35)
-    assert table[-1, 2] < 1e-5
+    assert table[-1, 2] < 2e-6
 
 
 def test_the_first_mean_field_is_needed_for_rate_two() -> None:
@@ -108,7 +108,7 @@ def test_two_dimensions_with_finite_elements() -> None:
     case = Torus(lambda x, y: 2 + S(y[0]) * C(y[1]) + C(y[0]) / 2, lambda x, y: S(x[0]) * C(x[1]) + C(x[0]) / 3, dim=2)
     model = case.model(2)
     cells = nh.solve_cells(model)
-    field = nh.solve_hierarchy(model, cells, "skfem", cells=64)
+    field = nh.solve_hierarchy(model, cells, "skfem", tolerance=5e-6)
     assert [u.method for u in field.fields][1] == "zero data"
     table = errors(case, field, cells, (1 / 2, 1 / 4))
     assert np.all(np.diff(table, axis=1) < 0)
@@ -166,7 +166,8 @@ def test_derivatives_of_the_global_fit_against_closed_forms(dim: int, periodic: 
     force = exact - sum(sp.diff(exact, v, 2) for v in x)
     model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + u, force.subs(dict(zip(x, s.x)))), dim, domain=nh.Box(*[(0, 1)] * dim),
                     boundary=[nh.Periodic() if periodic else nh.Dirichlet(0)])
-    u0 = smooth(nh.solve_homogenized(model, nh.solve_cells(model), "skfem", **({"cells": 128} if dim > 1 else {})), tuple(range(dim)) if periodic else ())
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model), "skfem", tolerance=1e-7 if dim == 1 else 2e-6)
+    u0 = smooth(u0, tuple(range(dim)) if periodic else ())
     points = np.random.default_rng(0).random((200, dim))
     for order, bound in ((1, 1e-6), (2, 1e-6), (3, 1e-5), (4, 1e-4)):
         index = (order,) if dim == 1 else (order - order // 2, order // 2)
@@ -216,5 +217,3 @@ def test_reconstructions_that_need_more_than_x_over_eps_are_refused(solved: tupl
     with pytest.raises(nh.UnsupportedError, match="tau"):
         fast = derived(lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0] - s.tau)) * s.grad(u)), 0), time=True, fast_time=2)
         nh.reconstruct(u0, nh.solve_cells(fast), 1 / 8)
-    with pytest.raises(nh.UnsupportedError, match="system"):
-        nh.reconstruct(u0, nh.solve_cells(derived(lambda s, v: (-s.div((2 + S(s.y[0])) * s.sym_grad(v)), 0), 2, components=2)), 1 / 8)

@@ -16,6 +16,7 @@ from .dolfinx_solvers import IncompatibleError, Linear, bordered, rounding  # si
 from .dolfinx_space import BoxSpace, Interpolant  # sibling
 from .dolfinx_versions import assemble_matrix, assemble_vector, compile_form, fem, release, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
+from .motions import pivots, vanishing  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Key = tuple[str, tuple[int, ...]]
@@ -30,14 +31,15 @@ class EquationProblem:
 
     forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key, points): values (n,) of the effective
     coefficient `key` at points (n, d), called with the same points on every rank; solver: "direct", "iterative", or "auto" (direct
-    in 1D, and in 2D with time steps or for operators that are not symmetric and positive).
+    in 1D, in 2D with time steps or for operators that are not scalar, symmetric and positive, and for symmetric ones that are indefinite).
     """
 
     def __init__(self, forms: ModuleType, parameters: Mapping[str, float], coefficients: Coefficients, cells: Sequence[int], degree: int = 2,
                  solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> None:
-        self.forms, self.held = forms, [face for faces in forms.DIRICHLET for face in faces]
-        self.box = box = BoxSpace(comm, forms.DOMAIN, cells, degree, forms.PERIODIC, self.held)
-        self.method = method(solver, len(cells), forms.POSITIVE, many=forms.TIME)
+        self.forms, self.components = forms, forms.COMPONENTS
+        fixed = [(face, field) for faces, field in forms.DIRICHLET for face in faces]
+        self.box = box = BoxSpace(comm, forms.DOMAIN, cells, degree, forms.PERIODIC, fixed, self.components)
+        self.method = method(solver, len(cells), forms.POSITIVE, many=forms.TIME or self.components > 1)
         self.t = box.constant(0.0)
         p = {name: box.constant(parameters[name]) for name in forms.PARAMETERS}
         k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
@@ -45,30 +47,66 @@ class EquationProblem:
         self.stiffness = compile_form(forms.stiffness(u, v, box.x, self.t, p, k, box.dx, box.ds))
         load = forms.load(v, box.x, self.t, p, k, box.dx, box.ds)
         self.load = compile_form(load) if load else None
-        self.dirichlet = [box.interpolant(value) for value in forms.dirichlet(box.x, self.t, p)]
+        self.dirichlet = self._interpolants(forms.dirichlet(box.x, self.t, p))
         if forms.TIME:
             self.mass = compile_form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
-            self.rates = [box.interpolant(value) for value in forms.dirichlet_rate(box.x, self.t, p)]
+            self.rates = self._interpolants(forms.dirichlet_rate(box.x, self.t, p))
             self.initial = box.interpolant(forms.initial(box.x, p))
         else:
-            self.weights = box.restricted(assemble_vector(compile_form(v * box.dx)))
+            self.weights = box.restricted(assemble_vector(compile_form((sum(v) if self.components > 1 else v) * box.dx)))
+
+    def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
+        return [self.box.interpolant(value, field) for value, (_, field) in zip(values, self.forms.DIRICHLET)]
 
     def solve(self) -> LagrangeGrid:
         """The solution of a stationary problem. Raises DivergedError, and IncompatibleError where there is no solution."""
         matrix, lift = assemble_matrix(self.stiffness), self._lift(self.dirichlet)
         reduced = self.box.reduced(matrix)
         b = self.box.restricted(self._load() - matrix * vector(lift))
-        if self.forms.SINGULAR:
-            size = b.norm(PETSc.NormType.NORM_1)
-            if size <= rounding(reduced):
-                b, size = b * 0.0, 1.0
-            w, (multiplier,) = bordered(reduced, [self.weights], [self.weights], [0], self.method)(b, [0.0])
-            defect = abs(multiplier) * self.weights.sum() / size
-            if defect > COMPATIBLE:
-                raise IncompatibleError(f"source and boundary fluxes do not balance: relative defect {defect:.1e}")
-        else:
-            w = Linear(reduced, self.method)(b)
-        return self.box.grid(self.box.values(self.box.function(w, lift)))
+        if self.method == "cg" and reduced.getDiagonal().min()[1] <= 0:
+            self.method = "direct"
+        left, right = self._kernels(reduced)
+        w = self._bordered(reduced, b, left, right) if right.shape[1] else Linear(reduced, self.method)(b)
+        return self._grid(self.box.values(self.box.function(w, lift)))
+
+    def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
+        """Combinations of constants and rotations that the transposed matrix, and the matrix, map to 0; where one has none, those of the other."""
+        candidates, largest, found = self.box.motions(), matrix.norm(PETSc.NormType.NORM_INFINITY), []
+        for multiply in (matrix.multTranspose, matrix.mult):
+            image = matrix.createVecRight()
+            images = np.empty_like(candidates)
+            for k, column in enumerate(candidates.T):
+                multiply(self._free(column), image)
+                images[:, k] = image.array
+            found.append(candidates @ vanishing(images, largest, self.box.comm.allgather))
+        left, right = found
+        return (left if left.shape[1] else right), (right if right.shape[1] else left)
+
+    def _free(self, values: Array) -> PETSc.Vec:
+        """A vector of free dofs."""
+        result = self.box.P.createVecRight()
+        result.array[:] = values
+        return result
+
+    def _bordered(self, matrix: PETSc.Mat, b: PETSc.Vec, left: Array, right: Array) -> PETSc.Vec:
+        """The solution that is orthogonal in L2 to what the matrix does not see."""
+        size = b.norm(PETSc.NormType.NORM_1)
+        if size <= rounding(matrix):
+            b, size = b * 0.0, 1.0
+        columns, rows = ([self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right))
+        pins = pivots(right, matrix.getOwnershipRange()[0], self.box.comm.allgather)
+        solve = bordered(matrix, columns, rows, pins, self.method if self.components == 1 else "direct")
+        w, multipliers = solve(b, [0.0] * len(rows))
+        defect = max(map(abs, multipliers)) * self.weights.sum() / size
+        if defect > COMPATIBLE:
+            raise IncompatibleError(f"source and boundary fluxes do not balance: relative defect {defect:.1e}")
+        return w
+
+    def _grid(self, values: Array) -> LagrangeGrid:
+        """The function (or batch) with the owned dofs `values`; several components become the last axis of the batch."""
+        if self.components > 1:
+            values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
+        return self.box.grid(values)
 
     def evolve(self, final_time: float, steps: int, every: bool = True, report: Callable[[float], None] = lambda fraction: None) -> LagrangeGrid:
         """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one alone. Raises DivergedError.
@@ -78,7 +116,7 @@ class EquationProblem:
         stiffness = assemble_matrix(self.stiffness)
         stage = assemble_matrix(self.mass) + (GAMMA * final_time / steps) * stiffness
         linear = Linear(self.box.reduced(stage), self.method)
-        held = self.box.on_faces(self.held)
+        held = self.box.held
         start = self.box.restriction(self.initial())
         u = self.box.values(self.box.function(start, self._lift(self.dirichlet)))
         levels = [u] if every else []
@@ -96,7 +134,7 @@ class EquationProblem:
 
         sdirk4(solve, lambda u: np.where(held, 0.0, (stiffness * self._vec(u)).array), self._forcing(held), u, final_time, steps, on_step)
         linear.destroy()
-        return self.box.grid(np.array(levels))
+        return self._grid(np.array(levels))
 
     def _forcing(self, held: NDArray[np.bool_]) -> Callable[[float], Array]:
         """F(t), with g'(t) at the held dofs; computed once where nothing in it depends on time."""
@@ -119,8 +157,8 @@ class EquationProblem:
     def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
         """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all other dofs."""
         lift = fem.Function(self.box.space)
-        for faces, value in zip(self.forms.DIRICHLET, values):
-            on = self.box.on_faces(faces)
+        for (faces, field), value in zip(self.forms.DIRICHLET, values):
+            on = self.box.on(faces, field)
             self.box.values(lift)[on] = self.box.values(value())[on]
         lift.x.scatter_forward()
         return lift

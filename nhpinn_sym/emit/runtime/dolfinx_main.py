@@ -11,6 +11,7 @@ from mpi4py import MPI
 from .cell_sequence import Key  # sibling
 from .dolfinx_cells import CellProblem  # sibling
 from .dolfinx_driver import EquationProblem  # sibling
+from .lagrange_grid import ranges  # sibling
 
 
 def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
@@ -34,10 +35,10 @@ def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
     problem = EquationProblem(forms, given, lambda key, points: np.full(len(points), given[_label(key)]),
                               (int(given["n"]),) * len(forms.DOMAIN), int(given["degree"]))
     grid = problem.evolve(forms.FINAL_TIME, int(given["steps"]), every=False) if forms.TIME else problem.solve()
-    values = grid.values.reshape(grid.lattice)
+    values = grid.values.reshape(*([forms.COMPONENTS] if forms.COMPONENTS > 1 else []), *grid.lattice)
     if MPI.COMM_WORLD.rank == 0:
         np.savez("solution.npz", bounds=np.array(grid.bounds), cells=np.array(grid.cells), degree=grid.degree, values=values)
-        print(f"{values.size} nodes, {values.min():.9g} <= u <= {values.max():.9g}, on {MPI.COMM_WORLD.size} ranks")
+        print(f"{ranges(grid, forms.COMPONENTS)}, on {MPI.COMM_WORLD.size} ranks")
 
 
 def _numbers(arguments: Sequence[str], names: Sequence[str], **defaults: float) -> dict[str, float]:

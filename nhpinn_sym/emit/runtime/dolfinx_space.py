@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import ufl
@@ -13,22 +13,23 @@ from petsc4py import PETSc
 
 from .dolfinx_versions import box_mesh, coordinates, dmesh, expression, fem, function_space, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
+from .motions import motions  # sibling
 
 Bounds = tuple[tuple[float, float], ...]
 Face = tuple[int, int]
 
 
 class BoxSpace:
-    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values on the faces `fixed` and is 0 at all other dofs.
+    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values where `fixed` (faces, each with a component), and else is 0.
 
     P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the opposite faces of the axes
-    `periodic`, and its rows are empty at fixed dofs. A linear system A u = b becomes P^T A P w = P^T (b - A g).
+    `periodic`, and its rows are empty at the fixed dofs, `held`. A linear system A u = b becomes P^T A P w = P^T (b - A g).
     Functions with several `components` have as many dofs at each node, one after the other. Degree 1 or 2; `dx` and `ds` are the measures,
     and ds(1 + 2 axis + end) is the face (axis, end).
     """
 
     def __init__(self, comm: MPI.Comm, bounds: Bounds, cells: Sequence[int], degree: int, periodic: Sequence[int] = (),
-                 fixed: Sequence[Face] = (), components: int = 1) -> None:
+                 fixed: Sequence[tuple[Face, int]] = (), components: int = 1) -> None:
         if degree not in (1, 2):
             raise ValueError(f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice")
         self.comm, self.bounds, self.cells, self.degree = comm, tuple(bounds), tuple(cells), degree
@@ -41,7 +42,9 @@ class BoxSpace:
         low, high = np.array(bounds).T
         self._ends = np.array(self.cells) * degree
         self._nodes = np.rint((coordinates(self.space) - low) / (high - low) * self._ends).astype(np.int64)
-        self.P, self._masters = self._prolongation(list(periodic), fixed)
+        self.held = np.any([np.zeros(self.owned * components, dtype=bool), *(self.on([face], field) for face, field in fixed)], axis=0)
+        whole = all((face, field) in fixed for face, _ in fixed for field in range(components))
+        self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
 
     @property
     def dofs(self) -> int:
@@ -53,30 +56,33 @@ class BoxSpace:
         """The number of nodes, fixed and repeated ones included, that this rank owns."""
         return len(self._nodes)
 
+    def on(self, faces: Sequence[Face], component: int) -> NDArray[np.bool_]:
+        """Which of the owned dofs are those of a component on one of the faces."""
+        return np.kron(self.on_faces(faces), np.arange(self.components) == component)
+
     def on_faces(self, faces: Sequence[Face]) -> NDArray[np.bool_]:
         """Which of the owned nodes are on one of the faces."""
         hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in faces]
         return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
 
-    def _prolongation(self, periodic: list[int], fixed: Sequence[Face]) -> tuple[PETSc.Mat, NDArray[np.int64]]:
-        """P, and the owned nodes that its columns stand for."""
-        wrapped = self._nodes.copy()
+    def _prolongation(self, periodic: list[int], block: int) -> tuple[PETSc.Mat, NDArray[np.int64]]:
+        """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand for."""
+        wrapped, c = self._nodes.copy(), self.components
         wrapped[:, periodic] %= self._ends[periodic]
-        free = ~self.on_faces(fixed)
-        master = free & (wrapped == self._nodes).all(axis=1)
+        free = ~self.held
+        master = free & (wrapped == self._nodes).all(axis=1).repeat(c)
         count = int(master.sum())
         column = np.zeros(len(master), dtype=np.int64)
         column[master] = sum(self.comm.allgather(count)[: self.comm.rank]) + np.arange(count)
-        keys = np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))
-        lower = master & (self._nodes[:, periodic] == 0).any(axis=1)
+        keys = (np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))[:, None] * c + np.arange(c)).ravel()
+        lower = master & (self._nodes[:, periodic] == 0).any(axis=1).repeat(c)
         known = np.concatenate(self.comm.allgather(keys[lower]))
         columns = np.concatenate(self.comm.allgather(column[lower]))
         slave, order = free & ~master, np.argsort(known)
         column[slave] = columns[order[np.searchsorted(known, keys[slave], sorter=order)]]
-        rows, columns = free.repeat(self.components), (column[free, None] * self.components + np.arange(self.components)).ravel()
-        P = PETSc.Mat().createAIJ(((len(rows), None), (count * self.components, None)), bsize=self.components, nnz=(1, 1), comm=self.comm)
-        starts = np.concatenate([[0], np.cumsum(rows)]).astype(PETSc.IntType)
-        P.setValuesCSR(starts, columns.astype(PETSc.IntType), np.ones(len(columns)))
+        P = PETSc.Mat().createAIJ(((len(free), None), (count, None)), bsize=(c, block), nnz=(1, 1), comm=self.comm)
+        starts = np.concatenate([[0], np.cumsum(free)]).astype(PETSc.IntType)
+        P.setValuesCSR(starts, column[free].astype(PETSc.IntType), np.ones(int(free.sum())))
         P.assemble()
         return P, np.flatnonzero(master)
 
@@ -91,13 +97,17 @@ class BoxSpace:
         return result
 
     def alternating(self, axis: int) -> PETSc.Vec:
-        """1 and -1 in turn along an axis, at the free nodes."""
+        """1 and -1 in turn along an axis, at the free dofs."""
         result = self.P.createVecRight()
-        result.array[:] = np.where(self._nodes[self._masters, axis] % 2, -1.0, 1.0).repeat(self.components)
+        result.array[:] = np.where(self._nodes[self._masters // self.components, axis] % 2, -1.0, 1.0)
         return result
 
+    def motions(self) -> NDArray[np.float64]:
+        """The free dofs (n, k), of this rank, of constants and rotations."""
+        return motions(coordinates(self.space), self.bounds, self.components)[self._masters]
+
     def restriction(self, function: fem.Function) -> PETSc.Vec:
-        """The free dofs of a scalar function."""
+        """The free dofs of a function."""
         result = self.P.createVecRight()
         result.array[:] = self.values(function)[self._masters]
         return result
@@ -115,23 +125,31 @@ class BoxSpace:
         """A number whose change needs no compilation."""
         return fem.Constant(self.mesh, PETSc.ScalarType(value))
 
-    def interpolant(self, value: ufl.core.expr.Expr | float) -> Interpolant:
-        """`value` made ready for interpolation as often as its constants change."""
+    def interpolant(self, value: ufl.core.expr.Expr | float, component: int | None = None) -> Interpolant:
+        """`value`, of all components or of one (the others being 0), made ready for interpolation as often as its constants change."""
+        if component is not None and self.components > 1:
+            value = ufl.as_vector([value if i == component else 0 for i in range(self.components)])
         return Interpolant(self.space, self.constant(1.0) * value)
+
+    @cached_property
+    def _cubic(self) -> tuple[fem.FunctionSpace, NDArray[np.float64], slice]:
+        """Lagrange functions of degree 3, their nodes on all ranks, and which of these are this rank's."""
+        space = function_space(self.mesh, 3)
+        parts = self.comm.allgather(coordinates(space))
+        first = sum(len(part) for part in parts[: self.comm.rank])
+        return space, np.concatenate(parts), slice(first, first + len(parts[self.comm.rank]))
 
     def sampled(self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> fem.Constant | fem.Function:
         """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
 
         A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than the solution has.
         """
-        space = function_space(self.mesh, 3)
-        parts = self.comm.allgather(coordinates(space))
-        samples = values(np.concatenate(parts))
+        space, points, own = self._cubic
+        samples = values(points)
         if np.ptp(samples) == 0:
             return self.constant(samples[0])
-        function, before = fem.Function(space), sum(len(part) for part in parts[: self.comm.rank])
-        own = len(parts[self.comm.rank])
-        function.x.array[:own] = samples[before : before + own]
+        function = fem.Function(space)
+        function.x.array[: own.stop - own.start] = samples[own]
         function.x.scatter_forward()
         return function
 

@@ -7,7 +7,7 @@ time, and for effective coefficients a function of the points, (n, d) -> (n,).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -105,29 +105,28 @@ class _System:
         result = np.zeros(self.stiffness.shape[0])
         result[self.fixed] = self.essential(0.0)
         load, size = self._measured_load(0.0)
-        b, matrix = (load - self.stiffness @ result)[self.free], _block(self.stiffness, self.free, self.free)
-        candidates = motions(self.space.nodes.T, self.space.bounds, self.components)[self.free]
-        columns, rows = (candidates @ vanishing(a @ candidates, abs(a).max(), _alone) for a in (matrix.T, matrix))
+        lift, matrix = (self.stiffness @ result)[self.free], _block(self.stiffness, self.free, self.free)
+        b, size = load[self.free] - lift, size + float(np.abs(lift).sum())
+        columns, rows = (self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone) for a in (matrix.T, matrix))
         if columns.size or rows.size:
             values, method = self._bordered(matrix, b, size, columns if columns.size else rows, rows if rows.size else columns)
         else:
-            solve, method = self._solver(matrix)
+            solve, method = linear_solver(matrix, self.space.dim, smooth=self._motions)
             values = solve(b)
         result[self.free] = values
         return result, method
 
-    def _solver(self, matrix: sps.csr_matrix, reuse: bool = False) -> tuple[Callable[[Array], Array], str]:
-        """Where a node has both free and fixed unknowns, these are no longer numbered by whole nodes."""
-        whole = len(np.unique(self.free // self.components)) * self.components == len(self.free)
-        smooth = motions(self.space.nodes.T, self.space.bounds, self.components)[self.free] if self.components > 1 else None
-        return linear_solver(matrix, self.space.dim, reuse, self.components if whole else 1, smooth=smooth)
+    @cached_property
+    def _motions(self) -> Array:
+        """The free unknowns of constants and rotations, as columns."""
+        return motions(self.space.nodes.T, self.space.bounds, self.components)[self.free]
 
     def _bordered(self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array) -> tuple[Array, str]:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
         weights = self.space.weights.repeat(self.components)[self.free]
         rows = list((weights[:, None] * right).T)
         columns = rows if left is right or np.array_equal(left, right) else list((weights[:, None] * left).T)
-        solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim)
+        solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions)
         values, multipliers = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0] * len(rows))
         defect = max(map(abs, multipliers)) * weights.sum() / size if size else 0.0
         if defect > _COMPATIBLE:
@@ -142,7 +141,7 @@ class _System:
         m, k = block(mass, columns=self.free), block(self.stiffness, columns=self.free)
         m_fixed, k_fixed = block(mass, columns=self.fixed), block(self.stiffness, columns=self.fixed)
         dt = forms.FINAL_TIME / steps
-        solve, method = self._solver((m + GAMMA * dt * k).tocsr(), reuse=True)
+        solve, method = linear_solver((m + GAMMA * dt * k).tocsr(), space.dim, reuse=True, smooth=self._motions)
         levels: list[Array] = []
 
         def load(t: float) -> Array:

@@ -30,19 +30,19 @@ _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
 
 
-def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, components: int = 1, definite: bool = True,
+def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, definite: bool = True,
                   smooth: Vector | None = None) -> tuple[Solve, str]:
     """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand sides.
 
-    The unknowns of a system with several `components` are numbered node by node; `definite` says that a symmetric matrix is definite.
-    The coarse levels of multigrid contain `smooth` (unknowns, k), by default the constants of each component.
+    `definite` says that a symmetric matrix with a positive diagonal is definite. The coarse levels of multigrid contain `smooth` (unknowns, k),
+    by default the constants: for systems, those of each component, and for displacements the rotations (then blocks of unknowns gain nothing).
     RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
     """
     unknowns = matrix.shape[0]
     symmetric = definite and unknowns > _DIRECT[dim] and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
     if unknowns <= _DIRECT[dim] or (unknowns <= _DIRECT_AT_MOST[dim] and (reuse or not symmetric)):
         return _direct(matrix), "sparse LU"
-    krylov = _krylov(matrix, symmetric, components, _constants(matrix, components) if smooth is None else smooth)
+    krylov = _krylov(matrix, symmetric, smooth)
     direct: list[Solve] = []
 
     def solve(b: Vector) -> Vector:
@@ -59,7 +59,7 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, compone
 
 
 def bordered_solver(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], pins: Sequence[int], dim: int,
-                    components: int = 1, definite: bool = True) -> tuple[BorderedSolve, str]:
+                    components: int = 1, definite: bool = True, smooth: Vector | None = None) -> tuple[BorderedSolve, str]:
     """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix with as many kernel functions.
 
     `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their rows and columns the matrix is regular.
@@ -67,7 +67,7 @@ def bordered_solver(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Seq
     """
     free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
     block = matrix[free][:, free] if len(pins) else matrix
-    regular, method = linear_solver(block, dim, components=components, definite=definite)
+    regular, method = linear_solver(block, dim, definite=definite, smooth=(_constants(matrix, components) if smooth is None else smooth)[free])
     if _kernels_are_constants(matrix, columns, rows, components):
         return partial(_projected, regular, rows, free), method
 
@@ -143,10 +143,9 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
     return solve
 
 
-def _krylov(matrix: sps.csr_matrix, symmetric: bool, components: int, smooth: Vector) -> Solve:
+def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> Solve:
     """CG or GMRES with smoothed aggregation; the caller checks the residual."""
-    blocks = matrix if components == 1 else matrix.tobsr((components, components))
-    hierarchy = pyamg.smoothed_aggregation_solver(blocks, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric")
+    hierarchy = pyamg.smoothed_aggregation_solver(matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric")
     preconditioner = hierarchy.aspreconditioner()
 
     def solve(b: Vector) -> Vector:

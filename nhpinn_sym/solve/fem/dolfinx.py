@@ -92,7 +92,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
 
     label = f"{equation.title} ({BACKEND})"
     if cells is None:
-        limit = max_dofs or (70_000 if forms.TIME else 300_000)
+        limit = (max_dofs or (70_000 if forms.TIME else 300_000)) // equation.components
         return refine_equation(level, forms.DOMAIN, degree, steps or 16, tolerance, limit, _first(comm, progress), label)
     mesh = (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells
     return solve_on_mesh(level, mesh, steps or 64, _first(comm, progress), label)
@@ -103,7 +103,7 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
     if not problem.forms.TIME:
         return problem.solve(), None
     final, box = problem.forms.FINAL_TIME, problem.box
-    every = keeps_levels(count_dofs(box.cells, box.degree), steps)
+    every = keeps_levels(box.components * count_dofs(box.cells, box.degree), steps)
     times = np.linspace(0.0, final, steps + 1)
     return problem.evolve(final, steps, every, report), times if every else times[-1:]
 

@@ -80,7 +80,7 @@ class BoundaryValueProblem:
         """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open; all weigh the same."""
         blocks = self._blocks(count, seed)
         if self.open.shape[1]:
-            point, m = blocks[0].points[:1], self.components
+            point, m = blocks[0].points.new_tensor([[a for a, _ in self.bounds]]), self.components
             weights, nothing = point.new_zeros(1, m, m, len(self.trial.indices)), point.new_zeros(1, m)
             weights[0, : self.open.shape[1], :, self.trial.indices.index(self._zero)] = self.open.T
             gauge = _Conditions(point, weights, torch.zeros_like(blocks[0].extra[:1]), nothing, nothing)

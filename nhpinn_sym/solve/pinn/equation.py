@@ -90,22 +90,23 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
 def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
     """The last layer by least squares, with twice the features until the solution stands."""
     before, estimate = None, math.inf
+    largest = max(1, o.features // problem.components)
     held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(max(o.points or 0, 2 * size), o.seed))
 
     def fit(size: int, scales: Scales) -> Fit[tuple[Network, Tensor]]:
         solved = last_layer(problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed))
         return Fit(solved, held_out_residual(*solved, held), size, scales)
 
-    for step in ladder(fit, problem.trial.axes, o.features, o.scale):
+    for step in ladder(fit, problem.trial.axes, largest, o.scale):
         free, coefficients = step.solved
         network = problem.finished(free, coefficients)
         values = _probed(problem, network, coefficients)
         estimate = math.inf if before is None else _change(values, before)
         before = values
-        task.update(step.size / o.features, f"{step.size} features, residual {step.held_out:.1e}")
+        task.update(step.size / largest, f"{step.size} features, residual {step.held_out:.1e}")
         if estimate <= goal:
             break
-    info = {"size": step.size, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate}
+    info = {"size": step.size * problem.components, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate}
     return network, coefficients, info
 
 

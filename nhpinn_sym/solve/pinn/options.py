@@ -16,7 +16,8 @@ METHODS = ("auto", "random-features", "lm", "ssbfgs", "adam")
 class Options:
     """method: "auto" is "random-features", least squares for the last layer of a random one-layer net, which linear problems allow;
     "lm" (Levenberg-Marquardt), "ssbfgs" (self-scaled BFGS) and "adam" train all weights of a net of `depth` x `width`.
-    features: the largest number of random features; scale: standard deviation of their weights (None: chosen by the held-out residual).
+    features: the largest number of random features, those of all components counted; scale: standard deviation of their weights (None: chosen
+    by the held-out residual).
     iterations: of a training method (None: its default); points: collocation points (None: by the number of unknowns).
     """
 

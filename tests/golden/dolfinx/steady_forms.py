@@ -19,18 +19,18 @@ D^(a, b, ...) counts derivatives per coordinate.
 
 Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
 or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
-SINGULAR: u is determined up to a constant, and has zero mean. POSITIVE: B is symmetric and positive.
+POSITIVE: B is symmetric, and positive if its principal part is.
 """
 
 import ufl
 
 DOMAIN = ((0.0, 1.0), (-1.0, 1.0))
+COMPONENTS = 1
 PARAMETERS = ("q",)
 EXTERNALS = ()
 PERIODIC = ()
-DIRICHLET = (((0, 0), (1, 1)),)
+DIRICHLET = ((((0, 0), (1, 1)), 0),)
 POSITIVE = False
-SINGULAR = False
 TIME = False
 
 
@@ -60,7 +60,7 @@ def load(v, x, t, p, k, dx, ds):
 
 
 def dirichlet(x, t, p):
-    """The value of u on each group of faces in DIRICHLET."""
+    """The values that DIRICHLET is about: faces, and the component."""
     x1 = x[0]
     x2 = x[1]
     return [

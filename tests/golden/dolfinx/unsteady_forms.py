@@ -12,18 +12,18 @@ D^(a, b, ...) counts derivatives per coordinate.
 
 Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
 or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
-SINGULAR: u is determined up to a constant, and has zero mean. POSITIVE: B is symmetric and positive.
+POSITIVE: B is symmetric, and positive if its principal part is.
 """
 
 import ufl
 
 DOMAIN = ((0.0, 3.141592653589793),)
+COMPONENTS = 1
 PARAMETERS = ("q",)
 EXTERNALS = ()
 PERIODIC = ()
-DIRICHLET = (((0, 0), (0, 1)),)
+DIRICHLET = ((((0, 0), (0, 1)), 0),)
 POSITIVE = True
-SINGULAR = False
 TIME = True
 STEADY = False
 FINAL_TIME = 0.5
@@ -41,7 +41,7 @@ def load(v, x, t, p, k, dx, ds):
 
 
 def dirichlet(x, t, p):
-    """The value of u on each group of faces in DIRICHLET."""
+    """The values that DIRICHLET is about: faces, and the component."""
     x1 = x[0]
     return [
         ufl.sin(ufl.pi*x1)*ufl.cos(t),

@@ -19,6 +19,7 @@ from numpy import cos, exp, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, 1), (-1, 1))
+COMPONENTS = 1
 PERIODIC = ()
 FINAL_TIME = None
 LOAD_VARIES = False
@@ -97,5 +98,7 @@ def essential_0(points, data):
     return exp(x2)*sin(x1)
 
 
-NATURAL = ((((1, 0),), natural_0), (((0, 1),), natural_1))
-ESSENTIAL = ((((0, 0), (1, 1)), essential_0, None),)
+OPERATOR = {(0, 0): operator}
+LOAD = {0: load}
+NATURAL = ((((1, 0),), 0, natural_0), (((0, 1),), 0, natural_1))
+ESSENTIAL = ((((0, 0), (1, 1)), 0, essential_0, None),)

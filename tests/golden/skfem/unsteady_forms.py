@@ -15,6 +15,7 @@ from numpy import cos, pi, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, pi),)
+COMPONENTS = 1
 PERIODIC = ()
 FINAL_TIME = 1/2
 LOAD_VARIES = True
@@ -79,5 +80,9 @@ def initial(points, data):
     return sin(pi*x1)
 
 
+OPERATOR = {(0, 0): operator}
+LOAD = {0: load}
+MASS = {(0, 0): mass}
 NATURAL = ()
-ESSENTIAL = ((((0, 0), (0, 1)), essential_0, essential_rate_0),)
+ESSENTIAL = ((((0, 0), (0, 1)), 0, essential_0, essential_rate_0),)
+INITIAL = (initial,)
