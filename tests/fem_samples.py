@@ -151,3 +151,17 @@ def manufactured_system(u: Sequence[sp.Expr], domain: Box, kinds: Mapping[Face, 
 
 def everywhere(kind: str, domain: Box) -> dict[Face, str]:
     return {face: kind for face in domain.faces}
+
+
+def bent(q: sp.Symbol) -> LoweredEquation:
+    """Plane elasticity with rollers, u = (sin(x1 + 2 x2), cos(2 x1))."""
+    kinds = {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): ("dirichlet", "neumann"), (1, 1): "robin"}
+    return manufactured_system((sp.sin(x1 + 2 * x2), sp.cos(2 * x1)), Box((0, 1), (-1, 1)), kinds, isotropic(q, 1 + x1), parameters=(q,))
+
+
+def exchanging(q: sp.Symbol) -> LoweredEquation:
+    """Two heat equations on (0, 1) that exchange heat, u = (cos(t) sin(x1), t x1)."""
+    line = Box((0, 1))
+    return manufactured_system((sp.cos(t) * sp.sin(x1), t * x1), line, {(0, 0): "dirichlet", (0, 1): ("robin", "dirichlet")},
+                               lambda i, k, j, m: sp.Integer(i == j), c=sp.Matrix([[q, -q], [-1, 1]]), rho=sp.diag(1 + x1, 1), final_time=sp.S.One,
+                               parameters=(q,))

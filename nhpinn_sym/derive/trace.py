@@ -9,6 +9,7 @@ import sympy as sp
 from ..operator.sampling import is_opaque
 from ..operator.table import Operator, differentiate
 from .derivation import Derivation, Step
+from .hierarchy import closing
 from .model import CellProblem, HomogenizedModel
 from .notation import Mean, OfOrder, equation, source, term
 
@@ -157,8 +158,8 @@ def _hierarchy(model: HomogenizedModel) -> list[Step]:
         return []
     remark = ("U = U_0 + eps U_1 + eps^2 U_2 + ... : every equation has the homogenized operator, "
               "with the averaged operators h_n on the right, never the ill-posed truncation of their sum.")
-    written = model.hierarchy
-    if max(e.rhs.count(sp.Symbol) + e.rhs.count(sp.Derivative) for e in written) > _LONG:
+    written = () if sum(map(len, closing(model)[1].values())) > _LONG else model.hierarchy
+    if not written or max(e.rhs.count(sp.Symbol) + e.rhs.count(sp.Derivative) for e in written) > _LONG:
         remark, written = remark + " Here A_n stands for h_n.", _abstract(model)
     return [Step("Hierarchy of mean fields", remark, written)]
 

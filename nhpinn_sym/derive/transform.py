@@ -86,6 +86,9 @@ def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[
             diagnose.refuse_means(op, m, 1, drifts)
     elif not _can_move(op):
         return (), powers, ()  # whether there is a mean drift is seen when the kernels are known
+    for term, c in op.terms():
+        if c.has(sp.I):
+            raise UnsupportedError("a mean drift of order 1/eps together with complex coefficients", term=op.show(term), remedy="use real coefficients")
     frame = _frame(op, recursion)
     moved = _moved(op, powers, frame)
     if not frame:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import warnings
+from collections.abc import Callable
+from functools import partial
 from types import ModuleType
 
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
+from ..lower.forms import LoweredEquation
 from ..lower.hierarchy import lower_mean_field
-from ..problem.errors import UnknownBackendError
+from ..problem.errors import UnknownBackendError, UnsupportedError
 from .source import Source
 
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "latex")
@@ -36,7 +40,16 @@ def emit(model: HomogenizedModel, target: str) -> Source:
 
 
 def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
-    lowered = {"homogenized": lower_homogenized(model), "fine": lower_fine(model.operator)}
-    if model.order > 1 and not model.problem.time_order:
-        lowered |= {f"mean_field_{k}": lower_mean_field(model, k) for k in range(1, model.order + 1)}
-    return [emitter.equation(equation, name) for name, equation in lowered.items() if not (equation.jumps and emitter.__name__.endswith("torch"))]
+    """The files of the boundary value problems; a UserWarning says which are left out because no backend solves them."""
+    makers: dict[str, Callable[[], LoweredEquation]] = {"homogenized": lambda: lower_homogenized(model), "fine": lambda: lower_fine(model.operator)}
+    if model.order > 1 and not model.problem.time_order and model.components == 1:
+        makers |= {f"mean_field_{k}": partial(lower_mean_field, model, k) for k in range(1, model.order + 1)}
+    sources = []
+    for name, lower in makers.items():
+        try:
+            equation = lower()
+            if not (equation.jumps and emitter.__name__.endswith("torch")):
+                sources.append(emitter.equation(equation, name))
+        except UnsupportedError as cause:
+            warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=3)
+    return sources

@@ -15,7 +15,7 @@ from .torch_printer import TorchPrinter, argument_name, statements
 Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
 """{(equation, component): {multi-index: factor}}."""
 
-WIDTH = 120
+WIDTH, _FEW = 120, 6
 NET = "points, layers, indices=INDICES, axes=AXES"
 _RUNTIME = Path(__file__).parent / "runtime" / "torch_jets.py"
 _MARK = "# ======== jets ========\n"
@@ -63,7 +63,7 @@ class Scope:
 
 def function(head: str, summary: str, body: Iterable[str]) -> str:
     """The text of one function."""
-    lines = [f"def {head}:", *_wrapped(f'"""{summary}"""')]
+    lines = [*textwrap.wrap(f"def {head}:", WIDTH, subsequent_indent=" " * 8, break_long_words=False), *_wrapped(f'"""{summary}"""')]
     for line in body:
         lines += _wrapped(line)
     return "\n".join(lines)
@@ -72,11 +72,12 @@ def function(head: str, summary: str, body: Iterable[str]) -> str:
 def header(scope: Scope, indices: Mapping[str, Sequence[MultiIndex]], axes: Sequence[tuple[str, sp.Expr, sp.Expr]]) -> str:
     """Imports and the constants of the file."""
     printer = TorchPrinter("points")
+    given, note = f"GIVEN = {_tuple(map(repr, scope.names))}", "# keyword arguments: numbers, or tensors over the points"
     entries = [f"({kind!r}, {printer.doprint(a)}, {printer.doprint(b)})" for kind, a, b in axes]
     return "\n".join([
         "from __future__ import annotations", "", "import math", "", "import torch", "",
         f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
-        f"GIVEN = {_tuple(map(repr, scope.names))}  # keyword arguments: numbers, or tensors over the points",
+        *([f"{given}  {note}"] if len(scope.names) <= _FEW else [note, *textwrap.wrap(given, WIDTH, subsequent_indent="         ")]),
         f"AXES = {_tuple(entries)}  # (kind, lower end, upper end) of each column",
         *(f"{name} = {_tuple(map(str, needed))}  # multi-indices, smaller ones first" for name, needed in indices.items()),
     ])
@@ -144,8 +145,9 @@ def commented(line: str, indent: int) -> str:
 
 
 def given_names(symbols: Iterable[sp.Symbol]) -> str:
-    """What follows the other arguments of a call that passes `symbols`."""
-    return "".join(f", {argument_name(s)}=..." for s in symbols)
+    """What follows the other arguments of a call that passes `symbols`, for a docstring."""
+    names = [argument_name(s) for s in symbols]
+    return "".join(f", {name}=..." for name in names) if len(names) <= _FEW else ", **given"
 
 
 def _tuple(items: Iterable[str]) -> str:

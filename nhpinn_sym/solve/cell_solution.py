@@ -56,6 +56,9 @@ class CellFunction:
 
     @property
     def key(self) -> Key:
+        """The first macroscopic source; ProblemError for a kernel, which has none."""
+        if not self.sources:
+            raise ProblemError("a kernel of the cell operator has no macroscopic source", term=self.name, remedy="ask the correctors, cells.functions")
         return self.sources[0][0]
 
     def __call__(self, points: ArrayLike, x: ArrayLike | None = None, **others: float) -> Array:

@@ -21,10 +21,12 @@ from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import UnsupportedError
 from tests.fem_classes import drifting, mathieu
 from tests.fem_samples import (
+    bent,
     diffusion_cells,
     elasticity_cells,
     elliptic_2d,
     everywhere,
+    exchanging,
     isotropic,
     manufactured,
     manufactured_system,
@@ -54,6 +56,7 @@ SOURCES = {
     "elliptic_2d_cell": target.cells(elliptic_2d()), "laminate_cell": target.cells(LAMINATE), "reaction_cell": target.cells(reaction_cells()),
     "shear_cell": target.cells(shear_cells(q, 1 / q)), "elasticity_cell": target.cells(LAYERS), "mathieu_cell": target.cells(MATHIEU),
     "drift_cell": target.cells(DRIFT), "steady": target.equation(STEADY, "steady"), "unsteady": target.equation(UNSTEADY, "unsteady"),
+    "bent": target.equation(bent(q), "bent"), "exchanging": target.equation(exchanging(q), "exchanging"),
 }
 
 
@@ -117,6 +120,16 @@ def test_equation_files_stand_alone(tmp_path):
     np.testing.assert_allclose(saved["values"], np.sin(a)[:, None] * np.exp(b), atol=1e-5)
 
 
+def test_equation_files_of_systems_stand_alone(tmp_path):
+    assert "1089 nodes, -0.9999" in drive(tmp_path, SOURCES["bent"], "q=1.5", "n=16").stdout
+    saved = np.load(tmp_path / "solution.npz")
+    a, b = np.meshgrid(*(np.linspace(*bounds, 33) for bounds in saved["bounds"]), indexing="ij")
+    np.testing.assert_allclose(saved["values"], [np.sin(a + 2 * b), np.cos(2 * a)], atol=1e-4)
+    assert "65 nodes, 0 <= u[0] <= 0.45" in drive(tmp_path, SOURCES["exchanging"], "q=2", "n=32", "steps=32").stdout
+    x = np.linspace(0, 1, 65)
+    np.testing.assert_allclose(np.load(tmp_path / "solution.npz")["values"], [np.cos(1) * np.sin(x), x], atol=1e-6)
+
+
 def test_a_driver_says_what_is_missing(tmp_path):
     failed = drive(tmp_path, SOURCES["unsteady"])
     assert failed.returncode == 1 and "give a value for: q=..." in failed.stderr
@@ -155,11 +168,14 @@ def test_second_derivatives_are_refused():
 ])
 def test_positive_problems_are_told_apart(c, kind, positive):
     lowered = manufactured(sp.cos(sp.pi * x1), Box((0, 1)), everywhere(kind, Box((0, 1))), c=c, parameters=(q,))
-    assert run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"]).POSITIVE == positive
+    forms = run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"])
+    assert positive == forms.POSITIVE
 
 
 @pytest.mark.parametrize(("coupling", "positive"), [(sp.diag(1, q), True), (sp.Matrix([[1, 2], [2, 1]]), False), (sp.diag(1, -1), False)])
 def test_couplings_of_order_zero_are_not_taken_for_positive(coupling, positive):
     line = Box((0, 1))
-    lowered = manufactured_system((x1, x1**2), line, everywhere("dirichlet", line), lambda i, k, j, m: sp.Integer(i == j), c=coupling, parameters=(q,))
-    assert run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"]).POSITIVE == positive
+    lowered = manufactured_system((x1, x1**2), line, everywhere("dirichlet", line), lambda i, k, j, m: sp.Integer(i == j), c=coupling,
+                                  parameters=(q,))
+    forms = run("equation_forms", target.equation(lowered, "equation")["equation_forms.py"])
+    assert positive == forms.POSITIVE

@@ -22,10 +22,12 @@ from nhpinn_sym.problem.errors import UnsupportedError
 from tests.fem_classes import drifting, mathieu
 from tests.fem_samples import (
     X,
+    bent,
     diffusion_cells,
     elasticity_cells,
     elliptic_2d,
     everywhere,
+    exchanging,
     isotropic,
     manufactured,
     reaction_cells,
@@ -55,6 +57,7 @@ DRIFT = replace(drifting(sp.cos(y1), q, Cell((0, 2 * sp.pi))), parameters=(q,))
     ("shear", target.cells(shear_cells(q, 1 / q))), ("elasticity", target.cells(LAYERS)), ("mathieu", target.cells(MATHIEU)),
     ("drift", target.cells(DRIFT)),
     ("steady", target.equation(STEADY, "steady")), ("unsteady", target.equation(UNSTEADY, "unsteady")),
+    ("bent", target.equation(bent(q), "bent")), ("exchanging", target.equation(exchanging(q), "exchanging")),
 ])
 def test_golden(name, source, golden):
     forms, driver = source.files
@@ -91,6 +94,16 @@ def test_equation_files_stand_alone(tmp_path):
     saved = np.load(tmp_path / "solution.npz")
     a, b = (np.linspace(*bounds, 33) for bounds in saved["bounds"])
     np.testing.assert_allclose(saved["values"], np.sin(a)[:, None] * np.exp(b), atol=1e-5)
+
+
+def test_equation_files_of_systems_stand_alone(tmp_path):
+    assert "1089 nodes, -0.9999" in drive(tmp_path, target.equation(bent(q), "bent"), "q=1.5", "n=16")
+    saved = np.load(tmp_path / "solution.npz")
+    a, b = np.meshgrid(*(np.linspace(*bounds, 33) for bounds in saved["bounds"]), indexing="ij")
+    np.testing.assert_allclose(saved["values"], [np.sin(a + 2 * b), np.cos(2 * a)], atol=1e-4)
+    assert "sdirk4: 65 nodes, 0 <= u[0] <= 0.45" in drive(tmp_path, target.equation(exchanging(q), "exchanging"), "q=2", "n=32", "steps=32")
+    x = np.linspace(0, 1, 65)
+    np.testing.assert_allclose(np.load(tmp_path / "solution.npz")["values"], [np.cos(1) * np.sin(x), x], atol=1e-6)
 
 
 def l2_error(grid, u, values):

@@ -81,6 +81,25 @@ def test_relative_difference_is_the_l2_norm():
     assert relative_difference(many, replace(coarse)) == pytest.approx(0.1)
 
 
+def test_components():
+    """(x^2 y, t) and, still, (x^2 y, x)."""
+    times, x = np.linspace(0, 2, 9), np.array([[0.3, 1.0], [0.9, 0.2]])
+    still = GridSolution("skfem", "", grid(lambda x, y: np.array([x**2 * y, x])))
+    moving = GridSolution("skfem", "", grid(lambda x, y: np.array([[x**2 * y, time + 0 * x] for time in times])), times)
+    assert (still.components, moving.components, evolving(times).components) == (2, 2, 1)
+    np.testing.assert_allclose(still(x), np.stack([x[:, 0] ** 2 * x[:, 1], x[:, 0]], axis=1), rtol=1e-12)
+    np.testing.assert_allclose(still.derivative(x, (1, 0)), np.stack([2 * x[:, 0] * x[:, 1], [1, 1]], axis=1), rtol=1e-12)
+    np.testing.assert_allclose(moving(x, 0.77), np.stack([x[:, 0] ** 2 * x[:, 1], [0.77, 0.77]], axis=1), rtol=1e-12)
+    np.testing.assert_allclose(moving.derivative(x, (0, 1), 0.1), np.stack([x[:, 0] ** 2, [0, 0]], axis=1), atol=1e-12)
+
+
+def test_relative_difference_of_all_components():
+    """Over (0, 1) x (0, 2): x^2 y has the norm sqrt(8/15), x the norm sqrt(2/3)."""
+    fine = grid(lambda x, y: np.array([x**2 * y, x]))
+    coarse = grid(lambda x, y: np.array([0.9 * x**2 * y, x]), cells=(4, 3))
+    assert relative_difference(fine, coarse) == pytest.approx(0.1 * np.sqrt((8 / 15) / (8 / 15 + 2 / 3)))
+
+
 @pytest.mark.parametrize("change", [{"a": sp.Matrix([[1 + t]])}, {"c": t + x1}, {"rho": 2 + sp.sin(t)}])
 def test_operators_that_depend_on_time_are_refused(change):
     equation = manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One, **change)

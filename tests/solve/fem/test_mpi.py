@@ -10,10 +10,11 @@ import sys
 
 import numpy as np
 import pytest
+import sympy as sp
 
 from nhpinn_sym.emit import dolfinx as target
 from nhpinn_sym.emit.bundle import RUNTIME
-from tests.fem_samples import elliptic_2d
+from tests.fem_samples import bent, elliptic_2d
 
 ROOT = RUNTIME.parents[2]
 MPI_SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
@@ -26,7 +27,7 @@ from mpi4py import MPI
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
 from tests.fem_classes import drifting, in_time, mathieu
-from tests.fem_samples import elasticity_cells, elliptic_2d, isotropic, manufactured, shear_cells, t, x1, x2, y1, y2
+from tests.fem_samples import elasticity_cells, elliptic_2d, everywhere, isotropic, manufactured, manufactured_system, shear_cells, t, x1, x2, y1, y2
 
 points = np.random.default_rng(0).uniform(0, 1, (20, 2))
 results = {}
@@ -53,6 +54,17 @@ still = solve_equation(manufactured(u, unit, kinds, c=sp.S.One), None, {}, cells
 results["boundary value problem"] = list(still(points))
 moving = solve_equation(manufactured(u * sp.cos(t), unit, kinds, final_time=sp.S.One), None, {}, cells=(12, 16), steps=4)
 results["heat"] = list(moving(points)) + list(moving(points, 0.3))
+rollers = {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): ("dirichlet", "neumann"), (1, 1): "robin"}
+bend = (u, sp.cos(2 * x1) * sp.exp(x2))
+for solver in ("direct", "iterative"):
+    held = solve_equation(manufactured_system(bend, unit, rollers, isotropic(2 + x1, 1 + x2)), None, {}, cells=(10, 12), solver=solver)
+    results["displacement " + solver] = held(points).ravel().tolist()
+free = solve_equation(manufactured_system(bend, unit, everywhere("neumann", unit), isotropic(sp.S(2), sp.S(1))), None, {}, cells=(10, 12))
+results["pure traction"] = free(points).ravel().tolist()
+strip = {**everywhere("periodic", unit), (0, 0): ("dirichlet", "robin"), (0, 1): ("neumann", "dirichlet")}
+exchange = manufactured_system((u * sp.cos(t), u), unit, strip, isotropic(sp.S(0), sp.S(1)), c=sp.Matrix([[1, -1], [-2, 2]]), final_time=sp.S.One)
+exchanged = solve_equation(exchange, None, {}, cells=(8, 8), steps=4)
+results["exchange"] = [*exchanged(points).ravel(), *exchanged.derivative(points, (1, 0), 0.3).ravel()]
 everyone = MPI.COMM_WORLD.gather(results)
 if everyone is not None:
     assert all(other == results for other in everyone), "the ranks disagree"
@@ -79,7 +91,8 @@ def results(tmp_path_factory):
 
 
 @pytest.mark.parametrize("name", ["cells direct", "cells iterative", "shear", "elasticity direct", "elasticity iterative", "ground state",
-                                  "space and time", "drift", "boundary value problem", "heat"])
+                                  "space and time", "drift", "boundary value problem", "heat", "displacement direct", "displacement iterative",
+                                  "pure traction", "exchange"])
 def test_two_ranks_give_the_serial_numbers(results, name):
     serial, parallel = results
     np.testing.assert_allclose(parallel[name], serial[name], rtol=0, atol=1e-10)
@@ -89,3 +102,13 @@ def test_the_emitted_driver_runs_on_two_ranks(tmp_path):
     target.cells(elliptic_2d()).save(tmp_path)
     serial, parallel = (launch(ranks, "cell_driver.py", "n=32", cwd=tmp_path).splitlines() for ranks in (1, 2))
     assert serial[0] == parallel[0] and serial[0].startswith("A[0,0] = 1.935359") and parallel[-1].endswith("on 2 ranks")
+
+
+def test_the_emitted_driver_of_a_system_runs_on_two_ranks(tmp_path):
+    target.equation(bent(sp.Symbol("q", positive=True)), "bent").save(tmp_path)
+    values = []
+    for ranks in (1, 2):
+        assert launch(ranks, "bent_driver.py", "n=12", "q=2", cwd=tmp_path).rstrip().endswith(f"on {ranks} ranks")
+        values.append(np.load(tmp_path / "solution.npz")["values"])
+    assert values[0].shape == (2, 25, 25)
+    np.testing.assert_allclose(values[1], values[0], atol=1e-11)
