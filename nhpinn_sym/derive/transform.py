@@ -88,7 +88,7 @@ def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[
         return (), powers, ()  # whether there is a mean drift is seen when the kernels are known
     for term, c in op.terms():
         if c.has(sp.I):
-            raise UnsupportedError("a mean drift of order 1/eps together with complex coefficients", term=op.show(term), remedy="use real coefficients")
+            raise UnsupportedError("a mean drift of order 1/eps with complex coefficients", term=op.show(term), remedy="use real coefficients")
     frame = _frame(op, recursion)
     moved = _moved(op, powers, frame)
     if not frame:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fractions import Fraction
+from typing import TypeVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -20,7 +22,7 @@ from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero, jumps
 from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
-from .forms import CellForm, Constant, External, Factor, Functional, FunctionalTerm, LoweredCells, MultiIndex, Role, SourceTerm, WeakTerm
+from .forms import CellForm, Constant, External, Factor, Functional, FunctionalTerm, LoweredCells, MultiIndex, Role, SourceTerm, StrongTerm, WeakTerm
 
 
 def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:
@@ -30,6 +32,9 @@ def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCell
     The strong form is left empty where a coefficient jumps: there it would lose the jump.
     """
     return _Lowering(instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)"), hierarchy).result()
+
+
+T = TypeVar("T", WeakTerm, StrongTerm, SourceTerm)
 
 
 class _Lowering:
@@ -43,7 +48,7 @@ class _Lowering:
         self.forms: list[CellForm] = []
         self.places: dict[tuple[int, MultiIndex], int] = {}
         self.externals: dict[sp.Expr, External] = {}
-        self.leading = [(t.equation, fast_part(t.left, self.slow), self.plain(c), t.field or 0, fast_part(t.right, self.slow))
+        self.leading = [(t.equation, fast_part(t.left, self.slow), c, t.field or 0, fast_part(t.right, self.slow))
                         for t, c in model.leading.items()]
         self.broken = any(jumps(c) for table in model.powers.values() for t, c in table.items() if t.field is not None or any(t.left))
 
@@ -66,13 +71,17 @@ class _Lowering:
                 self.externals[node] = External(swap[node], entry.name, entry.index, index)
         return c.xreplace(swap)
 
+    def _plained(self, terms: Iterable[T]) -> tuple[T, ...]:
+        """Terms with plain symbols, after everything that had to be differentiated was."""
+        return tuple(replace(t, coefficient=self.plain(t.coefficient)) for t in terms)
+
     def result(self) -> LoweredCells:
         model = self.model
         self._kernels()
         for problem in model.cell_problems:
             self.place(problem.cell_function.number, (0,) * self.slow)
         constants = tuple(self._constant(j, frame) for j, frame in enumerate(model.frame) if frame.numerator is not None)
-        bilinear = weak_terms(self.leading)
+        bilinear = self._plained(weak_terms(self.leading))
         symmetric = is_symmetric(bilinear)
         effective = tuple(self._entry(e, symmetric) for e in model.law if e.value is None)
         higher = tuple(self._functional("h", index_of(n, key), averaged(self.op, self.recursion, [(averages, Fraction(1))]))
@@ -82,7 +91,7 @@ class _Lowering:
         return LoweredCells(
             title=model.title, cell=op.cell, coordinates=self.fast, slow=tuple(v for v in op.slow if any(c.has(v) for c in held)),
             parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)), externals=tuple(self.externals.values()),
-            components=op.components, bilinear=bilinear, strong=() if self.broken else strong_terms(self.leading, self.fast),
+            components=op.components, bilinear=bilinear, strong=() if self.broken else self._plained(strong_terms(self.leading, self.fast)),
             mass=tuple(WeakTerm((0,) * len(self.fast), self.plain(c), (0,) * len(self.fast)) for c in model.mass.values()),
             eigenvalue=model.eigenvalue, functions=tuple(self.forms), constants=constants, effective=effective, higher=higher, symmetric=symmetric,
             definite=model.definite, complex=any(c.has(sp.I) for c in held), jumps=self.broken)
@@ -122,21 +131,21 @@ class _Lowering:
         zero = (0,) * len(self.fast)
         for (equation, left), products in self._grouped(flux).items():
             for factor, c in products.items():
-                weak.append(WeakTerm(left, (-1) ** (sum(left) + 1) * c, zero, equation, 0, factor))
+                weak.append(WeakTerm(left, (-1) ** (sum(left) + 1) * self.plain(c), zero, equation, 0, factor))
                 source += [] if self.broken else _strong_source(equation, left, c, factor, self.fast)
         known = visible.get(function.number)
         corrector = known is not None and not any(slope)
         name = known.name if known else f"N{function.level}_{function.number}"
         marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
         return CellForm(f"{marks}_{name}" if marks else name, "corrector" if corrector else "auxiliary", function.level,
-                        known.sources if known and corrector else (), tuple(weak), _merged(source), function.solvable)
+                        known.sources if known and corrector else (), tuple(weak), self._plained(_merged(source)), function.solvable)
 
     def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
         """The flux with positions for functions, equal factors added."""
         table: dict[tuple[int, MultiIndex], dict[Factor | None, list[sp.Expr]]] = defaultdict(lambda: defaultdict(list))
         for place, combination in flux.items():
             for product, weight in combination.items():
-                c = sp.Rational(weight.numerator, weight.denominator) * self.plain(self.recursion.value(product))
+                c = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(product)
                 table[place][self._product_factor(product)].append(c)
         return {place: {factor: sp.Add(*parts) for factor, parts in row.items() if sp.Add(*parts) != 0} for place, row in table.items()}
 

@@ -21,6 +21,7 @@ from ..lower.forms import External, Key, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
+from .real_parts import ComplexField
 from .solution import Array, CellField, EffectiveKey
 
 _FIELDS = {
@@ -58,7 +59,7 @@ class CellFunction:
     def key(self) -> Key:
         """The first macroscopic source; ProblemError for a kernel, which has none."""
         if not self.sources:
-            raise ProblemError("a kernel of the cell operator has no macroscopic source", term=self.name, remedy="ask the correctors, cells.functions")
+            raise ProblemError("a kernel of the cell operator has no macroscopic source", term=self.name, remedy="ask cells.functions instead")
         return self.sources[0][0]
 
     def __call__(self, points: ArrayLike, x: ArrayLike | None = None, **others: float) -> Array:
@@ -229,11 +230,17 @@ def _restored(meta: dict[str, Any], arrays: dict[str, Any]) -> CellSolution:
             head, _, entry = name.partition("/")
             _, function, component = head.split("_")
             states[int(function), int(component)][entry] = value
-    fields = tuple(tuple(field_class.from_state(states[k, i]) for i in range(meta["components"])) for k in range(len(meta["forms"])))
+    fields = tuple(tuple(_field(field_class, states[k, i]) for i in range(meta["components"])) for k in range(len(meta["forms"])))
     forms = tuple(FormInfo(name, role, level, tuple(((key[0], tuple(key[1])), sign) for key, sign in sources))
                   for name, role, level, sources in meta["forms"])
     return CellSolution(meta["backend"], meta["dim"], meta["axes"], meta["order"], forms, fields, _nodes(meta["nodes"]), tuple(meta["slow"]), entries,
                         meta["info"], meta["components"])
+
+
+def _field(field_class: Any, state: dict[str, Any]) -> CellField:
+    """A field from its state, in two real parts where it was solved so."""
+    parted = any(name.startswith("imaginary.") for name in state)
+    return ComplexField.of(field_class, state) if parted else field_class.from_state(state)
 
 
 def _node_data(nodes: Nodes) -> list[Any]:

@@ -12,6 +12,7 @@ import sympy as sp
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
+from ..lower.real import real_form
 from ..operator.sampling import is_opaque
 from ..problem.errors import ProblemError, SolvabilityError, ToleranceWarning, UnsupportedError
 from ..problem.reading import instance, parameter_numbers, positive_number
@@ -21,6 +22,7 @@ from .chebyshev import Bounds, Nodes
 from .effective import entries_of
 from .iterated import InnerLevel, IteratedSolver
 from .progress import Progress, shown
+from .real_parts import RealPartsSolver
 from .solution import CellBatch
 
 _DEGREES = {1: (8, 12, 16, 24, 32, 48, 64, 96, 128), 2: (4, 6, 9, 12, 16, 20, 24), 3: (3, 5, 7, 9, 12), 4: (3, 4, 6, 8)}
@@ -60,14 +62,17 @@ def solve_cells(
     wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
     box, periodic = slow_box(model, lowered)
     bars = shown(progress)
+    solver: Any
     if lowered.externals and model.inner is not None:
-        if backend != "fourier":
-            raise UnsupportedError("coefficients that are effective coefficients of a finer level z", term=backend,
-                                   remedy='use the fourier backend: solve_cells(model, "fourier")')
         inner = InnerLevel(solve_cells(model.inner, "fourier", tolerance=wanted / 10, parameters=parameters, progress=progress), model.inner)
+    if lowered.externals and backend == "fourier":
         solver = IteratedSolver(lowered, inner, lambda fields: solver_class(lowered, values, box, wanted, bars, fields=fields, **options))
     else:
-        solver = solver_class(lowered, values, box, wanted, bars, **options)
+        given = inner.written_out(lowered, wanted) if lowered.externals else lowered
+        if given.complex and backend != "fourier":
+            solver = RealPartsSolver(solver_class(real_form(given), values, box, wanted, bars, **options), given.components)
+        else:
+            solver = solver_class(given, values, box, wanted, bars, **options)
     try:
         nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted) if box else (Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
     except SolvabilityError as cause:

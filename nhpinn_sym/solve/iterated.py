@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import sympy as sp
 
 from ..derive.model import HomogenizedModel, effective_shape
-from ..lower.forms import LoweredCells
+from ..lower.forms import CellForm, Functional, FunctionalTerm, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+from ..problem.errors import UnsupportedError
 from .cell_solution import CellSolution
 from .effective import EffectiveFunction
 from .solution import Array, CellBatch, CellField
 
 Field = Callable[[Array], Array]
+
+_GRIDS = {1: (27, 81, 243), 2: (15, 27, 45), 3: (9, 15)}
+"""Points per axis to try where a field is written out."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,24 @@ class InnerLevel:
             return function(np.stack([np.broadcast_to(columns.get(v, slow.get(v, 0.0)), (len(y),)) for v in names], axis=-1))
 
         return values
+
+    def written_out(self, cells: LoweredCells, tolerance: float) -> LoweredCells:
+        """`cells` with trigonometric polynomials of y in the place of its external fields, for backends that need formulas.
+
+        UnsupportedError where the fields depend on x as well, or vary too sharply.
+        """
+        if cells.slow:
+            raise UnsupportedError("coefficients that are effective coefficients of a finer level z and depend on x", term=cells.slow[0],
+                                   remedy='use the fourier backend: solve_cells(model, "fourier")')
+        coordinates = tuple(map(str, cells.coordinates))
+        swap = {}
+        for e in cells.externals:
+            function = self.field(e.name, coordinates, {})
+            polynomial = _trigonometric(_entry(function, e.index), cells, tolerance)
+            for v, order in zip(cells.coordinates, e.derivative, strict=True):
+                polynomial = sp.diff(polynomial, v, order) if order else polynomial
+            swap[e.symbol] = polynomial
+        return _swapped(replace(cells, externals=()), swap)
 
 
 @dataclass(frozen=True)
@@ -71,3 +94,44 @@ def _joined(batches: list[CellBatch]) -> CellBatch:
     info["seconds"] = sum(b.info["seconds"] for b in batches)
     info["multipliers"] = {name: max(b.info["multipliers"][name] for b in batches) for name in first.info["multipliers"]}
     return CellBatch(fields, effective, info)
+
+
+def _entry(function: Field, index: tuple[int, ...]) -> Field:
+    """One entry of a field of tensors."""
+    return lambda y: np.moveaxis(function(y), 0, -1)[index]
+
+
+def _trigonometric(values: Field, cells: LoweredCells, tolerance: float) -> sp.Expr:
+    """The Fourier series of a field on the cell, without modes below the tolerance."""
+    dim = cells.cell.dim
+    for n in _GRIDS[dim]:
+        axes = [a + (b - a) * np.arange(n) / n for a, b in cells.cell.bounds]
+        grid = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
+        modes = np.fft.fftn(values(grid).reshape((n,) * dim)) / n**dim
+        waves = np.stack(np.meshgrid(*[np.fft.fftfreq(n, 1 / n).round().astype(int)] * dim, indexing="ij"), axis=-1)
+        small = tolerance * np.abs(modes).max() / 10
+        if np.abs(modes[np.abs(waves).max(axis=-1) > n // 3]).max() <= small:
+            break
+    else:
+        raise UnsupportedError("an effective coefficient of the finer level z that varies too sharply to be written out", term=cells.title,
+                               remedy='use the fourier backend: solve_cells(model, "fourier")')
+    parts = []
+    for wave in map(tuple, waves[np.abs(modes) > small]):
+        if wave < (0,) * dim:
+            continue  # the conjugate of another
+        mode, twice = modes[wave], 1 if not any(wave) else 2
+        phase = 2 * sp.pi * sp.Add(*[int(k) * (v - a) / length for k, v, (a, _), length in zip(
+            wave, cells.coordinates, cells.cell.intervals, cells.cell.lengths, strict=True)])
+        parts += [twice * sp.Float(mode.real, 17) * sp.cos(phase), -twice * sp.Float(mode.imag, 17) * sp.sin(phase)]
+    return sp.Add(*parts)
+
+
+def _swapped(value: Any, swap: Mapping[sp.Symbol, sp.Expr]) -> Any:
+    """A lowered form with expressions put in for symbols, everywhere."""
+    if isinstance(value, sp.Expr):
+        return value.xreplace(dict(swap))
+    if isinstance(value, tuple):
+        return tuple(_swapped(item, swap) for item in value)
+    if isinstance(value, (WeakTerm, StrongTerm, SourceTerm, CellForm, Functional, FunctionalTerm, LoweredCells)):
+        return replace(value, **{f.name: _swapped(getattr(value, f.name), swap) for f in fields(value)})
+    return value

@@ -31,12 +31,12 @@ class EquationProblem:
 
     forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key, points): values (n,) of the effective
     coefficient `key` at points (n, d), called with the same points on every rank; solver: "direct", "iterative", or "auto" (direct
-    in 1D, in 2D with time steps or for operators that are not scalar, symmetric and positive, and for symmetric ones that are indefinite).
+    in 1D, in 2D with time steps or for operators that are not scalar, symmetric and positive, and where the diagonal is not positive).
     """
 
     def __init__(self, forms: ModuleType, parameters: Mapping[str, float], coefficients: Coefficients, cells: Sequence[int], degree: int = 2,
                  solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> None:
-        self.forms, self.components = forms, forms.COMPONENTS
+        self.forms, self.components, self.automatic = forms, forms.COMPONENTS, solver == "auto"
         fixed = [(face, field) for faces, field in forms.DIRICHLET for face in faces]
         self.box = box = BoxSpace(comm, forms.DOMAIN, cells, degree, forms.PERIODIC, fixed, self.components)
         self.method = method(solver, len(cells), forms.POSITIVE, many=forms.TIME or self.components > 1)
@@ -63,11 +63,14 @@ class EquationProblem:
         matrix, lift = assemble_matrix(self.stiffness), self._lift(self.dirichlet)
         reduced = self.box.reduced(matrix)
         b = self.box.restricted(self._load() - matrix * vector(lift))
-        if self.method == "cg" and reduced.getDiagonal().min()[1] <= 0:
-            self.method = "direct"
         left, right = self._kernels(reduced)
-        w = self._bordered(reduced, b, left, right) if right.shape[1] else Linear(reduced, self.method)(b)
+        w = self._bordered(reduced, b, left, right) if right.shape[1] else self._linear(reduced)(b)
         return self._grid(self.box.values(self.box.function(w, lift)))
+
+    def _linear(self, matrix: PETSc.Mat) -> Linear:
+        if self.automatic and matrix.getDiagonal().min()[1] <= 0:
+            self.method = "direct"
+        return Linear(matrix, self.method)
 
     def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
         """Combinations of constants and rotations that the transposed matrix, and the matrix, map to 0; where one has none, those of the other."""
@@ -115,7 +118,7 @@ class EquationProblem:
         """
         stiffness = assemble_matrix(self.stiffness)
         stage = assemble_matrix(self.mass) + (GAMMA * final_time / steps) * stiffness
-        linear = Linear(self.box.reduced(stage), self.method)
+        linear = self._linear(self.box.reduced(stage))
         held = self.box.held
         start = self.box.restriction(self.initial())
         u = self.box.values(self.box.function(start, self._lift(self.dirichlet)))

@@ -144,13 +144,14 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
 
 
 def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> Solve:
-    """CG or GMRES with smoothed aggregation; the caller checks the residual."""
+    """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero where the matrix is indefinite)."""
     hierarchy = pyamg.smoothed_aggregation_solver(matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric")
     preconditioner = hierarchy.aspreconditioner()
 
     def solve(b: Vector) -> Vector:
         if symmetric:
-            x, _ = sla.cg(matrix, b, rtol=_KRYLOV_TOLERANCE, maxiter=500, M=preconditioner)
+            with np.errstate(divide="ignore", invalid="ignore"):
+                x, _ = sla.cg(matrix, b, rtol=_KRYLOV_TOLERANCE, maxiter=500, M=preconditioner)
         else:
             x, _ = sla.gmres(matrix, b, rtol=_KRYLOV_TOLERANCE, restart=60, maxiter=10, M=preconditioner)
         return np.asarray(x)

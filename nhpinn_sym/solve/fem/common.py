@@ -22,6 +22,8 @@ from ..solution import Array, CellBatch, EffectiveKey
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
 
+_SMALL = 1e-6
+
 
 @dataclass(frozen=True)
 class LagrangeField:
@@ -139,21 +141,27 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
 
 
 def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
-    """||fine - coarse|| / ||fine|| in L2 over the box and all components, by Gauss quadrature on the cells of `fine`; batches are components."""
+    """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine`; the largest one of the components, a batch axis.
+
+    A component that is smaller than its own difference, or than _SMALL of the largest one, is measured by that: unknowns of a system may
+    have different units, but some vanish up to rounding.
+    """
     nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)
     axes, scales = [], []
     for (low, high), cells in zip(fine.bounds, fine.cells, strict=True):
         h = (high - low) / cells
         axes.append((low + h * (np.arange(cells)[:, None] + (nodes + 1) / 2)).ravel())
         scales.append(np.tile(weights * h / 2, cells))
-    difference = norm = 0.0
+    difference, norm = np.zeros((2, *fine.values.shape[: fine.values.ndim - fine.dim]))
     for block in _blocks([len(axis) for axis in axes]):
         points = np.stack([g.ravel() for g in np.meshgrid(*(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij")], axis=1)
         weight = np.prod(np.stack([g.ravel() for g in np.meshgrid(*(s[part] for s, part in zip(scales, block, strict=True)), indexing="ij")]), axis=0)
         values = fine.evaluate(points, (0,) * fine.dim)
-        difference += float(np.sum((values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight))
-        norm += float(np.sum(values**2 @ weight))
-    return float(np.sqrt(difference / norm)) if norm > 0 else float(np.sqrt(difference))
+        difference += (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight
+        norm += values**2 @ weight
+    largest = np.sqrt(norm.max())
+    scale = np.where(norm > difference, np.maximum(np.sqrt(norm), _SMALL * largest), largest)
+    return float(np.max(np.sqrt(difference) / (scale if largest > 0 else 1.0)))
 
 
 def _blocks(lengths: list[int], size: int = 512) -> list[tuple[slice, ...]]:

@@ -146,8 +146,8 @@ def refine_equation(solve_level: SolveLevel, bounds: Bounds, degree: int, steps:
                     label: str) -> GridSolution:
     """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both errors is below `tolerance`.
 
-    The estimates are relative, in L2, at the final time. `steps` are those of the first mesh. Where the next mesh would exceed
-    `max_dofs`, or the next steps MAX_STEPS, the best solution comes with a ToleranceWarning.
+    The estimates are relative, in L2, at the final time, for each component. `steps` are those of the first mesh. Where the next mesh
+    would exceed `max_dofs` nodes, or the next steps MAX_STEPS, the best solution comes with a ToleranceWarning.
     """
     start, cells, done, history = time.perf_counter(), base_cells(bounds, 8), 0.0, [math.inf]
     with progress(label) as task:

@@ -66,7 +66,7 @@ class BoundaryValueProblem:
         self.equation, self.coefficients, self.device = equation, coefficients, device
         self.components = equation.components
         self.parameters = {argument_name(s): parameters[s.name] for s in equation.parameters}
-        self.known: Functions = stacked(())
+        self.known: tuple[Functions, ...] = (stacked(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._texts: dict[tuple[MultiIndex, ...], str] = {}
         self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device)
@@ -114,7 +114,7 @@ class BoundaryValueProblem:
 
     def finished(self, network: Network, coefficients: Tensor) -> Network:
         """The net of the solution from that of the rows; less a constant, so that what the problem leaves open has zero mean over the box."""
-        columns = self._balance[1]
+        columns = self.balance[1]
         network = network.multiplied(columns)
         if not self.open.shape[1]:
             return network
@@ -131,7 +131,7 @@ class BoundaryValueProblem:
         module, given = self._module(() if index in self.trial.indices else (index,)), self.given(points)
         lift, factor = ({a: self._columns(jet[a]) for a in indices} for jet in (module.lift(points, **given), module.factor(points, **given)))
         free = module.product(factor, network.jet(points, indices))[index]
-        return lift[index] + free + self.known(points, [index])[index] @ coefficients
+        return lift[index] + free + torch.cat([known(points, [index])[index] @ coefficients for known in self.known], 1)
 
     def given(self, points: Tensor) -> dict[str, Tensor | float]:
         """Parameters and external coefficients at the points, as keyword arguments of the emitted functions."""
@@ -159,17 +159,17 @@ class BoundaryValueProblem:
 
     def inside(self, points: Tensor) -> Rows:
         """The rows of the equations at points of the domain."""
-        rows, columns = self._balance
+        rows, columns = self.balance
         return self._equations(points).scaled(columns).rows(rows)
 
     def on_face(self, face: Face, points: Tensor, strength: float | None = None) -> Rows:
         """The rows of the conditions that the ansatz leaves open, at points of their face; as strong as `strength`, or as they are."""
-        rows, columns = self._balance
+        rows, columns = self.balance
         conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scaled(columns)
         return conditions.rows(torch.ones_like(rows)) if strength is None else conditions.levelled(strength, self.trial)
 
     @cached_property
-    def _balance(self) -> tuple[Tensor, Tensor]:
+    def balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components: 1 for scalar problems."""
         conditions = self._equations(collocation_points(_SAMPLES, self.trial.axes, 0, self.device))
         rows, columns = balanced(strengths(conditions.weights, self.trial))
@@ -190,16 +190,16 @@ class BoundaryValueProblem:
     def _conditions(self, points: Tensor, coefficients: Callable[..., Any], value: Callable[..., Tensor]) -> _Conditions:
         """Equations from the emitted functions of their coefficients and of their data."""
         module, given, indices = self.trial.module, self.given(points), self.trial.indices
-        data, known, unit = self._columns(value(points, **given)), self.known(points, indices), unit_jet(points, indices)
+        data, unit, known = self._columns(value(points, **given)), unit_jet(points, indices), [part(points, indices) for part in self.known]
         lift, factor = (self._parts(jet(points, **given)) for jet in (module.lift, module.factor))
         free = [module.product(part, unit) for part in factor]
         weights, lifted = data.new_zeros(*data.shape, self.components, len(indices)), torch.zeros_like(data)
-        extra = data.new_zeros(*data.shape, known[self._zero].shape[1])
+        extra = data.new_zeros(*data.shape, known[0][self._zero].shape[1])
         table = coefficients(points, **given)
         for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
             weights[:, i, j] = module.combine(terms, free[j])
             lifted[:, i] += module.combine(terms, lift[j])
-            extra[:, i] += module.combine(terms, known)
+            extra[:, i] += module.combine(terms, known[j])
         return _Conditions(points, weights, extra, data, lifted)
 
     def _columns(self, values: Tensor) -> Tensor:

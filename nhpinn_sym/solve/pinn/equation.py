@@ -69,7 +69,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     start, chosen = time.perf_counter(), read_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
     families = known_functions(problem)
-    problem.known = stacked(families)
+    problem.known = tuple(stacked([family[j] for family in families]) for j in range(problem.components))
     with progress(f"{equation.title} (pinn, {chosen.chosen})") as task:
         network, weights, info = _trained(problem, chosen, task) if chosen.trains else _fitted(problem, chosen, tolerance or _GOAL, task)
     if not math.isfinite(info["estimate"]):
@@ -80,11 +80,9 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     if tolerance is not None and info["estimate"] > tolerance:
         text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"
         warnings.warn(ToleranceWarning(text), stacklevel=2)
-    places = _PLACES.get((equation.time is not None, equation.domain.dim), "")
-    known = f"{len(weights)} for {len(families)} {places}" if families else "none: the problem is a system"
+    known = {"known_functions": f"{len(weights)} for {len(families)} {_PLACES[equation.time is not None, equation.domain.dim]}"} if families else {}
     return NetworkSolution(problem, network, weights, chosen.chosen,
-                           {**info, **({"known_functions": known} if families or equation.components > 1 else {}), "method": chosen.chosen,
-                            "seed": chosen.seed, "seconds": time.perf_counter() - start})
+                           {**info, **known, "method": chosen.chosen, "seed": chosen.seed, "seconds": time.perf_counter() - start})
 
 
 def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:

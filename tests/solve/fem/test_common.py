@@ -93,11 +93,19 @@ def test_components():
     np.testing.assert_allclose(moving.derivative(x, (0, 1), 0.1), np.stack([x[:, 0] ** 2, [0, 0]], axis=1), atol=1e-12)
 
 
-def test_relative_difference_of_all_components():
-    """Over (0, 1) x (0, 2): x^2 y has the norm sqrt(8/15), x the norm sqrt(2/3)."""
-    fine = grid(lambda x, y: np.array([x**2 * y, x]))
-    coarse = grid(lambda x, y: np.array([0.9 * x**2 * y, x]), cells=(4, 3))
-    assert relative_difference(fine, coarse) == pytest.approx(0.1 * np.sqrt((8 / 15) / (8 / 15 + 2 / 3)))
+@pytest.mark.parametrize(("size", "expected"), [(1.0, 0.1), (1e-4, 0.1), (0.0, 0.01), (1e-9, 0.01)])
+def test_components_of_different_sizes_are_compared_each(size, expected):
+    fine = grid(lambda x, y: np.array([size * x**2 * y, x]))
+    coarse = grid(lambda x, y: np.array([0.9 * size * x**2 * y, 0.99 * x]), cells=(4, 3))
+    assert relative_difference(fine, coarse) == pytest.approx(expected)
+
+
+def test_a_component_of_rounding_alone_is_measured_by_the_others():
+    """Over (0, 1) x (0, 2) x has the norm sqrt(2/3), 1 the norm sqrt(2)."""
+    fine, coarse = (grid(lambda x, y, sign=sign: np.array([sign * 1e-15 + 0 * x, x])) for sign in (1, -1))
+    assert relative_difference(fine, coarse) == pytest.approx(2e-15 * np.sqrt(2) / np.sqrt(2 / 3))
+    zero = grid(lambda x, y: np.array([0 * x, 0 * x]))
+    assert relative_difference(zero, coarse) == pytest.approx(np.sqrt(2 / 3))
 
 
 @pytest.mark.parametrize("change", [{"a": sp.Matrix([[1 + t]])}, {"c": t + x1}, {"rho": 2 + sp.sin(t)}])

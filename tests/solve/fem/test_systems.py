@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from scipy.integrate import quad
+from scipy.linalg import expm
 
 import nhpinn_sym as nh
 from nhpinn_sym.emit.runtime import skfem_linear
@@ -48,6 +49,8 @@ PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
     "elasticity": (BEND, manufactured_system(BEND, SQUARE, ROLLERS, isotropic(2 + x1, 1 + x2**2 / 2)), 6),
     "not symmetric": (BEND, manufactured_system(BEND, SQUARE, CLAMPED, anisotropic, {(0, 1, 0): x2, (1, 0, 1): sp.S.One}, sp.eye(2)), 6),
     "periodic": (WAVES, manufactured_system(WAVES, UNIT, STRIP, isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One)), 6),
+    "periodic, held in part": (WAVES, manufactured_system(WAVES, UNIT, {**STRIP, (0, 0): ("dirichlet", "robin"), (0, 1): ("neumann", "dirichlet")},
+                                                          isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One)), 6),
     "three reactions": ((x1**3, sp.sin(x1), sp.exp(-x1)), manufactured_system(
         (x1**3, sp.sin(x1), sp.exp(-x1)), LINE, {(0, 0): ("dirichlet", "robin", "neumann"), (0, 1): ("neumann", "dirichlet", "robin")},
         coupled(sp.diag(1, 2, 1 + x1**2)), c=sp.Matrix([[2, -1, 0], [x1, 3, 1], [0, -1, 1]])), 6),
@@ -125,6 +128,16 @@ def test_refinement_to_a_tolerance(backend):
 
 
 @both
+def test_each_component_meets_the_tolerance(backend):
+    """Whatever its unit: here 1e-4 and 300."""
+    u = (sp.sin(2 * x1 + x2) / 10_000, 300 * sp.exp(x1) * x2)
+    equation = manufactured_system(u, SQUARE, CLAMPED, coupled(sp.Matrix([[1, sp.Rational(1, 10**7)], [0, 2]])))
+    solution, points = solve(equation, backend, tolerance=1e-4), inside(SQUARE)
+    values = exact(u, points)
+    assert (np.linalg.norm(solution(points) - values, axis=0) < 1e-4 * np.linalg.norm(values, axis=0)).all()
+
+
+@both
 def test_a_solution_in_time_is_there_at_all_times(backend):
     u, equation, _ = PROBLEMS["line in time"]
     solution, points = solve(equation, backend, cells=48, steps=16), np.linspace(-1, 2, 7)[:, None]
@@ -154,6 +167,16 @@ def test_elasticity_in_three_dimensions(backend):
     equation = manufactured_system(u, CUBE, kinds, isotropic(2 + x1, 1 + x2**2 / 2))
     coarse, fine = (error(solve(equation, backend, cells=n), u, equation) for n in (2, 4))
     assert fine < 1e-3 and np.log2(coarse / fine) == pytest.approx(3, abs=0.3)
+
+
+@both
+def test_indefinite_systems_are_factorized(backend, monkeypatch):
+    u = (sp.sin(x1 + x2) * x3, sp.cos(x3), x1 * x2, sp.exp(x1 / 2))
+    dipole = sp.diag(2, 2, 2, -1) + sp.Matrix(4, 4, lambda i, j: int((i == 3) != (j == 3)))
+    monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
+    equation = manufactured_system(u, CUBE, everywhere("dirichlet", CUBE), coupled(dipole))
+    solution = solve(equation, backend, cells=4)
+    assert error(solution, u, equation) < 1e-3 and ("LU" in solution.method or "direct" in solution.method)
 
 
 def without_rotation(u: Sequence[sp.Expr], domain: Box) -> list[sp.Expr]:
@@ -227,7 +250,7 @@ def test_operators_that_depend_on_time_are_refused():
             solve(equation, backend, cells=8)
 
 
-# Layered media, from the equations to the solution.
+# Media with microstructure, from the equations to the solution.
 
 SCALES = nh.Scales(2)
 V = SCALES.unknown("v", 2)
@@ -304,3 +327,25 @@ def test_thermoelastic_layers(backend):
     fine = nh.solve_fine(problem, EPS, backend, per_period=32)
     expected = [along(lambda z: beta(z / EPS) * heated(z) / stiff(z / EPS), x), 0 * x, [heated(z) for z in x]]
     np.testing.assert_allclose(fine(ACROSS), np.stack(expected, axis=1), atol=1e-5)
+
+
+@both
+def test_heat_exchange(backend):
+    """u_t - (D_i(x/eps) u_i')' + K u = 0 from sin(pi x): u = expm(-t (pi^2 D + K)) (1, 1/2) sin(pi x), D the harmonic means, K the mean."""
+    s = nh.Scales(1, time=True)
+    u, w = s.unknown("u"), s.unknown("w")
+    y, k = s.y[0], 2 + sp.cos(2 * sp.pi * s.y[0])
+    flux = [(3 + sp.sin(2 * sp.pi * y)) * s.grad(u), s.grad(w) / (2 + sp.cos(2 * sp.pi * y))]
+    start = sp.sin(sp.pi * s.x[0])
+    equations = [(s.dt(u) - s.div(flux[0]) + k * (u - w), 0), (s.dt(w) - s.div(flux[1]) - k * (u - w), 0)]
+    problem = nh.MultiscaleProblem(equations, scales=s, unknown=[u, w],
+                                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], initial=[nh.Initial(sp.Matrix([start, start / 2]))],
+                                   final_time=HALF / 5)
+    model = nh.homogenize(problem, order=1)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, backend, tolerance=1e-9), backend, tolerance=1e-6)
+    rates = np.pi**2 * np.diag([np.sqrt(8), 0.5]) + 2 * np.array([[1, -1], [-1, 1]])
+    x = np.linspace(0, 1, 33)
+    for time in (0.05, 0.1):
+        np.testing.assert_allclose(u0(x[:, None], time), np.outer(np.sin(np.pi * x), expm(-time * rates) @ [1, 0.5]), atol=1e-6)
+    fine = nh.solve_fine(problem, sp.Rational(1, 64), backend, per_period=16, steps=32)
+    np.testing.assert_allclose(fine(x[:, None]), u0(x[:, None]), atol=3e-3)

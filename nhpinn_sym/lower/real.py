@@ -1,0 +1,91 @@
+"""A complex cell problem as a real one of twice as many unknowns, for backends that compute with real numbers.
+
+Component j becomes the real part j and the imaginary part m + j; c N becomes (c' N' - c'' N'') + i (c'' N' + c' N'').
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import sympy as sp
+
+from ..problem.errors import UnsupportedError
+from .expand import is_symmetric
+from .forms import CellForm, Factor, Functional, FunctionalTerm, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+
+Parts = tuple[list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]]
+"""(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
+
+
+def real_form(cells: LoweredCells) -> LoweredCells:
+    """The cell problems in real and imaginary parts; functionals get a leading index 0 (real) or 1 (imaginary).
+
+    UnsupportedError for kernels that are not constant: the transpose of the real form is not the real form of the transpose.
+    """
+    kernel = next((f for f in cells.functions if f.role in ("ground state", "adjoint")), None)
+    if kernel is not None:
+        raise UnsupportedError("a kernel that is not constant together with complex coefficients, in real arithmetic", term=kernel.name,
+                               remedy='use the fourier backend: solve_cells(model, "fourier")')
+    m = cells.components
+    bilinear = tuple(t for w in cells.bilinear for t in _doubled(w, m))
+    return replace(
+        cells, components=2 * m, bilinear=bilinear, strong=tuple(t for s in cells.strong for t in _doubled(s, m)),
+        functions=tuple(_function(f, m) for f in cells.functions), effective=tuple(g for f in cells.effective for g in _functionals(f, m)),
+        higher=tuple(g for f in cells.higher for g in _functionals(f, m)), symmetric=is_symmetric(bilinear), definite=False, complex=False)
+
+
+def split(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(real part, imaginary part), all symbols being real."""
+    plain = {v: sp.Dummy(real=True) for v in c.free_symbols}
+    real, imaginary = sp.expand_complex(c.xreplace(plain)).as_real_imag()
+    back = {dummy: v for v, dummy in plain.items()}
+    return real.xreplace(back), imaginary.xreplace(back)
+
+
+T = TypeVar("T", WeakTerm, StrongTerm)
+
+
+def _doubled(term: T, m: int) -> Iterator[T]:
+    """c D u in both parts of its equation."""
+    real, imaginary = split(term.coefficient)
+    for row, column, c in ((0, 0, real), (0, m, -imaginary), (m, 0, imaginary), (m, m, real)):
+        if c != 0:
+            yield replace(term, coefficient=c, equation=term.equation + row, field=term.field + column)
+
+
+def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> Parts:
+    """c times factors, multiplied out."""
+    real, imaginary = split(c)
+    total: Parts = ([(real, ())] if real != 0 else [], [(imaginary, ())] if imaginary != 0 else [])
+    for factor in factors:
+        other = replace(factor, component=factor.component + m)
+        one, two = total
+        total = ([(v, (*f, factor)) for v, f in one] + [(-v, (*f, other)) for v, f in two],
+                 [(v, (*f, other)) for v, f in one] + [(v, (*f, factor)) for v, f in two])
+    return total
+
+
+def _function(form: CellForm, m: int) -> CellForm:
+    weak = tuple(replace(w, coefficient=v, equation=w.equation + row * m, factor=_only(f))
+                 for w in form.weak for row, part in enumerate(_parts(w.coefficient, _some(w.factor), m)) for v, f in part)
+    source = tuple(SourceTerm(v, s.equation + row * m, _only(f))
+                   for s in form.source for row, part in enumerate(_parts(s.coefficient, _some(s.factor), m)) for v, f in part)
+    return replace(form, weak=weak, source=source)
+
+
+def _functionals(functional: Functional, m: int) -> Iterator[Functional]:
+    constant = split(functional.constant)
+    products = [_parts(t.coefficient, t.factors, m) for t in functional.terms]
+    for part in (0, 1):
+        terms: Iterable[FunctionalTerm] = (FunctionalTerm(v, f) for product in products for v, f in product[part])
+        yield Functional(functional.name, (part, *functional.index), constant[part], tuple(terms))
+
+
+def _some(factor: Factor | None) -> tuple[Factor, ...]:
+    return () if factor is None else (factor,)
+
+
+def _only(factors: tuple[Factor, ...]) -> Factor | None:
+    return factors[0] if factors else None

@@ -1,0 +1,147 @@
+"""Singular functions of systems at the corners of a rectangle: solutions r^lambda phi(theta) of the leading equations and conditions.
+
+With z = x + p y and (M_0 + p M_1 + p^2 M_2) a = 0 every a f(z) solves the leading equations (Stroh's formalism; Ting 1996, chapter 5).
+The sum of q_k a_k z_k^lambda over all 2m characteristics satisfies the conditions on both edges where L(lambda) q = 0
+(Costabel, Dauge, Lafranche 2001, for elasticity).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ...lower.forms import MultiIndex
+from .network import Jet
+from .singular import Functions
+
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
+_STEP, _LARGEST, _STRIP = 0.05, 3.6, 3.0
+_NEWTON, _SAME, _NULL = 40, 1e-3, 1e-4
+_SPLIT = 1e-7
+"""Relative perturbation that makes double characteristics simple: isotropic media have them."""
+_TINY = 1e-300
+
+
+class Edge(NamedTuple):
+    """The leading conditions on one edge: along D_x u + across D_y u for rows of order 1, along u for those of order 0; (m, m) each."""
+
+    orders: NDArray[np.int64]
+    along: Array
+    across: Array
+
+
+class Characteristics(NamedTuple):
+    """The 2m roots p and their vectors as columns, (m, 2m)."""
+
+    roots: Complex
+    vectors: Complex
+
+
+@dataclass(frozen=True)
+class Singularity:
+    """sum_k weights[k] a_k z_k^power, times log z_k where `logarithmic`."""
+
+    power: complex
+    weights: Complex
+    logarithmic: bool
+
+
+def characteristics(principal: Array) -> Characteristics | None:
+    """Of the factors (3, m, m) of D_xx, D_xy, D_yy; None where they are not elliptic."""
+    m = principal.shape[1]
+    noise = np.random.default_rng(0).standard_normal((m, m))
+    first = principal[0] + _SPLIT * np.abs(principal).max() * (noise + noise.T)
+    if abs(np.linalg.det(principal[2])) < 1e-12 * np.abs(principal).max() ** m:
+        return None
+    inverse = np.linalg.inv(principal[2])
+    companion = np.block([[np.zeros((m, m)), np.eye(m)], [-inverse @ first, -inverse @ principal[1]]])
+    roots, vectors = np.linalg.eig(companion)
+    return None if np.abs(roots.imag).min() < 1e-6 else Characteristics(roots.astype(complex), vectors[:m].astype(complex))
+
+
+def singularities(of: Characteristics, edges: tuple[Edge, Edge]) -> list[Singularity]:
+    """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 3.6, polynomials left out: where the power is whole,
+    a smooth right-hand side asks for the logarithm."""
+    roots, vectors = of
+    data = np.linalg.inv(np.concatenate([vectors, roots * vectors]))  # columns q that belong to unit values: well conditioned, unlike the vectors
+    rows = [edge.along @ vectors + edge.across @ (roots * vectors) for edge in edges]
+
+    def conditions(powers: Complex) -> Complex:
+        turned = np.exp((powers[..., None, None] - edges[1].orders[:, None]) * np.log(roots))
+        return np.asarray(np.concatenate([np.broadcast_to(rows[0], turned.shape), turned * rows[1]], -2) @ data)
+
+    found = []
+    for power in _zeros(lambda powers: np.linalg.det(conditions(powers))):
+        whole = abs(power - round(power.real)) < _SAME
+        exact = complex(round(power.real)) if whole else power
+        _, sizes, right = np.linalg.svd(conditions(np.array(exact)))
+        found += [Singularity(exact, data @ vector.conj(), whole) for vector, size in zip(right, sizes) if size < _NULL * sizes[0]]
+    return found
+
+
+def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
+    """Zeros in the strip: where the modulus of an analytic function has a local minimum; sharpened by Newton's method."""
+    real, imaginary = np.arange(_STEP, _LARGEST + 2 * _STEP, _STEP), np.arange(-_STEP, _STRIP, _STEP)
+    grid = real[:, None] + 1j * imaginary
+    size = np.abs(determinant(grid))
+    inner = size[1:-1, 1:-1]
+    around = [size[1 + a: len(size) - 1 + a, 1 + b: size.shape[1] - 1 + b] for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)]
+    found: list[complex] = []
+    for start in grid[1:-1, 1:-1][np.all([inner <= other for other in around], axis=0)]:
+        power = complex(start)
+        for _ in range(_NEWTON):
+            below, at, above = determinant(np.array([power - 1e-5, power, power + 1e-5]))
+            slope = (above - below) / 2e-5
+            power -= complex(at / slope) if slope != 0 and abs(at) < abs(slope) else 0.0
+        power = complex(power.real, 0.0) if abs(power.imag) < _SAME else power
+        if 0 < power.real < _LARGEST and power.imag >= 0 and all(abs(power - other) > _SAME for other in found):
+            found.append(power)
+    return found
+
+
+def singular_functions(of: Characteristics, terms: Sequence[Singularity], corner: Sequence[float], signs: Sequence[int],
+                       clamped: Sequence[Sequence[int]]) -> tuple[Functions, ...]:
+    """The real and the imaginary part of every singularity, by component.
+
+    signs: 1 where the box lies above the corner along that axis. clamped: for each component the axes on whose near edge it vanishes; powers
+    are put to zero there, where rounding would be large beside derivatives that are not bounded at the corner.
+    """
+    powers = torch.tensor([not s.logarithmic for s in terms] * 2)
+
+    def part(j: int) -> Functions:
+        def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+            roots, x, y = torch.as_tensor(of.roots), signs[0] * (points[:, 0] - corner[0]), signs[1] * (points[:, 1] - corner[1])
+            logarithm = torch.log(x[:, None] + roots * y[:, None] + _TINY)
+            jet = {}
+            for index in indices:
+                chain = signs[0] ** index[0] * (signs[1] * roots) ** index[1]
+                columns = [_power(logarithm, s, sum(index)) @ (chain * torch.as_tensor(s.weights * of.vectors[j])) for s in terms]
+                values = torch.stack(columns, 1)
+                jet[index] = torch.cat([values.real, values.imag], 1)
+                for axis in (k for k in clamped[j] if not index[k]):
+                    jet[index] = torch.where((points[:, [axis]] == corner[axis]) & powers, 0.0, jet[index])
+            return jet
+
+        return functions
+
+    return tuple(part(j) for j in range(len(of.vectors)))
+
+
+def _power(logarithm: Tensor, s: Singularity, order: int) -> Tensor:
+    """The derivative of z^power, or of z^power log z, from log z."""
+    factor, rest = 1 + 0j, 0j  # D^k z^p log z = z^(p - k) (factor log z + rest)
+    for k in range(order):
+        factor, rest = factor * (s.power - k), rest * (s.power - k) + factor
+    return torch.exp((s.power - order) * logarithm) * (factor * logarithm + rest if s.logarithmic else factor)
+
+
+def mixed(functions: Functions, mixing: Tensor) -> Functions:
+    """Combinations of a family: the columns of mixing (functions, combinations)."""
+    return lambda points, indices: {a: value @ mixing for a, value in functions(points, indices).items()}
