@@ -37,8 +37,9 @@ from .scope import covered_domain
 from .store import Arrays, Store, to_json
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
-_MACRO_TOLERANCE = {False: 1e-6, True: 1e-5}
-"""Relative L2 accuracy of the FEM solutions of homogenized equations (of systems): far below any homogenization error of interest."""
+_MACRO_TOLERANCE = {False: 1e-6, True: 1e-4}
+"""Relative L2 accuracy of the FEM solutions of homogenized equations (True: of systems, whose corners are singular): far below any homogenization
+error of interest."""
 
 
 def validate(

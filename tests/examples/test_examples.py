@@ -86,6 +86,21 @@ def test_first_order_approximation_of_elliptic_2d(results: Any) -> None:
     assert result["first_order"]["H1"] == pytest.approx(0.05268, rel=0.01)
 
 
+def test_elasticity_square(results: Any) -> None:
+    """A constant shear modulus: lam* + 2 mu is the harmonic mean of lam + 2 mu (Hill 1964); 1.18 % is the converged error at eps = 1/8."""
+    (result,) = results("elasticity_square").values()
+    y = np.arange(256) / 256
+    modulus = 1 / np.mean(1 / (6 + 3 * np.outer(np.sin(2 * np.pi * y), np.cos(2 * np.pi * y))))
+    exact = np.array([[modulus, modulus - 2, 0], [modulus - 2, modulus, 0], [0, 0, 1]])
+    for backend in ("pinn", "fourier"):
+        assert np.max(np.abs(np.array(result["effective"][backend]["voigt"]) - exact)) < 1e-9
+    assert result["errors"]["e4"] == pytest.approx(0.011851, rel=0.01)
+    assert result["errors"]["e1"] == pytest.approx(0.011851, rel=0.01)
+    assert result["errors"]["e3"] < 2e-4
+    assert set(result["info"]["errors by component"]) == {"v_1", "v_2"}
+    assert result["verdict"] == "AGREEMENT"
+
+
 def test_the_papers_own_errors_stand_beside(results: Any) -> None:
     (result,) = results("elliptic_2d").values()
     assert result["paper"]["e1"] == 0.082994

@@ -16,7 +16,7 @@ from .dolfinx_solvers import IncompatibleError, Linear, bordered, rounding  # si
 from .dolfinx_space import BoxSpace, Interpolant  # sibling
 from .dolfinx_versions import assemble_matrix, assemble_vector, compile_form, fem, release, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
-from .motions import pivots, vanishing  # sibling
+from .motions import as_many, pivots, vanishing  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Key = tuple[str, tuple[int, ...]]
@@ -73,7 +73,7 @@ class EquationProblem:
         return Linear(matrix, self.method)
 
     def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
-        """Combinations of constants and rotations that the transposed matrix, and the matrix, map to 0; where one has none, those of the other."""
+        """Combinations of constants and rotations that the transposed matrix, and the matrix, map to 0."""
         candidates, largest, found = self.box.motions(), matrix.norm(PETSc.NormType.NORM_INFINITY), []
         for multiply in (matrix.multTranspose, matrix.mult):
             image = matrix.createVecRight()
@@ -82,8 +82,7 @@ class EquationProblem:
                 multiply(self._free(column), image)
                 images[:, k] = image.array
             found.append(candidates @ vanishing(images, largest, self.box.comm.allgather))
-        left, right = found
-        return (left if left.shape[1] else right), (right if right.shape[1] else left)
+        return as_many(*found)
 
     def _free(self, values: Array) -> PETSc.Vec:
         """A vector of free dofs."""

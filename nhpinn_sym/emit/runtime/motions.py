@@ -41,6 +41,12 @@ def vanishing(images: Array, largest: float, gather: Gather) -> Array:
     return np.asarray(choices[:, sizes <= _CANCELLED * largest])
 
 
+def as_many(left: Array, right: Array) -> tuple[Array, Array]:
+    """Kernels (n, p) of a transposed matrix and of the matrix, as far as they were found: that with fewer columns is replaced by the other."""
+    larger = max(left, right, key=lambda kernel: kernel.shape[1])
+    return (left if left.shape == larger.shape else larger), (right if right.shape == larger.shape else larger)
+
+
 def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
     """As many unknowns as there are columns (n, p), at which no combination of them vanishes; this rank's numbers begin with `first`."""
     found, rest = [], kernel.copy()

@@ -15,7 +15,7 @@ import scipy.sparse as sps
 from numpy.typing import NDArray
 
 from .lagrange_grid import LagrangeGrid, ranges  # sibling
-from .motions import motions, pivots, vanishing  # sibling
+from .motions import as_many, motions, pivots, vanishing  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
 from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
@@ -107,9 +107,9 @@ class _System:
         load, size = self._measured_load(0.0)
         lift, matrix = (self.stiffness @ result)[self.free], _block(self.stiffness, self.free, self.free)
         b, size = load[self.free] - lift, size + float(np.abs(lift).sum())
-        columns, rows = (self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone) for a in (matrix.T, matrix))
-        if columns.size or rows.size:
-            values, method = self._bordered(matrix, b, size, columns if columns.size else rows, rows if rows.size else columns)
+        left, right = as_many(*(self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone) for a in (matrix.T, matrix)))
+        if right.size:
+            values, method = self._bordered(matrix, b, size, left, right)
         else:
             solve, method = linear_solver(matrix, self.space.dim, smooth=self._motions)
             values = solve(b)
@@ -125,7 +125,7 @@ class _System:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
         weights = self.space.weights.repeat(self.components)[self.free]
         rows = list((weights[:, None] * right).T)
-        columns = rows if left is right or np.array_equal(left, right) else list((weights[:, None] * left).T)
+        columns = rows if np.array_equal(left, right) else list((weights[:, None] * left).T)
         solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions)
         values, multipliers = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0] * len(rows))
         defect = max(map(abs, multipliers)) * weights.sum() / size if size else 0.0

@@ -66,9 +66,9 @@ def characteristics(principal: Array) -> Characteristics | None:
     return None if np.abs(roots.imag).min() < 1e-6 else Characteristics(roots.astype(complex), vectors[:m].astype(complex))
 
 
-def singularities(of: Characteristics, edges: tuple[Edge, Edge]) -> list[Singularity]:
+def singularities(of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]) -> list[Singularity]:
     """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 3.6, polynomials left out: where the power is whole,
-    a smooth right-hand side asks for the logarithm."""
+    a smooth right-hand side asks for the logarithm. Data of `jumping` components may jump at the corner: log z does, power 0."""
     roots, vectors = of
     data = np.linalg.inv(np.concatenate([vectors, roots * vectors]))  # columns q that belong to unit values: well conditioned, unlike the vectors
     rows = [edge.along @ vectors + edge.across @ (roots * vectors) for edge in edges]
@@ -81,9 +81,21 @@ def singularities(of: Characteristics, edges: tuple[Edge, Edge]) -> list[Singula
     for power in _zeros(lambda powers: np.linalg.det(conditions(powers))):
         whole = abs(power - round(power.real)) < _SAME
         exact = complex(round(power.real)) if whole else power
-        _, sizes, right = np.linalg.svd(conditions(np.array(exact)))
-        found += [Singularity(exact, data @ vector.conj(), whole) for vector, size in zip(right, sizes) if size < _NULL * sizes[0]]
+        found += [Singularity(exact, data @ column, whole) for column in _null(conditions(np.array(exact))).T]
+    if any(jumping):
+        columns = data @ _null(conditions(np.array(0j)))
+        jumps = (vectors * np.log(roots) @ columns)[~np.array(jumping)]
+        found += [Singularity(0j, column, True) for column in (columns @ _null(jumps)).T]
     return found
+
+
+def _null(matrix: Complex) -> Complex:
+    """The null space, an orthonormal basis as columns."""
+    if not len(matrix):
+        return np.eye(matrix.shape[1], dtype=complex)
+    _, sizes, right = np.linalg.svd(matrix)
+    sizes = np.pad(sizes, (0, len(right) - len(sizes)))
+    return np.asarray(right[sizes <= _NULL * max(sizes[0], _TINY)].conj().T)
 
 
 def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
@@ -113,17 +125,15 @@ def singular_functions(of: Characteristics, terms: Sequence[Singularity], corner
     signs: 1 where the box lies above the corner along that axis. clamped: for each component the axes on whose near edge it vanishes; powers
     are put to zero there, where rounding would be large beside derivatives that are not bounded at the corner.
     """
-    powers = torch.tensor([not s.logarithmic for s in terms] * 2)
-
     def part(j: int) -> Functions:
         def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-            roots, x, y = torch.as_tensor(of.roots), signs[0] * (points[:, 0] - corner[0]), signs[1] * (points[:, 1] - corner[1])
-            logarithm = torch.log(x[:, None] + roots * y[:, None] + _TINY)
-            jet = {}
+            powers = torch.tensor([not s.logarithmic for s in terms] * 2, device=points.device)
+            roots, factors = (torch.as_tensor(v, device=points.device) for v in (of.roots, np.stack([s.weights * of.vectors[j] for s in terms])))
+            x, y = (sign * (points[:, [k]] - corner[k]) for k, sign in enumerate(signs))
+            logarithm, jet = torch.log(x + roots * y + _TINY), {}
             for index in indices:
                 chain = signs[0] ** index[0] * (signs[1] * roots) ** index[1]
-                columns = [_power(logarithm, s, sum(index)) @ (chain * torch.as_tensor(s.weights * of.vectors[j])) for s in terms]
-                values = torch.stack(columns, 1)
+                values = torch.stack([_power(logarithm, s, sum(index)) @ (chain * factor) for s, factor in zip(terms, factors)], 1)
                 jet[index] = torch.cat([values.real, values.imag], 1)
                 for axis in (k for k in clamped[j] if not index[k]):
                     jet[index] = torch.where((points[:, [axis]] == corner[axis]) & powers, 0.0, jet[index])

@@ -80,7 +80,9 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     if tolerance is not None and info["estimate"] > tolerance:
         text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"
         warnings.warn(ToleranceWarning(text), stacklevel=2)
-    known = {"known_functions": f"{len(weights)} for {len(families)} {_PLACES[equation.time is not None, equation.domain.dim]}"} if families else {}
+    known = {"known_functions": "none"} if equation.components > 1 else {}
+    if families:
+        known["known_functions"] = f"{len(weights)} for {len(families)} {_PLACES[equation.time is not None, equation.domain.dim]}"
     return NetworkSolution(problem, network, weights, chosen.chosen,
                            {**info, **known, "method": chosen.chosen, "seed": chosen.seed, "seconds": time.perf_counter() - start})
 

@@ -61,7 +61,9 @@ def _system_corner(problem: BoundaryValueProblem, *ends: int) -> Family | None:
     of = characteristics(_leading(problem, problem.trial.module.coefficients, point, signs, ((2, 0), (1, 1), (0, 2))))
     if of is None:
         return None
-    terms = singularities(of, (_edge(problem, constraints, (1, ends[1]), point, signs), _edge(problem, constraints, (0, ends[0]), point, signs)))
+    faces = [(1, ends[1]), (0, ends[0])]
+    edges = [_edge(problem, constraints, face, point, signs) for face in faces]
+    terms = singularities(of, (edges[0], edges[1]), [any(face in constraint.soft for face in faces) for constraint in constraints])
     if not terms:
         return None
     scaled = of._replace(vectors=problem.balance[1].cpu().numpy()[:, None] * of.vectors)
