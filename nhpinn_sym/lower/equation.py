@@ -38,7 +38,9 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
     terms = [part for row in rows for part in _in_flux_form(row, model.problem)]
     sources = [(e.equation, e.left, e.sign * v, 0, zero) for e, v in values if e.field is None]
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
-    return _lower(model.problem, "Homogenized equation", terms, sources, (), names)
+    lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names)
+    kept = model.symmetric and all(e.name in ("A", "c", "rho", "f", "g") for e in model.law)  # A* of a symmetric operator is symmetric
+    return replace(lowered, symmetric=lowered.symmetric or kept)
 
 
 def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem) -> Entries:

@@ -29,7 +29,7 @@ _FEWEST_PER_PERIOD = 4
 _STANDING = 1e-8
 """Mean drifts below this are rounding."""
 MAX_CELLS = 300_000
-"""Largest number of mesh cells that `solve_fine` takes by itself."""
+"""Largest number of mesh cells, times scalar unknowns, that `solve_fine` takes by itself."""
 
 
 def solve_homogenized(
@@ -73,7 +73,7 @@ def solve_fine(
     """Solve the multiscale problem itself at a given eps, resolving every period.
 
     per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
-                 more than MAX_CELLS in all). info["estimate"] compares with the mesh of half the resolution.
+                 more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). info["estimate"] compares with the mesh of half the resolution.
     """
     number = positive(eps)
     solver = equation_solver(backend)
@@ -81,7 +81,7 @@ def solve_fine(
     lowered = lower_fine(parse(problem))
     _check_periods_fit(problem, eps)
     if backend != "pinn":
-        options.setdefault("cells", fine_cells(problem, number, per_period))
+        options.setdefault("mesh", fine_cells(problem, number, per_period))
     values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
     return solver(lowered, _no_externals, values, shown(progress), **options)
 
@@ -92,13 +92,13 @@ def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = 
     if problem.domain is None:
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
     periods = [float(length) / (eps * float(period)) for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)]
-    count = per_period or _PER_PERIOD[dim]
+    count, most = per_period or _PER_PERIOD[dim], MAX_CELLS // len(problem.unknowns)
     least = {1: 64, 2: 32, 3: 8}[dim]
-    while per_period is None and math.prod(max(least, count * n) for n in periods) > MAX_CELLS and count > _FEWEST_PER_PERIOD:
+    while per_period is None and math.prod(max(least, count * n) for n in periods) > most and count > _FEWEST_PER_PERIOD:
         count -= 1
-    if per_period is None and math.prod(max(least, count * n) for n in periods) > 4 * MAX_CELLS:
+    if per_period is None and math.prod(max(least, count * n) for n in periods) > 4 * most:
         raise SolveError(
-            f"eps = {eps:g} would need more than {4 * MAX_CELLS} mesh cells",
+            f"eps = {eps:g} would need more than {4 * most} mesh cells",
             term=f"{[round(n, 1) for n in periods]} periods",
             remedy="take a larger eps, a smaller domain, or force it with per_period=",
         )

@@ -21,7 +21,7 @@ Coefficients = Callable[[External, Array], Array]
 
 
 class Solution(Protocol):
-    """A solved equation. Points have shape (n, d), values (n,); `t` defaults to the final time.
+    """A solved equation. Points have shape (n, d), values (n,), for systems (n, m); `t` defaults to the final time.
 
     `info` says which method, sizes, seconds, and under "estimate" the solution's own relative L2 error estimate.
     """

@@ -110,7 +110,7 @@ def test_validate_without_a_domain(capsys: pytest.CaptureFixture[str]) -> None:
 
 @pytest.mark.parametrize(("arguments", "quoted"), [
     (["derive", str(CLASSES / "waves.py"), "--order", "0"], "order=0"), (["cells", str(CLASSES / "opaque.py")], "without a formula"),
-    (["cells", str(CLASSES / "complex_layers.py"), "--backend", "skfem"], "fourier"),
+    (["cells", str(CLASSES / "plate.py"), "--backend", "dolfinx"], "fourier"),
     (["cells", str(CLASSES / "plate.py"), "--backend", "skfem"], "fourier"),
     (["emit", str(CLASSES / "reiterated.py"), "--target", "torch", "-o", "x"], "A_11_z")])
 def test_refusals_quote_the_term(arguments: list[str], quoted: str, capsys: pytest.CaptureFixture[str]) -> None:

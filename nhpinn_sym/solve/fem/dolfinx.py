@@ -65,11 +65,11 @@ class CellSolver:
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   cells: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
+                   mesh: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
                    max_dofs: int | None = None, solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
     """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
-    With `cells` (per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
+    With `mesh` (cells per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
     16) are refined until the estimate is below `tolerance`, or `max_dofs` is reached (default 300 000, 70 000 with time).
     `solver` and `comm` are as for `CellSolver`.
 
@@ -83,19 +83,19 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     def values(key: Key, points: Array) -> Array:
         return coefficients(externals[key], points)
 
-    def level(mesh: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
+    def level(cells: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
         with solve_errors():
-            problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
+            problem = EquationProblem(forms, parameters, values, cells, degree, solver, comm)
             grid, times = _solved(problem, count, report)
         time = ", sdirk4" if forms.TIME else ""
-        return GridSolution(BACKEND, f"{element_name(degree, len(mesh))}, {problem.method}{time}", grid, times, {"ranks": comm.size})
+        return GridSolution(BACKEND, f"{element_name(degree, len(cells))}, {problem.method}{time}", grid, times, {"ranks": comm.size})
 
     label = f"{equation.title} ({BACKEND})"
-    if cells is None:
+    if mesh is None:
         limit = (max_dofs or (70_000 if forms.TIME else 300_000)) // equation.components
         return refine_equation(level, forms.DOMAIN, degree, steps or 16, tolerance, limit, _first(comm, progress), label)
-    mesh = (cells,) * len(forms.DOMAIN) if isinstance(cells, int) else cells
-    return solve_on_mesh(level, mesh, steps or 64, _first(comm, progress), label)
+    shape = (mesh,) * len(forms.DOMAIN) if isinstance(mesh, int) else mesh
+    return solve_on_mesh(level, shape, steps or 64, _first(comm, progress), label)
 
 
 def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:

@@ -57,11 +57,11 @@ class CellSolver:
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   cells: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
+                   mesh: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
                    max_dofs: int | None = None) -> GridSolution:
     """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
-    With `cells` (per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
+    With `mesh` (cells per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
     16) are refined until the estimate is below `tolerance`, or `max_dofs` is reached (default 300 000, 70 000 with time).
 
     UnsupportedError where the operator depends on time; SolveError for a system without a solution, such as a pure Neumann problem whose
@@ -74,18 +74,18 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     data |= {e.symbol.name: partial(coefficients, e) for e in equation.externals if not any(e.derivative)}
     bounds = equation.domain.bounds
 
-    def level(mesh: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
-        space = driver.Space(bounds, mesh, degree, equation.periodic)
-        keep = keeps_levels(equation.components * count_dofs(mesh, degree), count)
+    def level(cells: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
+        space = driver.Space(bounds, cells, degree, equation.periodic)
+        keep = keeps_levels(equation.components * count_dofs(cells, degree), count)
         grid, times, method = driver.solve_equation(forms, space, data, count, keep, report)
         return GridSolution(BACKEND, f"{element_name(degree, len(bounds))}, {method}", grid, times)
 
     label = f"{equation.title.lower()} ({BACKEND})"
     with _failures(label):
-        if cells is None:
+        if mesh is None:
             nodes = (max_dofs or (70_000 if timely else 300_000)) // equation.components
             return refine_equation(level, bounds, degree, steps or 16, tolerance, nodes, progress, label)
-        return solve_on_mesh(level, (cells,) * len(bounds) if isinstance(cells, int) else cells, steps or 64, progress, label)
+        return solve_on_mesh(level, (mesh,) * len(bounds) if isinstance(mesh, int) else mesh, steps or 64, progress, label)
 
 
 def _runtime(name: str) -> ModuleType:
@@ -104,4 +104,4 @@ def _failures(what: str) -> Iterator[None]:
     except SolveError:
         raise
     except RuntimeError as cause:
-        raise SolveError(f"{what}: {cause}", remedy="check that the data determine the solution; try another mesh (n=, cells=) or backend") from cause
+        raise SolveError(f"{what}: {cause}", remedy="check that the data determine the solution; try another mesh (n=, mesh=) or backend") from cause

@@ -62,20 +62,20 @@ def error(solution, u: sp.Expr, equation: LoweredEquation) -> float:
 def test_manufactured_solutions_converge(name, degree):
     u, domain, kinds, n, data = PROBLEMS[name]
     equation = manufactured(u, domain, kinds, **data)
-    errors = [error(solve_equation(equation, no_externals, {}, degree=degree, cells=k, steps=8), u, equation) for k in (n, 2 * n)]
+    errors = [error(solve_equation(equation, no_externals, {}, degree=degree, mesh=k, steps=8), u, equation) for k in (n, 2 * n)]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.2)
 
 
 def test_dirichlet_data_that_move_cost_no_more_than_an_order_in_time():
     u = sp.sin(2 * x1 + 3 * t)
     equation = manufactured(u, Box((0, 1)), everywhere("dirichlet", Box((0, 1))), final_time=sp.S.One)
-    errors = [error(solve_equation(equation, no_externals, {}, cells=128, steps=steps), u, equation) for steps in (8, 32)]
+    errors = [error(solve_equation(equation, no_externals, {}, mesh=128, steps=steps), u, equation) for steps in (8, 32)]
     assert errors[1] < 1e-6 and np.log2(errors[0] / errors[1]) / 2 > 3
 
 
 def test_a_solution_in_time_is_there_at_all_times():
     equation = manufactured(DECAY, LINE, MIXED, final_time=sp.Rational(1, 2))
-    solution = solve_equation(equation, no_externals, {}, cells=64, steps=16)
+    solution = solve_equation(equation, no_externals, {}, mesh=64, steps=16)
     points = np.linspace(-1, 2, 7)[:, None]
     for time in (0.0, 0.1, 0.33, 0.5):
         np.testing.assert_allclose(solution(points, time), np.cos(time) * np.sin(2 * points[:, 0]), atol=1e-5)
@@ -97,7 +97,7 @@ def test_solvers_agree(name, solver):
     u, domain, kinds, _, data = PROBLEMS[name]
     equation = manufactured(u, domain, kinds, **data)
     points = np.random.default_rng(0).uniform(0, 1, (50, 2))
-    given, automatic = (solve_equation(equation, no_externals, {}, cells=12, solver=choice)(points) for choice in (solver, "auto"))
+    given, automatic = (solve_equation(equation, no_externals, {}, mesh=12, solver=choice)(points) for choice in (solver, "auto"))
     np.testing.assert_allclose(given, automatic, atol=1e-9)
 
 
@@ -111,13 +111,13 @@ def test_singular_problems_without_balance_are_refused(kind):
     equation = manufactured(sp.cos(2 * sp.pi * x1), UNIT, everywhere(kind, UNIT))
     shifted = replace(equation, linear=(*equation.linear, WeakTerm((0, 0), sp.Rational(1, 100), (0, 0))))
     with pytest.raises(SolveError, match="leaves its mean open"):
-        solve_equation(shifted, no_externals, {}, cells=8)
+        solve_equation(shifted, no_externals, {}, mesh=8)
 
 
 def test_coefficients_that_depend_on_time_are_refused():
     equation = manufactured(DECAY, LINE, MIXED, a=sp.Matrix([[1 + t]]), final_time=sp.S.One)
     with pytest.raises(UnsupportedError, match="depends on time"):
-        solve_equation(equation, no_externals, {}, cells=8)
+        solve_equation(equation, no_externals, {}, mesh=8)
 
 
 def effective_equation(u, entries, a):
@@ -141,7 +141,7 @@ def test_effective_coefficients_come_from_the_caller(value):
         asked.append(which)
         return np.broadcast_to(sp.lambdify((x1, x2), value)(*points.T), len(points)).astype(float)
 
-    errors = [error(solve_equation(equation, coefficients, {}, cells=n), u, equation) for n in (8, 16)]
+    errors = [error(solve_equation(equation, coefficients, {}, mesh=n), u, equation) for n in (8, 16)]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(3, abs=0.2)
     assert set(asked) == {external}
 

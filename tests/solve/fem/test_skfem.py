@@ -138,7 +138,7 @@ def test_robin_neumann_and_dirichlet():
     u = sp.sin(2 * x1) * sp.exp(x2)
     kinds = {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "neumann", (1, 1): "dirichlet"}
     equation = manufactured(u, SQUARE, kinds, a=sp.Matrix([[2 + x1, x2 / 4], [0, 1]]), b=(x2, sp.S.One), c=sp.exp(x1))
-    solution = check(equation, u, 2e-5, cells=(24, 40))
+    solution = check(equation, u, 2e-5, mesh=(24, 40))
     assert 1e-8 < solution.info["estimate"] < 1e-4
 
 
@@ -151,26 +151,26 @@ def test_refinement_to_a_tolerance():
 def test_periodic_axes():
     u = sp.sin(2 * sp.pi * x1) * sp.exp(sp.cos(sp.pi * x2))
     kinds = {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "periodic", (1, 1): "periodic"}
-    check(manufactured(u, SQUARE, kinds, a=(2 + sp.sin(sp.pi * x2)) * sp.eye(2)), u, 6e-4, cells=(24, 32))
+    check(manufactured(u, SQUARE, kinds, a=(2 + sp.sin(sp.pi * x2)) * sp.eye(2)), u, 6e-4, mesh=(24, 32))
 
 
 @pytest.mark.parametrize("kind", ["neumann", "periodic"])
 def test_zero_mean_gauge(kind):
     u = sp.cos(2 * sp.pi * x1) * sp.cos(sp.pi * x2)
     equation = manufactured(u, SQUARE, everywhere(kind, SQUARE))
-    solution = check(equation, u, 5e-4, cells=(16, 24))
+    solution = check(equation, u, 5e-4, mesh=(16, 24))
     assert "zero mean" in solution.method
     with pytest.raises(SolveError, match="must balance"):
-        solve_equation(replace(equation, linear=(*equation.linear, WeakTerm((0, 0), sp.S.One, (0, 0)))), lambda e, x: x[:, 0], {}, cells=8)
+        solve_equation(replace(equation, linear=(*equation.linear, WeakTerm((0, 0), sp.S.One, (0, 0)))), lambda e, x: x[:, 0], {}, mesh=8)
 
 
 def test_heat_equation_with_moving_boundary_data():
     u = sp.exp(-t) * sp.sin(2 * x1) + t**2 * sp.cos(x1)
     equation = manufactured(u, LINE, {(0, 0): "dirichlet", (0, 1): "robin"}, a=sp.Matrix([[1 + x1 / 4]]), rho=2 + x1, final_time=sp.Rational(3, 4))
     points = np.linspace(0, np.pi, 50)[:, None]
-    check(equation, u, 2e-5, points, cells=128, steps=24)
+    check(equation, u, 2e-5, points, mesh=128, steps=24)
     for time in (0, 0.01, 0.4, 0.749):
-        check(equation, u, 3e-5, points, time, cells=128, steps=24)
+        check(equation, u, 3e-5, points, time, mesh=128, steps=24)
     adaptive = check(equation, u, 1e-6, points, tolerance=1e-6)
     assert adaptive.info["estimate"] <= 1e-6
 
@@ -179,7 +179,7 @@ def test_time_stepping_has_order_four():
     """Against many steps on the same mesh, so that only the time error is left; the data are compatible, as order reduction is not meant here."""
     equation = manufactured(sp.sin(3 * t) * sp.sin(x1), LINE, everywhere("dirichlet", LINE), final_time=sp.S.One)
     points = np.linspace(0, np.pi, 50)[:, None]
-    values = [solve_equation(equation, lambda e, x: x[:, 0], {}, cells=8, steps=steps)(points) for steps in (8, 16, 256)]
+    values = [solve_equation(equation, lambda e, x: x[:, 0], {}, mesh=8, steps=steps)(points) for steps in (8, 16, 256)]
     errors = [np.abs(v - values[-1]).max() for v in values[:-1]]
     assert np.log2(errors[0] / errors[1]) > 3.7
 
@@ -187,7 +187,7 @@ def test_time_stepping_has_order_four():
 def test_levels_that_are_too_large_are_dropped(monkeypatch):
     monkeypatch.setattr(common, "LEVELS_LIMIT", 1000)
     equation = manufactured(sp.sin(t) * sp.sin(x1), LINE, everywhere("dirichlet", LINE), final_time=sp.S.One)
-    solution = solve_equation(equation, lambda e, x: x[:, 0], {}, cells=8, steps=16)
+    solution = solve_equation(equation, lambda e, x: x[:, 0], {}, mesh=8, steps=16)
     assert solution([[np.pi / 2]])[0] == pytest.approx(np.sin(1), abs=1e-3)
     with pytest.raises(SolveError, match="only the final time"):
         solution([[1.0]], 0.5)
@@ -204,7 +204,7 @@ def test_external_coefficients_are_read_at_the_quadrature_points():
         assert asked == external and points.ndim == 2
         return 2 + points[:, 0]
 
-    solution = solve_equation(equation, coefficients, {}, cells=64)
+    solution = solve_equation(equation, coefficients, {}, mesh=64)
     x = np.linspace(0, np.pi, 30)[:, None]
     np.testing.assert_allclose(solution(x), np.sin(x[:, 0]), atol=1e-6)
 
@@ -212,7 +212,7 @@ def test_external_coefficients_are_read_at_the_quadrature_points():
 def test_time_dependent_operators_are_refused():
     equation = manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), a=sp.Matrix([[1 + t]]), final_time=sp.S.One)
     with pytest.raises(UnsupportedError, match="depends on time"):
-        solve_equation(equation, lambda e, x: x[:, 0], {}, cells=8)
+        solve_equation(equation, lambda e, x: x[:, 0], {}, mesh=8)
 
 
 def test_large_line():
@@ -221,7 +221,7 @@ def test_large_line():
     a = 1 / (2 + sp.cos(2 * sp.pi * x1 / eps))
     equation = manufactured(x1, Box((0, 1)), everywhere("dirichlet", Box((0, 1))), a=sp.Matrix([[a]]), parameters=(eps,))
     flat = replace(equation, linear=())
-    solution = solve_equation(flat, lambda e, x: x[:, 0], {"epsilon": 1e-3}, cells=100_000)
+    solution = solve_equation(flat, lambda e, x: x[:, 0], {"epsilon": 1e-3}, mesh=100_000)
     x = np.linspace(0, 1, 77)
     np.testing.assert_allclose(solution(x[:, None]), x + 1e-3 * np.sin(2 * np.pi * x * 1e3) / (4 * np.pi), atol=1e-7)
 
@@ -252,7 +252,7 @@ def test_the_papers_elliptic_problem():
     model = nh.homogenize(problem, order=1)
     entries, _ = effective(lower_cells(model))
     u0 = solve_equation(lower_homogenized(model), lambda e, x: np.full(len(x), entries[0][e.index]), {}, tolerance=1e-5)
-    fine = solve_equation(lower_fine(model.operator), lambda e, x: x[:, 0], {"epsilon": 0.125}, cells=(96, 96))
+    fine = solve_equation(lower_fine(model.operator), lambda e, x: x[:, 0], {"epsilon": 0.125}, mesh=(96, 96))
     middle = (np.arange(200) + 0.5) / 200
     points = np.stack([g.ravel() for g in np.meshgrid(middle, middle, indexing="ij")], axis=1)
     exact = fine(points)
@@ -269,7 +269,7 @@ def test_the_papers_reaction_problem():
     model = nh.homogenize(problem, order=1)
     cells = CellSolver(lower_cells(model), {}, (), 1e-8).solve(NOWHERE)
     u0 = solve_equation(lower_homogenized(model), lambda e, x: np.full(len(x), cells.effective[e.name, e.index][0]), {}, tolerance=1e-6)
-    fine = solve_equation(lower_fine(model.operator), lambda e, x: x[:, 0], {"epsilon": 0.1}, cells=2000, steps=32)
+    fine = solve_equation(lower_fine(model.operator), lambda e, x: x[:, 0], {"epsilon": 0.1}, mesh=2000, steps=32)
     points = np.linspace(-np.pi, np.pi, 5001)[:, None]
     exact = fine(points)
     assert np.linalg.norm(u0(points) - exact) / np.linalg.norm(exact) == pytest.approx(0.00093230, abs=1e-6)

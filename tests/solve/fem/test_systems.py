@@ -88,7 +88,7 @@ def solve(equation: LoweredEquation, backend: str, **options) -> GridSolution:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_manufactured_solutions_converge(name, degree, backend):
     u, equation, n = PROBLEMS[name]
-    errors = [error(solve(equation, backend, degree=degree, cells=k, steps=8), u, equation) for k in (n, 2 * n)]
+    errors = [error(solve(equation, backend, degree=degree, mesh=k, steps=8), u, equation) for k in (n, 2 * n)]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.2)
 
 
@@ -97,7 +97,7 @@ def test_the_backends_agree(name):
     """To rounding, without time; in time the rates of the boundary values enter differently."""
     _, equation, n = PROBLEMS[name]
     points = inside(equation.domain, 50)
-    one, other = (solve(equation, backend, cells=2 * n, steps=8) for backend in ("skfem", "dolfinx"))
+    one, other = (solve(equation, backend, mesh=2 * n, steps=8) for backend in ("skfem", "dolfinx"))
     tolerance = 1e-9 if equation.time is None else 1e-4
     np.testing.assert_allclose(one(points), other(points), atol=tolerance)
     assert one.info["size"] == other.info["size"] == equation.components * np.prod(one.grid.lattice)
@@ -111,7 +111,7 @@ def test_patch(kinds, backend):
     u = (1 + x1 / 3 - 2 * x2, x1 / 7 + x2)
     equation = manufactured_system(u, SQUARE, kinds, isotropic(sp.Integer(3), sp.Integer(2)))
     for degree in (1, 2):
-        solution = solve(equation, backend, degree=degree, cells=(3, 5))
+        solution = solve(equation, backend, degree=degree, mesh=(3, 5))
         points = inside(SQUARE, 50)
         np.testing.assert_allclose(solution(points), exact(u, points), atol=1e-12)
         np.testing.assert_allclose(solution.derivative(points, (0, 1)), np.tile([-2, 1], (50, 1)), atol=1e-11)
@@ -140,7 +140,7 @@ def test_each_component_meets_the_tolerance(backend):
 @both
 def test_a_solution_in_time_is_there_at_all_times(backend):
     u, equation, _ = PROBLEMS["line in time"]
-    solution, points = solve(equation, backend, cells=48, steps=16), np.linspace(-1, 2, 7)[:, None]
+    solution, points = solve(equation, backend, mesh=48, steps=16), np.linspace(-1, 2, 7)[:, None]
     for time in (0, sp.Rational(1, 10), sp.Rational(1, 3), HALF):
         np.testing.assert_allclose(solution(points, float(time)), exact(u, points, time), atol=2e-5)
     slopes = exact([sp.diff(ui, x1) for ui in u], points, sp.Rational(1, 5))
@@ -152,9 +152,9 @@ def test_a_solution_in_time_is_there_at_all_times(backend):
 @pytest.mark.parametrize("kinds", [CLAMPED, ROLLERS], ids=["clamped", "rollers"])
 def test_multigrid(kinds, backend, monkeypatch):
     equation = manufactured_system(BEND, SQUARE, kinds, isotropic(2 + x1, sp.S.One))
-    direct = solve(equation, backend, cells=16)
+    direct = solve(equation, backend, mesh=16)
     monkeypatch.setitem(skfem_linear._DIRECT, 2, 100)
-    iterative = solve(equation, backend, cells=16, **({"solver": "iterative"} if backend == "dolfinx" else {}))
+    iterative = solve(equation, backend, mesh=16, **({"solver": "iterative"} if backend == "dolfinx" else {}))
     points = inside(SQUARE, 50)
     assert "cg" in iterative.method
     np.testing.assert_allclose(iterative(points), direct(points), atol=1e-8)
@@ -165,7 +165,7 @@ def test_elasticity_in_three_dimensions(backend):
     u = (sp.sin(x1 + 2 * x2) * x3, sp.cos(2 * x1) * sp.exp(x2 / 2), x1 * x2 * sp.exp(-x3))
     kinds = {**everywhere("neumann", CUBE), (0, 0): "dirichlet", (2, 0): ("neumann", "dirichlet", "neumann")}
     equation = manufactured_system(u, CUBE, kinds, isotropic(2 + x1, 1 + x2**2 / 2))
-    coarse, fine = (error(solve(equation, backend, cells=n), u, equation) for n in (2, 4))
+    coarse, fine = (error(solve(equation, backend, mesh=n), u, equation) for n in (2, 4))
     assert fine < 1e-3 and np.log2(coarse / fine) == pytest.approx(3, abs=0.3)
 
 
@@ -175,7 +175,7 @@ def test_indefinite_systems_are_factorized(backend, monkeypatch):
     dipole = sp.diag(2, 2, 2, -1) + sp.Matrix(4, 4, lambda i, j: int((i == 3) != (j == 3)))
     monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
     equation = manufactured_system(u, CUBE, everywhere("dirichlet", CUBE), coupled(dipole))
-    solution = solve(equation, backend, cells=4)
+    solution = solve(equation, backend, mesh=4)
     assert error(solution, u, equation) < 1e-3 and ("LU" in solution.method or "direct" in solution.method)
 
 
@@ -197,12 +197,12 @@ def without_rotation(u: Sequence[sp.Expr], domain: Box) -> list[sp.Expr]:
 def test_pure_traction(backend):
     """Balanced tractions determine the displacement up to a rigid motion; it is orthogonal to those."""
     equation = manufactured_system(BEND, SQUARE, everywhere("neumann", SQUARE), isotropic(sp.S(2), sp.S.One))
-    solution = solve(equation, backend, cells=(16, 32))
+    solution = solve(equation, backend, mesh=(16, 32))
     assert error(solution, without_rotation(BEND, SQUARE), equation) < 3e-5
     torque = [WeakTerm((0, 0), x2, (0, 0), 0), WeakTerm((0, 0), sp.Rational(1, 100), (0, 0), 1)]
     for term in torque:
         with pytest.raises(SolveError, match="balance"):
-            solve(replace(equation, linear=(*equation.linear, term)), backend, cells=8)
+            solve(replace(equation, linear=(*equation.linear, term)), backend, mesh=8)
 
 
 @both
@@ -211,9 +211,9 @@ def test_an_exchange_leaves_a_combination_open(backend):
     u = (sp.cos(sp.pi * x1), sp.cos(2 * sp.pi * x1) / 2)
     exchange = sp.Matrix([[2, -sp.Rational(2, 3)], [-6, 2]])
     equation = manufactured_system(u, Box((0, 1)), everywhere("neumann", Box((0, 1))), coupled(sp.eye(2)), c=exchange)
-    assert error(solve(equation, backend, cells=64), u, equation) < 1e-5
+    assert error(solve(equation, backend, mesh=64), u, equation) < 1e-5
     with pytest.raises(SolveError, match="balance"):
-        solve(replace(equation, linear=(*equation.linear, WeakTerm((0,), sp.Rational(1, 10), (0,), 1))), backend, cells=8)
+        solve(replace(equation, linear=(*equation.linear, WeakTerm((0,), sp.Rational(1, 10), (0,), 1))), backend, mesh=8)
 
 
 @both
@@ -223,7 +223,7 @@ def test_an_adjoint_kernel_that_is_no_constant(backend):
     line = Box((0, 1))
     flow = {(0, 0, 0): 1 + sp.sin(2 * sp.pi * x1), (1, 0, 0): sp.S.One}
     equation = manufactured_system(u, line, everywhere("periodic", line), coupled(sp.eye(2)), flow)
-    assert error(solve(equation, backend, cells=64), u, equation) < 1e-4
+    assert error(solve(equation, backend, mesh=64), u, equation) < 1e-4
 
 
 @both
@@ -231,7 +231,7 @@ def test_one_component_is_left_open(backend):
     u = (sp.sin(x1), sp.cos(2 * sp.pi * x1) * sp.cos(sp.pi * x2))
     kinds = dict.fromkeys(SQUARE.faces, ("dirichlet", "neumann"))
     equation = manufactured_system(u, SQUARE, kinds, coupled(sp.Matrix([[2, 0], [HALF, 1]])))
-    assert error(solve(equation, backend, cells=(16, 24)), u, equation) < 1e-3
+    assert error(solve(equation, backend, mesh=(16, 24)), u, equation) < 1e-3
 
 
 @both
@@ -249,15 +249,15 @@ def test_coefficients_of_the_caller(backend):
         return np.broadcast_to(sp.lambdify((x1, x2), values[external.symbol])(*points.T), len(points)).astype(float)
 
     points = inside(SQUARE, 50)
-    found = equation_solver(backend)(equation, coefficients, {}, cells=12)
-    np.testing.assert_allclose(found(points), solve(given, backend, cells=12)(points), atol=1e-9)
+    found = equation_solver(backend)(equation, coefficients, {}, mesh=12)
+    np.testing.assert_allclose(found(points), solve(given, backend, mesh=12)(points), atol=1e-9)
 
 
 def test_operators_that_depend_on_time_are_refused():
     equation = manufactured_system(HEATS, LINE, everywhere("dirichlet", LINE), coupled(sp.eye(2)), rho=sp.diag(1, 1 + t), final_time=HALF)
     for backend in ("skfem", "dolfinx"):
         with pytest.raises(UnsupportedError, match="depends on time"):
-            solve(equation, backend, cells=8)
+            solve(equation, backend, mesh=8)
 
 
 # Media with microstructure, from the equations to the solution.

@@ -204,7 +204,7 @@ STRETCHED = [nh.Dirichlet(0, on="left"), nh.Neumann(sp.Matrix([1, 0]), on="right
 def test_singular_corners_against_finite_elements(boundary: Sequence[Any], load: Sequence[int]) -> None:
     """r^1.32 where two clamped edges meet, r^0.66 where a clamped one meets a free one."""
     equation = elastic(boundary, load)
-    u, fem = solved(equation), solve_by_elements(equation, no_externals, UNIT, cells=64)
+    u, fem = solved(equation), solve_by_elements(equation, no_externals, UNIT, mesh=64)
     points = np.random.default_rng(0).random((300, 2))
     assert np.linalg.norm(u(points) - fem(points)) < 2e-4 * np.linalg.norm(fem(points))
     assert u.info["estimate"] < 1e-5 and u.info["known_functions"].endswith("for 4 corners")
