@@ -73,7 +73,8 @@ def solve_fine(
     """Solve the multiscale problem itself at a given eps, resolving every period.
 
     per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
-                 more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). info["estimate"] compares with the mesh of half the resolution.
+                 more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). info["estimate"] compares with the mesh of
+                 half the resolution.
     """
     number = positive(eps)
     solver = equation_solver(backend)
