@@ -22,7 +22,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..emit.emit import emit
-from ..problem.errors import ProblemError
+from ..problem.errors import ProblemError, SolveError
 from ..problem.problem import MultiscaleProblem
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
@@ -169,6 +169,9 @@ class _Run:
     def _compare(self, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> Report:
         relative = self.quadrature.relative
         p, w, v, best, fine = (parts[name]["values"] for name in ("p", "w", "v", "u0", "u_eps"))
+        if not np.any(fine):
+            raise SolveError("the solution of the multiscale problem is zero, and relative errors mean nothing", term=self.problem,
+                             remedy="give a source, or boundary or initial data, other than zero")
         errors = self._errors(p, w, v, fine)
         budget = {
             "homogenization": relative(best - fine, fine),

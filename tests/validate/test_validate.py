@@ -15,7 +15,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.problem.errors import OutputPathError, UnknownBackendError
+from nhpinn_sym.problem.errors import OutputPathError, SolveError, UnknownBackendError
 from nhpinn_sym.validate.quadrature import plot_points, resolving
 from nhpinn_sym.validate.report import Verdict, judge
 from nhpinn_sym.validate.store import Store
@@ -154,3 +154,13 @@ def test_quadrature_integrates_what_oscillates() -> None:
     assert quadrature.norm(np.sin(16 * x) * np.cos(16 * np.pi * y)) == pytest.approx(np.sqrt(np.pi) / 2, rel=1e-6)
     points, shape = plot_points(((0.0, 1.0),) * 3)
     assert points.shape == (np.prod(shape), 3) and np.all(points[:, 2] == 0.5)
+
+
+def test_a_solution_that_is_zero_has_no_relative_error(tmp_path: Path) -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 0), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    with pytest.raises(SolveError, match="is zero") as caught:
+        nh.validate(problem, eps=sp.Rational(1, 4), out=tmp_path, fem="skfem")
+    assert "source" in str(caught.value.remedy)
