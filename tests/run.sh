@@ -36,4 +36,4 @@ if ! command -v pdflatex >/dev/null && may_install; then apt_install texlive-lat
 
 set_up dev dolfinx
 cd "$root"
-exec "$venv/bin/python" -m pytest "$@"
+exec "$venv/bin/python" -m pytest -n auto --dist loadfile "$@" # one worker per core; a file's fixtures are made once

@@ -202,8 +202,3 @@ def test_the_averaged_operators_are_there_when_they_are_wanted() -> None:
     assert set(nh.solve_cells(model).averaged) == {2}
     assert set(nh.solve_cells(model, hierarchy=True).averaged) == {2, 3}
     assert set(nh.solve_cells(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2, order=2), hierarchy=False).averaged) == {2}
-
-
-def test_what_a_backend_other_than_fourier_does_not_do_for_two_levels() -> None:
-    with pytest.raises(UnsupportedError, match="fourier"):
-        nh.solve_cells(derived(diffusion(lambda s: 3 + S(s.y[0]) + C(s.z[0])), levels=2), "skfem")

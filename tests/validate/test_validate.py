@@ -81,9 +81,14 @@ def test_a_second_run_takes_the_parts_of_the_first(tmp_path: Path) -> None:
     assert again.errors == first.errors
 
 
+def _heed_interrupts() -> None:
+    """A shell's background job ignores SIGINT, and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_interrupted_run_leaves_no_broken_file_and_resumes(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "nhpinn_sym.cli.main", "validate", str(EXAMPLE), "--eps", "1/8", "-o", str(tmp_path / "out"), "--fem", "skfem"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "out").rglob("*.npz")) and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.005)
