@@ -104,9 +104,9 @@ def test_quickstart_sets_up_once(project: Project) -> None:
 def test_run_passes_its_arguments_on(project: Project) -> None:
     (project.state / "dolfinx").touch()
     assert project.run("tests/run.sh", "-k", "a or b").returncode == 0
-    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -k a or b"]
+    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -n auto --dist loadfile -k a or b"]
     assert project.run("tests/run.sh").returncode == 0
-    assert project.calls() == ["pytest "]
+    assert project.calls() == ["pytest -n auto --dist loadfile"]
 
 
 def test_tests_after_quickstart_add_what_tests_need_and_nothing_the_other_way(project: Project) -> None:
@@ -114,7 +114,7 @@ def test_tests_after_quickstart_add_what_tests_need_and_nothing_the_other_way(pr
     project.run("examples/quickstart.sh")
     project.calls()
     project.run("tests/run.sh")
-    assert project.calls() == [f"pip {project.root}[dev] numpy>=1,<2", "pytest "]
+    assert project.calls() == [f"pip {project.root}[dev] numpy>=1,<2", "pytest -n auto --dist loadfile"]
     project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]
 
@@ -172,7 +172,7 @@ def test_a_venv_that_cannot_see_dolfinx_is_made_anew_for_the_tests(project: Proj
     project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]
     project.run("tests/run.sh")
-    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest "]
+    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -n auto --dist loadfile"]
 
 
 @pytest.mark.skipif(shutil.which("flock") is None, reason="set-ups are kept apart by flock, where there is one")
