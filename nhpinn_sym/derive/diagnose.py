@@ -118,6 +118,12 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
         raise SolvabilityError(f"the leading operator is of order eps^{lowest}, not eps^-{wanted}", term=everything,
                                remedy="the derivatives of highest order, such as -s.div(a*s.grad(u)), must stand at the power eps^0: "
                                       "divide the equation by a power of eps, or add the diffusion; a reaction is at most of order eps^-2")
+    for k, axis in enumerate(op.axes):
+        if not any(fast_part(t.left, slow)[k] or fast_part(t.right, slow)[k] for t in table):
+            raise CoefficientError(f"the cell operator does not act along {axis.symbol}: nothing there fixes how u depends on it",
+                                   term=sp.Add(*[_show(op, t, c) for t, c in table.items()]),
+                                   remedy=f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand at the power eps^0, "
+                                          "with a coefficient that is positive")
     zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
     kernels = Kernels(_moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True), bool(zero_order))
     if kernels.ground and (op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())):
