@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ...emit.runtime.lagrange_grid import LagrangeGrid
-from ...problem.errors import SolveError, ToleranceWarning
+from ...problem.errors import SolvabilityError, ToleranceWarning
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .common import GridSolution, relative_difference
@@ -85,12 +85,12 @@ def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degr
 
 
 def _require_solvable(info: Mapping[str, Any]) -> None:
-    """SolveError where a right-hand side has a mean that is no error of the discretization."""
+    """SolvabilityError where a right-hand side has a mean that is no error of the discretization."""
     if info["fredholm"] > FREDHOLM_LIMIT:
         name = max(info["multipliers"], key=info["multipliers"].get)
-        raise SolveError(f"the right-hand side of a cell problem is not orthogonal to the constants, or to the kernel of the adjoint operator "
-                         f"(relative defect {info['fredholm']:.1e})", term=name,
-                         remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
+        raise SolvabilityError(f"the right-hand side of the cell problem {name} has the mean {info['fredholm']:.2e} relative to its size, "
+                               "and must have none", term=name,
+                               remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
 
 
 def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False) -> dict[EffectiveKey, Array]:
