@@ -12,6 +12,7 @@ from rich.table import Table
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from ..solve.solution import Array
+from ..solve.tensors import PAIRS
 
 _PLACES = 5
 """Points of the domain, from its one corner to the other, at which functions of x are shown."""
@@ -87,7 +88,7 @@ def _averaged(cells: CellSolution) -> Iterator[tuple[str, str, str, str]]:
 
 def _stiffness(matrix: Array, width: int) -> Table:
     """With as many digits as fit into a line."""
-    pairs = {3: ("11", "22", "12"), 6: ("11", "22", "33", "23", "13", "12")}[len(matrix)]
+    pairs = next([f"{i + 1}{j + 1}" for i, j in order] for order in PAIRS.values() if len(order) == len(matrix))
     strains = [f"e_{p}" if p[0] == p[1] else f"2 e_{p}" for p in pairs]
     table = Table("stress", *strains, title="effective stiffness in Voigt notation")
     small, digits = _ZERO * np.abs(matrix).max(), max(3, min(12, (width - 12) // len(pairs) - 8))

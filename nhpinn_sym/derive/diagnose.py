@@ -92,11 +92,10 @@ def check_mass(op: Operator) -> None:
 
 @dataclass(frozen=True)
 class Kernels:
-    """Whether A_0 (ground) or its transpose (adjoint) has another kernel than the constants; `zero_order`: by a term without derivatives."""
+    """Whether A_0 (ground) or its transpose (adjoint) has another kernel than the constants."""
 
     ground: bool
     adjoint: bool
-    zero_order: bool
 
 
 def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
@@ -124,9 +123,9 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
                                    term=sp.Add(*[_show(op, t, c) for t, c in table.items()]),
                                    remedy=f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand at the power eps^0, "
                                           "with a coefficient that is positive")
-    zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
-    kernels = Kernels(_moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True), bool(zero_order))
+    kernels = Kernels(_moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True))
     if kernels.ground and (op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())):
+        zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
         culprit, c = next(iter(zero_order or table.items()))
         raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
                                term=_show(op, culprit, c), remedy="factor out the ground state of the cell operator by hand (done for one unknown "

@@ -32,7 +32,8 @@ def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[Effectiv
     deepest = max([model.order, *(p.order for p in model.cell_problems)])
     highest = m + model.order
     if model.symmetric:
-        levels, found = max(deepest, -(-(highest - 1) // 2)), recursion.extended(max(deepest, -(-(highest - 1) // 2)))
+        levels = max(deepest, -(-(highest - 1) // 2))
+        found = recursion.extended(levels)
         return found, {n: found.energy(n, levels) for n in range(m + 1, (2 * levels + 1 if model.components == 1 else highest) + 1)}
     found = recursion.extended(highest - 1)
     return found, {n: found.averaged(n) for n in range(m + 1, highest + 1)}

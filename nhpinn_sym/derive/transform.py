@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 import sympy as sp
@@ -124,22 +125,14 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
     entries = []
     for j in range(d):
         e = unit(j, d + 1)
-        numerator = _total(first.get((0, recursion.zero, 0, e), {}), first.get((0, e, 0, recursion.zero), {}))  # b.grad u, and div(b u)
-        above, below = (_closed(op, recursion, averages) for averages in (numerator, capacity))
+        numerator = [first.get((0, recursion.zero, 0, e), {}), first.get((0, e, 0, recursion.zero), {})]  # b.grad u, and div(b u)
+        above, below = (_closed(op, recursion, parts) for parts in (numerator, [capacity]))
         if above is not None and below is not None:
             entries.append(Frame(above / below, None, None))
         else:
-            parts = [averaged(op, recursion, [(averages, Fraction(1))]) for averages in (numerator, capacity)]
-            entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *parts))
+            means = [averaged(op, recursion, [(averages, Fraction(1)) for averages in parts]) for parts in (numerator, [capacity])]
+            entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *means))
     return tuple(entries) if any(f.velocity != 0 for f in entries) else ()
-
-
-def _total(*parts: Averages) -> Averages:
-    table: dict[Pairing, Fraction] = {}
-    for part in parts:
-        for pairing, weight in part.items():
-            table[pairing] = table.get(pairing, Fraction(0)) + weight
-    return table
 
 
 def _capacity(op: Operator, recursion: Recursion) -> Averages:
@@ -156,10 +149,12 @@ def _capacity(op: Operator, recursion: Recursion) -> Averages:
     return table
 
 
-def _closed(op: Operator, recursion: Recursion, averages: Averages) -> sp.Expr | None:
-    if any(pair.weight is not None or pair.product.function is not None for pair in averages):
+def _closed(op: Operator, recursion: Recursion, parts: Sequence[Averages]) -> sp.Expr | None:
+    """The sum of averages without cell functions, in closed form."""
+    if any(pair.weight is not None or pair.product.function is not None for averages in parts for pair in averages):
         return None
-    total = sp.Add(*[sp.Rational(w.numerator, w.denominator) * recursion.value(pair.product) for pair, w in averages.items()])
+    pairs = [item for averages in parts for item in averages.items()]
+    total = sp.Add(*[sp.Rational(w.numerator, w.denominator) * recursion.value(pair.product) for pair, w in pairs])
     return closed_mean(op, total, numbers=True)
 
 

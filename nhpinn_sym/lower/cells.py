@@ -50,19 +50,17 @@ class _Lowering:
         self.externals: dict[sp.Expr, External] = {}
         self.leading = [(t.equation, fast_part(t.left, self.slow), c, t.field or 0, fast_part(t.right, self.slow))
                         for t, c in model.leading.items()]
+        inner = () if model.inner is None else model.inner.law
+        self.finer = {LEVEL.format(e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol): e for e in inner}
+        self.visible = {p.cell_function.number: p for p in model.cell_problems}
         self.broken = any(jumps(c) for table in model.powers.values() for t, c in table.items() if t.field is not None or any(t.left))
 
     def plain(self, c: sp.Expr) -> sp.Expr:
         """`c` with the effective coefficients of a finer level as plain symbols."""
-        inner = self.model.inner
-        nodes = [n for n in c.atoms(AppliedUndef, sp.Derivative) if inner is not None]
-        if inner is None or not nodes:
-            return c
-        names = {LEVEL.format(e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol): e for e in inner.law}
         swap = {}
-        for node in nodes:
+        for node in c.atoms(AppliedUndef, sp.Derivative) if self.finer else ():
             base = node.expr if isinstance(node, sp.Derivative) else node
-            entry = names.get(base.func.__name__) if isinstance(base, AppliedUndef) else None
+            entry = self.finer.get(base.func.__name__) if isinstance(base, AppliedUndef) else None
             if entry is not None:
                 counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
                 index = tuple(int(counts.get(v, 0)) for v in self.fast)
@@ -98,7 +96,7 @@ class _Lowering:
 
     def _held(self, *groups: Iterable[Functional]) -> list[sp.Expr]:
         """Every coefficient, with the original names of what is external: what the functions may depend on."""
-        held = [c for t in self.model.leading for c in (self.model.leading[t],)] + list(self.model.mass.values())
+        held = [*self.model.leading.values(), *self.model.mass.values()]
         held += [w.coefficient for f in self.forms for w in f.weak]
         held += [c for group in groups for f in group for c in (f.constant, *(t.coefficient for t in f.terms))]
         return held + list(self.externals)
@@ -126,14 +124,13 @@ class _Lowering:
         return Factor(self.place(function.number, index[: self.slow]), function.component, index[self.slow :])
 
     def _form(self, function: CellFunction, slope: MultiIndex, flux: Flux) -> CellForm:
-        visible = {p.cell_function.number: p for p in self.model.cell_problems}
         weak, source = list[WeakTerm](), list[SourceTerm]()
         zero = (0,) * len(self.fast)
         for (equation, left), products in self._grouped(flux).items():
             for factor, c in products.items():
                 weak.append(WeakTerm(left, (-1) ** (sum(left) + 1) * self.plain(c), zero, equation, 0, factor))
                 source += [] if self.broken else _strong_source(equation, left, c, factor, self.fast)
-        known = visible.get(function.number)
+        known = self.visible.get(function.number)
         corrector = known is not None and not any(slope)
         name = known.name if known else f"N{function.level}_{function.number}"
         marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
@@ -147,7 +144,8 @@ class _Lowering:
             for product, weight in combination.items():
                 c = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(product)
                 table[place][self._product_factor(product)].append(c)
-        return {place: {factor: sp.Add(*parts) for factor, parts in row.items() if sp.Add(*parts) != 0} for place, row in table.items()}
+        sums = {place: {factor: sp.Add(*parts) for factor, parts in row.items()} for place, row in table.items()}
+        return {place: {factor: c for factor, c in row.items() if c != 0} for place, row in sums.items()}
 
     def _product_factor(self, product: Product) -> Factor | None:
         return None if product.function is None else self.factor(product.function, product.derivative)
@@ -168,7 +166,7 @@ class _Lowering:
         if not symmetric or len(functions) != 1 or any(len(t.factors) > 1 for t in plain.terms) or self.recursion.ground is not None:
             return plain
         form = {(t.factors[0].component, t.factors[0].derivative): t.coefficient for t in plain.terms}
-        return Functional(plain.name, plain.index, plain.constant, plain.terms, self._dual(form))
+        return replace(plain, dual=self._dual(form))
 
     def _dual(self, form: Mapping[tuple[int, MultiIndex], sp.Expr]) -> tuple[int, int] | None:
         """(sign, i) where the linear form is sign times the right-hand side of cell problem i, on periodic functions of zero mean."""

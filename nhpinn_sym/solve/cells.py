@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -62,17 +62,14 @@ def solve_cells(
     wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
     box, periodic = slow_box(model, lowered)
     bars = shown(progress)
-    solver: Any
-    if lowered.externals and model.inner is not None:
+    inner = None
+    if model.inner is not None and lowered.externals:
         inner = InnerLevel(solve_cells(model.inner, "fourier", tolerance=wanted / 10, parameters=parameters, progress=progress), model.inner)
-    if lowered.externals and backend == "fourier":
-        solver = IteratedSolver(lowered, inner, lambda fields: solver_class(lowered, values, box, wanted, bars, fields=fields, **options))
-    else:
-        given = inner.written_out(lowered, wanted) if lowered.externals else lowered
-        if given.complex and backend != "fourier":
-            solver = RealPartsSolver(solver_class(real_form(given), values, box, wanted, bars, **options), given.components)
-        else:
-            solver = solver_class(given, values, box, wanted, bars, **options)
+
+    def make(cells: LoweredCells, **more: Any) -> Any:
+        return solver_class(cells, values, box, wanted, bars, **options, **more)
+
+    solver = _adapted(make, backend, lowered, inner, wanted)
     try:
         nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted) if box else (Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
     except SolvabilityError as cause:
@@ -85,6 +82,14 @@ def solve_cells(
         entries_of(model, batch.effective, nodes, lowered.slow, values),
         {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}, lowered.components,
     )
+
+
+def _adapted(make: Callable[..., Any], backend: str, cells: LoweredCells, inner: InnerLevel | None, tolerance: float) -> Any:
+    """The solver that `make` gives, around it what the backend does not know: fields of a finer level, complex numbers."""
+    if backend == "fourier":
+        return make(cells) if inner is None else IteratedSolver(cells, inner, lambda fields: make(cells, fields=fields))
+    given = cells if inner is None else inner.written_out(cells, tolerance)
+    return RealPartsSolver(make(real_form(given)), given.components) if given.complex else make(given)
 
 
 def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> dict[str, float]:

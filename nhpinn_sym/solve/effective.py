@@ -151,14 +151,14 @@ def effective_dict(dim: int, components: int, order: int, entries: Mapping[Effec
     names = ["A", "b", "c", "rho", *dict.fromkeys(name for name, _ in entries if name not in ("A", "b", "c", "rho", "h"))]
     table = {name: _value(effective_shape(name, dim, components, order), name, entries) for name in names}
     if "G" in table:
-        _absorb(table, "A", table["G"], table["G"].shape, None)
-        _absorb(table, "b", None, table["b"].shape, _divergence(table.pop("G"), dim, components))
+        _absorb(table, "A", table["G"])
+        _absorb(table, "b", _divergence(table.pop("G"), dim, components))
     if "beta" in table:
         beta = table["beta"] if components > 1 else table.pop("beta")
         axes = (0, 2, 1) if components > 1 else (0,)
         turned = np.transpose(beta, axes) if isinstance(beta, np.ndarray) else lambda x: np.transpose(beta(x), (0, *(a + 1 for a in axes)))
-        _absorb(table, "b", turned, table["b"].shape, None)
-        _absorb(table, "c", None, np.shape(table["c"]), _divergence(beta, dim, components))
+        _absorb(table, "b", turned)
+        _absorb(table, "c", _divergence(beta, dim, components))
     if isinstance(table["A"], np.ndarray):
         table["h"] = _tensors(dim, components, order, table["A"], entries)
         table |= elasticity_matrices(table["A"], dim, components) if order == 2 else {}
@@ -176,13 +176,12 @@ def _value(shape: tuple[int, ...], name: str, entries: Mapping[EffectiveKey, Ent
     return array if shape else array[()]
 
 
-def _absorb(table: dict[str, Any], name: str, part: Any, shape: tuple[int, ...], other: Any) -> None:
-    """table[name] += part, or += other."""
-    added = part if part is not None else other
-    if added is None:
-        return
+def _absorb(table: dict[str, Any], name: str, added: Any) -> None:
+    """table[name] += added, constants or functions of x; None is nothing."""
     own = table[name]
-    table[name] = own + added if not callable(own) and not callable(added) else _Sum(shape, own, added)
+    if added is not None:
+        shape = own.shape if callable(own) else np.shape(own)
+        table[name] = _Sum(shape, own, added) if callable(own) or callable(added) else own + added
 
 
 def _divergence(coefficient: Any, dim: int, components: int) -> Any:
