@@ -115,7 +115,7 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
-    given = {"method": arguments.method, "seed": arguments.seed, "device": arguments.device}
+    given = {"method": arguments.method, "solver": arguments.solver, "seed": arguments.seed, "device": arguments.device}
     chosen = {name: value for name, value in given.items() if value is not None}
     if chosen and backend != "pinn":
         raise ProblemError(f"{', '.join('--' + name for name in chosen)} are for the pinn backend", term=backend)
@@ -176,7 +176,8 @@ def _parser() -> argparse.ArgumentParser:
     for command in (cells, validate):
         command.add_argument("--tolerance", type=float, help="bound on the estimated error of the effective coefficients")
         command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="value of a declared parameter (repeatable)")
-        command.add_argument("--method", help="pinn: auto, random-features, lm, ssbfgs or adam")
+        command.add_argument("--method", help="pinn: auto, residual, energy or nh-pinn")
+        command.add_argument("--solver", help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam")
         command.add_argument("--seed", type=int, help="pinn: random seed")
         command.add_argument("--device", help="pinn: cpu or cuda")
     commands.add_parser("doctor", help="which backends, versions, ranks and devices are there, and how to get the missing ones").set_defaults(

@@ -10,8 +10,8 @@ from typing import Any
 
 from ..problem.errors import BackendMissingError, ProblemError, UnknownBackendError, UnsupportedError
 
-CELLS = {"pinn": "pinn.cells", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
-EQUATIONS = {"pinn": "pinn.equation", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
+CELLS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
+EQUATIONS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
 DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
 HOW_TO_GET = {
     "torch": "pip install torch (choose a CPU or CUDA build, see the README)",

@@ -75,6 +75,8 @@ def solve_fine(
     per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
                  more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). info["estimate"] compares with the mesh of
                  half the resolution.
+    backend    : "pinn" is the classical PINN, for comparison (it fails in general, as the paper shows), with the options epochs, learning_rate, ...;
+                 method="energy" or "residual" are the library's own.
     """
     number = positive(eps)
     solver = equation_solver(backend)
@@ -83,6 +85,8 @@ def solve_fine(
     _check_periods_fit(problem, eps)
     if backend != "pinn":
         options.setdefault("mesh", fine_cells(problem, number, per_period))
+    elif "solver" not in options:
+        options.setdefault("method", "classical")
     values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
     return solver(lowered, _no_externals, values, shown(progress), **options)
 

@@ -39,7 +39,7 @@ def train(trial: Trial, make_rows: MakeRows, components: int, options: Options, 
     unknowns = sum(tensor.numel() for layer in layers for tensor in layer)
     rows = make_rows(options.points or max(1000, 2 * unknowns // components), options.seed)
     objective = Objective(trial, rows, layers)
-    minimize, usual = OPTIMIZERS[options.method]
+    minimize, usual = OPTIMIZERS[options.chosen]
     iterations = options.iterations or usual
     history = [objective.start]
     for x, loss in minimize(objective, iterations):

@@ -82,7 +82,7 @@ def test_constant_shear_modulus() -> None:
 @pytest.mark.parametrize(("method", "iterations", "bound"), [("lm", 90, 1e-3), ("ssbfgs", 120, 1e-4), ("adam", 400, 0.1)])
 def test_trained_nets_of_a_system(method: str, iterations: int, bound: float) -> None:
     k = 2 + sp.sin(PI2 * y1) * sp.cos(PI2 * y2)
-    batch = roughly(elasticity(isotropic(k - 1, sp.Integer(1))), method=method, iterations=iterations, width=12, points=400)
+    batch = roughly(elasticity(isotropic(k - 1, sp.Integer(1))), solver=method, iterations=iterations, width=12, points=400)
     assert batch.effective["A", (0, 0, 0, 0)][0] == pytest.approx(1 / np.mean(1 / (3 + np.outer(SIN, COS))), abs=bound)
 
 
@@ -93,13 +93,13 @@ def test_an_indefinite_system_in_any_units(unit: float, method: str, bound: floa
     a = sp.Matrix([[(2 + sp.sin(PI2 * y1)) * unit, 1 + sp.cos(PI2 * y1) / 2], [1 + sp.cos(PI2 * y1) / 2, -(1 + sp.sin(PI2 * y1) / 3) / unit]])
     matrices = np.array([[(2 + SIN) * unit, 1 + COS / 2], [1 + COS / 2, -(1 + SIN / 3) / unit]]).transpose(2, 0, 1)
     expected = np.linalg.inv(np.linalg.inv(matrices).mean(0))
-    options = {"method": method} if method == "auto" else {"method": method, "iterations": 40, "width": 12}
+    options = {"solver": method} if method == "auto" else {"solver": method, "iterations": 40, "width": 12}
     batch = roughly(coupled_1d(a), **options)
     found = np.array([[batch.effective["A", (i, 0, q, 0)][0] for q in (0, 1)] for i in (0, 1)])
     assert np.abs(found / expected - 1).max() < bound
 
 
-@pytest.mark.parametrize(("slow", "more"), [(None, {}), (SLOW, {}), (None, {"method": "lm", "iterations": 60, "width": 10})])
+@pytest.mark.parametrize(("slow", "more"), [(None, {}), (SLOW, {}), (None, {"solver": "lm", "iterations": 60, "width": 10})])
 def test_a_second_level(slow: Array | None, more: dict[str, object]) -> None:
     a = sp.exp(sp.sin(PI2 * y1) * (1 if slow is None else 1 + x1 / 2))
     batch = roughly(second_level_1d(a, **({} if slow is None else {"slow": (x1,)})), slow=slow, **more)
@@ -245,7 +245,7 @@ def test_what_nets_do_not_solve() -> None:
     with pytest.raises(UnsupportedError, match=r'sigma\n.*"fourier"'):
         CellSolver(replace(cells, externals=(field,)), {}, (), 1e-9)
     with pytest.raises(UnsupportedError, match=r'lambda0\n.*"fourier"'):
-        CellSolver(ground_state_cells(sp.cos(2 * y1), Cell((0, sp.pi))), {}, (), 1e-9, method="lm")
+        CellSolver(ground_state_cells(sp.cos(2 * y1), Cell((0, sp.pi))), {}, (), 1e-9, solver="lm")
 
 
 def test_a_potential_that_is_too_sharp_for_the_features() -> None:

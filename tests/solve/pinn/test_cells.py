@@ -126,7 +126,7 @@ def test_a_jump_is_refused() -> None:
         CellSolver(with_jump(diffusion_cells(a * sp.eye(1))), {}, (), 1e-9)
 
 
-@pytest.mark.parametrize(("options", "message"), [({"layers": 3}, "no option 'layers'"), ({"method": "sgd"}, "no method 'sgd'"),
+@pytest.mark.parametrize(("options", "message"), [({"layers": 3}, "no option 'layers'"), ({"solver": "sgd"}, "no solver 'sgd'"),
                                                   ({"width": 0}, "width")])  # fmt: skip
 def test_unknown_options(options: dict[str, Any], message: str) -> None:
     with pytest.raises(ProblemError, match=message):

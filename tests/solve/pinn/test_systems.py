@@ -146,7 +146,7 @@ def test_trained_nets_have_several_outputs() -> None:
     x = sp.Symbol("x1", real=True)
     exact = sp.sin(2 * x), sp.exp(x)
     equation, s = coupled_line(exact, [nh.Dirichlet(sp.Matrix(exact))])
-    u = solved(equation, method="lm", width=8, depth=1)
+    u = solved(equation, solver="lm", width=8, depth=1)
     assert error(u, exact, s.x) < 1e-5
     assert u.network.outputs == 2
 

@@ -32,7 +32,7 @@ def first_only(cells: LoweredCells) -> LoweredCells:
 def trained(cells: LoweredCells, method: str, iterations: int, **options: int) -> CellBatch:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        return CellSolver(cells, {}, (), 1e-9, method=method, iterations=iterations, **options).solve(ONE)
+        return CellSolver(cells, {}, (), 1e-9, solver=method, iterations=iterations, **options).solve(ONE)
 
 
 def test_levenberg_marquardt_on_a_cell() -> None:
@@ -76,14 +76,14 @@ def test_every_cell_function_is_trained_in_turn() -> None:
             return None
 
     with pytest.warns(ToleranceWarning):
-        batch = CellSolver(diffusion_cells(a), {}, (), 1e-12, Shown(), method="lm", iterations=25, width=10, points=300).solve(ONE)
+        batch = CellSolver(diffusion_cells(a), {}, (), 1e-12, Shown(), solver="lm", iterations=25, width=10, points=300).solve(ONE)
     assert batch.effective["A", (1, 1)][0] == pytest.approx(3**0.5, abs=1e-4)
     assert {name for _, name in notes} == {"N_1", "N_2"} and [f for f, _ in notes] == sorted(f for f, _ in notes) and notes[-1][0] <= 1
 
 
 @pytest.mark.parametrize(("method", "iterations", "bound"), [("lm", 40, 1e-3), ("ssbfgs", 150, 1e-3), ("adam", 300, 0.1)])
 def test_homogenized_square(method: str, iterations: int, bound: float) -> None:
-    u = solve_equation(square_problem(), lambda e, p: np.full(len(p), 1.93536), {}, method=method, iterations=iterations, width=16)
+    u = solve_equation(square_problem(), lambda e, p: np.full(len(p), 1.93536), {}, solver=method, iterations=iterations, width=16)
     points = np.random.default_rng(0).random((100, 2))
     assert relative(u(points), square_solution(points, 1.93536, 300)) < bound
     assert u.method == method and u.info["known_functions"] == "12 for 4 corners"

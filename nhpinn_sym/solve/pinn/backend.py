@@ -1,0 +1,48 @@
+"""Which formulation solves what: the one door to the PINN backend.
+
+method "residual" : the strong form; where coefficients jump one net per phase, with rows for the jumps of the flux
+method "energy"   : Ritz and its dual, symmetric problems
+method "nh-pinn"  : the paper's own way, for comparison; of a boundary value problem also called "classical", the classical PINN
+method "auto"     : "residual"
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Any
+
+from ...lower.forms import LoweredCells, LoweredEquation
+from ...problem.errors import ProblemError
+from ..progress import Progress, silent
+from ..solution import CellSolver as CellSolverProtocol
+from ..solution import Coefficients, Solution
+from .options import split_method
+
+_CELLS = {"energy": ("energy.cells", "EnergyCellSolver"), "nh-pinn": ("paper.cells", "PaperCellSolver")}
+_EQUATIONS = {"energy": ("energy.equation", "solve_energy"), "nh-pinn": ("paper.equation", "solve_classical"),
+              "classical": ("paper.equation", "solve_classical")}
+
+
+def CellSolver(cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
+               progress: Progress = silent, **options: Any) -> CellSolverProtocol:
+    """The solver of cell problems that the options name. ProblemError for a method that is none."""
+    method, rest = split_method(options)
+    if method == "classical":
+        raise ProblemError('"classical" is the PINN for boundary value problems', term=cells.title, remedy='use method="nh-pinn" for cell problems')
+    usual = ("phases.cells", "PhaseCellSolver") if cells.jumps else ("cells", "CellSolver")
+    solver: CellSolverProtocol = _found(_CELLS.get(method, usual))(cells, parameters, slow_box, tolerance, progress, **rest)
+    return solver
+
+
+def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
+                   **options: Any) -> Solution:
+    """Solve a boundary value problem by the formulation that the options name."""
+    method, rest = split_method(options)
+    solution: Solution = _found(_EQUATIONS.get(method, ("equation", "solve_equation")))(equation, coefficients, parameters, progress, **rest)
+    return solution
+
+
+def _found(place: tuple[str, str]) -> Any:
+    module, name = place
+    return getattr(importlib.import_module(f"{__package__}.{module}"), name)
