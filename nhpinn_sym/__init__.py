@@ -29,6 +29,13 @@ from .problem.errors import ToleranceWarning as ToleranceWarning
 from .problem.errors import UnsupportedError as UnsupportedError
 from .problem.problem import MultiscaleProblem as MultiscaleProblem
 from .problem.scales import Scales as Scales
+from .problem.shapes import Ball as Ball
+from .problem.shapes import Cylinder as Cylinder
+from .problem.shapes import Disk as Disk
+from .problem.shapes import Ellipse as Ellipse
+from .problem.shapes import Layer as Layer
+from .problem.shapes import Polygon as Polygon
+from .problem.shapes import phases as phases
 
 if TYPE_CHECKING:
     from .emit.emit import emit as emit
@@ -39,6 +46,9 @@ if TYPE_CHECKING:
     from .solve.dispersion import dispersion as dispersion
     from .solve.equations import solve_fine as solve_fine
     from .solve.equations import solve_homogenized as solve_homogenized
+    from .solve.families import CellFamily as CellFamily
+    from .solve.families import load_family as load_family
+    from .solve.families import solve_family as solve_family
     from .solve.hierarchy import MeanField as MeanField
     from .solve.hierarchy import solve_hierarchy as solve_hierarchy
     from .solve.reconstruct import reconstruct as reconstruct
@@ -52,6 +62,7 @@ _LATER = {
     "solve_cells": "solve.cells", "mandel": "solve.tensors", "voigt": "solve.tensors",
     "bloch": "validate.bloch", "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
     "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
+    "solve_family": "solve.families", "load_family": "solve.families", "CellFamily": "solve.families",
     "solve_hierarchy": "solve.hierarchy", "MeanField": "solve.hierarchy", "dispersion": "solve.dispersion", "Dispersion": "solve.dispersion",
 }
 

@@ -1,4 +1,4 @@
-"""nhpinn: derive, emit, cells, validate, doctor.
+"""nhpinn: derive, emit, cells, validate, paper, doctor.
 
 Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3 validate's verdict is not
 agreement, 130 interrupted.
@@ -20,6 +20,7 @@ from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
 from ..solve.bars import Bars
 from .files import load_problem
+from .paper import add_paper
 
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
 
@@ -180,6 +181,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--solver", help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam")
         command.add_argument("--seed", type=int, help="pinn: random seed")
         command.add_argument("--device", help="pinn: cpu or cuda")
+    add_paper(commands)
     commands.add_parser("doctor", help="which backends, versions, ranks and devices are there, and how to get the missing ones").set_defaults(
         run=_doctor
     )

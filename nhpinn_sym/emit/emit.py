@@ -11,32 +11,49 @@ from types import ModuleType
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
-from ..lower.forms import LoweredEquation
+from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
+from ..lower.real import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError
+from . import torch_energy
 from .source import Source
 
-TARGETS = ("torch", "dolfinx", "skfem", "numpy", "latex")
+TARGETS = ("torch", "cpp", "dolfinx", "skfem", "numpy", "latex")
 
 
 def emit(model: HomogenizedModel, target: str) -> Source:
-    """The source files of `model` for "torch", "dolfinx", "skfem", "numpy" or "latex".
+    """The source files of `model` for "torch", "cpp", "dolfinx", "skfem", "numpy" or "latex".
 
     torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and the fine equation; from order 2 on
                             also mean_field_1, ..., mean_field_n of a stationary problem, which read derivatives of the fields before them.
+    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each file of torch, which tells them the coefficients at the points.
+                            torch has one file of cell problems per phase where coefficients jump, and no fine equation then;
+                            cell_energy.py and cell_dual.py, the energies of gradients and fluxes, where the cell operator is symmetric and definite.
     numpy                 : the cell problems for the Fourier oracle.
     latex                 : the derivation as a document.
-    Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. UnknownBackendError for other targets.
+    Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. Complex problems come in real and imaginary
+    parts (numpy has complex numbers). UnknownBackendError for other targets.
     """
     if target not in TARGETS:
         raise UnknownBackendError("no target has this name", term=target, remedy=f"use one of {', '.join(TARGETS)}")
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     emitter = importlib.import_module(f"nhpinn_sym.emit.{target}")
-    sources = [emitter.cells(lower_cells(model))]
+    cells = lower_cells(model)
+    phased = importlib.import_module("nhpinn_sym.emit.torch_phases") if target == "torch" and cells.jumps else emitter
+    sources = [phased.cells(real_form(cells) if cells.complex and target != "numpy" else cells)]
+    sources += _energies(cells) if target == "torch" else []
     if target != "numpy" and model.problem.domain is not None:
         sources += _equations(emitter, model)
     return Source(target, tuple(pair for source in sources for pair in source.files))
+
+
+def _energies(cells: LoweredCells) -> list[Source]:
+    """The minimum problems of cells that have them."""
+    try:
+        return [torch_energy.cells(cells)]
+    except UnsupportedError:
+        return []
 
 
 def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
@@ -48,8 +65,8 @@ def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
     for name, lower in makers.items():
         try:
             equation = lower()
-            if not (equation.jumps and emitter.__name__.endswith("torch")):
-                sources.append(emitter.equation(equation, name))
+            if not (equation.jumps and emitter.__name__.endswith(("torch", "cpp"))):
+                sources.append(emitter.equation(real_equation(equation) if equation.complex else equation, name))
         except UnsupportedError as cause:
             warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=3)
     return sources

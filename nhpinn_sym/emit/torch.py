@@ -16,6 +16,7 @@ from ..operator.zero import jumps
 from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
 from .constraints import Constraints, constrain
+from .opaque import function_names
 from .source import Source
 from .torch_cells import cells
 from .torch_text import NET, Scope, Tables, assemble, at_points, closure, commented, formulas, function, given_names, header, tabulated
@@ -63,7 +64,7 @@ def _require_strong_form(lowered: LoweredEquation) -> None:
 def _scope(lowered: LoweredEquation) -> Scope:
     """Variables and arguments of the emitted functions."""
     variables = lowered.coordinates if lowered.time is None else (*lowered.coordinates, lowered.time)
-    return Scope(variables, (*lowered.parameters, *(e.symbol for e in lowered.externals)))
+    return Scope(variables, (*lowered.parameters, *(e.symbol for e in lowered.externals)), function_names(lowered))
 
 
 def _extended(lowered: LoweredEquation, index: MultiIndex, time: int = 0) -> MultiIndex:
@@ -103,7 +104,7 @@ def _boundary(scope: Scope, lowered: LoweredEquation, constraints: Sequence[Cons
     for face, conditions in _open_faces(lowered, constraints).items():
         blocks, suffix, name = _boundary_tables(lowered, face, conditions), f"{face[0]}_{face[1]}", _face_name(lowered, face)
         coefficients, summary = f"boundary_coefficients_{suffix}", f"Where {name}: the factor of each derivative."
-        values = [conditions[i].value if i in conditions else sp.Integer(0) for i in range(lowered.components)]
+        values = [_boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0) for i in range(lowered.components)]
         parts.append(scope.tables(coefficients, blocks, summary) if several else scope.table(coefficients, blocks.get((0, 0), {}), summary))
         parts.append(scope.function(f"boundary_value_{suffix}", "points", f"Where {name}: the right-hand side.",
                                     values, f"return {at_points(lowered.components)}"))
@@ -137,6 +138,15 @@ def _boundary_tables(lowered: LoweredEquation, face: Face, conditions: Mapping[i
         terms.append(StrongTerm(condition.alpha, zero, i, i))
     empty: Tables = {(i, i): {zero: sp.Integer(0)} for i in range(lowered.components) if i not in conditions}
     return tabulated(terms) | empty
+
+
+def _boundary_value(lowered: LoweredEquation, face: Face, condition: Natural | Essential) -> sp.Expr:
+    """The datum; less n . g where the equation holds -div(flux + g), g being what the load pairs with the gradient of a test function."""
+    if isinstance(condition, Essential):
+        return condition.value
+    axis, end = face
+    normal = tuple(int(k == axis) for k in range(len(lowered.coordinates)))
+    return condition.value + (2 * end - 1) * sp.Add(*[w.coefficient for w in lowered.linear if w.equation == condition.equation and w.left == normal])
 
 
 def _face_name(lowered: LoweredEquation, face: Face) -> str:

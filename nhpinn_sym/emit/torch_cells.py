@@ -5,7 +5,7 @@ Functions are numbered as in `LoweredCells.functions`; a stage is a run of them 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -13,6 +13,7 @@ from ..lower.expand import strong_terms
 from ..lower.forms import CellForm, Factor, Functional, LoweredCells, MultiIndex, StrongTerm, WeakTerm
 from ..operator.zero import jumps
 from ..problem.errors import UnsupportedError
+from .opaque import function_names
 from .source import Source
 from .torch_printer import Slot, argument_name
 from .torch_text import NET, Scope, Tables, assemble, closure, commented, formulas, function, given_names, header, tabulated
@@ -27,8 +28,13 @@ def cells(lowered: LoweredCells) -> Source:
 
     UnsupportedError where a coefficient jumps, is complex or given from outside, or has no counterpart in torch.
     """
+    return Source("torch", (("cell_residual.py", file_text(lowered)),))
+
+
+def file_text(lowered: LoweredCells, note: str = "", more: Callable[[Scope], Sequence[str]] = lambda scope: ()) -> str:
+    """The text of cell_residual.py, or of a file like it with `more` functions; `note` ends its docstring."""
     _require_real_and_smooth(lowered)
-    scope = Scope((*lowered.coordinates, *lowered.slow), given_symbols(lowered))
+    scope = Scope((*lowered.coordinates, *lowered.slow), given_symbols(lowered), function_names(lowered))
     axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [("scaled", sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
     parts = [
         f"{header(scope, _indices(lowered), axes)}\n{_names(lowered)}",
@@ -40,8 +46,9 @@ def cells(lowered: LoweredCells) -> Source:
         *([_loads(scope, lowered)] if _dualized(lowered) else []),
         *([_constants(scope, lowered)] if lowered.constants else []),
         _effective(scope, lowered),
+        *more(scope),
     ]
-    return Source("torch", (("cell_residual.py", assemble(_docstring(lowered), parts)),))
+    return assemble(f"{_docstring(lowered)}{note}", parts)
 
 
 def given_symbols(lowered: LoweredCells) -> tuple[sp.Symbol, ...]:
@@ -54,7 +61,8 @@ def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
     runs: list[tuple[str, list[int]]] = []
     for k, form in enumerate(lowered.functions):
         kind = form.role if form.role in ("ground state", "adjoint") else "corrector"
-        latest = max((t.factor.function for t in form.source if t.factor), default=-1)
+        factors = [*(t.factor for t in form.source), *(t.factor for t in form.weak)]
+        latest = max((f.function for f in factors if f), default=-1)
         if not runs or runs[-1][0] != kind or latest >= runs[-1][1][0]:
             runs.append((kind, []))
         runs[-1][1].append(k)
@@ -136,10 +144,10 @@ def _sources(scope: Scope, lowered: LoweredCells) -> list[str]:
 
 
 def _source(lowered: LoweredCells, form: CellForm, equation: int) -> sp.Expr:
-    return sp.Add(*[t.coefficient * _slot(lowered, t.factor, "known") for t in form.source if t.equation == equation])
+    return sp.Add(*[t.coefficient * slot(lowered, t.factor, "known") for t in form.source if t.equation == equation])
 
 
-def _slot(lowered: LoweredCells, factor: Factor | None, jet: str) -> sp.Expr:
+def slot(lowered: LoweredCells, factor: Factor | None, jet: str) -> sp.Expr:
     return Slot(f"{jet}[{factor.derivative}][..., {factor.function * lowered.components + factor.component}]") if factor else sp.Integer(1)
 
 
@@ -152,7 +160,7 @@ def _bilinear(scope: Scope, terms: Sequence[WeakTerm]) -> str:
 def _loads(scope: Scope, lowered: LoweredCells) -> str:
     """The weak right-hand sides that the energy formula needs."""
     needed = _dualized(lowered)
-    integrands = [sp.Add(*[t.coefficient * _slot(lowered, t.factor, "d") * Slot(f"v[{t.left}][..., {t.equation}]")
+    integrands = [sp.Add(*[t.coefficient * slot(lowered, t.factor, "d") * Slot(f"v[{t.left}][..., {t.equation}]")
                            for t in lowered.functions[j].weak]) for j in needed]
     rows = "".join(f"    {j}: {{}},\n" for j in needed)
     return scope.function("loads", "points, d, v", "The integrands of weak right-hand sides, by function; d is the jet of all functions.",
@@ -160,7 +168,7 @@ def _loads(scope: Scope, lowered: LoweredCells) -> str:
 
 
 def _integrand(lowered: LoweredCells, f: Functional) -> sp.Expr:
-    return f.constant + sp.Add(*[t.coefficient * sp.Mul(*[_slot(lowered, factor, "d") for factor in t.factors]) for t in f.terms])
+    return f.constant + sp.Add(*[t.coefficient * sp.Mul(*[slot(lowered, factor, "d") for factor in t.factors]) for t in f.terms])
 
 
 def _constants(scope: Scope, lowered: LoweredCells) -> str:
@@ -179,9 +187,11 @@ def _effective(scope: Scope, lowered: LoweredCells) -> str:
     duals = sorted({f.dual[1] for f in functionals if f.dual})
     parts = [f"function_{i} = columns(d, {i}, COMPONENTS)" for i in sorted({*duals, *_dualized(lowered)})]
     parts += [f"loads_{i} = loads(points, d, function_{i}{given})" for i in duals]
-    result = "\n".join([*parts, "values = {{", *rows, "}}", "return {{key: full(points, value).mean(-1) for key, value in values.items()}}"])
-    summary = "Effective coefficients: means over the points (last axis), a uniform grid of the cell; d: the jet of all functions."
-    return scope.function("effective", "points, d", summary, [_integrand(lowered, f) for f in functionals], result)
+    returned = "return {{key: averaged(full(points, value), weights) for key, value in values.items()}}"
+    result = "\n".join([*parts, "values = {{", *rows, "}}", returned])
+    summary = ("Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a quadrature; "
+               "d: the jet of all functions.")
+    return scope.function("effective", "points, d, weights=None", summary, [_integrand(lowered, f) for f in functionals], result)
 
 
 def _functionals(lowered: LoweredCells) -> tuple[Functional, ...]:
@@ -223,7 +233,7 @@ Effective coefficients, <.> being the mean over the cell:
 Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES)
-    loss = residual(points, cell_functions(points, layers){given_names(given_symbols(lowered))}).square().mean()
+    loss = residual(points, cell_functions(points, layers){given_names((*given_symbols(lowered), *map(sp.Symbol, function_names(lowered))))}).square().mean()
 
 residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
 The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.{ranges}

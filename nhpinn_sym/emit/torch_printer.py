@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 import sympy as sp
 
+from .opaque import Opaque, opaque_nodes, read
 from .scalar_printer import ScalarPrinter
 
 _UNARY = {
@@ -17,7 +18,8 @@ _UNARY = {
     sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
 }
 _RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
-_TAKEN = {"torch", "math", "points", "d", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads", "bilinear"}
+_TAKEN = {"torch", "math", "points", "d", "mean", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads", "bilinear",
+          "derivative", "weights", "averaged"}
 
 
 def argument_name(symbol: sp.Symbol) -> str:
@@ -42,6 +44,11 @@ class TorchPrinter(ScalarPrinter):
     def __init__(self, like: str) -> None:
         super().__init__()
         self.like = like
+
+    def called(self, value: Opaque) -> str:
+        """A derivative of a function that is given as an argument."""
+        name, arguments = argument_name(sp.Symbol(value.name)), "".join(f"{self._tensor(a)}, " for a in value.arguments)
+        return f"derivative({name}, ({arguments.rstrip()}), {value.index})" if any(value.index) else f"{name}({arguments.rstrip(', ')})"
 
     def _tensor(self, expr: sp.Expr) -> str:
         return f"torch.full_like({self.like}, {self._print(expr)})" if expr.is_number else str(self._print(expr))
@@ -117,13 +124,15 @@ class TorchPrinter(ScalarPrinter):
 def statements(expressions: Sequence[sp.Expr], like: str, taken: Sequence[sp.Symbol]) -> tuple[list[str], list[str]]:
     """Common subexpressions as assignments, and the text of each expression that uses them.
 
-    taken: symbols whose names the new variables must not use.
+    taken: symbols whose names the new variables must not use. Functions without a formula are called by their names.
     """
     printer, names = TorchPrinter(like), {argument_name(s) for s in taken}
     free = (s for s in sp.numbered_symbols("s") if s.name not in names)
-    shared, reduced = sp.cse([sp.sympify(e) for e in expressions], symbols=free)
+    exact = [sp.sympify(e) for e in expressions]
+    called = {node: next(free) for node in opaque_nodes(tuple(exact))}
+    lines = [f"{symbol} = {printer.called(read(node))}" for node, symbol in called.items()]
+    shared, reduced = sp.cse([e.xreplace(called) for e in exact], symbols=free)
     inlined: dict[sp.Symbol, sp.Expr] = {}
-    lines = []
     for symbol, value in shared:
         value = value.xreplace(inlined)
         if value.is_number:

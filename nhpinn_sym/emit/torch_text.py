@@ -6,10 +6,12 @@ import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import sympy as sp
 
-from ..lower.forms import MultiIndex, StrongTerm
+from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm
+from .opaque import function_names
 from .torch_printer import TorchPrinter, argument_name, statements
 
 Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
@@ -17,18 +19,22 @@ Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
 
 WIDTH, _FEW = 120, 6
 NET = "points, layers, indices=INDICES, axes=AXES"
-_RUNTIME = Path(__file__).parent / "runtime" / "torch_jets.py"
+_RUNTIME = Path(__file__).parent / "runtime"
 _MARK = "# ======== jets ========\n"
+_FUNCTIONS = "# ======== functions without a formula ========\n"
+_CALLABLE = "from collections.abc import Callable"
 
 
 class Scope:
-    """What the functions of a file know: `variables`, the columns of `points`, and `given`, their keyword arguments."""
+    """What the functions of a file know: `variables`, the columns of `points`, and their keyword arguments: `given`, numbers,
+    and `functions` without a formula, which are called."""
 
-    def __init__(self, variables: Sequence[sp.Symbol], given: Sequence[sp.Symbol] = ()) -> None:
-        self.variables, self.given = tuple(variables), tuple(given)
+    def __init__(self, variables: Sequence[sp.Symbol], given: Sequence[sp.Symbol] = (), functions: Sequence[str] = ()) -> None:
+        self.variables, self.numbers = tuple(variables), tuple(given)
+        self.given = (*self.numbers, *map(sp.Symbol, functions))
         self.names = [argument_name(s) for s in self.given]
-        self.signature = "".join(f", {name}" for name in ["*", *self.names]) if given else ""
-        self.collect, self.forward = (", **given", ", **given") if given else ("", "")
+        self.signature = "".join(f", {name}" for name in ["*", *self.names]) if self.given else ""
+        self.collect, self.forward = (", **given", ", **given") if self.given else ("", "")
 
     def statements(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
         """Assignments (unpacked variables, shared subexpressions) and the text of each expression over them."""
@@ -36,7 +42,7 @@ class Scope:
         used = set().union(*(sp.sympify(e).free_symbols for e in expressions))
         unpacked = [f"{argument_name(v)} = points[..., {i}]" for i, v in enumerate(self.variables) if v in used]
         unpacked += [f"{n} = torch.as_tensor({n}, dtype=points.dtype, device=points.device)"
-                     for n, s in zip(self.names, self.given, strict=True) if s in used]
+                     for n, s in zip(self.names, self.numbers, strict=False) if s in used]
         return [*unpacked, *shared], texts
 
     def function(self, name: str, arguments: str, summary: str, expressions: Sequence[sp.Expr], result: str) -> str:
@@ -72,10 +78,12 @@ def function(head: str, summary: str, body: Iterable[str]) -> str:
 def header(scope: Scope, indices: Mapping[str, Sequence[MultiIndex]], axes: Sequence[tuple[str, sp.Expr, sp.Expr]]) -> str:
     """Imports and the constants of the file."""
     printer = TorchPrinter("points")
+    functions = ", ".join(scope.names[len(scope.numbers):])
     given, note = f"GIVEN = {_tuple(map(repr, scope.names))}", "# keyword arguments: numbers, or tensors over the points"
+    note += f"; functions of tensors: {functions}" if functions else ""
     entries = [f"({kind!r}, {printer.doprint(a)}, {printer.doprint(b)})" for kind, a, b in axes]
     return "\n".join([
-        "from __future__ import annotations", "", "import math", "", "import torch", "",
+        "from __future__ import annotations", "", "import math", *([_CALLABLE] if functions else []), "", "import torch", "",
         f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
         *([f"{given}  {note}"] if len(scope.names) <= _FEW else [note, *textwrap.wrap(given, WIDTH, subsequent_indent="         ")]),
         f"AXES = {_tuple(entries)}  # (kind, lower end, upper end) of each column",
@@ -85,8 +93,10 @@ def header(scope: Scope, indices: Mapping[str, Sequence[MultiIndex]], axes: Sequ
 
 def assemble(docstring: str, parts: Iterable[str]) -> str:
     """A whole file: docstring, header, functions, and the jets from the runtime."""
-    runtime = _RUNTIME.read_text().split(_MARK)[1]
+    runtime = (_RUNTIME / "torch_jets.py").read_text().split(_MARK)[1]
     head, *functions = parts
+    if _CALLABLE in head:
+        functions.append(_FUNCTIONS + (_RUNTIME / "torch_derivative.py").read_text().split(_FUNCTIONS)[1].strip())
     quoted = docstring.strip().replace("\\", "\\\\")
     return "\n\n\n".join([f'"""{quoted}\n"""\n\n{head}', *functions, _MARK + runtime.strip()]) + "\n"
 
@@ -142,6 +152,12 @@ def commented(line: str, indent: int) -> str:
     """A line of a docstring, broken where it is too long."""
     return textwrap.fill(line, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 8), break_long_words=False,
                          break_on_hyphens=False)
+
+
+def given_values(lowered: LoweredCells | LoweredEquation, values: Mapping[str, Any]) -> dict[str, Any]:
+    """The keyword arguments of the emitted functions that `values` holds by the names of symbols: parameters, and functions without a formula."""
+    symbols = [*lowered.parameters, *map(sp.Symbol, function_names(lowered))]
+    return {argument_name(s): values[s.name] for s in symbols}
 
 
 def given_names(symbols: Iterable[sp.Symbol]) -> str:

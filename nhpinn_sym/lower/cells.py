@@ -129,13 +129,13 @@ class _Lowering:
         for (equation, left), products in self._grouped(flux).items():
             for factor, c in products.items():
                 weak.append(WeakTerm(left, (-1) ** (sum(left) + 1) * self.plain(c), zero, equation, 0, factor))
-                source += [] if self.broken else _strong_source(equation, left, c, factor, self.fast)
+                source += [] if self.broken else strong_source(equation, left, c, factor, self.fast)
         known = self.visible.get(function.number)
         corrector = known is not None and not any(slope)
         name = known.name if known else f"N{function.level}_{function.number}"
         marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
         return CellForm(f"{marks}_{name}" if marks else name, "corrector" if corrector else "auxiliary", function.level,
-                        known.sources if known and corrector else (), tuple(weak), self._plained(_merged(source)), function.solvable)
+                        known.sources if known and corrector else (), tuple(weak), self._plained(merged(source)), function.solvable)
 
     def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
         """The flux with positions for functions, equal factors added."""
@@ -187,7 +187,7 @@ class _Lowering:
         return any(f for f, n in zip(free, key[1], strict=True) if n) if any(key[1]) else all(free)
 
 
-def _strong_source(equation: int, left: MultiIndex, c: sp.Expr, factor: Factor | None, fast: tuple[sp.Symbol, ...]) -> list[SourceTerm]:
+def strong_source(equation: int, left: MultiIndex, c: sp.Expr, factor: Factor | None, fast: tuple[sp.Symbol, ...]) -> list[SourceTerm]:
     """-D^left( c * factor ), carried out."""
     if factor is None:
         return [SourceTerm(-derivative(c, left, fast), equation)]
@@ -198,7 +198,7 @@ def _strong_source(equation: int, left: MultiIndex, c: sp.Expr, factor: Factor |
     return found
 
 
-def _merged(terms: Iterable[SourceTerm]) -> tuple[SourceTerm, ...]:
+def merged(terms: Iterable[SourceTerm]) -> tuple[SourceTerm, ...]:
     """Equal factors of an equation added."""
     table: dict[tuple[int, Factor | None], list[sp.Expr]] = defaultdict(list)
     for t in terms:

@@ -40,7 +40,8 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
     lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names)
     kept = model.symmetric and all(e.name in ("A", "c", "rho", "f", "g") for e in model.law)  # A* of a symmetric operator is symmetric
-    return replace(lowered, symmetric=lowered.symmetric or kept)
+    imaginary = any(c.has(sp.I) for c in model.operator.table.values())
+    return replace(lowered, symmetric=lowered.symmetric or kept, complex=imaginary)
 
 
 def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem) -> Entries:
@@ -63,19 +64,18 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     lowered = {t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()}
     terms = [(t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None]
     sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
-    return _lower(problem, "Multiscale equation", terms, sources, (eps,), {})
+    imaginary = any(c.has(sp.I) for c in lowered.values())
+    return replace(_lower(problem, "Multiscale equation", terms, sources, (eps,), {}), complex=imaginary)
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
-    """What the solvers of boundary value problems cover: real, second order in space, rho u_t in time of every unknown or of none."""
+    """What the solvers of boundary value problems cover: second order in space, rho u_t in time of every unknown or of none."""
     d = problem.scales.dim
     for _, left, c, _, right in terms:
         if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
             raise UnsupportedError("a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for")
         if sum(left[:d]) > 1 or sum(right[:d]) > 1:
             raise UnsupportedError("a space derivative of order above two", term=c, remedy="second-order equations are solved for")
-        if c.has(sp.I):
-            raise UnsupportedError("a complex coefficient", term=c, remedy="real boundary value problems are solved for")
     timely = {equation for equation, _, _, _, right in terms if right[d]}
     if timely and len(timely) < len(problem.unknowns):
         raise UnsupportedError("a system of which some equations have no time derivative", term=problem.unknown,

@@ -219,3 +219,4 @@ class LoweredEquation:
     final_time: sp.Expr | None
     symmetric: bool
     jumps: bool
+    complex: bool = False

@@ -31,6 +31,8 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
         raise UnsupportedError("the mean fields beyond U_0 of a system", term=model.problem.unknown,
                                remedy="model.hierarchy has their equations, solve_cells(model).averaged the h_n")
     lowered = lower_homogenized(model)
+    if lowered.complex:
+        raise UnsupportedError("the mean fields beyond U_0 of a complex problem", term=model.equation, remedy="solve_homogenized gives U_0")
     if not 1 <= level <= model.order:
         raise ProblemError(f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides the leading one", term=level,
                            remedy="derive the model with a larger order=")

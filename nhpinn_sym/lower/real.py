@@ -1,4 +1,4 @@
-"""A complex cell problem as a real one of twice as many unknowns, for backends that compute with real numbers.
+"""Complex cell problems and boundary value problems as real ones of twice as many unknowns, for backends that compute with real numbers.
 
 Component j becomes the real part j and the imaginary part m + j; c N becomes (c' N' - c'' N'') + i (c'' N' + c' N'').
 """
@@ -13,7 +13,18 @@ import sympy as sp
 
 from ..problem.errors import UnsupportedError
 from .expand import is_symmetric
-from .forms import CellForm, Factor, Functional, FunctionalTerm, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+from .forms import (
+    CellForm,
+    External,
+    Factor,
+    Functional,
+    FunctionalTerm,
+    LoweredCells,
+    LoweredEquation,
+    SourceTerm,
+    StrongTerm,
+    WeakTerm,
+)
 
 Parts = tuple[list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]]
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
@@ -34,6 +45,40 @@ def real_form(cells: LoweredCells) -> LoweredCells:
         cells, components=2 * m, bilinear=bilinear, strong=tuple(t for s in cells.strong for t in _doubled(s, m)),
         functions=tuple(_function(f, m) for f in cells.functions), effective=tuple(g for f in cells.effective for g in _functionals(f, m)),
         higher=tuple(g for f in cells.higher for g in _functionals(f, m)), symmetric=is_symmetric(bilinear), definite=False, complex=False)
+
+
+def real_equation(equation: LoweredEquation) -> LoweredEquation:
+    """A boundary value problem in real and imaginary parts; externals get a leading index 0 (real) or 1 (imaginary). Its data are real."""
+    m, parts = equation.components, {e.symbol: [_external(e, k) for k in (0, 1)] for e in equation.externals}
+    swap = {symbol: real.symbol + sp.I * imaginary.symbol for symbol, (real, imaginary) in parts.items()}
+
+    def doubled(terms: Iterable[T]) -> tuple[T, ...]:
+        return tuple(part for t in terms for part in _doubled(replace(t, coefficient=t.coefficient.xreplace(swap)), m))
+
+    def both(values: Iterable[sp.Expr]) -> tuple[sp.Expr, ...]:
+        real, imaginary = zip(*(split(v.xreplace(swap)) for v in values))
+        return (*real, *imaginary)
+
+    bilinear, flux = doubled(equation.bilinear), [[doubled(terms) for terms in row] for row in equation.flux]
+    return replace(
+        equation, components=2 * m, externals=tuple(part for pair in parts.values() for part in pair), mass=doubled(equation.mass), bilinear=bilinear,
+        linear=tuple(part for w in equation.linear for part in _load(replace(w, coefficient=w.coefficient.xreplace(swap)), m)),
+        strong=doubled(equation.strong), sources=both(equation.sources),
+        flux=tuple(tuple(tuple(t for t in terms if (t.equation >= m) == imaginary) for terms in row) for imaginary in (False, True) for row in flux),
+        essential=(*equation.essential, *(replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential)),
+        natural=(*equation.natural, *(replace(n, value=sp.Integer(0), equation=n.equation + m) for n in equation.natural)),
+        initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)), symmetric=is_symmetric(bilinear), complex=False)
+
+
+def _external(e: External, part: int) -> External:
+    return External(sp.Symbol(f"{e.symbol}_{('re', 'im')[part]}", real=True), e.name, (part, *e.index), e.derivative)
+
+
+def _load(w: WeakTerm, m: int) -> Iterator[WeakTerm]:
+    """int c v in both parts of its equation."""
+    for row, c in zip((0, m), split(w.coefficient)):
+        if c != 0:
+            yield replace(w, coefficient=c, equation=w.equation + row)
 
 
 def split(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:

@@ -27,8 +27,8 @@ _INNER = 1e-9
 
 
 def is_opaque(expr: sp.Expr) -> bool:
-    """Whether the expression holds functions without a formula, such as sp.Function("a")(*s.y)."""
-    return bool(expr.atoms(AppliedUndef))
+    """Whether the expression holds functions without numbers, such as sp.Function("a")(*s.y): neither a formula nor an implementation."""
+    return any(not hasattr(f, "_imp_") for f in expr.atoms(AppliedUndef))
 
 
 def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
@@ -83,8 +83,9 @@ def grid(op: Operator, n: int, offset: float) -> list[Array]:
 
 
 def period_grid(op: Operator) -> list[Array]:
-    """Points off the symmetry planes of the cell, where periods are compared."""
-    return grid(op, _PERIOD_SIZES[len(op.axes)], 0.47)
+    """Points off the symmetry planes and the diagonals of the cell, where periods are compared."""
+    n = _PERIOD_SIZES[len(op.axes)]
+    return [v + 0.0137 * k * float(length) / n for k, (v, length) in enumerate(zip(grid(op, n, 0.47), op.cell.lengths, strict=True))]
 
 
 def range_grid(op: Operator, coarser: int = 1) -> list[Array]:

@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +21,13 @@ from ..lower.forms import External, Key, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
+from .interpolated import InterpolatedField
 from .real_parts import ComplexField
 from .solution import Array, CellField, EffectiveKey
 
 _FIELDS = {
     "fourier": ("fourier.cells", "FourierField"),
-    "pinn": ("pinn.cells", "NetworkField"),
+    "pinn": ("pinn.network_field", "NetworkField"),
     "skfem": ("fem.common", "LagrangeField"),
     "dolfinx": ("fem.common", "LagrangeField"),
 }
@@ -81,15 +82,22 @@ class CellFunction:
         orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
         if any(n and name not in names for name, n in orders.items()):
             return np.zeros(len(y)) if len(self.components) == 1 else np.zeros((len(y), len(self.components)))
-        weights = None if not names else self.shape.nodes.weights(self._slow_points(y, x, others), tuple(orders.get(name, 0) for name in names))
-        columns = []
-        for field in self.components:
-            at_nodes = field.evaluate(y, index or (0,) * axes)
-            columns.append(at_nodes[0] if weights is None else np.einsum("nm,mn->n", weights, at_nodes))
+        return self.at(y, self._slow_points(y, x, others), index or (0,) * axes, tuple(orders.get(name, 0) for name in names))
+
+    def at(self, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
+        """D_y^index D_slow^slow_index at pairs of y (n, axes) and slow points (n, s), in the order of their names."""
+        columns = [self._component(field, points, slow, index, slow_index) for field in self.components]
         return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
 
+    def _component(self, field: CellField, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
+        if not self.shape.slow:
+            return field.evaluate(points, index)[0]
+        if hasattr(field, "between"):  # a net is a function of the slow variables too
+            return np.asarray(field.between(self.shape.nodes, points, slow, index, slow_index))
+        return np.asarray(np.einsum("nm,mn->n", self.shape.nodes.weights(slow, slow_index), field.evaluate(points, index)))
+
     def _slow_points(self, y: Array, x: ArrayLike | None, others: Mapping[str, float]) -> Array:
-        """(n, k): the slow variables, in the order of their names."""
+        """(n, s): the slow variables, in the order of their names."""
         place = None if x is None else np.broadcast_to(np.asarray(x, dtype=float).reshape(-1, self.shape.dim), (len(y), self.shape.dim))
         columns = []
         for name in self.shape.slow:
@@ -100,7 +108,7 @@ class CellFunction:
             else:
                 label = "x" if name.startswith("x") else name
                 raise ProblemError(f"the cell function {self.name} depends on {label} too", term=name, remedy=f"call {self.name}(y, {label}=...)")
-        return np.stack(columns, axis=-1)
+        return np.stack([np.zeros(len(y)), *columns], axis=-1)[:, 1:]
 
     @property
     def local(self) -> bool:
@@ -124,6 +132,7 @@ class CellSolution:
 
     `effective` has "A" (d, d), "b" (d,), "c" (), "rho" (): arrays, or callables of points x (n, d) where coefficients depend on x;
     systems have axes for equation and unknown, A[i, k, j, l]; order is that of the homogenized operator (2, or 4).
+    `bounds["A"]` is (lower, upper), where the solver encloses A: lower <= A <= upper as quadratic forms.
     """
 
     backend: str
@@ -137,6 +146,7 @@ class CellSolution:
     entries: Mapping[EffectiveKey, Entry]
     info: Mapping[str, Any]
     components: int = 1
+    bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
 
     def _all(self, role: str) -> tuple[CellFunction, ...]:
         shape = Shape(self.axes, self.dim, self.slow, self.nodes)
@@ -183,10 +193,21 @@ class CellSolution:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load` reads it again."""
+        return write_arrays(path, self.packed())
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write the nets of the PINN backend as one program of torch.export, see `pinn.export`; UnsupportedError for other backends."""
+        written: Path = importlib.import_module("nhpinn_sym.solve.pinn.export").export(self, path)
+        return written
+
+    def packed(self, **more: Any) -> dict[str, Any]:
+        """Arrays from which `unpacked` makes it again; `more` is kept as JSON beside it."""
         meta = {
+            **more,
             "backend": self.backend, "dim": self.dim, "axes": self.axes, "order": self.order, "components": self.components,
             "forms": [[f.name, f.role, f.level, f.sources] for f in self.forms],
             "slow": self.slow, "nodes": _node_data(self.nodes),
+            "bounds": {name: [end.tolist() for end in pair] for name, pair in self.bounds.items()},
             "info": {k: v for k, v in self.info.items() if isinstance(v, (str, int, float, bool))},
             "entries": [
                 [name, index, entry.columns, _node_data(entry.nodes), entry.place, None if entry.formula is None else sp.srepr(entry.formula),
@@ -196,20 +217,33 @@ class CellSolution:
         }
         arrays: dict[str, Any] = {f"entry_{k}": e.values for k, e in enumerate(self.entries.values())}
         for k, row in enumerate(self.fields):
-            for i, field in enumerate(row):
-                arrays |= {f"field_{k}_{i}/{name}": value for name, value in field.state().items()}
-        buffer = io.BytesIO()
-        np.savez(buffer, meta=np.array(json.dumps(meta)), **arrays)
-        return write_atomic(Path(path), buffer.getvalue())
+            for i, part in enumerate(row):
+                arrays |= {f"field_{k}_{i}/{name}": value for name, value in part.state().items()}
+        return {"meta": np.array(json.dumps(meta)), **arrays}
+
+
+def write_arrays(path: str | os.PathLike[str], arrays: Mapping[str, Any]) -> Path:
+    """Write to one .npz file, atomically."""
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return write_atomic(Path(path), buffer.getvalue())
 
 
 def load(path: str | os.PathLike[str]) -> CellSolution:
     """Read what `CellSolution.save` wrote. ProblemError where the file is something else."""
+    cells, meta = unpacked(path)
+    if "family" in meta:
+        raise ProblemError("this is a file of a family of cells", term=path, remedy="read it with load_family(path)")
+    return cells
+
+
+def unpacked(path: str | os.PathLike[str]) -> tuple[CellSolution, dict[str, Any]]:
+    """The cells in a file, and what was kept beside them."""
     try:
         with np.load(io.BytesIO(Path(path).read_bytes()), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         meta = json.loads(str(arrays.pop("meta")))
-        return _restored(meta, arrays)
+        return _restored(meta, arrays), meta
     except (OSError, ValueError, KeyError, TypeError) as cause:
         raise ProblemError("this is not a file of solved cells", term=path, remedy="give a file that cells.save(path) wrote") from cause
 
@@ -234,13 +268,26 @@ def _restored(meta: dict[str, Any], arrays: dict[str, Any]) -> CellSolution:
     forms = tuple(FormInfo(name, role, level, tuple(((key[0], tuple(key[1])), sign) for key, sign in sources))
                   for name, role, level, sources in meta["forms"])
     return CellSolution(meta["backend"], meta["dim"], meta["axes"], meta["order"], forms, fields, _nodes(meta["nodes"]), tuple(meta["slow"]), entries,
-                        meta["info"], meta["components"])
+                        meta["info"], meta["components"], {name: (np.array(a), np.array(b)) for name, (a, b) in meta["bounds"].items()})
 
 
 def _field(field_class: Any, state: dict[str, Any]) -> CellField:
-    """A field from its state, in two real parts where it was solved so."""
-    parted = any(name.startswith("imaginary.") for name in state)
-    return ComplexField.of(field_class, state) if parted else field_class.from_state(state)
+    """A field from its state: between slow points, in two real parts, or of a class that the state names."""
+    if "interpolation" in state:
+        return InterpolatedField(_field(field_class, _inside(state, "field")), state["interpolation"])
+    if any(name.startswith("imaginary.") for name in state):
+        real, imaginary = (_field(field_class, _inside(state, part)) for part in ("real", "imaginary"))
+        return ComplexField(real, imaginary)
+    if "class" in state:
+        module, _, name = str(state["class"]).rpartition(".")
+        field_class = getattr(importlib.import_module(f"nhpinn_sym.solve.{module}"), name)
+    found: CellField = field_class.from_state(state)
+    return found
+
+
+def _inside(state: Mapping[str, Any], part: str) -> dict[str, Any]:
+    """The state of a part of a field."""
+    return {name.partition(".")[2]: value for name, value in state.items() if name.startswith(f"{part}.")}
 
 
 def _node_data(nodes: Nodes) -> list[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..lower.real import real_form
-from ..operator.sampling import is_opaque
 from ..problem.errors import ProblemError, SolvabilityError, ToleranceWarning, UnsupportedError
 from ..problem.reading import instance, parameter_numbers, positive_number
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Bounds, Nodes
 from .effective import entries_of
-from .iterated import InnerLevel, IteratedSolver
+from .given import as_externals, cell_functions
+from .iterated import FieldSource, InnerLevel, IteratedSolver, written_out
 from .progress import Progress, shown
 from .real_parts import RealPartsSolver
 from .solution import CellBatch
@@ -39,6 +40,7 @@ def solve_cells(
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
     hierarchy: bool | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
     **options: Any,
 ) -> CellSolution:
     """Solve every cell problem of `model` and evaluate the effective coefficients.
@@ -48,30 +50,44 @@ def solve_cells(
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
     hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need (default: for models of order 2 and above).
+    coefficients : {"a": function} for every coefficient a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
+                 autograd) of one shape, one for each of its arguments, to such an array. Values are checked on samples as those of formulas are.
 
     Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
     over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.
     Errors: UnknownBackendError, BackendMissingError, SolveError, UnsupportedError; SolvabilityError where a Fredholm multiplier does not vanish.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
+    values = parameter_values(model, parameters)
+    return solve_over(model, backend, (), values, tolerance, progress, hierarchy, coefficients, options)
+
+
+def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...], values: Mapping[str, Any], tolerance: float | None,
+               progress: Progress | None, hierarchy: bool | None, coefficients: Mapping[str, Callable[..., Any]] | None,
+               options: Mapping[str, Any]) -> CellSolution:
+    """`solve_cells` with the parameters `over` as further slow variables, behind those of x; `values` are numbers for the others."""
     solver_class = cell_solver(backend)
     check_options(solver_class, options, backend)
-    lowered = lower_cells(model, model.order > 1 if hierarchy is None else hierarchy)
-    _require_numbers(model)
-    values = parameter_values(model, parameters)
+    lowered = _freed(lower_cells(model, model.order > 1 if hierarchy is None else hierarchy), over)
+    functions = cell_functions(model, coefficients, backend)
     wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
     box, periodic = slow_box(model, lowered)
     bars = shown(progress)
-    inner = None
+    inner: FieldSource | None = None
     if model.inner is not None and lowered.externals:
-        inner = InnerLevel(solve_cells(model.inner, "fourier", tolerance=wanted / 10, parameters=parameters, progress=progress), model.inner)
+        inner = InnerLevel(solve_over(model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}), model.inner)
+    elif functions and backend == "pinn":
+        values = {**values, **functions}
+    elif functions:
+        lowered, inner = as_externals(lowered, functions, values)
 
     def make(cells: LoweredCells, **more: Any) -> Any:
         return solver_class(cells, values, box, wanted, bars, **options, **more)
 
     solver = _adapted(make, backend, lowered, inner, wanted)
     try:
-        nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted) if box else (Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
+        nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted, lowered) if box else (
+            Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
     except SolvabilityError as cause:
         raise _explained(model, str(cause.term), cause.what) from cause
     _require_solvable(model, batch, wanted)
@@ -79,17 +95,23 @@ def solve_cells(
     return CellSolution(
         backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
         tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
-        entries_of(model, batch.effective, nodes, lowered.slow, values),
-        {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}, lowered.components,
+        entries_of(model, batch.effective, nodes, lowered.slow, values, over),
+        {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}, lowered.components, batch.bounds,
     )
 
 
-def _adapted(make: Callable[..., Any], backend: str, cells: LoweredCells, inner: InnerLevel | None, tolerance: float) -> Any:
-    """The solver that `make` gives, around it what the backend does not know: fields of a finer level, complex numbers."""
+def _adapted(make: Callable[..., Any], backend: str, cells: LoweredCells, inner: FieldSource | None, tolerance: float) -> Any:
+    """The solver that `make` gives, around it what the backend does not know: fields of a finer level or given functions, complex numbers."""
     if backend == "fourier":
         return make(cells) if inner is None else IteratedSolver(cells, inner, lambda fields: make(cells, fields=fields))
-    given = cells if inner is None else inner.written_out(cells, tolerance)
+    given = cells if inner is None else written_out(inner, cells, tolerance)
     return RealPartsSolver(make(real_form(given)), given.components) if given.complex else make(given)
+
+
+def _freed(cells: LoweredCells, over: tuple[sp.Symbol, ...]) -> LoweredCells:
+    """The cell problems with the parameters `over` that they hold as slow variables."""
+    held = tuple(v for v in cells.parameters if v in over)
+    return replace(cells, slow=(*cells.slow, *held), parameters=tuple(v for v in cells.parameters if v not in held))
 
 
 def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> dict[str, float]:
@@ -98,25 +120,18 @@ def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, flo
 
 
 def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tuple[bool, ...]]:
-    """The ranges of the slow variables that the cell problems depend on, and which of them are periodic."""
+    """The ranges of the slow variables that the cell problems depend on, parameters among them, and which of them are periodic."""
     problem = model.problem
+    free = {v: (float(a), float(b)) for v, (a, b) in problem.parameters.items()}
     frozen = {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in model.cell_operator.frozen}
-    if problem.domain is None and any(v not in frozen for v in lowered.slow):
+    if problem.domain is None and any(v not in frozen and v not in free for v in lowered.slow):
         raise ProblemError("the coefficients depend on x, and the problem has no domain", term=lowered.slow[0], remedy="give domain=Box(...)")
-    ranges: dict[sp.Symbol, tuple[float, float]] = dict(zip(problem.scales.x, problem.domain.bounds, strict=True)) if problem.domain else {}
+    ranges = free | (dict(zip(problem.scales.x, problem.domain.bounds, strict=True)) if problem.domain else {})
     if problem.scales.time and problem.final_time is not None:
         ranges[problem.scales.t] = (0.0, float(problem.final_time))
     if any(v not in ranges and v not in frozen for v in lowered.slow):
         raise ProblemError("the coefficients depend on t, and the problem has no final time", term="t", remedy="give final_time=...")
     return tuple((ranges | frozen)[v] for v in lowered.slow), tuple(v in frozen for v in lowered.slow)
-
-
-def _require_numbers(model: HomogenizedModel) -> None:
-    for c in model.operator.table.values():
-        if is_opaque(c):
-            raise UnsupportedError(
-                "a coefficient without a formula has no numbers", term=c, remedy="give its formula; opaque functions are for derivations"
-            )
 
 
 def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
@@ -152,8 +167,13 @@ def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) 
                                term=model.writer.kernel_equations()[0], remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue")
 
 
-def _solve_on_nodes(solver: Any, box: Bounds, periodic: tuple[bool, ...], tolerance: float) -> tuple[Nodes, CellBatch, float]:
+def _solve_on_nodes(solver: Any, box: Bounds, periodic: tuple[bool, ...], tolerance: float,
+                    cells: LoweredCells) -> tuple[Nodes, CellBatch, float]:
     """Raise the degree until the interpolant predicts the effective coefficients at points that are no nodes."""
+    names = ", ".join(dict.fromkeys(str(v).rstrip("0123456789") if str(v).startswith("x") else str(v) for v in cells.slow))
+    if len(box) not in _DEGREES:
+        raise UnsupportedError(f"cell problems that depend on {len(box)} slow variables", term=cells.slow,
+                               remedy=f"at most {max(_DEGREES)}, coordinates and parameters together: fix some by parameters={{...}}")
     bounds = np.array(box)
     checks = bounds[:, 0] + _CHECKS[:, : len(box)] * (bounds[:, 1] - bounds[:, 0])
     checked = solver.solve(checks)
@@ -166,6 +186,6 @@ def _solve_on_nodes(solver: Any, box: Bounds, periodic: tuple[bool, ...], tolera
         error = max((float(np.max(np.abs(weights @ batch.effective[k] - exact[k]))) for k in exact if k[0] != "h"), default=0.0)
         if error <= enough:
             return nodes, batch, error
-    message = f"the effective coefficients depend on x too sharply for degree {degree}: interpolation error about {error:.1e}"
+    message = f"the effective coefficients depend on {names} too sharply for degree {degree}: interpolation error about {error:.1e}"
     warnings.warn(ToleranceWarning(message), stacklevel=3)
     return nodes, batch, error

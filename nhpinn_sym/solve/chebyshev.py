@@ -7,6 +7,7 @@ for analytic dependence the error falls geometrically with the degree (Trefethen
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev as cheb
@@ -76,11 +77,16 @@ class Nodes:
 
 def _cardinal(degree: int, points: Array, order: int) -> Array:
     """(n, degree + 1): derivative of order `order` of the Lagrange polynomials of the Lobatto nodes."""
+    coefficients = cardinal_coefficients(degree, order)
+    return np.asarray(cheb.chebvander(points, len(coefficients) - 1) @ coefficients)
+
+
+@cache
+def cardinal_coefficients(degree: int, order: int) -> Array:
+    """Chebyshev coefficients of these derivatives, one column per polynomial."""
     nodes = -np.cos(np.pi * np.arange(degree + 1) / max(degree, 1))
     coefficients = np.linalg.solve(cheb.chebvander(nodes, degree), np.eye(degree + 1))
-    if order:
-        coefficients = cheb.chebder(coefficients, order, axis=0)
-    return np.asarray(cheb.chebvander(points, len(coefficients) - 1) @ coefficients)
+    return np.asarray(cheb.chebder(coefficients, order, axis=0) if order else coefficients)
 
 
 def _trigonometric(degree: int, points: Array, order: int) -> Array:

@@ -48,7 +48,7 @@ class Entry:
             return np.full(len(points), 0.0 if any(index or ()) else self.values[0])
         if any(order and axis not in self.columns for axis, order in enumerate(index or ())):
             return np.zeros(len(points))
-        inner = None if index is None else tuple(index[axis] for axis in self.columns)
+        inner = None if index is None else tuple(index[axis] if axis < len(index) else 0 for axis in self.columns)
         return np.asarray(self.nodes.weights(points[:, list(self.columns)], inner) @ self.values)
 
     @property
@@ -65,26 +65,29 @@ def _number_array(value: Any) -> Array:
 
 
 def entries_of(
-    model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], nodes: Nodes, slow: tuple[sp.Symbol, ...], parameters: Mapping[str, float]
+    model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], nodes: Nodes, slow: tuple[sp.Symbol, ...], parameters: Mapping[str, float],
+    over: tuple[sp.Symbol, ...] = (),
 ) -> dict[EffectiveKey, Entry]:
     """Every entry of the effective law and of the higher ones: solved ones by their values, closed forms with the parameters put in.
 
-    Over a frozen fast time the entries are averaged.
+    Over a frozen fast time the entries are averaged. With parameters `over` left free the entries are functions of the slow variables
+    and, behind these, of them.
     """
     op = model.cell_operator
-    columns = tuple(op.slow.index(v) for v in slow)
-    swap = {v: sp.Float(parameters[str(v)], 17) for v in model.problem.parameters}
+    places = (*op.slow, *over)
+    columns = tuple(places.index(v) for v in slow)
+    swap = {v: sp.Float(parameters[str(v)], 17) for v in model.problem.parameters if v not in over}
     table = {}
     for e in model.law:
         key, place = (e.name, e.index), (e.sign, e.equation, e.left, e.field, e.right)
         if e.value is None:
             table[key] = Entry(nodes, columns, np.asarray(solved[key]), place)
         else:
-            table[key] = closed_entry(e.value.xreplace(swap), op.coordinates, place)
+            table[key] = closed_entry(e.value.xreplace(swap), op.coordinates, place, places if over else ())
     zero = (0,) * len(op.coordinates)
     for j, frame in enumerate(model.frame):
         place = (1, 0, zero, 0, zero)
-        value = closed_entry(frame.velocity.xreplace(swap), (), place) if frame.numerator is None else None
+        value = closed_entry(frame.velocity.xreplace(swap), (), place, places if over else ()) if frame.numerator is None else None
         table["drift", (j,)] = value or Entry(nodes, columns, solved["drift", (j,)], place)
     if model.eigenvalue is not None:
         table["lambda0", ()] = Entry(nodes, columns, solved["lambda0", ()], (1, 0, zero, 0, zero))
@@ -98,9 +101,11 @@ def entries_of(
     return {key: _averaged(e, frozen) for key, e in table.items()}
 
 
-def closed_entry(value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: Place) -> Entry:
-    """An entry given by a formula in (x.., t)."""
+def closed_entry(value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: Place, places: tuple[sp.Symbol, ...] = ()) -> Entry:
+    """An entry given by a formula in (x.., t), or in all of `places`."""
     d = len(coordinates) - 1
+    if places:
+        return Entry(Nodes((), 0), (), np.zeros(1), place, value, places)
     return Entry(Nodes((), 0), (), np.zeros(1), place, value, coordinates[: d + int(value.has(coordinates[-1]))] if coordinates else ())
 
 

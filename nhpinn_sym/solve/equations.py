@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,7 +21,9 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance, parameter_numbers
 from .backends import check_options, equation_solver
 from .cell_solution import CellSolution
+from .given import equation_functions
 from .progress import Progress, shown
+from .real_parts import solve_in_parts
 from .solution import Array, Solution
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
@@ -39,12 +41,14 @@ def solve_homogenized(
     *,
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
     **options: Any,
 ) -> Solution:
     """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
 
     Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
-    relative L2 error estimate. `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
+    relative L2 error estimate. Complex where a coefficient is. `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
+    coefficients: as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box that is not periodic.
     """
     solver = equation_solver(backend)
@@ -53,11 +57,9 @@ def solve_homogenized(
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
-    if backend == "pinn" and lowered.natural and any(e.name == "g" for e in lowered.externals):
-        raise UnsupportedError(
-            "a flux source together with a natural boundary condition, in strong form", term=lowered.natural[0], remedy="use a FEM backend"
-        )
-    return solver(lowered, cells.coefficients, parameter_numbers(parameters, model.problem.parameters), shown(progress), **options)
+    functions = equation_functions(model.operator, lowered, coefficients, backend)
+    values = {**parameter_numbers(parameters, model.problem.parameters), **functions}
+    return solve_in_parts(solver, lowered, cells.coefficients, values, shown(progress), **options)
 
 
 def solve_fine(
@@ -68,6 +70,7 @@ def solve_fine(
     per_period: int | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
     **options: Any,
 ) -> Solution:
     """Solve the multiscale problem itself at a given eps, resolving every period.
@@ -77,18 +80,21 @@ def solve_fine(
                  half the resolution.
     backend    : "pinn" is the classical PINN, for comparison (it fails in general, as the paper shows), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
+    coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """
     number = positive(eps)
     solver = equation_solver(backend)
     check_options(solver, options, backend)
-    lowered = lower_fine(parse(problem))
+    operator = parse(problem)
+    lowered = lower_fine(operator)
     _check_periods_fit(problem, eps)
     if backend != "pinn":
         options.setdefault("mesh", fine_cells(problem, number, per_period))
     elif "solver" not in options:
         options.setdefault("method", "classical")
-    values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters)}
-    return solver(lowered, _no_externals, values, shown(progress), **options)
+    functions = equation_functions(operator, lowered, coefficients, backend)
+    values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters), **functions}
+    return solve_in_parts(solver, lowered, _no_externals, values, shown(progress), **options)
 
 
 def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:

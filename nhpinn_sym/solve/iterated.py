@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import sympy as sp
@@ -22,12 +22,23 @@ _GRIDS = {1: (27, 81, 243), 2: (15, 27, 45), 3: (9, 15)}
 """Points per axis to try where a field is written out."""
 
 
+class FieldSource(Protocol):
+    """What the external fields of cell problems come from; `what` names them in messages."""
+
+    @property
+    def what(self) -> str: ...
+
+    def field(self, name: str, coordinates: tuple[str, ...], slow: Mapping[str, float]) -> Field:
+        """One of them at one slow point: points (n, d) of the cell of y -> (n, *shape)."""
+
+
 @dataclass(frozen=True)
 class InnerLevel:
     """The solved cells of the level z: effective coefficients as functions of (x, y)."""
 
     cells: CellSolution
     model: HomogenizedModel
+    what: str = "effective coefficients of a finer level z"
 
     def field(self, name: str, coordinates: tuple[str, ...], slow: Mapping[str, float]) -> Field:
         """One effective coefficient at one slow point: points (n, d) of the cell of y -> (n, *shape)."""
@@ -41,23 +52,24 @@ class InnerLevel:
 
         return values
 
-    def written_out(self, cells: LoweredCells, tolerance: float) -> LoweredCells:
-        """`cells` with trigonometric polynomials of y in the place of its external fields, for backends that need formulas.
 
-        UnsupportedError where the fields depend on x as well, or vary too sharply.
-        """
-        if cells.slow:
-            raise UnsupportedError("coefficients that are effective coefficients of a finer level z and depend on x", term=cells.slow[0],
-                                   remedy='use the fourier backend: solve_cells(model, "fourier")')
-        coordinates = tuple(map(str, cells.coordinates))
-        swap = {}
-        for e in cells.externals:
-            function = self.field(e.name, coordinates, {})
-            polynomial = _trigonometric(_entry(function, e.index), cells, tolerance)
-            for v, order in zip(cells.coordinates, e.derivative, strict=True):
-                polynomial = sp.diff(polynomial, v, order) if order else polynomial
-            swap[e.symbol] = polynomial
-        return _swapped(replace(cells, externals=()), swap)
+def written_out(source: FieldSource, cells: LoweredCells, tolerance: float) -> LoweredCells:
+    """`cells` with trigonometric polynomials of y in the place of its external fields, for backends that need formulas.
+
+    UnsupportedError where the fields depend on x as well, or vary too sharply.
+    """
+    if cells.slow:
+        raise UnsupportedError(f"coefficients that are {source.what} and depend on x", term=cells.slow[0],
+                               remedy='use the fourier backend: solve_cells(model, "fourier")')
+    coordinates = tuple(map(str, cells.coordinates))
+    swap = {}
+    for e in cells.externals:
+        function = source.field(e.name, coordinates, {})
+        polynomial = _trigonometric(_entry(function, e.index), cells, tolerance)
+        for v, order in zip(cells.coordinates, e.derivative, strict=True):
+            polynomial = sp.diff(polynomial, v, order) if order else polynomial
+        swap[e.symbol] = polynomial
+    return swapped(replace(cells, externals=()), swap)
 
 
 @dataclass(frozen=True)
@@ -65,7 +77,7 @@ class IteratedSolver:
     """A `CellSolver` that hands the coefficients of the inner level, as fields of y, to one solver per slow point."""
 
     cells: LoweredCells
-    inner: InnerLevel
+    inner: FieldSource
     make: Callable[[Mapping[str, Field]], Any]
 
     def solve(self, slow_points: Array) -> CellBatch:
@@ -113,7 +125,7 @@ def _trigonometric(values: Field, cells: LoweredCells, tolerance: float) -> sp.E
         if np.abs(modes[np.abs(waves).max(axis=-1) > n // 3]).max() <= small:
             break
     else:
-        raise UnsupportedError("an effective coefficient of the finer level z that varies too sharply to be written out", term=cells.title,
+        raise UnsupportedError("a coefficient without a formula that varies too sharply to be written out", term=cells.title,
                                remedy='use the fourier backend: solve_cells(model, "fourier")')
     parts = []
     for wave in map(tuple, waves[np.abs(modes) > small]):
@@ -126,12 +138,12 @@ def _trigonometric(values: Field, cells: LoweredCells, tolerance: float) -> sp.E
     return sp.Add(*parts)
 
 
-def _swapped(value: Any, swap: Mapping[sp.Symbol, sp.Expr]) -> Any:
+def swapped(value: Any, swap: Mapping[sp.Symbol, sp.Expr]) -> Any:
     """A lowered form with expressions put in for symbols, everywhere."""
     if isinstance(value, sp.Expr):
         return value.xreplace(dict(swap))
     if isinstance(value, tuple):
-        return tuple(_swapped(item, swap) for item in value)
+        return tuple(swapped(item, swap) for item in value)
     if isinstance(value, (WeakTerm, StrongTerm, SourceTerm, CellForm, Functional, FunctionalTerm, LoweredCells)):
-        return replace(value, **{f.name: _swapped(getattr(value, f.name), swap) for f in fields(value)})
+        return replace(value, **{f.name: swapped(getattr(value, f.name), swap) for f in fields(value)})
     return value

@@ -1,12 +1,17 @@
-"""Complex cell problems on backends that compute with real numbers: solved in real and imaginary parts, and put together again."""
+"""Complex problems on backends that compute with real numbers: solved in real and imaginary parts, and put together again."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from .solution import Array, CellBatch, CellField, MultiIndex
+from numpy.typing import ArrayLike
+
+from ..lower.forms import External, LoweredEquation
+from ..lower.real import real_equation
+from .progress import Progress
+from .solution import Array, CellBatch, CellField, Coefficients, EquationSolver, MultiIndex, Solution
 
 
 @dataclass(frozen=True)
@@ -22,13 +27,6 @@ class ComplexField:
     def state(self) -> dict[str, Any]:
         return {f"{name}.{key}": value for name in ("real", "imaginary") for key, value in getattr(self, name).state().items()}
 
-    @classmethod
-    def of(cls, part: Any, state: Mapping[str, Any]) -> ComplexField:
-        """The field whose parts are of the class `part`, from its `state`."""
-        pieces = ({key.partition(".")[2]: value for key, value in state.items() if key.startswith(f"{name}.")} for name in ("real", "imaginary"))
-        real, imaginary = (part.from_state(piece) for piece in pieces)
-        return cls(real, imaginary)
-
 
 @dataclass(frozen=True)
 class RealPartsSolver:
@@ -43,3 +41,48 @@ class RealPartsSolver:
         keys = dict.fromkeys((name, index[1:]) for name, index in batch.effective)
         effective = {(name, index): batch.effective[name, (0, *index)] + 1j * batch.effective[name, (1, *index)] for name, index in keys}
         return CellBatch(fields, effective, batch.info)
+
+
+@dataclass(frozen=True)
+class ComplexSolution:
+    """The solution of a complex equation from that of its real form, which has the imaginary parts behind the real ones."""
+
+    parts: Solution
+
+    @property
+    def backend(self) -> str:
+        return self.parts.backend
+
+    @property
+    def method(self) -> str:
+        return self.parts.method
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        return self.parts.info
+
+    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+        return _joined(self.parts(points, t))
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        return _joined(self.parts.derivative(points, index, t))
+
+
+def solve_in_parts(solver: EquationSolver, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float],
+                   progress: Progress, /, **options: Any) -> Solution:
+    """Solve an equation, a complex one by its real form: values (n,), for systems (n, m), complex then."""
+    if not equation.complex:
+        return solver(equation, coefficients, parameters, progress, **options)
+
+    def part(external: External, points: Array) -> Array:
+        imaginary, *index = external.index
+        values = coefficients(replace(external, index=tuple(index)), points)
+        return values.imag if imaginary else values.real
+
+    return ComplexSolution(solver(real_equation(equation), part, parameters, progress, **options))
+
+
+def _joined(values: Array) -> Array:
+    m = values.shape[1] // 2
+    found = values[:, :m] + 1j * values[:, m:]
+    return found[:, 0] if m == 1 else found

@@ -56,11 +56,13 @@ class CellBatch:
     `fields[k][i]` is component i of function k of `LoweredCells.functions`.
     `effective` holds an array (m,) per entry (constants and the eigenvalue too); `info` holds at least "method", "seconds", "size",
     "fredholm" (the largest multiplier of the zero-mean constraint), "multipliers" (each by name) and "estimate" (of the largest error in an entry).
+    `bounds` holds (lower, upper) of effective coefficients that the solver encloses, by name.
     """
 
     fields: tuple[tuple[CellField, ...], ...]
     effective: Mapping[EffectiveKey, Array]
     info: Mapping[str, Any] = field(default_factory=dict)
+    bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
 
 
 class CellSolver(Protocol):

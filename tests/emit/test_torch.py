@@ -283,12 +283,17 @@ def test_golden_files(golden: Callable[[str, str], None]) -> None:
     golden("torch/coupled_residual.py", target.equation(coupled(), "coupled")["coupled_residual.py"])
 
 
-def test_a_jump_and_an_opaque_function_are_refused() -> None:
+def test_a_jump_is_refused() -> None:
     with pytest.raises(UnsupportedError, match="jumps"):
         target.cells(with_jump(elliptic_2d()))
-    opaque = sp.Function("a")(x1)
-    with pytest.raises(UnsupportedError, match=r"a\(x1\)"):
-        target.equation(equation(sp.eye(1), opaque, Box((0, 1)), [], [Natural(((0, 0), (0, 1)), sp.S.One, sp.S.Zero)]), "test")
+
+
+def test_a_function_without_a_formula_is_an_argument() -> None:
+    opaque, robin = sp.Function("f")(x1), Natural(((0, 0), (0, 1)), sp.S.One, sp.S.Zero)
+    source = target.equation(equation(sp.eye(1), opaque.diff(x1), Box((0, 1)), [], [robin]), "test")["test_residual.py"]
+    module, x = run("test", source), torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
+    assert module.GIVEN == ("f",)
+    assert torch.allclose(module.source(x, f=torch.sin), torch.cos(x[:, 0]))
 
 
 _SCRIPT = """

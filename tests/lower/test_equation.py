@@ -134,12 +134,15 @@ def test_what_cannot_be_solved_is_refused_before_it_is_lowered() -> None:
     with pytest.raises(UnsupportedError, match="of this kind"):
         lower_homogenized(derived(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + C(s.y[0]) * u / s.eps**2, 1), time=True, final_time=1,
                                   initial=[nh.Initial(0)], **BOX))
-    with pytest.raises(UnsupportedError, match="complex"):
-        lower_homogenized(derived(diffusion(lambda s: 2 + sp.I), **BOX))
     with pytest.raises(nh.ProblemError, match="no domain"):
         lower_homogenized(derived(diffusion(lambda s: 2)))
     with pytest.raises(nh.ProblemError, match="no final time"):
         lower_homogenized(derived(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u), 1), time=True, initial=[nh.Initial(0)], **BOX))
+
+
+def test_what_is_complex_says_so() -> None:
+    assert lower_homogenized(derived(diffusion(lambda s: 2 + sp.I), **BOX)).complex
+    assert not lower_homogenized(derived(diffusion(lambda s: 2), **BOX)).complex
 
 
 def test_a_system_evolves_as_a_whole_or_not_at_all() -> None:

@@ -17,7 +17,7 @@ from ...problem.errors import ProblemError
 from ..progress import Progress, silent
 from ..solution import CellSolver as CellSolverProtocol
 from ..solution import Coefficients, Solution
-from .options import split_method
+from .options import read_options, split_method
 
 _CELLS = {"energy": ("energy.cells", "EnergyCellSolver"), "nh-pinn": ("paper.cells", "PaperCellSolver")}
 _EQUATIONS = {"energy": ("energy.equation", "solve_energy"), "nh-pinn": ("paper.equation", "solve_classical"),
@@ -30,9 +30,15 @@ def CellSolver(cells: LoweredCells, parameters: Mapping[str, float], slow_box: t
     method, rest = split_method(options)
     if method == "classical":
         raise ProblemError('"classical" is the PINN for boundary value problems', term=cells.title, remedy='use method="nh-pinn" for cell problems')
-    usual = ("phases.cells", "PhaseCellSolver") if cells.jumps else ("cells", "CellSolver")
+    usual = ("phases.cells", "PhaseCellSolver") if cells.jumps else _smooth(cells, rest)
     solver: CellSolverProtocol = _found(_CELLS.get(method, usual))(cells, parameters, slow_box, tolerance, progress, **rest)
     return solver
+
+
+def _smooth(cells: LoweredCells, options: Mapping[str, Any]) -> tuple[str, str]:
+    """A random layer fills a box of two dimensions, not of more: there the slow variables go to the last layer."""
+    several = bool(cells.slow) and cells.cell.dim + len(cells.slow) > 2
+    return ("cells", "CellSolver") if not several or read_options(options).trains else ("separable", "SeparableCellSolver")
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,

@@ -8,20 +8,19 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from ...emit.source import run
 from ...emit.torch import equation as emit_equation
 from ...emit.torch_printer import argument_name
-from ...emit.torch_text import closure
+from ...emit.torch_text import closure, given_values
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.domain import Face
 from ...problem.errors import SolveError
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
-from .rows import Rows, balanced, collocation_points, concatenate, positive, strengths, unit_jet
+from .rows import Rows, balanced, collocation_points, concatenate, gauss_points, positive, strengths, unit_jet
 from .singular import Functions, stacked
 
 _NAME = "equation"
@@ -65,7 +64,7 @@ class BoundaryValueProblem:
     def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
         self.equation, self.coefficients, self.device = equation, coefficients, device
         self.components = equation.components
-        self.parameters = {argument_name(s): parameters[s.name] for s in equation.parameters}
+        self.parameters = given_values(equation, parameters)
         self.known: tuple[Functions, ...] = (stacked(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._texts: dict[tuple[MultiIndex, ...], str] = {}
@@ -118,10 +117,8 @@ class BoundaryValueProblem:
         network = network.multiplied(columns)
         if not self.open.shape[1]:
             return network
-        nodes, weights = np.polynomial.legendre.leggauss(_GAUSS[len(self.bounds)])
-        lines = [torch.as_tensor((a + b) / 2 + (b - a) / 2 * nodes, device=self.device) for a, b in self.bounds]
-        points = torch.cartesian_prod(*lines).reshape(-1, len(lines))
-        weight = torch.cartesian_prod(*[torch.as_tensor(weights / 2, device=self.device)] * len(lines)).reshape(len(points), -1).prod(1)
+        points, weight = gauss_points(self.bounds, _GAUSS[len(self.bounds)], self.device)
+        weight = weight / weight.sum()
         basis = torch.linalg.qr(columns[:, None] * self.open).Q
         return network.raised(-basis @ (basis.T @ (weight @ self.values(network, coefficients, points, self._zero))))
 
@@ -140,22 +137,14 @@ class BoundaryValueProblem:
                      for e in self.equation.externals}
         return {**self.parameters, **externals}
 
-    def principal(self, points: Tensor) -> Tensor:
-        """The diffusion tensor of a scalar problem, (n, d, d), read off the emitted second-order coefficients."""
-        d = self.equation.domain.dim
-        table = self.trial.module.coefficients(points, **self.given(points))
-        out = points.new_zeros(len(points), d, d)
-        for index, value in table.items():
-            axes = [axis for axis, order in enumerate(index[:d]) for _ in range(order)]
-            if len(axes) == 2 and sum(index) == 2:
-                share = -torch.as_tensor(value, dtype=out.dtype) / (1 if axes[0] == axes[1] else 2)
-                out[:, axes[0], axes[1]], out[:, axes[1], axes[0]] = share, share
-        return out
-
-    def mass(self, points: Tensor) -> Tensor:
-        """The factor of the time derivative of a scalar problem, (n,)."""
-        value = self.trial.module.coefficients(points, **self.given(points))[(0,) * self.equation.domain.dim + (1,)]
-        return torch.as_tensor(value, dtype=points.dtype).expand(len(points))
+    def factors(self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None) -> Array:
+        """The factors (m, m) of D^index at one point, in scaled equations and components; of the conditions of a face, if their table is given."""
+        rows, columns = self.balance
+        found = (table or self.trial.module.coefficients)(point, **self.given(point))
+        out = torch.zeros(self.components, self.components, dtype=torch.float64)
+        for (i, j), entries in found.items() if self.components > 1 else [((0, 0), found)]:
+            out[i, j] = rows[i] * columns[j] * torch.as_tensor(entries.get(index, 0.0)).reshape(-1)[0]
+        return out.numpy()
 
     def inside(self, points: Tensor) -> Rows:
         """The rows of the equations at points of the domain."""
@@ -163,10 +152,11 @@ class BoundaryValueProblem:
         return self._equations(points).scaled(columns).rows(rows)
 
     def on_face(self, face: Face, points: Tensor, strength: float | None = None) -> Rows:
-        """The rows of the conditions that the ansatz leaves open, at points of their face; as strong as `strength`, or as they are."""
+        """The rows of the conditions that the ansatz leaves open, at points of their face; as strong as `strength`, or in the unit of those inside:
+        integrals of both together are those of the weak form then."""
         rows, columns = self.balance
         conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scaled(columns)
-        return conditions.rows(torch.ones_like(rows)) if strength is None else conditions.levelled(strength, self.trial)
+        return conditions.rows(rows) if strength is None else conditions.levelled(strength, self.trial)
 
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:

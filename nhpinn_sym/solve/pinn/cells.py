@@ -6,7 +6,8 @@ import math
 import time
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from copy import copy
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,53 +16,26 @@ import torch
 from torch import Tensor
 
 from ...emit.torch_cells import cells as emit_cells
-from ...emit.torch_printer import argument_name
-from ...emit.torch_text import closure
-from ...lower.forms import LoweredCells, MultiIndex
+from ...emit.torch_text import given_values
+from ...lower.forms import LoweredCells
 from ...problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..progress import Progress, Task, silent
 from ..solution import Array, CellBatch
 from .cell_rows import CellRows
 from .family import Family, Numbers
 from .ground_state import first_eigenvalue, ground_state, require_positive
-from .means import CellMeans, pairs
+from .means import CellMeans
 from .network import Layers, Network, Trial
+from .network_field import NetworkField
 from .options import read_options
-from .random_features import HELD_OUT, Fit, Scales, held_out_residual, ladder, last_layer, random_layer
+from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
 from .rows import Rows, collocation_points, positive
+from .solvers.results import Result
 from .training import Trained, train
 
 _PROBES = 16
-
-
-@dataclass(frozen=True)
-class NetworkField:
-    """A component of a cell function at m slow points: sum_k weights[:, k] * part k + offset, with nets of one output as parts."""
-
-    parts: tuple[Network, ...]
-    slow_points: Array
-    weights: Array
-    offset: Array
-
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n)."""
-        device = self.parts[0].trial.device
-        y, slow = torch.as_tensor(np.asarray(points, dtype=float), device=device), torch.as_tensor(self.slow_points, device=device)
-        where = pairs(y, slow).flatten(0, 1)
-        values = [part.jet(where, closure([index]))[index].reshape(len(slow), len(y)).cpu().numpy() for part in self.parts]
-        out: Array = sum(weight[:, None] * value for weight, value in zip(self.weights.T, values, strict=True))
-        return out if any(index) else out + self.offset[:, None]
-
-    def state(self) -> dict[str, Any]:
-        arrays = {f"{name}_{k}": value for k, part in enumerate(self.parts) for name, value in part.state().items()}
-        return {**arrays, "slow_points": self.slow_points, "weights": self.weights, "offset": self.offset}
-
-    @classmethod
-    def from_state(cls, state: Mapping[str, Any]) -> NetworkField:
-        """The field that `state` came from; nothing is trained."""
-        weights = np.asarray(state["weights"])
-        parts = [{name.removesuffix(f"_{k}"): value for name, value in state.items() if name.endswith(f"_{k}")} for k in range(weights.shape[1])]
-        return cls(tuple(map(Network.from_state, parts)), np.asarray(state["slow_points"]), weights, np.asarray(state["offset"]))
+_BELOW = 0.03
+"""How far below the root of the tolerance a training goes: its estimate is from a larger residual."""
 
 
 @dataclass
@@ -87,11 +61,12 @@ class CellSolver:
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
-        self.cells, self.slow_box, self.tolerance, self.progress = cells, slow_box, tolerance, progress
+        self.cells, self.slow_box, self.tolerance = cells, slow_box, tolerance
         self.options = o = read_options(options)
+        self.progress = progress if o.ranks.first else silent
         axes = (*(("periodic", a, b) for a, b in cells.cell.bounds), *(("scaled", a, b) for a, b in slow_box))
         self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device)
-        self.means = CellMeans(cells, self.trial, {argument_name(s): parameters[s.name] for s in cells.parameters})
+        self.means = CellMeans(cells, self.trial, given_values(cells, parameters))
         self.rows = CellRows(cells, self.trial, self.means, o.seed, o.device)
         if o.trains and cells.eigenvalue is not None:
             raise UnsupportedError("a trained net finds no eigenvalue", term=cells.eigenvalue,
@@ -114,40 +89,48 @@ class CellSolver:
         start = time.perf_counter()
         with self.progress(f"cell problems (pinn, {self.options.chosen})") as task:
             if not self.cells.functions:
-                done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, largest=1.0)
+                done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, largest=1.0, result=Result.CONVERGED)
             else:
                 done, info = self._trained(task) if self.options.trains else self._fitted(task)
         info |= {"residual": done.held_out, "multipliers": done.multipliers, "fredholm": max(done.multipliers.values(), default=0.0)}
-        estimate, wanted = info["estimate"], self.tolerance * info.pop("largest")
+        estimate, wanted, result = info["estimate"], self.tolerance * info.pop("largest"), info.pop("result")
         if not math.isfinite(estimate):
             raise SolveError("the cell problems have no finite solution in this net", term=info, remedy="give more features, or another scale")
         if estimate > wanted:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e}"
+            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e} ({result})"
             warnings.warn(ToleranceWarning(text), stacklevel=4)
-        return done.family, {"method": self.options.chosen, **info, "seed": self.options.seed, "seconds": time.perf_counter() - start}
+        return done.family, {"method": self.options.chosen, **info, **self.options.told(result), "seconds": time.perf_counter() - start}
 
     def _fitted(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
         """One net for all cell functions, its last layer by least squares."""
-        o, before, estimate = self.options, None, math.inf
+        o, before, estimate, residuals, reached = self.options, None, math.inf, [math.inf], False
 
         def fit(size: int, scales: Scales) -> Fit[Progressed]:
-            done = self._fit(random_layer(self.trial, size, scales, o.seed), max(o.points or 0, 2 * size))
+            done = self.fit(random_layer(self.trial, size, scales, o.seed), max(o.points or 0, 2 * size))
             return Fit(done, done.held_out, size, scales)
 
         for step in ladder(fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale):
             values = self._probed(step.solved.family)
             estimate = math.inf if before is None else float((values - before).abs().max())
-            before, largest = values, float(values.abs().max())
+            before, largest, residuals = values, float(values.abs().max()), [*residuals, step.held_out]
             task.update(step.size * self.cells.components / o.features, f"{step.size} features, residual {step.held_out:.1e}")
-            if estimate <= self.tolerance * largest and step.held_out <= math.sqrt(self.tolerance):
+            reached = estimate <= self.tolerance * largest and step.held_out <= math.sqrt(self.tolerance)
+            if reached:
                 break
         if self.cells.eigenvalue is not None:
             require_positive(self.rows, step.solved.family)
         return step.solved, {"size": step.size * self.cells.components, "features": step.size, "scale": step.scales[0],
-                             "estimate": estimate, "largest": largest}
+                             "estimate": estimate, "largest": largest, "result": fit_result(reached, residuals)}
 
-    def _fit(self, layers: Layers, count: int) -> Progressed:
-        """All stages in one random layer."""
+    def with_parameters(self, parameters: Mapping[str, Any]) -> CellSolver:
+        """A solver of the same problems for other numbers, in the same trial space; to be asked for before anything is solved."""
+        other = copy(self)
+        other.means = replace(self.means, trial=self.trial, parameters=given_values(self.cells, parameters))
+        other.rows = replace(self.rows, trial=self.trial, means=other.means)
+        return other
+
+    def fit(self, layers: Layers, count: int) -> Progressed:
+        """All stages in one random layer, by rows at `count` points."""
         done = Progressed(self.rows.empty)
         for number, (kind, members) in enumerate(self.rows.stages):
             family = self._with_numbers(done.family)
@@ -157,16 +140,19 @@ class CellSolver:
                 held = self.rows(number, family, HELD_OUT, self.options.seed + 1)
                 coefficients = held.extra.new_zeros(held.extra.shape[2], 1)
             else:
-                network, coefficients = last_layer(self.trial, self.rows(number, family, count, self.options.seed), layers)
+                network, coefficients = last_layer(self.trial, self.rows(number, family, count, self.options.seed), layers, self.options.ranks)
                 done.family = family.with_networks([self.rows.finished(members, network)])
                 held = self.rows(number, family, HELD_OUT, self.options.seed + 1)
             done.note(held_out_residual(network, coefficients, held), self._multipliers(members, held, coefficients))
         return done
 
     def _trained(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
-        """One net per cell function; the estimate is the change of the effective entries over the second half of the training."""
+        """One net per cell function.
+
+        The estimate is the change of the effective entries since the residuals were a few times as large, or what the residuals alone say.
+        """
         o, names, done = self.options, [f.name for f in self.cells.functions], Progressed(self.rows.empty)
-        results, halves = list[Trained](), list[Network]()
+        results, earlier, goal = list[Trained](), list[Network](), _BELOW * math.sqrt(self.tolerance)
         for number, (_, members) in enumerate(self.rows.stages):
             family = done.family = self._with_numbers(done.family)
             units = self.rows.units(number, family)
@@ -178,13 +164,16 @@ class CellSolver:
                 def report(fraction: float, note: str, k: int = k) -> None:
                     task.update((k + fraction) / len(names), f"{names[k]}: {note}")
 
-                results.append(train(self.trial, rows, self.cells.components, o, report))
+                results.append(train(self.trial, rows, self.cells.components, o, goal, names[k], report))
                 done.note(results[-1].held_out, self._multipliers([k], rows(HELD_OUT, o.seed + 1), results[-1].coefficients))
-                network, half = (self.rows.finished([k], net, units[j:j + 1]) for net in (results[-1].network, results[-1].half_way[0]))
-                done.family, halves = done.family.with_networks([network]), [*halves, half]
-        values, before = self._probed(done.family), self._probed(self.rows.empty.with_networks(halves))
-        info = {"size": sum(r.network.size for r in results), "width": o.width, "depth": o.depth, "iterations": max(r.iterations for r in results),
-                "estimate": float((values - before).abs().max()), "largest": float(values.abs().max())}
+                network, before = (self.rows.finished([k], net, units[j:j + 1]) for net in (results[-1].network, results[-1].earlier[0]))
+                done.family, earlier = done.family.with_networks([network]), [*earlier, before]
+        values, less = self._probed(done.family), self._probed(self.rows.empty.with_networks(earlier))
+        largest = float(values.abs().max())
+        info = {"size": sum(r.network.size for r in results), "width": o.net[0], "depth": o.net[1], "iterations": max(r.iterations for r in results),
+                "flavour": results[0].flavour,
+                "estimate": max(float((values - less).abs().max()), max(r.doubt for r in results) * largest), "largest": largest,
+                "result": next((r.result for r in results if r.result is not Result.CONVERGED), Result.CONVERGED)}
         return done, info
 
     def _multipliers(self, members: Sequence[int], held: Rows, coefficients: Tensor) -> dict[str, float]:

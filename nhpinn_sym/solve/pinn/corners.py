@@ -1,4 +1,6 @@
-"""Singular functions of systems at the corners of a rectangle: solutions r^lambda phi(theta) of the leading equations and conditions.
+"""Singular functions, of systems too, at the corners of a rectangle and the edges of a box.
+
+They are solutions r^lambda phi(theta) of the leading equations and conditions.
 
 With z = x + p y and (M_0 + p M_1 + p^2 M_2) a = 0 every a f(z) solves the leading equations (Stroh's formalism; Ting 1996, chapter 5).
 The sum of q_k a_k z_k^lambda over all 2m characteristics satisfies the conditions on both edges where L(lambda) q = 0
@@ -18,11 +20,11 @@ from torch import Tensor
 
 from ...lower.forms import MultiIndex
 from .network import Jet
-from .singular import Functions
+from .singular import Family, Functions
 
 Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
-_STEP, _LARGEST, _STRIP = 0.05, 3.6, 3.0
+_STEP, _LARGEST, _STRIP = 0.05, 6.6, 3.0
 _NEWTON, _SAME, _NULL = 40, 1e-3, 1e-4
 _SPLIT = 1e-7
 """Relative perturbation that makes double characteristics simple: isotropic media have them."""
@@ -57,7 +59,7 @@ def characteristics(principal: Array) -> Characteristics | None:
     """Of the factors (3, m, m) of D_xx, D_xy, D_yy; None where they are not elliptic."""
     m = principal.shape[1]
     noise = np.random.default_rng(0).standard_normal((m, m))
-    first = principal[0] + _SPLIT * np.abs(principal).max() * (noise + noise.T)
+    first = principal[0] + (_SPLIT * np.abs(principal).max() * (noise + noise.T) if m > 1 else 0.0)
     if abs(np.linalg.det(principal[2])) < 1e-12 * np.abs(principal).max() ** m:
         return None
     inverse = np.linalg.inv(principal[2])
@@ -67,7 +69,7 @@ def characteristics(principal: Array) -> Characteristics | None:
 
 
 def singularities(of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]) -> list[Singularity]:
-    """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 3.6, polynomials left out: where the power is whole,
+    """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 6.6, polynomials left out: where the power is whole,
     a smooth right-hand side asks for the logarithm. Data of `jumping` components may jump at the corner: log z does, power 0."""
     roots, vectors = of
     data = np.linalg.inv(np.concatenate([vectors, roots * vectors]))  # columns q that belong to unit values: well conditioned, unlike the vectors
@@ -118,25 +120,29 @@ def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
     return found
 
 
-def singular_functions(of: Characteristics, terms: Sequence[Singularity], corner: Sequence[float], signs: Sequence[int],
-                       clamped: Sequence[Sequence[int]]) -> tuple[Functions, ...]:
-    """The real and the imaginary part of every singularity, by component.
+def singular_functions(of: Characteristics, terms: Sequence[Singularity], axes: Sequence[int], corner: Sequence[float], signs: Sequence[int],
+                       clamped: Sequence[Sequence[int]]) -> Family:
+    """The real and the imaginary part of every singularity, by component; constant along all but two `axes`.
 
-    signs: 1 where the box lies above the corner along that axis. clamped: for each component the axes on whose near edge it vanishes; powers
-    are put to zero there, where rounding would be large beside derivatives that are not bounded at the corner.
+    signs: 1 where the box lies above the corner along that axis. clamped: for each component which of both axes have a near edge on which it
+    vanishes; powers are put to zero there, where rounding would be large beside derivatives that are not bounded at the corner.
     """
     def part(j: int) -> Functions:
         def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
             powers = torch.tensor([not s.logarithmic for s in terms] * 2, device=points.device)
             roots, factors = (torch.as_tensor(v, device=points.device) for v in (of.roots, np.stack([s.weights * of.vectors[j] for s in terms])))
-            x, y = (sign * (points[:, [k]] - corner[k]) for k, sign in enumerate(signs))
+            x, y = (sign * (points[:, [axis]] - at) for axis, at, sign in zip(axes, corner, signs, strict=True))
             logarithm, jet = torch.log(x + roots * y + _TINY), {}
             for index in indices:
-                chain = signs[0] ** index[0] * (signs[1] * roots) ** index[1]
-                values = torch.stack([_power(logarithm, s, sum(index)) @ (chain * factor) for s, factor in zip(terms, factors)], 1)
+                orders = [index[axis] for axis in axes]
+                if sum(orders) < sum(index):
+                    jet[index] = points.new_zeros(len(points), 2 * len(terms))
+                    continue
+                chain = signs[0] ** orders[0] * (signs[1] * roots) ** orders[1]
+                values = torch.stack([_power(logarithm, s, sum(orders)) @ (chain * factor) for s, factor in zip(terms, factors)], 1)
                 jet[index] = torch.cat([values.real, values.imag], 1)
-                for axis in (k for k in clamped[j] if not index[k]):
-                    jet[index] = torch.where((points[:, [axis]] == corner[axis]) & powers, 0.0, jet[index])
+                for k in (k for k in clamped[j] if not orders[k]):
+                    jet[index] = torch.where((points[:, [axes[k]]] == corner[k]) & powers, 0.0, jet[index])
             return jet
 
         return functions

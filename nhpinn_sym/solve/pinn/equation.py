@@ -19,11 +19,12 @@ from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import SolveError, ToleranceWarning
 from ..progress import Progress, Task, silent
 from ..solution import Array, Coefficients
+from .balance import require_balance
 from .boundary_value import BoundaryValueProblem
 from .known import known_functions
 from .network import Network
 from .options import Options, read_options
-from .random_features import HELD_OUT, Fit, Scales, held_out_residual, ladder, last_layer, random_layer
+from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
 from .rows import collocation_points
 from .singular import stacked
 from .training import train
@@ -31,7 +32,6 @@ from .training import train
 _GOAL = 1e-5
 _PROBES = 1000
 _UNSOLVABLE = 0.1
-_PLACES = {(False, 2): "corners", (False, 3): "edges", (True, 1): "ends at t = 0"}
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class NetworkSolution:
     """The solution of an equation: an ansatz with its essential data, a net, and known functions.
 
     Points have shape (n, d), values (n,), or (n, m) for m components; t defaults to the final time. info["estimate"] is the relative
-    L2 change (at the final time) over the last doubling of the features, or over the second half of the training.
+    L2 change (at the final time) over the last doubling of the features, or since the residual was a few
+    times as large in a training.
     """
 
     problem: BoundaryValueProblem
@@ -68,58 +69,62 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     """
     start, chosen = time.perf_counter(), read_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
-    families = known_functions(problem)
+    require_balance(problem)
+    known = known_functions(problem)
+    families = [family for group in known.values() for family in group]
     problem.known = tuple(stacked([family[j] for family in families]) for j in range(problem.components))
-    with progress(f"{equation.title} (pinn, {chosen.chosen})") as task:
-        network, weights, info = _trained(problem, chosen, task) if chosen.trains else _fitted(problem, chosen, tolerance or _GOAL, task)
+    with (progress if chosen.ranks.first else silent)(f"{equation.title} (pinn, {chosen.chosen})") as task:
+        network, weights, info = (_trained if chosen.trains else _fitted)(problem, chosen, tolerance or _GOAL, task)
+    result = info.pop("result")
     if not math.isfinite(info["estimate"]):
         raise SolveError("the equation has no finite solution in this net", term=info, remedy="give more features, or another scale")
     if problem.open.shape[1] and info["residual"] > _UNSOLVABLE:
         raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative residual {info['residual']:.1e}",
                          remedy="the source and the boundary fluxes have to balance")
     if tolerance is not None and info["estimate"] > tolerance:
-        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"
+        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e} ({result})"
         warnings.warn(ToleranceWarning(text), stacklevel=2)
-    known = {"known_functions": "none"} if equation.components > 1 else {}
-    if families:
-        known["known_functions"] = f"{len(weights)} for {len(families)} {_PLACES[equation.time is not None, equation.domain.dim]}"
+    places = ", ".join(f"{len(group)} {name}" for name, group in known.items())
+    reported = {"known_functions": f"{len(weights)} for {places}" if known else "none"}
     return NetworkSolution(problem, network, weights, chosen.chosen,
-                           {**info, **known, "method": chosen.chosen, "seed": chosen.seed, "seconds": time.perf_counter() - start})
+                           {**info, **reported, "method": chosen.chosen, **chosen.told(result), "seconds": time.perf_counter() - start})
 
 
 def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
     """The last layer by least squares, with twice the features until the solution stands."""
-    before, estimate = None, math.inf
+    before, estimate, residuals, reached = None, math.inf, [math.inf], False
     largest = max(1, o.features // problem.components)
     held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(max(o.points or 0, 2 * size), o.seed))
 
     def fit(size: int, scales: Scales) -> Fit[tuple[Network, Tensor]]:
-        solved = last_layer(problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed))
+        solved = last_layer(problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed), o.ranks)
         return Fit(solved, held_out_residual(*solved, held), size, scales)
 
     for step in ladder(fit, problem.trial.axes, largest, o.scale):
         free, coefficients = step.solved
         network = problem.finished(free, coefficients)
-        values = _probed(problem, network, coefficients)
-        estimate = math.inf if before is None else _change(values, before)
-        before = values
+        values = probed(problem, network, coefficients)
+        estimate = math.inf if before is None else change(values, before)
+        before, residuals, reached = values, [*residuals, step.held_out], estimate <= goal
         task.update(step.size / largest, f"{step.size} features, residual {step.held_out:.1e}")
-        if estimate <= goal:
+        if reached:
             break
-    info = {"size": step.size * problem.components, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate}
+    info = {"size": step.size * problem.components, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate,
+            "result": fit_result(reached, residuals)}
     return network, coefficients, info
 
 
-def _trained(problem: BoundaryValueProblem, o: Options, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
-    result = train(problem.trial, problem.rows, problem.components, o, task.update)
-    pairs = [(problem.finished(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.half_way)]
-    values, half = (_probed(problem, *pair) for pair in pairs)
-    info = {"size": result.network.size, "width": o.width, "depth": o.depth, "iterations": result.iterations,
-            "residual": result.held_out, "estimate": _change(values, half)}
+def _trained(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
+    """All weights of one net."""
+    result = train(problem.trial, problem.rows, problem.components, o, goal, problem.equation.title, task.update)
+    pairs = [(problem.finished(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.earlier)]
+    values, earlier = (probed(problem, *pair) for pair in pairs)
+    info = {"size": result.network.size, "width": o.net[0], "depth": o.net[1], "iterations": result.iterations, "flavour": result.flavour,
+            "residual": result.held_out, "estimate": max(change(values, earlier), result.doubt), "result": result.result}
     return *pairs[0], info
 
 
-def _probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> Tensor:
+def probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> Tensor:
     """Values of u at points of the domain (at the final time)."""
     dim = problem.equation.domain.dim
     points = collocation_points(_PROBES, problem.trial.axes[:dim], 0, problem.device).cpu().numpy()
@@ -127,7 +132,7 @@ def _probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) ->
     return problem.values(network, weights, where, index)
 
 
-def _change(values: Tensor, before: Tensor) -> float:
+def change(values: Tensor, before: Tensor) -> float:
     size = float(values.norm())
     return float((values - before).norm()) / (size or 1.0)
 

@@ -84,6 +84,12 @@ class Family:
             k -= network.outputs
         raise IndexError(k)
 
+    def combined(self, mixing: Tensor, offset: Tensor) -> Network:
+        """The net of one function, mixing (outputs,) times the outputs plus an offset, where all of them share their hidden layers."""
+        (network,) = self.networks
+        weight, bias = network.layers[-1]
+        return Network(network.trial, [*network.layers[:-1], ((mixing @ weight)[None], (mixing @ bias + offset)[None])])
+
     def raw(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         """The jet of the outputs, (n, outputs)."""
         jets = [network.jet(points, indices) for network in self.networks]

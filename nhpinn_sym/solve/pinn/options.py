@@ -7,42 +7,77 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
+from torch.distributed import ProcessGroup
 
 from ...problem.errors import BackendMissingError, ProblemError
+from .ranks import Ranks
+from .solvers.results import Result
 
 SOLVERS = ("random-features", "varpro", "lm", "gauss-newton", "ssbfgs", "lbfgs", "adam")
 METHODS = ("auto", "residual", "energy", "nh-pinn", "classical")
 FLAVOURS = ("auto", "torch", "compile", "native")
 DTYPES = ("float64", "float32")
+_WIDTH, _DEPTH = 24, 2
+_DENSE = 2048
+"""Weights between hidden layers up to which matrices of all weights pay."""
 
 
 @dataclass(frozen=True)
 class Options:
     """solver: "random-features", least squares for the last layer of a random one-layer net, which linear problems allow; the others train
-    all weights of a net of `depth` x `width`; "auto" decides.
-    features: the largest number of random features, those of all components counted; scale: standard deviation of their weights (None: chosen
-    by the held-out residual).
+    all weights of a net of `depth` x `width` (2 x 24); "auto" decides, and says why: `choice`.
+    features: the largest number of random features, those of all components counted; scale: standard deviation of the weights of the first
+    layer (None: chosen by the held-out residual).
     iterations: of a training solver (None: its default); points: collocation points (None: by the number of unknowns).
-    flavour: of the emitted residual in a training, see `objective`; dtype: of a training; checkpoint: a file from which a killed training goes on.
+    flavour: of the emitted residual in a training, see `objective`; dtype: of a training; checkpoint: a folder from which a killed training
+    goes on when it is begun again with the same options.
+    group: processes of torch.distributed, all of which make the same call, that share the collocation rows of smooth problems.
     """
 
     solver: str = "auto"
     seed: int = 0
     features: int = 1600
     scale: float | None = None
-    width: int = 24
-    depth: int = 2
+    width: int | None = None
+    depth: int | None = None
     iterations: int | None = None
     points: int | None = None
     device: str = "cpu"
     flavour: str = "auto"
     dtype: str = "float64"
     checkpoint: str | None = None
+    group: ProcessGroup | None = None
+
+    @property
+    def ranks(self) -> Ranks:
+        """The processes that share the work."""
+        return Ranks(self.group)
+
+    @property
+    def net(self) -> tuple[int, int]:
+        """Width and depth of a trained net."""
+        return self.width or _WIDTH, self.depth or _DEPTH
+
+    @property
+    def choice(self) -> tuple[str, str]:
+        """The solver that "auto" stands for, and why."""
+        if self.solver != "auto":
+            return self.solver, "as asked for"
+        if self.width is None and self.depth is None:
+            return "random-features", "the problem is linear: one least-squares solve for the last layer of a random net"
+        width, depth = self.net
+        if width**2 * (depth - 1) <= _DENSE:
+            return "varpro", "width or depth asks for a trained net, the loss is a sum of squares with a linear last layer, and the net is small"
+        return "lbfgs", f"width or depth asks for a trained net, and one of {depth} x {width} is too large for matrices of all its weights"
 
     @property
     def chosen(self) -> str:
-        """The solver that "auto" stands for."""
-        return "random-features" if self.solver == "auto" else self.solver
+        """The solver."""
+        return self.choice[0]
+
+    def told(self, result: Result) -> dict[str, Any]:
+        """What a solution's info says about its solver."""
+        return {"solver": self.choice[0], "why": self.choice[1], "result": result.name, "seed": self.seed}
 
     @property
     def trains(self) -> bool:
@@ -76,8 +111,9 @@ def read_options(given: Mapping[str, Any]) -> Options:
         if getattr(options, name) not in choices:
             raise ProblemError(f"the PINN backend has no {name} {getattr(options, name)!r}", remedy="use one of " + ", ".join(choices))
     for name in ("features", "width", "depth"):
-        if getattr(options, name) < 1:
-            raise ProblemError(f"the option {name} is a positive number", term=getattr(options, name))
+        number = getattr(options, name)
+        if number is not None and number < 1:
+            raise ProblemError(f"the option {name} is a positive number", term=number)
     if options.device.startswith("cuda") and not torch.cuda.is_available():
         raise BackendMissingError("this torch sees no CUDA device", term=options.device, remedy='use device="cpu"')
     return options

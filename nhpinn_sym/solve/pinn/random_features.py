@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
 
-from ...problem.errors import SolveError
 from .network import Axes, Layers, Network, Trial, chunk_size
+from .ranks import ALONE, Ranks
 from .rows import Rows, positive, weighted
+from .solvers.linear_least_squares import least_squares
+from .solvers.results import Result
 
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 HELD_OUT = 2000
 _CHEAP, _TUNED = 200, 1600
 _SMALLEST = 100
 _POOR = 0.1
-_RIDGE = 1e-14
+_FITS_IN = 2**31
+"""Bytes of memory that a fit may take; beyond them it is made of blocks of rows."""
 
 Solved = TypeVar("Solved")
 Scales = tuple[float, float]
@@ -50,13 +53,13 @@ def ladder(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, largest: int, 
         thorough = before > _POOR or size <= _CHEAP
         best = fit(size, scales)
         if scale is None and size <= _TUNED and (thorough or best.held_out > before / 8):
-            best = _climb(fit, axes, best, patience=2 if thorough else 1)
+            best = climb(fit, axes, best, patience=2 if thorough else 1)
         yield best
         before = best.held_out
         scales = best.scales if before <= _POOR else scales
 
 
-def _climb(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, best: Fit[Solved], patience: int) -> Fit[Solved]:
+def climb(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, best: Fit[Solved], patience: int) -> Fit[Solved]:
     """Raise the scale in space, then in time, until the held-out residual has become worse `patience` times in a row."""
     for group in range(2 if any(kind == "graded" for kind, _, _ in axes) else 1):
         worse = 0
@@ -73,13 +76,35 @@ def random_layer(trial: Trial, size: int, scales: Scales, seed: int) -> Layers:
     return trial.features(size, tuple(scales[kind == "graded"] for kind, _, _ in trial.axes), seed)
 
 
-def last_layer(trial: Trial, rows: Rows, layers: Layers) -> tuple[Network, Tensor]:
-    """The net that satisfies the rows best, and the coefficients (known functions, right-hand sides) beside it."""
+def fit_result(reached: bool, residuals: Sequence[float]) -> Result:
+    """Why a ladder ended, from the residuals of its sizes."""
+    if reached:
+        return Result.CONVERGED
+    return Result.MAX_FEATURES if residuals[-1] < residuals[-2] / 2 else Result.RANK_DEFICIENT
+
+
+def last_layer(trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, memory: int = _FITS_IN) -> tuple[Network, Tensor]:
+    """The net that satisfies the rows best, and the coefficients (known functions, right-hand sides) beside it.
+
+    Where the rows are shared by several processes, or the matrix and its factorization need more than `memory` bytes, R is built up
+    from blocks of rows.
+    """
     size, (components, count) = len(layers[-1][1]), (rows.weights.shape[2], rows.target.shape[2])
-    left = torch.cat([matrix(trial, rows, layers), rows.extra.flatten(0, 1)], 1)
-    solution = least_squares(left, rows.target.flatten(0, 1))
+    columns, own = components * size + rows.extra.shape[2], ranks.own(rows)
+    row = 3 * rows.points.element_size() * columns
+    if ranks.count == 1 and (rows.target.shape[0] * rows.target.shape[1] + columns) * row <= memory:
+        solution = least_squares(*_system(trial, rows, layers))
+    else:
+        step = max(1, max(columns, memory // row - columns) // rows.target.shape[1])
+        factor = ranks.factor(torch.cat(_system(trial, own.part(slice(k, k + step)), layers), 1) for k in range(0, len(own.points), step))
+        solution = least_squares(factor[:, :columns], factor[:, columns:])
     weight = solution[:components * size].reshape(components, size, count).permute(2, 0, 1).reshape(-1, size)
     return Network(trial, [*layers, (weight.contiguous(), weight.new_zeros(len(weight)))]), solution[components * size:]
+
+
+def _system(trial: Trial, rows: Rows, layers: Layers) -> tuple[Tensor, Tensor]:
+    """Matrix and right-hand sides of the rows."""
+    return torch.cat([matrix(trial, rows, layers), rows.extra.flatten(0, 1)], 1), rows.target.flatten(0, 1)
 
 
 @torch.no_grad()
@@ -95,20 +120,6 @@ def matrix(trial: Trial, rows: Rows, layers: Layers) -> Tensor:
             for j in range(components):
                 out[part, i, j] = weighted(rows.weights[part, i, j], jet)
     return out.reshape(count * equations, -1)
-
-
-def least_squares(a: Tensor, b: Tensor) -> Tensor:
-    """min |a x - b|^2 + (RIDGE |x|)^2 with the columns of a scaled to length one, by QR of both rows together.
-
-    The ridge, near rounding, keeps x bounded where the columns are dependent. (Cutting the rank by pivoted QR instead loses up to
-    four digits of the residual.)
-    """
-    size, count = positive(a.norm(dim=0)), a.shape[1]
-    rows = torch.cat([a / size, _RIDGE * torch.eye(count, dtype=a.dtype, device=a.device)])
-    data = torch.cat([b, b.new_zeros(count, b.shape[1])])
-    if not (rows.isfinite().all() and data.isfinite().all()):
-        raise SolveError("a coefficient or a source is not finite at some collocation point", remedy="look for a singularity in the domain")
-    return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]
 
 
 def held_out_residual(network: Network, coefficients: Tensor, held: Rows) -> float:

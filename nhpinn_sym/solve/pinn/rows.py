@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -108,6 +109,17 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor
     half = count // 2  # not every other one: consecutive Sobol points lie in opposite halves of the box
     points[half:] = spread(unit[half:], tuple(("scaled", a, b) for _, a, b in axes))
     return points.to(device)
+
+
+def gauss_points(bounds: Sequence[tuple[float, float]], count: int, device: str) -> tuple[Tensor, Tensor]:
+    """Points (n, columns) and weights (n,) of the Gauss-Legendre rule with `count` nodes an axis; one point of weight one without axes."""
+    nodes, weights = (torch.as_tensor(v, device=device) for v in np.polynomial.legendre.leggauss(count))
+    points, weight = nodes.new_zeros(1, 0), nodes.new_ones(1)
+    for a, b in bounds:
+        line = (a + b) / 2 + (b - a) / 2 * nodes
+        points = torch.cat([points.repeat_interleave(count, 0), line.repeat(len(points))[:, None]], 1)
+        weight = weight.repeat_interleave(count) * ((b - a) / 2 * weights).repeat(len(weight))
+    return points, weight
 
 
 def positive(size: Tensor) -> Tensor:

@@ -1,22 +1,20 @@
-"""Known functions that a smooth net cannot represent: corners and edges of a box, and the start of a parabolic problem.
+"""Known functions that a smooth net cannot represent: the start of a parabolic problem; and what can be done with such functions.
 
-- Corner of two Dirichlet faces: with z = xi + mu eta, A11 + 2 A12 mu + A22 mu^2 = 0, every Im f(z) solves div(A grad u) = 0.
-  z^p vanishes on both faces for p = k pi / arg(mu); where that is an integer, a polynomial right-hand side asks for z^p log z
-  (Grisvard 1985, chapter 5).
-- Start of rho u_t = D u_ss + ... with data that do not fit at a face s = 0: v_m = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), which
-  solve the heat equation (Carslaw and Jaeger 1959, appendix II): d_s v_m = -v_(m-1).
+Start of rho u_t = D u_ss + ... with data that do not fit at a face s = 0: v_m = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), which
+solve the heat equation (Carslaw and Jaeger 1959, appendix II): d_s v_m = -v_(m-1).
 """
 
 from __future__ import annotations
 
-import cmath
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
+from ...emit.runtime.torch_jets import below, leibniz
 from ...lower.forms import MultiIndex
 from ...problem.domain import Face
 from .network import Jet
@@ -24,48 +22,13 @@ from .network import Jet
 Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
 """Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions) each."""
 
-_TINY = 1e-300
-_CORNER_ORDERS = 3
+Family = tuple[Functions, ...]
+"""The components of a family of functions."""
 
+Shape = Callable[[Tensor, int], Tensor]
+"""A function of s in (-1, 1): its derivative of some order."""
 
-def corner_functions(slopes: Sequence[complex], origin: Sequence[float], first: int = 1) -> Functions:
-    """Im z^p for the first orders, z = sum_i slopes[i] (x_i - origin[i]); see `corner_slopes`.
-
-    first=0 adds the angle of z, for Dirichlet data that jump at the corner.
-    """
-    mu = next(slope if slope.imag > 0 else -slope for slope in slopes if slope.imag)
-    powers = [k * math.pi / cmath.phase(mu) for k in range(first, _CORNER_ORDERS + 1)]
-
-    def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-        z = torch.stack([slope * (points[:, i] - origin[i]) for i, slope in enumerate(slopes)]).sum(0)
-        logarithm = torch.log(z + _TINY)
-        jet = {}
-        for index in indices:
-            chain = math.prod(slope**order for slope, order in zip(slopes, index))
-            jet[index] = torch.stack([(chain * _power(logarithm, p, sum(index))).imag for p in powers], 1)
-        return jet
-
-    return functions
-
-
-def corner_slopes(tensor: Tensor, faces: Sequence[Face]) -> list[complex]:
-    """The slopes of z for the diffusion tensor (d, d) at the corner, or edge, of two faces: 1 and mu into the box, 0 along an edge."""
-    (i, end_i), (j, end_j) = faces
-    sign_i, sign_j = 1 - 2 * end_i, 1 - 2 * end_j
-    a, b, c = float(tensor[i, i]), sign_i * sign_j * float(tensor[i, j] + tensor[j, i]) / 2, float(tensor[j, j])
-    slopes = [0j] * len(tensor)
-    slopes[i], slopes[j] = complex(sign_i), sign_j * complex(-b, math.sqrt(a * c - b * b)) / c
-    return slopes
-
-
-def _power(logarithm: Tensor, power: float, order: int) -> Tensor:
-    """The derivative of z^power, or of z^power log z for an integer power, from log z."""
-    whole = abs(power - round(power)) < 1e-6
-    power = round(power) if whole else power
-    factor, rest = 1.0, 0.0  # D^k z^p log z = z^(p - k) (factor log z + rest)
-    for k in range(order):
-        factor, rest = factor * (power - k), rest * (power - k) + factor
-    return torch.exp((power - order) * logarithm) * (factor * logarithm + rest if whole else factor)
+_TINY, _ASIDE = 1e-300, 4 * torch.finfo(torch.float64).eps
 
 
 def start_functions(axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]) -> Functions:
@@ -102,8 +65,28 @@ def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Te
     return high * length**order
 
 
-def modulated(functions: Functions, axis: int, interval: tuple[float, float], polynomials: Sequence[Polynomial]) -> Functions:
-    """Every function times every polynomial of the coordinate of `axis`, scaled to (-1, 1)."""
+def multiplied(first: Functions, second: Functions) -> Functions:
+    """All products of a function of the one and a function of the other family."""
+
+    def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        needed = sorted({lower for index in indices for lower in below(index)})
+        f = {index: value[:, :, None] for index, value in first(points, needed).items()}
+        g = {index: value[:, None] for index, value in second(points, needed).items()}
+        return {index: leibniz(f, g, index, index).flatten(1) for index in indices}
+
+    return products
+
+
+def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[Shape]:
+    """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and sines instead."""
+    if periodic:
+        return [partial(_wave, k, phase) for k in range(degree // 2 + 1) for phase in ((0.0, math.pi / 2) if k else (0.0,))]
+    bubble = Polynomial.fromroots(roots) if roots else Polynomial([1.0])
+    return [partial(_horner, bubble * Polynomial.basis(k)) for k in range(degree + 1 - len(roots))]
+
+
+def modulated(functions: Functions, axis: int, interval: tuple[float, float], along: Sequence[Shape]) -> Functions:
+    """Every function times every shape in the coordinate of `axis`, scaled to (-1, 1)."""
     a, b = interval
 
     def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
@@ -114,8 +97,8 @@ def modulated(functions: Functions, axis: int, interval: tuple[float, float], po
         for index, lows in lowered.items():
             n = index[axis]
             columns = []
-            for p in polynomials:
-                factors = [math.comb(n, k) * (2 / (b - a)) ** (n - k) * _horner(p.deriv(n - k), s) for k in range(n + 1)]
+            for shape in along:
+                factors = [math.comb(n, k) * (2 / (b - a)) ** (n - k) * shape(s, n - k) for k in range(n + 1)]
                 columns.append(torch.stack([factor[:, None] * jet[low] for factor, low in zip(factors, lows)]).sum(0))
             out[index] = torch.cat(columns, 1)
         return out
@@ -123,32 +106,43 @@ def modulated(functions: Functions, axis: int, interval: tuple[float, float], po
     return products
 
 
-def _horner(polynomial: Polynomial, s: Tensor) -> Tensor:
+def _wave(k: int, phase: float, s: Tensor, order: int) -> Tensor:
+    """cos(k pi s - phase)."""
+    return (k * math.pi) ** order * torch.cos(k * math.pi * s - phase + order * math.pi / 2)
+
+
+def _horner(polynomial: Polynomial, s: Tensor, order: int) -> Tensor:
     value = torch.zeros_like(s)
-    for coefficient in polynomial.coef[::-1]:
+    for coefficient in polynomial.deriv(order).coef[::-1]:
         value = value * s + float(coefficient)
     return value
 
 
 def vanishing(functions: Functions, faces: Sequence[Face], bounds: Sequence[tuple[float, float]]) -> Functions:
-    """`functions` minus the transfinite interpolation of their values on `faces`, so that they vanish there."""
+    """`functions` minus the transfinite interpolation of their values on `faces`, so that they vanish there; bounds: of the space axes."""
     for axis in sorted({axis for axis, _ in faces}):
-        functions = _cleared(functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds[axis])
+        functions = _cleared(functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds)
     return functions
 
 
-def _cleared(functions: Functions, axis: int, ends: Sequence[int], interval: tuple[float, float]) -> Functions:
-    """`functions` minus the linear interpolation along `axis` of their values at the ends."""
-    slope = 1 / (interval[1] - interval[0])
+def _cleared(functions: Functions, axis: int, ends: Sequence[int], bounds: Sequence[tuple[float, float]]) -> Functions:
+    """`functions` minus the linear interpolation along `axis` of their values at the ends.
+
+    At a corner the derivatives of z log z have other limits along the one face than along the other: those along this one are taken.
+    """
+    slope = 1 / (bounds[axis][1] - bounds[axis][0])
 
     def cleared(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         jet = dict(functions(points, indices))
         along = {index: (*index[:axis], 0, *index[axis + 1:]) for index in indices}
         for end in ends:
             face = points.clone()
-            face[:, axis] = interval[end]
+            for k, (a, b) in enumerate(bounds):
+                aside = _ASIDE * max(abs(a), abs(b))
+                face[:, k] = face[:, k].clamp(a + aside, b - aside)
+            face[:, axis] = bounds[axis][end]
             values = functions(face, sorted(set(along.values())))
-            distance = slope * (points[:, axis, None] - interval[1 - end]).abs()
+            distance = slope * (points[:, axis, None] - bounds[axis][1 - end]).abs()
             blend = [distance, torch.full_like(distance, slope if end else -slope)]  # and its derivative
             weights = blend if len(ends) == 2 else [torch.ones_like(distance)]
             for index in indices:

@@ -228,6 +228,11 @@ def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
     return torch.stack([full(points, value) for value in values], -1) if values else points.new_zeros(*points.shape[:-1], 0)
 
 
+def averaged(value: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """The mean over the last axis, or the sum with weights."""
+    return value.mean(-1) if weights is None else (weights * value).sum(-1)
+
+
 def column(d: Jet, j: int) -> Jet:
     """The jet of output j of a net."""
     return {a: value[..., j] for a, value in d.items()}

@@ -99,9 +99,9 @@ def loads(points, d, v):
     }
 
 
-def effective(points, d):
-    """Effective coefficients: means over the points (last axis), a uniform grid of the cell; d: the jet of all
-        functions."""
+def effective(points, d, weights=None):
+    """Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a
+        quadrature; d: the jet of all functions."""
     y1 = points[..., 0]
     s0 = torch.sin(2*math.pi*y1) + 2
     function_0 = columns(d, 0, COMPONENTS)
@@ -110,7 +110,7 @@ def effective(points, d):
         ('A', (0, 0)): d[(1,)][..., 0]*s0 + s0 - (loads_0[0] - bilinear(points, function_0, function_0)),
         ('h', (1, 0, 0)): d[(0,)][..., 0]*s0 + d[(1,)][..., 1]*s0,
     }
-    return {key: full(points, value).mean(-1) for key, value in values.items()}
+    return {key: averaged(full(points, value), weights) for key, value in values.items()}
 
 
 # ======== jets ========
@@ -173,6 +173,11 @@ def full(points: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
 def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
     """`values` along a new last axis."""
     return torch.stack([full(points, value) for value in values], -1) if values else points.new_zeros(*points.shape[:-1], 0)
+
+
+def averaged(value: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
+    """The mean over the last axis, or the sum with weights."""
+    return value.mean(-1) if weights is None else (weights * value).sum(-1)
 
 
 def column(d: Jet, j: int) -> Jet:

@@ -59,8 +59,8 @@ def test_two_unknowns_that_do_not_see_each_other() -> None:
     """Laplacians between Dirichlet edges: z^2 log z for each; log z too where the data jump."""
     of = characteristics(np.stack([np.eye(2), np.zeros((2, 2)), np.eye(2)]))
     assert of is not None
-    assert [(s.power, s.logarithmic) for s in singularities(of, (CLAMPED, CLAMPED), NONE)] == [(2, True)] * 2
-    assert [s.power for s in singularities(of, (CLAMPED, CLAMPED), [True, True])] == [2] * 2 + [0] * 2
+    assert [(s.power, s.logarithmic) for s in singularities(of, (CLAMPED, CLAMPED), NONE)] == [(p, True) for p in (2, 2, 4, 4, 6, 6)]
+    assert [s.power for s in singularities(of, (CLAMPED, CLAMPED), [True, True])][-3:] == [6, 0, 0]
 
 
 def test_data_that_jump_in_one_component_alone() -> None:
@@ -68,7 +68,7 @@ def test_data_that_jump_in_one_component_alone() -> None:
     of = elastic()
     (jump,) = (s for s in singularities(of, (CLAMPED, CLAMPED), [True, False]) if s.power == 0)
     first, second = (part(torch.tensor([[0.7, 0.0], [0.0, 0.4]], dtype=torch.float64), [(0, 0)])[0, 0].numpy()
-                     for part in singular_functions(of, [jump], (0.0, 0.0), (1, 1), ((), ())))
+                     for part in singular_functions(of, [jump], (0, 1), (0.0, 0.0), (1, 1), ((), ())))
     assert np.abs(second).max() < 1e-9 and np.abs(first[0]).max() < 1e-9 and np.abs(first[1]).max() > 0.1
 
 
@@ -76,7 +76,7 @@ def test_data_that_jump_in_one_component_alone() -> None:
 def test_the_functions_satisfy_equation_and_conditions(edges: tuple[Edge, Edge]) -> None:
     """At the corner x = 2, y = 0 of a box to the left of it; derivatives are checked by difference quotients."""
     of = elastic()
-    parts = singular_functions(of, singularities(of, edges, NONE), (2.0, 0.0), (-1, 1), ((), ()))
+    parts = singular_functions(of, singularities(of, edges, NONE), (0, 1), (2.0, 0.0), (-1, 1), ((), ()))
 
     def jet(x: Array) -> dict[tuple[int, int], Array]:
         found = [part(torch.as_tensor(x), INDICES) for part in parts]
@@ -99,3 +99,40 @@ def test_the_functions_satisfy_equation_and_conditions(edges: tuple[Edge, Edge])
 def test_what_is_not_elliptic_has_no_singular_functions() -> None:
     assert characteristics(np.stack([np.eye(2), np.zeros((2, 2)), -np.eye(2)])) is None
     assert characteristics(np.stack([np.eye(2), np.zeros((2, 2)), np.diag([1.0, 0.0])])) is None
+
+
+def scalar(tensor: Array) -> Characteristics:
+    found = characteristics(np.array([[[tensor[0, 0]]], [[2 * tensor[0, 1]]], [[tensor[1, 1]]]]))
+    assert found is not None
+    return found
+
+
+GIVEN = Edge(np.zeros(1, int), np.eye(1), np.zeros((1, 1)))
+
+
+def flux(tensor: Array, axis: int) -> Edge:
+    return Edge(np.ones(1, int), tensor[axis:axis + 1, :1], tensor[axis:axis + 1, 1:])
+
+
+SKEW = np.array([[2.0, 0.5], [0.5, 1.0]])
+
+
+@pytest.mark.parametrize("tensor", [np.eye(2), SKEW], ids=["right", "skew"])
+@pytest.mark.parametrize(("kinds", "shift"), [("DD", 0.0), ("DN", 0.5), ("ND", 0.5), ("NN", 0.0)])
+def test_powers_of_diffusion(tensor: Array, kinds: str, shift: float) -> None:
+    """(k + shift) pi / omega, omega being the angle of the quadrant after the linear map that makes the tensor isotropic."""
+    omega = np.arccos(-tensor[0, 1] / np.sqrt(tensor[0, 0] * tensor[1, 1]))
+    edges = [GIVEN if kind == "D" else flux(tensor, axis) for kind, axis in zip(kinds, (1, 0))]
+    expected = [(k + shift) * np.pi / omega for k in range(9)]
+    found = singularities(scalar(tensor), (edges[0], edges[1]), [False])
+    assert powers(found) == pytest.approx([p for p in expected if 0 < p < 6.6], abs=1e-9)
+    assert all(s.logarithmic == (tensor is not SKEW) for s in found)
+
+
+def test_functions_along_other_axes_are_constant() -> None:
+    of = scalar(np.eye(2))
+    (part,) = singular_functions(of, singularities(of, (GIVEN, GIVEN), [False]), (0, 2), (0.0, 1.0), (1, -1), [[0, 1]])
+    p = torch.tensor([[0.3, 0.1, 0.4], [0.3, 0.8, 0.4], [0.0, 0.2, 0.7]], dtype=torch.float64)
+    d = part(p, [(0, 0, 0), (0, 1, 0), (1, 0, 0), (2, 0, 0), (0, 0, 2)])
+    assert torch.equal(d[0, 0, 0][0], d[0, 0, 0][1]) and d[0, 1, 0].abs().max() == 0
+    assert torch.allclose(d[2, 0, 0][:2], -d[0, 0, 2][:2], atol=1e-12)

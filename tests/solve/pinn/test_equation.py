@@ -10,9 +10,10 @@ import pytest
 import sympy as sp
 from scipy.integrate import cumulative_simpson
 
-from nhpinn_sym.lower.forms import Essential, External, LoweredEquation, Natural
+from nhpinn_sym.lower.forms import Essential, External, LoweredEquation, Natural, WeakTerm
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import SolveError, ToleranceWarning, UnsupportedError
+from nhpinn_sym.solve.fem.skfem import solve_equation as solve_by_elements
 from nhpinn_sym.solve.pinn.equation import NetworkSolution, solve_equation
 from nhpinn_sym.solve.solution import Coefficients
 
@@ -96,7 +97,7 @@ def test_reaction_diffusion_with_a_start_that_does_not_fit() -> None:
     assert relative(u(points), exact) < 3 * u.info["estimate"]
     assert relative(u(points, 0.01), reaction_diffusion_solution(points, c, 0.01)) < 1e-3
     assert np.abs(u(points, 0.0)).max() < 1e-14
-    assert u.info["known_functions"] == "12 for 2 ends at t = 0"
+    assert u.info["known_functions"] == "12 for 2 layers at t = 0"
     with pytest.raises(SolveError, match="known for"):
         u(points, 0.6)
 
@@ -134,6 +135,54 @@ def test_manufactured(name: str) -> None:
     exact = sp.lambdify((x1, x2, x3)[: box.dim], u.subs(t, 1))
     solution = solved(manufactured(u, a, box, natural, **more), features=400)
     assert error(solution, lambda p: exact(*p.T)) < 1e-6
+
+
+def test_a_flux_that_contradicts_the_value_beside_it() -> None:
+    """u = Im(z log z) vanishes where x2 = 0 and has the flux -pi/2 where x1 = 0: no smooth function does both."""
+    right, top = x2 * sp.log(1 + x2**2) / 2 + sp.atan(x2), sp.log(1 + x1**2) / 2 + x1 * (sp.pi / 2 - sp.atan(x1))
+    data = [Essential(((1, 0),), ZERO), Essential(((0, 1),), right), Essential(((1, 1),), top)]
+    u = solved(equation(sp.eye(2), ZERO, SQUARE, data, [Natural(((0, 0),), ZERO, -sp.pi / 2)]), features=400)
+    assert u.info["known_functions"].endswith("corners")
+    assert error(u, lambda p: (z := p[:, 0] + 1j * p[:, 1], (z * np.log(z)).imag)[1]) < 1e-8
+
+
+SKEW = sp.Matrix([[2, sp.Rational(1, 2)], [sp.Rational(1, 2), 1]])
+
+
+@pytest.mark.parametrize("free", [[(0, 1), (1, 1)], [(0, 1), (1, 0), (1, 1)]], ids=["two fluxes", "three fluxes"])
+def test_skew_corners_between_values_and_fluxes(free: list[tuple[int, int]]) -> None:
+    given = [face for face in SQUARE.faces if face not in free]
+    lowered = equation(SKEW, sp.S.One, SQUARE, [Essential(tuple(given), ZERO)], [Natural(tuple(free), ZERO, sp.S.One)])
+    u, fem = solved(lowered, features=400), solve_by_elements(lowered, no_externals, {}, mesh=64)
+    assert error(u, fem) < 2 * fem.info["estimate"] < 1e-4 and u.info["estimate"] < 1e-6
+
+
+def test_data_that_fit_ask_for_nothing() -> None:
+    u, a, box, natural, more = MANUFACTURED["Robin everywhere"]
+    assert solved(manufactured(u, a, box, natural, **more), features=100).info["known_functions"] == "none"
+    given = [Essential(((1, 0),), ZERO), Essential(((0, 0),), sp.sin(x2))]
+    wrong = equation(sp.eye(2), ZERO, SQUARE, given, [Natural(((0, 1), (1, 1)), ZERO, ZERO)])
+    assert "corners" in solved(wrong, features=100).info["known_functions"]
+
+
+def test_edges_along_a_periodic_axis() -> None:
+    """A square bar, continued: the solution of the square, the same in every section."""
+    box = Box((0, 1), (0, 1), (0, 2))
+    u = solved(equation(sp.eye(3), sp.sin(x1) + sp.cos(x2), box, [Essential(box.faces[:4], ZERO)], periodic=(2,)), features=400)
+    points = inside(box, 60)
+    assert relative(u(points), square_solution(points[:, :2], 1.0)) < 1e-4
+    assert u.info["known_functions"].endswith("4 edges")
+    ends = np.array([[0.3, 0.1, 0.0], [0.3, 0.1, 2.0]])
+    for index in ((0, 0, 0), (0, 0, 1), (1, 0, 2)):
+        low, high = u.derivative(ends, index)
+        assert low == pytest.approx(high, abs=1e-11)
+
+
+def test_a_square_that_starts_at_one_and_is_cooled_at_its_sides() -> None:
+    lowered = equation(sp.eye(2), ZERO, SQUARE, [Essential(SQUARE.faces, ZERO)], mass=sp.S.One, initial=sp.S.One, final_time=sp.Rational(1, 10))
+    u, k = solved(lowered, features=400), np.arange(1, 60, 2) * np.pi
+    assert "8 layers at t = 0" in u.info["known_functions"]
+    assert error(u, lambda p: np.prod(np.sin(p[..., None] * k) @ (4 / k * np.exp(-(k**2) / 10)), 1)) < 2e-3
 
 
 def test_dirichlet_data_that_jump_at_two_corners() -> None:
@@ -191,3 +240,23 @@ def test_a_mean_that_is_left_open_is_zero() -> None:
     assert error(u, lambda p: np.cos(np.pi * p[:, 0]) * np.sin(2 * np.pi * p[:, 1])) < 1e-6
     with pytest.raises(SolveError, match="balance"):
         solved(LoweredEquation(**{**open_mean.__dict__, "sources": (sp.S.One,)}), features=200)
+
+
+def test_data_that_miss_their_balance_by_little() -> None:
+    """-u'' - 2 u_yy = f with fluxes all around: what flows out is what f brings."""
+    u = sp.exp(x1) * sp.sin(2 * x2)
+    lowered = manufactured(u, sp.diag(1, 2), SQUARE)
+    flux = {(0, 0): -sp.sin(2 * x2), (0, 1): sp.E * sp.sin(2 * x2), (1, 0): -4 * sp.exp(x1), (1, 1): 4 * sp.cos(2) * sp.exp(x1)}
+    natural = tuple(Natural((face,), ZERO, value) for face, value in flux.items())
+    free = LoweredEquation(**{**lowered.__dict__, "essential": (), "natural": natural})
+    exact = sp.lambdify((x1, x2), u - (sp.E - 1) * sp.sin(1) ** 2)
+    assert error(solved(free, features=400), lambda p: exact(*p.T)) < 1e-8
+    with pytest.raises(SolveError, match="balance"):
+        solved(LoweredEquation(**{**free.__dict__, "sources": (lowered.sources[0] + sp.Rational(1, 10**4),)}), features=100)
+
+
+def test_a_flux_source_counts_at_natural_faces() -> None:
+    """-(u' + exp x)' = 0 with u(0) = 0 and no flux u' + exp x out at the other end: u = 1 - exp x."""
+    lowered = equation(sp.eye(1), sp.exp(x1), LINE, [Essential(((0, 0),), ZERO)], [Natural(((0, 1),), ZERO, ZERO)])
+    lowered = LoweredEquation(**{**lowered.__dict__, "linear": (WeakTerm((1,), -sp.exp(x1), (0,)),)})
+    assert error(solved(lowered, features=200), lambda p: 1 - np.exp(p[:, 0])) < 1e-9

@@ -1,34 +1,29 @@
-"""The least-squares kernel, and the points it is given."""
+"""The least-squares fit of a last layer, and the points it is given."""
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from nhpinn_sym.problem.errors import SolveError
-from nhpinn_sym.solve.pinn.random_features import least_squares
+from nhpinn_sym.solve.pinn.cells import CellSolver
+from nhpinn_sym.solve.pinn.random_features import fit_result, last_layer, random_layer
 from nhpinn_sym.solve.pinn.rows import collocation_points
+from nhpinn_sym.solve.pinn.solvers.results import Result
+
+from ...pinn_samples import elliptic_2d
 
 
-def test_least_squares_of_full_rank() -> None:
-    generator = torch.Generator().manual_seed(0)
-    a, b = torch.randn(30, 8, generator=generator, dtype=torch.float64), torch.randn(30, 2, generator=generator, dtype=torch.float64)
-    x = least_squares(a * torch.logspace(-8, 8, 8, dtype=torch.float64), b) * torch.logspace(-8, 8, 8, dtype=torch.float64)[:, None]
-    assert torch.allclose(a.T @ (a @ x - b), torch.zeros(8, 2, dtype=torch.float64), atol=1e-12)
+def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
+    solver = CellSolver(elliptic_2d(), {}, (), 1e-9)
+    rows, layers = solver.rows(0, solver.rows.empty, 300, 0), random_layer(solver.trial, 40, (0.7, 0.7), 0)
+    points = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    whole, parts = (last_layer(solver.trial, rows, layers, memory)[0].jet(points, [(0, 0)])[0, 0] for memory in (2**31, 1))
+    assert whole.shape == (50, 2) and (whole - parts).abs().max() < 1e-10 * whole.abs().max()
 
 
-def test_dependent_and_zero_columns_stay_bounded() -> None:
-    s = torch.linspace(-1, 1, 200, dtype=torch.float64)
-    a = torch.stack([torch.tanh(0.3 * s + 0.1 * k / 60) for k in range(60)] + [torch.zeros_like(s)], 1)
-    target = torch.tanh(0.3 * s + 0.05)[:, None]
-    x = least_squares(a, target)
-    assert (a @ x - target).abs().max() < 1e-12
-    assert x.abs().max() < 1e3 and x[-1].abs() < 1e-15
-
-
-def test_numbers_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(SolveError, match="not finite"):
-        least_squares(torch.tensor([[1.0], [float("nan")]], dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64))
+def test_what_a_ladder_came_to() -> None:
+    assert fit_result(True, [1.0, 1.0]) is Result.CONVERGED
+    assert fit_result(False, [1.0, 0.1]) is Result.MAX_FEATURES
+    assert fit_result(False, [1.0, 0.9]) is Result.RANK_DEFICIENT
 
 
 def test_points_fill_the_box_and_half_of_them_the_start() -> None:

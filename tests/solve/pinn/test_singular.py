@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from numpy.polynomial import Polynomial
 
-from nhpinn_sym.solve.pinn.singular import Functions, corner_functions, corner_slopes, modulated, stacked, start_functions, vanishing
+from nhpinn_sym.solve.pinn.corners import Edge, characteristics, singular_functions, singularities
+from nhpinn_sym.solve.pinn.singular import Functions, modulated, multiplied, shapes, stacked, start_functions, vanishing
 
-TENSOR = torch.tensor([[2.0, 0.3], [0.3, 1.0]], dtype=torch.float64)
+GIVEN = Edge(np.zeros(1, int), np.eye(1), np.zeros((1, 1)))
+FLUX = Edge(np.ones(1, int), np.eye(1), np.zeros((1, 1)))
 FACES = [(axis, end) for axis in (0, 1) for end in (0, 1)]
 BOUNDS = [(0.0, 1.0), (0.0, 2.0)]
 INDICES = [(a, b) for a in range(3) for b in range(3)]
@@ -20,16 +22,22 @@ def points(count: int = 40) -> torch.Tensor:
     return 0.1 + 0.8 * torch.rand(count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * torch.tensor([1.0, 2.0])
 
 
-def skew_corner() -> Functions:
-    return corner_functions(corner_slopes(TENSOR, [(0, 0), (1, 1)]), (0.0, 2.0))
+def corner(skew: float, second: Edge = GIVEN) -> Functions:
+    """At the upper left corner of the box."""
+    of = characteristics(np.array([[[2.0]], [[-2 * skew]], [[1.0]]]))
+    assert of is not None
+    (part,) = singular_functions(of, singularities(of, (GIVEN, second), [False]), (0, 1), (0.0, 2.0), (1, -1), [[]])
+    return part
 
 
+START = start_functions(0, 1.0, -1, 0.7, [(2, 0), (0, 2), (1, 1), (4, 0)])
 FAMILIES = {
-    "right corner": corner_functions(corner_slopes(torch.eye(2), [(1, 0), (0, 1)]), (1.0, 0.0), first=0),
-    "skew corner": skew_corner(),
-    "start": start_functions(0, 1.0, -1, 0.7, [(2, 0), (0, 2), (1, 1), (4, 0)]),
-    "vanishing": vanishing(skew_corner(), FACES, BOUNDS),
-    "modulated": modulated(skew_corner(), 1, (0.0, 2.0), [Polynomial([1.0]), Polynomial([0.5, 0, -2.0, 1.0])]),
+    "corner": corner(0.3),
+    "start": START,
+    "vanishing": vanishing(corner(0.3), FACES, BOUNDS),
+    "modulated": modulated(corner(0.3), 1, (0.0, 2.0), shapes(3, [-1.0], False)),
+    "waves": modulated(corner(0.3), 1, (0.0, 2.0), shapes(4, [], True)),
+    "product": multiplied(START, corner(0.3)),
 }
 
 
@@ -48,24 +56,15 @@ def test_derivatives_by_differences(name: str) -> None:
         assert (exact - difference).abs().max() < 1e-6 * (1 + exact.abs().max())
 
 
-def test_corner_functions_solve_the_equation_and_vanish_on_both_faces() -> None:
-    d = skew_corner()(points(), INDICES)
-    divergence = TENSOR[0, 0] * d[2, 0] + 2 * TENSOR[0, 1] * d[1, 1] + TENSOR[1, 1] * d[0, 2]
-    assert divergence.abs().max() < 1e-11 * d[2, 0].abs().max()
-    left, top = points(), points()
-    left[:, 0], top[:, 1] = 0.0, 2.0
-    assert skew_corner()(torch.cat([left, top]), [(0, 0)])[0, 0].abs().max() < 1e-12
-
-
-def test_the_logarithm_of_a_right_corner() -> None:
-    """Im z^2 log z = 2 xi eta log r + (xi^2 - eta^2) theta, up to sign and orientation."""
-    family = corner_functions(corner_slopes(torch.eye(2), [(0, 0), (1, 0)]), (0.0, 0.0))
-    x, y = points().T
-    r, theta = torch.hypot(x, y), torch.atan2(y, x)
-    expected = 2 * x * y * torch.log(r) + (x**2 - y**2) * theta
-    assert torch.allclose(family(points(), [(0, 0)])[0, 0][:, 0], expected, atol=1e-14)
-    corner = family(torch.zeros(1, 2, dtype=torch.float64), [(0, 0), (1, 0), (0, 2)])
-    assert all(value.isfinite().all() for value in corner.values())
+def test_a_function_whose_flux_has_no_limit_still_vanishes_on_the_face() -> None:
+    """r log r between a given value and a given flux: less its values on one face its flux on the other is the same everywhere."""
+    family = vanishing(corner(0.0, FLUX), [(1, 1)], BOUNDS)
+    side, top = points(), points()
+    side[:, 0], top[:, 1] = 0.0, 2.0
+    side[0, 1] = 2.0  # the corner itself
+    assert family(top, [(0, 0)])[0, 0].abs().max() < 1e-14
+    slope = family(side, [(1, 0)])[1, 0][:, 0]
+    assert slope.isfinite().all() and (slope - slope[1]).abs().max() < 1e-10
 
 
 def test_start_functions_solve_the_heat_equation() -> None:
@@ -87,5 +86,16 @@ def test_vanishing_on_all_faces() -> None:
 
 
 def test_stacked() -> None:
-    assert stacked([FAMILIES["start"], FAMILIES["skew corner"]])(points(), [(1, 0)])[1, 0].shape == (40, 7)
+    width = FAMILIES["corner"](points(), [(1, 0)])[1, 0].shape[1]
+    assert stacked([FAMILIES["start"], FAMILIES["corner"]])(points(), [(1, 0)])[1, 0].shape == (40, 4 + width)
     assert stacked([])(points(), [(0, 0)])[0, 0].shape == (40, 0)
+
+
+def test_shapes_vanish_at_their_roots_or_are_periodic() -> None:
+    ends = torch.tensor([-1.0, 1.0], dtype=torch.float64)
+    assert all(float(shape(ends, 0).abs().max()) < 1e-15 for shape in shapes(5, [-1.0, 1.0], False))
+    assert len(shapes(5, [-1.0, 1.0], False)) == 4 and len(shapes(8, [], True)) == 9
+    for shape in shapes(8, [], True):
+        for order in range(3):
+            low, high = shape(ends, order).tolist()
+            assert low == pytest.approx(high, abs=1e-9)

@@ -1,0 +1,208 @@
+"""Cell problems whose coefficients jump, cut into phases: one smooth LoweredCells in each, and the levels that vanish between them.
+
+A piece is what one alternative of every Piecewise selects (an alternative: a branch, or one of the conditions that an Or in it joins, such as
+an image of a shape). A phase is a set of adjacent pieces with the same coefficients, so that two inclusions of one material are two phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TypeVar
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+
+from ..operator.zero import jumps
+from ..problem.errors import SolveError, UnsupportedError
+from .cells import merged, strong_source
+from .expand import strong_terms
+from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+
+_GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
+"""Points per axis of the grid on which phases are looked for."""
+_FACTORS = (sp.Abs, sp.Max, sp.Min)
+_Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
+Codes = NDArray[np.int64]
+Points = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Points (n, d), of any cell, -> the number of the phase (n,): `numbers[k]` where `selector` has the value `codes[k]`."""
+
+    coordinates: tuple[sp.Symbol, ...]
+    bounds: tuple[tuple[float, float], ...]
+    selector: sp.Expr
+    codes: tuple[int, ...]
+    numbers: tuple[int, ...]
+
+    def __call__(self, points: Points) -> Codes:
+        """SolveError where there is a phase that is too small for the grid on which they were looked for."""
+        found = self.pieces(self.folded(points))
+        place = np.searchsorted(self.codes, found).clip(max=len(self.codes) - 1)
+        if np.any(np.asarray(self.codes)[place] != found):
+            raise SolveError("a phase is too small, or too thin, to be told from a point", term=self.selector, remedy='use backend="fourier" or FEM')
+        return np.asarray(self.numbers)[place]
+
+    def folded(self, points: Points) -> Points:
+        """The same points of the cell."""
+        low, high = np.array(self.bounds).T
+        return low + np.mod(points - low, high - low)
+
+    def pieces(self, points: Points) -> Codes:
+        """The values of the selector at points of the cell."""
+        return np.broadcast_to(np.asarray(self._call(*points.T)), len(points)).astype(np.int64)
+
+    @cached_property
+    def _call(self) -> Callable[..., object]:
+        call: Callable[..., object] = sp.lambdify(self.coordinates, self.selector, "numpy")
+        return call
+
+
+@dataclass(frozen=True)
+class Phases:
+    """`cells[k]` are the smooth cell problems of phase k; the zeros of `levels` hold all interfaces that are not on the boundary of the cell.
+
+    `regions`: the conditions of the alternatives, without the last ones (True).
+    """
+
+    cells: tuple[LoweredCells, ...]
+    labels: Labels
+    levels: tuple[sp.Expr, ...]
+    regions: tuple[tuple[Boolean, ...], ...]
+
+
+def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
+    """The phases of cell problems, for these values of the parameters.
+
+    UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a value, and for jumps by floor or Mod.
+    """
+    lowered = _mapped(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
+    nodes = sorted(set().union(*(c.atoms(sp.Piecewise) for c in _held(lowered))), key=sp.default_sort_key)
+    put = {s: sp.Float(values[s.name], 17) for s in lowered.parameters if s.name in values}
+    alternatives = [[(k, part.xreplace(put)) for k, (_, c) in enumerate(node.args) for part in (c.args if isinstance(c, sp.Or) else (c,))]
+                    for node in nodes]
+    _require_fixed(lowered, [c for rows in alternatives for _, c in rows])
+    selector, radix = sp.Integer(0), 1
+    for rows in alternatives:
+        selector, radix = selector + radix * sp.Piecewise(*[(sp.Integer(n), c) for n, (_, c) in enumerate(rows)], evaluate=False), radix * len(rows)
+    labels = Labels(lowered.coordinates, lowered.cell.bounds, selector, (), ())
+    grid, codes = _grid(labels)
+    cells = {code: _active(lowered, dict(zip(nodes, _branches(code, alternatives), strict=True))) for code in codes}
+    numbers = _united(grid, cells)
+    first = {number: code for code, number in reversed(numbers.items())}
+    regions = tuple(tuple(c for k, c in rows if k == n) for rows in alternatives for n in sorted({k for k, c in rows if c != sp.true}))
+    levels = dict.fromkeys(level for rows in alternatives for _, c in rows for r in sp.ordered(c.atoms(Relational))
+                           for level in _smooth(r.lhs - r.rhs) if level.has(*lowered.coordinates))
+    return Phases(tuple(cells[first[k]] for k in sorted(first)), replace(labels, codes=tuple(numbers), numbers=tuple(numbers.values())),
+                  tuple(levels), regions)
+
+
+def _branches(code: int, alternatives: list[list[tuple[int, Boolean]]]) -> list[int]:
+    """The branch of every Piecewise from the code of a piece."""
+    out = []
+    for rows in alternatives:
+        code, number = divmod(code, len(rows))
+        out.append(rows[number][0])
+    return out
+
+
+def _grid(labels: Labels) -> tuple[Codes, list[int]]:
+    """The codes on a uniform grid of midpoints, and those that occur."""
+    dim = len(labels.bounds)
+    lines = [a + (b - a) * (np.arange(_GRID[dim]) + 0.4987) / _GRID[dim] for a, b in labels.bounds]
+    points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    codes = labels.pieces(points).reshape((_GRID[dim],) * dim)
+    return codes, sorted(map(int, np.unique(codes)))
+
+
+def _united(grid: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
+    """The number of the phase of every code: adjacent pieces with the same cell problems are one."""
+    root = {code: code for code in cells}
+
+    def find(code: int) -> int:
+        while root[code] != code:
+            code = root[code]
+        return code
+
+    for axis in range(grid.ndim):
+        touching = np.stack([grid.ravel(), np.roll(grid, 1, axis).ravel()], -1)
+        for a, b in np.unique(touching[touching[:, 0] != touching[:, 1]], axis=0).tolist():
+            if cells[a] == cells[b]:
+                low, high = sorted((find(a), find(b)))
+                root[high] = low
+    order = {code: n for n, code in enumerate(sorted({find(code) for code in cells}))}
+    return {code: order[find(code)] for code in sorted(cells)}
+
+
+def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> LoweredCells:
+    """The smooth cell problems where each Piecewise is its active branch."""
+
+    def choose(e: sp.Basic) -> sp.Basic:
+        if isinstance(e, sp.Piecewise):
+            return choose(e.args[branch[e]].expr)
+        return e.func(*map(choose, e.args)) if e.has(sp.Piecewise) else e
+
+    cells = _mapped(lowered, choose)
+    for c in _held(cells):
+        if jumps(c):
+            raise UnsupportedError("this jump is not given as a Piecewise", term=c, remedy="write it as sp.Piecewise on one cell, or with nh.phases")
+    strong = [(t.equation, t.left, (-1) ** sum(t.left) * t.coefficient, t.field, t.right) for t in cells.bilinear]
+    functions = tuple(replace(f, source=_strong_sources(f, cells.coordinates)) for f in cells.functions)
+    return replace(cells, strong=strong_terms(strong, cells.coordinates), functions=functions, jumps=False)
+
+
+def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple[SourceTerm, ...]:
+    """The strong right-hand side from the weak one."""
+    return merged([s for w in form.weak for s in strong_source(w.equation, w.left, (-1) ** (sum(w.left) + 1) * w.coefficient, w.factor, coordinates)])
+
+
+def _smooth(level: sp.Expr) -> Iterable[sp.Expr]:
+    """Smooth expressions whose zeros hold those of `level`: kinks are resolved, and are levels themselves."""
+    kink = next(iter(sp.ordered(level.atoms(*_FACTORS))), None)
+    if kink is None:
+        yield level
+        return
+    parts = (kink.args[0], -kink.args[0]) if isinstance(kink, sp.Abs) else kink.args
+    for k, part in enumerate(parts):
+        yield from _smooth(level.xreplace({kink: part}))
+        for other in parts[k + 1:]:
+            yield from _smooth(part - other)
+
+
+def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:
+    for c in conditions:
+        moving = sorted(c.free_symbols - set(lowered.coordinates), key=str)
+        if moving:
+            raise UnsupportedError(f"an interface moves with {moving[0]}", term=c,
+                                   remedy='use backend="fourier" or FEM, or give the parameter a value')
+        if c.has(sp.floor, sp.ceiling, sp.frac, sp.Mod, sp.Heaviside, sp.sign, sp.Piecewise):
+            raise UnsupportedError("a condition that jumps itself", term=c,
+                                   remedy="write the condition on one cell, with smooth functions, or use nh.phases")
+
+
+def _held(lowered: LoweredCells) -> list[sp.Expr]:
+    """Every coefficient."""
+    found: list[sp.Expr] = []
+    _mapped(lowered, lambda c: found.append(c) or c)  # type: ignore[func-returns-value]
+    return found
+
+
+def _mapped(lowered: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
+    """The same with every coefficient changed; the strong forms, which a jump has emptied, are left."""
+
+    def terms(group: tuple[_Term, ...]) -> tuple[_Term, ...]:
+        return tuple(replace(t, coefficient=change(t.coefficient)) for t in group)
+
+    def functional(f: Functional) -> Functional:
+        return replace(f, constant=change(f.constant), terms=tuple(replace(t, coefficient=change(t.coefficient)) for t in f.terms))
+
+    return replace(lowered, bilinear=terms(lowered.bilinear), mass=terms(lowered.mass),
+                   functions=tuple(replace(f, weak=terms(f.weak)) for f in lowered.functions),
+                   constants=tuple(replace(c, numerator=functional(c.numerator), denominator=functional(c.denominator)) for c in lowered.constants),
+                   effective=tuple(map(functional, lowered.effective)), higher=tuple(map(functional, lowered.higher)))

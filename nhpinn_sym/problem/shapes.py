@@ -1,0 +1,242 @@
+"""Shapes of phases on the periodicity cell, and the coefficient that takes one value in each."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+from sympy.logic.boolalg import Boolean
+
+from .domain import Cell
+from .errors import ProblemError
+from .polygons import require_simple, triangles
+from .reading import instance, positive_number, scalar
+from .scales import Scales
+
+Point = tuple[sp.Expr, ...]
+Extent = tuple[sp.Expr, sp.Expr] | None
+"""The ends of a shape along an axis; None where it goes on without end."""
+
+
+class Shape(ABC):
+    """A region of the cell, continued with its period."""
+
+    @property
+    @abstractmethod
+    def extents(self) -> tuple[Extent, ...]:
+        """The box around it, one extent per axis."""
+
+    @abstractmethod
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        """The condition that y lies inside."""
+
+    def fits(self, dim: int) -> bool:
+        """Whether it is a region of a cell of this dimension."""
+        return len(self.extents) == dim
+
+
+@dataclass(frozen=True, init=False)
+class _Round(Shape):
+    """|y - center| < radius in the coordinates that `center` has."""
+
+    center: Point
+    radius: sp.Expr
+
+    def __init__(self, center: object, radius: object) -> None:
+        object.__setattr__(self, "center", _point(center, self, self._dim))
+        object.__setattr__(self, "radius", _size(radius, self, "radius"))
+
+    _dim = 2
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        return tuple((c - self.radius, c + self.radius) for c in self.center)
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        return sp.Add(*[(v - c) ** 2 for v, c in zip(y, self.center, strict=True)]) < self.radius**2
+
+
+class Disk(_Round):
+    """The disk of a center (c1, c2) and a radius."""
+
+
+class Ball(_Round):
+    """The ball of a center (c1, c2, c3) and a radius."""
+
+    _dim = 3
+
+
+@dataclass(frozen=True, init=False)
+class Cylinder(Shape):
+    """The infinite circular cylinder along `axis` (0, 1, 2); `center` holds the two other coordinates."""
+
+    center: Point
+    radius: sp.Expr
+    axis: int
+
+    def __init__(self, center: object, radius: object, axis: int) -> None:
+        object.__setattr__(self, "center", _point(center, self, 2))
+        object.__setattr__(self, "radius", _size(radius, self, "radius"))
+        object.__setattr__(self, "axis", _axis(axis, self, 3))
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        across: list[Extent] = [(c - self.radius, c + self.radius) for c in self.center]
+        return (*across[: self.axis], None, *across[self.axis:])
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        across = [v for k, v in enumerate(y) if k != self.axis]
+        return sp.Add(*[(v - c) ** 2 for v, c in zip(across, self.center, strict=True)]) < self.radius**2
+
+
+@dataclass(frozen=True, init=False)
+class Ellipse(Shape):
+    """The ellipse of a center and semi-axes (a, b), the first turned by `angle` (radians) from the first coordinate axis."""
+
+    center: Point
+    axes: Point
+    angle: sp.Expr
+
+    def __init__(self, center: object, axes: object, angle: object = 0) -> None:
+        object.__setattr__(self, "center", _point(center, self, 2))
+        sizes = _point(axes, self, 2)
+        object.__setattr__(self, "axes", tuple(_size(v, self, "semi-axis") for v in sizes))
+        object.__setattr__(self, "angle", _number(angle, self))
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        (a, b), (c, s) = self.axes, (sp.cos(self.angle), sp.sin(self.angle))
+        reach = (sp.sqrt((a * c) ** 2 + (b * s) ** 2), sp.sqrt((a * s) ** 2 + (b * c) ** 2))
+        return tuple((m - r, m + r) for m, r in zip(self.center, reach, strict=True))
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        (u, v), (c, s) = (w - m for w, m in zip(y, self.center, strict=True)), (sp.cos(self.angle), sp.sin(self.angle))
+        return ((c * u + s * v) / self.axes[0]) ** 2 + ((c * v - s * u) / self.axes[1]) ** 2 < 1
+
+
+@dataclass(frozen=True, init=False)
+class Polygon(Shape):
+    """The polygon of these vertices, in order; it need not be convex, and must not intersect itself."""
+
+    vertices: tuple[Point, ...]
+
+    def __init__(self, vertices: Sequence[object]) -> None:
+        if not isinstance(vertices, (list, tuple)) or len(vertices) < 3:
+            raise ProblemError("a polygon has at least three vertices", term=vertices, remedy="write Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.8)])")
+        object.__setattr__(self, "vertices", tuple(_point(v, self, 2) for v in vertices))
+        require_simple(self.vertices)
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        return tuple((sp.Min(*column), sp.Max(*column)) for column in zip(*self.vertices, strict=True))
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        return sp.Or(*[sp.And(*[_left_of(y, p, q) for p, q in zip(part, (*part[1:], part[0]), strict=True)]) for part in triangles(self.vertices)])
+
+
+@dataclass(frozen=True, init=False)
+class Layer(Shape):
+    """lo <= y < hi along `axis`, in any dimension."""
+
+    axis: int
+    interval: tuple[sp.Expr, sp.Expr]
+
+    def __init__(self, axis: int, interval: object) -> None:
+        ends = _point(interval, self, 2)
+        if not ends[0] < ends[1]:
+            raise ProblemError("a layer needs its lower end first", term=interval, remedy="write Layer(0, (0.2, 0.6))")
+        object.__setattr__(self, "axis", _axis(axis, self, 3))
+        object.__setattr__(self, "interval", ends)
+
+    @property
+    def extents(self) -> tuple[Extent, ...]:
+        return (*(None,) * self.axis, self.interval)
+
+    def holds(self, y: Sequence[sp.Expr]) -> Boolean:
+        return sp.And(self.interval[0] <= y[self.axis], y[self.axis] < self.interval[1])
+
+    def fits(self, dim: int) -> bool:
+        return self.axis < dim
+
+
+def phases(scales: Scales, shapes: Mapping[Shape, object], default: object = 1, *, cell: Cell | None = None) -> sp.Expr:
+    """The coefficient that takes the value of the first shape that holds y, and `default` elsewhere: a sp.Piecewise on the cell.
+
+    shapes : {shape: value}; values are numbers or expressions in s.y and s.x.
+    cell   : the periodicity cell of the problem (default: the unit cell); what leaves it on one side comes in on the other.
+    ProblemError for shapes of another dimension, or larger than the cell.
+    """
+    scales = instance(scales, Scales, "scales", "write nh.phases(s, {...}) with s = Scales(dim)")
+    if not isinstance(shapes, Mapping) or not shapes:
+        raise ProblemError("phases takes a dictionary of shapes with at least one", term=shapes,
+                           remedy="write nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)")
+    cell = Cell.unit(scales.dim) if cell is None else instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
+    if cell.dim != scales.dim:
+        raise ProblemError(f"the cell has dimension {cell.dim}, the scales have {scales.dim}", term=cell, remedy="give one interval per dimension")
+    branches = [(_value(value), _condition(shape, scales, cell)) for shape, value in shapes.items()]
+    return sp.Piecewise(*branches, (_value(default), True))
+
+
+def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
+    """That y, in the cell, lies in the shape or in one of its images."""
+    if not isinstance(shape, Shape):
+        raise ProblemError("a key of phases is not a Shape", term=repr(shape), remedy="use Disk, Ellipse, Polygon, Layer, Ball or Cylinder")
+    if not shape.fits(scales.dim):
+        raise ProblemError(f"this is no shape of {scales.dim} dimensions", term=shape,
+                           remedy="Disk, Ellipse and Polygon are plane, Ball and Cylinder solid")
+    shifts = [_shifts(extent, a, b, shape) for extent, (a, b) in
+              zip((*shape.extents, *(None,) * (scales.dim - len(shape.extents))), cell.intervals, strict=True)]
+    return sp.Or(*[shape.holds([v - move for v, move in zip(scales.y, image, strict=True)]) for image in itertools.product(*shifts)])
+
+
+def _shifts(extent: Extent, a: sp.Expr, b: sp.Expr, shape: Shape) -> list[sp.Expr]:
+    """The moves by whole periods that bring a part of the extent into (a, b)."""
+    if extent is None:
+        return [sp.Integer(0)]
+    (low, high), period = extent, b - a
+    if high - low > period:
+        raise ProblemError("a shape is larger than the cell", term=shape, remedy=f"its extent may be at most {period} there; give cell=Cell(...)")
+    first = sp.floor((a - high) / period) + 1
+    return [k * period for k in range(int(first), int(first) + 3) if high + k * period > a and low + k * period < b]
+
+
+def _left_of(y: Sequence[sp.Expr], p: Point, q: Point) -> Boolean:
+    """That y is not to the right of the line from p to q."""
+    return (q[0] - p[0]) * (y[1] - p[1]) - (q[1] - p[1]) * (y[0] - p[0]) >= 0
+
+
+def _value(value: Any) -> sp.Expr:
+    remedy = "give a number, or an expression in s.y and s.x; matrices by their entries"
+    found = scalar(value, ProblemError, "the value of a phase", remedy=remedy)
+    if found.is_Matrix:
+        raise ProblemError("the value of a phase is a matrix", term=value, remedy=remedy)
+    return found
+
+
+def _number(value: object, shape: Shape) -> sp.Expr:
+    """A real number, exact: 0.3 is 3/10."""
+    number = scalar(value, ProblemError, f"a number of a {type(shape).__name__}", remedy="give real numbers")
+    if not (number.is_number and number.is_real):
+        raise ProblemError(f"a number of a {type(shape).__name__} is not real", term=value, remedy="give real numbers")
+    return sp.nsimplify(number, rational=True) if number.has(sp.Float) else number
+
+
+def _size(value: object, shape: Shape, what: str) -> sp.Expr:
+    positive_number(value, ProblemError, f"the {what} of a {type(shape).__name__}", "give a positive number")
+    return _number(value, shape)
+
+
+def _point(value: object, shape: Shape, dim: int) -> Point:
+    if not isinstance(value, (list, tuple)) or len(value) != dim:
+        raise ProblemError(f"a {type(shape).__name__} takes {dim} numbers here", term=value, remedy=f"write ({', '.join(['0.5'] * dim)})")
+    return tuple(_number(v, shape) for v in value)
+
+
+def _axis(axis: object, shape: Shape, dim: int) -> int:
+    if type(axis) is not int or not 0 <= axis < dim:
+        raise ProblemError(f"the axis of a {type(shape).__name__} is one of 0, ..., {dim - 1}", term=axis, remedy="axes are counted from 0")
+    return axis

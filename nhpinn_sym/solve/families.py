@@ -1,0 +1,157 @@
+"""solve_family: the cell problems for all values of parameters at once."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..problem.errors import ProblemError, UndeclaredSymbolError, UnsupportedError
+from ..problem.reading import instance, parameter_numbers
+from .cell_solution import CellSolution, unpacked, write_arrays
+from .cells import solve_over
+from .chebyshev import Nodes
+from .effective import EffectiveFunction, Entry
+from .family_functions import FamilyCoefficient, FamilyFunction, Places, Range
+from .interpolated import restricted
+from .progress import Progress
+from .solution import Array
+
+
+@dataclass(frozen=True)
+class CellFamily:
+    """Result of `solve_family`: `effective`, `functions` and `info` as functions of the parameters.
+
+    cells: what was solved, the parameters being the last of its slow variables. over: (name, lower, upper) of each.
+    """
+
+    cells: CellSolution
+    over: tuple[Range, ...]
+    slow: tuple[str, ...]
+
+    @property
+    def info(self) -> Mapping[str, Any]:
+        """method, size, seconds, and "estimate": of the largest error of an effective entry."""
+        return self.cells.info
+
+    @cached_property
+    def effective(self) -> dict[str, FamilyCoefficient]:
+        """The effective coefficients of `CellSolution.effective`, tensors beyond the homogenized equation apart."""
+        held = {name: set[str]() for name in self.cells.effective}
+        for (name, _), entry in self.cells.entries.items():
+            held.setdefault(name, set()).update(self._held(entry))
+        everything = set[str]().union(*held.values())  # what several entries make up may need all of it
+
+        def needed(name: str, value: Any) -> tuple[str, ...]:
+            return tuple(sorted(held[name] if isinstance(value, EffectiveFunction) else everything)) if callable(value) else ()
+
+        return {name: FamilyCoefficient(value, needed(name, value), self._places)
+                for name, value in self.cells.effective.items() if not isinstance(value, dict)}
+
+    @property
+    def functions(self) -> tuple[FamilyFunction, ...]:
+        """The correctors, in printed order."""
+        return tuple(FamilyFunction(f, self._places) for f in self.cells.functions)
+
+    def at(self, **parameters: float) -> CellSolution:
+        """The cells for one value of every parameter, as `solve_cells` gives them; nothing is solved."""
+        point, _ = self._places.columns((1,), None, parameters, [name for name, _, _ in self.over])
+        theta = dict(zip(self._places.names, point[0], strict=True))
+        names, nodes = self.cells.slow, self.cells.nodes
+        kept = [k for k, name in enumerate(names) if name not in {name for name, _, _ in self.over}]
+        inner = _part(nodes, kept)
+        slow = np.stack([np.zeros(len(inner.points)), *(inner.points[:, kept.index(k)] if k in kept else np.full(len(inner.points), theta[name])
+                                                        for k, name in enumerate(names))], axis=-1)[:, 1:]
+        basis = nodes.weights(slow)
+        fields = tuple(tuple(restricted(field, basis, slow) for field in row) for row in self.cells.fields)
+        entries = {key: self._restricted(entry, inner, basis, theta) for key, entry in self.cells.entries.items()}
+        return replace(self.cells, fields=fields, nodes=inner, slow=tuple(names[k] for k in kept), entries=entries)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to one .npz file, atomically; `nhpinn_sym.load_family` reads it again."""
+        return write_arrays(path, self.cells.packed(family=[self.over, self.slow]))
+
+    def export(self, path: str | os.PathLike[str]) -> Path:
+        """Write the nets as one program of torch.export that needs torch alone, see `pinn.export`; UnsupportedError for other backends."""
+        return self.cells.export(path)
+
+    def __str__(self) -> str:
+        ranges = ", ".join(f"{a:g} <= {name} <= {b:g}" for name, a, b in self.over)
+        lines = [f"{str(self.cells).splitlines()[0]}, for {ranges}"]
+        for name, coefficient in self.effective.items():
+            needed = ", ".join(coefficient.needed)
+            lines.append(f"  {name} = {f'function of {needed}' if needed else coefficient.value}")
+        return "\n".join(lines)
+
+    @property
+    def _places(self) -> Places:
+        return Places(self.slow, self.cells.dim, self.over)
+
+    def _held(self, entry: Entry) -> set[str]:
+        """The names of the variables that an entry depends on."""
+        return {self.slow[k] for k in entry.columns} if entry.formula is None else {str(v) for v in entry.formula.free_symbols}
+
+    def _restricted(self, entry: Entry, nodes: Nodes, basis: Array, theta: Mapping[str, float]) -> Entry:
+        """The entry for numbers theta of the parameters, as a function of x alone."""
+        count = len(self.slow) - len(self.over)
+        if entry.formula is not None:
+            numbers = {v: sp.Float(theta[str(v)], 17) for v in entry.coordinates[count:]}
+            return replace(entry, formula=entry.formula.xreplace(numbers), coordinates=entry.coordinates[: self.cells.dim])
+        return replace(entry, nodes=nodes, columns=tuple(k for k in entry.columns if k < count), values=basis @ entry.values)
+
+
+def solve_family(
+    model: HomogenizedModel,
+    backend: str = "pinn",
+    *,
+    over: Iterable[sp.Symbol] | None = None,
+    tolerance: float | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    coefficients: Mapping[str, Callable[..., Any]] | None = None,
+    **options: Any,
+) -> CellFamily:
+    """Solve the cell problems for all values of parameters in their declared ranges.
+
+    over       : the parameters (default: all that the problem declares and `parameters` does not fix).
+    parameters : numbers for the others.
+    Else as `solve_cells`. pinn: one net over (y, x, theta), trained once; other backends: interpolation between solutions at Chebyshev nodes.
+    At most four slow variables, x and parameters together; one to three are cheap.
+    Errors: ProblemError, UndeclaredSymbolError; UnsupportedError for iterated and frozen scales; those of `solve_cells`.
+    """
+    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
+    declared = model.problem.parameters
+    fixed = {str(v) for v in parameters or {}}
+    chosen = tuple(v for v in declared if str(v) not in fixed) if over is None else tuple(over)
+    for v in chosen:
+        if v not in declared:
+            raise UndeclaredSymbolError("the problem declares no parameter of this name", term=v, remedy=f"its parameters are: {list(declared)}")
+    if not chosen:
+        raise ProblemError("a family over no parameters", term=list(declared), remedy="declare parameters={q: (lower, upper)}, or use solve_cells")
+    if model.inner is not None or model.cell_operator.frozen:
+        raise UnsupportedError("a family of problems with several levels of scales", term=model.title, remedy="solve the cells for single parameters")
+    values = parameter_numbers(parameters, {v: bounds for v, bounds in declared.items() if v not in chosen})
+    cells = solve_over(model, backend, chosen, values, tolerance, progress, None, coefficients, options)
+    ranges = tuple((str(v), float(declared[v][0]), float(declared[v][1])) for v in chosen)
+    return CellFamily(cells, ranges, tuple(map(str, (*model.cell_operator.slow, *chosen))))
+
+
+def load_family(path: str | os.PathLike[str]) -> CellFamily:
+    """Read what `CellFamily.save` wrote. ProblemError where the file is something else."""
+    cells, meta = unpacked(path)
+    if "family" not in meta:
+        raise ProblemError("this is a file of solved cells without free parameters", term=path, remedy="read it with load(path)")
+    over, slow = meta["family"]
+    return CellFamily(cells, tuple((name, float(a), float(b)) for name, a, b in over), tuple(slow))
+
+
+def _part(nodes: Nodes, axes: list[int]) -> Nodes:
+    """The nodes along some of the axes."""
+    return Nodes(tuple(nodes.bounds[k] for k in axes), nodes.degree if axes else 0, tuple(nodes.periodic[k] for k in axes) if nodes.periodic else ())

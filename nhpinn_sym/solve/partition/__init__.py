@@ -1,0 +1,153 @@
+"""The cell cut into phases: labels, quadrature fitted to the interfaces, points of the interfaces. Numpy only.
+
+Where nothing jumps the cell is one phase, and the quadrature is the trapezoid rule.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from ...lower.forms import LoweredCells
+from ...lower.phases import Labels, cut
+from ..solution import Array
+from .features import features
+from .levels import Level
+from .sweep import Sweep, line_points
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Quadrature:
+    """points (n, d), weights (n,) whose sum is the volume of the cell, labels (n,)."""
+
+    points: Array
+    weights: Array
+    labels: Numbers
+
+
+@dataclass(frozen=True)
+class Interface:
+    """Points (n, d) of the interfaces, unit normals (n, d) from phase `minus` (n,) to phase `plus` (n,); the weights (n,) add up to the area.
+
+    before (n, d): the same points as `minus` sees them: on the opposite face where the interface lies on the boundary of the cell, else `points`.
+    """
+
+    points: Array
+    normals: Array
+    weights: Array
+    minus: Numbers
+    plus: Numbers
+    before: Array
+
+
+@dataclass(frozen=True)
+class Partition:
+    """The phases of the cell; `cells[k]` are the smooth cell problems of phase k."""
+
+    cells: tuple[LoweredCells, ...]
+    labels: Labels
+    level_expressions: tuple[sp.Expr, ...]
+    _zeros: tuple[Level, ...]
+
+    @property
+    def count(self) -> int:
+        return len(self.cells)
+
+    @property
+    def dim(self) -> int:
+        return len(self.labels.bounds)
+
+    @cached_property
+    def levels(self) -> tuple[Callable[[Array], Array], ...]:
+        """Functions of points (n, d), one for each region: max(., 0) is continuous and periodic, smooth but for kinks at the interfaces."""
+        return tuple(self._function(e) for e in self.level_expressions)
+
+    def quadrature(self, order: int) -> Quadrature:
+        """`order` points for each smooth part of a line (without jumps: on every line); spectrally accurate."""
+        if order not in self._quadratures:
+            self._quadratures[order] = self._fitted(order) if self._zeros else self._trapezoid(order)
+        return self._quadratures[order]
+
+    def even_quadrature(self, order: int) -> Quadrature:
+        """`order` points for a line across the whole cell and fewer for shorter parts: equally dense, for functions that vary everywhere."""
+        if not self._zeros:
+            return self.quadrature(order)
+        last, (low, high) = self.dim - 1, self.labels.bounds[-1]
+        return Quadrature(*line_points(*self._sweep(last).points(order, even=True), last, order, high - low))
+
+    def interfaces(self, per_axis: int) -> Interface:
+        """Points where lines along each axis, `per_axis` for each smooth part of a sweep, cross an interface.
+
+        The integral over the interfaces is the sum over all axes k of those of |n_k| along lines in direction k, with another |n_k|, so that
+        the n_k^2 add up to one: spectrally accurate, as |n_k| vanishes where the lines are tangent.
+        """
+        if per_axis not in self._interfaces:
+            self._interfaces[per_axis] = self._crossed(per_axis)
+        return self._interfaces[per_axis]
+
+    @cached_property
+    def _quadratures(self) -> dict[int, Quadrature]:
+        return {}
+
+    @cached_property
+    def _interfaces(self) -> dict[int, Interface]:
+        return {}
+
+    def _fitted(self, order: int) -> Quadrature:
+        return Quadrature(*line_points(*self._sweep(self.dim - 1).points(order), self.dim - 1, order))
+
+    def _crossed(self, per_axis: int) -> Interface:
+        parts = [self._crossings(k, per_axis) for k in range(self.dim if self._zeros else 0)]
+        empty = np.zeros((0, self.dim))
+        columns = zip((empty, empty, np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), empty), *parts, strict=True)
+        return Interface(*(np.concatenate(column) for column in columns))
+
+    def _crossings(self, axis: int, per_axis: int) -> tuple[Array, Array, Array, Numbers, Numbers, Array]:
+        points, outer, lines = self._sweep(axis).points(per_axis)
+        (low, high), found = self.labels.bounds[axis], list[tuple[int, float, float, int, int, int]]()
+        for n, line in enumerate(lines):
+            found += [(n, one[1], one[1], one[4], one[2], other[2]) for one, other in pairwise(line)]
+            if line[0][2] != line[-1][2]:
+                found.append((n, low, high, -1, line[-1][2], line[0][2]))
+        number, level, minus, plus = (np.array([row[k] for row in found], dtype=np.int64) for k in (0, 3, 4, 5))
+        there, before = points[number], points[number]
+        there[:, axis], before[:, axis] = ([row[k] for row in found] for k in (1, 2))
+        normals = np.tile(np.eye(self.dim)[axis], (len(found), 1))
+        for k, zero in enumerate(self._zeros):
+            if np.any(level == k):
+                gradient = zero.gradient(there[level == k])
+                normals[level == k] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+        normals *= np.where(normals[:, axis] < 0, -1.0, 1.0)[:, None]
+        return there, normals, outer[number] * normals[:, axis], minus, plus, before
+
+    def _sweep(self, innermost: int) -> Sweep:
+        affine = all(not level.expression.diff(v).has(*level.coordinates) for level in self._zeros for v in level.coordinates)
+        return Sweep(self._zeros, self.labels, (*(k for k in range(self.dim) if k != innermost), innermost), not affine)
+
+    def _trapezoid(self, order: int) -> Quadrature:
+        lines = [a + (b - a) * np.arange(order) / order for a, b in self.labels.bounds]
+        points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+        volume = float(np.prod([b - a for a, b in self.labels.bounds]))
+        return Quadrature(points, np.full(len(points), volume / len(points)), np.zeros(len(points), dtype=np.int64))
+
+    def _function(self, expression: sp.Expr) -> Callable[[Array], Array]:
+        call = sp.lambdify(self.labels.coordinates, expression, "numpy", cse=True)
+        return lambda points: np.broadcast_to(np.asarray(call(*self.labels.folded(points).T), dtype=float), len(points))
+
+
+def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Partition:
+    """The phases of cell problems for these values of the parameters; UnsupportedError as `lower.phases.cut`."""
+    coordinates, bounds = cells.coordinates, cells.cell.bounds
+    if not cells.jumps:
+        return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), (), ())
+    phases = cut(cells, parameters)
+    zeros = tuple(Level(e, coordinates, bounds) for e in phases.levels)
+    return Partition(phases.cells, phases.labels, features(phases, cells.cell), zeros)

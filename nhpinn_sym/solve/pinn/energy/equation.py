@@ -1,0 +1,81 @@
+"""Boundary value problems by their energy (Ritz): the energy form of the PINN, with hard essential data."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+from ....lower.forms import LoweredEquation
+from ....problem.errors import ToleranceWarning
+from ...progress import Progress, Task, silent
+from ...solution import Coefficients
+from ..balance import require_balance
+from ..equation import NetworkSolution, change, probed
+from ..network import Network
+from ..options import Options, read_options
+from ..random_features import SCALES, Fit, Scales, climb, random_layer
+from ..solvers.results import Result
+from .functional import with_gradients
+from .ritz import Ritz
+
+_GOAL, _SMALLEST, _PATIENCE, _TUNED = 1e-5, 100, 2, 800
+
+
+def solve_energy(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
+                 *, tolerance: float | None = None, **options: Any) -> NetworkSolution:
+    """Minimize the energy of `equation`; options: `pinn.options.Options`, with solver "random-features", "ssbfgs", "lbfgs" or "adam".
+
+    tolerance: for the estimated relative L2 error, which is the change over the last doubling of the features, or that from the start of a
+    training. The energies on a second, finer quadrature decide which net is best. UnsupportedError where there is no energy to minimize.
+    """
+    start, o = time.perf_counter(), with_gradients(read_options(options))
+    ritz = Ritz(equation, coefficients, parameters, o.device)
+    require_balance(ritz.problem)
+    with progress(f"{equation.title} (pinn, energy)") as task:
+        network, before, result, info = _trained(ritz, o, task) if o.trains else _fitted(ritz, o, tolerance or _GOAL, task)
+    network, before = ritz.finished(network), ritz.finished(before)
+    info["estimate"] = change(*(probed(ritz.problem, net, ritz.none) for net in (network, before)))
+    if tolerance is not None and info["estimate"] > tolerance:
+        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e} ({result})"
+        warnings.warn(ToleranceWarning(text), stacklevel=2)
+    return NetworkSolution(ritz.problem, network, ritz.none, "energy",
+                           {**info, "known_functions": "none", "method": "energy", **o.told(result), "seconds": time.perf_counter() - start})
+
+
+def _fitted(ritz: Ritz, o: Options, goal: float, task: Task) -> tuple[Network, Network, Result, dict[str, Any]]:
+    """Random features, twice as many until the solution stands: the net, the one before it, and what is known about them."""
+    largest = max(1, o.features // ritz.problem.components)
+    sizes = [largest]
+    while sizes[0] > _SMALLEST:
+        sizes.insert(0, sizes[0] // 2)
+    best: Fit[Network] | None = None
+    for size in [max(1, sizes[0] // 2), *sizes]:
+        ours, unseen = ritz.functionals(max(o.points or 0, size))
+
+        def fit(size: int, scales: Scales) -> Fit[Network]:
+            network = ours.minimizer(random_layer(ritz.trial, size, scales, o.seed))  # noqa: B023 (called in this turn)
+            return Fit(network, unseen.value(network), size, scales)  # noqa: B023
+
+        before, found = best, fit(size, (o.scale or SCALES[0],) * 2 if best is None else best.scales)
+        best = climb(fit, ritz.trial.axes, found, _PATIENCE) if o.scale is None and size <= _TUNED else found
+        task.update(size / largest, f"{size} features, energy {best.held_out:.8g}")
+        if before is not None and change(*(probed(ritz.problem, ritz.finished(f.solved), ritz.none) for f in (best, before))) <= goal:
+            result = Result.CONVERGED
+            break
+        result = Result.MAX_FEATURES
+    assert best is not None and before is not None
+    info = {"size": best.size * ritz.problem.components, "features": best.size, "scale": best.scales[0],
+            "energy": ours.value(best.solved), "held_out_energy": best.held_out}
+    return best.solved, before.solved, result, info
+
+
+def _trained(ritz: Ritz, o: Options, task: Task) -> tuple[Network, Network, Result, dict[str, Any]]:
+    """All weights of one net: the net, the one it started from, and what is known about them."""
+    ours, unseen = ritz.functionals(o.points or math.prod(o.net) * o.net[0])
+    found = ours.trained(unseen, o, task.update)
+    info = {"size": found.network.size, "width": o.net[0], "depth": o.net[1], "iterations": found.iterations,
+            "energy": ours.value(found.network), "held_out_energy": unseen.value(found.network)}
+    return found.network, found.start, found.result, info

@@ -1,0 +1,85 @@
+"""Shared libraries from C++ text, by the compiler of the system; kept in the user's cache, as DOLFINx does with its forms."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+import tempfile
+from functools import lru_cache
+from pathlib import Path
+
+from ....problem.errors import BackendMissingError
+
+_NAMES = ("c++", "g++", "clang++")
+_FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
+_REMEDY = 'install g++ or clang++, name one in the environment variable CXX, or use flavour="torch"'
+
+
+def compiler() -> str | None:
+    """The compiler that CXX names, else the first of c++, g++ and clang++ that there is."""
+    return shutil.which(os.environ["CXX"]) if os.environ.get("CXX") else next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+def cache_folder() -> Path:
+    """Where compiled libraries are kept."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "nhpinn_sym"
+
+
+def library(text: str, real: str) -> ctypes.CDLL:
+    """The library of `text` with REAL as `real`, from the cache where it is there. BackendMissingError without a compiler, or where it fails."""
+    path = library_path(text, real)
+    if not path.exists():
+        _compile(text, real, path)
+    return _loaded(path)
+
+
+def library_path(text: str, real: str) -> Path:
+    """The file of a library: its name holds a hash of all that the machine code depends on."""
+    found = compiler()
+    if found is None:
+        raise BackendMissingError("there is no C++ compiler", remedy=_REMEDY)
+    key = "\n".join([text, real, *_FLAGS, _version(found), _processor()])
+    return cache_folder() / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
+
+
+@lru_cache
+def _loaded(path: Path) -> ctypes.CDLL:
+    return ctypes.CDLL(str(path))
+
+
+def _compile(text: str, real: str, path: Path) -> None:
+    """In a folder of its own, so that processes that compile the same text do not meet; the last one wins, with the same library."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
+            source, made = Path(scratch, path.stem + ".cpp"), Path(scratch, path.name)
+            source.write_text(text)
+            command = [str(compiler()), *_FLAGS, f"-DREAL={real}", str(source), "-o", str(made)]
+            subprocess.run(command, check=True, capture_output=True, text=True)
+            os.replace(source, path.with_suffix(".cpp"))
+            os.replace(made, path)
+    except OSError as cause:
+        raise BackendMissingError("a compiled library cannot be written", term=cache_folder(),
+                                  remedy="name a folder that can in the environment variable XDG_CACHE_HOME") from cause
+    except subprocess.CalledProcessError as cause:
+        raise BackendMissingError("the C++ compiler fails", term=cause.stderr.strip()[:500], remedy=_REMEDY) from cause
+
+
+@lru_cache
+def _version(found: str) -> str:
+    return subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+
+
+@lru_cache
+def _processor() -> str:
+    """What -march=native looks at: the flags of the processor where the system tells them."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    told = sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return "\n".join([platform.machine(), platform.processor(), *told])

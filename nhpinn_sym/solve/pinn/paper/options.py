@@ -1,0 +1,105 @@
+"""The options of the paper's way, checked; defaults are the paper's where it prints them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, TypeVar
+
+import torch
+
+from ....problem.errors import BackendMissingError, ProblemError
+from ..options import FLAVOURS
+
+NODES = {1: 101, 2: 41, 3: 13}
+
+
+@dataclass(frozen=True)
+class TrainingOptions:
+    """epochs of Adam at a fixed learning_rate, for a tanh net of `depth` hidden layers of `width` (printed: three of 64).
+
+    weights: of the terms of the loss, in its order; they add up to 1.
+    nodes: points of the uniform grid per axis, both ends among them; test_nodes: of the grid on which the error against `reference` is taken.
+    flavour: of the program for the residual, see `objective`.
+    Initial weights and biases are uniform in +-1/sqrt(inputs), the default of torch.nn.Linear.
+    """
+
+    epochs: int = 4000
+    learning_rate: float = 1e-3
+    weights: tuple[float, ...] | None = None
+    nodes: int | None = None
+    test_nodes: int | None = None
+    width: int = 64
+    depth: int = 3
+    seed: int = 0
+    device: str = "cpu"
+    flavour: str = "auto"
+
+
+@dataclass(frozen=True)
+class CellOptions(TrainingOptions):
+    """oversampling: layers of points outside each face (0: the loss of equation (12) alone).
+
+    weights: (w1, w2) of residual and periodicity, (1/101, 100/101); or (w1, w2, w3) with oversampling, (1/101, 50/101, 50/101). The paper prints
+    neither them nor epochs and rate. With equal weights the net follows -y_j, which solves the equation without periodicity, for long.
+    nodes: 101, 41, 13 per axis in one, two and three dimensions (the paper: 101 in one and in two).
+    slow_nodes: uniform points x at which a cell problem with a(x, y) is solved (printed: 101).
+    reference: one function of points y (n, d) -> (n,) per cell function (of y and x, where they depend on x), such as the `functions` of other cells.
+    """
+
+    oversampling: int = 2
+    slow_nodes: int = 101
+    reference: Sequence[Callable[..., Any]] | None = None
+
+    @property
+    def balance(self) -> tuple[float, ...]:
+        return self.weights or ((1 / 101, 50 / 101, 50 / 101) if self.oversampling else (1 / 101, 100 / 101))
+
+
+@dataclass(frozen=True)
+class EquationOptions(TrainingOptions):
+    """weights: (w1, w2) of the equation and the boundary, or (w1, w2, w3) with the initial condition; (1/11, 10/11), or (1/7, 5/7, 1/7), as printed.
+
+    nodes: 101 in one dimension, 21 in two, 100 in space and in time (printed), 9 in three; test_nodes: 401, 101, 201, 21.
+    form: "strong", or "energy", the deep Ritz loss (E and Yu 2018) of symmetric problems: w1 * energy + w2 * essential data;
+    (1/101, 100/101) then: the boundary is a penalty, which a small w1 makes exact and the training slow.
+    start: a solution by this method whose weights are where the training begins. reference: u(points) -> (n,), at the final time,
+    or a mapping of names to several such functions.
+    """
+
+    learning_rate: float = 1e-4
+    form: str = "strong"
+    start: Any = None
+    reference: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None
+
+
+Kind = TypeVar("Kind", bound=TrainingOptions)
+
+
+def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int]) -> Kind:
+    """ProblemError for an unknown name, a number out of range, or weights that do not fit the number of `terms` of the loss."""
+    known = [f.name for f in fields(kind)]
+    for name in given:
+        if name not in known:
+            raise ProblemError(f"the paper's way of training has no option {name!r}", remedy="its options are " + ", ".join(known))
+    options = kind(**given)
+    for name, least in (("epochs", 1), ("width", 1), ("depth", 1), ("nodes", 3), ("test_nodes", 3), ("slow_nodes", 4), ("oversampling", 0)):
+        value = getattr(options, name, None)
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise ProblemError(f"the option {name} is an integer, at least {least}", term=value)
+    if not options.learning_rate > 0:
+        raise ProblemError("the learning rate is positive", term=options.learning_rate)
+    for name, choices in (("flavour", FLAVOURS), ("form", ("strong", "energy"))):
+        if getattr(options, name, choices[0]) not in choices:
+            raise ProblemError(f"this training has no {name} {getattr(options, name)!r}", remedy="use one of " + ", ".join(choices))
+    _check_weights(options.weights, terms(options))
+    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        raise BackendMissingError("this torch sees no CUDA device", term=options.device, remedy='use device="cpu"')
+    return options
+
+
+def _check_weights(weights: tuple[float, ...] | None, count: int) -> None:
+    if weights is None:
+        return
+    if len(weights) != count or min(weights) <= 0 or abs(sum(weights) - 1) > 1e-6:
+        raise ProblemError(f"the weights of the loss are {count} positive numbers that add up to 1", term=weights)

@@ -1,0 +1,107 @@
+"""Which functions the start of a time-dependent problem asks for at its faces, where the data do not fit together at t = 0."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ...emit.constraints import Constraints
+from ...problem.domain import Face
+from .boundary_value import BoundaryValueProblem
+from .rows import collocation_points
+from .singular import Family, Functions, modulated, multiplied, shapes, stacked, start_functions, vanishing
+
+Members = tuple[tuple[int, int], ...]
+_FITS, _REAL = 1e-9, 1e-6
+_SAMPLES = 256
+_ALONG_DEGREE = 8
+_SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
+_JUMP: Members = ((0, 0), (0, 1), (0, 2))
+_FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
+"""(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data jump, the flux jumps."""
+_LEADING: Members = ((0, 0), (1, 1))
+_NEXT: Members = ((2, 0), (1, 1), (2, 2))
+"""Where two faces meet: products of those at the one and at the other face, whose data jump, or of these with the next ones."""
+
+
+def start_families(problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: Sequence[Face]) -> list[Family]:
+    """Layers at the faces, times polynomials along them, and products of two layers where two such faces meet."""
+    found = {face: members for face in faces if (members := _members(problem, constraints, face))}
+    layers = [_layer(problem, constraints, face, members) for face, members in found.items()]
+    pairs = [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]] if problem.equation.domain.dim == 2 else []
+    meeting = [_meeting(problem, constraints, pair) for pair in pairs]
+    return [family for family in (*layers, *meeting) if family is not None]
+
+
+def _members(problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face) -> Members:
+    """What the data ask for at a face."""
+    inside = collocation_points(_SAMPLES, problem.trial.axes, 0, problem.device)
+    always = inside.clone()
+    always[:, face[0]] = problem.bounds[face[0]][face[1]]
+    points = always.clone()
+    points[:, -1] = 0.0
+    found: Members = ()
+    if face in problem.trial.module.BOUNDARY:
+        start, size = problem.on_face(face, points).target, problem.on_face(face, always).size
+        for j, wrong in enumerate((start.abs().amax((0, 2)) > _FITS * size).tolist()):
+            found += (_JUMP if face in constraints[j].soft else _FLUX) if wrong else ()
+    hard = any(face in c.hard for c in constraints)
+    if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(problem.inside(inside).size):
+        found += _SMOOTH
+    return tuple(dict.fromkeys(found))
+
+
+def _layer(problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, members: Members) -> Family | None:
+    """The functions of one face times polynomials along it."""
+    diffusion = _diffusion(problem, face)
+    if diffusion is None:
+        return None
+    axis, (values, vectors), parts = face[0], diffusion, []
+    for j, constraint in enumerate(constraints):
+        layers = [_scaled(_start(problem, face, value, members), float(column[j])) for value, column in zip(values, vectors.T)]
+        part = vanishing(stacked(layers), [f for f in constraint.hard if f[0] == axis], problem.bounds[:-1])
+        for other in (k for k in range(problem.equation.domain.dim) if k != axis):
+            roots = [2.0 * end - 1 for end in (0, 1) if (other, end) in constraint.hard]
+            part = modulated(part, other, problem.bounds[other], shapes(_ALONG_DEGREE, roots, other in problem.equation.periodic))
+        parts.append(part)
+    return tuple(parts)
+
+
+def _meeting(problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]) -> Family | None:
+    """Products of the functions of two faces."""
+    first, second = (_diffusion(problem, face) for face in faces)
+    if first is None or second is None or problem.components > 1:
+        return None
+    (one, two), (d, e) = faces, (first[0][0], second[0][0])
+    soft = [face in constraints[0].soft for face in faces]
+    orders = [(_LEADING, _LEADING)] if all(soft) else [(_LEADING, _NEXT), (_NEXT, _LEADING)]
+    products = [multiplied(_start(problem, one, d, m), _start(problem, two, e, n)) for m, n in orders]
+    return (vanishing(stacked(products), constraints[0].hard, problem.bounds[:-1]),)
+
+
+def _start(problem: BoundaryValueProblem, face: Face, diffusion: float, members: Members) -> Functions:
+    axis, end = face
+    return start_functions(axis, problem.bounds[axis][end], 1 - 2 * end, diffusion, members)
+
+
+def _scaled(functions: Functions, factor: float) -> Functions:
+    return lambda points, indices: {index: factor * value for index, value in functions(points, indices).items()}
+
+
+def _diffusion(problem: BoundaryValueProblem, face: Face) -> tuple[list[float], NDArray[np.float64]] | None:
+    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a face, at its middle and t = 0; None where they are not positive."""
+    middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
+    middle[face[0]] = problem.bounds[face[0]][face[1]]
+    point = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)
+    across, rate = ([0] * len(problem.bounds) for _ in range(2))
+    across[face[0]], rate[-1] = 2, 1
+    second, mass = (problem.factors(point, tuple(index)) for index in (across, rate))
+    values, vectors = np.linalg.eig(np.linalg.solve(mass, -second))
+    vectors = problem.balance[1].cpu().numpy()[:, None] * vectors
+    if np.abs(values.imag).max() > _REAL * np.abs(values).max() or values.real.min() <= 0:
+        return None
+    return values.real.tolist(), vectors.real

@@ -1,0 +1,178 @@
+"""Trainings: when they stop, what they keep, and how they are continued after a kill."""
+
+from __future__ import annotations
+
+import math
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from nhpinn_sym.problem.errors import ProblemError, SolveError
+from nhpinn_sym.solve.pinn.solvers import make_solver
+from nhpinn_sym.solve.pinn.solvers.checkpoint import Checkpoint, signed
+from nhpinn_sym.solve.pinn.solvers.results import Result
+from nhpinn_sym.solve.pinn.solvers.run import Minimum, minimize
+
+from .losses import Exponentials, Residuals
+
+NAMES = ("varpro", "lm", "gauss-newton", "ssbfgs", "lbfgs", "adam")
+
+
+def run(name: str, iterations: int, goal: float = 0.0, loss: Residuals | None = None, held_out=None, checkpoint=None) -> Minimum:
+    solver, count = make_solver(name, iterations)
+    loss = loss or Exponentials()
+    return minimize(loss, solver, count, held_out or (lambda x: math.sqrt(loss.value(x))), goal, lambda fraction, note: None, checkpoint)
+
+
+def test_it_stops_at_the_goal() -> None:
+    found = run("varpro", 100, goal=1e-3)
+    assert found.result is Result.CONVERGED and found.held_out <= 1e-3 and found.iterations < 20
+    assert Exponentials().value(found.earlier) ** 0.5 >= 3 * found.held_out and found.doubt == found.held_out**2
+
+
+def test_it_stops_when_the_iterations_are_over() -> None:
+    found = run("lm", 4)
+    assert found.result is Result.MAX_ITERATIONS and found.iterations == 4
+
+
+def test_rising_residuals_at_unseen_points_end_a_training_and_the_best_weights_are_kept() -> None:
+    loss = Exponentials()
+    half = loss.value(loss.start) / 2
+    found = run("adam", 1500, loss=loss, held_out=lambda x: 0.1 + abs(math.log10(loss.value(x) / half)))
+    assert found.result is Result.OVERFITTED and found.iterations < 1500
+    assert found.loss == loss.value(found.x) == pytest.approx(half, rel=0.5)
+
+
+def test_a_residual_that_stands_is_stalled_and_doubted() -> None:
+    found = run("adam", 2000, held_out=lambda x: 1.0)
+    assert found.result is Result.STALLED and found.doubt == 1.0
+
+
+def test_a_loss_that_is_not_finite_is_refused_at_the_start_and_ends_a_training_later() -> None:
+    class Singular(Exponentials):
+        calls = 0
+
+        def value_and_gradient(self, x):
+            self.calls += 1
+            value, gradient = super().value_and_gradient(x)
+            return (math.nan if self.calls > 130 else value), gradient
+
+    assert run("adam", 500, loss=Singular()).result is Result.NOT_FINITE
+    broken = Exponentials()
+    broken.data = broken.data / 0
+    with pytest.raises(SolveError, match="not finite"):
+        run("lm", 5, loss=broken)
+
+
+def test_a_checkpoint_of_another_training_or_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    run("lm", 5, checkpoint=Checkpoint(tmp_path / "a.pt", "one"))
+    assert Checkpoint(tmp_path / "a.pt", "one").load() is not None and Checkpoint(tmp_path / "b.pt", "one").load() is None
+    with pytest.raises(ProblemError, match="another problem or other options"):
+        Checkpoint(tmp_path / "a.pt", "two").load()
+    for content in (b"", b"something else"):
+        (tmp_path / "c.pt").write_bytes(content)
+        with pytest.raises(ProblemError, match="no checkpoint"):
+            Checkpoint(tmp_path / "c.pt", "one").load()
+    torch.save([1], tmp_path / "d.pt")
+    with pytest.raises(ProblemError, match="no checkpoint"):
+        Checkpoint(tmp_path / "d.pt", "one").load()
+
+
+def test_a_finished_training_is_read_and_not_repeated(tmp_path: Path) -> None:
+    class Counted(Exponentials):
+        calls = 0
+
+        def value(self, x):
+            self.calls += 1
+            return super().value(x)
+
+    first, again = Counted(), Counted()
+    one, two = (run("lm", 30, loss=loss, checkpoint=Checkpoint(tmp_path / "a.pt", "")) for loss in (first, again))
+    assert again.calls == 0 < first.calls and torch.equal(one.x, two.x) and torch.equal(one.earlier, two.earlier) and one.result is two.result
+
+
+def test_signatures_tell_tensors_and_options_apart() -> None:
+    one = torch.ones(2)
+    assert signed(one, "lm") == signed(one.clone(), "lm") != signed(one, "adam") != signed(2 * one, "adam")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_interrupted_anywhere_it_ends_in_the_same_numbers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nhpinn_sym.solve.pinn.solvers.checkpoint.SECONDS", 0.0)
+    straight = run(name, 40, goal=1e-14)
+
+    class Killed(Exception):
+        pass
+
+    for at in (3, 11, 17, 29):
+        calls = 0
+
+        def held_out(x: torch.Tensor, at: int = at) -> float:
+            nonlocal calls
+            calls += 1
+            if calls > at:
+                raise Killed
+            return math.sqrt(Exponentials().value(x))
+
+        with suppress(Killed):
+            run(name, 40, goal=1e-14, held_out=held_out, checkpoint=Checkpoint(tmp_path / "a.pt", name))
+    resumed = run(name, 40, goal=1e-14, checkpoint=Checkpoint(tmp_path / "a.pt", name))
+    assert torch.equal(resumed.x, straight.x) and torch.equal(resumed.earlier, straight.earlier)
+    assert (resumed.loss, resumed.iterations, resumed.result) == (straight.loss, straight.iterations, straight.result)
+
+
+SCRIPT = """
+import sys, warnings
+import numpy as np, torch
+torch.set_num_threads(1)
+warnings.simplefilter("ignore")
+from nhpinn_sym.solve.pinn.cells import CellSolver
+from nhpinn_sym.solve.pinn.solvers import checkpoint
+from nhpinn_sym.solve.pinn.equation import solve_equation
+from tests.pinn_samples import diffusion_cells, square_problem, PI2, y1, y2
+import sympy as sp
+checkpoint.SECONDS = 0.0
+a = sp.diag(sp.exp(sp.sin(PI2 * y1)), 2 + sp.cos(PI2 * y2))
+print("ready", flush=True)
+options = {"solver": "varpro", "points": 300, "flavour": "torch", "checkpoint": sys.argv[1]}
+batch = CellSolver(diffusion_cells(a), {}, (), 1e-9, iterations=30, width=10, **options).solve(np.zeros((1, 0)))
+u = solve_equation(square_problem(), lambda e, p: np.full(len(p), 1.9), {}, iterations=10, width=8, **options)
+chi = batch.fields[1][0].evaluate(np.array([[0.1, 0.3]]), (0, 1))
+np.savez(sys.argv[2], **{f"{k}{i}{j}": v for (k, (i, j)), v in batch.effective.items()}, chi=chi,
+         u=u([[0.3, 0.6]]), iterations=[batch.info["iterations"], u.info["iterations"]])
+"""
+
+
+def test_cells_and_an_equation_killed_at_random_moments_end_in_the_same_numbers(tmp_path: Path) -> None:
+    root = Path(__file__).parents[4]
+
+    def started(folder: str, out: str) -> subprocess.Popen[str]:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / folder), str(tmp_path / out)], cwd=root,
+                                env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    straight = started("whole", "whole.npz")
+    generator, kills = random.Random(0), 0
+    for _ in range(2):
+        process = started("parts", "parts.npz")
+        assert process.stdout is not None and process.stdout.readline() == "ready\n", process.communicate()[1]
+        time.sleep(generator.uniform(0.2, 0.8))
+        process.send_signal(signal.SIGKILL)
+        kills += process.wait() == -signal.SIGKILL
+        process.communicate()
+    last = started("parts", "parts.npz")
+    for process in (last, straight):
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    whole, parts = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "parts.npz")
+    assert kills and {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {"N_1.pt", "N_2.pt", "Test_equation.pt"}
+    assert all(np.array_equal(whole[key], parts[key]) for key in whole.files)

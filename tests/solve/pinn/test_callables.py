@@ -1,0 +1,125 @@
+"""Coefficients without a formula that are given as functions: the same numbers as with the formula."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+import torch
+
+import nhpinn_sym as nh
+from nhpinn_sym.emit.opaque import Opaque, read
+from nhpinn_sym.emit.runtime.torch_derivative import derivative
+from nhpinn_sym.problem.errors import CoefficientError, PeriodError, ProblemError, UnsupportedError
+
+PI = np.pi
+A = sp.Function("a")
+
+
+def model(make: Callable[[nh.Scales], sp.Expr], dim: int = 2, source: object = 1) -> nh.HomogenizedModel:
+    s = nh.Scales(dim)
+    u, box = s.unknown("u"), nh.Box(*((0, 1),) * dim)
+    f = source(s) if callable(source) else source
+    return nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(make(s) * s.grad(u)), f), scales=s, unknown=u, domain=box, boundary=[nh.Dirichlet(0)]))
+
+
+def opaque(s: nh.Scales) -> sp.Expr:
+    return A(*s.y)
+
+
+def formula(s: nh.Scales) -> sp.Expr:
+    return 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+
+
+def values(library: Any) -> Callable[..., Any]:
+    return lambda y, z: 2 + library.sin(2 * PI * y) * library.cos(2 * PI * z)
+
+
+def test_a_function_gives_what_its_formula_gives() -> None:
+    given, written = nh.solve_cells(model(opaque), "pinn", coefficients={"a": values(torch)}), nh.solve_cells(model(formula), "pinn")
+    y = np.random.default_rng(0).random((20, 2))
+    assert np.allclose(given.effective["A"], written.effective["A"], rtol=0, atol=1e-12)
+    assert np.allclose(given.functions[0](y), written.functions[0](y), rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize(("backend", "within"), [("fourier", 1e-12), ("skfem", 1e-6)])
+def test_functions_of_arrays_for_other_backends(backend: str, within: float) -> None:
+    given = nh.solve_cells(model(opaque), backend, coefficients={"a": values(np)})
+    assert np.allclose(given.effective["A"], nh.solve_cells(model(formula), "fourier").effective["A"], rtol=0, atol=within)
+
+
+@pytest.mark.parametrize("backend", ["pinn", "fourier"])
+def test_a_function_of_x_and_y(backend: str) -> None:
+    """a* = sqrt((2 + x)^2 - 1/4)."""
+    library: Any = torch if backend == "pinn" else np
+    given = nh.solve_cells(model(lambda s: A(s.x[0], s.y[0]), 1), backend, coefficients={"a": lambda x, y: 2 + x + library.sin(2 * PI * y) / 2})
+    x = np.linspace(0, 1, 9)
+    assert np.allclose(given.effective["A"](x[:, None])[:, 0, 0], np.sqrt((2 + x) ** 2 - 0.25), rtol=0, atol=1e-8)
+
+
+def test_a_function_of_a_combination_of_coordinates() -> None:
+    """a(2 y) has the period 1/2, and its derivative is written with Subs."""
+    given = nh.solve_cells(model(lambda s: 3 + A(2 * s.y[0]), 1), "pinn", coefficients={"a": lambda z: torch.sin(2 * PI * z)})
+    assert given.effective["A"][0, 0] == pytest.approx(np.sqrt(8), abs=1e-9)
+
+
+def test_functions_in_the_boundary_value_problems() -> None:
+    """-u'' = f on (0, 1) with f = pi^2 sin(pi x) without a formula, by solve_homogenized and by solve_fine."""
+    f = sp.Function("f")
+    opaque_source = model(lambda s: sp.Integer(1), 1, lambda s: f(s.x[0]))
+    given: dict[str, Any] = {"f": lambda x: PI**2 * torch.sin(PI * x)}
+    cells, x = nh.solve_cells(opaque_source, "pinn", coefficients=given), np.linspace(0, 1, 11)[:, None]
+    u = nh.solve_homogenized(opaque_source, cells, "pinn", coefficients=given)
+    assert np.allclose(u(x), np.sin(PI * x[:, 0]), rtol=0, atol=1e-7)
+
+
+def test_a_function_in_the_fine_equation() -> None:
+    """-( a(x/eps) u' )' = 1 with a = 1/(1 + cos(2 pi y)/2): u' = (c - x)/a, so that u = 0 at both ends fixes c."""
+    s, eps = nh.Scales(1), 0.5
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(A(s.y[0]) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    given = {"a": lambda y: 1 / (1 + torch.cos(2 * PI * y) / 2)}
+    fine = nh.solve_fine(problem, eps, "pinn", method="residual", coefficients=given)
+    x, k = np.linspace(0, 1, 9), 2 * PI / eps
+    exact = x / 2 - x**2 / 2 + ((0.5 - x) * np.sin(k * x) / k - np.cos(k * x) / k**2 + 1 / k**2) / 2
+    assert np.allclose(fine(x[:, None]), exact, rtol=0, atol=1e-6)
+    with pytest.raises(UnsupportedError, match="boundary value problem"):
+        nh.solve_fine(problem, eps, "skfem", coefficients={"a": lambda y: 1 / (1 + np.cos(2 * PI * y) / 2)})
+
+
+def test_nested_derivatives_by_autograd() -> None:
+    x, y = torch.rand(2, 6, dtype=torch.float64)
+
+    def function(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return torch.exp(2 * a) * b**3
+
+    assert torch.allclose(derivative(function, (x, y), (2, 1)), 12 * torch.exp(2 * x) * y**2)
+    assert torch.equal(derivative(lambda a, b: torch.ones_like(a), (x, y), (1, 1)), torch.zeros(6, dtype=torch.float64))
+    with torch.no_grad():
+        assert torch.allclose(derivative(function, (x, torch.tensor(2.0, dtype=torch.float64)), (0, 4)), torch.zeros(6, dtype=torch.float64))
+
+
+def test_derivatives_are_read() -> None:
+    x, y = sp.symbols("x y")
+    assert read(A(x, y).diff(x, 2, y)) == Opaque("a", (x, y), (2, 1))
+    (inner,) = A(2 * x).diff(x).atoms(sp.Subs)
+    assert read(inner) == Opaque("a", (2 * x,), (1,))
+    with pytest.raises(UnsupportedError, match="cannot take"):
+        read(sp.Derivative(A(x, x), x))
+
+
+@pytest.mark.parametrize(("given", "error", "message"), [
+    ({}, UnsupportedError, 'coefficients={"a"'), ({"a": values(torch), "b": values(torch)}, ProblemError, "no coefficient without a formula"),
+    ({"a": 3.0}, ProblemError, "is not a function"), ({"a": lambda y, z: torch.ones(3)}, ProblemError, "gave values of shape"),
+    ({"a": lambda y, z: -values(torch)(y, z)}, CoefficientError, "not positive definite"),
+    ({"a": lambda y, z: 2 + y}, PeriodError, "period"), ({"a": lambda y, z: 2 + 1 / (z - z)}, CoefficientError, "not a finite number"),
+])  # fmt: skip
+def test_values_are_checked(given: dict[str, Any], error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        nh.solve_cells(model(opaque), "pinn", coefficients=given)
+
+
+def test_a_function_that_is_not_smooth_has_no_trigonometric_polynomial() -> None:
+    with pytest.raises(UnsupportedError, match="too sharply"):
+        nh.solve_cells(model(opaque), "skfem", coefficients={"a": lambda y, z: 1 + np.abs(y - np.floor(y) - 0.5)})
