@@ -40,7 +40,7 @@ from .problem.shapes import phases as phases
 if TYPE_CHECKING:
     from .emit.emit import emit as emit
     from .solve.cell_solution import CellSolution as CellSolution
-    from .solve.cell_solution import load as load
+    from .solve.cell_file import load as load
     from .solve.cells import solve_cells as solve_cells
     from .solve.dispersion import Dispersion as Dispersion
     from .solve.dispersion import dispersion as dispersion
@@ -60,7 +60,7 @@ __version__ = "0.1.0"
 
 _LATER = {
     "solve_cells": "solve.cells", "mandel": "solve.tensors", "voigt": "solve.tensors",
-    "bloch": "validate.bloch", "CellSolution": "solve.cell_solution", "load": "solve.cell_solution",
+    "bloch": "validate.bloch", "CellSolution": "solve.cell_solution", "load": "solve.cell_file",
     "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
     "solve_family": "solve.families", "load_family": "solve.families", "CellFamily": "solve.families",
     "solve_hierarchy": "solve.hierarchy", "MeanField": "solve.hierarchy", "dispersion": "solve.dispersion", "Dispersion": "solve.dispersion",

@@ -46,7 +46,7 @@ class Nodes:
 
     def weights(self, points: Array, index: tuple[int, ...] | None = None) -> Array:
         """(n, m): D^index of the interpolant at `points` (n, d) is weights @ values at the nodes."""
-        points = np.asarray(points, dtype=float).reshape(-1, len(self.bounds))
+        points = np.asarray(points, dtype=float).reshape(len(points), len(self.bounds))
         total = np.ones((len(points), 1))
         for axis in range(len(self.bounds)):
             block = self._block(axis, points[:, axis], 0 if index is None else index[axis])

@@ -14,8 +14,9 @@ import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..problem.errors import ProblemError, UndeclaredSymbolError, UnsupportedError
-from ..problem.reading import instance, parameter_numbers
-from .cell_solution import CellSolution, unpacked, write_arrays
+from ..problem.reading import instance, listed, parameter_numbers
+from .cell_file import save, unpacked
+from .cell_solution import CellSolution
 from .cells import solve_over
 from .chebyshev import Nodes
 from .effective import EffectiveFunction, Entry
@@ -60,9 +61,11 @@ class CellFamily:
         """The correctors, in printed order."""
         return tuple(FamilyFunction(f, self._places) for f in self.cells.functions)
 
-    def at(self, **parameters: float) -> CellSolution:
+    def at(self, /, **parameters: float) -> CellSolution:
         """The cells for one value of every parameter, as `solve_cells` gives them; nothing is solved."""
-        point, _ = self._places.columns((1,), None, parameters, [name for name, _, _ in self.over])
+        point, shape = self._places.columns((), None, parameters, [name for name, _, _ in self.over])
+        if shape:
+            raise ProblemError("cells are for one value of every parameter", term=f"shape {shape}", remedy="call at() for each of them")
         theta = dict(zip(self._places.names, point[0], strict=True))
         names, nodes = self.cells.slow, self.cells.nodes
         kept = [k for k, name in enumerate(names) if name not in {name for name, _, _ in self.over}]
@@ -76,7 +79,7 @@ class CellFamily:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load_family` reads it again."""
-        return write_arrays(path, self.cells.packed(family=[self.over, self.slow]))
+        return save(self.cells, path, family=[self.over, self.slow])
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the nets as one program of torch.export that needs torch alone, see `pinn.export`; UnsupportedError for other backends."""
@@ -127,20 +130,32 @@ def solve_family(
     Errors: ProblemError, UndeclaredSymbolError; UnsupportedError for iterated and frozen scales; those of `solve_cells`.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
-    declared = model.problem.parameters
-    fixed = {str(v) for v in parameters or {}}
-    chosen = tuple(v for v in declared if str(v) not in fixed) if over is None else tuple(over)
-    for v in chosen:
-        if v not in declared:
-            raise UndeclaredSymbolError("the problem declares no parameter of this name", term=v, remedy=f"its parameters are: {list(declared)}")
-    if not chosen:
-        raise ProblemError("a family over no parameters", term=list(declared), remedy="declare parameters={q: (lower, upper)}, or use solve_cells")
+    declared, chosen = model.problem.parameters, _chosen(model, over, parameters)
     if model.inner is not None or model.cell_operator.frozen:
         raise UnsupportedError("a family of problems with several levels of scales", term=model.title, remedy="solve the cells for single parameters")
     values = parameter_numbers(parameters, {v: bounds for v, bounds in declared.items() if v not in chosen})
     cells = solve_over(model, backend, chosen, values, tolerance, progress, None, coefficients, options)
     ranges = tuple((str(v), float(declared[v][0]), float(declared[v][1])) for v in chosen)
     return CellFamily(cells, ranges, tuple(map(str, (*model.cell_operator.slow, *chosen))))
+
+
+def _chosen(model: HomogenizedModel, over: Iterable[sp.Symbol] | None, parameters: Mapping[sp.Symbol, float] | None) -> tuple[sp.Symbol, ...]:
+    """The parameters that are left free, in the order of `over`."""
+    declared, fixed = model.problem.parameters, {str(v) for v in parameters or {}}
+    if over is None:
+        chosen = tuple(v for v in declared if str(v) not in fixed)
+    else:
+        chosen = tuple(dict.fromkeys(listed(over, "over", "write over=[q]")))
+    for v in chosen:
+        if v not in declared:
+            raise UndeclaredSymbolError("the problem declares no parameter that is this symbol", term=repr(v),
+                                        remedy=f"its parameters are: {list(declared)}")
+        if str(v) in fixed:
+            raise ProblemError("a parameter cannot be free and have a value", term=v, remedy="name it in over= or in parameters=, not in both")
+    if not chosen:
+        raise ProblemError("a family over no parameters", term=list(declared),
+                           remedy="declare parameters={q: (lower, upper)} and leave one without a value, or use solve_cells")
+    return chosen
 
 
 def load_family(path: str | os.PathLike[str]) -> CellFamily:

@@ -52,7 +52,9 @@ def equation_functions(op: Operator, lowered: LoweredEquation, coefficients: Fun
 def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions | None, backend: str) -> tuple[dict[str, Callable[..., Any]], Known]:
     """The functions, and what stands for them in expressions that are sampled; needed: None is all."""
     held = {f.func.__name__: f for c in op.table.values() for f in c.atoms(AppliedUndef)}
-    given = dict(coefficients or {})
+    if coefficients is not None and not isinstance(coefficients, Mapping):
+        raise ProblemError("coefficients are a dictionary of functions", term=repr(coefficients), remedy='write coefficients={"a": function}')
+    given = {str(name): function for name, function in (coefficients or {}).items()}
     for name in given.keys() - held.keys():
         raise ProblemError("no coefficient without a formula has this name", term=name, remedy=f"those of this problem are: {sorted(held)}")
     for name, node in held.items():
@@ -61,23 +63,31 @@ def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions
                                    remedy=f'give its formula, or coefficients={{"{name}": a function of arrays}}')
         if name in given and not callable(given[name]):
             raise ProblemError(f"coefficients[{name!r}] is not a function", term=repr(given[name]), remedy=f"give a function that computes {node}")
-    view = importlib.import_module("nhpinn_sym.solve.pinn.callables").on_arrays if given and backend == "pinn" else lambda function: function
-    known = {name: implemented_function(name, _checked(name, view(function))) for name, function in given.items()}
+    tensors = importlib.import_module("nhpinn_sym.solve.pinn.callables") if given and backend == "pinn" else None
+    known = {name: implemented_function(name, _checked(name, tensors.on_arrays(f) if tensors else f)) for name, f in given.items()}
     if known:
         check_coefficients(_with_numbers(op, known))
+    for name in given if tensors else ():
+        tensors.require_derivatives(given[name], held[name], op)
     return given, known
 
 
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
-    """The function of arrays of one shape, or numbers; ProblemError where its values have another shape."""
+    """The function of arrays of one shape, or numbers; ProblemError where it raises, or its values are not real or have another shape."""
 
     def values(*arguments: Any) -> Array:
         arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in arguments))
-        found = np.asarray(function(*arrays), dtype=float)
+        try:
+            found = np.asarray(function(*arrays))
+        except Exception as cause:  # of any kind: the function is the user's
+            raise ProblemError(f"the function {name} raised {type(cause).__name__}: {cause}", term=f"{name} at {len(arrays)} arrays",
+                               remedy="give a function of arrays, of tensors for pinn, with one argument for each of the coefficient's") from cause
+        if found.dtype.kind not in "fiu":
+            raise ProblemError(f"the function {name} gave values that are not real numbers", term=found.dtype, remedy="return one real value for each point")
         if found.shape != arrays[0].shape:
             raise ProblemError(f"the function {name} gave values of shape {found.shape} at arguments of shape {arrays[0].shape}", term=name,
                                remedy="return one value for each point")
-        return found
+        return found.astype(float)
 
     return values
 

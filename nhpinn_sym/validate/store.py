@@ -15,7 +15,8 @@ import numpy as np
 
 from ..emit.source import write_atomic
 from ..problem.errors import OutputPathError, ProblemError
-from ..solve.cell_solution import CellSolution, load
+from ..solve.cell_file import load
+from ..solve.cell_solution import CellSolution
 
 Arrays = dict[str, Any]
 

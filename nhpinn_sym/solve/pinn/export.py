@@ -115,8 +115,8 @@ class CellProgram(torch.nn.Module):
 
 
 def export(cells: CellSolution, path: str | os.PathLike[str]) -> Path:
-    """Write a .pt2 file, atomically. Its metadata state names, shapes, ranges, the estimate of the solver, and the largest difference, relative to
-    the largest value of each output, between the program and `cells` at random points.
+    """Write a .pt2 file, atomically. Its metadata state names, shapes, ranges, the estimate of the solver, and the largest difference between the
+    program and `cells` at random points, of values and of derivatives, relative to the largest of the function's.
 
     UnsupportedError for cells of other backends, of complex problems, and with frozen fast times.
     """
@@ -207,15 +207,14 @@ def _metadata(cells: CellSolution, program: CellProgram) -> dict[str, Any]:
 
 
 def _difference(cells: CellSolution, out: dict[str, Tensor], points: Array) -> float:
-    """The largest difference between the program and the cells, relative to the largest value of each output."""
+    """The largest difference between the program and the cells, of values and of derivatives relative to the largest of each function."""
     y, slow, worst = points[:, : cells.axes], points[:, cells.axes :], 0.0
     zero, none = (0,) * cells.axes, (0,) * len(cells.slow)
     unit = np.eye(points.shape[1], dtype=int)
     for k, function in enumerate(cells.functions):
-        pairs = [(out["values"][:, k], function.at(y, slow, zero, none))]
-        pairs += [(out["derivatives"][:, k, :, j], function.at(y, slow, tuple(row[: cells.axes]), tuple(row[cells.axes :])))
-                  for j, row in enumerate(unit)]
+        slopes = [function.at(y, slow, tuple(row[: cells.axes]), tuple(row[cells.axes :])) for row in unit]
+        pairs = [(out["values"][:, k], function.at(y, slow, zero, none)), (out["derivatives"][:, k], np.stack(slopes, -1))]
         for found, expected in pairs:
-            wanted = expected.reshape(len(points), -1)
+            wanted = expected.reshape(found.shape)
             worst = max(worst, float(np.abs(found.numpy() - wanted).max() / (np.abs(wanted).max() or 1.0)))
     return worst

@@ -68,7 +68,7 @@ def test_derivatives_by_parameters_are_those_of_difference_quotients(family: nh.
     y, step = np.random.default_rng(1).random((9, 2)), 1e-4
     for mine, derivative in (
         (family.effective["A"], lambda: family.effective["A"].derivative({P: 1}, p=0.2, q=0.3)),
-        (lambda **v: family.functions[1](y, **v), lambda: family.functions[1].derivative(y, orders={"p": 1}, p=0.2, q=0.3)),
+        (lambda **v: family.functions[1](y, **v), lambda: family.functions[1].derivative(y, None, {"p": 1}, p=0.2, q=0.3)),
     ):
         quotient = (mine(p=0.2 + step, q=0.3) - mine(p=0.2 - step, q=0.3)) / (2 * step)
         assert np.allclose(derivative(), quotient, rtol=0, atol=1e-7)

@@ -15,7 +15,6 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from ....emit.torch_cells import cells as emit_cells
-from ....emit.torch_printer import argument_name
 from ....emit.torch_text import closure
 from ....lower.forms import LoweredCells, MultiIndex
 from ....problem.errors import ProblemError, ToleranceWarning, UnsupportedError
@@ -88,7 +87,7 @@ class PaperCellSolver:
         text, m = emit_cells(plain)["cell_residual.py"], cells.components
         self.nets = Nets.make("cell_residual", text, cells.cell.dim, m, o.width, o.depth, o.device)
         self.energy = Nets.make("cell_residual", emit_cells(cells)["cell_residual.py"], cells.cell.dim, m, o.width, o.depth, o.device)
-        self.given = {argument_name(s): parameters[s.name] for s in cells.parameters}
+        self.given = given_values(cells, parameters)
         self.places = np.stack([np.linspace(a, b, o.slow_nodes) for a, b in slow_box], 1) if slow_box else np.zeros((1, 0))
 
     def solve(self, slow_points: Array) -> CellBatch:

@@ -84,14 +84,14 @@ def test_where_the_disk_lies_does_not_matter() -> None:
     assert there == pytest.approx(centred.functions[0](y), abs=1e-4)
 
 
-@pytest.mark.parametrize("shapes", [(nh.Ellipse((0.5, 0.5), (0.3, 0.2), sp.pi / 6),), (nh.Disk((0.25, 0.5), 0.15), nh.Disk((0.7, 0.5), 0.2))],
+@pytest.mark.parametrize("shapes", [(nh.Ellipse((0.5, 0.5), (0.3, 0.24), sp.pi / 6),), (nh.Disk((0.25, 0.5), 0.15), nh.Disk((0.7, 0.5), 0.2))],
                          ids=["ellipse", "two disks"])
 def test_duality(shapes: tuple[Any, ...]) -> None:
     """A*(1/a) is A*(a)^-1 turned by a right angle (Keller, Mendelson)."""
-    one, other = (solved(lambda s, v=v: nh.phases(s, dict.fromkeys(shapes, v)), tolerance=5e-4, scale=0.5).effective["A"]
+    one, other = (solved(lambda s, v=v: nh.phases(s, dict.fromkeys(shapes, v)), tolerance=2e-4, scale=0.5).effective["A"]
                   for v in (10, sp.Rational(1, 10)))
     turn = np.array([[0, 1], [-1, 0]])
-    assert other == pytest.approx(turn @ np.linalg.inv(one) @ turn.T, abs=1e-5)
+    assert other == pytest.approx(turn @ np.linalg.inv(one) @ turn.T, abs=2e-5)
 
 
 def test_elastic_laminate() -> None:
