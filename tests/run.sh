@@ -31,6 +31,8 @@ if ! sees_dolfinx "$venv/bin/python" pip; then
             "  elsewhere:      conda create -n fenicsx -c conda-forge fenics-dolfinx && conda activate fenicsx" \
             "Then run this again; NHPINN_PYTHON=/path/to/python names a Python that is not on PATH."
 fi
+# A C++ compiler for the native residuals.
+if ! command -v c++ >/dev/null && may_install; then apt_install g++; fi
 # pdflatex, which takes the LaTeX of derivations; the tests of that say how to get it where it may not be installed here.
 if ! command -v pdflatex >/dev/null && may_install; then apt_install texlive-latex-base; fi
 

@@ -22,14 +22,14 @@ from ..solve.bars import Bars
 from .files import load_problem
 from .paper import add_paper
 
-_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK")
+_RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "GROUP_RANK", "LOCAL_RANK")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
     warnings.showwarning = _show_warning
-    if any(int(os.environ.get(name, "0")) > 0 for name in _RANK_VARIABLES):
+    if _silent():
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - ranks other than the first work in silence
     try:
         return int(arguments.run(arguments))
@@ -42,6 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+
+
+def _silent() -> bool:
+    """Whether this is not the first of the processes of mpirun or torchrun."""
+    return any(int(os.environ.get(name, "0")) > 0 for name in _RANK_VARIABLES)
 
 
 def _derive(arguments: argparse.Namespace) -> int:
@@ -73,9 +78,10 @@ def _cells(arguments: argparse.Namespace) -> int:
         parameters=_parameters(problem, arguments.set),
         progress=Bars(),
         **_pinn_options(arguments, backend),
+        **_processes(arguments, backend),
     )
     cells_table(cells, problem)
-    if arguments.output:
+    if arguments.output and not _silent():
         print(f"saved to {cells.save(arguments.output)}")
     return 0
 
@@ -121,6 +127,16 @@ def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]
     if chosen and backend != "pinn":
         raise ProblemError(f"{', '.join('--' + name for name in chosen)} are for the pinn backend", term=backend)
     return chosen
+
+
+def _processes(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
+    """The processes of torchrun share the rows of a PINN."""
+    if backend != "pinn":
+        return {}
+    from ..solve.pinn.ranks import launched_group
+
+    group = launched_group(arguments.device or "cpu")
+    return {} if group is None else {"group": group}
 
 
 def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]:

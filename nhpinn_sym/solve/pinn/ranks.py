@@ -6,6 +6,7 @@ gets the same numbers, those of one process up to rounding.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -56,6 +57,17 @@ class Ranks:
 
 
 ALONE = Ranks()
+
+
+def launched_group(device: str) -> dist.ProcessGroup | None:
+    """The processes that torchrun has started this one with, None where it has not."""
+    if not dist.is_torchelastic_launched():
+        return None
+    if not dist.is_initialized():
+        if device == "cuda":
+            torch.cuda.set_device(int(os.environ["LOCAL_RANK"]))
+        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo")
+    return dist.group.WORLD
 
 
 @dataclass(frozen=True)

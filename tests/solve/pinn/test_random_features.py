@@ -16,7 +16,7 @@ def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
     solver = CellSolver(elliptic_2d(), {}, (), 1e-9)
     rows, layers = solver.rows(0, solver.rows.empty, 300, 0), random_layer(solver.trial, 40, (0.7, 0.7), 0)
     points = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    whole, parts = (last_layer(solver.trial, rows, layers, memory)[0].jet(points, [(0, 0)])[0, 0] for memory in (2**31, 1))
+    whole, parts = (last_layer(solver.trial, rows, layers, memory=memory)[0].jet(points, [(0, 0)])[0, 0] for memory in (2**31, 1))
     assert whole.shape == (50, 2) and (whole - parts).abs().max() < 1e-10 * whole.abs().max()
 
 

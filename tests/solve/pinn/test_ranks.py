@@ -55,3 +55,12 @@ def test_the_factor_of_shared_rows(group: dist.ProcessGroup) -> None:
         factor = Ranks(group).factor(rows.split(2))
         assert factor.shape == (7, 7)
         assert torch.allclose(factor.T @ factor, rows.T @ rows, atol=1e-12)
+
+
+def test_the_command_under_torchrun_prints_once() -> None:
+    launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "nhpinn_sym.cli.main"]
+    example = Path(__file__).parents[3] / "examples" / "elliptic_1d.py"
+    done = subprocess.run([*launcher, "cells", str(example), "--backend", "pinn"], env={**os.environ, "OMP_NUM_THREADS": "1"},
+                          capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("1.93649167") == 1
