@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from ..lower.forms import MultiIndex
 
@@ -34,6 +35,12 @@ class Streams:
     @property
     def count(self) -> int:
         return len(self.kept) + bool(self.joined)
+
+    @cached_property
+    def reverse(self) -> tuple[tuple[int, int, int, Term], ...]:
+        """(b, k, s, term) of the products in `adjoint`, by rising b: those of f_1 alone are left out."""
+        found = adjoint(self.tables)
+        return tuple((b, k, s, term) for b in sorted(found) for k, terms in found[b].items() if k > 1 for s, term in terms)
 
 
 def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:

@@ -52,7 +52,7 @@ def _packed(cells: CellSolution, more: Mapping[str, Any]) -> dict[str, Any]:
         **more,
         "backend": cells.backend, "dim": cells.dim, "axes": cells.axes, "order": cells.order, "components": cells.components,
         "forms": [[f.name, f.role, f.level, f.sources] for f in cells.forms],
-        "slow": cells.slow, "nodes": _node_data(cells.nodes),
+        "parameters": dict(cells.parameters), "slow": cells.slow, "nodes": _node_data(cells.nodes),
         "bounds": {name: [end.tolist() for end in pair] for name, pair in cells.bounds.items()},
         "info": {k: v for k, v in cells.info.items() if isinstance(v, (str, int, float, bool))},
         "entries": [
@@ -98,8 +98,9 @@ def _restored(meta: dict[str, Any], arrays: dict[str, Any]) -> CellSolution:
     fields = tuple(tuple(_field(field_class, states[k, i]) for i in range(meta["components"])) for k in range(len(meta["forms"])))
     forms = tuple(FormInfo(name, role, level, tuple(((key[0], tuple(key[1])), sign) for key, sign in sources))
                   for name, role, level, sources in meta["forms"])
+    bounds = {name: (np.array(a), np.array(b)) for name, (a, b) in meta["bounds"].items()}
     return CellSolution(meta["backend"], meta["dim"], meta["axes"], meta["order"], forms, fields, _nodes(meta["nodes"]), tuple(meta["slow"]), entries,
-                        meta["info"], meta["components"], {name: (np.array(a), np.array(b)) for name, (a, b) in meta["bounds"].items()})
+                        meta["info"], meta["components"], bounds, meta["parameters"])
 
 
 def _field(field_class: Any, state: dict[str, Any]) -> CellField:

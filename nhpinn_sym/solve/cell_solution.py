@@ -63,7 +63,7 @@ class CellFunction:
         y = np.asarray(points, dtype=float)
         y = y[:, None] if y.ndim == 1 else y
         axes, names = self.shape.axes, self.shape.slow
-        if y.ndim != 2 or y.shape[1] != axes or len(index or y.T) != axes:
+        if y.ndim != 2 or y.shape[1] != axes or len(index or y.T) != axes or min(index or (0,)) < 0:
             raise ProblemError(f"the cell function {self.name} takes points of shape (n, {axes})", term=f"shape {y.shape}, index {index}",
                                remedy="one column, and one entry of the multi-index, per axis of the cell")
         orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
@@ -121,6 +121,7 @@ class CellSolution:
     `effective` has "A" (d, d), "b" (d,), "c" (), "rho" (): arrays, or callables of points x (n, d) where coefficients depend on x;
     systems have axes for equation and unknown, A[i, k, j, l]; order is that of the homogenized operator (2, or 4).
     `bounds["A"]` is (lower, upper), where the solver encloses A: lower <= A <= upper as quadratic forms.
+    `parameters` holds the numbers of those that the cell problems depend on.
     """
 
     backend: str
@@ -135,6 +136,7 @@ class CellSolution:
     info: Mapping[str, Any]
     components: int = 1
     bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
+    parameters: Mapping[str, float] = field(default_factory=dict)
 
     def _all(self, role: str) -> tuple[CellFunction, ...]:
         shape = Shape(self.axes, self.dim, self.slow, self.nodes)
@@ -168,6 +170,13 @@ class CellSolution:
     def coefficients(self, external: External, points: Array) -> Array:
         """Values of an external coefficient of the homogenized equation at points (n, d)."""
         return require(self.entries, (external.name, external.index))(points, external.derivative)
+
+    def require_parameters(self, numbers: Mapping[str, float]) -> None:
+        """ProblemError where the cells were solved for other numbers."""
+        for name, value in self.parameters.items():
+            if numbers[name] != value:
+                raise ProblemError(f"the cells were solved for another {name}: {value:g}", term=f"{name} = {numbers[name]:g}",
+                                   remedy="give the number that solve_cells, or at() of a family, was given")
 
     def __str__(self) -> str:
         lines = [f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated error {self.info['estimate']:.1e}, "

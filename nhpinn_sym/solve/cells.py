@@ -97,6 +97,7 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
         tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
         entries_of(model, batch.effective, nodes, lowered.slow, values, over),
         {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}, lowered.components, batch.bounds,
+        {**(inner.cells.parameters if isinstance(inner, InnerLevel) else {}), **{v.name: values[v.name] for v in lowered.parameters}},
     )
 
 

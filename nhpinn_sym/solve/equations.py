@@ -53,13 +53,14 @@ def solve_homogenized(
     """
     solver = equation_solver(backend)
     check_options(solver, options, backend)
-    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
+    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model), or cells = family.at(q=...)")
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
     functions = equation_functions(model.operator, lowered, coefficients, backend)
-    values = {**parameter_numbers(parameters, model.problem.parameters), **functions}
-    return solve_in_parts(solver, lowered, cells.coefficients, values, shown(progress), **options)
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    cells.require_parameters(numbers)
+    return solve_in_parts(solver, lowered, cells.coefficients, {**numbers, **functions}, shown(progress), **options)
 
 
 def solve_fine(

@@ -75,7 +75,8 @@ class CellFamily:
         basis = nodes.weights(slow)
         fields = tuple(tuple(restricted(field, basis, slow) for field in row) for row in self.cells.fields)
         entries = {key: self._restricted(entry, inner, basis, theta) for key, entry in self.cells.entries.items()}
-        return replace(self.cells, fields=fields, nodes=inner, slow=tuple(names[k] for k in kept), entries=entries)
+        return replace(self.cells, fields=fields, nodes=inner, slow=tuple(names[k] for k in kept), entries=entries,
+                       parameters={**self.cells.parameters, **{name: theta[name] for k, name in enumerate(names) if k not in kept}})
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load_family` reads it again."""

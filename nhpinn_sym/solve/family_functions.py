@@ -130,7 +130,7 @@ class FamilyFunction:
                    x: ArrayLike | None = None, **parameters: ArrayLike) -> Array:
         """D_y^index and, by `orders`, derivatives with respect to parameters and x: derivative(y, (1, 0), {"q": 1}, q=1.3)."""
         y, axes = _numbers("points", points), self.function.shape.axes
-        if not y.ndim or y.shape[-1] != axes or len(index or (0,) * axes) != axes:
+        if not y.ndim or y.shape[-1] != axes or len(index or (0,) * axes) != axes or min(index or (0,)) < 0:
             raise ProblemError(f"the cell function {self.name} takes points of shape (..., {axes})", term=f"shape {y.shape}, index {index}",
                                remedy="one column, and one entry of the multi-index, per axis of the cell")
         slow, shape = self.places.columns(y.shape[:-1], x, parameters, self.function.shape.slow)

@@ -51,7 +51,8 @@ def equation_functions(op: Operator, lowered: LoweredEquation, coefficients: Fun
 
 def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions | None, backend: str) -> tuple[dict[str, Callable[..., Any]], Known]:
     """The functions, and what stands for them in expressions that are sampled; needed: None is all."""
-    held = {f.func.__name__: f for c in op.table.values() for f in c.atoms(AppliedUndef)}
+    nodes = sorted({f for c in op.table.values() for f in c.atoms(AppliedUndef)}, key=str)
+    held = {f.func.__name__: f for f in nodes}
     if coefficients is not None and not isinstance(coefficients, Mapping):
         raise ProblemError("coefficients are a dictionary of functions", term=repr(coefficients), remedy='write coefficients={"a": function}')
     given = {str(name): function for name, function in (coefficients or {}).items()}
@@ -63,12 +64,13 @@ def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions
                                    remedy=f'give its formula, or coefficients={{"{name}": a function of arrays}}')
         if name in given and not callable(given[name]):
             raise ProblemError(f"coefficients[{name!r}] is not a function", term=repr(given[name]), remedy=f"give a function that computes {node}")
-    tensors = importlib.import_module("nhpinn_sym.solve.pinn.callables") if given and backend == "pinn" else None
+    tensors: Any = importlib.import_module("nhpinn_sym.solve.pinn.callables") if given and backend == "pinn" else None
     known = {name: implemented_function(name, _checked(name, tensors.on_arrays(f) if tensors else f)) for name, f in given.items()}
     if known:
         check_coefficients(_with_numbers(op, known))
-    for name in given if tensors else ():
-        tensors.require_derivatives(given[name], held[name], op)
+    for node in nodes if tensors else ():
+        if node.func.__name__ in given:
+            tensors.require_derivatives(given[node.func.__name__], node, op)
     return given, known
 
 
@@ -83,7 +85,8 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
             raise ProblemError(f"the function {name} raised {type(cause).__name__}: {cause}", term=f"{name} at {len(arrays)} arrays",
                                remedy="give a function of arrays, of tensors for pinn, with one argument for each of the coefficient's") from cause
         if found.dtype.kind not in "fiu":
-            raise ProblemError(f"the function {name} gave values that are not real numbers", term=found.dtype, remedy="return one real value for each point")
+            raise ProblemError(f"the function {name} gave values that are not real numbers", term=found.dtype,
+                               remedy="return one real number for each point")
         if found.shape != arrays[0].shape:
             raise ProblemError(f"the function {name} gave values of shape {found.shape} at arguments of shape {arrays[0].shape}", term=name,
                                remedy="return one value for each point")

@@ -20,7 +20,7 @@ class Eager:
     """Points are taken in chunks that stay in the cache."""
 
     name = "torch"
-    cached = 2**15
+    cached = 2**16
 
     def __init__(self, task: Task) -> None:
         self._task, self._scratch, points = task, Scratch(), task.rows.points

@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from ....emit.torch_cells import cells as emit_cells
-from ....emit.torch_text import closure
+from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredCells, MultiIndex
 from ....problem.errors import ProblemError, ToleranceWarning, UnsupportedError
 from ...progress import Progress, Task, silent
