@@ -175,7 +175,7 @@ def _parser() -> argparse.ArgumentParser:
     derive = _command(commands, "derive", _derive, "print the derivation: transformations, cell problems, effective formulas, homogenized equation")
     derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
     emit = _command(commands, "emit", _emit, "write source files that stand alone")
-    emit.add_argument("--target", required=True, metavar="TARGET", help="torch, dolfinx, skfem, numpy or latex")
+    emit.add_argument("--target", required=True, metavar="TARGET", help="torch, cpp, dolfinx, skfem, numpy or latex")
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     text = "solve the cell problems, print the effective coefficients; with --order above 1 the averaged operators too"
     cells = _command(commands, "cells", _cells, text)

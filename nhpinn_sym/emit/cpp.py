@@ -19,6 +19,10 @@ from .source import Source
 from .tanh_jet import Streams, Term, adjoint, slopes, streams
 
 _RUNTIME = Path(__file__).parent / "runtime"
+_VECTORS, _NET = ((_RUNTIME / name).read_text() for name in ("simd.hpp", "mlp_kernel.cpp"))  # once: what calls a library is as old as its text
+ROWS = {"points": "long", "depth": "long", "equations": "long", "components": "long", "known": "long", "sizes": "const long*",
+        "inputs": "const T*", "weights": "const T*", "extra": "const T*", "target": "const T*"}
+"""The struct that a library is given: the types of its fields, in their order."""
 
 
 def cells(lowered: LoweredCells) -> Source:
@@ -33,8 +37,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
 
 def kernel(chosen: Streams) -> str:
     """The whole file. REAL, double where it is not defined, is the type of all numbers; its functions are described where they stand."""
-    return "\n".join([_head(chosen), (_RUNTIME / "simd.hpp").read_text(), _tanh_jet(chosen), _tanh_adjoint(chosen), _stream_factor(chosen),
-                      (_RUNTIME / "mlp_kernel.cpp").read_text()])
+    return "\n".join([_head(chosen), _VECTORS, _struct(), _tanh_jet(chosen), _tanh_adjoint(chosen), _stream_factor(chosen), _NET])
 
 
 def _beside(source: Source, scalar: bool) -> Source:
@@ -63,6 +66,15 @@ def _head(chosen: Streams) -> str:
 #include <vector>
 
 constexpr int STREAMS = {chosen.count}, DERIVATIVES = {len(chosen.indices)};
+"""
+
+
+def _struct() -> str:
+    fields = "".join(f"  {kind} {name};\n" for name, kind in ROWS.items())
+    return f"""// inputs (STREAMS, points, sizes[0]): the streams of the inputs of the net; sizes (depth + 1): of the inputs and of the hidden layers;
+// weights (points, equations, components, DERIVATIVES), extra (points, equations, known), target (points, equations).
+struct Rows {{
+{fields}}};
 """
 
 

@@ -11,11 +11,11 @@ from types import ModuleType
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
-from ..lower.forms import LoweredCells, LoweredEquation
+from ..lower.forms import LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError
-from . import torch_energy
+from . import torch_energy, torch_ritz
 from .source import Source
 
 TARGETS = ("torch", "cpp", "dolfinx", "skfem", "numpy", "latex")
@@ -26,9 +26,10 @@ def emit(model: HomogenizedModel, target: str) -> Source:
 
     torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and the fine equation; from order 2 on
                             also mean_field_1, ..., mean_field_n of a stationary problem, which read derivatives of the fields before them.
-    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each file of torch, which tells them the coefficients at the points.
-                            torch has one file of cell problems per phase where coefficients jump, and no fine equation then;
-                            cell_energy.py and cell_dual.py, the energies of gradients and fluxes, where the cell operator is symmetric and definite.
+    torch                 : one file of cell problems per phase where coefficients jump, and no fine equation then;
+                            for what is a minimum problem, also its energy: cell_energy.py and cell_dual.py (of gradients and of fluxes),
+                            homogenized_energy.py, fine_energy.py.
+    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each residual of torch, which tells them the coefficients at the points.
     numpy                 : the cell problems for the Fourier oracle.
     latex                 : the derivation as a document.
     Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. Complex problems come in real and imaginary
@@ -42,16 +43,17 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     cells = lower_cells(model)
     phased = importlib.import_module("nhpinn_sym.emit.torch_phases") if target == "torch" and cells.jumps else emitter
     sources = [phased.cells(real_form(cells) if cells.complex and target != "numpy" else cells)]
-    sources += _energies(cells) if target == "torch" else []
+    if target == "torch":
+        sources += _energy(lambda: torch_energy.cells(cells))
     if target != "numpy" and model.problem.domain is not None:
         sources += _equations(emitter, model)
     return Source(target, tuple(pair for source in sources for pair in source.files))
 
 
-def _energies(cells: LoweredCells) -> list[Source]:
-    """The minimum problems of cells that have them."""
+def _energy(emitted: Callable[[], Source]) -> list[Source]:
+    """The files of a minimum problem; none where there is no energy."""
     try:
-        return [torch_energy.cells(cells)]
+        return [emitted()]
     except UnsupportedError:
         return []
 
@@ -66,7 +68,9 @@ def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
         try:
             equation = lower()
             if not (equation.jumps and emitter.__name__.endswith(("torch", "cpp"))):
-                sources.append(emitter.equation(real_equation(equation) if equation.complex else equation, name))
+                equation = real_equation(equation) if equation.complex else equation
+                sources.append(emitter.equation(equation, name))
+                sources += _energy(partial(torch_ritz.equation, equation, name)) if emitter.__name__.endswith("torch") else []
         except UnsupportedError as cause:
             warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=3)
     return sources

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from ..lower.forms import MultiIndex
 
@@ -25,22 +24,18 @@ class Streams:
     joined: those of the derivatives that no other one needs; only their sum with the weights of the operator at each point is propagated,
     as the last stream. Empty where nothing is gained by that.
     tables: of every stream but the first (the value): {k: the monomials behind f_k}.
+    products: (b, k, s, term) of their adjoint, by rising b; those of f_1 alone are left out.
     """
 
     indices: tuple[MultiIndex, ...]
     kept: tuple[int, ...]
     joined: tuple[int, ...]
     tables: tuple[dict[int, list[Term]], ...]
+    products: tuple[tuple[int, int, int, Term], ...]
 
     @property
     def count(self) -> int:
         return len(self.kept) + bool(self.joined)
-
-    @cached_property
-    def reverse(self) -> tuple[tuple[int, int, int, Term], ...]:
-        """(b, k, s, term) of the products in `adjoint`, by rising b: those of f_1 alone are left out."""
-        found = adjoint(self.tables)
-        return tuple((b, k, s, term) for b in sorted(found) for k, terms in found[b].items() if k > 1 for s, term in terms)
 
 
 def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:
@@ -56,7 +51,8 @@ def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:
         for a in joined:
             for k, terms in _table(indices[a], a, position, None).items():
                 tables[-1].setdefault(k, []).extend(terms)
-    return Streams(tuple(indices), kept, joined, tuple(tables))
+    products = tuple((b, k, s, term) for b, found in sorted(adjoint(tables).items()) for k, terms in found.items() if k > 1 for s, term in terms)
+    return Streams(tuple(indices), kept, joined, tuple(tables), products)
 
 
 def adjoint(tables: Iterable[Mapping[int, Sequence[Term]]]) -> dict[int, dict[int, list[tuple[int, Term]]]]:

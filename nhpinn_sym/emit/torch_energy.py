@@ -5,15 +5,17 @@ Only first derivatives of a net are needed (second ones of Airy's function), non
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import sympy as sp
 
-from ..lower.energy import CellEnergy, EquationEnergy, Map, cell_energy, equation_energy
-from ..lower.forms import FunctionalTerm, LoweredCells, LoweredEquation, MultiIndex
-from ..problem.errors import UnsupportedError
-from .constraints import constrain
+from ..lower.energy import CellEnergy, Map, cell_energy
+from ..lower.forms import FunctionalTerm, LoweredCells, MultiIndex
+from ..lower.kinks import kinks
+from ..lower.phases import cut
 from .opaque import function_names
 from .source import Source
 from .torch_printer import Slot
@@ -24,97 +26,16 @@ _MARK = "# ======== kinks ========\n"
 _OWN = "A"
 
 
-def cells(lowered: LoweredCells, levels: Sequence[sp.Expr] = ()) -> Source:
+def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({})) -> Source:
     """cell_energy.py (gradients) and cell_dual.py (fluxes); columns of `points` are the fast coordinates.
 
-    levels: functions of the fast coordinates that vanish where coefficients jump; the nets have kinks there.
-    UnsupportedError where the cell problems are no minimum problems.
+    Where coefficients jump the nets have kinks. values: of the parameters, which interfaces may depend on.
+    UnsupportedError where the cell problems are no minimum problems, or interfaces move.
     """
     energy = cell_energy(lowered)
+    levels = kinks(cut(lowered, values), lowered.cell) if lowered.jumps else ()
     return Source("torch", (("cell_energy.py", _file(lowered, energy, levels, energy.strain, lowered.components, dual=False)),
                             ("cell_dual.py", _file(lowered, energy, levels, energy.flux, energy.potentials, dual=True))))
-
-
-def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()) -> Source:
-    """{name}_energy.py: the energy of a boundary value problem, and the ansatz that satisfies its essential data; `derivatives` beyond the first
-    are provided where they are asked for.
-
-    UnsupportedError where it has no energy, or where essential data contradict each other (they would be soft).
-    """
-    energy, constraints = equation_energy(lowered), [constrain(lowered, j) for j in range(lowered.components)]
-    soft = next((face for c in constraints for face in c.soft), None)
-    if soft is not None:
-        raise UnsupportedError("an energy with Dirichlet data that contradict those of a neighbouring face", term=lowered.essential[0],
-                               remedy='use method="residual"')
-    scope = Scope(lowered.coordinates, (*lowered.parameters, *(e.symbol for e in lowered.externals)), function_names(lowered))
-    dim, components, size = lowered.domain.dim, lowered.components, len(energy.slots)
-    indices = closure([(0,) * dim, *(index for _, index in energy.slots), *derivatives])
-    axes = [("periodic" if i in lowered.periodic else "scaled", a, b) for i, (a, b) in enumerate(lowered.domain.intervals)]
-    vector = f"return stack(points{', {}' * size})"
-    values = ", ".join(f"d[{index}][..., {i}]" for i, index in energy.slots)
-    parts = [
-        f"{header(scope, {'INDICES': indices}, axes)}\nCOMPONENTS = {components}\nSLOTS = {energy.slots}  # (component, multi-index)",
-        _symmetric(scope, "quadratic", "points", f"The symmetric C of 1/2 slots . C slots, (..., {size}, {size}).", energy.quadratic),
-        scope.function("load", "points", "The factors of the slots in l(u).", energy.linear, vector),
-        function("slots(d)", "The derivatives of u in SLOTS, for its jet.", [f"return torch.stack([{values}], -1)"]),
-        function(f"energy(points, d{scope.collect})", "The integrand of 1/2 B(u, u) - l(u) inside.", [
-            "s = slots(d)", f"return 0.5 * torch.einsum('...p,...pq,...q->...', s, quadratic(points{scope.forward}), s) "
-                            f"- (load(points{scope.forward}) * s).sum(-1)"]),
-        *_faces(scope, energy, dim),
-        scope.jet("lift", [c.lift for c in constraints], indices, "The jet of a function that takes the essential data."),
-        scope.jet("factor", [c.factor for c in constraints], indices, "The jet of a function that vanishes where essential data are taken."),
-        function(f"solution({NET}{scope.collect})", "The jet of lift + factor * net on a net of these layers.",
-                 ["net = network(points, layers, indices, axes)",
-                  f"return add(lift(points{scope.forward}), product(factor(points{scope.forward}), net))"]),
-    ]
-    text = assemble(_equation_docstring(lowered, energy, given_names(scope.given)), parts)
-    return Source("torch", ((f"{name}_energy.py", _with_columns(text, components)),))
-
-
-def _with_columns(text: str, components: int) -> str:
-    """lift and factor with an axis for the components, of one too."""
-    if components > 1:
-        return text
-    head, mark, rest = text.partition("def lift(")
-    body, end, tail = rest.partition("def solution(")
-    return head + mark + body.replace(": full(points, ", ": stack(points, ") + end + tail
-
-
-def _faces(scope: Scope, energy: EquationEnergy, dim: int) -> list[str]:
-    """{face: (alpha, g)} of the natural conditions."""
-    parts, rows = [], []
-    for (axis, end), alpha, value in energy.natural:
-        for name, summary, entries in (("alpha", "The factors of u^2 / 2", alpha), ("value", "The factors of u, with a minus sign,", value)):
-            parts.append(scope.function(f"{name}_{axis}_{end}", "points", f"{summary} in the energy of face {(axis, end)}, by component.",
-                                        entries, f"return stack(points{', {}' * len(entries)})"))
-        rows.append(f"    {(axis, end)}: (alpha_{axis}_{end}, value_{axis}_{end}),\n")
-    parts.append(f"BOUNDARY = {{\n{''.join(rows)}}}" if rows else "BOUNDARY = {}")
-    zero = (0,) * dim
-    parts.append(function(f"boundary_energy(points, d, face{scope.collect})", "The integrand on a face in BOUNDARY.", [
-        "alpha, value = BOUNDARY[face]",
-        f"return ((0.5 * alpha(points{scope.forward}) * d[{zero}] - value(points{scope.forward})) * d[{zero}]).sum(-1)"]))
-    return parts
-
-
-def _equation_docstring(lowered: LoweredEquation, energy: EquationEnergy, given: str) -> str:
-    rows = range(len(energy.slots))
-    listed = [f"slot {p}: D^{index} u[{i}]" for p, (i, index) in enumerate(energy.slots)]
-    listed += [f"C[{p}, {q}] = {energy.quadratic[p, q]}" for p in rows for q in range(p + 1) if energy.quadratic[p, q] != 0]
-    listed += [f"l[{p}] = {energy.linear[p]}" for p in rows if energy.linear[p] != 0]
-    return f"""{lowered.title}: its energy.
-
-u minimizes the integral of 1/2 slots . C slots - l . slots over {lowered.domain}, and what `boundary_energy` adds on faces, among all
-functions with its essential data:
-
-{chr(10).join(commented(line, 4) for line in listed)}
-
-Training a net of your own, with points and weights of a quadrature:
-
-    layers = mlp(width=24, depth=2, outputs={lowered.components}, axes=AXES)
-    loss = weights @ energy(points, solution(points, layers{given}){given})
-
-A trained net can exploit the errors of a quadrature: compare with a second one.
-"""
 
 
 def _file(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, components: int, dual: bool) -> str:
@@ -124,7 +45,7 @@ def _file(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], 
     name, zero = ("flux", "the fluxes that are divergence-free by construction") if dual else ("strain", "the derivatives D_k N_i")
     parts = [
         f"{header(scope, {'INDICES': indices}, axes)}\n{_names(lowered, energy, rows, components, name)}",
-        _symmetric(scope, "stiffness", "points", f"The symmetric coefficients C, (..., {energy.stiffness.rows}, {energy.stiffness.rows}).",
+        symmetric(scope, "stiffness", "points", f"The symmetric coefficients C, (..., {energy.stiffness.rows}, {energy.stiffness.rows}).",
                    energy.stiffness),
         function(f"{name}(d)", f"{zero[0].upper()}{zero[1:]}, numbered as in {name.upper()}, for the jet of one function: (..., {len(rows)}).",
                  [f"zero = torch.zeros_like(d[{(0,) * dim}][..., 0])" if components else f"zero = d[{(0,) * dim}].new_zeros(())",
@@ -144,7 +65,7 @@ def _names(lowered: LoweredCells, energy: CellEnergy, rows: Map, components: int
     ])
 
 
-def _symmetric(scope: Scope, name: str, arguments: str, summary: str, matrix: sp.Matrix) -> str:
+def symmetric(scope: Scope, name: str, arguments: str, summary: str, matrix: sp.Matrix) -> str:
     """A function that returns a symmetric matrix at every point."""
     size = matrix.rows
     entries = [matrix[p, q] for p in range(size) for q in range(p + 1)]
@@ -197,8 +118,8 @@ def _kinks(lowered: LoweredCells, levels: Sequence[sp.Expr], indices: Sequence[M
     runtime, order = _RUNTIME.read_text().split(_MARK)[1], max(2, *map(sum, indices))
     known = tuple(a for a in closure([(order,) * lowered.cell.dim]) if sum(a) <= order)
     smooth = [level.rewrite(sp.Piecewise) for level in levels]  # the derivatives of Max are not printed
-    text = Scope(lowered.coordinates).jet("levels", smooth, known, "The jets of the functions that vanish where a coefficient jumps, (..., LEVELS).")
-    text = text if len(levels) > 1 else text.replace("full(points, ", "stack(points, ")
+    text = Scope(lowered.coordinates).jet("levels", smooth, known, "The jets of the functions that vanish where a coefficient jumps, (..., LEVELS).",
+                                           columns=True)
     constants = f"LEVELS, POWER = {len(levels)}, {power}\nsmooth_embed, smooth_inputs = embed, inputs"
     return "\n\n" + "\n\n\n".join([_MARK + constants, text, runtime.strip()]) + "\n"
 

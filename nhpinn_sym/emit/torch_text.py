@@ -50,9 +50,9 @@ class Scope:
         lines, texts = self.statements(expressions)
         return function(f"{name}({arguments}{self.signature})", summary, [*lines, *result.format(*texts).split("\n")])
 
-    def jet(self, name: str, components: Sequence[sp.Expr], indices: Sequence[MultiIndex], summary: str) -> str:
-        """A function that returns the derivatives of the `components` at `points`."""
-        rows = "".join(f"    {index}: {at_points(len(components))},\n" for index in indices)
+    def jet(self, name: str, components: Sequence[sp.Expr], indices: Sequence[MultiIndex], summary: str, columns: bool = False) -> str:
+        """A function that returns the derivatives of the `components` at `points`; `columns`: a single one has its axis too."""
+        rows = "".join(f"    {index}: {at_points(len(components), columns)},\n" for index in indices)
         expressions = [derivative(expr, self.variables, i) for i in indices for expr in components]
         return self.function(name, "points", summary, expressions, f"return {{{{\n{rows}}}}}")
 
@@ -101,9 +101,9 @@ def assemble(docstring: str, parts: Iterable[str]) -> str:
     return "\n\n\n".join([f'"""{quoted}\n"""\n\n{head}', *functions, _MARK + runtime.strip()]) + "\n"
 
 
-def at_points(components: int) -> str:
-    """The template of a value at every point, a column for each of several components."""
-    return "full(points, {})" if components == 1 else f"stack(points{', {}' * components})"
+def at_points(components: int, columns: bool = False) -> str:
+    """The template of a value at every point; a column for each of several components, or of one where `columns` are asked for."""
+    return "full(points, {})" if components == 1 and not columns else f"stack(points{', {}' * components})"
 
 
 def tabulated(terms: Iterable[StrongTerm]) -> Tables:

@@ -146,7 +146,7 @@ def equation_energy(equation: LoweredEquation) -> EquationEnergy:
         raise UnsupportedError("a time-dependent equation has no energy to minimize", term=equation.title, remedy=_REMEDY)
     if not equation.symmetric:
         term = next((t for t in equation.bilinear if t.left != t.right or t.equation != t.field), equation.bilinear[0])
-        raise UnsupportedError("an equation that is not symmetric has no energy", term=_term(term), remedy=_REMEDY)
+        raise UnsupportedError("the solution of an equation that is not symmetric is no minimum of an energy", term=_term(term), remedy=_REMEDY)
     if equation.jumps:
         raise UnsupportedError("a boundary value problem by its energy where a coefficient jumps", term=equation.title, remedy="use a FEM backend")
     held = [(t.field, t.right) for t in equation.bilinear] + [(t.equation, t.left) for t in equation.linear]

@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
@@ -25,6 +26,7 @@ from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, W
 
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
 """Points per axis of the grid on which phases are looked for."""
+_SAME = 1e-9
 _FACTORS = (sp.Abs, sp.Max, sp.Min)
 _Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
 Codes = NDArray[np.int64]
@@ -80,7 +82,8 @@ class Phases:
 def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     """The phases of cell problems, for these values of the parameters.
 
-    UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a value, and for jumps by floor or Mod.
+    UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a value, for jumps by floor or Mod, and for a
+    phase whose coefficients differ between opposite faces of the cell.
     """
     lowered = _mapped(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
     nodes = sorted(set().union(*(c.atoms(sp.Piecewise) for c in _held(lowered))), key=sp.default_sort_key)
@@ -92,9 +95,10 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     for rows in alternatives:
         selector, radix = selector + radix * sp.Piecewise(*[(sp.Integer(n), c) for n, (_, c) in enumerate(rows)], evaluate=False), radix * len(rows)
     labels = Labels(lowered.coordinates, lowered.cell.bounds, selector, (), ())
-    grid, codes = _grid(labels)
-    cells = {code: _active(lowered, dict(zip(nodes, _branches(code, alternatives), strict=True))) for code in codes}
-    numbers = _united(grid, cells)
+    codes = labels.pieces(grid(labels.bounds)).reshape((_GRID[len(labels.bounds)],) * len(labels.bounds))
+    cells = {code: _active(lowered, dict(zip(nodes, _branches(code, alternatives), strict=True))) for code in map(int, np.unique(codes))}
+    numbers = _united(codes, cells)
+    _require_periodic(labels, codes, cells, numbers)
     first = {number: code for code, number in reversed(numbers.items())}
     regions = tuple(tuple(c for k, c in rows if k == n) for rows in alternatives for n in sorted({k for k, c in rows if c != sp.true}))
     levels = dict.fromkeys(level for rows in alternatives for _, c in rows for r in sp.ordered(c.atoms(Relational))
@@ -112,16 +116,14 @@ def _branches(code: int, alternatives: list[list[tuple[int, Boolean]]]) -> list[
     return out
 
 
-def _grid(labels: Labels) -> tuple[Codes, list[int]]:
-    """The codes on a uniform grid of midpoints, and those that occur."""
-    dim = len(labels.bounds)
-    lines = [a + (b - a) * (np.arange(_GRID[dim]) + 0.4987) / _GRID[dim] for a, b in labels.bounds]
-    points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
-    codes = labels.pieces(points).reshape((_GRID[dim],) * dim)
-    return codes, sorted(map(int, np.unique(codes)))
+def grid(bounds: tuple[tuple[float, float], ...]) -> Points:
+    """The points of the cell at which phases are looked for, near the midpoints of a uniform grid, (n, d)."""
+    n = _GRID[len(bounds)]
+    lines = [a + (b - a) * (np.arange(n) + 0.4987) / n for a, b in bounds]
+    return np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
 
 
-def _united(grid: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
+def _united(codes: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
     """The number of the phase of every code: adjacent pieces with the same cell problems are one."""
     root = {code: code for code in cells}
 
@@ -130,14 +132,43 @@ def _united(grid: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
             code = root[code]
         return code
 
-    for axis in range(grid.ndim):
-        touching = np.stack([grid.ravel(), np.roll(grid, 1, axis).ravel()], -1)
+    for axis in range(codes.ndim):
+        touching = np.stack([codes.ravel(), np.roll(codes, 1, axis).ravel()], -1)
         for a, b in np.unique(touching[touching[:, 0] != touching[:, 1]], axis=0).tolist():
             if cells[a] == cells[b]:
                 low, high = sorted((find(a), find(b)))
                 root[high] = low
     order = {code: n for n, code in enumerate(sorted({find(code) for code in cells}))}
     return {code: order[find(code)] for code in sorted(cells)}
+
+
+def _require_periodic(labels: Labels, codes: Codes, cells: Mapping[int, LoweredCells], numbers: Mapping[int, int]) -> None:
+    """UnsupportedError where a phase goes on across the boundary of the cell, but a coefficient jumps there."""
+    points = grid(labels.bounds).reshape((*codes.shape, -1))
+    for axis, (v, ends) in enumerate(zip(labels.coordinates, labels.bounds, strict=True)):
+        behind, before, face = np.take(codes, 0, axis).ravel(), np.take(codes, -1, axis).ravel(), np.take(points, 0, axis).reshape(-1, codes.ndim)
+        for p, q in {pair for pair in zip(behind.tolist(), before.tolist(), strict=True) if numbers[pair[0]] == numbers[pair[1]]}:
+            there = face[(behind == p) & (before == q)].T
+            sides = [np.array([*there[:axis], np.full(there.shape[1], end), *there[axis + 1:]]) for end in ends]
+            for c, d in zip(_driving(cells[p]), _driving(cells[q]), strict=True):
+                if not np.allclose(*(_numbers(e, labels.coordinates, y) for e, y in zip((c, d), sides, strict=True)), rtol=_SAME, equal_nan=True):
+                    raise UnsupportedError(f"a coefficient jumps between the faces {v} = {ends[0]:g} and {v} = {ends[1]:g} of the cell", term=c,
+                                           remedy='give the phase the same values on both, or use backend="skfem", "dolfinx" or "fourier"')
+
+
+def _driving(cells: LoweredCells) -> list[sp.Expr]:
+    """The coefficients of the equations, in the order of their terms."""
+    return [t.coefficient for t in (*cells.bilinear, *(w for f in cells.functions for w in f.weak))]
+
+
+def _numbers(c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> NDArray[np.complex128]:
+    """c at points (d, n), for some values of its other symbols; what has no formula is taken to have the period."""
+    if c.has(AppliedUndef):
+        return np.zeros(1, dtype=complex)
+    others = sorted(c.free_symbols - set(coordinates), key=str)
+    with np.errstate(all="ignore"):
+        value = sp.lambdify((*coordinates, *others), c, "numpy")(*points, *(0.3 + 0.17 * k for k in range(len(others))))
+    return np.broadcast_to(np.asarray(value, dtype=complex), points.shape[1:])
 
 
 def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> LoweredCells:

@@ -51,7 +51,7 @@ def solve_cells(
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
     hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need (default: for models of order 2 and above).
     coefficients : {"a": function} for every coefficient a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
-                 autograd) of one shape, one for each of its arguments, to such an array. Values are checked on samples as those of formulas are.
+                 autograd) of one shape, one for each of its arguments, to such an array. Values, for pinn derivatives too, are checked on samples.
 
     Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
     over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.

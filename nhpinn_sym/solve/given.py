@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,16 +16,16 @@ from sympy.utilities.lambdify import implemented_function
 from ..derive.diagnose import check_coefficients
 from ..derive.ellipticity import check_ellipticity
 from ..derive.model import HomogenizedModel
-from ..emit.opaque import function_names, opaque_nodes
-from ..lower.forms import External, LoweredCells, LoweredEquation
+from ..emit.opaque import function_names, opaque_nodes, read
+from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError
 from .iterated import Field, swapped
 from .solution import Array
 
 Functions = Mapping[str, Callable[..., Any]]
-Known = Mapping[str, Any]
-"""Undefined functions of SymPy with numbers behind them, by name."""
+Known = Mapping[str, Callable[[MultiIndex], Any]]
+"""By name of a function without a formula, its derivatives as functions of SymPy with numbers behind them."""
 
 
 def cell_functions(model: HomogenizedModel, coefficients: Functions | None, backend: str) -> dict[str, Callable[..., Any]]:
@@ -65,13 +66,22 @@ def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions
         if name in given and not callable(given[name]):
             raise ProblemError(f"coefficients[{name!r}] is not a function", term=repr(given[name]), remedy=f"give a function that computes {node}")
     tensors: Any = importlib.import_module("nhpinn_sym.solve.pinn.callables") if given and backend == "pinn" else None
-    known = {name: implemented_function(name, _checked(name, tensors.on_arrays(f) if tensors else f)) for name, f in given.items()}
+    known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
     if known:
         check_coefficients(_with_numbers(op, known))
     for node in nodes if tensors else ():
         if node.func.__name__ in given:
             tensors.require_derivatives(given[node.func.__name__], node, op)
     return given, known
+
+
+def _implemented(name: str, function: Callable[..., Any], tensors: Any, index: MultiIndex) -> Any:
+    """D^index of a given function."""
+    if any(index) and tensors is None:
+        raise UnsupportedError("a derivative of a coefficient without a formula", term=f"D^{index} {name}",
+                               remedy='use backend="pinn", which differentiates it')
+    numbers = _checked(name, tensors.on_arrays(function, index) if tensors else function)
+    return implemented_function(f"{name}_{'_'.join(map(str, index))}", numbers)
 
 
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
@@ -100,7 +110,9 @@ def _with_numbers(op: Operator, known: Known) -> Operator:
 
 
 def _put(c: sp.Expr, known: Known) -> sp.Expr:
-    return c.replace(lambda e: isinstance(e, AppliedUndef) and e.func.__name__ in known, lambda e: known[e.func.__name__](*e.args))
+    """The expression with numbers behind the functions in it."""
+    nodes = {node: read(node) for node in opaque_nodes(c)}
+    return c.xreplace({node: known[o.name](o.index)(*o.arguments) for node, o in nodes.items() if o.name in known})
 
 
 @dataclass(frozen=True)

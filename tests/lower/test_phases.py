@@ -84,6 +84,19 @@ def test_refusals(a: Callable[[nh.Scales], Any], words: str) -> None:
         phases(a, 1, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
 
 
+@pytest.mark.parametrize(("background", "same"), [(lambda y: 1 + y, False), (lambda y: 1 + y * (1 - y), True),
+                                                  (lambda y: 1 + sp.Piecewise((y, y < HALF), (2 * y, True)), True)], ids=["jump", "kink", "interface"])
+def test_a_jump_between_opposite_faces_is_not_hidden(background: Callable[[Any], Any], same: bool) -> None:
+    def a(s: nh.Scales) -> Any:
+        return sp.Piecewise((10, (s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2 < sp.Rational(1, 25)), (background(s.y[0]), True))
+
+    if same:
+        assert phases(a).labels(np.array([[0.5, 0.5]])).size
+    else:
+        with pytest.raises(UnsupportedError, match="between the faces y1 = 0 and y1 = 1"):
+            phases(a)
+
+
 def test_a_phase_that_was_missed_is_an_error() -> None:
     found = phases(lambda s: nh.phases(s, {nh.Disk((0.5003, 0.5003), 0.0005): 10}))
     with pytest.raises(SolveError, match="too small"):

@@ -186,16 +186,8 @@ struct Pass {
   }
 };
 
-// inputs (STREAMS, points, sizes[0]): the streams of the inputs of the net; sizes (depth + 1): of the inputs and of the hidden layers;
-// weights (points, equations, components, DERIVATIVES), extra (points, equations, known), target (points, equations);
-// x: the layers, each as weights (out, in) and biases, then the coefficients of the known functions.
-struct Rows {
-  long points, depth, equations, components, known;
-  const long* sizes;
-  const T *inputs, *weights, *extra, *target;
-};
-
 // Returns the sum of the squared residuals; gradient (parameters): its derivative, or null.
+// x: the layers, each as weights (out, in) and biases, then the coefficients of the known functions.
 extern "C" double sum_of_squares(const Rows* rows, const T* x, T* gradient) {
   const Rows& r = *rows;
   Pass pass(r.depth, r.sizes, r.equations, r.components, r.known, x);

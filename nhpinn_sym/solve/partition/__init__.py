@@ -5,7 +5,7 @@ Where nothing jumps the cell is one phase, and the quadrature is the trapezoid r
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 from ...lower.forms import LoweredCells
 from ...lower.phases import Labels, cut
 from ..solution import Array
-from .features import features
 from .levels import Level
 from .sweep import Sweep, line_points
 
@@ -54,7 +53,6 @@ class Partition:
 
     cells: tuple[LoweredCells, ...]
     labels: Labels
-    level_expressions: tuple[sp.Expr, ...]
     _zeros: tuple[Level, ...]
 
     @property
@@ -64,11 +62,6 @@ class Partition:
     @property
     def dim(self) -> int:
         return len(self.labels.bounds)
-
-    @cached_property
-    def levels(self) -> tuple[Callable[[Array], Array], ...]:
-        """Functions of points (n, d), one for each region: max(., 0) is continuous and periodic, smooth but for kinks at the interfaces."""
-        return tuple(self._function(e) for e in self.level_expressions)
 
     def quadrature(self, order: int) -> Quadrature:
         """`order` points for each smooth part of a line (without jumps: on every line); spectrally accurate."""
@@ -138,16 +131,12 @@ class Partition:
         volume = float(np.prod([b - a for a, b in self.labels.bounds]))
         return Quadrature(points, np.full(len(points), volume / len(points)), np.zeros(len(points), dtype=np.int64))
 
-    def _function(self, expression: sp.Expr) -> Callable[[Array], Array]:
-        call = sp.lambdify(self.labels.coordinates, expression, "numpy", cse=True)
-        return lambda points: np.broadcast_to(np.asarray(call(*self.labels.folded(points).T), dtype=float), len(points))
-
 
 def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Partition:
     """The phases of cell problems for these values of the parameters; UnsupportedError as `lower.phases.cut`."""
     coordinates, bounds = cells.coordinates, cells.cell.bounds
     if not cells.jumps:
-        return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), (), ())
+        return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), ())
     phases = cut(cells, parameters)
     zeros = tuple(Level(e, coordinates, bounds) for e in phases.levels)
-    return Partition(phases.cells, phases.labels, features(phases, cells.cell), zeros)
+    return Partition(phases.cells, phases.labels, zeros)

@@ -55,7 +55,7 @@ class CellSolver:
     """Solves the cell problems of a model with smooth real coefficients; options: `pinn.options.Options`.
 
     The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
-    below it, and the residual at unseen points below its square root (the energy formula squares the error of the cell functions).
+    below it, and so is the square of the residual at unseen points (the energy formula squares the error of the cell functions).
     UnsupportedError where a coefficient jumps, is complex or no formula; ToleranceWarning where the tolerance was not reached.
     """
 
@@ -111,10 +111,11 @@ class CellSolver:
 
         for step in ladder(fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale):
             values = self._probed(step.solved.family)
-            estimate = math.inf if before is None else float((values - before).abs().max())
-            before, largest, residuals = values, float(values.abs().max()), [*residuals, step.held_out]
+            largest = float(values.abs().max())
+            estimate = math.inf if before is None else float(np.maximum(float((values - before).abs().max()), step.held_out**2 * largest))
+            before, residuals = values, [*residuals, step.held_out]
             task.update(step.size * self.cells.components / o.features, f"{step.size} features, residual {step.held_out:.1e}")
-            reached = estimate <= self.tolerance * largest and step.held_out <= math.sqrt(self.tolerance)
+            reached = estimate <= self.tolerance * largest
             if reached:
                 break
         if self.cells.eigenvalue is not None:

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...lower.forms import LoweredEquation, MultiIndex
-from ...problem.errors import SolveError, ToleranceWarning
+from ...problem.errors import ProblemError, SolveError, ToleranceWarning
 from ..progress import Progress, Task, silent
 from ..solution import Array, Coefficients
 from .balance import require_balance
@@ -31,7 +31,7 @@ from .training import train
 
 _GOAL = 1e-5
 _PROBES = 1000
-_UNSOLVABLE = 0.1
+_UNSOLVABLE, _ROUNDING = 0.1, 1e-9
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class NetworkSolution:
 
     Points have shape (n, d), values (n,), or (n, m) for m components; t defaults to the final time. info["estimate"] is the relative
     L2 change (at the final time) over the last doubling of the features, or since the residual was a few
-    times as large in a training.
+    times as large in a training; the square of the relative residual where that is larger.
     """
 
     problem: BoundaryValueProblem
@@ -54,7 +54,8 @@ class NetworkSolution:
         return self.derivative(points, (0,) * self.problem.equation.domain.dim, t)
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        """D^index at points (n, d), exact for the net. SolveError for a time of a stationary solution, or outside the interval."""
+        """D^index at points (n, d), exact for the net. ProblemError outside the domain; SolveError for a time of a stationary solution, or outside
+        the interval."""
         where, full = _located(self.problem, np.asarray(points, dtype=float), index, t)
         values = self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
         return values if self.problem.components > 1 else values[:, 0]
@@ -104,7 +105,7 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
         free, coefficients = step.solved
         network = problem.finished(free, coefficients)
         values = probed(problem, network, coefficients)
-        estimate = math.inf if before is None else change(values, before)
+        estimate = math.inf if before is None else float(np.maximum(change(values, before), step.held_out**2))
         before, residuals, reached = values, [*residuals, step.held_out], estimate <= goal
         task.update(step.size / largest, f"{step.size} features, residual {step.held_out:.1e}")
         if reached:
@@ -138,9 +139,18 @@ def change(values: Tensor, before: Tensor) -> float:
 
 
 def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None) -> tuple[Tensor, MultiIndex]:
-    """Points and multi-index with the time at the end, where there is one."""
+    """Points and multi-index with the time at the end, where there is one. ProblemError for what is no place or no derivative on the domain."""
     equation = problem.equation
-    points = points.reshape(-1, equation.domain.dim)
+    dim = equation.domain.dim
+    points = points[:, None] if points.ndim == 1 == dim else points
+    if points.ndim != 2 or points.shape[1] != dim or len(index) != dim or min(index) < 0:
+        raise ProblemError(f"the solution takes points of shape (n, {dim})", term=f"shape {points.shape}, index {tuple(index)}",
+                           remedy="one column, and one entry of the multi-index, per space coordinate")
+    for axis, (column, (a, b)) in enumerate(zip(points.T, problem.bounds)):
+        outside = ~((column >= a - _ROUNDING * (b - a)) & (column <= b + _ROUNDING * (b - a)))
+        if axis not in equation.periodic and outside.any():
+            raise ProblemError(f"a coordinate along {equation.coordinates[axis]} is outside ({a:g}, {b:g}) or not a number", term=column[outside][0],
+                               remedy="the solution is known on the domain of the problem")
     if equation.final_time is None:
         if t is not None:
             raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")

@@ -107,7 +107,7 @@ class CellProgram(torch.nn.Module):
 
     def _keep(self, name: str, tensors: list[Tensor]) -> None:
         for k, tensor in enumerate(tensors):
-            self.register_buffer(f"{name}_{k}", tensor.detach().clone())
+            self.register_buffer(f"{name}_{k}", tensor.detach().cpu().clone())
         setattr(self, f"{name}_count", len(tensors))
 
     def _kept(self, name: str) -> list[Tensor]:

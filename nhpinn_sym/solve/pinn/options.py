@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
 from torch.distributed import ProcessGroup
 
-from ...problem.errors import BackendMissingError, ProblemError
+from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError
 from .ranks import Ranks
 from .solvers.results import Result
 
@@ -18,8 +19,8 @@ METHODS = ("auto", "residual", "energy", "nh-pinn", "classical")
 FLAVOURS = ("auto", "torch", "compile", "native")
 DTYPES = ("float64", "float32")
 _WIDTH, _DEPTH = 24, 2
-_DENSE = 2048
-"""Weights between hidden layers up to which matrices of all weights pay."""
+_DENSE, _INPUTS = 2300, 4
+"""Weights of the hidden layers up to which matrices of all weights pay; numbers that a unit of the first layer has, bias included."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class Options:
         if self.width is None and self.depth is None:
             return "random-features", "the problem is linear: one least-squares solve for the last layer of a random net"
         width, depth = self.net
-        if width**2 * (depth - 1) <= _DENSE:
+        if width * (_INPUTS + width * (depth - 1)) <= _DENSE:
             return "varpro", "width or depth asks for a trained net, the loss is a sum of squares with a linear last layer, and the net is small"
         return "lbfgs", f"width or depth asks for a trained net, and one of {depth} x {width} is too large for matrices of all its weights"
 
@@ -110,10 +111,25 @@ def read_options(given: Mapping[str, Any]) -> Options:
     for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", FLAVOURS), ("dtype", DTYPES)):
         if getattr(options, name) not in choices:
             raise ProblemError(f"the PINN backend has no {name} {getattr(options, name)!r}", remedy="use one of " + ", ".join(choices))
-    for name in ("features", "width", "depth"):
+    for name in ("features", "width", "depth", "iterations", "points"):
         number = getattr(options, name)
-        if number is not None and number < 1:
-            raise ProblemError(f"the option {name} is a positive number", term=number)
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
+        if number is not None and not (isinstance(number, int) and number > 0):
+            raise ProblemError(f"the option {name} is a positive integer", term=number)
+    if not isinstance(options.seed, int):
+        raise ProblemError("the option seed is an integer", term=options.seed)
+    if options.scale is not None and not 0 < options.scale < math.inf:
+        raise ProblemError("the option scale is a positive number", term=options.scale)
+    try:
+        device = torch.device(options.device)
+    except RuntimeError as cause:
+        raise ProblemError("torch knows no such device", term=options.device, remedy='use device="cpu" or "cuda"') from cause
+    if device.type == "cuda" and not torch.cuda.is_available():
         raise BackendMissingError("this torch sees no CUDA device", term=options.device, remedy='use device="cpu"')
     return options
+
+
+def require_unused(options: Options, names: Sequence[str], what: str) -> None:
+    """UnsupportedError for an option that was given although `what` does not heed it."""
+    for name in names:
+        if getattr(options, name) != getattr(Options, name):
+            raise UnsupportedError(f"{what} does not heed the option {name}", term=f"{name}={getattr(options, name)!r}", remedy="leave it out")

@@ -46,8 +46,8 @@ def ladder(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, largest: int, 
     little (the features of small scale have become linearly dependent then).
     """
     sizes = [largest]
-    while sizes[0] > _SMALLEST or len(sizes) == 1:
-        sizes.insert(0, max(1, sizes[0] // 2))
+    while sizes[0] > (_SMALLEST if len(sizes) > 1 else 1):
+        sizes.insert(0, sizes[0] // 2)
     scales, before = (scale or SCALES[0],) * 2, math.inf
     for size in sizes:
         thorough = before > _POOR or size <= _CHEAP
@@ -80,7 +80,7 @@ def fit_result(reached: bool, residuals: Sequence[float]) -> Result:
     """Why a ladder ended, from the residuals of its sizes."""
     if reached:
         return Result.CONVERGED
-    return Result.MAX_FEATURES if residuals[-1] < residuals[-2] / 2 else Result.RANK_DEFICIENT
+    return Result.MAX_FEATURES if residuals[-1] < residuals[-2] / 2 or residuals[-1] > _POOR else Result.RANK_DEFICIENT
 
 
 def last_layer(trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, memory: int = _FITS_IN) -> tuple[Network, Tensor]:

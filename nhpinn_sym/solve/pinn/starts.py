@@ -8,6 +8,7 @@ from itertools import combinations
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ...emit.constraints import Constraints
 from ...problem.domain import Face
@@ -17,12 +18,16 @@ from .singular import Family, Functions, modulated, multiplied, shapes, stacked,
 
 Members = tuple[tuple[int, int], ...]
 _FITS, _REAL = 1e-9, 1e-6
-_SAMPLES = 256
+_SAMPLES, _FEW = 256, 8
 _ALONG_DEGREE = 8
 _SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
 _JUMP: Members = ((0, 0), (0, 1), (0, 2))
 _FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
 """(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data jump, the flux jumps."""
+_JUMP_ALSO: Members = ((1, 0), (1, 1), (2, 0), (2, 1), (-1, 2), (-1, 3), (-2, 4), (0, 3), (1, 2), (3, 0), (-1, 4), (-2, 5), (-3, 6))
+_FLUX_ALSO: Members = ((2, 0), (2, 1), (4, 0), (4, 1), (0, 2), (0, 3), (-1, 4))
+"""What comes from them where the equation or the condition is not D^2 alone: terms of lower order, or a diffusion that varies. As order + power
+counts powers of s and sqrt(t) together, these are all up to the third beyond the leading one."""
 _LEADING: Members = ((0, 0), (1, 1))
 _NEXT: Members = ((2, 0), (1, 1), (2, 2))
 """Where two faces meet: products of those at the one and at the other face, whose data jump, or of these with the next ones."""
@@ -48,11 +53,27 @@ def _members(problem: BoundaryValueProblem, constraints: Sequence[Constraints], 
     if face in problem.trial.module.BOUNDARY:
         start, size = problem.on_face(face, points).target, problem.on_face(face, always).size
         for j, wrong in enumerate((start.abs().amax((0, 2)) > _FITS * size).tolist()):
-            found += (_JUMP if face in constraints[j].soft else _FLUX) if wrong else ()
+            leading, also = (_JUMP, _JUMP_ALSO) if face in constraints[j].soft else (_FLUX, _FLUX_ALSO)
+            found += (leading if _plain(problem, face, always) else leading + also) if wrong else ()
     hard = any(face in c.hard for c in constraints)
     if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(problem.inside(inside).size):
         found += _SMOOTH
     return tuple(dict.fromkeys(found))
+
+
+def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
+    """Whether the equation along the normal of a face is rho u_t = D u_ss with constants, and its condition holds no flux together with the value."""
+    axis, module = face[0], problem.trial.module
+    inner = points[:_FEW].clone()
+    inner[:, axis] = collocation_points(_FEW, problem.trial.axes, 1, problem.device)[:, axis]
+    for index in problem.trial.indices:
+        leading = index[axis] == 2 or index[-1] == 1
+        values = np.stack([problem.factors(point[None], index) for point in inner])
+        size = np.abs(values).max()
+        if (leading and np.ptp(values, axis=0).max() > _FITS * size) or (not leading and (index[axis] or not any(index)) and size > 0):
+            return False
+    condition = [np.abs(problem.factors(points[:1], index, module.BOUNDARY[face][0])).max() for index in problem.trial.indices if sum(index) < 2]
+    return sum(size > 0 for size in condition) < 2
 
 
 def _layer(problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, members: Members) -> Family | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -47,7 +47,12 @@ class Case:
     table: int | None = None
     example: str = ""
     note: str = ""
-    seed: int = field(default=0)
+    seed: int = 0
+
+    @property
+    def short(self) -> str:
+        """Section and, where it has several cases, which one."""
+        return self.section + (f" (eps = {self.eps}{', cos(x/eps)' * ('printed' in self.key)})" if self.section == "5.4" else "")
 
     @property
     def dim(self) -> int:

@@ -4,46 +4,56 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from ..store import Arrays
 from . import SECTIONS
+from .argued import judge_coarse, judge_effective
 from .cases import Case
 from .experiments import report_of
 from .figures import Picture, draw, draw_coarse, draw_effective
-from .findings import Finding, judge, judge_coarse, judge_effective
+from .finding import CLAIMS, Finding
+from .findings import judge
 from .numbers import MEANINGS, Numbers, collect
 from .page import Block, Findings, Heading, Table, Text
+from .parts import Parts
 from .settings import Training
 
-_NAMES = {"classical": "classical PINN, transfer learning", "plain": "cell problems, no oversampling", "cells": "cell problems",
-          "homogenized": "homogenized equation"}
+_NAMES = {"classical": "classical PINN, transfer learning", "energy": "its energy form", "plain": "cell problems, no oversampling",
+          "cells": "cell problems", "homogenized": "homogenized equation"}
 
 
 @dataclass(frozen=True)
 class CaseResult:
-    """A case with everything that was computed for it."""
+    """A case with everything that was computed for it; full: the trainings of a run that is not quick."""
 
     case: Case
-    parts: Mapping[str, Arrays]
+    computed: Parts
     trainings: Mapping[str, Training]
-    arguments: Mapping[str, Arrays]
+    full: Mapping[str, Training]
 
-    @property
+    @cached_property
     def numbers(self) -> Numbers:
-        return collect(self.case, self.parts, self.trainings)
+        return collect(self.case, self.computed.trained, self.trainings)
 
     @property
     def findings(self) -> list[Finding]:
-        return judge(self.case, self.numbers, self.arguments)
+        """On the case itself."""
+        return judge(self.case, self.numbers, self.computed.arguments)
+
+    @property
+    def argued(self) -> list[Finding]:
+        """On what needs no training."""
+        return judge_effective(self.computed.arguments["effective"]) if "effective" in self.computed.arguments else []
 
     def as_dict(self) -> dict[str, Any]:
         """The entry of results.json."""
         return {"title": self.case.title, "section": self.case.section, "eps": str(self.case.eps), **self.numbers.as_dict(),
                 "settings": {name: asdict(t) for name, t in self.trainings.items()},
-                "findings": [{"mark": f.mark, "text": f.text} for f in self.findings]}
+                "findings": [{"mark": f.mark, "text": f.text} for f in (*self.findings, *self.argued)]}
 
 
 def title(quick: bool) -> str:
@@ -52,7 +62,7 @@ def title(quick: bool) -> str:
 
 def document(results: Sequence[CaseResult], coarse: Arrays | None, quick: bool, seed: int) -> list[Block]:
     """The whole page."""
-    blocks: list[Block] = [*_introduction(results, quick, seed)]
+    blocks: list[Block] = [*_introduction(quick, seed), *_overview(results, coarse)]
     for section in SECTIONS:
         own = [result for result in results if result.case.section == section]
         if own or (section == "2.2" and coarse is not None):
@@ -69,7 +79,7 @@ _SECTION = {"2.1": "failure of the classical PINN", "2.2": "coarse elements", "5
             "5.4": "diffusion and reaction"}
 
 
-def _introduction(results: Sequence[CaseResult], quick: bool, seed: int) -> Iterator[Block]:
+def _introduction(quick: bool, seed: int) -> Iterator[Block]:
     yield Text("The neural homogenization-based PINN of Leung, Lin and Zhang: every experiment in the paper's own way (tanh nets 64-64-64, Adam at a "
                "fixed rate, soft conditions, its weights and grids where they are printed), and beside it the library's best, the printed values and "
                "converged ones. Errors are relative, in L2: in the paper's way on its uniform test grids, as means over the last epochs; of the "
@@ -77,6 +87,16 @@ def _introduction(results: Sequence[CaseResult], quick: bool, seed: int) -> Iter
     if quick:
         yield Text("This is a quick run: trainings are shorter and grids are coarser than in the paper. The tables of settings give the numbers.")
     yield Text(f"Random seed: {seed}.")
+
+
+def _overview(results: Sequence[CaseResult], coarse: Arrays | None) -> Iterator[Block]:
+    """What agrees, what does not, and why; then all numbers."""
+    found = {result.case.short: [*result.findings, *result.argued] for result in results}
+    if coarse is not None:
+        found["2.2"] = judge_coarse(coarse)
+    rows = [_claim(claim, found) for claim in CLAIMS if any(f.claim == claim for findings in found.values() for f in findings)]
+    yield Heading(2, "What agrees, what does not, and why")
+    yield Table("Statements of the paper", ("statement", "agrees", "differs", "why"), tuple(rows))
     rows = []
     for result in results:
         n = result.numbers
@@ -91,29 +111,45 @@ def _case(result: CaseResult) -> Iterator[Block]:
     case, n = result.case, result.numbers
     if case.note:
         yield Text(case.note)
-    yield _settings(result.trainings)
-    yield from draw(case, result.parts, n, result.trainings)
+    yield _settings(result.trainings, result.full)
+    yield from draw(case, result.computed.trained, n, result.trainings)
     if case.table is not None:
         rows = [(label, *(_number(values.get(f"e{k}")) for k in (1, 2, 3, 4)))
                 for label, values in (("printed", n.printed), ("as the paper, here", n.here), ("library", n.library), ("converged", n.truth))]
         yield Table(f"Table {case.table} of the paper", ("", "e1", "e2", "e3", "e4"), tuple(rows))
     yield _library(result)
     yield Findings(tuple(result.findings))
-    yield from _arguments(result.arguments)
+    yield from _arguments(result.computed.arguments, result.argued)
 
 
-def _settings(trainings: Mapping[str, Training]) -> Table:
+def _claim(claim: str, found: Mapping[str, Sequence[Finding]]) -> tuple[str, ...]:
+    """A row: where a statement agrees with this run, where not, and the causes."""
+    marks: dict[bool, list[str]] = {True: [], False: []}
+    reasons = []
+    for where, findings in found.items():
+        own = [f for f in findings if f.claim == claim and f.agrees is not None]
+        if own:
+            marks[all(f.agrees for f in own)].append(where)
+        causes = "; ".join(dict.fromkeys(f.why for f in own if f.why))
+        reasons += [f"{where}: {causes}"] if causes else []
+    return CLAIMS[claim], ", ".join(marks[True]), ", ".join(marks[False]), ". ".join(reasons)
+
+
+def _settings(trainings: Mapping[str, Training], full: Mapping[str, Training]) -> Table:
+    """In a quick run with the numbers of the full one in brackets."""
     rows = []
     for name, t in trainings.items():
         weights = "equal" if t.weights is None else ", ".join(f"{w:.3g}" for w in t.weights)
         layers = "" if t.oversampling is None else str(t.oversampling)
-        rows.append((_NAMES[name], str(t.epochs), str(t.average), f"{t.learning_rate:g}", str(t.nodes), layers, weights, ", ".join(t.chosen)))
+        counts = [(getattr(t, entry), getattr(full[name], entry)) for entry in ("epochs", "average", "nodes")]
+        epochs, average, nodes = (str(own) if own == whole else f"{own} ({whole})" for own, whole in counts)
+        rows.append((_NAMES[name], epochs, average, f"{t.learning_rate:g}", nodes, layers, weights, ", ".join(t.chosen)))
     columns = ("training", "epochs", "averaged", "rate", "nodes per axis", "oversampling", "weights", "not printed in the paper")
     return Table("Settings of this run", columns, tuple(rows))
 
 
 def _library(result: CaseResult) -> Table:
-    report = report_of(result.parts["library"])
+    report = report_of(result.computed.trained["library"])
     seconds = {name: report["info"]["seconds"].get(name) for name in ("p", "w", "v", "u_eps")}
     spent = {"cells": report["info"]["cells"]["pinn"]["seconds"], **seconds}
     rows = [(part, method) for part, method in report["methods"].items()]
@@ -121,7 +157,7 @@ def _library(result: CaseResult) -> Table:
     return Table(f"How the library solves it: {timed}", ("part", "method"), tuple(rows))
 
 
-def _arguments(arguments: Mapping[str, Arrays]) -> Iterator[Block]:
+def _arguments(arguments: Mapping[str, Arrays], argued: Sequence[Finding]) -> Iterator[Block]:
     if "effective" in arguments:
         table = arguments["effective"]
         yield Heading(3, "e2 < e4")
@@ -130,7 +166,7 @@ def _arguments(arguments: Mapping[str, Arrays]) -> Iterator[Block]:
         ways = tuple((slope, rule, f"{float(table[f'a {slope} {rule}']):.7g}", f"{float(table[f'e {slope} {rule}']):.6g}") for slope, rule in names)
         yield Table(f"a* from converged cell functions on 101 x 101 nodes (exact: {float(table['true']):.10g}), and the error of its solution",
                     ("derivatives", "mean", "a*", "error"), ways)
-        yield Findings(tuple(judge_effective(table)))
+        yield Findings(tuple(argued))
     if "elements" in arguments:
         table = arguments["elements"]
         rows = tuple((str(n), f"{a:.5g}", f"{b:.5g}") for n, a, b in zip(table["elements"], table["ends"], table["gauss"], strict=True))

@@ -43,7 +43,18 @@ def classical(case: Case, training: Training, progress: Progress, seed: int) -> 
     with _expected():
         solution = solve_fine(case.problem, case.eps, "pinn", method="classical", progress=progress, seed=seed, reference={"error": case.fine},
                               test_nodes=case.test_nodes, **training.options)
-    return {**_history(solution), "u": solution(case.points)}
+    return {**_history(solution), "boundary": _boundary(solution, case.fine(case.points), training), "u": solution(case.points)}
+
+
+def energy(case: Case, training: Training, progress: Progress, seed: int) -> Arrays:
+    """The energy form of the same net on the same equation, and the library's Ritz method. The paper has neither."""
+    with _expected():
+        solution = solve_fine(case.problem, case.eps, "pinn", method="classical", form="energy", progress=progress, seed=seed,
+                              reference={"error": case.fine}, test_nodes=case.test_nodes, **training.options)
+        best = solve_fine(case.problem, case.eps, "pinn", method="energy", progress=progress, seed=seed)
+    fine = case.fine(case.points)
+    return {**_history(solution), "boundary": _boundary(solution, fine, training),
+            "library error": np.array(relative(best(case.points) - fine, fine))}
 
 
 def cells(case: Case, training: Training, progress: Progress, seed: int) -> tuple[CellSolution, Arrays]:
@@ -67,7 +78,8 @@ def nh_pinn(case: Case, solved: CellSolution, training: Training, after: Trainin
         moved = solve_fine(case.problem, case.eps, "pinn", method="classical", progress=progress, seed=seed, start=p, test_nodes=case.test_nodes,
                            reference={"transfer": case.fine}, **after.options)
     fine = case.fine(case.points)
-    return {**_history(p), "u": p(case.points), "w": w(case.points), "e2": np.array(relative(w(case.points) - fine, fine)),
+    return {**_history(p), "boundary": _boundary(p, fine, training), "u": p(case.points), "w": w(case.points),
+            "e2": np.array(relative(w(case.points) - fine, fine)),
             **{f"transfer {name}" if name in ("loss", "seconds") else name: value for name, value in _history(moved).items()},
             "transfer u": moved(case.points)}
 
@@ -89,6 +101,12 @@ def _expected() -> Iterator[None]:
 def _history(solution: Solution) -> Arrays:
     history = solution.history  # type: ignore[attr-defined]
     return {"loss": history.loss, **history.errors, "seconds": np.array(solution.info["seconds"])}
+
+
+def _boundary(solution: Solution, values: Array, training: Training) -> Array:
+    """The root mean square of the values on the boundary, which ought to be zero, over that of the solution: in the epochs that are averaged."""
+    squares = solution.history.terms["boundary"][-training.average:]  # type: ignore[attr-defined]
+    return np.asarray(np.sqrt(np.mean(squares) / np.mean(values**2)))
 
 
 def _cell_errors(case: Case, solved: CellSolution) -> Arrays:

@@ -146,14 +146,18 @@ def _data(case: Case, parts: Mapping[str, Arrays]) -> tuple[str, Figure]:
 def _classical(case: Case, parts: Mapping[str, Arrays], n: Numbers, training: Training) -> tuple[str, Figure]:
     part = parts["classical"]
     figure, (left, middle, right) = _figure(3)
-    _histories((left, middle), {"classical PINN": (part["error"], HERE)}, {"printed": (n.printed["classical"], PRINTED),
-                                                                            "library, NH-PINN": (n.library["e1"], LIBRARY)}, _last(training))
+    curves = {"classical PINN": (part["error"], HERE)}
+    if "energy" in parts:
+        curves["its energy form"] = (parts["energy"]["error"], BEFORE)
+    _histories((left, middle), curves, {"printed": (n.printed["classical"], PRINTED), "library, NH-PINN": (n.library["e1"], LIBRARY),
+                                        "library, Ritz": (n.library.get("energy"), EXACT)}, _last(training))
     if case.dim == 2:
         _show(right, case.points, part["u"], "classical PINN")
     else:
         _curves(right, case, {"classical PINN": part["u"]}, parts)
+    energy = f"; in energy form, which the paper does not try, it is {n.here['energy']:.3g}" if "energy" in n.here else ""
     return (f"Classical PINN on the multiscale equation: {_average(training)} is {n.here['classical']:.4g} here; printed is "
-            f"{n.printed['classical']:.4g}.", figure)
+            f"{n.printed['classical']:.4g}{energy}.", figure)
 
 
 def _cell(case: Case, parts: Mapping[str, Arrays], n: Numbers, training: Training, k: int) -> tuple[str, Figure]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .figures import Picture
-from .findings import Finding
+from .finding import Finding
 
 
 @dataclass(frozen=True)

@@ -114,10 +114,40 @@ def test_derivatives_are_read() -> None:
     ({"a": 3.0}, ProblemError, "is not a function"), ({"a": lambda y, z: torch.ones(3)}, ProblemError, "gave values of shape"),
     ({"a": lambda y, z: -values(torch)(y, z)}, CoefficientError, "not positive definite"),
     ({"a": lambda y, z: 2 + y}, PeriodError, "period"), ({"a": lambda y, z: 2 + 1 / (z - z)}, CoefficientError, "not a finite number"),
+    ([values(torch)], ProblemError, "are a dictionary"), ({"a": lambda y: 2 + y}, ProblemError, "raised TypeError"),
+    ({"a": lambda y, z: 1 / 0}, ProblemError, "raised ZeroDivisionError"), ({"a": lambda y, z: values(torch)(y, z) + 1j}, ProblemError, "not real"),
+    ({"a": values(np)}, ProblemError, "cannot differentiate"),
+    ({"a": lambda y, z: values(torch)(y.detach(), z.detach())}, ProblemError, "not those of its values"),
+    ({"a": lambda y, z: torch.where((y % 1 - 0.5).abs() < 0.2, 1.0, 2.0) + 0 * y}, ProblemError, "not those of its values"),
 ])  # fmt: skip
 def test_values_are_checked(given: dict[str, Any], error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         nh.solve_cells(model(opaque), "pinn", coefficients=given)
+
+
+def test_a_function_outside_of_the_divergence() -> None:
+    """-a u'': the adjoint kernel is 1/a, and the equation of it holds derivatives of a; a* is the harmonic mean."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    derived = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-A(s.y[0]) * s.laplacian(u), 1), scales=s, unknown=u))
+    found = nh.solve_cells(derived, "pinn", coefficients={"a": lambda y: 2 + torch.sin(2 * PI * y)})
+    assert found.effective["A"][0, 0] == pytest.approx(np.sqrt(3), abs=1e-9)
+    with pytest.raises(UnsupportedError, match="derivative of a coefficient"):
+        nh.solve_cells(derived, "fourier", coefficients={"a": lambda y: 2 + np.sin(2 * PI * y)})
+
+
+def test_complex_values_are_not_cut_off() -> None:
+    with pytest.raises(ProblemError, match="not real"):
+        nh.solve_cells(model(opaque), "fourier", coefficients={"a": lambda y, z: values(np)(y, z) + 1j})
+
+
+@pytest.mark.parametrize("y_scale", [1, 6])
+def test_steep_and_oscillating_functions_pass_the_check_of_derivatives(y_scale: int) -> None:
+    """1 + exp(30 (cos - 1)) falls over a tenth of the cell."""
+    given = nh.solve_cells(model(lambda s: A(y_scale * s.y[0]), 1), "pinn", tolerance=1e-4,
+                           coefficients={"a": lambda y: 1 + torch.exp(30 * (torch.cos(2 * PI * y) - 1))})
+    y = np.arange(4096) / 4096
+    assert given.effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (1 + np.exp(30 * (np.cos(2 * PI * y) - 1)))), abs=1e-3)
 
 
 def test_a_function_that_is_not_smooth_has_no_trigonometric_polynomial() -> None:

@@ -12,7 +12,7 @@ from scipy.integrate import cumulative_simpson
 
 from nhpinn_sym.lower.forms import Essential, External, LoweredEquation, Natural, WeakTerm
 from nhpinn_sym.problem.domain import Box
-from nhpinn_sym.problem.errors import SolveError, ToleranceWarning, UnsupportedError
+from nhpinn_sym.problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.fem.skfem import solve_equation as solve_by_elements
 from nhpinn_sym.solve.pinn.equation import NetworkSolution, solve_equation
 from nhpinn_sym.solve.solution import Coefficients
@@ -209,6 +209,27 @@ def test_a_flux_that_starts_suddenly() -> None:
                        final_time=sp.Rational(1, 5))
     k = (np.arange(60) + 0.5) * np.pi
     assert error(solved(lowered), lambda p: p[:, 0] - np.sin(p * k) @ (2 * np.sin(k) / k**2 * np.exp(-(k**2) / 5))) < 1e-6
+
+
+@pytest.mark.parametrize(("diffusion", "drift", "conditions"), [
+    (sp.Integer(2), 3, {"essential": [Essential(LINE.faces, ZERO)]}), (1 + x1, 0, {"natural": [Natural(LINE.faces, sp.S.One, ZERO)]}),
+    (sp.Integer(2), 0, {"natural": [Natural(LINE.faces, sp.S.One, x1)]}),
+], ids=["drift", "diffusion that varies", "Robin"])  # fmt: skip
+def test_starts_that_ask_for_more_than_the_heat_equation_has(diffusion: sp.Expr, drift: int, conditions: dict[str, Any]) -> None:
+    lowered = equation(sp.Matrix([[diffusion]]), sp.S.One, LINE, b=(sp.Integer(drift),), mass=sp.S.One, initial=sp.S.One,
+                       final_time=sp.Rational(1, 5), **conditions)
+    u, points = solved(lowered), inside(LINE)
+    elements = solve_by_elements(lowered, no_externals, {}, mesh=(200,))
+    assert u.info["features"] <= 800
+    assert relative(u(points), elements(points)) < 1e-5
+
+
+def test_places_and_derivatives_are_checked() -> None:
+    u = solved(equation(sp.eye(2), sp.S.One, SQUARE, [Essential(SQUARE.faces, ZERO)]), features=100)
+    for where, index in (([[0.1, 1.1]], (0, 0)), ([[0.1, np.nan]], (0, 0)), ([[0.1, 0.2, 0.3]], (0, 0)), ([0.1, 0.2], (0, 0)),
+                         ([[0.1, 0.2]], (1,)), ([[0.1, 0.2]], (1, 0, 0)), ([[0.1, 0.2]], (-1, 0))):
+        with pytest.raises(ProblemError, match=r"outside|takes points"):
+            u.derivative(where, index)
 
 
 def test_the_multiscale_equation_itself_in_one_dimension() -> None:

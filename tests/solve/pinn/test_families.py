@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -135,6 +136,7 @@ def test_a_saved_family_is_the_family(family: nh.CellFamily, tmp_path: Path) -> 
 @pytest.mark.parametrize(("given", "message"), [
     ({"p": 0.6, "q": 0.1}, r"leaves its range \(0, 0.5\)"), ({"p": float("nan"), "q": 0.1}, "leaves its range"),
     ({"p": 0.1}, "depends on q"), ({"p": 0.1, "q": 0.1, "r": 1}, "no parameter of this name"),
+    ({"p": "a", "q": 0.1}, "no array of real numbers"), ({"p": np.zeros(2), "q": np.zeros(3)}, "do not broadcast"),
 ])  # fmt: skip
 def test_parameters_are_checked(family: nh.CellFamily, given: dict[str, float], message: str) -> None:
     for ask in (lambda: family.effective["A"](**given), lambda: family.functions[0]([[0.1, 0.2]], **given), lambda: family.at(**given)):
@@ -149,10 +151,57 @@ def test_what_a_family_is_over_is_checked(plane: nh.HomogenizedModel) -> None:
         nh.solve_family(plane, over=[])
     with pytest.raises(UndeclaredSymbolError, match="q has no value"):
         nh.solve_family(plane, over=[P])
+    with pytest.raises(ProblemError, match="is not a list"):
+        nh.solve_family(plane, over=P)
+    with pytest.raises(ProblemError, match="free and have a value"):
+        nh.solve_family(plane, over=[P], parameters={P: 0.1, Q: 0.1})
     symbols, s = sp.symbols("a0:5"), nh.Scales(1)
     many = diffusion(s, 9 + sum(c * sp.cos(P2 * k * s.y[0]) for k, c in enumerate(symbols, 1)), parameters=dict.fromkeys(symbols, (0, 1)))
     with pytest.raises(UnsupportedError, match="5 slow variables"):
         nh.solve_family(many, "fourier")
+
+
+def test_orders_of_derivatives_are_checked(family: nh.CellFamily) -> None:
+    for orders in ({"p": -1}, {"p": 0.5}, (1, 0)):
+        with pytest.raises(ProblemError, match="whole numbers"):
+            family.effective["A"].derivative(orders, p=0.1, q=0.1)
+    with pytest.raises(ProblemError, match="multi-index"):
+        family.functions[0].derivative([[0.1, 0.2]], (-1, 0), p=0.1, q=0.1)
+    with pytest.raises(ProblemError, match="one value of every parameter"):
+        family.at(p=[0.1, 0.2], q=0.1)
+
+
+def test_parameters_that_the_cells_do_not_need_and_scalar_coefficients() -> None:
+    """a = 2 + sin(2 pi y), r = xi cos^2(2 pi y), f = index: A = sqrt 3, c = xi/2; names that arguments have, or that begin as coordinates do."""
+    s, (xi, index) = nh.Scales(1), sp.symbols("xi index")
+    u, ranges = s.unknown("u"), dict.fromkeys((xi, index), (0, 1))
+    lhs = -s.div((2 + sp.sin(P2 * s.y[0])) * s.grad(u)) + xi * sp.cos(P2 * s.y[0]) ** 2 * u
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(lhs, index), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)],
+                                               parameters=ranges))
+    whole = nh.solve_family(model, "fourier")
+    assert whole.effective["A"](xi=0.2)[0, 0] == pytest.approx(np.sqrt(3), abs=1e-9)
+    assert np.allclose(whole.effective["c"](xi=[0.2, 0.6]), [0.1, 0.3], rtol=0, atol=1e-12)
+    assert whole.effective["c"](xi=0.2).shape == ()
+    assert np.allclose(whole.functions[0].derivative([[0.3]], (1,), index=0.4, xi=0.1), np.sqrt(3) / (2 + np.sin(0.6 * np.pi)) - 1, rtol=0, atol=1e-7)
+    member = whole.at(xi=0.2, index=0.7)
+    assert member.effective["c"] == pytest.approx(0.1)
+    assert nh.solve_homogenized(model, member, "skfem", parameters={xi: 0.2, index: 0.9})([[0.5]]) > 0
+
+
+def test_cells_of_other_parameters_are_refused(line: nh.CellFamily, tmp_path: Path) -> None:
+    s = nh.Scales(1)
+    model, member = diffusion(s, 2 + s.x[0] + Q * sp.sin(P2 * s.y[0]), parameters={Q: (0, 1)}), line.at(q=0.5)
+    for cells in (member, nh.load(member.save(tmp_path / "member.npz"))):
+        assert nh.solve_homogenized(model, cells, "skfem", parameters={Q: 0.5})([[0.5]]) > 0
+        with pytest.raises(ProblemError, match="solved for another q"):
+            nh.solve_homogenized(model, cells, "skfem", parameters={Q: 0.6})
+
+
+def run_here(path: Path, points: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """What the exported program gives, and its metadata."""
+    extra = {"cells.json": ""}
+    program = torch.export.load(path, extra_files=extra).module()
+    return {name: value.numpy() for name, value in program(torch.tensor(points)).items()}, json.loads(extra["cells.json"])
 
 
 _ALONE = """
@@ -169,8 +218,6 @@ print(extra["cells.json"])
 
 def run_alone(path: Path, points: np.ndarray, folder: Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """What the exported program gives in a process that does not know the package, and its metadata."""
-    import torch
-
     torch.save(torch.tensor(points), folder / "points.pt")
     done = subprocess.run([sys.executable, "-c", _ALONE, str(path), str(folder / "points.pt"), str(folder / "out.pt")], cwd=folder, check=True,
                           capture_output=True, text=True)
@@ -178,6 +225,7 @@ def run_alone(path: Path, points: np.ndarray, folder: Path) -> tuple[dict[str, n
 
 
 def test_an_exported_family_equals_the_original(family: nh.CellFamily, tmp_path: Path) -> None:
+    """In a process that does not know the package; the other programs are run in this one."""
     points = np.random.default_rng(8).random((33, 4)) * [1, 1, 0.5, 0.5]
     out, metadata = run_alone(family.export(tmp_path / "cells.pt2"), points, tmp_path)
     y, given = points[:, :2], {"p": points[:, 2], "q": points[:, 3]}
@@ -195,11 +243,11 @@ def test_an_exported_family_equals_the_original(family: nh.CellFamily, tmp_path:
 def test_exported_nets_over_slow_variables_and_without(line: nh.CellFamily, plane: nh.HomogenizedModel, tmp_path: Path) -> None:
     points = np.random.default_rng(9).random((5, 3))
     member = line.at(q=0.5)
-    out, metadata = run_alone(member.export(tmp_path / "member.pt2"), points[:, :2], tmp_path)
+    out, metadata = run_here(member.export(tmp_path / "member.pt2"), points[:, :2])
     assert metadata["columns"] == ["y1", "x1"]
     assert np.allclose(out["derivatives"][:, 0, 0, 1], member.functions[0].derivative(points[:, :1], (0,), points[:, 1:2], (1,)), rtol=0, atol=1e-12)
     single = nh.solve_cells(plane, "pinn", parameters={P: 0.2, Q: 0.1}, method="lm", width=6, depth=2, iterations=5, tolerance=1.0)
-    out, metadata = run_alone(nh.load(single.save(tmp_path / "c.npz")).export(tmp_path / "single.pt2"), points[:1, :2], tmp_path)
+    out, _ = run_here(nh.load(single.save(tmp_path / "c.npz")).export(tmp_path / "single.pt2"), points[:1, :2])
     assert np.allclose(out["values"][:, :, 0].T, [f(points[:1, :2]) for f in single.functions], rtol=0, atol=1e-13)
     with pytest.raises(OutputPathError, match=r"\.pt2"):
         single.export(tmp_path / "cells.onnx")

@@ -67,6 +67,22 @@ def test_many_blocks_of_points(name: str, equations: int, flavour: str, monkeypa
     assert loss == pytest.approx(float(residual @ residual), rel=EXACT) and distance(gradient, 2 * jacobian.T @ residual) < EXACT
 
 
+def test_what_is_asked_first_does_not_matter() -> None:
+    """Calls on arrays that stay are repeated: none may rely on what another one left there."""
+    trial, layers = net(SETS["third order"], [6, 5], 1, 11)
+    block = rows(trial, 40, 1, 1, 1, 11)
+    found = []
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        objective = Objective(trial, block, layers, "torch")
+        asked = (objective.value, lambda x, o=objective: o.value_and_gradient(x)[1], lambda x, o=objective: o.residual_and_jacobian(x)[1])
+        answers = {}
+        for x in (objective.start + 0.3, objective.start):
+            answers = {k: asked[k](x) for k in order}
+        found.append(answers)
+    for other in found[1:]:
+        assert other[0] == found[0][0] and torch.equal(other[1], found[0][1]) and torch.equal(other[2], found[0][2])
+
+
 def test_threads_share_the_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_PER_THREAD", 8)
     threads = torch.get_num_threads()

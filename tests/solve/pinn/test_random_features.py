@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
+import sympy as sp
 import torch
 
+from nhpinn_sym.problem.errors import ToleranceWarning
 from nhpinn_sym.solve.pinn.cells import CellSolver
-from nhpinn_sym.solve.pinn.random_features import fit_result, last_layer, random_layer
+from nhpinn_sym.solve.pinn.equation import solve_equation
+from nhpinn_sym.solve.pinn.random_features import Fit, fit_result, ladder, last_layer, random_layer
 from nhpinn_sym.solve.pinn.rows import collocation_points
 from nhpinn_sym.solve.pinn.solvers.results import Result
 
-from ...pinn_samples import elliptic_2d
+from ...pinn_samples import PI2, diffusion_cells, elliptic_2d, reaction_diffusion, y1
 
 
 def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
@@ -23,7 +28,8 @@ def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
 def test_what_a_ladder_came_to() -> None:
     assert fit_result(True, [1.0, 1.0]) is Result.CONVERGED
     assert fit_result(False, [1.0, 0.1]) is Result.MAX_FEATURES
-    assert fit_result(False, [1.0, 0.9]) is Result.RANK_DEFICIENT
+    assert fit_result(False, [1.0, 0.9]) is Result.MAX_FEATURES
+    assert fit_result(False, [1e-5, 0.9e-5]) is Result.RANK_DEFICIENT
 
 
 def test_points_fill_the_box_and_half_of_them_the_start() -> None:
@@ -36,3 +42,20 @@ def test_points_fill_the_box_and_half_of_them_the_start() -> None:
     assert 25 < early.sum() < 60  # 5 if they were uniform
     assert p[early, 0].min() < -0.9 and p[early, 0].max() > 2.9
     assert torch.equal(p, collocation_points(512, axes, 0, "cpu")) and not torch.equal(p, collocation_points(512, axes, 1, "cpu"))
+
+
+@pytest.mark.parametrize(("largest", "sizes"), [(1, [1]), (2, [1, 2]), (150, [75, 150]), (401, [100, 200, 401])])
+def test_sizes_of_a_ladder_all_differ(largest: int, sizes: list[int]) -> None:
+    """Two equal ones would not change anything, as if the solution stood."""
+    assert [step.size for step in ladder(lambda size, scales: Fit(None, 1e-9, size, scales), (), largest, 1.0)] == sizes
+
+
+def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
+    """Features that vary slowly see nothing of a coefficient that oscillates fast: 50 and 100 of them give the same."""
+    cells = diffusion_cells((2 + sp.sin(10 * PI2 * y1)) * sp.eye(1))
+    with pytest.warns(ToleranceWarning, match="MAX_FEATURES"):
+        info = CellSolver(cells, {}, (), 0.03, features=100, scale=0.5).solve(np.zeros((1, 0))).info
+    assert info["residual"] > 0.1 and info["estimate"] >= info["residual"] ** 2
+    with pytest.warns(ToleranceWarning):
+        u = solve_equation(reaction_diffusion(-0.025), lambda e, p: np.empty(0), {}, features=60, scale=0.5, tolerance=1e-4)
+    assert u.info["estimate"] >= u.info["residual"] ** 2

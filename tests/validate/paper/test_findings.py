@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.validate.paper.cases import Case, cases
-from nhpinn_sym.validate.paper.findings import Finding, judge
-from nhpinn_sym.validate.paper.numbers import Numbers, averaged
+from nhpinn_sym.validate.paper.finding import CLAIMS, Finding
+from nhpinn_sym.validate.paper.findings import judge
+from nhpinn_sym.validate.paper.numbers import Numbers, averaged, fall
 from nhpinn_sym.validate.paper.settings import Training
 from nhpinn_sym.validate.store import Arrays
 
@@ -26,7 +27,7 @@ def numbers(case: Case) -> Numbers:
     """A run that finds what the paper prints, but for the error of homogenization."""
     here = {**case.printed, "e4": case.truth, "e2": case.truth * 0.999}
     library = {"e1": case.truth, "e3": 1e-7, "e4": case.truth, "cell_1": 1e-8, "cell_2": 1e-8}
-    return Numbers(case.printed, here, library, {"e4": case.truth}, 0.083, {"L2": 0.004, "H1": 0.05})
+    return Numbers(case.printed, here, library, {"e4": case.truth}, 0.083, {"L2": 0.004, "H1": 0.05}, {}, {}, 12.5)
 
 
 def about(findings: list[Finding], words: str) -> Finding:
@@ -36,6 +37,7 @@ def about(findings: list[Finding], words: str) -> Finding:
 
 def test_a_run_like_the_paper_agrees_with_it(case: Case, numbers: Numbers) -> None:
     findings = judge(case, numbers, SUMMED)
+    assert {f.claim for f in findings if f.agrees is not None} == CLAIMS.keys() - {"coarse"}
     assert [f.text for f in findings if f.agrees is False] == [about(findings, "printed e4").text]
     assert "counted twice, reproduces it (0.02114, off by 0.83 %)" in about(findings, "printed e4").text
 
@@ -55,6 +57,25 @@ def test_what_differs_is_said(case: Case, numbers: Numbers, name: str, value: fl
     assert about(judge(case, changed, SUMMED), words).agrees is False
 
 
+def test_the_cause_is_read_from_the_numbers(case: Case, numbers: Numbers) -> None:
+    worse = replace(numbers, here={**numbers.here, "e1": 0.3})
+    assert "training stands" in about(judge(case, worse, SUMMED), "e1, NH-PINN against").text
+    known = about(judge(case, replace(worse, boundary={"e1": 0.29}, trends={"e1": 0.04}), SUMMED), "e1, NH-PINN against")
+    assert known.why == "e1 larger here: boundary values off by 29 % of u, still falling, by 4 % in the last epochs"
+    assert "e1 larger" in known.why and known.why.partition(": ")[2] in known.text
+
+
+def test_a_grid_that_does_not_see_the_coefficient(case: Case, numbers: Numbers) -> None:
+    assert not any("nodes in a period" in f.text for f in judge(case, numbers, SUMMED))
+    assert about(judge(case, replace(numbers, per_period=1.5), SUMMED), "1.5 nodes in a period").agrees is None
+
+
+@pytest.mark.parametrize(("value", "words"), [(0.1, "does not fail"), (0.9, "fails too")])
+def test_the_energy_form(case: Case, numbers: Numbers, value: float, words: str) -> None:
+    changed = replace(numbers, here={**numbers.here, "energy": value}, library={**numbers.library, "energy": 0.0025})
+    assert about(judge(case, changed, SUMMED), "energy form").text.startswith(f"The energy form of the same net {words}")
+
+
 def test_an_explanation_that_does_not_fit_is_not_claimed(case: Case, numbers: Numbers) -> None:
     table = {"effective": {"e differences sum": np.array(0.05), "e differences trapezoid": np.array(0.01166)}}
     assert "does not explain it" in about(judge(case, numbers, table), "printed e4").text
@@ -63,3 +84,10 @@ def test_an_explanation_that_does_not_fit_is_not_claimed(case: Case, numbers: Nu
 
 def test_average_over_the_last_epochs() -> None:
     assert averaged(np.array([9.0, 1.0, 3.0]), Training(3, 2, 5, 1e-3)) == 2
+
+
+def test_how_fast_an_error_falls() -> None:
+    """A peak of Adam does not count."""
+    training = Training(6, 3, 5, 1e-3)
+    assert fall(np.array([2.0, 2.0, 9.0, 1.5, 1.5, 7.0]), training) == pytest.approx(0.25)
+    assert fall(np.array([2.0, 1.0]), training) == 0

@@ -33,12 +33,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run(folder: Path) -> Reproduction:
     """All sections, from the parts that the tests of single sections have done."""
-    return reproduce(folder, quick=True, settings=tiny)
+    return reproduce(folder, quick=True, settings=tiny, processes=1)
 
 
 @pytest.mark.parametrize("section", SECTIONS)
 def test_every_figure_and_table_of_a_section(section: str, folder: Path) -> None:
-    run = reproduce(folder, section, quick=True, settings=tiny)
+    run = reproduce(folder, section, quick=True, settings=tiny, processes=1)
     page, markdown = run.page.read_text(), run.markdown.read_text()
     for case in cases(section):
         titles = [f"Figure {number} of the paper" for number in case.figures.values()]

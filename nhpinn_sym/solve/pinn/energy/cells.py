@@ -23,11 +23,10 @@ from ...solution import Array, CellBatch, EffectiveKey
 from ..family import Family
 from ..network import Trial
 from ..network_field import NetworkField
-from ..options import read_options
 from ..random_features import Fit, Scales, ladder, random_layer
 from ..rows import Rows
 from .bounds import Bounds
-from .functional import Functional, Trained, with_gradients
+from .functional import Functional, Trained, energy_options
 from .minimum import Minimum, strain_basis
 from .quadrature import CellQuadrature
 
@@ -57,12 +56,12 @@ class EnergyCellSolver:
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
         self.cells, self.tolerance, self.progress = cells, tolerance, progress
-        self.options = o = with_gradients(read_options(options))
+        self.options = o = energy_options(options)
         self.energy = energy = cell_energy(cells)
         self.quadrature = CellQuadrature(cells, parameters, o.device)
         self.given = given_values(cells, parameters)
         self.basis = strain_basis(energy, cells.components, cells.cell.dim).to(o.device)
-        source = emit_cells(cells, self._levels())
+        source = emit_cells(cells, parameters)
         axes = tuple(("periodic", a, b) for a, b in cells.cell.bounds)
         trials = [Trial(name, source[f"{name}.py"], axes, o.device) for name in ("cell_energy", "cell_dual")]
         self.primal = Minimum(trials[0], energy.strain, cells.components, False, self.basis, self.given)
@@ -141,14 +140,6 @@ class EnergyCellSolver:
             found.append(nets)
             energies += [problem.tensor(nets, rows), problem.tensor(nets, unseen)]
         return Enclosed(found[0], found[1], Bounds(*energies))
-
-    def _levels(self) -> list[Any]:
-        """The level functions of the interfaces, the largest values of which are 1."""
-        if not self.cells.jumps:
-            return []
-        partition, (points, _) = self.quadrature.partition, self.quadrature(1000)
-        sizes = [float(level(points.cpu().numpy()).max()) for level in partition.levels]
-        return [level / round(size, 3 - int(np.floor(np.log10(size)))) for level, size in zip(partition.level_expressions, sizes) if size > 0]
 
     def _fields(self, gradients: Family) -> tuple[tuple[NetworkField, ...], ...]:
         """The components of each cell function, of zero mean."""

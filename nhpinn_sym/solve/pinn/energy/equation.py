@@ -15,10 +15,10 @@ from ...solution import Coefficients
 from ..balance import require_balance
 from ..equation import NetworkSolution, change, probed
 from ..network import Network
-from ..options import Options, read_options
+from ..options import Options
 from ..random_features import SCALES, Fit, Scales, climb, random_layer
 from ..solvers.results import Result
-from .functional import with_gradients
+from .functional import energy_options
 from .ritz import Ritz
 
 _GOAL, _SMALLEST, _PATIENCE, _TUNED = 1e-5, 100, 2, 800
@@ -31,7 +31,7 @@ def solve_energy(equation: LoweredEquation, coefficients: Coefficients, paramete
     tolerance: for the estimated relative L2 error, which is the change over the last doubling of the features, or that from the start of a
     training. The energies on a second, finer quadrature decide which net is best. UnsupportedError where there is no energy to minimize.
     """
-    start, o = time.perf_counter(), with_gradients(read_options(options))
+    start, o = time.perf_counter(), energy_options(options)
     ritz = Ritz(equation, coefficients, parameters, o.device)
     require_balance(ritz.problem)
     with progress(f"{equation.title} (pinn, energy)") as task:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from ....problem.errors import SolveError, UnsupportedError
 from ..network import Layers, Network, Trial
-from ..options import Options
+from ..options import Options, read_options, require_unused
 from ..random_features import SCALES, Fit, Scales, climb, matrix, random_layer
 from ..rows import Rows, positive
 from ..solvers import make_solver
@@ -21,11 +22,13 @@ _RIDGE = 1e-9
 """Relative to columns of length one. The rows of a minimum problem keep large residuals, to which the rounding errors of dependent features
 would be fitted; a residual that vanishes bears a smaller ridge."""
 _PATIENCE, _SCALES_TRIED, _RISEN = 20, 3, 1e-9
-_GRADIENTS = ("ssbfgs", "lbfgs", "adam")
+_GRADIENTS, _UNUSED = ("ssbfgs", "lbfgs", "adam"), ("flavour", "dtype", "checkpoint", "group")
 
 
-def with_gradients(options: Options) -> Options:
-    """The options with a solver that minimizes energies where a trained net is asked for, and none is named."""
+def energy_options(given: Mapping[str, Any]) -> Options:
+    """The options, with a solver that minimizes energies where a trained net is asked for, and none is named; UnsupportedError for unused ones."""
+    options = read_options(given)
+    require_unused(options, _UNUSED, "the energy form")
     return replace(options, solver="ssbfgs") if options.solver == "auto" and options.trains else options
 
 

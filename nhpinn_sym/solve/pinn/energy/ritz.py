@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from ....emit.torch_energy import equation as emit_equation
+from ....emit.torch_ritz import equation as emit_energy
 from ....lower.forms import LoweredEquation
 from ....problem.domain import Face
 from ....problem.errors import UnsupportedError
@@ -28,7 +28,7 @@ class Ritz:
     """1/2 B(u, u) - l(u) on Gauss points; `problem` evaluates u. UnsupportedError where there is no energy, or a negative one."""
 
     def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
-        text = emit_equation(equation, "equation")["equation_energy.py"]
+        text = emit_energy(equation, "equation")["equation_energy.py"]
         self.problem = BoundaryValueProblem(equation, coefficients, parameters, device)
         self.trial = Trial("equation_energy", text, self.problem.trial.axes, device)
         self.none = torch.zeros(0, 1, dtype=torch.float64, device=device)

@@ -6,6 +6,7 @@ import ctypes
 import hashlib
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -17,11 +18,21 @@ from ....problem.errors import BackendMissingError
 _NAMES = ("c++", "g++", "clang++")
 _FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
 _REMEDY = 'install g++ or clang++, name one in the environment variable CXX, or use flavour="torch"'
+_ELSEWHERE = "name a folder for programs in the environment variable XDG_CACHE_HOME"
 
 
-def compiler() -> str | None:
-    """The compiler that CXX names, else the first of c++, g++ and clang++ that there is."""
-    return shutil.which(os.environ["CXX"]) if os.environ.get("CXX") else next(filter(None, map(shutil.which, _NAMES)), None)
+def compiler() -> tuple[str, ...]:
+    """The command that CXX holds ("g++", "ccache g++ -m64"), else the first of c++, g++ and clang++ that there is.
+
+    BackendMissingError where there is none.
+    """
+    asked = shlex.split(os.environ.get("CXX", ""))
+    commands = [asked] if asked else [[name] for name in _NAMES]
+    for name, *arguments in commands:
+        found = shutil.which(name)
+        if found is not None:
+            return found, *arguments
+    raise BackendMissingError("there is no C++ compiler", term=" or ".join(map(shlex.join, commands)), remedy=_REMEDY)
 
 
 def cache_folder() -> Path:
@@ -30,7 +41,10 @@ def cache_folder() -> Path:
 
 
 def library(text: str, real: str) -> ctypes.CDLL:
-    """The library of `text` with REAL as `real`, from the cache where it is there. BackendMissingError without a compiler, or where it fails."""
+    """The library of `text` with REAL as `real`, from the cache where it is there.
+
+    BackendMissingError without a compiler, or where it fails, or where the library cannot be written or loaded.
+    """
     path = library_path(text, real)
     if not path.exists():
         _compile(text, real, path)
@@ -39,16 +53,17 @@ def library(text: str, real: str) -> ctypes.CDLL:
 
 def library_path(text: str, real: str) -> Path:
     """The file of a library: its name holds a hash of all that the machine code depends on."""
-    found = compiler()
-    if found is None:
-        raise BackendMissingError("there is no C++ compiler", remedy=_REMEDY)
-    key = "\n".join([text, real, *_FLAGS, _version(found), _processor()])
+    command = compiler()
+    key = "\n".join([text, real, *_FLAGS, *command[1:], _version(command), _processor()])
     return cache_folder() / f"kernel_{hashlib.sha256(key.encode()).hexdigest()[:24]}.so"
 
 
 @lru_cache
 def _loaded(path: Path) -> ctypes.CDLL:
-    return ctypes.CDLL(str(path))
+    try:
+        return ctypes.CDLL(str(path))
+    except OSError as cause:
+        raise BackendMissingError("a compiled library cannot be loaded", term=cause, remedy=f"delete it, or {_ELSEWHERE}") from cause
 
 
 def _compile(text: str, real: str, path: Path) -> None:
@@ -58,20 +73,19 @@ def _compile(text: str, real: str, path: Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
             source, made = Path(scratch, path.stem + ".cpp"), Path(scratch, path.name)
             source.write_text(text)
-            command = [str(compiler()), *_FLAGS, f"-DREAL={real}", str(source), "-o", str(made)]
+            command = [*compiler(), *_FLAGS, f"-DREAL={real}", str(source), "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True)
             os.replace(source, path.with_suffix(".cpp"))
             os.replace(made, path)
     except OSError as cause:
-        raise BackendMissingError("a compiled library cannot be written", term=cache_folder(),
-                                  remedy="name a folder that can in the environment variable XDG_CACHE_HOME") from cause
+        raise BackendMissingError("a compiled library cannot be written", term=cache_folder(), remedy=_ELSEWHERE) from cause
     except subprocess.CalledProcessError as cause:
         raise BackendMissingError("the C++ compiler fails", term=cause.stderr.strip()[:500], remedy=_REMEDY) from cause
 
 
 @lru_cache
-def _version(found: str) -> str:
-    return subprocess.run([found, "--version"], capture_output=True, text=True, check=False).stdout
+def _version(command: tuple[str, ...]) -> str:
+    return subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
 
 
 @lru_cache

@@ -6,12 +6,12 @@ import ctypes
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
-from ....emit.cpp import kernel
+from ....emit.cpp import ROWS, kernel
 from ....problem.errors import BackendMissingError
 from .compiler import library
 from .task import Task
@@ -19,14 +19,13 @@ from .task import Task
 _REAL = {torch.float64: "double", torch.float32: "float"}
 _PER_THREAD = 256
 Result = TypeVar("Result")
-_LONG = ctypes.POINTER(ctypes.c_long)
+_TYPES: dict[str, Any] = {"long": ctypes.c_long, "const long*": ctypes.POINTER(ctypes.c_long), "const T*": ctypes.c_void_p}
 
 
 class _Rows(ctypes.Structure):
     """`Rows` of the emitted file."""
 
-    _fields_ = [*((name, ctypes.c_long) for name in ("points", "depth", "equations", "components", "known")), ("sizes", _LONG),
-                *((name, ctypes.c_void_p) for name in ("inputs", "weights", "extra", "target"))]
+    _fields_ = [(name, _TYPES[kind]) for name, kind in ROWS.items()]
 
 
 @dataclass(frozen=True)
@@ -98,5 +97,5 @@ class Native:
         held = tuple(t.contiguous() for t in (self._task.inputs[:, part], rows.weights[part], rows.extra[part], rows.target[part]))
         equations, components = rows.weights.shape[1:3]
         numbers = (len(chunk), len(self._sizes) - 1, equations, components, rows.extra.shape[2])
-        return _Part(_Rows(*numbers, ctypes.cast(self._sizes, _LONG), *(t.data_ptr() for t in held)), held, len(chunk) * equations)
+        return _Part(_Rows(*numbers, self._sizes, *(t.data_ptr() for t in held)), held, len(chunk) * equations)
 

@@ -7,35 +7,33 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from typing import Any
 
-import torch
-from torch import Tensor
+from torch import Tensor, add, addcmul, mul, tanh
 
 from ....emit.tanh_jet import Streams, Term, slopes
 
 
-class Scratch:
-    """Memory for the arrays of a pass, given out in the order in which the pass asks: freshly allocated memory would be paged in every time."""
+class Tape:
+    """Makes calls, and remembers them: on arrays that stay they are repeated at once, without views and memory being made again."""
 
     def __init__(self) -> None:
-        self._given: list[Tensor] = []
-        self._next = 0
+        self._calls: list[Callable[[], Tensor]] = []
 
-    def restart(self) -> None:
-        self._next = 0
+    def __call__(self, function: Callable[..., Tensor], *arguments: Any, out: Tensor, **options: Any) -> Tensor:
+        """out = function(*arguments, **options)."""
+        self._calls.append(partial(function, *arguments, out=out, **options))
+        return self._calls[-1]()
 
-    def empty(self, like: Tensor, *shape: int) -> Tensor:
-        """An array whose entries are anything."""
-        if self._next == len(self._given):
-            self._given.append(like.new_empty(shape))
-        elif self._given[self._next].shape != shape:
-            self._given[self._next] = like.new_empty(shape)
-        self._next += 1
-        return self._given[self._next - 1]
+    def cut(self) -> Callable[[], None]:
+        """What repeats all calls since the last cut."""
+        calls, self._calls = self._calls, []
 
-    def write(self, part: Tensor, function: Callable[..., Tensor], *arguments: Tensor) -> Tensor:
-        """function(*arguments), into a part of an array."""
-        return function(*arguments, out=part)
+        def repeat() -> None:
+            for call in calls:
+                call()
+
+        return repeat
 
 
 class TanhStreams:
@@ -44,58 +42,68 @@ class TanhStreams:
     The k-th derivative of tanh is f_1 r_k: f_1 is taken out of all sums, which leaves r_1 = 1 and r_2 = -2 t.
     """
 
-    def __init__(self, streams: Streams, z: Tensor, w: Tensor, scratch: Scratch) -> None:
-        self._streams, self._z, self._w, self._scratch = streams, z, w, scratch
+    def __init__(self, streams: Streams, z: Tensor, w: Tensor, do: Tape) -> None:
+        self._streams, self._z, self._w, self._do = streams, z, w, do
         self._products: dict[tuple[int | None, tuple[int, ...]], Tensor] = {}
         self._rates: dict[int, tuple[Tensor, int]] = {}
-        self.h = scratch.empty(z, *z.shape)
-        self._t = scratch.write(self.h[:, 0], torch.tanh, z[:, 0])
-        self._f = torch.addcmul(z.new_ones(()), self._t, self._t, value=-1, out=self._new())
+        self.h = z.new_empty(z.shape)
+        self._t = do(tanh, z[:, 0], out=self.h[:, 0])
+        self._f = do(addcmul, z.new_ones(()), self._t, self._t, value=-1, out=self._new())
         self._sums = [{k: self._sum(terms) for k, terms in table.items()} for table in streams.tables]
         for s, sums in enumerate(self._sums, 1):
             self._write(self.h[:, s], sums)
 
     def _write(self, h: Tensor, sums: Mapping[int, Tensor]) -> None:
         """f_1 sum_k r_k S_k."""
-        before = sums[1]
+        total = sums[1]
         for k, value in sums.items():
             if k > 1:
                 rate, factor = self._rate(k)
-                before = self._scratch.write(h, partial(torch.addcmul, value=factor), before, rate, value)
-        self._scratch.write(h, torch.mul, self._f, before)
+                total = self._do(addcmul, total, rate, value, value=factor, out=h)
+        self._do(mul, self._f, total, out=h)
+
+    def prepare(self) -> None:
+        """What every way back needs that the way forward did not."""
+        for k in {k for sums in self._sums for k in sums}:
+            self._rate(k + 1)
+        for _, _, _, (_, weight, streams) in self._streams.products:
+            self._product(weight, streams)
 
     def back(self, d: Tensor) -> Tensor:
         """The derivatives by z from those by h."""
-        found = torch.mul(self._f[:, None], d, out=self._scratch.empty(d, *d.shape))
+        do, found = self._do, d.new_empty(d.shape)
+        do(mul, self._f[:, None], d, out=found)
         for k in sorted({k for sums in self._sums for k in sums}):
             first, *rest = [(found[:, s], sums[k]) for s, sums in enumerate(self._sums, 1) if k in sums]
-            total = torch.mul(*first, out=self._new())
+            total = do(mul, *first, out=self._new())
             for part in rest:
-                total.addcmul_(*part)
+                do(addcmul, total, *part, out=total)
             rate, factor = self._rate(k + 1)
-            found[:, 0].addcmul_(rate, total, value=factor)
+            do(addcmul, found[:, 0], rate, total, value=factor, out=found[:, 0])
         seeds: dict[tuple[int, int], Tensor] = {}
-        for b, k, s, (factor, weight, streams) in self._streams.reverse:  # by rising b: what is read of a stream is read before it changes
+        for b, k, s, (factor, weight, streams) in self._streams.products:  # by rising b: what is read of a stream is read before it changes
             rate, slope = self._rate(k)
             if (k, s) not in seeds:
-                seeds[k, s] = torch.mul(rate, found[:, s], out=self._new())
-            found[:, b].addcmul_(seeds[k, s], self._product(weight, streams), value=slope * factor)
+                seeds[k, s] = do(mul, rate, found[:, s], out=self._new())
+            do(addcmul, found[:, b], seeds[k, s], self._product(weight, streams), value=slope * factor, out=found[:, b])
         return found
 
     def _new(self) -> Tensor:
-        return self._scratch.empty(self._z, len(self._z), self._z.shape[2])
+        return self._z.new_empty(len(self._z), self._z.shape[2])
 
     def _rate(self, k: int) -> tuple[Tensor, int]:
         """r_k as a tensor and a factor, k > 1: a polynomial in f_1 = 1 - t^2, times t where k is even."""
         if k not in self._rates:
             *rest, last = slopes(k)[-1]
-            if not rest:
-                return self._t, last
-            value = torch.mul(self._f, last, out=self._new())
-            for c in reversed(rest[1:]):
-                value.add_(c).mul_(self._f)
-            value.add_(rest[0])
-            self._rates[k] = value.mul_(self._t) if k % 2 == 0 else value, 1
+            value, factor = self._t, last
+            if rest:
+                value, factor = self._do(mul, self._f, last, out=self._new()), 1
+                for c in reversed(rest[1:]):
+                    self._do(mul, self._do(add, value, c, out=value), self._f, out=value)
+                self._do(add, value, rest[0], out=value)
+                if k % 2 == 0:
+                    self._do(mul, value, self._t, out=value)
+            self._rates[k] = value, factor
         return self._rates[k]
 
     def _product(self, weight: int | None, streams: tuple[int, ...]) -> Tensor:
@@ -105,7 +113,7 @@ class TanhStreams:
             return self._z[:, last]
         if (weight, streams) not in self._products:
             before = self._w[weight] if not head else self._product(weight, tuple(head))
-            self._products[weight, streams] = torch.mul(before, self._z[:, last], out=self._new())
+            self._products[weight, streams] = self._do(mul, before, self._z[:, last], out=self._new())
         return self._products[weight, streams]
 
     def _sum(self, terms: Iterable[Term]) -> Tensor:
@@ -113,8 +121,8 @@ class TanhStreams:
         (factor, weight, streams), *rest = terms
         if len(streams) == 1:
             return self._z[:, streams[0]]
-        first, last = self._product(weight, streams[:-1]), self._z[:, streams[-1]]
-        total = torch.addcmul(first.new_zeros(()), first, last, value=factor, out=self._new())
+        total, zero = self._new(), self._z.new_zeros(())
+        self._do(addcmul, zero, self._product(weight, streams[:-1]), self._z[:, streams[-1]], value=factor, out=total)
         for factor, weight, streams in rest:
-            total.addcmul_(self._product(weight, streams[:-1]), self._z[:, streams[-1]], value=factor)
+            self._do(addcmul, total, self._product(weight, streams[:-1]), self._z[:, streams[-1]], value=factor, out=total)
         return total

@@ -28,7 +28,7 @@ from .history import epoch_average
 from .nets import Nets
 from .options import NODES, CellOptions, read
 from .terms import Match, Residual, Term, plain_rows
-from .training import Measures, Trained, train
+from .training import NOTHING, Measures, Trained, train
 
 _LAST = 300
 """Epochs over which the paper averages the errors of cell functions (figures 4 and 5)."""
@@ -203,7 +203,7 @@ class PaperCellSolver:
         """Relative L2 errors (places,) against the reference of function k, both with zero mean on the test grid."""
         o = self.options
         if o.reference is None:
-            return {}
+            return NOTHING
         if len(o.reference) != len(self.cells.functions):
             raise ProblemError(f"a reference is one function for each of the {len(self.cells.functions)} cell functions", term=o.reference)
         points = periodic(self.cells.cell.bounds, o.test_nodes or self.nodes)
@@ -213,9 +213,9 @@ class PaperCellSolver:
 
         def measure(x: Tensor) -> Tensor:
             found = self.nets.values(x, points)
-            return (found - found.mean(1, keepdim=True) - exact).norm(dim=(1, 2)) / exact.norm(dim=(1, 2))
+            return ((found - found.mean(1, keepdim=True) - exact).norm(dim=(1, 2)) / exact.norm(dim=(1, 2)))[None]
 
-        return {"error": measure}
+        return Measures(("error",), measure)
 
     def _residual(self, result: Trained) -> float:
         """The root mean square residual of the last epoch."""

@@ -25,7 +25,7 @@ from .options import EquationOptions, read
 from .ritz import Ritz
 from .soft_problem import SoftProblem
 from .terms import Match, Residual, Term
-from .training import Measures, Trained, train
+from .training import NOTHING, Measures, Trained, train
 
 _METHOD = "classical"
 _LAST = 500
@@ -107,17 +107,19 @@ def _nodes(problem: SoftProblem, o: EquationOptions) -> int:
 def _measures(problem: SoftProblem, nets: Nets, o: EquationOptions) -> Measures:
     """The relative L2 errors against the references on a uniform grid, at the final time."""
     references = o.reference if isinstance(o.reference, Mapping) else {} if o.reference is None else {"error": o.reference}
+    if not references:
+        return NOTHING
     points = _grid(problem, o.test_nodes)
     where = points[:, :problem.equation.domain.dim].cpu().numpy()
 
-    def measure(reference: Callable[..., Any]) -> Callable[[Tensor], Tensor]:
-        values = torch.as_tensor(np.asarray(reference(where), dtype=float), device=o.device)
-        if values.numel() != len(points) * problem.components:
-            raise ProblemError(f"a reference gives {len(points)} values", term=f"shape {tuple(values.shape)}")
-        exact = values.reshape(len(points), -1)
-        return lambda x: (nets.values(x, points) - exact).norm(dim=(1, 2)) / exact.norm()
+    def values(reference: Callable[..., Any]) -> Tensor:
+        found = torch.as_tensor(np.asarray(reference(where), dtype=float), device=o.device)
+        if found.numel() != len(points) * problem.components:
+            raise ProblemError(f"a reference gives {len(points)} values", term=f"shape {tuple(found.shape)}")
+        return found.reshape(len(points), -1)
 
-    return {name: measure(reference) for name, reference in references.items()}
+    exact = torch.stack([values(reference) for reference in references.values()])
+    return Measures(tuple(references), lambda x: (nets.values(x, points) - exact[:, None]).norm(dim=(2, 3)) / exact.norm(dim=(1, 2))[:, None])
 
 
 def _grid(problem: SoftProblem, nodes: int | None) -> Tensor:

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from functools import reduce
+from functools import partial, reduce
 
 import torch
 from torch import Tensor
 
 from ....emit.source import run
-from ....emit.torch_ritz import equation as emit_ritz
+from ....emit.torch_ritz import equation as emit_energy
 from .grids import face, uniform
 from .nets import Nets
 from .soft_problem import SoftProblem
 
-_NAME = "equation_ritz"
+_NAME = "equation_energy"
 _CHUNK = 2048
 _UNSEEN = 1.37
 """How much finer the grid is on which the energy is taken again."""
@@ -24,13 +24,13 @@ class Ritz:
 
     def __init__(self, weight: float, problem: SoftProblem, nets: Nets, nodes: int) -> None:
         self.name, self.weight, self.problem, self.nets = "energy", weight, problem, nets
-        self.module = run(_NAME, emit_ritz(problem.equation, "equation")[f"{_NAME}.py"])
+        self.module = run(_NAME, emit_energy(problem.equation, "equation")[f"{_NAME}.py"])
         bounds = problem.bounds
         self.parts = [(self.module.energy, uniform(bounds, nodes), _trapezoid(bounds, nodes))]
-        for faces, energy in self.module.BOUNDARY:
-            for axis, end in faces:
-                others = [pair for k, pair in enumerate(bounds) if k != axis]
-                self.parts.append((energy, face(bounds, nodes, axis, bounds[axis][end]), _trapezoid(others, nodes)))
+        for axis, end in self.module.BOUNDARY:
+            others = [pair for k, pair in enumerate(bounds) if k != axis]
+            energy = partial(self.module.boundary_energy, face=(axis, end))
+            self.parts.append((energy, face(bounds, nodes, axis, bounds[axis][end]), _trapezoid(others, nodes)))
 
     def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         total, gradient = x.new_zeros(()), torch.zeros_like(x)

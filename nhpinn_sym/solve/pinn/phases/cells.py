@@ -23,8 +23,9 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from ..family import Family
 from ..network import Layers, Network
-from ..options import read_options
-from ..random_features import Fit, Scales, ladder, least_squares
+from ..options import Options, read_options, require_unused
+from ..random_features import Fit, Scales, fit_result, ladder, least_squares
+from ..solvers.results import Result
 from .field import PhaseField
 from .means import PhaseMeans
 from .piece import pieces
@@ -49,7 +50,7 @@ class PhaseCellSolver:
     """Solves the cell problems of a model whose real coefficients jump; options: `pinn.options.Options`.
 
     The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
-    below it and the residual at unseen points below its square root. Coefficients that depend on x: one least-squares problem per slow point,
+    below it, and the square of the residual at unseen points. Coefficients that depend on x: one least-squares problem per slow point,
     all with the same random layers. ToleranceWarning where the tolerance was not reached. UnsupportedError for kernels that are not constant,
     interfaces that move with x, operators of fourth order, trained nets.
     """
@@ -57,11 +58,11 @@ class PhaseCellSolver:
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, Any], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
         self.cells, self.tolerance, self.progress, self.options = cells, tolerance, progress, read_options(options)
-        _require_least_squares(cells, self.options.trains)
+        _require_least_squares(cells, self.options)
         self.partition = make_partition(cells, {s.name: parameters[s.name] for s in cells.parameters})
         self.pieces = pieces(self.partition, given_values(cells, parameters), self.options.device)
         self.means = PhaseMeans.of(self.partition.dim)
-        self._chosen: tuple[int, Scales, float] | None = None  # size, scales and estimate, from the first solve
+        self._chosen: tuple[int, Scales, float, Result] | None = None  # size, scales, change and result, from the first solve
 
     def solve(self, slow_points: Array) -> CellBatch:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow))."""
@@ -73,7 +74,7 @@ class PhaseCellSolver:
         effective = {key: np.array([float(one[key]) for one in entries]) for key in entries[0]}
         names = solved[0].multipliers
         info |= {"method": "random-features", "phases": self.partition.count, "residual": max(one.residual for one in solved),
-                 "multipliers": {name: max(one.multipliers[name] for one in solved) for name in names}, "seed": self.options.seed}
+                 "multipliers": {name: max(one.multipliers[name] for one in solved) for name in names}}
         info |= {"fredholm": max(info["multipliers"].values(), default=0.0), "seconds": time.perf_counter() - start}
         m = self.cells.components
         fields = tuple(tuple(self._field(solved, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
@@ -81,7 +82,7 @@ class PhaseCellSolver:
 
     def _fitted(self, rows: Sequence[PhaseRows], task: Task) -> tuple[list[_Solved], list[Entries], dict[str, Any]]:
         """Nets of doubled size until the effective entries stand."""
-        m, before, estimate = self.cells.components, None, math.inf
+        m, before, residuals = self.cells.components, None, [math.inf]
         per_feature = m * sum(p.features(_LARGE) for p in self.pieces) / _LARGE
         largest = max(1, round(self.options.features / per_feature))
 
@@ -96,28 +97,31 @@ class PhaseCellSolver:
             values = np.array([[float(v) for (name, _), v in entries.items() if name != "h"] for entries, _ in refined])
             size = float(np.abs(values).max(initial=0.0)) or 1.0
             change = float(np.abs(values - before).max(initial=0.0)) if before is not None else math.inf if self._chosen is None else self._chosen[2]
-            before, estimate = values, max(change, *(error for _, error in refined))
+            before, residuals = values, [*residuals, step.held_out]
+            estimate = max(change, step.held_out**2 * size, *(error for _, error in refined))
             task.update(step.size / largest, f"{round(step.size * per_feature)} features, residual {step.held_out:.1e}")
-            if estimate <= self.tolerance * size and step.held_out <= math.sqrt(self.tolerance):
+            if estimate <= self.tolerance * size:
                 break
-        self._chosen = (step.size, step.scales, change)
-        self._require_reached(estimate, step.held_out, size)
-        info = {"size": round(step.size * per_feature), "features": step.size, "scale": step.scales[0], "estimate": estimate}
+        result = fit_result(estimate <= self.tolerance * size, residuals) if self._chosen is None else self._chosen[3]
+        self._chosen = (step.size, step.scales, change, result)
+        self._require_reached(estimate, step.held_out, size, result)
+        info = {"size": round(step.size * per_feature), "features": step.size, "scale": step.scales[0], "estimate": estimate,
+                **self.options.told(result)}
         return step.solved, [entries for entries, _ in refined], info
 
-    def _require_reached(self, estimate: float, residual: float, size: float) -> None:
+    def _require_reached(self, estimate: float, residual: float, size: float, result: Result) -> None:
         """SolveError where there are no numbers, ToleranceWarning where they are not good enough."""
         if not math.isfinite(estimate) or not math.isfinite(residual):
             raise SolveError("the cell problems have no finite solution in these nets", term=residual, remedy="give more features")
         if estimate > self.tolerance * size:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * size:.1e}"
+            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * size:.1e} ({result})"
             warnings.warn(ToleranceWarning(text), stacklevel=5)
 
     def _solved(self, rows: PhaseRows, layers: Sequence[Layers]) -> _Solved:
         """All stages in one random layer per phase."""
         families, residual, multipliers = [Family(Nodes((), 0)) for _ in self.pieces], 0.0, dict[str, float]()
         for number, (_, members) in enumerate(rows.stages):
-            counts = [_POINTS * len(net[-1][1]) for net in layers]
+            counts = [max(self.options.points or 0, _POINTS * len(net[-1][1])) for net in layers]
             nets, taken = self._nets(rows(number, families, counts, self.options.seed), layers)
             error, means = held_out(rows(number, families, [_HELD_OUT] * len(counts), self.options.seed + 1), nets, taken)
             residual = max(residual, float(error.max()))
@@ -149,12 +153,13 @@ class PhaseCellSolver:
         return PhaseField(self.partition.labels, tuple(nets), np.array(offset))
 
 
-def _require_least_squares(cells: LoweredCells, trains: bool) -> None:
+def _require_least_squares(cells: LoweredCells, options: Options) -> None:
     require_fluxes(cells)
+    require_unused(options, ("flavour", "dtype", "iterations", "checkpoint", "group"), "a solver with one net per phase")
     kernel = next((f for f in cells.functions if f.role in ("ground state", "adjoint")), None)
     if kernel is not None or cells.constants:
         raise UnsupportedError("a kernel that is not constant, or a moving frame, with coefficients that jump",
                                term=kernel.name if kernel else cells.constants[0].symbol, remedy='use backend="fourier", or "skfem"')
-    if trains:
+    if options.trains:
         raise UnsupportedError("one net per phase is made by least squares, not trained", term=cells.title,
                                remedy='leave solver= out, or use method="energy"')

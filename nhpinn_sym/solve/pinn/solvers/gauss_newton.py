@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import torch
+
 from .damped import Damped
 from .protocol import LeastSquaresLoss, State
 from .results import Result
 
-_RIDGE, _SLOPE, _HALVINGS = 1e-10, 1e-4, 40
+_RIDGE, _SLOPE, _HALVINGS = 5e5, 1e-4, 40  # the ridge in units of rounding
 
 
 class GaussNewton:
@@ -21,7 +23,7 @@ class GaussNewton:
 
     def step(self, loss: LeastSquaresLoss, state: State) -> State:
         model = Damped(*loss.residual_and_jacobian(state.x))
-        direction = model.step(_RIDGE * model.scale)
+        direction = model.step(_RIDGE * torch.finfo(state.x.dtype).eps * model.scale)
         if direction is None:
             return replace(state, result=Result.RANK_DEFICIENT)
         slope, length = 2 * float(model.gradient @ direction), 1.0

@@ -96,7 +96,7 @@ def _begun(loss: Loss, solver: AnySolver, held_out: Callable[[Tensor], float]) -
 
 def _minimum(checks: list[Check], count: int, result: Result) -> Minimum:
     best = min(checks, key=_quality)
-    larger = [check for check in checks if check.count <= best.count and not check.held_out < _EARLIER * best.held_out]
+    larger = [check for check in checks if check.count <= best.count and _EARLIER * best.held_out <= check.held_out < math.inf]
     earlier, doubt = (larger[-1], best.held_out**2) if larger else (checks[0], best.held_out)
     return Minimum(best.x, earlier.x, doubt, best.loss, best.held_out, count, result)
 

@@ -52,19 +52,23 @@ class SelfScaledBFGS:
 
 def _length(known: Evaluations, state: QuasiNewtonState, direction: Tensor) -> float | None:
     """The step length that satisfies the strong Wolfe conditions, None where SciPy finds none."""
-    device = state.x.device
+
+    def at(p: Array) -> tuple[float, Tensor]:
+        return known.at(torch.as_tensor(p, dtype=state.x.dtype, device=state.x.device))
 
     def value(p: Array) -> float:
-        return known.at(torch.as_tensor(p, device=device))[0]
+        return at(p)[0]
 
     def slope(p: Array) -> Array:
-        return known.at(torch.as_tensor(p, device=device))[1].cpu().numpy()
+        return at(p)[1].cpu().numpy()
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # SciPy warns where it returns None as well
         arrays = [tensor.cpu().numpy() for tensor in (state.x, direction, state.gradient)]
-        found: float | None = line_search(value, slope, *arrays, state.loss, state.before, maxiter=20)[0]
-    return found
+        found = line_search(value, slope, *arrays, state.loss, state.before, maxiter=20)[0]
+    if found is None or not value(arrays[0] + found * arrays[1]) < state.loss:  # SciPy returns the last length that it tried as well
+        return None
+    return float(found)
 
 
 def _steepest(gradient: Tensor) -> Tensor:

@@ -6,18 +6,18 @@ the linear columns. It has the gradient of the projected loss.
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-import torch
 from torch import Tensor
 
 from .damped import Damped
 from .levenberg import GIVE_UP, LEAST, DampedState
-from .linear_least_squares import least_squares
+from .linear_least_squares import least_squares, orthonormal
 from .protocol import SeparableLoss
 from .results import Result
 
-_RIDGE = 1e-13
+_RIDGE = 500.0
 
 
 class VariableProjection:
@@ -50,8 +50,10 @@ class VariableProjection:
 
 
 def projected(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, float]:
-    """x with the best linear unknowns, and its loss."""
+    """x with the best linear unknowns, and its loss; infinite where the step was so large that numbers overflow."""
     matrix, target = loss.linear_rows(x)
+    if not matrix.isfinite().all():
+        return x, math.inf
     moved = x.clone()
     moved[loss.linear] = least_squares(matrix, target[:, None], _RIDGE)[:, 0]
     return moved, float((matrix @ moved[loss.linear] - target).square().sum())
@@ -61,6 +63,5 @@ def kaufman(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, Tensor]:
     """The residual, and the Jacobian (n, other unknowns) of the projected residual, where x has the best linear unknowns."""
     residual, jacobian = loss.residual_and_jacobian(x)
     linear, others = jacobian[:, loss.linear], jacobian[:, : loss.linear.start]
-    size = linear.norm(dim=0)
-    basis = torch.linalg.qr(linear[:, size > 0] / size[size > 0]).Q
+    basis = orthonormal(linear, _RIDGE)
     return residual, others - basis @ (basis.T @ others)

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -66,9 +66,27 @@ def test_failing_compiler(cache: Path, tmp_path: Path, monkeypatch: pytest.Monke
     assert not list(cache.iterdir())
 
 
-@pytest.mark.skipif(os.getuid() == 0 if hasattr(os, "getuid") else True, reason="root may write everywhere")
 def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    tmp_path.chmod(stat.S_IRUSR | stat.S_IXUSR)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(BackendMissingError, match="XDG_CACHE_HOME"):
+        compiler.library(TEXT, "double")
+
+
+def test_library_that_cannot_be_loaded(cache: Path) -> None:
+    path = compiler.library_path(TEXT, "float")
+    path.parent.mkdir()
+    path.write_bytes(b"half a library")
+    with pytest.raises(BackendMissingError, match="delete it"):
+        compiler.library(TEXT, "float")
+
+
+def test_compiler_with_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in CXX="ccache g++"; they are part of what a library is known by."""
+    plain = compiler.library_path(TEXT, "double")
+    command = shlex.join(compiler.compiler())
+    monkeypatch.setenv("CXX", f"env {command} -DUNUSED")
+    assert compiler.library(TEXT, "double").twice and compiler.library_path(TEXT, "double") != plain
+    monkeypatch.setenv("CXX", "no_such_compiler -O2")
+    with pytest.raises(BackendMissingError, match="no_such_compiler -O2"):
         compiler.library(TEXT, "double")

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-import random
 import signal
 import subprocess
 import sys
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -131,48 +129,53 @@ def test_interrupted_anywhere_it_ends_in_the_same_numbers(name: str, tmp_path: P
 
 
 SCRIPT = """
-import sys, warnings
-import numpy as np, torch
+import multiprocessing, random, sys, time, warnings
+import numpy as np, sympy as sp, torch
 torch.set_num_threads(1)
 warnings.simplefilter("ignore")
 from nhpinn_sym.solve.pinn.cells import CellSolver
 from nhpinn_sym.solve.pinn.solvers import checkpoint
 from nhpinn_sym.solve.pinn.equation import solve_equation
 from tests.pinn_samples import diffusion_cells, square_problem, PI2, y1, y2
-import sympy as sp
 checkpoint.SECONDS = 0.0
-a = sp.diag(sp.exp(sp.sin(PI2 * y1)), 2 + sp.cos(PI2 * y2))
-print("ready", flush=True)
-options = {"solver": "varpro", "points": 300, "flavour": "torch", "checkpoint": sys.argv[1]}
-batch = CellSolver(diffusion_cells(a), {}, (), 1e-9, iterations=30, width=10, **options).solve(np.zeros((1, 0)))
-u = solve_equation(square_problem(), lambda e, p: np.full(len(p), 1.9), {}, iterations=10, width=8, **options)
-chi = batch.fields[1][0].evaluate(np.array([[0.1, 0.3]]), (0, 1))
-np.savez(sys.argv[2], **{f"{k}{i}{j}": v for (k, (i, j)), v in batch.effective.items()}, chi=chi,
-         u=u([[0.3, 0.6]]), iterations=[batch.info["iterations"], u.info["iterations"]])
+cells, square = diffusion_cells(sp.diag(sp.exp(sp.sin(PI2 * y1)), 2 + sp.cos(PI2 * y2))), square_problem()
+
+def solve(name):
+    options = {"solver": "varpro", "points": 300, "flavour": "torch", "checkpoint": f"{sys.argv[1]}/{name}"}
+    batch = CellSolver(cells, {}, (), 1e-9, iterations=30, width=10, **options).solve(np.zeros((1, 0)))
+    u = solve_equation(square, lambda e, p: np.full(len(p), 1.9), {}, iterations=10, width=8, **options)
+    chi = batch.fields[1][0].evaluate(np.array([[0.1, 0.3]]), (0, 1))
+    np.savez(f"{sys.argv[1]}/{name}.npz", **{f"{k}{i}{j}": v for (k, (i, j)), v in batch.effective.items()}, chi=chi,
+             u=u([[0.3, 0.6]]), iterations=[batch.info["iterations"], u.info["iterations"]])
+
+def started(name):
+    process = multiprocessing.get_context("fork").Process(target=solve, args=(name,))
+    process.start()
+    return process
+
+begin = time.perf_counter()
+whole = started("whole")
+whole.join()
+seconds, moments = time.perf_counter() - begin, random.Random(0)
+for _ in range(4):
+    parts = started("parts")
+    time.sleep(seconds * moments.uniform(0.1, 0.5))
+    parts.kill()
+    parts.join()
+    print(parts.exitcode)
+last = started("parts")
+last.join()
+sys.exit(whole.exitcode or last.exitcode)
 """
 
 
 def test_cells_and_an_equation_killed_at_random_moments_end_in_the_same_numbers(tmp_path: Path) -> None:
     root = Path(__file__).parents[4]
-
-    def started(folder: str, out: str) -> subprocess.Popen[str]:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-        return subprocess.Popen([sys.executable, "-c", SCRIPT, str(tmp_path / folder), str(tmp_path / out)], cwd=root,
-                                env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
-
-    straight = started("whole", "whole.npz")
-    generator, kills = random.Random(0), 0
-    for _ in range(2):
-        process = started("parts", "parts.npz")
-        assert process.stdout is not None and process.stdout.readline() == "ready\n", process.communicate()[1]
-        time.sleep(generator.uniform(0.2, 0.8))
-        process.send_signal(signal.SIGKILL)
-        kills += process.wait() == -signal.SIGKILL
-        process.communicate()
-    last = started("parts", "parts.npz")
-    for process in (last, straight):
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
+    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=root, env=environment,
+                          text=True, capture_output=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
     whole, parts = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "parts.npz")
-    assert kills and {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {"N_1.pt", "N_2.pt", "Test_equation.pt"}
+    assert str(-signal.SIGKILL) in done.stdout.split()
+    assert {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {"N_1.pt", "N_2.pt", "Test_equation.pt"}
     assert all(np.array_equal(whole[key], parts[key]) for key in whole.files)

@@ -1,0 +1,53 @@
+"""For each region one function whose positive part has its kinks at the interfaces of that region: inputs of nets over the whole cell."""
+
+from __future__ import annotations
+
+import numpy as np
+import sympy as sp
+from sympy.core.relational import Relational
+from sympy.logic.boolalg import Boolean
+
+from ..problem.domain import Cell
+from .phases import Phases, Points, grid
+
+_SAMPLES, _DIGITS = 97, 3
+
+
+def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:
+    """Expressions on the cell, one for each branch of a Piecewise: positive inside, smooth there, zero at its boundary, not positive outside;
+    the largest value is about 1.
+
+    Where the boundary of the cell is an interface they vanish there as well. A branch that is nowhere taken has none.
+    """
+    coordinates, points = phases.labels.coordinates, grid(cell.bounds)
+    found = []
+    for parts in phases.regions:
+        level = sp.Max(*map(_bump, parts)) if len(parts) > 1 else _bump(parts[0])
+        for k, (v, (a, b)) in enumerate(zip(coordinates, cell.intervals, strict=True)):
+            if not _periodic(level, coordinates, cell, k):
+                level = level * (v - a) * (b - v)
+        size = float(_values(level, coordinates, points).max())
+        if size > 0:
+            found.append(level / round(size, _DIGITS - int(np.floor(np.log10(size)))))
+    return tuple(dict.fromkeys(found))
+
+
+def _bump(condition: Boolean) -> sp.Expr:
+    """The level of one inequality; of several the product inside, and zero outside."""
+    relations = sorted(condition.atoms(Relational), key=sp.default_sort_key)
+    levels = [r.gts - r.lts if hasattr(r, "gts") else r.lhs - r.rhs for r in relations]
+    if condition == relations[0]:
+        return levels[0]
+    return sp.Piecewise((sp.Mul(*levels), condition), (sp.Integer(0), True))
+
+
+def _periodic(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], cell: Cell, k: int) -> bool:
+    """Whether the positive part has the same values on both faces across axis k."""
+    lines = [np.linspace(a, b, _SAMPLES) for j, (a, b) in enumerate(cell.bounds) if j != k]
+    rest = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")] or [np.zeros(1)], -1)[:, :len(lines)]
+    one, other = (np.maximum(_values(level, coordinates, np.insert(rest, k, end, axis=1)), 0) for end in cell.bounds[k])
+    return bool(np.allclose(one, other, atol=1e-12))
+
+
+def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> Points:
+    return np.broadcast_to(np.asarray(sp.lambdify(coordinates, level, "numpy", cse=True)(*points.T), dtype=float), len(points))
