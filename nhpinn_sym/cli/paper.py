@@ -13,7 +13,9 @@ from ..validate.paper import SECTIONS
 def add_paper(commands: Any) -> None:
     """The subcommand."""
     text = "run the experiments of the NH-PINN paper again: one HTML page and one Markdown file with all figures, tables and findings"
-    parser = commands.add_parser("paper", help=text, description=text)
+    parts = ("Every core works on a case of its own. An interrupted run goes on from the parts in DIR, which are kept for the same version, settings "
+             "and seed; after a change of the program itself remove DIR.")
+    parser = commands.add_parser("paper", help=text, description=f"{text}. {parts}")
     parser.add_argument("section", nargs="?", choices=SECTIONS, help="one section only (default: all)")
     parser.add_argument("--quick", action="store_true", help="shorter trainings on coarser grids, about five minutes in all on two cores")
     parser.add_argument("-o", "--output", default="out/paper", metavar="DIR", help="folder for page, figures, resumable parts (default: out/paper)")

@@ -58,6 +58,8 @@ class CellProblem:
     def __str__(self) -> str:
         return f"{self.name}: {text(self.equation)}"
 
+    __repr__ = __str__
+
 
 class Views(NamedTuple):
     """What is read of a model, made when it is first asked for."""
@@ -149,6 +151,8 @@ class HomogenizedModel:
 
     def __str__(self) -> str:
         return str(self.derivation)
+
+    __repr__ = __str__
 
     def _repr_latex_(self) -> str:
         return self.derivation.fragment()

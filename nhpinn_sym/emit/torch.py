@@ -58,7 +58,7 @@ def _require_strong_form(lowered: LoweredEquation) -> None:
     if lowered.jumps:
         jumping = (t.coefficient for t in lowered.bilinear if jumps(t.coefficient))
         raise UnsupportedError("a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
-                               term=next(jumping, lowered.title), remedy='use a finite element target, "dolfinx" or "skfem"')
+                               term=next(jumping, lowered.title), remedy='finite elements hold across it: "dolfinx" or "skfem"')
 
 
 def _scope(lowered: LoweredEquation) -> Scope:

@@ -20,6 +20,7 @@ from .torch_text import NET, Scope, Tables, assemble, closure, commented, formul
 
 Stage = tuple[str, tuple[int, ...]]
 """("ground state" | "adjoint" | "corrector", the functions that are solved together)."""
+ACROSS_JUMPS = 'one net per phase (solve_cells(model, "pinn")), the energy form (method="energy") and finite elements hold across it'
 _FOURIER = 'use backend="fourier"'
 
 
@@ -78,7 +79,7 @@ def _require_real_and_smooth(lowered: LoweredCells) -> None:
     held = [t.coefficient for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak))]
     if lowered.jumps:
         raise UnsupportedError("a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
-                               term=next((c for c in held if jumps(c)), lowered.title), remedy='use a finite element target, "dolfinx" or "skfem"')
+                               term=next((c for c in held if jumps(c)), lowered.title), remedy=ACROSS_JUMPS)
     if lowered.complex:
         raise UnsupportedError("a coefficient is complex: the nets are real",
                                term=next((c for c in held if c.has(sp.I)), lowered.title), remedy=_FOURIER)

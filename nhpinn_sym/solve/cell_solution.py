@@ -50,6 +50,10 @@ class CellFunction:
             raise ProblemError("a kernel of the cell operator has no macroscopic source", term=self.name, remedy="ask cells.functions instead")
         return self.sources[0][0]
 
+    def __repr__(self) -> str:
+        slow = "".join(f", {name}" for name in self.shape.slow)
+        return f"cell function {self.name}(y{slow})"
+
     def __call__(self, points: ArrayLike, x: ArrayLike | None = None, **others: float) -> Array:
         """Values at points y (n, d): (n,), or (n, m) of a system's m components.
 
@@ -183,6 +187,8 @@ class CellSolution:
                  f"Fredholm multiplier {self.info['fredholm']:.1e}"]
         lines += [f"  {name} = {value if not callable(value) else 'function of x'}" for name, value in self.effective.items() if name != "h"]
         return "\n".join(lines)
+
+    __repr__ = __str__
 
     @property
     def method(self) -> str:

@@ -94,6 +94,8 @@ class CellFamily:
             lines.append(f"  {name} = {f'function of {needed}' if needed else coefficient.value}")
         return "\n".join(lines)
 
+    __repr__ = __str__
+
     @property
     def _places(self) -> Places:
         return Places(self.slow, self.cells.dim, self.over)

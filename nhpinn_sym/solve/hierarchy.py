@@ -81,6 +81,8 @@ class MeanField:
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
 
+    __repr__ = __str__
+
 
 def solve_hierarchy(
     model: HomogenizedModel,

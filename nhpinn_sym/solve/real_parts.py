@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from ..lower.forms import External, LoweredEquation
 from ..lower.real import real_equation
 from .progress import Progress
-from .solution import Array, CellBatch, CellField, Coefficients, EquationSolver, MultiIndex, Solution
+from .solution import Array, CellBatch, CellField, Coefficients, EquationSolver, MultiIndex, Solution, described
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,8 @@ class ComplexSolution:
     """The solution of a complex equation from that of its real form, which has the imaginary parts behind the real ones."""
 
     parts: Solution
+
+    __repr__ = described
 
     @property
     def backend(self) -> str:

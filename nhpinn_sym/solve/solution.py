@@ -40,6 +40,11 @@ class Solution(Protocol):
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array: ...
 
 
+def described(solution: Solution) -> str:
+    """One line for a terminal, where the arrays would fill pages."""
+    return f"solution by {solution.backend} ({solution.method}), estimated relative error {solution.info['estimate']:.1e}"
+
+
 class CellField(Protocol):
     """One cell function at m slow points: points y (n, d) -> (m, n). Periodic: any y may be asked for."""
 

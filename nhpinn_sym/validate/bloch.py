@@ -102,6 +102,7 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     values = parameter_values(model, parameters)
     k, steps, force = _wavevector(op, wavevector), _decreasing(eps), _amplitude(amplitude, model.components)
     cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True) if cells is None else cells
+    cells.require_parameters(values)
     (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
     s = rate if any(term.left[-1] or term.right[-1] for term, _ in op.terms()) else 0.0
     expansion = _Expansion(model, cells, np.array([*(1j * q for q in k), s]))

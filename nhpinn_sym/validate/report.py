@@ -102,6 +102,8 @@ class Report:
         console.print(f"{self.verdict.name}: {self.verdict.value}")
         return buffer.getvalue()
 
+    __repr__ = __str__
+
 
 _MEANINGS = {
     "e1": "||PINN u0 - u_eps|| / ||u_eps||",

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
-from ..solution import Array, CellBatch, EffectiveKey
+from ..solution import Array, CellBatch, EffectiveKey, described
 
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
@@ -69,6 +69,8 @@ class GridSolution:
     grid: LagrangeGrid
     times: Array | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+
+    __repr__ = described
 
     @property
     def components(self) -> int:

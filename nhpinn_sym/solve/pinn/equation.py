@@ -18,7 +18,7 @@ from torch import Tensor
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, ToleranceWarning
 from ..progress import Progress, Task, silent
-from ..solution import Array, Coefficients
+from ..solution import Array, Coefficients, described
 from .balance import require_balance
 from .boundary_value import BoundaryValueProblem
 from .known import known_functions
@@ -49,6 +49,8 @@ class NetworkSolution:
     method: str
     info: Mapping[str, Any]
     backend: str = "pinn"
+
+    __repr__ = described
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return self.derivative(points, (0,) * self.problem.equation.domain.dim, t)

@@ -30,6 +30,7 @@ from .network import Layers, Network, Trial
 from .options import read_options
 from .random_features import random_layer
 from .remembered import RememberingTrial
+from .solvers.results import Result
 
 _POINTS = 4096
 
@@ -75,13 +76,16 @@ class SeparableField:
 
 @dataclass(frozen=True)
 class _Solved:
-    """One slow point: the finished functions, their numbers, the residual, the multipliers, and the change over the last doubling of the features."""
+    """One slow point: the finished functions, their numbers, the residual, the multipliers, and the estimated error of the numbers.
+
+    error: the change over the last doubling of the features, or the square of the residual where that is larger.
+    """
 
     family: Family
     numbers: Numbers
     held_out: float
     multipliers: Mapping[str, float]
-    change: float
+    error: float
 
 
 class SeparableCellSolver:
@@ -128,7 +132,7 @@ class SeparableCellSolver:
         return int(info["features"]), float(info["scale"])
 
     def _enough(self, solved: _Solved) -> bool:
-        return solved.change <= self.tolerance * float(solved.numbers.judged().abs().max()) and solved.held_out <= math.sqrt(self.tolerance)
+        return solved.error <= self.tolerance * float(solved.numbers.judged().abs().max()) and solved.held_out <= math.sqrt(self.tolerance)
 
     def _layers(self, size: int, scale: float) -> list[Layers]:
         """Random layers of half this size, for the estimate, and of this size."""
@@ -143,13 +147,16 @@ class SeparableCellSolver:
         (_, half), (done, numbers) = found
         if self.cells.eigenvalue is not None:
             require_positive(solver.rows, done.family)
-        return _Solved(done.family, numbers, done.held_out, done.multipliers, float((numbers.judged() - half.judged()).abs().max()))
+        values = numbers.judged()
+        error = max(float((values - half.judged()).abs().max()), done.held_out**2 * float(values.abs().max()))
+        return _Solved(done.family, numbers, done.held_out, done.multipliers, error)
 
     def _batch(self, solved: list[_Solved], slow: Array, size: int, scale: float, seconds: float) -> CellBatch:
-        estimate, m = max(s.change for s in solved), self.cells.components
+        estimate, m = max(s.error for s in solved), self.cells.components
+        result = Result.CONVERGED if all(map(self._enough, solved)) else Result.MAX_FEATURES
         largest = max(float(s.numbers.judged().abs().max()) for s in solved)
         if estimate > self.tolerance * largest:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * largest:.1e}"
+            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * largest:.1e} ({result})"
             warnings.warn(ToleranceWarning(text), stacklevel=5)
         fields = tuple(tuple(_field(self._centre.trial, solved, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
         tables = [s.numbers.entries for s in solved]
@@ -158,7 +165,7 @@ class SeparableCellSolver:
         return CellBatch(fields, effective, {
             "method": "random-features", "size": size * m, "features": size, "scale": scale, "estimate": estimate,
             "residual": max(s.held_out for s in solved), "multipliers": multipliers, "fredholm": max(multipliers.values(), default=0.0),
-            "seed": self.options.seed, "seconds": seconds})
+            **self.options.told(result), "seconds": seconds})
 
 
 def _field(trial: Trial, solved: list[_Solved], column: int) -> SeparableField:

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -40,6 +41,7 @@ def run(folder: Path) -> Reproduction:
 def test_every_figure_and_table_of_a_section(section: str, folder: Path) -> None:
     run = reproduce(folder, section, quick=True, settings=tiny, processes=1)
     page, markdown = run.page.read_text(), run.markdown.read_text()
+    assert "What agrees, what does not, and why" in page
     for case in cases(section):
         titles = [f"Figure {number} of the paper" for number in case.figures.values()]
         for title in [*titles, *([f"Table {case.table} of the paper"] if case.table else [])]:
@@ -77,7 +79,7 @@ def test_a_run_goes_on_from_its_parts(run: Reproduction) -> None:
     with np.load(lost) as file:
         arrays = {name: file[name] for name in file.files}
     lost.unlink()
-    again = reproduce(folder, "2.1", quick=True, settings=tiny)
+    again = reproduce(folder, "2.1", quick=True, settings=tiny, processes=1)
     assert set(again.resumed) == {"elliptic_1d_reference", "elliptic_1d_library"}
     with np.load(lost) as file:
         for name in ("loss", "error", "u"):
@@ -86,8 +88,16 @@ def test_a_run_goes_on_from_its_parts(run: Reproduction) -> None:
     assert (folder / "paper_2.1.html").is_file()
 
 
+def test_another_setting_is_another_training(run: Reproduction) -> None:
+    def longer(case: Case, quick: bool) -> Mapping[str, Training]:
+        return {name: replace(training, epochs=3) for name, training in tiny(case, quick).items()}
+
+    again = reproduce(run.page.parent, "2.1", quick=True, settings=longer, processes=1)
+    assert set(again.resumed) == {"elliptic_1d_reference", "elliptic_1d_library"}
+
+
 def test_another_seed_is_another_run(run: Reproduction) -> None:
-    again = reproduce(run.page.parent, "2.1", quick=True, seed=1, settings=tiny)
+    again = reproduce(run.page.parent, "2.1", quick=True, seed=1, settings=tiny, processes=1)
     assert "elliptic_1d_classical" not in again.resumed
     assert again.results["cases"]["elliptic_1d"]["as the paper"]["classical"] != run.results["cases"]["elliptic_1d"]["as the paper"]["classical"]
 

@@ -43,6 +43,8 @@ class ClassicalSolution(NetworkSolution):
 
     history: History = field(kw_only=True)
 
+    __repr__ = NetworkSolution.__repr__
+
 
 def solve_classical(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
                     *, tolerance: float | None = None, **options: Any) -> ClassicalSolution:

@@ -31,6 +31,9 @@ from .means import PhaseMeans
 from .piece import pieces
 from .rows import Block, PhaseRows, held_out
 
+_NOTHING = 0.1
+"""The residual at which nothing is known of the effective coefficients: at the corners of a polygon it hardly falls, and they are wrong by half.
+Errors of theirs are of second order."""
 _POINTS, _HELD_OUT, _LARGE = 2, 1000, 1024
 """Collocation points in a phase, by its features; points that were not used."""
 
@@ -50,7 +53,7 @@ class PhaseCellSolver:
     """Solves the cell problems of a model whose real coefficients jump; options: `pinn.options.Options`.
 
     The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
-    below it, and the square of the residual at unseen points. Coefficients that depend on x: one least-squares problem per slow point,
+    below it, and what the residual at unseen points tells of it. Coefficients that depend on x: one least-squares problem per slow point,
     all with the same random layers. ToleranceWarning where the tolerance was not reached. UnsupportedError for kernels that are not constant,
     interfaces that move with x, operators of fourth order, trained nets.
     """
@@ -98,7 +101,7 @@ class PhaseCellSolver:
             size = float(np.abs(values).max(initial=0.0)) or 1.0
             change = float(np.abs(values - before).max(initial=0.0)) if before is not None else math.inf if self._chosen is None else self._chosen[2]
             before, residuals = values, [*residuals, step.held_out]
-            estimate = max(change, step.held_out**2 * size, *(error for _, error in refined))
+            estimate = max(change, (step.held_out / _NOTHING) ** 2 * size, *(error for _, error in refined))
             task.update(step.size / largest, f"{round(step.size * per_feature)} features, residual {step.held_out:.1e}")
             if estimate <= self.tolerance * size:
                 break
@@ -115,7 +118,8 @@ class PhaseCellSolver:
             raise SolveError("the cell problems have no finite solution in these nets", term=residual, remedy="give more features")
         if estimate > self.tolerance * size:
             text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * size:.1e} ({result})"
-            warnings.warn(ToleranceWarning(text), stacklevel=5)
+            better = '; method="energy" encloses A where the fields are singular, as at corners of interfaces' if self.cells.symmetric else ""
+            warnings.warn(ToleranceWarning(f"{text}{better}"), stacklevel=5)
 
     def _solved(self, rows: PhaseRows, layers: Sequence[Layers]) -> _Solved:
         """All stages in one random layer per phase."""

@@ -131,6 +131,13 @@ def test_a_coarse_quadrature_is_exploited_and_the_other_one_stops_it() -> None:
     assert cells.info["iterations"] < 400
 
 
+def test_the_text_that_is_run_is_the_text_that_is_emitted() -> None:
+    s = nh.Scales(2)
+    given = model(disk(s, 10), s)
+    solver, source = EnergyCellSolver(lower_cells(given), {}, (), 1e-3), nh.emit(given, "torch")
+    assert solver.primal.trial.text == source["cell_energy.py"] and solver.dual.trial.text == source["cell_dual.py"]
+
+
 def test_trained_nets_enclose() -> None:
     s = nh.Scales(1)
     with warnings.catch_warnings():
@@ -161,5 +168,8 @@ def test_what_has_no_energy_is_refused() -> None:
                                        boundary=[nh.Dirichlet(0)])
         with pytest.raises(nh.UnsupportedError, match=reason):
             nh.solve_cells(nh.homogenize(problem), "pinn", method="energy")
+    for name, value in (("flavour", "native"), ("dtype", "float32"), ("checkpoint", "somewhere")):
+        with pytest.raises(nh.UnsupportedError, match=f"does not heed the option {name}"):
+            solved(2 + sp.sin(2 * sp.pi * s.y[0]), s, **{name: value})
     with pytest.raises(nh.UnsupportedError, match="no sum of squares"):
         solved(2 + sp.sin(2 * sp.pi * s.y[0]), s, solver="lm")

@@ -78,6 +78,7 @@ def lattice_sum(k: int) -> float:
 
 def test_where_the_disk_lies_does_not_matter() -> None:
     centred, moved = solved(disk(10), tolerance=1e-6), solved(disk(10, (0.05, 0.9)), tolerance=1e-6)
+    assert centred.info["solver"] == "random-features" and centred.info["result"] == "CONVERGED"
     assert moved.effective["A"] == pytest.approx(centred.effective["A"], abs=1e-7)
     y = np.random.default_rng(0).random((50, 2))
     there = moved.functions[0](np.mod(y + np.array([-0.45, 0.4]), 1))
@@ -88,7 +89,7 @@ def test_where_the_disk_lies_does_not_matter() -> None:
                          ids=["ellipse", "two disks"])
 def test_duality(shapes: tuple[Any, ...]) -> None:
     """A*(1/a) is A*(a)^-1 turned by a right angle (Keller, Mendelson)."""
-    one, other = (solved(lambda s, v=v: nh.phases(s, dict.fromkeys(shapes, v)), tolerance=2e-4, scale=0.5).effective["A"]
+    one, other = (solved(lambda s, v=v: nh.phases(s, dict.fromkeys(shapes, v)), tolerance=4e-3, scale=0.5).effective["A"]
                   for v in (10, sp.Rational(1, 10)))
     turn = np.array([[0, 1], [-1, 0]])
     assert other == pytest.approx(turn @ np.linalg.inv(one) @ turn.T, abs=2e-5)
@@ -136,14 +137,16 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
 
 
 def test_a_corner_is_not_hidden() -> None:
-    """The field is singular at the corners of a polygon: the estimate says so."""
+    """The field is singular at the corners of a polygon: the estimate says so. 1.5442: finite elements on meshes that fit, extrapolated."""
     square = nh.Polygon([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)])
-    with pytest.warns(nh.ToleranceWarning):
-        solved(lambda s: nh.phases(s, {square: 10}), features=300)
+    with pytest.warns(nh.ToleranceWarning, match="encloses A"):
+        cells = solved(lambda s: nh.phases(s, {square: 10}), features=300)
+    assert np.abs(cells.effective["A"] - 1.5442 * np.eye(2)).max() < cells.info["estimate"]
+    assert cells.info["result"] != "CONVERGED"
 
 
 @pytest.mark.parametrize(("a", "options", "words"), [
-    (disk(10), {"solver": "adam"}, "least squares"),
+    (disk(10), {"solver": "adam"}, "least squares"), (disk(10), {"checkpoint": "somewhere"}, "does not heed the option checkpoint"),
     (lambda s: sp.Piecewise((2, s.y[0] < HALF + s.x[0] / 4), (1, True)), {}, "moves with x1")])  # fmt: skip
 def test_refusals(a: Coefficient, options: dict[str, Any], words: str) -> None:
     model = derived(diffusion(a), 2, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)])
