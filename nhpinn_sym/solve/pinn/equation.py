@@ -32,6 +32,8 @@ from .training import train
 _GOAL = 1e-5
 _PROBES = 1000
 _UNSOLVABLE, _ROUNDING = 0.1, 1e-9
+_POOR = 1e-2
+"""An estimate above which a ToleranceWarning comes even where no tolerance was given."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,8 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
 
     tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5 where none is given), and a
-    ToleranceWarning says where a given one was not. UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
+    ToleranceWarning says where a given one was not, or 1e-2 where none is.
+    UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
     """
     start, chosen = time.perf_counter(), read_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
@@ -84,8 +87,9 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     if problem.open.shape[1] and info["residual"] > _UNSOLVABLE:
         raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative residual {info['residual']:.1e}",
                          remedy="the source and the boundary fluxes have to balance")
-    if tolerance is not None and info["estimate"] > tolerance:
-        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e} ({result})"
+    wanted = _POOR if tolerance is None else tolerance
+    if info["estimate"] > wanted:
+        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {wanted:.1e} ({result})"
         warnings.warn(ToleranceWarning(text), stacklevel=2)
     places = ", ".join(f"{len(group)} {name}" for name, group in known.items())
     reported = {"known_functions": f"{len(weights)} for {places}" if known else "none"}

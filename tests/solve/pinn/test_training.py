@@ -159,6 +159,7 @@ def test_a_warning_says_why_the_training_stopped() -> None:
         CellSolver(first_only(elliptic_2d()), {}, (), 1e-9, solver="lm", iterations=2, width=8).solve(ONE)
 
 
+@pytest.mark.filterwarnings("ignore::nhpinn_sym.problem.errors.ToleranceWarning")
 def test_a_source_that_oscillates_leaves_no_plateau() -> None:
     """Weights of the usual size start at a residual of 0.99 and stay there."""
     u = solve_equation(reaction_diffusion(-0.025), lambda e, p: np.empty(0), {}, solver="lm", iterations=60, width=16)
