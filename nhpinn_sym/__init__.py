@@ -39,8 +39,8 @@ from .problem.shapes import phases as phases
 
 if TYPE_CHECKING:
     from .emit.emit import emit as emit
-    from .solve.cell_solution import CellSolution as CellSolution
     from .solve.cell_file import load as load
+    from .solve.cell_solution import CellSolution as CellSolution
     from .solve.cells import solve_cells as solve_cells
     from .solve.dispersion import Dispersion as Dispersion
     from .solve.dispersion import dispersion as dispersion

@@ -29,7 +29,7 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     torch                 : one file of cell problems per phase where coefficients jump, and no fine equation then;
                             for what is a minimum problem, also its energy: cell_energy.py and cell_dual.py (of gradients and of fluxes),
                             homogenized_energy.py, fine_energy.py.
-    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each residual of torch, which tells them the coefficients at the points.
+    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each residual of torch, which tells them the coefficients.
     numpy                 : the cell problems for the Fourier oracle.
     latex                 : the derivation as a document.
     Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. Complex problems come in real and imaginary

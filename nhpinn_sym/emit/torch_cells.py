@@ -216,6 +216,7 @@ def _docstring(lowered: LoweredCells) -> str:
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in _functionals(lowered))
     slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
     ranges = "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions." if slow else ""
+    given = given_names((*given_symbols(lowered), *map(sp.Symbol, function_names(lowered))))
     outputs = len(stages(lowered)[0][1]) * lowered.components if lowered.functions else 0
     return f"""{lowered.title}: the cell problems.
 
@@ -234,7 +235,7 @@ Effective coefficients, <.> being the mean over the cell:
 Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES)
-    loss = residual(points, cell_functions(points, layers){given_names((*given_symbols(lowered), *map(sp.Symbol, function_names(lowered))))}).square().mean()
+    loss = residual(points, cell_functions(points, layers){given}).square().mean()
 
 residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
 The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.{ranges}

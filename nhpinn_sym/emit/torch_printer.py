@@ -18,8 +18,8 @@ _UNARY = {
     sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
 }
 _RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
-_TAKEN = {"torch", "math", "points", "d", "mean", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads", "bilinear",
-          "derivative", "weights", "averaged"}
+_TAKEN = {"torch", "math", "points", "d", "mean", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads",
+          "bilinear", "derivative", "weights", "averaged"}
 
 
 def argument_name(symbol: sp.Symbol) -> str:

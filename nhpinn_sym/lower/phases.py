@@ -151,7 +151,8 @@ def _require_periodic(labels: Labels, codes: Codes, cells: Mapping[int, LoweredC
             there = face[(behind == p) & (before == q)].T
             sides = [np.array([*there[:axis], np.full(there.shape[1], end), *there[axis + 1:]]) for end in ends]
             for c, d in zip(_driving(cells[p]), _driving(cells[q]), strict=True):
-                if not np.allclose(*(_numbers(e, labels.coordinates, y) for e, y in zip((c, d), sides, strict=True)), rtol=_SAME, equal_nan=True):
+                here, beyond = (_numbers(e, labels.coordinates, y) for e, y in zip((c, d), sides, strict=True))
+                if not np.allclose(here, beyond, rtol=_SAME, equal_nan=True):
                     raise UnsupportedError(f"a coefficient jumps between the faces {v} = {ends[0]:g} and {v} = {ends[1]:g} of the cell", term=c,
                                            remedy='give the phase the same values on both, or use backend="skfem", "dolfinx" or "fourier"')
 

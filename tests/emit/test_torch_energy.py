@@ -21,16 +21,19 @@ def model(jump: bool) -> nh.HomogenizedModel:
     s = nh.Scales(2)
     u = s.unknown("u")
     a = sp.Piecewise((7, (s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2 < sp.Rational(9, 100)), (1, True)) if jump else 2 + sp.sin(2 * sp.pi * s.y[0])
-    return nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u))
+    return nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
+                                              boundary=[nh.Dirichlet(0)]))
 
 
 def test_the_files_stand_alone(tmp_path: Path) -> None:
     names = [path.name for path in nh.emit(model(False), "torch").save(tmp_path)]
-    assert {"cell_energy.py", "cell_dual.py"} <= set(names)
-    code = """import sys, torch, cell_energy as e, cell_dual as f
+    assert {"cell_energy.py", "cell_dual.py", "homogenized_energy.py", "fine_energy.py"} <= set(names)
+    code = """import sys, torch, cell_energy as e, cell_dual as f, fine_energy as g
 p = torch.rand(5, 2, dtype=torch.float64)
 for m in (e, f):
     m.energy(p, m.cell_functions(p, m.mlp(8, 2, m.COMPONENTS, m.AXES)), mean=(1.0, 0.0)).mean().backward()
+given = dict.fromkeys(g.GIVEN, 0.1)
+g.energy(p, g.solution(p, g.mlp(8, 2, 1, g.AXES), **given), **given).mean().backward()
 assert not any(name.startswith(("nhpinn_sym", "sympy")) for name in sys.modules)"""
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 

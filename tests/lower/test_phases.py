@@ -85,7 +85,8 @@ def test_refusals(a: Callable[[nh.Scales], Any], words: str) -> None:
 
 
 @pytest.mark.parametrize(("background", "same"), [(lambda y: 1 + y, False), (lambda y: 1 + y * (1 - y), True),
-                                                  (lambda y: 1 + sp.Piecewise((y, y < HALF), (2 * y, True)), True)], ids=["jump", "kink", "interface"])
+                                                  (lambda y: 1 + sp.Piecewise((y, y < HALF), (2 * y, True)), True)],
+                         ids=["jump", "kink", "interface"])
 def test_a_jump_between_opposite_faces_is_not_hidden(background: Callable[[Any], Any], same: bool) -> None:
     def a(s: nh.Scales) -> Any:
         return sp.Piecewise((10, (s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2 < sp.Rational(1, 25)), (background(s.y[0]), True))

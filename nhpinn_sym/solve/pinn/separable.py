@@ -154,9 +154,9 @@ class SeparableCellSolver:
     def _batch(self, solved: list[_Solved], slow: Array, size: int, scale: float, seconds: float) -> CellBatch:
         estimate, m = max(s.error for s in solved), self.cells.components
         result = Result.CONVERGED if all(map(self._enough, solved)) else Result.MAX_FEATURES
-        largest = max(float(s.numbers.judged().abs().max()) for s in solved)
-        if estimate > self.tolerance * largest:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * largest:.1e} ({result})"
+        wanted = self.tolerance * max(float(s.numbers.judged().abs().max()) for s in solved)
+        if estimate > wanted:
+            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e} ({result})"
             warnings.warn(ToleranceWarning(text), stacklevel=5)
         fields = tuple(tuple(_field(self._centre.trial, solved, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
         tables = [s.numbers.entries for s in solved]

@@ -43,8 +43,8 @@ _PAPER: dict[str, dict[str, Training]] = {
     "elliptic_1d": {"classical": Training(2000, 500, 101, 1e-4, _HALVES, chosen=("nodes",))},
     "elliptic_2d": {
         "classical": Training(4000, 500, 101, 1e-4, _HALVES, chosen=("nodes", "weights")),
-        "plain": Training(8000, 300, 101, 1e-3, oversampling=0, chosen=("epochs", "learning rate", "weights")),
-        "cells": Training(8000, 300, 101, 1e-3, oversampling=2, chosen=("epochs", "learning rate", "weights")),
+        "plain": Training(8000, 300, 101, 3e-3, (1 / 301, 300 / 301), 0, chosen=("epochs", "learning rate", "weights")),
+        "cells": Training(8000, 300, 101, 3e-3, (1 / 301, 150 / 301, 150 / 301), 2, chosen=("epochs", "learning rate", "weights")),
         "homogenized": Training(4000, 500, 21, 1e-3, _SMALL, chosen=("epochs", "learning rate", "weights")),
         "energy": Training(4000, 500, 101, 1e-3, (1 / 101, 100 / 101), chosen=("everything",)),
     },
@@ -55,13 +55,13 @@ _PAPER: dict[str, dict[str, Training]] = {
     },
     "reaction_diffusion_10": {
         "classical": Training(10000, 100, 100, 0.015, _REACTION, chosen=("nodes",)),
-        "cells": Training(10000, 500, 101, 1e-3, oversampling=2, chosen=("learning rate", "weights")),
+        "cells": Training(10000, 500, 101, 1e-3, (1 / 11, 5 / 11, 5 / 11), 2, chosen=("learning rate", "weights")),
         "homogenized": Training(10000, 500, 100, 5e-3, _REACTION, chosen=("learning rate", "weights")),
     },
 }
 _QUICK: dict[str, dict[str, tuple[int, ...]]] = {
     "elliptic_1d": {"classical": (2000, 101)},
-    "elliptic_2d": {"classical": (600, 33), "plain": (2000, 17), "cells": (2000, 17), "homogenized": (2500, 21), "energy": (800, 33)},
+    "elliptic_2d": {"classical": (600, 33), "plain": (2000, 13), "cells": (2000, 13), "homogenized": (2500, 21), "energy": (800, 33)},
     "slowly_varying_1d": {"classical": (1000, 101), "cells": (800, 31, 9), "homogenized": (2000, 51)},
     "reaction_diffusion_10": {"classical": (300, 31), "cells": (1500, 51), "homogenized": (2500, 31)},
 }

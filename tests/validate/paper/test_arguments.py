@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from nhpinn_sym.validate.paper.argued import judge_coarse, judge_effective
 from nhpinn_sym.validate.paper.arguments import (
     coarse_elements,
     differences_in_time,
@@ -13,7 +14,6 @@ from nhpinn_sym.validate.paper.arguments import (
     reference_of_elements,
 )
 from nhpinn_sym.validate.paper.cases import Case, cases, relative
-from nhpinn_sym.validate.paper.argued import judge_coarse, judge_effective
 
 
 def test_linear_elements_are_exact_at_the_nodes() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,7 @@ from .quadrature import CellQuadrature
 
 _POINTS = {False: 4, True: 6}
 """Points of the quadrature per feature; where coefficients jump each phase needs its share."""
+_TUNED = 400
 _NONE = Family(Nodes((), 0))
 
 
@@ -90,13 +91,23 @@ class EnergyCellSolver:
             return Fit(solved, solved.bounds.relative ** 0.5, size, scales)
 
         best: Fit[Enclosed] | None = None
-        for step in ladder(fit, self.primal.trial.axes, o.features, o.scale):
+        for step in self._steps(fit):
             task.update(step.size / o.features, f"{step.size} features, width {step.solved.bounds.width:.1e}")
             best = step if best is None or step.held_out < best.held_out else best
             if self._enough(best.solved.bounds):
                 break
         assert best is not None
         return best.solved, {"solver": "random-features", "size": best.size, "scale": best.scales[0], "residual": best.held_out}
+
+    def _steps(self, fit: Callable[[int, Scales], Fit[Enclosed]]) -> Iterator[Fit[Enclosed]]:
+        """Fits of doubled size; in three dimensions, where they are expensive, the scale is sought with few features alone."""
+        o, axes = self.options, self.primal.trial.axes
+        size = o.features if len(axes) < 3 else min(o.features, _TUNED)
+        for step in ladder(fit, axes, size, o.scale):
+            yield step
+        while size < o.features:
+            size = min(2 * size, o.features)
+            yield fit(size, step.scales)
 
     def _enough(self, bounds: Bounds) -> bool:
         return bounds.width <= 2 * self.tolerance * float(bounds.middle.abs().max())

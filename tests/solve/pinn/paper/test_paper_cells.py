@@ -111,9 +111,11 @@ def test_oversampling_in_two_dimensions_matches_every_face() -> None:
 def test_oversampling_halves_the_error_in_the_same_budget() -> None:
     cells = first_only(elliptic_2d())
     fourier = FourierSolver(cells, {}, (), 1e-10).solve(ONE).fields[0][0]
-    budget: dict[str, Any] = {"epochs": 750, "nodes": 15, "learning_rate": 2e-3, "reference": [lambda y: fourier.evaluate(y, (0, 0))[0]]}
-    histories = [solved(cells, oversampling=layers, **budget).info["history"]["N_1"] for layers in (0, 2)]
-    without, with_layers = (epoch_average(history.error, 150) for history in histories)
+    budget: dict[str, Any] = {"epochs": 1400, "nodes": 11, "test_nodes": 13, "learning_rate": 4e-3,
+                              "reference": [lambda y: fourier.evaluate(y, (0, 0))[0]]}
+    weights = (1 / 301, 300 / 301), (1 / 301, 150 / 301, 150 / 301)  # seeds 0 to 4: 3.2 to 8.7 times smaller
+    histories = [solved(cells, oversampling=layers, weights=w, **budget).info["history"]["N_1"] for layers, w in zip((0, 2), weights, strict=True)]
+    without, with_layers = (epoch_average(history.error, 280) for history in histories)
     assert with_layers < without / 2
 
 
@@ -137,11 +139,11 @@ def test_histories_have_the_length_of_the_training() -> None:
 
 
 def test_a_net_for_every_slow_point() -> None:
-    batch = solved(slow_1d(), slow_box=((0.0, np.pi),), slow=np.array([[0.4], [1.7]]), slow_nodes=5, epochs=500, nodes=17, width=12,
+    batch = solved(slow_1d(), slow_box=((0.0, np.pi),), slow=np.array([[0.4], [1.7]]), slow_nodes=5, epochs=300, nodes=13, width=12,
                    learning_rate=5e-3, reference=[lambda y, x: np.sin(2 * np.pi * y[:, 0]) * (1 + x[0])])
     exact = np.sqrt((2 + np.sin([0.4, 1.7])) ** 2 - 0.25)
     assert batch.effective["A", (0, 0)] == pytest.approx(exact, rel=0.02)
-    assert batch.info["history"]["N_1"].loss.shape == (500, 5) == batch.info["history"]["N_1"].error.shape
+    assert batch.info["history"]["N_1"].loss.shape == (300, 5) == batch.info["history"]["N_1"].error.shape
     assert batch.fields[0][0].evaluate(np.array([[0.2], [1.2]]), (1,)).shape == (2, 2)
 
 
