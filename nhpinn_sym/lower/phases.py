@@ -26,6 +26,8 @@ from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, W
 
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
 """Points per axis of the grid on which phases are looked for."""
+_MOST = 4096
+"""Combinations of branches that are looked through for pieces that no point of the grid hits."""
 _SAME = 1e-9
 _FACTORS = (sp.Abs, sp.Max, sp.Min)
 _Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
@@ -103,8 +105,19 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     regions = tuple(tuple(c for k, c in rows if k == n) for rows in alternatives for n in sorted({k for k, c in rows if c != sp.true}))
     levels = dict.fromkeys(level for rows in alternatives for _, c in rows for r in sp.ordered(c.atoms(Relational))
                            for level in _smooth(r.lhs - r.rhs) if level.has(*lowered.coordinates))
-    return Phases(tuple(cells[first[k]] for k in sorted(first)), replace(labels, codes=tuple(numbers), numbers=tuple(numbers.values())),
+    numbers |= _unseen(min(radix, _MOST), alternatives, numbers)
+    known = tuple(sorted(numbers))
+    return Phases(tuple(cells[first[k]] for k in sorted(first)), replace(labels, codes=known, numbers=tuple(numbers[code] for code in known)),
                   tuple(levels), regions)
+
+
+def _unseen(count: int, alternatives: list[list[tuple[int, Boolean]]], numbers: Mapping[int, int]) -> dict[int, int]:
+    """The numbers of pieces too small for the grid, such as the cap of a disk across the boundary: those of the one phase with the same branches."""
+    phases: dict[tuple[int, ...], set[int]] = {}
+    for code, number in numbers.items():
+        phases.setdefault(tuple(_branches(code, alternatives)), set()).add(number)
+    candidates = {code: phases.get(tuple(_branches(code, alternatives)), set()) for code in range(count) if code not in numbers}
+    return {code: next(iter(found)) for code, found in candidates.items() if len(found) == 1}
 
 
 def _branches(code: int, alternatives: list[list[tuple[int, Boolean]]]) -> list[int]:

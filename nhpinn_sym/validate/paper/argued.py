@@ -22,7 +22,7 @@ def judge_truth(case: Case, n: Numbers, arguments: Mapping[str, Arrays]) -> Iter
     """e4: no training enters it, so that it can be right or wrong."""
     truth, here = n.truth["e4"], n.here["e4"]
     if abs(here - truth) > SAME * truth:
-        yield Finding(False, f"e4 is {here:.5g} here and {truth:.5g} converged: the reference of this run is too coarse.")
+        yield Finding(False, f"e4 is {here:.5g} here and {truth:.5g} converged: the reference or the test grid of this run is too coarse.")
     if "e4" not in n.printed:
         yield Finding(None, f"e4 is {here:.5g} here; converged {truth:.5g}.")
         return

@@ -51,8 +51,8 @@ class Case:
 
     @property
     def short(self) -> str:
-        """Section and, where it has several cases, which one."""
-        return self.section + (f" (eps = {self.eps}{', cos(x/eps)' * ('printed' in self.key)})" if self.section == "5.4" else "")
+        """Section; where it has several cases with eps, and a p for r as printed."""
+        return self.section + ("p" * ("printed" in self.key) + f" at {self.eps}" if self.section == "5.4" else "")
 
     @property
     def dim(self) -> int:

@@ -96,7 +96,8 @@ def _overview(results: Sequence[CaseResult], coarse: Arrays | None) -> Iterator[
         found["2.2"] = judge_coarse(coarse)
     rows = [_claim(claim, found) for claim in CLAIMS if any(f.claim == claim for findings in found.values() for f in findings)]
     yield Heading(2, "What agrees, what does not, and why")
-    yield Table("Statements of the paper", ("statement", "agrees", "differs", "why"), tuple(rows))
+    yield Table("Statements of the paper by section (5.4p: section 5.4 with r as it is printed there)",
+                ("statement", "agrees", "differs", "why"), tuple(rows))
     rows = []
     for result in results:
         n = result.numbers
@@ -125,14 +126,15 @@ def _case(result: CaseResult) -> Iterator[Block]:
 def _claim(claim: str, found: Mapping[str, Sequence[Finding]]) -> tuple[str, ...]:
     """A row: where a statement agrees with this run, where not, and the causes."""
     marks: dict[bool, list[str]] = {True: [], False: []}
-    reasons = []
+    causes: dict[str, list[str]] = {}
     for where, findings in found.items():
         own = [f for f in findings if f.claim == claim and f.agrees is not None]
         if own:
             marks[all(f.agrees for f in own)].append(where)
-        causes = "; ".join(dict.fromkeys(f.why for f in own if f.why))
-        reasons += [f"{where}: {causes}"] if causes else []
-    return CLAIMS[claim], ", ".join(marks[True]), ", ".join(marks[False]), ". ".join(reasons)
+        for cause in dict.fromkeys(f.why for f in own if f.why):
+            causes.setdefault(cause, []).append(where)
+    why = "; ".join(f"{cause} ({', '.join(where)})" for cause, where in causes.items())
+    return CLAIMS[claim], ", ".join(marks[True]), ", ".join(marks[False]), why
 
 
 def _settings(trainings: Mapping[str, Training], full: Mapping[str, Training]) -> Table:

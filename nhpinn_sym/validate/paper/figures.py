@@ -23,6 +23,8 @@ HERE, BEFORE, LIBRARY, PRINTED, EXACT = "#0072b2", "#e69f00", "#009e73", "#d55e0
 """Colours that the colour-blind tell apart: the paper's way here, its variant, the library, printed values, references."""
 _SHOWN = 30
 """A line so many times below the curves is left out beside the last epochs."""
+_NARROW = 3
+"""Errors within this factor are shown on a linear axis."""
 _WINDOW = 10
 """Periods of the coefficient that are shown where the domain has more than four times as many."""
 
@@ -108,11 +110,13 @@ def _histories(axes: Sequence[Axes], curves: Mapping[str, tuple[Array, str]], li
     for panel, count in zip(axes, (0, last), strict=True):
         for (label, (values, colour)), style in zip(curves.items(), ("-", "--")):
             epochs = np.arange(len(values))[-count:]
-            panel.semilogy(epochs, values[-count:], style, color=colour, lw=1.2, label=label)
+            panel.plot(epochs, values[-count:], style, color=colour, lw=1.2, label=label)
         lowest = min(np.min(values[-count:]) for values, _ in curves.values())
         for label, (value, colour) in lines.items():
             if value is not None and (not count or value > lowest / _SHOWN):
                 panel.axhline(value, color=colour, ls="--", lw=1, label=label)
+        if np.divide(*panel.get_ylim()[::-1]) > _NARROW or panel.get_ylim()[0] <= 0:
+            panel.set_yscale("log")
         total = max(len(values) for values, _ in curves.values())
         _label(panel, f"last {min(count, total)} epochs" if count else "all epochs", "epoch", "relative error")
 
@@ -170,9 +174,9 @@ def _cell(case: Case, parts: Mapping[str, Arrays], n: Numbers, training: Trainin
              "library": (n.library.get(name), LIBRARY)}
     _histories(axes[:2], curves, lines, _last(training))
     if case.dim == 1:
-        y = case.cell_points[:, 0]
-        axes[2].plot(y, parts["reference"][name], color=EXACT, label="reference")
-        axes[2].plot(y, parts["cells"][name], "--", color=HERE, label="learnt")
+        y = case.cell_points[:-1, 0]  # the upper end would be wrapped to the lower one
+        axes[2].plot(y, parts["reference"][name][:-1], color=EXACT, label="reference")
+        axes[2].plot(y, parts["cells"][name][:-1], "--", color=HERE, label="learnt")
         _label(axes[2], "cell function", "$y$", "")
     plain = f" ({n.here[f'{name} plain']:.3g} without oversampling)" if f"{name} plain" in n.here else ""
     return f"{MEANINGS[name].capitalize()} {label.strip('$')}: {_average(training)} is {n.here[name]:.3g}{plain}.".replace("\\chi", "χ"), figure

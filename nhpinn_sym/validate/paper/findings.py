@@ -43,9 +43,10 @@ def _energy(n: Numbers) -> Iterator[Finding]:
     if "energy" in n.here:
         here, strong = n.here["energy"], n.here["classical"]
         said = "does not fail" if here < FAILS else "fails too"
+        best = n.library["energy"]
+        meaning = " So the strong form is what fails, not every network." if best < FAILS < strong else ""
         yield Finding(None, f"The energy form of the same net {said}: {here:.3g} against {strong:.3g}{_because('energy', n)}. The library's Ritz "
-                            f"method on the multiscale equation reaches {n.library['energy']:.2g}. So it is the strong form that fails, not every "
-                            "network.")
+                            f"method on the multiscale equation reaches {best:.2g}.{meaning}")
 
 
 def _oversampling(n: Numbers) -> Iterator[Finding]:
@@ -73,11 +74,10 @@ def _training(name: str, n: Numbers, claim: str) -> Finding:
     numbers = f"{MEANINGS[name]}: {here:.3g} here, {printed:.3g} printed{best}."
     if 1 / FACTOR <= here / printed <= FACTOR:
         return Finding(True, numbers, claim)
-    short = name.replace("cell_", "cell function ")
     if here < printed:
         return Finding(False, f"{numbers} {printed / here:.2g} times smaller here: the settings that the paper does not print suit the problem "
-                              "better.", claim, f"{short} smaller here")
-    return Finding(False, f"{numbers} {_cause(name, n)}", claim, f"{short} larger here{_because(name, n)}")
+                              "better.", claim, "smaller here")
+    return Finding(False, f"{numbers} {_cause(name, n)}", claim, f"larger here{_because(name, n)}")
 
 
 def _cause(name: str, n: Numbers) -> str:

@@ -46,7 +46,7 @@ _PAPER: dict[str, dict[str, Training]] = {
         "plain": Training(8000, 300, 101, 3e-3, (1 / 301, 300 / 301), 0, chosen=("epochs", "learning rate", "weights")),
         "cells": Training(8000, 300, 101, 3e-3, (1 / 301, 150 / 301, 150 / 301), 2, chosen=("epochs", "learning rate", "weights")),
         "homogenized": Training(4000, 500, 21, 1e-3, _SMALL, chosen=("epochs", "learning rate", "weights")),
-        "energy": Training(4000, 500, 101, 1e-3, (1 / 101, 100 / 101), chosen=("everything",)),
+        "energy": Training(4000, 500, 101, 3e-3, (1 / 101, 100 / 101), chosen=("everything",)),
     },
     "slowly_varying_1d": {
         "classical": Training(1000, 100, 101, 1e-4, (1 / 11, 10 / 11), chosen=("nodes",)),
@@ -61,15 +61,15 @@ _PAPER: dict[str, dict[str, Training]] = {
 }
 _QUICK: dict[str, dict[str, tuple[int, ...]]] = {
     "elliptic_1d": {"classical": (2000, 101)},
-    "elliptic_2d": {"classical": (600, 33), "plain": (2000, 13), "cells": (2000, 13), "homogenized": (2500, 21), "energy": (800, 33)},
+    "elliptic_2d": {"classical": (1500, 33), "plain": (2000, 13), "cells": (2000, 13), "homogenized": (4000, 21), "energy": (1500, 33)},
     "slowly_varying_1d": {"classical": (1000, 101), "cells": (800, 31, 9), "homogenized": (2000, 51)},
-    "reaction_diffusion_10": {"classical": (300, 31), "cells": (1500, 51), "homogenized": (2500, 31)},
+    "reaction_diffusion_10": {"classical": (300, 31), "cells": (1500, 51), "homogenized": (4000, 31)},
 }
 
 
 def tested(case: Case, quick: bool) -> Case:
     """The case with the grid on which errors are taken: the paper's, in a quick run of a 2D problem a coarser one."""
-    return replace(case, test_nodes=min(case.test_nodes, 33)) if quick and case.dim == 2 else case
+    return replace(case, test_nodes=min(case.test_nodes, 41)) if quick and case.dim == 2 else case
 
 
 def trainings(case: Case, quick: bool) -> Mapping[str, Training]:

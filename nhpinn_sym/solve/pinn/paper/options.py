@@ -59,6 +59,7 @@ class CellOptions(TrainingOptions):
 @dataclass(frozen=True)
 class EquationOptions(TrainingOptions):
     """weights: (w1, w2) of the equation and the boundary, or (w1, w2, w3) with the initial condition; (1/11, 10/11), or (1/7, 5/7, 1/7), as printed.
+    Where u is small beside f these leave boundary values wrong by much of u; w2/w1 = (f/u)^2 counts both alike.
 
     nodes: 101 in one dimension, 21 in two, 100 in space and in time (printed), 9 in three; test_nodes: 401, 101, 201, 21.
     form: "strong", or "energy", the deep Ritz loss (E and Yu 2018) of symmetric problems: w1 * energy + w2 * essential data;

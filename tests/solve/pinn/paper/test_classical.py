@@ -94,13 +94,14 @@ def test_the_classical_pinn_fails_where_homogenization_does_not() -> None:
     def reference(p: Any) -> Any:
         return square_solution(p, A, 60)  # the fine solution is within 1.2 % of it
 
-    budget: dict[str, Any] = {"nodes": 13, "width": 48, "test_nodes": 13, "reference": reference, "epochs": 300, "learning_rate": 2e-3}
-    u0 = solved(square_problem(), **budget)
-    failed, moved = (solve_classical(fine(), _no_externals, {"epsilon": 1 / 8}, start=start, **budget) for start in (None, u0))
+    budget: dict[str, Any] = {"width": 48, "test_nodes": 13, "reference": reference, "epochs": 300, "learning_rate": 2e-3}
+    u0 = solved(square_problem(), nodes=13, weights=(1 / 1001, 1000 / 1001), **budget)
+    failed, moved = (solve_classical(fine(), _no_externals, {"epsilon": 1 / 8}, start=start, nodes=25, **budget)  # three nodes in a period
+                     for start in (None, u0))
     homogenized, from_scratch, transferred = (u.history.error for u in (u0, failed, moved))
     assert homogenized is not None and from_scratch is not None and transferred is not None
     assert from_scratch[-100:].mean() > 0.5 and failed.info["estimate"] > 0.3
-    assert transferred[0] == pytest.approx(homogenized[-1], rel=0.3) and homogenized[-1] < 0.45
+    assert transferred[0] == pytest.approx(homogenized[-1], rel=0.3) and homogenized[-1] < 0.4
     assert transferred[-100:].mean() > 0.5
 
 
