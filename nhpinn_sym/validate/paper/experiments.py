@@ -107,9 +107,9 @@ def _history(solution: Solution) -> Arrays:
 
 
 def _boundary(solution: Solution, values: Array, training: Training) -> Array:
-    """The root mean square of the values on the boundary, which ought to be zero, over that of the solution: in the epochs that are averaged."""
+    """The root mean square of the values on the boundary, which ought to be zero, over that of the solution: the median over the last epochs."""
     squares = solution.history.terms["boundary"][-training.average:]  # type: ignore[attr-defined]
-    return np.asarray(np.sqrt(np.mean(squares) / np.mean(values**2)))
+    return np.asarray(np.sqrt(np.median(squares) / np.mean(values**2)))
 
 
 def _cell_errors(case: Case, solved: CellSolution) -> Arrays:

@@ -88,11 +88,13 @@ def _cause(name: str, n: Numbers) -> str:
 
 def _because(name: str, n: Numbers) -> str:
     """The same in few words; empty where nothing is seen."""
-    causes = []
-    if n.boundary.get(name, 0.0) > n.here[name] / FACTOR:
-        causes.append(f"boundary values off by {100 * n.boundary[name]:.2g} % of u")
+    causes, usual = [], n.medians.get(name, n.here[name])
+    if usual < n.here[name] / FACTOR:
+        causes.append(f"peaks of Adam, without which it is {usual:.2g}")
+    if n.boundary.get(name, 0.0) > usual / FACTOR:
+        causes.append(f"boundary values off by {100 * n.boundary[name]:.0f} % of u")
     if n.trends.get(name, 0.0) > _FALLING:
-        causes.append(f"still falling, by {100 * n.trends[name]:.2g} % in the last epochs")
+        causes.append(f"still falling, by {100 * n.trends[name]:.0f} % in the last epochs")
     return f": {', '.join(causes)}" * bool(causes)
 
 

@@ -36,6 +36,7 @@ class Numbers:
     """Relative L2 errors by name (the keys of MEANINGS). `here`: in the paper's way; `start`: the error with which the transferred training began.
 
     trends    : by what part an error fell in the last epochs, against as many before (0.1: by 10 %).
+    medians   : medians over the last epochs, which single peaks of Adam do not change.
     boundary  : root mean square of boundary values that ought to be zero, relative to that of u_eps; of e1 and e3 the same.
     per_period: nodes of the classical PINN in one period of the coefficient.
     """
@@ -47,6 +48,7 @@ class Numbers:
     start: float | None
     first_order: Mapping[str, float]
     trends: Mapping[str, float]
+    medians: Mapping[str, float]
     boundary: Mapping[str, float]
     per_period: float
 
@@ -56,15 +58,16 @@ class Numbers:
 
     def as_dict(self) -> dict[str, Any]:
         return {"printed": self.printed, "as the paper": self.here, "library": self.library, "converged": self.truth,
-                "transfer starts at": self.start, "first order": self.first_order, "fell by": self.trends, "boundary": self.boundary,
-                "nodes per period": self.per_period}
+                "transfer starts at": self.start, "first order": self.first_order, "fell by": self.trends, "medians": self.medians,
+                "boundary": self.boundary, "nodes per period": self.per_period}
 
 
 def collect(case: Case, parts: Mapping[str, Arrays], trainings: Mapping[str, Training]) -> Numbers:
     """The numbers of a case from its parts."""
-    here, trends, start = {"e4": float(parts["reference"]["e4"])}, dict[str, float](), None
+    here, trends, medians, start = {"e4": float(parts["reference"]["e4"])}, dict[str, float](), dict[str, float](), None
     for name, history, training in _histories(parts, trainings):
         here[name], trends[name] = averaged(history, training), fall(history, training)
+        medians[name] = float(np.median(history[-training.average:]))
     if "a* error" in parts.get("cells", {}):
         here["a*"] = float(parts["cells"]["a* error"])
     if "nh_pinn" in parts:
@@ -77,7 +80,7 @@ def collect(case: Case, parts: Mapping[str, Arrays], trainings: Mapping[str, Tra
         best["energy"] = float(parts["energy"]["library error"])
     period, (lower, upper) = float(case.eps * case.problem.cell.lengths[0]), case.bounds[0]
     per_period = period * (trainings["classical"].nodes - 1) / float(upper - lower)
-    return Numbers(case.printed, here, best, {"e4": case.truth}, start, report["first_order"], trends, boundary, per_period)
+    return Numbers(case.printed, here, best, {"e4": case.truth}, start, report["first_order"], trends, medians, boundary, per_period)
 
 
 def _histories(parts: Mapping[str, Arrays], trainings: Mapping[str, Training]) -> Iterator[tuple[str, Array, Training]]:

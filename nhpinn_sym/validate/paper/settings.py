@@ -56,14 +56,14 @@ _PAPER: dict[str, dict[str, Training]] = {
     "reaction_diffusion_10": {
         "classical": Training(10000, 100, 100, 0.015, _REACTION, chosen=("nodes",)),
         "cells": Training(10000, 500, 101, 1e-3, (1 / 11, 5 / 11, 5 / 11), 2, chosen=("learning rate", "weights")),
-        "homogenized": Training(10000, 500, 100, 5e-3, _REACTION, chosen=("learning rate", "weights")),
+        "homogenized": Training(10000, 500, 100, 2e-3, (1 / 22, 20 / 22, 1 / 22), chosen=("learning rate", "weights")),
     },
 }
 _QUICK: dict[str, dict[str, tuple[int, ...]]] = {
     "elliptic_1d": {"classical": (2000, 101)},
     "elliptic_2d": {"classical": (1500, 33), "plain": (2000, 13), "cells": (2000, 13), "homogenized": (4000, 21), "energy": (1500, 33)},
     "slowly_varying_1d": {"classical": (1000, 101), "cells": (800, 31, 9), "homogenized": (2000, 51)},
-    "reaction_diffusion_10": {"classical": (300, 31), "cells": (1500, 51), "homogenized": (4000, 31)},
+    "reaction_diffusion_10": {"classical": (300, 31), "cells": (1500, 51), "homogenized": (5000, 31)},
 }
 
 

@@ -27,7 +27,7 @@ def numbers(case: Case) -> Numbers:
     """A run that finds what the paper prints, but for the error of homogenization."""
     here = {**case.printed, "e4": case.truth, "e2": case.truth * 0.999}
     library = {"e1": case.truth, "e3": 1e-7, "e4": case.truth, "cell_1": 1e-8, "cell_2": 1e-8}
-    return Numbers(case.printed, here, library, {"e4": case.truth}, 0.083, {"L2": 0.004, "H1": 0.05}, {}, {}, 12.5)
+    return Numbers(case.printed, here, library, {"e4": case.truth}, 0.083, {"L2": 0.004, "H1": 0.05}, {}, {}, {}, 12.5)
 
 
 def about(findings: list[Finding], words: str) -> Finding:
@@ -63,6 +63,11 @@ def test_the_cause_is_read_from_the_numbers(case: Case, numbers: Numbers) -> Non
     known = about(judge(case, replace(worse, boundary={"e1": 0.29}, trends={"e1": 0.04}), SUMMED), "e1, NH-PINN against")
     assert known.why == "larger here: boundary values off by 29 % of u, still falling, by 4 % in the last epochs"
     assert known.why.partition(": ")[2] in known.text
+
+
+def test_peaks_of_the_training_are_named(case: Case, numbers: Numbers) -> None:
+    worse = replace(numbers, here={**numbers.here, "e3": 0.3}, medians={"e3": 0.02})
+    assert "peaks of Adam, without which it is 0.02" in about(judge(case, worse, SUMMED), "e3, PINN against").text
 
 
 def test_a_grid_that_does_not_see_the_coefficient(case: Case, numbers: Numbers) -> None:
