@@ -93,6 +93,8 @@ def _because(name: str, n: Numbers) -> str:
         causes.append(f"peaks of Adam, without which it is {usual:.2g}")
     if n.boundary.get(name, 0.0) > usual / FACTOR:
         causes.append(f"boundary values off by {100 * n.boundary[name]:.0f} % of u")
+    if name == "e1" and n.truth["e4"] > usual / FACTOR:
+        causes.append(f"homogenization itself costs {n.truth['e4']:.2g}")
     if n.trends.get(name, 0.0) > _FALLING:
         causes.append(f"still falling, by {100 * n.trends[name]:.0f} % in the last epochs")
     return f": {', '.join(causes)}" * bool(causes)
