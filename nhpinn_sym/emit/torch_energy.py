@@ -6,7 +6,6 @@ Only first derivatives of a net are needed (second ones of Airy's function), non
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -18,11 +17,10 @@ from ..lower.kinks import kinks
 from ..lower.phases import cut
 from .opaque import function_names
 from .source import Source
+from .torch_inputs import Kinks, with_kinks
 from .torch_printer import Slot
 from .torch_text import NET, Scope, assemble, closure, commented, function, given_names, header
 
-_RUNTIME = Path(__file__).parent / "runtime" / "torch_kinks.py"
-_MARK = "# ======== kinks ========\n"
 _OWN = "A"
 
 
@@ -33,14 +31,34 @@ def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({}
     UnsupportedError where the cell problems are no minimum problems, or interfaces move.
     """
     energy = cell_energy(lowered)
-    levels = kinks(cut(lowered, values), lowered.cell) if lowered.jumps else ()
+    levels = _levels(lowered, values)
     return Source("torch", (("cell_energy.py", _file(lowered, energy, levels, energy.strain, lowered.components, dual=False)),
                             ("cell_dual.py", _file(lowered, energy, levels, energy.flux, energy.potentials, dual=True))))
 
 
+def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, Kinks | None]:
+    """The kinks of the nets of cell_energy.py and of cell_dual.py, by file name; None where they are smooth."""
+    energy, levels = cell_energy(lowered), _levels(lowered, values)
+    return {"cell_energy.py": _kinks(lowered, energy, levels, energy.strain, dual=False),
+            "cell_dual.py": _kinks(lowered, energy, levels, energy.flux, dual=True)}
+
+
+def _levels(lowered: LoweredCells, values: Mapping[str, Any]) -> tuple[sp.Expr, ...]:
+    return kinks(cut(lowered, values), lowered.cell) if lowered.jumps else ()
+
+
+def _kinks(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, dual: bool) -> Kinks | None:
+    power = energy.order if dual else 1
+    return Kinks.reaching(lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim)) if levels else None
+
+
+def _indices(rows: Map, dim: int) -> tuple[MultiIndex, ...]:
+    return closure([(0,) * dim, *(index for row in rows for _, index, _ in row)])
+
+
 def _file(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, components: int, dual: bool) -> str:
     scope, dim = Scope(lowered.coordinates, lowered.parameters, function_names(lowered)), lowered.cell.dim
-    indices = closure([(0,) * dim, *(index for row in rows for _, index, _ in row)])
+    indices = _indices(rows, dim)
     axes = [("periodic", a, b) for a, b in lowered.cell.intervals]
     name, zero = ("flux", "the fluxes that are divergence-free by construction") if dual else ("strain", "the derivatives D_k N_i")
     parts = [
@@ -54,7 +72,8 @@ def _file(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], 
         function(f"cell_functions({NET})", "The jet of a net, periodic by its inputs.", ["return network(points, layers, indices, axes)"]),
     ]
     text = assemble(_docstring(lowered, energy, dual), parts)
-    return text + _kinks(lowered, levels, indices, power=energy.order if dual else 1) if levels else text
+    kinks = _kinks(lowered, energy, levels, rows, dual)
+    return text if kinks is None else with_kinks(text, kinks)
 
 
 def _names(lowered: LoweredCells, energy: CellEnergy, rows: Map, components: int, name: str) -> str:
@@ -111,17 +130,6 @@ def _law(scope: Scope, lowered: LoweredCells) -> list[str]:
     rows = "".join(f"    {(f.name, f.index)}: full(points, {{}}),\n" for f in others)
     return [scope.function("law", "points, d", "The integrands of the effective coefficients beside A; d: the jet of all functions.",
                            [f.constant + sp.Add(*map(written, f.terms)) for f in others], f"return {{{{\n{rows}}}}}")]
-
-
-def _kinks(lowered: LoweredCells, levels: Sequence[sp.Expr], indices: Sequence[MultiIndex], power: int) -> str:
-    """What replaces the smooth inputs of a net."""
-    runtime, order = _RUNTIME.read_text().split(_MARK)[1], max(2, *map(sum, indices))
-    known = tuple(a for a in closure([(order,) * lowered.cell.dim]) if sum(a) <= order)
-    smooth = [level.rewrite(sp.Piecewise) for level in levels]  # the derivatives of Max are not printed
-    text = Scope(lowered.coordinates).jet("levels", smooth, known, "The jets of the functions that vanish where a coefficient jumps, (..., LEVELS).",
-                                           columns=True)
-    constants = f"LEVELS, POWER = {len(levels)}, {power}\nsmooth_embed, smooth_inputs = embed, inputs"
-    return "\n\n" + "\n\n\n".join([_MARK + constants, text, runtime.strip()]) + "\n"
 
 
 def _docstring(lowered: LoweredCells, energy: CellEnergy, dual: bool) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import sympy as sp
 
 from ..lower.forms import LoweredCells, StrongTerm
@@ -11,10 +9,8 @@ from ..lower.phases import cut
 from ..problem.errors import UnsupportedError
 from .source import Source
 from .torch_cells import file_text, slot, stages
+from .torch_inputs import with_poles
 from .torch_text import Scope, Tables, collect, function
-
-_RUNTIME = Path(__file__).parent / "runtime" / "torch_poles.py"
-_MARK = "# ======== poles ========\n"
 
 
 def cells(lowered: LoweredCells) -> Source:
@@ -26,8 +22,7 @@ def cells(lowered: LoweredCells) -> Source:
 
 def phase_text(lowered: LoweredCells, number: int, count: int) -> str:
     """The file of one phase, whose smooth cell problems `lowered` are."""
-    text = file_text(lowered, _note(number, count), lambda scope: _fluxes(scope, lowered))
-    return f"{text}\n\nembed_columns = embed\n\n{_MARK}{_RUNTIME.read_text().split(_MARK)[1]}"
+    return with_poles(file_text(lowered, _note(number, count), lambda scope: _fluxes(scope, lowered)))
 
 
 def require_fluxes(lowered: LoweredCells) -> None:

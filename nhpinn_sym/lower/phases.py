@@ -64,7 +64,7 @@ class Labels:
 
     @cached_property
     def _call(self) -> Callable[..., object]:
-        call: Callable[..., object] = sp.lambdify(self.coordinates, self.selector, "numpy")
+        call: Callable[..., object] = sp.lambdify(self.coordinates, self.selector, "numpy", dummify=True)
         return call
 
 

@@ -23,6 +23,10 @@ class ProblemError(NhpinnError, ValueError):
     """What the user wrote is not a problem that the package can read."""
 
 
+class FileError(ProblemError):
+    """A file is damaged, of another kind, or of another version of the format."""
+
+
 class EquationError(ProblemError):
     """The equation is not an equation (a boolean, unequal shapes, nan)."""
 

@@ -43,7 +43,8 @@ class Entry:
             expr = self.formula
             for v, order in zip(self.coordinates, index or (), strict=False):
                 expr = sp.diff(expr, v, order) if order else expr
-            return np.broadcast_to(_number_array(sp.lambdify(self.coordinates, expr, "numpy")(*points.T)), (len(points),))
+            call = sp.lambdify(self.coordinates, expr, "numpy", dummify=True)  # names of symbols are no code
+            return np.broadcast_to(_number_array(call(*points.T)), (len(points),))
         if not self.columns:
             return np.full(len(points), 0.0 if any(index or ()) else self.values[0])
         if any(order and axis not in self.columns for axis, order in enumerate(index or ())):

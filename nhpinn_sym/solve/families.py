@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..problem.errors import ProblemError, UndeclaredSymbolError, UnsupportedError
+from ..problem.errors import FileError, ProblemError, UndeclaredSymbolError, UnsupportedError
 from ..problem.reading import instance, listed, parameter_numbers
 from .cell_file import save, unpacked
 from .cell_solution import CellSolution
@@ -166,8 +166,12 @@ def load_family(path: str | os.PathLike[str]) -> CellFamily:
     cells, meta = unpacked(path)
     if "family" not in meta:
         raise ProblemError("this is a file of solved cells without free parameters", term=path, remedy="read it with load(path)")
-    over, slow = meta["family"]
-    return CellFamily(cells, tuple((name, float(a), float(b)) for name, a, b in over), tuple(slow))
+    try:
+        over, slow = meta["family"]
+        ranges = tuple((str(name), float(a), float(b)) for name, a, b in over)
+        return CellFamily(cells, ranges, tuple(map(str, slow)))
+    except (TypeError, ValueError) as cause:
+        raise FileError("this file of a family is not complete", term=path, remedy="solve and save it again") from cause
 
 
 def _part(nodes: Nodes, axes: list[int]) -> Nodes:

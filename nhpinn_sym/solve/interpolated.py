@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from .fields import field_data, read_field
 from .solution import Array, CellField, MultiIndex
 
 
@@ -19,7 +23,12 @@ class InterpolatedField:
         return self.basis @ self.field.evaluate(points, index)
 
     def state(self) -> dict[str, Any]:
-        return {"interpolation": self.basis, **{f"field.{name}": value for name, value in self.field.state().items()}}
+        return {"field": field_data(self.field), "basis": self.basis}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> InterpolatedField:
+        """The field that `state` came from."""
+        return cls(read_field(state["field"]), np.asarray(state["basis"]))
 
 
 def restricted(field: Any, basis: Array, slow_points: Array) -> CellField:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import External, LoweredEquation
 from ..lower.real import real_equation
+from .fields import field_data, read_field
 from .progress import Progress
 from .solution import Array, CellBatch, CellField, Coefficients, EquationSolver, MultiIndex, Solution, described
 
@@ -25,7 +26,12 @@ class ComplexField:
         return self.real.evaluate(points, index) + 1j * self.imaginary.evaluate(points, index)
 
     def state(self) -> dict[str, Any]:
-        return {f"{name}.{key}": value for name in ("real", "imaginary") for key, value in getattr(self, name).state().items()}
+        return {"real": field_data(self.real), "imaginary": field_data(self.imaginary)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> ComplexField:
+        """The field that `state` came from."""
+        return cls(read_field(state["real"]), read_field(state["imaginary"]))
 
 
 @dataclass(frozen=True)

@@ -32,13 +32,16 @@ class FourierField:
         return np.stack([evaluate_modes(m, self.bounds, np.asarray(points, dtype=float), index, real=self.real) for m in self.modes])
 
     def state(self) -> dict[str, Any]:
-        return {"bounds": np.array(self.bounds), "real": np.array(self.real), **{f"modes_{k}": m for k, m in enumerate(self.modes)}}
+        return {"bounds": np.array(self.bounds), "real": self.real, "modes": list(self.modes)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> FourierField:
-        count = sum(name.startswith("modes_") for name in state)
+        """The field that `state` came from; ValueError where its parts do not fit."""
         bounds = tuple((float(a), float(b)) for a, b in state["bounds"])
-        return cls(bounds, tuple(np.asarray(state[f"modes_{k}"]) for k in range(count)), bool(state["real"]))
+        modes = tuple(np.asarray(m) for m in state["modes"])
+        if not modes or any(m.ndim != len(bounds) or not m.size for m in modes):
+            raise ValueError("modes and cell do not fit")
+        return cls(bounds, modes, bool(state["real"]))
 
     @classmethod
     def joined(cls, fields: Sequence[FourierField]) -> FourierField:

@@ -1,4 +1,4 @@
-"""A net as numbers: its layers, the emitted file that evaluates it, and the way to save both."""
+"""A net as numbers: its layers, the emitted file that evaluates it, and what a file keeps of it: arrays, and no code."""
 
 from __future__ import annotations
 
@@ -13,11 +13,16 @@ import torch
 from torch import Tensor
 
 from ...emit.source import run
+from ...emit.torch_inputs import Kinks, net_text
 from ...lower.forms import MultiIndex
+from ..expression_data import expression_data, read_formula, read_symbols
 
 Jet = dict[MultiIndex, Tensor]
 Layers = list[tuple[Tensor, Tensor]]
 Axes = tuple[tuple[str, float, float], ...]
+_AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
+_MOST_DERIVATIVES = 8
+"""That a net with kinks is asked for."""
 
 
 def chunk_size(layers: Layers) -> int:
@@ -27,12 +32,16 @@ def chunk_size(layers: Layers) -> int:
 
 @dataclass(frozen=True)
 class Trial:
-    """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its points."""
+    """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its points.
+
+    kinks: those that the file gives its nets.
+    """
 
     name: str
     text: str
     axes: Axes
     device: str = "cpu"
+    kinks: Kinks | None = None
 
     @cached_property
     def module(self) -> ModuleType:
@@ -101,14 +110,40 @@ class Network:
         return Network(self.trial, [*inner, (factors[:, None] * weight, factors * bias)])
 
     def state(self) -> dict[str, Any]:
-        """Arrays and strings from which `from_state` makes it again."""
-        arrays = {f"{kind}{k}": layer[i].cpu().numpy() for k, layer in enumerate(self.layers) for i, kind in enumerate(("weight", "bias"))}
-        return {"name": self.trial.name, "text": self.trial.text, "kinds": np.array([kind for kind, _, _ in self.trial.axes]),
-                "bounds": np.array([bounds for _, *bounds in self.trial.axes]), **arrays}
+        """Arrays and numbers from which `from_state` makes it again."""
+        kinks = self.trial.kinks
+        return {"axes": [list(axis) for axis in self.trial.axes], "kinks": None if kinks is None else _kinks_data(kinks),
+                "layers": [[tensor.detach().cpu().numpy() for tensor in layer] for layer in self.layers]}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], device: str = "cpu") -> Network:
-        axes = tuple((str(kind), float(a), float(b)) for kind, (a, b) in zip(state["kinds"], state["bounds"], strict=True))
-        count = sum(name.startswith("weight") for name in state)
-        layers = [tuple(torch.as_tensor(np.asarray(state[f"{kind}{k}"]), device=device) for kind in ("weight", "bias")) for k in range(count)]
-        return cls(Trial(str(state["name"]), str(state["text"]), axes, device), layers)  # type: ignore[arg-type]
+        """The net that `state` came from, on the package's own jets; ValueError where the layers do not fit."""
+        axes = tuple((str(kind), float(a), float(b)) for kind, a, b in state["axes"])
+        if not all(kind in _AXIS_KINDS and a < b for kind, a, b in axes):
+            raise ValueError("unknown axes of a net")
+        kinks = None if state["kinks"] is None else _read_kinks(state["kinks"])
+        trial = Trial("net", net_text(kinks), axes, device, kinks)
+        layers = [(_tensor(weight, 2, device), _tensor(bias, 1, device)) for weight, bias in state["layers"]]
+        sizes = [trial.module.inputs(axes), *(len(bias) for _, bias in layers)]
+        if any(weight.shape != (n, m) for (weight, _), m, n in zip(layers, sizes[:-1], sizes[1:], strict=True)):
+            raise ValueError("the layers of a net do not fit")
+        return cls(trial, layers)
+
+
+def _tensor(array: Any, axes: int, device: str) -> Tensor:
+    if not isinstance(array, np.ndarray) or array.ndim != axes or array.dtype not in (np.float64, np.float32):
+        raise ValueError("a layer of a net is no array of numbers")
+    return torch.as_tensor(array, device=device)
+
+
+def _kinks_data(kinks: Kinks) -> dict[str, Any]:
+    return {"coordinates": [expression_data(v) for v in kinks.coordinates],
+            "levels": [expression_data(level) for level in kinks.levels], "power": kinks.power, "order": kinks.order}
+
+
+def _read_kinks(data: Mapping[str, Any]) -> Kinks:
+    coordinates, power, order = read_symbols(data["coordinates"]), int(data["power"]), int(data["order"])
+    if power not in (1, 2) or not 0 < order <= _MOST_DERIVATIVES:
+        raise ValueError("no kinks of a net")
+    return Kinks(coordinates, tuple(read_formula(level, coordinates) for level in data["levels"]), power, order)
+

@@ -58,12 +58,14 @@ class NetworkField:
         return NetworkField(self.parts, slow_points, basis @ self.weights, basis @ self.offset)
 
     def state(self) -> dict[str, Any]:
-        arrays = {f"{name}_{k}": value for k, part in enumerate(self.parts) for name, value in part.state().items()}
-        return {**arrays, "slow_points": self.slow_points, "weights": self.weights, "offset": self.offset}
+        return {"parts": [part.state() for part in self.parts], "slow_points": self.slow_points,
+                "weights": self.weights, "offset": self.offset}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> NetworkField:
-        """The field that `state` came from; nothing is trained."""
-        weights = np.asarray(state["weights"])
-        parts = [{name.removesuffix(f"_{k}"): value for name, value in state.items() if name.endswith(f"_{k}")} for k in range(weights.shape[1])]
-        return cls(tuple(map(Network.from_state, parts)), np.asarray(state["slow_points"]), weights, np.asarray(state["offset"]))
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
+        parts = tuple(map(Network.from_state, state["parts"]))
+        slow, weights, offset = (np.asarray(state[name]) for name in ("slow_points", "weights", "offset"))
+        if slow.ndim != 2 or weights.shape != (len(slow), len(parts)) or offset.shape != (len(slow),):
+            raise ValueError("nets and weights do not fit")
+        return cls(parts, slow, weights, offset)

@@ -61,7 +61,7 @@ class SeparableField:
         return SeparableField(Network(self.network.trial, [*self.network.layers[:-1], (weights @ weight, weights @ bias)]))
 
     def state(self) -> dict[str, Any]:
-        return {"class": "pinn.separable.SeparableField", **self.network.state()}
+        return self.network.state()
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> SeparableField:

@@ -197,7 +197,7 @@ def test_a_ground_state_in_two_dimensions_with_a_drift() -> None:
     assert batch.effective["lambda0", ()][0] == pytest.approx(values[first].real, abs=1e-8)
     assert np.abs(batch.fields[0][0].evaluate(grid.T, (0, 0))[0] - phi).max() < 1e-5
     field = batch.fields[2][0]
-    again = NetworkField.from_state({name: np.asarray(value) for name, value in field.state().items()})
+    again = NetworkField.from_state(field.state())
     assert len(field.parts) == 2 and np.array_equal(again.evaluate(grid.T, (1, 0)), field.evaluate(grid.T, (1, 0)))
 
 

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ....emit.torch_energy import cells as emit_cells
+from ....emit.torch_energy import inputs
 from ....emit.torch_text import given_values
 from ....lower.energy import cell_energy
 from ....lower.forms import LoweredCells
@@ -64,7 +65,8 @@ class EnergyCellSolver:
         self.basis = strain_basis(energy, cells.components, cells.cell.dim).to(o.device)
         source = emit_cells(cells, parameters)
         axes = tuple(("periodic", a, b) for a, b in cells.cell.bounds)
-        trials = [Trial(name, source[f"{name}.py"], axes, o.device) for name in ("cell_energy", "cell_dual")]
+        trials = [Trial(file.removesuffix(".py"), source[file], axes, o.device, kinks)
+                  for file, kinks in inputs(cells, parameters).items()]
         self.primal = Minimum(trials[0], energy.strain, cells.components, False, self.basis, self.given)
         self.dual = Minimum(trials[1], energy.flux, energy.potentials, True, self.basis, self.given)
 

@@ -51,15 +51,15 @@ class WrappedField:
         return np.asarray(self.weights @ np.stack(values))
 
     def state(self) -> dict[str, Any]:
-        arrays = {f"{name}_{k}": value for k, network in enumerate(self.networks) for name, value in network.state().items()}
-        return {**arrays, "class": "pinn.paper.cells.WrappedField", "field_weights": self.weights, "cell": self.cell}
+        return {"nets": [network.state() for network in self.networks], "weights": self.weights, "cell": self.cell}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> WrappedField:
-        """The field that `state` came from; nothing is trained."""
-        weights = np.asarray(state["field_weights"])
-        parts = [{name.removesuffix(f"_{k}"): value for name, value in state.items() if name.endswith(f"_{k}")} for k in range(weights.shape[1])]
-        return cls(tuple(map(Network.from_state, parts)), weights, np.asarray(state["cell"]))
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
+        networks, weights = tuple(map(Network.from_state, state["nets"])), np.asarray(state["weights"])
+        if weights.ndim != 2 or weights.shape[1] != len(networks):
+            raise ValueError("nets and weights do not fit")
+        return cls(networks, weights, np.asarray(state["cell"]))
 
 
 class PaperCellSolver:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import sympy as sp
 import torch
 
 from ....emit.torch_text import closure
 from ....lower.forms import MultiIndex
 from ....lower.phases import Labels
+from ...expression_data import expression_data, read_formula, read_symbols
 from ...solution import Array
 from ..network import Network
 from .piece import unfolded
@@ -39,17 +38,20 @@ class PhaseField:
         return out if any(index) else out + self.offset[:, None]
 
     def state(self) -> dict[str, Any]:
-        nets = {f"net{k}.{name}": value for k, net in enumerate(self.nets) for name, value in net.state().items()}
-        return {**nets, "class": "pinn.phases.field.PhaseField", "offset": self.offset,
-                "coordinates": np.array([sp.srepr(v) for v in self.labels.coordinates]), "cell": np.array(self.labels.bounds),
-                "selector": sp.srepr(self.labels.selector), "codes": np.array(self.labels.codes), "numbers": np.array(self.labels.numbers)}
+        labels = self.labels
+        return {"nets": [net.state() for net in self.nets], "offset": self.offset,
+                "coordinates": [expression_data(v) for v in labels.coordinates], "cell": list(labels.bounds),
+                "selector": expression_data(labels.selector), "codes": list(labels.codes),
+                "numbers": list(labels.numbers)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> PhaseField:
-        """The field that `state` came from; nothing is trained."""
-        numbers = sorted({int(found[1]) for name in state if (found := re.match(r"net(\d+)\.", name))})
-        nets = [{name.removeprefix(f"net{k}."): value for name, value in state.items() if name.startswith(f"net{k}.")} for k in numbers]
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
         bounds = tuple((float(a), float(b)) for a, b in state["cell"])
-        labels = Labels(tuple(sp.sympify(str(v)) for v in state["coordinates"]), bounds, sp.sympify(str(state["selector"])),
-                        tuple(map(int, state["codes"])), tuple(map(int, state["numbers"])))
-        return cls(labels, tuple(map(Network.from_state, nets)), np.asarray(state["offset"]))
+        nets, numbers = tuple(map(Network.from_state, state["nets"])), tuple(map(int, state["numbers"]))
+        codes, coordinates = tuple(map(int, state["codes"])), read_symbols(state["coordinates"])
+        fits = len(coordinates) == len(bounds) and len(codes) == len(numbers) and list(codes) == sorted(codes)
+        if not fits or not set(numbers) <= set(range(len(nets))):
+            raise ValueError("nets and phases do not fit")
+        labels = Labels(coordinates, bounds, read_formula(state["selector"], coordinates), codes, numbers)
+        return cls(labels, nets, np.asarray(state["offset"]))
