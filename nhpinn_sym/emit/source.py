@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import platform
+import re
 import sys
 import types
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..problem.errors import OutputPathError
+
+_SCRATCH = ".part"
+"""Ends the names of files that are being written."""
 
 
 @dataclass(frozen=True)
@@ -37,16 +43,40 @@ class Source:
 
 def write_atomic(path: Path, data: bytes) -> Path:
     """Write `data` to `path` by a temporary file beside it, so that no half-written file is ever seen."""
-    scratch = path.with_name(f".{path.name}.{os.getpid()}.part")
+    scratch = path.with_name(f".{path.name}.{_host()}.{os.getpid()}{_SCRATCH}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         scratch.write_bytes(data)
         os.replace(scratch, path)
-    except OSError as cause:
+    except (OSError, ValueError) as cause:  # ValueError: a null character in the path
         raise OutputPathError("cannot write there", term=path, remedy="name a folder that can be created and written to") from cause
     finally:
-        scratch.unlink(missing_ok=True) if scratch.parent.is_dir() else None
+        with contextlib.suppress(OSError, ValueError):
+            scratch.unlink(missing_ok=True)
     return path
+
+
+def sweep(folder: Path) -> None:
+    """Remove the temporary files that killed processes of this machine left below `folder`."""
+    for scratch in folder.rglob(f".*.{_host()}.*{_SCRATCH}"):
+        process = scratch.name.removesuffix(_SCRATCH).rpartition(".")[2]
+        if process.isdecimal() and not _runs(int(process)):
+            with contextlib.suppress(OSError):
+                scratch.unlink(missing_ok=True)
+
+
+def _host() -> str:
+    return re.sub(r"[^0-9A-Za-z]", "-", platform.node())
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def run(name: str, text: str) -> types.ModuleType:

@@ -131,18 +131,20 @@ def _array(data: bytes) -> np.ndarray:
 
 def _encoded(value: Any, arrays: dict[str, np.ndarray], known: dict[tuple[str, bytes], str]) -> Any:
     """`value` as JSON; arrays go to `arrays`, equal ones once (`known`)."""
-    if value is None or isinstance(value, (bool, str)) and not isinstance(value, enum.Enum):
+    if isinstance(value, enum.Enum):
+        return value.name
+    if value is None or isinstance(value, (bool, str)):
         return value
     if isinstance(value, np.generic):
         return _encoded(value.item(), arrays, known)
-    if isinstance(value, enum.Enum):
-        return value.name
     if isinstance(value, (int, float)):
         return value if math.isfinite(value) else {_MARK: "float", "value": repr(float(value))}
     if isinstance(value, complex):
         return {_MARK: "complex", "value": [_encoded(v, arrays, known) for v in (value.real, value.imag)]}
     if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
         return {_MARK: "array", "value": _kept(value, arrays, known)}
+    if isinstance(value, np.ndarray) and value.dtype.kind == "U":
+        return {_MARK: "texts", "value": value.tolist()}
     if isinstance(value, np.ndarray):
         return _encoded(value.tolist(), arrays, known)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
@@ -189,6 +191,8 @@ def _decoded(data: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return complex(real, imaginary)
     if kind == "array":
         return arrays[value]
+    if kind == "texts":
+        return np.array(value, dtype=str)
     if kind == "tuple":
         return tuple(_decoded(v, arrays) for v in value)
     if kind == "dict":

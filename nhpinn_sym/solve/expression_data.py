@@ -16,6 +16,7 @@ from typing import Any
 
 import sympy as sp
 from sympy.functions.elementary.piecewise import ExprCondPair
+from sympy.logic.boolalg import Boolean
 
 from ..problem.errors import FileError, UnsupportedError
 
@@ -96,7 +97,10 @@ def _read(data: Any) -> tuple[sp.Basic, int]:
     """The expression, and how many bits a whole number has that it makes at most."""
     head, *rest = _listed(data) or [None]
     if isinstance(head, str) and head in _LEAVES:
-        leaf = _LEAVES[head](rest)
+        size, read = _LEAVES[head]
+        if len(rest) != size:
+            raise _refused(data)
+        leaf = read(rest)
         return leaf, int(leaf.p).bit_length() if isinstance(leaf, sp.Rational) else 64
     if isinstance(head, str) and head in _CONSTANTS and not rest:
         return _CONSTANTS[head], 64
@@ -110,12 +114,23 @@ def _read(data: Any) -> tuple[sp.Basic, int]:
 
 
 def _built(head: str, arguments: list[sp.Basic], data: Any) -> sp.Basic:
+    expected = _ARGUMENTS.get(head, (sp.Expr,) * len(arguments))
+    kinds = expected * len(arguments) if len(expected) == 1 else expected
+    if len(arguments) != len(kinds) or not all(map(isinstance, arguments, kinds)):
+        raise _refused(data)
     try:
         if head == "Pair":
             return ExprCondPair(*arguments)
         return _NODES[head](*arguments, evaluate=False)
     except (TypeError, ValueError, AttributeError, ArithmeticError) as cause:
         raise _refused(data) from cause
+
+
+_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "Pair": (sp.Expr, Boolean), "Piecewise": (ExprCondPair,), "ITE": (Boolean, Boolean, Boolean), "And": (Boolean,),
+    "Or": (Boolean,), "Not": (Boolean,),
+}
+"""What other nodes than functions of numbers have as arguments; of one kind, any number of them."""
 
 
 def _bits(head: str, parts: list[tuple[sp.Basic, int]]) -> int:
@@ -160,9 +175,10 @@ def _float(rest: list[Any]) -> sp.Float:
     return sp.Float(_matched(_NUMBER, text), precision=precision)
 
 
-_LEAVES: dict[str, Callable[[list[Any]], sp.Basic]] = {
-    "Symbol": _symbol, "Integer": _integer, "Rational": _rational, "Float": _float,
+_LEAVES: dict[str, tuple[int, Callable[[list[Any]], sp.Basic]]] = {
+    "Symbol": (2, _symbol), "Integer": (1, _integer), "Rational": (2, _rational), "Float": (2, _float),
 }
+"""How many entries follow the name, and what reads them."""
 
 
 def _matched(pattern: re.Pattern[str], text: Any) -> str:

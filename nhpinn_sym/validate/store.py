@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
-import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..emit.source import write_atomic
+from ..emit.source import sweep, write_atomic
 from ..problem.errors import OutputPathError, ProblemError
 from ..solve.cell_file import load
 from ..solve.cell_solution import CellSolution
+from ..solve.data_file import Kind, read, write
 
 Arrays = dict[str, Any]
+_PART = Kind("a part of a validation", "validate(..., out=folder)")
+T = TypeVar("T")
 
 
 class Store:
-    """Parts below `folder`/parts, valid for one key (a text that says everything that they depend on); folder None keeps nothing."""
+    """Parts below `folder`/parts, valid for one key (a text that says everything that they depend on).
+
+    A part that is damaged, or that is not `sound`, is computed again. What is handed out is always what was read from
+    the file, so that a resumed run goes on with the same numbers. folder None keeps nothing.
+    """
 
     def __init__(self, folder: str | os.PathLike[str] | None, key: str) -> None:
         self.folder = None if folder is None else Path(folder)
@@ -30,41 +35,33 @@ class Store:
         self.taken: list[str] = []
         if self.folder is not None:
             check_folder(self.folder)
+            sweep(self.folder)
 
-    def arrays(self, name: str, compute: Callable[[], Arrays]) -> Arrays:
+    def arrays(self, name: str, compute: Callable[[], Arrays],
+               sound: Callable[[Arrays], bool] = lambda arrays: True) -> Arrays:
         """The arrays of a part: read where it is done, computed and written otherwise."""
-        path = self._path(name)
-        if path is not None and path.is_file():
-            try:
-                with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
-                    found = {entry: file[entry] for entry in file.files}
-            except (OSError, ValueError, zipfile.BadZipFile):
-                found = {}
-            if found:
-                self.taken.append(name)
-                return found
-        result = compute()
-        if path is not None:
-            buffer = io.BytesIO()
-            np.savez(buffer, **result)
-            write_atomic(path, buffer.getvalue())
-        return result
+        return self._part(name, compute, lambda path: dict(read(path, _PART)),
+                          lambda result, path: write(path, _PART, result), sound)
 
     def cells(self, name: str, compute: Callable[[], CellSolution]) -> CellSolution:
         """Solved cell problems, by their own file format."""
+        return self._part(name, compute, load, lambda result, path: result.save(path), finite)
+
+    def _part(self, name: str, compute: Callable[[], T], reader: Callable[[Path], T],
+              writer: Callable[[T, Path], Path], sound: Callable[[T], bool]) -> T:
         path = self._path(name)
-        if path is not None and path.is_file():
+        if path is None:
+            return compute()
+        if path.is_file():
             try:
-                found = load(path)
+                found = reader(path)
+                if sound(found):
+                    self.taken.append(name)
+                    return found
             except ProblemError:
-                found = None
-            if found is not None:
-                self.taken.append(name)
-                return found
-        result = compute()
-        if path is not None:
-            result.save(path)
-        return result
+                path.unlink(missing_ok=True)
+        writer(compute(), path)
+        return reader(path)
 
     def write(self, name: str, data: bytes) -> None:
         """A file of the output folder, atomically."""
@@ -73,6 +70,11 @@ class Store:
 
     def _path(self, name: str) -> Path | None:
         return None if self.folder is None else self.folder / "parts" / f"{name}_{self.key}.npz"
+
+
+def finite(cells: CellSolution) -> bool:
+    """Whether every effective entry is a number."""
+    return all(bool(np.isfinite(entry.values).all()) for entry in cells.entries.values())
 
 
 def check_folder(folder: Path) -> None:

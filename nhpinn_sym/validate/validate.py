@@ -34,7 +34,8 @@ from ..solve.solution import Array, Solution
 from .quadrature import Quadrature, plot_points, resolving
 from .report import Report, judge
 from .scope import covered_domain
-from .store import Arrays, Store, to_json
+from .store import Arrays, Store, check_folder, to_json
+from .versions import versions
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
 _ENCLOSED = 1e-6
@@ -93,13 +94,19 @@ class _Run:
         periods = tuple((b - a) / (self.eps * float(length)) for (a, b), length in zip(bounds, problem.cell.lengths, strict=True))
         self.quadrature: Quadrature = resolving(bounds, periods)
         self.plot_points, self.plot_shape = plot_points(bounds)
+        if out is not None:
+            check_folder(Path(out))
+        self.sources = () if out is None else tuple(emit(self.model, target) for target in ("torch", self.fem, "numpy"))
         self.store = Store(out, self._key())
 
     def _key(self) -> str:
         """Everything that the parts depend on."""
         return repr(
             (
-                __version__,
+                versions(self.fem),
+                [source.signature for source in self.sources],
+                self.quadrature.points.shape,
+                self.eps,
                 str(self.problem),
                 self.problem.boundary,
                 self.problem.initial,
@@ -173,7 +180,18 @@ class _Run:
                 arrays |= {"first_values": corrected(self.quadrature.points), "first_gradient": _gradient(corrected, self.quadrature.points)}
             return arrays
 
-        return self.store.arrays(name, compute)
+        return self.store.arrays(name, compute, lambda part: self._sound(part, first_order is not None))
+
+    def _sound(self, part: Arrays, corrected: bool) -> bool:
+        """Whether a part that was read has all that `_part` writes: finite, and at as many points."""
+        dim, nodes = self.quadrature.points.shape[1], len(self.quadrature.points)
+        counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
+        counts |= {"first_values": nodes, "first_gradient": nodes} if corrected else {}
+        if not {*counts, "estimate", "method", "seconds"} <= set(part):
+            return False
+        arrays = {name: np.asarray(part[name]) for name in counts}
+        fits = all(len(a) == counts[name] and bool(np.isfinite(a).all()) for name, a in arrays.items())
+        return fits and all(a.shape[-1] == dim for name, a in arrays.items() if "gradient" in name)
 
     def _compare(self, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> Report:
         relative = self.quadrature.relative
@@ -230,8 +248,8 @@ class _Run:
             return
         from .plots import draw
 
-        for target in ("torch", self.fem, "numpy"):
-            emit(self.model, target).save(Path(self.store.folder) / "emitted" / target)
+        for source in self.sources:
+            source.save(Path(self.store.folder) / "emitted" / source.target)
         self.store.write("derivation.tex", self.model.derivation.latex().encode())
         self.store.write("derivation.txt", (str(self.model) + "\n").encode())
         with self.progress("plots") as task:

@@ -41,14 +41,11 @@ def cache_folder() -> Path:
 
 
 def library(text: str, real: str) -> ctypes.CDLL:
-    """The library of `text` with REAL as `real`, from the cache where it is there.
+    """The library of `text` with REAL as `real`, from the cache where it is there and whole.
 
     BackendMissingError without a compiler, or where it fails, or where the library cannot be written or loaded.
     """
-    path = library_path(text, real)
-    if not path.exists():
-        _compile(text, real, path)
-    return _loaded(path)
+    return _loaded(library_path(text, real), text, real)
 
 
 def library_path(text: str, real: str) -> Path:
@@ -59,24 +56,46 @@ def library_path(text: str, real: str) -> Path:
 
 
 @lru_cache
-def _loaded(path: Path) -> ctypes.CDLL:
+def _loaded(path: Path, text: str, real: str) -> ctypes.CDLL:
+    if not _whole(path):
+        _compile(text, real, path)
     try:
         return ctypes.CDLL(str(path))
     except OSError as cause:
         raise BackendMissingError("a compiled library cannot be loaded", term=cause, remedy=f"delete it, or {_ELSEWHERE}") from cause
 
 
-def _compile(text: str, real: str, path: Path) -> None:
-    """In a folder of its own, so that processes that compile the same text do not meet; the last one wins, with the same library."""
+def _whole(path: Path) -> bool:
+    """Whether the library is the one that was compiled: half of one would end the process that loads it."""
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        return _digest_path(path).read_text(encoding="ascii") == _digest(path)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _digest_path(path: Path) -> Path:
+    return path.with_suffix(".sha256")
+
+
+def _compile(text: str, real: str, path: Path) -> None:
+    """In a folder of its own, so that processes that compile the same text do not meet; the last one wins, with the same library.
+
+    The digest is moved in last: a library without it, or with an earlier one, is compiled again.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryDirectory(dir=path.parent) as scratch:
             source, made = Path(scratch, path.stem + ".cpp"), Path(scratch, path.name)
-            source.write_text(text)
+            source.write_text(text, encoding="utf-8")
             command = [*compiler(), *_FLAGS, f"-DREAL={real}", str(source), "-o", str(made)]
             subprocess.run(command, check=True, capture_output=True, text=True)
-            os.replace(source, path.with_suffix(".cpp"))
-            os.replace(made, path)
+            _digest_path(made).write_text(_digest(made), encoding="ascii")
+            for file in (source, made, _digest_path(made)):
+                os.replace(file, path.with_suffix(file.suffix))
     except OSError as cause:
         raise BackendMissingError("a compiled library cannot be written", term=cache_folder(), remedy=_ELSEWHERE) from cause
     except subprocess.CalledProcessError as cause:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import os
 import time
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
-from zipfile import is_zipfile
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ....emit.source import write_atomic
-from ....problem.errors import ProblemError
+from ....problem.errors import FileError, ProblemError
+from ...data_file import Kind, read, write
+
+_KIND = Kind("a checkpoint of a training", "a solve with checkpoint=folder")
 
 SECONDS = 10.0
 """Between two writings of a training that goes on."""
@@ -30,15 +30,16 @@ class Checkpoint:
     def __init__(self, path: str | os.PathLike[str], signature: str, writes: bool = True) -> None:
         self.path, self.signature, self.writes, self._written = Path(path), signature, writes, time.monotonic()
 
-    def load(self) -> dict[str, Any] | None:
-        """What was saved last; None where there is no file. ProblemError for one that belongs to another training."""
+    def load(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
+        """What was saved last; None where there is no file. FileError for one that is damaged, ProblemError for another training's."""
         if not self.path.exists():
             return None
+        content = read(self.path, _KIND)
         try:
-            content = torch.load(self.path, weights_only=True) if is_zipfile(self.path) else {}
-            signature, saved = content["signature"], content["saved"]
-        except (OSError, RuntimeError, KeyError, TypeError, UnpicklingError) as cause:
-            raise ProblemError("the file is no checkpoint of a training", term=self.path, remedy="name another folder: checkpoint=") from cause
+            signature, saved = content["signature"], _tensors(content["saved"], device)
+        except (KeyError, TypeError) as cause:
+            raise FileError("the file is no checkpoint of a training", term=self.path,
+                            remedy="name another folder: checkpoint=") from cause
         if signature != self.signature:
             raise ProblemError("the checkpoint is of a training with another problem or other options", term=self.path,
                                remedy="repeat them, or name another folder: checkpoint=")
@@ -49,10 +50,26 @@ class Checkpoint:
         """Write, where the last writing is long ago or it is to be `at_once`. saved: tensors, numbers, strings, None in lists and dicts."""
         if not self.writes or (not at_once and time.monotonic() - self._written < SECONDS):
             return
-        buffer = io.BytesIO()
-        torch.save({"signature": self.signature, "saved": saved}, buffer)
-        write_atomic(self.path, buffer.getvalue())
+        write(self.path, _KIND, {"signature": self.signature, "saved": _arrays(saved)})
         self._written = time.monotonic()
+
+
+def _arrays(value: Any) -> Any:
+    """Tensors as arrays."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu().numpy()
+    if isinstance(value, dict):
+        return {name: _arrays(v) for name, v in value.items()}
+    return type(value)(_arrays(v) for v in value) if isinstance(value, (list, tuple)) else value
+
+
+def _tensors(value: Any, device: torch.device | str) -> Any:
+    """Arrays as tensors: what `_arrays` took."""
+    if isinstance(value, np.ndarray):
+        return torch.as_tensor(value, device=device)
+    if isinstance(value, dict):
+        return {name: _tensors(v, device) for name, v in value.items()}
+    return type(value)(_tensors(v, device) for v in value) if isinstance(value, (list, tuple)) else value
 
 
 def signed(*parts: object) -> str:
@@ -62,5 +79,3 @@ def signed(*parts: object) -> str:
         digest.update(part.detach().cpu().numpy().tobytes() if isinstance(part, Tensor) else repr(part).encode())
         digest.update(b"|")
     return digest.hexdigest()
-
-

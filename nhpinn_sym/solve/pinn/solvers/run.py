@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....problem.errors import SolveError
+from ....problem.errors import FileError, SolveError
 from .checkpoint import Checkpoint
 from .protocol import AnySolver, Loss, State
 from .results import Result
@@ -53,7 +53,7 @@ def minimize(loss: Loss, solver: AnySolver, iterations: int, held_out: Callable[
     report: is told the fraction done and a note. SolveError where the loss is not finite at the start.
     """
     begun = time.perf_counter()
-    state, count, checks = _resumed(solver, checkpoint) or _begun(loss, solver, held_out)
+    state, count, checks = _resumed(solver, checkpoint, loss.start.device) or _begun(loss, solver, held_out)
     while state.result is None:
         state, count = solver.step(loss, state), count + 1
         if state.result is None and count % solver.every and count < iterations:
@@ -107,12 +107,18 @@ def _saved(state: State, count: int, checks: list[Check]) -> dict[str, Any]:
     return {"state": fields, "count": count, "checks": [astuple(check) for check in checks]}
 
 
-def _resumed(solver: AnySolver, checkpoint: Checkpoint | None) -> tuple[State, int, list[Check]] | None:
-    saved = checkpoint.load() if checkpoint is not None else None
-    if saved is None:
+def _resumed(solver: AnySolver, checkpoint: Checkpoint | None,
+             device: torch.device) -> tuple[State, int, list[Check]] | None:
+    saved = checkpoint.load(device) if checkpoint is not None else None
+    if saved is None or checkpoint is None:
         return None
-    fields, checks = saved["state"], [Check(*values) for values in saved["checks"]]
-    state = solver.state(**{**fields, "result": Result[fields["result"]] if fields["result"] else None})
-    if torch.equal(state.x, checks[-1].x):  # one tensor: whether a step moved is told by identity
+    try:
+        fields, checks = saved["state"], [Check(*values) for values in saved["checks"]]
+        state = solver.state(**{**fields, "result": Result[fields["result"]] if fields["result"] else None})
+        count, last = int(saved["count"]), checks[-1].x
+    except (KeyError, TypeError, ValueError, IndexError) as cause:
+        raise FileError("the file is no checkpoint of this solver", term=checkpoint.path,
+                        remedy="name another folder: checkpoint=") from cause
+    if torch.equal(state.x, last):  # one tensor: whether a step moved is told by identity
         checks[-1] = replace(checks[-1], x=state.x)
-    return state, saved["count"], checks
+    return state, count, checks

@@ -25,7 +25,8 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_library_is_compiled_once(cache: Path) -> None:
     compiler.library(TEXT, "double")
     path = compiler.library_path(TEXT, "double")
-    assert {p.name for p in cache.iterdir()} == {path.name, path.with_suffix(".cpp").name}  # nothing else is left behind
+    files = {path.with_suffix(suffix).name for suffix in (".so", ".cpp", ".sha256")}
+    assert {p.name for p in cache.iterdir()} == files  # nothing else is left behind
     before = path.stat().st_mtime_ns
     assert compiler.library(TEXT, "double") is compiler.library(TEXT, "double") and path.stat().st_mtime_ns == before
 
@@ -42,7 +43,7 @@ def test_processes_may_compile_at_once(cache: Path) -> None:
     call = f"from nhpinn_sym.solve.pinn.flavours.compiler import library; library({TEXT!r}, 'double'); print('done')"
     running = [subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [process.communicate()[0].strip() for process in running] == ["done", "done"]
-    assert len(list(cache.iterdir())) == 2
+    assert len(list(cache.iterdir())) == 3
 
 
 def test_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -73,12 +74,30 @@ def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.Monkey
         compiler.library(TEXT, "double")
 
 
-def test_library_that_cannot_be_loaded(cache: Path) -> None:
-    path = compiler.library_path(TEXT, "float")
-    path.parent.mkdir()
-    path.write_bytes(b"half a library")
-    with pytest.raises(BackendMissingError, match="delete it"):
-        compiler.library(TEXT, "float")
+CALL = f"""
+from nhpinn_sym.solve.pinn.flavours.compiler import library
+twice = library({TEXT!r}, "double").twice
+import ctypes
+twice.restype, twice.argtypes = ctypes.c_double, (ctypes.c_double,)
+print(twice(2.5))
+"""
+
+
+@pytest.mark.parametrize("damage", ["cut", "empty", "bits", "no digest", "other digest"])
+def test_a_damaged_library_is_compiled_again(cache: Path, damage: str) -> None:
+    """Half a library passes for one until its pages are read: the process would end by SIGBUS."""
+    first = subprocess.run([sys.executable, "-c", CALL], capture_output=True, text=True, check=True)
+    path = compiler.library_path(TEXT, "double")
+    whole = path.read_bytes()
+    if damage == "no digest":
+        path.with_suffix(".sha256").unlink()
+    elif damage == "other digest":
+        path.with_suffix(".sha256").write_text("0" * 64)
+    else:
+        path.write_bytes({"cut": whole[: len(whole) // 3], "empty": b"", "bits": whole[:4096] + b"\xff" * (len(whole) - 4096)}[damage])
+    again = subprocess.run([sys.executable, "-c", CALL], capture_output=True, text=True)
+    assert (again.returncode, again.stdout) == (0, first.stdout) == (0, "5.0\n")
+    assert path.stat().st_size == len(whole)
 
 
 def test_compiler_with_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from nhpinn_sym.problem.errors import ProblemError, SolveError
+from nhpinn_sym.problem.errors import FileError, ProblemError, SolveError
 from nhpinn_sym.solve.pinn.solvers import make_solver
 from nhpinn_sym.solve.pinn.solvers.checkpoint import Checkpoint, signed
 from nhpinn_sym.solve.pinn.solvers.results import Result
@@ -78,11 +78,39 @@ def test_a_checkpoint_of_another_training_or_no_checkpoint_is_refused(tmp_path: 
         Checkpoint(tmp_path / "a.pt", "two").load()
     for content in (b"", b"something else"):
         (tmp_path / "c.pt").write_bytes(content)
-        with pytest.raises(ProblemError, match="no checkpoint"):
+        with pytest.raises(FileError, match="not a file of a checkpoint"):
             Checkpoint(tmp_path / "c.pt", "one").load()
     torch.save([1], tmp_path / "d.pt")
-    with pytest.raises(ProblemError, match="no checkpoint"):
+    with pytest.raises(FileError, match="not a file of a checkpoint"):
         Checkpoint(tmp_path / "d.pt", "one").load()
+    Checkpoint(tmp_path / "e.pt", "one").save({"state": {"x": torch.zeros(2)}, "count": 1, "checks": []}, at_once=True)
+    with pytest.raises(FileError, match="no checkpoint of this solver"):
+        run("lm", 5, checkpoint=Checkpoint(tmp_path / "e.pt", "one"))
+
+
+def test_a_checkpoint_is_data_and_damaged_ones_are_refused(tmp_path: Path) -> None:
+    class Evil:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "marker",))
+
+    path = tmp_path / "a.pt"
+    torch.save({"signature": "one", "saved": Evil()}, path)
+    with pytest.raises(FileError):
+        Checkpoint(path, "one").load()
+    assert not (tmp_path / "marker").exists()
+    path.unlink()
+    straight = run("lm", 5, checkpoint=Checkpoint(path, "one"))
+    sound, generator = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(200):
+        data = bytearray(sound)
+        for place in generator.integers(0, len(data), 3):
+            data[place] = generator.integers(0, 256)
+        path.write_bytes(bytes(data)[: generator.integers(1, 2 * len(data))])
+        try:
+            again = run("lm", 5, checkpoint=Checkpoint(path, "one"))
+        except ProblemError:
+            continue
+        assert torch.equal(again.x, straight.x)
 
 
 def test_a_finished_training_is_read_and_not_repeated(tmp_path: Path) -> None:
@@ -177,5 +205,5 @@ def test_cells_and_an_equation_killed_at_random_moments_end_in_the_same_numbers(
     assert done.returncode == 0, done.stderr
     whole, parts = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "parts.npz")
     assert str(-signal.SIGKILL) in done.stdout.split()
-    assert {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {"N_1.pt", "N_2.pt", "Test_equation.pt"}
+    assert {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {"N_1.npz", "N_2.npz", "Test_equation.npz"}
     assert all(np.array_equal(whole[key], parts[key]) for key in whole.files)
