@@ -16,6 +16,7 @@ from typing import Literal
 
 import sympy as sp
 
+from ..operator.table import FastAxis
 from ..problem.domain import Box, Cell, Face
 
 MultiIndex = tuple[int, ...]
@@ -197,6 +198,7 @@ class LoweredEquation:
     mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a stationary equation, and `mass` has no derivatives.
     `sources[i]` and `flux[i]` belong to equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
     conditions in strong form). Every component has one condition on each face that is not periodic.
+    `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the symbols of its axes `fast`.
     """
 
     title: str
@@ -220,3 +222,5 @@ class LoweredEquation:
     symmetric: bool
     jumps: bool
     complex: bool = False
+    fast: tuple[FastAxis, ...] = ()
+    two_scale: tuple[sp.Expr, ...] = ()

@@ -104,7 +104,7 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     first = {number: code for code, number in reversed(numbers.items())}
     regions = tuple(tuple(c for k, c in rows if k == n) for rows in alternatives for n in sorted({k for k, c in rows if c != sp.true}))
     levels = dict.fromkeys(level for rows in alternatives for _, c in rows for r in sp.ordered(c.atoms(Relational))
-                           for level in _smooth(r.lhs - r.rhs) if level.has(*lowered.coordinates))
+                           for level in smooth_levels(r.lhs - r.rhs) if level.has(*lowered.coordinates))
     numbers |= _unseen(min(radix, _MOST), alternatives, numbers)
     known = tuple(sorted(numbers))
     return Phases(tuple(cells[first[k]] for k in sorted(first)), replace(labels, codes=known, numbers=tuple(numbers[code] for code in known)),
@@ -207,7 +207,7 @@ def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple
     return merged([s for w in form.weak for s in strong_source(w.equation, w.left, (-1) ** (sum(w.left) + 1) * w.coefficient, w.factor, coordinates)])
 
 
-def _smooth(level: sp.Expr) -> Iterable[sp.Expr]:
+def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
     """Smooth expressions whose zeros hold those of `level`: kinks are resolved, and are levels themselves."""
     kink = next(iter(sp.ordered(level.atoms(*_FACTORS))), None)
     if kink is None:
@@ -215,9 +215,9 @@ def _smooth(level: sp.Expr) -> Iterable[sp.Expr]:
         return
     parts = (kink.args[0], -kink.args[0]) if isinstance(kink, sp.Abs) else kink.args
     for k, part in enumerate(parts):
-        yield from _smooth(level.xreplace({kink: part}))
+        yield from smooth_levels(level.xreplace({kink: part}))
         for other in parts[k + 1:]:
-            yield from _smooth(part - other)
+            yield from smooth_levels(part - other)
 
 
 def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:

@@ -8,19 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ...lower.phases import Labels
-from ..solution import Array
-from .levels import Bounds, Level, breaks, roots
+from .level_sets import Array, Bounds, Level, breaks, roots
 
 _SAME, _FEWEST = 1e-9, 8
 
 Line = tuple[tuple[float, float, int, int, int], ...]
 """Of a line: (start, end, label, level at the start, level at the end) of every interval; level -1 is the cell's boundary."""
+
+
+class Labels(Protocol):
+    """Points (n, d) -> numbers (n,) that differ on the two sides of every interface."""
+
+    @property
+    def bounds(self) -> Bounds: ...
+
+    def __call__(self, points: Array) -> NDArray[np.int64]: ...
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ...lower.forms import LoweredCells
-from ...lower.phases import Labels, cut
-from ..solution import Array
-from .levels import Level
-from .sweep import Sweep, line_points
+from ..lower.forms import LoweredCells
+from ..lower.phases import Labels, cut
+from ..resolution.level_sets import Level
+from ..resolution.sweep import Sweep, line_points
+from .solution import Array
 
 Numbers = NDArray[np.int64]
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
-from ..solution import Array
+Array = NDArray[np.float64]
 
 _SAMPLES = 48
 _BISECTIONS = 54

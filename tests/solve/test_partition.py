@@ -14,7 +14,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.solve.partition import Partition, make_partition
 
-from ...symbolic import derived, diffusion
+from ..symbolic import derived, diffusion
 
 HALF, QUARTER, PI = sp.Rational(1, 2), sp.Rational(1, 4), np.pi
 

@@ -1,0 +1,11 @@
+"""Know the data before solving: breaks, features, means and bounds of coefficients and sources, from their symbols."""
+
+from .integrate import integrate
+from .levels import estimate_entries, relative_estimate
+from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_time
+from .resolve import AxisResolution, Resolution, resolve
+
+__all__ = [
+    "AxisResolution", "Resolution", "estimate_entries", "integrate", "relative_estimate", "resolve", "resolve_cells", "resolve_equation",
+    "resolve_slow", "resolve_time",
+]

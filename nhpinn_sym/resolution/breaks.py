@@ -1,0 +1,239 @@
+"""Where data jump or kink, from the symbols: the zeros of the conditions of Piecewise, of sign, Heaviside, Abs, Max, Min, floor, roots."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+from sympy.core.relational import Relational
+
+from ..operator.enclosure import enclose, enclose_tightly
+from .data import Interval, Space
+
+Array = NDArray[np.float64]
+
+STEPS = (sp.sign, sp.Heaviside, sp.floor)
+SAME = 1e-13
+"""Breaks closer than this share of the interval are one."""
+_ROUNDS = 80
+_MOST_BOXES = 20_000
+_MOST_STEPS = 100_000
+_NARROW = 1e-9
+"""Share of the interval at which a zero that is no change of sign counts as found."""
+_GRIDS = {1: 64, 2: 24, 3: 10, 4: 6}
+"""Boxes per axis on which a level is looked at for zeros."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """Data break where `expression` vanishes, a floor where it is an integer; `jump`: they may be discontinuous there."""
+
+    expression: sp.Expr
+    jump: bool
+    integers: bool = False
+
+
+def levels_of(expr: sp.Expr, space: Space) -> Iterator[Level]:
+    """All levels in an expression, those inside of others first."""
+    for node in sp.postorder_traversal(expr):
+        if node.free_symbols:
+            yield from own_levels(node, space)
+
+
+def own_levels(node: sp.Basic, space: Space) -> Iterator[Level]:
+    """The levels across which one node breaks."""
+    if isinstance(node, sp.Piecewise):
+        for _, condition in node.args:
+            for relation in sp.ordered(condition.atoms(Relational)):
+                yield from _factors(relation.lhs - relation.rhs, True)
+    elif isinstance(node, sp.floor):
+        yield Level(node.args[0], True, True)
+    elif isinstance(node, (sp.sign, sp.Heaviside)):
+        yield from _factors(node.args[0], True)
+    elif isinstance(node, sp.Abs):
+        yield from _factors(node.args[0], False)
+    elif isinstance(node, (sp.Max, sp.Min)):
+        for k, one in enumerate(node.args):
+            for other in node.args[k + 1:]:
+                yield from _factors(one - other, False)
+    elif isinstance(node, sp.Pow) and node.exp.is_number and not node.exp.is_integer and len(space.of(node.base)) == 1:
+        yield from _factors(node.base, False)
+
+
+def _factors(level: sp.Expr, jump: bool) -> Iterator[Level]:
+    """A product vanishes where one of its factors does."""
+    for factor in sp.Mul.make_args(level):
+        base = factor.base if isinstance(factor, sp.Pow) else factor
+        if base.free_symbols:
+            yield Level(base, jump)
+
+
+def zeros(level: Level, symbol: sp.Symbol, cuts: Array) -> Array:
+    """All zeros of a level of one symbol between the first and the last of the sorted `cuts`, between which it is smooth; sorted.
+
+    Linear ones are exact to rounding, others are enclosed and bisected. ArithmeticError where they are too many.
+    """
+    inner = cuts
+    for step in sorted(level.expression.atoms(sp.floor), key=sp.default_sort_key):
+        if symbol in step.free_symbols:
+            inner = merged(np.concatenate([inner, zeros(Level(step.args[0], True, True), symbol, cuts)]), cuts[0], cuts[-1])
+    if not level.integers:
+        return _zeros(level.expression, symbol, inner)
+    ends = cuts[[0, -1]][None, :]
+    low, high = (float(v[0]) for v in enclose(level.expression, (symbol,), ends[:, :1], ends[:, 1:]))
+    if not high - low < _MOST_STEPS:
+        raise ArithmeticError(f"{high - low:.3g} steps of floor({level.expression})")
+    steps = np.arange(np.ceil(low), np.floor(high) + 1)
+    slope = _slope(level.expression, symbol)
+    if slope is not None:
+        found = (steps - float(level.expression.xreplace({symbol: sp.Integer(0)}))) / slope
+        return found[(found >= cuts[0]) & (found <= cuts[-1])]
+    return np.concatenate([np.zeros(0), *(_zeros(level.expression - int(n), symbol, inner) for n in steps)])
+
+
+def _slope(expr: sp.Expr, symbol: sp.Symbol) -> float | None:
+    """The slope of a linear expression."""
+    if expr.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min, *STEPS):
+        return None
+    slope = expr.diff(symbol)
+    return None if slope.free_symbols or slope == 0 else float(slope)
+
+
+def _zeros(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
+    floors = {f: sp.Dummy() for f in expr.atoms(sp.floor) if symbol in f.free_symbols}
+    slope = _slope(expr.xreplace(floors), symbol)
+    if slope is None:
+        return _isolated(expr, symbol, cuts)
+    if not floors:
+        found = np.array([-float(expr.xreplace({symbol: sp.Integer(0)})) / slope])
+    else:
+        middle = (cuts[1:] + cuts[:-1]) / 2
+        found = middle - _values(expr, symbol, middle) / slope
+        reach = (cuts[1:] - cuts[:-1]) / 2 + SAME * (cuts[-1] - cuts[0])
+        found = found[np.abs(found - middle) <= reach]
+    return found[(found >= cuts[0]) & (found <= cuts[-1])]
+
+
+def _values(expr: sp.Expr, symbol: sp.Symbol, points: Array) -> Array:
+    return enclose(expr, (symbol,), points[:, None], points[:, None]).lo
+
+
+def _isolated(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
+    """Boxes that hold no zero are dropped, those on which the expression is monotone hold one at most, the others are halved."""
+    length = cuts[-1] - cuts[0]
+    lo, hi = _halved(*_halved(*_halved(cuts[:-1], cuts[1:])))
+    found = [np.zeros(0)]
+    for _ in range(_ROUNDS):
+        margin = 1e-12 * (hi - lo)
+        value, (slope,) = enclose_tightly(expr, (symbol,), (lo + margin)[:, None], (hi - margin)[:, None])
+        if slope is None:
+            return np.concatenate(found)
+        rim = 2 * margin * np.nan_to_num(np.maximum(np.abs(slope.lo), np.abs(slope.hi)), nan=np.inf)
+        near = (value.lo <= rim) & (value.hi >= -rim) & ~((value.lo == 0) & (value.hi == 0))
+        monotone = near & ((slope.lo > 0) | (slope.hi < 0))
+        found.append(_bisected(expr, symbol, lo[monotone], hi[monotone]))
+        near &= ~monotone
+        small = near & (hi - lo <= _NARROW * length)
+        found.append((lo + hi)[small] / 2)
+        near &= ~small
+        if not np.any(near):
+            return _clustered(np.sort(np.concatenate(found)), 2 * _NARROW * length)
+        lo, hi = _halved(lo[near], hi[near])
+        if len(lo) > _MOST_BOXES:
+            break
+    raise ArithmeticError(f"the zeros of {expr} along {symbol}")
+
+
+def _halved(lo: Array, hi: Array) -> tuple[Array, Array]:
+    middle = (lo + hi) / 2
+    return np.concatenate([lo, middle]), np.concatenate([middle, hi])
+
+
+def _bisected(expr: sp.Expr, symbol: sp.Symbol, lo: Array, hi: Array) -> Array:
+    """The change of sign of a monotone function in each interval that has one, to rounding."""
+    if not len(lo):
+        return lo
+    reach = 1e-11 * (hi - lo)
+    lo = lo - reach
+    hi = hi + reach
+    sign = _values(expr, symbol, lo) >= 0
+    crossing = sign != (_values(expr, symbol, hi) >= 0)
+    lo, hi, sign = lo[crossing], hi[crossing], sign[crossing]
+    for _ in range(60 if len(lo) else 0):
+        middle = (lo + hi) / 2
+        same = (_values(expr, symbol, middle) >= 0) == sign
+        lo = np.where(same, middle, lo)
+        hi = np.where(same, hi, middle)
+    return (lo + hi) / 2
+
+
+def _clustered(points: Array, distance: float) -> Array:
+    """One point for each group of points that lie within `distance`."""
+    if not len(points):
+        return points
+    start = np.concatenate([[True], np.diff(points) > distance])
+    return points[start]
+
+
+def merged(points: Array, a: float, b: float) -> Array:
+    """The ends a < b and the points between, sorted, those that differ by rounding once."""
+    margin = SAME * (b - a)
+    inside = np.sort(points[(points > a + margin) & (points < b - margin)])
+    kept = inside[np.concatenate([[True], np.diff(inside) > margin])] if len(inside) else inside
+    return np.concatenate([[a], kept, [b]])
+
+
+def vanishes_inside(level: Level, space: Space) -> bool:
+    """Whether a level of several symbols may vanish (be an integer) inside the box."""
+    places = space.of(level.expression)
+    symbols = [space.symbols[k] for k in places]
+    lo, hi = boxes([np.linspace(*space.intervals[k], _GRIDS[min(len(places), 4)] + 1) for k in places])
+    value = enclose_tightly(level.expression, symbols, lo, hi).value
+    if level.integers:
+        return bool(np.any(np.floor(value.lo) != np.ceil(value.hi) - 1))
+    return bool(np.any((value.lo < 0) & (value.hi > 0)))
+
+
+def boxes(lines: Sequence[Array]) -> tuple[Array, Array]:
+    """Lower and upper corners (n, d) of the boxes between the lines of each axis."""
+    ends = [np.meshgrid(*[cut[part] for cut in lines], indexing="ij") for part in (slice(None, -1), slice(1, None))]
+    lo, hi = (np.stack([g.ravel() for g in grid], axis=-1) for grid in ends)
+    return lo, hi
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """Of some data: breaks across each axis of a space (sorted, the ends apart), and the levels that are no planes across an axis."""
+
+    points: tuple[Array, ...]
+    curved: tuple[Level, ...]
+    failures: tuple[str, ...]
+
+    def cuts(self, interval: Interval, k: int) -> Array:
+        """The breaks of symbol k and the ends of its interval."""
+        return merged(self.points[k], *interval)
+
+
+def find_breaks(data: Iterable[sp.Expr], space: Space) -> Breaks:
+    """The breaks of all data."""
+    points = [np.array(interval) for interval in space.intervals]
+    curved: list[Level] = []
+    failures: list[str] = []
+    levels = dict.fromkeys(level for datum in data for level in levels_of(datum, space))
+    for level in levels:
+        places = space.of(level.expression)
+        if len(places) > 1:
+            if vanishes_inside(level, space):
+                curved.append(level)
+        elif places:
+            k = places[0]
+            try:
+                found = zeros(level, space.symbols[k], points[k])
+            except ArithmeticError as cause:
+                failures.append(str(cause))
+                continue
+            points[k] = merged(np.concatenate([points[k], found]), *space.intervals[k])
+    return Breaks(tuple(p[1:-1] for p in points), tuple(curved), tuple(failures))

@@ -1,0 +1,62 @@
+"""Data as real expressions with numbers in them: the parameters put in, what has no formula taken out, real and imaginary parts apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+Interval = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Space:
+    """The symbols that data depend on, with their intervals: the first `axes` of them are asked for, the others only range over theirs."""
+
+    symbols: tuple[sp.Symbol, ...]
+    intervals: tuple[Interval, ...]
+    axes: int
+
+    def of(self, expr: sp.Expr) -> tuple[int, ...]:
+        """The positions of the symbols in `expr`."""
+        return tuple(k for k, v in enumerate(self.symbols) if v in expr.free_symbols)
+
+    def length(self, k: int) -> float:
+        a, b = self.intervals[k]
+        return b - a
+
+
+def real_data(exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: Space) -> tuple[sp.Expr, ...]:
+    """Each datum once, without numeric factors, opaque functions and other symbols counting as 1; constants are left out."""
+    found: dict[sp.Expr, None] = {}
+    for expr in exprs:
+        for part in _real_parts(plain(expr, numbers, space)):
+            if space.of(part):
+                found.setdefault(part.as_coeff_Mul()[1])
+    return tuple(found)
+
+
+def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: Space) -> sp.Expr:
+    """The expression in the symbols of the space alone; Mod, frac and ceiling are written with floor."""
+    expr = sp.sympify(expr)
+    nodes = expr.atoms(AppliedUndef, sp.Derivative)
+    expr = expr.xreplace({node: sp.Integer(1) for node in nodes if not hasattr(node, "_imp_")})
+    swap: dict[sp.Symbol, sp.Expr] = {v: number(numbers[v]) if v in numbers else sp.Integer(1)
+                                      for v in expr.free_symbols if v not in space.symbols}
+    expr = expr.xreplace(swap)
+    if expr.has(sp.Mod, sp.frac, sp.ceiling):
+        expr = expr.replace(sp.Mod, lambda p, q: p - q * sp.floor(p / q))
+        expr = expr.replace(sp.frac, lambda p: p - sp.floor(p))
+        expr = expr.replace(sp.ceiling, lambda p: -sp.floor(-p))
+    return expr
+
+
+def number(value: float) -> sp.Expr:
+    """A number without loss."""
+    return sp.Integer(int(value)) if float(value).is_integer() else sp.Float(float(value), 17)
+
+
+def _real_parts(expr: sp.Expr) -> Sequence[sp.Expr]:
+    return expr.as_real_imag() if expr.has(sp.I) else (expr,)

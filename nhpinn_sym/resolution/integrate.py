@@ -1,0 +1,207 @@
+"""Means of data over a box, by adaptive Gauss quadrature between the breaks; where these are curves, along lines that are cut there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import sympy as sp
+from numpy.typing import NDArray
+
+from ..lower.phases import smooth_levels
+from ..operator.enclosure import enclose
+from ..problem.errors import SolveError
+from .breaks import Breaks, Level, boxes, find_breaks
+from .data import Interval, Space, number, plain
+from .level_sets import Level as LevelSet
+from .panels import evaluator, halve, resolve_panels
+from .resolve import Axis, Lines
+from .sweep import Sweep, line_points
+
+Array = NDArray[np.float64]
+Mean = tuple[complex, float]
+
+_ORDERS = {1: (10, 7), 2: (9, 6), 3: (6, 4)}
+"""Gauss points per axis of a panel, and those that its error is taken from."""
+_ACCURACY = 1e-12
+_MOST_POINTS = 3_000_000
+_ROUNDS = 30
+_LINE_ORDERS = {2: (8, 16, 32), 3: (4, 7)}
+"""Gauss points for each smooth part of a line."""
+_LINE_ACCURACY = 1e-9
+_MOST_PARTS = 256
+_FEW_LINES = 9
+"""Lines of an axis up to which the Gauss points of a whole line resolve what is between the interfaces."""
+_ROUNDING = 1e-15
+
+
+def integrate(expr: sp.Expr, axes: Sequence[Axis], values: Mapping[sp.Symbol, float] | None = None) -> tuple[float | complex, float]:
+    """(mean of `expr` over the box of `axes`, bound on its error); complex where the expression is.
+
+    values: a number for every other symbol. The error is infinite where the datum is not integrated within the limits.
+    """
+    space = Space(tuple(v for v, _, _ in axes), tuple((float(a), float(b)) for _, (a, b), _ in axes), len(axes))
+    numbers = {v: float(x) for v, x in (values or {}).items()}
+    mean, error = _mean(plain(expr, numbers, space), space)
+    return (mean if mean.imag else mean.real), error
+
+
+@lru_cache(maxsize=4096)
+def _mean(expr: sp.Expr, space: Space) -> Mean:
+    """Sums term by term, products factor by factor where they share no variable."""
+    if not space.of(expr):
+        value = complex(expr)
+        return value, _ROUNDING * abs(value)
+    if expr.has(sp.I):
+        (real, e), (imaginary, f) = (_mean(part, space) for part in expr.as_real_imag())
+        return real + 1j * imaginary.real, e + f
+    if isinstance(expr, sp.Add):
+        parts = [_mean(sp.Add(*group), space) if len(group) < len(expr.args) else _direct(expr, space)
+                 for group in _groups(expr.args, space, shared=False)]
+        return sum((m for m, _ in parts), 0j), sum(e for _, e in parts)
+    if isinstance(expr, sp.Mul):
+        groups = _groups(expr.args, space, shared=True)
+        if len(groups) > 1:
+            mean, error = 1.0 + 0j, 0.0
+            for group in groups:
+                m, e = _mean(sp.Mul(*group), space)
+                error = error * abs(m) + e * abs(mean) + error * e
+                mean = mean * m
+            return mean, error
+    return _direct(expr, space)
+
+
+def _groups(args: Sequence[sp.Expr], space: Space, shared: bool) -> list[list[sp.Expr]]:
+    """The arguments by the variables they hold: equal sets together or, `shared`, all that have a variable in common."""
+    groups: list[tuple[set[int], list[sp.Expr]]] = []
+    for arg in args:
+        places = set(space.of(arg))
+        near = [g for g in groups if (g[0] & places if shared else g[0] == places)]
+        held = [a for _, group in near for a in group] + [arg]
+        groups = [g for g in groups if g not in near]
+        groups.append((places.union(*(p for p, _ in near)), held))
+    return [group for _, group in groups]
+
+
+def _direct(expr: sp.Expr, space: Space) -> Mean:
+    """The mean over the variables that the expression holds."""
+    places = space.of(expr)
+    inner = Space(tuple(space.symbols[k] for k in places), tuple(space.intervals[k] for k in places), len(places))
+    breaks = find_breaks([expr], inner)
+    if inner.axes not in _ORDERS:
+        return 0j, np.inf
+    return _along_lines(expr, inner, breaks) if breaks.curved else _over_panels(expr, inner, breaks)
+
+
+def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
+    """Gauss quadrature on the panels that resolve the datum, halved where two orders differ."""
+    lines = Lines(space, breaks, (False,) * space.axes)
+    panels = resolve_panels(expr, space.symbols, [lines.initial(k) for k in range(space.axes)])
+    volume = float(np.prod([b - a for a, b in space.intervals]))
+    values = evaluator(expr, space.symbols)
+    lo, hi = panels.lo, panels.hi
+    total, absolute, error, points = 0.0, 0.0, 0.0, 0
+    for round_ in range(_ROUNDS):
+        table = [_gauss(values, lo, hi, n) for n in _ORDERS[space.axes]]
+        points += len(lo) * _ORDERS[space.axes][0] ** space.axes
+        fine, size = table[0]
+        difference = np.abs(fine - table[1][0])
+        allowed = _ACCURACY * max(absolute + float(size.sum()), 1e-300)
+        poor = difference > allowed / max(len(lo), 1)
+        if points > _MOST_POINTS or round_ == _ROUNDS - 1 or float(difference.sum()) <= allowed:
+            poor[:] = False
+        total += float(fine[~poor].sum())
+        absolute += float(size[~poor].sum())
+        error += float(difference[~poor].sum())
+        if not np.any(poor):
+            break
+        lo, hi = halve(lo[poor], hi[poor], np.argmax(hi[poor] - lo[poor], axis=1))
+    if not np.isfinite(total) or panels.failure is not None:
+        error = np.inf
+    return complex(total / volume), (error + _ROUNDING * absolute) / volume
+
+
+def _gauss(values: Callable[[Array], Array], lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
+    """(integral of the datum, of its size) over each box."""
+    t, w = np.polynomial.legendre.leggauss(n)
+    d = lo.shape[1]
+    nodes = np.stack([g.ravel() for g in np.meshgrid(*[(1 + t) / 2] * d, indexing="ij")], axis=-1)
+    weights = np.prod(np.stack([g.ravel() for g in np.meshgrid(*[w / 2] * d, indexing="ij")]), axis=0)
+    points = lo[:, None] + nodes * (hi - lo)[:, None]
+    found = values(points.reshape(-1, d)).reshape(len(lo), -1)
+    volumes = np.prod(hi - lo, axis=1)
+    return found @ weights * volumes, np.abs(found) @ weights * volumes
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """Numbers for the sides of levels on which points lie."""
+
+    levels: tuple[LevelSet, ...]
+    bounds: tuple[Interval, ...]
+
+    def __call__(self, points: Array) -> NDArray[np.int64]:
+        marks = np.random.default_rng(3).integers(1, 2**62, len(self.levels))
+        out = np.zeros(len(points), dtype=np.int64)
+        for mark, level in zip(marks, self.levels, strict=True):
+            out ^= np.where(level.value(points) > 0, mark, 0)
+        return out
+
+
+def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
+    """Gauss points on lines that are cut at the interfaces, by boxes where the datum asks for them between these."""
+    lines = Lines(space, breaks, (False,) * space.axes)
+    lines.add(expr)
+    parted = [lines.finished(k) for k in range(space.axes)]
+    lo, hi = boxes(parted)
+    if len(lo) > _MOST_PARTS or lines.failures or max(map(len, parted)) <= _FEW_LINES:
+        lo, hi = boxes([np.array(i) for i in space.intervals])
+    expressions = _smooth_levels(breaks, space)
+    volume = float(np.prod([b - a for a, b in space.intervals]))
+    before = np.inf
+    total, error = 0.0, np.inf
+    for order in _LINE_ORDERS[space.axes]:
+        parts = [_box_integral(expr, space, expressions, a, b, order) for a, b in zip(lo, hi, strict=True)]
+        total = sum(p for p, _ in parts) / volume
+        error = abs(total - before)
+        before = total
+        if error <= _LINE_ACCURACY * sum(s for _, s in parts) / volume:
+            break
+    return complex(total), float("inf") if lines.failures else error
+
+
+def _box_integral(expr: sp.Expr, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int) -> tuple[float, float]:
+    bounds = tuple(zip(lo.tolist(), hi.tolist(), strict=True))
+    held = [e for e in expressions if _vanishes(e, space.symbols, lo, hi)]
+    if not held:
+        integral, size = _gauss(evaluator(expr, space.symbols), lo[None], hi[None], order)
+        return float(integral[0]), float(size[0])
+    levels = tuple(LevelSet(e, space.symbols, bounds) for e in held)
+    last = space.axes - 1
+    sweep = Sweep(levels, _Sides(levels, bounds), tuple(range(space.axes)), True)
+    points, weights, _ = line_points(*sweep.points(order), last, order)
+    values = evaluator(expr, space.symbols)(points)
+    return float(weights @ values), float(weights @ np.abs(values))
+
+
+def _vanishes(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -> bool:
+    value = enclose(expr, symbols, lo[None], hi[None])
+    return bool(value.lo[0] <= 0 <= value.hi[0])
+
+
+def _smooth_levels(breaks: Breaks, space: Space) -> list[sp.Expr]:
+    """Smooth expressions whose zeros hold all breaks."""
+    found = [v - number(point) for v, points in zip(space.symbols, breaks.points, strict=True) for point in points.tolist()]
+    for level in breaks.curved:
+        found += _integer_levels(level, space) if level.integers else smooth_levels(level.expression)
+    return list(dict.fromkeys(found))
+
+
+def _integer_levels(level: Level, space: Space) -> list[sp.Expr]:
+    low, high = np.array(space.intervals).T
+    lo, hi = (float(v[0]) for v in enclose(level.expression, space.symbols, low[None, :], high[None, :]))
+    if hi - lo > _MOST_PARTS:
+        raise SolveError("a floor with too many steps", term=level.expression)
+    return [level.expression - n for n in range(int(np.ceil(lo)), int(np.floor(hi)) + 1)]

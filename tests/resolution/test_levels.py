@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nhpinn_sym.resolution import estimate_entries, relative_estimate
+
+KEY = ("A", (0, 0))
+
+
+def judged(*values: float, rate: float = 16.0, floor: float = 0.0, resolved: list[bool] | None = None) -> float:
+    history = [{KEY: np.array([v])} for v in values]
+    return float(estimate_entries(history, rate, floor, resolved=resolved)[KEY][0])
+
+
+def test_fewer_than_three_levels_say_nothing() -> None:
+    assert judged(1.0) == np.inf and judged(1.0, 1.0) == np.inf
+    assert judged(1.0, 1.0, 1.0) < 1e-12
+
+
+@pytest.mark.parametrize("rate", [2.0, 4.0, 16.0])
+def test_the_estimate_is_above_the_error_and_not_far(rate: float) -> None:
+    values = [1 + 0.3 * rate**-k for k in range(5)]
+    error = abs(values[-1] - 1)
+    assert error <= judged(*values) <= 4 * error
+
+
+def test_an_accidental_agreement_is_judged_by_the_changes_before() -> None:
+    assert judged(1.3, 1.1, 1.1) > 1e-3
+    assert judged(1.3, 1.1, 1.1, rate=2.0) > 0.05
+
+
+def test_changes_that_do_not_shrink_show_no_convergence() -> None:
+    assert judged(1.0, 1.1, 1.2, 1.3) >= 0.3
+    assert judged(1.0, 1.0, 1.0, 1.3) >= 0.3
+
+
+def test_levels_that_do_not_resolve_the_data_are_no_evidence() -> None:
+    assert judged(1.0, 1.0, 1.0, 0.1, resolved=[False, False, False, True]) == np.inf
+    assert judged(1.0, 1.0, 0.2, 0.11, 0.101, resolved=[False, False, True, True, True]) < 0.1
+
+
+def test_never_below_the_data_error() -> None:
+    assert judged(1.0, 1.0, 1.0, 1.0, floor=1e-3) == 1e-3
+
+
+def test_values_that_are_not_finite_are_not_known() -> None:
+    assert judged(1.0, np.nan, 1.0) == np.inf
+
+
+def test_the_estimate_is_relative_to_the_largest_entry_of_the_tensor() -> None:
+    errors = {("A", (0,)): np.array(0.1), ("A", (1,)): np.array(0.1), ("b", (0,)): np.array(1e-9)}
+    values = {("A", (0,)): np.array(100.0), ("A", (1,)): np.array(1.0), ("b", (0,)): np.array(0.0)}
+    assert relative_estimate(errors, values, {key: key[0] for key in values}) == pytest.approx(1e-3)
