@@ -1,4 +1,5 @@
-"""Know the data before solving: breaks, features, means and bounds of coefficients and sources, from their symbols."""
+"""Know the data before solving: breaks, features, means and bounds of coefficients and sources,
+from their symbols."""
 
 from .integrate import integrate
 from .levels import estimate_entries, relative_estimate
@@ -6,6 +7,14 @@ from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_tim
 from .resolve import AxisResolution, Resolution, resolve
 
 __all__ = [
-    "AxisResolution", "Resolution", "estimate_entries", "integrate", "relative_estimate", "resolve", "resolve_cells", "resolve_equation",
-    "resolve_slow", "resolve_time",
+    "AxisResolution",
+    "Resolution",
+    "estimate_entries",
+    "integrate",
+    "relative_estimate",
+    "resolve",
+    "resolve_cells",
+    "resolve_equation",
+    "resolve_slow",
+    "resolve_time",
 ]

@@ -1,4 +1,5 @@
-"""Where data jump or kink, from the symbols: the zeros of the conditions of Piecewise, of sign, Heaviside, Abs, Max, Min, floor, roots."""
+"""Where data jump or kink, from the symbols: the zeros of the conditions of Piecewise, of sign,
+Heaviside, Abs, Max, Min, floor, roots."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ _GRIDS = {1: 64, 2: 24, 3: 10, 4: 6}
 
 @dataclass(frozen=True)
 class Level:
-    """Data break where `expression` vanishes, a floor where it is an integer; `jump`: they may be discontinuous there."""
+    """Data break where `expression` vanishes, a floor where it is an integer; `jump`: they may
+    be discontinuous there."""
 
     expression: sp.Expr
     jump: bool
@@ -57,9 +59,14 @@ def own_levels(node: sp.Basic, space: Space) -> Iterator[Level]:
         yield from _factors(node.args[0], False)
     elif isinstance(node, (sp.Max, sp.Min)):
         for k, one in enumerate(node.args):
-            for other in node.args[k + 1:]:
+            for other in node.args[k + 1 :]:
                 yield from _factors(one - other, False)
-    elif isinstance(node, sp.Pow) and node.exp.is_number and not node.exp.is_integer and len(space.of(node.base)) == 1:
+    elif (
+        isinstance(node, sp.Pow)
+        and node.exp.is_number
+        and not node.exp.is_integer
+        and len(space.of(node.base)) == 1
+    ):
         yield from _factors(node.base, False)
 
 
@@ -72,18 +79,26 @@ def _factors(level: sp.Expr, jump: bool) -> Iterator[Level]:
 
 
 def zeros(level: Level, symbol: sp.Symbol, cuts: Array) -> Array:
-    """All zeros of a level of one symbol between the first and the last of the sorted `cuts`, between which it is smooth; sorted.
+    """All zeros of a level of one symbol between the first and the last of the sorted `cuts`,
+    between which it is smooth; sorted.
 
-    Linear ones are exact to rounding, others are enclosed and bisected. ArithmeticError where they are too many.
+    Linear ones are exact to rounding, others are enclosed and bisected. ArithmeticError where
+    they are too many.
     """
     inner = cuts
     for step in sorted(level.expression.atoms(sp.floor), key=sp.default_sort_key):
         if symbol in step.free_symbols:
-            inner = merged(np.concatenate([inner, zeros(Level(step.args[0], True, True), symbol, cuts)]), cuts[0], cuts[-1])
+            inner = merged(
+                np.concatenate([inner, zeros(Level(step.args[0], True, True), symbol, cuts)]),
+                cuts[0],
+                cuts[-1],
+            )
     if not level.integers:
         return _zeros(level.expression, symbol, inner)
     ends = cuts[[0, -1]][None, :]
-    low, high = (float(v[0]) for v in enclose(level.expression, (symbol,), ends[:, :1], ends[:, 1:]))
+    low, high = (
+        float(v[0]) for v in enclose(level.expression, (symbol,), ends[:, :1], ends[:, 1:])
+    )
     if not high - low < _MOST_STEPS:
         raise ArithmeticError(f"{high - low:.3g} steps of floor({level.expression})")
     steps = np.arange(np.ceil(low), np.floor(high) + 1)
@@ -91,7 +106,9 @@ def zeros(level: Level, symbol: sp.Symbol, cuts: Array) -> Array:
     if slope is not None:
         found = (steps - float(level.expression.xreplace({symbol: sp.Integer(0)}))) / slope
         return found[(found >= cuts[0]) & (found <= cuts[-1])]
-    return np.concatenate([np.zeros(0), *(_zeros(level.expression - int(n), symbol, inner) for n in steps)])
+    return np.concatenate(
+        [np.zeros(0), *(_zeros(level.expression - int(n), symbol, inner) for n in steps)]
+    )
 
 
 def _slope(expr: sp.Expr, symbol: sp.Symbol) -> float | None:
@@ -122,13 +139,16 @@ def _values(expr: sp.Expr, symbol: sp.Symbol, points: Array) -> Array:
 
 
 def _isolated(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
-    """Boxes that hold no zero are dropped, those on which the expression is monotone hold one at most, the others are halved."""
+    """Boxes that hold no zero are dropped, those on which the expression is monotone hold one at
+    most, the others are halved."""
     length = cuts[-1] - cuts[0]
     lo, hi = _halved(*_halved(*_halved(cuts[:-1], cuts[1:])))
     found = [np.zeros(0)]
     for _ in range(_ROUNDS):
         margin = 1e-12 * (hi - lo)
-        value, (slope,) = enclose_tightly(expr, (symbol,), (lo + margin)[:, None], (hi - margin)[:, None])
+        value, (slope,) = enclose_tightly(
+            expr, (symbol,), (lo + margin)[:, None], (hi - margin)[:, None]
+        )
         if slope is None:
             return np.concatenate(found)
         rim = 2 * margin * np.nan_to_num(np.maximum(np.abs(slope.lo), np.abs(slope.hi)), nan=np.inf)
@@ -190,7 +210,9 @@ def vanishes_inside(level: Level, space: Space) -> bool:
     """Whether a level of several symbols may vanish (be an integer) inside the box."""
     places = space.of(level.expression)
     symbols = [space.symbols[k] for k in places]
-    lo, hi = boxes([np.linspace(*space.intervals[k], _GRIDS[min(len(places), 4)] + 1) for k in places])
+    lo, hi = boxes(
+        [np.linspace(*space.intervals[k], _GRIDS[min(len(places), 4)] + 1) for k in places]
+    )
     value = enclose_tightly(level.expression, symbols, lo, hi).value
     if level.integers:
         return bool(np.any(np.floor(value.lo) != np.ceil(value.hi) - 1))
@@ -199,14 +221,18 @@ def vanishes_inside(level: Level, space: Space) -> bool:
 
 def boxes(lines: Sequence[Array]) -> tuple[Array, Array]:
     """Lower and upper corners (n, d) of the boxes between the lines of each axis."""
-    ends = [np.meshgrid(*[cut[part] for cut in lines], indexing="ij") for part in (slice(None, -1), slice(1, None))]
+    ends = [
+        np.meshgrid(*[cut[part] for cut in lines], indexing="ij")
+        for part in (slice(None, -1), slice(1, None))
+    ]
     lo, hi = (np.stack([g.ravel() for g in grid], axis=-1) for grid in ends)
     return lo, hi
 
 
 @dataclass(frozen=True)
 class Breaks:
-    """Of some data: breaks across each axis of a space (sorted, the ends apart), and the levels that are no planes across an axis."""
+    """Of some data: breaks across each axis of a space (sorted, the ends apart), and the levels
+    that are no planes across an axis."""
 
     points: tuple[Array, ...]
     curved: tuple[Level, ...]

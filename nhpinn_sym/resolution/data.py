@@ -1,4 +1,5 @@
-"""Data as real expressions with numbers in them: the parameters put in, what has no formula taken out, real and imaginary parts apart."""
+"""Data as real expressions with numbers in them: the parameters put in, what has no formula
+taken out, real and imaginary parts apart."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Space:
-    """The symbols that data depend on, with their intervals: the first `axes` of them are asked for, the others only range over theirs."""
+    """The symbols that data depend on, with their intervals: the first `axes` of them are asked
+    for, the others only range over theirs."""
 
     symbols: tuple[sp.Symbol, ...]
     intervals: tuple[Interval, ...]
@@ -28,8 +30,11 @@ class Space:
         return b - a
 
 
-def real_data(exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: Space) -> tuple[sp.Expr, ...]:
-    """Each datum once, without numeric factors, opaque functions and other symbols counting as 1; constants are left out."""
+def real_data(
+    exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: Space
+) -> tuple[sp.Expr, ...]:
+    """Each datum once, without numeric factors, opaque functions and other symbols counting as
+    1; constants are left out."""
     found: dict[sp.Expr, None] = {}
     for expr in exprs:
         for part in _real_parts(plain(expr, numbers, space)):
@@ -39,12 +44,16 @@ def real_data(exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], spac
 
 
 def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: Space) -> sp.Expr:
-    """The expression in the symbols of the space alone; Mod, frac and ceiling are written with floor."""
+    """The expression in the symbols of the space alone; Mod, frac and ceiling are written with
+    floor."""
     expr = sp.sympify(expr)
     nodes = expr.atoms(AppliedUndef, sp.Derivative)
     expr = expr.xreplace({node: sp.Integer(1) for node in nodes if not hasattr(node, "_imp_")})
-    swap: dict[sp.Symbol, sp.Expr] = {v: number(numbers[v]) if v in numbers else sp.Integer(1)
-                                      for v in expr.free_symbols if v not in space.symbols}
+    swap: dict[sp.Symbol, sp.Expr] = {
+        v: number(numbers[v]) if v in numbers else sp.Integer(1)
+        for v in expr.free_symbols
+        if v not in space.symbols
+    }
     expr = expr.xreplace(swap)
     if expr.has(sp.Mod, sp.frac, sp.ceiling):
         expr = expr.replace(sp.Mod, lambda p, q: p - q * sp.floor(p / q))

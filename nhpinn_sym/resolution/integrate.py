@@ -1,4 +1,5 @@
-"""Means of data over a box, by adaptive Gauss quadrature between the breaks; where these are curves, along lines that are cut there."""
+"""Means of data over a box, by adaptive Gauss quadrature between the breaks; where these are
+curves, along lines that are cut there."""
 
 from __future__ import annotations
 
@@ -33,16 +34,24 @@ _LINE_ORDERS = {2: (8, 16, 32), 3: (4, 7)}
 _LINE_ACCURACY = 1e-9
 _MOST_PARTS = 256
 _FEW_LINES = 9
-"""Lines of an axis up to which the Gauss points of a whole line resolve what is between the interfaces."""
+"""Lines of an axis up to which the Gauss points of a whole line resolve what is between the
+interfaces."""
 _ROUNDING = 1e-15
 
 
-def integrate(expr: sp.Expr, axes: Sequence[Axis], values: Mapping[sp.Symbol, float] | None = None) -> tuple[float | complex, float]:
+def integrate(
+    expr: sp.Expr, axes: Sequence[Axis], values: Mapping[sp.Symbol, float] | None = None
+) -> tuple[float | complex, float]:
     """(mean of `expr` over the box of `axes`, bound on its error); complex where the expression is.
 
-    values: a number for every other symbol. The error is infinite where the datum is not integrated within the limits.
+    values: a number for every other symbol. The error is infinite where the datum is not
+            integrated within the limits.
     """
-    space = Space(tuple(v for v, _, _ in axes), tuple((float(a), float(b)) for _, (a, b), _ in axes), len(axes))
+    space = Space(
+        tuple(v for v, _, _ in axes),
+        tuple((float(a), float(b)) for _, (a, b), _ in axes),
+        len(axes),
+    )
     numbers = {v: float(x) for v, x in (values or {}).items()}
     mean, error = _mean(plain(expr, numbers, space), space)
     return (mean if mean.imag else mean.real), error
@@ -58,8 +67,10 @@ def _mean(expr: sp.Expr, space: Space) -> Mean:
         (real, e), (imaginary, f) = (_mean(part, space) for part in expr.as_real_imag())
         return real + 1j * imaginary.real, e + f
     if isinstance(expr, sp.Add):
-        parts = [_mean(sp.Add(*group), space) if len(group) < len(expr.args) else _direct(expr, space)
-                 for group in _groups(expr.args, space, shared=False)]
+        parts = [
+            _mean(sp.Add(*group), space) if len(group) < len(expr.args) else _direct(expr, space)
+            for group in _groups(expr.args, space, shared=False)
+        ]
         return sum((m for m, _ in parts), 0j), sum(e for _, e in parts)
     if isinstance(expr, sp.Mul):
         groups = _groups(expr.args, space, shared=True)
@@ -74,7 +85,8 @@ def _mean(expr: sp.Expr, space: Space) -> Mean:
 
 
 def _groups(args: Sequence[sp.Expr], space: Space, shared: bool) -> list[list[sp.Expr]]:
-    """The arguments by the variables they hold: equal sets together or, `shared`, all that have a variable in common."""
+    """The arguments by the variables they hold: equal sets together or, `shared`, all that have
+    a variable in common."""
     groups: list[tuple[set[int], list[sp.Expr]]] = []
     for arg in args:
         places = set(space.of(arg))
@@ -88,7 +100,11 @@ def _groups(args: Sequence[sp.Expr], space: Space, shared: bool) -> list[list[sp
 def _direct(expr: sp.Expr, space: Space) -> Mean:
     """The mean over the variables that the expression holds."""
     places = space.of(expr)
-    inner = Space(tuple(space.symbols[k] for k in places), tuple(space.intervals[k] for k in places), len(places))
+    inner = Space(
+        tuple(space.symbols[k] for k in places),
+        tuple(space.intervals[k] for k in places),
+        len(places),
+    )
     breaks = find_breaks([expr], inner)
     if inner.axes not in _ORDERS:
         return 0j, np.inf
@@ -128,7 +144,9 @@ def _gauss(values: Callable[[Array], Array], lo: Array, hi: Array, n: int) -> tu
     t, w = np.polynomial.legendre.leggauss(n)
     d = lo.shape[1]
     nodes = np.stack([g.ravel() for g in np.meshgrid(*[(1 + t) / 2] * d, indexing="ij")], axis=-1)
-    weights = np.prod(np.stack([g.ravel() for g in np.meshgrid(*[w / 2] * d, indexing="ij")]), axis=0)
+    weights = np.prod(
+        np.stack([g.ravel() for g in np.meshgrid(*[w / 2] * d, indexing="ij")]), axis=0
+    )
     points = lo[:, None] + nodes * (hi - lo)[:, None]
     found = values(points.reshape(-1, d)).reshape(len(lo), -1)
     volumes = np.prod(hi - lo, axis=1)
@@ -151,7 +169,8 @@ class _Sides:
 
 
 def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
-    """Gauss points on lines that are cut at the interfaces, by boxes where the datum asks for them between these."""
+    """Gauss points on lines that are cut at the interfaces, by boxes where the datum asks for
+    them between these."""
     lines = Lines(space, breaks, (False,) * space.axes)
     lines.add(expr)
     parted = [lines.finished(k) for k in range(space.axes)]
@@ -163,7 +182,10 @@ def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
     before = np.inf
     total, error = 0.0, np.inf
     for order in _LINE_ORDERS[space.axes]:
-        parts = [_box_integral(expr, space, expressions, a, b, order) for a, b in zip(lo, hi, strict=True)]
+        parts = [
+            _box_integral(expr, space, expressions, a, b, order)
+            for a, b in zip(lo, hi, strict=True)
+        ]
         total = sum(p for p, _ in parts) / volume
         error = abs(total - before)
         before = total
@@ -172,7 +194,9 @@ def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
     return complex(total), float("inf") if lines.failures else error
 
 
-def _box_integral(expr: sp.Expr, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int) -> tuple[float, float]:
+def _box_integral(
+    expr: sp.Expr, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int
+) -> tuple[float, float]:
     bounds = tuple(zip(lo.tolist(), hi.tolist(), strict=True))
     held = [e for e in expressions if _vanishes(e, space.symbols, lo, hi)]
     if not held:
@@ -193,15 +217,23 @@ def _vanishes(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array)
 
 def _smooth_levels(breaks: Breaks, space: Space) -> list[sp.Expr]:
     """Smooth expressions whose zeros hold all breaks."""
-    found = [v - number(point) for v, points in zip(space.symbols, breaks.points, strict=True) for point in points.tolist()]
+    found = [
+        v - number(point)
+        for v, points in zip(space.symbols, breaks.points, strict=True)
+        for point in points.tolist()
+    ]
     for level in breaks.curved:
-        found += _integer_levels(level, space) if level.integers else smooth_levels(level.expression)
+        found += (
+            _integer_levels(level, space) if level.integers else smooth_levels(level.expression)
+        )
     return list(dict.fromkeys(found))
 
 
 def _integer_levels(level: Level, space: Space) -> list[sp.Expr]:
     low, high = np.array(space.intervals).T
-    lo, hi = (float(v[0]) for v in enclose(level.expression, space.symbols, low[None, :], high[None, :]))
+    lo, hi = (
+        float(v[0]) for v in enclose(level.expression, space.symbols, low[None, :], high[None, :])
+    )
     if hi - lo > _MOST_PARTS:
         raise SolveError("a floor with too many steps", term=level.expression)
     return [level.expression - n for n in range(int(np.ceil(lo)), int(np.floor(hi)) + 1)]

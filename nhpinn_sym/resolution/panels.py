@@ -1,8 +1,10 @@
-"""Panels on which data are polynomials, up to a tolerance: found by interpolation, and certified by enclosures.
+"""Panels on which data are polynomials, up to a tolerance: found by interpolation, and certified
+by enclosures.
 
-A panel is accepted where the interpolant of fixed degree has the values of the datum at generic points. Then it is certified: it is halved,
-for this purpose alone, until enclosures say that between the samples of each part there is nothing that the samples do not show.
-Where a sample contradicts the interpolant the panel itself is halved.
+A panel is accepted where the interpolant of fixed degree has the values of the datum at generic
+points. Then it is certified: it is halved, for this purpose alone, until enclosures say that
+between the samples of each part there is nothing that the samples do not show. Where a sample
+contradicts the interpolant the panel itself is halved.
 """
 
 from __future__ import annotations
@@ -30,7 +32,8 @@ _HIDDEN = {1: 1e-3, 2: 2e-3, 3: 2e-2, 4: 5e-2}
 """What may lie between samples, relative to the size of the datum there."""
 _NEAR = 0.03
 _FLOOR = 1e-4
-"""The size of a datum on a panel is its least value there, or these shares of its largest value there, and everywhere."""
+"""The size of a datum on a panel is its least value there, or these shares of its largest value
+there, and everywhere."""
 _NARROWEST = 1e-8
 """Share of an interval below which nothing is halved."""
 _FINE = 2e-5
@@ -74,7 +77,14 @@ class _Values:
             self.call = sp.lambdify(symbols, expr, ["scipy", "numpy"], cse=True)
             with np.errstate(all="ignore"):
                 self.call(*np.full((len(symbols), 1), 0.3))
-        except (ArithmeticError, TypeError, NameError, NotImplementedError, AttributeError, SyntaxError) as cause:
+        except (
+            ArithmeticError,
+            TypeError,
+            NameError,
+            NotImplementedError,
+            AttributeError,
+            SyntaxError,
+        ) as cause:
             raise UnsupportedError("a datum without numbers", term=expr) from cause
 
     def __call__(self, points: Array) -> Array:
@@ -100,7 +110,9 @@ class _Nodes:
         angle = (2 * np.arange(n) + 1) * np.pi / (2 * n)
         self.line = (1 - np.cos(angle)) / 2
         self.weights = (-1.0) ** np.arange(n) * np.sin(angle)
-        self.points = np.stack([g.ravel() for g in np.meshgrid(*[self.line] * self.d, indexing="ij")], axis=-1)
+        self.points = np.stack(
+            [g.ravel() for g in np.meshgrid(*[self.line] * self.d, indexing="ij")], axis=-1
+        )
         self.modes = np.cos(np.outer(np.arange(n), angle)) * 2 / n
 
     def matrix(self, t: Array) -> Array:
@@ -109,7 +121,11 @@ class _Nodes:
         for k in range(self.d):
             gap = t[:, k, None] - self.line
             share = self.weights / np.where(gap == 0, 1.0, gap)
-            share = np.where((gap == 0).any(axis=1, keepdims=True), gap == 0, share / share.sum(axis=1, keepdims=True))
+            share = np.where(
+                (gap == 0).any(axis=1, keepdims=True),
+                gap == 0,
+                share / share.sum(axis=1, keepdims=True),
+            )
             out = (out[:, :, None] * share[:, None, :]).reshape(len(t), -1)
         return out
 
@@ -132,7 +148,9 @@ def _nodes(d: int) -> _Nodes:
 class _Refinement:
     """Halves panels of one datum until all are accepted and certified."""
 
-    def __init__(self, expr: sp.Expr, symbols: tuple[sp.Symbol, ...], cuts: Sequence[Array]) -> None:
+    def __init__(
+        self, expr: sp.Expr, symbols: tuple[sp.Symbol, ...], cuts: Sequence[Array]
+    ) -> None:
         self.d = len(symbols)
         if self.d not in _DEGREES:
             raise UnsupportedError(f"a datum that couples {self.d} variables", term=expr)
@@ -151,7 +169,9 @@ class _Refinement:
         while True:
             table = self._table(lo, hi)
             accepted = self._accepted(lo, hi, table)
-            wrong = np.flatnonzero(accepted)[self._contradicted(lo[accepted], hi[accepted], table[accepted])]
+            wrong = np.flatnonzero(accepted)[
+                self._contradicted(lo[accepted], hi[accepted], table[accepted])
+            ]
             stuck = wrong[self._narrow(lo[wrong], hi[wrong])]
             self._fail(lo[stuck], hi[stuck], "is not smooth")
             accepted[wrong] = False
@@ -172,7 +192,10 @@ class _Refinement:
     def _fail(self, lo: Array, hi: Array, what: str) -> None:
         if self.failure is None and len(lo):
             smallest = ", ".join(f"{v:.2g}" for v in (hi - lo).min(axis=0))
-            place = ", ".join(f"{v} = {(a + b) / 2:.6g}" for v, a, b in zip(self.symbols, lo[0], hi[0], strict=True))
+            place = ", ".join(
+                f"{v} = {(a + b) / 2:.6g}"
+                for v, a, b in zip(self.symbols, lo[0], hi[0], strict=True)
+            )
             self.failure = f"{self.expr} {what}: it varies over less than {smallest} near {place}"
 
     def _at(self, lo: Array, hi: Array, t: Array) -> Array:
@@ -196,10 +219,13 @@ class _Refinement:
     def _local(self, values: Array) -> Array:
         """The size of the datum from its values (n, m) in each box."""
         size = np.abs(values)
-        return np.maximum(np.maximum(size.min(axis=1), _NEAR * size.max(axis=1)), _FLOOR * self.size)
+        return np.maximum(
+            np.maximum(size.min(axis=1), _NEAR * size.max(axis=1)), _FLOOR * self.size
+        )
 
     def _accepted(self, lo: Array, hi: Array, table: Array) -> NDArray[np.bool_]:
-        """Whether the interpolants have the values at generic points; panels too narrow to be halved are accepted, and reported."""
+        """Whether the interpolants have the values at generic points; panels too narrow to be
+        halved are accepted, and reported."""
         t = self.random.random((_CHECKS[self.d], self.d))
         error = np.abs(self._at(lo, hi, t) - table @ self.nodes.matrix(t).T).max(axis=1)
         allowed = ACCURACY * self._local(table)
@@ -214,14 +240,20 @@ class _Refinement:
         """The numbers of the panels in which the datum is not what the interpolant says."""
         wrong = np.zeros(len(lo), dtype=bool)
         panel, a, b = np.arange(len(lo)), lo, hi
-        corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * self.d, indexing="ij"), axis=-1).reshape(-1, self.d)
+        corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * self.d, indexing="ij"), axis=-1).reshape(
+            -1, self.d
+        )
         while len(panel) and self.boxes <= MOST_BOXES:
             self.boxes += len(panel)
             margin = _SHRUNK * (b - a)
             inner, outer = a + margin, b - margin
-            t = np.concatenate([corners, np.full((1, self.d), 0.5), self.random.random((3, self.d))])
+            t = np.concatenate(
+                [corners, np.full((1, self.d), 0.5), self.random.random((3, self.d))]
+            )
             values = self._at(inner, outer, t)
-            places = (inner[:, None] + t * (outer - inner)[:, None] - lo[panel][:, None]) / (hi - lo)[panel][:, None]
+            places = (inner[:, None] + t * (outer - inner)[:, None] - lo[panel][:, None]) / (
+                hi - lo
+            )[panel][:, None]
             matrix = self.nodes.matrix(places.reshape(-1, self.d)).reshape(*values.shape, -1)
             error = np.abs(values - np.einsum("nmk,nk->nm", matrix, table[panel])).max(axis=1)
             local = np.maximum(self._local(table)[panel], 0.0)
@@ -233,7 +265,10 @@ class _Refinement:
                 excess = np.maximum(value.hi - values.max(axis=1), values.min(axis=1) - value.lo)
             open_ = ~(excess <= _HIDDEN[self.d] * self._local(values)) & ~wrong[panel]
             open_ &= ~self._narrow(a, b)
-            spread = [(b - a)[:, k] * (0.0 if s is None else np.maximum(np.abs(s.lo), np.abs(s.hi))) for k, s in enumerate(slopes)]
+            spread = [
+                (b - a)[:, k] * (0.0 if s is None else np.maximum(np.abs(s.lo), np.abs(s.hi)))
+                for k, s in enumerate(slopes)
+            ]
             longest = np.argmax((b - a) / self.lengths, axis=1)
             steep = np.nan_to_num(np.array(spread), nan=np.inf)
             axis = np.where(np.isfinite(steep).all(axis=0), np.argmax(steep, axis=0), longest)

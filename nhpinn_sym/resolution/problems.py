@@ -23,19 +23,35 @@ _APART = 0.5
 """Share of the panel of either scale that lines of the two have between them at least."""
 
 
-def resolve_cells(cells: LoweredCells, parameters: Mapping[str, Any], slow_box: Sequence[Interval] = ()) -> Resolution:
-    """What the coefficients and sources of cell problems ask of a mesh of the cell, along `cells.coordinates`.
+def resolve_cells(
+    cells: LoweredCells, parameters: Mapping[str, Any], slow_box: Sequence[Interval] = ()
+) -> Resolution:
+    """What the coefficients and sources of cell problems ask of a mesh of the cell, along
+    `cells.coordinates`.
 
     parameters : numbers by name; functions, and those that are missing, count as 1.
-    slow_box   : one interval for each of `cells.slow`; the answer holds for all slow points in it. A point is (x, x).
+    slow_box   : one interval for each of `cells.slow`; the answer holds for all slow points in
+                 it. A point is (x, x).
     """
-    axes = [(v, interval, True) for v, interval in zip(cells.coordinates, cells.cell.bounds, strict=True)]
-    return resolve(cell_data(cells), axes, _values(parameters, cells.parameters) | dict(zip(cells.slow, slow_box, strict=True)))
+    axes = [
+        (v, interval, True)
+        for v, interval in zip(cells.coordinates, cells.cell.bounds, strict=True)
+    ]
+    return resolve(
+        cell_data(cells),
+        axes,
+        _values(parameters, cells.parameters) | dict(zip(cells.slow, slow_box, strict=True)),
+    )
 
 
-def resolve_slow(cells: LoweredCells, parameters: Mapping[str, Any], slow_box: Sequence[Interval],
-                 periodic: Sequence[bool] = ()) -> Resolution:
-    """What the same data ask of points along `cells.slow`, for all points of the cell; `periodic`: which of them are (default: none)."""
+def resolve_slow(
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    slow_box: Sequence[Interval],
+    periodic: Sequence[bool] = (),
+) -> Resolution:
+    """What the same data ask of points along `cells.slow`, for all points of the cell;
+    `periodic`: which of them are (default: none)."""
     known = periodic or (False,) * len(cells.slow)
     axes = [(v, interval, p) for v, interval, p in zip(cells.slow, slow_box, known, strict=True)]
     fast: dict[sp.Symbol, Value] = dict(zip(cells.coordinates, cells.cell.bounds, strict=True))
@@ -43,19 +59,26 @@ def resolve_slow(cells: LoweredCells, parameters: Mapping[str, Any], slow_box: S
 
 
 def resolve_equation(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Resolution:
-    """What coefficients, sources, boundary and initial data ask of a mesh along the x coordinates, at all times.
+    """What coefficients, sources, boundary and initial data ask of a mesh along the x
+    coordinates, at all times.
 
-    parameters : numbers by name, eps among them where the equation has it. One period is resolved, and repeated.
+    parameters : numbers by name, eps among them where the equation has it. One period is
+                 resolved, and repeated.
     """
     whole = equation.domain.bounds
-    axes = [(v, interval, k in equation.periodic) for k, (v, interval) in enumerate(zip(equation.coordinates, whole, strict=True))]
+    axes = [
+        (v, interval, k in equation.periodic)
+        for k, (v, interval) in enumerate(zip(equation.coordinates, whole, strict=True))
+    ]
     return _over_periods(equation, parameters, axes, _time_range(equation))
 
 
 def resolve_time(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Resolution:
     """What the same data ask of time steps: one axis, the time. The equation must have one."""
     assert equation.time is not None
-    space: dict[sp.Symbol, Value] = dict(zip(equation.coordinates, equation.domain.bounds, strict=True))
+    space: dict[sp.Symbol, Value] = dict(
+        zip(equation.coordinates, equation.domain.bounds, strict=True)
+    )
     span = _time_range(equation)[equation.time]
     assert isinstance(span, tuple)
     return _over_periods(equation, parameters, [(equation.time, span, False)], space)
@@ -64,14 +87,22 @@ def resolve_time(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Re
 def cell_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
     """Every coefficient of the cell problems and of the effective law."""
     terms = chain(cells.bilinear, cells.mass, *(f.weak for f in cells.functions))
-    functionals = chain(cells.effective, cells.higher, *((c.numerator, c.denominator) for c in cells.constants))
+    functionals = chain(
+        cells.effective, cells.higher, *((c.numerator, c.denominator) for c in cells.constants)
+    )
     return tuple(dict.fromkeys(chain((t.coefficient for t in terms), *map(_held, functionals))))
 
 
 def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
     """Coefficients and sources, of a fine problem in both scales, and boundary and initial data."""
-    terms = () if equation.two_scale else (t.coefficient for t in chain(equation.bilinear, equation.mass, equation.linear))
-    boundary = chain((e.value for e in equation.essential), *((n.alpha, n.value) for n in equation.natural))
+    terms = (
+        ()
+        if equation.two_scale
+        else (t.coefficient for t in chain(equation.bilinear, equation.mass, equation.linear))
+    )
+    boundary = chain(
+        (e.value for e in equation.essential), *((n.alpha, n.value) for n in equation.natural)
+    )
     return tuple(dict.fromkeys(chain(equation.two_scale, terms, boundary, equation.initial)))
 
 
@@ -82,7 +113,11 @@ def _held(functional: Functional) -> Iterator[sp.Expr]:
 
 
 def _values(parameters: Mapping[str, Any], symbols: Iterable[sp.Symbol]) -> dict[sp.Symbol, Value]:
-    return {v: float(parameters[str(v)]) for v in symbols if isinstance(parameters.get(str(v)), (int, float))}
+    return {
+        v: float(parameters[str(v)])
+        for v in symbols
+        if isinstance(parameters.get(str(v)), (int, float))
+    }
 
 
 def _time_range(equation: LoweredEquation) -> dict[sp.Symbol, Value]:
@@ -91,8 +126,12 @@ def _time_range(equation: LoweredEquation) -> dict[sp.Symbol, Value]:
     return {equation.time: (0.0, float(equation.final_time))}
 
 
-def _over_periods(equation: LoweredEquation, parameters: Mapping[str, Any], axes: Sequence[tuple[sp.Symbol, Interval, bool]],
-                  others: Mapping[sp.Symbol, Value]) -> Resolution:
+def _over_periods(
+    equation: LoweredEquation,
+    parameters: Mapping[str, Any],
+    axes: Sequence[tuple[sp.Symbol, Interval, bool]],
+    others: Mapping[sp.Symbol, Value],
+) -> Resolution:
     """The resolution of both scales together, the fast one repeated over all periods of an axis."""
     numbers = _values(parameters, equation.parameters)
     symbols = [v for v, _, _ in axes]
@@ -107,7 +146,7 @@ def _over_periods(equation: LoweredEquation, parameters: Mapping[str, Any], axes
     merged: list[AxisResolution] = []
     failures = [] if found.unresolved is None else [found.unresolved]
     for k, slow in enumerate(found.axes[: len(axes)]):
-        for axis, inner in zip(fast, found.axes[len(axes):], strict=True):
+        for axis, inner in zip(fast, found.axes[len(axes) :], strict=True):
             if places[axis.slow] == symbols[k]:
                 try:
                     slow = _with_images(slow, inner, eps ** float(axis.power))
@@ -122,7 +161,8 @@ def _interval(axis: FastAxis) -> Interval:
 
 
 def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> AxisResolution:
-    """The lines of a coordinate x with those of y = x/scale in every period. OverflowError where they are too many."""
+    """The lines of a coordinate x with those of y = x/scale in every period. OverflowError where
+    they are too many."""
     if fast.harmonics == 0 and not fast.breaks:
         return slow
     a, b = slow.interval
@@ -130,17 +170,38 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
     first = int(np.floor((a / scale - low) / period))
     last = int(np.ceil((b / scale - low) / period))
     if (last - first) * len(fast.lines) > _MOST_LINES:
-        raise OverflowError(f"{last - first} periods of {len(fast.lines) - 1} panels along {slow.symbol}")
+        raise OverflowError(
+            f"{last - first} periods of {len(fast.lines) - 1} panels along {slow.symbol}"
+        )
     numbers = np.arange(first, last)
-    breaks = np.unique(np.concatenate([_images(fast.breaks, numbers, scale, period, slow.interval), slow.breaks]))
-    lines = combined(np.array(slow.lines), _images(fast.lines, numbers, scale, period, slow.interval), breaks)
+    breaks = np.unique(
+        np.concatenate([_images(fast.breaks, numbers, scale, period, slow.interval), slow.breaks])
+    )
+    lines = combined(
+        np.array(slow.lines), _images(fast.lines, numbers, scale, period, slow.interval), breaks
+    )
     waves = None
     if slow.harmonics is not None and fast.harmonics is not None and not len(breaks):
-        waves = max(slow.harmonics, int(np.ceil(fast.harmonics * (b - a) / (period * scale) - 1e-9)))
-    return AxisResolution(slow.symbol, slow.interval, slow.periodic, tuple(breaks.tolist()), tuple(lines.tolist()), waves)
+        waves = max(
+            slow.harmonics, int(np.ceil(fast.harmonics * (b - a) / (period * scale) - 1e-9))
+        )
+    return AxisResolution(
+        slow.symbol,
+        slow.interval,
+        slow.periodic,
+        tuple(breaks.tolist()),
+        tuple(lines.tolist()),
+        waves,
+    )
 
 
-def _images(points: Sequence[float], numbers: NDArray[np.int64], scale: float, period: float, interval: Interval) -> Array:
+def _images(
+    points: Sequence[float],
+    numbers: NDArray[np.int64],
+    scale: float,
+    period: float,
+    interval: Interval,
+) -> Array:
     """Points of a period in all periods, those inside the interval."""
     a, b = interval
     found = np.unique(scale * (np.asarray(points)[None, :] + period * numbers[:, None]))
@@ -150,15 +211,25 @@ def _images(points: Sequence[float], numbers: NDArray[np.int64], scale: float, p
 
 
 def combined(one: Array, other: Array, breaks: Array) -> Array:
-    """The lines of two sources where they are not much closer than the panels of both; all breaks, and the ends of `one`."""
+    """The lines of two sources where they are not much closer than the panels of both; all
+    breaks, and the ends of `one`."""
     ends = one[[0, -1]]
     fixed = np.unique(np.concatenate([ends, breaks]))
     candidates = np.unique(np.concatenate([one, other, breaks]))
-    gaps = _APART * np.minimum(_panel_widths(one, candidates), _panel_widths(np.concatenate([ends[:1], other, ends[1:]]), candidates))
+    gaps = _APART * np.minimum(
+        _panel_widths(one, candidates),
+        _panel_widths(np.concatenate([ends[:1], other, ends[1:]]), candidates),
+    )
     following = fixed[np.minimum(np.searchsorted(fixed, candidates, side="right"), len(fixed) - 1)]
     standing = np.isin(candidates, fixed)
     kept = [float(candidates[0])]
-    for v, gap, after, always in zip(candidates[1:].tolist(), gaps[1:].tolist(), following[1:].tolist(), standing[1:].tolist(), strict=True):
+    for v, gap, after, always in zip(
+        candidates[1:].tolist(),
+        gaps[1:].tolist(),
+        following[1:].tolist(),
+        standing[1:].tolist(),
+        strict=True,
+    ):
         if always or (v - kept[-1] >= gap and after - v >= gap):
             kept.append(v)
     return np.array(kept)

@@ -24,7 +24,8 @@ _FEWEST = 4
 """Panels of an interval at least, where data vary along it."""
 _STEP = 1e-9
 _JUMP = 1e-7
-"""A datum jumps where it changes by more than this share of its size within `_STEP` of the interval, and does not change less within a hundredth."""
+"""A datum jumps where it changes by more than this share of its size within `_STEP` of the
+interval, and does not change less within a hundredth."""
 _PLACES = 40
 _DRAWS = 4000
 
@@ -33,12 +34,14 @@ _DRAWS = 4000
 class AxisResolution:
     """What the data ask of a mesh along one coordinate.
 
-    breaks    : planes across this axis where data jump or kink, exact to rounding, sorted, without the ends of the interval;
-                where the axis is periodic and the data do not match there, its lower end is one of them.
-    lines     : a < ... < b, the ends of panels on which every datum is a polynomial of degree about 6 to a thousandth of its size;
-                all breaks that lie inside are among them.
-    harmonics : the largest frequency, in periods of the interval, where all data are trigonometric polynomials in this coordinate
-                (0: they are constant along it); otherwise None.
+    breaks    : planes across this axis where data jump or kink, exact to rounding, sorted,
+                without the ends of the interval; where the axis is periodic and the data do not
+                match there, its lower end is one of them.
+    lines     : a < ... < b, the ends of panels on which every datum is a polynomial of degree
+                about 6 to a thousandth of its size; all breaks that lie inside are among them.
+    harmonics : the largest frequency, in periods of the interval, where all data are
+                trigonometric polynomials in this coordinate (0: they are constant along it);
+                otherwise None.
     """
 
     symbol: sp.Symbol
@@ -54,7 +57,8 @@ class AxisResolution:
 
     @property
     def feature(self) -> float:
-        """The smallest length over which data vary: half a period where they are trigonometric polynomials, else the narrowest panel."""
+        """The smallest length over which data vary: half a period where they are trigonometric
+        polynomials, else the narrowest panel."""
         if self.harmonics is not None:
             return self.length / (2 * self.harmonics) if self.harmonics else self.length
         return float(np.diff(self.lines).min())
@@ -65,7 +69,8 @@ class Resolution:
     """What data ask of a mesh; `axes` in the order of the coordinates.
 
     jumps      : a datum is discontinuous somewhere.
-    curved     : levels that vanish at interfaces (jumps or kinks) that are no planes across an axis.
+    curved     : levels that vanish at interfaces (jumps or kinks) that are no planes across an
+                 axis.
     unresolved : what could not be resolved within the limits, None if nothing.
     """
 
@@ -95,33 +100,58 @@ class Resolution:
         return min(axis.feature for axis in self.axes)
 
 
-def resolve(exprs: Sequence[sp.Expr], axes: Sequence[Axis], values: Mapping[sp.Symbol, Value] | None = None) -> Resolution:
+def resolve(
+    exprs: Sequence[sp.Expr], axes: Sequence[Axis], values: Mapping[sp.Symbol, Value] | None = None
+) -> Resolution:
     """What the data `exprs` ask of a mesh along `axes`, each (symbol, interval, periodic).
 
-    values: a number for every other symbol, or an interval over which it ranges: then the answer holds for all values in it.
+    values: a number for every other symbol, or an interval over which it ranges: then the answer
+            holds for all values in it.
     Symbols without a value, and functions without a formula, count as 1.
     """
     given = dict(values or {})
-    numbers = {v: float(x if not isinstance(x, tuple) else x[0]) for v, x in given.items() if not isinstance(x, tuple) or x[0] == x[1]}
-    ranges = tuple((v, (float(x[0]), float(x[1]))) for v, x in given.items() if isinstance(x, tuple) and x[0] != x[1])
+    numbers = {
+        v: float(x if not isinstance(x, tuple) else x[0])
+        for v, x in given.items()
+        if not isinstance(x, tuple) or x[0] == x[1]
+    }
+    ranges = tuple(
+        (v, (float(x[0]), float(x[1])))
+        for v, x in given.items()
+        if isinstance(x, tuple) and x[0] != x[1]
+    )
     fixed = tuple((v, (float(a), float(b)), bool(p)) for v, (a, b), p in axes)
     return _resolve(tuple(exprs), fixed, tuple(sorted(numbers.items(), key=str)), ranges)
 
 
 @lru_cache(maxsize=256)
-def _resolve(exprs: tuple[sp.Expr, ...], axes: tuple[Axis, ...], numbers: tuple[tuple[sp.Symbol, float], ...],
-             ranges: tuple[tuple[sp.Symbol, Interval], ...]) -> Resolution:
+def _resolve(
+    exprs: tuple[sp.Expr, ...],
+    axes: tuple[Axis, ...],
+    numbers: tuple[tuple[sp.Symbol, float], ...],
+    ranges: tuple[tuple[sp.Symbol, Interval], ...],
+) -> Resolution:
     symbols = (*(v for v, _, _ in axes), *(v for v, _ in ranges))
     space = Space(symbols, (*(i for _, i, _ in axes), *(i for _, i in ranges)), len(axes))
-    data = [d for d in real_data(exprs, dict(numbers), space) if any(k < len(axes) for k in space.of(d))]
+    data = [
+        d for d in real_data(exprs, dict(numbers), space) if any(k < len(axes) for k in space.of(d))
+    ]
     breaks = find_breaks(data, space)
     breaks, jumping = _with_ends(data, breaks, axes, space)
     panels = Lines(space, breaks, tuple(p for _, _, p in axes))
     for datum in data:
         panels.add(datum)
     found = tuple(
-        AxisResolution(v, interval, periodic, tuple(map(float, breaks.points[k])), tuple(map(float, panels.finished(k))), panels.frequency(k))
-        for k, (v, interval, periodic) in enumerate(axes))
+        AxisResolution(
+            v,
+            interval,
+            periodic,
+            tuple(map(float, breaks.points[k])),
+            tuple(map(float, panels.finished(k))),
+            panels.frequency(k),
+        )
+        for k, (v, interval, periodic) in enumerate(axes)
+    )
     failures = [*breaks.failures, *panels.failures]
     curved = tuple(dict.fromkeys(level.expression for level in breaks.curved))
     return Resolution(found, jumping, curved, "; ".join(failures) or None)
@@ -142,7 +172,8 @@ class Lines:
         return self.degrees[k] if not len(self.breaks.points[k]) else None
 
     def finished(self, k: int) -> Array:
-        """The lines of axis k with panels no longer than periodic factors ask; even ones between breaks where nothing else is there."""
+        """The lines of axis k with panels no longer than periodic factors ask; even ones between
+        breaks where nothing else is there."""
         coarse = self.cuts[k]
         if len(self.lines[k]) > len(coarse):
             return _halved(self.lines[k], self.longest[k])
@@ -174,7 +205,9 @@ class Lines:
         if panels.failure is not None:
             self.failures.append(panels.failure)
         for j, k in enumerate(places):
-            self.lines[k] = merged(np.concatenate([self.lines[k], panels.lines(j)]), *self.space.intervals[k])
+            self.lines[k] = merged(
+                np.concatenate([self.lines[k], panels.lines(j)]), *self.space.intervals[k]
+            )
 
     def initial(self, k: int) -> Array:
         return _halved(self.cuts[k], self.space.length(k) / _FEWEST)
@@ -195,24 +228,42 @@ def _divided(lines: Array, longest: float) -> Array:
 
 def _halved(lines: Array, longest: float) -> Array:
     """The same by halving, so that the lines of different data are nested."""
-    return _cut(lines, np.exp2(np.ceil(np.log2(np.maximum(np.diff(lines) / (longest * (1 + 1e-9)), 1.0)))))
+    return _cut(
+        lines, np.exp2(np.ceil(np.log2(np.maximum(np.diff(lines) / (longest * (1 + 1e-9)), 1.0))))
+    )
 
 
 def _cut(lines: Array, counts: Array) -> Array:
-    parts = [a + (b - a) * np.arange(n) / n for a, b, n in zip(lines[:-1], lines[1:], counts.astype(int).tolist(), strict=True)]
+    parts = [
+        a + (b - a) * np.arange(n) / n
+        for a, b, n in zip(lines[:-1], lines[1:], counts.astype(int).tolist(), strict=True)
+    ]
     return np.append(np.concatenate(parts), lines[-1])
 
 
-def _with_ends(data: Sequence[sp.Expr], breaks: Breaks, axes: Sequence[Axis], space: Space) -> tuple[Breaks, bool]:
-    """The breaks, with the lower end of a periodic axis where data do not match there; and whether a datum jumps at any of them."""
+def _with_ends(
+    data: Sequence[sp.Expr], breaks: Breaks, axes: Sequence[Axis], space: Space
+) -> tuple[Breaks, bool]:
+    """The breaks, with the lower end of a periodic axis where data do not match there; and
+    whether a datum jumps at any of them."""
     random = np.random.default_rng(11)
     low, high = np.array(space.intervals).T
     generic = low + (high - low) * random.random((_PLACES, len(low)))
-    jumping = any(_jumps_across(d, level, space) for d in data for level in breaks.curved if level.jump)
+    jumping = any(
+        _jumps_across(d, level, space) for d in data for level in breaks.curved if level.jump
+    )
     points = list(breaks.points)
     for k, (_, (a, b), periodic) in enumerate(axes):
-        held = [d for d in data if space.symbols[k] in d.free_symbols and harmonics(d, k, space, periodic) is None]
-        jumping |= any(_differ(d, generic, k, at, at, b - a, space) for d in held for at in breaks.points[k].tolist())
+        held = [
+            d
+            for d in data
+            if space.symbols[k] in d.free_symbols and harmonics(d, k, space, periodic) is None
+        ]
+        jumping |= any(
+            _differ(d, generic, k, at, at, b - a, space)
+            for d in held
+            for at in breaks.points[k].tolist()
+        )
         if not periodic:
             continue
         jump = any(_differ(d, generic, k, a, b, b - a, space) for d in held)
@@ -222,7 +273,9 @@ def _with_ends(data: Sequence[sp.Expr], breaks: Breaks, axes: Sequence[Axis], sp
     return replace(breaks, points=tuple(points)), jumping
 
 
-def _differ(datum: sp.Expr, generic: Array, k: int, above: float, below: float, length: float, space: Space) -> bool:
+def _differ(
+    datum: sp.Expr, generic: Array, k: int, above: float, below: float, length: float, space: Space
+) -> bool:
     """Whether the limits of a datum from above `above` and from below `below` differ."""
     values = evaluator(datum, space.symbols)
 
@@ -251,15 +304,20 @@ def _kinked(datum: sp.Expr, generic: Array, k: int, interval: Interval, space: S
     right = at(a + 2 * step) - at(a + step)
     left = at(b - step) - at(b - 2 * step)
     size = np.nanmax(np.abs(values(generic)), initial=0.0)
-    curvature = np.abs(at(a + 3 * step) - 2 * at(a + 2 * step) + at(a + step)) + np.abs(at(b - 3 * step) - 2 * at(b - 2 * step) + at(b - step))
+    curvature = np.abs(at(a + 3 * step) - 2 * at(a + 2 * step) + at(a + step)) + np.abs(
+        at(b - 3 * step) - 2 * at(b - 2 * step) + at(b - step)
+    )
     return bool(np.any(np.abs(right - left) > 10 * curvature + 1e-9 * size))
 
 
 def _jumps_across(datum: sp.Expr, level: Level, space: Space) -> bool:
-    """Whether a datum jumps where a level of several symbols changes its sign, or passes an integer: pairs of random points are bisected."""
+    """Whether a datum jumps where a level of several symbols changes its sign, or passes an
+    integer: pairs of random points are bisected."""
     if not datum.free_symbols & level.expression.free_symbols:
         return False
-    signs = evaluator(sp.floor(level.expression) if level.integers else level.expression, space.symbols)
+    signs = evaluator(
+        sp.floor(level.expression) if level.integers else level.expression, space.symbols
+    )
     values = evaluator(datum, space.symbols)
     low, high = np.array(space.intervals).T
     one, other = low + (high - low) * np.random.default_rng(5).random((2, _DRAWS, len(low)))

@@ -1,4 +1,5 @@
-"""What is known of data without looking: factors of single variables, trigonometric polynomials, polynomials, branches across curves."""
+"""What is known of data without looking: factors of single variables, trigonometric polynomials,
+polynomials, branches across curves."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _BREAKING = (sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min, sp.flo
 
 
 def factors(expr: sp.Expr, space: Space) -> Iterator[sp.Expr]:
-    """Expressions of which `expr` is a polynomial, of one variable each where it separates: sums, products, exponentials of sums."""
+    """Expressions of which `expr` is a polynomial, of one variable each where it separates:
+    sums, products, exponentials of sums."""
     if len(space.of(expr)) <= 1:
         if space.of(expr):
             yield expr
@@ -37,7 +39,11 @@ def factors(expr: sp.Expr, space: Space) -> Iterator[sp.Expr]:
                 yield from factors(part, space)
     elif isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
         yield from factors(expr.base, space)
-    elif isinstance(expr, sp.exp) and isinstance(expr.args[0], sp.Add) and all(len(space.of(a)) <= 1 for a in expr.args[0].args):
+    elif (
+        isinstance(expr, sp.exp)
+        and isinstance(expr.args[0], sp.Add)
+        and all(len(space.of(a)) <= 1 for a in expr.args[0].args)
+    ):
         groups = defaultdict(list)
         for arg in expr.args[0].args:
             groups[space.of(arg)].append(arg)
@@ -48,7 +54,8 @@ def factors(expr: sp.Expr, space: Space) -> Iterator[sp.Expr]:
 
 
 def harmonics(expr: sp.Expr, k: int, space: Space, periodic: bool) -> int | None:
-    """The largest frequency, in periods of the interval, where `expr` is a trigonometric polynomial in symbol k; None where it is not.
+    """The largest frequency, in periods of the interval, where `expr` is a trigonometric
+    polynomial in symbol k; None where it is not.
 
     Where the axis is not periodic the frequency may be a fraction, and is rounded up.
     """
@@ -93,13 +100,19 @@ def degree(expr: sp.Expr, v: sp.Symbol) -> int | None:
 
 
 def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: Space) -> list[sp.Expr]:
-    """The expression with one branch taken of every node that jumps or kinks across one of the curves: what it is on either side.
+    """The expression with one branch taken of every node that jumps or kinks across one of the
+    curves: what it is on either side.
 
-    Where there are too many combinations every node runs through its branches while the others keep their first.
+    Where there are too many combinations every node runs through its branches while the others
+    keep their first.
     """
     if not curved:
         return [expr]
-    nodes = [n for n in sp.ordered(expr.atoms(*_BREAKING)) if any(level in curved for level in own_levels(n, space))]
+    nodes = [
+        n
+        for n in sp.ordered(expr.atoms(*_BREAKING))
+        if any(level in curved for level in own_levels(n, space))
+    ]
     outer = [n for n in nodes if not any(n != m and m.has(n) for m in nodes)]
     if not outer:
         return [expr]
@@ -108,9 +121,17 @@ def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: Space) -> lis
         picks = list(itertools.product(*choices))
     else:
         first = tuple(rows[0] for rows in choices)
-        picks = [(*first[:k], branch, *first[k + 1:]) for k, rows in enumerate(choices) for branch in rows]
+        picks = [
+            (*first[:k], branch, *first[k + 1 :])
+            for k, rows in enumerate(choices)
+            for branch in rows
+        ]
     found = [expr.xreplace(dict(zip(outer, pick, strict=True))) for pick in picks]
-    return list(dict.fromkeys(branch for e in dict.fromkeys(found) for branch in smooth_branches(e, curved, space)))
+    return list(
+        dict.fromkeys(
+            branch for e in dict.fromkeys(found) for branch in smooth_branches(e, curved, space)
+        )
+    )
 
 
 def _branches(node: sp.Expr) -> list[sp.Expr]:

@@ -11,14 +11,39 @@ from nhpinn_sym.problem.errors import UnsupportedError
 
 X, Y = sp.symbols("x y", real=True)
 SMOOTH = [
-    2 + sp.sin(7 * X) * sp.cos(3 * Y), sp.exp(-(X**2) * Y), sp.tanh(50 * sp.sin(6 * X)) / (2 + Y), sp.sqrt(X**2 + Y**2), sp.atan(X / Y),
-    sp.erf(X - Y), sp.acos(X), sp.asin(Y / 2), X**Y, 1 / (sp.Rational(6, 5) + sp.sin(9 * X)), sp.log(X + Y), sp.cosh(X - Y), sp.sinh(X) ** 3,
-    sp.tan(X), sp.erfc(2 * X), sp.asinh(X - Y), sp.sech(3 * Y),
+    2 + sp.sin(7 * X) * sp.cos(3 * Y),
+    sp.exp(-(X**2) * Y),
+    sp.tanh(50 * sp.sin(6 * X)) / (2 + Y),
+    sp.sqrt(X**2 + Y**2),
+    sp.atan(X / Y),
+    sp.erf(X - Y),
+    sp.acos(X),
+    sp.asin(Y / 2),
+    X**Y,
+    1 / (sp.Rational(6, 5) + sp.sin(9 * X)),
+    sp.log(X + Y),
+    sp.cosh(X - Y),
+    sp.sinh(X) ** 3,
+    sp.tan(X),
+    sp.erfc(2 * X),
+    sp.asinh(X - Y),
+    sp.sech(3 * Y),
 ]
 BROKEN = [
-    sp.Abs(X - Y) ** 3, sp.Max(X, Y, sp.Rational(1, 3)), sp.Piecewise((X**2, X < Y), (3, X + Y > 1), (Y, True)), sp.floor(3 * X) * Y,
-    sp.Mod(4 * X + Y, 1), sp.sign(X - Y) * Y, sp.Heaviside(Y - sp.Rational(3, 10)), sp.ceiling(5 * X * Y), sp.Min(X, 1 - Y),
-    sp.Piecewise((1, sp.And(X > Y, sp.Not(Y > X / 2))), (2, sp.Or(X < Y / 2, sp.Rational(1, 4) > Y)), (X, True)),
+    sp.Abs(X - Y) ** 3,
+    sp.Max(X, Y, sp.Rational(1, 3)),
+    sp.Piecewise((X**2, X < Y), (3, X + Y > 1), (Y, True)),
+    sp.floor(3 * X) * Y,
+    sp.Mod(4 * X + Y, 1),
+    sp.sign(X - Y) * Y,
+    sp.Heaviside(Y - sp.Rational(3, 10)),
+    sp.ceiling(5 * X * Y),
+    sp.Min(X, 1 - Y),
+    sp.Piecewise(
+        (1, sp.And(X > Y, sp.Not(Y > X / 2))),
+        (2, sp.Or(X < Y / 2, sp.Rational(1, 4) > Y)),
+        (X, True),
+    ),
 ]
 UNRULED = [sp.besselj(0, 5 * X), sp.sec(X), sp.sinc(X * Y)]
 
@@ -46,9 +71,13 @@ def test_enclosures_of_derivatives_hold_all_slopes(expr: sp.Expr) -> None:
     slopes = enclose_tightly(expr, (X, Y), lo, hi).slopes
     points = lo + (hi - lo) * np.random.default_rng(4).random((60, *lo.shape))
     for v, slope in zip((X, Y), slopes, strict=True):
-        values = sp.lambdify((X, Y), expr.diff(v), ["scipy", "numpy"])(points[..., 0], points[..., 1])
+        values = sp.lambdify((X, Y), expr.diff(v), ["scipy", "numpy"])(
+            points[..., 0], points[..., 1]
+        )
         low, high = (0.0, 0.0) if slope is None else slope
-        assert np.all(values >= low - 1e-9 * (1 + np.abs(values))) and np.all(values <= high + 1e-9 * (1 + np.abs(values)))
+        assert np.all(values >= low - 1e-9 * (1 + np.abs(values))) and np.all(
+            values <= high + 1e-9 * (1 + np.abs(values))
+        )
 
 
 def test_the_mean_value_form_has_an_excess_of_second_order() -> None:

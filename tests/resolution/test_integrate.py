@@ -22,40 +22,50 @@ DISK = sp.Rational(9, 100) > (X - 0.5) ** 2 + (Y - 0.5) ** 2
 S, C = sp.sin(2 * sp.pi * X), sp.cos(2 * sp.pi * Y)
 
 
-@pytest.mark.parametrize(("expr", "mean"), [
-    (1 / (2 + sp.cos(270 * sp.pi * X)), 1 / np.sqrt(3)),
-    (1 / sp.Piecewise((1, X < 0.5017), (10, True)), 0.5017 + 0.04983),
-    (sp.Piecewise((10**4, sp.And(X >= 0.4137, X < 0.4147)), (1, True)), 10.999),
-    (1 + 1000 * sp.exp(-(((X - sp.Rational(1, 3)) * 1000) ** 2)), 1 + np.sqrt(np.pi)),
-    (sp.exp(S), i0(1)),
-    (sp.exp(sp.I * S), j0(1)),
-    (sp.Abs(S), 2 / np.pi),
-    (sp.sqrt(X), 2 / 3),
-    (3 + sp.sign(S - 0.5), 2 + 2 / 3),
-    (sp.Piecewise((1, sp.Mod(X, sp.Rational(1, 8)) < 0.03), (2, True)), 1.76),
-], ids=str)
+@pytest.mark.parametrize(
+    ("expr", "mean"),
+    [
+        (1 / (2 + sp.cos(270 * sp.pi * X)), 1 / np.sqrt(3)),
+        (1 / sp.Piecewise((1, X < 0.5017), (10, True)), 0.5017 + 0.04983),
+        (sp.Piecewise((10**4, sp.And(X >= 0.4137, X < 0.4147)), (1, True)), 10.999),
+        (1 + 1000 * sp.exp(-(((X - sp.Rational(1, 3)) * 1000) ** 2)), 1 + np.sqrt(np.pi)),
+        (sp.exp(S), i0(1)),
+        (sp.exp(sp.I * S), j0(1)),
+        (sp.Abs(S), 2 / np.pi),
+        (sp.sqrt(X), 2 / 3),
+        (3 + sp.sign(S - 0.5), 2 + 2 / 3),
+        (sp.Piecewise((1, sp.Mod(X, sp.Rational(1, 8)) < 0.03), (2, True)), 1.76),
+    ],
+    ids=str,
+)
 def test_means_along_a_line(expr: sp.Expr, mean: float) -> None:
     found, error = integrate(expr, LINE)
     assert abs(found - mean) <= error + 1e-14 and error <= 1e-10 * abs(mean)
 
 
-@pytest.mark.parametrize(("expr", "mean"), [
-    (sp.Piecewise((10, DISK), (1, True)), 1 + 9 * np.pi * 0.09),
-    (1 / sp.Piecewise((10, DISK), (1, True)), 1 - 0.9 * np.pi * 0.09),
-    (sp.Abs(sp.sin(2 * sp.pi * (X + Y))), 2 / np.pi),
-    (sp.Max(0, S * C), 2 / np.pi**2),
-    (1 + 100 * sp.exp(-((X - 0.3) ** 2 + (Y - 0.6) ** 2) * 10**6), 1 + np.pi * 1e-4),
-    ((2 + S) / (2 + C), 2 / np.sqrt(3)),
-    (sp.Piecewise((2, sp.And(X < 0.59, Y < 0.3)), (1, True)), 1 + 0.59 * 0.3),
-    (sp.floor(X + Y), 0.5),
-], ids=str)
+@pytest.mark.parametrize(
+    ("expr", "mean"),
+    [
+        (sp.Piecewise((10, DISK), (1, True)), 1 + 9 * np.pi * 0.09),
+        (1 / sp.Piecewise((10, DISK), (1, True)), 1 - 0.9 * np.pi * 0.09),
+        (sp.Abs(sp.sin(2 * sp.pi * (X + Y))), 2 / np.pi),
+        (sp.Max(0, S * C), 2 / np.pi**2),
+        (1 + 100 * sp.exp(-((X - 0.3) ** 2 + (Y - 0.6) ** 2) * 10**6), 1 + np.pi * 1e-4),
+        ((2 + S) / (2 + C), 2 / np.sqrt(3)),
+        (sp.Piecewise((2, sp.And(X < 0.59, Y < 0.3)), (1, True)), 1 + 0.59 * 0.3),
+        (sp.floor(X + Y), 0.5),
+    ],
+    ids=str,
+)
 def test_means_over_a_square(expr: sp.Expr, mean: float) -> None:
     found, error = integrate(expr, PLANE)
     assert abs(found - mean) <= error + 1e-13 and error <= 1e-8 * abs(mean)
 
 
 def test_factors_of_three_variables_are_integrated_one_by_one() -> None:
-    expr = (2 + S) * (1 + C**2) / (3 + sp.cos(2 * sp.pi * Z)) * sp.Piecewise((1, Z < 0.7), (0, True))
+    expr = (
+        (2 + S) * (1 + C**2) / (3 + sp.cos(2 * sp.pi * Z)) * sp.Piecewise((1, Z < 0.7), (0, True))
+    )
     inner = quad(lambda z: 1 / (3 + np.cos(2 * np.pi * z)), 0, 0.7, epsabs=1e-14)[0]
     found, error = integrate(expr, [*PLANE, (Z, UNIT, True)])
     assert abs(found - 3 * inner) <= error + 1e-13 and error < 1e-9
@@ -63,7 +73,9 @@ def test_factors_of_three_variables_are_integrated_one_by_one() -> None:
 
 @settings(max_examples=15, deadline=None)
 @given(st.floats(0.05, 0.95), st.floats(-4, -1), st.floats(0.1, 0.9), st.floats(-4, 4))
-def test_bumps_and_jumps_against_quad_with_breaks(place: float, width: float, jump: float, contrast: float) -> None:
+def test_bumps_and_jumps_against_quad_with_breaks(
+    place: float, width: float, jump: float, contrast: float
+) -> None:
     w, k = 10**width, 10**contrast
     expr = (1 + 5 * sp.exp(-(((X - place) / w) ** 2))) * sp.Piecewise((k, jump > X), (1, True))
 

@@ -8,7 +8,9 @@ from nhpinn_sym.resolution import estimate_entries, relative_estimate
 KEY = ("A", (0, 0))
 
 
-def judged(*values: float, rate: float = 16.0, floor: float = 0.0, resolved: list[bool] | None = None) -> float:
+def judged(
+    *values: float, rate: float = 16.0, floor: float = 0.0, resolved: list[bool] | None = None
+) -> float:
     history = [{KEY: np.array([v])} for v in values]
     return float(estimate_entries(history, rate, floor, resolved=resolved)[KEY][0])
 

@@ -1,4 +1,5 @@
-"""Nothing that stands in the symbols is missed: bumps, layers, jumps, harmonics, wherever they are."""
+"""Nothing that stands in the symbols is missed: bumps, layers, jumps, harmonics, wherever they
+are."""
 
 from __future__ import annotations
 
@@ -61,13 +62,16 @@ def test_a_layer_is_found_exactly(start: float, width: float, contrast: float) -
     assert set(found.breaks[0]) - {0.0} <= set(found.axes[0].lines)
 
 
-@pytest.mark.parametrize(("expr", "place", "width"), [
-    (2 + sp.tanh(500.0 * S(X)), 0.5, 3e-3),
-    (1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (X - 0.5)) / (sp.pi * 0.002)) ** 2))), 0.5, 5e-3),
-    (1 + 1000 * sp.exp(-(((X - sp.Rational(1, 3)) * 1000) ** 2)), 1 / 3, 3e-3),
-    (sp.exp(-(((X - 0.123) / 1e-5) ** 2)), 0.123, 3e-5),
-    (1 / (1.0001 + S(X)), 0.75, 2e-2),
-])
+@pytest.mark.parametrize(
+    ("expr", "place", "width"),
+    [
+        (2 + sp.tanh(500.0 * S(X)), 0.5, 3e-3),
+        (1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (X - 0.5)) / (sp.pi * 0.002)) ** 2))), 0.5, 5e-3),
+        (1 + 1000 * sp.exp(-(((X - sp.Rational(1, 3)) * 1000) ** 2)), 1 / 3, 3e-3),
+        (sp.exp(-(((X - 0.123) / 1e-5) ** 2)), 0.123, 3e-5),
+        (1 / (1.0001 + S(X)), 0.75, 2e-2),
+    ],
+)
 def test_sharp_features(expr: sp.Expr, place: float, width: float) -> None:
     found = line(expr)
     assert found.unresolved is None and not found.jumps
@@ -96,19 +100,26 @@ def test_smooth_data_ask_for_few_panels() -> None:
         assert not found.jumps and not found.breaks[0] and found.planar
 
 
-@pytest.mark.parametrize(("expr", "breaks", "jumps"), [
-    (sp.Piecewise((1, X < 0.5017), (10, True)), (0, 0.5017), True),
-    (sp.Abs(S(X)) + 1, (0, 0.5), False),
-    (sp.Max(S(X), 0.5), (1 / 12, 5 / 12), False),
-    (sp.Piecewise((1, sp.And(X > 0.25, sp.Or(X < 0.5, X > 0.75))), (3, True)), (0, 0.25, 0.5, 0.75), True),
-    (2 + sp.Heaviside(X - 0.3) - sp.Heaviside(X - 0.7), (0.3, 0.7), True),
-    (3 + sp.sign(S(X) - 0.5), (1 / 12, 5 / 12), True),
-    (1 + sp.Mod(X, sp.Rational(1, 4)), (0, 0.25, 0.5, 0.75), True),
-    (sp.Piecewise((1, (X - 0.5) ** 2 < 0.01), (2, True)), (0.4, 0.6), True),
-    (1 + X, (0,), True),
-    (1 + X * (1 - X), (0,), False),
-    (sp.Piecewise((1, X - sp.floor(X + 0.3) + 0.3 < 0.5), (2, True)), (0.2, 0.7), True),
-])
+@pytest.mark.parametrize(
+    ("expr", "breaks", "jumps"),
+    [
+        (sp.Piecewise((1, X < 0.5017), (10, True)), (0, 0.5017), True),
+        (sp.Abs(S(X)) + 1, (0, 0.5), False),
+        (sp.Max(S(X), 0.5), (1 / 12, 5 / 12), False),
+        (
+            sp.Piecewise((1, sp.And(X > 0.25, sp.Or(X < 0.5, X > 0.75))), (3, True)),
+            (0, 0.25, 0.5, 0.75),
+            True,
+        ),
+        (2 + sp.Heaviside(X - 0.3) - sp.Heaviside(X - 0.7), (0.3, 0.7), True),
+        (3 + sp.sign(S(X) - 0.5), (1 / 12, 5 / 12), True),
+        (1 + sp.Mod(X, sp.Rational(1, 4)), (0, 0.25, 0.5, 0.75), True),
+        (sp.Piecewise((1, (X - 0.5) ** 2 < 0.01), (2, True)), (0.4, 0.6), True),
+        (1 + X, (0,), True),
+        (1 + X * (1 - X), (0,), False),
+        (sp.Piecewise((1, X - sp.floor(X + 0.3) + 0.3 < 0.5), (2, True)), (0.2, 0.7), True),
+    ],
+)
 def test_breaks_are_exact(expr: sp.Expr, breaks: tuple[float, ...], jumps: bool) -> None:
     found = line(expr)
     assert len(found.breaks[0]) == len(breaks)
@@ -124,7 +135,9 @@ def test_a_break_in_the_middle_of_a_panel_of_another_datum() -> None:
 def test_polygons_along_the_axes_are_planes_and_disks_are_curves() -> None:
     s = nh.Scales(2)
     axes = [(v.symbol, UNIT, True) for v in s.y]
-    square = s.plain(nh.phases(s, {nh.Polygon([(0.2, 0.3), (0.6, 0.3), (0.6, 0.7), (0.2, 0.7)]): 10}))
+    square = s.plain(
+        nh.phases(s, {nh.Polygon([(0.2, 0.3), (0.6, 0.3), (0.6, 0.7), (0.2, 0.7)]): 10})
+    )
     found = resolve([square], axes)
     assert found.planar and found.jumps
     assert np.allclose(found.breaks[0], (0.2, 0.6)) and np.allclose(found.breaks[1], (0.3, 0.7))
@@ -138,7 +151,9 @@ def test_polygons_along_the_axes_are_planes_and_disks_are_curves() -> None:
 
 def test_features_beside_a_curved_interface() -> None:
     inside = 2 + sp.tanh(300 * (X - 0.5))
-    found = resolve([sp.Piecewise((inside, (X - 0.5) ** 2 + (Y - 0.5) ** 2 < 0.09), (1, True))], PLANE)
+    found = resolve(
+        [sp.Piecewise((inside, (X - 0.5) ** 2 + (Y - 0.5) ** 2 < 0.09), (1, True))], PLANE
+    )
     assert panel_at(found.axes[0].lines, 0.5001) < 1e-2
     assert len(found.axes[1].lines) < 6
 
@@ -159,10 +174,15 @@ def test_what_cannot_be_resolved_is_said() -> None:
 
 def test_a_bump_in_two_dimensions() -> None:
     for coupling in (0, sp.Rational(1, 50)):
-        expr = 1 + 100 * sp.exp(-(((X - 0.3) ** 2 + coupling * (X - 0.3) * (Y - 0.6) + (Y - 0.6) ** 2) * 10**6))
+        expr = 1 + 100 * sp.exp(
+            -(((X - 0.3) ** 2 + coupling * (X - 0.3) * (Y - 0.6) + (Y - 0.6) ** 2) * 10**6)
+        )
         found = resolve([expr], PLANE)
         assert found.unresolved is None
-        assert panel_at(found.axes[0].lines, 0.3001) < 4e-3 and panel_at(found.axes[1].lines, 0.6001) < 4e-3
+        assert (
+            panel_at(found.axes[0].lines, 0.3001) < 4e-3
+            and panel_at(found.axes[1].lines, 0.6001) < 4e-3
+        )
 
 
 def test_a_feature_that_moves_with_another_variable() -> None:
@@ -172,7 +192,10 @@ def test_a_feature_that_moves_with_another_variable() -> None:
         place = np.arcsin(value) / (2 * np.pi)
         assert panel_at(found.axes[0].lines, place + 1e-4) < 0.05
     over = resolve([expr], LINE, {Z: (0.0, 0.9)})
-    assert all(panel_at(over.axes[0].lines, np.arcsin(v) / (2 * np.pi) + 1e-6) < 0.05 for v in (0.0, 0.4, 0.8))
+    assert all(
+        panel_at(over.axes[0].lines, np.arcsin(v) / (2 * np.pi) + 1e-6) < 0.05
+        for v in (0.0, 0.4, 0.8)
+    )
     moving = sp.Piecewise((1, X < 0.3 + Z / 10), (2, True))
     assert not resolve([moving], LINE, {Z: (0, 1)}).planar
     assert resolve([moving], LINE, {Z: 1}).breaks[0][-1] == pytest.approx(0.4, abs=1e-15)
@@ -184,6 +207,8 @@ def test_roots_of_data_that_are_singular_at_an_end() -> None:
     assert found.axes[0].feature < 1e-3
 
 
-@pytest.mark.parametrize("expr", [1 / X, 1 / (X - 0.3), sp.tan(sp.pi * X), sp.log(X - 0.5)], ids=str)
+@pytest.mark.parametrize(
+    "expr", [1 / X, 1 / (X - 0.3), sp.tan(sp.pi * X), sp.log(X - 0.5)], ids=str
+)
 def test_singular_data_are_not_resolved(expr: sp.Expr) -> None:
     assert line(expr, periodic=False).unresolved is not None
