@@ -18,6 +18,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
+from ..operator.numbers.breaks import smooth_levels
 from ..operator.zero import jumps
 from ..problem.errors import SolveError, UnsupportedError
 from .cells import merged, strong_source
@@ -29,7 +30,6 @@ _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
 _MOST = 4096
 """Combinations of branches that are looked through for pieces that no point of the grid hits."""
 _SAME = 1e-9
-_FACTORS = (sp.Abs, sp.Max, sp.Min)
 _Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
 Codes = NDArray[np.int64]
 Points = NDArray[np.float64]
@@ -205,19 +205,6 @@ def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> Lowere
 def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple[SourceTerm, ...]:
     """The strong right-hand side from the weak one."""
     return merged([s for w in form.weak for s in strong_source(w.equation, w.left, (-1) ** (sum(w.left) + 1) * w.coefficient, w.factor, coordinates)])
-
-
-def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
-    """Smooth expressions whose zeros hold those of `level`: kinks are resolved, and are levels themselves."""
-    kink = next(iter(sp.ordered(level.atoms(*_FACTORS))), None)
-    if kink is None:
-        yield level
-        return
-    parts = (kink.args[0], -kink.args[0]) if isinstance(kink, sp.Abs) else kink.args
-    for k, part in enumerate(parts):
-        yield from smooth_levels(level.xreplace({kink: part}))
-        for other in parts[k + 1:]:
-            yield from smooth_levels(part - other)
 
 
 def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:

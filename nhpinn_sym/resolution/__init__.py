@@ -1,7 +1,7 @@
 """Know the data before solving: breaks, features, means and bounds of coefficients and sources,
 from their symbols."""
 
-from .integrate import integrate
+from ..operator.numbers.integrate import integrate
 from .levels import estimate_entries, relative_estimate
 from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_time
 from .resolve import AxisResolution, Resolution, resolve

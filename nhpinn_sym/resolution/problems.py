@@ -11,8 +11,8 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ..lower.forms import Functional, LoweredCells, LoweredEquation
+from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
-from .data import Interval
 from .resolve import AxisResolution, Resolution, Value, resolve
 
 Array = NDArray[np.float64]

@@ -10,18 +10,15 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from .breaks import Breaks, Level, find_breaks, merged
-from .data import Interval, Space, real_data
-from .panels import evaluator, resolve_panels
-from .separate import POLYNOMIAL, degree, factors, harmonics, smooth_branches
+from ..operator.numbers.breaks import Breaks, Level, find_breaks
+from ..operator.numbers.data import Axis, Interval, Space, real_data
+from ..operator.numbers.lines import Lines
+from ..operator.numbers.panels import evaluator
+from ..operator.numbers.separate import harmonics
 
 Array = NDArray[np.float64]
-Axis = tuple[sp.Symbol, Interval, bool]
-"""A coordinate, its interval, and whether data have the interval for a period."""
 Value = float | Interval
 
-_FEWEST = 4
-"""Panels of an interval at least, where data vary along it."""
 _STEP = 1e-9
 _JUMP = 1e-7
 """A datum jumps where it changes by more than this share of its size within `_STEP` of the
@@ -155,90 +152,6 @@ def _resolve(
     failures = [*breaks.failures, *panels.failures]
     curved = tuple(dict.fromkeys(level.expression for level in breaks.curved))
     return Resolution(found, jumping, curved, "; ".join(failures) or None)
-
-
-class Lines:
-    """The lines of each axis, finer with every datum that is added."""
-
-    def __init__(self, space: Space, breaks: Breaks, periodic: tuple[bool, ...]) -> None:
-        self.space, self.breaks, self.periodic = space, breaks, periodic
-        self.cuts = [breaks.cuts(interval, k) for k, interval in enumerate(space.intervals)]
-        self.lines = list(self.cuts)
-        self.longest = [space.length(k) for k in range(len(space.symbols))]
-        self.degrees: list[int | None] = [0] * len(space.symbols)
-        self.failures: list[str] = []
-
-    def frequency(self, k: int) -> int | None:
-        return self.degrees[k] if not len(self.breaks.points[k]) else None
-
-    def finished(self, k: int) -> Array:
-        """The lines of axis k with panels no longer than periodic factors ask; even ones between
-        breaks where nothing else is there."""
-        coarse = self.cuts[k]
-        if len(self.lines[k]) > len(coarse):
-            return _halved(self.lines[k], self.longest[k])
-        return _divided(coarse, self.longest[k])
-
-    def add(self, datum: sp.Expr) -> None:
-        for k in self.space.of(datum):
-            self._raise(k, datum)
-        for branch in smooth_branches(datum, self.breaks.curved, self.space):
-            for factor in dict.fromkeys(factors(branch, self.space)):
-                self._add_factor(factor)
-
-    def _raise(self, k: int, datum: sp.Expr) -> None:
-        known = self.degrees[k]
-        if k < self.space.axes and known is not None:
-            found = harmonics(datum, k, self.space, self.periodic[k])
-            self.degrees[k] = None if found is None else max(known, found)
-
-    def _add_factor(self, factor: sp.Expr) -> None:
-        places = self.space.of(factor)
-        axes = [k for k in places if k < self.space.axes]
-        known = [self._known_panels(factor, k) for k in axes]
-        if all(n is not None for n in known):
-            for k, n in zip(axes, known, strict=True):
-                self.longest[k] = min(self.longest[k], self.space.length(k) / max(n or 1, 1))
-            return
-        cuts = [self.initial(k) for k in places]
-        panels = resolve_panels(factor, [self.space.symbols[k] for k in places], cuts)
-        if panels.failure is not None:
-            self.failures.append(panels.failure)
-        for j, k in enumerate(places):
-            self.lines[k] = merged(
-                np.concatenate([self.lines[k], panels.lines(j)]), *self.space.intervals[k]
-            )
-
-    def initial(self, k: int) -> Array:
-        return _halved(self.cuts[k], self.space.length(k) / _FEWEST)
-
-    def _known_panels(self, factor: sp.Expr, k: int) -> int | None:
-        """The number of equal panels that resolve a factor along axis k, where its form says it."""
-        power = degree(factor, self.space.symbols[k])
-        if power is not None and power <= POLYNOMIAL:
-            return 1
-        waves = harmonics(factor, k, self.space, self.periodic[k])
-        return None if waves is None else max(_FEWEST, 2 * waves)
-
-
-def _divided(lines: Array, longest: float) -> Array:
-    """The lines with panels cut into equal parts no longer than `longest`."""
-    return _cut(lines, np.ceil(np.diff(lines) / (longest * (1 + 1e-9))))
-
-
-def _halved(lines: Array, longest: float) -> Array:
-    """The same by halving, so that the lines of different data are nested."""
-    return _cut(
-        lines, np.exp2(np.ceil(np.log2(np.maximum(np.diff(lines) / (longest * (1 + 1e-9)), 1.0))))
-    )
-
-
-def _cut(lines: Array, counts: Array) -> Array:
-    parts = [
-        a + (b - a) * np.arange(n) / n
-        for a, b, n in zip(lines[:-1], lines[1:], counts.astype(int).tolist(), strict=True)
-    ]
-    return np.append(np.concatenate(parts), lines[-1])
 
 
 def _with_ends(

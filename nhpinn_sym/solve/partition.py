@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from ..lower.forms import LoweredCells
 from ..lower.phases import Labels, cut
-from ..resolution.level_sets import Level
-from ..resolution.sweep import Sweep, line_points
+from ..operator.numbers.level_sets import Level
+from ..operator.numbers.sweep import Sweep, line_points
 from .solution import Array
 
 Numbers = NDArray[np.int64]

@@ -11,14 +11,13 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..lower.phases import smooth_levels
-from ..operator.enclosure import enclose
-from ..problem.errors import SolveError
-from .breaks import Breaks, Level, boxes, find_breaks
-from .data import Interval, Space, number, plain
+from ...problem.errors import SolveError
+from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
+from .data import Axis, Interval, Space, number, plain
+from .enclosure import enclose
 from .level_sets import Level as LevelSet
+from .lines import Lines
 from .panels import evaluator, halve, resolve_panels
-from .resolve import Axis, Lines
 from .sweep import Sweep, line_points
 
 Array = NDArray[np.float64]

@@ -11,11 +11,12 @@ import sympy as sp
 from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
-from ..operator.enclosure import enclose, enclose_tightly
 from .data import Interval, Space
+from .enclosure import enclose, enclose_tightly
 
 Array = NDArray[np.float64]
 
+_KINKS = (sp.Abs, sp.Max, sp.Min)
 STEPS = (sp.sign, sp.Heaviside, sp.floor)
 SAME = 1e-13
 """Breaks closer than this share of the interval are one."""
@@ -204,6 +205,20 @@ def merged(points: Array, a: float, b: float) -> Array:
     inside = np.sort(points[(points > a + margin) & (points < b - margin)])
     kept = inside[np.concatenate([[True], np.diff(inside) > margin])] if len(inside) else inside
     return np.concatenate([[a], kept, [b]])
+
+
+def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
+    """Smooth expressions whose zeros hold those of `level`: kinks are resolved, and are levels
+    themselves."""
+    kink = next(iter(sp.ordered(level.atoms(*_KINKS))), None)
+    if kink is None:
+        yield level
+        return
+    parts = (kink.args[0], -kink.args[0]) if isinstance(kink, sp.Abs) else kink.args
+    for k, part in enumerate(parts):
+        yield from smooth_levels(level.xreplace({kink: part}))
+        for other in parts[k + 1:]:
+            yield from smooth_levels(part - other)
 
 
 def vanishes_inside(level: Level, space: Space) -> bool:

@@ -17,7 +17,7 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
-from ..problem.errors import UnsupportedError
+from ...problem.errors import UnsupportedError
 from .ranges import (
     RULES,
     Array,

@@ -17,9 +17,9 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
-from ..operator.enclosure import enclose_tightly
-from ..problem.errors import UnsupportedError
+from ...problem.errors import UnsupportedError
 from .breaks import boxes
+from .enclosure import enclose_tightly
 
 Array = NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import sympy as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nhpinn_sym.operator.enclosure import enclose, enclose_tightly
+from nhpinn_sym.operator.numbers.enclosure import enclose, enclose_tightly
 from nhpinn_sym.problem.errors import UnsupportedError
 
 X, Y = sp.symbols("x y", real=True)

@@ -10,6 +10,8 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 Interval = tuple[float, float]
+Axis = tuple[sp.Symbol, Interval, bool]
+"""A coordinate, its interval, and whether data have the interval for a period."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Numbers from expressions: enclosures, breaks, panels that resolve them, means."""
