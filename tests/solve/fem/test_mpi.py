@@ -67,7 +67,9 @@ exchanged = solve_equation(exchange, None, {}, mesh=(8, 8), steps=4)
 results["exchange"] = [*exchanged(points).ravel(), *exchanged.derivative(points, (1, 0), 0.3).ravel()]
 everyone = MPI.COMM_WORLD.gather(results)
 if everyone is not None:
-    assert all(other == results for other in everyone), "the ranks disagree"
+    for other in everyone:
+        for name, numbers in results.items():
+            np.testing.assert_allclose(other[name], numbers, rtol=1e-13, atol=1e-13, err_msg=f"the ranks disagree: {name}")
     assert still.info["ranks"] == batch.info["ranks"] == MPI.COMM_WORLD.size
     print(json.dumps(results))
 """
@@ -101,7 +103,10 @@ def test_two_ranks_give_the_serial_numbers(results, name):
 def test_the_emitted_driver_runs_on_two_ranks(tmp_path):
     target.cells(elliptic_2d()).save(tmp_path)
     serial, parallel = (launch(ranks, "cell_driver.py", "n=32", cwd=tmp_path).splitlines() for ranks in (1, 2))
-    assert serial[0] == parallel[0] and serial[0].startswith("A[0,0] = 1.935359") and parallel[-1].endswith("on 2 ranks")
+    for lines in (serial, parallel):
+        name, _, value = lines[0].partition(" = ")
+        assert name == "A[0,0]" and float(value) == pytest.approx(1.935359, abs=1e-6)
+    assert parallel[-1].endswith("on 2 ranks")
 
 
 def test_the_emitted_driver_of_a_system_runs_on_two_ranks(tmp_path):

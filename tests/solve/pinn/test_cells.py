@@ -115,7 +115,7 @@ def test_a_field_is_made_again_from_its_state() -> None:
     field = CellSolver(slow_1d(), {}, ((0.0, 1.0),), 1e-6).solve(np.array([[0.2], [0.7]])).fields[0][0]
     again, y = NetworkField.from_state(field.state()), np.random.default_rng(0).random((9, 1))
     for index in ((0,), (1,), (3,)):
-        assert np.array_equal(again.evaluate(y, index), field.evaluate(y, index))
+        assert again.evaluate(y, index) == pytest.approx(field.evaluate(y, index), rel=1e-12)
     assert field.evaluate(y + 1, (1,)) == pytest.approx(field.evaluate(y, (1,)), abs=1e-8)
 
 

@@ -91,7 +91,7 @@ def test_one_member_is_a_cell_solution(plane: nh.HomogenizedModel, family: nh.Ce
     assert np.allclose(member.effective["A"], family.effective["A"](p=0.3, q=0.2), rtol=0, atol=1e-15)
     again = nh.load(member.save(tmp_path / "member.npz"))
     for mine, other, both in zip(member.functions, again.functions, family.functions, strict=True):
-        assert np.array_equal(mine(y), other(y))
+        assert np.allclose(mine(y), other(y), rtol=0, atol=1e-14)
         assert np.allclose(mine(y), both(y, p=0.3, q=0.2), rtol=0, atol=1e-14)
     fem = nh.solve_homogenized(plane, member, "skfem", parameters={P: 0.3, Q: 0.2}, mesh=(8, 8))
     assert np.isfinite(nh.reconstruct(fem, member, 1 / 8)(y)).all()
@@ -124,8 +124,8 @@ def test_other_backends_give_families_too(plane: nh.HomogenizedModel, family: nh
 def test_a_saved_family_is_the_family(family: nh.CellFamily, tmp_path: Path) -> None:
     path, y = family.save(tmp_path / "family.npz"), np.random.default_rng(7).random((7, 2))
     again = nh.load_family(path)
-    assert np.array_equal(again.functions[0](y, p=0.1, q=0.2), family.functions[0](y, p=0.1, q=0.2))
-    assert np.array_equal(again.effective["A"](p=0.1, q=0.2), family.effective["A"](p=0.1, q=0.2))
+    assert np.allclose(again.functions[0](y, p=0.1, q=0.2), family.functions[0](y, p=0.1, q=0.2), rtol=0, atol=1e-14)
+    assert np.allclose(again.effective["A"](p=0.1, q=0.2), family.effective["A"](p=0.1, q=0.2), rtol=0, atol=1e-14)
     assert str(again) == str(family)
     with pytest.raises(ProblemError, match="load_family"):
         nh.load(path)

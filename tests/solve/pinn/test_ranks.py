@@ -20,6 +20,10 @@ from nhpinn_sym.solve.pinn.ranks import Ranks
 
 from . import two_ranks
 
+ROOT = Path(__file__).parents[3]
+ENVIRONMENT = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+EVALUATED = ("value", "gradient", "normal equations", "linear part")
+
 
 @pytest.fixture(scope="module")
 def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
@@ -28,17 +32,29 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, list[float
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", str(Path(two_ranks.__file__)), str(path)]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        process = subprocess.Popen(command, env={**os.environ, "OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        process = subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         alone = two_ranks.found(None)
     output, _ = process.communicate(timeout=300)
     assert process.returncode == 0, output
     return alone, json.loads(path.read_text())
 
 
+def distance(both: tuple[dict[str, list[float]], dict[str, list[float]]], what: str) -> float:
+    alone, shared = (np.array(numbers[what]) for numbers in both)
+    return float(np.abs(alone - shared).max() / np.abs(alone).max())
+
+
+@pytest.mark.parametrize("what", EVALUATED)
+def test_the_loss_of_two_processes_is_that_of_one(both: tuple[dict[str, list[float]], dict[str, list[float]]], what: str) -> None:
+    """At given weights only the order of the sums differs."""
+    assert distance(both, what) < 1e-12
+
+
 @pytest.mark.parametrize("what", [*two_ranks.SOLVERS, "equation"])
 def test_two_processes_find_the_numbers_of_one(both: tuple[dict[str, list[float]], dict[str, list[float]]], what: str) -> None:
-    alone, shared = (np.array(numbers[what]) for numbers in both)
-    assert np.abs(alone - shared).max() < 1e-9 * np.abs(alone).max()
+    """Rounding grows on the way: Adam divides by the size of each component of the gradient, however small, and the matrix of many
+    random features is nearly singular (measured: 1e-9 and 2e-8). The rows of one process alone give numbers that differ by 1e-3."""
+    assert distance(both, what) < 1e-6
 
 
 @pytest.fixture
@@ -59,8 +75,7 @@ def test_the_factor_of_shared_rows(group: dist.ProcessGroup) -> None:
 
 def test_the_command_under_torchrun_prints_once() -> None:
     launcher = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "nhpinn_sym.cli.main"]
-    example = Path(__file__).parents[3] / "examples" / "elliptic_1d.py"
-    done = subprocess.run([*launcher, "cells", str(example), "--backend", "pinn"], env={**os.environ, "OMP_NUM_THREADS": "1"},
-                          capture_output=True, text=True, timeout=300)
+    example = ROOT / "examples" / "elliptic_1d.py"
+    done = subprocess.run([*launcher, "cells", str(example), "--backend", "pinn"], env=ENVIRONMENT, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("1.93649167") == 1

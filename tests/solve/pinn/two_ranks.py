@@ -1,4 +1,7 @@
-"""Run by torchrun: solves one problem in all the ways that share rows, and writes what the first process found; see test_ranks.py."""
+"""Run by torchrun: solves one problem in all the ways that share rows, and writes what the first process found.
+
+See test_ranks.py.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,36 @@ from pathlib import Path
 
 import numpy as np
 import sympy as sp
+import torch
 import torch.distributed as dist
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.pinn.options import read_options
+from nhpinn_sym.solve.pinn.ranks import Ranks, SharedLoss
+from nhpinn_sym.solve.pinn.training import NetLoss
+from tests.pinn_rows import LAPLACE, net, rows
 
 POINTS = np.array([[0.1, 0.3], [0.7, 0.45], [0.25, 0.9]])
 SOLVERS = {"random-features": {"features": 200}, "varpro": {"iterations": 6}, "lm": {"iterations": 6}, "ssbfgs": {"iterations": 12},
            "lbfgs": {"iterations": 12}, "adam": {"iterations": 20}}
+
+
+def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
+    """What the solvers ask of a loss, at weights that are given; of rows their Gram matrix, which any orthogonal transformation keeps."""
+    trial, layers = net(LAPLACE, [6, 5], 1, 3)
+    block, ranks = rows(trial, 41, 1, 1, 1, 3), Ranks(group)
+    own = ranks.own(block)
+    loss = NetLoss(trial, own, layers, torch.ones(1, 1, dtype=torch.float64), read_options({"flavour": "torch"}))
+    shared = SharedLoss(loss, ranks, own.target.numel() / block.target.numel())
+    value, gradient = shared.value_and_gradient(loss.start)
+    residual, jacobian = shared.residual_and_jacobian(loss.start)
+    matrix, target = shared.linear_rows(loss.start)
+    return {
+        "value": [value, shared.value(loss.start)],
+        "gradient": gradient.tolist(),
+        "normal equations": [*(jacobian.T @ jacobian).ravel().tolist(), *(jacobian.T @ residual).tolist()],
+        "linear part": [*(matrix.T @ matrix).ravel().tolist(), *(matrix.T @ target).tolist()],
+    }
 
 
 def found(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
@@ -24,7 +50,7 @@ def found(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
     model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
                                                boundary=[nh.Dirichlet(0)]))
-    numbers = {}
+    numbers = evaluated(group)
     for solver, options in SOLVERS.items():
         net = {} if solver == "random-features" else {"width": 8, "depth": 2, "points": 401}
         cells = nh.solve_cells(model, "pinn", solver=solver, group=group, tolerance=1e-4, **net, **options)
