@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from petsc4py import PETSc
 
 from .cell_sequence import Bordered  # sibling
+from .dolfinx_versions import PETSc  # sibling
 
 _MULTIGRID = {"relax_type_coarse": "symmetric-SOR/Jacobi"}
 """Gaussian elimination fails on a singular coarse matrix."""
@@ -25,7 +25,7 @@ class IncompatibleError(ValueError):
 
 
 class Linear:
-    """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with hypre's BoomerAMG)."""
+    """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with algebraic multigrid)."""
 
     def __init__(self, matrix: PETSc.Mat, method: str) -> None:
         self.method, self.iterations, self.ksp = method, 0, PETSc.KSP().create(matrix.comm)
@@ -37,15 +37,9 @@ class Linear:
             pc.setFactorSolverType("mumps")
         else:
             self.ksp.setType(method)
-            pc.setType("hypre")
             self.ksp.setTolerances(rtol=1e-12, max_it=1000)
             self.ksp.setGMRESRestart(200)
-            options, chosen = PETSc.Options("pc_hypre_boomeramg_"), _SYSTEMS if matrix.getBlockSize() > 1 else _MULTIGRID
-            for name, value in chosen.items():
-                options[name] = value
-            pc.setFromOptions()
-            for name in chosen:
-                options.delValue(name)
+            _set_multigrid(pc, systems=matrix.getBlockSize() > 1)
 
     def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
         """Raises DivergedError where PETSc did not converge."""
@@ -58,6 +52,21 @@ class Linear:
 
     def destroy(self) -> None:
         self.ksp.destroy()
+
+
+def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:
+    """hypre's BoomerAMG; where PETSc was built without hypre (the wheels of DOLFINx on PyPI) PETSc's own GAMG."""
+    if not PETSc.Sys.hasExternalPackage("hypre"):
+        pc.setType("gamg")
+        return
+    pc.setType("hypre")
+    options = PETSc.Options("pc_hypre_boomeramg_")
+    chosen = _SYSTEMS if systems else _MULTIGRID
+    for name, value in chosen.items():
+        options[name] = value
+    pc.setFromOptions()
+    for name in chosen:
+        options.delValue(name)
 
 
 class ProjectedCG:
