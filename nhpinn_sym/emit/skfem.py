@@ -15,7 +15,7 @@ from .numpy_printer import BroadcastPrinter
 from .skfem_forms import Coefficients, bilinear_blocks, comment, earlier, form, linear_blocks, plain, total
 from .source import Source
 
-RUNTIME = ("lagrange_grid", "time_stepping", "cell_sequence", "motions", "skfem_linear", "skfem_space", "skfem_driver", "skfem_cells")
+RUNTIME = ("lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "skfem_linear", "skfem_space", "skfem_driver", "skfem_cells")
 _MAIN = '''
 
 if __name__ == "__main__":

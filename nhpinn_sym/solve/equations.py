@@ -60,7 +60,8 @@ def solve_homogenized(
     functions = equation_functions(model.operator, lowered, coefficients, backend)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     cells.require_parameters(numbers)
-    return solve_in_parts(solver, lowered, cells.coefficients, {**numbers, **functions}, shown(progress), **options)
+    solution = solve_in_parts(solver, lowered, cells.coefficients, {**numbers, **functions}, shown(progress), **options)
+    return _judged(solution, lowered, options)
 
 
 def solve_fine(
@@ -95,7 +96,20 @@ def solve_fine(
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
     values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters), **functions}
-    return solve_in_parts(solver, lowered, _no_externals, values, shown(progress), **options)
+    solution = solve_in_parts(solver, lowered, _no_externals, values, shown(progress), **options)
+    return _judged(solution, lowered, options)
+
+
+def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, Any]) -> Solution:
+    """The solution; a ToleranceWarning where its estimate is above info["tolerance"], which a backend that warns by itself leaves out."""
+    estimate = solution.info["estimate"]
+    wanted = solution.info.get("tolerance", math.inf)
+    if not estimate <= wanted:
+        more = "give a finer mesh= or per_period=" if "mesh" in options else "raise max_dofs=, or accept a larger tolerance="
+        size = "x".join(str(n) for n in solution.info.get("cells", ()))
+        text = f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e} on {size} cells is above {wanted:.1e}"
+        warnings.warn(ToleranceWarning(f"{text}; {more}"), stacklevel=3)
+    return solution
 
 
 def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:

@@ -1,7 +1,7 @@
 """Derivatives of every order of a finite element solution: those of a global polynomial fit.
 
 The fit is a tensor product, Chebyshev polynomials along open axes and trigonometric ones along periodic axes, by least squares over all nodes:
-these are uniform, so that degrees up to about the root of their number are well conditioned (Rakhmanov 2007). The degree is the one
+degrees up to about the root of their number, at their largest distance, are well conditioned (Rakhmanov 2007). The degree is the one
 from which on the coefficients show the noise of the data alone.
 """
 
@@ -88,8 +88,8 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     if not isinstance(solution, GridSolution):
         return solution  # a network has all derivatives
     grid = solution.grid
-    lattice = [np.linspace(a, b, n) for (a, b), n in zip(grid.bounds, grid.lattice, strict=True)]
-    highest = [min(_LARGEST, int(1.5 * np.sqrt(n))) for n in grid.lattice]
+    lattice = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
+    highest = [min(_LARGEST, int(1.5 * np.sqrt(_evenly(nodes)))) for nodes in lattice]
     largest = [Axis(a, b, k in periodic, highest[k]) for k, (a, b) in enumerate(grid.bounds)]
     coarse = _least_squares(largest, lattice, grid.values)
     axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
@@ -100,6 +100,11 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
         warnings.warn(ToleranceWarning(f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"),
                       stacklevel=3)
     return SmoothSolution(solution, axes, coefficients, misfit)
+
+
+def _evenly(nodes: Array) -> float:
+    """How many nodes there would be at the largest distance of the given ones."""
+    return 1.0 + float((nodes[-1] - nodes[0]) / np.diff(nodes).max())
 
 
 def _least_squares(axes: Sequence[Axis], lattice: Sequence[Array], values: Array) -> Array:

@@ -13,6 +13,7 @@ from scipy.special import iv, mathieu_a
 
 from nhpinn_sym.emit import skfem as target
 from nhpinn_sym.emit.bundle import bundle
+from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.emit.runtime.skfem_cells import Space, solve_cells
 from nhpinn_sym.emit.runtime.skfem_driver import solve_equation
 from nhpinn_sym.emit.source import run
@@ -122,9 +123,9 @@ def rate(equation: LoweredEquation, u: sp.Expr, n: int, degree: int, **data: flo
     forms = run("equation_forms", target.equation(equation, "mms")["mms_forms.py"])
     errors = []
     for k in (n, 2 * n):
-        space = Space(equation.domain.bounds, (k,) * equation.domain.dim, degree, equation.periodic)
-        grid, _, _ = solve_equation(forms, space, data, steps=8)
-        final = grid if grid.values.ndim == grid.dim else type(grid)(grid.bounds, grid.cells, grid.degree, grid.values[-1])
+        space = Space(Lattice.uniform(equation.domain.bounds, (k,) * equation.domain.dim), degree, equation.periodic)
+        grid = solve_equation(forms, space, data, steps=8).grid
+        final = grid if grid.values.ndim == grid.dim else type(grid)(grid.lattice, grid.degree, grid.values[-1])
         errors.append(l2_error(final, u, {**data, t: equation.final_time or 0}))
     return float(np.log2(errors[0] / errors[1]))
 
@@ -157,7 +158,7 @@ def test_effective_coefficients_converge_at_twice_the_degree(degree):
     forms = run("cell_forms", target.cells(elliptic_2d())["cell_forms.py"])
     errors = []
     for n in (8, 16):
-        result = solve_cells(forms, Space(((0.0, 1.0),) * 2, (n, n), degree, (0, 1)), {})
+        result = solve_cells(forms, Space(Lattice.uniform(((0.0, 1.0),) * 2, (n, n)), degree, (0, 1)), {})
         errors.append(result.effective["A", (0, 0)] - 1.9353592348122903)
         assert abs(result.effective["A", (0, 1)]) < 1e-12 and max(result.multipliers.values()) < 1e-12
     assert np.log2(errors[0] / errors[1]) == pytest.approx(2 * degree, abs=0.3)
@@ -174,10 +175,10 @@ def test_parameter_names_that_scikit_fem_or_python_reserve():
     for name in ("x", "n", "h", "lambda", "s0", "c0", "c1", "N0"):
         symbol = sp.Symbol(name, positive=True)
         forms = run("cell_forms", target.cells(diffusion_cells(sp.Matrix([[symbol + symbol * sp.sin(2 * sp.pi * y1) / 2]])))["cell_forms.py"])
-        result = solve_cells(forms, Space(((0.0, 1.0),), (32,), 2, (0,)), {name: 3.0})
+        result = solve_cells(forms, Space(Lattice.uniform(((0.0, 1.0),), (32,)), 2, (0,)), {name: 3.0})
         assert result.effective["A", (0, 0)] == pytest.approx(3 * np.sqrt(0.75), rel=1e-6)
         forms = run("cell_forms", target.cells(diffusion_cells(sp.Matrix([[symbol, 0], [0, 1]])))["cell_forms.py"])
-        assert solve_cells(forms, Space(((0.0, 1.0),) * 2, (2, 2), 1, (0, 1)), {name: 3.0}).effective["A", (0, 0)] == pytest.approx(3)
+        assert solve_cells(forms, Space(Lattice.uniform(((0.0, 1.0),) * 2, (2, 2)), 1, (0, 1)), {name: 3.0}).effective["A", (0, 0)] == pytest.approx(3)
 
 
 def test_shared_subexpressions_and_equal_coefficients_are_computed_once():

@@ -21,6 +21,7 @@ from .dolfinx_solvers import bordered, component, rounding  # sibling
 from .dolfinx_space import BoxSpace  # sibling
 from .dolfinx_versions import assemble_matrix, assemble_scalar, assemble_vector, compile_form, fem, release  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
+from .lattice import Lattice  # sibling
 
 _TOGETHER = 6
 """Forms that are compiled as one: that saves compilations, and costs the time to assemble the others with each."""
@@ -39,14 +40,14 @@ class CellResult:
 class CellProblem:
     """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow point; assembled for `cell_sequence`.
 
-    forms: the module; parameters: a value for each name in forms.PARAMETERS; cells: how many along each axis; degree 1 or 2;
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; lattice: the mesh of the cell; degree 1 or 2;
     solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but for symmetric definite scalar problems; always where A_0 is indefinite).
     """
 
-    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], cells: Sequence[int], degree: int = 2, solver: str = "auto",
+    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], lattice: Lattice, degree: int = 2, solver: str = "auto",
                  comm: MPI.Comm = MPI.COMM_WORLD) -> None:
         self.forms, self.components = forms, forms.COMPONENTS
-        self.box = box = BoxSpace(comm, forms.CELL, cells, degree, periodic=range(len(cells)), components=self.components)
+        self.box = box = BoxSpace(comm, lattice, degree, periodic=range(lattice.dim), components=self.components)
         self.method = _method(solver, forms)
         self.slow = {name: box.constant(0.0) for name in forms.SLOW}
         later = dict.fromkeys([*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0)

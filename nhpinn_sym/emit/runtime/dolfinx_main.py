@@ -10,14 +10,16 @@ from mpi4py import MPI
 
 from .cell_sequence import Key  # sibling
 from .dolfinx_cells import CellProblem  # sibling
-from .dolfinx_driver import EquationProblem  # sibling
-from .lagrange_grid import ranges  # sibling
+from .dolfinx_driver import COMPATIBLE, Array, EquationProblem  # sibling
+from .lagrange_grid import ranges, save_grid  # sibling
+from .lattice import Lattice  # sibling
 
 
 def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
     """Solve the cell problems and print the effective coefficients. n: cells along each axis."""
     given = _numbers(arguments, (*forms.SLOW, *forms.PARAMETERS), n={1: 256, 2: 64, 3: 16}[len(forms.CELL)])
-    problem = CellProblem(forms, given, (int(given["n"]),) * len(forms.CELL), int(given["degree"]))
+    lattice = Lattice.uniform(forms.CELL, (int(given["n"]),) * len(forms.CELL))
+    problem = CellProblem(forms, given, lattice, int(given["degree"]))
     result = problem.solve(given)
     if MPI.COMM_WORLD.rank == 0:
         for key, value in result.effective.items():
@@ -32,12 +34,17 @@ def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
     n: cells along each axis; steps: time steps; effective coefficients are given as A[0,0]=1.5, and constant.
     """
     given = _numbers(arguments, (*forms.PARAMETERS, *map(_label, forms.EXTERNALS)), n={1: 1024, 2: 64, 3: 16}[len(forms.DOMAIN)], steps=64)
-    problem = EquationProblem(forms, given, lambda key, points: np.full(len(points), given[_label(key)]),
-                              (int(given["n"]),) * len(forms.DOMAIN), int(given["degree"]))
+    lattice = Lattice.uniform(forms.DOMAIN, (int(given["n"]),) * len(forms.DOMAIN))
+
+    def constant(key: Key, points: Array) -> Array:
+        return np.full(len(points), given[_label(key)])
+
+    problem = EquationProblem(forms, given, constant, lattice, int(given["degree"]))
     grid = problem.evolve(forms.FINAL_TIME, int(given["steps"]), every=False) if forms.TIME else problem.solve()
-    values = grid.values.reshape(*([forms.COMPONENTS] if forms.COMPONENTS > 1 else []), *grid.lattice)
+    if problem.defect > COMPATIBLE:
+        raise SystemExit(f"source and boundary fluxes do not balance: relative defect {problem.defect:.1e}")
     if MPI.COMM_WORLD.rank == 0:
-        np.savez("solution.npz", bounds=np.array(grid.bounds), cells=np.array(grid.cells), degree=grid.degree, values=values)
+        save_grid("solution.npz", grid, forms.COMPONENTS)
         print(f"{ranges(grid, forms.COMPONENTS)}, on {MPI.COMM_WORLD.size} ranks")
 
 

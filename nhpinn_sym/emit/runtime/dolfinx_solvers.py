@@ -20,10 +20,6 @@ class DivergedError(RuntimeError):
     """A linear solver of PETSc gave no answer."""
 
 
-class IncompatibleError(ValueError):
-    """A singular problem has no solution: its data do not satisfy the solvability condition."""
-
-
 class Linear:
     """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with algebraic multigrid)."""
 

@@ -1,4 +1,4 @@
-"""Lagrange functions on a box in DOLFINx, with periodic axes and Dirichlet faces eliminated: the same on any number of ranks."""
+"""Lagrange functions on a lattice in DOLFINx, with periodic axes and Dirichlet faces eliminated: the same on any number of ranks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from petsc4py import PETSc
 
 from .dolfinx_versions import box_mesh, coordinates, dmesh, expression, fem, function_space, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
-from .motions import motions  # sibling
+from .lattice import Lattice  # sibling
+from .motions import independent, motions  # sibling
 
 Bounds = tuple[tuple[float, float], ...]
 Face = tuple[int, int]
@@ -28,23 +29,32 @@ class BoxSpace:
     and ds(1 + 2 axis + end) is the face (axis, end).
     """
 
-    def __init__(self, comm: MPI.Comm, bounds: Bounds, cells: Sequence[int], degree: int, periodic: Sequence[int] = (),
+    def __init__(self, comm: MPI.Comm, lattice: Lattice, degree: int, periodic: Sequence[int] = (),
                  fixed: Sequence[tuple[Face, int]] = (), components: int = 1) -> None:
         if degree not in (1, 2):
             raise ValueError(f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice")
-        self.comm, self.bounds, self.cells, self.degree = comm, tuple(bounds), tuple(cells), degree
-        self.mesh = box_mesh(comm, bounds, cells)
+        self.comm, self.lattice, self.degree = comm, lattice, degree
+        self.mesh = box_mesh(comm, lattice)
         self.components, self.space = components, function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
         rule = {"quadrature_degree": 2 * degree + 1}
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
-        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=facet_tags(self.mesh, bounds), metadata=rule)
-        low, high = np.array(bounds).T
+        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=facet_tags(self.mesh, lattice.bounds), metadata=rule)
         self._ends = np.array(self.cells) * degree
-        self._nodes = np.rint((coordinates(self.space) - low) / (high - low) * self._ends).astype(np.int64)
+        points = coordinates(self.space)
+        places = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
+        self._nodes = np.stack(places, axis=1)
         self.held = np.any([np.zeros(self.owned * components, dtype=bool), *(self.on([face], field) for face, field in fixed)], axis=0)
         whole = all((face, field) in fixed for face, _ in fixed for field in range(components))
         self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.lattice.bounds
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return self.lattice.cells
 
     @property
     def dofs(self) -> int:
@@ -104,7 +114,8 @@ class BoxSpace:
 
     def motions(self) -> NDArray[np.float64]:
         """The free dofs (n, k), of this rank, of constants and rotations."""
-        return motions(coordinates(self.space), self.bounds, self.components)[self._masters]
+        whole = motions(coordinates(self.space), self.bounds, self.components)
+        return independent(whole[self._masters], self.comm.allgather)
 
     def restriction(self, function: fem.Function) -> PETSc.Vec:
         """The free dofs of a function."""
@@ -161,7 +172,7 @@ class BoxSpace:
         """Owned node values (..., owned), gathered from all ranks: evaluation needs no communication then."""
         points = np.concatenate(self.comm.allgather(coordinates(self.space)))
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
-        return LagrangeGrid.from_dofs(points, gathered, self.bounds, self.cells, self.degree)
+        return LagrangeGrid.from_dofs(points, gathered, self.lattice, self.degree)
 
 
 class Interpolant:

@@ -1,7 +1,8 @@
 """The calls of DOLFINx that differ between 0.5.2 and 0.11, in one place; everything else calls what is the same in all.
 
 Import DOLFINx through this module only: 0.5.2 leaves dlopen at RTLD_GLOBAL, which binds a torch that is imported later to
-the wrong BLAS, so setdlopenflags does nothing while it is imported.
+the wrong BLAS, so setdlopenflags does nothing while it is imported. FFCx, which it imports, sends the warnings of every module
+to a logger without a handler, where nobody sees them: that is undone.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from .lattice import Lattice  # sibling
+
+_wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
 _setdlopenflags = sys.setdlopenflags
 sys.setdlopenflags = lambda flags: None
 try:
@@ -26,6 +30,8 @@ try:
     from dolfinx import mesh as dmesh
 finally:
     sys.setdlopenflags = _setdlopenflags
+if not _wants_log:
+    logging.captureWarnings(False)
 
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
     raise ImportError("this petsc4py was built for complex numbers; the real build is needed (Debian: python3-dolfinx-real)")
@@ -46,8 +52,20 @@ def _quiet_compiler() -> Iterator[None]:
         logging.disable(level)
 
 
-def box_mesh(comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Sequence[int]) -> dmesh.Mesh:
-    """Intervals, rectangles or bricks: the box `bounds` cut into `cells` equal parts along each axis."""
+def box_mesh(comm: MPI.Comm, lattice: Lattice) -> dmesh.Mesh:
+    """Intervals, rectangles or bricks: the cells of a lattice."""
+    if all(lattice.equal):
+        return _equal_boxes(comm, lattice.bounds, lattice.cells)
+    mesh = _equal_boxes(comm, [(0.0, float(n)) for n in lattice.cells], lattice.cells)
+    vertices = mesh.geometry.x
+    for axis, lines in enumerate(lattice.lines):
+        vertices[:, axis] = lines[np.rint(vertices[:, axis]).astype(np.intp)]
+    return mesh
+
+
+def _equal_boxes(
+    comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Sequence[int]
+) -> dmesh.Mesh:
     if len(cells) == 1:
         return dmesh.create_interval(comm, cells[0], list(bounds[0]))
     corners = [np.array(corner, dtype=float) for corner in zip(*bounds)]

@@ -1,7 +1,7 @@
-"""Tensor-product Lagrange functions on a structured box mesh, evaluated with numpy alone.
+"""Tensor-product Lagrange functions on a lattice, evaluated with numpy alone.
 
-The values stand on the lattice of all nodes, so that a point is found by one division per axis: no search tree,
-no finite element library, and the same answer on every MPI rank.
+The values stand at the nodes, so that a point is found axis by axis: no search tree, no finite
+element library, and the same answer on every MPI rank.
 """
 
 from __future__ import annotations
@@ -13,65 +13,73 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from .lattice import Lattice  # sibling
+
 _SHAPES: dict[int, NDArray[np.float64]] = {
     1: np.array([[1.0, -1.0], [0.0, 1.0]]),
     2: np.array([[1.0, -3.0, 2.0], [0.0, 4.0, -4.0], [0.0, -1.0, 2.0]]),
 }
 """Per degree: row k holds the ascending coefficients of the k-th nodal polynomial on (0, 1)."""
 
-_ROUNDING = 1e-9
-"""How far outside, as a fraction of the box's length, a point counts as one on the face."""
-
 
 @dataclass(frozen=True)
 class LagrangeGrid:
-    """A continuous, piecewise Q_degree function (or a batch of them) on the box `bounds` cut into `cells`.
+    """A continuous, piecewise Q_degree function (or a batch of them) on a lattice.
 
-    `values` has shape (..., n_1 degree + 1, ..., n_d degree + 1): leading axes are a batch, axis i of the rest
-    runs along coordinate i. Raises ValueError for a degree other than 1 or 2 and for shapes that do not fit.
+    `values` has shape (..., n_1 degree + 1, ..., n_d degree + 1), n_i being the number of cells along
+    axis i: leading axes are a batch. ValueError for a degree other than 1 or 2 and for other shapes.
     """
 
-    bounds: tuple[tuple[float, float], ...]
-    cells: tuple[int, ...]
+    lattice: Lattice
     degree: int
     values: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         if self.degree not in _SHAPES:
             raise ValueError(f"degree {self.degree}: only {sorted(_SHAPES)} are there")
-        if len(self.bounds) != len(self.cells) or self.values.shape[self.values.ndim - self.dim :] != self.lattice:
-            raise ValueError(f"bounds {self.bounds}, cells {self.cells} and values {self.values.shape} do not fit together")
+        if self.values.shape[max(0, self.values.ndim - self.dim) :] != self.shape:
+            raise ValueError(f"values {self.values.shape} and {self.shape} nodes do not fit together")
 
     @property
     def dim(self) -> int:
-        return len(self.cells)
+        return self.lattice.dim
 
     @property
-    def lattice(self) -> tuple[int, ...]:
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        return self.lattice.bounds
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return self.lattice.cells
+
+    @property
+    def shape(self) -> tuple[int, ...]:
         """Number of nodes along each axis."""
         return tuple(n * self.degree + 1 for n in self.cells)
 
     @classmethod
-    def from_dofs(cls, coordinates: NDArray[np.float64], values: NDArray[np.float64], bounds: tuple[tuple[float, float], ...],
-                  cells: tuple[int, ...], degree: int) -> LagrangeGrid:
+    def from_dofs(
+        cls,
+        coordinates: NDArray[np.float64],
+        values: NDArray[np.float64],
+        lattice: Lattice,
+        degree: int,
+    ) -> LagrangeGrid:
         """Sort dofs at `coordinates` (N, d) with `values` (..., N) into the lattice.
 
-        ValueError if a dof is not at a lattice node, or a lattice node has no dof.
+        ValueError if a dof is not at a node, or a node has no dof.
         """
-        lattice = tuple(n * degree + 1 for n in cells)
-        low, high = np.array(bounds, dtype=float).T
-        steps = (np.asarray(coordinates) - low) / (high - low) * (np.array(lattice) - 1)
-        nodes = np.rint(steps).astype(np.intp)
-        if np.abs(steps - nodes).max(initial=0.0) > 1e-6 or (nodes < 0).any() or (nodes >= lattice).any():
-            raise ValueError(f"a dof is not at a node of the {lattice} lattice")
-        flat = np.ravel_multi_index(tuple(nodes.T), lattice)
-        hit = np.zeros(np.prod(lattice), dtype=bool)
+        points = np.asarray(coordinates)
+        shape = tuple(n * degree + 1 for n in lattice.cells)
+        nodes = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
+        flat = np.ravel_multi_index(tuple(nodes), shape)
+        hit = np.zeros(np.prod(shape), dtype=bool)
         hit[flat] = True
         if not hit.all():
-            raise ValueError(f"{np.count_nonzero(~hit)} nodes of the {lattice} lattice have no dof")
+            raise ValueError(f"{np.count_nonzero(~hit)} nodes of the {shape} lattice have no dof")
         sorted_values = np.empty(values.shape[:-1] + hit.shape, dtype=values.dtype)
         sorted_values[..., flat] = values
-        return cls(tuple(bounds), tuple(cells), degree, sorted_values.reshape(values.shape[:-1] + lattice))
+        return cls(lattice, degree, sorted_values.reshape(values.shape[:-1] + shape))
 
     def evaluate(self, points: NDArray[np.float64], index: Sequence[int], periodic: bool = False) -> NDArray[np.float64]:
         """D^index at `points` (n, d): shape (..., n).
@@ -88,25 +96,29 @@ class LagrangeGrid:
         flat = self.values.reshape(*self.values.shape[: self.values.ndim - self.dim], -1)
         result = np.zeros((*flat.shape[:-1], len(points)), dtype=np.result_type(flat, float))
         for corner in product(range(self.degree + 1), repeat=self.dim):
-            nodes = np.ravel_multi_index(tuple(first + k for (first, _), k in zip(axes, corner, strict=True)), self.lattice)
+            nodes = np.ravel_multi_index(tuple(first + k for (first, _), k in zip(axes, corner, strict=True)), self.shape)
             weight = np.prod([weights[k] for (_, weights), k in zip(axes, corner, strict=True)], axis=0)
             result += flat[..., nodes] * weight
         return result
 
-    def _axis(self, axis: int, x: NDArray[np.float64], order: int, periodic: bool) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    def _axis(
+        self, axis: int, x: NDArray[np.float64], order: int, periodic: bool
+    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
         """First node (n,) and weights (degree + 1, n) of the elements that hold the coordinates x along one axis."""
-        (low, high), cells = self.bounds[axis], self.cells[axis]
-        position = (x - low) / (high - low)
-        if periodic:
-            position = position - np.floor(position)
-        elif not np.all((position >= -_ROUNDING) & (position <= 1 + _ROUNDING)):
-            raise ValueError(f"a coordinate along axis {axis} is outside ({low}, {high}) or not a number")
-        element = np.clip(np.floor(position * cells), 0, cells - 1).astype(np.intp)
-        local = position * cells - element
-        scale = (cells / (high - low)) ** order
-        shapes = [np.polynomial.polynomial.polyder(row, order) if order else row for row in _SHAPES[self.degree]]
-        weights = scale * np.array([np.polynomial.polynomial.polyval(local, row) for row in shapes])
-        return element * self.degree, weights
+        cell, place, length = self.lattice.locate(axis, x, periodic)
+        rows = _SHAPES[self.degree]
+        shapes = [np.polynomial.polynomial.polyder(row, order) if order else row for row in rows]
+        weights = np.array([np.polynomial.polynomial.polyval(place, row) for row in shapes])
+        return cell * self.degree, weights * length ** -float(order)
+
+
+def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
+    """Write the bounds and numbers of cells, the lines of each axis (lines_0, ...), the degree, and the values at the nodes."""
+    batch = (components,) if components > 1 else ()
+    lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
+    values = grid.values.reshape(*batch, *grid.shape)
+    box = {"bounds": np.array(grid.bounds), "cells": np.array(grid.cells)}
+    np.savez(file, **box, **lines, degree=grid.degree, values=values)
 
 
 def ranges(grid: LagrangeGrid, components: int) -> str:

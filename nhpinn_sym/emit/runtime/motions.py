@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 Gather = Callable[[Any], list[Any]]
 
+_DEPENDENT = 1e-20
+"""Square of the size, relative to the largest one, below which a combination of candidates vanishes."""
+
 _CANCELLED = 1e-13
 """Size of rounding in A w, relative to the largest entry of A times that of w."""
 
@@ -32,8 +35,18 @@ def motions(points: Array, bounds: Sequence[tuple[float, float]], components: in
     return np.stack(found, axis=1)
 
 
+def independent(candidates: Array, gather: Gather) -> Array:
+    """The candidates (n, k); where they depend on each other on so few unknowns, orthogonal combinations that do not."""
+    gram = np.sum(gather(candidates.T @ candidates), axis=0)
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > _DEPENDENT * values.max(initial=0.0)
+    return candidates if kept.all() else candidates @ vectors[:, kept]
+
+
 def vanishing(images: Array, largest: float, gather: Gather) -> Array:
     """Combinations (k, p) of candidates (n, k), given by their images under a matrix with the largest entry `largest`, that it maps to rounding."""
+    if not images.shape[1]:
+        return np.zeros((0, 0))
     triangle = np.concatenate(gather(np.linalg.qr(images, mode="r")))
     choices = np.linalg.svd(triangle)[2].T
     choices = choices * np.sign(choices[np.abs(choices).argmax(axis=0), np.arange(len(choices))])

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from .cell_sequence import DAMPING, Key, Solve, solve_functions  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
+from .lattice import Lattice  # sibling
 from .skfem_linear import bordered_solver, cancels  # sibling
 from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 
@@ -122,7 +123,8 @@ def main_cells(forms: Any, arguments: list[str]) -> None:
     """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the cells along each axis."""
     data = numbers(arguments)
     dim = len(forms.CELL)
-    space = Space(floats(forms.CELL), (int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim])),) * dim, 2, tuple(range(dim)))
+    n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))
+    space = Space(Lattice.uniform(floats(forms.CELL), (n,) * dim), 2, tuple(range(dim)))
     result = solve_cells(forms, space, data)
     for (name, index), value in result.effective.items():
         print(f"{name}{list(index)} = {value:.12g}")

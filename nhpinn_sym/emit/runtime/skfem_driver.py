@@ -8,38 +8,52 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sps
 from numpy.typing import NDArray
 
-from .lagrange_grid import LagrangeGrid, ranges  # sibling
-from .motions import as_many, motions, pivots, vanishing  # sibling
+from .lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
+from .lattice import Lattice  # sibling
+from .motions import as_many, independent, motions, pivots, vanishing  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
 from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Array = NDArray[np.float64]
 
-_COMPATIBLE = 1e-6
-"""Multiplier, relative to the data, up to which a problem that determines its solution up to a constant counts as solvable."""
+COMPATIBLE = 1e-6
+"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a given mesh."""
+
+
+class EquationResult(NamedTuple):
+    """`grid` has no batch axes, and there are no times, for a stationary problem.
+
+    With time the grid's batch runs along the `times`, and `largest` holds the largest absolute value of each component at any time.
+    Where there are several components, their axis is the last one of the batch. `defect` is the relative imbalance of the data of a
+    problem that leaves its mean open: there is no solution unless it vanishes, up to quadrature.
+    """
+
+    grid: LagrangeGrid
+    times: Array | None
+    method: str
+    largest: Array | None
+    defect: float
 
 
 def solve_equation(forms: Any, space: Space, data: Data, steps: int = 1, keep: bool = True,
-                   report: Callable[[float], None] = lambda fraction: None) -> tuple[LagrangeGrid, Array | None, str]:
-    """Solve the equation of `forms`: (solution, times, method).
+                   report: Callable[[float], None] = lambda fraction: None) -> EquationResult:
+    """Solve the equation of `forms`; with time, the times are all of `steps` equal steps if `keep`, otherwise the final one alone.
 
-    Stationary: a grid without batch axes, and no times. With time: the grid's batch runs along the times, all of `steps` equal steps if
-    `keep`, otherwise the final one alone. Where there are several components, their axis is the last one of the batch.
     `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
     """
     system = _System(forms, space, data)
     if forms.FINAL_TIME is None:
         values, method = system.stationary()
-        return system.grid(values), None, method
-    times, levels, method = system.evolution(steps, keep, report)
-    return system.grid(levels), times, method
+        return EquationResult(system.grid(values), None, method, None, system.defect)
+    times, levels, largest, method = system.evolution(steps, keep, report)
+    return EquationResult(system.grid(levels), times, method, largest, 0.0)
 
 
 class _System:
@@ -56,6 +70,7 @@ class _System:
             fixed[self._on(faces, field)] = True
         self.fixed, self.free = np.flatnonzero(fixed), np.flatnonzero(~fixed)
         self._constant_load: Array | None = None
+        self.defect = 0.0
 
     def _matrix(self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data) -> sps.csr_matrix:
         return block_matrix(self.space, blocks, basis, evaluate(coefficients, basis, data), self.components)
@@ -119,7 +134,8 @@ class _System:
     @cached_property
     def _motions(self) -> Array:
         """The free unknowns of constants and rotations, as columns."""
-        return motions(self.space.nodes.T, self.space.bounds, self.components)[self.free]
+        whole = motions(self.space.nodes.T, self.space.bounds, self.components)
+        return independent(whole[self.free], _alone)
 
     def _bordered(self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array) -> tuple[Array, str]:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
@@ -128,13 +144,10 @@ class _System:
         columns = rows if np.array_equal(left, right) else list((weights[:, None] * left).T)
         solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions)
         values, multipliers = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0] * len(rows))
-        defect = max(map(abs, multipliers)) * weights.sum() / size if size else 0.0
-        if defect > _COMPATIBLE:
-            raise RuntimeError(f"only derivatives of the unknown occur, and the data are not compatible (relative defect {defect:.1e}): "
-                               "the source and the boundary fluxes must balance")
+        self.defect = max(map(abs, multipliers)) * float(weights.sum()) / size if size else 0.0
         return values, f"{method}, zero mean"
 
-    def evolution(self, steps: int, keep: bool, report: Callable[[float], None]) -> tuple[Array, Array, str]:
+    def evolution(self, steps: int, keep: bool, report: Callable[[float], None]) -> tuple[Array, Array, Array, str]:
         forms, space = self.forms, self.space
         mass = self._matrix(forms.MASS, space.basis, forms.mass_coefficients, self.data)
         block = partial(_block, rows=self.free)
@@ -143,6 +156,7 @@ class _System:
         dt = forms.FINAL_TIME / steps
         solve, method = linear_solver((m + GAMMA * dt * k).tocsr(), space.dim, reuse=True, smooth=self._motions)
         levels: list[Array] = []
+        largest = np.zeros(self.components)
 
         def load(t: float) -> Array:
             return np.asarray(self.load(t)[self.free] - k_fixed @ self.essential(t) - m_fixed @ self.essential(t, rate=True))
@@ -153,13 +167,15 @@ class _System:
             if not keep:
                 levels.clear()
             levels.append(level)
+            sizes = np.abs(level.reshape(-1, self.components)).max(axis=0)
+            np.maximum(largest, sizes, out=largest)
             report(step / steps)
 
         start = np.stack([self.nodal(function, 0.0) for function in forms.INITIAL], axis=1).ravel()[self.free]
         on_step(0, 0.0, start)
         sdirk4(solve, lambda w: k @ w, load, start, forms.FINAL_TIME, steps, on_step)
         times = np.linspace(0.0, forms.FINAL_TIME, steps + 1)
-        return times if keep else times[-1:], np.array(levels), f"{method}, sdirk4"
+        return times if keep else times[-1:], np.array(levels), largest, f"{method}, sdirk4"
 
 
 def _alone(item: Any) -> list[Any]:
@@ -178,8 +194,10 @@ def main_equation(forms: Any, arguments: list[str]) -> None:
     """
     data = numbers(arguments)
     dim = len(forms.DOMAIN)
-    space = Space(floats(forms.DOMAIN), (int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim])),) * dim, 2, tuple(forms.PERIODIC))
-    grid, _, method = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
-    values = grid.values.reshape(*([forms.COMPONENTS] if forms.COMPONENTS > 1 else []), *grid.lattice)
-    np.savez("solution.npz", bounds=np.array(grid.bounds), cells=np.array(grid.cells), degree=grid.degree, values=values)
-    print(f"{method}: {ranges(grid, forms.COMPONENTS)}")
+    n = int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim]))
+    space = Space(Lattice.uniform(floats(forms.DOMAIN), (n,) * dim), 2, tuple(forms.PERIODIC))
+    result = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
+    if result.defect > COMPATIBLE:
+        raise SystemExit(f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}")
+    save_grid("solution.npz", result.grid, forms.COMPONENTS)
+    print(f"{result.method}: {ranges(result.grid, forms.COMPONENTS)}")

@@ -1,4 +1,4 @@
-"""Lagrange spaces on structured box meshes in scikit-fem: congruent elements, faces and periodic axes."""
+"""Lagrange spaces on lattices in scikit-fem: elements that are boxes, faces and periodic axes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from skfem.mapping import Mapping as ElementMapping
 
 from .lagrange_grid import LagrangeGrid  # sibling
+from .lattice import Lattice  # sibling
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Any]
@@ -25,47 +26,66 @@ _ELEMENTS = {
 }
 
 
-class CongruentMapping(ElementMapping):
-    """The affine mapping of a mesh whose elements are translates of each other.
+class BoxMapping(ElementMapping):
+    """The mapping of a mesh whose elements are boxes with edges along the axes.
 
-    The Jacobian is the same in all elements, so that gradients of basis functions have the shape (d, 1, points) and broadcast: products
-    of basis functions are computed once and not per element.
+    The Jacobian is one matrix per element, and one for all where they are translates of each other (`congruent`): gradients of basis
+    functions then have the shape (d, 1, points) and broadcast, products of basis functions are computed once and not per element.
     """
 
-    def __init__(self, mesh: skfem.Mesh) -> None:
-        self.mesh, self.dim = mesh, mesh.dim()
-        base, corner = mesh.mapping(), np.zeros((self.dim, 1))
-        self._jacobian = base.DF(corner, tind=np.array([0]))[:, :, 0, 0]
-        self._corners = base.F(corner, tind=np.arange(mesh.nelements))[:, :, 0]
+    def __init__(self, mesh: skfem.Mesh, congruent: bool) -> None:
+        self.mesh = mesh
+        self.dim = mesh.dim()
+        corner = np.zeros((self.dim, 1))
+        elements = np.arange(mesh.nelements)
+        base = mesh.mapping()
+        distinct = elements[:1] if congruent else elements
+        self._jacobian = base.DF(corner, tind=distinct)[:, :, :, 0]
+        self._corners = base.F(corner, tind=elements)[:, :, 0]
+
+    def _jacobians(self, tind: NDArray[np.intp] | None) -> Array:
+        """(d, d, elements), or (d, d, 1) where they are all the same."""
+        if tind is None or self._jacobian.shape[2] == 1:
+            return self._jacobian
+        return self._jacobian[:, :, tind]
 
     def F(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         corners = self._corners if tind is None else self._corners[:, tind]
-        return corners[:, :, None] + (self._jacobian @ X)[:, None, :]
+        return corners[:, :, None] + np.einsum("ijk,jq->ikq", self._jacobians(tind), X)
 
     def invDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
-        inverse = np.linalg.inv(self._jacobian)
-        return np.broadcast_to(inverse[:, :, None, None], (self.dim, self.dim, 1, X.shape[-1]))
+        inverse = np.linalg.inv(np.moveaxis(self._jacobians(tind), 2, 0))
+        columns = np.moveaxis(inverse, 0, 2)[..., None]
+        return np.broadcast_to(columns, (*columns.shape[:3], X.shape[-1]))
 
     def detDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
-        return np.full((1, X.shape[-1]), np.linalg.det(self._jacobian))
+        determinants = np.linalg.det(np.moveaxis(self._jacobians(tind), 2, 0))
+        return np.broadcast_to(determinants[:, None], (len(determinants), X.shape[-1]))
 
 
 @dataclass(frozen=True)
 class Space:
-    """Q_degree functions on the box `bounds` cut into `cells`, periodic along the axes `periodic`.
+    """Q_degree functions on a lattice, periodic along the axes `periodic`.
 
     Unknowns are the nodes with opposite periodic faces identified, numbered along the lattice; `prolongation` is the 0/1 matrix P (dofs of
     scikit-fem x unknowns) with which a periodic system is P^T A P, P^T b.
     """
 
-    bounds: tuple[tuple[float, float], ...]
-    cells: tuple[int, ...]
+    lattice: Lattice
     degree: int
     periodic: tuple[int, ...] = ()
 
     @property
     def dim(self) -> int:
-        return len(self.cells)
+        return self.lattice.dim
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        return self.lattice.bounds
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return self.lattice.cells
 
     @property
     def order(self) -> int:
@@ -78,15 +98,16 @@ class Space:
     @cached_property
     def basis(self) -> Any:
         """The scikit-fem basis on the elements."""
-        mesh = _MESHES[self.dim].init_tensor(*(np.linspace(a, b, n + 1) for (a, b), n in zip(self.bounds, self.cells, strict=True)))
-        return skfem.Basis(mesh, _ELEMENTS[self.dim, self.degree](), mapping=CongruentMapping(mesh), intorder=self.order)
+        mesh = _MESHES[self.dim].init_tensor(*self.lattice.lines)
+        mapping = BoxMapping(mesh, congruent=all(self.lattice.equal))
+        element = _ELEMENTS[self.dim, self.degree]()
+        return skfem.Basis(mesh, element, mapping=mapping, intorder=self.order)
 
     @cached_property
     def _lattice(self) -> NDArray[np.intp]:
         """Lattice index (d, dofs) of each dof, by its coordinates."""
-        low, high = (np.array(side)[:, None] for side in zip(*self.bounds, strict=True))
-        steps = np.array(self.cells)[:, None] * self.degree
-        return np.rint((self.basis.doflocs - low) / (high - low) * steps).astype(np.intp)
+        locations = self.basis.doflocs
+        return np.stack([self.lattice.numbers(k, x, self.degree) for k, x in enumerate(locations)])
 
     @cached_property
     def _unknown_shape(self) -> tuple[int, ...]:
@@ -102,7 +123,8 @@ class Space:
     @cached_property
     def nodes(self) -> Array:
         """Coordinates (d, unknowns)."""
-        axes = [np.linspace(a, b, k * self.degree + 1)[:n] for (a, b), k, n in zip(self.bounds, self.cells, self._unknown_shape, strict=True)]
+        counts = enumerate(self._unknown_shape)
+        axes = [self.lattice.nodes(axis, self.degree)[:n] for axis, n in counts]
         return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")])
 
     @cached_property
@@ -143,7 +165,7 @@ class Space:
     def grid(self, values: Array) -> LagrangeGrid:
         """The function (or batch) with `values` (..., unknowns)."""
         dofs = (self.prolongation @ values.reshape(-1, values.shape[-1]).T).T.reshape(*values.shape[:-1], -1)
-        return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.bounds, self.cells, self.degree)
+        return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.lattice, self.degree)
 
 
 def block_matrix(space: Space, blocks: Mapping[tuple[int, int], Any], basis: Any, fields: dict[str, Any], components: int) -> sps.csr_matrix:

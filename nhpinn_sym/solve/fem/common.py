@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ...emit.runtime.lagrange_grid import LagrangeGrid
+from ...emit.runtime.lattice import Lattice
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ..solution import Array, CellBatch, EffectiveKey, described
@@ -36,12 +37,24 @@ class LagrangeField:
         return self.grid.evaluate(points, index, periodic=True)
 
     def state(self) -> dict[str, Any]:
-        return {"bounds": np.array(self.grid.bounds), "cells": np.array(self.grid.cells), "degree": self.grid.degree, "values": self.grid.values}
+        grid = self.grid
+        lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
+        return {**lines, "degree": grid.degree, "values": grid.values}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> LagrangeField:
-        bounds = tuple((float(a), float(b)) for a, b in state["bounds"])
-        return cls(LagrangeGrid(bounds, tuple(int(n) for n in state["cells"]), int(state["degree"]), np.asarray(state["values"])))
+        """ValueError or KeyError where the arrays do not fit together."""
+        grid = LagrangeGrid(_lattice(state), int(state["degree"]), np.asarray(state["values"]))
+        return cls(grid)
+
+
+def _lattice(state: Mapping[str, Any]) -> Lattice:
+    """From the lines of each axis; files of before hold the bounds and the numbers of equal cells."""
+    if "cells" in state:
+        bounds = [(float(a), float(b)) for a, b in state["bounds"]]
+        return Lattice.uniform(bounds, [int(n) for n in state["cells"]])
+    names = [f"lines_{axis}" for axis in range(3)]
+    return Lattice(tuple(np.asarray(state[name], dtype=float) for name in names if name in state))
 
 
 def cell_batch(functions: Sequence[LagrangeGrid], effective: Sequence[Mapping[EffectiveKey, float]], multipliers: Sequence[Mapping[str, float]],
@@ -62,6 +75,7 @@ class GridSolution:
     A stationary solution has times = None and a grid without batch axes. With time, the grid's first batch axis runs along
     `times`: all equal steps from 0 to the final time, or the final time alone where the steps were too large to keep.
     Solutions of systems have one more batch axis, the last one: that of the components.
+    `largest` is, with time, the largest absolute value of each component at any time.
     """
 
     backend: str
@@ -69,6 +83,7 @@ class GridSolution:
     grid: LagrangeGrid
     times: Array | None = None
     info: Mapping[str, Any] = field(default_factory=dict)
+    largest: Array | None = None
 
     __repr__ = described
 
@@ -142,18 +157,21 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
                                    remedy="here sources and boundary data may depend on time; for this use the pinn backend")
 
 
-def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
+def relative_difference(
+    fine: LagrangeGrid, coarse: LagrangeGrid, largest: Array | None = None
+) -> float:
     """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine`; the largest one of the components, a batch axis.
 
     A component that is smaller than its own difference, or than _SMALL of the largest one, is measured by that: unknowns of a system may
-    have different units, but some vanish up to rounding.
+    have different units, but some vanish up to rounding. `largest` are the largest values that a function of time ever had, by component:
+    a norm is not taken to be less than _SMALL of theirs, as of what has decayed only rounding is left.
     """
     nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)
     axes, scales = [], []
-    for (low, high), cells in zip(fine.bounds, fine.cells, strict=True):
-        h = (high - low) / cells
-        axes.append((low + h * (np.arange(cells)[:, None] + (nodes + 1) / 2)).ravel())
-        scales.append(np.tile(weights * h / 2, cells))
+    for lines in fine.lattice.lines:
+        lengths = np.diff(lines)[:, None]
+        axes.append((lines[:-1, None] + lengths * (nodes + 1) / 2).ravel())
+        scales.append((lengths * weights / 2).ravel())
     difference, norm = np.zeros((2, *fine.values.shape[: fine.values.ndim - fine.dim]))
     for block in _blocks([len(axis) for axis in axes]):
         points = np.stack([g.ravel() for g in np.meshgrid(*(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij")], axis=1)
@@ -161,9 +179,13 @@ def relative_difference(fine: LagrangeGrid, coarse: LagrangeGrid) -> float:
         values = fine.evaluate(points, (0,) * fine.dim)
         difference += (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight
         norm += values**2 @ weight
-    largest = np.sqrt(norm.max())
-    scale = np.where(norm > difference, np.maximum(np.sqrt(norm), _SMALL * largest), largest)
-    return float(np.max(np.sqrt(difference) / (scale if largest > 0 else 1.0)))
+    norms = np.sqrt(norm)
+    if largest is not None:
+        volume = np.prod([high - low for low, high in fine.bounds])
+        norms = np.maximum(norms, _SMALL * np.sqrt(volume) * largest.reshape(norms.shape))
+    top = norms.max()
+    scale = np.where(norms**2 > difference, np.maximum(norms, _SMALL * top), top)
+    return float(np.max(np.sqrt(difference) / (scale if top > 0 else 1.0)))
 
 
 def _blocks(lengths: list[int], size: int = 512) -> list[tuple[slice, ...]]:

@@ -11,16 +11,18 @@ from mpi4py import MPI
 from ...emit import dolfinx as target
 from ...emit.runtime.cell_sequence import KernelError
 from ...emit.runtime.dolfinx_cells import CellProblem
-from ...emit.runtime.dolfinx_driver import EquationProblem, IncompatibleError, Key
+from ...emit.runtime.dolfinx_driver import EquationProblem, Key
 from ...emit.runtime.dolfinx_solvers import DivergedError, PETSc
 from ...emit.runtime.lagrange_grid import LagrangeGrid
+from ...emit.runtime.lattice import Lattice
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import SolveError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
-from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
+from .layout import Layout
+from .refine import refine_cells, refine_equation, solve_on_mesh
 
 BACKEND = "dolfinx"
 
@@ -38,34 +40,36 @@ class CellSolver:
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
                  progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000, solver: str = "auto",
                  comm: MPI.Comm = MPI.COMM_WORLD) -> None:
-        self.forms, self.jumps = run("cell_forms", target.cells(cells)["cell_forms.py"]), cells.jumps
+        self.forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
+        self.layout = Layout(cells.cell.bounds, erratic=cells.jumps)
         self.parameters, self.tolerance, self.progress = parameters, tolerance, _first(comm, progress)
         self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
-        self._problems: dict[Cells, CellProblem] = {}
+        self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge."""
-        return refine_cells(lambda cells: self._level(cells, slow_points), self.forms.CELL, self.degree, self.tolerance, self.max_dofs, self.n,
-                            self.progress, f"cell problems ({BACKEND})", self.jumps, self.forms.COMPONENTS)
+        return refine_cells(lambda lattice: self._level(lattice, slow_points), self.layout, self.degree, self.tolerance, self.max_dofs,
+                            self.n, self.progress, f"cell problems ({BACKEND})", self.forms.COMPONENTS)
 
-    def _problem(self, cells: Cells) -> CellProblem:
+    def _problem(self, lattice: Lattice) -> CellProblem:
         """The compiled problem of one mesh, kept for the next slow points."""
-        if cells not in self._problems:
-            self._problems[cells] = CellProblem(self.forms, self.parameters, cells, self.degree, self.solver, self.comm)
-        return self._problems[cells]
+        if lattice not in self._problems:
+            problem = CellProblem(self.forms, self.parameters, lattice, self.degree, self.solver, self.comm)
+            self._problems[lattice] = problem
+        return self._problems[lattice]
 
-    def _level(self, cells: Cells, slow_points: Array) -> CellBatch:
-        problem = self._problem(cells)
+    def _level(self, lattice: Lattice, slow_points: Array) -> CellBatch:
+        problem = self._problem(lattice)
         with solve_errors():
             results = [problem.solve(dict(zip(self.forms.SLOW, point, strict=True))) for point in slow_points]
-        info = {"method": f"{element_name(self.degree, len(cells))}, {problem.method}", "iterations": max(result.iterations for result in results),
+        info = {"method": f"{element_name(self.degree, lattice.dim)}, {problem.method}", "iterations": max(result.iterations for result in results),
                 "ranks": self.comm.size}
         return cell_batch([result.functions for result in results], [result.effective for result in results],
                           [result.multipliers for result in results], info)
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   mesh: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
+                   mesh: int | tuple[int, ...] | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
                    max_dofs: int | None = None, solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
     """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
@@ -83,19 +87,22 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     def values(key: Key, points: Array) -> Array:
         return coefficients(externals[key], points)
 
-    def level(cells: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
+    def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
         with solve_errors():
-            problem = EquationProblem(forms, parameters, values, cells, degree, solver, comm)
+            problem = EquationProblem(forms, parameters, values, lattice, degree, solver, comm)
             grid, times = _solved(problem, count, report)
         time = ", sdirk4" if forms.TIME else ""
-        return GridSolution(BACKEND, f"{element_name(degree, len(cells))}, {problem.method}{time}", grid, times, {"ranks": comm.size})
+        name = f"{element_name(degree, lattice.dim)}, {problem.method}{time}"
+        largest = problem.largest if forms.TIME else None
+        return GridSolution(BACKEND, name, grid, times, {"ranks": comm.size, "defect": problem.defect}, largest)
 
     label = f"{equation.title} ({BACKEND})"
+    layout = Layout(forms.DOMAIN, erratic=equation.jumps)
     if mesh is None:
         limit = (max_dofs or (70_000 if forms.TIME else 300_000)) // equation.components
-        return refine_equation(level, forms.DOMAIN, degree, steps or 16, tolerance, limit, _first(comm, progress), label)
+        return refine_equation(level, layout, degree, steps or 16, tolerance, limit, _first(comm, progress), label)
     shape = (mesh,) * len(forms.DOMAIN) if isinstance(mesh, int) else mesh
-    return solve_on_mesh(level, shape, steps or 64, _first(comm, progress), label)
+    return solve_on_mesh(level, layout, degree, shape, steps or 64, _first(comm, progress), label)
 
 
 def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:
@@ -103,7 +110,7 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
     if not problem.forms.TIME:
         return problem.solve(), None
     final, box = problem.forms.FINAL_TIME, problem.box
-    every = keeps_levels(box.components * count_dofs(box.cells, box.degree), steps)
+    every = keeps_levels(box.components * box.lattice.count(box.degree), steps)
     times = np.linspace(0.0, final, steps + 1)
     return problem.evolve(final, steps, every, report), times if every else times[-1:]
 
@@ -123,6 +130,3 @@ def solve_errors() -> Iterator[None]:
                          remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh') from cause
     except KernelError as cause:
         raise SolveError("a cell problem has no ground state on this mesh", term=cause, remedy="try another mesh (n=)") from cause
-    except IncompatibleError as cause:
-        raise SolveError("a problem that leaves its mean open has no solution for these data", term=cause,
-                         remedy="balance the source and the boundary fluxes, or give a Dirichlet or Robin condition") from cause

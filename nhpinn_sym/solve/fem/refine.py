@@ -1,7 +1,7 @@
 """Mesh refinement with error estimates, the same for every finite element backend.
 
-A level is one uniform mesh; the next one has twice the cells along each axis (and twice the time steps). Nothing but
-the results of a level is asked for, so that a backend provides one function: (cells, ...) -> result.
+A level is one lattice; the next one has its cells halved along each axis (and twice the time steps). Nothing but
+the results of a level is asked for, so that a backend provides one function: (lattice, ...) -> result.
 """
 
 from __future__ import annotations
@@ -10,23 +10,23 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ...emit.runtime.lagrange_grid import LagrangeGrid
-from ...problem.errors import SolvabilityError, ToleranceWarning
+from ...emit.runtime.lattice import Lattice
+from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .common import GridSolution, relative_difference
+from .layout import Layout
 
-Cells = tuple[int, ...]
-Bounds = tuple[tuple[float, float], ...]
 Effective = Mapping[EffectiveKey, Array]
-SolveLevel = Callable[[Cells, int, Callable[[float], None]], GridSolution]
-"""(cells, time steps, report) -> solution; it calls report(fraction) while it works."""
+SolveLevel = Callable[[Lattice, int, Callable[[float], None]], GridSolution]
+"""(lattice, time steps, report) -> solution; it calls report(fraction) while it works."""
 
 MAX_STEPS = 2**14
 
@@ -42,42 +42,51 @@ HIGHER = "h"
 FREDHOLM_LIMIT = 1e-2
 """Relative defect of a right-hand side above which a cell problem has no solution; below, it may come from the quadrature of a jump."""
 
+POOR = 1e-2
+"""An estimate above which a solution on a given mesh is in doubt though no tolerance was asked for."""
 
-def base_cells(bounds: Bounds, n: int) -> Cells:
-    """n cells along the longest axis, about square cells, at least two along each axis."""
-    lengths = [b - a for a, b in bounds]
-    return tuple(max(2, round(n * length / max(lengths))) for length in lengths)
+_BALANCED = 1e-6
+"""Relative imbalance of the data of a problem that leaves its mean open that is rounding, or quadrature."""
 
-
-def count_dofs(cells: Cells, degree: int) -> int:
-    """Nodes of the Lagrange lattice."""
-    return math.prod(n * degree + 1 for n in cells)
+_TIME_RATE = 4
+"""The order of the time steps."""
 
 
-def refine_cells(solve_level: Callable[[Cells], CellBatch], bounds: Bounds, degree: int, tolerance: float, max_dofs: int, n: int | None,
-                 progress: Progress, label: str, jumps: bool = False, components: int = 1) -> CellBatch:
+def refine_cells(
+    solve_level: Callable[[Lattice], CellBatch],
+    layout: Layout,
+    degree: int,
+    tolerance: float,
+    max_dofs: int,
+    n: int | None,
+    progress: Progress,
+    label: str,
+    components: int = 1,
+) -> CellBatch:
     """Solve the cell problems on finer and finer meshes until the effective entries are known to `tolerance`.
 
-    The tolerance is relative to the largest entry of the same coefficient; `jumps` says that coefficients jump. Where the next mesh would
-    exceed `max_dofs` the best answer comes with a ToleranceWarning. `n` fixes the finest mesh: then the coarser ones serve the estimate
-    alone, and no warning is given. The entries "h" of the higher law have no part in this: info["higher"] is their estimate.
+    The tolerance is relative to the largest entry of the same coefficient. The refinement stops before a mesh that would exceed
+    `max_dofs`. `n` fixes the finest mesh: then the coarser ones serve the estimate alone.
+    The entries "h" of the higher law have no part in this: info["higher"] is their estimate.
     """
     start = time.perf_counter()
-    levels = _levels(bounds, degree, max_dofs // components, n)
+    limit = max_dofs // components
+    levels = layout.levels(degree, limit) if n is None else layout.levels_up_to(n)
     history: list[Effective] = []
     with progress(label) as task:
-        for k, cells in enumerate(levels):
-            batch = solve_level(cells)
+        for k, lattice in enumerate(levels):
+            batch = solve_level(lattice)
             history.append(batch.effective)
-            errors = entry_errors(history, degree, jumps)
+            errors = entry_errors(history, degree, layout.erratic)
             estimate = _largest_relative(errors, batch.effective, [key for key in errors if key[0] != HIGHER])
-            task.update((k + 1) / len(levels), f"{_size(cells)} cells, estimate {estimate:.1e}")
+            task.update((k + 1) / len(levels), f"{lattice} cells, estimate {estimate:.1e}")
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
     _require_solvable(batch.info)
     if n is None and estimate > tolerance:
-        _warn(label, estimate, tolerance, cells)
-    info = {"seconds": time.perf_counter() - start, "size": components * count_dofs(cells, degree), "cells": cells, "estimate": estimate,
+        text = f"{label}: estimated error {estimate:.1e} on {lattice} cells is above the tolerance {tolerance:.1e}"
+        warnings.warn(ToleranceWarning(f"{text}; raise max_dofs=, or accept a larger tolerance="), stacklevel=2)
+    info = {"seconds": time.perf_counter() - start, "size": components * lattice.count(degree), "cells": lattice.cells, "estimate": estimate,
             "errors": {key: float(np.max(error)) for key, error in errors.items()}}
     higher = [key for key in errors if key[0] == HIGHER]
     info |= {"higher": _largest_relative(errors, batch.effective, higher)} if higher else {}
@@ -93,12 +102,13 @@ def _require_solvable(info: Mapping[str, Any]) -> None:
                                remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
 
 
-def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False) -> dict[EffectiveKey, Array]:
+def entry_errors(history: Sequence[Effective], degree: int, erratic: bool = False) -> dict[EffectiveKey, Array]:
     """Absolute error estimate of each entry on the last level of `history`: twice its change / (2^rate - 1).
 
     Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients; a lower rate counts where the last
-    three changes show it, but at least 1. Jumps that the mesh does not meet make the changes erratic, and some are small by accident:
-    there the rate is taken as 1. The change is the largest of the three, each scaled to the last level by that rate.
+    three changes show it, but at least 1. Jumps that the mesh does not meet make the changes `erratic`, and some are small by accident:
+    there, and where there is one change alone, the rate is taken as 1. The change is the largest of the three, each scaled to the last
+    level by that rate.
     """
     errors = {}
     for key, value in history[-1].items():
@@ -106,7 +116,7 @@ def entry_errors(history: Sequence[Effective], degree: int, jumps: bool = False)
         if not len(changes):
             errors[key] = np.full_like(value, np.inf)
             continue
-        ratio = np.full_like(value, 2.0 if jumps else 2.0 ** (2 * degree))
+        ratio = np.full_like(value, 2.0 if erratic or len(changes) == 1 else 2.0 ** (2 * degree))
         for before, after in pairwise(changes):
             ratio = np.clip(np.divide(before, after, out=ratio.copy(), where=after > 0), 2.0, ratio)
         scaled = [change / ratio**k for k, change in enumerate(changes[::-1])]
@@ -130,47 +140,140 @@ def _largest_relative(errors: Effective, effective: Effective, keys: Sequence[Ef
     return max((float(np.max(errors[key])) / scales[key[0]] for key in keys), default=0.0)
 
 
-def solve_on_mesh(solve_level: SolveLevel, cells: Cells, steps: int, progress: Progress, label: str) -> GridSolution:
-    """The solution on `cells` with `steps` time steps; info["estimate"] comes from a solve with half of both."""
+def solve_on_mesh(
+    solve_level: SolveLevel,
+    layout: Layout,
+    degree: int,
+    cells: Sequence[int],
+    steps: int,
+    progress: Progress,
+    label: str,
+) -> GridSolution:
+    """The solution on about `cells` with `steps` time steps; info["estimate"] comes from a half and a quarter of both."""
     start = time.perf_counter()
-    half = tuple(max(1, (n + 1) // 2) for n in cells)
+    meshes = layout.halves(cells)
+    changes = _Changes(_space_rate(layout, degree))
+    done = 0.0
     with progress(label) as task:
-        coarse = solve_level(half, max(1, (steps + 1) // 2), lambda fraction: task.update(0.2 * fraction, f"{_size(half)} cells"))
-        fine = solve_level(cells, steps, lambda fraction: task.update(0.2 + 0.8 * fraction, f"{_size(cells)} cells"))
-        estimate = equation_error(fine, coarse, min(n / k for n, k in zip(cells, half, strict=True)))
-        task.update(1.0, f"{_size(cells)} cells, estimate {estimate:.1e}")
-    return _finished(fine, estimate, steps, start)
+        for k, mesh in enumerate(meshes):
+            left = len(meshes) - 1 - k
+            count = max(1, math.ceil(steps / 2**left))
+            share = 0.8 / 5**left
+
+            def report(fraction: float, mesh: Lattice = mesh, done: float = done, share: float = share) -> None:
+                task.update(done + share * fraction, f"{mesh} cells")
+
+            changes.add(solve_level(mesh, count, report))
+            done += share
+        assert changes.last is not None
+        solution = changes.last
+        changes.require_balance()
+        task.update(1.0, f"{meshes[-1]} cells, estimate {changes.error:.1e}")
+    return _finished(solution, changes.error, POOR, steps, start)
 
 
-def refine_equation(solve_level: SolveLevel, bounds: Bounds, degree: int, steps: int, tolerance: float, max_dofs: int, progress: Progress,
-                    label: str) -> GridSolution:
+def refine_equation(
+    solve_level: SolveLevel,
+    layout: Layout,
+    degree: int,
+    steps: int,
+    tolerance: float,
+    max_dofs: int,
+    progress: Progress,
+    label: str,
+) -> GridSolution:
     """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both errors is below `tolerance`.
 
-    The estimates are relative, in L2, at the final time, for each component. `steps` are those of the first mesh. Where the next mesh
-    would exceed `max_dofs` nodes, or the next steps MAX_STEPS, the best solution comes with a ToleranceWarning.
+    The estimates are relative, in L2, at the final time, for each component, from three meshes and from three numbers of steps at least.
+    `steps` are those of the first mesh. The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
     """
-    start, cells, done, history = time.perf_counter(), base_cells(bounds, 8), 0.0, [math.inf]
+    start = time.perf_counter()
+    levels = layout.levels(degree, max_dofs)
+    done = 0.0
+    estimates: list[float] = []
     with progress(label) as task:
 
-        def solve(mesh: Cells, count: int) -> GridSolution:
-            return solve_level(mesh, count, lambda fraction: task.update(done, f"{_size(mesh)} cells, {fraction:.0%}"))
+        def solve(mesh: Lattice, count: int) -> GridSolution:
+            return solve_level(mesh, count, lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}"))
 
-        solution = solve(cells, steps)
-        errors = {"space": math.inf} if solution.times is None else {"space": math.inf, "time": math.inf}
-        while history[-1] > tolerance:
-            part = max(errors, key=lambda key: errors[key])
-            finer = (tuple(2 * n for n in cells), steps) if part == "space" else (cells, 2 * steps)
-            if count_dofs(finer[0], degree) > max_dofs or finer[1] > MAX_STEPS:
+        solution = solve(levels[0], steps)
+        parts = {"space": _Changes(_space_rate(layout, degree), solution)}
+        if solution.times is not None:
+            parts["time"] = _Changes(_TIME_RATE, solution)
+        level = 0
+        while True:
+            open_parts = [name for name in parts if name == "space" and level + 1 < len(levels) or name == "time" and 2 * steps <= MAX_STEPS]
+            worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
+            if worst not in open_parts:
                 break
-            before, (cells, steps) = solution, finer
-            solution = solve(cells, steps)
-            errors[part] = equation_error(solution, before, 2)
-            history.append(sum(errors.values()))
-            done = _share(history, tolerance)
-            task.update(done, f"{_size(cells)} cells, estimate {history[-1]:.1e}")
-    if history[-1] > tolerance:
-        _warn(label, history[-1], tolerance, cells)
-    return _finished(solution, history[-1], steps, start)
+            if worst == "space":
+                level += 1
+            else:
+                steps *= 2
+            solution = solve(levels[level], steps)
+            for name, changes in parts.items():
+                changes.add(solution) if name == worst else changes.rebase(solution)
+            estimates.append(sum(changes.error for changes in parts.values()))
+            done = _share(estimates, tolerance)
+            task.update(done, f"{levels[level]} cells, estimate {estimates[-1]:.1e}")
+            if estimates[-1] <= tolerance and all(changes.settled for changes in parts.values()):
+                break
+    parts["space"].require_balance()
+    return _finished(solution, sum(changes.error for changes in parts.values()), tolerance, steps, start)
+
+
+def _space_rate(layout: Layout, degree: int) -> int:
+    """The rate at which solutions converge in L2 at most; 1 where jumps make the changes erratic."""
+    return 1 if layout.erratic else degree + 1
+
+
+@dataclass
+class _Changes:
+    """The relative changes along a sequence of solutions of which each has twice the resolution of the one before; `rate` at most."""
+
+    rate: float
+    last: GridSolution | None = None
+    found: list[float] = field(default_factory=list)
+    defects: list[float] = field(default_factory=list)
+
+    def add(self, solution: GridSolution) -> None:
+        if self.last is not None:
+            self.found.append(equation_change(solution, self.last))
+        self.defects.append(float(solution.info.get("defect", 0.0)))
+        self.last = solution
+
+    def rebase(self, solution: GridSolution) -> None:
+        """Go on from a solution that differs in something else."""
+        self.last = solution
+
+    def require_balance(self) -> None:
+        """SolveError where the imbalance of the data does not go away as the mesh is refined."""
+        *before, last = self.defects
+        if last > _BALANCED and not (before and last < before[-1] / 2):
+            raise SolveError("a problem that leaves its mean open has no solution for these data",
+                             term=f"source and boundary fluxes do not balance: relative defect {last:.1e}",
+                             remedy="they must balance, or a Dirichlet or Robin condition must hold the mean")
+
+    @property
+    def settled(self) -> bool:
+        """Whether there are the changes that an estimate needs: one may be small by accident."""
+        return len(self.found) > 1
+
+    @property
+    def error(self) -> float:
+        """The error of the last one: twice its change / (2^rate - 1), with the rate that the last changes show, between 1 and `rate`.
+
+        The change is the largest of the last three, each scaled by that rate. The rate of one change alone is taken as 1.
+        Infinite where there is none.
+        """
+        recent = self.found[-3:]
+        if not recent:
+            return math.inf
+        ratio = 2.0 if len(recent) == 1 else 2.0**self.rate
+        for before, after in pairwise(recent):
+            ratio = min(max(before / after if after > 0 else ratio, 2.0), ratio)
+        scaled = max(change / ratio**k for k, change in enumerate(reversed(recent)))
+        return SAFETY * scaled / (ratio - 1)
 
 
 def _share(estimates: Sequence[float], tolerance: float) -> float:
@@ -179,42 +282,20 @@ def _share(estimates: Sequence[float], tolerance: float) -> float:
     return max(0.0, 1.0 - known[-1] / known[0]) if known and known[0] > 0 else float(bool(known))
 
 
-def _finished(solution: GridSolution, estimate: float, steps: int, start: float) -> GridSolution:
+def _finished(solution: GridSolution, estimate: float, tolerance: float, steps: int, start: float) -> GridSolution:
     grid = solution.grid
-    info: dict[str, Any] = {"seconds": time.perf_counter() - start, "size": solution.components * count_dofs(grid.cells, grid.degree)}
-    info |= {"cells": grid.cells, "estimate": estimate}
+    info: dict[str, Any] = {"seconds": time.perf_counter() - start, "size": solution.components * grid.lattice.count(grid.degree)}
+    info |= {"cells": grid.cells, "estimate": estimate, "tolerance": tolerance}
     if solution.times is not None:
         info["steps"] = steps
     return replace(solution, info={**solution.info, **info})
 
 
-def equation_error(fine: GridSolution, coarse: GridSolution, ratio: float) -> float:
-    """Relative L2 error of `fine` at the final time: the difference / (ratio^2 - 1).
-
-    `ratio` is that of the cell sizes or time steps. Rate 2 is cautious: for smooth data it is 3 in space (degree 2) and 4 in time.
-    """
-    return relative_difference(_final(fine), _final(coarse)) / (ratio**2 - 1) if ratio > 1 else math.inf
+def equation_change(fine: GridSolution, coarse: GridSolution) -> float:
+    """||fine - coarse|| / ||fine|| in L2 at the final time; what decays in time is not measured by what is left of it."""
+    return relative_difference(_final(fine), _final(coarse), fine.largest)
 
 
 def _final(solution: GridSolution) -> LagrangeGrid:
     """The function at the final time."""
     return solution.grid if solution.times is None else replace(solution.grid, values=solution.grid.values[-1])
-
-
-def _levels(bounds: Bounds, degree: int, max_dofs: int, n: int | None) -> list[Cells]:
-    """The meshes to try, coarsest first: up to `n` cells along the longest axis, or as many as `max_dofs` allows (two at least)."""
-    if n is not None:
-        return list(dict.fromkeys(base_cells(bounds, math.ceil(n / 2**k)) for k in (2, 1, 0)))
-    levels = [base_cells(bounds, 8)]
-    while len(levels) < 2 or count_dofs(tuple(2 * k for k in levels[-1]), degree) <= max_dofs:
-        levels.append(tuple(2 * k for k in levels[-1]))
-    return levels
-
-
-def _size(cells: Cells) -> str:
-    return "x".join(str(k) for k in cells)
-
-
-def _warn(label: str, estimate: float, tolerance: float, cells: Cells) -> None:
-    warnings.warn(ToleranceWarning(f"{label}: estimated error {estimate:.1e} on {_size(cells)} cells is above the tolerance {tolerance:.1e}; "
-                                   "raise max_dofs=, or accept a larger tolerance="), stacklevel=2)

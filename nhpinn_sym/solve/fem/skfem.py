@@ -10,13 +10,15 @@ from types import ModuleType
 from typing import Any
 
 from ...emit import skfem as target
+from ...emit.runtime.lattice import Lattice
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
-from .refine import Cells, count_dofs, refine_cells, refine_equation, solve_on_mesh
+from .layout import Layout
+from .refine import refine_cells, refine_equation, solve_on_mesh
 
 BACKEND = "skfem"
 
@@ -34,30 +36,33 @@ class CellSolver:
         self.degree, self.n, self.max_dofs = degree, n, max_dofs
         self._driver = _runtime("skfem_cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
-        self._spaces: dict[Cells, Any] = {}
+        self._spaces: dict[Lattice, Any] = {}
+        self.layout = Layout(cells.cell.bounds, erratic=cells.jumps)
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at the slow points (m, len(cells.slow)), all on the same mesh."""
 
-        def level(mesh: Cells) -> CellBatch:
-            return self._solve_on(mesh, slow_points)
+        def level(lattice: Lattice) -> CellBatch:
+            return self._solve_on(lattice, slow_points)
 
         label = f"cell problems ({BACKEND})"
         with _failures(label):
-            return refine_cells(level, self.cells.cell.bounds, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
-                                self.cells.jumps, self.cells.components)
+            return refine_cells(level, self.layout, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
+                                self.cells.components)
 
-    def _solve_on(self, mesh: Cells, slow_points: Array) -> CellBatch:
-        bounds = self.cells.cell.bounds
-        space = self._spaces.setdefault(mesh, self._driver.Space(bounds, mesh, self.degree, tuple(range(len(bounds)))))
+    def _solve_on(self, lattice: Lattice, slow_points: Array) -> CellBatch:
+        if lattice not in self._spaces:
+            periodic = tuple(range(lattice.dim))
+            self._spaces[lattice] = self._driver.Space(lattice, self.degree, periodic)
+        space = self._spaces[lattice]
         slow = [dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True)) for point in slow_points]
         results = [self._driver.solve_cells(self._forms, space, {**self.parameters, **values}) for values in slow]
         return cell_batch([result.functions for result in results], [result.effective for result in results],
-                          [result.multipliers for result in results], {"method": f"{element_name(self.degree, len(bounds))}, {results[0].method}"})
+                          [result.multipliers for result in results], {"method": f"{element_name(self.degree, lattice.dim)}, {results[0].method}"})
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   mesh: int | Cells | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
+                   mesh: int | tuple[int, ...] | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
                    max_dofs: int | None = None) -> GridSolution:
     """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
@@ -74,18 +79,22 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     data |= {e.symbol.name: partial(coefficients, e) for e in equation.externals if not any(e.derivative)}
     bounds = equation.domain.bounds
 
-    def level(cells: Cells, count: int, report: Callable[[float], None]) -> GridSolution:
-        space = driver.Space(bounds, cells, degree, equation.periodic)
-        keep = keeps_levels(equation.components * count_dofs(cells, degree), count)
-        grid, times, method = driver.solve_equation(forms, space, data, count, keep, report)
-        return GridSolution(BACKEND, f"{element_name(degree, len(bounds))}, {method}", grid, times)
+    def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
+        space = driver.Space(lattice, degree, equation.periodic)
+        keep = keeps_levels(equation.components * lattice.count(degree), count)
+        result = driver.solve_equation(forms, space, data, count, keep, report)
+        name = f"{element_name(degree, lattice.dim)}, {result.method}"
+        info = {"defect": result.defect}
+        return GridSolution(BACKEND, name, result.grid, result.times, info, result.largest)
 
     label = f"{equation.title.lower()} ({BACKEND})"
+    layout = Layout(bounds, erratic=equation.jumps)
     with _failures(label):
         if mesh is None:
             nodes = (max_dofs or (70_000 if timely else 300_000)) // equation.components
-            return refine_equation(level, bounds, degree, steps or 16, tolerance, nodes, progress, label)
-        return solve_on_mesh(level, (mesh,) * len(bounds) if isinstance(mesh, int) else mesh, steps or 64, progress, label)
+            return refine_equation(level, layout, degree, steps or 16, tolerance, nodes, progress, label)
+        cells = (mesh,) * len(bounds) if isinstance(mesh, int) else mesh
+        return solve_on_mesh(level, layout, degree, cells, steps or 64, progress, label)
 
 
 def _runtime(name: str) -> ModuleType:

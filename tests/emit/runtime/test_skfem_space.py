@@ -3,6 +3,7 @@ import pytest
 import skfem
 from skfem.models.poisson import laplace
 
+from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.emit.runtime.skfem_space import Space
 
 BOUNDS = ((0.0, 2.0), (-1.0, 0.5), (3.0, 4.0))
@@ -10,11 +11,16 @@ CELLS = (3, 4, 2)
 weight = skfem.LinearForm(lambda v, w: 1.0 * v)
 normal = skfem.LinearForm(lambda v, w: sum(w.n) * v)
 SPACES = [(dim, degree) for dim in (1, 2, 3) for degree in (1, 2)]
+GRADED = tuple(a + (b - a) * np.linspace(0, 1, n + 1) ** 2 for (a, b), n in zip(BOUNDS, CELLS))
 
 
+@pytest.mark.parametrize("graded", [False, True])
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
-def test_congruent_elements_give_the_matrix_of_scikit_fem(dim, degree):
-    space = Space(BOUNDS[:dim], CELLS[:dim], degree)
+def test_the_mapping_gives_the_matrix_of_scikit_fem(dim, degree, graded):
+    even = Lattice.uniform(BOUNDS[:dim], CELLS[:dim])
+    space = Space(Lattice(GRADED[:dim]) if graded else even, degree)
+    gradients = space.basis.basis[0][0].grad
+    assert gradients.shape[1] == (space.basis.nelems if graded and dim > 0 else 1)
     plain = skfem.Basis(space.basis.mesh, space.basis.elem, intorder=space.order)
     difference = laplace.assemble(space.basis) - laplace.assemble(plain)
     assert abs(difference).max() < 1e-13
@@ -22,7 +28,7 @@ def test_congruent_elements_give_the_matrix_of_scikit_fem(dim, degree):
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
 def test_unknowns_are_numbered_along_the_lattice(dim, degree):
-    space = Space(BOUNDS[:dim], CELLS[:dim], degree)
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
     np.testing.assert_allclose(space.prolongation @ space.nodes.T, space.basis.doflocs.T, atol=1e-14)
     for axis in range(dim):
         for end in (0, 1):
@@ -31,7 +37,7 @@ def test_unknowns_are_numbered_along_the_lattice(dim, degree):
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
 def test_periodic_functions_agree_on_opposite_faces(dim, degree):
-    space = Space(BOUNDS[:dim], CELLS[:dim], degree, tuple(range(dim)))
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree, tuple(range(dim)))
     values = np.random.default_rng(0).normal(size=(2, space.nodes.shape[1]))
     lattice = space.grid(values).values
     assert lattice.shape == (2, *(n * degree + 1 for n in CELLS[:dim]))
@@ -43,7 +49,7 @@ def test_periodic_functions_agree_on_opposite_faces(dim, degree):
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
 def test_faces_have_their_area_and_outward_normal(dim, degree):
-    space = Space(BOUNDS[:dim], CELLS[:dim], degree)
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
     lengths = [b - a for a, b in BOUNDS[:dim]]
     for axis in range(dim):
         area = np.prod([length for k, length in enumerate(lengths) if k != axis])

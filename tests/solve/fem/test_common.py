@@ -5,6 +5,7 @@ import pytest
 import sympy as sp
 
 from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
+from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
 from nhpinn_sym.solve.fem.common import GridSolution, LagrangeField, relative_difference, require_constant_in_time
@@ -15,13 +16,13 @@ LINE = Box((0, 1))
 
 def grid(function, cells=(8, 6), degree=2, bounds=((0.0, 1.0), (0.0, 2.0))):
     axes = [np.linspace(a, b, n * degree + 1) for (a, b), n in zip(bounds, cells)]
-    return LagrangeGrid(bounds, cells, degree, function(*np.meshgrid(*axes, indexing="ij")))
+    return LagrangeGrid(Lattice.uniform(bounds, cells), degree, function(*np.meshgrid(*axes, indexing="ij")))
 
 
 def evolving(times):
     """u = (1 + t)^3 x^2."""
     x = np.linspace(0, 1, 9)
-    return GridSolution("skfem", "", LagrangeGrid(((0.0, 1.0),), (4,), 2, (1 + times)[:, None] ** 3 * x**2), times)
+    return GridSolution("skfem", "", LagrangeGrid(Lattice.uniform(((0.0, 1.0),), (4,)), 2, (1 + times)[:, None] ** 3 * x**2), times)
 
 
 def test_a_field_survives_its_state():
@@ -42,7 +43,7 @@ def test_cubic_in_time():
 
 def test_interpolation_in_time_is_centred():
     times, x = np.linspace(0, 2, 17), np.linspace(0, 1, 5)
-    solution = GridSolution("skfem", "", LagrangeGrid(((0.0, 1.0),), (2,), 2, np.exp(times)[:, None] + 0 * x), times)
+    solution = GridSolution("skfem", "", LagrangeGrid(Lattice.uniform(((0.0, 1.0),), (2,)), 2, np.exp(times)[:, None] + 0 * x), times)
     inside = np.linspace(0.125, 1.875, 200)
     error = max(abs(solution([[0.5]], time)[0] - np.exp(time)) for time in inside)
     assert error < 3 / 128 * 0.125**4 * np.exp(2)

@@ -16,6 +16,7 @@ from mpi4py import MPI
 from nhpinn_sym.emit.runtime.dolfinx_solvers import Linear, bordered
 from nhpinn_sym.emit.runtime.dolfinx_space import BoxSpace
 from nhpinn_sym.emit.runtime.dolfinx_versions import PETSc, assemble_matrix, assemble_vector, fem
+from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.lower.forms import External, Functional, LoweredEquation, StrongTerm, WeakTerm
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import SolveError, ToleranceWarning, UnsupportedError
@@ -260,7 +261,7 @@ def test_a_failed_solve_is_a_solve_error():
 
 
 def singular_system(degree, method):
-    box = BoxSpace(MPI.COMM_SELF, ((0.0, 1.0), (0.0, 2.0)), (5, 4), degree, (0, 1))
+    box = BoxSpace(MPI.COMM_SELF, Lattice.uniform(((0.0, 1.0), (0.0, 2.0)), (5, 4)), degree, (0, 1))
     u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
     drift = u.dx(0) * v if method != "cg" else 0 * u * v
     matrix = box.reduced(assemble_matrix(fem.form((u.dx(0) * v.dx(0) + u.dx(1) * v.dx(1) + drift) * box.dx)))
@@ -301,8 +302,9 @@ torch.manual_seed(0)
 a = torch.randn(64, 64, dtype=torch.float64)
 assert torch.linalg.norm(torch.linalg.solve(a, a) - torch.eye(64)) < 1e-9
 from nhpinn_sym.emit.runtime.dolfinx_driver import BoxSpace
+from nhpinn_sym.emit.runtime.lattice import Lattice
 assert sys.getdlopenflags() == flags, "libraries that are loaded later would bind to those of DOLFINx"
-print(BoxSpace(MPI.COMM_WORLD, ((0.0, 1.0),), (4,), 2).dofs)
+print(BoxSpace(MPI.COMM_WORLD, Lattice.uniform(((0.0, 1.0),), (4,)), 2).dofs)
 """
 
 

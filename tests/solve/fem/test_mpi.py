@@ -24,6 +24,11 @@ import json
 import numpy as np
 import sympy as sp
 from mpi4py import MPI
+from nhpinn_sym.emit import dolfinx as target
+from nhpinn_sym.emit.runtime.dolfinx_cells import CellProblem
+from nhpinn_sym.emit.runtime.dolfinx_driver import EquationProblem
+from nhpinn_sym.emit.runtime.lattice import Lattice
+from nhpinn_sym.emit.source import run
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
 from tests.fem_classes import drifting, in_time, mathieu
@@ -65,6 +70,14 @@ strip = {**everywhere("periodic", unit), (0, 0): ("dirichlet", "robin"), (0, 1):
 exchange = manufactured_system((u * sp.cos(t), u), unit, strip, isotropic(sp.S(0), sp.S(1)), c=sp.Matrix([[1, -1], [-2, 2]]), final_time=sp.S.One)
 exchanged = solve_equation(exchange, None, {}, mesh=(8, 8), steps=4)
 results["exchange"] = [*exchanged(points).ravel(), *exchanged.derivative(points, (1, 0), 0.3).ravel()]
+lines = np.linspace(0, 1, 9) ** 1.5
+graded = Lattice((lines, np.array([0, 0.3, 0.31, 0.8, 1.0])))
+forms = run("cell_forms", target.cells(elliptic_2d())["cell_forms.py"])
+on_lines = CellProblem(forms, {}, graded).solve({})
+results["graded cells"] = [*on_lines.effective.values(), *on_lines.functions.evaluate(points, (0, 1)).ravel()]
+text = target.equation(manufactured(u, unit, kinds, c=sp.S.One), "equation")["equation_forms.py"]
+curve = EquationProblem(run("equation_forms", text), {}, None, graded).solve()
+results["graded equation"] = [*curve.evaluate(points, (0, 0)), *curve.evaluate(points, (1, 0))]
 everyone = MPI.COMM_WORLD.gather(results)
 if everyone is not None:
     for other in everyone:
@@ -94,7 +107,7 @@ def results(tmp_path_factory):
 
 @pytest.mark.parametrize("name", ["cells direct", "cells iterative", "shear", "elasticity direct", "elasticity iterative", "ground state",
                                   "space and time", "drift", "boundary value problem", "heat", "displacement direct", "displacement iterative",
-                                  "pure traction", "exchange"])
+                                  "pure traction", "exchange", "graded cells", "graded equation"])
 def test_two_ranks_give_the_serial_numbers(results, name):
     serial, parallel = results
     np.testing.assert_allclose(parallel[name], serial[name], rtol=0, atol=1e-10)
