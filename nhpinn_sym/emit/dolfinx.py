@@ -19,8 +19,10 @@ from .elements import describe, first_order_axes, function_rows, projection, req
 from .source import Source
 from .ufl_text import WIDTH, Body, Product, Sum, bilinear, function, helpers, linear, literal, mean, part, quoted
 
-RUNTIME = ("lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_versions", "dolfinx_space", "dolfinx_solvers", "dolfinx_driver",
-           "dolfinx_cells", "dolfinx_main")
+RUNTIME = (
+    "lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_versions",
+    "dolfinx_space", "dolfinx_solvers", "dolfinx_driver", "dolfinx_cells", "dolfinx_main",
+)
 _MAIN = '''
 
 if __name__ == "__main__":

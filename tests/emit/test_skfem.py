@@ -178,7 +178,8 @@ def test_parameter_names_that_scikit_fem_or_python_reserve():
         result = solve_cells(forms, Space(Lattice.uniform(((0.0, 1.0),), (32,)), 2, (0,)), {name: 3.0})
         assert result.effective["A", (0, 0)] == pytest.approx(3 * np.sqrt(0.75), rel=1e-6)
         forms = run("cell_forms", target.cells(diffusion_cells(sp.Matrix([[symbol, 0], [0, 1]])))["cell_forms.py"])
-        assert solve_cells(forms, Space(Lattice.uniform(((0.0, 1.0),) * 2, (2, 2)), 1, (0, 1)), {name: 3.0}).effective["A", (0, 0)] == pytest.approx(3)
+        space = Space(Lattice.uniform(((0.0, 1.0),) * 2, (2, 2)), 1, (0, 1))
+        assert solve_cells(forms, space, {name: 3.0}).effective["A", (0, 0)] == pytest.approx(3)
 
 
 def test_shared_subexpressions_and_equal_coefficients_are_computed_once():

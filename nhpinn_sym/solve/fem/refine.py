@@ -202,9 +202,9 @@ def refine_equation(
             parts["time"] = _Changes(_TIME_RATE, solution)
         level = 0
         while True:
-            open_parts = [name for name in parts if name == "space" and level + 1 < len(levels) or name == "time" and 2 * steps <= MAX_STEPS]
+            possible = {"space": level + 1 < len(levels), "time": 2 * steps <= MAX_STEPS}
             worst = max(parts, key=lambda name: (not parts[name].settled, parts[name].error))
-            if worst not in open_parts:
+            if not possible[worst]:
                 break
             if worst == "space":
                 level += 1

@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
-from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.problem.errors import SolvabilityError, ToleranceWarning
 from nhpinn_sym.solve.fem.common import GridSolution
 from nhpinn_sym.solve.fem.layout import Layout, equal_cells
