@@ -72,7 +72,7 @@ def print_doctor(console: Console | None = None) -> bool:
     console.print(_table(rows))
     present = {row.backend for row in rows if row.status == "present"}
     ready = {"pinn", "fourier"} <= present and bool(present & {"dolfinx", "skfem"})
-    console.print(f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs")
+    console.print(f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs", markup=False, emoji=False)
     verdict = "can run here." if ready else "cannot run here: it needs pinn, fourier, and dolfinx or skfem."
     console.print(f"nhpinn validate {verdict}")
     return ready

@@ -18,6 +18,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
+from ..problem.reading import number_from_text
 from ..solve.bars import Bars
 from .files import load_problem
 from .paper import add_paper
@@ -111,7 +112,8 @@ def _validate(arguments: argparse.Namespace) -> int:
     if report.info["resumed"]:
         console.print(f"taken from an earlier run: {', '.join(report.info['resumed'])}", highlight=False)
     if report.out:
-        console.print(f"results.json, report.txt, derivation, emitted sources and plots: {report.out}", highlight=False, soft_wrap=True)
+        console.print(f"results.json, report.txt, derivation, emitted sources and plots: {report.out}", highlight=False, soft_wrap=True,
+                      markup=False, emoji=False)
     return 0 if report.verdict is Verdict.AGREEMENT else 3
 
 
@@ -153,7 +155,7 @@ def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]
 
 def _number(text: str, option: str) -> sp.Expr:
     try:
-        return sp.Rational(text)
+        return number_from_text(text)
     except (TypeError, ValueError, ZeroDivisionError) as cause:
         raise ProblemError(f"{option} takes a number such as 1/8 or 0.125", term=text) from cause
 

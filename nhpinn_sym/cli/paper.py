@@ -41,7 +41,7 @@ def _paper(arguments: argparse.Namespace) -> int:
             console.print(f"  {finding['mark']:8s} {finding['text']}")
     if done.resumed:
         console.print(f"taken from an earlier run: {', '.join(done.resumed)}")
-    console.print(f"{done.page}\n{done.markdown}")
+    console.print(f"{done.page}\n{done.markdown}", markup=False, emoji=False)
     if arguments.readme:
         write_readme(Path(arguments.readme), done.results)
     return 0

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from ..problem.escaping import printable
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from ..solve.solution import Array
@@ -24,13 +26,14 @@ _ZERO = 1e-12
 def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
     """Print the effective coefficients (at five points of the domain where they depend on x), and how they were found."""
     console, info = Console(), cells.info
-    console.print(f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}", highlight=False)
+    title = printable(f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}")
+    console.print(Text(title))
     shown = {name: value for name, value in cells.effective.items() if name not in ("f", "g", "h", "mandel")}
     stiffness = shown.pop("voigt", None)
     table = Table("coefficient", "value")
     table.columns[1].justify = "right"
     for label, number in [*_numbers(shown, cells.components > 1, stiffness is not None), *_functions(shown, problem)]:
-        table.add_row(label, _written(number))
+        table.add_row(Text(label), _written(number))
     if table.row_count:
         console.print(table)
     if stiffness is not None:
@@ -44,8 +47,9 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
         console.print(higher)
     kernels = [f.name for f in (cells.ground_state, *cells.adjoints) if f is not None]
     names = ", ".join([*kernels, *(f.name for f in cells.functions)]) or "none"
-    console.print(f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
-                  f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s", highlight=False)
+    console.print(Text(printable(
+        f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
+        f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s")))
 
 
 def _numbers(effective: Mapping[str, Any], system: bool, stiffness: bool) -> Iterator[tuple[str, Any]]:

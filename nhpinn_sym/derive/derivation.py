@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import sympy as sp
 
+from ..problem.escaping import latex_text, printable
 from .notation import Mean, latex, marks, rows, terms, text, tidy
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
@@ -39,11 +40,11 @@ class Derivation:
         for number, step in enumerate(self.steps, 1):
             lines += ["", f"{number}. {step.title}", *([f"   {step.remark}"] if step.remark else [])]
             lines += [f"      {text(row)}" for e in step.equations for row in rows(e)]
-        return "\n".join(lines)
+        return "\n".join(map(printable, lines))
 
     def latex(self) -> str:
         """A complete LaTeX document (article, amsmath); long sums are broken at their terms."""
-        body = [rf"\section*{{{_escape(self.title)}}}"]
+        body = [rf"\section*{{{latex_text(self.title)}}}"]
         for number, step in enumerate(self.steps, 1):
             body.append(rf"\subsection*{{{number}. {_prose(step.title)}}}")
             body.append(_prose(step.remark))
@@ -121,20 +122,17 @@ def _opened(part: sp.Expr) -> list[str]:
     return [*whole[:-1], f"{whole[-1]} {tail}"]
 
 
-_LITERAL = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}", "<": "$<$", ">": "$>$"} | {mark: "\\" + mark for mark in "&%#_${}"}
+_DOLLAR = "\ue000"
+"""Stands for a dollar sign of a name until formulas have been put between dollar signs: a character without a meaning."""
 _FORMULAS = ((r"\b(phi|psi)\b", r"$\\\1$"), (r"\blambda0\b", r"$\\lambda_0$"),
              (r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"), (r"\beps\b(?!\^)", r"$\\epsilon$"), (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
              (r"\b([AUh])_(-?\w+)", r"$\1_{\2}$"), (r"\b([uxy])(\d)\b", r"$\1_\2$"), (r"<", r"$\\langle$"), (r">", r"$\\rangle$"))
 
 
-def _escape(sentence: str) -> str:
-    """Any text for LaTeX."""
-    return "".join(_LITERAL.get(mark, mark) for mark in sentence)
-
-
 def _prose(sentence: str) -> str:
     """A title or remark of a step for LaTeX, its formulas in mathematics."""
+    sentence = sentence.replace(_DOLLAR, " ").replace("$", _DOLLAR)
     for pattern, formula in _FORMULAS:
-        sentence = re.sub(pattern, formula, sentence)
+        sentence = re.sub(pattern, formula, sentence, flags=re.ASCII)
     parts = sentence.split("$")
-    return "$".join(part if k % 2 else _escape(part) for k, part in enumerate(parts))
+    return "$".join(part if k % 2 else latex_text(part.replace(_DOLLAR, "$")) for k, part in enumerate(parts))

@@ -13,6 +13,7 @@ from sympy.printing.latex import LatexPrinter, translate
 from sympy.printing.str import StrPrinter
 
 from ..operator.table import MultiIndex, differentiate
+from ..problem.escaping import latex_name
 
 EPS = sp.Symbol("epsilon", positive=True)
 
@@ -99,11 +100,11 @@ def plain(expr: sp.Expr) -> bool:
     return isinstance(expr, (AppliedUndef, sp.Derivative))
 
 
-_CELL_FUNCTION = re.compile(r"(N|psi)(\d*)_?([\dtf]*)(?:_([A-Za-z][A-Za-z0-9]*))?(?:_(\d+))?")
+_CELL_FUNCTION = re.compile(r"(N|psi)(\d*)_?([\dtf]*)(?:_([A-Za-z][A-Za-z0-9]*))?(?:_(\d+))?", re.ASCII)
 """(letter, level where it is told, source, component of the unknown, own component): N2_12_v1_1."""
-_EXPANDED = re.compile(r"([A-Za-z]+)(\d+)_(\d+)")
-_OF_LEVEL = re.compile(r"([A-Za-z]+)_(\d*)_?([xyz])")
-_WORD = re.compile(r"([A-Za-z]+?)(\d*)((?:_\w+?)*)")
+_EXPANDED = re.compile(r"([A-Za-z]+)(\d+)_(\d+)", re.ASCII)
+_OF_LEVEL = re.compile(r"([A-Za-z]+)_(\d*)_?([xyz])", re.ASCII)
+_WORD = re.compile(r"([A-Za-z]+?)(\d*)((?:_\w+?)*)", re.ASCII)
 
 
 def name_in_latex(name: str) -> str:
@@ -120,7 +121,7 @@ def name_in_latex(name: str) -> str:
     if word := _WORD.fullmatch(name):
         below = ", ".join(filter(None, (word[2], *(_letter(part) for part in word[3].split("_")))))
         return _letter(word[1]) + (f"_{{{below}}}" if below else "")
-    return str(LatexPrinter()._print_Symbol(sp.Symbol(name)))
+    return latex_name(name)
 
 
 def _letter(word: str) -> str:

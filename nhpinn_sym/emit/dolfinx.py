@@ -14,10 +14,11 @@ import sympy as sp
 
 from ..lower.forms import External, Factor, Functional, LoweredCells, LoweredEquation, Natural, StrongTerm, WeakTerm
 from ..problem.domain import Face
+from ..problem.escaping import docstring, literal
 from .bundle import bundle
 from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .source import Source
-from .ufl_text import WIDTH, Body, Product, Sum, bilinear, function, helpers, linear, literal, mean, part, quoted
+from .ufl_text import WIDTH, Body, Product, Sum, bilinear, function, helpers, linear, mean, part
 
 RUNTIME = (
     "lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_versions",
@@ -39,11 +40,11 @@ def cells(lowered: LoweredCells) -> Source:
     require_elements(lowered)
     law = {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)}
     constants = {
-        "CELL": repr(lowered.cell.bounds), "COMPONENTS": repr(lowered.components), "SLOW": literal(map(str, lowered.slow)),
-        "PARAMETERS": literal(map(str, lowered.parameters)), "FUNCTIONS": _table(function_rows(lowered)),
-        "EIGENVALUE": quoted(lowered.eigenvalue and lowered.eigenvalue.name),
-        "CONSTANTS": quoted({c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}),
-        "EFFECTIVE": _table(law) if len(literal(law)) > WIDTH - 20 else literal(law),
+        "CELL": repr(lowered.cell.bounds), "COMPONENTS": repr(lowered.components), "SLOW": literal(tuple(map(str, lowered.slow))),
+        "PARAMETERS": literal(tuple(map(str, lowered.parameters))), "FUNCTIONS": _table(function_rows(lowered)),
+        "EIGENVALUE": literal(lowered.eigenvalue and lowered.eigenvalue.name),
+        "CONSTANTS": literal({c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}),
+        "EFFECTIVE": _table(law) if len(literal(tuple(law))) > WIDTH - 20 else literal(tuple(law)),
         "SYMMETRIC": repr(lowered.symmetric), "DEFINITE": repr(lowered.definite), "FIRST_ORDER": repr(first_order_axes(lowered)),
     }
     writer = _CellWriter(lowered)
@@ -63,7 +64,7 @@ class _CellWriter:
         self.lowered, self.components = lowered, lowered.components
         given = [*lowered.parameters, *([lowered.eigenvalue] if lowered.eigenvalue else []), *(c.symbol for c in lowered.constants)]
         self.names = {v: str(v) for v in lowered.coordinates}
-        self.names |= {v: f"x[{quoted(str(v))}]" for v in lowered.slow} | {v: f"p[{quoted(str(v))}]" for v in given}
+        self.names |= {v: f"x[{literal(str(v))}]" for v in lowered.slow} | {v: f"p[{literal(str(v))}]" for v in given}
         self.unpacked = {v: f"y[{k}]" for k, v in enumerate(lowered.coordinates)}
         self.bodies: list[Body] = []
 
@@ -74,7 +75,7 @@ class _CellWriter:
     def bilinear(self, name: str, summary: str, terms: Sequence[WeakTerm]) -> str:
         total = bilinear(terms, self.components)
         body = self._body([total])
-        return function(f"{name}(u, v, y, x, p, dx)", f'"""{summary}"""', [*body.lines, f"return {body.form(total, 'dx')}"])
+        return function(f"{name}(u, v, y, x, p, dx)", docstring(summary), [*body.lines, f"return {body.form(total, 'dx')}"])
 
     def sources(self) -> str:
         functions = self.lowered.functions
@@ -87,13 +88,13 @@ class _CellWriter:
     def means(self, name: str, summary: str, functionals: Mapping[tuple[str, Any], Functional]) -> str:
         totals = [mean(f, self.components) for f in functionals.values()]
         body = self._body(totals)
-        rows = [f"    {quoted(key)}: {body.form(total, 'dx')}," for key, total in zip(functionals, totals, strict=True)]
-        return function(f"{name}(N, y, x, p, dx)", f'"""{summary}; N: the cell functions."""', [*body.lines, "return {", *rows, "}"])
+        rows = [f"    {literal(key)}: {body.form(total, 'dx')}," for key, total in zip(functionals, totals, strict=True)]
+        return function(f"{name}(N, y, x, p, dx)", docstring(f"{summary}; N: the cell functions."), [*body.lines, "return {", *rows, "}"])
 
 
 def _table(rows: Iterable[object]) -> str:
     """A tuple with one row a line."""
-    return "(" + "".join(f"\n    {quoted(row)}," for row in rows) + "\n)"
+    return "(" + "".join(f"\n    {literal(row)}," for row in rows) + "\n)"
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
@@ -118,8 +119,8 @@ class _EquationWriter:
 
     def __init__(self, lowered: LoweredEquation) -> None:
         self.lowered, self.components = lowered, lowered.components
-        self.names = {v: str(v) for v in lowered.coordinates} | {v: f"p[{quoted(str(v))}]" for v in lowered.parameters}
-        self.names |= {e.symbol: f"k[{quoted((e.name, e.index))[1:-1]}]" for e in weak_externals(lowered)}
+        self.names = {v: str(v) for v in lowered.coordinates} | {v: f"p[{literal(str(v))}]" for v in lowered.parameters}
+        self.names |= {e.symbol: f"k[{literal((e.name, e.index))[1:-1]}]" for e in weak_externals(lowered)}
         if lowered.time is not None:
             self.names[lowered.time] = "t"
         self.unpacked = {v: f"x[{i}]" for i, v in enumerate(lowered.coordinates)}
@@ -135,7 +136,7 @@ class _EquationWriter:
         integrals = [body.form(volume, "dx"), *(body.form([term], f"ds({_tags(on)})") for on, term in faces)]
         kept = [text for text in integrals if text != "0"] or ["0"]
         opening = ["return (", f"    {kept[0]}", *(f"    + {text}" for text in kept[1:]), ")"] if len(kept) > 1 else [f"return {kept[0]}"]
-        return function(head, f'"""{summary}"""', [*body.lines, *opening])
+        return function(head, docstring(summary), [*body.lines, *opening])
 
     def stiffness(self) -> str:
         return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", bilinear(self.lowered.bilinear, self.components),
@@ -156,7 +157,7 @@ class _EquationWriter:
         values = [sp.diff(e.value, self.lowered.time, order) if order else e.value for e in self.lowered.essential]
         body = self._body(*([(value, "")] for value in values))
         items = [f"    {body.sum([(value, '')]) or '0'}," for value in values]
-        return function(f"{name}(x, t, p)", f'"""{summary}"""', [*body.lines, *(["return [", *items, "]"] if items else ["return []"])])
+        return function(f"{name}(x, t, p)", docstring(summary), [*body.lines, *(["return [", *items, "]"] if items else ["return []"])])
 
     def initial(self) -> str:
         totals = [[(sp.sympify(value), "")] for value in self.lowered.initial]
@@ -175,9 +176,9 @@ def _tags(faces: Sequence[Face]) -> str:
 def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
     loads = [*(t.coefficient for t in lowered.linear), *(n.value for n in lowered.natural), *(e.value for e in lowered.essential)]
     constants = {
-        "DOMAIN": repr(lowered.domain.bounds), "COMPONENTS": repr(lowered.components), "PARAMETERS": literal(map(str, lowered.parameters)),
-        "EXTERNALS": literal((e.name, e.index) for e in weak_externals(lowered)), "PERIODIC": literal(lowered.periodic),
-        "DIRICHLET": literal((e.faces, e.field) for e in lowered.essential),
+        "DOMAIN": repr(lowered.domain.bounds), "COMPONENTS": repr(lowered.components), "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
+        "EXTERNALS": literal(tuple((e.name, e.index) for e in weak_externals(lowered))), "PERIODIC": literal(tuple(lowered.periodic)),
+        "DIRICHLET": literal(tuple((e.faces, e.field) for e in lowered.essential)),
         "POSITIVE": repr(_positive(lowered)), "TIME": repr(lowered.time is not None),
     }
     if lowered.time is not None:
@@ -194,8 +195,8 @@ def _positive(lowered: LoweredEquation) -> bool:
     return lowered.symmetric and plain and all(sp.sympify(c).is_nonnegative for c in reactions)
 
 
-def _assemble(docstring: str, constants: dict[str, str], bodies: Sequence[Body], functions: Sequence[str]) -> str:
-    header = "\n".join([f'"""{docstring.strip()}\n"""', "", "import ufl", "", *(f"{name} = {value}" for name, value in constants.items())])
+def _assemble(text: str, constants: dict[str, str], bodies: Sequence[Body], functions: Sequence[str]) -> str:
+    header = "\n".join([docstring(f"{text.strip()}\n"), "", "import ufl", "", *(f"{name} = {value}" for name, value in constants.items())])
     return "\n\n\n".join([header, *helpers(body.printer for body in bodies), *functions]) + "\n"
 
 

@@ -8,20 +8,18 @@ import sympy as sp
 
 from ..derive.notation import text
 from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
+from ..problem.escaping import docstring
 from .bundle import bundle
 from .numpy_printer import BroadcastPrinter
 from .source import Source
 
 _RUNTIME = ("fourier_grid", "fourier_krylov", "fourier_operator", "fourier_cells", "fourier_solve")
-_HEADER = '''"""{title}: cell problems for Fourier collocation.
+_HEADER = """{title}: cell problems for Fourier collocation.
 
 {mathematics}
 Plus convention u1 = sum_j N_j D^alpha_j u0; each N is periodic with zero mean; <.> is the mean over the cell.
 Run it: python {name}
 """
-
-from __future__ import annotations
-'''
 _TABLES = """# A coefficient is (number, k): number * c[k]. A factor is (function, component, derivative), or None for 1.
 # OPERATOR, MASS: (equation, left, coefficient, field, right), for D^left( coefficient D^right N_field ).
 # SOURCES: for each function, rows (equation, left, coefficient, factor), for D^left( coefficient * factor ) on the right-hand side.
@@ -69,7 +67,8 @@ def cells(lowered: LoweredCells) -> Source:
         _TABLES,
         *tables,
     ]
-    head = _HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name)
+    opening = docstring(_HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name))
+    head = f"{opening}\n\nfrom __future__ import annotations\n"
     runtime = bundle(*_RUNTIME).replace("from __future__ import annotations\n", "")
     body = [head + "\n" + "\n".join(printer.imports), runtime, "\n".join(constants) + "\n", coefficients]
     body.append('if __name__ == "__main__":\n    import sys\n\n    main(sys.modules[__name__])\n')

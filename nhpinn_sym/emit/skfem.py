@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from ..lower.forms import Essential, External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
+from ..problem.escaping import docstring
 from .bundle import bundle
 from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .numpy_printer import BroadcastPrinter
@@ -215,8 +216,8 @@ def _items(texts: Iterable[str]) -> str:
     return ", ".join(items) + ("," if len(items) == 1 else "")
 
 
-def _module(docstring: Sequence[str], printer: BroadcastPrinter, forms: str, constants: Sequence[str], parts: Sequence[str],
+def _module(lines: Sequence[str], printer: BroadcastPrinter, forms: str, constants: Sequence[str], parts: Sequence[str],
             tables: Sequence[str]) -> str:
-    doc = '"""' + "\n".join(comment(line, "") if line else "" for line in docstring) + '\n"""'
+    doc = docstring("\n".join(comment(line, "") if line else "" for line in lines) + "\n")
     imports = "\n".join([*printer.imports, f"from skfem import {forms}"])
     return "\n\n".join([doc, imports, "\n".join(constants)]) + "\n\n\n" + "\n\n\n".join([*parts, "\n".join(tables)]) + "\n"

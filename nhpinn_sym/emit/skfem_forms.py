@@ -15,6 +15,7 @@ from typing import Any
 import sympy as sp
 
 from ..lower.forms import Factor, MultiIndex, WeakTerm
+from ..problem.escaping import docstring
 from .numpy_printer import BroadcastPrinter
 
 WIDTH = 120
@@ -75,7 +76,7 @@ class Coefficients:
 
 
 def _function(name: str, doc: str, body: Sequence[str]) -> str:
-    return "\n".join([f"def {name}(points, data):", f'    """{doc}"""', *(f"    {line}" for line in body)])
+    return "\n".join([f"def {name}(points, data):", f"    {docstring(doc)}", *(f"    {line}" for line in body)])
 
 
 def products(terms: Iterable[WeakTerm], trial: bool, components: int = 1) -> list[Product]:
@@ -128,7 +129,7 @@ def _times(number: sp.Expr, product: str, coefficients: Coefficients) -> str:
 
 def form(kind: str, name: str, arguments: str, expression: str) -> str:
     """The text of a decorated form; its docstring is the mathematics of `expression`."""
-    return "\n".join([f"@{kind}", f"def {name}({arguments}):", f'    """{comment(mathematics(expression))}"""', f"    return {expression}"])
+    return "\n".join([f"@{kind}", f"def {name}({arguments}):", f"    {docstring(comment(mathematics(expression)))}", f"    return {expression}"])
 
 
 def bilinear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients) -> tuple[list[str], str]:

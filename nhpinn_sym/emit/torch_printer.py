@@ -20,12 +20,14 @@ _UNARY = {
 _RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
 _TAKEN = {"torch", "math", "points", "d", "mean", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads",
           "bilinear", "derivative", "weights", "averaged"}
+_LONGEST = 60
+"""Characters of a name: a statement has to fit into a line with it."""
 
 
 def argument_name(symbol: sp.Symbol) -> str:
     """The Python name of a symbol: its own where that is a free identifier, otherwise changed as little as possible."""
-    name = re.sub(r"\W", "_", symbol.name)
-    name = f"_{name}" if name[0].isdigit() else name
+    name = re.sub(r"\W", "_", symbol.name)[:_LONGEST]
+    name = f"_{name}" if not name or name[0].isdigit() else name
     return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN or re.fullmatch(r"(loads|function)_\d+", name) else name
 
 

@@ -11,6 +11,8 @@ from typing import Any
 import sympy as sp
 
 from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm
+from ..problem.errors import UnsupportedError
+from ..problem.escaping import docstring as quoted
 from .opaque import function_names
 from .torch_printer import TorchPrinter, argument_name, statements
 
@@ -33,6 +35,9 @@ class Scope:
         self.variables, self.numbers = tuple(variables), tuple(given)
         self.given = (*self.numbers, *map(sp.Symbol, functions))
         self.names = [argument_name(s) for s in self.given]
+        if len({*self.names, *map(argument_name, self.variables)}) < len(self.names) + len(self.variables):
+            raise UnsupportedError("two of these have one name in Python", term=[s.name for s in self.given],
+                                   remedy="rename one of them: letters, digits and _ are kept")
         self.signature = "".join(f", {name}" for name in ["*", *self.names]) if self.given else ""
         self.collect, self.forward = (", **given", ", **given") if self.given else ("", "")
 
@@ -69,7 +74,7 @@ class Scope:
 
 def function(head: str, summary: str, body: Iterable[str]) -> str:
     """The text of one function."""
-    lines = [*textwrap.wrap(f"def {head}:", WIDTH, subsequent_indent=" " * 8, break_long_words=False), *_wrapped(f'"""{summary}"""')]
+    lines = [*textwrap.wrap(f"def {head}:", WIDTH, subsequent_indent=" " * 8, break_long_words=False), *_wrapped(quoted(summary))]
     for line in body:
         lines += _wrapped(line)
     return "\n".join(lines)
@@ -97,8 +102,8 @@ def assemble(docstring: str, parts: Iterable[str]) -> str:
     head, *functions = parts
     if _CALLABLE in head:
         functions.append(_FUNCTIONS + (_RUNTIME / "torch_derivative.py").read_text().split(_FUNCTIONS)[1].strip())
-    quoted = docstring.strip().replace("\\", "\\\\")
-    return "\n\n\n".join([f'"""{quoted}\n"""\n\n{head}', *functions, _MARK + runtime.strip()]) + "\n"
+    opening = quoted(f"{docstring.strip()}\n")
+    return "\n\n\n".join([f"{opening}\n\n{head}", *functions, _MARK + runtime.strip()]) + "\n"
 
 
 def at_points(components: int, columns: bool = False) -> str:

@@ -118,13 +118,3 @@ def helpers(printers: Iterable[UflPrinter]) -> list[str]:
     """What the printed text needs beside ufl, in the order of definition."""
     used = set().union(*(printer.used for printer in printers))
     return [text for name, text in reversed(HELPERS.items()) if name in used]
-
-
-def literal(items: Iterable[object]) -> str:
-    """A tuple as Python text."""
-    return quoted(tuple(items))
-
-
-def quoted(value: object) -> str:
-    """Python text with the quotes of the project."""
-    return repr(value).replace("'", '"')

@@ -13,6 +13,7 @@ from sympy.matrices import MatrixBase
 from .conditions import Condition, Initial, Periodic, assign_faces, fields_of, values_of
 from .domain import Box, Cell, Face
 from .errors import BoundaryConditionError, EquationError, InitialConditionError, ProblemError
+from .escaping import latex_expression
 from .reading import check_parameter, check_unknowns, instance, listed, positive_number, scalar
 from .scales import Fast, Scales, unknown_functions
 
@@ -138,7 +139,7 @@ class MultiscaleProblem:
         return f"MultiscaleProblem({' ; '.join(f'{e} = 0' for e in self.equations)}, domain={self.domain})"
 
     def _repr_latex_(self) -> str:
-        return "$$" + r" \\ ".join(sp.latex(e) + " = 0" for e in self.equations) + "$$"
+        return "$$" + r" \\ ".join(latex_expression(e) + " = 0" for e in self.equations) + "$$"
 
 
 def _cell(box: Box | None, dim: int) -> Cell:

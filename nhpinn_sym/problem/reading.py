@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -25,7 +26,7 @@ def scalar(value: object, error: type[ProblemError], what: str, *, quote: object
     if isinstance(value, str):
         raise error(f"{what} is a string", term=quote, remedy="write SymPy expressions in s.x, s.y, s.t, without quotes")
     try:
-        expr = sp.sympify(value)
+        expr = sp.sympify(value, strict=True)  # strict: a string inside a list would be run
     except (sp.SympifyError, TypeError, ValueError, AttributeError) as cause:
         raise error(f"{what} is not a SymPy expression", term=quote, remedy=remedy) from cause
     if not isinstance(expr, sp.Expr):
@@ -41,6 +42,16 @@ def positive_number(value: object, error: type[ProblemError], what: str, remedy:
     if not (number.is_number and number.is_real and number > 0):
         raise error(f"{what} is not a positive number", term=repr(value), remedy=remedy)
     return number
+
+
+_NUMBER = re.compile(r"\s*[+-]?(\d{1,400}(/\d{1,400})?|(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?)\s*", re.ASCII | re.I)
+
+
+def number_from_text(text: str) -> sp.Rational:
+    """The number that a text such as 1/8, 0.125 or 1e-3 is; ValueError for any other text, which is not run."""
+    if not _NUMBER.fullmatch(text):
+        raise ValueError("no number")
+    return sp.Rational(text)
 
 
 def instance(value: Any, kind: type[T], what: str, remedy: str) -> T:
@@ -93,7 +104,7 @@ def check_parameter(symbol: object) -> None:
     if not isinstance(symbol, sp.Symbol):
         raise ProblemError("parameters are keyed by symbols", term=repr(symbol), remedy="write parameters={q: (lower, upper)}, q a sp.Symbol")
     name = symbol.name
-    if not name.isidentifier() or keyword.iskeyword(name):
+    if not name.isidentifier() or keyword.iskeyword(name) or unicodedata.normalize("NFKC", name) != name:
         raise ProblemError("a parameter is named by an identifier of Python", term=name, remedy="rename it, for example lambda to lam")
     for pattern, what in ((_COORDINATE, "a coordinate"), (_EFFECTIVE, "an effective coefficient or a cell function")):
         if pattern.match(name):
@@ -108,6 +119,7 @@ def check_unknowns(unknowns: Iterable[object], coordinates: tuple[sp.Symbol, ...
     for u in unknowns:
         if not isinstance(u, AppliedUndef):
             raise ProblemError("this is not an unknown", term=repr(u), remedy='write u = s.unknown("u") and unknown=u')
+        check_unknown_name(u.func.__name__)
         if u.args != coordinates:
             raise ProblemError(f"the unknown is not a function of ({', '.join(map(str, coordinates))})", term=u,
                                remedy="make it by unknown() of the same scales")

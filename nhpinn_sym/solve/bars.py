@@ -28,10 +28,10 @@ class Bars:
     def __init__(self) -> None:
         self.console = Console(stderr=True)
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
             console=self.console,
             transient=True,
         )
@@ -53,4 +53,4 @@ class Bars:
                 self.bars.stop()
             seconds = time.monotonic() - start
             if seconds > _SHOWN_AFTER and self.depth == 0:
-                self.console.print(f"{label}: {seconds:.1f} s", highlight=False)
+                self.console.print(f"{label}: {seconds:.1f} s", highlight=False, markup=False, emoji=False)

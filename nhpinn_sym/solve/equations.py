@@ -18,7 +18,7 @@ from ..problem.conditions import Periodic
 from ..problem.domain import Cell
 from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance, parameter_numbers
+from ..problem.reading import instance, number_from_text, parameter_numbers
 from .backends import check_options, equation_solver
 from .cell_solution import CellSolution
 from .given import equation_functions
@@ -135,11 +135,16 @@ def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = 
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
 
 
+def exact(eps: Any) -> sp.Expr:
+    """A number, also as text, as an expression: 1/8 stays a fraction. ValueError or SympifyError for anything else."""
+    return number_from_text(eps) if isinstance(eps, str) else sp.sympify(eps, strict=True)
+
+
 def positive(eps: object) -> float:
     """eps as a positive float; ProblemError otherwise."""
     try:
-        number = float(sp.sympify(eps))
-    except (TypeError, ValueError, sp.SympifyError) as cause:
+        number = float(exact(eps))
+    except (TypeError, ValueError, ArithmeticError, sp.SympifyError) as cause:
         raise ProblemError("eps is a positive number", term=eps, remedy="write eps=1/8 or sp.Rational(1, 8)") from cause
     if not (0 < number < math.inf):
         raise ProblemError("eps is a positive number", term=eps)
@@ -168,7 +173,7 @@ def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
         return
     cell: Cell = problem.cell
     for axis in problem.periodic_axes:
-        periods = problem.domain.lengths[axis] / (sp.nsimplify(eps) * cell.lengths[axis])
+        periods = problem.domain.lengths[axis] / (sp.nsimplify(exact(eps)) * cell.lengths[axis])
         if abs(float(periods) - round(float(periods))) > 1e-9:
             raise BoundaryConditionError(
                 f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and Periodic() needs a whole number",

@@ -13,6 +13,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..derive.model import HomogenizedModel
+from ..problem.escaping import printable
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from ..solve.solution import Array
@@ -136,7 +137,7 @@ def _show(
     signed: bool = False,
 ) -> None:
     """Curves over a line, or the one field of `curves` over a plane."""
-    axes.set_title(title, fontsize=10)
+    axes.set_title(printable(title), fontsize=10, parse_math=False, usetex=False)
     axes.set_xlabel(names[0])
     if len(shape) == 1:
         for name, values in curves.items():

@@ -11,6 +11,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from ..problem.escaping import printable
 
 
 class Verdict(Enum):
@@ -71,7 +74,7 @@ class Report:
 
     def tables(self) -> list[Table]:
         """The report as rich tables."""
-        errors = Table(title=f"{self.title}, eps = {self.eps}", title_justify="left")
+        errors = Table(title=Text(printable(f"{self.title}, eps = {self.eps}")), title_justify="left")
         for column in ("error", "meaning", "here", "paper"):
             errors.add_column(column, justify="right" if column in ("here", "paper") else "left")
         for name, meaning in _MEANINGS.items():
@@ -91,7 +94,7 @@ class Report:
         methods.add_column("part")
         methods.add_column("method")
         for part, method in self.methods.items():
-            methods.add_row(part, method)
+            methods.add_row(Text(part), Text(printable(method)))
         return [errors, budget, methods]
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ from ..problem.problem import MultiscaleProblem
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
-from ..solve.equations import positive, solve_fine, solve_homogenized
+from ..solve.equations import exact, positive, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Array, Solution
@@ -89,7 +89,7 @@ class _Run:
     ) -> None:
         self.model = homogenize(problem)
         bounds = covered_domain(self.model).bounds
-        self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(eps) if not isinstance(eps, float) else eps)
+        self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(exact(eps)) if not isinstance(eps, float) else eps)
         self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = fem, pinn, per_period, tolerance, parameters, progress
         periods = tuple((b - a) / (self.eps * float(length)) for (a, b), length in zip(bounds, problem.cell.lengths, strict=True))
         self.quadrature: Quadrature = resolving(bounds, periods)
@@ -251,12 +251,12 @@ class _Run:
         for source in self.sources:
             source.save(Path(self.store.folder) / "emitted" / source.target)
         self.store.write("derivation.tex", self.model.derivation.latex().encode())
-        self.store.write("derivation.txt", (str(self.model) + "\n").encode())
+        self.store.write("derivation.txt", f"{self.model}\n".encode(errors="backslashreplace"))
         with self.progress("plots") as task:
             for k, (name, png) in enumerate(draw(self.model, self.eps, self.parameters, cells["pinn"], parts, self.plot_points, self.plot_shape)):
                 self.store.write(name, png)
                 task.update((k + 1) / 4, name)
-        self.store.write("report.txt", str(report).encode())
+        self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
         self.store.write("results.json", to_json(report.as_dict()))
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...problem.escaping import file_name
 from .network import Layers, Network, Trial
 from .objective import Objective
 from .options import Options
@@ -81,7 +81,7 @@ def train(trial: Trial, make_rows: MakeRows, components: int, options: Options, 
     if options.checkpoint is not None:
         tensors = (rows.points, rows.weights, rows.extra, rows.target, held.points, loss.start)
         signature = signed(trial.text, trial.axes, options.chosen, iterations, goal, options.dtype, loss.flavour, ranks.count, *tensors)
-        checkpoint = Checkpoint(Path(options.checkpoint) / f"{re.sub('[^0-9A-Za-z]+', '_', name)}.npz", signature, ranks.first)
+        checkpoint = Checkpoint(Path(options.checkpoint) / f"{file_name(name)}.npz", signature, ranks.first)
     whole = loss if ranks.count == 1 else SharedLoss(loss, ranks, own.target.numel() / rows.target.numel())
     return _trained(loss, minimize(whole, solver, iterations, held_out, goal, report, checkpoint))
 
