@@ -16,7 +16,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from ..operator.table import MultiIndex, Table, Term, add
+from ..operator.table import MultiIndex, Table, Term, add, unit
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero import is_zero, jumps
 from .combination import Averages, Flux, Function, Pairing, Product, Source, leibniz, normalized
@@ -185,6 +185,14 @@ class Recursion:
 
     def function(self, number: int) -> CellFunction:
         return self.functions[number - self.kernels]
+
+    def flux(self, n: int, axis: int) -> Iterator[tuple[int, Source, Product, Fraction | int]]:
+        """(equation, source, product, weight) of what stands under the slow derivative along `axis`
+        in the terms of order n: minus the flux of order eps^(n - m) of the expansion, by source."""
+        along = unit(axis, len(self.zero))
+        for term, weight, product, source in self._products(n):
+            if term.left[: len(self.zero)] == along:
+                yield term.equation, source, product, weight
 
     def _products(self, n: int) -> Iterator[tuple[Term, Fraction | int, Product, Source]]:
         """Every (term, weight, product, source) in sum_k A_{lowest+k} N^{n-k}, k >= 1, inner derivatives done."""

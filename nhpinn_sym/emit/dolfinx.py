@@ -18,7 +18,7 @@ from ..problem.escaping import docstring, literal
 from .bundle import bundle
 from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .source import Source
-from .ufl_text import WIDTH, Body, Product, Sum, bilinear, function, helpers, linear, mean, part
+from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
 
 RUNTIME = (
     "lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_versions",
@@ -139,8 +139,15 @@ class _EquationWriter:
         return function(head, docstring(summary), [*body.lines, *opening])
 
     def stiffness(self) -> str:
-        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", bilinear(self.lowered.bilinear, self.components),
-                          [(n.faces, (n.alpha, f"{self._part('u', n.equation)}*{self._part('v', n.equation)}")) for n in self.lowered.natural])
+        faces = [(n.faces, product) for n in self.lowered.natural for product in self._robin(n)]
+        volume = bilinear(self.lowered.bilinear, self.components)
+        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", volume, faces)
+
+    def _robin(self, n: Natural) -> list[Product]:
+        """What a natural condition adds to B on its faces."""
+        v = self._part("v", n.equation)
+        terms = [(t.coefficient, f"{dx(self._part('u', t.field), t.right)}*{v}") for t in n.terms]
+        return [(n.alpha, f"{self._part('u', n.equation)}*{v}"), *terms]
 
     def load(self) -> str:
         return self._form("load(v, x, t, p, k, dx, ds)", "l(v).", linear(self.lowered.linear, self.components),
@@ -192,7 +199,7 @@ def _positive(lowered: LoweredEquation) -> bool:
     lower = [t for t in lowered.bilinear if not (any(t.left) and any(t.right))]
     plain = not any(any((*t.left, *t.right)) or t.equation != t.field for t in lower)
     reactions = [t.coefficient for t in lower] + [n.alpha for n in lowered.natural]
-    return lowered.symmetric and plain and all(sp.sympify(c).is_nonnegative for c in reactions)
+    return lowered.self_adjoint and plain and all(sp.sympify(c).is_nonnegative for c in reactions)
 
 
 def _assemble(text: str, constants: dict[str, str], bodies: Sequence[Body], functions: Sequence[str]) -> str:
@@ -286,10 +293,16 @@ POSITIVE: B is symmetric, and positive if its principal part is."""
 
 def _natural(lowered: LoweredEquation, n: Natural) -> str:
     flux, u, v = (_part(name, n.equation, lowered.components) for name in ("flux", "u", "v"))
-    if n.alpha == 0:
-        return f"on {_where(lowered, n.faces)}: n . {flux} = g, which adds int g {v} to l; g = {n.value}"
-    return (f"on {_where(lowered, n.faces)}: n . {flux} + alpha {u} = g, which adds int alpha {u} {v} to B and int g {v} to l; "
-            f"alpha = {n.alpha}, g = {n.value}")
+    where, terms = _where(lowered, n.faces), [(n.alpha, u)] if n.alpha != 0 else []
+    terms += [(t.coefficient, _d(t.right, _part("u", t.field, lowered.components)).strip()) for t in n.terms]
+    if not terms:
+        return f"on {where}: n . {flux} = g, which adds int g {v} to l; g = {n.value}"
+    if not n.terms:
+        return (f"on {where}: n . {flux} + alpha {u} = g, which adds int alpha {u} {v} to B and int g {v} to l; "
+                f"alpha = {n.alpha}, g = {n.value}")
+    added = " + ".join(f"({c}) {part}" for c, part in terms)
+    return (f"on {where}: n . {flux} + {added} = g, which adds int ({added}) {v} to B and int g {v} to l; "
+            f"g = {n.value}")
 
 
 def _where(lowered: LoweredEquation, faces: Sequence[Face]) -> str:

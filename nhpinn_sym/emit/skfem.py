@@ -13,7 +13,7 @@ from ..problem.escaping import docstring
 from .bundle import bundle
 from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
 from .numpy_printer import BroadcastPrinter
-from .skfem_forms import Coefficients, bilinear_blocks, comment, earlier, form, linear_blocks, plain, total
+from .skfem_forms import Coefficients, bilinear_blocks, comment, display, earlier, factor, form, linear_blocks, plain, total
 from .source import Source
 
 RUNTIME = ("lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "skfem_linear", "skfem_space", "skfem_driver", "skfem_cells")
@@ -125,13 +125,14 @@ def _equation_forms(lowered: LoweredEquation) -> str:
     parts = [part for name, (forms, _) in blocks.items() for part in (groups[name].function(f"{name}_coefficients", f"`{name}`"), *forms)]
     if lowered.natural:
         parts += [form("BilinearForm", "robin", "u, v, w", 'w["alpha"] * u * v'), form("LinearForm", "flux", "v, w", 'w["value"] * v')]
-    parts += [_natural(k, condition, lowered, _group(lowered, printer)) for k, condition in enumerate(lowered.natural)]
+    natural = [_natural(k, n, lowered, _group(lowered, printer)) for k, n in enumerate(lowered.natural)]
+    parts += [text for texts, _ in natural for text in texts]
     parts += [text for k, condition in enumerate(lowered.essential) for text in _essential(k, condition, lowered, _group(lowered, printer))]
     starts = [_part("initial", i, count) for i in range(len(lowered.initial))]
     parts += [_group(lowered, printer).single(name, f"{_part('u', i, count)} at t = 0.", lowered.initial[i]) for i, name in enumerate(starts)]
     rate = "None" if lowered.time is None else "essential_rate_{k}"
     tables = [*(f"{name.upper()} = {names}" for name, (_, names) in blocks.items()),
-              f"NATURAL = ({_items(f'({n.faces}, {n.equation}, natural_{k})' for k, n in enumerate(lowered.natural))})",
+              f"NATURAL = ({_items(row for _, row in natural)})",
               f"ESSENTIAL = ({_items(f'({e.faces}, {e.field}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})",
               *([f"INITIAL = ({_items(starts)})"] if starts else [])]
     return _module(_equation_docstring(lowered, groups), printer, "BilinearForm, LinearForm", _constants(lowered, printer), parts, tables)
@@ -145,10 +146,25 @@ def _part(name: str, number: int, components: int) -> str:
     return name if components == 1 else f"{name}_{number}"
 
 
-def _natural(k: int, condition: Natural, lowered: LoweredEquation, group: Coefficients) -> str:
+def _natural(k: int, condition: Natural, lowered: LoweredEquation, group: Coefficients) -> tuple[list[str], str]:
+    """The texts of a natural condition, and its row (faces, bilinear forms, linear forms, coefficients)."""
     entries = {"alpha": condition.alpha, "value": condition.value}
+    entries |= {f"slope_{m}": t.coefficient for m, t in enumerate(condition.terms)}
     flux, u = (_part(name, condition.equation, lowered.components) for name in ("flux", "u"))
-    return group.table(f"natural_{k}", f"n . {flux} + alpha {u} = value on the faces {condition.faces}.", entries)
+    added = "".join(f" + slope_{m} D^{t.right} {_part('u', t.field, lowered.components)}"
+                    for m, t in enumerate(condition.terms))
+    doc = f"n . {flux} + alpha {u}{added} = value on the faces {condition.faces}."
+    texts, forms, i = [group.table(f"natural_{k}", doc, entries)], dict[tuple[int, int], str](), condition.equation
+    for field in sorted({i, *(t.field for t in condition.terms)}):
+        products = [f'w["slope_{m}"] * {factor("u", t.right)} * v'
+                    for m, t in enumerate(condition.terms) if t.field == field]
+        name = "robin"
+        if products:
+            name = f"wall_{k}" if lowered.components == 1 else f"wall_{k}_{i}_{field}"
+            alpha = ['w["alpha"] * u * v'] if field == i else []
+            texts.append(form("BilinearForm", name, "u, v, w", " + ".join([*alpha, *products])))
+        forms[i, field] = name
+    return texts, f"({condition.faces}, {display(forms)}, {{{i}: flux}}, natural_{k})"
 
 
 def _essential(k: int, condition: Essential, lowered: LoweredEquation, group: Coefficients) -> list[str]:
@@ -197,8 +213,11 @@ def _weak_equation(lowered: LoweredEquation) -> str:
 
 def _natural_line(n: Natural, components: int) -> str:
     flux, u = (_part(name, n.equation, components) for name in ("flux", "u"))
-    robin = "" if n.alpha == 0 else f" + ({plain(n.alpha)}) {u}"
-    return f"n . {flux}{robin} = {plain(n.value)} on the faces {n.faces}."
+    terms = [(n.alpha, u)] if n.alpha != 0 else []
+    terms += [(t.coefficient, f"D^{t.right} {_part('u', t.field, components)}" if any(t.right)
+               else _part("u", t.field, components)) for t in n.terms]
+    added = "".join(f" + ({plain(c)}) {part}" for c, part in terms)
+    return f"n . {flux}{added} = {plain(n.value)} on the faces {n.faces}."
 
 
 def _needs(points: str, slow: Sequence[sp.Symbol], parameters: Sequence[sp.Symbol], externals: Sequence[External]) -> list[str]:

@@ -140,7 +140,7 @@ def bilinear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coeff
         own = [t for t in terms if (t.equation, t.field) == (i, j)]
         names[i, j] = name if components == 1 else f"{name}_{i}_{j}"
         forms.append(form("BilinearForm", names[i, j], "u, v, w", total(products(own, trial=True), coefficients, "0 * u * v")))
-    return forms, _display(names)
+    return forms, display(names)
 
 
 def linear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients) -> tuple[list[str], str]:
@@ -151,10 +151,11 @@ def linear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coeffic
         own = products([t for t in terms if t.equation == i], trial=False, components=components)
         names[i] = name if components == 1 else f"{name}_{i}"
         forms.append(form("LinearForm", names[i], "v, w", total(own, coefficients, "0 * v")))
-    return forms, _display(names)
+    return forms, display(names)
 
 
-def _display(names: Mapping[Any, str]) -> str:
+def display(names: Mapping[Any, str]) -> str:
+    """The text of a dict of names."""
     return "{" + ", ".join(f"{index}: {text}" for index, text in names.items()) + "}"
 
 

@@ -37,7 +37,9 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     axes = [("periodic" if i in lowered.periodic else "scaled", a, b) for i, (a, b) in enumerate(lowered.domain.intervals)]
     if lowered.final_time is not None:
         axes.append(("graded", sp.Integer(0), lowered.final_time))
-    fluxes = [_extended(lowered, t.right) for row in lowered.flux for component in row for t in component] if lowered.natural else []
+    conormal = [t for row in lowered.flux for component in row for t in component] if lowered.natural else []
+    conormal += [t for n in lowered.natural for t in n.terms]
+    fluxes = [_extended(lowered, t.right) for t in conormal]
     indices = closure([*derivatives, *(index for table in blocks.values() for index in table), *fluxes])
     net, outputs = "network(points, layers, indices, axes)", f"{lowered.components} outputs" if several else "one output"
     parts = [
@@ -136,6 +138,7 @@ def _boundary_tables(lowered: LoweredEquation, face: Face, conditions: Mapping[i
             continue
         terms += [StrongTerm((2 * end - 1) * t.coefficient, _extended(lowered, t.right), i, t.field) for t in lowered.flux[i][axis]]
         terms.append(StrongTerm(condition.alpha, zero, i, i))
+        terms += [replace(t, right=_extended(lowered, t.right)) for t in condition.terms]
     empty: Tables = {(i, i): {zero: sp.Integer(0)} for i in range(lowered.components) if i not in conditions}
     return tabulated(terms) | empty
 
@@ -153,11 +156,17 @@ def _face_name(lowered: LoweredEquation, face: Face) -> str:
     return f"{lowered.coordinates[face[0]]} = {lowered.domain.intervals[face[0]][face[1]]}"
 
 
+def _natural_sum(n: Natural, labels: Sequence[str]) -> str:
+    """The left-hand side of a natural condition."""
+    more = "".join(f" + ({t.coefficient}) D^{t.right} u{labels[t.field]}" for t in n.terms)
+    return f"n . flux{labels[n.equation]} + ({n.alpha}) u{labels[n.equation]}{more}"
+
+
 def _equation_docstring(lowered: LoweredEquation, blocks: Tables, constraints: Sequence[Constraints]) -> str:
     labels = [f"[{j}]" for j in range(lowered.components)] if lowered.components > 1 else [""]
     variables = ", ".join(map(str, _scope(lowered).variables))
     conditions = [f"u{labels[e.field]} = {e.value}  where {_face_name(lowered, face)}" for e in lowered.essential for face in e.faces]
-    conditions += [f"n . flux{labels[n.equation]} + ({n.alpha}) u{labels[n.equation]} = {n.value}  where {_face_name(lowered, face)}"
+    conditions += [f"{_natural_sum(n, labels)} = {n.value}  where {_face_name(lowered, face)}"
                    for n in lowered.natural for face in n.faces]
     conditions += [f"u periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
     conditions += [f"u{label} = {start}  at {lowered.time} = 0" for label, start in zip(labels, lowered.initial)]

@@ -144,7 +144,7 @@ def equation_energy(equation: LoweredEquation) -> EquationEnergy:
     """The energy of `equation`. UnsupportedError where it has none: unsteady, not symmetric, or with a jump that no quadrature here heeds."""
     if equation.time is not None:
         raise UnsupportedError("a time-dependent equation has no energy to minimize", term=equation.title, remedy=_REMEDY)
-    if not equation.symmetric:
+    if not equation.self_adjoint:
         term = next((t for t in equation.bilinear if t.left != t.right or t.equation != t.field), equation.bilinear[0])
         raise UnsupportedError("the solution of an equation that is not symmetric is no minimum of an energy", term=_term(term), remedy=_REMEDY)
     if equation.jumps:

@@ -21,13 +21,18 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
 from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
+from .walls import lower_walls
 
 Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
 """(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
 def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
-    """The homogenized equation on the domain; effective coefficients without a closed form are externals."""
+    """The homogenized equation on the domain; effective coefficients without a closed form are externals.
+
+    So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`): they are
+    known where eps is.
+    """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     zero = (0,) * (model.problem.scales.dim + 1)
     if model.eigenvalue is not None or model.homogenized_order != 2:
@@ -38,10 +43,13 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
     terms = [part for row in rows for part in _in_flux_form(row, model.problem)]
     sources = [(e.equation, e.left, e.sign * v, 0, zero) for e, v in values if e.field is None]
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
-    lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names)
+    natural, walls = lower_walls(model)
+    lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names, natural)
+    more = tuple(value.external for wall in walls for value in wall.values)
     kept = model.symmetric and all(e.name in ("A", "c", "rho", "f", "g") for e in model.law)  # A* of a symmetric operator is symmetric
     imaginary = any(c.has(sp.I) for c in model.operator.table.values())
-    return replace(lowered, symmetric=lowered.symmetric or kept, complex=imaginary)
+    return replace(lowered, externals=(*lowered.externals, *more), symmetric=lowered.symmetric or kept,
+                   complex=imaginary)
 
 
 def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem) -> Entries:
@@ -65,8 +73,8 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     terms = [(t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None]
     sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
     imaginary = any(c.has(sp.I) for c in lowered.values())
-    return replace(_lower(problem, "Multiscale equation", terms, sources, (eps,), {}), complex=imaginary,
-                   fast=operator.axes, two_scale=tuple(operator.table.values()))
+    lowered = _lower(problem, "Multiscale equation", terms, sources, (eps,), {}, _natural(problem))
+    return replace(lowered, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values()))
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
@@ -84,7 +92,7 @@ def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
 
 
 def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entries, extra: tuple[sp.Symbol, ...],
-           names: dict[str, tuple[str, tuple[int, ...]]]) -> LoweredEquation:
+           names: dict[str, tuple[str, tuple[int, ...]]], natural: tuple[Natural, ...]) -> LoweredEquation:
     if problem.domain is None:
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
     _check_scope(problem, [*terms, *sources])
@@ -104,7 +112,7 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
         title=title, domain=problem.domain, coordinates=x, time=problem.scales.t if mass else None, parameters=(*extra, *problem.parameters),
         externals=externals, components=m, mass=mass, bilinear=bilinear, linear=_put(weak_terms(loads), swap), strong=_put(strong, swap),
         sources=tuple(c.xreplace(swap) for c in loaded), flux=tuple(tuple(_put(row, swap) for row in rows) for rows in flux),
-        essential=_essential(problem), natural=_natural(problem), periodic=problem.periodic_axes, initial=_initial(problem) if mass else (),
+        essential=_essential(problem), natural=natural, periodic=problem.periodic_axes, initial=_initial(problem) if mass else (),
         final_time=problem.final_time if mass else None, symmetric=is_symmetric(bilinear), jumps=broken)
 
 
@@ -122,6 +130,7 @@ def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
         held = [*lowered.sources, *(t.coefficient for t in lowered.linear)]
     else:
         held = [*(t.coefficient for t in lowered.bilinear), *(t.coefficient for t in lowered.strong)]
+        held += [c for n in lowered.natural for c in (n.alpha, *(t.coefficient for t in n.terms))]
     return {symbol for c in held for symbol in c.free_symbols}
 
 

@@ -174,12 +174,17 @@ class LoweredCells:
 
 @dataclass(frozen=True)
 class Natural:
-    """n . flux_equation + alpha u_equation = g on `faces`; the weak form has + int alpha u v - int g v there (u, v of that number)."""
+    """n . flux_equation + alpha u_equation + sum of `terms` = g on `faces`; the weak form has there
+    + int alpha u v + int (terms) v - int g v (u, v of that number).
+
+    terms: other unknowns, and derivatives along the face: what is left of a flow along a wall.
+    """
 
     faces: tuple[Face, ...]
     alpha: sp.Expr
     value: sp.Expr
     equation: int = 0
+    terms: tuple[StrongTerm, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -224,3 +229,8 @@ class LoweredEquation:
     complex: bool = False
     fast: tuple[FastAxis, ...] = ()
     two_scale: tuple[sp.Expr, ...] = ()
+
+    @property
+    def self_adjoint(self) -> bool:
+        """Whether the whole form is symmetric, natural conditions included."""
+        return self.symmetric and not any(n.terms for n in self.natural)

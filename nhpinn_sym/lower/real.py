@@ -5,7 +5,7 @@ Component j becomes the real part j and the imaginary part m + j; c N becomes (c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
@@ -21,6 +21,7 @@ from .forms import (
     FunctionalTerm,
     LoweredCells,
     LoweredEquation,
+    Natural,
     SourceTerm,
     StrongTerm,
     WeakTerm,
@@ -66,8 +67,19 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
         strong=doubled(equation.strong), sources=both(equation.sources),
         flux=tuple(tuple(tuple(t for t in terms if (t.equation >= m) == imaginary) for terms in row) for imaginary in (False, True) for row in flux),
         essential=(*equation.essential, *(replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential)),
-        natural=(*equation.natural, *(replace(n, value=sp.Integer(0), equation=n.equation + m) for n in equation.natural)),
+        natural=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.natural),
         initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)), symmetric=is_symmetric(bilinear), complex=False)
+
+
+def _condition(n: Natural, k: int, equation: LoweredEquation, swap: Mapping[sp.Expr, sp.Expr]) -> Natural:
+    """The real (k = 0) or imaginary part (k = 1) of a natural condition of `equation`."""
+    m, zero = equation.components, (0,) * equation.domain.dim
+    row, own = n.equation + k * m, StrongTerm(n.alpha, zero, n.equation, n.equation)
+    terms = [replace(t, coefficient=t.coefficient.xreplace(swap)) for t in (own, *n.terms)]
+    parts = [part for t in terms for part in _doubled(t, m)]
+    alpha = sp.Add(*[t.coefficient for t in parts if (t.equation, t.field, t.right) == (row, row, zero)])
+    others = [t for t in parts if t.equation == row and (t.field, t.right) != (row, zero)]
+    return Natural(n.faces, alpha, split(n.value.xreplace(swap))[k], row, tuple(others))
 
 
 def _external(e: External, part: int) -> External:

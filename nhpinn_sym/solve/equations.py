@@ -25,6 +25,7 @@ from .given import equation_functions
 from .progress import Progress, shown
 from .real_parts import solve_in_parts
 from .solution import Array, Solution
+from .walls import settle_walls
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
 _FEWEST_PER_PERIOD = 4
@@ -39,12 +40,16 @@ def solve_homogenized(
     cells: CellSolution,
     backend: str = "pinn",
     *,
+    eps: object = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
     coefficients: Mapping[str, Callable[..., Any]] | None = None,
     **options: Any,
 ) -> Solution:
     """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
+
+    eps: needed where a natural condition (`Neumann`, `Robin`) meets terms of order 1/eps, or a kernel psi that is not
+    constant: its limit holds the phase of the wall in the period then (`model.derivation` shows it). Not used otherwise.
 
     Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
     relative L2 error estimate. Complex where a coefficient is. `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
@@ -60,7 +65,9 @@ def solve_homogenized(
     functions = equation_functions(model.operator, lowered, coefficients, backend)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     cells.require_parameters(numbers)
-    solution = solve_in_parts(solver, lowered, cells.coefficients, {**numbers, **functions}, shown(progress), **options)
+    known = None if eps is None else exact(eps)
+    lowered, values = settle_walls(model, lowered, cells, known, numbers)
+    solution = solve_in_parts(solver, lowered, values, {**numbers, **functions}, shown(progress), **options)
     return _judged(solution, lowered, options)
 
 
@@ -149,6 +156,12 @@ def positive(eps: object) -> float:
     if not (0 < number < math.inf):
         raise ProblemError("eps is a positive number", term=eps)
     return number
+
+
+def exact(eps: object) -> sp.Expr:
+    """eps as it is written, a positive number; ProblemError otherwise."""
+    positive(eps)
+    return sp.sympify(eps)
 
 
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:

@@ -160,7 +160,9 @@ class _Run:
 
     def _macro(self, cells: CellSolution, backend: str) -> Solution:
         options = self.pinn if backend == "pinn" else {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
-        return solve_homogenized(self.model, cells, backend, parameters=self.parameters, progress=self.progress, **options)
+        return solve_homogenized(
+            self.model, cells, backend, eps=self.eps, parameters=self.parameters, progress=self.progress, **options
+        )
 
     def _part(self, name: str, solve: Callable[[], Solution], first_order: CellSolution | None = None) -> Arrays:
         """Values, gradients and plot values of one solution, and what it says of itself."""

@@ -61,10 +61,10 @@ class _System:
 
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
         self.forms, self.space, self.data, self.components = forms, space, data, forms.COMPONENTS
-        self.natural = [(space.face_basis(faces), equation, coefficients) for faces, equation, coefficients in forms.NATURAL]
+        self.natural = [(space.face_basis(faces), *row) for faces, *row in forms.NATURAL]
         self.stiffness = self._matrix(forms.OPERATOR, space.basis, forms.operator_coefficients, data)
-        for basis, equation, coefficients in self.natural:
-            self.stiffness = self.stiffness + self._matrix({(equation, equation): forms.robin}, basis, coefficients, self._at(0.0))
+        for basis, bilinear, _, coefficients in self.natural:
+            self.stiffness = self.stiffness + self._matrix(bilinear, basis, coefficients, self._at(0.0))
         fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
         for faces, field, _, _ in forms.ESSENTIAL:
             fixed[self._on(faces, field)] = True
@@ -94,7 +94,7 @@ class _System:
     def _measured_load(self, t: float) -> tuple[Array, float]:
         forms, data = self.forms, self._at(t)
         sources = [(forms.LOAD, self.space.basis, forms.load_coefficients)]
-        sources += [({equation: forms.flux}, basis, coefficients) for basis, equation, coefficients in self.natural]
+        sources += [(linear, basis, coefficients) for basis, _, linear, coefficients in self.natural]
         parts = [block_vector(self.space, blocks, basis, evaluate(coefficients, basis, data), self.components)
                  for blocks, basis, coefficients in sources]
         return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
