@@ -6,6 +6,7 @@ of a mean over planes; both are taken by Gauss quadrature from coefficients and 
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +15,7 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..lower.cells import lower_cells
 from ..lower.forms import External, LoweredEquation, Natural
 from ..lower.walls import (
     WALL,
@@ -30,14 +32,17 @@ from ..operator.sampling import Point, is_opaque, sampler
 from ..operator.table import Operator
 from ..problem.conditions import describe_face
 from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
+from ..resolution import Resolution, integrate, resolve_cells
 from .cell_solution import CellSolution
+from .cells import slow_box
 from .chebyshev import Nodes
 from .solution import Array, Coefficients
 
 _ORDERS = (6, 8)
 """Gauss points a panel and axis; the difference of the results is the error of the quadrature."""
-_PANELS = {1: 32, 2: 12, 3: 4, 4: 3}
-"""Panels along each axis of a cell, by their number."""
+_PANELS = {1: 16, 2: 8, 3: 4, 4: 3}
+"""Panels along each axis of a cell that there are at least, by the number of axes."""
+_MOST_POINTS = 3_000_000
 _ROUNDING = 1e-11
 _NOISE = 10.0
 """What counts as zero is below so many times the error estimate of the cells."""
@@ -59,8 +64,9 @@ def settle_walls(
     """
     _, walls = lower_walls(model)
     values: dict[tuple[str, tuple[int, ...]], OnWall] = {}
+    resolution = _resolution(model, parameters) if walls else None
     for wall in walls:
-        means = _WallMeans(model, cells, wall, eps, parameters)
+        means = _WallMeans(model, cells, wall, resolution, eps, parameters)
         means.require_no_flow()
         for value in wall.values:
             values[value.external.name, value.external.index] = means.value(value)
@@ -75,6 +81,12 @@ def settle_walls(
         return cells.coefficients(external, points) if found is None else found(points)
 
     return _without(equation, zero), coefficients
+
+
+def _resolution(model: HomogenizedModel, parameters: Mapping[str, float]) -> Resolution:
+    """Where the data of the cell problems break, and what resolves them."""
+    cells = lower_cells(model)
+    return resolve_cells(cells, parameters, slow_box(model, cells)[0])
 
 
 def _without(equation: LoweredEquation, zero: Mapping[sp.Expr, sp.Expr]) -> LoweredEquation:
@@ -114,9 +126,11 @@ class _WallMeans:
         model: HomogenizedModel,
         cells: CellSolution,
         wall: Wall,
+        resolution: Resolution | None,
         eps: sp.Expr | None,
         parameters: Mapping[str, float],
     ) -> None:
+        assert resolution is not None
         self.model, self.cells, self.wall, self.op = model, cells, wall, model.cell_operator
         self.axis, end = wall.face
         domain = model.problem.domain
@@ -126,12 +140,12 @@ class _WallMeans:
             2 * end - 1,
             describe_face(wall.face, domain, model.problem.scales.x),
         )
-        self.low, self.length = (
-            self.op.cell.bounds[self.axis][0],
-            float(self.op.cell.lengths[self.axis]),
-        )
+        self.low = self.op.cell.bounds[self.axis][0]
+        self.length = float(self.op.cell.lengths[self.axis])
         self.phase = None if eps is None else self._phase(place, eps)
-        self.planes = _Planes(self.op, cells, self.axis, float(place), self.phase, parameters)
+        self.planes = _Planes(
+            self.op, cells, resolution, self.axis, float(place), self.phase, parameters
+        )
         self.noise = _ROUNDING + _NOISE * float(cells.info["estimate"])
 
     def _phase(self, place: sp.Expr, eps: sp.Expr) -> float:
@@ -148,13 +162,7 @@ class _WallMeans:
         (coarse, _), (found, scale) = (self._found(value, order) for order in _ORDERS)
         error = float(np.abs(found - coarse).max())
         if error > max(self.noise, float(self.cells.info["tolerance"])) * scale:
-            warnings.warn(
-                ToleranceWarning(
-                    f"the condition where {self.title}: its {value.external.symbol} is known to {error:.1e} alone, as the "
-                    "data are too sharp for the quadrature"
-                ),
-                stacklevel=4,
-            )
+            self._warn(str(value.external.symbol), error)
         return self.planes.slow.on_wall(found, bool(np.abs(found).max() > self.noise * scale))
 
     def _found(self, value: WallValue, order: int) -> tuple[Array, float]:
@@ -173,11 +181,33 @@ class _WallMeans:
         rest, share = (self.planes.means(part, order) for part in (value.rest, value.share))
         total, scale = rest.means @ rest.weights, max(rest.largest, self.length * share.largest)
         if np.abs(share.means).max() > self.noise * share.largest:
-            at = (share.nodes - self.low) / self.length
-            wall = (self._known() - self.low) / self.length
-            kernel = (at < wall) - wall + at - 0.5
-            total = total + self.length * share.means @ (share.weights * kernel)
+            total = total + self._primitive(value.share, share)
         return self.sign * total, scale
+
+    def _primitive(self, share: Integrand, found: _Means) -> Array:
+        """The primitive of zero mean, at the wall, of means over planes (m,)."""
+        wall = (self._known() - self.low) / self.length
+        if self.planes.curved and not share.terms:
+            return self.length * self._integral(share.constant, wall)
+        at = (found.nodes - self.low) / self.length
+        kernel = (at < wall) - wall + at - 0.5
+        return self.length * found.means @ (found.weights * kernel)
+
+    def _integral(self, datum: sp.Expr, wall: float) -> Array:
+        """The same of a datum that jumps at curved interfaces, by an adaptive rule (m,)."""
+        symbol = self.op.fast[self.axis]
+        at = (symbol - self.low) / self.length
+        kernel = at - wall - sp.Rational(1, 2) + sp.Piecewise((1, at < wall), (0, True))
+        axes = [(v, b, True) for v, b in zip(self.op.fast, self.op.cell.bounds, strict=True)]
+        pairs = [integrate(datum * kernel, axes, point) for point in self.planes.points]
+        error = max(e for _, e in pairs)
+        if error > float(self.cells.info["tolerance"]) * max(abs(m) for m, _ in pairs):
+            self._warn(f"the share of {datum}", error)
+        return np.array([m for m, _ in pairs])
+
+    def _warn(self, what: str, error: float) -> None:
+        text = f"the condition where {self.title}: {what} is known to {error:.1e} alone"
+        warnings.warn(ToleranceWarning(f"{text}, the data being sharp"), stacklevel=6)
 
     def _known(self) -> float:
         """The phase; ProblemError where it is not known."""
@@ -237,12 +267,16 @@ class _Planes:
         self,
         op: Operator,
         cells: CellSolution,
+        resolution: Resolution,
         axis: int,
         place: float,
         phase: float | None,
         parameters: Mapping[str, float],
     ) -> None:
-        self.op, self.axis, self.phase = op, axis, phase
+        self.op, self.axis, self.curved = op, axis, resolution.curved
+        self.lines = [_refined(np.array(a.lines), _PANELS[len(op.axes)]) for a in resolution.axes]
+        if phase is not None:
+            self.lines[axis] = np.unique(np.append(self.lines[axis], phase))
         self.slow = _SlowNodes(cells, f"x{axis + 1}", place)
         self.functions = {f.name: f for f in (*cells.adjoints, *cells.functions)}
         names = [*op.slow, *op.problem.parameters]
@@ -261,6 +295,12 @@ class _Planes:
         if at is not None:
             rules[self.axis] = (np.array([at]), np.ones(1))
         nodes, weights = rules.pop(self.axis)
+        if len(nodes) * math.prod(len(points) for points, _ in rules) > _MOST_POINTS:
+            raise UnsupportedError(
+                "a natural condition that holds the phase of its wall, for data so sharp",
+                term=f"{[len(lines) - 1 for lines in self.lines]} panels in a cell",
+                remedy="give Dirichlet or Periodic conditions, or smoother data",
+            )
         grid = np.meshgrid(nodes, *(points for points, _ in rules), indexing="ij")
         columns = [g.ravel() for g in grid[1:]]
         columns.insert(self.axis, grid[0].ravel())
@@ -273,10 +313,7 @@ class _Planes:
 
     def _rule(self, axis: int, order: int) -> tuple[Array, Array]:
         """Composite Gauss points of one axis, and weights of sum 1."""
-        low, high = self.op.cell.bounds[axis]
-        lines = np.linspace(low, high, _PANELS[len(self.op.axes)] + 1)
-        if axis == self.axis and self.phase is not None:
-            lines = np.unique(np.append(lines, self.phase))
+        (low, high), lines = self.op.cell.bounds[axis], self.lines[axis]
         points, weights = np.polynomial.legendre.leggauss(order)
         widths = np.diff(lines)[:, None]
         return (lines[:-1, None] + widths * (points + 1) / 2).ravel(), (
@@ -317,6 +354,14 @@ class _Planes:
             )
             result = result * (found if found.ndim == 1 else found[:, factor.component])
         return result
+
+
+def _refined(lines: Array, panels: int) -> Array:
+    """The lines, and between them as many as make the panels no wider than 1/`panels` of the whole."""
+    counts = np.ceil(np.diff(lines) / (lines[-1] - lines[0]) * panels - 1e-9).astype(int)
+    pairs = zip(lines[:-1], lines[1:], np.maximum(counts, 1), strict=True)
+    inner = [np.linspace(a, b, n, endpoint=False) for a, b, n in pairs]
+    return np.concatenate([*inner, lines[-1:]])
 
 
 class _SlowNodes:
