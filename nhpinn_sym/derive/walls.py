@@ -80,6 +80,7 @@ class _Walls:
         self.op, self.recursion, self.axis = op, recursion, axis
         self.slow = len(recursion.zero)
         self.nothing: MultiIndex = (0,) * len(op.fast)
+        self.length = self.slow + len(op.fast)
 
     def terms(self, law: tuple[EffectiveEntry, ...]) -> Iterator[WallTerm]:
         along = unit(self.axis, self.slow)
@@ -129,12 +130,10 @@ class _Walls:
             if own == source and equation in weights:
                 found[_pair(product, weights[equation], self.nothing)] -= count
         number, sign = self.recursion.correctors[1].get(source, (None, 1))
-        for j, flow in self._normal(p).items() if number is not None else ():
-            for pair, count in flow.items():
-                product = pair.product._replace(
-                    function=Function(number, j), derivative=(*self.recursion.zero, *self.nothing)
-                )
-                found[pair._replace(product=product)] -= sign * count
+        if number is not None:
+            for j, flow in self._normal(p).items():
+                for pair, count in flow.items():
+                    found[_times(pair, Function(number, j), self.length)] -= sign * count
         whole = averaged(self.op, self.recursion, [(found, Fraction(1))])
         return _less(whole, [e for e in law if _place(e) == (p, self.axis, source)])
 
@@ -180,6 +179,11 @@ class _Walls:
 
 def _pair(product: Product, weight: Function | None, left: MultiIndex) -> Pairing:
     return Pairing(product, weight, () if weight is None else left)
+
+
+def _times(pair: Pairing, function: Function, length: int) -> Pairing:
+    """A pairing of a coefficient, times a cell function."""
+    return pair._replace(product=pair.product._replace(function=function, derivative=(0,) * length))
 
 
 def flux_place(entry: EffectiveEntry) -> tuple[int, MultiIndex] | None:

@@ -132,7 +132,7 @@ def _equation_forms(lowered: LoweredEquation) -> str:
     parts += [_group(lowered, printer).single(name, f"{_part('u', i, count)} at t = 0.", lowered.initial[i]) for i, name in enumerate(starts)]
     rate = "None" if lowered.time is None else "essential_rate_{k}"
     tables = [*(f"{name.upper()} = {names}" for name, (_, names) in blocks.items()),
-              f"NATURAL = ({_items(row for _, row in natural)})",
+              "NATURAL = (" + "".join(f"\n    {row}," for _, row in natural) + ("\n)" if natural else ")"),
               f"ESSENTIAL = ({_items(f'({e.faces}, {e.field}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})",
               *([f"INITIAL = ({_items(starts)})"] if starts else [])]
     return _module(_equation_docstring(lowered, groups), printer, "BilinearForm, LinearForm", _constants(lowered, printer), parts, tables)

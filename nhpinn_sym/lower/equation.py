@@ -73,8 +73,8 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     terms = [(t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None]
     sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
     imaginary = any(c.has(sp.I) for c in lowered.values())
-    lowered = _lower(problem, "Multiscale equation", terms, sources, (eps,), {}, _natural(problem))
-    return replace(lowered, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values()))
+    equation = _lower(problem, "Multiscale equation", terms, sources, (eps,), {}, _natural(problem))
+    return replace(equation, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values()))
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:

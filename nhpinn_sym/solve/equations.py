@@ -65,7 +65,7 @@ def solve_homogenized(
     functions = equation_functions(model.operator, lowered, coefficients, backend)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     cells.require_parameters(numbers)
-    known = None if eps is None else exact(eps)
+    known = None if eps is None or not positive(eps) else exact(eps)
     lowered, values = settle_walls(model, lowered, cells, known, numbers)
     solution = solve_in_parts(solver, lowered, values, {**numbers, **functions}, shown(progress), **options)
     return _judged(solution, lowered, options)
@@ -156,12 +156,6 @@ def positive(eps: object) -> float:
     if not (0 < number < math.inf):
         raise ProblemError("eps is a positive number", term=eps)
     return number
-
-
-def exact(eps: object) -> sp.Expr:
-    """eps as it is written, a positive number; ProblemError otherwise."""
-    positive(eps)
-    return sp.sympify(eps)
 
 
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:
