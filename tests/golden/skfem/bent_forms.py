@@ -157,5 +157,11 @@ def essential_1(points, data):
 
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}
 LOAD = {0: load_0, 1: load_1}
-NATURAL = ((((0, 1),), {(0, 0): robin}, {0: flux}, natural_0), (((1, 1),), {(0, 0): robin}, {0: flux}, natural_1), (((0, 1),), {(1, 1): robin}, {1: flux}, natural_2), (((1, 0),), {(1, 1): robin}, {1: flux}, natural_3), (((1, 1),), {(1, 1): robin}, {1: flux}, natural_4))
+NATURAL = (
+    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
+    (((1, 1),), {(0, 0): robin}, {0: flux}, natural_1),
+    (((0, 1),), {(1, 1): robin}, {1: flux}, natural_2),
+    (((1, 0),), {(1, 1): robin}, {1: flux}, natural_3),
+    (((1, 1),), {(1, 1): robin}, {1: flux}, natural_4),
+)
 ESSENTIAL = ((((0, 0), (1, 0)), 0, essential_0, None), (((0, 0),), 1, essential_1, None))

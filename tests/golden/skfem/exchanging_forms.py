@@ -160,6 +160,8 @@ def initial_1(points, data):
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}
 LOAD = {0: load_0, 1: load_1}
 MASS = {(0, 0): mass_0_0, (1, 1): mass_1_1}
-NATURAL = ((((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),)
+NATURAL = (
+    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
+)
 ESSENTIAL = ((((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1, essential_rate_1))
 INITIAL = (initial_0, initial_1)

@@ -100,5 +100,8 @@ def essential_0(points, data):
 
 OPERATOR = {(0, 0): operator}
 LOAD = {0: load}
-NATURAL = ((((1, 0),), {(0, 0): robin}, {0: flux}, natural_0), (((0, 1),), {(0, 0): robin}, {0: flux}, natural_1))
+NATURAL = (
+    (((1, 0),), {(0, 0): robin}, {0: flux}, natural_0),
+    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_1),
+)
 ESSENTIAL = ((((0, 0), (1, 1)), 0, essential_0, None),)
