@@ -1,0 +1,7 @@
+"""The kinds of random problems; importing the package registers them."""
+
+from . import boundary_value as boundary_value
+from . import fast_time as fast_time
+from . import large_terms as large_terms
+from . import scalar_cells as scalar_cells
+from . import systems as systems

@@ -1,0 +1,1 @@
+"""Oracles: NumPy and SciPy alone, nothing of the package."""
