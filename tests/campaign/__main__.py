@@ -1,4 +1,6 @@
-"""python -m tests.campaign COUNT [--seed S] [--only KIND] [--backend B] [--jobs N] [--limit SECONDS]."""
+"""python -m tests.campaign COUNT [--seed S] [--only KIND] [--backend B] [--jobs N] [--limit
+SECONDS].
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,28 @@ def main(arguments: list[str] | None = None) -> int:
     """Run a campaign; 1 where a case is silent or crashed, 0 otherwise."""
     options = _parser().parse_args(arguments)
     if options.list:
-        print("\n".join(f"{k.name}: {', '.join(b or 'default' for b in k.backends)}" for k in KINDS.values()))
+        print(
+            "\n".join(
+                f"{k.name}: {', '.join(b or 'default' for b in k.backends)}" for k in KINDS.values()
+            )
+        )
         return 0
-    todo = [_case(label) for label in options.case] or cases(options.count, options.seed, options.only, options.backend)
+    todo = [_case(label) for label in options.case] or cases(
+        options.count, options.seed, options.only, options.backend
+    )
     found: list[Outcome] = []
     results = outcomes(todo, options.jobs, options.limit)
-    for outcome in track(results, total=len(todo), description="cases", disable=not sys.stderr.isatty()):
+    for outcome in track(
+        results, total=len(todo), description="cases", disable=not sys.stderr.isatty()
+    ):
         found.append(outcome)
         if options.verbose:
-            print(f"{outcome.verdict:8} {outcome.case.label:44} error {outcome.error:9.2e}"
-                  f" estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s  {outcome.note[:300]!r}", flush=True)
+            print(
+                f"{outcome.verdict:8} {outcome.case.label:44} error {outcome.error:9.2e}"
+                f" estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s"
+                f"  {outcome.note[:300]!r}",
+                flush=True,
+            )
     print(findings(found))
     print(table(found))
     return int(any(o.verdict in ("SILENT", "crashed") for o in found))
@@ -39,14 +53,21 @@ def _case(label: str) -> Case:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m tests.campaign", description="random problems against independent oracles")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.campaign", description="random problems against independent oracles"
+    )
     parser.add_argument("count", type=int, nargs="?", default=100, help="number of cases")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", action="append", help="kinds that begin so; may be repeated")
     parser.add_argument("--backend", help="fourier, skfem, dolfinx, pinn or default")
     parser.add_argument("--jobs", type=int, default=1, help="worker processes")
     parser.add_argument("--limit", type=float, default=20.0, help="seconds a case")
-    parser.add_argument("--case", action="append", default=[], help="run this case alone, as a finding's line has it")
+    parser.add_argument(
+        "--case",
+        action="append",
+        default=[],
+        help="run this case alone, as a finding's line has it",
+    )
     parser.add_argument("--list", action="store_true", help="print the kinds")
     parser.add_argument("--verbose", action="store_true", help="a line for every case")
     return parser

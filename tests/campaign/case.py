@@ -18,10 +18,12 @@ Random = np.random.Generator
 
 @dataclass(frozen=True)
 class Draft:
-    """text leaves `found` (a dictionary of arrays) and `estimate`; @ in it becomes the argument for the backend.
+    """text leaves `found` (a dictionary of arrays) and `estimate`; @ in it becomes the argument for
+    the backend.
 
     expected : the oracle's values; None where the only right answer is a refusal or a warning.
-    sizes    : natural sizes of quantities that may be small by cancellation: errors are relative to the larger of the two.
+    sizes    : natural sizes of quantities that may be small by cancellation: errors are relative to
+               the larger of the two.
     doubt    : the relative error of the oracle itself.
     """
 
@@ -67,15 +69,21 @@ KINDS: dict[str, Kind] = {}
 """The kinds by name; `kind` fills it."""
 
 
-def kind(name: str, *backends: str) -> Callable[[Callable[[Random], Draft]], Callable[[Random], Draft]]:
+def kind(
+    name: str, *backends: str
+) -> Callable[[Callable[[Random], Draft]], Callable[[Random], Draft]]:
     """Register a generator."""
+
     def registered(draw: Callable[[Random], Draft]) -> Callable[[Random], Draft]:
         KINDS[name] = Kind(name, draw, backends)
         return draw
+
     return registered
 
 
-def cases(count: int, seed: int, only: list[str] | None = None, backend: str | None = None) -> list[Case]:
+def cases(
+    count: int, seed: int, only: list[str] | None = None, backend: str | None = None
+) -> list[Case]:
     """`count` cases spread over the kinds and, within a kind, over its backends."""
     chosen = [k for k in KINDS.values() if not only or any(k.name.startswith(o) for o in only)]
     asked = None if backend is None else backend.replace("default", "")

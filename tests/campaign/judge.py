@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 import traceback
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+
+import nhpinn_sym
 
 from .case import Case, Draft
 
@@ -26,7 +28,9 @@ VERDICTS = ("right", "warned", "refused", "SILENT", "crashed", "late")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case; `error` and `estimate` are relative, `note` is the message of an error or a warning."""
+    """What came of a case; `error` and `estimate` are relative, `note` is the message of an error
+    or a warning.
+    """
 
     case: Case
     verdict: str
@@ -37,15 +41,21 @@ class Outcome:
     code: str = ""
 
 
-def run(case: Case) -> Outcome:
-    """Draw the problem, ask the oracle, run the package. Errors of the campaign's own code are not caught."""
+def run(case: Case, timer: Callable[[float], object] = bool, limit: float = 0.0) -> Outcome:
+    """Draw the problem, ask the oracle, run the package; `timer` is set to `limit` while the
+    package runs.
+
+    Errors of the campaign's own code are not caught.
+    """
     draft = case.draft()
     code = case.code(draft)
     start = time.perf_counter()
+    timer(limit)
     space: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         verdict, note = _executed(code, space)
+    timer(0.0)
     seconds = time.perf_counter() - start
     if verdict:
         return Outcome(case, verdict, seconds=seconds, note=note, code=code)
@@ -67,8 +77,6 @@ def _mean_square(values: Any) -> float:
 
 def _executed(code: str, space: dict[str, Any]) -> tuple[str, str]:
     """Run the text; ("", "") when it came to an end."""
-    import nhpinn_sym
-
     try:
         exec(compile(code, "<case>", "exec"), space)
     except nhpinn_sym.NhpinnError as refusal:
@@ -80,7 +88,9 @@ def _executed(code: str, space: dict[str, Any]) -> tuple[str, str]:
 
 
 def difference(found: Mapping[str, Any], draft: Draft) -> tuple[float, str]:
-    """The largest error of the quantities, each relative to its largest entry, and a line that says which."""
+    """The largest error of the quantities, each relative to its largest entry, and a line that says
+    which.
+    """
     if draft.expected is None:
         return float("inf"), f"no value is right here, and {dict(found)} was given"
     worst = (0.0, "")
@@ -94,5 +104,8 @@ def difference(found: Mapping[str, Any], draft: Draft) -> tuple[float, str]:
         if not np.isfinite(error):
             return float("inf"), f"{name} = {given.tolist()}"
         if error >= worst[0]:
-            worst = (error, f"{name} = {given.ravel()[:4].tolist()}, true {true.ravel()[:4].tolist()}")
+            worst = (
+                error,
+                f"{name} = {given.ravel()[:4].tolist()}, true {true.ravel()[:4].tolist()}",
+            )
     return worst

@@ -14,7 +14,9 @@ def table(outcomes: Sequence[Outcome]) -> str:
     """One line for every kind and backend, and one for all."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
     for outcome in outcomes:
-        groups.setdefault((outcome.case.kind, outcome.case.backend or "default"), []).append(outcome)
+        groups.setdefault((outcome.case.kind, outcome.case.backend or "default"), []).append(
+            outcome
+        )
     head = f"{'kind':26} {'backend':8} {'cases':>5} " + " ".join(f"{v:>7}" for v in VERDICTS)
     lines = [head + f" {'median':>8} {'worst':>8} {'s':>7}"]
     lines += [_line(kind, backend, groups[kind, backend]) for kind, backend in sorted(groups)]
@@ -36,7 +38,10 @@ def findings(outcomes: Iterable[Outcome]) -> str:
     texts = []
     for o in outcomes:
         if o.verdict in BAD:
-            head = f"{o.verdict}: {o.case.label}, error {o.error:.2e}, estimate {o.estimate:.2e}, {o.seconds:.1f} s"
+            numbers = f"error {o.error:.2e}, estimate {o.estimate:.2e}, {o.seconds:.1f} s"
+            head = f"{o.verdict}: {o.case.label}, {numbers}"
             body = "\n".join("    " + row for row in o.code.splitlines())
-            texts.append(f"{head}\n  {o.note}\n  python -m tests.campaign --case '{o.case.label}'\n{body}\n")
+            texts.append(
+                f"{head}\n  {o.note}\n  python -m tests.campaign --case '{o.case.label}'\n{body}\n"
+            )
     return "\n".join(texts)

@@ -1,4 +1,6 @@
-"""Cell problems with terms of order 1/eps and eps^-2: drifts, reactions, ground states; weights rho; non-divergence form."""
+"""Cell problems with terms of order 1/eps and eps^-2: drifts, reactions, ground states; weights
+rho; non-divergence form.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,21 @@ def parabolic(dim: int, terms: str, names: tuple[str, ...], rho: str = "1") -> s
     """The text of rho u_t + terms = 0; `found` is divided by the effective rho where that is not 1."""
     found = "e = dict(cells.effective)\nfound = {}\n"
     for name in names:
-        zero = {"A": f"np.zeros(({dim}, {dim}))", "drift": f"np.zeros({dim})", "b": f"np.zeros({dim})"}.get(name, "0.0")
+        zero = {
+            "A": f"np.zeros(({dim}, {dim}))",
+            "drift": f"np.zeros({dim})",
+            "b": f"np.zeros({dim})",
+        }.get(name, "0.0")
         share = "/e.get('rho', 1.0)" if name in ("A", "b", "c") else ""
         found += f"found['{name}'] = np.asarray(e.get('{name}', {zero})){share}\n"
-    return ("import numpy as np\n"
-            f's = nh.Scales({dim}, time=True)\nu = s.unknown("u")\n'
-            f"problem = nh.MultiscaleProblem(sp.Eq({rho}*s.dt(u) + {terms}, 0), scales=s, unknown=u)\n"
-            + CELLS + found + 'estimate = cells.info["estimate"]\n')
+    return (
+        "import numpy as np\n"
+        f's = nh.Scales({dim}, time=True)\nu = s.unknown("u")\n'
+        f"problem = nh.MultiscaleProblem(sp.Eq({rho}*s.dt(u) + {terms}, 0), scales=s, unknown=u)\n"
+        + CELLS
+        + found
+        + 'estimate = cells.info["estimate"]\n'
+    )
 
 
 def _space(degree: int, *profiles: Profile) -> Space:
@@ -51,8 +61,13 @@ def _values(profile: Profile | float, space: Space) -> Array | float:
     return profile.value(space.points[:, 0]) if isinstance(profile, Profile) else profile
 
 
-def law_1d(a: Profile | float, b: Profile | float = 0.0, r: Profile | float = 0.0, first: Profile | float = 0.0,
-           rho: Profile | float = 1.0) -> tuple[Law, float]:
+def law_1d(
+    a: Profile | float,
+    b: Profile | float = 0.0,
+    r: Profile | float = 0.0,
+    first: Profile | float = 0.0,
+    rho: Profile | float = 1.0,
+) -> tuple[Law, float]:
     """The law by spectral elements, and its relative doubt by another degree."""
     parts = [p for p in (a, b, r, first, rho) if isinstance(p, Profile)]
     found = []
@@ -76,8 +91,12 @@ def drift_1d(rng: Random) -> Draft:
     b = b.combined(f"{mean!r} + {b.text}", lambda y, old=b: mean + old.value(y))
     found, doubt = law_1d(a, b)
     terms = f"-s.div({a.at('s.y[0]')}*s.grad(u)) + ({b.at('s.y[0]')})*s.grad(u)[0]/s.eps"
-    return Draft(parabolic(1, terms, ("A", "drift")), {"A": found.A.real, "drift": found.drift.real},
-                 {"drift": 1.0}, doubt)
+    return Draft(
+        parabolic(1, terms, ("A", "drift")),
+        {"A": found.A.real, "drift": found.drift.real},
+        {"drift": 1.0},
+        doubt,
+    )
 
 
 @kind("drift/gradient", *ALL)
@@ -88,12 +107,20 @@ def gradient_drift(rng: Random) -> Draft:
     diagonal = []
     for v in parts[:dim]:
         mean = mean_over(v)
-        diagonal.append(1 / float(mean(lambda y, v=v: np.exp(v.value(y))) * mean(lambda y, v=v: np.exp(-v.value(y)))))
+        diagonal.append(
+            1
+            / float(
+                mean(lambda y, v=v: np.exp(v.value(y))) * mean(lambda y, v=v: np.exp(-v.value(y)))
+            )
+        )
     potential = " + ".join(v.at(f"s.y[{k}]") for k, v in enumerate(parts[:dim]))
     flow = " + ".join(f"sp.diff(V, s.y[{k}])*s.grad(u)[{k}]" for k in range(dim))
     text = parabolic(dim, f"-s.laplacian(u) + ({flow})/s.eps", ("A", "drift"))
-    return Draft(text.replace("problem =", f"V = {potential}\nproblem =", 1),
-                 {"A": np.diag(diagonal), "drift": np.zeros(dim)}, {"drift": 1.0})
+    return Draft(
+        text.replace("problem =", f"V = {potential}\nproblem =", 1),
+        {"A": np.diag(diagonal), "drift": np.zeros(dim)},
+        {"drift": 1.0},
+    )
 
 
 @kind("drift/shear", *ALL)
@@ -101,15 +128,21 @@ def shear(rng: Random) -> Draft:
     """A flow along the first axis that depends on the second, with or without a mean."""
     p = layers(rng, 100) if rng.random() < 0.4 else wave_sum(rng, 20.0, 30)
     w = centred(rng, p, rounded(math.exp(rng.uniform(0, math.log(50)))))
-    mean, diffusion = (rounded(rng.uniform(-2, 2)) if rng.random() < 0.4 else 0.0), rounded(rng.uniform(0.3, 3))
+    mean, diffusion = (
+        (rounded(rng.uniform(-2, 2)) if rng.random() < 0.4 else 0.0),
+        rounded(rng.uniform(0.3, 3)),
+    )
     space = _space(9, w)
     y = space.points[:, 0]
     # D N'' = w; the dispersion is D <N'^2>.
     found = law(space, diffusion, 0.0, 0.0, w.value(y))
     taylor = -float(np.real(found.c))
     terms = f"-{diffusion}*s.laplacian(u) + ({mean} + {w.at('s.y[1]')})*s.grad(u)[0]/s.eps"
-    return Draft(parabolic(2, terms, ("A", "drift")),
-                 {"A": np.diag([diffusion + taylor, diffusion]), "drift": [mean, 0.0]}, {"drift": 1.0})
+    return Draft(
+        parabolic(2, terms, ("A", "drift")),
+        {"A": np.diag([diffusion + taylor, diffusion]), "drift": [mean, 0.0]},
+        {"drift": 1.0},
+    )
 
 
 @kind("drift/cellular", "fourier", "skfem", "")
@@ -124,11 +157,17 @@ def cellular(rng: Random) -> Draft:
         space = plane(lines, lines)
         y1, y2 = 2 * np.pi * space.points.T
         turn = 2 * np.pi * phase
-        flow = 2 * np.pi * strength * np.array([-np.sin(y1) * np.sin(y2 - turn), -np.cos(y1) * np.cos(y2 - turn)])
+        flow = (
+            2
+            * np.pi
+            * strength
+            * np.array([-np.sin(y1) * np.sin(y2 - turn), -np.cos(y1) * np.cos(y2 - turn)])
+        )
         flow[0] += wind
         found.append(law(space, 1.0, list(flow)))
     doubt = float(abs(found[0].A - found[1].A).max())
-    terms = f"-s.laplacian(u) + ({wind} + sp.diff(W, s.y[1]))*s.grad(u)[0]/s.eps - sp.diff(W, s.y[0])*s.grad(u)[1]/s.eps"
+    terms = f"-s.laplacian(u) + ({wind} + sp.diff(W, s.y[1]))*s.grad(u)[0]/s.eps"
+    terms += " - sp.diff(W, s.y[0])*s.grad(u)[1]/s.eps"
     text = parabolic(2, terms, ("A", "drift")).replace("problem =", f"W = {stream}\nproblem =", 1)
     return Draft(text, {"A": found[1].A.real, "drift": [wind, 0.0]}, {"drift": 1.0}, doubt)
 
@@ -137,13 +176,21 @@ def cellular(rng: Random) -> Draft:
 def reaction(rng: Random) -> Draft:
     """r(y)/eps of zero mean beside a(y), with jumps: c = -<a N'^2>."""
     a = positive(rng, 100)
-    r = centred(rng, layers(rng, 100) if rng.random() < 0.5 else positive(rng, 100), rounded(rng.uniform(1, 20)))
+    r = centred(
+        rng,
+        layers(rng, 100) if rng.random() < 0.5 else positive(rng, 100),
+        rounded(rng.uniform(1, 20)),
+    )
     dim = int(rng.integers(1, 3))
     c = reaction_coefficient(a, r)
     mean = mean_over(a)
     A = np.diag([1 / float(mean(lambda y: 1 / a.value(y))), float(mean(a.value))])[:dim, :dim]
     terms = f"-s.div({a.at('s.y[0]')}*s.grad(u)) + ({r.at('s.y[0]')})*u/s.eps"
-    return Draft(parabolic(dim, terms, ("A", "b", "c")), {"A": A, "b": np.zeros(dim), "c": c}, {"b": 1.0, "c": 1e-3})
+    return Draft(
+        parabolic(dim, terms, ("A", "b", "c")),
+        {"A": A, "b": np.zeros(dim), "c": c},
+        {"b": 1.0, "c": 1e-3},
+    )
 
 
 def reaction_coefficient(a: Profile, r: Profile) -> float:
@@ -155,7 +202,9 @@ def reaction_coefficient(a: Profile, r: Profile) -> float:
 
 @kind("reaction/drift", *ALL)
 def reaction_and_drift(rng: Random) -> Draft:
-    """b/eps and r/eps with <psi r> = 0 and <psi b> = 0 not asked for: r is shifted to its weighted mean."""
+    """b/eps and r/eps with <psi r> = 0 and <psi b> = 0 not asked for: r is shifted to its weighted
+    mean.
+    """
     a, b = harmonic(rng, 3), wave_sum(rng, 4.0)
     raw = wave_sum(rng, 6.0)
     space = _space(9, a, b)
@@ -164,8 +213,10 @@ def reaction_and_drift(rng: Random) -> Draft:
     shift = float(np.real(at_one.c))
     r = raw.combined(f"{raw.text} - {shift!r}", lambda t: raw.value(t) - shift)
     found, doubt = law_1d(a, b, 0.0, r)
-    terms = (f"-s.div({a.at('s.y[0]')}*s.grad(u)) + ({b.at('s.y[0]')})*s.grad(u)[0]/s.eps"
-             f" + ({r.at('s.y[0]')})*u/s.eps")
+    terms = (
+        f"-s.div({a.at('s.y[0]')}*s.grad(u)) + ({b.at('s.y[0]')})*s.grad(u)[0]/s.eps"
+        f" + ({r.at('s.y[0]')})*u/s.eps"
+    )
     names = ("A", "drift", "b", "c")
     expected = {n: np.real(getattr(found, n)) for n in names}
     return Draft(parabolic(1, terms, names), expected, {"drift": 1.0, "b": 1.0, "c": 1.0}, doubt)
@@ -184,8 +235,17 @@ def ground_state(rng: Random) -> Draft:
     if isinstance(b, Profile):
         terms += f" + ({b.at('s.y[0]')})*s.grad(u)[0]/s.eps"
     weight = rho.at("s.y[0]") if isinstance(rho, Profile) else "1"
-    expected = {"A": found.A.real, "drift": found.drift.real, "lambda0": float(np.real(found.lambda0))}
-    return Draft(parabolic(1, terms, ("A", "drift", "lambda0"), weight), expected, {"drift": 1.0, "lambda0": 1.0}, doubt)
+    expected = {
+        "A": found.A.real,
+        "drift": found.drift.real,
+        "lambda0": float(np.real(found.lambda0)),
+    }
+    return Draft(
+        parabolic(1, terms, ("A", "drift", "lambda0"), weight),
+        expected,
+        {"drift": 1.0, "lambda0": 1.0},
+        doubt,
+    )
 
 
 @kind("ground state/2D", "fourier", "skfem", "")
@@ -194,10 +254,14 @@ def ground_state_2d(rng: Random) -> Draft:
     parts = [wave_sum(rng, rounded(math.exp(rng.uniform(0, 3)))) for _ in range(2)]
     laws = [law_1d(1.0, 0.0, r) for r in parts]
     reaction_text = " + ".join(r.at(f"s.y[{k}]") for k, r in enumerate(parts))
-    expected = {"A": np.diag([float(one.A[0, 0].real) for one, _ in laws]),
-                "lambda0": float(sum(np.real(one.lambda0) for one, _ in laws))}
+    expected = {
+        "A": np.diag([float(one.A[0, 0].real) for one, _ in laws]),
+        "lambda0": float(sum(np.real(one.lambda0) for one, _ in laws)),
+    }
     terms = f"-s.laplacian(u) + ({reaction_text})*u/s.eps**2"
-    return Draft(parabolic(2, terms, ("A", "lambda0")), expected, {"lambda0": 1.0}, sum(d for _, d in laws))
+    return Draft(
+        parabolic(2, terms, ("A", "lambda0")), expected, {"lambda0": 1.0}, sum(d for _, d in laws)
+    )
 
 
 @kind("weight", *ALL)
@@ -206,11 +270,18 @@ def weight(rng: Random) -> Draft:
     a, rho = positive(rng, 100), positive(rng, 100)
     order = int(rng.integers(1, 3))
     mean_a, mean_rho = mean_over(a), mean_over(rho)
-    expected = {"A": [[1 / float(mean_a(lambda y: 1 / a.value(y)))]], "rho": float(mean_rho(rho.value))}
-    text = ('s = nh.Scales(1, time=True)\nu = s.unknown("u")\n'
-            f"problem = nh.MultiscaleProblem(sp.Eq({rho.at('s.y[0]')}*s.dt(u, {order})"
-            f" - s.div({a.at('s.y[0]')}*s.grad(u)), 0), scales=s, unknown=u)\n" + CELLS +
-            'found = {n: cells.effective[n] for n in ("A", "rho")}\nestimate = cells.info["estimate"]\n')
+    expected = {
+        "A": [[1 / float(mean_a(lambda y: 1 / a.value(y)))]],
+        "rho": float(mean_rho(rho.value)),
+    }
+    text = (
+        's = nh.Scales(1, time=True)\nu = s.unknown("u")\n'
+        f"problem = nh.MultiscaleProblem(sp.Eq({rho.at('s.y[0]')}*s.dt(u, {order})"
+        f" - s.div({a.at('s.y[0]')}*s.grad(u)), 0), scales=s, unknown=u)\n"
+        + CELLS
+        + 'found = {n: cells.effective[n] for n in ("A", "rho")}\n'
+        + 'estimate = cells.info["estimate"]\n'
+    )
     return Draft(text, expected)
 
 
@@ -228,13 +299,18 @@ def non_divergence(rng: Random) -> Draft:
         mean = mean_over(p, q)
         inverse = float(mean(lambda y: 1 / p.value(y)))
         second = float(mean(lambda y: (1 + q.value(y)) / p.value(y))) / inverse
-        body = (f"-{p.at('s.y[0]')}*s.hessian(u)[0, 0] - 2*{off}*s.hessian(u)[0, 1]"
-                f" - (1 + {q.at('s.y[0]')})*s.hessian(u)[1, 1]")
+        body = (
+            f"-{p.at('s.y[0]')}*s.hessian(u)[0, 0] - 2*{off}*s.hessian(u)[0, 1]"
+            f" - (1 + {q.at('s.y[0]')})*s.hessian(u)[1, 1]"
+        )
         expected = np.array([[1 / inverse, off], [off, second]])
         low = float(np.min(p.value(np.linspace(0, 1, 2001)))) * 1.0
         if low <= 2 * off**2:
             return non_divergence(rng)
-    text = (f's = nh.Scales({dim})\nu = s.unknown("u")\n'
-            f"problem = nh.MultiscaleProblem(sp.Eq({body}, 1), scales=s, unknown=u)\n" + CELLS +
-            'found = {"A": cells.effective["A"]}\nestimate = cells.info["estimate"]\n')
+    text = (
+        f's = nh.Scales({dim})\nu = s.unknown("u")\n'
+        f"problem = nh.MultiscaleProblem(sp.Eq({body}, 1), scales=s, unknown=u)\n"
+        + CELLS
+        + 'found = {"A": cells.effective["A"]}\nestimate = cells.info["estimate"]\n'
+    )
     return Draft(text, {"A": expected})

@@ -1,4 +1,6 @@
-"""Boundary value problems on an interval by spectral elements that end at every jump, and their heat equations by modes."""
+"""Boundary value problems on an interval by spectral elements that end at every jump, and their
+heat equations by modes.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +17,14 @@ from numpy.polynomial import legendre
 from .spaces import Array, Space, line
 
 Function = Callable[[Array], Array]
+
+
+def constant(value: float) -> Function:
+    return lambda x: value + 0.0 * x
+
+
+NONE = constant(0.0)
+ONE = constant(1.0)
 
 
 @dataclass(frozen=True)
@@ -39,7 +49,9 @@ class Interval:
 
     def evaluate(self, coefficients: Array, at: Array) -> Array:
         """The function of nodal values at points of the interval."""
-        nodes = np.concatenate([[-1.0], np.sort(legendre.legroots(legendre.legder([0] * self.degree + [1]))), [1.0]])
+        nodes = np.concatenate(
+            [[-1.0], np.sort(legendre.legroots(legendre.legder([0] * self.degree + [1]))), [1.0]]
+        )
         inverse = np.linalg.inv(legendre.legvander(nodes, self.degree))
         panel = np.clip(np.searchsorted(self.ends, at, side="right") - 1, 0, len(self.ends) - 2)
         low, high = self.ends[panel], self.ends[panel + 1]
@@ -48,13 +60,25 @@ class Interval:
         return np.einsum("nk,nk->n", basis, local)
 
 
-def _system(interval: Interval, a: Function, b: Function, c: Function, f: Function,
-            conditions: tuple[End, End] | None) -> tuple[Any, Array, Any, Array, Array]:
-    """Matrix, load, prolongation and fixed part of -(a u')' + b u' + c u = f; None is periodic. Mass is of rho = 1."""
+def _system(
+    interval: Interval,
+    a: Function,
+    b: Function,
+    c: Function,
+    f: Function,
+    conditions: tuple[End, End] | None,
+) -> tuple[Any, Array, Any, Array, Array]:
+    """Matrix, load, prolongation and fixed part of -(a u')' + b u' + c u = f; None is periodic.
+    Mass is of rho = 1.
+    """
     space = interval.space
     y = space.points[:, 0]
     value, slope = space.values, space.slopes[0]
-    matrix = space.form(slope, a(y), slope) + space.form(value, b(y), slope) + space.form(value, c(y), value)
+    matrix = (
+        space.form(slope, a(y), slope)
+        + space.form(value, b(y), slope)
+        + space.form(value, c(y), value)
+    )
     load = space.load(f(y))
     size = len(load)
     matrix = matrix.tolil()
@@ -70,15 +94,25 @@ def _system(interval: Interval, a: Function, b: Function, c: Function, f: Functi
         else:
             matrix[at, at] += end.alpha
             load[at] += end.value
-    return matrix.tocsc(), load, sparse.identity(size, format="csc")[:, np.flatnonzero(free)], fixed, y
+    return (
+        matrix.tocsc(),
+        load,
+        sparse.identity(size, format="csc")[:, np.flatnonzero(free)],
+        fixed,
+        y,
+    )
 
 
-def constant(value: float) -> Function:
-    return lambda x: value + 0.0 * x
-
-
-def stationary(ends: Array, conditions: tuple[End, End] | None, at: Array, a: Function, f: Function,
-               b: Function = constant(0.0), c: Function = constant(0.0), degree: int = 9) -> Array:
+def stationary(
+    ends: Array,
+    conditions: tuple[End, End] | None,
+    at: Array,
+    a: Function,
+    f: Function,
+    b: Function = NONE,
+    c: Function = NONE,
+    degree: int = 9,
+) -> Array:
     """Values at the points `at` of the solution of -(a u')' + b u' + c u = f."""
     interval = Interval(ends, degree)
     matrix, load, keep, fixed, _ = _system(interval, a, b, c, f, conditions)
@@ -87,9 +121,21 @@ def stationary(ends: Array, conditions: tuple[End, End] | None, at: Array, a: Fu
     return interval.evaluate(keep @ inner + fixed, at)
 
 
-def heat(ends: Array, conditions: tuple[End, End] | None, at: Array, time: float, a: Function, f: Function,
-         initial: Function, c: Function = constant(0.0), rho: Function = constant(1.0), degree: int = 6) -> Array:
-    """Values at `at` and `time` of rho u_t - (a u')' + c u = f(x), u(0) = initial, by all modes of a dense eigenproblem."""
+def heat(
+    ends: Array,
+    conditions: tuple[End, End] | None,
+    at: Array,
+    time: float,
+    a: Function,
+    f: Function,
+    initial: Function,
+    c: Function = NONE,
+    rho: Function = ONE,
+    degree: int = 6,
+) -> Array:
+    """Values at `at` and `time` of rho u_t - (a u')' + c u = f(x), u(0) = initial, by all modes of
+    a dense eigenproblem.
+    """
     interval = Interval(ends, degree)
     matrix, load, keep, fixed, y = _system(interval, a, constant(0.0), c, f, conditions)
     space = interval.space
@@ -98,6 +144,8 @@ def heat(ends: Array, conditions: tuple[End, End] | None, at: Array, time: float
     rates, modes = scipy.linalg.eigh((keep.T @ matrix @ keep).toarray(), small)
     start = keep.T @ (space.load(rho(y) * initial(y)) - mass @ fixed)
     push = modes.T @ (keep.T @ (load - matrix @ fixed))
-    still = np.where(abs(rates) * time < 1e-12, time, -np.expm1(-rates * time) / np.where(rates == 0, 1, rates))
+    still = np.where(
+        abs(rates) * time < 1e-12, time, -np.expm1(-rates * time) / np.where(rates == 0, 1, rates)
+    )
     inner = modes @ (np.exp(-rates * time) * (modes.T @ start) + still * push)
     return interval.evaluate(keep @ inner + fixed, at)

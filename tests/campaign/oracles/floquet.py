@@ -1,4 +1,6 @@
-"""Floquet-Bloch exponents of 1D parabolic equations with a fast time t/eps^k, and their expansion in eps."""
+"""Floquet-Bloch exponents of 1D parabolic equations with a fast time t/eps^k, and their expansion
+in eps.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ def zero(y: Array, tau: Array) -> Array:
 
 @dataclass(frozen=True)
 class Fast:
-    """rho u_t - (a u_x)_x + b u_x/eps + first u/eps + r u/eps^2 = 0, coefficients in (x/eps, t/eps^k)."""
+    """rho u_t - (a u_x)_x + b u_x/eps + first u/eps + r u/eps^2 = 0, coefficients in (x/eps,
+    t/eps^k).
+    """
 
     power: Fraction
     a: Wave
@@ -32,10 +36,13 @@ class Fast:
     modes: int = 6
 
     def exponents(self, sizes: Array) -> Array:
-        """(l0, l1, l2) at every eps: lambda = l0 + l1 (i k eps) + l2 (i k eps)^2 + ... by Hill's matrix in y and tau.
+        """(l0, l1, l2) at every eps: lambda = l0 + l1 (i k eps) + l2 (i k eps)^2 + ... by Hill's
+        matrix in y and tau.
 
-        u = exp(-lambda t/eps^2 + i k x) w(y, tau). The exponents lambda + 2 pi i j eps^(2-k) belong to one solution;
-        at k = 0 that of j = 0 is real. It is found at the first eps among all and followed to the next by Newton's method.
+        u = exp(-lambda t/eps^2 + i k x) w(y, tau). The exponents lambda + 2 pi i j eps^(2-k) belong
+        to one solution;
+        at k = 0 that of j = 0 is real. It is found at the first eps among all and followed to the
+        next by Newton's method.
         """
         n = self.modes
         index = np.arange(-n, n + 1)
@@ -52,7 +59,9 @@ class Fast:
             left = left / np.conj(left.conj() @ (mass @ right))
             drift = left.conj() @ (part @ right)
             whole = _bordered(zero - lowest * mass, mass @ right, mass.conj().T @ left)
-            moved = np.linalg.solve(whole, np.append(drift * (mass @ right) - part @ right, 0.0))[:-1]
+            moved = np.linalg.solve(whole, np.append(drift * (mass @ right) - part @ right, 0.0))[
+                :-1
+            ]
             second = left.conj() @ (-(a @ right) + part @ moved - drift * (mass @ moved))
             found.append((lowest, drift.real, second.real))
         return np.array(found)
@@ -77,7 +86,9 @@ def _bordered(matrix: Array, column: Array, row: Array) -> Array:
 
 
 def _lowest(zero: Array, mass: Array, edge: Array) -> Triple:
-    """The real exponent of the smallest real part with its right and left vectors, among those that the modes resolve."""
+    """The real exponent of the smallest real part with its right and left vectors, among those that
+    the modes resolve.
+    """
     found, lefts, rights = scipy.linalg.eig(zero, mass, left=True)
     weight = np.abs(rights) ** 2
     inner = np.flatnonzero(weight[edge].sum(axis=0) < 1e-3 * weight.sum(axis=0))
@@ -102,7 +113,9 @@ def _followed(zero: Array, mass: Array, start: Triple) -> Triple:
 
 @dataclass(frozen=True)
 class Expansion:
-    """Limits of the exponents; `unbounded` names a term that grows as eps falls and is no lambda0 and no drift."""
+    """Limits of the exponents; `unbounded` names a term that grows as eps falls and is no lambda0
+    and no drift.
+    """
 
     lambda0: float
     drift: float
@@ -113,9 +126,19 @@ class Expansion:
     doubt: float
 
 
-_RANGES = {Fraction(1, 2): (0.2, 0.05), Fraction(1): (0.1, 0.012), Fraction(3, 2): (1e-2, 1.5e-4), Fraction(2): (0.3, 0.03),
-           Fraction(5, 2): (1e-6, 2e-8), Fraction(3): (3e-3, 3e-4), Fraction(7, 2): (1e-2, 1.5e-3), Fraction(4): (0.02, 0.003)}
-"""Where the series in eps and eps^|k-2| converge fast, and rounding over eps^2 is small; for 5/2 it is not, there c is not asked."""
+_RANGES = {
+    Fraction(1, 2): (0.2, 0.05),
+    Fraction(1): (0.1, 0.012),
+    Fraction(3, 2): (1e-2, 1.5e-4),
+    Fraction(2): (0.3, 0.03),
+    Fraction(5, 2): (1e-6, 2e-8),
+    Fraction(3): (3e-3, 3e-4),
+    Fraction(7, 2): (1e-2, 1.5e-3),
+    Fraction(4): (0.02, 0.003),
+}
+"""Where the series in eps and eps^|k-2| converge fast, and rounding over eps^2 is small; for 5/2 it
+is not, there c is not asked.
+"""
 
 
 def expansion(problem: Fast) -> Expansion:
@@ -123,16 +146,28 @@ def expansion(problem: Fast) -> Expansion:
     sizes = np.geomspace(*_RANGES[problem.power], 12)
     found = problem.exponents(sizes)
     doubts, fits = [], []
-    for values, least in ((found[:, 0] / sizes**2, -2), (-found[:, 2], -1), (found[:, 1] / sizes, -1)):
+    for values, least in (
+        (found[:, 0] / sizes**2, -2),
+        (-found[:, 2], -1),
+        (found[:, 1] / sizes, -1),
+    ):
         powers = _powers(problem.power, least)
-        fine, coarse = (_fitted(sizes, values, powers[:count]) for count in (len(powers), len(powers) - 1))
+        fine, coarse = (
+            _fitted(sizes, values, powers[:count]) for count in (len(powers), len(powers) - 1)
+        )
         fits.append(fine)
         doubts.append(max(abs(fine[e] - coarse[e]) for e in coarse if e <= 0))
     c, A, b = fits
     limit = 100 * max(doubts) + 1e-4
-    grows = [f"{name}: {fit[e]:.3g} eps^{e}" for name, fit, known in (("c", c, -2), ("A", A, None), ("b", b, -1))
-             for e in fit if e < 0 and e != known and abs(fit[e]) > limit]
-    return Expansion(c[-2], b[-1], A[0], b[0], c[0], "; ".join(grows), max(doubts) / max(1.0, abs(A[0])))
+    grows = [
+        f"{name}: {fit[e]:.3g} eps^{e}"
+        for name, fit, known in (("c", c, -2), ("A", A, None), ("b", b, -1))
+        for e in fit
+        if e < 0 and e != known and abs(fit[e]) > limit
+    ]
+    return Expansion(
+        c[-2], b[-1], A[0], b[0], c[0], "; ".join(grows), max(doubts) / max(1.0, abs(A[0]))
+    )
 
 
 def _powers(power: Fraction, least: int) -> list[Fraction]:

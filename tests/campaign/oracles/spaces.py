@@ -1,6 +1,8 @@
-"""Spaces of functions on a line or a plane: spectral elements that end at every jump, and trigonometric polynomials.
+"""Spaces of functions on a line or a plane: spectral elements that end at every jump, and
+trigonometric polynomials.
 
-A space is its values and slopes at quadrature points; every bilinear form is a product of these with weights.
+A space is its values and slopes at quadrature points; every bilinear form is a product of these
+with weights.
 """
 
 from __future__ import annotations
@@ -37,12 +39,21 @@ class Space:
 
     def load(self, coefficient: Any) -> Array:
         """The integrals of conj(v) coefficient."""
-        return self.values.conj().T @ (self.weights * np.broadcast_to(coefficient, self.weights.shape))
+        return self.values.conj().T @ (
+            self.weights * np.broadcast_to(coefficient, self.weights.shape)
+        )
 
 
-def edges(low: float, high: float, breaks: Iterable[float] = (), marks: Iterable[Mark] = (),
-          pieces: int = 8) -> Array:
-    """Ends of panels: at every break, graded towards every mark, never longer than a share of the interval."""
+def edges(
+    low: float,
+    high: float,
+    breaks: Iterable[float] = (),
+    marks: Iterable[Mark] = (),
+    pieces: int = 8,
+) -> Array:
+    """Ends of panels: at every break, graded towards every mark, never longer than a share of the
+    interval.
+    """
     found = [*np.linspace(low, high, pieces + 1), *breaks]
     for place, width in marks:
         step = width / 2
@@ -58,7 +69,9 @@ def edges(low: float, high: float, breaks: Iterable[float] = (), marks: Iterable
     return np.array(keep)
 
 
-def periodic_edges(breaks: Iterable[float] = (), marks: Iterable[Mark] = (), pieces: int = 8) -> Array:
+def periodic_edges(
+    breaks: Iterable[float] = (), marks: Iterable[Mark] = (), pieces: int = 8
+) -> Array:
     """`edges` of the unit interval with the images of breaks and marks."""
     moved = [v % 1.0 for v in breaks]
     images = [((place % 1.0) + k, width) for place, width in marks for k in (-1, 0, 1)]
@@ -81,7 +94,9 @@ def integral(function: Callable[[Array], Array], ends: Array, count: int = 24) -
 
 def line(ends: Array, degree: int = 10, periodic: bool = True) -> Space:
     """Continuous piecewise polynomials on the panels, with Lagrange's basis at Lobatto's points."""
-    nodes = np.concatenate([[-1.0], np.sort(legendre.legroots(legendre.legder([0] * degree + [1]))), [1.0]])
+    nodes = np.concatenate(
+        [[-1.0], np.sort(legendre.legroots(legendre.legder([0] * degree + [1]))), [1.0]]
+    )
     points, weights = legendre.leggauss(degree + 3)
     inverse = np.linalg.inv(legendre.legvander(nodes, degree))
     values = legendre.legvander(points, degree) @ inverse
@@ -94,12 +109,20 @@ def line(ends: Array, degree: int = 10, periodic: bool = True) -> Space:
     if periodic:
         columns[-1, :, -1] = 0
         size -= 1
+
     def assembled(local: Array) -> Any:
-        return sparse.csc_matrix((local.ravel(), (rows.ravel(), columns.ravel())), (rows.size // (degree + 1), size))
+        return sparse.csc_matrix(
+            (local.ravel(), (rows.ravel(), columns.ravel())), (rows.size // (degree + 1), size)
+        )
+
     ones = np.ones((count, 1, 1))
     at = ((ends[1:] + ends[:-1]) / 2)[:, None] + half[:, None] * points
-    return Space(at.reshape(-1, 1), (half[:, None] * weights).ravel(), assembled(ones * values),
-                 (assembled(slopes / half[:, None, None]),))
+    return Space(
+        at.reshape(-1, 1),
+        (half[:, None] * weights).ravel(),
+        assembled(ones * values),
+        (assembled(slopes / half[:, None, None]),),
+    )
 
 
 def trigonometric(modes: int, count: int | None = None) -> Space:
@@ -114,18 +137,30 @@ def trigonometric(modes: int, count: int | None = None) -> Space:
 def plane(first: Space, second: Space) -> Space:
     """The tensor product of two lines."""
     kron = sparse.kron if sparse.issparse(first.values) else np.kron
-    points = np.stack([g.ravel() for g in np.meshgrid(first.points[:, 0], second.points[:, 0], indexing="ij")], 1)
-    return Space(points, np.kron(first.weights, second.weights), kron(first.values, second.values),
-                 (kron(first.slopes[0], second.values), kron(first.values, second.slopes[0])))
+    points = np.stack(
+        [g.ravel() for g in np.meshgrid(first.points[:, 0], second.points[:, 0], indexing="ij")], 1
+    )
+    return Space(
+        points,
+        np.kron(first.weights, second.weights),
+        kron(first.values, second.values),
+        (kron(first.slopes[0], second.values), kron(first.values, second.slopes[0])),
+    )
 
 
-def antiderivative(function: Callable[[Array], Array], ends: Array, count: int = 24) -> tuple[Array, Array, Array]:
-    """Gauss's points and weights on the panels, and the integral of `function` from the first end to each point."""
+def antiderivative(
+    function: Callable[[Array], Array], ends: Array, count: int = 24
+) -> tuple[Array, Array, Array]:
+    """Gauss's points and weights on the panels, and the integral of `function` from the first end
+    to each point.
+    """
     points, weights = gauss(ends, count)
     nodes, share = legendre.leggauss(count)
     # Legendre coefficients of an interpolant by Gauss's rule, then its integral from -1.
     orders = np.arange(count)
-    coefficients = (legendre.legvander(nodes, count - 1) * share[:, None]).T * (orders[:, None] + 0.5)
+    coefficients = (legendre.legvander(nodes, count - 1) * share[:, None]).T * (
+        orders[:, None] + 0.5
+    )
     basis = [legendre.legval(nodes, legendre.legint(row, lbnd=-1)) for row in np.eye(count)]
     integrals = np.stack(basis, axis=1) @ coefficients
     half = np.diff(ends)[:, None] / 2
