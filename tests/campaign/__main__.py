@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
             )
         )
         return 0
-    todo = [_case(label) for label in options.case] or cases(
+    todo = [case_of(label) for label in options.case] or cases(
         options.count, options.seed, options.only, options.backend
     )
     found: list[Outcome] = []
@@ -47,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     return int(any(o.verdict in ("SILENT", "crashed") for o in found))
 
 
-def _case(label: str) -> Case:
+def case_of(label: str) -> Case:
     kind, seed, number, backend = label.rsplit(":", 3)
     return Case(kind, int(seed), int(number), "" if backend == "default" else backend)
 

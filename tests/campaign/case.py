@@ -35,7 +35,7 @@ class Draft:
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of random problems, and the backends that are asked for it ("" is the default one)."""
+    """One kind of random problems, and the backends that are asked for it ("": the default)."""
 
     name: str
     draw: Callable[[Random], Draft]

@@ -37,7 +37,7 @@ class Travelling:
 def travelling(
     rng: Random, amplitude: float, ground: float = 0.0, in_tau: bool = True, in_y: bool = True
 ) -> Travelling:
-    """ground + one or two waves c cos(2 pi (n y + m tau - p)) whose amplitudes sum to `amplitude`."""
+    """ground + one or two waves c cos(2 pi (n y + m tau - p)), |c| up to amplitude/2 each."""
     terms = []
     for _ in range(int(rng.integers(1, 3))):
         n = 1 if in_y else 0

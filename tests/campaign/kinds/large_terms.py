@@ -32,7 +32,7 @@ ROUNDING = 1e-11
 
 
 def parabolic(dim: int, terms: str, names: tuple[str, ...], rho: str = "1") -> str:
-    """The text of rho u_t + terms = 0; `found` is divided by the effective rho where that is not 1."""
+    """The text of rho u_t + terms = 0; `found` is divided by the effective rho."""
     found = "e = dict(cells.effective)\nfound = {}\n"
     for name in names:
         zero = {
@@ -194,7 +194,7 @@ def reaction(rng: Random) -> Draft:
 
 
 def reaction_coefficient(a: Profile, r: Profile) -> float:
-    """c = -(<R^2/a> - <R/a>^2/<1/a>), R an antiderivative of r: the flux a N' is R and a constant."""
+    """c = -(<R^2/a> - <R/a>^2/<1/a>), R a primitive of r: the flux a N' is R and a constant."""
     points, weights, primitive = antiderivative(r.value, ends_of(a, r))
     inverse = weights / a.value(points)
     return -float(inverse @ primitive**2 - (inverse @ primitive) ** 2 / np.sum(inverse))

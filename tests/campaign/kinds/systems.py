@@ -34,7 +34,8 @@ def elastic(rng: Random) -> Draft:
         's = nh.Scales(2)\nv = s.unknown("v", components=2)\ne = s.sym_grad(v)\n'
         f"lam, mu = {q.at(f's.y[{axis}]')}, {p.at(f's.y[{axis}]')}\n"
         "stress = lam*e.trace()*sp.eye(2) + 2*mu*e\n"
-        "problem = nh.MultiscaleProblem((-s.div(stress), sp.Matrix([0, -1])), scales=s, unknown=v)\n"
+        "load = sp.Matrix([0, -1])\n"
+        "problem = nh.MultiscaleProblem((-s.div(stress), load), scales=s, unknown=v)\n"
     )
     return Draft(text + CELLS + FOUND, {"A": expected})
 

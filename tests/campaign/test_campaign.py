@@ -1,0 +1,63 @@
+"""Cases of the campaign that are quick, over all kinds and backends; and the campaign's own judgement."""
+
+from __future__ import annotations
+
+import pytest
+
+from . import kinds as kinds
+from .__main__ import case_of, main
+from .case import KINDS, Case, Draft, cases
+from .judge import difference, run
+
+LABELS = """
+fine/1D:5:0:dolfinx
+fine/heat 1D:5:0:skfem
+fast time/b:5:0:default
+fast time/r:5:0:fourier
+fast time/eps^-2:5:0:skfem
+fast time/rho:5:0:default
+drift/1D:5:0:default
+drift/gradient:5:0:fourier
+drift/cellular:5:0:skfem
+reaction/drift:5:0:fourier
+ground state/1D:5:0:skfem
+weight:5:0:skfem
+non-divergence:5:0:default
+natural/source:5:0:dolfinx
+natural/reaction:5:0:dolfinx
+cells/layers 1D:5:0:fourier
+cells/profile 2D:5:0:fourier
+cells/smooth 2D:5:0:fourier
+""".strip().splitlines()
+
+
+@pytest.mark.parametrize("label", LABELS)
+def test_no_wrong_number_is_silent(label: str) -> None:
+    """Right within ten times its own estimate, refused with a typed error, or warned of."""
+    outcome = run(case_of(label))
+    assert outcome.verdict in ("right", "warned", "refused"), f"{outcome.note}\n{outcome.code}"
+
+
+def test_a_wrong_number_is_found() -> None:
+    """A value without an estimate of its error is silent, an error of 1e-3 with an estimate of 1e-3 is not."""
+    draft = Draft("", {"A": [[2.0, 0.0], [0.0, 1.0]]})
+    assert difference({"A": [[2.0, 0.0], [0.002, 1.0]]}, draft)[0] == pytest.approx(1e-3)
+    assert difference({"A": [[2.0]]}, draft)[0] == float("inf")
+    assert difference({"A": [[1.0]]}, Draft("", None))[0] == float("inf")
+
+
+def test_cases_are_reproducible_and_reach_every_backend() -> None:
+    asked = cases(6 * len(KINDS), seed=3)
+    assert {c.kind for c in asked} == set(KINDS)
+    for name in KINDS:
+        assert {c.backend for c in asked if c.kind == name} == set(KINDS[name].backends)
+    one = Case("cells/layers 1D", 3, 4, "skfem")
+    assert one.code(one.draft()) == one.code(one.draft())
+    assert case_of(one.label) == one
+
+
+def test_the_program_prints_its_table(capsys: pytest.CaptureFixture[str]) -> None:
+    """In a worker process, with a limit."""
+    assert main(["--case", "fast time/r:5:0:fourier"]) == 0
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1].split()[:4] == ["all", "1", "1", "-"]
