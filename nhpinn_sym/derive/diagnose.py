@@ -10,12 +10,30 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from ..operator.sampling import folded, is_opaque, mean, period_grid, range_grid, sampler, slow_samples
+from ..operator.numbers.data import real_imaginary
+from ..operator.numbers.search import bound_of, least, unbounded_at
+from ..operator.sampling import (
+    Point,
+    face_gap,
+    has_period,
+    in_cell,
+    is_opaque,
+    mean,
+    range_grid,
+    sampler,
+    search_box,
+    slow_samples,
+)
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero import is_zero, jumps
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
 from .recursion import Recursion, derivative
+
+_FACE_GAP = 1e-6
+"""Difference of a coefficient at opposite faces of the cell, relative to its size, up to which it counts as continuous there."""
+_TINY = 1e-12
+_MAY_BE_SINGULAR = (sp.Pow, sp.log, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.gamma)
 
 
 def check_coefficients(op: Operator) -> None:
@@ -43,28 +61,36 @@ def check_scope(op: Operator) -> None:
 
 
 def check_finite(op: Operator) -> None:
-    """Every coefficient and source is a finite number on a sample of the cell."""
+    """Every coefficient and source is a finite number on a sample of the cell, and bounded there."""
     points, terms = range_grid(op), _distinct(op)
     exprs = list(terms)
     for slow in slow_samples(op, exprs):
         for c, values in zip(exprs, sampler(exprs, op)(points, slow), strict=True):
-            if not np.all(np.isfinite(values)):
+            if not np.all(np.isfinite(values)) or _singular(c, op, slow):
                 raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(terms[c]),
                                        remedy="remove the singularity, and give a Piecewise its last piece (value, True)")
 
 
+def _singular(c: sp.Expr, op: Operator, slow: Point) -> bool:
+    """Whether a coefficient grows without bound somewhere on the cell."""
+    held = [axis for axis in op.axes if c.has(axis.symbol)]
+    if not held or not c.has(*_MAY_BE_SINGULAR):
+        return False
+    low, high = np.array([[float(end) for end in axis.interval] for axis in held]).T
+    put = c.xreplace({v: sp.Float(x, 17) for v, x in slow.items()})
+    symbols = [axis.symbol for axis in held]
+    return any(p.free_symbols and unbounded_at(p, symbols, low, high) is not None for p in real_imaginary(put))
+
+
 def check_periods(op: Operator) -> None:
-    """Every coefficient has the period of the cell along each fast axis; a Piecewise is continued from the cell."""
-    points, terms = period_grid(op), _distinct(op)
-    exprs = list(terms)
-    values, slow = sampler([folded(c, op) for c in exprs], op), slow_samples(op, exprs)[0]
-    here = values(points, slow)
-    for axis, (name, length) in enumerate(zip(op.fast, op.cell.lengths, strict=True)):
-        there = values([v + float(length) * (k == axis) for k, v in enumerate(points)], slow)
-        for c, one, other in zip(exprs, here, there, strict=True):
-            if c.has(name) and not np.allclose(other, one, rtol=1e-9, atol=1e-9 * float(np.max(np.abs(one)))):
+    """Every coefficient has the period of the cell along each fast axis, or is given on one cell: its
+    limits at opposite faces agree there, and jumps are those of a Piecewise."""
+    for c, term in _distinct(op).items():
+        continued = in_cell(c, op)
+        for k, (name, length) in enumerate(zip(op.fast, op.cell.lengths, strict=True)):
+            if not has_period(continued, op, k) and face_gap(c, op, k) > _FACE_GAP:
                 period = sp.sstr(length, full_prec=False)
-                raise PeriodError(f"a coefficient does not have the period {period} of the cell along {name}", term=op.show(terms[c]),
+                raise PeriodError(f"a coefficient does not have the period {period} of the cell along {name}", term=op.show(term),
                                   remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
                                          "and write jumps as sp.Piecewise on one cell")
 
@@ -85,9 +111,19 @@ def check_mass(op: Operator) -> None:
             continue
         values, points = sampler([c], op), range_grid(op)
         lowest, largest = (f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])]) for f in (np.min, np.max))
-        if lowest < -1e-12 * abs(largest) or largest <= 0:
+        lowest = min(float(lowest), _least_value(c, op, -_TINY * abs(float(largest))))
+        if lowest < -_TINY * abs(largest) or largest <= 0:
             raise CoefficientError(f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample of the cell",
                                    term=op.show(term), remedy="the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign")
+
+
+def _least_value(c: sp.Expr, op: Operator, threshold: float) -> float:
+    """The least value that is found over the cell and all slow variables, looked for below a threshold wherever it may lie."""
+    space = search_box(op, [c])
+    if not space:
+        return float(c)
+    low, high = np.array(list(space.values())).T
+    return least(bound_of(c, list(space)), low, high, lambda: threshold).value
 
 
 @dataclass(frozen=True)

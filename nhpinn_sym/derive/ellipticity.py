@@ -1,20 +1,32 @@
-"""Is the cell operator elliptic? Its symbol is sampled over the cell and over directions, closer and closer to where it is smallest."""
+"""Is the cell operator elliptic? Enclosures of its symbol, over the cell, slow variables and
+directions, are refined where they do not say that it is positive definite."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
+from numpy.typing import NDArray
 
-from ..operator.sampling import Array, Point, is_opaque, range_grid, sampler, slow_samples, spacing
+from ..operator.numbers.data import real_imaginary
+from ..operator.numbers.enclosure import active, enclose, enclose_all
+from ..operator.numbers.search import Choice, Least, alternatives, least, variation
+from ..operator.sampling import Array, Point, generic_points, is_opaque, range_grid, sampler, search_box, slow_samples
 from ..operator.table import Operator, Table, Term
 from ..operator.twoscale import fast_part
 from ..problem.errors import CoefficientError, SolvabilityError
 
 _TINY = 1e-10
-_CLEAR = 5.0
+_ROUNDING = 1e-13
+_SINGULAR = 1e-8
+_COUNT = 400
+"""Random points of the cell, beside those of a grid, at which sizes are looked at."""
+Matrices = NDArray[np.complex128]
+Spectrum = Callable[[Matrices], Array]
+"""(n, k, k) -> (n,): a number of each matrix that changes by no more than the norm of its change."""
 
 
 def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
@@ -28,20 +40,161 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     exprs = list(principal.values())
     if any(is_opaque(e) for e in exprs):
         return True
-    distinct = list(dict.fromkeys(exprs))
-    call, keys, rows = sampler(distinct, op), list(principal), [distinct.index(e) for e in exprs]
-    grid = range_grid(op, 1 if op.components == 1 else 2)
-    definite = True
-    for at in slow_samples(op, exprs):
-        known = np.array(call(grid, at))[rows]
-        units = _units(keys, known) if op.components > 1 else 1.0
-
-        def values(y: list[Array], at: Point = at, known: Array = known, units: Array | float = units) -> Array:
-            return np.asarray((known if y is grid else np.array(call(y, at))[rows]) / units)
-
-        for tensor in _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys):
-            definite &= _judge(op, principal, _turned(lambda y, tensor=tensor, values=values: tensor(values(y)), grid), grid)  # type: ignore[misc]
+    points = [np.concatenate(pair) for pair in zip(range_grid(op, 1 if op.components == 1 else 2), generic_points(op, _COUNT, 41), strict=True)]
+    values = sampler(exprs, op)
+    tables = [np.array(values(points, at)) for at in slow_samples(op, exprs)]
+    symbol = _symbol(op, principal, order, np.concatenate(tables, axis=1))
+    definite = all([_definite(op, principal, symbol, at, t) for at, t in zip(slow_samples(op, exprs), tables, strict=True)])
+    if definite and any(e.has(*search_box(op, exprs).keys() - set(op.fast)) for e in exprs):
+        _require_nowhere_negative(op, principal, symbol, max(symbol.size(t) for t in tables))
     return definite
+
+
+@dataclass(frozen=True)
+class _Symbol:
+    """The symbol as (directions, k, k, terms) weights of the values of `exprs` (terms)."""
+
+    exprs: tuple[sp.Expr, ...]
+    weights: Matrices
+
+    def at(self, values: Array) -> Matrices:
+        """(directions * n, k, k) from values (terms, n)."""
+        k = self.weights.shape[1]
+        return np.asarray(np.einsum("qklt,tn->nqkl", self.weights, values)).reshape(-1, k, k)
+
+    def size(self, values: Array) -> float:
+        """The largest entry."""
+        return float(np.abs(self.at(values)).max())
+
+    def least(self, box: dict[sp.Symbol, tuple[float, float]], at: Point, spectrum: Spectrum, threshold: float) -> Least:
+        """The least value of a spectrum over a box, other variables held: looked for below the
+        threshold wherever it may lie."""
+        held = {v: sp.Float(x, 17) for v, x in at.items() if v not in box}
+        fixed = [e.xreplace(held) for e in self.exprs]
+        used = {v: ends for v, ends in box.items() if any(e.has(v) for e in fixed)}
+        sides = [_Side(self, tuple(part for e in exprs for part in real_imaginary(e)), choice, tuple(used))
+                 for exprs, choice in alternatives(fixed)]
+
+        def bound(lo: Array, hi: Array) -> tuple[Array, Array, Array]:
+            columns = zip(*(side.bound(lo, hi, spectrum) for side in sides), strict=True)
+            lower, values, spread = (np.array(column) for column in columns)
+            return lower.min(axis=0), np.nanmin(values, axis=0), spread.max(axis=0)
+
+        low, high = np.array(list(used.values())).reshape(-1, 2).T
+        return least(bound, low, high, lambda: threshold)
+
+
+@dataclass(frozen=True)
+class _Side:
+    """The symbol where the Piecewise take some branches: `parts` are the real and imaginary parts of
+    its coefficients there, in turn."""
+
+    symbol: _Symbol
+    parts: tuple[sp.Expr, ...]
+    choice: Choice
+    variables: tuple[sp.Symbol, ...]
+
+    def bound(self, lo: Array, hi: Array, spectrum: Spectrum) -> tuple[Array, Array, Array]:
+        """As `Bound`; a matrix is no further from that of the middles than the norm of that of the radii."""
+        here = active(self.choice, self.variables, lo, hi)
+        lower, values = np.full(len(lo), np.inf), np.full(len(lo), np.inf)
+        spread = np.zeros(lo.shape)
+        if not np.any(here):
+            return lower, values, spread
+        lo, hi = lo[here], hi[here]
+        jets = enclose_all(self.parts, self.variables, lo, hi)
+        ends = np.array([[j.value.lo, j.value.hi] for j in jets])
+        wide = ~np.isfinite(ends).all(axis=(0, 1))
+        ends = np.where(wide, 0.0, ends)
+        middle, radius = ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / 2
+        weights = self.symbol.weights
+        reach = np.einsum("qklt,tn->nqkl", np.abs(weights), radius[0::2] + radius[1::2])
+        norm = np.sqrt((reach**2).sum(axis=(2, 3)))
+        least = (self._spectrum(middle, spectrum) - norm).min(axis=1)
+        lower[here] = np.where(wide, -np.inf, least)
+        center = (lo + hi) / 2
+        exact = np.array([enclose(part, self.variables, center, center).lo for part in self.parts])
+        inside = active(self.choice, self.variables, center, center)
+        found = self._spectrum(np.where(np.isfinite(exact), exact, 0.0), spectrum).min(axis=1)
+        values[here] = np.where(inside, found, np.inf)
+        spread[here] = variation([j.slopes for j in jets], lo, hi)
+        return lower, values, spread
+
+    def _spectrum(self, rows: Array, spectrum: Spectrum) -> Array:
+        """(n, directions) from the values of the parts (2 terms, n)."""
+        return spectrum(self.symbol.at(rows[0::2] + 1j * rows[1::2])).reshape(-1, len(self.symbol.weights))
+
+
+def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbol:
+    """The symbol of the principal terms, in units in which its diagonal is of order 1, and up to the phase of its mean trace."""
+    keys = list(principal)
+    units = _units(keys, values) if op.components > 1 else np.ones((len(keys), 1))
+    eye = np.eye(len(keys)) / units
+    tensors = _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
+    weights = np.array([tensor(eye) for tensor in tensors], dtype=complex)
+    trace = np.einsum("qkkt,tn->q", weights, values) / values.shape[1]
+    if np.iscomplexobj(values):
+        size = np.abs(np.einsum("qklt,tn->qkln", weights, values)).max()
+        phase = np.where(np.abs(trace) > 1e-8 * size, np.conj(trace) / np.maximum(np.abs(trace), 1e-300), 1.0)
+        weights = weights * phase[:, None, None, None]
+    return _Symbol(tuple(principal.values()), weights)
+
+
+def _smallest(matrices: Matrices) -> Array:
+    """The least eigenvalue of the Hermitian part."""
+    hermitian = (matrices + np.conj(np.swapaxes(matrices, -1, -2))) / 2
+    return np.asarray(np.linalg.eigvalsh(hermitian)[..., 0])
+
+
+def _smallest_of_negative(matrices: Matrices) -> Array:
+    return _smallest(-matrices)
+
+
+def _regular(matrices: Matrices) -> Array:
+    """The least singular value."""
+    return np.asarray(np.linalg.svd(matrices, compute_uv=False)[..., -1])
+
+
+def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values: Array) -> bool:
+    """At one slow point: True where the symbol is positive definite, False where indefinite but regular; CoefficientError otherwise."""
+    box = dict(zip(op.fast, op.cell.bounds, strict=True))
+    if not np.all(np.isfinite(values)):
+        raise _not_definite(0.0, np.inf, principal, op)
+    size = symbol.size(values)
+    known = float(_smallest(symbol.at(values)).min())
+    smallest = min(known, symbol.least(box, at, _smallest, _TINY * size).value)
+    if smallest > _TINY * size:
+        return True
+    negative = float(_smallest_of_negative(symbol.at(values)).min())
+    if op.components == 1 or _timely(op) or negative > 0:
+        raise _not_definite(smallest, size, principal, op)
+    if min(float(_regular(symbol.at(values)).min()), symbol.least(box, at, _regular, _SINGULAR * size).value) <= _SINGULAR * size:
+        _raise_singular(float(_regular(symbol.at(values)).max()) <= _SINGULAR * size, _shown(op, principal))
+    return False
+
+
+def _require_nowhere_negative(op: Operator, principal: Table, symbol: _Symbol, size: float) -> None:
+    """CoefficientError where the symbol is not positive somewhere between the slow points that were looked at."""
+    box = search_box(op, list(principal.values()))
+    found = symbol.least(box, {}, _smallest, -_ROUNDING * size)
+    if found.value < -_ROUNDING * size:
+        raise _not_definite(found.value, size, principal, op)
+
+
+def _not_definite(smallest: float, largest: float, principal: Table, op: Operator) -> CoefficientError:
+    return CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell",
+                            term=_shown(op, principal),
+                            remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
+                                   "check its sign, and where it vanishes")
+
+
+def _raise_singular(everywhere: bool, shown: sp.Basic) -> None:
+    if everywhere:
+        raise SolvabilityError("the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)", term=shown,
+                               remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
+                                      "and no equation may follow from the others or lack derivatives of highest order")
+    raise CoefficientError("the cell operator is not elliptic: its symbol is singular somewhere on the cell", term=shown,
+                           remedy="check where coefficients vanish, and the signs of the equations")
 
 
 def _units(keys: list[Term], values: Array) -> Array:
@@ -54,29 +207,6 @@ def _units(keys: list[Term], values: Array) -> Array:
     return np.array([[unit.get(t.equation, 1.0) * unit.get(t.field or 0, 1.0)] for t in keys])
 
 
-def _judge(op: Operator, principal: Table, tensor: Callable[[list[Array]], Array], grid: list[Array]) -> bool:
-    """One symbol (k, k, n) over the cell: True where positive definite, False where indefinite but regular; CoefficientError otherwise."""
-    smallest, largest = _extreme(op, grid, tensor, _hermitian)
-    if smallest > _TINY * largest:
-        return True
-    shown = _shown(op, principal)
-    if op.components == 1 or _timely(op) or _extreme(op, grid, lambda y: -tensor(y), _hermitian)[0] > 0:
-        raise CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell", term=shown,
-                               remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
-                                      "check its sign, and where it vanishes")
-    singular, size = _extreme(op, grid, tensor, lambda a: np.linalg.svd(a, compute_uv=False)[..., ::-1])
-    if singular <= 1e-8 * size:
-        regular = np.linalg.svd(np.moveaxis(tensor(grid), -1, 0), compute_uv=False)[..., -1].max()
-        if regular <= 1e-8 * size:
-            raise SolvabilityError("the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)",
-                                   term=shown,
-                                   remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
-                                          "and no equation may follow from the others or lack derivatives of highest order")
-        raise CoefficientError("the cell operator is not elliptic: its symbol is singular somewhere on the cell", term=shown,
-                               remedy="check where coefficients vanish, and the signs of the equations")
-    return False
-
-
 def _shown(op: Operator, principal: Table) -> sp.Basic:
     """What a message quotes: the coefficients of highest order of a scalar equation, the terms of highest order of a system."""
     if op.components > 1:
@@ -85,11 +215,6 @@ def _shown(op: Operator, principal: Table) -> sp.Basic:
     if op.problem.scales.dim > 1 and all(sum(fast_part(t.left, len(op.coordinates))) == 1 for t, c in principal.items() if c != 0):
         return sp.Matrix(_entries(op, principal))
     return sp.Add(*[-c for c in principal.values()])
-
-
-def _hermitian(a: Array) -> Array:
-    """The eigenvalues of the Hermitian part."""
-    return np.asarray(np.linalg.eigvalsh((a + np.conj(np.swapaxes(a, -1, -2))) / 2))
 
 
 def _timely(op: Operator) -> bool:
@@ -136,44 +261,8 @@ def _directional(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array
     return [lambda values, xi=xi: tensor(values, xi) for xi in _directions(d)]  # type: ignore[misc]
 
 
-def _turned(tensor: Callable[[list[Array]], Array], grid: list[Array]) -> Callable[[list[Array]], Array]:
-    """The symbol times one phase, that of its mean trace, where it is complex: ellipticity allows a common phase, and no other."""
-    a = tensor(grid)
-    trace = np.trace(a).mean()
-    if not np.iscomplexobj(a) or not abs(trace) > 1e-8 * np.abs(a).max():
-        return tensor
-    return lambda y: np.asarray(tensor(y) * np.conj(trace) / abs(trace))
-
-
 def _directions(d: int) -> list[Array]:
     """Unit vectors of the half space: along axes, diagonals, and some generic ones."""
     corners = [np.array(v, dtype=float) for v in itertools.product((-1, 0, 1), repeat=d) if any(v) and next(n for n in v if n) > 0]
     generic = [np.array([0.83, 0.31, -0.46])[:d], np.array([0.21, -0.74, 0.64])[:d]] if d > 1 else []
     return [v / np.linalg.norm(v) for v in (*corners, *generic)]
-
-
-def _extreme(op: Operator, grid: list[Array], tensor: Callable[[list[Array]], Array], spectrum: Callable[[Array], Array]) -> tuple[float, float]:
-    """(smallest, largest in size) value of the spectrum of tensor(y) over the cell: on a grid, then closer and closer; (0, inf) if not finite.
-
-    Where the grid shows a contrast below _CLEAR there is no zero nearby to look for.
-    """
-    found = []
-    for sign in (1, -1):
-        y, width = grid, spacing(op)
-        for _ in range(12):
-            a = np.moveaxis(tensor(y), -1, 0)
-            if not np.all(np.isfinite(a)):
-                return 0.0, np.inf
-            values = spectrum(a)
-            if y is grid and values.min() > np.abs(values).max() / _CLEAR:
-                return float(values.min()), float(np.abs(values).max())
-            ranked = values.min(axis=1) if sign > 0 else -np.abs(values).max(axis=1)
-            best = int(np.argmin(ranked))
-            y, width = [v[best] + step for v, step in zip(y, _block(width), strict=True)], width / 4
-        found.append(sign * float(ranked[best]))
-    return found[0], found[1]
-
-
-def _block(width: Array) -> list[Array]:
-    """A grid around the origin, `width` to each side."""
-    return [g.ravel() for g in np.meshgrid(*[w * np.linspace(-1, 1, 9 if len(width) < 4 else 3) for w in width], indexing="ij")]

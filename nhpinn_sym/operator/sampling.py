@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import UnsupportedError
+from .numbers.integrate import integrate
 from .table import Operator
 from .zero import jumps
 
@@ -20,9 +21,13 @@ Point = dict[sp.Symbol, float]
 
 _MEAN_SIZES = {1: (1024, 1501), 2: (128, 187), 3: (24, 35), 4: (12, 17)}
 _RANGE_SIZES = {1: 240, 2: 48, 3: 16, 4: 9, 5: 6, 6: 4, 7: 3}
-_PERIOD_SIZES = {1: 33, 2: 33, 3: 33, 4: 9, 5: 5, 6: 4, 7: 3}
 """Points per axis, by the number of axes of the cell."""
-_INNER = 1e-9
+_PERIOD_POINTS = 400
+_BESIDE = 1e-9
+"""Share of a period by which points are moved off an interface."""
+_SAME = 1e-9
+_ROUNDING = 1e-14
+INNER = 1e-9
 """Distance of the samples from the ends of the slow intervals, where data may be singular."""
 
 
@@ -31,17 +36,24 @@ def is_opaque(expr: sp.Expr) -> bool:
     return any(not hasattr(f, "_imp_") for f in expr.atoms(AppliedUndef))
 
 
-def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
-    """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the corners; one, where `exprs` depend on none."""
+def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:
+    """The domain, the time interval, the periods of frozen coordinates and the parameter ranges;
+    the unit interval where there is none."""
     problem = op.problem
     boxes = problem.domain.bounds if problem.domain else ((0.0, 1.0),) * problem.scales.dim
     end = float(problem.final_time) if problem.final_time is not None else 1.0
     ranges = dict(zip(problem.scales.physical, (*boxes, (0.0, end)), strict=True))
-    ranges |= {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in op.frozen}
-    ranges |= {symbol: (float(a), float(b)) for symbol, (a, b) in problem.parameters.items()}
+    frozen = {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in op.frozen}
+    free = {symbol: (float(a), float(b)) for symbol, (a, b) in problem.parameters.items()}
+    return ranges | frozen | free
+
+
+def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
+    """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the corners; one, where `exprs` depend on none."""
+    ranges = slow_ranges(op)
     used = [v for v in ranges if any(e.has(v) for e in exprs)]
     diagonal = [[w + 0.013 * k for k in range(len(used))] for w in (0.27, 0.5, 0.71, 0.93 - 0.013 * len(used))]
-    corners = itertools.product((_INNER, 1 - _INNER), repeat=len(used)) if used else []
+    corners = itertools.product((INNER, 1 - INNER), repeat=len(used)) if used else []
     places = [*diagonal, *itertools.islice(corners, 64)][: None if used else 1]
     start = {v: a for v, (a, _) in ranges.items()}
     return [start | {v: ranges[v][0] + (ranges[v][1] - ranges[v][0]) * w for v, w in zip(used, place, strict=True)} for place in places]
@@ -82,10 +94,10 @@ def grid(op: Operator, n: int, offset: float) -> list[Array]:
     return [g.ravel() for g in np.meshgrid(*axes, indexing="ij")]
 
 
-def period_grid(op: Operator) -> list[Array]:
-    """Points off the symmetry planes and the diagonals of the cell, where periods are compared."""
-    n = _PERIOD_SIZES[len(op.axes)]
-    return [v + 0.0137 * k * float(length) / n for k, (v, length) in enumerate(zip(grid(op, n, 0.47), op.cell.lengths, strict=True))]
+def generic_points(op: Operator, count: int, seed: int) -> list[Array]:
+    """Random points of the cell, one flat array per axis: on no line of any mesh, at no interface."""
+    shares = np.random.default_rng(seed).random((len(op.axes), count))
+    return [a + (b - a) * row for (a, b), row in zip(op.cell.bounds, shares, strict=True)]
 
 
 def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
@@ -94,26 +106,94 @@ def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
     return [np.concatenate(pair) for pair in zip(grid(op, n, 0.0), grid(op, n, 0.5), strict=True)]
 
 
-def spacing(op: Operator) -> Array:
-    """The distance of the points of `range_grid` along each axis."""
-    return np.array([b - a for a, b in op.cell.bounds]) / _RANGE_SIZES[len(op.axes)]
-
-
 def mean(expr: sp.Expr, op: Operator, slow: Point) -> tuple[complex, float, float]:
-    """(mean over the cell, its uncertainty, largest value) by the midpoint rule on two grids without a common period.
+    """(mean over the cell, its uncertainty, largest value).
 
-    Spectrally accurate for smooth periodic functions; where there is a jump the uncertainty is that of the finer grid.
+    By adaptive quadrature, which splits at breaks and sees what is narrow. Where the midpoint rule on
+    two grids without a common period agrees with it, that is taken: it is exact to rounding for
+    smooth periodic functions.
     """
     held = replace(op, axes=tuple(axis for axis in op.axes if expr.has(axis.symbol)) or op.axes[:1])
     sizes = _MEAN_SIZES.get(len(held.axes), (5, 7))
     values = [sampler([expr], held)(grid(held, n, 0.5), slow)[0] for n in sizes]
     coarse, fine = (v.mean().item() for v in values)
     largest = float(np.abs(values[1]).max())
-    return fine, abs(fine - coarse) + (4 * largest / sizes[1] if jumps(expr) else 0.0), largest
+    spread = abs(fine - coarse) + (4 * largest / sizes[1] if jumps(expr) else 0.0)
+    axes = [(a.symbol, (float(a.interval[0]), float(a.interval[1])), True) for a in held.axes]
+    try:
+        value, error = integrate(expr, axes, {v: x for v, x in slow.items() if expr.has(v)})
+    except UnsupportedError:
+        return fine, spread, largest
+    if not np.isfinite(error) or (spread <= error and abs(fine - value) <= 2 * error + _ROUNDING * largest):
+        return fine, spread, largest
+    return complex(value), error, max(largest, abs(value))
 
 
 def folded(expr: sp.Expr, op: Operator) -> sp.Expr:
+    """The expression continued from the cell with its period: a Piecewise always, and the whole where
+    its formula does not have the period."""
+    inside = in_cell(expr, op)
+    return inside if all(has_period(inside, op, k) for k in range(len(op.axes))) else expr.xreplace(_fold(op))
+
+
+def in_cell(expr: sp.Expr, op: Operator) -> sp.Expr:
     """Every Piecewise continued from the cell with its period: y -> y - L floor((y - a)/L) inside."""
-    cell = op.cell
-    fold = {y: y - length * sp.floor((y - a) / length) for y, (a, _), length in zip(op.fast, cell.intervals, cell.lengths, strict=True)}
+    fold = _fold(op)
     return expr.replace(lambda e: isinstance(e, sp.Piecewise), lambda e: e.xreplace(fold))
+
+
+def _fold(op: Operator) -> dict[sp.Symbol, sp.Expr]:
+    cell = op.cell
+    ends = zip(op.fast, cell.intervals, cell.lengths, strict=True)
+    return {y: y - length * sp.floor((y - a) / length) for y, (a, _), length in ends}
+
+
+def search_box(op: Operator, exprs: Sequence[sp.Expr]) -> dict[sp.Symbol, tuple[float, float]]:
+    """The ranges of all variables in `exprs`: the cell, and the slow ranges without their ends, where
+    data may be singular."""
+    cell = dict(zip(op.fast, op.cell.bounds, strict=True))
+    inner = {v: (a + INNER * (b - a), b - INNER * (b - a)) for v, (a, b) in slow_ranges(op).items()}
+    return {v: ends for v, ends in (cell | inner).items() if any(e.has(v) for e in exprs)}
+
+
+def has_period(expr: sp.Expr, op: Operator, axis: int) -> bool:
+    """Whether the formula has the period of the cell along an axis: at random points, and for some
+    slow points. True for what has no formula.
+
+    A point that lies at an interface to rounding has the values of both sides: a difference counts
+    where it stays after a small move to either side.
+    """
+    if not expr.has(op.fast[axis]) or is_opaque(expr):
+        return True
+    length = float(op.cell.lengths[axis])
+    points = generic_points(op, _PERIOD_POINTS, 17 + axis)
+    values = sampler([expr], op)
+    samples = slow_samples(op, [expr])
+    for slow in samples[:: max(1, len(samples) // 4)]:
+        differs = np.ones(len(points[0]), dtype=bool)
+        for move in (0.0, _BESIDE, -_BESIDE):
+            here = [v + move * length for v in points]
+            there = [v + length * (k == axis) for k, v in enumerate(here)]
+            one, other = values(here, slow)[0], values(there, slow)[0]
+            size = float(np.nanmax(np.abs(one), initial=0.0))
+            differs &= ~np.isclose(other, one, rtol=_SAME, atol=_SAME * size, equal_nan=True)
+        if np.any(differs):
+            return False
+    return True
+
+
+def face_gap(expr: sp.Expr, op: Operator, axis: int) -> float:
+    """The largest difference of the limits of an expression at the two faces of the cell across an
+    axis, relative to its largest value: at random points of the faces, for some slow points."""
+    (a, b), beside = op.cell.bounds[axis], _BESIDE * float(op.cell.lengths[axis])
+    points = generic_points(op, _PERIOD_POINTS, 29 + axis)
+    values = sampler([expr], op)
+    gaps = []
+    for slow in slow_samples(op, [expr])[:4]:
+        low, high = (
+            values([np.full_like(v, end) if k == axis else v for k, v in enumerate(points)], slow)[0]
+            for end in (a + beside, b - beside)
+        )
+        size = float(np.abs(values(points, slow)[0]).max())
+        gaps.append(float(np.abs(high - low).max()) / max(size, 1e-300))
+    return max(gaps)

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-_POINTS = (sp.Rational(271, 1009), sp.Rational(577, 1013), sp.Rational(809, 1021))
+_POINTS = (sp.Rational(271, 1009), sp.Rational(577, 1013), sp.Rational(809, 1021), sp.Rational(-619, 1013), sp.Rational(1409, 1009))
+_SATURATING = (sp.exp, sp.tanh, sp.coth, sp.sech, sp.csch, sp.sinh, sp.cosh, sp.erf, sp.erfc, sp.atan)
+_REACH = (-1.0137, 7.0151)
+_LINE_POINTS = 2001
+_ORDER_ONE = 3.0
+_LEVEL = 0.7
+_MOST_CROSSINGS = 4
+_BISECTIONS = 50
 _JUMPING = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.sign, sp.floor, sp.ceiling, sp.frac, sp.Mod)
 _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 
@@ -15,8 +23,9 @@ _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     """Whether `expr` vanishes identically; False where that cannot be told.
 
-    Exact where expansion settles it; otherwise 30-digit values at three generic points decide: an analytic function that is zero
-    there is zero. Opaque functions and their derivatives count as independent;
+    Exact where expansion settles it; otherwise 30-digit values at generic points decide: an analytic function that is zero
+    there is zero. Functions that saturate, such as tanh(500 y), are constant to all digits at almost every point: points where their
+    arguments are of order 1 are among them. Opaque functions and their derivatives count as independent;
     functions with jumps or kinks are not taken to be zero by their values.
     Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to `parts` where it is their sum.
     """
@@ -34,12 +43,47 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     tolerance = 1e-12 if expanded.has(sp.Float) else 1e-20
     size = sp.Add(*[sp.Abs(part) for part in (parts or sp.Add.make_args(expanded))])
     symbols = sorted(expanded.free_symbols | size.free_symbols, key=str)
+    return all(_vanishes(expanded, size, point, tolerance) for point in _generic_points(expanded, symbols))
+
+
+def _vanishes(expr: sp.Expr, size: sp.Expr, point: Mapping[sp.Symbol, sp.Expr], tolerance: float) -> bool:
+    """Whether the value at a point is zero next to that of `size`."""
+    value, scale = (e.xreplace(dict(point)).evalf(30) for e in (expr, size))
+    return bool(value.is_number and abs(value) <= tolerance * scale)
+
+
+def _generic_points(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
+    """Points inside and outside of the unit cube, and for every function that saturates some where it
+    does not."""
+    start: dict[sp.Symbol, sp.Expr] = {}
     for shift, point in enumerate(_POINTS):
-        values = {v: point + sp.Rational(k * (shift + 2), 7) for k, v in enumerate(symbols)}
-        value, scale = (e.xreplace(values).evalf(30) for e in (expanded, size))
-        if not (value.is_number and abs(value) <= tolerance * scale):
-            return False
-    return True
+        found = {v: point + sp.Rational(k * (shift + 2), 7) for k, v in enumerate(symbols)}
+        start = start or found
+        yield found
+    arguments = dict.fromkeys(f.exp if isinstance(f, sp.exp) else f.args[0] for f in sp.ordered(expr.atoms(*_SATURATING)))
+    for argument in arguments:
+        for v in sorted(argument.free_symbols, key=str):
+            yield from _crossings(argument, v, start)
+
+
+def _crossings(argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Expr]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
+    """Points along v, through `start`, at which the argument is of order 1."""
+    line = argument.xreplace({w: x for w, x in start.items() if w != v})
+    grid = np.linspace(*_REACH, _LINE_POINTS)
+    with np.errstate(all="ignore"):
+        call = sp.lambdify(v, line, ["scipy", "numpy"])
+        values = np.broadcast_to(np.asarray(call(grid), dtype=complex), grid.shape)
+    if np.any(np.abs(values) <= _ORDER_ONE):
+        yield {**start, v: sp.Rational(float(grid[np.argmin(np.abs(np.abs(values) - 1))]))}
+        return
+    real = values.real - _LEVEL
+    for k in np.flatnonzero(real[1:] * real[:-1] < 0)[:_MOST_CROSSINGS]:
+        low, high = float(grid[k]), float(grid[k + 1])
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            below = (complex(call(middle)).real - _LEVEL) * real[k] > 0
+            low, high = (middle, high) if below else (low, middle)
+        yield {**start, v: sp.Rational((low + high) / 2)}
 
 
 def jumps(expr: sp.Expr) -> bool:

@@ -2,12 +2,14 @@
 from their symbols."""
 
 from ..operator.numbers.integrate import integrate
+from .bounds import Enclosure, voigt_reuss
 from .levels import estimate_entries, relative_estimate
 from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_time
 from .resolve import AxisResolution, Resolution, resolve
 
 __all__ = [
     "AxisResolution",
+    "Enclosure",
     "Resolution",
     "estimate_entries",
     "integrate",
@@ -17,4 +19,5 @@ __all__ = [
     "resolve_equation",
     "resolve_slow",
     "resolve_time",
+    "voigt_reuss",
 ]

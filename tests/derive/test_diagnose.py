@@ -40,6 +40,71 @@ def test_sound_problems_pass(build: Build) -> None:
     assert derived(build).law
 
 
+def tanh_disk(s: nh.Scales, width: float) -> sp.Expr:
+    r = sp.sqrt((s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2)
+    return 1 + sp.Rational(9, 2) * (1 + sp.tanh((sp.Rational(3, 10) - r) / width))
+
+
+@pytest.mark.parametrize("place", [0.59, 0.5017, 0.47 / 33, 18.47 / 33])
+def test_interfaces_lie_anywhere(place: float) -> None:
+    assert derived(diffusion(lambda s: sp.Piecewise((1, s.y[0] < place), (10, True)))).law
+
+
+def test_a_smooth_disk_is_given_on_one_cell() -> None:
+    """Its formula is not periodic; its values at opposite faces agree."""
+    assert derived(diffusion(lambda s: tanh_disk(s, 0.05)), 2).law
+
+
+def bump(v: sp.Expr) -> sp.Expr:
+    return sp.exp(-(((v - 0.31234) * 10**5) ** 2))
+
+
+NARROW = {
+    "in y": (1, lambda s: 1 - 2 * bump(s.y[0])),
+    "in the plane": (2, lambda s: 1 - 2 * sp.exp(-(((s.y[0] - 0.31234) ** 2 + (s.y[1] - 0.7123) ** 2) * 10**8))),
+    "in x": (1, lambda s: 2 + S(s.y[0]) - 4 * bump(s.x[0])),
+    "in a layer": (1, lambda s: sp.Piecewise((-1, sp.And(s.y[0] > 0.31234, s.y[0] < 0.312341)), (1, True))),
+    "of a tensor": (2, lambda s: sp.Matrix([[1, 2 * bump(s.y[0])], [2 * bump(s.y[0]), 1]])),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_a_coefficient_that_is_negative_in_a_tiny_place_is_found(name: str) -> None:
+    dim, a = NARROW[name]
+    with pytest.raises(E.CoefficientError, match="not positive definite"):
+        derived(diffusion(a), dim, domain=nh.Box(*[(0, 1)] * dim), boundary=[nh.Dirichlet(0)])
+
+
+@pytest.mark.parametrize("singular", [lambda s: 1 / sp.Abs(s.y[0] - 0.30171), lambda s: 2 - sp.log(sp.Abs(s.y[0] - 0.30171)),
+                                      lambda s: 1 / (1 + S(s.y[0] - 0.0137)) ** 2])
+def test_a_coefficient_that_is_singular_between_the_samples_is_found(singular: Any) -> None:
+    with pytest.raises(E.CoefficientError, match="finite number everywhere"):
+        derived(diffusion(singular))
+
+
+def test_a_capacity_that_is_negative_in_a_tiny_place_is_found() -> None:
+    def build(s: nh.Scales, u: Any) -> sp.Eq:
+        return sp.Eq((1 - 2 * bump(s.y[0])) * s.dt(u) - s.laplacian(u), 1)
+
+    with pytest.raises(E.CoefficientError, match="time derivative is not positive"):
+        derived(build, time=True)
+
+
+def test_a_mean_reaction_of_a_narrow_bump_is_seen() -> None:
+    with pytest.raises(nh.SolvabilityError, match="a reaction of order 1/eps has the mean 1"):
+        derived(lambda s, u: sp.Eq(-s.laplacian(u) + bump(s.y[0]) * u / s.eps, 1))
+
+
+def test_stiff_phases_whose_hull_is_indefinite_are_positive_definite() -> None:
+    """Across the interface each entry takes either value, but not every mixture of them."""
+    def tensor(s: nh.Scales) -> sp.Matrix:
+        inside = (s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2 < sp.Rational(9, 100)
+        off = sp.Piecewise((0.9, inside), (-0.9, True))
+        return sp.Matrix([[sp.Piecewise((1, inside), (10, True)), off], [off, 1]])
+
+    assert derived(diffusion(tensor), 2).law
+
+
 def test_a_rotating_flow_passes_in_either_form() -> None:
     """b = (d_2 psi, -d_1 psi) is divergence free."""
     def flow(s: nh.Scales) -> sp.Matrix:

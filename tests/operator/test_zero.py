@@ -39,3 +39,25 @@ def test_jumps_and_kinks() -> None:
     assert not any(jumps(e) for e in (sp.Abs(y), sp.Max(y, 0), sp.sin(y), a(y)))
     assert not any(is_analytic(e) for e in (sp.Abs(y), sp.Max(y, 0), sp.Piecewise((1, y > 0), (2, True))))
     assert all(is_analytic(e) for e in (sp.sin(y), sp.sqrt(y), a(y), sp.erf(y)))
+
+
+SATURATED = [
+    (2 + sp.tanh(500.0 * sp.sin(2 * sp.pi * y))).diff(y),
+    sp.tanh(500 * sp.sin(2 * sp.pi * y)) ** 2 - 1,
+    sp.erf(10**4 * sp.sin(2 * sp.pi * y)) ** 2 - 1,
+    1 / (1 + sp.exp(1000 * sp.sin(2 * sp.pi * y))) - 1,
+    1 / (1 + y**200) - 1,
+    1 - sp.tanh(300 * (y - sp.Rational(1, 3)) * (q + 1)) ** 2,
+]
+
+
+@pytest.mark.parametrize("narrow", SATURATED, ids=str)
+def test_what_is_zero_to_all_digits_at_most_points_is_not_zero(narrow: sp.Expr) -> None:
+    assert not is_zero(narrow)
+
+
+def test_an_identity_of_functions_that_saturate_is_zero() -> None:
+    a, b = 500 * sp.sin(y), 300 * sp.cos(y)
+    assert is_zero(sp.tanh(a) ** 2 + 1 / sp.cosh(a) ** 2 - 1)
+    assert is_zero(sp.tanh(a + b) * (1 + sp.tanh(a) * sp.tanh(b)) - sp.tanh(a) - sp.tanh(b))
+    assert is_zero(sp.exp(a) / (1 + sp.exp(a)) + 1 / (1 + sp.exp(a)) - 1)

@@ -217,7 +217,7 @@ def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
     parts = (kink.args[0], -kink.args[0]) if isinstance(kink, sp.Abs) else kink.args
     for k, part in enumerate(parts):
         yield from smooth_levels(level.xreplace({kink: part}))
-        for other in parts[k + 1:]:
+        for other in parts[k + 1 :]:
             yield from smooth_levels(part - other)
 
 

@@ -70,4 +70,33 @@ def number(value: float) -> sp.Expr:
 
 
 def _real_parts(expr: sp.Expr) -> Sequence[sp.Expr]:
-    return expr.as_real_imag() if expr.has(sp.I) else (expr,)
+    return real_imaginary(expr) if expr.has(sp.I) else (expr,)
+
+
+def real_imaginary(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """Real and imaginary part for real symbols. Nothing is expanded: exp(-(1e5 y - 3e4)^2) written
+    out is a number that underflows times one that overflows."""
+    zero = sp.Integer(0)
+    if not expr.has(sp.I):
+        return expr, zero
+    if isinstance(expr, sp.Add):
+        parts = [real_imaginary(a) for a in expr.args]
+        return sp.Add(*[p for p, _ in parts]), sp.Add(*[q for _, q in parts])
+    if isinstance(expr, sp.Mul):
+        real, imaginary = sp.Integer(1), zero
+        for factor in expr.args:
+            p, q = real_imaginary(factor)
+            product = real * q + imaginary * p
+            real = real * p - imaginary * q
+            imaginary = product
+        return real, imaginary
+    if isinstance(expr, sp.exp):
+        p, q = real_imaginary(expr.args[0])
+        return sp.exp(p) * sp.cos(q), sp.exp(p) * sp.sin(q)
+    if isinstance(expr, sp.Piecewise):
+        pairs = [(real_imaginary(e), c) for e, c in expr.args]
+        return sp.Piecewise(*[(p, c) for (p, _), c in pairs]), sp.Piecewise(
+            *[(q, c) for (_, q), c in pairs]
+        )
+    found: tuple[sp.Expr, sp.Expr] = expr.as_real_imag()
+    return found

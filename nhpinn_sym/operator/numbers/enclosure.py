@@ -59,18 +59,45 @@ def enclose(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -
 def enclose_tightly(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -> Jet:
     """The same with derivatives, and with the mean value form: its excess falls with the square
     of the size of a box."""
-    natural, slopes = _Boxes(symbols, lo, hi, lo.shape[1]).jet(expr)
+    return enclose_all([expr], symbols, lo, hi)[0]
+
+
+def enclose_all(
+    exprs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], lo: Array, hi: Array
+) -> list[Jet]:
+    """`enclose_tightly` of several expressions; what they have in common is evaluated once."""
+    boxes = _Boxes(symbols, lo, hi, lo.shape[1])
     middle = (lo + hi) / 2
-    low, high = enclose(expr, symbols, middle, middle)
+    points = _Boxes(symbols, middle, middle, 0)
+    return [_tightened(boxes.jet(e), points.jet(e).value, hi - lo) for e in exprs]
+
+
+def _tightened(jet: Jet, middle: Range, widths: Array) -> Jet:
+    """The intersection with the mean value form."""
+    low, high = middle
     with np.errstate(all="ignore"):
-        for k, slope in enumerate(slopes):
+        for k, slope in enumerate(jet.slopes):
             if slope is not None:
-                reach = np.maximum(np.abs(slope.lo), np.abs(slope.hi)) * (hi - lo)[:, k] / 2
+                reach = np.maximum(np.abs(slope.lo), np.abs(slope.hi)) * widths[:, k] / 2
                 low = low - reach
                 high = high + reach
     low = np.where(np.isnan(low), -np.inf, low)
     high = np.where(np.isnan(high), np.inf, high)
-    return Jet(Range(np.maximum(natural.lo, low), np.minimum(natural.hi, high)), slopes)
+    value = Range(np.maximum(jet.value.lo, low), np.minimum(jet.value.hi, high))
+    return Jet(value, jet.slopes)
+
+
+def active(
+    choice: Sequence[tuple[sp.Piecewise, int]], symbols: Sequence[sp.Symbol], lo: Array, hi: Array
+) -> Flags:
+    """Whether each Piecewise may take the branch of this number somewhere in a box."""
+    boxes = _Boxes(symbols, lo, hi, 0)
+    found = np.ones(len(lo), dtype=bool)
+    for node, number in choice:
+        for k, (_, condition) in enumerate(node.args[: number + 1]):
+            may, must = boxes.truth(condition)
+            found &= may if k == number else ~must
+    return found
 
 
 class _Boxes:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ...problem.errors import SolveError
 from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
-from .data import Axis, Interval, Space, number, plain
+from .data import Axis, Interval, Space, number, plain, real_imaginary
 from .enclosure import enclose
 from .level_sets import Level as LevelSet
 from .lines import Lines
@@ -22,6 +22,8 @@ from .sweep import Sweep, line_points
 
 Array = NDArray[np.float64]
 Mean = tuple[complex, float]
+Function = Callable[[Array], Array]
+"""Points (n, d) -> (n, m)."""
 
 _ORDERS = {1: (10, 7), 2: (9, 6), 3: (6, 4)}
 """Gauss points per axis of a panel, and those that its error is taken from."""
@@ -31,6 +33,7 @@ _ROUNDS = 30
 _LINE_ORDERS = {2: (8, 16, 32), 3: (4, 7)}
 """Gauss points for each smooth part of a line."""
 _LINE_ACCURACY = 1e-9
+_MOST_BOXES = 20_000
 _MOST_PARTS = 256
 _FEW_LINES = 9
 """Lines of an axis up to which the Gauss points of a whole line resolve what is between the
@@ -63,7 +66,7 @@ def _mean(expr: sp.Expr, space: Space) -> Mean:
         value = complex(expr)
         return value, _ROUNDING * abs(value)
     if expr.has(sp.I):
-        (real, e), (imaginary, f) = (_mean(part, space) for part in expr.as_real_imag())
+        (real, e), (imaginary, f) = (_mean(part, space) for part in real_imaginary(expr))
         return real + 1j * imaginary.real, e + f
     if isinstance(expr, sp.Add):
         parts = [
@@ -110,36 +113,68 @@ def _direct(expr: sp.Expr, space: Space) -> Mean:
     return _along_lines(expr, inner, breaks) if breaks.curved else _over_panels(expr, inner, breaks)
 
 
+def mean_of_function(
+    values: Function, data: Sequence[sp.Expr], space: Space
+) -> tuple[Array, float]:
+    """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
+    them; bound on their error in the Euclidean norm): quadrature where the data ask for it."""
+    breaks = find_breaks(data, space)
+    lines = Lines(space, breaks, (False,) * space.axes)
+    for datum in data:
+        lines.add(datum)
+    if space.axes not in _ORDERS:
+        return values(np.array(space.intervals).mean(axis=1)[None])[0], np.inf
+    if breaks.curved:
+        means, errors = _line_means(values, lines, space, breaks)
+    else:
+        cuts = [np.union1d(lines.finished(k), lines.initial(k)) for k in range(space.axes)]
+        size = float(np.prod([float(len(cut)) for cut in cuts]))
+        lo, hi = boxes(cuts if size <= _MOST_BOXES else [np.array(i) for i in space.intervals])
+        means, errors = _panel_means(values, lo, hi, space)
+        failed = bool(lines.failures) or size > _MOST_BOXES
+        errors = np.full_like(errors, np.inf) if failed else errors
+    return means, float(np.linalg.norm(errors))
+
+
 def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
-    """Gauss quadrature on the panels that resolve the datum, halved where two orders differ."""
+    """Gauss quadrature on the panels that resolve the datum."""
     lines = Lines(space, breaks, (False,) * space.axes)
     panels = resolve_panels(expr, space.symbols, [lines.initial(k) for k in range(space.axes)])
-    volume = float(np.prod([b - a for a, b in space.intervals]))
+    mean, error = _panel_means(_column(expr, space), panels.lo, panels.hi, space)
+    return complex(mean[0]), np.inf if panels.failure is not None else float(error[0])
+
+
+def _column(expr: sp.Expr, space: Space) -> Function:
     values = evaluator(expr, space.symbols)
-    lo, hi = panels.lo, panels.hi
-    total, absolute, error, points = 0.0, 0.0, 0.0, 0
+    return lambda points: values(points)[:, None]
+
+
+def _panel_means(values: Function, lo: Array, hi: Array, space: Space) -> tuple[Array, Array]:
+    """Means and their errors by Gauss quadrature on boxes, halved where two orders differ."""
+    volume = float(np.prod([b - a for a, b in space.intervals]))
+    total, absolute, error = (np.zeros(1) for _ in range(3))
+    points = 0
     for round_ in range(_ROUNDS):
-        table = [_gauss(values, lo, hi, n) for n in _ORDERS[space.axes]]
+        (fine, size), (coarse, _) = (_gauss(values, lo, hi, n) for n in _ORDERS[space.axes])
         points += len(lo) * _ORDERS[space.axes][0] ** space.axes
-        fine, size = table[0]
-        difference = np.abs(fine - table[1][0])
-        allowed = _ACCURACY * max(absolute + float(size.sum()), 1e-300)
-        poor = difference > allowed / max(len(lo), 1)
-        if points > _MOST_POINTS or round_ == _ROUNDS - 1 or float(difference.sum()) <= allowed:
+        difference = np.abs(fine - coarse)
+        allowed = _ACCURACY * np.maximum(absolute + size.sum(axis=0), 1e-300)
+        poor = (difference > allowed / max(len(lo), 1)).any(axis=1)
+        done = bool(np.all(difference.sum(axis=0) <= allowed))
+        if points > _MOST_POINTS or round_ == _ROUNDS - 1 or done:
             poor[:] = False
-        total += float(fine[~poor].sum())
-        absolute += float(size[~poor].sum())
-        error += float(difference[~poor].sum())
+        total = total + fine[~poor].sum(axis=0)
+        absolute = absolute + size[~poor].sum(axis=0)
+        error = error + difference[~poor].sum(axis=0)
         if not np.any(poor):
             break
         lo, hi = halve(lo[poor], hi[poor], np.argmax(hi[poor] - lo[poor], axis=1))
-    if not np.isfinite(total) or panels.failure is not None:
-        error = np.inf
-    return complex(total / volume), (error + _ROUNDING * absolute) / volume
+    error = np.where(np.isfinite(total), error + _ROUNDING * absolute, np.inf)
+    return total / volume, error / volume
 
 
-def _gauss(values: Callable[[Array], Array], lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
-    """(integral of the datum, of its size) over each box."""
+def _gauss(values: Function, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
+    """(integrals of a function, of its size) over each box, (boxes, m)."""
     t, w = np.polynomial.legendre.leggauss(n)
     d = lo.shape[1]
     nodes = np.stack([g.ravel() for g in np.meshgrid(*[(1 + t) / 2] * d, indexing="ij")], axis=-1)
@@ -147,9 +182,10 @@ def _gauss(values: Callable[[Array], Array], lo: Array, hi: Array, n: int) -> tu
         np.stack([g.ravel() for g in np.meshgrid(*[w / 2] * d, indexing="ij")]), axis=0
     )
     points = lo[:, None] + nodes * (hi - lo)[:, None]
-    found = values(points.reshape(-1, d)).reshape(len(lo), -1)
-    volumes = np.prod(hi - lo, axis=1)
-    return found @ weights * volumes, np.abs(found) @ weights * volumes
+    found = values(points.reshape(-1, d)).reshape(*points.shape[:2], -1)
+    volumes = np.prod(hi - lo, axis=1)[:, None]
+    integrals = np.einsum("bpm,p->bm", found, weights) * volumes
+    return integrals, np.einsum("bpm,p->bm", np.abs(found), weights) * volumes
 
 
 @dataclass(frozen=True)
@@ -168,45 +204,52 @@ class _Sides:
 
 
 def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
-    """Gauss points on lines that are cut at the interfaces, by boxes where the datum asks for
-    them between these."""
     lines = Lines(space, breaks, (False,) * space.axes)
     lines.add(expr)
+    mean, error = _line_means(_column(expr, space), lines, space, breaks)
+    return complex(mean[0]), float(error[0])
+
+
+def _line_means(
+    values: Function, lines: Lines, space: Space, breaks: Breaks
+) -> tuple[Array, Array]:
+    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes where
+    the data ask for them between these."""
     parted = [lines.finished(k) for k in range(space.axes)]
     lo, hi = boxes(parted)
     if len(lo) > _MOST_PARTS or lines.failures or max(map(len, parted)) <= _FEW_LINES:
         lo, hi = boxes([np.array(i) for i in space.intervals])
     expressions = _smooth_levels(breaks, space)
     volume = float(np.prod([b - a for a, b in space.intervals]))
-    before = np.inf
-    total, error = 0.0, np.inf
-    for order in _LINE_ORDERS[space.axes]:
+    total, error = np.zeros(1), np.full(1, np.inf)
+    for count, order in enumerate(_LINE_ORDERS[space.axes]):
         parts = [
-            _box_integral(expr, space, expressions, a, b, order)
+            _box_integral(values, space, expressions, a, b, order)
             for a, b in zip(lo, hi, strict=True)
         ]
-        total = sum(p for p, _ in parts) / volume
-        error = abs(total - before)
-        before = total
-        if error <= _LINE_ACCURACY * sum(s for _, s in parts) / volume:
+        found, size = (sum(column) / volume for column in zip(*parts, strict=True))
+        error = np.abs(found - total) if count else np.full(found.shape, np.inf)
+        total = found
+        if np.all(error <= _LINE_ACCURACY * size):
             break
-    return complex(total), float("inf") if lines.failures else error
+    return total, np.full(total.shape, np.inf) if lines.failures else error
 
 
 def _box_integral(
-    expr: sp.Expr, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int
-) -> tuple[float, float]:
+    values: Function, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int
+) -> tuple[Array, Array]:
+    """(integrals, integrals of the sizes) over one box, (m,) each."""
     bounds = tuple(zip(lo.tolist(), hi.tolist(), strict=True))
     held = [e for e in expressions if _vanishes(e, space.symbols, lo, hi)]
     if not held:
-        integral, size = _gauss(evaluator(expr, space.symbols), lo[None], hi[None], order)
-        return float(integral[0]), float(size[0])
+        integral, size = _gauss(values, lo[None], hi[None], order)
+        return integral[0], size[0]
     levels = tuple(LevelSet(e, space.symbols, bounds) for e in held)
     last = space.axes - 1
     sweep = Sweep(levels, _Sides(levels, bounds), tuple(range(space.axes)), True)
     points, weights, _ = line_points(*sweep.points(order), last, order)
-    values = evaluator(expr, space.symbols)(points)
-    return float(weights @ values), float(weights @ np.abs(values))
+    found = values(points)
+    return weights @ found, weights @ np.abs(found)
 
 
 def _vanishes(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -> bool:
