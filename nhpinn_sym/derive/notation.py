@@ -32,6 +32,22 @@ class Mean(sp.Function):
         return base if exp is None else f"{base}^{{{exp}}}"
 
 
+class WallMean(sp.Function):
+    """<g>_(y = p): the mean of g over the plane of the cell where the coordinate y is p; arguments g, y, p."""
+
+    nargs = 3
+    is_real = True
+
+    def _sympystr(self, printer: Any) -> str:
+        inner, coordinate, place = self.args
+        return f"<{text(inner)}>_({coordinate} = {text(place)})"
+
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
+        inner, coordinate, place = self.args
+        base = rf"\left\langle {latex(inner)} \right\rangle_{{{latex(coordinate)} = {latex(place)}}}"
+        return base if exp is None else f"{base}^{{{exp}}}"
+
+
 class OfOrder(sp.Function):
     """A_k v, the part of the operator of order eps^k; with a third argument i, its row i in a system."""
 

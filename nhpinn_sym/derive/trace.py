@@ -12,6 +12,7 @@ from .derivation import Derivation, Step
 from .hierarchy import closing
 from .model import CellProblem, HomogenizedModel
 from .notation import Mean, OfOrder, equation, source, term
+from .walls import wall_equations
 
 _UNWEIGHTED = "The adjoint of the leading operator has the constants for its kernel: the right-hand side must have zero mean over the cell. "
 _WEIGHTED = "The right-hand side must have zero mean over the cell, weighted by psi. "
@@ -43,10 +44,25 @@ def trace(model: HomogenizedModel) -> Derivation:
         Step(f"Order eps^{lowest + m}: solvability gives the effective coefficients",
              "< > is the mean over the cell" + (" and over tau." if model.cell_operator.frozen and model.inner is None else "."),
              tuple(equation(e.symbol, model.writer.formula(e)) for e in model.law)),
+        *_walls(model),
         Step("Homogenized equation", "for the leading order u0 of the expansion.", (model.equation,)),
         *_hierarchy(model),
     ]
     return Derivation(model.title, tuple(steps))
+
+
+def _walls(model: HomogenizedModel) -> list[Step]:
+    """The limit of natural conditions that hold the phase of their wall."""
+    if model.homogenized_order != 2 or model.eigenvalue is not None:
+        return []
+    written = tuple(wall_equations(model.cell_operator, model.writer, model.law))
+    if not written:
+        return []
+    weight = ", weighted by psi," if _weighted(model) else ""
+    remark = (f"A boundary layer of size eps takes up what the flux of the expansion{weight} oscillates along a wall, "
+              "not its mean there. So the limit holds the phase of the wall in its period; it is solved where eps is given, "
+              "and where no flow of order 1/eps goes through the wall.")
+    return [Step("Natural conditions", remark, written)]
 
 
 def _weighted(model: HomogenizedModel) -> bool:

@@ -24,13 +24,17 @@ from fractions import Fraction
 
 import sympy as sp
 
-from ..operator.table import MultiIndex, Operator, unit
+from ..operator.table import MultiIndex, Operator, differentiate, unit
 from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero
+from ..problem.conditions import Neumann, Robin
+from ..problem.domain import Face
 from .combination import Averages, Function, Pairing, Product, Source
 from .entries import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
 from .law import averaged
+from .notation import WallMean, equation
 from .recursion import Recursion
+from .writing import Writer
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,8 @@ class _Walls:
             flow for p in range(self.recursion.components) for flow in self._normal(p).values()
         ]
         steep: dict[object, dict[Pairing, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-        for equation, source, product, weight in self.recursion.flux(1, self.axis):
-            steep[equation, source][Pairing(product, None, ())] += weight
+        for row, source, product, weight in self.recursion.flux(1, self.axis):
+            steep[row, source][Pairing(product, None, ())] += weight
         for averages in (*flows, *steep.values()):
             flow = self._pointwise(averages)
             if not _vanishes(flow):
@@ -115,10 +119,10 @@ class _Walls:
         """psi^p . R, the derivatives of R shifted to psi."""
         found: dict[Pairing, Fraction] = defaultdict(Fraction)
         weights = self._weights(p)
-        for (equation, left), flux in self.recursion.right_hand_side(1).get(source, {}).items():
-            if equation in weights and self._moves(weights[equation], left):
+        for (row, left), flux in self.recursion.right_hand_side(1).get(source, {}).items():
+            if row in weights and self._moves(weights[row], left):
                 for product, count in flux.items():
-                    pair = _pair(product, weights[equation], left)
+                    pair = _pair(product, weights[row], left)
                     found[pair] += (-1) ** sum(left) * count
         return found
 
@@ -126,9 +130,9 @@ class _Walls:
         """<psi n.S - n.B N>, less the flux of the homogenized equation."""
         found: dict[Pairing, Fraction] = defaultdict(Fraction)
         weights = self._weights(p)
-        for equation, own, product, count in self.recursion.flux(2, self.axis):
-            if own == source and equation in weights:
-                found[_pair(product, weights[equation], self.nothing)] -= count
+        for row, own, product, count in self.recursion.flux(2, self.axis):
+            if own == source and row in weights:
+                found[_pair(product, weights[row], self.nothing)] -= count
         number, sign = self.recursion.correctors[1].get(source, (None, 1))
         if number is not None:
             for j, flow in self._normal(p).items():
@@ -184,6 +188,52 @@ def _pair(product: Product, weight: Function | None, left: MultiIndex) -> Pairin
 def _times(pair: Pairing, function: Function, length: int) -> Pairing:
     """A pairing of a coefficient, times a cell function."""
     return pair._replace(product=pair.product._replace(function=function, derivative=(0,) * length))
+
+
+def wall_equations(
+    op: Operator, writer: Writer, law: Iterable[EffectiveEntry]
+) -> Iterator[sp.Equality]:
+    """The limits of the natural conditions of a problem, where they hold more than the homogenized flux."""
+    problem, law, found = op.problem, tuple(law), dict[int, WallLaw]()
+    for (face, p), condition in problem.conditions.items():
+        if isinstance(condition, (Neumann, Robin)):
+            axis = face[0]
+            found.setdefault(axis, wall_law(op, writer.recursion, law, axis))
+            if not found[axis].plain:
+                yield _written(op, writer, found[axis], face, p)
+
+
+def _written(op: Operator, writer: Writer, law: WallLaw, face: Face, p: int) -> sp.Equality:
+    """<psi n.S> + sum_i <psi_i> alpha_i u_i = sum_i <psi_i> g_i, with S written out."""
+    (axis, end), problem = face, op.problem
+    assert problem.domain is not None
+    where = op.fast[axis], problem.domain.intervals[axis][end] / problem.scales.eps
+    unknowns, weights = writer.unknowns("0"), {p: sp.Integer(1)}
+    if law.weights is not None:
+        numbers = range(writer.recursion.components)
+        weights = {i: writer.component(Function(law.weights + p, i)) for i in numbers}
+    flux = [
+        (1 - 2 * end)
+        * sp.Rational(weight)
+        * weights[i]
+        * writer.combination({product: Fraction(1)})
+        * (
+            differentiate(unknowns[source[0]], source[1], op.coordinates)
+            if source[0] is not None
+            else 1
+        )
+        for i, source, product, weight in writer.recursion.flux(2, axis)
+        if i in weights
+    ]
+    left, right = WallMean(sp.Add(*flux), *where), sp.Integer(0)
+    for i, weight in weights.items():
+        condition = problem.conditions[face, i]
+        if isinstance(condition, (Neumann, Robin)):
+            mean = weight if weight == 1 else WallMean(weight, *where)
+            alpha = problem.data(condition, "alpha", i) if isinstance(condition, Robin) else 0
+            left += mean * alpha * unknowns[i]
+            right += mean * problem.data(condition, "value", i)
+    return equation(left, right)
 
 
 def flux_place(entry: EffectiveEntry) -> tuple[int, MultiIndex] | None:

@@ -129,6 +129,7 @@ class _Lowering:
 
     def _condition(self, face: Face, p: int) -> Natural:
         """<psi^p n.S> + sum_i <psi^p_i> alpha_i u_i = sum_i <psi^p_i> g_i on one face."""
+        self.values.setdefault(face, {})
         left: dict[tuple[int, MultiIndex], sp.Expr] = {}
         right = sp.Integer(0)
         for i, condition in self._weighted(face, p):
@@ -203,7 +204,7 @@ class _Lowering:
         return External(sp.Symbol(label, real=True), name, (*face, *index), self.zero)
 
     def _keep(self, face: Face, value: WallValue) -> None:
-        self.values.setdefault(face, {})[value.external] = value
+        self.values[face][value.external] = value
 
     def _integrand(self, average: Averaged) -> Integrand:
         """An average of the derivation as what is averaged, the velocity of a frame put to zero: walls stand."""

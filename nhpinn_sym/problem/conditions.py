@@ -42,6 +42,10 @@ class Neumann(Condition):
     """n . q = value: the flux out of the domain, where the equation holds -div q, as written under s.div.
 
     q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that; the traction for elasticity.
+
+    The limit is n . q0 = value with the flux q0 of the homogenized equation, but where there are terms of order 1/eps, or a
+    kernel psi that is not constant (a drift, an operator without divergence form): it holds the phase of the wall then,
+    `model.derivation` prints it, and `solve_homogenized` asks for eps.
     """
 
     value: object = 0
@@ -51,7 +55,7 @@ class Neumann(Condition):
 
 @dataclass(frozen=True)
 class Robin(Condition):
-    """n . q + alpha u = value, q as for Neumann."""
+    """n . q + alpha u = value, q and its limit as for Neumann."""
 
     alpha: object
     value: object = 0

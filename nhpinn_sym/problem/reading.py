@@ -16,7 +16,7 @@ from .errors import ProblemError, UndeclaredSymbolError
 T = TypeVar("T")
 
 _COORDINATE = re.compile(r"([xyz]\d*|t|tau|epsilon)$")
-_EFFECTIVE = re.compile(r"((A|beta|b|c|rho|f|g)(_.*)?|N_\w+)$")
+_EFFECTIVE = re.compile(r"((A|beta|b|c|rho|f|g)(_.*)?|N_\w+|wall_\w+)$")
 _CODE = {"pi", "e", "E", "I", "sin", "cos", "tan", "exp", "log", "sqrt", "abs", "sign", "floor", "where", "minimum", "maximum", "range", "sum"}
 
 

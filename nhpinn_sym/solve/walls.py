@@ -179,8 +179,8 @@ class _WallMeans:
     def _flux(self, value: FluxShare, order: int) -> tuple[Array, float]:
         """(n . flux beside that of the homogenized equation (m,), its scale)."""
         rest, share = (self.planes.means(part, order) for part in (value.rest, value.share))
-        total, scale = rest.means @ rest.weights, max(rest.largest, self.length * share.largest)
-        if np.abs(share.means).max() > self.noise * share.largest:
+        total, scale = rest.means @ rest.weights, max(rest.scale, self.length * share.scale)
+        if np.abs(share.means).max() > self.noise * share.scale:
             total = total + self._primitive(value.share, share)
         return self.sign * total, scale
 
