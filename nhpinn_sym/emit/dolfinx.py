@@ -16,7 +16,7 @@ from ..lower.forms import External, Factor, Functional, LoweredCells, LoweredEqu
 from ..problem.domain import Face
 from ..problem.escaping import docstring, literal
 from .bundle import bundle
-from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
+from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order
 from .source import Source
 from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
 
@@ -46,6 +46,7 @@ def cells(lowered: LoweredCells) -> Source:
         "CONSTANTS": literal({c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}),
         "EFFECTIVE": _table(law) if len(literal(tuple(law))) > WIDTH - 20 else literal(tuple(law)),
         "SYMMETRIC": repr(lowered.symmetric), "DEFINITE": repr(lowered.definite), "FIRST_ORDER": repr(first_order_axes(lowered)),
+        "KNOWN": repr(known_entries(lowered)),
     }
     writer = _CellWriter(lowered)
     quotients = {(c.symbol.name, k): f for c in lowered.constants for k, f in enumerate((c.numerator, c.denominator))}

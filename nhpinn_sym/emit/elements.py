@@ -62,6 +62,15 @@ def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
     return [(f.name, f.role, f.level, f.solvable) for f in lowered.functions]
 
 
+def known_entries(lowered: LoweredCells) -> dict[tuple[str, tuple[int, ...]], float | str]:
+    """What needs no solve: numbers, and formulas in the slow coordinates and parameters as text."""
+    found: dict[tuple[str, tuple[int, ...]], float | str] = {}
+    for entry in lowered.known:
+        value = sp.sympify(entry.constant)
+        found[entry.name, entry.index] = float(value) if value.is_real and value.is_number else str(value)
+    return found
+
+
 def projection(lowered: LoweredCells) -> str:
     """A line for comments: how the cell functions differ from zero-mean solutions; empty where they do not."""
     kernels = [f.name for f in lowered.functions if f.role in ("ground state", "adjoint")]

@@ -11,7 +11,7 @@ import sympy as sp
 from ..lower.forms import Essential, External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import docstring
 from .bundle import bundle
-from .elements import describe, first_order_axes, function_rows, projection, require_elements, require_first_order
+from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order
 from .numpy_printer import BroadcastPrinter
 from .skfem_forms import Coefficients, bilinear_blocks, comment, display, earlier, factor, form, linear_blocks, plain, total
 from .source import Source
@@ -58,7 +58,7 @@ def _cell_forms(lowered: LoweredCells) -> str:
                  f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",
                  f"CONSTANTS = { {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}!r}",
                  f"FIRST_ORDER = {first_order_axes(lowered)}", f"SYMMETRIC = {lowered.symmetric}",
-                 f"DEFINITE = {lowered.definite}"]
+                 f"DEFINITE = {lowered.definite}", f"KNOWN = {known_entries(lowered)!r}"]
     function = writer.coefficients.function("coefficients", "all forms")
     doc = _cell_docstring(lowered, writer.coefficients)
     return _module(doc, printer, "BilinearForm, Functional, LinearForm", constants, [function, *writer.forms], tables)

@@ -84,6 +84,11 @@ class _Lowering:
         effective = tuple(self._entry(e, symmetric) for e in model.law if e.value is None)
         higher = tuple(self._functional("h", index_of(n, key), averaged(self.op, self.recursion, [(averages, Fraction(1))]))
                        for n, table in self.higher.items() for key, averages in table.items())
+        known = tuple(
+            Functional(e.name, e.index, self.plain(e.value), ())
+            for e in model.law
+            if e.value is not None and e.field is not None
+        )
         held = self._held(effective, higher)
         op = self.op
         return LoweredCells(
@@ -92,7 +97,7 @@ class _Lowering:
             components=op.components, bilinear=bilinear, strong=() if self.broken else self._plained(strong_terms(self.leading, self.fast)),
             mass=tuple(WeakTerm((0,) * len(self.fast), self.plain(c), (0,) * len(self.fast)) for c in model.mass.values()),
             eigenvalue=model.eigenvalue, functions=tuple(self.forms), constants=constants, effective=effective, higher=higher, symmetric=symmetric,
-            definite=model.definite, complex=any(c.has(sp.I) for c in held), jumps=self.broken)
+            definite=model.definite, complex=any(c.has(sp.I) for c in held), jumps=self.broken, known=known)
 
     def _held(self, *groups: Iterable[Functional]) -> list[sp.Expr]:
         """Every coefficient, with the original names of what is external: what the functions may depend on."""

@@ -143,6 +143,7 @@ class LoweredCells:
     `functions` hold in their factors only functions before them. `mass` and `eigenvalue` belong to the ground state (else empty, None).
     `constants` are known after the last kernel and before the first corrector. `higher` is the law beyond the homogenized equation:
     functionals named "h" with index (n, i, *left, j, *right): D^left( . D^right U_j ) in equation i of h_n, multi-indices over (x, t).
+    `known` are the entries of the law with a closed form: constants, without terms.
     `symmetric`: A_0 is symmetric (its weak form is). `definite`: it is elliptic with a positive symbol (not so: piezoelectricity).
     """
 
@@ -165,6 +166,7 @@ class LoweredCells:
     definite: bool
     complex: bool
     jumps: bool
+    known: tuple[Functional, ...] = ()
 
     @property
     def correctors(self) -> tuple[CellForm, ...]:

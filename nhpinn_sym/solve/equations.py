@@ -21,6 +21,7 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance, number_from_text, parameter_numbers
 from .backends import check_options, equation_solver
 from .cell_solution import CellSolution
+from .fem.options import whole
 from .given import equation_functions
 from .progress import Progress, shown
 from .real_parts import solve_in_parts
@@ -84,9 +85,10 @@ def solve_fine(
 ) -> Solution:
     """Solve the multiscale problem itself at a given eps, resolving every period.
 
-    per_period : mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D; fewer, with a ToleranceWarning, where that would be
-                 more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). info["estimate"] compares with the mesh of
-                 half the resolution.
+    tolerance, max_dofs : the mesh is refined until the estimate is below that tolerance, or until max_dofs is reached.
+    per_period : otherwise, mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D and more where the data are narrow; fewer, with a
+                 ToleranceWarning, where that would be more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). Lines at
+                 jumps come in addition. info["estimate"] compares with the meshes of a half and a quarter of the resolution.
     backend    : "pinn" is the classical PINN, for comparison (it fails in general, as the paper shows), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
@@ -98,7 +100,8 @@ def solve_fine(
     lowered = lower_fine(operator)
     _check_periods_fit(problem, eps)
     if backend != "pinn":
-        options.setdefault("mesh", fine_cells(problem, number, per_period))
+        if not refines(options, per_period):
+            options["at_least" if per_period is None else "mesh"] = fine_cells(problem, number, per_period)
     elif "solver" not in options:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
@@ -111,12 +114,25 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
     """The solution; a ToleranceWarning where its estimate is above info["tolerance"], which a backend that warns by itself leaves out."""
     estimate = solution.info["estimate"]
     wanted = solution.info.get("tolerance", math.inf)
-    if not estimate <= wanted:
-        more = "give a finer mesh= or per_period=" if "mesh" in options else "raise max_dofs=, or accept a larger tolerance="
+    unresolved = solution.info.get("unresolved")
+    if unresolved is not None:
+        warnings.warn(ToleranceWarning(f"{equation.title.lower()} ({solution.backend}): the data are not resolved: {unresolved}"), stacklevel=3)
+    elif not estimate <= wanted:
+        given = "mesh" in options or "at_least" in options
+        more = "give a finer mesh= or per_period=" if given else "raise max_dofs=, or accept a larger tolerance="
         size = "x".join(str(n) for n in solution.info.get("cells", ()))
         text = f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e} on {size} cells is above {wanted:.1e}"
         warnings.warn(ToleranceWarning(f"{text}; {more}"), stacklevel=3)
     return solution
+
+
+def refines(options: Mapping[str, Any], per_period: int | None) -> bool:
+    """Whether the options name the mesh, or what it is refined to; ProblemError where per_period does too."""
+    given = [name for name in ("mesh", "tolerance", "max_dofs") if options.get(name) is not None]
+    if given and per_period is not None:
+        raise ProblemError(f"per_period= has no effect beside {given[0]}=", term=f"per_period={per_period!r}",
+                           remedy="leave one of them out")
+    return bool(given)
 
 
 def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:
@@ -125,6 +141,8 @@ def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = 
     if problem.domain is None:
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
     periods = [float(length) / (eps * float(period)) for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)]
+    if per_period is not None:
+        whole("per_period", per_period)
     count, most = per_period or _PER_PERIOD[dim], MAX_CELLS // len(problem.unknowns)
     least = {1: 64, 2: 32, 3: 8}[dim]
     while per_period is None and math.prod(max(least, count * n) for n in periods) > most and count > _FEWEST_PER_PERIOD:

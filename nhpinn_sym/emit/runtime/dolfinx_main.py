@@ -22,8 +22,8 @@ def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
     problem = CellProblem(forms, given, lattice, int(given["degree"]))
     result = problem.solve(given)
     if MPI.COMM_WORLD.rank == 0:
-        for key, value in result.effective.items():
-            print(f"{_label(key)} = {value:.12g}")
+        for key, value in {**result.effective, **forms.KNOWN}.items():
+            print(f"{_label(key)} = {value if isinstance(value, str) else format(value, '.12g')}")
         multiplier = max(result.multipliers.values(), default=0.0)
         print(f"relative multiplier of the zero mean: {multiplier:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks")
 

@@ -39,8 +39,10 @@ def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:
     """Solve all cell problems of `forms` on a space that is periodic along every axis. RuntimeError where there is no usable solution."""
     cells = CellMesh(forms, space, data)
     solved = solve_functions(forms, cells)
-    nodes = np.array([cells.solutions[k].reshape(-1, forms.COMPONENTS).T for k in range(len(forms.FUNCTIONS))])
-    functions = space.grid(nodes.reshape(len(forms.FUNCTIONS), forms.COMPONENTS, space.weights.size))
+    nodes = np.zeros((len(forms.FUNCTIONS), forms.COMPONENTS, space.weights.size))
+    for k, values in cells.solutions.items():
+        nodes[k] = values.reshape(-1, forms.COMPONENTS).T
+    functions = space.grid(nodes)
     return CellResult(functions, solved.values, solved.multipliers, cells.method)
 
 
@@ -126,6 +128,6 @@ def main_cells(forms: Any, arguments: list[str]) -> None:
     n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))
     space = Space(Lattice.uniform(floats(forms.CELL), (n,) * dim), 2, tuple(range(dim)))
     result = solve_cells(forms, space, data)
-    for (name, index), value in result.effective.items():
-        print(f"{name}{list(index)} = {value:.12g}")
+    for (name, index), value in {**result.effective, **forms.KNOWN}.items():
+        print(f"{name}{list(index)} = {value if isinstance(value, str) else format(value, '.12g')}")
     print(f"relative multiplier of the zero mean: {max(result.multipliers.values(), default=0.0):.1e}")

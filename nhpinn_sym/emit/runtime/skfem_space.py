@@ -164,7 +164,9 @@ class Space:
 
     def grid(self, values: Array) -> LagrangeGrid:
         """The function (or batch) with `values` (..., unknowns)."""
-        dofs = (self.prolongation @ values.reshape(-1, values.shape[-1]).T).T.reshape(*values.shape[:-1], -1)
+        count = self.prolongation.shape[0]
+        flat = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
+        dofs = (self.prolongation @ flat.T).T.reshape(*values.shape[:-1], count)
         return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.lattice, self.degree)
 
 

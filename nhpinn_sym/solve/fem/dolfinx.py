@@ -18,11 +18,15 @@ from ...emit.runtime.lattice import Lattice
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import SolveError
+from ...resolution import resolve_cells
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
+from .cost import memory_errors, require_memory
 from .layout import Layout
-from .refine import refine_cells, refine_equation, solve_on_mesh
+from .levels import cell_data_error, solve_levels
+from .options import check_options
+from .refine import refine_cells
 
 BACKEND = "dolfinx"
 
@@ -30,8 +34,9 @@ BACKEND = "dolfinx"
 class CellSolver:
     """Periodic cell problems by elements of order `degree` (1 or 2) on intervals, rectangles or bricks.
 
-    n        : cells along the longest axis of the finest mesh; by default the mesh is refined until the effective entries are known to
-               `tolerance`, relative to the largest entry of the same coefficient
+    n        : cells along the longest axis of the finest mesh, which has lines at jumps too; by default
+               the mesh is refined, from one with lines where the data ask for them, until the effective
+               entries are known to `tolerance`, relative to the largest entry of the same coefficient
     max_dofs : the refinement stops there with a ToleranceWarning
     solver   : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
     comm     : the MPI communicator that shares the work
@@ -40,16 +45,23 @@ class CellSolver:
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
                  progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000, solver: str = "auto",
                  comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+        check_options(degree, n, max_dofs, solver=solver)
+        self.cells = cells
         self.forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
-        self.layout = Layout(cells.cell.bounds, erratic=cells.jumps)
+        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
         self.parameters, self.tolerance, self.progress = parameters, tolerance, _first(comm, progress)
         self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
         self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge."""
-        return refine_cells(lambda lattice: self._level(lattice, slow_points), self.layout, self.degree, self.tolerance, self.max_dofs,
-                            self.n, self.progress, f"cell problems ({BACKEND})", self.forms.COMPONENTS)
+        if self.n is not None:
+            require_memory(self.layout.divided(self.n), self.degree, self.forms.COMPONENTS)
+        missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
+        label = f"cell problems ({BACKEND})"
+        with memory_errors(label):
+            return refine_cells(lambda lattice: self._level(lattice, slow_points), self.layout, self.degree, self.tolerance, self.max_dofs,
+                                self.n, self.progress, label, self.forms.COMPONENTS, missed)
 
     def _problem(self, lattice: Lattice) -> CellProblem:
         """The compiled problem of one mesh, kept for the next slow points."""
@@ -59,6 +71,7 @@ class CellSolver:
         return self._problems[lattice]
 
     def _level(self, lattice: Lattice, slow_points: Array) -> CellBatch:
+        require_memory(lattice.cells, self.degree, self.forms.COMPONENTS)
         problem = self._problem(lattice)
         with solve_errors():
             results = [problem.solve(dict(zip(self.forms.SLOW, point, strict=True))) for point in slow_points]
@@ -69,17 +82,20 @@ class CellSolver:
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   mesh: int | tuple[int, ...] | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
-                   max_dofs: int | None = None, solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
+                   mesh: int | tuple[int, ...] | None = None, at_least: tuple[int, ...] | None = None, tolerance: float | None = None,
+                   degree: int = 2, steps: int | None = None, max_dofs: int | None = None, solver: str = "auto",
+                   comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
     """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
-    With `mesh` (cells per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
-    16) are refined until the estimate is below `tolerance`, or `max_dofs` is reached (default 300 000, 70 000 with time).
+    With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump, and with `steps` time steps
+    (default 64). Without, mesh and steps (first 16) are refined until the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached
+    (default 300 000, 70 000 with time). `at_least` is a mesh with lines wherever the data ask for them.
     `solver` and `comm` are as for `CellSolver`.
 
     Errors: SolveError where PETSc does not converge or where the data of a singular problem do not balance; UnsupportedError for an
     operator that depends on time.
     """
+    check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     require_constant_in_time(equation)
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     externals = {(e.name, e.index): e for e in target.weak_externals(equation)}
@@ -88,6 +104,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         return coefficients(externals[key], points)
 
     def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
+        require_memory(lattice.cells, degree, equation.components)
         with solve_errors():
             problem = EquationProblem(forms, parameters, values, lattice, degree, solver, comm)
             grid, times = _solved(problem, count, report)
@@ -97,12 +114,9 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         return GridSolution(BACKEND, name, grid, times, {"ranks": comm.size, "defect": problem.defect}, largest)
 
     label = f"{equation.title} ({BACKEND})"
-    layout = Layout(forms.DOMAIN, erratic=equation.jumps)
-    if mesh is None:
-        limit = (max_dofs or (70_000 if forms.TIME else 300_000)) // equation.components
-        return refine_equation(level, layout, degree, steps or 16, tolerance, limit, _first(comm, progress), label)
-    shape = (mesh,) * len(forms.DOMAIN) if isinstance(mesh, int) else mesh
-    return solve_on_mesh(level, layout, degree, shape, steps or 64, _first(comm, progress), label)
+    with memory_errors(label):
+        return solve_levels(level, equation, parameters, degree, _first(comm, progress), label, mesh=mesh, at_least=at_least, steps=steps,
+                            tolerance=tolerance, max_dofs=max_dofs)
 
 
 def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...emit.runtime.lattice import Lattice
+from ...problem.errors import SolveError
+from ...resolution import Resolution
+from ..solution import Array
 
 Bounds = tuple[tuple[float, float], ...]
 Planes = tuple[tuple[float, ...], ...]
@@ -18,60 +21,105 @@ _FEWEST = 8
 """Cells along the longest axis of the first mesh."""
 _LEVELS = 3
 """Meshes that an estimate needs: two of them may agree by accident."""
+_TOUCHING = 1e-9
+"""Lines that are closer than that share of an axis are one."""
 
 
 @dataclass(frozen=True)
 class Layout:
     """The box of a mesh, its `panels` between which the data are resolved, and the planes of jumps.
 
-    panels  : lines along each axis, both ends and the breaks included; empty for an axis without demands
-    breaks  : planes across each axis at which data jump or kink: every mesh has lines there
-    erratic : data jump elsewhere too, so that a change from mesh to mesh may be small by accident
+    panels     : lines along each axis, both ends and the breaks included; empty without demands
+    breaks     : planes across each axis at which data jump or kink: every mesh has lines there
+    erratic    : data jump or kink elsewhere too, where no lines can be: a change from mesh to
+                 mesh may be small by accident
+    unresolved : what is not known of the data
     """
 
     bounds: Bounds
     panels: Planes = ()
     breaks: Planes = ()
     erratic: bool = False
+    unresolved: str | None = None
+
+    @classmethod
+    def of(cls, found: Resolution) -> Layout:
+        bounds = tuple(axis.interval for axis in found.axes)
+        return cls(bounds, found.lines, found.breaks, not found.planar, found.unresolved)
 
     def start(self) -> Lattice:
-        """The panels cut into cells that are no longer than an eighth of the longest axis; at least two along each axis."""
+        """The panels cut into cells no longer than an eighth of the longest axis, two along each axis at least."""
         longest = max(b - a for a, b in self.bounds) / _FEWEST
-        panels = self.panels or ((),) * len(self.bounds)
-        axes = [_cut(ends, held, longest) for ends, held in zip(self.bounds, panels, strict=True)]
-        return Lattice(tuple(axes))
+        return self.cut([min(longest, (b - a) / 2) for a, b in self.bounds])
 
-    def divided(self, n: int) -> Lattice:
-        """About n cells along the longest axis, and about square cells, with lines at the breaks."""
-        return self.fitted(equal_cells(self.bounds, n))
+    def cut(self, longest: Sequence[float]) -> Lattice:
+        """The panels cut into equal cells that are not longer than that along each axis."""
+        panels = self.panels or ((),) * len(self.bounds)
+        parts = zip(self.bounds, panels, longest, strict=True)
+        return Lattice(tuple(_cut(ends, held, size) for ends, held, size in parts))
+
+    def divided(self, n: int) -> tuple[int, ...]:
+        """n cells along the longest axis, and about square cells."""
+        return equal_cells(self.bounds, n)
 
     def fitted(self, cells: Sequence[int]) -> Lattice:
-        """About `cells` along each axis, with lines at the breaks."""
+        """About `cells` along each axis, with lines at the breaks alone."""
         return Lattice.fitted(self.bounds, cells, self.breaks)
 
     def levels(self, degree: int, limit: int) -> list[Lattice]:
         """The meshes to try, coarsest first: the first one halved again and again, up to `limit` nodes, three at least.
 
-        Where the limit leaves fewer, coarser ones come before: those miss what the data ask for, which the estimate then shows.
+        Where the limit leaves fewer, coarser ones come before, which miss what the data ask for.
+        SolveError where even the lines at the breaks are more than that.
         """
         found = [self.start()]
+        while found[0].count(degree) > limit:
+            coarser = self.merged(found[0])
+            if coarser == found[0]:
+                raise SolveError(
+                    f"lines at all jumps of the data make a mesh of {coarser} cells",
+                    term=f"{coarser.count(degree)} nodes, max_dofs allows {limit}",
+                    remedy="raise max_dofs=, or take fewer periods",
+                )
+            found = [coarser]
         while found[-1].halved_count(degree) <= limit:
             found.append(found[-1].halved())
+        return self._with_coarser(found)
+
+    def given(self, cells: Sequence[int]) -> list[Lattice]:
+        """The mesh of about `cells` along each axis, before it those of a quarter and a half."""
+        halves = [[max(min(n, 2), math.ceil(n / 2**k)) for n in cells] for k in (2, 1, 0)]
+        return list(dict.fromkeys(self.fitted(part) for part in halves))
+
+    def at_least(self, cells: Sequence[int], most: int) -> list[Lattice]:
+        """The panels cut into `cells` along each axis at least, before it two coarser meshes.
+
+        Where that would be more than `most` cells, the panels are left out.
+        """
+        sizes = [(b - a) / n * (1 + 1e-9) for (a, b), n in zip(self.bounds, cells, strict=True)]
+        finest = self.cut(sizes)
+        if math.prod(finest.cells) > most:
+            return self.given(cells)
+        return self._with_coarser([finest])
+
+    def resolves(self, lattice: Lattice) -> bool:
+        """Whether there is a line of the lattice at the end of every panel, and nothing else to resolve."""
+        if self.erratic or not self.panels:
+            return not self.erratic
+        return all(_holds(lines, held) for lines, held in zip(lattice.lines, self.panels))
+
+    def _with_coarser(self, found: list[Lattice]) -> list[Lattice]:
         while len(found) < _LEVELS:
-            found.insert(0, self._coarser(found[0]))
-        return list(dict.fromkeys(found))
+            coarser = self.merged(found[0])
+            if coarser == found[0]:
+                break
+            found = [coarser, *found]
+        return found
 
-    def levels_up_to(self, n: int) -> list[Lattice]:
-        """n cells along the longest axis, before them a half and a quarter of these."""
-        return list(dict.fromkeys(self.divided(math.ceil(n / 2**k)) for k in (2, 1, 0)))
-
-    def halves(self, cells: Sequence[int]) -> list[Lattice]:
-        """The mesh of about `cells`, before it those of a quarter and a half."""
-        parts = [tuple(max(min(n, 2), math.ceil(n / 2**k)) for n in cells) for k in (2, 1, 0)]
-        return list(dict.fromkeys(self.fitted(part) for part in parts))
-
-    def _coarser(self, lattice: Lattice) -> Lattice:
-        return self.fitted([max(2, n // 2) for n in lattice.cells])
+    def merged(self, lattice: Lattice) -> Lattice:
+        """The lattice with every other line left out, but for those at breaks; two cells along each axis stay."""
+        breaks = self.breaks or ((),) * lattice.dim
+        return Lattice(tuple(_merged(*parts) for parts in zip(lattice.lines, breaks, strict=True)))
 
 
 def equal_cells(bounds: Bounds, n: int) -> tuple[int, ...]:
@@ -80,9 +128,36 @@ def equal_cells(bounds: Bounds, n: int) -> tuple[int, ...]:
     return tuple(max(2, round(n * length / max(lengths))) for length in lengths)
 
 
-def _cut(bounds: tuple[float, float], panels: Sequence[float], longest: float) -> np.ndarray:
+def _cut(bounds: tuple[float, float], panels: Sequence[float], longest: float) -> Array:
     ends = np.array(panels if len(panels) else bounds, dtype=float)
-    least = 2 if len(ends) == 2 else 1
-    parts = np.maximum(least, np.ceil(np.diff(ends) / longest - 1e-6).astype(int))
+    parts = np.maximum(1, np.ceil(np.diff(ends) / longest - 1e-6).astype(int))
+    if len(set(np.round(np.diff(ends) / parts / longest, 9))) == 1:
+        return np.linspace(ends[0], ends[-1], int(parts.sum()) + 1)
     pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends, ends[1:], parts)]
     return np.append(np.concatenate(pieces), ends[-1])
+
+
+def _merged(lines: Array, breaks: Sequence[float]) -> Array:
+    if len(lines) <= 3:
+        return lines
+    slack = _TOUCHING * (lines[-1] - lines[0])
+    fixed = np.unique([lines[0], *breaks, lines[-1]])
+    stays = _distances(lines, fixed) <= slack
+    since = 0
+    for k in range(1, len(lines) - 1):
+        since = 0 if stays[k] else since + 1
+        if since == 2:
+            stays[k] = True
+            since = 0
+    return lines[stays] if stays.sum() > 2 else lines[[0, len(lines) // 2, -1]]
+
+
+def _holds(lines: Array, asked: Sequence[float]) -> bool:
+    """Whether there is a line at each of the coordinates."""
+    return bool((_distances(np.asarray(asked), lines) <= _TOUCHING * (lines[-1] - lines[0])).all())
+
+
+def _distances(points: Array, lines: Array) -> Array:
+    """From each point to the nearest line."""
+    above = np.clip(np.searchsorted(lines, points), 1, len(lines) - 1)
+    return np.minimum(np.abs(points - lines[above - 1]), np.abs(points - lines[above]))

@@ -19,6 +19,7 @@ import numpy as np
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.runtime.lattice import Lattice
 from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning
+from ...resolution.levels import SAFETY, by_name, estimate_entries, relative_estimate
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .common import GridSolution, relative_difference
@@ -29,9 +30,6 @@ SolveLevel = Callable[[Lattice, int, Callable[[float], None]], GridSolution]
 """(lattice, time steps, report) -> solution; it calls report(fraction) while it works."""
 
 MAX_STEPS = 2**14
-
-SAFETY = 2.0
-"""Factor on the extrapolated errors of effective entries, which are right only asymptotically."""
 
 MARGIN = 2.0
 """The refinement goes on until the relative estimate is that much below the tolerance, which then holds absolutely too for entries near 1."""
@@ -62,23 +60,26 @@ def refine_cells(
     progress: Progress,
     label: str,
     components: int = 1,
+    missed: Callable[[Lattice], float] = lambda lattice: 0.0,
 ) -> CellBatch:
     """Solve the cell problems on finer and finer meshes until the effective entries are known to `tolerance`.
 
     The tolerance is relative to the largest entry of the same coefficient. The refinement stops before a mesh that would exceed
-    `max_dofs`. `n` fixes the finest mesh: then the coarser ones serve the estimate alone.
+    `max_dofs`. `n` fixes the finest mesh, but for lines at jumps: then the coarser ones serve the estimate alone.
+    `missed` is the relative error of the data on a mesh: no entry is known better.
     The entries "h" of the higher law have no part in this: info["higher"] is their estimate.
     """
     start = time.perf_counter()
     limit = max_dofs // components
-    levels = layout.levels(degree, limit) if n is None else layout.levels_up_to(n)
+    levels = layout.levels(degree, limit) if n is None else layout.given(layout.divided(n))
     history: list[Effective] = []
     with progress(label) as task:
         for k, lattice in enumerate(levels):
             batch = solve_level(lattice)
             history.append(batch.effective)
-            errors = entry_errors(history, degree, layout.erratic)
-            estimate = _largest_relative(errors, batch.effective, [key for key in errors if key[0] != HIGHER])
+            data_error = missed(lattice) if k + 1 == len(levels) or len(history) > 2 else 0.0
+            errors = entry_errors(history, degree, layout.erratic, data_error)
+            estimate = relative_estimate(errors, batch.effective, by_name(errors, without=(HIGHER,)))
             task.update((k + 1) / len(levels), f"{lattice} cells, estimate {estimate:.1e}")
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
@@ -87,9 +88,9 @@ def refine_cells(
         text = f"{label}: estimated error {estimate:.1e} on {lattice} cells is above the tolerance {tolerance:.1e}"
         warnings.warn(ToleranceWarning(f"{text}; raise max_dofs=, or accept a larger tolerance="), stacklevel=2)
     info = {"seconds": time.perf_counter() - start, "size": components * lattice.count(degree), "cells": lattice.cells, "estimate": estimate,
-            "errors": {key: float(np.max(error)) for key, error in errors.items()}}
-    higher = [key for key in errors if key[0] == HIGHER]
-    info |= {"higher": _largest_relative(errors, batch.effective, higher)} if higher else {}
+            "data_error": data_error, "errors": {key: float(np.max(error)) for key, error in errors.items()}}
+    higher = {key: HIGHER for key in errors if key[0] == HIGHER}
+    info |= {"higher": relative_estimate(errors, batch.effective, higher)} if higher else {}
     return replace(batch, info={**batch.info, **info})
 
 
@@ -102,56 +103,40 @@ def _require_solvable(info: Mapping[str, Any]) -> None:
                                remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
 
 
-def entry_errors(history: Sequence[Effective], degree: int, erratic: bool = False) -> dict[EffectiveKey, Array]:
-    """Absolute error estimate of each entry on the last level of `history`: twice its change / (2^rate - 1).
+def entry_errors(
+    history: Sequence[Effective], degree: int, erratic: bool = False, data_error: float = 0.0
+) -> dict[EffectiveKey, Array]:
+    """Absolute error estimate of each entry on the last level of `history`; see `estimate_entries`.
 
-    Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients; a lower rate counts where the last
-    three changes show it, but at least 1. Jumps that the mesh does not meet make the changes `erratic`, and some are small by accident:
-    there, and where there is one change alone, the rate is taken as 1. The change is the largest of the three, each scaled to the last
-    level by that rate.
+    Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients. Jumps that the mesh does not
+    meet make the changes `erratic`, and some are small by accident: there the rate is taken as 1. No entry is known better than
+    `data_error` times the largest one of its coefficient. On two levels twice the change stands for the error.
     """
-    errors = {}
-    for key, value in history[-1].items():
-        changes = np.abs(np.diff([level[key] for level in history[-4:]], axis=0))
-        if not len(changes):
-            errors[key] = np.full_like(value, np.inf)
-            continue
-        ratio = np.full_like(value, 2.0 if erratic or len(changes) == 1 else 2.0 ** (2 * degree))
-        for before, after in pairwise(changes):
-            ratio = np.clip(np.divide(before, after, out=ratio.copy(), where=after > 0), 2.0, ratio)
-        scaled = [change / ratio**k for k, change in enumerate(changes[::-1])]
-        errors[key] = SAFETY * np.max(scaled, axis=0) / (ratio - 1)
-    return errors
-
-
-def _largest_relative(errors: Effective, effective: Effective, keys: Sequence[EffectiveKey]) -> float:
-    """Largest error of `keys`, each over the largest entry of its coefficient.
-
-    A coefficient that vanishes to rounding, or no entry of which is above its own error, is measured by the others.
-    """
-    scales: dict[str, float] = {}
-    seen: set[str] = set()
-    for name, index in keys:
-        value, error = np.abs(effective[name, index]), errors[name, index]
-        scales[name] = max(scales.get(name, 0.0), float(np.max(value)))
-        seen |= {name} if np.any(value > error) else set()
-    whole = max(scales.values(), default=0.0) or 1.0
-    scales = {name: max(scale, 1e-6 * whole) if name in seen else whole for name, scale in scales.items()}
-    return max((float(np.max(errors[key])) / scales[key[0]] for key in keys), default=0.0)
+    rate = 2.0 if erratic else 2.0 ** (2 * degree)
+    errors = estimate_entries(history, rate)
+    if len(history) == 2:
+        errors = {key: SAFETY * np.abs(history[1][key] - history[0][key]) for key in errors}
+    sizes: dict[str, float] = {}
+    for (name, _), value in history[-1].items():
+        sizes[name] = max(sizes.get(name, 0.0), float(np.max(np.abs(value))))
+    return {key: np.maximum(error, data_error * sizes[key[0]]) for key, error in errors.items()}
 
 
 def solve_on_mesh(
     solve_level: SolveLevel,
     layout: Layout,
     degree: int,
-    cells: Sequence[int],
+    meshes: Sequence[Lattice],
     steps: int,
     progress: Progress,
     label: str,
+    missed: Callable[[Lattice], float] = lambda lattice: 0.0,
 ) -> GridSolution:
-    """The solution on about `cells` with `steps` time steps; info["estimate"] comes from a half and a quarter of both."""
+    """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from those before it, with half the steps each.
+
+    `missed` is the relative error of the data on a mesh: the solution is not known better.
+    """
     start = time.perf_counter()
-    meshes = layout.halves(cells)
     changes = _Changes(_space_rate(layout, degree))
     done = 0.0
     with progress(label) as task:
@@ -168,8 +153,10 @@ def solve_on_mesh(
         assert changes.last is not None
         solution = changes.last
         changes.require_balance()
-        task.update(1.0, f"{meshes[-1]} cells, estimate {changes.error:.1e}")
-    return _finished(solution, changes.error, POOR, steps, start)
+        data_error = missed(meshes[-1])
+        estimate = max(changes.error, data_error)
+        task.update(1.0, f"{meshes[-1]} cells, estimate {estimate:.1e}")
+    return _finished(solution, estimate, data_error, POOR, steps, start)
 
 
 def refine_equation(
@@ -181,11 +168,13 @@ def refine_equation(
     max_dofs: int,
     progress: Progress,
     label: str,
+    missed: Callable[[Lattice], float] = lambda lattice: 0.0,
 ) -> GridSolution:
     """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both errors is below `tolerance`.
 
     The estimates are relative, in L2, at the final time, for each component, from three meshes and from three numbers of steps at least.
-    `steps` are those of the first mesh. The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
+    `steps` are those of the first mesh; `missed` is the relative error of the data on a mesh: the solution is not known better.
+    The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
     """
     start = time.perf_counter()
     levels = layout.levels(degree, max_dofs)
@@ -219,7 +208,9 @@ def refine_equation(
             if estimates[-1] <= tolerance and all(changes.settled for changes in parts.values()):
                 break
     parts["space"].require_balance()
-    return _finished(solution, sum(changes.error for changes in parts.values()), tolerance, steps, start)
+    data_error = missed(levels[level])
+    estimate = max(sum(changes.error for changes in parts.values()), data_error)
+    return _finished(solution, estimate, data_error, tolerance, steps, start)
 
 
 def _space_rate(layout: Layout, degree: int) -> int:
@@ -282,10 +273,17 @@ def _share(estimates: Sequence[float], tolerance: float) -> float:
     return max(0.0, 1.0 - known[-1] / known[0]) if known and known[0] > 0 else float(bool(known))
 
 
-def _finished(solution: GridSolution, estimate: float, tolerance: float, steps: int, start: float) -> GridSolution:
+def _finished(
+    solution: GridSolution,
+    estimate: float,
+    data_error: float,
+    tolerance: float,
+    steps: int,
+    start: float,
+) -> GridSolution:
     grid = solution.grid
     info: dict[str, Any] = {"seconds": time.perf_counter() - start, "size": solution.components * grid.lattice.count(grid.degree)}
-    info |= {"cells": grid.cells, "estimate": estimate, "tolerance": tolerance}
+    info |= {"cells": grid.cells, "estimate": estimate, "tolerance": tolerance, "data_error": data_error}
     if solution.times is not None:
         info["steps"] = steps
     return replace(solution, info={**solution.info, **info})

@@ -14,30 +14,35 @@ from ...emit.runtime.lattice import Lattice
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
+from ...resolution import resolve_cells
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
+from .cost import memory_errors, require_memory
 from .layout import Layout
-from .refine import refine_cells, refine_equation, solve_on_mesh
+from .levels import cell_data_error, solve_levels
+from .options import check_options
+from .refine import refine_cells
 
 BACKEND = "skfem"
 
 
 class CellSolver:
-    """Q1 or Q2 elements on uniform meshes, refined until the effective entries are known to `tolerance`.
+    """Q1 or Q2 elements on lattices with lines where the data ask for them, refined until the effective entries are known to `tolerance`.
 
-    Options: `degree` (2), `n` (cells along the longest axis of the cell; fixes the mesh), `max_dofs`.
+    Options: `degree` (2), `n` (cells along the longest axis of the cell; fixes the mesh, but for lines at jumps), `max_dofs`.
     The tolerance is relative to the largest entry of the same effective coefficient.
     """
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
                  progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000) -> None:
+        check_options(degree, n, max_dofs)
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
         self.degree, self.n, self.max_dofs = degree, n, max_dofs
         self._driver = _runtime("skfem_cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
         self._spaces: dict[Lattice, Any] = {}
-        self.layout = Layout(cells.cell.bounds, erratic=cells.jumps)
+        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at the slow points (m, len(cells.slow)), all on the same mesh."""
@@ -46,11 +51,15 @@ class CellSolver:
             return self._solve_on(lattice, slow_points)
 
         label = f"cell problems ({BACKEND})"
-        with _failures(label):
+        if self.n is not None:
+            require_memory(self.layout.divided(self.n), self.degree, self.cells.components, by_elements=True)
+        missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
+        with _failures(label), memory_errors(label):
             return refine_cells(level, self.layout, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
-                                self.cells.components)
+                                self.cells.components, missed)
 
     def _solve_on(self, lattice: Lattice, slow_points: Array) -> CellBatch:
+        require_memory(lattice.cells, self.degree, self.cells.components, by_elements=True)
         if lattice not in self._spaces:
             periodic = tuple(range(lattice.dim))
             self._spaces[lattice] = self._driver.Space(lattice, self.degree, periodic)
@@ -62,24 +71,26 @@ class CellSolver:
 
 
 def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   mesh: int | tuple[int, ...] | None = None, tolerance: float = 1e-7, degree: int = 2, steps: int | None = None,
-                   max_dofs: int | None = None) -> GridSolution:
+                   mesh: int | tuple[int, ...] | None = None, at_least: tuple[int, ...] | None = None, tolerance: float | None = None,
+                   degree: int = 2, steps: int | None = None, max_dofs: int | None = None) -> GridSolution:
     """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
-    With `mesh` (cells per axis, or one number) that mesh is used, with `steps` time steps (default 64). Without, mesh and steps (first
-    16) are refined until the estimate is below `tolerance`, or `max_dofs` is reached (default 300 000, 70 000 with time).
+    With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump, and with `steps` time steps
+    (default 64). Without, mesh and steps (first 16) are refined until the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached
+    (default 300 000, 70 000 with time). `at_least` is a mesh with lines wherever the data ask for them.
 
     UnsupportedError where the operator depends on time; SolveError for a system without a solution, such as a pure Neumann problem whose
     data do not balance.
     """
+    check_options(degree, max_dofs=max_dofs, steps=steps)
     require_constant_in_time(equation)
-    driver, timely = _runtime("skfem_driver"), equation.final_time is not None
+    driver = _runtime("skfem_driver")
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)
     data |= {e.symbol.name: partial(coefficients, e) for e in equation.externals if not any(e.derivative)}
-    bounds = equation.domain.bounds
 
     def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
+        require_memory(lattice.cells, degree, equation.components, by_elements=True)
         space = driver.Space(lattice, degree, equation.periodic)
         keep = keeps_levels(equation.components * lattice.count(degree), count)
         result = driver.solve_equation(forms, space, data, count, keep, report)
@@ -88,13 +99,9 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         return GridSolution(BACKEND, name, result.grid, result.times, info, result.largest)
 
     label = f"{equation.title.lower()} ({BACKEND})"
-    layout = Layout(bounds, erratic=equation.jumps)
-    with _failures(label):
-        if mesh is None:
-            nodes = (max_dofs or (70_000 if timely else 300_000)) // equation.components
-            return refine_equation(level, layout, degree, steps or 16, tolerance, nodes, progress, label)
-        cells = (mesh,) * len(bounds) if isinstance(mesh, int) else mesh
-        return solve_on_mesh(level, layout, degree, cells, steps or 64, progress, label)
+    with _failures(label), memory_errors(label):
+        return solve_levels(level, equation, parameters, degree, progress, label, mesh=mesh, at_least=at_least, steps=steps,
+                            tolerance=tolerance, max_dofs=max_dofs, by_elements=True)
 
 
 def _runtime(name: str) -> ModuleType:

@@ -39,7 +39,7 @@ def test_estimates_are_close_above_the_error(rate, size):
 
 
 def test_a_rate_above_that_of_the_elements_is_not_believed():
-    history = [cells(8)(LINE.divided(n)).effective for n in (2, 4, 8)]
+    history = [cells(8)(LINE.fitted((n,))).effective for n in (2, 4, 8)]
     change = abs(history[1]["A", (0, 0)] - history[0]["A", (0, 0)])
     np.testing.assert_allclose(entry_errors(history, 2)["A", (0, 0)], 2 * change / 16 / 15)
 
@@ -124,6 +124,6 @@ def test_no_mesh_above_the_limit():
 
 def test_one_mesh_is_compared_with_a_half_and_a_quarter_of_it():
     calls = []
-    solution = solve_on_mesh(equation(calls), LINE, 2, (21,), 9, silent, "equation")
+    solution = solve_on_mesh(equation(calls), LINE, 2, LINE.given((21,)), 9, silent, "equation")
     assert calls == [(6, 3), (11, 5), (21, 9)]
     assert solution.info["estimate"] >= abs(solution([[1.0]])[0] - 1)

@@ -1,0 +1,130 @@
+"""Which meshes a boundary value problem is solved on: what the data ask for, or what is given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from itertools import chain
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ...emit.runtime.lattice import Lattice
+from ...lower.forms import LoweredCells, LoweredEquation
+from ...problem.errors import ProblemError
+from ...resolution import resolve_equation
+from ...resolution.problems import cell_data
+from ..progress import Progress
+from ..solution import Array
+from .common import GridSolution
+from .cost import require_memory
+from .data_error import data_error
+from .layout import Layout
+from .options import cells_per_axis, positive
+from .refine import SolveLevel, refine_equation, solve_on_mesh
+
+_TOLERANCE = 1e-7
+_MAX_DOFS = 300_000
+_MAX_DOFS_IN_TIME = 70_000
+_FIRST_STEPS = 16
+_STEPS = 64
+_MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
+"""Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per axis."""
+_DURING = 0.37
+"""The time, as a share of the final one, at which sources are measured."""
+_SLOW_POINTS = 3
+
+
+def solve_levels(
+    level: SolveLevel,
+    equation: LoweredEquation,
+    parameters: Mapping[str, Any],
+    degree: int,
+    progress: Progress,
+    label: str,
+    *,
+    mesh: int | tuple[int, ...] | None,
+    at_least: tuple[int, ...] | None,
+    steps: int | None,
+    tolerance: float | None,
+    max_dofs: int | None,
+    by_elements: bool = False,
+) -> GridSolution:
+    """The solution, on one of three kinds of meshes. SolveError where it does not fit into memory.
+
+    mesh     : about so many cells along each axis, with lines where data jump
+    at_least : so many cells along each axis at least, and lines wherever the data ask for them
+    neither  : refined from the panels of the data until the estimate is below `tolerance`
+    """
+    found = resolve_equation(equation, parameters)
+    layout = Layout.of(found)
+    missed = equation_data_error(equation, parameters, layout, degree)
+    dim = len(layout.bounds)
+    if mesh is None and at_least is None:
+        wanted = _TOLERANCE if tolerance is None else positive("tolerance", tolerance)
+        most = max_dofs or (_MAX_DOFS if equation.time is None else _MAX_DOFS_IN_TIME)
+        nodes = most // equation.components
+        first = steps or _FIRST_STEPS
+        solution = refine_equation(
+            level, layout, degree, first, wanted, nodes, progress, label, missed
+        )
+    else:
+        _refuse_without_effect(tolerance=tolerance, max_dofs=max_dofs)
+        cells = cells_per_axis("mesh", mesh if mesh is not None else at_least, dim)
+        require_memory(cells, degree, equation.components, by_elements)
+        most = _MOST_CELLS[dim] // equation.components
+        meshes = layout.given(cells) if mesh is not None else layout.at_least(cells, most)
+        solution = solve_on_mesh(level, layout, degree, meshes, steps or _STEPS, progress, label, missed)
+    if layout.unresolved is None:
+        return solution
+    return replace(solution, info={**solution.info, "unresolved": layout.unresolved})
+
+
+def _refuse_without_effect(**options: Any) -> None:
+    for name, value in options.items():
+        if value is not None:
+            raise ProblemError(f"{name}= has no effect on a mesh that is given", term=f"{name}={value!r}",
+                               remedy="leave mesh= out, then it is refined")
+
+
+def equation_data_error(
+    equation: LoweredEquation, parameters: Mapping[str, Any], layout: Layout, degree: int
+) -> Callable[[Lattice], float]:
+    """The relative error of coefficients and sources on a mesh."""
+    terms = chain(equation.bilinear, equation.mass, equation.linear)
+    data = list(dict.fromkeys(term.coefficient for term in terms))
+    values = _numbers(equation.parameters, parameters)
+    if equation.time is not None and equation.final_time is not None:
+        values[equation.time] = _DURING * float(equation.final_time)
+
+    def missed(lattice: Lattice) -> float:
+        return data_error(data, equation.coordinates, values, layout, lattice, degree)
+
+    return missed
+
+
+def cell_data_error(
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    slow_points: Array,
+    layout: Layout,
+    degree: int,
+) -> Callable[[Lattice], float]:
+    """The relative error of the coefficients of cell problems on a mesh, at a few of the slow points (m, slow)."""
+    data = cell_data(cells)
+    known = _numbers(cells.parameters, parameters)
+    chosen = np.unique(np.linspace(0, len(slow_points) - 1, _SLOW_POINTS).astype(int))
+
+    def missed(lattice: Lattice) -> float:
+        found = []
+        for point in slow_points[chosen]:
+            values = known | dict(zip(cells.slow, map(float, point), strict=True))
+            found.append(data_error(data, cells.coordinates, values, layout, lattice, degree))
+        return max(found)
+
+    return missed
+
+
+def _numbers(symbols: tuple[sp.Symbol, ...], given: Mapping[str, Any]) -> dict[sp.Symbol, float]:
+    return {v: float(given[str(v)]) for v in symbols if isinstance(given.get(str(v)), (int, float))}

@@ -1,0 +1,54 @@
+"""The options of the finite element backends, checked before anything is solved."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Sequence
+from typing import Any
+
+from ...problem.errors import ProblemError
+
+SOLVERS = ("auto", "direct", "iterative")
+
+
+def check_options(
+    degree: Any, n: Any = None, max_dofs: Any = None, steps: Any = None, solver: Any = "auto"
+) -> None:
+    """ProblemError that quotes the option which is not what it should be; None is "not given"."""
+    if degree not in (1, 2) or isinstance(degree, bool):
+        raise ProblemError("finite elements are of degree 1 or 2 here", term=f"degree={degree!r}",
+                           remedy="refine the mesh instead")
+    for name, value in (("n", n), ("max_dofs", max_dofs), ("steps", steps)):
+        if value is not None:
+            whole(name, value)
+    if solver not in SOLVERS:
+        raise ProblemError("this solver is not known", term=f"solver={solver!r}",
+                           remedy=f"use one of {', '.join(map(repr, SOLVERS))}")
+
+
+def whole(name: str, value: Any) -> int:
+    """A positive whole number, or a ProblemError that quotes the option."""
+    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
+        raise ProblemError(f"{name} is not a positive whole number", term=f"{name}={value!r}",
+                           remedy=f"write {name}=32, or leave it out")
+    return int(value)
+
+
+def positive(name: str, value: Any) -> float:
+    """A positive finite number, or a ProblemError that quotes the option."""
+    number = value if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
+    if not 0 < number < math.inf:
+        raise ProblemError(f"{name} is not a positive number", term=f"{name}={value!r}",
+                           remedy=f"write {name}=1e-6, or leave it out")
+    return float(number)
+
+
+def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
+    """The numbers of cells along each axis, from one number or one for each axis."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        if len(value) != dim:
+            raise ProblemError(f"{name} holds {len(value)} numbers, and there are {dim} axes",
+                               term=f"{name}={value!r}", remedy=f"write {name}={(32,) * dim}")
+        return tuple(whole(name, n) for n in value)
+    return (whole(name, value),) * dim

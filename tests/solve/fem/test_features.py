@@ -1,0 +1,220 @@
+"""Meshes follow the data: jumps at any place, thin layers, narrow bumps, fast waves; in cells and in equations."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import warnings
+
+import numpy as np
+import pytest
+import sympy as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import nhpinn_sym as nh
+from nhpinn_sym.emit.bundle import RUNTIME
+
+BOTH = pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+S = nh.Scales(1)
+Y = S.y[0]
+X = S.x[0]
+
+
+def line(a, source=1, domain=(0, 1)):
+    """-(a u')' = source, u = 0 at both ends."""
+    u = S.unknown("u")
+    return nh.MultiscaleProblem(sp.Eq(-S.div(a * S.grad(u)), source), scales=S, unknown=u, domain=nh.Box(domain),
+                                boundary=[nh.Dirichlet(0)])
+
+
+def jump(place, inside=1, outside=10):
+    return sp.Piecewise((inside, place > Y), (outside, True))
+
+
+def fine_exact(a, b, place, eps, x):
+    """u(x) of -(a(x/eps) u')' = 1 on (0, 1) for layers a, b: a u' = c - x."""
+    starts = eps * np.arange(round(1 / eps))
+    edges = np.unique(np.concatenate([starts, starts + eps * place, [1.0]]))
+    middles = (edges[:-1] + edges[1:]) / 2
+    layers = np.where(middles / eps % 1 < place, a, b)
+
+    def primitive(values, power):
+        parts = np.diff(edges ** (power + 1)) / (power + 1) / layers
+        below = np.concatenate([[0.0], np.cumsum(parts)])
+        cell = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(layers) - 1)
+        return below[cell] + (values ** (power + 1) - edges[cell] ** (power + 1)) / (power + 1) / layers[cell]
+
+    one = np.array([1.0])
+    c = primitive(one, 1)[0] / primitive(one, 0)[0]
+    return c * primitive(x, 0) - primitive(x, 1)
+
+
+NARROW = {
+    "jump": (jump(0.5017), 1 / (0.5017 + 0.4983 / 10), 1e-10),
+    "thin layer": (nh.phases(S, {nh.Layer(0, (0.4137, 0.4147)): sp.Float(1e-4)}, default=1), 1 / (0.999 + 10), 1e-9),
+    "bump": (1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (Y - sp.Rational(1, 2))) / (sp.pi * 0.002)) ** 2))), 0.2200247905, 1e-6),
+    "wave": (2 + sp.cos(2 * sp.pi * 135 * Y), np.sqrt(3), 1e-6),
+}
+
+
+@pytest.mark.parametrize("name", NARROW)
+def test_narrow_data_are_met(name):
+    a, exact, tolerance = NARROW[name]
+    cells = nh.solve_cells(nh.homogenize(line(a)), "skfem")
+    assert abs(cells.effective["A"][0, 0] - exact) < tolerance * exact
+    assert cells.info["estimate"] <= 1e-6
+
+
+def test_narrow_data_are_met_by_dolfinx():
+    a, exact, tolerance = NARROW["bump"]
+    cells = nh.solve_cells(nh.homogenize(line(a)), "dolfinx")
+    assert abs(cells.effective["A"][0, 0] - exact) < tolerance * exact
+
+
+@settings(max_examples=12, deadline=None)
+@given(st.floats(0.02, 0.98), st.floats(-3, 3))
+def test_laminates_are_exact_wherever_they_jump(place, power):
+    contrast = 10.0**power
+    problem = line(jump(sp.Float(place), 1, sp.Float(contrast)))
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, "skfem")
+    assert cells.effective["A"][0, 0] == pytest.approx(1 / (place + (1 - place) / contrast), rel=1e-9)
+    fine = nh.solve_fine(problem, 1 / 4, "skfem")
+    x = np.linspace(0, 1, 41)
+    exact = fine_exact(1.0, contrast, place, 0.25, x)
+    np.testing.assert_allclose(fine(x[:, None]), exact, atol=1e-9 * np.abs(exact).max())
+
+
+def test_layers_across_two_axes_in_a_fine_problem_of_dolfinx():
+    problem = line(jump(0.5017))
+    fine = nh.solve_fine(problem, 1 / 4, "dolfinx")
+    x = np.linspace(0, 1, 41)
+    np.testing.assert_allclose(fine(x[:, None]), fine_exact(1.0, 10.0, 0.5017, 0.25, x), atol=1e-11)
+
+
+def test_a_mesh_that_is_given_has_lines_at_jumps():
+    cells = nh.solve_cells(nh.homogenize(line(jump(0.5017))), "skfem", n=10)
+    assert cells.effective["A"][0, 0] == pytest.approx(NARROW["jump"][1], rel=1e-12)
+    fine = nh.solve_fine(line(jump(0.5017)), 1 / 4, "skfem", per_period=20)
+    assert 76 <= fine.info["cells"][0] <= 84
+    np.testing.assert_allclose(fine([[0.3]]), fine_exact(1.0, 10.0, 0.5017, 0.25, np.array([0.3])), rtol=1e-11)
+
+
+def test_a_mesh_that_is_given_and_misses_a_bump_says_so():
+    cells = nh.solve_cells(nh.homogenize(line(NARROW["bump"][0])), "skfem", n=20)
+    found = cells.effective["A"][0, 0]
+    error = abs(found - NARROW["bump"][1]) / found
+    assert cells.info["estimate"] > 0.1 and error > 0.1
+    with pytest.warns(nh.ToleranceWarning, match="per_period="):
+        nh.solve_fine(line(NARROW["bump"][0]), 1 / 4, "skfem", per_period=8)
+
+
+@BOTH
+def test_a_narrow_source(backend):
+    """-u'' = 1 + 1000 exp(-((x - 1/3) 1000)^2): its mean is 1 + sqrt(pi), nearly all at 1/3."""
+    source = 1 + 1000 * sp.exp(-(((X - sp.Rational(1, 3)) * 1000) ** 2))
+    problem = line(sp.Integer(1), source)
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, backend), backend)
+    mass = np.sqrt(np.pi)
+    exact = 0.125 + mass / 3 * 0.5  # Green's function of a point source at 1/3, seen at 1/2
+    assert u0([[0.5]])[0] == pytest.approx(exact, rel=1e-6)
+    assert u0.info["estimate"] <= 1e-6
+
+
+def test_a_source_that_jumps():
+    problem = line(sp.Integer(1), sp.Piecewise((1, X < 0.317), (0, True)))
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem")
+    assert u0([[0.317]])[0] == pytest.approx(0.317**2 / 2 * (1 - 0.317), rel=1e-12)
+
+
+def test_what_lines_at_jumps_alone_make_too_large_is_refused():
+    many = sum(sp.Piecewise((1, (sp.Float(k / 40 + 0.003) < Y) & (sp.Float(k / 40 + 0.013) > Y)), (0, True)) for k in range(40))
+    with pytest.raises(nh.problem.errors.SolveError, match="lines at all jumps"):
+        nh.solve_cells(nh.homogenize(line(1 + many)), "skfem", max_dofs=50)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_meshes_beyond_memory_are_refused_before_they_are_made(backend):
+    s = nh.Scales(3)
+    u = s.unknown("u")
+    a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1), (0, 1)),
+                                   boundary=[nh.Dirichlet(0)])
+    with pytest.raises(nh.problem.errors.SolveError, match="GiB of memory"):
+        nh.solve_cells(nh.homogenize(problem), backend, n=10_000)
+    with pytest.raises(nh.problem.errors.SolveError, match="GiB of memory"):
+        nh.solve_cells(nh.homogenize(line(jump(0.5))), backend, n=10**11)
+    with pytest.raises(nh.problem.errors.SolveError, match="GiB of memory"):
+        nh.solve_fine(problem, 1 / 2, backend, mesh=10_000)
+
+
+OPTIONS = [{"n": 0}, {"n": -1}, {"n": 2.5}, {"n": True}, {"max_dofs": -5}, {"degree": 3}, {"degree": 0}]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+@BOTH
+def test_wrong_options_of_cells_are_quoted(backend, options):
+    (name, value), = options.items()
+    with pytest.raises(nh.problem.errors.ProblemError, match=f"{name}={value!r}"):
+        nh.solve_cells(nh.homogenize(line(2 + sp.sin(2 * sp.pi * Y))), backend, **options)
+
+
+@pytest.mark.parametrize("options", [{"mesh": 0}, {"mesh": (4, 4)}, {"mesh": 2.5}, {"steps": 0}, {"per_period": 0},
+                                     {"per_period": -3}, {"per_period": 1.5}, {"max_dofs": 0}], ids=str)
+@BOTH
+def test_wrong_options_of_equations_are_quoted(backend, options):
+    (name, value), = options.items()
+    with pytest.raises(nh.problem.errors.ProblemError) as error:
+        nh.solve_fine(line(2 + sp.sin(2 * sp.pi * Y)), 1 / 4, backend, **options)
+    assert f"{name}={value!r}" in str(error.value)
+
+
+WARNED = """
+import warnings
+import sympy as sp
+import nhpinn_sym as nh
+s = nh.Scales(2)
+u = s.unknown("u")
+a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+problem = nh.MultiscaleProblem(sp.Eq(-s.div(a*s.grad(u)), 1), scales=s, unknown=u)
+with warnings.catch_warnings(record=True) as found:
+    warnings.simplefilter("always")
+    nh.solve_cells(nh.homogenize(problem), "dolfinx", max_dofs=2000)
+print(sum(issubclass(w.category, nh.ToleranceWarning) for w in found))
+"""
+
+
+def test_warnings_of_dolfinx_reach_python():
+    """FFCx, imported on the way, sends the warnings of everybody to a logger that shows nothing."""
+    done = subprocess.run([sys.executable, "-c", WARNED], cwd=RUNTIME.parents[2], capture_output=True, text=True, timeout=120, check=False)
+    assert done.stdout.strip() == "1", done.stderr
+
+
+@BOTH
+def test_a_homogeneous_cell_on_every_verb(backend, tmp_path):
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = sp.Matrix([[2, sp.Rational(1, 2)], [sp.Rational(1, 2), 3]])
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
+                                   boundary=[nh.Dirichlet(0)])
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model, backend)
+    np.testing.assert_array_equal(cells.effective["A"], np.array(a, dtype=float))
+    u0 = nh.solve_homogenized(model, cells, backend, mesh=16)
+    fine = nh.solve_fine(problem, 1 / 2, backend, mesh=16)
+    u1 = nh.reconstruct(u0, cells, eps=1 / 2)
+    middle = [[0.5, 0.5]]
+    np.testing.assert_allclose([u0(middle)[0], u1(middle)[0]], fine(middle)[0], rtol=1e-12)
+    nh.emit(model, backend).save(tmp_path)
+    done = subprocess.run([sys.executable, "cell_driver.py", "n=8"], cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    printed = done.stdout.replace(" ", "")
+    assert "A[0,0]=2" in printed and "A[0,1]=0.5" in printed and "A[1,1]=3" in printed, done.stderr
+
+
+def test_no_warning_where_nothing_is_wrong():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", nh.ToleranceWarning)
+        nh.solve_fine(line(2 + sp.sin(2 * sp.pi * Y)), 1 / 4, "skfem")
