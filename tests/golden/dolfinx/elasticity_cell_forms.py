@@ -65,6 +65,7 @@ EFFECTIVE = (
 SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
+KNOWN = {}
 
 
 def operator(u, v, y, x, p, dx):

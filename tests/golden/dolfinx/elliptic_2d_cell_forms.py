@@ -38,6 +38,7 @@ EFFECTIVE = (("A", (0, 0)), ("A", (0, 1)), ("A", (1, 0)), ("A", (1, 1)))
 SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
+KNOWN = {}
 
 
 def operator(u, v, y, x, p, dx):

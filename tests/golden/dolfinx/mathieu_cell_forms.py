@@ -43,6 +43,7 @@ EFFECTIVE = (("A", (0, 0)), ("one", ()))
 SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
+KNOWN = {}
 
 
 def operator(u, v, y, x, p, dx):

@@ -31,6 +31,7 @@ EFFECTIVE = (("c", ()),)
 SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
+KNOWN = {}
 
 
 def operator(u, v, y, x, p, dx):

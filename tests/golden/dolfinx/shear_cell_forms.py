@@ -33,6 +33,7 @@ EFFECTIVE = (("A", (0, 0)),)
 SYMMETRIC = False
 DEFINITE = True
 FIRST_ORDER = ()
+KNOWN = {}
 
 
 def operator(u, v, y, x, p, dx):

@@ -27,6 +27,7 @@ CONSTANTS = {'drift_1': ('drift', (0,))}
 FIRST_ORDER = ()
 SYMMETRIC = False
 DEFINITE = True
+KNOWN = {}
 
 
 def coefficients(points, data):

@@ -25,6 +25,7 @@ CONSTANTS = {}
 FIRST_ORDER = ()
 SYMMETRIC = True
 DEFINITE = True
+KNOWN = {}
 
 
 def coefficients(points, data):

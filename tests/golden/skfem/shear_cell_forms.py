@@ -24,6 +24,7 @@ CONSTANTS = {}
 FIRST_ORDER = ()
 SYMMETRIC = False
 DEFINITE = True
+KNOWN = {}
 
 
 def coefficients(points, data):
