@@ -28,6 +28,7 @@ from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
 from ..operator.zero import is_zero, jumps
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
+from .bounded import check_bounded
 from .recursion import Recursion, derivative
 
 _FACE_GAP = 1e-6
@@ -40,6 +41,7 @@ def check_coefficients(op: Operator) -> None:
     """What a problem needs to be solved at a given eps as well as homogenized."""
     check_scope(op)
     check_finite(op)
+    check_bounded(op)
     check_periods(op)
     check_mass(op)
 
@@ -69,6 +71,11 @@ def check_finite(op: Operator) -> None:
             if not np.all(np.isfinite(values)) or _singular(c, op, slow):
                 raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(terms[c]),
                                        remedy="remove the singularity, and give a Piecewise its last piece (value, True)")
+            if np.iscomplexobj(values) and not c.has(sp.I):
+                raise CoefficientError(
+                    "a coefficient takes complex values on the cell", term=op.show(terms[c]),
+                    remedy="write real and imaginary parts with sp.I, or keep the arguments where the function is real",
+                )
 
 
 def _singular(c: sp.Expr, op: Operator, slow: Point) -> bool:

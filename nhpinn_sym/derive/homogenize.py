@@ -19,7 +19,7 @@ import sympy as sp
 from ..operator.parse import parse
 from ..operator.table import Operator, Table
 from ..operator.twoscale import expand
-from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .ellipticity import check_ellipticity
@@ -33,6 +33,9 @@ from .trace import trace
 from .transform import ground_state, is_transpose_of_itself, moving_frame
 from .writing import Writer
 
+MAX_ORDER = 64
+"""Highest order of an expansion: far beyond what double precision can use."""
+
 
 def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     """Two-scale expansion of a linear problem, correctors up to `order` (Bensoussan, Lions, Papanicolaou 1978; Bakhvalov, Panasenko 1989).
@@ -41,8 +44,12 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition fails, `UnsupportedError`
     for valid problems outside this version.
     """
-    if type(order) is not int or order < 1:
-        raise ProblemError("the order of the expansion is a positive integer", term=f"order={order!r}", remedy="write homogenize(problem, order=2)")
+    if type(order) is not int or not 1 <= order <= MAX_ORDER:
+        raise ProblemError(
+            f"the order of the expansion is an integer from 1 to {MAX_ORDER}",
+            term=f"order={shortened(order)}",
+            remedy="write homogenize(problem, order=2)",
+        )
     op = parse(problem)
     diagnose.check_coefficients(op)
     physical = active_axes(op)

@@ -14,7 +14,7 @@ from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real import real_equation, real_form
-from ..problem.errors import UnknownBackendError, UnsupportedError
+from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
 from . import torch_energy, torch_ritz
 from .source import Source
 
@@ -35,8 +35,8 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. Complex problems come in real and imaginary
     parts (numpy has complex numbers). UnknownBackendError for other targets.
     """
-    if target not in TARGETS:
-        raise UnknownBackendError("no target has this name", term=target, remedy=f"use one of {', '.join(TARGETS)}")
+    if not isinstance(target, str) or target not in TARGETS:
+        raise UnknownBackendError("no target has this name", term=shortened(target), remedy=f"use one of {', '.join(TARGETS)}")
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     emitter = importlib.import_module(f"nhpinn_sym.emit.{target}")

@@ -73,6 +73,11 @@ class BroadcastPrinter(SciPyPrinter):
     def _print_Integral(self, expr: sp.Integral) -> str:
         raise PrintMethodNotImplementedError("scipy integrates numbers, not arrays")
 
+    def _print_LambertW(self, expr: sp.LambertW) -> str:
+        """SciPy's numbers are complex; those of real arguments are real, or refused before."""
+        text = str(super()._print_LambertW(expr))
+        return text if expr.has(sp.I) else f"{self._module_format('numpy.real')}({text})"
+
     def _fold(self, name: str, expr: sp.Expr) -> str:
         function = self._module_format(f"numpy.{name}")
         return reduce(lambda rest, arg: f"{function}({rest}, {self._print(arg)})", expr.args[1:], self._print(expr.args[0]))

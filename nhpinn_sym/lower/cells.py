@@ -97,7 +97,12 @@ class _Lowering:
             components=op.components, bilinear=bilinear, strong=() if self.broken else self._plained(strong_terms(self.leading, self.fast)),
             mass=tuple(WeakTerm((0,) * len(self.fast), self.plain(c), (0,) * len(self.fast)) for c in model.mass.values()),
             eigenvalue=model.eigenvalue, functions=tuple(self.forms), constants=constants, effective=effective, higher=higher, symmetric=symmetric,
-            definite=model.definite, complex=any(c.has(sp.I) for c in held), jumps=self.broken, known=known)
+            definite=model.definite, complex=self._complex(held), jumps=self.broken, known=known)
+
+    def _complex(self, held: Iterable[sp.Expr]) -> bool:
+        """Whether there is an imaginary part, here or in the coefficients of a finer level."""
+        inner = self.model.inner.operator.table.values() if self.externals and self.model.inner else ()
+        return any(c.has(sp.I) for c in (*held, *inner))
 
     def _held(self, *groups: Iterable[Functional]) -> list[sp.Expr]:
         """Every coefficient, with the original names of what is external: what the functions may depend on."""

@@ -9,6 +9,7 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..derive.bounded import check_data
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
@@ -96,6 +97,7 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
     if problem.domain is None:
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
     _check_scope(problem, [*terms, *sources])
+    check_data(problem)
     d, m = problem.scales.dim, len(problem.unknowns)
     x, zero = problem.scales.x, (0,) * d
     timely = [(i, zero, c, j, zero) for i, _, c, j, right in terms if right[d]]

@@ -17,6 +17,7 @@ from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTe
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance
 from ..problem.scales import Fast
+from .decided import decided
 from .literal import fold_fast
 from .normal import normal_form
 from .table import MultiIndex, Operator, Term, add, all_axes, unit
@@ -173,9 +174,10 @@ class _Reader:
     def split(self) -> dict[Term, sp.Expr]:
         """The raw sums, by powers of eps and in plain symbols, with every symbol accounted for."""
         table: dict[Term, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+        cell = {axis.symbol: axis.interval for axis in all_axes(self.problem)}
         allowed = {*self.scales.arguments, *(v.symbol for v in self.scales.fast), *self.problem.parameters}
         for (i, left, field, right), c in self.raw.items():
-            plain = self.scales.plain(c)
+            plain = decided(self.scales.plain(c), cell)
             for power, part in powers_of(plain, self.scales.eps, quote=c).items():
                 strange = sorted(part.free_symbols - allowed, key=str)
                 if strange:

@@ -11,7 +11,7 @@ import sympy as sp
 from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
-from ..problem.errors import UnsupportedError
+from ..problem.errors import NhpinnError, UnsupportedError
 from .numbers.integrate import integrate
 from .table import Operator
 from .zero import jumps
@@ -69,7 +69,9 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Callable[[Sequence[Array]
         call = sp.lambdify([*op.fast, *names], list(exprs), ["scipy", "numpy"], cse=True)
         with np.errstate(all="ignore"):
             call(*(np.full(1, 0.3),) * len(op.fast), *(np.float64(0.3),) * len(names))
-    except (ArithmeticError, TypeError, NameError, NotImplementedError, AttributeError, SyntaxError) as cause:
+    except NhpinnError:
+        raise
+    except Exception as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
         raise UnsupportedError("a coefficient that cannot be evaluated", term=", ".join(map(str, exprs)),
                                remedy="write it with elementary functions of s.x, s.y, s.t and the parameters") from cause
 
@@ -84,8 +86,9 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Callable[[Sequence[Array]
 def _numbers(value: object) -> Array:
     """An array of floats, or of complex numbers where there is an imaginary part."""
     array = np.asarray(value)
-    return np.asarray(array, dtype=complex if np.iscomplexobj(array) and np.any(array.imag) else float) if array.dtype != object else (
-        np.asarray(array, dtype=complex))
+    if array.dtype == object:
+        return np.asarray(array, dtype=complex)
+    return array if np.iscomplexobj(array) and np.any(array.imag) else np.asarray(array.real, dtype=float)
 
 
 def grid(op: Operator, n: int, offset: float) -> list[Array]:

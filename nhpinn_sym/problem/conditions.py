@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
 from .domain import Box, Face
-from .errors import BoundaryConditionError
+from .errors import BoundaryConditionError, shortened
 from .scales import unknown_functions
 
 FACE_NAMES: dict[str, Face] = {"left": (0, 0), "right": (0, 1), "bottom": (1, 0), "top": (1, 1), "front": (2, 0), "back": (2, 1)}
@@ -99,7 +100,7 @@ def fields_of(condition: Condition | Initial, unknowns: Sequence[sp.Expr]) -> tu
     if chosen is None:
         return tuple(range(len(unknowns)))
     functions = unknown_functions(chosen)
-    if not functions or any(f not in unknowns for f in functions):
+    if not functions or any(not isinstance(f, AppliedUndef) or f not in unknowns for f in functions):
         raise BoundaryConditionError("a condition for something that is not an unknown of the problem", term=condition,
                                      remedy=f"its unknowns are {', '.join(map(str, unknowns))}")
     return tuple(list(unknowns).index(f) for f in functions)
@@ -125,17 +126,22 @@ def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbo
     table: dict[tuple[Face, int], Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):
-            raise BoundaryConditionError("this is not a boundary condition", term=repr(condition),
-                                         remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]")
+            raise BoundaryConditionError(
+                "this is not a boundary condition", term=shortened(condition),
+                remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]",
+            )
         for place in ((face, j) for face in faces_of(condition, box, x) for j in fields_of(condition, unknowns)):
             if place in table:
-                raise BoundaryConditionError(f"two conditions on the face {describe_face(place[0], box, x)}", term=f"{table[place]} and {condition}",
-                                             remedy="give each face one condition for each unknown: name the faces by on=")
+                raise BoundaryConditionError(
+                    f"two conditions on the face {describe_face(place[0], box, x)}",
+                    term=f"{shortened(table[place])} and {shortened(condition)}",
+                    remedy="give each face one condition for each unknown: name the faces by on=",
+                )
             table[place] = condition
     missing = [face for face in box.faces if any((face, j) not in table for j in range(len(unknowns)))]
     if missing:
         raise BoundaryConditionError("no boundary condition on " + ", ".join(describe_face(face, box, x) for face in missing),
-                                     term=f"boundary={list(conditions)}", remedy="add one there, for example Neumann(0, on=...)")
+                                     term=f"boundary={shortened(list(conditions))}", remedy="add one there, for example Neumann(0, on=...)")
     return table
 
 
@@ -162,6 +168,9 @@ def _face(item: object, condition: Condition, box: Box, x: Sequence[sp.Symbol]) 
     elif isinstance(item, sp.Equality):
         face = next((f for f in box.faces if _is_same(item, x[f[0]], box.intervals[f[0]][f[1]])), None)
     if face is None or face not in box.faces:
-        raise BoundaryConditionError(f"this is not a face of the box {box}", term=f"on={item!r} in {condition}",
-                                     remedy='write on="left", on=(axis, 0 or 1), on=sp.Eq(s.x[0], 0), or a list of these')
+        raise BoundaryConditionError(
+            f"this is not a face of the box {box}",
+            term=f"on={shortened(item)} in {shortened(condition)}",
+            remedy='write on="left", on=(axis, 0 or 1), on=sp.Eq(s.x[0], 0), or a list of these',
+        )
     return face

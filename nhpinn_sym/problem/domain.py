@@ -6,11 +6,13 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from .errors import ProblemError
-from .reading import scalar
+from .errors import ProblemError, shortened
+from .reading import positive_integer, scalar
 
 Face = tuple[int, int]
 """A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
+_SHORTEST, _FARTHEST, _RELATIVE = 1e-50, 1e50, 1e-6
+"""Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision."""
 
 
 @dataclass(frozen=True, init=False)
@@ -56,7 +58,7 @@ class Cell(Box):
 
     @classmethod
     def unit(cls, dim: int) -> Cell:
-        return cls(*[(0, 1)] * dim)
+        return cls(*[(0, 1)] * positive_integer(dim, "dim", most=16))
 
 
 def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
@@ -64,7 +66,20 @@ def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
         a, b = (scalar(v, ProblemError, "an end of an interval") for v in pair)
         ordered = bool(a < b) and a.is_number and b.is_number
     except (TypeError, ValueError, ProblemError) as cause:
-        raise ProblemError("an interval is a pair of finite numbers", term=repr(pair), remedy="write (0, 1) for each dimension") from cause
+        raise ProblemError(
+            "an interval is a pair of finite numbers", term=shortened(pair),
+            remedy="write (0, 1) for each dimension",
+        ) from cause
     if not ordered:
-        raise ProblemError("an interval needs two numbers, the lower one first", term=pair, remedy="write (0, 1)")
+        raise ProblemError(
+            "an interval needs two numbers, the lower one first", term=shortened(pair),
+            remedy="write (0, 1)",
+        )
+    length, size = float(b - a), max(abs(float(a)), abs(float(b)))
+    if not (length >= _SHORTEST and size <= _FARTHEST and length >= _RELATIVE * size):
+        raise ProblemError(
+            "an interval that double precision cannot divide", term=f"({a}, {b})",
+            remedy="measure in other units, from an origin close to it: lengths between 1e-50 and 1e50, "
+            "and not below 1e-6 of the coordinates",
+        )
     return a, b

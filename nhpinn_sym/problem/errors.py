@@ -2,6 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+_LONGEST = 800
+"""Letters of a term that a message quotes."""
+
+
+def shortened(value: object, text: Callable[[object], str] = repr) -> str:
+    """How a message quotes a value: not at full length, and whatever its own text raises."""
+    try:
+        found = text(value)
+    except Exception as cause:  # of any kind: the value may be the user's
+        return f"a {type(value).__name__} ({type(cause).__name__} when it is printed)"
+    return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}... ({len(found)} letters)"
+
 
 class NhpinnError(Exception):
     """Base of every error that nhpinn_sym raises on purpose.
@@ -13,7 +27,7 @@ class NhpinnError(Exception):
         self.what, self.term, self.remedy = what, term, remedy
         lines = [what]
         if term is not None:
-            lines.append(f"  term:   {term}")
+            lines.append(f"  term:   {shortened(term, str)}")
         if remedy is not None:
             lines.append(f"  remedy: {remedy}")
         super().__init__("\n".join(lines))

@@ -7,14 +7,15 @@ from functools import cached_property
 from typing import Any
 
 import sympy as sp
+from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
 from .conditions import Condition, Initial, Periodic, assign_faces, fields_of, values_of
 from .domain import Box, Cell, Face
-from .errors import BoundaryConditionError, EquationError, InitialConditionError, ProblemError
+from .errors import BoundaryConditionError, EquationError, InitialConditionError, ProblemError, shortened
 from .escaping import latex_expression
-from .reading import check_parameter, check_unknowns, instance, listed, positive_number, scalar
+from .reading import check_parameter, check_unknowns, instance, listed, positive_number, published_errors, scalar
 from .scales import Fast, Scales, unknown_functions
 
 
@@ -40,7 +41,7 @@ class MultiscaleProblem:
                  paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
         self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
         self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
-        self.paper = {float(positive_number(eps, ProblemError, "a key of paper")): dict(row) for eps, row in (paper or {}).items()}
+        self.paper = published_errors(paper)
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
@@ -82,7 +83,7 @@ class MultiscaleProblem:
     def data(self, condition: Condition | Initial, entry: str, j: int) -> sp.Expr:
         """The `entry` (value, alpha) of a condition for scalar unknown number j."""
         fields = fields_of(condition, self.unknowns)
-        return sp.sympify(values_of(condition, entry, fields)[fields.index(j)])
+        return scalar(values_of(condition, entry, fields)[fields.index(j)], ProblemError, "the value", quote=condition)
 
     @property
     def periodic_axes(self) -> tuple[int, ...]:
@@ -96,7 +97,10 @@ class MultiscaleProblem:
         self.starts: dict[tuple[int, int], Initial] = {}
         for condition in self.initial:
             if not isinstance(condition, Initial):
-                raise InitialConditionError("this is not an initial condition", term=repr(condition), remedy="write initial=[Initial(0)]")
+                raise InitialConditionError(
+                    "this is not an initial condition", term=shortened(condition),
+                    remedy="write initial=[Initial(0)]",
+                )
             if type(condition.order) is not int:
                 raise InitialConditionError("the order of an initial condition is an integer", term=condition, remedy="0 is u, 1 is u_t")
             fields = fields_of(condition, self.unknowns)
@@ -110,12 +114,17 @@ class MultiscaleProblem:
         if self.domain is not None and set(self.starts) != needed:
             raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders "
                                         f"{sorted({order for order, _ in needed})}, for every unknown with a time derivative",
-                                        term=f"initial={list(self.initial)}", remedy="give one Initial(value, order=...) for each")
+                                        term=f"initial={shortened(list(self.initial))}", remedy="give one Initial(value, order=...) for each")
 
     def _check_data(self, value: object, condition: object, error: type[ProblemError], time: bool) -> None:
         expr = scalar(value, error, "the value", quote=condition, remedy="write a number, or SymPy in s.x and s.t")
         if expr.has(sp.I) or expr.has(*self.unknowns):
             raise error("the value is complex, or holds the unknown", term=condition, remedy="data are real functions of s.x and s.t")
+        if expr.has(sp.DiracDelta, sp.Derivative) or any(not isinstance(f, Fast) for f in expr.atoms(AppliedUndef)):
+            raise error(
+                "the value holds a function without a formula, or a delta function", term=condition,
+                remedy="data are given by formulas in s.x and s.t that have values",
+            )
         allowed = {*self.scales.x, *self.parameters} | ({self.scales.t} if time else set())
         strange = [v for v in expr.free_symbols if v not in allowed] if not expr.atoms(Fast) else sorted(expr.atoms(Fast), key=str)
         if strange:
@@ -152,7 +161,10 @@ def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
     if table is None:
         return {}
     if not isinstance(table, Mapping):
-        raise ProblemError("parameters are a dictionary of ranges", term=repr(table), remedy="write parameters={q: (lower, upper)}")
+        raise ProblemError(
+            "parameters are a dictionary of ranges", term=shortened(table),
+            remedy="write parameters={q: (lower, upper)}",
+        )
     for symbol in table:
         check_parameter(symbol)
     return {symbol: Box(pair).intervals[0] for symbol, pair in table.items()}
@@ -173,8 +185,10 @@ def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
     elif isinstance(equation, tuple) and len(equation) == 2:
         sides = equation
     else:
-        raise EquationError("an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)", term=repr(equation),
-                            remedy="write sp.Eq(-s.div(a*s.grad(u)), f)")
+        raise EquationError(
+            "an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)", term=shortened(equation),
+            remedy="write sp.Eq(-s.div(a*s.grad(u)), f)",
+        )
     lhs, rhs = (_entries(side) for side in sides)
     if len(rhs) == 1 and rhs[0] == 0:
         rhs = rhs * len(lhs)

@@ -13,8 +13,11 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
-from .errors import EquationError, ProblemError
-from .reading import check_unknown_name, positive_number, scalar
+from .errors import EquationError, ProblemError, shortened
+from .reading import check_unknown_name, instance, positive_number, scalar
+
+MAX_COMPONENTS, MAX_TIME_ORDER = 64, 64
+"""Scalar unknowns of one field, and order of a time derivative that can be written."""
 
 
 class Fast(sp.Function):
@@ -63,10 +66,17 @@ class Scales:
 
     def __init__(self, dim: int, time: bool = False, levels: int = 1, fast_time: object = None) -> None:
         if type(dim) is not int or dim not in (1, 2, 3):
-            raise ProblemError("the dimension is 1, 2 or 3", term=repr(dim), remedy="write Scales(2)")
+            raise ProblemError(
+                "the dimension is 1, 2 or 3", term=shortened(dim),
+                remedy="write Scales(2)",
+            )
         if type(levels) is not int or levels not in (1, 2):
-            raise ProblemError("levels is 1 (y) or 2 (y and z)", term=repr(levels), remedy="write Scales(2, levels=2) where there is z = x/eps^2")
-        self.dim, self.time, self.levels = dim, bool(time) or fast_time is not None, levels
+            raise ProblemError(
+                "levels is 1 (y) or 2 (y and z)", term=shortened(levels),
+                remedy="write Scales(2, levels=2) where there is z = x/eps^2",
+            )
+        self.dim, self.levels = dim, levels
+        self.time = instance(time, bool, "time", "write time=True") or fast_time is not None
         self.eps = sp.Symbol("epsilon", positive=True)
         self.x: tuple[sp.Symbol, ...] = sp.symbols(f"x1:{dim + 1}", real=True)
         self.y: tuple[Fast, ...] = tuple(Fast(v, self.eps) for v in self.x)
@@ -111,8 +121,11 @@ class Scales:
     def unknown(self, name: str, components: int = 1) -> Any:
         """An unknown function of x (and t): scalar, or a column of `components` functions name_1, name_2, ..."""
         check_unknown_name(name)
-        if type(components) is not int or components < 1:
-            raise ProblemError("components is a positive integer", term=repr(components), remedy='write s.unknown("v", components=2)')
+        if type(components) is not int or not 1 <= components <= MAX_COMPONENTS:
+            raise ProblemError(
+                f"components is an integer from 1 to {MAX_COMPONENTS}", term=shortened(components),
+                remedy='write s.unknown("v", components=2)',
+            )
         if components == 1:
             return sp.Function(name)(*self.arguments)
         return sp.ImmutableMatrix([sp.Function(f"{name}_{i + 1}")(*self.arguments) for i in range(components)])
@@ -136,11 +149,15 @@ class Scales:
         if not isinstance(flux, MatrixBase):
             if self.dim == 1:
                 return _d(scalar(flux, EquationError, "the flux", remedy="a flux is a*s.grad(u), or a scalar in one dimension"), self.x[0])
-            raise EquationError("div takes a vector or a matrix, and this is neither", term=repr(flux),
-                                remedy=f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a nan in it makes it a scalar")
+            raise EquationError(
+                "div takes a vector or a matrix, and this is neither", term=shortened(flux),
+                remedy=f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a nan in it makes it a scalar",
+            )
         rows = flux.T if flux.shape == (self.dim, 1) else flux
         if rows.shape[1] != self.dim:
             raise ProblemError(f"div takes {self.dim} columns, and this has the shape {flux.shape}", term=flux, remedy="(div S)_i = sum_k d_k S_ik")
+        for entry in rows:
+            scalar(entry, EquationError, "an entry of the flux", remedy="a flux has scalar entries")
         sums = [sp.Add(*[_d(rows[i, k], self.x[k]) for k in range(self.dim)]) for i in range(rows.shape[0])]
         return sums[0] if len(sums) == 1 else sp.ImmutableMatrix(sums)
 
@@ -155,8 +172,11 @@ class Scales:
 
     def dt(self, u: Any, order: int = 1) -> Any:
         """Time derivative of the given order, of a scalar or of each component."""
-        if type(order) is not int or order < 1:
-            raise ProblemError("the order of a time derivative is a positive integer", term=repr(order), remedy="write s.dt(u), or s.dt(u, 2)")
+        if type(order) is not int or not 1 <= order <= MAX_TIME_ORDER:
+            raise ProblemError(
+                "the order of a time derivative is a positive integer", term=shortened(order),
+                remedy="write s.dt(u), or s.dt(u, 2)",
+            )
         if isinstance(u, MatrixBase):
             return u.applyfunc(lambda e: self.dt(e, order)).as_immutable()
         return sp.Derivative(scalar(u, EquationError, "what is differentiated"), (self.t, order), evaluate=False)
@@ -182,7 +202,10 @@ def _d(expr: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 def _positive_rational(value: object) -> sp.Rational:
     number = sp.nsimplify(positive_number(value, ProblemError, "fast_time", "write fast_time=2 for tau = t/eps^2"))
     if not number.is_rational:
-        raise ProblemError("fast_time is a positive rational power of eps", term=value)
+        raise ProblemError(
+            "fast_time is a positive rational power of eps", term=value,
+            remedy="write fast_time=2 for tau = t/eps^2",
+        )
     return number
 
 

@@ -12,7 +12,7 @@ import sympy as sp
 from sympy.logic.boolalg import Boolean
 
 from .domain import Cell
-from .errors import ProblemError
+from .errors import ProblemError, shortened
 from .polygons import require_simple, triangles
 from .reading import instance, positive_number, scalar
 from .scales import Scales
@@ -126,7 +126,10 @@ class Polygon(Shape):
 
     def __init__(self, vertices: Sequence[object]) -> None:
         if not isinstance(vertices, (list, tuple)) or len(vertices) < 3:
-            raise ProblemError("a polygon has at least three vertices", term=vertices, remedy="write Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.8)])")
+            raise ProblemError(
+                "a polygon has at least three vertices", term=shortened(vertices),
+                remedy="write Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.8)])",
+            )
         object.__setattr__(self, "vertices", tuple(_point(v, self, 2) for v in vertices))
         require_simple(self.vertices)
 
@@ -148,7 +151,10 @@ class Layer(Shape):
     def __init__(self, axis: int, interval: object) -> None:
         ends = _point(interval, self, 2)
         if not ends[0] < ends[1]:
-            raise ProblemError("a layer needs its lower end first", term=interval, remedy="write Layer(0, (0.2, 0.6))")
+            raise ProblemError(
+                "a layer needs its lower end first", term=shortened(interval),
+                remedy="write Layer(0, (0.2, 0.6))",
+            )
         object.__setattr__(self, "axis", _axis(axis, self, 3))
         object.__setattr__(self, "interval", ends)
 
@@ -172,8 +178,10 @@ def phases(scales: Scales, shapes: Mapping[Shape, object], default: object = 1, 
     """
     scales = instance(scales, Scales, "scales", "write nh.phases(s, {...}) with s = Scales(dim)")
     if not isinstance(shapes, Mapping) or not shapes:
-        raise ProblemError("phases takes a dictionary of shapes with at least one", term=shapes,
-                           remedy="write nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)")
+        raise ProblemError(
+            "phases takes a dictionary of shapes with at least one", term=shortened(shapes),
+            remedy="write nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)",
+        )
     cell = Cell.unit(scales.dim) if cell is None else instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
     if cell.dim != scales.dim:
         raise ProblemError(f"the cell has dimension {cell.dim}, the scales have {scales.dim}", term=cell, remedy="give one interval per dimension")
@@ -184,7 +192,10 @@ def phases(scales: Scales, shapes: Mapping[Shape, object], default: object = 1, 
 def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
     """That y, in the cell, lies in the shape or in one of its images."""
     if not isinstance(shape, Shape):
-        raise ProblemError("a key of phases is not a Shape", term=repr(shape), remedy="use Disk, Ellipse, Polygon, Layer, Ball or Cylinder")
+        raise ProblemError(
+            "a key of phases is not a Shape", term=shortened(shape),
+            remedy="use Disk, Ellipse, Polygon, Layer, Ball or Cylinder",
+        )
     if not shape.fits(scales.dim):
         raise ProblemError(f"this is no shape of {scales.dim} dimensions", term=shape,
                            remedy="Disk, Ellipse and Polygon are plane, Ball and Cylinder solid")
@@ -213,7 +224,7 @@ def _value(value: Any) -> sp.Expr:
     remedy = "give a number, or an expression in s.y and s.x; matrices by their entries"
     found = scalar(value, ProblemError, "the value of a phase", remedy=remedy)
     if found.is_Matrix:
-        raise ProblemError("the value of a phase is a matrix", term=value, remedy=remedy)
+        raise ProblemError("the value of a phase is a matrix", term=shortened(value), remedy=remedy)
     return found
 
 
@@ -221,7 +232,10 @@ def _number(value: object, shape: Shape) -> sp.Expr:
     """A real number, exact: 0.3 is 3/10."""
     number = scalar(value, ProblemError, f"a number of a {type(shape).__name__}", remedy="give real numbers")
     if not (number.is_number and number.is_real):
-        raise ProblemError(f"a number of a {type(shape).__name__} is not real", term=value, remedy="give real numbers")
+        raise ProblemError(
+            f"a number of a {type(shape).__name__} is not real", term=shortened(value),
+            remedy="give real numbers",
+        )
     return sp.nsimplify(number, rational=True) if number.has(sp.Float) else number
 
 
@@ -232,11 +246,18 @@ def _size(value: object, shape: Shape, what: str) -> sp.Expr:
 
 def _point(value: object, shape: Shape, dim: int) -> Point:
     if not isinstance(value, (list, tuple)) or len(value) != dim:
-        raise ProblemError(f"a {type(shape).__name__} takes {dim} numbers here", term=value, remedy=f"write ({', '.join(['0.5'] * dim)})")
+        raise ProblemError(
+            f"a {type(shape).__name__} takes {dim} numbers here", term=shortened(value),
+            remedy=f"write ({', '.join(['0.5'] * dim)})",
+        )
     return tuple(_number(v, shape) for v in value)
 
 
 def _axis(axis: object, shape: Shape, dim: int) -> int:
     if type(axis) is not int or not 0 <= axis < dim:
-        raise ProblemError(f"the axis of a {type(shape).__name__} is one of 0, ..., {dim - 1}", term=axis, remedy="axes are counted from 0")
+        raise ProblemError(
+            f"the axis of a {type(shape).__name__} is one of 0, ..., {dim - 1}",
+            term=shortened(axis),
+            remedy="axes are counted from 0",
+        )
     return axis

@@ -8,7 +8,8 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from ..problem.errors import BackendMissingError, ProblemError, UnknownBackendError, UnsupportedError
+from ..problem.errors import BackendMissingError, ProblemError, UnknownBackendError, UnsupportedError, shortened
+from ..problem.reading import positive_number
 
 CELLS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
 EQUATIONS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
@@ -35,15 +36,25 @@ def equation_solver(backend: str) -> Any:
 
 def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backend: str) -> None:
     """ProblemError for an option that the backend's `solver` does not take (one that takes any checks them itself), or a wrong degree."""
+    if options.get("tolerance") is not None:
+        positive_number(options["tolerance"], ProblemError, "tolerance", "write tolerance=1e-6")
     parameters = inspect.signature(solver).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return
     known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     unknown = [name for name in options if name not in known]
     if unknown:
-        raise ProblemError(f"the backend {backend} has no option {unknown[0]!r}", remedy=f"its options are {', '.join(known)}")
+        raise ProblemError(
+            f"the backend {backend} has no option {unknown[0]!r}",
+            term=f"{unknown[0]}={shortened(options[unknown[0]])}",
+            remedy=f"its options are {', '.join(known)}",
+        )
     if options.get("degree", 2) not in (1, 2):
-        raise ProblemError("finite elements are of degree 1 or 2 here", term=f"degree={options['degree']!r}", remedy="refine the mesh instead")
+        raise ProblemError(
+            "finite elements are of degree 1 or 2 here",
+            term=f"degree={shortened(options['degree'])}",
+            remedy="refine the mesh instead",
+        )
 
 
 def available(backend: str) -> bool:
@@ -67,7 +78,10 @@ def choose_fem(name: str) -> str:
 
 def _load(backend: str, table: dict[str, str]) -> ModuleType:
     if not isinstance(backend, str) or backend not in table:
-        raise UnknownBackendError("no backend has this name", term=repr(backend), remedy=f"use one of {', '.join(table)}")
+        raise UnknownBackendError(
+            "no backend has this name", term=shortened(backend),
+            remedy=f"use one of {', '.join(table)}",
+        )
     library = _LIBRARIES.get(backend)
     if library is not None:
         try:

@@ -22,6 +22,7 @@ from .chebyshev import Bounds, Nodes
 from .effective import entries_of
 from .given import as_externals, cell_functions
 from .iterated import FieldSource, InnerLevel, IteratedSolver, written_out
+from .limits import memory_errors
 from .progress import Progress, shown
 from .real_parts import RealPartsSolver
 from .solution import CellBatch
@@ -68,7 +69,8 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
     """`solve_cells` with the parameters `over` as further slow variables, behind those of x; `values` are numbers for the others."""
     solver_class = cell_solver(backend)
     check_options(solver_class, options, backend)
-    lowered = _freed(lower_cells(model, model.order > 1 if hierarchy is None else hierarchy), over)
+    more = model.order > 1 if hierarchy is None else instance(hierarchy, bool, "hierarchy", "write hierarchy=True")
+    lowered = _freed(lower_cells(model, more), over)
     functions = cell_functions(model, coefficients, backend)
     wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
     box, periodic = slow_box(model, lowered)
@@ -84,10 +86,11 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
     def make(cells: LoweredCells, **more: Any) -> Any:
         return solver_class(cells, values, box, wanted, bars, **options, **more)
 
-    solver = _adapted(make, backend, lowered, inner, wanted)
     try:
-        nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted, lowered) if box else (
-            Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
+        with memory_errors(f"{lowered.title} ({backend})"):
+            solver = _adapted(make, backend, lowered, inner, wanted)
+            nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted, lowered) if box else (
+                Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
     except SolvabilityError as cause:
         raise _explained(model, str(cause.term), cause.what) from cause
     _require_solvable(model, batch, wanted)
@@ -96,7 +99,8 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
         backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
         tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
         entries_of(model, batch.effective, nodes, lowered.slow, values, over),
-        {**batch.info, "tolerance": wanted, "slow_nodes": len(nodes.points), "slow_change": slow_change}, lowered.components, batch.bounds,
+        {**batch.info, "hierarchy": more, "tolerance": wanted, "slow_nodes": len(nodes.points),
+         "slow_change": slow_change}, lowered.components, batch.bounds,
         {**(inner.cells.parameters if isinstance(inner, InnerLevel) else {}), **{v.name: values[v.name] for v in lowered.parameters}},
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..derive.law import key_of
 from ..derive.model import HomogenizedModel, effective_shape
-from ..problem.errors import SolveError, UnsupportedError
+from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from .chebyshev import Nodes
 from .solution import Array, EffectiveKey
 from .tensors import elasticity_matrices, symmetric_tensor
@@ -36,6 +36,13 @@ class Entry:
     def constant(self) -> bool:
         return not self.columns if self.formula is None else not self.formula.free_symbols
 
+    @property
+    def reach(self) -> int:
+        """How many columns points must have at least."""
+        if self.formula is None:
+            return max(self.columns, default=-1) + 1
+        return len(self.coordinates)
+
     def __call__(self, points: Array, index: tuple[int, ...] | None = None) -> Array:
         """D^index at slow points (n, d): (n,)."""
         points = np.asarray(points, dtype=float)
@@ -44,7 +51,7 @@ class Entry:
             for v, order in zip(self.coordinates, index or (), strict=False):
                 expr = sp.diff(expr, v, order) if order else expr
             call = sp.lambdify(self.coordinates, expr, "numpy", dummify=True)  # names of symbols are no code
-            return np.broadcast_to(_number_array(call(*points.T)), (len(points),))
+            return np.broadcast_to(_number_array(call(*points.T[: len(self.coordinates)])), (len(points),))
         if not self.columns:
             return np.full(len(points), 0.0 if any(index or ()) else self.values[0])
         if any(order and axis not in self.columns for axis, order in enumerate(index or ())):
@@ -118,7 +125,10 @@ def _averaged(entry: Entry, axes: tuple[int, ...]) -> Entry:
 
 
 class EffectiveFunction:
-    """An effective coefficient that depends on x: called with points (n, d) it gives (n, *shape)."""
+    """An effective coefficient that depends on x: called with points (n, d) it gives (n, *shape).
+
+    Where it depends on t too, points are (n, d + 1), the time last. ProblemError for points of another shape.
+    """
 
     def __init__(self, shape: tuple[int, ...], entries: Mapping[tuple[int, ...], Entry]) -> None:
         self.shape, self.entries = shape, dict(entries)
@@ -128,12 +138,24 @@ class EffectiveFunction:
 
     def derivative(self, points: ArrayLike, index: tuple[int, ...] | None) -> Array:
         """D^index, with the multi-index over x."""
-        x = np.asarray(points, dtype=float)
+        x = self._columns(points)
         found = {position: entry(x, index) for position, entry in self.entries.items()}
         result = np.zeros((len(x), *self.shape), dtype=np.result_type(float, *found.values()))
         for position, values in found.items():
             result[tuple([slice(None), *position])] = values
         return result
+
+    def _columns(self, points: ArrayLike) -> Array:
+        """Points as (n, columns), with every column that an entry depends on."""
+        x = np.asarray(points, dtype=float)
+        x = x[:, None] if x.ndim == 1 else x
+        needed = max(entry.reach for entry in self.entries.values())
+        if x.ndim != 2 or x.shape[1] < needed:
+            raise ProblemError(
+                f"this effective coefficient takes points of shape (n, {needed})", term=f"shape {x.shape}",
+                remedy="one column for each coordinate, and the time last where it depends on t",
+            )
+        return x
 
 
 class _Sum:

@@ -16,13 +16,20 @@ from ..lower.forms import LoweredEquation
 from ..operator.parse import parse
 from ..problem.conditions import Periodic
 from ..problem.domain import Cell
-from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance, number_from_text, parameter_numbers
+from ..problem.reading import (
+    instance,
+    number_from_text,
+    parameter_numbers,
+    positive_integer,
+    positive_number,
+)
 from .backends import check_options, equation_solver
 from .cell_solution import CellSolution
 from .fem.options import whole
 from .given import equation_functions
+from .limits import memory_errors
 from .progress import Progress, shown
 from .real_parts import solve_in_parts
 from .solution import Array, Solution
@@ -68,7 +75,10 @@ def solve_homogenized(
     cells.require_parameters(numbers)
     known = None if eps is None or not positive(eps) else exact(eps)
     lowered, values = settle_walls(model, lowered, cells, known, numbers)
-    solution = solve_in_parts(solver, lowered, values, {**numbers, **functions}, shown(progress), **options)
+    with memory_errors(f"{lowered.title} ({backend})"):
+        solution = solve_in_parts(
+            solver, lowered, values, {**numbers, **functions}, shown(progress), **options
+        )
     return _judged(solution, lowered, options)
 
 
@@ -99,6 +109,11 @@ def solve_fine(
     operator = parse(problem)
     lowered = lower_fine(operator)
     _check_periods_fit(problem, eps)
+    if per_period is not None and backend == "pinn":
+        raise ProblemError(
+            "per_period= has no effect on pinn", term=f"per_period={shortened(per_period)}",
+            remedy="leave it out: it is the mesh cells per period of a finite element backend",
+        )
     if backend != "pinn":
         if not refines(options, per_period):
             options["at_least" if per_period is None else "mesh"] = fine_cells(problem, number, per_period)
@@ -106,7 +121,10 @@ def solve_fine(
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
     values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters), **functions}
-    solution = solve_in_parts(solver, lowered, _no_externals, values, shown(progress), **options)
+    with memory_errors(f"{lowered.title} ({backend})"):
+        solution = solve_in_parts(
+            solver, lowered, _no_externals, values, shown(progress), **options
+        )
     return _judged(solution, lowered, options)
 
 
@@ -168,12 +186,12 @@ def exact(eps: Any) -> sp.Expr:
 def positive(eps: object) -> float:
     """eps as a positive float; ProblemError otherwise."""
     try:
-        number = float(exact(eps))
+        number = exact(eps)
     except (TypeError, ValueError, ArithmeticError, sp.SympifyError) as cause:
-        raise ProblemError("eps is a positive number", term=eps, remedy="write eps=1/8 or sp.Rational(1, 8)") from cause
-    if not (0 < number < math.inf):
-        raise ProblemError("eps is a positive number", term=eps)
-    return number
+        raise ProblemError(
+            "eps is a positive number", term=shortened(eps), remedy="write eps=1/8 or sp.Rational(1, 8)"
+        ) from cause
+    return float(positive_number(number, ProblemError, "eps", "write eps=1/8 or sp.Rational(1, 8)"))
 
 
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..problem.errors import FileError, ProblemError, UndeclaredSymbolError, UnsupportedError
+from ..problem.errors import FileError, ProblemError, UndeclaredSymbolError, UnsupportedError, shortened
 from ..problem.reading import instance, listed, parameter_numbers
 from .cell_file import save, unpacked
 from .cell_solution import CellSolution
@@ -151,8 +151,10 @@ def _chosen(model: HomogenizedModel, over: Iterable[sp.Symbol] | None, parameter
         chosen = tuple(dict.fromkeys(listed(over, "over", "write over=[q]")))
     for v in chosen:
         if v not in declared:
-            raise UndeclaredSymbolError("the problem declares no parameter that is this symbol", term=repr(v),
-                                        remedy=f"its parameters are: {list(declared)}")
+            raise UndeclaredSymbolError(
+                "the problem declares no parameter that is this symbol", term=shortened(v),
+                remedy=f"its parameters are: {list(declared)}",
+            )
         if str(v) in fixed:
             raise ProblemError("a parameter cannot be free and have a value", term=v, remedy="name it in over= or in parameters=, not in both")
     if not chosen:

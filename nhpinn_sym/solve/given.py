@@ -19,7 +19,7 @@ from ..derive.model import HomogenizedModel
 from ..emit.opaque import function_names, opaque_nodes, read
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..operator.table import Operator
-from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.errors import ProblemError, UnsupportedError, shortened
 from .iterated import Field, swapped
 from .solution import Array
 
@@ -55,7 +55,10 @@ def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions
     nodes = sorted({f for c in op.table.values() for f in c.atoms(AppliedUndef)}, key=str)
     held = {f.func.__name__: f for f in nodes}
     if coefficients is not None and not isinstance(coefficients, Mapping):
-        raise ProblemError("coefficients are a dictionary of functions", term=repr(coefficients), remedy='write coefficients={"a": function}')
+        raise ProblemError(
+            "coefficients are a dictionary of functions", term=shortened(coefficients),
+            remedy='write coefficients={"a": function}',
+        )
     given = {str(name): function for name, function in (coefficients or {}).items()}
     for name in given.keys() - held.keys():
         raise ProblemError("no coefficient without a formula has this name", term=name, remedy=f"those of this problem are: {sorted(held)}")
@@ -64,8 +67,13 @@ def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions
             raise UnsupportedError("a coefficient without a formula has no numbers", term=node,
                                    remedy=f'give its formula, or coefficients={{"{name}": a function of arrays}}')
         if name in given and not callable(given[name]):
-            raise ProblemError(f"coefficients[{name!r}] is not a function", term=repr(given[name]), remedy=f"give a function that computes {node}")
+            raise ProblemError(
+                f"coefficients[{name!r}] is not a function", term=shortened(given[name]),
+                remedy=f"give a function that computes {node}",
+            )
     tensors: Any = importlib.import_module("nhpinn_sym.solve.pinn.callables") if given and backend == "pinn" else None
+    if tensors:
+        given = {name: tensors.without_own_graph(f) for name, f in given.items()}
     known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
     if known:
         check_coefficients(_with_numbers(op, known))

@@ -65,7 +65,7 @@ def written_out(source: FieldSource, cells: LoweredCells, tolerance: float) -> L
     swap = {}
     for e in cells.externals:
         function = source.field(e.name, coordinates, {})
-        polynomial = _trigonometric(_entry(function, e.index), cells, tolerance)
+        polynomial = _written_field(_entry(function, e.index), cells, tolerance)
         for v, order in zip(cells.coordinates, e.derivative, strict=True):
             polynomial = sp.diff(polynomial, v, order) if order else polynomial
         swap[e.symbol] = polynomial
@@ -111,6 +111,14 @@ def _joined(batches: list[CellBatch]) -> CellBatch:
 def _entry(function: Field, index: tuple[int, ...]) -> Field:
     """One entry of a field of tensors."""
     return lambda y: np.moveaxis(function(y), 0, -1)[index]
+
+
+def _written_field(values: Field, cells: LoweredCells, tolerance: float) -> sp.Expr:
+    """The Fourier series of a field on the cell, of its real and imaginary parts where the cell problems are complex."""
+    real = _trigonometric(lambda y: np.real(values(y)), cells, tolerance)
+    if not cells.complex:
+        return real
+    return real + sp.I * _trigonometric(lambda y: np.imag(values(y)), cells, tolerance)
 
 
 def _trigonometric(values: Field, cells: LoweredCells, tolerance: float) -> sp.Expr:

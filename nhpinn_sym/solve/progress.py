@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
+from ..problem.errors import ProblemError, shortened
+
 
 class Task(Protocol):
     """One piece of work that is under way."""
@@ -34,8 +36,17 @@ def silent(label: str) -> Iterator[Task]:
 
 
 def shown(progress: Progress | None) -> Progress:
-    """`progress` as it was given; None is bars on a terminal, and silence elsewhere."""
+    """`progress` as it was given; None is bars on a terminal, and silence elsewhere. ProblemError for what opens no tasks."""
     if progress is not None:
+        try:
+            opens = hasattr(progress("options"), "__enter__")
+        except Exception:  # of any kind: it is the user's
+            opens = False
+        if not opens:
+            raise ProblemError(
+                "progress opens no tasks", term=shortened(progress),
+                remedy="leave it out, or give a context manager of a label such as nhpinn_sym.solve.progress.silent",
+            )
         return progress
     if not sys.stderr.isatty():
         return silent

@@ -78,7 +78,7 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(cells)
     fields, order = (u0.fields, u0.order) if isinstance(u0, MeanField) else ((u0,), 1)
-    if order > 1 and not any(name == "h" for name, _ in cells.entries):
+    if order > 1 and not cells.info.get("hierarchy", any(name == "h" for name, _ in cells.entries)):
         raise ProblemError(f"mean fields of order {order} with cells of a model of order 1", term=cells,
                            remedy="use the cells that they were solved with")
     return Reconstruction(fields, cells, order, positive(eps))

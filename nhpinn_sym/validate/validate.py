@@ -24,6 +24,7 @@ from ..derive.homogenize import homogenize
 from ..emit.emit import emit
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..problem.reading import instance, parameter_numbers, positive_integer, positive_number
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
@@ -69,6 +70,12 @@ def validate(
     """
     if pinn is not None and not isinstance(pinn, Mapping):
         raise ProblemError("pinn= is a mapping of options", term=pinn, remedy='write pinn={"method": "lm", "seed": 1}')
+    if per_period is not None:
+        per_period = positive_integer(per_period, "per_period")
+    if tolerance is not None:
+        positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8")
+    problem = instance(problem, MultiscaleProblem, "the problem", "write problem = MultiscaleProblem(equation, ...)")
+    parameter_numbers(parameters, problem.parameters)
     return _Run(problem, eps, out, choose_fem(fem), dict(pinn or {}), per_period, tolerance, parameters, shown(progress)).report()
 
 

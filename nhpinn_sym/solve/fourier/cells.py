@@ -13,7 +13,9 @@ import numpy as np
 from ...emit import numpy as target
 from ...emit.source import run
 from ...lower.forms import LoweredCells, MultiIndex
-from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning, UnsupportedError
+from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning, UnsupportedError, shortened
+from ...problem.reading import instance, positive_integer
+from ..limits import require_affordable
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch
 
@@ -69,11 +71,15 @@ class CellSolver:
         fields: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
-        if n is not None and (type(n) is not int or n < 3):
-            raise SolveError("n, the number of points per axis, is an integer above 2", term=f"n={n!r}", remedy="leave it out, or write n=81")
+        if n is not None:
+            n = positive_integer(n, "n", least=3, error=SolveError)
+            _require_affordable(cells, n)
         if not (isinstance(residual, float) and 0 < residual < 1):
-            raise SolveError("residual is a number between 0 and 1", term=f"residual={residual!r}", remedy="leave it out, or write residual=1e-10")
-        self.n, self.residual, self.fields = n if n is None else n | 1, residual, dict(fields or {})
+            raise SolveError(
+                "residual is a number between 0 and 1", term=f"residual={shortened(residual)}",
+                remedy="leave it out, or write residual=1e-10",
+            )
+        self.n, self.residual, self.fields = n if n is None else n | 1, residual, dict(_fields(fields))
         _check(cells, self.fields)
         source = target.cells(cells)
         self.forms = run("cell_fourier", source["cell_fourier.py"])
@@ -149,7 +155,31 @@ class CellSolver:
                 )
 
 
+_VECTORS, _ITERATIONS = 64, 100
+"""Vectors of one cell function that a Krylov iteration keeps, and how many steps it takes about."""
+
+
+def _require_affordable(cells: LoweredCells, n: int) -> None:
+    """SolveError where n points per axis would not fit into memory, or would take days."""
+    numbers = float(n) ** cells.cell.dim * cells.components * (len(cells.functions) + _VECTORS)
+    seconds = 1e-9 * numbers * _ITERATIONS * max(1, len(cells.functions))
+    require_affordable(
+        f"n={n}", numbers, seconds=seconds,
+        remedy="leave n= out, or give a smaller one",
+    )
+
+
+def _fields(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    return {} if given is None else instance(given, Mapping, "fields", "write fields={name: function of points}")  # type: ignore[type-abstract]
+
+
 def _check(cells: LoweredCells, fields: Mapping[str, Any]) -> None:
+    strange = sorted(map(str, set(fields) - {e.name for e in cells.externals}))
+    if strange:
+        raise SolveError(
+            "the cell problems hold no such fields", term=", ".join(strange),
+            remedy="leave them out of fields=",
+        )
     missing = sorted({e.name for e in cells.externals} - set(fields))
     if missing:
         raise SolveError("the cell problems hold fields that are not given", term=", ".join(missing), remedy="give fields={name: function of points}")

@@ -20,6 +20,16 @@ _LINES, _STEPS = 8, 2048
 _AGREES, _ROUNDING = 3e-3, 1e-6
 
 
+def without_own_graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    """The function, whose values carry the graph of its arguments alone: a trainable net may stand behind it."""
+
+    def values(*arguments: Tensor) -> Tensor:
+        found = torch.as_tensor(function(*arguments))
+        return found if any(a.requires_grad for a in arguments) else found.detach()
+
+    return values
+
+
 def on_arrays(function: Callable[..., Tensor], index: MultiIndex = ()) -> Callable[..., Array]:
     """D^index of the function, for numpy arrays."""
 

@@ -27,7 +27,7 @@ from .ground_state import first_eigenvalue, ground_state, require_positive
 from .means import CellMeans
 from .network import Layers, Network, Trial
 from .network_field import NetworkField
-from .options import read_options
+from .options import collocation_options
 from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
 from .rows import Rows, collocation_points, positive
 from .solvers.results import Result
@@ -62,7 +62,7 @@ class CellSolver:
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
         self.cells, self.slow_box, self.tolerance = cells, slow_box, tolerance
-        self.options = o = read_options(options)
+        self.options = o = collocation_options(options)
         self.progress = progress if o.ranks.first else silent
         axes = (*(("periodic", a, b) for a, b in cells.cell.bounds), *(("scaled", a, b) for a, b in slow_box))
         self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device)
@@ -106,7 +106,7 @@ class CellSolver:
         o, before, estimate, residuals, reached = self.options, None, math.inf, [math.inf], False
 
         def fit(size: int, scales: Scales) -> Fit[Progressed]:
-            done = self.fit(random_layer(self.trial, size, scales, o.seed), max(o.points or 0, 2 * size))
+            done = self.fit(random_layer(self.trial, size, scales, o.seed), 2 * size)
             return Fit(done, done.held_out, size, scales)
 
         for step in ladder(fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale):

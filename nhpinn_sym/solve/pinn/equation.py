@@ -23,7 +23,7 @@ from .balance import require_balance
 from .boundary_value import BoundaryValueProblem
 from .known import known_functions
 from .network import Network
-from .options import Options, read_options
+from .options import Options, collocation_options
 from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
 from .rows import collocation_points
 from .singular import stacked
@@ -73,7 +73,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     ToleranceWarning says where a given one was not, or 1e-2 where none is.
     UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
     """
-    start, chosen = time.perf_counter(), read_options(options)
+    start, chosen = time.perf_counter(), collocation_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
     require_balance(problem)
     known = known_functions(problem)
@@ -101,7 +101,7 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
     """The last layer by least squares, with twice the features until the solution stands."""
     before, estimate, residuals, reached = None, math.inf, [math.inf], False
     largest = max(1, o.features // problem.components)
-    held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(max(o.points or 0, 2 * size), o.seed))
+    held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(2 * size, o.seed))
 
     def fit(size: int, scales: Scales) -> Fit[tuple[Network, Tensor]]:
         solved = last_layer(problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed), o.ranks)

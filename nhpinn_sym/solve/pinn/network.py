@@ -16,6 +16,7 @@ from ...emit.source import run
 from ...emit.torch_inputs import Kinks, net_text
 from ...lower.forms import MultiIndex
 from ..expression_data import expression_data, read_formula, read_symbols
+from ..limits import require_affordable
 
 Jet = dict[MultiIndex, Tensor]
 Layers = list[tuple[Tensor, Tensor]]
@@ -23,6 +24,9 @@ Axes = tuple[tuple[str, float, float], ...]
 _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
 _MOST_DERIVATIVES = 8
 """That a net with kinks is asked for."""
+
+_COPIES = 8.0
+"""Copies of the weights of a net that a training keeps at least."""
 
 
 def chunk_size(layers: Layers) -> int:
@@ -53,11 +57,14 @@ class Trial:
         return self.module.INDICES
 
     def features(self, count: int, scales: tuple[float, ...], seed: int) -> Layers:
-        """One random layer; a scale of the weights per axis."""
+        """One random layer; a scale of the weights per axis. SolveError where it does not fit into memory."""
+        require_affordable(f"features={count}", 64.0 * count, remedy="ask for fewer features")
         return self._moved(self.module.features(count, self.axes, scales, seed))
 
     def mlp(self, width: int, depth: int, outputs: int, seed: int) -> Layers:
-        """Initial layers of a net."""
+        """Initial layers of a net. SolveError where they do not fit into memory, with what a training keeps beside them."""
+        weights = _COPIES * (width * (len(self.axes) + outputs) + float(width) ** 2 * (depth - 1))
+        require_affordable(f"width={width}, depth={depth}", weights, remedy="ask for a smaller net")
         return self._moved(self.module.mlp(width, depth, outputs, self.axes, seed))
 
     def _moved(self, layers: Layers) -> Layers:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import torch
 from torch.distributed import ProcessGroup
 
-from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError
+from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
+from ...problem.reading import positive_integer, positive_number
 from .ranks import Ranks
 from .solvers.results import Result
 
@@ -20,6 +21,7 @@ FLAVOURS = ("auto", "torch", "compile", "native")
 DTYPES = ("float64", "float32")
 _WIDTH, _DEPTH = 24, 2
 _DENSE, _INPUTS = 2300, 4
+_OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint")
 """Weights of the hidden layers up to which matrices of all weights pay; numbers that a unit of the first layer has, bias included."""
 
 
@@ -93,11 +95,20 @@ def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     """
     options = dict(given)
     method = options.pop("method", "auto")
-    if method in SOLVERS:
-        options.setdefault("solver", method)
+    if isinstance(method, str) and method in SOLVERS:
+        if options.setdefault("solver", method) != method:
+            raise ProblemError(
+                "two solvers are named",
+                term=f"method={method!r}, solver={shortened(options['solver'])}",
+                remedy="method is the formulation, solver the optimizer: name each once",
+            )
         return "auto", options
-    if method not in METHODS:
-        raise ProblemError(f"the PINN backend has no method {method!r}", remedy=f"use one of {', '.join((*METHODS, *SOLVERS))}")
+    if not isinstance(method, str) or method not in METHODS:
+        raise ProblemError(
+            f"the PINN backend has no method {shortened(method)}",
+            term=f"method={shortened(method)}",
+            remedy=f"use one of {', '.join((*METHODS, *SOLVERS))}",
+        )
     return method, options
 
 
@@ -106,25 +117,78 @@ def read_options(given: Mapping[str, Any]) -> Options:
     known = [f.name for f in fields(Options)]
     for name in given:
         if name not in known:
-            raise ProblemError(f"the PINN backend has no option {name!r}", remedy="its options are method, " + ", ".join(known))
+            raise ProblemError(
+                f"the PINN backend has no option {name!r}", term=f"{name}={shortened(given[name])}",
+                remedy="its options are method, " + ", ".join(known),
+            )
     options = Options(**given)
     for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", FLAVOURS), ("dtype", DTYPES)):
-        if getattr(options, name) not in choices:
-            raise ProblemError(f"the PINN backend has no {name} {getattr(options, name)!r}", remedy="use one of " + ", ".join(choices))
-    for name in ("features", "width", "depth", "iterations", "points"):
-        number = getattr(options, name)
-        if number is not None and not (isinstance(number, int) and number > 0):
-            raise ProblemError(f"the option {name} is a positive integer", term=number)
-    if not isinstance(options.seed, int):
-        raise ProblemError("the option seed is an integer", term=options.seed)
-    if options.scale is not None and not 0 < options.scale < math.inf:
-        raise ProblemError("the option scale is a positive number", term=options.scale)
+        require_choice(name, getattr(options, name), choices)
+    counts = {name: getattr(options, name) for name in ("features", "width", "depth", "iterations", "points")}
+    counts = {
+        name: positive_integer(number, name)
+        for name, number in counts.items()
+        if number is not None or getattr(Options, name) is not None
+    }
+    options = replace(options, seed=require_seed(options.seed), **counts)  # type: ignore[arg-type]
+    if options.scale is not None:
+        scale = float(positive_number(options.scale, ProblemError, "scale", "leave it out, or give a positive number"))
+        options = replace(options, scale=scale)
+    if options.checkpoint is not None and not isinstance(options.checkpoint, (str, os.PathLike)):
+        raise ProblemError(
+            "checkpoint is the path of a folder", term=shortened(options.checkpoint),
+            remedy='write checkpoint="folder"',
+        )
+    if options.group is not None and not isinstance(options.group, ProcessGroup):
+        raise ProblemError("group is a group of torch.distributed", term=shortened(options.group),
+                           remedy="call torch.distributed.init_process_group, and give torch.distributed.group.WORLD")
+    require_device(options.device)
+    if options.trains:
+        require_unused(options, ("features",), f"a trained net (solver {options.chosen})")
+    else:
+        require_unused(options, ("width", "depth", *_OF_TRAININGS), "one least-squares solve for the last layer (random features)")
+    return options
+
+
+def require_choice(name: str, value: object, choices: Sequence[str]) -> None:
+    if not isinstance(value, str) or value not in choices:
+        raise ProblemError(
+            f"the PINN backend has no {name} {shortened(value)}", term=f"{name}={shortened(value)}",
+            remedy="use one of " + ", ".join(choices),
+        )
+
+
+def require_seed(seed: object) -> int:
+    """The seed as an int that torch takes."""
+    return positive_integer(seed, "seed", least=0)
+
+
+def require_device(name: object) -> None:
+    """ProblemError for what is no device of the PINN backend, BackendMissingError for one that is not there."""
     try:
-        device = torch.device(options.device)
-    except RuntimeError as cause:
-        raise ProblemError("torch knows no such device", term=options.device, remedy='use device="cpu" or "cuda"') from cause
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise BackendMissingError("this torch sees no CUDA device", term=options.device, remedy='use device="cpu"')
+        device = torch.device(name)  # type: ignore[call-overload]
+    except (RuntimeError, TypeError, ValueError) as cause:
+        raise ProblemError(
+            "torch knows no such device", term=shortened(name),
+            remedy='use device="cpu" or "cuda"',
+        ) from cause
+    if device.type not in ("cpu", "cuda"):
+        raise ProblemError(
+            "the PINN backend does not run on this device", term=shortened(name),
+            remedy='use device="cpu" or "cuda"',
+        )
+    if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
+        raise BackendMissingError(
+            "this torch sees no such CUDA device", term=name,
+            remedy='use device="cpu"',
+        )
+
+
+def collocation_options(given: Mapping[str, Any]) -> Options:
+    """The options of a formulation with rows, whose points follow from the features where these are random."""
+    options = read_options(given)
+    if not options.trains:
+        require_unused(options, ("points",), "one least-squares solve for the last layer (random features)")
     return options
 
 

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 import torch
 from torch import Tensor
 
+from ..limits import require_affordable
 from .network import Axes, Layers, Network, Trial, chunk_size
 from .ranks import ALONE, Ranks
 from .rows import Rows, positive, weighted
@@ -21,6 +22,8 @@ HELD_OUT = 2000
 _CHEAP, _TUNED = 200, 1600
 _SMALLEST = 100
 _POOR = 0.1
+_FLOP = 1e-10
+"""Seconds that an entry of a least-squares problem takes in each column."""
 _FITS_IN = 2**31
 """Bytes of memory that a fit may take; beyond them it is made of blocks of rows."""
 
@@ -92,6 +95,9 @@ def last_layer(trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, m
     size, (components, count) = len(layers[-1][1]), (rows.weights.shape[2], rows.target.shape[2])
     columns, own = components * size + rows.extra.shape[2], ranks.own(rows)
     row = 3 * rows.points.element_size() * columns
+    count_of_rows = float(rows.target.shape[0] * rows.target.shape[1])
+    require_affordable(f"{columns} unknowns of random features", 3.0 * columns**2, seconds=_FLOP * count_of_rows * columns**2,
+                       remedy="ask for fewer features=, or a larger tolerance")
     if ranks.count == 1 and (rows.target.shape[0] * rows.target.shape[1] + columns) * row <= memory:
         solution = least_squares(*_system(trial, rows, layers))
     else:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from ...emit.runtime.torch_jets import spread
 from ...lower.forms import MultiIndex
+from ..limits import require_affordable
 from .network import Axes, Jet, Trial
 
 _BALANCING = 8
@@ -84,6 +85,9 @@ def weighted(weights: Tensor, features: Jet) -> Tensor:
     return out
 
 
+_ROW = 40.0
+"""Numbers that a collocation point needs at least: coordinates, weights and data of its equations."""
+
 MakeRows = Callable[[int, int], Rows]
 """Rows at `count` points of the interior (and what belongs to them elsewhere), drawn with `seed`."""
 
@@ -104,6 +108,7 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor
     """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them are uniform in its stretched coordinate."""
     if not axes:
         return torch.zeros(count, 0, dtype=torch.float64, device=device)
+    require_affordable(f"points={count}", _ROW * count, remedy="ask for fewer points, or features")
     unit = torch.quasirandom.SobolEngine(len(axes), scramble=True, seed=seed).draw(count, dtype=torch.float64)
     points = spread(unit, axes)
     half = count // 2  # not every other one: consecutive Sobol points lie in opposite halves of the box

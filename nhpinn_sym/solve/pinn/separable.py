@@ -27,7 +27,7 @@ from .cells import CellSolver
 from .family import Family, Numbers
 from .ground_state import require_positive
 from .network import Layers, Network, Trial
-from .options import read_options
+from .options import collocation_options
 from .random_features import random_layer
 from .remembered import RememberingTrial
 from .solvers.results import Result
@@ -97,7 +97,7 @@ class SeparableCellSolver:
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
         self.cells, self.parameters, self.slow_box, self.tolerance, self.progress = cells, dict(parameters), slow_box, tolerance, progress
-        self.options, self.given = read_options(options), options
+        self.options, self.given = collocation_options(options), options
         single = replace(cells, slow=(), parameters=(*cells.parameters, *cells.slow))
         centre = [(a + b) / 2 for a, b in slow_box]
         self._centre = CellSolver(single, self._values(centre), (), tolerance, progress, **options)
@@ -142,7 +142,7 @@ class SeparableCellSolver:
         """One slow point with each of the layers, the last of which counts."""
         solver, found = self._any.with_parameters(self._values(point)), list[tuple[Any, Numbers]]()
         for layer in layers:
-            done = solver.fit(layer, max(self.options.points or 0, 2 * len(layer[-1][1])))
+            done = solver.fit(layer, 2 * len(layer[-1][1]))
             found.append((done, solver.means.refine(done.family, torch.zeros(1, 0, dtype=torch.float64, device=self.options.device))))
         (_, half), (done, numbers) = found
         if self.cells.eigenvalue is not None:

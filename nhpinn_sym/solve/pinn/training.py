@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ...problem.escaping import file_name
+from ..limits import require_affordable
 from .network import Layers, Network, Trial
 from .objective import Objective
 from .options import Options
@@ -68,7 +69,9 @@ def train(trial: Trial, make_rows: MakeRows, components: int, options: Options, 
     """
     width, depth = options.net
     unknowns = sum(tensor.numel() for layer in trial.mlp(width, depth, components, options.seed) for tensor in layer)
-    rows = make_rows(options.points or max(1000, 2 * unknowns // components), options.seed)
+    count = options.points or max(1000, 2 * unknowns // components)
+    _require_affordable(unknowns, count, options)
+    rows = make_rows(count, options.seed)
     held = make_rows(HELD_OUT, options.seed + 1)
     ranks, own = options.ranks, options.ranks.own(rows)
     loss = NetLoss(trial, own, *start(trial, rows, held, components, options), options)
@@ -84,6 +87,17 @@ def train(trial: Trial, make_rows: MakeRows, components: int, options: Options, 
         checkpoint = Checkpoint(Path(options.checkpoint) / f"{file_name(name)}.npz", signature, ranks.first)
     whole = loss if ranks.count == 1 else SharedLoss(loss, ranks, own.target.numel() / rows.target.numel())
     return _trained(loss, minimize(whole, solver, iterations, held_out, goal, report, checkpoint))
+
+
+def _require_affordable(unknowns: int, count: int, options: Options) -> None:
+    """SolveError where the matrices of a solver do not fit into memory, or its steps would take more than a week."""
+    dense = options.chosen in ("varpro", "lm", "gauss-newton")
+    numbers = 3.0 * unknowns * (unknowns + count) if dense else 60.0 * unknowns
+    numbers += 2.0 * unknowns**2 if options.chosen == "ssbfgs" else 0.0
+    step = 1e-10 * unknowns * count * (unknowns if dense else 10)
+    width, depth = options.net
+    require_affordable(f"width={width}, depth={depth}, points={count}, solver={options.chosen}", numbers,
+                       seconds=step * (options.iterations or 1), remedy='ask for a smaller net, fewer points or iterations, or solver="lbfgs"')
 
 
 def start(trial: Trial, rows: Rows, held: Rows, components: int, options: Options) -> tuple[Layers, Tensor]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ....problem.errors import SolveError, UnsupportedError
+from ...limits import require_affordable
 from ..network import Layers, Network, Trial
 from ..options import Options, read_options, require_unused
 from ..random_features import SCALES, Fit, Scales, climb, matrix, random_layer
@@ -56,6 +57,9 @@ class Functional:
     def minimizer(self, layers: Layers) -> Network:
         """The net with these hidden layers that makes J least, by QR: no digits are lost to normal equations."""
         components, count = self.rows.weights.shape[2], self.rows.target.shape[2]
+        columns = components * len(layers[-1][1])
+        require_affordable(f"{columns} unknowns of random features", 3.0 * columns * self.rows.target.shape[0] * self.rows.target.shape[1],
+                           remedy="ask for fewer features= or points=, or a larger tolerance")
         a = matrix(self.trial, self.rows, layers)
         size = positive(a.norm(dim=0))
         ridge = _RIDGE * torch.eye(a.shape[1], dtype=a.dtype, device=a.device)

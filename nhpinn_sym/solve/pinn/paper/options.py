@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
-import torch
-
-from ....problem.errors import BackendMissingError, ProblemError
-from ..options import FLAVOURS
+from ....problem.errors import ProblemError, shortened
+from ....problem.reading import listed, positive_integer, positive_number
+from ..options import FLAVOURS, require_choice, require_device, require_seed
 
 NODES = {1: 101, 2: 41, 3: 13}
 
@@ -82,25 +81,32 @@ def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int
     known = [f.name for f in fields(kind)]
     for name in given:
         if name not in known:
-            raise ProblemError(f"the paper's way of training has no option {name!r}", remedy="its options are " + ", ".join(known))
+            raise ProblemError(
+                f"the paper's way of training has no option {name!r}",
+                term=f"{name}={shortened(given[name])}",
+                remedy="its options are " + ", ".join(known),
+            )
     options = kind(**given)
     for name, least in (("epochs", 1), ("width", 1), ("depth", 1), ("nodes", 3), ("test_nodes", 3), ("slow_nodes", 4), ("oversampling", 0)):
         value = getattr(options, name, None)
-        if value is not None and (not isinstance(value, int) or value < least):
-            raise ProblemError(f"the option {name} is an integer, at least {least}", term=value)
-    if not options.learning_rate > 0:
-        raise ProblemError("the learning rate is positive", term=options.learning_rate)
+        if value is not None or getattr(kind, name, None) is not None:
+            options = replace(options, **{name: positive_integer(value, name, least=least)})  # type: ignore[arg-type]
+    rate = positive_number(options.learning_rate, ProblemError, "learning_rate", "leave it out, or write learning_rate=1e-3")
+    options = replace(options, learning_rate=float(rate), seed=require_seed(options.seed))
     for name, choices in (("flavour", FLAVOURS), ("form", ("strong", "energy"))):
-        if getattr(options, name, choices[0]) not in choices:
-            raise ProblemError(f"this training has no {name} {getattr(options, name)!r}", remedy="use one of " + ", ".join(choices))
+        require_choice(name, getattr(options, name, choices[0]), choices)
     _check_weights(options.weights, terms(options))
-    if options.device.startswith("cuda") and not torch.cuda.is_available():
-        raise BackendMissingError("this torch sees no CUDA device", term=options.device, remedy='use device="cpu"')
+    require_device(options.device)
     return options
 
 
 def _check_weights(weights: tuple[float, ...] | None, count: int) -> None:
     if weights is None:
         return
-    if len(weights) != count or min(weights) <= 0 or abs(sum(weights) - 1) > 1e-6:
-        raise ProblemError(f"the weights of the loss are {count} positive numbers that add up to 1", term=weights)
+    remedy = f"give {count} positive numbers that add up to 1"
+    numbers = [float(positive_number(w, ProblemError, "a weight of the loss", remedy)) for w in listed(weights, "weights", remedy)]
+    if len(numbers) != count or abs(sum(numbers) - 1) > 1e-6:
+        raise ProblemError(
+            f"the weights of the loss are {count} positive numbers that add up to 1", term=weights,
+            remedy=remedy,
+        )

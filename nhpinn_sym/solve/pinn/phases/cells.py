@@ -18,12 +18,13 @@ from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells
 from ....problem.errors import SolveError, ToleranceWarning, UnsupportedError
 from ...chebyshev import Nodes
+from ...limits import require_affordable
 from ...partition import make_partition
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from ..family import Family
 from ..network import Layers, Network
-from ..options import Options, read_options, require_unused
+from ..options import Options, collocation_options, require_unused
 from ..random_features import Fit, Scales, fit_result, ladder, least_squares
 from ..solvers.results import Result
 from .field import PhaseField
@@ -60,7 +61,7 @@ class PhaseCellSolver:
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, Any], slow_box: tuple[tuple[float, float], ...],
                  tolerance: float, progress: Progress = silent, **options: Any) -> None:
-        self.cells, self.tolerance, self.progress, self.options = cells, tolerance, progress, read_options(options)
+        self.cells, self.tolerance, self.progress, self.options = cells, tolerance, progress, collocation_options(options)
         _require_least_squares(cells, self.options)
         self.partition = make_partition(cells, {s.name: parameters[s.name] for s in cells.parameters})
         self.pieces = pieces(self.partition, given_values(cells, parameters), self.options.device)
@@ -125,7 +126,7 @@ class PhaseCellSolver:
         """All stages in one random layer per phase."""
         families, residual, multipliers = [Family(Nodes((), 0)) for _ in self.pieces], 0.0, dict[str, float]()
         for number, (_, members) in enumerate(rows.stages):
-            counts = [max(self.options.points or 0, _POINTS * len(net[-1][1])) for net in layers]
+            counts = [_POINTS * len(net[-1][1]) for net in layers]
             nets, taken = self._nets(rows(number, families, counts, self.options.seed), layers)
             error, means = held_out(rows(number, families, [_HELD_OUT] * len(counts), self.options.seed + 1), nets, taken)
             residual = max(residual, float(error.max()))
@@ -136,6 +137,9 @@ class PhaseCellSolver:
 
     def _nets(self, blocks: Sequence[Block], layers: Sequence[Layers]) -> tuple[list[Network], Tensor]:
         """The nets that satisfy the blocks best, and the multipliers."""
+        columns = sum(len(net[-1][1]) for net in layers) * self.cells.components
+        require_affordable(f"{columns} unknowns of random features", 3.0 * columns * sum(len(b.target) for b in blocks),
+                           remedy="ask for fewer features=, or a larger tolerance")
         solution = least_squares(torch.cat([b.matrix(self.pieces, layers) for b in blocks]), torch.cat([b.target for b in blocks]))
         nets, start, m = [], 0, self.cells.components
         for piece, net in zip(self.pieces, layers, strict=True):
@@ -159,7 +163,7 @@ class PhaseCellSolver:
 
 def _require_least_squares(cells: LoweredCells, options: Options) -> None:
     require_fluxes(cells)
-    require_unused(options, ("flavour", "dtype", "iterations", "checkpoint", "group"), "a solver with one net per phase")
+    require_unused(options, ("group",), "a solver with one net per phase")
     kernel = next((f for f in cells.functions if f.role in ("ground state", "adjoint")), None)
     if kernel is not None or cells.constants:
         raise UnsupportedError("a kernel that is not constant, or a moving frame, with coefficients that jump",

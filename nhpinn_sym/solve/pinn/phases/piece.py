@@ -17,7 +17,7 @@ from ..network import Axes, Layers, Trial
 from .poles import Pole, poles
 
 _GRID = {1: 1024, 2: 128, 3: 40, 4: 16}
-_GAP, _COARSE = 2, 4
+_GAP, _COARSE, _PLACES = 2, 4, 9
 _SOFT = 0.5
 """Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth beyond it."""
 
@@ -101,7 +101,28 @@ def pieces(partition: Partition, parameters: Mapping[str, Any], device: str) -> 
     inside = {p.number: poles(partition, p.number, p.window) for p in out}
     touching = partition.interfaces(_COARSE)
     pairs = {pair for a, b in zip(touching.minus.tolist(), touching.plus.tolist(), strict=True) for pair in ((a, b), (b, a))}
-    return tuple(p.with_poles([pole for k in inside if (p.number, k) in pairs for pole in inside[k]]) for p in out)
+    return tuple(p.with_poles(_beside(p.number, inside, pairs, partition)) for p in out)
+
+
+def _beside(number: int, inside: Mapping[int, Sequence[Pole]], pairs: set[tuple[int, int]], partition: Partition) -> list[Pole]:
+    """The poles for the net of a phase: those in inclusions that touch it, and in what these enclose, each place once.
+
+    A pole in the phase itself is none for its net: the centre of a coating lies in the core.
+    """
+    touching = [k for k in inside if (number, k) in pairs]
+    enclosed = [k for k in inside if k != number and k not in touching and any((k, j) in pairs for j in touching)]
+    found: dict[tuple[float | None, ...], Pole] = {}
+    for pole in (pole for k in (*touching, *enclosed) for pole in inside[k]):
+        place = tuple(None if c is None else round(c, _PLACES) for c in pole.center)
+        if _phase_at(pole, partition) != number and place not in found:
+            found[place] = pole
+    return list(found.values())
+
+
+def _phase_at(pole: Pole, partition: Partition) -> int:
+    """The phase at the centre of a pole."""
+    centre = [(a + b) / 2 if c is None else c for c, (a, b) in zip(pole.center, partition.labels.bounds, strict=True)]
+    return int(partition.labels(np.array([centre]))[0])
 
 
 def _window(occupied: Any, a: float, b: float) -> tuple[str, float, float]:

@@ -1,0 +1,55 @@
+"""Conditions of a Piecewise that hold everywhere in the cell, or nowhere: a phase that covers the cell is no jump."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import sympy as sp
+from sympy.core.relational import Relational
+
+Intervals = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
+_STEPS = (sp.Heaviside, sp.sign)
+_RISING, _FALLING = (sp.Gt, sp.Ge), (sp.Lt, sp.Le)
+
+
+def decided(expr: sp.Expr, cell: Intervals) -> sp.Expr:
+    """`expr` with the value of every inequality, Heaviside and sign of a linear function of the cell coordinates that has one.
+
+    Points at the ends of the cell, which have no measure, do not count.
+    """
+    if not expr.has(sp.Piecewise, *_STEPS):
+        return expr
+    known: dict[sp.Basic, sp.Basic | None] = {r: _decision(r, cell) for r in expr.atoms(Relational)}
+    known |= {e: _step(e, cell) for e in expr.atoms(*_STEPS)}
+    return expr.xreplace({node: value for node, value in known.items() if value is not None})
+
+
+def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:
+    """The value of Heaviside or sign where its argument keeps its sign."""
+    positive = _decision(sp.Gt(node.args[0], 0, evaluate=False), cell)
+    if positive is None:
+        return None
+    return sp.Integer(1) if positive == sp.true else sp.Integer(0 if isinstance(node, sp.Heaviside) else -1)
+
+
+def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.BooleanAtom | None:
+    if not isinstance(relation, (*_RISING, *_FALLING)):
+        return None
+    ends = _ends(sp.expand(relation.lhs - relation.rhs), cell)
+    if ends is None:
+        return None
+    lower, upper = ends if isinstance(relation, _RISING) else (-ends[1], -ends[0])
+    if lower == upper == 0:
+        return None
+    return sp.true if lower >= 0 else sp.false if upper <= 0 else None
+
+
+def _ends(difference: sp.Expr, cell: Intervals) -> tuple[sp.Expr, sp.Expr] | None:
+    """The least and the largest value over the cell of a linear function; None for another one, and for a constant."""
+    held = [v for v in cell if difference.has(v)]
+    slopes = [sp.diff(difference, v) for v in held]
+    constant = difference.subs(dict.fromkeys(held, 0))
+    if not held or not all(c.is_number and c.is_real for c in (*slopes, constant)):
+        return None
+    parts = [sorted((slope * a, slope * b)) for slope, (a, b) in zip(slopes, (cell[v] for v in held), strict=True)]
+    return constant + sp.Add(*[low for low, _ in parts]), constant + sp.Add(*[high for _, high in parts])

@@ -1,0 +1,126 @@
+"""Odd values in every place where a user writes something: a typed error with a term and a remedy, or a right result."""
+
+from __future__ import annotations
+
+import decimal
+import fractions
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+from sympy.physics.units import meter
+
+import nhpinn_sym as nh
+from tests.symbolic import C, S
+
+S1, TIMELY, SQUARE = nh.Scales(1), nh.Scales(1, time=True), nh.Scales(2)
+U, UT = S1.unknown("u"), TIMELY.unknown("u")
+X, T = S1.x[0], TIMELY.t
+Q = sp.Symbol("q")
+DOMAIN = nh.Box((0, 1))
+SMOOTH = 2 + S(S1.y[0])
+
+
+class Unprintable:
+    def __repr__(self) -> str:
+        raise RuntimeError("no text")
+
+
+class Unsympifiable:
+    def _sympy_(self) -> object:
+        raise KeyError("no value")
+
+
+def with_coefficient(a: Any) -> object:
+    return nh.homogenize(nh.MultiscaleProblem((-S1.div(a * S1.grad(U)), 1), scales=S1, unknown=U))
+
+
+def with_source(f: Any) -> object:
+    return nh.homogenize(stationary(f))
+
+
+def stationary(f: Any = 1, boundary: Any = (nh.Dirichlet(0),), **more: Any) -> nh.MultiscaleProblem:
+    return nh.MultiscaleProblem(
+        (-S1.div(SMOOTH * S1.grad(U)), f), scales=S1, unknown=U, domain=DOMAIN, boundary=list(boundary), **more
+    )
+
+
+def started(initial: Any, boundary: Any = (nh.Dirichlet(0),)) -> object:
+    equation = (TIMELY.dt(UT) - TIMELY.div(2 * TIMELY.grad(UT)), 0)
+    problem = nh.MultiscaleProblem(
+        equation, scales=TIMELY, unknown=UT, domain=DOMAIN, boundary=list(boundary), initial=[initial], final_time=1
+    )
+    return nh.solve_fine(problem, 1, mesh=8, steps=4)
+
+
+def on_left(condition: Callable[[Any], Any]) -> Callable[[Any], object]:
+    """A boundary value problem with the condition for a value, solved at eps = 1."""
+
+    def solve(value: Any) -> object:
+        conditions = [condition(value), nh.Dirichlet(0, on="right")]
+        return nh.solve_fine(stationary(boundary=conditions), 1, mesh=8)
+
+    return solve
+
+
+ODD: dict[str, Any] = {
+    "None": None, "True": True, "nan": float("nan"), "infinity": -float("inf"), "10**400": 10**400, "string": "1",
+    "bytes": b"1", "list": [1], "nested list": [[1, 2], [3]], "empty": (), "dictionary": {Q: 1}, "set": {1},
+    "generator": (k for k in range(2)), "array": np.array([1.0]), "matrix array": np.ones((2, 2)),
+    "array of objects": np.array([None]), "object": object(), "unprintable": Unprintable(), "unsympifiable": Unsympifiable(),
+    "function": lambda y: y, "class": int, "true": sp.true, "equation": sp.Eq(Q, 1), "inequality": Q < 1, "zoo": sp.zoo,
+    "undeclared": Q, "not commuting": sp.Symbol("q", commutative=False), "wild": sp.Wild("w"),
+    "function class": sp.Function("f"), "Lambda": sp.Lambda(Q, 2 * Q), "matrix": sp.Matrix([1, 2]),
+    "matrix symbol": sp.MatrixSymbol("M", 1, 1)[0, 0], "N-dimensional array": sp.Array([1, 2]), "interval": sp.Interval(0, 1),
+    "unit": 2 * meter, "1e500": sp.Float("1e500"), "limit": sp.Limit(1 / Q, Q, sp.oo), "order": sp.O(Q),
+    "bounds": sp.AccumBounds(1, 2), "indexed": sp.IndexedBase("b")[0], "x of another dimension": SQUARE.x[1],
+    "divergent sum": sp.Sum(1 / Q, (Q, 1, sp.oo)), "box": DOMAIN, "condition": nh.Dirichlet(0),
+}
+PLACES: dict[str, Callable[[Any], object]] = {
+    "coefficient": with_coefficient, "source": with_source, "Dirichlet": on_left(lambda v: nh.Dirichlet(v, on="left")),
+    "Neumann": on_left(lambda v: nh.Neumann(v, on="left")), "Robin": on_left(lambda v: nh.Robin(v, 1, on="left")),
+    "Initial": lambda v: started(nh.Initial(v)), "phase": lambda v: nh.phases(S1, {nh.Layer(0, (0, 0.5)): v}),
+    "end of an interval": lambda v: nh.Box((0, v)), "radius": lambda v: nh.Disk((0.5, 0.5), v),
+    "center": lambda v: nh.Disk((v, 0.5), 0.3), "eps": lambda v: nh.solve_fine(stationary(), v),
+    "range of a parameter": lambda v: stationary(parameters={Q: (0, v)}), "order in time": lambda v: TIMELY.dt(UT, v),
+    "period of tau": lambda v: stationary(tau_period=v), "published error": lambda v: stationary(paper={0.1: {"e1": v}}),
+    "published eps": lambda v: stationary(paper={v: {"e1": 1}} if v.__hash__ else v),
+    "components": lambda v: S1.unknown("u", v), "dimension": nh.Scales, "dimension of a cell": nh.Cell.unit,
+    "order": lambda v: nh.homogenize(stationary(), v), "time": lambda v: nh.Scales(1, time="yes" if v is True else v),
+}
+RIGHT = {
+    *((place, "list") for place in ("source", "Dirichlet", "Neumann", "Robin", "Initial")),
+    *(("phase", name) for name in ("undeclared", "x of another dimension")),
+}
+"""One component as a list; a phase whose symbols the problem declares."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_an_odd_value_is_refused_with_a_term_and_a_remedy(place: str) -> None:
+    strange = {}
+    for name, value in ODD.items():
+        try:
+            PLACES[place](value)
+        except nh.NhpinnError as error:
+            if error.term is None or not error.remedy or len(str(error)) > 1500:
+                strange[name] = f"{type(error).__name__}: {error}"
+        except Exception as error:
+            if place != "coefficient" or not raised_by_sympy(error):
+                strange[name] = f"{type(error).__name__}: {error}"
+        else:
+            if (place, name) not in RIGHT:
+                strange[name] = "taken"
+    assert not strange
+
+
+def raised_by_sympy(error: Exception) -> bool:
+    """Whether the user's own product of the value and a gradient failed, before the package saw it."""
+    frame = error.__traceback__
+    names = []
+    while frame is not None:
+        names.append(frame.tb_frame.f_code.co_filename)
+        frame = frame.tb_next
+    return not any("nhpinn_sym/" in name and "/tests/" not in name for name in names)
