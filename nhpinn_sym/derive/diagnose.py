@@ -70,7 +70,7 @@ def check_finite(op: Operator) -> None:
         for c, values in zip(exprs, sampler(exprs, op)(points, slow), strict=True):
             if not np.all(np.isfinite(values)) or _singular(c, op, slow):
                 raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(terms[c]),
-                                       remedy="remove the singularity, and give a Piecewise its last piece (value, True)")
+                                       remedy="make it bounded, and give a Piecewise its last piece (value, True)")
             if np.iscomplexobj(values) and not c.has(sp.I):
                 raise CoefficientError(
                     "a coefficient takes complex values on the cell", term=op.show(terms[c]),

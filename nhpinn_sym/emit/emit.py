@@ -36,7 +36,10 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     parts (numpy has complex numbers). UnknownBackendError for other targets.
     """
     if not isinstance(target, str) or target not in TARGETS:
-        raise UnknownBackendError("no target has this name", term=shortened(target), remedy=f"use one of {', '.join(TARGETS)}")
+        raise UnknownBackendError(
+            "no target has this name", term=shortened(target),
+            remedy=f"use one of {', '.join(TARGETS)}",
+        )
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     emitter = importlib.import_module(f"nhpinn_sym.emit.{target}")

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import decimal
-import fractions
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -14,13 +11,13 @@ import sympy as sp
 from sympy.physics.units import meter
 
 import nhpinn_sym as nh
-from tests.symbolic import C, S
+from tests.symbolic import S
 
 S1, TIMELY, SQUARE = nh.Scales(1), nh.Scales(1, time=True), nh.Scales(2)
 U, UT = S1.unknown("u"), TIMELY.unknown("u")
 X, T = S1.x[0], TIMELY.t
 Q = sp.Symbol("q")
-DOMAIN = nh.Box((0, 1))
+DOMAIN, FIXED = nh.Box((0, 1)), (nh.Dirichlet(0),)
 SMOOTH = 2 + S(S1.y[0])
 
 
@@ -42,13 +39,13 @@ def with_source(f: Any) -> object:
     return nh.homogenize(stationary(f))
 
 
-def stationary(f: Any = 1, boundary: Any = (nh.Dirichlet(0),), **more: Any) -> nh.MultiscaleProblem:
+def stationary(f: Any = 1, boundary: Any = FIXED, **more: Any) -> nh.MultiscaleProblem:
     return nh.MultiscaleProblem(
         (-S1.div(SMOOTH * S1.grad(U)), f), scales=S1, unknown=U, domain=DOMAIN, boundary=list(boundary), **more
     )
 
 
-def started(initial: Any, boundary: Any = (nh.Dirichlet(0),)) -> object:
+def started(initial: Any, boundary: Any = FIXED) -> object:
     equation = (TIMELY.dt(UT) - TIMELY.div(2 * TIMELY.grad(UT)), 0)
     problem = nh.MultiscaleProblem(
         equation, scales=TIMELY, unknown=UT, domain=DOMAIN, boundary=list(boundary), initial=[initial], final_time=1
@@ -93,9 +90,9 @@ PLACES: dict[str, Callable[[Any], object]] = {
 }
 RIGHT = {
     *((place, "list") for place in ("source", "Dirichlet", "Neumann", "Robin", "Initial")),
-    *(("phase", name) for name in ("undeclared", "x of another dimension")),
+    *(("phase", name) for name in ("undeclared", "x of another dimension")), ("eps", "string"),
 }
-"""One component as a list; a phase whose symbols the problem declares."""
+"""One component as a list; eps as text; a phase whose symbols the problem declares."""
 
 
 @pytest.mark.parametrize("place", PLACES)
