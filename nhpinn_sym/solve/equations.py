@@ -22,7 +22,6 @@ from ..problem.reading import (
     instance,
     number_from_text,
     parameter_numbers,
-    positive_integer,
     positive_number,
 )
 from .backends import check_options, equation_solver
@@ -187,7 +186,7 @@ def positive(eps: object) -> float:
     """eps as a positive float; ProblemError otherwise."""
     try:
         number = exact(eps)
-    except (TypeError, ValueError, ArithmeticError, sp.SympifyError) as cause:
+    except Exception as cause:  # of any kind: SymPy asks the methods of a foreign object
         raise ProblemError(
             "eps is a positive number", term=shortened(eps), remedy="write eps=1/8 or sp.Rational(1, 8)"
         ) from cause
