@@ -70,7 +70,7 @@ def test_the_one_dimensional_coefficient_is_a_star_times_the_mean_square_of_the_
     assert found.A[0, 0] == pytest.approx(mean, rel=1e-8)
     assert found.B[0, 0, 0, 0] == pytest.approx(-mean * square, rel=1e-6)
     assert found.E[0, 0] == pytest.approx(square, rel=1e-6)
-    assert np.array_equal(found.F, np.zeros((1, 1, 1, 1)))
+    assert found.F.shape == (1, 1, 1, 1) and np.abs(found.F).max() < 1e-14 * abs(found.B).max()
 
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])

@@ -225,7 +225,8 @@ def test_parts_that_do_not_fit_are_a_typed_error(smooth: nh.CellSolution, tmp_pa
 def same(one: nh.CellSolution, other: nh.CellSolution) -> bool:
     y = np.array([[0.1], [0.7]])
     pairs = zip(one.functions, other.functions, strict=True)
-    return np.array_equal(one.effective["A"], other.effective["A"]) and all(np.array_equal(f(y), g(y)) for f, g in pairs)
+    functions = all(np.allclose(f(y), g(y), rtol=1e-12, atol=1e-14) for f, g in pairs)
+    return functions and np.array_equal(one.effective["A"], other.effective["A"])
 
 
 @pytest.mark.parametrize("which", ["smooth", "phased"])
