@@ -21,12 +21,13 @@ apt_install() {
 }
 
 # DOLFINx for the system's Python; python3-venv makes .venv, and with OpenBLAS DOLFINx does not fall back to the slow reference BLAS.
-if ! sees_dolfinx "$venv/bin/python" pip; then
+if ! sees_dolfinx "$venv/bin/python" pip && ! takes_wheel "$venv/bin/python" pip; then
     case "$(python_with_dolfinx)" in
     "" | /usr/bin/python3) if may_install; then apt_install python3-dolfinx-real python3-venv libopenblas0-pthread; fi ;;
     esac
-    python_with_dolfinx >/dev/null ||
-        fail "The tests need DOLFINx, and no Python was found that has it (looked at: $(candidates | tr '\n' ' '))." \
+    python_with_dolfinx >/dev/null || python_for_wheel >/dev/null ||
+        fail "The tests need DOLFINx, and no Python was found that has it or can take it (looked at: $(candidates | tr '\n' ' '))." \
+            "  Linux x86-64:   any Python >= 3.12 with its headers, and a C compiler (cc): pip installs DOLFINx, nothing else is needed" \
             "  Debian, Ubuntu: run this as root, or: apt-get install --no-install-recommends python3-dolfinx-real python3-venv libopenblas0-pthread" \
             "  elsewhere:      conda create -n fenicsx -c conda-forge fenics-dolfinx && conda activate fenicsx" \
             "Then run this again; NHPINN_PYTHON=/path/to/python names a Python that is not on PATH."

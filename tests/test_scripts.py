@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ["examples/setup.sh", "examples/quickstart.sh", "tests/run.sh", ".ci/run"]
+SCRIPTS = ["examples/setup.sh", "examples/quickstart.sh", "tests/run.sh", "tests/wheel.sh", "tests/machines.sh", ".ci/run"]
 
 FAKE_PYTHON = """#!/bin/bash
 state=STATE
@@ -22,7 +23,9 @@ case "$1 $2" in
     if [ "$*" = "- ensurepip" ] && [ -e $state/no-ensurepip ]; then exit 1; fi
     if [ -e $state/too-old ]; then exit 1; fi
     torch=-; if [ -e "$(dirname "$0")/torch" ]; then torch=torch; fi
-    if [ -e $state/dolfinx ] && [ ! -e "$(dirname "$0")/blind" ]; then echo "3.11 0.5.2 1 $torch"; else echo "3.11 - - $torch"; fi ;;
+    wheel=-; if [ -e $state/wheel ]; then wheel=fits; fi
+    if [ -e "$(dirname "$0")/mpirun" ]; then wheel=installed; fi
+    if [ -e $state/dolfinx ] && [ ! -e "$(dirname "$0")/blind" ]; then echo "3.11 0.5.2 1 $torch -"; else echo "3.11 - - $torch $wheel"; fi ;;
 "-m venv")
     echo "${*:2:$#-2}" >>$state/calls
     mkdir -p "${@: -1}/bin"
@@ -32,10 +35,19 @@ case "$1 $2" in
 "-m pip")
     echo "pip ${@:6}" >>$state/calls
     if [ -e $state/broken-pip ]; then exit 1; fi
+    if [ -e $state/no-wheel ] && [[ "$*" == *dolfinx]* ]]; then exit 1; fi
+    if [[ "$*" == *dolfinx]* ]]; then touch "$(dirname "$0")/mpirun"; chmod +x "$(dirname "$0")/mpirun"; fi
     if [ -e $state/slow-pip ]; then sleep 0.3; fi
     if [ -e $state/killed ]; then kill -9 $PPID; fi
     touch "$(dirname "$0")/torch" ;;
-"-m pytest") echo "pytest ${@:3}" >>$state/calls ;;
+"-m pytest")
+    echo "pytest ${@:3}" >>$state/calls
+    if [ -e "$(dirname "$0")/mpirun" ]; then echo "$(command -v mpirun) $UCX_TLS" >>$state/calls; fi
+    if [ -e $state/environment ]; then
+        echo "${ATEN_CPU_CAPABILITY-} ${OPENBLAS_CORETYPE-} $OMP_NUM_THREADS" >>$state/environment
+        if [ "${OPENBLAS_CORETYPE-}" = Prescott ]; then printf 'FAILED tests/test_it.py\\n1 failed\\n'; exit 1; fi
+        echo "7 passed"
+    fi ;;
 esac
 """
 
@@ -127,6 +139,46 @@ def test_dolfinx_that_arrives_later_brings_its_numpy(project: Project) -> None:
     assert project.calls() == [f"pip {project.root} numpy>=1,<2", JOB]
 
 
+def test_a_python_that_the_wheel_of_dolfinx_fits_gets_it(project: Project) -> None:
+    (project.state / "wheel").touch()
+    first = project.run("examples/quickstart.sh")
+    assert project.calls() == [VENV, f"pip {project.root}[dolfinx] torch==2.13.0", JOB]
+    assert "DOLFINx: from PyPI" in first.stdout
+    project.run("examples/quickstart.sh")
+    assert project.calls() == [JOB]
+    project.run("tests/run.sh")
+    mpirun = f"{project.root}/.venv/bin/mpirun self,sm,tcp"
+    assert project.calls() == [f"pip {project.root}[dev,dolfinx]", "pytest -n auto --dist loadfile", mpirun]
+
+
+def test_the_tests_are_set_up_on_the_wheel_where_no_other_dolfinx_is_seen(project: Project) -> None:
+    (project.state / "wheel").touch()
+    assert project.run("tests/run.sh", UCX_TLS="self,sm").returncode == 0
+    mpirun = f"{project.root}/.venv/bin/mpirun self,sm"
+    assert project.calls() == [VENV, f"pip {project.root}[dev,dolfinx] torch==2.13.0", "pytest -n auto --dist loadfile", mpirun]
+
+
+def test_the_wheel_is_never_put_beside_another_dolfinx(project: Project) -> None:
+    (project.state / "wheel").touch()
+    (project.state / "dolfinx").touch()
+    project.run("tests/run.sh")
+    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -n auto --dist loadfile"]
+
+
+def test_without_the_wheel_scikit_fem_takes_its_place_in_the_main_job_but_not_in_the_tests(project: Project) -> None:
+    """An index may lack it."""
+    (project.state / "wheel").touch()
+    (project.state / "no-wheel").touch()
+    first = project.run("examples/quickstart.sh")
+    assert first.returncode == 0 and "scikit-fem takes its place" in first.stdout
+    assert project.calls() == [VENV, f"pip {project.root}[dolfinx] torch==2.13.0", f"pip {project.root} torch==2.13.0", JOB]
+    project.run("examples/quickstart.sh")
+    assert project.calls() == [JOB]
+    failed = project.run("tests/run.sh")
+    assert failed.returncode == 4 and "PIP_INDEX_URL" in failed.stderr
+    assert project.calls() == [f"pip {project.root}[dev,dolfinx]"]
+
+
 @pytest.mark.parametrize("changed", ["pyproject.toml", "examples/setup.sh"])
 def test_a_change_of_what_is_needed_sets_up_again(changed: str, project: Project) -> None:
     project.run("examples/quickstart.sh")
@@ -202,6 +254,68 @@ def test_no_dolfinx_says_how_to_get_it(project: Project) -> None:
     project.calls()
     failed = project.run("tests/run.sh")
     assert failed.returncode == 4
-    assert "python3-dolfinx-real" in failed.stderr
-    assert "conda-forge" in failed.stderr
+    for way in ("Python >= 3.12", "python3-dolfinx-real", "conda-forge"):
+        assert way in failed.stderr
     assert project.calls() == []
+
+
+def facts(python: Path) -> list[str]:
+    """What the scripts see of a Python: version, DOLFINx and NumPy from outside of .venv, torch, wheel."""
+    command = ["bash", "-c", '. "$0"; facts "$1" pip json', str(ROOT / "examples/setup.sh"), str(python)]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+
+def test_dolfinx_of_the_environment_is_told_from_that_of_its_python(tmp_path: Path) -> None:
+    """One that lies in .venv is the wheel; one that .venv sees outside is not, and keeps the wheel away."""
+    base = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
+    outside = facts(base)
+    assert len(outside) == 5 and outside[4] in (("-",) if sys.version_info < (3, 12) or outside[1] != "-" else ("-", "fits"))
+    subprocess.run([str(base), "-m", "venv", "--system-site-packages", "--without-pip", str(tmp_path / "venv")], check=True)
+    python = tmp_path / "venv/bin/python"
+    assert facts(python)[1:3] == outside[1:3]
+    inside = subprocess.run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True)
+    package = Path(inside.stdout.strip()) / "dolfinx"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    assert facts(python)[1] == "-" and facts(python)[4] == "installed"
+
+
+def test_the_wheels_tests_say_what_they_need(project: Project) -> None:
+    """With nothing but a Python that is too old on PATH."""
+    tools = project.state / "tools"
+    tools.mkdir()
+    for name in ("bash", "dirname", "cat", "cksum", "tr", "ls", "grep"):
+        (tools / name).symlink_to(str(shutil.which(name)))
+    (tools / "python3").symlink_to(project.python)
+    failed = project.run("tests/wheel.sh", PATH=str(tools), PYENV_ROOT=str(project.state), HOME=str(project.state))
+    assert failed.returncode == 4
+    assert "pyenv install 3.12" in failed.stderr and "python3-dev gcc" in failed.stderr
+
+
+def test_machines_runs_what_the_processor_can_and_says_what_it_cannot(project: Project) -> None:
+    project.run("examples/quickstart.sh")
+    (project.state / "cpuinfo").write_text("model name\t: Old One\nflags\t\t: fpu sse4_2 avx2 fma\n")
+    seen = project.state / "environment"
+    seen.touch()
+    done = project.run("tests/machines.sh", NHPINN_CPUINFO=str(project.state / "cpuinfo"), OPENBLAS_CORETYPE="Atom")
+    assert done.returncode == 1
+    assert [line.split() for line in seen.read_text().splitlines()] == [
+        ["1"], ["2"], ["default", "Prescott", "1"], ["default", "Prescott", "2"], ["avx2", "Haswell", "1"], ["avx2", "Haswell", "2"],
+        ["avx2", "Zen", "1"], ["avx2", "Zen", "2"]]
+    table = [line.split() for line in done.stdout.splitlines()[-10:]]
+    assert [row[0] for row in table] == [f"{name}-{k}" for name in ("native", "prescott", "haswell", "zen", "skylakex") for k in (1, 2)]
+    assert [row[3:] for row in table[:4]] == [["7", "passed"], ["7", "passed"], ["1", "failed"], ["1", "failed"]]
+    assert "not run: this processor lacks avx512f" in done.stdout
+    assert "Old One" in done.stdout and "FAILED tests/test_it.py" in done.stdout
+    seen.write_text("")
+    assert project.run("tests/machines.sh", "--all", "zen-2", "--", "-k", "cells", NHPINN_CPUINFO=str(project.state / "cpuinfo")).returncode == 0
+    assert seen.read_text().split() == ["avx2", "Zen", "2"]
+    assert project.calls()[-1] == "pytest -n auto --dist loadfile -q tests -k cells"
+
+
+def test_machines_knows_its_table(project: Project) -> None:
+    assert "tests/run.sh sets it up" in project.run("tests/machines.sh").stderr
+    project.run("examples/quickstart.sh")
+    failed = project.run("tests/machines.sh", "pentium-1")
+    assert failed.returncode == 4 and "skylakex-2" in failed.stderr
+    assert project.run("tests/machines.sh", "--fast").returncode == 4

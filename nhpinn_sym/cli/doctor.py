@@ -25,6 +25,12 @@ BACKENDS = {
 }
 """Backends, and how to get the libraries of each."""
 
+_MENDED = {
+    "UCX": "export UCX_TLS=self,sm,tcp (not on a cluster with InfiniBand): MPI found a network device that it may not open",
+    "C compiler": "install a C compiler and the headers of this Python (Debian, Ubuntu: gcc, python3-dev); CC names another compiler",
+}
+"""What mends a library that is there, by a word of its problem."""
+
 _TIMEOUT = 120.0
 """Seconds after which a library that is being imported counts as broken."""
 _TAIL = 300
@@ -59,9 +65,13 @@ def examine(backend: str) -> Row:
         return Row(backend, "broken", problem=f"its import did not end within {_TIMEOUT:.0f} s", remedy=BACKENDS[backend])
     if done.returncode != 0:
         problem = f"its import ended the process with status {done.returncode}: {' '.join(done.stderr.split())[-_TAIL:]}"
-        return Row(backend, "broken", problem=problem, remedy=BACKENDS[backend])
+        return Row(backend, "broken", problem=problem, remedy=_remedy(backend, problem))
     found = json.loads(done.stdout.splitlines()[-1])  # what the library itself prints comes before
-    return Row(backend, remedy="" if found["status"] == "present" else BACKENDS[backend], **found)
+    return Row(backend, remedy="" if found["status"] == "present" else _remedy(backend, found["problem"]), **found)
+
+
+def _remedy(backend: str, problem: str) -> str:
+    return next((remedy for word, remedy in _MENDED.items() if word in problem), BACKENDS[backend])
 
 
 def print_doctor(console: Console | None = None) -> bool:

@@ -10,8 +10,12 @@ import importlib
 import importlib.metadata
 import importlib.util
 import json
+import os
+import shutil
 import sys
+import sysconfig
 from collections.abc import Callable
+from pathlib import Path
 
 Found = tuple[str, str]
 """(versions, devices)"""
@@ -25,14 +29,23 @@ def probe_pinn() -> Found:
 
 
 def probe_dolfinx() -> Found:
-    """DOLFINx with its PETSc, and the MPI that it runs on: library and ranks."""
+    """DOLFINx with its PETSc, the MPI that it runs on (library and ranks), and whether its forms can be compiled."""
     if importlib.util.find_spec("dolfinx") is None:
         raise ModuleNotFoundError(name="dolfinx")  # rather than the first of its companions
     dolfinx = importlib.import_module("nhpinn_sym.emit.runtime.dolfinx_versions").dolfinx
     mpi = importlib.import_module("mpi4py.MPI")
     petsc = importlib.import_module("petsc4py").__version__
+    require_compiler()
     vendor, version = mpi.get_vendor()
     return f"dolfinx {dolfinx.__version__}, PETSc {petsc}", f"cpu, MPI ranks: {mpi.COMM_WORLD.size} ({vendor} {'.'.join(map(str, version))})"
+
+
+def require_compiler() -> None:
+    """RuntimeError where DOLFINx cannot compile its forms: they include the headers of Python."""
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    headers = Path(sysconfig.get_path("include")) / "Python.h"
+    if shutil.which(compiler) is None or not headers.exists():
+        raise RuntimeError(f"its forms need a C compiler ({compiler}) and {headers}")
 
 
 def probe_skfem() -> Found:

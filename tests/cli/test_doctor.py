@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,8 +31,9 @@ def test_every_backend_is_present_with_its_version() -> None:
     rows = {row.backend: row for row in doctor()}
     assert list(rows) == list(BACKENDS)
     assert {row.status for row in rows.values()} == {"present"}, rows
-    for backend, distribution in {"pinn": "torch", "dolfinx": "fenics-dolfinx", "skfem": "scikit-fem", "fourier": "scipy"}.items():
+    for backend, distribution in {"pinn": "torch", "skfem": "scikit-fem", "fourier": "scipy"}.items():
         assert importlib.metadata.version(distribution) in rows[backend].versions
+    assert re.match(r"dolfinx 0\.\d+\.\d+", rows["dolfinx"].versions)
     assert "threads" in rows["pinn"].devices
     assert "MPI ranks: 1" in rows["dolfinx"].devices
 
@@ -41,8 +43,23 @@ def test_a_missing_library_is_named_with_the_way_to_get_it(tmp_path: Path, monke
     row = examine("dolfinx")
     assert row.status == "missing"
     assert row.problem == "not installed: dolfinx"
-    assert "conda-forge" in row.remedy
-    assert "python3-dolfinx-real" in row.remedy
+    for way in ("pip install dolfinx-solver-real", "python3-dolfinx-real", "conda-forge"):
+        assert way in row.remedy
+
+
+def test_an_mpi_that_may_not_open_a_device_is_told_to_leave_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = "ib_iface.c:1316 UCX  ERROR mana_0: ibv_create_cq failed: Operation not supported"
+    shadow(tmp_path, monkeypatch, mpi4py=f"import os, sys\nprint({said!r}, file=sys.stderr, flush=True)\nos.abort()")
+    row = examine("dolfinx")
+    assert row.status == "broken" and "mana_0" in row.problem
+    assert "UCX_TLS=self,sm,tcp" in row.remedy
+
+
+def test_dolfinx_needs_a_compiler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CC", "no-such-compiler -O2")
+    row = examine("dolfinx")
+    assert row.status == "broken" and "no-such-compiler" in row.problem
+    assert row.remedy.startswith("install a C compiler")
 
 
 def test_the_text_of_a_failed_import_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -292,7 +292,7 @@ def test_wrong_input_gets_its_typed_error(name: str) -> None:
 
 
 @pytest.mark.parametrize(("backend", "library", "remedy"), [("pinn", "torch", "pip install torch"), ("skfem", "skfem", "pip install scikit-fem"),
-                                                            ("dolfinx", "dolfinx", "not on PyPI")])
+                                                            ("dolfinx", "dolfinx", "dolfinx-solver-real")])
 def test_a_backend_that_is_not_installed_says_how_to_get_it(backend: str, library: str, remedy: str) -> None:
     """A finder in front of all others hides the library, as if it were not there; everything else still works."""
     program = f"""

@@ -1,7 +1,8 @@
 """The calls of DOLFINx that differ between 0.5.2 and 0.11, in one place; everything else calls what is the same in all.
 
 Import DOLFINx through this module only: 0.5.2 leaves dlopen at RTLD_GLOBAL, which binds a torch that is imported later to
-the wrong BLAS, so setdlopenflags does nothing while it is imported. FFCx, which it imports, sends the warnings of every module
+the wrong BLAS, so setdlopenflags does nothing while it is imported. mpi4py comes before PETSc and DOLFINx, because those of
+the wheel on PyPI use the MPI library that mpi4py has loaded. FFCx, which DOLFINx imports, sends the warnings of every module
 to a logger without a handler, where nobody sees them: that is undone.
 """
 
@@ -34,7 +35,8 @@ if not _wants_log:
     logging.captureWarnings(False)
 
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
-    raise ImportError("this petsc4py was built for complex numbers; the real build is needed (Debian: python3-dolfinx-real)")
+    raise ImportError("this petsc4py was built for complex numbers; the real build is needed "
+                      "(PyPI: dolfinx-solver-real, Debian: python3-dolfinx-real)")
 
 _CELL_TYPES = {2: dmesh.CellType.quadrilateral, 3: dmesh.CellType.hexahedron}
 

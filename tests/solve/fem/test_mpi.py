@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -89,8 +90,9 @@ if everyone is not None:
 
 
 def launch(ranks, *arguments, cwd=ROOT):
-    """Run Python on some ranks; `python -m mpi4py` ends them all where one fails."""
-    command = [shutil.which("mpirun"), "-n", str(ranks)] if ranks > 1 else []
+    """Run Python on some ranks; `python -m mpi4py` ends them all where one fails. An environment with an MPI of its own has its mpirun."""
+    own = shutil.which("mpirun", path=Path(sys.executable).parent)
+    command = [own or shutil.which("mpirun"), "-n", str(ranks)] if ranks > 1 else []
     environment = {**os.environ, **MPI_SETTINGS, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, sys.executable, "-m", "mpi4py", *arguments], cwd=cwd, env=environment, capture_output=True, text=True,
                           timeout=200, check=False)
