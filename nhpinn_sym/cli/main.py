@@ -109,6 +109,8 @@ def _validate(arguments: argparse.Namespace) -> int:
     for table in report.tables():
         console.print(table)
     console.print(f"{report.verdict.name}: {report.verdict.value}", highlight=False)
+    for line in report.evidence:
+        console.print(f"- {line}", highlight=False, markup=False)
     if report.info["resumed"]:
         console.print(f"taken from an earlier run: {', '.join(report.info['resumed'])}", highlight=False)
     if report.out:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..problem.escaping import printable
-
-
-class Verdict(Enum):
-    """The outcome of a cross-validation; the text names the likely cause and the argument to change."""
-
-    AGREEMENT = "PINN and FEM agree: what remains is the homogenization error, which falls with eps."
-    REFERENCE_TOO_COARSE = "The fine solution is not resolved well enough to judge the others: raise per_period=, or take a larger eps."
-    CELLS_DISAGREE = (
-        "The PINN's cell problems are off: their share of the error is not small beside the homogenization error. "
-        "Lower tolerance=, or change the method or width in pinn={...}."
-    )
-    MACRO_DISAGREES = (
-        "The PINN's homogenized solution is off: its share of the error is not small beside the homogenization error. "
-        "Change the method, width or points in pinn={...}; look for a singularity of the data."
-    )
+from .verdict import Verdict as Verdict
+from .verdict import judge as judge
 
 
 @dataclass(frozen=True)
@@ -42,6 +28,7 @@ class Report:
     effective   : per backend, the effective coefficients (values at sample points where they depend on x).
     methods     : which backend and method each part used.
     paper       : errors printed in the paper for this problem and eps, where there are any.
+    evidence    : what the verdict rests on, in sentences.
     """
 
     title: str
@@ -55,6 +42,7 @@ class Report:
     paper: Mapping[str, float]
     verdict: Verdict
     out: Path | None = None
+    evidence: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The content of results.json."""
@@ -70,6 +58,7 @@ class Report:
             "info": dict(self.info),
             "verdict": self.verdict.name,
             "verdict_text": self.verdict.value,
+            "evidence": list(self.evidence),
         }
 
     def tables(self) -> list[Table]:
@@ -103,6 +92,8 @@ class Report:
         for table in self.tables():
             console.print(table)
         console.print(f"{self.verdict.name}: {self.verdict.value}")
+        for line in self.evidence:
+            console.print(f"- {line}", markup=False)
         return buffer.getvalue()
 
     __repr__ = __str__
@@ -124,15 +115,3 @@ _SHARES = {
 
 def _number(value: float | None) -> str:
     return "" if value is None else f"{value:.5g}"
-
-
-def judge(budget: Mapping[str, float]) -> Verdict:
-    """The verdict: shares above a fifth of the homogenization error are named, the reference first.
-
-    Where the homogenization error itself vanishes (coefficients that do not oscillate), shares below 1e-6 pass.
-    """
-    limit = max(0.2 * budget["homogenization"], 1e-6)
-    for share, verdict in (("reference", Verdict.REFERENCE_TOO_COARSE), ("cell", Verdict.CELLS_DISAGREE), ("macro", Verdict.MACRO_DISAGREES)):
-        if not budget[share] <= limit:
-            return verdict
-    return Verdict.AGREEMENT

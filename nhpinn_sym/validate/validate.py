@@ -1,10 +1,11 @@
 """validate: PINN against FEM on one problem, at one eps.
 
 1. derive        the model (derive/)
-2. cells         by the PINN, by FEM, and by the oracle (Fourier where the coefficients are smooth, else bounds by energies)
+2. cells         by the PINN, by FEM, and by an oracle that is independent of both (Fourier where the coefficients are smooth, else
+                 bounds by energies; where neither applies, none)
 3. macro         p: PINN cells + PINN, w: PINN cells + FEM, v: FEM cells + FEM, u0*: oracle cells + FEM
-4. fine          u_eps by FEM, with the estimate of its own error
-5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature
+4. fine          u_eps by FEM, with the estimate of its own error, its mesh against its data; also at a larger eps
+5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature; the verdict (validate/verdict)
 6. write         results.json, report.txt, derivation, emitted sources, plots
 Each solve is a part that is written when it is done: an interrupted run resumes from the parts that are there.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..emit.emit import emit
+from ..lower.walls import lower_walls
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance, parameter_numbers, positive_integer, positive_number
@@ -32,10 +35,12 @@ from ..solve.equations import exact, positive, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Array, Solution
+from .findings import coarse_reference, fewest_periods, larger_eps, outside_bounds
 from .quadrature import Quadrature, plot_points, resolving
-from .report import Report, judge
+from .report import Report
 from .scope import covered_domain
 from .store import Arrays, Store, check_folder, to_json
+from .verdict import Findings, evidence, falls, judge
 from .versions import versions
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
@@ -97,6 +102,7 @@ class _Run:
         self.model = homogenize(problem)
         bounds = covered_domain(self.model).bounds
         self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(exact(eps)) if not isinstance(eps, float) else eps)
+        self.exact, self.oracle = exact(eps), ""
         self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = fem, pinn, per_period, tolerance, parameters, progress
         periods = tuple((b - a) / (self.eps * float(length)) for (a, b), length in zip(bounds, problem.cell.lengths, strict=True))
         self.quadrature: Quadrature = resolving(bounds, periods)
@@ -130,17 +136,18 @@ class _Run:
 
     def report(self) -> Report:
         cells = {name: self._cells(name) for name in ("pinn", self.fem)}
-        cells["oracle"] = self._oracle(cells)
-        fine = self._part(
-            "u_eps",
-            lambda: solve_fine(self.problem, self.eps, self.fem, per_period=self.per_period, parameters=self.parameters, progress=self.progress),
-        )
+        oracle, self.oracle = self._oracle()
+        cells["oracle"] = cells[self.fem] if oracle is None else oracle
+        fine = self._part("u_eps", lambda: self._fine(self.exact), reference=True)
+        if not np.any(fine["values"]):
+            raise SolveError("the solution of the multiscale problem is zero, and relative errors mean nothing", term=self.problem,
+                             remedy="give a source, or boundary or initial data, other than zero")
         p = self._part("p", lambda: self._macro(cells["pinn"], "pinn"), first_order=cells["oracle"])
         w = self._part("w", lambda: self._macro(cells["pinn"], self.fem))
         v = self._part("v", lambda: self._macro(cells[self.fem], self.fem))
         best = self._part("u0", lambda: self._macro(cells["oracle"], self.fem))
         parts = {"p": p, "w": w, "v": v, "u0": best, "u_eps": fine}
-        report = self._compare(parts, cells)
+        report = self._compare(parts, cells, self._larger(cells["oracle"], best, fine))
         self._write(report, parts, cells)
         return report
 
@@ -151,27 +158,48 @@ class _Run:
             lambda: solve_cells(self.model, backend, tolerance=self.tolerance, parameters=self.parameters, progress=self.progress, **options),
         )
 
-    def _oracle(self, cells: Mapping[str, CellSolution]) -> CellSolution:
-        """Fourier where the coefficients are smooth; else the enclosure by energies where it is closer than FEM: never the nets that are judged."""
+    def _oracle(self) -> tuple[CellSolution | None, str]:
+        """What is independent of both that are judged, and its name: Fourier where the data are smooth, the enclosure by
+        energies where they jump; None where neither applies. No solver's estimate of itself has a part in this."""
         op = self.model.operator
         if not any(c.has(*op.fast) and c.has(*_KINKS) for c in op.table.values()):
-            return self._cells("fourier")
+            return self._cells("fourier"), "a third method, Fourier"
         if self.model.problem.scales.dim == 3:  # the bounds of three dimensions are wide
-            return cells[self.fem]
+            return None, ""
         try:
             enclosed = self.store.cells("cells_energy", lambda: solve_cells(self.model, "pinn", method="energy", tolerance=_ENCLOSED,
                                                                             parameters=self.parameters, progress=self.progress))
         except UnsupportedError:
-            return cells[self.fem]
-        return min(enclosed, cells[self.fem], key=lambda solved: float(solved.info["estimate"]))
+            return None, ""
+        return enclosed, "bounds, the enclosure by energies"
 
-    def _macro(self, cells: CellSolution, backend: str) -> Solution:
+    def _fine(self, eps: sp.Expr) -> Solution:
+        return solve_fine(self.problem, eps, self.fem, per_period=self.per_period, parameters=self.parameters, progress=self.progress)
+
+    def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
         options = self.pinn if backend == "pinn" else {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
         return solve_homogenized(
-            self.model, cells, backend, eps=self.eps, parameters=self.parameters, progress=self.progress, **options
+            self.model, cells, backend, eps=self.exact if eps is None else eps, parameters=self.parameters, progress=self.progress, **options
         )
 
-    def _part(self, name: str, solve: Callable[[], Solution], first_order: CellSolution | None = None) -> Arrays:
+    def _larger(self, cells: CellSolution, best: Arrays, fine: Arrays) -> tuple[tuple[str, float], ...]:
+        """(eps, homogenization error) of larger eps, a second one where the first does not tell: these solves are cheaper."""
+        relative, found = self.quadrature.relative, list[tuple[str, float]]()
+        here = relative(best["values"] - fine["values"], fine["values"])
+        for k, eps in enumerate(larger_eps(self.model, self.exact)):
+            try:
+                other = self._part(f"u_larger_{k}", partial(self._fine, eps))["values"]
+                mean = best["values"]
+                if lower_walls(self.model)[1]:
+                    mean = self._part(f"u0_larger_{k}", partial(self._macro, cells, self.fem, eps))["values"]
+            except UnsupportedError:  # a wall that is one along a flow at some eps alone
+                break
+            found.append((sp.sstr(eps, full_prec=False), relative(mean - other, other)))
+            if falls({"homogenization": here, "reference": float(fine["estimate"])}, Findings(larger=tuple(found))) is not False:
+                break
+        return tuple(found)
+
+    def _part(self, name: str, solve: Callable[[], Solution], first_order: CellSolution | None = None, reference: bool = False) -> Arrays:
         """Values, gradients and plot values of one solution, and what it says of itself."""
 
         def compute() -> Arrays:
@@ -187,27 +215,29 @@ class _Run:
             if first_order is not None:
                 corrected = reconstruct(solution, first_order, self.eps)
                 arrays |= {"first_values": corrected(self.quadrature.points), "first_gradient": _gradient(corrected, self.quadrature.points)}
+            if reference:
+                arrays["coarse"] = np.array(coarse_reference(self.model, solution, self.eps, self._numbers()))
             return arrays
 
-        return self.store.arrays(name, compute, lambda part: self._sound(part, first_order is not None))
+        return self.store.arrays(name, compute, lambda part: self._sound(part, first_order is not None, reference))
 
-    def _sound(self, part: Arrays, corrected: bool) -> bool:
+    def _numbers(self) -> dict[str, float]:
+        return parameter_numbers(self.parameters, self.problem.parameters)
+
+    def _sound(self, part: Arrays, corrected: bool, reference: bool) -> bool:
         """Whether a part that was read has all that `_part` writes: finite, and at as many points."""
         dim, nodes = self.quadrature.points.shape[1], len(self.quadrature.points)
         counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
         counts |= {"first_values": nodes, "first_gradient": nodes} if corrected else {}
-        if not {*counts, "estimate", "method", "seconds"} <= set(part):
+        if not {*counts, "estimate", "method", "seconds", *(["coarse"] if reference else [])} <= set(part):
             return False
         arrays = {name: np.asarray(part[name]) for name in counts}
         fits = all(len(a) == counts[name] and bool(np.isfinite(a).all()) for name, a in arrays.items())
         return fits and all(a.shape[-1] == dim for name, a in arrays.items() if "gradient" in name)
 
-    def _compare(self, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> Report:
+    def _compare(self, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution], larger: tuple[tuple[str, float], ...]) -> Report:
         relative = self.quadrature.relative
         p, w, v, best, fine = (parts[name]["values"] for name in ("p", "w", "v", "u0", "u_eps"))
-        if not np.any(fine):
-            raise SolveError("the solution of the multiscale problem is zero, and relative errors mean nothing", term=self.problem,
-                             remedy="give a source, or boundary or initial data, other than zero")
         errors = self._errors(p, w, v, fine)
         budget = {
             "homogenization": relative(best - fine, fine),
@@ -224,7 +254,7 @@ class _Run:
             "PINN u0": str(parts["p"]["method"]),
             "FEM cells": f"{self.fem}: {cells[self.fem].method}",
             "FEM u0": str(parts["v"]["method"]),
-            "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}",
+            "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}" if self.oracle else "none",
             "u_eps": str(parts["u_eps"]["method"]),
         }
         info = {
@@ -239,9 +269,15 @@ class _Run:
             name: _sampled(c, self.problem)
             for name, c in (("pinn", cells["pinn"]), (self.fem, cells[self.fem]), (cells["oracle"].backend, cells["oracle"]))
         }
+        findings = Findings(
+            self.oracle, relative(v - best, fine), relative(w - v, fine),
+            outside_bounds(self.model, {name: cells[name] for name in ("pinn", self.fem)}, self._numbers()),
+            float(fewest_periods(self.model, self.exact)), str(parts["u_eps"]["coarse"]), larger, errors["e1"], errors["e2"],
+        )
         published = next((errors_ for eps, errors_ in self.problem.paper.items() if abs(eps - self.eps) < 1e-12), {})
         return Report(
-            self.problem.name or "problem", self.label, errors, budget, first, effective, methods, info, published, judge(budget), self.store.folder
+            self.problem.name or "problem", self.label, errors, budget, first, effective, methods, info, published,
+            judge(budget, findings), self.store.folder, tuple(evidence(budget, findings, self.label)),
         )
 
     def _errors(self, p: Array, w: Array, v: Array, fine: Array) -> dict[str, float]:

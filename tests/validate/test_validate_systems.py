@@ -83,7 +83,7 @@ def test_files_and_resumption(run: tuple[Report, Path]) -> None:
     for name in ("report.txt", "coefficient.png", "cell_functions.png", "solutions.png", "error.png", "emitted/torch/cell_residual.py"):
         assert (folder / name).stat().st_size > 0
     again = nh.validate(coupled(), eps=EPS, out=folder, fem="skfem")
-    assert set(again.info["resumed"]) == {"cells_pinn", "cells_skfem", "cells_fourier", "u_eps", "p", "w", "v", "u0"}
+    assert set(again.info["resumed"]) == {"cells_pinn", "cells_skfem", "cells_fourier", "u_eps", "u_larger_0", "p", "w", "v", "u0"}
     assert again.errors == pytest.approx(report.errors, rel=1e-9)
 
 

@@ -1,0 +1,118 @@
+"""Independent evidence for the verdict: bounds, the mesh of the reference against its data, larger eps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..lower.cells import lower_cells
+from ..lower.equation import lower_fine
+from ..resolution import AxisResolution, resolve_equation, voigt_reuss
+from ..solve.cell_solution import CellSolution
+from ..solve.solution import Array, Solution
+
+_RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
+"""Larger eps that are tried, over the given one."""
+_MOST_LARGER = 2
+_COARSE = 2.0
+"""Mesh cells wider than this, in panels of the data, may miss a feature."""
+_ON_LINE = 1e-9
+
+
+def oscillating_axes(model: HomogenizedModel) -> tuple[int, ...]:
+    """The axes along which a coefficient or source oscillates."""
+    op = model.operator
+    fast = [axis for axis in op.axes if axis.slow < op.problem.scales.dim]
+    held = [a.slow for a in fast if any(c.has(a.symbol) for c in op.table.values())]
+    return tuple(sorted(set(held)))
+
+
+def fewest_periods(model: HomogenizedModel, eps: sp.Expr) -> sp.Expr:
+    """Across the domain, along axes of oscillation; infinite where there are none."""
+    problem = model.problem
+    assert problem.domain is not None
+    found = [
+        problem.domain.lengths[k] / (eps * problem.cell.lengths[k]) for k in oscillating_axes(model)
+    ]
+    return min(found, default=sp.oo)
+
+
+def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
+    """At most two larger eps for which the domain holds a period, and periodic axes whole ones."""
+    problem = model.problem
+    assert problem.domain is not None
+    found = 0
+    for ratio in _RATIOS if oscillating_axes(model) else ():
+        lengths, cell = problem.domain.lengths, problem.cell.lengths
+        counts = [lengths[k] / (ratio * eps * cell[k]) for k in range(len(lengths))]
+        whole = all(
+            abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE for k in problem.periodic_axes
+        )
+        if whole and fewest_periods(model, ratio * eps) >= 1 - _ON_LINE and found < _MOST_LARGER:
+            found += 1
+            yield ratio * eps
+
+
+def outside_bounds(
+    model: HomogenizedModel, cells: Mapping[str, CellSolution], parameters: Mapping[str, float]
+) -> dict[str, str]:
+    """Whose A* leaves the Voigt-Reuss bounds by more than its estimate and their error, in words."""
+    lowered = lower_cells(model)
+    domain, x = model.problem.domain, model.problem.scales.x
+    assert domain is not None
+    if any(v not in x for v in lowered.slow):
+        return {}
+    center = np.array(domain.bounds).mean(axis=1)
+    bounds = voigt_reuss(lowered, parameters, [center[x.index(v)] for v in lowered.slow])
+    found = {}
+    for name, solved in cells.items() if bounds is not None else ():
+        value = solved.effective["A"]
+        tensor = np.asarray(value(center[None])[0] if callable(value) else value)
+        slack = bounds.error + float(solved.info["estimate"]) * float(np.abs(tensor).max())
+        excess = 0.0 if np.iscomplexobj(tensor) else bounds.outside(tensor)
+        if excess > slack + _ON_LINE * float(np.abs(tensor).max()):
+            found[name] = f"A* of {name}, by {excess:.1e}"
+    return found
+
+
+def coarse_reference(
+    model: HomogenizedModel, fine: Solution, eps: float, parameters: Mapping[str, float]
+) -> str:
+    """Why the mesh of the fine solution does not resolve the data of its equation; "" where it does."""
+    grid: Any = getattr(fine, "grid", None)
+    if grid is None:
+        return ""
+    equation = lower_fine(model.operator)
+    found = resolve_equation(equation, {**parameters, "epsilon": eps})
+    if found.unresolved is not None:
+        return found.unresolved
+    for axis, lines in zip(found.axes, grid.lattice.lines, strict=True):
+        trouble = _missed(axis, lines)
+        if trouble:
+            return trouble
+    return ""
+
+
+def _missed(axis: AxisResolution, lines: Array) -> str:
+    """What of the data along one axis the mesh misses."""
+    panels = np.array(axis.lines)
+    if len(panels) < 2:
+        return ""
+    middles, widths = (panels[1:] + panels[:-1]) / 2, np.diff(panels)
+    place = np.clip(np.searchsorted(lines, middles) - 1, 0, len(lines) - 2)
+    cells = np.diff(lines)[place]
+    worst = int(np.argmax(cells / widths))
+    if cells[worst] > _COARSE * widths[worst]:
+        return (
+            f"data vary over {widths[worst]:.2g} at {axis.symbol} = {middles[worst]:.6g}, where mesh "
+            f"cells are {cells[worst]:.2g} wide"
+        )
+    near = np.abs(lines[:, None] - np.array(axis.breaks)[None, :]).min(axis=0, initial=np.inf)
+    off = near > _ON_LINE * (lines[-1] - lines[0])
+    if np.any(off):
+        return f"data break at {axis.symbol} = {axis.breaks[int(np.argmax(off))]:.6g}, on no mesh line"
+    return ""

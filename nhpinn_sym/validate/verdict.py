@@ -1,0 +1,160 @@
+"""The verdict of a cross-validation, from independent evidence: bounds, a third method, a second eps.
+
+No solver's estimate of itself decides between two of them. Where two disagree and nothing decides, the
+verdict says so.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+
+_SHARE = 0.2
+"""Largest part of the homogenization error that another error may have."""
+_FLOOR = 1e-6
+"""Errors below this pass, also where the homogenization error itself vanishes."""
+_FALLS = 0.9
+"""A homogenization error falls with eps where it is below this part of that of a larger eps."""
+FEWEST_PERIODS = 2.0
+"""Periods across the domain below which its scales are not separated."""
+
+
+class Verdict(Enum):
+    """The outcome of a cross-validation; the text names the likely cause and the argument to change."""
+
+    AGREEMENT = "PINN and FEM agree: what remains is the homogenization error."
+    REFERENCE_TOO_COARSE = (
+        "The fine solution is not resolved well enough to judge the others: raise per_period=, "
+        "or take a larger eps."
+    )
+    CELLS_DISAGREE = (
+        "The PINN's cell problems are off: their share of the error is not small beside the "
+        "homogenization error. Lower tolerance=, or change the method or width in pinn={...}."
+    )
+    FEM_CELLS_DISAGREE = (
+        "The FEM cell problems are off, the PINN's are not: their share of the error is not small "
+        "beside the homogenization error. Lower tolerance=, or take the other backend by fem=."
+    )
+    MACRO_DISAGREES = (
+        "The PINN's homogenized solution is off: its share of the error is not small beside the "
+        "homogenization error. Change the method, width or points in pinn={...}; look for a "
+        "singularity of the data."
+    )
+    UNDECIDED = (
+        "PINN and FEM disagree, and nothing independent decides between them. Lower tolerance=, "
+        "change the method in pinn={...} or the backend by fem=, and see which answer stays."
+    )
+    NO_SCALE_SEPARATION = (
+        f"The domain holds fewer than {FEWEST_PERIODS:.0f} periods: homogenization says nothing "
+        "about so large an eps. Take a smaller eps=."
+    )
+    NOT_THE_LIMIT = (
+        "PINN and FEM agree on the homogenized solution, but its error does not fall with eps: it "
+        "may not be the limit, or eps is still too large for it. Take a smaller eps=; look at the "
+        "conditions in model.derivation."
+    )
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What is known beside the budget of a report; shares are relative to ||u_eps||.
+
+    oracle   : what the cells are judged by ("" where there is nothing independent); fem_cell: the share
+               of the FEM cells against it, between: of the cells of PINN and FEM against each other.
+    outside  : {"pinn" or the FEM backend: text} for effective coefficients that violate their bounds.
+    periods  : the fewest across the domain, along an axis of oscillation.
+    coarse   : why the reference does not resolve its data, or "".
+    larger   : (eps, homogenization error) of larger eps.
+    pinn_off, fem_off: distances of the homogenized solutions, cells by PINN, to u_eps.
+    """
+
+    oracle: str = ""
+    fem_cell: float = 0.0
+    between: float = 0.0
+    outside: Mapping[str, str] = field(default_factory=dict)
+    periods: float = math.inf
+    coarse: str = ""
+    larger: tuple[tuple[str, float], ...] = ()
+    pinn_off: float = math.nan
+    fem_off: float = math.nan
+
+
+def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
+    """The verdict: shares above a fifth of the homogenization error are named, the reference first."""
+    found = Findings() if findings is None else findings
+    limit = max(_SHARE * budget["homogenization"], _FLOOR)
+    if found.periods < FEWEST_PERIODS:
+        return Verdict.NO_SCALE_SEPARATION
+    if found.coarse or not budget["reference"] <= limit:
+        return Verdict.REFERENCE_TOO_COARSE
+    verdict = _cells(budget, found, limit) or _macro(budget, found, limit)
+    if verdict is not None:
+        return verdict
+    return Verdict.AGREEMENT if falls(budget, found) is not False else Verdict.NOT_THE_LIMIT
+
+
+def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
+    """Which cell problems are off, by bounds or an oracle; None where none are."""
+    if found.outside:
+        both = len(found.outside) > 1
+        alone = Verdict.CELLS_DISAGREE if "pinn" in found.outside else Verdict.FEM_CELLS_DISAGREE
+        return Verdict.UNDECIDED if both else alone
+    if not found.oracle:
+        return None if found.between <= limit else Verdict.UNDECIDED
+    pinn, fem = budget["cell"] <= limit, found.fem_cell <= limit
+    if pinn and fem:
+        return None
+    if pinn or fem:
+        return Verdict.FEM_CELLS_DISAGREE if pinn else Verdict.CELLS_DISAGREE
+    return Verdict.UNDECIDED
+
+
+def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
+    """Two solutions of one homogenized equation: the fine solution decides against the PINN's where it is
+    farther from it than the other one by half of what they differ."""
+    if budget["macro"] <= limit:
+        return None
+    lead = found.pinn_off - found.fem_off
+    return Verdict.UNDECIDED if lead <= budget["macro"] / 2 else Verdict.MACRO_DISAGREES
+
+
+def falls(budget: Mapping[str, float], findings: Findings) -> bool | None:
+    """Whether the homogenization error is below that of a larger eps; None where that was not seen, or it
+    is too small to tell."""
+    here = budget["homogenization"]
+    if not findings.larger or here <= max(_FLOOR, 5 * budget["reference"]):
+        return None
+    return here <= _FALLS * max(error for _, error in findings.larger)
+
+
+def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Iterator[str]:
+    """What the verdict rests on, in sentences."""
+    here = budget["homogenization"]
+    if findings.periods < math.inf:
+        yield f"the domain holds {findings.periods:.4g} periods"
+    if findings.coarse:
+        yield f"the fine mesh does not resolve its data: {findings.coarse}"
+    if findings.oracle:
+        yield (
+            f"cells against {findings.oracle}: PINN {budget['cell']:.1e}, "
+            f"FEM {findings.fem_cell:.1e} of ||u_eps||"
+        )
+    else:
+        yield (
+            "no bounds and no third method apply to these cells: PINN and FEM differ by "
+            f"{findings.between:.1e} of ||u_eps||"
+        )
+    if budget["macro"] > max(_SHARE * here, _FLOOR):
+        yield (
+            f"u0 by PINN and by FEM, with the same cells, differ by {budget['macro']:.1e}; they are "
+            f"{findings.pinn_off:.3g} and {findings.fem_off:.3g} from u_eps"
+        )
+    yield from (f"outside its bounds: {text}" for text in findings.outside.values())
+    for larger, error in findings.larger:
+        yield f"homogenization error {error:.3g} at eps = {larger}, {here:.3g} at eps = {eps}"
+    if falls(budget, findings):
+        yield "so it falls with eps"
+    if not findings.larger:
+        yield "no second eps was solved: whether the error falls with eps was not seen"
