@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Sequence
 from typing import Any, TextIO
@@ -36,13 +37,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         return int(arguments.run(arguments))
     except NhpinnError as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1
+        return _failed(1)
     except KeyboardInterrupt:
         print("interrupted: finished parts are kept, and the same command goes on from them", file=sys.stderr)
-        return 130
+        return _failed(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        return _failed(1)
+    except Exception:
+        traceback.print_exc()
+        return _failed(1)
+
+
+def _failed(code: int) -> int:
+    """The exit code of a failure. Under mpirun it ends all ranks: the others would wait for this one without an end."""
+    mpi: Any = sys.modules.get("mpi4py.MPI")
+    if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized() and mpi.COMM_WORLD.size > 1:
+        sys.stderr.flush()
+        mpi.COMM_WORLD.Abort(code)
+    return code
 
 
 def _silent() -> bool:

@@ -21,7 +21,7 @@ from .source import Source
 from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
 
 RUNTIME = (
-    "lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_versions",
+    "lattice", "lagrange_grid", "time_stepping", "cell_sequence", "motions", "dolfinx_cache", "dolfinx_versions",
     "dolfinx_space", "dolfinx_solvers", "dolfinx_driver", "dolfinx_cells", "dolfinx_main",
 )
 _MAIN = '''

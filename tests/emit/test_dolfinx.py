@@ -77,7 +77,7 @@ def imported(text: str) -> set[str]:
 def test_forms_need_ufl_alone_and_drivers_nothing_of_the_package(source):
     (name, forms), (_, driver) = source.files
     assert imported(forms) == {"ufl"}
-    assert imported(driver) - sys.stdlib_module_names == {"dolfinx", "mpi4py", "numpy", "petsc4py", "ufl", name[:-3]}
+    assert imported(driver) - sys.stdlib_module_names == {"dolfinx", "ffcx", "mpi4py", "numpy", "petsc4py", "ufl", name[:-3]}
 
 
 def test_forms_are_built_without_a_mesh():

@@ -20,6 +20,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from .dolfinx_cache import guarded  # sibling
 from .lattice import Lattice  # sibling
 
 _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
@@ -27,6 +28,7 @@ _setdlopenflags = sys.setdlopenflags
 sys.setdlopenflags = lambda flags: None
 try:
     import dolfinx.fem.petsc
+    import ffcx.codegeneration.jit
     from dolfinx import fem
     from dolfinx import mesh as dmesh
 finally:
@@ -37,6 +39,8 @@ if not _wants_log:
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
     raise ImportError("this petsc4py was built for complex numbers; the real build is needed "
                       "(PyPI: dolfinx-solver-real, Debian: python3-dolfinx-real)")
+
+ffcx.codegeneration.jit.get_cached_module = guarded(ffcx.codegeneration.jit.get_cached_module)
 
 _CELL_TYPES = {2: dmesh.CellType.quadrilateral, 3: dmesh.CellType.hexahedron}
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import TracebackType
 
 import numpy as np
 from mpi4py import MPI
@@ -17,7 +20,7 @@ from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.runtime.lattice import Lattice
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
-from ...problem.errors import SolveError
+from ...problem.errors import ProblemError, SolveError
 from ...resolution import resolve_cells
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
@@ -29,6 +32,8 @@ from .options import check_options
 from .refine import refine_cells
 
 BACKEND = "dolfinx"
+_SAME = 1e-9
+"""Effective coefficients of two ranks that differ by less, relative to the largest, differ by rounding."""
 
 
 class CellSolver:
@@ -47,14 +52,17 @@ class CellSolver:
                  comm: MPI.Comm = MPI.COMM_WORLD) -> None:
         check_options(degree, n, max_dofs, solver=solver)
         self.cells = cells
-        self.forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
+        self.text = target.cells(cells)["cell_forms.py"]
+        self.forms = run("cell_forms", self.text)
         self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
         self.parameters, self.tolerance, self.progress = parameters, tolerance, _first(comm, progress)
         self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
         self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge."""
+        """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge, ProblemError where ranks differ."""
+        require_agreement(self.comm, self.text, sorted(self.parameters.items()), np.asarray(slow_points).tolist(),
+                          (self.tolerance, self.degree, self.n, self.max_dofs, self.solver))
         if self.n is not None:
             require_memory(self.layout.divided(self.n), self.degree, self.forms.COMPONENTS)
         missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
@@ -97,11 +105,15 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     """
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     require_constant_in_time(equation)
-    forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
+    text = target.equation(equation, "equation")["equation_forms.py"]
+    require_agreement(comm, text, sorted(parameters.items()), (mesh, tolerance, degree, steps, max_dofs, solver))
+    forms = run("equation_forms", text)
     externals = {(e.name, e.index): e for e in target.weak_externals(equation)}
 
     def values(key: Key, points: Array) -> Array:
-        return coefficients(externals[key], points)
+        found = coefficients(externals[key], points)
+        require_equal_numbers(comm, found, f"{key[0]}{list(key[1]) or ''}")
+        return found
 
     def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
         require_memory(lattice.cells, degree, equation.components)
@@ -129,6 +141,42 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
     return problem.evolve(final, steps, every, report), times if every else times[-1:]
 
 
+def require_agreement(comm: MPI.Comm, *given: object) -> None:
+    """ProblemError, on every rank, where the ranks were `given` different things: they would wait for each other, or mix their numbers."""
+    if comm.size == 1:
+        return
+    own = hashlib.sha256(repr(given).encode()).hexdigest()
+    found = comm.allgather(own)
+    if len(set(found)) > 1:
+        others = [rank for rank, digest in enumerate(found) if digest != found[0]]
+        raise ProblemError("the ranks were given different problems, parameters or options",
+                           term=f"other than rank 0: {', '.join(map(str, others))}",
+                           remedy="give every rank the same, or solve each with its own communicator: comm=MPI.COMM_SELF")
+
+
+def require_equal_numbers(comm: MPI.Comm, values: Array, what: str) -> None:
+    """ProblemError, on every rank, where the ranks have other `values` of an effective coefficient; rounding is let pass."""
+    if comm.size == 1:
+        return
+    array = np.asarray(values)
+    sizes = np.array(comm.allgather([float(np.abs(array).max(initial=0.0)), abs(complex(array.sum())), float(array.size)]))
+    if not np.allclose(sizes, sizes[0], rtol=_SAME, atol=_SAME * sizes[0, 0] * len(array)):
+        raise ProblemError("the ranks have different effective coefficients", term=what, remedy="solve or load the same cells on every rank")
+
+
+def _end_all_ranks() -> None:
+    """An error that ends one rank ends all, with its traceback: the others would wait for it without an end."""
+    if MPI.COMM_WORLD.size == 1 or sys.excepthook is not sys.__excepthook__:
+        return
+
+    def hook(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        sys.__excepthook__(kind, error, trace)
+        sys.stderr.flush()
+        MPI.COMM_WORLD.Abort(1)
+
+    sys.excepthook = hook
+
+
 def _first(comm: MPI.Comm, progress: Progress) -> Progress:
     """Only the first rank shows its progress."""
     return progress if comm.rank == 0 else silent
@@ -144,3 +192,6 @@ def solve_errors() -> Iterator[None]:
                          remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh') from cause
     except KernelError as cause:
         raise SolveError("a cell problem has no ground state on this mesh", term=cause, remedy="try another mesh (n=)") from cause
+
+
+_end_all_ranks()
