@@ -21,6 +21,7 @@ from .problem.conditions import Robin as Robin
 from .problem.domain import Box as Box
 from .problem.domain import Cell as Cell
 from .problem.errors import BackendMissingError as BackendMissingError
+from .problem.errors import FileError as FileError
 from .problem.errors import NhpinnError as NhpinnError
 from .problem.errors import ProblemError as ProblemError
 from .problem.errors import SolvabilityError as SolvabilityError

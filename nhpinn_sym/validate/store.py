@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from ..emit.source import sweep, write_atomic
-from ..problem.errors import OutputPathError, ProblemError
+from ..problem.errors import OutputPathError, ProblemError, UnsupportedError
 from ..solve.cell_file import load
 from ..solve.cell_solution import CellSolution
 from ..solve.data_file import Kind, read, write
@@ -60,7 +60,11 @@ class Store:
                     return found
             except ProblemError:
                 path.unlink(missing_ok=True)
-        writer(compute(), path)
+        result = compute()
+        try:
+            writer(result, path)
+        except UnsupportedError:  # a formula that has no form in a file: this part is computed by every run
+            return result
         return reader(path)
 
     def write(self, name: str, data: bytes) -> None:

@@ -87,6 +87,8 @@ class CellSolver:
     def _solved(self) -> tuple[Family, dict[str, Any]]:
         """The nets, which are made once, and what is known about them."""
         start = time.perf_counter()
+        numbers = {name: value for name, value in self.means.parameters.items() if isinstance(value, float)}
+        self.options.ranks.require_agreement(self.trial.text, self.trial.axes, numbers, self.tolerance, self.options.shared)
         with self.progress(f"cell problems (pinn, {self.options.chosen})") as task:
             if not self.cells.functions:
                 done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, largest=1.0, result=Result.CONVERGED)

@@ -75,6 +75,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     """
     start, chosen = time.perf_counter(), collocation_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
+    chosen.ranks.require_agreement(problem.trial.text, sorted(parameters.items()), tolerance, chosen.shared)
     require_balance(problem)
     known = known_functions(problem)
     families = [family for group in known.values() for family in group]

@@ -57,6 +57,11 @@ class Options:
         return Ranks(self.group)
 
     @property
+    def shared(self) -> Options:
+        """What has to be the same in all processes of the group."""
+        return replace(self, group=None, checkpoint=None, device="")
+
+    @property
     def net(self) -> tuple[int, int]:
         """Width and depth of a trained net."""
         return self.width or _WIDTH, self.depth or _DEPTH

@@ -6,6 +6,7 @@ gets the same numbers, those of one process up to rounding.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ...problem.errors import ProblemError
 from .rows import Rows
 from .solvers.linear_least_squares import triangular
 from .solvers.protocol import SeparableLoss
@@ -33,6 +35,16 @@ class Ranks:
     def first(self) -> bool:
         """Whether this is the process that writes files."""
         return self.group is None or dist.get_rank(self.group) == 0
+
+    def require_agreement(self, *given: object) -> None:
+        """ProblemError, in every process, where they were `given` different things: their sums would be of different problems."""
+        if self.group is None:
+            return
+        found: list[str] = [""] * self.count
+        dist.all_gather_object(found, hashlib.sha256(repr(given).encode()).hexdigest(), group=self.group)
+        if len(set(found)) > 1:
+            raise ProblemError("the processes of the group were given different problems, parameters or options",
+                               remedy="give each the same, or leave group= out")
 
     def own(self, rows: Rows) -> Rows:
         """Every count-th of the points: each process has some of all blocks."""

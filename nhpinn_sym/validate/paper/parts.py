@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from ... import __version__
+from ...solve.backends import choose_fem
 from ...solve.cell_solution import CellSolution
 from ...solve.progress import Progress
 from ..store import Arrays, Store
+from ..versions import versions
 from . import arguments, experiments
 from .cases import Case, cases
 from .settings import Training, tested
@@ -41,14 +42,14 @@ class PartStore:
 
     def arrays(self, name: str, key: object, compute: Callable[[], Arrays]) -> Arrays:
         """A part; `key` says what it depends on beside its name and the version."""
-        store = Store(self.folder, repr((__version__, key)))
+        store = Store(self.folder, repr((versions(choose_fem("auto")), key)))
         found = store.arrays(name, compute)
         self.taken += store.taken
         return found
 
     def cells(self, name: str, key: object, compute: Callable[[], tuple[CellSolution, Arrays]]) -> tuple[CellSolution, Arrays]:
         """Solved cells and their histories, which their own file does not hold: written first, as the cells are what tells that the part is done."""
-        store, fresh = Store(self.folder, repr((__version__, key))), list[Arrays]()
+        store, fresh = Store(self.folder, repr((versions(choose_fem("auto")), key))), list[Arrays]()
 
         def both() -> CellSolution:
             solved, histories = compute()

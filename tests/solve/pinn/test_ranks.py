@@ -57,6 +57,10 @@ def test_two_processes_find_the_numbers_of_one(both: tuple[dict[str, list[float]
     assert distance(both, what) < 1e-6
 
 
+def test_processes_with_different_problems_are_refused(both: tuple[dict[str, list[float]], dict[str, list[float]]]) -> None:
+    assert both[1]["refused"] == [1.0, 1.0]
+
+
 @pytest.fixture
 def group(tmp_path: Path) -> Iterator[dist.ProcessGroup]:
     dist.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)
