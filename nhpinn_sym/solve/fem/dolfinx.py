@@ -61,7 +61,7 @@ class CellSolver:
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge, ProblemError where ranks differ."""
-        require_agreement(self.comm, self.text, sorted(self.parameters.items()), np.asarray(slow_points).tolist(),
+        require_agreement(self.comm, self.text, numbers_of(self.parameters), np.asarray(slow_points).tolist(),
                           (self.tolerance, self.degree, self.n, self.max_dofs, self.solver))
         if self.n is not None:
             require_memory(self.layout.divided(self.n), self.degree, self.forms.COMPONENTS)
@@ -106,7 +106,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     require_constant_in_time(equation)
     text = target.equation(equation, "equation")["equation_forms.py"]
-    require_agreement(comm, text, sorted(parameters.items()), (mesh, tolerance, degree, steps, max_dofs, solver))
+    require_agreement(comm, text, numbers_of(parameters), (mesh, at_least, tolerance, degree, steps, max_dofs, solver))
     forms = run("equation_forms", text)
     externals = {(e.name, e.index): e for e in target.weak_externals(equation)}
 
@@ -139,6 +139,11 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
     every = keeps_levels(box.components * box.lattice.count(box.degree), steps)
     times = np.linspace(0.0, final, steps + 1)
     return problem.evolve(final, steps, every, report), times if every else times[-1:]
+
+
+def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:
+    """The parameters that are numbers; functions cannot be compared."""
+    return sorted((name, value) for name, value in parameters.items() if isinstance(value, (int, float)))
 
 
 def require_agreement(comm: MPI.Comm, *given: object) -> None:
