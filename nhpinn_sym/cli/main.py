@@ -79,20 +79,18 @@ def _emit(arguments: argparse.Namespace) -> int:
 
 
 def _cells(arguments: argparse.Namespace) -> int:
-    from ..solve.backends import choose_fem
     from ..solve.cells import solve_cells
     from .tables import cells_table
 
     problem = load_problem(arguments.file, arguments.problem)
-    backend = choose_fem("auto") if arguments.backend == "auto" else arguments.backend
     cells = solve_cells(
         homogenize(problem, arguments.order),
-        backend,
+        arguments.backend,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),
         progress=Bars(),
-        **_pinn_options(arguments, backend),
-        **_processes(arguments, backend),
+        **_pinn_options(arguments, arguments.backend),
+        **_processes(arguments, arguments.backend),
     )
     cells_table(cells, problem)
     if arguments.output and not _silent():
@@ -197,7 +195,7 @@ def _parser() -> argparse.ArgumentParser:
     text = "solve the cell problems, print the effective coefficients; with --order above 1 the averaged operators too"
     cells = _command(commands, "cells", _cells, text)
     cells.add_argument(
-        "--backend", default="fourier", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto for a FEM backend (default: fourier)"
+        "--backend", default="auto", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto: what suits the coefficients (default: auto)"
     )
     cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
     validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps (real, of second order, in a box)")

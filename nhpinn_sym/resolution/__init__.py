@@ -3,6 +3,7 @@ from their symbols."""
 
 from ..operator.numbers.integrate import integrate
 from .bounds import Enclosure, voigt_reuss
+from .data_error import quadrature_error
 from .levels import estimate_entries, relative_estimate
 from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_time
 from .resolve import AxisResolution, Resolution, resolve
@@ -13,6 +14,7 @@ __all__ = [
     "Resolution",
     "estimate_entries",
     "integrate",
+    "quadrature_error",
     "relative_estimate",
     "resolve",
     "resolve_cells",

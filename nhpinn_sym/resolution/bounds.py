@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -23,6 +24,8 @@ from ..operator.sampling import is_opaque
 
 Array = NDArray[np.float64]
 
+Place = tuple[int, int, int, int]
+"""(equation, axis, field, axis)."""
 _SAME = 1e-9
 """Share of the largest entry up to which tensors count as symmetric."""
 _LEAST = 1e-12
@@ -63,8 +66,37 @@ def voigt_reuss(
     complex or unsymmetric coefficients, terms of lower order, kernels that are not constant,
     time in the cell, coefficients known only as functions, or means that are not found within
     the limits."""
+    found = coefficient_means(cells, parameters, slow_point) if applies(cells) else None
+    if found is None or not np.all(np.isfinite([found.means, found.errors])):
+        return None
+    count = found.basis.shape[1]
+    voigt, inverse = found.means.reshape(2, count, count)
+    if not float(np.linalg.eigvalsh(inverse).min()) > 0:
+        return None
+    reuss = np.linalg.inv(inverse)
+    upper, lower = np.linalg.norm(found.errors.reshape(2, -1), axis=1)
+    error = max(float(upper), float(lower) * float(np.linalg.norm(reuss, 2)) ** 2)
+    return Enclosure(reuss, voigt, found.basis, error)
+
+
+class Means(NamedTuple):
+    """`means` (2 n n,) of the tensor of the cell operator in `basis` and of its inverse (not finite
+    where it is not positive definite), their `errors` (infinite where they are not found within the
+    limits), the function of points (k, d) -> (k, 2 n n) that they are means of."""
+
+    means: Array
+    errors: Array
+    values: Callable[[Array], Array]
+    basis: Array
+
+
+def coefficient_means(
+    cells: LoweredCells, parameters: Mapping[str, Any], slow_point: Sequence[float] = ()
+) -> Means | None:
+    """The means of a and of a^-1 over the cell, a[i, k, j, l] the coefficients of second order; None
+    where these are complex or no formulas, or a parameter is no number."""
     entries = _entries(cells)
-    if entries is None:
+    if not entries:
         return None
     numbers = {v: float(x) for v, x in zip(cells.slow, slow_point, strict=True)}
     for v in cells.parameters:
@@ -72,41 +104,44 @@ def voigt_reuss(
             return None
         numbers[v] = float(parameters[str(v)])
     space = Space(cells.coordinates, cells.cell.bounds, len(cells.coordinates))
-    size = cells.components * _dim(cells)
     exprs = {place: plain(c, numbers, space) for place, c in entries.items()}
-    values = _tensor(exprs, size, cells.coordinates)
-    basis = _basis(values, size, cells)
-    reduced = _reduced(values, basis)
-    data = tuple(e for e in dict.fromkeys(exprs.values()) if space.of(e))
-    means, error = mean_of_function(lambda y: _with_inverse(reduced(y)), data, space)
-    count = basis.shape[1]
-    voigt, inverse = means.reshape(2, count, count)
-    if not np.isfinite(error) or not np.all(np.isfinite(means)):
-        return None
-    least = float(np.linalg.eigvalsh(inverse).min())
-    if not least > 0:
-        return None
-    reuss = np.linalg.inv(inverse)
-    return Enclosure(reuss, voigt, basis, error * max(1.0, float(np.linalg.norm(reuss, 2)) ** 2))
+    return _means(tuple(exprs.items()), cells.components, _dim(cells), space)
 
 
-Place = tuple[int, int, int, int]
-"""(equation, axis, field, axis)."""
+@lru_cache(maxsize=64)
+def _means(
+    exprs: tuple[tuple[Place, sp.Expr], ...], components: int, dim: int, space: Space
+) -> Means:
+    values = _tensor(dict(exprs), components, dim, space.symbols)
+    basis = _basis(values, components, dim, space)
+
+    def both(points: Array) -> Array:
+        return _with_inverse(basis.T @ values(points) @ basis)
+
+    data = tuple(e for e in dict.fromkeys(e for _, e in exprs) if space.of(e))
+    means, errors = mean_of_function(both, data, space)
+    return Means(means, np.broadcast_to(errors, means.shape), both, basis)
 
 
-def _entries(cells: LoweredCells) -> dict[Place, sp.Expr] | None:
-    """a[i, k, j, l] where the cell operator is -div(a grad u), real, symmetric, without kernels."""
+def applies(cells: LoweredCells) -> bool:
+    """Whether the bounds hold: a real symmetric positive cell operator -div(a grad u), psi = 1."""
     kernels = any(f.role in ("ground state", "adjoint") for f in cells.functions)
-    if kernels or cells.complex or not cells.symmetric or not cells.definite or cells.externals:
-        return None
-    if len(cells.coordinates) != _dim(cells) or cells.eigenvalue is not None:
-        return None
+    plain_form = all(sum(t.left) == 1 and sum(t.right) == 1 for t in cells.bilinear)
+    spatial = len(cells.coordinates) == _dim(cells)
+    return plain_form and spatial and cells.symmetric and cells.definite and not kernels
+
+
+def _entries(cells: LoweredCells) -> dict[Place, sp.Expr]:
+    """The coefficients of second order; none where they are no real formulas."""
     found: dict[Place, sp.Expr] = {}
+    if cells.complex or cells.externals:
+        return found
     for term in cells.bilinear:
-        if sum(term.left) != 1 or sum(term.right) != 1 or is_opaque(term.coefficient):
-            return None
-        place = (term.equation, term.left.index(1), term.field, term.right.index(1))
-        found[place] = found.get(place, sp.Integer(0)) + term.coefficient
+        if is_opaque(term.coefficient) or cells.eigenvalue in term.coefficient.free_symbols:
+            return {}
+        if sum(term.left) == 1 and sum(term.right) == 1:
+            place = (term.equation, term.left.index(1), term.field, term.right.index(1))
+            found[place] = found.get(place, sp.Integer(0)) + term.coefficient
     return found
 
 
@@ -123,11 +158,11 @@ def _axes(index: MultiIndex) -> set[int]:
 
 
 def _tensor(
-    exprs: Mapping[Place, sp.Expr], size: int, coordinates: Sequence[sp.Symbol]
+    exprs: Mapping[Place, sp.Expr], components: int, dim: int, coordinates: tuple[sp.Symbol, ...]
 ) -> Callable[[Array], Array]:
-    """(n, d) -> (n, size, size)."""
-    calls = {place: evaluator(e, tuple(coordinates)) for place, e in exprs.items()}
-    dim = 1 + max(k for _, k, _, _ in exprs)
+    """(n, d) -> (n, m dim, m dim)."""
+    calls = {place: evaluator(e, coordinates) for place, e in exprs.items()}
+    size = components * dim
 
     def values(points: Array) -> Array:
         out = np.zeros((len(points), size, size))
@@ -138,13 +173,12 @@ def _tensor(
     return values
 
 
-def _basis(values: Callable[[Array], Array], size: int, cells: LoweredCells) -> Array:
-    """Mandel's basis of symmetric gradients where the tensor acts on those alone, else that of
-    all."""
-    dim = _dim(cells)
-    low, high = np.array(cells.cell.bounds).T
+def _basis(values: Callable[[Array], Array], components: int, dim: int, space: Space) -> Array:
+    """Mandel's basis of symmetric gradients where the tensor acts on those alone, else that of all."""
+    size = components * dim
+    low, high = np.array(space.intervals).T
     sample = values(low + (high - low) * np.random.default_rng(1).random((64, len(low))))
-    if cells.components != dim or dim == 1:
+    if components != dim or dim == 1:
         return np.eye(size)
     columns = []
     for i in range(dim):
@@ -155,11 +189,8 @@ def _basis(values: Callable[[Array], Array], size: int, cells: LoweredCells) -> 
             columns.append(form.ravel() / np.linalg.norm(form))
     basis = np.stack(columns, axis=-1)
     skew = np.eye(size) - basis @ basis.T
-    return basis if np.abs(sample @ skew).max() <= _SAME * np.abs(sample).max() else np.eye(size)
-
-
-def _reduced(values: Callable[[Array], Array], basis: Array) -> Callable[[Array], Array]:
-    return lambda y: np.asarray(basis.T @ values(y) @ basis)
+    acts = np.abs(sample @ skew).max() > _SAME * np.abs(sample).max()
+    return np.eye(size) if acts else basis
 
 
 def _with_inverse(matrices: Array) -> Array:

@@ -14,15 +14,17 @@ from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..lower.real import real_form
-from ..problem.errors import ProblemError, SolvabilityError, ToleranceWarning, UnsupportedError
+from ..problem.errors import BackendMissingError, ProblemError, SolvabilityError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.reading import instance, parameter_numbers, positive_number
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Bounds, Nodes
+from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
 from .effective import entries_of
 from .given import as_externals, cell_functions
 from .iterated import FieldSource, InnerLevel, IteratedSolver, written_out
 from .limits import memory_errors
+from .judged import judge
 from .progress import Progress, shown
 from .real_parts import RealPartsSolver
 from .solution import CellBatch
@@ -35,7 +37,7 @@ _CHECKS = np.array([[0.117, 0.853, 0.391, 0.533], [0.447, 0.271, 0.909, 0.172], 
 
 def solve_cells(
     model: HomogenizedModel,
-    backend: str = "fourier",
+    backend: str = AUTO,
     *,
     tolerance: float | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
@@ -46,8 +48,11 @@ def solve_cells(
 ) -> CellSolution:
     """Solve every cell problem of `model` and evaluate the effective coefficients.
 
-    backend    : "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it (degree, n, comm, method, seed, width, ...).
-    tolerance  : bound on the estimated error of every effective entry; default 1e-10 (fourier), 1e-9 (pinn), 1e-6 (FEM).
+    backend    : "auto" (fourier where coefficients are smooth, finite elements where they jump across planes, one net for each phase
+                 where interfaces are curved: info["choice"] says why) | "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it
+                 (degree, n, comm, method, seed, width, ...).
+    tolerance  : bound on the estimated error of every effective entry, relative to the largest entry of its tensor, on every backend;
+                 default 1e-10 (fourier), 1e-9 (pinn), 1e-6 (FEM).
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
     hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need (default: for models of order 2 and above).
@@ -56,7 +61,10 @@ def solve_cells(
 
     Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
     over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.
-    Errors: UnknownBackendError, BackendMissingError, SolveError, UnsupportedError; SolvabilityError where a Fredholm multiplier does not vanish.
+    info["estimate"] is relative to the largest entry as well, and never below info["data_error"], the error of the means of the
+    coefficients by the backend's own quadrature. info["bounds"] is the distance of A from its Voigt-Reuss bounds, where they apply.
+    Errors: UnknownBackendError, BackendMissingError, UnsupportedError; SolveError, also where A lies outside of its bounds by more than
+    the estimate allows; SolvabilityError where a Fredholm multiplier does not vanish.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)
@@ -67,6 +75,8 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
                progress: Progress | None, hierarchy: bool | None, coefficients: Mapping[str, Callable[..., Any]] | None,
                options: Mapping[str, Any]) -> CellSolution:
     """`solve_cells` with the parameters `over` as further slow variables, behind those of x; `values` are numbers for the others."""
+    if backend == AUTO:
+        return _by_choice(model, over, values, tolerance, progress, hierarchy, coefficients, options)
     solver_class = cell_solver(backend)
     check_options(solver_class, options, backend)
     more = model.order > 1 if hierarchy is None else instance(hierarchy, bool, "hierarchy", "write hierarchy=True")
@@ -93,6 +103,11 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
                 Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
     except SolvabilityError as cause:
         raise _explained(model, str(cause.term), cause.what) from cause
+    reached = float(batch.info["estimate"])
+    batch = judge(model, lowered, values, nodes.points, batch, solver)
+    if batch.info["estimate"] > max(reached, wanted):
+        text = f"{backend}: the data are not resolved, estimated error {batch.info['estimate']:.1e} of the largest entry"
+        warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}"), stacklevel=3)
     _require_solvable(model, batch, wanted)
     _require_stationary_ground_state(model, batch)
     return CellSolution(
@@ -103,6 +118,40 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
          "slow_change": slow_change}, lowered.components, batch.bounds,
         {**(inner.cells.parameters if isinstance(inner, InnerLevel) else {}), **{v.name: values[v.name] for v in lowered.parameters}},
     )
+
+
+def _by_choice(model: HomogenizedModel, over: tuple[sp.Symbol, ...], values: Mapping[str, Any], tolerance: float | None,
+               progress: Progress | None, hierarchy: bool | None, coefficients: Mapping[str, Callable[..., Any]] | None,
+               options: Mapping[str, Any]) -> CellSolution:
+    """`solve_over` on the backend that the data ask for; the next one where it fails or reaches less than GOOD, then the best of them."""
+    lowered = _freed(lower_cells(model, False), over)
+    given = Choice(("fourier",), "coefficients given as functions")
+    choice = given if coefficients else choose_cells_backend(lowered, values, slow_box(model, lowered)[0])
+    failures: dict[str, Exception] = {}
+    best: tuple[CellSolution, list[warnings.WarningMessage]] | None = None
+    for name in choice.backends:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                found = solve_over(model, name, over, values, tolerance, progress, hierarchy, coefficients, options)
+            except (UnsupportedError, SolveError, BackendMissingError) as cause:
+                failures[name] = cause
+                continue
+        if best is None or found.info["estimate"] < best[0].info["estimate"]:
+            best = found, told
+        if best[0].info["estimate"] <= max(GOOD, best[0].info["tolerance"]):
+            break
+    if best is None:
+        if len(failures) == 1:
+            raise next(iter(failures.values()))
+        raise no_backend(choice, failures)
+    solution, messages = best
+    for message in messages:
+        if issubclass(message.category, ToleranceWarning):
+            warnings.warn(message.message, stacklevel=4)
+        else:
+            warnings.warn_explicit(message.message, message.category, message.filename, message.lineno)
+    return replace(solution, info={**solution.info, "choice": f"{solution.backend}: {choice.reason}"})
 
 
 def _adapted(make: Callable[..., Any], backend: str, cells: LoweredCells, inner: FieldSource | None, tolerance: float) -> Any:

@@ -115,15 +115,15 @@ def _direct(expr: sp.Expr, space: Space) -> Mean:
 
 def mean_of_function(
     values: Function, data: Sequence[sp.Expr], space: Space
-) -> tuple[Array, float]:
+) -> tuple[Array, Array]:
     """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
-    them; bound on their error in the Euclidean norm): quadrature where the data ask for it."""
+    them; bounds (m,) on their errors): quadrature where the data ask for it."""
     breaks = find_breaks(data, space)
     lines = Lines(space, breaks, (False,) * space.axes)
     for datum in data:
         lines.add(datum)
     if space.axes not in _ORDERS:
-        return values(np.array(space.intervals).mean(axis=1)[None])[0], np.inf
+        return values(np.array(space.intervals).mean(axis=1)[None])[0], np.full(1, np.inf)
     if breaks.curved:
         means, errors = _line_means(values, lines, space, breaks)
     else:
@@ -133,7 +133,7 @@ def mean_of_function(
         means, errors = _panel_means(values, lo, hi, space)
         failed = bool(lines.failures) or size > _MOST_BOXES
         errors = np.full_like(errors, np.inf) if failed else errors
-    return means, float(np.linalg.norm(errors))
+    return means, errors
 
 
 def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:

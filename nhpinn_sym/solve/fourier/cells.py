@@ -99,6 +99,13 @@ class CellSolver:
         effective = {key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]}
         return CellBatch(functions, effective, {**self._info(results), "seconds": time.perf_counter() - start})
 
+    def quadrature(self, batch: CellBatch) -> tuple[Array, Array]:
+        """Points (n, d) of the largest grid of a batch and their weights, which add up to 1."""
+        n = int(batch.info["points"])
+        lines = [a + (b - a) * np.arange(n) / n for a, b in self.cells.cell.bounds]
+        points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=-1)
+        return points, np.full(len(points), 1 / len(points))
+
     def _field(self, results: list[dict[str, Any]], function: int, component: int) -> FourierField:
         modes = (_modes(r["grid"].backward(r["functions"][function][component])) for r in results)
         return FourierField(self.cells.cell.bounds, tuple(modes), not self.cells.complex)
@@ -109,6 +116,7 @@ class CellSolver:
         return {
             "method": "Fourier collocation, preconditioned " + ("CG" if positive else "GMRES"),
             "size": max(r["n"] for r in results) ** self.cells.cell.dim,
+            "points": max(r["n"] for r in results),
             **{name: max(r[name] for r in results) for name in ("residual", "estimate", "iterations")},
             "fredholm": max(multipliers.values(), default=0.0),
             "multipliers": multipliers,

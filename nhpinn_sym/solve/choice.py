@@ -1,0 +1,76 @@
+"""Which backend solves cell problems best: from what their data ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ..lower.forms import LoweredCells
+from ..problem.errors import SolveError
+from ..resolution import Resolution, resolve_cells
+from .backends import available, choose_fem
+from .chebyshev import Bounds
+
+AUTO = "auto"
+GOOD = 1e-5
+"""Relative error below which the next backend is not tried: on curved interfaces it does not do better."""
+_WAVES = 4
+_PANELS = 3
+"""Fourier points a wave of the highest harmonic, and a panel on which data are a polynomial."""
+_MOST_POINTS = {1: 19_683, 2: 729, 3: 81}
+"""Fourier points along an axis, by the dimension of the cell."""
+_CURVED_BY_NETS = 2
+"""Dimension up to which a net for each phase is tried where interfaces are curved."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Backends in the order in which they are tried, and why."""
+
+    backends: tuple[str, ...]
+    reason: str
+
+
+def choose_cells_backend(cells: LoweredCells, parameters: Mapping[str, Any], box: Bounds) -> Choice:
+    """Fourier where the coefficients are smooth and a grid resolves them; finite elements where they jump
+    across planes, on lattices with lines there, or are too sharp for a grid; where interfaces are curved
+    one net for each phase, then finite elements.
+
+    box: the ranges of `cells.slow`.
+    """
+    if cells.externals or cells.cell.dim > max(_MOST_POINTS):
+        return Choice(("fourier",), "coefficients known only as functions, or more than three axes")
+    found = resolve_cells(cells, parameters, box)
+    fem = choose_fem(AUTO)
+    if not found.planar and found.jumps:
+        nets = ("pinn",) if cells.cell.dim <= _CURVED_BY_NETS and available("pinn") else ()
+        return Choice((*nets, fem), "coefficients jump across curved interfaces")
+    if found.jumps or any(found.breaks):
+        return Choice((fem, "fourier"), "coefficients jump or kink across planes")
+    needed = points_needed(found)
+    if found.unresolved is None and needed <= _MOST_POINTS[cells.cell.dim]:
+        return Choice(
+            ("fourier", fem), f"smooth coefficients that {needed} points per axis resolve"
+        )
+    reason = found.unresolved or f"smooth coefficients that need {needed} points per axis"
+    return Choice((fem, "fourier"), reason)
+
+
+def points_needed(resolution: Resolution) -> int:
+    """Points per axis from which on a uniform grid resolves the data."""
+    counts = [
+        _PANELS * axis.length / axis.feature if axis.harmonics is None else _WAVES * axis.harmonics
+        for axis in resolution.axes
+    ]
+    return 1 + int(max(counts))
+
+
+def no_backend(choice: Choice, failures: Mapping[str, Exception]) -> SolveError:
+    """The error where every backend of a choice has failed."""
+    texts = "; ".join(f"{name}: {str(cause).splitlines()[0]}" for name, cause in failures.items())
+    return SolveError(
+        f"no backend solves these cell problems ({choice.reason})",
+        term=texts,
+        remedy="give backend= to see the whole message of one",
+    )

@@ -1,0 +1,148 @@
+"""What is asked of solved cell problems, whichever backend they come from, and independent of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Protocol
+
+import numpy as np
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..lower.forms import LoweredCells
+from ..problem.errors import SolveError
+from ..resolution import quadrature_error, voigt_reuss
+from .solution import Array, CellBatch
+
+_NODES = 3
+"""Slow points at which the bounds are looked at."""
+_SAFETY = 3.0
+"""Estimates are right but for a factor: a tensor that is outside by more is wrong."""
+_ROUNDING = 1e-9
+
+
+class Quadrature(Protocol):
+    """A solver that shows the quadrature of a batch."""
+
+    def quadrature(self, batch: CellBatch) -> tuple[Array, Array]:
+        """Points (n, d) of the cell and weights (n,) whose sum is 1."""
+
+
+def judge(
+    model: HomogenizedModel,
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    slow_points: Array,
+    batch: CellBatch,
+    solver: object,
+) -> CellBatch:
+    """The batch with info["data_error"], an estimate that is never below it, and info["bounds"].
+
+    info["data_error"] : the error of the means of the coefficients by the backend's own quadrature, relative to the largest entry;
+                         that of the backend where it gives one.
+    info["bounds"]     : the distance of A from its Voigt-Reuss bounds relative to its largest entry, 0 inside, where they apply.
+    SolveError where A lies outside of its bounds by more than the estimate allows.
+    """
+    error = batch.info.get("data_error")
+    chosen = _some(slow_points)
+    if error is None:
+        error = max(
+            (_data_error(cells, parameters, slow_points[k], batch, solver) for k in chosen),
+            default=0.0,
+        )
+    estimate = max(float(batch.info["estimate"]), float(error))
+    outside = [
+        _outside(model, cells, parameters, slow_points[k], batch, k, estimate) for k in chosen
+    ]
+    known = [value for value in outside if value is not None]
+    info = {**batch.info, "data_error": float(error), "estimate": max([estimate, *known])}
+    return replace(batch, info=info | ({"bounds": max(known)} if known else {}))
+
+
+def _some(slow_points: Array) -> list[int]:
+    """Numbers of a few slow points: ends and middle."""
+    return sorted({int(k) for k in np.linspace(0, len(slow_points) - 1, _NODES)})
+
+
+def _data_error(
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    point: Array,
+    batch: CellBatch,
+    solver: object,
+) -> float:
+    """By the quadrature that the solver shows; 0 where it shows none."""
+    show = getattr(solver, "quadrature", None)
+    if show is None:
+        return 0.0
+    return quadrature_error(cells, parameters, point, *show(batch))
+
+
+def _outside(
+    model: HomogenizedModel,
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    point: Array,
+    batch: CellBatch,
+    node: int,
+    estimate: float,
+) -> float | None:
+    """The distance from the bounds at one slow point, relative to the largest entry; None where there are none."""
+    bounds = voigt_reuss(cells, parameters, point)
+    tensor = None if bounds is None else _tensor(model, cells, parameters, point, batch, node)
+    if bounds is None or tensor is None:
+        return None
+    size = float(np.abs(tensor).max())
+    distance = bounds.outside(tensor)
+    if not distance <= _SAFETY * (estimate * size + bounds.error) + _ROUNDING * size:
+        raise SolveError(
+            f"the effective tensor lies outside of its Voigt-Reuss bounds by {distance / size:.1e} of its largest entry, "
+            f"with an estimated error of {estimate:.1e}",
+            term=f"A = {np.array2string(tensor, precision=6)}, Reuss {_eigenvalues(bounds.lower)}, Voigt {_eigenvalues(bounds.upper)}",
+            remedy="the solver missed something in the coefficients: another backend, a finer mesh or grid",
+        )
+    return max(0.0, distance - bounds.error) / size
+
+
+def _eigenvalues(matrix: Array) -> str:
+    return np.array2string(np.linalg.eigvalsh(matrix), precision=6)
+
+
+def _tensor(
+    model: HomogenizedModel,
+    cells: LoweredCells,
+    parameters: Mapping[str, Any],
+    point: Sequence[float],
+    batch: CellBatch,
+    node: int,
+) -> Array | None:
+    """A at one slow point as an array of the shape of its indices; None where it is not a real number there."""
+    numbers = {v: sp.Float(float(x), 17) for v, x in zip(cells.slow, point, strict=True)}
+    numbers |= {
+        v: sp.Float(parameters[str(v)], 17)
+        for v in model.problem.parameters
+        if isinstance(parameters.get(str(v)), float)
+    }
+    entries: dict[tuple[int, ...], complex] = {}
+    for e in model.law:
+        if e.name != "A":
+            continue
+        if e.value is None:
+            entries[e.index] = complex(batch.effective["A", e.index][node])
+            continue
+        value = e.value.xreplace(numbers)
+        if value.free_symbols:
+            return None
+        entries[e.index] = complex(value)
+    if (
+        not entries
+        or not np.all(np.isfinite(list(entries.values())))
+        or any(v.imag for v in entries.values())
+    ):
+        return None
+    d, m = model.problem.scales.dim, model.components
+    tensor = np.zeros((m, d, m, d) if m > 1 else (d, d))
+    for index, value in entries.items():
+        tensor[index] = value.real
+    return tensor

@@ -1,0 +1,96 @@
+"""What solved cell problems are asked, whichever backend they come from: a backend that returns wrong values is found out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.lower.cells import lower_cells
+from nhpinn_sym.problem.errors import SolveError
+from nhpinn_sym.resolution import quadrature_error
+from nhpinn_sym.solve import cells as verb
+from nhpinn_sym.solve.fourier.cells import CellSolver
+from nhpinn_sym.solve.solution import Array, CellBatch
+from tests.symbolic import C, S, derived, diffusion
+
+MODEL = derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2)
+
+
+def stubbed(monkeypatch: pytest.MonkeyPatch, change: Callable[[CellBatch], CellBatch]) -> None:
+    class Stub(CellSolver):
+        def solve(self, slow_points: Array) -> CellBatch:
+            return change(super().solve(slow_points))
+
+    monkeypatch.setattr(verb, "cell_solver", lambda name: Stub)
+
+
+def scaled(factor: float, estimate: float) -> Callable[[CellBatch], CellBatch]:
+    def change(batch: CellBatch) -> CellBatch:
+        effective = {key: factor * value if key[0] == "A" else value for key, value in batch.effective.items()}
+        return replace(batch, effective=effective, info={**batch.info, "estimate": estimate})
+
+    return change
+
+
+@pytest.mark.parametrize("factor", [0.5, 1.1, 2.0])
+def test_values_outside_of_their_bounds_are_an_error(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+    stubbed(monkeypatch, scaled(factor, 1e-12))
+    with pytest.raises(SolveError, match="outside of its Voigt-Reuss bounds"):
+        nh.solve_cells(MODEL, "fourier")
+
+
+def test_inside_the_margin_the_distance_is_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+    laminate = derived(diffusion(lambda s: 2 + S(s.y[0])))
+    stubbed(monkeypatch, scaled(1 - 2e-6, 1e-6))
+    with pytest.warns(nh.ToleranceWarning):
+        cells = nh.solve_cells(laminate, "fourier")
+    assert cells.info["bounds"] == pytest.approx(2e-6, rel=1e-3)
+    assert cells.info["estimate"] == pytest.approx(2e-6, rel=1e-3)
+
+
+def test_right_values_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    stubbed(monkeypatch, lambda batch: batch)
+    cells = nh.solve_cells(MODEL, "fourier")
+    assert cells.info["bounds"] == 0
+    assert cells.info["data_error"] < 1e-12 and cells.info["estimate"] < 1e-10
+
+
+def test_the_estimate_is_never_below_the_data_error() -> None:
+    model = derived(diffusion(lambda s: sp.Piecewise((1, s.y[0] < 0.5017), (10, True))))
+    with pytest.warns(nh.ToleranceWarning):
+        cells = nh.solve_cells(model, "fourier", tolerance=1e-6)
+    assert cells.info["data_error"] > 1e-4
+    assert cells.info["estimate"] >= cells.info["data_error"]
+
+
+def test_a_tensor_that_depends_on_x_is_judged_at_some_points(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = derived(diffusion(lambda s: 2 + s.x[0] + S(s.y[0])), domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    assert nh.solve_cells(model, "fourier").info["bounds"] < 1e-9
+    stubbed(monkeypatch, scaled(1.2, 1e-12))
+    with pytest.raises(SolveError, match="Voigt-Reuss"):
+        nh.solve_cells(model, "fourier")
+
+
+def quadrature(n: int) -> tuple[np.ndarray, np.ndarray]:
+    return (np.arange(n) / n)[:, None], np.full(n, 1 / n)
+
+
+def test_the_error_of_a_quadrature_is_that_of_the_means() -> None:
+    layer = lower_cells(derived(diffusion(lambda s: sp.Piecewise((1, s.y[0] < 0.5017), (10, True)))))
+    error = quadrature_error(layer, {}, (), *quadrature(100))
+    share = 0.51 - 0.5017
+    assert error == pytest.approx(max(share * 9 / (10 - 9 * 0.5017), share * 0.9 / (0.1 + 0.9 * 0.5017)), rel=1e-8)
+    wave = lower_cells(derived(diffusion(lambda s: 2 + C(135 * s.y[0]))))
+    assert quadrature_error(wave, {}, (), *quadrature(27)) == pytest.approx(0.5, rel=1e-8)
+    assert quadrature_error(wave, {}, (), *quadrature(997)) < 1e-3
+
+
+def test_where_coefficients_are_no_formulas_nothing_is_said() -> None:
+    opaque: Any = lower_cells(derived(diffusion(lambda s: sp.Function("a")(s.y[0]))))
+    assert quadrature_error(opaque, {}, (), *quadrature(9)) == 0
