@@ -23,8 +23,8 @@ from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
 from .effective import entries_of
 from .given import as_externals, cell_functions
 from .iterated import FieldSource, InnerLevel, IteratedSolver, written_out
-from .limits import memory_errors
 from .judged import judge
+from .limits import memory_errors
 from .progress import Progress, shown
 from .real_parts import RealPartsSolver
 from .solution import CellBatch
@@ -142,7 +142,7 @@ def _by_choice(model: HomogenizedModel, over: tuple[sp.Symbol, ...], values: Map
         if best[0].info["estimate"] <= max(GOOD, best[0].info["tolerance"]):
             break
     if best is None:
-        if len(failures) == 1:
+        if len(set(map(str, failures.values()))) == 1:
             raise next(iter(failures.values()))
         raise no_backend(choice, failures)
     solution, messages = best
