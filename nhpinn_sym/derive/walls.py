@@ -1,18 +1,23 @@
 """What the expansion makes of natural conditions on a wall across one axis.
 
-The eps problem has n . q + alpha u = g, q being everything under s.div. Inside, q -> S(x, y), the leading flux
+The eps problem has n . q + alpha u = g, q being everything under s.div. Inside, q -> S(x, y), the
+leading flux
 of the expansion; what n . S oscillates along the wall is taken up by a boundary layer eps w(x/eps),
 which decays only if the data are orthogonal to the adjoint kernel psi (multiply A_0 w = 0 by psi):
 
-    < psi n.S >_wall + < psi >_wall alpha u0 = < psi >_wall g,   < >_wall the mean at y_n = wall/eps.
+    < psi n.S >_wall + < psi >_wall alpha u0 = < psi >_wall g,   < >_wall the mean at y_n =
+    wall/eps.
 
 That holds where two fluxes vanish on the wall: that of the constants, n . q of order 1/eps, and
-n . B = n . (a^T grad psi + psi b), the flux of psi under the transposed operator. Elsewhere the layer
+n . B = n . (a^T grad psi + psi b), the flux of psi under the transposed operator. Elsewhere the
+layer
 changes u0 itself, and psi has to be replaced by a function phi of the half space.
 
 For the source D^alpha U of N let F(s) = < psi n.S - n.B N > on the plane y_n = s. Its derivative is
-< psi R >_s, R the right-hand side of the cell problem, whatever the operator. So the face mean is a mean
-over the cell plus the primitive of < psi R >_s of zero mean, and no derivative is taken on the wall.
+< psi R >_s, R the right-hand side of the cell problem, whatever the operator. So the face mean is a
+mean
+over the cell plus the primitive of < psi R >_s of zero mean, and no derivative is taken on the
+wall.
 """
 
 from __future__ import annotations
@@ -39,7 +44,8 @@ from .writing import Writer
 
 @dataclass(frozen=True)
 class WallTerm:
-    """n . (flux of the expansion) less n . (flux of the homogenized equation), the factor of D^right U_field
+    """n . (flux of the expansion) less n . (flux of the homogenized equation), the factor of
+    D^right U_field
     (field None: a number) in `equation`, n pointing along the axis: <rest> over the cell plus the
     primitive, of zero mean along the axis, of the mean of `share` over the planes across it.
     """
@@ -55,7 +61,8 @@ class WallTerm:
 class WallLaw:
     """The natural condition of the limit on walls across `axis`.
 
-    weights  : number of the first adjoint kernel function, or None where the kernel is the constants.
+    weights  : number of the first adjoint kernel function, or None where the kernel is the
+               constants.
     terms    : what it has beside n . (flux of the homogenized equation).
     normals  : fluxes that have to vanish on the wall.
     """
@@ -67,14 +74,16 @@ class WallLaw:
 
     @property
     def plain(self) -> bool:
-        """Whether the condition is n . (flux of the homogenized equation) + alpha u0 = g, on any wall."""
+        """Whether the condition is n . (flux of the homogenized equation) + alpha u0 = g, on any
+        wall."""
         return self.weights is None and not self.terms and not self.normals
 
 
 def wall_law(
     op: Operator, recursion: Recursion, law: Iterable[EffectiveEntry], axis: int
 ) -> WallLaw:
-    """The natural condition for walls across `axis`, second-order equations without a ground state."""
+    """The natural condition for walls across `axis`, second-order equations without a ground
+    state."""
     found = _Walls(op, recursion, axis)
     return WallLaw(axis, recursion.adjoint, tuple(found.terms(tuple(law))), tuple(found.normals()))
 
@@ -193,7 +202,8 @@ def _times(pair: Pairing, function: Function, length: int) -> Pairing:
 def wall_equations(
     op: Operator, writer: Writer, law: Iterable[EffectiveEntry]
 ) -> Iterator[sp.Equality]:
-    """The limits of the natural conditions of a problem, where they hold more than the homogenized flux."""
+    """The limits of the natural conditions of a problem, where they hold more than the homogenized
+    flux."""
     problem, law, found = op.problem, tuple(law), dict[int, WallLaw]()
     for (face, p), condition in problem.conditions.items():
         if isinstance(condition, (Neumann, Robin)):
@@ -237,7 +247,8 @@ def _written(op: Operator, writer: Writer, law: WallLaw, face: Face, p: int) -> 
 
 
 def flux_place(entry: EffectiveEntry) -> tuple[int, MultiIndex] | None:
-    """(axis, derivative of U) of the flux that a term D^left( c D^right U ) of the homogenized equation is:
+    """(axis, derivative of U) of the flux that a term D^left( c D^right U ) of the homogenized
+    equation is:
     c d_ij U counts as d_i(c d_j U) - (d_i c) d_j U. None for a term of lower order."""
     d = len(entry.left) - 1
     if any(entry.left):

@@ -1,4 +1,5 @@
-"""The natural conditions of the homogenized equation: what they hold beside n . flux + alpha u0 = g, see `derive.walls`."""
+"""The natural conditions of the homogenized equation: what they hold beside n . flux + alpha u0 =
+g, see `derive.walls`."""
 
 from __future__ import annotations
 
@@ -33,7 +34,8 @@ class KnownFactor:
 
 @dataclass(frozen=True)
 class Integrand:
-    """constant + sum of coefficient * product of cell functions, over the fast and slow coordinates."""
+    """constant + sum of coefficient * product of cell functions, over the fast and slow
+    coordinates."""
 
     constant: sp.Expr
     terms: tuple[tuple[sp.Expr, tuple[KnownFactor, ...]], ...]
@@ -49,7 +51,8 @@ class FaceMean:
 
 @dataclass(frozen=True)
 class FluxShare:
-    """`external` is (2 end - 1) times: the mean of `rest` over the cell, and the primitive, of zero mean
+    """`external` is (2 end - 1) times: the mean of `rest` over the cell, and the primitive, of zero
+    mean
     along the axis, of the means of `share` over planes across it."""
 
     external: External
@@ -72,7 +75,8 @@ class Wall:
 def lower_walls(model: HomogenizedModel) -> tuple[tuple[Natural, ...], tuple[Wall, ...]]:
     """The natural conditions of the homogenized equation, and what stands behind their externals.
 
-    UnsupportedError for a level z whose adjoint kernel is not constant, and for systems with such a kernel
+    UnsupportedError for a level z whose adjoint kernel is not constant, and for systems with such a
+    kernel
     and conditions of two kinds on one face.
     """
     faces = {
@@ -102,7 +106,8 @@ class _Lowering:
         self.values: dict[Face, dict[External, WallValue]] = {}
 
     def conditions(self) -> Iterator[Natural]:
-        """Conditions as they were written, faces together, where the wall adds nothing; one for each face elsewhere."""
+        """Conditions as they were written, faces together, where the wall adds nothing; one for
+        each face elsewhere."""
         for condition in (c for c in self.problem.boundary if isinstance(c, (Neumann, Robin))):
             for j in range(self.model.components):
                 faces = [
@@ -154,7 +159,8 @@ class _Lowering:
         )
 
     def _weighted(self, face: Face, p: int) -> list[tuple[int, Condition]]:
-        """The conditions that psi^p weighs: those of all unknowns, or of its own where psi^p is a unit vector."""
+        """The conditions that psi^p weighs: those of all unknowns, or of its own where psi^p is a
+        unit vector."""
         count = range(self.model.components) if self.laws[face[0]].weights is not None else (p,)
         found = [(i, self.problem.conditions[face, i]) for i in count]
         other = next((c for _, c in found if not isinstance(c, (Neumann, Robin))), None)
@@ -207,7 +213,8 @@ class _Lowering:
         self.values[face][value.external] = value
 
     def _integrand(self, average: Averaged) -> Integrand:
-        """An average of the derivation as what is averaged, the velocity of a frame put to zero: walls stand."""
+        """An average of the derivation as what is averaged, the velocity of a frame put to zero:
+        walls stand."""
         still = {f.velocity: sp.Integer(0) for f in self.model.frame}
         names = self.model.writer.names
         terms = []

@@ -1,7 +1,10 @@
-"""Numbers of the natural conditions of a homogenized equation: what they hold of the phase of each wall.
+"""Numbers of the natural conditions of a homogenized equation: what they hold of the phase of each
+wall.
 
-A `lower.walls.WallValue` is a mean over the plane y_n = wall/eps, or a mean over the cell and the primitive
-of a mean over planes; both are taken by Gauss quadrature from coefficients and solved cell functions.
+A `lower.walls.WallValue` is a mean over the plane y_n = wall/eps, or a mean over the cell and the
+primitive
+of a mean over planes; both are taken by Gauss quadrature from coefficients and solved cell
+functions.
 """
 
 from __future__ import annotations
@@ -47,8 +50,10 @@ _ROUNDING = 1e-11
 _NOISE = 10.0
 """What counts as zero is below so many times the error estimate of the cells."""
 _STILL = (1e-6, 1e-2)
-"""The least and the largest flux through a wall, relative to the flow, that counts as none. Between them the
-square root of the error estimate decides: first derivatives of cell functions are that much less accurate."""
+"""The least and the largest flux through a wall, relative to the flow, that counts as none. Between
+them the
+square root of the error estimate decides: first derivatives of cell functions are that much less
+accurate."""
 
 
 def settle_walls(
@@ -58,9 +63,11 @@ def settle_walls(
     eps: sp.Expr | None,
     parameters: Mapping[str, float],
 ) -> tuple[LoweredEquation, Coefficients]:
-    """The homogenized equation without what vanishes in its natural conditions, and values for all externals.
+    """The homogenized equation without what vanishes in its natural conditions, and values for all
+    externals.
 
-    ProblemError where they depend on eps and it is None; UnsupportedError where a flow crosses the wall.
+    ProblemError where they depend on eps and it is None; UnsupportedError where a flow crosses the
+    wall.
     """
     _, walls = lower_walls(model)
     values: dict[tuple[str, tuple[int, ...]], OnWall] = {}
@@ -102,7 +109,8 @@ def _without(equation: LoweredEquation, zero: Mapping[sp.Expr, sp.Expr]) -> Lowe
 
 @dataclass(frozen=True)
 class OnWall:
-    """A function of the slow variables along a wall: values at nodes (m,) in the columns of points x."""
+    """A function of the slow variables along a wall: values at nodes (m,) in the columns of points
+    x."""
 
     nodes: Nodes
     columns: tuple[int, ...]
@@ -248,7 +256,8 @@ class _WallMeans:
 
 @dataclass(frozen=True)
 class _Means:
-    """Means over planes (m, k) at k nodes along the axis, with the weights of the nodes in a mean over the cell.
+    """Means over planes (m, k) at k nodes along the axis, with the weights of the nodes in a mean
+    over the cell.
 
     largest: of the values that are averaged; scale: of the terms that they are the sum of.
     """
@@ -261,7 +270,8 @@ class _Means:
 
 
 class _Planes:
-    """Means of integrands over planes across one axis, at nodes of the slow variables along a wall."""
+    """Means of integrands over planes across one axis, at nodes of the slow variables along a
+    wall."""
 
     def __init__(
         self,
@@ -290,7 +300,8 @@ class _Planes:
         ]
 
     def means(self, integrand: Integrand, order: int, at: float | None = None) -> _Means:
-        """On all planes of a quadrature over the cell, or on the one where the coordinate of the axis is `at`."""
+        """On all planes of a quadrature over the cell, or on the one where the coordinate of the
+        axis is `at`."""
         rules = [self._rule(k, order) for k in range(len(self.op.axes))]
         if at is not None:
             rules[self.axis] = (np.array([at]), np.ones(1))
@@ -357,7 +368,8 @@ class _Planes:
 
 
 def _refined(lines: Array, panels: int) -> Array:
-    """The lines, and between them as many as make the panels no wider than 1/`panels` of the whole."""
+    """The lines, and between them as many as make the panels no wider than 1/`panels` of the
+    whole."""
     counts = np.ceil(np.diff(lines) / (lines[-1] - lines[0]) * panels - 1e-9).astype(int)
     pairs = zip(lines[:-1], lines[1:], np.maximum(counts, 1), strict=True)
     inner = [np.linspace(a, b, n, endpoint=False) for a, b, n in pairs]

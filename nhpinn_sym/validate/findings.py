@@ -1,4 +1,5 @@
-"""Independent evidence for the verdict: bounds, the mesh of the reference against its data, larger eps."""
+"""Independent evidence for the verdict: bounds, the mesh of the reference against its data, larger
+eps."""
 
 from __future__ import annotations
 
@@ -50,7 +51,8 @@ def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
         lengths, cell = problem.domain.lengths, problem.cell.lengths
         counts = [lengths[k] / (ratio * eps * cell[k]) for k in range(len(lengths))]
         whole = all(
-            abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE for k in problem.periodic_axes
+            abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE
+            for k in problem.periodic_axes
         )
         if whole and fewest_periods(model, ratio * eps) >= 1 - _ON_LINE and found < _MOST_LARGER:
             found += 1
@@ -60,7 +62,8 @@ def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
 def outside_bounds(
     model: HomogenizedModel, cells: Mapping[str, CellSolution], parameters: Mapping[str, float]
 ) -> dict[str, str]:
-    """Whose A* leaves the Voigt-Reuss bounds by more than its estimate and their error, in words."""
+    """Whose A* leaves the Voigt-Reuss bounds by more than its estimate and their error, in
+    words."""
     lowered = lower_cells(model)
     domain, x = model.problem.domain, model.problem.scales.x
     assert domain is not None
@@ -82,7 +85,8 @@ def outside_bounds(
 def coarse_reference(
     model: HomogenizedModel, fine: Solution, eps: float, parameters: Mapping[str, float]
 ) -> str:
-    """Why the mesh of the fine solution does not resolve the data of its equation; "" where it does."""
+    """Why the mesh of the fine solution does not resolve the data of its equation; "" where it
+    does."""
     grid: Any = getattr(fine, "grid", None)
     if grid is None:
         return ""
@@ -114,5 +118,7 @@ def _missed(axis: AxisResolution, lines: Array) -> str:
     near = np.abs(lines[:, None] - np.array(axis.breaks)[None, :]).min(axis=0, initial=np.inf)
     off = near > _ON_LINE * (lines[-1] - lines[0])
     if np.any(off):
-        return f"data break at {axis.symbol} = {axis.breaks[int(np.argmax(off))]:.6g}, on no mesh line"
+        return (
+            f"data break at {axis.symbol} = {axis.breaks[int(np.argmax(off))]:.6g}, on no mesh line"
+        )
     return ""

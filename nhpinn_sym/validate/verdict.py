@@ -1,6 +1,8 @@
-"""The verdict of a cross-validation, from independent evidence: bounds, a third method, a second eps.
+"""The verdict of a cross-validation, from independent evidence: bounds, a third method, a second
+eps.
 
-No solver's estimate of itself decides between two of them. Where two disagree and nothing decides, the
+No solver's estimate of itself decides between two of them. Where two disagree and nothing decides,
+the
 verdict says so.
 """
 
@@ -22,7 +24,8 @@ FEWEST_PERIODS = 2.0
 
 
 class Verdict(Enum):
-    """The outcome of a cross-validation; the text names the likely cause and the argument to change."""
+    """The outcome of a cross-validation; the text names the likely cause and the argument to
+    change."""
 
     AGREEMENT = "PINN and FEM agree: what remains is the homogenization error."
     REFERENCE_TOO_COARSE = (
@@ -61,9 +64,12 @@ class Verdict(Enum):
 class Findings:
     """What is known beside the budget of a report; shares are relative to ||u_eps||.
 
-    oracle   : what the cells are judged by ("" where there is nothing independent); fem_cell: the share
-               of the FEM cells against it, between: of the cells of PINN and FEM against each other.
-    outside  : {"pinn" or the FEM backend: text} for effective coefficients that violate their bounds.
+    oracle   : what the cells are judged by ("" where there is nothing independent); fem_cell: the
+               share
+               of the FEM cells against it, between: of the cells of PINN and FEM against each
+               other.
+    outside  : {"pinn" or the FEM backend: text} for effective coefficients that violate their
+               bounds.
     periods  : the fewest across the domain, along an axis of oscillation.
     coarse   : why the reference does not resolve its data, or "".
     larger   : (eps, homogenization error) of larger eps.
@@ -82,7 +88,8 @@ class Findings:
 
 
 def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
-    """The verdict: shares above a fifth of the homogenization error are named, the reference first."""
+    """The verdict: shares above a fifth of the homogenization error are named, the reference
+    first."""
     found = Findings() if findings is None else findings
     limit = max(_SHARE * budget["homogenization"], _FLOOR)
     if found.periods < FEWEST_PERIODS:
@@ -112,7 +119,8 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 
 def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
-    """Two solutions of one homogenized equation: the fine solution decides against the PINN's where it is
+    """Two solutions of one homogenized equation: the fine solution decides against the PINN's where
+    it is
     farther from it than the other one by half of what they differ."""
     if budget["macro"] <= limit:
         return None
@@ -121,7 +129,8 @@ def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 
 def falls(budget: Mapping[str, float], findings: Findings) -> bool | None:
-    """Whether the homogenization error is below that of a larger eps; None where that was not seen, or it
+    """Whether the homogenization error is below that of a larger eps; None where that was not seen,
+    or it
     is too small to tell."""
     here = budget["homogenization"]
     if not findings.larger or here <= max(_FLOOR, 5 * budget["reference"]):

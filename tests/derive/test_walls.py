@@ -19,7 +19,9 @@ def derived(equation: Callable[..., Any], boundary: list[Any], dim: int = 1) -> 
     s = nh.Scales(dim)
     u = s.unknown("u")
     box = nh.Box(*[(0, 1)] * dim)
-    return nh.homogenize(nh.MultiscaleProblem(equation(s, u), scales=s, unknown=u, domain=box, boundary=boundary))
+    return nh.homogenize(
+        nh.MultiscaleProblem(equation(s, u), scales=s, unknown=u, domain=box, boundary=boundary)
+    )
 
 
 ENDS = [nh.Neumann(1, on="left"), nh.Robin(3, 2, on="right")]
@@ -40,15 +42,26 @@ def test_a_kernel_weighs_the_data() -> None:
 
 
 def test_an_ordinary_problem_has_no_such_step() -> None:
-    model = derived(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)) + S(s.y[0]) * u, 1), ENDS)
+    model = derived(
+        lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)) + S(s.y[0]) * u, 1), ENDS
+    )
     assert "Natural conditions" not in str(model.derivation)
     assert wall_law(model.cell_operator, model.recursion, model.law, 0).plain
 
 
 def test_a_flow_along_a_wall_leaves_a_slope_along_it() -> None:
-    """On walls across y2 the flow along x1 leaves the primitive of b_1 at d_1 u0, on walls across y1 nothing may cross."""
-    model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + S(s.y[1]) * u.diff(s.x[0]) / s.eps, 1), [nh.Dirichlet(0)], 2)
-    across, along = (wall_law(model.cell_operator, model.recursion, model.law, axis) for axis in (0, 1))
+    """On walls across y2 the flow along x1 leaves the primitive of b_1 at d_1 u0, on walls across
+    y1 nothing may cross."""
+    model = derived(
+        lambda s, u: sp.Eq(-s.laplacian(u) + S(s.y[1]) * u.diff(s.x[0]) / s.eps, 1),
+        [nh.Dirichlet(0)],
+        2,
+    )
+    across, along = (
+        wall_law(model.cell_operator, model.recursion, model.law, axis) for axis in (0, 1)
+    )
     assert [n.constant for n in across.normals] == [sp.sin(2 * sp.pi * sp.Symbol("y2", real=True))]
     assert not along.normals
-    assert [(t.field, t.right, t.share.constant.has(sp.sin)) for t in along.terms] == [(0, (1, 0, 0), True)]
+    assert [(t.field, t.right, t.share.constant.has(sp.sin)) for t in along.terms] == [
+        (0, (1, 0, 0), True)
+    ]

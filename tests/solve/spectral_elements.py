@@ -1,6 +1,7 @@
 """An independent reference: spectral elements on a grid whose lines end where the data break.
 
--div(a grad u) + b . grad u + c u = f, systems with a scalar a for each unknown; Dirichlet values, or
+-div(a grad u) + b . grad u + c u = f, systems with a scalar a for each unknown; Dirichlet values,
+or
 n . a grad u + alpha u = g on a face. Everything is a function of points (n, d).
 """
 
@@ -22,7 +23,8 @@ DEGREE = 5
 
 @dataclass(frozen=True)
 class System:
-    """stiffness and mass matrices, load, nodes (n, d), their quadrature weights, and which are free;
+    """stiffness and mass matrices, load, nodes (n, d), their quadrature weights, and which are
+    free;
     unknowns are numbered node by node."""
 
     stiffness: sps.csr_matrix
@@ -40,7 +42,8 @@ class System:
         return values.reshape(len(self.nodes), -1)
 
     def evolve(self, time: float, steps: int = 400) -> Array:
-        """The values at `time` from rest, by the trapezoid rule in the last of `steps` that grow from 0."""
+        """The values at `time` from rest, by the trapezoid rule in the last of `steps` that grow
+        from 0."""
         m, k = (a[self.free][:, self.free].tocsc() for a in (self.mass, self.stiffness))
         values, right = np.zeros(int(self.free.sum())), self.load[self.free]
         step = time / steps
@@ -83,14 +86,17 @@ def assemble(
             w = np.multiply.outer(w, more).ravel()
         widths = [axis.width(e) for axis, e in zip(axes, element, strict=True)]
         v = _product([local[0]] * dim)
-        d = [_product([local[1] / widths[k] if k == j else local[0] for k in range(dim)]) for j in range(dim)]
+        d = [
+            _product([local[1] / widths[k] if k == j else local[0] for k in range(dim)])
+            for j in range(dim)
+        ]
         own = numbers(element)
         for i in range(count):
             block = sum(t.T @ ((w * a[i](x))[:, None] * t) for t in d)
             if b is not None:
                 block = block + sum(v.T @ ((w * b(x)[:, j])[:, None] * t) for j, t in enumerate(d))
             for j in range(count):
-                whole = (block if i == j else 0 * block)
+                whole = block if i == j else 0 * block
                 if (i, j) in c:
                     whole = whole + v.T @ ((w * c[i, j](x))[:, None] * v)
                 rows.append(np.repeat(own * count + i, len(own)))
@@ -100,8 +106,12 @@ def assemble(
             np.add.at(load[:, i], own, v.T @ (w * f[i](x)))
     size = load.size
     index = np.concatenate(rows), np.concatenate(columns)
-    stiffness, masses = (sps.csr_matrix((np.concatenate(v), index), (size, size)) for v in (stiff, mass))
-    nodes = np.stack([g.ravel() for g in np.meshgrid(*(axis.nodes for axis in axes), indexing="ij")], -1)
+    stiffness, masses = (
+        sps.csr_matrix((np.concatenate(v), index), (size, size)) for v in (stiff, mass)
+    )
+    nodes = np.stack(
+        [g.ravel() for g in np.meshgrid(*(axis.nodes for axis in axes), indexing="ij")], -1
+    )
     free, held = np.ones(size, dtype=bool), np.zeros(size)
     for (axis, end), (kind, *data) in conditions.items():
         on = np.flatnonzero(nodes[:, axis] == axes[axis].lines[-end])
@@ -113,8 +123,12 @@ def assemble(
         weights = np.ones(1)
         for other in others:
             weights = np.multiply.outer(weights, other.weights).ravel()
-        stiffness = stiffness + sps.csr_matrix(  # nodal quadrature along the face: data are constant there
-            (np.tile(data[0] * weights, count), ([*_each(on, count)],) * 2), (size, size))
+        stiffness = (
+            stiffness
+            + sps.csr_matrix(  # nodal quadrature along the face: data are constant there
+                (np.tile(data[0] * weights, count), ([*_each(on, count)],) * 2), (size, size)
+            )
+        )
         for i in range(count):
             load[on, i] += data[1] * weights
     return System(stiffness.tocsr(), masses, load.ravel(), nodes, held, free)
@@ -130,7 +144,8 @@ def _points() -> Array:
 
 
 def _basis() -> tuple[tuple[Array, Array], tuple[Array, Array]]:
-    """(values, derivatives) of the Lagrange polynomials at Gauss points of (0, 1), and these with weights."""
+    """(values, derivatives) of the Lagrange polynomials at Gauss points of (0, 1), and these with
+    weights."""
     points, weights = np.polynomial.legendre.leggauss(DEGREE + 3)
     points = (points + 1) / 2
     inverse = np.linalg.inv(np.vander(_points(), increasing=True))

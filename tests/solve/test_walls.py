@@ -1,5 +1,7 @@
-"""Natural conditions with terms of order 1/eps, or a kernel psi that is not constant: u0 against independent
-spectral elements at finite eps; the error falls with eps where the condition holds the phase of the wall."""
+"""Natural conditions with terms of order 1/eps, or a kernel psi that is not constant: u0 against
+independent
+spectral elements at finite eps; the error falls with eps where the condition holds the phase of the
+wall."""
 
 from __future__ import annotations
 
@@ -35,7 +37,8 @@ DATA = {LEFT: ("q", 2.0, 1.0), RIGHT: ("q", 0.0, 3.0)}
 
 @dataclass(frozen=True)
 class Line:
-    """-(a u')' + b u'/eps + (r/eps + c) u = f + h/eps on (0, 1), in y and x; `jumps` of y inside the cell."""
+    """-(a u')' + b u'/eps + (r/eps + c) u = f + h/eps on (0, 1), in y and x; `jumps` of y inside
+    the cell."""
 
     a: Callable[..., Any] = lambda y, x: 1
     b: Callable[..., Any] | None = None
@@ -58,11 +61,16 @@ class Line:
             flow += self.b(y, x) / s.eps * u.diff(x)
         left = flow + (self.r(y, x) / s.eps + self.c) * u
         return nh.MultiscaleProblem(
-            sp.Eq(left, self.f(y, x) + self.h(y, x) / s.eps), scales=s, unknown=u, domain=nh.Box((0, 1)),
-            boundary=[_condition(face, data) for face, data in self.conditions.items()])
+            sp.Eq(left, self.f(y, x) + self.h(y, x) / s.eps),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[_condition(face, data) for face, data in self.conditions.items()],
+        )
 
     def reference(self, eps: float) -> tuple[Array, Array]:
         """(nodes, values) of the eps problem."""
+
         def at(function: Callable[..., Any]) -> Function:
             y, x = sp.symbols("y x")
             call = sp.lambdify([y, x], sp.sympify(function(y, x)), "numpy")
@@ -74,15 +82,26 @@ class Line:
 
         breaks = [k + j for j in (0.0, *self.jumps) for k in range(int(1 / eps) + 1)]
         ends = np.unique(np.clip(eps * np.array(breaks), 0, 1))
-        lines = np.unique(np.concatenate([np.linspace(p, q, 3) for p, q in zip(ends[:-1], np.append(ends[1:-1], 1))]))
+        lines = np.unique(
+            np.concatenate(
+                [np.linspace(p, q, 3) for p, q in zip(ends[:-1], np.append(ends[1:-1], 1))]
+            )
+        )
         lines = np.unique(np.append(lines, 1.0))
-        system = assemble([lines], [at(self.a)], lambda p: at(drift)(p)[:, None],
-                          {(0, 0): at(lambda y, x: self.r(y, x) / eps + self.c)},
-                          [at(lambda y, x: self.f(y, x) + self.h(y, x) / eps)], self.conditions)
+        system = assemble(
+            [lines],
+            [at(self.a)],
+            lambda p: at(drift)(p)[:, None],
+            {(0, 0): at(lambda y, x: self.r(y, x) / eps + self.c)},
+            [at(lambda y, x: self.f(y, x) + self.h(y, x) / eps)],
+            self.conditions,
+        )
         return system.nodes, system.solve()[:, 0]
 
 
-def _condition(face: tuple[int, int], data: tuple[Any, ...]) -> nh.Dirichlet | nh.Robin | nh.Neumann:
+def _condition(
+    face: tuple[int, int], data: tuple[Any, ...]
+) -> nh.Dirichlet | nh.Robin | nh.Neumann:
     kind, *numbers = data
     if kind == "u":
         return nh.Dirichlet(numbers[0], on=face)
@@ -94,10 +113,16 @@ def step(y: Any) -> Any:
 
 
 LINES = {
-    "a source": Line(h=lambda y, x: 10 * S(y), c=0.0, conditions={LEFT: ("q", 0.0, 1.0), RIGHT: ("u", 0.0)}),
-    "a source that jumps": Line(a=lambda y, x: 2 + S(y), h=lambda y, x: 5 * step(y), jumps=(0.5,), cells="skfem"),
+    "a source": Line(
+        h=lambda y, x: 10 * S(y), c=0.0, conditions={LEFT: ("q", 0.0, 1.0), RIGHT: ("u", 0.0)}
+    ),
+    "a source that jumps": Line(
+        a=lambda y, x: 2 + S(y), h=lambda y, x: 5 * step(y), jumps=(0.5,), cells="skfem"
+    ),
     "a reaction": Line(a=lambda y, x: 2 + C(y), r=lambda y, x: 10 * S(y + sp.Rational(1, 5))),
-    "a reaction of x": Line(a=lambda y, x: 2 + x * S(y), r=lambda y, x: (5 + 5 * x**2) * C(y), h=lambda y, x: x * S(y)),
+    "a reaction of x": Line(
+        a=lambda y, x: 2 + x * S(y), r=lambda y, x: (5 + 5 * x**2) * C(y), h=lambda y, x: x * S(y)
+    ),
     "no divergence form": Line(a=lambda y, x: 2 + S(y), free=True),
     "a drift": Line(a=lambda y, x: 2, b=lambda y, x: 8 * C(y), h=lambda y, x: 15 * C(y)),
 }

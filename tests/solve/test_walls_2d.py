@@ -33,11 +33,17 @@ def lines(eps: float) -> Array:
     return np.unique(np.append(np.arange(0, 1, eps / 2), 1.0))
 
 
-def square(equation: Callable[..., Any], boundary: list[Any], dim: int = 2, **more: Any) -> nh.HomogenizedModel:
+def square(
+    equation: Callable[..., Any], boundary: list[Any], dim: int = 2, **more: Any
+) -> nh.HomogenizedModel:
     s = nh.Scales(dim, time="final_time" in more)
     u = s.unknown("u")
     domain = nh.Box(*[(0, 1)] * dim)
-    return nh.homogenize(nh.MultiscaleProblem(equation(s, u), scales=s, unknown=u, domain=domain, boundary=boundary, **more))
+    return nh.homogenize(
+        nh.MultiscaleProblem(
+            equation(s, u), scales=s, unknown=u, domain=domain, boundary=boundary, **more
+        )
+    )
 
 
 SIDES = [nh.Dirichlet(0, on=["left", "right"])]
@@ -55,20 +61,30 @@ def difference(model: nh.HomogenizedModel, eps: float, a: Any, b: Any, c: Any, f
 
 def test_a_flow_along_the_walls() -> None:
     """-lap u + 8 cos(2 pi (y2 + .1)) d_1 u / eps = 1: the limit condition is oblique."""
-    model = square(lambda s, u: sp.Eq(-s.laplacian(u) + 8 * C(s.y[1] + sp.Rational(1, 10)) * u.diff(s.x[0]) / s.eps, 1), [*SIDES, *FREE])
+    model = square(
+        lambda s, u: sp.Eq(
+            -s.laplacian(u) + 8 * C(s.y[1] + sp.Rational(1, 10)) * u.diff(s.x[0]) / s.eps, 1
+        ),
+        [*SIDES, *FREE],
+    )
     (bottom,) = (n for n in lower_homogenized(model).natural if n.faces == ((1, 0),))
     assert [t.right for t in bottom.terms] == [(1, 0)]
 
     def drift(eps: float) -> Callable[[Array], Array]:
-        return lambda x: np.stack([8 * np.cos(2 * np.pi * (x[:, 1] / eps + 0.1)) / eps, 0 * x[:, 1]], axis=1)
+        return lambda x: np.stack(
+            [8 * np.cos(2 * np.pi * (x[:, 1] / eps + 0.1)) / eps, 0 * x[:, 1]], axis=1
+        )
 
     ones = lambda x: np.ones(len(x))  # noqa: E731
-    first, second = (difference(model, eps, ones, drift(eps), None, ones) for eps in (1 / 2.2, 1 / 4.2))
+    first, second = (
+        difference(model, eps, ones, drift(eps), None, ones) for eps in (1 / 2.2, 1 / 4.2)
+    )
     assert second < 0.65 * first < 0.3
 
 
 def test_a_source_a_reaction_and_a_gradient_drift() -> None:
     """b = grad cos(2 pi y1) cos(2 pi y2): n . B = 0 everywhere; <psi f> = 0 by symmetry."""
+
     def equation(s: nh.Scales, u: Any) -> Any:
         slope = sp.Matrix([-2 * sp.pi * S(s.y[0]) * C(s.y[1]), -2 * sp.pi * C(s.y[0]) * S(s.y[1])])
         drift = slope.dot(s.grad(u)) / s.eps
@@ -89,23 +105,32 @@ def test_a_source_a_reaction_and_a_gradient_drift() -> None:
         return lambda x: 1 + 20 * np.sin(2 * np.pi * x[:, 1] / eps) / eps
 
     ones = lambda x: np.ones(len(x))  # noqa: E731
-    first, second = (difference(model, eps, ones, drift(eps), None, source(eps)) for eps in (1 / 2.2, 1 / 4.2))
+    first, second = (
+        difference(model, eps, ones, drift(eps), None, source(eps)) for eps in (1 / 2.2, 1 / 4.2)
+    )
     assert second < 0.65 * first < 0.3
 
 
 def test_a_reaction_in_the_square() -> None:
     def equation(s: nh.Scales, u: Any) -> Any:
         a, r = 2 + C(s.y[0]) * C(s.y[1]), 10 * C(s.y[1] + sp.Rational(1, 10))
-        return sp.Eq(-s.div(a * s.grad(u)) + r * u / s.eps, 1 + 10 * S(s.y[0] + s.y[1]) / s.eps + 10 * S(s.y[1]) / s.eps)
+        return sp.Eq(
+            -s.div(a * s.grad(u)) + r * u / s.eps,
+            1 + 10 * S(s.y[0] + s.y[1]) / s.eps + 10 * S(s.y[1]) / s.eps,
+        )
 
     def y(x: Array, eps: float) -> Array:
         return 2 * np.pi * x.T / eps
 
     def one(eps: float) -> float:
         return difference(
-            model, eps, lambda x: 2 + np.cos(y(x, eps)[0]) * np.cos(y(x, eps)[1]), None,
+            model,
+            eps,
+            lambda x: 2 + np.cos(y(x, eps)[0]) * np.cos(y(x, eps)[1]),
+            None,
             lambda x: 10 * np.cos(y(x, eps)[1] + 0.2 * np.pi) / eps,
-            lambda x: 1 + 10 * (np.sin(y(x, eps)[0] + y(x, eps)[1]) + np.sin(y(x, eps)[1])) / eps)
+            lambda x: 1 + 10 * (np.sin(y(x, eps)[0] + y(x, eps)[1]) + np.sin(y(x, eps)[1])) / eps,
+        )
 
     model = square(equation, [*SIDES, *FREE])
     first, second = one(1 / 2.2), one(1 / 4.2)
@@ -120,8 +145,15 @@ def test_a_coupled_system() -> None:
     r = sp.Matrix([[0, 6 * S(y)], [4 * C(y), 3 * S(y)]]) / s.eps
     rhs = sp.Matrix([1 + 5 * C(y) / s.eps, s.x[0]])
     problem = nh.MultiscaleProblem(
-        (-s.div(s.grad(v)) + r * v + v, rhs), scales=s, unknown=v, domain=nh.Box((0, 1)),
-        boundary=[nh.Robin(1, sp.Matrix([2, 2]), on="left"), nh.Neumann(sp.Matrix([1, 1]), on="right")])
+        (-s.div(s.grad(v)) + r * v + v, rhs),
+        scales=s,
+        unknown=v,
+        domain=nh.Box((0, 1)),
+        boundary=[
+            nh.Robin(1, sp.Matrix([2, 2]), on="left"),
+            nh.Neumann(sp.Matrix([1, 1]), on="right"),
+        ],
+    )
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model)
 
@@ -129,10 +161,21 @@ def test_a_coupled_system() -> None:
         def at(wave: Any, size: float, shift: float = 0.0) -> Callable[[Array], Array]:
             return lambda x: size * wave(2 * np.pi * x[:, 0] / eps) / eps + shift
 
-        c = {(0, 0): at(np.sin, 0, 1), (0, 1): at(np.sin, 6), (1, 0): at(np.cos, 4), (1, 1): at(np.sin, 3, 1)}
+        c = {
+            (0, 0): at(np.sin, 0, 1),
+            (0, 1): at(np.sin, 6),
+            (1, 0): at(np.cos, 4),
+            (1, 1): at(np.sin, 3, 1),
+        }
         ones = lambda x: np.ones(len(x))  # noqa: E731
-        system = assemble([lines(eps)], [ones, ones], None, c, [at(np.cos, 5, 1), lambda x: x[:, 0]],
-                          {(0, 0): ("q", 1.0, 2.0), (0, 1): ("q", 0.0, 1.0)})
+        system = assemble(
+            [lines(eps)],
+            [ones, ones],
+            None,
+            c,
+            [at(np.cos, 5, 1), lambda x: x[:, 0]],
+            {(0, 0): ("q", 1.0, 2.0), (0, 1): ("q", 0.0, 1.0)},
+        )
         u0 = nh.solve_homogenized(model, cells, "skfem", eps=eps, mesh=48)
         fine = system.solve()
         return float(np.abs(u0(system.nodes) - fine).max() / np.abs(fine).max())
@@ -143,15 +186,27 @@ def test_a_coupled_system() -> None:
 
 def test_in_time() -> None:
     """u_t - u_xx + 8 cos(2 pi y) u / eps = 1 + 10 sin(2 pi y)/eps from rest."""
-    model = square(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + 8 * C(s.y[0]) * u / s.eps, 1 + 10 * S(s.y[0]) / s.eps),
-                   [nh.Neumann(1, on="left"), nh.Robin(1, 0, on="right")], 1, initial=[nh.Initial(0)], final_time=0.3)
+    model = square(
+        lambda s, u: sp.Eq(
+            s.dt(u) - s.laplacian(u) + 8 * C(s.y[0]) * u / s.eps, 1 + 10 * S(s.y[0]) / s.eps
+        ),
+        [nh.Neumann(1, on="left"), nh.Robin(1, 0, on="right")],
+        1,
+        initial=[nh.Initial(0)],
+        final_time=0.3,
+    )
     cells = nh.solve_cells(model)
 
     def one(eps: float) -> float:
         ones = lambda x: np.ones(len(x))  # noqa: E731
-        system = assemble([lines(eps)], [ones], None, {(0, 0): lambda x: 8 * np.cos(2 * np.pi * x[:, 0] / eps) / eps},
-                          [lambda x: 1 + 10 * np.sin(2 * np.pi * x[:, 0] / eps) / eps],
-                          {(0, 0): ("q", 0.0, 1.0), (0, 1): ("q", 1.0, 0.0)})
+        system = assemble(
+            [lines(eps)],
+            [ones],
+            None,
+            {(0, 0): lambda x: 8 * np.cos(2 * np.pi * x[:, 0] / eps) / eps},
+            [lambda x: 1 + 10 * np.sin(2 * np.pi * x[:, 0] / eps) / eps],
+            {(0, 0): ("q", 0.0, 1.0), (0, 1): ("q", 1.0, 0.0)},
+        )
         u0 = nh.solve_homogenized(model, cells, "skfem", eps=eps, mesh=48, steps=24)
         fine = system.evolve(0.3)[:, 0]
         return float(np.abs(u0(system.nodes) - fine).max() / np.abs(fine).max())
@@ -168,19 +223,32 @@ def test_eps_is_asked_for_where_it_is_needed_alone() -> None:
     with pytest.raises(nh.ProblemError, match="phase of that wall") as caught:
         nh.solve_homogenized(needs, nh.solve_cells(needs), "skfem", mesh=4)
     assert "eps=" in str(caught.value)
-    free = square(lambda s, u: sp.Eq(-(2 + S(s.y[0])) * s.laplacian(u), 1), [nh.Neumann(0, on="left"), LOADED[1]], 1)
-    assert nh.solve_homogenized(free, nh.solve_cells(free), "skfem", mesh=4)([[1.0]]) == pytest.approx(0)
-    across = square(lambda s, u: sp.Eq(-s.laplacian(u), 1 + 10 * S(s.y[0]) * C(s.y[1]) / s.eps),
-                    [*SIDES, nh.Neumann(1, on=["bottom", "top"])])
+    free = square(
+        lambda s, u: sp.Eq(-(2 + S(s.y[0])) * s.laplacian(u), 1),
+        [nh.Neumann(0, on="left"), LOADED[1]],
+        1,
+    )
+    assert nh.solve_homogenized(free, nh.solve_cells(free), "skfem", mesh=4)(
+        [[1.0]]
+    ) == pytest.approx(0)
+    across = square(
+        lambda s, u: sp.Eq(-s.laplacian(u), 1 + 10 * S(s.y[0]) * C(s.y[1]) / s.eps),
+        [*SIDES, nh.Neumann(1, on=["bottom", "top"])],
+    )
     nh.solve_homogenized(across, nh.solve_cells(across), "skfem", mesh=(12, 12), eps=1 / 3)
-    along = square(lambda s, u: sp.Eq(-s.laplacian(u), 1 + 10 * S(s.y[0]) / s.eps), [*SIDES, nh.Neumann(1, on=["bottom", "top"])])
+    along = square(
+        lambda s, u: sp.Eq(-s.laplacian(u), 1 + 10 * S(s.y[0]) / s.eps),
+        [*SIDES, nh.Neumann(1, on=["bottom", "top"])],
+    )
     u0 = nh.solve_homogenized(along, nh.solve_cells(along), "skfem", mesh=(12, 12))
     assert np.isfinite(u0([[0.5, 0.5]])).all()
 
 
 def test_a_flow_through_the_wall_is_refused() -> None:
-    model = square(lambda s, u: sp.Eq(-s.laplacian(u) + 9 * C(s.y[1]) * u.diff(s.x[0]) / s.eps, 1),
-                   [nh.Neumann(1, on="left"), nh.Dirichlet(0, on=["right", "bottom", "top"])])
+    model = square(
+        lambda s, u: sp.Eq(-s.laplacian(u) + 9 * C(s.y[1]) * u.diff(s.x[0]) / s.eps, 1),
+        [nh.Neumann(1, on="left"), nh.Dirichlet(0, on=["right", "bottom", "top"])],
+    )
     with pytest.raises(nh.UnsupportedError, match="through that wall") as caught:
         nh.solve_homogenized(model, nh.solve_cells(model), "skfem", eps=1 / 8)
     assert "half space" in str(caught.value)
@@ -188,14 +256,20 @@ def test_a_flow_through_the_wall_is_refused() -> None:
 
 def test_the_same_on_every_backend() -> None:
     """The emitted forms carry the oblique condition; nets agree with finite elements."""
-    model = square(lambda s, u: sp.Eq(-s.laplacian(u) + 9 * C(s.y[1]) * u.diff(s.x[0]) / s.eps + u, S(s.x[0])),
-                   [nh.Periodic(on="left"), nh.Robin(1, 2, on="bottom"), nh.Neumann(C(s_x()), on="top")])
+    model = square(
+        lambda s, u: sp.Eq(-s.laplacian(u) + 9 * C(s.y[1]) * u.diff(s.x[0]) / s.eps + u, S(s.x[0])),
+        [nh.Periodic(on="left"), nh.Robin(1, 2, on="bottom"), nh.Neumann(C(s_x()), on="top")],
+    )
     cells, eps = nh.solve_cells(model), sp.Rational(1, 3)
     one = nh.solve_homogenized(model, cells, "skfem", eps=eps, mesh=(24, 24))
     other = nh.solve_homogenized(model, cells, "pinn", eps=eps, features=300)
     points = np.random.default_rng(0).random((50, 2))
     assert other(points) == pytest.approx(one(points), abs=1e-3 * np.abs(one(points)).max())
-    for target, name in (("dolfinx", "homogenized_forms.py"), ("skfem", "homogenized_forms.py"), ("torch", "homogenized_residual.py")):
+    for target, name in (
+        ("dolfinx", "homogenized_forms.py"),
+        ("skfem", "homogenized_forms.py"),
+        ("torch", "homogenized_residual.py"),
+    ):
         assert "wall" in emit(model, target)[name]
 
 

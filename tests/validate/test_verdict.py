@@ -18,27 +18,33 @@ BUDGET = {"homogenization": 1e-2, "cell": 1e-5, "macro": 1e-5, "reference": 1e-5
 SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("1/4", 2e-2),))
 
 
-@pytest.mark.parametrize(("budget", "changes", "verdict"), [
-    ({}, {}, Verdict.AGREEMENT),
-    ({"reference": 5e-3}, {}, Verdict.REFERENCE_TOO_COARSE),
-    ({"reference": float("nan")}, {}, Verdict.REFERENCE_TOO_COARSE),
-    ({}, {"coarse": "a feature is missed"}, Verdict.REFERENCE_TOO_COARSE),
-    ({}, {"periods": 1.57}, Verdict.NO_SCALE_SEPARATION),
-    ({"cell": 5e-3}, {}, Verdict.CELLS_DISAGREE),
-    ({}, {"fem_cell": 5e-3}, Verdict.FEM_CELLS_DISAGREE),
-    ({"cell": 5e-3}, {"fem_cell": 5e-3}, Verdict.UNDECIDED),
-    ({}, {"oracle": "", "between": 5e-3}, Verdict.UNDECIDED),
-    ({}, {"oracle": "", "between": 1e-5}, Verdict.AGREEMENT),
-    ({}, {"outside": {"pinn": "A*"}}, Verdict.CELLS_DISAGREE),
-    ({}, {"outside": {"skfem": "A*"}}, Verdict.FEM_CELLS_DISAGREE),
-    ({"macro": 5e-3}, {"pinn_off": 1.5e-2, "fem_off": 1e-2}, Verdict.MACRO_DISAGREES),
-    ({"macro": 5e-3}, {"pinn_off": 1.01e-2, "fem_off": 1e-2}, Verdict.UNDECIDED),
-    ({"macro": float("nan")}, {}, Verdict.MACRO_DISAGREES),
-    ({}, {"larger": (("1/4", 1.02e-2),)}, Verdict.NOT_THE_LIMIT),
-    ({}, {"larger": (("1/4", 1.0e-2), ("3/8", 3e-2))}, Verdict.AGREEMENT),
-    ({"homogenization": 1e-9, "cell": 1e-8, "macro": 1e-8, "reference": 1e-8},
-     {"fem_cell": 1e-8, "larger": (("1/4", 1e-10),)}, Verdict.AGREEMENT),
-])
+@pytest.mark.parametrize(
+    ("budget", "changes", "verdict"),
+    [
+        ({}, {}, Verdict.AGREEMENT),
+        ({"reference": 5e-3}, {}, Verdict.REFERENCE_TOO_COARSE),
+        ({"reference": float("nan")}, {}, Verdict.REFERENCE_TOO_COARSE),
+        ({}, {"coarse": "a feature is missed"}, Verdict.REFERENCE_TOO_COARSE),
+        ({}, {"periods": 1.57}, Verdict.NO_SCALE_SEPARATION),
+        ({"cell": 5e-3}, {}, Verdict.CELLS_DISAGREE),
+        ({}, {"fem_cell": 5e-3}, Verdict.FEM_CELLS_DISAGREE),
+        ({"cell": 5e-3}, {"fem_cell": 5e-3}, Verdict.UNDECIDED),
+        ({}, {"oracle": "", "between": 5e-3}, Verdict.UNDECIDED),
+        ({}, {"oracle": "", "between": 1e-5}, Verdict.AGREEMENT),
+        ({}, {"outside": {"pinn": "A*"}}, Verdict.CELLS_DISAGREE),
+        ({}, {"outside": {"skfem": "A*"}}, Verdict.FEM_CELLS_DISAGREE),
+        ({"macro": 5e-3}, {"pinn_off": 1.5e-2, "fem_off": 1e-2}, Verdict.MACRO_DISAGREES),
+        ({"macro": 5e-3}, {"pinn_off": 1.01e-2, "fem_off": 1e-2}, Verdict.UNDECIDED),
+        ({"macro": float("nan")}, {}, Verdict.MACRO_DISAGREES),
+        ({}, {"larger": (("1/4", 1.02e-2),)}, Verdict.NOT_THE_LIMIT),
+        ({}, {"larger": (("1/4", 1.0e-2), ("3/8", 3e-2))}, Verdict.AGREEMENT),
+        (
+            {"homogenization": 1e-9, "cell": 1e-8, "macro": 1e-8, "reference": 1e-8},
+            {"fem_cell": 1e-8, "larger": (("1/4", 1e-10),)},
+            Verdict.AGREEMENT,
+        ),
+    ],
+)
 def test_what_decides(budget: dict[str, float], changes: dict[str, Any], verdict: Verdict) -> None:
     assert judge(BUDGET | budget, replace(SOUND, **changes)) is verdict
 
@@ -54,10 +60,18 @@ def test_the_text_says_what_was_seen_and_no_more() -> None:
         assert "=" in verdict.value, verdict
 
 
-def line(equation: Callable[..., Any], boundary: list[Any] | None = None, length: Any = 1) -> nh.MultiscaleProblem:
+def line(
+    equation: Callable[..., Any], boundary: list[Any] | None = None, length: Any = 1
+) -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = s.unknown("u")
-    return nh.MultiscaleProblem(equation(s, u), scales=s, unknown=u, domain=nh.Box((0, length)), boundary=boundary or [nh.Dirichlet(0)])
+    return nh.MultiscaleProblem(
+        equation(s, u),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, length)),
+        boundary=boundary or [nh.Dirichlet(0)],
+    )
 
 
 def wave(s: nh.Scales) -> sp.Expr:
@@ -72,10 +86,16 @@ def test_an_eps_as_large_as_the_domain_is_no_agreement() -> None:
 
 
 def test_a_wall_with_a_source_of_order_one_over_eps_agrees() -> None:
-    """-u'' = 1 + 10 sin(2 pi y)/eps with a flux on the left: the error of the naive condition was .5 at every eps."""
+    """-u'' = 1 + 10 sin(2 pi y)/eps with a flux on the left: the error of the naive condition was
+    .5 at every eps."""
     ends = [nh.Neumann(1, on="left"), nh.Dirichlet(0, on="right")]
-    report = nh.validate(line(lambda s, u: sp.Eq(-s.laplacian(u), 1 + 10 * sp.sin(2 * sp.pi * s.y[0]) / s.eps), ends),
-                         sp.Rational(2, 17), fem="skfem")
+    report = nh.validate(
+        line(
+            lambda s, u: sp.Eq(-s.laplacian(u), 1 + 10 * sp.sin(2 * sp.pi * s.y[0]) / s.eps), ends
+        ),
+        sp.Rational(2, 17),
+        fem="skfem",
+    )
     assert report.verdict is Verdict.AGREEMENT
     assert report.errors["e4"] < 0.05
     assert "so it falls with eps" in report.evidence
@@ -83,8 +103,13 @@ def test_a_wall_with_a_source_of_order_one_over_eps_agrees() -> None:
 
 
 def test_larger_eps_fit_the_domain_and_its_periods() -> None:
-    model = nh.homogenize(line(lambda s, u: sp.Eq(-s.div(wave(s) * s.grad(u)) + u, s.x[0]), [nh.Periodic()]))
-    assert list(found.larger_eps(model, sp.Rational(1, 6))) == [sp.Rational(1, 3), sp.Rational(1, 2)]
+    model = nh.homogenize(
+        line(lambda s, u: sp.Eq(-s.div(wave(s) * s.grad(u)) + u, s.x[0]), [nh.Periodic()])
+    )
+    assert list(found.larger_eps(model, sp.Rational(1, 6))) == [
+        sp.Rational(1, 3),
+        sp.Rational(1, 2),
+    ]
     assert next(found.larger_eps(model, sp.Rational(1, 9))) == sp.Rational(1, 3)
     assert not list(found.larger_eps(model, sp.Integer(1)))
     plain = nh.homogenize(line(lambda s, u: sp.Eq(-s.div((2 + s.x[0]) * s.grad(u)), 1)))
@@ -95,13 +120,18 @@ def test_larger_eps_fit_the_domain_and_its_periods() -> None:
 @pytest.mark.filterwarnings("ignore::nhpinn_sym.problem.errors.ToleranceWarning")
 def test_a_reference_that_misses_a_feature_is_coarse() -> None:
     """A bump of width .002 between the nodes of the mesh."""
-    bump = lambda s: 1 + 100 * sp.exp(-(sp.sin(sp.pi * (s.y[0] - sp.Rational(1, 3))) * 500) ** 2)  # noqa: E731
+    bump = lambda s: 1 + 100 * sp.exp(-((sp.sin(sp.pi * (s.y[0] - sp.Rational(1, 3))) * 500) ** 2))  # noqa: E731
     problem = line(lambda s, u: sp.Eq(-s.div(bump(s) * s.grad(u)), 1))
     model = nh.homogenize(problem)
     fine = nh.solve_fine(problem, 0.25, "skfem", mesh=64)
     assert "vary over" in found.coarse_reference(model, fine, 0.25, {})
     smooth = line(lambda s, u: sp.Eq(-s.div(wave(s) * s.grad(u)), 1))
-    assert found.coarse_reference(nh.homogenize(smooth), nh.solve_fine(smooth, 0.25, "skfem"), 0.25, {}) == ""
+    assert (
+        found.coarse_reference(
+            nh.homogenize(smooth), nh.solve_fine(smooth, 0.25, "skfem"), 0.25, {}
+        )
+        == ""
+    )
 
 
 def test_an_effective_coefficient_outside_its_bounds_is_named() -> None:
@@ -109,4 +139,6 @@ def test_an_effective_coefficient_outside_its_bounds_is_named() -> None:
     cells = nh.solve_cells(model)
     assert not found.outside_bounds(model, {"pinn": cells}, {})
     entries = {key: replace(e, values=np.array([2.5])) for key, e in cells.entries.items()}
-    assert "pinn" in found.outside_bounds(model, {"pinn": replace(cells, entries=entries)}, {})["pinn"]
+    assert (
+        "pinn" in found.outside_bounds(model, {"pinn": replace(cells, entries=entries)}, {})["pinn"]
+    )
