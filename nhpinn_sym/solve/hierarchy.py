@@ -19,10 +19,11 @@ from ..problem.reading import instance, parameter_numbers
 from .backends import equation_solver
 from .cell_solution import CellSolution
 from .effective import require
-from .equations import positive, solve_homogenized
+from .equations import exact, positive, solve_homogenized
 from .progress import Progress, shown
 from .smooth import smooth
-from .solution import Array, Solution
+from .solution import Array, Coefficients, Solution
+from .walls import settle_walls
 
 _ROUNDING = 1e-13
 _PROBES = 64
@@ -89,6 +90,7 @@ def solve_hierarchy(
     cells: CellSolution,
     backend: str = "pinn",
     *,
+    eps: object = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
     **options: Any,
@@ -98,7 +100,7 @@ def solve_hierarchy(
     Every equation is h_m U_k = - sum_{c=1..k} h_{m+c} U_{k-c} with homogeneous data for k >= 1 (`lower_mean_field`). A term whose h is
     smaller than the error estimate of `cells` counts as zero. Derivatives of U_k are exact for a network, those of a global fit for finite
     elements. Boundary layers are not part of the expansion: order n + 1 in eps is for periodic problems, and for those whose correctors vanish
-    on the boundary.
+    on the boundary. eps: as for `solve_homogenized`, where natural conditions hold the phase of their wall.
 
     Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved without `hierarchy`; those of `solve_homogenized`.
     """
@@ -106,11 +108,12 @@ def solve_hierarchy(
     if model.problem.time_order:
         raise UnsupportedError("the mean fields beyond U_0 of a time-dependent problem", term=model.equation,
                                remedy="solve_homogenized gives U_0; for waves see nh.dispersion")
-    leading = solve_homogenized(model, cells, backend, parameters=parameters, progress=progress, **options)
+    leading = solve_homogenized(model, cells, backend, eps=eps, parameters=parameters, progress=progress, **options)
     lowered = [lower_mean_field(model, k) for k in range(1, model.order + 1)]
     numbers = parameter_numbers(parameters, model.problem.parameters)
-    known = _Known(cells, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim)
-    for equation in lowered:
+    known = _Known(cells, cells.coefficients, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim)
+    for raw in lowered:
+        equation, known.coefficients = settle_walls(model, raw, cells, eps if eps is None else exact(eps), numbers)
         remaining = _without(equation, known.vanishing(equation))
         if remaining.sources[0] == 0:
             known.fields.append(ZeroSolution(backend))
@@ -125,6 +128,7 @@ class _Known:
     """Values of the externals of a mean field's equation: effective coefficients, entries of h, and the fields before it."""
 
     cells: CellSolution
+    coefficients: Coefficients
     fields: list[Solution]
     dim: int
 
@@ -132,7 +136,7 @@ class _Known:
         if external.name.startswith("U"):
             return self.fields[int(external.name[1:])].derivative(points, external.index)
         if external.name != "h":
-            return self.cells.coefficients(external, points)
+            return self.coefficients(external, points)
         index, slope = entry_and_slope(external, self.dim)
         return require(self.cells.entries, ("h", index))(points, slope)
 

@@ -46,6 +46,8 @@ _ORDERS = (6, 8)
 _PANELS = {1: 16, 2: 8, 3: 4, 4: 3}
 """Panels along each axis of a cell that there are at least, by the number of axes."""
 _MOST_POINTS = 3_000_000
+_MANY, _FINE = 64, 5
+"""On so many lines the rules have half the order; at most so many points a line then."""
 _ROUNDING = 1e-11
 _NOISE = 10.0
 """What counts as zero is below so many times the error estimate of the cells."""
@@ -100,7 +102,8 @@ def _without(equation: LoweredEquation, zero: Mapping[sp.Expr, sp.Expr]) -> Lowe
     """The equation with some symbols of its natural conditions put to zero."""
 
     def kept(n: Natural) -> Natural:
-        terms = tuple(t for t in n.terms if t.coefficient.xreplace(zero) != 0)
+        terms = tuple(replace(t, coefficient=t.coefficient.xreplace(zero)) for t in n.terms)
+        terms = tuple(t for t in terms if t.coefficient != 0)
         return replace(n, alpha=n.alpha.xreplace(zero), value=n.value.xreplace(zero), terms=terms)
 
     externals = tuple(e for e in equation.externals if e.symbol not in zero)
@@ -196,12 +199,12 @@ class _WallMeans:
         """The primitive of zero mean, at the wall, of means over planes (m,)."""
         wall = (self._known() - self.low) / self.length
         if self.planes.curved and not share.terms:
-            return self.length * self._integral(share.constant, wall)
+            return self.length * self._integral(share.constant, wall, found.scale)
         at = (found.nodes - self.low) / self.length
         kernel = (at < wall) - wall + at - 0.5
         return self.length * found.means @ (found.weights * kernel)
 
-    def _integral(self, datum: sp.Expr, wall: float) -> Array:
+    def _integral(self, datum: sp.Expr, wall: float, scale: float) -> Array:
         """The same of a datum that jumps at curved interfaces, by an adaptive rule (m,)."""
         symbol = self.op.fast[self.axis]
         at = (symbol - self.low) / self.length
@@ -209,7 +212,7 @@ class _WallMeans:
         axes = [(v, b, True) for v, b in zip(self.op.fast, self.op.cell.bounds, strict=True)]
         pairs = [integrate(datum * kernel, axes, point) for point in self.planes.points]
         error = max(e for _, e in pairs)
-        if error > float(self.cells.info["tolerance"]) * max(abs(m) for m, _ in pairs):
+        if error > float(self.cells.info["tolerance"]) * scale:
             self._warn(f"the share of {datum}", error)
         return np.array([m for m, _ in pairs])
 
@@ -285,6 +288,9 @@ class _Planes:
     ) -> None:
         self.op, self.axis, self.curved = op, axis, resolution.curved
         self.lines = [_refined(np.array(a.lines), _PANELS[len(op.axes)]) for a in resolution.axes]
+        meshes = _meshes(cells)
+        if meshes and math.prod(_FINE * len(lines) for lines in meshes) < _MOST_POINTS:
+            self.lines = [_joined(*pair) for pair in zip(self.lines, meshes, strict=True)]
         if phase is not None:
             self.lines[axis] = np.unique(np.append(self.lines[axis], phase))
         self.slow = _SlowNodes(cells, f"x{axis + 1}", place)
@@ -325,7 +331,9 @@ class _Planes:
     def _rule(self, axis: int, order: int) -> tuple[Array, Array]:
         """Composite Gauss points of one axis, and weights of sum 1."""
         (low, high), lines = self.op.cell.bounds[axis], self.lines[axis]
-        points, weights = np.polynomial.legendre.leggauss(order)
+        points, weights = np.polynomial.legendre.leggauss(
+            order if len(lines) < _MANY else order // 2
+        )
         widths = np.diff(lines)[:, None]
         return (lines[:-1, None] + widths * (points + 1) / 2).ravel(), (
             widths * weights / 2
@@ -365,6 +373,20 @@ class _Planes:
             )
             result = result * (found if found.ndim == 1 else found[:, factor.component])
         return result
+
+
+def _meshes(cells: CellSolution) -> list[Array]:
+    """The lines of the mesh on which the cell functions are piecewise polynomials, if there is one."""
+    lattices = [
+        field.grid.lattice for row in cells.fields for field in row if hasattr(field, "grid")
+    ]
+    return list(lattices[0].lines) if lattices else []
+
+
+def _joined(one: Array, other: Array) -> Array:
+    """The lines of both, those that are the same up to rounding once."""
+    lines = np.union1d(one, other)
+    return np.append(lines[:-1][np.diff(lines) > 1e-12 * (lines[-1] - lines[0])], lines[-1])
 
 
 def _refined(lines: Array, panels: int) -> Array:

@@ -14,6 +14,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.emit.emit import emit
 from nhpinn_sym.lower.equation import lower_homogenized
 from nhpinn_sym.lower.walls import WALL, WEIGHT
+from nhpinn_sym.solve.walls import settle_walls
 
 from .spectral_elements import assemble
 
@@ -182,6 +183,139 @@ def test_a_coupled_system() -> None:
 
     first, second = one(1 / 8.3), one(1 / 16.3)
     assert second < 0.6 * first < 0.1
+
+
+@pytest.mark.parametrize("cells", ["fourier", "skfem"])
+def test_a_system_with_kernels(cells: str) -> None:
+    """Two drifts and a coupling of order 1/eps: psi^p has two components, which weigh the data of both."""
+    s = nh.Scales(1)
+    v = s.unknown("v", components=2)
+    y, x = s.y[0], s.x[0]
+    drift = sp.Matrix([6 * C(y) * v[k].diff(x) for k in (0, 1)]) / s.eps
+    coupling = sp.Matrix([[0, 8 * C(y)], [5 * C(y), 0]]) / s.eps * v
+    problem = nh.MultiscaleProblem(
+        (-s.div(2 * s.grad(v)) + drift + coupling + 20 * v, sp.Matrix([1 + 10 * C(y) / s.eps, x])),
+        scales=s,
+        unknown=v,
+        domain=nh.Box((0, 1)),
+        boundary=[
+            nh.Robin(1, sp.Matrix([2, 2]), on="left"),
+            nh.Neumann(sp.Matrix([1, 1]), on="right"),
+        ],
+    )
+    model = nh.homogenize(problem)
+    solved = nh.solve_cells(model, cells)
+
+    def one(eps: float) -> float:
+        def wave(x: Array) -> Array:
+            return np.cos(2 * np.pi * x[:, 0] / eps) / eps
+
+        def twenty(x: Array) -> Array:
+            return np.full(len(x), 20.0)
+
+        c = {
+            (0, 0): twenty,
+            (1, 1): twenty,
+            (0, 1): lambda x: 8 * wave(x),
+            (1, 0): lambda x: 5 * wave(x),
+        }
+        system = assemble(
+            [lines(eps)],
+            [lambda x: np.full(len(x), 2.0)] * 2,
+            lambda x: 6 * wave(x)[:, None],
+            c,
+            [lambda x: 1 + 10 * wave(x), lambda x: x[:, 0]],
+            {(0, 0): ("q", 1.0, 2.0), (0, 1): ("q", 0.0, 1.0)},
+        )
+        u0 = nh.solve_homogenized(model, solved, "skfem", eps=eps, mesh=48)
+        fine = system.solve()
+        return float(np.abs(u0(system.nodes) - fine).max() / np.abs(fine).max())
+
+    first, second = one(1 / 8.3), one(1 / 16.3)
+    assert second < 0.6 * first < 0.1
+
+
+def test_complex_reactions() -> None:
+    """-u'' + 8 i cos(2 pi y) u / eps + u = 1 + 10 sin(2 pi y)/eps, the reference in real and imaginary parts."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    left = -s.laplacian(u) + 8 * sp.I * C(s.y[0]) * u / s.eps + u
+    problem = nh.MultiscaleProblem(
+        sp.Eq(left, 1 + 10 * S(s.y[0]) / s.eps),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0, on="left"), nh.Robin(1, 0, on="right")],
+    )
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+
+    def one(eps: float) -> float:
+        def phase(x: Array) -> Array:
+            return 2 * np.pi * x[:, 0] / eps
+
+        def ones(x: Array) -> Array:
+            return np.ones(len(x))
+
+        c = {(0, 0): ones, (1, 1): ones}
+        c |= {
+            (0, 1): lambda x: -8 * np.cos(phase(x)) / eps,
+            (1, 0): lambda x: 8 * np.cos(phase(x)) / eps,
+        }
+        loads = [lambda x: 1 + 10 * np.sin(phase(x)) / eps, lambda x: 0 * x[:, 0]]
+        data = {(0, 0): ("u", 0.0), (0, 1): ("q", 1.0, 0.0)}
+        system = assemble([lines(eps)], [ones, ones], None, c, loads, data)
+        u0 = nh.solve_homogenized(model, cells, "skfem", eps=eps, mesh=48)
+        fine = system.solve() @ np.array([1, 1j])
+        return float(np.abs(u0(system.nodes) - fine).max() / np.abs(fine).max())
+
+    first, second = one(1 / 8.3), one(1 / 16.3)
+    assert second < 0.6 * first < 0.1
+
+
+def test_data_of_x_and_a_source_in_a_disk() -> None:
+    """The share of a disk is that of its chords: 2 sqrt(.09 - (y2 - .5)^2), less their mean."""
+    disk = square(
+        lambda s, u: sp.Eq(
+            -s.laplacian(u),
+            1
+            + 20
+            * (nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 1}, default=0) - sp.pi * sp.Rational(9, 100))
+            / s.eps,
+        ),
+        [*SIDES, *FREE],
+    )
+    lowered, values = settle_walls(
+        disk,
+        lower_homogenized(disk),
+        nh.solve_cells(disk, "skfem", tolerance=1e-2),
+        sp.Rational(10, 42),
+        {},
+    )
+    (top,) = (
+        e for e in lowered.externals if e.name == WALL
+    )  # the phase 0 of the bottom is one of symmetry
+    y = np.linspace(0, 1, 200001)
+    density = -20 * (2 * np.sqrt(np.maximum(0.09 - (y - 0.5) ** 2, 0)) - np.pi * 0.09)
+    primitive = np.cumsum(density) / 200000
+    assert values(top, np.zeros((1, 2))) == pytest.approx(
+        np.interp(0.2, y, primitive - primitive.mean()), rel=1e-4
+    )
+
+
+def test_mean_fields_take_eps_too() -> None:
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.laplacian(u), 1 + 10 * S(s.y[0]) / s.eps),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=LOADED,
+    )
+    model = nh.homogenize(problem, order=2)
+    field = nh.solve_hierarchy(model, nh.solve_cells(model), "skfem", eps=0.12, mesh=16)
+    assert field.fields[0]([[0.0]]) == pytest.approx(1 + 0.5 + 10 / (2 * np.pi), abs=1e-6)
 
 
 def test_in_time() -> None:
