@@ -70,14 +70,17 @@ def outside_bounds(
     if any(v not in x for v in lowered.slow):
         return {}
     center = np.array(domain.bounds).mean(axis=1)
-    bounds = voigt_reuss(lowered, parameters, [center[x.index(v)] for v in lowered.slow])
+    bounds = voigt_reuss(lowered, parameters, [float(center[x.index(v)]) for v in lowered.slow])
+    if bounds is None:
+        return {}
     found = {}
-    for name, solved in cells.items() if bounds is not None else ():
+    for name, solved in cells.items():
         value = solved.effective["A"]
         tensor = np.asarray(value(center[None])[0] if callable(value) else value)
-        slack = bounds.error + float(solved.info["estimate"]) * float(np.abs(tensor).max())
+        largest = float(np.abs(tensor).max())
+        slack = bounds.error + (float(solved.info["estimate"]) + _ON_LINE) * largest
         excess = 0.0 if np.iscomplexobj(tensor) else bounds.outside(tensor)
-        if excess > slack + _ON_LINE * float(np.abs(tensor).max()):
+        if excess > slack:
             found[name] = f"A* of {name}, by {excess:.1e}"
     return found
 

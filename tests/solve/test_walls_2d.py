@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sympy as sp
 from numpy.typing import NDArray
+from scipy.linalg import solve_banded
 
 import nhpinn_sym as nh
 from nhpinn_sym.emit.emit import emit
@@ -349,6 +350,50 @@ def test_in_time() -> None:
     assert second < 0.6 * first < 0.15
 
 
+def test_a_fast_time_in_the_cell() -> None:
+    """tau = t/eps^2 beside y; against central differences and the trapezoid rule."""
+    s = nh.Scales(1, fast_time=2)
+    u = s.unknown("u")
+    wave = s.y[0] - s.tau
+    left = s.dt(u) - s.laplacian(u) + (8 * C(wave) + 5 * C(s.y[0])) * u / s.eps
+    problem = nh.MultiscaleProblem(
+        sp.Eq(left, 1 + (20 * S(wave) + 10 * S(s.y[0])) / s.eps),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Robin(1, 2, on="left"), nh.Neumann(1, on="right")],
+        initial=[nh.Initial(0)],
+        final_time=0.1,
+    )
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+
+    def one(eps: float) -> float:
+        count, steps = round(40 / eps), round(4 / eps**2)
+        x, dt = np.linspace(0, 1, count + 1), 0.1 / steps
+        mass = np.full(count + 1, 1 / count)
+        mass[[0, -1]] /= 2
+        stiff = np.full(count + 1, 2.0 * count)
+        stiff[[0, -1]] = count + 1, count  # the Robin condition among them
+        values, phase = np.zeros(count + 1), 2 * np.pi * x / eps
+        for k in range(steps):
+            moved = phase - 2 * np.pi * (k + 0.5) * dt / eps**2
+            diagonal = stiff + mass * (8 * np.cos(moved) + 5 * np.cos(phase)) / eps
+            load = mass * (1 + (20 * np.sin(moved) + 10 * np.sin(phase)) / eps)
+            load[[0, -1]] += 2, 1
+            applied = diagonal * values
+            applied[1:] -= count * values[:-1]
+            applied[:-1] -= count * values[1:]
+            bands = np.full((3, count + 1), -count / 2.0)
+            bands[1] = mass / dt + diagonal / 2
+            values = solve_banded((1, 1), bands, mass / dt * values - applied / 2 + load)
+        u0 = nh.solve_homogenized(model, cells, "skfem", eps=eps, mesh=32, steps=24)
+        return float(np.abs(u0(x[:, None]) - values).max())
+
+    first, second = one(1 / 4.3), one(1 / 8.3)
+    assert second < 0.65 * first < 0.3
+
+
 LOADED = [nh.Neumann(1, on="left"), nh.Dirichlet(0, on="right")]
 
 
@@ -376,6 +421,40 @@ def test_eps_is_asked_for_where_it_is_needed_alone() -> None:
     )
     u0 = nh.solve_homogenized(along, nh.solve_cells(along), "skfem", mesh=(12, 12))
     assert np.isfinite(u0([[0.5, 0.5]])).all()
+
+
+def test_no_divergence_form_in_the_square() -> None:
+    """-a lap u: psi is 1/a up to a factor, and B = grad(a psi) vanishes; with two different a_kk it does not."""
+
+    def a(s: nh.Scales) -> Any:
+        return 2 + S(s.y[0]) * C(s.y[1])
+
+    model = square(lambda s, u: sp.Eq(-a(s) * s.laplacian(u) + u, 1), [*SIDES, *FREE])
+
+    def one(eps: float) -> float:
+        def y(x: Array) -> Array:
+            return 2 * np.pi * x.T / eps
+
+        def values(x: Array) -> Array:
+            return 2 + np.sin(y(x)[0]) * np.cos(y(x)[1])
+
+        def slope(x: Array) -> Array:
+            one, two = y(x)
+            parts = [np.cos(one) * np.cos(two), -np.sin(one) * np.sin(two)]
+            return 2 * np.pi / eps * np.stack(parts, axis=1)
+
+        def ones(x: Array) -> Array:
+            return np.ones(len(x))
+
+        return difference(model, eps, values, slope, ones, ones)
+
+    first, second = one(1 / 2.2), one(1 / 4.2)
+    assert second < 0.65 * first < 0.3
+    uneven = square(
+        lambda s, u: sp.Eq(-a(s) * u.diff(s.x[0], 2) - 2 * u.diff(s.x[1], 2), 1), [*SIDES, *FREE]
+    )
+    with pytest.raises(nh.UnsupportedError, match="through that wall"):
+        nh.solve_homogenized(uneven, nh.solve_cells(uneven), "skfem", eps=1 / 2.2)
 
 
 def test_a_flow_through_the_wall_is_refused() -> None:
