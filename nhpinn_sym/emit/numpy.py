@@ -64,6 +64,7 @@ def cells(lowered: LoweredCells) -> Source:
         f"EIGENVALUE = {None if lowered.eigenvalue is None else str(lowered.eigenvalue)!r}",
         f"COMPONENTS, COEFFICIENTS = {lowered.components}, {len(table.found)}",
         f"SYMMETRIC, DEFINITE, COMPLEX = {lowered.symmetric}, {lowered.definite}, {lowered.complex}",
+        f"JUMPS = {lowered.jumps}",
         _TABLES,
         *tables,
     ]

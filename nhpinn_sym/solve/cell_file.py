@@ -98,11 +98,17 @@ def _numbers(value: Any) -> Array:
 
 
 def _node_data(nodes: Nodes) -> dict[str, Any]:
-    return {"bounds": list(nodes.bounds), "degree": nodes.degree, "periodic": list(nodes.periodic)}
+    return {
+        "bounds": list(nodes.bounds),
+        "degree": nodes.degree,
+        "periodic": list(nodes.periodic),
+        "cuts": [list(own) for own in nodes.cuts],
+    }
 
 
 def _nodes(data: Mapping[str, Any]) -> Nodes:
     bounds, degree = tuple((float(a), float(b)) for a, b in data["bounds"]), int(data["degree"])
     if not 0 <= degree <= _MOST_DEGREE or not all(a < b for a, b in bounds):
         raise ValueError("no nodes of an interpolation")
-    return Nodes(bounds, degree, tuple(map(bool, data["periodic"])))
+    cuts = tuple(tuple(map(float, own)) for own in data["cuts"])
+    return Nodes(bounds, degree, tuple(map(bool, data["periodic"])), cuts)

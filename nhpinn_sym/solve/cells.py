@@ -16,9 +16,10 @@ from ..lower.forms import LoweredCells
 from ..lower.real import real_form
 from ..problem.errors import BackendMissingError, ProblemError, SolvabilityError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.reading import instance, parameter_numbers, positive_number
+from ..resolution import resolve_slow
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
-from .chebyshev import Bounds, Nodes
+from .chebyshev import Nodes
 from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
 from .effective import entries_of
 from .given import as_externals, cell_functions
@@ -27,12 +28,8 @@ from .judged import judge
 from .limits import memory_errors
 from .progress import Progress, shown
 from .real_parts import RealPartsSolver
+from .slow import slow_box, solve_on_nodes
 from .solution import CellBatch
-
-_DEGREES = {1: (8, 12, 16, 24, 32, 48, 64, 96, 128), 2: (4, 6, 9, 12, 16, 20, 24), 3: (3, 5, 7, 9, 12), 4: (3, 4, 6, 8)}
-"""Degrees of the interpolation to try, by the number of slow variables."""
-_CHECKS = np.array([[0.117, 0.853, 0.391, 0.533], [0.447, 0.271, 0.909, 0.172], [0.689, 0.562, 0.068, 0.941], [0.951, 0.073, 0.613, 0.364]])
-"""Generic points of the unit box, at which the interpolation over the slow variables is checked."""
 
 
 def solve_cells(
@@ -99,23 +96,37 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
     try:
         with memory_errors(f"{lowered.title} ({backend})"):
             solver = _adapted(make, backend, lowered, inner, wanted)
-            nodes, batch, slow_change = _solve_on_nodes(solver, box, periodic, wanted, lowered) if box else (
-                Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0)
+            if box:
+                resolution = resolve_slow(lowered, values, box, periodic)
+                nodes, batch, slow_change = solve_on_nodes(solver, box, periodic, wanted, resolution)
+            else:
+                nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
     except SolvabilityError as cause:
         raise _explained(model, str(cause.term), cause.what) from cause
-    reached = float(batch.info["estimate"])
     batch = judge(model, lowered, values, nodes.points, batch, solver)
-    if batch.info["estimate"] > max(reached, wanted):
-        text = f"{backend}: the data are not resolved, estimated error {batch.info['estimate']:.1e} of the largest entry"
-        warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}"), stacklevel=3)
+    estimate = max(float(batch.info["estimate"]), slow_change)
+    unresolved = float(batch.info["data_error"]) > wanted
+    if ("n" not in options or unresolved) and not estimate <= wanted:
+        cause = "the data are not resolved, " if unresolved else ""
+        text = f"{backend}: {cause}the effective coefficients have an estimated error of {estimate:.1e} of the largest"
+        advice = f"; {batch.info['advice']}" if "advice" in batch.info else ""
+        warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}"), stacklevel=3)
     _require_solvable(model, batch, wanted)
     _require_stationary_ground_state(model, batch)
     return CellSolution(
         backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
         tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
         entries_of(model, batch.effective, nodes, lowered.slow, values, over),
-        {**batch.info, "hierarchy": more, "tolerance": wanted, "slow_nodes": len(nodes.points),
-         "slow_change": slow_change}, lowered.components, batch.bounds,
+        {
+            **batch.info,
+            "estimate": estimate,
+            "hierarchy": more,
+            "tolerance": wanted,
+            "slow_nodes": len(nodes.points),
+            "slow_change": slow_change,
+        },
+        lowered.components,
+        batch.bounds,
         {**(inner.cells.parameters if isinstance(inner, InnerLevel) else {}), **{v.name: values[v.name] for v in lowered.parameters}},
     )
 
@@ -173,21 +184,6 @@ def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, flo
     return parameter_numbers(parameters, model.problem.parameters)
 
 
-def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tuple[bool, ...]]:
-    """The ranges of the slow variables that the cell problems depend on, parameters among them, and which of them are periodic."""
-    problem = model.problem
-    free = {v: (float(a), float(b)) for v, (a, b) in problem.parameters.items()}
-    frozen = {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in model.cell_operator.frozen}
-    if problem.domain is None and any(v not in frozen and v not in free for v in lowered.slow):
-        raise ProblemError("the coefficients depend on x, and the problem has no domain", term=lowered.slow[0], remedy="give domain=Box(...)")
-    ranges = free | (dict(zip(problem.scales.x, problem.domain.bounds, strict=True)) if problem.domain else {})
-    if problem.scales.time and problem.final_time is not None:
-        ranges[problem.scales.t] = (0.0, float(problem.final_time))
-    if any(v not in ranges and v not in frozen for v in lowered.slow):
-        raise ProblemError("the coefficients depend on t, and the problem has no final time", term="t", remedy="give final_time=...")
-    return tuple((ranges | frozen)[v] for v in lowered.slow), tuple(v in frozen for v in lowered.slow)
-
-
 def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
     """The Fredholm multiplier of every cell problem vanishes, to the accuracy that the backend says it has reached."""
     reached = max(1e-6, 1e3 * tolerance, 10 * float(batch.info.get("residual", 0.0)))
@@ -219,27 +215,3 @@ def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) 
     if value > 1e-6:
         raise SolvabilityError(f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0 in a stationary problem",
                                term=model.writer.kernel_equations()[0], remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue")
-
-
-def _solve_on_nodes(solver: Any, box: Bounds, periodic: tuple[bool, ...], tolerance: float,
-                    cells: LoweredCells) -> tuple[Nodes, CellBatch, float]:
-    """Raise the degree until the interpolant predicts the effective coefficients at points that are no nodes."""
-    names = ", ".join(dict.fromkeys(str(v).rstrip("0123456789") if str(v).startswith("x") else str(v) for v in cells.slow))
-    if len(box) not in _DEGREES:
-        raise UnsupportedError(f"cell problems that depend on {len(box)} slow variables", term=cells.slow,
-                               remedy=f"at most {max(_DEGREES)}, coordinates and parameters together: fix some by parameters={{...}}")
-    bounds = np.array(box)
-    checks = bounds[:, 0] + _CHECKS[:, : len(box)] * (bounds[:, 1] - bounds[:, 0])
-    checked = solver.solve(checks)
-    exact = checked.effective
-    enough = max(tolerance, float(checked.info["estimate"]))  # no interpolation is better than what it interpolates
-    for degree in _DEGREES[len(box)]:
-        nodes = Nodes(box, degree, periodic)
-        batch = solver.solve(nodes.points)
-        weights = nodes.weights(checks)
-        error = max((float(np.max(np.abs(weights @ batch.effective[k] - exact[k]))) for k in exact if k[0] != "h"), default=0.0)
-        if error <= enough:
-            return nodes, batch, error
-    message = f"the effective coefficients depend on {names} too sharply for degree {degree}: interpolation error about {error:.1e}"
-    warnings.warn(ToleranceWarning(message), stacklevel=3)
-    return nodes, batch, error

@@ -1,7 +1,8 @@
-"""Smooth dependence on the slow variables: tensor interpolation on a box, Chebyshev along open axes, Fourier along periodic ones.
+"""Dependence on the slow variables: tensor interpolation on a box, Chebyshev along open axes, Fourier along periodic ones.
 
-Values at the nodes give the interpolant, its derivatives and the weights of each node at any point;
-for analytic dependence the error falls geometrically with the degree (Trefethen, Approximation Theory and Practice, ch. 8).
+Values at the nodes give the interpolant, its derivatives and the weights of each node at any point; for analytic dependence the error falls
+geometrically with the degree (Trefethen, Approximation Theory and Practice, ch. 8). Where the data jump, kink or change sharply an axis is cut
+into pieces, with a Chebyshev interpolant on each.
 """
 
 from __future__ import annotations
@@ -16,33 +17,64 @@ from ..problem.errors import ProblemError
 from .solution import Array
 
 Bounds = tuple[tuple[float, float], ...]
+_INSIDE = 1e-13
+"""Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there."""
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """degree + 1 Chebyshev-Lobatto nodes along each open axis of a box, 2 degree + 1 equispaced ones along each periodic axis.
+    """degree + 1 Chebyshev-Lobatto nodes on each piece of an open axis of a box, 2 degree + 1 equispaced ones along each periodic axis.
 
-    No axes at all: the single empty point of what does not depend on x.
+    cuts: for every axis the points inside that separate its pieces (none, where it is left out); a periodic axis that is cut has Chebyshev
+    nodes on its pieces too. At a cut the interpolant is that of the piece above. No axes at all: the single empty point of what does not
+    depend on x.
     """
 
     bounds: Bounds
     degree: int
     periodic: tuple[bool, ...] = ()
+    cuts: tuple[tuple[float, ...], ...] = ()
 
     def _is_periodic(self, axis: int) -> bool:
         return bool(self.periodic) and self.periodic[axis]
 
+    def _is_trigonometric(self, axis: int) -> bool:
+        return self._is_periodic(axis) and not self._cuts(axis)
+
+    def _cuts(self, axis: int) -> tuple[float, ...]:
+        return self.cuts[axis] if self.cuts else ()
+
+    def pieces(self, axis: int) -> Array:
+        """The ends of the pieces of an axis: (pieces + 1,)."""
+        a, b = self.bounds[axis]
+        return np.array([a, *self._cuts(axis), b])
+
     def axis_nodes(self, axis: int) -> Array:
         a, b = self.bounds[axis]
-        if self._is_periodic(axis):
+        if self._is_trigonometric(axis):
             return np.asarray(a + (b - a) * np.arange(2 * self.degree + 1) / (2 * self.degree + 1))
-        return np.asarray(a + (b - a) * (1 - np.cos(np.pi * np.arange(self.degree + 1) / max(self.degree, 1))) / 2)
+        local = (1 - np.cos(np.pi * np.arange(self.degree + 1) / max(self.degree, 1))) / 2
+        ends = self.pieces(axis)
+        nodes = ends[:-1, None] + (ends[1:] - ends[:-1])[:, None] * local
+        if len(ends) > 2:
+            nodes[1:, 0] += _INSIDE * (b - a)
+            nodes[:-1, -1] -= _INSIDE * (b - a)
+        return nodes.ravel()
 
     @property
     def points(self) -> Array:
         """(m, d), the last axis fastest."""
         axes = [self.axis_nodes(k) for k in range(len(self.bounds))]
         return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1) if axes else np.zeros((1, 0))
+
+    def along(self, axes: tuple[int, ...]) -> Nodes:
+        """The nodes along some of the axes."""
+        return Nodes(
+            tuple(self.bounds[k] for k in axes),
+            self.degree if axes else 0,
+            tuple(self._is_periodic(k) for k in axes),
+            tuple(self._cuts(k) for k in axes) if self.cuts else (),
+        )
 
     def weights(self, points: Array, index: tuple[int, ...] | None = None) -> Array:
         """(n, m): D^index of the interpolant at `points` (n, d) is weights @ values at the nodes."""
@@ -55,24 +87,43 @@ class Nodes:
 
     def _block(self, axis: int, x: Array, order: int) -> Array:
         a, b = self.bounds[axis]
-        if self._is_periodic(axis):
+        if self._is_trigonometric(axis):
             return _trigonometric(self.degree, (x - a) / (b - a), order) / (b - a) ** order
-        local = 2 * (x - a) / (b - a) - 1
-        if np.any(np.abs(local) > 1 + 1e-9):
+        if self._is_periodic(axis):
+            x = a + np.mod(x - a, b - a)
+        outside = np.maximum(a - x, x - b)
+        if np.any(outside > 1e-9 * (b - a)):
             raise ProblemError(
                 f"a point lies outside the slow interval ({a}, {b}) that the cells were solved for",
-                term=x[np.argmax(np.abs(local))],
+                term=x[np.argmax(outside)],
                 remedy="solve the cells again for the larger domain",
             )
-        return _cardinal(self.degree, np.clip(local, -1, 1), order) * (2 / (b - a)) ** order
+        ends = self.pieces(axis)
+        piece = np.clip(np.searchsorted(ends, x, side="right") - 1, 0, len(ends) - 2)
+        length = ends[piece + 1] - ends[piece]
+        local = np.clip(2 * (x - ends[piece]) / length - 1, -1, 1)
+        values = _cardinal(self.degree, local, order) * (2 / length[:, None]) ** order
+        block = np.zeros((len(x), len(ends) - 1, self.degree + 1))
+        block[np.arange(len(x)), piece] = values
+        return block.reshape(len(x), -1)
 
     def averaged(self, values: Array, axes: tuple[int, ...]) -> tuple[Nodes, Array]:
         """(nodes of the other axes, values (m, ...) averaged over the periodic `axes`)."""
         shape = tuple(len(self.axis_nodes(k)) for k in range(len(self.bounds)))
-        kept = [k for k in range(len(shape)) if k not in axes]
-        reduced = values.reshape(*shape, *values.shape[1:]).mean(axis=axes)
-        nodes = Nodes(tuple(self.bounds[k] for k in kept), self.degree if kept else 0, tuple(self._is_periodic(k) for k in kept))
-        return nodes, reduced.reshape(-1, *values.shape[1:])
+        kept = tuple(k for k in range(len(shape)) if k not in axes)
+        reduced = values.reshape(*shape, *values.shape[1:])
+        for axis in sorted(axes, reverse=True):
+            reduced = np.tensordot(self._mean_weights(axis), reduced, axes=(0, axis))
+        return self.along(kept), reduced.reshape(-1, *values.shape[1:])
+
+    def _mean_weights(self, axis: int) -> Array:
+        """The mean over an axis as weights of its nodes."""
+        if self._is_trigonometric(axis):
+            count = 2 * self.degree + 1
+            return np.full(count, 1 / count)
+        ends = self.pieces(axis)
+        shares = (ends[1:] - ends[:-1]) / (ends[-1] - ends[0])
+        return np.outer(shares, _cardinal_means(self.degree)).ravel()
 
 
 def _cardinal(degree: int, points: Array, order: int) -> Array:
@@ -87,6 +138,13 @@ def cardinal_coefficients(degree: int, order: int) -> Array:
     nodes = -np.cos(np.pi * np.arange(degree + 1) / max(degree, 1))
     coefficients = np.linalg.solve(cheb.chebvander(nodes, degree), np.eye(degree + 1))
     return np.asarray(cheb.chebder(coefficients, order, axis=0) if order else coefficients)
+
+
+@cache
+def _cardinal_means(degree: int) -> Array:
+    """The mean over (-1, 1) of each Lagrange polynomial (Clenshaw-Curtis weights)."""
+    integrals = cheb.chebint(cardinal_coefficients(degree, 0), axis=0)
+    return np.asarray(cheb.chebval(1.0, integrals) - cheb.chebval(-1.0, integrals)) / 2
 
 
 def _trigonometric(degree: int, points: Array, order: int) -> Array:

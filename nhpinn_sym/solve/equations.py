@@ -138,8 +138,9 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
         given = "mesh" in options or "at_least" in options
         more = "give a finer mesh= or per_period=" if given else "raise max_dofs=, or accept a larger tolerance="
         size = "x".join(str(n) for n in solution.info.get("cells", ()))
-        text = f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e} on {size} cells is above {wanted:.1e}"
-        warnings.warn(ToleranceWarning(f"{text}; {more}"), stacklevel=3)
+        mesh = f" on {size} cells" if size else ""
+        text = f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e}{mesh} is above {wanted:.1e}"
+        warnings.warn(ToleranceWarning(f"{text}; {solution.info.get('advice', more)}"), stacklevel=3)
     return solution
 
 

@@ -69,7 +69,7 @@ class CellFamily:
         theta = dict(zip(self._places.names, point[0], strict=True))
         names, nodes = self.cells.slow, self.cells.nodes
         kept = [k for k, name in enumerate(names) if name not in {name for name, _, _ in self.over}]
-        inner = _part(nodes, kept)
+        inner = nodes.along(tuple(kept))
         slow = np.stack([np.zeros(len(inner.points)), *(inner.points[:, kept.index(k)] if k in kept else np.full(len(inner.points), theta[name])
                                                         for k, name in enumerate(names))], axis=-1)[:, 1:]
         basis = nodes.weights(slow)
@@ -174,8 +174,3 @@ def load_family(path: str | os.PathLike[str]) -> CellFamily:
         return CellFamily(cells, ranges, tuple(map(str, slow)))
     except (TypeError, ValueError) as cause:
         raise FileError("this file of a family is not complete", term=path, remedy="solve and save it again") from cause
-
-
-def _part(nodes: Nodes, axes: list[int]) -> Nodes:
-    """The nodes along some of the axes."""
-    return Nodes(tuple(nodes.bounds[k] for k in axes), nodes.degree if axes else 0, tuple(nodes.periodic[k] for k in axes) if nodes.periodic else ())

@@ -104,12 +104,6 @@ def test_coefficients_without_a_formula_have_no_numbers() -> None:
         nh.solve_cells(derived(diffusion(lambda s: sp.Function("a")(s.y[0]))))
 
 
-def test_too_sharp_a_dependence_on_x_warns() -> None:
-    model = derived(diffusion(lambda s: 3 + sp.tanh(2000 * (s.x[0] - sp.Rational(1, 3))) + S(s.y[0])), **UNIT)
-    with pytest.warns(nh.ToleranceWarning, match="depend on x too sharply"):
-        nh.solve_cells(model)
-
-
 def test_the_effective_interval_of_x_is_the_domain(local: nh.CellSolution) -> None:
     with pytest.raises(ProblemError, match="outside the slow interval"):
         local.effective["A"]([[1.5]])

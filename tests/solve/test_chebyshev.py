@@ -77,3 +77,24 @@ def test_the_mean_over_periodic_axes() -> None:
     assert np.allclose(values, 2 * np.exp(nodes.points[:, 0]), atol=1e-13)
     nothing, number = Nodes(((0.0, 1.0),), 6, (True,)).averaged(np.cos(2 * np.pi * np.arange(13) / 13) ** 2, (0,))
     assert (nothing.points.shape, number) == ((1, 0), pytest.approx([0.5]))
+
+
+def test_pieces_interpolate_what_jumps_between_them() -> None:
+    nodes = Nodes(((0.0, 2.0),), 12, cuts=((0.7, 1.1),))
+    x = np.linspace(0, 2, 57)[:, None]
+
+    def jumping(x: np.ndarray) -> np.ndarray:
+        return np.where(x[:, 0] < 0.7, np.sin(x[:, 0]), np.where(x[:, 0] < 1.1, 5.0, x[:, 0] ** 2))
+
+    assert np.allclose(nodes.weights(x) @ jumping(nodes.points), jumping(x), atol=1e-11)
+    slope = np.where(x[:, 0] < 0.7, np.cos(x[:, 0]), np.where(x[:, 0] < 1.1, 0.0, 2 * x[:, 0]))
+    assert np.allclose(nodes.weights(x, (1,)) @ jumping(nodes.points), slope, atol=1e-8)
+
+
+def test_the_mean_over_a_periodic_axis_in_pieces() -> None:
+    nodes = Nodes(((0.0, 1.0), (0.0, 1.0)), 10, (False, True), ((), (0.3,)))
+    x, tau = nodes.points.T
+    values = x * np.where(tau < 0.3, 1.0, np.exp(tau))
+    rest, means = nodes.averaged(values, (1,))
+    assert rest.bounds == ((0.0, 1.0),)
+    assert np.allclose(means, rest.points[:, 0] * (0.3 + np.e - np.exp(0.3)), atol=1e-10)

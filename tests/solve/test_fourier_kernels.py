@@ -202,7 +202,7 @@ def test_a_wave_that_travels_through_the_cell() -> None:
     a = 2 + S(Y[0] - 3 * Y[1])
     law = mean_of("A", a, (a, (Factor(0, 0, (1, 0)),)))
     operator = [WeakTerm((1, 0), a, (1, 0)), WeakTerm((0, 0), sp.Integer(1), (0, 1))]
-    batch = solve(cells([function("N", [WeakTerm((1, 0), -a, (0, 0))])], operator, [law], 2, symmetric=False))
+    batch = solve(cells([function("N", [WeakTerm((1, 0), -a, (0, 0))])], operator, [law], 2, symmetric=False), n=91)
     expected, number = travelling(lambda z: 2 + np.sin(TAU * z), 3)
     assert value(batch, "A") == pytest.approx(number, abs=1e-11)
     points = np.stack([GRID + 3 * 0.21, np.full_like(GRID, 0.21)], axis=1)

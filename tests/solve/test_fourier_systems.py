@@ -17,7 +17,8 @@ LAYERS = (np.arange(400) + 0.5) / 400
 
 def solve(cells: LoweredCells, slow: tuple[float, ...] = (), tolerance: float = 1e-10, **options: object) -> CellBatch:
     points = np.reshape(slow, (-1, 1)) if slow else np.zeros((1, 0))
-    return CellSolver(cells, {}, (), tolerance, **options).solve(points)
+    box = ((min(slow), max(slow)),) if slow else ()
+    return CellSolver(cells, {}, box, tolerance, **options).solve(points)
 
 
 def entries(batch: CellBatch) -> dict[tuple[int, ...], float]:
@@ -119,7 +120,7 @@ def test_slow_points_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.linspace(0, 1.5, 4)
     a = 2 + X * S(Y[0])
     solver = CellSolver(
-        second_order({(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)}, 2, slow=(X,), symmetric=False), {}, (), 1e-10
+        second_order({(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)}, 2, slow=(X,), symmetric=False), {}, ((0.0, 1.5),), 1e-10
     )
     monkeypatch.setattr(solver.forms, "WORK", 1)
     batch = solver.solve(x[:, None])

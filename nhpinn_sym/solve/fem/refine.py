@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
@@ -18,7 +17,7 @@ import numpy as np
 
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.runtime.lattice import Lattice
-from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning
+from ...problem.errors import SolvabilityError, SolveError
 from ...resolution.levels import SAFETY, by_name, estimate_entries, relative_estimate
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
@@ -84,9 +83,6 @@ def refine_cells(
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
     _require_solvable(batch.info)
-    if n is None and estimate > tolerance:
-        text = f"{label}: estimated error {estimate:.1e} on {lattice} cells is above the tolerance {tolerance:.1e}"
-        warnings.warn(ToleranceWarning(f"{text}; raise max_dofs=, or accept a larger tolerance="), stacklevel=2)
     info = {"seconds": time.perf_counter() - start, "size": components * lattice.count(degree), "cells": lattice.cells, "estimate": estimate,
             "data_error": data_error, "errors": {key: float(np.max(error)) for key, error in errors.items()}}
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}

@@ -15,6 +15,8 @@ from ...emit.source import run
 from ...lower.forms import LoweredCells, MultiIndex
 from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning, UnsupportedError, shortened
 from ...problem.reading import instance, positive_integer
+from ...resolution import resolve_cells
+from ..choice import points_needed
 from ..limits import require_affordable
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch
@@ -72,7 +74,7 @@ class CellSolver:
     ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
         if n is not None:
-            n = positive_integer(n, "n", least=3, error=SolveError)
+            n = positive_integer(n, "n", least=9, error=SolveError)
             _require_affordable(cells, n)
         if not (isinstance(residual, float) and 0 < residual < 1):
             raise SolveError(
@@ -81,8 +83,28 @@ class CellSolver:
             )
         self.n, self.residual, self.fields = n if n is None else n | 1, residual, dict(_fields(fields))
         _check(cells, self.fields)
+        self.resolution = resolve_cells(cells, self.parameters, slow_box)
+        self.least = points_needed(self.resolution)
         source = target.cells(cells)
         self.forms = run("cell_fourier", source["cell_fourier.py"])
+        self._require_resolved()
+
+    def _require_resolved(self) -> None:
+        """SolveError where no grid resolves the data, ToleranceWarning where the one that was asked for does not."""
+        sizes = self.forms.grid_sizes(self.forms, self.n, self.least)
+        if self.n is None and len(sizes) < self.forms.LEVELS:
+            raise SolveError(
+                f"the coefficients need {self.least} points per axis, more than a Fourier grid of this cell may have",
+                term=self.cells.title,
+                remedy='backend="skfem" and "dolfinx" grade their meshes where the data are sharp along the axes; or widen the feature',
+            )
+        if self.n is not None and self.n < self.least:
+            warnings.warn(
+                ToleranceWarning(
+                    f"fourier: {self.n} points per axis do not resolve the coefficients, which need {self.least}: the estimate may be wrong"
+                ),
+                stacklevel=4,
+            )
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point; SolveError where the Krylov iteration stalls, SolvabilityError where a source has a mean."""
@@ -90,7 +112,15 @@ class CellSolver:
         with self.progress("cell problems (fourier)") as task, np.errstate(all="ignore"):  # what is not a number is an error below
             try:
                 results = self.forms.solve_cells(
-                    self.forms, np.asarray(slow_points, dtype=float), self.parameters, self.tolerance, self.n, self.residual, self.fields, task.update
+                    self.forms,
+                    np.asarray(slow_points, dtype=float),
+                    self.parameters,
+                    self.tolerance,
+                    self.n,
+                    self.residual,
+                    self.fields,
+                    task.update,
+                    self.least,
                 )
             except np.linalg.LinAlgError as cause:
                 raise SolveError(f"the cell operator with mean coefficients is singular ({cause})", term=self.cells.title) from cause
@@ -124,7 +154,7 @@ class CellSolver:
 
     def _require(self, results: list[dict[str, Any]]) -> None:
         """Errors and warnings about what came out."""
-        residual, estimate = (max(r[name] for r in results) for name in ("residual", "estimate"))
+        residual = max(r["residual"] for r in results)
         if any(not r["residual"] <= max(1e-8, 10 * self.residual) for r in results):
             raise SolveError(
                 f"the Krylov iteration stalled at the relative residual {residual:.1e}",
@@ -133,14 +163,6 @@ class CellSolver:
         for r in results:
             self._require_ground_state(r)
             self._require_solvable(r)
-        if self.n is None and not all(self.forms.settled(r, self.tolerance) for r in results):
-            warnings.warn(
-                ToleranceWarning(
-                    f"fourier: the effective coefficients still change by {estimate:.1e} at the largest grid; "
-                    "for coefficients that jump use a finite element backend"
-                ),
-                stacklevel=4,
-            )
 
     def _require_ground_state(self, result: dict[str, Any]) -> None:
         if self.cells.eigenvalue is not None:

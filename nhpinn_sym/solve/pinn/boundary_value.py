@@ -18,9 +18,10 @@ from ...emit.torch_text import closure, given_values
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.domain import Face
 from ...problem.errors import SolveError
+from ...resolution import resolve_equation
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
-from .rows import Rows, balanced, collocation_points, concatenate, gauss_points, positive, strengths, unit_jet
+from .rows import Rows, balanced, collocation_points, concatenate, gauss_points, positive, sharp_panels, strengths, unit_jet
 from .singular import Functions, stacked
 
 _NAME = "equation"
@@ -68,7 +69,8 @@ class BoundaryValueProblem:
         self.known: tuple[Functions, ...] = (stacked(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
         self._texts: dict[tuple[MultiIndex, ...], str] = {}
-        self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device)
+        panels = sharp_panels(resolve_equation(equation, parameters))
+        self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device, panels=panels)
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
@@ -161,7 +163,7 @@ class BoundaryValueProblem:
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components: 1 for scalar problems."""
-        conditions = self._equations(collocation_points(_SAMPLES, self.trial.axes, 0, self.device))
+        conditions = self._equations(collocation_points(_SAMPLES, self.trial.axes, 0, self.device, self.trial.panels))
         rows, columns = balanced(strengths(conditions.weights, self.trial))
         return (rows, columns) if self.components > 1 else (torch.ones_like(rows), torch.ones_like(columns))
 
@@ -170,9 +172,9 @@ class BoundaryValueProblem:
 
     def _blocks(self, count: int, seed: int) -> list[Rows]:
         """The rows inside and those of each open face, which are scaled to the same strength."""
-        blocks = [self.inside(collocation_points(count, self.trial.axes, seed, self.device))]
+        blocks = [self.inside(collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels))]
         for k, face in enumerate(self.trial.module.BOUNDARY):
-            points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device)
+            points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device, self.trial.panels)
             points[:, face[0]] = self.bounds[face[0]][face[1]]
             blocks.append(self.on_face(face, points, blocks[0].strength(self.trial)))
         return blocks

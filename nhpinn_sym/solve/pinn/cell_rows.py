@@ -55,7 +55,7 @@ class CellRows:
         return tuple(self.trial.module.STAGES)
 
     def points(self, count: int, seed: int) -> Tensor:
-        return collocation_points(count, self.trial.axes, seed, self.device)
+        return collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
 
     def left(self, stage: Stage, points: Tensor, family: Family, shift: float = 0.0) -> Tensor:
         """The factors (n, equations, components, derivatives) of the operator of a stage, its eigenvalue raised by `shift`."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -18,18 +17,20 @@ from torch import Tensor
 from ...emit.torch_cells import cells as emit_cells
 from ...emit.torch_text import given_values
 from ...lower.forms import LoweredCells
-from ...problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ...problem.errors import ProblemError, SolveError, UnsupportedError
+from ...resolution import resolve_cells, resolve_slow
 from ..progress import Progress, Task, silent
 from ..solution import Array, CellBatch
 from .cell_rows import CellRows
 from .family import Family, Numbers
 from .ground_state import first_eigenvalue, ground_state, require_positive
+from .levels import Levels, largest_change
 from .means import CellMeans
-from .network import Layers, Network, Trial
+from .network import Layers, Network, Panels, Trial
 from .network_field import NetworkField
 from .options import collocation_options
 from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
-from .rows import Rows, collocation_points, positive
+from .rows import Rows, collocation_points, positive, sharp_panels
 from .solvers.results import Result
 from .training import Trained, train
 
@@ -56,16 +57,17 @@ class CellSolver:
 
     The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
     below it, and so is the square of the residual at unseen points (the energy formula squares the error of the cell functions).
-    UnsupportedError where a coefficient jumps, is complex or no formula; ToleranceWarning where the tolerance was not reached.
+    UnsupportedError where a coefficient jumps, is complex or no formula.
     """
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
-                 tolerance: float, progress: Progress = silent, **options: Any) -> None:
+                 tolerance: float, progress: Progress = silent, panels: Panels | None = None, **options: Any) -> None:
         self.cells, self.slow_box, self.tolerance = cells, slow_box, tolerance
         self.options = o = collocation_options(options)
         self.progress = progress if o.ranks.first else silent
         axes = (*(("periodic", a, b) for a, b in cells.cell.bounds), *(("scaled", a, b) for a, b in slow_box))
-        self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device)
+        found = cell_panels(cells, parameters, slow_box) if panels is None else panels
+        self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device, panels=found)
         self.means = CellMeans(cells, self.trial, given_values(cells, parameters))
         self.rows = CellRows(cells, self.trial, self.means, o.seed, o.device)
         if o.trains and cells.eigenvalue is not None:
@@ -91,39 +93,35 @@ class CellSolver:
         self.options.ranks.require_agreement(self.trial.text, self.trial.axes, numbers, self.tolerance, self.options.shared)
         with self.progress(f"cell problems (pinn, {self.options.chosen})") as task:
             if not self.cells.functions:
-                done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, largest=1.0, result=Result.CONVERGED)
+                done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, result=Result.CONVERGED)
             else:
                 done, info = self._trained(task) if self.options.trains else self._fitted(task)
         info |= {"residual": done.held_out, "multipliers": done.multipliers, "fredholm": max(done.multipliers.values(), default=0.0)}
-        estimate, wanted, result = info["estimate"], self.tolerance * info.pop("largest"), info.pop("result")
-        if not math.isfinite(estimate):
+        result = info.pop("result")
+        if not math.isfinite(info["estimate"]):
             raise SolveError("the cell problems have no finite solution in this net", term=info, remedy="give more features, or another scale")
-        if estimate > wanted:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e} ({result})"
-            warnings.warn(ToleranceWarning(text), stacklevel=4)
         return done.family, {"method": self.options.chosen, **info, **self.options.told(result), "seconds": time.perf_counter() - start}
 
     def _fitted(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
         """One net for all cell functions, its last layer by least squares."""
-        o, before, estimate, residuals, reached = self.options, None, math.inf, [math.inf], False
+        o = self.options
+        levels, residuals, reached = Levels(largest_change), [math.inf], False
 
         def fit(size: int, scales: Scales) -> Fit[Progressed]:
             done = self.fit(random_layer(self.trial, size, scales, o.seed), 2 * size)
             return Fit(done, done.held_out, size, scales)
 
         for step in ladder(fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale):
-            values = self._probed(step.solved.family)
-            largest = float(values.abs().max())
-            estimate = math.inf if before is None else float(np.maximum(float((values - before).abs().max()), step.held_out**2 * largest))
-            before, residuals = values, [*residuals, step.held_out]
+            estimate = levels.estimate(self._probed(step.solved.family), step.held_out**2)
+            residuals.append(step.held_out)
             task.update(step.size * self.cells.components / o.features, f"{step.size} features, residual {step.held_out:.1e}")
-            reached = estimate <= self.tolerance * largest
+            reached = estimate <= self.tolerance
             if reached:
                 break
         if self.cells.eigenvalue is not None:
             require_positive(self.rows, step.solved.family)
         return step.solved, {"size": step.size * self.cells.components, "features": step.size, "scale": step.scales[0],
-                             "estimate": estimate, "largest": largest, "result": fit_result(reached, residuals)}
+                             "estimate": estimate, "result": fit_result(reached, residuals)}
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> CellSolver:
         """A solver of the same problems for other numbers, in the same trial space; to be asked for before anything is solved."""
@@ -172,10 +170,10 @@ class CellSolver:
                 network, before = (self.rows.finished([k], net, units[j:j + 1]) for net in (results[-1].network, results[-1].earlier[0]))
                 done.family, earlier = done.family.with_networks([network]), [*earlier, before]
         values, less = self._probed(done.family), self._probed(self.rows.empty.with_networks(earlier))
-        largest = float(values.abs().max())
+        change = max(largest_change(values, less), max(r.doubt for r in results))
         info = {"size": sum(r.network.size for r in results), "width": o.net[0], "depth": o.net[1], "iterations": max(r.iterations for r in results),
                 "flavour": results[0].flavour,
-                "estimate": max(float((values - less).abs().max()), max(r.doubt for r in results) * largest), "largest": largest,
+                "estimate": change,
                 "result": next((r.result for r in results if r.result is not Result.CONVERGED), Result.CONVERGED)}
         return done, info
 
@@ -196,11 +194,19 @@ class CellSolver:
         """The eigenvalue roughly."""
         return first_eigenvalue(self.rows)
 
-    def _probed(self, family: Family) -> Tensor:
+    def _probed(self, family: Family) -> Array:
         """The effective entries that the estimate is for, at a few slow points."""
         axes = self.trial.axes[self.cells.cell.dim:]
         slow = collocation_points(_PROBES if axes else 1, axes, 0, self.options.device)
-        return self.means.refine(family, slow).judged()
+        return self.means.refine(family, slow).judged().cpu().numpy()
+
+
+def cell_panels(cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...]) -> Panels:
+    """Where the data of cell problems are sharp, along the fast axes and the slow ones."""
+    parts = [resolve_cells(cells, parameters, slow_box)]
+    if slow_box:
+        parts.append(resolve_slow(cells, parameters, slow_box))
+    return sharp_panels(*parts)
 
 
 def _field(family: Family, numbers: Numbers, slow: Array, column: int) -> NetworkField:

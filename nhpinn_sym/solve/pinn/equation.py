@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -16,12 +15,13 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...lower.forms import LoweredEquation, MultiIndex
-from ...problem.errors import ProblemError, SolveError, ToleranceWarning
+from ...problem.errors import ProblemError, SolveError
 from ..progress import Progress, Task, silent
 from ..solution import Array, Coefficients, described
 from .balance import require_balance
 from .boundary_value import BoundaryValueProblem
 from .known import known_functions
+from .levels import Levels, norm_change
 from .network import Network
 from .options import Options, collocation_options
 from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
@@ -32,8 +32,8 @@ from .training import train
 _GOAL = 1e-5
 _PROBES = 1000
 _UNSOLVABLE, _ROUNDING = 0.1, 1e-9
-_POOR = 1e-2
-"""An estimate above which a ToleranceWarning comes even where no tolerance was given."""
+POOR = 1e-2
+"""The tolerance where none is given: a worse estimate is a ToleranceWarning."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
                    *, tolerance: float | None = None, **options: Any) -> NetworkSolution:
     """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
 
-    tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5 where none is given), and a
-    ToleranceWarning says where a given one was not, or 1e-2 where none is.
+    tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5 where none is given);
+    info["tolerance"] is what counts as good enough, 1e-2 where none is given.
     UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
     """
     start, chosen = time.perf_counter(), collocation_options(options)
@@ -88,10 +88,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     if problem.open.shape[1] and info["residual"] > _UNSOLVABLE:
         raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative residual {info['residual']:.1e}",
                          remedy="the source and the boundary fluxes have to balance")
-    wanted = _POOR if tolerance is None else tolerance
-    if info["estimate"] > wanted:
-        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {wanted:.1e} ({result})"
-        warnings.warn(ToleranceWarning(text), stacklevel=2)
+    info["tolerance"] = tolerance or POOR
     places = ", ".join(f"{len(group)} {name}" for name, group in known.items())
     reported = {"known_functions": f"{len(weights)} for {places}" if known else "none"}
     return NetworkSolution(problem, network, weights, chosen.chosen,
@@ -100,7 +97,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
 
 def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
     """The last layer by least squares, with twice the features until the solution stands."""
-    before, estimate, residuals, reached = None, math.inf, [math.inf], False
+    levels, residuals, reached = Levels(norm_change), [math.inf], False
     largest = max(1, o.features // problem.components)
     held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(2 * size, o.seed))
 
@@ -111,9 +108,9 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
     for step in ladder(fit, problem.trial.axes, largest, o.scale):
         free, coefficients = step.solved
         network = problem.finished(free, coefficients)
-        values = probed(problem, network, coefficients)
-        estimate = math.inf if before is None else float(np.maximum(change(values, before), step.held_out**2))
-        before, residuals, reached = values, [*residuals, step.held_out], estimate <= goal
+        estimate = levels.estimate(probed(problem, network, coefficients), step.held_out**2)
+        residuals.append(step.held_out)
+        reached = estimate <= goal
         task.update(step.size / largest, f"{step.size} features, residual {step.held_out:.1e}")
         if reached:
             break
@@ -128,7 +125,7 @@ def _trained(problem: BoundaryValueProblem, o: Options, goal: float, task: Task)
     pairs = [(problem.finished(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.earlier)]
     values, earlier = (probed(problem, *pair) for pair in pairs)
     info = {"size": result.network.size, "width": o.net[0], "depth": o.net[1], "iterations": result.iterations, "flavour": result.flavour,
-            "residual": result.held_out, "estimate": max(change(values, earlier), result.doubt), "result": result.result}
+            "residual": result.held_out, "estimate": max(norm_change(values, earlier), result.doubt), "result": result.result}
     return *pairs[0], info
 
 
@@ -138,11 +135,6 @@ def probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> 
     points = collocation_points(_PROBES, problem.trial.axes[:dim], 0, problem.device).cpu().numpy()
     where, index = _located(problem, points, (0,) * dim, None)
     return problem.values(network, weights, where, index)
-
-
-def change(values: Tensor, before: Tensor) -> float:
-    size = float(values.norm())
-    return float((values - before).norm()) / (size or 1.0)
 
 
 def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None) -> tuple[Tensor, MultiIndex]:

@@ -24,6 +24,8 @@ Axes = tuple[tuple[str, float, float], ...]
 _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
 _MOST_DERIVATIVES = 8
 """That a net with kinks is asked for."""
+Panels = tuple[tuple[float, ...], ...]
+"""The lines of every axis between which the data are resolved; none for all of them where nothing is sharp."""
 
 _COPIES = 8.0
 """Copies of the weights of a net that a training keeps at least."""
@@ -38,7 +40,7 @@ def chunk_size(layers: Layers) -> int:
 class Trial:
     """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its points.
 
-    kinks: those that the file gives its nets.
+    kinks: those that the file gives its nets; panels: where the data are sharp.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Trial:
     axes: Axes
     device: str = "cpu"
     kinks: Kinks | None = None
+    panels: Panels = ()
 
     @cached_property
     def module(self) -> ModuleType:

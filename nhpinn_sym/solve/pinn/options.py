@@ -85,7 +85,13 @@ class Options:
 
     def told(self, result: Result) -> dict[str, Any]:
         """What a solution's info says about its solver."""
-        return {"solver": self.choice[0], "why": self.choice[1], "result": result.name, "seed": self.seed}
+        return {
+            "solver": self.choice[0],
+            "why": self.choice[1],
+            "result": result.name,
+            "advice": str(result),
+            "seed": self.seed,
+        }
 
     @property
     def trains(self) -> bool:

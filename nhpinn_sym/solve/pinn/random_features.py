@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from ..limits import require_affordable
+from .levels import LEVELS
 from .network import Axes, Layers, Network, Trial, chunk_size
 from .ranks import ALONE, Ranks
 from .rows import Rows, positive, weighted
@@ -49,7 +50,7 @@ def ladder(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, largest: int, 
     little (the features of small scale have become linearly dependent then).
     """
     sizes = [largest]
-    while sizes[0] > (_SMALLEST if len(sizes) > 1 else 1):
+    while sizes[0] > (_SMALLEST if len(sizes) >= LEVELS else 1):
         sizes.insert(0, sizes[0] // 2)
     scales, before = (scale or SCALES[0],) * 2, math.inf
     for size in sizes:

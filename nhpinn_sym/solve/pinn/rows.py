@@ -15,10 +15,13 @@ from torch import Tensor
 
 from ...emit.runtime.torch_jets import spread
 from ...lower.forms import MultiIndex
+from ...resolution import Resolution
 from ..limits import require_affordable
-from .network import Axes, Jet, Trial
+from .network import Axes, Jet, Panels, Trial
 
 _BALANCING = 8
+_SHARP = 1 / 20
+"""Share of an axis below which a panel of the data counts as sharp."""
 
 
 @dataclass(frozen=True)
@@ -104,8 +107,12 @@ def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
     return {index: unit[k].expand(len(points), len(indices)) for k, index in enumerate(indices)}
 
 
-def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor:
-    """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them are uniform in its stretched coordinate."""
+def collocation_points(count: int, axes: Axes, seed: int, device: str, panels: Panels = ()) -> Tensor:
+    """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them are uniform in its stretched coordinate.
+
+    Where the data are sharp, `panels` gives the lines of each axis between which they are resolved: every other point is as likely to lie
+    in a small panel as in a large one, so that no feature is missed.
+    """
     if not axes:
         return torch.zeros(count, 0, dtype=torch.float64, device=device)
     require_affordable(f"points={count}", _ROW * count, remedy="ask for fewer points, or features")
@@ -113,7 +120,24 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str) -> Tensor
     points = spread(unit, axes)
     half = count // 2  # not every other one: consecutive Sobol points lie in opposite halves of the box
     points[half:] = spread(unit[half:], tuple(("scaled", a, b) for _, a, b in axes))
+    for axis, lines in enumerate(panels):
+        if len(lines) > 2:
+            points[::2, axis] = _in_panels(unit[::2, axis], torch.as_tensor(lines, dtype=torch.float64))
     return points.to(device)
+
+
+def sharp_panels(*resolutions: Resolution) -> Panels:
+    """The lines of all axes, or none where no panel is small: uniform points see everything then."""
+    axes = [axis for resolution in resolutions for axis in resolution.axes]
+    shares = [axis.feature / (axis.interval[1] - axis.interval[0]) for axis in axes]
+    return tuple(axis.lines for axis in axes) if min(shares, default=1.0) < _SHARP else ()
+
+
+def _in_panels(unit: Tensor, lines: Tensor) -> Tensor:
+    """Points from points of (0, 1), as many in every panel between neighbouring lines."""
+    place = unit * (len(lines) - 1)
+    panel = place.floor().clamp(max=len(lines) - 2).long()
+    return lines[panel] + (place - panel) * (lines[panel + 1] - lines[panel])
 
 
 def gauss_points(bounds: Sequence[tuple[float, float]], count: int, device: str) -> tuple[Tensor, Tensor]:

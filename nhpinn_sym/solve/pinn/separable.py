@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import astuple, dataclass, replace
@@ -19,13 +18,13 @@ import torch
 
 from ...emit.torch_text import closure
 from ...lower.forms import LoweredCells, MultiIndex
-from ...problem.errors import ToleranceWarning
 from ..chebyshev import Nodes
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, EffectiveKey
-from .cells import CellSolver
+from .cells import CellSolver, cell_panels
 from .family import Family, Numbers
 from .ground_state import require_positive
+from .levels import LEVELS, Levels, largest_change
 from .network import Layers, Network, Trial
 from .options import collocation_options
 from .random_features import random_layer
@@ -100,7 +99,8 @@ class SeparableCellSolver:
         self.options, self.given = collocation_options(options), options
         single = replace(cells, slow=(), parameters=(*cells.parameters, *cells.slow))
         centre = [(a + b) / 2 for a, b in slow_box]
-        self._centre = CellSolver(single, self._values(centre), (), tolerance, progress, **options)
+        panels = cell_panels(cells, parameters, slow_box)[: cells.cell.dim]
+        self._centre = CellSolver(single, self._values(centre), (), tolerance, progress, panels, **options)
         self._any = copy(self._centre)
         self._any.trial = self._trial = RememberingTrial(*astuple(self._centre.trial))
         self._layer: tuple[int, float] | None = None
@@ -126,38 +126,33 @@ class SeparableCellSolver:
         return {**self.parameters, **{str(v): float(value) for v, value in zip(self.cells.slow, point, strict=True)}}
 
     def _chosen(self) -> tuple[int, float]:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ToleranceWarning)  # that comes from the points that were asked for
-            info = self._centre.solve(np.zeros((1, 0))).info
+        info = self._centre.solve(np.zeros((1, 0))).info
         return int(info["features"]), float(info["scale"])
 
     def _enough(self, solved: _Solved) -> bool:
-        return solved.error <= self.tolerance * float(solved.numbers.judged().abs().max()) and solved.held_out <= math.sqrt(self.tolerance)
+        return solved.error <= self.tolerance and solved.held_out <= math.sqrt(self.tolerance)
 
     def _layers(self, size: int, scale: float) -> list[Layers]:
-        """Random layers of half this size, for the estimate, and of this size."""
-        return [random_layer(self._trial, count, (scale, scale), self.options.seed) for count in (max(1, size // 2), size)]
+        """Random layers of a fraction of this size, for the estimate, and of this size."""
+        sizes = [max(1, size // 2**k) for k in reversed(range(LEVELS))]
+        return [random_layer(self._trial, count, (scale, scale), self.options.seed) for count in sizes]
 
     def _at(self, point: Array, layers: Sequence[Layers]) -> _Solved:
         """One slow point with each of the layers, the last of which counts."""
-        solver, found = self._any.with_parameters(self._values(point)), list[tuple[Any, Numbers]]()
+        solver = self._any.with_parameters(self._values(point))
+        slow = torch.zeros(1, 0, dtype=torch.float64, device=self.options.device)
+        levels = Levels(largest_change)
         for layer in layers:
             done = solver.fit(layer, 2 * len(layer[-1][1]))
-            found.append((done, solver.means.refine(done.family, torch.zeros(1, 0, dtype=torch.float64, device=self.options.device))))
-        (_, half), (done, numbers) = found
+            numbers = solver.means.refine(done.family, slow)
+            error = levels.estimate(numbers.judged().cpu().numpy(), done.held_out**2)
         if self.cells.eigenvalue is not None:
             require_positive(solver.rows, done.family)
-        values = numbers.judged()
-        error = max(float((values - half.judged()).abs().max()), done.held_out**2 * float(values.abs().max()))
         return _Solved(done.family, numbers, done.held_out, done.multipliers, error)
 
     def _batch(self, solved: list[_Solved], slow: Array, size: int, scale: float, seconds: float) -> CellBatch:
         estimate, m = max(s.error for s in solved), self.cells.components
         result = Result.CONVERGED if all(map(self._enough, solved)) else Result.MAX_FEATURES
-        wanted = self.tolerance * max(float(s.numbers.judged().abs().max()) for s in solved)
-        if estimate > wanted:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {wanted:.1e} ({result})"
-            warnings.warn(ToleranceWarning(text), stacklevel=5)
         fields = tuple(tuple(_field(self._centre.trial, solved, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
         tables = [s.numbers.entries for s in solved]
         effective: dict[EffectiveKey, Array] = {key: np.array([float(table[key][0]) for table in tables]) for key in tables[0]}

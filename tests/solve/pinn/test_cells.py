@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
+import nhpinn_sym as nh
 from nhpinn_sym.lower.forms import Functional, LoweredCells
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
@@ -102,8 +103,12 @@ def test_three_dimensions() -> None:
 
 
 def test_a_tolerance_that_is_not_reached_is_a_warning() -> None:
-    with pytest.warns(ToleranceWarning, match="effective coefficients"):
-        solved(elliptic_2d(), features=200)
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = 2 + sp.sin(PI2 * s.y[0]) * sp.cos(PI2 * s.y[1])
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u))
+    with pytest.warns(ToleranceWarning, match="effective coefficients.*MAX_FEATURES"):
+        nh.solve_cells(model, "pinn", features=200)
 
 
 def test_no_cell_functions() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +16,6 @@ from ....emit.torch_energy import inputs
 from ....emit.torch_text import given_values
 from ....lower.energy import cell_energy
 from ....lower.forms import LoweredCells
-from ....problem.errors import ToleranceWarning
 from ...chebyshev import Nodes
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
@@ -52,7 +50,7 @@ class EnergyCellSolver:
     The tolerance is for half the width of the enclosure, relative to the largest entry; options: `pinn.options.Options`.
     CellBatch.bounds["A"] is (lower, upper), ordered as quadratic forms, and effective["A"] their middle. The bounds hold up to the error of the
     quadrature, by an estimate of which (and of rounding) they are widened: the change to a second, finer quadrature (arXiv 2509.07579).
-    UnsupportedError where the problem has no energy (`lower.energy`); ToleranceWarning where the tolerance was not reached.
+    UnsupportedError where the problem has no energy (`lower.energy`).
     """
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
@@ -76,10 +74,8 @@ class EnergyCellSolver:
         with self.progress("cell problems (pinn, energy)") as task:
             found, info = (self._trained if self.options.trains else self._fitted)(task)
         bounds = found.bounds
-        if not self._enough(bounds):
-            text = f"pinn: half the width of the enclosure of A is {bounds.relative / 2:.1e} of it, asked for was {self.tolerance:.1e}"
-            warnings.warn(ToleranceWarning(text), stacklevel=3)
-        info |= {"method": "energy", "estimate": bounds.width / 2, "fredholm": 0.0, "multipliers": {}, "seed": self.options.seed,
+        half_width = bounds.width / 2 / float(bounds.middle.abs().max())
+        info |= {"method": "energy", "estimate": half_width, "fredholm": 0.0, "multipliers": {}, "seed": self.options.seed,
                  "seconds": time.perf_counter() - start}
         fields, entries = self._fields(found.gradients), self._entries(found)
         return CellBatch(fields, entries, info | bounds.energies, {"A": (self._shaped(bounds.lower), self._shaped(bounds.upper))})

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from ....lower.forms import LoweredEquation
-from ....problem.errors import ToleranceWarning
 from ...progress import Progress, Task, silent
 from ...solution import Coefficients
 from ..balance import require_balance
-from ..equation import NetworkSolution, change, probed
+from ..equation import POOR, NetworkSolution, probed
+from ..levels import LEVELS, Levels, norm_change
 from ..network import Network
 from ..options import Options
 from ..random_features import SCALES, Fit, Scales, climb, random_layer
@@ -35,47 +34,48 @@ def solve_energy(equation: LoweredEquation, coefficients: Coefficients, paramete
     ritz = Ritz(equation, coefficients, parameters, o.device)
     require_balance(ritz.problem)
     with progress(f"{equation.title} (pinn, energy)") as task:
-        network, before, result, info = _trained(ritz, o, task) if o.trains else _fitted(ritz, o, tolerance or _GOAL, task)
-    network, before = ritz.finished(network), ritz.finished(before)
-    info["estimate"] = change(*(probed(ritz.problem, net, ritz.none) for net in (network, before)))
-    if tolerance is not None and info["estimate"] > tolerance:
-        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e} ({result})"
-        warnings.warn(ToleranceWarning(text), stacklevel=2)
+        network, result, info = _trained(ritz, o, task) if o.trains else _fitted(ritz, o, tolerance or _GOAL, task)
+    info["tolerance"] = tolerance or POOR
     return NetworkSolution(ritz.problem, network, ritz.none, "energy",
                            {**info, "known_functions": "none", "method": "energy", **o.told(result), "seconds": time.perf_counter() - start})
 
 
-def _fitted(ritz: Ritz, o: Options, goal: float, task: Task) -> tuple[Network, Network, Result, dict[str, Any]]:
-    """Random features, twice as many until the solution stands: the net, the one before it, and what is known about them."""
+def _fitted(ritz: Ritz, o: Options, goal: float, task: Task) -> tuple[Network, Result, dict[str, Any]]:
+    """Random features, twice as many until the solution stands: the net, and what is known about it."""
     largest = max(1, o.features // ritz.problem.components)
     sizes = [largest]
-    while sizes[0] > _SMALLEST:
-        sizes.insert(0, sizes[0] // 2)
-    best: Fit[Network] | None = None
-    for size in [max(1, sizes[0] // 2), *sizes]:
+    while sizes[0] > _SMALLEST or len(sizes) < LEVELS:
+        sizes.insert(0, max(1, sizes[0] // 2))
+    levels, result = Levels(norm_change), Result.MAX_FEATURES
+    scales = ((o.scale or SCALES[0]),) * 2
+    for size in sizes:
         ours, unseen = ritz.functionals(max(o.points or 0, size))
 
         def fit(size: int, scales: Scales) -> Fit[Network]:
             network = ours.minimizer(random_layer(ritz.trial, size, scales, o.seed))  # noqa: B023 (called in this turn)
             return Fit(network, unseen.value(network), size, scales)  # noqa: B023
 
-        before, found = best, fit(size, (o.scale or SCALES[0],) * 2 if best is None else best.scales)
-        best = climb(fit, ritz.trial.axes, found, _PATIENCE) if o.scale is None and size <= _TUNED else found
+        best = fit(size, scales)
+        if o.scale is None and size <= _TUNED:
+            best = climb(fit, ritz.trial.axes, best, _PATIENCE)
+        scales = best.scales
         task.update(size / largest, f"{size} features, energy {best.held_out:.8g}")
-        if before is not None and change(*(probed(ritz.problem, ritz.finished(f.solved), ritz.none) for f in (best, before))) <= goal:
+        network = ritz.finished(best.solved)
+        estimate = levels.estimate(probed(ritz.problem, network, ritz.none), 0.0)
+        if estimate <= goal:
             result = Result.CONVERGED
             break
-        result = Result.MAX_FEATURES
-    assert best is not None and before is not None
     info = {"size": best.size * ritz.problem.components, "features": best.size, "scale": best.scales[0],
-            "energy": ours.value(best.solved), "held_out_energy": best.held_out}
-    return best.solved, before.solved, result, info
+            "energy": ours.value(best.solved), "held_out_energy": best.held_out, "estimate": estimate}
+    return network, result, info
 
 
-def _trained(ritz: Ritz, o: Options, task: Task) -> tuple[Network, Network, Result, dict[str, Any]]:
-    """All weights of one net: the net, the one it started from, and what is known about them."""
+def _trained(ritz: Ritz, o: Options, task: Task) -> tuple[Network, Result, dict[str, Any]]:
+    """All weights of one net: the net, and what is known about it; the estimate is the change from what it started from."""
     ours, unseen = ritz.functionals(o.points or math.prod(o.net) * o.net[0])
     found = ours.trained(unseen, o, task.update)
+    network = ritz.finished(found.network)
+    ends = [probed(ritz.problem, net, ritz.none) for net in (network, ritz.finished(found.start))]
     info = {"size": found.network.size, "width": o.net[0], "depth": o.net[1], "iterations": found.iterations,
-            "energy": ours.value(found.network), "held_out_energy": unseen.value(found.network)}
-    return found.network, found.start, found.result, info
+            "energy": ours.value(found.network), "held_out_energy": unseen.value(found.network), "estimate": norm_change(*ends)}
+    return network, found.result, info

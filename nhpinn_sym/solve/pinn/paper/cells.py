@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,7 +16,7 @@ from torch import Tensor
 from ....emit.torch_cells import cells as emit_cells
 from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredCells, MultiIndex
-from ....problem.errors import ProblemError, ToleranceWarning, UnsupportedError
+from ....problem.errors import ProblemError, UnsupportedError
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from ..means import pairs
@@ -71,7 +70,7 @@ class PaperCellSolver:
     info["history"] has a `History` per function, info["errors"] the averages over the last 300 epochs; with a(x, y) info["places"] the x, and
     info["effective_at_places"] what was found there. info["estimate"] of the effective coefficients is the largest change of them over the
     second half of the training, by the energy formula, and by taking off the mean gradients, which a periodic function does not have.
-    UnsupportedError for kernels that are not constant, jumps, complex coefficients, two slow variables; ToleranceWarning as of `CellSolver`.
+    UnsupportedError for kernels that are not constant, jumps, complex coefficients, two slow variables.
     """
 
     def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
@@ -119,15 +118,12 @@ class PaperCellSolver:
         others = self._effective(self.nets, halves), self._effective(self.energy, functions), self._effective(self.nets, functions, levelled=True)
         changes = [np.abs(value - other[key]).max() for other in others for key, value in effective.items()]
         estimate, largest = float(max(changes, default=0.0)), float(max((np.abs(v).max() for v in effective.values()), default=0.0))
-        if estimate > self.tolerance * largest:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * largest:.1e}"
-            warnings.warn(ToleranceWarning(text), stacklevel=4)
         histories = {name: result.history if self.cells.slow else result.history.of_one_net() for name, result in zip(names, results, strict=True)}
         local = {"places": self.places, "effective_at_places": effective} if self.cells.slow else {}
         return functions, effective, {
             **local, "method": "nh-pinn", "size": sum(net.size for nets in functions for net in nets), "width": o.width, "depth": o.depth,
             "epochs": o.epochs,
-            "estimate": estimate, "residual": max((self._residual(r) for r in results), default=0.0), "multipliers": multipliers,
+            "estimate": estimate / (largest or 1.0), "residual": max((self._residual(r) for r in results), default=0.0), "multipliers": multipliers,
             "fredholm": max(multipliers.values(), default=0.0), "history": histories, "seed": o.seed, "seconds": time.perf_counter() - start,
             "errors": {name: epoch_average(h.error, _LAST) for name, h in histories.items() if h.error is not None}}
 

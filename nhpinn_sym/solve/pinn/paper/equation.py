@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ....lower.forms import LoweredEquation
-from ....problem.errors import ProblemError, ToleranceWarning
+from ....problem.errors import ProblemError
 from ...progress import Progress, silent
 from ...solution import Coefficients
-from ..equation import NetworkSolution
+from ..equation import POOR, NetworkSolution
 from ..random_features import HELD_OUT, held_out_residual
 from .grids import uniform
 from .history import History, epoch_average
@@ -62,9 +61,7 @@ def solve_classical(equation: LoweredEquation, coefficients: Coefficients, param
     with progress(f"{equation.title} (pinn, {_METHOD})") as task:
         trained = train(start[None], terms, o, _measures(problem, nets, o), task.update)
     history, network, info = trained.history.of_one_net(), nets.networks(trained.x)[0], _quality(problem, nets, terms[0], trained, o)
-    if tolerance is not None and info["estimate"] > tolerance:
-        text = f"pinn: the solution has an estimated relative error of {info['estimate']:.1e}, asked for was {tolerance:.1e}"
-        warnings.warn(ToleranceWarning(text), stacklevel=2)
+    info["tolerance"] = tolerance or POOR
     if history.errors:
         info["errors"] = {name: epoch_average(values, _LAST) for name, values in history.errors.items()}
     info |= {"method": _METHOD, "form": o.form, "size": network.size, "width": nets.sizes[1], "depth": len(nets.sizes) - 2, "epochs": o.epochs,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +15,14 @@ from torch import Tensor
 from ....emit.torch_phases import require_fluxes
 from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells
-from ....problem.errors import SolveError, ToleranceWarning, UnsupportedError
+from ....problem.errors import SolveError, UnsupportedError
 from ...chebyshev import Nodes
 from ...limits import require_affordable
 from ...partition import make_partition
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from ..family import Family
+from ..levels import Levels, largest_change
 from ..network import Layers, Network
 from ..options import Options, collocation_options, require_unused
 from ..random_features import Fit, Scales, fit_result, ladder, least_squares
@@ -55,7 +55,7 @@ class PhaseCellSolver:
 
     The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
     below it, and what the residual at unseen points tells of it. Coefficients that depend on x: one least-squares problem per slow point,
-    all with the same random layers. ToleranceWarning where the tolerance was not reached. UnsupportedError for kernels that are not constant,
+    all with the same random layers. UnsupportedError for kernels that are not constant,
     interfaces that move with x, operators of fourth order, trained nets.
     """
 
@@ -86,7 +86,8 @@ class PhaseCellSolver:
 
     def _fitted(self, rows: Sequence[PhaseRows], task: Task) -> tuple[list[_Solved], list[Entries], dict[str, Any]]:
         """Nets of doubled size until the effective entries stand."""
-        m, before, residuals = self.cells.components, None, [math.inf]
+        m = self.cells.components
+        levels, residuals = Levels(largest_change), [math.inf]
         per_feature = m * sum(p.features(_LARGE) for p in self.pieces) / _LARGE
         largest = max(1, round(self.options.features / per_feature))
 
@@ -100,27 +101,21 @@ class PhaseCellSolver:
             refined = [self.means.refined(row, one.families) for row, one in zip(rows, step.solved, strict=True)]
             values = np.array([[float(v) for (name, _), v in entries.items() if name != "h"] for entries, _ in refined])
             size = float(np.abs(values).max(initial=0.0)) or 1.0
-            change = float(np.abs(values - before).max(initial=0.0)) if before is not None else math.inf if self._chosen is None else self._chosen[2]
-            before, residuals = values, [*residuals, step.held_out]
-            estimate = max(change, (step.held_out / _NOTHING) ** 2 * size, *(error for _, error in refined))
+            doubt = max((step.held_out / _NOTHING) ** 2, *(error / size for _, error in refined))
+            estimate = levels.estimate(values, doubt) if self._chosen is None else max(self._chosen[2], doubt)
+            residuals.append(step.held_out)
             task.update(step.size / largest, f"{round(step.size * per_feature)} features, residual {step.held_out:.1e}")
-            if estimate <= self.tolerance * size:
+            if estimate <= self.tolerance:
                 break
-        result = fit_result(estimate <= self.tolerance * size, residuals) if self._chosen is None else self._chosen[3]
-        self._chosen = (step.size, step.scales, change, result)
-        self._require_reached(estimate, step.held_out, size, result)
+        result = fit_result(estimate <= self.tolerance, residuals) if self._chosen is None else self._chosen[3]
+        self._chosen = (step.size, step.scales, estimate, result)
+        if not math.isfinite(estimate) or not math.isfinite(step.held_out):
+            raise SolveError("the cell problems have no finite solution in these nets", term=step.held_out, remedy="give more features")
         info = {"size": round(step.size * per_feature), "features": step.size, "scale": step.scales[0], "estimate": estimate,
                 **self.options.told(result)}
+        if self.cells.symmetric:
+            info["advice"] += '; method="energy" encloses A where the fields are singular, as at corners of interfaces'
         return step.solved, [entries for entries, _ in refined], info
-
-    def _require_reached(self, estimate: float, residual: float, size: float, result: Result) -> None:
-        """SolveError where there are no numbers, ToleranceWarning where they are not good enough."""
-        if not math.isfinite(estimate) or not math.isfinite(residual):
-            raise SolveError("the cell problems have no finite solution in these nets", term=residual, remedy="give more features")
-        if estimate > self.tolerance * size:
-            text = f"pinn: the effective coefficients have an estimated error of {estimate:.1e}, asked for was {self.tolerance * size:.1e} ({result})"
-            better = '; method="energy" encloses A where the fields are singular, as at corners of interfaces' if self.cells.symmetric else ""
-            warnings.warn(ToleranceWarning(f"{text}{better}"), stacklevel=5)
 
     def _solved(self, rows: PhaseRows, layers: Sequence[Layers]) -> _Solved:
         """All stages in one random layer per phase."""
