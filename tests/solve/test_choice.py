@@ -62,7 +62,7 @@ W = sp.Rational(1, 500)
 QUOTED = {
     "layer": (lambda s: nh.phases(s, {nh.Layer(0, (0.4137, 0.4147)): 1e-4}), 1 / (0.999 + 10)),
     "jump": (lambda s: sp.Piecewise((1, s.y[0] < 0.5017), (10, True)), 1 / (0.5017 + 0.04983)),
-    "bump": (lambda s: 1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (s.y[0] - HALF)) / (sp.pi * W)) ** 2))), 0.2200247905),
+    "bump": (lambda s: 1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (s.y[0] - HALF)) / (sp.pi * W)) ** 2))), 0.2200247765843),
     "wave": (lambda s: 2 + C(135 * s.y[0]), np.sqrt(3)),
     "steep": (lambda s: 2 + sp.tanh(500.0 * S(s.y[0])), 1.5005247332),
 }

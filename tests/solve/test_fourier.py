@@ -109,8 +109,8 @@ def test_evaluation_of_modes_in_three_dimensions(index: tuple[int, int, int]) ->
 def test_a_jump_warns_that_the_estimate_is_above_the_tolerance() -> None:
     """1:3 halves: a* = 3/2, and the rate is that of the jump."""
     model = derived(diffusion(lambda s: sp.Piecewise((1, s.y[0] < sp.Rational(1, 2)), (3, True))))
-    with pytest.warns(nh.ToleranceWarning, match="jump"):
-        solved = nh.solve_cells(model)
+    with pytest.warns(nh.ToleranceWarning, match="estimated error"):
+        solved = nh.solve_cells(model, "fourier")
     assert solved.effective["A"][0, 0] == pytest.approx(1.5, abs=1e-3)
 
 
@@ -132,9 +132,9 @@ def test_an_answer_that_is_not_a_number_is_an_error(monkeypatch: pytest.MonkeyPa
 
 
 def test_the_grid_may_be_fixed() -> None:
-    solved = nh.solve_cells(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2), n=28)
-    assert solved.info["size"] == 29**2
-    assert 0 < solved.info["estimate"] < 1e-6  # against a coarser grid
+    solved = nh.solve_cells(derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2), n=14)
+    assert solved.info["size"] == 15**2
+    assert 0 < solved.info["estimate"] < 1e-4  # against coarser grids
 
 
 def test_parameters_of_any_allowed_name_reach_the_coefficients() -> None:
