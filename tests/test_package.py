@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import importlib.metadata
 import importlib.resources
@@ -32,6 +33,18 @@ def test_importing_the_package_imports_no_numerical_library() -> None:
 def test_the_symbolic_stages_import_no_numerical_library() -> None:
     statement = "import nhpinn_sym.emit.torch, nhpinn_sym.emit.dolfinx, nhpinn_sym.emit.skfem, nhpinn_sym.emit.numpy"
     assert not HEAVY & modules_after(statement)
+
+
+def test_mpi4py_is_imported_before_petsc_and_dolfinx() -> None:
+    """PETSc and DOLFINx of the wheel on PyPI use the MPI library that mpi4py has loaded: without it their import fails."""
+    for path in Path(nhpinn_sym.__file__).parent.rglob("*.py"):
+        seen = list[str]()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            seen += [name.partition(".")[0] for name in names]
+        for later in {"petsc4py", "dolfinx"} & set(seen):
+            assert "mpi4py" in seen[: seen.index(later)], path
 
 
 def test_every_public_name_is_there() -> None:

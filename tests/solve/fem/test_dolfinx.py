@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import sympy as sp
 import ufl
 from mpi4py import MPI
 
+from nhpinn_sym.emit.runtime import dolfinx_solvers
 from nhpinn_sym.emit.runtime.dolfinx_solvers import Linear, bordered
 from nhpinn_sym.emit.runtime.dolfinx_space import BoxSpace
 from nhpinn_sym.emit.runtime.dolfinx_versions import PETSc, assemble_matrix, assemble_vector, fem
@@ -290,6 +292,26 @@ def test_regular_systems_leave_no_residual():
         assert w.getType() == weights.getType() and isinstance(w, PETSc.Vec)
 
 
+@pytest.mark.parametrize(("hypre", "expected"), [(False, "gamg"), (None, None)])
+def test_multigrid_is_the_one_that_petsc_has(hypre, expected, monkeypatch):
+    """The wheels of DOLFINx have no hypre; None: as PETSc was built."""
+    if hypre is None:
+        expected = "hypre" if PETSc.Sys.hasExternalPackage("hypre") else "gamg"
+    else:
+        held = {name: getattr(PETSc, name) for name in ("KSP", "NullSpace", "NormType", "Options")}
+        packages = SimpleNamespace(hasExternalPackage=lambda name: hypre)
+        monkeypatch.setattr(dolfinx_solvers, "PETSc", SimpleNamespace(**held, Sys=packages))
+    matrix, weights = singular_system(2, "cg")
+    matrix.shift(1.0)
+    for method in ("cg", "gmres"):
+        linear = Linear(matrix, method)
+        assert linear.ksp.getPC().getType() == expected
+        assert (matrix * linear(weights) - weights).norm() < 1e-10 * weights.norm()
+    batch = CellSolver(elliptic_2d(), {}, (), 1e-6, n=16, solver="iterative").solve(NO_SLOW)
+    direct = CellSolver(elliptic_2d(), {}, (), 1e-6, n=16, solver="direct").solve(NO_SLOW)
+    assert batch.effective["A", (0, 0)][0] == pytest.approx(direct.effective["A", (0, 0)][0], rel=1e-10)
+
+
 TORCH = """
 import sys
 flags = sys.getdlopenflags()
@@ -320,4 +342,4 @@ def test_without_dolfinx_the_error_says_how_to_get_it():
             "from nhpinn_sym.problem.errors import BackendMissingError\n"
             "try: cell_solver('dolfinx')\nexcept BackendMissingError as error: print(error)")
     done = subprocess.run([sys.executable, "-c", text], env=dict(os.environ), capture_output=True, text=True, timeout=60, check=True)
-    assert "python3-dolfinx-real" in done.stdout and "conda-forge" in done.stdout
+    assert "python3-dolfinx-real" in done.stdout and "conda-forge" in done.stdout and "dolfinx-solver-real" in done.stdout
