@@ -8,6 +8,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from ..problem.domain import Cell
+from ..problem.numeric import lambdified
 from .phases import Phases, Points, grid
 
 _SAMPLES, _DIGITS = 97, 3
@@ -50,4 +51,4 @@ def _periodic(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], cell: Cell, k:
 
 
 def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> Points:
-    return np.broadcast_to(np.asarray(sp.lambdify(coordinates, level, "numpy", cse=True)(*points.T), dtype=float), len(points))
+    return np.broadcast_to(np.asarray(lambdified(coordinates, level, "numpy", cse=True)(*points.T), dtype=float), len(points))

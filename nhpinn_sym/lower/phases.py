@@ -21,6 +21,7 @@ from sympy.logic.boolalg import Boolean
 from ..operator.numbers.breaks import smooth_levels
 from ..operator.zero import jumps
 from ..problem.errors import SolveError, UnsupportedError
+from ..problem.numeric import lambdified
 from .cells import merged, strong_source
 from .expand import strong_terms
 from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
@@ -64,7 +65,7 @@ class Labels:
 
     @cached_property
     def _call(self) -> Callable[..., object]:
-        call: Callable[..., object] = sp.lambdify(self.coordinates, self.selector, "numpy", dummify=True)
+        call: Callable[..., object] = lambdified(self.coordinates, self.selector, "numpy")
         return call
 
 
@@ -181,7 +182,7 @@ def _numbers(c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> 
         return np.zeros(1, dtype=complex)
     others = sorted(c.free_symbols - set(coordinates), key=str)
     with np.errstate(all="ignore"):
-        value = sp.lambdify((*coordinates, *others), c, "numpy")(*points, *(0.3 + 0.17 * k for k in range(len(others))))
+        value = lambdified((*coordinates, *others), c, "numpy")(*points, *(0.3 + 0.17 * k for k in range(len(others))))
     return np.broadcast_to(np.asarray(value, dtype=complex), points.shape[1:])
 
 

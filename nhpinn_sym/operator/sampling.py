@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import NhpinnError, UnsupportedError
+from ..problem.numeric import lambdified
 from .numbers.integrate import integrate
 from .table import Operator
 from .zero import jumps
@@ -66,7 +67,7 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Callable[[Sequence[Array]
     """
     names = [*op.slow, *op.problem.parameters]
     try:
-        call = sp.lambdify([*op.fast, *names], list(exprs), ["scipy", "numpy"], cse=True)
+        call = lambdified([*op.fast, *names], list(exprs), ["scipy", "numpy"], cse=True)
         with np.errstate(all="ignore"):
             call(*(np.full(1, 0.3),) * len(op.fast), *(np.float64(0.3),) * len(names))
     except NhpinnError:

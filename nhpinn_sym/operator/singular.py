@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import UnsupportedError
+from ..problem.numeric import lambdified
 
 Array = NDArray[np.float64]
 Box = Mapping[sp.Symbol, tuple[float, float]]
@@ -103,7 +104,7 @@ def _zeros(g: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[f
 def _sized(g: sp.Expr, symbols: Sequence[sp.Symbol]) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """|g| and, where it is real, g, at points (n, d); nan elsewhere and where it has no numbers."""
     try:
-        call = sp.lambdify(symbols, g, ["scipy", "numpy"])
+        call = lambdified(symbols, g, ["scipy", "numpy"])
     except Exception:  # of any kind: lambdify prints functions that nobody foresaw
         return (lambda p: np.full(len(p), np.nan),) * 2
 
@@ -180,7 +181,7 @@ def _growth(
     expr: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[float, float]], place: Array
 ) -> float | None:
     """The exponent with which |expr| grows towards `place`, from the direction in which it grows most; None where it stays bounded."""
-    call = sp.lambdify(symbols, expr, "mpmath")
+    call = lambdified(symbols, expr, "mpmath")
     found: list[float] = []
     with mpmath.workdps(_DIGITS):
         for direction in _directions(len(symbols)):
@@ -237,7 +238,7 @@ def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, f
     points = lower + (upper - lower) * np.concatenate([corners, inside])
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(sp.lambdify(symbols, expr, ["scipy", "numpy"])(*points.T), dtype=complex)
+            found = np.asarray(lambdified(symbols, expr, ["scipy", "numpy"])(*points.T), dtype=complex)
     except Exception as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
         raise UnsupportedError(
             "data that cannot be evaluated", term=expr, remedy="write them with elementary functions"

@@ -8,6 +8,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
+from ..problem.numeric import lambdified
+
 _POINTS = (sp.Rational(271, 1009), sp.Rational(577, 1013), sp.Rational(809, 1021), sp.Rational(-619, 1013), sp.Rational(1409, 1009))
 _SATURATING = (sp.exp, sp.tanh, sp.coth, sp.sech, sp.csch, sp.sinh, sp.cosh, sp.erf, sp.erfc, sp.atan)
 _REACH = (-1.0137, 7.0151)
@@ -71,7 +73,7 @@ def _crossings(argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Exp
     line = argument.xreplace({w: x for w, x in start.items() if w != v})
     grid = np.linspace(*_REACH, _LINE_POINTS)
     with np.errstate(all="ignore"):
-        call = sp.lambdify(v, line, ["scipy", "numpy"])
+        call = lambdified(v, line, ["scipy", "numpy"])
         values = np.broadcast_to(np.asarray(call(grid), dtype=complex), grid.shape)
     if np.any(np.abs(values) <= _ORDER_ONE):
         yield {**start, v: sp.Rational(float(grid[np.argmin(np.abs(np.abs(values) - 1))]))}

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from ..derive.law import key_of
 from ..derive.model import HomogenizedModel, effective_shape
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
+from ..problem.numeric import lambdified
 from .chebyshev import Nodes
 from .solution import Array, EffectiveKey
 from .tensors import elasticity_matrices, symmetric_tensor
@@ -50,7 +51,7 @@ class Entry:
             expr = self.formula
             for v, order in zip(self.coordinates, index or (), strict=False):
                 expr = sp.diff(expr, v, order) if order else expr
-            call = sp.lambdify(self.coordinates, expr, "numpy", dummify=True)  # names of symbols are no code
+            call = lambdified(self.coordinates, expr, "numpy")
             return np.broadcast_to(_number_array(call(*points.T[: len(self.coordinates)])), (len(points),))
         if not self.columns:
             return np.full(len(points), 0.0 if any(index or ()) else self.values[0])

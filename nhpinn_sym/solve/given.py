@@ -20,6 +20,7 @@ from ..emit.opaque import function_names, opaque_nodes, read
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened
+from ..problem.numeric import lambdified
 from .iterated import Field, swapped
 from .solution import Array
 
@@ -134,7 +135,7 @@ class GivenFields:
         """One of them at one slow point: points (n, d) of the cell of y -> (n,)."""
         function, arguments = self.nodes[name]
         symbols = sorted(set().union(*(a.free_symbols for a in arguments)), key=str)
-        call = sp.lambdify(symbols, arguments, "numpy")
+        call = lambdified(symbols, arguments, "numpy")
 
         def values(y: Array) -> Array:
             columns = {**slow, **dict(zip(coordinates, y.T, strict=True))}

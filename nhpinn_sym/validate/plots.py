@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from ..derive.model import HomogenizedModel
 from ..problem.escaping import printable
+from ..problem.numeric import lambdified
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from ..solve.solution import Array
@@ -45,7 +46,7 @@ def _coefficient(model: HomogenizedModel, eps: float, parameters: Mapping[sp.Sym
     c = -c if c.could_extract_minus_sign() else c
     periods, offsets = ([float(v) for v in row] for row in (problem.cell.lengths, [a for a, _ in problem.cell.intervals]))
     y = offsets + np.mod(points / eps - offsets, periods)
-    call = sp.lambdify([*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy")
+    call = lambdified([*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy")
     values = call(*points.T, 0.0, *y.T, *(float(parameters[v]) for v in problem.parameters))
     figure = Figure(figsize=(6, 4.4), layout="constrained")
     _show(figure.add_subplot(), problem, points, shape, {"": np.broadcast_to(values, len(points))}, "coefficient at x/eps")

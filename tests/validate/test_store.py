@@ -21,6 +21,12 @@ from nhpinn_sym.validate.versions import versions
 from .kill_resume import differences, undisturbed
 
 PARTS = {"cells_pinn", "cells_skfem", "cells_fourier", "u_eps", "p", "w", "v", "u0"}
+"""At least; where the verdict needs a second eps there are more."""
+
+
+def parts(folder: Path) -> set[str]:
+    """The names of the parts that are there."""
+    return {path.stem.rpartition("_")[0] for path in folder.glob("parts/[!.]*.npz")}
 
 
 def problem(number: Any = 2, value: Any = 1, name: str = "") -> nh.MultiscaleProblem:
@@ -63,7 +69,7 @@ def done(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_resumed_result_is_complete_and_equal(done: Path) -> None:
     before = undisturbed(done)
     report = nh.validate(problem(), eps=0.5, out=done, fem="skfem")
-    assert set(report.info["resumed"]) == PARTS
+    assert set(report.info["resumed"]) == parts(done) >= PARTS
     assert differences(before, undisturbed(done)) == []
     for name in ("pinn", "skfem", "oracle"):
         assert report.info["cells"][name]["multipliers"] is not None
@@ -103,7 +109,7 @@ def _compressed_by(data: bytes, method: int) -> bytes:
 @pytest.mark.parametrize("first", [0, 5])
 def test_damaged_parts_are_computed_again(first: int, done: Path) -> None:
     """Every part has a damage of its own."""
-    before, names = undisturbed(done), sorted(PARTS)
+    before, names = undisturbed(done), sorted(parts(done))
     for k, name in enumerate(names):
         damage = list(DAMAGES.values())[(first + k) % len(DAMAGES)]
         damage(next((done / "parts").glob(f"{name}_*.npz")))

@@ -18,6 +18,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from ...problem.errors import UnsupportedError
+from ...problem.numeric import lambdified
 from .ranges import (
     RULES,
     Array,
@@ -247,7 +248,7 @@ class _Boxes:
         ranges = [self.jet(a).value for a in expr.args]
         names = [sp.Dummy() for _ in ranges]
         try:
-            call = sp.lambdify(names, expr.func(*names), ["scipy", "numpy"])
+            call = lambdified(names, expr.func(*names), ["scipy", "numpy"])
             shares = np.random.default_rng(7).random((len(ranges), _SAMPLES, 1))
             shares[:, 0] = 0.0
             shares[:, 1] = 1.0

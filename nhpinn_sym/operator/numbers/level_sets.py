@@ -12,6 +12,8 @@ import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
+from ...problem.numeric import lambdified
+
 Array = NDArray[np.float64]
 
 _SAMPLES = 48
@@ -37,7 +39,7 @@ class Level:
         d = range(len(self.coordinates))
         gradient = [sp.diff(self.expression, v) for v in self.coordinates]
         hessian = [sp.diff(g, v) for g in gradient for v in self.coordinates]
-        value, first, second = (sp.lambdify(self.coordinates, e, "numpy", cse=True) for e in ([self.expression], gradient, hessian))
+        value, first, second = (lambdified(self.coordinates, e, "numpy", cse=True) for e in ([self.expression], gradient, hessian))
         low, high = np.array(self.bounds).T
         corners = np.array([[(low, high)[n][k] for k, n in zip(d, c)] for c in itertools.product((0, 1), repeat=len(low))])
         slopes = np.array(_filled(first(*corners.T), len(corners)))

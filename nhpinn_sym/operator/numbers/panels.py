@@ -18,6 +18,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ...problem.errors import UnsupportedError
+from ...problem.numeric import lambdified
 from .breaks import boxes
 from .enclosure import enclose_tightly
 
@@ -74,7 +75,7 @@ def evaluator(expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> _Values:
 class _Values:
     def __init__(self, expr: sp.Expr, symbols: tuple[sp.Symbol, ...]) -> None:
         try:
-            self.call = sp.lambdify(symbols, expr, ["scipy", "numpy"], cse=True)
+            self.call = lambdified(symbols, expr, ["scipy", "numpy"], cse=True)
             with np.errstate(all="ignore"):
                 self.call(*np.full((len(symbols), 1), 0.3))
         except (

@@ -14,6 +14,7 @@ from ...lower.forms import MultiIndex
 from ...operator.sampling import slow_samples
 from ...operator.table import Operator
 from ...problem.errors import ProblemError
+from ...problem.numeric import lambdified
 from ..solution import Array
 
 _LINES, _STEPS = 8, 2048
@@ -74,7 +75,7 @@ def _along_lines(node: sp.Expr, op: Operator) -> list[Array]:
     way = np.linspace(0, 1, _STEPS)[:, None]
     places = (ends[0] + way * (ends[1] - ends[0])).reshape(count, len(symbols))
     columns = [a + (b - a) * place for (a, b), place in zip((ranges[v] for v in symbols), places.T, strict=True)]
-    return [np.array(np.broadcast_to(a, (count,)), dtype=float) for a in sp.lambdify(symbols, node.args, "numpy")(*columns)]
+    return [np.array(np.broadcast_to(a, (count,)), dtype=float) for a in lambdified(symbols, node.args, "numpy")(*columns)]
 
 
 def _rises(slope: Array, argument: Array) -> Array:

@@ -13,6 +13,7 @@ from ...derive.homogenize import homogenize
 from ...derive.model import HomogenizedModel
 from ...problem.conditions import Dirichlet, Initial
 from ...problem.domain import Box, Cell
+from ...problem.numeric import lambdified
 from ...problem.problem import MultiscaleProblem
 from ...problem.scales import Scales
 from ...solve.cell_solution import CellSolution
@@ -98,7 +99,7 @@ class Case:
         """The coefficient at x and x/eps."""
         scales = self.problem.scales
         written = self.coefficient.xreplace({y: x / self.eps for x, y in zip(scales.x, scales.y, strict=True)})
-        return np.asarray(sp.lambdify(scales.x, written, "numpy")(*points.T), dtype=float)
+        return np.asarray(lambdified(scales.x, written, "numpy")(*points.T), dtype=float)
 
 
 def relative(difference: Array, reference: Array) -> float:

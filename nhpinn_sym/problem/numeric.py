@@ -1,0 +1,51 @@
+"""SymPy expressions as functions of numbers: the one place that has SymPy write code from an expression, and run it.
+
+`sympy.lambdify` prints the names of symbols and of undefined functions into that code as they stand. Here symbols are
+renamed, functions with numbers behind them (`_imp_`) too, and functions without are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import sympy as sp
+from sympy.core.function import AppliedUndef
+from sympy.utilities.lambdify import implemented_function
+
+from .errors import UnsupportedError
+
+
+def lambdified(symbols: Any, expressions: Any, modules: Any, *, cse: bool = False) -> Callable[..., Any]:
+    """The function of `symbols` (one, or a sequence) that computes an expression, or a list or tuple of them.
+
+    UnsupportedError where one holds a function without numbers, or a symbol that is not among them.
+    """
+    given = {symbols} if isinstance(symbols, sp.Symbol) else set(symbols)
+    nodes = list(_nodes(expressions))
+    for node in nodes:
+        for function in node.atoms(AppliedUndef):
+            if not hasattr(function, "_imp_"):
+                raise UnsupportedError("a coefficient without a formula has no numbers", term=function)
+        if not node.free_symbols <= given:
+            raise UnsupportedError("an expression has a symbol without a number", term=node)
+    named = {function.func for node in nodes for function in node.atoms(AppliedUndef)}
+    swaps = [(f, implemented_function(f"given_{k}", f._imp_)) for k, f in enumerate(sorted(named, key=str))]
+    found: Callable[..., Any] = sp.lambdify(symbols, _renamed(expressions, swaps), modules, cse=cse, dummify=True)
+    return found
+
+
+def _nodes(expressions: Any) -> Iterator[sp.Basic]:
+    if isinstance(expressions, (list, tuple)):
+        for part in expressions:
+            yield from _nodes(part)
+    elif isinstance(expressions, (sp.Basic, sp.MatrixBase)):
+        yield expressions
+
+
+def _renamed(expressions: Any, swaps: Iterable[tuple[Any, Any]]) -> Any:
+    if isinstance(expressions, (list, tuple)):
+        return type(expressions)(_renamed(part, swaps) for part in expressions)
+    for function, renamed in swaps:
+        expressions = expressions.replace(function, renamed)
+    return expressions
