@@ -20,11 +20,14 @@ Vector = NDArray[np.float64]
 Solve = Callable[[Vector], Vector]
 BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 
-_DIRECT = {1: 10**9, 2: 150_000, 3: 16_000}
-"""Unknowns up to which LU beats CG with multigrid for one right-hand side, by dimension (measured for Q2)."""
+_DIRECT = {1: 10**9, 2: 150_000, 3: 3_000}
+"""Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension (measured for Q2)."""
+
+_SYSTEMS = {1: 1, 2: 1, 3: 3}
+"""Factor on these where there are several unknowns at a node, which cost multigrid more iterations."""
 
 _DIRECT_AT_MOST = {1: 10**9, 2: 600_000, 3: 40_000}
-"""The same for many right-hand sides and for nonsymmetric matrices; and where LU is tried when the Krylov method failed."""
+"""Unknowns up to which LU is tried where the Krylov method failed; half of them for many right-hand sides and for nonsymmetric matrices."""
 
 _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
@@ -39,8 +42,10 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, definit
     RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
     """
     unknowns = matrix.shape[0]
-    symmetric = definite and unknowns > _DIRECT[dim] and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
-    if unknowns <= _DIRECT[dim] or (unknowns <= _DIRECT_AT_MOST[dim] and (reuse or not symmetric)):
+    several = smooth is not None and smooth.ndim > 1 and smooth.shape[1] > 1
+    cheap = _DIRECT[dim] * (_SYSTEMS[dim] if several else 1)
+    symmetric = definite and unknowns > cheap and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
+    if unknowns <= cheap or (unknowns <= _DIRECT_AT_MOST[dim] // 2 and (reuse or not symmetric)):
         return _direct(matrix), "sparse LU"
     krylov = _krylov(matrix, symmetric, smooth)
     direct: list[Solve] = []
