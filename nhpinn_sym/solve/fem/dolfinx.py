@@ -22,10 +22,11 @@ from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, SolveError
 from ...resolution import resolve_cells
+from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
-from .cost import memory_errors, require_memory
+from .cost import require_memory
 from .layout import Layout
 from .levels import cell_data_error, solve_levels
 from .options import check_options

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,8 @@ _FEWEST = 8
 """Cells along the longest axis of the first mesh."""
 _LEVELS = 3
 """Meshes that an estimate needs: two of them may agree by accident."""
+_CORNER_PANELS = 10
+"""Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is 6e-5."""
 _TOUCHING = 1e-9
 """Lines that are closer than that share of an axis are one."""
 
@@ -46,6 +48,17 @@ class Layout:
     def of(cls, found: Resolution) -> Layout:
         bounds = tuple(axis.interval for axis in found.axes)
         return cls(bounds, found.lines, found.breaks, not found.planar, found.unresolved)
+
+    def with_corners(self, ends: Sequence[tuple[int, int]]) -> Layout:
+        """More panels, ever narrower towards the faces (axis, end): solutions are singular where these meet others."""
+        panels = [np.array(p if len(p) else ends) for p, ends in zip(self.panels or ((),) * len(self.bounds), self.bounds)]
+        for axis, end in ends:
+            low, high = self.bounds[axis]
+            away = (high - low) * 0.5 ** np.arange(1, _CORNER_PANELS + 1)
+            graded = high - away if end else low + away
+            nearest = np.abs(panels[axis][1:-1] - self.bounds[axis][end]).min(initial=high - low)
+            panels[axis] = np.union1d(panels[axis], graded[away < nearest * (1 - _TOUCHING)])
+        return replace(self, panels=tuple(tuple(p.tolist()) for p in panels))
 
     def start(self) -> Lattice:
         """The panels cut into cells no longer than an eighth of the longest axis, two along each axis at least."""

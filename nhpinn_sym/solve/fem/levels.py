@@ -58,7 +58,7 @@ def solve_levels(
     neither  : refined from the panels of the data until the estimate is below `tolerance`
     """
     found = resolve_equation(equation, parameters)
-    layout = Layout.of(found)
+    layout = Layout.of(found).with_corners(singular_faces(equation))
     missed = equation_data_error(equation, parameters, layout, degree)
     dim = len(layout.bounds)
     if mesh is None and at_least is None:
@@ -79,6 +79,22 @@ def solve_levels(
     if layout.unresolved is None:
         return solution
     return replace(solution, info={**solution.info, "unresolved": layout.unresolved})
+
+
+def singular_faces(equation: LoweredEquation) -> list[tuple[int, int]]:
+    """Faces of a plane system that meet others in singular corners: those where a displacement is held in other components.
+
+    In three dimensions lines towards them would be too many; scalar problems are smooth enough at right angles.
+    """
+    if equation.components < 2 or equation.domain.dim != 2 or equation.jumps:
+        return []
+    held = {face: frozenset(e.field for e in equation.essential if face in e.faces) for face in equation.domain.faces}
+    open_faces = [face for face in equation.domain.faces if face[0] not in equation.periodic]
+    return [
+        (axis, end)
+        for axis, end in open_faces
+        if any(held[axis, end] != held[other] for other in open_faces if other[0] != axis)
+    ]
 
 
 def _refuse_without_effect(**options: Any) -> None:

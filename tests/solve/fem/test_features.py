@@ -143,11 +143,11 @@ def test_meshes_beyond_memory_are_refused_before_they_are_made(backend):
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
     problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1), (0, 1)),
                                    boundary=[nh.Dirichlet(0)])
-    with pytest.raises(nh.problem.errors.SolveError, match="GiB of memory"):
+    with pytest.raises(nh.problem.errors.SolveError, match="of memory"):
         nh.solve_cells(nh.homogenize(problem), backend, n=10_000)
-    with pytest.raises(nh.problem.errors.SolveError, match="GiB of memory"):
+    with pytest.raises(nh.problem.errors.SolveError, match="of memory"):
         nh.solve_cells(nh.homogenize(line(jump(0.5))), backend, n=10**11)
-    with pytest.raises(nh.problem.errors.SolveError, match="GiB of memory"):
+    with pytest.raises(nh.problem.errors.SolveError, match="of memory"):
         nh.solve_fine(problem, 1 / 2, backend, mesh=10_000)
 
 
