@@ -16,7 +16,7 @@ from ..lower.forms import External, Factor, Functional, LoweredCells, LoweredEqu
 from ..problem.domain import Face
 from ..problem.escaping import docstring, literal
 from .bundle import bundle
-from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order
+from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order, weak_externals
 from .source import Source
 from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
 
@@ -98,9 +98,10 @@ def _table(rows: Iterable[object]) -> str:
     return "(" + "".join(f"\n    {literal(row)}," for row in rows) + "\n)"
 
 
-def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
-    """The effective coefficients that the weak form of an equation needs."""
-    return tuple(e for e in lowered.externals if not any(e.derivative))
+def external_key(external: External) -> tuple[Any, ...]:
+    """How the forms name an effective coefficient: (name, index), and the derivative where it is one."""
+    held = (external.name, external.index)
+    return (*held, external.derivative) if any(external.derivative) else held
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
@@ -121,7 +122,7 @@ class _EquationWriter:
     def __init__(self, lowered: LoweredEquation) -> None:
         self.lowered, self.components = lowered, lowered.components
         self.names = {v: str(v) for v in lowered.coordinates} | {v: f"p[{literal(str(v))}]" for v in lowered.parameters}
-        self.names |= {e.symbol: f"k[{literal((e.name, e.index))[1:-1]}]" for e in weak_externals(lowered)}
+        self.names |= {e.symbol: f"k[{literal(external_key(e))[1:-1]}]" for e in weak_externals(lowered)}
         if lowered.time is not None:
             self.names[lowered.time] = "t"
         self.unpacked = {v: f"x[{i}]" for i, v in enumerate(lowered.coordinates)}
@@ -185,7 +186,7 @@ def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
     loads = [*(t.coefficient for t in lowered.linear), *(n.value for n in lowered.natural), *(e.value for e in lowered.essential)]
     constants = {
         "DOMAIN": repr(lowered.domain.bounds), "COMPONENTS": repr(lowered.components), "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
-        "EXTERNALS": literal(tuple((e.name, e.index) for e in weak_externals(lowered))), "PERIODIC": literal(tuple(lowered.periodic)),
+        "EXTERNALS": literal(tuple(map(external_key, weak_externals(lowered)))), "PERIODIC": literal(tuple(lowered.periodic)),
         "DIRICHLET": literal(tuple((e.faces, e.field) for e in lowered.essential)),
         "POSITIVE": repr(_positive(lowered)), "TIME": repr(lowered.time is not None),
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 import sympy as sp
 
-from ..lower.forms import CellForm, Functional, LoweredCells, WeakTerm
+from ..lower.forms import CellForm, External, Functional, LoweredCells, LoweredEquation, WeakTerm
 from ..problem.errors import UnsupportedError
 
 _REMEDY = "use the fourier backend"
@@ -60,6 +60,14 @@ def first_order_axes(lowered: LoweredCells) -> tuple[int, ...]:
 
 def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
     return [(f.name, f.role, f.level, f.solvable) for f in lowered.functions]
+
+
+def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
+    """The effective coefficients, and derivatives of them, that the weak form of an equation holds."""
+    terms = (*lowered.bilinear, *lowered.linear, *lowered.mass)
+    held = [*(t.coefficient for t in terms), *(c for n in lowered.natural for c in (n.alpha, n.value))]
+    symbols = set().union(*(sp.sympify(c).free_symbols for c in held))
+    return tuple(e for e in lowered.externals if e.symbol in symbols)
 
 
 def known_entries(lowered: LoweredCells) -> dict[tuple[str, tuple[int, ...]], float | str]:

@@ -11,7 +11,7 @@ import sympy as sp
 from ..lower.forms import Essential, External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import docstring
 from .bundle import bundle
-from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order
+from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order, weak_externals
 from .numpy_printer import BroadcastPrinter
 from .skfem_forms import Coefficients, bilinear_blocks, comment, display, earlier, factor, form, linear_blocks, plain, total
 from .source import Source
@@ -196,7 +196,7 @@ def _equation_docstring(lowered: LoweredEquation, groups: dict[str, Coefficients
         *(f"{_part('u', i, lowered.components)} = {plain(u)} at t = 0." for i, u in enumerate(lowered.initial)),
         "",
         *(f"{name}: {line}" for name, group in groups.items() for line in group.definitions()),
-        *_needs("x", (), lowered.parameters, lowered.externals),
+        *_needs("x", (), lowered.parameters, weak_externals(lowered)),
     ]
 
 
@@ -221,7 +221,7 @@ def _natural_line(n: Natural, components: int) -> str:
 
 
 def _needs(points: str, slow: Sequence[sp.Symbol], parameters: Sequence[sp.Symbol], externals: Sequence[External]) -> list[str]:
-    names = [str(s) for s in (*slow, *parameters, *(e.symbol for e in externals if not any(e.derivative)))]
+    names = [str(s) for s in (*slow, *parameters, *(e.symbol for e in externals))]
     return ["", f"Points are {points} (d, ...); `data` holds by name: " + (", ".join(names) or "nothing") + "."]
 
 

@@ -93,10 +93,21 @@ def _load(w: WeakTerm, m: int) -> Iterator[WeakTerm]:
             yield replace(w, coefficient=c, equation=w.equation + row)
 
 
+def _split_pieces(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
+    """(real part, imaginary part); of a Piecewise, by its pieces."""
+    whole = sp.piecewise_fold(c) if c.has(sp.Piecewise) and c.has(sp.I) else c
+    if isinstance(whole, sp.Piecewise):
+        pieces = [(_split_pieces(value), condition) for value, condition in whole.args]
+        real = sp.Piecewise(*((parts[0], condition) for parts, condition in pieces))
+        return real, sp.Piecewise(*((parts[1], condition) for parts, condition in pieces))
+    real, imaginary = sp.expand_complex(whole).as_real_imag()
+    return real, imaginary
+
+
 def split(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(real part, imaginary part), all symbols being real."""
     plain = {v: sp.Dummy(real=True) for v in c.free_symbols}
-    real, imaginary = sp.expand_complex(c.xreplace(plain)).as_real_imag()
+    real, imaginary = _split_pieces(c.xreplace(plain))
     back = {dummy: v for v, dummy in plain.items()}
     return real.xreplace(back), imaginary.xreplace(back)
 

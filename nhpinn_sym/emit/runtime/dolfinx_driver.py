@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import ufl
@@ -17,12 +18,15 @@ from .dolfinx_space import BoxSpace, Interpolant  # sibling
 from .dolfinx_versions import assemble_matrix, assemble_vector, compile_form, fem, release, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
-from .motions import as_many, pivots, vanishing  # sibling
+from .motions import NEARLY, as_many, deflated, pivots, vanishing  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
-Key = tuple[str, tuple[int, ...]]
+Key = tuple[Any, ...]
+"""(name, index), or (name, index, derivative)."""
 Array = NDArray[np.float64]
 Coefficients = Callable[[Key, Array], Array]
+_ROUNDED = 1e-12
+"""A product with the matrix that is smaller than that share of its norm is 0."""
 COMPATIBLE = 1e-6
 """Defect of the data of a singular problem, relative to them, that is put down to quadrature on a given mesh."""
 
@@ -46,7 +50,8 @@ class EquationProblem:
         p = {name: box.constant(parameters[name]) for name in forms.PARAMETERS}
         k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
         u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
-        self.stiffness = compile_form(forms.stiffness(u, v, box.x, self.t, p, k, box.dx, box.ds))
+        self._arguments = (v, box.x, self.t, p, k, box.dx, box.ds)
+        self.stiffness = compile_form(forms.stiffness(u, *self._arguments))
         load = forms.load(v, box.x, self.t, p, k, box.dx, box.ds)
         self.load = compile_form(load) if load else None
         self.dirichlet = self._interpolants(forms.dirichlet(box.x, self.t, p))
@@ -79,7 +84,7 @@ class EquationProblem:
         return Linear(matrix, self.method)
 
     def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
-        """Combinations of constants and rotations that the transposed matrix, and the matrix, map to 0."""
+        """Combinations of constants and rotations that the transposed matrix, and the matrix, nearly map to 0."""
         candidates, largest, found = self.box.motions(), matrix.norm(PETSc.NormType.NORM_INFINITY), []
         for multiply in (matrix.multTranspose, matrix.mult):
             image = matrix.createVecRight()
@@ -87,7 +92,7 @@ class EquationProblem:
             for k, column in enumerate(candidates.T):
                 multiply(self._free(column), image)
                 images[:, k] = image.array
-            found.append(candidates @ vanishing(images, largest, self.box.comm.allgather))
+            found.append(candidates @ vanishing(images, largest, self.box.comm.allgather, NEARLY))
         return as_many(*found)
 
     def _free(self, values: Array) -> PETSc.Vec:
@@ -104,9 +109,38 @@ class EquationProblem:
         columns, rows = ([self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right))
         pins = pivots(right, matrix.getOwnershipRange()[0], self.box.comm.allgather)
         solve = bordered(matrix, columns, rows, pins, self.method if self.components == 1 else "direct")
-        w, multipliers = solve(b, [0.0] * len(rows))
-        self.defect = max(map(abs, multipliers)) * float(self.weights.sum()) / size
-        return w
+        w, shares, rest = deflated(solve, b, self._images(matrix, right))
+        self.defect = max(map(abs, rest)) * float(self.weights.sum()) / size
+        return w + self._free(right @ np.array(shares)) if any(shares) else w
+
+    def _images(self, matrix: PETSc.Mat, functions: Array) -> list[PETSc.Vec]:
+        """What the matrix makes of functions (free dofs of this rank, p) that it nearly maps to 0: exactly that for constants.
+
+        Their products with the matrix are rounding of its largest entries; so the form is given their values, and gradients 0.
+        """
+        comm = self.box.comm
+        nowhere_held = not any(comm.allgather(bool(self.box.held.any())))
+        units = np.tile(np.eye(self.components), (len(functions) // self.components, 1))
+        rounding_size = _ROUNDED * matrix.norm(PETSc.NormType.NORM_INFINITY)
+        found = []
+        for column in functions.T:
+            shares = np.sum(comm.allgather(units.T @ column), axis=0) / np.sum(comm.allgather((units**2).sum(axis=0)), axis=0)
+            far = float(np.abs(units @ shares - column).max(initial=0.0))
+            if nowhere_held and max(comm.allgather(far)) < 1e-12:
+                found.append(self._of_constant(shares))
+                continue
+            image = matrix.createVecLeft()
+            matrix.mult(self._free(column), image)
+            found.append(image if image.norm(PETSc.NormType.NORM_INFINITY) > rounding_size else 0.0 * image)
+        return found
+
+    def _of_constant(self, values: Array) -> PETSc.Vec:
+        """The vector of the operator applied to constants, one for each component."""
+        constants = [self.box.constant(float(value)) for value in values]
+        form = self.forms.stiffness(ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments)
+        if isinstance(form, ufl.Form) and not form.empty():
+            return self.box.restricted(assemble_vector(compile_form(form)))
+        return 0.0 * self._free(np.zeros(len(self.weights.array)))
 
     def _grid(self, values: Array) -> LagrangeGrid:
         """The function (or batch) with the owned dofs `values`; several components become the last axis of the batch."""

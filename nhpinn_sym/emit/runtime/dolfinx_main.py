@@ -8,9 +8,8 @@ from types import ModuleType
 import numpy as np
 from mpi4py import MPI
 
-from .cell_sequence import Key  # sibling
 from .dolfinx_cells import CellProblem  # sibling
-from .dolfinx_driver import COMPATIBLE, Array, EquationProblem  # sibling
+from .dolfinx_driver import COMPATIBLE, Array, EquationProblem, Key  # sibling
 from .lagrange_grid import ranges, save_grid  # sibling
 from .lattice import Lattice  # sibling
 
@@ -57,4 +56,7 @@ def _numbers(arguments: Sequence[str], names: Sequence[str], **defaults: float) 
 
 
 def _label(key: Key) -> str:
-    return f"{key[0]}[{','.join(map(str, key[1]))}]" if key[1] else key[0]
+    """A[0,0], and A[0,0]_x1 for its derivative along x1."""
+    name, index, *derivative = key
+    along = "".join(str(axis + 1) * n for axis, n in enumerate(derivative[0])) if derivative else ""
+    return name + (f"[{','.join(map(str, index))}]" if index else "") + (f"_x{along}" if along else "")

@@ -18,6 +18,10 @@ Gather = Callable[[Any], list[Any]]
 _DEPENDENT = 1e-20
 """Square of the size, relative to the largest one, below which a combination of candidates vanishes."""
 
+NEARLY = 1e-8
+"""Functions whose images are less than that share of the largest entry of a matrix are split off before it is factorized."""
+_NO_PART = 1e-12
+
 _CANCELLED = 1e-13
 """Size of rounding in A w, relative to the largest entry of A times that of w."""
 
@@ -43,15 +47,37 @@ def independent(candidates: Array, gather: Gather) -> Array:
     return candidates if kept.all() else candidates @ vectors[:, kept]
 
 
-def vanishing(images: Array, largest: float, gather: Gather) -> Array:
-    """Combinations (k, p) of candidates (n, k), given by their images under a matrix with the largest entry `largest`, that it maps to rounding."""
+def vanishing(images: Array, largest: float, gather: Gather, share: float = _CANCELLED) -> Array:
+    """Combinations (k, p) of candidates (n, k), given by their images under a matrix, that it maps to nearly nothing.
+
+    That is to less than a share of its largest entry, `largest`.
+    """
     if not images.shape[1]:
         return np.zeros((0, 0))
     triangle = np.concatenate(gather(np.linalg.qr(images, mode="r")))
     choices = np.linalg.svd(triangle)[2].T
     choices = choices * np.sign(choices[np.abs(choices).argmax(axis=0), np.arange(len(choices))])
     sizes = np.max(gather(np.abs(images @ choices).max(axis=0, initial=0.0)), axis=0)
-    return np.asarray(choices[:, sizes <= _CANCELLED * largest])
+    return np.asarray(choices[:, sizes <= share * largest])
+
+
+def deflated(
+    solve: Callable[[Any, Sequence[float]], tuple[Any, list[float]]], b: Any, images: Sequence[Any]
+) -> tuple[Any, list[float], list[float]]:
+    """(w, c, rest) with A (w + sum_p c_p k_p) = b - sum_p rest_p column_p, for functions k_p that A nearly maps to 0.
+
+    solve: the bordered system of A with as many borders, (b, 0) -> (w, multipliers); images: the A k_p, which are 0 for kernels: those
+    have no part in the solution, and `rest` is what b has to lose.
+    """
+    zero = [0.0] * len(images)
+    w, multipliers = solve(b, zero)
+    answers = [solve(image, zero) for image in images]
+    table = np.array([found for _, found in answers]).T
+    c = np.linalg.lstsq(table, np.array(multipliers), rcond=_NO_PART)[0]
+    for coefficient, (part, _) in zip(c, answers):
+        w = w - float(coefficient) * part
+    rest = np.array(multipliers) - table @ c
+    return w, [float(v) for v in c], [float(v) for v in rest]
 
 
 def as_many(left: Array, right: Array) -> tuple[Array, Array]:

@@ -12,16 +12,20 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import scipy.sparse as sps
+import skfem
 from numpy.typing import NDArray
 
 from .lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
 from .lattice import Lattice  # sibling
-from .motions import as_many, independent, motions, pivots, vanishing  # sibling
+from .motions import NEARLY, as_many, deflated, independent, motions, pivots, vanishing  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
 from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Array = NDArray[np.float64]
+
+_ROUNDED = 1e-12
+"""A product with the matrix that is smaller than that share of its largest entry is 0."""
 
 COMPATIBLE = 1e-6
 """Defect of the data of a singular problem, relative to them, that is put down to quadrature on a given mesh."""
@@ -122,7 +126,8 @@ class _System:
         load, size = self._measured_load(0.0)
         lift, matrix = (self.stiffness @ result)[self.free], _block(self.stiffness, self.free, self.free)
         b, size = load[self.free] - lift, size + float(np.abs(lift).sum())
-        left, right = as_many(*(self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone) for a in (matrix.T, matrix)))
+        near = [self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone, NEARLY) for a in (matrix.T, matrix)]
+        left, right = as_many(*near)
         if right.size:
             values, method = self._bordered(matrix, b, size, left, right)
         else:
@@ -143,9 +148,49 @@ class _System:
         rows = list((weights[:, None] * right).T)
         columns = rows if np.array_equal(left, right) else list((weights[:, None] * left).T)
         solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions)
-        values, multipliers = (np.zeros_like(b), [0.0]) if cancels(b, size) else solve(b, [0.0] * len(rows))
-        self.defect = max(map(abs, multipliers)) * float(weights.sum()) / size if size else 0.0
+        if cancels(b, size):
+            return np.zeros_like(b), f"{method}, zero mean"
+        images = self._images(matrix, right)
+        values, shares, rest = deflated(solve, b, list(images.T))
+        self.defect = max(map(abs, rest)) * float(weights.sum()) / size
+        if any(shares):
+            return values + right @ shares, f"{method}, means apart"
         return values, f"{method}, zero mean"
+
+    def _images(self, matrix: sps.csr_matrix, functions: Array) -> Array:
+        """What the matrix makes of functions (free unknowns, p) that it nearly maps to 0: exactly that for constants.
+
+        Their products with the matrix are rounding of its largest entries; so the forms are given their values, and gradients 0.
+        """
+        result = np.asarray(matrix @ functions)
+        constants = np.tile(np.eye(self.components), (self.space.weights.size, 1))
+        if not self.fixed.size:
+            shares = np.linalg.lstsq(constants, functions, rcond=None)[0]
+            whole = np.abs(constants @ shares - functions).max(axis=0) < 1e-12
+            exact = np.stack([self._of_constant(j) for j in range(self.components)], axis=1) @ shares
+        else:
+            whole = np.zeros(functions.shape[1], dtype=bool)
+            exact = result
+        result[:, np.abs(result).max(axis=0) <= _ROUNDED * abs(matrix).max()] = 0.0
+        return np.where(whole, exact, result)
+
+    def _of_constant(self, component: int) -> Array:
+        """The vector of the operator, natural conditions included, applied to the constant 1 in one component."""
+        one = skfem.DiscreteField(np.ones((1, 1)), np.zeros((self.space.dim, 1, 1)))
+
+        def applied(form: Any) -> Any:
+            return skfem.LinearForm(lambda v, w: form.form(one, v, w))
+
+        def column(blocks: Mapping[tuple[int, int], Any]) -> dict[int, Any]:
+            return {i: applied(form) for (i, j), form in blocks.items() if j == component}
+
+        forms = self.forms
+        parts = [(column(forms.OPERATOR), self.space.basis, forms.operator_coefficients)]
+        parts += [(column(bilinear), basis, c) for basis, bilinear, _, c in self.natural]
+        at = self._at(0.0)
+        vectors = [block_vector(self.space, block, basis, evaluate(c, basis, at), self.components)[0]
+                   for block, basis, c in parts if block]
+        return np.sum(vectors, axis=0)
 
     def evolution(self, steps: int, keep: bool, report: Callable[[float], None]) -> tuple[Array, Array, Array, str]:
         forms, space = self.forms, self.space

@@ -12,6 +12,7 @@ import numpy as np
 from mpi4py import MPI
 
 from ...emit import dolfinx as target
+from ...emit.elements import weak_externals
 from ...emit.runtime.cell_sequence import KernelError
 from ...emit.runtime.dolfinx_cells import CellProblem
 from ...emit.runtime.dolfinx_driver import EquationProblem, Key
@@ -109,7 +110,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     text = target.equation(equation, "equation")["equation_forms.py"]
     require_agreement(comm, text, numbers_of(parameters), (mesh, at_least, tolerance, degree, steps, max_dofs, solver))
     forms = run("equation_forms", text)
-    externals = {(e.name, e.index): e for e in target.weak_externals(equation)}
+    externals = {target.external_key(e): e for e in weak_externals(equation)}
 
     def values(key: Key, points: Array) -> Array:
         found = coefficients(externals[key], points)

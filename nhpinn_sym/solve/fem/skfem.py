@@ -10,6 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from ...emit import skfem as target
+from ...emit.elements import weak_externals
 from ...emit.runtime.lattice import Lattice
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
@@ -88,7 +89,7 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     driver = _runtime("skfem_driver")
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)
-    data |= {e.symbol.name: partial(coefficients, e) for e in equation.externals if not any(e.derivative)}
+    data |= {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}
 
     def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
         require_memory(lattice.cells, degree, equation.components, by_elements=True)

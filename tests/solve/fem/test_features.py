@@ -218,3 +218,60 @@ def test_no_warning_where_nothing_is_wrong():
     with warnings.catch_warnings():
         warnings.simplefilter("error", nh.ToleranceWarning)
         nh.solve_fine(line(2 + sp.sin(2 * sp.pi * Y)), 1 / 4, "skfem")
+
+
+@BOTH
+def test_an_equation_that_nearly_leaves_its_mean_open(backend):
+    """-(a u')' + 1e-8 (1 + x) u = 1 + x with Neumann data: u = 1e8, next to which the stiffness is 1e16 times as large."""
+    u = S.unknown("u")
+    small = sp.Float(1e-8) * (1 + X)
+    problem = nh.MultiscaleProblem(sp.Eq(-S.div((2 + sp.sin(2 * sp.pi * Y)) * S.grad(u)) + small * u, 1 + X), scales=S, unknown=u,
+                                   domain=nh.Box((0, 1)), boundary=[nh.Neumann(0)])
+    fine = nh.solve_fine(problem, 1 / 4, backend)
+    np.testing.assert_allclose(fine([[0.1], [0.9]]), 1e8, rtol=1e-7)
+
+
+def test_a_drift_that_depends_on_x():
+    """-u'' + (1 + x) V'(y)/eps u' = 1: the weak form of its limit holds a derivative of an effective coefficient."""
+    u = S.unknown("u")
+    slope = 2 * sp.pi * sp.cos(2 * sp.pi * Y) / 5
+    problem = nh.MultiscaleProblem(sp.Eq(-sp.diff(u, X, 2) + (1 + X) * slope / S.eps * sp.diff(u, X), 1), scales=S, unknown=u,
+                                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem")
+    points = [[0.3], [0.6]]
+    gaps = [np.abs(nh.solve_fine(problem, eps, "skfem")(points) - u0(points)).max() for eps in (1 / 10, 1 / 20)]
+    assert gaps[1] < 0.7 * gaps[0] < 2e-3
+
+
+@BOTH
+def test_complex_values_in_shapes(backend):
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = nh.phases(s, {nh.Layer(0, (sp.Rational(1, 4), sp.Rational(3, 4))): 2 + 3 * sp.I}, default=1)
+    cells = nh.solve_cells(nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)), backend, n=8)
+    np.testing.assert_allclose(cells.effective["A"], np.diag([1 / (0.5 / (2 + 3j) + 0.5), 1.5 + 1.5j]), atol=1e-10)
+
+
+def test_what_has_decayed_is_not_measured_by_what_is_left():
+    """u = exp(-2 pi^2 t) sin(pi x) at t = 10 is 1e-86: 64 steps do."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 0), scales=s, unknown=u,
+                                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))], final_time=10)
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem")
+    assert u0.info["steps"] <= 256 and abs(u0([[0.5]])[0]) < 1e-13
+
+
+def test_a_clamped_beam_is_refined_at_its_corners():
+    """There the stress is singular: without lines that narrow towards them 130,000 unknowns leave 5e-5."""
+    s = nh.Scales(2)
+    v = s.unknown("v", components=2)
+    e = s.sym_grad(v)
+    free = [nh.Neumann(0, on=face) for face in ((0, 1), (1, 0), (1, 1))]
+    problem = nh.MultiscaleProblem((-s.div(e.trace() * sp.eye(2) + 2 * e), sp.Matrix([0, -1])), scales=s, unknown=v,
+                                   domain=nh.Box((0, 4), (0, 1)), boundary=[nh.Dirichlet(0, on=(0, 0)), *free])
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem", tolerance=2e-5)
+    assert u0.info["estimate"] <= 2e-5 and u0.info["size"] < 60_000
