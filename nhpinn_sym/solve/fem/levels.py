@@ -21,7 +21,7 @@ from .common import GridSolution
 from .cost import require_memory
 from .data_error import data_error
 from .layout import Layout
-from .options import cells_per_axis, positive
+from .options import cells_per_axis
 from .refine import SolveLevel, refine_equation, solve_on_mesh
 
 _TOLERANCE = 1e-7
@@ -62,7 +62,7 @@ def solve_levels(
     missed = equation_data_error(equation, parameters, layout, degree)
     dim = len(layout.bounds)
     if mesh is None and at_least is None:
-        wanted = _TOLERANCE if tolerance is None else positive("tolerance", tolerance)
+        wanted = _TOLERANCE if tolerance is None else tolerance
         most = max_dofs or (_MAX_DOFS if equation.time is None else _MAX_DOFS_IN_TIME)
         nodes = most // equation.components
         first = steps or _FIRST_STEPS

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -33,15 +32,6 @@ def whole(name: str, value: Any) -> int:
         raise ProblemError(f"{name} is not a positive whole number", term=f"{name}={value!r}",
                            remedy=f"write {name}=32, or leave it out")
     return int(value)
-
-
-def positive(name: str, value: Any) -> float:
-    """A positive finite number, or a ProblemError that quotes the option."""
-    number = value if isinstance(value, numbers.Real) and not isinstance(value, bool) else math.nan
-    if not 0 < number < math.inf:
-        raise ProblemError(f"{name} is not a positive number", term=f"{name}={value!r}",
-                           remedy=f"write {name}=1e-6, or leave it out")
-    return float(number)
 
 
 def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
