@@ -16,7 +16,7 @@ from ..lower.forms import LoweredCells
 from ..lower.real import real_form
 from ..problem.errors import BackendMissingError, ProblemError, SolvabilityError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.reading import instance, parameter_numbers, positive_number
-from ..resolution import resolve_slow
+from ..resolution import resolve_cells, resolve_slow
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Nodes
@@ -105,12 +105,14 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
         raise _explained(model, str(cause.term), cause.what) from cause
     batch = judge(model, lowered, values, nodes.points, batch, solver)
     estimate = max(float(batch.info["estimate"]), slow_change)
-    unresolved = float(batch.info["data_error"]) > wanted
-    if ("n" not in options or unresolved) and not estimate <= wanted:
+    missed = resolve_cells(lowered, values, box).unresolved
+    unresolved = missed is not None or float(batch.info["data_error"]) > wanted
+    if missed is not None or (("n" not in options or unresolved) and not estimate <= wanted):
         cause = "the data are not resolved, " if unresolved else ""
         text = f"{backend}: {cause}the effective coefficients have an estimated error of {estimate:.1e} of the largest"
         advice = f"; {batch.info['advice']}" if "advice" in batch.info else ""
-        warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}"), stacklevel=3)
+        detail = "" if missed is None else f"; {missed}"
+        warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}{detail}"), stacklevel=3)
     _require_solvable(model, batch, wanted)
     _require_stationary_ground_state(model, batch)
     return CellSolution(

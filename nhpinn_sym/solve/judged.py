@@ -76,7 +76,7 @@ def _data_error(
     show = getattr(solver, "quadrature", None)
     if show is None:
         return 0.0
-    return quadrature_error(cells, parameters, point, *show(batch))
+    return quadrature_error(cells, parameters, point.tolist(), *show(batch))
 
 
 def _outside(
@@ -89,8 +89,8 @@ def _outside(
     estimate: float,
 ) -> float | None:
     """The distance from the bounds at one slow point, relative to the largest entry; None where there are none."""
-    bounds = voigt_reuss(cells, parameters, point)
-    tensor = None if bounds is None else _tensor(model, cells, parameters, point, batch, node)
+    bounds = voigt_reuss(cells, parameters, point.tolist())
+    tensor = None if bounds is None else _tensor(model, cells, parameters, point.tolist(), batch, node)
     if bounds is None or tensor is None:
         return None
     size = float(np.abs(tensor).max())

@@ -62,7 +62,10 @@ W = sp.Rational(1, 500)
 QUOTED = {
     "layer": (lambda s: nh.phases(s, {nh.Layer(0, (0.4137, 0.4147)): 1e-4}), 1 / (0.999 + 10)),
     "jump": (lambda s: sp.Piecewise((1, s.y[0] < 0.5017), (10, True)), 1 / (0.5017 + 0.04983)),
-    "bump": (lambda s: 1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (s.y[0] - HALF)) / (sp.pi * W)) ** 2))), 0.2200247765843),
+    "bump": (
+        lambda s: 1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (s.y[0] - HALF)) / (sp.pi * W)) ** 2))),
+        0.2200247765843,
+    ),
     "wave": (lambda s: 2 + C(135 * s.y[0]), np.sqrt(3)),
     "steep": (lambda s: 2 + sp.tanh(500.0 * S(s.y[0])), 1.5005247332),
 }
@@ -94,6 +97,7 @@ def test_no_backend_is_silent_there(name: str) -> None:
 
 def test_the_next_backend_is_tried_where_one_fails() -> None:
     """Plates are not for finite elements."""
+
     def plate(s: nh.Scales, u: Any) -> sp.Eq:
         stiff = sp.Piecewise((1, s.y[0] < HALF), (3, True))
         return sp.Eq(s.laplacian(stiff * s.laplacian(u)), 1)
@@ -103,5 +107,7 @@ def test_the_next_backend_is_tried_where_one_fails() -> None:
 
 
 def test_an_error_of_all_backends_names_each() -> None:
-    error = no_backend(Choice(("a", "b"), "they jump"), {"a": ValueError("x\ny"), "b": ValueError("z")})
+    error = no_backend(
+        Choice(("a", "b"), "they jump"), {"a": ValueError("x\ny"), "b": ValueError("z")}
+    )
     assert "they jump" in str(error) and "a: x; b: z" in str(error)

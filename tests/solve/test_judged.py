@@ -32,14 +32,19 @@ def stubbed(monkeypatch: pytest.MonkeyPatch, change: Callable[[CellBatch], CellB
 
 def scaled(factor: float, estimate: float) -> Callable[[CellBatch], CellBatch]:
     def change(batch: CellBatch) -> CellBatch:
-        effective = {key: factor * value if key[0] == "A" else value for key, value in batch.effective.items()}
+        effective = {
+            key: factor * value if key[0] == "A" else value
+            for key, value in batch.effective.items()
+        }
         return replace(batch, effective=effective, info={**batch.info, "estimate": estimate})
 
     return change
 
 
 @pytest.mark.parametrize("factor", [0.5, 1.1, 2.0])
-def test_values_outside_of_their_bounds_are_an_error(monkeypatch: pytest.MonkeyPatch, factor: float) -> None:
+def test_values_outside_of_their_bounds_are_an_error(
+    monkeypatch: pytest.MonkeyPatch, factor: float
+) -> None:
     stubbed(monkeypatch, scaled(factor, 1e-12))
     with pytest.raises(SolveError, match="outside of its Voigt-Reuss bounds"):
         nh.solve_cells(MODEL, "fourier")
@@ -69,8 +74,14 @@ def test_the_estimate_is_never_below_the_data_error() -> None:
     assert cells.info["estimate"] >= cells.info["data_error"]
 
 
-def test_a_tensor_that_depends_on_x_is_judged_at_some_points(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = derived(diffusion(lambda s: 2 + s.x[0] + S(s.y[0])), domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+def test_a_tensor_that_depends_on_x_is_judged_at_some_points(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model = derived(
+        diffusion(lambda s: 2 + s.x[0] + S(s.y[0])),
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     assert nh.solve_cells(model, "fourier").info["bounds"] < 1e-9
     stubbed(monkeypatch, scaled(1.2, 1e-12))
     with pytest.raises(SolveError, match="Voigt-Reuss"):
@@ -82,10 +93,14 @@ def quadrature(n: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def test_the_error_of_a_quadrature_is_that_of_the_means() -> None:
-    layer = lower_cells(derived(diffusion(lambda s: sp.Piecewise((1, s.y[0] < 0.5017), (10, True)))))
+    layer = lower_cells(
+        derived(diffusion(lambda s: sp.Piecewise((1, s.y[0] < 0.5017), (10, True))))
+    )
     error = quadrature_error(layer, {}, (), *quadrature(100))
     share = 0.51 - 0.5017
-    assert error == pytest.approx(max(share * 9 / (10 - 9 * 0.5017), share * 0.9 / (0.1 + 0.9 * 0.5017)), rel=1e-8)
+    assert error == pytest.approx(
+        max(share * 9 / (10 - 9 * 0.5017), share * 0.9 / (0.1 + 0.9 * 0.5017)), rel=1e-8
+    )
     wave = lower_cells(derived(diffusion(lambda s: 2 + C(135 * s.y[0]))))
     assert quadrature_error(wave, {}, (), *quadrature(27)) == pytest.approx(0.5, rel=1e-8)
     assert quadrature_error(wave, {}, (), *quadrature(997)) < 1e-3

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
 
 from .breaks import Breaks, merged
-from .data import Space
-from .panels import resolve_panels
+from .data import Space, number
+from .panels import MOST_COUPLED, resolve_panels
 from .separate import POLYNOMIAL, degree, factors, harmonics, smooth_branches
 
 Array = NDArray[np.float64]
 
 _FEWEST = 4
 """Panels of an interval at least, where data vary along it."""
+_VALUES = 6
+"""Random values of variables that are too many for enclosures."""
 
 
 class Lines:
@@ -60,6 +64,10 @@ class Lines:
             for k, n in zip(axes, known, strict=True):
                 self.longest[k] = min(self.longest[k], self.space.length(k) / max(n or 1, 1))
             return
+        if len(places) > MOST_COUPLED and len(axes) < len(places):
+            for part in self._at_values(factor, places):
+                self._add_factor(part)
+            return
         cuts = [self.initial(k) for k in places]
         panels = resolve_panels(factor, [self.space.symbols[k] for k in places], cuts)
         if panels.failure is not None:
@@ -68,6 +76,17 @@ class Lines:
             self.lines[k] = merged(
                 np.concatenate([self.lines[k], panels.lines(j)]), *self.space.intervals[k]
             )
+
+    def _at_values(self, factor: sp.Expr, places: Sequence[int]) -> list[sp.Expr]:
+        """A factor of too many variables to be enclosed, at some generic values of those that only
+        range over an interval."""
+        others = [k for k in places if k >= self.space.axes]
+        low, high = np.array([self.space.intervals[k] for k in others]).T
+        shares = np.random.default_rng(23).random((_VALUES, len(others)))
+        points = low + (high - low) * np.concatenate([shares, [np.full(len(others), 0.5)]])
+        symbols = [self.space.symbols[k] for k in others]
+        swaps = [dict(zip(symbols, map(number, point), strict=True)) for point in points.tolist()]
+        return [factor.xreplace(swap) for swap in swaps]
 
     def initial(self, k: int) -> Array:
         return _halved(self.cuts[k], self.space.length(k) / _FEWEST)

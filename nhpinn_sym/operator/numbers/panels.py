@@ -25,6 +25,8 @@ from .enclosure import enclose_tightly
 Array = NDArray[np.float64]
 
 _DEGREES = {1: 6, 2: 6, 3: 4, 4: 3}
+MOST_COUPLED = max(_DEGREES)
+"""Variables of a datum that are enclosed together."""
 _CHECKS = {1: 9, 2: 20, 3: 30, 4: 40}
 """Generic points at which an interpolant is checked, by the number of variables."""
 ACCURACY = 1e-3
