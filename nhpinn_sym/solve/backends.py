@@ -30,18 +30,23 @@ def cell_solver(backend: str) -> Any:
 
 def equation_solver(backend: str) -> Any:
     """The `solve_equation` function of a backend."""
-    if backend == "fourier":
+    if isinstance(backend, str) and backend == "fourier":
         raise UnsupportedError("the fourier backend solves periodic cell problems only", term=backend, remedy=f"use one of {', '.join(EQUATIONS)}")
     return _load(backend, EQUATIONS).solve_equation
 
 
-def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backend: str) -> None:
-    """ProblemError for an option that the backend's `solver` does not take (one that takes any checks them itself), or a wrong degree."""
-    if options.get("tolerance") is not None:
-        positive_number(options["tolerance"], ProblemError, "tolerance", "write tolerance=1e-6")
+def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backend: str) -> dict[str, Any]:
+    """The options, a tolerance as a float and left out where it is None.
+
+    ProblemError for an option that the backend's `solver` does not take (one that takes any checks them itself), or a wrong degree.
+    """
+    chosen = dict(options)
+    tolerance = chosen.pop("tolerance", None)
+    if tolerance is not None:
+        chosen["tolerance"] = float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-6"))
     parameters = inspect.signature(solver).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
-        return
+        return chosen
     known = [p.name for p in parameters if p.kind is p.KEYWORD_ONLY]
     unknown = [name for name in options if name not in known]
     if unknown:
@@ -56,6 +61,7 @@ def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backen
             term=f"degree={shortened(options['degree'])}",
             remedy="refine the mesh instead",
         )
+    return chosen
 
 
 def available(backend: str) -> bool:
@@ -69,6 +75,8 @@ def available(backend: str) -> bool:
 
 def choose_fem(name: str) -> str:
     """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are checked and kept."""
+    if not isinstance(name, str):
+        raise UnknownBackendError("no FEM backend has this name", term=shortened(name), remedy="use 'auto', 'dolfinx' or 'skfem'")
     if name == "auto":
         return "dolfinx" if available("dolfinx") else "skfem"
     if name not in ("dolfinx", "skfem"):

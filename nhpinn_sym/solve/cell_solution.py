@@ -17,6 +17,7 @@ from ..lower.forms import External, Key, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
+from .places import as_index, as_numbers, as_points
 from .solution import Array, CellField, EffectiveKey
 
 
@@ -64,16 +65,12 @@ class CellFunction:
     def derivative(self, points: ArrayLike, index: MultiIndex | None, x: ArrayLike | None = None, slow: MultiIndex | None = None,
                    **others: float) -> Array:
         """D_y^index D_x^slow at points y."""
-        y = np.asarray(points, dtype=float)
-        y = y[:, None] if y.ndim == 1 else y
-        axes, names = self.shape.axes, self.shape.slow
-        if y.ndim != 2 or y.shape[1] != axes or len(index or y.T) != axes or min(index or (0,)) < 0:
-            raise ProblemError(f"the cell function {self.name} takes points of shape (n, {axes})", term=f"shape {y.shape}, index {index}",
-                               remedy="one column, and one entry of the multi-index, per axis of the cell")
+        axes, names, what = self.shape.axes, self.shape.slow, f"the cell function {self.name}"
+        y, index = as_points(points, axes, what), as_index(index, axes, what)
         orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
         if any(n and name not in names for name, n in orders.items()):
             return np.zeros(len(y)) if len(self.components) == 1 else np.zeros((len(y), len(self.components)))
-        return self.at(y, self._slow_points(y, x, others), index or (0,) * axes, tuple(orders.get(name, 0) for name in names))
+        return self.at(y, self._slow_points(y, x, others), index, tuple(orders.get(name, 0) for name in names))
 
     def at(self, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
         """D_y^index D_slow^slow_index at pairs of y (n, axes) and slow points (n, s), in the order of their names."""
@@ -92,15 +89,29 @@ class CellFunction:
         given: dict[str, Any] = dict(others)
         coordinates = [f"x{k + 1}" for k in range(self.shape.dim)]
         if x is not None:
-            given |= zip(coordinates, np.broadcast_to(np.asarray(x, dtype=float).reshape(-1, self.shape.dim), (len(y), self.shape.dim)).T)
+            given |= zip(coordinates, self._columns(x, len(y)).T, strict=True)
         columns = []
         for name in self.shape.slow:
             if name in given:
-                columns.append(np.broadcast_to(np.asarray(given[name], dtype=float), (len(y),)))
+                values = as_numbers(given[name], name, f"give one number, or {len(y)}")
+                if values.shape not in ((), (1,), (len(y),)):
+                    raise ProblemError(
+                        f"{name} has the shape {values.shape} beside {len(y)} points", term=name,
+                        remedy="give one number, or one for each point",
+                    )
+                columns.append(np.broadcast_to(values, (len(y),)))
             else:
                 label = "x" if name in coordinates else name
                 raise ProblemError(f"the cell function {self.name} depends on {label} too", term=name, remedy=f"call {self.name}(y, {label}=...)")
         return np.stack([np.zeros(len(y)), *columns], axis=-1)[:, 1:]
+
+    def _columns(self, x: ArrayLike, count: int) -> Array:
+        """Points x as (count, d): one for all, or one for each."""
+        dim, remedy = self.shape.dim, f"give x of shape ({count}, {self.shape.dim}) or ({self.shape.dim},)"
+        values = as_numbers(x, "x", remedy)
+        if values.size not in (dim, count * dim):
+            raise ProblemError(f"x has the shape {values.shape} beside {count} points", term=f"shape {values.shape}", remedy=remedy)
+        return np.broadcast_to(values.reshape(-1, dim), (count, dim))
 
     @property
     def local(self) -> bool:

@@ -7,6 +7,7 @@ into pieces, with a Chebyshev interpolant on each.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 
@@ -80,6 +81,8 @@ class Nodes:
         """(n, m): D^index of the interpolant at `points` (n, d) is weights @ values at the nodes."""
         points = np.asarray(points, dtype=float).reshape(len(points), len(self.bounds))
         total = np.ones((len(points), 1))
+        if not len(points):
+            return np.zeros((0, math.prod(len(self.axis_nodes(axis)) for axis in range(len(self.bounds)))))
         for axis in range(len(self.bounds)):
             block = self._block(axis, points[:, axis], 0 if index is None else index[axis])
             total = (total[:, :, None] * block[:, None, :]).reshape(len(points), -1)

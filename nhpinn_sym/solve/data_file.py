@@ -23,7 +23,7 @@ import numpy as np
 from numpy.lib import format as npy
 
 from ..emit.source import write_atomic
-from ..problem.errors import FileError
+from ..problem.errors import FileError, shortened
 
 VERSION = 2
 """Of the format; files of version 1 held expressions and programs as text, which is not read any more."""
@@ -42,16 +42,20 @@ class Kind:
 
 
 def write(path: str | os.PathLike[str], kind: Kind, value: Any) -> Path:
-    """Write `value`, atomically."""
-    return write_atomic(Path(path), pack(kind, value))
+    """Write `value`, atomically. FileError for what is no path."""
+    try:
+        place = Path(path)
+    except TypeError as cause:
+        raise FileError("this is no path of a file", term=shortened(path), remedy='write save("cells.npz")') from cause
+    return write_atomic(place, pack(kind, value))
 
 
 def read(path: str | os.PathLike[str], kind: Kind) -> Any:
     """What `write` wrote. FileError where the file is missing, damaged, of another kind or of another version."""
     try:
         data = Path(path).read_bytes()
-    except (OSError, ValueError) as cause:  # ValueError: a path with a null character
-        raise FileError("this file cannot be read", term=path, remedy=f"give one that {kind.writer} wrote") from cause
+    except (OSError, TypeError, ValueError) as cause:  # TypeError: no path; ValueError: one with a null character
+        raise FileError("this file cannot be read", term=shortened(path), remedy=f"give one that {kind.writer} wrote") from cause
     try:
         return unpack(kind, data)
     except FileError as error:

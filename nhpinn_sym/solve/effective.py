@@ -15,6 +15,7 @@ from ..derive.model import HomogenizedModel, effective_shape
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from .chebyshev import Nodes
+from .places import as_numbers
 from .solution import Array, EffectiveKey
 from .tensors import elasticity_matrices, symmetric_tensor
 
@@ -148,7 +149,7 @@ class EffectiveFunction:
 
     def _columns(self, points: ArrayLike) -> Array:
         """Points as (n, columns), with every column that an entry depends on."""
-        x = np.asarray(points, dtype=float)
+        x = as_numbers(points, "what an effective coefficient is asked at", "give points of shape (n, d)")
         x = x[:, None] if x.ndim == 1 else x
         needed = max(entry.reach for entry in self.entries.values())
         if x.ndim != 2 or x.shape[1] < needed:

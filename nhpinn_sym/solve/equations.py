@@ -64,7 +64,7 @@ def solve_homogenized(
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box that is not periodic.
     """
     solver = equation_solver(backend)
-    check_options(solver, options, backend)
+    options = check_options(solver, options, backend)
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model), or cells = family.at(q=...)")
     lowered = lower_homogenized(model)
     _check_constant_in_time(lowered, cells)
@@ -104,7 +104,7 @@ def solve_fine(
     """
     number = positive(eps)
     solver = equation_solver(backend)
-    check_options(solver, options, backend)
+    options = check_options(solver, options, backend)
     operator = parse(problem)
     lowered = lower_fine(operator)
     _check_periods_fit(problem, eps)

@@ -144,11 +144,13 @@ def solve_family(
 
 def _chosen(model: HomogenizedModel, over: Iterable[sp.Symbol] | None, parameters: Mapping[sp.Symbol, float] | None) -> tuple[sp.Symbol, ...]:
     """The parameters that are left free, in the order of `over`."""
-    declared, fixed = model.problem.parameters, {str(v) for v in parameters or {}}
+    given = {} if parameters is None else instance(parameters, Mapping, "parameters", "pass parameters={q: number}")  # type: ignore[type-abstract]
+    declared, fixed = model.problem.parameters, {str(v) if isinstance(v, (sp.Basic, str)) else shortened(v) for v in given}
     if over is None:
         chosen = tuple(v for v in declared if str(v) not in fixed)
     else:
-        chosen = tuple(dict.fromkeys(listed(over, "over", "write over=[q]")))
+        named = listed(over, "over", "write over=[q]")
+        chosen = tuple(dict.fromkeys(instance(v, sp.Symbol, "a parameter in over", "write over=[q]") for v in named))
     for v in chosen:
         if v not in declared:
             raise UndeclaredSymbolError(

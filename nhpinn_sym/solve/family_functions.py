@@ -13,6 +13,7 @@ from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UndeclaredSymbolError, UnsupportedError
 from .cell_solution import CellFunction
 from .effective import EffectiveFunction
+from .places import as_numbers
 from .solution import Array
 
 Range = tuple[str, float, float]
@@ -73,10 +74,7 @@ class Places:
 
 
 def _numbers(name: str, value: ArrayLike) -> Array:
-    try:
-        return np.asarray(value, dtype=float)
-    except (TypeError, ValueError) as cause:
-        raise ProblemError(f"{name} is no array of real numbers", term=value, remedy=f"pass {name}=1.3, or an array") from cause
+    return as_numbers(value, name, f"pass {name}=1.3, or an array")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.reading import instance
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive
 from .hierarchy import MeanField
+from .places import as_index, as_points
 from .solution import Array, MultiIndex, Solution
 
 _STILL = 1e-12
@@ -30,13 +31,14 @@ class Reconstruction:
         self.info: Mapping[str, Any] = {"eps": eps, **{f"u{k}": dict(u.info) for k, u in enumerate(fields)}, "cells": dict(cells.info)}
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        return self._value(np.asarray(points, dtype=float), (0,) * self.cells.dim, t)
+        return self._value(as_points(points, self.cells.dim, "the expansion"), (0,) * self.cells.dim, t)
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
         """d_i( N D^alpha U ) = (d_yi N D^alpha U) / eps + d_xi N D^alpha U + N d_i D^alpha U."""
+        index = as_index(index, self.cells.dim, "the expansion")
         if sum(index) > 1:
             raise UnsupportedError("a second derivative of a truncated expansion", term=index, remedy="first derivatives are available")
-        return self._value(np.asarray(points, dtype=float), index, t)
+        return self._value(as_points(points, self.cells.dim, "the expansion"), index, t)
 
     def _value(self, x: Array, index: MultiIndex, t: float | None) -> Array:
         none = (0,) * self.cells.dim
@@ -77,6 +79,9 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
     """
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(cells)
+    if not isinstance(u0, MeanField) and not callable(getattr(u0, "derivative", None)):
+        raise ProblemError("u0 is not a solution of the homogenized equation", term=shortened(u0),
+                           remedy="write u0 = solve_homogenized(model, cells)")
     fields, order = (u0.fields, u0.order) if isinstance(u0, MeanField) else ((u0,), 1)
     if order > 1 and not cells.info.get("hierarchy", any(name == "h" for name, _ in cells.entries)):
         raise ProblemError(f"mean fields of order {order} with cells of a model of order 1", term=cells,

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..problem.errors import ProblemError
+from .places import as_numbers
 from .solution import Array
 
 PAIRS = {1: ((0, 0),), 2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
@@ -32,7 +33,7 @@ def mandel(stiffness: ArrayLike) -> Array:
 
 
 def _checked(stiffness: ArrayLike) -> Array:
-    c = np.asarray(stiffness)
+    c = as_numbers(stiffness, "a stiffness tensor", 'give cells.effective["A"] of an elasticity problem', kinds="fiuc")
     if c.ndim != 4 or len(set(c.shape)) != 1 or c.shape[0] not in PAIRS:
         raise ProblemError("a stiffness tensor has the shape (d, d, d, d)", term=c.shape, remedy='give cells.effective["A"] of an elasticity problem')
     if not has_minor_symmetries(c):

@@ -25,10 +25,11 @@ from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero import is_zero, jumps
 from ..problem.callable_module import make_callable
-from ..problem.errors import ProblemError, SolveError, UnsupportedError
+from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ..problem.reading import instance
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
+from ..solve.places import as_numbers
 from .bloch_wave import Complex, PlaneWave
 
 Numbers = tuple[float, ...]
@@ -101,7 +102,8 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     _check_scope(op)
     values = parameter_values(model, parameters)
     k, steps, force = _wavevector(op, wavevector), _decreasing(eps), _amplitude(amplitude, model.components)
-    cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True) if cells is None else cells
+    cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True) if cells is None else (
+        instance(cells, CellSolution, "cells", "write cells = solve_cells(model, hierarchy=True)"))
     cells.require_parameters(values)
     (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
     s = rate if any(term.left[-1] or term.right[-1] for term, _ in op.terms()) else 0.0
@@ -138,10 +140,10 @@ def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArra
     """`given` as `count` finite numbers (None: any number of them)."""
     try:
         numbers = np.atleast_1d(np.asarray(given, dtype=float))
-    except (TypeError, ValueError):
+    except Exception:  # of any kind: NumPy asks the methods of a foreign object
         numbers = np.empty(0)
     if numbers.ndim != 1 or not len(numbers) or count not in (None, len(numbers)) or not np.all(np.isfinite(numbers)):
-        raise ProblemError(f"the {what} of the Bloch oracle is not {count or 'a sequence of'} finite numbers", term=given, remedy=remedy)
+        raise ProblemError(f"the {what} of the Bloch oracle is not {count or 'a sequence of'} finite numbers", term=shortened(given), remedy=remedy)
     return numbers
 
 
@@ -162,8 +164,10 @@ def _decreasing(given: Sequence[float]) -> Numbers:
 
 def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
     shares = 1 / (1 + 0.3 * np.arange(components))
-    force = _numbers(given, 1 if np.ndim(given) == 0 else components, "amplitude", "give one number per equation, or one for all")
-    force = force * shares if np.ndim(given) == 0 else force
+    remedy = "give one number per equation, or one for all"
+    numbers = as_numbers(given, "the amplitude of the Bloch oracle", remedy)
+    force = _numbers(numbers, 1 if numbers.ndim == 0 else components, "amplitude", remedy)
+    force = force * shares if numbers.ndim == 0 else force
     if not np.any(force):
         raise ProblemError("the amplitude of the Bloch oracle is zero", term=given, remedy="leave it out")
     return force
@@ -186,7 +190,7 @@ class _Expansion:
         self.symbols = [level.sum(axis=0) for level in terms]
         self.rows, self.columns = _units(np.abs(terms[0]).sum(axis=0))
         self.balanced = self.symbols[0] / (self.rows[:, None] * self.columns)
-        if np.linalg.svd(self.balanced, compute_uv=False)[-1] <= _SINGULAR:
+        if not np.all(np.isfinite(self.balanced)) or np.linalg.svd(self.balanced, compute_uv=False)[-1] <= _SINGULAR:
             raise SolveError("the averaged operator vanishes at this wavevector", term=f"(i k, s) = {direction}",
                              remedy="choose another wavevector or growth")
 

@@ -75,6 +75,8 @@ def validate(
     """
     if pinn is not None and not isinstance(pinn, Mapping):
         raise ProblemError("pinn= is a mapping of options", term=pinn, remedy='write pinn={"method": "lm", "seed": 1}')
+    for name in pinn or {}:
+        instance(name, str, "the name of an option in pinn=", 'write pinn={"method": "lm", "seed": 1}')
     if per_period is not None:
         per_period = positive_integer(per_period, "per_period")
     if tolerance is not None:

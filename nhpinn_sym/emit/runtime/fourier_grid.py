@@ -94,7 +94,7 @@ def evaluate_modes(
     dim, n = len(bounds), modes.shape[-1]
     frequency = np.fft.fftfreq(n, 1 / n)
     parts = []
-    for start in range(0, len(points), chunk):
+    for start in range(0, max(1, len(points)), chunk):
         block = points[start : start + chunk]
         total = modes
         for axis, ((a, b), order) in enumerate(zip(bounds, index, strict=True)):

@@ -17,7 +17,8 @@ from numpy.typing import ArrayLike
 from ...emit.runtime.lagrange_grid import LagrangeGrid
 from ...emit.runtime.lattice import Lattice
 from ...lower.forms import LoweredEquation, MultiIndex
-from ...problem.errors import ProblemError, SolveError, UnsupportedError
+from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
+from ..places import as_index, as_points, as_time
 from ..solution import Array, CellBatch, EffectiveKey, described
 
 LEVELS_LIMIT = 200e6
@@ -99,12 +100,13 @@ class GridSolution:
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
         """D^index at points (n, d): exact inside the elements; cubic in time between the steps. SolveError for a t that is not there."""
-        points = np.asarray(points, dtype=float)
+        points = as_points(points, self.grid.dim, "the solution")
+        index = as_index(index, self.grid.dim, "the solution")
         if self.times is None:
             if t is not None:
-                raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")
+                raise SolveError("a stationary solution has no time", term=f"t = {shortened(t)}", remedy="leave t out")
             return _evaluated(self.grid, points, index).T
-        first, weights = self._time_weights(float(self.times[-1]) if t is None else t)
+        first, weights = self._time_weights(float(self.times[-1]) if t is None else as_time(t))
         window = replace(self.grid, values=self.grid.values[first : first + len(weights)])
         return np.tensordot(weights, _evaluated(window, points, index), 1).T
 
@@ -133,7 +135,10 @@ def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
     try:
         return grid.evaluate(points, index)
     except ValueError as cause:
-        raise ProblemError(str(cause), remedy=f"points have shape (n, {grid.dim}) and lie in the domain") from cause
+        raise ProblemError(
+            str(cause), term=f"{len(points)} points, index {tuple(index)}",
+            remedy=f"points have shape (n, {grid.dim}) and lie in the domain",
+        ) from cause
 
 
 def element_name(degree: int, dim: int) -> str:

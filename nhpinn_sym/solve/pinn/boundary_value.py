@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, partial
 from types import ModuleType
 from typing import Any
 
@@ -17,17 +17,16 @@ from ...emit.torch_printer import argument_name
 from ...emit.torch_text import closure, given_values
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.domain import Face
-from ...problem.errors import SolveError
 from ...resolution import resolve_equation
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
 from .rows import Rows, balanced, collocation_points, concatenate, gauss_points, positive, sharp_panels, strengths, unit_jet
-from .singular import Functions, stacked
+from .singular import Family, Functions, stacked
 
 _NAME = "equation"
 _SAMPLES = 256
 _GAUSS = {1: 64, 2: 32, 3: 16}
-_UNSEEN = 1e-12
+_UNSEEN, _DEPENDENT = 1e-12, 1e-6
 
 
 @dataclass(frozen=True)
@@ -81,48 +80,108 @@ class BoundaryValueProblem:
         """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open; all weigh the same."""
         blocks = self._blocks(count, seed)
         if self.open.shape[1]:
-            point, m = blocks[0].points.new_tensor([[a for a, _ in self.bounds]]), self.components
-            weights, nothing = point.new_zeros(1, m, m, len(self.trial.indices)), point.new_zeros(1, m)
-            weights[0, : self.open.shape[1], :, self.trial.indices.index(self._zero)] = self.open.T
-            gauge = _Conditions(point, weights, torch.zeros_like(blocks[0].extra[:1]), nothing, nothing)
-            blocks.append(gauge.levelled(blocks[0].strength(self.trial), self.trial))
+            blocks.append(self._gauge(blocks[0].extra.shape[2]).levelled(blocks[0].strength(self.trial), self.trial))
         return concatenate(blocks)
 
     @cached_property
     def open(self) -> Tensor:
-        """The constants that the problem leaves open, as no row sees them: columns of (components, number). Their mean is zero then.
+        """The constants that the problem leaves open, as no row sees them: columns of (components, number). Their mean is zero then."""
+        rows = concatenate(self._blocks(_SAMPLES, 0))
+        return self._null(rows.weights[..., self.trial.indices.index(self._zero)], rows)
 
-        SolveError where it leaves a linear function open too: a rigid rotation.
-        """
+    @cached_property
+    def turns(self) -> Tensor:
+        """The linear functions that the problem leaves open beside these, rigid rotations: (1 + axes, components, number), the constant
+        part first, then the factors of the coordinates in (-1, 1). The solution is orthogonal to them."""
         rows = concatenate(self._blocks(_SAMPLES, 0))
         constants = rows.weights[..., self.trial.indices.index(self._zero)]
-        affine = [constants]
-        for axis in (k for k in range(self.equation.domain.dim) if k not in self.equation.periodic):
+        parts = [constants]
+        for axis in self._straight:
             index = tuple(int(k == axis) for k in range(len(self._zero)))
             a, b = self.bounds[axis]
             slope = rows.weights[..., self.trial.indices.index(index)] if index in self.trial.indices else 0.0
-            affine.append((2 * rows.points[:, axis, None, None] - a - b) / (b - a) * constants + 2 / (b - a) * slope)
-        unseen = self._null(constants, rows)
-        if self._null(torch.cat(affine, -1), rows).shape[1] > unseen.shape[1]:
-            raise SolveError("a problem that leaves a rigid rotation of its solution open", term=self.equation.title,
-                             remedy="fix the solution by a Dirichlet condition on some face")
-        return unseen
+            parts.append((2 * rows.points[:, axis, None, None] - a - b) / (b - a) * constants + 2 / (b - a) * slope)
+        null = self._null(torch.cat(parts, -1), rows)
+        _, sizes, right = torch.linalg.svd(null[self.components :])
+        count = int((sizes > _DEPENDENT).sum())
+        return (null @ right[:count].T).reshape(len(parts), self.components, count)
+
+    @property
+    def _straight(self) -> tuple[int, ...]:
+        """The space axes that are not periodic."""
+        return tuple(k for k in range(self.equation.domain.dim) if k not in self.equation.periodic)
+
+    def turn_family(self) -> Family:
+        """The open rotations as functions, one for each component."""
+        turns = self.balance[1][:, None] * self.turns
+        return tuple(partial(self._turn, turns[:, j]) for j in range(self.components))
+
+    def _turn(self, factors: Tensor, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        """A component of the rotations (1 + axes, number) and its derivatives."""
+        jet = {}
+        for index in indices:
+            value = factors[0].expand(len(points), -1) if not any(index) else points.new_zeros(len(points), factors.shape[1])
+            for factor, axis in zip(factors[1:], self._straight, strict=True):
+                a, b = self.bounds[axis]
+                if not any(index):
+                    value = value + ((2 * points[:, axis] - a - b) / (b - a))[:, None] * factor
+                elif sum(index) == index[axis] == 1:
+                    value = (2 / (b - a) * factor).expand(len(points), -1)
+            jet[index] = value
+        return jet
+
+    def _gauge(self, extra: int) -> _Conditions:
+        """As many components at corners of the box as there are open functions, at which no combination of these vanishes: they are 0."""
+        corners = torch.cartesian_prod(*(self._like.new_tensor(ends) for ends in self.bounds)).reshape(-1, len(self.bounds))
+        count, m = len(corners), self.components
+        columns = self.balance[1]
+        kernel = torch.cat([self.open.expand(count, -1, -1), self._turned(corners) / columns[:, None]], -1).flatten(0, 1)
+        chosen, rest = [], kernel.clone()
+        for _ in range(kernel.shape[1]):
+            chosen.append(int(rest.square().sum(1).argmax()))
+            row = rest[chosen[-1]]
+            rest = rest - (rest @ row)[:, None] * row / row.square().sum()
+        points = corners[[k // m for k in chosen]]
+        weights = points.new_zeros(len(points), m, m, len(self.trial.indices))
+        beside = points.new_zeros(len(points), m, extra)
+        for row, (k, point) in enumerate(zip(chosen, points, strict=True)):
+            j = k % m
+            weights[row, 0, j, self.trial.indices.index(self._zero)] = 1.0
+            beside[row, 0] = self.known[j](point[None], [self._zero])[self._zero][0] / columns[j]
+        nothing = points.new_zeros(len(points), m)
+        return _Conditions(points, weights, beside, nothing, nothing)
+
+    def _turned(self, points: Tensor) -> Tensor:
+        """The rotations at points: (n, components, number)."""
+        return torch.stack([part(points, [self._zero])[self._zero] for part in self.turn_family()], 1)
+
+    @cached_property
+    def _like(self) -> Tensor:
+        return torch.zeros(1, dtype=torch.float64, device=self.device)
 
     def _null(self, matrix: Tensor, rows: Rows) -> Tensor:
         """The null space of (n, equations, columns), an orthonormal basis as columns."""
         _, values, right = torch.linalg.svd(matrix.flatten(0, 1), full_matrices=False)
         return right[values <= _UNSEEN * rows.strength(self.trial) * len(matrix) ** 0.5].T
 
-    def finished(self, network: Network, coefficients: Tensor) -> Network:
-        """The net of the solution from that of the rows; less a constant, so that what the problem leaves open has zero mean over the box."""
+    def finished(self, network: Network, coefficients: Tensor) -> tuple[Network, Tensor]:
+        """The net and the coefficients of the solution from those of the rows; less what the problem leaves open, so that the solution has zero
+        mean over the box, and no rotation in it. Rotations are the last of the known functions."""
         columns = self.balance[1]
         network = network.multiplied(columns)
         if not self.open.shape[1]:
-            return network
+            return network, coefficients
         points, weight = gauss_points(self.bounds, _GAUSS[len(self.bounds)], self.device)
-        weight = weight / weight.sum()
-        basis = torch.linalg.qr(columns[:, None] * self.open).Q
-        return network.raised(-basis @ (basis.T @ (weight @ self.values(network, coefficients, points, self._zero))))
+        root = weight.sqrt()[:, None, None]
+        constants = (columns[:, None] * self.open).expand(len(points), -1, -1)
+        basis = (root * torch.cat([constants, self._turned(points)], -1)).flatten(0, 1)
+        values = (root[..., 0] * self.values(network, coefficients, points, self._zero)).flatten()
+        parts = torch.linalg.lstsq(basis, values[:, None]).solution
+        count = self.open.shape[1]
+        network = network.raised(-(columns * (self.open @ parts[:count])[:, 0]))
+        if self.turns.shape[-1]:
+            coefficients = torch.cat([coefficients[: -self.turns.shape[-1]], coefficients[-self.turns.shape[-1] :] - parts[count:]])
+        return network, coefficients
 
     def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
         """D^index u, (n, components), for a finished net."""

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ...lower.forms import LoweredEquation, MultiIndex
-from ...problem.errors import ProblemError, SolveError
+from ...problem.errors import ProblemError, SolveError, shortened
+from ..places import as_index, as_points, as_time
 from ..progress import Progress, Task, silent
 from ..solution import Array, Coefficients, described
 from .balance import require_balance
@@ -60,7 +61,9 @@ class NetworkSolution:
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
         """D^index at points (n, d), exact for the net. ProblemError outside the domain; SolveError for a time of a stationary solution, or outside
         the interval."""
-        where, full = _located(self.problem, np.asarray(points, dtype=float), index, t)
+        dim = self.problem.equation.domain.dim
+        points, index = as_points(points, dim, "the solution"), as_index(index, dim, "the solution")
+        where, full = _located(self.problem, points, index, t)
         values = self.problem.values(self.network, self.coefficients, where, full).cpu().numpy()
         return values if self.problem.components > 1 else values[:, 0]
 
@@ -79,6 +82,8 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     require_balance(problem)
     known = known_functions(problem)
     families = [family for group in known.values() for family in group]
+    if problem.turns.shape[-1]:
+        families.append(problem.turn_family())
     problem.known = tuple(stacked([family[j] for family in families]) for j in range(problem.components))
     with (progress if chosen.ranks.first else silent)(f"{equation.title} (pinn, {chosen.chosen})") as task:
         network, weights, info = (_trained if chosen.trains else _fitted)(problem, chosen, tolerance or _GOAL, task)
@@ -107,7 +112,7 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
 
     for step in ladder(fit, problem.trial.axes, largest, o.scale):
         free, coefficients = step.solved
-        network = problem.finished(free, coefficients)
+        network, coefficients = problem.finished(free, coefficients)
         estimate = levels.estimate(probed(problem, network, coefficients), step.held_out**2)
         residuals.append(step.held_out)
         reached = estimate <= goal
@@ -122,7 +127,7 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
 def _trained(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
     """All weights of one net."""
     result = train(problem.trial, problem.rows, problem.components, o, goal, problem.equation.title, task.update)
-    pairs = [(problem.finished(*pair), pair[1]) for pair in ((result.network, result.coefficients), result.earlier)]
+    pairs = [problem.finished(*pair) for pair in ((result.network, result.coefficients), result.earlier)]
     values, earlier = (probed(problem, *pair) for pair in pairs)
     info = {"size": result.network.size, "width": o.net[0], "depth": o.net[1], "iterations": result.iterations, "flavour": result.flavour,
             "residual": result.held_out, "estimate": max(norm_change(values, earlier), result.doubt), "result": result.result}
@@ -140,11 +145,6 @@ def probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> 
 def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None) -> tuple[Tensor, MultiIndex]:
     """Points and multi-index with the time at the end, where there is one. ProblemError for what is no place or no derivative on the domain."""
     equation = problem.equation
-    dim = equation.domain.dim
-    points = points[:, None] if points.ndim == 1 == dim else points
-    if points.ndim != 2 or points.shape[1] != dim or len(index) != dim or min(index) < 0:
-        raise ProblemError(f"the solution takes points of shape (n, {dim})", term=f"shape {points.shape}, index {tuple(index)}",
-                           remedy="one column, and one entry of the multi-index, per space coordinate")
     for axis, (column, (a, b)) in enumerate(zip(points.T, problem.bounds)):
         outside = ~((column >= a - _ROUNDING * (b - a)) & (column <= b + _ROUNDING * (b - a)))
         if axis not in equation.periodic and outside.any():
@@ -152,11 +152,13 @@ def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t:
                                remedy="the solution is known on the domain of the problem")
     if equation.final_time is None:
         if t is not None:
-            raise SolveError("a stationary solution has no time", term=f"t = {t}", remedy="leave t out")
+            raise SolveError("a stationary solution has no time", term=f"t = {shortened(t)}", remedy="leave t out")
         return torch.as_tensor(points, device=problem.device), tuple(index)
     final = float(equation.final_time)
-    moment = final if t is None else float(t)
+    moment = final if t is None else as_time(t)
     if not -1e-12 * final <= moment <= final * (1 + 1e-12):
-        raise SolveError(f"the solution is known for 0 <= t <= {final:g}", term=f"t = {t}")
+        raise SolveError(
+            f"the solution is known for 0 <= t <= {final:g}", term=f"t = {t}", remedy="choose t between them"
+        )
     stamped = np.column_stack([points, np.full(len(points), moment)])
     return torch.as_tensor(stamped, device=problem.device), (*index, 0)

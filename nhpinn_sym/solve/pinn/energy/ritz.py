@@ -41,7 +41,7 @@ class Ritz:
 
     def finished(self, network: Network) -> Network:
         """The net for `problem`: what the problem leaves open has zero mean."""
-        return self.problem.finished(network.multiplied(1 / self.problem.balance[1]), self.none)
+        return self.problem.finished(network.multiplied(1 / self.problem.balance[1]), self.none)[0]
 
     def _functional(self, count: int) -> Functional:
         """On `count` Gauss points a line, of the faces with natural conditions too."""
