@@ -229,8 +229,15 @@ def refuse_means(op: Operator, order: int, n: int, means: dict[tuple[int, int | 
         shown, value = (-c, -value) if field is None else (c, value)
         power = n - order
         scale = "1/eps" if power == -1 else f"eps^{power}"
-        raise SolvabilityError(f"{what} of order {scale} has the mean {value:.6g} over the cell, and must have none",
-                               term=shown * differentiate(function, alpha, op.coordinates) * op.problem.scales.eps**power, remedy=remedy)
+        raise SolvabilityError(
+            f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must have none",
+            term=shown * differentiate(function, alpha, op.coordinates) * op.problem.scales.eps**power, remedy=remedy,
+        )
+
+
+def _number(value: complex) -> complex:
+    """A number that is real as such."""
+    return value if value.imag else value.real
 
 
 _SOLVABILITY = {

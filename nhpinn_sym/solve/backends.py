@@ -76,7 +76,10 @@ def available(backend: str) -> bool:
 def choose_fem(name: str) -> str:
     """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are checked and kept."""
     if not isinstance(name, str):
-        raise UnknownBackendError("no FEM backend has this name", term=shortened(name), remedy="use 'auto', 'dolfinx' or 'skfem'")
+        raise UnknownBackendError(
+            "no FEM backend has this name", term=shortened(name),
+            remedy="use 'auto', 'dolfinx' or 'skfem'",
+        )
     if name == "auto":
         return "dolfinx" if available("dolfinx") else "skfem"
     if name not in ("dolfinx", "skfem"):

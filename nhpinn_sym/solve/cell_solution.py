@@ -110,7 +110,11 @@ class CellFunction:
         dim, remedy = self.shape.dim, f"give x of shape ({count}, {self.shape.dim}) or ({self.shape.dim},)"
         values = as_numbers(x, "x", remedy)
         if values.size not in (dim, count * dim):
-            raise ProblemError(f"x has the shape {values.shape} beside {count} points", term=f"shape {values.shape}", remedy=remedy)
+            raise ProblemError(
+                f"x has the shape {values.shape} beside {count} points",
+                term=f"shape {values.shape}",
+                remedy=remedy,
+            )
         return np.broadcast_to(values.reshape(-1, dim), (count, dim))
 
     @property

@@ -188,7 +188,7 @@ def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, flo
 
 def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
     """The Fredholm multiplier of every cell problem vanishes, to the accuracy that the backend says it has reached."""
-    reached = max(1e-6, 1e3 * tolerance, 10 * float(batch.info.get("residual", 0.0)))
+    reached = max(1e-6, 1e3 * tolerance, 10 * float(batch.info.get("residual", 0.0)), float(batch.info.get("multiplier_error", 0.0)))
     for name, value in batch.info.get("multipliers", {}).items():
         if value > reached:
             what = f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none"

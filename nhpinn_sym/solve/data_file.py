@@ -46,7 +46,10 @@ def write(path: str | os.PathLike[str], kind: Kind, value: Any) -> Path:
     try:
         place = Path(path)
     except TypeError as cause:
-        raise FileError("this is no path of a file", term=shortened(path), remedy='write save("cells.npz")') from cause
+        raise FileError(
+            "this is no path of a file", term=shortened(path),
+            remedy='write save("cells.npz")',
+        ) from cause
     return write_atomic(place, pack(kind, value))
 
 
@@ -55,7 +58,10 @@ def read(path: str | os.PathLike[str], kind: Kind) -> Any:
     try:
         data = Path(path).read_bytes()
     except (OSError, TypeError, ValueError) as cause:  # TypeError: no path; ValueError: one with a null character
-        raise FileError("this file cannot be read", term=shortened(path), remedy=f"give one that {kind.writer} wrote") from cause
+        raise FileError(
+            "this file cannot be read", term=shortened(path),
+            remedy=f"give one that {kind.writer} wrote",
+        ) from cause
     try:
         return unpack(kind, data)
     except FileError as error:

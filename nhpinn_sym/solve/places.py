@@ -24,7 +24,10 @@ def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu")
             raise TypeError("these are no real numbers")
         return array if array.dtype.kind == "c" else np.asarray(array, dtype=float)
     except Exception as cause:  # of any kind: NumPy asks the methods of a foreign object
-        raise ProblemError(f"{what} is not an array of real numbers", term=shortened(values), remedy=remedy) from cause
+        raise ProblemError(
+            f"{what} is not an array of real numbers", term=shortened(values),
+            remedy=remedy,
+        ) from cause
 
 
 def as_points(points: ArrayLike, dim: int, what: str) -> Array:
@@ -33,7 +36,10 @@ def as_points(points: ArrayLike, dim: int, what: str) -> Array:
     array = as_numbers(points, f"what {what} is asked at", remedy)
     array = array[:, None] if array.ndim == 1 == dim else array
     if array.ndim != 2 or array.shape[1] != dim:
-        raise ProblemError(f"{what} takes points of shape (n, {dim})", term=f"shape {array.shape}", remedy=remedy)
+        raise ProblemError(
+            f"{what} takes points of shape (n, {dim})", term=f"shape {array.shape}",
+            remedy=remedy,
+        )
     return array
 
 
@@ -55,5 +61,8 @@ def as_time(t: object) -> float:
     """A time as a float; ProblemError for what is none."""
     number = as_numbers(t, "the time", "write t=0.5")  # type: ignore[arg-type]
     if number.ndim or not np.isfinite(number):
-        raise ProblemError("the time is not one finite number", term=f"t = {shortened(t)}", remedy="write t=0.5")
+        raise ProblemError(
+            "the time is not one finite number", term=f"t = {shortened(t)}",
+            remedy="write t=0.5",
+        )
     return float(number)

@@ -143,7 +143,11 @@ def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArra
     except Exception:  # of any kind: NumPy asks the methods of a foreign object
         numbers = np.empty(0)
     if numbers.ndim != 1 or not len(numbers) or count not in (None, len(numbers)) or not np.all(np.isfinite(numbers)):
-        raise ProblemError(f"the {what} of the Bloch oracle is not {count or 'a sequence of'} finite numbers", term=shortened(given), remedy=remedy)
+        raise ProblemError(
+            f"the {what} of the Bloch oracle is not {count or 'a sequence of'} finite numbers",
+            term=shortened(given),
+            remedy=remedy,
+        )
     return numbers
 
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.special import lambertw
 from sympy.physics.units import meter
 
 import nhpinn_sym as nh
+from nhpinn_sym.problem import errors as E
 from tests.symbolic import S
 
 S1, TIMELY, SQUARE = nh.Scales(1), nh.Scales(1, time=True), nh.Scales(2)
@@ -121,3 +123,104 @@ def raised_by_sympy(error: Exception) -> bool:
         names.append(frame.tb_frame.f_code.co_filename)
         frame = frame.tb_next
     return not any("nhpinn_sym/" in name and "/tests/" not in name for name in names)
+
+
+def test_what_only_looks_odd_is_computed() -> None:
+    """Wrappers, sums and numbers that SymPy keeps unevaluated; a real value of a function that SciPy computes with complex numbers."""
+    q = sp.Symbol("q")
+    kept = [
+        sp.UnevaluatedExpr(SMOOTH), sp.Subs(SMOOTH + q, q, 0), SMOOTH + sp.Sum(q, (q, 1, 3)) - 6,
+        SMOOTH * sp.Integral(sp.exp(sp.sin(q)), (q, 0, 1)) / sp.Float("1.6318696084180515"),
+    ]
+    for a in kept:
+        assert nh.solve_cells(with_coefficient(a)).effective["A"][0, 0] == pytest.approx(3**0.5)  # type: ignore[arg-type]
+    w = nh.solve_cells(with_coefficient(sp.LambertW(2 + S(S1.y[0])))).effective["A"][0, 0]  # type: ignore[arg-type]
+    y = (np.arange(200) + 0.5) / 200
+    assert w == pytest.approx(1 / np.mean(1 / lambertw(2 + np.sin(2 * np.pi * y)).real), abs=1e-9)
+
+
+def test_numbers_that_are_complex_without_an_i() -> None:
+    cells = nh.solve_cells(with_coefficient(4 + sp.root(-1, 3) * S(S1.y[0])))  # type: ignore[arg-type]
+    y = (np.arange(400) + 0.5) / 400
+    assert cells.effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (4 + (-1 + 0j) ** (1 / 3) * np.sin(2 * np.pi * y))))
+    with pytest.raises(nh.NhpinnError, match=r"complex|finite"):
+        with_coefficient(3 + sp.LambertW(-1 + S(S1.y[0]) / 2))
+
+
+@pytest.mark.parametrize("backend", ["fourier", "skfem", "pinn"])
+def test_complex_coefficients_of_two_levels(backend: str) -> None:
+    s = nh.Scales(1, levels=2)
+    u = s.unknown("u")
+    a = (1 + sp.I / 2) * (2 + S(s.y[0])) * (2 + S(s.z[0]))
+    model = nh.homogenize(nh.MultiscaleProblem((-s.div(a * s.grad(u)), 1), scales=s, unknown=u))
+    assert nh.solve_cells(model, backend).effective["A"][0, 0] == pytest.approx(3 + 1.5j, abs=1e-5)
+
+
+def test_a_coefficient_of_x_and_t_says_what_it_takes() -> None:
+    a = 2 + TIMELY.x[0] + TIMELY.t + S(TIMELY.y[0])
+    problem = nh.MultiscaleProblem(
+        (TIMELY.dt(UT) - TIMELY.div(a * TIMELY.grad(UT)), 0), scales=TIMELY, unknown=UT, domain=DOMAIN,
+        boundary=list(FIXED), initial=[nh.Initial(0)], final_time=1,
+    )
+    found = nh.solve_cells(nh.homogenize(problem)).effective["A"]
+    assert found([[0.5, 0.5]])[0, 0, 0] == pytest.approx(8**0.5)
+    with pytest.raises(nh.ProblemError, match=r"shape \(n, 2\)"):
+        found([[0.5]])
+
+
+def test_a_trainable_net_as_coefficient() -> None:
+    torch = pytest.importorskip("torch")
+    net = torch.nn.Linear(1, 1).double()
+
+    def a(y: Any) -> Any:
+        return 3 + 0.01 * torch.tanh(net(torch.cos(2 * torch.pi * y).reshape(-1, 1))).reshape(y.shape)
+
+    model = with_coefficient(sp.Function("a")(S1.y[0]))
+    found = nh.solve_cells(model, "pinn", coefficients={"a": a}).effective["A"][0, 0]  # type: ignore[arg-type]
+    y = torch.linspace(0, 1, 401, dtype=torch.float64)[:-1]
+    assert found == pytest.approx(1 / float((1 / a(y)).mean()))
+
+
+SINGULAR: dict[str, tuple[Callable[[], object], type[nh.NhpinnError], str]] = {
+    "Initial 1/x": (lambda: started(nh.Initial(1 / X)), E.InitialConditionError, "x1 = 0"),
+    "Initial tan": (lambda: started(nh.Initial(sp.tan(sp.pi * X))), E.InitialConditionError, "x1 = 0.5"),
+    "Initial root": (lambda: started(nh.Initial(sp.sqrt(X - sp.Rational(1, 2)))), E.InitialConditionError, "no finite real|not a finite real"),
+    "Dirichlet 1/t": (lambda: started(nh.Initial(0), [nh.Dirichlet(1 / T)]), E.BoundaryConditionError, "t = 0"),
+    "Dirichlet 1/x": (lambda: nh.solve_fine(stationary(boundary=[nh.Dirichlet(1 / X)]), 1), E.BoundaryConditionError, "this face"),
+    "source 1/x": (lambda: with_source(1 / X), E.CoefficientError, "x1 = 0"),
+    "source tan": (lambda: with_source(sp.tan(sp.pi * X)), E.CoefficientError, "x1 = 0.5"),
+    "source log": (lambda: with_source(sp.log(X - 2)), E.CoefficientError, "finite"),
+    "reaction": (lambda: nh.homogenize(nh.MultiscaleProblem(
+        (-S1.div(SMOOTH * S1.grad(U)) + U / (X - sp.Rational(1, 3)) ** 2, 1), scales=S1, unknown=U, domain=DOMAIN,
+        boundary=list(FIXED))), E.CoefficientError, "x1 = 0.333333"),
+}
+
+
+@pytest.mark.parametrize("name", SINGULAR)
+def test_singular_data_are_refused_with_the_place(name: str) -> None:
+    call, kind, where = SINGULAR[name]
+    with pytest.raises(kind, match=where) as caught:
+        call()
+    assert caught.value.term is not None
+    assert caught.value.remedy
+
+
+def test_a_source_with_an_integrable_singularity_warns() -> None:
+    with pytest.warns(nh.ToleranceWarning, match="x1 = 0"):
+        with_source(sp.log(X))
+
+
+def test_options_that_have_no_effect_on_a_fine_solve() -> None:
+    with pytest.raises(nh.ProblemError, match="no effect"):
+        nh.solve_fine(stationary(), 1, "pinn", per_period=8)
+    with pytest.raises(nh.ProblemError, match="tolerance"):
+        nh.solve_fine(stationary(), 1, tolerance=float("nan"))
+
+
+def test_expansions_of_second_order_of_a_homogeneous_medium() -> None:
+    """No cell function and no further averaged operator: the expansion is u0."""
+    problem = nh.MultiscaleProblem((-S1.div(2 * S1.grad(U)), 1), scales=S1, unknown=U, domain=DOMAIN, boundary=list(FIXED))
+    model = nh.homogenize(problem, order=2)
+    cells = nh.solve_cells(model)
+    fields = nh.solve_hierarchy(model, cells, "skfem")
+    assert nh.reconstruct(fields, cells, 0.1)([[0.3]]) == pytest.approx(0.3 * 0.7 / 4)

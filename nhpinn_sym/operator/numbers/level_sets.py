@@ -61,7 +61,7 @@ class Level:
 
 
 def _filled(values: Sequence[Any], count: int) -> list[Array]:
-    return [np.broadcast_to(np.asarray(v, dtype=float), (count,)) for v in values]
+    return [np.broadcast_to(np.asarray(np.real(v), dtype=float), (count,)) for v in values]
 
 
 def roots(level: Level, lines: Array, axis: int) -> tuple[Array, Array]:

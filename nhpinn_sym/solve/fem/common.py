@@ -104,7 +104,10 @@ class GridSolution:
         index = as_index(index, self.grid.dim, "the solution")
         if self.times is None:
             if t is not None:
-                raise SolveError("a stationary solution has no time", term=f"t = {shortened(t)}", remedy="leave t out")
+                raise SolveError(
+                    "a stationary solution has no time", term=f"t = {shortened(t)}",
+                    remedy="leave t out",
+                )
             return _evaluated(self.grid, points, index).T
         first, weights = self._time_weights(float(self.times[-1]) if t is None else as_time(t))
         window = replace(self.grid, values=self.grid.values[first : first + len(weights)])

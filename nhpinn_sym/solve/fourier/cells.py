@@ -150,6 +150,7 @@ class CellSolver:
             **{name: max(r[name] for r in results) for name in ("residual", "estimate", "iterations")},
             "fredholm": max(multipliers.values(), default=0.0),
             "multipliers": multipliers,
+            "multiplier_error": max(self._share_error(r) for r in results),
         }
 
     def _require(self, results: list[dict[str, Any]]) -> None:
@@ -174,10 +175,14 @@ class CellSolver:
                     remedy="the potential is too deep for the coarse grids: give n=",
                 )
 
+    def _share_error(self, result: dict[str, Any]) -> float:
+        """What the shares of the phases on the grid may be wrong by; 0 where nothing jumps. Means that vanish exactly are as small on it."""
+        return _POINTS_OFF * self.cells.cell.dim / result["n"] if self.cells.jumps else 0.0
+
     def _require_solvable(self, result: dict[str, Any]) -> None:
         """A multiplier that falls with the grid is an error of the grid; one that stays belongs to the problem."""
         for name, value in result["multipliers"].items():
-            if value > max(1e-8, 100 * self.tolerance) and value > 0.5 * result["before"].get(name, 0.0):
+            if value > max(1e-8, 100 * self.tolerance, self._share_error(result)) and value > 0.5 * result["before"].get(name, 0.0):
                 raise SolvabilityError(
                     f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none",
                     term=name,
@@ -185,6 +190,8 @@ class CellSolver:
                 )
 
 
+_POINTS_OFF = 8
+"""Grid points by which interfaces along an axis may be off, together."""
 _VECTORS, _ITERATIONS = 64, 100
 """Vectors of one cell function that a Krylov iteration keeps, and how many steps it takes about."""
 

@@ -152,7 +152,10 @@ def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t:
                                remedy="the solution is known on the domain of the problem")
     if equation.final_time is None:
         if t is not None:
-            raise SolveError("a stationary solution has no time", term=f"t = {shortened(t)}", remedy="leave t out")
+            raise SolveError(
+                "a stationary solution has no time", term=f"t = {shortened(t)}",
+                remedy="leave t out",
+            )
         return torch.as_tensor(points, device=problem.device), tuple(index)
     final = float(equation.final_time)
     moment = final if t is None else as_time(t)

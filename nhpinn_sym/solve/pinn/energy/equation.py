@@ -35,8 +35,11 @@ def solve_energy(equation: LoweredEquation, coefficients: Coefficients, paramete
     ritz = Ritz(equation, coefficients, parameters, o.device)
     require_balance(ritz.problem)
     if ritz.problem.turns.shape[-1]:
-        raise UnsupportedError("the energy of a problem that leaves a rigid rotation of its solution open", term=equation.title,
-                               remedy='use method="residual", or fix the solution by a Dirichlet condition on some face')
+        raise UnsupportedError(
+            "the energy of a problem that leaves a rigid rotation of its solution open",
+            term=equation.title,
+            remedy='use method="residual", or fix the solution by a Dirichlet condition on some face',
+        )
     with progress(f"{equation.title} (pinn, energy)") as task:
         network, result, info = _trained(ritz, o, task) if o.trains else _fitted(ritz, o, tolerance or _GOAL, task)
     info["tolerance"] = tolerance or POOR

@@ -36,6 +36,14 @@ def test_laminate_with_varying_layers() -> None:
     assert cells.effective["A"] == pytest.approx(np.diag([harmonic, arithmetic]), abs=1e-10)
 
 
+@pytest.mark.parametrize("center", [(HALF, HALF), (HALF / 5, 3 * HALF / 5)])
+def test_a_coated_disk_that_is_neutral(center: tuple[sp.Expr, sp.Expr]) -> None:
+    """Hashin's assemblage: in a matrix as conductive as the coated disk itself, 3 (13 + 7 f)/(13 - 7 f), f = (2/3)^2, nothing is disturbed."""
+    shapes = {nh.Disk(center, sp.Rational(1, 5)): 10, nh.Disk(center, sp.Rational(3, 10)): 3}
+    cells = solved(lambda s: nh.phases(s, shapes, default=sp.Rational(435, 89)), tolerance=1e-2, features=400)
+    assert cells.effective["A"] == pytest.approx(435 / 89 * np.eye(2), abs=1e-5)
+
+
 def test_three_layers_in_one_dimension() -> None:
     third = sp.Rational(1, 3)
     cells = solved(lambda s: sp.Piecewise((10, s.y[0] < third), (3, s.y[0] < 2 * third), (1, True)), 1)
