@@ -51,8 +51,8 @@ def check_data(problem: MultiscaleProblem) -> None:
     box = _ranges(problem)
     for condition, value in _boundary_values(problem):
         _check_value(condition, value, box, BoundaryConditionError)
-    for condition, value in _initial_values(problem):
-        _check_value(condition, value, box, InitialConditionError)
+    for start, value in _initial_values(problem):
+        _check_value(start, value, box, InitialConditionError)
 
 
 def _ranges(problem: MultiscaleProblem) -> dict[sp.Symbol, tuple[float, float]]:

@@ -130,7 +130,7 @@ def positive_integer(
             f"{name} is an integer {limit}", term=f"{name}={shortened(value)}",
             remedy=f"leave it out, or write for example {name}={max(least, 2)}",
         )
-    return int(value)  # type: ignore[call-overload, no-any-return]
+    return int(value)  # type: ignore[call-overload]
 
 
 def published_errors(table: object) -> dict[float, dict[str, float]]:

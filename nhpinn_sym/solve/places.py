@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from numbers import Integral
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -47,14 +47,18 @@ def as_index(index: Sequence[int] | None, dim: int, what: str) -> MultiIndex:
     """A multi-index with an order of differentiation for each of `dim` coordinates; None is no derivative."""
     if index is None:
         return (0,) * dim
-    entries = index if isinstance(index, (tuple, list, np.ndarray)) and not (isinstance(index, np.ndarray) and index.ndim != 1) else ()
-    whole = all(isinstance(n, Integral) and not isinstance(n, bool) and 0 <= n <= _HIGHEST for n in entries)
+    entries: list[Any] = list(index) if _is_row(index) else []
+    whole = all(type(n) is not bool and isinstance(n, (int, np.integer)) and 0 <= n <= _HIGHEST for n in entries)
     if len(entries) != dim or not whole:
         raise ProblemError(
             f"{what} takes a multi-index of {dim} orders of differentiation", term=f"index {shortened(index)}",
             remedy=f"write for example {tuple(int(k == 0) for k in range(dim))}",
         )
     return tuple(int(n) for n in entries)
+
+
+def _is_row(value: object) -> bool:
+    return isinstance(value, (tuple, list)) or (isinstance(value, np.ndarray) and value.ndim == 1)
 
 
 def as_time(t: object) -> float:

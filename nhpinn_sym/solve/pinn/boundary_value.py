@@ -144,10 +144,10 @@ class BoundaryValueProblem:
         points = corners[[k // m for k in chosen]]
         weights = points.new_zeros(len(points), m, m, len(self.trial.indices))
         beside = points.new_zeros(len(points), m, extra)
-        for row, (k, point) in enumerate(zip(chosen, points, strict=True)):
+        for place, (k, point) in enumerate(zip(chosen, points, strict=True)):
             j = k % m
-            weights[row, 0, j, self.trial.indices.index(self._zero)] = 1.0
-            beside[row, 0] = self.known[j](point[None], [self._zero])[self._zero][0] / columns[j]
+            weights[place, 0, j, self.trial.indices.index(self._zero)] = 1.0
+            beside[place, 0] = self.known[j](point[None], [self._zero])[self._zero][0] / columns[j]
         nothing = points.new_zeros(len(points), m)
         return _Conditions(points, weights, beside, nothing, nothing)
 

@@ -141,7 +141,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
         for name, number in counts.items()
         if number is not None or getattr(Options, name) is not None
     }
-    options = replace(options, seed=require_seed(options.seed), **counts)  # type: ignore[arg-type]
+    options = replace(options, seed=require_seed(options.seed), **counts)
     if options.scale is not None:
         scale = float(positive_number(options.scale, ProblemError, "scale", "leave it out, or give a positive number"))
         options = replace(options, scale=scale)
