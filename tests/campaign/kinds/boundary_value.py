@@ -139,6 +139,8 @@ def homogenized_1d(rng: Random) -> Draft:
     f = source(rng, length)
     text, ends = conditions(rng)
     reaction = rounded(rng.uniform(0, 20)) if rng.random() < 0.5 else 0.0
+    if reaction > 1.0 and rng.random() < 0.3:
+        text, ends = "[nh.Periodic()]", None
     A = 1 / float(mean_over(a)(lambda y: 1 / a.value(y)))
     wanted = stationary(
         _panels(length, f.marks, f.breaks),

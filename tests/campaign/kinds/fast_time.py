@@ -12,7 +12,7 @@ import numpy as np
 from ..case import CELLS, Draft, Random, kind
 from ..oracles.floquet import Fast, Wave, expansion
 from ..oracles.spaces import Array
-from ..profiles import place, rounded
+from ..profiles import harmonic, mean_over, place, positive, rounded
 
 POWERS = (
     Fraction(1, 2),
@@ -139,3 +139,35 @@ def weight(rng: Random) -> Draft:
     """rho(y, tau) u_t beside a(y, tau): the average is that of E/rho."""
     power = POWERS[int(rng.choice([1, 3, 5, 7]))]
     return _case(power, travelling(rng, 1.0, 2.0), rho=travelling(rng, 0.8, 1.5))
+
+
+@kind("fast time/waves", "fourier", "skfem", "")
+def waves(rng: Random) -> Draft:
+    """u_tt with r(y, tau)/eps^2: c = <R^2>, R the primitive in tau, for k = 2; none above, unbounded below."""
+    power = POWERS[int(rng.choice([2, 3, 4, 5]))]
+    a = positive(rng, 30) if rng.random() < 0.5 else harmonic(rng, 4)
+    terms = [
+        (rounded(rng.uniform(2, 20)), int(rng.integers(0, 3)), int(rng.integers(1, 3)), place(rng))
+    ]
+    if rng.random() < 0.4:
+        terms.append((rounded(rng.uniform(2, 20)), 3, int(rng.integers(1, 3)), place(rng)))
+    r = " + ".join(
+        f"{q!r}*sp.cos(2*sp.pi*{n}*s.y[0])*sp.cos(2*sp.pi*({m}*s.tau - {p!r}))"
+        for q, n, m, p in terms
+    )
+    text = (
+        "import numpy as np\n"
+        f"k = sp.Rational({power.numerator}, {power.denominator})\n"
+        's = nh.Scales(1, time=True, fast_time=k)\nu = s.unknown("u")\n'
+        f"left = s.dt(u, 2) - s.div({a.at('s.y[0]')}*s.grad(u)) + ({r})*u/s.eps**2\n"
+        "problem = nh.MultiscaleProblem(sp.Eq(left, 0), scales=s, unknown=u)\n"
+        + CELLS
+        + "found = {'A': cells.effective['A'], 'c': float(np.real(cells.effective.get('c', 0.0)))}\n"
+        'estimate = cells.info["estimate"]\n'
+    )
+    if power < 2:
+        return Draft(text, None)
+    # The waves of two terms differ in y, so that their squares alone have a mean.
+    square = sum(q**2 / (2 * np.pi * m) ** 2 / 2 * (1.0 if n == 0 else 0.5) for q, n, m, _ in terms)
+    A = 1 / float(mean_over(a)(lambda y: 1 / a.value(y)))
+    return Draft(text, {"A": [[A]], "c": square if power == 2 else 0.0}, {"c": 1.0})

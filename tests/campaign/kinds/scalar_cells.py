@@ -58,6 +58,19 @@ def profile_1d(rng: Random) -> Draft:
     return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]})
 
 
+@kind("cells/period 1D", *ALL)
+def period_1d(rng: Random) -> Draft:
+    """A cell of another length, that need not begin at 0."""
+    a = positive(rng, shapes=False)
+    start, length = rounded(rng.uniform(-1, 1), 3), rounded(rng.uniform(0.2, 7), 3)
+    cell = f"cell = nh.Cell(({start}, {start + length}))\n"
+    text = cells_of(1, a.at(f"((s.y[0] - {start})/{length})"))
+    text = text.replace("problem =", cell + "problem =").replace(
+        "unknown=u)", "unknown=u, cell=cell)"
+    )
+    return Draft(text, {"A": [[_means(a)[0]]]})
+
+
 @kind("cells/strip 1D", *ALL)
 def strip_1d(rng: Random) -> Draft:
     a = strip(rng)

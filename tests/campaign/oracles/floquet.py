@@ -158,7 +158,7 @@ def expansion(problem: Fast) -> Expansion:
         fits.append(fine)
         doubts.append(max(abs(fine[e] - coarse[e]) for e in coarse if e <= 0))
     c, A, b = fits
-    limit = 100 * max(doubts) + 1e-4
+    limit = 10 * max(doubts) + 1e-4
     grows = [
         f"{name}: {fit[e]:.3g} eps^{e}"
         for name, fit, known in (("c", c, -2), ("A", A, None), ("b", b, -1))
