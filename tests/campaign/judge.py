@@ -28,7 +28,7 @@ VERDICTS = ("right", "warned", "refused", "SILENT", "crashed", "late")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case; `error` and `estimate` are relative, `note` is the message of an error
+    """What came of a case; `error` and `estimate` are relative, `seconds` of CPU time, `note` is the message of an error
     or a warning.
     """
 
@@ -49,14 +49,14 @@ def run(case: Case, timer: Callable[[float], object] = bool, limit: float = 0.0)
     """
     draft = case.draft()
     code = case.code(draft)
-    start = time.perf_counter()
+    start = time.process_time()
     timer(limit)
     space: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         verdict, note = _executed(code, space)
     timer(0.0)
-    seconds = time.perf_counter() - start
+    seconds = time.process_time() - start
     if verdict:
         return Outcome(case, verdict, seconds=seconds, note=note, code=code)
     error, note = difference(space["found"], draft)
