@@ -28,7 +28,8 @@ VERDICTS = ("right", "warned", "refused", "SILENT", "crashed", "late")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case; `error` and `estimate` are relative, `seconds` of CPU time, `note` is the message of an error
+    """What came of a case; `error` and `estimate` are relative, `seconds` of CPU time, `note` is the
+    message of an error
     or a warning.
     """
 

@@ -1,4 +1,4 @@
-"""Cases of the campaign that are quick, over all kinds and backends; and the campaign's own judgement."""
+"""Quick cases of the campaign, over all kinds and backends; and the campaign's own judgement."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_no_wrong_number_is_silent(label: str) -> None:
 
 
 def test_a_wrong_number_is_found() -> None:
-    """A value without an estimate of its error is silent, an error of 1e-3 with an estimate of 1e-3 is not."""
+    """Errors are relative to the largest entry; other shapes, or values where none is right, fail."""
     draft = Draft("", {"A": [[2.0, 0.0], [0.0, 1.0]]})
     assert difference({"A": [[2.0, 0.0], [0.002, 1.0]]}, draft)[0] == pytest.approx(1e-3)
     assert difference({"A": [[2.0]]}, draft)[0] == float("inf")

@@ -143,7 +143,7 @@ def weight(rng: Random) -> Draft:
 
 @kind("fast time/waves", "fourier", "skfem", "")
 def waves(rng: Random) -> Draft:
-    """u_tt with r(y, tau)/eps^2: c = <R^2>, R the primitive in tau, for k = 2; none above, unbounded below."""
+    """u_tt with r(y, tau)/eps^2: c = <R^2>, R = int r dtau, for k = 2; none above, unbounded below."""
     power = POWERS[int(rng.choice([2, 3, 4, 5]))]
     a = positive(rng, 30) if rng.random() < 0.5 else harmonic(rng, 4)
     terms = [
@@ -162,7 +162,8 @@ def waves(rng: Random) -> Draft:
         f"left = s.dt(u, 2) - s.div({a.at('s.y[0]')}*s.grad(u)) + ({r})*u/s.eps**2\n"
         "problem = nh.MultiscaleProblem(sp.Eq(left, 0), scales=s, unknown=u)\n"
         + CELLS
-        + "found = {'A': cells.effective['A'], 'c': float(np.real(cells.effective.get('c', 0.0)))}\n"
+        + "c = float(np.real(cells.effective.get('c', 0.0)))\n"
+        "found = {'A': cells.effective['A'], 'c': c}\n"
         'estimate = cells.info["estimate"]\n'
     )
     if power < 2:
