@@ -28,9 +28,9 @@ VERDICTS = ("right", "warned", "refused", "SILENT", "crashed", "late")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a case; `error` and `estimate` are relative, `seconds` of CPU time, `note` is the
-    message of an error
-    or a warning.
+    """What came of a case: `error` and `estimate` are relative, `seconds` are of CPU time.
+
+    note: the message of the error or of the warning, or what was found beside what is true.
     """
 
     case: Case

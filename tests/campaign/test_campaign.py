@@ -10,24 +10,68 @@ from .case import KINDS, Case, Draft, cases
 from .judge import difference, run
 
 LABELS = """
+cells/layers 1D:41:0:default
+cells/profile 1D:41:0:default
+cells/period 1D:41:0:default
+cells/strip 1D:41:0:default
+cells/layers 2D:41:0:default
+cells/profile 2D:41:0:default
+cells/tensor layers 2D:41:0:default
+cells/layers 1D:21:0:skfem
+cells/profile 1D:21:0:skfem
+cells/period 1D:21:0:skfem
+cells/strip 1D:21:0:skfem
+cells/layers 2D:21:0:skfem
+cells/tensor layers 2D:21:0:skfem
+drift/cellular:21:0:skfem
+natural/reaction:21:0:skfem
+natural/source:21:0:skfem
+slow/family:21:0:skfem
+equation/1D:52:0:skfem
+fine/1D:52:0:skfem
+equation/heat 1D:52:0:skfem
+fine/heat 1D:52:0:skfem
+fine/2D:52:0:skfem
+fast time/a:52:0:skfem
+fast time/b:52:0:skfem
+fast time/r:52:0:skfem
+fast time/eps^-2:52:0:skfem
+fast time/rho:52:0:skfem
+drift/1D:52:0:skfem
+drift/gradient:52:0:skfem
+fast time/a:31:0:default
+fast time/b:31:0:default
+fast time/r:31:0:default
+fast time/rho:31:0:default
+drift/1D:31:0:default
+drift/gradient:31:0:default
+drift/shear:31:0:default
+drift/cellular:31:0:default
+ground state/2D:31:0:default
+ground state/1D:31:1:default
+non-divergence:31:1:default
+fast time/waves:31:1:default
+fast time/eps^-2:31:1:default
 fine/1D:5:0:dolfinx
-fine/heat 1D:5:0:skfem
-fast time/b:5:0:default
-fast time/r:5:0:fourier
-fast time/eps^-2:5:0:skfem
-fast time/rho:5:0:default
-drift/1D:5:0:default
-drift/gradient:5:0:fourier
-drift/cellular:5:0:skfem
-reaction/drift:5:0:fourier
-ground state/1D:5:0:skfem
-weight:5:0:skfem
-non-divergence:5:0:default
 natural/source:5:0:dolfinx
 natural/reaction:5:0:dolfinx
+fast time/a:5:0:dolfinx
+fine/1D:51:0:dolfinx
+equation/1D:51:0:pinn
 cells/layers 1D:5:0:fourier
 cells/profile 2D:5:0:fourier
 cells/smooth 2D:5:0:fourier
+reaction/drift:5:0:fourier
+drift/gradient:5:0:fourier
+fast time/r:5:0:fourier
+ground state/1D:5:0:skfem
+weight:5:0:skfem
+fast time/eps^-2:5:0:skfem
+fine/heat 1D:5:0:skfem
+non-divergence:5:0:default
+drift/1D:5:0:default
+fast time/rho:5:0:default
+fast time/b:5:0:default
 """.strip().splitlines()
 
 
@@ -39,7 +83,7 @@ def test_no_wrong_number_is_silent(label: str) -> None:
 
 
 def test_a_wrong_number_is_found() -> None:
-    """Errors are relative to the largest entry; other shapes, or values where none is right, fail."""
+    """Errors are relative to the largest entry; other shapes, values where none is right, fail."""
     draft = Draft("", {"A": [[2.0, 0.0], [0.0, 1.0]]})
     assert difference({"A": [[2.0, 0.0], [0.002, 1.0]]}, draft)[0] == pytest.approx(1e-3)
     assert difference({"A": [[2.0]]}, draft)[0] == float("inf")

@@ -143,7 +143,7 @@ def weight(rng: Random) -> Draft:
 
 @kind("fast time/waves", "fourier", "skfem", "")
 def waves(rng: Random) -> Draft:
-    """u_tt with r(y, tau)/eps^2: c = <R^2>, R = int r dtau, for k = 2; none above, unbounded below."""
+    """u_tt with r(y, tau)/eps^2: c = <R^2>, R = int r dtau, for k = 2; 0 above, unbounded below."""
     power = POWERS[int(rng.choice([2, 3, 4, 5]))]
     a = positive(rng, 30) if rng.random() < 0.5 else harmonic(rng, 4)
     terms = [
