@@ -59,7 +59,6 @@ fast time/a:5:0:dolfinx
 fine/1D:51:0:dolfinx
 equation/1D:51:0:pinn
 cells/layers 1D:5:0:fourier
-cells/profile 2D:5:0:fourier
 cells/smooth 2D:5:0:fourier
 reaction/drift:5:0:fourier
 drift/gradient:5:0:fourier
@@ -69,7 +68,6 @@ weight:5:0:skfem
 fast time/eps^-2:5:0:skfem
 fine/heat 1D:5:0:skfem
 non-divergence:5:0:default
-drift/1D:5:0:default
 fast time/rho:5:0:default
 fast time/b:5:0:default
 """.strip().splitlines()
