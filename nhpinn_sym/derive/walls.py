@@ -1,22 +1,20 @@
 """What the expansion makes of natural conditions on a wall across one axis.
 
 The eps problem has n . q + alpha u = g, q being everything under s.div. Inside, q -> S(x, y), the
-leading flux
-of the expansion; what n . S oscillates along the wall is taken up by a boundary layer eps w(x/eps),
-which decays only if the data are orthogonal to the adjoint kernel psi (multiply A_0 w = 0 by psi):
+leading flux of the expansion; what n . S oscillates along the wall is taken up by a boundary layer
+eps w(x/eps), which decays only if the data are orthogonal to the adjoint kernel psi (multiply
+A_0 w = 0 by psi):
 
-    < psi n.S >_wall + < psi >_wall alpha u0 = < psi >_wall g,   < >_wall the mean at y_n =
-    wall/eps.
+    < psi n.S >_wall + < psi >_wall alpha u0 = < psi >_wall g,
 
-That holds where two fluxes vanish on the wall: that of the constants, n . q of order 1/eps, and
-n . B = n . (a^T grad psi + psi b), the flux of psi under the transposed operator. Elsewhere the
-layer
-changes u0 itself, and psi has to be replaced by a function phi of the half space.
+< >_wall being the mean at y_n = wall/eps. That holds where two fluxes vanish on the wall: that of
+the constants, n . q of order 1/eps, and n . B = n . (a^T grad psi + psi b), the flux of psi under
+the transposed operator. Elsewhere the layer changes u0 itself, and psi has to be replaced by a
+function phi of the half space.
 
 For the source D^alpha U of N let F(s) = < psi n.S - n.B N > on the plane y_n = s. Its derivative is
 < psi R >_s, R the right-hand side of the cell problem, whatever the operator. So the face mean is a
-mean
-over the cell plus the primitive of < psi R >_s of zero mean, and no derivative is taken on the
+mean over the cell plus the primitive of < psi R >_s of zero mean, and no derivative is taken on the
 wall.
 """
 
@@ -45,9 +43,9 @@ from .writing import Writer
 @dataclass(frozen=True)
 class WallTerm:
     """n . (flux of the expansion) less n . (flux of the homogenized equation), the factor of
-    D^right U_field
-    (field None: a number) in `equation`, n pointing along the axis: <rest> over the cell plus the
-    primitive, of zero mean along the axis, of the mean of `share` over the planes across it.
+    D^right U_field (field None: a number) in `equation`, n pointing along the axis: <rest> over the
+    cell plus the primitive, of zero mean along the axis, of the mean of `share` over the planes
+    across it.
     """
 
     equation: int

@@ -1,5 +1,4 @@
-"""The natural conditions of the homogenized equation: what they hold beside n . flux + alpha u0 =
-g, see `derive.walls`."""
+"""Natural conditions of the homogenized equation, beside n . flux + alpha u0 = g: `derive.walls`."""
 
 from __future__ import annotations
 
@@ -76,15 +75,15 @@ def lower_walls(model: HomogenizedModel) -> tuple[tuple[Natural, ...], tuple[Wal
     """The natural conditions of the homogenized equation, and what stands behind their externals.
 
     UnsupportedError for a level z whose adjoint kernel is not constant, and for systems with such a
-    kernel
-    and conditions of two kinds on one face.
+    kernel and conditions of two kinds on one face.
     """
     faces = {
         place[0] for place, c in model.problem.conditions.items() if isinstance(c, (Neumann, Robin))
     }
     if faces and model.inner is not None and model.inner.recursion.adjoint is not None:
         raise UnsupportedError(
-            "a natural condition with coefficients of z = x/eps^2 whose adjoint kernel is not constant",
+            "a natural condition with coefficients of z = x/eps^2 whose adjoint kernel is not "
+            "constant",
             term=model.inner.writer.kernel_equations()[0],
             remedy="give Dirichlet or Periodic conditions",
         )
@@ -168,8 +167,8 @@ class _Lowering:
             domain, x = self.problem.domain, self.problem.scales.x
             assert domain is not None
             raise UnsupportedError(
-                f"conditions of two kinds where {describe_face(face, domain, x)}, in a system whose adjoint kernel "
-                "is not constant",
+                f"conditions of two kinds where {describe_face(face, domain, x)}, in a system whose "
+                "adjoint kernel is not constant",
                 term=other,
                 remedy="give all unknowns natural, or all Dirichlet conditions there",
             )

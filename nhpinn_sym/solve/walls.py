@@ -1,10 +1,8 @@
-"""Numbers of the natural conditions of a homogenized equation: what they hold of the phase of each
-wall.
+"""Numbers of the natural conditions of a homogenized equation, for the phase of each wall.
 
 A `lower.walls.WallValue` is a mean over the plane y_n = wall/eps, or a mean over the cell and the
-primitive
-of a mean over planes; both are taken by Gauss quadrature from coefficients and solved cell
-functions.
+primitive of a mean over planes; both are taken by Gauss quadrature from coefficients and solved
+cell functions.
 """
 
 from __future__ import annotations
@@ -53,9 +51,8 @@ _NOISE = 10.0
 """What counts as zero is below so many times the error estimate of the cells."""
 _STILL = (1e-6, 1e-2)
 """The least and the largest flux through a wall, relative to the flow, that counts as none. Between
-them the
-square root of the error estimate decides: first derivatives of cell functions are that much less
-accurate."""
+them the square root of the error estimate decides: first derivatives of cell functions are that
+much less accurate."""
 
 
 def settle_walls(
@@ -65,10 +62,9 @@ def settle_walls(
     eps: sp.Expr | None,
     parameters: Mapping[str, float],
 ) -> tuple[LoweredEquation, Coefficients]:
-    """The homogenized equation without what vanishes in its natural conditions, and values for all
-    externals.
+    """The homogenized equation without what vanishes in its conditions; values for all externals.
 
-    ProblemError where they depend on eps and it is None; UnsupportedError where a flow crosses the
+    ProblemError where they depend on eps and it is None; UnsupportedError where a flow crosses a
     wall.
     """
     _, walls = lower_walls(model)
@@ -224,7 +220,8 @@ class _WallMeans:
         """The phase; ProblemError where it is not known."""
         if self.phase is None:
             raise ProblemError(
-                f"the limit of the natural condition where {self.title} holds the phase of that wall in the period",
+                f"the limit of the natural condition where {self.title} holds the phase of that "
+                "wall in the period",
                 term=self._condition(),
                 remedy="give eps: solve_homogenized(model, cells, eps=1/8)",
             )
@@ -247,12 +244,14 @@ class _WallMeans:
                 continue
             if self.planes.means(flow, _ORDERS[0], self._known()).largest > limit * inside.scale:
                 raise UnsupportedError(
-                    f"a natural condition where {self.title}, and a flow of order 1/eps through that wall",
+                    f"a natural condition where {self.title}, and a flow of order 1/eps through "
+                    "that wall",
                     term=self._condition(),
                     remedy=(
-                        "give Dirichlet or Periodic conditions there, or a wall along the flow. The limit condition "
-                        "needs the function phi of the half space with -div(a^T grad phi + b phi) = 0, without flux "
-                        "on the wall and phi -> psi inside: n . A* grad u0 = <phi g> there; it is not computed here"
+                        "give Dirichlet or Periodic conditions there, or a wall along the flow. "
+                        "The limit condition needs the function phi of the half space with "
+                        "-div(a^T grad phi + b phi) = 0, without flux on the wall and phi -> psi "
+                        "inside: n . A* grad u0 = <phi g> there; it is not computed here"
                     ),
                 )
 
@@ -376,7 +375,7 @@ class _Planes:
 
 
 def _meshes(cells: CellSolution) -> list[Array]:
-    """The lines of the mesh on which the cell functions are piecewise polynomials, if there is one."""
+    """The lines of the mesh whose piecewise polynomials the cell functions are, if there is one."""
     lattices = [
         field.grid.lattice for row in cells.fields for field in row if hasattr(field, "grid")
     ]

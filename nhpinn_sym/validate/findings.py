@@ -115,7 +115,8 @@ def _missed(axis: AxisResolution, lines: Array) -> str:
     worst = int(np.argmax(cells / widths))
     if cells[worst] > _COARSE * widths[worst]:
         return (
-            f"data vary over {widths[worst]:.2g} at {axis.symbol} = {middles[worst]:.6g}, where mesh "
+            f"data vary over {widths[worst]:.2g} at {axis.symbol} = {middles[worst]:.6g}, where "
+            "mesh "
             f"cells are {cells[worst]:.2g} wide"
         )
     near = np.abs(lines[:, None] - np.array(axis.breaks)[None, :]).min(axis=0, initial=np.inf)

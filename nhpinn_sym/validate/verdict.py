@@ -1,9 +1,7 @@
-"""The verdict of a cross-validation, from independent evidence: bounds, a third method, a second
-eps.
+"""The verdict of a cross-validation, from evidence that is independent of the solvers it judges.
 
 No solver's estimate of itself decides between two of them. Where two disagree and nothing decides,
-the
-verdict says so.
+the verdict says so.
 """
 
 from __future__ import annotations
@@ -65,9 +63,8 @@ class Findings:
     """What is known beside the budget of a report; shares are relative to ||u_eps||.
 
     oracle   : what the cells are judged by ("" where there is nothing independent); fem_cell: the
-               share
-               of the FEM cells against it, between: of the cells of PINN and FEM against each
-               other.
+               share of the FEM cells against it, between: of the cells of PINN and FEM against
+               each other.
     outside  : {"pinn" or the FEM backend: text} for effective coefficients that violate their
                bounds.
     periods  : the fewest across the domain, along an axis of oscillation.
@@ -157,7 +154,8 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
         )
     if budget["macro"] > max(_SHARE * here, _FLOOR):
         yield (
-            f"u0 by PINN and by FEM, with the same cells, differ by {budget['macro']:.1e}; they are "
+            f"u0 by PINN and by FEM, with the same cells, differ by {budget['macro']:.1e}; they "
+            "are "
             f"{findings.pinn_off:.3g} and {findings.fem_off:.3g} from u_eps"
         )
     yield from (f"outside its bounds: {text}" for text in findings.outside.values())
