@@ -51,8 +51,7 @@ class FaceMean:
 @dataclass(frozen=True)
 class FluxShare:
     """`external` is (2 end - 1) times: the mean of `rest` over the cell, and the primitive, of zero
-    mean
-    along the axis, of the means of `share` over planes across it."""
+    mean along the axis, of the means of `share` over planes across it."""
 
     external: External
     share: Integrand

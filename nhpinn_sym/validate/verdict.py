@@ -117,8 +117,7 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
     """Two solutions of one homogenized equation: the fine solution decides against the PINN's where
-    it is
-    farther from it than the other one by half of what they differ."""
+    it is farther from it than the other one by half of what they differ."""
     if budget["macro"] <= limit:
         return None
     lead = found.pinn_off - found.fem_off
@@ -127,8 +126,7 @@ def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 def falls(budget: Mapping[str, float], findings: Findings) -> bool | None:
     """Whether the homogenization error is below that of a larger eps; None where that was not seen,
-    or it
-    is too small to tell."""
+    or it is too small to tell."""
     here = budget["homogenization"]
     if not findings.larger or here <= max(_FLOOR, 5 * budget["reference"]):
         return None
