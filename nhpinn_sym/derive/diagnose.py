@@ -220,14 +220,13 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> dict[tuple[int,
     return found
 
 
-def refuse_means(op: Operator, order: int, n: int, means: dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]) -> None:
+def refuse_means(op: Operator, power: sp.Rational, means: dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]) -> None:
     """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be."""
     for (_, field, alpha), (c, value) in means.items():
         kind = "source" if field is None else "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
         what, remedy = _SOLVABILITY[kind]
         function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
         shown, value = (-c, -value) if field is None else (c, value)
-        power = n - order
         scale = "1/eps" if power == -1 else f"eps^{power}"
         raise SolvabilityError(
             f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must have none",

@@ -1,7 +1,7 @@
 """homogenize: from the multiscale problem to its cell problems, effective law and homogenized equation.
 
 1. parse            the equation into the term table (operator/parse)
-2. scales           faster scales are averaged first (derive/iterated)
+2. scales           faster scales are averaged first (derive/fast_time, derive/iterated)
 3. expand           the chain rule, by powers of eps (operator/twoscale)
 4. diagnose         what would make the naive expansion fail (derive/diagnose, derive/ellipticity)
 5. transform        ground state, moving frame (derive/transform)
@@ -25,10 +25,12 @@ from . import diagnose
 from .ellipticity import check_ellipticity
 from .entries import Transformation
 from .hierarchy import hierarchy
-from .iterated import active_axes, average_fast_time, separate_levels
+from .fast_time import Powers, average_fast_time
+from .iterated import active_axes, separate_levels
 from .law import effective_law
 from .model import CellProblem, HomogenizedModel, Views
 from .recursion import CellFunction, Recursion
+from .slow_time import add_tangents, joined, unit_mass
 from .trace import trace
 from .transform import ground_state, is_transpose_of_itself, moving_frame
 from .writing import Writer
@@ -53,10 +55,11 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
     op = parse(problem)
     diagnose.check_coefficients(op)
     physical = active_axes(op)
-    op, applied = average_fast_time(physical)
+    op, corrections, applied = average_fast_time(physical)
     op, inner, more = separate_levels(op, homogenize_operator)
     _check_order(physical, op, order)
-    return replace(homogenize_operator(op, order, (*applied, *more), inner), operator=physical)
+    model = homogenize_operator(op, order, (*applied, *more), inner, corrections)
+    return replace(model, operator=physical)
 
 
 def _check_order(physical: Operator, op: Operator, order: int) -> None:
@@ -67,43 +70,54 @@ def _check_order(physical: Operator, op: Operator, order: int) -> None:
                                remedy="write order=1; with fast_time=2 any order is there")
 
 
-def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformation] = (), inner: HomogenizedModel | None = None) -> HomogenizedModel:
-    """The expansion of an operator whose cell coordinates are `op.axes`."""
+def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformation] = (), inner: HomogenizedModel | None = None,
+                        corrections: Powers | None = None) -> HomogenizedModel:
+    """The expansion of an operator whose cell coordinates are `op.axes`; `corrections` are added to it, by powers of eps."""
     powers = expand(op)
     kernels = diagnose.check_leading_operator(op, powers)
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
+    unit = unit_mass(op, powers[lowest], kernels)
+    if unit is not None:
+        op, powers = unit, expand(unit)
+        kernels = diagnose.check_leading_operator(op, powers)
     definite = check_ellipticity(op, {t: c for t, c in powers[lowest].items() if t.field is not None}, -lowest)
     diagnose.check_sources(op, powers, lowest)
-    symmetric = is_transpose_of_itself(op) and not kernels.ground
+    symmetric = is_transpose_of_itself(op) and not kernels.ground and not corrections
     eigenvalue: sp.Symbol | None = None
     mass: Table = {}
     if kernels.ground:
         eigenvalue, mass, powers, how = ground_state(op, powers, lowest)
         applied = (*applied, how)
     frame, powers, found = moving_frame(op, powers, kernels)
+    powers = joined(powers, corrections or {})
     recursion = Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
-    _run(op, recursion, max(order, recursion.homogenized_order - 1))
+    _run(op, recursion, max(order * recursion.steps, recursion.last - 1))
+    slow = add_tangents(op, recursion)
     writer = Writer(op, recursion)
     law = effective_law(op, recursion)
     needed = {f.function.number for e in law for t in e.average.terms for f in t.factors}
-    deepest = max([order, *(f.level for f in recursion.functions if f.number in needed)])
-    cells = tuple(_cell_problem(op, writer, f) for f in recursion.functions if f.level <= deepest)
+    deepest = max([order * recursion.steps, *(f.level for f in recursion.functions if f.number in needed)])
+    if corrections:  # every condition of solvability is one on an average that was added
+        deepest = max(deepest, recursion.last - 1)
+    cells = tuple(_cell_problem(op, writer, f) for f in recursion.functions if f.sources and f.level <= deepest)
     return HomogenizedModel(op.problem, op, op, powers, order, recursion, symmetric, definite, cells, law, writer,
-                            Views(trace, hierarchy), (*applied, *found), frame, eigenvalue, mass, inner)
+                            Views(trace, hierarchy), (*applied, *slow, *found), frame, eigenvalue, mass, inner)
 
 
 def _run(op: Operator, recursion: Recursion, levels: int) -> None:
     """Append the correctors of all levels; SolvabilityError where a mean is not zero below the homogenized order."""
     constant_kernels = recursion.ground is None and recursion.adjoint is None
     for n in range(1, levels + 1):
-        if n < recursion.homogenized_order and constant_kernels:
+        if n < recursion.last and constant_kernels:
             means = diagnose.nonzero_means(op, recursion, n)
-            diagnose.refuse_means(op, recursion.homogenized_order, n, means)
+            diagnose.refuse_means(op, recursion.lowest + recursion.power(n), means)
         recursion.add_level(n)
 
 
 def _cell_problem(op: Operator, writer: Writer, function: CellFunction) -> CellProblem:
     d = op.problem.scales.dim
     sources = tuple(((field, alpha if alpha[-1] else alpha[:d]), sign) for (field, alpha), sign in function.sources)
-    return CellProblem(writer.names[function.number], sources, function.level, function, writer)
+    level = writer.recursion.power(function.level)
+    order = int(level) if level.is_Integer else float(level)
+    return CellProblem(writer.names[function.number], sources, order, function, writer)
 

@@ -18,7 +18,7 @@ from .recursion import EffectiveKey, Recursion
 
 def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, ...]:
     """Every nonzero effective coefficient, A first."""
-    table = recursion.averaged(recursion.homogenized_order)
+    table = recursion.averaged(recursion.last)
     found: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = {}
     where: dict[tuple[str, tuple[int, ...]], Place] = {}
     named = [(averages, place) for key, averages in table.items() for place in places(op, recursion.homogenized_order, key, recursion.local)]
@@ -120,13 +120,13 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
         return c
     if not numbers or jumps(c):
         return None
-    products = [part.as_independent(*op.fast, as_Add=False) for part in sp.Add.make_args(sp.expand(_split_angles(c, op.fast)))]
+    products = [part.as_independent(*op.fast, as_Add=False) for part in sp.Add.make_args(sp.expand(split_angles(c, op.fast)))]
     means = [_number(op, fast) for _, fast in products]
     return None if None in means else sp.Add(*[slow * value for (slow, _), value in zip(products, means, strict=True)])
 
 
-def _split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
-    """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is set apart."""
+def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is apart."""
     def split(e: sp.Expr) -> sp.Expr:
         x, y = sp.expand(e.args[0]).as_independent(*fast, as_Add=True)
         if x == 0 or y == 0:

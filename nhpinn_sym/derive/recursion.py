@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -50,7 +51,7 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class CellFunction:
-    """Function `number` of expansion order `level`: A_0 N = -sum D_y^left( flux ) less its mean, for the macroscopic sources (key, sign).
+    """Function `number` of level `level` (`Recursion.power`): A_0 N = -sum D_y^left( flux ) less its mean, for the macroscopic sources (key, sign).
 
     `solvable`: its mean is zero by the Fredholm condition; `varies`: it may depend on the slow variables.
     """
@@ -68,12 +69,14 @@ class Recursion:
 
     ground : number of the function that takes the place of the constants in the kernel of A_0, or None.
     adjoint: number of the first of the adjoint kernel functions (one per equation), or None where they are the constants.
+    steps  : levels per power of eps, above 1 where there are broken powers (time-ordered averages of t/eps^k); n, m count levels.
     """
 
     def __init__(self, powers: Mapping[int, Table], components: int, slow: tuple[sp.Symbol, ...], fast: tuple[sp.Symbol, ...],
                  ground: bool = False, adjoint: bool = False) -> None:
         self.lowest = min(k for k, table in powers.items() if any(term.field is not None for term in table))
         self.powers, self.components, self.fast = powers, components, fast
+        self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
         self.coefficients = Coefficients(slow)
         self.interned = {k: [(t, self.coefficients.intern(c)) for t, c in table.items()] for k, table in powers.items()}
         self.local = any(c.has(*slow) for table in powers.values() for t, c in table.items() if t.field is not None)
@@ -85,11 +88,22 @@ class Recursion:
         self.correctors: list[dict[Source, tuple[int | None, int]]] = [identity]
         self.functions: list[CellFunction] = []
         self._merged: dict[object, int] = {}
+        self._slopes: dict[tuple[int, sp.Symbol], int] = {}
+        self._added: dict[EffectiveKey, dict[Pairing, Fraction]] = {}
 
     @property
     def homogenized_order(self) -> int:
-        """m: the order at which the averaged equation is the homogenized one."""
+        """m: the order of the operator; the averaged equation of order eps^(m + lowest) is the homogenized one."""
         return -self.lowest
+
+    @property
+    def last(self) -> int:
+        """The level of the homogenized equation."""
+        return self.steps * self.homogenized_order
+
+    def power(self, level: int) -> sp.Rational:
+        """The power of eps of a level, counted from that of N^0."""
+        return sp.Rational(level, self.steps)
 
     def right_hand_side(self, n: int) -> dict[Source, Flux]:
         """R_n, every slow derivative carried out (Leibniz) and sorted by macroscopic source."""
@@ -114,6 +128,9 @@ class Recursion:
                 if not any(fast_part(term.left, len(self.zero))):
                     key = (term.equation, slow_part(term.left, len(self.zero)), *source)
                     table[key][Pairing(product, None, ())] += weight
+        for key, averages in self._added.items() if n == self.last else ():
+            for pairing, weight in averages.items():
+                table[key][pairing] += weight
         return _kept(table)
 
     def _weighted(self, table: dict[EffectiveKey, dict[Pairing, Fraction]], source: Source, flux: Flux) -> None:
@@ -134,7 +151,7 @@ class Recursion:
         slow = len(self.zero)
         for a in range(min(highest, n) + 1):
             for b in range(min(highest, n - a) + 1):
-                for term, number in self.interned.get(self.lowest + n - a - b, ()):
+                for term, number in self.interned.get(self.lowest + self.power(n - a - b), ()):
                     left = fast_part(term.left, slow)
                     for product, beta, weight, field in self._acting(term, number, b):
                         for (p, gamma), function, sign in self._vector(a, term.equation):
@@ -150,7 +167,7 @@ class Recursion:
         """Append N^n, one function per macroscopic source; those without a source are dropped, equal ones (up to sign) are one function."""
         level: dict[Source, tuple[int | None, int]] = {}
         sources: dict[int, list[tuple[Source, int]]] = {}
-        solvable = n < self.homogenized_order
+        solvable = n < self.last
         for key, whole in right.items():
             flux = self._trimmed(whole)
             if self._vanishes(flux, solvable):
@@ -197,7 +214,7 @@ class Recursion:
     def _products(self, n: int) -> Iterator[tuple[Term, Fraction | int, Product, Source]]:
         """Every (term, weight, product, source) in sum_k A_{lowest+k} N^{n-k}, k >= 1, inner derivatives done."""
         for k in range(1, n + 1):
-            for term, number in self.interned.get(self.lowest + k, ()):
+            for term, number in self.interned.get(self.lowest + self.power(k), ()):
                 for product, alpha, weight, field in self._acting(term, number, n - k):
                     yield term, weight, product, (field, alpha)
 
@@ -257,6 +274,51 @@ class Recursion:
                     product = Product(c, on_c, Function(number, term.field), (*on_n, *fast_part(term.right, len(self.zero))))
                     result[term.equation, fast_part(term.left, len(self.zero))][product] += count
         return _clean(result)
+
+    def add_slope(self, f: CellFunction, parameter: sp.Symbol) -> None:
+        """Add <psi rho d_parameter N> to the averaged operator, rho that of the first time derivative."""
+        assert self.adjoint is not None
+        slow, nothing = len(self.zero), (0,) * len(self.fast)
+        number = self.parametric(f.number, parameter)
+        for term, c in self.interned.get(0, ()):
+            if term.field is None or term.right[slow - 1] != 1 or any(term.left):
+                continue
+            product = Product(c, self.zero, Function(number, term.field), (*self.zero, *nothing))
+            for (field, alpha), sign in f.sources:
+                for p in range(self.components):
+                    row = self._added.setdefault((p, self.zero, field, alpha), {})
+                    pairing = Pairing(product, Function(self.adjoint + p, term.equation), nothing)
+                    row[pairing] = row.get(pairing, Fraction(0)) + sign
+
+    def parametric(self, number: int, parameter: sp.Symbol) -> int:
+        """The number of the derivative of a corrector by a parameter of its cell problem, a function without macroscopic sources."""
+        if (number, parameter) not in self._slopes:
+            f, flux = self.function(number), defaultdict[tuple[int, MultiIndex], dict[Product, Fraction]](lambda: defaultdict(Fraction))
+            for place, combination in f.flux.items():
+                for product, weight in combination.items():
+                    for moved in self._parametric(product, parameter):
+                        flux[place][moved] += weight
+            for term, c in self.interned[self.lowest]:
+                if term.field is not None and self.coefficients.expressions[c].has(parameter):
+                    slope = self.coefficients.intern(sp.diff(self.coefficients.expressions[c], parameter))
+                    product = Product(slope, self.zero, Function(number, term.field), (*self.zero, *fast_part(term.right, len(self.zero))))
+                    flux[term.equation, fast_part(term.left, len(self.zero))][product] += 1
+            self._slopes[number, parameter] = self.kernels + len(self.functions)
+            self.functions.append(CellFunction(self._slopes[number, parameter], f.level, (), _clean(flux), True, f.varies))
+        return self._slopes[number, parameter]
+
+    @property
+    def slopes(self) -> Mapping[int, tuple[int, sp.Symbol]]:
+        """{number: (number of N, parameter)} of the derivatives of correctors by a parameter."""
+        return {number: key for key, number in self._slopes.items()}
+
+    def _parametric(self, product: Product, parameter: sp.Symbol) -> Iterator[Product]:
+        """The derivative of coefficient and function by a parameter."""
+        c = self.coefficients.expressions[product.coefficient]
+        if c.has(parameter):
+            yield product._replace(coefficient=self.coefficients.intern(sp.diff(c, parameter)))
+        if product.function is not None:
+            yield product._replace(function=product.function._replace(number=self.parametric(product.function.number, parameter)))
 
     def explicit(self, flux: Flux) -> dict[tuple[int, MultiIndex], sp.Expr]:
         """The parts of a flux without cell functions as SymPy, by (equation, fast left multi-index)."""

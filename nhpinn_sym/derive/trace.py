@@ -23,7 +23,7 @@ _LONG = 40
 def trace(model: HomogenizedModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
     op, lowest = model.cell_operator, model.recursion.lowest
-    m = model.homogenized_order
+    m, recursion = model.homogenized_order, model.recursion
     steps = [
         Step("Multiscale equation", _scales(model), tuple(_problem(model.operator))),
         *(Step(t.title, t.remark, t.equations) for t in model.transformations),
@@ -31,8 +31,10 @@ def trace(model: HomogenizedModel) -> Derivation:
         Step("Ansatz", "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.", tuple(_ansatz(model))),
         Step(f"Order eps^{lowest}", *_leading(model)),
     ]
-    for n in range(1, max((p.order for p in model.cell_problems), default=1) + 1):
-        cells = [p for p in model.cell_problems if p.order == n]
+    deepest = max((p.cell_function.level for p in model.cell_problems), default=recursion.steps)
+    for level in range(1, deepest + 1):
+        n = recursion.power(level)
+        cells = [p for p in model.cell_problems if p.cell_function.level == level]
         if n < m:
             steps.append(Step(f"Order eps^{lowest + n}: solvability",
                               (_WEIGHTED if _weighted(model) else _UNWEIGHTED) + _verdict(model, cells), tuple(_means(model, cells))))

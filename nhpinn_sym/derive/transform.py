@@ -79,12 +79,12 @@ def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[
     if m != 2 or not any(term.power < 0 or kernels.adjoint for term, _ in op.terms()) or is_transpose_of_itself(op):
         return (), powers, ()
     if not (kernels.ground or kernels.adjoint):
-        means = diagnose.nonzero_means(op, recursion, 1)
+        means = diagnose.nonzero_means(op, recursion, recursion.steps)
         drifts = {key: value for key, value in means.items() if key[1] is not None and any(key[2][:-1])}
         if not drifts:
             return (), powers, ()
         if not _can_move(op):
-            diagnose.refuse_means(op, m, 1, drifts)
+            diagnose.refuse_means(op, sp.Integer(-1), drifts)
     elif not _can_move(op):
         return (), powers, ()  # whether there is a mean drift is seen when the kernels are known
     for term, c in op.terms():
@@ -115,7 +115,7 @@ def _can_move(op: Operator) -> bool:
 def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
     """The velocity of each axis: a closed mean, or a symbol with its formula."""
     d = op.problem.scales.dim
-    first = recursion.averaged(1)
+    first = recursion.averaged(recursion.steps)
     if recursion.ground is not None or recursion.adjoint is not None:
         stuck = [key for key in first if key[2] is not None and not any(key[3])]
         if stuck and any(t.power == -1 and not any(t.left) and not any(t.right) for t, _ in op.terms()):

@@ -33,6 +33,8 @@ class Writer:
             table[(recursion.adjoint or 0) + p] = "psi" if recursion.components == 1 else f"psi_{self._field(p)}"
         first: dict[Source, int] = {}
         for f in recursion.functions:
+            if not f.sources:
+                continue
             key = f.sources[0][0]
             first.setdefault(key, f.level)
             level = "" if first[key] == f.level else str(f.level)
@@ -51,7 +53,10 @@ class Writer:
         return str(self.op.problem.unknowns[j].func.__name__).replace("_", "")
 
     def component(self, function: Function) -> sp.Expr:
-        """One component as an applied function of what it depends on."""
+        """One component as an applied function of what it depends on; the derivative by a parameter as such."""
+        if function.number in self.recursion.slopes:
+            number, parameter = self.recursion.slopes[function.number]
+            return sp.Derivative(self.component(function._replace(number=number)), parameter)
         name = self.names[function.number]
         name = name if self.recursion.components == 1 else f"{name}_{function.component + 1}"
         return sp.Function(name)(*self.arguments(function.number))

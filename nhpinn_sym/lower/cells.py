@@ -143,8 +143,10 @@ class _Lowering:
         known = self.visible.get(function.number)
         corrector = known is not None and not any(slope)
         name = known.name if known else f"N{function.level}_{function.number}"
+        power = self.recursion.power(function.level)
+        level = int(power) if power.is_Integer else float(power)
         marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
-        return CellForm(f"{marks}_{name}" if marks else name, "corrector" if corrector else "auxiliary", function.level,
+        return CellForm(f"{marks}_{name}" if marks else name, "corrector" if corrector else "auxiliary", level,
                         known.sources if known and corrector else (), tuple(weak), self._plained(merged(source)), function.solvable)
 
     def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
