@@ -12,7 +12,6 @@ The equation is divided by a rho that depends on tau: the average is that of E/r
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import NamedTuple
@@ -28,9 +27,11 @@ from ..operator.zero import is_zero, jumps
 from ..problem.errors import SolvabilityError, UnsupportedError
 from .entries import Transformation
 from .law import closed_mean
-from .notation import equation, term as written
+from .notation import equation
+from .notation import term as written
 from .recursion import derivative
-from .time_algebra import Oscillating, TimeAlgebra, combined
+from .time_algebra import Place, TimeAlgebra, ordered_averages, wave_averages
+from .trigonometric import Trigonometry
 
 _NODES = (32, 64, 128, 256)
 _MOST = 4
@@ -287,7 +288,9 @@ class _Averaging:
         op, rho = self.op, masses(self.physical)
         real = not any(c.has(sp.I) for c in op.table.values())
         highest = sp.Rational(self.order if self.waves else 0)
-        algebra = TimeAlgebra((*op.coordinates, *op.fast), self.tau, highest, op.components, real)
+        intervals = [axis.interval for axis in (self.tau, *op.axes)]
+        series = Trigonometry((self.symbol, *op.fast), tuple(b - a for a, b in intervals), self.tau.interval[0])
+        algebra = TimeAlgebra(series, (*op.coordinates, *op.fast), self.tau.slow, op.components, highest)
         whole = algebra.operator(expand(replace(op, table={t: c for t, c in op.table.items() if not t.right[-1]})))
         if any(c != 1 for c in rho):
             whole = algebra.product(algebra.factors([1 / c for c in rho]), whole)
@@ -297,7 +300,7 @@ class _Averaging:
             found = wave_averages(algebra, whole, damping, self.k, count)
         else:
             found = ordered_averages(algebra, whole, self.k, count)
-        return [self._table(g, mass) for g in found]
+        return [self._table(algebra.written(g, real=real), mass) for g in found]
 
     def _check_scope(self, count: int) -> None:
         scale = f"tau = t/eps^{self.k}"
@@ -314,11 +317,11 @@ class _Averaging:
             raise UnsupportedError(f"time-ordered averages of {scale} in a system whose equations have different time derivatives", term=culprit,
                                    remedy=_OTHER)
 
-    def _table(self, g: Oscillating, mass: list[sp.Expr]) -> Table:
+    def _table(self, g: Mapping[Place, sp.Expr], mass: list[sp.Expr]) -> Table:
         """The terms of non-positive powers, times the mass of their equation."""
         zero = (0,) * (len(self.op.coordinates) + len(self.op.fast))
         found: dict[Term, sp.Expr] = {}
-        for p, c in g.get(0, {}).items():
+        for p, c in g.items():
             if p.power <= 0:
                 power = int(p.power) if p.power.is_Integer else p.power
                 found[Term(p.equation, zero, p.field, p.right, power)] = mass[p.equation] * c
@@ -360,47 +363,4 @@ def _merged(orders: list[Table]) -> Powers:
         for t, c in table.items():
             row = found.setdefault(t.power, {})
             row[t] = row.get(t, sp.Integer(0)) + c
-    return found
-
-
-def ordered_averages(algebra: TimeAlgebra, e: Oscillating, k: sp.Rational, count: int) -> list[Oscillating]:
-    """G_1, ..., G_count of (eps^-k d_tau + d_t + E) P = P (d_t + sum_n G_n), P = 1 + sum_n P_n, <P_n> = 0 (Magnus 1954; Sanders, Verhulst 1985).
-
-    d_tau P_n = -eps^k ( E P_(n-1) + d_t P_(n-1) - sum_j P_j G_(n-1-j) ), G_n = <E P_n>; d_t is that of the coefficients.
-    """
-    shapes: list[Oscillating] = []  # P_1, P_2, ...
-    means = [algebra.mean(e)]
-    for n in range(1, count + 1):
-        if n == 1:
-            parts = [(1, e)]
-        else:
-            parts = [(1, algebra.product(e, shapes[-1])), (1, algebra.in_time(shapes[-1]))]
-            parts += [(-1, algebra.product(shapes[j], means[n - 2 - j])) for j in range(n - 1)]
-        shapes.append(algebra.scaled(algebra.primitive(combined(parts)), sp.Integer(-1), k))
-        means.append(algebra.mean(algebra.product(e, shapes[-1])))
-    return means[1:]
-
-
-def wave_averages(algebra: TimeAlgebra, e: Oscillating, damping: Oscillating, k: sp.Rational, count: int) -> list[Oscillating]:
-    """C_1, ..., C_count of D^2 + d D + E, D = eps^-k d_tau + d_t, for u = (1 + sum_j Q_j) v, <Q_j> = 0: v_tt + <d> v_t + <E> v + sum_j C_j v.
-
-    d_tau^2 Q_j = -( eps^k (2 d_t + d) d_tau Q_(j-1) + eps^2k (d_t^2 + d d_t + E) Q_(j-2) ) less its mean;
-    C_j = <E Q_j> + <d d_t Q_j> + eps^-k <d d_tau Q_(j+1)>; d_t acts on coefficients and on v.
-    """
-    clock = algebra.clock
-    twice = algebra.product(clock, clock)
-    rate = combined([(2, clock), (1, damping)])
-    whole = combined([(1, twice), (1, algebra.product(damping, clock)), (1, e)])
-    shapes: list[Oscillating] = [{}]  # Q_1 = 0, Q_2, ...
-    for j in range(2, count + 2):
-        earlier = whole if j == 2 else algebra.product(whole, shapes[j - 3])
-        right = [(1, algebra.scaled(algebra.product(rate, algebra.slope(shapes[-1])), sp.Integer(1), k)),
-                 (1, algebra.scaled(earlier, sp.Integer(1), 2 * k))]
-        shapes.append(algebra.scaled(algebra.primitive(algebra.primitive(combined(right))), sp.Integer(-1)))
-    found = []
-    for j in range(1, count + 1):
-        here, next_one = shapes[j - 1], shapes[j]
-        parts = [(1, algebra.product(e, here)), (1, algebra.product(damping, algebra.product(clock, here))),
-                 (1, algebra.scaled(algebra.product(damping, algebra.slope(next_one)), sp.Integer(1), -k))]
-        found.append(algebra.mean(combined(parts)))
     return found

@@ -24,8 +24,8 @@ from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .ellipticity import check_ellipticity
 from .entries import Transformation
-from .hierarchy import hierarchy
 from .fast_time import Powers, average_fast_time
+from .hierarchy import hierarchy
 from .iterated import active_axes, separate_levels
 from .law import effective_law
 from .model import CellProblem, HomogenizedModel, Views
