@@ -112,10 +112,14 @@ def _distinct(op: Operator) -> dict[sp.Expr, Term]:
 
 
 def check_mass(op: Operator) -> None:
-    """The coefficient of a time derivative of an unknown in its own equation is nowhere negative, and not zero."""
+    """The coefficient of the highest time derivative of an unknown in its own equation is nowhere negative, and not zero."""
+    highest = {i: max((t.right[-1] for t, _ in op.terms() if t.equation == t.field == i), default=0)
+               for i in range(op.components)}
     for term, c in op.terms():
         if not term.right[-1] or any(term.right[:-1]) or term.field != term.equation or is_opaque(c) or c.has(sp.I):
             continue
+        if term.right[-1] < highest[term.equation]:
+            continue  # a damping may have any sign
         values, points = sampler([c], op), range_grid(op)
         lowest, largest = (f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])]) for f in (np.min, np.max))
         lowest = min(float(lowest), _least_value(c, op, -_TINY * abs(float(largest))))
@@ -200,7 +204,11 @@ def check_sources(op: Operator, powers: dict[int, Table], lowest: int) -> None:
                                        remedy="scale the source as eps^-1 with zero mean, or weaker")
 
 
-def nonzero_means(op: Operator, recursion: Recursion, n: int) -> dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]:
+Means = dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]
+"""{(equation, field, alpha): (coefficient, its mean)}."""
+
+
+def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
     """{(equation, field, alpha): (coefficient, its mean)} of the terms of h_n without cell functions whose mean is not zero.
 
     For constant kernels; opaque coefficients are taken to have no mean.
@@ -220,7 +228,7 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> dict[tuple[int,
     return found
 
 
-def refuse_means(op: Operator, power: sp.Rational, means: dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]) -> None:
+def refuse_means(op: Operator, power: sp.Rational, means: Means) -> None:
     """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be."""
     for (_, field, alpha), (c, value) in means.items():
         kind = "source" if field is None else "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]

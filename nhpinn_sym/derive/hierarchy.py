@@ -94,17 +94,19 @@ def mean_fields(model: HomogenizedModel, level: int) -> list[sp.Expr]:
 def hierarchy(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
     """The equations of U_0, ..., U_order with symbols for the entries of h_n (columns for systems)."""
     op, table, m = model.cell_operator, averaged_terms(model), model.homogenized_order
-    values = {e: e.symbol if e.value is None else e.value for e in model.law}
+    framing = model.framing
+    values = framing.values(model.law)
     equations = []
     for level in range(model.order + 1):
         rows = []
         for row in range(model.components):
             left, right = homogenized_sides(op, model.law, mean_fields(model, level), row, values)
             earlier = [written(t, mean_fields(model, level - c), op.coordinates) for c in range(1, level + 1) for t in table[m + c]
-                       if t.key[0] == row and (t.key[2] is not None or c == level)]
+                       if t.key[0] == row and t.key[2] is not None]
+            earlier += [framing.source(written(t, [], op.coordinates)) for t in table[m + level] if level and t.key[0] == row and t.key[2] is None]
             rows.append((left, right if level == 0 else -sp.Add(*earlier)))
         column = rows[0] if len(rows) == 1 else tuple(sp.ImmutableMatrix(side) for side in zip(*rows, strict=True))
-        equations.append(equation(*column))
+        equations.append(framing.renamed(equation(*column)))
     return tuple(equations)
 
 

@@ -18,7 +18,7 @@ from .derivation import Derivation
 from .entries import EffectiveEntry, Frame, Transformation
 from .notation import text
 from .recursion import CellFunction, Recursion
-from .writing import Writer
+from .writing import Framing, Writer
 
 Key = tuple[int | None, MultiIndex]
 """Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x (over x and t where t is in it); field None: the
@@ -114,8 +114,17 @@ class HomogenizedModel:
 
     @cached_property
     def equation(self) -> sp.Equality:
-        """The homogenized equation for u0 (columns for systems)."""
-        return self.writer.homogenized(self.law)
+        """The homogenized equation for u0 (columns for systems); after a moving frame in X, its source in X + c t/eps."""
+        return self.writer.homogenized(self.law, self.framing)
+
+    @property
+    def framing(self) -> Framing:
+        """What the unknown of the homogenized equation stands for."""
+        scales = self.problem.scales
+        shift = tuple(f.velocity / scales.eps for f in self.frame)
+        growing = self.eigenvalue is not None and scales.time
+        rate = self.eigenvalue / scales.eps**2 if growing else sp.Integer(0)
+        return Framing(self.cell_operator.coordinates, shift, rate)
 
     @cached_property
     def hierarchy(self) -> tuple[sp.Equality, ...]:

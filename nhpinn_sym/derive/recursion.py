@@ -80,6 +80,8 @@ class Recursion:
         self.coefficients = Coefficients(slow)
         self.interned = {k: [(t, self.coefficients.intern(c)) for t, c in table.items()] for k, table in powers.items()}
         self.local = any(c.has(*slow) for table in powers.values() for t, c in table.items() if t.field is not None)
+        leading = [c for t, c in powers[self.lowest].items() if t.field is not None]
+        self.moving = any(c.has(*slow) for c in leading)
         self.zero: MultiIndex = (0,) * len(slow)
         self.ground = 0 if ground else None
         self.adjoint = int(ground) if adjoint else None
@@ -256,8 +258,9 @@ class Recursion:
         return product._replace(slope=slope, derivative=(*add(product.derivative[:slow], on_n), *product.derivative[slow:]))
 
     def _varies(self, function: Function) -> bool:
-        """Whether a cell function may depend on the slow variables."""
-        return self.local or (function.number >= self.kernels and self.function(function.number).varies)
+        """Whether a cell function may depend on the slow variables: through A_0, or what its cell problem holds."""
+        own = function.number >= self.kernels and self.function(function.number).varies
+        return self.moving or own
 
     def slope(self, number: int, index: MultiIndex) -> Flux:
         """The flux of the cell problem of D_x^index N: that of N differentiated, and what the derivatives of A_0 make of N."""

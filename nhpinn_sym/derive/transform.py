@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import sympy as sp
 
-from ..operator.table import Operator, Table, Term, unit
+from ..operator.table import Operator, Table, Term, differentiate, unit
 from ..operator.zero import is_zero
-from ..problem.errors import UnsupportedError
+from ..problem.errors import SolvabilityError, UnsupportedError
 from . import diagnose
 from .combination import Averages, Function, Pairing, Product
 from .diagnose import Kernels
@@ -17,7 +18,7 @@ from .entries import Frame, Transformation
 from .law import averaged, closed_mean
 from .notation import equation
 from .recursion import Recursion
-from .writing import Writer
+from .writing import Writer, moving_coordinates
 
 Powers = dict[int, Table]
 
@@ -68,19 +69,24 @@ def ground_state(op: Operator, powers: Powers, lowest: int) -> tuple[sp.Symbol, 
     return LAMBDA, mass, {**powers, lowest: shifted}, Transformation("Factorization", remark, (equation(u, growth * phi * v),))
 
 
-def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[Frame, ...], Powers, tuple[Transformation, ...]]:
-    """X = x - c t/eps where there is a mean drift c of order 1/eps: (frame, operator in X, report); empty where there is none.
+def moving_frame(
+    op: Operator, powers: Powers, kernels: Kernels
+) -> tuple[tuple[Frame, ...], Powers, tuple[Transformation, ...]]:
+    """X = x - c t/eps where there is a mean drift c of order 1/eps.
 
-    c_j = <psi . (coefficient of d_j)> / <psi rho>, psi the adjoint kernel (Pavliotis, Stuart 2008, ch. 13; Allaire, Raphael 2007).
-    Errors: SolvabilityError for a mean drift without rho u_t, in a system, or with coefficients that depend on x.
+    Returns (frame, operator in X, report), empty where there is no drift. c_j = <psi . (coefficient
+    of d_j)> / <psi rho>, psi the adjoint kernel (Pavliotis, Stuart 2008, ch. 13; Allaire, Raphael
+    2007); several fields have one frame if their drifts agree.
+    Errors: SolvabilityError for a mean drift without rho u_t, with coefficients that depend on x, or
+    of fields with different drifts; UnsupportedError for complex ones, and for one that oscillates in
+    tau so slowly that the frame would not stay near x - c t/eps.
     """
-    recursion = Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
-    m = recursion.homogenized_order
-    if m != 2 or not any(term.power < 0 or kernels.adjoint for term, _ in op.terms()) or is_transpose_of_itself(op):
+    recursion = _recursion(op, powers, kernels)
+    drifting = any(term.power < 0 or kernels.adjoint for term, _ in op.terms())
+    if recursion.homogenized_order != 2 or not drifting or is_transpose_of_itself(op):
         return (), powers, ()
     if not (kernels.ground or kernels.adjoint):
-        means = diagnose.nonzero_means(op, recursion, recursion.steps)
-        drifts = {key: value for key, value in means.items() if key[1] is not None and any(key[2][:-1])}
+        drifts = _mean_drifts(op, recursion)
         if not drifts:
             return (), powers, ()
         if not _can_move(op):
@@ -89,63 +95,127 @@ def moving_frame(op: Operator, powers: Powers, kernels: Kernels) -> tuple[tuple[
         return (), powers, ()  # whether there is a mean drift is seen when the kernels are known
     for term, c in op.terms():
         if c.has(sp.I):
-            raise UnsupportedError("a mean drift of order 1/eps with complex coefficients", term=op.show(term), remedy="use real coefficients")
+            raise UnsupportedError("a mean drift of order 1/eps with complex coefficients",
+                                   term=op.show(term), remedy="use real coefficients")
     frame = _frame(op, recursion)
-    moved = _moved(op, powers, frame)
     if not frame:
         return (), powers, ()
-    writer = Writer(op, recursion)
-    symbols = sp.Matrix([f.velocity for f in frame])
-    shift = symbols * op.problem.scales.t / op.problem.scales.eps
-    frame_coordinates = sp.Matrix([sp.Symbol(f"X{j + 1}", real=True) for j in range(len(frame))])
-    lines = (equation(frame_coordinates, sp.Matrix(op.coordinates[:-1]) - shift),
-             *(equation(f.velocity, writer.velocity(f)) for f in frame if f.numerator is not None))
-    remark = "A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; y = x/eps stays."
-    report = Transformation("Moving frame", remark, lines)
+    moved = _moved(op, powers, frame)
+    if not (kernels.ground or kernels.adjoint):
+        _check_common(op, _recursion(op, moved, kernels), frame)
+    frame = tuple(map(_settled(op), frame))
+    report = Transformation("Moving frame", _remark(op), _lines(op, Writer(op, recursion), frame))
     return frame, moved, (report,)
 
 
+def _recursion(op: Operator, powers: Powers, kernels: Kernels) -> Recursion:
+    return Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
+
+
+def _mean_drifts(op: Operator, recursion: Recursion) -> diagnose.Means:
+    """The mean drifts of order 1/eps that are seen without cell functions."""
+    means = diagnose.nonzero_means(op, recursion, recursion.steps)
+    return {key: value for key, value in means.items() if key[1] is not None and any(key[2][:-1])}
+
+
+def _check_common(op: Operator, moved: Recursion, frame: tuple[Frame, ...]) -> None:
+    """SolvabilityError where a field still drifts in the frame."""
+    if any(f.numerator is not None for f in frame):
+        return  # that is seen when the drift is a number
+    for (_, field, alpha), (c, value) in _mean_drifts(op, moved).items():
+        drift = c * differentiate(op.problem.unknowns[field or 0], alpha, op.coordinates)
+        raise SolvabilityError(
+            f"the fields have different mean drifts of order 1/eps: in the frame of the first one, "
+            f"one of mean {value:.6g} is left", term=drift / op.problem.scales.eps,
+            remedy="one moving frame serves fields with the same mean drift: subtract the difference, "
+                   "or solve the fields apart")
+
+
+def _settled(op: Operator) -> Callable[[Frame], Frame]:
+    """The frame with the mean velocity over a frozen tau.
+
+    UnsupportedError where its oscillation, eps^(k-1) in x, does not vanish with eps.
+    """
+    tau = next((axis for axis in op.frozen if axis.slow == len(op.coordinates) - 1), None)
+
+    def settled(f: Frame) -> Frame:
+        if tau is None or not f.velocity.has(tau.symbol):
+            return f
+        mean = closed_mean(replace(op, axes=(tau,)), f.velocity, numbers=True)
+        if tau.power <= 1 or mean is None:
+            raise UnsupportedError(
+                f"a mean drift of order 1/eps that depends on tau = t/eps^{tau.power}: it moves u by "
+                f"eps^{tau.power - 1} to and fro, and there is no limit", term=f.velocity,
+                remedy="subtract its oscillation, or use a larger power of eps")
+        return f._replace(velocity=mean)
+
+    return settled
+
+
+def _remark(op: Operator) -> str:
+    remark = ("A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; "
+              "y = x/eps stays.")
+    if any(c.has(*op.coordinates[:-1]) for _, c in op.terms(source=True)):
+        remark += " A source f(x) is f(X + c t/eps) there."
+    return remark
+
+
+def _lines(op: Operator, writer: Writer, frame: tuple[Frame, ...]) -> tuple[sp.Equality, ...]:
+    """X, and the velocities that have a formula."""
+    shift = sp.Matrix([f.velocity for f in frame]) * op.problem.scales.t / op.problem.scales.eps
+    moving = sp.Matrix(moving_coordinates(len(frame)))
+    velocities = [equation(f.velocity, writer.velocity(f)) for f in frame if f.numerator is not None]
+    return (equation(moving, sp.Matrix(op.coordinates[:-1]) - shift), *velocities)
+
+
 def _can_move(op: Operator) -> bool:
-    """One unknown, rho u_t, coefficients in y alone."""
+    """rho u_t, coefficients in y (and a frozen tau) alone."""
     timely = [t for t, _ in op.terms() if t.right[-1]]
-    simple = all(t.right[-1] == 1 and t.power == 0 and not any(t.left) and not any(t.right[:-1]) for t in timely)
-    return op.components == 1 and bool(timely) and simple and not any(c.has(*op.slow) for _, c in op.terms())
+    simple = all(t.right[-1] == 1 and t.power == 0 and not any(t.left) and not any(t.right[:-1])
+                 for t in timely)
+    still = not any(c.has(*op.coordinates) for _, c in op.terms())
+    return _leader(op) is not None and simple and still
+
+
+def _leader(op: Operator) -> int | None:
+    """The first field with a time derivative in its own equation."""
+    own = [t.equation for t, _ in op.terms() if t.right[-1] and t.field == t.equation]
+    return min(own, default=None)
 
 
 def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
-    """The velocity of each axis: a closed mean, or a symbol with its formula."""
-    d = op.problem.scales.dim
+    """The velocity of each axis, that of the leading field: a closed mean, or a symbol with its formula."""
+    d, i = op.problem.scales.dim, _leader(op) or 0
     first = recursion.averaged(recursion.steps)
-    if recursion.ground is not None or recursion.adjoint is not None:
-        stuck = [key for key in first if key[2] is not None and not any(key[3])]
-        if stuck and any(t.power == -1 and not any(t.left) and not any(t.right) for t, _ in op.terms()):
-            raise UnsupportedError("a reaction of order 1/eps together with kernels that are not constant", term=op,
-                                   remedy="put it at order eps^-2, or leave it out")
-    capacity = _capacity(op, recursion)
+    capacity = _capacity(op, recursion, i)
     entries = []
     for j in range(d):
-        e = unit(j, d + 1)
-        numerator = [first.get((0, recursion.zero, 0, e), {}), first.get((0, e, 0, recursion.zero), {})]  # b.grad u, and div(b u)
+        e = unit(j, d + 1)  # b.grad u, and div(b u)
+        numerator = [first.get((i, recursion.zero, i, e), {}), first.get((i, e, i, recursion.zero), {})]
         above, below = (_closed(op, recursion, parts) for parts in (numerator, [capacity]))
         if above is not None and below is not None:
             entries.append(Frame(above / below, None, None))
         else:
-            means = [averaged(op, recursion, [(averages, Fraction(1)) for averages in parts]) for parts in (numerator, [capacity])]
+            means = [averaged(op, recursion, [(averages, Fraction(1)) for averages in parts])
+                     for parts in (numerator, [capacity])]
             entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *means))
     return tuple(entries) if any(f.velocity != 0 for f in entries) else ()
 
 
-def _capacity(op: Operator, recursion: Recursion) -> Averages:
-    """<psi rho phi>: what stands at d_t U in the equation of order 2, by hand, since it needs no corrector."""
+def _capacity(op: Operator, recursion: Recursion, i: int) -> Averages:
+    """<psi rho phi> of field i: what stands at d_t U in the equation of order 2, without correctors."""
     table: dict[Pairing, Fraction] = {}
     slow = len(recursion.zero)
     nothing = (0,) * len(op.fast)
     for term, number in recursion.interned.get(0, ()):
-        if term.field is not None and term.right[slow - 1] == 1 and not any(term.left):
-            phi = None if recursion.ground is None else Function(recursion.ground, 0)
-            psi = None if recursion.adjoint is None else Function(recursion.adjoint, 0)
-            product = Product(number, recursion.zero, phi, () if phi is None else (*recursion.zero, *nothing))
-            table[Pairing(product, psi, nothing if psi is not None else ())] = Fraction(1)
+        if term.field != i or term.right[slow - 1] != 1 or any(term.left):
+            continue
+        if recursion.adjoint is None and term.equation != i:
+            continue
+        phi = None if recursion.ground is None else Function(recursion.ground, 0)
+        psi = None if recursion.adjoint is None else Function(recursion.adjoint + i, term.equation)
+        product = Product(number, recursion.zero, phi, () if phi is None else (*recursion.zero, *nothing))
+        table[Pairing(product, psi, nothing if psi is not None else ())] = Fraction(1)
     return table
 
 

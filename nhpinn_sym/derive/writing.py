@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import sympy as sp
@@ -169,11 +170,44 @@ class Writer:
         heads = [name.partition("_") for name in names]
         return [sp.Function(head + suffix + under + tail)(*u.args) for (head, under, tail), u in zip(heads, fields, strict=True)]
 
-    def homogenized(self, law: Sequence[EffectiveEntry]) -> sp.Equality:
-        """The homogenized equation for u0, its coefficients as symbols where they have no closed form."""
-        symbols: Mapping[EffectiveEntry, sp.Expr] = {e: e.symbol if e.value is None else e.value for e in law}
+    def homogenized(self, law: Sequence[EffectiveEntry], framing: Framing) -> sp.Equality:
+        """The homogenized equation for u0, its coefficients as symbols where they have no closed form; in X after a moving frame."""
+        symbols = framing.values(law)
         sides = [homogenized_sides(self.op, law, self.unknowns("0"), i, symbols) for i in range(self.recursion.components)]
-        return equation(self._column([left for left, _ in sides]), self._column([right for _, right in sides]))
+        whole = equation(self._column([left for left, _ in sides]), self._column([right for _, right in sides]))
+        return framing.renamed(whole)
+
+
+def moving_coordinates(dim: int) -> tuple[sp.Symbol, ...]:
+    """X_1, ..., X_d."""
+    return tuple(sp.Symbol(f"X{j + 1}", real=True) for j in range(dim))
+
+
+@dataclass(frozen=True)
+class Framing:
+    """How the unknown of the homogenized equation differs from u: a moving frame X = x - c t/eps, a factor exp(-rate t).
+
+    A source f(x) of u is exp(rate t) f(X + c t/eps) there. Coefficients do not depend on x where there is a frame.
+    """
+
+    coordinates: tuple[sp.Symbol, ...]
+    shift: tuple[sp.Expr, ...]
+    rate: sp.Expr
+
+    def values(self, law: Iterable[EffectiveEntry]) -> Mapping[EffectiveEntry, sp.Expr]:
+        """The value or symbol of each entry, those of sources transformed."""
+        plain = {e: e.symbol if e.value is None else e.value for e in law}
+        return {e: v if e.field is not None else self.source(v) for e, v in plain.items()}
+
+    def source(self, value: sp.Expr) -> sp.Expr:
+        t = self.coordinates[-1]
+        moved = {x: x + c * t for x, c in zip(self.coordinates, self.shift, strict=False)}
+        return value.xreplace(moved) * sp.exp(self.rate * t)
+
+    def renamed(self, whole: sp.Equality) -> sp.Equality:
+        """x as X."""
+        names = moving_coordinates(len(self.shift))
+        return whole.xreplace(dict(zip(self.coordinates, names, strict=False))) if self.shift else whole
 
 
 def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], functions: Sequence[sp.Expr], equation: int,
