@@ -33,7 +33,9 @@ from .recursion import derivative
 from .time_algebra import Place, TimeAlgebra, ordered_averages, wave_averages
 from .trigonometric import Trigonometry
 
-_NODES = (32, 64, 128, 256)
+ORDERED = "Time-ordered averages"
+"""The title of what is told of them."""
+_NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 _MOST = 4
 """The largest n of a time-ordered average."""
 _READABLE = 60
@@ -196,7 +198,7 @@ class _Averaging:
         if not found:
             return FastTime(averaged, {}, (first,))
         orders = self._ordered(mass, found[-1])
-        more = Transformation("Time-ordered averages", self._told(orders, left, right, found), tuple(self._lines(orders)))
+        more = Transformation(ORDERED, self._told(orders, left, right, found), tuple(self._lines(orders)))
         return FastTime(averaged, _merged(orders), (first, more))
 
     def _acts(self, n: int) -> bool:
@@ -232,15 +234,17 @@ class _Averaging:
         closed = closed_mean(replace(op, axes=(tau,)), c, numbers=True)
         if closed is not None:
             return closed
-        held = self.op
-        points, before = range_grid(held), None
+        held, before = self.op, None
+        points, place = range_grid(held), slow_samples(held, [c])[0]
         a, b = tau.interval
+        coarser: list[sp.Expr] = []
         for n in _NODES:
-            total = sp.Add(*[c.xreplace({tau.symbol: a + (b - a) * sp.Rational(k, n)}) for k in range(n)]) / n
-            values = sampler([total], held)(points, slow_samples(held, [total])[0])[0]
-            if before is not None and np.max(np.abs(values - before)) <= 1e-13 * np.max(np.abs(values)):
-                return total
-            before = values
+            parts = [c.xreplace({tau.symbol: a + (b - a) * sp.Rational(k, n)}) for k in range(n)]
+            values = np.stack(sampler(parts, held)(points, place))
+            means = values.mean(axis=0)
+            if before is not None and np.max(np.abs(means - before)) <= 1e-13 * np.max(np.abs(values)):
+                return sp.Add(*coarser) / len(coarser)
+            before, coarser = means, parts
         raise UnsupportedError("the mean over tau of a coefficient that is not smooth in tau", term=c, remedy="average it over tau by hand")
 
     # ---- sizes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import sympy as sp
@@ -52,8 +53,18 @@ def _entry(op: Operator, recursion: Recursion, place: Place, parts: Sequence[tup
     if not average.terms and is_zero(average.constant):
         return None
     value = None if average.terms else closed_mean(op, average.constant, numbers=place.name in ("f", "g"))
+    value = None if value is None else _over_frozen_time(op, value)
     symbol = _symbol(op, recursion, place, average)
     return EffectiveEntry(place.name, place.axes, place.sign, place.equation, place.left, place.field, place.right, average, symbol, value)
+
+
+def _over_frozen_time(op: Operator, value: sp.Expr) -> sp.Expr | None:
+    """The mean over a frozen tau; None where it has no closed form. A finer level keeps tau: the outer one averages."""
+    d = op.problem.scales.dim
+    times = tuple(axis for axis in op.frozen if axis.slow == d and value.has(axis.symbol))
+    if not times or any(axis.slow < d for axis in op.frozen):
+        return value
+    return closed_mean(replace(op, axes=times, frozen=()), value, numbers=True)
 
 
 def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages, Fraction]]) -> Averaged:

@@ -141,7 +141,7 @@ def _settled(op: Operator) -> Callable[[Frame], Frame]:
     def settled(f: Frame) -> Frame:
         if tau is None or not f.velocity.has(tau.symbol):
             return f
-        mean = closed_mean(replace(op, axes=(tau,)), f.velocity, numbers=True)
+        mean = closed_mean(replace(op, axes=(tau,), frozen=()), f.velocity, numbers=True)
         if tau.power <= 1 or mean is None:
             raise UnsupportedError(
                 f"a mean drift of order 1/eps that depends on tau = t/eps^{tau.power}: it moves u by "

@@ -28,13 +28,17 @@ Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
 """(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
-def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
+def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> LoweredEquation:
     """The homogenized equation on the domain; effective coefficients without a closed form are externals.
 
     So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`): they are
     known where eps is.
+    still: the velocity of a moving frame is known to be zero. Errors: UnsupportedError for a source in
+    x in a frame that may move, for a factorization, for fourth order.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
+    if not still:
+        _check_moving_source(model)
     zero = (0,) * (model.problem.scales.dim + 1)
     if model.eigenvalue is not None or model.homogenized_order != 2:
         raise UnsupportedError("a homogenized equation of this kind in a box", term=model.equation,
@@ -51,6 +55,18 @@ def lower_homogenized(model: HomogenizedModel) -> LoweredEquation:
     imaginary = any(c.has(sp.I) for c in model.operator.table.values())
     return replace(lowered, externals=(*lowered.externals, *more), symmetric=lowered.symmetric or kept,
                    complex=imaginary)
+
+
+def _check_moving_source(model: HomogenizedModel) -> None:
+    """A source f(x) is f(X + c t/eps) in a moving frame: it oscillates in time, and needs eps."""
+    moving = [f.velocity for f in model.frame if f.velocity != 0]
+    for e in model.law if moving else ():
+        value = e.symbol if e.value is None else e.value
+        if e.field is None and value.has(*model.problem.scales.x):
+            raise UnsupportedError(
+                f"a source in x together with a mean drift of order 1/eps, c = {', '.join(map(str, moving))}: in "
+                "the moving frame it is f(X + c t/eps)", term=value,
+                remedy="write a source in t alone, or none; model.equation has it as it stands there")
 
 
 def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem) -> Entries:

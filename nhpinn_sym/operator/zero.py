@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import mpmath
 import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -18,8 +19,14 @@ _ORDER_ONE = 3.0
 _LEVEL = 0.7
 _MOST_CROSSINGS = 4
 _BISECTIONS = 50
+_LONG = 400
+"""Operations beyond which an expression is compiled to be evaluated."""
 _JUMPING = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.sign, sp.floor, sp.ceiling, sp.frac, sp.Mod)
 _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
+
+Point = Mapping[sp.Symbol, sp.Rational]
+Numbers = Callable[[Point], tuple[sp.Expr, sp.Expr]]
+"""The values of an expression and of its size at a point."""
 
 
 def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
@@ -31,7 +38,7 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     functions with jumps or kinks are not taken to be zero by their values.
     Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to `parts` where it is their sum.
     """
-    expanded = sp.expand(expr)
+    expanded = expr if expr.count_ops() > _LONG else sp.expand(expr)  # values decide what is long
     if expanded == 0:
         return True
     if not is_analytic(expanded) or (isinstance(expanded, (sp.Symbol, AppliedUndef)) and not parts):
@@ -45,13 +52,31 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     tolerance = 1e-12 if expanded.has(sp.Float) else 1e-20
     size = sp.Add(*[sp.Abs(part) for part in (parts or sp.Add.make_args(expanded))])
     symbols = sorted(expanded.free_symbols | size.free_symbols, key=str)
-    return all(_vanishes(expanded, size, point, tolerance) for point in _generic_points(expanded, symbols))
+    call = _compiled(expanded, size, symbols) if expanded.count_ops() > _LONG else _evaluated(expanded, size)
+    return all(_vanishes(call, point, tolerance) for point in _generic_points(expanded, symbols))
 
 
-def _vanishes(expr: sp.Expr, size: sp.Expr, point: Mapping[sp.Symbol, sp.Expr], tolerance: float) -> bool:
-    """Whether the value at a point is zero next to that of `size`."""
-    value, scale = (e.xreplace(dict(point)).evalf(30) for e in (expr, size))
+def _vanishes(call: Numbers, point: Point, tolerance: float) -> bool:
+    """Whether the value at a point is zero next to its size."""
+    value, scale = call(point)
     return bool(value.is_number and abs(value) <= tolerance * scale)
+
+
+def _evaluated(value: sp.Expr, size: sp.Expr) -> Numbers:
+    """The numbers of both expressions at a point, to 30 digits."""
+    return lambda point: (value.xreplace(dict(point)).evalf(30), size.xreplace(dict(point)).evalf(30))
+
+
+def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Numbers:
+    """The same, compiled, for long expressions."""
+    compiled = sp.lambdify(symbols, [value, size], "mpmath")
+
+    def call(point: Point) -> tuple[sp.Expr, sp.Expr]:
+        with mpmath.workdps(30):
+            found = compiled(*[mpmath.mpf(int(point[v].p)) / int(point[v].q) for v in symbols])
+        return sp.sympify(found[0]), sp.sympify(found[1])
+
+    return call
 
 
 def _generic_points(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
@@ -86,6 +111,18 @@ def _crossings(argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Exp
             below = (complex(call(middle)).real - _LEVEL) * real[k] > 0
             low, high = (middle, high) if below else (low, middle)
         yield {**start, v: sp.Rational((low + high) / 2)}
+
+
+def _numbers(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Callable[..., tuple[sp.Expr, sp.Expr]]:
+    """The function of the symbols that gives both expressions to 30 digits: compiled, as they are long."""
+    compiled = sp.lambdify(symbols, [value, size], "mpmath")
+
+    def call(*where: sp.Rational) -> tuple[sp.Expr, sp.Expr]:
+        with mpmath.workdps(30):
+            found = compiled(*[mpmath.mpf(int(w.p)) / int(w.q) for w in where])
+        return sp.sympify(found[0]), sp.sympify(found[1])
+
+    return call
 
 
 def jumps(expr: sp.Expr) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
+from ..derive.fast_time import ORDERED
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
@@ -30,6 +31,9 @@ from .progress import Progress, shown
 from .real_parts import RealPartsSolver
 from .slow import slow_box, solve_on_nodes
 from .solution import CellBatch
+
+_STEADY = 1e-6
+"""Relative variation over tau of a mean drift that is rounding, or an error of the cell functions."""
 
 
 def solve_cells(
@@ -115,6 +119,7 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
         warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}{detail}"), stacklevel=3)
     _require_solvable(model, batch, wanted)
     _require_stationary_ground_state(model, batch)
+    _require_steady_frame(model, batch)
     return CellSolution(
         backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
         tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
@@ -202,11 +207,36 @@ def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityErro
         return SolvabilityError(what, term=name)
     field, alpha = problem.key
     kind = "source" if field is None else ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
-    remedies = {"source": "subtract its mean, or scale it without the negative power of eps",
-                "drift": "add s.dt(u), then the moving frame is found; or subtract the mean",
-                "reaction": "subtract its mean, or scale it without the negative power of eps",
-                "term of higher order": "divide the equation by the power of eps at which this term stands, or subtract its mean"}
-    return SolvabilityError(what, term=problem, remedy=f"this is a mean {kind} at a negative power of eps, weighted by psi: {remedies[kind]}")
+    power = model.recursion.lowest + model.recursion.power(problem.cell_function.level)
+    cause = f"this is a mean {kind} of the size eps^{power}, weighted by psi, without a limit"
+    ordered = any(t.title == ORDERED for t in model.transformations)
+    cause += ", to which the time-ordered averages of the fast time belong" if ordered else ""
+    return SolvabilityError(what, term=problem, remedy=f"{cause}: {_remedy(model, kind, power)}")
+
+
+def _remedy(model: HomogenizedModel, kind: str, power: sp.Expr) -> str:
+    """What helps against a mean of a negative power."""
+    simple = {"source": "subtract its mean, or scale it without the negative power of eps",
+              "reaction": "subtract its mean, or scale it without the negative power of eps",
+              "term of higher order": "divide the equation by the power of eps at which this term stands, or subtract its mean"}
+    if kind != "drift":
+        return simple[kind]
+    if not model.problem.time_order:
+        return "add s.dt(u), then the moving frame is found; or subtract the mean"
+    if model.components > 1:
+        return "the mean drifts of the fields differ, or depend on x: subtract the mean"
+    return "a moving frame is there for rho u_t, coefficients in y alone and the power eps^-1: subtract the mean"
+
+
+def _require_steady_frame(model: HomogenizedModel, batch: CellBatch) -> None:
+    """A mean drift at frozen tau that is the same at every tau."""
+    for j in range(len(model.frame) if model.cell_operator.frozen else 0):
+        values = np.asarray(batch.effective.get(("drift", (j,)), 0.0))
+        if float(np.ptp(values)) > _STEADY * (1 + float(np.abs(values).max())):
+            raise SolvabilityError(
+                f"the mean drift of order 1/eps depends on tau: from {values.min():.4g} to {values.max():.4g}",
+                term=model.frame[j].velocity, remedy="it moves u to and fro without a limit: subtract its "
+                "oscillation, or use fast_time=2 or above")
 
 
 def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) -> None:

@@ -95,12 +95,15 @@ def entries_of(
         else:
             table[key] = closed_entry(e.value.xreplace(swap), op.coordinates, place, places if over else ())
     zero = (0,) * len(op.coordinates)
+    fixed = not over and not any(c.has(*op.slow) for c in model.leading.values())  # kernels without x: a number
     for j, frame in enumerate(model.frame):
         place = (1, 0, zero, 0, zero)
         value = closed_entry(frame.velocity.xreplace(swap), (), place, places if over else ()) if frame.numerator is None else None
         table["drift", (j,)] = value or Entry(nodes, columns, solved["drift", (j,)], place)
     if model.eigenvalue is not None:
-        table["lambda0", ()] = Entry(nodes, columns, solved["lambda0", ()], (1, 0, zero, 0, zero))
+        held, taken = (Nodes((), 0), ()) if fixed else (nodes, columns)
+        values = np.asarray(solved["lambda0", ()])
+        table["lambda0", ()] = Entry(held, taken, values[:1] if fixed else values, (1, 0, zero, 0, zero))
     for (name, index), values in solved.items():
         if name == "h":
             _, (equation, left, field, right) = key_of(index, len(op.coordinates))

@@ -66,7 +66,7 @@ def solve_homogenized(
     solver = equation_solver(backend)
     options = check_options(solver, options, backend)
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model), or cells = family.at(q=...)")
-    lowered = lower_homogenized(model)
+    lowered = lower_homogenized(model, still=not _moves(cells))
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
     functions = equation_functions(model.operator, lowered, coefficients, backend)
@@ -201,11 +201,17 @@ def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> No
         )
 
 
+def _moves(cells: CellSolution) -> bool:
+    """Whether the frame of the law moves."""
+    velocity = cells.effective.get("drift")
+    return velocity is not None and float(np.abs(velocity).max()) > _STANDING
+
+
 def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
     """Walls do not move with the frame."""
     velocity = cells.effective.get("drift")
     walls = [c for c in model.problem.conditions.values() if not isinstance(c, Periodic)]
-    if velocity is not None and walls and float(np.abs(velocity).max()) > _STANDING:
+    if walls and _moves(cells):
         raise UnsupportedError(f"a moving frame X = x - c t/eps, c = {velocity}, in a box with walls", term=walls[0],
                                remedy="use Periodic(): the limit equation holds away from boundaries, in moving coordinates")
 

@@ -8,7 +8,7 @@ of which Lambda is the eigenvalue whose function has the largest mean. The law p
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
@@ -39,7 +39,6 @@ class Floquet:
     damping: Value = 0.0
     conservative: bool = False
     waves: bool = False
-    more: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         sizes = [self.n] * self.dim + [self.ticks]
@@ -63,7 +62,7 @@ class Floquet:
         return total + np.diag(self.values(self.r) / eps + self.values(self.r2) / eps**2 + self.values(self.c))
 
     def exponent(self, eps: float, xi: Array) -> complex:
-        """Lambda (for waves minus the square of the exponent)."""
+        """Lambda; for waves the product of the two slow exponents, Lambda of rho (mu^2 - d mu + Lambda) = 0."""
         rate, e = self.slopes[-1] / eps**self.k, self.space(eps, xi)
         rho = self.values(self.rho)
         if self.conservative:  # (rho u)_t
@@ -76,10 +75,8 @@ class Floquet:
         else:
             values, vectors = np.linalg.eig(rate + e / rho[:, None])
         weight = np.abs(vectors.mean(axis=0)) / np.linalg.norm(vectors, axis=0)
-        if self.waves:  # the pair of slow exponents
-            slow = values[np.argsort(-weight)[:2]]
-            return complex(-np.prod(slow)), complex(np.sum(slow))  # type: ignore[return-value]
-        return complex(values[np.argmax(weight)])
+        chosen = np.argsort(-weight)[: 2 if self.waves else 1]
+        return complex(np.prod(values[chosen]))
 
 
 def predicted(effective: Mapping[str, Any], eps: float, xi: Array) -> complex:
