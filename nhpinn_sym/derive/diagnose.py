@@ -171,6 +171,8 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
                                    remedy=f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand at the power eps^0, "
                                           "with a coefficient that is positive")
     kernels = Kernels(_moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True))
+    if kernels.ground:
+        _check_frozen_ground(op, table)
     if kernels.ground and (op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())):
         zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
         culprit, c = next(iter(zero_order or table.items()))
@@ -178,6 +180,17 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
                                term=_show(op, culprit, c), remedy="factor out the ground state of the cell operator by hand (done for one unknown "
                                                                 "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean")
     return kernels
+
+
+def _check_frozen_ground(op: Operator, table: Table) -> None:
+    """UnsupportedError for a ground state that depends on a fast time slower than the cell."""
+    tau = next((axis for axis in op.frozen if axis.slow == op.problem.scales.dim), None)
+    shown = [_show(op, t, c) for t, c in table.items() if tau is not None and c.has(tau.symbol)]
+    if tau is not None and shown:
+        raise UnsupportedError(
+            f"a ground state that depends on tau = t/eps^{tau.power}: exp(-int lambda0(tau) dt/eps^2) is "
+            "not bounded in eps", term=sp.Add(*shown),
+            remedy="use fast_time=2 or above, or let no term of the cell operator depend on tau")
 
 
 def _moves_constants(op: Operator, table: Table, *, transposed: bool) -> bool:

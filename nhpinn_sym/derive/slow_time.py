@@ -28,16 +28,13 @@ def frozen_time(op: Operator) -> FastAxis | None:
 def unit_mass(op: Operator, leading: Table, kernels: Kernels) -> Operator | None:
     """The operator divided by rho(y), where psi depends on tau; None where that is not needed.
 
-    Errors: UnsupportedError for a ground state that depends on tau, and for systems without a time derivative in each equation.
+    Errors: UnsupportedError for systems without a time derivative in each equation.
     """
     tau = frozen_time(op)
     culprits = [] if tau is None else [t for t, c in leading.items() if c.has(tau.symbol)]
-    if tau is None or not culprits or not (kernels.ground or kernels.adjoint):
+    if tau is None or not culprits or not kernels.adjoint:
         return None
     shown = sp.Add(*[leading[t] for t in culprits])
-    if kernels.ground:
-        raise UnsupportedError(f"a ground state that depends on tau = t/eps^{tau.power}: exp(-int lambda0(tau) dt/eps^2) is not bounded in eps",
-                               term=shown, remedy="use fast_time=2 or above, or let the terms of order eps^-2 not depend on tau")
     timely = [t for t, _ in op.terms() if t.right[-1]]
     if op.components > 1 and ({t.equation for t in timely} != set(range(op.components)) or any(t.field != t.equation for t in timely)):
         raise UnsupportedError(f"kernels psi that depend on tau = t/eps^{tau.power} in a system whose equations have not one time derivative each",
