@@ -165,8 +165,8 @@ def _under(op: Operator, t: Term, w: sp.Expr, left: MultiIndex) -> Iterator[tupl
     for variable, lost in ((op.coordinates[i], 0), *((axis.symbol, axis.power) for axis in op.axes if axis.slow == i)):
         if w.has(variable):
             if jumps(w):
-                raise UnsupportedError("a rho that jumps and depends on tau", term=op.show(t), remedy="let rho be a product of a function of "
-                                       "tau and one of y, or smooth")
+                raise UnsupportedError("a rho that jumps, by which the equation has to be divided as it, or psi, depends on tau",
+                                       term=sp.Integer(1) / w, remedy="let rho be a product of functions of tau and of y, or smooth")
             for outer, c, power in _under(op, t, -sp.diff(w, variable), rest):
                 yield outer, c, power + lost
 
