@@ -241,8 +241,8 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
     return found
 
 
-def refuse_means(op: Operator, power: sp.Rational, means: Means) -> None:
-    """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be."""
+def refuse_means(op: Operator, power: sp.Rational, means: Means, cause: str = "") -> None:
+    """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be; `cause`: where it comes from."""
     for (_, field, alpha), (c, value) in means.items():
         kind = "source" if field is None else "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
         what, remedy = _SOLVABILITY[kind]
@@ -250,7 +250,7 @@ def refuse_means(op: Operator, power: sp.Rational, means: Means) -> None:
         shown, value = (-c, -value) if field is None else (c, value)
         scale = "1/eps" if power == -1 else f"eps^{power}"
         raise SolvabilityError(
-            f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must have none",
+            f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must have none{cause}",
             term=shown * differentiate(function, alpha, op.coordinates) * op.problem.scales.eps**power, remedy=remedy,
         )
 

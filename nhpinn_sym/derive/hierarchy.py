@@ -14,6 +14,7 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, add, differentiate
 from ..operator.zero import is_zero
+from ..problem.errors import UnsupportedError
 from .combination import Averages
 from .entries import Averaged
 from .law import averaged
@@ -29,6 +30,8 @@ def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[Effectiv
     An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form); others need one more level of correctors.
     """
     recursion, m = model.recursion, model.homogenized_order
+    if recursion.steps > 1:
+        raise UnsupportedError("averaged operators of an expansion in broken powers of eps", term=model.title, remedy="leave hierarchy= out")
     deepest = max([model.order, *(p.order for p in model.cell_problems)])
     highest = m + model.order
     if model.symmetric:
@@ -103,7 +106,7 @@ def hierarchy(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
             left, right = homogenized_sides(op, model.law, mean_fields(model, level), row, values)
             earlier = [written(t, mean_fields(model, level - c), op.coordinates) for c in range(1, level + 1) for t in table[m + c]
                        if t.key[0] == row and t.key[2] is not None]
-            earlier += [framing.source(written(t, [], op.coordinates)) for t in table[m + level] if level and t.key[0] == row and t.key[2] is None]
+            earlier += [framing.source(written(t, [], op.coordinates)) for t in table.get(m + level, ()) if t.key[0] == row and t.key[2] is None]
             rows.append((left, right if level == 0 else -sp.Add(*earlier)))
         column = rows[0] if len(rows) == 1 else tuple(sp.ImmutableMatrix(side) for side in zip(*rows, strict=True))
         equations.append(framing.renamed(equation(*column)))

@@ -24,13 +24,14 @@ from ..problem.problem import MultiscaleProblem
 from . import diagnose
 from .ellipticity import check_ellipticity
 from .entries import Transformation
-from .fast_time import Powers, average_fast_time
+from .fast_time import average_fast_time
 from .hierarchy import hierarchy
 from .iterated import active_axes, separate_levels
 from .law import effective_law
 from .model import CellProblem, HomogenizedModel, Views
 from .recursion import CellFunction, Recursion
 from .slow_time import add_tangents, joined, unit_mass
+from .time_averages import Powers
 from .trace import trace
 from .transform import ground_state, is_transpose_of_itself, moving_frame
 from .writing import Writer
@@ -91,7 +92,7 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
     frame, powers, found = moving_frame(op, powers, kernels)
     powers = joined(powers, corrections or {})
     recursion = Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
-    _run(op, recursion, max(order * recursion.steps, recursion.last - 1))
+    _run(op, recursion, max(order * recursion.steps, recursion.last - 1), bool(corrections))
     slow = add_tangents(op, recursion)
     writer = Writer(op, recursion)
     law = effective_law(op, recursion)
@@ -104,13 +105,14 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
                             Views(trace, hierarchy), (*applied, *slow, *found), frame, eigenvalue, mass, inner)
 
 
-def _run(op: Operator, recursion: Recursion, levels: int) -> None:
+def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> None:
     """Append the correctors of all levels; SolvabilityError where a mean is not zero below the homogenized order."""
     constant_kernels = recursion.ground is None and recursion.adjoint is None
     for n in range(1, levels + 1):
         if n < recursion.last and constant_kernels:
             means = diagnose.nonzero_means(op, recursion, n)
-            diagnose.refuse_means(op, recursion.lowest + recursion.power(n), means)
+            cause = ": time-ordered averages of the fast time are part of it" if corrected else ""
+            diagnose.refuse_means(op, recursion.lowest + recursion.power(n), means, cause)
         recursion.add_level(n)
 
 

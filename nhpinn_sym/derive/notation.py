@@ -62,6 +62,11 @@ class OfOrder(sp.Function):
         return whole if len(self.args) == 2 else rf"\left( {whole} \right)_{{{self.args[2]}}}"
 
 
+def _elsewhere(expr: AppliedUndef) -> bool:
+    """Whether a function is taken at another point than at the coordinates: then its arguments are told."""
+    return not all(a.is_Symbol or a.is_Function for a in expr.args)
+
+
 class _Text(StrPrinter):
     def _as_ordered_terms(self, expr: sp.Expr, order: object = None) -> list[sp.Expr]:
         return terms(expr)
@@ -75,7 +80,10 @@ class _Text(StrPrinter):
         return f"{marks} {inner}" if plain(expr.expr) else f"{marks}[{inner}]"
 
     def _print_Function(self, expr: sp.Function) -> str:
-        return expr.func.__name__ if isinstance(expr, AppliedUndef) else super()._print_Function(expr)
+        if not isinstance(expr, AppliedUndef):
+            return str(super()._print_Function(expr))
+        elsewhere = ", ".join(map(self.doprint, expr.args)) if _elsewhere(expr) else ""
+        return expr.func.__name__ + (f"({elsewhere})" if elsewhere else "")
 
 
 class _Latex(LatexPrinter):
@@ -98,6 +106,8 @@ class _Latex(LatexPrinter):
         if not isinstance(expr, AppliedUndef):
             return super()._print_Function(expr, exp)
         name = name_in_latex(expr.func.__name__)
+        if _elsewhere(expr):
+            name += rf"\left({', '.join(map(self._print, expr.args))}\right)"
         return name if exp is None else rf"\left({name}\right)^{{{exp}}}"
 
 

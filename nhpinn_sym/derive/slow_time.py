@@ -12,10 +12,11 @@ import sympy as sp
 
 from ..operator.table import FastAxis, Operator, Table
 from ..problem.errors import UnsupportedError
+from .capacity import divided, masses
 from .diagnose import Kernels
 from .entries import Transformation
-from .fast_time import Powers, divided, masses
 from .recursion import Recursion
+from .time_averages import Powers
 
 _CURE = "use a smaller power of eps, fast_time=2, or a drift without divergence"
 
@@ -36,11 +37,21 @@ def unit_mass(op: Operator, leading: Table, kernels: Kernels) -> Operator | None
         return None
     shown = sp.Add(*[leading[t] for t in culprits])
     timely = [t for t, _ in op.terms() if t.right[-1]]
-    if op.components > 1 and ({t.equation for t in timely} != set(range(op.components)) or any(t.field != t.equation for t in timely)):
-        raise UnsupportedError(f"kernels psi that depend on tau = t/eps^{tau.power} in a system whose equations have not one time derivative each",
-                               term=shown, remedy=_CURE)
+    if op.components > 1 and (
+        {t.equation for t in timely} != set(range(op.components))
+        or any(t.field != t.equation for t in timely)
+    ):
+        raise UnsupportedError(
+            f"kernels psi that depend on tau = t/eps^{tau.power} in a system whose equations have not one time derivative each",
+            term=shown,
+            remedy=_CURE,
+        )
     rho = masses(op)
-    return divided(op, rho) if any(c.has(*op.fast, tau.symbol) for c in rho) or len(set(rho)) > 1 else None
+    return (
+        divided(op, rho)
+        if any(c.has(*op.fast, tau.symbol) for c in rho) or len(set(rho)) > 1
+        else None
+    )
 
 
 def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ...]:
@@ -48,27 +59,48 @@ def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ..
     tau = frozen_time(op)
     if tau is None or recursion.adjoint is None:
         return ()
-    if not any(c.has(tau.symbol) for t, c in recursion.powers[recursion.lowest].items() if t.field is not None):
+    if not any(
+        c.has(tau.symbol)
+        for t, c in recursion.powers[recursion.lowest].items()
+        if t.field is not None
+    ):
         return ()
-    found = [f for f in recursion.functions if recursion.power(f.level) < recursion.homogenized_order]
+    found = [
+        f for f in recursion.functions if recursion.power(f.level) < recursion.homogenized_order
+    ]
     added = []
-    for n, scale in ((n, n * sp.Rational(tau.power)) for n in {t.right[-1] for t, _ in op.terms() if t.right[-1]}):
+    for n, scale in (
+        (n, n * sp.Rational(tau.power)) for n in {t.right[-1] for t, _ in op.terms() if t.right[-1]}
+    ):
         for f in found:
             if recursion.power(f.level) < scale or (n > 1 and recursion.power(f.level) == scale):
                 _refuse(op, tau, recursion.power(f.level) - scale)
             if recursion.power(f.level) == scale:
                 recursion.add_slope(f, tau.symbol)
                 added.append(f)
-    size = "eps^(L - k), L the level of N, and vanishes" if not added else "one for the correctors of this level"
+    size = (
+        "eps^(L - k), L the level of N, and vanishes"
+        if not added
+        else "one for the correctors of this level"
+    )
     remark = f"psi depends on tau: <psi rho d_tau N>, averaged over tau, has the size {size}"
-    remark += "." if not added else f", and is added to the law: eps^-{tau.power} d_tau acts on eps^{tau.power} N."
+    remark += (
+        "."
+        if not added
+        else f", and is added to the law: eps^-{tau.power} d_tau acts on eps^{tau.power} N."
+    )
     return (Transformation("Slow oscillation of the adjoint kernel", remark),)
 
 
 def _refuse(op: Operator, tau: FastAxis, size: sp.Rational) -> None:
-    culprit = next(op.show(t) for t, c in op.terms() if c.has(tau.symbol) and (t.power < 0 or not any(t.left)))
-    raise UnsupportedError(f"an adjoint kernel psi that depends on tau = t/eps^{tau.power}: <<psi d_tau N>> is of the size eps^{size}, and not bounded",
-                           term=culprit, remedy=_CURE)
+    culprit = next(
+        op.show(t) for t, c in op.terms() if c.has(tau.symbol) and (t.power < 0 or not any(t.left))
+    )
+    raise UnsupportedError(
+        f"an adjoint kernel psi that depends on tau = t/eps^{tau.power}: <<psi d_tau N>> is of the size eps^{size}, and not bounded",
+        term=culprit,
+        remedy=_CURE,
+    )
 
 
 def joined(powers: Powers, more: Mapping[sp.Rational, Table]) -> Powers:

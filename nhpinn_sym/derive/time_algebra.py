@@ -56,12 +56,19 @@ class TimeAlgebra:
     def clock(self) -> Oscillating:
         """d_t."""
         index = unit(self.time, len(self.variables))
-        return {Place(sp.Integer(0), i, i, index): self.series.number(Fraction(1)) for i in range(self.components)}
+        return {
+            Place(sp.Integer(0), i, i, index): self.series.number(Fraction(1))
+            for i in range(self.components)
+        }
 
     def factors(self, rows: Sequence[sp.Expr]) -> Oscillating:
         """Equation i multiplied by rows[i]."""
         zero = (0,) * len(self.variables)
-        return {Place(sp.Integer(0), i, i, zero): self.series.read(c) for i, c in enumerate(rows) if c != 0}
+        return {
+            Place(sp.Integer(0), i, i, zero): self.series.read(c)
+            for i, c in enumerate(rows)
+            if c != 0
+        }
 
     def operator(self, powers: Mapping[sp.Rational, Table]) -> Oscillating:
         """The expanded tables D^left( c D^right u ), their outer derivatives carried out."""
@@ -70,7 +77,9 @@ class TimeAlgebra:
             for term, c in table.items():
                 for on_c, rest, count in _shares(term.left):
                     if term.field is not None or not any(rest):
-                        place = Place(sp.Rational(power), term.equation, term.field, add(rest, term.right))
+                        place = Place(
+                            sp.Rational(power), term.equation, term.field, add(rest, term.right)
+                        )
                         found[place].append((count, self._derivative(self.series.read(c), on_c)))
         return _kept((place, summed(parts)) for place, parts in found.items())
 
@@ -95,7 +104,11 @@ class TimeAlgebra:
     def _count(self, more: int) -> None:
         self.work += more
         if self.work > _LARGEST:
-            raise UnsupportedError(f"a time-ordered average of more than {_LARGEST} products of waves", term=self.series.fast[0], remedy=REMEDY)
+            raise UnsupportedError(
+                f"a time-ordered average of more than {_LARGEST} products of waves",
+                term=self.series.fast[0],
+                remedy=REMEDY,
+            )
 
     def _derivative(self, c: Series, index: MultiIndex) -> Series:
         for v, n in zip(self.variables, index, strict=True):
@@ -105,7 +118,10 @@ class TimeAlgebra:
 
     def scaled(self, a: Oscillating, sign: int, power: object = 0) -> Oscillating:
         """sign eps^power a."""
-        return {p._replace(power=p.power + power): {w: sign * n for w, n in c.items()} for p, c in a.items()}
+        return {
+            p._replace(power=p.power + power): {w: sign * n for w, n in c.items()}
+            for p, c in a.items()
+        }
 
     def primitive(self, a: Oscillating) -> Oscillating:
         """The integral over tau of zero mean, of what has none."""
@@ -117,7 +133,9 @@ class TimeAlgebra:
 
     def in_time(self, a: Oscillating) -> Oscillating:
         """The slow time derivative of the coefficients."""
-        return _kept((p, self.series.derivative(c, self.variables[self.time])) for p, c in a.items())
+        return _kept(
+            (p, self.series.derivative(c, self.variables[self.time])) for p, c in a.items()
+        )
 
     def mean(self, a: Oscillating) -> Oscillating:
         """The mean over tau."""
@@ -138,7 +156,9 @@ def combined(parts: Iterable[tuple[int, Oscillating]]) -> Oscillating:
     return _kept((place, summed(series)) for place, series in found.items())
 
 
-def ordered_averages(algebra: TimeAlgebra, e: Oscillating, k: sp.Rational, count: int) -> list[Oscillating]:
+def ordered_averages(
+    algebra: TimeAlgebra, e: Oscillating, k: sp.Rational, count: int
+) -> list[Oscillating]:
     """G_1, ..., G_count of (eps^-k d_tau + d_t + E) P = P (d_t + sum_n G_n), P = 1 + sum_n P_n, <P_n> = 0 (Magnus 1954; Sanders, Verhulst 1985).
 
     d_tau P_n = -eps^k ( E P_(n-1) + d_t P_(n-1) - sum_j P_j G_(n-1-j) ), G_n = <E P_n>; d_t is that of the coefficients.
@@ -155,7 +175,9 @@ def ordered_averages(algebra: TimeAlgebra, e: Oscillating, k: sp.Rational, count
     return means[1:]
 
 
-def wave_averages(algebra: TimeAlgebra, e: Oscillating, damping: Oscillating, k: sp.Rational, count: int) -> list[Oscillating]:
+def wave_averages(
+    algebra: TimeAlgebra, e: Oscillating, damping: Oscillating, k: sp.Rational, count: int
+) -> list[Oscillating]:
     """C_1, ..., C_count of D^2 + d D + E, D = eps^-k d_tau + d_t, for u = (1 + sum_j Q_j) v, <Q_j> = 0: v_tt + <d> v_t + <E> v + sum_j C_j v.
 
     d_tau^2 Q_j = -( eps^k (2 d_t + d) d_tau Q_(j-1) + eps^2k (d_t^2 + d d_t + E) Q_(j-2) ) less its mean;
@@ -163,17 +185,25 @@ def wave_averages(algebra: TimeAlgebra, e: Oscillating, damping: Oscillating, k:
     """
     clock = algebra.clock
     rate = combined([(2, clock), (1, damping)])
-    whole = combined([(1, algebra.product(clock, clock)), (1, algebra.product(damping, clock)), (1, e)])
+    whole = combined(
+        [(1, algebra.product(clock, clock)), (1, algebra.product(damping, clock)), (1, e)]
+    )
     shapes: list[Oscillating] = [{}]  # Q_1 = 0, Q_2, ...
     for j in range(2, count + 2):
         earlier = whole if j == 2 else algebra.product(whole, shapes[j - 3])
-        right = [(1, algebra.scaled(algebra.product(rate, algebra.slope(shapes[-1])), 1, k)), (1, algebra.scaled(earlier, 1, 2 * k))]
+        right = [
+            (1, algebra.scaled(algebra.product(rate, algebra.slope(shapes[-1])), 1, k)),
+            (1, algebra.scaled(earlier, 1, 2 * k)),
+        ]
         shapes.append(algebra.scaled(algebra.primitive(algebra.primitive(combined(right))), -1))
     found = []
     for j in range(1, count + 1):
         here, following = shapes[j - 1], shapes[j]
-        parts = [(1, algebra.product(e, here)), (1, algebra.product(damping, algebra.product(clock, here))),
-                 (1, algebra.scaled(algebra.product(damping, algebra.slope(following)), 1, -k))]
+        parts = [
+            (1, algebra.product(e, here)),
+            (1, algebra.product(damping, algebra.product(clock, here))),
+            (1, algebra.scaled(algebra.product(damping, algebra.slope(following)), 1, -k)),
+        ]
         found.append(algebra.mean(combined(parts)))
     return found
 

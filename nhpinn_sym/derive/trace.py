@@ -157,7 +157,8 @@ def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
     """u_n = sum N D^alpha u0, the part of each order that u0 brings."""
     op, d = model.cell_operator, model.problem.scales.dim
     unknowns = model.writer.unknowns("0")
-    for n in range(1, max(model.order, *(p.order for p in model.cell_problems), 1) + 1 if model.cell_problems else 2):
+    found = {p.order for p in model.cell_problems}
+    for n in sorted({*range(1, int(max([1, model.order, *found])) + 1), *found}):
         parts: list[sp.Expr] = []
         for p in (p for p in model.cell_problems if p.order == n):
             for (field, alpha), sign in p.sources:

@@ -57,7 +57,11 @@ class Total:
     def series(self) -> Series:
         """Without what cancels."""
         sizes = self.sizes
-        return {w: n for w, n in self.numbers.items() if n and not (w in sizes and abs(n) <= _ROUNDING * sizes[w])}
+        return {
+            w: n
+            for w, n in self.numbers.items()
+            if n and not (w in sizes and abs(n) <= _ROUNDING * sizes[w])
+        }
 
 
 @dataclass
@@ -93,7 +97,9 @@ class Trigonometry:
     def _part(self, part: sp.Expr, whole: sp.Expr) -> Series:
         """A product of numbers, waves and other factors."""
         number, rest = part.as_coeff_Mul()
-        result = self.number(float(number) if number.has(sp.Float) else Fraction(int(number.p), int(number.q)))
+        result = self.number(
+            float(number) if number.has(sp.Float) else Fraction(int(number.p), int(number.q))
+        )
         others, timely = list[sp.Expr](), list[sp.Expr]()
         for factor in sp.Mul.make_args(rest):
             known = self._factor(factor)
@@ -113,7 +119,9 @@ class Trigonometry:
         base, exponent = e.as_base_exp() if not isinstance(e, sp.exp) else (e, sp.Integer(1))
         if isinstance(base, sp.exp):
             modes = self._modes(base.args[0] / sp.I)
-            return None if modes is None else {Wave(modes, self.zero, 0, sp.Integer(1)): Fraction(1)}
+            return (
+                None if modes is None else {Wave(modes, self.zero, 0, sp.Integer(1)): Fraction(1)}
+            )
         if not (isinstance(base, (sp.sin, sp.cos)) and exponent.is_Integer and 0 < exponent < 20):
             return None
         modes = self._modes(base.args[0])
@@ -121,9 +129,15 @@ class Trigonometry:
             return None
         back, half = tuple(-m for m in modes), Fraction(1, 2)
         if isinstance(base, sp.cos):
-            once: Series = {Wave(modes, self.zero, 0, sp.Integer(1)): half, Wave(back, self.zero, 0, sp.Integer(1)): half}
+            once: Series = {
+                Wave(modes, self.zero, 0, sp.Integer(1)): half,
+                Wave(back, self.zero, 0, sp.Integer(1)): half,
+            }
         else:
-            once = {Wave(modes, self.zero, 1, sp.Integer(1)): -half, Wave(back, self.zero, 1, sp.Integer(1)): half}
+            once = {
+                Wave(modes, self.zero, 1, sp.Integer(1)): -half,
+                Wave(back, self.zero, 1, sp.Integer(1)): half,
+            }
         result = once
         for _ in range(int(exponent) - 1):
             result = self.product(result, once)
@@ -134,7 +148,11 @@ class Trigonometry:
         rest, found = sp.expand(phase), []
         for v, omega in zip(self.fast, self.omega, strict=True):
             slope = sp.diff(rest, v)
-            m = sp.nsimplify(slope / omega, rational=True) if slope.has(sp.Float) else sp.cancel(slope / omega)
+            m = (
+                sp.nsimplify(slope / omega, rational=True)
+                if slope.has(sp.Float)
+                else sp.cancel(slope / omega)
+            )
             if not m.is_Integer:
                 return None
             found.append(int(m))
@@ -145,15 +163,24 @@ class Trigonometry:
         """A smooth function of tau alone by its values."""
         tau = self.fast[0]
         if g.free_symbols != {tau}:
-            raise UnsupportedError("a time-ordered average of a coefficient that is no sum of products of a function of tau and one of x and y",
-                                   term=whole, remedy=REMEDY)
+            raise UnsupportedError(
+                "a time-ordered average of a coefficient that is no sum of products of a function of tau and one of x and y",
+                term=whole,
+                remedy=REMEDY,
+            )
         self.require_smooth(g)
         start, length = float(self.start), float(self.lengths[0])
         ticks = start + length * np.arange(_SAMPLES) / _SAMPLES
-        modes = np.fft.fft(np.broadcast_to(sp.lambdify(tau, g, "numpy")(ticks), ticks.shape)) / _SAMPLES
+        modes = (
+            np.fft.fft(np.broadcast_to(sp.lambdify(tau, g, "numpy")(ticks), ticks.shape)) / _SAMPLES
+        )
         size = float(np.abs(modes).max())
         if not np.abs(modes[_SAMPLES // 4 : -_SAMPLES // 4]).max() < 10 * _NEGLIGIBLE * size:
-            raise UnsupportedError("a time-ordered average of a coefficient that is not smooth in tau", term=whole, remedy=REMEDY)
+            raise UnsupportedError(
+                "a time-ordered average of a coefficient that is not smooth in tau",
+                term=whole,
+                remedy=REMEDY,
+            )
         found = Total()
         for m in range(-_SAMPLES // 4, _SAMPLES // 4):
             value = complex(modes[m] * np.exp(-2j * np.pi * m * start / length))
@@ -166,8 +193,11 @@ class Trigonometry:
     def require_smooth(self, c: sp.Expr) -> None:
         """UnsupportedError where a coefficient has no derivatives."""
         if not is_analytic(c) or is_opaque(c):
-            raise UnsupportedError("a time-ordered average needs the derivative of a coefficient that jumps, has kinks, or has no formula", term=c,
-                                   remedy=REMEDY)
+            raise UnsupportedError(
+                "a time-ordered average needs the derivative of a coefficient that jumps, has kinks, or has no formula",
+                term=c,
+                remedy=REMEDY,
+            )
 
     def product(self, a: Series, b: Series) -> Series:
         total = Total()
@@ -209,7 +239,9 @@ class Trigonometry:
     def _turned(self, wave: Wave, number: Number, place: int, power: int) -> tuple[Wave, Number]:
         """number * i * omega_place^power * wave."""
         powers = tuple(p + power * (k == place) for k, p in enumerate(wave.powers))
-        return wave._replace(powers=powers, imaginary=1 - wave.imaginary), -number if wave.imaginary else number
+        return wave._replace(
+            powers=powers, imaginary=1 - wave.imaginary
+        ), -number if wave.imaginary else number
 
     def written(self, a: Series, *, real: bool) -> sp.Expr:
         """SymPy again; real: as sines and cosines, the waves m and -m of real data being conjugate."""
@@ -217,10 +249,23 @@ class Trigonometry:
         for wave, number in a.items():
             if real and next((m for m in wave.modes if m), 0) < 0:
                 continue
-            value = sp.Rational(number.numerator, number.denominator) if isinstance(number, Fraction) else sp.Float(number, 17)
-            scale = sp.Mul(value, *[w**p for w, p in zip(self.omega, wave.powers, strict=True)]) * wave.other
-            phase = sp.Add(*[m * w * v for m, w, v in zip(wave.modes, self.omega, self.fast, strict=True)])
-            parts.append(_real(scale, phase, wave.imaginary) if real else scale * sp.I**wave.imaginary * sp.exp(sp.I * phase))
+            value = (
+                sp.Rational(number.numerator, number.denominator)
+                if isinstance(number, Fraction)
+                else sp.Float(number, 17)
+            )
+            scale = (
+                sp.Mul(value, *[w**p for w, p in zip(self.omega, wave.powers, strict=True)])
+                * wave.other
+            )
+            phase = sp.Add(
+                *[m * w * v for m, w, v in zip(wave.modes, self.omega, self.fast, strict=True)]
+            )
+            parts.append(
+                _real(scale, phase, wave.imaginary)
+                if real
+                else scale * sp.I**wave.imaginary * sp.exp(sp.I * phase)
+            )
         return sp.Add(*parts)
 
 
@@ -238,5 +283,3 @@ def summed(parts: Iterable[tuple[Number, Series]]) -> Series:
         for wave, number in series.items():
             total.add(wave, factor * number)
     return total.series()
-
-

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..derive.fast_time import ORDERED
 from ..derive.model import HomogenizedModel
+from ..derive.time_averages import ORDERED
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..lower.real import real_form

@@ -58,7 +58,7 @@ class Reconstruction:
         for function in self.cells.functions:
             for (component, alpha), sign in function.sources:
                 count = 1 if component is None else len(self.fields)
-                for b in range(min(count, self.order - function.level + 1)):
+                for b in range(min(count, int(self.order - function.level) + 1)):
                     yield function.level + b, sign, function, alpha[: self.cells.dim], None if component is None else (self.fields[b], component)
 
     def _macro(self, part: tuple[Solution, int] | None, index: MultiIndex, x: Array, t: float | None) -> Array:

@@ -44,7 +44,10 @@ class Floquet:
         sizes = [self.n] * self.dim + [self.ticks]
         grids = np.meshgrid(*[np.arange(m) / m for m in sizes], indexing="ij")
         self.points = [g.ravel() for g in grids]
-        self.slopes = [reduce(np.kron, [slope(m) if j == k else np.eye(m) for j, m in enumerate(sizes)]) for k in range(self.dim + 1)]
+        self.slopes = [
+            reduce(np.kron, [slope(m) if j == k else np.eye(m) for j, m in enumerate(sizes)])
+            for k in range(self.dim + 1)
+        ]
 
     def values(self, c: Value) -> Array:
         found = c(*self.points) if callable(c) else c
@@ -59,7 +62,9 @@ class Floquet:
             total = total + self.values(b)[:, None] * s / eps
         for s, b in zip(d, self.beta, strict=False):
             total = total + s * self.values(b) / eps
-        return total + np.diag(self.values(self.r) / eps + self.values(self.r2) / eps**2 + self.values(self.c))
+        return total + np.diag(
+            self.values(self.r) / eps + self.values(self.r2) / eps**2 + self.values(self.c)
+        )
 
     def exponent(self, eps: float, xi: Array) -> complex:
         """Lambda; for waves the product of the two slow exponents, Lambda of rho (mu^2 - d mu + Lambda) = 0."""
@@ -84,4 +89,8 @@ def predicted(effective: Mapping[str, Any], eps: float, xi: Array) -> complex:
     rho = float(effective.get("rho", 1.0))
     b = effective.get("b", np.zeros(len(xi))) - 0.0 + effective.get("beta", np.zeros(len(xi)))
     law = effective.get("c", 0.0) + 1j * np.dot(b, xi) + xi @ effective["A"] @ xi
-    return complex(law / rho + 1j * np.dot(effective.get("drift", np.zeros(len(xi))), xi) / eps + effective.get("lambda0", 0.0) / eps**2)
+    return complex(
+        law / rho
+        + 1j * np.dot(effective.get("drift", np.zeros(len(xi))), xi) / eps
+        + effective.get("lambda0", 0.0) / eps**2
+    )

@@ -90,3 +90,27 @@ def test_the_factorization_is_told() -> None:
     assert model.eigenvalue is not None
     assert "exp(-lambda0" in str(model)
     assert r"\lambda_{0}" in model.derivation.latex()
+
+
+def test_a_source_of_the_factorized_equation_grows() -> None:
+    """u = exp(-lambda0 t/eps^2) phi v: the source of v is exp(lambda0 t/eps^2) <psi f>."""
+    model = derived(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + C(s.y[0]) * u / s.eps**2, 3), 1, time=True)
+    assert model.equation.rhs.has(sp.exp)
+    assert "exp(lambda0*t/eps" in str(model.derivation)
+    stationary = derived(lambda s, u: sp.Eq(-s.laplacian(u) + C(s.y[0]) * u / s.eps**2, 3), 1)
+    assert not stationary.equation.rhs.has(sp.exp)
+
+
+def test_a_ground_state_beside_coefficients_of_x() -> None:
+    """phi does not depend on x where A_0 does not: at every x the law is that of coefficients held there."""
+    def build(weight: Any) -> Any:
+        return lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + 8 * C(s.y[0]) * u / s.eps**2 + weight(s) * C(s.y[0]) * u
+                                  + 2 * C(2 * s.y[0]) * u.diff(s.x[0]), 1)
+
+    box = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)], "initial": [nh.Initial(0)], "final_time": 1}
+    cells = solved(build(lambda s: 1 + s.x[0]), 1, time=True, **box)
+    held = solved(build(lambda s: sp.Rational(3, 2)), 1, time=True)
+    assert cells.effective["lambda0"] == pytest.approx(held.effective["lambda0"], abs=1e-10)
+    for name in ("A", "b", "c", "rho"):
+        there = np.asarray(cells.effective[name](np.array([[0.5]])))
+        assert np.allclose(there[0], held.effective[name], atol=1e-8), name

@@ -137,3 +137,11 @@ def test_a_beam_is_resonant_at_the_power_four(k: int) -> None:
 def test_the_chain_rule_has_the_power_of_tau() -> None:
     model = derived(lambda s, u: sp.Eq(s.dt(u) + s.div(s.div(standing(s.y, s.tau) * s.hessian(u))), 1), time=True, fast_time=4)
     assert "d_t becomes d_t + eps^-4 d_tau" in str(model)
+
+
+def test_a_damping_may_have_any_sign() -> None:
+    """u_tt + d(y) u_t: the mean of d, though it is negative somewhere; rho is still checked."""
+    found = solved(lambda s, u: sp.Eq(s.dt(u, 2) + (1 + 3 * C(s.y[0])) * s.dt(u) - s.laplacian(u), 1), time=True).effective
+    assert found["damping"] == pytest.approx(1)
+    with pytest.raises(nh.NhpinnError, match="time derivative is not positive"):
+        derived(lambda s, u: sp.Eq((1 + 3 * C(s.y[0])) * s.dt(u, 2) + s.dt(u) - s.laplacian(u), 1), time=True)

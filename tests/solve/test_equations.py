@@ -182,3 +182,25 @@ def test_options_and_points_that_do_not_fit() -> None:
         u0([[2.0]])
     with pytest.raises(nh.ProblemError, match="pinn="):
         nh.validate(problem, eps=EPS, fem="skfem", pinn=["lm"])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("source", ["x", "none"])
+def test_a_source_in_a_moving_frame_is_not_solved_as_it_stands(source: str) -> None:
+    """f(x) is f(X + c t/eps) there: refused where the frame moves, on solve and in emitted files; a constant is solved."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    wave = sp.sin(2 * sp.pi * s.x[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u) + 2 * u.diff(s.x[0]) / s.eps, wave if source == "x" else 1), scales=s, unknown=u,
+        domain=nh.Box((0, 1)), boundary=[nh.Periodic()], initial=[nh.Initial(wave)], final_time=0.01)
+    model = nh.homogenize(problem)
+    cells = nh.solve_cells(model)
+    if source == "x":
+        with pytest.raises(nh.UnsupportedError, match="moving frame"):
+            nh.solve_homogenized(model, cells, "skfem")
+        with pytest.warns(UserWarning, match="no files for the homogenized equation"):
+            nh.emit(model, "skfem")
+    else:
+        found = nh.solve_homogenized(model, cells, "skfem", mesh=32)
+        x = np.array([[0.25]])
+        assert found(x, 0.01)[0] == pytest.approx(np.exp(-4 * np.pi**2 * 0.01) + 0.01, abs=1e-3)

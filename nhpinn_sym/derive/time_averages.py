@@ -1,0 +1,332 @@
+"""A fast time tau = t/eps^k above resonance: means over tau, and the time-ordered averages beyond them.
+
+eps^-k d_tau + E, E = sum_j eps^(j-m) E_j of order m in space, has averages of products of n + 1
+factors beyond <E> (Stokes drift, Kapitza's pendulum). Their size is eps^(n(k-m)-m+l+p), p the first j
+with E_j 1 != 0, l the first j with <psi E_j w> not always 0. Those of exponent zero are terms of the
+law, those of larger ones vanish with eps, and of those of negative ones the means have to vanish.
+For waves n = 2, 4, ... (n = 1 too where a damping depends on tau), and m n/2 takes the place of m n.
+A rho that depends on tau is divided by: the average is that of E/rho.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..operator.sampling import is_opaque, range_grid, sampler, slow_samples
+from ..operator.table import FastAxis, Operator, Table, Term
+from ..operator.twoscale import expand, fast_part, slow_part
+from ..operator.zero import is_zero, jumps
+from ..problem.errors import UnsupportedError
+from .capacity import masses, without_tau_in_mass
+from .entries import Transformation
+from .law import closed_mean
+from .notation import equation
+from .notation import term as written
+from .recursion import derivative
+from .time_algebra import Place, TimeAlgebra, ordered_averages, wave_averages
+from .trigonometric import Trigonometry
+
+ORDERED = "Time-ordered averages"
+"""The title of what is told of them."""
+_NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+_MOST = 4
+"""The largest n of a time-ordered average."""
+_READABLE = 60
+"""Operations in an average beyond which it is not written out."""
+_OTHER = "use a larger power of eps: above 4 nothing is left of them"
+_VANISHING = " Averages of products of more factors vanish with eps."
+
+Powers = dict[sp.Rational, Table]
+
+
+class FastTime(NamedTuple):
+    """The operator without tau among its cell coordinates, what is added to its expansion, and what was done."""
+
+    operator: Operator
+    corrections: Powers
+    applied: tuple[Transformation, ...]
+
+
+def space_order(op: Operator) -> int:
+    """The order in space."""
+    return int(max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms()))
+
+
+class Averaging:
+    """k > r: the means over tau, and the time-ordered averages that the limit feels."""
+
+    def __init__(self, op: Operator, tau: FastAxis, rest: tuple[FastAxis, ...]) -> None:
+        self.physical, self.tau, self.order = op, tau, space_order(op)
+        self.symbol, self.k = tau.symbol, sp.Rational(tau.power)
+        self.waves = op.problem.time_order > 1
+        self.op = replace(op, axes=rest)
+        for t, c in op.table.items():
+            if c.has(self.symbol) and t.power - sum(t.left[:-1]) - sum(t.right[:-1]) < -self.order:
+                raise UnsupportedError(
+                    f"a term of order eps^{t.power} that depends on tau = t/eps^{self.k}",
+                    term=op.show(t),
+                    remedy=f"terms down to eps^-{self.order} are averaged; for (rho u)_t substitute w = rho u",
+                )
+
+    def result(self) -> FastTime:
+        mass, how, averaged = self._averaged()
+        left, right = self._indices(expand(averaged))
+        found = [n for n in range(1, 64) if self._acts(n) and self._exponent(n, left, right) <= 0]
+        remark = f"tau = t/eps^{self.k} is faster than diffusion over a period: the coefficients are averaged over tau first.{how}"
+        lines = tuple(
+            equation(sp.Symbol("a"), c)
+            for c in dict.fromkeys(averaged.table.values())
+            if c not in self.physical.table.values() and c.count_ops() < 40
+        )
+        first = Transformation(
+            "Fast oscillation in time", remark + ("" if found else _VANISHING), lines
+        )
+        if not found:
+            return FastTime(averaged, {}, (first,))
+        orders = self._ordered(mass, found[-1])
+        more = Transformation(
+            ORDERED, self._told(orders, left, right, found), tuple(self._lines(orders))
+        )
+        return FastTime(averaged, _merged(orders), (first, more))
+
+    def _acts(self, n: int) -> bool:
+        """Whether there is an average of index n: for waves the first one needs a damping that depends on tau."""
+        return (
+            not self.waves
+            or n > 1
+            or any(c.has(self.symbol) for t, c in self.op.terms() if t.right[-1] == 1)
+        )
+
+    def _averaged(self) -> tuple[list[sp.Expr], str, Operator]:
+        """(mass of the averaged equation, sentence about it, averaged operator)."""
+        rho = masses(self.physical)
+        if not any(c.has(self.symbol) for c in rho):
+            means = {t: self.mean(c) for t, c in self.op.table.items()}
+            return rho, "", replace(self.op, table=means)
+        others = [
+            t for t, c in self.op.table.items() if c.has(self.symbol) and not self._is_mass(t)
+        ]
+        if not others:
+            mass = [1 / self.mean(1 / c) if c.has(self.symbol) else c for c in rho]
+            table = {
+                t: mass[t.equation] if self._is_mass(t) else c for t, c in self.op.table.items()
+            }
+            how = " The average is that of E/rho: the capacity of the limit is <1/rho>^-1 over tau."
+            return mass, how, replace(self.op, table=table)
+        whole, how = without_tau_in_mass(self.op, self.tau)
+        return (
+            masses(whole),
+            how,
+            replace(whole, table={t: self.mean(c) for t, c in whole.table.items()}),
+        )
+
+    def _is_mass(self, t: Term) -> bool:
+        return (
+            t.field == t.equation
+            and t.right[-1] == self.physical.problem.time_orders[t.equation]
+            and t.right[-1] > 0
+        )
+
+    def mean(self, c: sp.Expr) -> sp.Expr:
+        """<c> over tau: in closed form, or by the trapezoid rule with as many points as rounding asks for."""
+        tau, op = self.tau, self.physical
+        if not c.has(tau.symbol):
+            return c
+        if is_opaque(c):
+            opaque = [f for f in c.atoms(AppliedUndef) if f.has(tau.symbol)]
+            return c.xreplace(
+                {
+                    f: sp.Function(f"{f.func.__name__}_mean")(
+                        *(a for a in f.args if a != tau.symbol)
+                    )
+                    for f in opaque
+                }
+            )
+        closed = closed_mean(replace(op, axes=(tau,)), c, numbers=True)
+        if closed is not None:
+            return closed
+        held, before = self.op, None
+        points, place = range_grid(held), slow_samples(held, [c])[0]
+        a, b = tau.interval
+        coarser: list[sp.Expr] = []
+        for n in _NODES:
+            parts = [c.xreplace({tau.symbol: a + (b - a) * sp.Rational(k, n)}) for k in range(n)]
+            values = np.stack(sampler(parts, held)(points, place))
+            means = values.mean(axis=0)
+            if before is not None and np.max(np.abs(means - before)) <= 1e-13 * np.max(
+                np.abs(values)
+            ):
+                return sp.Add(*coarser) / len(coarser)
+            before, coarser = means, parts
+        raise UnsupportedError(
+            "the mean over tau of a coefficient that is not smooth in tau",
+            term=c,
+            remedy="average it over tau by hand",
+        )
+
+    # ---- sizes
+
+    def _exponent(self, n: int, left: int, right: int) -> sp.Rational:
+        """The power of eps of the time-ordered averages of index n."""
+        inner = n // 2 if self.waves else n
+        return n * self.k - (inner + 1) * self.order + left + right
+
+    def _indices(self, powers: Mapping[sp.Rational, Table]) -> tuple[int, int]:
+        """(l, p): the first j with <psi E_j w> not always 0, and with E_j 1 != 0, for E at every tau and for its average, `powers`."""
+        space = expand(
+            replace(self.op, table={t: c for t, c in self.op.table.items() if not t.right[-1]})
+        )
+        rates = [c for t, c in self.op.terms() if t.right[-1]]
+        weighted = any(
+            c.has(self.symbol) and (c.has(*self.op.fast) or self.waves) for c in rates
+        )  # in front of a divergence
+        left = 0 if weighted else self._first([space, powers], transposed=True)
+        return left, self._first([space, powers], transposed=False)
+
+    def _first(self, tables: list[Powers], *, transposed: bool) -> int:
+        """The first j for which E_j (its transpose) does not vanish on what depends on x and t alone."""
+        for j in range(self.order):
+            if any(
+                self._moves(table.get(j - self.order, {}), transposed=transposed)
+                for table in tables
+            ):
+                return j
+        return self.order
+
+    def _moves(self, table: Table, *, transposed: bool) -> bool:
+        slow = len(self.op.coordinates)
+        rows: dict[object, list[sp.Expr]] = {}
+        for t, c in table.items():
+            kept, gone = (t.right, t.left) if transposed else (t.left, t.right)
+            if any(fast_part(gone, slow)) or (t.field is None and transposed) or t.right[slow - 1]:
+                continue
+            index = fast_part(kept, slow)
+            if jumps(c) and any(n and c.has(v) for n, v in zip(index, self.op.fast, strict=True)):
+                return True
+            sign = (-1) ** (sum(index) if transposed else 0)
+            place = (t.equation, t.field, slow_part(t.left, slow), slow_part(t.right, slow))
+            rows.setdefault(place, []).append(sign * derivative(c, index, self.op.fast))
+        return any(not is_zero(sp.Add(*parts), parts) for parts in rows.values())
+
+    # ---- the averages
+
+    def _ordered(self, mass: list[sp.Expr], count: int) -> list[Table]:
+        """The averages of index 1, ..., count at powers up to eps^0, as terms of the averaged equation."""
+        self._check_scope(count)
+        op, rho = self.op, masses(self.physical)
+        real = not any(c.has(sp.I) for c in op.table.values())
+        highest = sp.Rational(self.order if self.waves else 0)
+        intervals = [axis.interval for axis in (self.tau, *op.axes)]
+        series = Trigonometry(
+            (self.symbol, *op.fast), tuple(b - a for a, b in intervals), self.tau.interval[0]
+        )
+        algebra = TimeAlgebra(
+            series, (*op.coordinates, *op.fast), self.tau.slow, op.components, highest
+        )
+        whole = algebra.operator(
+            expand(replace(op, table={t: c for t, c in op.table.items() if not t.right[-1]}))
+        )
+        if any(c != 1 for c in rho):
+            whole = algebra.product(algebra.factors([1 / c for c in rho]), whole)
+        if self.waves:
+            rates = {t.equation: c / rho[t.equation] for t, c in op.terms() if t.right[-1] == 1}
+            damping = algebra.factors([rates.get(i, sp.Integer(0)) for i in range(op.components)])
+            found = wave_averages(algebra, whole, damping, self.k, count)
+        else:
+            found = ordered_averages(algebra, whole, self.k, count)
+        return [self._table(algebra.written(g, real=real), mass) for g in found]
+
+    def _check_scope(self, count: int) -> None:
+        scale = f"tau = t/eps^{self.k}"
+        op = self.physical
+        culprit = next(op.show(t) for t, c in op.table.items() if c.has(self.symbol))
+        if count > _MOST:
+            raise UnsupportedError(
+                f"{scale}, for which {count} time-ordered averages may act on the limit",
+                term=culprit,
+                remedy=f"up to {_MOST} are computed: use a larger power of eps, or fast_time=2",
+            )
+        if any(axis.power == 2 for axis in self.op.axes):
+            raise UnsupportedError(
+                f"time-ordered averages of {scale} together with z = x/eps^2",
+                term=culprit,
+                remedy=_OTHER,
+            )
+        orders = op.problem.time_orders
+        crossed = [t for t, _ in op.terms() if t.right[-1] and t.field != t.equation]
+        if len(set(orders)) > 1 or crossed:
+            raise UnsupportedError(
+                f"time-ordered averages of {scale} in a system whose equations have different time derivatives",
+                term=culprit,
+                remedy=_OTHER,
+            )
+
+    def _table(self, g: Mapping[Place, sp.Expr], mass: list[sp.Expr]) -> Table:
+        """The terms of non-positive powers, times the mass of their equation."""
+        zero = (0,) * (len(self.op.coordinates) + len(self.op.fast))
+        found: dict[Term, sp.Expr] = {}
+        for p, c in g.items():
+            if p.power <= 0:
+                power = int(p.power) if p.power.is_Integer else p.power
+                found[Term(p.equation, zero, p.field, p.right, power)] = mass[p.equation] * c
+        return found
+
+    # ---- words
+
+    def _told(self, orders: list[Table], left: int, right: int, found: list[int]) -> str:
+        smallest = min(self._exponent(n, left, right) for n in found)
+        text = (
+            f"eps^-{self.k} d_tau + E has averages of products beyond <E>: of n + 1 factors, or, in waves, of n/2 + 1. Here l = {left}, as "
+            f"E_0 w has {'a mean' if left == 0 else 'no mean'}, and p = {right}, as E_0 1 {'!= 0' if right == 0 else '= 0'}: they have the size "
+            f"eps^{smallest} at most, and those of n = {', '.join(map(str, found))} may act on the limit."
+        )
+        for n, table in enumerate(orders, 1):
+            powers = [f"eps^{p}" for p in sorted({t.power for t in table})]
+            if powers:
+                text += f" The time-ordered average of order {n + 1} adds G_{n}, with terms at {', '.join(powers)}."
+            elif n in found:
+                text += f" G_{n} vanishes by phase, or with eps."
+        return (
+            text
+            + " What has a positive power is dropped, and what has a negative one must have no mean."
+        )
+
+    def _lines(self, orders: list[Table]) -> Iterator[sp.Equality]:
+        """G_n v, where it is short."""
+        coordinates = (*self.op.coordinates, *self.op.fast)
+        eps = self.op.problem.scales.eps
+        heads = [
+            sp.Function(f"v{'' if self.op.components == 1 else f'_{j + 1}'}")(*coordinates)
+            for j in range(self.op.components)
+        ]
+        for n, table in enumerate(orders, 1):
+            for i in range(self.op.components):
+                parts = [
+                    eps**t.power
+                    * (
+                        c
+                        if t.field is None
+                        else written(c, t.left, heads[t.field], t.right, coordinates)
+                    )
+                    for t, c in table.items()
+                    if t.equation == i
+                ]
+                if parts and sum(c.count_ops() for c in table.values()) <= _READABLE:
+                    head = f"G_{n}" if self.op.components == 1 else f"G_{n}_{i + 1}"
+                    yield equation(sp.Function(head)(*coordinates), sp.Add(*parts))
+
+
+def _merged(orders: list[Table]) -> Powers:
+    """The averages of all n by powers of eps."""
+    found: dict[sp.Rational, dict[Term, sp.Expr]] = {}
+    for table in orders:
+        for t, c in table.items():
+            row = found.setdefault(t.power, {})
+            row[t] = row.get(t, sp.Integer(0)) + c
+    return found
