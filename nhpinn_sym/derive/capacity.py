@@ -33,7 +33,9 @@ def without_tau_in_mass(op: Operator, tau: FastAxis) -> tuple[Operator, str]:
 
 
 def divided(op: Operator, factors: list[sp.Expr]) -> Operator:
-    """Equation i divided by factor i, outer derivatives kept outside: w D_j Z = D_j(w Z) - (D_j w) Z, w the inverse."""
+    """Equation i divided by factor i, outer derivatives kept outside: w D_j Z = D_j(w Z) - (D_j w)
+    Z, w the inverse.
+    """
     table: dict[Term, list[sp.Expr]] = {}
     for t, c in op.table.items():
         for left, w, power in _under(op, t, sp.Integer(1) / factors[t.equation], t.left):
@@ -52,7 +54,9 @@ def divided(op: Operator, factors: list[sp.Expr]) -> Operator:
 def _under(
     op: Operator, t: Term, w: sp.Expr, left: MultiIndex
 ) -> Iterator[tuple[MultiIndex, sp.Expr, sp.Rational]]:
-    """(left, coefficient, lost powers of eps) with w D^left Z the sum of D^left( coefficient Z )."""
+    """(left, coefficient, lost powers of eps) with w D^left Z the sum of D^left( coefficient Z
+    ).
+    """
     if not any(left):
         yield left, w, sp.Integer(0)
         return
@@ -67,7 +71,8 @@ def _under(
         if w.has(variable):
             if jumps(w):
                 raise UnsupportedError(
-                    "a rho that jumps, by which the equation has to be divided as it, or psi, depends on tau",
+                    "a rho that jumps, by which the equation has to be divided as it, or "
+                    "psi, depends on tau",
                     term=sp.Integer(1) / w,
                     remedy="let rho be a product of functions of tau and of y, or smooth",
                 )

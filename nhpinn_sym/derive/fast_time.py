@@ -1,7 +1,7 @@
 """A fast time tau = t/eps^k that is not resonant, set apart before the two-scale expansion.
 
-Resonance is at k = r, order in space over order in time: 2 for parabolic equations of second order, 1
-for waves.
+Resonance is at k = r, order in space over order in time: 2 for parabolic equations of second order,
+1 for waves.
 - k < r: tau is a parameter of the cell problems, the law is averaged over tau (Bensoussan, Lions,
   Papanicolaou 1978, ch. 2; Holmbom 1997), and what d_tau adds to that is found in `slow_time`;
 - k = r: tau is one more coordinate of the cell;
@@ -34,7 +34,8 @@ def average_fast_time(op: Operator) -> FastTime:
     rest = tuple(axis for axis in op.axes if axis is not tau)
     if tau.power < resonance:
         remark = (
-            f"tau = t/eps^{tau.power} is slower than diffusion over a period: the cell problems are solved at fixed tau, "
+            f"tau = t/eps^{tau.power} is slower than diffusion over a period: the cell "
+            "problems are solved at fixed tau, "
             "and the law is averaged over tau."
         )
         divided, how = without_tau_in_mass(op, tau)
@@ -52,19 +53,23 @@ def time_axis(op: Operator) -> FastAxis | None:
 
 
 def _resonance(op: Operator, tau: FastAxis) -> sp.Rational:
-    """The power k at which d_tau is of the order of the cell operator. Errors: stationary problems, and waves at resonance."""
+    """The power k at which d_tau is of the order of the cell operator. Errors: stationary problems,
+    and waves at resonance.
+    """
     culprit = next(op.show(t) for t, c in op.table.items() if c.has(tau.symbol))
     if not op.problem.time_order:
         raise SolvabilityError(
             "a coefficient depends on tau, and there is no time derivative that acts on it",
             term=culprit,
-            remedy="add s.dt(u), or write a parameter in place of tau: parameters={q: (lower, upper)}",
+            remedy="add s.dt(u), or write a parameter in place of tau: "
+            "parameters={q: (lower, upper)}",
         )
     order = space_order(op)
     resonance = sp.Rational(order, op.problem.time_order)
     if op.problem.time_order > 1 and tau.power == resonance:
         raise UnsupportedError(
-            f"a second time derivative with tau = t/eps^{tau.power}: its cell problem is a wave equation",
+            f"a second time derivative with tau = t/eps^{tau.power}: its cell problem is a "
+            "wave equation",
             term=culprit,
             remedy="smaller and larger powers are covered: fast_time=1/2, or fast_time=2",
         )
@@ -81,7 +86,9 @@ def _resonance(op: Operator, tau: FastAxis) -> sp.Rational:
 
 
 def _check_time_terms(op: Operator, tau: FastAxis) -> None:
-    """Time derivatives without others, one order for all equations that have one, none where tau acts without one."""
+    """Time derivatives without others, one order for all equations that have one, none where tau
+    acts without one.
+    """
     scale = f"tau = t/eps^{tau.power}"
     timely = {t: c for t, c in op.terms() if t.right[-1]}
     for t in timely:
@@ -112,7 +119,8 @@ def _check_time_terms(op: Operator, tau: FastAxis) -> None:
     resonances = {sp.Rational(space_order(op), n) for n in orders.values() if n}
     if not (tau.power > max(resonances) or tau.power < min(resonances)):
         raise UnsupportedError(
-            f"{scale} between the natural powers {sorted(resonances)} of equations of different order in time",
+            f"{scale} between the natural powers {sorted(resonances)} of equations of "
+            "different order in time",
             term=op.problem.unknown,
             remedy="use a power below or above all of them",
         )

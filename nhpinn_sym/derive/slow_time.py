@@ -1,7 +1,10 @@
-"""A fast time tau = t/eps^k slower than the cell (k < r): what d_tau adds to a law whose cell problems are solved at frozen tau.
+"""A fast time tau = t/eps^k slower than the cell (k < r): what d_tau adds to a law whose cell
+problems are solved at frozen tau.
 
-With N of level L, <<psi rho d_tau N>> has the size eps^(L-k): it is a term of the law for k = L, and unbounded for k > L. It vanishes, as the mean of
-a derivative, where psi rho does not depend on tau; psi has <psi rho> = 1 at every tau, the equation being divided by rho(y) where psi depends on tau.
+With N of level L, <<psi rho d_tau N>> has the size eps^(L-k): it is a term of the law for k = L,
+and unbounded for k > L. It vanishes, as the mean of a derivative, where psi rho does not depend on
+tau; psi has <psi rho> = 1 at every tau, the equation being divided by rho(y) where psi depends on
+tau.
 """
 
 from __future__ import annotations
@@ -42,7 +45,8 @@ def unit_mass(op: Operator, leading: Table, kernels: Kernels) -> Operator | None
         or any(t.field != t.equation for t in timely)
     ):
         raise UnsupportedError(
-            f"kernels psi that depend on tau = t/eps^{tau.power} in a system whose equations have not one time derivative each",
+            f"kernels psi that depend on tau = t/eps^{tau.power} in a system whose equations "
+            "have not one time derivative each",
             term=shown,
             remedy=_CURE,
         )
@@ -55,7 +59,9 @@ def unit_mass(op: Operator, leading: Table, kernels: Kernels) -> Operator | None
 
 
 def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ...]:
-    """Add <<psi rho d_tau N>> to the averaged operator where it stays; UnsupportedError where it is unbounded."""
+    """Add <<psi rho d_tau N>> to the averaged operator where it stays; UnsupportedError where it is
+    unbounded.
+    """
     tau = frozen_time(op)
     if tau is None or recursion.adjoint is None:
         return ()
@@ -97,7 +103,8 @@ def _refuse(op: Operator, tau: FastAxis, size: sp.Rational) -> None:
         op.show(t) for t, c in op.terms() if c.has(tau.symbol) and (t.power < 0 or not any(t.left))
     )
     raise UnsupportedError(
-        f"an adjoint kernel psi that depends on tau = t/eps^{tau.power}: <<psi d_tau N>> is of the size eps^{size}, and not bounded",
+        f"an adjoint kernel psi that depends on tau = t/eps^{tau.power}: <<psi d_tau N>> is "
+        f"of the size eps^{size}, and not bounded",
         term=culprit,
         remedy=_CURE,
     )

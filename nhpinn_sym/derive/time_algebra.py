@@ -1,8 +1,8 @@
 """Differential operators that oscillate in tau, and their averages to any order.
 
 An operator is {Place: series}: the sum of eps^power c D^right u_field in an equation, derivatives
-carried out to the right, multi-indices over (x, t) and then y, c a series in (tau, y). Field None is
-the constant 1, a source.
+carried out to the right, multi-indices over (x, t) and then y, c a series in (tau, y). Field None
+is the constant 1, a source.
 """
 
 from __future__ import annotations
@@ -40,7 +40,8 @@ Oscillating = Mapping[Place, Series]
 
 @dataclass
 class TimeAlgebra:
-    """Sums, products, primitives and means of oscillating operators; terms above the power `highest` of eps are dropped.
+    """Sums, products, primitives and means of oscillating operators; terms above the power
+    `highest` of eps are dropped.
 
     variables: (x, t) and y, `time` the place of t among them. Errors: those of `Trigonometry`.
     """
@@ -159,9 +160,11 @@ def combined(parts: Iterable[tuple[int, Oscillating]]) -> Oscillating:
 def ordered_averages(
     algebra: TimeAlgebra, e: Oscillating, k: sp.Rational, count: int
 ) -> list[Oscillating]:
-    """G_1, ..., G_count of (eps^-k d_tau + d_t + E) P = P (d_t + sum_n G_n), P = 1 + sum_n P_n, <P_n> = 0 (Magnus 1954; Sanders, Verhulst 1985).
+    """G_1, ..., G_count of (eps^-k d_tau + d_t + E) P = P (d_t + sum_n G_n), P = 1 + sum_n P_n,
+    <P_n> = 0 (Magnus 1954; Sanders, Verhulst 1985).
 
-    d_tau P_n = -eps^k ( E P_(n-1) + d_t P_(n-1) - sum_j P_j G_(n-1-j) ), G_n = <E P_n>; d_t is that of the coefficients.
+    d_tau P_n = -eps^k ( E P_(n-1) + d_t P_(n-1) - sum_j P_j G_(n-1-j) ), G_n = <E P_n>; d_t is that
+    of the coefficients.
     """
     shapes: list[Oscillating] = []  # P_1, P_2, ...
     means = [algebra.mean(e)]
@@ -178,10 +181,11 @@ def ordered_averages(
 def wave_averages(
     algebra: TimeAlgebra, e: Oscillating, damping: Oscillating, k: sp.Rational, count: int
 ) -> list[Oscillating]:
-    """C_1, ..., C_count of D^2 + d D + E, D = eps^-k d_tau + d_t, for u = (1 + sum_j Q_j) v, <Q_j> = 0: v_tt + <d> v_t + <E> v + sum_j C_j v.
+    """C_1, ..., C_count of D^2 + d D + E, D = eps^-k d_tau + d_t, for u = (1 + sum_j Q_j) v, <Q_j>
+    = 0: v_tt + <d> v_t + <E> v + sum_j C_j v.
 
-    d_tau^2 Q_j = -( eps^k (2 d_t + d) d_tau Q_(j-1) + eps^2k (d_t^2 + d d_t + E) Q_(j-2) ) less its mean;
-    C_j = <E Q_j> + <d d_t Q_j> + eps^-k <d d_tau Q_(j+1)>; d_t acts on coefficients and on v.
+    d_tau^2 Q_j = -( eps^k (2 d_t + d) d_tau Q_(j-1) + eps^2k (d_t^2 + d d_t + E) Q_(j-2) ) less its
+    mean; C_j = <E Q_j> + <d d_t Q_j> + eps^-k <d d_tau Q_(j+1)>; d_t acts on coefficients and on v.
     """
     clock = algebra.clock
     rate = combined([(2, clock), (1, damping)])

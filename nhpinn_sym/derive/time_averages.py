@@ -1,11 +1,12 @@
-"""A fast time tau = t/eps^k above resonance: means over tau, and the time-ordered averages beyond them.
+"""A fast time tau = t/eps^k above resonance: means over tau, and the time-ordered averages beyond
+them.
 
 eps^-k d_tau + E, E = sum_j eps^(j-m) E_j of order m in space, has averages of products of n + 1
-factors beyond <E> (Stokes drift, Kapitza's pendulum). Their size is eps^(n(k-m)-m+l+p), p the first j
-with E_j 1 != 0, l the first j with <psi E_j w> not always 0. Those of exponent zero are terms of the
-law, those of larger ones vanish with eps, and of those of negative ones the means have to vanish.
-For waves n = 2, 4, ... (n = 1 too where a damping depends on tau), and m n/2 takes the place of m n.
-A rho that depends on tau is divided by: the average is that of E/rho.
+factors beyond <E> (Stokes drift, Kapitza's pendulum). Their size is eps^(n(k-m)-m+l+p), p the first
+j with E_j 1 != 0, l the first j with <psi E_j w> not always 0. Those of exponent zero are terms of
+the law, those of larger ones vanish with eps, and of those of negative ones the means have to
+vanish. For waves n = 2, 4, ... (n = 1 too where a damping depends on tau), and m n/2 takes the
+place of m n. A rho that depends on tau is divided by: the average is that of E/rho.
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ Powers = dict[sp.Rational, Table]
 
 
 class FastTime(NamedTuple):
-    """The operator without tau among its cell coordinates, what is added to its expansion, and what was done."""
+    """The operator without tau among its cell coordinates, what is added to its expansion, and what
+    was done.
+    """
 
     operator: Operator
     corrections: Powers
@@ -71,14 +74,18 @@ class Averaging:
                 raise UnsupportedError(
                     f"a term of order eps^{t.power} that depends on tau = t/eps^{self.k}",
                     term=op.show(t),
-                    remedy=f"terms down to eps^-{self.order} are averaged; for (rho u)_t substitute w = rho u",
+                    remedy=f"terms down to eps^-{self.order} are averaged; for (rho u)_t "
+                    "substitute w = rho u",
                 )
 
     def result(self) -> FastTime:
         mass, how, averaged = self._averaged()
         left, right = self._indices(expand(averaged))
         found = [n for n in range(1, 64) if self._acts(n) and self._exponent(n, left, right) <= 0]
-        remark = f"tau = t/eps^{self.k} is faster than diffusion over a period: the coefficients are averaged over tau first.{how}"
+        remark = (
+            f"tau = t/eps^{self.k} is faster than diffusion over a period: the "
+            f"coefficients are averaged over tau first.{how}"
+        )
         lines = tuple(
             equation(sp.Symbol("a"), c)
             for c in dict.fromkeys(averaged.table.values())
@@ -96,7 +103,9 @@ class Averaging:
         return FastTime(averaged, _merged(orders), (first, more))
 
     def _acts(self, n: int) -> bool:
-        """Whether there is an average of index n: for waves the first one needs a damping that depends on tau."""
+        """Whether there is an average of index n: for waves the first one needs a damping that
+        depends on tau.
+        """
         return (
             not self.waves
             or n > 1
@@ -134,7 +143,9 @@ class Averaging:
         )
 
     def mean(self, c: sp.Expr) -> sp.Expr:
-        """<c> over tau: in closed form, or by the trapezoid rule with as many points as rounding asks for."""
+        """<c> over tau: in closed form, or by the trapezoid rule with as many points as rounding
+        asks for.
+        """
         tau, op = self.tau, self.physical
         if not c.has(tau.symbol):
             return c
@@ -178,7 +189,9 @@ class Averaging:
         return n * self.k - (inner + 1) * self.order + left + right
 
     def _indices(self, powers: Mapping[sp.Rational, Table]) -> tuple[int, int]:
-        """(l, p): the first j with <psi E_j w> not always 0, and with E_j 1 != 0, for E at every tau and for its average, `powers`."""
+        """(l, p): the first j with <psi E_j w> not always 0, and with E_j 1 != 0, for E at every
+        tau and for its average, `powers`.
+        """
         space = expand(
             replace(self.op, table={t: c for t, c in self.op.table.items() if not t.right[-1]})
         )
@@ -190,7 +203,9 @@ class Averaging:
         return left, self._first([space, powers], transposed=False)
 
     def _first(self, tables: list[Powers], *, transposed: bool) -> int:
-        """The first j for which E_j (its transpose) does not vanish on what depends on x and t alone."""
+        """The first j for which E_j (its transpose) does not vanish on what depends on x and t
+        alone.
+        """
         for j in range(self.order):
             if any(
                 self._moves(table.get(j - self.order, {}), transposed=transposed)
@@ -217,7 +232,9 @@ class Averaging:
     # ---- the averages
 
     def _ordered(self, mass: list[sp.Expr], count: int) -> list[Table]:
-        """The averages of index 1, ..., count at powers up to eps^0, as terms of the averaged equation."""
+        """The averages of index 1, ..., count at powers up to eps^0, as terms of the averaged
+        equation.
+        """
         self._check_scope(count)
         op, rho = self.op, masses(self.physical)
         real = not any(c.has(sp.I) for c in op.table.values())
@@ -262,7 +279,8 @@ class Averaging:
         crossed = [t for t, _ in op.terms() if t.right[-1] and t.field != t.equation]
         if len(set(orders)) > 1 or crossed:
             raise UnsupportedError(
-                f"time-ordered averages of {scale} in a system whose equations have different time derivatives",
+                f"time-ordered averages of {scale} in a system whose equations have "
+                "different time derivatives",
                 term=culprit,
                 remedy=_OTHER,
             )
@@ -282,19 +300,25 @@ class Averaging:
     def _told(self, orders: list[Table], left: int, right: int, found: list[int]) -> str:
         smallest = min(self._exponent(n, left, right) for n in found)
         text = (
-            f"eps^-{self.k} d_tau + E has averages of products beyond <E>: of n + 1 factors, or, in waves, of n/2 + 1. Here l = {left}, as "
-            f"E_0 w has {'a mean' if left == 0 else 'no mean'}, and p = {right}, as E_0 1 {'!= 0' if right == 0 else '= 0'}: they have the size "
-            f"eps^{smallest} at most, and those of n = {', '.join(map(str, found))} may act on the limit."
+            f"eps^-{self.k} d_tau + E has averages of products beyond <E>: of n + 1 factors, "
+            f"or, in waves, of n/2 + 1. Here l = {left}, as "
+            f"E_0 w has {'a mean' if left == 0 else 'no mean'}, and p = {right}, as E_0 1 "
+            f"{'!= 0' if right == 0 else '= 0'}: they have the size "
+            f"eps^{smallest} at most, and those of n = {', '.join(map(str, found))} may act "
+            "on the limit."
         )
         for n, table in enumerate(orders, 1):
             powers = [f"eps^{p}" for p in sorted({t.power for t in table})]
             if powers:
-                text += f" The time-ordered average of order {n + 1} adds G_{n}, with terms at {', '.join(powers)}."
+                text += (
+                    f" The time-ordered average of order {n + 1} adds G_{n}, with terms "
+                    f"at {', '.join(powers)}."
+                )
             elif n in found:
                 text += f" G_{n} vanishes by phase, or with eps."
         return (
-            text
-            + " What has a positive power is dropped, and what has a negative one must have no mean."
+            text + " What has a positive power is dropped, and what has a negative one must have "
+            "no mean."
         )
 
     def _lines(self, orders: list[Table]) -> Iterator[sp.Equality]:

@@ -1,9 +1,10 @@
-"""Coefficients as trigonometric polynomials in (tau, y), whose products and derivatives are exact and cheap.
+"""Coefficients as trigonometric polynomials in (tau, y), whose products and derivatives are exact
+and cheap.
 
-A series is {Wave: number}: the sum of number * i^imaginary * omega^powers * exp(i modes.omega.(tau, y))
-* other, omega the frequencies 2 pi/period, `other` what is no such polynomial (free of tau).
-Rational numbers stay exact, so that what vanishes by phase is seen to vanish; floating-point numbers
-that cancel up to rounding are zero.
+A series is {Wave: number}: the sum of number * i^imaginary * omega^powers * exp(i modes.omega.(tau,
+y)) * other, omega the frequencies 2 pi/period, `other` what is no such polynomial (free of tau).
+Rational numbers stay exact, so that what vanishes by phase is seen to vanish; floating-point
+numbers that cancel up to rounding are zero.
 """
 
 from __future__ import annotations
@@ -25,7 +26,10 @@ _SAMPLES = 256
 """Points of a period of tau at which a function of tau alone is sampled for its Fourier series."""
 _NEGLIGIBLE = 1e-15
 _ROUNDING = 1e-12
-REMEDY = "use a larger power of eps, fast_time=2, or coefficients that are sums of products of g(tau) and h(y)"
+REMEDY = (
+    "use a larger power of eps, fast_time=2, or coefficients that are sums of products "
+    "of g(tau) and h(y)"
+)
 
 Number = Fraction | float
 
@@ -68,8 +72,8 @@ class Total:
 class Trigonometry:
     """Reads, differentiates, multiplies and writes series.
 
-    fast: (tau, y_1, ...); lengths: their periods. Errors: UnsupportedError where a coefficient is not analytic, or not a sum of products of
-    a function of tau and one of the others.
+    fast: (tau, y_1, ...); lengths: their periods. Errors: UnsupportedError where a coefficient is
+    not analytic, or not a sum of products of a function of tau and one of the others.
     """
 
     fast: tuple[sp.Symbol, ...]
@@ -113,7 +117,9 @@ class Trigonometry:
         return {w._replace(other=w.other * other): n for w, n in result.items()}
 
     def _factor(self, e: sp.Expr) -> Series | None:
-        """I, or a power of a sine or cosine of a sum of whole multiples of omega times a coordinate, or an exponential of such; None otherwise."""
+        """I, or a power of a sine or cosine of a sum of whole multiples of omega times a
+        coordinate, or an exponential of such; None otherwise.
+        """
         if e == sp.I:
             return {Wave(self.zero, self.zero, 1, sp.Integer(1)): Fraction(1)}
         base, exponent = e.as_base_exp() if not isinstance(e, sp.exp) else (e, sp.Integer(1))
@@ -164,7 +170,8 @@ class Trigonometry:
         tau = self.fast[0]
         if g.free_symbols != {tau}:
             raise UnsupportedError(
-                "a time-ordered average of a coefficient that is no sum of products of a function of tau and one of x and y",
+                "a time-ordered average of a coefficient that is no sum of products of a "
+                "function of tau and one of x and y",
                 term=whole,
                 remedy=REMEDY,
             )
@@ -194,7 +201,8 @@ class Trigonometry:
         """UnsupportedError where a coefficient has no derivatives."""
         if not is_analytic(c) or is_opaque(c):
             raise UnsupportedError(
-                "a time-ordered average needs the derivative of a coefficient that jumps, has kinks, or has no formula",
+                "a time-ordered average needs the derivative of a coefficient that jumps, "
+                "has kinks, or has no formula",
                 term=c,
                 remedy=REMEDY,
             )
@@ -244,7 +252,9 @@ class Trigonometry:
         ), -number if wave.imaginary else number
 
     def written(self, a: Series, *, real: bool) -> sp.Expr:
-        """SymPy again; real: as sines and cosines, the waves m and -m of real data being conjugate."""
+        """SymPy again; real: as sines and cosines, the waves m and -m of real data being
+        conjugate.
+        """
         parts = []
         for wave, number in a.items():
             if real and next((m for m in wave.modes if m), 0) < 0:

@@ -1,8 +1,10 @@
-"""Floquet exponents of oscillating operators at a given eps, by dense Fourier matrices on the torus of (y, tau): no line of the package is used.
+"""Floquet exponents of oscillating operators at a given eps, by dense Fourier matrices on the torus
+of (y, tau): no line of the package is used.
 
-u = exp(i xi.x - Lambda t) w(y, tau), y = x/eps, tau = t/eps^k, turns  sum_s rho_s (d_t)^s u + E u = 0  into one eigenvalue problem,
-of which Lambda is the eigenvalue whose function has the largest mean. The law predicts
-    rho Lambda = rho (lambda0/eps^2 + i xi.drift/eps) + c + i xi.b + xi.A xi  as eps -> 0.
+u = exp(i xi.x - Lambda t) w(y, tau), y = x/eps, tau = t/eps^k, turns  sum_s rho_s (d_t)^s u + E u =
+0  into one eigenvalue problem, of which Lambda is the eigenvalue whose function has the largest
+mean. The law predicts rho Lambda = rho (lambda0/eps^2 + i xi.drift/eps) + c + i xi.b + xi.A xi  as
+eps -> 0.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ Value = Any
 
 @dataclass
 class Floquet:
-    """u_t or u_tt with a, b/eps (b.grad u), beta/eps (div(beta u)), r/eps, r2/eps^2; n points along every axis, odd."""
+    """u_t or u_tt with a, b/eps (b.grad u), beta/eps (div(beta u)), r/eps, r2/eps^2; n points along
+    every axis, odd.
+    """
 
     dim: int
     k: float
@@ -67,7 +71,9 @@ class Floquet:
         )
 
     def exponent(self, eps: float, xi: Array) -> complex:
-        """Lambda; for waves the product of the two slow exponents, Lambda of rho (mu^2 - d mu + Lambda) = 0."""
+        """Lambda; for waves the product of the two slow exponents, Lambda of rho (mu^2 - d mu +
+        Lambda) = 0.
+        """
         rate, e = self.slopes[-1] / eps**self.k, self.space(eps, xi)
         rho = self.values(self.rho)
         if self.conservative:  # (rho u)_t

@@ -1,4 +1,6 @@
-"""Fast times t/eps^k off resonance against Floquet exponents of the whole problem, which share no code with the package."""
+"""Fast times t/eps^k off resonance against Floquet exponents of the whole problem, which share no
+code with the package.
+"""
 
 from __future__ import annotations
 
@@ -327,7 +329,9 @@ def test_what_is_refused(data: Data, k: Any, what: str) -> None:
 
 
 def test_what_is_seen_to_diverge_when_the_cells_are_solved() -> None:
-    """r/eps^2 beside a drift with divergence, k = 3: c is of the size eps^-1, and its mean is weighted by psi."""
+    """r/eps^2 beside a drift with divergence, k = 3: c is of the size eps^-1, and its mean is
+    weighted by psi.
+    """
     data = Data(b=lambda y, t, S, C, e: 2 * S(y) + S(y - t), r2=lambda y, t, S, C, e: 2 * S(y - t))
     with pytest.raises(nh.SolvabilityError, match="time-ordered averages"):
         solved(data.equation, 1, time=True, fast_time=3)
