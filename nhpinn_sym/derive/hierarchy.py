@@ -32,7 +32,7 @@ def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[Effectiv
     recursion, m = model.recursion, model.homogenized_order
     if recursion.steps > 1:
         raise UnsupportedError("averaged operators of an expansion in broken powers of eps", term=model.title, remedy="leave hierarchy= out")
-    deepest = max([model.order, *(p.order for p in model.cell_problems)])
+    deepest = max([model.order, *(p.cell_function.level for p in model.cell_problems)])
     highest = m + model.order
     if model.symmetric:
         levels = max(deepest, -(-(highest - 1) // 2))

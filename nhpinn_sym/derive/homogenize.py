@@ -90,8 +90,8 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
         eigenvalue, mass, powers, how = ground_state(op, powers, lowest)
         applied = (*applied, how)
     frame, powers, found = moving_frame(op, powers, kernels)
-    powers = joined(powers, corrections or {})
-    recursion = Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
+    whole = joined(powers, corrections or {})
+    recursion = Recursion(whole, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
     _run(op, recursion, max(order * recursion.steps, recursion.last - 1), bool(corrections))
     slow = add_tangents(op, recursion)
     writer = Writer(op, recursion)
@@ -101,7 +101,7 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
     if corrections:  # every condition of solvability is one on an average that was added
         deepest = max(deepest, recursion.last - 1)
     cells = tuple(_cell_problem(op, writer, f) for f in recursion.functions if f.sources and f.level <= deepest)
-    return HomogenizedModel(op.problem, op, op, powers, order, recursion, symmetric, definite, cells, law, writer,
+    return HomogenizedModel(op.problem, op, op, whole, order, recursion, symmetric, definite, cells, law, writer,
                             Views(trace, hierarchy), (*applied, *slow, *found), frame, eigenvalue, mass, inner)
 
 

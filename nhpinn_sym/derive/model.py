@@ -34,7 +34,7 @@ class CellProblem:
 
     name: str
     sources: tuple[tuple[Key, int], ...]
-    order: int
+    order: float
     cell_function: CellFunction = field(repr=False)
     writer: Writer = field(repr=False)
 

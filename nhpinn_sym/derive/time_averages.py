@@ -11,7 +11,7 @@ place of m n. A rho that depends on tau is divided by: the average is that of E/
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ _READABLE = 60
 _OTHER = "use a larger power of eps: above 4 nothing is left of them"
 _VANISHING = " Averages of products of more factors vanish with eps."
 
-Powers = dict[sp.Rational, Table]
+Powers = Mapping[sp.Rational, Table]
 
 
 class FastTime(NamedTuple):
@@ -202,7 +202,7 @@ class Averaging:
         left = 0 if weighted else self._first([space, powers], transposed=True)
         return left, self._first([space, powers], transposed=False)
 
-    def _first(self, tables: list[Powers], *, transposed: bool) -> int:
+    def _first(self, tables: Sequence[Powers], *, transposed: bool) -> int:
         """The first j for which E_j (its transpose) does not vanish on what depends on x and t
         alone.
         """

@@ -60,12 +60,11 @@ class Total:
 
     def series(self) -> Series:
         """Without what cancels."""
-        sizes = self.sizes
-        return {
-            w: n
-            for w, n in self.numbers.items()
-            if n and not (w in sizes and abs(n) <= _ROUNDING * sizes[w])
-        }
+        return {w: n for w, n in self.numbers.items() if n and not self._cancelled(w, n)}
+
+    def _cancelled(self, wave: Wave, number: Number) -> bool:
+        """Whether a floating-point sum is rounding."""
+        return abs(float(number)) <= _ROUNDING * self.sizes.get(wave, -1.0)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from ..lower.forms import CellForm, External, Functional, LoweredCells, LoweredE
 from ..problem.errors import UnsupportedError
 
 _REMEDY = "use the fourier backend"
-FunctionRow = tuple[str, str, int, bool]
+FunctionRow = tuple[str, str, float, bool]
 """(name, role, level, solvable)."""
 
 

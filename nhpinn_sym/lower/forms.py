@@ -91,7 +91,7 @@ class CellForm:
 
     name: str
     role: Role
-    level: int
+    level: float
     sources: tuple[tuple[Key, int], ...]
     weak: tuple[WeakTerm, ...]
     source: tuple[SourceTerm, ...]

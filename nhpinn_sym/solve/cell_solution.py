@@ -39,7 +39,7 @@ class CellFunction:
     """
 
     name: str
-    level: int
+    level: float
     sources: tuple[tuple[Key, int], ...]
     components: tuple[CellField, ...]
     shape: Shape
@@ -129,7 +129,7 @@ class FormInfo:
 
     name: str
     role: str
-    level: int
+    level: float
     sources: tuple[tuple[Key, int], ...]
 
 

@@ -53,7 +53,7 @@ class Reconstruction:
             total = total + (factor * cell(none, none) * self._macro(part, tuple(p + q for p, q in zip(alpha, index, strict=True)), x, t)).T
         return total
 
-    def _terms(self) -> Iterator[tuple[int, int, CellFunction, MultiIndex, tuple[Solution, int] | None]]:
+    def _terms(self) -> Iterator[tuple[float, int, CellFunction, MultiIndex, tuple[Solution, int] | None]]:
         """(power, sign, N, alpha, (U, q)) of every product N D^alpha U_q with eps^power; None is the source of the equation."""
         for function in self.cells.functions:
             for (component, alpha), sign in function.sources:

@@ -220,9 +220,10 @@ class _Expansion:
         parts = [mean[:, None] * self.kernel(points) for mean in means]
         for f in self.cells.functions:
             values = np.reshape(f(points), (len(points), -1)).T
-            for b in range(order + 1 - f.level):
+            level = int(f.level)  # no broken powers: tau at resonance alone
+            for b in range(order + 1 - level):
                 weight = sum(sign * self._monomial(alpha) * means[b][q] for (q, alpha), sign in f.sources if q is not None)
-                parts[f.level + b] = parts[f.level + b] + weight * values
+                parts[level + b] = parts[level + b] + weight * values
         return parts
 
 

@@ -92,7 +92,7 @@ class CellRows:
 
     def kernel(self, k: int) -> int:
         """The component that is 1 + net in the kernel at position k."""
-        return self.cells.functions[k].level if self.cells.functions[k].role == "adjoint" else 0
+        return int(self.cells.functions[k].level) if self.cells.functions[k].role == "adjoint" else 0
 
     def multipliers(self, stage: Stage, points: Tensor, family: Family) -> Tensor:
         """The functions (n, equations, known functions) that P takes from right-hand sides, times functions of the slow coordinates."""
