@@ -41,7 +41,7 @@ def test_emitted_cell_files_stand_alone(tmp_path: Path, target: str, file: str) 
     """Run away from the package: a* is printed by the emitted files alone."""
     assert main(["emit", ELLIPTIC_2D, "--target", target, "-o", str(tmp_path)]) == 0
     hide = "import sys; sys.modules['nhpinn_sym'] = None; import runpy; sys.path.insert(0, '.'); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", hide, file], cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", hide, file], cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "1.9353" in done.stdout
 

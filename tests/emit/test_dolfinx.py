@@ -94,7 +94,7 @@ def drive(folder, source, *arguments):
     driver = source.files[1][0]
     code = (f"import sys, runpy; sys.path.insert(0, '.'); sys.argv[1:] = {list(arguments)}; "
             f"sys.modules['nhpinn_sym'] = None; runpy.run_path('{driver}', run_name='__main__')")
-    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=dict(os.environ), capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, env=dict(os.environ), capture_output=True, text=True, timeout=300, check=False)
 
 
 def test_cell_files_stand_alone(tmp_path):

@@ -95,7 +95,7 @@ def launch(ranks, *arguments, cwd=ROOT):
     command = [own or shutil.which("mpirun"), "-n", str(ranks)] if ranks > 1 else []
     environment = {**os.environ, **MPI_SETTINGS, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([*command, sys.executable, "-m", "mpi4py", *arguments], cwd=cwd, env=environment, capture_output=True, text=True,
-                          timeout=200, check=False)
+                          timeout=500, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
