@@ -16,7 +16,18 @@ from ..lower.forms import External, Factor, Functional, LoweredCells, LoweredEqu
 from ..problem.domain import Face
 from ..problem.escaping import docstring, literal
 from .bundle import bundle
-from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order, weak_externals
+from .elements import (
+    cell_breaks,
+    describe,
+    equation_breaks,
+    first_order_axes,
+    function_rows,
+    known_entries,
+    projection,
+    require_elements,
+    require_first_order,
+    weak_externals,
+)
 from .source import Source
 from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
 
@@ -46,7 +57,7 @@ def cells(lowered: LoweredCells) -> Source:
         "CONSTANTS": literal({c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}),
         "EFFECTIVE": _table(law) if len(literal(tuple(law))) > WIDTH - 20 else literal(tuple(law)),
         "SYMMETRIC": repr(lowered.symmetric), "DEFINITE": repr(lowered.definite), "FIRST_ORDER": repr(first_order_axes(lowered)),
-        "KNOWN": repr(known_entries(lowered)),
+        "KNOWN": repr(known_entries(lowered)), "BREAKS": repr(cell_breaks(lowered)),
     }
     writer = _CellWriter(lowered)
     quotients = {(c.symbol.name, k): f for c in lowered.constants for k, f in enumerate((c.numerator, c.denominator))}
@@ -184,8 +195,10 @@ def _tags(faces: Sequence[Face]) -> str:
 
 def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
     loads = [*(t.coefficient for t in lowered.linear), *(n.value for n in lowered.natural), *(e.value for e in lowered.essential)]
+    breaks, fast = equation_breaks(lowered)
     constants = {
-        "DOMAIN": repr(lowered.domain.bounds), "COMPONENTS": repr(lowered.components), "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
+        "DOMAIN": repr(lowered.domain.bounds), "BREAKS": repr(breaks), "FAST_BREAKS": repr(fast),
+        "COMPONENTS": repr(lowered.components), "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
         "EXTERNALS": literal(tuple(map(external_key, weak_externals(lowered)))), "PERIODIC": literal(tuple(lowered.periodic)),
         "DIRICHLET": literal(tuple((e.faces, e.field) for e in lowered.essential)),
         "POSITIVE": repr(_positive(lowered)), "TIME": repr(lowered.time is not None),

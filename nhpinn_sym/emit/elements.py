@@ -8,8 +8,12 @@ import sympy as sp
 
 from ..lower.forms import CellForm, External, Functional, LoweredCells, LoweredEquation, WeakTerm
 from ..problem.errors import UnsupportedError
+from ..resolution import resolve
+from ..resolution.problems import cell_data, equation_data
 
 _REMEDY = "use the fourier backend"
+FastBreaks = tuple[int, float, tuple[float, float], tuple[float, ...]]
+"""(axis, power, period, points): planes x = eps^power (point + k period) for every k."""
 FunctionRow = tuple[str, str, float, bool]
 """(name, role, level, solvable)."""
 
@@ -60,6 +64,28 @@ def first_order_axes(lowered: LoweredCells) -> tuple[int, ...]:
 
 def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
     return [(f.name, f.role, f.level, f.solvable) for f in lowered.functions]
+
+
+def cell_breaks(lowered: LoweredCells) -> tuple[tuple[float, ...], ...]:
+    """Planes across each axis of the cell at which data jump or kink; where they depend on parameters, at 1."""
+    pairs = zip(lowered.coordinates, lowered.cell.bounds, strict=True)
+    return resolve(cell_data(lowered), [(v, interval, True) for v, interval in pairs]).breaks
+
+
+def equation_breaks(
+    lowered: LoweredEquation,
+) -> tuple[tuple[tuple[float, ...], ...], tuple[FastBreaks, ...]]:
+    """Planes across each axis of the domain, and those of one period of each fast variable."""
+    box = zip(lowered.coordinates, lowered.domain.bounds, strict=True)
+    axes = [(v, interval, k in lowered.periodic) for k, (v, interval) in enumerate(box)]
+    dim = len(axes)
+    fast = [axis for axis in lowered.fast if axis.slow < dim]
+    periods = [(float(axis.interval[0]), float(axis.interval[1])) for axis in fast]
+    both = [*axes, *((axis.symbol, period, True) for axis, period in zip(fast, periods))]
+    found = resolve(equation_data(lowered), both).breaks
+    rows = zip(fast, periods, found[dim:])
+    repeated = tuple((a.slow, float(a.power), period, points) for a, period, points in rows if points)
+    return found[:dim], repeated
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:

@@ -11,7 +11,18 @@ import sympy as sp
 from ..lower.forms import Essential, External, Functional, LoweredCells, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import docstring
 from .bundle import bundle
-from .elements import describe, first_order_axes, function_rows, known_entries, projection, require_elements, require_first_order, weak_externals
+from .elements import (
+    cell_breaks,
+    describe,
+    equation_breaks,
+    first_order_axes,
+    function_rows,
+    known_entries,
+    projection,
+    require_elements,
+    require_first_order,
+    weak_externals,
+)
 from .numpy_printer import BroadcastPrinter
 from .skfem_forms import Coefficients, bilinear_blocks, comment, display, earlier, factor, form, linear_blocks, plain, total
 from .source import Source
@@ -58,7 +69,8 @@ def _cell_forms(lowered: LoweredCells) -> str:
                  f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",
                  f"CONSTANTS = { {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}!r}",
                  f"FIRST_ORDER = {first_order_axes(lowered)}", f"SYMMETRIC = {lowered.symmetric}",
-                 f"DEFINITE = {lowered.definite}", f"KNOWN = {known_entries(lowered)!r}"]
+                 f"DEFINITE = {lowered.definite}", f"KNOWN = {known_entries(lowered)!r}",
+                 f"BREAKS = {cell_breaks(lowered)!r}"]
     function = writer.coefficients.function("coefficients", "all forms")
     doc = _cell_docstring(lowered, writer.coefficients)
     return _module(doc, printer, "BilinearForm, Functional, LinearForm", constants, [function, *writer.forms], tables)
@@ -179,7 +191,9 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
     final = "None" if lowered.final_time is None else printer.expression(lowered.final_time)
     loads = [t.coefficient for t in lowered.linear] + [condition.value for condition in lowered.natural]
     varies = lowered.time is not None and any(lowered.time in c.free_symbols for c in loads)
-    return [f"DOMAIN = {_bounds(lowered.domain.intervals, printer)}", f"COMPONENTS = {lowered.components}", f"PERIODIC = {lowered.periodic}",
+    breaks, fast = equation_breaks(lowered)
+    return [f"DOMAIN = {_bounds(lowered.domain.intervals, printer)}", f"BREAKS = {breaks!r}", f"FAST_BREAKS = {fast!r}",
+            f"COMPONENTS = {lowered.components}", f"PERIODIC = {lowered.periodic}",
             f"FINAL_TIME = {final}", f"LOAD_VARIES = {varies}"]
 
 

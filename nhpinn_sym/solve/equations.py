@@ -22,11 +22,11 @@ from ..problem.reading import (
     instance,
     number_from_text,
     parameter_numbers,
+    positive_integer,
     positive_number,
 )
 from .backends import check_options, equation_solver
 from .cell_solution import CellSolution
-from .fem.options import whole
 from .given import equation_functions
 from .limits import memory_errors
 from .progress import Progress, shown
@@ -160,7 +160,7 @@ def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = 
         raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
     periods = [float(length) / (eps * float(period)) for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)]
     if per_period is not None:
-        whole("per_period", per_period)
+        positive_integer(per_period, "per_period")
     count, most = per_period or _PER_PERIOD[dim], MAX_CELLS // len(problem.unknowns)
     least = {1: 64, 2: 32, 3: 8}[dim]
     while per_period is None and math.prod(max(least, count * n) for n in periods) > most and count > _FEWEST_PER_PERIOD:

@@ -11,13 +11,13 @@ from mpi4py import MPI
 from .dolfinx_cells import CellProblem  # sibling
 from .dolfinx_driver import COMPATIBLE, Array, EquationProblem, Key  # sibling
 from .lagrange_grid import ranges, save_grid  # sibling
-from .lattice import Lattice  # sibling
+from .lattice import Lattice, all_breaks  # sibling
 
 
 def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
-    """Solve the cell problems and print the effective coefficients. n: cells along each axis."""
+    """Solve the cell problems and print the effective coefficients. n: cells along each axis, with lines at jumps."""
     given = _numbers(arguments, (*forms.SLOW, *forms.PARAMETERS), n={1: 256, 2: 64, 3: 16}[len(forms.CELL)])
-    lattice = Lattice.uniform(forms.CELL, (int(given["n"]),) * len(forms.CELL))
+    lattice = Lattice.fitted(forms.CELL, (int(given["n"]),) * len(forms.CELL), forms.BREAKS)
     problem = CellProblem(forms, given, lattice, int(given["degree"]))
     result = problem.solve(given)
     if MPI.COMM_WORLD.rank == 0:
@@ -30,10 +30,11 @@ def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
 def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
     """Solve the equation and write the values on the lattice of nodes (at the final time) to solution.npz.
 
-    n: cells along each axis; steps: time steps; effective coefficients are given as A[0,0]=1.5, and constant.
+    n: cells along each axis, with lines at jumps; steps: time steps; effective coefficients are given as A[0,0]=1.5, and constant.
     """
     given = _numbers(arguments, (*forms.PARAMETERS, *map(_label, forms.EXTERNALS)), n={1: 1024, 2: 64, 3: 16}[len(forms.DOMAIN)], steps=64)
-    lattice = Lattice.uniform(forms.DOMAIN, (int(given["n"]),) * len(forms.DOMAIN))
+    breaks = all_breaks(forms.DOMAIN, forms.BREAKS, forms.FAST_BREAKS, given.get("epsilon", 1.0))
+    lattice = Lattice.fitted(forms.DOMAIN, (int(given["n"]),) * len(forms.DOMAIN), breaks)
 
     def constant(key: Key, points: Array) -> Array:
         return np.full(len(points), given[_label(key)])

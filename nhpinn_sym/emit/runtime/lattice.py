@@ -140,6 +140,26 @@ class Lattice:
         return found
 
 
+def all_breaks(
+    bounds: Sequence[tuple[float, float]],
+    breaks: Sequence[Sequence[float]],
+    fast: Sequence[tuple[int, float, tuple[float, float], Sequence[float]]],
+    eps: float,
+) -> list[list[float]]:
+    """The planes across each axis: `breaks`, and those of every period of the fast variables.
+
+    fast: (axis, power, period, points), for planes x = eps^power (point + k length of the period).
+    """
+    found = [list(points) for points in breaks]
+    for axis, power, (low, high), points in fast:
+        scale = eps**power
+        first = math.floor((bounds[axis][0] / scale - low) / (high - low))
+        last = math.ceil((bounds[axis][1] / scale - low) / (high - low))
+        shifts = (high - low) * np.arange(first, last)
+        found[axis] += (scale * (np.asarray(points) + shifts[:, None])).ravel().tolist()
+    return [np.unique(np.round(points, 14)).tolist() for points in found]
+
+
 def _pieces(bounds: tuple[float, float], count: int, breaks: Sequence[float]) -> Array:
     low, high = bounds
     slack = _OUTSIDE * (high - low)

@@ -122,11 +122,11 @@ class CellMesh:
 
 
 def main_cells(forms: Any, arguments: list[str]) -> None:
-    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the cells along each axis."""
+    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the cells along each axis, with lines at jumps."""
     data = numbers(arguments)
     dim = len(forms.CELL)
     n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))
-    space = Space(Lattice.uniform(floats(forms.CELL), (n,) * dim), 2, tuple(range(dim)))
+    space = Space(Lattice.fitted(floats(forms.CELL), (n,) * dim, forms.BREAKS), 2, tuple(range(dim)))
     result = solve_cells(forms, space, data)
     for (name, index), value in {**result.effective, **forms.KNOWN}.items():
         print(f"{name}{list(index)} = {value if isinstance(value, str) else format(value, '.12g')}")

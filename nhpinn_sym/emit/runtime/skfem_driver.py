@@ -16,7 +16,7 @@ import skfem
 from numpy.typing import NDArray
 
 from .lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
-from .lattice import Lattice  # sibling
+from .lattice import Lattice, all_breaks  # sibling
 from .motions import NEARLY, as_many, deflated, independent, motions, pivots, vanishing  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
 from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
@@ -233,14 +233,17 @@ def _block(matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.i
 
 
 def main_equation(forms: Any, arguments: list[str]) -> None:
-    """Command line of an equation's driver: name=value for parameters and effective coefficients, n= (cells), steps=.
+    """Command line of an equation's driver: name=value for parameters and effective coefficients, n= (cells along each axis, with
+    lines at jumps), steps=.
 
     Writes the values on the lattice of nodes (at the final time) to solution.npz.
     """
     data = numbers(arguments)
     dim = len(forms.DOMAIN)
     n = int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim]))
-    space = Space(Lattice.uniform(floats(forms.DOMAIN), (n,) * dim), 2, tuple(forms.PERIODIC))
+    bounds = floats(forms.DOMAIN)
+    breaks = all_breaks(bounds, forms.BREAKS, forms.FAST_BREAKS, float(data.get("epsilon", 1.0)))
+    space = Space(Lattice.fitted(bounds, (n,) * dim, breaks), 2, tuple(forms.PERIODIC))
     result = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
     if result.defect > COMPATIBLE:
         raise SystemExit(f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
 from ...problem.errors import ProblemError
+from ...problem.reading import positive_integer
 
 SOLVERS = ("auto", "direct", "iterative")
 
@@ -20,18 +20,10 @@ def check_options(
                            remedy="refine the mesh instead")
     for name, value in (("n", n), ("max_dofs", max_dofs), ("steps", steps)):
         if value is not None:
-            whole(name, value)
+            positive_integer(value, name)
     if solver not in SOLVERS:
         raise ProblemError("this solver is not known", term=f"solver={solver!r}",
                            remedy=f"use one of {', '.join(map(repr, SOLVERS))}")
-
-
-def whole(name: str, value: Any) -> int:
-    """A positive whole number, or a ProblemError that quotes the option."""
-    if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < 1:
-        raise ProblemError(f"{name} is not a positive whole number", term=f"{name}={value!r}",
-                           remedy=f"write {name}=32, or leave it out")
-    return int(value)
 
 
 def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
@@ -40,5 +32,5 @@ def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
         if len(value) != dim:
             raise ProblemError(f"{name} holds {len(value)} numbers, and there are {dim} axes",
                                term=f"{name}={value!r}", remedy=f"write {name}={(32,) * dim}")
-        return tuple(whole(name, n) for n in value)
-    return (whole(name, value),) * dim
+        return tuple(positive_integer(n, name) for n in value)
+    return (positive_integer(value, name),) * dim

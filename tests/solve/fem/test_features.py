@@ -172,6 +172,27 @@ def test_wrong_options_of_equations_are_quoted(backend, options):
     assert f"{name}={value!r}" in str(error.value)
 
 
+@BOTH
+def test_emitted_drivers_have_lines_at_jumps(backend, tmp_path):
+    problem = line(jump(0.5017), sp.Piecewise((1, X < 0.317), (0, True)))
+    nh.emit(nh.homogenize(problem), backend).save(tmp_path)
+
+    def run_driver(name, *arguments):
+        command = [sys.executable, f"{name}_driver.py", *arguments]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    printed = float(run_driver("cell", "n=8").split("=")[1].split()[0])
+    assert printed == pytest.approx(NARROW["jump"][1], rel=1e-10)
+    run_driver("fine", "n=20", "epsilon=0.25")
+    with np.load(tmp_path / "solution.npz") as saved:
+        lines = saved["lines_0"]
+        values = saved["values"]
+    for place in (0.317, 0.25 * 0.5017, 0.75 + 0.25 * 0.5017):
+        assert np.abs(lines - place).min() < 1e-12
+    fine = nh.solve_fine(problem, 1 / 4, "skfem")
+    np.testing.assert_allclose(values[::2], fine(lines[:, None]), atol=1e-12)
+
+
 WARNED = """
 import warnings
 import sympy as sp
