@@ -38,6 +38,7 @@ SYMMETRIC = False
 DEFINITE = True
 FIRST_ORDER = ()
 KNOWN = {}
+BREAKS = ((),)
 
 
 def operator(u, v, y, x, p, dx):

@@ -66,6 +66,7 @@ SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
 KNOWN = {}
+BREAKS = ((), ())
 
 
 def operator(u, v, y, x, p, dx):

@@ -29,6 +29,8 @@ POSITIVE: B is symmetric, and positive if its principal part is.
 import ufl
 
 DOMAIN = ((0.0, 1.0),)
+BREAKS = ((),)
+FAST_BREAKS = ()
 COMPONENTS = 2
 PARAMETERS = ("q",)
 EXTERNALS = ()

@@ -41,6 +41,7 @@ SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
 KNOWN = {}
+BREAKS = ((0.0, 0.5), ())
 
 
 def operator(u, v, y, x, p, dx):

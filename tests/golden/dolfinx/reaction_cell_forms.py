@@ -32,6 +32,7 @@ SYMMETRIC = True
 DEFINITE = True
 FIRST_ORDER = ()
 KNOWN = {}
+BREAKS = ((),)
 
 
 def operator(u, v, y, x, p, dx):

@@ -34,6 +34,7 @@ SYMMETRIC = False
 DEFINITE = True
 FIRST_ORDER = ()
 KNOWN = {}
+BREAKS = ((), ())
 
 
 def operator(u, v, y, x, p, dx):

@@ -25,6 +25,8 @@ POSITIVE: B is symmetric, and positive if its principal part is.
 import ufl
 
 DOMAIN = ((0.0, 1.0), (-1.0, 1.0))
+BREAKS = ((), ())
+FAST_BREAKS = ()
 COMPONENTS = 1
 PARAMETERS = ("q",)
 EXTERNALS = ()

@@ -18,6 +18,8 @@ POSITIVE: B is symmetric, and positive if its principal part is.
 import ufl
 
 DOMAIN = ((0.0, 3.141592653589793),)
+BREAKS = ((),)
+FAST_BREAKS = ()
 COMPONENTS = 1
 PARAMETERS = ("q",)
 EXTERNALS = ()

@@ -24,6 +24,8 @@ from numpy import cos, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, 1), (-1, 1))
+BREAKS = ((), ())
+FAST_BREAKS = ()
 COMPONENTS = 2
 PERIODIC = ()
 FINAL_TIME = None

@@ -28,6 +28,7 @@ FIRST_ORDER = ()
 SYMMETRIC = False
 DEFINITE = True
 KNOWN = {}
+BREAKS = ((),)
 
 
 def coefficients(points, data):

@@ -26,6 +26,7 @@ FIRST_ORDER = ()
 SYMMETRIC = True
 DEFINITE = True
 KNOWN = {}
+BREAKS = ((), ())
 
 
 def coefficients(points, data):

@@ -26,6 +26,7 @@ FIRST_ORDER = ()
 SYMMETRIC = True
 DEFINITE = True
 KNOWN = {}
+BREAKS = ((0.0, 0.5), ())
 
 
 def coefficients(points, data):

@@ -29,6 +29,7 @@ FIRST_ORDER = ()
 SYMMETRIC = True
 DEFINITE = True
 KNOWN = {}
+BREAKS = ((),)
 
 
 def coefficients(points, data):

@@ -24,6 +24,7 @@ FIRST_ORDER = ()
 SYMMETRIC = True
 DEFINITE = True
 KNOWN = {}
+BREAKS = ((),)
 
 
 def coefficients(points, data):

@@ -25,6 +25,7 @@ FIRST_ORDER = ()
 SYMMETRIC = False
 DEFINITE = True
 KNOWN = {}
+BREAKS = ((), ())
 
 
 def coefficients(points, data):

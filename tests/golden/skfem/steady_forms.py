@@ -19,6 +19,8 @@ from numpy import cos, exp, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, 1), (-1, 1))
+BREAKS = ((), ())
+FAST_BREAKS = ()
 COMPONENTS = 1
 PERIODIC = ()
 FINAL_TIME = None

@@ -15,6 +15,8 @@ from numpy import cos, pi, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, pi),)
+BREAKS = ((),)
+FAST_BREAKS = ()
 COMPONENTS = 1
 PERIODIC = ()
 FINAL_TIME = 1/2
