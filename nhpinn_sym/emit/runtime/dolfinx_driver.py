@@ -138,9 +138,10 @@ class EquationProblem:
         """The vector of the operator applied to constants, one for each component."""
         constants = [self.box.constant(float(value)) for value in values]
         form = self.forms.stiffness(ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments)
-        if isinstance(form, ufl.Form) and not form.empty():
-            return self.box.restricted(assemble_vector(compile_form(form)))
-        return 0.0 * self._free(np.zeros(len(self.weights.array)))
+        v, *_ = self._arguments
+        # derivatives of constants vanish only when the form is compiled: then this term keeps its space
+        kept = self.box.constant(0.0) * (sum(v) if self.components > 1 else v) * self.box.dx
+        return self.box.restricted(assemble_vector(compile_form(form + kept)))
 
     def _grid(self, values: Array) -> LagrangeGrid:
         """The function (or batch) with the owned dofs `values`; several components become the last axis of the batch."""
