@@ -18,7 +18,7 @@ from .dolfinx_space import BoxSpace, Interpolant  # sibling
 from .dolfinx_versions import assemble_matrix, assemble_vector, compile_form, fem, release, vector  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
-from .motions import NEARLY, as_many, deflated, pivots, vanishing  # sibling
+from .motions import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Key = tuple[Any, ...]
@@ -127,7 +127,9 @@ class EquationProblem:
             shares = np.sum(comm.allgather(units.T @ column), axis=0) / np.sum(comm.allgather((units**2).sum(axis=0)), axis=0)
             far = float(np.abs(units @ shares - column).max(initial=0.0))
             if nowhere_held and max(comm.allgather(far)) < 1e-12:
-                found.append(self._of_constant(shares))
+                parts = [self._of_constant(share * unit) for share, unit in zip(shares, np.eye(self.components))]
+                arrays = [part.array for part in parts]
+                found.append(self._free(without_cancelled(np.sum(arrays, axis=0), arrays, comm.allgather)))
                 continue
             image = matrix.createVecLeft()
             matrix.mult(self._free(column), image)

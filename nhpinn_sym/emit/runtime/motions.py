@@ -21,6 +21,7 @@ _DEPENDENT = 1e-20
 NEARLY = 1e-8
 """Functions whose images are less than that share of the largest entry of a matrix are split off before it is factorized."""
 _NO_PART = 1e-12
+_CANCELLING = 1e-7
 
 _CANCELLED = 1e-13
 """Size of rounding in A w, relative to the largest entry of A times that of w."""
@@ -78,6 +79,13 @@ def deflated(
         w = w - float(coefficient) * part
     rest = np.array(multipliers) - table @ c
     return w, [float(v) for v in c], [float(v) for v in rest]
+
+
+def without_cancelled(image: Array, parts: Sequence[Array], gather: Gather) -> Array:
+    """The sum `image` of `parts`, exactly 0 where they cancel: a kernel is known only so well."""
+    left = max(gather(float(np.abs(image).max(initial=0.0))))
+    whole = max(gather(float(max(np.abs(part).max(initial=0.0) for part in parts))))
+    return image if left > _CANCELLING * whole else 0.0 * image
 
 
 def as_many(left: Array, right: Array) -> tuple[Array, Array]:

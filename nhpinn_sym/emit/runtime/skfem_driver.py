@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from .lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
 from .lattice import Lattice, all_breaks  # sibling
-from .motions import NEARLY, as_many, deflated, independent, motions, pivots, vanishing  # sibling
+from .motions import NEARLY, as_many, deflated, independent, motions, pivots, vanishing, without_cancelled  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
 from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
@@ -167,7 +167,10 @@ class _System:
         if not self.fixed.size:
             shares = np.linalg.lstsq(constants, functions, rcond=None)[0]
             whole = np.abs(constants @ shares - functions).max(axis=0) < 1e-12
-            exact = np.stack([self._of_constant(j) for j in range(self.components)], axis=1) @ shares
+            units = [self._of_constant(j) for j in range(self.components)]
+            columns = [[share * unit for share, unit in zip(row, units)] for row in shares.T]
+            sums = [without_cancelled(np.sum(parts, axis=0), parts, _alone) for parts in columns]
+            exact = np.stack(sums, axis=1)
         else:
             whole = np.zeros(functions.shape[1], dtype=bool)
             exact = result
