@@ -194,7 +194,7 @@ class _Run:
                 mean = best["values"]
                 if lower_walls(self.model)[1]:
                     mean = self._part(f"u0_larger_{k}", partial(self._macro, cells, self.fem, eps))["values"]
-            except UnsupportedError:  # a wall that is one along a flow at some eps alone
+            except (UnsupportedError, SolveError):  # a wall along a flow at some eps alone; a resonance
                 break
             found.append((sp.sstr(eps, full_prec=False), relative(mean - other, other)))
             if falls({"homogenization": here, "reference": float(fine["estimate"])}, Findings(larger=tuple(found))) is not False:
