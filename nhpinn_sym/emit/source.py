@@ -38,7 +38,15 @@ class Source:
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
         """Write every file below `folder`, each atomically; returns the paths. OutputPathError where that cannot be."""
-        return [write_atomic(Path(folder) / name, text.encode()) for name, text in self.files]
+        below = output_path(folder)
+        return [write_atomic(below / name, text.encode()) for name, text in self.files]
+
+
+def output_path(value: object) -> Path:
+    """A path to write to, from text or a path; OutputPathError for anything else."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise OutputPathError("this is no path", term=repr(value)[:100], remedy='write "folder/name", or a pathlib.Path')
+    return Path(value)
 
 
 def write_atomic(path: Path, data: bytes) -> Path:

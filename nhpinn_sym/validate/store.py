@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from ..emit.source import sweep, write_atomic
+from ..emit.source import output_path, sweep, write_atomic
 from ..problem.errors import OutputPathError, ProblemError, UnsupportedError
 from ..solve.cell_file import load
 from ..solve.cell_solution import CellSolution
@@ -30,7 +30,7 @@ class Store:
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, key: str) -> None:
-        self.folder = None if folder is None else Path(folder)
+        self.folder = None if folder is None else output_path(folder)
         self.key = hashlib.sha256(key.encode()).hexdigest()[:16]
         self.taken: list[str] = []
         if self.folder is not None:
@@ -83,7 +83,10 @@ def finite(cells: CellSolution) -> bool:
 
 def check_folder(folder: Path) -> None:
     """OutputPathError unless `folder` is, or can become, a folder that files can be written to. Creates nothing."""
-    existing = next(p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink())
+    try:
+        existing = next(p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink())
+    except OSError as cause:  # a name that is too long, a folder that cannot be looked into
+        raise OutputPathError("the output path cannot be there", term=folder, remedy="choose another folder") from cause
     if not existing.is_dir():
         what = "the output path is a file" if existing == folder else "the output path lies below a file"
         raise OutputPathError(what, term=existing, remedy="name a folder, or remove that file")

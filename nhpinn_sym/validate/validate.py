@@ -24,6 +24,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..emit.emit import emit
+from ..emit.source import output_path
 from ..lower.walls import lower_walls
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
@@ -110,7 +111,7 @@ class _Run:
         self.quadrature: Quadrature = resolving(bounds, periods)
         self.plot_points, self.plot_shape = plot_points(bounds)
         if out is not None:
-            check_folder(Path(out))
+            check_folder(output_path(out))
         self.sources = () if out is None else tuple(emit(self.model, target) for target in ("torch", self.fem, "numpy"))
         self.store = Store(out, self._key())
 

@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nhpinn_sym as nh
-from nhpinn_sym.problem.errors import FileError, NhpinnError, UnsupportedError
+from nhpinn_sym.problem.errors import FileError, NhpinnError, OutputPathError, UnsupportedError
 from nhpinn_sym.solve import data_file
 from nhpinn_sym.solve.data_file import Kind, pack, unpack
 from nhpinn_sym.solve.expression_data import expression_data, read_expression, read_formula
@@ -218,8 +218,12 @@ def test_parts_that_do_not_fit_are_a_typed_error(smooth: nh.CellSolution, tmp_pa
     rewritten(path, lambda meta: None, digest=False)
     with pytest.raises(FileError, match="damaged"):
         nh.load(path)
-    with pytest.raises(FileError):
-        nh.load("nul\x00l.npz")
+    for nowhere in ("nul\x00l.npz", tmp_path, None, 5.5, tmp_path / ("a" * 400)):
+        with pytest.raises(FileError):
+            nh.load(nowhere)  # type: ignore[arg-type]
+    for unwritable in ("nul\x00l.npz", None, 5.5, tmp_path / ("a" * 400), path / "below"):
+        with pytest.raises((OutputPathError, FileError)):
+            smooth.save(unwritable)  # type: ignore[arg-type]
 
 
 def same(one: nh.CellSolution, other: nh.CellSolution) -> bool:
@@ -249,6 +253,30 @@ def test_damaged_bytes_are_a_typed_error_or_the_right_values(which: str, request
         assert same(again, cells)
 
     damaged()
+
+
+def test_files_of_families(tmp_path: Path) -> None:
+    """Of another kind, incomplete, damaged."""
+    p = sp.Symbol("p")
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div((2 + p * sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, parameters={p: (0, 1)})
+    path = nh.solve_family(nh.homogenize(problem), "fourier").save(tmp_path / "family.npz")
+    sound, expected = path.read_bytes(), float(nh.load_family(path).effective["A"](p=0.5)[0, 0])
+    for wrong in (3, [[["p", "x", 1]], ["p"]], [[], 2], None):
+        path.write_bytes(sound)
+        rewritten(path, lambda meta, wrong=wrong: meta["value"].update(family=wrong))
+        with pytest.raises(NhpinnError):
+            nh.load_family(path)
+    generator = np.random.default_rng(1)
+    for _ in range(60):
+        data = bytearray(sound)
+        data[generator.integers(len(data))] = generator.integers(256)
+        path.write_bytes(bytes(data))
+        try:
+            assert float(nh.load_family(path).effective["A"](p=0.5)[0, 0]) == expected
+        except FileError:
+            continue
 
 
 def test_all_of_info_comes_back(phased: nh.CellSolution, tmp_path: Path) -> None:

@@ -138,6 +138,20 @@ def test_parts_that_are_sound_files_of_nonsense_are_computed_again(done: Path, t
     assert store.taken == []
 
 
+def test_parts_with_any_bytes_are_computed_again_or_right(tmp_path: Path) -> None:
+    arrays = {"values": np.linspace(0, 1, 7), "method": np.array("skfem: Q2")}
+    Store(tmp_path, "key").arrays("p", lambda: arrays)
+    path = next(tmp_path.glob("parts/p_*.npz"))
+    sound, generator = path.read_bytes(), np.random.default_rng(0)
+    for _ in range(200):
+        data = bytearray(sound)
+        for place in generator.integers(0, len(data), 2):
+            data[place] = generator.integers(0, 256)
+        path.write_bytes(bytes(data)[: generator.integers(1, 2 * len(data))])
+        found = Store(tmp_path, "key").arrays("p", lambda: arrays)
+        assert np.array_equal(found["values"], arrays["values"]) and str(found["method"]) == "skfem: Q2"
+
+
 def test_temporary_files_of_killed_processes_are_swept(tmp_path: Path) -> None:
     code = (f"from pathlib import Path; from nhpinn_sym.emit import source; import os, signal;"
             f"source.os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL);"

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...emit.source import write_atomic
+from ...emit.source import output_path, write_atomic
 from ...lower.forms import MultiIndex
 from ...problem.errors import OutputPathError, UnsupportedError
 from ..cell_solution import CellSolution
@@ -120,14 +120,14 @@ def export(cells: CellSolution, path: str | os.PathLike[str]) -> Path:
 
     UnsupportedError for cells of other backends, of complex problems, and with frozen fast times.
     """
-    if Path(path).suffix != ".pt2":
+    if output_path(path).suffix != ".pt2":
         raise OutputPathError("a program of torch.export has the ending .pt2", term=path, remedy='write export("cells.pt2")')
     program = CellProgram(cells, _parts(cells))
     points = _samples(program)
     exported = torch.export.export(program, (points,), dynamic_shapes={"points": {0: torch.export.Dim("n", min=1)}})
     buffer, metadata = io.BytesIO(), _metadata(cells, program) | {"difference": _difference(cells, exported.module()(points), points.numpy())}
     torch.export.save(exported, buffer, extra_files={METADATA: json.dumps(metadata, indent=1)})
-    return write_atomic(Path(path), buffer.getvalue())
+    return write_atomic(output_path(path), buffer.getvalue())
 
 
 def _parts(cells: CellSolution) -> _Parts:
