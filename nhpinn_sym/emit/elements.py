@@ -91,7 +91,7 @@ def equation_breaks(
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
     """The effective coefficients, and derivatives of them, that the weak form of an equation holds."""
     terms = (*lowered.bilinear, *lowered.linear, *lowered.mass)
-    held = [*(t.coefficient for t in terms), *(c for n in lowered.natural for c in (n.alpha, n.value))]
+    held = [*(t.coefficient for t in terms), *(c for n in lowered.natural for c in (*n.factors, n.value))]
     symbols = set().union(*(sp.sympify(c).free_symbols for c in held))
     return tuple(e for e in lowered.externals if e.symbol in symbols)
 

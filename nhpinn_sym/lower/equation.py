@@ -148,7 +148,7 @@ def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
         held = [*lowered.sources, *(t.coefficient for t in lowered.linear)]
     else:
         held = [*(t.coefficient for t in lowered.bilinear), *(t.coefficient for t in lowered.strong)]
-        held += [c for n in lowered.natural for c in (n.alpha, *(t.coefficient for t in n.terms))]
+        held += [c for n in lowered.natural for c in n.factors]
     return {symbol for c in held for symbol in c.free_symbols}
 
 

@@ -188,6 +188,11 @@ class Natural:
     equation: int = 0
     terms: tuple[StrongTerm, ...] = ()
 
+    @property
+    def factors(self) -> tuple[sp.Expr, ...]:
+        """What multiplies the unknowns and their derivatives: alpha, and those of `terms`."""
+        return (self.alpha, *(t.coefficient for t in self.terms))
+
 
 @dataclass(frozen=True)
 class Essential:

@@ -101,7 +101,7 @@ def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
         else (t.coefficient for t in chain(equation.bilinear, equation.mass, equation.linear))
     )
     boundary = chain(
-        (e.value for e in equation.essential), *((n.alpha, n.value) for n in equation.natural)
+        (e.value for e in equation.essential), *((*n.factors, n.value) for n in equation.natural)
     )
     return tuple(dict.fromkeys(chain(equation.two_scale, terms, boundary, equation.initial)))
 

@@ -159,7 +159,7 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
     if equation.time is None:
         return
     coefficients = [term.coefficient for term in equation.bilinear]
-    coefficients += [c for n in equation.natural for c in (n.alpha, *(t.coefficient for t in n.terms))]
+    coefficients += [c for n in equation.natural for c in n.factors]
     for coefficient in (*coefficients, *(t.coefficient for t in equation.mass)):
         if equation.time in coefficient.free_symbols:
             raise UnsupportedError("a coefficient of the operator depends on time", term=coefficient,
