@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterable, Iterator
 
 from rich.progress import track
 
 from . import kinds as kinds
 from .case import KINDS, Case, cases
 from .judge import Outcome
-from .table import findings, table
+from .table import findings, line, table
 from .workers import outcomes
 
 
@@ -30,21 +31,21 @@ def main(arguments: list[str] | None = None) -> int:
         options.count, options.seed, options.only, options.backend
     )
     found: list[Outcome] = []
-    results = outcomes(todo, options.jobs, options.limit)
-    for outcome in track(
-        results, total=len(todo), description="cases", disable=not sys.stderr.isatty()
-    ):
-        found.append(outcome)
-        if options.verbose:
-            print(
-                f"{outcome.verdict:8} {outcome.case.label:44} error {outcome.error:9.2e}"
-                f" estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s"
-                f"  {outcome.note[:300]!r}",
-                flush=True,
-            )
+    try:
+        for outcome in _shown(outcomes(todo, options.jobs, options.limit), len(todo)):
+            found.append(outcome)
+            if options.verbose:
+                print(line(outcome), flush=True)
+    except KeyboardInterrupt:
+        print(f"interrupted after {len(found)} of {len(todo)} cases")
     print(findings(found))
     print(table(found))
     return int(any(o.verdict in ("SILENT", "crashed") for o in found))
+
+
+def _shown(results: Iterator[Outcome], count: int) -> Iterable[Outcome]:
+    """With a progress bar on a terminal."""
+    return track(results, total=count, description="cases", disable=not sys.stderr.isatty())
 
 
 def case_of(label: str) -> Case:

@@ -10,6 +10,14 @@ from .judge import VERDICTS, Outcome
 BAD = ("SILENT", "crashed", "late")
 
 
+def line(outcome: Outcome) -> str:
+    """One line for one case."""
+    numbers = (
+        f"error {outcome.error:9.2e} estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s"
+    )
+    return f"{outcome.verdict:8} {outcome.case.label:44} {numbers}  {outcome.note[:300]!r}"
+
+
 def table(outcomes: Sequence[Outcome]) -> str:
     """One line for every kind and backend, and one for all."""
     groups: dict[tuple[str, str], list[Outcome]] = {}
@@ -19,11 +27,11 @@ def table(outcomes: Sequence[Outcome]) -> str:
         )
     head = f"{'kind':26} {'backend':8} {'cases':>5} " + " ".join(f"{v:>7}" for v in VERDICTS)
     lines = [head + f" {'median':>8} {'worst':>8} {'s':>7}"]
-    lines += [_line(kind, backend, groups[kind, backend]) for kind, backend in sorted(groups)]
-    return "\n".join([*lines, _line("all", "", list(outcomes))])
+    lines += [_row(kind, backend, groups[kind, backend]) for kind, backend in sorted(groups)]
+    return "\n".join([*lines, _row("all", "", list(outcomes))])
 
 
-def _line(kind: str, backend: str, outcomes: Sequence[Outcome]) -> str:
+def _row(kind: str, backend: str, outcomes: Sequence[Outcome]) -> str:
     counts = [sum(o.verdict == v for o in outcomes) for v in VERDICTS]
     ratios = [o.error / max(o.estimate, 1e-13) for o in outcomes if o.error == o.error]
     middle = f"{statistics.median(ratios):8.1e}" if ratios else f"{'-':>8}"
