@@ -30,7 +30,8 @@ VERDICTS = ("right", "warned", "refused", "SILENT", "crashed", "late")
 class Outcome:
     """What came of a case: `error` and `estimate` are relative, `seconds` are of CPU time.
 
-    note: the message of the error or of the warning, or what was found beside what is true.
+    note: the message of the error or of the warning, or what was found beside what is true;
+    ratio: what the error has beyond rounding and the oracle's doubt, over the estimate.
     """
 
     case: Case
@@ -40,6 +41,7 @@ class Outcome:
     seconds: float = 0.0
     note: str = ""
     code: str = ""
+    ratio: float = float("nan")
 
 
 def run(case: Case, timer: Callable[[float], object] = bool, limit: float = 0.0) -> Outcome:
@@ -63,9 +65,11 @@ def run(case: Case, timer: Callable[[float], object] = bool, limit: float = 0.0)
     error, note = difference(space["found"], draft)
     estimate = float(space["estimate"])
     doubts = [str(w.message) for w in caught if w.category.__name__ == "ToleranceWarning"]
-    right = error <= FACTOR * max(estimate, 0.0) + FACTOR * draft.doubt + FLOOR
+    beyond = max(error - FACTOR * draft.doubt - FLOOR, 0.0)
+    right = beyond <= FACTOR * max(estimate, 0.0)
     verdict = "warned" if doubts else "right" if right else "SILENT"
-    return Outcome(case, verdict, error, estimate, seconds, "; ".join(doubts) or note, code)
+    ratio = beyond / max(estimate, FLOOR / FACTOR)
+    return Outcome(case, verdict, error, estimate, seconds, "; ".join(doubts) or note, code, ratio)
 
 
 def _largest(values: Any) -> float:

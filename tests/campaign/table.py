@@ -13,7 +13,7 @@ BAD = ("SILENT", "crashed", "late")
 def line(outcome: Outcome) -> str:
     """One line for one case."""
     numbers = (
-        f"error {outcome.error:9.2e} estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s"
+        f"error {outcome.error:9.2e} estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s ratio {outcome.ratio:8.1e}"
     )
     return f"{outcome.verdict:8} {outcome.case.label:44} {numbers}  {outcome.note[:300]!r}"
 
@@ -33,7 +33,7 @@ def table(outcomes: Sequence[Outcome]) -> str:
 
 def _row(kind: str, backend: str, outcomes: Sequence[Outcome]) -> str:
     counts = [sum(o.verdict == v for o in outcomes) for v in VERDICTS]
-    ratios = [o.error / max(o.estimate, 1e-13) for o in outcomes if o.error == o.error]
+    ratios = [o.ratio for o in outcomes if o.ratio == o.ratio]
     middle = f"{statistics.median(ratios):8.1e}" if ratios else f"{'-':>8}"
     worst = f"{max(ratios):8.1e}" if ratios else f"{'-':>8}"
     seconds = sum(o.seconds for o in outcomes)

@@ -15,7 +15,7 @@ from . import kinds as kinds
 from .case import Case
 from .judge import Outcome, run
 
-WALL = 15.0
+WALL = 30.0
 """A busy machine may take this many times the limit."""
 
 
