@@ -58,7 +58,7 @@ class EnergyCellSolver:
         self.cells, self.tolerance, self.progress = cells, tolerance, progress
         self.options = o = energy_options(options)
         self.energy = energy = cell_energy(cells)
-        self.quadrature = CellQuadrature(cells, parameters, o.device)
+        self.rules = CellQuadrature(cells, parameters, o.device)
         self.given = given_values(cells, parameters)
         self.basis = strain_basis(energy, cells.components, cells.cell.dim).to(o.device)
         source = emit_cells(cells, parameters)
@@ -141,7 +141,7 @@ class EnergyCellSolver:
     def _both(self, size: int, minimized: Callable[[Minimum, Rows, Rows], Family]) -> Enclosed:
         """Both problems on quadratures for `size` unknowns."""
         count = self.options.points or _POINTS[self.cells.jumps] * size
-        quadratures = self.quadrature(count), self.quadrature.unseen(count)
+        quadratures = self.rules(count), self.rules.unseen(count)
         found, energies = [], []
         for problem in (self.primal, self.dual):
             rows, unseen = map(problem.rows, quadratures)
@@ -152,7 +152,7 @@ class EnergyCellSolver:
 
     def _fields(self, gradients: Family) -> tuple[tuple[NetworkField, ...], ...]:
         """The components of each cell function, of zero mean."""
-        points, weights = self.quadrature.unseen(_POINTS[self.cells.jumps] * self.options.features)
+        points, weights = self.rules.unseen(_POINTS[self.cells.jumps] * self.options.features)
         zero = (0,) * self.cells.cell.dim
         means, m = weights @ gradients.raw(points, [zero])[zero], self.cells.components
         fields = []
@@ -179,7 +179,7 @@ class EnergyCellSolver:
     def _law(self, found: Enclosed) -> dict[EffectiveKey, Array]:
         if all(f.name == "A" for f in self.cells.effective):
             return {}
-        points, weights = self.quadrature.unseen(_POINTS[self.cells.jumps] * self.options.features)
+        points, weights = self.rules.unseen(_POINTS[self.cells.jumps] * self.options.features)
         fields, shape = self._fields(found.gradients), points.cpu().numpy()
         jet = {a: torch.as_tensor(np.stack([field.evaluate(shape, a)[0] for row in fields for field in row], -1), device=points.device)
                for a in self.primal.trial.indices}

@@ -11,13 +11,15 @@ import torch
 from torch import Tensor
 
 from ....emit.torch_phases import phase_text
+from ....problem.errors import SolveError
 from ...partition import Partition
 from ...solution import Array
 from ..network import Axes, Layers, Trial
 from .poles import Pole, poles
 
 _GRID = {1: 1024, 2: 128, 3: 40, 4: 16}
-_GAP, _COARSE, _PLACES = 2, 4, 9
+_GAP, _COARSE, _FINE, _PLACES = 2, 4, 12, 9
+_MARGIN = 0.05
 _SOFT = 0.5
 """Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth beyond it."""
 
@@ -94,10 +96,18 @@ def pieces(partition: Partition, parameters: Mapping[str, Any], device: str) -> 
     lines = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in bounds]
     grid = partition.labels(np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)).reshape((n,) * dim)
     out = []
+    rule = partition.quadrature(_FINE)
     for k, cells in enumerate(partition.cells):
-        held = grid == k
-        axes = tuple(_window(held.any(tuple(j for j in range(dim) if j != axis)), *bounds[axis]) for axis in range(dim))
-        out.append(Piece(k, Trial(f"cell_residual_phase_{k}", phase_text(cells, k, partition.count), axes, device), parameters, float(held.mean())))
+        inside_k, held = rule.points[rule.labels == k], grid == k
+        if not len(inside_k):
+            raise SolveError("a phase is too small, or too thin, to be told from a point", term=f"phase {k}",
+                             remedy='use backend="fourier" or FEM')
+        occupied = [held.any(tuple(j for j in range(dim) if j != axis)) for axis in range(dim)]
+        for axis, (a, b) in enumerate(bounds):  # a phase between the points of the grid
+            occupied[axis][np.clip(((inside_k[:, axis] - a) / (b - a) * n).astype(int), 0, n - 1)] = True
+        axes = tuple(_narrow(column, ends, n) or _window(row, *ends) for column, row, ends in zip(inside_k.T, occupied, bounds, strict=True))
+        share = float(rule.weights[rule.labels == k].sum() / rule.weights.sum())
+        out.append(Piece(k, Trial(f"cell_residual_phase_{k}", phase_text(cells, k, partition.count), axes, device), parameters, share))
     inside = {p.number: poles(partition, p.number, p.window) for p in out}
     touching = partition.interfaces(_COARSE)
     pairs = {pair for a, b in zip(touching.minus.tolist(), touching.plus.tolist(), strict=True) for pair in ((a, b), (b, a))}
@@ -123,6 +133,13 @@ def _phase_at(pole: Pole, partition: Partition) -> int:
     """The phase at the centre of a pole."""
     centre = [(a + b) / 2 if c is None else c for c, (a, b) in zip(pole.center, partition.labels.bounds, strict=True)]
     return int(partition.labels(np.array([centre]))[0])
+
+
+def _narrow(column: Array, ends: tuple[float, float], n: int) -> tuple[str, float, float] | None:
+    """The axis of a net that sees no more than a few steps of the grid: from the points of the phase themselves."""
+    low, high = float(column.min()), float(column.max())
+    width = high - low
+    return ("scaled", low - _MARGIN * width, high + _MARGIN * width) if 0 < width < 3 * (ends[1] - ends[0]) / n else None
 
 
 def _window(occupied: Any, a: float, b: float) -> tuple[str, float, float]:
