@@ -85,6 +85,8 @@ def refine_cells(
     _require_solvable(batch.info)
     info = {"seconds": time.perf_counter() - start, "size": components * lattice.count(degree), "cells": lattice.cells, "estimate": estimate,
             "data_error": data_error, "errors": {key: float(np.max(error)) for key, error in errors.items()}}
+    if not estimate <= tolerance:
+        info["advice"] = f"that is on {lattice} cells: raise {'max_dofs=' if n is None else 'n='}, or accept a larger tolerance="
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}
     info |= {"higher": relative_estimate(errors, batch.effective, higher)} if higher else {}
     return replace(batch, info={**batch.info, **info})

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
-from nhpinn_sym.problem.errors import SolvabilityError, ToleranceWarning
+from nhpinn_sym.problem.errors import SolvabilityError
 from nhpinn_sym.solve.fem.common import GridSolution
 from nhpinn_sym.solve.fem.layout import Layout, equal_cells
 from nhpinn_sym.solve.fem.refine import entry_errors, refine_cells, refine_equation, solve_on_mesh
@@ -50,9 +50,9 @@ def test_changes_that_are_small_by_accident():
     assert entry_errors(history[1:], 2, erratic=True)["A", ()] == pytest.approx(2 * 0.05 / 2)
 
 
-def test_the_size_limit_warns():
-    with pytest.warns(ToleranceWarning, match="max_dofs="):
-        batch = refine(cells(1), max_dofs=1000)
+def test_the_size_limit_is_told():
+    batch = refine(cells(1), max_dofs=1000)
+    assert batch.info["estimate"] > 1e-6 and "max_dofs=" in batch.info["advice"]
     assert batch.info["cells"] == (256,)
 
 
