@@ -138,7 +138,7 @@ def test_a_validation_with_such_a_title(tmp_path: Path) -> None:
     console = Console(file=io.StringIO(), width=400)
     for table in report.tables():
         console.print(table)
-    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    shown = "".join(console.file.getvalue().split())  # type: ignore[attr-defined]  # wherever the title is broken
     assert "[bold]x[/]" in shown and ":bomb:" in shown and "\x1b" not in shown
     assert (tmp_path / "out" / "results.json").exists() and not marker.exists()
     assert {path.name for path in tmp_path.iterdir()} == {"out"}
