@@ -13,7 +13,8 @@ BAD = ("SILENT", "crashed", "late")
 def line(outcome: Outcome) -> str:
     """One line for one case."""
     numbers = (
-        f"error {outcome.error:9.2e} estimate {outcome.estimate:9.2e} {outcome.seconds:6.1f} s ratio {outcome.ratio:8.1e}"
+        f"error {outcome.error:9.2e} estimate {outcome.estimate:9.2e}"
+        f" ratio {outcome.ratio:8.1e} {outcome.seconds:6.1f} s"
     )
     return f"{outcome.verdict:8} {outcome.case.label:44} {numbers}  {outcome.note[:300]!r}"
 
