@@ -112,8 +112,8 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
     missed = resolve_cells(lowered, values, box).unresolved
     unresolved = missed is not None or float(batch.info["data_error"]) > wanted
     if missed is not None or (("n" not in options or unresolved) and not estimate <= wanted):
-        cause = "the data are not resolved, " if unresolved else ""
-        text = f"{backend}: {cause}the effective coefficients have an estimated error of {estimate:.1e} of the largest"
+        reason = "the data are not resolved, " if unresolved else ""
+        text = f"{backend}: {reason}the effective coefficients have an estimated error of {estimate:.1e} of the largest"
         advice = f"; {batch.info['advice']}" if "advice" in batch.info else ""
         detail = "" if missed is None else f"; {missed}"
         warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}{detail}"), stacklevel=3)
