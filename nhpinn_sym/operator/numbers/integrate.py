@@ -17,7 +17,7 @@ from .data import Axis, Interval, Space, number, plain, real_imaginary
 from .enclosure import enclose
 from .level_sets import Level as LevelSet
 from .lines import Lines
-from .panels import evaluator, halve, resolve_panels
+from .panels import FOR_MEANS, evaluator, halve, resolve_panels
 from .sweep import Sweep, line_points
 
 Array = NDArray[np.float64]
@@ -119,7 +119,7 @@ def mean_of_function(
     """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
     them; bounds (m,) on their errors): quadrature where the data ask for it."""
     breaks = find_breaks(data, space)
-    lines = Lines(space, breaks, (False,) * space.axes)
+    lines = Lines(space, breaks, (False,) * space.axes, FOR_MEANS)
     for datum in data:
         lines.add(datum)
     if space.axes not in _ORDERS:
@@ -139,7 +139,8 @@ def mean_of_function(
 def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
     """Gauss quadrature on the panels that resolve the datum."""
     lines = Lines(space, breaks, (False,) * space.axes)
-    panels = resolve_panels(expr, space.symbols, [lines.initial(k) for k in range(space.axes)])
+    cuts = [lines.initial(k) for k in range(space.axes)]
+    panels = resolve_panels(expr, space.symbols, cuts, FOR_MEANS)
     mean, error = _panel_means(_column(expr, space), panels.lo, panels.hi, space)
     return complex(mean[0]), np.inf if panels.failure is not None else float(error[0])
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .breaks import Breaks, merged
 from .data import Space, number
-from .panels import MOST_COUPLED, resolve_panels
+from .panels import FOR_A_MESH, MOST_COUPLED, Demand, resolve_panels
 from .separate import POLYNOMIAL, degree, factors, harmonics, smooth_branches
 
 Array = NDArray[np.float64]
@@ -24,7 +24,14 @@ _VALUES = 6
 class Lines:
     """The lines of each axis, finer with every datum that is added."""
 
-    def __init__(self, space: Space, breaks: Breaks, periodic: tuple[bool, ...]) -> None:
+    def __init__(
+        self,
+        space: Space,
+        breaks: Breaks,
+        periodic: tuple[bool, ...],
+        demand: Demand = FOR_A_MESH,
+    ) -> None:
+        self.demand = demand
         self.space, self.breaks, self.periodic = space, breaks, periodic
         self.cuts = [breaks.cuts(interval, k) for k, interval in enumerate(space.intervals)]
         self.lines = list(self.cuts)
@@ -69,7 +76,7 @@ class Lines:
                 self._add_factor(part)
             return
         cuts = [self.initial(k) for k in places]
-        panels = resolve_panels(factor, [self.space.symbols[k] for k in places], cuts)
+        panels = resolve_panels(factor, [self.space.symbols[k] for k in places], cuts, self.demand)
         if panels.failure is not None:
             self.failures.append(panels.failure)
         for j, k in enumerate(places):

@@ -9,7 +9,7 @@ contradicts the interpolant the panel itself is halved.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -29,10 +29,19 @@ MOST_COUPLED = max(_DEGREES)
 """Variables of a datum that are enclosed together."""
 _CHECKS = {1: 9, 2: 20, 3: 30, 4: 40}
 """Generic points at which an interpolant is checked, by the number of variables."""
-ACCURACY = 1e-3
-"""Of the interpolants, relative to the size of the datum on the panel."""
-_HIDDEN = {1: 1e-3, 2: 2e-3, 3: 2e-2, 4: 5e-2}
-"""What may lie between samples, relative to the size of the datum there."""
+
+
+@dataclass(frozen=True)
+class Demand:
+    """`accuracy` of the interpolants, and what may lie `hidden` between samples, both relative to the
+    size of the datum there; by the number of variables."""
+
+    accuracy: Mapping[int, float]
+    hidden: Mapping[int, float]
+
+
+FOR_A_MESH = Demand({1: 1e-3, 2: 1e-3, 3: 1e-3, 4: 1e-3}, {1: 1e-6, 2: 2e-3, 3: 2e-2, 4: 5e-2})
+FOR_MEANS = Demand({1: 1e-8, 2: 1e-5, 3: 1e-4, 4: 1e-3}, {1: 1e-7, 2: 2e-3, 3: 2e-2, 4: 5e-2})
 _NEAR = 0.03
 _FLOOR = 1e-4
 """The size of a datum on a panel is its least value there, or these shares of its largest value
@@ -44,6 +53,8 @@ _FINE = 2e-5
 MOST_PANELS = 20_000
 MOST_BOXES = 400_000
 _SHRUNK = 1e-10
+_ROUGH = 1e-3
+"""Share of the largest size up to which the narrowest panels, which have no weight, may be wrong."""
 
 
 @dataclass
@@ -59,10 +70,15 @@ class Panels:
         return np.unique(np.concatenate([self.lo[:, k], self.hi[:, k]]))
 
 
-def resolve_panels(expr: sp.Expr, symbols: Sequence[sp.Symbol], cuts: Sequence[Array]) -> Panels:
+def resolve_panels(
+    expr: sp.Expr,
+    symbols: Sequence[sp.Symbol],
+    cuts: Sequence[Array],
+    demand: Demand = FOR_A_MESH,
+) -> Panels:
     """Panels for a datum of some symbols that is smooth between the cuts."""
     try:
-        return _Refinement(expr, tuple(symbols), cuts).run()
+        return _Refinement(expr, tuple(symbols), cuts, demand).run()
     except UnsupportedError as cause:
         lo, hi = boxes(cuts)
         return Panels(lo, hi, f"{cause.what}: {cause.term}")
@@ -152,12 +168,17 @@ class _Refinement:
     """Halves panels of one datum until all are accepted and certified."""
 
     def __init__(
-        self, expr: sp.Expr, symbols: tuple[sp.Symbol, ...], cuts: Sequence[Array]
+        self,
+        expr: sp.Expr,
+        symbols: tuple[sp.Symbol, ...],
+        cuts: Sequence[Array],
+        demand: Demand,
     ) -> None:
         self.d = len(symbols)
         if self.d not in _DEGREES:
             raise UnsupportedError(f"a datum that couples {self.d} variables", term=expr)
         self.expr, self.symbols = expr, symbols
+        self.accuracy, self.hidden = demand.accuracy[self.d], demand.hidden[self.d]
         self.lo, self.hi = boxes(cuts)
         self.lengths = np.array([c[-1] - c[0] for c in cuts])
         self.values, self.nodes = evaluator(expr, symbols), _nodes(self.d)
@@ -231,12 +252,13 @@ class _Refinement:
         halved are accepted, and reported."""
         t = self.random.random((_CHECKS[self.d], self.d))
         error = np.abs(self._at(lo, hi, t) - table @ self.nodes.matrix(t).T).max(axis=1)
-        allowed = ACCURACY * self._local(table)
+        allowed = self.accuracy * self._local(table)
         fine = (hi - lo).max(axis=1) <= _FINE * self.lengths.max()
-        allowed[fine] = ACCURACY * self.size
+        allowed[fine] = self.accuracy * self.size
         accepted = error <= allowed
         stuck = ~accepted & self._narrow(lo, hi)
-        self._fail(lo[stuck], hi[stuck], "is not smooth")
+        rough = stuck & ~(error <= _ROUGH * self.size)
+        self._fail(lo[rough], hi[rough], "is not smooth")
         return np.asarray(accepted | stuck)
 
     def _contradicted(self, lo: Array, hi: Array, table: Array) -> NDArray[np.int64]:
@@ -261,12 +283,13 @@ class _Refinement:
             error = np.abs(values - np.einsum("nmk,nk->nm", matrix, table[panel])).max(axis=1)
             local = np.maximum(self._local(table)[panel], 0.0)
             fine = (hi - lo).max(axis=1)[panel] <= _FINE * self.lengths.max()
-            allowed = 3 * ACCURACY * np.where(fine, self.size, local)
+            allowed = 3 * self.accuracy * np.where(fine, self.size, local)
+            allowed = np.where(self._narrow(lo, hi)[panel], _ROUGH * self.size, allowed)
             wrong[panel[~(error <= allowed)]] = True
             value, slopes = enclose_tightly(self.expr, self.symbols, inner, outer)
             with np.errstate(invalid="ignore"):
                 excess = np.maximum(value.hi - values.max(axis=1), values.min(axis=1) - value.lo)
-            open_ = ~(excess <= _HIDDEN[self.d] * self._local(values)) & ~wrong[panel]
+            open_ = ~(excess <= self.hidden * self._local(values)) & ~wrong[panel]
             open_ &= ~self._narrow(a, b)
             spread = [
                 (b - a)[:, k] * (0.0 if s is None else np.maximum(np.abs(s.lo), np.abs(s.hi)))

@@ -88,6 +88,13 @@ def test_bumps_and_jumps_against_quad_with_breaks(
     assert abs(found - mean) <= error + 1e-10 * mean and error <= 1e-9 * mean
 
 
+@pytest.mark.parametrize("size", [1e-3, -3e-4])
+def test_small_and_narrow_counts_as_well(size: float) -> None:
+    """A bump that is too small for a mesh to be refined there."""
+    found, error = integrate(1 + size * sp.exp(-(((X - 0.3137) * 1000) ** 2)), LINE)
+    assert abs(found - 1 - size * np.sqrt(np.pi) * 1e-3) <= error + 1e-12
+
+
 def test_parameters_and_another_box() -> None:
     q = sp.Symbol("q")
     assert integrate(q * X**2, [(X, (1.0, 3.0), False)], {q: 6})[0] == pytest.approx(26, rel=1e-14)
