@@ -170,7 +170,9 @@ def _number(text: str, option: str) -> sp.Expr:
     try:
         return number_from_text(text)
     except (TypeError, ValueError, ZeroDivisionError) as cause:
-        raise ProblemError(f"{option} takes a number such as 1/8 or 0.125", term=text) from cause
+        raise ProblemError(
+            f"{option} takes a number such as 1/8 or 0.125", term=text, remedy="write digits, a point or a slash"
+        ) from cause
 
 
 def _show_warning(

@@ -114,3 +114,15 @@ def test_a_file_that_fails_is_quoted(case: str, tmp_path: Path, capsys: pytest.C
     assert main(["derive", str(file)]) == 1
     err = capsys.readouterr().err
     assert err.startswith("error: ") and quoted in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize(("flag", "value", "said"), [
+    ("--per-period", "0", "per_period"), ("--tolerance", "nan", "tolerance"), ("--tolerance", "-1", "tolerance"), ("--seed", "-3", "seed"),
+    ("--eps", "nan", "--eps"), ("--eps", "0", "eps"), ("--device", "abacus", "device"),
+])  # fmt: skip
+def test_wrong_values_of_options_end_with_a_message(flag: str, value: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    example = Path(__file__).parents[2] / "examples" / "elliptic_1d.py"
+    assert main(["validate", str(example), "--eps", "1/8", flag, value]) == 1
+    error = capsys.readouterr().err
+    assert said in error
+    assert "remedy:" in error

@@ -36,7 +36,7 @@ def test_laminate_with_varying_layers() -> None:
     assert cells.effective["A"] == pytest.approx(np.diag([harmonic, arithmetic]), abs=1e-10)
 
 
-@pytest.mark.parametrize("center", [(HALF, HALF), (HALF / 5, 3 * HALF / 5)])
+@pytest.mark.parametrize("center", [(HALF / 5, 3 * HALF / 5)])
 def test_a_coated_disk_that_is_neutral(center: tuple[sp.Expr, sp.Expr]) -> None:
     """Hashin's assemblage: in a matrix as conductive as the coated disk itself, 3 (13 + 7 f)/(13 - 7 f), f = (2/3)^2, nothing is disturbed."""
     shapes = {nh.Disk(center, sp.Rational(1, 5)): 10, nh.Disk(center, sp.Rational(3, 10)): 3}
