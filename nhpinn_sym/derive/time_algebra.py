@@ -25,6 +25,8 @@ from .trigonometric import REMEDY, Series, Total, Trigonometry, summed
 _LARGEST = 1_000_000
 """Products of waves in one average, beyond which it is refused rather than waited for."""
 
+_SLOWER = 20
+
 
 class Place(NamedTuple):
     """eps^power D^right u_field in an equation."""
@@ -96,7 +98,7 @@ class TimeAlgebra:
                     continue
                 if (q, on_d) not in slopes:
                     slopes[q, on_d] = self._derivative(d, on_d)
-                self._count(len(c) * len(slopes[q, on_d]))
+                self._count(_effort(c, slopes[q, on_d]))
                 total = found[Place(p.power + q.power, p.equation, q.field, add(rest, q.right))]
                 for wave, number in self.series.products(c, slopes[q, on_d]):
                     total.add(wave, count * number)
@@ -146,6 +148,12 @@ class TimeAlgebra:
         """An operator without tau as expressions, those left out that vanish identically."""
         found = {p: self.series.written(c, real=real) for p, c in a.items()}
         return {p: c for p, c in found.items() if not is_zero(c)}
+
+
+def _effort(a: Series, b: Series) -> int:
+    """The products of waves, those with other factors counted as many: SymPy multiplies them."""
+    mixed = any(w.other != 1 for w in a) or any(w.other != 1 for w in b)
+    return len(a) * len(b) * (_SLOWER if mixed else 1)
 
 
 def combined(parts: Iterable[tuple[int, Oscillating]]) -> Oscillating:

@@ -407,3 +407,44 @@ def test_what_was_added_is_told() -> None:
     assert r"\partial_{\tau} N_{1}" in frozen.derivation.latex()
     plain = derived(Data(a=lambda y, t, S, C, e: 2 + S(y - t)).equation, 1, time=True, fast_time=3)
     assert "vanish with eps" in str(plain)
+
+
+# ---- at random
+
+PARTS: dict[str, list[Any]] = {
+    "rho": [None, None, lambda y, t, S, C, e: 2 + S(y), lambda y, t, S, C, e: 2 + C(t)],
+    "a": [
+        None,
+        lambda y, t, S, C, e: 2 + S(y) / 2,
+        lambda y, t, S, C, e: 2 + S(y) * C(t) / 2,
+        lambda y, t, S, C, e: 2 + S(y - t) / 2,
+    ],
+    "b": [
+        None,
+        lambda y, t, S, C, e: 2 * S(y) * C(t),
+        lambda y, t, S, C, e: 2 * S(y - t),
+        lambda y, t, S, C, e: 1 + S(y) / 2,
+    ],
+    "beta": [None, None, lambda y, t, S, C, e: C(y - t), lambda y, t, S, C, e: S(y)],
+    "r": [None, None, lambda y, t, S, C, e: C(y) * S(t), lambda y, t, S, C, e: S(y)],
+    "r2": [None, None, lambda y, t, S, C, e: 2 * C(y + t), lambda y, t, S, C, e: S(y) * C(t)],
+}
+POWERS = [HALF, 1, 2, sp.Rational(5, 2), 3, sp.Rational(7, 2), 4]
+STEPS = {HALF: (1 / 8, 1 / 64), sp.Rational(5, 2): (1 / 256, 1 / 4096), 4: (1 / 8, 1 / 32)}
+
+
+@pytest.mark.parametrize("seed", [3, 7, 11])
+def test_random_data_have_their_floquet_exponent_or_are_refused(seed: int) -> None:
+    """Any sum of terms of the orders eps^0, eps^-1 and eps^-2, with one in tau among them."""
+    random = np.random.default_rng(seed)
+    chosen = {name: parts[random.integers(len(parts))] for name, parts in PARTS.items()}
+    chosen["a"] = chosen["a"] or PARTS["a"][3]
+    data = Data(**{name: part for name, part in chosen.items() if part is not None})
+    k = POWERS[random.integers(len(POWERS))]
+    try:
+        first, second = errors(data, k, STEPS.get(k, (1 / 8, 1 / 64)))
+    except (nh.SolvabilityError, nh.UnsupportedError) as refusal:
+        assert refusal.remedy
+        assert refusal.term is not None
+    else:
+        assert second < 0.62 * first or second < 2e-4
