@@ -86,7 +86,12 @@ class IteratedSolver:
         for point in np.asarray(slow_points, dtype=float):
             slow = dict(zip(map(str, self.cells.slow), point, strict=True))
             fields = {e.name: self.inner.field(e.name, coordinates, slow) for e in self.cells.externals}
-            batches.append(self.make(fields).solve(point[None, :]))
+            solver = self.make(fields)
+            batch = solver.solve(point[None, :])
+            if not isinstance(self.inner, InnerLevel):  # of a function that a user gives no symbols tell what it asks of a grid
+                estimate = max(float(batch.info["estimate"]), solver.field_error(batch))
+                batch = replace(batch, info={**batch.info, "estimate": estimate})
+            batches.append(batch)
         return batches[0] if len(batches) == 1 else _joined(batches)
 
 

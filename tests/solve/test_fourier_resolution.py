@@ -92,3 +92,25 @@ def test_two_equal_grids_are_no_estimate() -> None:
     assert estimate([(27, same), (49, same)], False) == np.inf
     assert estimate([(27, {("A", (0, 0)): 2.0}), (49, same), (69, same)], False) == 0.0
     assert estimate([(27, {("A", (0, 0)): 2.0}), (49, same), (69, same)], True) > 0.5
+
+
+def test_a_narrow_feature_of_a_given_function_warns() -> None:
+    u = S1.unknown("u")
+    a = sp.Function("a")(Y)
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-S1.div(a * S1.grad(u)), 1), scales=S1, unknown=u))
+
+    def bump(y: np.ndarray) -> np.ndarray:
+        return 1 / (1 + 1000 * np.exp(-((np.sin(np.pi * (y - 0.5)) / (np.pi * 0.002)) ** 2)))
+
+    with pytest.warns(nh.ToleranceWarning):
+        cells = nh.solve_cells(model, "fourier", coefficients={"a": bump})
+    assert abs(cells.effective["A"][0, 0] - 0.22002477658) < 10 * cells.info["estimate"]
+
+
+def test_a_smooth_given_function_does_not() -> None:
+    u = S1.unknown("u")
+    a = sp.Function("a")(Y)
+    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-S1.div(a * S1.grad(u)), 1), scales=S1, unknown=u))
+    cells = nh.solve_cells(model, "fourier", coefficients={"a": lambda y: 2 + np.sin(2 * np.pi * y)})
+    assert cells.effective["A"][0, 0] == pytest.approx(sqrt(3), abs=1e-12)
+    assert cells.info["estimate"] < 1e-10
