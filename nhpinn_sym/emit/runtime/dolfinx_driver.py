@@ -108,8 +108,12 @@ class EquationProblem:
             b, size = b * 0.0, 1.0
         columns, rows = ([self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right))
         pins = pivots(right, matrix.getOwnershipRange()[0], self.box.comm.allgather)
-        solve = bordered(matrix, columns, rows, pins, self.method if self.components == 1 else "direct")
-        w, shares, rest = deflated(solve, b, self._images(matrix, right))
+        images = self._images(matrix, right)
+        singular = not any(image.norm() for image in images)
+        # CG is told of a kernel, which must be one
+        method = self.method if self.components == 1 and singular else "direct"
+        solve = bordered(matrix, columns, rows, pins, method)
+        w, shares, rest = deflated(solve, b, images)
         self.defect = max(map(abs, rest)) * float(self.weights.sum()) / size
         return w + self._free(right @ np.array(shares)) if any(shares) else w
 

@@ -297,3 +297,16 @@ def test_a_clamped_beam_is_refined_at_its_corners():
     model = nh.homogenize(problem)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem", tolerance=2e-5)
     assert u0.info["estimate"] <= 2e-5 and u0.info["size"] < 60_000
+
+
+def test_an_equation_in_the_plane_that_nearly_leaves_its_mean_open():
+    """CG is not told of a kernel that is none."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    exact = 1 + sp.cos(sp.pi * s.x[0])
+    small = sp.Float(1e-8)
+    source = sp.pi**2 * sp.cos(sp.pi * s.x[0]) + small * exact
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u)) + small * u, source), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
+                                   boundary=[nh.Neumann(0)])
+    fine = nh.solve_fine(problem, 1 / 2, "dolfinx", mesh=16)
+    np.testing.assert_allclose(fine([[0.2, 0.4]]), 1 + np.cos(0.2 * np.pi), atol=1e-4)
