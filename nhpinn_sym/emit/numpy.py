@@ -10,6 +10,7 @@ from ..derive.notation import text
 from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
 from ..problem.escaping import docstring
 from .bundle import bundle
+from .elements import known_entries
 from .numpy_printer import BroadcastPrinter
 from .source import Source
 
@@ -64,7 +65,7 @@ def cells(lowered: LoweredCells) -> Source:
         f"EIGENVALUE = {None if lowered.eigenvalue is None else str(lowered.eigenvalue)!r}",
         f"COMPONENTS, COEFFICIENTS = {lowered.components}, {len(table.found)}",
         f"SYMMETRIC, DEFINITE, COMPLEX = {lowered.symmetric}, {lowered.definite}, {lowered.complex}",
-        f"JUMPS = {lowered.jumps}",
+        f"JUMPS, KNOWN = {lowered.jumps}, {known_entries(lowered)!r}",
         _TABLES,
         *tables,
     ]

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import sympy as sp
 
+import nhpinn_sym as nh
 from nhpinn_sym.emit import numpy as target
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.lower.forms import Factor, Functional, FunctionalTerm, WeakTerm
@@ -49,3 +54,17 @@ def test_the_head_of_the_file_says_the_mathematics() -> None:
     assert "A_0 N = D^(1,)[(-y1) D^(1,) N]" in text
     assert "A_0 N_1 = D^(1,)[(y1)]" in text
     assert "A[0, 0] = <y1 + (y1) D^(1,) N_1 D^(1,) N_1>" in text
+
+
+def test_the_driver_prints_what_needs_no_solve(tmp_path: Path) -> None:
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    q = sp.Symbol("q")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(3 * q * s.grad(u)), 1), scales=s, unknown=u, parameters={q: (1, 2)}
+    )
+    folder = tmp_path / "numpy"
+    nh.emit(nh.homogenize(problem), "numpy").save(folder)
+    command = [sys.executable, str(folder / "cell_fourier.py")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "A[0, 0] = 3*q" in printed

@@ -217,5 +217,6 @@ def main(forms: Any) -> None:
     print(f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual {result['residual']:.1e}")
     for name, value in result["multipliers"].items():
         print(f"Fredholm multiplier of {name}: {value:.1e}")
-    for (name, index), value in result["effective"].items():
-        print(f"{name}{list(index)} = {value:.16g}")
+    for (name, index), value in {**result["effective"], **forms.KNOWN}.items():
+        shown = value if isinstance(value, str) else f"{value:.16g}"
+        print(f"{name}{list(index)} = {shown}")
