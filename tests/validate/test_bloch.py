@@ -10,6 +10,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import ProblemError, SolveError, UndeclaredSymbolError, UnsupportedError
+from nhpinn_sym.solve.cell_solution import CellSolution
 from nhpinn_sym.validate.bloch import bloch
 from tests.symbolic import Build, C, S, derived, diffusion, problem
 from tests.validate.linear_classes import CLASSES
@@ -24,14 +25,15 @@ def test_the_paper_in_both_readings() -> None:
         assert report.rate > 1.95
 
 
-class Tampered:
-    """Solved cells with something replaced."""
+class Tampered(CellSolution):
+    """Solved cells with something replaced, also what they compute."""
 
-    def __init__(self, cells: Any, **changes: Any) -> None:
-        self.cells, self.changes = cells, changes
+    def __init__(self, cells: CellSolution, **changes: Any) -> None:
+        object.__setattr__(self, "given", (cells, changes))
 
-    def __getattr__(self, name: str) -> Any:
-        return self.changes[name] if name in self.changes else getattr(self.cells, name)
+    def __getattribute__(self, name: str) -> Any:
+        cells, changes = object.__getattribute__(self, "given")
+        return changes[name] if name in changes else getattr(cells, name)
 
 
 class Scaled:

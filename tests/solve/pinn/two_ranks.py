@@ -30,7 +30,7 @@ def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
     trial, layers = net(LAPLACE, [6, 5], 1, 3)
     block, ranks = rows(trial, 41, 1, 1, 1, 3), Ranks(group)
     own = ranks.own(block)
-    loss = NetLoss(trial, own, layers, torch.ones(1, 1, dtype=torch.float64), read_options({"flavour": "torch"}))
+    loss = NetLoss(trial, own, layers, torch.ones(1, 1, dtype=torch.float64), read_options({"solver": "lm", "flavour": "torch"}))
     shared = SharedLoss(loss, ranks, own.target.numel() / block.target.numel())
     value, gradient = shared.value_and_gradient(loss.start)
     residual, jacobian = shared.residual_and_jacobian(loss.start)
