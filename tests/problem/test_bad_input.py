@@ -246,7 +246,8 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
     "third derivative": (plus(lambda s, u: u.diff(s.x[0], 3)), E.UnsupportedError, "Derivative(u(x1), (x1, 3))"),
     "sixth derivative": (equation(lambda s, u: sp.Eq(-u.diff(s.x[0], 6), 1)), E.UnsupportedError, "order above 4"),
     "bilaplacian of the wrong sign": (equation(lambda s, u: sp.Eq(-s.laplacian(s.laplacian(u)), 1), 2), E.CoefficientError, "check its sign"),
-    "tau in rho": (many_scales(lambda s, u: (2 + S(s.tau)) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), fast_time=1), E.UnsupportedError, "tau"),
+    "tau in (rho u)_t": (many_scales(lambda s, u: s.dt((2 + S(s.tau)) * u) - s.div((2 + S(s.y[0])) * s.grad(u)), fast_time=1),
+                         E.SolvabilityError, "a reaction of order 1/eps"),
     "no tau": (lambda: ONE.tau, E.ProblemError, "fast_time=2"),
     # solvability
     "high contrast": (equation(lambda s, u: sp.Eq(-s.div(s.eps**2 * s.grad(u)) + u, 1)), E.SolvabilityError, "not eps^-2"),
@@ -262,7 +263,7 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
     "cells of a problem": (lambda: nh.solve_cells(options()().problem), E.ProblemError, "homogenize(problem)"),
     "emission of a problem": (lambda: nh.emit(options()().problem, "torch"), E.ProblemError, "homogenize(problem)"),
     "fine solve of a model": (lambda: nh.solve_fine(options()(), 1), E.ProblemError, "MultiscaleProblem(equation"),
-    "grid of no points": (lambda: nh.solve_cells(options()(), n=0), E.SolveError, "n=0"),
+    "grid of no points": (lambda: nh.solve_cells(options()(), n=0), E.ProblemError, "n=0"),
     "fine solve of a pole": (lambda: nh.solve_fine(problem(lambda s, u: sp.Eq(flux(s, u) + u / S(s.y[0]), 1), domain=BOX,
                                                            boundary=nh.Dirichlet(0)), 1), E.CoefficientError, "not a finite number"),
     "no cells": (lambda: nh.solve_homogenized(boundary(nh.Dirichlet(0))(), None, "skfem"), E.ProblemError, "cells = solve_cells(model)"),

@@ -121,7 +121,10 @@ class Bordered:
         w = self._solve(b)
         rest = [self._rest(e, line, b, w) for e, line in zip(self._units, self._lines)]
         rest += [float(r.dot(w)) - value for r, value in zip(self._rows, g)]
-        found = [float(c) for c in np.linalg.solve(self._system, rest)]
+        try:
+            found = [float(c) for c in np.linalg.solve(self._system, rest)]
+        except np.linalg.LinAlgError as cause:
+            raise KernelError("the conditions on the kernels of the cell operator do not determine them on this mesh") from cause
         for c, part in zip(found, self._parts):
             w = w - c * part
         return w, found[: len(self._rows)]

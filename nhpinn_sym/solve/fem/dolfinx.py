@@ -198,7 +198,7 @@ def solve_errors() -> Iterator[None]:
         raise SolveError("the linear solver failed", term=cause,
                          remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh') from cause
     except KernelError as cause:
-        raise SolveError("a cell problem has no ground state on this mesh", term=cause, remedy="try another mesh (n=)") from cause
+        raise SolveError("a kernel of the cell operator is not found on this mesh", term=cause, remedy="try another mesh (n=)") from cause
 
 
 _end_all_ranks()

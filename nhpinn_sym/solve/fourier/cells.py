@@ -74,7 +74,7 @@ class CellSolver:
     ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
         if n is not None:
-            n = positive_integer(n, "n", least=9, error=SolveError)
+            n = positive_integer(n, "n", least=9)
             _require_affordable(cells, n)
         if not (isinstance(residual, float) and 0 < residual < 1):
             raise SolveError(

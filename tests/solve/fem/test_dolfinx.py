@@ -239,7 +239,7 @@ def test_means_without_cell_functions():
 
 
 def test_other_degrees_are_refused():
-    with pytest.raises(ValueError, match="degree 3"):
+    with pytest.raises(ValueError, match="degree=3"):
         CellSolver(elliptic_2d(), {}, (), 1e-6, degree=3).solve(NO_SLOW)
 
 
