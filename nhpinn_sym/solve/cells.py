@@ -143,6 +143,7 @@ def _by_choice(model: HomogenizedModel, over: tuple[sp.Symbol, ...], values: Map
                options: Mapping[str, Any]) -> CellSolution:
     """`solve_over` on the backend that the data ask for; the next one where it fails or reaches less than GOOD, then the best of them."""
     lowered = _freed(lower_cells(model, False), over)
+    cell_functions(model, coefficients, "fourier")  # what has no numbers is refused before anything else is asked for
     given = Choice(("fourier",), "coefficients given as functions")
     choice = given if coefficients else choose_cells_backend(lowered, values, slow_box(model, lowered)[0])
     failures: dict[str, Exception] = {}

@@ -86,6 +86,12 @@ def solve_on_nodes(
     where the data jump, kink or change sharply.
     SolveError where that needs too many nodes.
     """
+    if len(box) not in _DEGREES:
+        raise UnsupportedError(
+            f"cell problems that depend on {len(box)} slow variables",
+            term=[axis.symbol for axis in resolution.axes],
+            remedy=f"at most {max(_DEGREES)}, coordinates and parameters together: fix some by parameters={{...}}",
+        )
     cuts = tuple(_cuts(axis, len(box)) for axis in resolution.axes)
     ladder = list(_ladder(box, periodic, cuts))
     if not ladder:
@@ -109,12 +115,6 @@ def solve_on_nodes(
 
 def _ladder(box: Bounds, periodic: tuple[bool, ...], cuts: tuple[tuple[float, ...], ...]) -> Iterator[Nodes]:
     """The nodes to try, few first."""
-    if len(box) not in _DEGREES:
-        raise UnsupportedError(
-            f"cell problems that depend on {len(box)} slow variables",
-            term=box,
-            remedy=f"at most {max(_DEGREES)}, coordinates and parameters together: fix some by parameters={{...}}",
-        )
     cut = any(cuts)
     for degree in _PIECE_DEGREES if cut else _DEGREES[len(box)]:
         nodes = Nodes(box, degree, periodic, cuts if cut else ())
