@@ -136,7 +136,7 @@ def test_a_saved_family_is_the_family(family: nh.CellFamily, tmp_path: Path) -> 
 @pytest.mark.parametrize(("given", "message"), [
     ({"p": 0.6, "q": 0.1}, r"leaves its range \(0, 0.5\)"), ({"p": float("nan"), "q": 0.1}, "leaves its range"),
     ({"p": 0.1}, "depends on q"), ({"p": 0.1, "q": 0.1, "r": 1}, "no parameter of this name"),
-    ({"p": "a", "q": 0.1}, "no array of real numbers"), ({"p": np.zeros(2), "q": np.zeros(3)}, "do not broadcast"),
+    ({"p": "a", "q": 0.1}, "not an array of real numbers"), ({"p": np.zeros(2), "q": np.zeros(3)}, "do not broadcast"),
 ])  # fmt: skip
 def test_parameters_are_checked(family: nh.CellFamily, given: dict[str, float], message: str) -> None:
     for ask in (lambda: family.effective["A"](**given), lambda: family.functions[0]([[0.1, 0.2]], **given), lambda: family.at(**given)):

@@ -222,7 +222,7 @@ def test_data_that_contradict_each_other_in_one_component_alone() -> None:
     assert u(x)[:, 0] == pytest.approx(series, abs=1e-6)
     assert np.abs(u(x)[:, 1]).max() < 1e-7
     edge = np.stack([np.linspace(0, 1, 7), np.ones(7)], -1)
-    assert np.abs(u(edge)[:, 1]).max() < 1e-13
+    assert np.abs(u(edge)[:, 1]).max() < 1e-12  # rounding, which differs between processors
 
 
 def elastic(boundary: Sequence[Any], load: Sequence[int]) -> LoweredEquation:

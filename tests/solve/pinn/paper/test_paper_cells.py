@@ -175,7 +175,7 @@ def test_the_estimate_sees_what_soft_periodicity_costs(weights: tuple[float, ...
 
 @pytest.mark.parametrize(("options", "told"), [
     ({"iterations": 3}, "no option 'iterations'"), ({"epochs": 0}, "epochs"), ({"weights": (0.5, 0.5)}, "3 positive numbers"),
-    ({"weights": (0.5, 0.4, 0.3)}, "add up to 1"), ({"learning_rate": -1.0}, "learning rate"), ({"nodes": 5, "oversampling": 4}, "more layers"),
+    ({"weights": (0.5, 0.4, 0.3)}, "add up to 1"), ({"learning_rate": -1.0}, "learning_rate"), ({"nodes": 5, "oversampling": 4}, "more layers"),
     ({"reference": [np.sin]}, "one function for each")])
 def test_bad_options(options: dict[str, Any], told: str) -> None:
     with pytest.raises(ProblemError, match=told):
