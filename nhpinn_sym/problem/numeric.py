@@ -15,6 +15,16 @@ from sympy.utilities.lambdify import implemented_function
 
 from .errors import UnsupportedError
 
+NOT_EVALUATED = (
+    ArithmeticError,
+    TypeError,
+    NameError,
+    NotImplementedError,
+    AttributeError,
+    SyntaxError,
+)
+"""What making or calling such a function raises where an expression has no numbers."""
+
 
 def lambdified(symbols: Any, expressions: Any, modules: Any, *, cse: bool = False) -> Callable[..., Any]:
     """The function of `symbols` (one, or a sequence) that computes an expression, or a list or tuple of them.

@@ -58,9 +58,9 @@ def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tu
             term=lowered.slow[0],
             remedy="give domain=Box(...)",
         )
-    ranges = free
+    ranges = dict(free)
     if problem.domain:
-        ranges = ranges | dict(zip(problem.scales.x, problem.domain.bounds, strict=True))
+        ranges |= dict(zip(problem.scales.x, problem.domain.bounds, strict=True))
     if problem.scales.time and problem.final_time is not None:
         ranges[problem.scales.t] = (0.0, float(problem.final_time))
     if any(v not in ranges and v not in frozen for v in lowered.slow):

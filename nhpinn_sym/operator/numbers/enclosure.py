@@ -18,7 +18,7 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from ...problem.errors import UnsupportedError
-from ...problem.numeric import lambdified
+from ...problem.numeric import NOT_EVALUATED, lambdified
 from .ranges import (
     RULES,
     Array,
@@ -254,14 +254,7 @@ class _Boxes:
             shares[:, 1] = 1.0
             points = [r.lo + share * (r.hi - r.lo) for r, share in zip(ranges, shares, strict=True)]
             values = np.broadcast_to(np.asarray(np.real(call(*points)), dtype=float), points[0].shape)
-        except (
-            ArithmeticError,
-            TypeError,
-            NameError,
-            NotImplementedError,
-            AttributeError,
-            SyntaxError,
-        ) as cause:
+        except NOT_EVALUATED as cause:
             raise UnsupportedError("a function without numbers", term=expr) from cause
         lo = values.min(axis=0)
         hi = values.max(axis=0)

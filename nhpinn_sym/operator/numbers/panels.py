@@ -18,7 +18,7 @@ import sympy as sp
 from numpy.typing import NDArray
 
 from ...problem.errors import UnsupportedError
-from ...problem.numeric import lambdified
+from ...problem.numeric import NOT_EVALUATED, lambdified
 from .breaks import boxes
 from .enclosure import enclose_tightly
 
@@ -96,14 +96,7 @@ class _Values:
             self.call = lambdified(symbols, expr, ["scipy", "numpy"], cse=True)
             with np.errstate(all="ignore"):
                 self.call(*np.full((len(symbols), 1), 0.3))
-        except (
-            ArithmeticError,
-            TypeError,
-            NameError,
-            NotImplementedError,
-            AttributeError,
-            SyntaxError,
-        ) as cause:
+        except NOT_EVALUATED as cause:
             raise UnsupportedError("a datum without numbers", term=expr) from cause
 
     def __call__(self, points: Array) -> Array:
