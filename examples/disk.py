@@ -25,8 +25,15 @@ if __name__ == "__main__":
     model = nh.homogenize(problem)
     print(model)
     cells = nh.solve_cells(model, "pinn", tolerance=1e-7)
-    print("one net per phase:", cells.effective["A"], f"estimated error {cells.info['estimate']:.0e}", sep="\n")
+    print(
+        "one net per phase:",
+        cells.effective["A"],
+        f"estimated error {cells.info['estimate']:.0e}",
+        sep="\n",
+    )
     lower, upper = nh.solve_cells(model, "pinn", method="energy", tolerance=1e-5).bounds["A"]
     print("enclosed by energies:", lower, upper, sep="\n")
-    print("finite elements:", nh.solve_cells(model, "skfem", tolerance=2e-2).effective["A"], sep="\n")
+    print(
+        "finite elements:", nh.solve_cells(model, "skfem", tolerance=2e-2).effective["A"], sep="\n"
+    )
     nh.emit(model, "torch").save("out/disk")

@@ -18,7 +18,15 @@ problem = nh.MultiscaleProblem(
     domain=nh.Box((0, 1), (0, 1)),
     boundary=[nh.Dirichlet(0)],
     name="2D elliptic equation (section 5.2)",
-    paper={sp.Rational(1, 8): {"e1": 0.082994, "e2": 0.0212534, "e3": 0.076604, "e4": 0.021316, "converged_e4": 0.011663}},
+    paper={
+        sp.Rational(1, 8): {
+            "e1": 0.082994,
+            "e2": 0.0212534,
+            "e3": 0.076604,
+            "e4": 0.021316,
+            "converged_e4": 0.011663,
+        }
+    },
 )
 
 if __name__ == "__main__":

@@ -16,19 +16,50 @@ D = 2
 def reading(r: sp.Expr, cell: nh.Cell, name: str, paper: dict) -> nh.MultiscaleProblem:
     return nh.MultiscaleProblem(
         sp.Eq(s.dt(u) - s.div(D * s.grad(u)) + r * u / s.eps, sp.sin(2 * sp.pi * s.x[0])),
-        scales=s, unknown=u, domain=nh.Box((-sp.pi, sp.pi)), boundary=[nh.Dirichlet(0)], initial=[nh.Initial(0)], final_time=sp.Rational(1, 2),
-        cell=cell, name=name, paper=paper)
+        scales=s,
+        unknown=u,
+        domain=nh.Box((-sp.pi, sp.pi)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(0)],
+        final_time=sp.Rational(1, 2),
+        cell=cell,
+        name=name,
+        paper=paper,
+    )
 
 
 EPS = (sp.Rational(1, 10), sp.Rational(1, 50))
-PRINTED = ({"e1": 0.012388, "e2": 0.0012916, "e3": 0.012448, "e4": 0.0012917}, {"e1": 0.018582, "e2": 0.011637, "e3": 0.022184, "e4": 0.0116435})
-problem = reading(sp.cos(2 * sp.pi * s.y[0]), nh.Cell((0, 1)), "reaction-diffusion, r = cos(2 pi y) (section 5.4)",
-                  {eps: {**errors, "converged_e4": e4} for eps, errors, e4 in zip(EPS, PRINTED, (0.00093230, 0.00017940))})
-as_printed = reading(sp.cos(s.y[0]), nh.Cell((0, 2 * sp.pi)), "reaction-diffusion, r = cos y (section 5.4)",
-                     {eps: {**errors, "converged_e4": e4} for eps, errors, e4 in zip(EPS, PRINTED, (0.16059, 0.0075116))})
+PRINTED = (
+    {"e1": 0.012388, "e2": 0.0012916, "e3": 0.012448, "e4": 0.0012917},
+    {"e1": 0.018582, "e2": 0.011637, "e3": 0.022184, "e4": 0.0116435},
+)
+problem = reading(
+    sp.cos(2 * sp.pi * s.y[0]),
+    nh.Cell((0, 1)),
+    "reaction-diffusion, r = cos(2 pi y) (section 5.4)",
+    {
+        eps: {**errors, "converged_e4": e4}
+        for eps, errors, e4 in zip(EPS, PRINTED, (0.00093230, 0.00017940))
+    },
+)
+as_printed = reading(
+    sp.cos(s.y[0]),
+    nh.Cell((0, 2 * sp.pi)),
+    "reaction-diffusion, r = cos y (section 5.4)",
+    {
+        eps: {**errors, "converged_e4": e4}
+        for eps, errors, e4 in zip(EPS, PRINTED, (0.16059, 0.0075116))
+    },
+)
 
 if __name__ == "__main__":
     for which in (problem, as_printed):
         print(nh.homogenize(which))
         for eps in EPS:
-            print(nh.validate(which, eps=eps, out=f"out/reaction_diffusion/{'problem' if which is problem else 'as_printed'}_{eps.q}"))
+            print(
+                nh.validate(
+                    which,
+                    eps=eps,
+                    out=f"out/reaction_diffusion/{'problem' if which is problem else 'as_printed'}_{eps.q}",
+                )
+            )

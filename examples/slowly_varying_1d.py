@@ -18,7 +18,15 @@ problem = nh.MultiscaleProblem(
     domain=nh.Box((0, sp.pi)),
     boundary=[nh.Dirichlet(0)],
     name="1D slowly varying coefficient (section 5.3)",
-    paper={sp.Rational(1, 8): {"e1": 0.005819, "e2": 0.007668, "e3": 0.003665, "e4": 0.006201, "converged_e4": 0.0051252}},
+    paper={
+        sp.Rational(1, 8): {
+            "e1": 0.005819,
+            "e2": 0.007668,
+            "e3": 0.003665,
+            "e4": 0.006201,
+            "converged_e4": 0.0051252,
+        }
+    },
 )
 
 if __name__ == "__main__":

@@ -60,11 +60,22 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _LATER = {
-    "solve_cells": "solve.cells", "mandel": "solve.tensors", "voigt": "solve.tensors",
-    "bloch": "validate.bloch", "CellSolution": "solve.cell_solution", "load": "solve.cell_file",
-    "solve_homogenized": "solve.equations", "solve_fine": "solve.equations", "reconstruct": "solve.reconstruct",
-    "solve_family": "solve.families", "load_family": "solve.families", "CellFamily": "solve.families",
-    "solve_hierarchy": "solve.hierarchy", "MeanField": "solve.hierarchy", "dispersion": "solve.dispersion", "Dispersion": "solve.dispersion",
+    "solve_cells": "solve.cells",
+    "mandel": "solve.tensors",
+    "voigt": "solve.tensors",
+    "bloch": "validate.bloch",
+    "CellSolution": "solve.cell_solution",
+    "load": "solve.cell_file",
+    "solve_homogenized": "solve.equations",
+    "solve_fine": "solve.equations",
+    "reconstruct": "solve.reconstruct",
+    "solve_family": "solve.families",
+    "load_family": "solve.families",
+    "CellFamily": "solve.families",
+    "solve_hierarchy": "solve.hierarchy",
+    "MeanField": "solve.hierarchy",
+    "dispersion": "solve.dispersion",
+    "Dispersion": "solve.dispersion",
 }
 
 

@@ -24,18 +24,48 @@ SETS: dict[str, tuple[MultiIndex, ...]] = {
     "Laplace": LAPLACE,
     "mixed": ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2)),
     "third order": ((0,), (1,), (2,), (3,)),
-    "fourth order": ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2), (3, 0), (2, 1), (1, 2), (0, 3), (4, 0), (2, 2), (0, 4)),
-    "space": ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1), (2, 0, 0), (1, 1, 0), (0, 2, 0), (0, 0, 2)),
+    "fourth order": (
+        (0, 0),
+        (1, 0),
+        (0, 1),
+        (2, 0),
+        (1, 1),
+        (0, 2),
+        (3, 0),
+        (2, 1),
+        (1, 2),
+        (0, 3),
+        (4, 0),
+        (2, 2),
+        (0, 4),
+    ),
+    "space": (
+        (0, 0, 0),
+        (1, 0, 0),
+        (0, 1, 0),
+        (0, 0, 1),
+        (2, 0, 0),
+        (1, 1, 0),
+        (0, 2, 0),
+        (0, 0, 2),
+    ),
 }
 
 
-def net(indices: Sequence[MultiIndex], widths: Sequence[int], outputs: int, seed: int, slow: int = 0) -> tuple[Trial, Layers]:
+def net(
+    indices: Sequence[MultiIndex], widths: Sequence[int], outputs: int, seed: int, slow: int = 0
+) -> tuple[Trial, Layers]:
     """A net in a box of mixed kinds; `slow` more columns are inputs that are not differentiated."""
-    axes = (*BOX[:len(indices[0])], *[("scaled", 0.0, 1.0)] * slow)
+    axes = (*BOX[: len(indices[0])], *[("scaled", 0.0, 1.0)] * slow)
     sizes = [jets.inputs(axes), *widths, outputs]
     draw = torch.Generator().manual_seed(seed)
-    layers = [(math.sqrt(2 / (m + n)) * torch.randn(n, m, generator=draw, dtype=torch.float64), torch.randn(n, generator=draw, dtype=torch.float64))
-              for m, n in pairwise(sizes)]
+    layers = [
+        (
+            math.sqrt(2 / (m + n)) * torch.randn(n, m, generator=draw, dtype=torch.float64),
+            torch.randn(n, generator=draw, dtype=torch.float64),
+        )
+        for m, n in pairwise(sizes)
+    ]
     return Trial("random", f"{RUNTIME}\nINDICES = {tuple(indices)}\n", axes), layers
 
 
@@ -48,7 +78,13 @@ def rows(trial: Trial, count: int, equations: int, components: int, known: int, 
 
     unit = 0.1 + 0.8 * torch.rand(count, len(trial.axes), generator=draw, dtype=torch.float64)
     weights = normal(count, equations, components, len(trial.indices))
-    return Rows(jets.spread(unit, trial.axes), weights, normal(count, equations, known), normal(count, equations, 1), torch.tensor([2.0]).double())
+    return Rows(
+        jets.spread(unit, trial.axes),
+        weights,
+        normal(count, equations, known),
+        normal(count, equations, 1),
+        torch.tensor([2.0]).double(),
+    )
 
 
 def nested(trial: Trial, layers: Layers, points: Tensor) -> Jet:
@@ -59,9 +95,12 @@ def nested(trial: Trial, layers: Layers, points: Tensor) -> Jet:
     found = {zero: values}
     for index in trial.indices[1:]:
         axis = max(i for i, n in enumerate(index) if n)
-        before = found[(*index[:axis], index[axis] - 1, *index[axis + 1:])]
+        before = found[(*index[:axis], index[axis] - 1, *index[axis + 1 :])]
         ones = torch.ones_like(before[:, 0])
-        parts = [torch.autograd.grad(before[:, j], points, ones, create_graph=True)[0][:, axis] for j in range(values.shape[1])]
+        parts = [
+            torch.autograd.grad(before[:, j], points, ones, create_graph=True)[0][:, axis]
+            for j in range(values.shape[1])
+        ]
         found[index] = torch.stack(parts, 1)
     return found
 
@@ -72,5 +111,10 @@ def reference(trial: Trial, block: Rows, layers: Layers, known: Tensor) -> tuple
     coefficients = known.detach().clone().requires_grad_()
     pairs = list(zip(leaves[::2], leaves[1::2]))
     residual = block.residual(nested(trial, pairs, block.points), coefficients[:, None]).flatten()
-    gradients = [torch.autograd.grad(r, [*leaves, coefficients], retain_graph=True, materialize_grads=True) for r in residual]
-    return residual.detach(), torch.stack([torch.cat([part.flatten() for part in parts]) for parts in gradients])
+    gradients = [
+        torch.autograd.grad(r, [*leaves, coefficients], retain_graph=True, materialize_grads=True)
+        for r in residual
+    ]
+    return residual.detach(), torch.stack(
+        [torch.cat([part.flatten() for part in parts]) for parts in gradients]
+    )

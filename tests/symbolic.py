@@ -26,18 +26,30 @@ def C(z: sp.Expr) -> sp.Expr:
     return sp.cos(2 * sp.pi * z)
 
 
-def problem(build: Build, dim: int = 1, time: bool = False, *, components: int = 1, levels: int = 1, fast_time: Any = None,
-            **options: Any) -> nh.MultiscaleProblem:
+def problem(
+    build: Build,
+    dim: int = 1,
+    time: bool = False,
+    *,
+    components: int = 1,
+    levels: int = 1,
+    fast_time: Any = None,
+    **options: Any,
+) -> nh.MultiscaleProblem:
     s = nh.Scales(dim, time=time, levels=levels, fast_time=fast_time)
     u = s.unknown("u", components)
     return nh.MultiscaleProblem(build(s, u), scales=s, unknown=u, **options)
 
 
-def derived(build: Build, dim: int = 1, time: bool = False, order: int = 1, **options: Any) -> nh.HomogenizedModel:
+def derived(
+    build: Build, dim: int = 1, time: bool = False, order: int = 1, **options: Any
+) -> nh.HomogenizedModel:
     return nh.homogenize(problem(build, dim, time, **options), order)
 
 
-def solved(build: Build, dim: int = 1, time: bool = False, order: int = 1, **options: Any) -> nh.CellSolution:
+def solved(
+    build: Build, dim: int = 1, time: bool = False, order: int = 1, **options: Any
+) -> nh.CellSolution:
     """The cells by the Fourier backend."""
     return nh.solve_cells(derived(build, dim, time, order, **options), "fourier")
 
@@ -51,11 +63,19 @@ def diffusion(a: Callable[[nh.Scales], Any], source: Any = 1) -> Build:
     return lambda s, u: sp.Eq(-s.div(a(s) * s.grad(u)), source)
 
 
-def stiffness_flux(c: Callable[[int, int, int, int], Any], gradient: Any, strain: bool = True) -> sp.Matrix:
+def stiffness_flux(
+    c: Callable[[int, int, int, int], Any], gradient: Any, strain: bool = True
+) -> sp.Matrix:
     """sigma_ik = c(i, k, j, l) d_l u_j, as a matrix; `strain`: of the symmetric gradient."""
     g = (gradient + gradient.T) / 2 if strain else gradient
     rows, columns = gradient.shape
-    return sp.Matrix(rows, columns, lambda i, k: sp.Add(*[c(i, k, j, l) * g[j, l] for j in range(rows) for l in range(columns)]))  # noqa: E741
+    return sp.Matrix(
+        rows,
+        columns,
+        lambda i, k: sp.Add(
+            *[c(i, k, j, l) * g[j, l] for j in range(rows) for l in range(columns)]
+        ),
+    )  # noqa: E741
 
 
 def y_symbols(dim: int) -> tuple[sp.Symbol, ...]:

@@ -18,12 +18,28 @@ else:
     import tomli as tomllib
 
 PROJECT = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-HEAVY = {"torch", "dolfinx", "ufl", "basix", "ffcx", "petsc4py", "mpi4py", "skfem", "pyamg", "matplotlib", "scipy.sparse"}
+HEAVY = {
+    "torch",
+    "dolfinx",
+    "ufl",
+    "basix",
+    "ffcx",
+    "petsc4py",
+    "mpi4py",
+    "skfem",
+    "pyamg",
+    "matplotlib",
+    "scipy.sparse",
+}
 
 
 def modules_after(statement: str) -> set[str]:
     code = f"import sys\n{statement}\nprint(*sys.modules)"
-    return set(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.split()
+    )
 
 
 def test_importing_the_package_imports_no_numerical_library() -> None:

@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-SCRIPTS = ["examples/setup.sh", "examples/quickstart.sh", "tests/run.sh", "tests/wheel.sh", "tests/machines.sh", ".ci/run"]
+SCRIPTS = [
+    "examples/setup.sh",
+    "examples/quickstart.sh",
+    "tests/run.sh",
+    "tests/wheel.sh",
+    "tests/machines.sh",
+    ".ci/run",
+]
 
 FAKE_PYTHON = """#!/bin/bash
 state=STATE
@@ -67,12 +74,20 @@ class Project:
         self.python.chmod(0o755)
 
     def start(self, script: str, *arguments: str, **environment: str) -> subprocess.Popen[str]:
-        inherited = {key: value for key, value in os.environ.items() if not key.startswith(("NHPINN_", "PIP_"))}
+        inherited = {
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith(("NHPINN_", "PIP_"))
+        }
         command = ["bash", str(self.root / script), *arguments]
         environment = {**inherited, "NHPINN_PYTHON": str(self.python), **environment}
-        return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        return subprocess.Popen(
+            command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
 
-    def run(self, script: str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, script: str, *arguments: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
         process = self.start(script, *arguments, **environment)
         stdout, stderr = process.communicate()
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
@@ -116,17 +131,26 @@ def test_quickstart_sets_up_once(project: Project) -> None:
 def test_run_passes_its_arguments_on(project: Project) -> None:
     (project.state / "dolfinx").touch()
     assert project.run("tests/run.sh", "-k", "a or b").returncode == 0
-    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -n auto --dist loadfile -k a or b"]
+    assert project.calls() == [
+        VENV,
+        f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2",
+        "pytest -n auto --dist loadfile -k a or b",
+    ]
     assert project.run("tests/run.sh").returncode == 0
     assert project.calls() == ["pytest -n auto --dist loadfile"]
 
 
-def test_tests_after_quickstart_add_what_tests_need_and_nothing_the_other_way(project: Project) -> None:
+def test_tests_after_quickstart_add_what_tests_need_and_nothing_the_other_way(
+    project: Project,
+) -> None:
     (project.state / "dolfinx").touch()
     project.run("examples/quickstart.sh")
     project.calls()
     project.run("tests/run.sh")
-    assert project.calls() == [f"pip {project.root}[dev] numpy>=1,<2", "pytest -n auto --dist loadfile"]
+    assert project.calls() == [
+        f"pip {project.root}[dev] numpy>=1,<2",
+        "pytest -n auto --dist loadfile",
+    ]
     project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]
 
@@ -148,30 +172,50 @@ def test_a_python_that_the_wheel_of_dolfinx_fits_gets_it(project: Project) -> No
     assert project.calls() == [JOB]
     project.run("tests/run.sh")
     mpirun = f"{project.root}/.venv/bin/mpirun self,sm,tcp"
-    assert project.calls() == [f"pip {project.root}[dev,dolfinx]", "pytest -n auto --dist loadfile", mpirun]
+    assert project.calls() == [
+        f"pip {project.root}[dev,dolfinx]",
+        "pytest -n auto --dist loadfile",
+        mpirun,
+    ]
 
 
 def test_the_tests_are_set_up_on_the_wheel_where_no_other_dolfinx_is_seen(project: Project) -> None:
     (project.state / "wheel").touch()
     assert project.run("tests/run.sh", UCX_TLS="self,sm").returncode == 0
     mpirun = f"{project.root}/.venv/bin/mpirun self,sm"
-    assert project.calls() == [VENV, f"pip {project.root}[dev,dolfinx] torch==2.13.0", "pytest -n auto --dist loadfile", mpirun]
+    assert project.calls() == [
+        VENV,
+        f"pip {project.root}[dev,dolfinx] torch==2.13.0",
+        "pytest -n auto --dist loadfile",
+        mpirun,
+    ]
 
 
 def test_the_wheel_is_never_put_beside_another_dolfinx(project: Project) -> None:
     (project.state / "wheel").touch()
     (project.state / "dolfinx").touch()
     project.run("tests/run.sh")
-    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -n auto --dist loadfile"]
+    assert project.calls() == [
+        VENV,
+        f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2",
+        "pytest -n auto --dist loadfile",
+    ]
 
 
-def test_without_the_wheel_scikit_fem_takes_its_place_in_the_main_job_but_not_in_the_tests(project: Project) -> None:
+def test_without_the_wheel_scikit_fem_takes_its_place_in_the_main_job_but_not_in_the_tests(
+    project: Project,
+) -> None:
     """An index may lack it."""
     (project.state / "wheel").touch()
     (project.state / "no-wheel").touch()
     first = project.run("examples/quickstart.sh")
     assert first.returncode == 0 and "scikit-fem takes its place" in first.stdout
-    assert project.calls() == [VENV, f"pip {project.root}[dolfinx] torch==2.13.0", f"pip {project.root} torch==2.13.0", JOB]
+    assert project.calls() == [
+        VENV,
+        f"pip {project.root}[dolfinx] torch==2.13.0",
+        f"pip {project.root} torch==2.13.0",
+        JOB,
+    ]
     project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]
     failed = project.run("tests/run.sh")
@@ -224,10 +268,16 @@ def test_a_venv_that_cannot_see_dolfinx_is_made_anew_for_the_tests(project: Proj
     project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]
     project.run("tests/run.sh")
-    assert project.calls() == [VENV, f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2", "pytest -n auto --dist loadfile"]
+    assert project.calls() == [
+        VENV,
+        f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2",
+        "pytest -n auto --dist loadfile",
+    ]
 
 
-@pytest.mark.skipif(shutil.which("flock") is None, reason="set-ups are kept apart by flock, where there is one")
+@pytest.mark.skipif(
+    shutil.which("flock") is None, reason="set-ups are kept apart by flock, where there is one"
+)
 def test_two_set_ups_at_once_are_one(project: Project) -> None:
     (project.state / "slow-pip").touch()
     both = [project.start("examples/quickstart.sh") for _ in range(2)]
@@ -261,7 +311,13 @@ def test_no_dolfinx_says_how_to_get_it(project: Project) -> None:
 
 def facts(python: Path) -> list[str]:
     """What the scripts see of a Python: version, DOLFINx and NumPy from outside of .venv, torch, wheel."""
-    command = ["bash", "-c", '. "$0"; facts "$1" pip json', str(ROOT / "examples/setup.sh"), str(python)]
+    command = [
+        "bash",
+        "-c",
+        '. "$0"; facts "$1" pip json',
+        str(ROOT / "examples/setup.sh"),
+        str(python),
+    ]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
 
 
@@ -269,11 +325,28 @@ def test_dolfinx_of_the_environment_is_told_from_that_of_its_python(tmp_path: Pa
     """One that lies in .venv is the wheel; one that .venv sees outside is not, and keeps the wheel away."""
     base = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
     outside = facts(base)
-    assert len(outside) == 5 and outside[4] in (("-",) if sys.version_info < (3, 12) or outside[1] != "-" else ("-", "fits"))
-    subprocess.run([str(base), "-m", "venv", "--system-site-packages", "--without-pip", str(tmp_path / "venv")], check=True)
+    assert len(outside) == 5 and outside[4] in (
+        ("-",) if sys.version_info < (3, 12) or outside[1] != "-" else ("-", "fits")
+    )
+    subprocess.run(
+        [
+            str(base),
+            "-m",
+            "venv",
+            "--system-site-packages",
+            "--without-pip",
+            str(tmp_path / "venv"),
+        ],
+        check=True,
+    )
     python = tmp_path / "venv/bin/python"
     assert facts(python)[1:3] == outside[1:3]
-    inside = subprocess.run([str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], capture_output=True, text=True, check=True)
+    inside = subprocess.run(
+        [str(python), "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     package = Path(inside.stdout.strip()) / "dolfinx"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -287,28 +360,61 @@ def test_the_wheels_tests_say_what_they_need(project: Project) -> None:
     for name in ("bash", "dirname", "cat", "cksum", "tr", "ls", "grep"):
         (tools / name).symlink_to(str(shutil.which(name)))
     (tools / "python3").symlink_to(project.python)
-    failed = project.run("tests/wheel.sh", PATH=str(tools), PYENV_ROOT=str(project.state), HOME=str(project.state))
+    failed = project.run(
+        "tests/wheel.sh", PATH=str(tools), PYENV_ROOT=str(project.state), HOME=str(project.state)
+    )
     assert failed.returncode == 4
     assert "pyenv install 3.12" in failed.stderr and "python3-dev gcc" in failed.stderr
 
 
 def test_machines_runs_what_the_processor_can_and_says_what_it_cannot(project: Project) -> None:
     project.run("examples/quickstart.sh")
-    (project.state / "cpuinfo").write_text("model name\t: Old One\nflags\t\t: fpu sse4_2 avx2 fma\n")
+    (project.state / "cpuinfo").write_text(
+        "model name\t: Old One\nflags\t\t: fpu sse4_2 avx2 fma\n"
+    )
     seen = project.state / "environment"
     seen.touch()
-    done = project.run("tests/machines.sh", NHPINN_CPUINFO=str(project.state / "cpuinfo"), OPENBLAS_CORETYPE="Atom")
+    done = project.run(
+        "tests/machines.sh", NHPINN_CPUINFO=str(project.state / "cpuinfo"), OPENBLAS_CORETYPE="Atom"
+    )
     assert done.returncode == 1
     assert [line.split() for line in seen.read_text().splitlines()] == [
-        ["1"], ["2"], ["default", "Prescott", "1"], ["default", "Prescott", "2"], ["avx2", "Haswell", "1"], ["avx2", "Haswell", "2"],
-        ["avx2", "Zen", "1"], ["avx2", "Zen", "2"]]
+        ["1"],
+        ["2"],
+        ["default", "Prescott", "1"],
+        ["default", "Prescott", "2"],
+        ["avx2", "Haswell", "1"],
+        ["avx2", "Haswell", "2"],
+        ["avx2", "Zen", "1"],
+        ["avx2", "Zen", "2"],
+    ]
     table = [line.split() for line in done.stdout.splitlines()[-10:]]
-    assert [row[0] for row in table] == [f"{name}-{k}" for name in ("native", "prescott", "haswell", "zen", "skylakex") for k in (1, 2)]
-    assert [row[3:] for row in table[:4]] == [["7", "passed"], ["7", "passed"], ["1", "failed"], ["1", "failed"]]
+    assert [row[0] for row in table] == [
+        f"{name}-{k}"
+        for name in ("native", "prescott", "haswell", "zen", "skylakex")
+        for k in (1, 2)
+    ]
+    assert [row[3:] for row in table[:4]] == [
+        ["7", "passed"],
+        ["7", "passed"],
+        ["1", "failed"],
+        ["1", "failed"],
+    ]
     assert "not run: this processor lacks avx512f" in done.stdout
     assert "Old One" in done.stdout and "FAILED tests/test_it.py" in done.stdout
     seen.write_text("")
-    assert project.run("tests/machines.sh", "--all", "zen-2", "--", "-k", "cells", NHPINN_CPUINFO=str(project.state / "cpuinfo")).returncode == 0
+    assert (
+        project.run(
+            "tests/machines.sh",
+            "--all",
+            "zen-2",
+            "--",
+            "-k",
+            "cells",
+            NHPINN_CPUINFO=str(project.state / "cpuinfo"),
+        ).returncode
+        == 0
+    )
     assert seen.read_text().split() == ["avx2", "Zen", "2"]
     assert project.calls()[-1] == "pytest -n auto --dist loadfile -q tests -k cells"
 

@@ -20,5 +20,9 @@ def domain() -> ufl.Mesh:
 
 
 def scalar_space() -> ufl.FunctionSpace:
-    element = ufl.FiniteElement("Lagrange", ufl.quadrilateral, 1) if basix is None else basix.ufl.element("Lagrange", "quadrilateral", 1)
+    element = (
+        ufl.FiniteElement("Lagrange", ufl.quadrilateral, 1)
+        if basix is None
+        else basix.ufl.element("Lagrange", "quadrilateral", 1)
+    )
     return ufl.FunctionSpace(domain(), element)

@@ -13,7 +13,10 @@ K = sp.Matrix([[1, 2], [3, 0]])
 D = 2
 
 problem = nh.MultiscaleProblem(
-    (s.dt(u) - s.div(D * s.grad(u)) + sp.cos(2 * sp.pi * s.y[0]) * K * u / s.eps, sp.Matrix([1, 0])),
+    (
+        s.dt(u) - s.div(D * s.grad(u)) + sp.cos(2 * sp.pi * s.y[0]) * K * u / s.eps,
+        sp.Matrix([1, 0]),
+    ),
     scales=s,
     unknown=u,
     name="two reacting species",

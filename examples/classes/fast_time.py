@@ -12,7 +12,12 @@ def wave(k: int) -> nh.MultiscaleProblem:
     s = nh.Scales(1, fast_time=k)
     u = s.unknown("u")
     a = 3 + 2 * sp.sin(2 * sp.pi * (s.y[0] - s.tau))
-    return nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div(a * s.grad(u)), 1), scales=s, unknown=u, name=f"a travelling coefficient, k = {k}")
+    return nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        name=f"a travelling coefficient, k = {k}",
+    )
 
 
 problem = wave(2)

@@ -9,7 +9,11 @@ import nhpinn_sym as nh
 
 s = nh.Scales(2)
 u = s.unknown("u")
-a = 3 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1]) + sp.cos(2 * sp.pi * (s.y[0] + s.y[1]))
+a = (
+    3
+    + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
+    + sp.cos(2 * sp.pi * (s.y[0] + s.y[1]))
+)
 
 problem = nh.MultiscaleProblem(
     sp.Eq(-s.div(a * s.grad(u)), 1),

@@ -18,7 +18,9 @@ for number, (m, n) in enumerate(itertools.combinations_with_replacement(range(6)
     moduli[m, n] = moduli[n, m] = sp.Function(f"c_{number}")(*s.y)
 voigt = {tuple(sorted(pair)): m for m, pair in enumerate(pairs)}
 strain = [e[pair] * (1 if m < 3 else 2) for m, pair in enumerate(pairs)]
-stress = sp.Matrix(3, 3, lambda i, j: sum(moduli[voigt[tuple(sorted((i, j)))], n] * strain[n] for n in range(6)))
+stress = sp.Matrix(
+    3, 3, lambda i, j: sum(moduli[voigt[tuple(sorted((i, j)))], n] * strain[n] for n in range(6))
+)
 
 problem = nh.MultiscaleProblem(
     (-s.div(stress), sp.Matrix([0, 0, -1])),

@@ -26,4 +26,6 @@ if __name__ == "__main__":
     model = nh.homogenize(problem)
     print(model)
     cells = nh.solve_cells(model)
-    print(cells.effective["A"][:, 0, :, 0])  # normal traction and displacement, of the normal derivatives of v_1, v_2, phi
+    print(
+        cells.effective["A"][:, 0, :, 0]
+    )  # normal traction and displacement, of the normal derivatives of v_1, v_2, phi

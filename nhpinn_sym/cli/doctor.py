@@ -60,14 +60,25 @@ def examine(backend: str) -> Row:
     command = [sys.executable, "-m", "nhpinn_sym.cli.probe", backend]
     try:
         # env: what an MPI that runs in this process has added to the C environment must not reach the child
-        done = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=_TIMEOUT)
+        done = subprocess.run(
+            command, env=dict(os.environ), capture_output=True, text=True, timeout=_TIMEOUT
+        )
     except subprocess.TimeoutExpired:
-        return Row(backend, "broken", problem=f"its import did not end within {_TIMEOUT:.0f} s", remedy=BACKENDS[backend])
+        return Row(
+            backend,
+            "broken",
+            problem=f"its import did not end within {_TIMEOUT:.0f} s",
+            remedy=BACKENDS[backend],
+        )
     if done.returncode != 0:
         problem = f"its import ended the process with status {done.returncode}: {' '.join(done.stderr.split())[-_TAIL:]}"
         return Row(backend, "broken", problem=problem, remedy=_remedy(backend, problem))
     found = json.loads(done.stdout.splitlines()[-1])  # what the library itself prints comes before
-    return Row(backend, remedy="" if found["status"] == "present" else _remedy(backend, found["problem"]), **found)
+    return Row(
+        backend,
+        remedy="" if found["status"] == "present" else _remedy(backend, found["problem"]),
+        **found,
+    )
 
 
 def _remedy(backend: str, problem: str) -> str:
@@ -82,15 +93,34 @@ def print_doctor(console: Console | None = None) -> bool:
     console.print(_table(rows))
     present = {row.backend for row in rows if row.status == "present"}
     ready = {"pinn", "fourier"} <= present and bool(present & {"dolfinx", "skfem"})
-    console.print(f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs", markup=False, emoji=False)
-    verdict = "can run here." if ready else "cannot run here: it needs pinn, fourier, and dolfinx or skfem."
+    console.print(
+        f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs",
+        markup=False,
+        emoji=False,
+    )
+    verdict = (
+        "can run here."
+        if ready
+        else "cannot run here: it needs pinn, fourier, and dolfinx or skfem."
+    )
     console.print(f"nhpinn validate {verdict}")
     return ready
 
 
 def _table(rows: Sequence[Row]) -> Table:
-    table = Table("backend", "status", "versions, or what is wrong", "devices, or how to get it", title="nhpinn doctor")
+    table = Table(
+        "backend",
+        "status",
+        "versions, or what is wrong",
+        "devices, or how to get it",
+        title="nhpinn doctor",
+    )
     colours = {"present": "green", "missing": "yellow", "broken": "red"}
     for row in rows:
-        table.add_row(row.backend, f"[{colours[row.status]}]{row.status}[/]", escape(row.versions or row.problem), escape(row.devices or row.remedy))
+        table.add_row(
+            row.backend,
+            f"[{colours[row.status]}]{row.status}[/]",
+            escape(row.versions or row.problem),
+            escape(row.devices or row.remedy),
+        )
     return table

@@ -17,21 +17,35 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
     """
     file = Path(path)
     if not file.is_file():
-        raise ProblemError("there is no such file", term=path, remedy="give a Python file that defines `problem`, such as examples/elliptic_2d.py")
+        raise ProblemError(
+            "there is no such file",
+            term=path,
+            remedy="give a Python file that defines `problem`, such as examples/elliptic_2d.py",
+        )
     try:
         found = runpy.run_path(str(file), run_name="nhpinn_problem")
     except NhpinnError:
         raise
     except Exception as cause:
         frames = [f for f in traceback.extract_tb(cause.__traceback__) if f.filename == str(file)]
-        where = f"line {frames[-1].lineno}: {frames[-1].line}" if frames else str(getattr(cause, "text", "") or "").strip() or path
+        where = (
+            f"line {frames[-1].lineno}: {frames[-1].line}"
+            if frames
+            else str(getattr(cause, "text", "") or "").strip() or path
+        )
         raise ProblemError(
-            f"the file {path} fails with {type(cause).__name__}: {cause}", term=where, remedy="run it with python to see the whole traceback"
+            f"the file {path} fails with {type(cause).__name__}: {cause}",
+            term=where,
+            remedy="run it with python to see the whole traceback",
         ) from cause
     problem = found.get(name)
     if not isinstance(problem, MultiscaleProblem):
-        others = ", ".join(k for k, v in found.items() if isinstance(v, MultiscaleProblem)) or "none"
+        others = (
+            ", ".join(k for k, v in found.items() if isinstance(v, MultiscaleProblem)) or "none"
+        )
         raise ProblemError(
-            f"the file defines no MultiscaleProblem called {name}", term=f"{path} (problems in it: {others})", remedy="name one with --problem"
+            f"the file defines no MultiscaleProblem called {name}",
+            term=f"{path} (problems in it: {others})",
+            remedy="name one with --problem",
         )
     return problem

@@ -39,7 +39,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return _failed(1)
     except KeyboardInterrupt:
-        print("interrupted: finished parts are kept, and the same command goes on from them", file=sys.stderr)
+        print(
+            "interrupted: finished parts are kept, and the same command goes on from them",
+            file=sys.stderr,
+        )
         return _failed(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -52,7 +55,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _failed(code: int) -> int:
     """The exit code of a failure. Under mpirun it ends all ranks: the others would wait for this one without an end."""
     mpi: Any = sys.modules.get("mpi4py.MPI")
-    if mpi is not None and mpi.Is_initialized() and not mpi.Is_finalized() and mpi.COMM_WORLD.size > 1:
+    if (
+        mpi is not None
+        and mpi.Is_initialized()
+        and not mpi.Is_finalized()
+        and mpi.COMM_WORLD.size > 1
+    ):
         sys.stderr.flush()
         mpi.COMM_WORLD.Abort(code)
     return code
@@ -72,7 +80,10 @@ def _derive(arguments: argparse.Namespace) -> int:
 def _emit(arguments: argparse.Namespace) -> int:
     from ..emit.emit import emit
 
-    source = emit(homogenize(load_problem(arguments.file, arguments.problem), arguments.order), arguments.target)
+    source = emit(
+        homogenize(load_problem(arguments.file, arguments.problem), arguments.order),
+        arguments.target,
+    )
     for path in source.save(arguments.output):
         print(path)
     return 0
@@ -123,10 +134,17 @@ def _validate(arguments: argparse.Namespace) -> int:
     for line in report.evidence:
         console.print(f"- {line}", highlight=False, markup=False)
     if report.info["resumed"]:
-        console.print(f"taken from an earlier run: {', '.join(report.info['resumed'])}", highlight=False)
+        console.print(
+            f"taken from an earlier run: {', '.join(report.info['resumed'])}", highlight=False
+        )
     if report.out:
-        console.print(f"results.json, report.txt, derivation, emitted sources and plots: {report.out}", highlight=False, soft_wrap=True,
-                      markup=False, emoji=False)
+        console.print(
+            f"results.json, report.txt, derivation, emitted sources and plots: {report.out}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+            emoji=False,
+        )
     return 0 if report.verdict is Verdict.AGREEMENT else 3
 
 
@@ -137,10 +155,17 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 
 def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
-    given = {"method": arguments.method, "solver": arguments.solver, "seed": arguments.seed, "device": arguments.device}
+    given = {
+        "method": arguments.method,
+        "solver": arguments.solver,
+        "seed": arguments.seed,
+        "device": arguments.device,
+    }
     chosen = {name: value for name, value in given.items() if value is not None}
     if chosen and backend != "pinn":
-        raise ProblemError(f"{', '.join('--' + name for name in chosen)} are for the pinn backend", term=backend)
+        raise ProblemError(
+            f"{', '.join('--' + name for name in chosen)} are for the pinn backend", term=backend
+        )
     return chosen
 
 
@@ -161,7 +186,11 @@ def _parameters(problem: Any, settings: Sequence[str]) -> dict[sp.Symbol, float]
     for setting in settings:
         name, _, value = setting.partition("=")
         if name not in symbols:
-            raise ProblemError("the problem declares no parameter of this name", term=setting, remedy=f"declared: {', '.join(symbols) or 'none'}")
+            raise ProblemError(
+                "the problem declares no parameter of this name",
+                term=setting,
+                remedy=f"declared: {', '.join(symbols) or 'none'}",
+            )
         chosen[symbols[name]] = float(_number(value, "--set"))
     return chosen
 
@@ -171,12 +200,19 @@ def _number(text: str, option: str) -> sp.Expr:
         return number_from_text(text)
     except (TypeError, ValueError, ZeroDivisionError) as cause:
         raise ProblemError(
-            f"{option} takes a number such as 1/8 or 0.125", term=text, remedy="write digits, a point or a slash"
+            f"{option} takes a number such as 1/8 or 0.125",
+            term=text,
+            remedy="write digits, a point or a slash",
         ) from cause
 
 
 def _show_warning(
-    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,
+    line: str | None = None,
 ) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
@@ -189,42 +225,97 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    derive = _command(commands, "derive", _derive, "print the derivation: transformations, cell problems, effective formulas, homogenized equation")
+    derive = _command(
+        commands,
+        "derive",
+        _derive,
+        "print the derivation: transformations, cell problems, effective formulas, homogenized equation",
+    )
     derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
     emit = _command(commands, "emit", _emit, "write source files that stand alone")
-    emit.add_argument("--target", required=True, metavar="TARGET", help="torch, cpp, dolfinx, skfem, numpy or latex")
+    emit.add_argument(
+        "--target",
+        required=True,
+        metavar="TARGET",
+        help="torch, cpp, dolfinx, skfem, numpy or latex",
+    )
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     text = "solve the cell problems, print the effective coefficients; with --order above 1 the averaged operators too"
     cells = _command(commands, "cells", _cells, text)
     cells.add_argument(
-        "--backend", default="auto", metavar="NAME", help="pinn, dolfinx, skfem, fourier, or auto: what suits the coefficients (default: auto)"
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="pinn, dolfinx, skfem, fourier, or auto: what suits the coefficients (default: auto)",
     )
     cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
-    validate = _command(commands, "validate", _validate, "cross-validate PINN against FEM at one eps (real, of second order, in a box)")
+    validate = _command(
+        commands,
+        "validate",
+        _validate,
+        "cross-validate PINN against FEM at one eps (real, of second order, in a box)",
+    )
     validate.add_argument("--eps", required=True, help="the period, such as 1/8")
-    validate.add_argument("-o", "--output", metavar="DIR", help="folder for results, plots and resumable parts (default: nothing is written)")
-    validate.add_argument("--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)")
-    validate.add_argument("--per-period", type=int, metavar="N", help="mesh cells per period and axis of the fine solution")
+    validate.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="folder for results, plots and resumable parts (default: nothing is written)",
+    )
+    validate.add_argument(
+        "--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)"
+    )
+    validate.add_argument(
+        "--per-period",
+        type=int,
+        metavar="N",
+        help="mesh cells per period and axis of the fine solution",
+    )
     for command in (derive, emit, cells):
-        command.add_argument("--order", type=int, default=1, metavar="N", help="order of the expansion: correctors up to eps^N (default: 1)")
+        command.add_argument(
+            "--order",
+            type=int,
+            default=1,
+            metavar="N",
+            help="order of the expansion: correctors up to eps^N (default: 1)",
+        )
     for command in (cells, validate):
-        command.add_argument("--tolerance", type=float, help="bound on the estimated error of the effective coefficients")
-        command.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="value of a declared parameter (repeatable)")
+        command.add_argument(
+            "--tolerance",
+            type=float,
+            help="bound on the estimated error of the effective coefficients",
+        )
+        command.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="value of a declared parameter (repeatable)",
+        )
         command.add_argument("--method", help="pinn: auto, residual, energy or nh-pinn")
-        command.add_argument("--solver", help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam")
+        command.add_argument(
+            "--solver",
+            help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam",
+        )
         command.add_argument("--seed", type=int, help="pinn: random seed")
         command.add_argument("--device", help="pinn: cpu or cuda")
     add_paper(commands)
-    commands.add_parser("doctor", help="which backends, versions, ranks and devices are there, and how to get the missing ones").set_defaults(
-        run=_doctor
-    )
+    commands.add_parser(
+        "doctor",
+        help="which backends, versions, ranks and devices are there, and how to get the missing ones",
+    ).set_defaults(run=_doctor)
     return parser
 
 
 def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     parser.add_argument("file", metavar="FILE", help="Python file that defines `problem`")
-    parser.add_argument("--problem", default="problem", metavar="NAME", help="the name of the problem in FILE (default: problem)")
+    parser.add_argument(
+        "--problem",
+        default="problem",
+        metavar="NAME",
+        help="the name of the problem in FILE (default: problem)",
+    )
     parser.set_defaults(run=run)
     return parser
 

@@ -24,7 +24,10 @@ Found = tuple[str, str]
 def probe_pinn() -> Found:
     """PyTorch, its CPU threads and its CUDA devices by name."""
     torch = importlib.import_module("torch")
-    devices = [f"cpu ({torch.get_num_threads()} threads)", *(torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count()))]
+    devices = [
+        f"cpu ({torch.get_num_threads()} threads)",
+        *(torch.cuda.get_device_name(k) for k in range(torch.cuda.device_count())),
+    ]
     return f"torch {torch.__version__}", ", ".join(devices)
 
 
@@ -37,7 +40,10 @@ def probe_dolfinx() -> Found:
     petsc = importlib.import_module("petsc4py").__version__
     require_compiler()
     vendor, version = mpi.get_vendor()
-    return f"dolfinx {dolfinx.__version__}, PETSc {petsc}", f"cpu, MPI ranks: {mpi.COMM_WORLD.size} ({vendor} {'.'.join(map(str, version))})"
+    return (
+        f"dolfinx {dolfinx.__version__}, PETSc {petsc}",
+        f"cpu, MPI ranks: {mpi.COMM_WORLD.size} ({vendor} {'.'.join(map(str, version))})",
+    )
 
 
 def require_compiler() -> None:
@@ -65,7 +71,12 @@ def versions(*distributions: str, imports: tuple[str, ...]) -> str:
     return ", ".join(f"{name} {importlib.metadata.version(name)}" for name in distributions)
 
 
-PROBES: dict[str, Callable[[], Found]] = {"pinn": probe_pinn, "dolfinx": probe_dolfinx, "skfem": probe_skfem, "fourier": probe_fourier}
+PROBES: dict[str, Callable[[], Found]] = {
+    "pinn": probe_pinn,
+    "dolfinx": probe_dolfinx,
+    "skfem": probe_skfem,
+    "fourier": probe_fourier,
+}
 
 
 def report(backend: str) -> dict[str, str]:
@@ -74,7 +85,9 @@ def report(backend: str) -> dict[str, str]:
         found, devices = PROBES[backend]()
     except ModuleNotFoundError as error:
         return {"status": "missing", "problem": f"not installed: {error.name}"}
-    except Exception as error:  # whatever a library raises when it is imported is what the report is about
+    except (
+        Exception
+    ) as error:  # whatever a library raises when it is imported is what the report is about
         return {"status": "broken", "problem": " ".join(f"{type(error).__name__}: {error}".split())}
     return {"status": "present", "versions": found, "devices": devices}
 

@@ -26,13 +26,22 @@ _ZERO = 1e-12
 def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
     """Print the effective coefficients (at five points of the domain where they depend on x), and how they were found."""
     console, info = Console(), cells.info
-    title = printable(f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}")
+    title = printable(
+        f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}"
+    )
     console.print(Text(title))
-    shown = {name: value for name, value in cells.effective.items() if name not in ("f", "g", "h", "mandel")}
+    shown = {
+        name: value
+        for name, value in cells.effective.items()
+        if name not in ("f", "g", "h", "mandel")
+    }
     stiffness = shown.pop("voigt", None)
     table = Table("coefficient", "value")
     table.columns[1].justify = "right"
-    for label, number in [*_numbers(shown, cells.components > 1, stiffness is not None), *_functions(shown, problem)]:
+    for label, number in [
+        *_numbers(shown, cells.components > 1, stiffness is not None),
+        *_functions(shown, problem),
+    ]:
         table.add_row(Text(label), _written(number))
     if table.row_count:
         console.print(table)
@@ -40,19 +49,32 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
         console.print(_stiffness(stiffness, console.width))
     averaged = list(_averaged(cells))
     if averaged:
-        higher = Table("order", "entry", "derivatives", "value", title="averaged operators beyond the homogenized equation")
+        higher = Table(
+            "order",
+            "entry",
+            "derivatives",
+            "value",
+            title="averaged operators beyond the homogenized equation",
+        )
         higher.columns[3].no_wrap = True
         for row in averaged:
             higher.add_row(*row)
         console.print(higher)
     kernels = [f.name for f in (cells.ground_state, *cells.adjoints) if f is not None]
     names = ", ".join([*kernels, *(f.name for f in cells.functions)]) or "none"
-    console.print(Text(printable(
-        f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
-        f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s")))
+    console.print(
+        Text(
+            printable(
+                f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
+                f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s"
+            )
+        )
+    )
 
 
-def _numbers(effective: Mapping[str, Any], system: bool, stiffness: bool) -> Iterator[tuple[str, Any]]:
+def _numbers(
+    effective: Mapping[str, Any], system: bool, stiffness: bool
+) -> Iterator[tuple[str, Any]]:
     """The constant coefficients, entry by entry: of a system those that are not zero, without A where that is a stiffness."""
     for name, value in effective.items():
         if callable(value) or (name != "A" and not np.any(value)) or (name == "A" and stiffness):
@@ -63,7 +85,9 @@ def _numbers(effective: Mapping[str, Any], system: bool, stiffness: bool) -> Ite
                 yield _label(name, index), array[index].item()
 
 
-def _functions(effective: Mapping[str, Any], problem: MultiscaleProblem) -> Iterator[tuple[str, Any]]:
+def _functions(
+    effective: Mapping[str, Any], problem: MultiscaleProblem
+) -> Iterator[tuple[str, Any]]:
     """The coefficients that depend on x, at some points."""
     varying = {name: value for name, value in effective.items() if callable(value)}
     if not varying or problem.domain is None:
@@ -81,10 +105,18 @@ def _averaged(cells: CellSolution) -> Iterator[tuple[str, str, str, str]]:
     """The entries of the averaged operators h_n, n beyond the order of the homogenized equation."""
     if cells.slow:
         return
-    small = _ZERO * max(float(np.abs(matrix).max()) for level in cells.averaged.values() for matrix in level.values())
+    small = _ZERO * max(
+        float(np.abs(matrix).max())
+        for level in cells.averaged.values()
+        for matrix in level.values()
+    )
     for n, level in sorted(cells.averaged.items()):
         for (left, right), matrix in level.items() if n > cells.order else ():
-            derivatives = " ".join(f"d_{'t' if k == cells.dim else f'x{k + 1}'}" for k, count in enumerate(np.add(left, right)) for _ in range(count))
+            derivatives = " ".join(
+                f"d_{'t' if k == cells.dim else f'x{k + 1}'}"
+                for k, count in enumerate(np.add(left, right))
+                for _ in range(count)
+            )
             for i, j in np.ndindex(matrix.shape):
                 if abs(matrix[i, j]) > small:
                     yield f"h_{n}", f"{i + 1}, {j + 1}", derivatives, _written(matrix[i, j].item())
@@ -92,12 +124,18 @@ def _averaged(cells: CellSolution) -> Iterator[tuple[str, str, str, str]]:
 
 def _stiffness(matrix: Array, width: int) -> Table:
     """With as many digits as fit into a line."""
-    pairs = next([f"{i + 1}{j + 1}" for i, j in order] for order in PAIRS.values() if len(order) == len(matrix))
+    pairs = next(
+        [f"{i + 1}{j + 1}" for i, j in order]
+        for order in PAIRS.values()
+        if len(order) == len(matrix)
+    )
     strains = [f"e_{p}" if p[0] == p[1] else f"2 e_{p}" for p in pairs]
     table = Table("stress", *strains, title="effective stiffness in Voigt notation")
     small, digits = _ZERO * np.abs(matrix).max(), max(3, min(12, (width - 12) // len(pairs) - 8))
     for pair, row in zip(pairs, matrix, strict=True):
-        table.add_row(f"sigma_{pair}", *(_written(v.item() if abs(v) > small else 0.0, digits) for v in row))
+        table.add_row(
+            f"sigma_{pair}", *(_written(v.item() if abs(v) > small else 0.0, digits) for v in row)
+        )
     return table
 
 

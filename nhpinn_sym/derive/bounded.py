@@ -80,7 +80,9 @@ def _initial_values(problem: MultiscaleProblem) -> Iterator[tuple[Initial, sp.Ex
         yield condition, problem.data(condition, "value", j)
 
 
-def _check_value(condition: Condition | Initial, value: sp.Expr, box: Box, error: type[ProblemError]) -> None:
+def _check_value(
+    condition: Condition | Initial, value: sp.Expr, box: Box, error: type[ProblemError]
+) -> None:
     found = None if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) else singularity(value, box)
     if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or (found is not None and found.strong):
         where = found or "this face"
@@ -91,12 +93,15 @@ def _check_value(condition: Condition | Initial, value: sp.Expr, box: Box, error
         _require_numbers(value, box, condition, error, "the value", ends=True)
 
 
-def _require_numbers(value: sp.Expr, box: Box, term: object, error: type[ProblemError], what: str, *, ends: bool) -> None:
+def _require_numbers(
+    value: sp.Expr, box: Box, term: object, error: type[ProblemError], what: str, *, ends: bool
+) -> None:
     place = hole(value, box, ends=ends)
     if place is not None:
         where = Singularity(place, 0.0)
         raise error(
-            f"{what} is not a finite real number at {where}", term=term,
+            f"{what} is not a finite real number at {where}",
+            term=term,
             remedy="write it so that it has a value everywhere: sp.Piecewise with (value, True) last, or its limit",
         )
 

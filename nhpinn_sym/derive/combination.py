@@ -66,7 +66,9 @@ def _shares(index: MultiIndex, parts: int) -> Iterator[tuple[tuple[MultiIndex, .
         weight = 1
         for n, k in zip(index, first, strict=True):
             weight *= comb(n, k)
-        for others, more in _shares(tuple(n - k for n, k in zip(index, first, strict=True)), parts - 1):
+        for others, more in _shares(
+            tuple(n - k for n, k in zip(index, first, strict=True)), parts - 1
+        ):
             yield (first, *others), weight * more
 
 
@@ -74,9 +76,16 @@ def normalized(flux: Flux) -> tuple[tuple[object, ...], int]:
     """(key, sign): two fluxes with equal keys are equal up to the quotient of their signs."""
     rows = sorted((place, sorted(c.items(), key=_printed)) for place, c in flux.items())
     sign = 1 if rows[0][1][0][1] > 0 else -1
-    return tuple((place, tuple((product, sign * weight) for product, weight in row)) for place, row in rows), sign
+    return tuple(
+        (place, tuple((product, sign * weight) for product, weight in row)) for place, row in rows
+    ), sign
 
 
 def _printed(item: tuple[Product, Fraction]) -> tuple[int, MultiIndex, Function, MultiIndex]:
     product = item[0]
-    return product.coefficient, product.slope, product.function or Function(-1, -1), product.derivative
+    return (
+        product.coefficient,
+        product.slope,
+        product.function or Function(-1, -1),
+        product.derivative,
+    )

@@ -38,7 +38,11 @@ class Derivation:
     def __str__(self) -> str:
         lines = [self.title, "=" * len(self.title)]
         for number, step in enumerate(self.steps, 1):
-            lines += ["", f"{number}. {step.title}", *([f"   {step.remark}"] if step.remark else [])]
+            lines += [
+                "",
+                f"{number}. {step.title}",
+                *([f"   {step.remark}"] if step.remark else []),
+            ]
             lines += [f"      {text(row)}" for e in step.equations for row in rows(e)]
         return "\n".join(map(printable, lines))
 
@@ -63,10 +67,23 @@ _WIDTH = 105
 
 def _aligned(equations: tuple[sp.Basic, ...]) -> str:
     """The body of align* for equations (of a system: for each of its own), at their equality signs where the left sides are short."""
-    split = [[[_pieces(side) for side in (e.args if isinstance(e, sp.Equality) else (e,))] for e in rows(whole)] for whole in equations]
+    split = [
+        [
+            [_pieces(side) for side in (e.args if isinstance(e, sp.Equality) else (e,))]
+            for e in rows(whole)
+        ]
+        for whole in equations
+    ]
     widest = max(_width(" ".join(sides[0])) for block in split for sides in block)
     short = widest < _WIDTH / 4 and all(len(sides) == 2 for block in split for sides in block)
-    blocks = [[line for sides in block for line in (_at_sign(sides[0], sides[1], widest) if short else _flowing(*sides))] for block in split]
+    blocks = [
+        [
+            line
+            for sides in block
+            for line in (_at_sign(sides[0], sides[1], widest) if short else _flowing(*sides))
+        ]
+        for block in split
+    ]
     gap = " \\\\[1ex]\n" if any(len(block) > 1 for block in blocks) else " \\\\\n"
     return gap.join(" \\\\\n".join(block) for block in blocks)
 
@@ -111,12 +128,23 @@ def _pieces(side: sp.Expr) -> list[str]:
 def _opened(part: sp.Expr) -> list[str]:
     """D( a + b + ... ) or < a + b + ... > as pieces."""
     factors = sp.Mul.make_args(part)
-    inner = next((f for f in factors if isinstance(f, (Mean, sp.Derivative)) and isinstance(f.args[0], sp.Add)), None)
+    inner = next(
+        (
+            f
+            for f in factors
+            if isinstance(f, (Mean, sp.Derivative)) and isinstance(f.args[0], sp.Add)
+        ),
+        None,
+    )
     if inner is None:
         return [latex(part)]
     scale = sp.Mul(*[f for f in factors if f is not inner])
     front = {1: "", -1: "-"}.get(scale, latex(scale))
-    head, tail = (r"\bigl\langle", r"\bigr\rangle") if isinstance(inner, Mean) else (rf"{marks(inner)}\bigl(", r"\bigr)")
+    head, tail = (
+        (r"\bigl\langle", r"\bigr\rangle")
+        if isinstance(inner, Mean)
+        else (rf"{marks(inner)}\bigl(", r"\bigr)")
+    )
     first, *others = _pieces(inner.args[0])
     whole = [f"{front}{head} {first}", *others]
     return [*whole[:-1], f"{whole[-1]} {tail}"]
@@ -124,9 +152,17 @@ def _opened(part: sp.Expr) -> list[str]:
 
 _DOLLAR = "\ue000"
 """Stands for a dollar sign of a name until formulas have been put between dollar signs: a character without a meaning."""
-_FORMULAS = ((r"\b(phi|psi)\b", r"$\\\1$"), (r"\blambda0\b", r"$\\lambda_0$"),
-             (r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"), (r"\beps\b(?!\^)", r"$\\epsilon$"), (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
-             (r"\b([AUh])_(-?\w+)", r"$\1_{\2}$"), (r"\b([uxy])(\d)\b", r"$\1_\2$"), (r"<", r"$\\langle$"), (r">", r"$\\rangle$"))
+_FORMULAS = (
+    (r"\b(phi|psi)\b", r"$\\\1$"),
+    (r"\blambda0\b", r"$\\lambda_0$"),
+    (r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"),
+    (r"\beps\b(?!\^)", r"$\\epsilon$"),
+    (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
+    (r"\b([AUh])_(-?\w+)", r"$\1_{\2}$"),
+    (r"\b([uxy])(\d)\b", r"$\1_\2$"),
+    (r"<", r"$\\langle$"),
+    (r">", r"$\\rangle$"),
+)
 
 
 def _prose(sentence: str) -> str:
@@ -135,4 +171,6 @@ def _prose(sentence: str) -> str:
     for pattern, formula in _FORMULAS:
         sentence = re.sub(pattern, formula, sentence, flags=re.ASCII)
     parts = sentence.split("$")
-    return "$".join(part if k % 2 else latex_text(part.replace(_DOLLAR, "$")) for k, part in enumerate(parts))
+    return "$".join(
+        part if k % 2 else latex_text(part.replace(_DOLLAR, "$")) for k, part in enumerate(parts)
+    )

@@ -50,16 +50,30 @@ def check_scope(op: Operator) -> None:
     """At most second order in time, no time derivative at a negative power of eps, and an unknown."""
     for term, _ in op.terms():
         if term.right[-1] > 2:
-            raise UnsupportedError("a time derivative of order above two", term=op.show(term), remedy="rho u_t and rho u_tt are covered")
+            raise UnsupportedError(
+                "a time derivative of order above two",
+                term=op.show(term),
+                remedy="rho u_t and rho u_tt are covered",
+            )
         if term.right[-1] and term.power:
-            raise UnsupportedError(f"a time derivative of order eps^{term.power}", term=op.show(term),
-                                   remedy="multiply the equation by a power of eps, or change the unit of time: rho(x, y) u_t at eps^0 is covered")
+            raise UnsupportedError(
+                f"a time derivative of order eps^{term.power}",
+                term=op.show(term),
+                remedy="multiply the equation by a power of eps, or change the unit of time: rho(x, y) u_t at eps^0 is covered",
+            )
     if not any(True for _ in op.terms()):
-        raise CoefficientError("the equation does not hold the unknown", term=op.problem.unknown,
-                               remedy="check unknown=, and that its terms do not cancel")
+        raise CoefficientError(
+            "the equation does not hold the unknown",
+            term=op.problem.unknown,
+            remedy="check unknown=, and that its terms do not cancel",
+        )
     for j, u in enumerate(op.problem.unknowns):
         if not any(term.field == j for term, _ in op.terms()):
-            raise CoefficientError("the equations do not hold an unknown", term=u, remedy="check unknown=, and that its terms do not cancel")
+            raise CoefficientError(
+                "the equations do not hold an unknown",
+                term=u,
+                remedy="check unknown=, and that its terms do not cancel",
+            )
 
 
 def check_finite(op: Operator) -> None:
@@ -69,11 +83,15 @@ def check_finite(op: Operator) -> None:
     for slow in slow_samples(op, exprs):
         for c, values in zip(exprs, sampler(exprs, op)(points, slow), strict=True):
             if not np.all(np.isfinite(values)) or _singular(c, op, slow):
-                raise CoefficientError("a coefficient is not a finite number everywhere on the cell", term=op.show(terms[c]),
-                                       remedy="make it bounded, and give a Piecewise its last piece (value, True)")
+                raise CoefficientError(
+                    "a coefficient is not a finite number everywhere on the cell",
+                    term=op.show(terms[c]),
+                    remedy="make it bounded, and give a Piecewise its last piece (value, True)",
+                )
             if np.iscomplexobj(values) and not c.has(sp.I):
                 raise CoefficientError(
-                    "a coefficient takes complex values on the cell", term=op.show(terms[c]),
+                    "a coefficient takes complex values on the cell",
+                    term=op.show(terms[c]),
                     remedy="write real and imaginary parts with sp.I, or keep the arguments where the function is real",
                 )
 
@@ -86,7 +104,10 @@ def _singular(c: sp.Expr, op: Operator, slow: Point) -> bool:
     low, high = np.array([[float(end) for end in axis.interval] for axis in held]).T
     put = c.xreplace({v: sp.Float(x, 17) for v, x in slow.items()})
     symbols = [axis.symbol for axis in held]
-    return any(p.free_symbols and unbounded_at(p, symbols, low, high) is not None for p in real_imaginary(put))
+    return any(
+        p.free_symbols and unbounded_at(p, symbols, low, high) is not None
+        for p in real_imaginary(put)
+    )
 
 
 def check_periods(op: Operator) -> None:
@@ -97,9 +118,12 @@ def check_periods(op: Operator) -> None:
         for k, (name, length) in enumerate(zip(op.fast, op.cell.lengths, strict=True)):
             if not has_period(continued, op, k) and face_gap(c, op, k) > _FACE_GAP:
                 period = sp.sstr(length, full_prec=False)
-                raise PeriodError(f"a coefficient does not have the period {period} of the cell along {name}", term=op.show(term),
-                                  remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
-                                         "and write jumps as sp.Piecewise on one cell")
+                raise PeriodError(
+                    f"a coefficient does not have the period {period} of the cell along {name}",
+                    term=op.show(term),
+                    remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
+                    "and write jumps as sp.Piecewise on one cell",
+                )
 
 
 def _distinct(op: Operator) -> dict[sp.Expr, Term]:
@@ -113,19 +137,33 @@ def _distinct(op: Operator) -> dict[sp.Expr, Term]:
 
 def check_mass(op: Operator) -> None:
     """The coefficient of the highest time derivative of an unknown in its own equation is nowhere negative, and not zero."""
-    highest = {i: max((t.right[-1] for t, _ in op.terms() if t.equation == t.field == i), default=0)
-               for i in range(op.components)}
+    highest = {
+        i: max((t.right[-1] for t, _ in op.terms() if t.equation == t.field == i), default=0)
+        for i in range(op.components)
+    }
     for term, c in op.terms():
-        if not term.right[-1] or any(term.right[:-1]) or term.field != term.equation or is_opaque(c) or c.has(sp.I):
+        if (
+            not term.right[-1]
+            or any(term.right[:-1])
+            or term.field != term.equation
+            or is_opaque(c)
+            or c.has(sp.I)
+        ):
             continue
         if term.right[-1] < highest[term.equation]:
             continue  # a damping may have any sign
         values, points = sampler([c], op), range_grid(op)
-        lowest, largest = (f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])]) for f in (np.min, np.max))
+        lowest, largest = (
+            f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])])
+            for f in (np.min, np.max)
+        )
         lowest = min(float(lowest), _least_value(c, op, -_TINY * abs(float(largest))))
         if lowest < -_TINY * abs(largest) or largest <= 0:
-            raise CoefficientError(f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample of the cell",
-                                   term=op.show(term), remedy="the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign")
+            raise CoefficientError(
+                f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample of the cell",
+                term=op.show(term),
+                remedy="the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign",
+            )
 
 
 def _least_value(c: sp.Expr, op: Operator, threshold: float) -> float:
@@ -152,33 +190,52 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
     slow = len(op.coordinates)
     for term in table:
         if any(slow_part(term.left, slow)) or any(slow_part(term.right, slow)):
-            raise SolvabilityError("the leading operator holds a slow derivative, so there is no cell problem", term=_show(op, term, table[term]),
-                                   remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0, without a factor eps in front")
+            raise SolvabilityError(
+                "the leading operator holds a slow derivative, so there is no cell problem",
+                term=_show(op, term, table[term]),
+                remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0, without a factor eps in front",
+            )
     order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
     if order == 3:
         culprit = next(t for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == 3)
-        raise UnsupportedError("an operator of third order in space", term=op.show(culprit), remedy="second and fourth order are covered")
+        raise UnsupportedError(
+            "an operator of third order in space",
+            term=op.show(culprit),
+            remedy="second and fourth order are covered",
+        )
     if lowest != -order or order not in (2, 4):
         everything = " + ".join(str(op.show(t)) for t, _ in op.terms())
         wanted = max(order, 2)
-        raise SolvabilityError(f"the leading operator is of order eps^{lowest}, not eps^-{wanted}", term=everything,
-                               remedy="the derivatives of highest order, such as -s.div(a*s.grad(u)), must stand at the power eps^0: "
-                                      "divide the equation by a power of eps, or add the diffusion; a reaction is at most of order eps^-2")
+        raise SolvabilityError(
+            f"the leading operator is of order eps^{lowest}, not eps^-{wanted}",
+            term=everything,
+            remedy="the derivatives of highest order, such as -s.div(a*s.grad(u)), must stand at the power eps^0: "
+            "divide the equation by a power of eps, or add the diffusion; a reaction is at most of order eps^-2",
+        )
     for k, axis in enumerate(op.axes):
         if not any(fast_part(t.left, slow)[k] or fast_part(t.right, slow)[k] for t in table):
-            raise CoefficientError(f"the cell operator does not act along {axis.symbol}: nothing there fixes how u depends on it",
-                                   term=sp.Add(*[_show(op, t, c) for t, c in table.items()]),
-                                   remedy=f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand at the power eps^0, "
-                                          "with a coefficient that is positive")
-    kernels = Kernels(_moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True))
+            raise CoefficientError(
+                f"the cell operator does not act along {axis.symbol}: nothing there fixes how u depends on it",
+                term=sp.Add(*[_show(op, t, c) for t, c in table.items()]),
+                remedy=f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand at the power eps^0, "
+                "with a coefficient that is positive",
+            )
+    kernels = Kernels(
+        _moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True)
+    )
     if kernels.ground:
         _check_frozen_ground(op, table)
-    if kernels.ground and (op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())):
+    if kernels.ground and (
+        op.components > 1 or order != 2 or any(c.has(*op.slow) for c in table.values())
+    ):
         zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
         culprit, c = next(iter(zero_order or table.items()))
-        raise SolvabilityError(f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
-                               term=_show(op, culprit, c), remedy="factor out the ground state of the cell operator by hand (done for one unknown "
-                                                                "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean")
+        raise SolvabilityError(
+            f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
+            term=_show(op, culprit, c),
+            remedy="factor out the ground state of the cell operator by hand (done for one unknown "
+            "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean",
+        )
     return kernels
 
 
@@ -189,8 +246,10 @@ def _check_frozen_ground(op: Operator, table: Table) -> None:
     if tau is not None and shown:
         raise UnsupportedError(
             f"a ground state that depends on tau = t/eps^{tau.power}: exp(-int lambda0(tau) dt/eps^2) is "
-            "not bounded in eps", term=sp.Add(*shown),
-            remedy="use fast_time=2 or above, or let no term of the cell operator depend on tau")
+            "not bounded in eps",
+            term=sp.Add(*shown),
+            remedy="use fast_time=2 or above, or let no term of the cell operator depend on tau",
+        )
 
 
 def _moves_constants(op: Operator, table: Table, *, transposed: bool) -> bool:
@@ -204,7 +263,9 @@ def _moves_constants(op: Operator, table: Table, *, transposed: bool) -> bool:
         if jumps(c) and any(n and c.has(v) for n, v in zip(index, op.fast, strict=True)):
             return True
         place = (term.field or 0, term.equation) if transposed else (term.equation, term.field or 0)
-        rows.setdefault(place, []).append((-1) ** (sum(index) if transposed else 0) * derivative(c, index, op.fast))
+        rows.setdefault(place, []).append(
+            (-1) ** (sum(index) if transposed else 0) * derivative(c, index, op.fast)
+        )
     return any(not is_zero(sp.Add(*parts), parts) for parts in rows.values())
 
 
@@ -213,8 +274,11 @@ def check_sources(op: Operator, powers: dict[int, Table], lowest: int) -> None:
     for power, table in powers.items():
         for term, c in table.items():
             if power <= lowest and term.field is None and not is_zero(c):
-                raise SolvabilityError(f"a source of order eps^{power} drives the leading order", term=c * op.problem.scales.eps**power,
-                                       remedy="scale the source as eps^-1 with zero mean, or weaker")
+                raise SolvabilityError(
+                    f"a source of order eps^{power} drives the leading order",
+                    term=c * op.problem.scales.eps**power,
+                    remedy="scale the source as eps^-1 with zero mean, or weaker",
+                )
 
 
 Means = dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]
@@ -244,14 +308,23 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
 def refuse_means(op: Operator, power: sp.Rational, means: Means, cause: str = "") -> None:
     """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be; `cause`: where it comes from."""
     for (_, field, alpha), (c, value) in means.items():
-        kind = "source" if field is None else "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
+        kind = (
+            "source"
+            if field is None
+            else "time"
+            if alpha[-1]
+            else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
+        )
         what, remedy = _SOLVABILITY[kind]
         function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
         shown, value = (-c, -value) if field is None else (c, value)
         scale = "1/eps" if power == -1 else f"eps^{power}"
         raise SolvabilityError(
             f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must have none{cause}",
-            term=shown * differentiate(function, alpha, op.coordinates) * op.problem.scales.eps**power, remedy=remedy,
+            term=shown
+            * differentiate(function, alpha, op.coordinates)
+            * op.problem.scales.eps**power,
+            remedy=remedy,
         )
 
 
@@ -262,9 +335,18 @@ def _number(value: complex) -> complex:
 
 _SOLVABILITY = {
     "source": ("a source", "subtract its mean over the cell, or scale it without 1/eps"),
-    "drift": ("a drift", "subtract the mean drift, or add the time derivative s.dt(u): then the moving frame X = x - <b> t/eps is found"),
-    "reaction": ("a reaction", "subtract its mean over the cell, or scale the mean part without 1/eps"),
-    "diffusion": ("a term with higher derivatives", "subtract its mean over the cell, or scale its mean part without the negative power of eps"),
+    "drift": (
+        "a drift",
+        "subtract the mean drift, or add the time derivative s.dt(u): then the moving frame X = x - <b> t/eps is found",
+    ),
+    "reaction": (
+        "a reaction",
+        "subtract its mean over the cell, or scale the mean part without 1/eps",
+    ),
+    "diffusion": (
+        "a term with higher derivatives",
+        "subtract its mean over the cell, or scale its mean part without the negative power of eps",
+    ),
     "time": ("a time derivative", "change the unit of time so that it stands at eps^0"),
 }
 

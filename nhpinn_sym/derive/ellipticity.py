@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from ..operator.numbers.data import real_imaginary
 from ..operator.numbers.enclosure import active, enclose, enclose_all
 from ..operator.numbers.search import Choice, Least, alternatives, least, variation
-from ..operator.sampling import Array, Point, generic_points, is_opaque, range_grid, sampler, search_box, slow_samples
+from ..operator.sampling import (
+    Array,
+    Point,
+    generic_points,
+    is_opaque,
+    range_grid,
+    sampler,
+    search_box,
+    slow_samples,
+)
 from ..operator.table import Operator, Table, Term
 from ..operator.twoscale import fast_part
 from ..problem.errors import CoefficientError, SolvabilityError
@@ -36,15 +45,31 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     SolvabilityError where it is singular everywhere. An indefinite symbol that is regular is the False of saddle-point systems (piezoelectricity).
     """
     d, slow = op.problem.scales.dim, len(op.coordinates)
-    principal = {t: c for t, c in lowest.items() if sum(fast_part(t.left, slow)[:d]) + sum(fast_part(t.right, slow)[:d]) == order}
+    principal = {
+        t: c
+        for t, c in lowest.items()
+        if sum(fast_part(t.left, slow)[:d]) + sum(fast_part(t.right, slow)[:d]) == order
+    }
     exprs = list(principal.values())
     if any(is_opaque(e) for e in exprs):
         return True
-    points = [np.concatenate(pair) for pair in zip(range_grid(op, 1 if op.components == 1 else 2), generic_points(op, _COUNT, 41), strict=True)]
+    points = [
+        np.concatenate(pair)
+        for pair in zip(
+            range_grid(op, 1 if op.components == 1 else 2),
+            generic_points(op, _COUNT, 41),
+            strict=True,
+        )
+    ]
     values = sampler(exprs, op)
     tables = [np.array(values(points, at)) for at in slow_samples(op, exprs)]
     symbol = _symbol(op, principal, order, np.concatenate(tables, axis=1))
-    definite = all([_definite(op, principal, symbol, at, t) for at, t in zip(slow_samples(op, exprs), tables, strict=True)])
+    definite = all(
+        [
+            _definite(op, principal, symbol, at, t)
+            for at, t in zip(slow_samples(op, exprs), tables, strict=True)
+        ]
+    )
     if definite and any(e.has(*search_box(op, exprs).keys() - set(op.fast)) for e in exprs):
         _require_nowhere_negative(op, principal, symbol, max(symbol.size(t) for t in tables))
     return definite
@@ -66,14 +91,24 @@ class _Symbol:
         """The largest entry."""
         return float(np.abs(self.at(values)).max())
 
-    def least(self, box: dict[sp.Symbol, tuple[float, float]], at: Point, spectrum: Spectrum, threshold: float) -> Least:
+    def least(
+        self,
+        box: dict[sp.Symbol, tuple[float, float]],
+        at: Point,
+        spectrum: Spectrum,
+        threshold: float,
+    ) -> Least:
         """The least value of a spectrum over a box, other variables held: looked for below the
         threshold wherever it may lie."""
         held = {v: sp.Float(x, 17) for v, x in at.items() if v not in box}
         fixed = [e.xreplace(held) for e in self.exprs]
         used = {v: ends for v, ends in box.items() if any(e.has(v) for e in fixed)}
-        sides = [_Side(self, tuple(part for e in exprs for part in real_imaginary(e)), choice, tuple(used))
-                 for exprs, choice in alternatives(fixed)]
+        sides = [
+            _Side(
+                self, tuple(part for e in exprs for part in real_imaginary(e)), choice, tuple(used)
+            )
+            for exprs, choice in alternatives(fixed)
+        ]
 
         def bound(lo: Array, hi: Array) -> tuple[Array, Array, Array]:
             columns = zip(*(side.bound(lo, hi, spectrum) for side in sides), strict=True)
@@ -122,7 +157,9 @@ class _Side:
 
     def _spectrum(self, rows: Array, spectrum: Spectrum) -> Array:
         """(n, directions) from the values of the parts (2 terms, n)."""
-        return spectrum(self.symbol.at(rows[0::2] + 1j * rows[1::2])).reshape(-1, len(self.symbol.weights))
+        return spectrum(self.symbol.at(rows[0::2] + 1j * rows[1::2])).reshape(
+            -1, len(self.symbol.weights)
+        )
 
 
 def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbol:
@@ -130,12 +167,16 @@ def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbo
     keys = list(principal)
     units = _units(keys, values) if op.components > 1 else np.ones((len(keys), 1))
     eye = np.eye(len(keys)) / units
-    tensors = _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
+    tensors = (
+        _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
+    )
     weights = np.array([tensor(eye) for tensor in tensors], dtype=complex)
     trace = np.einsum("qkkt,tn->q", weights, values) / values.shape[1]
     if np.iscomplexobj(values):
         size = np.abs(np.einsum("qklt,tn->qkln", weights, values)).max()
-        phase = np.where(np.abs(trace) > 1e-8 * size, np.conj(trace) / np.maximum(np.abs(trace), 1e-300), 1.0)
+        phase = np.where(
+            np.abs(trace) > 1e-8 * size, np.conj(trace) / np.maximum(np.abs(trace), 1e-300), 1.0
+        )
         weights = weights * phase[:, None, None, None]
     return _Symbol(tuple(principal.values()), weights)
 
@@ -168,8 +209,16 @@ def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values
     negative = float(_smallest_of_negative(symbol.at(values)).min())
     if op.components == 1 or _timely(op) or negative > 0:
         raise _not_definite(smallest, size, principal, op)
-    if min(float(_regular(symbol.at(values)).min()), symbol.least(box, at, _regular, _SINGULAR * size).value) <= _SINGULAR * size:
-        _raise_singular(float(_regular(symbol.at(values)).max()) <= _SINGULAR * size, _shown(op, principal))
+    if (
+        min(
+            float(_regular(symbol.at(values)).min()),
+            symbol.least(box, at, _regular, _SINGULAR * size).value,
+        )
+        <= _SINGULAR * size
+    ):
+        _raise_singular(
+            float(_regular(symbol.at(values)).max()) <= _SINGULAR * size, _shown(op, principal)
+        )
     return False
 
 
@@ -181,20 +230,30 @@ def _require_nowhere_negative(op: Operator, principal: Table, symbol: _Symbol, s
         raise _not_definite(found.value, size, principal, op)
 
 
-def _not_definite(smallest: float, largest: float, principal: Table, op: Operator) -> CoefficientError:
-    return CoefficientError(f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell",
-                            term=_shown(op, principal),
-                            remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
-                                   "check its sign, and where it vanishes")
+def _not_definite(
+    smallest: float, largest: float, principal: Table, op: Operator
+) -> CoefficientError:
+    return CoefficientError(
+        f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell",
+        term=_shown(op, principal),
+        remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
+        "check its sign, and where it vanishes",
+    )
 
 
 def _raise_singular(everywhere: bool, shown: sp.Basic) -> None:
     if everywhere:
-        raise SolvabilityError("the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)", term=shown,
-                               remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
-                                      "and no equation may follow from the others or lack derivatives of highest order")
-    raise CoefficientError("the cell operator is not elliptic: its symbol is singular somewhere on the cell", term=shown,
-                           remedy="check where coefficients vanish, and the signs of the equations")
+        raise SolvabilityError(
+            "the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)",
+            term=shown,
+            remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
+            "and no equation may follow from the others or lack derivatives of highest order",
+        )
+    raise CoefficientError(
+        "the cell operator is not elliptic: its symbol is singular somewhere on the cell",
+        term=shown,
+        remedy="check where coefficients vanish, and the signs of the equations",
+    )
 
 
 def _units(keys: list[Term], values: Array) -> Array:
@@ -211,8 +270,12 @@ def _shown(op: Operator, principal: Table) -> sp.Basic:
     """What a message quotes: the coefficients of highest order of a scalar equation, the terms of highest order of a system."""
     if op.components > 1:
         order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
-        return sp.Add(*[op.show(t) for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == order])
-    if op.problem.scales.dim > 1 and all(sum(fast_part(t.left, len(op.coordinates))) == 1 for t, c in principal.items() if c != 0):
+        return sp.Add(
+            *[op.show(t) for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == order]
+        )
+    if op.problem.scales.dim > 1 and all(
+        sum(fast_part(t.left, len(op.coordinates))) == 1 for t, c in principal.items() if c != 0
+    ):
         return sp.Matrix(_entries(op, principal))
     return sp.Add(*[-c for c in principal.values()])
 
@@ -254,8 +317,15 @@ def _directional(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array
     def tensor(values: Array, xi: Array) -> Array:
         a = np.zeros((m, m, values.shape[-1]), dtype=values.dtype)
         for t, v in zip(keys, values, strict=True):
-            total = [p + q for p, q in zip(fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d], strict=True)]
-            a[t.equation, t.field] += (-1) ** (sum(total) // 2) * float(np.prod(xi ** np.array(total))) * v
+            total = [
+                p + q
+                for p, q in zip(
+                    fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d], strict=True
+                )
+            ]
+            a[t.equation, t.field] += (
+                (-1) ** (sum(total) // 2) * float(np.prod(xi ** np.array(total))) * v
+            )
         return a
 
     return [lambda values, xi=xi: tensor(values, xi) for xi in _directions(d)]  # type: ignore[misc]
@@ -263,6 +333,12 @@ def _directional(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array
 
 def _directions(d: int) -> list[Array]:
     """Unit vectors of the half space: along axes, diagonals, and some generic ones."""
-    corners = [np.array(v, dtype=float) for v in itertools.product((-1, 0, 1), repeat=d) if any(v) and next(n for n in v if n) > 0]
-    generic = [np.array([0.83, 0.31, -0.46])[:d], np.array([0.21, -0.74, 0.64])[:d]] if d > 1 else []
+    corners = [
+        np.array(v, dtype=float)
+        for v in itertools.product((-1, 0, 1), repeat=d)
+        if any(v) and next(n for n in v if n) > 0
+    ]
+    generic = (
+        [np.array([0.83, 0.31, -0.46])[:d], np.array([0.21, -0.74, 0.64])[:d]] if d > 1 else []
+    )
     return [v / np.linalg.norm(v) for v in (*corners, *generic)]

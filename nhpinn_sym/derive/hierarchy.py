@@ -31,13 +31,20 @@ def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[Effectiv
     """
     recursion, m = model.recursion, model.homogenized_order
     if recursion.steps > 1:
-        raise UnsupportedError("averaged operators of an expansion in broken powers of eps", term=model.title, remedy="leave hierarchy= out")
+        raise UnsupportedError(
+            "averaged operators of an expansion in broken powers of eps",
+            term=model.title,
+            remedy="leave hierarchy= out",
+        )
     deepest = max([model.order, *(p.cell_function.level for p in model.cell_problems)])
     highest = m + model.order
     if model.symmetric:
         levels = max(deepest, -(-(highest - 1) // 2))
         found = recursion.extended(levels)
-        return found, {n: found.energy(n, levels) for n in range(m + 1, (2 * levels + 1 if model.components == 1 else highest) + 1)}
+        return found, {
+            n: found.energy(n, levels)
+            for n in range(m + 1, (2 * levels + 1 if model.components == 1 else highest) + 1)
+        }
     found = recursion.extended(highest - 1)
     return found, {n: found.averaged(n) for n in range(m + 1, highest + 1)}
 
@@ -64,19 +71,31 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
         for key, averages in table.get(n, {}).items():
             _, left, field, right = key
             average = averaged(model.cell_operator, recursion, [(averages, Fraction(1))])
-            zero = (not average.terms and is_zero(average.constant)) or (even and field is not None and sum((*left[:d], *right[:d])) % 2 == 1)
+            zero = (not average.terms and is_zero(average.constant)) or (
+                even and field is not None and sum((*left[:d], *right[:d])) % 2 == 1
+            )
             if not zero:
                 found.append(AveragedTerm(n, key, _symbol(model, writer, n, key, average), average))
         result[n] = tuple(found)
     return result
 
 
-def _symbol(model: HomogenizedModel, writer: Writer, n: int, key: EffectiveKey, average: Averaged) -> sp.Expr:
+def _symbol(
+    model: HomogenizedModel, writer: Writer, n: int, key: EffectiveKey, average: Averaged
+) -> sp.Expr:
     row, left, field, right = key
-    names = [str(row + 1), *([] if field is None else [str(field + 1)])] if model.components > 1 else []
-    marks = [*(["f"] if field is None else []), *([_axes(left)] if any(left) else []), _axes(right) or "0"]
+    names = (
+        [str(row + 1), *([] if field is None else [str(field + 1)])] if model.components > 1 else []
+    )
+    marks = [
+        *(["f"] if field is None else []),
+        *([_axes(left)] if any(left) else []),
+        _axes(right) or "0",
+    ]
     label = "_".join(["h", str(n), *names, *marks])
-    used = {v for t in average.terms for f in t.factors for v in writer.arguments(f.function.number)}
+    used = {
+        v for t in average.terms for f in t.factors for v in writer.arguments(f.function.number)
+    }
     held = [average.constant, *(t.coefficient for t in average.terms)]
     slow = [v for v in model.cell_operator.coordinates if v in used or any(c.has(v) for c in held)]
     return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
@@ -104,18 +123,34 @@ def hierarchy(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
         rows = []
         for row in range(model.components):
             left, right = homogenized_sides(op, model.law, mean_fields(model, level), row, values)
-            earlier = [written(t, mean_fields(model, level - c), op.coordinates) for c in range(1, level + 1) for t in table[m + c]
-                       if t.key[0] == row and t.key[2] is not None]
-            earlier += [framing.source(written(t, [], op.coordinates)) for t in table.get(m + level, ()) if t.key[0] == row and t.key[2] is None]
+            earlier = [
+                written(t, mean_fields(model, level - c), op.coordinates)
+                for c in range(1, level + 1)
+                for t in table[m + c]
+                if t.key[0] == row and t.key[2] is not None
+            ]
+            earlier += [
+                framing.source(written(t, [], op.coordinates))
+                for t in table.get(m + level, ())
+                if t.key[0] == row and t.key[2] is None
+            ]
             rows.append((left, right if level == 0 else -sp.Add(*earlier)))
-        column = rows[0] if len(rows) == 1 else tuple(sp.ImmutableMatrix(side) for side in zip(*rows, strict=True))
+        column = (
+            rows[0]
+            if len(rows) == 1
+            else tuple(sp.ImmutableMatrix(side) for side in zip(*rows, strict=True))
+        )
         equations.append(framing.renamed(equation(*column)))
     return tuple(equations)
 
 
-def written(term: AveragedTerm, functions: list[sp.Expr], coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
+def written(
+    term: AveragedTerm, functions: list[sp.Expr], coordinates: tuple[sp.Symbol, ...]
+) -> sp.Expr:
     """A term of h_n applied to given functions; a source is what it is."""
     _, left, field, right = term.key
     if field is None:
         return differentiate(term.symbol, add(left, right), coordinates)
-    return differentiate(term.symbol * differentiate(functions[field], right, coordinates), left, coordinates)
+    return differentiate(
+        term.symbol * differentiate(functions[field], right, coordinates), left, coordinates
+    )

@@ -67,12 +67,20 @@ def _check_order(physical: Operator, op: Operator, order: int) -> None:
     """Iterated averaging gives limits and first correctors alone: the next ones feel the derivative by the scale that was set apart."""
     apart = [axis.symbol for axis in physical.axes if axis not in op.axes]
     if apart and order > 1:
-        raise UnsupportedError(f"correctors of order {order} with a scale that is averaged separately", term=f"order={order}, {apart[0]}",
-                               remedy="write order=1; with fast_time=2 any order is there")
+        raise UnsupportedError(
+            f"correctors of order {order} with a scale that is averaged separately",
+            term=f"order={order}, {apart[0]}",
+            remedy="write order=1; with fast_time=2 any order is there",
+        )
 
 
-def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformation] = (), inner: HomogenizedModel | None = None,
-                        corrections: Powers | None = None) -> HomogenizedModel:
+def homogenize_operator(
+    op: Operator,
+    order: int,
+    applied: Sequence[Transformation] = (),
+    inner: HomogenizedModel | None = None,
+    corrections: Powers | None = None,
+) -> HomogenizedModel:
     """The expansion of an operator whose cell coordinates are `op.axes`; `corrections` are added to it, by powers of eps."""
     powers = expand(op)
     kernels = diagnose.check_leading_operator(op, powers)
@@ -81,7 +89,9 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
     if unit is not None:
         op, powers = unit, expand(unit)
         kernels = diagnose.check_leading_operator(op, powers)
-    definite = check_ellipticity(op, {t: c for t, c in powers[lowest].items() if t.field is not None}, -lowest)
+    definite = check_ellipticity(
+        op, {t: c for t, c in powers[lowest].items() if t.field is not None}, -lowest
+    )
     diagnose.check_sources(op, powers, lowest)
     symmetric = is_transpose_of_itself(op) and not kernels.ground and not corrections
     eigenvalue: sp.Symbol | None = None
@@ -91,18 +101,43 @@ def homogenize_operator(op: Operator, order: int, applied: Sequence[Transformati
         applied = (*applied, how)
     frame, powers, found = moving_frame(op, powers, kernels)
     whole = joined(powers, corrections or {})
-    recursion = Recursion(whole, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
+    recursion = Recursion(
+        whole, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint
+    )
     _run(op, recursion, max(order * recursion.steps, recursion.last - 1), bool(corrections))
     slow = add_tangents(op, recursion)
     writer = Writer(op, recursion)
     law = effective_law(op, recursion)
     needed = {f.function.number for e in law for t in e.average.terms for f in t.factors}
-    deepest = max([order * recursion.steps, *(f.level for f in recursion.functions if f.number in needed)])
+    deepest = max(
+        [order * recursion.steps, *(f.level for f in recursion.functions if f.number in needed)]
+    )
     if corrections:  # every condition of solvability is one on an average that was added
         deepest = max(deepest, recursion.last - 1)
-    cells = tuple(_cell_problem(op, writer, f) for f in recursion.functions if f.sources and f.level <= deepest)
-    return HomogenizedModel(op.problem, op, op, whole, order, recursion, symmetric, definite, cells, law, writer,
-                            Views(trace, hierarchy), (*applied, *slow, *found), frame, eigenvalue, mass, inner)
+    cells = tuple(
+        _cell_problem(op, writer, f)
+        for f in recursion.functions
+        if f.sources and f.level <= deepest
+    )
+    return HomogenizedModel(
+        op.problem,
+        op,
+        op,
+        whole,
+        order,
+        recursion,
+        symmetric,
+        definite,
+        cells,
+        law,
+        writer,
+        Views(trace, hierarchy),
+        (*applied, *slow, *found),
+        frame,
+        eigenvalue,
+        mass,
+        inner,
+    )
 
 
 def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> None:
@@ -118,8 +153,10 @@ def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> No
 
 def _cell_problem(op: Operator, writer: Writer, function: CellFunction) -> CellProblem:
     d = op.problem.scales.dim
-    sources = tuple(((field, alpha if alpha[-1] else alpha[:d]), sign) for (field, alpha), sign in function.sources)
+    sources = tuple(
+        ((field, alpha if alpha[-1] else alpha[:d]), sign)
+        for (field, alpha), sign in function.sources
+    )
     level = writer.recursion.power(function.level)
     order = int(level) if level.is_Integer else float(level)
     return CellProblem(writer.names[function.number], sources, order, function, writer)
-

@@ -26,7 +26,11 @@ def active_axes(op: Operator) -> Operator:
     """Without the fast axes beyond y that no coefficient depends on."""
     d = op.problem.scales.dim
     held = [axis for axis in op.axes[d:] if any(c.has(axis.symbol) for c in op.table.values())]
-    z = [axis for axis in op.axes[d:] if axis.slow < d] if any(axis.slow < d for axis in held) else []
+    z = (
+        [axis for axis in op.axes[d:] if axis.slow < d]
+        if any(axis.slow < d for axis in held)
+        else []
+    )
     return replace(op, axes=(*op.axes[:d], *z, *(axis for axis in held if axis.slow == d)))
 
 
@@ -42,12 +46,27 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
     symbols = {axis.symbol for axis in z}
     for term, c in op.table.items():
         if c.has(*symbols) and term.power != 0:
-            raise UnsupportedError(f"a term of order eps^{term.power} that depends on z = x/eps^2", term=op.show(term),
-                                   remedy="let only terms of order eps^0 depend on z")
+            raise UnsupportedError(
+                f"a term of order eps^{term.power} that depends on z = x/eps^2",
+                term=op.show(term),
+                remedy="let only terms of order eps^0 depend on z",
+            )
     inside = {t: c for t, c in op.table.items() if t.power == 0}
     rest = tuple(axis for axis in op.axes if axis not in z)
-    inner = derive(replace(op, table=inside, axes=tuple(axis._replace(power=1) for axis in z), frozen=(*op.frozen, *rest)), 1)
-    held = [v for v in (*op.coordinates, *(axis.symbol for axis in (*rest, *op.frozen))) if any(c.has(v) for c in inside.values())]
+    inner = derive(
+        replace(
+            op,
+            table=inside,
+            axes=tuple(axis._replace(power=1) for axis in z),
+            frozen=(*op.frozen, *rest),
+        ),
+        1,
+    )
+    held = [
+        v
+        for v in (*op.coordinates, *(axis.symbol for axis in (*rest, *op.frozen)))
+        if any(c.has(v) for c in inside.values())
+    ]
     arguments = tuple(held) or tuple(axis.symbol for axis in rest)
     table = {t: c for t, c in op.table.items() if t.power != 0}
     names = []
@@ -55,10 +74,15 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
         symbol = _head(e.symbol)
         value = sp.Function(LEVEL.format(symbol))(*arguments) if e.value is None else e.value
         names.append(equation(value, inner.writer.formula(e)))
-        place = Term(e.equation, e.left, e.field, e.right if e.field is not None else _zero(e.right), 0)
+        place = Term(
+            e.equation, e.left, e.field, e.right if e.field is not None else _zero(e.right), 0
+        )
         table[place] = table.get(place, sp.Integer(0)) + e.sign * value
-    report = Transformation("Iterated homogenization", "First over z at fixed (x, y), < > the mean over z; then over y.",
-                            (*(p.equation for p in inner.cell_problems), *names))
+    report = Transformation(
+        "Iterated homogenization",
+        "First over z at fixed (x, y), < > the mean over z; then over y.",
+        (*(p.equation for p in inner.cell_problems), *names),
+    )
     return replace(op, table=table, axes=rest), inner, (report,)
 
 

@@ -22,18 +22,31 @@ def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, .
     table = recursion.averaged(recursion.last)
     found: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = {}
     where: dict[tuple[str, tuple[int, ...]], Place] = {}
-    named = [(averages, place) for key, averages in table.items() for place in places(op, recursion.homogenized_order, key, recursion.local)]
-    for averages, place in named if recursion.local else _symmetrized(op, recursion.homogenized_order, named, table):
+    named = [
+        (averages, place)
+        for key, averages in table.items()
+        for place in places(op, recursion.homogenized_order, key, recursion.local)
+    ]
+    for averages, place in (
+        named if recursion.local else _symmetrized(op, recursion.homogenized_order, named, table)
+    ):
         found.setdefault((place.name, place.axes), []).append((averages, place.share))
         where[place.name, place.axes] = place
     entries = [_entry(op, recursion, where[key], parts) for key, parts in found.items()]
-    return tuple(sorted((e for e in entries if e is not None), key=lambda e: (ORDER.index(e.name), e.index)))
+    return tuple(
+        sorted((e for e in entries if e is not None), key=lambda e: (ORDER.index(e.name), e.index))
+    )
 
 
-def _symmetrized(op: Operator, order: int, named: list[tuple[Averages, Place]], table: Iterable[EffectiveKey]) -> list[tuple[Averages, Place]]:
+def _symmetrized(
+    op: Operator, order: int, named: list[tuple[Averages, Place]], table: Iterable[EffectiveKey]
+) -> list[tuple[Averages, Place]]:
     """All of a constant A as its symmetric part, which is all that is defined once a term of highest order did not come as a flux."""
     d = op.problem.scales.dim
-    if order != 2 or not any(field is not None and sum(right[:d]) == 2 and not any(left) for _, left, field, right in table):
+    if order != 2 or not any(
+        field is not None and sum(right[:d]) == 2 and not any(left)
+        for _, left, field, right in table
+    ):
         return named
     result = []
     for averages, place in named:
@@ -47,15 +60,32 @@ def _symmetrized(op: Operator, order: int, named: list[tuple[Averages, Place]], 
     return result
 
 
-def _entry(op: Operator, recursion: Recursion, place: Place, parts: Sequence[tuple[Averages, int]]) -> EffectiveEntry | None:
+def _entry(
+    op: Operator, recursion: Recursion, place: Place, parts: Sequence[tuple[Averages, int]]
+) -> EffectiveEntry | None:
     """One effective coefficient from its averages, each divided by an integer; None where it is zero."""
     average = averaged(op, recursion, [(a, Fraction(place.sign, divisor)) for a, divisor in parts])
     if not average.terms and is_zero(average.constant):
         return None
-    value = None if average.terms else closed_mean(op, average.constant, numbers=place.name in ("f", "g"))
+    value = (
+        None
+        if average.terms
+        else closed_mean(op, average.constant, numbers=place.name in ("f", "g"))
+    )
     value = None if value is None else _over_frozen_time(op, value)
     symbol = _symbol(op, recursion, place, average)
-    return EffectiveEntry(place.name, place.axes, place.sign, place.equation, place.left, place.field, place.right, average, symbol, value)
+    return EffectiveEntry(
+        place.name,
+        place.axes,
+        place.sign,
+        place.equation,
+        place.left,
+        place.field,
+        place.right,
+        average,
+        symbol,
+        value,
+    )
 
 
 def _over_frozen_time(op: Operator, value: sp.Expr) -> sp.Expr | None:
@@ -67,7 +97,9 @@ def _over_frozen_time(op: Operator, value: sp.Expr) -> sp.Expr | None:
     return closed_mean(replace(op, axes=times, frozen=()), value, numbers=True)
 
 
-def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages, Fraction]]) -> Averaged:
+def averaged(
+    op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages, Fraction]]
+) -> Averaged:
     """A weighted sum of averages as <constant> + sum of mean terms, without those that vanish."""
     constant: list[sp.Expr] = []
     sums: dict[tuple[FunctionDerivative, ...], list[sp.Expr]] = {}
@@ -76,26 +108,49 @@ def averaged(op: Operator, recursion: Recursion, parts: Iterable[tuple[Averages,
         for (product, weight, left), count in averages.items():
             total = scale * count
             c = sp.Rational(total.numerator, total.denominator) * recursion.value(product)
-            factors = [] if weight is None else [FunctionDerivative(weight, (*recursion.zero, *left))]
-            factors += [] if product.function is None else [FunctionDerivative(product.function, product.derivative)]
+            factors = (
+                [] if weight is None else [FunctionDerivative(weight, (*recursion.zero, *left))]
+            )
+            factors += (
+                []
+                if product.function is None
+                else [FunctionDerivative(product.function, product.derivative)]
+            )
             inert = not c.has(*op.fast)
             if len(factors) == 1 and inert and any(factors[0].derivative[slow:]):
                 continue
-            if len(factors) == 1 and inert and not any(factors[0].derivative) and not _weighted_by_ground(recursion, factors[0].function):
+            if (
+                len(factors) == 1
+                and inert
+                and not any(factors[0].derivative)
+                and not _weighted_by_ground(recursion, factors[0].function)
+            ):
                 constant.append(c * _mean_of(recursion, factors[0].function))
             elif factors:
                 sums.setdefault(tuple(factors), []).append(c)
             else:
                 constant.append(c)
     merged = {factors: sp.Add(*cs) for factors, cs in sums.items()}
-    cancelled = {factors for factors, parts in sums.items() if len(parts) > 1 and is_zero(merged[factors], parts)}
-    terms = tuple(MeanTerm(c, factors) for factors, c in merged.items() if factors not in cancelled and not vanishing(c, factors, op.fast, slow))
+    cancelled = {
+        factors
+        for factors, parts in sums.items()
+        if len(parts) > 1 and is_zero(merged[factors], parts)
+    }
+    terms = tuple(
+        MeanTerm(c, factors)
+        for factors, c in merged.items()
+        if factors not in cancelled and not vanishing(c, factors, op.fast, slow)
+    )
     return Averaged(sp.Add(*constant), terms)
 
 
 def _weighted_by_ground(recursion: Recursion, function: Function) -> bool:
     """Whether it is a psi with <psi phi> = 1: its own mean is a number that only a solve gives."""
-    return recursion.ground is not None and recursion.adjoint is not None and function.number == recursion.adjoint
+    return (
+        recursion.ground is not None
+        and recursion.adjoint is not None
+        and function.number == recursion.adjoint
+    )
 
 
 def _mean_of(recursion: Recursion, function: Function) -> int:
@@ -107,9 +162,13 @@ def _mean_of(recursion: Recursion, function: Function) -> int:
     return int(function.number - recursion.adjoint == function.component)
 
 
-def vanishing(c: sp.Expr, factors: Sequence[FunctionDerivative], fast: tuple[sp.Symbol, ...], slow: int) -> bool:
+def vanishing(
+    c: sp.Expr, factors: Sequence[FunctionDerivative], fast: tuple[sp.Symbol, ...], slow: int
+) -> bool:
     """Whether <c D_y N> vanishes for every periodic N: c does not depend on a variable of D_y."""
-    return len(factors) == 1 and any(n and not c.has(v) for v, n in zip(fast, factors[0].derivative[slow:], strict=True))
+    return len(factors) == 1 and any(
+        n and not c.has(v) for v, n in zip(fast, factors[0].derivative[slow:], strict=True)
+    )
 
 
 def _symbol(op: Operator, recursion: Recursion, place: Place, average: Averaged) -> sp.Expr:
@@ -117,8 +176,14 @@ def _symbol(op: Operator, recursion: Recursion, place: Place, average: Averaged)
     terms = average.terms
     holders = [average.constant, *(t.coefficient for t in terms)]
     everywhere = recursion.local and any(terms)
-    used = {p.coefficient for t in terms for f in t.factors if f.function.number >= recursion.kernels
-            for c in recursion.function(f.function.number).flux.values() for p in c}
+    used = {
+        p.coefficient
+        for t in terms
+        for f in t.factors
+        if f.function.number >= recursion.kernels
+        for c in recursion.function(f.function.number).flux.values()
+        for p in c
+    }
     holders += [recursion.coefficients.expressions[k] for k in used]
     holders += list(recursion.powers[recursion.lowest].values()) if everywhere else []
     slow = [v for v in op.coordinates if any(h.has(v) for h in holders)]
@@ -131,18 +196,30 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
         return c
     if not numbers or jumps(c):
         return None
-    products = [part.as_independent(*op.fast, as_Add=False) for part in sp.Add.make_args(sp.expand(split_angles(c, op.fast)))]
+    products = [
+        part.as_independent(*op.fast, as_Add=False)
+        for part in sp.Add.make_args(sp.expand(split_angles(c, op.fast)))
+    ]
     means = [_number(op, fast) for _, fast in products]
-    return None if None in means else sp.Add(*[slow * value for (slow, _), value in zip(products, means, strict=True)])
+    return (
+        None
+        if None in means
+        else sp.Add(*[slow * value for (slow, _), value in zip(products, means, strict=True)])
+    )
 
 
 def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
     """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is apart."""
+
     def split(e: sp.Expr) -> sp.Expr:
         x, y = sp.expand(e.args[0]).as_independent(*fast, as_Add=True)
         if x == 0 or y == 0:
             return e
-        return sp.sin(x) * sp.cos(y) + sp.cos(x) * sp.sin(y) if isinstance(e, sp.sin) else sp.cos(x) * sp.cos(y) - sp.sin(x) * sp.sin(y)
+        return (
+            sp.sin(x) * sp.cos(y) + sp.cos(x) * sp.sin(y)
+            if isinstance(e, sp.sin)
+            else sp.cos(x) * sp.cos(y) - sp.sin(x) * sp.sin(y)
+        )
 
     return c.replace(lambda e: isinstance(e, (sp.sin, sp.cos)), split)
 
@@ -156,7 +233,11 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
     if uncertainty > 1e-13 * largest or number.imag:
         return None
     fraction = Fraction(number.real).limit_denominator(12)
-    return sp.Rational(fraction.numerator, fraction.denominator) if abs(number - fraction) <= 1e-14 * largest else sp.Float(number.real, 17)
+    return (
+        sp.Rational(fraction.numerator, fraction.denominator)
+        if abs(number - fraction) <= 1e-14 * largest
+        else sp.Float(number.real, 17)
+    )
 
 
 def index_of(n: int, key: EffectiveKey) -> tuple[int, ...]:

@@ -150,10 +150,15 @@ class HomogenizedModel:
         formulas: dict[str, dict[tuple[int, ...], sp.Expr]] = {"A": {}}
         for entry in self.law:
             formulas.setdefault(entry.name, {})[entry.index] = self.writer.formula(entry)
-        shapes = {name: effective_shape(name, d, self.components, self.homogenized_order) for name in formulas}
+        shapes = {
+            name: effective_shape(name, d, self.components, self.homogenized_order)
+            for name in formulas
+        }
         table = {name: _arrange(entries, shapes[name]) for name, entries in formulas.items()}
         if self.frame:
-            table["drift"] = sp.ImmutableMatrix([self.writer.velocity(frame) for frame in self.frame])
+            table["drift"] = sp.ImmutableMatrix(
+                [self.writer.velocity(frame) for frame in self.frame]
+            )
         if self.eigenvalue is not None:
             table["lambda0"] = self.eigenvalue
         return table
@@ -190,5 +195,3 @@ def _arrange(table: Mapping[tuple[int, ...], sp.Expr], shape: Sequence[int]) -> 
     for index, value in table.items():
         array[index] = value
     return sp.ImmutableDenseNDimArray(array)
-
-

@@ -44,7 +44,9 @@ class WallMean(sp.Function):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         inner, coordinate, place = self.args
-        base = rf"\left\langle {latex(inner)} \right\rangle_{{{latex(coordinate)} = {latex(place)}}}"
+        base = (
+            rf"\left\langle {latex(inner)} \right\rangle_{{{latex(coordinate)} = {latex(place)}}}"
+        )
         return base if exp is None else f"{base}^{{{exp}}}"
 
 
@@ -92,7 +94,11 @@ class _Latex(LatexPrinter):
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         inner = self._print(expr.expr)
-        return f"{self.marks(expr)} {inner}" if plain(expr.expr) else rf"{self.marks(expr)}\left( {inner} \right)"
+        return (
+            f"{self.marks(expr)} {inner}"
+            if plain(expr.expr)
+            else rf"{self.marks(expr)}\left( {inner} \right)"
+        )
 
     def marks(self, expr: sp.Derivative) -> str:
         """The partial signs of a derivative."""
@@ -113,10 +119,21 @@ class _Latex(LatexPrinter):
 
 def terms(expr: sp.Expr) -> list[sp.Expr]:
     """The terms of a sum in reading order: by powers of eps; time derivatives first, numbers next, derivatives by x and y last."""
+
     def late(part: sp.Expr) -> tuple[int, bool, bool, bool, bool]:
-        powers = [int(f.exp) if isinstance(f, sp.Pow) else 1 for f in sp.Mul.make_args(part) if f.as_base_exp()[0] == EPS]
+        powers = [
+            int(f.exp) if isinstance(f, sp.Pow) else 1
+            for f in sp.Mul.make_args(part)
+            if f.as_base_exp()[0] == EPS
+        ]
         timely = any(str(v) in ("t", "tau") for d in part.atoms(sp.Derivative) for v in d.variables)
-        return abs(sum(powers)), not timely, part.has(sp.Derivative), part.has(AppliedUndef), not part.is_number
+        return (
+            abs(sum(powers)),
+            not timely,
+            part.has(sp.Derivative),
+            part.has(AppliedUndef),
+            not part.is_number,
+        )
 
     return sorted(expr.as_ordered_terms(), key=late)
 
@@ -126,7 +143,9 @@ def plain(expr: sp.Expr) -> bool:
     return isinstance(expr, (AppliedUndef, sp.Derivative))
 
 
-_CELL_FUNCTION = re.compile(r"(N|psi)(\d*)_?([\dtf]*)(?:_([A-Za-z][A-Za-z0-9]*))?(?:_(\d+))?", re.ASCII)
+_CELL_FUNCTION = re.compile(
+    r"(N|psi)(\d*)_?([\dtf]*)(?:_([A-Za-z][A-Za-z0-9]*))?(?:_(\d+))?", re.ASCII
+)
 """(letter, level where it is told, source, component of the unknown, own component): N2_12_v1_1."""
 _EXPANDED = re.compile(r"([A-Za-z]+)(\d+)_(\d+)", re.ASCII)
 _OF_LEVEL = re.compile(r"([A-Za-z]+)_(\d*)_?([xyz])", re.ASCII)
@@ -137,9 +156,15 @@ def name_in_latex(name: str) -> str:
     r"""N_12_v1_2 as N^{v_1}_{12;2} (component 2 of the function of d_12 v_1), v0_1 as v^{(0)}_1, A_11_z as A^z_11, y1 as y_1."""
     if cell := _CELL_FUNCTION.fullmatch(name):
         head, level, source, field, component = cell.groups()
-        above = " ".join(([f"({level})"] if level else []) + ([name_in_latex(field)] if field else []))
+        above = " ".join(
+            ([f"({level})"] if level else []) + ([name_in_latex(field)] if field else [])
+        )
         below = ";".join(filter(None, (source, component)))
-        return (r"\psi" if head == "psi" else head) + (f"^{{{above}}}" if above else "") + (f"_{{{below}}}" if below else "")
+        return (
+            (r"\psi" if head == "psi" else head)
+            + (f"^{{{above}}}" if above else "")
+            + (f"_{{{below}}}" if below else "")
+        )
     if expanded := _EXPANDED.fullmatch(name):
         return rf"{_letter(expanded[1])}^{{({expanded[2]})}}_{{{expanded[3]}}}"
     if level := _OF_LEVEL.fullmatch(name):
@@ -204,7 +229,9 @@ def _signed(e: sp.Expr) -> tuple[int, sp.Expr]:
         sign, inner = _signed(e.expr)
         return sign, sp.Derivative(inner, *e.variable_count, evaluate=False)
     if isinstance(e, (sp.sin, sp.cos)):
-        return 1, e.func(sp.factor_terms(e.args[0]), evaluate=False)  # 2 pi (y1 + y2), which SymPy itself writes pi (2 y1 + 2 y2)
+        return 1, e.func(
+            sp.factor_terms(e.args[0]), evaluate=False
+        )  # 2 pi (y1 + y2), which SymPy itself writes pi (2 y1 + 2 y2)
     return (-1, -e) if e.is_number and e.is_negative else (1, e)
 
 
@@ -218,9 +245,17 @@ def _sum(parts: list[tuple[int, sp.Expr]]) -> tuple[int, sp.Expr]:
         else:
             others.append((sign, part))
     for variables, inner in under.items():
-        flat = [(sign * own, piece) for sign, e in inner for own, piece in map(_signed, sp.Add.make_args(e))]
+        flat = [
+            (sign * own, piece)
+            for sign, e in inner
+            for own, piece in map(_signed, sp.Add.make_args(e))
+        ]
         sign, total = _sum(flat)
-        if sign > 0 and total.has(sp.Derivative) and all(own < 0 for own, piece in flat if piece.has(sp.Derivative)):
+        if (
+            sign > 0
+            and total.has(sp.Derivative)
+            and all(own < 0 for own, piece in flat if piece.has(sp.Derivative))
+        ):
             sign, total = -1, -total  # the flux in front: -d( a d(u) - b u )
         others.append((sign, sp.Derivative(total, *variables, evaluate=False)))
     outer = -1 if all(sign < 0 for sign, _ in others) else 1
@@ -232,12 +267,24 @@ def equation(lhs: sp.Expr, rhs: sp.Expr) -> sp.Equality:
     return sp.Equality(lhs, rhs, evaluate=False)
 
 
-def term(c: sp.Expr, left: MultiIndex, function: sp.Expr, right: MultiIndex, coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
+def term(
+    c: sp.Expr,
+    left: MultiIndex,
+    function: sp.Expr,
+    right: MultiIndex,
+    coordinates: tuple[sp.Symbol, ...],
+) -> sp.Expr:
     """D^left( c D^right function ), with a leading minus sign of c in front."""
     sign = -1 if c.could_extract_minus_sign() else 1
-    return sign * differentiate((sign * c) * differentiate(function, right, coordinates), left, coordinates)
+    return sign * differentiate(
+        (sign * c) * differentiate(function, right, coordinates), left, coordinates
+    )
 
 
 def source(c: sp.Expr, left: MultiIndex, coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
     """D^left( c ), with a leading minus sign of c in front."""
-    return -differentiate(-c, left, coordinates) if c.could_extract_minus_sign() else differentiate(c, left, coordinates)
+    return (
+        -differentiate(-c, left, coordinates)
+        if c.could_extract_minus_sign()
+        else differentiate(c, left, coordinates)
+    )

@@ -29,7 +29,9 @@ class Place(NamedTuple):
     share: int = 1
 
 
-def places(op: Operator, order: int, key: tuple[int, MultiIndex, int | None, MultiIndex], local: bool) -> list[Place]:
+def places(
+    op: Operator, order: int, key: tuple[int, MultiIndex, int | None, MultiIndex], local: bool
+) -> list[Place]:
     """The effective coefficients that the term `key` of the averaged operator adds to; `order` is that of the operator."""
     equation, left, field, right = key
     d = op.problem.scales.dim
@@ -37,8 +39,14 @@ def places(op: Operator, order: int, key: tuple[int, MultiIndex, int | None, Mul
     if left[d] or (field is None and len(outer) > 1):
         raise _refused(key)
 
-    def one(name: str, axes_out: tuple[int, ...], axes_in: tuple[int, ...], sign: int = 1) -> list[Place]:
-        index = (*axes_out, *axes_in) if op.components == 1 else (equation, *axes_out, *(() if field is None else (field,)), *axes_in)
+    def one(
+        name: str, axes_out: tuple[int, ...], axes_in: tuple[int, ...], sign: int = 1
+    ) -> list[Place]:
+        index = (
+            (*axes_out, *axes_in)
+            if op.components == 1
+            else (equation, *axes_out, *(() if field is None else (field,)), *axes_in)
+        )
         return [Place(name, index, sign, equation, left, field, right)]
 
     if field is None:
@@ -55,22 +63,34 @@ def places(op: Operator, order: int, key: tuple[int, MultiIndex, int | None, Mul
     names = {(1, 1): "B", (1, 0): "beta", (0, 1): "b", (0, 0): "c"}
     if (len(outer), len(inner)) not in names:
         raise _refused(key)
-    return one(names[len(outer), len(inner)], outer, inner, -1 if (len(outer), len(inner)) == (1, 1) else 1)
+    return one(
+        names[len(outer), len(inner)], outer, inner, -1 if (len(outer), len(inner)) == (1, 1) else 1
+    )
 
 
-def _second_order(op: Operator, key: tuple[int, MultiIndex, int | None, MultiIndex], axes: tuple[int, ...]) -> list[Place]:
+def _second_order(
+    op: Operator, key: tuple[int, MultiIndex, int | None, MultiIndex], axes: tuple[int, ...]
+) -> list[Place]:
     """d_kl u in an operator of fourth order, as -div(B grad u): coefficients in y alone."""
     equation, _, field, _ = key
     pairs, length = sorted(set(itertools.permutations(axes))), op.problem.scales.dim + 1
     found = []
     for i, j in pairs:
         index = (i, j) if op.components == 1 else (equation, i, field or 0, j)
-        found.append(Place("B", index, -1, equation, unit(i, length), field, unit(j, length), len(pairs)))
+        found.append(
+            Place("B", index, -1, equation, unit(i, length), field, unit(j, length), len(pairs))
+        )
     return found
 
 
-def _principal(op: Operator, order: int, key: tuple[int, MultiIndex, int | None, MultiIndex], outer: tuple[int, ...], inner: tuple[int, ...],
-               local: bool) -> list[Place]:
+def _principal(
+    op: Operator,
+    order: int,
+    key: tuple[int, MultiIndex, int | None, MultiIndex],
+    outer: tuple[int, ...],
+    inner: tuple[int, ...],
+    local: bool,
+) -> list[Place]:
     """The terms of highest order, shared evenly among the index tuples that stand for the same derivative."""
     equation, _, field, _ = key
     half, d = order // 2, op.problem.scales.dim
@@ -78,7 +98,9 @@ def _principal(op: Operator, order: int, key: tuple[int, MultiIndex, int | None,
     if not flux and local and (outer or order > 2):
         raise _refused(key)
     if flux:
-        tuples = sorted({(*p, *q) for p in itertools.permutations(outer) for q in itertools.permutations(inner)})
+        tuples = sorted(
+            {(*p, *q) for p in itertools.permutations(outer) for q in itertools.permutations(inner)}
+        )
     else:
         tuples = sorted(set(itertools.permutations((*outer, *inner))))
     found = []
@@ -87,7 +109,9 @@ def _principal(op: Operator, order: int, key: tuple[int, MultiIndex, int | None,
         index = axes if op.components == 1 else (equation, *head, field or 0, *tail)
         left, right = (_multi(part, d + 1) for part in (head, tail))
         if local and not flux:
-            found.append(Place("G", index, -1, equation, (0,) * (d + 1), field, key[3], len(tuples)))
+            found.append(
+                Place("G", index, -1, equation, (0,) * (d + 1), field, key[3], len(tuples))
+            )
         else:
             found.append(Place("A", index, (-1) ** half, equation, left, field, right, len(tuples)))
     return found
@@ -103,5 +127,8 @@ def _multi(axes: tuple[int, ...], length: int) -> MultiIndex:
 
 def _refused(key: tuple[int, MultiIndex, int | None, MultiIndex]) -> UnsupportedError:
     _, left, _, right = key
-    return UnsupportedError("an effective term of this order", term=f"D^{left}( . D^{right} u0 )",
-                            remedy="write the operator in divergence form, s.div(a*s.grad(u)) and s.div(b*u)/s.eps")
+    return UnsupportedError(
+        "an effective term of this order",
+        term=f"D^{left}( . D^{right} u0 )",
+        remedy="write the operator in divergence form, s.div(a*s.grad(u)) and s.div(b*u)/s.eps",
+    )

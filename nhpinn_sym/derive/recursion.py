@@ -38,7 +38,9 @@ class Coefficients:
 
     def intern(self, c: sp.Expr) -> int:
         if c not in self.numbers:
-            self.unsigned.append((self.numbers[-c], -1) if -c in self.numbers else (len(self.expressions), 1))
+            self.unsigned.append(
+                (self.numbers[-c], -1) if -c in self.numbers else (len(self.expressions), 1)
+            )
             self.numbers[c] = len(self.expressions)
             self.expressions.append(c)
             self.varying.append(tuple(c.has(v) for v in self.slow))
@@ -72,21 +74,40 @@ class Recursion:
     steps  : levels per power of eps, above 1 where there are broken powers (time-ordered averages of t/eps^k); n, m count levels.
     """
 
-    def __init__(self, powers: Mapping[int, Table], components: int, slow: tuple[sp.Symbol, ...], fast: tuple[sp.Symbol, ...],
-                 ground: bool = False, adjoint: bool = False) -> None:
-        self.lowest = min(k for k, table in powers.items() if any(term.field is not None for term in table))
+    def __init__(
+        self,
+        powers: Mapping[int, Table],
+        components: int,
+        slow: tuple[sp.Symbol, ...],
+        fast: tuple[sp.Symbol, ...],
+        ground: bool = False,
+        adjoint: bool = False,
+    ) -> None:
+        self.lowest = min(
+            k for k, table in powers.items() if any(term.field is not None for term in table)
+        )
         self.powers, self.components, self.fast = powers, components, fast
         self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
         self.coefficients = Coefficients(slow)
-        self.interned = {k: [(t, self.coefficients.intern(c)) for t, c in table.items()] for k, table in powers.items()}
-        self.local = any(c.has(*slow) for table in powers.values() for t, c in table.items() if t.field is not None)
+        self.interned = {
+            k: [(t, self.coefficients.intern(c)) for t, c in table.items()]
+            for k, table in powers.items()
+        }
+        self.local = any(
+            c.has(*slow)
+            for table in powers.values()
+            for t, c in table.items()
+            if t.field is not None
+        )
         leading = [c for t, c in powers[self.lowest].items() if t.field is not None]
         self.moving = any(c.has(*slow) for c in leading)
         self.zero: MultiIndex = (0,) * len(slow)
         self.ground = 0 if ground else None
         self.adjoint = int(ground) if adjoint else None
         self.kernels = int(ground) + (components if adjoint else 0)
-        identity: dict[Source, tuple[int | None, int]] = {(q, self.zero): (self.ground, 1) for q in range(components)}
+        identity: dict[Source, tuple[int | None, int]] = {
+            (q, self.zero): (self.ground, 1) for q in range(components)
+        }
         self.correctors: list[dict[Source, tuple[int | None, int]]] = [identity]
         self.functions: list[CellFunction] = []
         self._merged: dict[object, int] = {}
@@ -111,7 +132,10 @@ class Recursion:
         """R_n, every slow derivative carried out (Leibniz) and sorted by macroscopic source."""
         result: dict[Source, Flux] = defaultdict(lambda: defaultdict(lambda: defaultdict(Fraction)))
         for term, weight, product, source in self._products(n):
-            outer, place = slow_part(term.left, len(self.zero)), (term.equation, fast_part(term.left, len(self.zero)))
+            outer, place = (
+                slow_part(term.left, len(self.zero)),
+                (term.equation, fast_part(term.left, len(self.zero))),
+            )
             for (on_c, on_n, on_u), count in leibniz(outer, 3):
                 moved = self._differentiate(product, on_c, on_n)
                 if moved is not None and not (source[0] is None and any(on_u)):
@@ -121,7 +145,9 @@ class Recursion:
 
     def averaged(self, n: int) -> dict[EffectiveKey, Averages]:
         """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in divergence form where psi is constant."""
-        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(
+            lambda: defaultdict(Fraction)
+        )
         if self.adjoint is not None:
             for source, flux in self.right_hand_side(n).items():
                 self._weighted(table, source, flux)
@@ -135,7 +161,9 @@ class Recursion:
                 table[key][pairing] += weight
         return _kept(table)
 
-    def _weighted(self, table: dict[EffectiveKey, dict[Pairing, Fraction]], source: Source, flux: Flux) -> None:
+    def _weighted(
+        self, table: dict[EffectiveKey, dict[Pairing, Fraction]], source: Source, flux: Flux
+    ) -> None:
         """Add <psi^p . sum D_y^left( c )> = sum (-1)^|left| <D_y^left psi^p_i c> to `table`."""
         assert self.adjoint is not None
         for (equation, left), combination in flux.items():
@@ -149,7 +177,9 @@ class Recursion:
 
         The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the product of two: Smyshlyaev, Cherednichenko 2000).
         """
-        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
+        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(
+            lambda: defaultdict(Fraction)
+        )
         slow = len(self.zero)
         for a in range(min(highest, n) + 1):
             for b in range(min(highest, n - a) + 1):
@@ -161,7 +191,9 @@ class Recursion:
                                 continue
                             total = add(add(gamma, beta), slow_part(term.left, slow))
                             sign *= (-1) ** (sum(gamma[:-1]) + sum(left))
-                            pairing = Pairing(product, function, left if function is not None else ())
+                            pairing = Pairing(
+                                product, function, left if function is not None else ()
+                            )
                             table[p, self.zero, field, total][pairing] += sign * weight
         return _kept(table)
 
@@ -175,15 +207,30 @@ class Recursion:
             if self._vanishes(flux, solvable):
                 continue
             form, sign = normalized(self._unsigned(flux))
-            number = self._merged.setdefault((n, form), self.kernels + len(self.functions) + len(sources))
+            number = self._merged.setdefault(
+                (n, form), self.kernels + len(self.functions) + len(sources)
+            )
             sources.setdefault(number, []).append((key, sign))
             level[key] = (number, sign)
         for number, found in sources.items():
             first = found[0][1]  # the function of its first source has the sign +
             flux = self._trimmed(right[found[0][0]])
-            varies = any(any(self.coefficients.varying[p.coefficient]) or (p.function is not None and self._varies(p.function))
-                         for c in flux.values() for p in c)
-            self.functions.append(CellFunction(number, n, tuple((key, sign * first) for key, sign in found), flux, solvable, varies))
+            varies = any(
+                any(self.coefficients.varying[p.coefficient])
+                or (p.function is not None and self._varies(p.function))
+                for c in flux.values()
+                for p in c
+            )
+            self.functions.append(
+                CellFunction(
+                    number,
+                    n,
+                    tuple((key, sign * first) for key, sign in found),
+                    flux,
+                    solvable,
+                    varies,
+                )
+            )
             level |= {key: (number, sign * first) for key, sign in found}
         self.correctors.append(level)
 
@@ -197,7 +244,11 @@ class Recursion:
         if len(self.correctors) > levels:
             return self
         longer = copy.copy(self)
-        longer.correctors, longer.functions, longer._merged = list(self.correctors), list(self.functions), dict(self._merged)
+        longer.correctors, longer.functions, longer._merged = (
+            list(self.correctors),
+            list(self.functions),
+            dict(self._merged),
+        )
         for n in range(len(self.correctors), levels + 1):
             longer.add_level(n)
         return longer
@@ -220,7 +271,9 @@ class Recursion:
                 for product, alpha, weight, field in self._acting(term, number, n - k):
                     yield term, weight, product, (field, alpha)
 
-    def _acting(self, term: Term, number: int, order: int) -> Iterator[tuple[Product, MultiIndex, int, int | None]]:
+    def _acting(
+        self, term: Term, number: int, order: int
+    ) -> Iterator[tuple[Product, MultiIndex, int, int | None]]:
         """(product, alpha, weight, field) of the parts of c D^right N^order[U], without its outer derivative."""
         slow = len(self.zero)
         if term.field is None:
@@ -234,9 +287,19 @@ class Recursion:
                     continue
                 if function is None:
                     if not (any(on_n) or any(fast)):
-                        yield Product(number, self.zero, None, ()), add(alpha, on_u), sign * count, field
+                        yield (
+                            Product(number, self.zero, None, ()),
+                            add(alpha, on_u),
+                            sign * count,
+                            field,
+                        )
                 elif not any(on_n) or self._varies(function):
-                    yield Product(number, self.zero, function, (*on_n, *fast)), add(alpha, on_u), sign * count, field
+                    yield (
+                        Product(number, self.zero, function, (*on_n, *fast)),
+                        add(alpha, on_u),
+                        sign * count,
+                        field,
+                    )
 
     def _vector(self, order: int, component: int) -> Iterator[tuple[Source, Function | None, int]]:
         """(source, function, sign): component `component` of N^order, by macroscopic source; None is the constant 1."""
@@ -246,7 +309,9 @@ class Recursion:
             elif source[0] == component:
                 yield source, None, sign
 
-    def _differentiate(self, product: Product, on_c: MultiIndex, on_n: MultiIndex) -> Product | None:
+    def _differentiate(
+        self, product: Product, on_c: MultiIndex, on_n: MultiIndex
+    ) -> Product | None:
         if any(on_c) and self.coefficients.constant_along(product.coefficient, on_c):
             return None
         slope = add(product.slope, on_c)
@@ -255,7 +320,10 @@ class Recursion:
         if product.function is None or not self._varies(product.function):
             return None
         slow = len(self.zero)
-        return product._replace(slope=slope, derivative=(*add(product.derivative[:slow], on_n), *product.derivative[slow:]))
+        return product._replace(
+            slope=slope,
+            derivative=(*add(product.derivative[:slow], on_n), *product.derivative[slow:]),
+        )
 
     def _varies(self, function: Function) -> bool:
         """Whether a cell function may depend on the slow variables: through A_0, or what its cell problem holds."""
@@ -273,8 +341,17 @@ class Recursion:
                         result[place][moved] += weight * count
         for term, c in self.interned[self.lowest]:
             for (on_c, on_n), count in leibniz(index, 2):
-                if term.field is not None and any(on_c) and not self.coefficients.constant_along(c, on_c):
-                    product = Product(c, on_c, Function(number, term.field), (*on_n, *fast_part(term.right, len(self.zero))))
+                if (
+                    term.field is not None
+                    and any(on_c)
+                    and not self.coefficients.constant_along(c, on_c)
+                ):
+                    product = Product(
+                        c,
+                        on_c,
+                        Function(number, term.field),
+                        (*on_n, *fast_part(term.right, len(self.zero))),
+                    )
                     result[term.equation, fast_part(term.left, len(self.zero))][product] += count
         return _clean(result)
 
@@ -296,18 +373,34 @@ class Recursion:
     def parametric(self, number: int, parameter: sp.Symbol) -> int:
         """The number of the derivative of a corrector by a parameter of its cell problem, a function without macroscopic sources."""
         if (number, parameter) not in self._slopes:
-            f, flux = self.function(number), defaultdict[tuple[int, MultiIndex], dict[Product, Fraction]](lambda: defaultdict(Fraction))
+            f, flux = (
+                self.function(number),
+                defaultdict[tuple[int, MultiIndex], dict[Product, Fraction]](
+                    lambda: defaultdict(Fraction)
+                ),
+            )
             for place, combination in f.flux.items():
                 for product, weight in combination.items():
                     for moved in self._parametric(product, parameter):
                         flux[place][moved] += weight
             for term, c in self.interned[self.lowest]:
                 if term.field is not None and self.coefficients.expressions[c].has(parameter):
-                    slope = self.coefficients.intern(sp.diff(self.coefficients.expressions[c], parameter))
-                    product = Product(slope, self.zero, Function(number, term.field), (*self.zero, *fast_part(term.right, len(self.zero))))
+                    slope = self.coefficients.intern(
+                        sp.diff(self.coefficients.expressions[c], parameter)
+                    )
+                    product = Product(
+                        slope,
+                        self.zero,
+                        Function(number, term.field),
+                        (*self.zero, *fast_part(term.right, len(self.zero))),
+                    )
                     flux[term.equation, fast_part(term.left, len(self.zero))][product] += 1
             self._slopes[number, parameter] = self.kernels + len(self.functions)
-            self.functions.append(CellFunction(self._slopes[number, parameter], f.level, (), _clean(flux), True, f.varies))
+            self.functions.append(
+                CellFunction(
+                    self._slopes[number, parameter], f.level, (), _clean(flux), True, f.varies
+                )
+            )
         return self._slopes[number, parameter]
 
     @property
@@ -321,15 +414,26 @@ class Recursion:
         if c.has(parameter):
             yield product._replace(coefficient=self.coefficients.intern(sp.diff(c, parameter)))
         if product.function is not None:
-            yield product._replace(function=product.function._replace(number=self.parametric(product.function.number, parameter)))
+            yield product._replace(
+                function=product.function._replace(
+                    number=self.parametric(product.function.number, parameter)
+                )
+            )
 
     def explicit(self, flux: Flux) -> dict[tuple[int, MultiIndex], sp.Expr]:
         """The parts of a flux without cell functions as SymPy, by (equation, fast left multi-index)."""
-        return {key: sp.Add(*[w * self.value(p) for p, w in c.items() if p.function is None]) for key, c in flux.items()}
+        return {
+            key: sp.Add(*[w * self.value(p) for p, w in c.items() if p.function is None])
+            for key, c in flux.items()
+        }
 
     def value(self, product: Product) -> sp.Expr:
         """The coefficient factor of a product: D^slope c, carried out."""
-        return derivative(self.coefficients.expressions[product.coefficient], product.slope, self.coefficients.slow)
+        return derivative(
+            self.coefficients.expressions[product.coefficient],
+            product.slope,
+            self.coefficients.slow,
+        )
 
     def _unsigned(self, flux: Flux) -> Flux:
         """For comparisons: every coefficient that is minus an earlier one is written with that one."""
@@ -342,11 +446,17 @@ class Recursion:
 
     def _trimmed(self, flux: Flux) -> Flux:
         """Without D_y^left of coefficients that do not depend on a variable of it."""
+
         def inert(left: MultiIndex, product: Product) -> bool:
             c = self.coefficients.expressions[product.coefficient]
-            return product.function is None and any(n and not c.has(v) for n, v in zip(left, self.fast, strict=True))
+            return product.function is None and any(
+                n and not c.has(v) for n, v in zip(left, self.fast, strict=True)
+            )
 
-        kept = {(row, left): {p: w for p, w in c.items() if not inert(left, p)} for (row, left), c in flux.items()}
+        kept = {
+            (row, left): {p: w for p, w in c.items() if not inert(left, p)}
+            for (row, left), c in flux.items()
+        }
         return {place: c for place, c in kept.items() if c}
 
     def _vanishes(self, flux: Flux, solvable: bool) -> bool:

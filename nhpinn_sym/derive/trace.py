@@ -28,7 +28,11 @@ def trace(model: HomogenizedModel) -> Derivation:
         Step("Multiscale equation", _scales(model), tuple(_problem(model.operator))),
         *(Step(t.title, t.remark, t.equations) for t in model.transformations),
         Step("Chain rule and orders of eps", _chain(op), tuple(_orders(model))),
-        Step("Ansatz", "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.", tuple(_ansatz(model))),
+        Step(
+            "Ansatz",
+            "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.",
+            tuple(_ansatz(model)),
+        ),
         Step(f"Order eps^{lowest}", *_leading(model)),
     ]
     deepest = max((p.cell_function.level for p in model.cell_problems), default=recursion.steps)
@@ -36,18 +40,39 @@ def trace(model: HomogenizedModel) -> Derivation:
         n = recursion.power(level)
         cells = [p for p in model.cell_problems if p.cell_function.level == level]
         if n < m:
-            steps.append(Step(f"Order eps^{lowest + n}: solvability",
-                              (_WEIGHTED if _weighted(model) else _UNWEIGHTED) + _verdict(model, cells), tuple(_means(model, cells))))
+            steps.append(
+                Step(
+                    f"Order eps^{lowest + n}: solvability",
+                    (_WEIGHTED if _weighted(model) else _UNWEIGHTED) + _verdict(model, cells),
+                    tuple(_means(model, cells)),
+                )
+            )
         head = f"Order eps^{lowest + n}: cell problems"
-        steps.append(Step(head, "Each is periodic on the cell with zero mean." if cells else f"All right-hand sides vanish: u{n} = 0.",
-                          tuple(c.equation for c in cells)))
+        steps.append(
+            Step(
+                head,
+                "Each is periodic on the cell with zero mean."
+                if cells
+                else f"All right-hand sides vanish: u{n} = 0.",
+                tuple(c.equation for c in cells),
+            )
+        )
     steps += [
-        Step("First corrector" if model.order == 1 else "Correctors", "The plus convention.", tuple(_correctors(model))),
-        Step(f"Order eps^{lowest + m}: solvability gives the effective coefficients",
-             "< > is the mean over the cell" + (" and over tau." if model.cell_operator.frozen and model.inner is None else "."),
-             tuple(equation(e.symbol, model.writer.formula(e)) for e in model.law)),
+        Step(
+            "First corrector" if model.order == 1 else "Correctors",
+            "The plus convention.",
+            tuple(_correctors(model)),
+        ),
+        Step(
+            f"Order eps^{lowest + m}: solvability gives the effective coefficients",
+            "< > is the mean over the cell"
+            + (" and over tau." if model.cell_operator.frozen and model.inner is None else "."),
+            tuple(equation(e.symbol, model.writer.formula(e)) for e in model.law),
+        ),
         *_walls(model),
-        Step("Homogenized equation", "for the leading order u0 of the expansion.", (model.equation,)),
+        Step(
+            "Homogenized equation", "for the leading order u0 of the expansion.", (model.equation,)
+        ),
         *_hierarchy(model),
     ]
     return Derivation(model.title, tuple(steps))
@@ -61,9 +86,11 @@ def _walls(model: HomogenizedModel) -> list[Step]:
     if not written:
         return []
     weight = ", weighted by psi," if _weighted(model) else ""
-    remark = (f"A boundary layer of size eps takes up what the flux of the expansion{weight} oscillates along a wall, "
-              "not its mean there. So the limit holds the phase of the wall in its period; it is solved where eps is given, "
-              "and where no flow of order 1/eps goes through the wall.")
+    remark = (
+        f"A boundary layer of size eps takes up what the flux of the expansion{weight} oscillates along a wall, "
+        "not its mean there. So the limit holds the phase of the wall in its period; it is solved where eps is given, "
+        "and where no flow of order 1/eps goes through the wall."
+    )
     return [Step("Natural conditions", remark, written)]
 
 
@@ -92,8 +119,17 @@ def _problem(op: Operator) -> list[sp.Equality]:
     """The equations as parsed (in normal form), the sources on the right."""
     eps, rows = op.problem.scales.eps, []
     for i in range(op.components):
-        lhs = [eps**t.power * term(c, t.left, op.problem.unknowns[t.field or 0], t.right, op.coordinates) for t, c in op.terms() if t.equation == i]
-        rhs = [eps**t.power * source(-c, t.left, op.coordinates) for t, c in op.terms(source=True) if t.equation == i]
+        lhs = [
+            eps**t.power
+            * term(c, t.left, op.problem.unknowns[t.field or 0], t.right, op.coordinates)
+            for t, c in op.terms()
+            if t.equation == i
+        ]
+        rhs = [
+            eps**t.power * source(-c, t.left, op.coordinates)
+            for t, c in op.terms(source=True)
+            if t.equation == i
+        ]
         rows.append(equation(sp.Add(*lhs), sp.Add(*rhs)))
     return rows
 
@@ -106,9 +142,17 @@ def _orders(model: HomogenizedModel) -> list[sp.Equality]:
     rows = []
     for k, table in model.powers.items():
         for i in range(op.components):
-            parts = [term(c, t.left, fields[t.field], t.right, coordinates) for t, c in table.items() if t.field is not None and t.equation == i]
+            parts = [
+                term(c, t.left, fields[t.field], t.right, coordinates)
+                for t, c in table.items()
+                if t.field is not None and t.equation == i
+            ]
             if parts:
-                whole = (fields[0],) if op.components == 1 else (sp.Function("u")(*coordinates), sp.Integer(i + 1))
+                whole = (
+                    (fields[0],)
+                    if op.components == 1
+                    else (sp.Function("u")(*coordinates), sp.Integer(i + 1))
+                )
                 rows.append(equation(OfOrder(sp.Integer(k), *whole), sp.Add(*parts)))
     return rows
 
@@ -138,7 +182,11 @@ def _means(model: HomogenizedModel, cells: Iterable[CellProblem]) -> list[sp.Equ
     if _weighted(model):
         return rows
     for c in cells:
-        rows += [equation(Mean(g), sp.Integer(0)) for (_, left), g in c.rhs.items() if left == zero and g.has(*model.cell_operator.fast)]
+        rows += [
+            equation(Mean(g), sp.Integer(0))
+            for (_, left), g in c.rhs.items()
+            if left == zero and g.has(*model.cell_operator.fast)
+        ]
     return rows
 
 
@@ -147,10 +195,18 @@ def _verdict(model: HomogenizedModel, cells: Iterable[CellProblem]) -> str:
     zero = (0,) * len(model.cell_operator.fast)
     means = [g for c in cells for (_, left), g in c.rhs.items() if left == zero]
     if _weighted(model):
-        return "That is checked when the kernel is known." if not model.frame else "The moving frame sees to that."
+        return (
+            "That is checked when the kernel is known."
+            if not model.frame
+            else "The moving frame sees to that."
+        )
     if not means:
         return "It has, as a divergence."
-    return "That is assumed of the coefficients without a formula." if any(map(is_opaque, means)) else "It has."
+    return (
+        "That is assumed of the coefficients without a formula."
+        if any(map(is_opaque, means))
+        else "It has."
+    )
 
 
 def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
@@ -163,22 +219,38 @@ def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
         for p in (p for p in model.cell_problems if p.order == n):
             for (field, alpha), sign in p.sources:
                 whole = alpha if len(alpha) > d else (*alpha, 0)
-                parts.append(sign * p.function * (sp.Integer(1) if field is None else differentiate(unknowns[field], whole, op.coordinates)))
+                parts.append(
+                    sign
+                    * p.function
+                    * (
+                        sp.Integer(1)
+                        if field is None
+                        else differentiate(unknowns[field], whole, op.coordinates)
+                    )
+                )
         if op.components == 1:
             yield equation(model.writer.unknowns(str(n))[0], sp.Add(*parts))
         else:
             total = sp.MatAdd(*parts, evaluate=False) if not parts else sum(parts[1:], parts[0])
-            yield equation(sp.ImmutableMatrix(model.writer.unknowns(str(n))), total if parts else sp.zeros(op.components, 1))
+            yield equation(
+                sp.ImmutableMatrix(model.writer.unknowns(str(n))),
+                total if parts else sp.zeros(op.components, 1),
+            )
 
 
 def _hierarchy(model: HomogenizedModel) -> list[Step]:
     """The equations of the mean fields U_0, ..., U_order: the same operator, solvable, with earlier fields on the right."""
     if model.order == 1:
         return []
-    remark = ("U = U_0 + eps U_1 + eps^2 U_2 + ... : every equation has the homogenized operator, "
-              "with the averaged operators h_n on the right, never the ill-posed truncation of their sum.")
+    remark = (
+        "U = U_0 + eps U_1 + eps^2 U_2 + ... : every equation has the homogenized operator, "
+        "with the averaged operators h_n on the right, never the ill-posed truncation of their sum."
+    )
     written = () if sum(map(len, closing(model)[1].values())) > _LONG else model.hierarchy
-    if not written or max(e.rhs.count(sp.Symbol) + e.rhs.count(sp.Derivative) for e in written) > _LONG:
+    if (
+        not written
+        or max(e.rhs.count(sp.Symbol) + e.rhs.count(sp.Derivative) for e in written) > _LONG
+    ):
         remark, written = remark + " Here A_n stands for h_n.", _abstract(model)
     return [Step("Hierarchy of mean fields", remark, written)]
 
@@ -187,6 +259,11 @@ def _abstract(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
     """The hierarchy with A_n for the averaged operators, where all their entries would be too many to read."""
     m, arguments = model.homogenized_order, model.problem.scales.arguments
     fields = [sp.Function(f"U_{n}")(*arguments) for n in range(model.order + 1)]
-    rest = [sp.Add(*[OfOrder(sp.Integer(m + c), fields[n - c]) for c in range(1, n + 1)]) for n in range(model.order + 1)]
+    rest = [
+        sp.Add(*[OfOrder(sp.Integer(m + c), fields[n - c]) for c in range(1, n + 1)])
+        for n in range(model.order + 1)
+    ]
     rights = [sp.Symbol("f"), *(-others for others in rest[1:])]
-    return tuple(equation(OfOrder(sp.Integer(m), u), right) for u, right in zip(fields, rights, strict=True))
+    return tuple(
+        equation(OfOrder(sp.Integer(m), u), right) for u, right in zip(fields, rights, strict=True)
+    )

@@ -28,7 +28,9 @@ VELOCITY = "drift_{}"
 
 def is_transpose_of_itself(op: Operator) -> bool:
     """Whether the operator equals its transpose in space: (i, left, c, j, right) and (j, right, +-c, i, left), the sign that of the derivatives."""
-    if any(axis.slow == len(op.coordinates) - 1 for axis in op.axes) or any(c.has(*op.coordinates) for _, c in op.terms()):
+    if any(axis.slow == len(op.coordinates) - 1 for axis in op.axes) or any(
+        c.has(*op.coordinates) for _, c in op.terms()
+    ):
         return False
     table = dict(op.terms())
     for t, c in table.items():
@@ -46,27 +48,47 @@ def is_transpose_of_itself(op: Operator) -> bool:
     return True
 
 
-def ground_state(op: Operator, powers: Powers, lowest: int) -> tuple[sp.Symbol, Table, Powers, Transformation]:
+def ground_state(
+    op: Operator, powers: Powers, lowest: int
+) -> tuple[sp.Symbol, Table, Powers, Transformation]:
     """u = e^{-lambda t/eps^2} phi(y) v: (eigenvalue, mass, operator of v with -lambda mass in A_0, report).
 
     Vanninathan 1981; Allaire, Capdeboscq 2000. A stationary problem needs lambda = 0, which is seen when phi is computed.
     """
     timely = [(t, c) for t, c in op.terms() if any(t.right[-1:])]
     if any(t.right[-1] > 1 or any(t.left) or any(t.right[:-1]) or t.power for t, _ in timely):
-        raise UnsupportedError("a second or mixed time derivative together with a reaction of order eps^-2",
-                               term=" + ".join(str(op.show(t)) for t, _ in timely), remedy="rho(y) u_t is covered")
+        raise UnsupportedError(
+            "a second or mixed time derivative together with a reaction of order eps^-2",
+            term=" + ".join(str(op.show(t)) for t, _ in timely),
+            remedy="rho(y) u_t is covered",
+        )
     rho = sp.Add(*[c for _, c in timely]) if timely else sp.Integer(1)
     zero = (0,) * (len(op.coordinates) + len(op.axes))
     place = Term(0, zero, 0, zero, lowest)
     shifted = dict(powers[lowest])
     shifted[place] = shifted.get(place, sp.Integer(0)) - LAMBDA * rho
-    u, v, phi = op.problem.unknowns[0], sp.Function("v")(*op.problem.unknowns[0].args), sp.Function("phi")(*op.fast)
+    u, v, phi = (
+        op.problem.unknowns[0],
+        sp.Function("v")(*op.problem.unknowns[0].args),
+        sp.Function("phi")(*op.fast),
+    )
     eps = op.problem.scales.eps
     growth = sp.exp(-LAMBDA * op.problem.scales.t / eps**2) if timely else sp.Integer(1)
-    remark = ("The leading operator does not vanish on constants: u is a ground state phi(y) times v, and v is homogenized. "
-              + ("u decays as exp(-lambda0 t/eps^2)." if timely else "This needs lambda0 = 0, since there is no time derivative."))
+    remark = (
+        "The leading operator does not vanish on constants: u is a ground state phi(y) times v, and v is homogenized. "
+        + (
+            "u decays as exp(-lambda0 t/eps^2)."
+            if timely
+            else "This needs lambda0 = 0, since there is no time derivative."
+        )
+    )
     mass = {place._replace(power=0): rho}
-    return LAMBDA, mass, {**powers, lowest: shifted}, Transformation("Factorization", remark, (equation(u, growth * phi * v),))
+    return (
+        LAMBDA,
+        mass,
+        {**powers, lowest: shifted},
+        Transformation("Factorization", remark, (equation(u, growth * phi * v),)),
+    )
 
 
 def moving_frame(
@@ -95,8 +117,11 @@ def moving_frame(
         return (), powers, ()  # whether there is a mean drift is seen when the kernels are known
     for term, c in op.terms():
         if c.has(sp.I):
-            raise UnsupportedError("a mean drift of order 1/eps with complex coefficients",
-                                   term=op.show(term), remedy="use real coefficients")
+            raise UnsupportedError(
+                "a mean drift of order 1/eps with complex coefficients",
+                term=op.show(term),
+                remedy="use real coefficients",
+            )
     frame = _frame(op, recursion)
     if not frame:
         return (), powers, ()
@@ -109,7 +134,9 @@ def moving_frame(
 
 
 def _recursion(op: Operator, powers: Powers, kernels: Kernels) -> Recursion:
-    return Recursion(powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint)
+    return Recursion(
+        powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint
+    )
 
 
 def _mean_drifts(op: Operator, recursion: Recursion) -> diagnose.Means:
@@ -126,9 +153,11 @@ def _check_common(op: Operator, moved: Recursion, frame: tuple[Frame, ...]) -> N
         drift = c * differentiate(op.problem.unknowns[field or 0], alpha, op.coordinates)
         raise SolvabilityError(
             f"the fields have different mean drifts of order 1/eps: in the frame of the first one, "
-            f"one of mean {value:.6g} is left", term=drift / op.problem.scales.eps,
+            f"one of mean {value:.6g} is left",
+            term=drift / op.problem.scales.eps,
             remedy="one moving frame serves fields with the same mean drift: subtract the difference, "
-                   "or solve the fields apart")
+            "or solve the fields apart",
+        )
 
 
 def _settled(op: Operator) -> Callable[[Frame], Frame]:
@@ -145,16 +174,20 @@ def _settled(op: Operator) -> Callable[[Frame], Frame]:
         if tau.power <= 1 or mean is None:
             raise UnsupportedError(
                 f"a mean drift of order 1/eps that depends on tau = t/eps^{tau.power}: it moves u by "
-                f"eps^{tau.power - 1} to and fro, and there is no limit", term=f.velocity,
-                remedy="subtract its oscillation, or use a larger power of eps")
+                f"eps^{tau.power - 1} to and fro, and there is no limit",
+                term=f.velocity,
+                remedy="subtract its oscillation, or use a larger power of eps",
+            )
         return f._replace(velocity=mean)
 
     return settled
 
 
 def _remark(op: Operator) -> str:
-    remark = ("A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; "
-              "y = x/eps stays.")
+    remark = (
+        "A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; "
+        "y = x/eps stays."
+    )
     if any(c.has(*op.coordinates[:-1]) for _, c in op.terms(source=True)):
         remark += " A source f(x) is f(X + c t/eps) there."
     return remark
@@ -164,15 +197,19 @@ def _lines(op: Operator, writer: Writer, frame: tuple[Frame, ...]) -> tuple[sp.E
     """X, and the velocities that have a formula."""
     shift = sp.Matrix([f.velocity for f in frame]) * op.problem.scales.t / op.problem.scales.eps
     moving = sp.Matrix(moving_coordinates(len(frame)))
-    velocities = [equation(f.velocity, writer.velocity(f)) for f in frame if f.numerator is not None]
+    velocities = [
+        equation(f.velocity, writer.velocity(f)) for f in frame if f.numerator is not None
+    ]
     return (equation(moving, sp.Matrix(op.coordinates[:-1]) - shift), *velocities)
 
 
 def _can_move(op: Operator) -> bool:
     """rho u_t, coefficients in y (and a frozen tau) alone."""
     timely = [t for t, _ in op.terms() if t.right[-1]]
-    simple = all(t.right[-1] == 1 and t.power == 0 and not any(t.left) and not any(t.right[:-1])
-                 for t in timely)
+    simple = all(
+        t.right[-1] == 1 and t.power == 0 and not any(t.left) and not any(t.right[:-1])
+        for t in timely
+    )
     still = not any(c.has(*op.coordinates) for _, c in op.terms())
     return _leader(op) is not None and simple and still
 
@@ -191,13 +228,18 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
     entries = []
     for j in range(d):
         e = unit(j, d + 1)  # b.grad u, and div(b u)
-        numerator = [first.get((i, recursion.zero, i, e), {}), first.get((i, e, i, recursion.zero), {})]
+        numerator = [
+            first.get((i, recursion.zero, i, e), {}),
+            first.get((i, e, i, recursion.zero), {}),
+        ]
         above, below = (_closed(op, recursion, parts) for parts in (numerator, [capacity]))
         if above is not None and below is not None:
             entries.append(Frame(above / below, None, None))
         else:
-            means = [averaged(op, recursion, [(averages, Fraction(1)) for averages in parts])
-                     for parts in (numerator, [capacity])]
+            means = [
+                averaged(op, recursion, [(averages, Fraction(1)) for averages in parts])
+                for parts in (numerator, [capacity])
+            ]
             entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *means))
     return tuple(entries) if any(f.velocity != 0 for f in entries) else ()
 
@@ -214,17 +256,28 @@ def _capacity(op: Operator, recursion: Recursion, i: int) -> Averages:
             continue
         phi = None if recursion.ground is None else Function(recursion.ground, 0)
         psi = None if recursion.adjoint is None else Function(recursion.adjoint + i, term.equation)
-        product = Product(number, recursion.zero, phi, () if phi is None else (*recursion.zero, *nothing))
+        product = Product(
+            number, recursion.zero, phi, () if phi is None else (*recursion.zero, *nothing)
+        )
         table[Pairing(product, psi, nothing if psi is not None else ())] = Fraction(1)
     return table
 
 
 def _closed(op: Operator, recursion: Recursion, parts: Sequence[Averages]) -> sp.Expr | None:
     """The sum of averages without cell functions, in closed form."""
-    if any(pair.weight is not None or pair.product.function is not None for averages in parts for pair in averages):
+    if any(
+        pair.weight is not None or pair.product.function is not None
+        for averages in parts
+        for pair in averages
+    ):
         return None
     pairs = [item for averages in parts for item in averages.items()]
-    total = sp.Add(*[sp.Rational(w.numerator, w.denominator) * recursion.value(pair.product) for pair, w in pairs])
+    total = sp.Add(
+        *[
+            sp.Rational(w.numerator, w.denominator) * recursion.value(pair.product)
+            for pair, w in pairs
+        ]
+    )
     return closed_mean(op, total, numbers=True)
 
 
@@ -243,4 +296,3 @@ def _moved(op: Operator, powers: Powers, frame: tuple[Frame, ...]) -> Powers:
                     target = result.setdefault(k - 1, {})
                     target[place] = target.get(place, sp.Integer(0)) - f.velocity * c
     return dict(sorted(result.items()))
-

@@ -31,7 +31,9 @@ class Writer:
         recursion = self.recursion
         table = {} if recursion.ground is None else {recursion.ground: "phi"}
         for p in range(recursion.components if recursion.adjoint is not None else 0):
-            table[(recursion.adjoint or 0) + p] = "psi" if recursion.components == 1 else f"psi_{self._field(p)}"
+            table[(recursion.adjoint or 0) + p] = (
+                "psi" if recursion.components == 1 else f"psi_{self._field(p)}"
+            )
         first: dict[Source, int] = {}
         for f in recursion.functions:
             if not f.sources:
@@ -64,7 +66,9 @@ class Writer:
 
     def column(self, number: int) -> sp.Expr:
         """A cell function: a scalar, or the column of its components."""
-        return self._column([self.component(Function(number, j)) for j in range(self.recursion.components)])
+        return self._column(
+            [self.component(Function(number, j)) for j in range(self.recursion.components)]
+        )
 
     def _column(self, rows: Sequence[sp.Expr]) -> sp.Expr:
         return rows[0] if len(rows) == 1 else sp.ImmutableMatrix(rows)
@@ -73,19 +77,38 @@ class Writer:
         """What a cell function depends on, also through earlier functions; the slow variables first."""
         if number not in self._arguments:
             recursion, corrector = self.recursion, number >= self.recursion.kernels
-            products = {p for c in recursion.function(number).flux.values() for p in c} if corrector else set[Product]()
-            used = {p.coefficient for p in products} | {k for t, k in recursion.interned[recursion.lowest] if t.field is not None}
+            products = (
+                {p for c in recursion.function(number).flux.values() for p in c}
+                if corrector
+                else set[Product]()
+            )
+            used = {p.coefficient for p in products} | {
+                k for t, k in recursion.interned[recursion.lowest] if t.field is not None
+            }
             held = [recursion.coefficients.expressions[k] for k in used]
-            earlier = {v for n in {p.function.number for p in products if p.function is not None} for v in self.arguments(n)}
-            self._arguments[number] = (*(v for v in self.op.slow if v in earlier or any(c.has(v) for c in held)), *self.op.fast)
+            earlier = {
+                v
+                for n in {p.function.number for p in products if p.function is not None}
+                for v in self.arguments(n)
+            }
+            self._arguments[number] = (
+                *(v for v in self.op.slow if v in earlier or any(c.has(v) for c in held)),
+                *self.op.fast,
+            )
         return self._arguments[number]
 
     def combination(self, c: Combination) -> sp.Expr:
         """sum weight D^slope(c) D^derivative(N)."""
         parts = []
         for product, weight in c.items():
-            value = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(product)
-            parts.append(value if product.function is None else value * self._derivative(product.function, product.derivative))
+            value = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(
+                product
+            )
+            parts.append(
+                value
+                if product.function is None
+                else value * self._derivative(product.function, product.derivative)
+            )
         return sp.Add(*parts)
 
     def _derivative(self, function: Function, index: MultiIndex) -> sp.Expr:
@@ -97,24 +120,37 @@ class Writer:
         for t, number in self.recursion.interned[self.recursion.lowest]:
             if t.field is None:
                 continue
-            c, (left, right) = self.recursion.coefficients.expressions[number], (fast_part(i, self.slow) for i in (t.left, t.right))
+            c, (left, right) = (
+                self.recursion.coefficients.expressions[number],
+                (fast_part(i, self.slow) for i in (t.left, t.right)),
+            )
             if transposed:
                 sign = (-1) ** (sum(left) + sum(right))
-                rows[t.field].append(term(sign * c, right, functions[t.equation], left, self.op.fast))
+                rows[t.field].append(
+                    term(sign * c, right, functions[t.equation], left, self.op.fast)
+                )
             else:
                 rows[t.equation].append(term(c, left, functions[t.field], right, self.op.fast))
         return [sp.Add(*row) for row in rows]
 
     def cell_equation(self, f: CellFunction) -> sp.Equality:
         """A_0 N = -R, or <R> - R where the mean is an effective coefficient."""
-        functions = [self.component(Function(f.number, j)) for j in range(self.recursion.components)]
+        functions = [
+            self.component(Function(f.number, j)) for j in range(self.recursion.components)
+        ]
         right: list[list[sp.Expr]] = [[] for _ in functions]
         for (row, left), c in f.flux.items():
             right[row].append(source(-self.combination(c), left, self.op.fast))
         if not f.solvable:
             for row, mean in enumerate(self._means(f.flux)):
-                right[row].append(mean if self.recursion.ground is None else mean * self.component(Function(self.recursion.ground, row)))
-        return equation(self._column(self.leading(functions)), self._column([sp.Add(*row) for row in right]))
+                right[row].append(
+                    mean
+                    if self.recursion.ground is None
+                    else mean * self.component(Function(self.recursion.ground, row))
+                )
+        return equation(
+            self._column(self.leading(functions)), self._column([sp.Add(*row) for row in right])
+        )
 
     def _means(self, flux: Flux) -> list[sp.Expr]:
         """<psi^p . R> for every p."""
@@ -122,10 +158,21 @@ class Writer:
         rows = []
         for p in range(recursion.components):
             if recursion.adjoint is None:
-                total = sp.Add(*[self.combination(c) for (row, left), c in flux.items() if row == p and left == nothing])
+                total = sp.Add(
+                    *[
+                        self.combination(c)
+                        for (row, left), c in flux.items()
+                        if row == p and left == nothing
+                    ]
+                )
             else:
-                total = sp.Add(*[self.component(Function(recursion.adjoint + p, row)) * source(self.combination(c), left, self.op.fast)
-                                 for (row, left), c in flux.items()])
+                total = sp.Add(
+                    *[
+                        self.component(Function(recursion.adjoint + p, row))
+                        * source(self.combination(c), left, self.op.fast)
+                        for (row, left), c in flux.items()
+                    ]
+                )
             rows.append(self.mean(total))
         return rows
 
@@ -137,11 +184,26 @@ class Writer:
         recursion, found = self.recursion, []
         if recursion.ground is not None:
             phi = [self.component(Function(recursion.ground, 0))]
-            found += [equation(self.leading(phi)[0], sp.Integer(0)), equation(Mean(phi[0]), sp.Integer(1))]
+            found += [
+                equation(self.leading(phi)[0], sp.Integer(0)),
+                equation(Mean(phi[0]), sp.Integer(1)),
+            ]
         for p in range(recursion.components if recursion.adjoint is not None else 0):
-            psi = [self.component(Function((recursion.adjoint or 0) + p, j)) for j in range(recursion.components)]
-            found.append(equation(self._column(self.leading(psi, transposed=True)), self._column([sp.Integer(0)] * len(psi))))
-            weights = psi if recursion.ground is None else [psi[0] * self.component(Function(recursion.ground, 0))]
+            psi = [
+                self.component(Function((recursion.adjoint or 0) + p, j))
+                for j in range(recursion.components)
+            ]
+            found.append(
+                equation(
+                    self._column(self.leading(psi, transposed=True)),
+                    self._column([sp.Integer(0)] * len(psi)),
+                )
+            )
+            weights = (
+                psi
+                if recursion.ground is None
+                else [psi[0] * self.component(Function(recursion.ground, 0))]
+            )
             unit = [sp.Integer(int(j == p)) for j in range(len(weights))]
             found.append(equation(self._column([Mean(w) for w in weights]), self._column(unit)))
         return found
@@ -154,7 +216,10 @@ class Writer:
 
     def averaged(self, average: Averaged) -> sp.Expr:
         """<constant + sum c D N>."""
-        parts = [t.coefficient * sp.Mul(*[self._derivative(f.function, f.derivative) for f in t.factors]) for t in average.terms]
+        parts = [
+            t.coefficient * sp.Mul(*[self._derivative(f.function, f.derivative) for f in t.factors])
+            for t in average.terms
+        ]
         return self.mean(sp.Add(average.constant, *parts))
 
     def velocity(self, frame: Frame) -> sp.Expr:
@@ -168,13 +233,21 @@ class Writer:
         fields = self.op.problem.unknowns
         names = [u.func.__name__ for u in fields]
         heads = [name.partition("_") for name in names]
-        return [sp.Function(head + suffix + under + tail)(*u.args) for (head, under, tail), u in zip(heads, fields, strict=True)]
+        return [
+            sp.Function(head + suffix + under + tail)(*u.args)
+            for (head, under, tail), u in zip(heads, fields, strict=True)
+        ]
 
     def homogenized(self, law: Sequence[EffectiveEntry], framing: Framing) -> sp.Equality:
         """The homogenized equation for u0, its coefficients as symbols where they have no closed form; in X after a moving frame."""
         symbols = framing.values(law)
-        sides = [homogenized_sides(self.op, law, self.unknowns("0"), i, symbols) for i in range(self.recursion.components)]
-        whole = equation(self._column([left for left, _ in sides]), self._column([right for _, right in sides]))
+        sides = [
+            homogenized_sides(self.op, law, self.unknowns("0"), i, symbols)
+            for i in range(self.recursion.components)
+        ]
+        whole = equation(
+            self._column([left for left, _ in sides]), self._column([right for _, right in sides])
+        )
         return framing.renamed(whole)
 
 
@@ -207,11 +280,20 @@ class Framing:
     def renamed(self, whole: sp.Equality) -> sp.Equality:
         """x as X."""
         names = moving_coordinates(len(self.shift))
-        return whole.xreplace(dict(zip(self.coordinates, names, strict=False))) if self.shift else whole
+        return (
+            whole.xreplace(dict(zip(self.coordinates, names, strict=False)))
+            if self.shift
+            else whole
+        )
 
 
-def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], functions: Sequence[sp.Expr], equation: int,
-                      symbols: Mapping[EffectiveEntry, sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+def homogenized_sides(
+    op: Operator,
+    law: Sequence[EffectiveEntry],
+    functions: Sequence[sp.Expr],
+    equation: int,
+    symbols: Mapping[EffectiveEntry, sp.Expr],
+) -> tuple[sp.Expr, sp.Expr]:
     """(left, right) of equation number `equation` of the homogenized system, with the given symbol for each entry."""
     lhs, rhs = list[sp.Expr](), list[sp.Expr]()
     for entry in law:
@@ -221,5 +303,7 @@ def homogenized_sides(op: Operator, law: Sequence[EffectiveEntry], functions: Se
             rhs.append(-entry.sign * differentiate(symbols[entry], entry.left, op.coordinates))
         else:
             inner = differentiate(functions[entry.field], entry.right, op.coordinates)
-            lhs.append(entry.sign * differentiate(symbols[entry] * inner, entry.left, op.coordinates))
+            lhs.append(
+                entry.sign * differentiate(symbols[entry] * inner, entry.left, op.coordinates)
+            )
     return sp.Add(*lhs), sp.Add(*rhs)

@@ -20,6 +20,10 @@ def bundle(*names: str) -> str:
     parts = []
     for position, name in enumerate(names):
         lines = (RUNTIME / f"{name}.py").read_text(encoding="utf-8").splitlines()
-        kept = [line for line in lines if not line.endswith(SIBLING) and not (position and line == _FUTURE)]
+        kept = [
+            line
+            for line in lines
+            if not line.endswith(SIBLING) and not (position and line == _FUTURE)
+        ]
         parts.append("\n".join(kept).strip() + "\n")
     return "\n\n".join(parts)

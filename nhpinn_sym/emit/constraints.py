@@ -29,14 +29,24 @@ class Constraints:
 
 def constrain(equation: LoweredEquation, component: int) -> Constraints:
     """The hard constraints of one component: distance factor, transfinite interpolation of the data, factor t for the initial data."""
-    data = {face: condition.value for condition in equation.essential if condition.field == component for face in condition.faces}
+    data = {
+        face: condition.value
+        for condition in equation.essential
+        if condition.field == component
+        for face in condition.faces
+    }
     soft = _contradicting(equation, component, data)
     hard = {face: value for face, value in data.items() if face not in soft}
-    lift, factor = _interpolation(equation, hard), sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})])
+    lift, factor = (
+        _interpolation(equation, hard),
+        sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})]),
+    )
     if equation.time is not None:
         lift += equation.initial[component] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
-    return Constraints(lift, factor, tuple(hard), {face: data[face] for face in data if face in soft})
+    return Constraints(
+        lift, factor, tuple(hard), {face: data[face] for face in data if face in soft}
+    )
 
 
 def on_face(equation: LoweredEquation, face: Face, expr: sp.Expr) -> sp.Expr:
@@ -45,14 +55,22 @@ def on_face(equation: LoweredEquation, face: Face, expr: sp.Expr) -> sp.Expr:
     return sp.sympify(expr).subs(equation.coordinates[axis], equation.domain.intervals[axis][end])
 
 
-def _contradicting(equation: LoweredEquation, component: int, data: Mapping[Face, sp.Expr]) -> set[Face]:
+def _contradicting(
+    equation: LoweredEquation, component: int, data: Mapping[Face, sp.Expr]
+) -> set[Face]:
     found: set[Face] = set()
     for f, g in combinations(data, 2):
-        if f[0] != g[0] and not is_zero(on_face(equation, g, on_face(equation, f, data[f] - data[g]))):
+        if f[0] != g[0] and not is_zero(
+            on_face(equation, g, on_face(equation, f, data[f] - data[g]))
+        ):
             found |= {f, g}
     if equation.time is not None:
         start = equation.initial[component]
-        found |= {f for f in data if not is_zero(on_face(equation, f, start - data[f].subs(equation.time, 0)))}
+        found |= {
+            f
+            for f in data
+            if not is_zero(on_face(equation, f, start - data[f].subs(equation.time, 0)))
+        }
     return found
 
 
@@ -65,7 +83,9 @@ def _distance(equation: LoweredEquation, axis: int, hard: Mapping[Face, sp.Expr]
     s = _relative(equation, axis)
     ends = [s, 1 - s]
     both = all((axis, end) in hard for end in (0, 1))
-    return 4 * s * (1 - s) if both else sp.Mul(*[ends[end] for end in (0, 1) if (axis, end) in hard])
+    return (
+        4 * s * (1 - s) if both else sp.Mul(*[ends[end] for end in (0, 1) if (axis, end) in hard])
+    )
 
 
 def _interpolation(equation: LoweredEquation, hard: Mapping[Face, sp.Expr]) -> sp.Expr:
@@ -77,7 +97,9 @@ def _interpolation(equation: LoweredEquation, hard: Mapping[Face, sp.Expr]) -> s
         ends = [end for end in (0, 1) if (axis, end) in source]
         s = _relative(equation, axis)
         weights = {0: 1 - s, 1: s} if len(ends) == 2 else dict.fromkeys(ends, sp.Integer(1))
-        return sp.Add(*[weights[end] * on_face(equation, (axis, end), source[axis, end]) for end in ends])
+        return sp.Add(
+            *[weights[end] * on_face(equation, (axis, end), source[axis, end]) for end in ends]
+        )
 
     def correct(lift: sp.Expr, axis: int) -> sp.Expr:
         return lift + blend(axis, {face: value - lift for face, value in hard.items()})

@@ -19,9 +19,21 @@ from .source import Source
 from .tanh_jet import Streams, Term, adjoint, slopes, streams
 
 _RUNTIME = Path(__file__).parent / "runtime"
-_VECTORS, _NET = ((_RUNTIME / name).read_text() for name in ("simd.hpp", "mlp_kernel.cpp"))  # once: what calls a library is as old as its text
-ROWS = {"points": "long", "depth": "long", "equations": "long", "components": "long", "known": "long", "sizes": "const long*",
-        "inputs": "const T*", "weights": "const T*", "extra": "const T*", "target": "const T*"}
+_VECTORS, _NET = (
+    (_RUNTIME / name).read_text() for name in ("simd.hpp", "mlp_kernel.cpp")
+)  # once: what calls a library is as old as its text
+ROWS = {
+    "points": "long",
+    "depth": "long",
+    "equations": "long",
+    "components": "long",
+    "known": "long",
+    "sizes": "const long*",
+    "inputs": "const T*",
+    "weights": "const T*",
+    "extra": "const T*",
+    "target": "const T*",
+}
 """The struct that a library is given: the types of its fields, in their order."""
 
 
@@ -37,26 +49,50 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
 
 def kernel(chosen: Streams) -> str:
     """The whole file. REAL, double where it is not defined, is the type of all numbers; its functions are described where they stand."""
-    return "\n".join([_head(chosen), _VECTORS, _struct(), _tanh_jet(chosen), _tanh_adjoint(chosen), _stream_factor(chosen), _NET])
+    return "\n".join(
+        [
+            _head(chosen),
+            _VECTORS,
+            _struct(),
+            _tanh_jet(chosen),
+            _tanh_adjoint(chosen),
+            _stream_factor(chosen),
+            _NET,
+        ]
+    )
 
 
 def _beside(source: Source, scalar: bool) -> Source:
     """A file beside each of a torch source."""
-    return Source("cpp", tuple((name.replace(".py", ".cpp"), kernel(streams(_indices(text), scalar))) for name, text in source.files))
+    return Source(
+        "cpp",
+        tuple(
+            (name.replace(".py", ".cpp"), kernel(streams(_indices(text), scalar)))
+            for name, text in source.files
+        ),
+    )
 
 
 def _indices(text: str) -> tuple[MultiIndex, ...]:
     """INDICES of a torch file."""
     assignments = (node for node in ast.parse(text).body if isinstance(node, ast.Assign))
-    return next(ast.literal_eval(node.value) for node in assignments if ast.unparse(node.targets[0]) == "INDICES")
+    return next(
+        ast.literal_eval(node.value)
+        for node in assignments
+        if ast.unparse(node.targets[0]) == "INDICES"
+    )
 
 
 def _head(chosen: Streams) -> str:
     listed = ", ".join(_index(chosen.indices[a]) for a in chosen.kept)
     joined = ", ".join(_index(chosen.indices[a]) for a in chosen.joined)
-    last = f"// Last stream: the sum of the derivatives {joined}, each times its weight at the point.\n" if joined else ""
+    last = (
+        f"// Last stream: the sum of the derivatives {joined}, each times its weight at the point.\n"
+        if joined
+        else ""
+    )
     return f"""// Loss, gradient and Jacobian rows of a tanh net on a linear residual with the derivatives
-//   {', '.join(map(_index, chosen.indices))}.
+//   {", ".join(map(_index, chosen.indices))}.
 // Streams, what is propagated through the layers: the derivatives {listed}.
 {last}
 #include <algorithm>
@@ -82,9 +118,14 @@ def _tanh_jet(chosen: Streams) -> str:
     """h from z; f_k is the k-th derivative of tanh."""
     lines = [*_slopes(max((k for table in chosen.tables for k in table), default=0))]
     for s, table in enumerate(chosen.tables, 1):
-        lines.append(f"h[{s}] = {_sum(f'f{k} * ({_sum(map(_term, terms))})' for k, terms in table.items())};")
-    return _function("void tanh_jet([[maybe_unused]] const V* z, V* h, [[maybe_unused]] const T* w)",
-                     "The streams of h = tanh(z); w: the weights of the derivatives.", ["const V t = tanh(z[0]);", *lines, "h[0] = t;"])
+        lines.append(
+            f"h[{s}] = {_sum(f'f{k} * ({_sum(map(_term, terms))})' for k, terms in table.items())};"
+        )
+    return _function(
+        "void tanh_jet([[maybe_unused]] const V* z, V* h, [[maybe_unused]] const T* w)",
+        "The streams of h = tanh(z); w: the weights of the derivatives.",
+        ["const V t = tanh(z[0]);", *lines, "h[0] = t;"],
+    )
 
 
 def _tanh_adjoint(chosen: Streams) -> str:
@@ -96,25 +137,45 @@ def _tanh_adjoint(chosen: Streams) -> str:
         for k, terms in table.items():
             seeds.setdefault(k + 1, []).append(f"d[{s}] * ({_sum(map(_term, terms))})")
     found = adjoint(chosen.tables)
-    lines.append(f"const V d0 = {_sum(['f1 * d[0]', *(f'f{k} * ({_sum(parts)})' for k, parts in sorted(seeds.items()))])};")
-    for b in sorted(found):  # in place: what is needed of d[b] later is read by stream b itself at the latest
-        parts = [f"f{k} * ({_sum(_seeded(s, term) for s, term in terms)})" for k, terms in sorted(found[b].items())]
+    lines.append(
+        f"const V d0 = {_sum(['f1 * d[0]', *(f'f{k} * ({_sum(parts)})' for k, parts in sorted(seeds.items()))])};"
+    )
+    for b in sorted(
+        found
+    ):  # in place: what is needed of d[b] later is read by stream b itself at the latest
+        parts = [
+            f"f{k} * ({_sum(_seeded(s, term) for s, term in terms)})"
+            for k, terms in sorted(found[b].items())
+        ]
         lines.append(f"d[{b}] = {_sum(parts)};")
-    return _function("void tanh_adjoint(V t, [[maybe_unused]] const V* z, V* d, [[maybe_unused]] const T* w)",
-                     "From the derivatives of a function by the streams of h = tanh(z) to those by the streams of z; t = h[0].",
-                     [*lines, "d[0] = d0;"])
+    return _function(
+        "void tanh_adjoint(V t, [[maybe_unused]] const V* z, V* d, [[maybe_unused]] const T* w)",
+        "From the derivatives of a function by the streams of h = tanh(z) to those by the streams of z; t = h[0].",
+        [*lines, "d[0] = d0;"],
+    )
 
 
 def _stream_factor(chosen: Streams) -> str:
     positions = ", ".join(map(str, (*chosen.kept, *([-1] if chosen.joined else []))))
-    return _function("T stream_factor(const T* w, int s)", "The factor of stream s in the residual.",
-                     [f"constexpr int POSITION[STREAMS] = {{{positions}}};", "return POSITION[s] < 0 ? T(1) : w[POSITION[s]];"])
+    return _function(
+        "T stream_factor(const T* w, int s)",
+        "The factor of stream s in the residual.",
+        [
+            f"constexpr int POSITION[STREAMS] = {{{positions}}};",
+            "return POSITION[s] < 0 ? T(1) : w[POSITION[s]];",
+        ],
+    )
 
 
 def _slopes(order: int) -> list[str]:
     """f1, ..., f_order."""
-    texts = [f"f1{' * t' if k % 2 == 0 else ''} * ({_horner(p)})" for k, p in enumerate(slopes(order), 1)]
-    return [f"const V f{k} = {'T(1) - t * t' if k == 1 else text};" for k, text in enumerate(texts[:order], 1)]
+    texts = [
+        f"f1{' * t' if k % 2 == 0 else ''} * ({_horner(p)})" for k, p in enumerate(slopes(order), 1)
+    ]
+    return [
+        f"const V f{k} = {'T(1) - t * t' if k == 1 else text};"
+        for k, text in enumerate(texts[:order], 1)
+    ]
 
 
 def _horner(coefficients: list[int]) -> str:
@@ -142,7 +203,9 @@ def _sum(texts: Iterable[str]) -> str:
 
 
 def _function(head: str, summary: str, body: Iterable[str]) -> str:
-    return "\n".join([f"// {summary}", f"inline {head} {{", *(f"  {line}" for line in body), "}", ""])
+    return "\n".join(
+        [f"// {summary}", f"inline {head} {{", *(f"  {line}" for line in body), "}", ""]
+    )
 
 
 def _index(index: MultiIndex) -> str:

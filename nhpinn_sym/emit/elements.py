@@ -21,29 +21,47 @@ FunctionRow = tuple[str, str, float, bool]
 def require_elements(lowered: LoweredCells) -> None:
     """UnsupportedError, which quotes the term, for cell problems that continuous Lagrange elements over the real numbers cannot solve."""
     if len(lowered.coordinates) > 3:
-        raise UnsupportedError("finite elements are there for up to three axes", term=lowered.coordinates, remedy=_REMEDY)
+        raise UnsupportedError(
+            "finite elements are there for up to three axes",
+            term=lowered.coordinates,
+            remedy=_REMEDY,
+        )
     if lowered.externals:
-        raise UnsupportedError("finite elements need a formula for each coefficient", term=lowered.externals[0].symbol, remedy=_REMEDY)
+        raise UnsupportedError(
+            "finite elements need a formula for each coefficient",
+            term=lowered.externals[0].symbol,
+            remedy=_REMEDY,
+        )
     for weak in _weak_terms(lowered):
         _require_real(weak.coefficient)
-        require_first_order(weak, (weak.left, weak.right, *([weak.factor.derivative] if weak.factor else [])))
+        require_first_order(
+            weak, (weak.left, weak.right, *([weak.factor.derivative] if weak.factor else []))
+        )
     for functional in _functionals(lowered):
         for term in functional.terms:
             _require_real(term.coefficient)
             require_first_order(term, (f.derivative for f in term.factors))
     if lowered.complex:
-        raise UnsupportedError("finite elements are for real coefficients here", term=lowered.title, remedy=_REMEDY)
+        raise UnsupportedError(
+            "finite elements are for real coefficients here", term=lowered.title, remedy=_REMEDY
+        )
 
 
 def require_first_order(term: object, orders: Iterable[tuple[int, ...]]) -> None:
     """UnsupportedError where `term` holds a second derivative."""
     if any(sum(order) > 1 for order in orders):
-        raise UnsupportedError("second derivatives in a weak form need elements that are smoother than Lagrange's", term=term, remedy=_REMEDY)
+        raise UnsupportedError(
+            "second derivatives in a weak form need elements that are smoother than Lagrange's",
+            term=term,
+            remedy=_REMEDY,
+        )
 
 
 def _require_real(coefficient: sp.Expr) -> None:
     if coefficient.has(sp.I):
-        raise UnsupportedError("finite elements are for real coefficients here", term=coefficient, remedy=_REMEDY)
+        raise UnsupportedError(
+            "finite elements are for real coefficients here", term=coefficient, remedy=_REMEDY
+        )
 
 
 def _weak_terms(lowered: LoweredCells) -> Iterator[WeakTerm]:
@@ -53,7 +71,11 @@ def _weak_terms(lowered: LoweredCells) -> Iterator[WeakTerm]:
 
 
 def _functionals(lowered: LoweredCells) -> list[Functional]:
-    return [*(f for c in lowered.constants for f in (c.numerator, c.denominator)), *lowered.effective, *lowered.higher]
+    return [
+        *(f for c in lowered.constants for f in (c.numerator, c.denominator)),
+        *lowered.effective,
+        *lowered.higher,
+    ]
 
 
 def first_order_axes(lowered: LoweredCells) -> tuple[int, ...]:
@@ -84,14 +106,19 @@ def equation_breaks(
     both = [*axes, *((axis.symbol, period, True) for axis, period in zip(fast, periods))]
     found = resolve(equation_data(lowered), both).breaks
     rows = zip(fast, periods, found[dim:])
-    repeated = tuple((a.slow, float(a.power), period, points) for a, period, points in rows if points)
+    repeated = tuple(
+        (a.slow, float(a.power), period, points) for a, period, points in rows if points
+    )
     return found[:dim], repeated
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
     """The effective coefficients, and derivatives of them, that the weak form of an equation holds."""
     terms = (*lowered.bilinear, *lowered.linear, *lowered.mass)
-    held = [*(t.coefficient for t in terms), *(c for n in lowered.natural for c in (*n.factors, n.value))]
+    held = [
+        *(t.coefficient for t in terms),
+        *(c for n in lowered.natural for c in (*n.factors, n.value)),
+    ]
     symbols = set().union(*(sp.sympify(c).free_symbols for c in held))
     return tuple(e for e in lowered.externals if e.symbol in symbols)
 
@@ -101,7 +128,9 @@ def known_entries(lowered: LoweredCells) -> dict[tuple[str, tuple[int, ...]], fl
     found: dict[tuple[str, tuple[int, ...]], float | str] = {}
     for entry in lowered.known:
         value = sp.sympify(entry.constant)
-        found[entry.name, entry.index] = float(value) if value.is_real and value.is_number else str(value)
+        found[entry.name, entry.index] = (
+            float(value) if value.is_real and value.is_number else str(value)
+        )
     return found
 
 
@@ -110,7 +139,13 @@ def projection(lowered: LoweredCells) -> str:
     kernels = [f.name for f in lowered.functions if f.role in ("ground state", "adjoint")]
     reduced = [f.name for f in lowered.functions if not f.solvable]
     parts = [f"{', '.join(kernels)} are kernels, and have no right-hand side."] if kernels else []
-    parts += [f"That of {', '.join(reduced)} loses what the operator does not reach: <psi . g> phi for its kernels psi, phi."] if reduced else []
+    parts += (
+        [
+            f"That of {', '.join(reduced)} loses what the operator does not reach: <psi . g> phi for its kernels psi, phi."
+        ]
+        if reduced
+        else []
+    )
     return "".join(f"{part}\n" for part in parts)
 
 

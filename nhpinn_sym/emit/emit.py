@@ -37,14 +37,19 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     """
     if not isinstance(target, str) or target not in TARGETS:
         raise UnknownBackendError(
-            "no target has this name", term=shortened(target),
+            "no target has this name",
+            term=shortened(target),
             remedy=f"use one of {', '.join(TARGETS)}",
         )
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     emitter = importlib.import_module(f"nhpinn_sym.emit.{target}")
     cells = lower_cells(model)
-    phased = importlib.import_module("nhpinn_sym.emit.torch_phases") if target == "torch" and cells.jumps else emitter
+    phased = (
+        importlib.import_module("nhpinn_sym.emit.torch_phases")
+        if target == "torch" and cells.jumps
+        else emitter
+    )
     sources = [phased.cells(real_form(cells) if cells.complex and target != "numpy" else cells)]
     if target == "torch":
         sources += _energy(lambda: torch_energy.cells(cells))
@@ -63,9 +68,15 @@ def _energy(emitted: Callable[[], Source]) -> list[Source]:
 
 def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
     """The files of the boundary value problems; a UserWarning says which are left out because no backend solves them."""
-    makers: dict[str, Callable[[], LoweredEquation]] = {"homogenized": lambda: lower_homogenized(model), "fine": lambda: lower_fine(model.operator)}
+    makers: dict[str, Callable[[], LoweredEquation]] = {
+        "homogenized": lambda: lower_homogenized(model),
+        "fine": lambda: lower_fine(model.operator),
+    }
     if model.order > 1 and not model.problem.time_order and model.components == 1:
-        makers |= {f"mean_field_{k}": partial(lower_mean_field, model, k) for k in range(1, model.order + 1)}
+        makers |= {
+            f"mean_field_{k}": partial(lower_mean_field, model, k)
+            for k in range(1, model.order + 1)
+        }
     sources = []
     for name, lower in makers.items():
         try:
@@ -73,7 +84,11 @@ def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
             if not (equation.jumps and emitter.__name__.endswith(("torch", "cpp"))):
                 equation = real_equation(equation) if equation.complex else equation
                 sources.append(emitter.equation(equation, name))
-                sources += _energy(partial(torch_ritz.equation, equation, name)) if emitter.__name__.endswith("torch") else []
+                sources += (
+                    _energy(partial(torch_ritz.equation, equation, name))
+                    if emitter.__name__.endswith("torch")
+                    else []
+                )
         except UnsupportedError as cause:
             warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=3)
     return sources

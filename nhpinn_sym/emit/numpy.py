@@ -50,7 +50,9 @@ def cells(lowered: LoweredCells) -> Source:
     tables = [
         _table("OPERATOR", (_operator_row(table, w) for w in lowered.bilinear)),
         _table("MASS", (_operator_row(table, w) for w in lowered.mass)),
-        _table("SOURCES", (_tuple(_source_row(table, w) for w in f.weak) for f in lowered.functions)),
+        _table(
+            "SOURCES", (_tuple(_source_row(table, w) for w in f.weak) for f in lowered.functions)
+        ),
         _table("CONSTANTS", (_constant(table, c) for c in lowered.constants)),
         _table("EFFECTIVE", (_functional(table, f) for f in (*lowered.effective, *lowered.higher))),
     ]
@@ -69,10 +71,17 @@ def cells(lowered: LoweredCells) -> Source:
         _TABLES,
         *tables,
     ]
-    opening = docstring(_HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name))
+    opening = docstring(
+        _HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name)
+    )
     head = f"{opening}\n\nfrom __future__ import annotations\n"
     runtime = bundle(*_RUNTIME).replace("from __future__ import annotations\n", "")
-    body = [head + "\n" + "\n".join(printer.imports), runtime, "\n".join(constants) + "\n", coefficients]
+    body = [
+        head + "\n" + "\n".join(printer.imports),
+        runtime,
+        "\n".join(constants) + "\n",
+        coefficients,
+    ]
     body.append('if __name__ == "__main__":\n    import sys\n\n    main(sys.modules[__name__])\n')
     return Source("numpy", ((name, "\n\n".join(body)),))
 
@@ -99,11 +108,17 @@ def _source_row(table: _Coefficients, w: WeakTerm) -> str:
 
 
 def _factor(factor: Factor | None) -> str:
-    return "None" if factor is None else f"({factor.function}, {factor.component}, {factor.derivative})"
+    return (
+        "None"
+        if factor is None
+        else f"({factor.function}, {factor.component}, {factor.derivative})"
+    )
 
 
 def _functional(table: _Coefficients, f: Functional) -> str:
-    terms = (f"({table.reference(t.coefficient)}, {_tuple(map(_factor, t.factors))})" for t in f.terms)
+    terms = (
+        f"({table.reference(t.coefficient)}, {_tuple(map(_factor, t.factors))})" for t in f.terms
+    )
     return f"({(f.name, f.index)}, {table.reference(f.constant)}, {_tuple(terms)})"
 
 
@@ -119,12 +134,22 @@ def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: Broadcas
     shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
     code = printer.expression
     holders = {"_points": lowered.coordinates, "_slow": lowered.slow}
-    lines = [f"{code(v)} = {holder}[{k}]" for holder, symbols in holders.items() for k, v in enumerate(symbols) if v in used]
-    lines += [f"{code(v)} = _data[{str(v)!r}]" for v in sorted(used - {*lowered.coordinates, *lowered.slow}, key=str)]
+    lines = [
+        f"{code(v)} = {holder}[{k}]"
+        for holder, symbols in holders.items()
+        for k, v in enumerate(symbols)
+        if v in used
+    ]
+    lines += [
+        f"{code(v)} = _data[{str(v)!r}]"
+        for v in sorted(used - {*lowered.coordinates, *lowered.slow}, key=str)
+    ]
     lines += [f"{v} = {code(expr)}" for v, expr in shared]
     lines += ["return [", *(f"    {code(expr)}," for expr in reduced), "]"]
     doc = '"""The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols broadcast."""'
-    return "\n".join(["def coefficients(_points, _slow, _data):", *(f"    {line}" for line in (doc, *lines)), ""])
+    return "\n".join(
+        ["def coefficients(_points, _slow, _data):", *(f"    {line}" for line in (doc, *lines)), ""]
+    )
 
 
 def _mathematics(lowered: LoweredCells) -> list[str]:
@@ -132,17 +157,28 @@ def _mathematics(lowered: LoweredCells) -> list[str]:
     lines = [f"Cell {lowered.cell}, coordinates {', '.join(map(str, lowered.coordinates))}."]
     for i in range(lowered.components):
         rows = (w for w in lowered.bilinear if w.equation == i)
-        operator = " + ".join(f"D^{w.left}[({text(_sign(w) * w.coefficient)}) D^{w.right} {_component(lowered, 'N', w.field)}]" for w in rows)
+        operator = " + ".join(
+            f"D^{w.left}[({text(_sign(w) * w.coefficient)}) D^{w.right} {_component(lowered, 'N', w.field)}]"
+            for w in rows
+        )
         lines.append(f"{_component(lowered, 'A_0 N', i)} = {operator}")
     for f in lowered.functions:
         lines += _problem(lowered, f)
-    lines += [f"{c.symbol} = ({_mean(lowered, c.numerator)}) / ({_mean(lowered, c.denominator)})" for c in lowered.constants]
-    lines += [f"{f.name}{list(f.index)} = {_mean(lowered, f)}" for f in (*lowered.effective, *lowered.higher)]
+    lines += [
+        f"{c.symbol} = ({_mean(lowered, c.numerator)}) / ({_mean(lowered, c.denominator)})"
+        for c in lowered.constants
+    ]
+    lines += [
+        f"{f.name}{list(f.index)} = {_mean(lowered, f)}"
+        for f in (*lowered.effective, *lowered.higher)
+    ]
     return lines
 
 
 def _problem(lowered: LoweredCells, f: CellForm) -> list[str]:
-    right = "" if lowered.eigenvalue is None else f" ({lowered.eigenvalue} times the mass is in A_0)"
+    right = (
+        "" if lowered.eigenvalue is None else f" ({lowered.eigenvalue} times the mass is in A_0)"
+    )
     if f.role == "ground state":
         return [f"A_0 {f.name} = 0, {f.name} > 0, <{f.name}> = 1{right}"]
     if f.role == "adjoint":
@@ -150,8 +186,13 @@ def _problem(lowered: LoweredCells, f: CellForm) -> list[str]:
     lines = []
     for i in range(lowered.components):
         rows = (w for w in f.weak if w.equation == i)
-        parts = (f"D^{w.left}[({text(_sign(w) * w.coefficient)}){_times(lowered, (w.factor,))}]" for w in rows)
-        lines.append(f"{_component(lowered, f'A_0 {f.name}', i)} = {' + '.join(parts) or '0'}{'' if f.solvable else ' - mean'}")
+        parts = (
+            f"D^{w.left}[({text(_sign(w) * w.coefficient)}){_times(lowered, (w.factor,))}]"
+            for w in rows
+        )
+        lines.append(
+            f"{_component(lowered, f'A_0 {f.name}', i)} = {' + '.join(parts) or '0'}{'' if f.solvable else ' - mean'}"
+        )
     return lines
 
 
@@ -161,7 +202,10 @@ def _component(lowered: LoweredCells, name: str, i: int) -> str:
 
 def _times(lowered: LoweredCells, factors: Iterable[Factor | None]) -> str:
     known = (f for f in factors if f is not None)
-    return "".join(f" D^{f.derivative} {_component(lowered, lowered.functions[f.function].name, f.component)}" for f in known)
+    return "".join(
+        f" D^{f.derivative} {_component(lowered, lowered.functions[f.function].name, f.component)}"
+        for f in known
+    )
 
 
 def _mean(lowered: LoweredCells, f: Functional) -> str:

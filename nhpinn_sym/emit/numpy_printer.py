@@ -17,23 +17,35 @@ class BroadcastPrinter(SciPyPrinter):
     """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come from. Complex numbers only where `imaginary`."""
 
     def __init__(self, imaginary: bool = False) -> None:
-        super().__init__({"fully_qualified_modules": False, "allow_unknown_functions": False, "strict": True})
+        super().__init__(
+            {"fully_qualified_modules": False, "allow_unknown_functions": False, "strict": True}
+        )
         self.imaginary = imaginary
 
     @property
     def imports(self) -> list[str]:
         """The import lines that the printed text needs."""
-        return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(self.module_imports.items()) if names]
+        return [
+            f"from {module} import {', '.join(sorted(names))}"
+            for module, names in sorted(self.module_imports.items())
+            if names
+        ]
 
     def expression(self, expr: sp.Expr) -> str:
         """The text of an expression; UnsupportedError quotes what numpy does not have."""
         expr = sp.sympify(expr)
         if expr.has(sp.I) and not self.imaginary:
-            raise UnsupportedError("only real coefficients can be emitted for the finite element backends", term=expr)
+            raise UnsupportedError(
+                "only real coefficients can be emitted for the finite element backends", term=expr
+            )
         try:
             return str(self.doprint(expr))
         except PrintMethodNotImplementedError as cause:
-            raise UnsupportedError("numpy has no such function", term=expr, remedy="write the coefficient with elementary functions") from cause
+            raise UnsupportedError(
+                "numpy has no such function",
+                term=expr,
+                remedy="write the coefficient with elementary functions",
+            ) from cause
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return re.sub(r"\W", "_", super()._print_Symbol(expr))
@@ -64,7 +76,11 @@ class BroadcastPrinter(SciPyPrinter):
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         *branches, (value, condition) = expr.args
         if condition != sp.true:
-            raise UnsupportedError("a Piecewise needs a value everywhere", term=expr, remedy="end it with (value, True)")
+            raise UnsupportedError(
+                "a Piecewise needs a value everywhere",
+                term=expr,
+                remedy="end it with (value, True)",
+            )
         where, text = self._module_format("numpy.where"), self._print(value)
         for value, condition in reversed(branches):
             text = f"{where}({self._print(condition)}, {self._print(value)}, {text})"
@@ -80,7 +96,11 @@ class BroadcastPrinter(SciPyPrinter):
 
     def _fold(self, name: str, expr: sp.Expr) -> str:
         function = self._module_format(f"numpy.{name}")
-        return reduce(lambda rest, arg: f"{function}({rest}, {self._print(arg)})", expr.args[1:], self._print(expr.args[0]))
+        return reduce(
+            lambda rest, arg: f"{function}({rest}, {self._print(arg)})",
+            expr.args[1:],
+            self._print(expr.args[0]),
+        )
 
     def _print_Max(self, expr: sp.Max) -> str:
         return self._fold("maximum", expr)

@@ -50,14 +50,24 @@ def read(node: sp.Expr) -> Opaque:
         inner = inner.expr
     counts = dict(inner.variable_count) if isinstance(inner, sp.Derivative) else {}
     function = inner.expr if isinstance(inner, sp.Derivative) else inner
-    if not isinstance(function, AppliedUndef) or any(function.args.count(v) != 1 for v in counts) or any(
-            a.has(*counts) for a in function.args if counts and a not in counts):
-        raise UnsupportedError("a derivative of a function without a formula that torch cannot take", term=node,
-                               remedy="make the coordinates themselves its arguments")
+    if (
+        not isinstance(function, AppliedUndef)
+        or any(function.args.count(v) != 1 for v in counts)
+        or any(a.has(*counts) for a in function.args if counts and a not in counts)
+    ):
+        raise UnsupportedError(
+            "a derivative of a function without a formula that torch cannot take",
+            term=node,
+            remedy="make the coordinates themselves its arguments",
+        )
     index = tuple(int(counts.get(a, 0)) for a in function.args)
     return Opaque(function.func.__name__, tuple(a.xreplace(shift) for a in function.args), index)
 
 
 def function_names(lowered: LoweredCells | LoweredEquation) -> tuple[str, ...]:
     """The functions without a formula in a lowered form."""
-    return tuple(sorted({f.func.__name__ for node in opaque_nodes(lowered) for f in node.atoms(AppliedUndef)}))
+    return tuple(
+        sorted(
+            {f.func.__name__ for node in opaque_nodes(lowered) for f in node.atoms(AppliedUndef)}
+        )
+    )

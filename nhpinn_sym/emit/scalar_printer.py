@@ -27,7 +27,9 @@ class ScalarPrinter(AbstractPythonCodePrinter):
     def _number(self, expr: sp.Expr) -> str:
         value = complex(expr.evalf(20))
         if value.imag != 0:
-            raise UnsupportedError(f"only real numbers can be emitted for {self.library}", term=expr)
+            raise UnsupportedError(
+                f"only real numbers can be emitted for {self.library}", term=expr
+            )
         return repr(value.real)
 
     def _print_Float(self, expr: sp.Float) -> str:
@@ -53,9 +55,16 @@ class ScalarPrinter(AbstractPythonCodePrinter):
         return str(self._print(expr.rewrite(sp.Piecewise)))
 
     def _print_not_supported(self, expr: sp.Basic) -> str:
-        raise UnsupportedError(f"this has no counterpart in {self.library}", term=expr,
-                               remedy="write it with elementary functions, or use a backend that takes its values")
+        raise UnsupportedError(
+            f"this has no counterpart in {self.library}",
+            term=expr,
+            remedy="write it with elementary functions, or use a backend that takes its values",
+        )
 
-    _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_Subs = _print_not_supported
-    _print_ImaginaryUnit = _print_Infinity = _print_NegativeInfinity = _print_ComplexInfinity = _print_not_supported
+    _print_Derivative = _print_Integral = _print_Sum = _print_Product = _print_Subs = (
+        _print_not_supported
+    )
+    _print_ImaginaryUnit = _print_Infinity = _print_NegativeInfinity = _print_ComplexInfinity = (
+        _print_not_supported
+    )
     _print_AppliedUndef = emptyPrinter = _print_not_supported

@@ -41,19 +41,38 @@ class Coefficients:
             return text if expr.is_Atom and "/" not in text else f"({text})"
         if expr not in self.found:
             keeps = expr.is_Symbol and text not in _RESERVED and not _NUMBERED.fullmatch(text)
-            self.found[expr] = text if keeps else f"c{sum(map(bool, map(_NUMBERED.fullmatch, self.found.values())))}"
+            self.found[expr] = (
+                text
+                if keeps
+                else f"c{sum(map(bool, map(_NUMBERED.fullmatch, self.found.values())))}"
+            )
         return f'w["{self.found[expr]}"]'
 
     def function(self, name: str, what: str) -> str:
         """The text of `name(points, data)`, a dict of all coefficients found."""
-        return self.table(name, f"The coefficients of {what} at points (d, ...).", {c: expr for expr, c in self.found.items()})
+        return self.table(
+            name,
+            f"The coefficients of {what} at points (d, ...).",
+            {c: expr for expr, c in self.found.items()},
+        )
 
     def table(self, name: str, doc: str, entries: Mapping[str, sp.Expr]) -> str:
         """The text of `name(points, data)`, a dict of `entries`."""
         body, values = self._reduced(list(entries.values()))
         items = [f'"{key}": {value}' for key, value in zip(entries, values, strict=True)]
         line = "return {" + ", ".join(items) + "}"
-        return _function(name, doc, [*body, *([line] if len(line) < WIDTH else ["return {", *(f"    {item}," for item in items), "}"])])
+        return _function(
+            name,
+            doc,
+            [
+                *body,
+                *(
+                    [line]
+                    if len(line) < WIDTH
+                    else ["return {", *(f"    {item}," for item in items), "}"]
+                ),
+            ],
+        )
 
     def single(self, name: str, doc: str, expr: sp.Expr) -> str:
         """The text of `name(points, data)`, the values of one expression."""
@@ -63,31 +82,58 @@ class Coefficients:
     def _reduced(self, exprs: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
         """Lines that unpack the symbols and compute common subexpressions, and the text of each expression after them."""
         used = {s for expr in exprs for s in expr.free_symbols}
-        fresh = (s for s in sp.numbered_symbols("s", real=True) if s.name not in {u.name for u in used})
+        fresh = (
+            s for s in sp.numbered_symbols("s", real=True) if s.name not in {u.name for u in used}
+        )
         shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
-        lines = [f"{self.printer.expression(s)} = points[{k}]" for k, s in enumerate(self.coordinates) if s in used]
-        lines += [f'{self.printer.expression(s)} = data["{s.name}"]' for s in sorted(used - set(self.coordinates), key=str)]
+        lines = [
+            f"{self.printer.expression(s)} = points[{k}]"
+            for k, s in enumerate(self.coordinates)
+            if s in used
+        ]
+        lines += [
+            f'{self.printer.expression(s)} = data["{s.name}"]'
+            for s in sorted(used - set(self.coordinates), key=str)
+        ]
         lines += [f"{s} = {self.printer.expression(expr)}" for s, expr in shared]
         return lines, [self.printer.expression(expr) for expr in reduced]
 
     def definitions(self) -> list[str]:
         """c0 = ..., for comments."""
-        return [f"{name} = {plain(expr)}" for expr, name in self.found.items() if not expr.is_Symbol]
+        return [
+            f"{name} = {plain(expr)}" for expr, name in self.found.items() if not expr.is_Symbol
+        ]
 
 
 def _function(name: str, doc: str, body: Sequence[str]) -> str:
-    return "\n".join([f"def {name}(points, data):", f"    {docstring(doc)}", *(f"    {line}" for line in body)])
+    return "\n".join(
+        [f"def {name}(points, data):", f"    {docstring(doc)}", *(f"    {line}" for line in body)]
+    )
 
 
 def products(terms: Iterable[WeakTerm], trial: bool, components: int = 1) -> list[Product]:
     """The terms of a bilinear form (in u and v), or with trial = False of a linear one (in v)."""
-    return [(t.coefficient, " * ".join([*earlier([t.factor] if t.factor else [], components), *([factor("u", t.right)] if trial else []),
-                                        factor("v", t.left)])) for t in terms]
+    return [
+        (
+            t.coefficient,
+            " * ".join(
+                [
+                    *earlier([t.factor] if t.factor else [], components),
+                    *([factor("u", t.right)] if trial else []),
+                    factor("v", t.left),
+                ]
+            ),
+        )
+        for t in terms
+    ]
 
 
 def earlier(factors: Iterable[Factor], components: int) -> list[str]:
     """Derivatives of cell functions that are known."""
-    return [factor(f'w["N{f.function}{f"_{f.component}" if components > 1 else ""}"]', f.derivative) for f in factors]
+    return [
+        factor(f'w["N{f.function}{f"_{f.component}" if components > 1 else ""}"]', f.derivative)
+        for f in factors
+    ]
 
 
 def factor(name: str, index: MultiIndex) -> str:
@@ -129,21 +175,39 @@ def _times(number: sp.Expr, product: str, coefficients: Coefficients) -> str:
 
 def form(kind: str, name: str, arguments: str, expression: str) -> str:
     """The text of a decorated form; its docstring is the mathematics of `expression`."""
-    return "\n".join([f"@{kind}", f"def {name}({arguments}):", f"    {docstring(comment(mathematics(expression)))}", f"    return {expression}"])
+    return "\n".join(
+        [
+            f"@{kind}",
+            f"def {name}({arguments}):",
+            f"    {docstring(comment(mathematics(expression)))}",
+            f"    return {expression}",
+        ]
+    )
 
 
-def bilinear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients) -> tuple[list[str], str]:
+def bilinear_blocks(
+    name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients
+) -> tuple[list[str], str]:
     """A form for each equation and field, and the dict display that lists them by (equation, field)."""
     terms = list(terms)
     names, forms = {}, []
     for i, j in sorted({(t.equation, t.field) for t in terms}):
         own = [t for t in terms if (t.equation, t.field) == (i, j)]
         names[i, j] = name if components == 1 else f"{name}_{i}_{j}"
-        forms.append(form("BilinearForm", names[i, j], "u, v, w", total(products(own, trial=True), coefficients, "0 * u * v")))
+        forms.append(
+            form(
+                "BilinearForm",
+                names[i, j],
+                "u, v, w",
+                total(products(own, trial=True), coefficients, "0 * u * v"),
+            )
+        )
     return forms, display(names)
 
 
-def linear_blocks(name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients) -> tuple[list[str], str]:
+def linear_blocks(
+    name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients
+) -> tuple[list[str], str]:
     """A form for each equation, and the dict display that lists them."""
     terms = list(terms)
     names, forms = {}, []

@@ -45,7 +45,11 @@ class Source:
 def output_path(value: object) -> Path:
     """A path to write to, from text or a path; OutputPathError for anything else."""
     if not isinstance(value, (str, os.PathLike)):
-        raise OutputPathError("this is no path", term=repr(value)[:100], remedy='write "folder/name", or a pathlib.Path')
+        raise OutputPathError(
+            "this is no path",
+            term=repr(value)[:100],
+            remedy='write "folder/name", or a pathlib.Path',
+        )
     return Path(value)
 
 
@@ -57,7 +61,11 @@ def write_atomic(path: Path, data: bytes) -> Path:
         scratch.write_bytes(data)
         os.replace(scratch, path)
     except (OSError, ValueError) as cause:  # ValueError: a null character in the path
-        raise OutputPathError("cannot write there", term=path, remedy="name a folder that can be created and written to") from cause
+        raise OutputPathError(
+            "cannot write there",
+            term=path,
+            remedy="name a folder that can be created and written to",
+        ) from cause
     finally:
         with contextlib.suppress(OSError, ValueError):
             scratch.unlink(missing_ok=True)

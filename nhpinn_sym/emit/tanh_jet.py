@@ -51,11 +51,19 @@ def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:
         for a in joined:
             for k, terms in _table(indices[a], a, position, None).items():
                 tables[-1].setdefault(k, []).extend(terms)
-    products = tuple((b, k, s, term) for b, found in sorted(adjoint(tables).items()) for k, terms in found.items() if k > 1 for s, term in terms)
+    products = tuple(
+        (b, k, s, term)
+        for b, found in sorted(adjoint(tables).items())
+        for k, terms in found.items()
+        if k > 1
+        for s, term in terms
+    )
     return Streams(tuple(indices), kept, joined, tuple(tables), products)
 
 
-def adjoint(tables: Iterable[Mapping[int, Sequence[Term]]]) -> dict[int, dict[int, list[tuple[int, Term]]]]:
+def adjoint(
+    tables: Iterable[Mapping[int, Sequence[Term]]],
+) -> dict[int, dict[int, list[tuple[int, Term]]]]:
     """{stream b: {k: (stream s, term)}}: the derivative of sum_s d_s h_s with respect to z_b is the sum of f_k d_s term."""
     found: dict[int, dict[int, list[tuple[int, Term]]]] = {}
     for s, table in enumerate(tables, 1):
@@ -64,7 +72,9 @@ def adjoint(tables: Iterable[Mapping[int, Sequence[Term]]]) -> dict[int, dict[in
                 for b in sorted(set(streams)):
                     rest = list(streams)
                     rest.remove(b)
-                    found.setdefault(b, {}).setdefault(k, []).append((s, (factor * streams.count(b), weight, tuple(rest))))
+                    found.setdefault(b, {}).setdefault(k, []).append(
+                        (s, (factor * streams.count(b), weight, tuple(rest)))
+                    )
     return found
 
 
@@ -96,17 +106,24 @@ def monomials(index: MultiIndex) -> dict[Monomial, int]:
 def _differentiated(terms: Mapping[Monomial, int], unit: MultiIndex) -> dict[Monomial, int]:
     found: dict[Monomial, int] = {}
     for monomial, factor in terms.items():
-        raised = [(*monomial[:i], tuple(m + n for m, n in zip(b, unit)), *monomial[i + 1:]) for i, b in enumerate(monomial)]
+        raised = [
+            (*monomial[:i], tuple(m + n for m, n in zip(b, unit)), *monomial[i + 1 :])
+            for i, b in enumerate(monomial)
+        ]
         for new in ((*monomial, unit), *raised):
             key = tuple(sorted(new))
             found[key] = found.get(key, 0) + factor
     return found
 
 
-def _table(index: MultiIndex, weight: int | None, position: Mapping[MultiIndex, int], own: int | None) -> dict[int, list[Term]]:
+def _table(
+    index: MultiIndex, weight: int | None, position: Mapping[MultiIndex, int], own: int | None
+) -> dict[int, list[Term]]:
     """The monomials of one derivative by the number of their factors; the linear one only where the derivative is a stream, `own`."""
     table: dict[int, list[Term]] = {}
     for monomial, factor in monomials(index).items():
         if len(monomial) > 1 or own is not None:
-            table.setdefault(len(monomial), []).append((factor, weight, tuple(position[b] for b in monomial)))
+            table.setdefault(len(monomial), []).append(
+                (factor, weight, tuple(position[b] for b in monomial))
+            )
     return dict(sorted(table.items()))

@@ -10,13 +10,33 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 import sympy as sp
 
 from ..lower.expand import strong_terms
-from ..lower.forms import CellForm, Factor, Functional, LoweredCells, MultiIndex, StrongTerm, WeakTerm
+from ..lower.forms import (
+    CellForm,
+    Factor,
+    Functional,
+    LoweredCells,
+    MultiIndex,
+    StrongTerm,
+    WeakTerm,
+)
 from ..operator.zero import jumps
 from ..problem.errors import UnsupportedError
 from .opaque import function_names
 from .source import Source
 from .torch_printer import Slot, argument_name
-from .torch_text import NET, Scope, Tables, assemble, closure, commented, formulas, function, given_names, header, tabulated
+from .torch_text import (
+    NET,
+    Scope,
+    Tables,
+    assemble,
+    closure,
+    commented,
+    formulas,
+    function,
+    given_names,
+    header,
+    tabulated,
+)
 
 Stage = tuple[str, tuple[int, ...]]
 """("ground state" | "adjoint" | "corrector", the functions that are solved together)."""
@@ -32,17 +52,26 @@ def cells(lowered: LoweredCells) -> Source:
     return Source("torch", (("cell_residual.py", file_text(lowered)),))
 
 
-def file_text(lowered: LoweredCells, note: str = "", more: Callable[[Scope], Sequence[str]] = lambda scope: ()) -> str:
+def file_text(
+    lowered: LoweredCells, note: str = "", more: Callable[[Scope], Sequence[str]] = lambda scope: ()
+) -> str:
     """The text of cell_residual.py, or of a file like it with `more` functions; `note` ends its docstring."""
     _require_real_and_smooth(lowered)
-    scope = Scope((*lowered.coordinates, *lowered.slow), given_symbols(lowered), function_names(lowered))
-    axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [("scaled", sp.Integer(-1), sp.Integer(1))] * len(lowered.slow)
+    scope = Scope(
+        (*lowered.coordinates, *lowered.slow), given_symbols(lowered), function_names(lowered)
+    )
+    axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [
+        ("scaled", sp.Integer(-1), sp.Integer(1))
+    ] * len(lowered.slow)
     parts = [
         f"{header(scope, _indices(lowered), axes)}\n{_names(lowered)}",
         *_operators(scope, lowered),
         *_sources(scope, lowered),
-        function(f"cell_functions({NET})", "The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs.",
-                 ["return network(points, layers, indices, axes)"]),
+        function(
+            f"cell_functions({NET})",
+            "The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs.",
+            ["return network(points, layers, indices, axes)"],
+        ),
         _bilinear(scope, lowered.bilinear),
         *([_loads(scope, lowered)] if _dualized(lowered) else []),
         *([_constants(scope, lowered)] if lowered.constants else []),
@@ -54,7 +83,11 @@ def file_text(lowered: LoweredCells, note: str = "", more: Callable[[Scope], Seq
 
 def given_symbols(lowered: LoweredCells) -> tuple[sp.Symbol, ...]:
     """The keyword arguments of the emitted functions: parameters, the eigenvalue, the constants."""
-    return (*lowered.parameters, *([lowered.eigenvalue] if lowered.eigenvalue is not None else []), *(c.symbol for c in lowered.constants))
+    return (
+        *lowered.parameters,
+        *([lowered.eigenvalue] if lowered.eigenvalue is not None else []),
+        *(c.symbol for c in lowered.constants),
+    )
 
 
 def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
@@ -70,21 +103,41 @@ def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
     return tuple((kind, tuple(members)) for kind, members in runs)
 
 
-def transposed(terms: Iterable[WeakTerm], coordinates: tuple[sp.Symbol, ...]) -> tuple[StrongTerm, ...]:
+def transposed(
+    terms: Iterable[WeakTerm], coordinates: tuple[sp.Symbol, ...]
+) -> tuple[StrongTerm, ...]:
     """The strong form of A_0^T from the weak form of A_0: the sum of (-1)^|right| D^right( c D^left psi )."""
-    return strong_terms([(t.field, t.right, (-1) ** sum(t.right) * t.coefficient, t.equation, t.left) for t in terms], coordinates)
+    return strong_terms(
+        [
+            (t.field, t.right, (-1) ** sum(t.right) * t.coefficient, t.equation, t.left)
+            for t in terms
+        ],
+        coordinates,
+    )
 
 
 def _require_real_and_smooth(lowered: LoweredCells) -> None:
-    held = [t.coefficient for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak))]
+    held = [
+        t.coefficient for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak))
+    ]
     if lowered.jumps:
-        raise UnsupportedError("a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
-                               term=next((c for c in held if jumps(c)), lowered.title), remedy=ACROSS_JUMPS)
+        raise UnsupportedError(
+            "a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
+            term=next((c for c in held if jumps(c)), lowered.title),
+            remedy=ACROSS_JUMPS,
+        )
     if lowered.complex:
-        raise UnsupportedError("a coefficient is complex: the nets are real",
-                               term=next((c for c in held if c.has(sp.I)), lowered.title), remedy=_FOURIER)
+        raise UnsupportedError(
+            "a coefficient is complex: the nets are real",
+            term=next((c for c in held if c.has(sp.I)), lowered.title),
+            remedy=_FOURIER,
+        )
     if lowered.externals:
-        raise UnsupportedError("a coefficient is given as numbers: the residual needs its formula", term=lowered.externals[0].symbol, remedy=_FOURIER)
+        raise UnsupportedError(
+            "a coefficient is given as numbers: the residual needs its formula",
+            term=lowered.externals[0].symbol,
+            remedy=_FOURIER,
+        )
 
 
 def _left_sides(lowered: LoweredCells) -> dict[str, Tables]:
@@ -97,24 +150,45 @@ def _left_sides(lowered: LoweredCells) -> dict[str, Tables]:
 
 def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
     """Derivatives of a net that the operators need, of earlier functions in the sources, and of all functions in the means."""
-    weak = [i for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak)) for i in (t.left, t.right)]
-    factors = [f.derivative for functional in _functionals(lowered) for t in functional.terms for f in t.factors]
+    weak = [
+        i
+        for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak))
+        for i in (t.left, t.right)
+    ]
+    factors = [
+        f.derivative
+        for functional in _functionals(lowered)
+        for t in functional.terms
+        for f in t.factors
+    ]
     factors += [t.factor.derivative for f in lowered.functions for t in f.weak if t.factor]
     return {
-        "INDICES": closure(index for side in _left_sides(lowered).values() for table in side.values() for index in table),
-        "KNOWN_INDICES": closure([(0,) * len(lowered.coordinates), *(t.factor.derivative for f in lowered.functions for t in f.source if t.factor)]),
+        "INDICES": closure(
+            index
+            for side in _left_sides(lowered).values()
+            for table in side.values()
+            for index in table
+        ),
+        "KNOWN_INDICES": closure(
+            [
+                (0,) * len(lowered.coordinates),
+                *(t.factor.derivative for f in lowered.functions for t in f.source if t.factor),
+            ]
+        ),
         "MEAN_INDICES": closure([*weak, *factors]),
     }
 
 
 def _names(lowered: LoweredCells) -> str:
     numbered = {c.symbol: (c.numerator.name, c.numerator.index) for c in lowered.constants}
-    return "\n".join([
-        f"COMPONENTS = {lowered.components}",
-        f"FUNCTIONS = {tuple(f.name for f in lowered.functions)}",
-        f"STAGES = {stages(lowered)}  # (kind, functions that are solved together): the outputs of a net, and the columns of sources",
-        f"CONSTANTS = {({key: argument_name(s) for s, key in numbered.items()})}  # entries of `constants` that are keyword arguments",
-    ])
+    return "\n".join(
+        [
+            f"COMPONENTS = {lowered.components}",
+            f"FUNCTIONS = {tuple(f.name for f in lowered.functions)}",
+            f"STAGES = {stages(lowered)}  # (kind, functions that are solved together): the outputs of a net, and the columns of sources",
+            f"CONSTANTS = { ({key: argument_name(s) for s, key in numbered.items()}) }  # entries of `constants` that are keyword arguments",
+        ]
+    )
 
 
 def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
@@ -122,14 +196,29 @@ def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
     parts = []
     for prefix, side in _left_sides(lowered).items():
         parts.append(scope.tables(f"{prefix}coefficients", side))
-        parts.append(function(f"{prefix}operator(points, d{scope.collect})",
-                              "The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation.",
-                              [f"return system({prefix}coefficients(points{scope.forward}), d, COMPONENTS)"]))
-    choose = [] if len(parts) == 2 else ['left = adjoint_operator if STAGES[stage][0] == "adjoint" else operator']
+        parts.append(
+            function(
+                f"{prefix}operator(points, d{scope.collect})",
+                "The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation.",
+                [f"return system({prefix}coefficients(points{scope.forward}), d, COMPONENTS)"],
+            )
+        )
+    choose = (
+        []
+        if len(parts) == 2
+        else ['left = adjoint_operator if STAGES[stage][0] == "adjoint" else operator']
+    )
     left = "left" if choose else "operator"
-    parts.append(function(f"residual(points, d, stage=0, known=None{scope.collect})",
-                          "Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions before.",
-                          [*choose, f"return {left}(points, d{scope.forward}) - SOURCES[stage](points, known{scope.forward})"]))
+    parts.append(
+        function(
+            f"residual(points, d, stage=0, known=None{scope.collect})",
+            "Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions before.",
+            [
+                *choose,
+                f"return {left}(points, d{scope.forward}) - SOURCES[stage](points, known{scope.forward})",
+            ],
+        )
+    )
     return parts
 
 
@@ -137,47 +226,113 @@ def _sources(scope: Scope, lowered: LoweredCells) -> list[str]:
     """One function per stage, of the jet of all functions of the stages before."""
     parts = []
     for number, (_, members) in enumerate(stages(lowered)):
-        columns = [_source(lowered, lowered.functions[k], i) for k in members for i in range(lowered.components)]
+        columns = [
+            _source(lowered, lowered.functions[k], i)
+            for k in members
+            for i in range(lowered.components)
+        ]
         names = ", ".join(lowered.functions[k].name for k in members)
-        parts.append(scope.function(f"source_{number}", "points, known", f"The right-hand sides of {names}, one column per function and equation.",
-                                    columns, f"return stack(points{', {}' * len(columns)})"))
-    return [*parts, f"SOURCES = ({''.join(f'source_{k}, ' for k in range(len(parts))).rstrip(' ' if len(parts) == 1 else ', ')})"]
+        parts.append(
+            scope.function(
+                f"source_{number}",
+                "points, known",
+                f"The right-hand sides of {names}, one column per function and equation.",
+                columns,
+                f"return stack(points{', {}' * len(columns)})",
+            )
+        )
+    return [
+        *parts,
+        f"SOURCES = ({''.join(f'source_{k}, ' for k in range(len(parts))).rstrip(' ' if len(parts) == 1 else ', ')})",
+    ]
 
 
 def _source(lowered: LoweredCells, form: CellForm, equation: int) -> sp.Expr:
-    return sp.Add(*[t.coefficient * slot(lowered, t.factor, "known") for t in form.source if t.equation == equation])
+    return sp.Add(
+        *[
+            t.coefficient * slot(lowered, t.factor, "known")
+            for t in form.source
+            if t.equation == equation
+        ]
+    )
 
 
 def slot(lowered: LoweredCells, factor: Factor | None, jet: str) -> sp.Expr:
-    return Slot(f"{jet}[{factor.derivative}][..., {factor.function * lowered.components + factor.component}]") if factor else sp.Integer(1)
+    return (
+        Slot(
+            f"{jet}[{factor.derivative}][..., {factor.function * lowered.components + factor.component}]"
+        )
+        if factor
+        else sp.Integer(1)
+    )
 
 
 def _bilinear(scope: Scope, terms: Sequence[WeakTerm]) -> str:
-    integrand = sp.Add(*[t.coefficient * Slot(f"u[{t.right}][..., {t.field}]") * Slot(f"v[{t.left}][..., {t.equation}]") for t in terms])
-    return scope.function("bilinear", "points, u, v", "The integrand of the weak form B(u, v), for the jets of all components of u and v.",
-                          [integrand], "return full(points, {})")
+    integrand = sp.Add(
+        *[
+            t.coefficient
+            * Slot(f"u[{t.right}][..., {t.field}]")
+            * Slot(f"v[{t.left}][..., {t.equation}]")
+            for t in terms
+        ]
+    )
+    return scope.function(
+        "bilinear",
+        "points, u, v",
+        "The integrand of the weak form B(u, v), for the jets of all components of u and v.",
+        [integrand],
+        "return full(points, {})",
+    )
 
 
 def _loads(scope: Scope, lowered: LoweredCells) -> str:
     """The weak right-hand sides that the energy formula needs."""
     needed = _dualized(lowered)
-    integrands = [sp.Add(*[t.coefficient * slot(lowered, t.factor, "d") * Slot(f"v[{t.left}][..., {t.equation}]")
-                           for t in lowered.functions[j].weak]) for j in needed]
+    integrands = [
+        sp.Add(
+            *[
+                t.coefficient
+                * slot(lowered, t.factor, "d")
+                * Slot(f"v[{t.left}][..., {t.equation}]")
+                for t in lowered.functions[j].weak
+            ]
+        )
+        for j in needed
+    ]
     rows = "".join(f"    {j}: {{}},\n" for j in needed)
-    return scope.function("loads", "points, d, v", "The integrands of weak right-hand sides, by function; d is the jet of all functions.",
-                          integrands, f"return {{{{\n{rows}}}}}")
+    return scope.function(
+        "loads",
+        "points, d, v",
+        "The integrands of weak right-hand sides, by function; d is the jet of all functions.",
+        integrands,
+        f"return {{{{\n{rows}}}}}",
+    )
 
 
 def _integrand(lowered: LoweredCells, f: Functional) -> sp.Expr:
-    return f.constant + sp.Add(*[t.coefficient * sp.Mul(*[slot(lowered, factor, "d") for factor in t.factors]) for t in f.terms])
+    return f.constant + sp.Add(
+        *[
+            t.coefficient * sp.Mul(*[slot(lowered, factor, "d") for factor in t.factors])
+            for t in f.terms
+        ]
+    )
 
 
 def _constants(scope: Scope, lowered: LoweredCells) -> str:
-    integrands = [_integrand(lowered, f) for c in lowered.constants for f in (c.numerator, c.denominator)]
+    integrands = [
+        _integrand(lowered, f) for c in lowered.constants for f in (c.numerator, c.denominator)
+    ]
     keys = [(c.numerator.name, c.numerator.index) for c in lowered.constants]
-    rows = "".join(f"    {key}: full(points, {{}}).mean(-1) / full(points, {{}}).mean(-1),\n" for key in keys)
-    return scope.function("constants", "points, d", "The constants that later coefficients hold, from means over the points of a uniform grid.",
-                          integrands, f"return {{{{\n{rows}}}}}")
+    rows = "".join(
+        f"    {key}: full(points, {{}}).mean(-1) / full(points, {{}}).mean(-1),\n" for key in keys
+    )
+    return scope.function(
+        "constants",
+        "points, d",
+        "The constants that later coefficients hold, from means over the points of a uniform grid.",
+        integrands,
+        f"return {{{{\n{rows}}}}}",
+    )
 
 
 def _effective(scope: Scope, lowered: LoweredCells) -> str:
@@ -186,13 +341,25 @@ def _effective(scope: Scope, lowered: LoweredCells) -> str:
     rows = [f"    {(f.name, f.index)}: {{}}{_dual_correction(scope, f)}," for f in functionals]
     given = "".join(f", {n}={n}" for n in scope.names)
     duals = sorted({f.dual[1] for f in functionals if f.dual})
-    parts = [f"function_{i} = columns(d, {i}, COMPONENTS)" for i in sorted({*duals, *_dualized(lowered)})]
+    parts = [
+        f"function_{i} = columns(d, {i}, COMPONENTS)" for i in sorted({*duals, *_dualized(lowered)})
+    ]
     parts += [f"loads_{i} = loads(points, d, function_{i}{given})" for i in duals]
-    returned = "return {{key: averaged(full(points, value), weights) for key, value in values.items()}}"
+    returned = (
+        "return {{key: averaged(full(points, value), weights) for key, value in values.items()}}"
+    )
     result = "\n".join([*parts, "values = {{", *rows, "}}", returned])
-    summary = ("Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a quadrature; "
-               "d: the jet of all functions.")
-    return scope.function("effective", "points, d, weights=None", summary, [_integrand(lowered, f) for f in functionals], result)
+    summary = (
+        "Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a quadrature; "
+        "d: the jet of all functions."
+    )
+    return scope.function(
+        "effective",
+        "points, d, weights=None",
+        summary,
+        [_integrand(lowered, f) for f in functionals],
+        result,
+    )
 
 
 def _functionals(lowered: LoweredCells) -> tuple[Functional, ...]:
@@ -215,12 +382,16 @@ def _dual_correction(scope: Scope, f: Functional) -> str:
 def _docstring(lowered: LoweredCells) -> str:
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in _functionals(lowered))
     slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
-    ranges = "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions." if slow else ""
+    ranges = (
+        "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions."
+        if slow
+        else ""
+    )
     given = given_names((*given_symbols(lowered), *map(sp.Symbol, function_names(lowered))))
     outputs = len(stages(lowered)[0][1]) * lowered.components if lowered.functions else 0
     return f"""{lowered.title}: the cell problems.
 
-Every cell function N is periodic in ({', '.join(map(str, lowered.coordinates))}) on {lowered.cell}, has zero mean, and solves{slow}
+Every cell function N is periodic in ({", ".join(map(str, lowered.coordinates))}) on {lowered.cell}, has zero mean, and solves{slow}
 
 {_system(lowered)}
 
@@ -243,7 +414,11 @@ The mean of a cell function is free: subtract it. effective(points, d) gives the
 
 
 def _system(lowered: LoweredCells) -> str:
-    right = ["source"] if lowered.components == 1 else [f"source[{i}]" for i in range(lowered.components)]
+    right = (
+        ["source"]
+        if lowered.components == 1
+        else [f"source[{i}]" for i in range(lowered.components)]
+    )
     return formulas(tabulated(lowered.strong), "N", right)
 
 
@@ -254,8 +429,16 @@ def _listed_sources(lowered: LoweredCells) -> str:
             lines.append(f"{f.name}:  0, {_KERNELS[f.role]}")
             continue
         for i in range(lowered.components):
-            terms = [f"({t.coefficient}) {_factor(lowered, t.factor)}" if t.factor else str(t.coefficient) for t in f.source if t.equation == i]
-            lines.append(f"{f.name}{f'[{i}]' * (lowered.components > 1)}:  {' + '.join(terms) or '0'}")
+            terms = [
+                f"({t.coefficient}) {_factor(lowered, t.factor)}"
+                if t.factor
+                else str(t.coefficient)
+                for t in f.source
+                if t.equation == i
+            ]
+            lines.append(
+                f"{f.name}{f'[{i}]' * (lowered.components > 1)}:  {' + '.join(terms) or '0'}"
+            )
     return "\n".join(commented(line, 4) for line in lines)
 
 
@@ -266,11 +449,20 @@ _KERNELS: Mapping[str, str] = {
 
 
 def _factor(lowered: LoweredCells, factor: Factor) -> str:
-    name = lowered.functions[factor.function].name + f"[{factor.component}]" * (lowered.components > 1)
+    name = lowered.functions[factor.function].name + f"[{factor.component}]" * (
+        lowered.components > 1
+    )
     return f"D^{factor.derivative} {name}" if any(factor.derivative) else name
 
 
 def _functional(lowered: LoweredCells, f: Functional) -> str:
-    terms = [f"({t.coefficient}) {' '.join(_factor(lowered, factor) for factor in t.factors)}" for t in f.terms]
-    note = f"  [energy formula, dual solution {f.dual[0]} * {lowered.functions[f.dual[1]].name}]" if f.dual else ""
+    terms = [
+        f"({t.coefficient}) {' '.join(_factor(lowered, factor) for factor in t.factors)}"
+        for t in f.terms
+    ]
+    note = (
+        f"  [energy formula, dual solution {f.dual[0]} * {lowered.functions[f.dual[1]].name}]"
+        if f.dual
+        else ""
+    )
     return f"{f.name}{list(f.index) if f.index else ''} = <{' + '.join([str(f.constant)] * (f.constant != 0) + terms) or '0'}>{note}"

@@ -32,44 +32,93 @@ def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({}
     """
     energy = cell_energy(lowered)
     levels = _levels(lowered, values)
-    return Source("torch", (("cell_energy.py", _file(lowered, energy, levels, energy.strain, lowered.components, dual=False)),
-                            ("cell_dual.py", _file(lowered, energy, levels, energy.flux, energy.potentials, dual=True))))
+    return Source(
+        "torch",
+        (
+            (
+                "cell_energy.py",
+                _file(lowered, energy, levels, energy.strain, lowered.components, dual=False),
+            ),
+            (
+                "cell_dual.py",
+                _file(lowered, energy, levels, energy.flux, energy.potentials, dual=True),
+            ),
+        ),
+    )
 
 
 def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, Kinks | None]:
     """The kinks of the nets of cell_energy.py and of cell_dual.py, by file name; None where they are smooth."""
     energy, levels = cell_energy(lowered), _levels(lowered, values)
-    return {"cell_energy.py": _kinks(lowered, energy, levels, energy.strain, dual=False),
-            "cell_dual.py": _kinks(lowered, energy, levels, energy.flux, dual=True)}
+    return {
+        "cell_energy.py": _kinks(lowered, energy, levels, energy.strain, dual=False),
+        "cell_dual.py": _kinks(lowered, energy, levels, energy.flux, dual=True),
+    }
 
 
 def _levels(lowered: LoweredCells, values: Mapping[str, Any]) -> tuple[sp.Expr, ...]:
     return kinks(cut(lowered, values), lowered.cell) if lowered.jumps else ()
 
 
-def _kinks(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, dual: bool) -> Kinks | None:
+def _kinks(
+    lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, dual: bool
+) -> Kinks | None:
     power = energy.order if dual else 1
-    return Kinks.reaching(lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim)) if levels else None
+    return (
+        Kinks.reaching(lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim))
+        if levels
+        else None
+    )
 
 
 def _indices(rows: Map, dim: int) -> tuple[MultiIndex, ...]:
     return closure([(0,) * dim, *(index for row in rows for _, index, _ in row)])
 
 
-def _file(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, components: int, dual: bool) -> str:
-    scope, dim = Scope(lowered.coordinates, lowered.parameters, function_names(lowered)), lowered.cell.dim
+def _file(
+    lowered: LoweredCells,
+    energy: CellEnergy,
+    levels: Sequence[sp.Expr],
+    rows: Map,
+    components: int,
+    dual: bool,
+) -> str:
+    scope, dim = (
+        Scope(lowered.coordinates, lowered.parameters, function_names(lowered)),
+        lowered.cell.dim,
+    )
     indices = _indices(rows, dim)
     axes = [("periodic", a, b) for a, b in lowered.cell.intervals]
-    name, zero = ("flux", "the fluxes that are divergence-free by construction") if dual else ("strain", "the derivatives D_k N_i")
+    name, zero = (
+        ("flux", "the fluxes that are divergence-free by construction")
+        if dual
+        else ("strain", "the derivatives D_k N_i")
+    )
     parts = [
         f"{header(scope, {'INDICES': indices}, axes)}\n{_names(lowered, energy, rows, components, name)}",
-        symmetric(scope, "stiffness", "points", f"The symmetric coefficients C, (..., {energy.stiffness.rows}, {energy.stiffness.rows}).",
-                   energy.stiffness),
-        function(f"{name}(d)", f"{zero[0].upper()}{zero[1:]}, numbered as in {name.upper()}, for the jet of one function: (..., {len(rows)}).",
-                 [f"zero = torch.zeros_like(d[{(0,) * dim}][..., 0])" if components else f"zero = d[{(0,) * dim}].new_zeros(())",
-                  f"return torch.stack([sum((factor * d[index][..., i] for i, index, factor in row), zero) for row in {name.upper()}], -1)"]),
+        symmetric(
+            scope,
+            "stiffness",
+            "points",
+            f"The symmetric coefficients C, (..., {energy.stiffness.rows}, {energy.stiffness.rows}).",
+            energy.stiffness,
+        ),
+        function(
+            f"{name}(d)",
+            f"{zero[0].upper()}{zero[1:]}, numbered as in {name.upper()}, for the jet of one function: (..., {len(rows)}).",
+            [
+                f"zero = torch.zeros_like(d[{(0,) * dim}][..., 0])"
+                if components
+                else f"zero = d[{(0,) * dim}].new_zeros(())",
+                f"return torch.stack([sum((factor * d[index][..., i] for i, index, factor in row), zero) for row in {name.upper()}], -1)",
+            ],
+        ),
         *(_complementary(scope) if dual else _gradient_energy(scope, lowered)),
-        function(f"cell_functions({NET})", "The jet of a net, periodic by its inputs.", ["return network(points, layers, indices, axes)"]),
+        function(
+            f"cell_functions({NET})",
+            "The jet of a net, periodic by its inputs.",
+            ["return network(points, layers, indices, axes)"],
+        ),
     ]
     text = assemble(_docstring(lowered, energy, dual), parts)
     kinks = _kinks(lowered, energy, levels, rows, dual)
@@ -77,44 +126,75 @@ def _file(lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], 
 
 
 def _names(lowered: LoweredCells, energy: CellEnergy, rows: Map, components: int, name: str) -> str:
-    return "\n".join([
-        f"COMPONENTS = {components}",
-        f"FUNCTIONS = {({f.name: place for f, place in zip(lowered.functions, energy.functions)})}  # (row of the macroscopic strain, sign)",
-        f"{name.upper()} = (  # (component, multi-index, factor) of the terms of each row", *(f"    {row}," for row in rows), ")",
-    ])
+    return "\n".join(
+        [
+            f"COMPONENTS = {components}",
+            f"FUNCTIONS = { ({f.name: place for f, place in zip(lowered.functions, energy.functions)}) }  # (row of the macroscopic strain, sign)",
+            f"{name.upper()} = (  # (component, multi-index, factor) of the terms of each row",
+            *(f"    {row}," for row in rows),
+            ")",
+        ]
+    )
 
 
 def symmetric(scope: Scope, name: str, arguments: str, summary: str, matrix: sp.Matrix) -> str:
     """A function that returns a symmetric matrix at every point."""
     size = matrix.rows
     entries = [matrix[p, q] for p in range(size) for q in range(p + 1)]
-    order = ", ".join(str(max(p, q) * (max(p, q) + 1) // 2 + min(p, q)) for p in range(size) for q in range(size))
-    return scope.function(name, arguments, summary, entries,
-                          f"lower = stack(points{', {}' * len(entries)})\nreturn lower[..., ({order},)].unflatten(-1, ({size}, {size}))")
+    order = ", ".join(
+        str(max(p, q) * (max(p, q) + 1) // 2 + min(p, q)) for p in range(size) for q in range(size)
+    )
+    return scope.function(
+        name,
+        arguments,
+        summary,
+        entries,
+        f"lower = stack(points{', {}' * len(entries)})\nreturn lower[..., ({order},)].unflatten(-1, ({size}, {size}))",
+    )
 
 
 def _gradient_energy(scope: Scope, lowered: LoweredCells) -> list[str]:
     given = scope.forward
     return [
-        function(f"energy(points, d, mean{scope.collect})",
-                 "The integrand of 1/2 E . A* E, which the cell function of the macroscopic strain E = mean minimizes; d: its jet.",
-                 ["total = strain(d) + torch.as_tensor(mean, dtype=points.dtype, device=points.device)",
-                  f'return 0.5 * torch.einsum("...p,...pq,...q->...", total, stiffness(points{given}), total)']),
-        function(f"bilinear(points, u, v{scope.collect})", "The integrand of the weak form B(u, v), for the jets of u and v.",
-                 [f'return torch.einsum("...p,...pq,...q->...", strain(v), stiffness(points{given}), strain(u))']),
-        function(f"loads(points, v{scope.collect})", "The integrands of the right-hand sides l(v) of FUNCTIONS, a column for each.",
-                 [f'fluxes = torch.einsum("...p,...pq->...q", strain(v), stiffness(points{given}))',
-                  "return torch.stack([-sign * fluxes[..., row] for row, sign in FUNCTIONS.values()], -1)"]),
+        function(
+            f"energy(points, d, mean{scope.collect})",
+            "The integrand of 1/2 E . A* E, which the cell function of the macroscopic strain E = mean minimizes; d: its jet.",
+            [
+                "total = strain(d) + torch.as_tensor(mean, dtype=points.dtype, device=points.device)",
+                f'return 0.5 * torch.einsum("...p,...pq,...q->...", total, stiffness(points{given}), total)',
+            ],
+        ),
+        function(
+            f"bilinear(points, u, v{scope.collect})",
+            "The integrand of the weak form B(u, v), for the jets of u and v.",
+            [
+                f'return torch.einsum("...p,...pq,...q->...", strain(v), stiffness(points{given}), strain(u))'
+            ],
+        ),
+        function(
+            f"loads(points, v{scope.collect})",
+            "The integrands of the right-hand sides l(v) of FUNCTIONS, a column for each.",
+            [
+                f'fluxes = torch.einsum("...p,...pq->...q", strain(v), stiffness(points{given}))',
+                "return torch.stack([-sign * fluxes[..., row] for row, sign in FUNCTIONS.values()], -1)",
+            ],
+        ),
         *_law(scope, lowered),
     ]
 
 
 def _complementary(scope: Scope) -> list[str]:
-    return [function(f"energy(points, d, mean{scope.collect})",
-                     "The integrand of 1/2 S . A*^-1 S, which the potentials of the mean flux S minimize; d: their jet.",
-                     ["total = flux(d) + torch.as_tensor(mean, dtype=points.dtype, device=points.device)",
-                      f"compliance = torch.linalg.pinv(stiffness(points{scope.forward}), hermitian=True)",
-                      'return 0.5 * torch.einsum("...p,...pq,...q->...", total, compliance, total)'])]
+    return [
+        function(
+            f"energy(points, d, mean{scope.collect})",
+            "The integrand of 1/2 S . A*^-1 S, which the potentials of the mean flux S minimize; d: their jet.",
+            [
+                "total = flux(d) + torch.as_tensor(mean, dtype=points.dtype, device=points.device)",
+                f"compliance = torch.linalg.pinv(stiffness(points{scope.forward}), hermitian=True)",
+                'return 0.5 * torch.einsum("...p,...pq,...q->...", total, compliance, total)',
+            ],
+        )
+    ]
 
 
 def _law(scope: Scope, lowered: LoweredCells) -> list[str]:
@@ -124,17 +204,32 @@ def _law(scope: Scope, lowered: LoweredCells) -> list[str]:
         return []
 
     def written(t: FunctionalTerm) -> sp.Expr:
-        slots = [Slot(f"d[{f.derivative}][..., {f.function * lowered.components + f.component}]") for f in t.factors]
+        slots = [
+            Slot(f"d[{f.derivative}][..., {f.function * lowered.components + f.component}]")
+            for f in t.factors
+        ]
         return t.coefficient * sp.Mul(*slots)
 
     rows = "".join(f"    {(f.name, f.index)}: full(points, {{}}),\n" for f in others)
-    return [scope.function("law", "points, d", "The integrands of the effective coefficients beside A; d: the jet of all functions.",
-                           [f.constant + sp.Add(*map(written, f.terms)) for f in others], f"return {{{{\n{rows}}}}}")]
+    return [
+        scope.function(
+            "law",
+            "points, d",
+            "The integrands of the effective coefficients beside A; d: the jet of all functions.",
+            [f.constant + sp.Add(*map(written, f.terms)) for f in others],
+            f"return {{{{\n{rows}}}}}",
+        )
+    ]
 
 
 def _docstring(lowered: LoweredCells, energy: CellEnergy, dual: bool) -> str:
     rows = range(energy.stiffness.rows)
-    entries = "\n".join(commented(f"C[{p}, {q}] = {energy.stiffness[p, q]}", 4) for p in rows for q in range(p + 1) if energy.stiffness[p, q] != 0)
+    entries = "\n".join(
+        commented(f"C[{p}, {q}] = {energy.stiffness[p, q]}", 4)
+        for p in rows
+        for q in range(p + 1)
+        if energy.stiffness[p, q] != 0
+    )
     given = given_names(lowered.parameters)
     if dual:
         meaning = """S . A*^-1 S = min <(S + flux(psi)) . C^-1 (S + flux(psi))> over periodic potentials psi, for every mean flux S:

@@ -34,8 +34,13 @@ class Kinks:
     order: int
 
     @classmethod
-    def reaching(cls, coordinates: tuple[sp.Symbol, ...], levels: Iterable[sp.Expr], power: int,
-                 indices: Iterable[MultiIndex]) -> Kinks:
+    def reaching(
+        cls,
+        coordinates: tuple[sp.Symbol, ...],
+        levels: Iterable[sp.Expr],
+        power: int,
+        indices: Iterable[MultiIndex],
+    ) -> Kinks:
         """For derivatives of second order and for these."""
         return cls(coordinates, tuple(levels), power, max(2, *map(sum, indices)))
 
@@ -44,11 +49,17 @@ def with_kinks(text: str, kinks: Kinks) -> str:
     """A file whose nets have kinks: what replaces their smooth inputs is put behind the jets."""
     dim = len(kinks.coordinates)
     known = tuple(a for a in closure([(kinks.order,) * dim]) if sum(a) <= kinks.order)
-    smooth = [level.rewrite(sp.Piecewise) for level in kinks.levels]  # the derivatives of Max are not printed
+    smooth = [
+        level.rewrite(sp.Piecewise) for level in kinks.levels
+    ]  # the derivatives of Max are not printed
     summary = "The jets of the functions that vanish where a coefficient jumps, (..., LEVELS)."
     jets = Scope(kinks.coordinates).jet("levels", smooth, known, summary, columns=True)
     constants = f"LEVELS, POWER = {len(kinks.levels)}, {kinks.power}\nsmooth_embed, smooth_inputs = embed, inputs"
-    return f"{text}\n\n" + "\n\n\n".join([_KINKS + constants, jets, _part("torch_kinks", _KINKS)]) + "\n"
+    return (
+        f"{text}\n\n"
+        + "\n\n\n".join([_KINKS + constants, jets, _part("torch_kinks", _KINKS)])
+        + "\n"
+    )
 
 
 def with_poles(text: str) -> str:

@@ -17,20 +17,31 @@ def cells(lowered: LoweredCells) -> Source:
     """One file per phase. UnsupportedError as `torch_cells.cells`, and where interfaces move, or the order is above two."""
     require_fluxes(lowered)
     phases = cut(lowered, {}).cells
-    return Source("torch", tuple((f"cell_residual_phase_{k}.py", phase_text(cell, k, len(phases))) for k, cell in enumerate(phases)))
+    return Source(
+        "torch",
+        tuple(
+            (f"cell_residual_phase_{k}.py", phase_text(cell, k, len(phases)))
+            for k, cell in enumerate(phases)
+        ),
+    )
 
 
 def phase_text(lowered: LoweredCells, number: int, count: int) -> str:
     """The file of one phase, whose smooth cell problems `lowered` are."""
-    return with_poles(file_text(lowered, _note(number, count), lambda scope: _fluxes(scope, lowered)))
+    return with_poles(
+        file_text(lowered, _note(number, count), lambda scope: _fluxes(scope, lowered))
+    )
 
 
 def require_fluxes(lowered: LoweredCells) -> None:
     """UnsupportedError where the conditions at an interface are not the continuity of u and of its conormal flux."""
     for term in (*lowered.bilinear, *(w for f in lowered.functions for w in f.weak)):
         if sum(term.left) > 1:
-            raise UnsupportedError("a fourth-order operator whose coefficients jump, in strong form", term=term.coefficient,
-                                   remedy='use backend="fourier" or "skfem"')
+            raise UnsupportedError(
+                "a fourth-order operator whose coefficients jump, in strong form",
+                term=term.coefficient,
+                remedy='use backend="fourier" or "skfem"',
+            )
 
 
 def _fluxes(scope: Scope, lowered: LoweredCells) -> list[str]:
@@ -39,19 +50,38 @@ def _fluxes(scope: Scope, lowered: LoweredCells) -> list[str]:
     summary = "{(equation, axis, component): the factor of each derivative in the flux}."
     parts.append(scope.tables("flux_coefficients", _flux_tables(lowered), summary))
     for number, (_, members) in enumerate(stages(lowered)):
-        columns = [_flux_source(lowered, k, i, axis) for k in members for i in range(lowered.components) for axis in range(dim)]
-        parts.append(scope.function(f"flux_source_{number}", "points, known", "Fluxes of right-hand sides, by function, equation and axis.", columns,
-                                    f"return stack(points{', {}' * len(columns)})"))
-    names = "".join(f"flux_source_{k}, " for k in range(len(parts) - 1)).rstrip(" " if len(parts) == 2 else ", ")
+        columns = [
+            _flux_source(lowered, k, i, axis)
+            for k in members
+            for i in range(lowered.components)
+            for axis in range(dim)
+        ]
+        parts.append(
+            scope.function(
+                f"flux_source_{number}",
+                "points, known",
+                "Fluxes of right-hand sides, by function, equation and axis.",
+                columns,
+                f"return stack(points{', {}' * len(columns)})",
+            )
+        )
+    names = "".join(f"flux_source_{k}, " for k in range(len(parts) - 1)).rstrip(
+        " " if len(parts) == 2 else ", "
+    )
     parts.append(f"FLUX_SOURCES = ({names})")
-    parts.append(function(
-        f"flux(points, d, stage=0, known=None{scope.collect})",
-        "The fluxes of the functions of a stage, (..., functions * equations, axes): n . flux is continuous across an interface.",
-        [f"tables = flux_coefficients(points{scope.forward})",
-         "sides = [{(i, j): table for (i, axis, j), table in tables.items() if axis == k} for k in range(len(INDICES[0]))]",
-         "source = FLUX_SOURCES[stage](points, known" + scope.forward + ")",
-         "left = torch.stack([system(side, d, COMPONENTS) for side in sides], -1)",
-         "return left - source.reshape(left.shape)"]))
+    parts.append(
+        function(
+            f"flux(points, d, stage=0, known=None{scope.collect})",
+            "The fluxes of the functions of a stage, (..., functions * equations, axes): n . flux is continuous across an interface.",
+            [
+                f"tables = flux_coefficients(points{scope.forward})",
+                "sides = [{(i, j): table for (i, axis, j), table in tables.items() if axis == k} for k in range(len(INDICES[0]))]",
+                "source = FLUX_SOURCES[stage](points, known" + scope.forward + ")",
+                "left = torch.stack([system(side, d, COMPONENTS) for side in sides], -1)",
+                "return left - source.reshape(left.shape)",
+            ],
+        )
+    )
     return parts
 
 
@@ -62,8 +92,11 @@ def _flux_tables(lowered: LoweredCells) -> Tables:
     for i in range(m):
         for axis in range(dim):
             for j in range(m):
-                terms = [StrongTerm(t.coefficient, t.right) for t in lowered.bilinear
-                         if (t.equation, t.field) == (i, j) and t.left == _unit(axis, dim)]
+                terms = [
+                    StrongTerm(t.coefficient, t.right)
+                    for t in lowered.bilinear
+                    if (t.equation, t.field) == (i, j) and t.left == _unit(axis, dim)
+                ]
                 table = collect(terms) or ({(0,) * dim: sp.Integer(0)} if i == j else {})
                 if table:
                     tables[i, axis, j] = table  # type: ignore[index]
@@ -72,7 +105,13 @@ def _flux_tables(lowered: LoweredCells) -> Tables:
 
 def _flux_source(lowered: LoweredCells, k: int, equation: int, axis: int) -> sp.Expr:
     left = _unit(axis, len(lowered.coordinates))
-    return sp.Add(*[t.coefficient * slot(lowered, t.factor, "known") for t in lowered.functions[k].weak if (t.equation, t.left) == (equation, left)])
+    return sp.Add(
+        *[
+            t.coefficient * slot(lowered, t.factor, "known")
+            for t in lowered.functions[k].weak
+            if (t.equation, t.left) == (equation, left)
+        ]
+    )
 
 
 def _unit(axis: int, dim: int) -> tuple[int, ...]:

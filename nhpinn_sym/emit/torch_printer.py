@@ -12,14 +12,58 @@ from .opaque import Opaque, opaque_nodes, read
 from .scalar_printer import ScalarPrinter
 
 _UNARY = {
-    sp.sin: "sin", sp.cos: "cos", sp.tan: "tan", sp.asin: "asin", sp.acos: "acos", sp.atan: "atan",
-    sp.sinh: "sinh", sp.cosh: "cosh", sp.tanh: "tanh", sp.asinh: "asinh", sp.acosh: "acosh", sp.atanh: "atanh",
-    sp.exp: "exp", sp.log: "log", sp.Abs: "abs", sp.sign: "sign", sp.floor: "floor", sp.ceiling: "ceil",
-    sp.erf: "erf", sp.erfc: "erfc", sp.erfinv: "erfinv", sp.loggamma: "lgamma",
+    sp.sin: "sin",
+    sp.cos: "cos",
+    sp.tan: "tan",
+    sp.asin: "asin",
+    sp.acos: "acos",
+    sp.atan: "atan",
+    sp.sinh: "sinh",
+    sp.cosh: "cosh",
+    sp.tanh: "tanh",
+    sp.asinh: "asinh",
+    sp.acosh: "acosh",
+    sp.atanh: "atanh",
+    sp.exp: "exp",
+    sp.log: "log",
+    sp.Abs: "abs",
+    sp.sign: "sign",
+    sp.floor: "floor",
+    sp.ceiling: "ceil",
+    sp.erf: "erf",
+    sp.erfc: "erfc",
+    sp.erfinv: "erfinv",
+    sp.loggamma: "lgamma",
 }
-_RECIPROCAL = {sp.sec: "cos", sp.csc: "sin", sp.cot: "tan", sp.sech: "cosh", sp.csch: "sinh", sp.coth: "tanh"}
-_TAKEN = {"torch", "math", "points", "d", "mean", "u", "v", "values", "known", "full", "stack", "column", "columns", "COMPONENTS", "loads",
-          "bilinear", "derivative", "weights", "averaged"}
+_RECIPROCAL = {
+    sp.sec: "cos",
+    sp.csc: "sin",
+    sp.cot: "tan",
+    sp.sech: "cosh",
+    sp.csch: "sinh",
+    sp.coth: "tanh",
+}
+_TAKEN = {
+    "torch",
+    "math",
+    "points",
+    "d",
+    "mean",
+    "u",
+    "v",
+    "values",
+    "known",
+    "full",
+    "stack",
+    "column",
+    "columns",
+    "COMPONENTS",
+    "loads",
+    "bilinear",
+    "derivative",
+    "weights",
+    "averaged",
+}
 _LONGEST = 60
 """Characters of a name: a statement has to fit into a line with it."""
 
@@ -28,7 +72,11 @@ def argument_name(symbol: sp.Symbol) -> str:
     """The Python name of a symbol: its own where that is a free identifier, otherwise changed as little as possible."""
     name = re.sub(r"\W", "_", symbol.name)[:_LONGEST]
     name = f"_{name}" if not name or name[0].isdigit() else name
-    return f"{name}_" if keyword.iskeyword(name) or name in _TAKEN or re.fullmatch(r"(loads|function)_\d+", name) else name
+    return (
+        f"{name}_"
+        if keyword.iskeyword(name) or name in _TAKEN or re.fullmatch(r"(loads|function)_\d+", name)
+        else name
+    )
 
 
 class Slot(sp.Symbol):
@@ -49,15 +97,30 @@ class TorchPrinter(ScalarPrinter):
 
     def called(self, value: Opaque) -> str:
         """A derivative of a function that is given as an argument."""
-        name, arguments = argument_name(sp.Symbol(value.name)), "".join(f"{self._tensor(a)}, " for a in value.arguments)
-        return f"derivative({name}, ({arguments.rstrip()}), {value.index})" if any(value.index) else f"{name}({arguments.rstrip(', ')})"
+        name, arguments = (
+            argument_name(sp.Symbol(value.name)),
+            "".join(f"{self._tensor(a)}, " for a in value.arguments),
+        )
+        return (
+            f"derivative({name}, ({arguments.rstrip()}), {value.index})"
+            if any(value.index)
+            else f"{name}({arguments.rstrip(', ')})"
+        )
 
     def _tensor(self, expr: sp.Expr) -> str:
-        return f"torch.full_like({self.like}, {self._print(expr)})" if expr.is_number else str(self._print(expr))
+        return (
+            f"torch.full_like({self.like}, {self._print(expr)})"
+            if expr.is_number
+            else str(self._print(expr))
+        )
 
     def _fold(self, function: str, arguments: Sequence[sp.Expr]) -> str:
         first, *rest = arguments
-        return f"torch.{function}({self._tensor(first)}, {self._fold(function, rest)})" if rest else self._tensor(first)
+        return (
+            f"torch.{function}({self._tensor(first)}, {self._fold(function, rest)})"
+            if rest
+            else self._tensor(first)
+        )
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return argument_name(expr)
@@ -103,7 +166,11 @@ class TorchPrinter(ScalarPrinter):
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         text = f"torch.full_like({self.like}, math.nan)"
         for value, condition in reversed(expr.args):
-            text = self._tensor(value) if condition == sp.true else f"torch.where({self._print(condition)}, {self._print(value)}, {text})"
+            text = (
+                self._tensor(value)
+                if condition == sp.true
+                else f"torch.where({self._print(condition)}, {self._print(value)}, {text})"
+            )
         return text
 
     def _print_ITE(self, expr: sp.ITE) -> str:
@@ -122,8 +189,9 @@ class TorchPrinter(ScalarPrinter):
         return f"(~{self._print(expr.args[0])})"
 
 
-
-def statements(expressions: Sequence[sp.Expr], like: str, taken: Sequence[sp.Symbol]) -> tuple[list[str], list[str]]:
+def statements(
+    expressions: Sequence[sp.Expr], like: str, taken: Sequence[sp.Symbol]
+) -> tuple[list[str], list[str]]:
     """Common subexpressions as assignments, and the text of each expression that uses them.
 
     taken: symbols whose names the new variables must not use. Functions without a formula are called by their names.

@@ -31,13 +31,23 @@ class Scope:
     """What the functions of a file know: `variables`, the columns of `points`, and their keyword arguments: `given`, numbers,
     and `functions` without a formula, which are called."""
 
-    def __init__(self, variables: Sequence[sp.Symbol], given: Sequence[sp.Symbol] = (), functions: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        variables: Sequence[sp.Symbol],
+        given: Sequence[sp.Symbol] = (),
+        functions: Sequence[str] = (),
+    ) -> None:
         self.variables, self.numbers = tuple(variables), tuple(given)
         self.given = (*self.numbers, *map(sp.Symbol, functions))
         self.names = [argument_name(s) for s in self.given]
-        if len({*self.names, *map(argument_name, self.variables)}) < len(self.names) + len(self.variables):
-            raise UnsupportedError("two of these have one name in Python", term=[s.name for s in self.given],
-                                   remedy="rename one of them: letters, digits and _ are kept")
+        if len({*self.names, *map(argument_name, self.variables)}) < len(self.names) + len(
+            self.variables
+        ):
+            raise UnsupportedError(
+                "two of these have one name in Python",
+                term=[s.name for s in self.given],
+                remedy="rename one of them: letters, digits and _ are kept",
+            )
         self.signature = "".join(f", {name}" for name in ["*", *self.names]) if self.given else ""
         self.collect, self.forward = (", **given", ", **given") if self.given else ("", "")
 
@@ -45,55 +55,123 @@ class Scope:
         """Assignments (unpacked variables, shared subexpressions) and the text of each expression over them."""
         shared, texts = statements(expressions, "points[..., 0]", (*self.variables, *self.given))
         used = set().union(*(sp.sympify(e).free_symbols for e in expressions))
-        unpacked = [f"{argument_name(v)} = points[..., {i}]" for i, v in enumerate(self.variables) if v in used]
-        unpacked += [f"{n} = torch.as_tensor({n}, dtype=points.dtype, device=points.device)"
-                     for n, s in zip(self.names, self.numbers, strict=False) if s in used]
+        unpacked = [
+            f"{argument_name(v)} = points[..., {i}]"
+            for i, v in enumerate(self.variables)
+            if v in used
+        ]
+        unpacked += [
+            f"{n} = torch.as_tensor({n}, dtype=points.dtype, device=points.device)"
+            for n, s in zip(self.names, self.numbers, strict=False)
+            if s in used
+        ]
         return [*unpacked, *shared], texts
 
-    def function(self, name: str, arguments: str, summary: str, expressions: Sequence[sp.Expr], result: str) -> str:
+    def function(
+        self, name: str, arguments: str, summary: str, expressions: Sequence[sp.Expr], result: str
+    ) -> str:
         """A function whose last statement is `result`, a template with one {} per expression."""
         lines, texts = self.statements(expressions)
-        return function(f"{name}({arguments}{self.signature})", summary, [*lines, *result.format(*texts).split("\n")])
+        return function(
+            f"{name}({arguments}{self.signature})",
+            summary,
+            [*lines, *result.format(*texts).split("\n")],
+        )
 
-    def jet(self, name: str, components: Sequence[sp.Expr], indices: Sequence[MultiIndex], summary: str, columns: bool = False) -> str:
+    def jet(
+        self,
+        name: str,
+        components: Sequence[sp.Expr],
+        indices: Sequence[MultiIndex],
+        summary: str,
+        columns: bool = False,
+    ) -> str:
         """A function that returns the derivatives of the `components` at `points`; `columns`: a single one has its axis too."""
-        rows = "".join(f"    {index}: {at_points(len(components), columns)},\n" for index in indices)
+        rows = "".join(
+            f"    {index}: {at_points(len(components), columns)},\n" for index in indices
+        )
         expressions = [derivative(expr, self.variables, i) for i in indices for expr in components]
         return self.function(name, "points", summary, expressions, f"return {{{{\n{rows}}}}}")
 
-    def table(self, name: str, table: Mapping[MultiIndex, sp.Expr], summary: str = "The factor of each derivative.") -> str:
+    def table(
+        self,
+        name: str,
+        table: Mapping[MultiIndex, sp.Expr],
+        summary: str = "The factor of each derivative.",
+    ) -> str:
         """A function that returns `table` at `points`."""
         rows = "".join(f"    {index}: {{}},\n" for index in table)
-        return self.function(name, "points", summary, list(table.values()), f"return {{{{\n{rows}}}}}")
+        return self.function(
+            name, "points", summary, list(table.values()), f"return {{{{\n{rows}}}}}"
+        )
 
-    def tables(self, name: str, tables: Tables, summary: str = "{(equation, component): the factor of each derivative}.") -> str:
+    def tables(
+        self,
+        name: str,
+        tables: Tables,
+        summary: str = "{(equation, component): the factor of each derivative}.",
+    ) -> str:
         """A function that returns `tables` at `points`."""
-        rows = "".join(f"    {block}: {{{{{', '.join(f'{index}: {{}}' for index in table)}}}}},\n" for block, table in tables.items())
-        return self.function(name, "points", summary, [c for table in tables.values() for c in table.values()], f"return {{{{\n{rows}}}}}")
+        rows = "".join(
+            f"    {block}: {{{{{', '.join(f'{index}: {{}}' for index in table)}}}}},\n"
+            for block, table in tables.items()
+        )
+        return self.function(
+            name,
+            "points",
+            summary,
+            [c for table in tables.values() for c in table.values()],
+            f"return {{{{\n{rows}}}}}",
+        )
 
 
 def function(head: str, summary: str, body: Iterable[str]) -> str:
     """The text of one function."""
-    lines = [*textwrap.wrap(f"def {head}:", WIDTH, subsequent_indent=" " * 8, break_long_words=False), *_wrapped(quoted(summary))]
+    lines = [
+        *textwrap.wrap(f"def {head}:", WIDTH, subsequent_indent=" " * 8, break_long_words=False),
+        *_wrapped(quoted(summary)),
+    ]
     for line in body:
         lines += _wrapped(line)
     return "\n".join(lines)
 
 
-def header(scope: Scope, indices: Mapping[str, Sequence[MultiIndex]], axes: Sequence[tuple[str, sp.Expr, sp.Expr]]) -> str:
+def header(
+    scope: Scope,
+    indices: Mapping[str, Sequence[MultiIndex]],
+    axes: Sequence[tuple[str, sp.Expr, sp.Expr]],
+) -> str:
     """Imports and the constants of the file."""
     printer = TorchPrinter("points")
-    functions = ", ".join(scope.names[len(scope.numbers):])
-    given, note = f"GIVEN = {_tuple(map(repr, scope.names))}", "# keyword arguments: numbers, or tensors over the points"
+    functions = ", ".join(scope.names[len(scope.numbers) :])
+    given, note = (
+        f"GIVEN = {_tuple(map(repr, scope.names))}",
+        "# keyword arguments: numbers, or tensors over the points",
+    )
     note += f"; functions of tensors: {functions}" if functions else ""
     entries = [f"({kind!r}, {printer.doprint(a)}, {printer.doprint(b)})" for kind, a, b in axes]
-    return "\n".join([
-        "from __future__ import annotations", "", "import math", *([_CALLABLE] if functions else []), "", "import torch", "",
-        f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
-        *([f"{given}  {note}"] if len(scope.names) <= _FEW else [note, *textwrap.wrap(given, WIDTH, subsequent_indent="         ")]),
-        f"AXES = {_tuple(entries)}  # (kind, lower end, upper end) of each column",
-        *(f"{name} = {_tuple(map(str, needed))}  # multi-indices, smaller ones first" for name, needed in indices.items()),
-    ])
+    return "\n".join(
+        [
+            "from __future__ import annotations",
+            "",
+            "import math",
+            *([_CALLABLE] if functions else []),
+            "",
+            "import torch",
+            "",
+            f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
+            *(
+                [f"{given}  {note}"]
+                if len(scope.names) <= _FEW
+                else [note, *textwrap.wrap(given, WIDTH, subsequent_indent="         ")]
+            ),
+            f"AXES = {_tuple(entries)}  # (kind, lower end, upper end) of each column",
+            *(
+                f"{name} = {_tuple(map(str, needed))}  # multi-indices, smaller ones first"
+                for name, needed in indices.items()
+            ),
+        ]
+    )
 
 
 def assemble(docstring: str, parts: Iterable[str]) -> str:
@@ -101,14 +179,20 @@ def assemble(docstring: str, parts: Iterable[str]) -> str:
     runtime = (_RUNTIME / "torch_jets.py").read_text().split(_MARK)[1]
     head, *functions = parts
     if _CALLABLE in head:
-        functions.append(_FUNCTIONS + (_RUNTIME / "torch_derivative.py").read_text().split(_FUNCTIONS)[1].strip())
+        functions.append(
+            _FUNCTIONS + (_RUNTIME / "torch_derivative.py").read_text().split(_FUNCTIONS)[1].strip()
+        )
     opening = quoted(f"{docstring.strip()}\n")
     return "\n\n\n".join([f"{opening}\n\n{head}", *functions, _MARK + runtime.strip()]) + "\n"
 
 
 def at_points(components: int, columns: bool = False) -> str:
     """The template of a value at every point; a column for each of several components, or of one where `columns` are asked for."""
-    return "full(points, {})" if components == 1 and not columns else f"stack(points{', {}' * components})"
+    return (
+        "full(points, {})"
+        if components == 1 and not columns
+        else f"stack(points{', {}' * components})"
+    )
 
 
 def tabulated(terms: Iterable[StrongTerm]) -> Tables:
@@ -124,7 +208,11 @@ def collect(terms: Iterable[StrongTerm]) -> dict[MultiIndex, sp.Expr]:
     table: dict[MultiIndex, sp.Expr] = {}
     for term in terms:
         table[term.right] = table.get(term.right, sp.Integer(0)) + term.coefficient
-    return {index: table[index] for index in sorted(table, key=lambda a: (-sum(a), [-n for n in a])) if table[index] != 0}
+    return {
+        index: table[index]
+        for index in sorted(table, key=lambda a: (-sum(a), [-n for n in a]))
+        if table[index] != 0
+    }
 
 
 def closure(indices: Iterable[MultiIndex]) -> tuple[MultiIndex, ...]:
@@ -144,22 +232,37 @@ def formulas(blocks: Tables, unknown: str, right: Sequence[object]) -> str:
     """The equations as indented lines for a docstring."""
     equations = []
     for i, side in enumerate(right):
-        rows = [_formula(table, f"{unknown}[{j}]" if len(right) > 1 else unknown) for (row, j), table in blocks.items() if row == i]
+        rows = [
+            _formula(table, f"{unknown}[{j}]" if len(right) > 1 else unknown)
+            for (row, j), table in blocks.items()
+            if row == i
+        ]
         equations.append("\n".join([*rows, commented(f"= {side}", 4)]))
     return "\n\n".join(equations)
 
 
 def _formula(terms: Mapping[MultiIndex, sp.Expr], unknown: str) -> str:
-    return "\n".join(commented(f"+ ({c}) D^{a} {unknown}" if any(a) else f"+ ({c}) {unknown}", 4) for a, c in terms.items())
+    return "\n".join(
+        commented(f"+ ({c}) D^{a} {unknown}" if any(a) else f"+ ({c}) {unknown}", 4)
+        for a, c in terms.items()
+    )
 
 
 def commented(line: str, indent: int) -> str:
     """A line of a docstring, broken where it is too long."""
-    return textwrap.fill(line, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 8), break_long_words=False,
-                         break_on_hyphens=False)
+    return textwrap.fill(
+        line,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 8),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
-def given_values(lowered: LoweredCells | LoweredEquation, values: Mapping[str, Any]) -> dict[str, Any]:
+def given_values(
+    lowered: LoweredCells | LoweredEquation, values: Mapping[str, Any]
+) -> dict[str, Any]:
     """The keyword arguments of the emitted functions that `values` holds by the names of symbols: parameters, and functions without a formula."""
     symbols = [*lowered.parameters, *map(sp.Symbol, function_names(lowered))]
     return {argument_name(s): values[s.name] for s in symbols}
@@ -183,5 +286,11 @@ def _wrapped(line: str) -> list[str]:
     if indent + len(text) > WIDTH and " = " in text and not text.startswith(("return", '"')):
         name, value = text.split(" = ", 1)
         text = f"{name} = ({value})"
-    return textwrap.wrap(text, WIDTH, initial_indent=" " * indent, subsequent_indent=" " * (indent + 4), break_long_words=False,
-                         break_on_hyphens=False) or [""]
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=" " * indent,
+        subsequent_indent=" " * (indent + 4),
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [""]

@@ -11,11 +11,30 @@ from ..problem.errors import UnsupportedError
 from .scalar_printer import ScalarPrinter
 
 _UNARY = {
-    sp.sin: "ufl.sin", sp.cos: "ufl.cos", sp.tan: "ufl.tan", sp.asin: "ufl.asin", sp.acos: "ufl.acos", sp.atan: "ufl.atan",
-    sp.sinh: "ufl.sinh", sp.cosh: "ufl.cosh", sp.tanh: "ufl.tanh", sp.exp: "ufl.exp", sp.log: "ufl.ln", sp.erf: "ufl.erf",
-    sp.Abs: "abs", sp.sign: "ufl.sign", sp.frac: "fraction",
+    sp.sin: "ufl.sin",
+    sp.cos: "ufl.cos",
+    sp.tan: "ufl.tan",
+    sp.asin: "ufl.asin",
+    sp.acos: "ufl.acos",
+    sp.atan: "ufl.atan",
+    sp.sinh: "ufl.sinh",
+    sp.cosh: "ufl.cosh",
+    sp.tanh: "ufl.tanh",
+    sp.exp: "ufl.exp",
+    sp.log: "ufl.ln",
+    sp.erf: "ufl.erf",
+    sp.Abs: "abs",
+    sp.sign: "ufl.sign",
+    sp.frac: "fraction",
 }
-_RECIPROCAL = {sp.sec: sp.cos, sp.csc: sp.sin, sp.cot: sp.tan, sp.sech: sp.cosh, sp.csch: sp.sinh, sp.coth: sp.tanh}
+_RECIPROCAL = {
+    sp.sec: sp.cos,
+    sp.csc: sp.sin,
+    sp.cot: sp.tan,
+    sp.sech: sp.cosh,
+    sp.csch: sp.sinh,
+    sp.coth: sp.tanh,
+}
 _COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": "ne"}
 _INT_LIMIT = 2**31
 
@@ -23,7 +42,7 @@ HELPERS = {
     "fraction": '''def fraction(z):
     """z - floor(z), which UFL does not have; at the integers themselves it may be 0 or 1."""
     return 0.5 + atan2(-ufl.sin(2*ufl.pi*z), -ufl.cos(2*ufl.pi*z))/(2*ufl.pi)''',
-    "atan2": "atan2 = getattr(ufl, \"atan2\", None) or ufl.atan_2  # the name depends on UFL's version",
+    "atan2": 'atan2 = getattr(ufl, "atan2", None) or ufl.atan_2  # the name depends on UFL\'s version',
 }
 """Text that a file needs above its functions where the printer used these names; users before what they use."""
 
@@ -47,11 +66,19 @@ class UflPrinter(ScalarPrinter):
 
     def _fold(self, function: str, arguments: Sequence[sp.Basic]) -> str:
         first, *rest = arguments
-        return f"{function}({self._print(first)}, {self._fold(function, rest)})" if rest else str(self._print(first))
+        return (
+            f"{function}({self._print(first)}, {self._fold(function, rest)})"
+            if rest
+            else str(self._print(first))
+        )
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         if expr not in self.names:
-            raise UnsupportedError("this symbol has no value in the emitted forms", term=expr, remedy="declare it in parameters=")
+            raise UnsupportedError(
+                "this symbol has no value in the emitted forms",
+                term=expr,
+                remedy="declare it in parameters=",
+            )
         return self.names[expr]
 
     _print_Dummy = _print_Symbol
@@ -77,23 +104,43 @@ class UflPrinter(ScalarPrinter):
     _print_sign = _print_Abs = _print_exp = _print_log = _print_frac = _print_Function
 
     def _print_floor(self, expr: sp.floor) -> str:
-        return self._number(expr) if expr.is_number else f"({self._print(expr.args[0])} - {self._call('fraction', expr.args[0])})"
+        return (
+            self._number(expr)
+            if expr.is_number
+            else f"({self._print(expr.args[0])} - {self._call('fraction', expr.args[0])})"
+        )
 
     def _print_ceiling(self, expr: sp.ceiling) -> str:
-        return self._print_not_supported(expr) if expr.is_number else f"(-{self._print(sp.floor(-expr.args[0]))})"
+        return (
+            self._print_not_supported(expr)
+            if expr.is_number
+            else f"(-{self._print(sp.floor(-expr.args[0]))})"
+        )
 
     def _print_Mod(self, expr: sp.Mod) -> str:
         value, period = expr.args
-        return self._number(expr) if expr.is_number else f"({self._print(period)})*{self._call('fraction', value / period)}"
+        return (
+            self._number(expr)
+            if expr.is_number
+            else f"({self._print(period)})*{self._call('fraction', value / period)}"
+        )
 
     def _print_atan2(self, expr: sp.atan2) -> str:
         return self._number(expr) if expr.is_number else self._call("atan2", *expr.args)
 
     def _print_Min(self, expr: sp.Min) -> str:
-        return self._number(expr) if expr.is_number else self._fold("ufl.min_value", list(sp.ordered(expr.args)))
+        return (
+            self._number(expr)
+            if expr.is_number
+            else self._fold("ufl.min_value", list(sp.ordered(expr.args)))
+        )
 
     def _print_Max(self, expr: sp.Max) -> str:
-        return self._number(expr) if expr.is_number else self._fold("ufl.max_value", list(sp.ordered(expr.args)))
+        return (
+            self._number(expr)
+            if expr.is_number
+            else self._fold("ufl.max_value", list(sp.ordered(expr.args)))
+        )
 
     def _print_ITE(self, expr: sp.ITE) -> str:
         return str(self._print(expr.to_nnf()))
@@ -101,7 +148,11 @@ class UflPrinter(ScalarPrinter):
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         *cases, (last, condition) = expr.args
         if condition != sp.true:
-            raise UnsupportedError("this Piecewise does not say what it is elsewhere", term=expr, remedy="end it with (value, True)")
+            raise UnsupportedError(
+                "this Piecewise does not say what it is elsewhere",
+                term=expr,
+                remedy="end it with (value, True)",
+            )
         text = str(self._print(last))
         for value, condition in reversed(cases):
             text = f"ufl.conditional({self._print(condition)}, {self._print(value)}, {text})"
@@ -120,4 +171,3 @@ class UflPrinter(ScalarPrinter):
         return self._call("ufl.Not", expr.args[0])
 
     _print_NaN = ScalarPrinter._print_not_supported
-

@@ -24,7 +24,9 @@ class Body:
     names: the text of each symbol; unpacked: for some of them the text that the name is assigned from.
     """
 
-    def __init__(self, names: Mapping[sp.Symbol, str], unpacked: Mapping[sp.Symbol, str], sums: Iterable[Sum]) -> None:
+    def __init__(
+        self, names: Mapping[sp.Symbol, str], unpacked: Mapping[sp.Symbol, str], sums: Iterable[Sum]
+    ) -> None:
         sums = list(sums)
         self.printer = UflPrinter(names)
         counts = Counter(_split(c)[1] for total in sums for c, _ in total)
@@ -32,13 +34,17 @@ class Body:
         self.names = {rest: f"c{k + 1}" for k, rest in enumerate(shared)}
         used = set().union(*(rest.free_symbols for rest in counts))
         self.lines = [f"{names[v]} = {source}" for v, source in unpacked.items() if v in used]
-        self.lines += [f"{name} = {self.printer.doprint(rest)}" for rest, name in self.names.items()]
+        self.lines += [
+            f"{name} = {self.printer.doprint(rest)}" for rest, name in self.names.items()
+        ]
 
     def sum(self, total: Sum) -> str:
         """The text of a sum of products; empty for a sum without terms."""
         texts = [self._product(c, factors) for c, factors in total if c != 0]
         head, tail = texts[:1], texts[1:]
-        return "".join([*head, *(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in tail)])
+        return "".join(
+            [*head, *(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in tail)]
+        )
 
     def form(self, total: Sum, measure: str) -> str:
         """(sum)*measure; 0 stands for a form without terms."""
@@ -51,16 +57,24 @@ class Body:
         values = [c for c in (number, rest) if c != 1]
         if len(values) == 1 and not sign and not factors:
             return self.names.get(values[0]) or self.printer.doprint(values[0])
-        return sign + ("*".join([*map(self._factor, values), *([factors] if factors else [])]) or "1")
+        return sign + (
+            "*".join([*map(self._factor, values), *([factors] if factors else [])]) or "1"
+        )
 
     def _factor(self, c: sp.Expr) -> str:
-        return self.names.get(c) or str(self.printer.parenthesize(c, PRECEDENCE["Mul"], strict=True))
+        return self.names.get(c) or str(
+            self.printer.parenthesize(c, PRECEDENCE["Mul"], strict=True)
+        )
 
 
 def _split(coefficient: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(number, rest): equal coefficients up to a factor have the same rest."""
     number, rest = sp.sympify(coefficient).as_coeff_Mul()
-    return (-number, -rest) if rest.could_extract_minus_sign() and not rest.is_Number else (number, rest)
+    return (
+        (-number, -rest)
+        if rest.could_extract_minus_sign() and not rest.is_Number
+        else (number, rest)
+    )
 
 
 def dx(name: str, index: MultiIndex) -> str:
@@ -75,16 +89,35 @@ def part(name: str, component: int, components: int) -> str:
 
 
 def bilinear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
-    return [(t.coefficient, f"{dx(part('u', t.field, components), t.right)}*{dx(part('v', t.equation, components), t.left)}") for t in terms]
+    return [
+        (
+            t.coefficient,
+            f"{dx(part('u', t.field, components), t.right)}*{dx(part('v', t.equation, components), t.left)}",
+        )
+        for t in terms
+    ]
 
 
 def linear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
-    return [(t.coefficient, "*".join([*earlier([t.factor] if t.factor else [], components), dx(part("v", t.equation, components), t.left)]))
-            for t in terms]
+    return [
+        (
+            t.coefficient,
+            "*".join(
+                [
+                    *earlier([t.factor] if t.factor else [], components),
+                    dx(part("v", t.equation, components), t.left),
+                ]
+            ),
+        )
+        for t in terms
+    ]
 
 
 def mean(functional: Functional, components: int = 1) -> Sum:
-    return [(functional.constant, ""), *((t.coefficient, "*".join(earlier(t.factors, components))) for t in functional.terms)]
+    return [
+        (functional.constant, ""),
+        *((t.coefficient, "*".join(earlier(t.factors, components))) for t in functional.terms),
+    ]
 
 
 def earlier(factors: Iterable[Factor], components: int) -> list[str]:
@@ -106,12 +139,23 @@ def wrapped(line: str, indent: str) -> list[str]:
         return [indent + inner] if inner else [""]
     for opening in ("return ", f"{inner.split(' = ')[0]} = "):
         if inner.startswith(opening):
-            return [f"{indent}{opening}(", *_broken(inner[len(opening) :], indent + "    "), f"{indent})"]
+            return [
+                f"{indent}{opening}(",
+                *_broken(inner[len(opening) :], indent + "    "),
+                f"{indent})",
+            ]
     return _broken(inner, indent)
 
 
 def _broken(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(text, WIDTH, initial_indent=indent, subsequent_indent=indent + "    ", break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text,
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent + "    ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def helpers(printers: Iterable[UflPrinter]) -> list[str]:

@@ -22,7 +22,20 @@ from ..operator.twoscale import fast_part
 from ..operator.zero import is_zero, jumps
 from ..problem.reading import instance
 from .expand import derivative, is_symmetric, strong_terms, weak_terms
-from .forms import CellForm, Constant, External, Factor, Functional, FunctionalTerm, LoweredCells, MultiIndex, Role, SourceTerm, StrongTerm, WeakTerm
+from .forms import (
+    CellForm,
+    Constant,
+    External,
+    Factor,
+    Functional,
+    FunctionalTerm,
+    LoweredCells,
+    MultiIndex,
+    Role,
+    SourceTerm,
+    StrongTerm,
+    WeakTerm,
+)
 
 
 def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:
@@ -31,7 +44,10 @@ def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCell
     hierarchy: also the averaged operators h_n that the mean fields U_1, U_2, ... of the expansion need, and the functions for them.
     The strong form is left empty where a coefficient jumps: there it would lose the jump.
     """
-    return _Lowering(instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)"), hierarchy).result()
+    return _Lowering(
+        instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)"),
+        hierarchy,
+    ).result()
 
 
 T = TypeVar("T", WeakTerm, StrongTerm, SourceTerm)
@@ -48,12 +64,30 @@ class _Lowering:
         self.forms: list[CellForm] = []
         self.places: dict[tuple[int, MultiIndex], int] = {}
         self.externals: dict[sp.Expr, External] = {}
-        self.leading = [(t.equation, fast_part(t.left, self.slow), c, t.field or 0, fast_part(t.right, self.slow))
-                        for t, c in model.leading.items()]
+        self.leading = [
+            (
+                t.equation,
+                fast_part(t.left, self.slow),
+                c,
+                t.field or 0,
+                fast_part(t.right, self.slow),
+            )
+            for t, c in model.leading.items()
+        ]
         inner = () if model.inner is None else model.inner.law
-        self.finer = {LEVEL.format(e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol): e for e in inner}
+        self.finer = {
+            LEVEL.format(
+                e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol
+            ): e
+            for e in inner
+        }
         self.visible = {p.cell_function.number: p for p in model.cell_problems}
-        self.broken = any(jumps(c) for table in model.powers.values() for t, c in table.items() if t.field is not None or any(t.left))
+        self.broken = any(
+            jumps(c)
+            for table in model.powers.values()
+            for t, c in table.items()
+            if t.field is not None or any(t.left)
+        )
 
     def plain(self, c: sp.Expr) -> sp.Expr:
         """`c` with the effective coefficients of a finer level as plain symbols."""
@@ -64,7 +98,11 @@ class _Lowering:
             if entry is not None:
                 counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
                 index = tuple(int(counts.get(v, 0)) for v in self.fast)
-                label = base.func.__name__ + ("_" + "".join(f"y{k + 1}" * n for k, n in enumerate(index)) if any(index) else "")
+                label = base.func.__name__ + (
+                    "_" + "".join(f"y{k + 1}" * n for k, n in enumerate(index))
+                    if any(index)
+                    else ""
+                )
                 swap[node] = sp.Symbol(label, real=True)
                 self.externals[node] = External(swap[node], entry.name, entry.index, index)
         return c.xreplace(swap)
@@ -78,12 +116,21 @@ class _Lowering:
         self._kernels()
         for problem in model.cell_problems:
             self.place(problem.cell_function.number, (0,) * self.slow)
-        constants = tuple(self._constant(j, frame) for j, frame in enumerate(model.frame) if frame.numerator is not None)
+        constants = tuple(
+            self._constant(j, frame)
+            for j, frame in enumerate(model.frame)
+            if frame.numerator is not None
+        )
         bilinear = self._plained(weak_terms(self.leading))
         symmetric = is_symmetric(bilinear)
         effective = tuple(self._entry(e, symmetric) for e in model.law if e.value is None)
-        higher = tuple(self._functional("h", index_of(n, key), averaged(self.op, self.recursion, [(averages, Fraction(1))]))
-                       for n, table in self.higher.items() for key, averages in table.items())
+        higher = tuple(
+            self._functional(
+                "h", index_of(n, key), averaged(self.op, self.recursion, [(averages, Fraction(1))])
+            )
+            for n, table in self.higher.items()
+            for key, averages in table.items()
+        )
         known = tuple(
             Functional(e.name, e.index, self.plain(e.value), ())
             for e in model.law
@@ -92,32 +139,63 @@ class _Lowering:
         held = self._held(effective, higher)
         op = self.op
         return LoweredCells(
-            title=model.title, cell=op.cell, coordinates=self.fast, slow=tuple(v for v in op.slow if any(c.has(v) for c in held)),
-            parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)), externals=tuple(self.externals.values()),
-            components=op.components, bilinear=bilinear, strong=() if self.broken else self._plained(strong_terms(self.leading, self.fast)),
-            mass=tuple(WeakTerm((0,) * len(self.fast), self.plain(c), (0,) * len(self.fast)) for c in model.mass.values()),
-            eigenvalue=model.eigenvalue, functions=tuple(self.forms), constants=constants, effective=effective, higher=higher, symmetric=symmetric,
-            definite=model.definite, complex=self._complex(held), jumps=self.broken, known=known)
+            title=model.title,
+            cell=op.cell,
+            coordinates=self.fast,
+            slow=tuple(v for v in op.slow if any(c.has(v) for c in held)),
+            parameters=tuple(v for v in model.problem.parameters if any(c.has(v) for c in held)),
+            externals=tuple(self.externals.values()),
+            components=op.components,
+            bilinear=bilinear,
+            strong=() if self.broken else self._plained(strong_terms(self.leading, self.fast)),
+            mass=tuple(
+                WeakTerm((0,) * len(self.fast), self.plain(c), (0,) * len(self.fast))
+                for c in model.mass.values()
+            ),
+            eigenvalue=model.eigenvalue,
+            functions=tuple(self.forms),
+            constants=constants,
+            effective=effective,
+            higher=higher,
+            symmetric=symmetric,
+            definite=model.definite,
+            complex=self._complex(held),
+            jumps=self.broken,
+            known=known,
+        )
 
     def _complex(self, held: Iterable[sp.Expr]) -> bool:
         """Whether there is an imaginary part, here or in the coefficients of a finer level."""
-        inner = self.model.inner.operator.table.values() if self.externals and self.model.inner else ()
+        inner = (
+            self.model.inner.operator.table.values() if self.externals and self.model.inner else ()
+        )
         return any(c.has(sp.I) for c in (*held, *inner))
 
     def _held(self, *groups: Iterable[Functional]) -> list[sp.Expr]:
         """Every coefficient, with the original names of what is external: what the functions may depend on."""
         held = [*self.model.leading.values(), *self.model.mass.values()]
         held += [w.coefficient for f in self.forms for w in f.weak]
-        held += [c for group in groups for f in group for c in (f.constant, *(t.coefficient for t in f.terms))]
+        held += [
+            c
+            for group in groups
+            for f in group
+            for c in (f.constant, *(t.coefficient for t in f.terms))
+        ]
         return held + list(self.externals)
 
     def _kernels(self) -> None:
         recursion = self.recursion
         roles: list[tuple[Role, int]] = [] if recursion.ground is None else [("ground state", 0)]
-        roles += [("adjoint", p) for p in range(recursion.components)] if recursion.adjoint is not None else []
+        roles += (
+            [("adjoint", p) for p in range(recursion.components)]
+            if recursion.adjoint is not None
+            else []
+        )
         for number, (role, level) in enumerate(roles):
             self.places[number, (0,) * self.slow] = number
-            self.forms.append(CellForm(self.model.writer.names[number], role, level, (), (), (), True))
+            self.forms.append(
+                CellForm(self.model.writer.names[number], role, level, (), (), (), True)
+            )
 
     def place(self, number: int, slope: MultiIndex) -> int:
         """The position of D_x^slope of a function; appended, after what it needs, where it is not there yet."""
@@ -131,14 +209,20 @@ class _Lowering:
 
     def factor(self, function: Function, index: MultiIndex) -> Factor:
         """D^index of a component, index over (x, t) and the cell."""
-        return Factor(self.place(function.number, index[: self.slow]), function.component, index[self.slow :])
+        return Factor(
+            self.place(function.number, index[: self.slow]), function.component, index[self.slow :]
+        )
 
     def _form(self, function: CellFunction, slope: MultiIndex, flux: Flux) -> CellForm:
         weak, source = list[WeakTerm](), list[SourceTerm]()
         zero = (0,) * len(self.fast)
         for (equation, left), products in self._grouped(flux).items():
             for factor, c in products.items():
-                weak.append(WeakTerm(left, (-1) ** (sum(left) + 1) * self.plain(c), zero, equation, 0, factor))
+                weak.append(
+                    WeakTerm(
+                        left, (-1) ** (sum(left) + 1) * self.plain(c), zero, equation, 0, factor
+                    )
+                )
                 source += [] if self.broken else strong_source(equation, left, c, factor, self.fast)
         known = self.visible.get(function.number)
         corrector = known is not None and not any(slope)
@@ -146,38 +230,71 @@ class _Lowering:
         power = self.recursion.power(function.level)
         level = int(power) if power.is_Integer else float(power)
         marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
-        return CellForm(f"{marks}_{name}" if marks else name, "corrector" if corrector else "auxiliary", level,
-                        known.sources if known and corrector else (), tuple(weak), self._plained(merged(source)), function.solvable)
+        return CellForm(
+            f"{marks}_{name}" if marks else name,
+            "corrector" if corrector else "auxiliary",
+            level,
+            known.sources if known and corrector else (),
+            tuple(weak),
+            self._plained(merged(source)),
+            function.solvable,
+        )
 
     def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
         """The flux with positions for functions, equal factors added."""
-        table: dict[tuple[int, MultiIndex], dict[Factor | None, list[sp.Expr]]] = defaultdict(lambda: defaultdict(list))
+        table: dict[tuple[int, MultiIndex], dict[Factor | None, list[sp.Expr]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
         for place, combination in flux.items():
             for product, weight in combination.items():
-                c = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(product)
+                c = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(
+                    product
+                )
                 table[place][self._product_factor(product)].append(c)
-        sums = {place: {factor: sp.Add(*parts) for factor, parts in row.items()} for place, row in table.items()}
-        return {place: {factor: c for factor, c in row.items() if c != 0} for place, row in sums.items()}
+        sums = {
+            place: {factor: sp.Add(*parts) for factor, parts in row.items()}
+            for place, row in table.items()
+        }
+        return {
+            place: {factor: c for factor, c in row.items() if c != 0} for place, row in sums.items()
+        }
 
     def _product_factor(self, product: Product) -> Factor | None:
-        return None if product.function is None else self.factor(product.function, product.derivative)
+        return (
+            None if product.function is None else self.factor(product.function, product.derivative)
+        )
 
     def _constant(self, j: int, frame: Frame) -> Constant:
         assert frame.numerator is not None and frame.denominator is not None
-        return Constant(frame.velocity, self._functional("drift", (j,), frame.numerator), self._functional("capacity", (j,), frame.denominator))
+        return Constant(
+            frame.velocity,
+            self._functional("drift", (j,), frame.numerator),
+            self._functional("capacity", (j,), frame.denominator),
+        )
 
     def _functional(self, name: str, index: tuple[int, ...], average: Averaged) -> Functional:
         def written(t: MeanTerm) -> FunctionalTerm:
-            return FunctionalTerm(self.plain(t.coefficient), tuple(self.factor(*f) for f in t.factors))
+            return FunctionalTerm(
+                self.plain(t.coefficient), tuple(self.factor(*f) for f in t.factors)
+            )
 
-        return Functional(name, index, self.plain(average.constant), tuple(map(written, average.terms)))
+        return Functional(
+            name, index, self.plain(average.constant), tuple(map(written, average.terms))
+        )
 
     def _entry(self, entry: EffectiveEntry, symmetric: bool) -> Functional:
         plain = self._functional(entry.name, entry.index, entry.average)
         functions = {f.function for t in plain.terms for f in t.factors}
-        if not symmetric or len(functions) != 1 or any(len(t.factors) > 1 for t in plain.terms) or self.recursion.ground is not None:
+        if (
+            not symmetric
+            or len(functions) != 1
+            or any(len(t.factors) > 1 for t in plain.terms)
+            or self.recursion.ground is not None
+        ):
             return plain
-        form = {(t.factors[0].component, t.factors[0].derivative): t.coefficient for t in plain.terms}
+        form = {
+            (t.factors[0].component, t.factors[0].derivative): t.coefficient for t in plain.terms
+        }
         return replace(plain, dual=self._dual(form))
 
     def _dual(self, form: Mapping[tuple[int, MultiIndex], sp.Expr]) -> tuple[int, int] | None:
@@ -195,18 +312,30 @@ class _Lowering:
 
     def _inert(self, c: sp.Expr, key: tuple[int, MultiIndex]) -> bool:
         """Whether <c D_y N> vanishes for every periodic N of zero mean."""
-        free = [not c.has(v) for v in self.fast] if not self.externals else [c.is_number] * len(self.fast)
+        free = (
+            [not c.has(v) for v in self.fast]
+            if not self.externals
+            else [c.is_number] * len(self.fast)
+        )
         return any(f for f, n in zip(free, key[1], strict=True) if n) if any(key[1]) else all(free)
 
 
-def strong_source(equation: int, left: MultiIndex, c: sp.Expr, factor: Factor | None, fast: tuple[sp.Symbol, ...]) -> list[SourceTerm]:
+def strong_source(
+    equation: int, left: MultiIndex, c: sp.Expr, factor: Factor | None, fast: tuple[sp.Symbol, ...]
+) -> list[SourceTerm]:
     """-D^left( c * factor ), carried out."""
     if factor is None:
         return [SourceTerm(-derivative(c, left, fast), equation)]
     found = []
     for (on_c, on_n), count in leibniz(left, 2):
         total = tuple(p + q for p, q in zip(factor.derivative, on_n, strict=True))
-        found.append(SourceTerm(-count * derivative(c, on_c, fast), equation, Factor(factor.function, factor.component, total)))
+        found.append(
+            SourceTerm(
+                -count * derivative(c, on_c, fast),
+                equation,
+                Factor(factor.function, factor.component, total),
+            )
+        )
     return found
 
 
@@ -216,6 +345,6 @@ def merged(terms: Iterable[SourceTerm]) -> tuple[SourceTerm, ...]:
     for t in terms:
         table[t.equation, t.factor].append(t.coefficient)
     sums = {key: sp.Add(*parts) for key, parts in table.items()}
-    return tuple(SourceTerm(c, equation, factor) for (equation, factor), c in sums.items() if c != 0)
-
-
+    return tuple(
+        SourceTerm(c, equation, factor) for (equation, factor), c in sums.items() if c != 0
+    )

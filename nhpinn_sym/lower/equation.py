@@ -41,20 +41,31 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
         _check_moving_source(model)
     zero = (0,) * (model.problem.scales.dim + 1)
     if model.eigenvalue is not None or model.homogenized_order != 2:
-        raise UnsupportedError("a homogenized equation of this kind in a box", term=model.equation,
-                               remedy="its coefficients are in solve_cells(model).effective; second-order equations without factorization are solved")
+        raise UnsupportedError(
+            "a homogenized equation of this kind in a box",
+            term=model.equation,
+            remedy="its coefficients are in solve_cells(model).effective; second-order equations without factorization are solved",
+        )
     values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
-    rows = [(e.equation, e.left, e.sign * v, e.field, e.right) for e, v in values if e.field is not None]
+    rows = [
+        (e.equation, e.left, e.sign * v, e.field, e.right) for e, v in values if e.field is not None
+    ]
     terms = [part for row in rows for part in _in_flux_form(row, model.problem)]
     sources = [(e.equation, e.left, e.sign * v, 0, zero) for e, v in values if e.field is None]
     names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
     natural, walls = lower_walls(model)
     lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names, natural)
     more = tuple(value.external for wall in walls for value in wall.values)
-    kept = model.symmetric and all(e.name in ("A", "c", "rho", "f", "g") for e in model.law)  # A* of a symmetric operator is symmetric
+    kept = model.symmetric and all(
+        e.name in ("A", "c", "rho", "f", "g") for e in model.law
+    )  # A* of a symmetric operator is symmetric
     imaginary = any(c.has(sp.I) for c in model.operator.table.values())
-    return replace(lowered, externals=(*lowered.externals, *more), symmetric=lowered.symmetric or kept,
-                   complex=imaginary)
+    return replace(
+        lowered,
+        externals=(*lowered.externals, *more),
+        symmetric=lowered.symmetric or kept,
+        complex=imaginary,
+    )
 
 
 def _check_moving_source(model: HomogenizedModel) -> None:
@@ -65,11 +76,15 @@ def _check_moving_source(model: HomogenizedModel) -> None:
         if e.field is None and value.has(*model.problem.scales.x):
             raise UnsupportedError(
                 f"a source in x together with a mean drift of order 1/eps, c = {', '.join(map(str, moving))}: in "
-                "the moving frame it is f(X + c t/eps)", term=value,
-                remedy="write a source in t alone, or none; model.equation has it as it stands there")
+                "the moving frame it is f(X + c t/eps)",
+                term=value,
+                remedy="write a source in t alone, or none; model.equation has it as it stands there",
+            )
 
 
-def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem) -> Entries:
+def _in_flux_form(
+    entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem
+) -> Entries:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
     equation, left, c, field, right = entry
     d = problem.scales.dim
@@ -77,7 +92,10 @@ def _in_flux_form(entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], probl
         return [entry]
     axis = next(k for k, n in enumerate(right) if n)
     e = unit(axis, d + 1)
-    return [(equation, e, c, field, subtract(right, e)), (equation, left, -sp.diff(c, problem.scales.x[axis]), field, subtract(right, e))]
+    return [
+        (equation, e, c, field, subtract(right, e)),
+        (equation, left, -sp.diff(c, problem.scales.x[axis]), field, subtract(right, e)),
+    ]
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
@@ -85,13 +103,21 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     check_coefficients(operator)
     problem = operator.problem
     eps = problem.scales.eps
-    swap = {axis.symbol: operator.coordinates[axis.slow] / eps**axis.power for axis in operator.axes}
-    lowered = {t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()}
-    terms = [(t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None]
+    swap = {
+        axis.symbol: operator.coordinates[axis.slow] / eps**axis.power for axis in operator.axes
+    }
+    lowered = {
+        t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()
+    }
+    terms = [
+        (t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None
+    ]
     sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
     imaginary = any(c.has(sp.I) for c in lowered.values())
     equation = _lower(problem, "Multiscale equation", terms, sources, (eps,), {}, _natural(problem))
-    return replace(equation, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values()))
+    return replace(
+        equation, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values())
+    )
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
@@ -99,19 +125,39 @@ def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
     d = problem.scales.dim
     for _, left, c, _, right in terms:
         if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
-            raise UnsupportedError("a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for")
+            raise UnsupportedError(
+                "a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for"
+            )
         if sum(left[:d]) > 1 or sum(right[:d]) > 1:
-            raise UnsupportedError("a space derivative of order above two", term=c, remedy="second-order equations are solved for")
+            raise UnsupportedError(
+                "a space derivative of order above two",
+                term=c,
+                remedy="second-order equations are solved for",
+            )
     timely = {equation for equation, _, _, _, right in terms if right[d]}
     if timely and len(timely) < len(problem.unknowns):
-        raise UnsupportedError("a system of which some equations have no time derivative", term=problem.unknown,
-                               remedy="either every equation has rho u_t, or none has")
+        raise UnsupportedError(
+            "a system of which some equations have no time derivative",
+            term=problem.unknown,
+            remedy="either every equation has rho u_t, or none has",
+        )
 
 
-def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entries, extra: tuple[sp.Symbol, ...],
-           names: dict[str, tuple[str, tuple[int, ...]]], natural: tuple[Natural, ...]) -> LoweredEquation:
+def _lower(
+    problem: MultiscaleProblem,
+    title: str,
+    terms: Entries,
+    sources: Entries,
+    extra: tuple[sp.Symbol, ...],
+    names: dict[str, tuple[str, tuple[int, ...]]],
+    natural: tuple[Natural, ...],
+) -> LoweredEquation:
     if problem.domain is None:
-        raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
+        raise ProblemError(
+            "the problem has no domain",
+            term=problem,
+            remedy="give domain=Box(...) and boundary=[...]",
+        )
     _check_scope(problem, [*terms, *sources])
     check_data(problem)
     d, m = problem.scales.dim, len(problem.unknowns)
@@ -119,19 +165,54 @@ def _lower(problem: MultiscaleProblem, title: str, terms: Entries, sources: Entr
     timely = [(i, zero, c, j, zero) for i, _, c, j, right in terms if right[d]]
     space = [(i, left[:d], c, j, right[:d]) for i, left, c, j, right in terms if not right[d]]
     loads = [(i, left[:d], -c, 0, zero) for i, left, c, _, _ in sources]
-    broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))  # only what is differentiated can lose a jump
-    flux = [[tuple(StrongTerm(-c, right, i, j) for i, left, c, j, right in space if i == n and left[k]) for k in range(d)] for n in range(m)]
+    broken = any(
+        jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left)
+    )  # only what is differentiated can lose a jump
+    flux = [
+        [
+            tuple(
+                StrongTerm(-c, right, i, j) for i, left, c, j, right in space if i == n and left[k]
+            )
+            for k in range(d)
+        ]
+        for n in range(m)
+    ]
     strong = () if broken else strong_terms(space, x)
-    loaded = [sp.Integer(0) if broken else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row]) for row in range(m)]
-    held = [*(c for _, _, c, _, _ in (*timely, *space, *loads)), *(t.coefficient for t in strong), *loaded]
+    loaded = [
+        sp.Integer(0)
+        if broken
+        else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row])
+        for row in range(m)
+    ]
+    held = [
+        *(c for _, _, c, _, _ in (*timely, *space, *loads)),
+        *(t.coefficient for t in strong),
+        *loaded,
+    ]
     swap, externals = _externals(held, names, x)
     bilinear, mass = _put(weak_terms(space), swap), _put(weak_terms(timely), swap)
     return LoweredEquation(
-        title=title, domain=problem.domain, coordinates=x, time=problem.scales.t if mass else None, parameters=(*extra, *problem.parameters),
-        externals=externals, components=m, mass=mass, bilinear=bilinear, linear=_put(weak_terms(loads), swap), strong=_put(strong, swap),
-        sources=tuple(c.xreplace(swap) for c in loaded), flux=tuple(tuple(_put(row, swap) for row in rows) for rows in flux),
-        essential=_essential(problem), natural=natural, periodic=problem.periodic_axes, initial=_initial(problem) if mass else (),
-        final_time=problem.final_time if mass else None, symmetric=is_symmetric(bilinear), jumps=broken)
+        title=title,
+        domain=problem.domain,
+        coordinates=x,
+        time=problem.scales.t if mass else None,
+        parameters=(*extra, *problem.parameters),
+        externals=externals,
+        components=m,
+        mass=mass,
+        bilinear=bilinear,
+        linear=_put(weak_terms(loads), swap),
+        strong=_put(strong, swap),
+        sources=tuple(c.xreplace(swap) for c in loaded),
+        flux=tuple(tuple(_put(row, swap) for row in rows) for rows in flux),
+        essential=_essential(problem),
+        natural=natural,
+        periodic=problem.periodic_axes,
+        initial=_initial(problem) if mass else (),
+        final_time=problem.final_time if mass else None,
+        symmetric=is_symmetric(bilinear),
+        jumps=broken,
+    )
 
 
 T = TypeVar("T", WeakTerm, StrongTerm)
@@ -147,7 +228,10 @@ def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
     if source:
         held = [*lowered.sources, *(t.coefficient for t in lowered.linear)]
     else:
-        held = [*(t.coefficient for t in lowered.bilinear), *(t.coefficient for t in lowered.strong)]
+        held = [
+            *(t.coefficient for t in lowered.bilinear),
+            *(t.coefficient for t in lowered.strong),
+        ]
         held += [c for n in lowered.natural for c in n.factors]
     return {symbol for c in held for symbol in c.free_symbols}
 
@@ -156,8 +240,11 @@ def _symbol_name(symbol: sp.Expr) -> str:
     return symbol.func.__name__ if isinstance(symbol, AppliedUndef) else str(symbol)
 
 
-def _externals(exprs: Sequence[sp.Expr], names: dict[str, tuple[str, tuple[int, ...]]],
-               x: tuple[sp.Symbol, ...]) -> tuple[dict[sp.Expr, sp.Symbol], tuple[External, ...]]:
+def _externals(
+    exprs: Sequence[sp.Expr],
+    names: dict[str, tuple[str, tuple[int, ...]]],
+    x: tuple[sp.Symbol, ...],
+) -> tuple[dict[sp.Expr, sp.Symbol], tuple[External, ...]]:
     """Replacements of effective symbols, functions of x and their derivatives by plain symbols, and what each stands for."""
     swap: dict[sp.Expr, sp.Symbol] = {}
     found: list[External] = []
@@ -168,31 +255,53 @@ def _externals(exprs: Sequence[sp.Expr], names: dict[str, tuple[str, tuple[int, 
             continue
         counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
         index = tuple(int(counts.get(v, 0)) for v in x)
-        label = _symbol_name(base) + ("_x" + "".join(str(k + 1) * n for k, n in enumerate(index)) if any(index) else "")
+        label = _symbol_name(base) + (
+            "_x" + "".join(str(k + 1) * n for k, n in enumerate(index)) if any(index) else ""
+        )
         swap[node] = sp.Symbol(label, real=True)
         found.append(External(swap[node], *names[_symbol_name(base)], index))
     return swap, tuple(found)
 
 
-def _faces(problem: MultiscaleProblem, kinds: tuple[type[Condition], ...]) -> Iterator[tuple[Condition, int, tuple[Face, ...]]]:
+def _faces(
+    problem: MultiscaleProblem, kinds: tuple[type[Condition], ...]
+) -> Iterator[tuple[Condition, int, tuple[Face, ...]]]:
     """The conditions of some kinds, each with its scalar unknowns and faces."""
     for condition in (c for c in problem.boundary if isinstance(c, kinds)):
         for j in range(len(problem.unknowns)):
-            faces = tuple(face for (face, k), other in problem.conditions.items() if other is condition and k == j)
+            faces = tuple(
+                face
+                for (face, k), other in problem.conditions.items()
+                if other is condition and k == j
+            )
             if faces:
                 yield condition, j, faces
 
 
 def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
-    return tuple(Essential(faces, problem.data(c, "value", j), j) for c, j, faces in _faces(problem, (Dirichlet,)))
+    return tuple(
+        Essential(faces, problem.data(c, "value", j), j)
+        for c, j, faces in _faces(problem, (Dirichlet,))
+    )
 
 
 def _natural(problem: MultiscaleProblem) -> tuple[Natural, ...]:
-    return tuple(Natural(faces, problem.data(c, "alpha", j) if isinstance(c, Robin) else sp.Integer(0), problem.data(c, "value", j), j)
-                 for c, j, faces in _faces(problem, (Neumann, Robin)))
+    return tuple(
+        Natural(
+            faces,
+            problem.data(c, "alpha", j) if isinstance(c, Robin) else sp.Integer(0),
+            problem.data(c, "value", j),
+            j,
+        )
+        for c, j, faces in _faces(problem, (Neumann, Robin))
+    )
 
 
 def _initial(problem: MultiscaleProblem) -> tuple[sp.Expr, ...]:
     if problem.final_time is None:
-        raise InitialConditionError("the problem has no final time", term=problem, remedy="give final_time=...")
-    return tuple(problem.data(problem.starts[0, j], "value", j) for j in range(len(problem.unknowns)))
+        raise InitialConditionError(
+            "the problem has no final time", term=problem, remedy="give final_time=..."
+        )
+    return tuple(
+        problem.data(problem.starts[0, j], "value", j) for j in range(len(problem.unknowns))
+    )

@@ -15,14 +15,22 @@ Entry = tuple[int, MultiIndex, sp.Expr, int, MultiIndex]
 """(equation, left, coefficient, field, right) of D^left( c D^right u_field )."""
 
 
-def strong_terms(terms: Iterable[Entry], coordinates: tuple[sp.Symbol, ...]) -> tuple[StrongTerm, ...]:
+def strong_terms(
+    terms: Iterable[Entry], coordinates: tuple[sp.Symbol, ...]
+) -> tuple[StrongTerm, ...]:
     """The sum of D^left( c D^right u ), by equation, field and derivative of u."""
     rows: dict[tuple[int, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
     for equation, left, c, field, right in terms:
         for (on_c, on_u), count in leibniz(left, 2):
-            rows[equation, field, tuple(p + q for p, q in zip(on_u, right, strict=True))].append(count * derivative(c, on_c, coordinates))
+            rows[equation, field, tuple(p + q for p, q in zip(on_u, right, strict=True))].append(
+                count * derivative(c, on_c, coordinates)
+            )
     sums = {key: sp.Add(*parts) for key, parts in rows.items()}
-    return tuple(StrongTerm(c, right, equation, field) for (equation, field, right), c in sorted(sums.items(), key=_order) if c != 0)
+    return tuple(
+        StrongTerm(c, right, equation, field)
+        for (equation, field, right), c in sorted(sums.items(), key=_order)
+        if c != 0
+    )
 
 
 def _order(item: tuple[tuple[int, int, MultiIndex], sp.Expr]) -> tuple[int, int, tuple[int, ...]]:
@@ -36,10 +44,17 @@ def weak_terms(terms: Iterable[Entry]) -> tuple[WeakTerm, ...]:
     for equation, left, c, field, right in terms:
         rows[equation, left, field, right].append((-1) ** sum(left) * c)
     sums = {key: sp.Add(*parts) for key, parts in rows.items()}
-    return tuple(WeakTerm(left, c, right, equation, field) for (equation, left, field, right), c in sums.items() if c != 0)
+    return tuple(
+        WeakTerm(left, c, right, equation, field)
+        for (equation, left, field, right), c in sums.items()
+        if c != 0
+    )
 
 
 def is_symmetric(terms: Iterable[WeakTerm]) -> bool:
     """Whether the bilinear form is symmetric."""
     table = {(t.equation, t.left, t.field, t.right): t.coefficient for t in terms}
-    return all(sp.expand(c - table.get((j, right, i, left), 0)) == 0 for (i, left, j, right), c in table.items())
+    return all(
+        sp.expand(c - table.get((j, right, i, left), 0)) == 0
+        for (i, left, j, right), c in table.items()
+    )

@@ -25,25 +25,42 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
     the flux of the homogenized operator. Errors: UnsupportedError for time-dependent problems and systems, and those of `lower_homogenized`.
     """
     if model.problem.time_order:
-        raise UnsupportedError("the mean fields beyond U_0 of a time-dependent problem", term=model.equation,
-                               remedy="stationary problems are covered; for waves see nh.dispersion")
+        raise UnsupportedError(
+            "the mean fields beyond U_0 of a time-dependent problem",
+            term=model.equation,
+            remedy="stationary problems are covered; for waves see nh.dispersion",
+        )
     if model.components > 1:
-        raise UnsupportedError("the mean fields beyond U_0 of a system", term=model.problem.unknown,
-                               remedy="model.hierarchy has their equations, solve_cells(model).averaged the h_n")
+        raise UnsupportedError(
+            "the mean fields beyond U_0 of a system",
+            term=model.problem.unknown,
+            remedy="model.hierarchy has their equations, solve_cells(model).averaged the h_n",
+        )
     lowered = lower_homogenized(model)
     if lowered.complex:
-        raise UnsupportedError("the mean fields beyond U_0 of a complex problem", term=model.equation, remedy="solve_homogenized gives U_0")
+        raise UnsupportedError(
+            "the mean fields beyond U_0 of a complex problem",
+            term=model.equation,
+            remedy="solve_homogenized gives U_0",
+        )
     if not 1 <= level <= model.order:
-        raise ProblemError(f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides the leading one", term=level,
-                           remedy="derive the model with a larger order=")
+        raise ProblemError(
+            f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides the leading one",
+            term=level,
+            remedy="derive the model with a larger order=",
+        )
     source, known = _right_hand_side(model, level)
     zero = (0,) * len(lowered.coordinates)
     operator = symbols_of(lowered, source=False)
     return replace(
-        lowered, title=f"Mean field U_{level}", sources=(source,), linear=(WeakTerm(zero, source, zero),) if source != 0 else (),
+        lowered,
+        title=f"Mean field U_{level}",
+        sources=(source,),
+        linear=(WeakTerm(zero, source, zero),) if source != 0 else (),
         externals=(*(e for e in lowered.externals if e.symbol in operator), *known),
         essential=tuple(replace(e, value=sp.Integer(0)) for e in lowered.essential),
-        natural=tuple(replace(n, value=sp.Integer(0)) for n in lowered.natural))
+        natural=tuple(replace(n, value=sp.Integer(0)) for n in lowered.natural),
+    )
 
 
 def _right_hand_side(model: HomogenizedModel, level: int) -> tuple[sp.Expr, tuple[External, ...]]:
@@ -57,7 +74,11 @@ def _right_hand_side(model: HomogenizedModel, level: int) -> tuple[sp.Expr, tupl
         for (on_h, on_u), count in leibniz(left if field is not None else add(left, right), 2):
             if not _varies(term, on_h, model.problem.scales.x) or (field is None and any(on_u)):
                 continue
-            found = [_entry(term, on_h[:d])] if field is None else [_entry(term, on_h[:d]), _field(level - c, add(on_u, right)[:d])]
+            found = (
+                [_entry(term, on_h[:d])]
+                if field is None
+                else [_entry(term, on_h[:d]), _field(level - c, add(on_u, right)[:d])]
+            )
             known |= {e.symbol: e for e in found}
             parts.append(-count * sp.Mul(*[e.symbol for e in found]))
     return sp.Add(*parts), tuple(known.values())
@@ -73,13 +94,20 @@ def _entry(term: AveragedTerm, slope: MultiIndex) -> External:
     name = term.symbol.func.__name__ if isinstance(term.symbol, AppliedUndef) else term.symbol.name
     marks = "".join(f"x{k + 1}" * n for k, n in enumerate(slope))
     index = index_of(term.n, term.key)
-    return External(sp.Symbol(f"{name}_{marks}" if marks else name, real=True), "h", (*index, *slope) if marks else index, (0,) * len(slope))
+    return External(
+        sp.Symbol(f"{name}_{marks}" if marks else name, real=True),
+        "h",
+        (*index, *slope) if marks else index,
+        (0,) * len(slope),
+    )
 
 
 def _field(level: int, index: MultiIndex) -> External:
     """D^index U_level."""
     marks = "".join(str(k + 1) * n for k, n in enumerate(index)) or "0"
-    return External(sp.Symbol(f"U{level}_{marks}", real=True), f"U{level}", index, (0,) * len(index))
+    return External(
+        sp.Symbol(f"U{level}_{marks}", real=True), f"U{level}", index, (0,) * len(index)
+    )
 
 
 def entry_and_slope(external: External, dim: int) -> tuple[tuple[int, ...], MultiIndex]:

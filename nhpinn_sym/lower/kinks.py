@@ -45,10 +45,18 @@ def _bump(condition: Boolean) -> sp.Expr:
 def _periodic(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], cell: Cell, k: int) -> bool:
     """Whether the positive part has the same values on both faces across axis k."""
     lines = [np.linspace(a, b, _SAMPLES) for j, (a, b) in enumerate(cell.bounds) if j != k]
-    rest = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")] or [np.zeros(1)], -1)[:, :len(lines)]
-    one, other = (np.maximum(_values(level, coordinates, np.insert(rest, k, end, axis=1)), 0) for end in cell.bounds[k])
+    rest = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")] or [np.zeros(1)], -1)[
+        :, : len(lines)
+    ]
+    one, other = (
+        np.maximum(_values(level, coordinates, np.insert(rest, k, end, axis=1)), 0)
+        for end in cell.bounds[k]
+    )
     return bool(np.allclose(one, other, atol=1e-12))
 
 
 def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> Points:
-    return np.broadcast_to(np.asarray(lambdified(coordinates, level, "numpy", cse=True)(*points.T), dtype=float), len(points))
+    return np.broadcast_to(
+        np.asarray(lambdified(coordinates, level, "numpy", cse=True)(*points.T), dtype=float),
+        len(points),
+    )

@@ -38,52 +38,103 @@ def real_form(cells: LoweredCells) -> LoweredCells:
     """
     kernel = next((f for f in cells.functions if f.role in ("ground state", "adjoint")), None)
     if kernel is not None:
-        raise UnsupportedError("a kernel that is not constant together with complex coefficients, in real arithmetic", term=kernel.name,
-                               remedy='use the fourier backend: solve_cells(model, "fourier")')
+        raise UnsupportedError(
+            "a kernel that is not constant together with complex coefficients, in real arithmetic",
+            term=kernel.name,
+            remedy='use the fourier backend: solve_cells(model, "fourier")',
+        )
     m = cells.components
     bilinear = tuple(t for w in cells.bilinear for t in _doubled(w, m))
     return replace(
-        cells, components=2 * m, bilinear=bilinear, strong=tuple(t for s in cells.strong for t in _doubled(s, m)),
-        functions=tuple(_function(f, m) for f in cells.functions), effective=tuple(g for f in cells.effective for g in _functionals(f, m)),
-        higher=tuple(g for f in cells.higher for g in _functionals(f, m)), symmetric=is_symmetric(bilinear), definite=False, complex=False)
+        cells,
+        components=2 * m,
+        bilinear=bilinear,
+        strong=tuple(t for s in cells.strong for t in _doubled(s, m)),
+        functions=tuple(_function(f, m) for f in cells.functions),
+        effective=tuple(g for f in cells.effective for g in _functionals(f, m)),
+        higher=tuple(g for f in cells.higher for g in _functionals(f, m)),
+        symmetric=is_symmetric(bilinear),
+        definite=False,
+        complex=False,
+    )
 
 
 def real_equation(equation: LoweredEquation) -> LoweredEquation:
     """A boundary value problem in real and imaginary parts; externals get a leading index 0 (real) or 1 (imaginary). Its data are real."""
-    m, parts = equation.components, {e.symbol: [_external(e, k) for k in (0, 1)] for e in equation.externals}
-    swap = {symbol: real.symbol + sp.I * imaginary.symbol for symbol, (real, imaginary) in parts.items()}
+    m, parts = (
+        equation.components,
+        {e.symbol: [_external(e, k) for k in (0, 1)] for e in equation.externals},
+    )
+    swap = {
+        symbol: real.symbol + sp.I * imaginary.symbol for symbol, (real, imaginary) in parts.items()
+    }
 
     def doubled(terms: Iterable[T]) -> tuple[T, ...]:
-        return tuple(part for t in terms for part in _doubled(replace(t, coefficient=t.coefficient.xreplace(swap)), m))
+        return tuple(
+            part
+            for t in terms
+            for part in _doubled(replace(t, coefficient=t.coefficient.xreplace(swap)), m)
+        )
 
     def both(values: Iterable[sp.Expr]) -> tuple[sp.Expr, ...]:
         real, imaginary = zip(*(split(v.xreplace(swap)) for v in values))
         return (*real, *imaginary)
 
-    bilinear, flux = doubled(equation.bilinear), [[doubled(terms) for terms in row] for row in equation.flux]
+    bilinear, flux = (
+        doubled(equation.bilinear),
+        [[doubled(terms) for terms in row] for row in equation.flux],
+    )
     return replace(
-        equation, components=2 * m, externals=tuple(part for pair in parts.values() for part in pair), mass=doubled(equation.mass), bilinear=bilinear,
-        linear=tuple(part for w in equation.linear for part in _load(replace(w, coefficient=w.coefficient.xreplace(swap)), m)),
-        strong=doubled(equation.strong), sources=both(equation.sources),
-        flux=tuple(tuple(tuple(t for t in terms if (t.equation >= m) == imaginary) for terms in row) for imaginary in (False, True) for row in flux),
-        essential=(*equation.essential, *(replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential)),
+        equation,
+        components=2 * m,
+        externals=tuple(part for pair in parts.values() for part in pair),
+        mass=doubled(equation.mass),
+        bilinear=bilinear,
+        linear=tuple(
+            part
+            for w in equation.linear
+            for part in _load(replace(w, coefficient=w.coefficient.xreplace(swap)), m)
+        ),
+        strong=doubled(equation.strong),
+        sources=both(equation.sources),
+        flux=tuple(
+            tuple(tuple(t for t in terms if (t.equation >= m) == imaginary) for terms in row)
+            for imaginary in (False, True)
+            for row in flux
+        ),
+        essential=(
+            *equation.essential,
+            *(replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential),
+        ),
         natural=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.natural),
-        initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)), symmetric=is_symmetric(bilinear), complex=False)
+        initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)),
+        symmetric=is_symmetric(bilinear),
+        complex=False,
+    )
 
 
-def _condition(n: Natural, k: int, equation: LoweredEquation, swap: Mapping[sp.Expr, sp.Expr]) -> Natural:
+def _condition(
+    n: Natural, k: int, equation: LoweredEquation, swap: Mapping[sp.Expr, sp.Expr]
+) -> Natural:
     """The real (k = 0) or imaginary part (k = 1) of a natural condition of `equation`."""
     m, zero = equation.components, (0,) * equation.domain.dim
     row, own = n.equation + k * m, StrongTerm(n.alpha, zero, n.equation, n.equation)
     terms = [replace(t, coefficient=t.coefficient.xreplace(swap)) for t in (own, *n.terms)]
     parts = [part for t in terms for part in _doubled(t, m)]
-    alpha = sp.Add(*[t.coefficient for t in parts if (t.equation, t.field, t.right) == (row, row, zero)])
+    alpha = sp.Add(
+        *[t.coefficient for t in parts if (t.equation, t.field, t.right) == (row, row, zero)]
+    )
     others = [t for t in parts if t.equation == row and (t.field, t.right) != (row, zero)]
     return Natural(n.faces, alpha, split(n.value.xreplace(swap))[k], row, tuple(others))
 
 
 def _external(e: External, part: int) -> External:
-    return External(sp.Symbol(f"{e.symbol}_{('re', 'im')[part]}", real=True), e.name, (part, *e.index), e.derivative)
+    return External(
+        sp.Symbol(f"{e.symbol}_{('re', 'im')[part]}", real=True),
+        e.name,
+        (part, *e.index),
+        e.derivative,
+    )
 
 
 def _load(w: WeakTerm, m: int) -> Iterator[WeakTerm]:
@@ -120,7 +171,9 @@ def _doubled(term: T, m: int) -> Iterator[T]:
     real, imaginary = split(term.coefficient)
     for row, column, c in ((0, 0, real), (0, m, -imaginary), (m, 0, imaginary), (m, m, real)):
         if c != 0:
-            yield replace(term, coefficient=c, equation=term.equation + row, field=term.field + column)
+            yield replace(
+                term, coefficient=c, equation=term.equation + row, field=term.field + column
+            )
 
 
 def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> Parts:
@@ -130,16 +183,26 @@ def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> Parts:
     for factor in factors:
         other = replace(factor, component=factor.component + m)
         one, two = total
-        total = ([(v, (*f, factor)) for v, f in one] + [(-v, (*f, other)) for v, f in two],
-                 [(v, (*f, other)) for v, f in one] + [(v, (*f, factor)) for v, f in two])
+        total = (
+            [(v, (*f, factor)) for v, f in one] + [(-v, (*f, other)) for v, f in two],
+            [(v, (*f, other)) for v, f in one] + [(v, (*f, factor)) for v, f in two],
+        )
     return total
 
 
 def _function(form: CellForm, m: int) -> CellForm:
-    weak = tuple(replace(w, coefficient=v, equation=w.equation + row * m, factor=_only(f))
-                 for w in form.weak for row, part in enumerate(_parts(w.coefficient, _some(w.factor), m)) for v, f in part)
-    source = tuple(SourceTerm(v, s.equation + row * m, _only(f))
-                   for s in form.source for row, part in enumerate(_parts(s.coefficient, _some(s.factor), m)) for v, f in part)
+    weak = tuple(
+        replace(w, coefficient=v, equation=w.equation + row * m, factor=_only(f))
+        for w in form.weak
+        for row, part in enumerate(_parts(w.coefficient, _some(w.factor), m))
+        for v, f in part
+    )
+    source = tuple(
+        SourceTerm(v, s.equation + row * m, _only(f))
+        for s in form.source
+        for row, part in enumerate(_parts(s.coefficient, _some(s.factor), m))
+        for v, f in part
+    )
     return replace(form, weak=weak, source=source)
 
 
@@ -147,7 +210,9 @@ def _functionals(functional: Functional, m: int) -> Iterator[Functional]:
     constant = split(functional.constant)
     products = [_parts(t.coefficient, t.factors, m) for t in functional.terms]
     for part in (0, 1):
-        terms: Iterable[FunctionalTerm] = (FunctionalTerm(v, f) for product in products for v, f in product[part])
+        terms: Iterable[FunctionalTerm] = (
+            FunctionalTerm(v, f) for product in products for v, f in product[part]
+        )
         yield Functional(functional.name, (part, *functional.index), constant[part], tuple(terms))
 
 

@@ -29,7 +29,11 @@ def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:
     positive = _decision(sp.Gt(node.args[0], 0, evaluate=False), cell)
     if positive is None:
         return None
-    return sp.Integer(1) if positive == sp.true else sp.Integer(0 if isinstance(node, sp.Heaviside) else -1)
+    return (
+        sp.Integer(1)
+        if positive == sp.true
+        else sp.Integer(0 if isinstance(node, sp.Heaviside) else -1)
+    )
 
 
 def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.BooleanAtom | None:
@@ -51,5 +55,10 @@ def _ends(difference: sp.Expr, cell: Intervals) -> tuple[sp.Expr, sp.Expr] | Non
     constant = difference.subs(dict.fromkeys(held, 0))
     if not held or not all(c.is_number and c.is_real for c in (*slopes, constant)):
         return None
-    parts = [sorted((slope * a, slope * b)) for slope, (a, b) in zip(slopes, (cell[v] for v in held), strict=True)]
-    return constant + sp.Add(*[low for low, _ in parts]), constant + sp.Add(*[high for _, high in parts])
+    parts = [
+        sorted((slope * a, slope * b))
+        for slope, (a, b) in zip(slopes, (cell[v] for v in held), strict=True)
+    ]
+    return constant + sp.Add(*[low for low, _ in parts]), constant + sp.Add(
+        *[high for _, high in parts]
+    )

@@ -16,7 +16,9 @@ def fold_fast(expr: sp.Expr, scales: Scales) -> sp.Expr:
 
     Outside of functions x/eps stays: there it is x times a power of eps. EpsilonError for x/eps^2 and t/eps^k that the scales do not have.
     """
-    functions = [f for f in expr.atoms(sp.Function) if not isinstance(f, Fast) and _oscillates(f, scales)]
+    functions = [
+        f for f in expr.atoms(sp.Function) if not isinstance(f, Fast) and _oscillates(f, scales)
+    ]
     return expr.xreplace({f: _folded(f, scales, f) for f in functions})
 
 
@@ -48,7 +50,9 @@ def _condition(condition: Relational, scales: Scales, whole: sp.Expr) -> Any:
     """x/eps < 1/2, or x < eps/2: both sides are divided by the power of eps that leaves none."""
     powers = sorted({sp.Integer(0), *(v.power for v in scales.fast)})
     for power in powers:
-        sides = [_sum(sp.expand(side / scales.eps**power), scales, whole) for side in condition.args]
+        sides = [
+            _sum(sp.expand(side / scales.eps**power), scales, whole) for side in condition.args
+        ]
         if not any(scales.plain(side).has(scales.eps) for side in sides):
             return condition.func(*sides)
     return condition
@@ -66,22 +70,40 @@ def _term(part: sp.Expr, scales: Scales, whole: sp.Expr) -> sp.Expr:
         else:
             rest.append(factor)
     degree = sp.Add(*degrees.values())
-    if inverse == 0 or degree == 0 or inverse.is_negative or any(scales.plain(f).has(scales.eps) for f in rest):
+    if (
+        inverse == 0
+        or degree == 0
+        or inverse.is_negative
+        or any(scales.plain(f).has(scales.eps) for f in rest)
+    ):
         return part
     fast = {v.args[0]: v for v in scales.fast if v.power * degree == inverse}
     if not set(degrees) <= set(fast):
-        raise _unknown_scale(scales, next(v for v in degrees if v not in fast), inverse / degree, whole)
+        raise _unknown_scale(
+            scales, next(v for v in degrees if v not in fast), inverse / degree, whole
+        )
     return sp.Mul(*rest, *[fast[v] ** n for v, n in degrees.items()])
 
 
-def _unknown_scale(scales: Scales, variable: sp.Symbol, power: sp.Expr, whole: sp.Expr) -> EpsilonError:
+def _unknown_scale(
+    scales: Scales, variable: sp.Symbol, power: sp.Expr, whole: sp.Expr
+) -> EpsilonError:
     written = f"{variable}/eps" + ("" if power == 1 else f"^{power}")
     if variable == scales.physical[-1]:
         have = "no fast time" if scales.fast_time is None else f"tau = t/eps^{scales.fast_time}"
-        return EpsilonError(f"a function of {written}, where the scales have {have}", term=whole,
-                            remedy=f"write s = Scales({scales.dim}, fast_time={power}), and s.tau for {written}")
+        return EpsilonError(
+            f"a function of {written}, where the scales have {have}",
+            term=whole,
+            remedy=f"write s = Scales({scales.dim}, fast_time={power}), and s.tau for {written}",
+        )
     if power == 2:
-        return EpsilonError(f"a function of {written}, where the scales have no second level", term=whole,
-                            remedy=f"write s = Scales({scales.dim}, levels=2), and s.z for x/eps^2")
-    return EpsilonError(f"a function of {written}, which is no scale", term=whole,
-                        remedy="the scales are s.y = x/eps and, with levels=2, s.z = x/eps^2")
+        return EpsilonError(
+            f"a function of {written}, where the scales have no second level",
+            term=whole,
+            remedy=f"write s = Scales({scales.dim}, levels=2), and s.z for x/eps^2",
+        )
+    return EpsilonError(
+        f"a function of {written}, which is no scale",
+        term=whole,
+        remedy="the scales are s.y = x/eps and, with levels=2, s.z = x/eps^2",
+    )

@@ -30,7 +30,11 @@ def normal_form(operator: Operator) -> Operator:
         for new, piece in _normalize(operator, term, c):
             table[new].append(piece)
     sums = {term: (sp.Add(*pieces), pieces) for term, pieces in table.items()}
-    kept = {t: c for t, (c, pieces) in sums.items() if c != 0 and not (len(pieces) > 1 and is_zero(c, pieces))}
+    kept = {
+        t: c
+        for t, (c, pieces) in sums.items()
+        if c != 0 and not (len(pieces) > 1 and is_zero(c, pieces))
+    }
     return Operator(operator.problem, kept, operator.axes, operator.frozen)
 
 
@@ -38,7 +42,11 @@ def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
     d = op.problem.scales.dim
     left, right = sum(term.left[:d]), sum(term.right[:d])
     if left + right > MAX_ORDER:
-        raise UnsupportedError(f"a space derivative of order above {MAX_ORDER}", term=op.show(term), remedy="up to fourth order is covered")
+        raise UnsupportedError(
+            f"a space derivative of order above {MAX_ORDER}",
+            term=op.show(term),
+            remedy="up to fourth order is covered",
+        )
     if term.left[d]:
         yield from _to_the_right(op, term, c, [d])
     elif term.field is None and left > 1:
@@ -82,16 +90,26 @@ def _to_the_right(op: Operator, term: Term, c: sp.Expr, axes: list[int]) -> Piec
 
 def _varies(op: Operator, c: sp.Expr, left: tuple[int, ...]) -> bool:
     """Whether D^left(c) of a source is more than zero."""
-    return all(c.has(op.coordinates[k], *(axis.symbol for axis in op.axes if axis.slow == k)) for k, n in enumerate(left) if n)
+    return all(
+        c.has(op.coordinates[k], *(axis.symbol for axis in op.axes if axis.slow == k))
+        for k, n in enumerate(left)
+        if n
+    )
 
 
 def _slopes(op: Operator, c: sp.Expr, axis: int) -> Iterator[tuple[sp.Expr, int | sp.Rational]]:
     """(d_x c, 0), (d_y c, 1), ...: the parts of the total derivative, with the powers of 1/eps."""
-    for variable, power in ((op.coordinates[axis], 0), *((fast.symbol, fast.power) for fast in op.axes if fast.slow == axis)):
+    for variable, power in (
+        (op.coordinates[axis], 0),
+        *((fast.symbol, fast.power) for fast in op.axes if fast.slow == axis),
+    ):
         if c.has(variable):
             if jumps(c):
-                raise JumpError(f"the coefficient of a second derivative jumps along {variable}", term=c,
-                                remedy="write the flux with s.div(a*s.grad(u)): sp.diff across a Piecewise loses its jump")
+                raise JumpError(
+                    f"the coefficient of a second derivative jumps along {variable}",
+                    term=c,
+                    remedy="write the flux with s.div(a*s.grad(u)): sp.diff across a Piecewise loses its jump",
+                )
             yield sp.diff(c, variable), power
 
 

@@ -13,7 +13,14 @@ from typing import Any
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..problem.errors import EpsilonError, EquationError, JumpError, NonlinearTermError, UndeclaredSymbolError, UnsupportedError
+from ..problem.errors import (
+    EpsilonError,
+    EquationError,
+    JumpError,
+    NonlinearTermError,
+    UndeclaredSymbolError,
+    UnsupportedError,
+)
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import instance
 from ..problem.scales import Fast
@@ -26,10 +33,19 @@ from .zero import jumps
 
 def parse(problem: MultiscaleProblem) -> Operator:
     """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot be read."""
-    reader = _Reader(instance(problem, MultiscaleProblem, "the problem", "write problem = MultiscaleProblem(equation, scales=s, unknown=u)"))
+    reader = _Reader(
+        instance(
+            problem,
+            MultiscaleProblem,
+            "the problem",
+            "write problem = MultiscaleProblem(equation, scales=s, unknown=u)",
+        )
+    )
     for i, equation in enumerate(problem.equations):
         _check_atoms(equation, problem)
-        carried_out = equation.replace(lambda e: isinstance(e, (sp.Integral, sp.Sum, sp.Product)), lambda e: e.doit())
+        carried_out = equation.replace(
+            lambda e: isinstance(e, (sp.Integral, sp.Sum, sp.Product)), lambda e: e.doit()
+        )
         reader.walk(i, reader.zero, sp.Integer(1), fold_fast(carried_out, problem.scales))
     return normal_form(Operator(problem, reader.split(), all_axes(problem)))
 
@@ -38,17 +54,31 @@ def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
     """No fast variable of other scales, no plain symbol in the place of a coordinate, no unknown at another point."""
     scales = problem.scales
     for fast in sorted(equation.atoms(Fast) - set(scales.fast), key=str):
-        raise UndeclaredSymbolError("a fast variable that these scales do not have", term=f"{fast} = {fast.args[0]}/{fast.args[1]}",
-                                    remedy=f"use s.y = ({', '.join(map(str, scales.y))}) of the scales given to the problem")
-    own = {str(v): f"s.{name}[{k}]" for name in "xyz" for k, v in enumerate(getattr(scales, name))} | {"epsilon": "s.eps", "t": "s.t"}
-    for symbol in sorted(equation.atoms(sp.Symbol) - {*scales.arguments, scales.eps, *problem.parameters}, key=str):
+        raise UndeclaredSymbolError(
+            "a fast variable that these scales do not have",
+            term=f"{fast} = {fast.args[0]}/{fast.args[1]}",
+            remedy=f"use s.y = ({', '.join(map(str, scales.y))}) of the scales given to the problem",
+        )
+    own = {
+        str(v): f"s.{name}[{k}]" for name in "xyz" for k, v in enumerate(getattr(scales, name))
+    } | {"epsilon": "s.eps", "t": "s.t"}
+    for symbol in sorted(
+        equation.atoms(sp.Symbol) - {*scales.arguments, scales.eps, *problem.parameters}, key=str
+    ):
         if str(symbol) in own:
-            raise UndeclaredSymbolError("a symbol with the name of a coordinate that is not the coordinate", term=symbol,
-                                        remedy=f"write {own[str(symbol)]}, of the scales given to the problem")
+            raise UndeclaredSymbolError(
+                "a symbol with the name of a coordinate that is not the coordinate",
+                term=symbol,
+                remedy=f"write {own[str(symbol)]}, of the scales given to the problem",
+            )
     heads = {u.func for u in problem.unknowns}
     for node in sorted(equation.atoms(AppliedUndef) - set(problem.unknowns), key=str):
         if node.func in heads:
-            raise UnsupportedError("the unknown at another point", term=node, remedy="differential operators in the unknown at (x, t) are covered")
+            raise UnsupportedError(
+                "the unknown at another point",
+                term=node,
+                remedy="differential operators in the unknown at (x, t) are covered",
+            )
 
 
 class _Reader:
@@ -59,8 +89,12 @@ class _Reader:
         self.fields = {f: j for j, f in enumerate(problem.unknowns)}
         self.axes = {v: k for k, v in enumerate(self.scales.physical)}
         self.zero: MultiIndex = (0,) * len(self.axes)
-        self.partners = {v: (v, *(f for f in self.scales.fast if f.args[0] == v)) for v in self.scales.physical}
-        self.raw: dict[tuple[int, MultiIndex, int | None, MultiIndex], sp.Expr] = defaultdict(lambda: sp.Integer(0))
+        self.partners = {
+            v: (v, *(f for f in self.scales.fast if f.args[0] == v)) for v in self.scales.physical
+        }
+        self.raw: dict[tuple[int, MultiIndex, int | None, MultiIndex], sp.Expr] = defaultdict(
+            lambda: sp.Integer(0)
+        )
 
     def walk(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Expr) -> None:
         """Add D^left( c * e ) to equation i; c holds no unknown."""
@@ -76,18 +110,27 @@ class _Reader:
         elif isinstance(e, sp.Mul):
             self._product(i, left, c, e)
         else:
-            raise NonlinearTermError("a term is not linear in the unknown", term=self._quote(left, c, e),
-                                     remedy="only linear operators are homogenized; linearize the term")
+            raise NonlinearTermError(
+                "a term is not linear in the unknown",
+                term=self._quote(left, c, e),
+                remedy="only linear operators are homogenized; linearize the term",
+            )
 
     def _hot(self, e: sp.Expr) -> bool:
         """Does e hold an unknown, or a derivative that is still to be read?"""
-        return e.has(*self.fields) or any(set(n.variables) & set(self.axes) for n in e.atoms(sp.Derivative))
+        return e.has(*self.fields) or any(
+            set(n.variables) & set(self.axes) for n in e.atoms(sp.Derivative)
+        )
 
     def _product(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Mul) -> None:
         hot = [a for a in e.args if self._hot(a)]
         unknown = [a for a in hot if a.has(*self.fields)]
         if len(unknown) > 1:
-            raise NonlinearTermError("a product of unknowns is not linear", term=self._quote(left, c, e), remedy="linearize the term")
+            raise NonlinearTermError(
+                "a product of unknowns is not linear",
+                term=self._quote(left, c, e),
+                remedy="linearize the term",
+            )
         if len(hot) > 1:
             keep = unknown[0] if unknown else hot[0]
             known = {a: self._evaluate(a) for a in hot if a is not keep}
@@ -99,10 +142,17 @@ class _Reader:
     def _derivative(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Derivative) -> None:
         strange = [v for v in e._wrt_variables if v not in self.axes]
         if strange:
-            raise EquationError("a derivative by a variable that is neither x nor t", term=e,
-                                remedy="the unknown is a function of x and t; the fast variable comes in by s.y in the coefficients")
+            raise EquationError(
+                "a derivative by a variable that is neither x nor t",
+                term=e,
+                remedy="the unknown is a function of x and t; the fast variable comes in by s.y in the coefficients",
+            )
         if any(not count.is_Integer for _, count in e.variable_count):
-            raise EquationError("a derivative of an order that is no number", term=e, remedy="write s.dt(u, 2) or sp.diff(u, x, 2)")
+            raise EquationError(
+                "a derivative of an order that is no number",
+                term=e,
+                remedy="write s.dt(u, 2) or sp.diff(u, x, 2)",
+            )
         index = self.zero
         for v in e.variables:
             index = add(index, unit(self.axes[v], len(self.axes)))
@@ -131,8 +181,11 @@ class _Reader:
             if deeper.expr in self.fields:
                 self._derivative(i, left, c, deeper)
             else:
-                raise NonlinearTermError("derivatives are nested too deeply here", term=self._quote(left, c, deeper),
-                                         remedy="write the operator in divergence form, with s.div and s.grad")
+                raise NonlinearTermError(
+                    "derivatives are nested too deeply here",
+                    term=self._quote(left, c, deeper),
+                    remedy="write the operator in divergence form, with s.div and s.grad",
+                )
         elif isinstance(e, sp.Mul) and self._hot(e):
             hot = next(a for a in e.args if self._hot(a))
             cold = sp.Mul(*[a for a in e.args if a is not hot])
@@ -141,7 +194,9 @@ class _Reader:
         elif not self._hot(e):
             self.walk(i, left, c * self._slope(e, v), sp.Integer(1))
         else:
-            raise NonlinearTermError("a term is not linear in the unknown", term=self._quote(left, c, e))
+            raise NonlinearTermError(
+                "a term is not linear in the unknown", term=self._quote(left, c, e)
+            )
 
     def _depends(self, c: sp.Expr, v: sp.Symbol) -> bool:
         return c.has(*self.partners.get(v, (v,)))
@@ -151,18 +206,33 @@ class _Reader:
         if not self._depends(c, v):
             return sp.Integer(0)
         if jumps(c):
-            raise JumpError(f"the derivative by {v} of a coefficient that jumps", term=c,
-                            remedy="keep the flux together: write s.div(a*s.grad(u)), which needs no derivative of a")
+            raise JumpError(
+                f"the derivative by {v} of a coefficient that jumps",
+                term=c,
+                remedy="keep the flux together: write s.div(a*s.grad(u)), which needs no derivative of a",
+            )
         return sp.diff(c, v)
 
     def _evaluate(self, e: sp.Expr) -> sp.Expr:
         if jumps(e):
-            raise JumpError("the derivative of a coefficient that jumps", term=e, remedy="write the flux with s.div and s.grad")
+            raise JumpError(
+                "the derivative of a coefficient that jumps",
+                term=e,
+                remedy="write the flux with s.div and s.grad",
+            )
         return e.doit()
 
-    def _put(self, i: int, left: MultiIndex, c: sp.Expr, field: int | None, right: MultiIndex) -> None:
-        if c.has(sp.DiracDelta) or any(isinstance(n, sp.Derivative) and jumps(n.expr) for n in c.atoms(sp.Derivative)):
-            raise JumpError("a coefficient holds the derivative of a jump", term=c, remedy="write the flux with s.div(a*s.grad(u)), not with sp.diff")
+    def _put(
+        self, i: int, left: MultiIndex, c: sp.Expr, field: int | None, right: MultiIndex
+    ) -> None:
+        if c.has(sp.DiracDelta) or any(
+            isinstance(n, sp.Derivative) and jumps(n.expr) for n in c.atoms(sp.Derivative)
+        ):
+            raise JumpError(
+                "a coefficient holds the derivative of a jump",
+                term=c,
+                remedy="write the flux with s.div(a*s.grad(u)), not with sp.diff",
+            )
         self.raw[i, left, field, right] += c
 
     def _quote(self, left: MultiIndex, c: sp.Expr, e: sp.Expr) -> Any:
@@ -175,14 +245,21 @@ class _Reader:
         """The raw sums, by powers of eps and in plain symbols, with every symbol accounted for."""
         table: dict[Term, sp.Expr] = defaultdict(lambda: sp.Integer(0))
         cell = {axis.symbol: axis.interval for axis in all_axes(self.problem)}
-        allowed = {*self.scales.arguments, *(v.symbol for v in self.scales.fast), *self.problem.parameters}
+        allowed = {
+            *self.scales.arguments,
+            *(v.symbol for v in self.scales.fast),
+            *self.problem.parameters,
+        }
         for (i, left, field, right), c in self.raw.items():
             plain = decided(self.scales.plain(c), cell)
             for power, part in powers_of(plain, self.scales.eps, quote=c).items():
                 strange = sorted(part.free_symbols - allowed, key=str)
                 if strange:
-                    raise UndeclaredSymbolError(f"the symbol {strange[0]} is not declared", term=c,
-                                                remedy=f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or give it a value")
+                    raise UndeclaredSymbolError(
+                        f"the symbol {strange[0]} is not declared",
+                        term=c,
+                        remedy=f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or give it a value",
+                    )
                 table[Term(i, left, field, right, power)] += part
         return {term: c for term, c in table.items() if c != 0}
 
@@ -196,9 +273,16 @@ def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
     for piece in [c] if _is_power(factored[1], eps) else sp.Add.make_args(sp.expand(c)):
         free, power = piece.as_independent(eps, as_Add=False)
         if power != 1 and not _is_power(power, eps):
-            raise EpsilonError("eps may stand only as an integer power in front of a coefficient", term=quote,
-                               remedy="use the fast variables s.y for x/eps, and write the equation with factors eps**k")
-        parts[0 if power == 1 else int(sp.degree(power, eps) if power.is_polynomial(eps) else power.as_base_exp()[1])] += free
+            raise EpsilonError(
+                "eps may stand only as an integer power in front of a coefficient",
+                term=quote,
+                remedy="use the fast variables s.y for x/eps, and write the equation with factors eps**k",
+            )
+        parts[
+            0
+            if power == 1
+            else int(sp.degree(power, eps) if power.is_polynomial(eps) else power.as_base_exp()[1])
+        ] += free
     return parts
 
 

@@ -53,14 +53,26 @@ def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
     """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the corners; one, where `exprs` depend on none."""
     ranges = slow_ranges(op)
     used = [v for v in ranges if any(e.has(v) for e in exprs)]
-    diagonal = [[w + 0.013 * k for k in range(len(used))] for w in (0.27, 0.5, 0.71, 0.93 - 0.013 * len(used))]
+    diagonal = [
+        [w + 0.013 * k for k in range(len(used))]
+        for w in (0.27, 0.5, 0.71, 0.93 - 0.013 * len(used))
+    ]
     corners = itertools.product((INNER, 1 - INNER), repeat=len(used)) if used else []
     places = [*diagonal, *itertools.islice(corners, 64)][: None if used else 1]
     start = {v: a for v, (a, _) in ranges.items()}
-    return [start | {v: ranges[v][0] + (ranges[v][1] - ranges[v][0]) * w for v, w in zip(used, place, strict=True)} for place in places]
+    return [
+        start
+        | {
+            v: ranges[v][0] + (ranges[v][1] - ranges[v][0]) * w
+            for v, w in zip(used, place, strict=True)
+        }
+        for place in places
+    ]
 
 
-def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Callable[[Sequence[Array], Point], list[Array]]:
+def sampler(
+    exprs: Sequence[sp.Expr], op: Operator
+) -> Callable[[Sequence[Array], Point], list[Array]]:
     """The function (y, slow point) -> values of each expression at the points y (one flat array per axis); nan and infinity are returned, not raised.
 
     UnsupportedError where an expression has no numbers.
@@ -72,9 +84,14 @@ def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Callable[[Sequence[Array]
             call(*(np.full(1, 0.3),) * len(op.fast), *(np.float64(0.3),) * len(names))
     except NhpinnError:
         raise
-    except Exception as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
-        raise UnsupportedError("a coefficient that cannot be evaluated", term=", ".join(map(str, exprs)),
-                               remedy="write it with elementary functions of s.x, s.y, s.t and the parameters") from cause
+    except (
+        Exception
+    ) as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
+        raise UnsupportedError(
+            "a coefficient that cannot be evaluated",
+            term=", ".join(map(str, exprs)),
+            remedy="write it with elementary functions of s.x, s.y, s.t and the parameters",
+        ) from cause
 
     def values(y: Sequence[Array], slow: Point) -> list[Array]:
         with np.errstate(all="ignore"):
@@ -89,7 +106,11 @@ def _numbers(value: object) -> Array:
     array = np.asarray(value)
     if array.dtype == object:
         return np.asarray(array, dtype=complex)
-    return array if np.iscomplexobj(array) and np.any(array.imag) else np.asarray(array.real, dtype=float)
+    return (
+        array
+        if np.iscomplexobj(array) and np.any(array.imag)
+        else np.asarray(array.real, dtype=float)
+    )
 
 
 def grid(op: Operator, n: int, offset: float) -> list[Array]:
@@ -128,7 +149,9 @@ def mean(expr: sp.Expr, op: Operator, slow: Point) -> tuple[complex, float, floa
         value, error = integrate(expr, axes, {v: x for v, x in slow.items() if expr.has(v)})
     except UnsupportedError:
         return fine, spread, largest
-    if not np.isfinite(error) or (spread <= error and abs(fine - value) <= 2 * error + _ROUNDING * largest):
+    if not np.isfinite(error) or (
+        spread <= error and abs(fine - value) <= 2 * error + _ROUNDING * largest
+    ):
         return fine, spread, largest
     return complex(value), error, max(largest, abs(value))
 
@@ -137,7 +160,11 @@ def folded(expr: sp.Expr, op: Operator) -> sp.Expr:
     """The expression continued from the cell with its period: a Piecewise always, and the whole where
     its formula does not have the period."""
     inside = in_cell(expr, op)
-    return inside if all(has_period(inside, op, k) for k in range(len(op.axes))) else expr.xreplace(_fold(op))
+    return (
+        inside
+        if all(has_period(inside, op, k) for k in range(len(op.axes)))
+        else expr.xreplace(_fold(op))
+    )
 
 
 def in_cell(expr: sp.Expr, op: Operator) -> sp.Expr:
@@ -195,7 +222,9 @@ def face_gap(expr: sp.Expr, op: Operator, axis: int) -> float:
     gaps = []
     for slow in slow_samples(op, [expr])[:4]:
         low, high = (
-            values([np.full_like(v, end) if k == axis else v for k, v in enumerate(points)], slow)[0]
+            values([np.full_like(v, end) if k == axis else v for k, v in enumerate(points)], slow)[
+                0
+            ]
             for end in (a + beside, b - beside)
         )
         size = float(np.abs(values(points, slow)[0]).max())

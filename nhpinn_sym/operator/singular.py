@@ -88,7 +88,9 @@ def _divisors_of_function(node: sp.Function) -> Iterator[sp.Expr]:
         yield sp.sin(sp.pi * z)
 
 
-def _zeros(g: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[float, float]]) -> list[Array]:
+def _zeros(
+    g: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[float, float]]
+) -> list[Array]:
     """Points at which g vanishes: where its sign changes, and where its size has a minimum that is zero."""
     size, values = _sized(g, symbols)
     lower, upper = np.array(intervals, dtype=float).T
@@ -97,11 +99,16 @@ def _zeros(g: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[f
     largest = float(np.max(np.abs(found[np.isfinite(found)]), initial=0.0))
     if not len(points) or largest == 0.0:
         return []
-    places = [*_crossings(points, found, values), *_minima(points, np.abs(found), size, lower, upper)]
+    places = [
+        *_crossings(points, found, values),
+        *_minima(points, np.abs(found), size, lower, upper),
+    ]
     return [p for p in places if not size(p[None])[0] > _VANISHES * largest]
 
 
-def _sized(g: sp.Expr, symbols: Sequence[sp.Symbol]) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+def _sized(
+    g: sp.Expr, symbols: Sequence[sp.Symbol]
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
     """|g| and, where it is real, g, at points (n, d); nan elsewhere and where it has no numbers."""
     try:
         call = lambdified(symbols, g, ["scipy", "numpy"])
@@ -151,7 +158,9 @@ def _crossings(points: Array, found: Array, values: Callable[[Array], Array]) ->
     return places
 
 
-def _minima(points: Array, size: Array, call: Callable[[Array], Array], lower: Array, upper: Array) -> list[Array]:
+def _minima(
+    points: Array, size: Array, call: Callable[[Array], Array], lower: Array, upper: Array
+) -> list[Array]:
     """The places where |g| is smallest, from the lowest points by closer and closer grids."""
     size = np.where(np.isfinite(size), size, np.inf)
     if points.shape[1] == 1:
@@ -167,7 +176,14 @@ def _minima(points: Array, size: Array, call: Callable[[Array], Array], lower: A
     return [_lowest(points[k], width, block, call, lower, upper) for k in starts]
 
 
-def _lowest(start: Array, width: Array, block: Array, call: Callable[[Array], Array], lower: Array, upper: Array) -> Array:
+def _lowest(
+    start: Array,
+    width: Array,
+    block: Array,
+    call: Callable[[Array], Array],
+    lower: Array,
+    upper: Array,
+) -> Array:
     place = start
     for _ in range(40):
         around = np.clip(place + width * block, lower, upper)
@@ -178,7 +194,10 @@ def _lowest(start: Array, width: Array, block: Array, call: Callable[[Array], Ar
 
 
 def _growth(
-    expr: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[float, float]], place: Array
+    expr: sp.Expr,
+    symbols: Sequence[sp.Symbol],
+    intervals: Sequence[tuple[float, float]],
+    place: Array,
 ) -> float | None:
     """The exponent with which |expr| grows towards `place`, from the direction in which it grows most; None where it stays bounded."""
     call = lambdified(symbols, expr, "mpmath")
@@ -234,14 +253,22 @@ def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, f
     symbols = sorted(expr.free_symbols, key=str)
     lower, upper = np.array([box[v] for v in symbols], dtype=float).reshape(-1, 2).T
     inside = np.random.default_rng(5).random((_SAMPLE, len(symbols)))
-    corners = np.array(list(itertools.product((0.0, 1.0), repeat=len(symbols)))) if ends else inside[:0]
+    corners = (
+        np.array(list(itertools.product((0.0, 1.0), repeat=len(symbols)))) if ends else inside[:0]
+    )
     points = lower + (upper - lower) * np.concatenate([corners, inside])
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(lambdified(symbols, expr, ["scipy", "numpy"])(*points.T), dtype=complex)
-    except Exception as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
+            found = np.asarray(
+                lambdified(symbols, expr, ["scipy", "numpy"])(*points.T), dtype=complex
+            )
+    except (
+        Exception
+    ) as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
         raise UnsupportedError(
-            "data that cannot be evaluated", term=expr, remedy="write them with elementary functions"
+            "data that cannot be evaluated",
+            term=expr,
+            remedy="write them with elementary functions",
         ) from cause
     bad = np.flatnonzero(~_finite(np.broadcast_to(found, (len(points),)), expr))
     return dict(zip(symbols, map(float, points[bad[0]]), strict=True)) if len(bad) else None

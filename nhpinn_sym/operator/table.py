@@ -102,10 +102,24 @@ def differentiate(expr: sp.Expr, index: MultiIndex, coordinates: tuple[sp.Symbol
 def all_axes(problem: MultiscaleProblem) -> tuple[FastAxis, ...]:
     """Every fast coordinate of a problem: y, z, tau."""
     scales = problem.scales
-    boxes = {"y": problem.cell.intervals, "z": problem.fast_cell.intervals, "tau": ((sp.Integer(0), problem.tau_period),)}
+    boxes = {
+        "y": problem.cell.intervals,
+        "z": problem.fast_cell.intervals,
+        "tau": ((sp.Integer(0), problem.tau_period),),
+    }
     positions = {v: k for k, v in enumerate(scales.physical)}
-    numbered = [(v, boxes[v.letter][positions[v.args[0]] if v.letter != "tau" else 0]) for v in scales.fast]
-    return tuple(FastAxis(v.symbol, positions[v.args[0]], int(v.power) if v.power.is_Integer else v.power, interval) for v, interval in numbered)
+    numbered = [
+        (v, boxes[v.letter][positions[v.args[0]] if v.letter != "tau" else 0]) for v in scales.fast
+    ]
+    return tuple(
+        FastAxis(
+            v.symbol,
+            positions[v.args[0]],
+            int(v.power) if v.power.is_Integer else v.power,
+            interval,
+        )
+        for v, interval in numbered
+    )
 
 
 def unit(axis: int, length: int) -> MultiIndex:

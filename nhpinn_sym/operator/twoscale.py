@@ -23,12 +23,19 @@ def expand(operator: Operator) -> dict[int, Table]:
     for term, c in operator.table.items():
         slow = len(term.left)
         for left, down, weight in split(term.left, operator.axes):
-            if term.field is None and any(n and not c.has(v) for v, n in zip(operator.fast, left[slow:], strict=True)):
+            if term.field is None and any(
+                n and not c.has(v) for v, n in zip(operator.fast, left[slow:], strict=True)
+            ):
                 continue  # D_y of a source that does not depend on y
             for right, further, other in split(term.right, operator.axes):
                 power = term.power - down - further
-                powers[power][Term(term.equation, left, term.field, right, power)].append(weight * other * c)
-    return {power: {term: sp.Add(*parts) for term, parts in table.items()} for power, table in sorted(powers.items())}
+                powers[power][Term(term.equation, left, term.field, right, power)].append(
+                    weight * other * c
+                )
+    return {
+        power: {term: sp.Add(*parts) for term, parts in table.items()}
+        for power, table in sorted(powers.items())
+    }
 
 
 def slow_part(index: MultiIndex, slow: int) -> MultiIndex:
@@ -54,4 +61,8 @@ def _parts(index: MultiIndex, axes: tuple[FastAxis, ...]) -> Iterator[tuple[Mult
             weight *= comb(rest[axis.slow], n) if rest[axis.slow] >= n else 0
             rest[axis.slow] -= n
         if weight:
-            yield (*rest, *fast), sum(axis.power * n for axis, n in zip(axes, fast, strict=True)), weight
+            yield (
+                (*rest, *fast),
+                sum(axis.power * n for axis, n in zip(axes, fast, strict=True)),
+                weight,
+            )

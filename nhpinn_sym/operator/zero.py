@@ -11,8 +11,25 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.numeric import lambdified
 
-_POINTS = (sp.Rational(271, 1009), sp.Rational(577, 1013), sp.Rational(809, 1021), sp.Rational(-619, 1013), sp.Rational(1409, 1009))
-_SATURATING = (sp.exp, sp.tanh, sp.coth, sp.sech, sp.csch, sp.sinh, sp.cosh, sp.erf, sp.erfc, sp.atan)
+_POINTS = (
+    sp.Rational(271, 1009),
+    sp.Rational(577, 1013),
+    sp.Rational(809, 1021),
+    sp.Rational(-619, 1013),
+    sp.Rational(1409, 1009),
+)
+_SATURATING = (
+    sp.exp,
+    sp.tanh,
+    sp.coth,
+    sp.sech,
+    sp.csch,
+    sp.sinh,
+    sp.cosh,
+    sp.erf,
+    sp.erfc,
+    sp.atan,
+)
 _REACH = (-1.0137, 7.0151)
 _LINE_POINTS = 2001
 _ORDER_ONE = 3.0
@@ -21,7 +38,16 @@ _MOST_CROSSINGS = 4
 _BISECTIONS = 50
 _LONG = 400
 """Operations beyond which an expression is compiled to be evaluated."""
-_JUMPING = (sp.Piecewise, sp.Heaviside, sp.DiracDelta, sp.sign, sp.floor, sp.ceiling, sp.frac, sp.Mod)
+_JUMPING = (
+    sp.Piecewise,
+    sp.Heaviside,
+    sp.DiracDelta,
+    sp.sign,
+    sp.floor,
+    sp.ceiling,
+    sp.frac,
+    sp.Mod,
+)
 _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 
 Point = Mapping[sp.Symbol, sp.Rational]
@@ -52,7 +78,11 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     tolerance = 1e-12 if expanded.has(sp.Float) else 1e-20
     size = sp.Add(*[sp.Abs(part) for part in (parts or sp.Add.make_args(expanded))])
     symbols = sorted(expanded.free_symbols | size.free_symbols, key=str)
-    call = _compiled(expanded, size, symbols) if expanded.count_ops() > _LONG else _evaluated(expanded, size)
+    call = (
+        _compiled(expanded, size, symbols)
+        if expanded.count_ops() > _LONG
+        else _evaluated(expanded, size)
+    )
     return all(_vanishes(call, point, tolerance) for point in _generic_points(expanded, symbols))
 
 
@@ -64,7 +94,10 @@ def _vanishes(call: Numbers, point: Point, tolerance: float) -> bool:
 
 def _evaluated(value: sp.Expr, size: sp.Expr) -> Numbers:
     """The numbers of both expressions at a point, to 30 digits."""
-    return lambda point: (value.xreplace(dict(point)).evalf(30), size.xreplace(dict(point)).evalf(30))
+    return lambda point: (
+        value.xreplace(dict(point)).evalf(30),
+        size.xreplace(dict(point)).evalf(30),
+    )
 
 
 def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Numbers:
@@ -79,7 +112,9 @@ def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Nu
     return call
 
 
-def _generic_points(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
+def _generic_points(
+    expr: sp.Expr, symbols: Sequence[sp.Symbol]
+) -> Iterator[dict[sp.Symbol, sp.Expr]]:
     """Points inside and outside of the unit cube, and for every function that saturates some where it
     does not."""
     start: dict[sp.Symbol, sp.Expr] = {}
@@ -87,13 +122,17 @@ def _generic_points(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> Iterator[dic
         found = {v: point + sp.Rational(k * (shift + 2), 7) for k, v in enumerate(symbols)}
         start = start or found
         yield found
-    arguments = dict.fromkeys(f.exp if isinstance(f, sp.exp) else f.args[0] for f in sp.ordered(expr.atoms(*_SATURATING)))
+    arguments = dict.fromkeys(
+        f.exp if isinstance(f, sp.exp) else f.args[0] for f in sp.ordered(expr.atoms(*_SATURATING))
+    )
     for argument in arguments:
         for v in sorted(argument.free_symbols, key=str):
             yield from _crossings(argument, v, start)
 
 
-def _crossings(argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Expr]) -> Iterator[dict[sp.Symbol, sp.Expr]]:
+def _crossings(
+    argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Expr]
+) -> Iterator[dict[sp.Symbol, sp.Expr]]:
     """Points along v, through `start`, at which the argument is of order 1."""
     line = argument.xreplace({w: x for w, x in start.items() if w != v})
     grid = np.linspace(*_REACH, _LINE_POINTS)
@@ -113,7 +152,9 @@ def _crossings(argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Exp
         yield {**start, v: sp.Rational((low + high) / 2)}
 
 
-def _numbers(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Callable[..., tuple[sp.Expr, sp.Expr]]:
+def _numbers(
+    value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]
+) -> Callable[..., tuple[sp.Expr, sp.Expr]]:
     """The function of the symbols that gives both expressions to 30 digits: compiled, as they are long."""
     compiled = sp.lambdify(symbols, [value, size], "mpmath")
 

@@ -14,7 +14,14 @@ from .domain import Box, Face
 from .errors import BoundaryConditionError, shortened
 from .scales import unknown_functions
 
-FACE_NAMES: dict[str, Face] = {"left": (0, 0), "right": (0, 1), "bottom": (1, 0), "top": (1, 1), "front": (2, 0), "back": (2, 1)}
+FACE_NAMES: dict[str, Face] = {
+    "left": (0, 0),
+    "right": (0, 1),
+    "bottom": (1, 0),
+    "top": (1, 1),
+    "front": (2, 0),
+    "back": (2, 1),
+}
 
 On = object
 """Where a condition holds: None (every face), a name ("left", "right", "bottom", "top", "front", "back"), a face
@@ -88,9 +95,15 @@ def faces_of(condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> tuple[Fa
     several = isinstance(on, (list, set)) or (isinstance(on, tuple) and not _is_face(on))
     faces = tuple(_face(item, condition, box, x) for item in (on if several else [on]))
     if not faces:
-        raise BoundaryConditionError("a condition that stands on no face", term=condition, remedy="leave on= out for every face")
+        raise BoundaryConditionError(
+            "a condition that stands on no face",
+            term=condition,
+            remedy="leave on= out for every face",
+        )
     if isinstance(condition, Periodic):
-        faces = tuple((axis, end) for axis in dict.fromkeys(axis for axis, _ in faces) for end in (0, 1))
+        faces = tuple(
+            (axis, end) for axis in dict.fromkeys(axis for axis, _ in faces) for end in (0, 1)
+        )
     return faces
 
 
@@ -100,9 +113,14 @@ def fields_of(condition: Condition | Initial, unknowns: Sequence[sp.Expr]) -> tu
     if chosen is None:
         return tuple(range(len(unknowns)))
     functions = unknown_functions(chosen)
-    if not functions or any(not isinstance(f, AppliedUndef) or f not in unknowns for f in functions):
-        raise BoundaryConditionError("a condition for something that is not an unknown of the problem", term=condition,
-                                     remedy=f"its unknowns are {', '.join(map(str, unknowns))}")
+    if not functions or any(
+        not isinstance(f, AppliedUndef) or f not in unknowns for f in functions
+    ):
+        raise BoundaryConditionError(
+            "a condition for something that is not an unknown of the problem",
+            term=condition,
+            remedy=f"its unknowns are {', '.join(map(str, unknowns))}",
+        )
     return tuple(list(unknowns).index(f) for f in functions)
 
 
@@ -112,25 +130,38 @@ def values_of(condition: Condition | Initial, entry: str, fields: Sequence[int])
     if isinstance(value, (MatrixBase, list, tuple)):
         found = tuple(value)
         if len(found) != len(fields):
-            raise BoundaryConditionError(f"a condition with {len(found)} components for {len(fields)} scalar unknowns", term=condition,
-                                         remedy="give a column with one value for each, or name the unknown by unknown=")
+            raise BoundaryConditionError(
+                f"a condition with {len(found)} components for {len(fields)} scalar unknowns",
+                term=condition,
+                remedy="give a column with one value for each, or name the unknown by unknown=",
+            )
         return found
     if len(fields) > 1 and entry == "value" and value != 0:
-        raise BoundaryConditionError(f"one value for {len(fields)} scalar unknowns", term=condition,
-                                     remedy="give a column sp.Matrix([...]) with one value for each, or name the unknown by unknown=")
+        raise BoundaryConditionError(
+            f"one value for {len(fields)} scalar unknowns",
+            term=condition,
+            remedy="give a column sp.Matrix([...]) with one value for each, or name the unknown by unknown=",
+        )
     return (value,) * len(fields)
 
 
-def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbol], unknowns: Sequence[sp.Expr]) -> dict[tuple[Face, int], Condition]:
+def assign_faces(
+    conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbol], unknowns: Sequence[sp.Expr]
+) -> dict[tuple[Face, int], Condition]:
     """The condition of each scalar unknown on each face; BoundaryConditionError where there is none, or two."""
     table: dict[tuple[Face, int], Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):
             raise BoundaryConditionError(
-                "this is not a boundary condition", term=shortened(condition),
+                "this is not a boundary condition",
+                term=shortened(condition),
                 remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]",
             )
-        for place in ((face, j) for face in faces_of(condition, box, x) for j in fields_of(condition, unknowns)):
+        for place in (
+            (face, j)
+            for face in faces_of(condition, box, x)
+            for j in fields_of(condition, unknowns)
+        ):
             if place in table:
                 raise BoundaryConditionError(
                     f"two conditions on the face {describe_face(place[0], box, x)}",
@@ -138,10 +169,16 @@ def assign_faces(conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbo
                     remedy="give each face one condition for each unknown: name the faces by on=",
                 )
             table[place] = condition
-    missing = [face for face in box.faces if any((face, j) not in table for j in range(len(unknowns)))]
+    missing = [
+        face for face in box.faces if any((face, j) not in table for j in range(len(unknowns)))
+    ]
     if missing:
-        raise BoundaryConditionError("no boundary condition on " + ", ".join(describe_face(face, box, x) for face in missing),
-                                     term=f"boundary={shortened(list(conditions))}", remedy="add one there, for example Neumann(0, on=...)")
+        raise BoundaryConditionError(
+            "no boundary condition on "
+            + ", ".join(describe_face(face, box, x) for face in missing),
+            term=f"boundary={shortened(list(conditions))}",
+            remedy="add one there, for example Neumann(0, on=...)",
+        )
     return table
 
 
@@ -156,7 +193,11 @@ def _is_face(item: object) -> bool:
 
 def _is_same(equation: sp.Equality, coordinate: sp.Symbol, end: sp.Expr) -> bool:
     """Whether the equation reads coordinate = end, either way round."""
-    return any(a == coordinate and bool(sp.Eq(b, end)) for a, b in (equation.args, equation.args[::-1]) if b.is_number)
+    return any(
+        a == coordinate and bool(sp.Eq(b, end))
+        for a, b in (equation.args, equation.args[::-1])
+        if b.is_number
+    )
 
 
 def _face(item: object, condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> Face:
@@ -166,7 +207,9 @@ def _face(item: object, condition: Condition, box: Box, x: Sequence[sp.Symbol]) 
     elif _is_face(item):
         face = item  # type: ignore[assignment]
     elif isinstance(item, sp.Equality):
-        face = next((f for f in box.faces if _is_same(item, x[f[0]], box.intervals[f[0]][f[1]])), None)
+        face = next(
+            (f for f in box.faces if _is_same(item, x[f[0]], box.intervals[f[0]][f[1]])), None
+        )
     if face is None or face not in box.faces:
         raise BoundaryConditionError(
             f"this is not a face of the box {box}",

@@ -25,7 +25,11 @@ class Box:
         exact = tuple(_interval(pair) for pair in intervals)
         if not exact:
             name = type(self).__name__
-            raise ProblemError(f"a {name} needs one interval per dimension", term=f"{name}()", remedy=f"write {name}((0, 1), (0, 1))")
+            raise ProblemError(
+                f"a {name} needs one interval per dimension",
+                term=f"{name}()",
+                remedy=f"write {name}((0, 1), (0, 1))",
+            )
         object.__setattr__(self, "intervals", exact)
 
     @property
@@ -67,18 +71,21 @@ def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
         ordered = bool(a < b) and a.is_number and b.is_number
     except (TypeError, ValueError, ProblemError) as cause:
         raise ProblemError(
-            "an interval is a pair of finite numbers", term=shortened(pair),
+            "an interval is a pair of finite numbers",
+            term=shortened(pair),
             remedy="write (0, 1) for each dimension",
         ) from cause
     if not ordered:
         raise ProblemError(
-            "an interval needs two numbers, the lower one first", term=shortened(pair),
+            "an interval needs two numbers, the lower one first",
+            term=shortened(pair),
             remedy="write (0, 1)",
         )
     length, size = float(b - a), max(abs(float(a)), abs(float(b)))
     if not (length >= _SHORTEST and size <= _FARTHEST and length >= _RELATIVE * size):
         raise ProblemError(
-            "an interval that double precision cannot divide", term=f"({a}, {b})",
+            "an interval that double precision cannot divide",
+            term=f"({a}, {b})",
             remedy="measure in other units, from an origin close to it: lengths between 1e-50 and 1e50, "
             "and not below 1e-6 of the coordinates",
         )

@@ -15,13 +15,59 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.printing.latex import LatexPrinter, tex_greek_dictionary
 
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\^{}", "<": "$<$", ">": "$>$"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\^{}",
+    "<": "$<$",
+    ">": "$>$",
+}
 _LATEX |= {mark: "\\" + mark for mark in "&%#_${}"}
-_GREEK = frozenset({
-    "alpha", "beta", "gamma", "delta", "epsilon", "zeta", "eta", "theta", "iota", "kappa", "lambda", "mu", "nu", "xi", "pi",
-    "rho", "sigma", "tau", "upsilon", "phi", "chi", "psi", "omega", "Gamma", "Delta", "Theta", "Lambda", "Xi", "Pi", "Sigma",
-    "Upsilon", "Phi", "Psi", "Omega", "varepsilon", "vartheta", "varpi", "varrho", "varsigma", "varphi", "varkappa",
-})
+_GREEK = frozenset(
+    {
+        "alpha",
+        "beta",
+        "gamma",
+        "delta",
+        "epsilon",
+        "zeta",
+        "eta",
+        "theta",
+        "iota",
+        "kappa",
+        "lambda",
+        "mu",
+        "nu",
+        "xi",
+        "pi",
+        "rho",
+        "sigma",
+        "tau",
+        "upsilon",
+        "phi",
+        "chi",
+        "psi",
+        "omega",
+        "Gamma",
+        "Delta",
+        "Theta",
+        "Lambda",
+        "Xi",
+        "Pi",
+        "Sigma",
+        "Upsilon",
+        "Phi",
+        "Psi",
+        "Omega",
+        "varepsilon",
+        "vartheta",
+        "varpi",
+        "varrho",
+        "varsigma",
+        "varphi",
+        "varkappa",
+    }
+)
 _MARKS = r"(?:[_^](?:[A-Za-z0-9*]|\{[A-Za-z0-9,* ]*\}))*"
 _LATEX_NAME = re.compile(rf"(?:\\(?P<command>[A-Za-z]+)|[A-Za-z]){_MARKS}", re.ASCII)
 _ORDINARY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
@@ -48,7 +94,14 @@ def docstring(text: str) -> str:
 def literal(value: Any) -> str:
     """Python text of strings, numbers and None in tuples, lists and dictionaries, with double quotes around strings."""
     if isinstance(value, str):
-        return '"' + "".join({"\\": "\\\\", '"': '\\"', "\n": "\\n"}.get(mark) or printable(mark) for mark in value) + '"'
+        return (
+            '"'
+            + "".join(
+                {"\\": "\\\\", '"': '\\"', "\n": "\\n"}.get(mark) or printable(mark)
+                for mark in value
+            )
+            + '"'
+        )
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{literal(key)}: {literal(v)}" for key, v in value.items()) + "}"
     if isinstance(value, list):
@@ -90,7 +143,11 @@ class _Latex(LatexPrinter):
     """SymPy's printer writes names as they are: this one writes ordinary ones so, and any others by `latex_name`."""
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
-        return str(super()._print_Symbol(expr, style)) if _ORDINARY.fullmatch(expr.name) else latex_name(expr.name)
+        return (
+            str(super()._print_Symbol(expr, style))
+            if _ORDINARY.fullmatch(expr.name)
+            else latex_name(expr.name)
+        )
 
     def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
         if not isinstance(expr, AppliedUndef) or _ORDINARY.fullmatch(expr.func.__name__):

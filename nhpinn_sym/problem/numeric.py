@@ -26,7 +26,9 @@ NOT_EVALUATED = (
 """What making or calling such a function raises where an expression has no numbers."""
 
 
-def lambdified(symbols: Any, expressions: Any, modules: Any, *, cse: bool = False) -> Callable[..., Any]:
+def lambdified(
+    symbols: Any, expressions: Any, modules: Any, *, cse: bool = False
+) -> Callable[..., Any]:
     """The function of `symbols` (one, or a sequence) that computes an expression, or a list or tuple of them.
 
     UnsupportedError where one holds a function without numbers, or a symbol that is not among them.
@@ -36,12 +38,19 @@ def lambdified(symbols: Any, expressions: Any, modules: Any, *, cse: bool = Fals
     for node in nodes:
         for function in node.atoms(AppliedUndef):
             if not hasattr(function, "_imp_"):
-                raise UnsupportedError("a coefficient without a formula has no numbers", term=function)
+                raise UnsupportedError(
+                    "a coefficient without a formula has no numbers", term=function
+                )
         if not node.free_symbols <= given:
             raise UnsupportedError("an expression has a symbol without a number", term=node)
     named = {function.func for node in nodes for function in node.atoms(AppliedUndef)}
-    swaps = [(f, implemented_function(f"given_{k}", f._imp_)) for k, f in enumerate(sorted(named, key=str))]
-    found: Callable[..., Any] = sp.lambdify(symbols, _renamed(expressions, swaps), modules, cse=cse, dummify=True)
+    swaps = [
+        (f, implemented_function(f"given_{k}", f._imp_))
+        for k, f in enumerate(sorted(named, key=str))
+    ]
+    found: Callable[..., Any] = sp.lambdify(
+        symbols, _renamed(expressions, swaps), modules, cse=cse, dummify=True
+    )
     return found
 
 

@@ -22,12 +22,16 @@ def require_simple(vertices: Sequence[Vertex]) -> None:
     n = len(vertices)
     edges = [(vertices[k], vertices[(k + 1) % n]) for k in range(n)]
     if len(set(vertices)) < n or not _area(vertices) != 0:
-        raise ProblemError("a polygon with a double vertex, or without area", term=vertices, remedy=_REMEDY)
+        raise ProblemError(
+            "a polygon with a double vertex, or without area", term=vertices, remedy=_REMEDY
+        )
     for i, (p, q) in enumerate(edges):
         for j in range(i + 1, n):
             apart = j - i not in (1, n - 1)
             if _meet(p, q, *edges[j]) if apart else _back(p, q, *edges[j]):
-                raise ProblemError("a polygon that intersects itself", term=vertices, remedy=_REMEDY)
+                raise ProblemError(
+                    "a polygon that intersects itself", term=vertices, remedy=_REMEDY
+                )
 
 
 def triangles(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
@@ -46,7 +50,12 @@ def triangles(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
 
 def _area(vertices: Sequence[Vertex]) -> sp.Expr:
     """Twice the signed area."""
-    return sp.Add(*[p[0] * q[1] - p[1] * q[0] for p, q in zip(vertices, (*vertices[1:], vertices[0]), strict=True)])
+    return sp.Add(
+        *[
+            p[0] * q[1] - p[1] * q[0]
+            for p, q in zip(vertices, (*vertices[1:], vertices[0]), strict=True)
+        ]
+    )
 
 
 def _ear(ring: list[Vertex], k: int) -> bool:
@@ -54,7 +63,11 @@ def _ear(ring: list[Vertex], k: int) -> bool:
     p, q, r = corner = (ring[k - 1], ring[k], ring[(k + 1) % len(ring)])
     if not turn(p, q, r) > 0:
         return False
-    return not any(turn(p, q, v) >= 0 and turn(q, r, v) >= 0 and turn(r, p, v) >= 0 for v in ring if v not in corner)
+    return not any(
+        turn(p, q, v) >= 0 and turn(q, r, v) >= 0 and turn(r, p, v) >= 0
+        for v in ring
+        if v not in corner
+    )
 
 
 def _meet(p: Vertex, q: Vertex, r: Vertex, s: Vertex) -> bool:
@@ -70,9 +83,13 @@ def _back(p: Vertex, q: Vertex, r: Vertex, s: Vertex) -> bool:
     """Whether of two edges with a common vertex one runs back over the other."""
     (middle,) = {p, q} & {r, s}
     (one,), (other,) = {p, q} - {middle}, {r, s} - {middle}
-    return bool(turn(middle, one, other) == 0) and (_between(middle, one, other) or _between(middle, other, one))
+    return bool(turn(middle, one, other) == 0) and (
+        _between(middle, one, other) or _between(middle, other, one)
+    )
 
 
 def _between(p: Vertex, q: Vertex, v: Vertex) -> bool:
     """Whether v, on the line of p and q, lies between them."""
-    return all(bool(min(a, b) <= c) and bool(c <= max(a, b)) for a, b, c in zip(p, q, v, strict=True))
+    return all(
+        bool(min(a, b) <= c) and bool(c <= max(a, b)) for a, b, c in zip(p, q, v, strict=True)
+    )

@@ -13,9 +13,23 @@ from sympy.matrices import MatrixBase
 
 from .conditions import Condition, Initial, Periodic, assign_faces, fields_of, values_of
 from .domain import Box, Cell, Face
-from .errors import BoundaryConditionError, EquationError, InitialConditionError, ProblemError, shortened
+from .errors import (
+    BoundaryConditionError,
+    EquationError,
+    InitialConditionError,
+    ProblemError,
+    shortened,
+)
 from .escaping import latex_expression
-from .reading import check_parameter, check_unknowns, instance, listed, positive_number, published_errors, scalar
+from .reading import (
+    check_parameter,
+    check_unknowns,
+    instance,
+    listed,
+    positive_number,
+    published_errors,
+    scalar,
+)
 from .scales import Fast, Scales, unknown_functions
 
 
@@ -34,102 +48,210 @@ class MultiscaleProblem:
     Errors: a subclass of `ProblemError` that quotes the term.
     """
 
-    def __init__(self, equation: Any, *, scales: Scales | None = None, unknown: Any = None, domain: Box | None = None,
-                 boundary: Sequence[Condition] = (), initial: Sequence[Initial] = (), final_time: object = None, cell: Cell | None = None,
-                 fast_cell: Cell | None = None, tau_period: object = 1,
-                 parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None, name: str = "",
-                 paper: Mapping[object, Mapping[str, float]] | None = None) -> None:
+    def __init__(
+        self,
+        equation: Any,
+        *,
+        scales: Scales | None = None,
+        unknown: Any = None,
+        domain: Box | None = None,
+        boundary: Sequence[Condition] = (),
+        initial: Sequence[Initial] = (),
+        final_time: object = None,
+        cell: Cell | None = None,
+        fast_cell: Cell | None = None,
+        tau_period: object = 1,
+        parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None,
+        name: str = "",
+        paper: Mapping[object, Mapping[str, float]] | None = None,
+    ) -> None:
         self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
         self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
         self.paper = published_errors(paper)
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
-        self.domain = None if domain is None else instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
+        self.domain = (
+            None
+            if domain is None
+            else instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
+        )
         self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
-        self.tau_period = positive_number(tau_period, ProblemError, "tau_period", "write tau_period=1")
+        self.tau_period = positive_number(
+            tau_period, ProblemError, "tau_period", "write tau_period=1"
+        )
         self.parameters = _parameters(parameters)
-        self.boundary = listed([boundary] if isinstance(boundary, Condition) else boundary, "boundary", "write boundary=[Dirichlet(0)]")
-        self.initial = listed([initial] if isinstance(initial, Initial) else initial, "initial", "write initial=[Initial(0)]")
-        self.final_time = None if final_time is None else positive_number(final_time, InitialConditionError, "final_time", "write final_time=0.5")
+        self.boundary = listed(
+            [boundary] if isinstance(boundary, Condition) else boundary,
+            "boundary",
+            "write boundary=[Dirichlet(0)]",
+        )
+        self.initial = listed(
+            [initial] if isinstance(initial, Initial) else initial,
+            "initial",
+            "write initial=[Initial(0)]",
+        )
+        self.final_time = (
+            None
+            if final_time is None
+            else positive_number(
+                final_time, InitialConditionError, "final_time", "write final_time=0.5"
+            )
+        )
         self._check_shapes()
         self.conditions: dict[tuple[Face, int], Condition] = self._assign_faces()
         self._check_initial()
 
     def _check_shapes(self) -> None:
         if len(self.equations) != len(self.unknowns):
-            raise EquationError(f"{len(self.equations)} scalar equations for {len(self.unknowns)} unknown functions", term=self.unknown,
-                                remedy="give one scalar equation for each unknown function")
-        for box, what in ((self.domain, "domain"), (self.cell, "cell"), (self.fast_cell, "fast_cell")):
+            raise EquationError(
+                f"{len(self.equations)} scalar equations for {len(self.unknowns)} unknown functions",
+                term=self.unknown,
+                remedy="give one scalar equation for each unknown function",
+            )
+        for box, what in (
+            (self.domain, "domain"),
+            (self.cell, "cell"),
+            (self.fast_cell, "fast_cell"),
+        ):
             if box is not None and box.dim != self.scales.dim:
-                raise ProblemError(f"the {what} has dimension {box.dim}, the scales have {self.scales.dim}", term=box,
-                                   remedy="give one interval per dimension")
+                raise ProblemError(
+                    f"the {what} has dimension {box.dim}, the scales have {self.scales.dim}",
+                    term=box,
+                    remedy="give one interval per dimension",
+                )
 
     def _assign_faces(self) -> dict[tuple[Face, int], Condition]:
         if self.domain is None:
             if self.boundary:
-                raise BoundaryConditionError("boundary conditions without a domain", term=self.boundary, remedy="give domain=Box(...)")
+                raise BoundaryConditionError(
+                    "boundary conditions without a domain",
+                    term=self.boundary,
+                    remedy="give domain=Box(...)",
+                )
             return {}
         table = assign_faces(self.boundary, self.domain, self.scales.x, self.unknowns)
         for condition in self.boundary:
             fields = fields_of(condition, self.unknowns)
             if isinstance(condition, Periodic) and len(fields) < len(self.unknowns):
-                raise BoundaryConditionError("a periodic condition for some of the unknowns only", term=condition, remedy="leave unknown= out")
+                raise BoundaryConditionError(
+                    "a periodic condition for some of the unknowns only",
+                    term=condition,
+                    remedy="leave unknown= out",
+                )
             for entry in ("value", "alpha"):
-                for value in values_of(condition, entry, fields) if hasattr(condition, entry) else ():
-                    self._check_data(value, condition, BoundaryConditionError, time=self.scales.time)
+                for value in (
+                    values_of(condition, entry, fields) if hasattr(condition, entry) else ()
+                ):
+                    self._check_data(
+                        value, condition, BoundaryConditionError, time=self.scales.time
+                    )
         return table
 
     def data(self, condition: Condition | Initial, entry: str, j: int) -> sp.Expr:
         """The `entry` (value, alpha) of a condition for scalar unknown number j."""
         fields = fields_of(condition, self.unknowns)
-        return scalar(values_of(condition, entry, fields)[fields.index(j)], ProblemError, "the value", quote=condition)
+        return scalar(
+            values_of(condition, entry, fields)[fields.index(j)],
+            ProblemError,
+            "the value",
+            quote=condition,
+        )
 
     @property
     def periodic_axes(self) -> tuple[int, ...]:
         """The axes whose faces are periodic."""
-        return tuple(dict.fromkeys(axis for (axis, _), j in self.conditions if isinstance(self.conditions[(axis, _), j], Periodic)))
+        return tuple(
+            dict.fromkeys(
+                axis
+                for (axis, _), j in self.conditions
+                if isinstance(self.conditions[(axis, _), j], Periodic)
+            )
+        )
 
     def _check_initial(self) -> None:
         if self.time_order == 0 and (self.initial or self.final_time is not None):
-            raise InitialConditionError("an initial condition or final time, but the equation has no time derivative",
-                                        term=self.initial or self.final_time, remedy="drop it, or add s.dt(u)")
+            raise InitialConditionError(
+                "an initial condition or final time, but the equation has no time derivative",
+                term=self.initial or self.final_time,
+                remedy="drop it, or add s.dt(u)",
+            )
         self.starts: dict[tuple[int, int], Initial] = {}
         for condition in self.initial:
             if not isinstance(condition, Initial):
                 raise InitialConditionError(
-                    "this is not an initial condition", term=shortened(condition),
+                    "this is not an initial condition",
+                    term=shortened(condition),
                     remedy="write initial=[Initial(0)]",
                 )
             if type(condition.order) is not int:
-                raise InitialConditionError("the order of an initial condition is an integer", term=condition, remedy="0 is u, 1 is u_t")
+                raise InitialConditionError(
+                    "the order of an initial condition is an integer",
+                    term=condition,
+                    remedy="0 is u, 1 is u_t",
+                )
             fields = fields_of(condition, self.unknowns)
             for j, value in zip(fields, values_of(condition, "value", fields), strict=True):
                 self._check_data(value, condition, InitialConditionError, time=False)
-                if condition.unknown is not None or condition.order < self.time_orders[j] or len(self.unknowns) == 1:
+                if (
+                    condition.unknown is not None
+                    or condition.order < self.time_orders[j]
+                    or len(self.unknowns) == 1
+                ):
                     if (condition.order, j) in self.starts:
-                        raise InitialConditionError("two initial conditions of the same order", term=condition, remedy="give each order one")
+                        raise InitialConditionError(
+                            "two initial conditions of the same order",
+                            term=condition,
+                            remedy="give each order one",
+                        )
                     self.starts[condition.order, j] = condition
-        needed = {(order, j) for j, orders in enumerate(self.time_orders) for order in range(orders)}
+        needed = {
+            (order, j) for j, orders in enumerate(self.time_orders) for order in range(orders)
+        }
         if self.domain is not None and set(self.starts) != needed:
-            raise InitialConditionError(f"the equation is of order {self.time_order} in time and needs initial data of the orders "
-                                        f"{sorted({order for order, _ in needed})}, for every unknown with a time derivative",
-                                        term=f"initial={shortened(list(self.initial))}", remedy="give one Initial(value, order=...) for each")
+            raise InitialConditionError(
+                f"the equation is of order {self.time_order} in time and needs initial data of the orders "
+                f"{sorted({order for order, _ in needed})}, for every unknown with a time derivative",
+                term=f"initial={shortened(list(self.initial))}",
+                remedy="give one Initial(value, order=...) for each",
+            )
 
-    def _check_data(self, value: object, condition: object, error: type[ProblemError], time: bool) -> None:
-        expr = scalar(value, error, "the value", quote=condition, remedy="write a number, or SymPy in s.x and s.t")
+    def _check_data(
+        self, value: object, condition: object, error: type[ProblemError], time: bool
+    ) -> None:
+        expr = scalar(
+            value,
+            error,
+            "the value",
+            quote=condition,
+            remedy="write a number, or SymPy in s.x and s.t",
+        )
         if expr.has(sp.I) or expr.has(*self.unknowns):
-            raise error("the value is complex, or holds the unknown", term=condition, remedy="data are real functions of s.x and s.t")
-        if expr.has(sp.DiracDelta, sp.Derivative) or any(not isinstance(f, Fast) for f in expr.atoms(AppliedUndef)):
             raise error(
-                "the value holds a function without a formula, or a delta function", term=condition,
+                "the value is complex, or holds the unknown",
+                term=condition,
+                remedy="data are real functions of s.x and s.t",
+            )
+        if expr.has(sp.DiracDelta, sp.Derivative) or any(
+            not isinstance(f, Fast) for f in expr.atoms(AppliedUndef)
+        ):
+            raise error(
+                "the value holds a function without a formula, or a delta function",
+                term=condition,
                 remedy="data are given by formulas in s.x and s.t that have values",
             )
         allowed = {*self.scales.x, *self.parameters} | ({self.scales.t} if time else set())
-        strange = [v for v in expr.free_symbols if v not in allowed] if not expr.atoms(Fast) else sorted(expr.atoms(Fast), key=str)
+        strange = (
+            [v for v in expr.free_symbols if v not in allowed]
+            if not expr.atoms(Fast)
+            else sorted(expr.atoms(Fast), key=str)
+        )
         if strange:
-            raise error(f"the value may depend on {', '.join(sorted(map(str, allowed)))} alone, not on {strange[0]}", term=condition,
-                        remedy="boundary and initial data do not oscillate; declare other symbols by parameters=")
+            raise error(
+                f"the value may depend on {', '.join(sorted(map(str, allowed)))} alone, not on {strange[0]}",
+                term=condition,
+                remedy="boundary and initial data do not oscillate; declare other symbols by parameters=",
+            )
 
     @property
     def time_order(self) -> int:
@@ -141,8 +263,17 @@ class MultiscaleProblem:
         """Highest order of a time derivative of each scalar unknown in its own equation."""
         if not self.scales.time:
             return (0,) * len(self.unknowns)
-        return tuple(max((int(sum(k for v, k in n.variable_count if v == self.scales.t)) for n in e.atoms(sp.Derivative) if n.has(u)), default=0)
-                     for u, e in zip(self.unknowns, self.equations, strict=True))
+        return tuple(
+            max(
+                (
+                    int(sum(k for v, k in n.variable_count if v == self.scales.t))
+                    for n in e.atoms(sp.Derivative)
+                    if n.has(u)
+                ),
+                default=0,
+            )
+            for u, e in zip(self.unknowns, self.equations, strict=True)
+        )
 
     def __repr__(self) -> str:
         return f"MultiscaleProblem({' ; '.join(f'{e} = 0' for e in self.equations)}, domain={self.domain})"
@@ -154,7 +285,11 @@ class MultiscaleProblem:
 def _cell(box: Box | None, dim: int) -> Cell:
     if box is None:
         return Cell.unit(dim)
-    return box if isinstance(box, Cell) else Cell(*instance(box, Box, "cell", "write cell=Cell((0, 1), ...)").intervals)
+    return (
+        box
+        if isinstance(box, Cell)
+        else Cell(*instance(box, Box, "cell", "write cell=Cell((0, 1), ...)").intervals)
+    )
 
 
 def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
@@ -162,7 +297,8 @@ def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
         return {}
     if not isinstance(table, Mapping):
         raise ProblemError(
-            "parameters are a dictionary of ranges", term=shortened(table),
+            "parameters are a dictionary of ranges",
+            term=shortened(table),
             remedy="write parameters={q: (lower, upper)}",
         )
     for symbol in table:
@@ -178,27 +314,37 @@ def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
     if isinstance(equation, list):
         return tuple(e for item in equation for e in _residuals(item))
     if isinstance(equation, (bool, BooleanAtom)):
-        raise EquationError("this is a boolean, not an equation", term=equation,
-                            remedy="sp.Eq gives False for sides of unequal shape or with nan, True for equal sides: look at both sides")
+        raise EquationError(
+            "this is a boolean, not an equation",
+            term=equation,
+            remedy="sp.Eq gives False for sides of unequal shape or with nan, True for equal sides: look at both sides",
+        )
     if isinstance(equation, sp.Equality):
         sides: tuple[Any, Any] = equation.args
     elif isinstance(equation, tuple) and len(equation) == 2:
         sides = equation
     else:
         raise EquationError(
-            "an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)", term=shortened(equation),
+            "an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)",
+            term=shortened(equation),
             remedy="write sp.Eq(-s.div(a*s.grad(u)), f)",
         )
     lhs, rhs = (_entries(side) for side in sides)
     if len(rhs) == 1 and rhs[0] == 0:
         rhs = rhs * len(lhs)
     if len(lhs) != len(rhs):
-        raise EquationError(f"the sides of the equation have {len(lhs)} and {len(rhs)} components", term=f"{sides[0]} = {sides[1]}",
-                            remedy="make both sides scalars, or columns of equal length")
+        raise EquationError(
+            f"the sides of the equation have {len(lhs)} and {len(rhs)} components",
+            term=f"{sides[0]} = {sides[1]}",
+            remedy="make both sides scalars, or columns of equal length",
+        )
     return tuple(left - right for left, right in zip(lhs, rhs, strict=True))
 
 
 def _entries(side: Any) -> list[sp.Expr]:
     entries = side if isinstance(side, (MatrixBase, list, tuple)) else [side]
     quotes = (e if isinstance(e, sp.Basic) else None for e in entries)
-    return [scalar(e, EquationError, "this side of the equation", quote=quote, remedy=_SIDE) for e, quote in zip(entries, quotes, strict=True)]
+    return [
+        scalar(e, EquationError, "this side of the equation", quote=quote, remedy=_SIDE)
+        for e, quote in zip(entries, quotes, strict=True)
+    ]

@@ -20,11 +20,38 @@ T = TypeVar("T")
 _COORDINATE = re.compile(r"([xyz]\d*|t|tau|epsilon)$")
 _EFFECTIVE = re.compile(r"((A|beta|b|c|rho|f|g)(_.*)?|N_\w+|wall_\w+)$")
 _NUMBER = "write a number, or a SymPy expression in the coordinates of the scales"
-_CODE = {"pi", "e", "E", "I", "sin", "cos", "tan", "exp", "log", "sqrt", "abs", "sign", "floor", "where", "minimum", "maximum", "range", "sum"}
+_CODE = {
+    "pi",
+    "e",
+    "E",
+    "I",
+    "sin",
+    "cos",
+    "tan",
+    "exp",
+    "log",
+    "sqrt",
+    "abs",
+    "sign",
+    "floor",
+    "where",
+    "minimum",
+    "maximum",
+    "range",
+    "sum",
+}
 
 
 _NOT_NUMBERS = (
-    sp.Lambda, sp.Order, sp.AccumBounds, sp.Limit, sp.Wild, sp.MatrixExpr, sp.matrices.expressions.matexpr.MatrixElement, sp.Indexed, Quantity,
+    sp.Lambda,
+    sp.Order,
+    sp.AccumBounds,
+    sp.Limit,
+    sp.Wild,
+    sp.MatrixExpr,
+    sp.matrices.expressions.matexpr.MatrixElement,
+    sp.Indexed,
+    Quantity,
 )
 """Nodes that stand for no number at a point."""
 _HELD_BACK = (sp.UnevaluatedExpr, sp.Subs, sp.Integral, sp.Sum, sp.Product)
@@ -33,7 +60,12 @@ _LARGEST = 1e300
 
 
 def scalar(
-    value: object, error: type[ProblemError], what: str, *, quote: object = None, remedy: str | None = None
+    value: object,
+    error: type[ProblemError],
+    what: str,
+    *,
+    quote: object = None,
+    remedy: str | None = None,
 ) -> sp.Expr:
     """`value` as a finite scalar SymPy expression in commuting symbols; `error` says that `what` is not one.
 
@@ -42,7 +74,9 @@ def scalar(
     quote = shortened(value) if quote is None else quote
     if isinstance(value, str):
         raise error(
-            f"{what} is a string", term=quote, remedy="write SymPy expressions in s.x, s.y, s.t, without quotes"
+            f"{what} is a string",
+            term=quote,
+            remedy="write SymPy expressions in s.x, s.y, s.t, without quotes",
         )
     remedy = remedy or _NUMBER
     try:
@@ -54,12 +88,14 @@ def scalar(
     for node in sp.preorder_traversal(expr):
         if isinstance(node, _NOT_NUMBERS):
             raise error(
-                f"{what} holds a {type(node).__name__}, which is no number", term=quote,
+                f"{what} holds a {type(node).__name__}, which is no number",
+                term=quote,
                 remedy=remedy,
             )
         if isinstance(node, sp.Symbol) and not node.is_commutative:
             raise error(
-                f"{what} holds a symbol that does not commute", term=node,
+                f"{what} holds a symbol that does not commute",
+                term=node,
                 remedy="use sp.Symbol(name)",
             )
     expr = _evaluated(expr)
@@ -69,7 +105,8 @@ def scalar(
     if extreme is not None:
         raise error(
             f"{what} holds a number that is too large to compute with in double precision",
-            term=extreme.evalf(3), remedy="measure in other units, so that sizes lie between 1e-150 and 1e150",
+            term=extreme.evalf(3),
+            remedy="measure in other units, so that sizes lie between 1e-150 and 1e150",
         )
     return expr
 
@@ -90,7 +127,12 @@ def _carried_out(expr: sp.Expr) -> sp.Expr:
 def _is_complex_number(expr: sp.Basic) -> bool:
     """Whether this is a number that is not real although it is written without I."""
     kinds = (sp.Pow, sp.Function)
-    return isinstance(expr, kinds) and bool(expr.is_number) and not expr.has(sp.I) and expr.is_real is False
+    return (
+        isinstance(expr, kinds)
+        and bool(expr.is_number)
+        and not expr.has(sp.I)
+        and expr.is_real is False
+    )
 
 
 def _with_parts(number: sp.Expr) -> sp.Expr:
@@ -98,18 +140,24 @@ def _with_parts(number: sp.Expr) -> sp.Expr:
     return real + sp.I * imaginary
 
 
-def positive_number(value: object, error: type[ProblemError], what: str, remedy: str | None = None) -> sp.Expr:
+def positive_number(
+    value: object, error: type[ProblemError], what: str, remedy: str | None = None
+) -> sp.Expr:
     """`value` as a positive finite number."""
     number = scalar(value, error, what, remedy=remedy)
     if not (number.is_number and number.is_real and float(number) > 0):
         raise error(
-            f"{what} is not a positive number", term=shortened(value),
+            f"{what} is not a positive number",
+            term=shortened(value),
             remedy=remedy or "write a positive number",
         )
     return number
 
 
-_NUMBER_TEXT = re.compile(r"\s*[+-]?(\d{1,400}(/\d{1,400})?|(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?)\s*", re.ASCII | re.I)
+_NUMBER_TEXT = re.compile(
+    r"\s*[+-]?(\d{1,400}(/\d{1,400})?|(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?)\s*",
+    re.ASCII | re.I,
+)
 
 
 def number_from_text(text: str) -> sp.Rational:
@@ -120,14 +168,20 @@ def number_from_text(text: str) -> sp.Rational:
 
 
 def positive_integer(
-    value: object, name: str, *, least: int = 1, most: int = 10**18, error: type[NhpinnError] = ProblemError
+    value: object,
+    name: str,
+    *,
+    least: int = 1,
+    most: int = 10**18,
+    error: type[NhpinnError] = ProblemError,
 ) -> int:
     """`value` as an int from `least` to `most`; Python's and NumPy's integers are taken, booleans are not."""
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not integer or not least <= value <= most:  # type: ignore[operator]
         limit = f"not above {most}" if integer and value > most else f"not below {least}"  # type: ignore[operator]
         raise error(
-            f"{name} is an integer {limit}", term=f"{name}={shortened(value)}",
+            f"{name} is an integer {limit}",
+            term=f"{name}={shortened(value)}",
             remedy=f"leave it out, or write for example {name}={max(least, 2)}",
         )
     return int(value)  # type: ignore[call-overload]
@@ -140,7 +194,10 @@ def published_errors(table: object) -> dict[float, dict[str, float]]:
     for eps, row in _mapping({} if table is None else table, "paper", remedy).items():
         errors = _mapping(row, f"paper[{shortened(eps)}]", remedy)
         key = float(positive_number(eps, ProblemError, "a key of paper", remedy))
-        found[key] = {str(name): _number(value, f"the published error {name}", remedy) for name, value in errors.items()}
+        found[key] = {
+            str(name): _number(value, f"the published error {name}", remedy)
+            for name, value in errors.items()
+        }
     return found
 
 
@@ -171,25 +228,47 @@ def listed(value: object, what: str, remedy: str) -> tuple[Any, ...]:
     return tuple(value)
 
 
-def parameter_numbers(given: Any, declared: Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]) -> dict[str, float]:
+def parameter_numbers(
+    given: Any, declared: Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
+) -> dict[str, float]:
     """A number inside its range for every declared parameter, by name."""
     if given is not None and not isinstance(given, Mapping):
         raise ProblemError(
-            "the values of parameters are a dictionary", term=shortened(given),
+            "the values of parameters are a dictionary",
+            term=shortened(given),
             remedy="pass parameters={q: number}",
         )
-    values = {str(symbol) if isinstance(symbol, (sp.Basic, str)) else shortened(symbol): value for symbol, value in (given or {}).items()}
+    values = {
+        str(symbol) if isinstance(symbol, (sp.Basic, str)) else shortened(symbol): value
+        for symbol, value in (given or {}).items()
+    }
     for name in values.keys() - {str(symbol) for symbol in declared}:
-        raise UndeclaredSymbolError("the problem declares no parameter of this name", term=name, remedy=f"its parameters are: {list(declared)}")
+        raise UndeclaredSymbolError(
+            "the problem declares no parameter of this name",
+            term=name,
+            remedy=f"its parameters are: {list(declared)}",
+        )
     numbers = {}
     for symbol, (lower, upper) in declared.items():
         name = str(symbol)
         if name not in values:
-            raise UndeclaredSymbolError(f"the parameter {name} has no value", term=name, remedy=f"pass parameters={{{name}: number}}")
-        number = scalar(values[name], ProblemError, f"the value of {name}", remedy=f"pass parameters={{{name}: number}}")
+            raise UndeclaredSymbolError(
+                f"the parameter {name} has no value",
+                term=name,
+                remedy=f"pass parameters={{{name}: number}}",
+            )
+        number = scalar(
+            values[name],
+            ProblemError,
+            f"the value of {name}",
+            remedy=f"pass parameters={{{name}: number}}",
+        )
         if not (number.is_number and number.is_real and lower <= number <= upper):
-            raise ProblemError(f"the value of {name} is not a number in its range ({lower}, {upper})", term=f"{name} = {number}",
-                               remedy="the coefficients were checked in that range: declare a wider one in the problem")
+            raise ProblemError(
+                f"the value of {name} is not a number in its range ({lower}, {upper})",
+                term=f"{name} = {number}",
+                remedy="the coefficients were checked in that range: declare a wider one in the problem",
+            )
         numbers[name] = float(number)
     return numbers
 
@@ -198,7 +277,8 @@ def check_unknown_name(name: object) -> None:
     """An unknown is named by an identifier that is no coordinate."""
     if not isinstance(name, str) or not name.isidentifier() or _COORDINATE.match(name):
         raise ProblemError(
-            "an unknown is named by a word that is no coordinate", term=shortened(name),
+            "an unknown is named by a word that is no coordinate",
+            term=shortened(name),
             remedy='write s.unknown("u")',
         )
 
@@ -207,17 +287,37 @@ def check_parameter(symbol: object) -> None:
     """A parameter is a symbol whose name is free: neither a coordinate, an effective coefficient, nor a word of the emitted code."""
     if not isinstance(symbol, sp.Symbol):
         raise ProblemError(
-            "parameters are keyed by symbols", term=shortened(symbol),
+            "parameters are keyed by symbols",
+            term=shortened(symbol),
             remedy="write parameters={q: (lower, upper)}, q a sp.Symbol",
         )
     name = symbol.name
-    if not name.isidentifier() or keyword.iskeyword(name) or unicodedata.normalize("NFKC", name) != name:
-        raise ProblemError("a parameter is named by an identifier of Python", term=name, remedy="rename it, for example lambda to lam")
-    for pattern, what in ((_COORDINATE, "a coordinate"), (_EFFECTIVE, "an effective coefficient or a cell function")):
+    if (
+        not name.isidentifier()
+        or keyword.iskeyword(name)
+        or unicodedata.normalize("NFKC", name) != name
+    ):
+        raise ProblemError(
+            "a parameter is named by an identifier of Python",
+            term=name,
+            remedy="rename it, for example lambda to lam",
+        )
+    for pattern, what in (
+        (_COORDINATE, "a coordinate"),
+        (_EFFECTIVE, "an effective coefficient or a cell function"),
+    ):
         if pattern.match(name):
-            raise ProblemError(f"a parameter has the name of {what}", term=name, remedy=f"rename it, for example {name} to {name}_value")
+            raise ProblemError(
+                f"a parameter has the name of {what}",
+                term=name,
+                remedy=f"rename it, for example {name} to {name}_value",
+            )
     if name in _CODE:
-        raise ProblemError("a parameter has the name of a function or constant of the emitted code", term=name, remedy="rename it")
+        raise ProblemError(
+            "a parameter has the name of a function or constant of the emitted code",
+            term=name,
+            remedy="rename it",
+        )
 
 
 def check_unknowns(unknowns: Iterable[object], coordinates: tuple[sp.Symbol, ...]) -> None:
@@ -226,14 +326,19 @@ def check_unknowns(unknowns: Iterable[object], coordinates: tuple[sp.Symbol, ...
     for u in unknowns:
         if not isinstance(u, AppliedUndef):
             raise ProblemError(
-                "this is not an unknown", term=shortened(u),
+                "this is not an unknown",
+                term=shortened(u),
                 remedy='write u = s.unknown("u") and unknown=u',
             )
         check_unknown_name(u.func.__name__)
         if u.args != coordinates:
-            raise ProblemError(f"the unknown is not a function of ({', '.join(map(str, coordinates))})", term=u,
-                               remedy="make it by unknown() of the same scales")
+            raise ProblemError(
+                f"the unknown is not a function of ({', '.join(map(str, coordinates))})",
+                term=u,
+                remedy="make it by unknown() of the same scales",
+            )
         if u in seen:
-            raise ProblemError("an unknown is listed twice", term=u, remedy="list each unknown once")
+            raise ProblemError(
+                "an unknown is listed twice", term=u, remedy="list each unknown once"
+            )
         seen.add(u)
-

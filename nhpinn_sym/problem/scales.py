@@ -40,7 +40,9 @@ class Fast(sp.Function):
     @property
     def symbol(self) -> sp.Symbol:
         """The plain symbol that stands for it in derived expressions."""
-        return sp.Symbol(self.letter + str(self.args[0]).removeprefix("x").removeprefix("t"), real=True)
+        return sp.Symbol(
+            self.letter + str(self.args[0]).removeprefix("x").removeprefix("t"), real=True
+        )
 
     def _sympystr(self, printer: Any) -> str:
         return self.symbol.name
@@ -64,15 +66,19 @@ class Scales:
     Derivatives in a problem are taken with grad, div, sym_grad, laplacian, hessian, dt, or with sp.diff / sp.Derivative by x and t.
     """
 
-    def __init__(self, dim: int, time: bool = False, levels: int = 1, fast_time: object = None) -> None:
+    def __init__(
+        self, dim: int, time: bool = False, levels: int = 1, fast_time: object = None
+    ) -> None:
         if type(dim) is not int or dim not in (1, 2, 3):
             raise ProblemError(
-                "the dimension is 1, 2 or 3", term=shortened(dim),
+                "the dimension is 1, 2 or 3",
+                term=shortened(dim),
                 remedy="write Scales(2)",
             )
         if type(levels) is not int or levels not in (1, 2):
             raise ProblemError(
-                "levels is 1 (y) or 2 (y and z)", term=shortened(levels),
+                "levels is 1 (y) or 2 (y and z)",
+                term=shortened(levels),
                 remedy="write Scales(2, levels=2) where there is z = x/eps^2",
             )
         self.dim, self.levels = dim, levels
@@ -89,14 +95,20 @@ class Scales:
     def t(self) -> sp.Symbol:
         """The time; ProblemError where the scales have none."""
         if not self.time:
-            raise ProblemError("these scales have no time", term="t", remedy="write Scales(dim, time=True)")
+            raise ProblemError(
+                "these scales have no time", term="t", remedy="write Scales(dim, time=True)"
+            )
         return self._t
 
     @property
     def tau(self) -> Fast:
         """The fast time t/eps^k."""
         if self._tau is None:
-            raise ProblemError("these scales have no fast time", term="tau", remedy="write Scales(dim, fast_time=2)")
+            raise ProblemError(
+                "these scales have no fast time",
+                term="tau",
+                remedy="write Scales(dim, fast_time=2)",
+            )
         return self._tau
 
     @property
@@ -123,12 +135,15 @@ class Scales:
         check_unknown_name(name)
         if type(components) is not int or not 1 <= components <= MAX_COMPONENTS:
             raise ProblemError(
-                f"components is an integer from 1 to {MAX_COMPONENTS}", term=shortened(components),
+                f"components is an integer from 1 to {MAX_COMPONENTS}",
+                term=shortened(components),
                 remedy='write s.unknown("v", components=2)',
             )
         if components == 1:
             return sp.Function(name)(*self.arguments)
-        return sp.ImmutableMatrix([sp.Function(f"{name}_{i + 1}")(*self.arguments) for i in range(components)])
+        return sp.ImmutableMatrix(
+            [sp.Function(f"{name}_{i + 1}")(*self.arguments) for i in range(components)]
+        )
 
     def grad(self, u: Any) -> sp.ImmutableMatrix:
         """Gradient: (d, 1) of a scalar, (n, d) of a vector of n components, grad(v)[i, k] = d_k v_i."""
@@ -140,25 +155,44 @@ class Scales:
         """Symmetric gradient (strain) of a vector of d components: (d, d)."""
         g = self.grad(v)
         if g.shape != (self.dim, self.dim):
-            raise ProblemError(f"sym_grad takes a vector of {self.dim} components", term=v,
-                               remedy=f'make it by s.unknown("v", components={self.dim})')
+            raise ProblemError(
+                f"sym_grad takes a vector of {self.dim} components",
+                term=v,
+                remedy=f'make it by s.unknown("v", components={self.dim})',
+            )
         return (g + g.T) / 2
 
     def div(self, flux: Any) -> Any:
         """Divergence: scalar of a (d, 1) or (1, d) flux, (n, 1) of an (n, d) one, (div S)_i = sum_k d_k S_ik."""
         if not isinstance(flux, MatrixBase):
             if self.dim == 1:
-                return _d(scalar(flux, EquationError, "the flux", remedy="a flux is a*s.grad(u), or a scalar in one dimension"), self.x[0])
+                return _d(
+                    scalar(
+                        flux,
+                        EquationError,
+                        "the flux",
+                        remedy="a flux is a*s.grad(u), or a scalar in one dimension",
+                    ),
+                    self.x[0],
+                )
             raise EquationError(
-                "div takes a vector or a matrix, and this is neither", term=shortened(flux),
+                "div takes a vector or a matrix, and this is neither",
+                term=shortened(flux),
                 remedy=f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a nan in it makes it a scalar",
             )
         rows = flux.T if flux.shape == (self.dim, 1) else flux
         if rows.shape[1] != self.dim:
-            raise ProblemError(f"div takes {self.dim} columns, and this has the shape {flux.shape}", term=flux, remedy="(div S)_i = sum_k d_k S_ik")
+            raise ProblemError(
+                f"div takes {self.dim} columns, and this has the shape {flux.shape}",
+                term=flux,
+                remedy="(div S)_i = sum_k d_k S_ik",
+            )
         for entry in rows:
             scalar(entry, EquationError, "an entry of the flux", remedy="a flux has scalar entries")
-        sums = [sp.Add(*[_d(rows[i, k], self.x[k]) for k in range(self.dim)]) for i in range(rows.shape[0])]
+        sums = [
+            sp.Add(*[_d(rows[i, k], self.x[k]) for k in range(self.dim)])
+            for i in range(rows.shape[0])
+        ]
         return sums[0] if len(sums) == 1 else sp.ImmutableMatrix(sums)
 
     def laplacian(self, u: Any) -> Any:
@@ -174,24 +208,36 @@ class Scales:
         """Time derivative of the given order, of a scalar or of each component."""
         if type(order) is not int or not 1 <= order <= MAX_TIME_ORDER:
             raise ProblemError(
-                "the order of a time derivative is a positive integer", term=shortened(order),
+                "the order of a time derivative is a positive integer",
+                term=shortened(order),
                 remedy="write s.dt(u), or s.dt(u, 2)",
             )
         if isinstance(u, MatrixBase):
             return u.applyfunc(lambda e: self.dt(e, order)).as_immutable()
-        return sp.Derivative(scalar(u, EquationError, "what is differentiated"), (self.t, order), evaluate=False)
+        return sp.Derivative(
+            scalar(u, EquationError, "what is differentiated"), (self.t, order), evaluate=False
+        )
 
 
 def unknown_functions(unknown: Any) -> tuple[AppliedUndef, ...]:
     """The scalar functions of one unknown, or of a list of unknowns, in order (not checked)."""
     fields = unknown if isinstance(unknown, (list, tuple)) else [unknown]
-    return tuple(f for field in fields for f in (field if isinstance(field, MatrixBase) else [field]))
+    return tuple(
+        f for field in fields for f in (field if isinstance(field, MatrixBase) else [field])
+    )
 
 
 def _column(u: Any) -> Iterable[sp.Expr]:
     if isinstance(u, MatrixBase):
         return list(u)
-    return [scalar(u, EquationError, "what is differentiated", remedy="write s.grad(u) of a scalar, or of a sp.Matrix")]
+    return [
+        scalar(
+            u,
+            EquationError,
+            "what is differentiated",
+            remedy="write s.grad(u) of a scalar, or of a sp.Matrix",
+        )
+    ]
 
 
 def _d(expr: sp.Expr, variable: sp.Symbol) -> sp.Expr:
@@ -200,10 +246,13 @@ def _d(expr: sp.Expr, variable: sp.Symbol) -> sp.Expr:
 
 
 def _positive_rational(value: object) -> sp.Rational:
-    number = sp.nsimplify(positive_number(value, ProblemError, "fast_time", "write fast_time=2 for tau = t/eps^2"))
+    number = sp.nsimplify(
+        positive_number(value, ProblemError, "fast_time", "write fast_time=2 for tau = t/eps^2")
+    )
     if not number.is_rational:
         raise ProblemError(
-            "fast_time is a positive rational power of eps", term=value,
+            "fast_time is a positive rational power of eps",
+            term=value,
             remedy="write fast_time=2 for tau = t/eps^2",
         )
     return number

@@ -86,11 +86,14 @@ class Cylinder(Shape):
     @property
     def extents(self) -> tuple[Extent, ...]:
         across: list[Extent] = [(c - self.radius, c + self.radius) for c in self.center]
-        return (*across[: self.axis], None, *across[self.axis:])
+        return (*across[: self.axis], None, *across[self.axis :])
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
         across = [v for k, v in enumerate(y) if k != self.axis]
-        return sp.Add(*[(v - c) ** 2 for v, c in zip(across, self.center, strict=True)]) < self.radius**2
+        return (
+            sp.Add(*[(v - c) ** 2 for v, c in zip(across, self.center, strict=True)])
+            < self.radius**2
+        )
 
 
 @dataclass(frozen=True, init=False)
@@ -114,7 +117,10 @@ class Ellipse(Shape):
         return tuple((m - r, m + r) for m, r in zip(self.center, reach, strict=True))
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
-        (u, v), (c, s) = (w - m for w, m in zip(y, self.center, strict=True)), (sp.cos(self.angle), sp.sin(self.angle))
+        (u, v), (c, s) = (
+            (w - m for w, m in zip(y, self.center, strict=True)),
+            (sp.cos(self.angle), sp.sin(self.angle)),
+        )
         return ((c * u + s * v) / self.axes[0]) ** 2 + ((c * v - s * u) / self.axes[1]) ** 2 < 1
 
 
@@ -127,7 +133,8 @@ class Polygon(Shape):
     def __init__(self, vertices: Sequence[object]) -> None:
         if not isinstance(vertices, (list, tuple)) or len(vertices) < 3:
             raise ProblemError(
-                "a polygon has at least three vertices", term=shortened(vertices),
+                "a polygon has at least three vertices",
+                term=shortened(vertices),
                 remedy="write Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.8)])",
             )
         object.__setattr__(self, "vertices", tuple(_point(v, self, 2) for v in vertices))
@@ -135,10 +142,19 @@ class Polygon(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
-        return tuple((sp.Min(*column), sp.Max(*column)) for column in zip(*self.vertices, strict=True))
+        return tuple(
+            (sp.Min(*column), sp.Max(*column)) for column in zip(*self.vertices, strict=True)
+        )
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
-        return sp.Or(*[sp.And(*[_left_of(y, p, q) for p, q in zip(part, (*part[1:], part[0]), strict=True)]) for part in triangles(self.vertices)])
+        return sp.Or(
+            *[
+                sp.And(
+                    *[_left_of(y, p, q) for p, q in zip(part, (*part[1:], part[0]), strict=True)]
+                )
+                for part in triangles(self.vertices)
+            ]
+        )
 
 
 @dataclass(frozen=True, init=False)
@@ -152,7 +168,8 @@ class Layer(Shape):
         ends = _point(interval, self, 2)
         if not ends[0] < ends[1]:
             raise ProblemError(
-                "a layer needs its lower end first", term=shortened(interval),
+                "a layer needs its lower end first",
+                term=shortened(interval),
                 remedy="write Layer(0, (0.2, 0.6))",
             )
         object.__setattr__(self, "axis", _axis(axis, self, 3))
@@ -169,7 +186,9 @@ class Layer(Shape):
         return self.axis < dim
 
 
-def phases(scales: Scales, shapes: Mapping[Shape, object], default: object = 1, *, cell: Cell | None = None) -> sp.Expr:
+def phases(
+    scales: Scales, shapes: Mapping[Shape, object], default: object = 1, *, cell: Cell | None = None
+) -> sp.Expr:
     """The coefficient that takes the value of the first shape that holds y, and `default` elsewhere: a sp.Piecewise on the cell.
 
     shapes : {shape: value}; values are numbers or expressions in s.y and s.x.
@@ -179,12 +198,21 @@ def phases(scales: Scales, shapes: Mapping[Shape, object], default: object = 1, 
     scales = instance(scales, Scales, "scales", "write nh.phases(s, {...}) with s = Scales(dim)")
     if not isinstance(shapes, Mapping) or not shapes:
         raise ProblemError(
-            "phases takes a dictionary of shapes with at least one", term=shortened(shapes),
+            "phases takes a dictionary of shapes with at least one",
+            term=shortened(shapes),
             remedy="write nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)",
         )
-    cell = Cell.unit(scales.dim) if cell is None else instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
+    cell = (
+        Cell.unit(scales.dim)
+        if cell is None
+        else instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
+    )
     if cell.dim != scales.dim:
-        raise ProblemError(f"the cell has dimension {cell.dim}, the scales have {scales.dim}", term=cell, remedy="give one interval per dimension")
+        raise ProblemError(
+            f"the cell has dimension {cell.dim}, the scales have {scales.dim}",
+            term=cell,
+            remedy="give one interval per dimension",
+        )
     branches = [(_value(value), _condition(shape, scales, cell)) for shape, value in shapes.items()]
     return sp.Piecewise(*branches, (_value(default), True))
 
@@ -193,15 +221,30 @@ def _condition(shape: object, scales: Scales, cell: Cell) -> Boolean:
     """That y, in the cell, lies in the shape or in one of its images."""
     if not isinstance(shape, Shape):
         raise ProblemError(
-            "a key of phases is not a Shape", term=shortened(shape),
+            "a key of phases is not a Shape",
+            term=shortened(shape),
             remedy="use Disk, Ellipse, Polygon, Layer, Ball or Cylinder",
         )
     if not shape.fits(scales.dim):
-        raise ProblemError(f"this is no shape of {scales.dim} dimensions", term=shape,
-                           remedy="Disk, Ellipse and Polygon are plane, Ball and Cylinder solid")
-    shifts = [_shifts(extent, a, b, shape) for extent, (a, b) in
-              zip((*shape.extents, *(None,) * (scales.dim - len(shape.extents))), cell.intervals, strict=True)]
-    return sp.Or(*[shape.holds([v - move for v, move in zip(scales.y, image, strict=True)]) for image in itertools.product(*shifts)])
+        raise ProblemError(
+            f"this is no shape of {scales.dim} dimensions",
+            term=shape,
+            remedy="Disk, Ellipse and Polygon are plane, Ball and Cylinder solid",
+        )
+    shifts = [
+        _shifts(extent, a, b, shape)
+        for extent, (a, b) in zip(
+            (*shape.extents, *(None,) * (scales.dim - len(shape.extents))),
+            cell.intervals,
+            strict=True,
+        )
+    ]
+    return sp.Or(
+        *[
+            shape.holds([v - move for v, move in zip(scales.y, image, strict=True)])
+            for image in itertools.product(*shifts)
+        ]
+    )
 
 
 def _shifts(extent: Extent, a: sp.Expr, b: sp.Expr, shape: Shape) -> list[sp.Expr]:
@@ -210,9 +253,17 @@ def _shifts(extent: Extent, a: sp.Expr, b: sp.Expr, shape: Shape) -> list[sp.Exp
         return [sp.Integer(0)]
     (low, high), period = extent, b - a
     if high - low > period:
-        raise ProblemError("a shape is larger than the cell", term=shape, remedy=f"its extent may be at most {period} there; give cell=Cell(...)")
+        raise ProblemError(
+            "a shape is larger than the cell",
+            term=shape,
+            remedy=f"its extent may be at most {period} there; give cell=Cell(...)",
+        )
     first = sp.floor((a - high) / period) + 1
-    return [k * period for k in range(int(first), int(first) + 3) if high + k * period > a and low + k * period < b]
+    return [
+        k * period
+        for k in range(int(first), int(first) + 3)
+        if high + k * period > a and low + k * period < b
+    ]
 
 
 def _left_of(y: Sequence[sp.Expr], p: Point, q: Point) -> Boolean:
@@ -230,24 +281,30 @@ def _value(value: Any) -> sp.Expr:
 
 def _number(value: object, shape: Shape) -> sp.Expr:
     """A real number, exact: 0.3 is 3/10."""
-    number = scalar(value, ProblemError, f"a number of a {type(shape).__name__}", remedy="give real numbers")
+    number = scalar(
+        value, ProblemError, f"a number of a {type(shape).__name__}", remedy="give real numbers"
+    )
     if not (number.is_number and number.is_real):
         raise ProblemError(
-            f"a number of a {type(shape).__name__} is not real", term=shortened(value),
+            f"a number of a {type(shape).__name__} is not real",
+            term=shortened(value),
             remedy="give real numbers",
         )
     return sp.nsimplify(number, rational=True) if number.has(sp.Float) else number
 
 
 def _size(value: object, shape: Shape, what: str) -> sp.Expr:
-    positive_number(value, ProblemError, f"the {what} of a {type(shape).__name__}", "give a positive number")
+    positive_number(
+        value, ProblemError, f"the {what} of a {type(shape).__name__}", "give a positive number"
+    )
     return _number(value, shape)
 
 
 def _point(value: object, shape: Shape, dim: int) -> Point:
     if not isinstance(value, (list, tuple)) or len(value) != dim:
         raise ProblemError(
-            f"a {type(shape).__name__} takes {dim} numbers here", term=shortened(value),
+            f"a {type(shape).__name__} takes {dim} numbers here",
+            term=shortened(value),
             remedy=f"write ({', '.join(['0.5'] * dim)})",
         )
     return tuple(_number(v, shape) for v in value)

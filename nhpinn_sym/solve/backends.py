@@ -8,16 +8,27 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from ..problem.errors import BackendMissingError, ProblemError, UnknownBackendError, UnsupportedError, shortened
+from ..problem.errors import (
+    BackendMissingError,
+    ProblemError,
+    UnknownBackendError,
+    UnsupportedError,
+    shortened,
+)
 from ..problem.reading import positive_number
 
-CELLS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem", "fourier": "fourier.cells"}
+CELLS = {
+    "pinn": "pinn.backend",
+    "dolfinx": "fem.dolfinx",
+    "skfem": "fem.skfem",
+    "fourier": "fourier.cells",
+}
 EQUATIONS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
 DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
 HOW_TO_GET = {
     "torch": "pip install torch (choose a CPU or CUDA build, see the README)",
     "dolfinx": "pip install dolfinx-solver-real (Python >= 3.12 on Linux x86-64, with a C compiler), elsewhere "
-               "apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c conda-forge fenics-dolfinx",
+    "apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c conda-forge fenics-dolfinx",
     "skfem": "pip install scikit-fem pyamg",
 }
 _LIBRARIES = {"pinn": "torch", "dolfinx": "dolfinx", "skfem": "skfem"}
@@ -31,11 +42,17 @@ def cell_solver(backend: str) -> Any:
 def equation_solver(backend: str) -> Any:
     """The `solve_equation` function of a backend."""
     if isinstance(backend, str) and backend == "fourier":
-        raise UnsupportedError("the fourier backend solves periodic cell problems only", term=backend, remedy=f"use one of {', '.join(EQUATIONS)}")
+        raise UnsupportedError(
+            "the fourier backend solves periodic cell problems only",
+            term=backend,
+            remedy=f"use one of {', '.join(EQUATIONS)}",
+        )
     return _load(backend, EQUATIONS).solve_equation
 
 
-def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backend: str) -> dict[str, Any]:
+def check_options(
+    solver: Callable[..., Any], options: Mapping[str, Any], backend: str
+) -> dict[str, Any]:
     """The options, a tolerance as a float and left out where it is None.
 
     ProblemError for an option that the backend's `solver` does not take (one that takes any checks them itself), or a wrong degree.
@@ -43,7 +60,9 @@ def check_options(solver: Callable[..., Any], options: Mapping[str, Any], backen
     chosen = dict(options)
     tolerance = chosen.pop("tolerance", None)
     if tolerance is not None:
-        chosen["tolerance"] = float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-6"))
+        chosen["tolerance"] = float(
+            positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-6")
+        )
     parameters = inspect.signature(solver).parameters.values()
     if any(p.kind is p.VAR_KEYWORD for p in parameters):
         return chosen
@@ -77,13 +96,16 @@ def choose_fem(name: str) -> str:
     """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are checked and kept."""
     if not isinstance(name, str):
         raise UnknownBackendError(
-            "no FEM backend has this name", term=shortened(name),
+            "no FEM backend has this name",
+            term=shortened(name),
             remedy="use 'auto', 'dolfinx' or 'skfem'",
         )
     if name == "auto":
         return "dolfinx" if available("dolfinx") else "skfem"
     if name not in ("dolfinx", "skfem"):
-        raise UnknownBackendError("no FEM backend has this name", term=name, remedy="use 'auto', 'dolfinx' or 'skfem'")
+        raise UnknownBackendError(
+            "no FEM backend has this name", term=name, remedy="use 'auto', 'dolfinx' or 'skfem'"
+        )
     _load(name, CELLS)
     return name
 
@@ -91,7 +113,8 @@ def choose_fem(name: str) -> str:
 def _load(backend: str, table: dict[str, str]) -> ModuleType:
     if not isinstance(backend, str) or backend not in table:
         raise UnknownBackendError(
-            "no backend has this name", term=shortened(backend),
+            "no backend has this name",
+            term=shortened(backend),
             remedy=f"use one of {', '.join(table)}",
         )
     library = _LIBRARIES.get(backend)
@@ -103,6 +126,8 @@ def _load(backend: str, table: dict[str, str]) -> ModuleType:
                 importlib.import_module(library)
         except ImportError as cause:
             raise BackendMissingError(
-                f"the backend {backend} needs {library}, which cannot be imported here", term=cause, remedy=HOW_TO_GET[library]
+                f"the backend {backend} needs {library}, which cannot be imported here",
+                term=cause,
+                remedy=HOW_TO_GET[library],
             ) from cause
     return importlib.import_module(f"nhpinn_sym.solve.{table[backend]}")

@@ -53,4 +53,6 @@ class Bars:
                 self.bars.stop()
             seconds = time.monotonic() - start
             if seconds > _SHOWN_AFTER and self.depth == 0:
-                self.console.print(f"{label}: {seconds:.1f} s", highlight=False, markup=False, emoji=False)
+                self.console.print(
+                    f"{label}: {seconds:.1f} s", highlight=False, markup=False, emoji=False
+                )

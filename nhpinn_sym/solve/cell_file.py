@@ -32,7 +32,11 @@ def load(path: str | os.PathLike[str]) -> CellSolution:
     """Read what `CellSolution.save` wrote. FileError where the file is damaged or something else."""
     cells, more = unpacked(path)
     if "family" in more:
-        raise ProblemError("this is a file of a family of cells", term=path, remedy="read it with load_family(path)")
+        raise ProblemError(
+            "this is a file of a family of cells",
+            term=path,
+            remedy="read it with load_family(path)",
+        )
     return cells
 
 
@@ -42,18 +46,26 @@ def unpacked(path: str | os.PathLike[str]) -> tuple[CellSolution, dict[str, Any]
     try:
         return _restored(value), value
     except Exception as cause:  # a file with a right digest may still hold anything
-        raise FileError("this file of solved cells is not complete, or its parts do not fit", term=path,
-                        remedy=f"make it again: give a file that {_KIND.writer} wrote") from cause
+        raise FileError(
+            "this file of solved cells is not complete, or its parts do not fit",
+            term=path,
+            remedy=f"make it again: give a file that {_KIND.writer} wrote",
+        ) from cause
 
 
 def _data(cells: CellSolution) -> dict[str, Any]:
     """What `_restored` makes it from."""
     return {
-        "backend": cells.backend, "dim": cells.dim, "axes": cells.axes, "order": cells.order,
+        "backend": cells.backend,
+        "dim": cells.dim,
+        "axes": cells.axes,
+        "order": cells.order,
         "components": cells.components,
         "forms": [(f.name, f.role, f.level, f.sources) for f in cells.forms],
         "fields": [[field_data(part) for part in row] for row in cells.fields],
-        "parameters": dict(cells.parameters), "slow": list(cells.slow), "nodes": _node_data(cells.nodes),
+        "parameters": dict(cells.parameters),
+        "slow": list(cells.slow),
+        "nodes": _node_data(cells.nodes),
         "bounds": {name: list(pair) for name, pair in cells.bounds.items()},
         "info": dict(cells.info),
         "entries": [(key, _entry_data(entry)) for key, entry in cells.entries.items()],
@@ -61,21 +73,41 @@ def _data(cells: CellSolution) -> dict[str, Any]:
 
 
 def _restored(data: Mapping[str, Any]) -> CellSolution:
-    forms = tuple(FormInfo(str(name), str(role), int(level), sources) for name, role, level, sources in data["forms"])
+    forms = tuple(
+        FormInfo(str(name), str(role), int(level), sources)
+        for name, role, level, sources in data["forms"]
+    )
     fields = tuple(tuple(map(read_field, row)) for row in data["fields"])
     components = int(data["components"])
     if len(fields) != len(forms) or any(len(row) != components for row in fields):
         raise ValueError("fields do not fit the functions")
-    bounds = {str(name): (_numbers(lower), _numbers(upper)) for name, (lower, upper) in data["bounds"].items()}
+    bounds = {
+        str(name): (_numbers(lower), _numbers(upper))
+        for name, (lower, upper) in data["bounds"].items()
+    }
     return CellSolution(
-        str(data["backend"]), int(data["dim"]), int(data["axes"]), int(data["order"]), forms, fields,
-        _nodes(data["nodes"]), tuple(map(str, data["slow"])), dict(map(_entry, data["entries"])), dict(data["info"]),
-        components, bounds, {str(name): float(value) for name, value in data["parameters"].items()})
+        str(data["backend"]),
+        int(data["dim"]),
+        int(data["axes"]),
+        int(data["order"]),
+        forms,
+        fields,
+        _nodes(data["nodes"]),
+        tuple(map(str, data["slow"])),
+        dict(map(_entry, data["entries"])),
+        dict(data["info"]),
+        components,
+        bounds,
+        {str(name): float(value) for name, value in data["parameters"].items()},
+    )
 
 
 def _entry_data(entry: Entry) -> dict[str, Any]:
     return {
-        "nodes": _node_data(entry.nodes), "columns": list(entry.columns), "values": entry.values, "place": entry.place,
+        "nodes": _node_data(entry.nodes),
+        "columns": list(entry.columns),
+        "values": entry.values,
+        "place": entry.place,
         "formula": None if entry.formula is None else expression_data(entry.formula),
         "coordinates": [expression_data(v) for v in entry.coordinates],
     }
@@ -85,10 +117,16 @@ def _entry(pair: tuple[EffectiveKey, Mapping[str, Any]]) -> tuple[EffectiveKey, 
     (name, index), data = pair
     coordinates = read_symbols(data["coordinates"])
     formula = None if data["formula"] is None else read_formula(data["formula"], coordinates)
-    nodes, columns, values = _nodes(data["nodes"]), tuple(map(int, data["columns"])), _numbers(data["values"])
+    nodes, columns, values = (
+        _nodes(data["nodes"]),
+        tuple(map(int, data["columns"])),
+        _numbers(data["values"]),
+    )
     if formula is None and values.shape != ((len(nodes.points),) if columns else values.shape[:1]):
         raise ValueError("the values of an effective coefficient do not fit its nodes")
-    return (str(name), tuple(map(int, index))), Entry(nodes, columns, values, data["place"], formula, coordinates)
+    return (str(name), tuple(map(int, index))), Entry(
+        nodes, columns, values, data["place"], formula, coordinates
+    )
 
 
 def _numbers(value: Any) -> Array:

@@ -48,7 +48,11 @@ class CellFunction:
     def key(self) -> Key:
         """The first macroscopic source; ProblemError for a kernel, which has none."""
         if not self.sources:
-            raise ProblemError("a kernel of the cell operator has no macroscopic source", term=self.name, remedy="ask cells.functions instead")
+            raise ProblemError(
+                "a kernel of the cell operator has no macroscopic source",
+                term=self.name,
+                remedy="ask cells.functions instead",
+            )
         return self.sources[0][0]
 
     def __repr__(self) -> str:
@@ -62,27 +66,54 @@ class CellFunction:
         """
         return self.derivative(points, None, x, None, **others)
 
-    def derivative(self, points: ArrayLike, index: MultiIndex | None, x: ArrayLike | None = None, slow: MultiIndex | None = None,
-                   **others: float) -> Array:
+    def derivative(
+        self,
+        points: ArrayLike,
+        index: MultiIndex | None,
+        x: ArrayLike | None = None,
+        slow: MultiIndex | None = None,
+        **others: float,
+    ) -> Array:
         """D_y^index D_x^slow at points y."""
         axes, names, what = self.shape.axes, self.shape.slow, f"the cell function {self.name}"
         y, index = as_points(points, axes, what), as_index(index, axes, what)
         orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
         if any(n and name not in names for name, n in orders.items()):
-            return np.zeros(len(y)) if len(self.components) == 1 else np.zeros((len(y), len(self.components)))
-        return self.at(y, self._slow_points(y, x, others), index, tuple(orders.get(name, 0) for name in names))
+            return (
+                np.zeros(len(y))
+                if len(self.components) == 1
+                else np.zeros((len(y), len(self.components)))
+            )
+        return self.at(
+            y, self._slow_points(y, x, others), index, tuple(orders.get(name, 0) for name in names)
+        )
 
     def at(self, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
         """D_y^index D_slow^slow_index at pairs of y (n, axes) and slow points (n, s), in the order of their names."""
-        columns = [self._component(field, points, slow, index, slow_index) for field in self.components]
+        columns = [
+            self._component(field, points, slow, index, slow_index) for field in self.components
+        ]
         return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
 
-    def _component(self, field: CellField, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
+    def _component(
+        self,
+        field: CellField,
+        points: Array,
+        slow: Array,
+        index: MultiIndex,
+        slow_index: MultiIndex,
+    ) -> Array:
         if not self.shape.slow:
             return field.evaluate(points, index)[0]
         if hasattr(field, "between"):  # a net is a function of the slow variables too
             return np.asarray(field.between(self.shape.nodes, points, slow, index, slow_index))
-        return np.asarray(np.einsum("nm,mn->n", self.shape.nodes.weights(slow, slow_index), field.evaluate(points, index)))
+        return np.asarray(
+            np.einsum(
+                "nm,mn->n",
+                self.shape.nodes.weights(slow, slow_index),
+                field.evaluate(points, index),
+            )
+        )
 
     def _slow_points(self, y: Array, x: ArrayLike | None, others: Mapping[str, float]) -> Array:
         """(n, s): the slow variables, in the order of their names."""
@@ -96,18 +127,26 @@ class CellFunction:
                 values = as_numbers(given[name], name, f"give one number, or {len(y)}")
                 if values.shape not in ((), (1,), (len(y),)):
                     raise ProblemError(
-                        f"{name} has the shape {values.shape} beside {len(y)} points", term=name,
+                        f"{name} has the shape {values.shape} beside {len(y)} points",
+                        term=name,
                         remedy="give one number, or one for each point",
                     )
                 columns.append(np.broadcast_to(values, (len(y),)))
             else:
                 label = "x" if name in coordinates else name
-                raise ProblemError(f"the cell function {self.name} depends on {label} too", term=name, remedy=f"call {self.name}(y, {label}=...)")
+                raise ProblemError(
+                    f"the cell function {self.name} depends on {label} too",
+                    term=name,
+                    remedy=f"call {self.name}(y, {label}=...)",
+                )
         return np.stack([np.zeros(len(y)), *columns], axis=-1)[:, 1:]
 
     def _columns(self, x: ArrayLike, count: int) -> Array:
         """Points x as (count, d): one for all, or one for each."""
-        dim, remedy = self.shape.dim, f"give x of shape ({count}, {self.shape.dim}) or ({self.shape.dim},)"
+        dim, remedy = (
+            self.shape.dim,
+            f"give x of shape ({count}, {self.shape.dim}) or ({self.shape.dim},)",
+        )
         values = as_numbers(x, "x", remedy)
         if values.size not in (dim, count * dim):
             raise ProblemError(
@@ -160,7 +199,11 @@ class CellSolution:
     def _all(self, role: str) -> tuple[CellFunction, ...]:
         shape = Shape(self.axes, self.dim, self.slow, self.nodes)
         pairs = zip(self.forms, self.fields, strict=True)
-        return tuple(CellFunction(f.name, f.level, f.sources, fields, shape) for f, fields in pairs if f.role == role)
+        return tuple(
+            CellFunction(f.name, f.level, f.sources, fields, shape)
+            for f, fields in pairs
+            if f.role == role
+        )
 
     @property
     def functions(self) -> tuple[CellFunction, ...]:
@@ -194,13 +237,22 @@ class CellSolution:
         """ProblemError where the cells were solved for other numbers."""
         for name, value in self.parameters.items():
             if numbers[name] != value:
-                raise ProblemError(f"the cells were solved for another {name}: {value:g}", term=f"{name} = {numbers[name]:g}",
-                                   remedy="give the number that solve_cells, or at() of a family, was given")
+                raise ProblemError(
+                    f"the cells were solved for another {name}: {value:g}",
+                    term=f"{name} = {numbers[name]:g}",
+                    remedy="give the number that solve_cells, or at() of a family, was given",
+                )
 
     def __str__(self) -> str:
-        lines = [f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated error {self.info['estimate']:.1e}, "
-                 f"Fredholm multiplier {self.info['fredholm']:.1e}"]
-        lines += [f"  {name} = {value if not callable(value) else 'function of x'}" for name, value in self.effective.items() if name != "h"]
+        lines = [
+            f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated error {self.info['estimate']:.1e}, "
+            f"Fredholm multiplier {self.info['fredholm']:.1e}"
+        ]
+        lines += [
+            f"  {name} = {value if not callable(value) else 'function of x'}"
+            for name, value in self.effective.items()
+            if name != "h"
+        ]
         return "\n".join(lines)
 
     __repr__ = __str__

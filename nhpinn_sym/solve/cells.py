@@ -15,7 +15,14 @@ from ..derive.time_averages import ORDERED
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
 from ..lower.real import real_form
-from ..problem.errors import BackendMissingError, ProblemError, SolvabilityError, SolveError, ToleranceWarning, UnsupportedError
+from ..problem.errors import (
+    BackendMissingError,
+    ProblemError,
+    SolvabilityError,
+    SolveError,
+    ToleranceWarning,
+    UnsupportedError,
+)
 from ..problem.reading import instance, parameter_numbers, positive_number
 from ..resolution import resolve_cells, resolve_slow
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
@@ -69,26 +76,49 @@ def solve_cells(
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)
-    return solve_over(model, backend, (), values, tolerance, progress, hierarchy, coefficients, options)
+    return solve_over(
+        model, backend, (), values, tolerance, progress, hierarchy, coefficients, options
+    )
 
 
-def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...], values: Mapping[str, Any], tolerance: float | None,
-               progress: Progress | None, hierarchy: bool | None, coefficients: Mapping[str, Callable[..., Any]] | None,
-               options: Mapping[str, Any]) -> CellSolution:
+def solve_over(
+    model: HomogenizedModel,
+    backend: str,
+    over: tuple[sp.Symbol, ...],
+    values: Mapping[str, Any],
+    tolerance: float | None,
+    progress: Progress | None,
+    hierarchy: bool | None,
+    coefficients: Mapping[str, Callable[..., Any]] | None,
+    options: Mapping[str, Any],
+) -> CellSolution:
     """`solve_cells` with the parameters `over` as further slow variables, behind those of x; `values` are numbers for the others."""
     if backend == AUTO:
-        return _by_choice(model, over, values, tolerance, progress, hierarchy, coefficients, options)
+        return _by_choice(
+            model, over, values, tolerance, progress, hierarchy, coefficients, options
+        )
     solver_class = cell_solver(backend)
     check_options(solver_class, options, backend)
-    more = model.order > 1 if hierarchy is None else instance(hierarchy, bool, "hierarchy", "write hierarchy=True")
+    more = (
+        model.order > 1
+        if hierarchy is None
+        else instance(hierarchy, bool, "hierarchy", "write hierarchy=True")
+    )
     lowered = _freed(lower_cells(model, more), over)
     functions = cell_functions(model, coefficients, backend)
-    wanted = DEFAULT_TOLERANCE[backend] if tolerance is None else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
+    wanted = (
+        DEFAULT_TOLERANCE[backend]
+        if tolerance is None
+        else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
+    )
     box, periodic = slow_box(model, lowered)
     bars = shown(progress)
     inner: FieldSource | None = None
     if model.inner is not None and lowered.externals:
-        inner = InnerLevel(solve_over(model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}), model.inner)
+        inner = InnerLevel(
+            solve_over(model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}),
+            model.inner,
+        )
     elif functions and backend == "pinn":
         values = {**values, **functions}
     elif functions:
@@ -102,7 +132,9 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
             solver = _adapted(make, backend, lowered, inner, wanted)
             if box:
                 resolution = resolve_slow(lowered, values, box, periodic)
-                nodes, batch, slow_change = solve_on_nodes(solver, box, periodic, wanted, resolution)
+                nodes, batch, slow_change = solve_on_nodes(
+                    solver, box, periodic, wanted, resolution
+                )
             else:
                 nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
     except SolvabilityError as cause:
@@ -116,13 +148,21 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
         text = f"{backend}: {reason}the effective coefficients have an estimated error of {estimate:.1e} of the largest"
         advice = f"; {batch.info['advice']}" if "advice" in batch.info else ""
         detail = "" if missed is None else f"; {missed}"
-        warnings.warn(ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}{detail}"), stacklevel=3)
+        warnings.warn(
+            ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}{detail}"), stacklevel=3
+        )
     _require_solvable(model, batch, wanted)
     _require_stationary_ground_state(model, batch)
     _require_steady_frame(model, batch)
     return CellSolution(
-        backend, model.problem.scales.dim, len(lowered.coordinates), model.homogenized_order,
-        tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions), batch.fields, nodes, tuple(map(str, lowered.slow)),
+        backend,
+        model.problem.scales.dim,
+        len(lowered.coordinates),
+        model.homogenized_order,
+        tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions),
+        batch.fields,
+        nodes,
+        tuple(map(str, lowered.slow)),
         entries_of(model, batch.effective, nodes, lowered.slow, values, over),
         {
             **batch.info,
@@ -134,25 +174,43 @@ def solve_over(model: HomogenizedModel, backend: str, over: tuple[sp.Symbol, ...
         },
         lowered.components,
         batch.bounds,
-        {**(inner.cells.parameters if isinstance(inner, InnerLevel) else {}), **{v.name: values[v.name] for v in lowered.parameters}},
+        {
+            **(inner.cells.parameters if isinstance(inner, InnerLevel) else {}),
+            **{v.name: values[v.name] for v in lowered.parameters},
+        },
     )
 
 
-def _by_choice(model: HomogenizedModel, over: tuple[sp.Symbol, ...], values: Mapping[str, Any], tolerance: float | None,
-               progress: Progress | None, hierarchy: bool | None, coefficients: Mapping[str, Callable[..., Any]] | None,
-               options: Mapping[str, Any]) -> CellSolution:
+def _by_choice(
+    model: HomogenizedModel,
+    over: tuple[sp.Symbol, ...],
+    values: Mapping[str, Any],
+    tolerance: float | None,
+    progress: Progress | None,
+    hierarchy: bool | None,
+    coefficients: Mapping[str, Callable[..., Any]] | None,
+    options: Mapping[str, Any],
+) -> CellSolution:
     """`solve_over` on the backend that the data ask for; the next one where it fails or reaches less than GOOD, then the best of them."""
     lowered = _freed(lower_cells(model, False), over)
-    cell_functions(model, coefficients, "fourier")  # what has no numbers is refused before anything else is asked for
+    cell_functions(
+        model, coefficients, "fourier"
+    )  # what has no numbers is refused before anything else is asked for
     given = Choice(("fourier",), "coefficients given as functions")
-    choice = given if coefficients else choose_cells_backend(lowered, values, slow_box(model, lowered)[0])
+    choice = (
+        given
+        if coefficients
+        else choose_cells_backend(lowered, values, slow_box(model, lowered)[0])
+    )
     failures: dict[str, Exception] = {}
     best: tuple[CellSolution, list[warnings.WarningMessage]] | None = None
     for name in choice.backends:
         with warnings.catch_warnings(record=True) as told:
             warnings.simplefilter("always")
             try:
-                found = solve_over(model, name, over, values, tolerance, progress, hierarchy, coefficients, options)
+                found = solve_over(
+                    model, name, over, values, tolerance, progress, hierarchy, coefficients, options
+                )
             except (UnsupportedError, SolveError, BackendMissingError) as cause:
                 failures[name] = cause
                 continue
@@ -169,32 +227,59 @@ def _by_choice(model: HomogenizedModel, over: tuple[sp.Symbol, ...], values: Map
         if issubclass(message.category, ToleranceWarning):
             warnings.warn(message.message, stacklevel=4)
         else:
-            warnings.warn_explicit(message.message, message.category, message.filename, message.lineno)
-    return replace(solution, info={**solution.info, "choice": f"{solution.backend}: {choice.reason}"})
+            warnings.warn_explicit(
+                message.message, message.category, message.filename, message.lineno
+            )
+    return replace(
+        solution, info={**solution.info, "choice": f"{solution.backend}: {choice.reason}"}
+    )
 
 
-def _adapted(make: Callable[..., Any], backend: str, cells: LoweredCells, inner: FieldSource | None, tolerance: float) -> Any:
+def _adapted(
+    make: Callable[..., Any],
+    backend: str,
+    cells: LoweredCells,
+    inner: FieldSource | None,
+    tolerance: float,
+) -> Any:
     """The solver that `make` gives, around it what the backend does not know: fields of a finer level or given functions, complex numbers."""
     if backend == "fourier":
-        return make(cells) if inner is None else IteratedSolver(cells, inner, lambda fields: make(cells, fields=fields))
+        return (
+            make(cells)
+            if inner is None
+            else IteratedSolver(cells, inner, lambda fields: make(cells, fields=fields))
+        )
     given = cells if inner is None else written_out(inner, cells, tolerance)
-    return RealPartsSolver(make(real_form(given)), given.components) if given.complex else make(given)
+    return (
+        RealPartsSolver(make(real_form(given)), given.components) if given.complex else make(given)
+    )
 
 
 def _freed(cells: LoweredCells, over: tuple[sp.Symbol, ...]) -> LoweredCells:
     """The cell problems with the parameters `over` that they hold as slow variables."""
     held = tuple(v for v in cells.parameters if v in over)
-    return replace(cells, slow=(*cells.slow, *held), parameters=tuple(v for v in cells.parameters if v not in held))
+    return replace(
+        cells,
+        slow=(*cells.slow, *held),
+        parameters=tuple(v for v in cells.parameters if v not in held),
+    )
 
 
-def parameter_values(model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None) -> dict[str, float]:
+def parameter_values(
+    model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None
+) -> dict[str, float]:
     """A number for every declared parameter, by name."""
     return parameter_numbers(parameters, model.problem.parameters)
 
 
 def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
     """The Fredholm multiplier of every cell problem vanishes, to the accuracy that the backend says it has reached."""
-    reached = max(1e-6, 1e3 * tolerance, 10 * float(batch.info.get("residual", 0.0)), float(batch.info.get("multiplier_error", 0.0)))
+    reached = max(
+        1e-6,
+        1e3 * tolerance,
+        10 * float(batch.info.get("residual", 0.0)),
+        float(batch.info.get("multiplier_error", 0.0)),
+    )
     for name, value in batch.info.get("multipliers", {}).items():
         if value > reached:
             what = f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none"
@@ -207,7 +292,11 @@ def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityErro
     if problem is None:
         return SolvabilityError(what, term=name)
     field, alpha = problem.key
-    kind = "source" if field is None else ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
+    kind = (
+        "source"
+        if field is None
+        else ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
+    )
     power = model.recursion.lowest + model.recursion.power(problem.cell_function.level)
     cause = f"this is a mean {kind} of the size eps^{power}, weighted by psi, without a limit"
     ordered = any(t.title == ORDERED for t in model.transformations)
@@ -217,9 +306,11 @@ def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityErro
 
 def _remedy(model: HomogenizedModel, kind: str, power: sp.Expr) -> str:
     """What helps against a mean of a negative power."""
-    simple = {"source": "subtract its mean, or scale it without the negative power of eps",
-              "reaction": "subtract its mean, or scale it without the negative power of eps",
-              "term of higher order": "divide the equation by the power of eps at which this term stands, or subtract its mean"}
+    simple = {
+        "source": "subtract its mean, or scale it without the negative power of eps",
+        "reaction": "subtract its mean, or scale it without the negative power of eps",
+        "term of higher order": "divide the equation by the power of eps at which this term stands, or subtract its mean",
+    }
     if kind != "drift":
         return simple[kind]
     if not model.problem.time_order:
@@ -236,8 +327,10 @@ def _require_steady_frame(model: HomogenizedModel, batch: CellBatch) -> None:
         if float(np.ptp(values)) > _STEADY * (1 + float(np.abs(values).max())):
             raise SolvabilityError(
                 f"the mean drift of order 1/eps depends on tau: from {values.min():.4g} to {values.max():.4g}",
-                term=model.frame[j].velocity, remedy="it moves u to and fro without a limit: subtract its "
-                "oscillation, or use fast_time=2 or above")
+                term=model.frame[j].velocity,
+                remedy="it moves u to and fro without a limit: subtract its "
+                "oscillation, or use fast_time=2 or above",
+            )
 
 
 def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) -> None:
@@ -246,5 +339,8 @@ def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) 
         return
     value = float(np.abs(batch.effective["lambda0", ()]).max())
     if value > 1e-6:
-        raise SolvabilityError(f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0 in a stationary problem",
-                               term=model.writer.kernel_equations()[0], remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue")
+        raise SolvabilityError(
+            f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0 in a stationary problem",
+            term=model.writer.kernel_equations()[0],
+            remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue",
+        )

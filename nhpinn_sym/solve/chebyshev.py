@@ -66,7 +66,11 @@ class Nodes:
     def points(self) -> Array:
         """(m, d), the last axis fastest."""
         axes = [self.axis_nodes(k) for k in range(len(self.bounds))]
-        return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1) if axes else np.zeros((1, 0))
+        return (
+            np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
+            if axes
+            else np.zeros((1, 0))
+        )
 
     def along(self, axes: tuple[int, ...]) -> Nodes:
         """The nodes along some of the axes."""
@@ -82,7 +86,9 @@ class Nodes:
         points = np.asarray(points, dtype=float).reshape(len(points), len(self.bounds))
         total = np.ones((len(points), 1))
         if not len(points):
-            return np.zeros((0, math.prod(len(self.axis_nodes(axis)) for axis in range(len(self.bounds)))))
+            return np.zeros(
+                (0, math.prod(len(self.axis_nodes(axis)) for axis in range(len(self.bounds))))
+            )
         for axis in range(len(self.bounds)):
             block = self._block(axis, points[:, axis], 0 if index is None else index[axis])
             total = (total[:, :, None] * block[:, None, :]).reshape(len(points), -1)
@@ -155,4 +161,6 @@ def _trigonometric(degree: int, points: Array, order: int) -> Array:
     count = 2 * degree + 1
     waves = 2j * np.pi * np.arange(-degree, degree + 1)
     shift = points[:, None] - np.arange(count)[None, :] / count
-    return np.asarray(np.einsum("k,nmk->nm", waves**order, np.exp(shift[:, :, None] * waves)).real / count)
+    return np.asarray(
+        np.einsum("k,nmk->nm", waves**order, np.exp(shift[:, :, None] * waves)).real / count
+    )

@@ -47,7 +47,8 @@ def write(path: str | os.PathLike[str], kind: Kind, value: Any) -> Path:
         place = Path(path)
     except TypeError as cause:
         raise FileError(
-            "this is no path of a file", term=shortened(path),
+            "this is no path of a file",
+            term=shortened(path),
             remedy='write save("cells.npz")',
         ) from cause
     return write_atomic(place, pack(kind, value))
@@ -57,9 +58,14 @@ def read(path: str | os.PathLike[str], kind: Kind) -> Any:
     """What `write` wrote. FileError where the file is missing, damaged, of another kind or of another version."""
     try:
         data = Path(path).read_bytes()
-    except (OSError, TypeError, ValueError) as cause:  # TypeError: no path; ValueError: one with a null character
+    except (
+        OSError,
+        TypeError,
+        ValueError,
+    ) as cause:  # TypeError: no path; ValueError: one with a null character
         raise FileError(
-            "this file cannot be read", term=shortened(path),
+            "this file cannot be read",
+            term=shortened(path),
             remedy=f"give one that {kind.writer} wrote",
         ) from cause
     try:
@@ -86,11 +92,17 @@ def unpack(kind: Kind, data: bytes) -> Any:
         text, digest = str(arrays.pop(_META)), arrays.pop("digest", None)
         meta = json.loads(text)
         version, found = meta.get("version"), meta.get("kind", "")
-    except Exception as cause:  # bytes from anywhere: readers of zip, npy and JSON raise what they like
-        raise FileError(f"this is not a file of {kind.name}, or it is damaged", remedy=again) from cause
+    except (
+        Exception
+    ) as cause:  # bytes from anywhere: readers of zip, npy and JSON raise what they like
+        raise FileError(
+            f"this is not a file of {kind.name}, or it is damaged", remedy=again
+        ) from cause
     if version != VERSION:
-        raise FileError(f"this is a file of another version of the package (format {version or 1}, read is {VERSION})",
-                        remedy=again)
+        raise FileError(
+            f"this is a file of another version of the package (format {version or 1}, read is {VERSION})",
+            remedy=again,
+        )
     if digest is None or str(digest) != _digest(text, arrays):
         raise FileError("this file is damaged", remedy=again)
     if found != kind.name:
@@ -150,7 +162,10 @@ def _encoded(value: Any, arrays: dict[str, np.ndarray], known: dict[tuple[str, b
     if isinstance(value, (int, float)):
         return value if math.isfinite(value) else {_MARK: "float", "value": repr(float(value))}
     if isinstance(value, complex):
-        return {_MARK: "complex", "value": [_encoded(v, arrays, known) for v in (value.real, value.imag)]}
+        return {
+            _MARK: "complex",
+            "value": [_encoded(v, arrays, known) for v in (value.real, value.imag)],
+        }
     if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS:
         return {_MARK: "array", "value": _kept(value, arrays, known)}
     if isinstance(value, np.ndarray) and value.dtype.kind == "U":
@@ -158,7 +173,9 @@ def _encoded(value: Any, arrays: dict[str, np.ndarray], known: dict[tuple[str, b
     if isinstance(value, np.ndarray):
         return _encoded(value.tolist(), arrays, known)
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return _encoded({f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, arrays, known)
+        return _encoded(
+            {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}, arrays, known
+        )
     if isinstance(value, list):
         return [_encoded(v, arrays, known) for v in value]
     if isinstance(value, tuple):
@@ -168,7 +185,9 @@ def _encoded(value: Any, arrays: dict[str, np.ndarray], known: dict[tuple[str, b
     return str(value)
 
 
-def _mapping(value: Mapping[Any, Any], arrays: dict[str, np.ndarray], known: dict[tuple[str, bytes], str]) -> Any:
+def _mapping(
+    value: Mapping[Any, Any], arrays: dict[str, np.ndarray], known: dict[tuple[str, bytes], str]
+) -> Any:
     """A dictionary, as a list of pairs where its keys are no plain strings."""
     if all(isinstance(key, str) and key != _MARK for key in value):
         return {key: _encoded(v, arrays, known) for key, v in value.items()}
@@ -176,7 +195,9 @@ def _mapping(value: Mapping[Any, Any], arrays: dict[str, np.ndarray], known: dic
     return {_MARK: "dict", "value": pairs}
 
 
-def _kept(array: np.ndarray, arrays: dict[str, np.ndarray], known: dict[tuple[str, bytes], str]) -> str:
+def _kept(
+    array: np.ndarray, arrays: dict[str, np.ndarray], known: dict[tuple[str, bytes], str]
+) -> str:
     """The name of an array in the file."""
     solid = np.ascontiguousarray(array).reshape(array.shape)
     key = _described(solid), hashlib.sha256(solid.tobytes()).digest()

@@ -64,34 +64,69 @@ class Dispersion:
         """omega >= 0 for wave vectors k (n, d): (n,). ProblemError where Bakhvalov's form has no real frequency."""
         waves = np.asarray(k, dtype=float)
         if waves.ndim != 2 or waves.shape[1] != len(self.A):
-            raise ProblemError(f"wave vectors have the shape (n, {len(self.A)})", term=waves.shape, remedy="write frequency([[1.0, 0.0]], eps)")
+            raise ProblemError(
+                f"wave vectors have the shape (n, {len(self.A)})",
+                term=waves.shape,
+                remedy="write frequency([[1.0, 0.0]], eps)",
+            )
         a = np.einsum("ij,ni,nj->n", self.A, waves, waves)
         if form == "leading":
             square = a / self.rho
         elif form == "bakhvalov":
             square = (a + eps**2 * _quartic(self.B, waves)) / self.rho
         elif form == "boussinesq":
-            square = (a + eps**2 * _quartic(self.F, waves)) / (self.rho * (1 + eps**2 * self.gamma * a))
+            square = (a + eps**2 * _quartic(self.F, waves)) / (
+                self.rho * (1 + eps**2 * self.gamma * a)
+            )
         else:
-            raise ProblemError("no form of this name", term=form, remedy='write "leading", "bakhvalov" or "boussinesq"')
+            raise ProblemError(
+                "no form of this name",
+                term=form,
+                remedy='write "leading", "bakhvalov" or "boussinesq"',
+            )
         if np.any(square < 0):
-            raise ProblemError("Bakhvalov's form is ill-posed: waves this short grow", term=f"omega^2 = {square.min():.3g}",
-                               remedy='use form="boussinesq", or smaller eps |k|')
+            raise ProblemError(
+                "Bakhvalov's form is ill-posed: waves this short grow",
+                term=f"omega^2 = {square.min():.3g}",
+                remedy='use form="boussinesq", or smaller eps |k|',
+            )
         return np.sqrt(square)
 
     @cached_property
     def equations(self) -> dict[Form, sp.Equality]:
         """The three forms for U(x, t) as SymPy, numbers to six digits."""
         u = sp.Function("U")(*self.coordinates, self.time)
-        utt, main = _rounded(self.rho) * sp.Derivative(u, (self.time, 2), evaluate=False), -_applied(self.A, u, self.coordinates)
-        inertia = -_rounded(self.rho) * self.eps**2 * sp.Add(*[
-            _rounded(c) * sp.Derivative(u, *counts, (self.time, 2), evaluate=False) for c, counts in _terms(self.E, self.coordinates)])
-        return {"leading": equation(utt + main, sp.Integer(0)),
-                "bakhvalov": equation(utt + main + self.eps**2 * _applied(self.B, u, self.coordinates), sp.Integer(0)),
-                "boussinesq": equation(utt + inertia + main + self.eps**2 * _applied(self.F, u, self.coordinates), sp.Integer(0))}
+        utt, main = (
+            _rounded(self.rho) * sp.Derivative(u, (self.time, 2), evaluate=False),
+            -_applied(self.A, u, self.coordinates),
+        )
+        inertia = (
+            -_rounded(self.rho)
+            * self.eps**2
+            * sp.Add(
+                *[
+                    _rounded(c) * sp.Derivative(u, *counts, (self.time, 2), evaluate=False)
+                    for c, counts in _terms(self.E, self.coordinates)
+                ]
+            )
+        )
+        return {
+            "leading": equation(utt + main, sp.Integer(0)),
+            "bakhvalov": equation(
+                utt + main + self.eps**2 * _applied(self.B, u, self.coordinates), sp.Integer(0)
+            ),
+            "boussinesq": equation(
+                utt + inertia + main + self.eps**2 * _applied(self.F, u, self.coordinates),
+                sp.Integer(0),
+            ),
+        }
 
     def __str__(self) -> str:
-        notes = {"leading": "", "bakhvalov": " (ill-posed as it stands)", "boussinesq": " (well-posed)"}
+        notes = {
+            "leading": "",
+            "bakhvalov": " (ill-posed as it stands)",
+            "boussinesq": " (well-posed)",
+        }
         return "\n".join(f"{form}{notes[form]}: {text(e)}" for form, e in self.equations.items())
 
     def _repr_latex_(self) -> str:
@@ -104,15 +139,28 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
     Errors: UnsupportedError for systems, problems that are not rho u_tt - div(a grad u) with symmetric a(y), rho(y), and complex ones;
     ProblemError where the cells have no h_4.
     """
-    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)")
+    model = instance(
+        model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
+    )
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(model)
     levels, d = cells.averaged, model.problem.scales.dim
     if 4 not in levels:
-        raise ProblemError("the cells have no averaged operator h_4", term=cells, remedy="solve the cells of homogenize(problem, order=2)")
-    a, rho = -symmetric_tensor(d, 1, 2, levels[2]), float(symmetric_tensor(d, 1, 0, levels[2], time=2))
-    b = symmetric_tensor(d, 1, 4, levels[4]) + _symmetrized(np.multiply.outer(symmetric_tensor(d, 1, 2, levels[4], time=2), a / rho))
-    b = b + float(symmetric_tensor(d, 1, 0, levels[4], time=4)) * _symmetrized(np.multiply.outer(a / rho, a / rho))
+        raise ProblemError(
+            "the cells have no averaged operator h_4",
+            term=cells,
+            remedy="solve the cells of homogenize(problem, order=2)",
+        )
+    a, rho = (
+        -symmetric_tensor(d, 1, 2, levels[2]),
+        float(symmetric_tensor(d, 1, 0, levels[2], time=2)),
+    )
+    b = symmetric_tensor(d, 1, 4, levels[4]) + _symmetrized(
+        np.multiply.outer(symmetric_tensor(d, 1, 2, levels[4], time=2), a / rho)
+    )
+    b = b + float(symmetric_tensor(d, 1, 0, levels[4], time=4)) * _symmetrized(
+        np.multiply.outer(a / rho, a / rho)
+    )
     scales = model.problem.scales
     return Dispersion(a, rho, b, _smallest_gamma(a, b), scales.x, scales.t, scales.eps)
 
@@ -120,17 +168,30 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
 def _check_scope(model: HomogenizedModel) -> None:
     """rho u_tt - div(a grad u), scalar, symmetric, with y-only coefficients."""
     if model.components > 1:
-        raise UnsupportedError("the dispersion of a system", term=model.problem.unknown,
-                               remedy="scalar waves are covered; cells.averaged has h_4 of the system")
+        raise UnsupportedError(
+            "the dispersion of a system",
+            term=model.problem.unknown,
+            remedy="scalar waves are covered; cells.averaged has h_4 of the system",
+        )
     names = {e.name for e in model.law if e.field is not None}
     if model.problem.time_order != 2 or model.homogenized_order != 2 or names != {"A", "rho"}:
-        raise UnsupportedError("the dispersion of an equation that is not rho u_tt - div(a grad u)", term=model.equation,
-                               remedy="damping, reaction and drift have no such correction")
+        raise UnsupportedError(
+            "the dispersion of an equation that is not rho u_tt - div(a grad u)",
+            term=model.equation,
+            remedy="damping, reaction and drift have no such correction",
+        )
     if not model.symmetric or model.recursion.local or model.frame:
-        raise UnsupportedError("the dispersion of a medium that is not symmetric, or varies with x", term=model.equation,
-                               remedy="give coefficients that depend on y alone, with a symmetric a")
+        raise UnsupportedError(
+            "the dispersion of a medium that is not symmetric, or varies with x",
+            term=model.equation,
+            remedy="give coefficients that depend on y alone, with a symmetric a",
+        )
     if any(c.has(sp.I) for c in model.operator.table.values()):
-        raise UnsupportedError("the dispersion of a complex medium", term=model.equation, remedy="real coefficients are covered")
+        raise UnsupportedError(
+            "the dispersion of a complex medium",
+            term=model.equation,
+            remedy="real coefficients are covered",
+        )
 
 
 def _symmetrized(tensor: Array) -> Array:
@@ -158,7 +219,9 @@ def _smallest_gamma(a: Array, b: Array) -> float:
     return max(0.0, *(-float(minimize(lowest, q, tol=1e-14).fun) for q in best))
 
 
-def _terms(tensor: Array, x: tuple[sp.Symbol, ...]) -> list[tuple[float, list[tuple[sp.Symbol, int]]]]:
+def _terms(
+    tensor: Array, x: tuple[sp.Symbol, ...]
+) -> list[tuple[float, list[tuple[sp.Symbol, int]]]]:
     """(coefficient, derivatives) of T : D^n, equal derivatives added, without what is rounding."""
     found = []
     for axes in combinations_with_replacement(range(len(x)), tensor.ndim):
@@ -170,8 +233,17 @@ def _terms(tensor: Array, x: tuple[sp.Symbol, ...]) -> list[tuple[float, list[tu
 
 def _applied(tensor: Array, u: sp.Expr, x: tuple[sp.Symbol, ...]) -> sp.Expr:
     """T : D^n u."""
-    return sp.Add(*[_rounded(c) * sp.Derivative(u, *counts, evaluate=False) for c, counts in _terms(tensor, x)])
+    return sp.Add(
+        *[
+            _rounded(c) * sp.Derivative(u, *counts, evaluate=False)
+            for c, counts in _terms(tensor, x)
+        ]
+    )
 
 
 def _rounded(number: float) -> sp.Expr:
-    return sp.Integer(round(number)) if abs(number - round(number)) < _ROUNDING else sp.Float(number, 6)
+    return (
+        sp.Integer(round(number))
+        if abs(number - round(number)) < _ROUNDING
+        else sp.Float(number, 6)
+    )

@@ -53,12 +53,18 @@ class Entry:
             for v, order in zip(self.coordinates, index or (), strict=False):
                 expr = sp.diff(expr, v, order) if order else expr
             call = lambdified(self.coordinates, expr, "numpy")
-            return np.broadcast_to(_number_array(call(*points.T[: len(self.coordinates)])), (len(points),))
+            return np.broadcast_to(
+                _number_array(call(*points.T[: len(self.coordinates)])), (len(points),)
+            )
         if not self.columns:
             return np.full(len(points), 0.0 if any(index or ()) else self.values[0])
         if any(order and axis not in self.columns for axis, order in enumerate(index or ())):
             return np.zeros(len(points))
-        inner = None if index is None else tuple(index[axis] if axis < len(index) else 0 for axis in self.columns)
+        inner = (
+            None
+            if index is None
+            else tuple(index[axis] if axis < len(index) else 0 for axis in self.columns)
+        )
         return np.asarray(self.nodes.weights(points[:, list(self.columns)], inner) @ self.values)
 
     @property
@@ -75,7 +81,11 @@ def _number_array(value: Any) -> Array:
 
 
 def entries_of(
-    model: HomogenizedModel, solved: Mapping[EffectiveKey, Array], nodes: Nodes, slow: tuple[sp.Symbol, ...], parameters: Mapping[str, float],
+    model: HomogenizedModel,
+    solved: Mapping[EffectiveKey, Array],
+    nodes: Nodes,
+    slow: tuple[sp.Symbol, ...],
+    parameters: Mapping[str, float],
     over: tuple[sp.Symbol, ...] = (),
 ) -> dict[EffectiveKey, Entry]:
     """Every entry of the effective law and of the higher ones: solved ones by their values, closed forms with the parameters put in.
@@ -93,40 +103,69 @@ def entries_of(
         if e.value is None:
             table[key] = Entry(nodes, columns, np.asarray(solved[key]), place)
         else:
-            table[key] = closed_entry(e.value.xreplace(swap), op.coordinates, place, places if over else ())
+            table[key] = closed_entry(
+                e.value.xreplace(swap), op.coordinates, place, places if over else ()
+            )
     zero = (0,) * len(op.coordinates)
-    fixed = not over and not any(c.has(*op.slow) for c in model.leading.values())  # kernels without x: a number
+    fixed = not over and not any(
+        c.has(*op.slow) for c in model.leading.values()
+    )  # kernels without x: a number
     for j, frame in enumerate(model.frame):
         place = (1, 0, zero, 0, zero)
-        value = closed_entry(frame.velocity.xreplace(swap), (), place, places if over else ()) if frame.numerator is None else None
+        value = (
+            closed_entry(frame.velocity.xreplace(swap), (), place, places if over else ())
+            if frame.numerator is None
+            else None
+        )
         table["drift", (j,)] = value or Entry(nodes, columns, solved["drift", (j,)], place)
     if model.eigenvalue is not None:
         held, taken = (Nodes((), 0), ()) if fixed else (nodes, columns)
         values = np.asarray(solved["lambda0", ()])
-        table["lambda0", ()] = Entry(held, taken, values[:1] if fixed else values, (1, 0, zero, 0, zero))
+        table["lambda0", ()] = Entry(
+            held, taken, values[:1] if fixed else values, (1, 0, zero, 0, zero)
+        )
     for (name, index), values in solved.items():
         if name == "h":
             _, (equation, left, field, right) = key_of(index, len(op.coordinates))
             table[name, index] = Entry(nodes, columns, values, (1, equation, left, field, right))
-    inner = any(axis.slow < op.problem.scales.dim for axis in op.frozen)  # a finer level keeps tau: the outer one averages
+    inner = any(
+        axis.slow < op.problem.scales.dim for axis in op.frozen
+    )  # a finer level keeps tau: the outer one averages
     times = {axis.symbol for axis in op.frozen if axis.slow == op.problem.scales.dim and not inner}
     frozen = tuple(k for k, v in enumerate(slow) if v in times)
     return {key: _averaged(e, frozen) for key, e in table.items()}
 
 
-def closed_entry(value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: Place, places: tuple[sp.Symbol, ...] = ()) -> Entry:
+def closed_entry(
+    value: sp.Expr,
+    coordinates: tuple[sp.Symbol, ...],
+    place: Place,
+    places: tuple[sp.Symbol, ...] = (),
+) -> Entry:
     """An entry given by a formula in (x.., t), or in all of `places`."""
     d = len(coordinates) - 1
     if places:
         return Entry(Nodes((), 0), (), np.zeros(1), place, value, places)
-    return Entry(Nodes((), 0), (), np.zeros(1), place, value, coordinates[: d + int(value.has(coordinates[-1]))] if coordinates else ())
+    return Entry(
+        Nodes((), 0),
+        (),
+        np.zeros(1),
+        place,
+        value,
+        coordinates[: d + int(value.has(coordinates[-1]))] if coordinates else (),
+    )
 
 
 def _averaged(entry: Entry, axes: tuple[int, ...]) -> Entry:
     if not axes or entry.formula is not None:
         return entry
     nodes, values = entry.nodes.averaged(entry.values, axes)
-    return replace(entry, nodes=nodes, values=values, columns=tuple(c for k, c in enumerate(entry.columns) if k not in axes))
+    return replace(
+        entry,
+        nodes=nodes,
+        values=values,
+        columns=tuple(c for k, c in enumerate(entry.columns) if k not in axes),
+    )
 
 
 class EffectiveFunction:
@@ -152,12 +191,15 @@ class EffectiveFunction:
 
     def _columns(self, points: ArrayLike) -> Array:
         """Points as (n, columns), with every column that an entry depends on."""
-        x = as_numbers(points, "what an effective coefficient is asked at", "give points of shape (n, d)")
+        x = as_numbers(
+            points, "what an effective coefficient is asked at", "give points of shape (n, d)"
+        )
         x = x[:, None] if x.ndim == 1 else x
         needed = max(entry.reach for entry in self.entries.values())
         if x.ndim != 2 or x.shape[1] < needed:
             raise ProblemError(
-                f"this effective coefficient takes points of shape (n, {needed})", term=f"shape {x.shape}",
+                f"this effective coefficient takes points of shape (n, {needed})",
+                term=f"shape {x.shape}",
                 remedy="one column for each coordinate, and the time last where it depends on t",
             )
         return x
@@ -171,25 +213,44 @@ class _Sum:
 
     def __call__(self, points: ArrayLike) -> Array:
         x = np.asarray(points, dtype=float)
-        return np.asarray(sum(p(x) if callable(p) else np.broadcast_to(p, (len(x), *self.shape)) for p in self.parts))
+        return np.asarray(
+            sum(
+                p(x) if callable(p) else np.broadcast_to(p, (len(x), *self.shape))
+                for p in self.parts
+            )
+        )
 
 
-def effective_dict(dim: int, components: int, order: int, entries: Mapping[EffectiveKey, Entry]) -> dict[str, Any]:
+def effective_dict(
+    dim: int, components: int, order: int, entries: Mapping[EffectiveKey, Entry]
+) -> dict[str, Any]:
     """ "A", "b", "c", "rho" (also "f", "g", "B", "damping", "mixed", "drift", "lambda0") of rho u_t - div(A grad u) + b.grad u + c u = f - div g.
 
     Arrays where constant, else callables of x; for systems with axes for equation and unknown (A[i, k, j, l]). A conservative part div(beta u) is
     counted as beta.grad u + (div beta) u (systems keep "beta" beside), and -G : D^2 u in divergence form. rho is 0 for a stationary equation.
     "h": {order: tensor}, h[2] = -A; symmetric tensors (m, m, d, ..., d) beyond. "voigt" and "mandel": A of linear elasticity as a matrix.
     """
-    names = ["A", "b", "c", "rho", *dict.fromkeys(name for name, _ in entries if name not in ("A", "b", "c", "rho", "h"))]
-    table = {name: _value(effective_shape(name, dim, components, order), name, entries) for name in names}
+    names = [
+        "A",
+        "b",
+        "c",
+        "rho",
+        *dict.fromkeys(name for name, _ in entries if name not in ("A", "b", "c", "rho", "h")),
+    ]
+    table = {
+        name: _value(effective_shape(name, dim, components, order), name, entries) for name in names
+    }
     if "G" in table:
         _absorb(table, "A", table["G"])
         _absorb(table, "b", _divergence(table.pop("G"), dim, components))
     if "beta" in table:
         beta = table["beta"] if components > 1 else table.pop("beta")
         axes = (0, 2, 1) if components > 1 else (0,)
-        turned = np.transpose(beta, axes) if isinstance(beta, np.ndarray) else lambda x: np.transpose(beta(x), (0, *(a + 1 for a in axes)))
+        turned = (
+            np.transpose(beta, axes)
+            if isinstance(beta, np.ndarray)
+            else lambda x: np.transpose(beta(x), (0, *(a + 1 for a in axes)))
+        )
         _absorb(table, "b", turned)
         _absorb(table, "c", _divergence(beta, dim, components))
     if isinstance(table["A"], np.ndarray):
@@ -203,7 +264,9 @@ def _value(shape: tuple[int, ...], name: str, entries: Mapping[EffectiveKey, Ent
     if not all(e.constant for e in own.values()):
         return EffectiveFunction(shape, own)
     numbers = {index: e.number for index, e in own.items()}
-    array = np.zeros(shape, dtype=complex if any(isinstance(v, complex) for v in numbers.values()) else float)
+    array = np.zeros(
+        shape, dtype=complex if any(isinstance(v, complex) for v in numbers.values()) else float
+    )
     for index, number in numbers.items():
         array[index] = number
     return array if shape else array[()]
@@ -224,13 +287,18 @@ def _divergence(coefficient: Any, dim: int, components: int) -> Any:
     axis = 1 if components == 1 else 2
 
     def divergence(x: Array) -> Array:
-        parts = [np.take(coefficient.derivative(x, tuple(int(k == i) for k in range(dim))), i, axis=axis) for i in range(dim)]
+        parts = [
+            np.take(coefficient.derivative(x, tuple(int(k == i) for k in range(dim))), i, axis=axis)
+            for i in range(dim)
+        ]
         return np.asarray(sum(parts))
 
     return divergence
 
 
-def averaged_table(components: int, order: int, entries: Mapping[EffectiveKey, Entry]) -> dict[int, dict[tuple[Any, Any], Array]]:
+def averaged_table(
+    components: int, order: int, entries: Mapping[EffectiveKey, Entry]
+) -> dict[int, dict[tuple[Any, Any], Array]]:
     """{n: {(left, right): (m, m)}}: the averaged operators h_n, sum D^left( . D^right U ). UnsupportedError where they depend on x."""
     table: dict[int, dict[tuple[Any, Any], Array]] = {order: {}}
     for (name, index), e in entries.items():
@@ -238,14 +306,23 @@ def averaged_table(components: int, order: int, entries: Mapping[EffectiveKey, E
         if name in ("drift", "lambda0") or field is None:
             continue
         if not e.constant:
-            raise UnsupportedError("averaged operators that depend on x have no table of numbers", term=name, remedy="use cells.effective")
+            raise UnsupportedError(
+                "averaged operators that depend on x have no table of numbers",
+                term=name,
+                remedy="use cells.effective",
+            )
         level = table.setdefault(index[0] if name == "h" else order, {})
         matrix = level.setdefault((left, right), np.zeros((components, components), dtype=complex))
         matrix[equation, field] += sign * e.number
-    return {n: {key: m if np.any(m.imag) else m.real for key, m in level.items()} for n, level in table.items()}
+    return {
+        n: {key: m if np.any(m.imag) else m.real for key, m in level.items()}
+        for n, level in table.items()
+    }
 
 
-def _tensors(dim: int, components: int, order: int, leading: Array, entries: Mapping[EffectiveKey, Entry]) -> dict[int, Array]:
+def _tensors(
+    dim: int, components: int, order: int, leading: Array, entries: Mapping[EffectiveKey, Entry]
+) -> dict[int, Array]:
     """h as tensors: the space derivatives of order n of h_n."""
     found = {order: (-1) ** (order // 2) * leading}
     higher = {key: e for key, e in entries.items() if key[0] == "h"}

@@ -16,7 +16,14 @@ from ..lower.forms import LoweredEquation
 from ..operator.parse import parse
 from ..problem.conditions import Periodic
 from ..problem.domain import Cell
-from ..problem.errors import BoundaryConditionError, ProblemError, SolveError, ToleranceWarning, UnsupportedError, shortened
+from ..problem.errors import (
+    BoundaryConditionError,
+    ProblemError,
+    SolveError,
+    ToleranceWarning,
+    UnsupportedError,
+    shortened,
+)
 from ..problem.problem import MultiscaleProblem
 from ..problem.reading import (
     instance,
@@ -65,7 +72,12 @@ def solve_homogenized(
     """
     solver = equation_solver(backend)
     options = check_options(solver, options, backend)
-    cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model), or cells = family.at(q=...)")
+    cells = instance(
+        cells,
+        CellSolution,
+        "cells",
+        "write cells = solve_cells(model), or cells = family.at(q=...)",
+    )
     lowered = lower_homogenized(model, still=not _moves(cells))
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
@@ -110,12 +122,15 @@ def solve_fine(
     _check_periods_fit(problem, eps)
     if per_period is not None and backend == "pinn":
         raise ProblemError(
-            "per_period= has no effect on pinn", term=f"per_period={shortened(per_period)}",
+            "per_period= has no effect on pinn",
+            term=f"per_period={shortened(per_period)}",
             remedy="leave it out: it is the mesh cells per period of a finite element backend",
         )
     if backend != "pinn":
         if not refines(options, per_period):
-            options["at_least" if per_period is None else "mesh"] = fine_cells(problem, number, per_period)
+            options["at_least" if per_period is None else "mesh"] = fine_cells(
+                problem, number, per_period
+            )
     elif "solver" not in options:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
@@ -133,14 +148,25 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
     wanted = solution.info.get("tolerance", math.inf)
     unresolved = solution.info.get("unresolved")
     if unresolved is not None:
-        warnings.warn(ToleranceWarning(f"{equation.title.lower()} ({solution.backend}): the data are not resolved: {unresolved}"), stacklevel=3)
+        warnings.warn(
+            ToleranceWarning(
+                f"{equation.title.lower()} ({solution.backend}): the data are not resolved: {unresolved}"
+            ),
+            stacklevel=3,
+        )
     elif not estimate <= wanted:
         given = "mesh" in options or "at_least" in options
-        more = "give a finer mesh= or per_period=" if given else "raise max_dofs=, or accept a larger tolerance="
+        more = (
+            "give a finer mesh= or per_period="
+            if given
+            else "raise max_dofs=, or accept a larger tolerance="
+        )
         size = "x".join(str(n) for n in solution.info.get("cells", ()))
         mesh = f" on {size} cells" if size else ""
         text = f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e}{mesh} is above {wanted:.1e}"
-        warnings.warn(ToleranceWarning(f"{text}; {solution.info.get('advice', more)}"), stacklevel=3)
+        warnings.warn(
+            ToleranceWarning(f"{text}; {solution.info.get('advice', more)}"), stacklevel=3
+        )
     return solution
 
 
@@ -148,22 +174,38 @@ def refines(options: Mapping[str, Any], per_period: int | None) -> bool:
     """Whether the options name the mesh, or what it is refined to; ProblemError where per_period does too."""
     given = [name for name in ("mesh", "tolerance", "max_dofs") if options.get(name) is not None]
     if given and per_period is not None:
-        raise ProblemError(f"per_period= has no effect beside {given[0]}=", term=f"per_period={per_period!r}",
-                           remedy="leave one of them out")
+        raise ProblemError(
+            f"per_period= has no effect beside {given[0]}=",
+            term=f"per_period={per_period!r}",
+            remedy="leave one of them out",
+        )
     return bool(given)
 
 
-def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = None) -> tuple[int, ...]:
+def fine_cells(
+    problem: MultiscaleProblem, eps: float, per_period: int | None = None
+) -> tuple[int, ...]:
     """Mesh cells per axis that resolve the period: even numbers, at least 32 in 1D and 2D."""
     dim = problem.scales.dim
     if problem.domain is None:
-        raise ProblemError("the problem has no domain", term=problem, remedy="give domain=Box(...) and boundary=[...]")
-    periods = [float(length) / (eps * float(period)) for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)]
+        raise ProblemError(
+            "the problem has no domain",
+            term=problem,
+            remedy="give domain=Box(...) and boundary=[...]",
+        )
+    periods = [
+        float(length) / (eps * float(period))
+        for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)
+    ]
     if per_period is not None:
         positive_integer(per_period, "per_period")
     count, most = per_period or _PER_PERIOD[dim], MAX_CELLS // len(problem.unknowns)
     least = {1: 64, 2: 32, 3: 8}[dim]
-    while per_period is None and math.prod(max(least, count * n) for n in periods) > most and count > _FEWEST_PER_PERIOD:
+    while (
+        per_period is None
+        and math.prod(max(least, count * n) for n in periods) > most
+        and count > _FEWEST_PER_PERIOD
+    ):
         count -= 1
     if per_period is None and math.prod(max(least, count * n) for n in periods) > 4 * most:
         raise SolveError(
@@ -173,7 +215,10 @@ def fine_cells(problem: MultiscaleProblem, eps: float, per_period: int | None = 
         )
     if count < _PER_PERIOD[dim] and per_period is None:
         warnings.warn(
-            ToleranceWarning(f"the fine solution has {count} mesh cells per period, fewer than the {_PER_PERIOD[dim]} it should have"), stacklevel=3
+            ToleranceWarning(
+                f"the fine solution has {count} mesh cells per period, fewer than the {_PER_PERIOD[dim]} it should have"
+            ),
+            stacklevel=3,
         )
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
 
@@ -189,7 +234,9 @@ def positive(eps: object) -> float:
         number = exact(eps)
     except Exception as cause:  # of any kind: SymPy asks the methods of a foreign object
         raise ProblemError(
-            "eps is a positive number", term=shortened(eps), remedy="write eps=1/8 or sp.Rational(1, 8)"
+            "eps is a positive number",
+            term=shortened(eps),
+            remedy="write eps=1/8 or sp.Rational(1, 8)",
         ) from cause
     return float(positive_number(number, ProblemError, "eps", "write eps=1/8 or sp.Rational(1, 8)"))
 
@@ -197,7 +244,9 @@ def positive(eps: object) -> float:
 def _check_constant_in_time(lowered: LoweredEquation, cells: CellSolution) -> None:
     if "t" in cells.slow:
         raise UnsupportedError(
-            "effective coefficients that depend on time", term=lowered.title, remedy="coefficients that depend on x and y are covered"
+            "effective coefficients that depend on time",
+            term=lowered.title,
+            remedy="coefficients that depend on x and y are covered",
         )
 
 
@@ -212,8 +261,11 @@ def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
     velocity = cells.effective.get("drift")
     walls = [c for c in model.problem.conditions.values() if not isinstance(c, Periodic)]
     if walls and _moves(cells):
-        raise UnsupportedError(f"a moving frame X = x - c t/eps, c = {velocity}, in a box with walls", term=walls[0],
-                               remedy="use Periodic(): the limit equation holds away from boundaries, in moving coordinates")
+        raise UnsupportedError(
+            f"a moving frame X = x - c t/eps, c = {velocity}, in a box with walls",
+            term=walls[0],
+            remedy="use Periodic(): the limit equation holds away from boundaries, in moving coordinates",
+        )
 
 
 def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:

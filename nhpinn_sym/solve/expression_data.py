@@ -21,17 +21,87 @@ from sympy.logic.boolalg import Boolean
 from ..problem.errors import FileError, UnsupportedError
 
 _CONSTANTS: dict[str, sp.Basic] = {
-    "pi": sp.pi, "E": sp.E, "I": sp.I, "EulerGamma": sp.EulerGamma, "GoldenRatio": sp.GoldenRatio,
-    "Catalan": sp.Catalan, "infinity": sp.oo, "-infinity": -sp.oo, "true": sp.true, "false": sp.false,
+    "pi": sp.pi,
+    "E": sp.E,
+    "I": sp.I,
+    "EulerGamma": sp.EulerGamma,
+    "GoldenRatio": sp.GoldenRatio,
+    "Catalan": sp.Catalan,
+    "infinity": sp.oo,
+    "-infinity": -sp.oo,
+    "true": sp.true,
+    "false": sp.false,
 }
 _CLASSES: tuple[Any, ...] = (
-    sp.Add, sp.Mul, sp.Pow, sp.exp, sp.log, sp.LambertW, sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.frac, sp.Mod,
-    sp.sin, sp.cos, sp.tan, sp.cot, sp.sec, sp.csc, sp.sinc, sp.asin, sp.acos, sp.atan, sp.acot, sp.asec, sp.acsc,
-    sp.atan2, sp.sinh, sp.cosh, sp.tanh, sp.coth, sp.sech, sp.csch, sp.asinh, sp.acosh, sp.atanh, sp.acoth,
-    sp.asech, sp.acsch, sp.erf, sp.erfc, sp.erfi, sp.erfinv, sp.gamma, sp.loggamma, sp.Heaviside, sp.Max, sp.Min,
-    sp.besselj, sp.bessely, sp.besseli, sp.besselk, sp.elliptic_k, sp.elliptic_e, sp.elliptic_f, sp.re, sp.im,
-    sp.conjugate, sp.arg, sp.Piecewise, sp.ITE, sp.And, sp.Or, sp.Not, sp.Equality, sp.Unequality,
-    sp.StrictLessThan, sp.LessThan, sp.StrictGreaterThan, sp.GreaterThan,
+    sp.Add,
+    sp.Mul,
+    sp.Pow,
+    sp.exp,
+    sp.log,
+    sp.LambertW,
+    sp.Abs,
+    sp.sign,
+    sp.floor,
+    sp.ceiling,
+    sp.frac,
+    sp.Mod,
+    sp.sin,
+    sp.cos,
+    sp.tan,
+    sp.cot,
+    sp.sec,
+    sp.csc,
+    sp.sinc,
+    sp.asin,
+    sp.acos,
+    sp.atan,
+    sp.acot,
+    sp.asec,
+    sp.acsc,
+    sp.atan2,
+    sp.sinh,
+    sp.cosh,
+    sp.tanh,
+    sp.coth,
+    sp.sech,
+    sp.csch,
+    sp.asinh,
+    sp.acosh,
+    sp.atanh,
+    sp.acoth,
+    sp.asech,
+    sp.acsch,
+    sp.erf,
+    sp.erfc,
+    sp.erfi,
+    sp.erfinv,
+    sp.gamma,
+    sp.loggamma,
+    sp.Heaviside,
+    sp.Max,
+    sp.Min,
+    sp.besselj,
+    sp.bessely,
+    sp.besseli,
+    sp.besselk,
+    sp.elliptic_k,
+    sp.elliptic_e,
+    sp.elliptic_f,
+    sp.re,
+    sp.im,
+    sp.conjugate,
+    sp.arg,
+    sp.Piecewise,
+    sp.ITE,
+    sp.And,
+    sp.Or,
+    sp.Not,
+    sp.Equality,
+    sp.Unequality,
+    sp.StrictLessThan,
+    sp.LessThan,
+    sp.StrictGreaterThan,
+    sp.GreaterThan,
 )
 _NODES: dict[str, Any] = {node.__name__: node for node in _CLASSES}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d{1,4})?|[+-]?\.\d+(e[+-]?\d{1,4})?")
@@ -48,7 +118,11 @@ def expression_data(expr: sp.Basic) -> list[Any]:
         if expr == constant and type(expr) is type(constant):
             return [name]
     if type(expr) is sp.Symbol:
-        known = {fact: value for fact, value in sorted(expr.assumptions0.items()) if isinstance(value, bool)}
+        known = {
+            fact: value
+            for fact, value in sorted(expr.assumptions0.items())
+            if isinstance(value, bool)
+        }
         return ["Symbol", expr.name, known]
     if isinstance(expr, sp.Integer):
         return ["Integer", str(int(expr))]
@@ -60,15 +134,20 @@ def expression_data(expr: sp.Basic) -> list[Any]:
         return ["Pair", *map(expression_data, expr.args)]
     if _NODES.get(type(expr).__name__) is type(expr):
         return [type(expr).__name__, *map(expression_data, expr.args)]
-    raise UnsupportedError("a formula with this part has no form in a file", term=expr,
-                           remedy="keep the solved cells in memory, or write the problem with other functions")
+    raise UnsupportedError(
+        "a formula with this part has no form in a file",
+        term=expr,
+        remedy="keep the solved cells in memory, or write the problem with other functions",
+    )
 
 
 def _float_text(expr: sp.Float) -> str:
     """The shortest decimal number that reads as the same Float, as SymPy's own `srepr` has it."""
     found = re.match(r"Float\('([^']*)'", sp.srepr(expr))
     if found is None or not _NUMBER.fullmatch(found[1]):
-        raise UnsupportedError("a number with so large an exponent has no form in a file", term=expr)
+        raise UnsupportedError(
+            "a number with so large an exponent has no form in a file", term=expr
+        )
     return found[1]
 
 
@@ -127,8 +206,12 @@ def _built(head: str, arguments: list[sp.Basic], data: Any) -> sp.Basic:
 
 
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "Pair": (sp.Expr, Boolean), "Piecewise": (ExprCondPair,), "ITE": (Boolean, Boolean, Boolean), "And": (Boolean,),
-    "Or": (Boolean,), "Not": (Boolean,),
+    "Pair": (sp.Expr, Boolean),
+    "Piecewise": (ExprCondPair,),
+    "ITE": (Boolean, Boolean, Boolean),
+    "And": (Boolean,),
+    "Or": (Boolean,),
+    "Not": (Boolean,),
 }
 """What other nodes than functions of numbers have as arguments; of one kind, any number of them."""
 
@@ -145,7 +228,9 @@ def _bits(head: str, parts: list[tuple[sp.Basic, int]]) -> int:
 def _symbol(rest: list[Any]) -> sp.Symbol:
     name, facts = rest
     ordinary = isinstance(name, str) and len(name) <= _NAME_LENGTH and isinstance(facts, dict)
-    if not ordinary or not all(fact in _FACTS and isinstance(value, bool) for fact, value in facts.items()):
+    if not ordinary or not all(
+        fact in _FACTS and isinstance(value, bool) for fact, value in facts.items()
+    ):
         raise _refused(rest)
     try:
         return sp.Symbol(name, **facts)
@@ -153,7 +238,9 @@ def _symbol(rest: list[Any]) -> sp.Symbol:
         raise _refused(rest) from cause
 
 
-_FACTS = frozenset(sp.Symbol("x", positive=True).assumptions0) | frozenset(sp.Symbol("x", integer=True).assumptions0)
+_FACTS = frozenset(sp.Symbol("x", positive=True).assumptions0) | frozenset(
+    sp.Symbol("x", integer=True).assumptions0
+)
 
 
 def _integer(rest: list[Any]) -> sp.Integer:
@@ -170,13 +257,20 @@ def _rational(rest: list[Any]) -> sp.Rational:
 
 def _float(rest: list[Any]) -> sp.Float:
     text, precision = rest
-    if not isinstance(precision, int) or not 1 <= precision <= _PRECISION or len(str(text)) > _PRECISION:
+    if (
+        not isinstance(precision, int)
+        or not 1 <= precision <= _PRECISION
+        or len(str(text)) > _PRECISION
+    ):
         raise _refused(rest)
     return sp.Float(_matched(_NUMBER, text), precision=precision)
 
 
 _LEAVES: dict[str, tuple[int, Callable[[list[Any]], sp.Basic]]] = {
-    "Symbol": (2, _symbol), "Integer": (1, _integer), "Rational": (2, _rational), "Float": (2, _float),
+    "Symbol": (2, _symbol),
+    "Integer": (1, _integer),
+    "Rational": (2, _rational),
+    "Float": (2, _float),
 }
 """How many entries follow the name, and what reads them."""
 
@@ -195,5 +289,8 @@ def _listed(data: Any) -> list[Any]:
 
 def _refused(data: Any) -> FileError:
     quoted = repr(data)
-    return FileError("this is no formula", term=quoted if len(quoted) < 200 else f"{quoted[:200]}...",
-                     remedy="give a file that the package wrote")
+    return FileError(
+        "this is no formula",
+        term=quoted if len(quoted) < 200 else f"{quoted[:200]}...",
+        remedy="give a file that the package wrote",
+    )

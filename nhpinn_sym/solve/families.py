@@ -13,7 +13,13 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..problem.errors import FileError, ProblemError, UndeclaredSymbolError, UnsupportedError, shortened
+from ..problem.errors import (
+    FileError,
+    ProblemError,
+    UndeclaredSymbolError,
+    UnsupportedError,
+    shortened,
+)
 from ..problem.reading import instance, listed, parameter_numbers
 from .cell_file import save, unpacked
 from .cell_solution import CellSolution
@@ -48,13 +54,22 @@ class CellFamily:
         held = {name: set[str]() for name in self.cells.effective}
         for (name, _), entry in self.cells.entries.items():
             held.setdefault(name, set()).update(self._held(entry))
-        everything = set[str]().union(*held.values())  # what several entries make up may need all of it
+        everything = set[str]().union(
+            *held.values()
+        )  # what several entries make up may need all of it
 
         def needed(name: str, value: Any) -> tuple[str, ...]:
-            return tuple(sorted(held[name] if isinstance(value, EffectiveFunction) else everything)) if callable(value) else ()
+            return (
+                tuple(sorted(held[name] if isinstance(value, EffectiveFunction) else everything))
+                if callable(value)
+                else ()
+            )
 
-        return {name: FamilyCoefficient(value, needed(name, value), self._places)
-                for name, value in self.cells.effective.items() if not isinstance(value, dict)}
+        return {
+            name: FamilyCoefficient(value, needed(name, value), self._places)
+            for name, value in self.cells.effective.items()
+            if not isinstance(value, dict)
+        }
 
     @property
     def functions(self) -> tuple[FamilyFunction, ...]:
@@ -63,20 +78,50 @@ class CellFamily:
 
     def at(self, /, **parameters: float) -> CellSolution:
         """The cells for one value of every parameter, as `solve_cells` gives them; nothing is solved."""
-        point, shape = self._places.columns((), None, parameters, [name for name, _, _ in self.over])
+        point, shape = self._places.columns(
+            (), None, parameters, [name for name, _, _ in self.over]
+        )
         if shape:
-            raise ProblemError("cells are for one value of every parameter", term=f"shape {shape}", remedy="call at() for each of them")
+            raise ProblemError(
+                "cells are for one value of every parameter",
+                term=f"shape {shape}",
+                remedy="call at() for each of them",
+            )
         theta = dict(zip(self._places.names, point[0], strict=True))
         names, nodes = self.cells.slow, self.cells.nodes
         kept = [k for k, name in enumerate(names) if name not in {name for name, _, _ in self.over}]
         inner = nodes.along(tuple(kept))
-        slow = np.stack([np.zeros(len(inner.points)), *(inner.points[:, kept.index(k)] if k in kept else np.full(len(inner.points), theta[name])
-                                                        for k, name in enumerate(names))], axis=-1)[:, 1:]
+        slow = np.stack(
+            [
+                np.zeros(len(inner.points)),
+                *(
+                    inner.points[:, kept.index(k)]
+                    if k in kept
+                    else np.full(len(inner.points), theta[name])
+                    for k, name in enumerate(names)
+                ),
+            ],
+            axis=-1,
+        )[:, 1:]
         basis = nodes.weights(slow)
-        fields = tuple(tuple(restricted(field, basis, slow) for field in row) for row in self.cells.fields)
-        entries = {key: self._restricted(entry, inner, basis, theta) for key, entry in self.cells.entries.items()}
-        return replace(self.cells, fields=fields, nodes=inner, slow=tuple(names[k] for k in kept), entries=entries,
-                       parameters={**self.cells.parameters, **{name: theta[name] for k, name in enumerate(names) if k not in kept}})
+        fields = tuple(
+            tuple(restricted(field, basis, slow) for field in row) for row in self.cells.fields
+        )
+        entries = {
+            key: self._restricted(entry, inner, basis, theta)
+            for key, entry in self.cells.entries.items()
+        }
+        return replace(
+            self.cells,
+            fields=fields,
+            nodes=inner,
+            slow=tuple(names[k] for k in kept),
+            entries=entries,
+            parameters={
+                **self.cells.parameters,
+                **{name: theta[name] for k, name in enumerate(names) if k not in kept},
+            },
+        )
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load_family` reads it again."""
@@ -102,15 +147,30 @@ class CellFamily:
 
     def _held(self, entry: Entry) -> set[str]:
         """The names of the variables that an entry depends on."""
-        return {self.slow[k] for k in entry.columns} if entry.formula is None else {str(v) for v in entry.formula.free_symbols}
+        return (
+            {self.slow[k] for k in entry.columns}
+            if entry.formula is None
+            else {str(v) for v in entry.formula.free_symbols}
+        )
 
-    def _restricted(self, entry: Entry, nodes: Nodes, basis: Array, theta: Mapping[str, float]) -> Entry:
+    def _restricted(
+        self, entry: Entry, nodes: Nodes, basis: Array, theta: Mapping[str, float]
+    ) -> Entry:
         """The entry for numbers theta of the parameters, as a function of x alone."""
         count = len(self.slow) - len(self.over)
         if entry.formula is not None:
             numbers = {v: sp.Float(theta[str(v)], 17) for v in entry.coordinates[count:]}
-            return replace(entry, formula=entry.formula.xreplace(numbers), coordinates=entry.coordinates[: self.cells.dim])
-        return replace(entry, nodes=nodes, columns=tuple(k for k in entry.columns if k < count), values=basis @ entry.values)
+            return replace(
+                entry,
+                formula=entry.formula.xreplace(numbers),
+                coordinates=entry.coordinates[: self.cells.dim],
+            )
+        return replace(
+            entry,
+            nodes=nodes,
+            columns=tuple(k for k in entry.columns if k < count),
+            values=basis @ entry.values,
+        )
 
 
 def solve_family(
@@ -135,33 +195,64 @@ def solve_family(
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     declared, chosen = model.problem.parameters, _chosen(model, over, parameters)
     if model.inner is not None or model.cell_operator.frozen:
-        raise UnsupportedError("a family of problems with several levels of scales", term=model.title, remedy="solve the cells for single parameters")
-    values = parameter_numbers(parameters, {v: bounds for v, bounds in declared.items() if v not in chosen})
-    cells = solve_over(model, backend, chosen, values, tolerance, progress, None, coefficients, options)
+        raise UnsupportedError(
+            "a family of problems with several levels of scales",
+            term=model.title,
+            remedy="solve the cells for single parameters",
+        )
+    values = parameter_numbers(
+        parameters, {v: bounds for v, bounds in declared.items() if v not in chosen}
+    )
+    cells = solve_over(
+        model, backend, chosen, values, tolerance, progress, None, coefficients, options
+    )
     ranges = tuple((str(v), float(declared[v][0]), float(declared[v][1])) for v in chosen)
     return CellFamily(cells, ranges, tuple(map(str, (*model.cell_operator.slow, *chosen))))
 
 
-def _chosen(model: HomogenizedModel, over: Iterable[sp.Symbol] | None, parameters: Mapping[sp.Symbol, float] | None) -> tuple[sp.Symbol, ...]:
+def _chosen(
+    model: HomogenizedModel,
+    over: Iterable[sp.Symbol] | None,
+    parameters: Mapping[sp.Symbol, float] | None,
+) -> tuple[sp.Symbol, ...]:
     """The parameters that are left free, in the order of `over`."""
-    given = {} if parameters is None else instance(parameters, Mapping, "parameters", "pass parameters={q: number}")  # type: ignore[type-abstract]
-    declared, fixed = model.problem.parameters, {str(v) if isinstance(v, (sp.Basic, str)) else shortened(v) for v in given}
+    given = (
+        {}
+        if parameters is None
+        else instance(parameters, Mapping, "parameters", "pass parameters={q: number}")
+    )  # type: ignore[type-abstract]
+    declared, fixed = (
+        model.problem.parameters,
+        {str(v) if isinstance(v, (sp.Basic, str)) else shortened(v) for v in given},
+    )
     if over is None:
         chosen = tuple(v for v in declared if str(v) not in fixed)
     else:
         named = listed(over, "over", "write over=[q]")
-        chosen = tuple(dict.fromkeys(instance(v, sp.Symbol, "a parameter in over", "write over=[q]") for v in named))
+        chosen = tuple(
+            dict.fromkeys(
+                instance(v, sp.Symbol, "a parameter in over", "write over=[q]") for v in named
+            )
+        )
     for v in chosen:
         if v not in declared:
             raise UndeclaredSymbolError(
-                "the problem declares no parameter that is this symbol", term=shortened(v),
+                "the problem declares no parameter that is this symbol",
+                term=shortened(v),
                 remedy=f"its parameters are: {list(declared)}",
             )
         if str(v) in fixed:
-            raise ProblemError("a parameter cannot be free and have a value", term=v, remedy="name it in over= or in parameters=, not in both")
+            raise ProblemError(
+                "a parameter cannot be free and have a value",
+                term=v,
+                remedy="name it in over= or in parameters=, not in both",
+            )
     if not chosen:
-        raise ProblemError("a family over no parameters", term=list(declared),
-                           remedy="declare parameters={q: (lower, upper)} and leave one without a value, or use solve_cells")
+        raise ProblemError(
+            "a family over no parameters",
+            term=list(declared),
+            remedy="declare parameters={q: (lower, upper)} and leave one without a value, or use solve_cells",
+        )
     return chosen
 
 
@@ -169,10 +260,16 @@ def load_family(path: str | os.PathLike[str]) -> CellFamily:
     """Read what `CellFamily.save` wrote. ProblemError where the file is something else."""
     cells, meta = unpacked(path)
     if "family" not in meta:
-        raise ProblemError("this is a file of solved cells without free parameters", term=path, remedy="read it with load(path)")
+        raise ProblemError(
+            "this is a file of solved cells without free parameters",
+            term=path,
+            remedy="read it with load(path)",
+        )
     try:
         over, slow = meta["family"]
         ranges = tuple((str(name), float(a), float(b)) for name, a, b in over)
         return CellFamily(cells, ranges, tuple(map(str, slow)))
     except (TypeError, ValueError) as cause:
-        raise FileError("this file of a family is not complete", term=path, remedy="solve and save it again") from cause
+        raise FileError(
+            "this file of a family is not complete", term=path, remedy="solve and save it again"
+        ) from cause

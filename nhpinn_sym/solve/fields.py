@@ -35,8 +35,11 @@ def read_field(data: Mapping[str, Any]) -> CellField:
     """The field that `field_data` came from; FileError for an unknown kind."""
     kind = data["kind"]
     if not isinstance(kind, str) or kind not in _KINDS:
-        raise FileError("no cell function is of this kind", term=repr(kind)[:100],
-                        remedy="give a file that this version of the package wrote")
+        raise FileError(
+            "no cell function is of this kind",
+            term=repr(kind)[:100],
+            remedy="give a file that this version of the package wrote",
+        )
     module, name = _KINDS[kind]
     field_class = getattr(importlib.import_module(f"{__package__}.{module}"), name)
     found: CellField = field_class.from_state(data)

@@ -29,7 +29,9 @@ Known = Mapping[str, Callable[[MultiIndex], Any]]
 """By name of a function without a formula, its derivatives as functions of SymPy with numbers behind them."""
 
 
-def cell_functions(model: HomogenizedModel, coefficients: Functions | None, backend: str) -> dict[str, Callable[..., Any]]:
+def cell_functions(
+    model: HomogenizedModel, coefficients: Functions | None, backend: str
+) -> dict[str, Callable[..., Any]]:
     """A function for every coefficient of the cell problems without a formula, by name; their values are checked on samples.
 
     UnsupportedError where one is missing, ProblemError where one is no function of arrays or belongs to no coefficient, and the errors of
@@ -38,41 +40,63 @@ def cell_functions(model: HomogenizedModel, coefficients: Functions | None, back
     given, known = _given(model.operator, None, coefficients, backend)
     if known:
         op = _with_numbers(model.cell_operator, known)
-        check_ellipticity(op, {t: _put(c, known) for t, c in model.leading.items()}, model.homogenized_order)
+        check_ellipticity(
+            op, {t: _put(c, known) for t, c in model.leading.items()}, model.homogenized_order
+        )
     return given
 
 
-def equation_functions(op: Operator, lowered: LoweredEquation, coefficients: Functions | None, backend: str) -> dict[str, Any]:
+def equation_functions(
+    op: Operator, lowered: LoweredEquation, coefficients: Functions | None, backend: str
+) -> dict[str, Any]:
     """The same for a boundary value problem, where the PINN backend alone takes functions."""
     needed = function_names(lowered)
     if needed and backend != "pinn":
-        raise UnsupportedError("a function without a formula in a boundary value problem", term=needed[0],
-                               remedy='give its formula, or use backend="pinn" with coefficients={...}')
+        raise UnsupportedError(
+            "a function without a formula in a boundary value problem",
+            term=needed[0],
+            remedy='give its formula, or use backend="pinn" with coefficients={...}',
+        )
     return _given(op, needed, coefficients, backend)[0]
 
 
-def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions | None, backend: str) -> tuple[dict[str, Callable[..., Any]], Known]:
+def _given(
+    op: Operator, needed: tuple[str, ...] | None, coefficients: Functions | None, backend: str
+) -> tuple[dict[str, Callable[..., Any]], Known]:
     """The functions, and what stands for them in expressions that are sampled; needed: None is all."""
     nodes = sorted({f for c in op.table.values() for f in c.atoms(AppliedUndef)}, key=str)
     held = {f.func.__name__: f for f in nodes}
     if coefficients is not None and not isinstance(coefficients, Mapping):
         raise ProblemError(
-            "coefficients are a dictionary of functions", term=shortened(coefficients),
+            "coefficients are a dictionary of functions",
+            term=shortened(coefficients),
             remedy='write coefficients={"a": function}',
         )
     given = {str(name): function for name, function in (coefficients or {}).items()}
     for name in given.keys() - held.keys():
-        raise ProblemError("no coefficient without a formula has this name", term=name, remedy=f"those of this problem are: {sorted(held)}")
+        raise ProblemError(
+            "no coefficient without a formula has this name",
+            term=name,
+            remedy=f"those of this problem are: {sorted(held)}",
+        )
     for name, node in held.items():
         if name not in given and (needed is None or name in needed):
-            raise UnsupportedError("a coefficient without a formula has no numbers", term=node,
-                                   remedy=f'give its formula, or coefficients={{"{name}": a function of arrays}}')
+            raise UnsupportedError(
+                "a coefficient without a formula has no numbers",
+                term=node,
+                remedy=f'give its formula, or coefficients={{"{name}": a function of arrays}}',
+            )
         if name in given and not callable(given[name]):
             raise ProblemError(
-                f"coefficients[{name!r}] is not a function", term=shortened(given[name]),
+                f"coefficients[{name!r}] is not a function",
+                term=shortened(given[name]),
                 remedy=f"give a function that computes {node}",
             )
-    tensors: Any = importlib.import_module("nhpinn_sym.solve.pinn.callables") if given and backend == "pinn" else None
+    tensors: Any = (
+        importlib.import_module("nhpinn_sym.solve.pinn.callables")
+        if given and backend == "pinn"
+        else None
+    )
     if tensors:
         given = {name: tensors.without_own_graph(f) for name, f in given.items()}
     known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
@@ -87,8 +111,11 @@ def _given(op: Operator, needed: tuple[str, ...] | None, coefficients: Functions
 def _implemented(name: str, function: Callable[..., Any], tensors: Any, index: MultiIndex) -> Any:
     """D^index of a given function."""
     if any(index) and tensors is None:
-        raise UnsupportedError("a derivative of a coefficient without a formula", term=f"D^{index} {name}",
-                               remedy='use backend="pinn", which differentiates it')
+        raise UnsupportedError(
+            "a derivative of a coefficient without a formula",
+            term=f"D^{index} {name}",
+            remedy='use backend="pinn", which differentiates it',
+        )
     numbers = _checked(name, tensors.on_arrays(function, index) if tensors else function)
     return implemented_function(f"{name}_{'_'.join(map(str, index))}", numbers)
 
@@ -101,14 +128,23 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
         try:
             found = np.asarray(function(*arrays))
         except Exception as cause:  # of any kind: the function is the user's
-            raise ProblemError(f"the function {name} raised {type(cause).__name__}: {cause}", term=f"{name} at {len(arrays)} arrays",
-                               remedy="give a function of arrays, of tensors for pinn, with one argument for each of the coefficient's") from cause
+            raise ProblemError(
+                f"the function {name} raised {type(cause).__name__}: {cause}",
+                term=f"{name} at {len(arrays)} arrays",
+                remedy="give a function of arrays, of tensors for pinn, with one argument for each of the coefficient's",
+            ) from cause
         if found.dtype.kind not in "fiu":
-            raise ProblemError(f"the function {name} gave values that are not real numbers", term=found.dtype,
-                               remedy="return one real number for each point")
+            raise ProblemError(
+                f"the function {name} gave values that are not real numbers",
+                term=found.dtype,
+                remedy="return one real number for each point",
+            )
         if found.shape != arrays[0].shape:
-            raise ProblemError(f"the function {name} gave values of shape {found.shape} at arguments of shape {arrays[0].shape}", term=name,
-                               remedy="return one value for each point")
+            raise ProblemError(
+                f"the function {name} gave values of shape {found.shape} at arguments of shape {arrays[0].shape}",
+                term=name,
+                remedy="return one value for each point",
+            )
         return found.astype(float)
 
     return values
@@ -121,7 +157,9 @@ def _with_numbers(op: Operator, known: Known) -> Operator:
 def _put(c: sp.Expr, known: Known) -> sp.Expr:
     """The expression with numbers behind the functions in it."""
     nodes = {node: read(node) for node in opaque_nodes(c)}
-    return c.xreplace({node: known[o.name](o.index)(*o.arguments) for node, o in nodes.items() if o.name in known})
+    return c.xreplace(
+        {node: known[o.name](o.index)(*o.arguments) for node, o in nodes.items() if o.name in known}
+    )
 
 
 @dataclass(frozen=True)
@@ -139,24 +177,39 @@ class GivenFields:
 
         def values(y: Array) -> Array:
             columns = {**slow, **dict(zip(coordinates, y.T, strict=True))}
-            return function(*(np.broadcast_to(a, (len(y),)) for a in call(*(columns[str(v)] for v in symbols))))
+            return function(
+                *(np.broadcast_to(a, (len(y),)) for a in call(*(columns[str(v)] for v in symbols)))
+            )
 
         return values
 
 
-def as_externals(cells: LoweredCells, functions: Functions, values: Mapping[str, float]) -> tuple[LoweredCells, GivenFields]:
+def as_externals(
+    cells: LoweredCells, functions: Functions, values: Mapping[str, float]
+) -> tuple[LoweredCells, GivenFields]:
     """The cell problems with external fields in the place of given functions, for backends that read weak forms.
 
     UnsupportedError where these hold derivatives of the functions, which the numbers of a function do not give.
     """
-    weak = replace(cells, strong=(), functions=tuple(replace(f, source=()) for f in cells.functions))
+    weak = replace(
+        cells, strong=(), functions=tuple(replace(f, source=()) for f in cells.functions)
+    )
     numbers = {v: sp.Float(values[str(v)], 17) for v in cells.parameters}
     swap, fields = {}, {}
     for k, node in enumerate(opaque_nodes(weak)):
         if not isinstance(node, AppliedUndef):
-            raise UnsupportedError("a derivative of a coefficient without a formula", term=node, remedy='use backend="pinn", which differentiates it')
+            raise UnsupportedError(
+                "a derivative of a coefficient without a formula",
+                term=node,
+                remedy='use backend="pinn", which differentiates it',
+            )
         name = node.func.__name__
         swap[node] = sp.Symbol(f"{name}_given_{k}", real=True)
-        fields[str(swap[node])] = _checked(name, functions[name]), tuple(a.xreplace(numbers) for a in node.args)
-    externals = tuple(External(symbol, str(symbol), (), (0,) * cells.cell.dim) for symbol in swap.values())
+        fields[str(swap[node])] = (
+            _checked(name, functions[name]),
+            tuple(a.xreplace(numbers) for a in node.args),
+        )
+    externals = tuple(
+        External(symbol, str(symbol), (), (0,) * cells.cell.dim) for symbol in swap.values()
+    )
     return replace(swapped(weak, swap), externals=externals), GivenFields(fields)

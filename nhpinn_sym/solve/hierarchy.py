@@ -48,14 +48,19 @@ class Total:
 
     def __init__(self, fields: tuple[Solution, ...], eps: float) -> None:
         self.fields, self.eps = fields, eps
-        self.backend, self.method = fields[0].backend, f"{len(fields)} mean fields, {fields[0].method}"
+        self.backend, self.method = (
+            fields[0].backend,
+            f"{len(fields)} mean fields, {fields[0].method}",
+        )
         self.info: Mapping[str, Any] = {"eps": eps, "fields": [dict(u.info) for u in fields]}
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return np.asarray(sum(self.eps**k * u(points, t) for k, u in enumerate(self.fields)))
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        return np.asarray(sum(self.eps**k * u.derivative(points, index, t) for k, u in enumerate(self.fields)))
+        return np.asarray(
+            sum(self.eps**k * u.derivative(points, index, t) for k, u in enumerate(self.fields))
+        )
 
 
 @dataclass(frozen=True)
@@ -78,9 +83,20 @@ class MeanField:
     def __str__(self) -> str:
         rows = [("field", "method", "size", "estimate", "seconds")]
         for k, u in enumerate(self.fields):
-            rows.append((f"U_{k}", u.method, str(u.info.get("size", "")), f"{u.info['estimate']:.1e}", f"{u.info.get('seconds', 0.0):.1f}"))
+            rows.append(
+                (
+                    f"U_{k}",
+                    u.method,
+                    str(u.info.get("size", "")),
+                    f"{u.info['estimate']:.1e}",
+                    f"{u.info.get('seconds', 0.0):.1f}",
+                )
+            )
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        return "\n".join("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip() for row in rows)
+        return "\n".join(
+            "  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip()
+            for row in rows
+        )
 
     __repr__ = __str__
 
@@ -104,21 +120,34 @@ def solve_hierarchy(
 
     Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved without `hierarchy`; those of `solve_homogenized`.
     """
-    model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)")
+    model = instance(
+        model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
+    )
     if model.problem.time_order:
-        raise UnsupportedError("the mean fields beyond U_0 of a time-dependent problem", term=model.equation,
-                               remedy="solve_homogenized gives U_0; for waves see nh.dispersion")
-    leading = solve_homogenized(model, cells, backend, eps=eps, parameters=parameters, progress=progress, **options)
+        raise UnsupportedError(
+            "the mean fields beyond U_0 of a time-dependent problem",
+            term=model.equation,
+            remedy="solve_homogenized gives U_0; for waves see nh.dispersion",
+        )
+    leading = solve_homogenized(
+        model, cells, backend, eps=eps, parameters=parameters, progress=progress, **options
+    )
     lowered = [lower_mean_field(model, k) for k in range(1, model.order + 1)]
     numbers = parameter_numbers(parameters, model.problem.parameters)
-    known = _Known(cells, cells.coefficients, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim)
+    known = _Known(
+        cells, cells.coefficients, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim
+    )
     for raw in lowered:
-        equation, known.coefficients = settle_walls(model, raw, cells, eps if eps is None else exact(eps), numbers)
+        equation, known.coefficients = settle_walls(
+            model, raw, cells, eps if eps is None else exact(eps), numbers
+        )
         remaining = _without(equation, known.vanishing(equation))
         if remaining.sources[0] == 0:
             known.fields.append(ZeroSolution(backend))
         else:
-            solution = equation_solver(backend)(remaining, known, numbers, shown(progress), **options)
+            solution = equation_solver(backend)(
+                remaining, known, numbers, shown(progress), **options
+            )
             known.fields.append(smooth(solution, equation.periodic))
     return MeanField(tuple(known.fields))
 
@@ -144,16 +173,32 @@ class _Known:
         """The fields that are zero, and the entries of h below the error of the cells, by their size next to A."""
         low, high = np.array(equation.domain.bounds).T
         points = low + (high - low) * np.random.default_rng(0).random((_PROBES, self.dim))
-        size = max(np.abs(entry(points)).max() for (name, _), entry in self.cells.entries.items() if name == "A")
+        size = max(
+            np.abs(entry(points)).max()
+            for (name, _), entry in self.cells.entries.items()
+            if name == "A"
+        )
         least = max(_ROUNDING, float(self.cells.info["estimate"])) * size
-        zero = {e.symbol for e in equation.externals if e.name.startswith("U") and isinstance(self.fields[int(e.name[1:])], ZeroSolution)}
-        return zero | {e.symbol for e in equation.externals if e.name == "h" and np.abs(self(e, points)).max() <= least}
+        zero = {
+            e.symbol
+            for e in equation.externals
+            if e.name.startswith("U") and isinstance(self.fields[int(e.name[1:])], ZeroSolution)
+        }
+        return zero | {
+            e.symbol
+            for e in equation.externals
+            if e.name == "h" and np.abs(self(e, points)).max() <= least
+        }
 
 
 def _without(equation: LoweredEquation, symbols: Iterable[sp.Symbol]) -> LoweredEquation:
     """The equation with some of its externals put to zero."""
     swap = dict.fromkeys(symbols, sp.Integer(0))
     source = equation.sources[0].xreplace(swap)
-    kept = replace(equation, sources=(source,), linear=tuple(replace(t, coefficient=source) for t in equation.linear))
+    kept = replace(
+        equation,
+        sources=(source,),
+        linear=tuple(replace(t, coefficient=source) for t in equation.linear),
+    )
     needed = symbols_of(kept, source=True) | symbols_of(kept, source=False)
     return replace(kept, externals=tuple(e for e in equation.externals if e.symbol in needed))

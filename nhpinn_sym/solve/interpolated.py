@@ -33,5 +33,9 @@ class InterpolatedField:
 
 def restricted(field: Any, basis: Array, slow_points: Array) -> CellField:
     """`field` at other slow points, where the interpolation weights are `basis`."""
-    found: CellField = field.restricted(basis, slow_points) if hasattr(field, "restricted") else InterpolatedField(field, basis)
+    found: CellField = (
+        field.restricted(basis, slow_points)
+        if hasattr(field, "restricted")
+        else InterpolatedField(field, basis)
+    )
     return found

@@ -10,7 +10,15 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel, effective_shape
-from ..lower.forms import CellForm, Functional, FunctionalTerm, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+from ..lower.forms import (
+    CellForm,
+    Functional,
+    FunctionalTerm,
+    LoweredCells,
+    SourceTerm,
+    StrongTerm,
+    WeakTerm,
+)
 from ..problem.errors import UnsupportedError
 from .cell_solution import CellSolution
 from .effective import EffectiveFunction
@@ -43,12 +51,19 @@ class InnerLevel:
     def field(self, name: str, coordinates: tuple[str, ...], slow: Mapping[str, float]) -> Field:
         """One effective coefficient at one slow point: points (n, d) of the cell of y -> (n, *shape)."""
         own = {index: e for (other, index), e in self.cells.entries.items() if other == name}
-        function = EffectiveFunction(effective_shape(name, self.cells.dim, self.cells.components, self.cells.order), own)
+        function = EffectiveFunction(
+            effective_shape(name, self.cells.dim, self.cells.components, self.cells.order), own
+        )
         names = [str(v) for v in self.model.cell_operator.slow]
 
         def values(y: Array) -> Array:
             columns = dict(zip(coordinates, y.T, strict=True))
-            return function(np.stack([np.broadcast_to(columns.get(v, slow.get(v, 0.0)), (len(y),)) for v in names], axis=-1))
+            return function(
+                np.stack(
+                    [np.broadcast_to(columns.get(v, slow.get(v, 0.0)), (len(y),)) for v in names],
+                    axis=-1,
+                )
+            )
 
         return values
 
@@ -59,8 +74,11 @@ def written_out(source: FieldSource, cells: LoweredCells, tolerance: float) -> L
     UnsupportedError where the fields depend on x as well, or vary too sharply.
     """
     if cells.slow:
-        raise UnsupportedError(f"coefficients that are {source.what} and depend on x", term=cells.slow[0],
-                               remedy='use the fourier backend: solve_cells(model, "fourier")')
+        raise UnsupportedError(
+            f"coefficients that are {source.what} and depend on x",
+            term=cells.slow[0],
+            remedy='use the fourier backend: solve_cells(model, "fourier")',
+        )
     coordinates = tuple(map(str, cells.coordinates))
     swap = {}
     for e in cells.externals:
@@ -85,10 +103,14 @@ class IteratedSolver:
         batches = []
         for point in np.asarray(slow_points, dtype=float):
             slow = dict(zip(map(str, self.cells.slow), point, strict=True))
-            fields = {e.name: self.inner.field(e.name, coordinates, slow) for e in self.cells.externals}
+            fields = {
+                e.name: self.inner.field(e.name, coordinates, slow) for e in self.cells.externals
+            }
             solver = self.make(fields)
             batch = solver.solve(point[None, :])
-            if not isinstance(self.inner, InnerLevel):  # of a function that a user gives no symbols tell what it asks of a grid
+            if not isinstance(
+                self.inner, InnerLevel
+            ):  # of a function that a user gives no symbols tell what it asks of a grid
                 estimate = max(float(batch.info["estimate"]), solver.field_error(batch))
                 batch = replace(batch, info={**batch.info, "estimate": estimate})
             batches.append(batch)
@@ -103,13 +125,21 @@ def _same(field: CellField) -> Any:
 def _joined(batches: list[CellBatch]) -> CellBatch:
     """Batches of one slow point each as one."""
     first = batches[0]
-    fields = tuple(tuple(_same(field).joined([b.fields[k][i] for b in batches]) for i, field in enumerate(row)) for k, row in enumerate(first.fields))
-    effective = {key: np.concatenate([b.effective[key] for b in batches]) for key in first.effective}
+    fields = tuple(
+        tuple(_same(field).joined([b.fields[k][i] for b in batches]) for i, field in enumerate(row))
+        for k, row in enumerate(first.fields)
+    )
+    effective = {
+        key: np.concatenate([b.effective[key] for b in batches]) for key in first.effective
+    }
     info = dict(first.info)
     for name in ("residual", "estimate", "fredholm", "iterations", "size"):
         info[name] = max(b.info[name] for b in batches)
     info["seconds"] = sum(b.info["seconds"] for b in batches)
-    info["multipliers"] = {name: max(b.info["multipliers"][name] for b in batches) for name in first.info["multipliers"]}
+    info["multipliers"] = {
+        name: max(b.info["multipliers"][name] for b in batches)
+        for name in first.info["multipliers"]
+    }
     return CellBatch(fields, effective, info)
 
 
@@ -133,21 +163,44 @@ def _trigonometric(values: Field, cells: LoweredCells, tolerance: float) -> sp.E
         axes = [a + (b - a) * np.arange(n) / n for a, b in cells.cell.bounds]
         grid = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=1)
         modes = np.fft.fftn(values(grid).reshape((n,) * dim)) / n**dim
-        waves = np.stack(np.meshgrid(*[np.fft.fftfreq(n, 1 / n).round().astype(int)] * dim, indexing="ij"), axis=-1)
+        waves = np.stack(
+            np.meshgrid(*[np.fft.fftfreq(n, 1 / n).round().astype(int)] * dim, indexing="ij"),
+            axis=-1,
+        )
         small = tolerance * np.abs(modes).max() / 10
         if np.abs(modes[np.abs(waves).max(axis=-1) > n // 3]).max() <= small:
             break
     else:
-        raise UnsupportedError("a coefficient without a formula that varies too sharply to be written out", term=cells.title,
-                               remedy='use the fourier backend: solve_cells(model, "fourier")')
+        raise UnsupportedError(
+            "a coefficient without a formula that varies too sharply to be written out",
+            term=cells.title,
+            remedy='use the fourier backend: solve_cells(model, "fourier")',
+        )
     parts = []
     for wave in map(tuple, waves[np.abs(modes) > small]):
         if wave < (0,) * dim:
             continue  # the conjugate of another
         mode, twice = modes[wave], 1 if not any(wave) else 2
-        phase = 2 * sp.pi * sp.Add(*[int(k) * (v - a) / length for k, v, (a, _), length in zip(
-            wave, cells.coordinates, cells.cell.intervals, cells.cell.lengths, strict=True)])
-        parts += [twice * sp.Float(mode.real, 17) * sp.cos(phase), -twice * sp.Float(mode.imag, 17) * sp.sin(phase)]
+        phase = (
+            2
+            * sp.pi
+            * sp.Add(
+                *[
+                    int(k) * (v - a) / length
+                    for k, v, (a, _), length in zip(
+                        wave,
+                        cells.coordinates,
+                        cells.cell.intervals,
+                        cells.cell.lengths,
+                        strict=True,
+                    )
+                ]
+            )
+        )
+        parts += [
+            twice * sp.Float(mode.real, 17) * sp.cos(phase),
+            -twice * sp.Float(mode.imag, 17) * sp.sin(phase),
+        ]
     return sp.Add(*parts)
 
 
@@ -157,6 +210,11 @@ def swapped(value: Any, swap: Mapping[sp.Symbol, sp.Expr]) -> Any:
         return value.xreplace(dict(swap))
     if isinstance(value, tuple):
         return tuple(swapped(item, swap) for item in value)
-    if isinstance(value, (WeakTerm, StrongTerm, SourceTerm, CellForm, Functional, FunctionalTerm, LoweredCells)):
-        return replace(value, **{f.name: swapped(getattr(value, f.name), swap) for f in fields(value)})
+    if isinstance(
+        value,
+        (WeakTerm, StrongTerm, SourceTerm, CellForm, Functional, FunctionalTerm, LoweredCells),
+    ):
+        return replace(
+            value, **{f.name: swapped(getattr(value, f.name), swap) for f in fields(value)}
+        )
     return value

@@ -90,7 +90,9 @@ def _outside(
 ) -> float | None:
     """The distance from the bounds at one slow point, relative to the largest entry; None where there are none."""
     bounds = voigt_reuss(cells, parameters, point.tolist())
-    tensor = None if bounds is None else _tensor(model, cells, parameters, point.tolist(), batch, node)
+    tensor = (
+        None if bounds is None else _tensor(model, cells, parameters, point.tolist(), batch, node)
+    )
     if bounds is None or tensor is None:
         return None
     size = float(np.abs(tensor).max())

@@ -27,7 +27,8 @@ def require_affordable(what: str, numbers: float, *, seconds: float = 0.0, remed
     if size > _SHARE * free:
         raise SolveError(
             f"this solve would need about {_readable(size)} of memory, and {_readable(free)} are free",
-            term=what, remedy=remedy,
+            term=what,
+            remedy=remedy,
         )
     if seconds > _LONGEST:
         raise SolveError(
@@ -53,10 +54,13 @@ def memory_errors(what: str) -> Iterator[None]:
         yield
     except (MemoryError, RuntimeError) as cause:
         text = str(cause)
-        if isinstance(cause, SolveError) or not (isinstance(cause, MemoryError) or "allocate" in text or "out of memory" in text):
+        if isinstance(cause, SolveError) or not (
+            isinstance(cause, MemoryError) or "allocate" in text or "out of memory" in text
+        ):
             raise
         raise SolveError(
-            "this solve needs more memory than there is", term=what,
+            "this solve needs more memory than there is",
+            term=what,
             remedy="ask for fewer unknowns: n=, mesh=, features=, width=, points= or a larger tolerance",
         ) from cause
 

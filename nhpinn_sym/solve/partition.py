@@ -66,7 +66,9 @@ class Partition:
     def quadrature(self, order: int) -> Quadrature:
         """`order` points for each smooth part of a line (without jumps: on every line); spectrally accurate."""
         if order not in self._quadratures:
-            self._quadratures[order] = self._fitted(order) if self._zeros else self._trapezoid(order)
+            self._quadratures[order] = (
+                self._fitted(order) if self._zeros else self._trapezoid(order)
+            )
         return self._quadratures[order]
 
     def even_quadrature(self, order: int) -> Quadrature:
@@ -74,7 +76,9 @@ class Partition:
         if not self._zeros:
             return self.quadrature(order)
         last, (low, high) = self.dim - 1, self.labels.bounds[-1]
-        return Quadrature(*line_points(*self._sweep(last).points(order, even=True), last, order, high - low))
+        return Quadrature(
+            *line_points(*self._sweep(last).points(order, even=True), last, order, high - low)
+        )
 
     def interfaces(self, per_axis: int) -> Interface:
         """Points where lines along each axis, `per_axis` for each smooth part of a sweep, cross an interface.
@@ -95,22 +99,44 @@ class Partition:
         return {}
 
     def _fitted(self, order: int) -> Quadrature:
-        return Quadrature(*line_points(*self._sweep(self.dim - 1).points(order), self.dim - 1, order))
+        return Quadrature(
+            *line_points(*self._sweep(self.dim - 1).points(order), self.dim - 1, order)
+        )
 
     def _crossed(self, per_axis: int) -> Interface:
         parts = [self._crossings(k, per_axis) for k in range(self.dim if self._zeros else 0)]
         empty = np.zeros((0, self.dim))
-        columns = zip((empty, empty, np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), empty), *parts, strict=True)
+        columns = zip(
+            (
+                empty,
+                empty,
+                np.zeros(0),
+                np.zeros(0, dtype=np.int64),
+                np.zeros(0, dtype=np.int64),
+                empty,
+            ),
+            *parts,
+            strict=True,
+        )
         return Interface(*(np.concatenate(column) for column in columns))
 
-    def _crossings(self, axis: int, per_axis: int) -> tuple[Array, Array, Array, Numbers, Numbers, Array]:
+    def _crossings(
+        self, axis: int, per_axis: int
+    ) -> tuple[Array, Array, Array, Numbers, Numbers, Array]:
         points, outer, lines = self._sweep(axis).points(per_axis)
-        (low, high), found = self.labels.bounds[axis], list[tuple[int, float, float, int, int, int]]()
+        (low, high), found = (
+            self.labels.bounds[axis],
+            list[tuple[int, float, float, int, int, int]](),
+        )
         for n, line in enumerate(lines):
-            found += [(n, one[1], one[1], one[4], one[2], other[2]) for one, other in pairwise(line)]
+            found += [
+                (n, one[1], one[1], one[4], one[2], other[2]) for one, other in pairwise(line)
+            ]
             if line[0][2] != line[-1][2]:
                 found.append((n, low, high, -1, line[-1][2], line[0][2]))
-        number, level, minus, plus = (np.array([row[k] for row in found], dtype=np.int64) for k in (0, 3, 4, 5))
+        number, level, minus, plus = (
+            np.array([row[k] for row in found], dtype=np.int64) for k in (0, 3, 4, 5)
+        )
         there, before = points[number], points[number]
         there[:, axis], before[:, axis] = ([row[k] for row in found] for k in (1, 2))
         normals = np.tile(np.eye(self.dim)[axis], (len(found), 1))
@@ -122,14 +148,27 @@ class Partition:
         return there, normals, outer[number] * normals[:, axis], minus, plus, before
 
     def _sweep(self, innermost: int) -> Sweep:
-        affine = all(not level.expression.diff(v).has(*level.coordinates) for level in self._zeros for v in level.coordinates)
-        return Sweep(self._zeros, self.labels, (*(k for k in range(self.dim) if k != innermost), innermost), not affine)
+        affine = all(
+            not level.expression.diff(v).has(*level.coordinates)
+            for level in self._zeros
+            for v in level.coordinates
+        )
+        return Sweep(
+            self._zeros,
+            self.labels,
+            (*(k for k in range(self.dim) if k != innermost), innermost),
+            not affine,
+        )
 
     def _trapezoid(self, order: int) -> Quadrature:
         lines = [a + (b - a) * np.arange(order) / order for a, b in self.labels.bounds]
         points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
         volume = float(np.prod([b - a for a, b in self.labels.bounds]))
-        return Quadrature(points, np.full(len(points), volume / len(points)), np.zeros(len(points), dtype=np.int64))
+        return Quadrature(
+            points,
+            np.full(len(points), volume / len(points)),
+            np.zeros(len(points), dtype=np.int64),
+        )
 
 
 def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Partition:

@@ -25,7 +25,8 @@ def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu")
         return array if array.dtype.kind == "c" else np.asarray(array, dtype=float)
     except Exception as cause:  # of any kind: NumPy asks the methods of a foreign object
         raise ProblemError(
-            f"{what} is not an array of real numbers", term=shortened(values),
+            f"{what} is not an array of real numbers",
+            term=shortened(values),
             remedy=remedy,
         ) from cause
 
@@ -37,7 +38,8 @@ def as_points(points: ArrayLike, dim: int, what: str) -> Array:
     array = array[:, None] if array.ndim == 1 == dim else array
     if array.ndim != 2 or array.shape[1] != dim:
         raise ProblemError(
-            f"{what} takes points of shape (n, {dim})", term=f"shape {array.shape}",
+            f"{what} takes points of shape (n, {dim})",
+            term=f"shape {array.shape}",
             remedy=remedy,
         )
     return array
@@ -48,10 +50,14 @@ def as_index(index: Sequence[int] | None, dim: int, what: str) -> MultiIndex:
     if index is None:
         return (0,) * dim
     entries: list[Any] = list(index) if _is_row(index) else []
-    whole = all(type(n) is not bool and isinstance(n, (int, np.integer)) and 0 <= n <= _HIGHEST for n in entries)
+    whole = all(
+        type(n) is not bool and isinstance(n, (int, np.integer)) and 0 <= n <= _HIGHEST
+        for n in entries
+    )
     if len(entries) != dim or not whole:
         raise ProblemError(
-            f"{what} takes a multi-index of {dim} orders of differentiation", term=f"index {shortened(index)}",
+            f"{what} takes a multi-index of {dim} orders of differentiation",
+            term=f"index {shortened(index)}",
             remedy=f"write for example {tuple(int(k == 0) for k in range(dim))}",
         )
     return tuple(int(n) for n in entries)
@@ -66,7 +72,8 @@ def as_time(t: object) -> float:
     number = as_numbers(t, "the time", "write t=0.5")  # type: ignore[arg-type]
     if number.ndim or not np.isfinite(number):
         raise ProblemError(
-            "the time is not one finite number", term=f"t = {shortened(t)}",
+            "the time is not one finite number",
+            term=f"t = {shortened(t)}",
             remedy="write t=0.5",
         )
     return float(number)

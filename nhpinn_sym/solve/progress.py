@@ -44,7 +44,8 @@ def shown(progress: Progress | None) -> Progress:
             opens = False
         if not opens:
             raise ProblemError(
-                "progress opens no tasks", term=shortened(progress),
+                "progress opens no tasks",
+                term=shortened(progress),
                 remedy="leave it out, or give a context manager of a label such as nhpinn_sym.solve.progress.silent",
             )
         return progress

@@ -12,7 +12,16 @@ from ..lower.forms import External, LoweredEquation
 from ..lower.real import real_equation
 from .fields import field_data, read_field
 from .progress import Progress
-from .solution import Array, CellBatch, CellField, Coefficients, EquationSolver, MultiIndex, Solution, described
+from .solution import (
+    Array,
+    CellBatch,
+    CellField,
+    Coefficients,
+    EquationSolver,
+    MultiIndex,
+    Solution,
+    described,
+)
 
 
 @dataclass(frozen=True)
@@ -43,9 +52,16 @@ class RealPartsSolver:
 
     def solve(self, slow_points: Array) -> CellBatch:
         batch = self.solver.solve(slow_points)
-        fields = tuple(tuple(ComplexField(row[j], row[self.components + j]) for j in range(self.components)) for row in batch.fields)
+        fields = tuple(
+            tuple(ComplexField(row[j], row[self.components + j]) for j in range(self.components))
+            for row in batch.fields
+        )
         keys = dict.fromkeys((name, index[1:]) for name, index in batch.effective)
-        effective = {(name, index): batch.effective[name, (0, *index)] + 1j * batch.effective[name, (1, *index)] for name, index in keys}
+        effective = {
+            (name, index): batch.effective[name, (0, *index)]
+            + 1j * batch.effective[name, (1, *index)]
+            for name, index in keys
+        }
         return CellBatch(fields, effective, batch.info)
 
 
@@ -76,8 +92,15 @@ class ComplexSolution:
         return _joined(self.parts.derivative(points, index, t))
 
 
-def solve_in_parts(solver: EquationSolver, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float],
-                   progress: Progress, /, **options: Any) -> Solution:
+def solve_in_parts(
+    solver: EquationSolver,
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress,
+    /,
+    **options: Any,
+) -> Solution:
     """Solve an equation, a complex one by its real form: values (n,), for systems (n, m), complex then."""
     if not equation.complex:
         return solver(equation, coefficients, parameters, progress, **options)

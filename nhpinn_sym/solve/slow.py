@@ -69,7 +69,9 @@ def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tu
             term="t",
             remedy="give final_time=...",
         )
-    return tuple((ranges | frozen)[v] for v in lowered.slow), tuple(v in frozen for v in lowered.slow)
+    return tuple((ranges | frozen)[v] for v in lowered.slow), tuple(
+        v in frozen for v in lowered.slow
+    )
 
 
 def solve_on_nodes(
@@ -104,16 +106,22 @@ def solve_on_nodes(
         )
     checks = _check_points(resolution)
     checked = solver.solve(checks)
-    enough = max(tolerance, float(checked.info["estimate"]))  # no interpolation is better than what it interpolates
+    enough = max(
+        tolerance, float(checked.info["estimate"])
+    )  # no interpolation is better than what it interpolates
     for nodes in ladder:
         batch = solver.solve(nodes.points)
-        error = _SAFETY * _largest_difference(nodes.weights(checks), batch.effective, checked.effective)
+        error = _SAFETY * _largest_difference(
+            nodes.weights(checks), batch.effective, checked.effective
+        )
         if error <= enough:
             break
     return nodes, batch, error
 
 
-def _ladder(box: Bounds, periodic: tuple[bool, ...], cuts: tuple[tuple[float, ...], ...]) -> Iterator[Nodes]:
+def _ladder(
+    box: Bounds, periodic: tuple[bool, ...], cuts: tuple[tuple[float, ...], ...]
+) -> Iterator[Nodes]:
     """The nodes to try, few first."""
     cut = any(cuts)
     for degree in _PIECE_DEGREES if cut else _DEGREES[len(box)]:

@@ -61,10 +61,15 @@ class SmoothSolution:
     info["fit"]: degrees per axis, and the relative misfit (root mean square over the nodes).
     """
 
-    def __init__(self, solution: GridSolution, axes: tuple[Axis, ...], coefficients: Array, misfit: float) -> None:
+    def __init__(
+        self, solution: GridSolution, axes: tuple[Axis, ...], coefficients: Array, misfit: float
+    ) -> None:
         self.solution, self.axes, self.coefficients = solution, axes, coefficients
         self.backend, self.method = solution.backend, solution.method
-        self.info: Mapping[str, Any] = {**solution.info, "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}}
+        self.info: Mapping[str, Any] = {
+            **solution.info,
+            "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit},
+        }
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return self.solution(points, t)
@@ -73,7 +78,9 @@ class SmoothSolution:
         if not any(index):
             return self.solution(points, t)
         x = np.asarray(points, dtype=float)
-        return np.concatenate([self._fitted(x[k : k + _BLOCK], index) for k in range(0, max(len(x), 1), _BLOCK)])
+        return np.concatenate(
+            [self._fitted(x[k : k + _BLOCK], index) for k in range(0, max(len(x), 1), _BLOCK)]
+        )
 
     def _fitted(self, x: Array, index: MultiIndex) -> Array:
         first, *others = (axis.basis(x[:, k], index[k]) for k, axis in enumerate(self.axes))
@@ -97,8 +104,12 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     fitted = _along(coefficients, [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)])
     misfit = float(np.linalg.norm(fitted - grid.values) / (np.linalg.norm(grid.values) or 1.0))
     if misfit > max(_MISFIT, float(solution.info["estimate"])):
-        warnings.warn(ToleranceWarning(f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"),
-                      stacklevel=3)
+        warnings.warn(
+            ToleranceWarning(
+                f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"
+            ),
+            stacklevel=3,
+        )
     return SmoothSolution(solution, axes, coefficients, misfit)
 
 
@@ -109,7 +120,9 @@ def _evenly(nodes: Array) -> float:
 
 def _least_squares(axes: Sequence[Axis], lattice: Sequence[Array], values: Array) -> Array:
     """Coefficients of the best fit to values on the lattice."""
-    return _along(values, [np.linalg.pinv(axis.basis(x)) for axis, x in zip(axes, lattice, strict=True)])
+    return _along(
+        values, [np.linalg.pinv(axis.basis(x)) for axis, x in zip(axes, lattice, strict=True)]
+    )
 
 
 def _along(values: Array, matrices: Sequence[Array]) -> Array:

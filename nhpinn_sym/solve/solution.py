@@ -93,5 +93,10 @@ class EquationSolver(Protocol):
     """What `solve/<backend>/equation.py` has as `solve_equation`. `parameters` holds floats by symbol name (eps: "epsilon")."""
 
     def __call__(
-        self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, **options: Any
+        self,
+        equation: LoweredEquation,
+        coefficients: Coefficients,
+        parameters: Mapping[str, float],
+        progress: Progress = silent,
+        **options: Any,
     ) -> Solution: ...

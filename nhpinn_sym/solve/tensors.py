@@ -14,7 +14,11 @@ from ..problem.errors import ProblemError
 from .places import as_numbers
 from .solution import Array
 
-PAIRS = {1: ((0, 0),), 2: ((0, 0), (1, 1), (0, 1)), 3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1))}
+PAIRS = {
+    1: ((0, 0),),
+    2: ((0, 0), (1, 1), (0, 1)),
+    3: ((0, 0), (1, 1), (2, 2), (1, 2), (0, 2), (0, 1)),
+}
 """The order of components in Voigt and Mandel notation: 11, 22, 12 and 11, 22, 33, 23, 13, 12."""
 
 
@@ -33,17 +37,32 @@ def mandel(stiffness: ArrayLike) -> Array:
 
 
 def _checked(stiffness: ArrayLike) -> Array:
-    c = as_numbers(stiffness, "a stiffness tensor", 'give cells.effective["A"] of an elasticity problem', kinds="fiuc")
+    c = as_numbers(
+        stiffness,
+        "a stiffness tensor",
+        'give cells.effective["A"] of an elasticity problem',
+        kinds="fiuc",
+    )
     if c.ndim != 4 or len(set(c.shape)) != 1 or c.shape[0] not in PAIRS:
-        raise ProblemError("a stiffness tensor has the shape (d, d, d, d)", term=c.shape, remedy='give cells.effective["A"] of an elasticity problem')
+        raise ProblemError(
+            "a stiffness tensor has the shape (d, d, d, d)",
+            term=c.shape,
+            remedy='give cells.effective["A"] of an elasticity problem',
+        )
     if not has_minor_symmetries(c):
-        raise ProblemError("the tensor has no minor symmetries C_ijkl = C_jikl = C_ijlk", term=c.shape, remedy="Voigt and Mandel matrices need them")
+        raise ProblemError(
+            "the tensor has no minor symmetries C_ijkl = C_jikl = C_ijlk",
+            term=c.shape,
+            remedy="Voigt and Mandel matrices need them",
+        )
     return c
 
 
 def has_minor_symmetries(c: Array) -> bool:
     size = 1e-6 * np.abs(c).max()
-    return bool(np.allclose(c, c.swapaxes(0, 1), atol=size) and np.allclose(c, c.swapaxes(2, 3), atol=size))
+    return bool(
+        np.allclose(c, c.swapaxes(0, 1), atol=size) and np.allclose(c, c.swapaxes(2, 3), atol=size)
+    )
 
 
 def elasticity_matrices(a: Array, dim: int, components: int) -> dict[str, Array]:
@@ -53,7 +72,9 @@ def elasticity_matrices(a: Array, dim: int, components: int) -> dict[str, Array]
     return {"voigt": voigt(a), "mandel": mandel(a)}
 
 
-def symmetric_tensor(dim: int, components: int, n: int, level: Mapping[tuple[Any, Any], Array], time: int = 0) -> Array:
+def symmetric_tensor(
+    dim: int, components: int, n: int, level: Mapping[tuple[Any, Any], Array], time: int = 0
+) -> Array:
     """(m, m, d, ..., d) (scalars: (d, ..., d)) with sum T_{k1..kn} D_k1 ... D_kn = the terms of order n in space, and of order `time` in time."""
     shape = (components, components, *(dim,) * n)
     tensor = np.zeros(shape, dtype=np.result_type(float, *level.values()) if level else float)

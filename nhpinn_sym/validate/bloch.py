@@ -75,20 +75,41 @@ class BlochReport:
     def rates_of(self, order: int) -> Numbers:
         """The observed orders of the approximation of order `order`."""
         rows = itertools.pairwise(zip(self.eps, self.by_order[order], self.floor, strict=True))
-        return tuple(float(np.log(p / q) / np.log(d / e)) if p > f and q > g else float("nan") for (d, p, f), (e, q, g) in rows)
+        return tuple(
+            float(np.log(p / q) / np.log(d / e)) if p > f and q > g else float("nan")
+            for (d, p, f), (e, q, g) in rows
+        )
 
     def __str__(self) -> str:
-        rates = {p: ("", *(f"{r:.2f}" if np.isfinite(r) else "-" for r in self.rates_of(p))) for p in self.by_order}
-        lines = [f"Bloch oracle: k = {self.wavevector}, s = {self.growth:g}, {self.size} points per axis",
-                 f"{'eps':>10}" + "".join(f"  {f'order {p}':>10} {'rate':>5}" for p in self.by_order)]
+        rates = {
+            p: ("", *(f"{r:.2f}" if np.isfinite(r) else "-" for r in self.rates_of(p)))
+            for p in self.by_order
+        }
+        lines = [
+            f"Bloch oracle: k = {self.wavevector}, s = {self.growth:g}, {self.size} points per axis",
+            f"{'eps':>10}" + "".join(f"  {f'order {p}':>10} {'rate':>5}" for p in self.by_order),
+        ]
         for row, eps in enumerate(self.eps):
-            lines.append(f"{eps:10.6g}" + "".join(f"  {errors[row]:10.2e} {rates[p][row]:>5}" for p, errors in self.by_order.items()))
+            lines.append(
+                f"{eps:10.6g}"
+                + "".join(
+                    f"  {errors[row]:10.2e} {rates[p][row]:>5}"
+                    for p, errors in self.by_order.items()
+                )
+            )
         return "\n".join(lines)
 
 
-def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, eps: Sequence[float] = (1 / 4, 1 / 8, 1 / 16),
-          amplitude: ArrayLike = 1.0, *, growth: float = 1.0, cells: CellSolution | None = None,
-          parameters: Mapping[sp.Symbol, float] | None = None) -> BlochReport:
+def bloch(
+    model: HomogenizedModel,
+    wavevector: Sequence[float] | None = None,
+    eps: Sequence[float] = (1 / 4, 1 / 8, 1 / 16),
+    amplitude: ArrayLike = 1.0,
+    *,
+    growth: float = 1.0,
+    cells: CellSolution | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+) -> BlochReport:
     """Compare the approximations of order 0..model.order with the exact solution for the source `amplitude` e^{i k.x + s t}.
 
     wavevector : k, one number per axis (default: a generic one, of the size of 1/period); growth: s, used where the equation has a time derivative.
@@ -98,42 +119,95 @@ def bloch(model: HomogenizedModel, wavevector: Sequence[float] | None = None, ep
     Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the source oscillates; SolveError where
     the averaged operator is singular at (k, s).
     """
-    op = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)").operator
+    op = instance(
+        model, HomogenizedModel, "the model", "write model = homogenize(problem)"
+    ).operator
     _check_scope(op)
     values = parameter_values(model, parameters)
-    k, steps, force = _wavevector(op, wavevector), _decreasing(eps), _amplitude(amplitude, model.components)
-    cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True) if cells is None else (
-        instance(cells, CellSolution, "cells", "write cells = solve_cells(model, hierarchy=True)"))
+    k, steps, force = (
+        _wavevector(op, wavevector),
+        _decreasing(eps),
+        _amplitude(amplitude, model.components),
+    )
+    cells = (
+        solve_cells(model, "fourier", parameters=parameters, hierarchy=True)
+        if cells is None
+        else (
+            instance(
+                cells, CellSolution, "cells", "write cells = solve_cells(model, hierarchy=True)"
+            )
+        )
+    )
     cells.require_parameters(values)
     (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
     s = rate if any(term.left[-1] or term.right[-1] for term, _ in op.terms()) else 0.0
     expansion = _Expansion(model, cells, np.array([*(1j * q for q in k), s]))
-    speed, decay = complex(np.sum(cells.effective.get("drift", 0.0) * np.array(k))), complex(cells.effective.get("lambda0", 0.0))
-    wave = PlaneWave(op, values, k, lambda e: s - 1j * speed / e - decay / e**2, lambda y: force[:, None] * expansion.kernel(y),
-                     expansion.symbols[0], expansion.rows, expansion.columns)
+    speed, decay = (
+        complex(np.sum(cells.effective.get("drift", 0.0) * np.array(k))),
+        complex(cells.effective.get("lambda0", 0.0)),
+    )
+    wave = PlaneWave(
+        op,
+        values,
+        k,
+        lambda e: s - 1j * speed / e - decay / e**2,
+        lambda y: force[:, None] * expansion.kernel(y),
+        expansion.symbols[0],
+        expansion.rows,
+        expansion.columns,
+    )
     grid, exact = wave.solve(steps)
     parts = expansion.parts(force, grid.points)
-    errors = [[_distance(expansion.columns[:, None] * w, x) for w in itertools.accumulate(e**p * part for p, part in enumerate(parts))]
-              for e, x in zip(steps, exact, strict=True)]
+    errors = [
+        [
+            _distance(expansion.columns[:, None] * w, x)
+            for w in itertools.accumulate(e**p * part for p, part in enumerate(parts))
+        ]
+        for e, x in zip(steps, exact, strict=True)
+    ]
     loss = 2 if decay else 1 if speed else 0
-    floor = tuple((_FLOOR + 3 * float(cells.info["estimate"]) / expansion.largest) / e**loss for e in steps)
+    floor = tuple(
+        (_FLOOR + 3 * float(cells.info["estimate"]) / expansion.largest) / e**loss for e in steps
+    )
     symbol = complex(expansion.symbols[0][0, 0]) if model.components == 1 else expansion.symbols[0]
-    return BlochReport(k, s, steps, {p: tuple(row[p] for row in errors) for p in range(model.order + 1)}, floor, symbol, grid.shape[0])
+    return BlochReport(
+        k,
+        s,
+        steps,
+        {p: tuple(row[p] for row in errors) for p in range(model.order + 1)},
+        floor,
+        symbol,
+        grid.shape[0],
+    )
 
 
 def _check_scope(op: Operator) -> None:
     remedy = "the oracle covers coefficients in y alone, smooth, and sources that do not oscillate"
     for axis in op.axes:
         if axis.power != (1 if axis.slow < op.problem.scales.dim else 2):
-            raise UnsupportedError("the Bloch oracle covers y = x/eps and tau = t/eps^2", term=axis.symbol, remedy=remedy)
+            raise UnsupportedError(
+                "the Bloch oracle covers y = x/eps and tau = t/eps^2",
+                term=axis.symbol,
+                remedy=remedy,
+            )
     for term, c in op.terms():
         if c.has(*op.coordinates):
-            raise UnsupportedError("the Bloch oracle needs coefficients that do not depend on x or t", term=op.show(term), remedy=remedy)
+            raise UnsupportedError(
+                "the Bloch oracle needs coefficients that do not depend on x or t",
+                term=op.show(term),
+                remedy=remedy,
+            )
         if jumps(c):
-            raise UnsupportedError("the Bloch oracle needs smooth coefficients", term=op.show(term), remedy=remedy)
+            raise UnsupportedError(
+                "the Bloch oracle needs smooth coefficients", term=op.show(term), remedy=remedy
+            )
     for term, c in op.terms(source=True):
         if not is_zero(c) and (c.has(*op.fast) or term.power):
-            raise UnsupportedError("the Bloch oracle replaces the source by a plane wave, and this one oscillates", term=op.show(term), remedy=remedy)
+            raise UnsupportedError(
+                "the Bloch oracle replaces the source by a plane wave, and this one oscillates",
+                term=op.show(term),
+                remedy=remedy,
+            )
 
 
 def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArray[np.float64]:
@@ -142,7 +216,12 @@ def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArra
         numbers = np.atleast_1d(np.asarray(given, dtype=float))
     except Exception:  # of any kind: NumPy asks the methods of a foreign object
         numbers = np.empty(0)
-    if numbers.ndim != 1 or not len(numbers) or count not in (None, len(numbers)) or not np.all(np.isfinite(numbers)):
+    if (
+        numbers.ndim != 1
+        or not len(numbers)
+        or count not in (None, len(numbers))
+        or not np.all(np.isfinite(numbers))
+    ):
         raise ProblemError(
             f"the {what} of the Bloch oracle is not {count or 'a sequence of'} finite numbers",
             term=shortened(given),
@@ -162,7 +241,9 @@ def _decreasing(given: Sequence[float]) -> Numbers:
     remedy = "give at least two positive numbers, the largest first: eps=(1/4, 1/8, 1/16)"
     steps = _numbers(given, None, "eps", remedy)
     if len(steps) < 2 or steps[-1] <= 0 or np.any(np.diff(steps) >= 0):
-        raise ProblemError("eps is not a decreasing sequence of positive numbers", term=given, remedy=remedy)
+        raise ProblemError(
+            "eps is not a decreasing sequence of positive numbers", term=given, remedy=remedy
+        )
     return tuple(steps.tolist())
 
 
@@ -173,7 +254,9 @@ def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
     force = _numbers(numbers, 1 if numbers.ndim == 0 else components, "amplitude", remedy)
     force = force * shares if numbers.ndim == 0 else force
     if not np.any(force):
-        raise ProblemError("the amplitude of the Bloch oracle is zero", term=given, remedy="leave it out")
+        raise ProblemError(
+            "the amplitude of the Bloch oracle is zero", term=given, remedy="leave it out"
+        )
     return force
 
 
@@ -189,14 +272,31 @@ class _Expansion:
         self.model, self.cells, self.direction = model, cells, direction
         zero = np.zeros((1, model.components, model.components), dtype=complex)
         law = _law(cells, model)
-        terms = [np.stack([*zero, *(self._monomial(left) * self._monomial(right) * h for (left, right), h in level.items())]) for level in law]
+        terms = [
+            np.stack(
+                [
+                    *zero,
+                    *(
+                        self._monomial(left) * self._monomial(right) * h
+                        for (left, right), h in level.items()
+                    ),
+                ]
+            )
+            for level in law
+        ]
         self.largest = max((float(np.abs(h).max()) for h in law[0].values()), default=1.0)
         self.symbols = [level.sum(axis=0) for level in terms]
         self.rows, self.columns = _units(np.abs(terms[0]).sum(axis=0))
         self.balanced = self.symbols[0] / (self.rows[:, None] * self.columns)
-        if not np.all(np.isfinite(self.balanced)) or np.linalg.svd(self.balanced, compute_uv=False)[-1] <= _SINGULAR:
-            raise SolveError("the averaged operator vanishes at this wavevector", term=f"(i k, s) = {direction}",
-                             remedy="choose another wavevector or growth")
+        if (
+            not np.all(np.isfinite(self.balanced))
+            or np.linalg.svd(self.balanced, compute_uv=False)[-1] <= _SINGULAR
+        ):
+            raise SolveError(
+                "the averaged operator vanishes at this wavevector",
+                term=f"(i k, s) = {direction}",
+                remedy="choose another wavevector or growth",
+            )
 
     def _monomial(self, index: Sequence[int]) -> complex:
         """D^index; index over x, or over (x, t)."""
@@ -204,14 +304,26 @@ class _Expansion:
 
     def kernel(self, points: NDArray[np.float64]) -> NDArray[Any]:
         """N^0: the ground state, or 1."""
-        return np.ones(len(points)) if self.cells.ground_state is None else self.cells.ground_state(points)
+        return (
+            np.ones(len(points))
+            if self.cells.ground_state is None
+            else self.cells.ground_state(points)
+        )
 
     def means(self, force: NDArray[np.float64]) -> list[Complex]:
         """The mean fields U_0, ..., U_order."""
         means: list[Complex] = []
         for b in range(len(self.symbols)):
-            right = -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0) if b else force
-            means.append(np.asarray(np.linalg.solve(self.balanced, right / self.rows) / self.columns, dtype=complex))
+            right = (
+                -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0)
+                if b
+                else force
+            )
+            means.append(
+                np.asarray(
+                    np.linalg.solve(self.balanced, right / self.rows) / self.columns, dtype=complex
+                )
+            )
         return means
 
     def parts(self, force: NDArray[np.float64], points: NDArray[np.float64]) -> list[Complex]:
@@ -222,20 +334,32 @@ class _Expansion:
             values = np.reshape(f(points), (len(points), -1)).T
             level = int(f.level)  # no broken powers: tau at resonance alone
             for b in range(order + 1 - level):
-                weight = sum(sign * self._monomial(alpha) * means[b][q] for (q, alpha), sign in f.sources if q is not None)
+                weight = sum(
+                    sign * self._monomial(alpha) * means[b][q]
+                    for (q, alpha), sign in f.sources
+                    if q is not None
+                )
                 parts[level + b] = parts[level + b] + weight * values
         return parts
 
 
-def _law(cells: CellSolution, model: HomogenizedModel) -> list[Mapping[tuple[MultiIndex, MultiIndex], NDArray[Any]]]:
+def _law(
+    cells: CellSolution, model: HomogenizedModel
+) -> list[Mapping[tuple[MultiIndex, MultiIndex], NDArray[Any]]]:
     """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that vanishes by itself has no terms."""
-    averaged, levels = cells.averaged, range(model.homogenized_order, model.homogenized_order + model.order + 1)
+    averaged, levels = (
+        cells.averaged,
+        range(model.homogenized_order, model.homogenized_order + model.order + 1),
+    )
     absent = [n for n in levels if n not in averaged]
     needed = closing(model)[1] if absent else {}
     for n in absent:
         if any(field is not None for _, _, field, _ in needed.get(n, ())):
-            raise ProblemError("these cells hold no law beyond the homogenized equation", term=f"h_{n}",
-                               remedy="write solve_cells(..., hierarchy=True)")
+            raise ProblemError(
+                "these cells hold no law beyond the homogenized equation",
+                term=f"h_{n}",
+                remedy="write solve_cells(..., hierarchy=True)",
+            )
     return [averaged.get(n, {}) for n in levels]
 
 
@@ -244,7 +368,10 @@ def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
     rows, columns = np.ones(len(size)), np.ones(len(size))
     for _ in range(20):
         scaled = size / (rows[:, None] * columns)
-        rows, columns = (u * np.sqrt(np.where(m > 0, m, 1)) for u, m in ((rows, scaled.max(axis=1)), (columns, scaled.max(axis=0))))
+        rows, columns = (
+            u * np.sqrt(np.where(m > 0, m, 1))
+            for u, m in ((rows, scaled.max(axis=1)), (columns, scaled.max(axis=0)))
+        )
     return rows, columns
 
 

@@ -23,7 +23,12 @@ Complex = NDArray[np.complex128]
 Source = Callable[[NDArray[np.float64]], Complex]
 """The source at points of the cell (n, axes), for every equation: (components, n)."""
 
-_SIZES = {1: (15, 31, 63, 127, 255, 511, 1023), 2: (15, 25, 45, 81, 135), 3: (7, 11, 17, 27, 45), 4: (5, 7, 11, 15)}
+_SIZES = {
+    1: (15, 31, 63, 127, 255, 511, 1023),
+    2: (15, 25, 45, 81, 135),
+    3: (7, 11, 17, 27, 45),
+    4: (5, 7, 11, 15),
+}
 """Points per axis to try, all odd: there is no mode without a partner."""
 _DENSE = 500
 _CONVERGED = 1e-9
@@ -59,8 +64,15 @@ class PlaneWave:
                 break
             coarse = fine
         else:
-            warnings.warn(ToleranceWarning(f"Bloch oracle: the exact solution still changes by {change:.1e} at the largest grid"), stacklevel=3)
-        return cell, [cell.values(w) for w in (fine, *(_Wave(self, cell, e).solve() for e in eps[1:]))]
+            warnings.warn(
+                ToleranceWarning(
+                    f"Bloch oracle: the exact solution still changes by {change:.1e} at the largest grid"
+                ),
+                stacklevel=3,
+            )
+        return cell, [
+            cell.values(w) for w in (fine, *(_Wave(self, cell, e).solve() for e in eps[1:]))
+        ]
 
 
 class Grid:
@@ -71,10 +83,16 @@ class Grid:
         self.axes = tuple(range(-len(op.axes), 0))
         ticks = grid(op, n, 0.0)
         self.points = np.stack(ticks, axis=-1)
-        self.modes = np.meshgrid(*[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.cell.bounds], indexing="ij")
+        self.modes = np.meshgrid(
+            *[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.cell.bounds],
+            indexing="ij",
+        )
         terms, coefficients = zip(*op.terms(), strict=True)
         slow = dict.fromkeys(op.slow, 0.0) | {v: parameters[str(v)] for v in op.problem.parameters}
-        self.coefficients = [(t, c.reshape(self.shape)) for t, c in zip(terms, sampler(coefficients, op)(ticks, slow), strict=True)]
+        self.coefficients = [
+            (t, c.reshape(self.shape))
+            for t, c in zip(terms, sampler(coefficients, op)(ticks, slow), strict=True)
+        ]
 
     def values(self, spectrum: Complex) -> Complex:
         """(..., n, ..., n) -> (..., points)."""
@@ -93,7 +111,10 @@ class _Wave:
 
     def __init__(self, wave: PlaneWave, grid: Grid, eps: float) -> None:
         self.wave, self.grid, self.components = wave, grid, len(wave.rows)
-        slopes: list[Complex] = [np.full(grid.shape, rate, dtype=complex) for rate in (*(1j * k for k in wave.wavevector), wave.growth(eps))]
+        slopes: list[Complex] = [
+            np.full(grid.shape, rate, dtype=complex)
+            for rate in (*(1j * k for k in wave.wavevector), wave.growth(eps))
+        ]
         for axis, mode in zip(wave.operator.axes, grid.modes, strict=True):
             slopes[axis.slow] = slopes[axis.slow] + mode / eps ** float(axis.power)
         self.factors: dict[MultiIndex, Complex] = {}
@@ -101,20 +122,34 @@ class _Wave:
         for term, c in grid.coefficients:
             row = self.rows.setdefault((term.equation, term.left), {})
             key = (int(term.field or 0), term.right)
-            row[key] = row.get(key, 0) + eps ** float(term.power) / (wave.rows[term.equation] * wave.columns[key[0]]) * c
+            row[key] = (
+                row.get(key, 0)
+                + eps ** float(term.power) / (wave.rows[term.equation] * wave.columns[key[0]]) * c
+            )
             for index in (term.left, term.right):
-                self.factors[index] = np.prod([slope**order for slope, order in zip(slopes, index, strict=True)], axis=0)
-        highest = max(sum(left) + sum(right) for (_, left), row in self.rows.items() for _, right in row)
-        self.weight = (1 + sum(np.abs(mode / eps) ** 2 for mode in grid.modes[: len(wave.wavevector)])) ** (-highest / 4)
+                self.factors[index] = np.prod(
+                    [slope**order for slope, order in zip(slopes, index, strict=True)], axis=0
+                )
+        highest = max(
+            sum(left) + sum(right) for (_, left), row in self.rows.items() for _, right in row
+        )
+        self.weight = (
+            1 + sum(np.abs(mode / eps) ** 2 for mode in grid.modes[: len(wave.wavevector)])
+        ) ** (-highest / 4)
         self.weight.flat[0] = 1
 
     def apply(self, w: Complex) -> Complex:
         """The operator on coefficients (components, ..., n, ..., n)."""
         fields = {(field, right) for row in self.rows.values() for field, right in row}
-        inner = {(field, right): self.grid.back(self.factors[right] * w[field]) for field, right in fields}
+        inner = {
+            (field, right): self.grid.back(self.factors[right] * w[field])
+            for field, right in fields
+        }
         result = np.zeros_like(w)
         for (equation, left), row in self.rows.items():
-            result[equation] += self.factors[left] * self.grid.forth(np.sum([c * inner[key] for key, c in row.items()], axis=0))
+            result[equation] += self.factors[left] * self.grid.forth(
+                np.sum([c * inner[key] for key, c in row.items()], axis=0)
+            )
         return result
 
     @cached_property
@@ -124,7 +159,9 @@ class _Wave:
         for (equation, left), row in self.rows.items():
             for (field, right), c in row.items():
                 symbol[..., equation, field] += self.factors[left] * self.factors[right] * c.mean()
-        symbol[(0,) * len(self.grid.axes)] = self.wave.symbol / (self.wave.rows[:, None] * self.wave.columns)
+        symbol[(0,) * len(self.grid.axes)] = self.wave.symbol / (
+            self.wave.rows[:, None] * self.wave.columns
+        )
         return np.asarray(np.moveaxis(np.linalg.inv(symbol), (-2, -1), (0, 1)))
 
     def preconditioned(self, residual: Complex) -> Complex:
@@ -138,14 +175,26 @@ class _Wave:
 
     def solve(self) -> Complex:
         """Fourier coefficients of w, in units of 1/columns: by LU where the grid is small, else by GMRES."""
-        source = self.grid.forth((self.wave.source(self.grid.points) / self.wave.rows[:, None]).reshape(self.components, 1, *self.grid.shape))
+        source = self.grid.forth(
+            (self.wave.source(self.grid.points) / self.wave.rows[:, None]).reshape(
+                self.components, 1, *self.grid.shape
+            )
+        )
         right = self.preconditioned(source).ravel()
-        v = np.linalg.solve(self.matrix(np.eye(right.size, dtype=complex)).T, right) if right.size <= _DENSE else self._krylov(right)
+        v = (
+            np.linalg.solve(self.matrix(np.eye(right.size, dtype=complex)).T, right)
+            if right.size <= _DENSE
+            else self._krylov(right)
+        )
         return np.asarray(self.weight * v.reshape(self.components, *self.grid.shape))
 
     def _krylov(self, right: Complex) -> Complex:
         """GMRES on the residual, again and again, until rounding stops it."""
-        matrix = LinearOperator((right.size, right.size), matvec=lambda v: self.matrix(v.reshape(1, -1)).ravel(), dtype=complex)
+        matrix = LinearOperator(
+            (right.size, right.size),
+            matvec=lambda v: self.matrix(v.reshape(1, -1)).ravel(),
+            dtype=complex,
+        )
         v, residual, error = np.zeros_like(right), right, 1.0
         while error > _ENOUGH:
             step, _ = gmres(matrix, residual, rtol=1e-5, restart=150, maxiter=4)
@@ -155,8 +204,11 @@ class _Wave:
                 break
             v = v + step
         if not min(error, before) <= _REQUIRED:
-            raise SolveError(f"the Krylov iteration of the Bloch oracle stalled at the relative residual {before:.1e}",
-                             term=f"{self.grid.shape} points", remedy="the contrast of the coefficients is too large for it")
+            raise SolveError(
+                f"the Krylov iteration of the Bloch oracle stalled at the relative residual {before:.1e}",
+                term=f"{self.grid.shape} points",
+                remedy="the contrast of the coefficients is too large for it",
+            )
         return np.asarray(v)
 
 

@@ -38,18 +38,36 @@ def draw(
     yield "error.png", _error(problem, eps, parts, points, shape)
 
 
-def _coefficient(model: HomogenizedModel, eps: float, parameters: Mapping[sp.Symbol, float], points: Array, shape: tuple[int, ...]) -> bytes:
+def _coefficient(
+    model: HomogenizedModel,
+    eps: float,
+    parameters: Mapping[sp.Symbol, float],
+    points: Array,
+    shape: tuple[int, ...],
+) -> bytes:
     """The most oscillating coefficient of the equation, at t = 0."""
     problem, op = model.problem, model.operator
     candidates = [c for _, c in op.terms() if c.has(*op.fast)] or [c for _, c in op.terms()]
     c = max(candidates, key=sp.count_ops)
     c = -c if c.could_extract_minus_sign() else c
-    periods, offsets = ([float(v) for v in row] for row in (problem.cell.lengths, [a for a, _ in problem.cell.intervals]))
+    periods, offsets = (
+        [float(v) for v in row]
+        for row in (problem.cell.lengths, [a for a, _ in problem.cell.intervals])
+    )
     y = offsets + np.mod(points / eps - offsets, periods)
-    call = lambdified([*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy")
+    call = lambdified(
+        [*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy"
+    )
     values = call(*points.T, 0.0, *y.T, *(float(parameters[v]) for v in problem.parameters))
     figure = Figure(figsize=(6, 4.4), layout="constrained")
-    _show(figure.add_subplot(), problem, points, shape, {"": np.broadcast_to(values, len(points))}, "coefficient at x/eps")
+    _show(
+        figure.add_subplot(),
+        problem,
+        points,
+        shape,
+        {"": np.broadcast_to(values, len(points))},
+        "coefficient at x/eps",
+    )
     return _png(figure)
 
 
@@ -58,36 +76,74 @@ def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
     bounds = problem.cell.bounds
     dim = len(bounds)
     counts = {1: (401,), 2: (121, 121), 3: (81, 81, 1)}[dim]
-    axes = [np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2]) for (a, b), n in zip(bounds, counts, strict=True)]
+    axes = [
+        np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])
+        for (a, b), n in zip(bounds, counts, strict=True)
+    ]
     y = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    middle = np.array([(a + b) / 2 for a, b in problem.domain.bounds]) if problem.domain else np.zeros(dim)
+    middle = (
+        np.array([(a + b) / 2 for a, b in problem.domain.bounds])
+        if problem.domain
+        else np.zeros(dim)
+    )
     where = " at the middle of the domain" if any(f.local for f in cells.functions) else ""
     panels = _Panels(cells.components, len(cells.functions), (4.6, 3.8))
     for k, function in enumerate(cells.functions):
         for j, values in enumerate(_columns(function(y, x=middle if function.local else None))):
-            title = f"{function.name}{f'[{j + 1}]' * (cells.components > 1)}{where} ({cells.backend})"
+            title = (
+                f"{function.name}{f'[{j + 1}]' * (cells.components > 1)}{where} ({cells.backend})"
+            )
             _show(panels.at(j, k), problem, y, counts, {"": values}, title, ("y1", "y2"))
     return panels.png()
 
 
-def _solutions(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
+def _solutions(
+    problem: MultiscaleProblem,
+    eps: float,
+    parts: Mapping[str, Mapping[str, Any]],
+    points: Array,
+    shape: tuple[int, ...],
+) -> bytes:
     """A row for every component."""
-    curves = {"u_eps (fine FEM)": parts["u_eps"]["plot"], "u0 (FEM)": parts["v"]["plot"], "u0 (PINN)": parts["p"]["plot"]}
+    curves = {
+        "u_eps (fine FEM)": parts["u_eps"]["plot"],
+        "u0 (FEM)": parts["v"]["plot"],
+        "u0 (PINN)": parts["p"]["plot"],
+    }
     labels = _labels(problem)
     line = len(shape) == 1
     panels = _Panels(len(labels), 1 if line else 3, (7, 4.4) if line else (4.3, 3.8))
     for j, label in enumerate(labels):
         own = {name: _columns(v)[j] for name, v in curves.items()}
         if line:
-            _show(panels.at(j, 0), problem, points, shape, own, f"{label}eps = {eps:g}{_at(problem)}")
+            _show(
+                panels.at(j, 0), problem, points, shape, own, f"{label}eps = {eps:g}{_at(problem)}"
+            )
             continue
-        limits = min(float(np.min(v)) for v in own.values()), max(float(np.max(v)) for v in own.values())
+        limits = (
+            min(float(np.min(v)) for v in own.values()),
+            max(float(np.max(v)) for v in own.values()),
+        )
         for k, (name, values) in enumerate(own.items()):
-            _show(panels.at(j, k), problem, points, shape, {"": values}, f"{label}{name}{_at(problem)}", limits=limits)
+            _show(
+                panels.at(j, k),
+                problem,
+                points,
+                shape,
+                {"": values},
+                f"{label}{name}{_at(problem)}",
+                limits=limits,
+            )
     return panels.png()
 
 
-def _error(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[str, Any]], points: Array, shape: tuple[int, ...]) -> bytes:
+def _error(
+    problem: MultiscaleProblem,
+    eps: float,
+    parts: Mapping[str, Mapping[str, Any]],
+    points: Array,
+    shape: tuple[int, ...],
+) -> bytes:
     """A row for every component."""
     curves = {
         "u_eps - u0 (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
@@ -98,7 +154,15 @@ def _error(problem: MultiscaleProblem, eps: float, parts: Mapping[str, Mapping[s
     for j, label in enumerate(labels):
         for k, (name, values) in enumerate(curves.items()):
             title = f"{label}{name}{_at(problem)}"
-            _show(panels.at(j, k), problem, points, shape, {"": _columns(values)[j]}, title, signed=len(shape) > 1)
+            _show(
+                panels.at(j, k),
+                problem,
+                points,
+                shape,
+                {"": _columns(values)[j]},
+                title,
+                signed=len(shape) > 1,
+            )
     return panels.png()
 
 
@@ -142,16 +206,26 @@ def _show(
     axes.set_xlabel(names[0])
     if len(shape) == 1:
         for name, values in curves.items():
-            axes.plot(points[:, 0], values, lw=1.2, label=name, ls="--" if "PINN)" in name and len(curves) > 1 else "-")
+            axes.plot(
+                points[:, 0],
+                values,
+                lw=1.2,
+                label=name,
+                ls="--" if "PINN)" in name and len(curves) > 1 else "-",
+            )
         if len(curves) > 1:
             axes.legend()
         axes.grid(alpha=0.3)
         return
     (values,) = curves.values()
-    plane = [column.reshape(shape[:2]) for column in (points[:, 0], points[:, 1], np.asarray(values))]
+    plane = [
+        column.reshape(shape[:2]) for column in (points[:, 0], points[:, 1], np.asarray(values))
+    ]
     extreme = float(np.max(np.abs(values))) or 1.0
     low, high = (-extreme, extreme) if signed else limits or (None, None)
-    mesh = axes.pcolormesh(*plane, shading="gouraud", cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high)
+    mesh = axes.pcolormesh(
+        *plane, shading="gouraud", cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high
+    )
     axes.figure.colorbar(mesh, ax=axes)
     axes.set_ylabel(names[1])
     axes.set_aspect("equal")

@@ -34,7 +34,9 @@ def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...
     """Gauss points that resolve a period eps in each direction (fewer intervals a period where that would be too many points)."""
     dim = len(bounds)
     order = _GAUSS[dim]
-    intervals = [max({1: 64, 2: 32, 3: 12}[dim], int(np.ceil(_PER_PERIOD[dim] * n))) for n in periods]
+    intervals = [
+        max({1: 64, 2: 32, 3: 12}[dim], int(np.ceil(_PER_PERIOD[dim] * n))) for n in periods
+    ]
     excess = (np.prod(intervals) * order**dim / _MOST_POINTS) ** (1 / dim)
     if excess > 1:
         intervals = [int(np.ceil(n / excess)) for n in intervals]
@@ -54,5 +56,8 @@ def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...
 def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[int, ...]]:
     """Points of a regular plotting grid and its shape: a line, a square, or the middle slice of a cube."""
     counts = {1: (1601,), 2: (241, 241), 3: (121, 121, 1)}[len(bounds)]
-    axes = [np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2]) for (a, b), n in zip(bounds, counts, strict=True)]
+    axes = [
+        np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])
+        for (a, b), n in zip(bounds, counts, strict=True)
+    ]
     return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1), counts

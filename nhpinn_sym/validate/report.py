@@ -63,7 +63,9 @@ class Report:
 
     def tables(self) -> list[Table]:
         """The report as rich tables."""
-        errors = Table(title=Text(printable(f"{self.title}, eps = {self.eps}")), title_justify="left")
+        errors = Table(
+            title=Text(printable(f"{self.title}, eps = {self.eps}")), title_justify="left"
+        )
         for column in ("error", "meaning", "here", "paper"):
             errors.add_column(column, justify="right" if column in ("here", "paper") else "left")
         for name, meaning in _MEANINGS.items():
@@ -71,14 +73,25 @@ class Report:
         if "converged_e4" in self.paper:
             errors.add_row("e4", "converged value", "", _number(self.paper["converged_e4"]))
         if "classical_pinn" in self.paper:
-            errors.add_row("-", "classical PINN on the multiscale equation", "", _number(self.paper["classical_pinn"]))
-        budget = Table(title="where the error comes from, relative to ||u_eps||", title_justify="left")
+            errors.add_row(
+                "-",
+                "classical PINN on the multiscale equation",
+                "",
+                _number(self.paper["classical_pinn"]),
+            )
+        budget = Table(
+            title="where the error comes from, relative to ||u_eps||", title_justify="left"
+        )
         for column in ("share", "meaning", "value"):
             budget.add_column(column, justify="right" if column == "value" else "left")
         for name, meaning in _SHARES.items():
             budget.add_row(name, meaning, f"{self.budget[name]:.3g}")
         for name, norm in (("L2", "L2"), ("H1", "H1 seminorm")):
-            budget.add_row(f"first order, {name}", f"||u_eps - (u0 + eps N.u0)||, {norm}", f"{self.first_order[name]:.5g}")
+            budget.add_row(
+                f"first order, {name}",
+                f"||u_eps - (u0 + eps N.u0)||, {norm}",
+                f"{self.first_order[name]:.5g}",
+            )
         methods = Table(title="solved by", title_justify="left")
         methods.add_column("part")
         methods.add_column("method")

@@ -10,16 +10,23 @@ from ..derive.model import HomogenizedModel
 from ..problem.domain import Box
 from ..problem.errors import ProblemError, UnsupportedError
 
-_REMEDY = "derive, emit and cells cover it; nh.bloch(model) checks its expansion against exact solutions"
+_REMEDY = (
+    "derive, emit and cells cover it; nh.bloch(model) checks its expansion against exact solutions"
+)
 
 
 def covered_domain(model: HomogenizedModel) -> Box:
     """The domain to compare on. ProblemError where there is none, UnsupportedError for what has no comparison yet."""
     if model.problem.domain is None:
-        raise ProblemError("the problem has no domain, so there is no boundary value problem to compare on", term=model.title,
-                           remedy="give domain=Box(...) and boundary=[...], or use nhpinn cells")
+        raise ProblemError(
+            "the problem has no domain, so there is no boundary value problem to compare on",
+            term=model.title,
+            remedy="give domain=Box(...) and boundary=[...], or use nhpinn cells",
+        )
     for what, term in _uncovered(model):
-        raise UnsupportedError(f"the comparison of PINN and FEM for {what}", term=term, remedy=_REMEDY)
+        raise UnsupportedError(
+            f"the comparison of PINN and FEM for {what}", term=term, remedy=_REMEDY
+        )
     return model.problem.domain
 
 
@@ -30,11 +37,20 @@ def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
     if problem.time_order > 1:
         yield "a second time derivative", f"{problem.unknown}, order {problem.time_order} in time"
     if model.eigenvalue is not None:
-        yield "a reaction of order eps^-2, whose solution is a ground state times a slow function", model.eigenvalue
+        yield (
+            "a reaction of order eps^-2, whose solution is a ground state times a slow function",
+            model.eigenvalue,
+        )
     if model.frame:
-        yield "a mean drift of order 1/eps, whose limit stands in a moving frame", ", ".join(str(f.velocity) for f in model.frame)
-    for axis in op.axes[problem.scales.dim:]:
-        yield "coefficients of a further fast variable", f"{axis.symbol} = {op.coordinates[axis.slow]}/eps^{axis.power}"
+        yield (
+            "a mean drift of order 1/eps, whose limit stands in a moving frame",
+            ", ".join(str(f.velocity) for f in model.frame),
+        )
+    for axis in op.axes[problem.scales.dim :]:
+        yield (
+            "coefficients of a further fast variable",
+            f"{axis.symbol} = {op.coordinates[axis.slow]}/eps^{axis.power}",
+        )
     for c in op.table.values():
         if c.has(sp.I):
             yield "complex coefficients", c

@@ -37,18 +37,33 @@ class Store:
             check_folder(self.folder)
             sweep(self.folder)
 
-    def arrays(self, name: str, compute: Callable[[], Arrays],
-               sound: Callable[[Arrays], bool] = lambda arrays: True) -> Arrays:
+    def arrays(
+        self,
+        name: str,
+        compute: Callable[[], Arrays],
+        sound: Callable[[Arrays], bool] = lambda arrays: True,
+    ) -> Arrays:
         """The arrays of a part: read where it is done, computed and written otherwise."""
-        return self._part(name, compute, lambda path: dict(read(path, _PART)),
-                          lambda result, path: write(path, _PART, result), sound)
+        return self._part(
+            name,
+            compute,
+            lambda path: dict(read(path, _PART)),
+            lambda result, path: write(path, _PART, result),
+            sound,
+        )
 
     def cells(self, name: str, compute: Callable[[], CellSolution]) -> CellSolution:
         """Solved cell problems, by their own file format."""
         return self._part(name, compute, load, lambda result, path: result.save(path), finite)
 
-    def _part(self, name: str, compute: Callable[[], T], reader: Callable[[Path], T],
-              writer: Callable[[T, Path], Path], sound: Callable[[T], bool]) -> T:
+    def _part(
+        self,
+        name: str,
+        compute: Callable[[], T],
+        reader: Callable[[Path], T],
+        writer: Callable[[T, Path], Path],
+        sound: Callable[[T], bool],
+    ) -> T:
         path = self._path(name)
         if path is None:
             return compute()
@@ -63,7 +78,9 @@ class Store:
         result = compute()
         try:
             writer(result, path)
-        except UnsupportedError:  # a formula that has no form in a file: this part is computed by every run
+        except (
+            UnsupportedError
+        ):  # a formula that has no form in a file: this part is computed by every run
             return result
         return reader(path)
 
@@ -84,14 +101,24 @@ def finite(cells: CellSolution) -> bool:
 def check_folder(folder: Path) -> None:
     """OutputPathError unless `folder` is, or can become, a folder that files can be written to. Creates nothing."""
     try:
-        existing = next(p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink())
+        existing = next(
+            p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink()
+        )
     except OSError as cause:  # a name that is too long, a folder that cannot be looked into
-        raise OutputPathError("the output path cannot be there", term=folder, remedy="choose another folder") from cause
+        raise OutputPathError(
+            "the output path cannot be there", term=folder, remedy="choose another folder"
+        ) from cause
     if not existing.is_dir():
-        what = "the output path is a file" if existing == folder else "the output path lies below a file"
+        what = (
+            "the output path is a file"
+            if existing == folder
+            else "the output path lies below a file"
+        )
         raise OutputPathError(what, term=existing, remedy="name a folder, or remove that file")
     if not os.access(existing, os.W_OK | os.X_OK):
-        raise OutputPathError("the output path cannot be written to", term=existing, remedy="choose another folder")
+        raise OutputPathError(
+            "the output path cannot be written to", term=existing, remedy="choose another folder"
+        )
 
 
 def plain(value: Any) -> Any:

@@ -75,16 +75,37 @@ def validate(
     before anything is solved.
     """
     if pinn is not None and not isinstance(pinn, Mapping):
-        raise ProblemError("pinn= is a mapping of options", term=pinn, remedy='write pinn={"method": "lm", "seed": 1}')
+        raise ProblemError(
+            "pinn= is a mapping of options",
+            term=pinn,
+            remedy='write pinn={"method": "lm", "seed": 1}',
+        )
     for name in pinn or {}:
-        instance(name, str, "the name of an option in pinn=", 'write pinn={"method": "lm", "seed": 1}')
+        instance(
+            name, str, "the name of an option in pinn=", 'write pinn={"method": "lm", "seed": 1}'
+        )
     if per_period is not None:
         per_period = positive_integer(per_period, "per_period")
     if tolerance is not None:
         positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8")
-    problem = instance(problem, MultiscaleProblem, "the problem", "write problem = MultiscaleProblem(equation, ...)")
+    problem = instance(
+        problem,
+        MultiscaleProblem,
+        "the problem",
+        "write problem = MultiscaleProblem(equation, ...)",
+    )
     parameter_numbers(parameters, problem.parameters)
-    return _Run(problem, eps, out, choose_fem(fem), dict(pinn or {}), per_period, tolerance, parameters, shown(progress)).report()
+    return _Run(
+        problem,
+        eps,
+        out,
+        choose_fem(fem),
+        dict(pinn or {}),
+        per_period,
+        tolerance,
+        parameters,
+        shown(progress),
+    ).report()
 
 
 class _Run:
@@ -104,15 +125,33 @@ class _Run:
     ) -> None:
         self.model = homogenize(problem)
         bounds = covered_domain(self.model).bounds
-        self.problem, self.eps, self.label = problem, positive(eps), str(sp.nsimplify(exact(eps)) if not isinstance(eps, float) else eps)
+        self.problem, self.eps, self.label = (
+            problem,
+            positive(eps),
+            str(sp.nsimplify(exact(eps)) if not isinstance(eps, float) else eps),
+        )
         self.exact, self.oracle = exact(eps), ""
-        self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = fem, pinn, per_period, tolerance, parameters, progress
-        periods = tuple((b - a) / (self.eps * float(length)) for (a, b), length in zip(bounds, problem.cell.lengths, strict=True))
+        self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = (
+            fem,
+            pinn,
+            per_period,
+            tolerance,
+            parameters,
+            progress,
+        )
+        periods = tuple(
+            (b - a) / (self.eps * float(length))
+            for (a, b), length in zip(bounds, problem.cell.lengths, strict=True)
+        )
         self.quadrature: Quadrature = resolving(bounds, periods)
         self.plot_points, self.plot_shape = plot_points(bounds)
         if out is not None:
             check_folder(output_path(out))
-        self.sources = () if out is None else tuple(emit(self.model, target) for target in ("torch", self.fem, "numpy"))
+        self.sources = (
+            ()
+            if out is None
+            else tuple(emit(self.model, target) for target in ("torch", self.fem, "numpy"))
+        )
         self.store = Store(out, self._key())
 
     def _key(self) -> str:
@@ -143,8 +182,11 @@ class _Run:
         cells["oracle"] = cells[self.fem] if oracle is None else oracle
         fine = self._part("u_eps", lambda: self._fine(self.exact), reference=True)
         if not np.any(fine["values"]):
-            raise SolveError("the solution of the multiscale problem is zero, and relative errors mean nothing", term=self.problem,
-                             remedy="give a source, or boundary or initial data, other than zero")
+            raise SolveError(
+                "the solution of the multiscale problem is zero, and relative errors mean nothing",
+                term=self.problem,
+                remedy="give a source, or boundary or initial data, other than zero",
+            )
         p = self._part("p", lambda: self._macro(cells["pinn"], "pinn"), first_order=cells["oracle"])
         w = self._part("w", lambda: self._macro(cells["pinn"], self.fem))
         v = self._part("v", lambda: self._macro(cells[self.fem], self.fem))
@@ -158,7 +200,14 @@ class _Run:
         options = self.pinn if backend == "pinn" else {}
         return self.store.cells(
             f"cells_{backend}",
-            lambda: solve_cells(self.model, backend, tolerance=self.tolerance, parameters=self.parameters, progress=self.progress, **options),
+            lambda: solve_cells(
+                self.model,
+                backend,
+                tolerance=self.tolerance,
+                parameters=self.parameters,
+                progress=self.progress,
+                **options,
+            ),
         )
 
     def _oracle(self) -> tuple[CellSolution | None, str]:
@@ -170,22 +219,50 @@ class _Run:
         if self.model.problem.scales.dim == 3:  # the bounds of three dimensions are wide
             return None, ""
         try:
-            enclosed = self.store.cells("cells_energy", lambda: solve_cells(self.model, "pinn", method="energy", tolerance=_ENCLOSED,
-                                                                            parameters=self.parameters, progress=self.progress))
+            enclosed = self.store.cells(
+                "cells_energy",
+                lambda: solve_cells(
+                    self.model,
+                    "pinn",
+                    method="energy",
+                    tolerance=_ENCLOSED,
+                    parameters=self.parameters,
+                    progress=self.progress,
+                ),
+            )
         except UnsupportedError:
             return None, ""
         return enclosed, "bounds, the enclosure by energies"
 
     def _fine(self, eps: sp.Expr) -> Solution:
-        return solve_fine(self.problem, eps, self.fem, per_period=self.per_period, parameters=self.parameters, progress=self.progress)
-
-    def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
-        options = self.pinn if backend == "pinn" else {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
-        return solve_homogenized(
-            self.model, cells, backend, eps=self.exact if eps is None else eps, parameters=self.parameters, progress=self.progress, **options
+        return solve_fine(
+            self.problem,
+            eps,
+            self.fem,
+            per_period=self.per_period,
+            parameters=self.parameters,
+            progress=self.progress,
         )
 
-    def _larger(self, cells: CellSolution, best: Arrays, fine: Arrays) -> tuple[tuple[str, float], ...]:
+    def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
+        options = (
+            self.pinn
+            if backend == "pinn"
+            else {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
+        )
+        return solve_homogenized(
+            self.model,
+            cells,
+            backend,
+            eps=self.exact if eps is None else eps,
+            parameters=self.parameters,
+            progress=self.progress,
+            **options,
+        )
+
+    def _larger(
+        self, cells: CellSolution, best: Arrays, fine: Arrays
+    ) -> tuple[tuple[str, float], ...]:
         """(eps, homogenization error) of larger eps, a second one where the first does not tell: these solves are cheaper."""
         relative, found = self.quadrature.relative, list[tuple[str, float]]()
         here = relative(best["values"] - fine["values"], fine["values"])
@@ -194,15 +271,32 @@ class _Run:
                 other = self._part(f"u_larger_{k}", partial(self._fine, eps))["values"]
                 mean = best["values"]
                 if lower_walls(self.model)[1]:
-                    mean = self._part(f"u0_larger_{k}", partial(self._macro, cells, self.fem, eps))["values"]
-            except (UnsupportedError, SolveError):  # a wall along a flow at some eps alone; a resonance
+                    mean = self._part(f"u0_larger_{k}", partial(self._macro, cells, self.fem, eps))[
+                        "values"
+                    ]
+            except (
+                UnsupportedError,
+                SolveError,
+            ):  # a wall along a flow at some eps alone; a resonance
                 break
             found.append((sp.sstr(eps, full_prec=False), relative(mean - other, other)))
-            if falls({"homogenization": here, "reference": float(fine["estimate"])}, Findings(larger=tuple(found))) is not False:
+            if (
+                falls(
+                    {"homogenization": here, "reference": float(fine["estimate"])},
+                    Findings(larger=tuple(found)),
+                )
+                is not False
+            ):
                 break
         return tuple(found)
 
-    def _part(self, name: str, solve: Callable[[], Solution], first_order: CellSolution | None = None, reference: bool = False) -> Arrays:
+    def _part(
+        self,
+        name: str,
+        solve: Callable[[], Solution],
+        first_order: CellSolution | None = None,
+        reference: bool = False,
+    ) -> Arrays:
         """Values, gradients and plot values of one solution, and what it says of itself."""
 
         def compute() -> Arrays:
@@ -217,12 +311,19 @@ class _Run:
             }
             if first_order is not None:
                 corrected = reconstruct(solution, first_order, self.eps)
-                arrays |= {"first_values": corrected(self.quadrature.points), "first_gradient": _gradient(corrected, self.quadrature.points)}
+                arrays |= {
+                    "first_values": corrected(self.quadrature.points),
+                    "first_gradient": _gradient(corrected, self.quadrature.points),
+                }
             if reference:
-                arrays["coarse"] = np.array(coarse_reference(self.model, solution, self.eps, self._numbers()))
+                arrays["coarse"] = np.array(
+                    coarse_reference(self.model, solution, self.eps, self._numbers())
+                )
             return arrays
 
-        return self.store.arrays(name, compute, lambda part: self._sound(part, first_order is not None, reference))
+        return self.store.arrays(
+            name, compute, lambda part: self._sound(part, first_order is not None, reference)
+        )
 
     def _numbers(self) -> dict[str, float]:
         return parameter_numbers(self.parameters, self.problem.parameters)
@@ -232,13 +333,26 @@ class _Run:
         dim, nodes = self.quadrature.points.shape[1], len(self.quadrature.points)
         counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
         counts |= {"first_values": nodes, "first_gradient": nodes} if corrected else {}
-        if not {*counts, "estimate", "method", "seconds", *(["coarse"] if reference else [])} <= set(part):
+        if not {
+            *counts,
+            "estimate",
+            "method",
+            "seconds",
+            *(["coarse"] if reference else []),
+        } <= set(part):
             return False
         arrays = {name: np.asarray(part[name]) for name in counts}
-        fits = all(len(a) == counts[name] and bool(np.isfinite(a).all()) for name, a in arrays.items())
+        fits = all(
+            len(a) == counts[name] and bool(np.isfinite(a).all()) for name, a in arrays.items()
+        )
         return fits and all(a.shape[-1] == dim for name, a in arrays.items() if "gradient" in name)
 
-    def _compare(self, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution], larger: tuple[tuple[str, float], ...]) -> Report:
+    def _compare(
+        self,
+        parts: Mapping[str, Arrays],
+        cells: Mapping[str, CellSolution],
+        larger: tuple[tuple[str, float], ...],
+    ) -> Report:
         relative = self.quadrature.relative
         p, w, v, best, fine = (parts[name]["values"] for name in ("p", "w", "v", "u0", "u_eps"))
         errors = self._errors(p, w, v, fine)
@@ -250,14 +364,19 @@ class _Run:
         }
         first = {
             "L2": relative(parts["p"]["first_values"] - fine, fine),
-            "H1": relative(parts["p"]["first_gradient"] - parts["u_eps"]["gradient"], parts["u_eps"]["gradient"]),
+            "H1": relative(
+                parts["p"]["first_gradient"] - parts["u_eps"]["gradient"],
+                parts["u_eps"]["gradient"],
+            ),
         }
         methods = {
             "PINN cells": f"pinn: {cells['pinn'].method}",
             "PINN u0": str(parts["p"]["method"]),
             "FEM cells": f"{self.fem}: {cells[self.fem].method}",
             "FEM u0": str(parts["v"]["method"]),
-            "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}" if self.oracle else "none",
+            "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}"
+            if self.oracle
+            else "none",
             "u_eps": str(parts["u_eps"]["method"]),
         }
         info = {
@@ -270,28 +389,63 @@ class _Run:
         }
         effective = {
             name: _sampled(c, self.problem)
-            for name, c in (("pinn", cells["pinn"]), (self.fem, cells[self.fem]), (cells["oracle"].backend, cells["oracle"]))
+            for name, c in (
+                ("pinn", cells["pinn"]),
+                (self.fem, cells[self.fem]),
+                (cells["oracle"].backend, cells["oracle"]),
+            )
         }
         findings = Findings(
-            self.oracle, relative(v - best, fine), relative(w - v, fine),
-            outside_bounds(self.model, {name: cells[name] for name in ("pinn", self.fem)}, self._numbers()),
-            float(fewest_periods(self.model, self.exact)), str(parts["u_eps"]["coarse"]), larger, errors["e1"], errors["e2"],
+            self.oracle,
+            relative(v - best, fine),
+            relative(w - v, fine),
+            outside_bounds(
+                self.model, {name: cells[name] for name in ("pinn", self.fem)}, self._numbers()
+            ),
+            float(fewest_periods(self.model, self.exact)),
+            str(parts["u_eps"]["coarse"]),
+            larger,
+            errors["e1"],
+            errors["e2"],
         )
-        published = next((errors_ for eps, errors_ in self.problem.paper.items() if abs(eps - self.eps) < 1e-12), {})
+        published = next(
+            (errors_ for eps, errors_ in self.problem.paper.items() if abs(eps - self.eps) < 1e-12),
+            {},
+        )
         return Report(
-            self.problem.name or "problem", self.label, errors, budget, first, effective, methods, info, published,
-            judge(budget, findings), self.store.folder, tuple(evidence(budget, findings, self.label)),
+            self.problem.name or "problem",
+            self.label,
+            errors,
+            budget,
+            first,
+            effective,
+            methods,
+            info,
+            published,
+            judge(budget, findings),
+            self.store.folder,
+            tuple(evidence(budget, findings, self.label)),
         )
 
     def _errors(self, p: Array, w: Array, v: Array, fine: Array) -> dict[str, float]:
         relative = self.quadrature.relative
-        return {"e1": relative(p - fine, fine), "e2": relative(w - fine, fine), "e3": relative(p - w, w), "e4": relative(v - fine, fine)}
+        return {
+            "e1": relative(p - fine, fine),
+            "e2": relative(w - fine, fine),
+            "e3": relative(p - w, w),
+            "e4": relative(v - fine, fine),
+        }
 
     def _by_component(self, *values: Array) -> dict[str, dict[str, float]]:
         """The errors of every unknown, in its own norm."""
-        return {str(u.func): self._errors(*(v[:, j] for v in values)) for j, u in enumerate(self.problem.unknowns)}
+        return {
+            str(u.func): self._errors(*(v[:, j] for v in values))
+            for j, u in enumerate(self.problem.unknowns)
+        }
 
-    def _write(self, report: Report, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]) -> None:
+    def _write(
+        self, report: Report, parts: Mapping[str, Arrays], cells: Mapping[str, CellSolution]
+    ) -> None:
         if self.store.folder is None:
             return
         from .plots import draw
@@ -301,7 +455,17 @@ class _Run:
         self.store.write("derivation.tex", self.model.derivation.latex().encode())
         self.store.write("derivation.txt", f"{self.model}\n".encode(errors="backslashreplace"))
         with self.progress("plots") as task:
-            for k, (name, png) in enumerate(draw(self.model, self.eps, self.parameters, cells["pinn"], parts, self.plot_points, self.plot_shape)):
+            for k, (name, png) in enumerate(
+                draw(
+                    self.model,
+                    self.eps,
+                    self.parameters,
+                    cells["pinn"],
+                    parts,
+                    self.plot_points,
+                    self.plot_shape,
+                )
+            ):
                 self.store.write(name, png)
                 task.update((k + 1) / 4, name)
         self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
@@ -310,7 +474,10 @@ class _Run:
 
 def _gradient(solution: Solution, points: Array) -> Array:
     dim = points.shape[1]
-    return np.stack([solution.derivative(points, tuple(int(k == i) for k in range(dim))) for i in range(dim)], axis=-1)
+    return np.stack(
+        [solution.derivative(points, tuple(int(k == i) for k in range(dim))) for i in range(dim)],
+        axis=-1,
+    )
 
 
 def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:

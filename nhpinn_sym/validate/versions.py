@@ -18,7 +18,10 @@ _DOLFINX = ("dolfinx", "petsc4py")
 
 def versions(fem: str) -> dict[str, str]:
     """By name; `fem` is the finite element backend that computes. The package itself by its files too."""
-    found = {"nhpinn_sym": f"{__version__} {_package_digest()}", "python": platform.python_version()}
+    found = {
+        "nhpinn_sym": f"{__version__} {_package_digest()}",
+        "python": platform.python_version(),
+    }
     found |= {name: _version(name) for name in _DISTRIBUTIONS}
     if fem == "dolfinx":
         found |= {name: str(importlib.import_module(name).__version__) for name in _DOLFINX}

@@ -20,10 +20,16 @@ HALF = sp.Rational(1, 2)
 
 def samples() -> Iterator[tuple[str, LoweredCells, dict[str, object]]]:
     """(name, cell problems, options): every grid starts from the solution on a coarser one."""
-    yield "2D exp(2 sin sin), 525^2", scalar(sp.exp(2 * S(Y[0]) * S(Y[1])), 2), {"n": 525, "residual": 1e-8}
+    yield (
+        "2D exp(2 sin sin), 525^2",
+        scalar(sp.exp(2 * S(Y[0]) * S(Y[1])), 2),
+        {"n": 525, "residual": 1e-8},
+    )
     yield "2D exp(2 sin sin), tolerance", scalar(sp.exp(2 * S(Y[0]) * S(Y[1])), 2), {}
     yield "2D exp(8 sin sin), tolerance", scalar(sp.exp(8 * S(Y[0]) * S(Y[1])), 2), {}
-    disk = sp.Piecewise((10, (Y[0] - HALF) ** 2 + (Y[1] - HALF) ** 2 < sp.Rational(9, 100)), (1, True))
+    disk = sp.Piecewise(
+        (10, (Y[0] - HALF) ** 2 + (Y[1] - HALF) ** 2 < sp.Rational(9, 100)), (1, True)
+    )
     yield "2D disk 10:1, 525^2", scalar(disk, 2, jumps=True), {"n": 525, "residual": 1e-8}
     yield "2D 25 slow points", scalar(2 + X * S(Y[0]) * C(Y[1]), 2, slow=(X,)), {}
     wave = S(Y[0]) * S(Y[1]) * S(Y[2])
@@ -33,7 +39,9 @@ def samples() -> Iterator[tuple[str, LoweredCells, dict[str, object]]]:
 
 
 def main() -> None:
-    print(f"{'':34s} {'seconds':>8s} {'size':>8s} {'iterations':>10s} {'residual':>9s} {'estimate':>9s}")
+    print(
+        f"{'':34s} {'seconds':>8s} {'size':>8s} {'iterations':>10s} {'residual':>9s} {'estimate':>9s}"
+    )
     for name, cells, options in samples():
         points = np.linspace(0, 1.5, 25)[:, None] if cells.slow else np.zeros((1, 0))
         solver = CellSolver(cells, {}, (), 1e-10, **options)
@@ -42,7 +50,10 @@ def main() -> None:
             warnings.simplefilter("ignore", ToleranceWarning)
             info = solver.solve(points).info
         seconds = time.perf_counter() - start
-        print(f"{name:34s} {seconds:8.2f} {info['size']:8d} {info['iterations']:10d} {info['residual']:9.1e} {info['estimate']:9.1e}", flush=True)
+        print(
+            f"{name:34s} {seconds:8.2f} {info['size']:8d} {info['iterations']:10d} {info['residual']:9.1e} {info['estimate']:9.1e}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -37,12 +37,23 @@ class Row(NamedTuple):
     asked: str
 
 
-def diffusion(a: Callable[[nh.Scales], sp.Expr], right: Callable[[nh.Scales], sp.Expr] = lambda s: sp.S.One, dim: int = 2,
-              side: sp.Expr = sp.S.One) -> nh.HomogenizedModel:
+def diffusion(
+    a: Callable[[nh.Scales], sp.Expr],
+    right: Callable[[nh.Scales], sp.Expr] = lambda s: sp.S.One,
+    dim: int = 2,
+    side: sp.Expr = sp.S.One,
+) -> nh.HomogenizedModel:
     s = nh.Scales(dim)
     u = s.unknown("u")
-    return nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a(s) * s.grad(u)), right(s)), scales=s, unknown=u, domain=nh.Box(*[(0, side)] * dim),
-                                              boundary=[nh.Dirichlet(0)]))
+    return nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(-s.div(a(s) * s.grad(u)), right(s)),
+            scales=s,
+            unknown=u,
+            domain=nh.Box(*[(0, side)] * dim),
+            boundary=[nh.Dirichlet(0)],
+        )
+    )
 
 
 def waves(s: nh.Scales) -> sp.Expr:
@@ -50,28 +61,49 @@ def waves(s: nh.Scales) -> sp.Expr:
 
 
 elliptic = diffusion(waves, lambda s: sp.sin(s.x[0]) + sp.cos(s.x[1]))
-cubic = diffusion(lambda s: 2 + sp.sin(PI2 * s.y[0]) * sp.sin(PI2 * s.y[1]) * sp.sin(PI2 * s.y[2]), dim=3)
+cubic = diffusion(
+    lambda s: 2 + sp.sin(PI2 * s.y[0]) * sp.sin(PI2 * s.y[1]) * sp.sin(PI2 * s.y[2]), dim=3
+)
 slow = diffusion(lambda s: 2 + sp.sin(s.x[0]) + sp.sin(PI2 * s.y[0]) / 2, dim=1, side=sp.pi)
 
 
 def truth(model: nh.HomogenizedModel) -> nh.CellSolution:
     """On a finer grid than that of the row "FFT"."""
-    return nh.solve_cells(model, "fourier", tolerance=1e-13, n={1: 129, 2: 81, 3: 45}[model.problem.scales.dim])
+    return nh.solve_cells(
+        model, "fourier", tolerance=1e-13, n={1: 129, 2: 81, 3: 45}[model.problem.scales.dim]
+    )
 
 
 def tensor_error(exact: nh.CellSolution, cells: nh.CellSolution) -> float:
-    return float(np.abs(cells.effective["A"] - exact.effective["A"]).max() / np.abs(exact.effective["A"]).max())
+    return float(
+        np.abs(cells.effective["A"] - exact.effective["A"]).max()
+        / np.abs(exact.effective["A"]).max()
+    )
 
 
 def elliptic_rows() -> Iterator[Row]:
     exact, points = truth(elliptic), np.random.default_rng(0).random((2000, 2))
 
     def errors(cells: nh.CellSolution) -> dict[str, float]:
-        return {"chi": max(relative(f(points), g(points)) for f, g in zip(cells.functions, exact.functions)), "a*": tensor_error(exact, cells)}
+        return {
+            "chi": max(
+                relative(f(points), g(points)) for f, g in zip(cells.functions, exact.functions)
+            ),
+            "a*": tensor_error(exact, cells),
+        }
 
-    yield Row("cell of elliptic_2d, random features", lambda: nh.solve_cells(elliptic, "pinn", tolerance=1e-12, features=1000), errors,
-              "chi 1e-8, a* 1e-12 in 1 s")
-    yield Row("  trained 2x24", lambda: nh.solve_cells(elliptic, "pinn", tolerance=1e-13, **TRAINED), errors, "chi 1e-6 in 20 s")
+    yield Row(
+        "cell of elliptic_2d, random features",
+        lambda: nh.solve_cells(elliptic, "pinn", tolerance=1e-12, features=1000),
+        errors,
+        "chi 1e-8, a* 1e-12 in 1 s",
+    )
+    yield Row(
+        "  trained 2x24",
+        lambda: nh.solve_cells(elliptic, "pinn", tolerance=1e-13, **TRAINED),
+        errors,
+        "chi 1e-6 in 20 s",
+    )
     yield Row("  FFT", lambda: nh.solve_cells(elliptic, "fourier"), errors, "")
     yield Row("  FEM (Q2)", lambda: nh.solve_cells(elliptic, "skfem"), errors, "")
 
@@ -80,11 +112,28 @@ def square_rows() -> Iterator[Row]:
     cells, points = truth(elliptic), np.random.default_rng(1).random((300, 2))
 
     def errors(u: Any) -> dict[str, float]:
-        return {"u0": relative(u(points), square_solution(points, float(cells.effective["A"][0, 0])))}
+        return {
+            "u0": relative(u(points), square_solution(points, float(cells.effective["A"][0, 0])))
+        }
 
-    yield Row("homogenized square, random features", lambda: nh.solve_homogenized(elliptic, cells, "pinn", tolerance=1e-8), errors, "1e-7 in 1 s")
-    yield Row("  trained 2x24", lambda: nh.solve_homogenized(elliptic, cells, "pinn", **TRAINED), errors, "1e-5 in 20 s")
-    yield Row("  FEM (Q2)", lambda: nh.solve_homogenized(elliptic, cells, "skfem", tolerance=1e-7), errors, "")
+    yield Row(
+        "homogenized square, random features",
+        lambda: nh.solve_homogenized(elliptic, cells, "pinn", tolerance=1e-8),
+        errors,
+        "1e-7 in 1 s",
+    )
+    yield Row(
+        "  trained 2x24",
+        lambda: nh.solve_homogenized(elliptic, cells, "pinn", **TRAINED),
+        errors,
+        "1e-5 in 20 s",
+    )
+    yield Row(
+        "  FEM (Q2)",
+        lambda: nh.solve_homogenized(elliptic, cells, "skfem", tolerance=1e-7),
+        errors,
+        "",
+    )
 
 
 def slow_rows() -> Iterator[Row]:
@@ -94,30 +143,66 @@ def slow_rows() -> Iterator[Row]:
     def errors(cells: nh.CellSolution) -> dict[str, float]:
         return {"a*(x)": float(np.abs(cells.effective["A"](x)[:, 0, 0] - exact).max())}
 
-    for name, backend in (("a*(x) of slowly_varying_1d, one net", "pinn"), ("  FFT", "fourier"), ("  FEM", "skfem")):
-        yield Row(name, lambda backend=backend: nh.solve_cells(slow, backend), errors, "1e-10 in 1 s" if backend == "pinn" else "")
+    for name, backend in (
+        ("a*(x) of slowly_varying_1d, one net", "pinn"),
+        ("  FFT", "fourier"),
+        ("  FEM", "skfem"),
+    ):
+        yield Row(
+            name,
+            lambda backend=backend: nh.solve_cells(slow, backend),
+            errors,
+            "1e-10 in 1 s" if backend == "pinn" else "",
+        )
 
 
 def reaction_rows() -> Iterator[Row]:
     s = nh.Scales(1, time=True)
     u, r = s.unknown("u"), sp.cos(PI2 * s.y[0])
-    model = nh.homogenize(nh.MultiscaleProblem(
-        sp.Eq(s.dt(u) - s.div(2 * s.grad(u)) + r * u / s.eps, sp.sin(PI2 * s.x[0])), scales=s, unknown=u, domain=nh.Box((-sp.pi, sp.pi)),
-        boundary=[nh.Dirichlet(0)], initial=[nh.Initial(0)], final_time=sp.Rational(1, 2)))
+    model = nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(s.dt(u) - s.div(2 * s.grad(u)) + r * u / s.eps, sp.sin(PI2 * s.x[0])),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((-sp.pi, sp.pi)),
+            boundary=[nh.Dirichlet(0)],
+            initial=[nh.Initial(0)],
+            final_time=sp.Rational(1, 2),
+        )
+    )
     cells, points = truth(model), np.linspace(-np.pi, np.pi, 401)[1:-1, None]
 
     def errors(found: Any) -> dict[str, float]:
-        return {"u0(T)": relative(found(points), reaction_diffusion_solution(points, -1 / (16 * np.pi**2)))}
+        return {
+            "u0(T)": relative(
+                found(points), reaction_diffusion_solution(points, -1 / (16 * np.pi**2))
+            )
+        }
 
-    yield Row("reaction_diffusion at T", lambda: nh.solve_homogenized(model, cells, "pinn"), errors, "1e-5 in 10 s")
-    yield Row("  FEM (P2, SDIRK4)", lambda: nh.solve_homogenized(model, cells, "skfem", tolerance=1e-5), errors, "")
+    yield Row(
+        "reaction_diffusion at T",
+        lambda: nh.solve_homogenized(model, cells, "pinn"),
+        errors,
+        "1e-5 in 10 s",
+    )
+    yield Row(
+        "  FEM (P2, SDIRK4)",
+        lambda: nh.solve_homogenized(model, cells, "skfem", tolerance=1e-5),
+        errors,
+        "",
+    )
 
 
 def cylinders(contrast: float, radius: float = 0.3, orders: int = 12) -> float:
     """A* of a square array of disks by multipoles (Rayleigh 1892; Perrins, McKenzie, McPhedran 1979)."""
     odd = range(1, 2 * orders, 2)
     matrix = (contrast + 1) / (contrast - 1) * np.eye(orders)
-    matrix -= np.array([[math.comb(n + m - 1, n) * lattice_sum(n + m) * radius ** (n + m) for m in odd] for n in odd])
+    matrix -= np.array(
+        [
+            [math.comb(n + m - 1, n) * lattice_sum(n + m) * radius ** (n + m) for m in odd]
+            for n in odd
+        ]
+    )
     return float(1 + 2 * np.pi * radius * np.linalg.solve(matrix, radius * np.eye(orders)[0])[0])
 
 
@@ -129,24 +214,44 @@ def lattice_sum(k: int) -> float:
     if k % 4:
         return 0.0
     zeta = float(sp.zeta(k))
-    tail = sum(sum(float(d) ** (k - 1) for d in range(1, n + 1) if n % d == 0) * math.exp(-FULL * n) for n in range(1, 30))
+    tail = sum(
+        sum(float(d) ** (k - 1) for d in range(1, n + 1) if n % d == 0) * math.exp(-FULL * n)
+        for n in range(1, 30)
+    )
     return 2 * zeta + 2 * FULL**k / math.factorial(k - 1) * tail
 
 
 def disk_rows() -> Iterator[Row]:
     for contrast in (10, 50):
-        model = diffusion(lambda s, contrast=contrast: nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): contrast}, default=1))
+        model = diffusion(
+            lambda s, contrast=contrast: nh.phases(
+                s, {nh.Disk((0.5, 0.5), 0.3): contrast}, default=1
+            )
+        )
         exact = cylinders(contrast)
 
         def errors(cells: nh.CellSolution, exact: float = exact) -> dict[str, float]:
             found = {"a*": abs(float(cells.effective["A"][0, 0]) - exact) / exact}
             if "A" in cells.bounds:
                 low, high = (float(end[0, 0]) for end in cells.bounds["A"])
-                found |= {"width": (high - low) / exact, "outside": max(low - exact, exact - high, 0.0) / exact}
+                found |= {
+                    "width": (high - low) / exact,
+                    "outside": max(low - exact, exact - high, 0.0) / exact,
+                }
             return found
 
-        yield Row(f"disk, contrast {contrast}, net per phase", lambda model=model: nh.solve_cells(model, "pinn"), errors, "1e-7 in 10 s")
-        yield Row("  Ritz and dual", lambda model=model: nh.solve_cells(model, "pinn", method="energy"), errors, "width 1e-6 in 10 s")
+        yield Row(
+            f"disk, contrast {contrast}, net per phase",
+            lambda model=model: nh.solve_cells(model, "pinn"),
+            errors,
+            "1e-7 in 10 s",
+        )
+        yield Row(
+            "  Ritz and dual",
+            lambda model=model: nh.solve_cells(model, "pinn", method="energy"),
+            errors,
+            "width 1e-6 in 10 s",
+        )
         yield Row("  FFT, raw", lambda model=model: nh.solve_cells(model, "fourier"), errors, "")
         yield Row("  FEM", lambda model=model: nh.solve_cells(model, "skfem"), errors, "")
 
@@ -157,7 +262,12 @@ def cube_rows() -> Iterator[Row]:
     def errors(cells: nh.CellSolution) -> dict[str, float]:
         return {"a*": tensor_error(exact, cells)}
 
-    yield Row("3D cell, random features", lambda: nh.solve_cells(cubic, "pinn", tolerance=1e-6), errors, "1e-6 in 60 s")
+    yield Row(
+        "3D cell, random features",
+        lambda: nh.solve_cells(cubic, "pinn", tolerance=1e-6),
+        errors,
+        "1e-6 in 60 s",
+    )
     yield Row("  more of them", lambda: nh.solve_cells(cubic, "pinn", features=4000), errors, "")
     yield Row("  FFT", lambda: nh.solve_cells(cubic, "fourier"), errors, "")
 

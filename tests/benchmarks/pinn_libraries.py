@@ -22,7 +22,12 @@ PI = torch.pi
 
 def coefficient(x: Any, y: Any) -> tuple[Any, Any, Any]:
     """a, a_x, a_y."""
-    sx, cx, sy, cy = torch.sin(2 * PI * x), torch.cos(2 * PI * x), torch.sin(2 * PI * y), torch.cos(2 * PI * y)
+    sx, cx, sy, cy = (
+        torch.sin(2 * PI * x),
+        torch.cos(2 * PI * x),
+        torch.sin(2 * PI * y),
+        torch.cos(2 * PI * y),
+    )
     return 2 + sx * cy, 2 * PI * cx * cy, -2 * PI * sx * sy
 
 
@@ -51,17 +56,40 @@ def nhpinn(flavour: str) -> Callable[[int], Steps]:
         s = nh.Scales(2)
         u, (x, y) = s.unknown("u"), s.x
         a = 2 + sp.sin(2 * sp.pi * x) * sp.cos(2 * sp.pi * y)
-        problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
-                                       boundary=[nh.Dirichlet(0)])
+        problem = nh.MultiscaleProblem(
+            sp.Eq(-s.div(a * s.grad(u)), 1),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1), (0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
         text = nh.emit(nh.homogenize(problem), "torch")["fine_residual.py"]
         trial = Trial("fine", text, (("scaled", 0.0, 1.0), ("scaled", 0.0, 1.0)))
         points, boundary = grid(side)
-        factors, zero = trial.module.coefficients(points, epsilon=1.0), points.new_zeros(len(points))
-        inner = torch.stack([factors[index] + zero if index in factors else zero for index in trial.indices], -1)
+        factors, zero = (
+            trial.module.coefficients(points, epsilon=1.0),
+            points.new_zeros(len(points)),
+        )
+        inner = torch.stack(
+            [factors[index] + zero if index in factors else zero for index in trial.indices], -1
+        )
         value = points.new_zeros(len(boundary), len(trial.indices))
         value[:, trial.indices.index(below((0, 0))[0])] = 1.0
-        rows = concatenate([Rows(p, w[:, None, None], p.new_zeros(len(p), 1, 0), right[:, None, None], p.new_ones(1)) for p, w, right in
-                            ((points, inner, trial.module.source(points, epsilon=1.0)), (boundary, value, boundary.new_zeros(len(boundary))))])
+        rows = concatenate(
+            [
+                Rows(
+                    p,
+                    w[:, None, None],
+                    p.new_zeros(len(p), 1, 0),
+                    right[:, None, None],
+                    p.new_ones(1),
+                )
+                for p, w, right in (
+                    (points, inner, trial.module.source(points, epsilon=1.0)),
+                    (boundary, value, boundary.new_zeros(len(boundary))),
+                )
+            ]
+        )
         objective = Objective(trial, rows, trial.mlp(SIZES[1], len(SIZES) - 2, 1, 0), flavour)
         x = objective.start.clone()
         adam = torch.optim.Adam([x], lr=1e-3)
@@ -84,11 +112,23 @@ def deepxde(side: int) -> Steps:
     def pde(p: Any, u: Any) -> Any:
         a, a_x, a_y = coefficient(p[:, :1], p[:, 1:])
         u_x, u_y = dde.grad.jacobian(u, p, j=0), dde.grad.jacobian(u, p, j=1)
-        return -a * (dde.grad.hessian(u, p, i=0, j=0) + dde.grad.hessian(u, p, i=1, j=1)) - a_x * u_x - a_y * u_y - 1
+        return (
+            -a * (dde.grad.hessian(u, p, i=0, j=0) + dde.grad.hessian(u, p, i=1, j=1))
+            - a_x * u_x
+            - a_y * u_y
+            - 1
+        )
 
     geometry = dde.geometry.Rectangle([0, 0], [1, 1])
     boundary = dde.icbc.DirichletBC(geometry, lambda p: 0, lambda p, on: on)
-    data = dde.data.PDE(geometry, pde, boundary, num_domain=side**2, num_boundary=4 * (side - 1), train_distribution="uniform")
+    data = dde.data.PDE(
+        geometry,
+        pde,
+        boundary,
+        num_domain=side**2,
+        num_boundary=4 * (side - 1),
+        train_distribution="uniform",
+    )
     model = dde.Model(data, dde.nn.FNN(SIZES, "tanh", "Glorot normal"))
     model.compile("adam", lr=1e-3, verbose=0)
     batch = model.data.train_next_batch(model.batch_size)
@@ -106,7 +146,10 @@ def pina(side: int) -> Steps:
     from pina.solver import PINN
 
     def residual(p: Any, u: Any) -> Any:
-        a, a_x, a_y = (LabelTensor(value.as_subclass(torch.Tensor), ["u"]) for value in coefficient(p.extract(["x"]), p.extract(["y"])))
+        a, a_x, a_y = (
+            LabelTensor(value.as_subclass(torch.Tensor), ["u"])
+            for value in coefficient(p.extract(["x"]), p.extract(["y"]))
+        )
         first = grad(u, p)
         u_x, u_y = first.extract(["dudx"]), first.extract(["dudy"])
         u_xx, u_yy = grad(u_x, p, d=["x"]), grad(u_y, p, d=["y"])
@@ -117,8 +160,10 @@ def pina(side: int) -> Steps:
     class Poisson(SpatialProblem):
         output_variables = ["u"]  # noqa: RUF012
         spatial_domain = cartesian()
-        conditions = {"inside": Condition(input=points, equation=Equation(residual)),  # noqa: RUF012
-                      "boundary": Condition(input=boundary, equation=FixedValue(0.0))}
+        conditions = {
+            "inside": Condition(input=points, equation=Equation(residual)),  # noqa: RUF012
+            "boundary": Condition(input=boundary, equation=FixedValue(0.0)),
+        }
 
     class Clock(Callback):
         seconds: list[float]
@@ -134,8 +179,16 @@ def pina(side: int) -> Steps:
     def steps(count: int) -> list[float]:
         clock = Clock()
         clock.seconds = []
-        trainer = Trainer(solver, max_epochs=count, accelerator="cpu", callbacks=[clock], enable_progress_bar=False, logger=False,
-                          enable_checkpointing=False, enable_model_summary=False)
+        trainer = Trainer(
+            solver,
+            max_epochs=count,
+            accelerator="cpu",
+            callbacks=[clock],
+            enable_progress_bar=False,
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+        )
         trainer.train()
         return clock.seconds
 
@@ -157,15 +210,37 @@ def neurodiffeq(side: int) -> Steps:
 
     def pde(u: Any, x: Any, y: Any) -> list[Any]:
         a, a_x, a_y = coefficient(x, y)
-        return [-a * (diff(u, x, order=2) + diff(u, y, order=2)) - a_x * diff(u, x) - a_y * diff(u, y) - 1]
+        return [
+            -a * (diff(u, x, order=2) + diff(u, y, order=2))
+            - a_x * diff(u, x)
+            - a_y * diff(u, y)
+            - 1
+        ]
 
     def zero(x: Any) -> Any:
         return 0 * x
 
-    condition = DirichletBVP2D(x_min=0, x_min_val=zero, x_max=1, x_max_val=zero, y_min=0, y_min_val=zero, y_max=1, y_max_val=zero)
+    condition = DirichletBVP2D(
+        x_min=0,
+        x_min_val=zero,
+        x_max=1,
+        x_max_val=zero,
+        y_min=0,
+        y_min_val=zero,
+        y_max=1,
+        y_max_val=zero,
+    )
     points = Generator2D((side, side), (0, 0), (1, 1), method="equally-spaced")
-    solver = Solver2D(pde, [condition], xy_min=(0, 0), xy_max=(1, 1), nets=[FCNN(2, 1, hidden_units=SIZES[1:-1]).double()],
-                      train_generator=points, valid_generator=points, n_batches_valid=0)
+    solver = Solver2D(
+        pde,
+        [condition],
+        xy_min=(0, 0),
+        xy_max=(1, 1),
+        nets=[FCNN(2, 1, hidden_units=SIZES[1:-1]).double()],
+        train_generator=points,
+        valid_generator=points,
+        n_batches_valid=0,
+    )
     return timed(solver.run_train_epoch)
 
 
@@ -177,7 +252,11 @@ def grid(side: int) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 LIBRARIES: dict[str, Callable[[int], Steps]] = {
-    "native": nhpinn("native"), "compile": nhpinn("compile"), "torch": nhpinn("torch"), "PINA": pina, "DeepXDE": deepxde,
+    "native": nhpinn("native"),
+    "compile": nhpinn("compile"),
+    "torch": nhpinn("torch"),
+    "PINA": pina,
+    "DeepXDE": deepxde,
     "neurodiffeq": neurodiffeq,
 }
 

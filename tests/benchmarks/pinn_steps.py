@@ -24,11 +24,16 @@ HEAD = f"{'':14s} {'ms':>7s} {'MB':>5s} {'of DeepXDE':>10s} {'of PINA':>8s}"
 def main() -> None:
     python = environment()
     times = dict(line.split() for line in _child(python, "time"))
-    print(f"One Adam step, {SIDE} x {SIDE} points, net 2-64-64-64-1, float64; CPU time of one thread, extra memory\n{HEAD}")
+    print(
+        f"One Adam step, {SIDE} x {SIDE} points, net 2-64-64-64-1, float64; CPU time of one thread, extra memory\n{HEAD}"
+    )
     for name, text in times.items():
         (memory,), seconds = _child(python, "memory", name), float(text)
         relative = [seconds / float(times[other]) for other in ("DeepXDE", "PINA")]
-        print(f"{name:14s} {1e3 * seconds:7.0f} {float(memory):5.0f} {relative[0]:10.2f} {relative[1]:8.2f}", flush=True)
+        print(
+            f"{name:14s} {1e3 * seconds:7.0f} {float(memory):5.0f} {relative[0]:10.2f} {relative[1]:8.2f}",
+            flush=True,
+        )
 
 
 def environment() -> Path:
@@ -39,7 +44,9 @@ def environment() -> Path:
     python = folder / "bin" / "python"
     if not (folder / "done").exists():
         venv.create(folder, with_pip=True, clear=True)
-        path = subprocess.check_output([python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True).strip()
+        path = subprocess.check_output(
+            [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], text=True
+        ).strip()
         Path(path, "parent.pth").write_text(sysconfig.get_path("purelib"))
         subprocess.run([python, "-m", "pip", "install", "--quiet", *PACKAGES], check=True)
         (folder / "done").touch()
@@ -73,13 +80,28 @@ def measure_memory(name: str) -> None:
 
 def _status(key: str) -> int:
     """kB, from the operating system."""
-    return next(int(line.split()[1]) for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(key))
+    return next(
+        int(line.split()[1])
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(key)
+    )
 
 
 def _child(python: Path, *arguments: str) -> list[str]:
     settings = os.environ | {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     call = [str(python), "-m", "tests.benchmarks.pinn_steps", *arguments]
-    return subprocess.run(call, env=settings, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True).stdout.strip().splitlines()
+    return (
+        subprocess.run(
+            call,
+            env=settings,
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        .stdout.strip()
+        .splitlines()
+    )
 
 
 if __name__ == "__main__":

@@ -26,14 +26,22 @@ def test_derive(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "Matrix(" not in out and "Derivative(" not in out
 
 
-@pytest.mark.parametrize(("name", "parts"), {
-    "large_drift": ("Moving frame", "drift_1 = <(1 + 2*cos(2*pi*y1))*psi>", "weighted by psi"),
-    "ground_state": ("Factorization", "u = phi*v*exp(-lambda0*t/eps**2)", "<phi*psi> = 1"),
-    "nondivergence": ("All right-hand sides vanish: u1 = 0.", "A_11 = <(2 + sin(2*pi*y1)*cos(2*pi*y2))*psi>"),
-    "reiterated": ("Iterated homogenization", "A_11_z"),
-    "elasticity_2d": ("(A_-2 u)_1 = ", "A_1212 = <", "v1_2 = N_1_v1_2*d_x1 v0_1"),
-}.items())
-def test_derive_shows_what_was_done(name: str, parts: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    {
+        "large_drift": ("Moving frame", "drift_1 = <(1 + 2*cos(2*pi*y1))*psi>", "weighted by psi"),
+        "ground_state": ("Factorization", "u = phi*v*exp(-lambda0*t/eps**2)", "<phi*psi> = 1"),
+        "nondivergence": (
+            "All right-hand sides vanish: u1 = 0.",
+            "A_11 = <(2 + sin(2*pi*y1)*cos(2*pi*y2))*psi>",
+        ),
+        "reiterated": ("Iterated homogenization", "A_11_z"),
+        "elasticity_2d": ("(A_-2 u)_1 = ", "A_1212 = <", "v1_2 = N_1_v1_2*d_x1 v0_1"),
+    }.items(),
+)
+def test_derive_shows_what_was_done(
+    name: str, parts: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     out = run(capsys, "derive", str(CLASSES / f"{name}.py"))
     assert all(part in out for part in parts)
 
@@ -43,29 +51,48 @@ def test_derive_to_higher_order(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Hierarchy of mean fields" in out and "d_y1[(2 + sin(2*pi*y1))*d_y1 N_11]" in out
 
 
-@pytest.mark.parametrize("file", [f for f in FILES if f.stem != "opaque"], ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "file", [f for f in FILES if f.stem != "opaque"], ids=lambda path: path.stem
+)
 @pytest.mark.parametrize("target", ["numpy", "latex"])
 def test_emit(file: Path, target: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    paths = [Path(line) for line in run(capsys, "emit", str(file), "--target", target, "-o", str(tmp_path)).splitlines()]
+    paths = [
+        Path(line)
+        for line in run(
+            capsys, "emit", str(file), "--target", target, "-o", str(tmp_path)
+        ).splitlines()
+    ]
     assert paths and all(path.stat().st_size > 500 for path in paths)
 
 
-@pytest.mark.parametrize(("arguments", "parts"), {
-    ("elasticity_2d",): ("Voigt", "sigma_12", "2 e_12", "2.59807621135"),
-    ("large_drift",): ("drift[1]", "psi, N_1"),
-    ("ground_state",): ("lambda0", "-4.6015527919", "phi, psi, N_1"),
-    ("coupled_reaction",): ("c[1, 2]", "-0.01266514795"),
-    ("complex_layers",): ("2.8862402111 + 1.03941452567 i",),
-    ("locally_periodic_2d",): ("A[1, 1] at x = (0.5, 0.5)", "2.44948974278"),
-    ("waves", "--order", "2"): ("averaged operators beyond", "d_x1 d_x1 d_t d_t", "-0.00370472430"),
-}.items(), ids=lambda value: value[0])
-def test_cells(arguments: tuple[str, ...], parts: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    {
+        ("elasticity_2d",): ("Voigt", "sigma_12", "2 e_12", "2.59807621135"),
+        ("large_drift",): ("drift[1]", "psi, N_1"),
+        ("ground_state",): ("lambda0", "-4.6015527919", "phi, psi, N_1"),
+        ("coupled_reaction",): ("c[1, 2]", "-0.01266514795"),
+        ("complex_layers",): ("2.8862402111 + 1.03941452567 i",),
+        ("locally_periodic_2d",): ("A[1, 1] at x = (0.5, 0.5)", "2.44948974278"),
+        ("waves", "--order", "2"): (
+            "averaged operators beyond",
+            "d_x1 d_x1 d_t d_t",
+            "-0.00370472430",
+        ),
+    }.items(),
+    ids=lambda value: value[0],
+)
+def test_cells(
+    arguments: tuple[str, ...], parts: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
     name, *options = arguments
     out = run(capsys, "cells", str(CLASSES / f"{name}.py"), *options)
     assert all(part in out for part in parts), out
 
 
-def test_entries_of_a_system_that_are_zero_are_not_listed(capsys: pytest.CaptureFixture[str]) -> None:
+def test_entries_of_a_system_that_are_zero_are_not_listed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     out = run(capsys, "cells", str(CLASSES / "coupled_reaction.py"))
     assert "A[1, 1, 1, 1]" in out and "A[1, 1, 2, 1]" not in out and "rho[1, 2]" not in out
 
@@ -81,19 +108,37 @@ def make(equation, **scales):
                                 final_time=1 if s.time else None)
 """
 REFUSED = {
-    "fourth order": ("def f(s, u): return s.div(s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.hessian(u)))\nproblem = make(f)", "u(x1)"),
-    "second time derivative": ("def tt(s, u): return s.dt(u, 2) - s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(tt, time=True)",
-                               "order 2"),
-    "ground state": ("def f(s, u): return s.dt(u) - s.laplacian(u) + sp.cos(2*sp.pi*s.y[0])*u/s.eps**2\nproblem = make(f, time=True)", "lambda0"),
-    "moving frame": ("def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f, time=True)", "1"),
-    "further fast variable": ("def f(s, u): return s.dt(u) - s.div((2 + sp.sin(2*sp.pi*(s.y[0] - s.tau)))*s.grad(u))\nproblem = make(f, fast_time=2)",
-                              "tau = t/eps^2"),
-    "complex": ("def f(s, u): return -s.div((2 + sp.I + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(f)", "I"),
+    "fourth order": (
+        "def f(s, u): return s.div(s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.hessian(u)))\nproblem = make(f)",
+        "u(x1)",
+    ),
+    "second time derivative": (
+        "def tt(s, u): return s.dt(u, 2) - s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(tt, time=True)",
+        "order 2",
+    ),
+    "ground state": (
+        "def f(s, u): return s.dt(u) - s.laplacian(u) + sp.cos(2*sp.pi*s.y[0])*u/s.eps**2\nproblem = make(f, time=True)",
+        "lambda0",
+    ),
+    "moving frame": (
+        "def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f, time=True)",
+        "1",
+    ),
+    "further fast variable": (
+        "def f(s, u): return s.dt(u) - s.div((2 + sp.sin(2*sp.pi*(s.y[0] - s.tau)))*s.grad(u))\nproblem = make(f, fast_time=2)",
+        "tau = t/eps^2",
+    ),
+    "complex": (
+        "def f(s, u): return -s.div((2 + sp.I + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(f)",
+        "I",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_validate_refuses_what_it_does_not_compare(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_refuses_what_it_does_not_compare(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text, term = REFUSED[case]
     file, out = tmp_path / "mine.py", tmp_path / "out"
     file.write_text(HEAD + text)
@@ -108,12 +153,19 @@ def test_validate_without_a_domain(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no domain" in err and "domain=Box(...)" in err and len(err) < 400
 
 
-@pytest.mark.parametrize(("arguments", "quoted"), [
-    (["derive", str(CLASSES / "waves.py"), "--order", "0"], "order=0"), (["cells", str(CLASSES / "opaque.py")], "without a formula"),
-    (["cells", str(CLASSES / "plate.py"), "--backend", "dolfinx"], "fourier"),
-    (["cells", str(CLASSES / "plate.py"), "--backend", "skfem"], "fourier"),
-    (["emit", str(CLASSES / "reiterated.py"), "--target", "torch", "-o", "x"], "A_11_z")])
-def test_refusals_quote_the_term(arguments: list[str], quoted: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "quoted"),
+    [
+        (["derive", str(CLASSES / "waves.py"), "--order", "0"], "order=0"),
+        (["cells", str(CLASSES / "opaque.py")], "without a formula"),
+        (["cells", str(CLASSES / "plate.py"), "--backend", "dolfinx"], "fourier"),
+        (["cells", str(CLASSES / "plate.py"), "--backend", "skfem"], "fourier"),
+        (["emit", str(CLASSES / "reiterated.py"), "--target", "torch", "-o", "x"], "A_11_z"),
+    ],
+)
+def test_refusals_quote_the_term(
+    arguments: list[str], quoted: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     err = run(capsys, *arguments, code=1)
     assert err.startswith("error: ") and quoted in err
 

@@ -26,7 +26,9 @@ def test_derive(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize("target", ["torch", "cpp", "dolfinx", "skfem", "numpy", "latex"])
-def test_emit_writes_files_that_compile(tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_emit_writes_files_that_compile(
+    tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main(["emit", ELLIPTIC_2D, "--target", target, "-o", str(tmp_path)]) == 0
     paths = [Path(line) for line in capsys.readouterr().out.split()]
     assert paths
@@ -36,12 +38,21 @@ def test_emit_writes_files_that_compile(tmp_path: Path, target: str, capsys: pyt
             compile(path.read_text(), str(path), "exec")
 
 
-@pytest.mark.parametrize(("target", "file"), [("numpy", "cell_fourier.py"), ("skfem", "cell_driver.py"), ("dolfinx", "cell_driver.py")])
+@pytest.mark.parametrize(
+    ("target", "file"),
+    [("numpy", "cell_fourier.py"), ("skfem", "cell_driver.py"), ("dolfinx", "cell_driver.py")],
+)
 def test_emitted_cell_files_stand_alone(tmp_path: Path, target: str, file: str) -> None:
     """Run away from the package: a* is printed by the emitted files alone."""
     assert main(["emit", ELLIPTIC_2D, "--target", target, "-o", str(tmp_path)]) == 0
     hide = "import sys; sys.modules['nhpinn_sym'] = None; import runpy; sys.path.insert(0, '.'); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
-    done = subprocess.run([sys.executable, "-c", hide, file], cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(
+        [sys.executable, "-c", hide, file],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
     assert done.returncode == 0, done.stderr
     assert "1.9353" in done.stdout
 
@@ -72,15 +83,23 @@ WRONG = {
     "unknown backend": (["cells", ELLIPTIC_2D, "--backend", "abaqus"], "abaqus"),
     "eps that is no number": (["validate", ELLIPTIC_2D, "--eps", "small"], "small"),
     "eps that is negative": (["validate", ELLIPTIC_2D, "--eps=-1/8"], "-1/8"),
-    "pinn option elsewhere": (["cells", ELLIPTIC_2D, "--backend", "skfem", "--seed", "1"], "--seed"),
+    "pinn option elsewhere": (
+        ["cells", ELLIPTIC_2D, "--backend", "skfem", "--seed", "1"],
+        "--seed",
+    ),
     "undeclared parameter": (["cells", ELLIPTIC_2D, "--set", "q=1"], "q=1"),
     "other problem name": (["derive", ELLIPTIC_2D, "--problem", "beam"], "beam"),
-    "output below a file": (["emit", ELLIPTIC_2D, "--target", "numpy", "-o", ELLIPTIC_2D + "/out"], "elliptic_2d.py"),
+    "output below a file": (
+        ["emit", ELLIPTIC_2D, "--target", "numpy", "-o", ELLIPTIC_2D + "/out"],
+        "elliptic_2d.py",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", WRONG)
-def test_wrong_input_is_one_error_that_quotes_it(case: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_input_is_one_error_that_quotes_it(
+    case: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     arguments, quoted = WRONG[case]
     assert main(arguments) == 1
     captured = capsys.readouterr()
@@ -101,13 +120,18 @@ FILES = {
         "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = sp.eye(3)*s.grad(u)\n",
         "flux = sp.eye(3)*s.grad(u)",
     ),
-    "nan": ("import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = s.div((2 + sp.nan)*s.grad(u))\n", "nan"),
+    "nan": (
+        "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = s.div((2 + sp.nan)*s.grad(u))\n",
+        "nan",
+    ),
     "none": ("x = 1\n", "problem"),
 }
 
 
 @pytest.mark.parametrize("case", FILES)
-def test_a_file_that_fails_is_quoted(case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_file_that_fails_is_quoted(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     text, quoted = FILES[case]
     file = tmp_path / "mine.py"
     file.write_text(text)
@@ -120,7 +144,9 @@ def test_a_file_that_fails_is_quoted(case: str, tmp_path: Path, capsys: pytest.C
     ("--per-period", "0", "per_period"), ("--tolerance", "nan", "tolerance"), ("--tolerance", "-1", "tolerance"), ("--seed", "-3", "seed"),
     ("--eps", "nan", "--eps"), ("--eps", "0", "eps"), ("--device", "abacus", "device"),
 ])  # fmt: skip
-def test_wrong_values_of_options_end_with_a_message(flag: str, value: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_wrong_values_of_options_end_with_a_message(
+    flag: str, value: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     example = Path(__file__).parents[2] / "examples" / "elliptic_1d.py"
     assert main(["validate", str(example), "--eps", "1/8", flag, value]) == 1
     error = capsys.readouterr().err

@@ -17,7 +17,9 @@ LAYERS = np.arange(256) / 256
 
 def numbers(c: Any, *points: Array, symbols: tuple[sp.Symbol, ...] = ()) -> Array:
     """Values of a coefficient written in s.y (or in plain symbols y1, y2, ...) at points."""
-    plain = sp.sympify(c).xreplace({v: v.symbol for v in sp.sympify(c).atoms(sp.Function) if hasattr(v, "symbol")})
+    plain = sp.sympify(c).xreplace(
+        {v: v.symbol for v in sp.sympify(c).atoms(sp.Function) if hasattr(v, "symbol")}
+    )
     values = sp.lambdify(symbols or y_symbols(len(points)), plain, "numpy")(*points)
     return np.broadcast_to(np.asarray(values), points[0].shape)
 
@@ -29,7 +31,10 @@ def layered(a: Array) -> Array:
     left = np.einsum("nikm,nmj->nikj", a[:, :, :, :, 0], inverse)
     right = np.einsum("nim,nmjl->nijl", inverse, a[:, :, 0])
     direct = a - np.einsum("nikm,nmjl->nikjl", left, a[:, :, 0])
-    return np.asarray(direct.mean(axis=0) + np.einsum("ikm,mp,pjl->ikjl", left.mean(axis=0), normal, right.mean(axis=0)))
+    return np.asarray(
+        direct.mean(axis=0)
+        + np.einsum("ikm,mp,pjl->ikjl", left.mean(axis=0), normal, right.mean(axis=0))
+    )
 
 
 class Torus:
@@ -38,7 +43,10 @@ class Torus:
     def __init__(self, dim: int, n: int) -> None:
         ticks = np.arange(n) / n
         self.y = np.stack([g.ravel() for g in np.meshgrid(*[ticks] * dim, indexing="ij")], axis=-1)
-        self.D = [reduce(np.kron, [slope(n) if k == other else np.eye(n) for other in range(dim)]) for k in range(dim)]
+        self.D = [
+            reduce(np.kron, [slope(n) if k == other else np.eye(n) for other in range(dim)])
+            for k in range(dim)
+        ]
         self.size, self.dim = n**dim, dim
 
     def __call__(self, c: Any) -> Array:
@@ -49,16 +57,26 @@ class Torus:
         """D + ik, of what multiplies exp(ik.x)."""
         return [d + 1j * q * np.eye(self.size) for d, q in zip(self.D, k, strict=True)]
 
-    def flux(self, a: Mapping[tuple[int, int, int, int], Any], components: int, d: list[Array] | None = None) -> Array:
+    def flux(
+        self,
+        a: Mapping[tuple[int, int, int, int], Any],
+        components: int,
+        d: list[Array] | None = None,
+    ) -> Array:
         """The matrix of u -> -d_k( a[i, k, j, l] d_l u_j )."""
         d = self.D if d is None else d
-        rows = [[np.zeros((self.size, self.size), dtype=d[0].dtype) for _ in range(components)] for _ in range(components)]
+        rows = [
+            [np.zeros((self.size, self.size), dtype=d[0].dtype) for _ in range(components)]
+            for _ in range(components)
+        ]
         for (i, k, j, l), c in a.items():  # noqa: E741
             rows[i][j] = rows[i][j] - d[k] @ (self(c)[:, None] * d[l])
         return np.block(rows)
 
 
-def taylor(f: Callable[[complex], Any], count: int, radius: float = 0.4, points: int = 16) -> list[Array]:
+def taylor(
+    f: Callable[[complex], Any], count: int, radius: float = 0.4, points: int = 16
+) -> list[Array]:
     """Coefficients of z^0, ..., z^(count - 1) of an analytic function, by Cauchy's integral on a circle."""
     z = radius * np.exp(2j * np.pi * np.arange(points) / points)
     coefficients = np.fft.fft(np.array([f(p) for p in z]), axis=0) / points
@@ -83,11 +101,18 @@ def law_symbol(level: Mapping[Any, Array], waves: Array, growth: complex = 0) ->
     total: Any = 0
     for (left, right), matrix in level.items():
         powers = [p + q for p, q in zip(left, right, strict=True)]
-        total = total + matrix * np.prod([(1j * k) ** n for k, n in zip(waves, powers, strict=False)]) * growth ** powers[len(waves)]
+        total = (
+            total
+            + matrix
+            * np.prod([(1j * k) ** n for k, n in zip(waves, powers, strict=False)])
+            * growth ** powers[len(waves)]
+        )
     return np.asarray(total)
 
 
-def tensor_of(c: Callable[[int, int, int, int], Any], components: int, dim: int) -> dict[tuple[int, int, int, int], Any]:
+def tensor_of(
+    c: Callable[[int, int, int, int], Any], components: int, dim: int
+) -> dict[tuple[int, int, int, int], Any]:
     """{(i, k, j, l): c(i, k, j, l)} without zeros."""
     indices = itertools.product(range(components), range(dim), range(components), range(dim))
     return {index: value for index in indices if (value := c(*index)) != 0}
@@ -102,6 +127,7 @@ def layers_of(c: Callable[[int, int, int, int], Any], components: int, dim: int)
 
 def isotropic(lam: Any, mu: Any) -> Callable[[int, int, int, int], Any]:
     """C_ikjl = lam d_ik d_jl + mu (d_ij d_kl + d_il d_kj), A[i, k, j, l] multiplies d_k( . d_l u_j)."""
+
     def c(i: int, k: int, j: int, l: int) -> Any:  # noqa: E741
         return lam * int(i == k and j == l) + mu * (int(i == j and k == l) + int(i == l and k == j))
 

@@ -14,7 +14,16 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from tests.derive.oracles import LAYERS, Torus, isotropic, law_symbol, mean_law, numbers, taylor, tensor_of
+from tests.derive.oracles import (
+    LAYERS,
+    Torus,
+    isotropic,
+    law_symbol,
+    mean_law,
+    numbers,
+    taylor,
+    tensor_of,
+)
 from tests.symbolic import Array, C, S, derived, diffusion, solved, stiffness_flux
 
 DIRECTIONS = [np.array(d) for d in ((1.0, 0.0), (0.0, 1.0), (0.6, 0.8), (0.8, -0.6))]
@@ -22,12 +31,19 @@ DIRECTIONS = [np.array(d) for d in ((1.0, 0.0), (0.0, 1.0), (0.6, 0.8), (0.8, -0
 
 def scalar_tensor(s: nh.Scales) -> sp.Matrix:
     y1, y2 = s.y
-    return sp.Matrix([[2 + S(y1) * C(y2) + S(2 * y1) / 4, C(y2) / 2], [S(y1 + y2) / 3, 2 + C(y1) / 2]])
+    return sp.Matrix(
+        [[2 + S(y1) * C(y2) + S(2 * y1) / 4, C(y2) / 2], [S(y1 + y2) / 3, 2 + C(y1) / 2]]
+    )
 
 
 def symmetric_tensor(s: nh.Scales) -> sp.Matrix:
     y1, y2 = s.y
-    return sp.Matrix([[2 + S(y1) * C(y2) + S(2 * y1) / 4, S(y1 + y2) / 3], [S(y1 + y2) / 3, 2 + C(y1) / 2 + S(y2) / 4]])
+    return sp.Matrix(
+        [
+            [2 + S(y1) * C(y2) + S(2 * y1) / 4, S(y1 + y2) / 3],
+            [S(y1 + y2) / 3, 2 + C(y1) / 2 + S(y2) / 4],
+        ]
+    )
 
 
 def isotropic_c(s: nh.Scales, centred: bool) -> Any:
@@ -42,7 +58,12 @@ def exact(a: Any, components: int, n: int, direction: Array, count: int) -> list
     """Taylor coefficients of H(k direction); a(i, k, j, l) of an operator in flux form."""
     torus = Torus(len(direction), n)
     entries = tensor_of(a, components, len(direction))
-    return taylor(lambda k: mean_law(torus.flux(entries, components, torus.shifted(k * direction)), components), count)
+    return taylor(
+        lambda k: mean_law(
+            torus.flux(entries, components, torus.shifted(k * direction)), components
+        ),
+        count,
+    )
 
 
 @pytest.mark.parametrize("tensor", [scalar_tensor, symmetric_tensor])
@@ -52,7 +73,9 @@ def test_scalar_operators_of_order_up_to_five(tensor: Any) -> None:
     for direction in DIRECTIONS[:3]:
         coefficients = exact(lambda i, k, j, m: tensor(s)[k, m], 1, 15, direction, 6)
         for n in range(2, 6):
-            assert np.allclose(law_symbol(cells.averaged[n], direction), coefficients[n], atol=1e-8), n
+            assert np.allclose(
+                law_symbol(cells.averaged[n], direction), coefficients[n], atol=1e-8
+            ), n
 
 
 def test_odd_orders_vanish_for_symmetric_scalars_and_even_ones_have_no_sign() -> None:
@@ -67,7 +90,10 @@ def test_odd_orders_vanish_for_symmetric_scalars_and_even_ones_have_no_sign() ->
 def test_one_dimensional_elliptic_laws_end_with_the_second_order() -> None:
     averaged = solved(diffusion(lambda s: 2 + S(s.y[0]) + C(3 * s.y[0]) / 3), 1, order=4).averaged
     assert set(range(2, 7)) <= set(averaged)
-    assert max(np.abs(m).max() for n, level in averaged.items() for m in level.values() if n > 2) < 1e-13
+    assert (
+        max(np.abs(m).max() for n, level in averaged.items() for m in level.values() if n > 2)
+        < 1e-13
+    )
 
 
 @pytest.mark.parametrize("centred", [True, False])
@@ -78,11 +104,18 @@ def test_elasticity_has_a_third_order_term_unless_it_is_centrosymmetric(centred:
     assert centred or size > 1e-4
     coefficients = exact(isotropic_c(nh.Scales(2), centred), 2, 13, DIRECTIONS[2], 5)
     for n in (2, 3, 4):
-        assert np.allclose(law_symbol(cells.averaged[n], DIRECTIONS[2]), coefficients[n], atol=1e-6), n
+        assert np.allclose(
+            law_symbol(cells.averaged[n], DIRECTIONS[2]), coefficients[n], atol=1e-6
+        ), n
 
 
 def elastic_model(centred: bool, order: int) -> nh.HomogenizedModel:
-    return derived(lambda s, v: (-s.div(stiffness_flux(isotropic_c(s, centred), s.grad(v))), sp.ones(2, 1)), 2, order=order, components=2)
+    return derived(
+        lambda s, v: (-s.div(stiffness_flux(isotropic_c(s, centred), s.grad(v))), sp.ones(2, 1)),
+        2,
+        order=order,
+        components=2,
+    )
 
 
 def total(level: Any) -> dict[tuple[int, ...], Array]:
@@ -114,7 +147,10 @@ def test_the_energy_form_gives_what_the_direct_one_gives_with_more_levels(compon
         assert (max(f.level for f in second.forms), max(second.averaged)) == (2, 5)
         for n in (4, 5):
             one, other = total(second.averaged[n]), total(direct.averaged[n])
-            assert all(np.allclose(one.get(key, 0), other.get(key, 0), atol=1e-12) for key in {*one, *other})
+            assert all(
+                np.allclose(one.get(key, 0), other.get(key, 0), atol=1e-12)
+                for key in {*one, *other}
+            )
 
 
 def diffusivity(y: Any) -> Any:
@@ -127,17 +163,24 @@ def reaction(y: Any) -> Any:
 
 def test_first_order_terms_of_a_reaction_cancel() -> None:
     """<r N_j> = <D d_j N_0>, from the cell functions themselves; c* is the eps^2 of the exact law of -div(D grad u) + eps r u at k = 0."""
-    cells = solved(lambda s, u: sp.Eq(-s.div(diffusivity(s.y) * s.grad(u)) + reaction(s.y) * u / s.eps, 1), 2)
+    cells = solved(
+        lambda s, u: sp.Eq(-s.div(diffusivity(s.y) * s.grad(u)) + reaction(s.y) * u / s.eps, 1), 2
+    )
     torus, y = Torus(2, 33), nh.Scales(2).y
     functions = {f.name: f for f in cells.functions}
     for j in range(2):
         slope = functions["N_0"].derivative(torus.y, tuple(int(k == j) for k in range(2)))
         flux = np.mean(torus(diffusivity(y)) * slope)
-        assert np.mean(torus(reaction(y)) * functions[f"N_{j + 1}"](torus.y)) == pytest.approx(flux, abs=1e-11)
+        assert np.mean(torus(reaction(y)) * functions[f"N_{j + 1}"](torus.y)) == pytest.approx(
+            flux, abs=1e-11
+        )
         assert abs(flux) > 1e-3
     assert np.allclose(cells.effective["b"], 0, atol=1e-12)
     small = Torus(2, 15)
-    leading, r = small.flux({(0, k, 0, k): diffusivity(y) for k in range(2)}, 1), np.diag(small(reaction(y)))
+    leading, r = (
+        small.flux({(0, k, 0, k): diffusivity(y) for k in range(2)}, 1),
+        np.diag(small(reaction(y))),
+    )
     expected = taylor(lambda eps: mean_law(leading + eps * r), 3)[2]
     assert cells.effective["c"] == pytest.approx(expected[0, 0].real, abs=1e-7)
 
@@ -146,7 +189,14 @@ def test_first_order_terms_of_a_reaction_cancel() -> None:
 
 
 def wave(order: int = 2, rho: Any = lambda y: 1) -> nh.CellSolution:
-    return solved(lambda s, u: sp.Eq(rho(s.y[0]) * s.dt(u, 2) - s.div((2 + S(s.y[0]) + C(2 * s.y[0]) / 2) * s.grad(u)), 1), 1, time=True, order=order)
+    return solved(
+        lambda s, u: sp.Eq(
+            rho(s.y[0]) * s.dt(u, 2) - s.div((2 + S(s.y[0]) + C(2 * s.y[0]) / 2) * s.grad(u)), 1
+        ),
+        1,
+        time=True,
+        order=order,
+    )
 
 
 def test_dispersion_of_waves_in_one_dimension() -> None:
@@ -155,7 +205,9 @@ def test_dispersion_of_waves_in_one_dimension() -> None:
     a = numbers(2 + S(nh.Scales(1).y[0]) + C(2 * nh.Scales(1).y[0]) / 2, LAYERS)
     star = 1 / np.mean(1 / a)
     waves = 2j * np.pi * np.fft.fftfreq(len(a), 1 / len(a))
-    n = np.fft.ifft(np.divide(np.fft.fft(star / a - 1), waves, out=np.zeros(len(a), complex), where=waves != 0)).real
+    n = np.fft.ifft(
+        np.divide(np.fft.fft(star / a - 1), waves, out=np.zeros(len(a), complex), where=waves != 0)
+    ).real
     level = total(cells.averaged[4])
     assert level[2, 2][0, 0] == pytest.approx(-np.mean(n**2), abs=1e-13)
     assert level.get((4, 0), np.zeros((1, 1)))[0, 0] == pytest.approx(0, abs=1e-13)
@@ -165,31 +217,44 @@ def test_dispersion_of_waves_in_one_dimension() -> None:
 def test_the_dispersion_of_two_layers() -> None:
     """a* <N^2> = a*/12 (al (1 - al) (E1 - E2)/((1 - al) E1 + al E2))^2 (Santosa, Symes 1991; Fish, Chen 2001)."""
     first, second, share = 1, 4, sp.Rational(1, 4)
+
     def two(s: nh.Scales) -> sp.Expr:
         return sp.Piecewise((first, s.y[0] < share), (second, True))
 
-    step = derived(lambda s, u: sp.Eq(s.dt(u, 2) - s.div(two(s) * s.grad(u)), 1), 1, time=True, order=2)
+    step = derived(
+        lambda s, u: sp.Eq(s.dt(u, 2) - s.div(two(s) * s.grad(u)), 1), 1, time=True, order=2
+    )
     cells = nh.solve_cells(step, "skfem", tolerance=1e-7)
     star = 1 / float(share / first + (1 - share) / second)
     al = float(share)
-    expected = star / 12 * (al * (1 - al) * (first - second) / ((1 - al) * first + al * second)) ** 2
+    expected = (
+        star / 12 * (al * (1 - al) * (first - second) / ((1 - al) * first + al * second)) ** 2
+    )
     assert cells.effective["A"][0, 0] == pytest.approx(star, rel=1e-7)
     assert -star * total(cells.averaged[4])[2, 2][0, 0] == pytest.approx(expected, rel=1e-6)
 
 
 def test_waves_in_two_dimensions_have_minus_the_products_of_the_correctors() -> None:
     """h_22 = -<N_i N_j> where rho = 1."""
-    cells = solved(lambda s, u: sp.Eq(s.dt(u, 2) - s.div(symmetric_tensor(s) * s.grad(u)), 1), 2, time=True, order=2)
+    cells = solved(
+        lambda s, u: sp.Eq(s.dt(u, 2) - s.div(symmetric_tensor(s) * s.grad(u)), 1),
+        2,
+        time=True,
+        order=2,
+    )
     y = Torus(2, 33).y
     n = [f(y) for f in cells.functions if f.level == 1]
     level = total(cells.averaged[4])
     for i, j in ((0, 0), (1, 1), (0, 1)):
         key = (int(i == 0) + int(j == 0), int(i == 1) + int(j == 1), 2)
-        assert level[key][0, 0] == pytest.approx(-(2 if i != j else 1) * np.mean(n[i] * n[j]), abs=1e-12)
+        assert level[key][0, 0] == pytest.approx(
+            -(2 if i != j else 1) * np.mean(n[i] * n[j]), abs=1e-12
+        )
 
 
 def test_a_density_that_varies_brings_two_time_derivatives() -> None:
     """N_tt, h_22 and h_04: H(k, s) of (A(k) + rho s^2) w = 1 along s = sigma k."""
+
     def rho(y: Any) -> Any:
         return 2 + C(y) + S(2 * y) / 2
 
@@ -200,6 +265,13 @@ def test_a_density_that_varies_brings_two_time_derivatives() -> None:
     entries = {(0, 0, 0, 0): 2 + S(y) + C(2 * y) / 2}
     mass = np.diag(torus(rho(y)))
     for sigma in (0.7, 1.3j):
-        coefficients = taylor(lambda k, sigma=sigma: mean_law(torus.flux(entries, 1, torus.shifted(np.array([k]))) + (sigma * k) ** 2 * mass), 6)
+        coefficients = taylor(
+            lambda k, sigma=sigma: mean_law(
+                torus.flux(entries, 1, torus.shifted(np.array([k]))) + (sigma * k) ** 2 * mass
+            ),
+            6,
+        )
         for n in range(2, 6):
-            assert np.allclose(law_symbol(cells.averaged[n], np.array([1.0]), sigma), coefficients[n], atol=1e-10), n
+            assert np.allclose(
+                law_symbol(cells.averaged[n], np.array([1.0]), sigma), coefficients[n], atol=1e-10
+            ), n

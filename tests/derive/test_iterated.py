@@ -10,7 +10,17 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from tests.derive.oracles import LAYERS, Torus
-from tests.symbolic import Array, C, S, derived, nullvector, slope, solved, stiffness_flux, zero_mean
+from tests.symbolic import (
+    Array,
+    C,
+    S,
+    derived,
+    nullvector,
+    slope,
+    solved,
+    stiffness_flux,
+    zero_mean,
+)
 
 Y, Z = LAYERS[:, None], LAYERS[None]
 
@@ -30,13 +40,17 @@ def cos(x: Array) -> Array:
 
 def test_one_dimension_is_the_harmonic_mean_of_harmonic_means() -> None:
     found = iterated(lambda s: 3 + S(s.y[0]) + C(s.z[0]) * (1 + C(s.y[0]) / 2)).effective["A"][0, 0]
-    assert found == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z) * (1 + cos(Y) / 2))), abs=1e-10)
+    assert found == pytest.approx(
+        1 / np.mean(1 / (3 + sin(Y) + cos(Z) * (1 + cos(Y) / 2))), abs=1e-10
+    )
 
 
 @pytest.mark.parametrize("inner", [0, 1])
 def test_laminates_of_laminates(inner: int) -> None:
     """z layers with normal e2 (or e1) in y layers with normal e1: harmonic along the normal, arithmetic across, twice."""
-    found = iterated(lambda s: 3 + S(s.y[0]) + C(s.z[inner]) * (1 + C(s.y[0]) / 2), 2).effective["A"]
+    found = iterated(lambda s: 3 + S(s.y[0]) + C(s.z[inner]) * (1 + C(s.y[0]) / 2), 2).effective[
+        "A"
+    ]
     a = 3 + sin(Y) + cos(Z) * (1 + cos(Y) / 2)
     harmonic, arithmetic = 1 / np.mean(1 / a, axis=1), a.mean(axis=1)
     first, second = (harmonic, arithmetic) if inner == 0 else (arithmetic, harmonic)
@@ -53,16 +67,37 @@ def test_a_full_tensor_against_two_dense_steps() -> None:
         d = torus.D
         matrix = -sum(d[i] @ (values[:, i, k, None] * d[k]) for i in range(2) for k in range(2))
         n = [zero_mean(matrix, sum(d[i] @ values[:, i, j] for i in range(2))) for j in range(2)]
-        return np.array([[np.mean(values[:, i, j] + sum(values[:, i, k] * (d[k] @ n[j]) for k in range(2))) for j in range(2)] for i in range(2)])
+        return np.array(
+            [
+                [
+                    np.mean(
+                        values[:, i, j] + sum(values[:, i, k] * (d[k] @ n[j]) for k in range(2))
+                    )
+                    for j in range(2)
+                ]
+                for i in range(2)
+            ]
+        )
 
     def tensor(y: Array, w: Array) -> Array:
         one = np.ones(len(w))
-        return np.stack([np.stack([3 * one + sin(w[:, 0]) / 2 + cos(y[1]) / 2, cos(w[:, 1]) / 2 * one], -1),
-                         np.stack([sin(y[0]) / 2 * one, (2 + sin(w[:, 1]) * cos(y[0]) / 2) * one], -1)], -2)
+        return np.stack(
+            [
+                np.stack([3 * one + sin(w[:, 0]) / 2 + cos(y[1]) / 2, cos(w[:, 1]) / 2 * one], -1),
+                np.stack([sin(y[0]) / 2 * one, (2 + sin(w[:, 1]) * cos(y[0]) / 2) * one], -1),
+            ],
+            -2,
+        )
 
     exact = homogenized(np.array([homogenized(tensor(y, z)) for y in p]))
+
     def symbolic(s: nh.Scales) -> sp.Matrix:
-        return sp.Matrix([[3 + S(s.z[0]) / 2 + C(s.y[1]) / 2, C(s.z[1]) / 2], [S(s.y[0]) / 2, 2 + S(s.z[1]) * C(s.y[0]) / 2]])
+        return sp.Matrix(
+            [
+                [3 + S(s.z[0]) / 2 + C(s.y[1]) / 2, C(s.z[1]) / 2],
+                [S(s.y[0]) / 2, 2 + S(s.z[1]) * C(s.y[0]) / 2],
+            ]
+        )
 
     model = derived(lambda s, u: sp.Eq(-s.div(symbolic(s) * s.grad(u)), 1), 2, levels=2)
     assert np.allclose(nh.solve_cells(model, tolerance=1e-7).effective["A"], exact, atol=1e-6)
@@ -70,7 +105,11 @@ def test_a_full_tensor_against_two_dense_steps() -> None:
 
 def test_three_scales_and_x() -> None:
     """a(x, x/eps, x/eps^2): the same at every x."""
-    cells = iterated(lambda s: 3 + s.x[0] * S(s.y[0]) + C(s.z[0]), domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    cells = iterated(
+        lambda s: 3 + s.x[0] * S(s.y[0]) + C(s.z[0]),
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     x = np.array([0.0, 0.3, 1.0])
     expected = [1 / np.mean(1 / (3 + p * sin(Y) + cos(Z))) for p in x]
     assert np.allclose(cells.effective["A"](x[:, None])[:, 0, 0], expected, atol=1e-9)
@@ -85,9 +124,16 @@ def test_systems_iterate_too() -> None:
         mixed = sp.Matrix(np.linalg.inv(turn)) * values * sp.Matrix(turn)
         return lambda i, k, j, m: mixed[i, j]
 
-    found = solved(lambda s, u: (-s.div(stiffness_flux(c(s), s.grad(u), strain=False)), sp.ones(2, 1)), 1, levels=2, components=2).effective["A"]
+    found = solved(
+        lambda s, u: (-s.div(stiffness_flux(c(s), s.grad(u), strain=False)), sp.ones(2, 1)),
+        1,
+        levels=2,
+        components=2,
+    ).effective["A"]
     first, second = 1 / np.mean(1 / (3 + sin(Y) + cos(Z))), 1 / np.mean(1 / (4 + cos(Y) * sin(Z)))
-    assert np.allclose(found[:, 0, :, 0], np.linalg.inv(turn) @ np.diag([first, second]) @ turn, atol=1e-9)
+    assert np.allclose(
+        found[:, 0, :, 0], np.linalg.inv(turn) @ np.diag([first, second]) @ turn, atol=1e-9
+    )
 
 
 def test_z_alone_is_the_only_cell() -> None:
@@ -96,18 +142,31 @@ def test_z_alone_is_the_only_cell() -> None:
 
 
 def test_the_steps_are_told_and_the_level_z_has_its_own_cell() -> None:
-    model = derived(lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + C(s.z[0])) * s.grad(u)), 1), levels=2)
+    model = derived(
+        lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + C(s.z[0])) * s.grad(u)), 1), levels=2
+    )
     assert [t.title for t in model.transformations] == ["Iterated homogenization"]
     assert model.inner is not None
     assert "d_z1 N_1" in str(model)
-    wide = derived(lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + sp.cos(s.z[0])) * s.grad(u)), 1), levels=2, fast_cell=nh.Cell((0, 2 * sp.pi)))
-    assert nh.solve_cells(wide).effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z))), abs=1e-10)
+    wide = derived(
+        lambda s, u: sp.Eq(-s.div((3 + S(s.y[0]) + sp.cos(s.z[0])) * s.grad(u)), 1),
+        levels=2,
+        fast_cell=nh.Cell((0, 2 * sp.pi)),
+    )
+    assert nh.solve_cells(wide).effective["A"][0, 0] == pytest.approx(
+        1 / np.mean(1 / (3 + sin(Y) + cos(Z))), abs=1e-10
+    )
 
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_two_levels_and_a_fast_time(k: int) -> None:
     """a(y, z, t/eps^k): over z at fixed (y, tau), sqrt((3 + sin cos)^2 - 1), then over y at frozen tau (k = 1) or at resonance (k = 2)."""
-    found = solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) * C(s.tau) + C(s.z[0])) * s.grad(u)), 1), time=True, levels=2, fast_time=k)
+    found = solved(
+        lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) * C(s.tau) + C(s.z[0])) * s.grad(u)), 1),
+        time=True,
+        levels=2,
+        fast_time=k,
+    )
     n = 25
     d, ticks = slope(n), np.arange(n) / n
     a = np.sqrt((3 + sin(ticks[:, None]) * cos(ticks)) ** 2 - 1)
@@ -116,20 +175,32 @@ def test_two_levels_and_a_fast_time(k: int) -> None:
         expected = np.mean(1 / np.mean(1 / a, axis=0))
     else:
         flat = a.ravel()
-        expected = np.mean(flat + flat * (dy @ zero_mean(dtau - dy @ (flat[:, None] * dy), dy @ flat)))
+        expected = np.mean(
+            flat + flat * (dy @ zero_mean(dtau - dy @ (flat[:, None] * dy), dy @ flat))
+        )
     assert found.effective["A"][0, 0] == pytest.approx(expected, abs=1e-8)
 
 
 def test_a_beam_of_two_levels() -> None:
     """(a(y, z) u'')'': the harmonic mean of harmonic means."""
-    found = solved(lambda s, u: sp.Eq(s.div(s.div((3 + S(s.y[0]) + C(s.z[0])) * s.hessian(u))), 1), levels=2).effective["A"]
+    found = solved(
+        lambda s, u: sp.Eq(s.div(s.div((3 + S(s.y[0]) + C(s.z[0])) * s.hessian(u))), 1), levels=2
+    ).effective["A"]
     assert found.item() == pytest.approx(1 / np.mean(1 / (3 + sin(Y) + cos(Z))), abs=1e-9)
 
 
 def test_a_drift_beside_two_levels() -> None:
     """The law of z is a coefficient of the level y: A_z(y) with a drift of order 1/eps, by a dense matrix."""
-    cells = solved(lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) + C(s.z[0])) * s.grad(u)) + (1 + C(s.y[0])) * u.diff(s.x[0]) / s.eps, 1),
-                   levels=2, time=True)
+    cells = solved(
+        lambda s, u: sp.Eq(
+            s.dt(u)
+            - s.div((3 + S(s.y[0]) + C(s.z[0])) * s.grad(u))
+            + (1 + C(s.y[0])) * u.diff(s.x[0]) / s.eps,
+            1,
+        ),
+        levels=2,
+        time=True,
+    )
     d, y = slope(41), np.arange(41) / 41
     a, b = np.sqrt((3 + sin(y)) ** 2 - 1), 1 + cos(y)
     matrix = -d @ (a[:, None] * d) + b[:, None] * d

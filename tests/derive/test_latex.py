@@ -21,7 +21,11 @@ from tests.symbolic import C, S, derived
 from tests.validate.linear_classes import CLASSES
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-GOLDEN = {"elliptic_2d": ("elliptic_2d", 2), "elasticity_2d": ("classes/elasticity_2d", 1), "large_drift": ("classes/large_drift", 1)}
+GOLDEN = {
+    "elliptic_2d": ("elliptic_2d", 2),
+    "elasticity_2d": ("classes/elasticity_2d", 1),
+    "large_drift": ("classes/large_drift", 1),
+}
 
 
 def model_of(file: str, order: int) -> nh.HomogenizedModel:
@@ -31,16 +35,25 @@ def model_of(file: str, order: int) -> nh.HomogenizedModel:
 def log_of(document: str, folder: Path) -> str:
     """What pdflatex says of a document; it fails where there is no pdflatex, since nothing else shows that TeX takes it."""
     if shutil.which("pdflatex") is None:
-        pytest.fail("there is no pdflatex; install it: apt-get install --no-install-recommends texlive-latex-base")
+        pytest.fail(
+            "there is no pdflatex; install it: apt-get install --no-install-recommends texlive-latex-base"
+        )
     (folder / "derivation.tex").write_text(document)
-    done = subprocess.run(["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "derivation.tex"], cwd=folder, capture_output=True, text=True)
+    done = subprocess.run(
+        ["pdflatex", "-interaction=nonstopmode", "-halt-on-error", "derivation.tex"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stdout[-2000:]
     return done.stdout
 
 
 def overfull(log: str) -> list[float]:
     """By how many points lines stick out."""
-    return [width for width in map(float, re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)) if width > 1]
+    return [
+        width for width in map(float, re.findall(r"Overfull \\hbox \(([\d.]+)pt", log)) if width > 1
+    ]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -52,21 +65,48 @@ def test_golden_documents(name: str, golden: Callable[[str, str], None], tmp_pat
 
 
 def test_every_class_compiles_and_fits_the_page(tmp_path: Path) -> None:
-    documents = {name: nh.emit(nh.homogenize(case.problem, order=2), "latex")["derivation.tex"] for name, case in CLASSES.items()}
+    documents = {
+        name: nh.emit(nh.homogenize(case.problem, order=2), "latex")["derivation.tex"]
+        for name, case in CLASSES.items()
+    }
     bodies = []
     for document in documents.values():
         head, body = document.split("\\begin{document}")
         assert not re.search("[Mm]atrix|Derivative|nan", body)
         bodies.append(body.removesuffix("\\end{document}\n"))
-    log = log_of(head + "\\begin{document}" + "\\clearpage".join(bodies) + "\\end{document}\n", tmp_path)
+    log = log_of(
+        head + "\\begin{document}" + "\\clearpage".join(bodies) + "\\end{document}\n", tmp_path
+    )
     assert not overfull(log)
 
 
-@pytest.mark.parametrize(("name", "expected"), [
-    ("N_1", "N_{1}"), ("N_12", "N_{12}"), ("N2_0", "N^{(2)}_{0}"), ("N_tt", "N_{tt}"), ("N_f", "N_{f}"), ("N_2_v1", "N^{v_{1}}_{2}"),
-    ("N_2_v1_3", "N^{v_{1}}_{2;3}"), ("N2_12_v1_1", "N^{(2) v_{1}}_{12;1}"), ("N_f_2", "N_{f;2}"), ("N_1_phi_2", r"N^{\phi}_{1;2}"),
-    ("psi", r"\psi"), ("psi_v1_2", r"\psi^{v_{1}}_{2}"), ("phi", r"\phi"), ("A_1212", "A_{1212}"), ("A_11_z", "A^{z}_{11}"), ("v0_1", "v^{(0)}_{1}"),
-    ("u0", "u_{0}"), ("y1", "y_{1}"), ("tau", r"\tau"), ("lambda0", r"\lambda_{0}"), ("drift_1", r"\mathrm{drift}_{1}"), ("h_3_11t", "h_{3, 11t}")])
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("N_1", "N_{1}"),
+        ("N_12", "N_{12}"),
+        ("N2_0", "N^{(2)}_{0}"),
+        ("N_tt", "N_{tt}"),
+        ("N_f", "N_{f}"),
+        ("N_2_v1", "N^{v_{1}}_{2}"),
+        ("N_2_v1_3", "N^{v_{1}}_{2;3}"),
+        ("N2_12_v1_1", "N^{(2) v_{1}}_{12;1}"),
+        ("N_f_2", "N_{f;2}"),
+        ("N_1_phi_2", r"N^{\phi}_{1;2}"),
+        ("psi", r"\psi"),
+        ("psi_v1_2", r"\psi^{v_{1}}_{2}"),
+        ("phi", r"\phi"),
+        ("A_1212", "A_{1212}"),
+        ("A_11_z", "A^{z}_{11}"),
+        ("v0_1", "v^{(0)}_{1}"),
+        ("u0", "u_{0}"),
+        ("y1", "y_{1}"),
+        ("tau", r"\tau"),
+        ("lambda0", r"\lambda_{0}"),
+        ("drift_1", r"\mathrm{drift}_{1}"),
+        ("h_3_11t", "h_{3, 11t}"),
+    ],
+)
 def test_names(name: str, expected: str) -> None:
     assert name_in_latex(name) == expected
 
@@ -89,7 +129,10 @@ def test_a_system_is_read_row_by_row() -> None:
     model = model_of("classes/elasticity_2d", 1)
     printed = str(model)
     assert "Matrix" not in printed
-    assert "      (A_-2 u)_2 = " in printed and "      v_1 = v0_1 + eps*v1_1 + eps**2*v2_1\n" in printed
+    assert (
+        "      (A_-2 u)_2 = " in printed
+        and "      v_1 = v0_1 + eps*v1_1 + eps**2*v2_1\n" in printed
+    )
     notebook = model._repr_latex_()
     assert notebook.startswith(r"$$\begin{aligned}") and notebook.endswith(r"\end{aligned}$$")
     assert notebook.count("= ") == 2 and "A_{1212}" in notebook

@@ -9,9 +9,20 @@ def test_a_bundle_is_its_files_without_sibling_imports():
     lines = text.splitlines()
     assert lines.count("from __future__ import annotations") == 1
     assert not any(SIBLING in line for line in lines)
-    kept = [line for name in NAMES for line in (RUNTIME / f"{name}.py").read_text().splitlines() if SIBLING not in line and "__future__" not in line]
-    assert [line for line in lines if line and "__future__" not in line] == [line for line in kept if line]
+    kept = [
+        line
+        for name in NAMES
+        for line in (RUNTIME / f"{name}.py").read_text().splitlines()
+        if SIBLING not in line and "__future__" not in line
+    ]
+    assert [line for line in lines if line and "__future__" not in line] == [
+        line for line in kept if line
+    ]
 
 
 def test_a_bundle_imports_nothing_relative():
-    assert all(node.level == 0 for node in ast.walk(ast.parse(bundle(*NAMES))) if isinstance(node, ast.ImportFrom))
+    assert all(
+        node.level == 0
+        for node in ast.walk(ast.parse(bundle(*NAMES)))
+        if isinstance(node, ast.ImportFrom)
+    )

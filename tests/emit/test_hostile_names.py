@@ -30,35 +30,80 @@ def payloads(marker: Path) -> list[str]:
     code = f"__import__('pathlib').Path({str(marker)!r}).touch()"
     double = code.replace("'", '"')
     return [
-        f'"""\n{code}\n"""', f"'''\n{code}\n'''", f'" + str({code}) + "', f"' + str({double}) + '", f"\n{code}\n#", f"\r{code}\r#", f"\x0c\n{code}",
-        f'\\"""\n{code}\n"""', f'\\\\"""\n{code}\n"""', f'"""\\\n{code}', f"*/ system(\"touch {marker}\"); /*", f"// ??/\nsystem({code});",
-        "{" + code + "}", "%s {0} {title!r}", rf"\input{{{marker}}}", rf"\immediate\write18{{touch {marker}}}", rf"$\openout1={marker}$", r"$\xi$",
-        rf"^^5cinput{{{marker}}}", "[bold]x[/]", "[/]", ":bomb:", f"{marker.parent}/../x\x00", "tail\\", '"', "'", '"' * 7, "\ud800", "\u2028" + code,
-        "", "\x1b]0;title\x07",
+        f'"""\n{code}\n"""',
+        f"'''\n{code}\n'''",
+        f'" + str({code}) + "',
+        f"' + str({double}) + '",
+        f"\n{code}\n#",
+        f"\r{code}\r#",
+        f"\x0c\n{code}",
+        f'\\"""\n{code}\n"""',
+        f'\\\\"""\n{code}\n"""',
+        f'"""\\\n{code}',
+        f'*/ system("touch {marker}"); /*',
+        f"// ??/\nsystem({code});",
+        "{" + code + "}",
+        "%s {0} {title!r}",
+        rf"\input{{{marker}}}",
+        rf"\immediate\write18{{touch {marker}}}",
+        rf"$\openout1={marker}$",
+        r"$\xi$",
+        rf"^^5cinput{{{marker}}}",
+        "[bold]x[/]",
+        "[/]",
+        ":bomb:",
+        f"{marker.parent}/../x\x00",
+        "tail\\",
+        '"',
+        "'",
+        '"' * 7,
+        "\ud800",
+        "\u2028" + code,
+        "",
+        "\x1b]0;title\x07",
     ]
 
 
 def names(marker: Path) -> list[str]:
     """Those that Python takes as names of classes, which functions of SymPy are."""
-    return [name for name in payloads(marker) if name and "\x00" not in name and "\ud800" not in name]
+    return [
+        name for name in payloads(marker) if name and "\x00" not in name and "\ud800" not in name
+    ]
 
 
 def problem(title: str = "", unknown: str = "u", opaque: str = "") -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = sp.Function(unknown)(*s.x)
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) + (sp.Function(opaque)(s.y[0]) if opaque else 0)
-    return nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], name=title)
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        name=title,
+    )
 
 
 def system(name: str) -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u, v = sp.Function(name)(*s.x), s.unknown("v")
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    return nh.MultiscaleProblem([sp.Eq(-s.div(a * s.grad(u)) + v, 1), sp.Eq(-s.div(a * s.grad(v)), 1)], scales=s, unknown=[u, v],
-                                domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    return nh.MultiscaleProblem(
+        [sp.Eq(-s.div(a * s.grad(u)) + v, 1), sp.Eq(-s.div(a * s.grad(v)), 1)],
+        scales=s,
+        unknown=[u, v],
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
 
 
-def check(made: nh.MultiscaleProblem, plain: nh.MultiscaleProblem, marker: Path, targets: tuple[str, ...] = ALL) -> None:
+def check(
+    made: nh.MultiscaleProblem,
+    plain: nh.MultiscaleProblem,
+    marker: Path,
+    targets: tuple[str, ...] = ALL,
+) -> None:
     """The same files as of `plain`, but for strings and names; nothing runs when they are imported."""
     model, reference = nh.homogenize(made), nh.homogenize(plain)
     str(model)
@@ -72,9 +117,21 @@ def check(made: nh.MultiscaleProblem, plain: nh.MultiscaleProblem, marker: Path,
             if target == "cpp":
                 assert text == same
             elif target == "latex":
-                commands = set(re.findall(r"\\[A-Za-z]+", text)) - set(re.findall(r"\\[A-Za-z]+", same))
-                assert commands <= {r"\textbackslash", r"\textasciitilde", r"\text", r"\xi", r"\bigl", r"\bigr", r"\quad"}
-                assert "^^" not in text and text.count("{") - text.count(r"\{") == text.count("}") - text.count(r"\}")
+                commands = set(re.findall(r"\\[A-Za-z]+", text)) - set(
+                    re.findall(r"\\[A-Za-z]+", same)
+                )
+                assert commands <= {
+                    r"\textbackslash",
+                    r"\textasciitilde",
+                    r"\text",
+                    r"\xi",
+                    r"\bigl",
+                    r"\bigr",
+                    r"\quad",
+                }
+                assert "^^" not in text and text.count("{") - text.count(r"\{") == text.count(
+                    "}"
+                ) - text.count(r"\}")
             else:
                 assert len(ast.parse(text).body) == len(ast.parse(same).body)
                 if not name.endswith("_driver.py"):  # those are the runtime alone
@@ -104,7 +161,10 @@ def test_names_of_unknowns(tmp_path: Path) -> None:
 
 
 def test_names_of_functions_without_a_formula(tmp_path: Path) -> None:
-    plain, two = problem(opaque="kappa"), sp.Function("a b")(sp.Symbol("x")) + sp.Function("a_b")(sp.Symbol("x"))
+    plain, two = (
+        problem(opaque="kappa"),
+        sp.Function("a b")(sp.Symbol("x")) + sp.Function("a_b")(sp.Symbol("x")),
+    )
     with pytest.raises(UnsupportedError, match="one name in Python"):
         Scope((sp.Symbol("x"),), (), [f.func.__name__ for f in sorted(two.args, key=str)])
     for name in names(tmp_path / "marker"):
@@ -147,12 +207,16 @@ def test_a_validation_with_such_a_title(tmp_path: Path) -> None:
 def test_the_command_line_with_such_a_title(tmp_path: Path) -> None:
     file, marker = tmp_path / "made.py", tmp_path / "marker"
     title = "".join(payloads(marker))
-    file.write_text(f"import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(1)\nu = s.unknown('u')\n"
-                    f"a = 2 + sp.sin(2*sp.pi*s.y[0])\n"
-                    f"problem = nh.MultiscaleProblem(sp.Eq(-s.div(a*s.grad(u)), 1), scales=s, unknown=u, name={title!r})\n",
-                    encoding="utf-8")
+    file.write_text(
+        f"import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(1)\nu = s.unknown('u')\n"
+        f"a = 2 + sp.sin(2*sp.pi*s.y[0])\n"
+        f"problem = nh.MultiscaleProblem(sp.Eq(-s.div(a*s.grad(u)), 1), scales=s, unknown=u, name={title!r})\n",
+        encoding="utf-8",
+    )
     for command in (["derive", str(file)], ["derive", str(file), "--latex"], ["cells", str(file)]):
-        done = subprocess.run([sys.executable, "-m", "nhpinn_sym.cli.main", *command], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, "-m", "nhpinn_sym.cli.main", *command], capture_output=True, text=True
+        )
         assert done.returncode == 0 and "\x1b" not in done.stdout, done.stderr
     assert not marker.exists()
 
@@ -162,14 +226,27 @@ def test_strings_where_numbers_stand_are_not_run(tmp_path: Path) -> None:
     code = f"__import__('pathlib').Path({str(marker)!r}).touch() or 1"
     model = nh.homogenize(problem())
     for attempt in (
-        lambda: nh.validate(problem(), eps=code), lambda: nh.solve_fine(problem(), code, "skfem"), lambda: nh.Dirichlet(code),
+        lambda: nh.validate(problem(), eps=code),
+        lambda: nh.solve_fine(problem(), code, "skfem"),
+        lambda: nh.Dirichlet(code),
         lambda: nh.Box((code, 1)),
-        lambda: problem_with(nh.Dirichlet([code])), lambda: problem_with(nh.Dirichlet(code)), lambda: nh.Cell((code, 1)),
+        lambda: problem_with(nh.Dirichlet([code])),
+        lambda: problem_with(nh.Dirichlet(code)),
+        lambda: nh.Cell((code, 1)),
         lambda: nh.Initial([code]),
-        lambda: nh.solve_cells(model, parameters={code: 1}), lambda: nh.solve_cells(model, code), lambda: nh.emit(model, code),
-        lambda: nh.Disk((code, 0), 1), lambda: nh.Disk((0.5, 0.5), code), lambda: nh.Scales(1, time=True, fast_time=code), lambda: nh.Scales(code),
-        lambda: nh.MultiscaleProblem((code, 0), scales=nh.Scales(1), unknown=nh.Scales(1).unknown("u")),
-        lambda: nh.MultiscaleProblem(([code], [0]), scales=nh.Scales(1), unknown=nh.Scales(1).unknown("u")),
+        lambda: nh.solve_cells(model, parameters={code: 1}),
+        lambda: nh.solve_cells(model, code),
+        lambda: nh.emit(model, code),
+        lambda: nh.Disk((code, 0), 1),
+        lambda: nh.Disk((0.5, 0.5), code),
+        lambda: nh.Scales(1, time=True, fast_time=code),
+        lambda: nh.Scales(code),
+        lambda: nh.MultiscaleProblem(
+            (code, 0), scales=nh.Scales(1), unknown=nh.Scales(1).unknown("u")
+        ),
+        lambda: nh.MultiscaleProblem(
+            ([code], [0]), scales=nh.Scales(1), unknown=nh.Scales(1).unknown("u")
+        ),
     ):
         with suppress(NhpinnError):
             attempt()
@@ -179,29 +256,48 @@ def test_strings_where_numbers_stand_are_not_run(tmp_path: Path) -> None:
 def problem_with(condition: nh.Dirichlet) -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = s.unknown("u")
-    return nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[condition])
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[condition],
+    )
 
 
 def test_numbers_as_text() -> None:
-    assert number_from_text(" 1/8 ") == sp.Rational(1, 8) and number_from_text("-.5e-2") == sp.Rational(-1, 200)
+    assert number_from_text(" 1/8 ") == sp.Rational(1, 8) and number_from_text(
+        "-.5e-2"
+    ) == sp.Rational(-1, 200)
     for text in ("1e9999", "1/0x", "nan", "2**9", "__import__('os')", "", "1/"):
         with pytest.raises(ValueError, match="no number"):
             number_from_text(text)
 
 
-@pytest.mark.parametrize("mark", [chr(k) for k in (0, 9, 10, 13, 27, 34, 39, 92, 0x2028, 0xD800, 0x3BE)])
+@pytest.mark.parametrize(
+    "mark", [chr(k) for k in (0, 9, 10, 13, 27, 34, 39, 92, 0x2028, 0xD800, 0x3BE)]
+)
 def test_literals_of_python_are_what_was_written(mark: str) -> None:
     for text in (mark, mark * 3, f"a{mark}", f"\\{mark}", f'"""{mark}"""', f"{mark}\\"):
         assert ast.literal_eval(escaping.docstring(text)) == text or mark in "\n\r"
-        assert ast.literal_eval(escaping.literal({text: (text, [text, 1, None])})) == {text: (text, [text, 1, None])}
+        assert ast.literal_eval(escaping.literal({text: (text, [text, 1, None])})) == {
+            text: (text, [text, 1, None])
+        }
 
 
 def test_latex_of_names() -> None:
-    assert [escaping.latex_name(n) for n in (r"\xi", r"\alpha_{12}^*", "a_1")] == [r"\xi", r"\alpha_{12}^*", "a_1"]
+    assert [escaping.latex_name(n) for n in (r"\xi", r"\alpha_{12}^*", "a_1")] == [
+        r"\xi",
+        r"\alpha_{12}^*",
+        "a_1",
+    ]
     assert escaping.latex_name(r"\input{x}") == r"\text{\textbackslash{}input\{x\}}"
     assert escaping.latex_text("\u03be \u039b \xe4 #") == r"$\xi$ $\Lambda$ U+00E4 \#"
 
 
 def test_names_of_files() -> None:
-    assert escaping.file_name("N_1") == "N_1" and escaping.file_name("../../etc\x00/passwd") == "_etc_passwd"
+    assert (
+        escaping.file_name("N_1") == "N_1"
+        and escaping.file_name("../../etc\x00/passwd") == "_etc_passwd"
+    )
     assert escaping.file_name("\u03be") == "_" and len(escaping.file_name("a" * 1000)) <= 80

@@ -14,13 +14,23 @@ import nhpinn_sym as nh
 from nhpinn_sym.emit import numpy as target
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.lower.forms import Factor, Functional, FunctionalTerm, WeakTerm
-from tests.solve.fourier_samples import Y, cells, function, isotropic, scalar, second_order, symmetric_loads
+from tests.solve.fourier_samples import (
+    Y,
+    cells,
+    function,
+    isotropic,
+    scalar,
+    second_order,
+    symmetric_loads,
+)
 from tests.symbolic import C, S
 
 
 def test_each_coefficient_is_computed_once() -> None:
     """Isotropic elasticity has three moduli, lam, mu and lam + 2 mu; the rest is 0 times 1."""
-    text = target.cells(second_order(isotropic(2 + S(Y[0]), 2 + C(Y[1]), 3), 3, symmetric_loads(3)))["cell_fourier.py"]
+    text = target.cells(
+        second_order(isotropic(2 + S(Y[0]), 2 + C(Y[1]), 3), 3, symmetric_loads(3))
+    )["cell_fourier.py"]
     forms = run("cell_fourier", text)
     assert forms.COEFFICIENTS == 4
     y = np.random.default_rng(0).uniform(size=(3, 5))
@@ -49,7 +59,9 @@ def test_parameters_of_any_name(name: str) -> None:
 def test_the_head_of_the_file_says_the_mathematics() -> None:
     n = Factor(0, 0, (1,))
     law = Functional("A", (0, 0), Y[0], (FunctionalTerm(Y[0], (n, n)),))
-    lowered = cells([function("N_1", [WeakTerm((1,), -Y[0], (0,))])], [WeakTerm((1,), Y[0], (1,))], [law])
+    lowered = cells(
+        [function("N_1", [WeakTerm((1,), -Y[0], (0,))])], [WeakTerm((1,), Y[0], (1,))], [law]
+    )
     text = target.cells(lowered)["cell_fourier.py"]
     assert "A_0 N = D^(1,)[(-y1) D^(1,) N]" in text
     assert "A_0 N_1 = D^(1,)[(y1)]" in text

@@ -7,9 +7,24 @@ from nhpinn_sym.problem.errors import UnsupportedError
 
 x, y = sp.symbols("x y", real=True)
 EXPRESSIONS = [
-    2 + sp.sin(2 * sp.pi * x) * sp.cos(y / 3), sp.Max(x, y, sp.Rational(1, 2)), sp.Min(1, x * y), 1 / x, x ** sp.Rational(-3, 2), sp.exp(1) * x,
-    sp.sec(x) + sp.Abs(x - y), sp.Float("0.1") * x, sp.sign(x - y), sp.Mod(x + y, 1), sp.floor(3 * x), sp.erf(x), sp.atan2(x, y), 1 / sp.cos(x) ** 2,
-    sp.Piecewise((10, (x < sp.Rational(1, 2)) & (y > 0.3)), (2, sp.Or(x > 0.8, sp.Not(y < 0.6))), (x, True)), sp.Heaviside(x - 0.5),
+    2 + sp.sin(2 * sp.pi * x) * sp.cos(y / 3),
+    sp.Max(x, y, sp.Rational(1, 2)),
+    sp.Min(1, x * y),
+    1 / x,
+    x ** sp.Rational(-3, 2),
+    sp.exp(1) * x,
+    sp.sec(x) + sp.Abs(x - y),
+    sp.Float("0.1") * x,
+    sp.sign(x - y),
+    sp.Mod(x + y, 1),
+    sp.floor(3 * x),
+    sp.erf(x),
+    sp.atan2(x, y),
+    1 / sp.cos(x) ** 2,
+    sp.Piecewise(
+        (10, (x < sp.Rational(1, 2)) & (y > 0.3)), (2, sp.Or(x > 0.8, sp.Not(y < 0.6))), (x, True)
+    ),
+    sp.Heaviside(x - 0.5),
 ]
 
 
@@ -27,10 +42,22 @@ def test_values_and_broadcasting(expr):
 
 def test_names_that_python_cannot_have():
     printer = BroadcastPrinter()
-    assert printer.expression(sp.Symbol("lambda") + sp.Symbol("a*")) in ("a_ + lambda_", "lambda_ + a_")
+    assert printer.expression(sp.Symbol("lambda") + sp.Symbol("a*")) in (
+        "a_ + lambda_",
+        "lambda_ + a_",
+    )
 
 
-@pytest.mark.parametrize("expr", [sp.Function("f")(x), sp.I * x, sp.Integral(sp.exp(sp.sin(x)), (x, 0, y)), sp.Piecewise((1, x < 0))], ids=str)
+@pytest.mark.parametrize(
+    "expr",
+    [
+        sp.Function("f")(x),
+        sp.I * x,
+        sp.Integral(sp.exp(sp.sin(x)), (x, 0, y)),
+        sp.Piecewise((1, x < 0)),
+    ],
+    ids=str,
+)
 def test_what_has_no_text_is_refused(expr):
     with pytest.raises(UnsupportedError) as caught:
         BroadcastPrinter().expression(expr)
@@ -38,7 +65,11 @@ def test_what_has_no_text_is_refused(expr):
 
 
 def test_complex_numbers_where_they_are_allowed():
-    expr = (2 + 3 * sp.I) * sp.exp(sp.I * x) + sp.conjugate(sp.I * y) * sp.re(sp.I + x) + sp.I**3 * sp.Abs(x + sp.I * y)
+    expr = (
+        (2 + 3 * sp.I) * sp.exp(sp.I * x)
+        + sp.conjugate(sp.I * y) * sp.re(sp.I + x)
+        + sp.I**3 * sp.Abs(x + sp.I * y)
+    )
     printer = BroadcastPrinter(imaginary=True)
     text = printer.expression(expr)
     names: dict = {}

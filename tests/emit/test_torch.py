@@ -15,7 +15,14 @@ import torch
 from nhpinn_sym.emit import torch as target
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.lower.expand import strong_terms, weak_terms
-from nhpinn_sym.lower.forms import Essential, LoweredCells, LoweredEquation, MultiIndex, Natural, StrongTerm
+from nhpinn_sym.lower.forms import (
+    Essential,
+    LoweredCells,
+    LoweredEquation,
+    MultiIndex,
+    Natural,
+    StrongTerm,
+)
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import UnsupportedError
 
@@ -42,15 +49,33 @@ SQUARE, CUBE = Box((0, 1), (0, 2)), Box((0, 1), (0, 1), (0, 1))
 
 
 def cells_3d() -> LoweredCells:
-    a = sp.Matrix(3, 3, lambda i, k: sp.Rational(1, 5) if i != k else 2 + sp.sin(PI2 * y1) * sp.cos(PI2 * y2) * sp.sin(PI2 * y3))
+    a = sp.Matrix(
+        3,
+        3,
+        lambda i, k: (
+            sp.Rational(1, 5)
+            if i != k
+            else 2 + sp.sin(PI2 * y1) * sp.cos(PI2 * y2) * sp.sin(PI2 * y3)
+        ),
+    )
     return diffusion_cells(a, drift=(sp.sin(PI2 * y2), sp.cos(PI2 * y3), sp.sin(PI2 * y1)))
 
 
 def unsteady() -> LoweredEquation:
     """With parameters, externals and their slow derivatives, Dirichlet data that vary, a Robin face and initial data."""
     a, a_x = external("A", (0, 0), (0,)), external("A", (0, 0), (1,))
-    lowered = manufactured(sp.exp(-epsilon * t) * sp.sin(x1), sp.Matrix([[2]]), Box((0, sp.pi)), [(0, 1)], mass=1 + epsilon,
-                           final_time=sp.Rational(1, 2), parameters=(epsilon,), externals=(a, a_x), b=(a_x.symbol,), c=a.symbol)
+    lowered = manufactured(
+        sp.exp(-epsilon * t) * sp.sin(x1),
+        sp.Matrix([[2]]),
+        Box((0, sp.pi)),
+        [(0, 1)],
+        mass=1 + epsilon,
+        final_time=sp.Rational(1, 2),
+        parameters=(epsilon,),
+        externals=(a, a_x),
+        b=(a_x.symbol,),
+        c=a.symbol,
+    )
     return lowered
 
 
@@ -58,7 +83,13 @@ def fine(dim: int) -> LoweredEquation:
     x = (x1, x2, x3)[:dim]
     coefficient = 2 + sp.Mul(*[sp.sin(PI2 * v / epsilon) for v in x])
     box = Box(*[(0, 1)] * dim)
-    return equation(coefficient * sp.eye(dim), sp.exp(x1), box, [Essential(box.faces, sp.S.Zero)], parameters=(epsilon,))
+    return equation(
+        coefficient * sp.eye(dim),
+        sp.exp(x1),
+        box,
+        [Essential(box.faces, sp.S.Zero)],
+        parameters=(epsilon,),
+    )
 
 
 def coupled() -> LoweredEquation:
@@ -66,20 +97,64 @@ def coupled() -> LoweredEquation:
     q = external("A", (0, 0), (0,))
     u, w = COUPLED
     box, zero, one = Box((0, 1)), (0,), (1,)
-    terms = [(0, one, -sp.S.One, 0, one), (0, one, -q.symbol, 1, one), (0, zero, sp.S.One, 1, zero), (1, one, sp.Integer(-3), 1, one),
-             (1, zero, sp.S.One, 0, one)]
-    mass = [(0, zero, sp.Integer(2), 0, zero), (0, zero, sp.S.One, 1, zero), (1, zero, sp.S.One, 1, zero)]
-    flux = (((StrongTerm(sp.S.One, one, 0, 0), StrongTerm(q.symbol, one, 0, 1)),), ((StrongTerm(sp.Integer(3), one, 1, 1),),))
-    sources = (2 * u.diff(t) + w.diff(t) - u.diff(x1, 2) - q.symbol * w.diff(x1, 2) + w, w.diff(t) - 3 * w.diff(x1, 2) + u.diff(x1))
+    terms = [
+        (0, one, -sp.S.One, 0, one),
+        (0, one, -q.symbol, 1, one),
+        (0, zero, sp.S.One, 1, zero),
+        (1, one, sp.Integer(-3), 1, one),
+        (1, zero, sp.S.One, 0, one),
+    ]
+    mass = [
+        (0, zero, sp.Integer(2), 0, zero),
+        (0, zero, sp.S.One, 1, zero),
+        (1, zero, sp.S.One, 1, zero),
+    ]
+    flux = (
+        ((StrongTerm(sp.S.One, one, 0, 0), StrongTerm(q.symbol, one, 0, 1)),),
+        ((StrongTerm(sp.Integer(3), one, 1, 1),),),
+    )
+    sources = (
+        2 * u.diff(t) + w.diff(t) - u.diff(x1, 2) - q.symbol * w.diff(x1, 2) + w,
+        w.diff(t) - 3 * w.diff(x1, 2) + u.diff(x1),
+    )
     natural = [Natural(((0, 1),), sp.S.Zero, (u.diff(x1) + q.symbol * w.diff(x1)).subs(x1, 1), 0)]
-    natural += [Natural(((0, end),), sp.Integer(2), ((2 * end - 1) * 3 * w.diff(x1) + 2 * w).subs(x1, end), 1) for end in (0, 1)]
-    return LoweredEquation("Coupled equations", box, (x1,), t, (), (q,), 2, weak_terms(mass), weak_terms(terms), (), strong_terms(terms, (x1,)),
-                           sources, flux, (Essential(((0, 0),), u.subs(x1, 0), 0),), tuple(natural), (), (u.subs(t, 0), w.subs(t, 0)),
-                           sp.Rational(1, 2), False, False)
+    natural += [
+        Natural(
+            ((0, end),), sp.Integer(2), ((2 * end - 1) * 3 * w.diff(x1) + 2 * w).subs(x1, end), 1
+        )
+        for end in (0, 1)
+    ]
+    return LoweredEquation(
+        "Coupled equations",
+        box,
+        (x1,),
+        t,
+        (),
+        (q,),
+        2,
+        weak_terms(mass),
+        weak_terms(terms),
+        (),
+        strong_terms(terms, (x1,)),
+        sources,
+        flux,
+        (Essential(((0, 0),), u.subs(x1, 0), 0),),
+        tuple(natural),
+        (),
+        (u.subs(t, 0), w.subs(t, 0)),
+        sp.Rational(1, 2),
+        False,
+        False,
+    )
 
 
 COUPLED = sp.exp(-t) * sp.cos(x1), sp.sin(2 * x1 + t)
-CELLS = {"1D": diffusion_cells(sp.Matrix([[sp.exp(sp.sin(PI2 * y1))]])), "2D": elliptic_2d(), "3D": cells_3d(), "parametric": slow_1d()}
+CELLS = {
+    "1D": diffusion_cells(sp.Matrix([[sp.exp(sp.sin(PI2 * y1))]])),
+    "2D": elliptic_2d(),
+    "3D": cells_3d(),
+    "parametric": slow_1d(),
+}
 EQUATIONS = {
     "homogenized 1D": unsteady(),
     "homogenized 2D": manufactured(sp.exp(x1) * sp.sin(x2), sp.Matrix([[2, 1], [0, 3]]), SQUARE, [(1, 0)], b=(x2, sp.Integer(1)), c=1 + x1),
@@ -97,7 +172,9 @@ def module_of(lowered: LoweredCells | LoweredEquation) -> ModuleType:
 
 
 def points_of(module: ModuleType, count: int = 7) -> torch.Tensor:
-    unit = torch.rand(count, len(module.AXES), generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    unit = torch.rand(
+        count, len(module.AXES), generator=torch.Generator().manual_seed(1), dtype=torch.float64
+    )
     return module.spread(unit, module.AXES)
 
 
@@ -105,7 +182,11 @@ def given_to(module: ModuleType) -> dict[str, float | torch.Tensor]:
     return {name: GIVEN[name] for name in module.GIVEN}
 
 
-def nested(value: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor, indices: tuple[MultiIndex, ...]) -> dict[MultiIndex, torch.Tensor]:
+def nested(
+    value: Callable[[torch.Tensor], torch.Tensor],
+    points: torch.Tensor,
+    indices: tuple[MultiIndex, ...],
+) -> dict[MultiIndex, torch.Tensor]:
     """Derivatives of one function of the points by differentiating again and again."""
     x = points.clone().requires_grad_()
     found = {}
@@ -121,8 +202,14 @@ def nested(value: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor, 
 def nets(module: ModuleType, outputs: int) -> list[list[tuple[torch.Tensor, torch.Tensor]]]:
     """A random MLP, and random features with a random last layer."""
     generator = torch.Generator().manual_seed(2)
-    last = (torch.randn(outputs, 30, generator=generator, dtype=torch.float64) / 30, torch.randn(outputs, generator=generator, dtype=torch.float64))
-    return [module.mlp(8, 3, outputs, module.AXES, seed=3), [*module.features(30, module.AXES, 0.9, seed=4), last]]
+    last = (
+        torch.randn(outputs, 30, generator=generator, dtype=torch.float64) / 30,
+        torch.randn(outputs, generator=generator, dtype=torch.float64),
+    )
+    return [
+        module.mlp(8, 3, outputs, module.AXES, seed=3),
+        [*module.features(30, module.AXES, 0.9, seed=4), last],
+    ]
 
 
 @pytest.mark.parametrize("name", CELLS)
@@ -134,11 +221,30 @@ def test_the_jets_of_cell_functions_are_their_derivatives(name: str) -> None:
         jet = module.cell_functions(points, layers)
         for j in range(len(module.FUNCTIONS)):
             with torch.enable_grad():
-                exact = nested(lambda p, j=j, layers=layers: module.cell_functions(p, layers, (zero,))[zero][:, j], points, module.INDICES)
+                exact = nested(
+                    lambda p, j=j, layers=layers: module.cell_functions(p, layers, (zero,))[zero][
+                        :, j
+                    ],
+                    points,
+                    module.INDICES,
+                )
             for index in module.INDICES:
-                assert torch.allclose(jet[index][:, j], exact[index], rtol=1e-12, atol=1e-12 * float(exact[index].abs().max()))
-            residual = sum(c * exact[index] for index, c in module.coefficients(points)[0, 0].items()) - module.source_0(points, None)[:, j]
-            assert torch.allclose(module.residual(points, jet)[:, j], residual, rtol=1e-12, atol=1e-12 * float(residual.abs().max()))
+                assert torch.allclose(
+                    jet[index][:, j],
+                    exact[index],
+                    rtol=1e-12,
+                    atol=1e-12 * float(exact[index].abs().max()),
+                )
+            residual = (
+                sum(c * exact[index] for index, c in module.coefficients(points)[0, 0].items())
+                - module.source_0(points, None)[:, j]
+            )
+            assert torch.allclose(
+                module.residual(points, jet)[:, j],
+                residual,
+                rtol=1e-12,
+                atol=1e-12 * float(residual.abs().max()),
+            )
 
 
 @pytest.mark.parametrize("name", EQUATIONS)
@@ -148,7 +254,9 @@ def test_the_residual_by_jets_is_the_residual_by_nested_autograd(name: str) -> N
     points, zero, given = points_of(module), module.INDICES[0], given_to(module)
     for layers in nets(module, 1):
 
-        def value(p: torch.Tensor, layers: list[tuple[torch.Tensor, torch.Tensor]] = layers) -> torch.Tensor:
+        def value(
+            p: torch.Tensor, layers: list[tuple[torch.Tensor, torch.Tensor]] = layers
+        ) -> torch.Tensor:
             net = module.network(p, layers, (zero,), module.AXES)[zero][:, 0]
             return module.lift(p, **given)[zero] + module.factor(p, **given)[zero] * net
 
@@ -156,7 +264,9 @@ def test_the_residual_by_jets_is_the_residual_by_nested_autograd(name: str) -> N
             exact = nested(value, points, module.INDICES)
         by_jets = module.residual(points, module.solution(points, layers, **given), **given)
         by_autograd = module.residual(points, exact, **given)
-        assert torch.allclose(by_jets, by_autograd, rtol=0, atol=1e-12 * float(by_autograd.abs().max()))
+        assert torch.allclose(
+            by_jets, by_autograd, rtol=0, atol=1e-12 * float(by_autograd.abs().max())
+        )
 
 
 @pytest.mark.parametrize("name", ["homogenized 1D", "homogenized 2D", "homogenized 3D", "periodic"])
@@ -176,12 +286,22 @@ def test_the_manufactured_solution_satisfies_every_emitted_condition(name: str) 
         return torch.tensor(values, dtype=torch.float64)
 
     points = points_of(module)
-    assert module.residual(points, {i: exact(points, i) for i in module.INDICES}, **given).abs().max() < 1e-11
+    assert (
+        module.residual(points, {i: exact(points, i) for i in module.INDICES}, **given).abs().max()
+        < 1e-11
+    )
     for axis, end in lowered.domain.faces:
         there = points.clone()
         there[:, axis] = lowered.domain.bounds[axis][end]
         if (axis, end) in module.BOUNDARY:
-            assert module.boundary(there, {i: exact(there, i) for i in module.INDICES}, (axis, end), **given).abs().max() < 1e-11
+            assert (
+                module.boundary(
+                    there, {i: exact(there, i) for i in module.INDICES}, (axis, end), **given
+                )
+                .abs()
+                .max()
+                < 1e-11
+            )
         elif axis not in lowered.periodic:
             zero = module.INDICES[0]
             assert (module.lift(there, **given)[zero] - exact(there, zero)).abs().max() < 1e-12
@@ -205,14 +325,21 @@ def test_coupled_equations_have_a_column_for_every_component() -> None:
 
     with torch.enable_grad():
         parts = [nested(lambda p, j=j: value(p, j), points, module.INDICES) for j in (0, 1)]
-    by_autograd = module.residual(points, {i: torch.stack([part[i] for part in parts], -1) for i in module.INDICES}, **given)
+    by_autograd = module.residual(
+        points, {i: torch.stack([part[i] for part in parts], -1) for i in module.INDICES}, **given
+    )
     by_jets = module.residual(points, module.solution(points, layers, **given), **given)
     assert by_jets.shape == (7, 2)
     assert torch.allclose(by_jets, by_autograd, rtol=0, atol=1e-12 * float(by_autograd.abs().max()))
 
     def exact(p: torch.Tensor) -> dict[MultiIndex, torch.Tensor]:
-        table = {i: [sp.lambdify((x1, t), e.diff(x1, i[0], t, i[1]))(*p.T.numpy()) for e in COUPLED] for i in module.INDICES}
-        return {i: torch.stack([torch.as_tensor(v) for v in values], -1) for i, values in table.items()}
+        table = {
+            i: [sp.lambdify((x1, t), e.diff(x1, i[0], t, i[1]))(*p.T.numpy()) for e in COUPLED]
+            for i in module.INDICES
+        }
+        return {
+            i: torch.stack([torch.as_tensor(v) for v in values], -1) for i, values in table.items()
+        }
 
     assert module.residual(points, exact(points), **given).abs().max() < 1e-12
     assert set(module.BOUNDARY) == {(0, 0), (0, 1)}
@@ -220,7 +347,10 @@ def test_coupled_equations_have_a_column_for_every_component() -> None:
         there = points.clone()
         there[:, 0] = end
         assert module.boundary(there, exact(there), (0, end), **given).abs().max() < 1e-12
-        assert (module.factor(there, **given)[zero].abs().amax(0) == 0).tolist() == [end == 0, False]
+        assert (module.factor(there, **given)[zero].abs().amax(0) == 0).tolist() == [
+            end == 0,
+            False,
+        ]
     there = points * torch.tensor([0.0, 1.0])
     assert (module.lift(there, **given)[zero] - exact(there)[zero])[:, 0].abs().max() < 1e-12
     start = points * torch.tensor([1.0, 0.0])
@@ -247,7 +377,11 @@ def test_effective_coefficients_by_the_energy_formula_of_the_exact_corrector() -
 
     def effective(error: float) -> float:
         slope = exact + error * wave
-        return float(module.effective(y[None], {(0,): torch.zeros(1, 64, 1, dtype=torch.float64), (1,): slope[None]})["A", (0, 0)])
+        return float(
+            module.effective(
+                y[None], {(0,): torch.zeros(1, 64, 1, dtype=torch.float64), (1,): slope[None]}
+            )["A", (0, 0)]
+        )
 
     assert effective(0.0) == pytest.approx(3**0.5, abs=1e-14)
     assert (effective(1e-3) - 3**0.5) / 1e-6 == pytest.approx(float((a * wave**2).mean()), rel=1e-6)
@@ -256,9 +390,20 @@ def test_effective_coefficients_by_the_energy_formula_of_the_exact_corrector() -
 def test_data_that_contradict_each_other_become_rows() -> None:
     box = Box((0, 1), (0, 1))
     top = [Essential(((1, 1),), sp.Integer(1)), Essential(((0, 0), (0, 1), (1, 0)), sp.Integer(0))]
-    assert set(module_of(equation(sp.eye(2), sp.Integer(0), box, top)).BOUNDARY) == {(1, 1), (0, 0), (0, 1)}
-    late = equation(sp.eye(1), sp.Integer(0), Box((0, 1)), [Essential(((0, 0), (0, 1)), sp.Integer(0))], mass=sp.Integer(1), initial=x1,
-                    final_time=sp.Integer(1))
+    assert set(module_of(equation(sp.eye(2), sp.Integer(0), box, top)).BOUNDARY) == {
+        (1, 1),
+        (0, 0),
+        (0, 1),
+    }
+    late = equation(
+        sp.eye(1),
+        sp.Integer(0),
+        Box((0, 1)),
+        [Essential(((0, 0), (0, 1)), sp.Integer(0))],
+        mass=sp.Integer(1),
+        initial=x1,
+        final_time=sp.Integer(1),
+    )
     assert set(module_of(late).BOUNDARY) == {(0, 1)}
 
 
@@ -271,16 +416,32 @@ def test_further_derivatives_on_demand() -> None:
 @pytest.mark.parametrize("name", ["lambda", "points", "stack", "A_{11}", "torch", "loads_0"])
 def test_any_name_of_a_parameter_becomes_an_argument(name: str) -> None:
     q = sp.Symbol(name, real=True)
-    module = module_of(equation(q * sp.eye(1), q * sp.sqrt(q), Box((0, 1)), [Essential(((0, 0), (0, 1)), sp.S.Zero)], parameters=(q,)))
+    module = module_of(
+        equation(
+            q * sp.eye(1),
+            q * sp.sqrt(q),
+            Box((0, 1)),
+            [Essential(((0, 0), (0, 1)), sp.S.Zero)],
+            parameters=(q,),
+        )
+    )
     (argument,) = module.GIVEN
     assert module.source(points_of(module), **{argument: 4.0}).tolist() == [8.0] * 7
 
 
 def test_golden_files(golden: Callable[[str, str], None]) -> None:
-    for name, source in {"elliptic_2d": target.cells(elliptic_2d()), "parametric": target.cells(slow_1d())}.items():
+    for name, source in {
+        "elliptic_2d": target.cells(elliptic_2d()),
+        "parametric": target.cells(slow_1d()),
+    }.items():
         golden(f"torch/{name}_cell_residual.py", source["cell_residual.py"])
-    golden("torch/unsteady_residual.py", target.equation(unsteady(), "unsteady")["unsteady_residual.py"])
-    golden("torch/coupled_residual.py", target.equation(coupled(), "coupled")["coupled_residual.py"])
+    golden(
+        "torch/unsteady_residual.py",
+        target.equation(unsteady(), "unsteady")["unsteady_residual.py"],
+    )
+    golden(
+        "torch/coupled_residual.py", target.equation(coupled(), "coupled")["coupled_residual.py"]
+    )
 
 
 def test_a_jump_is_refused() -> None:
@@ -290,7 +451,9 @@ def test_a_jump_is_refused() -> None:
 
 def test_a_function_without_a_formula_is_an_argument() -> None:
     opaque, robin = sp.Function("f")(x1), Natural(((0, 0), (0, 1)), sp.S.One, sp.S.Zero)
-    source = target.equation(equation(sp.eye(1), opaque.diff(x1), Box((0, 1)), [], [robin]), "test")["test_residual.py"]
+    source = target.equation(
+        equation(sp.eye(1), opaque.diff(x1), Box((0, 1)), [], [robin]), "test"
+    )["test_residual.py"]
     module, x = run("test", source), torch.linspace(0, 1, 5, dtype=torch.float64)[:, None]
     assert module.GIVEN == ("f",)
     assert torch.allclose(module.source(x, f=torch.sin), torch.cos(x[:, 0]))
@@ -323,10 +486,15 @@ def test_saved_files_stand_alone_and_train(tmp_path: Path) -> None:
     target.cells(elliptic_2d()).save(tmp_path)
     target.equation(EQUATIONS["homogenized 2D"], "test").save(tmp_path)
     for name in ("cell_residual.py", "test_residual.py"):
-        imports = [line for line in (tmp_path / name).read_text().splitlines() if line.startswith(("import ", "from "))]
+        imports = [
+            line
+            for line in (tmp_path / name).read_text().splitlines()
+            if line.startswith(("import ", "from "))
+        ]
         assert imports == ["from __future__ import annotations", "import math", "import torch"]
-    done = subprocess.run([sys.executable, "-c", _SCRIPT], cwd=tmp_path,
-                          capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
     cell, macro, loaded = done.stdout.splitlines()
     assert float(cell) < 0.2 and float(macro) < 0.2
     assert "nhpinn_sym" not in loaded

@@ -23,7 +23,10 @@ LAMINATE = diffusion(lambda s: sp.Piecewise((2 + s.y[1] * (1 - s.y[1]), s.y[0] <
 
 def test_one_file_per_phase(tmp_path: Path) -> None:
     source = nh.emit(derived(LAMINATE, 2), "torch")
-    assert [name for name, _ in source.files if "residual" in name] == ["cell_residual_phase_0.py", "cell_residual_phase_1.py"]
+    assert [name for name, _ in source.files if "residual" in name] == [
+        "cell_residual_phase_0.py",
+        "cell_residual_phase_1.py",
+    ]
     path = next(p for p in source.save(tmp_path) if p.name == "cell_residual_phase_0.py")
     subprocess.run([sys.executable, path], check=True, timeout=300)  # it stands alone
     assert "n . (flux of N - flux of N') = 0" in source["cell_residual_phase_0.py"]
@@ -67,7 +70,12 @@ def test_jets_of_poles() -> None:
     for k, p in enumerate(points):
         jacobian = torch.func.jacfwd(value)(p)
         hessian = torch.func.hessian(value)(p)
-        for index, wanted in {(1, 0): jacobian[:, 0], (0, 1): jacobian[:, 1], (2, 0): hessian[:, 0, 0], (1, 1): hessian[:, 0, 1]}.items():
+        for index, wanted in {
+            (1, 0): jacobian[:, 0],
+            (0, 1): jacobian[:, 1],
+            (2, 0): hessian[:, 0, 0],
+            (1, 1): hessian[:, 0, 1],
+        }.items():
             assert np.allclose(jet[index][k], wanted, rtol=1e-10, atol=1e-9)
     z = torch.tensor([[0.401, 0.502]], dtype=torch.float64)
     near = (z - torch.tensor([0.4, 0.5]))[0]

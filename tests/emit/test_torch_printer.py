@@ -27,18 +27,25 @@ EXPRESSIONS = [
 
 @pytest.mark.parametrize("expr", EXPRESSIONS, ids=str)
 def test_values(expr: sp.Expr) -> None:
-    points = torch.rand(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.9 + 0.05
+    points = (
+        torch.rand(40, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * 0.9
+        + 0.05
+    )
     names = {"torch": torch, "math": math, "x": points[:, 0], "y": points[:, 1]}
     lines, (text,) = statements([expr], "x", [x, y])
     exec("\n".join(lines), names)
     found = torch.as_tensor(eval(text, names), dtype=torch.float64).expand(40)
-    exact = torch.tensor([float(expr.subs({x: p, y: q}).evalf(20)) for p, q in points.tolist()], dtype=torch.float64)
+    exact = torch.tensor(
+        [float(expr.subs({x: p, y: q}).evalf(20)) for p, q in points.tolist()], dtype=torch.float64
+    )
     assert torch.allclose(found, exact, rtol=1e-13, atol=1e-14)
 
 
 def test_constants_keep_double_precision() -> None:
     p = torch.zeros(3, dtype=torch.float64)
-    text = TorchPrinter("x").doprint(sp.Piecewise((sp.Rational(1, 3), x > 1), (sp.Rational(1, 10), True)))
+    text = TorchPrinter("x").doprint(
+        sp.Piecewise((sp.Rational(1, 3), x > 1), (sp.Rational(1, 10), True))
+    )
     value = eval(text, {"torch": torch, "math": math, "x": p})
     assert value.dtype == torch.float64 and value.tolist() == [0.1] * 3
 
@@ -57,5 +64,11 @@ def test_shared_subexpressions_avoid_the_names_that_are_taken() -> None:
 
 
 def test_names_of_arguments() -> None:
-    names = {"lambda": "lambda_", "A_{11}": "A__11_", "2q": "_2q", "points": "points_", "epsilon": "epsilon"}
+    names = {
+        "lambda": "lambda_",
+        "A_{11}": "A__11_",
+        "2q": "_2q",
+        "points": "points_",
+        "epsilon": "epsilon",
+    }
     assert {name: argument_name(sp.Symbol(name)) for name in names} == names

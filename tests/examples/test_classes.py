@@ -45,7 +45,9 @@ def test_every_example_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("path", sorted(CLASSES.glob("*.py")), ids=lambda path: path.stem)
-def test_importing_an_example_solves_nothing(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_importing_an_example_solves_nothing(
+    path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     found = runpy.run_path(str(path))
     assert isinstance(found["problem"], nh.MultiscaleProblem) and found["problem"].name
     assert "cells" not in found and capsys.readouterr().out == ""
@@ -60,14 +62,24 @@ def test_elasticity_2d(example: Example) -> None:
     shear = 1 / np.mean(1 / mu)
     exact = np.array([[modulus, modulus * ratio, 0], [modulus * ratio, along, 0], [0, 0, shear]])
     assert np.max(np.abs(effective(example("elasticity_2d"))["voigt"] - exact)) < 1e-10
-    assert np.max(np.abs(effective(example("elasticity_2d"))["mandel"] - exact * np.outer([1, 1, 2**0.5], [1, 1, 2**0.5]))) < 1e-10
+    assert (
+        np.max(
+            np.abs(
+                effective(example("elasticity_2d"))["mandel"]
+                - exact * np.outer([1, 1, 2**0.5], [1, 1, 2**0.5])
+            )
+        )
+        < 1e-10
+    )
 
 
 def test_elasticity_3d(example: Example) -> None:
     """What crosses the layers is constant: the matrix n.C.n = mu (2 n n + I) of the normal n has a harmonic mean."""
     n = np.ones(3) / 3**0.5
     found = np.einsum("ikjl,k,l", effective(example("elasticity_3d"))["A"], n, n)
-    assert np.max(np.abs(found - (2 * np.outer(n, n) + np.eye(3)) / np.mean(1 / (1 + C / 2)))) < 1e-4
+    assert (
+        np.max(np.abs(found - (2 * np.outer(n, n) + np.eye(3)) / np.mean(1 / (1 + C / 2)))) < 1e-4
+    )
     assert len(example("elasticity_3d")["model"].cell_problems) == 6
 
 
@@ -92,7 +104,10 @@ def test_piezoelectricity(example: Example) -> None:
 
 def test_coupled_reaction(example: Example) -> None:
     k = np.array([[1, 2], [3, 0]])
-    assert np.max(np.abs(effective(example("coupled_reaction"))["c"] + k @ k / (16 * np.pi**2))) < 1e-10
+    assert (
+        np.max(np.abs(effective(example("coupled_reaction"))["c"] + k @ k / (16 * np.pi**2)))
+        < 1e-10
+    )
 
 
 def test_large_drift(example: Example) -> None:
@@ -105,12 +120,17 @@ def test_large_drift(example: Example) -> None:
 
 def test_nondivergence(example: Example) -> None:
     a = 2 + S[:, None] * C[None]
-    assert np.max(np.abs(effective(example("nondivergence"))["A"] - np.eye(2) / np.mean(1 / a))) < 1e-10
+    assert (
+        np.max(np.abs(effective(example("nondivergence"))["A"] - np.eye(2) / np.mean(1 / a)))
+        < 1e-10
+    )
 
 
 def test_ground_state(example: Example) -> None:
     """The characteristic value of Mathieu's equation."""
-    assert effective(example("ground_state"))["lambda0"] == pytest.approx(np.pi**2 * mathieu_a(0, 10 / np.pi**2), abs=1e-9)
+    assert effective(example("ground_state"))["lambda0"] == pytest.approx(
+        np.pi**2 * mathieu_a(0, 10 / np.pi**2), abs=1e-9
+    )
 
 
 def test_fast_time(example: Example) -> None:
@@ -126,10 +146,16 @@ def test_waves(example: Example) -> None:
     y = np.arange(4096) / 4096
     slope = 3**0.5 / (2 + np.sin(2 * np.pi * y)) - 1
     frequencies = 2j * np.pi * np.fft.fftfreq(4096, 1 / 4096)
-    n = np.fft.ifft(np.divide(np.fft.fft(slope), frequencies, out=np.zeros(4096, complex), where=frequencies != 0)).real
+    n = np.fft.ifft(
+        np.divide(
+            np.fft.fft(slope), frequencies, out=np.zeros(4096, complex), where=frequencies != 0
+        )
+    ).real
     waves, k, eps = example("waves")["waves"], 0.5, 1 / 8
     assert waves.B[0, 0, 0, 0] == pytest.approx(-(3**0.5) * np.mean(n**2), abs=1e-10)
-    assert waves.frequency([[k]], eps)[0] ** 2 == pytest.approx(3**0.5 * k**2 * (1 - (eps * k) ** 2 * np.mean(n**2)), rel=1e-9)
+    assert waves.frequency([[k]], eps)[0] ** 2 == pytest.approx(
+        3**0.5 * k**2 * (1 - (eps * k) ** 2 * np.mean(n**2)), rel=1e-9
+    )
 
 
 def test_reiterated(example: Example) -> None:
@@ -152,7 +178,15 @@ def test_higher_order(example: Example) -> None:
 
 def test_complex_layers(example: Example) -> None:
     a = 3 + S + 1j * (1 + C / 2)
-    assert np.max(np.abs(effective(example("complex_layers"))["A"] - np.diag([1 / np.mean(1 / a), np.mean(a)]))) < 1e-10
+    assert (
+        np.max(
+            np.abs(
+                effective(example("complex_layers"))["A"]
+                - np.diag([1 / np.mean(1 / a), np.mean(a)])
+            )
+        )
+        < 1e-10
+    )
 
 
 def test_locally_periodic_2d(example: Example) -> None:
@@ -182,7 +216,9 @@ def tilted(force_integral: Callable[[Any], Any]) -> tuple[float, float]:
     plus = np.array([np.sum(w * np.exp(force_integral(x - z) - force_integral(x))) for x in y])
     minus = np.array([np.sum(w * np.exp(force_integral(x) - force_integral(x + z))) for x in y])
     total = force_integral(1.0) - force_integral(0.0)
-    return float((1 - np.exp(-total)) / np.mean(plus)), float(np.mean(plus**2 * minus) / np.mean(plus) ** 3)
+    return float((1 - np.exp(-total)) / np.mean(plus)), float(
+        np.mean(plus**2 * minus) / np.mean(plus) ** 3
+    )
 
 
 def travelling() -> float:

@@ -30,14 +30,25 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Any:
     @cache
     def run(name: str) -> dict[str, dict[str, Any]]:
         folder = tmp_path_factory.mktemp(name)
-        done = subprocess.run([sys.executable, EXAMPLES / f"{name}.py"], cwd=folder, capture_output=True, text=True, timeout=600)
+        done = subprocess.run(
+            [sys.executable, EXAMPLES / f"{name}.py"],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+        )
         assert done.returncode == 0, done.stderr
         assert "Homogenized equation" in done.stdout
         for text in ("1. Multiscale equation", "cell problems", "AGREEMENT"):
             assert text in done.stdout
         found = sorted(folder.glob("out/**/results.json"))
         for path in found:
-            assert {p.name for p in path.parent.glob("*.png")} == {"coefficient.png", "cell_functions.png", "solutions.png", "error.png"}
+            assert {p.name for p in path.parent.glob("*.png")} == {
+                "coefficient.png",
+                "cell_functions.png",
+                "solutions.png",
+                "error.png",
+            }
         return {path.parent.name: json.loads(path.read_text()) for path in found}
 
     return run
@@ -69,7 +80,10 @@ def test_effective_tensor_of_elliptic_2d_on_every_backend(results: Any) -> None:
     bounds = {"pinn": 1e-9, "fourier": 1e-9, "dolfinx": 1e-6}
     assert set(result["effective"]) == set(bounds)
     for backend, bound in bounds.items():
-        assert np.max(np.abs(np.array(result["effective"][backend]["A"]) - A_STAR_2D * np.eye(2))) < bound
+        assert (
+            np.max(np.abs(np.array(result["effective"][backend]["A"]) - A_STAR_2D * np.eye(2)))
+            < bound
+        )
 
 
 def test_effective_field_of_slowly_varying_1d(results: Any) -> None:

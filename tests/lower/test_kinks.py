@@ -20,11 +20,17 @@ from ..symbolic import derived, diffusion
 HALF = sp.Rational(1, 2)
 CASES: dict[str, Callable[[nh.Scales], Any]] = {
     "disk over a corner": lambda s: nh.phases(s, {nh.Disk((0, 0.1), 0.3): 10}),
-    "overlapping disks": lambda s: nh.phases(s, {nh.Disk((0.4, 0.5), 0.2): 10, nh.Disk((0.6, 0.5), 0.2): 11}),
-    "polygon": lambda s: nh.phases(s, {nh.Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.5), (0.8, 0.8), (0.2, 0.8)]): 10}),
+    "overlapping disks": lambda s: nh.phases(
+        s, {nh.Disk((0.4, 0.5), 0.2): 10, nh.Disk((0.6, 0.5), 0.2): 11}
+    ),
+    "polygon": lambda s: nh.phases(
+        s, {nh.Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.5), (0.8, 0.8), (0.2, 0.8)]): 10}
+    ),
     "layer": lambda s: nh.phases(s, {nh.Layer(0, (0.8, 1.2)): 10}),
     "laminate": lambda s: sp.Piecewise((10, s.y[0] < HALF), (1, True)),
-    "diamond": lambda s: sp.Piecewise((10, abs(s.y[0] - HALF) + abs(s.y[1] - HALF) < HALF / 2), (1, True)),
+    "diamond": lambda s: sp.Piecewise(
+        (10, abs(s.y[0] - HALF) + abs(s.y[1] - HALF) < HALF / 2), (1, True)
+    ),
     "checkerboard": lambda s: 2 + sp.sign(sp.sin(2 * sp.pi * s.y[0]) * sp.sin(2 * sp.pi * s.y[1])),
 }
 
@@ -34,7 +40,9 @@ def test_kinks_are_the_bounds_of_regions(name: str) -> None:
     """max(level, 0) is zero at all interfaces of its region, of size one, and has the period of the cell."""
     lowered = lower_cells(derived(diffusion(CASES[name]), 2))
     coordinates, cut_cell = lowered.coordinates, make_partition(lowered, {})
-    calls = [sp.lambdify(coordinates, level, "numpy") for level in kinks(cut(lowered, {}), lowered.cell)]
+    calls = [
+        sp.lambdify(coordinates, level, "numpy") for level in kinks(cut(lowered, {}), lowered.cell)
+    ]
     found, q, t = cut_cell.interfaces(9), cut_cell.quadrature(12), np.linspace(0, 1, 50)
 
     def positive(points: np.ndarray) -> np.ndarray:

@@ -39,7 +39,9 @@ def test_laminate() -> None:
 
 
 def test_inclusions_of_one_material_are_phases_of_their_own() -> None:
-    found = phases(lambda s: nh.phases(s, {nh.Disk((0.25, 0.5), 0.15): 10, nh.Disk((0.7, 0.5), 0.2): 10}))
+    found = phases(
+        lambda s: nh.phases(s, {nh.Disk((0.25, 0.5), 0.15): 10, nh.Disk((0.7, 0.5), 0.2): 10})
+    )
     assert coefficients(found) == [10, 10, 1]
     assert len(set(found.labels(np.array([[0.25, 0.5], [0.7, 0.5], [0.48, 0.5]])))) == 3
 
@@ -51,13 +53,27 @@ def test_images_of_one_inclusion_are_one_phase() -> None:
 
 
 def test_branches_of_several_coefficients_are_combined() -> None:
-    found = phases(lambda s: sp.diag(sp.Piecewise((2, s.y[0] < HALF), (1, True)), sp.Piecewise((3, s.y[1] < HALF), (1, True))))
+    found = phases(
+        lambda s: sp.diag(
+            sp.Piecewise((2, s.y[0] < HALF), (1, True)), sp.Piecewise((3, s.y[1] < HALF), (1, True))
+        )
+    )
     assert len(found.cells) == 4
-    assert {tuple(t.coefficient for t in c.bilinear) for c in found.cells} == {(2, 3), (2, 1), (1, 3), (1, 1)}
+    assert {tuple(t.coefficient for t in c.bilinear) for c in found.cells} == {
+        (2, 3),
+        (2, 1),
+        (1, 3),
+        (1, 1),
+    }
 
 
 def test_nested_conditions_and_kinks() -> None:
-    found = phases(lambda s: sp.Piecewise((sp.Piecewise((5, s.y[1] < HALF), (3, True)), abs(s.y[0] - HALF) < sp.Rational(1, 4)), (1, True)))
+    found = phases(
+        lambda s: sp.Piecewise(
+            (sp.Piecewise((5, s.y[1] < HALF), (3, True)), abs(s.y[0] - HALF) < sp.Rational(1, 4)),
+            (1, True),
+        )
+    )
     assert sorted(coefficients(found)) == [1, 3, 5]
     assert {y1 - sp.Rational(3, 4), -y1 + sp.Rational(1, 4), y2 - HALF} <= set(found.levels)
 
@@ -69,7 +85,12 @@ def test_signs_are_jumps_too() -> None:
 
 def test_parameters_get_their_values() -> None:
     q = sp.Symbol("q", positive=True)
-    lowered = lower_cells(derived(diffusion(lambda s: sp.Piecewise((2, s.y[0] < q), (1, True))), parameters={q: (0.1, 0.9)}))
+    lowered = lower_cells(
+        derived(
+            diffusion(lambda s: sp.Piecewise((2, s.y[0] < q), (1, True))),
+            parameters={q: (0.1, 0.9)},
+        )
+    )
     assert list(cut(lowered, {"q": 0.3}).labels(np.array([[0.2], [0.4]]))) == [0, 1]
     with pytest.raises(UnsupportedError, match="moves with q"):
         cut(lowered, {})
@@ -84,12 +105,23 @@ def test_refusals(a: Callable[[nh.Scales], Any], words: str) -> None:
         phases(a, 1, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
 
 
-@pytest.mark.parametrize(("background", "same"), [(lambda y: 1 + y, False), (lambda y: 1 + y * (1 - y), True),
-                                                  (lambda y: 1 + sp.Piecewise((y, y < HALF), (2 * y, True)), True)],
-                         ids=["jump", "kink", "interface"])
-def test_a_jump_between_opposite_faces_is_not_hidden(background: Callable[[Any], Any], same: bool) -> None:
+@pytest.mark.parametrize(
+    ("background", "same"),
+    [
+        (lambda y: 1 + y, False),
+        (lambda y: 1 + y * (1 - y), True),
+        (lambda y: 1 + sp.Piecewise((y, y < HALF), (2 * y, True)), True),
+    ],
+    ids=["jump", "kink", "interface"],
+)
+def test_a_jump_between_opposite_faces_is_not_hidden(
+    background: Callable[[Any], Any], same: bool
+) -> None:
     def a(s: nh.Scales) -> Any:
-        return sp.Piecewise((10, (s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2 < sp.Rational(1, 25)), (background(s.y[0]), True))
+        return sp.Piecewise(
+            (10, (s.y[0] - HALF) ** 2 + (s.y[1] - HALF) ** 2 < sp.Rational(1, 25)),
+            (background(s.y[0]), True),
+        )
 
     if same:
         assert phases(a).labels(np.array([[0.5, 0.5]])).size

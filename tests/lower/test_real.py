@@ -16,7 +16,10 @@ GENERATOR = np.random.default_rng(3)
 
 
 def complex_cells(order: int = 2) -> LoweredCells:
-    return lower_cells(derived(diffusion(lambda s: 2 + sp.I + (1 + 2 * sp.I) * S(s.y[0]) / 3), order=order), hierarchy=True)
+    return lower_cells(
+        derived(diffusion(lambda s: 2 + sp.I + (1 + 2 * sp.I) * S(s.y[0]) / 3), order=order),
+        hierarchy=True,
+    )
 
 
 def test_a_coefficient_with_parameters_is_split_as_if_they_were_real() -> None:
@@ -49,16 +52,31 @@ def test_every_functional_and_right_hand_side_is_the_product_multiplied_out() ->
 
     parts = {(f.name, f.index): f for f in (*real.effective, *real.higher)}
     for f in (*cells.effective, *cells.higher):
-        total = at(f.constant) + sum(at(t.coefficient) * np.prod([values[k] for k in t.factors]) for t in f.terms)
+        total = at(f.constant) + sum(
+            at(t.coefficient) * np.prod([values[k] for k in t.factors]) for t in f.terms
+        )
         for part, expected in ((0, total.real), (1, total.imag)):
             g = parts[f.name, (part, *f.index)]
-            found = at(g.constant) + sum(at(t.coefficient) * np.prod([real_number(k, values, 1) for k in t.factors]) for t in g.terms)
+            found = at(g.constant) + sum(
+                at(t.coefficient) * np.prod([real_number(k, values, 1) for k in t.factors])
+                for t in g.terms
+            )
             assert found == pytest.approx(expected, abs=1e-12)
     for form, doubled in zip(cells.functions, real.functions, strict=True):
         for left in {w.left for w in form.weak}:
-            expected = sum(at(w.coefficient) * (values[w.factor] if w.factor else 1) for w in form.weak if w.left == left)
-            found = [sum(at(w.coefficient) * (real_number(w.factor, values, 1) if w.factor else 1) for w in doubled.weak
-                         if (w.left, w.equation) == (left, i)) for i in (0, 1)]
+            expected = sum(
+                at(w.coefficient) * (values[w.factor] if w.factor else 1)
+                for w in form.weak
+                if w.left == left
+            )
+            found = [
+                sum(
+                    at(w.coefficient) * (real_number(w.factor, values, 1) if w.factor else 1)
+                    for w in doubled.weak
+                    if (w.left, w.equation) == (left, i)
+                )
+                for i in (0, 1)
+            ]
             assert found == pytest.approx([expected.real, expected.imag], abs=1e-12)
 
 
@@ -73,7 +91,11 @@ def test_the_operator_acts_on_real_and_imaginary_parts() -> None:
 
 
 def test_kernels_are_refused() -> None:
-    cells = lower_cells(derived(lambda s, u: (-s.div((2 + sp.I) * s.grad(u)) + C(s.y[0]) * u.diff(s.x[0]) / s.eps, 1)))
+    cells = lower_cells(
+        derived(
+            lambda s, u: (-s.div((2 + sp.I) * s.grad(u)) + C(s.y[0]) * u.diff(s.x[0]) / s.eps, 1)
+        )
+    )
     with pytest.raises(UnsupportedError, match="kernel") as caught:
         real_form(cells)
     assert "fourier" in str(caught.value.remedy)

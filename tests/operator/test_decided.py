@@ -26,7 +26,15 @@ def test_conditions_are_decided_where_the_cell_decides_them(expr: sp.Expr, wante
     assert decided(expr, CELL) == wanted
 
 
-@pytest.mark.parametrize("shape", [nh.Polygon([(0, 0), (1, 0), (1, 1), (0, 1)]), nh.Layer(1, (0, 1)), nh.Layer(0, (HALF, 3 * HALF))], ids=str)
+@pytest.mark.parametrize(
+    "shape",
+    [
+        nh.Polygon([(0, 0), (1, 0), (1, 1), (0, 1)]),
+        nh.Layer(1, (0, 1)),
+        nh.Layer(0, (HALF, 3 * HALF)),
+    ],
+    ids=str,
+)
 def test_a_phase_that_covers_the_cell_is_a_constant(shape: Any) -> None:
     model = derived(diffusion(lambda s: nh.phases(s, {shape: 3}, default=1)), 2)
     assert not model.cell_problems
@@ -35,5 +43,7 @@ def test_a_phase_that_covers_the_cell_is_a_constant(shape: Any) -> None:
 
 
 def test_equal_phases_are_a_constant() -> None:
-    model = derived(diffusion(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 2}, default=2)), 2)
+    model = derived(
+        diffusion(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 2}, default=2)), 2
+    )
     assert not model.cell_problems

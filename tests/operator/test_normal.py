@@ -49,7 +49,9 @@ def test_normal_form_is_the_same_operator(write: object) -> None:
 
 def test_what_stands_under_div_stays_there() -> None:
     """Also where the coefficient is a number: the flux of natural conditions is the one that was written."""
-    (term, c), = (pair for pair in table(lambda s, u: sp.Eq(s.div(sp.Matrix([2 * u])), 0)).terms())
+    ((term, c),) = (
+        pair for pair in table(lambda s, u: sp.Eq(s.div(sp.Matrix([2 * u])), 0)).terms()
+    )
     assert (term.left, term.right, c) == ((1, 0), (0, 0), 2)
 
 

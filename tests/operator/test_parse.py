@@ -23,8 +23,17 @@ def same(first: object, second: object) -> None:
 
 
 def test_each_kind_of_term_has_its_place() -> None:
-    op = table(lambda s, u: sp.Eq((1 + s.x[0]) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)) + s.div(C(s.y[0]) * sp.Matrix([u]))
-                                  + 3 * u.diff(s.x[0]) / s.eps + s.eps**2 * u, sp.sin(s.x[0]) + s.div(sp.Matrix([S(s.y[0])]))), time=True)
+    op = table(
+        lambda s, u: sp.Eq(
+            (1 + s.x[0]) * s.dt(u)
+            - s.div((2 + S(s.y[0])) * s.grad(u))
+            + s.div(C(s.y[0]) * sp.Matrix([u]))
+            + 3 * u.diff(s.x[0]) / s.eps
+            + s.eps**2 * u,
+            sp.sin(s.x[0]) + s.div(sp.Matrix([S(s.y[0])])),
+        ),
+        time=True,
+    )
     x1, zero = op.coordinates[0], (0, 0)
     assert dict(op.table) == {
         Term(0, zero, 0, (0, 1), 0): 1 + x1,
@@ -37,26 +46,45 @@ def test_each_kind_of_term_has_its_place() -> None:
     }
 
 
-@pytest.mark.parametrize("write", [
-    lambda s, u, a: -sum(sp.diff(a * sp.diff(u, v), v) for v in s.x),
-    lambda s, u, a: -sum(sp.diff(a * sp.diff(u, v), v) for v in s.x).doit().expand(),
-    lambda s, u, a: sp.simplify(-sum(sp.diff(a * sp.diff(u, v), v) for v in s.x)),
-    lambda s, u, a: -a * s.laplacian(u) - (s.grad(a).doit().T * s.grad(u))[0],
-    lambda s, u, a: sum(sp.Derivative(-a * sp.Derivative(u, v), v, evaluate=False) for v in s.x),
-    lambda s, u, a: -s.div(a * sp.eye(2) * s.grad(u)),
-    lambda s, u, a: s.div(-a * s.grad(u) + sp.Matrix([1, 2])),
-    lambda s, u, a: -(s.div(a * s.grad(u)) * s.eps) / s.eps])
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda s, u, a: -sum(sp.diff(a * sp.diff(u, v), v) for v in s.x),
+        lambda s, u, a: -sum(sp.diff(a * sp.diff(u, v), v) for v in s.x).doit().expand(),
+        lambda s, u, a: sp.simplify(-sum(sp.diff(a * sp.diff(u, v), v) for v in s.x)),
+        lambda s, u, a: -a * s.laplacian(u) - (s.grad(a).doit().T * s.grad(u))[0],
+        lambda s, u, a: sum(
+            sp.Derivative(-a * sp.Derivative(u, v), v, evaluate=False) for v in s.x
+        ),
+        lambda s, u, a: -s.div(a * sp.eye(2) * s.grad(u)),
+        lambda s, u, a: s.div(-a * s.grad(u) + sp.Matrix([1, 2])),
+        lambda s, u, a: -(s.div(a * s.grad(u)) * s.eps) / s.eps,
+    ],
+)
 def test_operators_written_otherwise_fold_to_the_divergence_form(write: object) -> None:
     def build(s: nh.Scales, u: sp.Expr) -> sp.Eq:
         return sp.Eq(write(s, u, 2 + S(s.y[0]) * C(s.y[1]) * (1 + s.x[0] / 2)), 1)  # type: ignore[operator]
 
-    same(table(build, 2).table, table(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0]) * C(s.y[1]) * (1 + s.x[0] / 2)) * s.grad(u)), 1), 2).table)
+    same(
+        table(build, 2).table,
+        table(
+            lambda s, u: sp.Eq(
+                -s.div((2 + S(s.y[0]) * C(s.y[1]) * (1 + s.x[0] / 2)) * s.grad(u)), 1
+            ),
+            2,
+        ).table,
+    )
 
 
 def test_floating_point_coefficients_fold_too() -> None:
     """0.3 - 0.1 * 3 leaves 5.6e-17, which is no drift of order 1/eps."""
+
     def expanded(s: nh.Scales, u: sp.Expr) -> sp.Eq:
-        a = 1.1 + 0.1 * sp.sin(6.283185307179586 * s.y[0]) + 0.7 * sp.cos(18.849555921538759 * s.y[0]) * 0.3
+        a = (
+            1.1
+            + 0.1 * sp.sin(6.283185307179586 * s.y[0])
+            + 0.7 * sp.cos(18.849555921538759 * s.y[0]) * 0.3
+        )
         return sp.Eq(-a * u.diff(s.x[0], 2) - sp.diff(0.1 * a, s.x[0]) * 10 * u.diff(s.x[0]), 1)
 
     assert {(t.left, t.right, t.power) for t, _ in table(expanded).terms()} == {((1, 0), (1, 0), 0)}
@@ -70,47 +98,95 @@ def test_a_symmetric_tensor_that_was_expanded_folds_back() -> None:
         flux = tensor(s) * s.grad(u)
         return sp.Eq(-sum(sp.diff(flux[i], s.x[i]) for i in range(2)).doit().expand(), 1)
 
-    same(table(expanded, 2).table, table(lambda s, u: sp.Eq(-s.div(tensor(s) * s.grad(u)), 1), 2).table)
+    same(
+        table(expanded, 2).table,
+        table(lambda s, u: sp.Eq(-s.div(tensor(s) * s.grad(u)), 1), 2).table,
+    )
 
 
-@pytest.mark.parametrize("literal", [
-    lambda s: 2 + sp.sin(2 * sp.pi * s.x[0] / s.eps), lambda s: 2 + sp.sin(2 * sp.pi / s.eps * s.x[0] + 0),
-    lambda s: 2 + sp.exp(0) * sp.cos(2 * sp.pi * s.x[0] / s.eps - sp.pi / 2)])
+@pytest.mark.parametrize(
+    "literal",
+    [
+        lambda s: 2 + sp.sin(2 * sp.pi * s.x[0] / s.eps),
+        lambda s: 2 + sp.sin(2 * sp.pi / s.eps * s.x[0] + 0),
+        lambda s: 2 + sp.exp(0) * sp.cos(2 * sp.pi * s.x[0] / s.eps - sp.pi / 2),
+    ],
+)
 def test_x_over_eps_may_be_written_out(literal: object) -> None:
-    same(table(lambda s, u: sp.Eq(-s.div(literal(s) * s.grad(u)), 1)).table,  # type: ignore[operator]
-         table(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)), 1)).table)
+    same(
+        table(lambda s, u: sp.Eq(-s.div(literal(s) * s.grad(u)), 1)).table,  # type: ignore[operator]
+        table(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)), 1)).table,
+    )
 
 
 def test_x_over_eps_inside_other_functions_and_conditions() -> None:
     s = nh.Scales(1)
     x, y, eps = s.x[0], s.y[0], s.eps
     assert fold_fast(sp.exp(sp.sin(x / eps)) + x, s) == sp.exp(sp.sin(y)) + x
-    assert fold_fast(sp.Piecewise((1, x / eps < sp.Rational(1, 2)), (2, True)), s) == sp.Piecewise((1, y < sp.Rational(1, 2)), (2, True))
+    assert fold_fast(sp.Piecewise((1, x / eps < sp.Rational(1, 2)), (2, True)), s) == sp.Piecewise(
+        (1, y < sp.Rational(1, 2)), (2, True)
+    )
     assert fold_fast(sp.sin(y + x), s) == sp.sin(y + x)
 
 
 def test_the_product_rule_inside_an_outer_derivative() -> None:
     """div(a d(b u)) = div(a b du) + div(a b' u)."""
-    built = table(lambda s, u: sp.Eq(sp.Derivative(S(s.x[0]) * sp.Derivative(s.x[0] ** 2 * u, s.x[0], evaluate=False), s.x[0], evaluate=False), 1))
-    expected = table(lambda s, u: sp.Eq(s.div(S(s.x[0]) * s.x[0] ** 2 * s.grad(u)) + s.div(sp.Matrix([2 * s.x[0] * S(s.x[0]) * u])), 1))
+    built = table(
+        lambda s, u: sp.Eq(
+            sp.Derivative(
+                S(s.x[0]) * sp.Derivative(s.x[0] ** 2 * u, s.x[0], evaluate=False),
+                s.x[0],
+                evaluate=False,
+            ),
+            1,
+        )
+    )
+    expected = table(
+        lambda s, u: sp.Eq(
+            s.div(S(s.x[0]) * s.x[0] ** 2 * s.grad(u))
+            + s.div(sp.Matrix([2 * s.x[0] * S(s.x[0]) * u])),
+            1,
+        )
+    )
     same(built.table, expected.table)
 
 
 def test_a_coefficient_in_front_of_a_divergence() -> None:
     """c div(a grad u) = div(c a grad u) - c' a u'."""
     built = table(lambda s, u: sp.Eq(-s.x[0] * s.div(2 * s.grad(u)), 1))
-    same(built.table, table(lambda s, u: sp.Eq(-s.div(2 * s.x[0] * s.grad(u)) + 2 * u.diff(s.x[0]), 1)).table)
+    same(
+        built.table,
+        table(lambda s, u: sp.Eq(-s.div(2 * s.x[0] * s.grad(u)) + 2 * u.diff(s.x[0]), 1)).table,
+    )
 
 
 def test_derivatives_of_products_in_time_are_carried_out() -> None:
-    built = table(lambda s, u: sp.Eq(sp.Derivative((1 + s.t) * S(s.y[0]) * u, s.t, evaluate=False), 0), time=True)
-    same(built.table, table(lambda s, u: sp.Eq((1 + s.t) * S(s.y[0]) * s.dt(u) + S(s.y[0]) * u, 0), time=True).table)
+    built = table(
+        lambda s, u: sp.Eq(sp.Derivative((1 + s.t) * S(s.y[0]) * u, s.t, evaluate=False), 0),
+        time=True,
+    )
+    same(
+        built.table,
+        table(
+            lambda s, u: sp.Eq((1 + s.t) * S(s.y[0]) * s.dt(u) + S(s.y[0]) * u, 0), time=True
+        ).table,
+    )
 
 
 def test_sums_and_integrals_in_coefficients_are_carried_out() -> None:
     k = sp.Symbol("k", integer=True)
-    series = table(lambda s, u: sp.Eq(-s.div((2 + sp.Sum(S(k * s.y[0]) / 2**k, (k, 1, 2))) * s.grad(u)), sp.Integral(Q, (Q, 0, 2))))
-    same(series.table, table(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0]) / 2 + S(2 * s.y[0]) / 4) * s.grad(u)), 2)).table)
+    series = table(
+        lambda s, u: sp.Eq(
+            -s.div((2 + sp.Sum(S(k * s.y[0]) / 2**k, (k, 1, 2))) * s.grad(u)),
+            sp.Integral(Q, (Q, 0, 2)),
+        )
+    )
+    same(
+        series.table,
+        table(
+            lambda s, u: sp.Eq(-s.div((2 + S(s.y[0]) / 2 + S(2 * s.y[0]) / 4) * s.grad(u)), 2)
+        ).table,
+    )
 
 
 def test_powers_of_eps_are_collected() -> None:

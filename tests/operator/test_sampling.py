@@ -7,7 +7,17 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.operator.sampling import face_gap, folded, grid, has_period, in_cell, mean, range_grid, sampler, slow_samples
+from nhpinn_sym.operator.sampling import (
+    face_gap,
+    folded,
+    grid,
+    has_period,
+    in_cell,
+    mean,
+    range_grid,
+    sampler,
+    slow_samples,
+)
 from nhpinn_sym.operator.table import Operator
 from nhpinn_sym.problem.errors import UnsupportedError
 from tests.symbolic import C, S, diffusion, table, y_symbols
@@ -18,15 +28,37 @@ Q = sp.Symbol("q")
 
 @pytest.fixture(scope="module")
 def op() -> Operator:
-    return table(diffusion(lambda s: 2), 2, cell=nh.Cell((0, 1), (-1, 2)), domain=nh.Box((0, 1), (0, 4)), boundary=[nh.Dirichlet(0)],
-                 parameters={Q: (1, 3)})
+    return table(
+        diffusion(lambda s: 2),
+        2,
+        cell=nh.Cell((0, 1), (-1, 2)),
+        domain=nh.Box((0, 1), (0, 4)),
+        boundary=[nh.Dirichlet(0)],
+        parameters={Q: (1, 3)},
+    )
 
 
-@pytest.mark.parametrize(("expr", "value"), [
-    (S(Y1) ** 2, 0.5), (C(128 * Y1), 0.0), (C(187 * Y1), 0.0), (sp.exp(sp.cos(2 * sp.pi * Y2 / 3)), 1.2660658777520084), (sp.Integer(3), 3.0),
-    (1 / (2 + S(Y1)), 1 / 3**0.5), (sp.Abs(S(Y1)), 2 / np.pi), (sp.Piecewise((1, sp.Lt(Y1, sp.Rational(1, 3))), (0, True)), 1 / 3),
-    (sp.Max(0, S(Y1)), 1 / np.pi), (1 + 1000 * sp.exp(-(((Y1 - sp.Rational(1, 3)) * 1000) ** 2)), 1 + np.pi**0.5),
-    (sp.Piecewise((1, sp.And(sp.Rational(4137, 10000) < Y1, sp.Rational(4147, 10000) > Y1)), (0, True)), 1e-3)])
+@pytest.mark.parametrize(
+    ("expr", "value"),
+    [
+        (S(Y1) ** 2, 0.5),
+        (C(128 * Y1), 0.0),
+        (C(187 * Y1), 0.0),
+        (sp.exp(sp.cos(2 * sp.pi * Y2 / 3)), 1.2660658777520084),
+        (sp.Integer(3), 3.0),
+        (1 / (2 + S(Y1)), 1 / 3**0.5),
+        (sp.Abs(S(Y1)), 2 / np.pi),
+        (sp.Piecewise((1, sp.Lt(Y1, sp.Rational(1, 3))), (0, True)), 1 / 3),
+        (sp.Max(0, S(Y1)), 1 / np.pi),
+        (1 + 1000 * sp.exp(-(((Y1 - sp.Rational(1, 3)) * 1000) ** 2)), 1 + np.pi**0.5),
+        (
+            sp.Piecewise(
+                (1, sp.And(sp.Rational(4137, 10000) < Y1, sp.Rational(4147, 10000) > Y1)), (0, True)
+            ),
+            1e-3,
+        ),
+    ],
+)
 def test_means_are_exact(op: Operator, expr: sp.Expr, value: float) -> None:
     """Of narrow features and of jumps as well."""
     found, uncertainty, largest = mean(expr, op, slow_samples(op, [expr])[0])
@@ -46,7 +78,9 @@ def test_slow_samples_cover_the_domain_and_its_corners(op: Operator) -> None:
 
 def test_samplers_return_nan_and_refuse_what_has_no_numbers(op: Operator) -> None:
     slow = slow_samples(op, [])[0]
-    values = sampler([1 / S(Y1), sp.sqrt(-1 - Y1**2), sp.erf(Y2), sp.Integer(1)], op)(range_grid(op), slow)
+    values = sampler([1 / S(Y1), sp.sqrt(-1 - Y1**2), sp.erf(Y2), sp.Integer(1)], op)(
+        range_grid(op), slow
+    )
     assert [np.all(np.isfinite(v)) for v in values] == [False, False, True, True]
     with pytest.raises(UnsupportedError, match="cannot be evaluated"):
         sampler([sp.polylog(2, Y1)], op)

@@ -18,7 +18,9 @@ THIRD = sp.Rational(1, 3)
     (1 / sp.sqrt((X - THIRD) ** 2 + (Y - sp.Rational(1, 4)) ** 2), {X: 1 / 3, Y: 0.25}, 1), (sp.cot(sp.pi * X), {X: 0}, 1),
     (sp.Piecewise((1, X > THIRD), (1 / X, True)), {X: 0}, 1), (sp.gamma(Z), {Z: 0}, 1), (sp.log(X), {X: 0}, 0.04),
 ])  # fmt: skip
-def test_a_pole_is_found_with_its_growth(expr: sp.Expr, place: dict[sp.Symbol, float], growth: float) -> None:
+def test_a_pole_is_found_with_its_growth(
+    expr: sp.Expr, place: dict[sp.Symbol, float], growth: float
+) -> None:
     found = singularity(expr, BOX)
     assert found is not None
     assert {v: pytest.approx(at, abs=1e-6) for v, at in place.items()} == found.point

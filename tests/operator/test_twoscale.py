@@ -29,12 +29,22 @@ def test_a_second_derivative_carries_the_binomial_weight() -> None:
     """(d_x + d_y/eps)^2 = d_xx + 2 d_xy/eps + d_yy/eps^2, also before the normal form."""
     op = table(lambda s, u: sp.Eq(-s.laplacian(u), 1))
     powers = expand(Operator(op.problem, {Term(0, (0, 0), 0, (2, 0), 0): sp.Integer(3)}, op.axes))
-    assert {(k, t.right): c for k, terms in powers.items() for t, c in terms.items()} == {(-2, (0, 0, 2)): 3, (-1, (1, 0, 1)): 6, (0, (2, 0, 0)): 3}
+    assert {(k, t.right): c for k, terms in powers.items() for t, c in terms.items()} == {
+        (-2, (0, 0, 2)): 3,
+        (-1, (1, 0, 1)): 6,
+        (0, (2, 0, 0)): 3,
+    }
 
 
 def test_expansion_agrees_with_sympy_on_a_function_of_x_and_y() -> None:
     """sum eps^k A_k v(x, y) at y = x/eps is A v(x, x/eps)."""
-    op = table(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * (1 + s.x[1]) * s.grad(u)) + u.diff(s.x[0]) * S(s.y[1]) / s.eps, 0), 2)
+    op = table(
+        lambda s, u: sp.Eq(
+            -s.div((2 + S(s.y[0])) * (1 + s.x[1]) * s.grad(u)) + u.diff(s.x[0]) * S(s.y[1]) / s.eps,
+            0,
+        ),
+        2,
+    )
     (x1, x2, t), (y1, y2), eps = op.coordinates, op.fast, op.problem.scales.eps
     v = sp.cos(x1 * y2) + x2**2 * sp.sin(y1)
     total = sp.Integer(0)
@@ -48,7 +58,11 @@ def test_expansion_agrees_with_sympy_on_a_function_of_x_and_y() -> None:
             total += eps**k * e
     stretch = {y1: x1 / eps, y2: x2 / eps}
     w, a = v.subs(stretch), (2 + S(x1 / eps)) * (1 + x2)
-    direct = -sp.diff(a * sp.diff(w, x1), x1) - sp.diff(a * sp.diff(w, x2), x2) + sp.diff(w, x1) * S(x2 / eps) / eps
+    direct = (
+        -sp.diff(a * sp.diff(w, x1), x1)
+        - sp.diff(a * sp.diff(w, x2), x2)
+        + sp.diff(w, x1) * S(x2 / eps) / eps
+    )
     values = {x1: sp.Rational(2, 7), x2: sp.Rational(3, 5), eps: sp.Rational(4, 9)}
     assert abs(float((total.subs(stretch) - direct).subs(values).evalf(20))) < 1e-12
 
@@ -61,7 +75,13 @@ def test_parts_of_an_expanded_index() -> None:
 
 def test_fast_time_lowers_the_power_by_its_own() -> None:
     """d_t -> d_t + eps^-2 d_tau."""
-    powers = expand(table(lambda s, u: sp.Eq((2 + S(s.tau)) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 0), time=True, fast_time=2))
+    powers = expand(
+        table(
+            lambda s, u: sp.Eq((2 + S(s.tau)) * s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 0),
+            time=True,
+            fast_time=2,
+        )
+    )
     weight = 2 + S(sp.Symbol("tau", real=True))
     assert powers[-2][Term(0, (0,) * 4, 0, (0, 0, 0, 1), -2)] == weight
     assert powers[0][Term(0, (0,) * 4, 0, (0, 1, 0, 0), 0)] == weight

@@ -11,17 +11,42 @@ y, q = sp.symbols("y q", real=True)
 a = sp.Function("a")
 
 
-@pytest.mark.parametrize("zero", [
-    sp.Integer(0), sp.sin(y) ** 2 + sp.cos(y) ** 2 - 1, sp.sin(2 * y) - 2 * sp.sin(y) * sp.cos(y), (y + 1) ** 2 - y**2 - 2 * y - 1,
-    sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6), sp.exp(y + q) - sp.exp(y) * sp.exp(q), a(y).diff(y) - a(y).diff(y), sp.pi * 1.0 - sp.pi.evalf(15),
-    sp.Abs(sp.sin(y)) - sp.Abs(sp.sin(y)), 0.1 * sp.sin(2 * y) - 0.2 * sp.sin(y) * sp.cos(y)])
+@pytest.mark.parametrize(
+    "zero",
+    [
+        sp.Integer(0),
+        sp.sin(y) ** 2 + sp.cos(y) ** 2 - 1,
+        sp.sin(2 * y) - 2 * sp.sin(y) * sp.cos(y),
+        (y + 1) ** 2 - y**2 - 2 * y - 1,
+        sp.sqrt(2) * sp.sqrt(3) - sp.sqrt(6),
+        sp.exp(y + q) - sp.exp(y) * sp.exp(q),
+        a(y).diff(y) - a(y).diff(y),
+        sp.pi * 1.0 - sp.pi.evalf(15),
+        sp.Abs(sp.sin(y)) - sp.Abs(sp.sin(y)),
+        0.1 * sp.sin(2 * y) - 0.2 * sp.sin(y) * sp.cos(y),
+    ],
+)
 def test_zeros(zero: sp.Expr) -> None:
     assert is_zero(zero)
 
 
-@pytest.mark.parametrize("other", [
-    y, sp.sin(y) ** 2 - 1, sp.Float(1e-10), 1e-12 * sp.sin(y), a(y), a(y).diff(y), sp.sin(y) - sp.sin(y + 1e-9),
-    sp.Max(0, y - 5), sp.Piecewise((1, y > 7), (0, True)), sp.Heaviside(y - 6), sp.Abs(y) - y, sp.Mod(y, 1)])
+@pytest.mark.parametrize(
+    "other",
+    [
+        y,
+        sp.sin(y) ** 2 - 1,
+        sp.Float(1e-10),
+        1e-12 * sp.sin(y),
+        a(y),
+        a(y).diff(y),
+        sp.sin(y) - sp.sin(y + 1e-9),
+        sp.Max(0, y - 5),
+        sp.Piecewise((1, y > 7), (0, True)),
+        sp.Heaviside(y - 6),
+        sp.Abs(y) - y,
+        sp.Mod(y, 1),
+    ],
+)
 def test_other_things_also_where_they_are_zero_at_most_points(other: sp.Expr) -> None:
     assert not is_zero(other)
 
@@ -35,9 +60,21 @@ def test_rounding_is_measured_by_the_parts_of_a_sum() -> None:
 
 
 def test_jumps_and_kinks() -> None:
-    assert all(jumps(e) for e in (sp.Piecewise((1, y > 0), (2, True)), sp.Heaviside(y) + 1, sp.sign(y), sp.floor(y), sp.frac(y), sp.Mod(y, 1)))
+    assert all(
+        jumps(e)
+        for e in (
+            sp.Piecewise((1, y > 0), (2, True)),
+            sp.Heaviside(y) + 1,
+            sp.sign(y),
+            sp.floor(y),
+            sp.frac(y),
+            sp.Mod(y, 1),
+        )
+    )
     assert not any(jumps(e) for e in (sp.Abs(y), sp.Max(y, 0), sp.sin(y), a(y)))
-    assert not any(is_analytic(e) for e in (sp.Abs(y), sp.Max(y, 0), sp.Piecewise((1, y > 0), (2, True))))
+    assert not any(
+        is_analytic(e) for e in (sp.Abs(y), sp.Max(y, 0), sp.Piecewise((1, y > 0), (2, True)))
+    )
     assert all(is_analytic(e) for e in (sp.sin(y), sp.sqrt(y), a(y), sp.erf(y)))
 
 

@@ -19,8 +19,23 @@ def test_boxes_keep_exact_bounds() -> None:
     assert nh.Box([0, 1]) == nh.Box((0, 1))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("wrong", [(), (0, 1), ((1, 0),), ((0, 0),), ((0, 1, 2),), ("ab",), ((0, sp.Symbol("L", positive=True)),), ((0, sp.oo),),
-                                   ((0, float("nan")),), ((0, 1j),), (None,), (("0", "1"),)])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        (),
+        (0, 1),
+        ((1, 0),),
+        ((0, 0),),
+        ((0, 1, 2),),
+        ("ab",),
+        ((0, sp.Symbol("L", positive=True)),),
+        ((0, sp.oo),),
+        ((0, float("nan")),),
+        ((0, 1j),),
+        (None,),
+        (("0", "1"),),
+    ],
+)
 def test_what_is_no_box_is_refused(wrong: tuple) -> None:
     with pytest.raises(ProblemError) as caught:
         nh.Box(*wrong)

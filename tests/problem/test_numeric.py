@@ -19,13 +19,22 @@ def test_names_of_symbols_and_of_functions_with_numbers_are_no_code(tmp_path: Pa
     code = f"__import__('pathlib').Path({str(marker)!r}).touch() or f"
     x, twice = sp.Symbol(code), implemented_function(code, lambda v: 2 * v)
     for cse in (False, True):
-        call = lambdified((x,), [twice(x) + sp.sin(x), sp.Piecewise((twice(x) ** 2, x > 0), (0, True))], "numpy", cse=cse)
+        call = lambdified(
+            (x,),
+            [twice(x) + sp.sin(x), sp.Piecewise((twice(x) ** 2, x > 0), (0, True))],
+            "numpy",
+            cse=cse,
+        )
         found = call(np.array([0.5, -1.0]))
-        assert np.allclose(found[0], [1 + np.sin(0.5), -2 + np.sin(-1)]) and np.allclose(found[1], [1, 0])
+        assert np.allclose(found[0], [1 + np.sin(0.5), -2 + np.sin(-1)]) and np.allclose(
+            found[1], [1, 0]
+        )
     assert not marker.exists()
 
 
-@pytest.mark.parametrize("name", ["exit", "open", "print", "f", "os.getcwd", "__import__('os').getcwd() or f"])
+@pytest.mark.parametrize(
+    "name", ["exit", "open", "print", "f", "os.getcwd", "__import__('os').getcwd() or f"]
+)
 def test_functions_without_numbers_are_refused_whatever_they_are_called(name: str) -> None:
     x = sp.Symbol("x")
     with pytest.raises(UnsupportedError, match="no numbers"):
@@ -41,8 +50,12 @@ def test_a_given_function_may_have_any_name(name: str, tmp_path: Path) -> None:
     u = s.unknown("u")
     for called in (name, f"__import__('pathlib').Path({str(marker)!r}).touch() or {name}"):
         a = 2 + sp.Function(called)(s.y[0])
-        model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u))
-        cells = nh.solve_cells(model, "fourier", coefficients={called: lambda y: np.sin(2 * np.pi * y)})
+        model = nh.homogenize(
+            nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+        )
+        cells = nh.solve_cells(
+            model, "fourier", coefficients={called: lambda y: np.sin(2 * np.pi * y)}
+        )
         assert np.allclose(cells.effective["A"], 3**0.5)
         with pytest.raises(UnsupportedError):
             nh.solve_cells(model, "fourier")

@@ -43,14 +43,25 @@ def with_source(f: Any) -> object:
 
 def stationary(f: Any = 1, boundary: Any = FIXED, **more: Any) -> nh.MultiscaleProblem:
     return nh.MultiscaleProblem(
-        (-S1.div(SMOOTH * S1.grad(U)), f), scales=S1, unknown=U, domain=DOMAIN, boundary=list(boundary), **more
+        (-S1.div(SMOOTH * S1.grad(U)), f),
+        scales=S1,
+        unknown=U,
+        domain=DOMAIN,
+        boundary=list(boundary),
+        **more,
     )
 
 
 def started(initial: Any, boundary: Any = FIXED) -> object:
     equation = (TIMELY.dt(UT) - TIMELY.div(2 * TIMELY.grad(UT)), 0)
     problem = nh.MultiscaleProblem(
-        equation, scales=TIMELY, unknown=UT, domain=DOMAIN, boundary=list(boundary), initial=[initial], final_time=1
+        equation,
+        scales=TIMELY,
+        unknown=UT,
+        domain=DOMAIN,
+        boundary=list(boundary),
+        initial=[initial],
+        final_time=1,
     )
     return nh.solve_fine(problem, 1, mesh=8, steps=4)
 
@@ -66,33 +77,78 @@ def on_left(condition: Callable[[Any], Any]) -> Callable[[Any], object]:
 
 
 ODD: dict[str, Any] = {
-    "None": None, "True": True, "nan": float("nan"), "infinity": -float("inf"), "10**400": 10**400, "string": "1",
-    "bytes": b"1", "list": [1], "nested list": [[1, 2], [3]], "empty": (), "dictionary": {Q: 1}, "set": {1},
-    "generator": (k for k in range(2)), "array": np.array([1.0]), "matrix array": np.ones((2, 2)),
-    "array of objects": np.array([None]), "object": object(), "unprintable": Unprintable(), "unsympifiable": Unsympifiable(),
-    "function": lambda y: y, "class": int, "true": sp.true, "equation": sp.Eq(Q, 1), "inequality": Q < 1, "zoo": sp.zoo,
-    "undeclared": Q, "not commuting": sp.Symbol("q", commutative=False), "wild": sp.Wild("w"),
-    "function class": sp.Function("f"), "Lambda": sp.Lambda(Q, 2 * Q), "matrix": sp.Matrix([1, 2]),
-    "matrix symbol": sp.MatrixSymbol("M", 1, 1)[0, 0], "N-dimensional array": sp.Array([1, 2]), "interval": sp.Interval(0, 1),
-    "unit": 2 * meter, "1e500": sp.Float("1e500"), "limit": sp.Limit(1 / Q, Q, sp.oo), "order": sp.O(Q),
-    "bounds": sp.AccumBounds(1, 2), "indexed": sp.IndexedBase("b")[0], "x of another dimension": SQUARE.x[1],
-    "divergent sum": sp.Sum(1 / Q, (Q, 1, sp.oo)), "box": DOMAIN, "condition": nh.Dirichlet(0),
+    "None": None,
+    "True": True,
+    "nan": float("nan"),
+    "infinity": -float("inf"),
+    "10**400": 10**400,
+    "string": "1",
+    "bytes": b"1",
+    "list": [1],
+    "nested list": [[1, 2], [3]],
+    "empty": (),
+    "dictionary": {Q: 1},
+    "set": {1},
+    "generator": (k for k in range(2)),
+    "array": np.array([1.0]),
+    "matrix array": np.ones((2, 2)),
+    "array of objects": np.array([None]),
+    "object": object(),
+    "unprintable": Unprintable(),
+    "unsympifiable": Unsympifiable(),
+    "function": lambda y: y,
+    "class": int,
+    "true": sp.true,
+    "equation": sp.Eq(Q, 1),
+    "inequality": Q < 1,
+    "zoo": sp.zoo,
+    "undeclared": Q,
+    "not commuting": sp.Symbol("q", commutative=False),
+    "wild": sp.Wild("w"),
+    "function class": sp.Function("f"),
+    "Lambda": sp.Lambda(Q, 2 * Q),
+    "matrix": sp.Matrix([1, 2]),
+    "matrix symbol": sp.MatrixSymbol("M", 1, 1)[0, 0],
+    "N-dimensional array": sp.Array([1, 2]),
+    "interval": sp.Interval(0, 1),
+    "unit": 2 * meter,
+    "1e500": sp.Float("1e500"),
+    "limit": sp.Limit(1 / Q, Q, sp.oo),
+    "order": sp.O(Q),
+    "bounds": sp.AccumBounds(1, 2),
+    "indexed": sp.IndexedBase("b")[0],
+    "x of another dimension": SQUARE.x[1],
+    "divergent sum": sp.Sum(1 / Q, (Q, 1, sp.oo)),
+    "box": DOMAIN,
+    "condition": nh.Dirichlet(0),
 }
 PLACES: dict[str, Callable[[Any], object]] = {
-    "coefficient": with_coefficient, "source": with_source, "Dirichlet": on_left(lambda v: nh.Dirichlet(v, on="left")),
-    "Neumann": on_left(lambda v: nh.Neumann(v, on="left")), "Robin": on_left(lambda v: nh.Robin(v, 1, on="left")),
-    "Initial": lambda v: started(nh.Initial(v)), "phase": lambda v: nh.phases(S1, {nh.Layer(0, (0, 0.5)): v}),
-    "end of an interval": lambda v: nh.Box((0, v)), "radius": lambda v: nh.Disk((0.5, 0.5), v),
-    "center": lambda v: nh.Disk((v, 0.5), 0.3), "eps": lambda v: nh.solve_fine(stationary(), v),
-    "range of a parameter": lambda v: stationary(parameters={Q: (0, v)}), "order in time": lambda v: TIMELY.dt(UT, v),
-    "period of tau": lambda v: stationary(tau_period=v), "published error": lambda v: stationary(paper={0.1: {"e1": v}}),
+    "coefficient": with_coefficient,
+    "source": with_source,
+    "Dirichlet": on_left(lambda v: nh.Dirichlet(v, on="left")),
+    "Neumann": on_left(lambda v: nh.Neumann(v, on="left")),
+    "Robin": on_left(lambda v: nh.Robin(v, 1, on="left")),
+    "Initial": lambda v: started(nh.Initial(v)),
+    "phase": lambda v: nh.phases(S1, {nh.Layer(0, (0, 0.5)): v}),
+    "end of an interval": lambda v: nh.Box((0, v)),
+    "radius": lambda v: nh.Disk((0.5, 0.5), v),
+    "center": lambda v: nh.Disk((v, 0.5), 0.3),
+    "eps": lambda v: nh.solve_fine(stationary(), v),
+    "range of a parameter": lambda v: stationary(parameters={Q: (0, v)}),
+    "order in time": lambda v: TIMELY.dt(UT, v),
+    "period of tau": lambda v: stationary(tau_period=v),
+    "published error": lambda v: stationary(paper={0.1: {"e1": v}}),
     "published eps": lambda v: stationary(paper={v: {"e1": 1}} if v.__hash__ else v),
-    "components": lambda v: S1.unknown("u", v), "dimension": nh.Scales, "dimension of a cell": nh.Cell.unit,
-    "order": lambda v: nh.homogenize(stationary(), v), "time": lambda v: nh.Scales(1, time="yes" if v is True else v),
+    "components": lambda v: S1.unknown("u", v),
+    "dimension": nh.Scales,
+    "dimension of a cell": nh.Cell.unit,
+    "order": lambda v: nh.homogenize(stationary(), v),
+    "time": lambda v: nh.Scales(1, time="yes" if v is True else v),
 }
 RIGHT = {
     *((place, "list") for place in ("source", "Dirichlet", "Neumann", "Robin", "Initial")),
-    *(("phase", name) for name in ("undeclared", "x of another dimension")), ("eps", "string"),
+    *(("phase", name) for name in ("undeclared", "x of another dimension")),
+    ("eps", "string"),
 }
 """One component as a list; eps as text; a phase whose symbols the problem declares."""
 
@@ -129,7 +185,9 @@ def test_what_only_looks_odd_is_computed() -> None:
     """Wrappers, sums and numbers that SymPy keeps unevaluated; a real value of a function that SciPy computes with complex numbers."""
     q = sp.Symbol("q")
     kept = [
-        sp.UnevaluatedExpr(SMOOTH), sp.Subs(SMOOTH + q, q, 0), SMOOTH + sp.Sum(q, (q, 1, 3)) - 6,
+        sp.UnevaluatedExpr(SMOOTH),
+        sp.Subs(SMOOTH + q, q, 0),
+        SMOOTH + sp.Sum(q, (q, 1, 3)) - 6,
         SMOOTH * sp.Integral(sp.exp(sp.sin(q)), (q, 0, 1)) / sp.Float("1.6318696084180515"),
     ]
     for a in kept:
@@ -142,7 +200,9 @@ def test_what_only_looks_odd_is_computed() -> None:
 def test_numbers_that_are_complex_without_an_i() -> None:
     cells = nh.solve_cells(with_coefficient(4 + sp.root(-1, 3) * S(S1.y[0])))  # type: ignore[arg-type]
     y = (np.arange(400) + 0.5) / 400
-    assert cells.effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (4 + (-1 + 0j) ** (1 / 3) * np.sin(2 * np.pi * y))))
+    assert cells.effective["A"][0, 0] == pytest.approx(
+        1 / np.mean(1 / (4 + (-1 + 0j) ** (1 / 3) * np.sin(2 * np.pi * y)))
+    )
     with pytest.raises(nh.NhpinnError, match=r"complex|finite"):
         with_coefficient(3 + sp.LambertW(-1 + S(S1.y[0]) / 2))
 
@@ -159,8 +219,13 @@ def test_complex_coefficients_of_two_levels(backend: str) -> None:
 def test_a_coefficient_of_x_and_t_says_what_it_takes() -> None:
     a = 2 + TIMELY.x[0] + TIMELY.t + S(TIMELY.y[0])
     problem = nh.MultiscaleProblem(
-        (TIMELY.dt(UT) - TIMELY.div(a * TIMELY.grad(UT)), 0), scales=TIMELY, unknown=UT, domain=DOMAIN,
-        boundary=list(FIXED), initial=[nh.Initial(0)], final_time=1,
+        (TIMELY.dt(UT) - TIMELY.div(a * TIMELY.grad(UT)), 0),
+        scales=TIMELY,
+        unknown=UT,
+        domain=DOMAIN,
+        boundary=list(FIXED),
+        initial=[nh.Initial(0)],
+        final_time=1,
     )
     found = nh.solve_cells(nh.homogenize(problem)).effective["A"]
     assert found([[0.5, 0.5]])[0, 0, 0] == pytest.approx(8**0.5)
@@ -173,7 +238,9 @@ def test_a_trainable_net_as_coefficient() -> None:
     net = torch.nn.Linear(1, 1).double()
 
     def a(y: Any) -> Any:
-        return 3 + 0.01 * torch.tanh(net(torch.cos(2 * torch.pi * y).reshape(-1, 1))).reshape(y.shape)
+        return 3 + 0.01 * torch.tanh(net(torch.cos(2 * torch.pi * y).reshape(-1, 1))).reshape(
+            y.shape
+        )
 
     model = with_coefficient(sp.Function("a")(S1.y[0]))
     found = nh.solve_cells(model, "pinn", coefficients={"a": a}).effective["A"][0, 0]  # type: ignore[arg-type]
@@ -183,16 +250,42 @@ def test_a_trainable_net_as_coefficient() -> None:
 
 SINGULAR: dict[str, tuple[Callable[[], object], type[nh.NhpinnError], str]] = {
     "Initial 1/x": (lambda: started(nh.Initial(1 / X)), E.InitialConditionError, "x1 = 0"),
-    "Initial tan": (lambda: started(nh.Initial(sp.tan(sp.pi * X))), E.InitialConditionError, "x1 = 0.5"),
-    "Initial root": (lambda: started(nh.Initial(sp.sqrt(X - sp.Rational(1, 2)))), E.InitialConditionError, "no finite real|not a finite real"),
-    "Dirichlet 1/t": (lambda: started(nh.Initial(0), [nh.Dirichlet(1 / T)]), E.BoundaryConditionError, "t = 0"),
-    "Dirichlet 1/x": (lambda: nh.solve_fine(stationary(boundary=[nh.Dirichlet(1 / X)]), 1), E.BoundaryConditionError, "this face"),
+    "Initial tan": (
+        lambda: started(nh.Initial(sp.tan(sp.pi * X))),
+        E.InitialConditionError,
+        "x1 = 0.5",
+    ),
+    "Initial root": (
+        lambda: started(nh.Initial(sp.sqrt(X - sp.Rational(1, 2)))),
+        E.InitialConditionError,
+        "no finite real|not a finite real",
+    ),
+    "Dirichlet 1/t": (
+        lambda: started(nh.Initial(0), [nh.Dirichlet(1 / T)]),
+        E.BoundaryConditionError,
+        "t = 0",
+    ),
+    "Dirichlet 1/x": (
+        lambda: nh.solve_fine(stationary(boundary=[nh.Dirichlet(1 / X)]), 1),
+        E.BoundaryConditionError,
+        "this face",
+    ),
     "source 1/x": (lambda: with_source(1 / X), E.CoefficientError, "x1 = 0"),
     "source tan": (lambda: with_source(sp.tan(sp.pi * X)), E.CoefficientError, "x1 = 0.5"),
     "source log": (lambda: with_source(sp.log(X - 2)), E.CoefficientError, "finite"),
-    "reaction": (lambda: nh.homogenize(nh.MultiscaleProblem(
-        (-S1.div(SMOOTH * S1.grad(U)) + U / (X - sp.Rational(1, 3)) ** 2, 1), scales=S1, unknown=U, domain=DOMAIN,
-        boundary=list(FIXED))), E.CoefficientError, "x1 = 0.333333"),
+    "reaction": (
+        lambda: nh.homogenize(
+            nh.MultiscaleProblem(
+                (-S1.div(SMOOTH * S1.grad(U)) + U / (X - sp.Rational(1, 3)) ** 2, 1),
+                scales=S1,
+                unknown=U,
+                domain=DOMAIN,
+                boundary=list(FIXED),
+            )
+        ),
+        E.CoefficientError,
+        "x1 = 0.333333",
+    ),
 }
 
 
@@ -219,7 +312,9 @@ def test_options_that_have_no_effect_on_a_fine_solve() -> None:
 
 def test_expansions_of_second_order_of_a_homogeneous_medium() -> None:
     """No cell function and no further averaged operator: the expansion is u0."""
-    problem = nh.MultiscaleProblem((-S1.div(2 * S1.grad(U)), 1), scales=S1, unknown=U, domain=DOMAIN, boundary=list(FIXED))
+    problem = nh.MultiscaleProblem(
+        (-S1.div(2 * S1.grad(U)), 1), scales=S1, unknown=U, domain=DOMAIN, boundary=list(FIXED)
+    )
     model = nh.homogenize(problem, order=2)
     cells = nh.solve_cells(model)
     fields = nh.solve_hierarchy(model, cells, "skfem")

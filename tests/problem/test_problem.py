@@ -19,11 +19,23 @@ def test_an_equation_may_be_an_eq_a_pair_or_a_list() -> None:
 def test_a_zero_right_hand_side_fits_every_shape() -> None:
     s = nh.Scales(2)
     v = s.unknown("v", components=2)
-    assert len(nh.MultiscaleProblem((s.laplacian(v[0]) * sp.Matrix([1, 2]), 0), scales=s, unknown=v).equations) == 2
+    assert (
+        len(
+            nh.MultiscaleProblem(
+                (s.laplacian(v[0]) * sp.Matrix([1, 2]), 0), scales=s, unknown=v
+            ).equations
+        )
+        == 2
+    )
 
 
 def test_defaults_and_conveniences() -> None:
-    p = problem(lambda s, u: sp.Eq(-s.laplacian(u), 1), domain=nh.Box((0, 1)), boundary=nh.Dirichlet(0), cell=nh.Box((0, 2)))
+    p = problem(
+        lambda s, u: sp.Eq(-s.laplacian(u), 1),
+        domain=nh.Box((0, 1)),
+        boundary=nh.Dirichlet(0),
+        cell=nh.Box((0, 2)),
+    )
     assert p.cell == nh.Cell((0, 2))
     assert isinstance(p.cell, nh.Cell)
     assert set(p.conditions) == {((0, 0), 0), ((0, 1), 0)}
@@ -33,7 +45,10 @@ def test_defaults_and_conveniences() -> None:
 
 
 def test_the_order_in_time_is_that_of_the_unknown() -> None:
-    heat = problem(lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u), sp.Derivative(sp.sin(s.t), (s.t, 2))), time=True)
+    heat = problem(
+        lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u), sp.Derivative(sp.sin(s.t), (s.t, 2))),
+        time=True,
+    )
     wave = problem(lambda s, u: sp.Eq(s.dt(u, 2) - s.laplacian(u), 1), time=True)
     steady = problem(lambda s, u: sp.Eq(-s.laplacian(u), s.t), time=True)
     assert (heat.time_order, wave.time_order, steady.time_order) == (1, 2, 0)

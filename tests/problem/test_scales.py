@@ -58,7 +58,9 @@ def test_calculus_has_the_shapes_and_index_order_of_its_docstrings() -> None:
 def test_the_divergence_form_is_not_expanded() -> None:
     s = nh.Scales(1)
     u = s.unknown("u")
-    assert s.div(S(s.y[0]) * s.grad(u)) == sp.Derivative(S(s.y[0]) * sp.Derivative(u, s.x[0]), s.x[0], evaluate=False)
+    assert s.div(S(s.y[0]) * s.grad(u)) == sp.Derivative(
+        S(s.y[0]) * sp.Derivative(u, s.x[0]), s.x[0], evaluate=False
+    )
 
 
 @pytest.mark.parametrize("wrong", [2.0, True, "2", 0, 4, None, [1]])

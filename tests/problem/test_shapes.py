@@ -41,36 +41,50 @@ def test_share_of_plane_shapes(shape: Any, area: float) -> None:
                                                (nh.Layer(2, (0.25, 0.75)), 0.5)], ids=str)  # fmt: skip
 def test_share_of_solid_shapes(shape: Any, volume: float) -> None:
     s = nh.Scales(3)
-    assert values(nh.phases(s, {shape: 1}, default=0), s, grid(3, 60)).mean() == pytest.approx(volume, abs=5e-3)
+    assert values(nh.phases(s, {shape: 1}, default=0), s, grid(3, 60)).mean() == pytest.approx(
+        volume, abs=5e-3
+    )
 
 
 @settings(max_examples=40, deadline=None)
 @given(UNIT, UNIT, st.floats(0.05, 0.49), UNIT, UNIT)
-def test_a_disk_holds_what_is_near_in_the_torus(c1: float, c2: float, radius: float, y1: float, y2: float) -> None:
+def test_a_disk_holds_what_is_near_in_the_torus(
+    c1: float, c2: float, radius: float, y1: float, y2: float
+) -> None:
     s = nh.Scales(2)
     distance = np.hypot(*((np.array([y1 - c1, y2 - c2]) + 0.5) % 1 - 0.5))
     if abs(distance - radius) > 1e-6 and max(y1, y2) < 1:
-        assert values(nh.phases(s, {nh.Disk((c1, c2), radius): 1}, default=0), s, np.array([[y1, y2]]))[0] == (distance < radius)
+        assert values(
+            nh.phases(s, {nh.Disk((c1, c2), radius): 1}, default=0), s, np.array([[y1, y2]])
+        )[0] == (distance < radius)
 
 
 def test_the_first_shape_wins_and_values_may_vary() -> None:
     s = nh.Scales(2)
     a = nh.phases(s, {nh.Disk((0.4, 0.5), 0.2): 5, nh.Disk((0.6, 0.5), 0.2): 2 + s.y[1]}, default=1)
-    assert values(a, s, np.array([[0.5, 0.5], [0.75, 0.5], [0.1, 0.1]])) == pytest.approx([5, 2.5, 1])
+    assert values(a, s, np.array([[0.5, 0.5], [0.75, 0.5], [0.1, 0.1]])) == pytest.approx(
+        [5, 2.5, 1]
+    )
 
 
 def test_another_cell() -> None:
     s, cell = nh.Scales(2), nh.Cell((0, 2 * sp.pi), (-1, 1))
     a = nh.phases(s, {nh.Disk((0, 0.9), 0.5): 1}, default=0, cell=cell)
-    assert values(a, s, np.array([[6.0, -0.95], [0.2, 0.9], [3.0, 0.9], [0.2, 0.2]])) == pytest.approx([1, 1, 0, 0])
+    assert values(
+        a, s, np.array([[6.0, -0.95], [0.2, 0.9], [3.0, 0.9], [0.2, 0.2]])
+    ) == pytest.approx([1, 1, 0, 0])
 
 
 def test_every_backend_takes_it() -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
     a = nh.phases(s, {nh.Layer(0, (0.75, 1.25)): 10})
-    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u))
-    assert np.diag(nh.solve_cells(model, "skfem").effective["A"]) == pytest.approx([1 / 0.55, 5.5], rel=1e-6)
+    model = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    )
+    assert np.diag(nh.solve_cells(model, "skfem").effective["A"]) == pytest.approx(
+        [1 / 0.55, 5.5], rel=1e-6
+    )
     assert set(dict(nh.emit(model, "dolfinx").files)) == {"cell_forms.py", "cell_driver.py"}
     assert "cases" in nh.emit(model, "latex")["derivation.tex"]
 
@@ -81,8 +95,14 @@ def test_finite_elements_of_a_disk(backend: str) -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
     a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10})
-    cells = nh.solve_cells(nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)), backend, tolerance=2e-2)
-    assert np.abs(cells.effective["A"] - 1.602941912 * np.eye(2)).max() < cells.info["estimate"] < 0.04
+    cells = nh.solve_cells(
+        nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)),
+        backend,
+        tolerance=2e-2,
+    )
+    assert (
+        np.abs(cells.effective["A"] - 1.602941912 * np.eye(2)).max() < cells.info["estimate"] < 0.04
+    )
 
 
 BAD: dict[str, tuple[Callable[[nh.Scales], Any], str]] = {

@@ -21,7 +21,9 @@ def points(count: int = 40) -> np.ndarray:
     return np.stack([2 * t, -1 + 4 * t**2], axis=-1)
 
 
-@pytest.mark.parametrize(("index", "tolerance"), [((0, 0), 1e-12), ((1, 0), 1e-9), ((0, 1), 1e-9), ((1, 1), 1e-7)])
+@pytest.mark.parametrize(
+    ("index", "tolerance"), [((0, 0), 1e-12), ((1, 0), 1e-9), ((0, 1), 1e-9), ((1, 1), 1e-7)]
+)
 def test_smooth_functions_and_their_derivatives(index: tuple[int, int], tolerance: float) -> None:
     nodes = Nodes(BOX, 24)
     found = nodes.weights(points(), index) @ f(nodes.points)
@@ -29,7 +31,10 @@ def test_smooth_functions_and_their_derivatives(index: tuple[int, int], toleranc
 
 
 def test_the_error_falls_geometrically() -> None:
-    errors = [np.max(np.abs(n.weights(points()) @ f(n.points) - f(points()))) for n in (Nodes(BOX, 6), Nodes(BOX, 12), Nodes(BOX, 18))]
+    errors = [
+        np.max(np.abs(n.weights(points()) @ f(n.points) - f(points())))
+        for n in (Nodes(BOX, 6), Nodes(BOX, 12), Nodes(BOX, 18))
+    ]
     assert errors[1] < 1e-2 * errors[0]
     assert errors[2] < 1e-4 * errors[1]
 
@@ -75,7 +80,9 @@ def test_the_mean_over_periodic_axes() -> None:
     nodes, values = MIXED.averaged(wave(MIXED.points), (1,))
     assert nodes == Nodes(((-1.0, 1.0),), 12, (False,))
     assert np.allclose(values, 2 * np.exp(nodes.points[:, 0]), atol=1e-13)
-    nothing, number = Nodes(((0.0, 1.0),), 6, (True,)).averaged(np.cos(2 * np.pi * np.arange(13) / 13) ** 2, (0,))
+    nothing, number = Nodes(((0.0, 1.0),), 6, (True,)).averaged(
+        np.cos(2 * np.pi * np.arange(13) / 13) ** 2, (0,)
+    )
     assert (nothing.points.shape, number) == ((1, 0), pytest.approx([0.5]))
 
 

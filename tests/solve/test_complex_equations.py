@@ -20,8 +20,13 @@ def absorbing_layers() -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = s.unknown("u")
     a = 3 + sp.sin(2 * sp.pi * s.y[0]) + sp.I * (1 + sp.cos(2 * sp.pi * s.y[0]) / 2)
-    return nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)) + sp.I * u, sp.exp(sp.I * s.x[0])), scales=s, unknown=u, domain=nh.Box((0, 1)),
-                                boundary=[nh.Dirichlet(1, on="left"), nh.Neumann(2, on="right")])
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)) + sp.I * u, sp.exp(sp.I * s.x[0])),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(1, on="left"), nh.Neumann(2, on="right")],
+    )
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -33,10 +38,14 @@ def test_complex_effective_coefficients(backend: str) -> None:
     a = complex(cells.effective["A"][0, 0])
     k, particular = np.sqrt(1j / a), np.exp(1j * LINE[:, 0]) / (a + 1j)
     ends = np.array([[1, 1], [a * k * np.exp(k), -a * k * np.exp(-k)]])
-    first, second = np.linalg.solve(ends, np.array([1 - 1 / (a + 1j), 2 - 1j * a * np.exp(1j) / (a + 1j)]))
+    first, second = np.linalg.solve(
+        ends, np.array([1 - 1 / (a + 1j), 2 - 1j * a * np.exp(1j) / (a + 1j)])
+    )
     exact = first * np.exp(k * LINE[:, 0]) + second * np.exp(-k * LINE[:, 0]) + particular
     assert u(LINE) == pytest.approx(exact, abs=3e-8)
-    slope = k * (first * np.exp(k * LINE[:, 0]) - second * np.exp(-k * LINE[:, 0])) + 1j * particular
+    slope = (
+        k * (first * np.exp(k * LINE[:, 0]) - second * np.exp(-k * LINE[:, 0])) + 1j * particular
+    )
     assert u.derivative(LINE, (1,)) == pytest.approx(slope, abs=1e-3)
     assert u.backend == backend and u.info["estimate"] < 1e-5 and u.method
 
@@ -44,7 +53,14 @@ def test_complex_effective_coefficients(backend: str) -> None:
 def test_the_multiscale_equation_itself_on_both_backends() -> None:
     problem = absorbing_layers()
     fem = nh.solve_fine(problem, sp.Rational(1, 4), "skfem", per_period=128)
-    net = nh.solve_fine(problem, sp.Rational(1, 4), "pinn", method="residual", solver="random-features", features=800)
+    net = nh.solve_fine(
+        problem,
+        sp.Rational(1, 4),
+        "pinn",
+        method="residual",
+        solver="random-features",
+        features=800,
+    )
     assert np.abs(fem(LINE) - net(LINE)).max() < 1e-6 * np.abs(fem(LINE)).max()
 
 
@@ -54,13 +70,22 @@ def test_damped_waves_of_schroedinger(backend: str) -> None:
     s = nh.Scales(1, time=True)
     u = s.unknown("u")
     a = 1 + sp.I * (2 + sp.cos(2 * sp.pi * s.y[0]))
-    problem = nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div(a * s.grad(u)), 0), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)],
-                                   initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))], final_time=sp.Rational(1, 5))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.div(a * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))],
+        final_time=sp.Rational(1, 5),
+    )
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model)
     found = nh.solve_homogenized(model, cells, backend)
     for t in (0.1, 0.2):
-        exact = np.exp(-complex(cells.effective["A"][0, 0]) * np.pi**2 * t) * np.sin(np.pi * LINE[:, 0])
+        exact = np.exp(-complex(cells.effective["A"][0, 0]) * np.pi**2 * t) * np.sin(
+            np.pi * LINE[:, 0]
+        )
         assert found(LINE, t) == pytest.approx(exact, abs=1e-7)
 
 
@@ -68,10 +93,20 @@ def test_a_square_of_lossy_layers_on_both_backends() -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
     a = 3 + sp.sin(2 * sp.pi * s.y[0]) + sp.I * (1 + sp.cos(2 * sp.pi * s.y[0]) / 2)
-    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
-                                               boundary=[nh.Dirichlet(0)]))
+    model = nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(-s.div(a * s.grad(u)), 1),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1), (0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
+    )
     cells = nh.solve_cells(model)
-    net, fem = nh.solve_homogenized(model, cells, "pinn"), nh.solve_homogenized(model, cells, "skfem", mesh=48)
+    net, fem = (
+        nh.solve_homogenized(model, cells, "pinn"),
+        nh.solve_homogenized(model, cells, "skfem", mesh=48),
+    )
     points = np.random.default_rng(0).random((100, 2))
     assert np.abs(net(points) - fem(points)).max() < 1e-6
     assert net.info["known_functions"].endswith("for 4 corners")
@@ -92,7 +127,11 @@ def test_the_real_form_has_the_imaginary_parts_behind_the_real_ones() -> None:
 def test_emitted_files_hold_the_real_form(target: str) -> None:
     source = nh.emit(nh.homogenize(absorbing_layers()), target)
     assert any(name.startswith("homogenized") for name, _ in source.files)
-    assert any("A_11_im" in text and "A_11_re" in text for name, text in source.files if name.startswith("homogenized"))
+    assert any(
+        "A_11_im" in text and "A_11_re" in text
+        for name, text in source.files
+        if name.startswith("homogenized")
+    )
 
 
 def test_mean_fields_of_complex_problems_are_refused() -> None:

@@ -18,12 +18,21 @@ Coefficient = Callable[..., Any]
 ONE = sp.Integer(1)
 
 
-def wave(a: Coefficient, rho: Coefficient, dim: int, backend: str = "fourier", **options: Any) -> nh.Dispersion:
-    model = derived(lambda s, u: sp.Eq(rho(s.y) * s.dt(u, 2) - s.div(a(s.y) * s.grad(u)), 0), dim, time=True, order=2)
+def wave(
+    a: Coefficient, rho: Coefficient, dim: int, backend: str = "fourier", **options: Any
+) -> nh.Dispersion:
+    model = derived(
+        lambda s, u: sp.Eq(rho(s.y) * s.dt(u, 2) - s.div(a(s.y) * s.grad(u)), 0),
+        dim,
+        time=True,
+        order=2,
+    )
     return nh.dispersion(model, nh.solve_cells(model, backend, **options))
 
 
-def bloch_frequency(a: Coefficient, rho: Coefficient, k: tuple[float, ...], eps: float, n: int) -> float:
+def bloch_frequency(
+    a: Coefficient, rho: Coefficient, k: tuple[float, ...], eps: float, n: int
+) -> float:
     """The lowest omega with -div(a(x/eps) grad w) = omega^2 rho w and w(x + eps e_j) = exp(i eps k_j) w: Fourier Galerkin with n^d modes."""
     dim = len(k)
     y = sp.symbols(f"y1:{dim + 1}")
@@ -31,7 +40,10 @@ def bloch_frequency(a: Coefficient, rho: Coefficient, k: tuple[float, ...], eps:
     modes = np.stack(np.meshgrid(*[np.fft.fftfreq(n, 1 / n)] * dim, indexing="ij")).reshape(dim, -1)
     to_values = np.exp(2j * np.pi * grid.T @ modes)
     to_modes = to_values.conj().T / n**dim
-    products = [to_modes @ (np.broadcast_to(sp.lambdify(y, c(y))(*grid), n**dim)[:, None] * to_values) for c in (a, rho)]
+    products = [
+        to_modes @ (np.broadcast_to(sp.lambdify(y, c(y))(*grid), n**dim)[:, None] * to_values)
+        for c in (a, rho)
+    ]
     slopes = 2 * np.pi * modes / eps + np.array(k)[:, None]
     stiffness = sum(q[:, None] * products[0] * q for q in slopes)
     hermitian = [(m + m.conj().T) / 2 for m in (stiffness, products[1])]
@@ -40,7 +52,12 @@ def bloch_frequency(a: Coefficient, rho: Coefficient, k: tuple[float, ...], eps:
 
 MEDIA: dict[str, tuple[Coefficient, Coefficient, tuple[float, ...], int]] = {
     "1D": (lambda y: 2 + C(y[0]) + S(y[0]) / 2, lambda y: 2 + S(y[0]), (1.7,), 41),
-    "2D": (lambda y: 2 + S(y[0]) * C(y[1]) + C(y[0]) / 2, lambda y: 2 + S(y[0] + y[1]), (1.1, 0.6), 17),
+    "2D": (
+        lambda y: 2 + S(y[0]) * C(y[1]) + C(y[0]) / 2,
+        lambda y: 2 + S(y[0] + y[1]),
+        (1.1, 0.6),
+        17,
+    ),
     "layers": (lambda y: 2 + S(y[0]), lambda y: ONE, (1.1, 0.6), 17),
 }
 
@@ -77,7 +94,9 @@ def test_the_one_dimensional_coefficient_is_a_star_times_the_mean_square_of_the_
 def test_the_bilaminate(backend: str) -> None:
     """d = a*/12 [al (1 - al) (E1 - E2) / ((1 - al) E1 + al E2)]^2 with rho = 1 (Fish, Chen 2001)."""
     share, first, second = sp.Rational(1, 4), 10, 1
-    found = wave(lambda y: sp.Piecewise((first, y[0] < share), (second, True)), lambda y: ONE, 1, backend)
+    found = wave(
+        lambda y: sp.Piecewise((first, y[0] < share), (second, True)), lambda y: ONE, 1, backend
+    )
     al = float(share)
     star = 1 / (al / first + (1 - al) / second)
     d = star / 12 * (al * (1 - al) * (first - second) / ((1 - al) * first + al * second)) ** 2
@@ -103,7 +122,10 @@ def test_the_boussinesq_form_is_well_posed_and_no_larger_than_needed(name: str) 
 
 def test_three_dimensions_layered_along_one_axis() -> None:
     """Layers along x1: the worst direction is e1, where the one-dimensional coefficient <N^2> stands."""
-    plane, solid = wave(lambda y: 2 + S(y[0]), lambda y: ONE, 1), wave(lambda y: 2 + S(y[0]), lambda y: ONE, 3)
+    plane, solid = (
+        wave(lambda y: 2 + S(y[0]), lambda y: ONE, 1),
+        wave(lambda y: 2 + S(y[0]), lambda y: ONE, 3),
+    )
     assert solid.gamma * solid.A[0, 0] == pytest.approx(plane.E[0, 0], rel=1e-6)
     k = np.random.default_rng(0).standard_normal((500, 3))
     assert np.einsum("ijkl,ni,nj,nk,nl->n", solid.F, *[k] * 4).min() > -1e-13
@@ -124,7 +146,12 @@ def test_the_equations_are_printed() -> None:
     x, t = found.coordinates, found.time
     u = sp.Function("U")(*x, t)
     leading = found.equations["leading"].lhs
-    assert sp.simplify(leading - u.diff(t, 2) + sp.Float(3**0.5, 6) * u.diff(x[0], 2) + 2 * u.diff(x[1], 2)) == 0
+    assert (
+        sp.simplify(
+            leading - u.diff(t, 2) + sp.Float(3**0.5, 6) * u.diff(x[0], 2) + 2 * u.diff(x[1], 2)
+        )
+        == 0
+    )
     assert found.equations["boussinesq"].lhs.has(sp.Derivative(u, (x[0], 2), (t, 2)))
 
 
@@ -137,13 +164,23 @@ def test_refusals() -> None:
         nh.dispersion(plain, nh.solve_cells(plain))
     cases = {
         "not rho u_tt": lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 0),
-        "rho u_tt": lambda s, u: sp.Eq(s.dt(u, 2) + s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 0),
-        "varies with x": lambda s, u: sp.Eq(s.dt(u, 2) - s.div((3 + S(s.x[0]) + S(s.y[0])) * s.grad(u)), 0),
+        "rho u_tt": lambda s, u: sp.Eq(
+            s.dt(u, 2) + s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 0
+        ),
+        "varies with x": lambda s, u: sp.Eq(
+            s.dt(u, 2) - s.div((3 + S(s.x[0]) + S(s.y[0])) * s.grad(u)), 0
+        ),
     }
     for match, build in cases.items():
         with pytest.raises(nh.UnsupportedError, match=match):
             nh.dispersion(model(build), nh.solve_cells(plain))
-    elastic = derived(lambda s, v: (s.dt(v, 2) - s.div((2 + S(s.y[0])) * s.sym_grad(v)), 0), 2, time=True, order=2, components=2)
+    elastic = derived(
+        lambda s, v: (s.dt(v, 2) - s.div((2 + S(s.y[0])) * s.sym_grad(v)), 0),
+        2,
+        time=True,
+        order=2,
+        components=2,
+    )
     with pytest.raises(nh.UnsupportedError, match="system"):
         nh.dispersion(elastic, nh.solve_cells(plain))
     found = wave(lambda y: 2 + S(y[0]), lambda y: ONE, 1)

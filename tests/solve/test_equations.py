@@ -17,12 +17,18 @@ EPS = 1 / 8
 POINTS = np.linspace(0.0312, 0.9734, 41)[:, None]  # no mesh node among them
 
 
-def diffusion(boundary: list, source: object = 1, domain: nh.Box | None = None) -> nh.MultiscaleProblem:
+def diffusion(
+    boundary: list, source: object = 1, domain: nh.Box | None = None
+) -> nh.MultiscaleProblem:
     """-( u' / (2 + cos 2 pi y) )' = source, whose effective coefficient is 1/2."""
     s = nh.Scales(1)
     u = s.unknown("u")
     return nh.MultiscaleProblem(
-        sp.Eq(-s.div(s.grad(u) / (2 + sp.cos(2 * sp.pi * s.y[0]))), source), scales=s, unknown=u, domain=domain or nh.Box((0, 1)), boundary=boundary
+        sp.Eq(-s.div(s.grad(u) / (2 + sp.cos(2 * sp.pi * s.y[0]))), source),
+        scales=s,
+        unknown=u,
+        domain=domain or nh.Box((0, 1)),
+        boundary=boundary,
     )
 
 
@@ -30,7 +36,11 @@ def exact_fine(x: np.ndarray, eps: float) -> np.ndarray:
     """u_eps of diffusion([Dirichlet(0)]): int_0^x (c - s) (2 + cos(2 pi s/eps)) ds with u(1) = 0, for 1/eps an integer."""
     w = 2 * np.pi / eps
     c = 1 / 2
-    return c * (2 * x + np.sin(w * x) / w) - x**2 - (x * np.sin(w * x) / w + (np.cos(w * x) - 1) / w**2)
+    return (
+        c * (2 * x + np.sin(w * x) / w)
+        - x**2
+        - (x * np.sin(w * x) / w + (np.cos(w * x) - 1) / w**2)
+    )
 
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
@@ -81,23 +91,40 @@ def test_reconstruction_converges_at_first_order_in_h1_and_its_derivative_is_con
     h = 1e-6
     numerical = (u1(POINTS + h) - u1(POINTS - h)) / (2 * h)
     assert u1.derivative(POINTS, (1,)) == pytest.approx(numerical, abs=1e-5)
-    slopes = [(0.5 - x) * (2 + np.cos(2 * np.pi * x / e)) for e in (1 / 8, 1 / 16) for x in (POINTS[:, 0],)]
-    errors = [np.max(np.abs(nh.reconstruct(u0, cells, eps=e).derivative(POINTS, (1,)) - exact)) for e, exact in zip((1 / 8, 1 / 16), slopes)]
+    slopes = [
+        (0.5 - x) * (2 + np.cos(2 * np.pi * x / e))
+        for e in (1 / 8, 1 / 16)
+        for x in (POINTS[:, 0],)
+    ]
+    errors = [
+        np.max(np.abs(nh.reconstruct(u0, cells, eps=e).derivative(POINTS, (1,)) - exact))
+        for e, exact in zip((1 / 8, 1 / 16), slopes)
+    ]
     assert errors[1] < 0.6 * errors[0]
     with pytest.raises(nh.UnsupportedError, match="second derivative"):
         u1.derivative(POINTS, (2,))
 
 
-def test_reconstruction_of_a_locally_periodic_problem_differentiates_the_cell_functions_by_x_too() -> None:
+def test_reconstruction_of_a_locally_periodic_problem_differentiates_the_cell_functions_by_x_too() -> (
+    None
+):
     s = nh.Scales(1)
     u = s.unknown("u")
     a = 2 + s.x[0] + sp.sin(2 * sp.pi * s.y[0])
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model)
     u1 = nh.reconstruct(nh.solve_homogenized(model, cells, "skfem"), cells, eps=EPS)
     h = 1e-6
-    assert u1.derivative(POINTS, (1,)) == pytest.approx((u1(POINTS + h) - u1(POINTS - h)) / (2 * h), abs=1e-5)
+    assert u1.derivative(POINTS, (1,)) == pytest.approx(
+        (u1(POINTS + h) - u1(POINTS - h)) / (2 * h), abs=1e-5
+    )
 
 
 def test_saved_cells_serve_another_right_hand_side_and_domain(tmp_path: Path) -> None:
@@ -143,7 +170,13 @@ def test_refusals() -> None:
     with pytest.raises(nh.ProblemError, match="positive"):
         nh.solve_fine(problem, -1, "skfem")
     with pytest.raises(nh.ProblemError, match="domain"):
-        nh.solve_fine(nh.MultiscaleProblem(sp.Eq(problem.equations[0], 0), scales=problem.scales, unknown=problem.unknown), EPS, "skfem")
+        nh.solve_fine(
+            nh.MultiscaleProblem(
+                sp.Eq(problem.equations[0], 0), scales=problem.scales, unknown=problem.unknown
+            ),
+            EPS,
+            "skfem",
+        )
     with pytest.raises(BoundaryConditionError, match="whole number"):
         nh.solve_fine(diffusion([nh.Periodic()], source=0), sp.Rational(2, 7), "skfem")
 
@@ -152,7 +185,11 @@ def test_fine_mesh_resolves_the_period_or_says_that_it_does_not() -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
     problem = nh.MultiscaleProblem(
-        sp.Eq(-s.div((2 + sp.cos(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)]
+        sp.Eq(-s.div((2 + sp.cos(2 * sp.pi * s.y[0])) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
     )
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -191,8 +228,14 @@ def test_a_source_in_a_moving_frame_is_not_solved_as_it_stands(source: str) -> N
     u = s.unknown("u")
     wave = sp.sin(2 * sp.pi * s.x[0])
     problem = nh.MultiscaleProblem(
-        sp.Eq(s.dt(u) - s.laplacian(u) + 2 * u.diff(s.x[0]) / s.eps, wave if source == "x" else 1), scales=s, unknown=u,
-        domain=nh.Box((0, 1)), boundary=[nh.Periodic()], initial=[nh.Initial(wave)], final_time=0.01)
+        sp.Eq(s.dt(u) - s.laplacian(u) + 2 * u.diff(s.x[0]) / s.eps, wave if source == "x" else 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(wave)],
+        final_time=0.01,
+    )
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model)
     if source == "x":

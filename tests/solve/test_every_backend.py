@@ -18,13 +18,18 @@ BACKENDS = {"fourier": 1e-10, "pinn": 1e-7, "skfem": 1e-5, "dolfinx": 1e-5}
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_complex_layers(backend: str, tmp_path: Path) -> None:
     """Across layers the harmonic mean, along them the mean."""
+
     def a(s: nh.Scales) -> sp.Expr:
         return 2 + sp.I / 2 + (1 + sp.I) * S(s.y[0]) / 2
 
     cells = nh.solve_cells(derived(diffusion(a), 2), backend)
     y = np.arange(400) / 400
     values = 2 + 0.5j + (1 + 1j) * np.sin(2 * np.pi * y) / 2
-    assert np.allclose(cells.effective["A"], np.diag([1 / np.mean(1 / values), np.mean(values)]), atol=BACKENDS[backend])
+    assert np.allclose(
+        cells.effective["A"],
+        np.diag([1 / np.mean(1 / values), np.mean(values)]),
+        atol=BACKENDS[backend],
+    )
     again = nh.load(cells.save(tmp_path / "cells.npz"))
     points = np.random.default_rng(0).random((5, 2))
     assert np.iscomplexobj(cells.functions[0](points))
@@ -41,11 +46,18 @@ def test_two_levels_in_one_dimension(backend: str) -> None:
     """The harmonic mean over y and z."""
     y, z = (g.ravel() for g in np.meshgrid(*[np.arange(200) / 200] * 2))
     expected = 1 / np.mean(1 / (3 + np.sin(2 * np.pi * y) + np.cos(2 * np.pi * z)))
-    assert nh.solve_cells(two_levels(1), backend).effective["A"][0, 0] == pytest.approx(expected, abs=BACKENDS[backend])
+    assert nh.solve_cells(two_levels(1), backend).effective["A"][0, 0] == pytest.approx(
+        expected, abs=BACKENDS[backend]
+    )
 
 
 def test_a_finer_level_that_depends_on_x_is_left_to_fourier() -> None:
-    model = derived(diffusion(lambda s: 3 + s.x[0] + S(s.y[0]) + C(s.z[0])), levels=2, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    model = derived(
+        diffusion(lambda s: 3 + s.x[0] + S(s.y[0]) + C(s.z[0])),
+        levels=2,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     with pytest.raises(UnsupportedError, match="depend on x") as caught:
         nh.solve_cells(model, "skfem")
     assert "fourier" in str(caught.value.remedy)

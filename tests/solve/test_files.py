@@ -30,9 +30,16 @@ x, q = sp.Symbol("x", real=True), sp.Symbol(r"\xi", positive=True)
 def layered(backend: str = "fourier", **options: Any) -> nh.CellSolution:
     s = nh.Scales(1)
     u = s.unknown("u")
-    a = sp.Piecewise((1, s.y[0] < sp.Rational(1, 2)), (3, True)) if backend == "pinn" else 2 + sp.sin(2 * sp.pi * s.y[0])
-    return nh.solve_cells(nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)),
-                          backend, **options)
+    a = (
+        sp.Piecewise((1, s.y[0] < sp.Rational(1, 2)), (3, True))
+        if backend == "pinn"
+        else 2 + sp.sin(2 * sp.pi * s.y[0])
+    )
+    return nh.solve_cells(
+        nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)),
+        backend,
+        **options,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -45,30 +52,70 @@ def phased() -> nh.CellSolution:
     return layered("pinn", features=24, tolerance=1.0)
 
 
-@pytest.mark.parametrize("expr", [
-    x**2 + sp.Rational(1, 3) * q - sp.pi, sp.Float("0.1") * sp.exp(-x) / (1 + q), sp.sqrt(2) + sp.E * sp.I,
-    sp.Piecewise((sp.Integer(0), sp.And(x > 0, x <= q)), (sp.floor(x), sp.Or(x > 3, ~(q > 1))), (sp.Integer(2), True)),
-    sp.Heaviside(x - 1) * sp.Max(x, q, 0) + sp.atan2(x, q), sp.besselj(1, x), sp.Float("1.5", 40) * x,
-    sp.Add(x, sp.Integer(0), evaluate=False), sp.Float("-1e-300"), sp.Integer(10) ** 50 * x,
-])
+@pytest.mark.parametrize(
+    "expr",
+    [
+        x**2 + sp.Rational(1, 3) * q - sp.pi,
+        sp.Float("0.1") * sp.exp(-x) / (1 + q),
+        sp.sqrt(2) + sp.E * sp.I,
+        sp.Piecewise(
+            (sp.Integer(0), sp.And(x > 0, x <= q)),
+            (sp.floor(x), sp.Or(x > 3, ~(q > 1))),
+            (sp.Integer(2), True),
+        ),
+        sp.Heaviside(x - 1) * sp.Max(x, q, 0) + sp.atan2(x, q),
+        sp.besselj(1, x),
+        sp.Float("1.5", 40) * x,
+        sp.Add(x, sp.Integer(0), evaluate=False),
+        sp.Float("-1e-300"),
+        sp.Integer(10) ** 50 * x,
+    ],
+)
 def test_an_expression_comes_back_as_the_same_tree(expr: sp.Expr) -> None:
     again = read_expression(json.loads(json.dumps(expression_data(expr))))
     assert again == expr and str(again) == str(expr)
 
 
 def test_what_has_no_form_in_a_file_is_refused_when_it_is_written() -> None:
-    for expr in (sp.Function("f")(x), sp.Integral(sp.sin(sp.sin(x)), x), sp.Symbol("n") * sp.Dummy()):
+    for expr in (
+        sp.Function("f")(x),
+        sp.Integral(sp.sin(sp.sin(x)), x),
+        sp.Symbol("n") * sp.Dummy(),
+    ):
         with pytest.raises(UnsupportedError):
             expression_data(expr)
 
 
-@pytest.mark.parametrize("data", [
-    "x", None, [], ["Symbol"], ["Symbol", "x", {"evil": True}], ["Symbol", "x", {"zero": True, "positive": True}], ["Symbol", 3, {}],
-    ["Integer", "__import__('os')"], ["Integer", 3], ["Float", "nan", 53], ["Float", "1e99999", 53], ["Rational", "1", "0"],
-    ["Lambda", ["Symbol", "x", {}]], ["sympify", "1"], ["Function", "system"], ["eval", "1"], [["Add"], "x"], ["Add", "x"],
-    ["Pow", ["Integer", "10"], ["Integer", "100000000"]], ["sin"], ["Piecewise", ["Integer", "1"]], ["Not", ["Integer", "2"]],
-    ["Pow", ["Pow", ["Integer", "2"], ["Integer", "10000"]], ["Integer", "10000"]], ["Add", [["x"]]], {"Add": []},
-])
+@pytest.mark.parametrize(
+    "data",
+    [
+        "x",
+        None,
+        [],
+        ["Symbol"],
+        ["Symbol", "x", {"evil": True}],
+        ["Symbol", "x", {"zero": True, "positive": True}],
+        ["Symbol", 3, {}],
+        ["Integer", "__import__('os')"],
+        ["Integer", 3],
+        ["Float", "nan", 53],
+        ["Float", "1e99999", 53],
+        ["Rational", "1", "0"],
+        ["Lambda", ["Symbol", "x", {}]],
+        ["sympify", "1"],
+        ["Function", "system"],
+        ["eval", "1"],
+        [["Add"], "x"],
+        ["Add", "x"],
+        ["Pow", ["Integer", "10"], ["Integer", "100000000"]],
+        ["sin"],
+        ["Piecewise", ["Integer", "1"]],
+        ["Not", ["Integer", "2"]],
+        ["Pow", ["Pow", ["Integer", "2"], ["Integer", "10000"]], ["Integer", "10000"]],
+        ["Add", [["x"]]],
+        {"Add": []},
+    ],
+)
 def test_what_is_no_expression_is_refused(data: Any) -> None:
     with pytest.raises(FileError):
         read_expression(data)
@@ -80,9 +127,14 @@ def test_a_formula_has_no_other_symbols_than_its_coordinates() -> None:
 
 
 VALUES: dict[str, Any] = {
-    "numbers": (1, 2.5, -math.inf, 1e300, True, None, 1 + 2j, np.float64(0.1), np.int64(7)), "text": "a\n\"'\x00\u03be",
-    "nested": {"a": [1, (2, [3])], (0, 1): {"b": ()}, "#": "mark"}, "array": np.arange(6.0).reshape(2, 3), "empty": np.zeros((0, 3)),
-    "complex": np.array([1j]), "scalar": np.array(2.0), "texts": np.array(["a", "bc"]),
+    "numbers": (1, 2.5, -math.inf, 1e300, True, None, 1 + 2j, np.float64(0.1), np.int64(7)),
+    "text": "a\n\"'\x00\u03be",
+    "nested": {"a": [1, (2, [3])], (0, 1): {"b": ()}, "#": "mark"},
+    "array": np.arange(6.0).reshape(2, 3),
+    "empty": np.zeros((0, 3)),
+    "complex": np.array([1j]),
+    "scalar": np.array(2.0),
+    "texts": np.array(["a", "bc"]),
 }
 
 
@@ -126,7 +178,11 @@ def test_a_hostile_formula_or_name_runs_nothing(phased: nh.CellSolution, tmp_pat
             return code
         if isinstance(data, list):
             return [replaced(v) for v in data]
-        return {key: replaced(value) for key, value in data.items()} if isinstance(data, dict) else data
+        return (
+            {key: replaced(value) for key, value in data.items()}
+            if isinstance(data, dict)
+            else data
+        )
 
     def fields(meta: Any) -> list[Any]:
         return meta["value"]["fields"]
@@ -149,8 +205,12 @@ def test_a_hostile_formula_or_name_runs_nothing(phased: nh.CellSolution, tmp_pat
 
     def own_name(meta: Any) -> None:
         field = fields(meta)[0][0]
-        field["selector"] = json.loads(json.dumps(field["selector"]).replace('"y1"', json.dumps(code)))
-        field["coordinates"] = json.loads(json.dumps(field["coordinates"]).replace('"y1"', json.dumps(code)))
+        field["selector"] = json.loads(
+            json.dumps(field["selector"]).replace('"y1"', json.dumps(code))
+        )
+        field["coordinates"] = json.loads(
+            json.dumps(field["coordinates"]).replace('"y1"', json.dumps(code))
+        )
 
     for change in (kind, selector, text, all_strings, entries, own_name):
         path = phased.save(tmp_path / "cells.npz")
@@ -166,8 +226,16 @@ def test_a_hostile_formula_or_name_runs_nothing(phased: nh.CellSolution, tmp_pat
 
 def test_files_of_the_first_format_are_to_be_made_again(tmp_path: Path) -> None:
     marker = tmp_path / "marker"
-    meta = {"backend": "pinn", "forms": [], "entries": [["A", [0, 0], [], [[], 0, []], [1, 0, [], 0, []], touching(marker), "Tuple()"]]}
-    np.savez(tmp_path / "old.npz", meta=np.array(json.dumps(meta)), **{"field_0_0/text_0": np.array(touching(marker))})
+    meta = {
+        "backend": "pinn",
+        "forms": [],
+        "entries": [["A", [0, 0], [], [[], 0, []], [1, 0, [], 0, []], touching(marker), "Tuple()"]],
+    }
+    np.savez(
+        tmp_path / "old.npz",
+        meta=np.array(json.dumps(meta)),
+        **{"field_0_0/text_0": np.array(touching(marker))},
+    )
     with pytest.raises(FileError, match=r"format 1, read is 2(.|\n)*make it again"):
         nh.load(tmp_path / "old.npz")
     assert not marker.exists()
@@ -187,11 +255,15 @@ def test_pickles_are_not_read(tmp_path: Path) -> None:
     assert not (tmp_path / "marker").exists()
 
 
-def test_archives_that_grow_or_lie_about_their_size(smooth: nh.CellSolution, tmp_path: Path) -> None:
+def test_archives_that_grow_or_lie_about_their_size(
+    smooth: nh.CellSolution, tmp_path: Path
+) -> None:
     with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("meta.npy", b"\x00" * 10**6)
     header = io.BytesIO()
-    np.lib.format.write_array_header_1_0(header, {"shape": (10**12,), "fortran_order": False, "descr": "<f8"})
+    np.lib.format.write_array_header_1_0(
+        header, {"shape": (10**12,), "fortran_order": False, "descr": "<f8"}
+    )
     with zipfile.ZipFile(tmp_path / "large.npz", "w") as archive:
         archive.writestr("meta.npy", header.getvalue())
     for name in ("bomb", "large"):
@@ -207,8 +279,15 @@ def test_parts_that_do_not_fit_are_a_typed_error(smooth: nh.CellSolution, tmp_pa
         return lambda meta: meta["value"].update({name: value})
 
     changes = [without(name) for name in ("fields", "entries", "nodes", "info", "forms")]
-    changes += [other("components", 2), other("fields", [[{"kind": "lagrange"}]]), other("entries", 3), other("nodes", {}),
-                other("slow", 5), other("fields", [[{"kind": ["a"]}]]), other("entries", [None])]
+    changes += [
+        other("components", 2),
+        other("fields", [[{"kind": "lagrange"}]]),
+        other("entries", 3),
+        other("nodes", {}),
+        other("slow", 5),
+        other("fields", [[{"kind": ["a"]}]]),
+        other("entries", [None]),
+    ]
     for change in changes:
         path = smooth.save(tmp_path / "cells.npz")
         rewritten(path, change)
@@ -234,13 +313,20 @@ def same(one: nh.CellSolution, other: nh.CellSolution) -> bool:
 
 
 @pytest.mark.parametrize("which", ["smooth", "phased"])
-def test_damaged_bytes_are_a_typed_error_or_the_right_values(which: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+def test_damaged_bytes_are_a_typed_error_or_the_right_values(
+    which: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
     cells = request.getfixturevalue(which)
     sound, path = cells.save(tmp_path / "sound.npz").read_bytes(), tmp_path / "cells.npz"
 
     @settings(max_examples=120, deadline=None, database=None, derandomize=True)
-    @given(st.lists(st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 255)), min_size=1, max_size=4), st.booleans(),
-           st.integers(0, len(sound)))
+    @given(
+        st.lists(
+            st.tuples(st.integers(0, len(sound) - 1), st.integers(0, 255)), min_size=1, max_size=4
+        ),
+        st.booleans(),
+        st.integers(0, len(sound)),
+    )
     def damaged(changes: list[tuple[int, int]], cut: bool, length: int) -> None:
         data = bytearray(sound)
         for place, value in changes:
@@ -260,7 +346,12 @@ def test_files_of_families(tmp_path: Path) -> None:
     p = sp.Symbol("p")
     s = nh.Scales(1)
     u = s.unknown("u")
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div((2 + p * sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u, parameters={p: (0, 1)})
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + p * sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        parameters={p: (0, 1)},
+    )
     path = nh.solve_family(nh.homogenize(problem), "fourier").save(tmp_path / "family.npz")
     sound, expected = path.read_bytes(), float(nh.load_family(path).effective["A"](p=0.5)[0, 0])
     for wrong in (3, [[["p", "x", 1]], ["p"]], [[], 2], None):
@@ -280,9 +371,18 @@ def test_files_of_families(tmp_path: Path) -> None:
 
 
 def test_all_of_info_comes_back(phased: nh.CellSolution, tmp_path: Path) -> None:
-    info = {**phased.info, "places": np.ones((2, 1)), "errors": {"chi": 1e-3, "none": math.nan}, "cells": (8, 8)}
+    info = {
+        **phased.info,
+        "places": np.ones((2, 1)),
+        "errors": {"chi": 1e-3, "none": math.nan},
+        "cells": (8, 8),
+    }
     again = nh.load(replace(phased, info=info).save(tmp_path / "cells.npz")).info
     assert set(again) == set(info) and again["multipliers"] == info["multipliers"]
-    assert again["cells"] == (8, 8) and np.array_equal(again["places"], info["places"]) and math.isnan(again["errors"]["none"])
+    assert (
+        again["cells"] == (8, 8)
+        and np.array_equal(again["places"], info["places"])
+        and math.isnan(again["errors"]["none"])
+    )
     kept = {name: value for name, value in info.items() if name not in ("places", "errors")}
     assert {name: again[name] for name in kept} == kept

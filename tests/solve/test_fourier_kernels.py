@@ -11,7 +11,15 @@ import scipy.special
 import sympy as sp
 
 from nhpinn_sym import Cell
-from nhpinn_sym.lower.forms import Constant, External, Factor, Functional, FunctionalTerm, LoweredCells, WeakTerm
+from nhpinn_sym.lower.forms import (
+    Constant,
+    External,
+    Factor,
+    Functional,
+    FunctionalTerm,
+    LoweredCells,
+    WeakTerm,
+)
 from nhpinn_sym.problem.errors import SolvabilityError, SolveError, UnsupportedError
 from nhpinn_sym.solve.fourier.cells import CellSolver
 from nhpinn_sym.solve.solution import CellBatch
@@ -32,8 +40,18 @@ def value(batch: CellBatch, name: str, *index: int) -> float:
     return float(batch.effective[name, index][0])
 
 
-def mean_of(name: str, constant: sp.Expr, *terms: tuple[sp.Expr, tuple[Factor, ...]], index: tuple[int, ...] = ()) -> Functional:
-    return Functional(name, index, sp.sympify(constant), tuple(FunctionalTerm(sp.sympify(c), factors) for c, factors in terms))
+def mean_of(
+    name: str,
+    constant: sp.Expr,
+    *terms: tuple[sp.Expr, tuple[Factor, ...]],
+    index: tuple[int, ...] = (),
+) -> Functional:
+    return Functional(
+        name,
+        index,
+        sp.sympify(constant),
+        tuple(FunctionalTerm(sp.sympify(c), factors) for c, factors in terms),
+    )
 
 
 def numbers(expr: sp.Expr, y: np.ndarray = GRID) -> np.ndarray:
@@ -45,7 +63,9 @@ def bloch(d: float, b: sp.Expr, r: sp.Expr, k: float, n: int = 201) -> complex:
     y = np.arange(n) / n
     waves = 1j * (TAU * np.fft.fftfreq(n, 1 / n) + k)
     slope = np.fft.ifft(waves[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0)
-    found = np.linalg.eigvals(-d * slope @ slope + numbers(b, y)[:, None] * slope + np.diag(numbers(r, y)))
+    found = np.linalg.eigvals(
+        -d * slope @ slope + numbers(b, y)[:, None] * slope + np.diag(numbers(r, y))
+    )
     return complex(found[np.argmin(found.real)])
 
 
@@ -54,8 +74,15 @@ def advected(d: sp.Expr, b: sp.Expr) -> LoweredCells:
     psi, n = Factor(0, 0, ZERO), Factor(1, 0, ZERO)
     slope = dataclasses.replace(n, derivative=ONE)
     law = mean_of("D", 0, (d, (psi,)), (2 * d, (psi, slope)), (-(b - DRIFT), (psi, n)))
-    constant = Constant(DRIFT, mean_of("drift", 0, (b, (psi,)), index=(0,)), mean_of("weight", 0, (sp.Integer(1), (psi,))))
-    functions = [function("psi", role="adjoint", level=0), function("N", [WeakTerm(ZERO, -(b - DRIFT), ZERO)])]
+    constant = Constant(
+        DRIFT,
+        mean_of("drift", 0, (b, (psi,)), index=(0,)),
+        mean_of("weight", 0, (sp.Integer(1), (psi,))),
+    )
+    functions = [
+        function("psi", role="adjoint", level=0),
+        function("N", [WeakTerm(ZERO, -(b - DRIFT), ZERO)]),
+    ]
     operator = [WeakTerm(ONE, d, ONE), WeakTerm(ZERO, b, ONE)]
     return cells(functions, operator, [law], constants=(constant,), symmetric=False)
 
@@ -68,7 +95,9 @@ def test_drift_of_a_potential_lifson_jackson() -> None:
     ((psi,), _) = batch.fields
     assert np.allclose(psi.evaluate(GRID[:, None], ZERO)[0], weight / weight.mean(), atol=1e-11)
     assert value(batch, "drift", 0) == pytest.approx(0, abs=1e-12)
-    assert value(batch, "D") == pytest.approx(0.5 / (weight.mean() * np.mean(1 / weight)), abs=1e-11)
+    assert value(batch, "D") == pytest.approx(
+        0.5 / (weight.mean() * np.mean(1 / weight)), abs=1e-11
+    )
     assert batch.info["fredholm"] < 1e-11
 
 
@@ -79,7 +108,9 @@ def test_tilted_potential_against_the_bloch_eigenvalue() -> None:
     h = 0.05
     far, near, origin = (bloch(0.5, b, sp.Integer(0), k) for k in (2 * h, h, 0.0))
     assert value(batch, "drift", 0) == pytest.approx((8 * near.imag - far.imag) / (6 * h), abs=1e-6)
-    assert value(batch, "D") == pytest.approx((16 * near.real - far.real - 15 * origin.real) / (12 * h**2), abs=1e-5)
+    assert value(batch, "D") == pytest.approx(
+        (16 * near.real - far.real - 15 * origin.real) / (12 * h**2), abs=1e-5
+    )
     assert abs(value(batch, "drift", 0) - 3) > 0.1
 
 
@@ -87,16 +118,22 @@ def test_weights_of_the_form_without_divergence() -> None:
     """a u'': psi = (1/a) / <1/a>."""
     a = 2 + S(Y[0])
     operator = [WeakTerm(ONE, a, ONE), WeakTerm(ZERO, sp.diff(a, Y[0]), ONE)]
-    ((psi,),) = solve(cells([function("psi", role="adjoint", level=0)], operator, symmetric=False)).fields
+    ((psi,),) = solve(
+        cells([function("psi", role="adjoint", level=0)], operator, symmetric=False)
+    ).fields
     assert np.allclose(psi.evaluate(GRID[:, None], ZERO)[0], np.sqrt(3) / numbers(a), atol=1e-11)
 
 
 def reactive(r: sp.Expr, dim: int = 1, cell: Cell | None = None, mass: int = 1) -> LoweredCells:
     zero = (0,) * dim
     weight = (WeakTerm(zero, sp.Integer(mass), zero),)
-    operator = [WeakTerm(axis(k, dim), sp.Integer(1), axis(k, dim)) for k in range(dim)] + [WeakTerm(zero, r - LAMBDA * mass, zero)]
+    operator = [WeakTerm(axis(k, dim), sp.Integer(1), axis(k, dim)) for k in range(dim)] + [
+        WeakTerm(zero, r - LAMBDA * mass, zero)
+    ]
     phi = function("phi", role="ground state", level=0)
-    return cells([phi], operator, dim=dim, mass=weight, eigenvalue=LAMBDA, cell=cell or Cell.unit(dim))
+    return cells(
+        [phi], operator, dim=dim, mass=weight, eigenvalue=LAMBDA, cell=cell or Cell.unit(dim)
+    )
 
 
 @pytest.mark.parametrize("q", [0.5, 5.0, 40.0])
@@ -114,7 +151,9 @@ def test_ground_state_in_the_plane_with_a_weight() -> None:
     """A sum of potentials has the sum of eigenvalues; a constant weight divides them."""
     r = 3 * sp.cos(2 * Y[0]) + 8 * sp.cos(2 * Y[1])
     batch = solve(reactive(r, 2, Cell((0, sp.pi), (0, sp.pi)), mass=4))
-    assert value(batch, "lambda0") == pytest.approx(sum(scipy.special.mathieu_a(0, q) for q in (1.5, 4)) / 4, abs=1e-8)
+    assert value(batch, "lambda0") == pytest.approx(
+        sum(scipy.special.mathieu_a(0, q) for q in (1.5, 4)) / 4, abs=1e-8
+    )
 
 
 @pytest.mark.parametrize("b", [sp.Integer(0), 2 + 3 * S(Y[0])], ids=["symmetric", "drift"])
@@ -123,26 +162,62 @@ def test_law_of_a_ground_state_against_the_bloch_eigenvalue(b: sp.Expr) -> None:
     r = 6 * C(Y[0]) + 2 * S(2 * Y[0])
     phi, psi, n = (Factor(k, 0, ZERO) for k in range(3))
     phi_slope, n_slope = (dataclasses.replace(f, derivative=ONE) for f in (phi, n))
-    rows = [WeakTerm(ZERO, sp.Integer(2), ZERO, factor=phi_slope), WeakTerm(ZERO, -b, ZERO, factor=phi)]
-    functions = [function("phi", role="ground state"), function("psi", role="adjoint", level=0), function("N", rows, solvable=False)]
-    operator = [WeakTerm(ONE, sp.Integer(1), ONE), WeakTerm(ZERO, b, ONE), WeakTerm(ZERO, r - LAMBDA, ZERO)]
+    rows = [
+        WeakTerm(ZERO, sp.Integer(2), ZERO, factor=phi_slope),
+        WeakTerm(ZERO, -b, ZERO, factor=phi),
+    ]
+    functions = [
+        function("phi", role="ground state"),
+        function("psi", role="adjoint", level=0),
+        function("N", rows, solvable=False),
+    ]
+    operator = [
+        WeakTerm(ONE, sp.Integer(1), ONE),
+        WeakTerm(ZERO, b, ONE),
+        WeakTerm(ZERO, r - LAMBDA, ZERO),
+    ]
     drift = mean_of("drift", 0, (b, (psi, phi)), (sp.Integer(-2), (psi, phi_slope)), index=(0,))
     constant = Constant(DRIFT, drift, mean_of("one", 0, (sp.Integer(1), (psi, phi))))
-    law = mean_of("D", 0, (sp.Integer(1), (psi, phi)), (sp.Integer(2), (psi, n_slope)), (-(b - DRIFT), (psi, n)))
+    law = mean_of(
+        "D",
+        0,
+        (sp.Integer(1), (psi, phi)),
+        (sp.Integer(2), (psi, n_slope)),
+        (-(b - DRIFT), (psi, n)),
+    )
     mass = (WeakTerm(ZERO, sp.Integer(1), ZERO),)
-    batch = solve(cells(functions, operator, [law], mass=mass, eigenvalue=LAMBDA, constants=(constant,), symmetric=b == 0))
+    batch = solve(
+        cells(
+            functions,
+            operator,
+            [law],
+            mass=mass,
+            eigenvalue=LAMBDA,
+            constants=(constant,),
+            symmetric=b == 0,
+        )
+    )
     h = 0.05
     far, near, origin = (bloch(1.0, b, r, k) for k in (2 * h, h, 0.0))
     assert value(batch, "lambda0") == pytest.approx(origin.real, abs=1e-9)
     assert value(batch, "drift", 0) == pytest.approx((8 * near.imag - far.imag) / (6 * h), abs=1e-6)
-    assert value(batch, "D") == pytest.approx((16 * near.real - far.real - 15 * origin.real) / (12 * h**2), abs=1e-5)
+    assert value(batch, "D") == pytest.approx(
+        (16 * near.real - far.real - 15 * origin.real) / (12 * h**2), abs=1e-5
+    )
 
 
 def second_level(a: sp.Expr) -> LoweredCells:
     """-(a N1')' = a', -(a N2')' = (a N1)' + a N1' + a - <a + a N1'>; the energy <a (1 + N1')^2>."""
     n, slope, second = Factor(0, 0, ZERO), Factor(0, 0, ONE), Factor(1, 0, ONE)
-    rows = [WeakTerm(ONE, -a, ZERO, factor=n), WeakTerm(ZERO, a, ZERO, factor=slope), WeakTerm(ZERO, a, ZERO)]
-    functions = [function("N1", [WeakTerm(ONE, -a, ZERO)]), function("N2", rows, level=2, solvable=False)]
+    rows = [
+        WeakTerm(ONE, -a, ZERO, factor=n),
+        WeakTerm(ZERO, a, ZERO, factor=slope),
+        WeakTerm(ZERO, a, ZERO),
+    ]
+    functions = [
+        function("N1", [WeakTerm(ONE, -a, ZERO)]),
+        function("N2", rows, level=2, solvable=False),
+    ]
     law = [
         mean_of("A", a, (a, (slope,)), index=(0, 0)),
         mean_of("E", a, (2 * a, (slope,)), (a, (slope, slope))),
@@ -172,8 +247,17 @@ def test_a_source_with_a_mean_names_the_cell_problem() -> None:
 def test_a_source_that_is_rounding_has_no_multiplier() -> None:
     slope = Factor(0, 0, ONE)
     a = 2 + S(Y[0])
-    rows = [WeakTerm(ZERO, a, ZERO), WeakTerm(ZERO, a, ZERO, factor=slope), WeakTerm(ZERO, -sp.sqrt(3), ZERO)]
-    batch = solve(cells([function("N1", [WeakTerm(ONE, -a, ZERO)]), function("N2", rows, level=2)], [WeakTerm(ONE, a, ONE)]))
+    rows = [
+        WeakTerm(ZERO, a, ZERO),
+        WeakTerm(ZERO, a, ZERO, factor=slope),
+        WeakTerm(ZERO, -sp.sqrt(3), ZERO),
+    ]
+    batch = solve(
+        cells(
+            [function("N1", [WeakTerm(ONE, -a, ZERO)]), function("N2", rows, level=2)],
+            [WeakTerm(ONE, a, ONE)],
+        )
+    )
     assert batch.info["multipliers"]["N2"] < 1e-9
 
 
@@ -187,10 +271,14 @@ def test_fourth_order_harmonic_mean() -> None:
     assert np.allclose(n.evaluate(GRID[:, None], two)[0], np.sqrt(3) / numbers(a) - 1, atol=1e-10)
 
 
-def travelling(a: Callable[[np.ndarray], np.ndarray], speed: float, n: int = 201) -> tuple[np.ndarray, float]:
+def travelling(
+    a: Callable[[np.ndarray], np.ndarray], speed: float, n: int = 201
+) -> tuple[np.ndarray, float]:
     """N(z) and <a + a N'> of (a (1 + N'))' + speed N' = 0, z = y - speed tau, by a dense matrix."""
     z = np.arange(n) / n
-    d = np.fft.ifft((TAU * 1j * np.fft.fftfreq(n, 1 / n))[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0).real
+    d = np.fft.ifft(
+        (TAU * 1j * np.fft.fftfreq(n, 1 / n))[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0
+    ).real
     matrix = d @ (a(z)[:, None] * d) + speed * d
     bordered = np.vstack([np.hstack([matrix, np.ones((n, 1))]), np.append(np.ones(n), 0)])
     found = np.linalg.solve(bordered, np.append(-d @ a(z), 0))[:n]
@@ -202,7 +290,10 @@ def test_a_wave_that_travels_through_the_cell() -> None:
     a = 2 + S(Y[0] - 3 * Y[1])
     law = mean_of("A", a, (a, (Factor(0, 0, (1, 0)),)))
     operator = [WeakTerm((1, 0), a, (1, 0)), WeakTerm((0, 0), sp.Integer(1), (0, 1))]
-    batch = solve(cells([function("N", [WeakTerm((1, 0), -a, (0, 0))])], operator, [law], 2, symmetric=False), n=91)
+    batch = solve(
+        cells([function("N", [WeakTerm((1, 0), -a, (0, 0))])], operator, [law], 2, symmetric=False),
+        n=91,
+    )
     expected, number = travelling(lambda z: 2 + np.sin(TAU * z), 3)
     assert value(batch, "A") == pytest.approx(number, abs=1e-11)
     points = np.stack([GRID + 3 * 0.21, np.full_like(GRID, 0.21)], axis=1)
@@ -215,7 +306,9 @@ def test_given_fields_and_their_derivatives() -> None:
     a = 2 + w + slope / 10
     externals = (External(w, "w", (1,), (0,)), External(slope, "w", (1,), (1,)))
     lowered = dataclasses.replace(scalar(a, 1), externals=externals)
-    batch = solve(lowered, fields={"w": lambda y: np.stack([0 * y[:, 0], np.sin(TAU * y[:, 0])], axis=1)})
+    batch = solve(
+        lowered, fields={"w": lambda y: np.stack([0 * y[:, 0], np.sin(TAU * y[:, 0])], axis=1)}
+    )
     exact = 1 / np.mean(1 / (2 + np.sin(TAU * GRID) + TAU * np.cos(TAU * GRID) / 10))
     assert value(batch, "A", 0, 0, 0, 0) == pytest.approx(exact, abs=1e-12)
     with pytest.raises(SolveError, match="w"):
@@ -229,7 +322,10 @@ def test_a_residual_that_is_none(residual: object) -> None:
 
 
 def test_the_residual_can_be_chosen() -> None:
-    coarse, fine = (solve(scalar(sp.exp(2 * S(Y[0]) * S(Y[1])), 2), n=81, residual=r).info for r in (1e-5, 1e-12))
+    coarse, fine = (
+        solve(scalar(sp.exp(2 * S(Y[0]) * S(Y[1])), 2), n=81, residual=r).info
+        for r in (1e-5, 1e-12)
+    )
     assert 1e-8 < coarse["residual"] < 1.1e-5
     assert fine["residual"] < 1.1e-12
     assert coarse["iterations"] < fine["iterations"]
@@ -242,6 +338,8 @@ def test_what_has_no_ground_state_here() -> None:
 
 def test_an_excited_state_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = CellSolver(reactive(4 * C(Y[0]) + 3 * S(2 * Y[0])), {}, (), 1e-10)
-    monkeypatch.setattr(solver.forms.Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 41.0))
+    monkeypatch.setattr(
+        solver.forms.Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 41.0)
+    )
     with pytest.raises(SolveError, match="ground state"):
         solver.solve(np.zeros((1, 0)))

@@ -67,7 +67,9 @@ def test_a_feature_that_no_grid_resolves_is_refused() -> None:
     s = nh.Scales(2)
     u = s.unknown("u")
     bump = sp.exp(-sum((sp.sin(sp.pi * (y - sp.Rational(1, 3))) * 3000) ** 2 for y in s.y))
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div((1 + 50 * bump) * s.grad(u)), 1), scales=s, unknown=u)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((1 + 50 * bump) * s.grad(u)), 1), scales=s, unknown=u
+    )
     with pytest.raises(nh.SolveError, match="points per axis"):
         nh.solve_cells(nh.homogenize(problem), "fourier")
 
@@ -97,7 +99,9 @@ def test_two_equal_grids_are_no_estimate() -> None:
 def test_a_narrow_feature_of_a_given_function_warns() -> None:
     u = S1.unknown("u")
     a = sp.Function("a")(Y)
-    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-S1.div(a * S1.grad(u)), 1), scales=S1, unknown=u))
+    model = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-S1.div(a * S1.grad(u)), 1), scales=S1, unknown=u)
+    )
 
     def bump(y: np.ndarray) -> np.ndarray:
         return 1 / (1 + 1000 * np.exp(-((np.sin(np.pi * (y - 0.5)) / (np.pi * 0.002)) ** 2)))
@@ -110,7 +114,11 @@ def test_a_narrow_feature_of_a_given_function_warns() -> None:
 def test_a_smooth_given_function_does_not() -> None:
     u = S1.unknown("u")
     a = sp.Function("a")(Y)
-    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-S1.div(a * S1.grad(u)), 1), scales=S1, unknown=u))
-    cells = nh.solve_cells(model, "fourier", coefficients={"a": lambda y: 2 + np.sin(2 * np.pi * y)})
+    model = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-S1.div(a * S1.grad(u)), 1), scales=S1, unknown=u)
+    )
+    cells = nh.solve_cells(
+        model, "fourier", coefficients={"a": lambda y: 2 + np.sin(2 * np.pi * y)}
+    )
     assert cells.effective["A"][0, 0] == pytest.approx(sqrt(3), abs=1e-12)
     assert cells.info["estimate"] < 1e-10

@@ -15,14 +15,19 @@ from tests.symbolic import C, S
 LAYERS = (np.arange(400) + 0.5) / 400
 
 
-def solve(cells: LoweredCells, slow: tuple[float, ...] = (), tolerance: float = 1e-10, **options: object) -> CellBatch:
+def solve(
+    cells: LoweredCells, slow: tuple[float, ...] = (), tolerance: float = 1e-10, **options: object
+) -> CellBatch:
     points = np.reshape(slow, (-1, 1)) if slow else np.zeros((1, 0))
     box = ((min(slow), max(slow)),) if slow else ()
     return CellSolver(cells, {}, box, tolerance, **options).solve(points)
 
 
 def entries(batch: CellBatch) -> dict[tuple[int, ...], float]:
-    return {index: complex(value[0]) if np.iscomplexobj(value) else float(value[0]) for (_, index), value in batch.effective.items()}
+    return {
+        index: complex(value[0]) if np.iscomplexobj(value) else float(value[0])
+        for (_, index), value in batch.effective.items()
+    }
 
 
 def mean(expr: sp.Expr) -> float:
@@ -47,10 +52,14 @@ def test_layered_elasticity_backus(dim: int) -> None:
     found, normal = entries(batch), 1 / mean(1 / m)
     assert found[0, 0, 0, 0] == pytest.approx(normal, abs=1e-11)
     assert found[0, 0, 1, 1] == pytest.approx(mean(lam / m) * normal, abs=1e-11)
-    assert found[1, 1, 1, 1] == pytest.approx(mean(m - lam**2 / m) + mean(lam / m) ** 2 * normal, abs=1e-11)
+    assert found[1, 1, 1, 1] == pytest.approx(
+        mean(m - lam**2 / m) + mean(lam / m) ** 2 * normal, abs=1e-11
+    )
     assert found[0, 1, 0, 1] == pytest.approx(1 / mean(1 / mu), abs=1e-11)
     if dim == 3:
-        assert found[1, 1, 2, 2] == pytest.approx(mean(lam - lam**2 / m) + mean(lam / m) ** 2 * normal, abs=1e-11)
+        assert found[1, 1, 2, 2] == pytest.approx(
+            mean(lam - lam**2 / m) + mean(lam / m) ** 2 * normal, abs=1e-11
+        )
         assert found[1, 2, 1, 2] == pytest.approx(mean(mu), abs=1e-11)
     assert batch.info["fredholm"] < 1e-14
     assert batch.info["residual"] < 1e-12
@@ -62,18 +71,30 @@ def test_constant_shear_modulus_hill() -> None:
     found = entries(solve(second_order(isotropic(bulk - mu, mu, 2), 2, symmetric_loads(2))))
     y = np.meshgrid(np.arange(64) / 64, np.arange(64) / 64)
     stiff = 1 / np.mean(1 / (3 + np.sin(2 * np.pi * y[0]) * np.cos(2 * np.pi * y[1])))
-    expected = {(0, 0, 0, 0): stiff, (1, 1, 1, 1): stiff, (0, 0, 1, 1): stiff - 2, (0, 1, 0, 1): 1.0, (0, 0, 0, 1): 0.0}
+    expected = {
+        (0, 0, 0, 0): stiff,
+        (1, 1, 1, 1): stiff,
+        (0, 0, 1, 1): stiff - 2,
+        (0, 1, 0, 1): 1.0,
+        (0, 0, 0, 1): 0.0,
+    }
     for index, value in expected.items():
         assert found[index] == pytest.approx(value, abs=1e-11)
 
 
 def test_layers_of_piezoelectric_material_in_units_of_their_own() -> None:
     """Antiplane: sigma = c grad u + e grad phi, D = e grad u - kappa grad phi; <L^-1>^-1 across, <L> along; indefinite."""
-    c, e, kappa = 1e11 * (2 + S(Y[0])), 10 * (1 + C(Y[0]) / 2), sp.Float(1e-9) * (2 + S(Y[0]) * C(Y[0]))
+    c, e, kappa = (
+        1e11 * (2 + S(Y[0])),
+        10 * (1 + C(Y[0]) / 2),
+        sp.Float(1e-9) * (2 + S(Y[0]) * C(Y[0])),
+    )
     block = [[c, e], [e, -kappa]]
     tensor = {(i, k, j, k): block[i][j] for i in range(2) for j in range(2) for k in range(2)}
     batch = solve(second_order(tensor, 2, definite=False), tolerance=1e-7)
-    phases = np.moveaxis(np.array([[sp.lambdify(Y[0], b)(LAYERS) for b in row] for row in block]), 2, 0)
+    phases = np.moveaxis(
+        np.array([[sp.lambdify(Y[0], b)(LAYERS) for b in row] for row in block]), 2, 0
+    )
     across, along = np.linalg.inv(np.linalg.inv(phases).mean(axis=0)), phases.mean(axis=0)
     found = entries(batch)
     for i in range(2):
@@ -121,7 +142,15 @@ def test_slow_points_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:
     x = np.linspace(0, 1.5, 4)
     a = 2 + X * S(Y[0])
     solver = CellSolver(
-        second_order({(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)}, 2, slow=(X,), symmetric=False), {}, ((0.0, 1.5),), 1e-10
+        second_order(
+            {(0, 0, 0, 0): a, (0, 1, 0, 1): a, (0, 0, 0, 1): sp.Rational(1, 4)},
+            2,
+            slow=(X,),
+            symmetric=False,
+        ),
+        {},
+        ((0.0, 1.5),),
+        1e-10,
     )
     monkeypatch.setattr(solver.forms, "WORK", 1)
     batch = solver.solve(x[:, None])
@@ -149,7 +178,12 @@ def test_complex_coefficients_harmonic_mean() -> None:
 def test_complex_system_layers() -> None:
     lam, mu = 2 + S(Y[0]) + sp.I / 3, (1 + C(Y[0]) / 2) * (1 + sp.I / 5)
     found = entries(solve(second_order(isotropic(lam, mu, 2), 2, symmetric_loads(2), complex=True)))
-    values = {name: sp.lambdify(Y[0], expr)(LAYERS) for name, expr in {"m": lam + 2 * mu, "lam": lam, "mu": mu}.items()}
+    values = {
+        name: sp.lambdify(Y[0], expr)(LAYERS)
+        for name, expr in {"m": lam + 2 * mu, "lam": lam, "mu": mu}.items()
+    }
     assert found[0, 0, 0, 0] == pytest.approx(1 / np.mean(1 / values["m"]), abs=1e-11)
     assert found[0, 1, 0, 1] == pytest.approx(1 / np.mean(1 / values["mu"]), abs=1e-11)
-    assert found[0, 0, 1, 1] == pytest.approx(np.mean(values["lam"] / values["m"]) / np.mean(1 / values["m"]), abs=1e-11)
+    assert found[0, 0, 1, 1] == pytest.approx(
+        np.mean(values["lam"] / values["m"]) / np.mean(1 / values["m"]), abs=1e-11
+    )

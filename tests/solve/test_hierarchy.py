@@ -28,17 +28,34 @@ class Torus(NamedTuple):
 
     def model(self, order: int) -> nh.HomogenizedModel:
         def build(s: nh.Scales, u: sp.Expr) -> sp.Eq:
-            return sp.Eq(-s.div(self.a(s.x, s.y) * s.grad(u)) + u + self.r(s.x, s.y) * u / s.eps, self.f(s.x, s.y))
+            return sp.Eq(
+                -s.div(self.a(s.x, s.y) * s.grad(u)) + u + self.r(s.x, s.y) * u / s.eps,
+                self.f(s.x, s.y),
+            )
 
-        return derived(build, self.dim, order=order, domain=nh.Box(*[(0, 1)] * self.dim), boundary=[nh.Periodic()])
+        return derived(
+            build,
+            self.dim,
+            order=order,
+            domain=nh.Box(*[(0, 1)] * self.dim),
+            boundary=[nh.Periodic()],
+        )
 
     def fine(self, eps: float, per_period: int = 32) -> tuple[Array, Array]:
         """(points, u_eps) by Fourier collocation with an odd number of points per axis."""
         x, y = (sp.symbols(f"{v}1:{self.dim + 1}") for v in "xy")
         n = int(per_period / eps) | 1
         grid = np.stack(np.meshgrid(*[np.arange(n) / n] * self.dim, indexing="ij"))
-        a, r, f = (np.broadcast_to(sp.lambdify([*x, *y], g(x, y))(*grid, *grid / eps), grid[0].shape) for g in (self.a, self.r, self.f))
-        waves = [2j * np.pi * np.fft.fftfreq(n, 1 / n).reshape([-1 if k == axis else 1 for k in range(self.dim)]) for axis in range(self.dim)]
+        a, r, f = (
+            np.broadcast_to(sp.lambdify([*x, *y], g(x, y))(*grid, *grid / eps), grid[0].shape)
+            for g in (self.a, self.r, self.f)
+        )
+        waves = [
+            2j
+            * np.pi
+            * np.fft.fftfreq(n, 1 / n).reshape([-1 if k == axis else 1 for k in range(self.dim)])
+            for axis in range(self.dim)
+        ]
 
         def apply(v: Array) -> Array:
             u = v.reshape(f.shape)
@@ -47,28 +64,52 @@ class Torus(NamedTuple):
             return ((1 + r / eps) * u - np.fft.ifftn(sum(fluxes)).real).ravel()
 
         def precondition(v: Array) -> Array:
-            return np.fft.ifftn(np.fft.fftn(v.reshape(f.shape)) / (1 - a.mean() * sum(q**2 for q in waves).real)).real.ravel()
+            return np.fft.ifftn(
+                np.fft.fftn(v.reshape(f.shape)) / (1 - a.mean() * sum(q**2 for q in waves).real)
+            ).real.ravel()
 
         size = (f.size, f.size)
-        u, failed = sl.gmres(sl.LinearOperator(size, apply), f.ravel(), M=sl.LinearOperator(size, precondition), rtol=1e-9, restart=100, maxiter=20)
+        u, failed = sl.gmres(
+            sl.LinearOperator(size, apply),
+            f.ravel(),
+            M=sl.LinearOperator(size, precondition),
+            rtol=1e-9,
+            restart=100,
+            maxiter=20,
+        )
         assert not failed
         return grid.reshape(self.dim, -1).T, u
 
 
 CASES = {
-    "elliptic": Torus(lambda x, y: 2 + S(y[0]) + C(2 * y[0]) / 2, lambda x, y: S(x[0]) + C(2 * x[0]) / 3),
-    "reaction": Torus(lambda x, y: 2 + S(y[0]), lambda x, y: S(x[0]) + C(2 * x[0]) / 3, lambda x, y: 2 * (C(y[0]) + C(2 * y[0]))),
+    "elliptic": Torus(
+        lambda x, y: 2 + S(y[0]) + C(2 * y[0]) / 2, lambda x, y: S(x[0]) + C(2 * x[0]) / 3
+    ),
+    "reaction": Torus(
+        lambda x, y: 2 + S(y[0]),
+        lambda x, y: S(x[0]) + C(2 * x[0]) / 3,
+        lambda x, y: 2 * (C(y[0]) + C(2 * y[0])),
+    ),
     "oscillating source": Torus(lambda x, y: 2 + S(y[0]), lambda x, y: S(x[0]) * (1 + C(y[0]))),
-    "locally periodic": Torus(lambda x, y: 2 + C(x[0]) / 2 + S(y[0]), lambda x, y: S(x[0]), lambda x, y: 2 * (C(y[0]) + C(2 * y[0]))),
+    "locally periodic": Torus(
+        lambda x, y: 2 + C(x[0]) / 2 + S(y[0]),
+        lambda x, y: S(x[0]),
+        lambda x, y: 2 * (C(y[0]) + C(2 * y[0])),
+    ),
 }
 
 
-def errors(case: Torus, field: nh.MeanField, cells: nh.CellSolution, periods: tuple[float, ...]) -> Array:
+def errors(
+    case: Torus, field: nh.MeanField, cells: nh.CellSolution, periods: tuple[float, ...]
+) -> Array:
     """(len(periods), order + 1): largest errors of the expansions cut at each order."""
     rows = []
     for eps in periods:
         points, exact = case.fine(eps)
-        cuts = [nh.reconstruct(nh.MeanField(field.fields[: n + 1]), cells, eps)(points) for n in range(field.order + 1)]
+        cuts = [
+            nh.reconstruct(nh.MeanField(field.fields[: n + 1]), cells, eps)(points)
+            for n in range(field.order + 1)
+        ]
         rows.append([np.abs(u - exact).max() for u in cuts])
     return np.array(rows)
 
@@ -105,7 +146,11 @@ def test_the_first_mean_field_is_needed_for_rate_two() -> None:
 
 
 def test_two_dimensions_with_finite_elements() -> None:
-    case = Torus(lambda x, y: 2 + S(y[0]) * C(y[1]) + C(y[0]) / 2, lambda x, y: S(x[0]) * C(x[1]) + C(x[0]) / 3, dim=2)
+    case = Torus(
+        lambda x, y: 2 + S(y[0]) * C(y[1]) + C(y[0]) / 2,
+        lambda x, y: S(x[0]) * C(x[1]) + C(x[0]) / 3,
+        dim=2,
+    )
     model = case.model(2)
     cells = nh.solve_cells(model)
     field = nh.solve_hierarchy(model, cells, "skfem", tolerance=5e-6)
@@ -117,7 +162,12 @@ def test_two_dimensions_with_finite_elements() -> None:
 
 def test_a_dirichlet_problem_whose_corrector_vanishes_on_the_boundary() -> None:
     """-( u' / (2 + cos 2 pi y) )' = 1: U_1 = 0, N(0) = 0, and the error of u0 + eps N u0' is of order eps^2."""
-    model = derived(lambda s, u: sp.Eq(-s.div(s.grad(u) / (2 + C(s.y[0]))), 1), order=1, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    model = derived(
+        lambda s, u: sp.Eq(-s.div(s.grad(u) / (2 + C(s.y[0]))), 1),
+        order=1,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     cells = nh.solve_cells(model, hierarchy=True)
     field = nh.solve_hierarchy(model, cells, "skfem")
     x = np.linspace(0.0312, 0.9734, 41)
@@ -125,7 +175,11 @@ def test_a_dirichlet_problem_whose_corrector_vanishes_on_the_boundary() -> None:
     found = []
     for eps in (1 / 8, 1 / 16):
         w = 2 * np.pi / eps
-        exact = (2 * x + np.sin(w * x) / w) / 2 - x**2 - (x * np.sin(w * x) / w + (np.cos(w * x) - 1) / w**2)
+        exact = (
+            (2 * x + np.sin(w * x) / w) / 2
+            - x**2
+            - (x * np.sin(w * x) / w + (np.cos(w * x) - 1) / w**2)
+        )
         found.append(np.abs(nh.reconstruct(field, cells, eps)(x[:, None]) - exact).max())
     assert rates(np.array(found))[0] == pytest.approx(2, abs=0.1)
 
@@ -140,7 +194,9 @@ def solved() -> tuple[nh.MeanField, nh.CellSolution]:
 def test_total_and_derivatives_are_consistent(solved: tuple[nh.MeanField, nh.CellSolution]) -> None:
     field, cells = solved
     points, h, eps = np.linspace(0.1, 0.9, 37)[:, None], 1e-5, 1 / 8
-    assert field.total(eps)(points) == pytest.approx(sum(eps**k * u(points) for k, u in enumerate(field.fields)))
+    assert field.total(eps)(points) == pytest.approx(
+        sum(eps**k * u(points) for k, u in enumerate(field.fields))
+    )
     for u in (field.total(eps), nh.reconstruct(field, cells, eps)):
         numerical = (u(points + h) - u(points - h)) / (2 * h)
         assert u.derivative(points, (1,)) == pytest.approx(numerical, abs=2e-6)
@@ -164,9 +220,15 @@ def test_derivatives_of_the_global_fit_against_closed_forms(dim: int, periodic: 
     else:
         exact = sp.exp(x[0]) * sp.sin(sp.pi * x[0]) * (sp.sin(2 * sp.pi * x[1]) if dim > 1 else 1)
     force = exact - sum(sp.diff(exact, v, 2) for v in x)
-    model = derived(lambda s, u: sp.Eq(-s.laplacian(u) + u, force.subs(dict(zip(x, s.x)))), dim, domain=nh.Box(*[(0, 1)] * dim),
-                    boundary=[nh.Periodic() if periodic else nh.Dirichlet(0)])
-    u0 = nh.solve_homogenized(model, nh.solve_cells(model), "skfem", tolerance=1e-7 if dim == 1 else 2e-6)
+    model = derived(
+        lambda s, u: sp.Eq(-s.laplacian(u) + u, force.subs(dict(zip(x, s.x)))),
+        dim,
+        domain=nh.Box(*[(0, 1)] * dim),
+        boundary=[nh.Periodic() if periodic else nh.Dirichlet(0)],
+    )
+    u0 = nh.solve_homogenized(
+        model, nh.solve_cells(model), "skfem", tolerance=1e-7 if dim == 1 else 2e-6
+    )
     u0 = smooth(u0, tuple(range(dim)) if periodic else ())
     points = np.random.default_rng(0).random((200, dim))
     for order, bound in ((1, 1e-6), (2, 1e-6), (3, 1e-5), (4, 1e-4)):
@@ -179,7 +241,12 @@ def test_derivatives_of_the_global_fit_against_closed_forms(dim: int, periodic: 
 
 
 def test_a_solution_with_singular_corners_is_not_fitted_in_silence() -> None:
-    model = derived(lambda s, u: sp.Eq(-s.laplacian(u), 1), 2, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)])
+    model = derived(
+        lambda s, u: sp.Eq(-s.laplacian(u), 1),
+        2,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     u0 = nh.solve_homogenized(model, nh.solve_cells(model), "skfem", tolerance=1e-5)
     with pytest.warns(nh.ToleranceWarning, match="not smooth"):
         smooth(u0, ())
@@ -187,8 +254,15 @@ def test_a_solution_with_singular_corners_is_not_fitted_in_silence() -> None:
 
 def test_refusals(solved: tuple[nh.MeanField, nh.CellSolution]) -> None:
     field, _ = solved
-    heat = derived(lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 1), time=True, order=2, domain=nh.Box((0, 1)),
-                   boundary=[nh.Dirichlet(0)], initial=[nh.Initial(0)], final_time=1)
+    heat = derived(
+        lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0])) * s.grad(u)), 1),
+        time=True,
+        order=2,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(0)],
+        final_time=1,
+    )
     with pytest.raises(nh.UnsupportedError, match="time-dependent"):
         nh.solve_hierarchy(heat, nh.solve_cells(heat), "skfem")
     plain = CASES["reaction"].model(2)
@@ -205,15 +279,23 @@ def test_refusals(solved: tuple[nh.MeanField, nh.CellSolution]) -> None:
         nh.solve_hierarchy(problem_of(lambda s, u: sp.Eq(-s.laplacian(u), 1)), cells)  # type: ignore[arg-type]
 
 
-def test_reconstructions_that_need_more_than_x_over_eps_are_refused(solved: tuple[nh.MeanField, nh.CellSolution]) -> None:
+def test_reconstructions_that_need_more_than_x_over_eps_are_refused(
+    solved: tuple[nh.MeanField, nh.CellSolution],
+) -> None:
     u0 = solved[0].fields[0]
     cases = {
-        "moving frame": lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + (1 + C(s.y[0])) * u.diff(s.x[0]) / s.eps, 0),
+        "moving frame": lambda s, u: sp.Eq(
+            s.dt(u) - s.laplacian(u) + (1 + C(s.y[0])) * u.diff(s.x[0]) / s.eps, 0
+        ),
         "factorization": lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + C(s.y[0]) * u / s.eps**2, 0),
     }
     for match, build in cases.items():
         with pytest.raises(nh.UnsupportedError, match=match):
             nh.reconstruct(u0, nh.solve_cells(derived(build, time=True)), 1 / 8)
     with pytest.raises(nh.UnsupportedError, match="tau"):
-        fast = derived(lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0] - s.tau)) * s.grad(u)), 0), time=True, fast_time=2)
+        fast = derived(
+            lambda s, u: sp.Eq(s.dt(u) - s.div((2 + S(s.y[0] - s.tau)) * s.grad(u)), 0),
+            time=True,
+            fast_time=2,
+        )
         nh.reconstruct(u0, nh.solve_cells(fast), 1 / 8)

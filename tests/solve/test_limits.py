@@ -18,7 +18,9 @@ MODEL = derived(diffusion(lambda s: 2 + S(s.y[0])))
     ("pinn", {"width": 4, "depth": 1, "points": 10**13}, "points=10000000000000"),
     ("pinn", {"width": 40, "depth": 2, "solver": "lm", "iterations": 10**12}, "solver=lm"),
 ])  # fmt: skip
-def test_what_does_not_fit_or_never_ends_is_refused_at_once(backend: str, options: dict[str, Any], term: str) -> None:
+def test_what_does_not_fit_or_never_ends_is_refused_at_once(
+    backend: str, options: dict[str, Any], term: str
+) -> None:
     with pytest.raises(nh.SolveError, match=r"memory|days") as caught:
         nh.solve_cells(MODEL, backend, **options)
     assert term in str(caught.value.term)
@@ -26,7 +28,9 @@ def test_what_does_not_fit_or_never_ends_is_refused_at_once(backend: str, option
 
 
 def test_many_features_are_only_a_limit() -> None:
-    assert nh.solve_cells(MODEL, "pinn", features=10**9).effective["A"][0, 0] == pytest.approx(3**0.5)
+    assert nh.solve_cells(MODEL, "pinn", features=10**9).effective["A"][0, 0] == pytest.approx(
+        3**0.5
+    )
 
 
 def test_the_free_memory_is_a_positive_number_of_bytes() -> None:
@@ -43,5 +47,3 @@ def test_an_allocation_that_fails_is_a_solve_error() -> None:
         raise RuntimeError("other")
     with pytest.raises(nh.SolveError, match="stalled"), memory_errors("cells"):
         raise nh.SolveError("stalled: cannot allocate a basis")
-
-

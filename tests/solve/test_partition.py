@@ -46,7 +46,9 @@ def test_areas_and_lengths(name: str) -> None:
     cut = make()
     q, found = cut.quadrature(24), cut.interfaces(40)
     assert q.weights.sum() == pytest.approx(1, abs=1e-13)
-    assert [q.weights[q.labels == k].sum() for k in range(len(areas))] == pytest.approx(areas, abs=1e-11)
+    assert [q.weights[q.labels == k].sum() for k in range(len(areas))] == pytest.approx(
+        areas, abs=1e-11
+    )
     assert np.array_equal(cut.labels(q.points), q.labels)
     assert found.weights.sum() == pytest.approx(length, abs=1e-9)
     assert np.linalg.norm(found.normals, axis=1) == pytest.approx(np.ones(len(found.points)))
@@ -58,7 +60,9 @@ def test_labels_beside_an_interface(name: str) -> None:
     found = cut.interfaces(7)
     for sign, label in ((-1, found.minus), (1, found.plus)):
         assert np.array_equal(cut.labels(found.points + sign * 1e-7 * found.normals), label)
-    assert cut.labels.folded(found.before + 1e-9) == pytest.approx(cut.labels.folded(found.points + 1e-9), abs=1e-12)
+    assert cut.labels.folded(found.before + 1e-9) == pytest.approx(
+        cut.labels.folded(found.points + 1e-9), abs=1e-12
+    )
 
 
 def test_divergence_theorem() -> None:
@@ -66,15 +70,23 @@ def test_divergence_theorem() -> None:
     cut = of(nh.Ellipse((0.45, 0.5), (0.35, 0.2), 0.7))
     q, found = cut.quadrature(24), cut.interfaces(32)
     inside, p = q.labels == 0, q.points
-    divergence = q.weights[inside] @ (2 * p[inside, 0] * p[inside, 1] + np.cos(3 * p[inside, 1]) * 3)
-    field = np.stack([found.points[:, 0] ** 2 * found.points[:, 1], np.sin(3 * found.points[:, 1])], -1)
+    divergence = q.weights[inside] @ (
+        2 * p[inside, 0] * p[inside, 1] + np.cos(3 * p[inside, 1]) * 3
+    )
+    field = np.stack(
+        [found.points[:, 0] ** 2 * found.points[:, 1], np.sin(3 * found.points[:, 1])], -1
+    )
     sign = np.where(found.minus == 0, 1, -1)
-    assert found.weights @ (sign * (field * found.normals).sum(1)) == pytest.approx(divergence, abs=1e-10)
+    assert found.weights @ (sign * (field * found.normals).sum(1)) == pytest.approx(
+        divergence, abs=1e-10
+    )
 
 
 @settings(max_examples=8, deadline=None)
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0.05, 0.45))
-@example(0.0, 0.0546875, 0.056640625)  # a cap across the boundary that no point of the search grid hits
+@example(
+    0.0, 0.0546875, 0.056640625
+)  # a cap across the boundary that no point of the search grid hits
 def test_any_disk(c1: float, c2: float, radius: float) -> None:
     q = of(nh.Disk((c1, c2), radius)).quadrature(24)
     assert q.weights[q.labels == 0].sum() == pytest.approx(PI * radius**2, abs=1e-8)
@@ -93,7 +105,9 @@ def test_one_dimension_and_other_cells() -> None:
     cell = nh.Cell((-1, 2))
     cut = partition(lambda s: sp.Piecewise((3, s.y[0] < HALF), (1, True)), 1, cell=cell)
     q, found = cut.quadrature(5), cut.interfaces(1)
-    assert q.weights.sum() == pytest.approx(3) and q.weights[q.labels == 0].sum() == pytest.approx(1.5)
+    assert q.weights.sum() == pytest.approx(3) and q.weights[q.labels == 0].sum() == pytest.approx(
+        1.5
+    )
     assert sorted(found.points[:, 0]) == pytest.approx([-1, 0.5])
     assert sorted(found.before[:, 0]) == pytest.approx([0.5, 2])
 
@@ -102,4 +116,6 @@ def test_without_jumps_the_trapezoid_rule() -> None:
     cut = partition(lambda s: 2 + sp.sin(2 * sp.pi * s.y[0]))
     q = cut.quadrature(16)
     assert cut.count == 1 and len(q.points) == 256 and len(cut.interfaces(4).points) == 0
-    assert q.weights @ np.exp(np.sin(2 * PI * q.points[:, 0])) == pytest.approx(1.2660658777520084, abs=1e-14)  # I_0(1)
+    assert q.weights @ np.exp(np.sin(2 * PI * q.points[:, 0])) == pytest.approx(
+        1.2660658777520084, abs=1e-14
+    )  # I_0(1)

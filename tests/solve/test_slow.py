@@ -30,7 +30,9 @@ def error(cells: nh.CellSolution, mean: Callable[[np.ndarray], np.ndarray], arou
     """Of A* = sqrt(mean(x)^2 - 1), that of mean(x) + sin(2 pi y), at random points and near one."""
     random = np.random.default_rng(3)
     x = np.concatenate([random.random(200), around + random.uniform(-0.01, 0.01, 200)])
-    return float(np.max(np.abs(cells.effective["A"](x[:, None])[:, 0, 0] - np.sqrt(mean(x) ** 2 - 1))))
+    return float(
+        np.max(np.abs(cells.effective["A"](x[:, None])[:, 0, 0] - np.sqrt(mean(x) ** 2 - 1)))
+    )
 
 
 def test_a_bump_between_the_nodes_and_check_points_of_a_low_degree() -> None:

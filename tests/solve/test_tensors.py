@@ -51,10 +51,21 @@ def test_mandel_keeps_energies_and_eigenvalues(dim: int) -> None:
     vector = np.array([strain[p] * (1 if p[0] == p[1] else np.sqrt(2)) for p in places])
     assert vector @ mandel(c) @ vector == pytest.approx(np.einsum("ik,ikjl,jl", strain, c, strain))
     as_matrix = c.reshape(dim**2, dim**2)  # the skew tensors are in its kernel
-    assert np.allclose(np.sort(np.append(np.linalg.eigvalsh(mandel(c)), np.zeros(dim * (dim - 1) // 2))), np.linalg.eigvalsh(as_matrix))
+    assert np.allclose(
+        np.sort(np.append(np.linalg.eigvalsh(mandel(c)), np.zeros(dim * (dim - 1) // 2))),
+        np.linalg.eigvalsh(as_matrix),
+    )
 
 
-@pytest.mark.parametrize("wrong", [np.eye(3), np.zeros((2, 2, 2)), np.zeros((2, 3, 2, 3)), np.random.default_rng(4).normal(size=(2, 2, 2, 2))])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        np.eye(3),
+        np.zeros((2, 2, 2)),
+        np.zeros((2, 3, 2, 3)),
+        np.random.default_rng(4).normal(size=(2, 2, 2, 2)),
+    ],
+)
 def test_what_is_no_stiffness(wrong: np.ndarray) -> None:
     for notation in (voigt, mandel):
         with pytest.raises(ProblemError, match="remedy"):
@@ -73,12 +84,22 @@ def test_only_elasticity_gets_matrices() -> None:
 def test_symmetric_tensors_give_the_same_symbol(components: int) -> None:
     """sum T_ijk xi_i xi_j xi_k = sum of the terms, derivatives on either side; those with a time derivative are left out."""
     rng = np.random.default_rng(5)
-    keys = [((1, 0, 0), (1, 1, 0)), ((0, 0, 0), (0, 3, 0)), ((2, 0, 0), (0, 1, 0)), ((0, 1, 0), (2, 0, 0)), ((1, 0, 0), (1, 1, 1)),
-            ((1, 0, 0), (1, 0, 0))]
+    keys = [
+        ((1, 0, 0), (1, 1, 0)),
+        ((0, 0, 0), (0, 3, 0)),
+        ((2, 0, 0), (0, 1, 0)),
+        ((0, 1, 0), (2, 0, 0)),
+        ((1, 0, 0), (1, 1, 1)),
+        ((1, 0, 0), (1, 0, 0)),
+    ]
     level = {key: rng.normal(size=(components, components)) for key in keys}
     tensor = symmetric_tensor(2, components, 3, level)
     xi = np.array([0.7, -1.3])
-    expected = sum(m * xi[0] ** (p[0] + q[0]) * xi[1] ** (p[1] + q[1]) for (p, q), m in level.items() if sum(p) + sum(q) == 3 and p[2] + q[2] == 0)
+    expected = sum(
+        m * xi[0] ** (p[0] + q[0]) * xi[1] ** (p[1] + q[1])
+        for (p, q), m in level.items()
+        if sum(p) + sum(q) == 3 and p[2] + q[2] == 0
+    )
     found = np.einsum("...ijk,i,j,k->...", tensor, xi, xi, xi)
     assert np.allclose(found, expected if components > 1 else expected[0, 0])
     for axes in itertools.permutations(range(tensor.ndim - 3, tensor.ndim)):

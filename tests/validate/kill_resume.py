@@ -47,8 +47,14 @@ def problem() -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    return nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)),
-                                boundary=[nh.Dirichlet(0)], name="killed")
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        name="killed",
+    )
 
 
 def run(folder: Path, fem: str) -> None:
@@ -136,13 +142,20 @@ def campaign(wanted: int, fem: str, longest: int = _LONGEST_ROUND) -> Figures:
             folder = Path(scratch, f"round{figures.rounds}")
             _round(folder, fem, chosen, span, figures, min(longest, wanted - figures.count))
             figures.rounds += 1
-            differing = differences(expected, undisturbed(folder)) + [str(p) for p in folder.rglob("*.part")]
+            differing = differences(expected, undisturbed(folder)) + [
+                str(p) for p in folder.rglob("*.part")
+            ]
             figures.unequal += [f"round {figures.rounds}: {line}" for line in differing]
-            print(f"round {figures.rounds}: {figures.count} kills, {'equal' if not differing else differing[:3]}", flush=True)
+            print(
+                f"round {figures.rounds}: {figures.count} kills, {'equal' if not differing else differing[:3]}",
+                flush=True,
+            )
     return figures
 
 
-def _round(folder: Path, fem: str, chosen: random.Random, span: float, figures: Figures, most: int) -> None:
+def _round(
+    folder: Path, fem: str, chosen: random.Random, span: float, figures: Figures, most: int
+) -> None:
     for _ in range(most):
         if not Run(folder, fem).killed_after(chosen.uniform(0.0, 1.05 * span)):
             return
@@ -167,12 +180,16 @@ def differences(one: Any, other: Any, where: str = "") -> list[str]:
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
         return [line for key in one for line in differences(one[key], other[key], f"{where}/{key}")]
     if isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
-        return [line for k, pair in enumerate(zip(one, other, strict=True)) for line in differences(*pair, f"{where}/{k}")]
+        return [
+            line
+            for k, pair in enumerate(zip(one, other, strict=True))
+            for line in differences(*pair, f"{where}/{k}")
+        ]
     return [] if one == other else [f"{where}: {one!r} and {other!r}"]
 
 
 def main(arguments: list[str]) -> int:
-    wanted, fem = (*arguments, *("50", "skfem")[len(arguments):])[:2]
+    wanted, fem = (*arguments, *("50", "skfem")[len(arguments) :])[:2]
     begun = time.monotonic()
     figures = campaign(int(wanted), fem)
     print(f"{figures}; {time.monotonic() - begun:.0f} s")

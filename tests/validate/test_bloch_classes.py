@@ -16,7 +16,9 @@ SMALL = 1e-10
 
 def converges(report: BlochReport, order: int, margin: float = 0.1) -> bool:
     """Whether the approximation of order `order` converges at rate order + 1, or better."""
-    return bool(report.by_order[order][-1] < SMALL or report.rates_of(order)[-1] > order + 1 - margin)
+    return bool(
+        report.by_order[order][-1] < SMALL or report.rates_of(order)[-1] > order + 1 - margin
+    )
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -45,7 +47,11 @@ def test_units_do_not_matter() -> None:
     for stiffness, permittivity in ((1.0, 1.0), (1e11, 1e-8)):
         coupling = float(np.sqrt(stiffness * permittivity))
         amplitude = np.sqrt([stiffness, stiffness, permittivity])
-        model = nh.homogenize(case._replace(build=lambda s, c=(stiffness, coupling, permittivity): piezo(s, *c)).problem)
+        model = nh.homogenize(
+            case._replace(
+                build=lambda s, c=(stiffness, coupling, permittivity): piezo(s, *c)
+            ).problem
+        )
         reports.append(bloch(model, eps=(1 / 8, 1 / 16), amplitude=amplitude))
     for order in range(2):
         assert reports[1].by_order[order] == pytest.approx(reports[0].by_order[order], rel=1e-3)

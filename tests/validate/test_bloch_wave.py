@@ -24,12 +24,22 @@ def plane_wave(name: str) -> tuple[PlaneWave, Expansion, np.ndarray]:
     dense = expansion(op, K[: case.scales["dim"]], s, 1, case.points)
     force = np.linspace(1, 2, op.components)
     units = np.ones(op.components)
-    wave = PlaneWave(op, {}, K[: case.scales["dim"]], lambda e: s + dense.shift / e - dense.decay / e**2, lambda y: force[:, None] * np.ones(len(y)),
-                     dense.averaged[0], units, units)
+    wave = PlaneWave(
+        op,
+        {},
+        K[: case.scales["dim"]],
+        lambda e: s + dense.shift / e - dense.decay / e**2,
+        lambda y: force[:, None] * np.ones(len(y)),
+        dense.averaged[0],
+        units,
+        units,
+    )
     return wave, dense, force
 
 
-@pytest.mark.parametrize("name", [name for name in CLASSES if not name.startswith(("ground", "three"))])
+@pytest.mark.parametrize(
+    "name", [name for name in CLASSES if not name.startswith(("ground", "three"))]
+)
 def test_it_solves_the_matrix(name: str) -> None:
     wave, dense, force = plane_wave(name)
     _, (w,) = wave.solve([EPS])
@@ -59,9 +69,22 @@ def test_the_units_of_a_system_do_not_matter() -> None:
     for stiffness, permittivity in ((1.0, 1.0), (1e11, 1e-8)):
         units = np.sqrt([stiffness, stiffness, permittivity])
         coupling = float(np.sqrt(stiffness * permittivity))
-        op = parse(CLASSES["piezoelectric"]._replace(build=lambda s, c=(stiffness, coupling, permittivity): piezo(s, *c)).problem)
+        op = parse(
+            CLASSES["piezoelectric"]
+            ._replace(build=lambda s, c=(stiffness, coupling, permittivity): piezo(s, *c))
+            .problem
+        )
         symbol = np.diag([10.0, 10.0, -10.0]) * np.outer(units, units)
-        wave = PlaneWave(op, {}, K[:2], lambda e: 0.0, lambda y, u=units: u[:, None] * np.ones(len(y)), symbol, units, units)
+        wave = PlaneWave(
+            op,
+            {},
+            K[:2],
+            lambda e: 0.0,
+            lambda y, u=units: u[:, None] * np.ones(len(y)),
+            symbol,
+            units,
+            units,
+        )
         waves.append(wave.solve([EPS])[1][0])
     assert np.abs(waves[1] - waves[0]).max() < 1e-9 * np.abs(waves[0]).max()
 

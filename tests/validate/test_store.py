@@ -32,31 +32,55 @@ def parts(folder: Path) -> set[str]:
 def problem(number: Any = 2, value: Any = 1, name: str = "") -> nh.MultiscaleProblem:
     s = nh.Scales(1)
     u = s.unknown("u")
-    return nh.MultiscaleProblem(sp.Eq(-s.div((number + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), value), scales=s, unknown=u,
-                                domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], name=name)
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div((number + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), value),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        name=name,
+    )
 
 
 def key(made: nh.MultiscaleProblem, tmp_path: Path, **options: Any) -> str:
     """What the parts of a validation are known by."""
-    given = {"fem": "skfem", "pinn": {}, "per_period": None, "tolerance": None, "parameters": None} | options
+    given = {
+        "fem": "skfem",
+        "pinn": {},
+        "per_period": None,
+        "tolerance": None,
+        "parameters": None,
+    } | options
     run = module._Run(made, sp.Rational(1, 2), tmp_path, progress=lambda label: None, **given)  # type: ignore[arg-type, return-value]
     return run.store.key
 
 
-def test_parts_are_known_by_all_that_they_depend_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_known_by_all_that_they_depend_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The sixteenth digit of a coefficient, too, which SymPy does not print."""
-    keys = [key(problem(), tmp_path), key(problem(value=2), tmp_path), key(problem(sp.Float("2.0000000000000004")), tmp_path),
-            key(problem(sp.Float("2.0")), tmp_path), key(problem(), tmp_path, pinn={"seed": 1}), key(problem(), tmp_path, tolerance=1e-4),
-            key(problem(), tmp_path, per_period=9)]
+    keys = [
+        key(problem(), tmp_path),
+        key(problem(value=2), tmp_path),
+        key(problem(sp.Float("2.0000000000000004")), tmp_path),
+        key(problem(sp.Float("2.0")), tmp_path),
+        key(problem(), tmp_path, pinn={"seed": 1}),
+        key(problem(), tmp_path, tolerance=1e-4),
+        key(problem(), tmp_path, per_period=9),
+    ]
     assert key(problem(), tmp_path) == keys[0]
     for name in ("numpy", "scipy", "torch", "scikit-fem", "nhpinn_sym"):
-        monkeypatch.setattr(module, "versions", lambda fem, name=name: versions(fem) | {name: "another"})
+        monkeypatch.setattr(
+            module, "versions", lambda fem, name=name: versions(fem) | {name: "another"}
+        )
         keys.append(key(problem(), tmp_path))
     assert len(set(keys)) == len(keys)
 
 
 def test_dolfinx_is_a_version_where_it_computes() -> None:
-    assert {"dolfinx", "petsc4py"} <= set(versions("dolfinx")) and "dolfinx" not in versions("skfem")
+    assert {"dolfinx", "petsc4py"} <= set(versions("dolfinx")) and "dolfinx" not in versions(
+        "skfem"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +112,19 @@ DAMAGES: dict[str, Any] = {
     "half": lambda path: path.write_bytes(path.read_bytes()[: path.stat().st_size // 2]),
     "text": lambda path: path.write_text("not an archive"),
     "other keys": lambda path: np.savez(path, other=np.ones(3)),
-    "one bit": lambda path: path.write_bytes(bytes(b ^ (k == path.stat().st_size // 2) for k, b in enumerate(path.read_bytes()))),
+    "one bit": lambda path: path.write_bytes(
+        bytes(b ^ (k == path.stat().st_size // 2) for k, b in enumerate(path.read_bytes()))
+    ),
     "no digest": lambda path: written(path, lambda arrays: arrays.pop("digest")),
-    "another digest": lambda path: written(path, lambda arrays: arrays.update(digest=np.array("0"))),
-    "nan": lambda path: written(path, lambda arrays: arrays.update({"array_0": np.full_like(arrays["array_0"], np.nan)})),
-    "another shape": lambda path: written(path, lambda arrays: arrays.update({"array_0": np.zeros(1)})),
+    "another digest": lambda path: written(
+        path, lambda arrays: arrays.update(digest=np.array("0"))
+    ),
+    "nan": lambda path: written(
+        path, lambda arrays: arrays.update({"array_0": np.full_like(arrays["array_0"], np.nan)})
+    ),
+    "another shape": lambda path: written(
+        path, lambda arrays: arrays.update({"array_0": np.zeros(1)})
+    ),
     "unknown compression": lambda path: path.write_bytes(_compressed_by(path.read_bytes(), 99)),
 }
 
@@ -102,7 +134,7 @@ def _compressed_by(data: bytes, method: int) -> bytes:
     out = bytearray(data)
     for mark, place in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
         for found in re.finditer(re.escape(mark), data):
-            out[found.start() + place:found.start() + place + 2] = method.to_bytes(2, "little")
+            out[found.start() + place : found.start() + place + 2] = method.to_bytes(2, "little")
     return bytes(out)
 
 
@@ -118,7 +150,9 @@ def test_damaged_parts_are_computed_again(first: int, done: Path) -> None:
     assert differences(before, undisturbed(done)) == []
 
 
-def test_parts_that_are_sound_files_of_nonsense_are_computed_again(done: Path, tmp_path: Path) -> None:
+def test_parts_that_are_sound_files_of_nonsense_are_computed_again(
+    done: Path, tmp_path: Path
+) -> None:
     """nan, other names and other shapes with a right digest."""
     store = Store(tmp_path, "key")
 
@@ -132,7 +166,10 @@ def test_parts_that_are_sound_files_of_nonsense_are_computed_again(done: Path, t
         store.arrays(name, lambda nonsense=nonsense: nonsense)
         assert store.arrays(name, part, sound)["values"].tolist() == [1, 1, 1]
     cells = nh.load(next((done / "parts").glob("cells_fourier_*.npz")))
-    bad = replace(cells, entries={name: replace(e, values=e.values * np.nan) for name, e in cells.entries.items()})
+    bad = replace(
+        cells,
+        entries={name: replace(e, values=e.values * np.nan) for name, e in cells.entries.items()},
+    )
     store.cells("c", lambda: bad)
     assert np.isfinite(store.cells("c", lambda: cells).effective["A"]).all()
     assert store.taken == []
@@ -149,13 +186,18 @@ def test_parts_with_any_bytes_are_computed_again_or_right(tmp_path: Path) -> Non
             data[place] = generator.integers(0, 256)
         path.write_bytes(bytes(data)[: generator.integers(1, 2 * len(data))])
         found = Store(tmp_path, "key").arrays("p", lambda: arrays)
-        assert np.array_equal(found["values"], arrays["values"]) and str(found["method"]) == "skfem: Q2"
+        assert (
+            np.array_equal(found["values"], arrays["values"])
+            and str(found["method"]) == "skfem: Q2"
+        )
 
 
 def test_temporary_files_of_killed_processes_are_swept(tmp_path: Path) -> None:
-    code = (f"from pathlib import Path; from nhpinn_sym.emit import source; import os, signal;"
-            f"source.os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL);"
-            f"source.write_atomic(Path({str(tmp_path)!r}, 'parts', 'a'), b'x')")
+    code = (
+        f"from pathlib import Path; from nhpinn_sym.emit import source; import os, signal;"
+        f"source.os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL);"
+        f"source.write_atomic(Path({str(tmp_path)!r}, 'parts', 'a'), b'x')"
+    )
     subprocess.run([sys.executable, "-c", code], check=False)
     assert len(list(tmp_path.rglob("*.part"))) == 1
     Store(tmp_path, "key")
@@ -163,6 +205,11 @@ def test_temporary_files_of_killed_processes_are_swept(tmp_path: Path) -> None:
 
 
 def test_killed_at_random_moments_it_resumes_to_the_same_results() -> None:
-    done = subprocess.run([sys.executable, "-W", "ignore", "-m", "tests.validate.kill_resume", "3"], capture_output=True, text=True, timeout=300,
-                          cwd=Path(__file__).parents[2])
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "tests.validate.kill_resume", "3"],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        cwd=Path(__file__).parents[2],
+    )
     assert done.returncode == 0 and "3 kills" in done.stdout, done.stdout + done.stderr

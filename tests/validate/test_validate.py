@@ -77,7 +77,17 @@ def test_a_second_run_takes_the_parts_of_the_first(tmp_path: Path) -> None:
     again = nh.validate(small_problem(), eps=0.25, out=tmp_path, fem="skfem")
     other = nh.validate(small_problem(), eps=0.5, out=tmp_path, fem="skfem")
     assert not first.info["resumed"] and not other.info["resumed"]
-    assert set(again.info["resumed"]) == {"cells_pinn", "cells_skfem", "cells_fourier", "u_eps", "u_larger_0", "p", "w", "v", "u0"}
+    assert set(again.info["resumed"]) == {
+        "cells_pinn",
+        "cells_skfem",
+        "cells_fourier",
+        "u_eps",
+        "u_larger_0",
+        "p",
+        "w",
+        "v",
+        "u0",
+    }
     assert again.errors == pytest.approx(first.errors, rel=1e-9)
 
 
@@ -87,10 +97,32 @@ def _heed_interrupts() -> None:
 
 
 def test_interrupted_run_leaves_no_broken_file_and_resumes(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "nhpinn_sym.cli.main", "validate", str(EXAMPLE), "--eps", "1/8", "-o", str(tmp_path / "out"), "--fem", "skfem"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=_heed_interrupts)
+    command = [
+        sys.executable,
+        "-m",
+        "nhpinn_sym.cli.main",
+        "validate",
+        str(EXAMPLE),
+        "--eps",
+        "1/8",
+        "-o",
+        str(tmp_path / "out"),
+        "--fem",
+        "skfem",
+    ]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=_heed_interrupts,
+    )
     deadline = time.monotonic() + 300
-    while not list((tmp_path / "out").rglob("*.npz")) and process.poll() is None and time.monotonic() < deadline:
+    while (
+        not list((tmp_path / "out").rglob("*.npz"))
+        and process.poll() is None
+        and time.monotonic() < deadline
+    ):
         time.sleep(0.005)
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=300)
@@ -100,7 +132,10 @@ def test_interrupted_run_leaves_no_broken_file_and_resumes(tmp_path: Path) -> No
     for path in kept:
         with np.load(path) as file:
             assert file.files
-    assert not list((tmp_path / "out").rglob("*.part")) and not (tmp_path / "out" / "results.json").exists()
+    assert (
+        not list((tmp_path / "out").rglob("*.part"))
+        and not (tmp_path / "out" / "results.json").exists()
+    )
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
     assert "taken from an earlier run" in done.stdout
@@ -128,7 +163,13 @@ def test_output_path_that_is_a_file_or_below_one(tmp_path: Path, below: str) -> 
 def test_bad_input_writes_nothing(tmp_path: Path) -> None:
     s = nh.Scales(1)
     u = s.unknown("u")
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u)) + u**2, 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(s.grad(u)) + u**2, 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     with pytest.raises(nh.ProblemError, match="u"):
         nh.validate(problem, eps=0.25, out=tmp_path / "run", fem="skfem")
     assert not (tmp_path / "run").exists()
@@ -147,7 +188,9 @@ def test_quadrature_integrates_what_oscillates() -> None:
     quadrature = resolving(((0.0, np.pi), (0.0, 1.0)), (8.0, 8.0))
     x, y = quadrature.points.T
     assert quadrature.weights.sum() == pytest.approx(np.pi, rel=1e-13)
-    assert quadrature.norm(np.sin(16 * x) * np.cos(16 * np.pi * y)) == pytest.approx(np.sqrt(np.pi) / 2, rel=1e-6)
+    assert quadrature.norm(np.sin(16 * x) * np.cos(16 * np.pi * y)) == pytest.approx(
+        np.sqrt(np.pi) / 2, rel=1e-6
+    )
     points, shape = plot_points(((0.0, 1.0),) * 3)
     assert points.shape == (np.prod(shape), 3) and np.all(points[:, 2] == 0.5)
 
@@ -156,7 +199,13 @@ def test_a_solution_that_is_zero_has_no_relative_error(tmp_path: Path) -> None:
     s = nh.Scales(1)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 0), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     with pytest.raises(SolveError, match="is zero") as caught:
         nh.validate(problem, eps=sp.Rational(1, 4), out=tmp_path, fem="skfem")
     assert "source" in str(caught.value.remedy)

@@ -14,7 +14,13 @@ def test_a_laminate_of_two_phases() -> None:
     """e4 of -(a u')' = 1 with a = 1 and 2, eps = 1/8, by the closed form: the flux is C - x."""
     s = nh.Scales(1)
     u, a = s.unknown("u"), nh.phases(nh.Scales(1), {nh.Layer(0, (0.25, 0.75)): 2}, default=1)
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     report = nh.validate(problem, sp.Rational(1, 8), fem="skfem")
     x = np.linspace(0, 1, 2**17 + 1)
     middle = (x[1:] + x[:-1]) / 2
@@ -22,7 +28,9 @@ def test_a_laminate_of_two_phases() -> None:
     steps = [np.append(0, np.cumsum(rate * f) / len(rate)) for f in (np.ones_like(middle), middle)]
     fine = steps[0] * (steps[1][-1] / steps[0][-1]) - steps[1]
     coarse = x * (1 - x) / 2 * 0.75
-    assert report.errors["e4"] == pytest.approx(np.linalg.norm(coarse - fine) / np.linalg.norm(fine), rel=1e-3)
+    assert report.errors["e4"] == pytest.approx(
+        np.linalg.norm(coarse - fine) / np.linalg.norm(fine), rel=1e-3
+    )
     assert report.errors["e1"] == pytest.approx(report.errors["e4"], rel=1e-4)
     assert report.verdict is Verdict.AGREEMENT
 
@@ -31,7 +39,20 @@ def test_a_laminate_of_two_phases() -> None:
 def test_a_disk_is_judged_by_its_enclosure() -> None:
     s = nh.Scales(2)
     u, a = s.unknown("u"), nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)])
-    report = nh.validate(problem, sp.Rational(1, 2), fem="skfem", per_period=16, tolerance=1e-3, pinn={"features": 800})
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    report = nh.validate(
+        problem,
+        sp.Rational(1, 2),
+        fem="skfem",
+        per_period=16,
+        tolerance=1e-3,
+        pinn={"features": 800},
+    )
     assert report.methods["oracle cells"] == "pinn: energy"
     assert report.budget["cell"] < 1e-4 < report.budget["homogenization"]

@@ -86,7 +86,13 @@ class Discrete(Protocol):
     def ratios(self, numerator: Vector, denominator: Vector) -> tuple[float, float]:
         """The smallest and the largest entry of the quotient."""
 
-    def solver(self, matrix: Matrix, columns: Sequence[Vector], rows: Sequence[Vector], transposed: bool = False) -> AbstractContextManager[Solve]:
+    def solver(
+        self,
+        matrix: Matrix,
+        columns: Sequence[Vector],
+        rows: Sequence[Vector],
+        transposed: bool = False,
+    ) -> AbstractContextManager[Solve]:
         """The bordered system of `matrix`, or of its transpose."""
 
 
@@ -98,13 +104,24 @@ class Bordered:
     `lines` are the replaced rows of A.
     """
 
-    def __init__(self, pinned: Callable[[Vector], Vector], units: Sequence[Vector], lines: Sequence[Vector], columns: Sequence[Vector],
-                 rows: Sequence[Vector]) -> None:
+    def __init__(
+        self,
+        pinned: Callable[[Vector], Vector],
+        units: Sequence[Vector],
+        lines: Sequence[Vector],
+        columns: Sequence[Vector],
+        rows: Sequence[Vector],
+    ) -> None:
         self._pinned, self._units, self._lines, self._rows = pinned, units, lines, rows
         self._parts = [self._solve(c) for c in columns] + [-1.0 * pinned(e) for e in units]
         loads = [*columns, *[0.0 * e for e in units]]
-        equations = [[self._rest(e, line, c, w) for c, w in zip(loads, self._parts)] for e, line in zip(units, lines)]
-        self._system = np.array([*equations, *[[float(r.dot(w)) for w in self._parts] for r in rows]])
+        equations = [
+            [self._rest(e, line, c, w) for c, w in zip(loads, self._parts)]
+            for e, line in zip(units, lines)
+        ]
+        self._system = np.array(
+            [*equations, *[[float(r.dot(w)) for w in self._parts] for r in rows]]
+        )
 
     def _solve(self, b: Vector) -> Vector:
         for e in self._units:
@@ -124,7 +141,9 @@ class Bordered:
         try:
             found = [float(c) for c in np.linalg.solve(self._system, rest)]
         except np.linalg.LinAlgError as cause:
-            raise KernelError("the conditions on the kernels of the cell operator do not determine them on this mesh") from cause
+            raise KernelError(
+                "the conditions on the kernels of the cell operator do not determine them on this mesh"
+            ) from cause
         for c, part in zip(found, self._parts):
             w = w - c * part
         return w, found[: len(self._rows)]
@@ -155,7 +174,9 @@ def solve_functions(forms: Any, cells: Discrete) -> Solved:
         values[key] = cells.mean("QUOTIENTS", (name, 0)) / cells.mean("QUOTIENTS", (name, 1))
         cells.assign(name, values[key])
     multipliers = _correctors(forms, cells, matrix, columns)
-    return Solved({**values, **{key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}}, multipliers)
+    return Solved(
+        {**values, **{key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}}, multipliers
+    )
 
 
 def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
@@ -165,26 +186,38 @@ def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
 
 
 def _adjoints(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> None:
-    with cells.solver(matrix, [*cells.weights, *cells.modes], [*columns, *cells.modes], transposed=True) as solve:
+    with cells.solver(
+        matrix, [*cells.weights, *cells.modes], [*columns, *cells.modes], transposed=True
+    ) as solve:
         for k, (_, role, level, _) in enumerate(forms.FUNCTIONS):
             if role == "adjoint":
-                given = [cells.volume * (p == level) for p in range(len(columns))] + [0.0] * len(cells.modes)
+                given = [cells.volume * (p == level) for p in range(len(columns))] + [0.0] * len(
+                    cells.modes
+                )
                 cells.store(k, solve(0.0 * cells.ones(), given)[0])
 
 
-def _correctors(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> dict[str, float]:
+def _correctors(
+    forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]
+) -> dict[str, float]:
     multipliers: dict[str, float] = {}
-    wanted = [k for k, (_, role, _, _) in enumerate(forms.FUNCTIONS) if role in ("corrector", "auxiliary")]
+    wanted = [
+        k for k, (_, role, _, _) in enumerate(forms.FUNCTIONS) if role in ("corrector", "auxiliary")
+    ]
     if not wanted:
         return multipliers
     with cells.solver(matrix, [*columns, *cells.modes], [*cells.weights, *cells.modes]) as solve:
         for k in wanted:
             name, _, _, solvable = forms.FUNCTIONS[k]
             b, size = cells.source(k)
-            w, means = solve(b, [0.0] * (len(columns) + len(cells.modes))) if size else (0.0 * b, [0.0])
+            w, means = (
+                solve(b, [0.0] * (len(columns) + len(cells.modes))) if size else (0.0 * b, [0.0])
+            )
             cells.store(k, w)
             if solvable:
-                multipliers[name] = max(map(abs, means[: len(columns)])) * cells.volume / (size or 1.0)
+                multipliers[name] = (
+                    max(map(abs, means[: len(columns)])) * cells.volume / (size or 1.0)
+                )
     return multipliers
 
 
@@ -201,19 +234,34 @@ def _ground_state(forms: Any, cells: Discrete) -> float:
     eigenvalue, spread = low, high - low
     if spread > noise:
         phi, eigenvalue = _inverse_iteration(cells, matrix, mass, phi, low - 0.1 * spread, spread)
-        psi = phi if forms.SYMMETRIC else _inverse_iteration(cells, matrix, mass, cells.ones(), low - 0.1 * spread, spread, transposed=True)[0]
+        psi = (
+            phi
+            if forms.SYMMETRIC
+            else _inverse_iteration(
+                cells, matrix, mass, cells.ones(), low - 0.1 * spread, spread, transposed=True
+            )[0]
+        )
         cells.pin([phi], [psi])
         phi, eigenvalue = _newton(cells, matrix, mass, phi, eigenvalue, noise)
     bottom, top = cells.ratios(phi, cells.ones())
     if bottom < -_NEGATIVE * top:
-        raise KernelError(f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the mesh is too coarse")
+        raise KernelError(
+            f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the mesh is too coarse"
+        )
     cells.assign(forms.EIGENVALUE, eigenvalue)
     cells.store(0, (cells.volume / float(weights.dot(phi))) * phi)
     return eigenvalue
 
 
-def _inverse_iteration(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, shift: float, spread: float,
-                       transposed: bool = False) -> tuple[Vector, float]:
+def _inverse_iteration(
+    cells: Discrete,
+    matrix: Matrix,
+    mass: Matrix,
+    phi: Vector,
+    shift: float,
+    spread: float,
+    transposed: bool = False,
+) -> tuple[Vector, float]:
     """Also for the transposed matrices (those of `mass` with a weight are symmetric: one coefficient times u v)."""
     eigenvalue = np.inf
     with cells.solver(matrix - shift * mass, (), (), transposed) as solve:
@@ -226,7 +274,9 @@ def _inverse_iteration(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vecto
     return phi, eigenvalue
 
 
-def _newton(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenvalue: float, noise: float) -> tuple[Vector, float]:
+def _newton(
+    cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenvalue: float, noise: float
+) -> tuple[Vector, float]:
     for _ in range(20):
         shifted, load = matrix - eigenvalue * mass, mass * phi
         with cells.solver(shifted, [load], [cells.weights[0]]) as solve:
@@ -234,4 +284,6 @@ def _newton(cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenval
         phi, eigenvalue = phi + step, eigenvalue - change
         if abs(change) <= noise:
             return phi, eigenvalue
-    raise KernelError(f"no principal eigenvalue was found: Newton's method still changes it by {abs(change):.1e}")
+    raise KernelError(
+        f"no principal eigenvalue was found: Newton's method still changes it by {abs(change):.1e}"
+    )

@@ -22,7 +22,9 @@ def guarded(look_up: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any,
     """`ffcx.codegeneration.jit.get_cached_module`, which gives (None, None) where the caller is to compile."""
 
     @wraps(look_up)
-    def looked_up(module_name: str, object_names: Any, cache_dir: Any, timeout: int) -> tuple[Any, Any]:
+    def looked_up(
+        module_name: str, object_names: Any, cache_dir: Any, timeout: int
+    ) -> tuple[Any, Any]:
         files = Files(Path(cache_dir), module_name)
         files.discard_broken()
         for _ in range(_ROUNDS):
@@ -46,7 +48,9 @@ class Files:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.folder, self.name = folder, name
-        self.source, self.ready, self.owner = (folder / f"{name}{end}" for end in (".c", ".c.cached", ".owner"))
+        self.source, self.ready, self.owner = (
+            folder / f"{name}{end}" for end in (".c", ".c.cached", ".owner")
+        )
 
     def discard_broken(self) -> None:
         """Remove what a dead process left unfinished, and libraries that are cut off."""
@@ -67,7 +71,7 @@ class Files:
         self.owner.write_text(f"{platform.node()}\n{os.getpid()}")
 
     def owner_state(self) -> str:
-        """"alive", "dead", or "unknown" where nobody has claimed the module, or somebody on another machine."""
+        """ "alive", "dead", or "unknown" where nobody has claimed the module, or somebody on another machine."""
         try:
             machine, process = self.owner.read_text().split("\n")
             if machine != platform.node():

@@ -19,7 +19,14 @@ from .cell_sequence import DAMPING, Key, Solve, solve_functions  # sibling
 from .dolfinx_driver import method  # sibling
 from .dolfinx_solvers import bordered, component, rounding  # sibling
 from .dolfinx_space import BoxSpace  # sibling
-from .dolfinx_versions import assemble_matrix, assemble_scalar, assemble_vector, compile_form, fem, release  # sibling
+from .dolfinx_versions import (
+    assemble_matrix,
+    assemble_scalar,
+    assemble_vector,
+    compile_form,
+    fem,
+    release,
+)  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
 
@@ -44,14 +51,31 @@ class CellProblem:
     solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but for symmetric definite scalar problems; always where A_0 is indefinite).
     """
 
-    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], lattice: Lattice, degree: int = 2, solver: str = "auto",
-                 comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+    def __init__(
+        self,
+        forms: ModuleType,
+        parameters: Mapping[str, float],
+        lattice: Lattice,
+        degree: int = 2,
+        solver: str = "auto",
+        comm: MPI.Comm = MPI.COMM_WORLD,
+    ) -> None:
         self.forms, self.components = forms, forms.COMPONENTS
-        self.box = box = BoxSpace(comm, lattice, degree, periodic=range(lattice.dim), components=self.components)
+        self.box = box = BoxSpace(
+            comm, lattice, degree, periodic=range(lattice.dim), components=self.components
+        )
         self.method = _method(solver, forms)
         self.slow = {name: box.constant(0.0) for name in forms.SLOW}
-        later = dict.fromkeys([*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0)
-        self.given = {name: box.constant(value) for name, value in {**{name: parameters[name] for name in forms.PARAMETERS}, **later}.items()}
+        later = dict.fromkeys(
+            [*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0
+        )
+        self.given = {
+            name: box.constant(value)
+            for name, value in {
+                **{name: parameters[name] for name in forms.PARAMETERS},
+                **later,
+            }.items()
+        }
         data = (box.x, self.slow, self.given, box.dx)
         u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
         self.functions = [fem.Function(box.space) for _ in forms.FUNCTIONS]
@@ -65,13 +89,21 @@ class CellProblem:
         self.volume = math.prod(b - a for a, b in box.bounds)
         self.weights = self._weights(v)
         self._noise, self.iterations = 0.0, 0
-        self._alternating = [box.alternating(axis) for axis in forms.FIRST_ORDER if box.cells[axis] * degree % 2 == 0]
-        self.modes = [self._part((self.volume * self.components / m.getSize()) * m, i) for m in self._alternating for i in range(self.components)]
+        self._alternating = [
+            box.alternating(axis) for axis in forms.FIRST_ORDER if box.cells[axis] * degree % 2 == 0
+        ]
+        self.modes = [
+            self._part((self.volume * self.components / m.getSize()) * m, i)
+            for m in self._alternating
+            for i in range(self.components)
+        ]
         self.pin()
 
     def _weights(self, v: Any) -> list[PETSc.Vec]:
         """The integrals of the test functions, by component."""
-        total = self.box.restricted(assemble_vector(compile_form((sum(v) if self.components > 1 else v) * self.box.dx)))
+        total = self.box.restricted(
+            assemble_vector(compile_form((sum(v) if self.components > 1 else v) * self.box.dx))
+        )
         return [self._part(total, i) for i in range(self.components)]
 
     def _part(self, values: PETSc.Vec, number: int) -> PETSc.Vec:
@@ -86,7 +118,9 @@ class CellProblem:
         self.iterations = 0
         solved = solve_functions(self.forms, self)
         release(self.box.comm)
-        values = np.array([self.box.values(f).reshape(-1, self.components).T for f in self.functions])
+        values = np.array(
+            [self.box.values(f).reshape(-1, self.components).T for f in self.functions]
+        )
         grid = self.box.grid(values.reshape(len(self.functions), self.components, self.box.owned))
         return CellResult(grid, solved.values, solved.multipliers, self.iterations)
 
@@ -135,14 +169,18 @@ class CellProblem:
         c, like = self.components, self.weights[0]
         size = np.ones(like.getLocalSize() // c)
         for kernel in kernels:
-            size = size * np.abs(np.linalg.det(np.stack([w.array.reshape(-1, c) for w in kernel], axis=-1)))
+            size = size * np.abs(
+                np.linalg.det(np.stack([w.array.reshape(-1, c) for w in kernel], axis=-1))
+            )
         choices = [size, *(np.where(mode.array[::c] < 0, size, -1.0) for mode in self._alternating)]
         nodes = [self._largest(values, like.getOwnershipRange()[0] // c) for values in choices]
         self._pins = [node * c + i for node in nodes for i in range(c)]
 
     def _largest(self, values: NDArray[np.float64], first: int) -> int:
         """The number of the node with the largest value on all ranks; this rank's numbers begin with `first`."""
-        own = (float(values.max()), -first - int(np.argmax(values))) if len(values) else (-np.inf, 0)
+        own = (
+            (float(values.max()), -first - int(np.argmax(values))) if len(values) else (-np.inf, 0)
+        )
         return -max(self.box.comm.allgather(own))[1]
 
     def ratios(self, numerator: PETSc.Vec, denominator: PETSc.Vec) -> tuple[float, float]:
@@ -151,8 +189,20 @@ class CellProblem:
         return float(quotient.min()[1]), float(quotient.max()[1])
 
     @contextmanager
-    def solver(self, matrix: PETSc.Mat, columns: Sequence[PETSc.Vec], rows: Sequence[PETSc.Vec], transposed: bool = False) -> Iterator[Solve]:
-        solve = bordered(matrix.copy().transpose() if transposed else matrix, columns, rows, self._pins[: len(rows)], self.method)
+    def solver(
+        self,
+        matrix: PETSc.Mat,
+        columns: Sequence[PETSc.Vec],
+        rows: Sequence[PETSc.Vec],
+        transposed: bool = False,
+    ) -> Iterator[Solve]:
+        solve = bordered(
+            matrix.copy().transpose() if transposed else matrix,
+            columns,
+            rows,
+            self._pins[: len(rows)],
+            self.method,
+        )
         yield solve
         self.iterations = max(self.iterations, solve.iterations)
         solve.destroy()
@@ -173,14 +223,20 @@ class Selection:
     """
 
     def __init__(self, box: BoxSpace, forms: Mapping[Any, ufl.Form | int]) -> None:
-        held = {key: (box.constant(0.0), form) for key, form in forms.items() if isinstance(form, ufl.Form)}
+        held = {
+            key: (box.constant(0.0), form)
+            for key, form in forms.items()
+            if isinstance(form, ufl.Form)
+        }
         keys = list(held)
         self._groups: dict[Hashable, tuple[fem.Form, dict[Hashable, fem.Constant]]] = {}
         for first in range(0, len(keys), _TOGETHER):
             group = {key: held[key] for key in keys[first : first + _TOGETHER]}
             scaled = [switch * form for switch, form in group.values()]
             compiled = compile_form(sum(scaled[1:], start=scaled[0]))
-            self._groups |= dict.fromkeys(group, (compiled, {key: switch for key, (switch, _) in group.items()}))
+            self._groups |= dict.fromkeys(
+                group, (compiled, {key: switch for key, (switch, _) in group.items()})
+            )
 
     def select(self, key: Hashable) -> fem.Form | None:
         """The compiled form, switched to `key`; None where that one has no terms."""

@@ -15,7 +15,14 @@ from petsc4py import PETSc
 
 from .dolfinx_solvers import Linear, bordered, rounding  # sibling
 from .dolfinx_space import BoxSpace, Interpolant  # sibling
-from .dolfinx_versions import assemble_matrix, assemble_vector, compile_form, fem, release, vector  # sibling
+from .dolfinx_versions import (
+    assemble_matrix,
+    assemble_vector,
+    compile_form,
+    fem,
+    release,
+    vector,
+)  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
 from .motions import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled  # sibling
@@ -39,13 +46,23 @@ class EquationProblem:
     in 1D, in 2D with time steps or for operators that are not scalar, symmetric and positive, and where the diagonal is not positive).
     """
 
-    def __init__(self, forms: ModuleType, parameters: Mapping[str, float], coefficients: Coefficients, lattice: Lattice, degree: int = 2,
-                 solver: str = "auto", comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+    def __init__(
+        self,
+        forms: ModuleType,
+        parameters: Mapping[str, float],
+        coefficients: Coefficients,
+        lattice: Lattice,
+        degree: int = 2,
+        solver: str = "auto",
+        comm: MPI.Comm = MPI.COMM_WORLD,
+    ) -> None:
         self.forms, self.components, self.automatic = forms, forms.COMPONENTS, solver == "auto"
         self.defect = 0.0
         fixed = [(face, field) for faces, field in forms.DIRICHLET for face in faces]
         self.box = box = BoxSpace(comm, lattice, degree, forms.PERIODIC, fixed, self.components)
-        self.method = method(solver, lattice.dim, forms.POSITIVE, many=forms.TIME or self.components > 1)
+        self.method = method(
+            solver, lattice.dim, forms.POSITIVE, many=forms.TIME or self.components > 1
+        )
         self.t = box.constant(0.0)
         p = {name: box.constant(parameters[name]) for name in forms.PARAMETERS}
         k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
@@ -60,10 +77,15 @@ class EquationProblem:
             self.rates = self._interpolants(forms.dirichlet_rate(box.x, self.t, p))
             self.initial = box.interpolant(forms.initial(box.x, p))
         else:
-            self.weights = box.restricted(assemble_vector(compile_form((sum(v) if self.components > 1 else v) * box.dx)))
+            self.weights = box.restricted(
+                assemble_vector(compile_form((sum(v) if self.components > 1 else v) * box.dx))
+            )
 
     def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
-        return [self.box.interpolant(value, field) for value, (_, field) in zip(values, self.forms.DIRICHLET)]
+        return [
+            self.box.interpolant(value, field)
+            for value, (_, field) in zip(values, self.forms.DIRICHLET)
+        ]
 
     def solve(self) -> LagrangeGrid:
         """The solution of a stationary problem. Raises DivergedError.
@@ -85,7 +107,11 @@ class EquationProblem:
 
     def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
         """Combinations of constants and rotations that the transposed matrix, and the matrix, nearly map to 0."""
-        candidates, largest, found = self.box.motions(), matrix.norm(PETSc.NormType.NORM_INFINITY), []
+        candidates, largest, found = (
+            self.box.motions(),
+            matrix.norm(PETSc.NormType.NORM_INFINITY),
+            [],
+        )
         for multiply in (matrix.multTranspose, matrix.mult):
             image = matrix.createVecRight()
             images = np.empty_like(candidates)
@@ -106,7 +132,9 @@ class EquationProblem:
         size = b.norm(PETSc.NormType.NORM_1)
         if size <= rounding(matrix):
             b, size = b * 0.0, 1.0
-        columns, rows = ([self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right))
+        columns, rows = (
+            [self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right)
+        )
         pins = pivots(right, matrix.getOwnershipRange()[0], self.box.comm.allgather)
         images = self._images(matrix, right)
         singular = not any(image.norm() for image in images)
@@ -128,22 +156,33 @@ class EquationProblem:
         rounding_size = _ROUNDED * matrix.norm(PETSc.NormType.NORM_INFINITY)
         found = []
         for column in functions.T:
-            shares = np.sum(comm.allgather(units.T @ column), axis=0) / np.sum(comm.allgather((units**2).sum(axis=0)), axis=0)
+            shares = np.sum(comm.allgather(units.T @ column), axis=0) / np.sum(
+                comm.allgather((units**2).sum(axis=0)), axis=0
+            )
             far = float(np.abs(units @ shares - column).max(initial=0.0))
             if nowhere_held and max(comm.allgather(far)) < 1e-12:
-                parts = [self._of_constant(share * unit) for share, unit in zip(shares, np.eye(self.components))]
+                parts = [
+                    self._of_constant(share * unit)
+                    for share, unit in zip(shares, np.eye(self.components))
+                ]
                 arrays = [part.array for part in parts]
-                found.append(self._free(without_cancelled(np.sum(arrays, axis=0), arrays, comm.allgather)))
+                found.append(
+                    self._free(without_cancelled(np.sum(arrays, axis=0), arrays, comm.allgather))
+                )
                 continue
             image = matrix.createVecLeft()
             matrix.mult(self._free(column), image)
-            found.append(image if image.norm(PETSc.NormType.NORM_INFINITY) > rounding_size else 0.0 * image)
+            found.append(
+                image if image.norm(PETSc.NormType.NORM_INFINITY) > rounding_size else 0.0 * image
+            )
         return found
 
     def _of_constant(self, values: Array) -> PETSc.Vec:
         """The vector of the operator applied to constants, one for each component."""
         constants = [self.box.constant(float(value)) for value in values]
-        form = self.forms.stiffness(ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments)
+        form = self.forms.stiffness(
+            ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments
+        )
         v, *_ = self._arguments
         # derivatives of constants vanish only when the form is compiled: then this term keeps its space
         kept = self.box.constant(0.0) * (sum(v) if self.components > 1 else v) * self.box.dx
@@ -155,7 +194,13 @@ class EquationProblem:
             values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
         return self.box.grid(values)
 
-    def evolve(self, final_time: float, steps: int, every: bool = True, report: Callable[[float], None] = lambda fraction: None) -> LagrangeGrid:
+    def evolve(
+        self,
+        final_time: float,
+        steps: int,
+        every: bool = True,
+        report: Callable[[float], None] = lambda fraction: None,
+    ) -> LagrangeGrid:
         """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one alone. Raises DivergedError.
 
         `largest` then holds the largest absolute value of each component at any time.
@@ -183,7 +228,15 @@ class EquationProblem:
             release(self.box.comm)
             report(step / steps)
 
-        sdirk4(solve, lambda u: np.where(held, 0.0, (stiffness * self._vec(u)).array), self._forcing(held), u, final_time, steps, on_step)
+        sdirk4(
+            solve,
+            lambda u: np.where(held, 0.0, (stiffness * self._vec(u)).array),
+            self._forcing(held),
+            u,
+            final_time,
+            steps,
+            on_step,
+        )
         linear.destroy()
         self.largest = np.max(self.box.comm.allgather(largest), axis=0)
         return self._grid(np.array(levels))

@@ -16,7 +16,9 @@ from .lattice import Lattice, all_breaks  # sibling
 
 def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
     """Solve the cell problems and print the effective coefficients. n: cells along each axis, with lines at jumps."""
-    given = _numbers(arguments, (*forms.SLOW, *forms.PARAMETERS), n={1: 256, 2: 64, 3: 16}[len(forms.CELL)])
+    given = _numbers(
+        arguments, (*forms.SLOW, *forms.PARAMETERS), n={1: 256, 2: 64, 3: 16}[len(forms.CELL)]
+    )
     lattice = Lattice.fitted(forms.CELL, (int(given["n"]),) * len(forms.CELL), forms.BREAKS)
     problem = CellProblem(forms, given, lattice, int(given["degree"]))
     result = problem.solve(given)
@@ -24,7 +26,9 @@ def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
         for key, value in {**result.effective, **forms.KNOWN}.items():
             print(f"{_label(key)} = {value if isinstance(value, str) else format(value, '.12g')}")
         multiplier = max(result.multipliers.values(), default=0.0)
-        print(f"relative multiplier of the zero mean: {multiplier:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks")
+        print(
+            f"relative multiplier of the zero mean: {multiplier:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks"
+        )
 
 
 def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
@@ -32,7 +36,12 @@ def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
 
     n: cells along each axis, with lines at jumps; steps: time steps; effective coefficients are given as A[0,0]=1.5, and constant.
     """
-    given = _numbers(arguments, (*forms.PARAMETERS, *map(_label, forms.EXTERNALS)), n={1: 1024, 2: 64, 3: 16}[len(forms.DOMAIN)], steps=64)
+    given = _numbers(
+        arguments,
+        (*forms.PARAMETERS, *map(_label, forms.EXTERNALS)),
+        n={1: 1024, 2: 64, 3: 16}[len(forms.DOMAIN)],
+        steps=64,
+    )
     breaks = all_breaks(forms.DOMAIN, forms.BREAKS, forms.FAST_BREAKS, given.get("epsilon", 1.0))
     lattice = Lattice.fitted(forms.DOMAIN, (int(given["n"]),) * len(forms.DOMAIN), breaks)
 
@@ -40,16 +49,26 @@ def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
         return np.full(len(points), given[_label(key)])
 
     problem = EquationProblem(forms, given, constant, lattice, int(given["degree"]))
-    grid = problem.evolve(forms.FINAL_TIME, int(given["steps"]), every=False) if forms.TIME else problem.solve()
+    grid = (
+        problem.evolve(forms.FINAL_TIME, int(given["steps"]), every=False)
+        if forms.TIME
+        else problem.solve()
+    )
     if problem.defect > COMPATIBLE:
-        raise SystemExit(f"source and boundary fluxes do not balance: relative defect {problem.defect:.1e}")
+        raise SystemExit(
+            f"source and boundary fluxes do not balance: relative defect {problem.defect:.1e}"
+        )
     if MPI.COMM_WORLD.rank == 0:
         save_grid("solution.npz", grid, forms.COMPONENTS)
         print(f"{ranges(grid, forms.COMPONENTS)}, on {MPI.COMM_WORLD.size} ranks")
 
 
 def _numbers(arguments: Sequence[str], names: Sequence[str], **defaults: float) -> dict[str, float]:
-    given = {"degree": 2, **defaults, **{name: float(value) for name, value in (argument.split("=") for argument in arguments)}}
+    given = {
+        "degree": 2,
+        **defaults,
+        **{name: float(value) for name, value in (argument.split("=") for argument in arguments)},
+    }
     missing = [name for name in names if name not in given]
     if missing:
         raise SystemExit(f"give a value for: {' '.join(f'{name}=...' for name in missing)}")
@@ -60,4 +79,6 @@ def _label(key: Key) -> str:
     """A[0,0], and A[0,0]_x1 for its derivative along x1."""
     name, index, *derivative = key
     along = "".join(str(axis + 1) * n for axis, n in enumerate(derivative[0])) if derivative else ""
-    return name + (f"[{','.join(map(str, index))}]" if index else "") + (f"_x{along}" if along else "")
+    return (
+        name + (f"[{','.join(map(str, index))}]" if index else "") + (f"_x{along}" if along else "")
+    )

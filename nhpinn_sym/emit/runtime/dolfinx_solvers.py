@@ -41,9 +41,14 @@ class Linear:
         """Raises DivergedError where PETSc did not converge."""
         w = b.duplicate()
         self.ksp.solve(b, w)
-        reason, self.iterations = self.ksp.getConvergedReason(), max(self.iterations, self.ksp.getIterationNumber())
+        reason, self.iterations = (
+            self.ksp.getConvergedReason(),
+            max(self.iterations, self.ksp.getIterationNumber()),
+        )
         if reason <= 0 or not np.isfinite(w.norm()):
-            raise DivergedError(f"PETSc's {self.method} solver ended with reason {reason} after {self.ksp.getIterationNumber()} iterations")
+            raise DivergedError(
+                f"PETSc's {self.method} solver ended with reason {reason} after {self.ksp.getIterationNumber()} iterations"
+            )
         return w
 
     def destroy(self) -> None:
@@ -74,7 +79,9 @@ class ProjectedCG:
     def __init__(self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec]) -> None:
         self._rows, self._linear = rows, Linear(matrix, "cg")
         self._constants = [component(rows[0], p, len(rows)) for p in range(len(rows))]
-        kernel = PETSc.NullSpace().create(vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm)
+        kernel = PETSc.NullSpace().create(
+            vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm
+        )
         matrix.setNullSpace(kernel)
         matrix.setNearNullSpace(kernel)
 
@@ -98,9 +105,20 @@ class ProjectedCG:
 class Pinned:
     """A bordered system (see `Bordered`) by a solver for A with some rows replaced by those of the identity: one at each dof of `pins`."""
 
-    def __init__(self, matrix: PETSc.Mat, columns: Sequence[PETSc.Vec], rows: Sequence[PETSc.Vec], pins: Sequence[int], method: str) -> None:
+    def __init__(
+        self,
+        matrix: PETSc.Mat,
+        columns: Sequence[PETSc.Vec],
+        rows: Sequence[PETSc.Vec],
+        pins: Sequence[int],
+        method: str,
+    ) -> None:
         self._matrix = matrix.copy()
-        owned = [pin for pin in pins if matrix.getOwnershipRange()[0] <= pin < matrix.getOwnershipRange()[1]]
+        owned = [
+            pin
+            for pin in pins
+            if matrix.getOwnershipRange()[0] <= pin < matrix.getOwnershipRange()[1]
+        ]
         units = [_unit(matrix, pin) for pin in pins]
         lines = [matrix.createVecRight() for _ in pins]
         for unit, line in zip(units, lines):
@@ -144,6 +162,14 @@ def rounding(matrix: PETSc.Mat) -> float:
     return float(_ROUNDING * matrix.norm(PETSc.NormType.NORM_1) * matrix.getSize()[0])
 
 
-def bordered(matrix: PETSc.Mat, columns: Sequence[PETSc.Vec], rows: Sequence[PETSc.Vec], pins: Sequence[int], method: str) -> ProjectedCG | Pinned:
+def bordered(
+    matrix: PETSc.Mat,
+    columns: Sequence[PETSc.Vec],
+    rows: Sequence[PETSc.Vec],
+    pins: Sequence[int],
+    method: str,
+) -> ProjectedCG | Pinned:
     """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel functions."""
-    return ProjectedCG(matrix, rows) if method == "cg" else Pinned(matrix, columns, rows, pins, method)
+    return (
+        ProjectedCG(matrix, rows) if method == "cg" else Pinned(matrix, columns, rows, pins, method)
+    )

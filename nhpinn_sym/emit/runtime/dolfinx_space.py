@@ -11,7 +11,15 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from .dolfinx_versions import box_mesh, coordinates, dmesh, expression, fem, function_space, vector  # sibling
+from .dolfinx_versions import (
+    box_mesh,
+    coordinates,
+    dmesh,
+    expression,
+    fem,
+    function_space,
+    vector,
+)  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
 from .motions import independent, motions  # sibling
@@ -29,22 +37,42 @@ class BoxSpace:
     and ds(1 + 2 axis + end) is the face (axis, end).
     """
 
-    def __init__(self, comm: MPI.Comm, lattice: Lattice, degree: int, periodic: Sequence[int] = (),
-                 fixed: Sequence[tuple[Face, int]] = (), components: int = 1) -> None:
+    def __init__(
+        self,
+        comm: MPI.Comm,
+        lattice: Lattice,
+        degree: int,
+        periodic: Sequence[int] = (),
+        fixed: Sequence[tuple[Face, int]] = (),
+        components: int = 1,
+    ) -> None:
         if degree not in (1, 2):
-            raise ValueError(f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice")
+            raise ValueError(
+                f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice"
+            )
         self.comm, self.lattice, self.degree = comm, lattice, degree
         self.mesh = box_mesh(comm, lattice)
         self.components, self.space = components, function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
         rule = {"quadrature_degree": 2 * degree + 1}
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
-        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=facet_tags(self.mesh, lattice.bounds), metadata=rule)
+        self.ds = ufl.Measure(
+            "ds",
+            domain=self.mesh,
+            subdomain_data=facet_tags(self.mesh, lattice.bounds),
+            metadata=rule,
+        )
         self._ends = np.array(self.cells) * degree
         points = coordinates(self.space)
         places = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
         self._nodes = np.stack(places, axis=1)
-        self.held = np.any([np.zeros(self.owned * components, dtype=bool), *(self.on([face], field) for face, field in fixed)], axis=0)
+        self.held = np.any(
+            [
+                np.zeros(self.owned * components, dtype=bool),
+                *(self.on([face], field) for face, field in fixed),
+            ],
+            axis=0,
+        )
         whole = all((face, field) in fixed for face, _ in fixed for field in range(components))
         self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
 
@@ -84,13 +112,18 @@ class BoxSpace:
         count = int(master.sum())
         column = np.zeros(len(master), dtype=np.int64)
         column[master] = sum(self.comm.allgather(count)[: self.comm.rank]) + np.arange(count)
-        keys = (np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))[:, None] * c + np.arange(c)).ravel()
+        keys = (
+            np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))[:, None] * c
+            + np.arange(c)
+        ).ravel()
         lower = master & (self._nodes[:, periodic] == 0).any(axis=1).repeat(c)
         known = np.concatenate(self.comm.allgather(keys[lower]))
         columns = np.concatenate(self.comm.allgather(column[lower]))
         slave, order = free & ~master, np.argsort(known)
         column[slave] = columns[order[np.searchsorted(known, keys[slave], sorter=order)]]
-        P = PETSc.Mat().createAIJ(((len(free), None), (count, None)), bsize=(c, block), nnz=(1, 1), comm=self.comm)
+        P = PETSc.Mat().createAIJ(
+            ((len(free), None), (count, None)), bsize=(c, block), nnz=(1, 1), comm=self.comm
+        )
         starts = np.concatenate([[0], np.cumsum(free)]).astype(PETSc.IntType)
         P.setValuesCSR(starts, column[free].astype(PETSc.IntType), np.ones(int(free.sum())))
         P.assemble()
@@ -109,7 +142,9 @@ class BoxSpace:
     def alternating(self, axis: int) -> PETSc.Vec:
         """1 and -1 in turn along an axis, at the free dofs."""
         result = self.P.createVecRight()
-        result.array[:] = np.where(self._nodes[self._masters // self.components, axis] % 2, -1.0, 1.0)
+        result.array[:] = np.where(
+            self._nodes[self._masters // self.components, axis] % 2, -1.0, 1.0
+        )
         return result
 
     def motions(self) -> NDArray[np.float64]:
@@ -136,7 +171,9 @@ class BoxSpace:
         """A number whose change needs no compilation."""
         return fem.Constant(self.mesh, PETSc.ScalarType(value))
 
-    def interpolant(self, value: ufl.core.expr.Expr | float, component: int | None = None) -> Interpolant:
+    def interpolant(
+        self, value: ufl.core.expr.Expr | float, component: int | None = None
+    ) -> Interpolant:
         """`value`, of all components or of one (the others being 0), made ready for interpolation as often as its constants change."""
         if component is not None and self.components > 1:
             value = ufl.as_vector([value if i == component else 0 for i in range(self.components)])
@@ -150,7 +187,9 @@ class BoxSpace:
         first = sum(len(part) for part in parts[: self.comm.rank])
         return space, np.concatenate(parts), slice(first, first + len(parts[self.comm.rank]))
 
-    def sampled(self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> fem.Constant | fem.Function:
+    def sampled(
+        self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> fem.Constant | fem.Function:
         """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
 
         A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than the solution has.
@@ -180,7 +219,9 @@ class Interpolant:
 
     def __init__(self, space: fem.FunctionSpace, value: ufl.core.expr.Expr) -> None:
         self._space = space
-        self._compiled = None if isinstance(value, ufl.constantvalue.Zero) else expression(value, space)
+        self._compiled = (
+            None if isinstance(value, ufl.constantvalue.Zero) else expression(value, space)
+        )
 
     def __call__(self) -> fem.Function:
         function = fem.Function(self._space)
@@ -193,14 +234,19 @@ def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
     """The boundary facets of the box: those on the face (axis, end) are tagged 1 + 2 axis + end."""
     last = mesh.topology.dim - 1
     mesh.topology.create_connectivity(last, last + 1)
-    planes = [partial(_on_plane, axis, end, ends) for axis, ends in enumerate(bounds) for end in (0, 1)]
+    planes = [
+        partial(_on_plane, axis, end, ends) for axis, ends in enumerate(bounds) for end in (0, 1)
+    ]
     found = [dmesh.locate_entities_boundary(mesh, last, plane) for plane in planes]
-    facets, tags = np.concatenate(found), np.repeat(np.arange(1, 1 + len(found), dtype=np.int32), [len(part) for part in found])
+    facets, tags = (
+        np.concatenate(found),
+        np.repeat(np.arange(1, 1 + len(found), dtype=np.int32), [len(part) for part in found]),
+    )
     order = np.argsort(facets)
     return dmesh.meshtags(mesh, last, facets[order], tags[order])
 
 
-def _on_plane(axis: int, end: int, ends: tuple[float, float], x: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _on_plane(
+    axis: int, end: int, ends: tuple[float, float], x: NDArray[np.float64]
+) -> NDArray[np.bool_]:
     return np.abs(x[axis] - ends[end]) < 1e-9 * (ends[1] - ends[0])
-
-

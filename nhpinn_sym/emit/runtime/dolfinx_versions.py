@@ -37,8 +37,10 @@ if not _wants_log:
     logging.captureWarnings(False)
 
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
-    raise ImportError("this petsc4py was built for complex numbers; the real build is needed "
-                      "(PyPI: dolfinx-solver-real, Debian: python3-dolfinx-real)")
+    raise ImportError(
+        "this petsc4py was built for complex numbers; the real build is needed "
+        "(PyPI: dolfinx-solver-real, Debian: python3-dolfinx-real)"
+    )
 
 ffcx.codegeneration.jit.get_cached_module = guarded(ffcx.codegeneration.jit.get_cached_module)
 
@@ -85,7 +87,11 @@ def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.Fu
     with _quiet_compiler():
         if hasattr(fem, "functionspace"):
             return fem.functionspace(mesh, (*element, (components,)) if components > 1 else element)
-        return fem.VectorFunctionSpace(mesh, element, dim=components) if components > 1 else fem.FunctionSpace(mesh, element)
+        return (
+            fem.VectorFunctionSpace(mesh, element, dim=components)
+            if components > 1
+            else fem.FunctionSpace(mesh, element)
+        )
 
 
 def compile_form(form: ufl.Form) -> fem.Form:

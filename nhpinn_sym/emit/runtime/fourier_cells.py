@@ -25,11 +25,25 @@ class Cells:
     residual (m,) : the largest relative one;  iterations : the largest number of them.
     """
 
-    def __init__(self, forms: Any, grid: Grid, slow: np.ndarray, parameters: Mapping[str, float], fields: Fields, rtol: float) -> None:
+    def __init__(
+        self,
+        forms: Any,
+        grid: Grid,
+        slow: np.ndarray,
+        parameters: Mapping[str, float],
+        fields: Fields,
+        rtol: float,
+    ) -> None:
         self.forms, self.grid, self.rtol, self.count = forms, grid, rtol, len(slow)
         self.slow = [grid.cell(column) for column in np.transpose(slow)]
-        unknown = [c[0] for c in forms.CONSTANTS] + [forms.EIGENVALUE] * (forms.EIGENVALUE is not None)
-        self.data: dict[str, Any] = {**parameters, **_externals(forms, grid, fields), **dict.fromkeys(unknown, 0.0)}
+        unknown = [c[0] for c in forms.CONSTANTS] + [forms.EIGENVALUE] * (
+            forms.EIGENVALUE is not None
+        )
+        self.data: dict[str, Any] = {
+            **parameters,
+            **_externals(forms, grid, fields),
+            **dict.fromkeys(unknown, 0.0),
+        }
         self.functions: list[np.ndarray] = []
         self.values: dict[Any, np.ndarray] = {}
         self.multipliers: dict[str, np.ndarray] = {}
@@ -37,7 +51,9 @@ class Cells:
         self.factor = lru_cache(maxsize=64)(self._factor)
         self._evaluate()
 
-    def run(self, eigenvalue: np.ndarray | None = None, guesses: Sequence[np.ndarray] | None = None) -> Cells:
+    def run(
+        self, eigenvalue: np.ndarray | None = None, guesses: Sequence[np.ndarray] | None = None
+    ) -> Cells:
         """Solve everything in order, from guesses of the eigenvalue (m,), where there is one, and of the functions (m, components, ...)."""
         self.guesses = guesses
         roles = [role for _, role, _, _ in self.forms.FUNCTIONS]
@@ -47,12 +63,17 @@ class Cells:
             self._constants()
         while len(self.functions) < len(roles):
             self._correctors()
-        self.values.update((key, self._functional(constant, terms)) for key, constant, terms in self.forms.EFFECTIVE)
+        self.values.update(
+            (key, self._functional(constant, terms))
+            for key, constant, terms in self.forms.EFFECTIVE
+        )
         return self
 
     def operator(self, rows: Sequence[tuple], positive: bool) -> BlockOperator:
         """The operator of a table of forms."""
-        terms: list[Term] = [(i, left, self.coefficient(c), j, right) for i, left, c, j, right in rows]
+        terms: list[Term] = [
+            (i, left, self.coefficient(c), j, right) for i, left, c, j, right in rows
+        ]
         return BlockOperator(self.grid, self.forms.COMPONENTS, terms, positive)
 
     def cell_operator(self) -> BlockOperator:
@@ -63,14 +84,23 @@ class Cells:
         """The eigenvalue (m,) of least real part of the matrix of A_0, for a coarse grid: where the search for a ground state starts."""
         grid, size = self.grid, self.grid.n**self.grid.dim
         unit = grid.forward(np.eye(size).reshape(size, 1, 1, *grid.shape))
-        images = (self.operator(rows, positive=False).apply(unit, shifted=False) for rows in (self.forms.OPERATOR, self.forms.MASS))
-        stiffness, mass = (grid.backward(image).reshape(size, -1, size).transpose(1, 2, 0) for image in images)
-        return np.min(np.linalg.eigvals(np.linalg.solve(*np.broadcast_arrays(mass, stiffness))).real, axis=-1) * np.ones(self.count)
+        images = (
+            self.operator(rows, positive=False).apply(unit, shifted=False)
+            for rows in (self.forms.OPERATOR, self.forms.MASS)
+        )
+        stiffness, mass = (
+            grid.backward(image).reshape(size, -1, size).transpose(1, 2, 0) for image in images
+        )
+        return np.min(
+            np.linalg.eigvals(np.linalg.solve(*np.broadcast_arrays(mass, stiffness))).real, axis=-1
+        ) * np.ones(self.count)
 
     def _evaluate(self) -> None:
         """All coefficients, with what is known of constants and the eigenvalue."""
         distinct = self.forms.coefficients(self.grid.points, self.slow, self.data)
-        self.coefficient = lru_cache(maxsize=None)(lambda c: distinct[c[1]] if c[0] == 1 else c[0] * np.asarray(distinct[c[1]]))
+        self.coefficient = lru_cache(maxsize=None)(
+            lambda c: distinct[c[1]] if c[0] == 1 else c[0] * np.asarray(distinct[c[1]])
+        )
 
     def _factor(self, function: int, component: int, derivative: MultiIndex) -> np.ndarray:
         """Values (m, ...) of D^derivative of a component of a solved function."""
@@ -80,11 +110,19 @@ class Cells:
         """<u . v> of functions (m, components, ...), without conjugation: (m,)."""
         return np.sum(self.grid.mean(self.grid.backward(u) * self.grid.backward(v)), axis=-1)
 
-    def _solve(self, operator: BlockOperator, b: np.ndarray, positions: Sequence[int]) -> np.ndarray:
+    def _solve(
+        self, operator: BlockOperator, b: np.ndarray, positions: Sequence[int]
+    ) -> np.ndarray:
         """Solutions (r, m, components, ...) for the functions at these positions; residuals are kept."""
-        guess = np.zeros_like(b) if self.guesses is None else np.stack([self.guesses[k] for k in positions])
+        guess = (
+            np.zeros_like(b)
+            if self.guesses is None
+            else np.stack([self.guesses[k] for k in positions])
+        )
         x, residual, iterations = operator.solve(b, guess, self.rtol)
-        self.residual = np.fmax(self.residual, np.max(residual, axis=0)) + 0 * np.sum(residual, axis=0)  # a nan stays
+        self.residual = np.fmax(self.residual, np.max(residual, axis=0)) + 0 * np.sum(
+            residual, axis=0
+        )  # a nan stays
         self.iterations = max(self.iterations, iterations)
         return x
 
@@ -104,7 +142,9 @@ class Cells:
         for _ in range(30):
             self.data[self.forms.EIGENVALUE] = self.grid.cell(eigenvalue)
             self._evaluate()
-            operator = self.operator(self.forms.OPERATOR, positive=False)  # it is not, where the eigenvalue is too large
+            operator = self.operator(
+                self.forms.OPERATOR, positive=False
+            )  # it is not, where the eigenvalue is too large
             self.residual = np.zeros(self.count)
             v = self._solve(operator, self._unit(operator, 0), [0])
             w = v if symmetric else self._solve(operator.transposed(), self._unit(operator, 0), [0])
@@ -151,7 +191,9 @@ class Cells:
         """The next functions, as many as do not need each other: A N = P g, <N> = 0."""
         first, sources = len(self.functions), self.forms.SOURCES
         last = first + 1
-        while last < len(sources) and all(factor is None or factor[0] < first for *_, factor in sources[last]):
+        while last < len(sources) and all(
+            factor is None or factor[0] < first for *_, factor in sources[last]
+        ):
             last += 1
         positions = range(first, last)
         b = np.stack([self._projected(k, *self._source(sources[k])) for k in positions])
@@ -168,7 +210,11 @@ class Cells:
         grid, parts_size = self.grid, np.zeros(self.count)
         g = np.zeros((self.count, self.forms.COMPONENTS, *grid.modes_shape), dtype=complex)
         for i, left in sorted({(i, left) for i, left, _, _ in rows}):
-            parts = [self._product(c, factor) for equation, other, c, factor in rows if (equation, other) == (i, left)]
+            parts = [
+                self._product(c, factor)
+                for equation, other, c, factor in rows
+                if (equation, other) == (i, left)
+            ]
             parts_size += sum(np.sqrt(grid.mean(np.abs(part) ** 2)) for part in parts)
             g[:, i] += grid.symbol(left) * grid.significant(grid.forward(sum(parts[1:], parts[0])))
         size = np.sqrt(np.sum(np.abs(g) ** 2, axis=tuple(range(1, g.ndim))))
@@ -183,7 +229,11 @@ class Cells:
     def _projected(self, position: int, g: np.ndarray, size: np.ndarray) -> np.ndarray:
         """P g = g - sum_p <psi^p . g> phi_p; the multipliers <psi^p . g> are kept where they have to vanish, relative to the size of g."""
         name, _, _, solvable = self.forms.FUNCTIONS[position]
-        found = np.stack([self._pairing(psi, g) for psi in self.psi], axis=-1) if self.psi else g[self.grid.zero].copy()
+        found = (
+            np.stack([self._pairing(psi, g) for psi in self.psi], axis=-1)
+            if self.psi
+            else g[self.grid.zero].copy()
+        )
         if solvable:
             self.multipliers[name] = np.max(np.abs(found), axis=-1) / np.where(size > 0, size, 1)
         if self.phi is not None:
@@ -204,5 +254,7 @@ def _externals(forms: Any, grid: Grid, fields: Fields) -> dict[str, np.ndarray]:
     points = np.stack([np.broadcast_to(axis, grid.shape).ravel() for axis in grid.points], axis=-1)
     for symbol, name, index, derivative in forms.EXTERNALS:
         values = np.moveaxis(np.asarray(fields[name](points)), 0, -1)[index].reshape(grid.shape)
-        table[symbol] = grid.derivative(grid.forward(values), derivative) if any(derivative) else values
+        table[symbol] = (
+            grid.derivative(grid.forward(values), derivative) if any(derivative) else values
+        )
     return table

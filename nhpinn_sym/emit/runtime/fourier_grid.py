@@ -27,10 +27,15 @@ class Grid:
     def __init__(self, bounds: Sequence[tuple[float, float]], n: int, real: bool = True) -> None:
         self.bounds, self.n, self.dim, self.real = tuple(bounds), n, len(bounds), real
         self.shape, self.axes = (n,) * self.dim, tuple(range(-self.dim, 0))
-        self.points = np.meshgrid(*[a + (b - a) * np.arange(n) / n for a, b in bounds], indexing="ij", sparse=True)
+        self.points = np.meshgrid(
+            *[a + (b - a) * np.arange(n) / n for a, b in bounds], indexing="ij", sparse=True
+        )
         full = np.fft.fftfreq(n, 1 / n)
         self.frequencies = [full] * (self.dim - 1) + [np.arange(n // 2 + 1.0) if real else full]
-        waves = [2j * np.pi * frequency / (b - a) for frequency, (a, b) in zip(self.frequencies, bounds, strict=True)]
+        waves = [
+            2j * np.pi * frequency / (b - a)
+            for frequency, (a, b) in zip(self.frequencies, bounds, strict=True)
+        ]
         self.waves = np.meshgrid(*waves, indexing="ij", sparse=True)
         self.modes_shape = tuple(len(frequency) for frequency in self.frequencies)
         self.weights = np.where(self.frequencies[-1] > 0, np.sqrt(2), 1.0) if real else np.ones(n)
@@ -53,7 +58,14 @@ class Grid:
 
     def backward(self, modes: np.ndarray) -> np.ndarray:
         if self.real:
-            return fft.irfftn(modes / self.weights, s=self.shape, axes=self.axes, norm="forward", workers=WORKERS, overwrite_x=True)
+            return fft.irfftn(
+                modes / self.weights,
+                s=self.shape,
+                axes=self.axes,
+                norm="forward",
+                workers=WORKERS,
+                overwrite_x=True,
+            )
         return fft.ifftn(modes, axes=self.axes, norm="forward", workers=WORKERS)
 
     def significant(self, modes: np.ndarray) -> np.ndarray:
@@ -64,7 +76,15 @@ class Grid:
     def tail(self, values: np.ndarray) -> np.ndarray:
         """The part of values (..., *shape) in modes above two thirds of the highest, relative: small where they are smooth on this grid."""
         modes = np.abs(self.forward(values)) ** 2
-        high = np.max(np.broadcast_arrays(*np.meshgrid(*map(np.abs, self.frequencies), indexing="ij", sparse=True)), axis=0) > self.n / 3
+        high = (
+            np.max(
+                np.broadcast_arrays(
+                    *np.meshgrid(*map(np.abs, self.frequencies), indexing="ij", sparse=True)
+                ),
+                axis=0,
+            )
+            > self.n / 3
+        )
         return np.sqrt(np.sum(modes * high, axis=self.axes) / np.sum(modes, axis=self.axes))
 
     def derivative(self, modes: np.ndarray, index: MultiIndex) -> np.ndarray:
@@ -82,13 +102,21 @@ class Grid:
     def refined(self, modes: np.ndarray, coarse: Grid) -> np.ndarray:
         """The modes here of a function given by its modes on a coarser grid."""
         result = np.zeros((*modes.shape[: -self.dim], *self.modes_shape), dtype=complex)
-        where: Any = (..., *np.ix_(*[frequency.astype(int) % self.n for frequency in coarse.frequencies]))
+        where: Any = (
+            ...,
+            *np.ix_(*[frequency.astype(int) % self.n for frequency in coarse.frequencies]),
+        )
         result[where] = modes
         return result
 
 
 def evaluate_modes(
-    modes: np.ndarray, bounds: Sequence[tuple[float, float]], points: np.ndarray, index: MultiIndex, chunk: int = 4096, real: bool = True
+    modes: np.ndarray,
+    bounds: Sequence[tuple[float, float]],
+    points: np.ndarray,
+    index: MultiIndex,
+    chunk: int = 4096,
+    real: bool = True,
 ) -> np.ndarray:
     """D^index of a trigonometric polynomial with full modes (..., n, n) / n^d at points (N, d): shape (..., N), complex unless `real`."""
     dim, n = len(bounds), modes.shape[-1]

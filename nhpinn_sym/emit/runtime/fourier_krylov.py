@@ -20,10 +20,22 @@ def norm(a: np.ndarray) -> np.ndarray:
 
 def quotient(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """a / b, and 0 where b is 0."""
-    return np.divide(a, b, out=np.zeros(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b)), where=b != 0)
+    return np.divide(
+        a,
+        b,
+        out=np.zeros(np.broadcast_shapes(a.shape, b.shape), dtype=np.result_type(a, b)),
+        where=b != 0,
+    )
 
 
-def cg(apply: Apply, precondition: Apply, b: np.ndarray, x: np.ndarray, rtol: float, maxiter: int = 3000) -> tuple[np.ndarray, np.ndarray, int]:
+def cg(
+    apply: Apply,
+    precondition: Apply,
+    b: np.ndarray,
+    x: np.ndarray,
+    rtol: float,
+    maxiter: int = 3000,
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Conjugate gradients for positive operators: (solutions, relative residuals, iterations), from the guess x.
 
     The residual is measured in the norm of the preconditioner, sqrt(r . P r). A member that has converged stays as it is.
@@ -48,7 +60,9 @@ def cg(apply: Apply, precondition: Apply, b: np.ndarray, x: np.ndarray, rtol: fl
     return x, np.sqrt(np.abs(quotient(rtol**2 * dot(r, precondition(r)), bound))), iteration
 
 
-def gmres(apply: Apply, b: np.ndarray, x: np.ndarray, rtol: float, restart: int = 60, cycles: int = 20) -> tuple[np.ndarray, np.ndarray, int]:
+def gmres(
+    apply: Apply, b: np.ndarray, x: np.ndarray, rtol: float, restart: int = 60, cycles: int = 20
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Restarted GMRES: (solutions, relative residuals, iterations), from the guess x. It ends where no cycle helps any more."""
     scale, before, iterations = norm(b), np.full(b.shape[:-1], np.inf), 0
     for _ in range(cycles):

@@ -56,7 +56,15 @@ def solve_cells(
         for start in range(0, len(active), count):
             chunk = active[start : start + count]
             report(1 - (len(active) - start) / len(slow), f"{size}^{len(forms.CELL)} points")
-            cells = _solved(forms, size, slow[chunk], parameters, fields or {}, rtol, [results[k] for k in chunk])
+            cells = _solved(
+                forms,
+                size,
+                slow[chunk],
+                parameters,
+                fields or {},
+                rtol,
+                [results[k] for k in chunk],
+            )
             for position, k in enumerate(chunk):
                 results[k] = _table(cells, position, results[k])
         active = active if n else [k for k in active if not settled(results[k], tolerance)]
@@ -152,14 +160,28 @@ def _smooth_numbers(least: int) -> Iterator[int]:
 
 
 def _solved(
-    forms: Any, size: int, slow: np.ndarray, parameters: Mapping[str, float], fields: Fields, rtol: float, before: list[dict[str, Any]]
+    forms: Any,
+    size: int,
+    slow: np.ndarray,
+    parameters: Mapping[str, float],
+    fields: Fields,
+    rtol: float,
+    before: list[dict[str, Any]],
 ) -> Cells:
     """The cell problems on one grid, from the solutions before."""
     real = not forms.COMPLEX
     cells = Cells(forms, Grid(forms.CELL, size, real), slow, parameters, fields, rtol)
     if before[0]:
-        guesses = [np.stack([cells.grid.refined(table["functions"][k], table["grid"]) for table in before]) for k in range(len(forms.FUNCTIONS))]
-        return cells.run(np.array([table["effective"].get(("lambda0", ()), 0.0) for table in before]) if forms.EIGENVALUE else None, guesses)
+        guesses = [
+            np.stack([cells.grid.refined(table["functions"][k], table["grid"]) for table in before])
+            for k in range(len(forms.FUNCTIONS))
+        ]
+        return cells.run(
+            np.array([table["effective"].get(("lambda0", ()), 0.0) for table in before])
+            if forms.EIGENVALUE
+            else None,
+            guesses,
+        )
     if not forms.EIGENVALUE:
         return cells.run()
     coarse = Grid(forms.CELL, DENSE[len(forms.CELL)], real)
@@ -185,7 +207,11 @@ def _table(cells: Cells, position: int, before: dict[str, Any]) -> dict[str, Any
 
 def _chunk(forms: Any, size: int) -> int:
     """How many slow points are solved at once, so that what they need stays in memory."""
-    vectors = 10 if forms.SYMMETRIC and forms.DEFINITE and not (forms.COMPLEX or forms.EIGENVALUE) else RESTART + 10
+    vectors = (
+        10
+        if forms.SYMMETRIC and forms.DEFINITE and not (forms.COMPLEX or forms.EIGENVALUE)
+        else RESTART + 10
+    )
     numbers = forms.COEFFICIENTS + 64 + 2 * forms.COMPONENTS * (len(forms.FUNCTIONS) + vectors)
     return max(1, WORK // (numbers * size ** len(forms.CELL)))
 
@@ -193,7 +219,9 @@ def _chunk(forms: Any, size: int) -> int:
 def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
     """Points per axis that resolve the coefficients: three a wave of their highest mode above a thousandth of the largest, on a fine grid."""
     grid = Grid(forms.CELL, LAST[len(forms.CELL)], not forms.COMPLEX)
-    unknown = [symbol for symbol, *_ in forms.CONSTANTS] + [forms.EIGENVALUE] * (forms.EIGENVALUE is not None)
+    unknown = [symbol for symbol, *_ in forms.CONSTANTS] + [forms.EIGENVALUE] * (
+        forms.EIGENVALUE is not None
+    )
     data = {**parameters, **dict.fromkeys(unknown, 0.0)}
     highest = 0.0
     for values in forms.coefficients(grid.points, [grid.cell(column) for column in slow.T], data):
@@ -207,14 +235,18 @@ def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
 def main(forms: Any) -> None:
     """Solve at the origin of the slow coordinates with all parameters 1, print the effective coefficients."""
     if forms.EXTERNALS:
-        raise SystemExit(f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}: solve_cells(..., fields=)")
+        raise SystemExit(
+            f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}: solve_cells(..., fields=)"
+        )
     slow, parameters = np.zeros((1, len(forms.SLOW))), dict.fromkeys(forms.PARAMETERS, 1.0)
     least = reach(forms, slow, parameters)
     if not grid_sizes(forms, None, least)[LEVELS - 1 :]:
         raise SystemExit(f"the coefficients need {least} points per axis, more than there may be")
     (result,) = solve_cells(forms, slow, parameters, 1e-10, least=least)
     size = f"{result['n']}^{len(forms.CELL)}"
-    print(f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual {result['residual']:.1e}")
+    print(
+        f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual {result['residual']:.1e}"
+    )
     for name, value in result["multipliers"].items():
         print(f"Fredholm multiplier of {name}: {value:.1e}")
     for (name, index), value in {**result["effective"], **forms.KNOWN}.items():

@@ -38,7 +38,9 @@ class LagrangeGrid:
         if self.degree not in _SHAPES:
             raise ValueError(f"degree {self.degree}: only {sorted(_SHAPES)} are there")
         if self.values.shape[max(0, self.values.ndim - self.dim) :] != self.shape:
-            raise ValueError(f"values {self.values.shape} and {self.shape} nodes do not fit together")
+            raise ValueError(
+                f"values {self.values.shape} and {self.shape} nodes do not fit together"
+            )
 
     @property
     def dim(self) -> int:
@@ -81,7 +83,9 @@ class LagrangeGrid:
         sorted_values[..., flat] = values
         return cls(lattice, degree, sorted_values.reshape(values.shape[:-1] + shape))
 
-    def evaluate(self, points: NDArray[np.float64], index: Sequence[int], periodic: bool = False) -> NDArray[np.float64]:
+    def evaluate(
+        self, points: NDArray[np.float64], index: Sequence[int], periodic: bool = False
+    ) -> NDArray[np.float64]:
         """D^index at `points` (n, d): shape (..., n).
 
         Derivatives are exact inside the elements; on an interface they are those of the upper element. ValueError for
@@ -89,15 +93,25 @@ class LagrangeGrid:
         """
         points = np.asarray(points, dtype=float)
         if points.ndim != 2 or points.shape[1] != self.dim or len(index) != self.dim:
-            raise ValueError(f"points {points.shape} and index {tuple(index)} on a {self.dim}-dimensional grid")
+            raise ValueError(
+                f"points {points.shape} and index {tuple(index)} on a {self.dim}-dimensional grid"
+            )
         if min(index) < 0 or max(index) > self.degree:
-            raise ValueError(f"derivative {tuple(index)} of elements of degree {self.degree}: at most {self.degree} along each axis are defined")
-        axes = [self._axis(axis, points[:, axis], index[axis], periodic) for axis in range(self.dim)]
+            raise ValueError(
+                f"derivative {tuple(index)} of elements of degree {self.degree}: at most {self.degree} along each axis are defined"
+            )
+        axes = [
+            self._axis(axis, points[:, axis], index[axis], periodic) for axis in range(self.dim)
+        ]
         flat = self.values.reshape(*self.values.shape[: self.values.ndim - self.dim], -1)
         result = np.zeros((*flat.shape[:-1], len(points)), dtype=np.result_type(flat, float))
         for corner in product(range(self.degree + 1), repeat=self.dim):
-            nodes = np.ravel_multi_index(tuple(first + k for (first, _), k in zip(axes, corner, strict=True)), self.shape)
-            weight = np.prod([weights[k] for (_, weights), k in zip(axes, corner, strict=True)], axis=0)
+            nodes = np.ravel_multi_index(
+                tuple(first + k for (first, _), k in zip(axes, corner, strict=True)), self.shape
+            )
+            weight = np.prod(
+                [weights[k] for (_, weights), k in zip(axes, corner, strict=True)], axis=0
+            )
             result += flat[..., nodes] * weight
         return result
 
@@ -125,4 +139,6 @@ def ranges(grid: LagrangeGrid, components: int) -> str:
     """The smallest and the largest values, for a line of text."""
     values = grid.values.reshape(components, -1)
     names = ["u"] if components == 1 else [f"u[{i}]" for i in range(components)]
-    return f"{values.shape[1]} nodes, " + ", ".join(f"{row.min():.9g} <= {name} <= {row.max():.9g}" for name, row in zip(names, values))
+    return f"{values.shape[1]} nodes, " + ", ".join(
+        f"{row.min():.9g} <= {name} <= {row.max():.9g}" for name, row in zip(names, values)
+    )

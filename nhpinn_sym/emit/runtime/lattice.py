@@ -108,7 +108,9 @@ class Lattice:
         """The number of nodes of `halved()`."""
         return math.prod(2 * n * degree + 1 for n in self.cells)
 
-    def locate(self, axis: int, x: Array, periodic: bool = False) -> tuple[NDArray[np.intp], Array, Array]:
+    def locate(
+        self, axis: int, x: Array, periodic: bool = False
+    ) -> tuple[NDArray[np.intp], Array, Array]:
         """(number, place in (0, 1), length) of the cells that hold the coordinates x along an axis.
 
         Points on a line belong to the upper cell. ValueError for points outside unless `periodic`.
@@ -119,7 +121,9 @@ class Lattice:
         if periodic:
             position = position - np.floor(position)
         elif not np.all((position >= -_OUTSIDE) & (position <= 1 + _OUTSIDE)):
-            raise ValueError(f"a coordinate along axis {axis} is outside ({low}, {high}) or not a number")
+            raise ValueError(
+                f"a coordinate along axis {axis} is outside ({low}, {high}) or not a number"
+            )
         n = self.cells[axis]
         if self.equal[axis]:
             cell = np.clip(np.floor(position * n), 0, n - 1).astype(np.intp)

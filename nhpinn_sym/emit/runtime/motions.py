@@ -91,7 +91,9 @@ def without_cancelled(image: Array, parts: Sequence[Array], gather: Gather) -> A
 def as_many(left: Array, right: Array) -> tuple[Array, Array]:
     """Kernels (n, p) of a transposed matrix and of the matrix, as far as they were found: that with fewer columns is replaced by the other."""
     larger = max(left, right, key=lambda kernel: kernel.shape[1])
-    return (left if left.shape == larger.shape else larger), (right if right.shape == larger.shape else larger)
+    return (left if left.shape == larger.shape else larger), (
+        right if right.shape == larger.shape else larger
+    )
 
 
 def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
@@ -100,7 +102,10 @@ def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
     for _ in range(kernel.shape[1]):
         sizes = (rest**2).sum(axis=1)
         own = int(sizes.argmax()) if len(sizes) else 0
-        size, place, row = max(gather((float(sizes[own]), -first - own, rest[own]) if len(sizes) else (-1.0, 0, None)), key=lambda item: item[:2])
+        size, place, row = max(
+            gather((float(sizes[own]), -first - own, rest[own]) if len(sizes) else (-1.0, 0, None)),
+            key=lambda item: item[:2],
+        )
         found.append(-place)
         rest = rest - np.outer(rest @ row, row / size)
     return found

@@ -20,7 +20,15 @@ from .cell_sequence import DAMPING, Key, Solve, solve_functions  # sibling
 from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
 from .skfem_linear import bordered_solver, cancels  # sibling
-from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
+from .skfem_space import (
+    Data,
+    Space,
+    block_matrix,
+    block_vector,
+    evaluate,
+    floats,
+    numbers,
+)  # sibling
 
 Array = NDArray[np.float64]
 
@@ -51,14 +59,27 @@ class CellMesh:
 
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
         self.forms, self.space, self.components = forms, space, forms.COMPONENTS
-        self.data = {**data, **dict.fromkeys([*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0)}
+        self.data = {
+            **data,
+            **dict.fromkeys(
+                [*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0
+            ),
+        }
         self.fields = evaluate(forms.coefficients, space.basis, self.data)
         self.solutions: dict[int, Array] = {}
         self.method = "means alone"
         self.volume = float(space.weights.sum())
         self.weights = [self._part(i, space.weights) for i in range(self.components)]
-        self._alternating = [space.alternating(axis) for axis in forms.FIRST_ORDER if space.cells[axis] * space.degree % 2 == 0]
-        self.modes = [self._part(i, self.volume / mode.size * mode) for mode in self._alternating for i in range(self.components)]
+        self._alternating = [
+            space.alternating(axis)
+            for axis in forms.FIRST_ORDER
+            if space.cells[axis] * space.degree % 2 == 0
+        ]
+        self.modes = [
+            self._part(i, self.volume / mode.size * mode)
+            for mode in self._alternating
+            for i in range(self.components)
+        ]
         self.pin()
 
     def _part(self, component: int, values: Array) -> Array:
@@ -73,24 +94,39 @@ class CellMesh:
         self.solutions[function] = w
         for i in range(self.components):
             name = f"N{function}" + (f"_{i}" if self.components > 1 else "")
-            self.fields[name] = self.space.basis.interpolate(self.space.prolongation @ w[i :: self.components])
+            self.fields[name] = self.space.basis.interpolate(
+                self.space.prolongation @ w[i :: self.components]
+            )
 
     def operator(self) -> sps.csr_matrix:
-        return block_matrix(self.space, self.forms.OPERATOR, self.space.basis, self.fields, self.components)
+        return block_matrix(
+            self.space, self.forms.OPERATOR, self.space.basis, self.fields, self.components
+        )
 
     def mass(self) -> sps.csr_matrix:
-        return block_matrix(self.space, self.forms.MASS, self.space.basis, self.fields, self.components)
+        return block_matrix(
+            self.space, self.forms.MASS, self.space.basis, self.fields, self.components
+        )
 
     def moments(self, function: int) -> Array:
         form = skfem.LinearForm(lambda v, w: w["function"] * v)
         return self.space.vector(form, self.space.basis, {"function": self.fields[f"N{function}"]})
 
     def source(self, function: int) -> tuple[Array, float]:
-        b, size = block_vector(self.space, self.forms.RIGHT_HAND_SIDES[function], self.space.basis, self.fields, self.components)
+        b, size = block_vector(
+            self.space,
+            self.forms.RIGHT_HAND_SIDES[function],
+            self.space.basis,
+            self.fields,
+            self.components,
+        )
         return (0.0 * b, 0.0) if cancels(b, size) else (b, size)
 
     def mean(self, table: str, key: Any) -> float:
-        return float(getattr(self.forms, table)[key].assemble(self.space.basis, **self.fields)) / self.volume
+        return (
+            float(getattr(self.forms, table)[key].assemble(self.space.basis, **self.fields))
+            / self.volume
+        )
 
     def ones(self) -> Array:
         return np.ones(self.space.weights.size * self.components)
@@ -105,8 +141,13 @@ class CellMesh:
         c = self.components
         size = np.ones(self.space.weights.size)
         for kernel in kernels:
-            size = size * np.abs(np.linalg.det(np.stack([w.reshape(-1, c) for w in kernel], axis=-1)))
-        nodes = [int(np.argmax(size)), *(int(np.argmax(np.where(mode < 0, size, -1.0))) for mode in self._alternating)]
+            size = size * np.abs(
+                np.linalg.det(np.stack([w.reshape(-1, c) for w in kernel], axis=-1))
+            )
+        nodes = [
+            int(np.argmax(size)),
+            *(int(np.argmax(np.where(mode < 0, size, -1.0))) for mode in self._alternating),
+        ]
         self._pins = [node * c + i for node in nodes for i in range(c)]
 
     def ratios(self, numerator: Array, denominator: Array) -> tuple[float, float]:
@@ -114,10 +155,18 @@ class CellMesh:
         return float(quotient.min()), float(quotient.max())
 
     @contextmanager
-    def solver(self, matrix: sps.csr_matrix, columns: Sequence[Array], rows: Sequence[Array], transposed: bool = False) -> Iterator[Solve]:
+    def solver(
+        self,
+        matrix: sps.csr_matrix,
+        columns: Sequence[Array],
+        rows: Sequence[Array],
+        transposed: bool = False,
+    ) -> Iterator[Solve]:
         matrix = matrix.T.tocsr() if transposed else matrix
         pins = self._pins[: len(rows)]
-        solve, self.method = bordered_solver(matrix, columns, rows, pins, self.space.dim, self.components, self.forms.DEFINITE)
+        solve, self.method = bordered_solver(
+            matrix, columns, rows, pins, self.space.dim, self.components, self.forms.DEFINITE
+        )
         yield solve
 
 
@@ -126,8 +175,12 @@ def main_cells(forms: Any, arguments: list[str]) -> None:
     data = numbers(arguments)
     dim = len(forms.CELL)
     n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))
-    space = Space(Lattice.fitted(floats(forms.CELL), (n,) * dim, forms.BREAKS), 2, tuple(range(dim)))
+    space = Space(
+        Lattice.fitted(floats(forms.CELL), (n,) * dim, forms.BREAKS), 2, tuple(range(dim))
+    )
     result = solve_cells(forms, space, data)
     for (name, index), value in {**result.effective, **forms.KNOWN}.items():
         print(f"{name}{list(index)} = {value if isinstance(value, str) else format(value, '.12g')}")
-    print(f"relative multiplier of the zero mean: {max(result.multipliers.values(), default=0.0):.1e}")
+    print(
+        f"relative multiplier of the zero mean: {max(result.multipliers.values(), default=0.0):.1e}"
+    )

@@ -17,9 +17,26 @@ from numpy.typing import NDArray
 
 from .lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
 from .lattice import Lattice, all_breaks  # sibling
-from .motions import NEARLY, as_many, deflated, independent, motions, pivots, vanishing, without_cancelled  # sibling
+from .motions import (
+    NEARLY,
+    as_many,
+    deflated,
+    independent,
+    motions,
+    pivots,
+    vanishing,
+    without_cancelled,
+)  # sibling
 from .skfem_linear import bordered_solver, cancels, linear_solver  # sibling
-from .skfem_space import Data, Space, block_matrix, block_vector, evaluate, floats, numbers  # sibling
+from .skfem_space import (
+    Data,
+    Space,
+    block_matrix,
+    block_vector,
+    evaluate,
+    floats,
+    numbers,
+)  # sibling
 from .time_stepping import GAMMA, sdirk4  # sibling
 
 Array = NDArray[np.float64]
@@ -46,8 +63,14 @@ class EquationResult(NamedTuple):
     defect: float
 
 
-def solve_equation(forms: Any, space: Space, data: Data, steps: int = 1, keep: bool = True,
-                   report: Callable[[float], None] = lambda fraction: None) -> EquationResult:
+def solve_equation(
+    forms: Any,
+    space: Space,
+    data: Data,
+    steps: int = 1,
+    keep: bool = True,
+    report: Callable[[float], None] = lambda fraction: None,
+) -> EquationResult:
     """Solve the equation of `forms`; with time, the times are all of `steps` equal steps if `keep`, otherwise the final one alone.
 
     `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
@@ -66,9 +89,13 @@ class _System:
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
         self.forms, self.space, self.data, self.components = forms, space, data, forms.COMPONENTS
         self.natural = [(space.face_basis(faces), *row) for faces, *row in forms.NATURAL]
-        self.stiffness = self._matrix(forms.OPERATOR, space.basis, forms.operator_coefficients, data)
+        self.stiffness = self._matrix(
+            forms.OPERATOR, space.basis, forms.operator_coefficients, data
+        )
         for basis, bilinear, _, coefficients in self.natural:
-            self.stiffness = self.stiffness + self._matrix(bilinear, basis, coefficients, self._at(0.0))
+            self.stiffness = self.stiffness + self._matrix(
+                bilinear, basis, coefficients, self._at(0.0)
+            )
         fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
         for faces, field, _, _ in forms.ESSENTIAL:
             fixed[self._on(faces, field)] = True
@@ -76,12 +103,18 @@ class _System:
         self._constant_load: Array | None = None
         self.defect = 0.0
 
-    def _matrix(self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data) -> sps.csr_matrix:
-        return block_matrix(self.space, blocks, basis, evaluate(coefficients, basis, data), self.components)
+    def _matrix(
+        self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data
+    ) -> sps.csr_matrix:
+        return block_matrix(
+            self.space, blocks, basis, evaluate(coefficients, basis, data), self.components
+        )
 
     def _on(self, faces: Sequence[tuple[int, int]], field: int) -> NDArray[np.intp]:
         """The unknowns of one component on some faces."""
-        return np.concatenate([self.space.on_face(*face) for face in faces]) * self.components + field
+        return (
+            np.concatenate([self.space.on_face(*face) for face in faces]) * self.components + field
+        )
 
     def _at(self, t: float) -> Data:
         return {**self.data, "t": t}
@@ -98,13 +131,22 @@ class _System:
     def _measured_load(self, t: float) -> tuple[Array, float]:
         forms, data = self.forms, self._at(t)
         sources = [(forms.LOAD, self.space.basis, forms.load_coefficients)]
-        sources += [(linear, basis, coefficients) for basis, _, linear, coefficients in self.natural]
-        parts = [block_vector(self.space, blocks, basis, evaluate(coefficients, basis, data), self.components)
-                 for blocks, basis, coefficients in sources]
+        sources += [
+            (linear, basis, coefficients) for basis, _, linear, coefficients in self.natural
+        ]
+        parts = [
+            block_vector(
+                self.space, blocks, basis, evaluate(coefficients, basis, data), self.components
+            )
+            for blocks, basis, coefficients in sources
+        ]
         return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
 
     def nodal(self, function: Callable[[Array, Data], Any], t: float) -> Array:
-        return np.array(np.broadcast_to(function(self.space.nodes, self._at(t)), self.space.nodes.shape[1:]), dtype=float)
+        return np.array(
+            np.broadcast_to(function(self.space.nodes, self._at(t)), self.space.nodes.shape[1:]),
+            dtype=float,
+        )
 
     def essential(self, t: float, rate: bool = False) -> Array:
         """The essential data (or their time derivative) at the fixed unknowns; where faces meet, the later condition counts."""
@@ -124,9 +166,15 @@ class _System:
         result = np.zeros(self.stiffness.shape[0])
         result[self.fixed] = self.essential(0.0)
         load, size = self._measured_load(0.0)
-        lift, matrix = (self.stiffness @ result)[self.free], _block(self.stiffness, self.free, self.free)
+        lift, matrix = (
+            (self.stiffness @ result)[self.free],
+            _block(self.stiffness, self.free, self.free),
+        )
         b, size = load[self.free] - lift, size + float(np.abs(lift).sum())
-        near = [self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone, NEARLY) for a in (matrix.T, matrix)]
+        near = [
+            self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone, NEARLY)
+            for a in (matrix.T, matrix)
+        ]
         left, right = as_many(*near)
         if right.size:
             values, method = self._bordered(matrix, b, size, left, right)
@@ -142,12 +190,16 @@ class _System:
         whole = motions(self.space.nodes.T, self.space.bounds, self.components)
         return independent(whole[self.free], _alone)
 
-    def _bordered(self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array) -> tuple[Array, str]:
+    def _bordered(
+        self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array
+    ) -> tuple[Array, str]:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
         weights = self.space.weights.repeat(self.components)[self.free]
         rows = list((weights[:, None] * right).T)
         columns = rows if np.array_equal(left, right) else list((weights[:, None] * left).T)
-        solve, method = bordered_solver(matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions)
+        solve, method = bordered_solver(
+            matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions
+        )
         if cancels(b, size):
             return np.zeros_like(b), f"{method}, zero mean"
         images = self._images(matrix, right)
@@ -191,23 +243,37 @@ class _System:
         parts = [(column(forms.OPERATOR), self.space.basis, forms.operator_coefficients)]
         parts += [(column(bilinear), basis, c) for basis, bilinear, _, c in self.natural]
         at = self._at(0.0)
-        vectors = [block_vector(self.space, block, basis, evaluate(c, basis, at), self.components)[0]
-                   for block, basis, c in parts if block]
+        vectors = [
+            block_vector(self.space, block, basis, evaluate(c, basis, at), self.components)[0]
+            for block, basis, c in parts
+            if block
+        ]
         return np.sum(vectors, axis=0)
 
-    def evolution(self, steps: int, keep: bool, report: Callable[[float], None]) -> tuple[Array, Array, Array, str]:
+    def evolution(
+        self, steps: int, keep: bool, report: Callable[[float], None]
+    ) -> tuple[Array, Array, Array, str]:
         forms, space = self.forms, self.space
         mass = self._matrix(forms.MASS, space.basis, forms.mass_coefficients, self.data)
         block = partial(_block, rows=self.free)
         m, k = block(mass, columns=self.free), block(self.stiffness, columns=self.free)
-        m_fixed, k_fixed = block(mass, columns=self.fixed), block(self.stiffness, columns=self.fixed)
+        m_fixed, k_fixed = (
+            block(mass, columns=self.fixed),
+            block(self.stiffness, columns=self.fixed),
+        )
         dt = forms.FINAL_TIME / steps
-        solve, method = linear_solver((m + GAMMA * dt * k).tocsr(), space.dim, reuse=True, smooth=self._motions)
+        solve, method = linear_solver(
+            (m + GAMMA * dt * k).tocsr(), space.dim, reuse=True, smooth=self._motions
+        )
         levels: list[Array] = []
         largest = np.zeros(self.components)
 
         def load(t: float) -> Array:
-            return np.asarray(self.load(t)[self.free] - k_fixed @ self.essential(t) - m_fixed @ self.essential(t, rate=True))
+            return np.asarray(
+                self.load(t)[self.free]
+                - k_fixed @ self.essential(t)
+                - m_fixed @ self.essential(t, rate=True)
+            )
 
         def on_step(step: int, t: float, w: Array) -> None:
             level = np.zeros(self.stiffness.shape[0])
@@ -219,7 +285,9 @@ class _System:
             np.maximum(largest, sizes, out=largest)
             report(step / steps)
 
-        start = np.stack([self.nodal(function, 0.0) for function in forms.INITIAL], axis=1).ravel()[self.free]
+        start = np.stack([self.nodal(function, 0.0) for function in forms.INITIAL], axis=1).ravel()[
+            self.free
+        ]
         on_step(0, 0.0, start)
         sdirk4(solve, lambda w: k @ w, load, start, forms.FINAL_TIME, steps, on_step)
         times = np.linspace(0.0, forms.FINAL_TIME, steps + 1)
@@ -231,7 +299,9 @@ def _alone(item: Any) -> list[Any]:
     return [item]
 
 
-def _block(matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> sps.csr_matrix:
+def _block(
+    matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> sps.csr_matrix:
     return matrix[rows][:, columns]
 
 
@@ -249,6 +319,8 @@ def main_equation(forms: Any, arguments: list[str]) -> None:
     space = Space(Lattice.fitted(bounds, (n,) * dim, breaks), 2, tuple(forms.PERIODIC))
     result = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
     if result.defect > COMPATIBLE:
-        raise SystemExit(f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}")
+        raise SystemExit(
+            f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}"
+        )
     save_grid("solution.npz", result.grid, forms.COMPONENTS)
     print(f"{result.method}: {ranges(result.grid, forms.COMPONENTS)}")

@@ -33,8 +33,13 @@ _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
 
 
-def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, definite: bool = True,
-                  smooth: Vector | None = None) -> tuple[Solve, str]:
+def linear_solver(
+    matrix: sps.csr_matrix,
+    dim: int,
+    reuse: bool = False,
+    definite: bool = True,
+    smooth: Vector | None = None,
+) -> tuple[Solve, str]:
     """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand sides.
 
     `definite` says that a symmetric matrix with a positive diagonal is definite. The coarse levels of multigrid contain `smooth` (unknowns, k),
@@ -44,7 +49,9 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, definit
     unknowns = matrix.shape[0]
     several = smooth is not None and smooth.ndim > 1 and smooth.shape[1] > 1
     cheap = _DIRECT[dim] * (_SYSTEMS[dim] if several else 1)
-    symmetric = definite and unknowns > cheap and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
+    symmetric = (
+        definite and unknowns > cheap and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
+    )
     if unknowns <= cheap or (unknowns <= _DIRECT_AT_MOST[dim] // 2 and (reuse or not symmetric)):
         return _direct(matrix), "sparse LU"
     krylov = _krylov(matrix, symmetric, smooth)
@@ -56,15 +63,25 @@ def linear_solver(matrix: sps.csr_matrix, dim: int, reuse: bool = False, definit
             if _solved(matrix, x, b):
                 return x
             if unknowns > _DIRECT_AT_MOST[dim]:
-                raise RuntimeError(f"Krylov residual {_residual(matrix, x, b):.1e}, and {unknowns} unknowns are too many for a direct solve")
+                raise RuntimeError(
+                    f"Krylov residual {_residual(matrix, x, b):.1e}, and {unknowns} unknowns are too many for a direct solve"
+                )
             direct.append(_direct(matrix))
         return direct[0](b)
 
     return solve, ("cg" if symmetric else "gmres") + " + algebraic multigrid"
 
 
-def bordered_solver(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], pins: Sequence[int], dim: int,
-                    components: int = 1, definite: bool = True, smooth: Vector | None = None) -> tuple[BorderedSolve, str]:
+def bordered_solver(
+    matrix: sps.csr_matrix,
+    columns: Sequence[Vector],
+    rows: Sequence[Vector],
+    pins: Sequence[int],
+    dim: int,
+    components: int = 1,
+    definite: bool = True,
+    smooth: Vector | None = None,
+) -> tuple[BorderedSolve, str]:
     """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix with as many kernel functions.
 
     `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their rows and columns the matrix is regular.
@@ -72,7 +89,12 @@ def bordered_solver(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Seq
     """
     free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
     block = matrix[free][:, free] if len(pins) else matrix
-    regular, method = linear_solver(block, dim, definite=definite, smooth=(_constants(matrix, components) if smooth is None else smooth)[free])
+    regular, method = linear_solver(
+        block,
+        dim,
+        definite=definite,
+        smooth=(_constants(matrix, components) if smooth is None else smooth)[free],
+    )
     if _kernels_are_constants(matrix, columns, rows, components):
         return partial(_projected, regular, rows, free), method
 
@@ -86,12 +108,17 @@ def bordered_solver(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Seq
     return Bordered(pinned, units, [matrix.T @ unit for unit in units], columns, rows), method
 
 
-def _kernels_are_constants(matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], components: int) -> bool:
+def _kernels_are_constants(
+    matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], components: int
+) -> bool:
     """Whether the constants of each component are the kernels of the matrix and of its transpose, and all borders are their weights."""
     if len(rows) != components or any(c is not r for c, r in zip(columns, rows)):
         return False
     constants = _constants(matrix, components)
-    return max(abs(matrix @ constants).max(), abs(matrix.T @ constants).max()) <= _CANCELLED * abs(matrix).max()
+    return (
+        max(abs(matrix @ constants).max(), abs(matrix.T @ constants).max())
+        <= _CANCELLED * abs(matrix).max()
+    )
 
 
 def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
@@ -99,7 +126,9 @@ def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
     return np.tile(np.eye(components), (matrix.shape[0] // components, 1))
 
 
-def _projected(regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]) -> tuple[Vector, list[float]]:
+def _projected(
+    regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]
+) -> tuple[Vector, list[float]]:
     """The bordered solution where the kernels are the constants of each component, whose weights are `rows`."""
     components, x = len(rows), np.zeros_like(b)
     means = [float(b[p::components].sum() / row.sum()) for p, row in enumerate(rows)]
@@ -135,14 +164,21 @@ def _solved(matrix: sps.csr_matrix, x: Vector, b: Vector) -> bool:
 
 def _direct(matrix: sps.csr_matrix) -> Solve:
     """LU with an ordering for the symmetric pattern of finite element matrices, and iterative refinement where it is needed."""
-    factors = sla.splu(matrix.tocsc(), permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.1, options={"SymmetricMode": True})
+    factors = sla.splu(
+        matrix.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.1,
+        options={"SymmetricMode": True},
+    )
 
     def solve(b: Vector) -> Vector:
         x = factors.solve(b)
         if _residual(matrix, x, b) > 1e-12:
             x = x + factors.solve(b - matrix @ x)
         if not _solved(matrix, x, b):
-            raise RuntimeError(f"the direct solve left a residual of {_residual(matrix, x, b):.1e}: the matrix is close to singular")
+            raise RuntimeError(
+                f"the direct solve left a residual of {_residual(matrix, x, b):.1e}: the matrix is close to singular"
+            )
         return np.asarray(x)
 
     return solve
@@ -150,7 +186,9 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
 
 def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> Solve:
     """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero where the matrix is indefinite)."""
-    hierarchy = pyamg.smoothed_aggregation_solver(matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric")
+    hierarchy = pyamg.smoothed_aggregation_solver(
+        matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric"
+    )
     preconditioner = hierarchy.aspreconditioner()
 
     def solve(b: Vector) -> Vector:
@@ -158,7 +196,9 @@ def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> S
             with np.errstate(divide="ignore", invalid="ignore"):
                 x, _ = sla.cg(matrix, b, rtol=_KRYLOV_TOLERANCE, maxiter=500, M=preconditioner)
         else:
-            x, _ = sla.gmres(matrix, b, rtol=_KRYLOV_TOLERANCE, restart=60, maxiter=10, M=preconditioner)
+            x, _ = sla.gmres(
+                matrix, b, rtol=_KRYLOV_TOLERANCE, restart=60, maxiter=10, M=preconditioner
+            )
         return np.asarray(x)
 
     return solve

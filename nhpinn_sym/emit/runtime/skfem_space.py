@@ -21,8 +21,12 @@ Data = Mapping[str, Any]
 
 _MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
 _ELEMENTS = {
-    (1, 1): skfem.ElementLineP1, (2, 1): skfem.ElementQuad1, (3, 1): skfem.ElementHex1,
-    (1, 2): skfem.ElementLineP2, (2, 2): skfem.ElementQuad2, (3, 2): skfem.ElementHex2,
+    (1, 1): skfem.ElementLineP1,
+    (2, 1): skfem.ElementQuad1,
+    (3, 1): skfem.ElementHex1,
+    (1, 2): skfem.ElementLineP2,
+    (2, 2): skfem.ElementQuad2,
+    (3, 2): skfem.ElementHex2,
 }
 
 
@@ -111,14 +115,23 @@ class Space:
 
     @cached_property
     def _unknown_shape(self) -> tuple[int, ...]:
-        return tuple(n * self.degree + (0 if axis in self.periodic else 1) for axis, n in enumerate(self.cells))
+        return tuple(
+            n * self.degree + (0 if axis in self.periodic else 1)
+            for axis, n in enumerate(self.cells)
+        )
 
     @cached_property
     def prolongation(self) -> sps.csr_matrix:
-        indices = [i % n if axis in self.periodic else i for axis, (i, n) in enumerate(zip(self._lattice, self._unknown_shape, strict=True))]
+        indices = [
+            i % n if axis in self.periodic else i
+            for axis, (i, n) in enumerate(zip(self._lattice, self._unknown_shape, strict=True))
+        ]
         unknowns = np.ravel_multi_index(tuple(indices), self._unknown_shape)
         count = len(unknowns)
-        return sps.csr_matrix((np.ones(count), (np.arange(count), unknowns)), shape=(count, int(np.prod(self._unknown_shape))))
+        return sps.csr_matrix(
+            (np.ones(count), (np.arange(count), unknowns)),
+            shape=(count, int(np.prod(self._unknown_shape))),
+        )
 
     @cached_property
     def nodes(self) -> Array:
@@ -145,9 +158,16 @@ class Space:
     def face_basis(self, faces: Sequence[tuple[int, int]]) -> Any:
         """The scikit-fem basis for integrals over `faces`."""
         mesh = self.basis.mesh
-        facets = [mesh.facets_satisfying(lambda x, a=axis, e=end: np.isclose(x[a], self.bounds[a][e], atol=1e-9, rtol=1e-9), boundaries_only=True)
-                  for axis, end in faces]
-        return skfem.FacetBasis(mesh, self.basis.elem, facets=np.concatenate(facets), intorder=self.order)
+        facets = [
+            mesh.facets_satisfying(
+                lambda x, a=axis, e=end: np.isclose(x[a], self.bounds[a][e], atol=1e-9, rtol=1e-9),
+                boundaries_only=True,
+            )
+            for axis, end in faces
+        ]
+        return skfem.FacetBasis(
+            mesh, self.basis.elem, facets=np.concatenate(facets), intorder=self.order
+        )
 
     def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:
         """The matrix of a bilinear form over the unknowns."""
@@ -159,7 +179,9 @@ class Space:
 
     def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
         """The vector of a linear form, and the sum of the absolute values of all element contributions: what rounding is relative to."""
-        local = form.coo_data(basis, **fields)  # `elemental` by the name that scikit-fem 9 to 12 know
+        local = form.coo_data(
+            basis, **fields
+        )  # `elemental` by the name that scikit-fem 9 to 12 know
         return np.asarray(self.prolongation.T @ local.todefault()), float(np.abs(local.data).sum())
 
     def grid(self, values: Array) -> LagrangeGrid:
@@ -170,24 +192,45 @@ class Space:
         return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.lattice, self.degree)
 
 
-def block_matrix(space: Space, blocks: Mapping[tuple[int, int], Any], basis: Any, fields: dict[str, Any], components: int) -> sps.csr_matrix:
+def block_matrix(
+    space: Space,
+    blocks: Mapping[tuple[int, int], Any],
+    basis: Any,
+    fields: dict[str, Any],
+    components: int,
+) -> sps.csr_matrix:
     """The matrix of bilinear forms by (equation, field), for unknowns that are numbered node by node."""
     parts = [(index, space.matrix(form, basis, fields)) for index, form in blocks.items()]
     unit = np.eye(components)
-    return sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts) if components > 1 else parts[0][1]
+    return (
+        sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts)
+        if components > 1
+        else parts[0][1]
+    )
 
 
-def block_vector(space: Space, blocks: Mapping[int, Any], basis: Any, fields: dict[str, Any], components: int) -> tuple[Array, float]:
+def block_vector(
+    space: Space, blocks: Mapping[int, Any], basis: Any, fields: dict[str, Any], components: int
+) -> tuple[Array, float]:
     """The vector of linear forms by equation, and its size as of `Space.measured`."""
     parts = {i: space.measured(form, basis, fields) for i, form in blocks.items()}
-    vector = sum((np.kron(part, np.eye(components)[i]) for i, (part, _) in parts.items()), start=np.zeros(components * space.weights.size))
+    vector = sum(
+        (np.kron(part, np.eye(components)[i]) for i, (part, _) in parts.items()),
+        start=np.zeros(components * space.weights.size),
+    )
     return vector, sum(size for _, size in parts.values())
 
 
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
     """The coefficients at the quadrature points of `basis`; functions of the points in `data` are called first."""
     points = np.asarray(basis.global_coordinates())
-    return coefficients(points, {name: _sampled(value, points) if callable(value) else value for name, value in data.items()})
+    return coefficients(
+        points,
+        {
+            name: _sampled(value, points) if callable(value) else value
+            for name, value in data.items()
+        },
+    )
 
 
 def _sampled(function: Callable[[Array], Array], points: Array) -> Any:

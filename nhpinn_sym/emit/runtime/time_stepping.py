@@ -24,8 +24,15 @@ _STAGES = (
 """Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its last stage."""
 
 
-def sdirk4(solve: Callable[[Vector], Vector], stiffness: Callable[[Vector], Vector], load: Callable[[float], Vector], w0: Vector,
-           t_end: float, steps: int, on_step: Callable[[int, float, Vector], None] | None = None) -> Vector:
+def sdirk4(
+    solve: Callable[[Vector], Vector],
+    stiffness: Callable[[Vector], Vector],
+    load: Callable[[float], Vector],
+    w0: Vector,
+    t_end: float,
+    steps: int,
+    on_step: Callable[[int, float, Vector], None] | None = None,
+) -> Vector:
     """w(t_end) of M w' + K w = F(t), w(0) = w0, by `steps` equal steps dt = t_end / steps.
 
     `solve(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)` returns F(t). The matrices must
@@ -37,7 +44,9 @@ def sdirk4(solve: Callable[[Vector], Vector], stiffness: Callable[[Vector], Vect
     for step in range(steps):
         slopes: list[Vector] = []
         for node, row in zip(_NODES, _STAGES, strict=True):
-            stage = w + dt * sum((a * k for a, k in zip(row, slopes, strict=True)), start=np.zeros_like(w))
+            stage = w + dt * sum(
+                (a * k for a, k in zip(row, slopes, strict=True)), start=np.zeros_like(w)
+            )
             slopes.append(solve(load(t_end * (step + node) / steps) - stiffness(stage)))
         w = stage + dt * GAMMA * slopes[-1]
         if on_step is not None:

@@ -22,7 +22,7 @@ def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> 
     count = next((k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along")), len(axes))
     jet = embed_columns(points, indices, axes[:count])
     for k in range(count, len(axes), count):
-        for value in embed_pole(points, indices, axes[k:k + count]):
+        for value in embed_pole(points, indices, axes[k : k + count]):
             jet = {index: torch.cat([jet[index], value[index][..., None]], -1) for index in indices}
     return jet
 
@@ -48,5 +48,9 @@ def reciprocal(f: Jet) -> Jet:
     out: Jet = {}
     for a, value in f.items():
         lower = [b for b in below(a) if any(b)]
-        out[a] = -total([binomial(a, b) * f[b] * out[minus(a, b)] for b in lower]) * out[minus(a, a)] if lower else 1 / value
+        out[a] = (
+            -total([binomial(a, b) * f[b] * out[minus(a, b)] for b in lower]) * out[minus(a, a)]
+            if lower
+            else 1 / value
+        )
     return out

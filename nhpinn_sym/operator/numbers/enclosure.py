@@ -253,7 +253,9 @@ class _Boxes:
             shares[:, 0] = 0.0
             shares[:, 1] = 1.0
             points = [r.lo + share * (r.hi - r.lo) for r, share in zip(ranges, shares, strict=True)]
-            values = np.broadcast_to(np.asarray(np.real(call(*points)), dtype=float), points[0].shape)
+            values = np.broadcast_to(
+                np.asarray(np.real(call(*points)), dtype=float), points[0].shape
+            )
         except NOT_EVALUATED as cause:
             raise UnsupportedError("a function without numbers", term=expr) from cause
         lo = values.min(axis=0)

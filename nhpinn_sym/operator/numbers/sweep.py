@@ -57,7 +57,10 @@ class Sweep:
         for depth in range(len(self.axes) - 1):
             low, high = self.bounds[self.axes[depth]]
             length = high - low if even else None
-            columns = [gauss(cut.cuts[:-1], cut.cuts[1:], order, self.curved, length)[:2] for cut in self._slices(points, depth)]
+            columns = [
+                gauss(cut.cuts[:-1], cut.cuts[1:], order, self.curved, length)[:2]
+                for cut in self._slices(points, depth)
+            ]
             counts = [len(t) for t, _ in columns]
             points = np.repeat(points, counts, axis=0)
             points[:, self.axes[depth]] = np.concatenate([t for t, _ in columns])
@@ -66,17 +69,22 @@ class Sweep:
 
     def _slices(self, points: Array, depth: int) -> list[Slice]:
         """The cuts of axis number `depth` at points that have the coordinates of the axes before."""
-        axis, inner = self.axes[depth], self.axes[depth + 1:]
-        cuts = [breaks(self.levels, {k: float(p[k]) for k in self.axes[:depth]}, axis, inner) for p in points]
+        axis, inner = self.axes[depth], self.axes[depth + 1 :]
+        cuts = [
+            breaks(self.levels, {k: float(p[k]) for k in self.axes[:depth]}, axis, inner)
+            for p in points
+        ]
         middles = np.repeat(points, [len(c) - 1 for c in cuts], axis=0)
         middles[:, axis] = np.concatenate([(c[1:] + c[:-1]) / 2 for c in cuts])
         if len(inner) == 1:
-            structures = [tuple((label, end) for _, _, label, _, end in line) for line in self._lines(middles)]
+            structures = [
+                tuple((label, end) for _, _, label, _, end in line) for line in self._lines(middles)
+            ]
         else:
             structures = [s.structure for s in self._slices(middles, depth + 1)]
         out = []
         for c in cuts:
-            kept, structures = structures[:len(c) - 1], structures[len(c) - 1:]
+            kept, structures = structures[: len(c) - 1], structures[len(c) - 1 :]
             new = [0, *(k for k in range(1, len(kept)) if kept[k] != kept[k - 1])]
             out.append(Slice(np.append(c[new], c[-1]), tuple(kept[k] for k in new)))
         return out
@@ -86,12 +94,24 @@ class Sweep:
         axis = self.axes[-1]
         low, high = self.bounds[axis]
         found = [roots(level, points, axis) for level in self.levels]
-        number = np.concatenate([np.arange(len(points)), *(n for n, _ in found), np.arange(len(points))])
-        place = np.concatenate([np.full(len(points), low), *(t for _, t in found), np.full(len(points), high)])
-        level = np.concatenate([np.full(len(points), -1), *(np.full(len(n), k) for k, (n, _) in enumerate(found)), np.full(len(points), -1)])
+        number = np.concatenate(
+            [np.arange(len(points)), *(n for n, _ in found), np.arange(len(points))]
+        )
+        place = np.concatenate(
+            [np.full(len(points), low), *(t for _, t in found), np.full(len(points), high)]
+        )
+        level = np.concatenate(
+            [
+                np.full(len(points), -1),
+                *(np.full(len(n), k) for k, (n, _) in enumerate(found)),
+                np.full(len(points), -1),
+            ]
+        )
         order = np.lexsort((place, number))
         number, place, level = number[order], place[order], level[order]
-        within = np.flatnonzero((number[1:] == number[:-1]) & (place[1:] - place[:-1] > _SAME * (high - low)))
+        within = np.flatnonzero(
+            (number[1:] == number[:-1]) & (place[1:] - place[:-1] > _SAME * (high - low))
+        )
         middles = points[number[within]]
         middles[:, axis] = (place[within] + place[within + 1]) / 2
         lines: list[list[tuple[float, float, int, int, int]]] = [[] for _ in points]
@@ -104,18 +124,28 @@ class Sweep:
         return [tuple(line) for line in lines]
 
 
-def line_points(points: Array, weights: Array, lines: Sequence[Line], axis: int, order: int,
-                length: float | None = None) -> tuple[Array, Array, NDArray[np.int64]]:
+def line_points(
+    points: Array,
+    weights: Array,
+    lines: Sequence[Line],
+    axis: int,
+    order: int,
+    length: float | None = None,
+) -> tuple[Array, Array, NDArray[np.int64]]:
     """Gauss points, weights and labels on the intervals of lines; `length` as in `gauss`."""
     number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
-    low, high, label = (np.array([interval[k] for line in lines for interval in line]) for k in range(3))
+    low, high, label = (
+        np.array([interval[k] for line in lines for interval in line]) for k in range(3)
+    )
     t, w, interval = gauss(low, high, order, False, length)
     out = points[number[interval]]
     out[:, axis] = t
     return out, weights[number[interval]] * w, label[interval].astype(np.int64)
 
 
-def gauss(low: Array, high: Array, order: int, curved: bool, length: float | None = None) -> tuple[Array, Array, Array]:
+def gauss(
+    low: Array, high: Array, order: int, curved: bool, length: float | None = None
+) -> tuple[Array, Array, Array]:
     """Points, weights and numbers of intervals (low, high): `order` points for each, or, with a `length`, for an interval of this length
     and fewer for shorter ones, so that the points lie equally dense everywhere."""
     counts = np.full(len(low), order)
@@ -130,6 +160,12 @@ def gauss(low: Array, high: Array, order: int, curved: bool, length: float | Non
             t, w = -np.cos(angle), w * np.pi / 2 * np.sin(angle)
         which = np.flatnonzero(counts == count)
         half = (high - low)[which, None] / 2
-        parts.append(((low[which, None] + half * (1 + t)).ravel(), (half * w).ravel(), np.repeat(which, count)))
+        parts.append(
+            (
+                (low[which, None] + half * (1 + t)).ravel(),
+                (half * w).ravel(),
+                np.repeat(which, count),
+            )
+        )
     points, weights, number = (np.concatenate(column) for column in zip(*parts, strict=True))
     return points, weights, number

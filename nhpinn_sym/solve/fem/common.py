@@ -58,15 +58,28 @@ def _lattice(state: Mapping[str, Any]) -> Lattice:
     return Lattice(tuple(np.asarray(state[name], dtype=float) for name in names if name in state))
 
 
-def cell_batch(functions: Sequence[LagrangeGrid], effective: Sequence[Mapping[EffectiveKey, float]], multipliers: Sequence[Mapping[str, float]],
-               info: Mapping[str, Any]) -> CellBatch:
+def cell_batch(
+    functions: Sequence[LagrangeGrid],
+    effective: Sequence[Mapping[EffectiveKey, float]],
+    multipliers: Sequence[Mapping[str, float]],
+    info: Mapping[str, Any],
+) -> CellBatch:
     """The results at m slow points, one of each per point; the grids hold batches (functions, components)."""
     count, components = functions[0].values.shape[:2]
-    fields = tuple(tuple(LagrangeField(replace(functions[0], values=np.stack([grid.values[k, i] for grid in functions]))) for i in range(components))
-                   for k in range(count))
+    fields = tuple(
+        tuple(
+            LagrangeField(
+                replace(functions[0], values=np.stack([grid.values[k, i] for grid in functions]))
+            )
+            for i in range(components)
+        )
+        for k in range(count)
+    )
     largest = {name: max(at[name] for at in multipliers) for name in multipliers[0]}
     info = {**info, "fredholm": max(largest.values(), default=0.0), "multipliers": largest}
-    return CellBatch(fields, {key: np.array([at[key] for at in effective]) for key in effective[0]}, info)
+    return CellBatch(
+        fields, {key: np.array([at[key] for at in effective]) for key in effective[0]}, info
+    )
 
 
 @dataclass(frozen=True)
@@ -105,7 +118,8 @@ class GridSolution:
         if self.times is None:
             if t is not None:
                 raise SolveError(
-                    "a stationary solution has no time", term=f"t = {shortened(t)}",
+                    "a stationary solution has no time",
+                    term=f"t = {shortened(t)}",
                     remedy="leave t out",
                 )
             return _evaluated(self.grid, points, index).T
@@ -121,16 +135,25 @@ class GridSolution:
         if abs(t - final) <= slack:
             return len(self.times) - 1, np.ones(1)
         if len(self.times) == 1:
-            raise SolveError("only the final time was kept: all time levels together are too large", term=f"t = {t}, final time {final}",
-                             remedy="ask for the final time, or solve with fewer cells or steps")
+            raise SolveError(
+                "only the final time was kept: all time levels together are too large",
+                term=f"t = {t}, final time {final}",
+                remedy="ask for the final time, or solve with fewer cells or steps",
+            )
         if not -slack <= t <= final + slack:
-            raise SolveError("this time was not computed", term=f"t = {t}", remedy=f"choose t between 0 and {final}")
+            raise SolveError(
+                "this time was not computed",
+                term=f"t = {t}",
+                remedy=f"choose t between 0 and {final}",
+            )
         count = min(4, len(self.times))
         step = final / (len(self.times) - 1)
         first = int(np.clip(np.floor(t / step) - 1, 0, len(self.times) - count))
         nodes = self.times[first : first + count]
         others = [np.delete(nodes, k) for k in range(count)]
-        return first, np.array([np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)])
+        return first, np.array(
+            [np.prod((t - rest) / (node - rest)) for node, rest in zip(nodes, others, strict=True)]
+        )
 
 
 def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
@@ -139,7 +162,8 @@ def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
         return grid.evaluate(points, index)
     except ValueError as cause:
         raise ProblemError(
-            str(cause), term=f"{len(points)} points, index {tuple(index)}",
+            str(cause),
+            term=f"{len(points)} points, index {tuple(index)}",
             remedy=f"points have shape (n, {grid.dim}) and lie in the domain",
         ) from cause
 
@@ -162,8 +186,11 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
     coefficients += [c for n in equation.natural for c in n.factors]
     for coefficient in (*coefficients, *(t.coefficient for t in equation.mass)):
         if equation.time in coefficient.free_symbols:
-            raise UnsupportedError("a coefficient of the operator depends on time", term=coefficient,
-                                   remedy="here sources and boundary data may depend on time; for this use the pinn backend")
+            raise UnsupportedError(
+                "a coefficient of the operator depends on time",
+                term=coefficient,
+                remedy="here sources and boundary data may depend on time; for this use the pinn backend",
+            )
 
 
 def relative_difference(
@@ -183,8 +210,26 @@ def relative_difference(
         scales.append((lengths * weights / 2).ravel())
     difference, norm = np.zeros((2, *fine.values.shape[: fine.values.ndim - fine.dim]))
     for block in _blocks([len(axis) for axis in axes]):
-        points = np.stack([g.ravel() for g in np.meshgrid(*(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij")], axis=1)
-        weight = np.prod(np.stack([g.ravel() for g in np.meshgrid(*(s[part] for s, part in zip(scales, block, strict=True)), indexing="ij")]), axis=0)
+        points = np.stack(
+            [
+                g.ravel()
+                for g in np.meshgrid(
+                    *(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij"
+                )
+            ],
+            axis=1,
+        )
+        weight = np.prod(
+            np.stack(
+                [
+                    g.ravel()
+                    for g in np.meshgrid(
+                        *(s[part] for s, part in zip(scales, block, strict=True)), indexing="ij"
+                    )
+                ]
+            ),
+            axis=0,
+        )
         values = fine.evaluate(points, (0,) * fine.dim)
         difference += (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight
         norm += values**2 @ weight

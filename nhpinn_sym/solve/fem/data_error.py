@@ -43,7 +43,9 @@ def data_error(
         put = datum.xreplace({v: sp.Float(x, 17) for v, x in values.items()})
         axes = [k for k, v in enumerate(symbols) if v in put.free_symbols]
         if axes and put.free_symbols <= set(symbols):
-            worst = max(worst, _missed(put, [symbols[k] for k in axes], axes, layout, lattice, degree))
+            worst = max(
+                worst, _missed(put, [symbols[k] for k in axes], axes, layout, lattice, degree)
+            )
     return worst
 
 

@@ -49,34 +49,72 @@ class CellSolver:
     comm     : the MPI communicator that shares the work
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
-                 progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000, solver: str = "auto",
-                 comm: MPI.Comm = MPI.COMM_WORLD) -> None:
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        *,
+        degree: int = 2,
+        n: int | None = None,
+        max_dofs: int = 300_000,
+        solver: str = "auto",
+        comm: MPI.Comm = MPI.COMM_WORLD,
+    ) -> None:
         check_options(degree, n, max_dofs, solver=solver)
         self.cells = cells
         self.text = target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
         self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
-        self.parameters, self.tolerance, self.progress = parameters, tolerance, _first(comm, progress)
-        self.degree, self.n, self.max_dofs, self.solver, self.comm = degree, n, max_dofs, solver, comm
+        self.parameters, self.tolerance, self.progress = (
+            parameters,
+            tolerance,
+            _first(comm, progress),
+        )
+        self.degree, self.n, self.max_dofs, self.solver, self.comm = (
+            degree,
+            n,
+            max_dofs,
+            solver,
+            comm,
+        )
         self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge, ProblemError where ranks differ."""
-        require_agreement(self.comm, self.text, numbers_of(self.parameters), np.asarray(slow_points).tolist(),
-                          (self.tolerance, self.degree, self.n, self.max_dofs, self.solver))
+        require_agreement(
+            self.comm,
+            self.text,
+            numbers_of(self.parameters),
+            np.asarray(slow_points).tolist(),
+            (self.tolerance, self.degree, self.n, self.max_dofs, self.solver),
+        )
         if self.n is not None:
             require_memory(self.layout.divided(self.n), self.degree, self.forms.COMPONENTS)
         missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
         label = f"cell problems ({BACKEND})"
         with memory_errors(label):
-            return refine_cells(lambda lattice: self._level(lattice, slow_points), self.layout, self.degree, self.tolerance, self.max_dofs,
-                                self.n, self.progress, label, self.forms.COMPONENTS, missed)
+            return refine_cells(
+                lambda lattice: self._level(lattice, slow_points),
+                self.layout,
+                self.degree,
+                self.tolerance,
+                self.max_dofs,
+                self.n,
+                self.progress,
+                label,
+                self.forms.COMPONENTS,
+                missed,
+            )
 
     def _problem(self, lattice: Lattice) -> CellProblem:
         """The compiled problem of one mesh, kept for the next slow points."""
         if lattice not in self._problems:
-            problem = CellProblem(self.forms, self.parameters, lattice, self.degree, self.solver, self.comm)
+            problem = CellProblem(
+                self.forms, self.parameters, lattice, self.degree, self.solver, self.comm
+            )
             self._problems[lattice] = problem
         return self._problems[lattice]
 
@@ -84,17 +122,38 @@ class CellSolver:
         require_memory(lattice.cells, self.degree, self.forms.COMPONENTS)
         problem = self._problem(lattice)
         with solve_errors():
-            results = [problem.solve(dict(zip(self.forms.SLOW, point, strict=True))) for point in slow_points]
-        info = {"method": f"{element_name(self.degree, lattice.dim)}, {problem.method}", "iterations": max(result.iterations for result in results),
-                "ranks": self.comm.size}
-        return cell_batch([result.functions for result in results], [result.effective for result in results],
-                          [result.multipliers for result in results], info)
+            results = [
+                problem.solve(dict(zip(self.forms.SLOW, point, strict=True)))
+                for point in slow_points
+            ]
+        info = {
+            "method": f"{element_name(self.degree, lattice.dim)}, {problem.method}",
+            "iterations": max(result.iterations for result in results),
+            "ranks": self.comm.size,
+        }
+        return cell_batch(
+            [result.functions for result in results],
+            [result.effective for result in results],
+            [result.multipliers for result in results],
+            info,
+        )
 
 
-def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   mesh: int | tuple[int, ...] | None = None, at_least: tuple[int, ...] | None = None, tolerance: float | None = None,
-                   degree: int = 2, steps: int | None = None, max_dofs: int | None = None, solver: str = "auto",
-                   comm: MPI.Comm = MPI.COMM_WORLD) -> GridSolution:
+def solve_equation(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    *,
+    mesh: int | tuple[int, ...] | None = None,
+    at_least: tuple[int, ...] | None = None,
+    tolerance: float | None = None,
+    degree: int = 2,
+    steps: int | None = None,
+    max_dofs: int | None = None,
+    solver: str = "auto",
+    comm: MPI.Comm = MPI.COMM_WORLD,
+) -> GridSolution:
     """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
     With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump, and with `steps` time steps
@@ -108,7 +167,12 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     require_constant_in_time(equation)
     text = target.equation(equation, "equation")["equation_forms.py"]
-    require_agreement(comm, text, numbers_of(parameters), (mesh, at_least, tolerance, degree, steps, max_dofs, solver))
+    require_agreement(
+        comm,
+        text,
+        numbers_of(parameters),
+        (mesh, at_least, tolerance, degree, steps, max_dofs, solver),
+    )
     forms = run("equation_forms", text)
     externals = {target.external_key(e): e for e in weak_externals(equation)}
 
@@ -125,15 +189,30 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
         time = ", sdirk4" if forms.TIME else ""
         name = f"{element_name(degree, lattice.dim)}, {problem.method}{time}"
         largest = problem.largest if forms.TIME else None
-        return GridSolution(BACKEND, name, grid, times, {"ranks": comm.size, "defect": problem.defect}, largest)
+        return GridSolution(
+            BACKEND, name, grid, times, {"ranks": comm.size, "defect": problem.defect}, largest
+        )
 
     label = f"{equation.title} ({BACKEND})"
     with memory_errors(label):
-        return solve_levels(level, equation, parameters, degree, _first(comm, progress), label, mesh=mesh, at_least=at_least, steps=steps,
-                            tolerance=tolerance, max_dofs=max_dofs)
+        return solve_levels(
+            level,
+            equation,
+            parameters,
+            degree,
+            _first(comm, progress),
+            label,
+            mesh=mesh,
+            at_least=at_least,
+            steps=steps,
+            tolerance=tolerance,
+            max_dofs=max_dofs,
+        )
 
 
-def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None]) -> tuple[LagrangeGrid, Array | None]:
+def _solved(
+    problem: EquationProblem, steps: int, report: Callable[[float], None]
+) -> tuple[LagrangeGrid, Array | None]:
     """The solution and the times of its levels."""
     if not problem.forms.TIME:
         return problem.solve(), None
@@ -145,7 +224,9 @@ def _solved(problem: EquationProblem, steps: int, report: Callable[[float], None
 
 def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:
     """The parameters that are numbers; functions cannot be compared."""
-    return sorted((name, value) for name, value in parameters.items() if isinstance(value, (int, float)))
+    return sorted(
+        (name, value) for name, value in parameters.items() if isinstance(value, (int, float))
+    )
 
 
 def require_agreement(comm: MPI.Comm, *given: object) -> None:
@@ -156,9 +237,11 @@ def require_agreement(comm: MPI.Comm, *given: object) -> None:
     found = comm.allgather(own)
     if len(set(found)) > 1:
         others = [rank for rank, digest in enumerate(found) if digest != found[0]]
-        raise ProblemError("the ranks were given different problems, parameters or options",
-                           term=f"other than rank 0: {', '.join(map(str, others))}",
-                           remedy="give every rank the same, or solve each with its own communicator: comm=MPI.COMM_SELF")
+        raise ProblemError(
+            "the ranks were given different problems, parameters or options",
+            term=f"other than rank 0: {', '.join(map(str, others))}",
+            remedy="give every rank the same, or solve each with its own communicator: comm=MPI.COMM_SELF",
+        )
 
 
 def require_equal_numbers(comm: MPI.Comm, values: Array, what: str) -> None:
@@ -166,9 +249,17 @@ def require_equal_numbers(comm: MPI.Comm, values: Array, what: str) -> None:
     if comm.size == 1:
         return
     array = np.asarray(values)
-    sizes = np.array(comm.allgather([float(np.abs(array).max(initial=0.0)), abs(complex(array.sum())), float(array.size)]))
+    sizes = np.array(
+        comm.allgather(
+            [float(np.abs(array).max(initial=0.0)), abs(complex(array.sum())), float(array.size)]
+        )
+    )
     if not np.allclose(sizes, sizes[0], rtol=_SAME, atol=_SAME * sizes[0, 0] * len(array)):
-        raise ProblemError("the ranks have different effective coefficients", term=what, remedy="solve or load the same cells on every rank")
+        raise ProblemError(
+            "the ranks have different effective coefficients",
+            term=what,
+            remedy="solve or load the same cells on every rank",
+        )
 
 
 def _end_all_ranks() -> None:
@@ -195,10 +286,17 @@ def solve_errors() -> Iterator[None]:
     try:
         yield
     except (DivergedError, PETSc.Error) as cause:
-        raise SolveError("the linear solver failed", term=cause,
-                         remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh') from cause
+        raise SolveError(
+            "the linear solver failed",
+            term=cause,
+            remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh',
+        ) from cause
     except KernelError as cause:
-        raise SolveError("a kernel of the cell operator is not found on this mesh", term=cause, remedy="try another mesh (n=)") from cause
+        raise SolveError(
+            "a kernel of the cell operator is not found on this mesh",
+            term=cause,
+            remedy="try another mesh (n=)",
+        ) from cause
 
 
 _end_all_ranks()

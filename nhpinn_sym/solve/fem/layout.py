@@ -51,7 +51,10 @@ class Layout:
 
     def with_corners(self, ends: Sequence[tuple[int, int]]) -> Layout:
         """More panels, ever narrower towards the faces (axis, end): solutions are singular where these meet others."""
-        panels = [np.array(p if len(p) else ends) for p, ends in zip(self.panels or ((),) * len(self.bounds), self.bounds)]
+        panels = [
+            np.array(p if len(p) else ends)
+            for p, ends in zip(self.panels or ((),) * len(self.bounds), self.bounds)
+        ]
         for axis, end in ends:
             low, high = self.bounds[axis]
             away = (high - low) * 0.5 ** np.arange(1, _CORNER_PANELS + 1)

@@ -75,7 +75,9 @@ def solve_levels(
         require_memory(cells, degree, equation.components, by_elements)
         most = _MOST_CELLS[dim] // equation.components
         meshes = layout.given(cells) if mesh is not None else layout.at_least(cells, most)
-        solution = solve_on_mesh(level, layout, degree, meshes, steps or _STEPS, progress, label, missed)
+        solution = solve_on_mesh(
+            level, layout, degree, meshes, steps or _STEPS, progress, label, missed
+        )
     if layout.unresolved is None:
         return solution
     return replace(solution, info={**solution.info, "unresolved": layout.unresolved})
@@ -88,7 +90,10 @@ def singular_faces(equation: LoweredEquation) -> list[tuple[int, int]]:
     """
     if equation.components < 2 or equation.domain.dim != 2 or equation.jumps:
         return []
-    held = {face: frozenset(e.field for e in equation.essential if face in e.faces) for face in equation.domain.faces}
+    held = {
+        face: frozenset(e.field for e in equation.essential if face in e.faces)
+        for face in equation.domain.faces
+    }
     open_faces = [face for face in equation.domain.faces if face[0] not in equation.periodic]
     return [
         (axis, end)
@@ -100,8 +105,11 @@ def singular_faces(equation: LoweredEquation) -> list[tuple[int, int]]:
 def _refuse_without_effect(**options: Any) -> None:
     for name, value in options.items():
         if value is not None:
-            raise ProblemError(f"{name}= has no effect on a mesh that is given", term=f"{name}={value!r}",
-                               remedy="leave mesh= out, then it is refined")
+            raise ProblemError(
+                f"{name}= has no effect on a mesh that is given",
+                term=f"{name}={value!r}",
+                remedy="leave mesh= out, then it is refined",
+            )
 
 
 def equation_data_error(

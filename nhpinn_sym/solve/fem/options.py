@@ -16,21 +16,30 @@ def check_options(
 ) -> None:
     """ProblemError that quotes the option which is not what it should be; None is "not given"."""
     if degree not in (1, 2) or isinstance(degree, bool):
-        raise ProblemError("finite elements are of degree 1 or 2 here", term=f"degree={degree!r}",
-                           remedy="refine the mesh instead")
+        raise ProblemError(
+            "finite elements are of degree 1 or 2 here",
+            term=f"degree={degree!r}",
+            remedy="refine the mesh instead",
+        )
     for name, value in (("n", n), ("max_dofs", max_dofs), ("steps", steps)):
         if value is not None:
             positive_integer(value, name)
     if solver not in SOLVERS:
-        raise ProblemError("this solver is not known", term=f"solver={solver!r}",
-                           remedy=f"use one of {', '.join(map(repr, SOLVERS))}")
+        raise ProblemError(
+            "this solver is not known",
+            term=f"solver={solver!r}",
+            remedy=f"use one of {', '.join(map(repr, SOLVERS))}",
+        )
 
 
 def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
     """The numbers of cells along each axis, from one number or one for each axis."""
     if isinstance(value, Sequence) and not isinstance(value, str):
         if len(value) != dim:
-            raise ProblemError(f"{name} holds {len(value)} numbers, and there are {dim} axes",
-                               term=f"{name}={value!r}", remedy=f"write {name}={(32,) * dim}")
+            raise ProblemError(
+                f"{name} holds {len(value)} numbers, and there are {dim} axes",
+                term=f"{name}={value!r}",
+                remedy=f"write {name}={(32,) * dim}",
+            )
         return tuple(positive_integer(n, name) for n in value)
     return (positive_integer(value, name),) * dim

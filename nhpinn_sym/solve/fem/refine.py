@@ -78,15 +78,25 @@ def refine_cells(
             history.append(batch.effective)
             data_error = missed(lattice) if k + 1 == len(levels) or len(history) > 2 else 0.0
             errors = entry_errors(history, degree, layout.erratic, data_error)
-            estimate = relative_estimate(errors, batch.effective, by_name(errors, without=(HIGHER,)))
+            estimate = relative_estimate(
+                errors, batch.effective, by_name(errors, without=(HIGHER,))
+            )
             task.update((k + 1) / len(levels), f"{lattice} cells, estimate {estimate:.1e}")
             if n is None and len(history) > 2 and estimate <= tolerance / MARGIN:
                 break
     _require_solvable(batch.info)
-    info = {"seconds": time.perf_counter() - start, "size": components * lattice.count(degree), "cells": lattice.cells, "estimate": estimate,
-            "data_error": data_error, "errors": {key: float(np.max(error)) for key, error in errors.items()}}
+    info = {
+        "seconds": time.perf_counter() - start,
+        "size": components * lattice.count(degree),
+        "cells": lattice.cells,
+        "estimate": estimate,
+        "data_error": data_error,
+        "errors": {key: float(np.max(error)) for key, error in errors.items()},
+    }
     if not estimate <= tolerance:
-        info["advice"] = f"that is on {lattice} cells: raise {'max_dofs=' if n is None else 'n='}, or accept a larger tolerance="
+        info["advice"] = (
+            f"that is on {lattice} cells: raise {'max_dofs=' if n is None else 'n='}, or accept a larger tolerance="
+        )
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}
     info |= {"higher": relative_estimate(errors, batch.effective, higher)} if higher else {}
     return replace(batch, info={**batch.info, **info})
@@ -96,9 +106,12 @@ def _require_solvable(info: Mapping[str, Any]) -> None:
     """SolvabilityError where a right-hand side has a mean that is no error of the discretization."""
     if info["fredholm"] > FREDHOLM_LIMIT:
         name = max(info["multipliers"], key=info["multipliers"].get)
-        raise SolvabilityError(f"the right-hand side of the cell problem {name} has the mean {info['fredholm']:.2e} relative to its size, "
-                               "and must have none", term=name,
-                               remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)")
+        raise SolvabilityError(
+            f"the right-hand side of the cell problem {name} has the mean {info['fredholm']:.2e} relative to its size, "
+            "and must have none",
+            term=name,
+            remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)",
+        )
 
 
 def entry_errors(
@@ -143,7 +156,9 @@ def solve_on_mesh(
             count = max(1, math.ceil(steps / 2**left))
             share = 0.8 / 5**left
 
-            def report(fraction: float, mesh: Lattice = mesh, done: float = done, share: float = share) -> None:
+            def report(
+                fraction: float, mesh: Lattice = mesh, done: float = done, share: float = share
+            ) -> None:
                 task.update(done + share * fraction, f"{mesh} cells")
 
             changes.add(solve_level(mesh, count, report))
@@ -181,7 +196,9 @@ def refine_equation(
     with progress(label) as task:
 
         def solve(mesh: Lattice, count: int) -> GridSolution:
-            return solve_level(mesh, count, lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}"))
+            return solve_level(
+                mesh, count, lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}")
+            )
 
         solution = solve(levels[0], steps)
         parts = {"space": _Changes(_space_rate(layout, degree), solution)}
@@ -239,9 +256,11 @@ class _Changes:
         """SolveError where the imbalance of the data does not go away as the mesh is refined."""
         *before, last = self.defects
         if last > _BALANCED and not (before and last < before[-1] / 2):
-            raise SolveError("a problem that leaves its mean open has no solution for these data",
-                             term=f"source and boundary fluxes do not balance: relative defect {last:.1e}",
-                             remedy="they must balance, or a Dirichlet or Robin condition must hold the mean")
+            raise SolveError(
+                "a problem that leaves its mean open has no solution for these data",
+                term=f"source and boundary fluxes do not balance: relative defect {last:.1e}",
+                remedy="they must balance, or a Dirichlet or Robin condition must hold the mean",
+            )
 
     @property
     def settled(self) -> bool:
@@ -267,7 +286,11 @@ class _Changes:
 
 def _share(estimates: Sequence[float], tolerance: float) -> float:
     """How far the estimates have come on their way to the tolerance, on the scale of logarithms."""
-    known = [math.log(max(estimate / tolerance, 1.0)) for estimate in estimates if math.isfinite(estimate)]
+    known = [
+        math.log(max(estimate / tolerance, 1.0))
+        for estimate in estimates
+        if math.isfinite(estimate)
+    ]
     return max(0.0, 1.0 - known[-1] / known[0]) if known and known[0] > 0 else float(bool(known))
 
 
@@ -280,8 +303,16 @@ def _finished(
     start: float,
 ) -> GridSolution:
     grid = solution.grid
-    info: dict[str, Any] = {"seconds": time.perf_counter() - start, "size": solution.components * grid.lattice.count(grid.degree)}
-    info |= {"cells": grid.cells, "estimate": estimate, "tolerance": tolerance, "data_error": data_error}
+    info: dict[str, Any] = {
+        "seconds": time.perf_counter() - start,
+        "size": solution.components * grid.lattice.count(grid.degree),
+    }
+    info |= {
+        "cells": grid.cells,
+        "estimate": estimate,
+        "tolerance": tolerance,
+        "data_error": data_error,
+    }
     if solution.times is not None:
         info["steps"] = steps
     return replace(solution, info={**solution.info, **info})
@@ -294,4 +325,8 @@ def equation_change(fine: GridSolution, coarse: GridSolution) -> float:
 
 def _final(solution: GridSolution) -> LagrangeGrid:
     """The function at the final time."""
-    return solution.grid if solution.times is None else replace(solution.grid, values=solution.grid.values[-1])
+    return (
+        solution.grid
+        if solution.times is None
+        else replace(solution.grid, values=solution.grid.values[-1])
+    )

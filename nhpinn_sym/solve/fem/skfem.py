@@ -36,10 +36,25 @@ class CellSolver:
     The tolerance is relative to the largest entry of the same effective coefficient.
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
-                 progress: Progress = silent, *, degree: int = 2, n: int | None = None, max_dofs: int = 300_000) -> None:
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        *,
+        degree: int = 2,
+        n: int | None = None,
+        max_dofs: int = 300_000,
+    ) -> None:
         check_options(degree, n, max_dofs)
-        self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
+        self.cells, self.parameters, self.tolerance, self.progress = (
+            cells,
+            dict(parameters),
+            tolerance,
+            progress,
+        )
         self.degree, self.n, self.max_dofs = degree, n, max_dofs
         self._driver = _runtime("skfem_cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
@@ -54,11 +69,23 @@ class CellSolver:
 
         label = f"cell problems ({BACKEND})"
         if self.n is not None:
-            require_memory(self.layout.divided(self.n), self.degree, self.cells.components, by_elements=True)
+            require_memory(
+                self.layout.divided(self.n), self.degree, self.cells.components, by_elements=True
+            )
         missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
         with _failures(label), memory_errors(label):
-            return refine_cells(level, self.layout, self.degree, self.tolerance, self.max_dofs, self.n, self.progress, label,
-                                self.cells.components, missed)
+            return refine_cells(
+                level,
+                self.layout,
+                self.degree,
+                self.tolerance,
+                self.max_dofs,
+                self.n,
+                self.progress,
+                label,
+                self.cells.components,
+                missed,
+            )
 
     def _solve_on(self, lattice: Lattice, slow_points: Array) -> CellBatch:
         require_memory(lattice.cells, self.degree, self.cells.components, by_elements=True)
@@ -66,15 +93,35 @@ class CellSolver:
             periodic = tuple(range(lattice.dim))
             self._spaces[lattice] = self._driver.Space(lattice, self.degree, periodic)
         space = self._spaces[lattice]
-        slow = [dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True)) for point in slow_points]
-        results = [self._driver.solve_cells(self._forms, space, {**self.parameters, **values}) for values in slow]
-        return cell_batch([result.functions for result in results], [result.effective for result in results],
-                          [result.multipliers for result in results], {"method": f"{element_name(self.degree, lattice.dim)}, {results[0].method}"})
+        slow = [
+            dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True))
+            for point in slow_points
+        ]
+        results = [
+            self._driver.solve_cells(self._forms, space, {**self.parameters, **values})
+            for values in slow
+        ]
+        return cell_batch(
+            [result.functions for result in results],
+            [result.effective for result in results],
+            [result.multipliers for result in results],
+            {"method": f"{element_name(self.degree, lattice.dim)}, {results[0].method}"},
+        )
 
 
-def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent, *,
-                   mesh: int | tuple[int, ...] | None = None, at_least: tuple[int, ...] | None = None, tolerance: float | None = None,
-                   degree: int = 2, steps: int | None = None, max_dofs: int | None = None) -> GridSolution:
+def solve_equation(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    *,
+    mesh: int | tuple[int, ...] | None = None,
+    at_least: tuple[int, ...] | None = None,
+    tolerance: float | None = None,
+    degree: int = 2,
+    steps: int | None = None,
+    max_dofs: int | None = None,
+) -> GridSolution:
     """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
 
     With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump, and with `steps` time steps
@@ -102,8 +149,20 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
 
     label = f"{equation.title.lower()} ({BACKEND})"
     with _failures(label), memory_errors(label):
-        return solve_levels(level, equation, parameters, degree, progress, label, mesh=mesh, at_least=at_least, steps=steps,
-                            tolerance=tolerance, max_dofs=max_dofs, by_elements=True)
+        return solve_levels(
+            level,
+            equation,
+            parameters,
+            degree,
+            progress,
+            label,
+            mesh=mesh,
+            at_least=at_least,
+            steps=steps,
+            tolerance=tolerance,
+            max_dofs=max_dofs,
+            by_elements=True,
+        )
 
 
 def _runtime(name: str) -> ModuleType:
@@ -111,7 +170,9 @@ def _runtime(name: str) -> ModuleType:
     try:
         return importlib.import_module(f"nhpinn_sym.emit.runtime.{name}")
     except ModuleNotFoundError as cause:
-        raise BackendMissingError(f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg") from cause
+        raise BackendMissingError(
+            f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg"
+        ) from cause
 
 
 @contextmanager
@@ -122,4 +183,7 @@ def _failures(what: str) -> Iterator[None]:
     except SolveError:
         raise
     except RuntimeError as cause:
-        raise SolveError(f"{what}: {cause}", remedy="check that the data determine the solution; try another mesh (n=, mesh=) or backend") from cause
+        raise SolveError(
+            f"{what}: {cause}",
+            remedy="check that the data determine the solution; try another mesh (n=, mesh=) or backend",
+        ) from cause

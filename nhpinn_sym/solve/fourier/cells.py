@@ -13,7 +13,13 @@ import numpy as np
 from ...emit import numpy as target
 from ...emit.source import run
 from ...lower.forms import LoweredCells, MultiIndex
-from ...problem.errors import SolvabilityError, SolveError, ToleranceWarning, UnsupportedError, shortened
+from ...problem.errors import (
+    SolvabilityError,
+    SolveError,
+    ToleranceWarning,
+    UnsupportedError,
+    shortened,
+)
 from ...problem.reading import instance, positive_integer
 from ...resolution import resolve_cells
 from ..choice import points_needed
@@ -33,7 +39,14 @@ class FourierField:
     def evaluate(self, points: Array, index: MultiIndex) -> np.ndarray:
         from ...emit.runtime.fourier_grid import evaluate_modes
 
-        return np.stack([evaluate_modes(m, self.bounds, np.asarray(points, dtype=float), index, real=self.real) for m in self.modes])
+        return np.stack(
+            [
+                evaluate_modes(
+                    m, self.bounds, np.asarray(points, dtype=float), index, real=self.real
+                )
+                for m in self.modes
+            ]
+        )
 
     def state(self) -> dict[str, Any]:
         return {"bounds": np.array(self.bounds), "real": self.real, "modes": list(self.modes)}
@@ -50,7 +63,9 @@ class FourierField:
     @classmethod
     def joined(cls, fields: Sequence[FourierField]) -> FourierField:
         """The fields of several batches of slow points as one."""
-        return cls(fields[0].bounds, tuple(m for field in fields for m in field.modes), fields[0].real)
+        return cls(
+            fields[0].bounds, tuple(m for field in fields for m in field.modes), fields[0].real
+        )
 
 
 class CellSolver:
@@ -72,16 +87,26 @@ class CellSolver:
         residual: float = 1e-13,
         fields: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     ) -> None:
-        self.cells, self.parameters, self.tolerance, self.progress = cells, dict(parameters), tolerance, progress
+        self.cells, self.parameters, self.tolerance, self.progress = (
+            cells,
+            dict(parameters),
+            tolerance,
+            progress,
+        )
         if n is not None:
             n = positive_integer(n, "n", least=9)
             _require_affordable(cells, n)
         if not (isinstance(residual, float) and 0 < residual < 1):
             raise SolveError(
-                "residual is a number between 0 and 1", term=f"residual={shortened(residual)}",
+                "residual is a number between 0 and 1",
+                term=f"residual={shortened(residual)}",
                 remedy="leave it out, or write residual=1e-10",
             )
-        self.n, self.residual, self.fields = n if n is None else n | 1, residual, dict(_fields(fields))
+        self.n, self.residual, self.fields = (
+            n if n is None else n | 1,
+            residual,
+            dict(_fields(fields)),
+        )
         _check(cells, self.fields)
         self.resolution = resolve_cells(cells, self.parameters, slow_box)
         self.least = points_needed(self.resolution)
@@ -109,7 +134,10 @@ class CellSolver:
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point; SolveError where the Krylov iteration stalls, SolvabilityError where a source has a mean."""
         start = time.perf_counter()
-        with self.progress("cell problems (fourier)") as task, np.errstate(all="ignore"):  # what is not a number is an error below
+        with (
+            self.progress("cell problems (fourier)") as task,
+            np.errstate(all="ignore"),
+        ):  # what is not a number is an error below
             try:
                 results = self.forms.solve_cells(
                     self.forms,
@@ -123,15 +151,28 @@ class CellSolver:
                     self.least,
                 )
             except np.linalg.LinAlgError as cause:
-                raise SolveError(f"the cell operator with mean coefficients is singular ({cause})", term=self.cells.title) from cause
+                raise SolveError(
+                    f"the cell operator with mean coefficients is singular ({cause})",
+                    term=self.cells.title,
+                ) from cause
         self._require(results)
-        functions = tuple(tuple(self._field(results, k, i) for i in range(self.cells.components)) for k in range(len(self.cells.functions)))
-        effective = {key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]}
-        return CellBatch(functions, effective, {**self._info(results), "seconds": time.perf_counter() - start})
+        functions = tuple(
+            tuple(self._field(results, k, i) for i in range(self.cells.components))
+            for k in range(len(self.cells.functions))
+        )
+        effective = {
+            key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]
+        }
+        return CellBatch(
+            functions, effective, {**self._info(results), "seconds": time.perf_counter() - start}
+        )
 
     def field_error(self, batch: CellBatch) -> float:
         """The largest mean difference of a given field from its interpolant on the grid of a batch, relative to its largest value."""
-        return max((self._field_error(field, int(batch.info["points"])) for field in self.fields.values()), default=0.0)
+        return max(
+            (self._field_error(field, int(batch.info["points"])) for field in self.fields.values()),
+            default=0.0,
+        )
 
     def _field_error(self, field: Callable[[np.ndarray], np.ndarray], n: int) -> float:
         """That of one field.
@@ -144,7 +185,9 @@ class CellSolver:
         coarse = Grid(self.cells.cell.bounds, n, real)
         fine = Grid(self.cells.cell.bounds, max(_UNSEEN[coarse.dim], 2 * n + 1), real)
         shifts = [_SHIFT * (b - a) / fine.n for a, b in fine.bounds]
-        exact = _sampled(field, [axis + shift for axis, shift in zip(fine.points, shifts, strict=True)])
+        exact = _sampled(
+            field, [axis + shift for axis, shift in zip(fine.points, shifts, strict=True)]
+        )
         modes = fine.refined(coarse.forward(_sampled(field, coarse.points)), coarse)
         for wave, shift in zip(fine.waves, shifts, strict=True):
             modes = modes * np.exp(wave * shift)
@@ -164,12 +207,17 @@ class CellSolver:
 
     def _info(self, results: list[dict[str, Any]]) -> dict[str, Any]:
         positive = self.cells.symmetric and self.cells.definite and not self.cells.complex
-        multipliers = {name: max(r["multipliers"][name] for r in results) for name in results[0]["multipliers"]}
+        multipliers = {
+            name: max(r["multipliers"][name] for r in results) for name in results[0]["multipliers"]
+        }
         return {
             "method": "Fourier collocation, preconditioned " + ("CG" if positive else "GMRES"),
             "size": max(r["n"] for r in results) ** self.cells.cell.dim,
             "points": max(r["n"] for r in results),
-            **{name: max(r[name] for r in results) for name in ("residual", "estimate", "iterations")},
+            **{
+                name: max(r[name] for r in results)
+                for name in ("residual", "estimate", "iterations")
+            },
             "fredholm": max(multipliers.values(), default=0.0),
             "multipliers": multipliers,
             "multiplier_error": max(self._share_error(r) for r in results),
@@ -204,7 +252,9 @@ class CellSolver:
     def _require_solvable(self, result: dict[str, Any]) -> None:
         """A multiplier that falls with the grid is an error of the grid; one that stays belongs to the problem."""
         for name, value in result["multipliers"].items():
-            if value > max(1e-8, 100 * self.tolerance, self._share_error(result)) and value > 0.5 * result["before"].get(name, 0.0):
+            if value > max(
+                1e-8, 100 * self.tolerance, self._share_error(result)
+            ) and value > 0.5 * result["before"].get(name, 0.0):
                 raise SolvabilityError(
                     f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none",
                     term=name,
@@ -227,7 +277,9 @@ def _require_affordable(cells: LoweredCells, n: int) -> None:
     numbers = float(n) ** cells.cell.dim * cells.components * (len(cells.functions) + _VECTORS)
     seconds = 1e-9 * numbers * _ITERATIONS * max(1, len(cells.functions))
     require_affordable(
-        f"n={n}", numbers, seconds=seconds,
+        f"n={n}",
+        numbers,
+        seconds=seconds,
         remedy="leave n= out, or give a smaller one",
     )
 
@@ -241,23 +293,40 @@ def _sampled(field: Callable[[np.ndarray], np.ndarray], axes: Sequence[np.ndarra
 
 
 def _fields(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return {} if given is None else instance(given, Mapping, "fields", "write fields={name: function of points}")  # type: ignore[type-abstract]
+    return (
+        {}
+        if given is None
+        else instance(given, Mapping, "fields", "write fields={name: function of points}")
+    )  # type: ignore[type-abstract]
 
 
 def _check(cells: LoweredCells, fields: Mapping[str, Any]) -> None:
     strange = sorted(map(str, set(fields) - {e.name for e in cells.externals}))
     if strange:
         raise SolveError(
-            "the cell problems hold no such fields", term=", ".join(strange),
+            "the cell problems hold no such fields",
+            term=", ".join(strange),
             remedy="leave them out of fields=",
         )
     missing = sorted({e.name for e in cells.externals} - set(fields))
     if missing:
-        raise SolveError("the cell problems hold fields that are not given", term=", ".join(missing), remedy="give fields={name: function of points}")
+        raise SolveError(
+            "the cell problems hold fields that are not given",
+            term=", ".join(missing),
+            remedy="give fields={name: function of points}",
+        )
     if cells.complex and cells.eigenvalue is not None:
-        raise UnsupportedError("a ground state of an operator with complex coefficients", term=cells.title, remedy="use real coefficients")
+        raise UnsupportedError(
+            "a ground state of an operator with complex coefficients",
+            term=cells.title,
+            remedy="use real coefficients",
+        )
     if cells.cell.dim > 3:
-        raise UnsupportedError("a cell with more than three coordinates", term=cells.cell, remedy="use fewer fast coordinates")
+        raise UnsupportedError(
+            "a cell with more than three coordinates",
+            term=cells.cell,
+            remedy="use fewer fast coordinates",
+        )
 
 
 def _modes(values: np.ndarray) -> np.ndarray:
@@ -265,5 +334,7 @@ def _modes(values: np.ndarray) -> np.ndarray:
     modes = np.fft.fftn(values) / values.size
     frequency = np.abs(np.fft.fftfreq(len(values), 1 / len(values)))
     reach = np.max(np.stack(np.meshgrid(*[frequency] * values.ndim, indexing="ij")), axis=0)
-    kept = np.flatnonzero(frequency <= np.max(reach[np.abs(modes) > 4e-16 * np.abs(modes).max()], initial=0))
+    kept = np.flatnonzero(
+        frequency <= np.max(reach[np.abs(modes) > 4e-16 * np.abs(modes).max()], initial=0)
+    )
     return modes[np.ix_(*[kept] * values.ndim)]

@@ -19,33 +19,62 @@ from ..solution import CellSolver as CellSolverProtocol
 from ..solution import Coefficients, Solution
 from .options import read_options, split_method
 
-_CELLS = {"energy": ("energy.cells", "EnergyCellSolver"), "nh-pinn": ("paper.cells", "PaperCellSolver")}
-_EQUATIONS = {"energy": ("energy.equation", "solve_energy"), "nh-pinn": ("paper.equation", "solve_classical"),
-              "classical": ("paper.equation", "solve_classical")}
+_CELLS = {
+    "energy": ("energy.cells", "EnergyCellSolver"),
+    "nh-pinn": ("paper.cells", "PaperCellSolver"),
+}
+_EQUATIONS = {
+    "energy": ("energy.equation", "solve_energy"),
+    "nh-pinn": ("paper.equation", "solve_classical"),
+    "classical": ("paper.equation", "solve_classical"),
+}
 
 
-def CellSolver(cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...], tolerance: float,
-               progress: Progress = silent, **options: Any) -> CellSolverProtocol:
+def CellSolver(
+    cells: LoweredCells,
+    parameters: Mapping[str, float],
+    slow_box: tuple[tuple[float, float], ...],
+    tolerance: float,
+    progress: Progress = silent,
+    **options: Any,
+) -> CellSolverProtocol:
     """The solver of cell problems that the options name. ProblemError for a method that is none."""
     method, rest = split_method(options)
     if method == "classical":
-        raise ProblemError('"classical" is the PINN for boundary value problems', term=cells.title, remedy='use method="nh-pinn" for cell problems')
+        raise ProblemError(
+            '"classical" is the PINN for boundary value problems',
+            term=cells.title,
+            remedy='use method="nh-pinn" for cell problems',
+        )
     usual = ("phases.cells", "PhaseCellSolver") if cells.jumps else _smooth(cells, rest)
-    solver: CellSolverProtocol = _found(_CELLS.get(method, usual))(cells, parameters, slow_box, tolerance, progress, **rest)
+    solver: CellSolverProtocol = _found(_CELLS.get(method, usual))(
+        cells, parameters, slow_box, tolerance, progress, **rest
+    )
     return solver
 
 
 def _smooth(cells: LoweredCells, options: Mapping[str, Any]) -> tuple[str, str]:
     """A random layer fills a box of two dimensions, not of more: there the slow variables go to the last layer."""
     several = bool(cells.slow) and cells.cell.dim + len(cells.slow) > 2
-    return ("cells", "CellSolver") if not several or read_options(options).trains else ("separable", "SeparableCellSolver")
+    return (
+        ("cells", "CellSolver")
+        if not several or read_options(options).trains
+        else ("separable", "SeparableCellSolver")
+    )
 
 
-def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
-                   **options: Any) -> Solution:
+def solve_equation(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    **options: Any,
+) -> Solution:
     """Solve a boundary value problem by the formulation that the options name."""
     method, rest = split_method(options)
-    solution: Solution = _found(_EQUATIONS.get(method, ("equation", "solve_equation")))(equation, coefficients, parameters, progress, **rest)
+    solution: Solution = _found(_EQUATIONS.get(method, ("equation", "solve_equation")))(
+        equation, coefficients, parameters, progress, **rest
+    )
     return solution
 
 

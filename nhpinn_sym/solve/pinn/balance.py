@@ -26,15 +26,20 @@ def require_balance(problem: BoundaryValueProblem) -> None:
     nodes = _NODES[len(problem.bounds)]
     defect, coarse = _defect(problem, 2 * nodes), _defect(problem, nodes)
     if float(defect) > _BALANCED + 10 * float((defect - coarse).abs()):
-        raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative defect {float(defect):.1e}",
-                         remedy="the source and the boundary fluxes have to balance")
+        raise SolveError(
+            "a problem that leaves its mean open has no solution for these data",
+            term=f"relative defect {float(defect):.1e}",
+            remedy="the source and the boundary fluxes have to balance",
+        )
 
 
 def _defect(problem: BoundaryValueProblem, nodes: int) -> Tensor:
     """The largest integral of the data against a constant kernel of the adjoint, relative to the integral of their size; 0 without kernel."""
     layer = random_layer(problem.trial, _FUNCTIONS, _SCALES, 0)
     shape = (-1, problem.components)
-    of_functions, of_data, of_sizes = (torch.zeros((), dtype=torch.float64, device=problem.device) for _ in range(3))
+    of_functions, of_data, of_sizes = (
+        torch.zeros((), dtype=torch.float64, device=problem.device) for _ in range(3)
+    )
     strength = torch.zeros_like(of_data)
     for rows, weight in _blocks(problem, nodes):
         values = matrix(problem.trial, rows, layer).reshape(*shape, _FUNCTIONS * problem.components)
@@ -44,7 +49,11 @@ def _defect(problem: BoundaryValueProblem, nodes: int) -> Tensor:
         of_data, of_sizes = of_data + weight @ target, of_sizes + weight @ target.abs()
     left, sizes, _ = torch.linalg.svd(of_functions)
     kernel = left[:, sizes <= _KERNEL * strength]
-    return ((kernel.T @ of_data).abs() / positive(kernel.T.abs() @ of_sizes)).amax() if kernel.shape[1] else torch.zeros_like(strength)
+    return (
+        ((kernel.T @ of_data).abs() / positive(kernel.T.abs() @ of_sizes)).amax()
+        if kernel.shape[1]
+        else torch.zeros_like(strength)
+    )
 
 
 def _blocks(problem: BoundaryValueProblem, nodes: int) -> list[tuple[Rows, Tensor]]:
@@ -53,8 +62,15 @@ def _blocks(problem: BoundaryValueProblem, nodes: int) -> list[tuple[Rows, Tenso
     blocks = [(problem.inside(points), weight)]
     for face in problem.trial.module.BOUNDARY:
         axis, end = face
-        bounds = [*problem.bounds[:axis], *problem.bounds[axis + 1:]]
+        bounds = [*problem.bounds[:axis], *problem.bounds[axis + 1 :]]
         points, weight = gauss_points(bounds, nodes, problem.device)
-        there = torch.cat([points[:, :axis], torch.full_like(weight, problem.bounds[axis][end])[:, None], points[:, axis:]], 1)
+        there = torch.cat(
+            [
+                points[:, :axis],
+                torch.full_like(weight, problem.bounds[axis][end])[:, None],
+                points[:, axis:],
+            ],
+            1,
+        )
         blocks.append((problem.on_face(face, there), weight))
     return blocks

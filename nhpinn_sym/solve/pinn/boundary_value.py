@@ -20,7 +20,17 @@ from ...problem.domain import Face
 from ...resolution import resolve_equation
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
-from .rows import Rows, balanced, collocation_points, concatenate, gauss_points, positive, sharp_panels, strengths, unit_jet
+from .rows import (
+    Rows,
+    balanced,
+    collocation_points,
+    concatenate,
+    gauss_points,
+    positive,
+    sharp_panels,
+    strengths,
+    unit_jet,
+)
 from .singular import Family, Functions, stacked
 
 _NAME = "equation"
@@ -44,7 +54,13 @@ class _Conditions:
         """Every equation times its factor."""
         data, lifted = factors * self.data, factors * self.lifted
         size = data.square().mean().sqrt() + lifted.square().mean().sqrt()
-        return Rows(self.points, factors[:, None, None] * self.weights, factors[:, None] * self.extra, (data - lifted)[..., None], size[None])
+        return Rows(
+            self.points,
+            factors[:, None, None] * self.weights,
+            factors[:, None] * self.extra,
+            (data - lifted)[..., None],
+            size[None],
+        )
 
     def levelled(self, strength: float, trial: Trial) -> Rows:
         """Every equation, but for empty ones, as strong as `strength`."""
@@ -61,7 +77,13 @@ class BoundaryValueProblem:
     The equations and components of a system are scaled, so that all of its blocks weigh the same; `finished` undoes it.
     """
 
-    def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
+    def __init__(
+        self,
+        equation: LoweredEquation,
+        coefficients: Coefficients,
+        parameters: Mapping[str, float],
+        device: str,
+    ) -> None:
         self.equation, self.coefficients, self.device = equation, coefficients, device
         self.components = equation.components
         self.parameters = given_values(equation, parameters)
@@ -80,7 +102,11 @@ class BoundaryValueProblem:
         """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open; all weigh the same."""
         blocks = self._blocks(count, seed)
         if self.open.shape[1]:
-            blocks.append(self._gauge(blocks[0].extra.shape[2]).levelled(blocks[0].strength(self.trial), self.trial))
+            blocks.append(
+                self._gauge(blocks[0].extra.shape[2]).levelled(
+                    blocks[0].strength(self.trial), self.trial
+                )
+            )
         return concatenate(blocks)
 
     @cached_property
@@ -99,8 +125,15 @@ class BoundaryValueProblem:
         for axis in self._straight:
             index = tuple(int(k == axis) for k in range(len(self._zero)))
             a, b = self.bounds[axis]
-            slope = rows.weights[..., self.trial.indices.index(index)] if index in self.trial.indices else 0.0
-            parts.append((2 * rows.points[:, axis, None, None] - a - b) / (b - a) * constants + 2 / (b - a) * slope)
+            slope = (
+                rows.weights[..., self.trial.indices.index(index)]
+                if index in self.trial.indices
+                else 0.0
+            )
+            parts.append(
+                (2 * rows.points[:, axis, None, None] - a - b) / (b - a) * constants
+                + 2 / (b - a) * slope
+            )
         null = self._null(torch.cat(parts, -1), rows)
         _, sizes, right = torch.linalg.svd(null[self.components :])
         count = int((sizes > _DEPENDENT).sum())
@@ -120,7 +153,11 @@ class BoundaryValueProblem:
         """A component of the rotations (1 + axes, number) and its derivatives."""
         jet = {}
         for index in indices:
-            value = factors[0].expand(len(points), -1) if not any(index) else points.new_zeros(len(points), factors.shape[1])
+            value = (
+                factors[0].expand(len(points), -1)
+                if not any(index)
+                else points.new_zeros(len(points), factors.shape[1])
+            )
             for factor, axis in zip(factors[1:], self._straight, strict=True):
                 a, b = self.bounds[axis]
                 if not any(index):
@@ -132,10 +169,14 @@ class BoundaryValueProblem:
 
     def _gauge(self, extra: int) -> _Conditions:
         """As many components at corners of the box as there are open functions, at which no combination of these vanishes: they are 0."""
-        corners = torch.cartesian_prod(*(self._like.new_tensor(ends) for ends in self.bounds)).reshape(-1, len(self.bounds))
+        corners = torch.cartesian_prod(
+            *(self._like.new_tensor(ends) for ends in self.bounds)
+        ).reshape(-1, len(self.bounds))
         count, m = len(corners), self.components
         columns = self.balance[1]
-        kernel = torch.cat([self.open.expand(count, -1, -1), self._turned(corners) / columns[:, None]], -1).flatten(0, 1)
+        kernel = torch.cat(
+            [self.open.expand(count, -1, -1), self._turned(corners) / columns[:, None]], -1
+        ).flatten(0, 1)
         chosen, rest = [], kernel.clone()
         for _ in range(kernel.shape[1]):
             chosen.append(int(rest.square().sum(1).argmax()))
@@ -153,7 +194,9 @@ class BoundaryValueProblem:
 
     def _turned(self, points: Tensor) -> Tensor:
         """The rotations at points: (n, components, number)."""
-        return torch.stack([part(points, [self._zero])[self._zero] for part in self.turn_family()], 1)
+        return torch.stack(
+            [part(points, [self._zero])[self._zero] for part in self.turn_family()], 1
+        )
 
     @cached_property
     def _like(self) -> Tensor:
@@ -180,31 +223,56 @@ class BoundaryValueProblem:
         count = self.open.shape[1]
         network = network.raised(-(columns * (self.open @ parts[:count])[:, 0]))
         if self.turns.shape[-1]:
-            coefficients = torch.cat([coefficients[: -self.turns.shape[-1]], coefficients[-self.turns.shape[-1] :] - parts[count:]])
+            coefficients = torch.cat(
+                [
+                    coefficients[: -self.turns.shape[-1]],
+                    coefficients[-self.turns.shape[-1] :] - parts[count:],
+                ]
+            )
         return network, coefficients
 
-    def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
+    def values(
+        self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex
+    ) -> Tensor:
         """D^index u, (n, components), for a finished net."""
         indices = closure([index])
-        module, given = self._module(() if index in self.trial.indices else (index,)), self.given(points)
-        lift, factor = ({a: self._columns(jet[a]) for a in indices} for jet in (module.lift(points, **given), module.factor(points, **given)))
+        module, given = (
+            self._module(() if index in self.trial.indices else (index,)),
+            self.given(points),
+        )
+        lift, factor = (
+            {a: self._columns(jet[a]) for a in indices}
+            for jet in (module.lift(points, **given), module.factor(points, **given))
+        )
         free = module.product(factor, network.jet(points, indices))[index]
-        return lift[index] + free + torch.cat([known(points, [index])[index] @ coefficients for known in self.known], 1)
+        return (
+            lift[index]
+            + free
+            + torch.cat([known(points, [index])[index] @ coefficients for known in self.known], 1)
+        )
 
     def given(self, points: Tensor) -> dict[str, Tensor | float]:
         """Parameters and external coefficients at the points, as keyword arguments of the emitted functions."""
         x: Array = points[:, : self.equation.domain.dim].cpu().numpy()
-        externals = {argument_name(e.symbol): torch.as_tensor(self.coefficients(e, x), dtype=points.dtype, device=points.device)
-                     for e in self.equation.externals}
+        externals = {
+            argument_name(e.symbol): torch.as_tensor(
+                self.coefficients(e, x), dtype=points.dtype, device=points.device
+            )
+            for e in self.equation.externals
+        }
         return {**self.parameters, **externals}
 
-    def factors(self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None) -> Array:
+    def factors(
+        self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None
+    ) -> Array:
         """The factors (m, m) of D^index at one point, in scaled equations and components; of the conditions of a face, if their table is given."""
         rows, columns = self.balance
         found = (table or self.trial.module.coefficients)(point, **self.given(point))
         out = torch.zeros(self.components, self.components, dtype=torch.float64)
         for (i, j), entries in found.items() if self.components > 1 else [((0, 0), found)]:
-            out[i, j] = rows[i] * columns[j] * torch.as_tensor(entries.get(index, 0.0)).reshape(-1)[0]
+            out[i, j] = (
+                rows[i] * columns[j] * torch.as_tensor(entries.get(index, 0.0)).reshape(-1)[0]
+            )
         return out.numpy()
 
     def inside(self, points: Tensor) -> Rows:
@@ -217,34 +285,57 @@ class BoundaryValueProblem:
         integrals of both together are those of the weak form then."""
         rows, columns = self.balance
         conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scaled(columns)
-        return conditions.rows(rows) if strength is None else conditions.levelled(strength, self.trial)
+        return (
+            conditions.rows(rows) if strength is None else conditions.levelled(strength, self.trial)
+        )
 
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components: 1 for scalar problems."""
-        conditions = self._equations(collocation_points(_SAMPLES, self.trial.axes, 0, self.device, self.trial.panels))
+        conditions = self._equations(
+            collocation_points(_SAMPLES, self.trial.axes, 0, self.device, self.trial.panels)
+        )
         rows, columns = balanced(strengths(conditions.weights, self.trial))
-        return (rows, columns) if self.components > 1 else (torch.ones_like(rows), torch.ones_like(columns))
+        return (
+            (rows, columns)
+            if self.components > 1
+            else (torch.ones_like(rows), torch.ones_like(columns))
+        )
 
     def _equations(self, points: Tensor) -> _Conditions:
         return self._conditions(points, self.trial.module.coefficients, self.trial.module.source)
 
     def _blocks(self, count: int, seed: int) -> list[Rows]:
         """The rows inside and those of each open face, which are scaled to the same strength."""
-        blocks = [self.inside(collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels))]
+        blocks = [
+            self.inside(
+                collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
+            )
+        ]
         for k, face in enumerate(self.trial.module.BOUNDARY):
-            points = collocation_points(max(20, count // 2), self.trial.axes, seed + 10 + k, self.device, self.trial.panels)
+            points = collocation_points(
+                max(20, count // 2), self.trial.axes, seed + 10 + k, self.device, self.trial.panels
+            )
             points[:, face[0]] = self.bounds[face[0]][face[1]]
             blocks.append(self.on_face(face, points, blocks[0].strength(self.trial)))
         return blocks
 
-    def _conditions(self, points: Tensor, coefficients: Callable[..., Any], value: Callable[..., Tensor]) -> _Conditions:
+    def _conditions(
+        self, points: Tensor, coefficients: Callable[..., Any], value: Callable[..., Tensor]
+    ) -> _Conditions:
         """Equations from the emitted functions of their coefficients and of their data."""
         module, given, indices = self.trial.module, self.given(points), self.trial.indices
-        data, unit, known = self._columns(value(points, **given)), unit_jet(points, indices), [part(points, indices) for part in self.known]
+        data, unit, known = (
+            self._columns(value(points, **given)),
+            unit_jet(points, indices),
+            [part(points, indices) for part in self.known],
+        )
         lift, factor = (self._parts(jet(points, **given)) for jet in (module.lift, module.factor))
         free = [module.product(part, unit) for part in factor]
-        weights, lifted = data.new_zeros(*data.shape, self.components, len(indices)), torch.zeros_like(data)
+        weights, lifted = (
+            data.new_zeros(*data.shape, self.components, len(indices)),
+            torch.zeros_like(data),
+        )
         extra = data.new_zeros(*data.shape, known[0][self._zero].shape[1])
         table = coefficients(points, **given)
         for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
@@ -259,7 +350,10 @@ class BoundaryValueProblem:
 
     def _parts(self, jet: Jet) -> list[Jet]:
         """The jet of each component."""
-        return [{a: self._columns(value)[:, j] for a, value in jet.items()} for j in range(self.components)]
+        return [
+            {a: self._columns(value)[:, j] for a, value in jet.items()}
+            for j in range(self.components)
+        ]
 
     def _module(self, derivatives: Sequence[MultiIndex]) -> ModuleType:
         return run(_NAME, self._text(derivatives))

@@ -37,7 +37,13 @@ def on_arrays(function: Callable[..., Tensor], index: MultiIndex = ()) -> Callab
     def values(*arguments: Array) -> Array:
         with torch.no_grad():
             tensors = tuple(torch.tensor(a) for a in arguments)
-            found: Array = torch.as_tensor(derivative(function, tensors, index) if any(index) else function(*tensors)).cpu().numpy()
+            found: Array = (
+                torch.as_tensor(
+                    derivative(function, tensors, index) if any(index) else function(*tensors)
+                )
+                .cpu()
+                .numpy()
+            )
         return found
 
     return values
@@ -53,29 +59,48 @@ def require_derivatives(function: Callable[..., Tensor], node: sp.Expr, op: Oper
     try:
         slopes = [on_arrays(function, tuple(map(int, unit)))(*arguments) for unit in units]
     except (RuntimeError, TypeError, AttributeError) as cause:
-        raise ProblemError(f"torch cannot differentiate the function {node.func}: {cause}", term=node, remedy=_REMEDY) from cause
+        raise ProblemError(
+            f"torch cannot differentiate the function {node.func}: {cause}",
+            term=node,
+            remedy=_REMEDY,
+        ) from cause
     values = on_arrays(function)(*arguments).reshape(_LINES, -1)
-    rise = np.cumsum(sum(_rises(slope, a) for slope, a in zip(slopes, arguments, strict=True)), axis=1)
+    rise = np.cumsum(
+        sum(_rises(slope, a) for slope, a in zip(slopes, arguments, strict=True)), axis=1
+    )
     defect = float(np.abs(values[:, 1:] - values[:, :1] - rise).max())
     if not defect <= _AGREES * float(np.ptp(values)) + _ROUNDING * float(np.abs(values).max()):
-        raise ProblemError(f"the derivatives of the function {node.func} by torch's autograd are not those of its values: off by {defect:.1e}",
-                           term=node, remedy=_REMEDY)
+        raise ProblemError(
+            f"the derivatives of the function {node.func} by torch's autograd are not those of its values: off by {defect:.1e}",
+            term=node,
+            remedy=_REMEDY,
+        )
 
 
-_REMEDY = ("compute it from its arguments by differentiable functions of torch, without detaching, and write jumps as sp.Piecewise or nh.phases; "
-           "backend=\"fourier\" or FEM take functions of arrays that need no derivatives")
+_REMEDY = (
+    "compute it from its arguments by differentiable functions of torch, without detaching, and write jumps as sp.Piecewise or nh.phases; "
+    'backend="fourier" or FEM take functions of arrays that need no derivatives'
+)
 
 
 def _along_lines(node: sp.Expr, op: Operator) -> list[Array]:
     """The arguments of the node along lines, (lines * steps,) each."""
     slow, count = slow_samples(op, [node]), _LINES * _STEPS
-    ranges = {v: (min(p[v] for p in slow), max(p[v] for p in slow)) for v in slow[0]} | dict(zip(op.fast, op.cell.bounds, strict=True))
+    ranges = {v: (min(p[v] for p in slow), max(p[v] for p in slow)) for v in slow[0]} | dict(
+        zip(op.fast, op.cell.bounds, strict=True)
+    )
     symbols = sorted(node.free_symbols, key=str)
     ends = np.random.default_rng(0).random((2, _LINES, 1, len(symbols)))
     way = np.linspace(0, 1, _STEPS)[:, None]
     places = (ends[0] + way * (ends[1] - ends[0])).reshape(count, len(symbols))
-    columns = [a + (b - a) * place for (a, b), place in zip((ranges[v] for v in symbols), places.T, strict=True)]
-    return [np.array(np.broadcast_to(a, (count,)), dtype=float) for a in lambdified(symbols, node.args, "numpy")(*columns)]
+    columns = [
+        a + (b - a) * place
+        for (a, b), place in zip((ranges[v] for v in symbols), places.T, strict=True)
+    ]
+    return [
+        np.array(np.broadcast_to(a, (count,)), dtype=float)
+        for a in lambdified(symbols, node.args, "numpy")(*columns)
+    ]
 
 
 def _rises(slope: Array, argument: Array) -> Array:

@@ -41,13 +41,25 @@ class CellRows:
         """Rows of stage `number` at `count` points, for the functions of the stages before."""
         stage, points = self.stages[number], self.points(count, seed)
         left = self.left(stage, points, family)
-        rows = self.assembled(points, left, self.multipliers(stage, points, family), self.right(number, points, family, left), seed)
-        return rows if stage[0] != "corrector" else replace(rows, size=torch.maximum(rows.size, self._uncancelled(number, points, family)))
+        rows = self.assembled(
+            points,
+            left,
+            self.multipliers(stage, points, family),
+            self.right(number, points, family, left),
+            seed,
+        )
+        return (
+            rows
+            if stage[0] != "corrector"
+            else replace(
+                rows, size=torch.maximum(rows.size, self._uncancelled(number, points, family))
+            )
+        )
 
     @property
     def empty(self) -> Family:
         """The family of no functions."""
-        bounds = tuple((a, b) for _, a, b in self.trial.axes[self.cells.cell.dim:])
+        bounds = tuple((a, b) for _, a, b in self.trial.axes[self.cells.cell.dim :])
         return Family(Nodes(bounds, DEGREES[len(bounds)]))
 
     @property
@@ -63,7 +75,9 @@ class CellRows:
         if shift:
             constants[EIGENVALUE] = constants[EIGENVALUE] + shift
         coefficients = module.adjoint_coefficients if stage[0] == "adjoint" else module.coefficients
-        out = points.new_zeros(len(points), self.cells.components, self.cells.components, len(self.trial.indices))
+        out = points.new_zeros(
+            len(points), self.cells.components, self.cells.components, len(self.trial.indices)
+        )
         for (i, j), table in coefficients(points, **self.means.given(constants)).items():
             for index, value in table.items():
                 out[:, i, j, self.trial.indices.index(index)] = module.full(points, value)
@@ -74,10 +88,14 @@ class CellRows:
         kind, members = self.stages[number]
         if kind != "corrector":
             return -left[..., 0][..., [self.kernel(k) for k in members]]
-        return self._source(number, points, family, family.jet(points, self.trial.module.KNOWN_INDICES))
+        return self._source(
+            number, points, family, family.jet(points, self.trial.module.KNOWN_INDICES)
+        )
 
     def _source(self, number: int, points: Tensor, family: Family, known: Jet) -> Tensor:
-        source = self.trial.module.SOURCES[number](points, known, **self.means.given(family.constants(points)))
+        source = self.trial.module.SOURCES[number](
+            points, known, **self.means.given(family.constants(points))
+        )
         return source.reshape(len(points), -1, self.cells.components).transpose(1, 2)
 
     def _uncancelled(self, number: int, points: Tensor, family: Family) -> Tensor:
@@ -86,13 +104,22 @@ class CellRows:
         for index, value in family.jet(points, self.trial.module.KNOWN_INDICES).items():
             size = value.square().mean(0).sqrt().reshape(-1, self.cells.components)
             size = torch.maximum(size, _SMALL * size.amax(0)) if len(size) else size
-            factor = 0.5 + torch.rand(size.numel(), generator=generator, dtype=torch.float64).to(size.device)
+            factor = 0.5 + torch.rand(size.numel(), generator=generator, dtype=torch.float64).to(
+                size.device
+            )
             known[index] = (factor * size.flatten()).expand(len(points), -1)
-        return (self._balance[0][:, None] * self._source(number, points, family, known)).square().mean((0, 1)).sqrt()
+        return (
+            (self._balance[0][:, None] * self._source(number, points, family, known))
+            .square()
+            .mean((0, 1))
+            .sqrt()
+        )
 
     def kernel(self, k: int) -> int:
         """The component that is 1 + net in the kernel at position k."""
-        return int(self.cells.functions[k].level) if self.cells.functions[k].role == "adjoint" else 0
+        return (
+            int(self.cells.functions[k].level) if self.cells.functions[k].role == "adjoint" else 0
+        )
 
     def multipliers(self, stage: Stage, points: Tensor, family: Family) -> Tensor:
         """The functions (n, equations, known functions) that P takes from right-hand sides, times functions of the slow coordinates."""
@@ -100,29 +127,47 @@ class CellRows:
         if kind == "corrector" and self.cells.eigenvalue is not None:
             shapes = family.jet(points, [self.means.zero])[self.means.zero][:, None, :1]
         else:
-            shapes = torch.eye(self.cells.components, dtype=points.dtype, device=points.device).expand(len(points), -1, -1)
+            shapes = torch.eye(
+                self.cells.components, dtype=points.dtype, device=points.device
+            ).expand(len(points), -1, -1)
         if all(self.cells.functions[k].solvable for k in members):
             return shapes
         return (shapes[..., None] * family.basis(points)[:, None, None]).flatten(2)
 
-    def assembled(self, points: Tensor, left: Tensor, extra: Tensor, right: Tensor, seed: int) -> Rows:
+    def assembled(
+        self, points: Tensor, left: Tensor, extra: Tensor, right: Tensor, seed: int
+    ) -> Rows:
         """Scaled rows, and those of net = 0 at one corner of the cell: without it the kernel, which is free, would be large and cost digits."""
         rows, columns = self._balance
         target = rows[:, None] * right
-        inside = Rows(points, rows[:, None, None] * left * columns[:, None], rows[:, None] * extra, target, target.square().mean((0, 1)).sqrt())
-        return concatenate([inside, self._gauge(max(1, len(points) // 4) if self.cells.slow else 1, seed, inside)])
+        inside = Rows(
+            points,
+            rows[:, None, None] * left * columns[:, None],
+            rows[:, None] * extra,
+            target,
+            target.square().mean((0, 1)).sqrt(),
+        )
+        return concatenate(
+            [inside, self._gauge(max(1, len(points) // 4) if self.cells.slow else 1, seed, inside)]
+        )
 
     def units(self, number: int, family: Family) -> Tensor:
         """What to divide the right-hand sides of a stage by, so that the nets of its functions are all of one size, in any units."""
         size = self(number, family, _SAMPLES, self.seed).size
         return positive(size / positive(size.max())) / self._balance[1].min()
 
-    def finished(self, members: Sequence[int], network: Network, unit: Tensor | float = 1.0) -> Network:
+    def finished(
+        self, members: Sequence[int], network: Network, unit: Tensor | float = 1.0
+    ) -> Network:
         """The net of these functions from that of the scaled rows with right-hand sides in multiples of `unit`."""
-        one = torch.zeros(len(members), self.cells.components, dtype=torch.float64, device=self.device)
+        one = torch.zeros(
+            len(members), self.cells.components, dtype=torch.float64, device=self.device
+        )
         for row, k in zip(one, members, strict=True):
             row[self.kernel(k)] = float(self.cells.functions[k].role in ("ground state", "adjoint"))
-        return network.multiplied(unit * self._balance[1].repeat(len(members))).raised(one.flatten())
+        return network.multiplied(unit * self._balance[1].repeat(len(members))).raised(
+            one.flatten()
+        )
 
     def _gauge(self, count: int, seed: int, inside: Rows) -> Rows:
         points, m = self.points(count, seed), self.cells.components
@@ -130,11 +175,21 @@ class CellRows:
         weights = points.new_zeros(count, m, m, len(self.trial.indices))
         weights[..., 0] = torch.eye(m, dtype=points.dtype, device=points.device)
         zero = points.new_zeros(count, m, 1)
-        rows = Rows(points, weights, zero.expand(-1, -1, inside.extra.shape[2]), zero.expand(-1, -1, inside.target.shape[2]),
-                    torch.zeros_like(inside.size))
+        rows = Rows(
+            points,
+            weights,
+            zero.expand(-1, -1, inside.extra.shape[2]),
+            zero.expand(-1, -1, inside.target.shape[2]),
+            torch.zeros_like(inside.size),
+        )
         return rows.scaled(inside.strength(self.trial) / rows.strength(self.trial))
 
     @cached_property
     def _balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components."""
-        return balanced(strengths(self.left(("corrector", ()), self.points(_SAMPLES, self.seed), self.empty), self.trial))
+        return balanced(
+            strengths(
+                self.left(("corrector", ()), self.points(_SAMPLES, self.seed), self.empty),
+                self.trial,
+            )
+        )

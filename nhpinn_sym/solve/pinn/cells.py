@@ -29,7 +29,16 @@ from .means import CellMeans
 from .network import Layers, Network, Panels, Trial
 from .network_field import NetworkField
 from .options import collocation_options
-from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
+from .random_features import (
+    HELD_OUT,
+    Fit,
+    Scales,
+    fit_result,
+    held_out_residual,
+    ladder,
+    last_layer,
+    random_layer,
+)
 from .rows import Rows, collocation_points, positive, sharp_panels
 from .solvers.results import Result
 from .training import Trained, train
@@ -60,47 +69,94 @@ class CellSolver:
     UnsupportedError where a coefficient jumps, is complex or no formula.
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
-                 tolerance: float, progress: Progress = silent, panels: Panels | None = None, **options: Any) -> None:
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        panels: Panels | None = None,
+        **options: Any,
+    ) -> None:
         self.cells, self.slow_box, self.tolerance = cells, slow_box, tolerance
         self.options = o = collocation_options(options)
         self.progress = progress if o.ranks.first else silent
-        axes = (*(("periodic", a, b) for a, b in cells.cell.bounds), *(("scaled", a, b) for a, b in slow_box))
+        axes = (
+            *(("periodic", a, b) for a, b in cells.cell.bounds),
+            *(("scaled", a, b) for a, b in slow_box),
+        )
         found = cell_panels(cells, parameters, slow_box) if panels is None else panels
-        self.trial = Trial("cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device, panels=found)
+        self.trial = Trial(
+            "cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device, panels=found
+        )
         self.means = CellMeans(cells, self.trial, given_values(cells, parameters))
         self.rows = CellRows(cells, self.trial, self.means, o.seed, o.device)
         if o.trains and cells.eigenvalue is not None:
-            raise UnsupportedError("a trained net finds no eigenvalue", term=cells.eigenvalue,
-                                   remedy='use method="random-features", or backend="fourier"')
+            raise UnsupportedError(
+                "a trained net finds no eigenvalue",
+                term=cells.eigenvalue,
+                remedy='use method="random-features", or backend="fourier"',
+            )
 
     def solve(self, slow_points: Array) -> CellBatch:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow)) inside the slow box."""
         slow = np.asarray(slow_points, dtype=float).reshape(len(slow_points), len(self.slow_box))
         for symbol, column, (a, b) in zip(self.cells.slow, slow.T, self.slow_box, strict=True):
             if column.min() < a - 1e-9 * (b - a) or column.max() > b + 1e-9 * (b - a):
-                raise ProblemError("a slow point lies outside the box that the net was made for", term=f"{symbol} in ({a}, {b})")
+                raise ProblemError(
+                    "a slow point lies outside the box that the net was made for",
+                    term=f"{symbol} in ({a}, {b})",
+                )
         family, info = self._solved
-        numbers, m = self.means(family, torch.as_tensor(slow, device=self.options.device)), self.cells.components
-        fields = tuple(tuple(_field(family, numbers, slow, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
-        return CellBatch(fields, {key: value.cpu().numpy() for key, value in numbers.entries.items()}, info)
+        numbers, m = (
+            self.means(family, torch.as_tensor(slow, device=self.options.device)),
+            self.cells.components,
+        )
+        fields = tuple(
+            tuple(_field(family, numbers, slow, k * m + i) for i in range(m))
+            for k in range(len(self.cells.functions))
+        )
+        return CellBatch(
+            fields, {key: value.cpu().numpy() for key, value in numbers.entries.items()}, info
+        )
 
     @cached_property
     def _solved(self) -> tuple[Family, dict[str, Any]]:
         """The nets, which are made once, and what is known about them."""
         start = time.perf_counter()
-        numbers = {name: value for name, value in self.means.parameters.items() if isinstance(value, float)}
-        self.options.ranks.require_agreement(self.trial.text, self.trial.axes, numbers, self.tolerance, self.options.shared)
+        numbers = {
+            name: value for name, value in self.means.parameters.items() if isinstance(value, float)
+        }
+        self.options.ranks.require_agreement(
+            self.trial.text, self.trial.axes, numbers, self.tolerance, self.options.shared
+        )
         with self.progress(f"cell problems (pinn, {self.options.chosen})") as task:
             if not self.cells.functions:
-                done, info = Progressed(self.rows.empty), dict[str, Any](size=0, estimate=0.0, result=Result.CONVERGED)
+                done, info = (
+                    Progressed(self.rows.empty),
+                    dict[str, Any](size=0, estimate=0.0, result=Result.CONVERGED),
+                )
             else:
                 done, info = self._trained(task) if self.options.trains else self._fitted(task)
-        info |= {"residual": done.held_out, "multipliers": done.multipliers, "fredholm": max(done.multipliers.values(), default=0.0)}
+        info |= {
+            "residual": done.held_out,
+            "multipliers": done.multipliers,
+            "fredholm": max(done.multipliers.values(), default=0.0),
+        }
         result = info.pop("result")
         if not math.isfinite(info["estimate"]):
-            raise SolveError("the cell problems have no finite solution in this net", term=info, remedy="give more features, or another scale")
-        return done.family, {"method": self.options.chosen, **info, **self.options.told(result), "seconds": time.perf_counter() - start}
+            raise SolveError(
+                "the cell problems have no finite solution in this net",
+                term=info,
+                remedy="give more features, or another scale",
+            )
+        return done.family, {
+            "method": self.options.chosen,
+            **info,
+            **self.options.told(result),
+            "seconds": time.perf_counter() - start,
+        }
 
     def _fitted(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
         """One net for all cell functions, its last layer by least squares."""
@@ -111,22 +167,34 @@ class CellSolver:
             done = self.fit(random_layer(self.trial, size, scales, o.seed), 2 * size)
             return Fit(done, done.held_out, size, scales)
 
-        for step in ladder(fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale):
+        for step in ladder(
+            fit, self.trial.axes, max(1, o.features // self.cells.components), o.scale
+        ):
             estimate = levels.estimate(self._probed(step.solved.family), step.held_out**2)
             residuals.append(step.held_out)
-            task.update(step.size * self.cells.components / o.features, f"{step.size} features, residual {step.held_out:.1e}")
+            task.update(
+                step.size * self.cells.components / o.features,
+                f"{step.size} features, residual {step.held_out:.1e}",
+            )
             reached = estimate <= self.tolerance
             if reached:
                 break
         if self.cells.eigenvalue is not None:
             require_positive(self.rows, step.solved.family)
-        return step.solved, {"size": step.size * self.cells.components, "features": step.size, "scale": step.scales[0],
-                             "estimate": estimate, "result": fit_result(reached, residuals)}
+        return step.solved, {
+            "size": step.size * self.cells.components,
+            "features": step.size,
+            "scale": step.scales[0],
+            "estimate": estimate,
+            "result": fit_result(reached, residuals),
+        }
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> CellSolver:
         """A solver of the same problems for other numbers, in the same trial space; to be asked for before anything is solved."""
         other = copy(self)
-        other.means = replace(self.means, trial=self.trial, parameters=given_values(self.cells, parameters))
+        other.means = replace(
+            self.means, trial=self.trial, parameters=given_values(self.cells, parameters)
+        )
         other.rows = replace(self.rows, trial=self.trial, means=other.means)
         return other
 
@@ -141,10 +209,18 @@ class CellSolver:
                 held = self.rows(number, family, HELD_OUT, self.options.seed + 1)
                 coefficients = held.extra.new_zeros(held.extra.shape[2], 1)
             else:
-                network, coefficients = last_layer(self.trial, self.rows(number, family, count, self.options.seed), layers, self.options.ranks)
+                network, coefficients = last_layer(
+                    self.trial,
+                    self.rows(number, family, count, self.options.seed),
+                    layers,
+                    self.options.ranks,
+                )
                 done.family = family.with_networks([self.rows.finished(members, network)])
                 held = self.rows(number, family, HELD_OUT, self.options.seed + 1)
-            done.note(held_out_residual(network, coefficients, held), self._multipliers(members, held, coefficients))
+            done.note(
+                held_out_residual(network, coefficients, held),
+                self._multipliers(members, held, coefficients),
+            )
         return done
 
     def _trained(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
@@ -152,42 +228,85 @@ class CellSolver:
 
         The estimate is the change of the effective entries since the residuals were a few times as large, or what the residuals alone say.
         """
-        o, names, done = self.options, [f.name for f in self.cells.functions], Progressed(self.rows.empty)
-        results, earlier, goal = list[Trained](), list[Network](), _BELOW * math.sqrt(self.tolerance)
+        o, names, done = (
+            self.options,
+            [f.name for f in self.cells.functions],
+            Progressed(self.rows.empty),
+        )
+        results, earlier, goal = (
+            list[Trained](),
+            list[Network](),
+            _BELOW * math.sqrt(self.tolerance),
+        )
         for number, (_, members) in enumerate(self.rows.stages):
             family = done.family = self._with_numbers(done.family)
             units = self.rows.units(number, family)
             for j, k in enumerate(members):
 
-                def rows(count: int, seed: int, number: int = number, family: Family = family, j: int = j, unit: float = float(units[j])) -> Rows:
+                def rows(
+                    count: int,
+                    seed: int,
+                    number: int = number,
+                    family: Family = family,
+                    j: int = j,
+                    unit: float = float(units[j]),
+                ) -> Rows:
                     return self.rows(number, family, count, seed).output(j, unit)
 
                 def report(fraction: float, note: str, k: int = k) -> None:
                     task.update((k + fraction) / len(names), f"{names[k]}: {note}")
 
-                results.append(train(self.trial, rows, self.cells.components, o, goal, names[k], report))
-                done.note(results[-1].held_out, self._multipliers([k], rows(HELD_OUT, o.seed + 1), results[-1].coefficients))
-                network, before = (self.rows.finished([k], net, units[j:j + 1]) for net in (results[-1].network, results[-1].earlier[0]))
+                results.append(
+                    train(self.trial, rows, self.cells.components, o, goal, names[k], report)
+                )
+                done.note(
+                    results[-1].held_out,
+                    self._multipliers([k], rows(HELD_OUT, o.seed + 1), results[-1].coefficients),
+                )
+                network, before = (
+                    self.rows.finished([k], net, units[j : j + 1])
+                    for net in (results[-1].network, results[-1].earlier[0])
+                )
                 done.family, earlier = done.family.with_networks([network]), [*earlier, before]
-        values, less = self._probed(done.family), self._probed(self.rows.empty.with_networks(earlier))
+        values, less = (
+            self._probed(done.family),
+            self._probed(self.rows.empty.with_networks(earlier)),
+        )
         change = max(largest_change(values, less), max(r.doubt for r in results))
-        info = {"size": sum(r.network.size for r in results), "width": o.net[0], "depth": o.net[1], "iterations": max(r.iterations for r in results),
-                "flavour": results[0].flavour,
-                "estimate": change,
-                "result": next((r.result for r in results if r.result is not Result.CONVERGED), Result.CONVERGED)}
+        info = {
+            "size": sum(r.network.size for r in results),
+            "width": o.net[0],
+            "depth": o.net[1],
+            "iterations": max(r.iterations for r in results),
+            "flavour": results[0].flavour,
+            "estimate": change,
+            "result": next(
+                (r.result for r in results if r.result is not Result.CONVERGED), Result.CONVERGED
+            ),
+        }
         return done, info
 
-    def _multipliers(self, members: Sequence[int], held: Rows, coefficients: Tensor) -> dict[str, float]:
+    def _multipliers(
+        self, members: Sequence[int], held: Rows, coefficients: Tensor
+    ) -> dict[str, float]:
         """What P takes from the right-hand sides that are to be solvable, relative to them."""
         sizes = (held.extra @ coefficients).square().mean((0, 1)).sqrt() / positive(held.size)
         forms = [self.cells.functions[k] for k in members]
-        return {f.name: float(size) for f, size in zip(forms, sizes, strict=True) if f.solvable and f.role in ("corrector", "auxiliary")}
+        return {
+            f.name: float(size)
+            for f, size in zip(forms, sizes, strict=True)
+            if f.solvable and f.role in ("corrector", "auxiliary")
+        }
 
     def _with_numbers(self, family: Family) -> Family:
         """The family with its means, where something before the next stage is to be made unique."""
         if not family.outputs and not self.cells.constants:
             return family
-        return family.with_numbers(self.means.refine(family, torch.as_tensor(family.nodes.points, device=self.options.device)))
+        return family.with_numbers(
+            self.means.refine(
+                family, torch.as_tensor(family.nodes.points, device=self.options.device)
+            )
+        )
 
     @cached_property
     def _start(self) -> Tensor:
@@ -196,12 +315,14 @@ class CellSolver:
 
     def _probed(self, family: Family) -> Array:
         """The effective entries that the estimate is for, at a few slow points."""
-        axes = self.trial.axes[self.cells.cell.dim:]
+        axes = self.trial.axes[self.cells.cell.dim :]
         slow = collocation_points(_PROBES if axes else 1, axes, 0, self.options.device)
         return self.means.refine(family, slow).judged().cpu().numpy()
 
 
-def cell_panels(cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...]) -> Panels:
+def cell_panels(
+    cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...]
+) -> Panels:
     """Where the data of cell problems are sharp, along the fast axes and the slow ones."""
     parts = [resolve_cells(cells, parameters, slow_box)]
     if slow_box:
@@ -213,4 +334,9 @@ def _field(family: Family, numbers: Numbers, slow: Array, column: int) -> Networ
     """The field of function component `column`."""
     weights, offset = numbers.mixing[:, column], numbers.offset[:, column]
     used = [k for k in range(weights.shape[1]) if k == column or bool(weights[:, k].any())]
-    return NetworkField(tuple(family.output(k) for k in used), slow, weights[:, used].cpu().numpy(), offset.cpu().numpy())
+    return NetworkField(
+        tuple(family.output(k) for k in used),
+        slow,
+        weights[:, used].cpu().numpy(),
+        offset.cpu().numpy(),
+    )

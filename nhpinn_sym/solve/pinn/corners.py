@@ -63,27 +63,42 @@ def characteristics(principal: Array) -> Characteristics | None:
     if abs(np.linalg.det(principal[2])) < 1e-12 * np.abs(principal).max() ** m:
         return None
     inverse = np.linalg.inv(principal[2])
-    companion = np.block([[np.zeros((m, m)), np.eye(m)], [-inverse @ first, -inverse @ principal[1]]])
+    companion = np.block(
+        [[np.zeros((m, m)), np.eye(m)], [-inverse @ first, -inverse @ principal[1]]]
+    )
     roots, vectors = np.linalg.eig(companion)
-    return None if np.abs(roots.imag).min() < 1e-6 else Characteristics(roots.astype(complex), vectors[:m].astype(complex))
+    return (
+        None
+        if np.abs(roots.imag).min() < 1e-6
+        else Characteristics(roots.astype(complex), vectors[:m].astype(complex))
+    )
 
 
-def singularities(of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]) -> list[Singularity]:
+def singularities(
+    of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]
+) -> list[Singularity]:
     """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 6.6, polynomials left out: where the power is whole,
     a smooth right-hand side asks for the logarithm. Data of `jumping` components may jump at the corner: log z does, power 0."""
     roots, vectors = of
-    data = np.linalg.inv(np.concatenate([vectors, roots * vectors]))  # columns q that belong to unit values: well conditioned, unlike the vectors
+    data = np.linalg.inv(
+        np.concatenate([vectors, roots * vectors])
+    )  # columns q that belong to unit values: well conditioned, unlike the vectors
     rows = [edge.along @ vectors + edge.across @ (roots * vectors) for edge in edges]
 
     def conditions(powers: Complex) -> Complex:
         turned = np.exp((powers[..., None, None] - edges[1].orders[:, None]) * np.log(roots))
-        return np.asarray(np.concatenate([np.broadcast_to(rows[0], turned.shape), turned * rows[1]], -2) @ data)
+        return np.asarray(
+            np.concatenate([np.broadcast_to(rows[0], turned.shape), turned * rows[1]], -2) @ data
+        )
 
     found = []
     for power in _zeros(lambda powers: np.linalg.det(conditions(powers))):
         whole = abs(power - round(power.real)) < _SAME
         exact = complex(round(power.real)) if whole else power
-        found += [Singularity(exact, data @ column, whole) for column in _null(conditions(np.array(exact))).T]
+        found += [
+            Singularity(exact, data @ column, whole)
+            for column in _null(conditions(np.array(exact))).T
+        ]
     if any(jumping):
         columns = data @ _null(conditions(np.array(0j)))
         jumps = (vectors * np.log(roots) @ columns)[~np.array(jumping)]
@@ -102,11 +117,19 @@ def _null(matrix: Complex) -> Complex:
 
 def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
     """Zeros in the strip: where the modulus of an analytic function has a local minimum; sharpened by Newton's method."""
-    real, imaginary = np.arange(_STEP, _LARGEST + 2 * _STEP, _STEP), np.arange(-_STEP, _STRIP, _STEP)
+    real, imaginary = (
+        np.arange(_STEP, _LARGEST + 2 * _STEP, _STEP),
+        np.arange(-_STEP, _STRIP, _STEP),
+    )
     grid = real[:, None] + 1j * imaginary
     size = np.abs(determinant(grid))
     inner = size[1:-1, 1:-1]
-    around = [size[1 + a: len(size) - 1 + a, 1 + b: size.shape[1] - 1 + b] for a in (-1, 0, 1) for b in (-1, 0, 1) if (a, b) != (0, 0)]
+    around = [
+        size[1 + a : len(size) - 1 + a, 1 + b : size.shape[1] - 1 + b]
+        for a in (-1, 0, 1)
+        for b in (-1, 0, 1)
+        if (a, b) != (0, 0)
+    ]
     found: list[complex] = []
     for start in grid[1:-1, 1:-1][np.all([inner <= other for other in around], axis=0)]:
         power = complex(start)
@@ -115,23 +138,40 @@ def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
             slope = (above - below) / 2e-5
             power -= complex(at / slope) if slope != 0 and abs(at) < abs(slope) else 0.0
         power = complex(power.real, 0.0) if abs(power.imag) < _SAME else power
-        if 0 < power.real < _LARGEST and power.imag >= 0 and all(abs(power - other) > _SAME for other in found):
+        if (
+            0 < power.real < _LARGEST
+            and power.imag >= 0
+            and all(abs(power - other) > _SAME for other in found)
+        ):
             found.append(power)
     return found
 
 
-def singular_functions(of: Characteristics, terms: Sequence[Singularity], axes: Sequence[int], corner: Sequence[float], signs: Sequence[int],
-                       clamped: Sequence[Sequence[int]]) -> Family:
+def singular_functions(
+    of: Characteristics,
+    terms: Sequence[Singularity],
+    axes: Sequence[int],
+    corner: Sequence[float],
+    signs: Sequence[int],
+    clamped: Sequence[Sequence[int]],
+) -> Family:
     """The real and the imaginary part of every singularity, by component; constant along all but two `axes`.
 
     signs: 1 where the box lies above the corner along that axis. clamped: for each component which of both axes have a near edge on which it
     vanishes; powers are put to zero there, where rounding would be large beside derivatives that are not bounded at the corner.
     """
+
     def part(j: int) -> Functions:
         def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
             powers = torch.tensor([not s.logarithmic for s in terms] * 2, device=points.device)
-            roots, factors = (torch.as_tensor(v, device=points.device) for v in (of.roots, np.stack([s.weights * of.vectors[j] for s in terms])))
-            x, y = (sign * (points[:, [axis]] - at) for axis, at, sign in zip(axes, corner, signs, strict=True))
+            roots, factors = (
+                torch.as_tensor(v, device=points.device)
+                for v in (of.roots, np.stack([s.weights * of.vectors[j] for s in terms]))
+            )
+            x, y = (
+                sign * (points[:, [axis]] - at)
+                for axis, at, sign in zip(axes, corner, signs, strict=True)
+            )
             logarithm, jet = torch.log(x + roots * y + _TINY), {}
             for index in indices:
                 orders = [index[axis] for axis in axes]
@@ -139,10 +179,18 @@ def singular_functions(of: Characteristics, terms: Sequence[Singularity], axes: 
                     jet[index] = points.new_zeros(len(points), 2 * len(terms))
                     continue
                 chain = signs[0] ** orders[0] * (signs[1] * roots) ** orders[1]
-                values = torch.stack([_power(logarithm, s, sum(orders)) @ (chain * factor) for s, factor in zip(terms, factors)], 1)
+                values = torch.stack(
+                    [
+                        _power(logarithm, s, sum(orders)) @ (chain * factor)
+                        for s, factor in zip(terms, factors)
+                    ],
+                    1,
+                )
                 jet[index] = torch.cat([values.real, values.imag], 1)
                 for k in (k for k in clamped[j] if not orders[k]):
-                    jet[index] = torch.where((points[:, [axes[k]]] == corner[k]) & powers, 0.0, jet[index])
+                    jet[index] = torch.where(
+                        (points[:, [axes[k]]] == corner[k]) & powers, 0.0, jet[index]
+                    )
             return jet
 
         return functions
@@ -155,9 +203,13 @@ def _power(logarithm: Tensor, s: Singularity, order: int) -> Tensor:
     factor, rest = 1 + 0j, 0j  # D^k z^p log z = z^(p - k) (factor log z + rest)
     for k in range(order):
         factor, rest = factor * (s.power - k), rest * (s.power - k) + factor
-    return torch.exp((s.power - order) * logarithm) * (factor * logarithm + rest if s.logarithmic else factor)
+    return torch.exp((s.power - order) * logarithm) * (
+        factor * logarithm + rest if s.logarithmic else factor
+    )
 
 
 def mixed(functions: Functions, mixing: Tensor) -> Functions:
     """Combinations of a family: the columns of mixing (functions, combinations)."""
-    return lambda points, indices: {a: value @ mixing for a, value in functions(points, indices).items()}
+    return lambda points, indices: {
+        a: value @ mixing for a, value in functions(points, indices).items()
+    }

@@ -25,7 +25,16 @@ from .known import known_functions
 from .levels import Levels, norm_change
 from .network import Network
 from .options import Options, collocation_options
-from .random_features import HELD_OUT, Fit, Scales, fit_result, held_out_residual, ladder, last_layer, random_layer
+from .random_features import (
+    HELD_OUT,
+    Fit,
+    Scales,
+    fit_result,
+    held_out_residual,
+    ladder,
+    last_layer,
+    random_layer,
+)
 from .rows import collocation_points
 from .singular import stacked
 from .training import train
@@ -68,8 +77,15 @@ class NetworkSolution:
         return values if self.problem.components > 1 else values[:, 0]
 
 
-def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
-                   *, tolerance: float | None = None, **options: Any) -> NetworkSolution:
+def solve_equation(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    *,
+    tolerance: float | None = None,
+    **options: Any,
+) -> NetworkSolution:
     """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
 
     tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5 where none is given);
@@ -78,36 +94,69 @@ def solve_equation(equation: LoweredEquation, coefficients: Coefficients, parame
     """
     start, chosen = time.perf_counter(), collocation_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
-    chosen.ranks.require_agreement(problem.trial.text, sorted(parameters.items()), tolerance, chosen.shared)
+    chosen.ranks.require_agreement(
+        problem.trial.text, sorted(parameters.items()), tolerance, chosen.shared
+    )
     require_balance(problem)
     known = known_functions(problem)
     families = [family for group in known.values() for family in group]
     if problem.turns.shape[-1]:
         families.append(problem.turn_family())
-    problem.known = tuple(stacked([family[j] for family in families]) for j in range(problem.components))
-    with (progress if chosen.ranks.first else silent)(f"{equation.title} (pinn, {chosen.chosen})") as task:
-        network, weights, info = (_trained if chosen.trains else _fitted)(problem, chosen, tolerance or _GOAL, task)
+    problem.known = tuple(
+        stacked([family[j] for family in families]) for j in range(problem.components)
+    )
+    with (progress if chosen.ranks.first else silent)(
+        f"{equation.title} (pinn, {chosen.chosen})"
+    ) as task:
+        network, weights, info = (_trained if chosen.trains else _fitted)(
+            problem, chosen, tolerance or _GOAL, task
+        )
     result = info.pop("result")
     if not math.isfinite(info["estimate"]):
-        raise SolveError("the equation has no finite solution in this net", term=info, remedy="give more features, or another scale")
+        raise SolveError(
+            "the equation has no finite solution in this net",
+            term=info,
+            remedy="give more features, or another scale",
+        )
     if problem.open.shape[1] and info["residual"] > _UNSOLVABLE:
-        raise SolveError("a problem that leaves its mean open has no solution for these data", term=f"relative residual {info['residual']:.1e}",
-                         remedy="the source and the boundary fluxes have to balance")
+        raise SolveError(
+            "a problem that leaves its mean open has no solution for these data",
+            term=f"relative residual {info['residual']:.1e}",
+            remedy="the source and the boundary fluxes have to balance",
+        )
     info["tolerance"] = tolerance or POOR
     places = ", ".join(f"{len(group)} {name}" for name, group in known.items())
     reported = {"known_functions": f"{len(weights)} for {places}" if known else "none"}
-    return NetworkSolution(problem, network, weights, chosen.chosen,
-                           {**info, **reported, "method": chosen.chosen, **chosen.told(result), "seconds": time.perf_counter() - start})
+    return NetworkSolution(
+        problem,
+        network,
+        weights,
+        chosen.chosen,
+        {
+            **info,
+            **reported,
+            "method": chosen.chosen,
+            **chosen.told(result),
+            "seconds": time.perf_counter() - start,
+        },
+    )
 
 
-def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
+def _fitted(
+    problem: BoundaryValueProblem, o: Options, goal: float, task: Task
+) -> tuple[Network, Tensor, dict[str, Any]]:
     """The last layer by least squares, with twice the features until the solution stands."""
     levels, residuals, reached = Levels(norm_change), [math.inf], False
     largest = max(1, o.features // problem.components)
-    held, rows = problem.rows(HELD_OUT, o.seed + 1), cache(lambda size: problem.rows(2 * size, o.seed))
+    held, rows = (
+        problem.rows(HELD_OUT, o.seed + 1),
+        cache(lambda size: problem.rows(2 * size, o.seed)),
+    )
 
     def fit(size: int, scales: Scales) -> Fit[tuple[Network, Tensor]]:
-        solved = last_layer(problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed), o.ranks)
+        solved = last_layer(
+            problem.trial, rows(size), random_layer(problem.trial, size, scales, o.seed), o.ranks
+        )
         return Fit(solved, held_out_residual(*solved, held), size, scales)
 
     for step in ladder(fit, problem.trial.axes, largest, o.scale):
@@ -119,18 +168,44 @@ def _fitted(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) 
         task.update(step.size / largest, f"{step.size} features, residual {step.held_out:.1e}")
         if reached:
             break
-    info = {"size": step.size * problem.components, "features": step.size, "scale": step.scales[0], "residual": step.held_out, "estimate": estimate,
-            "result": fit_result(reached, residuals)}
+    info = {
+        "size": step.size * problem.components,
+        "features": step.size,
+        "scale": step.scales[0],
+        "residual": step.held_out,
+        "estimate": estimate,
+        "result": fit_result(reached, residuals),
+    }
     return network, coefficients, info
 
 
-def _trained(problem: BoundaryValueProblem, o: Options, goal: float, task: Task) -> tuple[Network, Tensor, dict[str, Any]]:
+def _trained(
+    problem: BoundaryValueProblem, o: Options, goal: float, task: Task
+) -> tuple[Network, Tensor, dict[str, Any]]:
     """All weights of one net."""
-    result = train(problem.trial, problem.rows, problem.components, o, goal, problem.equation.title, task.update)
-    pairs = [problem.finished(*pair) for pair in ((result.network, result.coefficients), result.earlier)]
+    result = train(
+        problem.trial,
+        problem.rows,
+        problem.components,
+        o,
+        goal,
+        problem.equation.title,
+        task.update,
+    )
+    pairs = [
+        problem.finished(*pair) for pair in ((result.network, result.coefficients), result.earlier)
+    ]
     values, earlier = (probed(problem, *pair) for pair in pairs)
-    info = {"size": result.network.size, "width": o.net[0], "depth": o.net[1], "iterations": result.iterations, "flavour": result.flavour,
-            "residual": result.held_out, "estimate": max(norm_change(values, earlier), result.doubt), "result": result.result}
+    info = {
+        "size": result.network.size,
+        "width": o.net[0],
+        "depth": o.net[1],
+        "iterations": result.iterations,
+        "flavour": result.flavour,
+        "residual": result.held_out,
+        "estimate": max(norm_change(values, earlier), result.doubt),
+        "result": result.result,
+    }
     return *pairs[0], info
 
 
@@ -142,18 +217,24 @@ def probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> 
     return problem.values(network, weights, where, index)
 
 
-def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None) -> tuple[Tensor, MultiIndex]:
+def _located(
+    problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None
+) -> tuple[Tensor, MultiIndex]:
     """Points and multi-index with the time at the end, where there is one. ProblemError for what is no place or no derivative on the domain."""
     equation = problem.equation
     for axis, (column, (a, b)) in enumerate(zip(points.T, problem.bounds)):
         outside = ~((column >= a - _ROUNDING * (b - a)) & (column <= b + _ROUNDING * (b - a)))
         if axis not in equation.periodic and outside.any():
-            raise ProblemError(f"a coordinate along {equation.coordinates[axis]} is outside ({a:g}, {b:g}) or not a number", term=column[outside][0],
-                               remedy="the solution is known on the domain of the problem")
+            raise ProblemError(
+                f"a coordinate along {equation.coordinates[axis]} is outside ({a:g}, {b:g}) or not a number",
+                term=column[outside][0],
+                remedy="the solution is known on the domain of the problem",
+            )
     if equation.final_time is None:
         if t is not None:
             raise SolveError(
-                "a stationary solution has no time", term=f"t = {shortened(t)}",
+                "a stationary solution has no time",
+                term=f"t = {shortened(t)}",
                 remedy="leave t out",
             )
         return torch.as_tensor(points, device=problem.device), tuple(index)
@@ -161,7 +242,9 @@ def _located(problem: BoundaryValueProblem, points: Array, index: MultiIndex, t:
     moment = final if t is None else as_time(t)
     if not -1e-12 * final <= moment <= final * (1 + 1e-12):
         raise SolveError(
-            f"the solution is known for 0 <= t <= {final:g}", term=f"t = {t}", remedy="choose t between them"
+            f"the solution is known for 0 <= t <= {final:g}",
+            term=f"t = {t}",
+            remedy="choose t between them",
         )
     stamped = np.column_stack([points, np.full(len(points), moment)])
     return torch.as_tensor(stamped, device=problem.device), (*index, 0)

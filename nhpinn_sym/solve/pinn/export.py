@@ -1,11 +1,11 @@
 """Solved cells as one program of torch.export: it needs torch alone, takes any number of points, and computes in the precision of the nets.
 
-    extra = {"cells.json": ""}
-    program = torch.export.load("cells.pt2", extra_files=extra).module()
-    out = program(points)            # (n, columns), the columns as extra["cells.json"] lists them: y, then x and the parameters
-    out["values"]                    # (n, functions, components)
-    out["derivatives"]               # (n, functions, components, columns), with respect to every column
-    out["A"]                         # (n, d, d): effective coefficients, where they are numbers or interpolated
+extra = {"cells.json": ""}
+program = torch.export.load("cells.pt2", extra_files=extra).module()
+out = program(points)            # (n, columns), the columns as extra["cells.json"] lists them: y, then x and the parameters
+out["values"]                    # (n, functions, components)
+out["derivatives"]               # (n, functions, components, columns), with respect to every column
+out["A"]                         # (n, d, d): effective coefficients, where they are numbers or interpolated
 """
 
 from __future__ import annotations
@@ -54,9 +54,14 @@ class CellProgram(torch.nn.Module):
         self.nodes, self.shape = cells.nodes, (len(cells.functions), cells.components)
         self.columns, self.slow = cells.axes + len(cells.slow), len(cells.slow)
         self.depths = [len(net.layers) for net in parts.nets]
-        self._keep("layer", [tensor for net in parts.nets for layer in net.layers for tensor in layer])
+        self._keep(
+            "layer", [tensor for net in parts.nets for layer in net.layers for tensor in layer]
+        )
         self._keep("numbers", [torch.as_tensor(parts.weights), torch.as_tensor(parts.offset)])
-        self._keep("cardinal", [torch.tensor(cardinal_coefficients(self.nodes.degree, order)) for order in (0, 1)])
+        self._keep(
+            "cardinal",
+            [torch.tensor(cardinal_coefficients(self.nodes.degree, order)) for order in (0, 1)],
+        )
         self.tables = _effective_tables(cells)
         self._keep("effective", [torch.tensor(values) for values in self.tables.values()])
 
@@ -65,29 +70,47 @@ class CellProgram(torch.nn.Module):
         weights, offset = self._kept("numbers")
         jet, inside = self._jet(points), len(self.trial.axes)
         value = jet[(0,) * inside]
-        slow = points[:, self.columns - self.slow:]
+        slow = points[:, self.columns - self.slow :]
         basis, mixing = self._basis(slow), torch.einsum("nm,mcp->ncp", self._basis(slow), weights)
         derivatives = []
         for k in range(self.columns):
             column = torch.zeros_like(mixing[..., 0])
             if k < inside:
-                column = column + torch.einsum("ncp,np->nc", mixing, jet[tuple(int(k == i) for i in range(inside))])
+                column = column + torch.einsum(
+                    "ncp,np->nc", mixing, jet[tuple(int(k == i) for i in range(inside))]
+                )
             if k >= self.columns - self.slow:
                 turned = self._basis(slow, k - self.columns + self.slow)
-                column = column + torch.einsum("nm,mcp,np->nc", turned, weights, value) + turned @ offset
+                column = (
+                    column + torch.einsum("nm,mcp,np->nc", turned, weights, value) + turned @ offset
+                )
             derivatives.append(column.reshape(-1, *self.shape))
         tables = zip(self.tables, self._kept("effective"), strict=True)
-        return {"values": (torch.einsum("ncp,np->nc", mixing, value) + basis @ offset).reshape(-1, *self.shape),
-                "derivatives": torch.stack(derivatives, -1),
-                **{name: (basis @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:]) for name, values in tables}}
+        return {
+            "values": (torch.einsum("ncp,np->nc", mixing, value) + basis @ offset).reshape(
+                -1, *self.shape
+            ),
+            "derivatives": torch.stack(derivatives, -1),
+            **{
+                name: (basis @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
+                for name, values in tables
+            },
+        }
 
     def _jet(self, points: Tensor) -> Jet:
         """The values and first derivatives of all parts, (n, parts)."""
         count, tensors, found = len(self.trial.axes), self._kept("layer"), list[Jet]()
-        indices: tuple[MultiIndex, ...] = ((0,) * count, *(tuple(int(k == i) for i in range(count)) for k in range(count)))
+        indices: tuple[MultiIndex, ...] = (
+            (0,) * count,
+            *(tuple(int(k == i) for i in range(count)) for k in range(count)),
+        )
         for depth in self.depths:
-            layers: Layers = list(zip(tensors[: 2 * depth : 2], tensors[1 : 2 * depth : 2], strict=True))
-            found.append(self.trial.module.network(points[:, :count], layers, indices, self.trial.axes))
+            layers: Layers = list(
+                zip(tensors[: 2 * depth : 2], tensors[1 : 2 * depth : 2], strict=True)
+            )
+            found.append(
+                self.trial.module.network(points[:, :count], layers, indices, self.trial.axes)
+            )
             tensors = tensors[2 * depth :]
         return {a: torch.cat([jet[a] for jet in found], -1) for a in indices}
 
@@ -121,11 +144,21 @@ def export(cells: CellSolution, path: str | os.PathLike[str]) -> Path:
     UnsupportedError for cells of other backends, of complex problems, and with frozen fast times.
     """
     if output_path(path).suffix != ".pt2":
-        raise OutputPathError("a program of torch.export has the ending .pt2", term=path, remedy='write export("cells.pt2")')
+        raise OutputPathError(
+            "a program of torch.export has the ending .pt2",
+            term=path,
+            remedy='write export("cells.pt2")',
+        )
     program = CellProgram(cells, _parts(cells))
     points = _samples(program)
-    exported = torch.export.export(program, (points,), dynamic_shapes={"points": {0: torch.export.Dim("n", min=1)}})
-    buffer, metadata = io.BytesIO(), _metadata(cells, program) | {"difference": _difference(cells, exported.module()(points), points.numpy())}
+    exported = torch.export.export(
+        program, (points,), dynamic_shapes={"points": {0: torch.export.Dim("n", min=1)}}
+    )
+    buffer, metadata = (
+        io.BytesIO(),
+        _metadata(cells, program)
+        | {"difference": _difference(cells, exported.module()(points), points.numpy())},
+    )
     torch.export.save(exported, buffer, extra_files={METADATA: json.dumps(metadata, indent=1)})
     return write_atomic(output_path(path), buffer.getvalue())
 
@@ -134,32 +167,52 @@ def _parts(cells: CellSolution) -> _Parts:
     rows = [f.components for f in cells.functions]
     fields: list[Any] = [field for row in rows for field in row]
     if not fields or any(cells.nodes.periodic):
-        raise UnsupportedError("cells without functions, or that depend on a fast time as a parameter, as a program", term=cells.slow)
+        raise UnsupportedError(
+            "cells without functions, or that depend on a fast time as a parameter, as a program",
+            term=cells.slow,
+        )
     if all(isinstance(field, SeparableField) for field in fields):
         return _separable(fields)
     if all(isinstance(field, NetworkField) for field in fields):
         return _joint(fields)
-    raise UnsupportedError("only nets can be exported, of real problems with smooth coefficients", term=type(fields[0]).__name__,
-                           remedy='solve the cells with backend="pinn", method="residual"')
+    raise UnsupportedError(
+        "only nets can be exported, of real problems with smooth coefficients",
+        term=type(fields[0]).__name__,
+        remedy='solve the cells with backend="pinn", method="residual"',
+    )
 
 
 def _separable(fields: list[SeparableField]) -> _Parts:
     """The parts are the features; the last layers, by node, are their weights."""
     last = [field.network.layers[-1] for field in fields]
     net, width = fields[0].network, last[0][0].shape[1]
-    features = Network(net.trial, [*net.layers[:-1], (torch.eye(width, dtype=torch.float64), torch.zeros(width, dtype=torch.float64))])
-    return _Parts((features,), np.stack([w.cpu().numpy() for w, _ in last], 1), np.stack([b.cpu().numpy() for _, b in last], 1))
+    features = Network(
+        net.trial,
+        [
+            *net.layers[:-1],
+            (torch.eye(width, dtype=torch.float64), torch.zeros(width, dtype=torch.float64)),
+        ],
+    )
+    return _Parts(
+        (features,),
+        np.stack([w.cpu().numpy() for w, _ in last], 1),
+        np.stack([b.cpu().numpy() for _, b in last], 1),
+    )
 
 
 def _joint(fields: list[NetworkField]) -> _Parts:
     """The parts are the outputs of the nets, those with the same hidden layers as one net."""
     groups: list[Network] = []
     for part in (part for field in fields for part in field.parts):
-        k = next((k for k, net in enumerate(groups) if _same(net.layers[:-1], part.layers[:-1])), None)
+        k = next(
+            (k for k, net in enumerate(groups) if _same(net.layers[:-1], part.layers[:-1])), None
+        )
         if k is None:
             groups.append(part)
         else:
-            last = [torch.cat(pair) for pair in zip(groups[k].layers[-1], part.layers[-1], strict=True)]
+            last = [
+                torch.cat(pair) for pair in zip(groups[k].layers[-1], part.layers[-1], strict=True)
+            ]
             groups[k] = Network(part.trial, [*groups[k].layers[:-1], (last[0], last[1])])
     order = [(k, number) for k, net in enumerate(groups) for number in range(net.outputs)]
     weights, taken = np.zeros((len(fields[0].offset), len(fields), len(order))), [0] * len(groups)
@@ -172,38 +225,58 @@ def _joint(fields: list[NetworkField]) -> _Parts:
 
 
 def _same(first: Layers, second: Layers) -> bool:
-    return len(first) == len(second) and all(torch.equal(a, b) for one, two in zip(first, second, strict=True) for a, b in zip(one, two, strict=True))
+    return len(first) == len(second) and all(
+        torch.equal(a, b)
+        for one, two in zip(first, second, strict=True)
+        for a, b in zip(one, two, strict=True)
+    )
 
 
 def _effective_tables(cells: CellSolution) -> dict[str, Array]:
     """The effective coefficients that are numbers or interpolated: (nodes, *shape) each."""
     tables, m = {}, len(cells.nodes.points)
     for name, value in cells.effective.items():
-        if isinstance(value, EffectiveFunction) and all(e.formula is None and e.nodes == cells.nodes for e in value.entries.values()):
+        if isinstance(value, EffectiveFunction) and all(
+            e.formula is None and e.nodes == cells.nodes for e in value.entries.values()
+        ):
             tables[name] = np.zeros((m, *value.shape))
             for position, entry in value.entries.items():
                 tables[name][tuple([slice(None), *position])] = entry.values
         elif not callable(value) and not isinstance(value, dict) and np.isrealobj(value):
-            tables[name] = np.broadcast_to(np.asarray(value, dtype=float), (m, *np.shape(value))).copy()
+            tables[name] = np.broadcast_to(
+                np.asarray(value, dtype=float), (m, *np.shape(value))
+            ).copy()
     return tables
 
 
 def _bounds(program: CellProgram) -> list[tuple[float, float]]:
     """The ranges of the columns."""
-    return [(a, b) for _, a, b in program.trial.axes[: program.columns - program.slow]] + list(program.nodes.bounds)
+    return [(a, b) for _, a, b in program.trial.axes[: program.columns - program.slow]] + list(
+        program.nodes.bounds
+    )
 
 
 def _samples(program: CellProgram) -> Tensor:
     low, high = torch.tensor(_bounds(program), dtype=torch.float64).T
-    return low + (high - low) * torch.rand(_SAMPLES, program.columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    return low + (high - low) * torch.rand(
+        _SAMPLES, program.columns, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
 
 
 def _metadata(cells: CellSolution, program: CellProgram) -> dict[str, Any]:
     names = [*(f"y{k + 1}" for k in range(cells.axes)), *cells.slow]
-    return {"columns": names, "ranges": dict(zip(names, _bounds(program), strict=True)), "periodic": names[: cells.axes], "dtype": "float64",
-            "functions": [f.name for f in cells.functions], "components": cells.components,
-            "effective": {name: values.shape[1:] for name, values in program.tables.items()},
-            "estimate": float(cells.info["estimate"]), "method": cells.method, "torch": torch.__version__}
+    return {
+        "columns": names,
+        "ranges": dict(zip(names, _bounds(program), strict=True)),
+        "periodic": names[: cells.axes],
+        "dtype": "float64",
+        "functions": [f.name for f in cells.functions],
+        "components": cells.components,
+        "effective": {name: values.shape[1:] for name, values in program.tables.items()},
+        "estimate": float(cells.info["estimate"]),
+        "method": cells.method,
+        "torch": torch.__version__,
+    }
 
 
 def _difference(cells: CellSolution, out: dict[str, Tensor], points: Array) -> float:
@@ -212,9 +285,16 @@ def _difference(cells: CellSolution, out: dict[str, Tensor], points: Array) -> f
     zero, none = (0,) * cells.axes, (0,) * len(cells.slow)
     unit = np.eye(points.shape[1], dtype=int)
     for k, function in enumerate(cells.functions):
-        slopes = [function.at(y, slow, tuple(row[: cells.axes]), tuple(row[cells.axes :])) for row in unit]
-        pairs = [(out["values"][:, k], function.at(y, slow, zero, none)), (out["derivatives"][:, k], np.stack(slopes, -1))]
+        slopes = [
+            function.at(y, slow, tuple(row[: cells.axes]), tuple(row[cells.axes :])) for row in unit
+        ]
+        pairs = [
+            (out["values"][:, k], function.at(y, slow, zero, none)),
+            (out["derivatives"][:, k], np.stack(slopes, -1)),
+        ]
         for found, expected in pairs:
             wanted = expected.reshape(found.shape)
-            worst = max(worst, float(np.abs(found.numpy() - wanted).max() / (np.abs(wanted).max() or 1.0)))
+            worst = max(
+                worst, float(np.abs(found.numpy() - wanted).max() / (np.abs(wanted).max() or 1.0))
+            )
     return worst

@@ -25,8 +25,12 @@ _PLACE = 0.382
 def near(problem: BoundaryValueProblem, faces: Sequence[Face], radius: float, count: int) -> Tensor:
     """Points (count, columns) within `radius` (relative to the box) of a place where all `faces` meet."""
     ends = dict(faces)
-    places = [_PLACE if axis not in ends else float(ends[axis]) for axis in range(len(problem.bounds))]
-    sides = tuple(("scaled", max(0.0, place - radius), min(1.0, place + radius)) for place in places)
+    places = [
+        _PLACE if axis not in ends else float(ends[axis]) for axis in range(len(problem.bounds))
+    ]
+    sides = tuple(
+        ("scaled", max(0.0, place - radius), min(1.0, place + radius)) for place in places
+    )
     unit = collocation_points(count, sides, 0, problem.device)
     lower, upper = unit.new_tensor(problem.bounds).T
     return lower + (upper - lower) * unit
@@ -34,7 +38,10 @@ def near(problem: BoundaryValueProblem, faces: Sequence[Face], radius: float, co
 
 def fits(problem: BoundaryValueProblem, faces: Sequence[Face]) -> bool:
     """Whether polynomials satisfy the equations, and the conditions that the ansatz leaves open, near a place where `faces` meet."""
-    blocks, size = [problem.inside(near(problem, faces, _RADIUS, _ROWS * _count(problem)))], _size(problem)
+    blocks, size = (
+        [problem.inside(near(problem, faces, _RADIUS, _ROWS * _count(problem)))],
+        _size(problem),
+    )
     strength = blocks[0].strength(problem.trial)
     for axis, end in (face for face in faces if face in problem.trial.module.BOUNDARY):
         points = blocks[0].points.clone()
@@ -42,7 +49,9 @@ def fits(problem: BoundaryValueProblem, faces: Sequence[Face]) -> bool:
         blocks.append(problem.on_face((axis, end), points, strength))
     left = torch.cat([_columns(problem, rows, near(problem, faces, 0.0, 1)) for rows in blocks])
     target = torch.cat([rows.target.flatten(0, 1) for rows in blocks])
-    return float((left @ least_squares(left, target) - target).square().mean().sqrt()) <= _FITS * size
+    return (
+        float((left @ least_squares(left, target) - target).square().mean().sqrt()) <= _FITS * size
+    )
 
 
 def _size(problem: BoundaryValueProblem) -> float:
@@ -69,7 +78,9 @@ def _columns(problem: BoundaryValueProblem, rows: Rows, centre: Tensor) -> Tenso
     lengths = centre.new_tensor([_RADIUS * (b - a) for a, b in problem.bounds])
     jet = _monomials((rows.points - centre) / lengths, problem.trial.indices)
     scales = [lengths.pow(-lengths.new_tensor(index)).prod() for index in problem.trial.indices]
-    table = torch.stack([scale * jet[index] for scale, index in zip(scales, problem.trial.indices, strict=True)], 1)
+    table = torch.stack(
+        [scale * jet[index] for scale, index in zip(scales, problem.trial.indices, strict=True)], 1
+    )
     return torch.einsum("neca,naf->necf", rows.weights, table).flatten(2).flatten(0, 1)
 
 
@@ -79,7 +90,13 @@ def _monomials(s: Tensor, indices: Sequence[MultiIndex]) -> Jet:
     jet = {}
     for index in indices:
         order = s.new_tensor(index)
-        falling = torch.stack([(exponents - k).where(k < order, 1.0) for k in range(max(index, default=0))]).prod(0) if any(index) else 1.0
+        falling = (
+            torch.stack(
+                [(exponents - k).where(k < order, 1.0) for k in range(max(index, default=0))]
+            ).prod(0)
+            if any(index)
+            else 1.0
+        )
         powers = s[:, None] ** (exponents - order).clamp(min=0)
         jet[index] = (falling * powers).prod(2)
     return jet

@@ -24,7 +24,9 @@ _STEPS, _CONVERGED = 8, 1e-13
 _SAMPLES, _NEGATIVE = 1000, 0.1
 
 
-def ground_state(rows: CellRows, start: Tensor, layers: Layers, count: int) -> tuple[Family, Network]:
+def ground_state(
+    rows: CellRows, start: Tensor, layers: Layers, count: int
+) -> tuple[Family, Network]:
     """The ground state in the span of a random layer; start (nodes,) is its eigenvalue roughly, from `first_eigenvalue`.
 
     A step solves (A - lambda M) phi = change * M phi_before with phi = 1 at a corner, phi_before = 1 at first, and adds the change to lambda.
@@ -32,12 +34,18 @@ def ground_state(rows: CellRows, start: Tensor, layers: Layers, count: int) -> t
     """
     points, value = rows.points(count, rows.seed), start
     family, basis = Family(rows.empty.nodes, eigenvalue=value), rows.empty.basis(points)
-    phi = {index: torch.full_like(points[:, :1], float(not any(index))) for index in rows.trial.indices}
+    phi = {
+        index: torch.full_like(points[:, :1], float(not any(index))) for index in rows.trial.indices
+    }
     for _ in range(_STEPS):
         left = rows.left(rows.stages[0], points, family)
         mass = left - rows.left(rows.stages[0], points, family, shift=1.0)
         extra = -(weighted(mass[:, 0, 0], phi) * basis)[:, None]
-        network, change = last_layer(rows.trial, rows.assembled(points, left, extra, rows.right(0, points, family, left), rows.seed), layers)
+        network, change = last_layer(
+            rows.trial,
+            rows.assembled(points, left, extra, rows.right(0, points, family, left), rows.seed),
+            layers,
+        )
         net, value = rows.finished([0], network), value + change[:, 0]
         family, phi = Family(family.nodes, (net,), value), net.jet(points, rows.trial.indices)
         if float(change.abs().max()) <= _CONVERGED * float(value.abs().max()):
@@ -49,8 +57,11 @@ def require_positive(rows: CellRows, family: Family) -> None:
     """SolveError where the ground state, the first function, changes its sign: it is another eigenfunction then."""
     values = family.raw(rows.points(_SAMPLES, rows.seed), [rows.means.zero])[rows.means.zero][:, 0]
     if not float(values.min()) >= -_NEGATIVE * float(values.abs().max()):
-        raise SolveError("the first eigenfunction changes its sign: it is not the ground state", term=rows.cells.functions[0].name,
-                         remedy='use backend="fourier", or more features')
+        raise SolveError(
+            "the first eigenfunction changes its sign: it is not the ground state",
+            term=rows.cells.functions[0].name,
+            remedy='use backend="fourier", or more features',
+        )
 
 
 def first_eigenvalue(rows: CellRows) -> Tensor:
@@ -59,12 +70,23 @@ def first_eigenvalue(rows: CellRows) -> Tensor:
     n = _PER_AXIS[len(axes)]
     lines = [a + (b - a) / n * torch.arange(n, dtype=torch.float64) for _, a, b in axes]
     y = torch.cartesian_prod(*lines).reshape(-1, len(axes)).to(rows.device)
-    derivatives = [_collocation(index, n, [b - a for _, a, b in axes]) for index in rows.trial.indices]
+    derivatives = [
+        _collocation(index, n, [b - a for _, a, b in axes]) for index in rows.trial.indices
+    ]
     found = []
     for points in pairs(y, torch.as_tensor(rows.empty.nodes.points, device=rows.device)):
-        at = [rows.left(rows.stages[0], points, Family(rows.empty.nodes, eigenvalue=basis))[:, 0, 0].cpu().numpy()
-              for basis in rows.empty.basis(points[:1]).new_tensor([0.0, 1.0])[:, None].expand(-1, len(rows.empty.nodes.points))]
-        operators = [sum(factor[:, None] * d for factor, d in zip(factors.T, derivatives, strict=True)) for factors in at]
+        at = [
+            rows.left(rows.stages[0], points, Family(rows.empty.nodes, eigenvalue=basis))[:, 0, 0]
+            .cpu()
+            .numpy()
+            for basis in rows.empty.basis(points[:1])
+            .new_tensor([0.0, 1.0])[:, None]
+            .expand(-1, len(rows.empty.nodes.points))
+        ]
+        operators = [
+            sum(factor[:, None] * d for factor, d in zip(factors.T, derivatives, strict=True))
+            for factors in at
+        ]
         values = scipy.linalg.eigvals(operators[0], operators[0] - operators[1])
         found.append(values.real[np.isfinite(values)].min())
     return torch.tensor(found, dtype=torch.float64, device=rows.device)

@@ -32,32 +32,57 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     """
     equation = problem.equation
     constraints = [constrain(equation, j) for j in range(problem.components)]
-    faces = [(axis, end) for axis in range(equation.domain.dim) if axis not in equation.periodic for end in (0, 1)]
+    faces = [
+        (axis, end)
+        for axis in range(equation.domain.dim)
+        if axis not in equation.periodic
+        for end in (0, 1)
+    ]
     pairs = [pair for pair in combinations(faces, 2) if pair[0][0] != pair[1][0]]
-    found = {"corners" if equation.domain.dim == 2 else "edges": [_edge_functions(problem, constraints, pair) for pair in pairs]}
+    found = {
+        "corners" if equation.domain.dim == 2 else "edges": [
+            _edge_functions(problem, constraints, pair) for pair in pairs
+        ]
+    }
     if equation.time is not None:
         found["layers at t = 0"] = [*start_families(problem, constraints, faces)]
-    kept = {name: [family for family in families if family is not None] for name, families in found.items()}
+    kept = {
+        name: [family for family in families if family is not None]
+        for name, families in found.items()
+    }
     return {name: families for name, families in kept.items() if families}
 
 
-def _edge_functions(problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]) -> Family | None:
+def _edge_functions(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]
+) -> Family | None:
     """The singular functions of two faces that meet, less what they are on hard faces, as independent combinations; times shapes along the edge."""
     axes, signs = [axis for axis, _ in faces], [1 - 2 * end for _, end in faces]
     point = near(problem, faces, 0.0, 1)
-    of = characteristics(_leading(problem, problem.trial.module.coefficients, point, axes, signs, ((2, 0), (1, 1), (0, 2))))
+    of = characteristics(
+        _leading(
+            problem, problem.trial.module.coefficients, point, axes, signs, ((2, 0), (1, 1), (0, 2))
+        )
+    )
     if of is None:
         return None
-    conditions = [_conditions(problem, constraints, face, point, axes, signs) for face in faces[::-1]]  # the edge y = 0 is the second face
+    conditions = [
+        _conditions(problem, constraints, face, point, axes, signs) for face in faces[::-1]
+    ]  # the edge y = 0 is the second face
     jumping = [any(face in constraint.soft for face in faces) for constraint in constraints]
     terms = singularities(of, (conditions[0], conditions[1]), jumping)
     if all(s.logarithmic and s.power for s in terms) and fits(problem, faces):
         return None
     scaled = of._replace(vectors=problem.balance[1].cpu().numpy()[:, None] * of.vectors)
-    clamped = [[k for k, face in enumerate(faces) if face in constraint.hard] for constraint in constraints]
+    clamped = [
+        [k for k, face in enumerate(faces) if face in constraint.hard] for constraint in constraints
+    ]
     parts = singular_functions(scaled, terms, axes, point[0, axes].tolist(), signs, clamped)
     hard = [[face for face in constraint.hard if face[0] in axes] for constraint in constraints]
-    parts = tuple(vanishing(part, there, problem.bounds[:problem.equation.domain.dim]) for part, there in zip(parts, hard, strict=True))
+    parts = tuple(
+        vanishing(part, there, problem.bounds[: problem.equation.domain.dim])
+        for part, there in zip(parts, hard, strict=True)
+    )
     return _along(problem, constraints, _independent(problem, parts), axes)
 
 
@@ -65,35 +90,81 @@ def _independent(problem: BoundaryValueProblem, parts: Family) -> Family:
     """Independent combinations, all of one size."""
     points = collocation_points(256, problem.trial.axes, 0, problem.device)
     zero = (0,) * points.shape[1]
-    samples = torch.cat([part(points, [zero])[zero] / unit for part, unit in zip(parts, problem.balance[1], strict=True)])
+    samples = torch.cat(
+        [
+            part(points, [zero])[zero] / unit
+            for part, unit in zip(parts, problem.balance[1], strict=True)
+        ]
+    )
     lengths = positive(samples.norm(dim=0))
     _, sizes, right = torch.linalg.svd(samples / lengths, full_matrices=False)
     mixing = (right[sizes > _INDEPENDENT * sizes[0]] / lengths).T
     return tuple(mixed(part, mixing) for part in parts)
 
 
-def _along(problem: BoundaryValueProblem, constraints: Sequence[Constraints], family: Family, axes: Sequence[int]) -> Family:
+def _along(
+    problem: BoundaryValueProblem,
+    constraints: Sequence[Constraints],
+    family: Family,
+    axes: Sequence[int],
+) -> Family:
     """The functions times shapes along every other axis, in space and time, that vanish where the data are hard."""
     for axis in (k for k in range(len(problem.bounds)) if k not in axes):
-        ends = [[-1.0] if axis >= problem.equation.domain.dim else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard] for c in constraints]
+        ends = [
+            [-1.0]
+            if axis >= problem.equation.domain.dim
+            else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard]
+            for c in constraints
+        ]
         periodic = axis in problem.equation.periodic
-        family = tuple(modulated(part, axis, problem.bounds[axis], shapes(_EDGE_DEGREE, roots, periodic))
-                       for part, roots in zip(family, ends, strict=True))
+        family = tuple(
+            modulated(part, axis, problem.bounds[axis], shapes(_EDGE_DEGREE, roots, periodic))
+            for part, roots in zip(family, ends, strict=True)
+        )
     return family
 
 
-def _leading(problem: BoundaryValueProblem, table: Callable[..., Any], point: Tensor, axes: Sequence[int], signs: Sequence[int],
-             orders: Sequence[MultiIndex]) -> Array:
+def _leading(
+    problem: BoundaryValueProblem,
+    table: Callable[..., Any],
+    point: Tensor,
+    axes: Sequence[int],
+    signs: Sequence[int],
+    orders: Sequence[MultiIndex],
+) -> Array:
     """The scaled factors (orders, m, m) of some derivatives along two axes at a point, in coordinates that increase into the box."""
-    indices = [tuple(sum(n for k, n in zip(axes, order, strict=True) if k == axis) for axis in range(point.shape[1])) for order in orders]
-    return np.stack([signs[0] ** a * signs[1] ** b * problem.factors(point, index, table) for (a, b), index in zip(orders, indices, strict=True)])
+    indices = [
+        tuple(
+            sum(n for k, n in zip(axes, order, strict=True) if k == axis)
+            for axis in range(point.shape[1])
+        )
+        for order in orders
+    ]
+    return np.stack(
+        [
+            signs[0] ** a * signs[1] ** b * problem.factors(point, index, table)
+            for (a, b), index in zip(orders, indices, strict=True)
+        ]
+    )
 
 
-def _conditions(problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, point: Tensor, axes: Sequence[int],
-                signs: Sequence[int]) -> Edge:
+def _conditions(
+    problem: BoundaryValueProblem,
+    constraints: Sequence[Constraints],
+    face: Face,
+    point: Tensor,
+    axes: Sequence[int],
+    signs: Sequence[int],
+) -> Edge:
     """The leading conditions on a face: those of the components that are given there, fluxes of the others."""
     given = np.array([face in c.hard or face in c.soft for c in constraints])
     along = across = np.zeros((len(given), len(given)))
     if not given.all():
-        along, across = _leading(problem, problem.trial.module.BOUNDARY[face][0], point, axes, signs, ((1, 0), (0, 1)))
-    return Edge(np.where(given, 0, 1), np.where(given[:, None], np.eye(len(given)), along), np.where(given[:, None], 0.0, across))
+        along, across = _leading(
+            problem, problem.trial.module.BOUNDARY[face][0], point, axes, signs, ((1, 0), (0, 1))
+        )
+    return Edge(
+        np.where(given, 0, 1),
+        np.where(given[:, None], np.eye(len(given)), along),
+        np.where(given[:, None], 0.0, across),
+    )

@@ -47,9 +47,14 @@ class CellMeans:
     def __call__(self, family: Family, slow: Tensor) -> Numbers:
         """The means at slow points (m, s)."""
         dim = self.cells.cell.dim
-        lines = [a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64) for _, a, b in self.trial.axes[:dim]]
+        lines = [
+            a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64)
+            for _, a, b in self.trial.axes[:dim]
+        ]
         y = torch.cartesian_prod(*lines).reshape(-1, dim).to(slow.device)
-        return Numbers.joined([self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))])
+        return Numbers.joined(
+            [self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
+        )
 
     def given(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
         """The keyword arguments of the emitted functions; a constant that is not known yet is zero."""
@@ -61,19 +66,34 @@ class CellMeans:
     def _part(self, family: Family, points: Tensor) -> Numbers:
         """The means over the second axis of points (m, grid, columns)."""
         module, flat = self.trial.module, points.flatten(0, 1)
-        raw = {a: value.reshape(*points.shape[:2], -1) for a, value in family.raw(flat, module.MEAN_INDICES).items()}
-        solved = [(kind, members) for kind, members in module.STAGES if (members[-1] + 1) * self.cells.components <= family.outputs]
+        raw = {
+            a: value.reshape(*points.shape[:2], -1)
+            for a, value in family.raw(flat, module.MEAN_INDICES).items()
+        }
+        solved = [
+            (kind, members)
+            for kind, members in module.STAGES
+            if (members[-1] + 1) * self.cells.components <= family.outputs
+        ]
         mixing, offset = self._unique(solved, raw[self.zero])
         d = mixed(raw, mixing[:, None], offset[:, None])
         missing = len(self.cells.functions) * self.cells.components - family.outputs
-        d = {a: torch.cat([value, value.new_zeros(*value.shape[:-1], missing)], -1) for a, value in d.items()}
+        d = {
+            a: torch.cat([value, value.new_zeros(*value.shape[:-1], missing)], -1)
+            for a, value in d.items()
+        }
         constants = {key: value[:, None] for key, value in family.constants(points[:, 0]).items()}
         if EIGENVALUE in constants:
             constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants)
         if self.cells.constants and len(solved) >= self._kernels:
-            constants |= {key: value[:, None] for key, value in module.constants(points, d, **self.given(constants)).items()}
+            constants |= {
+                key: value[:, None]
+                for key, value in module.constants(points, d, **self.given(constants)).items()
+            }
         effective = {} if missing else module.effective(points, d, **self.given(constants))
-        return Numbers(mixing, offset, {key: value[:, 0] for key, value in constants.items()}, effective)
+        return Numbers(
+            mixing, offset, {key: value[:, 0] for key, value in constants.items()}, effective
+        )
 
     @property
     def zero(self) -> tuple[int, ...]:
@@ -91,16 +111,28 @@ class CellMeans:
         offset, mean = values.new_zeros(m, outputs), values.mean(1)
         ground = self.cells.eigenvalue is not None
         for kind, members in solved:
-            columns = [k * self.cells.components + i for k in members for i in range(self.cells.components)]
+            columns = [
+                k * self.cells.components + i for k in members for i in range(self.cells.components)
+            ]
             if kind == "ground state":
                 mixing[:, 0, 0] = 1 / mean[:, 0]
             elif kind == "adjoint" and ground:
-                mixing[:, columns, columns] = mean[:, :1] / (values[..., columns] * values[..., :1]).mean(1)
+                mixing[:, columns, columns] = mean[:, :1] / (
+                    values[..., columns] * values[..., :1]
+                ).mean(1)
             elif kind == "adjoint":
-                wanted = mean.new_tensor([[float(self.cells.functions[k].level == i) for i in range(self.cells.components)] for k in members])
+                wanted = mean.new_tensor(
+                    [
+                        [
+                            float(self.cells.functions[k].level == i)
+                            for i in range(self.cells.components)
+                        ]
+                        for k in members
+                    ]
+                )
                 block = wanted @ torch.linalg.inv(mean[:, columns].reshape(m, len(members), -1))
                 for i in range(self.cells.components):
-                    rows = mixing.new_tensor(columns[i::self.cells.components]).long()
+                    rows = mixing.new_tensor(columns[i :: self.cells.components]).long()
                     mixing[:, rows[:, None], rows] = block
             elif ground:
                 mixing[:, columns, 0] = -mean[:, columns] / mean[:, :1]
@@ -108,18 +140,26 @@ class CellMeans:
                 offset[:, columns] = -mean[:, columns]
         return mixing, offset
 
-    def _rayleigh(self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]) -> Tensor:
+    def _rayleigh(
+        self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]
+    ) -> Tensor:
         """The eigenvalue from the weak form, whose error is the product of those of the ground state and of its adjoint."""
         value = constants[EIGENVALUE]
         if not self.cells.symmetric and len(solved) == 1:
             return value
         module = self.trial.module
         phi, psi = (module.columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
-        here, beside = (module.bilinear(points, phi, psi, **self.given({**constants, EIGENVALUE: v})).mean(1, keepdim=True)
-                        for v in (value, value + 1))
+        here, beside = (
+            module.bilinear(points, phi, psi, **self.given({**constants, EIGENVALUE: v})).mean(
+                1, keepdim=True
+            )
+            for v in (value, value + 1)
+        )
         return value - here / (beside - here)
 
 
 def pairs(y: Tensor, slow: Tensor) -> Tensor:
     """All points (m, n, columns) of y (n, d) beside slow (m, s)."""
-    return torch.cat([y.expand(len(slow), *y.shape), slow[:, None].expand(len(slow), len(y), slow.shape[1])], -1)
+    return torch.cat(
+        [y.expand(len(slow), *y.shape), slow[:, None].expand(len(slow), len(y), slow.shape[1])], -1
+    )

@@ -71,7 +71,10 @@ class Trial:
         return self._moved(self.module.mlp(width, depth, outputs, self.axes, seed))
 
     def _moved(self, layers: Layers) -> Layers:
-        return [(weight.detach().to(self.device), bias.detach().to(self.device)) for weight, bias in layers]
+        return [
+            (weight.detach().to(self.device), bias.detach().to(self.device))
+            for weight, bias in layers
+        ]
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,10 @@ class Network:
     def jet(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks that stay in the cache."""
         module = self.trial.module
-        parts = [module.network(p, self.layers, tuple(indices), self.trial.axes) for p in points.split(chunk_size(self.layers))]
+        parts = [
+            module.network(p, self.layers, tuple(indices), self.trial.axes)
+            for p in points.split(chunk_size(self.layers))
+        ]
         return {index: torch.cat([part[index] for part in parts]) for index in indices}
 
     @property
@@ -100,7 +106,7 @@ class Network:
     def output(self, j: int) -> Network:
         """The net of output j alone."""
         weight, bias = self.layers[-1]
-        return Network(self.trial, [*self.layers[:-1], (weight[j:j + 1], bias[j:j + 1])])
+        return Network(self.trial, [*self.layers[:-1], (weight[j : j + 1], bias[j : j + 1])])
 
     def raised(self, constant: float | Tensor) -> Network:
         """The net plus a constant, or one (outputs,) per output."""
@@ -109,7 +115,9 @@ class Network:
 
     def joined(self, other: Network) -> Network | None:
         """One net with the outputs of both, where they share their hidden layers."""
-        if len(self.layers) != len(other.layers) or any(a is not b for a, b in zip(self.layers[:-1], other.layers[:-1])):
+        if len(self.layers) != len(other.layers) or any(
+            a is not b for a, b in zip(self.layers[:-1], other.layers[:-1])
+        ):
             return None
         last = tuple(torch.cat(pair) for pair in zip(self.layers[-1], other.layers[-1]))
         return Network(self.trial, [*self.layers[:-1], last])  # type: ignore[list-item]
@@ -122,8 +130,13 @@ class Network:
     def state(self) -> dict[str, Any]:
         """Arrays and numbers from which `from_state` makes it again."""
         kinks = self.trial.kinks
-        return {"axes": [list(axis) for axis in self.trial.axes], "kinks": None if kinks is None else _kinks_data(kinks),
-                "layers": [[tensor.detach().cpu().numpy() for tensor in layer] for layer in self.layers]}
+        return {
+            "axes": [list(axis) for axis in self.trial.axes],
+            "kinks": None if kinks is None else _kinks_data(kinks),
+            "layers": [
+                [tensor.detach().cpu().numpy() for tensor in layer] for layer in self.layers
+            ],
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], device: str = "cpu") -> Network:
@@ -133,27 +146,49 @@ class Network:
             raise ValueError("unknown axes of a net")
         kinks = None if state["kinks"] is None else _read_kinks(state["kinks"])
         trial = Trial("net", net_text(kinks), axes, device, kinks)
-        layers = [(_tensor(weight, 2, device), _tensor(bias, 1, device)) for weight, bias in state["layers"]]
+        layers = [
+            (_tensor(weight, 2, device), _tensor(bias, 1, device))
+            for weight, bias in state["layers"]
+        ]
         sizes = [trial.module.inputs(axes), *(len(bias) for _, bias in layers)]
-        if any(weight.shape != (n, m) for (weight, _), m, n in zip(layers, sizes[:-1], sizes[1:], strict=True)):
+        if any(
+            weight.shape != (n, m)
+            for (weight, _), m, n in zip(layers, sizes[:-1], sizes[1:], strict=True)
+        ):
             raise ValueError("the layers of a net do not fit")
         return cls(trial, layers)
 
 
 def _tensor(array: Any, axes: int, device: str) -> Tensor:
-    if not isinstance(array, np.ndarray) or array.ndim != axes or array.dtype not in (np.float64, np.float32):
+    if (
+        not isinstance(array, np.ndarray)
+        or array.ndim != axes
+        or array.dtype not in (np.float64, np.float32)
+    ):
         raise ValueError("a layer of a net is no array of numbers")
     return torch.as_tensor(array, device=device)
 
 
 def _kinks_data(kinks: Kinks) -> dict[str, Any]:
-    return {"coordinates": [expression_data(v) for v in kinks.coordinates],
-            "levels": [expression_data(level) for level in kinks.levels], "power": kinks.power, "order": kinks.order}
+    return {
+        "coordinates": [expression_data(v) for v in kinks.coordinates],
+        "levels": [expression_data(level) for level in kinks.levels],
+        "power": kinks.power,
+        "order": kinks.order,
+    }
 
 
 def _read_kinks(data: Mapping[str, Any]) -> Kinks:
-    coordinates, power, order = read_symbols(data["coordinates"]), int(data["power"]), int(data["order"])
+    coordinates, power, order = (
+        read_symbols(data["coordinates"]),
+        int(data["power"]),
+        int(data["order"]),
+    )
     if power not in (1, 2) or not 0 < order <= _MOST_DERIVATIVES:
         raise ValueError("no kinks of a net")
-    return Kinks(coordinates, tuple(read_formula(level, coordinates) for level in data["levels"]), power, order)
-
+    return Kinks(
+        coordinates,
+        tuple(read_formula(level, coordinates) for level in data["levels"]),
+        power,
+        order,
+    )

@@ -27,7 +27,9 @@ class Objective:
         flat = [tensor.flatten().to(rows.points.dtype) for layer in layers for tensor in layer]
         self.start = torch.cat([*flat, rows.points.new_zeros(rows.extra.shape[2])])
         self.linear = slice(sum(map(len, flat[:-2])), len(self.start))
-        self._task = Task(trial, self.rows, tuple(tensor.shape for layer in layers for tensor in layer))
+        self._task = Task(
+            trial, self.rows, tuple(tensor.shape for layer in layers for tensor in layer)
+        )
         self._program, self._count = choose(self._task, flavour), rows.target.numel()
 
     @property

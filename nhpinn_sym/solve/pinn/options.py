@@ -72,11 +72,20 @@ class Options:
         if self.solver != "auto":
             return self.solver, "as asked for"
         if self.width is None and self.depth is None:
-            return "random-features", "the problem is linear: one least-squares solve for the last layer of a random net"
+            return (
+                "random-features",
+                "the problem is linear: one least-squares solve for the last layer of a random net",
+            )
         width, depth = self.net
         if width * (_INPUTS + width * (depth - 1)) <= _DENSE:
-            return "varpro", "width or depth asks for a trained net, the loss is a sum of squares with a linear last layer, and the net is small"
-        return "lbfgs", f"width or depth asks for a trained net, and one of {depth} x {width} is too large for matrices of all its weights"
+            return (
+                "varpro",
+                "width or depth asks for a trained net, the loss is a sum of squares with a linear last layer, and the net is small",
+            )
+        return (
+            "lbfgs",
+            f"width or depth asks for a trained net, and one of {depth} x {width} is too large for matrices of all its weights",
+        )
 
     @property
     def chosen(self) -> str:
@@ -129,13 +138,17 @@ def read_options(given: Mapping[str, Any]) -> Options:
     for name in given:
         if name not in known:
             raise ProblemError(
-                f"the PINN backend has no option {name!r}", term=f"{name}={shortened(given[name])}",
+                f"the PINN backend has no option {name!r}",
+                term=f"{name}={shortened(given[name])}",
                 remedy="its options are method, " + ", ".join(known),
             )
     options = Options(**given)
     for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", FLAVOURS), ("dtype", DTYPES)):
         require_choice(name, getattr(options, name), choices)
-    counts = {name: getattr(options, name) for name in ("features", "width", "depth", "iterations", "points")}
+    counts = {
+        name: getattr(options, name)
+        for name in ("features", "width", "depth", "iterations", "points")
+    }
     counts = {
         name: positive_integer(number, name)
         for name, number in counts.items()
@@ -143,28 +156,41 @@ def read_options(given: Mapping[str, Any]) -> Options:
     }
     options = replace(options, seed=require_seed(options.seed), **counts)
     if options.scale is not None:
-        scale = float(positive_number(options.scale, ProblemError, "scale", "leave it out, or give a positive number"))
+        scale = float(
+            positive_number(
+                options.scale, ProblemError, "scale", "leave it out, or give a positive number"
+            )
+        )
         options = replace(options, scale=scale)
     if options.checkpoint is not None and not isinstance(options.checkpoint, (str, os.PathLike)):
         raise ProblemError(
-            "checkpoint is the path of a folder", term=shortened(options.checkpoint),
+            "checkpoint is the path of a folder",
+            term=shortened(options.checkpoint),
             remedy='write checkpoint="folder"',
         )
     if options.group is not None and not isinstance(options.group, ProcessGroup):
-        raise ProblemError("group is a group of torch.distributed", term=shortened(options.group),
-                           remedy="call torch.distributed.init_process_group, and give torch.distributed.group.WORLD")
+        raise ProblemError(
+            "group is a group of torch.distributed",
+            term=shortened(options.group),
+            remedy="call torch.distributed.init_process_group, and give torch.distributed.group.WORLD",
+        )
     require_device(options.device)
     if options.trains:
         require_unused(options, ("features",), f"a trained net (solver {options.chosen})")
     else:
-        require_unused(options, ("width", "depth", *_OF_TRAININGS), "one least-squares solve for the last layer (random features)")
+        require_unused(
+            options,
+            ("width", "depth", *_OF_TRAININGS),
+            "one least-squares solve for the last layer (random features)",
+        )
     return options
 
 
 def require_choice(name: str, value: object, choices: Sequence[str]) -> None:
     if not isinstance(value, str) or value not in choices:
         raise ProblemError(
-            f"the PINN backend has no {name} {shortened(value)}", term=f"{name}={shortened(value)}",
+            f"the PINN backend has no {name} {shortened(value)}",
+            term=f"{name}={shortened(value)}",
             remedy="use one of " + ", ".join(choices),
         )
 
@@ -180,17 +206,20 @@ def require_device(name: object) -> None:
         device = torch.device(name)  # type: ignore[call-overload]
     except (RuntimeError, TypeError, ValueError) as cause:
         raise ProblemError(
-            "torch knows no such device", term=shortened(name),
+            "torch knows no such device",
+            term=shortened(name),
             remedy='use device="cpu" or "cuda"',
         ) from cause
     if device.type not in ("cpu", "cuda"):
         raise ProblemError(
-            "the PINN backend does not run on this device", term=shortened(name),
+            "the PINN backend does not run on this device",
+            term=shortened(name),
             remedy='use device="cpu" or "cuda"',
         )
     if device.type == "cuda" and not (device.index or 0) < torch.cuda.device_count():
         raise BackendMissingError(
-            "this torch sees no such CUDA device", term=name,
+            "this torch sees no such CUDA device",
+            term=name,
             remedy='use device="cpu"',
         )
 
@@ -199,7 +228,9 @@ def collocation_options(given: Mapping[str, Any]) -> Options:
     """The options of a formulation with rows, whose points follow from the features where these are random."""
     options = read_options(given)
     if not options.trains:
-        require_unused(options, ("points",), "one least-squares solve for the last layer (random features)")
+        require_unused(
+            options, ("points",), "one least-squares solve for the last layer (random features)"
+        )
     return options
 
 
@@ -207,4 +238,8 @@ def require_unused(options: Options, names: Sequence[str], what: str) -> None:
     """UnsupportedError for an option that was given although `what` does not heed it."""
     for name in names:
         if getattr(options, name) != getattr(Options, name):
-            raise UnsupportedError(f"{what} does not heed the option {name}", term=f"{name}={getattr(options, name)!r}", remedy="leave it out")
+            raise UnsupportedError(
+                f"{what} does not heed the option {name}",
+                term=f"{name}={getattr(options, name)!r}",
+                remedy="leave it out",
+            )

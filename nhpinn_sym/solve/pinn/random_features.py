@@ -43,7 +43,9 @@ class Fit(Generic[Solved]):
     scales: Scales
 
 
-def ladder(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, largest: int, scale: float | None) -> Iterator[Fit[Solved]]:
+def ladder(
+    fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, largest: int, scale: float | None
+) -> Iterator[Fit[Solved]]:
     """Fits of doubled size up to `largest` features.
 
     The scales are sought by the held-out residual: thoroughly while that is cheap or large, later only where a larger size brings
@@ -63,13 +65,19 @@ def ladder(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, largest: int, 
         scales = best.scales if before <= _POOR else scales
 
 
-def climb(fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, best: Fit[Solved], patience: int) -> Fit[Solved]:
+def climb(
+    fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, best: Fit[Solved], patience: int
+) -> Fit[Solved]:
     """Raise the scale in space, then in time, until the held-out residual has become worse `patience` times in a row."""
     for group in range(2 if any(kind == "graded" for kind, _, _ in axes) else 1):
         worse = 0
-        for scale in SCALES[SCALES.index(best.scales[group]) + 1:]:
-            candidate = fit(best.size, (scale, best.scales[1]) if group == 0 else (best.scales[0], scale))
-            best, worse = (candidate, 0) if candidate.held_out < best.held_out else (best, worse + 1)
+        for scale in SCALES[SCALES.index(best.scales[group]) + 1 :]:
+            candidate = fit(
+                best.size, (scale, best.scales[1]) if group == 0 else (best.scales[0], scale)
+            )
+            best, worse = (
+                (candidate, 0) if candidate.held_out < best.held_out else (best, worse + 1)
+            )
             if worse == patience:
                 break
     return best
@@ -84,10 +92,16 @@ def fit_result(reached: bool, residuals: Sequence[float]) -> Result:
     """Why a ladder ended, from the residuals of its sizes."""
     if reached:
         return Result.CONVERGED
-    return Result.MAX_FEATURES if residuals[-1] < residuals[-2] / 2 or residuals[-1] > _POOR else Result.RANK_DEFICIENT
+    return (
+        Result.MAX_FEATURES
+        if residuals[-1] < residuals[-2] / 2 or residuals[-1] > _POOR
+        else Result.RANK_DEFICIENT
+    )
 
 
-def last_layer(trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, memory: int = _FITS_IN) -> tuple[Network, Tensor]:
+def last_layer(
+    trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, memory: int = _FITS_IN
+) -> tuple[Network, Tensor]:
     """The net that satisfies the rows best, and the coefficients (known functions, right-hand sides) beside it.
 
     Where the rows are shared by several processes, or the matrix and its factorization need more than `memory` bytes, R is built up
@@ -97,21 +111,37 @@ def last_layer(trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, m
     columns, own = components * size + rows.extra.shape[2], ranks.own(rows)
     row = 3 * rows.points.element_size() * columns
     count_of_rows = float(rows.target.shape[0] * rows.target.shape[1])
-    require_affordable(f"{columns} unknowns of random features", 3.0 * columns**2, seconds=_FLOP * count_of_rows * columns**2,
-                       remedy="ask for fewer features=, or a larger tolerance")
+    require_affordable(
+        f"{columns} unknowns of random features",
+        3.0 * columns**2,
+        seconds=_FLOP * count_of_rows * columns**2,
+        remedy="ask for fewer features=, or a larger tolerance",
+    )
     if ranks.count == 1 and (rows.target.shape[0] * rows.target.shape[1] + columns) * row <= memory:
         solution = least_squares(*_system(trial, rows, layers))
     else:
         step = max(1, max(columns, memory // row - columns) // rows.target.shape[1])
-        factor = ranks.factor(torch.cat(_system(trial, own.part(slice(k, k + step)), layers), 1) for k in range(0, len(own.points), step))
+        factor = ranks.factor(
+            torch.cat(_system(trial, own.part(slice(k, k + step)), layers), 1)
+            for k in range(0, len(own.points), step)
+        )
         solution = least_squares(factor[:, :columns], factor[:, columns:])
-    weight = solution[:components * size].reshape(components, size, count).permute(2, 0, 1).reshape(-1, size)
-    return Network(trial, [*layers, (weight.contiguous(), weight.new_zeros(len(weight)))]), solution[components * size:]
+    weight = (
+        solution[: components * size]
+        .reshape(components, size, count)
+        .permute(2, 0, 1)
+        .reshape(-1, size)
+    )
+    return Network(
+        trial, [*layers, (weight.contiguous(), weight.new_zeros(len(weight)))]
+    ), solution[components * size :]
 
 
 def _system(trial: Trial, rows: Rows, layers: Layers) -> tuple[Tensor, Tensor]:
     """Matrix and right-hand sides of the rows."""
-    return torch.cat([matrix(trial, rows, layers), rows.extra.flatten(0, 1)], 1), rows.target.flatten(0, 1)
+    return torch.cat(
+        [matrix(trial, rows, layers), rows.extra.flatten(0, 1)], 1
+    ), rows.target.flatten(0, 1)
 
 
 @torch.no_grad()

@@ -41,14 +41,22 @@ class Ranks:
         if self.group is None:
             return
         found: list[str] = [""] * self.count
-        dist.all_gather_object(found, hashlib.sha256(repr(given).encode()).hexdigest(), group=self.group)
+        dist.all_gather_object(
+            found, hashlib.sha256(repr(given).encode()).hexdigest(), group=self.group
+        )
         if len(set(found)) > 1:
-            raise ProblemError("the processes of the group were given different problems, parameters or options",
-                               remedy="give each the same, or leave group= out")
+            raise ProblemError(
+                "the processes of the group were given different problems, parameters or options",
+                remedy="give each the same, or leave group= out",
+            )
 
     def own(self, rows: Rows) -> Rows:
         """Every count-th of the points: each process has some of all blocks."""
-        return rows if self.group is None else rows.part(slice(dist.get_rank(self.group), None, self.count))
+        return (
+            rows
+            if self.group is None
+            else rows.part(slice(dist.get_rank(self.group), None, self.count))
+        )
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over the processes."""

@@ -25,26 +25,42 @@ class RememberedFeatures:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._module, name)
 
-    def hidden(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+    def hidden(
+        self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+    ) -> Jet:
         """The jet of the features."""
         return dict(zip(indices, self._stacked(points, layers, indices, axes), strict=True))
 
-    def network(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+    def network(
+        self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+    ) -> Jet:
         """The jet of the net."""
         weight, bias = layers[-1]
         values = self._stacked(points, layers[:-1], indices, axes) @ weight.T
-        return {a: value if any(a) else value + bias for a, value in zip(indices, values, strict=True)}
+        return {
+            a: value if any(a) else value + bias for a, value in zip(indices, values, strict=True)
+        }
 
     def forget(self) -> None:
         """Free the memory."""
         self._known.clear()
 
-    def _stacked(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Tensor:
+    def _stacked(
+        self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+    ) -> Tensor:
         """(derivatives, n, features)."""
-        key = (tuple(id(weight) for weight, _ in layers), points.cpu().numpy().tobytes(), indices, axes)
+        key = (
+            tuple(id(weight) for weight, _ in layers),
+            points.cpu().numpy().tobytes(),
+            indices,
+            axes,
+        )
         if key not in self._known:
             jet = self._module.hidden(points, layers, indices, axes)
-            self._known[key] = layers, torch.stack(list(jet.values()))  # the layers are kept, and their ids with them
+            self._known[key] = (
+                layers,
+                torch.stack(list(jet.values())),
+            )  # the layers are kept, and their ids with them
         return self._known[key][1]
 
 

@@ -39,15 +39,33 @@ class Rows:
     size: Tensor
 
     def scaled(self, factor: float) -> Rows:
-        return Rows(self.points, factor * self.weights, factor * self.extra, factor * self.target, factor * self.size)
+        return Rows(
+            self.points,
+            factor * self.weights,
+            factor * self.extra,
+            factor * self.target,
+            factor * self.size,
+        )
 
     def output(self, j: int, unit: float = 1.0) -> Rows:
         """The rows of right-hand side j alone, in multiples of `unit`."""
-        return Rows(self.points, self.weights, self.extra, self.target[..., j:j + 1] / unit, self.size[j:j + 1] / unit)
+        return Rows(
+            self.points,
+            self.weights,
+            self.extra,
+            self.target[..., j : j + 1] / unit,
+            self.size[j : j + 1] / unit,
+        )
 
     def part(self, chunk: slice) -> Rows:
         """The rows of some of the points."""
-        return Rows(self.points[chunk], self.weights[chunk], self.extra[chunk], self.target[chunk], self.size)
+        return Rows(
+            self.points[chunk],
+            self.weights[chunk],
+            self.extra[chunk],
+            self.target[chunk],
+            self.size,
+        )
 
     def strength(self, trial: Trial) -> float:
         """How large a row is for a function that varies over the whole box: the unit in which blocks of rows are compared."""
@@ -59,14 +77,23 @@ class Rows:
         The outputs of the net are ordered by right-hand side, then by component.
         """
         components, count = self.weights.shape[2], self.target.shape[2]
-        columns = torch.stack(list(net.values()), -1).reshape(len(self.points), count, components, -1)
-        return torch.einsum("neca,noca->neo", self.weights, columns) + self.extra @ coefficients - self.target
+        columns = torch.stack(list(net.values()), -1).reshape(
+            len(self.points), count, components, -1
+        )
+        return (
+            torch.einsum("neca,noca->neo", self.weights, columns)
+            + self.extra @ coefficients
+            - self.target
+        )
 
 
 def strengths(weights: Tensor, trial: Trial) -> Tensor:
     """The strength of every (equation, component) of weights (n, equations, components, derivatives)."""
-    lengths, orders = weights.new_tensor([b - a for _, a, b in trial.axes]), weights.new_tensor(trial.indices)
-    scales = (2 / lengths[:orders.shape[1]]).pow(orders).prod(1)
+    lengths, orders = (
+        weights.new_tensor([b - a for _, a, b in trial.axes]),
+        weights.new_tensor(trial.indices),
+    )
+    scales = (2 / lengths[: orders.shape[1]]).pow(orders).prod(1)
     return (weights.square().mean(0).sqrt() * scales).sum(-1)
 
 
@@ -75,7 +102,10 @@ def balanced(table: Tensor) -> tuple[Tensor, Tensor]:
     rows, columns = torch.ones_like(table[:, 0]), torch.ones_like(table[0])
     for _ in range(_BALANCING):
         scaled = rows[:, None] * table * columns
-        rows, columns = rows / positive(scaled.amax(1).sqrt()), columns / positive(scaled.amax(0).sqrt())
+        rows, columns = (
+            rows / positive(scaled.amax(1).sqrt()),
+            columns / positive(scaled.amax(0).sqrt()),
+        )
     return rows, columns
 
 
@@ -97,8 +127,13 @@ MakeRows = Callable[[int, int], Rows]
 
 def concatenate(rows: Sequence[Rows]) -> Rows:
     """All rows as one block."""
-    return Rows(torch.cat([r.points for r in rows]), torch.cat([r.weights for r in rows]), torch.cat([r.extra for r in rows]),
-                torch.cat([r.target for r in rows]), torch.stack([r.size for r in rows]).amax(0))
+    return Rows(
+        torch.cat([r.points for r in rows]),
+        torch.cat([r.weights for r in rows]),
+        torch.cat([r.extra for r in rows]),
+        torch.cat([r.target for r in rows]),
+        torch.stack([r.size for r in rows]).amax(0),
+    )
 
 
 def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
@@ -107,7 +142,9 @@ def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
     return {index: unit[k].expand(len(points), len(indices)) for k, index in enumerate(indices)}
 
 
-def collocation_points(count: int, axes: Axes, seed: int, device: str, panels: Panels = ()) -> Tensor:
+def collocation_points(
+    count: int, axes: Axes, seed: int, device: str, panels: Panels = ()
+) -> Tensor:
     """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them are uniform in its stretched coordinate.
 
     Where the data are sharp, `panels` gives the lines of each axis between which they are resolved: every other point is as likely to lie
@@ -116,13 +153,19 @@ def collocation_points(count: int, axes: Axes, seed: int, device: str, panels: P
     if not axes:
         return torch.zeros(count, 0, dtype=torch.float64, device=device)
     require_affordable(f"points={count}", _ROW * count, remedy="ask for fewer points, or features")
-    unit = torch.quasirandom.SobolEngine(len(axes), scramble=True, seed=seed).draw(count, dtype=torch.float64)
+    unit = torch.quasirandom.SobolEngine(len(axes), scramble=True, seed=seed).draw(
+        count, dtype=torch.float64
+    )
     points = spread(unit, axes)
-    half = count // 2  # not every other one: consecutive Sobol points lie in opposite halves of the box
+    half = (
+        count // 2
+    )  # not every other one: consecutive Sobol points lie in opposite halves of the box
     points[half:] = spread(unit[half:], tuple(("scaled", a, b) for _, a, b in axes))
     for axis, lines in enumerate(panels):
         if len(lines) > 2:
-            points[::2, axis] = _in_panels(unit[::2, axis], torch.as_tensor(lines, dtype=torch.float64))
+            points[::2, axis] = _in_panels(
+                unit[::2, axis], torch.as_tensor(lines, dtype=torch.float64)
+            )
     return points.to(device)
 
 
@@ -140,13 +183,19 @@ def _in_panels(unit: Tensor, lines: Tensor) -> Tensor:
     return lines[panel] + (place - panel) * (lines[panel + 1] - lines[panel])
 
 
-def gauss_points(bounds: Sequence[tuple[float, float]], count: int, device: str) -> tuple[Tensor, Tensor]:
+def gauss_points(
+    bounds: Sequence[tuple[float, float]], count: int, device: str
+) -> tuple[Tensor, Tensor]:
     """Points (n, columns) and weights (n,) of the Gauss-Legendre rule with `count` nodes an axis; one point of weight one without axes."""
-    nodes, weights = (torch.as_tensor(v, device=device) for v in np.polynomial.legendre.leggauss(count))
+    nodes, weights = (
+        torch.as_tensor(v, device=device) for v in np.polynomial.legendre.leggauss(count)
+    )
     points, weight = nodes.new_zeros(1, 0), nodes.new_ones(1)
     for a, b in bounds:
         line = (a + b) / 2 + (b - a) / 2 * nodes
-        points = torch.cat([points.repeat_interleave(count, 0), line.repeat(len(points))[:, None]], 1)
+        points = torch.cat(
+            [points.repeat_interleave(count, 0), line.repeat(len(points))[:, None]], 1
+        )
         weight = weight.repeat_interleave(count) * ((b - a) / 2 * weights).repeat(len(weight))
     return points, weight
 

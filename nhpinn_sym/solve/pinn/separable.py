@@ -44,20 +44,33 @@ class SeparableField:
         """D^index at y (n, d), for every slow point: (m, n)."""
         return self._jet(points, self.network, index).T
 
-    def between(self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
+    def between(
+        self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
+    ) -> Array:
         """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow points of the field are `nodes`."""
         basis, (weight, bias) = nodes.weights(slow, slow_index), self.network.layers[-1]
         eye = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
-        features = Network(self.network.trial, [*self.network.layers[:-1], (eye, torch.zeros_like(eye[0]))])
+        features = Network(
+            self.network.trial, [*self.network.layers[:-1], (eye, torch.zeros_like(eye[0]))]
+        )
         out = np.empty(len(points))
         for part in (slice(k, k + _POINTS) for k in range(0, len(points), _POINTS)):
-            out[part] = (self._jet(points[part], features, index) * (basis[part] @ weight.cpu().numpy())).sum(1)
+            out[part] = (
+                self._jet(points[part], features, index) * (basis[part] @ weight.cpu().numpy())
+            ).sum(1)
         return out if any(index) else out + basis @ bias.cpu().numpy()
 
     def restricted(self, basis: Array, slow_points: Array) -> SeparableField:
         """The field at other slow points; `basis` (new, m) holds the interpolation weights of its own there."""
-        weights, (weight, bias) = torch.as_tensor(basis, device=self.network.trial.device), self.network.layers[-1]
-        return SeparableField(Network(self.network.trial, [*self.network.layers[:-1], (weights @ weight, weights @ bias)]))
+        weights, (weight, bias) = (
+            torch.as_tensor(basis, device=self.network.trial.device),
+            self.network.layers[-1],
+        )
+        return SeparableField(
+            Network(
+                self.network.trial, [*self.network.layers[:-1], (weights @ weight, weights @ bias)]
+            )
+        )
 
     def state(self) -> dict[str, Any]:
         return self.network.state()
@@ -93,14 +106,29 @@ class SeparableCellSolver:
     The size and the scale of the layer are chosen at the centre of the box, and the size is doubled where a slow point needs more.
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
-                 tolerance: float, progress: Progress = silent, **options: Any) -> None:
-        self.cells, self.parameters, self.slow_box, self.tolerance, self.progress = cells, dict(parameters), slow_box, tolerance, progress
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        **options: Any,
+    ) -> None:
+        self.cells, self.parameters, self.slow_box, self.tolerance, self.progress = (
+            cells,
+            dict(parameters),
+            slow_box,
+            tolerance,
+            progress,
+        )
         self.options, self.given = collocation_options(options), options
         single = replace(cells, slow=(), parameters=(*cells.parameters, *cells.slow))
         centre = [(a + b) / 2 for a, b in slow_box]
         panels = cell_panels(cells, parameters, slow_box)[: cells.cell.dim]
-        self._centre = CellSolver(single, self._values(centre), (), tolerance, progress, panels, **options)
+        self._centre = CellSolver(
+            single, self._values(centre), (), tolerance, progress, panels, **options
+        )
         self._any = copy(self._centre)
         self._any.trial = self._trial = RememberingTrial(*astuple(self._centre.trial))
         self._layer: tuple[int, float] | None = None
@@ -113,8 +141,13 @@ class SeparableCellSolver:
             solved, layers = list[_Solved](), self._layers(size, scale)
             while len(solved) < len(slow):
                 solved.append(self._at(slow[len(solved)], layers))
-                task.update(len(solved) / len(slow), f"{size} features, residual {solved[-1].held_out:.1e}")
-                if not self._enough(solved[-1]) and 2 * size * self.cells.components <= self.options.features:
+                task.update(
+                    len(solved) / len(slow), f"{size} features, residual {solved[-1].held_out:.1e}"
+                )
+                if (
+                    not self._enough(solved[-1])
+                    and 2 * size * self.cells.components <= self.options.features
+                ):
                     size, solved = 2 * size, []
                     layers = self._layers(size, scale)
                     self._trial.module.forget()
@@ -123,7 +156,10 @@ class SeparableCellSolver:
         return self._batch(solved, slow, size, scale, time.perf_counter() - start)
 
     def _values(self, point: Any) -> dict[str, Any]:
-        return {**self.parameters, **{str(v): float(value) for v, value in zip(self.cells.slow, point, strict=True)}}
+        return {
+            **self.parameters,
+            **{str(v): float(value) for v, value in zip(self.cells.slow, point, strict=True)},
+        }
 
     def _chosen(self) -> tuple[int, float]:
         info = self._centre.solve(np.zeros((1, 0))).info
@@ -135,7 +171,9 @@ class SeparableCellSolver:
     def _layers(self, size: int, scale: float) -> list[Layers]:
         """Random layers of a fraction of this size, for the estimate, and of this size."""
         sizes = [max(1, size // 2**k) for k in reversed(range(LEVELS))]
-        return [random_layer(self._trial, count, (scale, scale), self.options.seed) for count in sizes]
+        return [
+            random_layer(self._trial, count, (scale, scale), self.options.seed) for count in sizes
+        ]
 
     def _at(self, point: Array, layers: Sequence[Layers]) -> _Solved:
         """One slow point with each of the layers, the last of which counts."""
@@ -150,21 +188,44 @@ class SeparableCellSolver:
             require_positive(solver.rows, done.family)
         return _Solved(done.family, numbers, done.held_out, done.multipliers, error)
 
-    def _batch(self, solved: list[_Solved], slow: Array, size: int, scale: float, seconds: float) -> CellBatch:
+    def _batch(
+        self, solved: list[_Solved], slow: Array, size: int, scale: float, seconds: float
+    ) -> CellBatch:
         estimate, m = max(s.error for s in solved), self.cells.components
         result = Result.CONVERGED if all(map(self._enough, solved)) else Result.MAX_FEATURES
-        fields = tuple(tuple(_field(self._centre.trial, solved, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
+        fields = tuple(
+            tuple(_field(self._centre.trial, solved, k * m + i) for i in range(m))
+            for k in range(len(self.cells.functions))
+        )
         tables = [s.numbers.entries for s in solved]
-        effective: dict[EffectiveKey, Array] = {key: np.array([float(table[key][0]) for table in tables]) for key in tables[0]}
-        multipliers = {name: max(s.multipliers[name] for s in solved) for name in solved[0].multipliers}
-        return CellBatch(fields, effective, {
-            "method": "random-features", "size": size * m, "features": size, "scale": scale, "estimate": estimate,
-            "residual": max(s.held_out for s in solved), "multipliers": multipliers, "fredholm": max(multipliers.values(), default=0.0),
-            **self.options.told(result), "seconds": seconds})
+        effective: dict[EffectiveKey, Array] = {
+            key: np.array([float(table[key][0]) for table in tables]) for key in tables[0]
+        }
+        multipliers = {
+            name: max(s.multipliers[name] for s in solved) for name in solved[0].multipliers
+        }
+        return CellBatch(
+            fields,
+            effective,
+            {
+                "method": "random-features",
+                "size": size * m,
+                "features": size,
+                "scale": scale,
+                "estimate": estimate,
+                "residual": max(s.held_out for s in solved),
+                "multipliers": multipliers,
+                "fredholm": max(multipliers.values(), default=0.0),
+                **self.options.told(result),
+                "seconds": seconds,
+            },
+        )
 
 
 def _field(trial: Trial, solved: list[_Solved], column: int) -> SeparableField:
     """Function component `column` at all slow points, mixing and offset put into the last layer."""
-    rows = [s.family.combined(s.numbers.mixing[0, column], s.numbers.offset[0, column]) for s in solved]
+    rows = [
+        s.family.combined(s.numbers.mixing[0, column], s.numbers.offset[0, column]) for s in solved
+    ]
     weight, bias = (torch.cat([row.layers[-1][i] for row in rows]) for i in range(2))
     return SeparableField(Network(trial, [*rows[0].layers[:-1], (weight, bias)]))

@@ -31,7 +31,9 @@ Shape = Callable[[Tensor, int], Tensor]
 _TINY, _ASIDE = 1e-300, 4 * torch.finfo(torch.float64).eps
 
 
-def start_functions(axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]) -> Functions:
+def start_functions(
+    axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]
+) -> Functions:
     """s^power v_order for every (order, power) of `members`, at the face x_axis = `at`, s = sign (x_axis - at); the time is the last column."""
 
     def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
@@ -46,10 +48,19 @@ def start_functions(axis: int, at: float, sign: int, diffusion: float, members: 
     return functions
 
 
-def _start(s: Tensor, t: Tensor, diffusion: float, order: int, power: int, a: int, b: int) -> Tensor:
+def _start(
+    s: Tensor, t: Tensor, diffusion: float, order: int, power: int, a: int, b: int
+) -> Tensor:
     """D_s^a D_t^b (s^power v_order), by Leibniz' rule and D_t v_m = D v_(m-2)."""
-    terms = [math.comb(a, k) * math.perm(power, k) * s ** (power - k) * (-1) ** (a - k) * diffusion**b
-             * _repeated_integral(s, t, diffusion, order - (a - k) - 2 * b) for k in range(min(a, power) + 1)]
+    terms = [
+        math.comb(a, k)
+        * math.perm(power, k)
+        * s ** (power - k)
+        * (-1) ** (a - k)
+        * diffusion**b
+        * _repeated_integral(s, t, diffusion, order - (a - k) - 2 * b)
+        for k in range(min(a, power) + 1)
+    ]
     return torch.stack(terms).sum(0)
 
 
@@ -80,17 +91,26 @@ def multiplied(first: Functions, second: Functions) -> Functions:
 def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[Shape]:
     """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and sines instead."""
     if periodic:
-        return [partial(_wave, k, phase) for k in range(degree // 2 + 1) for phase in ((0.0, math.pi / 2) if k else (0.0,))]
+        return [
+            partial(_wave, k, phase)
+            for k in range(degree // 2 + 1)
+            for phase in ((0.0, math.pi / 2) if k else (0.0,))
+        ]
     bubble = Polynomial.fromroots(roots) if roots else Polynomial([1.0])
     return [partial(_horner, bubble * Polynomial.basis(k)) for k in range(degree + 1 - len(roots))]
 
 
-def modulated(functions: Functions, axis: int, interval: tuple[float, float], along: Sequence[Shape]) -> Functions:
+def modulated(
+    functions: Functions, axis: int, interval: tuple[float, float], along: Sequence[Shape]
+) -> Functions:
     """Every function times every shape in the coordinate of `axis`, scaled to (-1, 1)."""
     a, b = interval
 
     def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-        lowered = {index: [(*index[:axis], k, *index[axis + 1:]) for k in range(index[axis] + 1)] for index in indices}
+        lowered = {
+            index: [(*index[:axis], k, *index[axis + 1 :]) for k in range(index[axis] + 1)]
+            for index in indices
+        }
         jet = functions(points, sorted({low for lows in lowered.values() for low in lows}))
         s = (2 * points[:, axis] - a - b) / (b - a)
         out = {}
@@ -98,8 +118,15 @@ def modulated(functions: Functions, axis: int, interval: tuple[float, float], al
             n = index[axis]
             columns = []
             for shape in along:
-                factors = [math.comb(n, k) * (2 / (b - a)) ** (n - k) * shape(s, n - k) for k in range(n + 1)]
-                columns.append(torch.stack([factor[:, None] * jet[low] for factor, low in zip(factors, lows)]).sum(0))
+                factors = [
+                    math.comb(n, k) * (2 / (b - a)) ** (n - k) * shape(s, n - k)
+                    for k in range(n + 1)
+                ]
+                columns.append(
+                    torch.stack(
+                        [factor[:, None] * jet[low] for factor, low in zip(factors, lows)]
+                    ).sum(0)
+                )
             out[index] = torch.cat(columns, 1)
         return out
 
@@ -118,14 +145,20 @@ def _horner(polynomial: Polynomial, s: Tensor, order: int) -> Tensor:
     return value
 
 
-def vanishing(functions: Functions, faces: Sequence[Face], bounds: Sequence[tuple[float, float]]) -> Functions:
+def vanishing(
+    functions: Functions, faces: Sequence[Face], bounds: Sequence[tuple[float, float]]
+) -> Functions:
     """`functions` minus the transfinite interpolation of their values on `faces`, so that they vanish there; bounds: of the space axes."""
     for axis in sorted({axis for axis, _ in faces}):
-        functions = _cleared(functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds)
+        functions = _cleared(
+            functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds
+        )
     return functions
 
 
-def _cleared(functions: Functions, axis: int, ends: Sequence[int], bounds: Sequence[tuple[float, float]]) -> Functions:
+def _cleared(
+    functions: Functions, axis: int, ends: Sequence[int], bounds: Sequence[tuple[float, float]]
+) -> Functions:
     """`functions` minus the linear interpolation along `axis` of their values at the ends.
 
     At a corner the derivatives of z log z have other limits along the one face than along the other: those along this one are taken.
@@ -134,7 +167,7 @@ def _cleared(functions: Functions, axis: int, ends: Sequence[int], bounds: Seque
 
     def cleared(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         jet = dict(functions(points, indices))
-        along = {index: (*index[:axis], 0, *index[axis + 1:]) for index in indices}
+        along = {index: (*index[:axis], 0, *index[axis + 1 :]) for index in indices}
         for end in ends:
             face = points.clone()
             for k, (a, b) in enumerate(bounds):
@@ -143,7 +176,10 @@ def _cleared(functions: Functions, axis: int, ends: Sequence[int], bounds: Seque
             face[:, axis] = bounds[axis][end]
             values = functions(face, sorted(set(along.values())))
             distance = slope * (points[:, axis, None] - bounds[axis][1 - end]).abs()
-            blend = [distance, torch.full_like(distance, slope if end else -slope)]  # and its derivative
+            blend = [
+                distance,
+                torch.full_like(distance, slope if end else -slope),
+            ]  # and its derivative
             weights = blend if len(ends) == 2 else [torch.ones_like(distance)]
             for index in indices:
                 if index[axis] < len(weights):
@@ -157,7 +193,10 @@ def stacked(families: Sequence[Functions]) -> Functions:
     """All families as one."""
 
     def together(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-        jets, empty = [family(points, indices) for family in families], points.new_zeros(len(points), 0)
+        jets, empty = (
+            [family(points, indices) for family in families],
+            points.new_zeros(len(points), 0),
+        )
         return {index: torch.cat([empty, *(jet[index] for jet in jets)], 1) for index in indices}
 
     return together

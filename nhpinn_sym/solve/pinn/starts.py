@@ -14,7 +14,16 @@ from ...emit.constraints import Constraints
 from ...problem.domain import Face
 from .boundary_value import BoundaryValueProblem
 from .rows import collocation_points
-from .singular import Family, Functions, modulated, multiplied, shapes, stacked, start_functions, vanishing
+from .singular import (
+    Family,
+    Functions,
+    modulated,
+    multiplied,
+    shapes,
+    stacked,
+    start_functions,
+    vanishing,
+)
 
 Members = tuple[tuple[int, int], ...]
 _FITS, _REAL = 1e-9, 1e-6
@@ -24,7 +33,21 @@ _SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
 _JUMP: Members = ((0, 0), (0, 1), (0, 2))
 _FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
 """(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data jump, the flux jumps."""
-_JUMP_ALSO: Members = ((1, 0), (1, 1), (2, 0), (2, 1), (-1, 2), (-1, 3), (-2, 4), (0, 3), (1, 2), (3, 0), (-1, 4), (-2, 5), (-3, 6))
+_JUMP_ALSO: Members = (
+    (1, 0),
+    (1, 1),
+    (2, 0),
+    (2, 1),
+    (-1, 2),
+    (-1, 3),
+    (-2, 4),
+    (0, 3),
+    (1, 2),
+    (3, 0),
+    (-1, 4),
+    (-2, 5),
+    (-3, 6),
+)
 _FLUX_ALSO: Members = ((2, 0), (2, 1), (4, 0), (4, 1), (0, 2), (0, 3), (-1, 4))
 """What comes from them where the equation or the condition is not D^2 alone: terms of lower order, or a diffusion that varies. As order + power
 counts powers of s and sqrt(t) together, these are all up to the third beyond the leading one."""
@@ -33,16 +56,24 @@ _NEXT: Members = ((2, 0), (1, 1), (2, 2))
 """Where two faces meet: products of those at the one and at the other face, whose data jump, or of these with the next ones."""
 
 
-def start_families(problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: Sequence[Face]) -> list[Family]:
+def start_families(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: Sequence[Face]
+) -> list[Family]:
     """Layers at the faces, times polynomials along them, and products of two layers where two such faces meet."""
     found = {face: members for face in faces if (members := _members(problem, constraints, face))}
     layers = [_layer(problem, constraints, face, members) for face, members in found.items()]
-    pairs = [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]] if problem.equation.domain.dim == 2 else []
+    pairs = (
+        [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]]
+        if problem.equation.domain.dim == 2
+        else []
+    )
     meeting = [_meeting(problem, constraints, pair) for pair in pairs]
     return [family for family in (*layers, *meeting) if family is not None]
 
 
-def _members(problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face) -> Members:
+def _members(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face
+) -> Members:
     """What the data ask for at a face."""
     inside = collocation_points(_SAMPLES, problem.trial.axes, 0, problem.device)
     always = inside.clone()
@@ -53,10 +84,14 @@ def _members(problem: BoundaryValueProblem, constraints: Sequence[Constraints], 
     if face in problem.trial.module.BOUNDARY:
         start, size = problem.on_face(face, points).target, problem.on_face(face, always).size
         for j, wrong in enumerate((start.abs().amax((0, 2)) > _FITS * size).tolist()):
-            leading, also = (_JUMP, _JUMP_ALSO) if face in constraints[j].soft else (_FLUX, _FLUX_ALSO)
+            leading, also = (
+                (_JUMP, _JUMP_ALSO) if face in constraints[j].soft else (_FLUX, _FLUX_ALSO)
+            )
             found += (leading if _plain(problem, face, always) else leading + also) if wrong else ()
     hard = any(face in c.hard for c in constraints)
-    if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(problem.inside(inside).size):
+    if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(
+        problem.inside(inside).size
+    ):
         found += _SMOOTH
     return tuple(dict.fromkeys(found))
 
@@ -70,29 +105,49 @@ def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
         leading = index[axis] == 2 or index[-1] == 1
         values = np.stack([problem.factors(point[None], index) for point in inner])
         size = np.abs(values).max()
-        if (leading and np.ptp(values, axis=0).max() > _FITS * size) or (not leading and (index[axis] or not any(index)) and size > 0):
+        if (leading and np.ptp(values, axis=0).max() > _FITS * size) or (
+            not leading and (index[axis] or not any(index)) and size > 0
+        ):
             return False
-    condition = [np.abs(problem.factors(points[:1], index, module.BOUNDARY[face][0])).max() for index in problem.trial.indices if sum(index) < 2]
+    condition = [
+        np.abs(problem.factors(points[:1], index, module.BOUNDARY[face][0])).max()
+        for index in problem.trial.indices
+        if sum(index) < 2
+    ]
     return sum(size > 0 for size in condition) < 2
 
 
-def _layer(problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, members: Members) -> Family | None:
+def _layer(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, members: Members
+) -> Family | None:
     """The functions of one face times polynomials along it."""
     diffusion = _diffusion(problem, face)
     if diffusion is None:
         return None
     axis, (values, vectors), parts = face[0], diffusion, []
     for j, constraint in enumerate(constraints):
-        layers = [_scaled(_start(problem, face, value, members), float(column[j])) for value, column in zip(values, vectors.T)]
-        part = vanishing(stacked(layers), [f for f in constraint.hard if f[0] == axis], problem.bounds[:-1])
+        layers = [
+            _scaled(_start(problem, face, value, members), float(column[j]))
+            for value, column in zip(values, vectors.T)
+        ]
+        part = vanishing(
+            stacked(layers), [f for f in constraint.hard if f[0] == axis], problem.bounds[:-1]
+        )
         for other in (k for k in range(problem.equation.domain.dim) if k != axis):
             roots = [2.0 * end - 1 for end in (0, 1) if (other, end) in constraint.hard]
-            part = modulated(part, other, problem.bounds[other], shapes(_ALONG_DEGREE, roots, other in problem.equation.periodic))
+            part = modulated(
+                part,
+                other,
+                problem.bounds[other],
+                shapes(_ALONG_DEGREE, roots, other in problem.equation.periodic),
+            )
         parts.append(part)
     return tuple(parts)
 
 
-def _meeting(problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]) -> Family | None:
+def _meeting(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]
+) -> Family | None:
     """Products of the functions of two faces."""
     first, second = (_diffusion(problem, face) for face in faces)
     if first is None or second is None or problem.components > 1:
@@ -100,20 +155,28 @@ def _meeting(problem: BoundaryValueProblem, constraints: Sequence[Constraints], 
     (one, two), (d, e) = faces, (first[0][0], second[0][0])
     soft = [face in constraints[0].soft for face in faces]
     orders = [(_LEADING, _LEADING)] if all(soft) else [(_LEADING, _NEXT), (_NEXT, _LEADING)]
-    products = [multiplied(_start(problem, one, d, m), _start(problem, two, e, n)) for m, n in orders]
+    products = [
+        multiplied(_start(problem, one, d, m), _start(problem, two, e, n)) for m, n in orders
+    ]
     return (vanishing(stacked(products), constraints[0].hard, problem.bounds[:-1]),)
 
 
-def _start(problem: BoundaryValueProblem, face: Face, diffusion: float, members: Members) -> Functions:
+def _start(
+    problem: BoundaryValueProblem, face: Face, diffusion: float, members: Members
+) -> Functions:
     axis, end = face
     return start_functions(axis, problem.bounds[axis][end], 1 - 2 * end, diffusion, members)
 
 
 def _scaled(functions: Functions, factor: float) -> Functions:
-    return lambda points, indices: {index: factor * value for index, value in functions(points, indices).items()}
+    return lambda points, indices: {
+        index: factor * value for index, value in functions(points, indices).items()
+    }
 
 
-def _diffusion(problem: BoundaryValueProblem, face: Face) -> tuple[list[float], NDArray[np.float64]] | None:
+def _diffusion(
+    problem: BoundaryValueProblem, face: Face
+) -> tuple[list[float], NDArray[np.float64]] | None:
     """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a face, at its middle and t = 0; None where they are not positive."""
     middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
     middle[face[0]] = problem.bounds[face[0]][face[1]]

@@ -37,17 +37,34 @@ def coarse_elements() -> Arrays:
             curves[f"u_{count}"] = np.interp(grid[::64], x, u)
     nodes = (np.arange(4096) + 0.5) * np.pi / 4096
     values = 15 * np.sin(nodes) ** 2 + 1
-    return {"elements": np.array(COARSE), "errors": np.array(errors), "x": grid[::64], "u_eps": exact[::64], **curves,
-            "mean": np.array(values.mean()), "harmonic": np.array(1 / (1 / values).mean())}
+    return {
+        "elements": np.array(COARSE),
+        "errors": np.array(errors),
+        "x": grid[::64],
+        "u_eps": exact[::64],
+        **curves,
+        "mean": np.array(values.mean()),
+        "harmonic": np.array(1 / (1 / values).mean()),
+    }
 
 
-def linear_elements(a: Callable[[Array], Array], f: Callable[[Array], Array], bounds: tuple[float, float], count: int,
-                    rule: str = "gauss") -> tuple[Array, Array]:
+def linear_elements(
+    a: Callable[[Array], Array],
+    f: Callable[[Array], Array],
+    bounds: tuple[float, float],
+    count: int,
+    rule: str = "gauss",
+) -> tuple[Array, Array]:
     """Nodes and values of P1 elements for -(a u')' = f with zero boundary values; rule: "gauss" (to rounding) or "ends" (trapezoid) for a."""
     x = np.linspace(*bounds, count + 1)
     h = x[1] - x[0]
-    stiffness = (a(x[1:]) + a(x[:-1])) / 2 if rule == "ends" else _means(a, x, max(1, _FINEST // count))
-    load = h * (_means(lambda s: f(s) * (s - x[:-1, None]) / h, x, 1)[:-1] + _means(lambda s: f(s) * (x[1:, None] - s) / h, x, 1)[1:])
+    stiffness = (
+        (a(x[1:]) + a(x[:-1])) / 2 if rule == "ends" else _means(a, x, max(1, _FINEST // count))
+    )
+    load = h * (
+        _means(lambda s: f(s) * (s - x[:-1, None]) / h, x, 1)[:-1]
+        + _means(lambda s: f(s) * (x[1:, None] - s) / h, x, 1)[1:]
+    )
     return x, np.concatenate([[0.0], solve_banded((1, 1), _bands(stiffness / h), load), [0.0]])
 
 
@@ -76,9 +93,13 @@ def effective_2d(case: Case) -> Arrays:
     line = np.linspace(0, 1, _NODES)
     h, chi = line[1] - line[0], case.cells.functions[0]
     points = np.stack([g.ravel() for g in np.meshgrid(line, line, indexing="ij")], axis=-1)
-    a = (2 + np.sin(2 * np.pi * points[:, 0]) * np.cos(2 * np.pi * points[:, 1])).reshape(_NODES, _NODES)
-    slopes = {"differences": np.gradient(chi(points).reshape(_NODES, _NODES), h, axis=0, edge_order=2),
-              "exact": chi.derivative(points, (1, 0)).reshape(_NODES, _NODES)}
+    a = (2 + np.sin(2 * np.pi * points[:, 0]) * np.cos(2 * np.pi * points[:, 1])).reshape(
+        _NODES, _NODES
+    )
+    slopes = {
+        "differences": np.gradient(chi(points).reshape(_NODES, _NODES), h, axis=0, edge_order=2),
+        "exact": chi.derivative(points, (1, 0)).reshape(_NODES, _NODES),
+    }
     ends = np.full(_NODES, h)
     ends[[0, -1]] /= 2
     rules = {"sum": np.full(_NODES, h), "trapezoid": ends}
@@ -88,9 +109,16 @@ def effective_2d(case: Case) -> Arrays:
     for slope, derivative in slopes.items():
         for rule, weights in rules.items():
             value = float(np.einsum("i,j,ij", weights, weights, a * (1 + derivative)))
-            result |= {f"a {slope} {rule}": np.array(value), f"e {slope} {rule}": np.array(relative(u0 * true / value - fine, fine))}
+            result |= {
+                f"a {slope} {rule}": np.array(value),
+                f"e {slope} {rule}": np.array(relative(u0 * true / value - fine, fine)),
+            }
     factors = np.linspace(0.97, 1.03, 241)
-    return {**result, "factors": factors, "e of factor": np.array([relative(u0 / s - fine, fine) for s in factors])}
+    return {
+        **result,
+        "factors": factors,
+        "e of factor": np.array([relative(u0 / s - fine, fine) for s in factors]),
+    }
 
 
 def reference_of_elements(case: Case) -> Arrays:
@@ -100,7 +128,13 @@ def reference_of_elements(case: Case) -> Arrays:
     errors = np.zeros((len(rules), len(counts)))
     for i, rule in enumerate(rules):
         for j, count in enumerate(counts):
-            x, fine = linear_elements(lambda s: case.oscillating(s.reshape(-1, 1)).reshape(s.shape), np.sin, (bounds[0], bounds[1]), count, rule)
+            x, fine = linear_elements(
+                lambda s: case.oscillating(s.reshape(-1, 1)).reshape(s.shape),
+                np.sin,
+                (bounds[0], bounds[1]),
+                count,
+                rule,
+            )
             errors[i, j] = relative(case.homogenized(x[:, None]) - fine, fine)
     return {"elements": np.array(counts), "ends": errors[0], "gauss": errors[1]}
 
@@ -112,8 +146,11 @@ def differences_in_time(case: Case) -> Arrays:
     fine = _parabolic(x, case.oscillating(case.points) / float(case.eps))
     coarse = _parabolic(x, np.full(len(x), r_star))
     shift = case.cells.functions[0](case.cell_points)
-    return {"e4": np.array(relative(coarse - fine, fine)), "r*": np.array(r_star),
-            "floor": np.array(float(case.eps) * np.sqrt(np.mean(shift[:-1] ** 2)))}
+    return {
+        "e4": np.array(relative(coarse - fine, fine)),
+        "r*": np.array(r_star),
+        "floor": np.array(float(case.eps) * np.sqrt(np.mean(shift[:-1] ** 2))),
+    }
 
 
 def _parabolic(x: Array, q: Array, steps: int = 1000) -> Array:

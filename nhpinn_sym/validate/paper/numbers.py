@@ -57,33 +57,66 @@ class Numbers:
         return [name for name in MEANINGS if name in self.printed or name in self.here]
 
     def as_dict(self) -> dict[str, Any]:
-        return {"printed": self.printed, "as the paper": self.here, "library": self.library, "converged": self.truth,
-                "transfer starts at": self.start, "first order": self.first_order, "fell by": self.trends, "medians": self.medians,
-                "boundary": self.boundary, "nodes per period": self.per_period}
+        return {
+            "printed": self.printed,
+            "as the paper": self.here,
+            "library": self.library,
+            "converged": self.truth,
+            "transfer starts at": self.start,
+            "first order": self.first_order,
+            "fell by": self.trends,
+            "medians": self.medians,
+            "boundary": self.boundary,
+            "nodes per period": self.per_period,
+        }
 
 
 def collect(case: Case, parts: Mapping[str, Arrays], trainings: Mapping[str, Training]) -> Numbers:
     """The numbers of a case from its parts."""
-    here, trends, medians, start = {"e4": float(parts["reference"]["e4"])}, dict[str, float](), dict[str, float](), None
+    here, trends, medians, start = (
+        {"e4": float(parts["reference"]["e4"])},
+        dict[str, float](),
+        dict[str, float](),
+        None,
+    )
     for name, history, training in _histories(parts, trainings):
         here[name], trends[name] = averaged(history, training), fall(history, training)
-        medians[name] = float(np.median(history[-training.average:]))
+        medians[name] = float(np.median(history[-training.average :]))
     if "a* error" in parts.get("cells", {}):
         here["a*"] = float(parts["cells"]["a* error"])
     if "nh_pinn" in parts:
         here["e2"], start = float(parts["nh_pinn"]["e2"]), float(parts["nh_pinn"]["transfer"][0])
     owners = {"classical": "classical", "energy": "energy", "e1": "nh_pinn", "e3": "nh_pinn"}
-    boundary = {name: float(parts[part]["boundary"]) for name, part in owners.items() if part in parts}
+    boundary = {
+        name: float(parts[part]["boundary"]) for name, part in owners.items() if part in parts
+    }
     own, report = parts["library"], report_of(parts["library"])
-    best = {name.removesuffix(" error"): float(value) for name, value in own.items() if name.endswith(" error")} | report["errors"]
+    best = {
+        name.removesuffix(" error"): float(value)
+        for name, value in own.items()
+        if name.endswith(" error")
+    } | report["errors"]
     if "energy" in parts:
         best["energy"] = float(parts["energy"]["library error"])
     period, (lower, upper) = float(case.eps * case.problem.cell.lengths[0]), case.bounds[0]
     per_period = period * (trainings["classical"].nodes - 1) / float(upper - lower)
-    return Numbers(case.printed, here, best, {"e4": case.truth}, start, report["first_order"], trends, medians, boundary, per_period)
+    return Numbers(
+        case.printed,
+        here,
+        best,
+        {"e4": case.truth},
+        start,
+        report["first_order"],
+        trends,
+        medians,
+        boundary,
+        per_period,
+    )
 
 
-def _histories(parts: Mapping[str, Arrays], trainings: Mapping[str, Training]) -> Iterator[tuple[str, Array, Training]]:
+def _histories(
+    parts: Mapping[str, Arrays], trainings: Mapping[str, Training]
+) -> Iterator[tuple[str, Array, Training]]:
     """The errors of all trainings by the names of MEANINGS."""
     for name in ("classical", "energy"):
         if name in parts:
@@ -93,16 +126,20 @@ def _histories(parts: Mapping[str, Arrays], trainings: Mapping[str, Training]) -
             if key.endswith(" history"):
                 yield key.removesuffix(" history") + suffix, value, trainings[name]
     if "nh_pinn" in parts:
-        for name, training in (("e1", "homogenized"), ("e3", "homogenized"), ("transfer", "classical")):
+        for name, training in (
+            ("e1", "homogenized"),
+            ("e3", "homogenized"),
+            ("transfer", "classical"),
+        ):
             yield name, parts["nh_pinn"][name], trainings[training]
 
 
 def averaged(history: Array, training: Training) -> float:
     """The mean over the last epochs, as the captions of the paper take it."""
-    return float(np.mean(history[-training.average:]))
+    return float(np.mean(history[-training.average :]))
 
 
 def fall(history: Array, training: Training) -> float:
     """By what part the error fell over the last epochs, against as many before. Medians: single peaks of Adam do not count."""
-    last, before = history[-training.average:], history[-2 * training.average:-training.average]
+    last, before = history[-training.average :], history[-2 * training.average : -training.average]
     return float(1 - np.median(last) / np.median(before)) if len(before) else 0.0

@@ -59,12 +59,18 @@ ul.findings { list-style: none; padding: 0; } ul.findings li { margin: .4rem 0; 
 
 def to_html(title: str, blocks: Sequence[Block]) -> str:
     """One file without references to others."""
-    contents = "".join(f'<a href="#{b.anchor}">{html.escape(b.text)}</a>' for b in blocks if isinstance(b, Heading) and b.level == 2)
+    contents = "".join(
+        f'<a href="#{b.anchor}">{html.escape(b.text)}</a>'
+        for b in blocks
+        if isinstance(b, Heading) and b.level == 2
+    )
     body = "\n".join(map(_html, blocks))
-    return (f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-            '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-            f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n<nav>{contents}</nav>\n"
-            f"{body}\n</body>\n</html>\n")
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n<nav>{contents}</nav>\n"
+        f"{body}\n</body>\n</html>\n"
+    )
 
 
 def to_markdown(title: str, blocks: Sequence[Block], folder: str) -> str:
@@ -78,15 +84,20 @@ def _html(block: Block) -> str:
     if isinstance(block, Text):
         return f"<p>{html.escape(block.text)}</p>"
     if isinstance(block, Findings):
-        items = "".join(f'<li class="{f.mark}"><span class="mark">{f.mark}</span>{html.escape(f.text)}</li>' for f in block.items)
+        items = "".join(
+            f'<li class="{f.mark}"><span class="mark">{f.mark}</span>{html.escape(f.text)}</li>'
+            for f in block.items
+        )
         return f'<ul class="findings">{items}</ul>'
     if isinstance(block, Picture):
         data, caption = base64.b64encode(block.png).decode(), html.escape(block.caption)
         return f'<figure><img alt="{html.escape(block.title)}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
     head = "".join(f"<th>{html.escape(c)}</th>" for c in block.columns)
     rows = "".join("<tr>" + "".join(map(_entry, row)) + "</tr>" for row in block.rows)
-    return (f'<div class="wide"><table><caption>{html.escape(block.caption)}</caption><thead><tr>{head}</tr></thead>'
-            f"<tbody>{rows}</tbody></table></div>")
+    return (
+        f'<div class="wide"><table><caption>{html.escape(block.caption)}</caption><thead><tr>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
+    )
 
 
 def _entry(text: str) -> str:

@@ -47,7 +47,9 @@ class PartStore:
         self.taken += store.taken
         return found
 
-    def cells(self, name: str, key: object, compute: Callable[[], tuple[CellSolution, Arrays]]) -> tuple[CellSolution, Arrays]:
+    def cells(
+        self, name: str, key: object, compute: Callable[[], tuple[CellSolution, Arrays]]
+    ) -> tuple[CellSolution, Arrays]:
         """Solved cells and their histories, which their own file does not hold: written first, as the cells are what tells that the part is done."""
         store, fresh = Store(self.folder, repr((versions(choose_fem("auto")), key))), list[Arrays]()
 
@@ -81,20 +83,43 @@ class CaseJob:
             return store.arrays(f"{case.key}_{name}", (case.test_nodes, key), compute)
 
         classical = chosen["classical"]
-        done = {"reference": part("reference", None, lambda: experiments.reference(case)),
-                "library": part("library", self.seed, lambda: experiments.library(case, progress, self.seed)),
-                "classical": part("classical", (classical, seed), lambda: experiments.classical(case, classical, progress, seed))}
+        done = {
+            "reference": part("reference", None, lambda: experiments.reference(case)),
+            "library": part(
+                "library", self.seed, lambda: experiments.library(case, progress, self.seed)
+            ),
+            "classical": part(
+                "classical",
+                (classical, seed),
+                lambda: experiments.classical(case, classical, progress, seed),
+            ),
+        }
         if "energy" in chosen:
-            done["energy"] = part("energy", (chosen["energy"], seed), lambda: experiments.energy(case, chosen["energy"], progress, seed))
+            done["energy"] = part(
+                "energy",
+                (chosen["energy"], seed),
+                lambda: experiments.energy(case, chosen["energy"], progress, seed),
+            )
         solved = {}
         for name in (n for n in ("plain", "cells") if n in chosen):
-            solved[name], done[name] = store.cells(f"{case.key}_{name}", (case.test_nodes, chosen[name], seed),
-                                                   partial(experiments.cells, case, chosen[name], progress, seed))
+            solved[name], done[name] = store.cells(
+                f"{case.key}_{name}",
+                (case.test_nodes, chosen[name], seed),
+                partial(experiments.cells, case, chosen[name], progress, seed),
+            )
         if "homogenized" in chosen:
             inner, outer = chosen["cells"], chosen["homogenized"]
-            done["nh_pinn"] = part("nh_pinn", (inner, outer, classical, seed),
-                                   lambda: experiments.nh_pinn(case, solved["cells"], outer, classical, progress, seed))
-        argued = {name: part(name, None, partial(compute, case)) for name, compute in _ARGUMENTS.get(case.section, {}).items()}
+            done["nh_pinn"] = part(
+                "nh_pinn",
+                (inner, outer, classical, seed),
+                lambda: experiments.nh_pinn(
+                    case, solved["cells"], outer, classical, progress, seed
+                ),
+            )
+        argued = {
+            name: part(name, None, partial(compute, case))
+            for name, compute in _ARGUMENTS.get(case.section, {}).items()
+        }
         return Parts(done, argued, tuple(store.taken))
 
 

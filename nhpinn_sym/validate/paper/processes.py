@@ -46,7 +46,9 @@ class _Workers:
     def __init__(self, jobs: Sequence[Job[Any]], progress: Progress) -> None:
         self.waiting, self.progress = list(enumerate(jobs))[::-1], progress
         self.results: dict[int, Any] = {}
-        self.running: dict[Connection, tuple[int, Job[Any], Any, AbstractContextManager[Task], Task]] = {}
+        self.running: dict[
+            Connection, tuple[int, Job[Any], Any, AbstractContextManager[Task], Task]
+        ] = {}
 
     def run(self, processes: int) -> list[Any]:
         try:
@@ -64,7 +66,9 @@ class _Workers:
 
     def _start(self, number: int, job: Job[Any]) -> None:
         ours, theirs = multiprocessing.Pipe(duplex=False)
-        process = multiprocessing.get_context("spawn").Process(target=_work, args=(job, theirs), daemon=True)
+        process = multiprocessing.get_context("spawn").Process(
+            target=_work, args=(job, theirs), daemon=True
+        )
         process.start()
         theirs.close()
         bar = self.progress(job.title)
@@ -75,8 +79,15 @@ class _Workers:
         try:
             kind, content = connection.recv()
         except EOFError:
-            kind, content = "error", SolveError("a process died before it was done", term=job.title, remedy="look at the memory of the machine; "
-                                                "run the same command again, which goes on from the parts that are done")
+            kind, content = (
+                "error",
+                SolveError(
+                    "a process died before it was done",
+                    term=job.title,
+                    remedy="look at the memory of the machine; "
+                    "run the same command again, which goes on from the parts that are done",
+                ),
+            )
         if kind == "progress":
             task.update(*content)
             return

@@ -40,8 +40,16 @@ class Reproduction:
     resumed: tuple[str, ...]
 
 
-def reproduce(out: str | os.PathLike[str], section: str | None = None, *, quick: bool = False, seed: int = 0, progress: Progress | None = None,
-              settings: Callable[[Case, bool], Mapping[str, Training]] = trainings, processes: int | None = None) -> Reproduction:
+def reproduce(
+    out: str | os.PathLike[str],
+    section: str | None = None,
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    progress: Progress | None = None,
+    settings: Callable[[Case, bool], Mapping[str, Training]] = trainings,
+    processes: int | None = None,
+) -> Reproduction:
     """Run the experiments of one section ("2.1", "2.2", "5.2", "5.3", "5.4"), or all; write paper.html, paper.md, figures/, results.json to `out`
     (of one section paper_5.2.html and so on).
 
@@ -54,26 +62,61 @@ def reproduce(out: str | os.PathLike[str], section: str | None = None, *, quick:
     Errors: ProblemError for an unknown section, OutputPathError before anything is solved, those of the solves.
     """
     if section is not None and section not in SECTIONS:
-        raise ProblemError("the paper has no experiments in this section", term=section, remedy=f"choose one of {', '.join(SECTIONS)}")
+        raise ProblemError(
+            "the paper has no experiments in this section",
+            term=section,
+            remedy=f"choose one of {', '.join(SECTIONS)}",
+        )
     folder, chosen = Path(out), [tested(case, quick) for case in cases(section)]
     check_folder(folder)
     store = PartStore(folder)
-    coarse = store.arrays("coarse_elements", None, coarse_elements) if section in (None, "2.2") else None
-    jobs = [CaseJob(folder, case.key, f"section {case.section}, {case.title}", settings(case, quick), quick, seed) for case in chosen]
+    coarse = (
+        store.arrays("coarse_elements", None, coarse_elements) if section in (None, "2.2") else None
+    )
+    jobs = [
+        CaseJob(
+            folder,
+            case.key,
+            f"section {case.section}, {case.title}",
+            settings(case, quick),
+            quick,
+            seed,
+        )
+        for case in chosen
+    ]
     parts = run_all(jobs, processes or os.cpu_count() or 1, shown(progress))
-    results = [CaseResult(case, part, job.trainings, settings(case, False)) for case, part, job in zip(chosen, parts, jobs, strict=True)]
+    results = [
+        CaseResult(case, part, job.trainings, settings(case, False))
+        for case, part, job in zip(chosen, parts, jobs, strict=True)
+    ]
     taken = dict.fromkeys((*store.taken, *(name for part in parts for name in part.taken)))
-    return _write(folder, f"_{section}" if section else "", results, coarse, quick, seed, tuple(taken))
+    return _write(
+        folder, f"_{section}" if section else "", results, coarse, quick, seed, tuple(taken)
+    )
 
 
-def _write(folder: Path, suffix: str, results: list[CaseResult], coarse: Arrays | None, quick: bool, seed: int,
-           taken: tuple[str, ...]) -> Reproduction:
+def _write(
+    folder: Path,
+    suffix: str,
+    results: list[CaseResult],
+    coarse: Arrays | None,
+    quick: bool,
+    seed: int,
+    taken: tuple[str, ...],
+) -> Reproduction:
     """results.json, paper.html, paper.md and the figures; of one section results_5.2.json and so on."""
     blocks, name = document(results, coarse, quick, seed), title(quick)
-    content = {"quick": quick, "seed": seed, "version": __version__, "cases": {r.case.key: r.as_dict() for r in results}}
+    content = {
+        "quick": quick,
+        "seed": seed,
+        "version": __version__,
+        "cases": {r.case.key: r.as_dict() for r in results},
+    }
     for picture in pictures(blocks):
         write_atomic(folder / _FIGURES / f"{picture.name}.png", picture.png)
     write_atomic(folder / f"results{suffix}.json", to_json(content))
-    markdown = write_atomic(folder / f"paper{suffix}.md", to_markdown(name, blocks, _FIGURES).encode())
+    markdown = write_atomic(
+        folder / f"paper{suffix}.md", to_markdown(name, blocks, _FIGURES).encode()
+    )
     page = write_atomic(folder / f"paper{suffix}.html", to_html(name, blocks).encode())
     return Reproduction(page, markdown, plain(content), taken)

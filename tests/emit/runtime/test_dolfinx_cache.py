@@ -20,7 +20,9 @@ class LookUp:
     def __init__(self) -> None:
         self.waits = 0
 
-    def __call__(self, module_name: str, object_names: Any, cache_dir: Any, timeout: int) -> tuple[Any, Any]:
+    def __call__(
+        self, module_name: str, object_names: Any, cache_dir: Any, timeout: int
+    ) -> tuple[Any, Any]:
         source = Path(cache_dir, f"{module_name}.c")
         try:
             source.open("x").close()
@@ -58,7 +60,9 @@ def dead_process() -> int:
     return process.pid
 
 
-def test_what_is_finished_is_taken_and_what_is_not_there_is_compiled(tmp_path: Path, library: bytes) -> None:
+def test_what_is_finished_is_taken_and_what_is_not_there_is_compiled(
+    tmp_path: Path, library: bytes
+) -> None:
     assert found(tmp_path)[0] is None  # this process compiles
     assert Files(tmp_path, NAME).owner.exists()
     finished(tmp_path, library)
@@ -117,6 +121,11 @@ def test_a_library_that_is_gone_is_compiled_again(tmp_path: Path, library: bytes
 
 def test_whole_libraries(tmp_path: Path, library: bytes) -> None:
     file = tmp_path / "a.so"
-    for content, expected in ((library, True), (library[:-1], False), (b"\xcf\xfa\xed\xfe other systems", True), (b"", False)):
+    for content, expected in (
+        (library, True),
+        (library[:-1], False),
+        (b"\xcf\xfa\xed\xfe other systems", True),
+        (b"", False),
+    ):
         file.write_bytes(content)
         assert whole(file) is expected

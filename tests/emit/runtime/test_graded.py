@@ -30,7 +30,9 @@ def equation_grid(equation, lattice, degree, backend):
         space = skfem_driver.Space(lattice, degree, equation.periodic)
         return skfem_driver.solve_equation(forms, space, {}).grid
     forms = run("forms", ufl_target.equation(equation, "equation")["equation_forms.py"])
-    problem = EquationProblem(forms, {}, lambda key, x: x[:, 0], lattice, degree, comm=MPI.COMM_SELF)
+    problem = EquationProblem(
+        forms, {}, lambda key, x: x[:, 0], lattice, degree, comm=MPI.COMM_SELF
+    )
     return problem.solve()
 
 

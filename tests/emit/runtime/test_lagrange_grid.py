@@ -11,7 +11,13 @@ BOUNDS = ((0.0, 2.0), (-1.0, 0.5), (3.0, 4.0))
 CELLS = (3, 4, 2)
 
 
-GRADED = Lattice((np.array([0.0, 0.1, 1.9, 2.0]), np.array([-1.0, -0.9, 0.0, 0.01, 0.5]), np.array([3.0, 3.7, 4.0])))
+GRADED = Lattice(
+    (
+        np.array([0.0, 0.1, 1.9, 2.0]),
+        np.array([-1.0, -0.9, 0.0, 0.01, 0.5]),
+        np.array([3.0, 3.7, 4.0]),
+    )
+)
 
 
 def lattice(dim: int, graded: bool) -> Lattice:
@@ -45,7 +51,12 @@ def test_reproduces_polynomials_with_all_derivatives(dim, degree, graded):
     points = np.concatenate([low + (high - low) * rng.random((50, dim)), [low, high]])
     for index in product(range(degree + 1), repeat=dim):
         expected = np.array([value(c, points, index) for c in coefficients])
-        np.testing.assert_allclose(grid.evaluate(points, index), expected, rtol=0, atol=1e-11 * (100 if graded else 4) ** sum(index))
+        np.testing.assert_allclose(
+            grid.evaluate(points, index),
+            expected,
+            rtol=0,
+            atol=1e-11 * (100 if graded else 4) ** sum(index),
+        )
 
 
 def test_periodic_continuation_wraps_in_every_direction():
@@ -54,7 +65,11 @@ def test_periodic_continuation_wraps_in_every_direction():
     grid = LagrangeGrid(Lattice.uniform(BOUNDS[:2], CELLS[:2]), 2, values)
     points = np.random.default_rng(0).uniform(0.1, 0.4, (20, 2))
     for shift in ((2.0, 0.0), (-4.0, 3.0), (0.0, -1.5)):
-        np.testing.assert_allclose(grid.evaluate(points + shift, (1, 0), periodic=True), grid.evaluate(points, (1, 0)), atol=1e-12)
+        np.testing.assert_allclose(
+            grid.evaluate(points + shift, (1, 0), periodic=True),
+            grid.evaluate(points, (1, 0)),
+            atol=1e-12,
+        )
 
 
 @pytest.mark.parametrize("points", [[[2.001]], [[-0.001]], [[np.nan]]])
@@ -66,19 +81,27 @@ def test_points_outside_are_refused(points):
 
 def test_rounding_at_the_faces_is_not_outside():
     grid = LagrangeGrid(Lattice.uniform(BOUNDS[:1], CELLS[:1]), 1, np.arange(4.0))
-    np.testing.assert_allclose(grid.evaluate(np.array([[2 + 1e-12], [-1e-12]]), (0,)), [3, 0], atol=1e-11)
+    np.testing.assert_allclose(
+        grid.evaluate(np.array([[2 + 1e-12], [-1e-12]]), (0,)), [3, 0], atol=1e-11
+    )
 
 
 def test_derivatives_beyond_the_degree_are_refused():
     with pytest.raises(ValueError, match="at most 1"):
-        LagrangeGrid(Lattice.uniform(BOUNDS[:1], CELLS[:1]), 1, np.arange(4.0)).evaluate(np.ones((1, 1)), (2,))
+        LagrangeGrid(Lattice.uniform(BOUNDS[:1], CELLS[:1]), 1, np.arange(4.0)).evaluate(
+            np.ones((1, 1)), (2,)
+        )
 
 
-@pytest.mark.parametrize(("change", "message"), [(lambda c: c[1:], "have no dof"), (lambda c: c + 0.01, "not at a node")])
+@pytest.mark.parametrize(
+    ("change", "message"), [(lambda c: c[1:], "have no dof"), (lambda c: c + 0.01, "not at a node")]
+)
 def test_dofs_must_fill_the_lattice(change, message):
     coordinates = change(nodes(2, 1))
     with pytest.raises(ValueError, match=message):
-        LagrangeGrid.from_dofs(coordinates, np.zeros(len(coordinates)), Lattice.uniform(BOUNDS[:2], CELLS[:2]), 1)
+        LagrangeGrid.from_dofs(
+            coordinates, np.zeros(len(coordinates)), Lattice.uniform(BOUNDS[:2], CELLS[:2]), 1
+        )
 
 
 def test_shapes_must_fit():

@@ -12,16 +12,25 @@ def alone(item):
     return [item]
 
 
-@pytest.mark.parametrize(("dim", "components", "count"), [(1, 1, 1), (1, 3, 3), (2, 1, 1), (2, 2, 3), (2, 3, 3), (3, 3, 6), (3, 4, 4)])
+@pytest.mark.parametrize(
+    ("dim", "components", "count"),
+    [(1, 1, 1), (1, 3, 3), (2, 1, 1), (2, 2, 3), (2, 3, 3), (3, 3, 6), (3, 4, 4)],
+)
 def test_rigid_motions_have_no_strain(dim, components, count):
     """Differences of the displacement are orthogonal to those of the points."""
     low, high = np.array(BOX[:dim]).T
     points = low + (high - low) * np.random.default_rng(0).random((40, dim))
     found = motions(points, BOX[:dim], components)
-    assert found.shape == (40 * components, count) and np.linalg.matrix_rank(found) == count and np.abs(found).max() <= 1
+    assert (
+        found.shape == (40 * components, count)
+        and np.linalg.matrix_rank(found) == count
+        and np.abs(found).max() <= 1
+    )
     if components == dim:
         shifts = found.reshape(40, dim, count)[1:] - found.reshape(40, dim, count)[:-1]
-        np.testing.assert_allclose(np.einsum("nd,ndk->nk", np.diff(points, axis=0), shifts), 0, atol=1e-12)
+        np.testing.assert_allclose(
+            np.einsum("nd,ndk->nk", np.diff(points, axis=0), shifts), 0, atol=1e-12
+        )
 
 
 def test_combinations_that_vanish():
@@ -49,7 +58,13 @@ def test_the_parts_of_several_ranks_are_put_together():
 
 
 def test_no_combination_vanishes_at_the_pivots():
-    points = np.stack([g.ravel() for g in np.meshgrid(np.linspace(0, 2, 5), np.linspace(-1, 3, 7), indexing="ij")], axis=1)
+    points = np.stack(
+        [
+            g.ravel()
+            for g in np.meshgrid(np.linspace(0, 2, 5), np.linspace(-1, 3, 7), indexing="ij")
+        ],
+        axis=1,
+    )
     kernel = motions(points, BOX[:2], 2)
     places = pivots(kernel, 100, alone)
     assert len(set(places)) == 3 and abs(np.linalg.det(kernel[np.array(places) - 100])) > 0.3

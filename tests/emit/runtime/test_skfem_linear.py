@@ -26,7 +26,9 @@ def test_solves_to_rounding(drift, direct, monkeypatch):
         monkeypatch.setitem(skfem_linear._DIRECT, 2, 10)
         monkeypatch.setitem(skfem_linear._DIRECT_AT_MOST, 2, 10)
     solve, method = linear_solver(matrix, 2)
-    assert method == ("sparse LU" if direct else ("cg" if drift == 0 else "gmres") + " + algebraic multigrid")
+    assert method == (
+        "sparse LU" if direct else ("cg" if drift == 0 else "gmres") + " + algebraic multigrid"
+    )
     x = np.random.default_rng(0).normal(size=900)
     np.testing.assert_allclose(solve(matrix @ x), x, atol=1e-9)
 
@@ -61,7 +63,10 @@ def test_borders_that_are_no_constants(direct, monkeypatch):
     columns, rows, b = [k**2], [np.cos(k)], np.sin(np.arange(576.0))
     solve, _ = bordered_solver(matrix, columns, rows, [0], 2)
     x, (multiplier,) = solve(b, [3.0])
-    exact = np.linalg.solve(np.block([[matrix.toarray(), columns[0][:, None]], [rows[0][None, :], np.zeros((1, 1))]]), np.append(b, 3.0))
+    exact = np.linalg.solve(
+        np.block([[matrix.toarray(), columns[0][:, None]], [rows[0][None, :], np.zeros((1, 1))]]),
+        np.append(b, 3.0),
+    )
     np.testing.assert_allclose(np.append(x, multiplier), exact, atol=1e-7 * np.abs(exact).max())
 
 
@@ -69,11 +74,22 @@ def test_multigrid_for_a_system(monkeypatch):
     """Plane elasticity by finite differences, clamped: rotations in the coarse levels."""
     monkeypatch.setitem(skfem_linear._DIRECT, 2, 10)
     n = 24
-    line, step = sps.diags([-1.0, 2.0, -1.0], [-1, 0, 1], (n, n)), sps.diags([-0.5, 0.5], [-1, 1], (n, n))
-    xx, yy, xy = sps.kron(line, sps.identity(n)), sps.kron(sps.identity(n), line), sps.kron(step, step)
+    line, step = (
+        sps.diags([-1.0, 2.0, -1.0], [-1, 0, 1], (n, n)),
+        sps.diags([-0.5, 0.5], [-1, 1], (n, n)),
+    )
+    xx, yy, xy = (
+        sps.kron(line, sps.identity(n)),
+        sps.kron(sps.identity(n), line),
+        sps.kron(step, step),
+    )
     blocks = [(3 * xx + yy, (0, 0)), (-2 * xy, (0, 1)), (-2 * xy, (1, 0)), (xx + 3 * yy, (1, 1))]
-    matrix = sum(sps.kron(part, np.outer(np.eye(2)[i], np.eye(2)[j])) for part, (i, j) in blocks).tocsr()
-    points = np.stack([g.ravel() for g in np.meshgrid(np.arange(n), np.arange(n), indexing="ij")], axis=1)
+    matrix = sum(
+        sps.kron(part, np.outer(np.eye(2)[i], np.eye(2)[j])) for part, (i, j) in blocks
+    ).tocsr()
+    points = np.stack(
+        [g.ravel() for g in np.meshgrid(np.arange(n), np.arange(n), indexing="ij")], axis=1
+    )
     solve, method = linear_solver(matrix, 2, smooth=motions(points, ((0, n), (0, n)), 2))
     x = np.random.default_rng(0).normal(size=2 * n * n)
     assert method == "cg + algebraic multigrid"
@@ -103,6 +119,8 @@ def test_what_the_krylov_method_cannot_solve_is_factorized(monkeypatch):
         linear_solver(indefinite.tocsr(), 2)[0](indefinite @ x)
 
 
-@pytest.mark.parametrize(("b", "zero"), [(np.zeros(64), True), (np.full(64, 1e-17), True), (np.full(64, 1e-10), False)])
+@pytest.mark.parametrize(
+    ("b", "zero"), [(np.zeros(64), True), (np.full(64, 1e-17), True), (np.full(64, 1e-10), False)]
+)
 def test_a_right_hand_side_that_cancels_to_rounding_is_noticed(b, zero):
     assert cancels(b, 1.0) == zero

@@ -29,10 +29,14 @@ def test_the_mapping_gives_the_matrix_of_scikit_fem(dim, degree, graded):
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
 def test_unknowns_are_numbered_along_the_lattice(dim, degree):
     space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
-    np.testing.assert_allclose(space.prolongation @ space.nodes.T, space.basis.doflocs.T, atol=1e-14)
+    np.testing.assert_allclose(
+        space.prolongation @ space.nodes.T, space.basis.doflocs.T, atol=1e-14
+    )
     for axis in range(dim):
         for end in (0, 1):
-            np.testing.assert_allclose(space.nodes[axis, space.on_face(axis, end)], BOUNDS[axis][end])
+            np.testing.assert_allclose(
+                space.nodes[axis, space.on_face(axis, end)], BOUNDS[axis][end]
+            )
 
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
@@ -53,5 +57,7 @@ def test_faces_have_their_area_and_outward_normal(dim, degree):
     lengths = [b - a for a, b in BOUNDS[:dim]]
     for axis in range(dim):
         area = np.prod([length for k, length in enumerate(lengths) if k != axis])
-        assert space.vector(weight, space.face_basis([(axis, 0), (axis, 1)]), {}).sum() == pytest.approx(2 * area)
+        assert space.vector(
+            weight, space.face_basis([(axis, 0), (axis, 1)]), {}
+        ).sum() == pytest.approx(2 * area)
         assert space.vector(normal, space.face_basis([(axis, 1)]), {}).sum() == pytest.approx(area)

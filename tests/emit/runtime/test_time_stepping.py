@@ -16,7 +16,9 @@ def load(t):
 
 def error(steps):
     system = MASS + GAMMA / steps * STIFFNESS
-    result = sdirk4(lambda b: np.linalg.solve(system, b), lambda w: STIFFNESS @ w, load, exact(0.0), 1.0, steps)
+    result = sdirk4(
+        lambda b: np.linalg.solve(system, b), lambda w: STIFFNESS @ w, load, exact(0.0), 1.0, steps
+    )
     return np.abs(result - exact(1.0)).max()
 
 
@@ -32,11 +34,26 @@ def test_rows_sum_to_the_nodes():
 
 def test_damps_stiff_components_in_one_step():
     stiff = 1e10
-    result = sdirk4(lambda b: b / (1 + GAMMA * stiff), lambda w: stiff * w, lambda t: np.zeros(1), np.ones(1), 1.0, 1)
+    result = sdirk4(
+        lambda b: b / (1 + GAMMA * stiff),
+        lambda w: stiff * w,
+        lambda t: np.zeros(1),
+        np.ones(1),
+        1.0,
+        1,
+    )
     assert np.abs(result).max() < 1e-8
 
 
 def test_reports_every_step():
     seen = []
-    sdirk4(lambda b: b, lambda w: 0 * w, lambda t: np.ones(1), np.zeros(1), 2.0, 4, lambda step, t, w: seen.append((step, t, float(w[0]))))
+    sdirk4(
+        lambda b: b,
+        lambda w: 0 * w,
+        lambda t: np.ones(1),
+        np.zeros(1),
+        2.0,
+        4,
+        lambda step, t, w: seen.append((step, t, float(w[0]))),
+    )
     np.testing.assert_allclose(seen, [(1, 0.5, 0.5), (2, 1.0, 1.0), (3, 1.5, 1.5), (4, 2.0, 2.0)])

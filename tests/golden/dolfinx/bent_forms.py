@@ -46,15 +46,23 @@ TIME = False
 def stiffness(u, v, x, t, p, k, dx, ds):
     """B(u, v)."""
     x1 = x[0]
-    c1 = p["q"] + 2*x1 + 2
+    c1 = p["q"] + 2 * x1 + 2
     c2 = x1 + 1
     c3 = x1**2 + 1
     return (
-        (c1*u[0].dx(0)*v[0].dx(0) + p["q"]*u[1].dx(1)*v[0].dx(0) + c2*u[0].dx(1)*v[0].dx(1) + c2*u[1].dx(0)*v[0].dx(1) +
-            c2*u[0].dx(1)*v[1].dx(0) + c2*u[1].dx(0)*v[1].dx(0) + p["q"]*u[0].dx(0)*v[1].dx(1) +
-            c1*u[1].dx(1)*v[1].dx(1))*dx
-        + (c3*u[0]*v[0])*ds(4)
-        + (c3*u[1]*v[1])*ds(4)
+        (
+            c1 * u[0].dx(0) * v[0].dx(0)
+            + p["q"] * u[1].dx(1) * v[0].dx(0)
+            + c2 * u[0].dx(1) * v[0].dx(1)
+            + c2 * u[1].dx(0) * v[0].dx(1)
+            + c2 * u[0].dx(1) * v[1].dx(0)
+            + c2 * u[1].dx(0) * v[1].dx(0)
+            + p["q"] * u[0].dx(0) * v[1].dx(1)
+            + c1 * u[1].dx(1) * v[1].dx(1)
+        )
+        * dx
+        + (c3 * u[0] * v[0]) * ds(4)
+        + (c3 * u[1] * v[1]) * ds(4)
     )
 
 
@@ -63,14 +71,36 @@ def load(v, x, t, p, k, dx, ds):
     x1 = x[0]
     x2 = x[1]
     return (
-        ((4*(x1 + 1)*ufl.sin(x1 + 2*x2) + (p["q"] + 2*x1 + 2)*ufl.sin(x1 + 2*x2) - 2*ufl.cos(x1 + 2*x2))*v[0] +
-            (2*p["q"]*ufl.sin(x1 + 2*x2) + 2*(x1 + 1)*ufl.sin(x1 + 2*x2) + 4*(x1 + 1)*ufl.cos(2*x1) + 2*ufl.sin(2*x1) -
-            2*ufl.cos(x1 + 2*x2))*v[1])*dx
-        + ((p["q"] + 2*x1 + 2)*ufl.cos(x1 + 2*x2)*v[0])*ds(2)
-        + ((-2*(x1 + 1)*ufl.sin(2*x1) + 2*(x1 + 1)*ufl.cos(x1 + 2*x2) + (x1**2 + 1)*ufl.sin(x1 + 2*x2))*v[0])*ds(4)
-        + (-(2*(x1 + 1)*ufl.sin(2*x1) - 2*(x1 + 1)*ufl.cos(x1 + 2*x2))*v[1])*ds(2)
-        + (-p["q"]*ufl.cos(x1 + 2*x2)*v[1])*ds(3)
-        + ((p["q"]*ufl.cos(x1 + 2*x2) + (x1**2 + 1)*ufl.cos(2*x1))*v[1])*ds(4)
+        (
+            (
+                4 * (x1 + 1) * ufl.sin(x1 + 2 * x2)
+                + (p["q"] + 2 * x1 + 2) * ufl.sin(x1 + 2 * x2)
+                - 2 * ufl.cos(x1 + 2 * x2)
+            )
+            * v[0]
+            + (
+                2 * p["q"] * ufl.sin(x1 + 2 * x2)
+                + 2 * (x1 + 1) * ufl.sin(x1 + 2 * x2)
+                + 4 * (x1 + 1) * ufl.cos(2 * x1)
+                + 2 * ufl.sin(2 * x1)
+                - 2 * ufl.cos(x1 + 2 * x2)
+            )
+            * v[1]
+        )
+        * dx
+        + ((p["q"] + 2 * x1 + 2) * ufl.cos(x1 + 2 * x2) * v[0]) * ds(2)
+        + (
+            (
+                -2 * (x1 + 1) * ufl.sin(2 * x1)
+                + 2 * (x1 + 1) * ufl.cos(x1 + 2 * x2)
+                + (x1**2 + 1) * ufl.sin(x1 + 2 * x2)
+            )
+            * v[0]
+        )
+        * ds(4)
+        + (-(2 * (x1 + 1) * ufl.sin(2 * x1) - 2 * (x1 + 1) * ufl.cos(x1 + 2 * x2)) * v[1]) * ds(2)
+        + (-p["q"] * ufl.cos(x1 + 2 * x2) * v[1]) * ds(3)
+        + ((p["q"] * ufl.cos(x1 + 2 * x2) + (x1**2 + 1) * ufl.cos(2 * x1)) * v[1]) * ds(4)
     )
 
 
@@ -79,6 +109,6 @@ def dirichlet(x, t, p):
     x1 = x[0]
     x2 = x[1]
     return [
-        ufl.sin(x1 + 2*x2),
-        ufl.cos(2*x1),
+        ufl.sin(x1 + 2 * x2),
+        ufl.cos(2 * x1),
     ]

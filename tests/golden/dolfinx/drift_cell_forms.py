@@ -44,7 +44,7 @@ BREAKS = ((),)
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
-    return (p["q"]*u.dx(0)*v.dx(0) + ufl.cos(y1)*u.dx(0)*v)*dx
+    return (p["q"] * u.dx(0) * v.dx(0) + ufl.cos(y1) * u.dx(0) * v) * dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -54,7 +54,7 @@ def sources(v, N, y, x, p, dx):
         # psi
         0,
         # N_1
-        ((p["drift_1"] - ufl.cos(y1))*v)*dx,
+        ((p["drift_1"] - ufl.cos(y1)) * v) * dx,
     ]
 
 
@@ -62,8 +62,8 @@ def quotients(N, y, x, p, dx):
     """|Y| times numerator and denominator of each constant; N: the cell functions."""
     y1 = y[0]
     return {
-        ("drift_1", 0): (ufl.cos(y1)*N[0])*dx,
-        ("drift_1", 1): (N[0])*dx,
+        ("drift_1", 0): (ufl.cos(y1) * N[0]) * dx,
+        ("drift_1", 1): (N[0]) * dx,
     }
 
 
@@ -71,5 +71,10 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
     return {
-        ("A", (0, 0)): (p["q"]*N[0] + (p["drift_1"] - ufl.cos(y1))*N[0]*N[1] + 2*p["q"]*N[0]*N[1].dx(0))*dx,
+        ("A", (0, 0)): (
+            p["q"] * N[0]
+            + (p["drift_1"] - ufl.cos(y1)) * N[0] * N[1]
+            + 2 * p["q"] * N[0] * N[1].dx(0)
+        )
+        * dx,
     }

@@ -72,43 +72,48 @@ BREAKS = ((), ())
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
-    c1 = p["q"] + 2*ufl.sin(2*ufl.pi*y1) + 4
-    c2 = ufl.sin(2*ufl.pi*y1) + 2
+    c1 = p["q"] + 2 * ufl.sin(2 * ufl.pi * y1) + 4
+    c2 = ufl.sin(2 * ufl.pi * y1) + 2
     return (
-        (c1*u[0].dx(0)*v[0].dx(0) + p["q"]*u[1].dx(1)*v[0].dx(0) + c2*u[0].dx(1)*v[0].dx(1) + c2*u[1].dx(0)*v[0].dx(1) +
-            c2*u[0].dx(1)*v[1].dx(0) + c2*u[1].dx(0)*v[1].dx(0) + p["q"]*u[0].dx(0)*v[1].dx(1) +
-            c1*u[1].dx(1)*v[1].dx(1))*dx
-    )
+        c1 * u[0].dx(0) * v[0].dx(0)
+        + p["q"] * u[1].dx(1) * v[0].dx(0)
+        + c2 * u[0].dx(1) * v[0].dx(1)
+        + c2 * u[1].dx(0) * v[0].dx(1)
+        + c2 * u[0].dx(1) * v[1].dx(0)
+        + c2 * u[1].dx(0) * v[1].dx(0)
+        + p["q"] * u[0].dx(0) * v[1].dx(1)
+        + c1 * u[1].dx(1) * v[1].dx(1)
+    ) * dx
 
 
 def sources(v, N, y, x, p, dx):
     """l(v) of each cell function; N: the cell functions."""
     y1 = y[0]
-    c1 = p["q"] + 2*ufl.sin(2*ufl.pi*y1) + 4
-    c2 = ufl.sin(2*ufl.pi*y1) + 2
+    c1 = p["q"] + 2 * ufl.sin(2 * ufl.pi * y1) + 4
+    c2 = ufl.sin(2 * ufl.pi * y1) + 2
     return [
         # N_11
-        (-c1*v[0].dx(0) - p["q"]*v[1].dx(1))*dx,
+        (-c1 * v[0].dx(0) - p["q"] * v[1].dx(1)) * dx,
         # N_12
-        (-c2*v[0].dx(1) - c2*v[1].dx(0))*dx,
+        (-c2 * v[0].dx(1) - c2 * v[1].dx(0)) * dx,
         # N_22
-        (-p["q"]*v[0].dx(0) - c1*v[1].dx(1))*dx,
+        (-p["q"] * v[0].dx(0) - c1 * v[1].dx(1)) * dx,
     ]
 
 
 def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
-    c1 = p["q"] + 2*ufl.sin(2*ufl.pi*y1) + 4
-    c2 = ufl.sin(2*ufl.pi*y1) + 2
+    c1 = p["q"] + 2 * ufl.sin(2 * ufl.pi * y1) + 4
+    c2 = ufl.sin(2 * ufl.pi * y1) + 2
     return {
-        ("C", (0, 0, 0, 0)): (c1 + c1*N[0][0].dx(0) + p["q"]*N[0][1].dx(1))*dx,
-        ("C", (0, 1, 0, 0)): (c2*N[0][0].dx(1) + c2*N[0][1].dx(0))*dx,
-        ("C", (1, 1, 0, 0)): (p["q"] + p["q"]*N[0][0].dx(0) + c1*N[0][1].dx(1))*dx,
-        ("C", (0, 0, 0, 1)): (c1*N[1][0].dx(0) + p["q"]*N[1][1].dx(1))*dx,
-        ("C", (0, 1, 0, 1)): (c2 + c2*N[1][0].dx(1) + c2*N[1][1].dx(0))*dx,
-        ("C", (1, 1, 0, 1)): (p["q"]*N[1][0].dx(0) + c1*N[1][1].dx(1))*dx,
-        ("C", (0, 0, 1, 1)): (p["q"] + c1*N[2][0].dx(0) + p["q"]*N[2][1].dx(1))*dx,
-        ("C", (0, 1, 1, 1)): (c2*N[2][0].dx(1) + c2*N[2][1].dx(0))*dx,
-        ("C", (1, 1, 1, 1)): (c1 + p["q"]*N[2][0].dx(0) + c1*N[2][1].dx(1))*dx,
+        ("C", (0, 0, 0, 0)): (c1 + c1 * N[0][0].dx(0) + p["q"] * N[0][1].dx(1)) * dx,
+        ("C", (0, 1, 0, 0)): (c2 * N[0][0].dx(1) + c2 * N[0][1].dx(0)) * dx,
+        ("C", (1, 1, 0, 0)): (p["q"] + p["q"] * N[0][0].dx(0) + c1 * N[0][1].dx(1)) * dx,
+        ("C", (0, 0, 0, 1)): (c1 * N[1][0].dx(0) + p["q"] * N[1][1].dx(1)) * dx,
+        ("C", (0, 1, 0, 1)): (c2 + c2 * N[1][0].dx(1) + c2 * N[1][1].dx(0)) * dx,
+        ("C", (1, 1, 0, 1)): (p["q"] * N[1][0].dx(0) + c1 * N[1][1].dx(1)) * dx,
+        ("C", (0, 0, 1, 1)): (p["q"] + c1 * N[2][0].dx(0) + p["q"] * N[2][1].dx(1)) * dx,
+        ("C", (0, 1, 1, 1)): (c2 * N[2][0].dx(1) + c2 * N[2][1].dx(0)) * dx,
+        ("C", (1, 1, 1, 1)): (c1 + p["q"] * N[2][0].dx(0) + c1 * N[2][1].dx(1)) * dx,
     }

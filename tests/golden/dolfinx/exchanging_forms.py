@@ -46,41 +46,50 @@ def stiffness(u, v, x, t, p, k, dx, ds):
     """B(u, v)."""
     x1 = x[0]
     return (
-        (u[0].dx(0)*v[0].dx(0) + u[1].dx(0)*v[1].dx(0) + p["q"]*u[0]*v[0] - p["q"]*u[1]*v[0] - u[0]*v[1] + u[1]*v[1])*dx
-        + ((x1**2 + 1)*u[0]*v[0])*ds(2)
-    )
+        u[0].dx(0) * v[0].dx(0)
+        + u[1].dx(0) * v[1].dx(0)
+        + p["q"] * u[0] * v[0]
+        - p["q"] * u[1] * v[0]
+        - u[0] * v[1]
+        + u[1] * v[1]
+    ) * dx + ((x1**2 + 1) * u[0] * v[0]) * ds(2)
 
 
 def load(v, x, t, p, k, dx, ds):
     """l(v)."""
     x1 = x[0]
     return (
-        (-(p["q"]*t*x1 - p["q"]*ufl.sin(x1)*ufl.cos(t) + (x1 + 1)*ufl.sin(t)*ufl.sin(x1) - ufl.sin(x1)*ufl.cos(t))*v[0]
-            + (t*x1 + x1 - ufl.sin(x1)*ufl.cos(t))*v[1])*dx
-        + (((x1**2 + 1)*ufl.sin(x1)*ufl.cos(t) + ufl.cos(t)*ufl.cos(x1))*v[0])*ds(2)
-    )
+        -(
+            p["q"] * t * x1
+            - p["q"] * ufl.sin(x1) * ufl.cos(t)
+            + (x1 + 1) * ufl.sin(t) * ufl.sin(x1)
+            - ufl.sin(x1) * ufl.cos(t)
+        )
+        * v[0]
+        + (t * x1 + x1 - ufl.sin(x1) * ufl.cos(t)) * v[1]
+    ) * dx + (((x1**2 + 1) * ufl.sin(x1) * ufl.cos(t) + ufl.cos(t) * ufl.cos(x1)) * v[0]) * ds(2)
 
 
 def dirichlet(x, t, p):
     """The values that DIRICHLET is about: faces, and the component."""
     x1 = x[0]
     return [
-        ufl.sin(x1)*ufl.cos(t),
-        t*x1,
+        ufl.sin(x1) * ufl.cos(t),
+        t * x1,
     ]
 
 
 def mass(u, v, x, t, p, k, dx):
     """The form of the time derivative."""
     x1 = x[0]
-    return ((x1 + 1)*u[0]*v[0] + u[1]*v[1])*dx
+    return ((x1 + 1) * u[0] * v[0] + u[1] * v[1]) * dx
 
 
 def dirichlet_rate(x, t, p):
     """The time derivatives of the values on DIRICHLET."""
     x1 = x[0]
     return [
-        -ufl.sin(t)*ufl.sin(x1),
+        -ufl.sin(t) * ufl.sin(x1),
         x1,
     ]
 
@@ -88,7 +97,9 @@ def dirichlet_rate(x, t, p):
 def initial(x, p):
     """u at t = 0."""
     x1 = x[0]
-    return ufl.as_vector([
-        ufl.sin(x1),
-        0,
-    ])
+    return ufl.as_vector(
+        [
+            ufl.sin(x1),
+            0,
+        ]
+    )

@@ -47,29 +47,29 @@ BREAKS = ((0.0, 0.5), ())
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
-    c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
-    return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1))*dx
+    c1 = ufl.conditional(ufl.lt(y1, 1 / 2), 10, x["x1"] ** 2 + 1)
+    return (c1 * u.dx(0) * v.dx(0) + c1 * u.dx(1) * v.dx(1)) * dx
 
 
 def sources(v, N, y, x, p, dx):
     """l(v) of each cell function; N: the cell functions."""
     y1 = y[0]
-    c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
+    c1 = ufl.conditional(ufl.lt(y1, 1 / 2), 10, x["x1"] ** 2 + 1)
     return [
         # N_1
-        (-c1*v.dx(0))*dx,
+        (-c1 * v.dx(0)) * dx,
         # N_2
-        (-c1*v.dx(1))*dx,
+        (-c1 * v.dx(1)) * dx,
     ]
 
 
 def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
-    c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
+    c1 = ufl.conditional(ufl.lt(y1, 1 / 2), 10, x["x1"] ** 2 + 1)
     return {
-        ("A", (0, 0)): (c1 + c1*N[0].dx(0))*dx,
-        ("A", (0, 1)): (c1*N[1].dx(0))*dx,
-        ("A", (1, 0)): (c1*N[0].dx(1))*dx,
-        ("A", (1, 1)): (c1 + c1*N[1].dx(1))*dx,
+        ("A", (0, 0)): (c1 + c1 * N[0].dx(0)) * dx,
+        ("A", (0, 1)): (c1 * N[1].dx(0)) * dx,
+        ("A", (1, 0)): (c1 * N[0].dx(1)) * dx,
+        ("A", (1, 1)): (c1 + c1 * N[1].dx(1)) * dx,
     }

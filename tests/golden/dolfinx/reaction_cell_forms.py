@@ -22,9 +22,7 @@ CELL = ((0.0, 6.283185307179586),)
 COMPONENTS = 1
 SLOW = ()
 PARAMETERS = ()
-FUNCTIONS = (
-    ("N_0", "corrector", 1, True),
-)
+FUNCTIONS = (("N_0", "corrector", 1, True),)
 EIGENVALUE = None
 CONSTANTS = {}
 EFFECTIVE = (("c", ()),)
@@ -37,7 +35,7 @@ BREAKS = ((),)
 
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
-    return (2*u.dx(0)*v.dx(0))*dx
+    return (2 * u.dx(0) * v.dx(0)) * dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -45,7 +43,7 @@ def sources(v, N, y, x, p, dx):
     y1 = y[0]
     return [
         # N_0
-        (-ufl.cos(y1)*v)*dx,
+        (-ufl.cos(y1) * v) * dx,
     ]
 
 
@@ -53,5 +51,5 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
     return {
-        ("c", ()): (ufl.cos(y1)*N[0])*dx,
+        ("c", ()): (ufl.cos(y1) * N[0]) * dx,
     }

@@ -24,9 +24,7 @@ CELL = ((0.0, 1.0), (0.0, 1.0))
 COMPONENTS = 1
 SLOW = ()
 PARAMETERS = ("q",)
-FUNCTIONS = (
-    ("N_1", "corrector", 1, True),
-)
+FUNCTIONS = (("N_1", "corrector", 1, True),)
 EIGENVALUE = None
 CONSTANTS = {}
 EFFECTIVE = (("A", (0, 0)),)
@@ -40,8 +38,12 @@ BREAKS = ((), ())
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y2 = y[1]
-    c1 = 1/p["q"]
-    return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1) + p["q"]*ufl.cos(2*ufl.pi*y2)*u.dx(0)*v)*dx
+    c1 = 1 / p["q"]
+    return (
+        c1 * u.dx(0) * v.dx(0)
+        + c1 * u.dx(1) * v.dx(1)
+        + p["q"] * ufl.cos(2 * ufl.pi * y2) * u.dx(0) * v
+    ) * dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -49,7 +51,7 @@ def sources(v, N, y, x, p, dx):
     y2 = y[1]
     return [
         # N_1
-        (-p["q"]*ufl.cos(2*ufl.pi*y2)*v)*dx,
+        (-p["q"] * ufl.cos(2 * ufl.pi * y2) * v) * dx,
     ]
 
 
@@ -57,5 +59,5 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y2 = y[1]
     return {
-        ("A", (0, 0)): (1/p["q"] - p["q"]*ufl.cos(2*ufl.pi*y2)*N[0])*dx,
+        ("A", (0, 0)): (1 / p["q"] - p["q"] * ufl.cos(2 * ufl.pi * y2) * N[0]) * dx,
     }

@@ -42,10 +42,13 @@ def stiffness(u, v, x, t, p, k, dx, ds):
     x2 = x[1]
     c1 = x1**2 + 1
     return (
-        (c1*u.dx(0)*v.dx(0) + 1/4*x2*u.dx(1)*v.dx(0) + p["q"]*u.dx(1)*v.dx(1) + x2*u.dx(0)*v + u.dx(1)*v +
-            ufl.exp(x1)*u*v)*dx
-        + (c1*u*v)*ds(2)
-    )
+        c1 * u.dx(0) * v.dx(0)
+        + 1 / 4 * x2 * u.dx(1) * v.dx(0)
+        + p["q"] * u.dx(1) * v.dx(1)
+        + x2 * u.dx(0) * v
+        + u.dx(1) * v
+        + ufl.exp(x1) * u * v
+    ) * dx + (c1 * u * v) * ds(2)
 
 
 def load(v, x, t, p, k, dx, ds):
@@ -53,11 +56,28 @@ def load(v, x, t, p, k, dx, ds):
     x1 = x[0]
     x2 = x[1]
     return (
-        ((-p["q"]*ufl.exp(x2)*ufl.sin(x1) - 2*x1*ufl.exp(x2)*ufl.cos(x1) + (3/4)*x2*ufl.exp(x2)*ufl.cos(x1) + (x1**2 +
-            1)*ufl.exp(x2)*ufl.sin(x1) + ufl.exp(x1)*ufl.exp(x2)*ufl.sin(x1) + ufl.exp(x2)*ufl.sin(x1))*v)*dx
-        + (-p["q"]*ufl.exp(x2)*ufl.sin(x1)*v)*ds(3)
-        + (((1/4)*x2*ufl.exp(x2)*ufl.sin(x1) + (x1**2 + 1)*ufl.exp(x2)*ufl.sin(x1) + (x1**2 +
-            1)*ufl.exp(x2)*ufl.cos(x1))*v)*ds(2)
+        (
+            (
+                -p["q"] * ufl.exp(x2) * ufl.sin(x1)
+                - 2 * x1 * ufl.exp(x2) * ufl.cos(x1)
+                + (3 / 4) * x2 * ufl.exp(x2) * ufl.cos(x1)
+                + (x1**2 + 1) * ufl.exp(x2) * ufl.sin(x1)
+                + ufl.exp(x1) * ufl.exp(x2) * ufl.sin(x1)
+                + ufl.exp(x2) * ufl.sin(x1)
+            )
+            * v
+        )
+        * dx
+        + (-p["q"] * ufl.exp(x2) * ufl.sin(x1) * v) * ds(3)
+        + (
+            (
+                (1 / 4) * x2 * ufl.exp(x2) * ufl.sin(x1)
+                + (x1**2 + 1) * ufl.exp(x2) * ufl.sin(x1)
+                + (x1**2 + 1) * ufl.exp(x2) * ufl.cos(x1)
+            )
+            * v
+        )
+        * ds(2)
     )
 
 
@@ -66,5 +86,5 @@ def dirichlet(x, t, p):
     x1 = x[0]
     x2 = x[1]
     return [
-        ufl.exp(x2)*ufl.sin(x1),
+        ufl.exp(x2) * ufl.sin(x1),
     ]

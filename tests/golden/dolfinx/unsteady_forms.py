@@ -33,38 +33,44 @@ FINAL_TIME = 0.5
 
 def stiffness(u, v, x, t, p, k, dx, ds):
     """B(u, v)."""
-    return (p["q"]*u.dx(0)*v.dx(0))*dx
+    return (p["q"] * u.dx(0) * v.dx(0)) * dx
 
 
 def load(v, x, t, p, k, dx, ds):
     """l(v)."""
     x1 = x[0]
-    return ((9.869604401089358*p["q"]*ufl.sin(ufl.pi*x1)*ufl.cos(t) - (x1 + 2)*ufl.sin(t)*ufl.sin(ufl.pi*x1))*v)*dx
+    return (
+        (
+            9.869604401089358 * p["q"] * ufl.sin(ufl.pi * x1) * ufl.cos(t)
+            - (x1 + 2) * ufl.sin(t) * ufl.sin(ufl.pi * x1)
+        )
+        * v
+    ) * dx
 
 
 def dirichlet(x, t, p):
     """The values that DIRICHLET is about: faces, and the component."""
     x1 = x[0]
     return [
-        ufl.sin(ufl.pi*x1)*ufl.cos(t),
+        ufl.sin(ufl.pi * x1) * ufl.cos(t),
     ]
 
 
 def mass(u, v, x, t, p, k, dx):
     """The form of the time derivative."""
     x1 = x[0]
-    return ((x1 + 2)*u*v)*dx
+    return ((x1 + 2) * u * v) * dx
 
 
 def dirichlet_rate(x, t, p):
     """The time derivatives of the values on DIRICHLET."""
     x1 = x[0]
     return [
-        -ufl.sin(t)*ufl.sin(ufl.pi*x1),
+        -ufl.sin(t) * ufl.sin(ufl.pi * x1),
     ]
 
 
 def initial(x, p):
     """u at t = 0."""
     x1 = x[0]
-    return ufl.sin(ufl.pi*x1)
+    return ufl.sin(ufl.pi * x1)

@@ -36,7 +36,7 @@ def operator_coefficients(points, data):
     """The coefficients of `operator` at points (d, ...)."""
     x1 = points[0]
     q = data["q"]
-    return {"c0": q + 2*x1 + 2, "c1": x1 + 1, "q": q}
+    return {"c0": q + 2 * x1 + 2, "c1": x1 + 1, "q": q}
 
 
 @BilinearForm
@@ -68,13 +68,16 @@ def load_coefficients(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    s0 = x1 + 2*x2
-    s1 = -2*cos(s0)
+    s0 = x1 + 2 * x2
+    s1 = -2 * cos(s0)
     s2 = sin(s0)
     s3 = x1 + 1
-    s4 = s2*s3
-    s5 = 2*x1
-    return {"c0": s1 + s2*(q + s5 + 2) + 4*s4, "c1": 2*q*s2 + s1 + 4*s3*cos(s5) + 2*s4 + 2*sin(s5)}
+    s4 = s2 * s3
+    s5 = 2 * x1
+    return {
+        "c0": s1 + s2 * (q + s5 + 2) + 4 * s4,
+        "c1": 2 * q * s2 + s1 + 4 * s3 * cos(s5) + 2 * s4 + 2 * sin(s5),
+    }
 
 
 @LinearForm
@@ -106,7 +109,7 @@ def natural_0(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    return {"alpha": 0, "value": (q + 2*x1 + 2)*cos(x1 + 2*x2)}
+    return {"alpha": 0, "value": (q + 2 * x1 + 2) * cos(x1 + 2 * x2)}
 
 
 def natural_1(points, data):
@@ -114,9 +117,9 @@ def natural_1(points, data):
     x1 = points[0]
     x2 = points[1]
     s0 = x1**2 + 1
-    s1 = 2*x1 + 2
-    s2 = x1 + 2*x2
-    return {"alpha": s0, "value": s0*sin(s2) - s1*sin(2*x1) + s1*cos(s2)}
+    s1 = 2 * x1 + 2
+    s2 = x1 + 2 * x2
+    return {"alpha": s0, "value": s0 * sin(s2) - s1 * sin(2 * x1) + s1 * cos(s2)}
 
 
 def natural_2(points, data):
@@ -124,7 +127,7 @@ def natural_2(points, data):
     x1 = points[0]
     x2 = points[1]
     s0 = x1 + 1
-    return {"alpha": 0, "value": -2*s0*sin(2*x1) + 2*s0*cos(x1 + 2*x2)}
+    return {"alpha": 0, "value": -2 * s0 * sin(2 * x1) + 2 * s0 * cos(x1 + 2 * x2)}
 
 
 def natural_3(points, data):
@@ -132,7 +135,7 @@ def natural_3(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    return {"alpha": 0, "value": -q*cos(x1 + 2*x2)}
+    return {"alpha": 0, "value": -q * cos(x1 + 2 * x2)}
 
 
 def natural_4(points, data):
@@ -141,20 +144,20 @@ def natural_4(points, data):
     x2 = points[1]
     q = data["q"]
     s0 = x1**2 + 1
-    return {"alpha": s0, "value": q*cos(x1 + 2*x2) + s0*cos(2*x1)}
+    return {"alpha": s0, "value": q * cos(x1 + 2 * x2) + s0 * cos(2 * x1)}
 
 
 def essential_0(points, data):
     """u_0 on the faces ((0, 0), (1, 0))."""
     x1 = points[0]
     x2 = points[1]
-    return sin(x1 + 2*x2)
+    return sin(x1 + 2 * x2)
 
 
 def essential_1(points, data):
     """u_1 on the faces ((0, 0),)."""
     x1 = points[0]
-    return cos(2*x1)
+    return cos(2 * x1)
 
 
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}

@@ -16,14 +16,14 @@ Points are y (d, ...); `data` holds by name: q, drift_1.
 from numpy import cos, pi
 from skfem import BilinearForm, Functional, LinearForm
 
-CELL = ((0, 2*pi),)
+CELL = ((0, 2 * pi),)
 COMPONENTS = 1
 FUNCTIONS = (
-    ('psi', 'adjoint', 0, True),
-    ('N_1', 'corrector', 1, True),
+    ("psi", "adjoint", 0, True),
+    ("N_1", "corrector", 1, True),
 )
 EIGENVALUE = None
-CONSTANTS = {'drift_1': ('drift', (0,))}
+CONSTANTS = {"drift_1": ("drift", (0,))}
 FIRST_ORDER = ()
 SYMMETRIC = False
 DEFINITE = True
@@ -73,9 +73,9 @@ def effective_A_0_0(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({}, {0: rhs_1})
 QUOTIENTS = {
-    ('drift_1', 0): quotients_drift_1_0,
-    ('drift_1', 1): quotients_drift_1_1,
+    ("drift_1", 0): quotients_drift_1_0,
+    ("drift_1", 1): quotients_drift_1_1,
 }
 EFFECTIVE = {
-    ('A', (0, 0)): effective_A_0_0,
+    ("A", (0, 0)): effective_A_0_0,
 }

@@ -19,11 +19,11 @@ from skfem import BilinearForm, Functional, LinearForm
 CELL = ((0, pi),)
 COMPONENTS = 1
 FUNCTIONS = (
-    ('phi', 'ground state', 0, True),
-    ('psi', 'adjoint', 0, True),
-    ('N_1', 'corrector', 1, True),
+    ("phi", "ground state", 0, True),
+    ("psi", "adjoint", 0, True),
+    ("N_1", "corrector", 1, True),
 )
-EIGENVALUE = 'lambda_0'
+EIGENVALUE = "lambda_0"
 CONSTANTS = {}
 FIRST_ORDER = ()
 SYMMETRIC = True
@@ -37,7 +37,7 @@ def coefficients(points, data):
     y1 = points[0]
     lambda_0 = data["lambda_0"]
     q = data["q"]
-    return {"c0": lambda_0 - 2*q*cos(2*y1)}
+    return {"c0": lambda_0 - 2 * q * cos(2 * y1)}
 
 
 @BilinearForm
@@ -74,6 +74,6 @@ OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({}, {}, {0: rhs_2})
 MASS = {(0, 0): mass}
 EFFECTIVE = {
-    ('A', (0, 0)): effective_A_0_0,
-    ('one', ()): effective_one,
+    ("A", (0, 0)): effective_A_0_0,
+    ("one", ()): effective_one,
 }

@@ -13,11 +13,9 @@ Points are y (d, ...); `data` holds by name: nothing.
 from numpy import cos, pi
 from skfem import BilinearForm, Functional, LinearForm
 
-CELL = ((0, 2*pi),)
+CELL = ((0, 2 * pi),)
 COMPONENTS = 1
-FUNCTIONS = (
-    ('N_0', 'corrector', 1, True),
-)
+FUNCTIONS = (("N_0", "corrector", 1, True),)
 EIGENVALUE = None
 CONSTANTS = {}
 FIRST_ORDER = ()
@@ -54,5 +52,5 @@ def effective_c(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({0: rhs_0},)
 EFFECTIVE = {
-    ('c', ()): effective_c,
+    ("c", ()): effective_c,
 }

@@ -16,9 +16,7 @@ from skfem import BilinearForm, Functional, LinearForm
 
 CELL = ((0, 1), (0, 1))
 COMPONENTS = 1
-FUNCTIONS = (
-    ('N_1', 'corrector', 1, True),
-)
+FUNCTIONS = (("N_1", "corrector", 1, True),)
 EIGENVALUE = None
 CONSTANTS = {}
 FIRST_ORDER = ()
@@ -32,7 +30,7 @@ def coefficients(points, data):
     """The coefficients of all forms at points (d, ...)."""
     y2 = points[1]
     q = data["q"]
-    return {"c0": 1/q, "c1": q*cos(2*pi*y2)}
+    return {"c0": 1 / q, "c1": q * cos(2 * pi * y2)}
 
 
 @BilinearForm
@@ -56,5 +54,5 @@ def effective_A_0_0(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({0: rhs_0},)
 EFFECTIVE = {
-    ('A', (0, 0)): effective_A_0_0,
+    ("A", (0, 0)): effective_A_0_0,
 }

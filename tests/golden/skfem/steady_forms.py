@@ -38,11 +38,13 @@ def operator_coefficients(points, data):
 @BilinearForm
 def operator(u, v, w):
     """int (c0 * d1(u) * d1(v) + x2 * ((1/4) * d2(u) * d1(v) + d1(u) * v) + q * d2(u) * d2(v) + d2(u) * v + c1 * u * v)"""
-    return (w["c0"] * u.grad[0] * v.grad[0]
-            + w["x2"] * ((1/4) * u.grad[1] * v.grad[0] + u.grad[0] * v)
-            + w["q"] * u.grad[1] * v.grad[1]
-            + u.grad[1] * v
-            + w["c1"] * u * v)
+    return (
+        w["c0"] * u.grad[0] * v.grad[0]
+        + w["x2"] * ((1 / 4) * u.grad[1] * v.grad[0] + u.grad[0] * v)
+        + w["q"] * u.grad[1] * v.grad[1]
+        + u.grad[1] * v
+        + w["c1"] * u * v
+    )
 
 
 def load_coefficients(points, data):
@@ -51,9 +53,9 @@ def load_coefficients(points, data):
     x2 = points[1]
     q = data["q"]
     s0 = exp(x2)
-    s1 = s0*sin(x1)
-    s2 = s0*cos(x1)
-    return {"c0": -q*s1 + s1*(x1**2 + 1) + s1*exp(x1) + s1 - 2*s2*x1 + (3/4)*s2*x2}
+    s1 = s0 * sin(x1)
+    s2 = s0 * cos(x1)
+    return {"c0": -q * s1 + s1 * (x1**2 + 1) + s1 * exp(x1) + s1 - 2 * s2 * x1 + (3 / 4) * s2 * x2}
 
 
 @LinearForm
@@ -79,7 +81,7 @@ def natural_0(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    return {"alpha": 0, "value": -q*exp(x2)*sin(x1)}
+    return {"alpha": 0, "value": -q * exp(x2) * sin(x1)}
 
 
 def natural_1(points, data):
@@ -89,15 +91,15 @@ def natural_1(points, data):
     s0 = x1**2 + 1
     s1 = exp(x2)
     s2 = sin(x1)
-    s3 = s0*s1
-    return {"alpha": s0, "value": (1/4)*s1*s2*x2 + s2*s3 + s3*cos(x1)}
+    s3 = s0 * s1
+    return {"alpha": s0, "value": (1 / 4) * s1 * s2 * x2 + s2 * s3 + s3 * cos(x1)}
 
 
 def essential_0(points, data):
     """u on the faces ((0, 0), (1, 1))."""
     x1 = points[0]
     x2 = points[1]
-    return exp(x2)*sin(x1)
+    return exp(x2) * sin(x1)
 
 
 OPERATOR = {(0, 0): operator}

@@ -42,9 +42,9 @@ import math
 
 import torch
 
-COORDINATES = ('x1', 't')  # the columns of `points`
-GIVEN = ('A_11',)  # keyword arguments: numbers, or tensors over the points
-AXES = (('scaled', 0, 1), ('graded', 0, 1/2))  # (kind, lower end, upper end) of each column
+COORDINATES = ("x1", "t")  # the columns of `points`
+GIVEN = ("A_11",)  # keyword arguments: numbers, or tensors over the points
+AXES = (("scaled", 0, 1), ("graded", 0, 1 / 2))  # (kind, lower end, upper end) of each column
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0))  # multi-indices, smaller ones first
 COMPONENTS = 2
 
@@ -65,11 +65,13 @@ def source(points, *, A_11):
     x1 = points[..., 0]
     t = points[..., 1]
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
-    s0 = t + 2*x1
+    s0 = t + 2 * x1
     s1 = torch.sin(s0)
     s2 = torch.cos(s0)
     s3 = torch.exp(-t)
-    return stack(points, 4*A_11*s1 + s1 + s2 - s3*torch.cos(x1), 12*s1 + s2 - s3*torch.sin(x1))
+    return stack(
+        points, 4 * A_11 * s1 + s1 + s2 - s3 * torch.cos(x1), 12 * s1 + s2 - s3 * torch.sin(x1)
+    )
 
 
 def operator(points, d, **given):
@@ -88,13 +90,13 @@ def lift(points, *, A_11):
     t = points[..., 1]
     s0 = torch.cos(x1)
     s1 = torch.exp(-t)
-    s2 = 2*x1
+    s2 = 2 * x1
     s3 = torch.sin(s2)
     return {
         (0, 0): stack(points, s0 + s1 - 1, s3),
-        (1, 0): stack(points, -torch.sin(x1), 2*torch.cos(s2)),
+        (1, 0): stack(points, -torch.sin(x1), 2 * torch.cos(s2)),
         (0, 1): stack(points, -s1, 0),
-        (2, 0): stack(points, -s0, -4*s3),
+        (2, 0): stack(points, -s0, -4 * s3),
     }
 
 
@@ -102,11 +104,11 @@ def factor(points, *, A_11):
     """The jet of a function that vanishes where essential data are taken."""
     x1 = points[..., 0]
     t = points[..., 1]
-    s0 = 2*t
+    s0 = 2 * t
     return {
-        (0, 0): stack(points, s0*x1, s0),
+        (0, 0): stack(points, s0 * x1, s0),
         (1, 0): stack(points, s0, 0),
-        (0, 1): stack(points, 2*x1, 2),
+        (0, 1): stack(points, 2 * x1, 2),
         (2, 0): stack(points, 0, 0),
     }
 
@@ -137,7 +139,9 @@ def boundary_value_0_1(points, *, A_11):
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
     s0 = t + 2
     s1 = torch.cos(s0)
-    return stack(points, 2*A_11*s1 - torch.exp(-t)*0.8414709848078965, 6*s1 + 2*torch.sin(s0))
+    return stack(
+        points, 2 * A_11 * s1 - torch.exp(-t) * 0.8414709848078965, 6 * s1 + 2 * torch.sin(s0)
+    )
 
 
 def boundary_coefficients_0_0(points, *, A_11):
@@ -151,7 +155,7 @@ def boundary_coefficients_0_0(points, *, A_11):
 def boundary_value_0_0(points, *, A_11):
     """Where x1 = 0: the right-hand side."""
     t = points[..., 1]
-    return stack(points, 0, 2*torch.sin(t) - 6*torch.cos(t))
+    return stack(points, 0, 2 * torch.sin(t) - 6 * torch.cos(t))
 
 
 BOUNDARY = {
@@ -220,12 +224,18 @@ def leibniz(f: Jet, g: Jet, a: MultiIndex, rest: MultiIndex) -> torch.Tensor:
 
 def full(points: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
     """`value` at every point, a constant too."""
-    return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(points.shape[:-1])
+    return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(
+        points.shape[:-1]
+    )
 
 
 def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
     """`values` along a new last axis."""
-    return torch.stack([full(points, value) for value in values], -1) if values else points.new_zeros(*points.shape[:-1], 0)
+    return (
+        torch.stack([full(points, value) for value in values], -1)
+        if values
+        else points.new_zeros(*points.shape[:-1], 0)
+    )
 
 
 def averaged(value: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -240,13 +250,18 @@ def column(d: Jet, j: int) -> Jet:
 
 def columns(d: Jet, k: int, components: int) -> Jet:
     """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
-    return {a: value[..., k * components:(k + 1) * components] for a, value in d.items()}
+    return {a: value[..., k * components : (k + 1) * components] for a, value in d.items()}
 
 
-def system(tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int) -> torch.Tensor:
+def system(
+    tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int
+) -> torch.Tensor:
     """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
     parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
-    rows = [total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row]) for row in range(components)]
+    rows = [
+        total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row])
+        for row in range(components)
+    ]
     return torch.stack(rows, -1).flatten(-2)
 
 
@@ -270,9 +285,15 @@ def tanh(z: Jet) -> Jet:
             t[a] = torch.tanh(value)
             slope[a] = 1 - t[a] * t[a]
             continue
-        t[a] = leibniz(slope, z, a, (*a[:axis], a[axis] - 1, *a[axis + 1:]))
-        if any((*a[:i], a[i] + 1, *a[i + 1:]) in z for i in range(len(a))):
-            slope[a] = -total([(1 if b == minus(a, b) else 2) * binomial(a, b) * t[b] * t[minus(a, b)] for b in below(a) if b <= minus(a, b)])
+        t[a] = leibniz(slope, z, a, (*a[:axis], a[axis] - 1, *a[axis + 1 :]))
+        if any((*a[:i], a[i] + 1, *a[i + 1 :]) in z for i in range(len(a))):
+            slope[a] = -total(
+                [
+                    (1 if b == minus(a, b) else 2) * binomial(a, b) * t[b] * t[minus(a, b)]
+                    for b in below(a)
+                    if b <= minus(a, b)
+                ]
+            )
     return t
 
 
@@ -294,7 +315,9 @@ def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> 
         for i, axis in enumerate(axes):
             order = index[i] if i < len(index) else 0
             values = embed_axis(points[..., i], order, *axis)
-            columns += values if sum(index) == order else [torch.zeros_like(value) for value in values]
+            columns += (
+                values if sum(index) == order else [torch.zeros_like(value) for value in values]
+            )
         jet[index] = torch.stack(columns, -1)
     return jet
 
@@ -309,13 +332,20 @@ def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> li
         rate, size = GRADE / (b - a), 2 / math.log1p(GRADE)
         if order == 0:
             return [size * torch.log1p(rate * (p - a)) - 1]
-        return [size * (-1) ** (order - 1) * math.factorial(order - 1) * (rate / (1 + rate * (p - a))) ** order]
+        return [
+            size
+            * (-1) ** (order - 1)
+            * math.factorial(order - 1)
+            * (rate / (1 + rate * (p - a))) ** order
+        ]
     if order == 0:
         return [(2 * p - a - b) / (b - a)]
     return [torch.full_like(p, 2 / (b - a) if order == 1 else 0.0)]
 
 
-def hidden(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+def hidden(
+    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+) -> Jet:
     """The jet of the features: the output of the tanh layers, (..., features)."""
     z = embed(points, indices, axes)
     for weight, bias in layers:
@@ -323,7 +353,9 @@ def hidden(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...]
     return z
 
 
-def network(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+def network(
+    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+) -> Jet:
     """The jet of the net, (..., outputs)."""
     return linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
 
@@ -332,31 +364,52 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate of each axis."""
     columns = []
     for i, (kind, a, b) in enumerate(axes):
-        part = torch.expm1(unit[..., i] * math.log1p(GRADE)) / GRADE if kind == "graded" else unit[..., i]
+        part = (
+            torch.expm1(unit[..., i] * math.log1p(GRADE)) / GRADE
+            if kind == "graded"
+            else unit[..., i]
+        )
         columns.append(a + (b - a) * part)
     return torch.stack(columns, -1)
 
 
-def features(count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0) -> Layers:
+def features(
+    count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
+) -> Layers:
     """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
     and biases by which every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
     scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
-    deviation = torch.tensor([s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64)
-    weight = deviation * torch.randn(count, len(deviation), generator=generator, dtype=torch.float64)
+    deviation = torch.tensor(
+        [s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64
+    )
+    weight = deviation * torch.randn(
+        count, len(deviation), generator=generator, dtype=torch.float64
+    )
     zero = (0,) * len(axes)
-    centre = embed(spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes), (zero,), axes)[zero]
+    centre = embed(
+        spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes),
+        (zero,),
+        axes,
+    )[zero]
     return [(weight, -(weight * centre).sum(-1))]
 
 
 def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
     """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
-    generator, sizes = torch.Generator().manual_seed(seed), [inputs(axes), *[width] * depth, outputs]
+    generator, sizes = (
+        torch.Generator().manual_seed(seed),
+        [inputs(axes), *[width] * depth, outputs],
+    )
     layers = []
     for m, n in zip(sizes, sizes[1:]):  # noqa: RUF007 (imports torch and math only)
-        weight = math.sqrt(2 / (m + n)) * torch.randn(n, m, generator=generator, dtype=torch.float64)
-        layers.append((weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True)))
+        weight = math.sqrt(2 / (m + n)) * torch.randn(
+            n, m, generator=generator, dtype=torch.float64
+        )
+        layers.append(
+            (weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True))
+        )
     return layers
 
 

@@ -31,15 +31,17 @@ import math
 
 import torch
 
-COORDINATES = ('y1', 'x1')  # the columns of `points`
+COORDINATES = ("y1", "x1")  # the columns of `points`
 GIVEN = ()  # keyword arguments: numbers, or tensors over the points
-AXES = (('periodic', 0, 1), ('scaled', -1, 1))  # (kind, lower end, upper end) of each column
+AXES = (("periodic", 0, 1), ("scaled", -1, 1))  # (kind, lower end, upper end) of each column
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first
 KNOWN_INDICES = ((0,),)  # multi-indices, smaller ones first
 MEAN_INDICES = ((0,), (1,))  # multi-indices, smaller ones first
 COMPONENTS = 1
-FUNCTIONS = ('N_1',)
-STAGES = (('corrector', (0,)),)  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
+FUNCTIONS = ("N_1",)
+STAGES = (
+    ("corrector", (0,)),
+)  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
 CONSTANTS = {}  # entries of `constants` that are keyword arguments
 
 
@@ -47,9 +49,9 @@ def coefficients(points):
     """{(equation, component): the factor of each derivative}."""
     y1 = points[..., 0]
     x1 = points[..., 1]
-    s0 = 2*math.pi*y1
+    s0 = 2 * math.pi * y1
     return {
-        (0, 0): {(2,): -1/2*torch.sin(s0) - torch.sin(x1) - 2, (1,): -math.pi*torch.cos(s0)},
+        (0, 0): {(2,): -1 / 2 * torch.sin(s0) - torch.sin(x1) - 2, (1,): -math.pi * torch.cos(s0)},
     }
 
 
@@ -60,14 +62,14 @@ def operator(points, d):
 
 def residual(points, d, stage=0, known=None):
     """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions
-        before."""
+    before."""
     return operator(points, d) - SOURCES[stage](points, known)
 
 
 def source_0(points, known):
     """The right-hand sides of N_1, one column per function and equation."""
     y1 = points[..., 0]
-    return stack(points, math.pi*torch.cos(2*math.pi*y1))
+    return stack(points, math.pi * torch.cos(2 * math.pi * y1))
 
 
 SOURCES = (source_0,)
@@ -82,7 +84,12 @@ def bilinear(points, u, v):
     """The integrand of the weak form B(u, v), for the jets of all components of u and v."""
     y1 = points[..., 0]
     x1 = points[..., 1]
-    return full(points, u[(1,)][..., 0]*v[(1,)][..., 0]*(torch.sin(x1) + (1/2)*torch.sin(2*math.pi*y1) + 2))
+    return full(
+        points,
+        u[(1,)][..., 0]
+        * v[(1,)][..., 0]
+        * (torch.sin(x1) + (1 / 2) * torch.sin(2 * math.pi * y1) + 2),
+    )
 
 
 def loads(points, d, v):
@@ -90,20 +97,22 @@ def loads(points, d, v):
     y1 = points[..., 0]
     x1 = points[..., 1]
     return {
-        0: v[(1,)][..., 0]*(-torch.sin(x1) - 1/2*torch.sin(2*math.pi*y1) - 2),
+        0: v[(1,)][..., 0] * (-torch.sin(x1) - 1 / 2 * torch.sin(2 * math.pi * y1) - 2),
     }
 
 
 def effective(points, d, weights=None):
     """Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a
-        quadrature; d: the jet of all functions."""
+    quadrature; d: the jet of all functions."""
     y1 = points[..., 0]
     x1 = points[..., 1]
-    s0 = torch.sin(x1) + (1/2)*torch.sin(2*math.pi*y1) + 2
+    s0 = torch.sin(x1) + (1 / 2) * torch.sin(2 * math.pi * y1) + 2
     function_0 = columns(d, 0, COMPONENTS)
     loads_0 = loads(points, d, function_0)
     values = {
-        ('A', (0, 0)): d[(1,)][..., 0]*s0 + s0 - (loads_0[0] - bilinear(points, function_0, function_0)),
+        ("A", (0, 0)): d[(1,)][..., 0] * s0
+        + s0
+        - (loads_0[0] - bilinear(points, function_0, function_0)),
     }
     return {key: averaged(full(points, value), weights) for key, value in values.items()}
 
@@ -162,12 +171,18 @@ def leibniz(f: Jet, g: Jet, a: MultiIndex, rest: MultiIndex) -> torch.Tensor:
 
 def full(points: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
     """`value` at every point, a constant too."""
-    return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(points.shape[:-1])
+    return torch.as_tensor(value, dtype=points.dtype, device=points.device).expand(
+        points.shape[:-1]
+    )
 
 
 def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
     """`values` along a new last axis."""
-    return torch.stack([full(points, value) for value in values], -1) if values else points.new_zeros(*points.shape[:-1], 0)
+    return (
+        torch.stack([full(points, value) for value in values], -1)
+        if values
+        else points.new_zeros(*points.shape[:-1], 0)
+    )
 
 
 def averaged(value: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -182,13 +197,18 @@ def column(d: Jet, j: int) -> Jet:
 
 def columns(d: Jet, k: int, components: int) -> Jet:
     """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
-    return {a: value[..., k * components:(k + 1) * components] for a, value in d.items()}
+    return {a: value[..., k * components : (k + 1) * components] for a, value in d.items()}
 
 
-def system(tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int) -> torch.Tensor:
+def system(
+    tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int
+) -> torch.Tensor:
     """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
     parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
-    rows = [total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row]) for row in range(components)]
+    rows = [
+        total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row])
+        for row in range(components)
+    ]
     return torch.stack(rows, -1).flatten(-2)
 
 
@@ -212,9 +232,15 @@ def tanh(z: Jet) -> Jet:
             t[a] = torch.tanh(value)
             slope[a] = 1 - t[a] * t[a]
             continue
-        t[a] = leibniz(slope, z, a, (*a[:axis], a[axis] - 1, *a[axis + 1:]))
-        if any((*a[:i], a[i] + 1, *a[i + 1:]) in z for i in range(len(a))):
-            slope[a] = -total([(1 if b == minus(a, b) else 2) * binomial(a, b) * t[b] * t[minus(a, b)] for b in below(a) if b <= minus(a, b)])
+        t[a] = leibniz(slope, z, a, (*a[:axis], a[axis] - 1, *a[axis + 1 :]))
+        if any((*a[:i], a[i] + 1, *a[i + 1 :]) in z for i in range(len(a))):
+            slope[a] = -total(
+                [
+                    (1 if b == minus(a, b) else 2) * binomial(a, b) * t[b] * t[minus(a, b)]
+                    for b in below(a)
+                    if b <= minus(a, b)
+                ]
+            )
     return t
 
 
@@ -236,7 +262,9 @@ def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> 
         for i, axis in enumerate(axes):
             order = index[i] if i < len(index) else 0
             values = embed_axis(points[..., i], order, *axis)
-            columns += values if sum(index) == order else [torch.zeros_like(value) for value in values]
+            columns += (
+                values if sum(index) == order else [torch.zeros_like(value) for value in values]
+            )
         jet[index] = torch.stack(columns, -1)
     return jet
 
@@ -251,13 +279,20 @@ def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> li
         rate, size = GRADE / (b - a), 2 / math.log1p(GRADE)
         if order == 0:
             return [size * torch.log1p(rate * (p - a)) - 1]
-        return [size * (-1) ** (order - 1) * math.factorial(order - 1) * (rate / (1 + rate * (p - a))) ** order]
+        return [
+            size
+            * (-1) ** (order - 1)
+            * math.factorial(order - 1)
+            * (rate / (1 + rate * (p - a))) ** order
+        ]
     if order == 0:
         return [(2 * p - a - b) / (b - a)]
     return [torch.full_like(p, 2 / (b - a) if order == 1 else 0.0)]
 
 
-def hidden(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+def hidden(
+    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+) -> Jet:
     """The jet of the features: the output of the tanh layers, (..., features)."""
     z = embed(points, indices, axes)
     for weight, bias in layers:
@@ -265,7 +300,9 @@ def hidden(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...]
     return z
 
 
-def network(points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+def network(
+    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
+) -> Jet:
     """The jet of the net, (..., outputs)."""
     return linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
 
@@ -274,31 +311,52 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
     """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate of each axis."""
     columns = []
     for i, (kind, a, b) in enumerate(axes):
-        part = torch.expm1(unit[..., i] * math.log1p(GRADE)) / GRADE if kind == "graded" else unit[..., i]
+        part = (
+            torch.expm1(unit[..., i] * math.log1p(GRADE)) / GRADE
+            if kind == "graded"
+            else unit[..., i]
+        )
         columns.append(a + (b - a) * part)
     return torch.stack(columns, -1)
 
 
-def features(count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0) -> Layers:
+def features(
+    count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
+) -> Layers:
     """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
     and biases by which every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
     scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
-    deviation = torch.tensor([s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64)
-    weight = deviation * torch.randn(count, len(deviation), generator=generator, dtype=torch.float64)
+    deviation = torch.tensor(
+        [s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64
+    )
+    weight = deviation * torch.randn(
+        count, len(deviation), generator=generator, dtype=torch.float64
+    )
     zero = (0,) * len(axes)
-    centre = embed(spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes), (zero,), axes)[zero]
+    centre = embed(
+        spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes),
+        (zero,),
+        axes,
+    )[zero]
     return [(weight, -(weight * centre).sum(-1))]
 
 
 def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
     """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
-    generator, sizes = torch.Generator().manual_seed(seed), [inputs(axes), *[width] * depth, outputs]
+    generator, sizes = (
+        torch.Generator().manual_seed(seed),
+        [inputs(axes), *[width] * depth, outputs],
+    )
     layers = []
     for m, n in zip(sizes, sizes[1:]):  # noqa: RUF007 (imports torch and math only)
-        weight = math.sqrt(2 / (m + n)) * torch.randn(n, m, generator=generator, dtype=torch.float64)
-        layers.append((weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True)))
+        weight = math.sqrt(2 / (m + n)) * torch.randn(
+            n, m, generator=generator, dtype=torch.float64
+        )
+        layers.append(
+            (weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True))
+        )
     return layers
 
 

@@ -8,7 +8,12 @@ from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
 from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import ProblemError, SolveError, UnsupportedError
-from nhpinn_sym.solve.fem.common import GridSolution, LagrangeField, relative_difference, require_constant_in_time
+from nhpinn_sym.solve.fem.common import (
+    GridSolution,
+    LagrangeField,
+    relative_difference,
+    require_constant_in_time,
+)
 from tests.fem_samples import everywhere, manufactured, t, x1
 
 LINE = Box((0, 1))
@@ -16,20 +21,29 @@ LINE = Box((0, 1))
 
 def grid(function, cells=(8, 6), degree=2, bounds=((0.0, 1.0), (0.0, 2.0))):
     axes = [np.linspace(a, b, n * degree + 1) for (a, b), n in zip(bounds, cells)]
-    return LagrangeGrid(Lattice.uniform(bounds, cells), degree, function(*np.meshgrid(*axes, indexing="ij")))
+    return LagrangeGrid(
+        Lattice.uniform(bounds, cells), degree, function(*np.meshgrid(*axes, indexing="ij"))
+    )
 
 
 def evolving(times):
     """u = (1 + t)^3 x^2."""
     x = np.linspace(0, 1, 9)
-    return GridSolution("skfem", "", LagrangeGrid(Lattice.uniform(((0.0, 1.0),), (4,)), 2, (1 + times)[:, None] ** 3 * x**2), times)
+    return GridSolution(
+        "skfem",
+        "",
+        LagrangeGrid(Lattice.uniform(((0.0, 1.0),), (4,)), 2, (1 + times)[:, None] ** 3 * x**2),
+        times,
+    )
 
 
 def test_a_field_survives_its_state():
     field = LagrangeField(grid(lambda x, y: np.array([np.sin(x), y**2])))
     again = LagrangeField.from_state(field.state())
     points = np.random.default_rng(0).uniform(-5, 5, (30, 2))
-    np.testing.assert_allclose(again.evaluate(points, (1, 0)), field.evaluate(points, (1, 0)), rtol=1e-13, atol=1e-13)
+    np.testing.assert_allclose(
+        again.evaluate(points, (1, 0)), field.evaluate(points, (1, 0)), rtol=1e-13, atol=1e-13
+    )
     assert field.evaluate(points, (0, 0)).shape == (2, 30)
 
 
@@ -37,13 +51,20 @@ def test_cubic_in_time():
     solution, x = evolving(np.linspace(0, 2, 9)), np.array([[0.3], [0.9]])
     for time in (0.0, 0.1, 0.77, 1.25, 1.99, 2.0):
         np.testing.assert_allclose(solution(x, time), (1 + time) ** 3 * x[:, 0] ** 2, rtol=1e-12)
-        np.testing.assert_allclose(solution.derivative(x, (1,), time), (1 + time) ** 3 * 2 * x[:, 0], rtol=1e-12)
+        np.testing.assert_allclose(
+            solution.derivative(x, (1,), time), (1 + time) ** 3 * 2 * x[:, 0], rtol=1e-12
+        )
     np.testing.assert_allclose(solution(x), solution(x, 2.0), rtol=1e-13)
 
 
 def test_interpolation_in_time_is_centred():
     times, x = np.linspace(0, 2, 17), np.linspace(0, 1, 5)
-    solution = GridSolution("skfem", "", LagrangeGrid(Lattice.uniform(((0.0, 1.0),), (2,)), 2, np.exp(times)[:, None] + 0 * x), times)
+    solution = GridSolution(
+        "skfem",
+        "",
+        LagrangeGrid(Lattice.uniform(((0.0, 1.0),), (2,)), 2, np.exp(times)[:, None] + 0 * x),
+        times,
+    )
     inside = np.linspace(0.125, 1.875, 200)
     error = max(abs(solution([[0.5]], time)[0] - np.exp(time)) for time in inside)
     assert error < 3 / 128 * 0.125**4 * np.exp(2)
@@ -91,12 +112,25 @@ def test_components():
     """(x^2 y, t) and, still, (x^2 y, x)."""
     times, x = np.linspace(0, 2, 9), np.array([[0.3, 1.0], [0.9, 0.2]])
     still = GridSolution("skfem", "", grid(lambda x, y: np.array([x**2 * y, x])))
-    moving = GridSolution("skfem", "", grid(lambda x, y: np.array([[x**2 * y, time + 0 * x] for time in times])), times)
+    moving = GridSolution(
+        "skfem",
+        "",
+        grid(lambda x, y: np.array([[x**2 * y, time + 0 * x] for time in times])),
+        times,
+    )
     assert (still.components, moving.components, evolving(times).components) == (2, 2, 1)
-    np.testing.assert_allclose(still(x), np.stack([x[:, 0] ** 2 * x[:, 1], x[:, 0]], axis=1), rtol=1e-12)
-    np.testing.assert_allclose(still.derivative(x, (1, 0)), np.stack([2 * x[:, 0] * x[:, 1], [1, 1]], axis=1), rtol=1e-12)
-    np.testing.assert_allclose(moving(x, 0.77), np.stack([x[:, 0] ** 2 * x[:, 1], [0.77, 0.77]], axis=1), rtol=1e-12)
-    np.testing.assert_allclose(moving.derivative(x, (0, 1), 0.1), np.stack([x[:, 0] ** 2, [0, 0]], axis=1), atol=1e-12)
+    np.testing.assert_allclose(
+        still(x), np.stack([x[:, 0] ** 2 * x[:, 1], x[:, 0]], axis=1), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        still.derivative(x, (1, 0)), np.stack([2 * x[:, 0] * x[:, 1], [1, 1]], axis=1), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        moving(x, 0.77), np.stack([x[:, 0] ** 2 * x[:, 1], [0.77, 0.77]], axis=1), rtol=1e-12
+    )
+    np.testing.assert_allclose(
+        moving.derivative(x, (0, 1), 0.1), np.stack([x[:, 0] ** 2, [0, 0]], axis=1), atol=1e-12
+    )
 
 
 @pytest.mark.parametrize(("size", "expected"), [(1.0, 0.1), (1e-4, 0.1), (0.0, 0.01), (1e-9, 0.01)])
@@ -108,15 +142,23 @@ def test_components_of_different_sizes_are_compared_each(size, expected):
 
 def test_a_component_of_rounding_alone_is_measured_by_the_others():
     """Over (0, 1) x (0, 2) x has the norm sqrt(2/3), 1 the norm sqrt(2)."""
-    fine, coarse = (grid(lambda x, y, sign=sign: np.array([sign * 1e-15 + 0 * x, x])) for sign in (1, -1))
+    fine, coarse = (
+        grid(lambda x, y, sign=sign: np.array([sign * 1e-15 + 0 * x, x])) for sign in (1, -1)
+    )
     assert relative_difference(fine, coarse) == pytest.approx(2e-15 * np.sqrt(2) / np.sqrt(2 / 3))
     zero = grid(lambda x, y: np.array([0 * x, 0 * x]))
     assert relative_difference(zero, coarse) == pytest.approx(np.sqrt(2 / 3))
 
 
-@pytest.mark.parametrize("change", [{"a": sp.Matrix([[1 + t]])}, {"c": t + x1}, {"rho": 2 + sp.sin(t)}])
+@pytest.mark.parametrize(
+    "change", [{"a": sp.Matrix([[1 + t]])}, {"c": t + x1}, {"rho": 2 + sp.sin(t)}]
+)
 def test_operators_that_depend_on_time_are_refused(change):
-    equation = manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One, **change)
+    equation = manufactured(
+        sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One, **change
+    )
     with pytest.raises(UnsupportedError, match="depends on time"):
         require_constant_in_time(equation)
-    require_constant_in_time(manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One))
+    require_constant_in_time(
+        manufactured(sp.sin(t) * x1, LINE, everywhere("dirichlet", LINE), final_time=sp.S.One)
+    )

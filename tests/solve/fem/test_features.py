@@ -24,8 +24,13 @@ X = S.x[0]
 def line(a, source=1, domain=(0, 1)):
     """-(a u')' = source, u = 0 at both ends."""
     u = S.unknown("u")
-    return nh.MultiscaleProblem(sp.Eq(-S.div(a * S.grad(u)), source), scales=S, unknown=u, domain=nh.Box(domain),
-                                boundary=[nh.Dirichlet(0)])
+    return nh.MultiscaleProblem(
+        sp.Eq(-S.div(a * S.grad(u)), source),
+        scales=S,
+        unknown=u,
+        domain=nh.Box(domain),
+        boundary=[nh.Dirichlet(0)],
+    )
 
 
 def jump(place, inside=1, outside=10):
@@ -43,7 +48,10 @@ def fine_exact(a, b, place, eps, x):
         parts = np.diff(edges ** (power + 1)) / (power + 1) / layers
         below = np.concatenate([[0.0], np.cumsum(parts)])
         cell = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(layers) - 1)
-        return below[cell] + (values ** (power + 1) - edges[cell] ** (power + 1)) / (power + 1) / layers[cell]
+        return (
+            below[cell]
+            + (values ** (power + 1) - edges[cell] ** (power + 1)) / (power + 1) / layers[cell]
+        )
 
     one = np.array([1.0])
     c = primitive(one, 1)[0] / primitive(one, 0)[0]
@@ -52,8 +60,17 @@ def fine_exact(a, b, place, eps, x):
 
 NARROW = {
     "jump": (jump(0.5017), 1 / (0.5017 + 0.4983 / 10), 1e-10),
-    "thin layer": (nh.phases(S, {nh.Layer(0, (0.4137, 0.4147)): sp.Float(1e-4)}, default=1), 1 / (0.999 + 10), 1e-9),
-    "bump": (1 / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (Y - sp.Rational(1, 2))) / (sp.pi * 0.002)) ** 2))), 0.2200247905, 1e-6),
+    "thin layer": (
+        nh.phases(S, {nh.Layer(0, (0.4137, 0.4147)): sp.Float(1e-4)}, default=1),
+        1 / (0.999 + 10),
+        1e-9,
+    ),
+    "bump": (
+        1
+        / (1 + 1000 * sp.exp(-((sp.sin(sp.pi * (Y - sp.Rational(1, 2))) / (sp.pi * 0.002)) ** 2))),
+        0.2200247905,
+        1e-6,
+    ),
     "wave": (2 + sp.cos(2 * sp.pi * 135 * Y), np.sqrt(3), 1e-6),
 }
 
@@ -79,7 +96,9 @@ def test_laminates_are_exact_wherever_they_jump(place, power):
     problem = line(jump(sp.Float(place), 1, sp.Float(contrast)))
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model, "skfem")
-    assert cells.effective["A"][0, 0] == pytest.approx(1 / (place + (1 - place) / contrast), rel=1e-9)
+    assert cells.effective["A"][0, 0] == pytest.approx(
+        1 / (place + (1 - place) / contrast), rel=1e-9
+    )
     fine = nh.solve_fine(problem, 1 / 4, "skfem")
     x = np.linspace(0, 1, 41)
     exact = fine_exact(1.0, contrast, place, 0.25, x)
@@ -98,7 +117,9 @@ def test_a_mesh_that_is_given_has_lines_at_jumps():
     assert cells.effective["A"][0, 0] == pytest.approx(NARROW["jump"][1], rel=1e-12)
     fine = nh.solve_fine(line(jump(0.5017)), 1 / 4, "skfem", per_period=20)
     assert 76 <= fine.info["cells"][0] <= 84
-    np.testing.assert_allclose(fine([[0.3]]), fine_exact(1.0, 10.0, 0.5017, 0.25, np.array([0.3])), rtol=1e-11)
+    np.testing.assert_allclose(
+        fine([[0.3]]), fine_exact(1.0, 10.0, 0.5017, 0.25, np.array([0.3])), rtol=1e-11
+    )
 
 
 def test_a_mesh_that_is_given_and_misses_a_bump_says_so():
@@ -132,7 +153,12 @@ def test_a_source_that_jumps():
 
 
 def test_what_lines_at_jumps_alone_make_too_large_is_refused():
-    many = sum(sp.Piecewise((1, (sp.Float(k / 40 + 0.003) < Y) & (sp.Float(k / 40 + 0.013) > Y)), (0, True)) for k in range(40))
+    many = sum(
+        sp.Piecewise(
+            (1, (sp.Float(k / 40 + 0.003) < Y) & (sp.Float(k / 40 + 0.013) > Y)), (0, True)
+        )
+        for k in range(40)
+    )
     with pytest.raises(nh.problem.errors.SolveError, match="lines at all jumps"):
         nh.solve_cells(nh.homogenize(line(1 + many)), "skfem", max_dofs=50)
 
@@ -142,8 +168,13 @@ def test_meshes_beyond_memory_are_refused_before_they_are_made(backend):
     s = nh.Scales(3)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0])
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1), (0, 1)),
-                                   boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     with pytest.raises(nh.problem.errors.SolveError, match="of memory"):
         nh.solve_cells(nh.homogenize(problem), backend, n=10_000)
     with pytest.raises(nh.problem.errors.SolveError, match="of memory"):
@@ -152,22 +183,42 @@ def test_meshes_beyond_memory_are_refused_before_they_are_made(backend):
         nh.solve_fine(problem, 1 / 2, backend, mesh=10_000)
 
 
-OPTIONS = [{"n": 0}, {"n": -1}, {"n": 2.5}, {"n": True}, {"max_dofs": -5}, {"degree": 3}, {"degree": 0}]
+OPTIONS = [
+    {"n": 0},
+    {"n": -1},
+    {"n": 2.5},
+    {"n": True},
+    {"max_dofs": -5},
+    {"degree": 3},
+    {"degree": 0},
+]
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 @BOTH
 def test_wrong_options_of_cells_are_quoted(backend, options):
-    (name, value), = options.items()
+    ((name, value),) = options.items()
     with pytest.raises(nh.problem.errors.ProblemError, match=f"{name}={value!r}"):
         nh.solve_cells(nh.homogenize(line(2 + sp.sin(2 * sp.pi * Y))), backend, **options)
 
 
-@pytest.mark.parametrize("options", [{"mesh": 0}, {"mesh": (4, 4)}, {"mesh": 2.5}, {"steps": 0}, {"per_period": 0},
-                                     {"per_period": -3}, {"per_period": 1.5}, {"max_dofs": 0}], ids=str)
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"mesh": 0},
+        {"mesh": (4, 4)},
+        {"mesh": 2.5},
+        {"steps": 0},
+        {"per_period": 0},
+        {"per_period": -3},
+        {"per_period": 1.5},
+        {"max_dofs": 0},
+    ],
+    ids=str,
+)
 @BOTH
 def test_wrong_options_of_equations_are_quoted(backend, options):
-    (name, value), = options.items()
+    ((name, value),) = options.items()
     with pytest.raises(nh.problem.errors.ProblemError) as error:
         nh.solve_fine(line(2 + sp.sin(2 * sp.pi * Y)), 1 / 4, backend, **options)
     assert f"{name}={value!r}" in str(error.value)
@@ -180,7 +231,9 @@ def test_emitted_drivers_have_lines_at_jumps(backend, tmp_path):
 
     def run_driver(name, *arguments):
         command = [sys.executable, f"{name}_driver.py", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True).stdout
+        return subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
+        ).stdout
 
     printed = float(run_driver("cell", "n=8").split("=")[1].split()[0])
     assert printed == pytest.approx(NARROW["jump"][1], rel=1e-10)
@@ -211,7 +264,14 @@ print(sum(issubclass(w.category, nh.ToleranceWarning) for w in found))
 
 def test_warnings_of_dolfinx_reach_python():
     """FFCx, imported on the way, sends the warnings of everybody to a logger that shows nothing."""
-    done = subprocess.run([sys.executable, "-c", WARNED], cwd=RUNTIME.parents[2], capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", WARNED],
+        cwd=RUNTIME.parents[2],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     assert done.stdout.strip() == "1", done.stderr
 
 
@@ -220,8 +280,13 @@ def test_a_homogeneous_cell_on_every_verb(backend, tmp_path):
     s = nh.Scales(2)
     u = s.unknown("u")
     a = sp.Matrix([[2, sp.Rational(1, 2)], [sp.Rational(1, 2), 3]])
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
-                                   boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     model = nh.homogenize(problem)
     cells = nh.solve_cells(model, backend)
     np.testing.assert_array_equal(cells.effective["A"], np.array(a, dtype=float))
@@ -231,7 +296,14 @@ def test_a_homogeneous_cell_on_every_verb(backend, tmp_path):
     middle = [[0.5, 0.5]]
     np.testing.assert_allclose([u0(middle)[0], u1(middle)[0]], fine(middle)[0], rtol=1e-12)
     nh.emit(model, backend).save(tmp_path)
-    done = subprocess.run([sys.executable, "cell_driver.py", "n=8"], cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "cell_driver.py", "n=8"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
     printed = done.stdout.replace(" ", "")
     assert "A[0,0]=2" in printed and "A[0,1]=0.5" in printed and "A[1,1]=3" in printed, done.stderr
 
@@ -247,8 +319,13 @@ def test_an_equation_that_nearly_leaves_its_mean_open(backend):
     """-(a u')' + 1e-8 (1 + x) u = 1 + x with Neumann data: u = 1e8, next to which the stiffness is 1e16 times as large."""
     u = S.unknown("u")
     small = sp.Float(1e-8) * (1 + X)
-    problem = nh.MultiscaleProblem(sp.Eq(-S.div((2 + sp.sin(2 * sp.pi * Y)) * S.grad(u)) + small * u, 1 + X), scales=S, unknown=u,
-                                   domain=nh.Box((0, 1)), boundary=[nh.Neumann(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-S.div((2 + sp.sin(2 * sp.pi * Y)) * S.grad(u)) + small * u, 1 + X),
+        scales=S,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Neumann(0)],
+    )
     fine = nh.solve_fine(problem, 1 / 4, backend)
     np.testing.assert_allclose(fine([[0.1], [0.9]]), 1e8, rtol=1e-7)
 
@@ -257,12 +334,20 @@ def test_a_drift_that_depends_on_x():
     """-u'' + (1 + x) V'(y)/eps u' = 1: the weak form of its limit holds a derivative of an effective coefficient."""
     u = S.unknown("u")
     slope = 2 * sp.pi * sp.cos(2 * sp.pi * Y) / 5
-    problem = nh.MultiscaleProblem(sp.Eq(-sp.diff(u, X, 2) + (1 + X) * slope / S.eps * sp.diff(u, X), 1), scales=S, unknown=u,
-                                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-sp.diff(u, X, 2) + (1 + X) * slope / S.eps * sp.diff(u, X), 1),
+        scales=S,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     model = nh.homogenize(problem)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem")
     points = [[0.3], [0.6]]
-    gaps = [np.abs(nh.solve_fine(problem, eps, "skfem")(points) - u0(points)).max() for eps in (1 / 10, 1 / 20)]
+    gaps = [
+        np.abs(nh.solve_fine(problem, eps, "skfem")(points) - u0(points)).max()
+        for eps in (1 / 10, 1 / 20)
+    ]
     assert gaps[1] < 0.7 * gaps[0] < 2e-3
 
 
@@ -271,16 +356,29 @@ def test_complex_values_in_shapes(backend):
     s = nh.Scales(2)
     u = s.unknown("u")
     a = nh.phases(s, {nh.Layer(0, (sp.Rational(1, 4), sp.Rational(3, 4))): 2 + 3 * sp.I}, default=1)
-    cells = nh.solve_cells(nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)), backend, n=8)
-    np.testing.assert_allclose(cells.effective["A"], np.diag([1 / (0.5 / (2 + 3j) + 0.5), 1.5 + 1.5j]), atol=1e-10)
+    cells = nh.solve_cells(
+        nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)),
+        backend,
+        n=8,
+    )
+    np.testing.assert_allclose(
+        cells.effective["A"], np.diag([1 / (0.5 / (2 + 3j) + 0.5), 1.5 + 1.5j]), atol=1e-10
+    )
 
 
 def test_what_has_decayed_is_not_measured_by_what_is_left():
     """u = exp(-2 pi^2 t) sin(pi x) at t = 10 is 1e-86: 64 steps do."""
     s = nh.Scales(1, time=True)
     u = s.unknown("u")
-    problem = nh.MultiscaleProblem(sp.Eq(s.dt(u) - s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 0), scales=s, unknown=u,
-                                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))], final_time=10)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.div((2 + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))],
+        final_time=10,
+    )
     model = nh.homogenize(problem)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem")
     assert u0.info["steps"] <= 256 and abs(u0([[0.5]])[0]) < 1e-13
@@ -292,8 +390,13 @@ def test_a_clamped_beam_is_refined_at_its_corners():
     v = s.unknown("v", components=2)
     e = s.sym_grad(v)
     free = [nh.Neumann(0, on=face) for face in ((0, 1), (1, 0), (1, 1))]
-    problem = nh.MultiscaleProblem((-s.div(e.trace() * sp.eye(2) + 2 * e), sp.Matrix([0, -1])), scales=s, unknown=v,
-                                   domain=nh.Box((0, 4), (0, 1)), boundary=[nh.Dirichlet(0, on=(0, 0)), *free])
+    problem = nh.MultiscaleProblem(
+        (-s.div(e.trace() * sp.eye(2) + 2 * e), sp.Matrix([0, -1])),
+        scales=s,
+        unknown=v,
+        domain=nh.Box((0, 4), (0, 1)),
+        boundary=[nh.Dirichlet(0, on=(0, 0)), *free],
+    )
     model = nh.homogenize(problem)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "skfem"), "skfem", tolerance=2e-5)
     assert u0.info["estimate"] <= 2e-5 and u0.info["size"] < 60_000
@@ -306,7 +409,12 @@ def test_an_equation_in_the_plane_that_nearly_leaves_its_mean_open():
     exact = 1 + sp.cos(sp.pi * s.x[0])
     small = sp.Float(1e-8)
     source = sp.pi**2 * sp.cos(sp.pi * s.x[0]) + small * exact
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(s.grad(u)) + small * u, source), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
-                                   boundary=[nh.Neumann(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(s.grad(u)) + small * u, source),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Neumann(0)],
+    )
     fine = nh.solve_fine(problem, 1 / 2, "dolfinx", mesh=16)
     np.testing.assert_allclose(fine([[0.2, 0.4]]), 1 + np.cos(0.2 * np.pi), atol=1e-4)

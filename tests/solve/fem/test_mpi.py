@@ -18,7 +18,11 @@ from nhpinn_sym.emit.bundle import RUNTIME
 from tests.fem_samples import bent, elliptic_2d
 
 ROOT = RUNTIME.parents[2]
-MPI_SETTINGS = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1", "OMP_NUM_THREADS": "1"}
+MPI_SETTINGS = {
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+    "OMP_NUM_THREADS": "1",
+}
 
 SCRIPT = """
 import json
@@ -94,8 +98,15 @@ def launch(ranks, *arguments, cwd=ROOT):
     own = shutil.which("mpirun", path=Path(sys.executable).parent)
     command = [own or shutil.which("mpirun"), "-n", str(ranks)] if ranks > 1 else []
     environment = {**os.environ, **MPI_SETTINGS, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run([*command, sys.executable, "-m", "mpi4py", *arguments], cwd=cwd, env=environment, capture_output=True, text=True,
-                          timeout=500, check=False)
+    done = subprocess.run(
+        [*command, sys.executable, "-m", "mpi4py", *arguments],
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=500,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
@@ -107,9 +118,27 @@ def results(tmp_path_factory):
     return [json.loads(launch(ranks, str(script)).splitlines()[-1]) for ranks in (1, 2)]
 
 
-@pytest.mark.parametrize("name", ["cells direct", "cells iterative", "shear", "elasticity direct", "elasticity iterative", "ground state",
-                                  "space and time", "drift", "boundary value problem", "heat", "displacement direct", "displacement iterative",
-                                  "pure traction", "exchange", "graded cells", "graded equation"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cells direct",
+        "cells iterative",
+        "shear",
+        "elasticity direct",
+        "elasticity iterative",
+        "ground state",
+        "space and time",
+        "drift",
+        "boundary value problem",
+        "heat",
+        "displacement direct",
+        "displacement iterative",
+        "pure traction",
+        "exchange",
+        "graded cells",
+        "graded equation",
+    ],
+)
 def test_two_ranks_give_the_serial_numbers(results, name):
     serial, parallel = results
     np.testing.assert_allclose(parallel[name], serial[name], rtol=0, atol=1e-10)
@@ -117,7 +146,9 @@ def test_two_ranks_give_the_serial_numbers(results, name):
 
 def test_the_emitted_driver_runs_on_two_ranks(tmp_path):
     target.cells(elliptic_2d()).save(tmp_path)
-    serial, parallel = (launch(ranks, "cell_driver.py", "n=32", cwd=tmp_path).splitlines() for ranks in (1, 2))
+    serial, parallel = (
+        launch(ranks, "cell_driver.py", "n=32", cwd=tmp_path).splitlines() for ranks in (1, 2)
+    )
     for lines in (serial, parallel):
         name, _, value = lines[0].partition(" = ")
         assert name == "A[0,0]" and float(value) == pytest.approx(1.935359, abs=1e-6)
@@ -128,7 +159,11 @@ def test_the_emitted_driver_of_a_system_runs_on_two_ranks(tmp_path):
     target.equation(bent(sp.Symbol("q", positive=True)), "bent").save(tmp_path)
     values = []
     for ranks in (1, 2):
-        assert launch(ranks, "bent_driver.py", "n=12", "q=2", cwd=tmp_path).rstrip().endswith(f"on {ranks} ranks")
+        assert (
+            launch(ranks, "bent_driver.py", "n=12", "q=2", cwd=tmp_path)
+            .rstrip()
+            .endswith(f"on {ranks} ranks")
+        )
         values.append(np.load(tmp_path / "solution.npz")["values"])
     assert values[0].shape == (2, 25, 25)
     np.testing.assert_allclose(values[1], values[0], atol=1e-11)

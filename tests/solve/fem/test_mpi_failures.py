@@ -39,18 +39,29 @@ SCRIPTS = {
 def started(tmp_path: Path, text: str) -> subprocess.Popen[str]:
     script = tmp_path / "script.py"
     script.write_text(PROBLEM + text)
-    environment = {**os.environ, **MPI_SETTINGS, **IDLE, "PYTHONPATH": str(ROOT), "SCRATCH": str(tmp_path)}
+    environment = {
+        **os.environ,
+        **MPI_SETTINGS,
+        **IDLE,
+        "PYTHONPATH": str(ROOT),
+        "SCRATCH": str(tmp_path),
+    }
     command = [str(shutil.which("mpirun")), "-n", "2", sys.executable, str(script)]
-    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
 
 
 def test_another_problem_on_each_rank_is_a_typed_error_on_every_rank(tmp_path: Path) -> None:
-    attempts = (f"""
+    attempts = (
+        f"""
 try:
     {code}
 except nh.ProblemError as error:
     print(f"{which}, rank {{rank}}: {{error.what}}", flush=True)
-""" for which, code in SCRIPTS.items())
+"""
+        for which, code in SCRIPTS.items()
+    )
     process = started(tmp_path, "".join(attempts))
     out, _ = process.communicate(timeout=150)
     assert process.returncode == 0, out
@@ -59,12 +70,15 @@ except nh.ProblemError as error:
 
 
 def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
-    process = started(tmp_path, """
+    process = started(
+        tmp_path,
+        """
 from nhpinn_sym.solve.fem import dolfinx
 if rank:
     raise ValueError("only here")
 nh.solve_cells(model(2), 'dolfinx', n=8)
-""")
+""",
+    )
     out, _ = process.communicate(timeout=150)
     assert process.returncode != 0 and "only here" in out, out
 
@@ -88,11 +102,27 @@ nh.solve_cells(model(2), 'dolfinx', n=8)
 def test_the_command_line_ends_all_ranks(tmp_path: Path) -> None:
     """A file that fails on one rank alone, when the other waits for it in a solve."""
     file = tmp_path / "made.py"
-    file.write_text(PROBLEM + """
+    file.write_text(
+        PROBLEM
+        + """
 from nhpinn_sym.solve.fem import dolfinx
 problem = model(2).problem if rank == 0 else 1 / 0
-""")
+"""
+    )
     environment = {**os.environ, **MPI_SETTINGS, **IDLE, "PYTHONPATH": str(ROOT)}
-    command = [str(shutil.which("mpirun")), "-n", "2", sys.executable, "-m", "nhpinn_sym.cli.main", "cells", str(file), "--backend", "dolfinx"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
+    command = [
+        str(shutil.which("mpirun")),
+        "-n",
+        "2",
+        sys.executable,
+        "-m",
+        "nhpinn_sym.cli.main",
+        "cells",
+        str(file),
+        "--backend",
+        "dolfinx",
+    ]
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
     assert done.returncode != 0 and "ZeroDivisionError" in done.stderr, done.stderr

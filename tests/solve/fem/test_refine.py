@@ -18,11 +18,17 @@ LINE = Layout(UNIT)
 
 def cells(rate, fredholm=0.0, size=3.0):
     """A cell solver whose entry A_00 has the error size n^-rate; A_01 is rounding, b vanishes."""
+
     def level(mesh):
         n = mesh.cells[0]
-        values = {("A", (0, 0)): 2 + size * n ** -float(rate), ("A", (0, 1)): 1e-16 * (n % 3), ("b", (0,)): 1e-17 * n}
+        values = {
+            ("A", (0, 0)): 2 + size * n ** -float(rate),
+            ("A", (0, 1)): 1e-16 * (n % 3),
+            ("b", (0,)): 1e-17 * n,
+        }
         info = {"fredholm": fredholm, "multipliers": {"N_1": fredholm}, "method": "made up"}
         return CellBatch((), {key: np.array([value]) for key, value in values.items()}, info)
+
     return level
 
 
@@ -66,17 +72,27 @@ def test_a_fixed_mesh_does_not_warn():
 def test_entries_of_the_higher_law_do_not_count():
     def level(mesh):
         batch = cells(4)(mesh)
-        return replace(batch, effective={**batch.effective, ("h", (2, 0)): np.array([1 + 1 / mesh.cells[0]])})
+        return replace(
+            batch, effective={**batch.effective, ("h", (2, 0)): np.array([1 + 1 / mesh.cells[0]])}
+        )
 
     batch, alone = refine(level), refine(cells(4))
-    assert batch.info["cells"] == alone.info["cells"] and batch.info["estimate"] == pytest.approx(alone.info["estimate"])
+    assert batch.info["cells"] == alone.info["cells"] and batch.info["estimate"] == pytest.approx(
+        alone.info["estimate"]
+    )
     assert batch.info["higher"] == pytest.approx(2 / batch.info["cells"][0], rel=0.1)
 
 
 def test_a_coefficient_that_vanishes_up_to_discretization_is_measured_by_the_others():
     def level(mesh):
         batch = cells(4)(mesh)
-        return replace(batch, effective={**batch.effective, ("drift", (0,)): np.array([1e-2 * mesh.cells[0] ** -4.0])})
+        return replace(
+            batch,
+            effective={
+                **batch.effective,
+                ("drift", (0,)): np.array([1e-2 * mesh.cells[0] ** -4.0]),
+            },
+        )
 
     batch = refine(level)
     assert batch.info["cells"] == refine(cells(4)).info["cells"]
@@ -93,6 +109,7 @@ def test_cells_are_about_square():
 
 def equation(calls, space=1.0, time=1.0, timely=True):
     """x^2 with errors space h^3 and time dt^4 in its size."""
+
     def level(mesh, steps, report):
         n = mesh.cells[0]
         calls.append((n, steps))
@@ -101,14 +118,19 @@ def equation(calls, space=1.0, time=1.0, timely=True):
         final = x**2 * (1 + space * n**-3.0 + (time * steps**-4.0 if timely else 0.0))
         if not timely:
             return GridSolution("none", "", LagrangeGrid(mesh, 2, final))
-        return GridSolution("none", "", LagrangeGrid(mesh, 2, np.array([0 * x, final])), np.array([0.0, 1.0]))
+        return GridSolution(
+            "none", "", LagrangeGrid(mesh, 2, np.array([0 * x, final])), np.array([0.0, 1.0])
+        )
+
     return level
 
 
 @pytest.mark.parametrize("timely", [False, True])
 def test_refines_what_is_worst(timely):
     calls = []
-    solution = refine_equation(equation(calls, time=100.0, timely=timely), LINE, 2, 2, 1e-6, 10**6, silent, "equation")
+    solution = refine_equation(
+        equation(calls, time=100.0, timely=timely), LINE, 2, 2, 1e-6, 10**6, silent, "equation"
+    )
     assert abs(solution([[1.0]])[0] - 1) <= solution.info["estimate"] <= 1e-6
     mesh, steps = calls[-1]
     assert solution.info["cells"] == (mesh,)

@@ -22,9 +22,19 @@ from nhpinn_sym.solve.fem.common import GridSolution
 from tests.fem_samples import X, everywhere, isotropic, manufactured_system, t, x1, x2, x3
 
 both = pytest.mark.parametrize("backend", ("skfem", "dolfinx"))
-LINE, SQUARE, UNIT, CUBE = Box((-1, 2)), Box((0, 1), (-1, 1)), Box((0, 1), (0, 1)), Box((0, 1), (0, 1), (0, 1))
+LINE, SQUARE, UNIT, CUBE = (
+    Box((-1, 2)),
+    Box((0, 1), (-1, 1)),
+    Box((0, 1), (0, 1)),
+    Box((0, 1), (0, 1), (0, 1)),
+)
 CLAMPED = {**everywhere("neumann", SQUARE), (0, 0): "dirichlet"}
-ROLLERS = {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): ("dirichlet", "neumann"), (1, 1): "robin"}
+ROLLERS = {
+    (0, 0): "dirichlet",
+    (0, 1): "neumann",
+    (1, 0): ("dirichlet", "neumann"),
+    (1, 1): "robin",
+}
 HALF = sp.Rational(1, 2)
 
 
@@ -35,7 +45,9 @@ def coupled(d: sp.Matrix) -> Callable[[int, int, int, int], sp.Expr]:
 
 def anisotropic(i: int, k: int, j: int, m: int) -> sp.Expr:
     """Couples everything to everything, strongly elliptic, not symmetric."""
-    return 2 * int((i, k) == (j, m)) + sp.Rational(i + 2 * k - j + m, 10) + x1 * int(i == k == j == m)
+    return (
+        2 * int((i, k) == (j, m)) + sp.Rational(i + 2 * k - j + m, 10) + x1 * int(i == k == j == m)
+    )
 
 
 BEND = (sp.sin(x1 + 2 * x2), sp.cos(2 * x1) * sp.exp(x2 / 2))
@@ -46,27 +58,90 @@ STRIP = {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "periodic", (1, 1): "peri
 DIFFUSIONS = coupled(sp.Matrix([[2 + x1, HALF], [HALF / 2, 1]]))
 PIEZO = sp.diag(2, -1), sp.Matrix([[0, 1], [1, 0]])
 PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
-    "elasticity": (BEND, manufactured_system(BEND, SQUARE, ROLLERS, isotropic(2 + x1, 1 + x2**2 / 2)), 6),
-    "not symmetric": (BEND, manufactured_system(BEND, SQUARE, CLAMPED, anisotropic, {(0, 1, 0): x2, (1, 0, 1): sp.S.One}, sp.eye(2)), 6),
-    "periodic": (WAVES, manufactured_system(WAVES, UNIT, STRIP, isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One)), 6),
-    "periodic, held in part": (WAVES, manufactured_system(WAVES, UNIT, {**STRIP, (0, 0): ("dirichlet", "robin"), (0, 1): ("neumann", "dirichlet")},
-                                                          isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One)), 6),
-    "three reactions": ((x1**3, sp.sin(x1), sp.exp(-x1)), manufactured_system(
-        (x1**3, sp.sin(x1), sp.exp(-x1)), LINE, {(0, 0): ("dirichlet", "robin", "neumann"), (0, 1): ("neumann", "dirichlet", "robin")},
-        coupled(sp.diag(1, 2, 1 + x1**2)), c=sp.Matrix([[2, -1, 0], [x1, 3, 1], [0, -1, 1]])), 6),
-    "indefinite": (BEND, manufactured_system(BEND, SQUARE, everywhere("dirichlet", SQUARE),
-                                             lambda i, k, j, m: (PIEZO[0][i, j] + PIEZO[1][i, j]) * int(k == m)), 6),
-    "line in time": (HEATS, manufactured_system(HEATS, LINE, {(0, 0): "robin", (0, 1): "dirichlet"}, coupled(sp.Matrix([[2, 1], [0, 1]])),
-                                                c=sp.Matrix([[1, -1], [-1, 1]]), rho=sp.diag(2 + x1, 1), final_time=HALF), 8),
-    "square in time": (PAIR, manufactured_system(PAIR, SQUARE, {**everywhere("dirichlet", SQUARE), (0, 1): ("robin", "neumann")}, DIFFUSIONS,
-                                                 {(0, 1, 0): x2, (1, 0, 1): sp.S.One}, sp.Matrix([[1, -1], [-2, 3]]),
-                                                 sp.Matrix([[2, HALF], [0, 1 + x1]]), HALF), 4),
+    "elasticity": (
+        BEND,
+        manufactured_system(BEND, SQUARE, ROLLERS, isotropic(2 + x1, 1 + x2**2 / 2)),
+        6,
+    ),
+    "not symmetric": (
+        BEND,
+        manufactured_system(
+            BEND, SQUARE, CLAMPED, anisotropic, {(0, 1, 0): x2, (1, 0, 1): sp.S.One}, sp.eye(2)
+        ),
+        6,
+    ),
+    "periodic": (
+        WAVES,
+        manufactured_system(WAVES, UNIT, STRIP, isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One)),
+        6,
+    ),
+    "periodic, held in part": (
+        WAVES,
+        manufactured_system(
+            WAVES,
+            UNIT,
+            {**STRIP, (0, 0): ("dirichlet", "robin"), (0, 1): ("neumann", "dirichlet")},
+            isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One),
+        ),
+        6,
+    ),
+    "three reactions": (
+        (x1**3, sp.sin(x1), sp.exp(-x1)),
+        manufactured_system(
+            (x1**3, sp.sin(x1), sp.exp(-x1)),
+            LINE,
+            {(0, 0): ("dirichlet", "robin", "neumann"), (0, 1): ("neumann", "dirichlet", "robin")},
+            coupled(sp.diag(1, 2, 1 + x1**2)),
+            c=sp.Matrix([[2, -1, 0], [x1, 3, 1], [0, -1, 1]]),
+        ),
+        6,
+    ),
+    "indefinite": (
+        BEND,
+        manufactured_system(
+            BEND,
+            SQUARE,
+            everywhere("dirichlet", SQUARE),
+            lambda i, k, j, m: (PIEZO[0][i, j] + PIEZO[1][i, j]) * int(k == m),
+        ),
+        6,
+    ),
+    "line in time": (
+        HEATS,
+        manufactured_system(
+            HEATS,
+            LINE,
+            {(0, 0): "robin", (0, 1): "dirichlet"},
+            coupled(sp.Matrix([[2, 1], [0, 1]])),
+            c=sp.Matrix([[1, -1], [-1, 1]]),
+            rho=sp.diag(2 + x1, 1),
+            final_time=HALF,
+        ),
+        8,
+    ),
+    "square in time": (
+        PAIR,
+        manufactured_system(
+            PAIR,
+            SQUARE,
+            {**everywhere("dirichlet", SQUARE), (0, 1): ("robin", "neumann")},
+            DIFFUSIONS,
+            {(0, 1, 0): x2, (1, 0, 1): sp.S.One},
+            sp.Matrix([[1, -1], [-2, 3]]),
+            sp.Matrix([[2, HALF], [0, 1 + x1]]),
+            HALF,
+        ),
+        4,
+    ),
 }
 
 
 def exact(u: Sequence[sp.Expr], points: np.ndarray, time: sp.Expr = sp.S.Zero) -> np.ndarray:
     x = X[: points.shape[1]]
-    return np.stack([np.broadcast_to(sp.lambdify(x, ui.subs(t, time))(*points.T), len(points)) for ui in u], axis=1)
+    return np.stack(
+        [np.broadcast_to(sp.lambdify(x, ui.subs(t, time))(*points.T), len(points)) for ui in u],
+        axis=1,
+    )
 
 
 def inside(domain: Box, count: int = 3000) -> np.ndarray:
@@ -76,7 +151,11 @@ def inside(domain: Box, count: int = 3000) -> np.ndarray:
 
 def error(solution: GridSolution, u: Sequence[sp.Expr], equation: LoweredEquation) -> float:
     points = inside(equation.domain)
-    return float(np.sqrt(np.mean((solution(points) - exact(u, points, equation.final_time or sp.S.Zero)) ** 2)))
+    return float(
+        np.sqrt(
+            np.mean((solution(points) - exact(u, points, equation.final_time or sp.S.Zero)) ** 2)
+        )
+    )
 
 
 def solve(equation: LoweredEquation, backend: str, **options) -> GridSolution:
@@ -88,7 +167,10 @@ def solve(equation: LoweredEquation, backend: str, **options) -> GridSolution:
 @pytest.mark.parametrize("name", PROBLEMS)
 def test_manufactured_solutions_converge(name, degree, backend):
     u, equation, n = PROBLEMS[name]
-    errors = [error(solve(equation, backend, degree=degree, mesh=k, steps=8), u, equation) for k in (n, 2 * n)]
+    errors = [
+        error(solve(equation, backend, degree=degree, mesh=k, steps=8), u, equation)
+        for k in (n, 2 * n)
+    ]
     assert np.log2(errors[0] / errors[1]) == pytest.approx(degree + 1, abs=0.2)
 
 
@@ -101,11 +183,17 @@ def test_the_backends_agree(name):
     tolerance = 1e-9 if equation.time is None else 1e-4
     np.testing.assert_allclose(one(points), other(points), atol=tolerance)
     assert one.info["size"] == other.info["size"] == equation.components * np.prod(one.grid.shape)
-    assert one.info["estimate"] == pytest.approx(other.info["estimate"], rel=1e-4 if equation.time is None else 0.1)
+    assert one.info["estimate"] == pytest.approx(
+        other.info["estimate"], rel=1e-4 if equation.time is None else 0.1
+    )
 
 
 @both
-@pytest.mark.parametrize("kinds", [CLAMPED, ROLLERS, everywhere("dirichlet", SQUARE)], ids=["clamped", "rollers", "given"])
+@pytest.mark.parametrize(
+    "kinds",
+    [CLAMPED, ROLLERS, everywhere("dirichlet", SQUARE)],
+    ids=["clamped", "rollers", "given"],
+)
 def test_patch(kinds, backend):
     """A state of constant strain is met to rounding, on any mesh."""
     u = (1 + x1 / 3 - 2 * x2, x1 / 7 + x2)
@@ -114,7 +202,9 @@ def test_patch(kinds, backend):
         solution = solve(equation, backend, degree=degree, mesh=(3, 5))
         points = inside(SQUARE, 50)
         np.testing.assert_allclose(solution(points), exact(u, points), atol=1e-12)
-        np.testing.assert_allclose(solution.derivative(points, (0, 1)), np.tile([-2, 1], (50, 1)), atol=1e-11)
+        np.testing.assert_allclose(
+            solution.derivative(points, (0, 1)), np.tile([-2, 1], (50, 1)), atol=1e-11
+        )
 
 
 @both
@@ -131,10 +221,14 @@ def test_refinement_to_a_tolerance(backend):
 def test_each_component_meets_the_tolerance(backend):
     """Whatever its unit: here 1e-4 and 300."""
     u = (sp.sin(2 * x1 + x2) / 10_000, 300 * sp.exp(x1) * x2)
-    equation = manufactured_system(u, SQUARE, CLAMPED, coupled(sp.Matrix([[1, sp.Rational(1, 10**7)], [0, 2]])))
+    equation = manufactured_system(
+        u, SQUARE, CLAMPED, coupled(sp.Matrix([[1, sp.Rational(1, 10**7)], [0, 2]]))
+    )
     solution, points = solve(equation, backend, tolerance=1e-4), inside(SQUARE)
     values = exact(u, points)
-    assert (np.linalg.norm(solution(points) - values, axis=0) < 1e-4 * np.linalg.norm(values, axis=0)).all()
+    assert (
+        np.linalg.norm(solution(points) - values, axis=0) < 1e-4 * np.linalg.norm(values, axis=0)
+    ).all()
 
 
 @both
@@ -154,7 +248,9 @@ def test_multigrid(kinds, backend, monkeypatch):
     equation = manufactured_system(BEND, SQUARE, kinds, isotropic(2 + x1, sp.S.One))
     direct = solve(equation, backend, mesh=16)
     monkeypatch.setitem(skfem_linear._DIRECT, 2, 100)
-    iterative = solve(equation, backend, mesh=16, **({"solver": "iterative"} if backend == "dolfinx" else {}))
+    iterative = solve(
+        equation, backend, mesh=16, **({"solver": "iterative"} if backend == "dolfinx" else {})
+    )
     points = inside(SQUARE, 50)
     assert "cg" in iterative.method
     np.testing.assert_allclose(iterative(points), direct(points), atol=1e-8)
@@ -163,7 +259,11 @@ def test_multigrid(kinds, backend, monkeypatch):
 @both
 def test_elasticity_in_three_dimensions(backend):
     u = (sp.sin(x1 + 2 * x2) * x3, sp.cos(2 * x1) * sp.exp(x2 / 2), x1 * x2 * sp.exp(-x3))
-    kinds = {**everywhere("neumann", CUBE), (0, 0): "dirichlet", (2, 0): ("neumann", "dirichlet", "neumann")}
+    kinds = {
+        **everywhere("neumann", CUBE),
+        (0, 0): "dirichlet",
+        (2, 0): ("neumann", "dirichlet", "neumann"),
+    }
     equation = manufactured_system(u, CUBE, kinds, isotropic(2 + x1, 1 + x2**2 / 2))
     coarse, fine = (error(solve(equation, backend, mesh=n), u, equation) for n in (2, 4))
     assert fine < 1e-3 and np.log2(coarse / fine) == pytest.approx(3, abs=0.3)
@@ -176,7 +276,9 @@ def test_indefinite_systems_are_factorized(backend, monkeypatch):
     monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
     equation = manufactured_system(u, CUBE, everywhere("dirichlet", CUBE), coupled(dipole))
     solution = solve(equation, backend, mesh=4)
-    assert error(solution, u, equation) < 1e-3 and ("LU" in solution.method or "direct" in solution.method)
+    assert error(solution, u, equation) < 1e-3 and (
+        "LU" in solution.method or "direct" in solution.method
+    )
 
 
 def without_rotation(u: Sequence[sp.Expr], domain: Box) -> list[sp.Expr]:
@@ -186,8 +288,12 @@ def without_rotation(u: Sequence[sp.Expr], domain: Box) -> list[sp.Expr]:
 
     def mean(f: sp.Expr) -> float:
         nodes, weights = np.polynomial.legendre.leggauss(20)
-        p, q = np.meshgrid((a + b) / 2 + (b - a) / 2 * nodes, (c + d) / 2 + (d - c) / 2 * nodes, indexing="ij")
-        return float(weights @ np.broadcast_to(sp.lambdify((x1, x2), f)(p, q), p.shape) @ weights) / 4
+        p, q = np.meshgrid(
+            (a + b) / 2 + (b - a) / 2 * nodes, (c + d) / 2 + (d - c) / 2 * nodes, indexing="ij"
+        )
+        return (
+            float(weights @ np.broadcast_to(sp.lambdify((x1, x2), f)(p, q), p.shape) @ weights) / 4
+        )
 
     turn = mean(x * u[1] - y * u[0]) / mean(x**2 + y**2)
     return [u[0] - mean(u[0]) + turn * y, u[1] - mean(u[1]) - turn * x]
@@ -196,7 +302,9 @@ def without_rotation(u: Sequence[sp.Expr], domain: Box) -> list[sp.Expr]:
 @both
 def test_pure_traction(backend):
     """Balanced tractions determine the displacement up to a rigid motion; it is orthogonal to those."""
-    equation = manufactured_system(BEND, SQUARE, everywhere("neumann", SQUARE), isotropic(sp.S(2), sp.S.One))
+    equation = manufactured_system(
+        BEND, SQUARE, everywhere("neumann", SQUARE), isotropic(sp.S(2), sp.S.One)
+    )
     solution = solve(equation, backend, mesh=(16, 32))
     assert error(solution, without_rotation(BEND, SQUARE), equation) < 3e-5
     torque = [WeakTerm((0, 0), x2, (0, 0), 0), WeakTerm((0, 0), sp.Rational(1, 100), (0, 0), 1)]
@@ -210,10 +318,18 @@ def test_an_exchange_leaves_a_combination_open(backend):
     """-u'' + 2 (u - w/3) = f, -w'' - 2 (3 u - w) = g without fluxes: the kernel is (1, 3), that of the transpose (3, 1)."""
     u = (sp.cos(sp.pi * x1), sp.cos(2 * sp.pi * x1) / 2)
     exchange = sp.Matrix([[2, -sp.Rational(2, 3)], [-6, 2]])
-    equation = manufactured_system(u, Box((0, 1)), everywhere("neumann", Box((0, 1))), coupled(sp.eye(2)), c=exchange)
+    equation = manufactured_system(
+        u, Box((0, 1)), everywhere("neumann", Box((0, 1))), coupled(sp.eye(2)), c=exchange
+    )
     assert error(solve(equation, backend, mesh=64), u, equation) < 1e-5
     with pytest.raises(SolveError, match="balance"):
-        solve(replace(equation, linear=(*equation.linear, WeakTerm((0,), sp.Rational(1, 10), (0,), 1))), backend, mesh=8)
+        solve(
+            replace(
+                equation, linear=(*equation.linear, WeakTerm((0,), sp.Rational(1, 10), (0,), 1))
+            ),
+            backend,
+            mesh=8,
+        )
 
 
 @both
@@ -239,14 +355,27 @@ def test_coefficients_of_the_caller(backend):
     """c_ikjm by externals, of which some vary with x."""
     lame, mu = 3 + x1 * x2, sp.Integer(2)
     given = manufactured_system(BEND, SQUARE, CLAMPED, isotropic(lame, mu))
-    entries = {sp.Symbol("A_" + "".join(str(n + 1) for n in index), real=True): index for index in product(range(2), repeat=4)}
+    entries = {
+        sp.Symbol("A_" + "".join(str(n + 1) for n in index), real=True): index
+        for index in product(range(2), repeat=4)
+    }
     values = {symbol: isotropic(lame, mu)(*index) for symbol, index in entries.items()}
-    bilinear = tuple(WeakTerm(t.left, symbol, t.right, t.equation, t.field) for t in given.bilinear for symbol, (i, k, j, m) in entries.items()
-                     if (i, k, j, m) == (t.equation, t.left.index(1), t.field, t.right.index(1)))
-    equation = replace(given, bilinear=bilinear, externals=tuple(External(s, "A", index, (0, 0)) for s, index in entries.items()))
+    bilinear = tuple(
+        WeakTerm(t.left, symbol, t.right, t.equation, t.field)
+        for t in given.bilinear
+        for symbol, (i, k, j, m) in entries.items()
+        if (i, k, j, m) == (t.equation, t.left.index(1), t.field, t.right.index(1))
+    )
+    equation = replace(
+        given,
+        bilinear=bilinear,
+        externals=tuple(External(s, "A", index, (0, 0)) for s, index in entries.items()),
+    )
 
     def coefficients(external: External, points: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(sp.lambdify((x1, x2), values[external.symbol])(*points.T), len(points)).astype(float)
+        return np.broadcast_to(
+            sp.lambdify((x1, x2), values[external.symbol])(*points.T), len(points)
+        ).astype(float)
 
     points = inside(SQUARE, 50)
     found = equation_solver(backend)(equation, coefficients, {}, mesh=12)
@@ -254,7 +383,14 @@ def test_coefficients_of_the_caller(backend):
 
 
 def test_operators_that_depend_on_time_are_refused():
-    equation = manufactured_system(HEATS, LINE, everywhere("dirichlet", LINE), coupled(sp.eye(2)), rho=sp.diag(1, 1 + t), final_time=HALF)
+    equation = manufactured_system(
+        HEATS,
+        LINE,
+        everywhere("dirichlet", LINE),
+        coupled(sp.eye(2)),
+        rho=sp.diag(1, 1 + t),
+        final_time=HALF,
+    )
     for backend in ("skfem", "dolfinx"):
         with pytest.raises(UnsupportedError, match="depends on time"):
             solve(equation, backend, mesh=8)
@@ -284,15 +420,33 @@ def along(g: Callable[[float], float], x: np.ndarray) -> np.ndarray:
 @both
 def test_layers_that_are_pulled(backend):
     """div sigma = -(1 + x1, 2), clamped at x1 = 0, traction (3, 1) at x1 = 1, periodic along the layers: sigma_1k is known, and v' from it."""
-    problem = nh.MultiscaleProblem((ELASTIC, sp.Matrix([1 + SCALES.x[0], 2])), scales=SCALES, unknown=V, domain=nh.Box((0, 1), (0, HALF)),
-                                   boundary=[nh.Dirichlet(0, on="left"), nh.Neumann(sp.Matrix([3, 1]), on="right"), nh.Periodic(on="bottom")])
+    problem = nh.MultiscaleProblem(
+        (ELASTIC, sp.Matrix([1 + SCALES.x[0], 2])),
+        scales=SCALES,
+        unknown=V,
+        domain=nh.Box((0, 1), (0, HALF)),
+        boundary=[
+            nh.Dirichlet(0, on="left"),
+            nh.Neumann(sp.Matrix([3, 1]), on="right"),
+            nh.Periodic(on="bottom"),
+        ],
+    )
     model = nh.homogenize(problem, order=1)
-    u0 = nh.solve_homogenized(model, nh.solve_cells(model, backend, tolerance=1e-8), backend, tolerance=1e-6)
+    u0 = nh.solve_homogenized(
+        model, nh.solve_cells(model, backend, tolerance=1e-8), backend, tolerance=1e-6
+    )
     x = ACROSS[:, 0]
     normal, tangential = integral(lambda y: 1 / stiff(y)), integral(lambda y: 1 / shear(y))
-    np.testing.assert_allclose(u0(ACROSS), np.stack([normal * (4.5 * x - x**2 / 2 - x**3 / 6), tangential * (3 * x - x**2)], axis=1), atol=1e-6)
+    np.testing.assert_allclose(
+        u0(ACROSS),
+        np.stack([normal * (4.5 * x - x**2 / 2 - x**3 / 6), tangential * (3 * x - x**2)], axis=1),
+        atol=1e-6,
+    )
     fine = nh.solve_fine(problem, EPS, backend, per_period=32)
-    expected = [along(lambda z: (4.5 - z - z**2 / 2) / stiff(z / EPS), x), along(lambda z: (3 - 2 * z) / shear(z / EPS), x)]
+    expected = [
+        along(lambda z: (4.5 - z - z**2 / 2) / stiff(z / EPS), x),
+        along(lambda z: (3 - 2 * z) / shear(z / EPS), x),
+    ]
     np.testing.assert_allclose(fine(ACROSS), np.stack(expected, axis=1), atol=3e-6)
 
 
@@ -300,17 +454,35 @@ def test_layers_that_are_pulled(backend):
 def test_layers_that_are_held_along(backend):
     """v = (w(x1), e x2) with M w' + lambda e = sigma_11 given: rollers above and below; the homogenized one has the moduli of Backus 1962."""
     e, pull, v1, v2 = sp.Rational(1, 5), 3, V[0], V[1]
-    walls = [nh.Dirichlet(sp.Matrix([0, e * SCALES.x[1]]), on="left"), nh.Neumann(sp.Matrix([pull, 0]), on="right"),
-             nh.Dirichlet(e * SCALES.x[1], on=["bottom", "top"], unknown=v2), nh.Neumann(0, on=["bottom", "top"], unknown=v1)]
-    problem = nh.MultiscaleProblem((ELASTIC, sp.zeros(2, 1)), scales=SCALES, unknown=V, domain=nh.Box((0, 1), (0, HALF)), boundary=walls)
+    walls = [
+        nh.Dirichlet(sp.Matrix([0, e * SCALES.x[1]]), on="left"),
+        nh.Neumann(sp.Matrix([pull, 0]), on="right"),
+        nh.Dirichlet(e * SCALES.x[1], on=["bottom", "top"], unknown=v2),
+        nh.Neumann(0, on=["bottom", "top"], unknown=v1),
+    ]
+    problem = nh.MultiscaleProblem(
+        (ELASTIC, sp.zeros(2, 1)),
+        scales=SCALES,
+        unknown=V,
+        domain=nh.Box((0, 1), (0, HALF)),
+        boundary=walls,
+    )
     model = nh.homogenize(problem, order=1)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), backend, tolerance=1e-9)
     x, along_x2 = ACROSS[:, 0], 0.2 * ACROSS[:, 1]
     c11 = 1 / integral(lambda y: 1 / stiff(y))
     c12 = c11 * integral(lambda y: lame(y) / stiff(y))
-    np.testing.assert_allclose(u0(ACROSS), np.stack([(pull - c12 / 5) / c11 * x, along_x2], axis=1), atol=1e-9)
+    np.testing.assert_allclose(
+        u0(ACROSS), np.stack([(pull - c12 / 5) / c11 * x, along_x2], axis=1), atol=1e-9
+    )
     fine = nh.solve_fine(problem, EPS, backend, per_period=32)
-    np.testing.assert_allclose(fine(ACROSS), np.stack([along(lambda z: (pull - lame(z / EPS) / 5) / stiff(z / EPS), x), along_x2], axis=1), atol=1e-6)
+    np.testing.assert_allclose(
+        fine(ACROSS),
+        np.stack(
+            [along(lambda z: (pull - lame(z / EPS) / 5) / stiff(z / EPS), x), along_x2], axis=1
+        ),
+        atol=1e-6,
+    )
 
 
 @both
@@ -318,24 +490,45 @@ def test_thermoelastic_layers(backend):
     """T' = q / k and M v1' = beta T + sigma with q, sigma constant: T(0) = 0, T(1) = 1, v(0) = 0, no traction at x1 = 1."""
     temperature = SCALES.unknown("T")
     conductivity, expansion = 2 + sp.cos(2 * sp.pi * Y), 1 + sp.sin(2 * sp.pi * Y) / 2
-    sigma = LAME * STRAIN.trace() * sp.eye(2) + 2 * SHEAR * STRAIN - expansion * temperature * sp.eye(2)
-    equations = [(-SCALES.div(sigma), sp.zeros(2, 1)), (-SCALES.div(conductivity * SCALES.grad(temperature)), 0)]
-    walls = [nh.Dirichlet(0, on="left"), nh.Dirichlet(1, on="right", unknown=temperature), nh.Neumann(sp.zeros(2, 1), on="right", unknown=V),
-             nh.Periodic(on="bottom")]
-    problem = nh.MultiscaleProblem(equations, scales=SCALES, unknown=[V, temperature], domain=nh.Box((0, 1), (0, HALF)), boundary=walls)
+    sigma = (
+        LAME * STRAIN.trace() * sp.eye(2) + 2 * SHEAR * STRAIN - expansion * temperature * sp.eye(2)
+    )
+    equations = [
+        (-SCALES.div(sigma), sp.zeros(2, 1)),
+        (-SCALES.div(conductivity * SCALES.grad(temperature)), 0),
+    ]
+    walls = [
+        nh.Dirichlet(0, on="left"),
+        nh.Dirichlet(1, on="right", unknown=temperature),
+        nh.Neumann(sp.zeros(2, 1), on="right", unknown=V),
+        nh.Periodic(on="bottom"),
+    ]
+    problem = nh.MultiscaleProblem(
+        equations,
+        scales=SCALES,
+        unknown=[V, temperature],
+        domain=nh.Box((0, 1), (0, HALF)),
+        boundary=walls,
+    )
     model = nh.homogenize(problem, order=1)
     k, beta = sp.lambdify(Y, conductivity), sp.lambdify(Y, expansion)
     x, h = ACROSS[:, 0], integral(lambda y: 1 / stiff(y))
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), backend, tolerance=1e-7)
     ratio = integral(lambda y: beta(y) / stiff(y)) / h
-    np.testing.assert_allclose(u0(ACROSS), np.stack([h * ratio * x**2 / 2, 0 * x, x], axis=1), atol=1e-7)
+    np.testing.assert_allclose(
+        u0(ACROSS), np.stack([h * ratio * x**2 / 2, 0 * x, x], axis=1), atol=1e-7
+    )
     resistance = integral(lambda y: 1 / k(y))
 
     def heated(z: float) -> float:
         return integral(lambda s: 1 / k(s / EPS), z) / resistance
 
     fine = nh.solve_fine(problem, EPS, backend, per_period=32)
-    expected = [along(lambda z: beta(z / EPS) * heated(z) / stiff(z / EPS), x), 0 * x, [heated(z) for z in x]]
+    expected = [
+        along(lambda z: beta(z / EPS) * heated(z) / stiff(z / EPS), x),
+        0 * x,
+        [heated(z) for z in x],
+    ]
     np.testing.assert_allclose(fine(ACROSS), np.stack(expected, axis=1), atol=1e-5)
 
 
@@ -347,15 +540,30 @@ def test_heat_exchange(backend):
     y, k = s.y[0], 2 + sp.cos(2 * sp.pi * s.y[0])
     flux = [(3 + sp.sin(2 * sp.pi * y)) * s.grad(u), s.grad(w) / (2 + sp.cos(2 * sp.pi * y))]
     start = sp.sin(sp.pi * s.x[0])
-    equations = [(s.dt(u) - s.div(flux[0]) + k * (u - w), 0), (s.dt(w) - s.div(flux[1]) - k * (u - w), 0)]
-    problem = nh.MultiscaleProblem(equations, scales=s, unknown=[u, w],
-                                   domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)], initial=[nh.Initial(sp.Matrix([start, start / 2]))],
-                                   final_time=HALF / 5)
+    equations = [
+        (s.dt(u) - s.div(flux[0]) + k * (u - w), 0),
+        (s.dt(w) - s.div(flux[1]) - k * (u - w), 0),
+    ]
+    problem = nh.MultiscaleProblem(
+        equations,
+        scales=s,
+        unknown=[u, w],
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.Matrix([start, start / 2]))],
+        final_time=HALF / 5,
+    )
     model = nh.homogenize(problem, order=1)
-    u0 = nh.solve_homogenized(model, nh.solve_cells(model, backend, tolerance=1e-9), backend, tolerance=1e-6)
+    u0 = nh.solve_homogenized(
+        model, nh.solve_cells(model, backend, tolerance=1e-9), backend, tolerance=1e-6
+    )
     rates = np.pi**2 * np.diag([np.sqrt(8), 0.5]) + 2 * np.array([[1, -1], [-1, 1]])
     x = np.linspace(0, 1, 33)
     for time in (0.05, 0.1):
-        np.testing.assert_allclose(u0(x[:, None], time), np.outer(np.sin(np.pi * x), expm(-time * rates) @ [1, 0.5]), atol=1e-6)
+        np.testing.assert_allclose(
+            u0(x[:, None], time),
+            np.outer(np.sin(np.pi * x), expm(-time * rates) @ [1, 0.5]),
+            atol=1e-6,
+        )
     fine = nh.solve_fine(problem, sp.Rational(1, 64), backend, per_period=16, steps=32)
     np.testing.assert_allclose(fine(x[:, None]), u0(x[:, None]), atol=3e-3)

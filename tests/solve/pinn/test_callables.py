@@ -17,11 +17,21 @@ PI = np.pi
 A = sp.Function("a")
 
 
-def model(make: Callable[[nh.Scales], sp.Expr], dim: int = 2, source: object = 1) -> nh.HomogenizedModel:
+def model(
+    make: Callable[[nh.Scales], sp.Expr], dim: int = 2, source: object = 1
+) -> nh.HomogenizedModel:
     s = nh.Scales(dim)
     u, box = s.unknown("u"), nh.Box(*((0, 1),) * dim)
     f = source(s) if callable(source) else source
-    return nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(make(s) * s.grad(u)), f), scales=s, unknown=u, domain=box, boundary=[nh.Dirichlet(0)]))
+    return nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(-s.div(make(s) * s.grad(u)), f),
+            scales=s,
+            unknown=u,
+            domain=box,
+            boundary=[nh.Dirichlet(0)],
+        )
+    )
 
 
 def opaque(s: nh.Scales) -> sp.Expr:
@@ -37,7 +47,10 @@ def values(library: Any) -> Callable[..., Any]:
 
 
 def test_a_function_gives_what_its_formula_gives() -> None:
-    given, written = nh.solve_cells(model(opaque), "pinn", coefficients={"a": values(torch)}), nh.solve_cells(model(formula), "pinn")
+    given, written = (
+        nh.solve_cells(model(opaque), "pinn", coefficients={"a": values(torch)}),
+        nh.solve_cells(model(formula), "pinn"),
+    )
     y = np.random.default_rng(0).random((20, 2))
     assert np.allclose(given.effective["A"], written.effective["A"], rtol=0, atol=1e-12)
     assert np.allclose(given.functions[0](y), written.functions[0](y), rtol=0, atol=1e-8)
@@ -46,21 +59,36 @@ def test_a_function_gives_what_its_formula_gives() -> None:
 @pytest.mark.parametrize(("backend", "within"), [("fourier", 1e-12), ("skfem", 1e-6)])
 def test_functions_of_arrays_for_other_backends(backend: str, within: float) -> None:
     given = nh.solve_cells(model(opaque), backend, coefficients={"a": values(np)})
-    assert np.allclose(given.effective["A"], nh.solve_cells(model(formula), "fourier").effective["A"], rtol=0, atol=within)
+    assert np.allclose(
+        given.effective["A"],
+        nh.solve_cells(model(formula), "fourier").effective["A"],
+        rtol=0,
+        atol=within,
+    )
 
 
 @pytest.mark.parametrize("backend", ["pinn", "fourier"])
 def test_a_function_of_x_and_y(backend: str) -> None:
     """a* = sqrt((2 + x)^2 - 1/4)."""
     library: Any = torch if backend == "pinn" else np
-    given = nh.solve_cells(model(lambda s: A(s.x[0], s.y[0]), 1), backend, coefficients={"a": lambda x, y: 2 + x + library.sin(2 * PI * y) / 2})
+    given = nh.solve_cells(
+        model(lambda s: A(s.x[0], s.y[0]), 1),
+        backend,
+        coefficients={"a": lambda x, y: 2 + x + library.sin(2 * PI * y) / 2},
+    )
     x = np.linspace(0, 1, 9)
-    assert np.allclose(given.effective["A"](x[:, None])[:, 0, 0], np.sqrt((2 + x) ** 2 - 0.25), rtol=0, atol=1e-8)
+    assert np.allclose(
+        given.effective["A"](x[:, None])[:, 0, 0], np.sqrt((2 + x) ** 2 - 0.25), rtol=0, atol=1e-8
+    )
 
 
 def test_a_function_of_a_combination_of_coordinates() -> None:
     """a(2 y) has the period 1/2, and its derivative is written with Subs."""
-    given = nh.solve_cells(model(lambda s: 3 + A(2 * s.y[0]), 1), "pinn", coefficients={"a": lambda z: torch.sin(2 * PI * z)})
+    given = nh.solve_cells(
+        model(lambda s: 3 + A(2 * s.y[0]), 1),
+        "pinn",
+        coefficients={"a": lambda z: torch.sin(2 * PI * z)},
+    )
     assert given.effective["A"][0, 0] == pytest.approx(np.sqrt(8), abs=1e-9)
 
 
@@ -69,7 +97,10 @@ def test_functions_in_the_boundary_value_problems() -> None:
     f = sp.Function("f")
     opaque_source = model(lambda s: sp.Integer(1), 1, lambda s: f(s.x[0]))
     given: dict[str, Any] = {"f": lambda x: PI**2 * torch.sin(PI * x)}
-    cells, x = nh.solve_cells(opaque_source, "pinn", coefficients=given), np.linspace(0, 1, 11)[:, None]
+    cells, x = (
+        nh.solve_cells(opaque_source, "pinn", coefficients=given),
+        np.linspace(0, 1, 11)[:, None],
+    )
     u = nh.solve_homogenized(opaque_source, cells, "pinn", coefficients=given)
     assert np.allclose(u(x), np.sin(PI * x[:, 0]), rtol=0, atol=1e-7)
 
@@ -78,14 +109,22 @@ def test_a_function_in_the_fine_equation() -> None:
     """-( a(x/eps) u' )' = 1 with a = 1/(1 + cos(2 pi y)/2): u' = (c - x)/a, so that u = 0 at both ends fixes c."""
     s, eps = nh.Scales(1), 0.5
     u = s.unknown("u")
-    problem = nh.MultiscaleProblem(sp.Eq(-s.div(A(s.y[0]) * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(A(s.y[0]) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     given = {"a": lambda y: 1 / (1 + torch.cos(2 * PI * y) / 2)}
     fine = nh.solve_fine(problem, eps, "pinn", method="residual", coefficients=given)
     x, k = np.linspace(0, 1, 9), 2 * PI / eps
     exact = x / 2 - x**2 / 2 + ((0.5 - x) * np.sin(k * x) / k - np.cos(k * x) / k**2 + 1 / k**2) / 2
     assert np.allclose(fine(x[:, None]), exact, rtol=0, atol=1e-6)
     with pytest.raises(UnsupportedError, match="boundary value problem"):
-        nh.solve_fine(problem, eps, "skfem", coefficients={"a": lambda y: 1 / (1 + np.cos(2 * PI * y) / 2)})
+        nh.solve_fine(
+            problem, eps, "skfem", coefficients={"a": lambda y: 1 / (1 + np.cos(2 * PI * y) / 2)}
+        )
 
 
 def test_nested_derivatives_by_autograd() -> None:
@@ -95,9 +134,15 @@ def test_nested_derivatives_by_autograd() -> None:
         return torch.exp(2 * a) * b**3
 
     assert torch.allclose(derivative(function, (x, y), (2, 1)), 12 * torch.exp(2 * x) * y**2)
-    assert torch.equal(derivative(lambda a, b: torch.ones_like(a), (x, y), (1, 1)), torch.zeros(6, dtype=torch.float64))
+    assert torch.equal(
+        derivative(lambda a, b: torch.ones_like(a), (x, y), (1, 1)),
+        torch.zeros(6, dtype=torch.float64),
+    )
     with torch.no_grad():
-        assert torch.allclose(derivative(function, (x, torch.tensor(2.0, dtype=torch.float64)), (0, 4)), torch.zeros(6, dtype=torch.float64))
+        assert torch.allclose(
+            derivative(function, (x, torch.tensor(2.0, dtype=torch.float64)), (0, 4)),
+            torch.zeros(6, dtype=torch.float64),
+        )
 
 
 def test_derivatives_are_read() -> None:
@@ -129,7 +174,9 @@ def test_a_function_outside_of_the_divergence() -> None:
     """-a u'': the adjoint kernel is 1/a, and the equation of it holds derivatives of a; a* is the harmonic mean."""
     s = nh.Scales(1)
     u = s.unknown("u")
-    derived = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-A(s.y[0]) * s.laplacian(u), 1), scales=s, unknown=u))
+    derived = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-A(s.y[0]) * s.laplacian(u), 1), scales=s, unknown=u)
+    )
     found = nh.solve_cells(derived, "pinn", coefficients={"a": lambda y: 2 + torch.sin(2 * PI * y)})
     assert found.effective["A"][0, 0] == pytest.approx(np.sqrt(3), abs=1e-9)
     with pytest.raises(UnsupportedError, match="derivative of a coefficient"):
@@ -138,18 +185,30 @@ def test_a_function_outside_of_the_divergence() -> None:
 
 def test_complex_values_are_not_cut_off() -> None:
     with pytest.raises(ProblemError, match="not real"):
-        nh.solve_cells(model(opaque), "fourier", coefficients={"a": lambda y, z: values(np)(y, z) + 1j})
+        nh.solve_cells(
+            model(opaque), "fourier", coefficients={"a": lambda y, z: values(np)(y, z) + 1j}
+        )
 
 
 @pytest.mark.parametrize("y_scale", [1, 6])
 def test_steep_and_oscillating_functions_pass_the_check_of_derivatives(y_scale: int) -> None:
     """1 + exp(30 (cos - 1)) falls over a tenth of the cell."""
-    given = nh.solve_cells(model(lambda s: A(y_scale * s.y[0]), 1), "pinn", tolerance=1e-4,
-                           coefficients={"a": lambda y: 1 + torch.exp(30 * (torch.cos(2 * PI * y) - 1))})
+    given = nh.solve_cells(
+        model(lambda s: A(y_scale * s.y[0]), 1),
+        "pinn",
+        tolerance=1e-4,
+        coefficients={"a": lambda y: 1 + torch.exp(30 * (torch.cos(2 * PI * y) - 1))},
+    )
     y = np.arange(4096) / 4096
-    assert given.effective["A"][0, 0] == pytest.approx(1 / np.mean(1 / (1 + np.exp(30 * (np.cos(2 * PI * y) - 1)))), abs=1e-3)
+    assert given.effective["A"][0, 0] == pytest.approx(
+        1 / np.mean(1 / (1 + np.exp(30 * (np.cos(2 * PI * y) - 1)))), abs=1e-3
+    )
 
 
 def test_a_function_that_is_not_smooth_has_no_trigonometric_polynomial() -> None:
     with pytest.raises(UnsupportedError, match="too sharply"):
-        nh.solve_cells(model(opaque), "skfem", coefficients={"a": lambda y, z: 1 + np.abs(y - np.floor(y) - 0.5)})
+        nh.solve_cells(
+            model(opaque),
+            "skfem",
+            coefficients={"a": lambda y, z: 1 + np.abs(y - np.floor(y) - 0.5)},
+        )

@@ -20,19 +20,29 @@ def distance(a: Tensor, b: Tensor) -> float:
     return float((a - b).norm() / b.norm())
 
 
-def compared(indices: Sequence[tuple[int, ...]], widths: Sequence[int], count: int, equations: int, known: int, flavour: str, seed: int) -> None:
+def compared(
+    indices: Sequence[tuple[int, ...]],
+    widths: Sequence[int],
+    count: int,
+    equations: int,
+    known: int,
+    flavour: str,
+    seed: int,
+) -> None:
     """Value, gradient, residuals and Jacobian against nested autograd."""
     trial, layers = net(indices, widths, equations, seed, slow=seed % 2)
     block = rows(trial, count, equations, equations, known, seed)
     objective = Objective(trial, block, layers, flavour)
     assert objective.flavour == flavour
     x = objective.start.clone()
-    x[len(x) - known:] = 0.5
-    residual, jacobian = reference(trial, objective.rows, layers, x[len(x) - known:])
+    x[len(x) - known :] = 0.5
+    residual, jacobian = reference(trial, objective.rows, layers, x[len(x) - known :])
     loss, gradient = objective.value_and_gradient(x)
     found, rates = objective.residual_and_jacobian(x)
     n = len(residual)
-    assert loss == pytest.approx(float(residual.square().mean()), rel=EXACT) and objective.value(x) == pytest.approx(loss, rel=EXACT)
+    assert loss == pytest.approx(float(residual.square().mean()), rel=EXACT) and objective.value(
+        x
+    ) == pytest.approx(loss, rel=EXACT)
     assert distance(gradient, 2 / n * jacobian.T @ residual) < EXACT
     assert distance(found, residual / n**0.5) < EXACT and distance(rates, jacobian / n**0.5) < EXACT
 
@@ -40,9 +50,16 @@ def compared(indices: Sequence[tuple[int, ...]], widths: Sequence[int], count: i
 @pytest.mark.parametrize("flavour", ["torch", "native"])
 @pytest.mark.parametrize("name", SETS)
 @settings(max_examples=3, deadline=None)
-@given(widths=st.lists(st.integers(1, 11), min_size=1, max_size=3), count=st.integers(1, 7), equations=st.sampled_from([1, 1, 2]),
-       known=st.integers(0, 2), seed=st.integers(0, 2**20))
-def test_agrees_with_nested_autograd(name: str, flavour: str, widths: list[int], count: int, equations: int, known: int, seed: int) -> None:
+@given(
+    widths=st.lists(st.integers(1, 11), min_size=1, max_size=3),
+    count=st.integers(1, 7),
+    equations=st.sampled_from([1, 1, 2]),
+    known=st.integers(0, 2),
+    seed=st.integers(0, 2**20),
+)
+def test_agrees_with_nested_autograd(
+    name: str, flavour: str, widths: list[int], count: int, equations: int, known: int, seed: int
+) -> None:
     compared(SETS[name], widths, count, equations, known, flavour, seed)
 
 
@@ -53,18 +70,26 @@ def test_widths_beside_the_vectors_of_the_processor(widths: list[int]) -> None:
 
 @pytest.mark.parametrize("flavour", ["torch", "native"])
 @pytest.mark.parametrize(("name", "equations"), [("Laplace", 1), ("mixed", 2)])
-def test_many_blocks_of_points(name: str, equations: int, flavour: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_blocks_of_points(
+    name: str, equations: int, flavour: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """All rows at once are the rows of a few points at a time."""
     monkeypatch.setattr(eager.Eager, "cached", 320)
     trial, layers = net(SETS[name], [10, 9], equations, 5)
     block = rows(trial, 301, equations, equations, 1, 5)
     whole = Objective(trial, block, layers, flavour)
     few = [Objective(trial, block.part(slice(k, k + 7)), layers, flavour) for k in range(0, 301, 7)]
-    expected = [torch.cat(parts) / len(few)**0.5 for parts in zip(*(part.residual_and_jacobian(whole.start) for part in few))]
+    expected = [
+        torch.cat(parts) / len(few) ** 0.5
+        for parts in zip(*(part.residual_and_jacobian(whole.start) for part in few))
+    ]
     residual, jacobian = whole.residual_and_jacobian(whole.start)
     assert distance(residual, expected[0]) < EXACT and distance(jacobian, expected[1]) < EXACT
     loss, gradient = whole.value_and_gradient(whole.start)
-    assert loss == pytest.approx(float(residual @ residual), rel=EXACT) and distance(gradient, 2 * jacobian.T @ residual) < EXACT
+    assert (
+        loss == pytest.approx(float(residual @ residual), rel=EXACT)
+        and distance(gradient, 2 * jacobian.T @ residual) < EXACT
+    )
 
 
 def test_what_is_asked_first_does_not_matter() -> None:
@@ -74,7 +99,11 @@ def test_what_is_asked_first_does_not_matter() -> None:
     found = []
     for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
         objective = Objective(trial, block, layers, "torch")
-        asked = (objective.value, lambda x, o=objective: o.value_and_gradient(x)[1], lambda x, o=objective: o.residual_and_jacobian(x)[1])
+        asked = (
+            objective.value,
+            lambda x, o=objective: o.value_and_gradient(x)[1],
+            lambda x, o=objective: o.residual_and_jacobian(x)[1],
+        )
         answers = {}
         for x in (objective.start + 0.3, objective.start):
             answers = {k: asked[k](x) for k in order}
@@ -113,11 +142,19 @@ def test_compiled_program(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_single_precision(flavour: str) -> None:
     trial, layers = net(LAPLACE, [20, 20], 1, 1)
     block = rows(trial, 50, 1, 1, 2, 1)
-    single = type(block)(*(getattr(block, name).float() for name in ("points", "weights", "extra", "target", "size")))
-    exact, rounded = Objective(trial, block, layers, "torch"), Objective(trial, single, layers, flavour)
+    single = type(block)(
+        *(getattr(block, name).float() for name in ("points", "weights", "extra", "target", "size"))
+    )
+    exact, rounded = (
+        Objective(trial, block, layers, "torch"),
+        Objective(trial, single, layers, flavour),
+    )
     assert rounded.start.dtype == torch.float32
     loss, gradient = rounded.value_and_gradient(rounded.start)
-    assert gradient.dtype == torch.float32 and rounded.residual_and_jacobian(rounded.start)[1].dtype == torch.float32
+    assert (
+        gradient.dtype == torch.float32
+        and rounded.residual_and_jacobian(rounded.start)[1].dtype == torch.float32
+    )
     assert loss == pytest.approx(exact.value(exact.start), rel=1e-4)
     assert distance(gradient.double(), exact.value_and_gradient(exact.start)[1]) < 1e-4
 

@@ -47,8 +47,15 @@ def test_a_wrong_value_of_the_papers_way_is_refused(options: dict[str, Any]) -> 
 
 def test_numbers_of_numpy_are_taken_and_what_is_trained_heeds_its_options() -> None:
 
-
-    found = read_options({"width": np.int64(6), "scale": np.float32(0.5), "points": 50, "dtype": "float32", "iterations": 3})
+    found = read_options(
+        {
+            "width": np.int64(6),
+            "scale": np.float32(0.5),
+            "points": 50,
+            "dtype": "float32",
+            "iterations": 3,
+        }
+    )
     assert (found.width, found.scale, found.points) == (6, 0.5, 50)
 
 

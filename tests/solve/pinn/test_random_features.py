@@ -18,9 +18,15 @@ from ...pinn_samples import PI2, diffusion_cells, elliptic_2d, reaction_diffusio
 
 def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
     solver = CellSolver(elliptic_2d(), {}, (), 1e-9)
-    rows, layers = solver.rows(0, solver.rows.empty, 300, 0), random_layer(solver.trial, 40, (0.7, 0.7), 0)
+    rows, layers = (
+        solver.rows(0, solver.rows.empty, 300, 0),
+        random_layer(solver.trial, 40, (0.7, 0.7), 0),
+    )
     points = torch.rand(50, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
-    whole, parts = (last_layer(solver.trial, rows, layers, memory=memory)[0].jet(points, [(0, 0)])[0, 0] for memory in (2**31, 1))
+    whole, parts = (
+        last_layer(solver.trial, rows, layers, memory=memory)[0].jet(points, [(0, 0)])[0, 0]
+        for memory in (2**31, 1)
+    )
     assert whole.shape == (50, 2) and (whole - parts).abs().max() < 1e-10 * whole.abs().max()
 
 
@@ -40,13 +46,20 @@ def test_points_fill_the_box_and_half_of_them_the_start() -> None:
     early = p[:, 1] < 0.02
     assert 25 < early.sum() < 60  # 5 if they were uniform
     assert p[early, 0].min() < -0.9 and p[early, 0].max() > 2.9
-    assert torch.equal(p, collocation_points(512, axes, 0, "cpu")) and not torch.equal(p, collocation_points(512, axes, 1, "cpu"))
+    assert torch.equal(p, collocation_points(512, axes, 0, "cpu")) and not torch.equal(
+        p, collocation_points(512, axes, 1, "cpu")
+    )
 
 
-@pytest.mark.parametrize(("largest", "sizes"), [(1, [1]), (2, [1, 2]), (150, [37, 75, 150]), (401, [100, 200, 401])])
+@pytest.mark.parametrize(
+    ("largest", "sizes"), [(1, [1]), (2, [1, 2]), (150, [37, 75, 150]), (401, [100, 200, 401])]
+)
 def test_sizes_of_a_ladder_all_differ(largest: int, sizes: list[int]) -> None:
     """Two equal ones would not change anything, as if the solution stood."""
-    assert [step.size for step in ladder(lambda size, scales: Fit(None, 1e-9, size, scales), (), largest, 1.0)] == sizes
+    assert [
+        step.size
+        for step in ladder(lambda size, scales: Fit(None, 1e-9, size, scales), (), largest, 1.0)
+    ] == sizes
 
 
 def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
@@ -55,5 +68,12 @@ def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
     info = CellSolver(cells, {}, (), 0.03, features=100, scale=0.5).solve(np.zeros((1, 0))).info
     assert info["residual"] > 0.1 and info["estimate"] >= info["residual"] ** 2
     assert info["result"] == "MAX_FEATURES" and info["estimate"] > 0.03
-    u = solve_equation(reaction_diffusion(-0.025), lambda e, p: np.empty(0), {}, features=60, scale=0.5, tolerance=1e-4)
+    u = solve_equation(
+        reaction_diffusion(-0.025),
+        lambda e, p: np.empty(0),
+        {},
+        features=60,
+        scale=0.5,
+        tolerance=1e-4,
+    )
     assert u.info["estimate"] >= u.info["residual"] ** 2 > u.info["tolerance"]

@@ -9,7 +9,15 @@ import pytest
 import torch
 
 from nhpinn_sym.solve.pinn.corners import Edge, characteristics, singular_functions, singularities
-from nhpinn_sym.solve.pinn.singular import Functions, modulated, multiplied, shapes, stacked, start_functions, vanishing
+from nhpinn_sym.solve.pinn.singular import (
+    Functions,
+    modulated,
+    multiplied,
+    shapes,
+    stacked,
+    start_functions,
+    vanishing,
+)
 
 GIVEN = Edge(np.zeros(1, int), np.eye(1), np.zeros((1, 1)))
 FLUX = Edge(np.ones(1, int), np.eye(1), np.zeros((1, 1)))
@@ -19,14 +27,18 @@ INDICES = [(a, b) for a in range(3) for b in range(3)]
 
 
 def points(count: int = 40) -> torch.Tensor:
-    return 0.1 + 0.8 * torch.rand(count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64) * torch.tensor([1.0, 2.0])
+    return 0.1 + 0.8 * torch.rand(
+        count, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    ) * torch.tensor([1.0, 2.0])
 
 
 def corner(skew: float, second: Edge = GIVEN) -> Functions:
     """At the upper left corner of the box."""
     of = characteristics(np.array([[[2.0]], [[-2 * skew]], [[1.0]]]))
     assert of is not None
-    (part,) = singular_functions(of, singularities(of, (GIVEN, second), [False]), (0, 1), (0.0, 2.0), (1, -1), [[]])
+    (part,) = singular_functions(
+        of, singularities(of, (GIVEN, second), [False]), (0, 1), (0.0, 2.0), (1, -1), [[]]
+    )
     return part
 
 
@@ -48,7 +60,7 @@ def test_derivatives_by_differences(name: str) -> None:
         axis = next((i for i, order in enumerate(index) if order), None)
         if axis is None:
             continue
-        lower = (*index[:axis], index[axis] - 1, *index[axis + 1:])
+        lower = (*index[:axis], index[axis] - 1, *index[axis + 1 :])
         step = torch.zeros(2, dtype=torch.float64)
         step[axis] = h
         difference = (family(p + step, [lower])[lower] - family(p - step, [lower])[lower]) / (2 * h)
@@ -81,8 +93,12 @@ def test_start_functions_solve_the_heat_equation() -> None:
     start = torch.tensor([[0.3, 0.0], [0.0, 0.5]], dtype=torch.float64)
     values = family(start, [(0, 0)])[0, 0]
     assert values[0].abs().max() == 0
-    assert values[1, :2].tolist() == pytest.approx([1.0, 0.7 * 0.5])  # erfc(0), and 4 D t i^2 erfc(0) = D t
-    assert float(family(points(), [(0, 0)])[0, 0][0, 0]) == pytest.approx(math.erfc(float(points()[0, 0]) / math.sqrt(2.8 * float(points()[0, 1]))))
+    assert values[1, :2].tolist() == pytest.approx(
+        [1.0, 0.7 * 0.5]
+    )  # erfc(0), and 4 D t i^2 erfc(0) = D t
+    assert float(family(points(), [(0, 0)])[0, 0][0, 0]) == pytest.approx(
+        math.erfc(float(points()[0, 0]) / math.sqrt(2.8 * float(points()[0, 1])))
+    )
 
 
 def test_vanishing_on_all_faces() -> None:
@@ -94,7 +110,10 @@ def test_vanishing_on_all_faces() -> None:
 
 def test_stacked() -> None:
     width = FAMILIES["corner"](points(), [(1, 0)])[1, 0].shape[1]
-    assert stacked([FAMILIES["start"], FAMILIES["corner"]])(points(), [(1, 0)])[1, 0].shape == (40, 4 + width)
+    assert stacked([FAMILIES["start"], FAMILIES["corner"]])(points(), [(1, 0)])[1, 0].shape == (
+        40,
+        4 + width,
+    )
     assert stacked([])(points(), [(0, 0)])[0, 0].shape == (40, 0)
 
 

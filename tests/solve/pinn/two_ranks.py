@@ -21,8 +21,14 @@ from nhpinn_sym.solve.pinn.training import NetLoss
 from tests.pinn_rows import LAPLACE, net, rows
 
 POINTS = np.array([[0.1, 0.3], [0.7, 0.45], [0.25, 0.9]])
-SOLVERS = {"random-features": {"features": 200}, "varpro": {"iterations": 6}, "lm": {"iterations": 6}, "ssbfgs": {"iterations": 12},
-           "lbfgs": {"iterations": 12}, "adam": {"iterations": 20}}
+SOLVERS = {
+    "random-features": {"features": 200},
+    "varpro": {"iterations": 6},
+    "lm": {"iterations": 6},
+    "ssbfgs": {"iterations": 12},
+    "lbfgs": {"iterations": 12},
+    "adam": {"iterations": 20},
+}
 
 
 def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
@@ -30,7 +36,13 @@ def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
     trial, layers = net(LAPLACE, [6, 5], 1, 3)
     block, ranks = rows(trial, 41, 1, 1, 1, 3), Ranks(group)
     own = ranks.own(block)
-    loss = NetLoss(trial, own, layers, torch.ones(1, 1, dtype=torch.float64), read_options({"solver": "lm", "flavour": "torch"}))
+    loss = NetLoss(
+        trial,
+        own,
+        layers,
+        torch.ones(1, 1, dtype=torch.float64),
+        read_options({"solver": "lm", "flavour": "torch"}),
+    )
     shared = SharedLoss(loss, ranks, own.target.numel() / block.target.numel())
     value, gradient = shared.value_and_gradient(loss.start)
     residual, jacobian = shared.residual_and_jacobian(loss.start)
@@ -38,7 +50,10 @@ def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
     return {
         "value": [value, shared.value(loss.start)],
         "gradient": gradient.tolist(),
-        "normal equations": [*(jacobian.T @ jacobian).ravel().tolist(), *(jacobian.T @ residual).tolist()],
+        "normal equations": [
+            *(jacobian.T @ jacobian).ravel().tolist(),
+            *(jacobian.T @ residual).tolist(),
+        ],
         "linear part": [*(matrix.T @ matrix).ravel().tolist(), *(matrix.T @ target).tolist()],
     }
 
@@ -48,12 +63,21 @@ def found(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
     s = nh.Scales(2)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
-    model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, domain=nh.Box((0, 1), (0, 1)),
-                                               boundary=[nh.Dirichlet(0)]))
+    model = nh.homogenize(
+        nh.MultiscaleProblem(
+            sp.Eq(-s.div(a * s.grad(u)), 1),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1), (0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
+    )
     numbers = evaluated(group)
     for solver, options in SOLVERS.items():
         net = {} if solver == "random-features" else {"width": 8, "depth": 2, "points": 401}
-        cells = nh.solve_cells(model, "pinn", solver=solver, group=group, tolerance=1e-4, **net, **options)
+        cells = nh.solve_cells(
+            model, "pinn", solver=solver, group=group, tolerance=1e-4, **net, **options
+        )
         numbers[solver] = [*cells.effective["A"].ravel(), *cells.functions[0](POINTS)]
     u0 = nh.solve_homogenized(model, cells, "pinn", group=group, features=200)
     return {**numbers, "equation": list(u0(POINTS))}
@@ -65,7 +89,13 @@ def refused() -> list[float]:
     u = s.unknown("u")
     rank, found = dist.get_rank(), []
     for number, seed in ((2 + rank, 0), (2, rank)):
-        model = nh.homogenize(nh.MultiscaleProblem(sp.Eq(-s.div((number + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1), scales=s, unknown=u))
+        model = nh.homogenize(
+            nh.MultiscaleProblem(
+                sp.Eq(-s.div((number + sp.sin(2 * sp.pi * s.y[0])) * s.grad(u)), 1),
+                scales=s,
+                unknown=u,
+            )
+        )
         try:
             nh.solve_cells(model, "pinn", group=dist.group.WORLD, seed=seed, features=20)
             found.append(0.0)

@@ -55,6 +55,10 @@ def test_a_reference_of_few_elements() -> None:
 def test_differences_in_time(case: Case) -> None:
     """r* = -1/(8 pi^2 D) or -1/(2 D), D = 2; the printed e4 comes out with the first reading alone."""
     table, literal = differences_in_time(case), "printed" in case.key
-    assert float(table["r*"]) == pytest.approx(-1 / 4 if literal else -1 / (16 * np.pi**2), rel=1e-9)
-    assert float(table["floor"]) == pytest.approx(float(case.eps) / 2**0.5 / (2 if literal else 8 * np.pi**2), rel=1e-6)
+    assert float(table["r*"]) == pytest.approx(
+        -1 / 4 if literal else -1 / (16 * np.pi**2), rel=1e-9
+    )
+    assert float(table["floor"]) == pytest.approx(
+        float(case.eps) / 2**0.5 / (2 if literal else 8 * np.pi**2), rel=1e-6
+    )
     assert (abs(float(table["e4"]) / case.printed["e4"] - 1) < 0.02) == (not literal)

@@ -24,9 +24,24 @@ def test_the_examples_have_the_same_problems(key: str) -> None:
     found = runpy.run_path(str(EXAMPLES / f"{case.example}.py"))
     problem = found["as_printed" if "_printed" in key else "problem"]
     assert str(parse(problem).table) == str(parse(case.problem).table)
-    assert (problem.domain, problem.cell, problem.boundary, problem.initial, problem.final_time) == (
-        case.problem.domain, case.problem.cell, case.problem.boundary, case.problem.initial, case.problem.final_time)
-    (printed,) = (dict(errors) for eps, errors in problem.paper.items() if eps == pytest.approx(float(case.eps)))
+    assert (
+        problem.domain,
+        problem.cell,
+        problem.boundary,
+        problem.initial,
+        problem.final_time,
+    ) == (
+        case.problem.domain,
+        case.problem.cell,
+        case.problem.boundary,
+        case.problem.initial,
+        case.problem.final_time,
+    )
+    (printed,) = (
+        dict(errors)
+        for eps, errors in problem.paper.items()
+        if eps == pytest.approx(float(case.eps))
+    )
     assert printed.pop("converged_e4") == pytest.approx(case.truth)
     printed["classical"] = printed.pop("classical_pinn", case.printed["classical"])
     assert printed == {name: case.printed[name] for name in printed}
@@ -37,12 +52,16 @@ def test_converged_e4(key: str) -> None:
     """The converged errors of homogenization, which were found by spectral elements and closed forms; in 2D see test_arguments."""
     case = ALL[key]
     fine = solve_fine(case.problem, case.eps, "skfem", per_period=16)(case.points)
-    assert relative(case.homogenized(case.points) - fine, fine) == pytest.approx(case.truth, rel=1e-3)
+    assert relative(case.homogenized(case.points) - fine, fine) == pytest.approx(
+        case.truth, rel=1e-3
+    )
 
 
 def test_closed_form_of_the_slowly_varying_case() -> None:
     case = ALL["slowly_varying_1d"]
-    assert case.cells.effective["A"](case.points)[:, 0, 0] == pytest.approx(closed_form(case.points), abs=1e-9)
+    assert case.cells.effective["A"](case.points)[:, 0, 0] == pytest.approx(
+        closed_form(case.points), abs=1e-9
+    )
     exact = np.arccosh(2 * (2 + np.sin(case.points[:, 0]))) - np.arccosh(4)
     assert relative(case.homogenized(case.points) - exact, exact) < 1e-6
 
@@ -56,6 +75,10 @@ def test_trainings(case: Case) -> None:
         assert quick[name].epochs <= training.epochs and quick[name].nodes <= training.nodes
         assert quick[name].average <= quick[name].epochs
         assert training.weights is None or sum(training.weights) == pytest.approx(1)
-    printed = {"elliptic_1d": (2000, 1e-4), "elliptic_2d": (4000, 1e-4), "slowly_varying_1d": (1000, 1e-4)}
+    printed = {
+        "elliptic_1d": (2000, 1e-4),
+        "elliptic_2d": (4000, 1e-4),
+        "slowly_varying_1d": (1000, 1e-4),
+    }
     epochs, rate = printed.get(case.key, (10000, 0.05 if case.key.endswith("_50") else 0.015))
     assert (full["classical"].epochs, full["classical"].learning_rate) == (epochs, rate)

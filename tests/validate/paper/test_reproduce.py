@@ -17,14 +17,26 @@ from nhpinn_sym.solve import data_file
 from nhpinn_sym.validate.paper import SECTIONS
 from nhpinn_sym.validate.paper.cases import Case, cases
 from nhpinn_sym.validate.paper.reproduce import Reproduction, reproduce
-from nhpinn_sym.validate.paper.results import BEGIN, COLUMNS, END, STATIC, block, read, rows, write_readme
+from nhpinn_sym.validate.paper.results import (
+    BEGIN,
+    COLUMNS,
+    END,
+    STATIC,
+    block,
+    read,
+    rows,
+    write_readme,
+)
 from nhpinn_sym.validate.paper.settings import Training, trainings
 
 README = Path(__file__).parents[3] / "README.md"
 
 
 def tiny(case: Case, quick: bool) -> Mapping[str, Training]:
-    return {name: training.shortened(2, 7, 5 if training.slow_nodes else None) for name, training in trainings(case, quick).items()}
+    return {
+        name: training.shortened(2, 7, 5 if training.slow_nodes else None)
+        for name, training in trainings(case, quick).items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +60,12 @@ def test_every_figure_and_table_of_a_section(section: str, folder: Path) -> None
         for title in [*titles, *([f"Table {case.table} of the paper"] if case.table else [])]:
             assert title in page and title in markdown
     assert not re.search(r'(src|href)="(?!data:|#)', page), "the page stands alone"
-    assert page.count("<figure>") == page.count("</figure>") == len(re.findall(r"!\[[^\]]*\]\(", markdown)) > 0
+    assert (
+        page.count("<figure>")
+        == page.count("</figure>")
+        == len(re.findall(r"!\[[^\]]*\]\(", markdown))
+        > 0
+    )
     for name in re.findall(r"\]\((figures/[^)]*)\)", markdown):
         assert (folder / name).read_bytes().startswith(b"\x89PNG")
 
@@ -67,13 +84,17 @@ def test_results(run: Reproduction) -> None:
         assert entry["library"]["e1"] == pytest.approx(case.truth, rel=1e-3)
         assert entry["printed"] == dict(case.printed)
         assert entry["as the paper"].keys() >= case.printed.keys() - {"e4"}
-        assert all(finding["mark"] in ("agrees", "differs", "note") for finding in entry["findings"])
+        assert all(
+            finding["mark"] in ("agrees", "differs", "note") for finding in entry["findings"]
+        )
         shown = html.unescape(run.page.read_text())
         assert all(finding["text"] in shown for finding in entry["findings"])
 
 
 def part(path: Path) -> Mapping[str, np.ndarray]:
-    found: Mapping[str, np.ndarray] = data_file.read(path, data_file.Kind("a part of a validation", "validate"))
+    found: Mapping[str, np.ndarray] = data_file.read(
+        path, data_file.Kind("a part of a validation", "validate")
+    )
     return found
 
 
@@ -88,7 +109,9 @@ def test_a_run_goes_on_from_its_parts(run: Reproduction) -> None:
     assert set(again.resumed) == {"elliptic_1d_reference", "elliptic_1d_library"}
     found = part(lost)
     for name in ("loss", "error", "u"):
-        np.testing.assert_allclose(found[name], arrays[name], rtol=1e-6, atol=1e-9)  # the same steps again
+        np.testing.assert_allclose(
+            found[name], arrays[name], rtol=1e-6, atol=1e-9
+        )  # the same steps again
     assert (folder / "results.json").read_bytes() == before, "the results of the whole run stay"
     assert (folder / "paper_2.1.html").is_file()
 
@@ -104,7 +127,10 @@ def test_another_setting_is_another_training(run: Reproduction) -> None:
 def test_another_seed_is_another_run(run: Reproduction) -> None:
     again = reproduce(run.page.parent, "2.1", quick=True, seed=1, settings=tiny, processes=1)
     assert "elliptic_1d_classical" not in again.resumed
-    assert again.results["cases"]["elliptic_1d"]["as the paper"]["classical"] != run.results["cases"]["elliptic_1d"]["as the paper"]["classical"]
+    assert (
+        again.results["cases"]["elliptic_1d"]["as the paper"]["classical"]
+        != run.results["cases"]["elliptic_1d"]["as the paper"]["classical"]
+    )
 
 
 def test_wrong_input(tmp_path: Path) -> None:
@@ -128,8 +154,12 @@ def test_the_block_of_a_readme_is_replaced(run: Reproduction, tmp_path: Path) ->
 def test_the_readme_holds_what_the_generator_writes(run: Reproduction) -> None:
     """Its static columns: problems, periods, printed and converged numbers."""
     text = README.read_text()
-    written = [line for line in text.split(BEGIN)[1].split(END)[0].splitlines() if line.startswith("|")]
+    written = [
+        line for line in text.split(BEGIN)[1].split(END)[0].splitlines() if line.startswith("|")
+    ]
     lines = [[cell.strip() for cell in line.strip("|").split("|")] for line in written]
     assert tuple(lines[0]) == COLUMNS
     static = [COLUMNS.index(name) for name in STATIC]
-    assert [[line[k] for k in static] for line in lines[2:]] == [[row[k] for k in static] for row in rows(run.results["cases"])]
+    assert [[line[k] for k in static] for line in lines[2:]] == [
+        [row[k] for k in static] for row in rows(run.results["cases"])
+    ]

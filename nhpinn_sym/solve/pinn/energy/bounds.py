@@ -35,9 +35,16 @@ class Bounds:
     @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
         """Widened once more where they are not ordered: by what the quadrature has erred at least."""
-        upper, lower = _widened(self.upper_fitted, self.upper_unseen), _inverse(_widened(self.dual_fitted, self.dual_unseen))
+        upper, lower = (
+            _widened(self.upper_fitted, self.upper_unseen),
+            _inverse(_widened(self.dual_fitted, self.dual_unseen)),
+        )
         crossed = max(0.0, -float(torch.linalg.eigvalsh(upper - lower).min()))
-        shift = (1 + _ROUNDING) * crossed * torch.eye(len(upper), dtype=upper.dtype, device=upper.device)
+        shift = (
+            (1 + _ROUNDING)
+            * crossed
+            * torch.eye(len(upper), dtype=upper.dtype, device=upper.device)
+        )
         return lower - shift, upper + shift
 
     @cached_property
@@ -58,13 +65,23 @@ class Bounds:
     def energies(self) -> dict[str, float]:
         """The traces of the energies, on the quadrature that was fitted and on the other one."""
         names = ("energy", "held_out_energy", "dual_energy", "held_out_dual_energy")
-        return {name: float(tensor.trace()) / 2 for name, tensor in
-                zip(names, (self.upper_fitted, self.upper_unseen, self.dual_fitted, self.dual_unseen), strict=True)}
+        return {
+            name: float(tensor.trace()) / 2
+            for name, tensor in zip(
+                names,
+                (self.upper_fitted, self.upper_unseen, self.dual_fitted, self.dual_unseen),
+                strict=True,
+            )
+        }
 
 
 def _widened(fitted: Tensor, unseen: Tensor) -> Tensor:
-    size = torch.linalg.matrix_norm(unseen - fitted, 2) + _ROUNDING * torch.linalg.matrix_norm(unseen, 2)
-    return (unseen + unseen.T) / 2 + size * torch.eye(len(unseen), dtype=unseen.dtype, device=unseen.device)
+    size = torch.linalg.matrix_norm(unseen - fitted, 2) + _ROUNDING * torch.linalg.matrix_norm(
+        unseen, 2
+    )
+    return (unseen + unseen.T) / 2 + size * torch.eye(
+        len(unseen), dtype=unseen.dtype, device=unseen.device
+    )
 
 
 def _inverse(tensor: Tensor) -> Tensor:

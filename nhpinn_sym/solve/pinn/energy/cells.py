@@ -53,8 +53,15 @@ class EnergyCellSolver:
     UnsupportedError where the problem has no energy (`lower.energy`).
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...],
-                 tolerance: float, progress: Progress = silent, **options: Any) -> None:
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        **options: Any,
+    ) -> None:
         self.cells, self.tolerance, self.progress = cells, tolerance, progress
         self.options = o = energy_options(options)
         self.energy = energy = cell_energy(cells)
@@ -63,9 +70,13 @@ class EnergyCellSolver:
         self.basis = strain_basis(energy, cells.components, cells.cell.dim).to(o.device)
         source = emit_cells(cells, parameters)
         axes = tuple(("periodic", a, b) for a, b in cells.cell.bounds)
-        trials = [Trial(file.removesuffix(".py"), source[file], axes, o.device, kinks)
-                  for file, kinks in inputs(cells, parameters).items()]
-        self.primal = Minimum(trials[0], energy.strain, cells.components, False, self.basis, self.given)
+        trials = [
+            Trial(file.removesuffix(".py"), source[file], axes, o.device, kinks)
+            for file, kinks in inputs(cells, parameters).items()
+        ]
+        self.primal = Minimum(
+            trials[0], energy.strain, cells.components, False, self.basis, self.given
+        )
         self.dual = Minimum(trials[1], energy.flux, energy.potentials, True, self.basis, self.given)
 
     def solve(self, slow_points: Array) -> CellBatch:
@@ -75,10 +86,21 @@ class EnergyCellSolver:
             found, info = (self._trained if self.options.trains else self._fitted)(task)
         bounds = found.bounds
         half_width = bounds.width / 2 / float(bounds.middle.abs().max())
-        info |= {"method": "energy", "estimate": half_width, "fredholm": 0.0, "multipliers": {}, "seed": self.options.seed,
-                 "seconds": time.perf_counter() - start}
+        info |= {
+            "method": "energy",
+            "estimate": half_width,
+            "fredholm": 0.0,
+            "multipliers": {},
+            "seed": self.options.seed,
+            "seconds": time.perf_counter() - start,
+        }
         fields, entries = self._fields(found.gradients), self._entries(found)
-        return CellBatch(fields, entries, info | bounds.energies, {"A": (self._shaped(bounds.lower), self._shaped(bounds.upper))})
+        return CellBatch(
+            fields,
+            entries,
+            info | bounds.energies,
+            {"A": (self._shaped(bounds.lower), self._shaped(bounds.upper))},
+        )
 
     def _fitted(self, task: Task) -> tuple[Enclosed, dict[str, Any]]:
         """Random features: twice as many until the enclosure is narrow enough."""
@@ -86,16 +108,24 @@ class EnergyCellSolver:
 
         def fit(size: int, scales: Scales) -> Fit[Enclosed]:
             solved = self._enclosed(size, scales)
-            return Fit(solved, solved.bounds.relative ** 0.5, size, scales)
+            return Fit(solved, solved.bounds.relative**0.5, size, scales)
 
         best: Fit[Enclosed] | None = None
         for step in self._steps(fit):
-            task.update(step.size / o.features, f"{step.size} features, width {step.solved.bounds.width:.1e}")
+            task.update(
+                step.size / o.features,
+                f"{step.size} features, width {step.solved.bounds.width:.1e}",
+            )
             best = step if best is None or step.held_out < best.held_out else best
             if self._enough(best.solved.bounds):
                 break
         assert best is not None
-        return best.solved, {"solver": "random-features", "size": best.size, "scale": best.scales[0], "residual": best.held_out}
+        return best.solved, {
+            "solver": "random-features",
+            "size": best.size,
+            "scale": best.scales[0],
+            "residual": best.held_out,
+        }
 
     def _steps(self, fit: Callable[[int, Scales], Fit[Enclosed]]) -> Iterator[Fit[Enclosed]]:
         """Fits of doubled size; in three dimensions, where they are expensive, the scale is sought with few features alone."""
@@ -112,8 +142,11 @@ class EnergyCellSolver:
 
     def _enclosed(self, size: int, scales: Scales) -> Enclosed:
         """Both problems with `size` unknowns for each right-hand side."""
+
         def minimized(problem: Minimum, rows: Rows, unseen: Rows) -> Family:
-            layers = random_layer(problem.trial, max(1, size // problem.components), scales, self.options.seed)
+            layers = random_layer(
+                problem.trial, max(1, size // problem.components), scales, self.options.seed
+            )
             return _NONE.with_networks([Functional(problem.trial, rows).minimizer(layers)])
 
         return self._both(size, minimized)
@@ -133,10 +166,19 @@ class EnergyCellSolver:
             return _NONE.with_networks(nets)
 
         width, depth = o.net
-        found = self._both(width * (2 * self.cells.cell.dim + width * (depth - 1) + depth), minimized)
+        found = self._both(
+            width * (2 * self.cells.cell.dim + width * (depth - 1) + depth), minimized
+        )
         names = ", ".join(dict.fromkeys(r.result.name for r in results))
-        return found, {"solver": o.chosen, "result": names, "iterations": max(r.iterations for r in results), "width": width, "depth": depth,
-                       "size": sum(r.network.size for r in results), "residual": found.bounds.relative**0.5}
+        return found, {
+            "solver": o.chosen,
+            "result": names,
+            "iterations": max(r.iterations for r in results),
+            "width": width,
+            "depth": depth,
+            "size": sum(r.network.size for r in results),
+            "residual": found.bounds.relative**0.5,
+        }
 
     def _both(self, size: int, minimized: Callable[[Minimum, Rows, Rows], Family]) -> Enclosed:
         """Both problems on quadratures for `size` unknowns."""
@@ -159,9 +201,17 @@ class EnergyCellSolver:
         for row, sign in self.energy.functions:
             mixing = sign * self.basis[row]
             used = [a for a in range(len(mixing)) if mixing[a]]
-            fields.append(tuple(NetworkField(
-                tuple(gradients.output(a * m + i) for a in used), np.zeros((1, 0)), mixing[used][None].cpu().numpy(),
-                -np.array([float(mixing[used] @ means[[a * m + i for a in used]])])) for i in range(m)))
+            fields.append(
+                tuple(
+                    NetworkField(
+                        tuple(gradients.output(a * m + i) for a in used),
+                        np.zeros((1, 0)),
+                        mixing[used][None].cpu().numpy(),
+                        -np.array([float(mixing[used] @ means[[a * m + i for a in used]])]),
+                    )
+                    for i in range(m)
+                )
+            )
         return tuple(fields)
 
     def _shaped(self, matrix: Tensor) -> Array:
@@ -173,7 +223,9 @@ class EnergyCellSolver:
     def _entries(self, found: Enclosed) -> dict[EffectiveKey, Array]:
         """The middle of the bounds for A, and quadrature for the other effective coefficients."""
         middle = self._shaped(found.bounds.middle)
-        entries = {(f.name, f.index): middle[f.index][None] for f in self.cells.effective if f.name == "A"}
+        entries = {
+            (f.name, f.index): middle[f.index][None] for f in self.cells.effective if f.name == "A"
+        }
         return entries | self._law(found)
 
     def _law(self, found: Enclosed) -> dict[EffectiveKey, Array]:
@@ -181,7 +233,12 @@ class EnergyCellSolver:
             return {}
         points, weights = self.rules.unseen(_POINTS[self.cells.jumps] * self.options.features)
         fields, shape = self._fields(found.gradients), points.cpu().numpy()
-        jet = {a: torch.as_tensor(np.stack([field.evaluate(shape, a)[0] for row in fields for field in row], -1), device=points.device)
-               for a in self.primal.trial.indices}
+        jet = {
+            a: torch.as_tensor(
+                np.stack([field.evaluate(shape, a)[0] for row in fields for field in row], -1),
+                device=points.device,
+            )
+            for a in self.primal.trial.indices
+        }
         table = self.primal.trial.module.law(points, jet, **self.given)
         return {key: (weights @ value)[None].cpu().numpy() for key, value in table.items()}

@@ -24,8 +24,15 @@ from .ritz import Ritz
 _GOAL, _SMALLEST, _PATIENCE, _TUNED = 1e-5, 100, 2, 800
 
 
-def solve_energy(equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], progress: Progress = silent,
-                 *, tolerance: float | None = None, **options: Any) -> NetworkSolution:
+def solve_energy(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    *,
+    tolerance: float | None = None,
+    **options: Any,
+) -> NetworkSolution:
     """Minimize the energy of `equation`; options: `pinn.options.Options`, with solver "random-features", "ssbfgs", "lbfgs" or "adam".
 
     tolerance: for the estimated relative L2 error, which is the change over the last doubling of the features, or that from the start of a
@@ -41,13 +48,28 @@ def solve_energy(equation: LoweredEquation, coefficients: Coefficients, paramete
             remedy='use method="residual", or fix the solution by a Dirichlet condition on some face',
         )
     with progress(f"{equation.title} (pinn, energy)") as task:
-        network, result, info = _trained(ritz, o, task) if o.trains else _fitted(ritz, o, tolerance or _GOAL, task)
+        network, result, info = (
+            _trained(ritz, o, task) if o.trains else _fitted(ritz, o, tolerance or _GOAL, task)
+        )
     info["tolerance"] = tolerance or POOR
-    return NetworkSolution(ritz.problem, network, ritz.none, "energy",
-                           {**info, "known_functions": "none", "method": "energy", **o.told(result), "seconds": time.perf_counter() - start})
+    return NetworkSolution(
+        ritz.problem,
+        network,
+        ritz.none,
+        "energy",
+        {
+            **info,
+            "known_functions": "none",
+            "method": "energy",
+            **o.told(result),
+            "seconds": time.perf_counter() - start,
+        },
+    )
 
 
-def _fitted(ritz: Ritz, o: Options, goal: float, task: Task) -> tuple[Network, Result, dict[str, Any]]:
+def _fitted(
+    ritz: Ritz, o: Options, goal: float, task: Task
+) -> tuple[Network, Result, dict[str, Any]]:
     """Random features, twice as many until the solution stands: the net, and what is known about it."""
     largest = max(1, o.features // ritz.problem.components)
     sizes = [largest]
@@ -72,8 +94,14 @@ def _fitted(ritz: Ritz, o: Options, goal: float, task: Task) -> tuple[Network, R
         if estimate <= goal:
             result = Result.CONVERGED
             break
-    info = {"size": best.size * ritz.problem.components, "features": best.size, "scale": best.scales[0],
-            "energy": ours.value(best.solved), "held_out_energy": best.held_out, "estimate": estimate}
+    info = {
+        "size": best.size * ritz.problem.components,
+        "features": best.size,
+        "scale": best.scales[0],
+        "energy": ours.value(best.solved),
+        "held_out_energy": best.held_out,
+        "estimate": estimate,
+    }
     return network, result, info
 
 
@@ -83,6 +111,13 @@ def _trained(ritz: Ritz, o: Options, task: Task) -> tuple[Network, Result, dict[
     found = ours.trained(unseen, o, task.update)
     network = ritz.finished(found.network)
     ends = [probed(ritz.problem, net, ritz.none) for net in (network, ritz.finished(found.start))]
-    info = {"size": found.network.size, "width": o.net[0], "depth": o.net[1], "iterations": found.iterations,
-            "energy": ours.value(found.network), "held_out_energy": unseen.value(found.network), "estimate": norm_change(*ends)}
+    info = {
+        "size": found.network.size,
+        "width": o.net[0],
+        "depth": o.net[1],
+        "iterations": found.iterations,
+        "energy": ours.value(found.network),
+        "held_out_energy": unseen.value(found.network),
+        "estimate": norm_change(*ends),
+    }
     return network, found.result, info

@@ -30,7 +30,11 @@ def energy_options(given: Mapping[str, Any]) -> Options:
     """The options, with a solver that minimizes energies where a trained net is asked for, and none is named; UnsupportedError for unused ones."""
     options = read_options(given)
     require_unused(options, _UNUSED, "the energy form")
-    return replace(options, solver="ssbfgs") if options.solver == "auto" and options.trains else options
+    return (
+        replace(options, solver="ssbfgs")
+        if options.solver == "auto" and options.trains
+        else options
+    )
 
 
 @dataclass(frozen=True)
@@ -58,43 +62,70 @@ class Functional:
         """The net with these hidden layers that makes J least, by QR: no digits are lost to normal equations."""
         components, count = self.rows.weights.shape[2], self.rows.target.shape[2]
         columns = components * len(layers[-1][1])
-        require_affordable(f"{columns} unknowns of random features", 3.0 * columns * self.rows.target.shape[0] * self.rows.target.shape[1],
-                           remedy="ask for fewer features= or points=, or a larger tolerance")
+        require_affordable(
+            f"{columns} unknowns of random features",
+            3.0 * columns * self.rows.target.shape[0] * self.rows.target.shape[1],
+            remedy="ask for fewer features= or points=, or a larger tolerance",
+        )
         a = matrix(self.trial, self.rows, layers)
         size = positive(a.norm(dim=0))
         ridge = _RIDGE * torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
-        system = torch.cat([torch.cat([a / size, self.rows.target.flatten(0, 1)], 1), torch.nn.functional.pad(ridge, (0, count))])
+        system = torch.cat(
+            [
+                torch.cat([a / size, self.rows.target.flatten(0, 1)], 1),
+                torch.nn.functional.pad(ridge, (0, count)),
+            ]
+        )
         if not system.isfinite().all():
-            raise SolveError("a coefficient is not finite at some point of the quadrature", remedy="look for a singularity in the domain")
+            raise SolveError(
+                "a coefficient is not finite at some point of the quadrature",
+                remedy="look for a singularity in the domain",
+            )
         triangle = torch.linalg.qr(system, mode="r").R[: a.shape[1]]
-        left, right = triangle[:, : a.shape[1]], triangle[:, a.shape[1]:]
+        left, right = triangle[:, : a.shape[1]], triangle[:, a.shape[1] :]
         if self.load is not None:
-            right = right + torch.linalg.solve_triangular(left.T, (self._loads(layers) / size)[:, None], upper=False)
+            right = right + torch.linalg.solve_triangular(
+                left.T, (self._loads(layers) / size)[:, None], upper=False
+            )
         solution = torch.linalg.solve_triangular(left, right, upper=True) / size[:, None]
-        weight = solution.reshape(components, -1, count).permute(2, 0, 1).reshape(components * count, -1).contiguous()
+        weight = (
+            solution.reshape(components, -1, count)
+            .permute(2, 0, 1)
+            .reshape(components * count, -1)
+            .contiguous()
+        )
         return Network(self.trial, [*layers, (weight, weight.new_zeros(len(weight)))])
 
     def value(self, network: Network) -> float:
         """J."""
         return float(self.of(network.jet(self.rows.points, self.trial.indices)))
 
-    def trained(self, unseen: Functional, options: Options, report: Callable[[float, str], None]) -> Trained:
+    def trained(
+        self, unseen: Functional, options: Options, report: Callable[[float, str], None]
+    ) -> Trained:
         """All weights of a net of one right-hand side by a gradient solver, from the best last layer; the net that is best on the quadrature
         `unseen`, and why it was over: when J rises there, the net exploits the errors of its own quadrature (OVERFITTED)."""
         if options.chosen not in _GRADIENTS:
-            raise UnsupportedError(f"an energy is no sum of squares that vanish: the solver {options.chosen} does not minimize it",
-                                   term=f"solver={options.chosen!r}", remedy=f"use solver= one of {', '.join(('random-features', *_GRADIENTS))}")
+            raise UnsupportedError(
+                f"an energy is no sum of squares that vanish: the solver {options.chosen} does not minimize it",
+                term=f"solver={options.chosen!r}",
+                remedy=f"use solver= one of {', '.join(('random-features', *_GRADIENTS))}",
+            )
         width, depth = options.net
         inner = self.trial.mlp(width, depth, 1, options.seed)[1:-1]
 
         def fit(size: int, scales: Scales) -> Fit[Network]:
-            network = self.minimizer([*random_layer(self.trial, size, scales, options.seed), *inner])
+            network = self.minimizer(
+                [*random_layer(self.trial, size, scales, options.seed), *inner]
+            )
             return Fit(network, unseen.value(network), size, scales)
 
         first = fit(width, (options.scale or SCALES[0],) * 2)
         first = first if options.scale else climb(fit, self.trial.axes, first, _SCALES_TRIED)
         nothing = first.solved.multiplied(torch.zeros_like(first.solved.layers[-1][1]))
-        loss = _Loss(self, (first.solved if first.held_out < unseen.value(nothing) else nothing).layers)  # exploited by the first fit already
+        loss = _Loss(
+            self, (first.solved if first.held_out < unseen.value(nothing) else nothing).layers
+        )  # exploited by the first fit already
         solver, iterations = make_solver(options.chosen, options.iterations)
         state = solver.begin(loss)
         best, lowest, since, count = state.x, unseen.value(loss.network(state.x)), 0, 0
@@ -104,8 +135,13 @@ class Functional:
             if state.result is None and count % solver.every and count < iterations:
                 continue
             value = unseen.value(loss.network(state.x))
-            best, lowest, since = (state.x, value, 0) if value < lowest else (best, lowest, since + 1)
-            report(count / iterations, f"step {count}, energy {state.loss * loss.unit:.8g}, on the other quadrature {value:.8g}")
+            best, lowest, since = (
+                (state.x, value, 0) if value < lowest else (best, lowest, since + 1)
+            )
+            report(
+                count / iterations,
+                f"step {count}, energy {state.loss * loss.unit:.8g}, on the other quadrature {value:.8g}",
+            )
         result = state.result or (Result.STALLED if since >= _PATIENCE else Result.MAX_ITERATIONS)
         if result is not Result.MAX_ITERATIONS and value - lowest > _RISEN * abs(lowest):
             result = Result.OVERFITTED
@@ -115,20 +151,39 @@ class Functional:
         """l of every feature of every component."""
         assert self.load is not None
         empty = self.load.new_zeros(len(self.load), 1, 0)
-        return matrix(self.trial, Rows(self.rows.points, self.load[:, None], empty, empty, self.rows.size), layers).sum(0)
+        return matrix(
+            self.trial,
+            Rows(self.rows.points, self.load[:, None], empty, empty, self.rows.size),
+            layers,
+        ).sum(0)
 
     def of(self, jet: dict[tuple[int, ...], Tensor]) -> Tensor:
-        total = 0.5 * self.rows.residual(jet, self.rows.points.new_zeros(0, self.rows.target.shape[2])).square().sum()
-        return total if self.load is None else total - torch.einsum("nci,nci->", self.load, torch.stack(list(jet.values()), -1))
+        total = (
+            0.5
+            * self.rows.residual(jet, self.rows.points.new_zeros(0, self.rows.target.shape[2]))
+            .square()
+            .sum()
+        )
+        return (
+            total
+            if self.load is None
+            else total - torch.einsum("nci,nci->", self.load, torch.stack(list(jet.values()), -1))
+        )
 
 
 class _Loss:
     """J / unit as a function of all weights in one flat vector; what `solvers.protocol.Loss` asks for."""
 
     def __init__(self, functional: Functional, layers: Layers) -> None:
-        self.functional, self._shapes = functional, [tensor.shape for layer in layers for tensor in layer]
+        self.functional, self._shapes = (
+            functional,
+            [tensor.shape for layer in layers for tensor in layer],
+        )
         self.start = torch.cat([tensor.flatten() for layer in layers for tensor in layer])
-        self.unit = max(abs(functional.value(Network(functional.trial, layers))), torch.finfo(torch.float64).tiny)
+        self.unit = max(
+            abs(functional.value(Network(functional.trial, layers))),
+            torch.finfo(torch.float64).tiny,
+        )
 
     def network(self, x: Tensor) -> Network:
         parts = x.detach().split([math.prod(shape) for shape in self._shapes])
@@ -140,7 +195,12 @@ class _Loss:
     def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
         variable, trial = x.detach().requires_grad_(), self.functional.trial
         layers = self._layers(variable.split([math.prod(shape) for shape in self._shapes]))
-        value = self.functional.of(trial.module.network(self.functional.rows.points, layers, trial.indices, trial.axes)) / self.unit
+        value = (
+            self.functional.of(
+                trial.module.network(self.functional.rows.points, layers, trial.indices, trial.axes)
+            )
+            / self.unit
+        )
         return float(value.detach()), torch.autograd.grad(value, variable)[0]
 
     def _layers(self, parts: tuple[Tensor, ...]) -> Layers:

@@ -37,13 +37,22 @@ class Minimum:
         points, weights = quadrature
         factor = self._root(points) * weights.sqrt()[:, None, None]
         left = torch.einsum("nab,bci->naci", factor, self._operator)
-        return Rows(points, left, points.new_zeros(len(points), factor.shape[1], 0), -factor, factor.square().sum((0, 1)).sqrt())
+        return Rows(
+            points,
+            left,
+            points.new_zeros(len(points), factor.shape[1], 0),
+            -factor,
+            factor.square().sum((0, 1)).sqrt(),
+        )
 
     def tensor(self, nets: Family, rows: Rows) -> Tensor:
         """The energies of all pairs of columns, (columns, columns); no nets where nothing but constants is sought."""
         residual = -rows.target
         if nets.outputs:
-            residual = rows.residual(nets.raw(rows.points, self.trial.indices), rows.points.new_zeros(0, rows.target.shape[2]))
+            residual = rows.residual(
+                nets.raw(rows.points, self.trial.indices),
+                rows.points.new_zeros(0, rows.target.shape[2]),
+            )
         return torch.einsum("nea,neb->ab", residual, residual)
 
     @property
@@ -58,13 +67,22 @@ class Minimum:
     def _root(self, points: Tensor) -> Tensor:
         """L^T or L^-1, (n, columns, columns)."""
         stiffness = self.trial.module.stiffness(points, **self.parameters)
-        lower, failed = torch.linalg.cholesky_ex(torch.einsum("ra,nrs,sb->nab", self.basis, stiffness, self.basis))
+        lower, failed = torch.linalg.cholesky_ex(
+            torch.einsum("ra,nrs,sb->nab", self.basis, stiffness, self.basis)
+        )
         if bool(failed.any()):
             where = points[failed > 0][0].tolist()
-            raise UnsupportedError("the energy density is not positive", term=f"C = {stiffness[failed > 0][0].tolist()} at y = {where}",
-                                   remedy='use method="residual"')
-        identity = torch.eye(lower.shape[1], dtype=lower.dtype, device=lower.device).expand_as(lower)
-        return torch.linalg.solve_triangular(lower, identity, upper=False) if self.dual else lower.mT
+            raise UnsupportedError(
+                "the energy density is not positive",
+                term=f"C = {stiffness[failed > 0][0].tolist()} at y = {where}",
+                remedy='use method="residual"',
+            )
+        identity = torch.eye(lower.shape[1], dtype=lower.dtype, device=lower.device).expand_as(
+            lower
+        )
+        return (
+            torch.linalg.solve_triangular(lower, identity, upper=False) if self.dual else lower.mT
+        )
 
 
 def strain_basis(energy: CellEnergy, components: int, dim: int) -> Tensor:

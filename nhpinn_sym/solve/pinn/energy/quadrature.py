@@ -45,12 +45,23 @@ class CellQuadrature:
     def _rule(self, order: int, shift: float) -> tuple[Tensor, Tensor]:
         if self.cells.jumps:
             return self._fitted(order)
-        lines = [a + (b - a) / order * (torch.arange(order, dtype=torch.float64) + shift) for a, b in self.cells.cell.bounds]
+        lines = [
+            a + (b - a) / order * (torch.arange(order, dtype=torch.float64) + shift)
+            for a, b in self.cells.cell.bounds
+        ]
         points = torch.cartesian_prod(*lines).reshape(-1, len(lines)).to(self.device)
         return points, points.new_full((len(points),), 1 / len(points))
 
     def _fitted(self, order: int) -> tuple[Tensor, Tensor]:
-        rule, volume = self.partition.even_quadrature(order), float(np.prod([b - a for a, b in self.cells.cell.bounds]))
+        rule, volume = (
+            self.partition.even_quadrature(order),
+            float(np.prod([b - a for a, b in self.cells.cell.bounds])),
+        )
         if not abs(float(rule.weights.sum()) / volume - 1) < 1e-6:
-            raise SolveError("the quadrature fitted to the interfaces misses a part of the cell", term=f"volume {float(rule.weights.sum()):.8g}")
-        return torch.as_tensor(rule.points, device=self.device), torch.as_tensor(rule.weights / volume, device=self.device)
+            raise SolveError(
+                "the quadrature fitted to the interfaces misses a part of the cell",
+                term=f"volume {float(rule.weights.sum()):.8g}",
+            )
+        return torch.as_tensor(rule.points, device=self.device), torch.as_tensor(
+            rule.weights / volume, device=self.device
+        )

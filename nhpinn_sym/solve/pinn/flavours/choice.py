@@ -19,7 +19,9 @@ def choose(task: Task, flavour: str) -> Flavour:
     ProblemError for another name.
     """
     if flavour not in FLAVOURS:
-        raise ProblemError(f"residuals have no flavour {flavour!r}", remedy="use one of " + ", ".join(FLAVOURS))
+        raise ProblemError(
+            f"residuals have no flavour {flavour!r}", remedy="use one of " + ", ".join(FLAVOURS)
+        )
     if flavour == "compile":
         return Compiled(task)
     if flavour == "native" or (flavour == "auto" and _worth_it(task)):
@@ -32,4 +34,7 @@ def choose(task: Task, flavour: str) -> Flavour:
 
 def _worth_it(task: Task) -> bool:
     """Whether one evaluation has many multiplications."""
-    return task.rows.points.device.type == "cpu" and task.streams.count * len(task.rows.points) * task.parameters > _WORTH
+    return (
+        task.rows.points.device.type == "cpu"
+        and task.streams.count * len(task.rows.points) * task.parameters > _WORTH
+    )

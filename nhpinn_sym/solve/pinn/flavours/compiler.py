@@ -32,7 +32,9 @@ def compiler() -> tuple[str, ...]:
         found = shutil.which(name)
         if found is not None:
             return found, *arguments
-    raise BackendMissingError("there is no C++ compiler", term=" or ".join(map(shlex.join, commands)), remedy=_REMEDY)
+    raise BackendMissingError(
+        "there is no C++ compiler", term=" or ".join(map(shlex.join, commands)), remedy=_REMEDY
+    )
 
 
 def cache_folder() -> Path:
@@ -62,7 +64,9 @@ def _loaded(path: Path, text: str, real: str) -> ctypes.CDLL:
     try:
         return ctypes.CDLL(str(path))
     except OSError as cause:
-        raise BackendMissingError("a compiled library cannot be loaded", term=cause, remedy=f"delete it, or {_ELSEWHERE}") from cause
+        raise BackendMissingError(
+            "a compiled library cannot be loaded", term=cause, remedy=f"delete it, or {_ELSEWHERE}"
+        ) from cause
 
 
 def _whole(path: Path) -> bool:
@@ -97,14 +101,20 @@ def _compile(text: str, real: str, path: Path) -> None:
             for file in (source, made, _digest_path(made)):
                 os.replace(file, path.with_suffix(file.suffix))
     except OSError as cause:
-        raise BackendMissingError("a compiled library cannot be written", term=cache_folder(), remedy=_ELSEWHERE) from cause
+        raise BackendMissingError(
+            "a compiled library cannot be written", term=cache_folder(), remedy=_ELSEWHERE
+        ) from cause
     except subprocess.CalledProcessError as cause:
-        raise BackendMissingError("the C++ compiler fails", term=cause.stderr.strip()[:500], remedy=_REMEDY) from cause
+        raise BackendMissingError(
+            "the C++ compiler fails", term=cause.stderr.strip()[:500], remedy=_REMEDY
+        ) from cause
 
 
 @lru_cache
 def _version(command: tuple[str, ...]) -> str:
-    return subprocess.run([*command, "--version"], capture_output=True, text=True, check=False).stdout
+    return subprocess.run(
+        [*command, "--version"], capture_output=True, text=True, check=False
+    ).stdout
 
 
 @lru_cache

@@ -28,7 +28,9 @@ class Eager:
 
     def __init__(self, task: Task) -> None:
         self._task, points = task, task.rows.points
-        largest = max(16, (self.cached if points.device.type == "cpu" else _ON_DEVICE) // max(task.sizes))
+        largest = max(
+            16, (self.cached if points.device.type == "cpu" else _ON_DEVICE) // max(task.sizes)
+        )
         size = math.ceil(len(points) / math.ceil(len(points) / largest))
         self._counts = [min(size, len(points) - k) for k in range(0, len(points), size)]
         self._chunks = [chunk(task, slice(k, k + size), size) for k in range(0, len(points), size)]
@@ -53,8 +55,13 @@ class Eager:
     @torch.no_grad()
     def jacobian(self, x: Tensor) -> tuple[Tensor, Tensor]:
         equations, repeated = self._task.rows.target.shape[1], self._repeated
-        residual, rows = x.new_empty(sum(self._counts), equations), x.new_empty(sum(self._counts), equations, len(x))
-        for part, count, values, out in zip(self._chunks, self._counts, residual.split(self._counts), rows.split(self._counts)):
+        residual, rows = (
+            x.new_empty(sum(self._counts), equations),
+            x.new_empty(sum(self._counts), equations, len(x)),
+        )
+        for part, count, values, out in zip(
+            self._chunks, self._counts, residual.split(self._counts), rows.split(self._counts)
+        ):
             repeated.forward(x, part)
             values.copy_(repeated.done.residual[:, :count].T)
             for e, (pairs, repeat) in enumerate(repeated.rows):
@@ -77,7 +84,11 @@ class Repeated:
     """A pass on arrays that stay, into which the parameters and the numbers of a chunk are copied."""
 
     def __init__(self, task: Task, like: Chunk) -> None:
-        self._x, self._part, self._tape = task.rows.points.new_zeros(task.parameters), tuple(map(torch.clone, like)), Tape()
+        self._x, self._part, self._tape = (
+            task.rows.points.new_zeros(task.parameters),
+            tuple(map(torch.clone, like)),
+            Tape(),
+        )
         self.done = Pass(task, self._x, self._part, self._tape)
         self._forward = self._tape.cut()
         self.done.prepare()
@@ -118,7 +129,12 @@ class Pass:
         self.residual = self._contracted(self._factors, outputs, (1, 2))
         do(torch.sub, self.residual, target, out=self.residual)
         if len(coefficients):
-            do(torch.add, self.residual, self._contracted(self._extra, coefficients, (1,)), out=self.residual)
+            do(
+                torch.add,
+                self.residual,
+                self._contracted(self._extra, coefficients, (1,)),
+                out=self.residual,
+            )
 
     def prepare(self) -> None:
         """What `back` and `gradient` need and `residual` does not."""
@@ -141,12 +157,20 @@ class Pass:
         do, out, begin = self._do, self.residual.new_empty(self._parameters), 0
         twice = do(torch.mul, self.residual, 2, out=torch.empty_like(self.residual))
         for d, h in self.back(self._contracted(self._factors, twice[:, None, None], (0,))):
-            weight, bias = out[begin:begin + len(d) * len(h)], out[begin + len(d) * len(h):begin + len(d) * (len(h) + 1)]
+            weight, bias = (
+                out[begin : begin + len(d) * len(h)],
+                out[begin + len(d) * len(h) : begin + len(d) * (len(h) + 1)],
+            )
             do(torch.mm, d.flatten(1), h.flatten(1).T, out=weight.view(len(d), len(h)))
             do(torch.sum, d[:, 0], -1, out=bias)
             begin += len(d) * (len(h) + 1)
         if begin < len(out):
-            do(torch.sum, do(torch.mul, self._extra, twice[:, None], out=torch.empty_like(self._extra)), (0, 2), out=out[begin:])
+            do(
+                torch.sum,
+                do(torch.mul, self._extra, twice[:, None], out=torch.empty_like(self._extra)),
+                (0, 2),
+                out=out[begin:],
+            )
         return out
 
     def _affine(self, matrix: Tensor, shift: Tensor, streams: Tensor) -> Tensor:
@@ -162,16 +186,24 @@ class Pass:
     def _contracted(self, a: Tensor, b: Tensor, axes: tuple[int, ...]) -> Tensor:
         """The sum of a b over some axes of a."""
         product = self._do(torch.mul, a, b, out=torch.empty_like(a))
-        return self._do(torch.sum, product, axes, out=a.new_empty([n for k, n in enumerate(a.shape) if k not in axes]))
+        return self._do(
+            torch.sum,
+            product,
+            axes,
+            out=a.new_empty([n for k, n in enumerate(a.shape) if k not in axes]),
+        )
 
 
 def write_rows(pairs: Pairs, extra: Tensor, out: Tensor) -> None:
     """Jacobian rows of one equation, into `out` (points, parameters)."""
     begin, points = 0, len(out)
     for d, h in pairs:
-        for part in (torch.einsum("osn,isn->noi", d[..., :points], h[..., :points]), d[:, 0, :points].T):
+        for part in (
+            torch.einsum("osn,isn->noi", d[..., :points], h[..., :points]),
+            d[:, 0, :points].T,
+        ):
             count = part[0].numel()
-            out[:, begin:begin + count].view(part.shape).copy_(part)
+            out[:, begin : begin + count].view(part.shape).copy_(part)
             begin += count
     out[:, begin:] = extra[:, :points].T
 
@@ -187,6 +219,11 @@ def chunk(task: Task, part: slice, size: int) -> Chunk:
     rows = task.rows.part(part)
     kept = rows.weights[..., list(task.streams.kept)]
     factors = torch.cat([kept, torch.ones_like(kept[..., :1])], -1) if task.streams.joined else kept
-    moved = (task.inputs[:, part].permute(2, 0, 1), rows.weights[:, 0, 0].T, factors.permute(1, 2, 3, 0), rows.extra.permute(1, 2, 0),
-             rows.target[..., 0].T)
+    moved = (
+        task.inputs[:, part].permute(2, 0, 1),
+        rows.weights[:, 0, 0].T,
+        factors.permute(1, 2, 3, 0),
+        rows.extra.permute(1, 2, 0),
+        rows.target[..., 0].T,
+    )
     return tuple(pad(t, (0, size - len(rows.points))).contiguous() for t in moved)

@@ -19,7 +19,11 @@ from .task import Task
 _REAL = {torch.float64: "double", torch.float32: "float"}
 _PER_THREAD = 256
 Result = TypeVar("Result")
-_TYPES: dict[str, Any] = {"long": ctypes.c_long, "const long*": ctypes.POINTER(ctypes.c_long), "const T*": ctypes.c_void_p}
+_TYPES: dict[str, Any] = {
+    "long": ctypes.c_long,
+    "const long*": ctypes.POINTER(ctypes.c_long),
+    "const T*": ctypes.c_void_p,
+}
 
 
 class _Rows(ctypes.Structure):
@@ -45,16 +49,25 @@ class Native:
     def __init__(self, task: Task) -> None:
         """BackendMissingError where no C++ compiler does it, and for tensors elsewhere than in the memory of the processor."""
         if task.rows.points.device.type != "cpu":
-            raise BackendMissingError("compiled residuals run on the processor", term=task.rows.points.device, remedy='use flavour="torch"')
+            raise BackendMissingError(
+                "compiled residuals run on the processor",
+                term=task.rows.points.device,
+                remedy='use flavour="torch"',
+            )
         self._task, self._dtype = task, task.rows.points.dtype
         self._library = library(kernel(task.streams), _REAL[self._dtype])
         self._library.sum_of_squares.argtypes = (ctypes.POINTER(_Rows), *(ctypes.c_void_p,) * 2)
         self._library.jacobian_rows.argtypes = (ctypes.POINTER(_Rows), *(ctypes.c_void_p,) * 3)
-        self._library.sum_of_squares.restype, self._library.jacobian_rows.restype = ctypes.c_double, None
+        self._library.sum_of_squares.restype, self._library.jacobian_rows.restype = (
+            ctypes.c_double,
+            None,
+        )
         *inner, _ = task.sizes
         self._sizes = (ctypes.c_long * len(inner))(*inner)
         threads = max(1, min(torch.get_num_threads(), len(task.rows.points) // _PER_THREAD))
-        self._parts = [self._part(chunk) for chunk in torch.arange(len(task.rows.points)).chunk(threads)]
+        self._parts = [
+            self._part(chunk) for chunk in torch.arange(len(task.rows.points)).chunk(threads)
+        ]
 
     def sum_of_squares(self, x: Tensor) -> float:
         x = self._checked(x)
@@ -72,13 +85,17 @@ class Native:
         pieces = list(zip(residual.split(counts), jacobian.split(counts)))
 
         def run(k: int) -> None:
-            self._library.jacobian_rows(self._parts[k].rows, x.data_ptr(), *(piece.data_ptr() for piece in pieces[k]))
+            self._library.jacobian_rows(
+                self._parts[k].rows, x.data_ptr(), *(piece.data_ptr() for piece in pieces[k])
+            )
 
         self._map(run)
         return residual, jacobian
 
     def _run(self, k: int, x: Tensor, gradient: Tensor | None) -> float:
-        return self._library.sum_of_squares(self._parts[k].rows, x.data_ptr(), None if gradient is None else gradient.data_ptr())
+        return self._library.sum_of_squares(
+            self._parts[k].rows, x.data_ptr(), None if gradient is None else gradient.data_ptr()
+        )
 
     def _map(self, call: Callable[[int], Result]) -> list[Result]:
         if len(self._parts) == 1:
@@ -94,8 +111,19 @@ class Native:
 
     def _part(self, chunk: Tensor) -> _Part:
         part, rows = slice(int(chunk[0]), int(chunk[-1]) + 1), self._task.rows
-        held = tuple(t.contiguous() for t in (self._task.inputs[:, part], rows.weights[part], rows.extra[part], rows.target[part]))
+        held = tuple(
+            t.contiguous()
+            for t in (
+                self._task.inputs[:, part],
+                rows.weights[part],
+                rows.extra[part],
+                rows.target[part],
+            )
+        )
         equations, components = rows.weights.shape[1:3]
         numbers = (len(chunk), len(self._sizes) - 1, equations, components, rows.extra.shape[2])
-        return _Part(_Rows(*numbers, self._sizes, *(t.data_ptr() for t in held)), held, len(chunk) * equations)
-
+        return _Part(
+            _Rows(*numbers, self._sizes, *(t.data_ptr() for t in held)),
+            held,
+            len(chunk) * equations,
+        )

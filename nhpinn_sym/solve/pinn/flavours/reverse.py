@@ -20,7 +20,9 @@ class Tape:
     def __init__(self) -> None:
         self._calls: list[Callable[[], Tensor]] = []
 
-    def __call__(self, function: Callable[..., Tensor], *arguments: Any, out: Tensor, **options: Any) -> Tensor:
+    def __call__(
+        self, function: Callable[..., Tensor], *arguments: Any, out: Tensor, **options: Any
+    ) -> Tensor:
         """out = function(*arguments, **options)."""
         self._calls.append(partial(function, *arguments, out=out, **options))
         return self._calls[-1]()
@@ -49,7 +51,9 @@ class TanhStreams:
         self.h = z.new_empty(z.shape)
         self._t = do(tanh, z[:, 0], out=self.h[:, 0])
         self._f = do(addcmul, z.new_ones(()), self._t, self._t, value=-1, out=self._new())
-        self._sums = [{k: self._sum(terms) for k, terms in table.items()} for table in streams.tables]
+        self._sums = [
+            {k: self._sum(terms) for k, terms in table.items()} for table in streams.tables
+        ]
         for s, sums in enumerate(self._sums, 1):
             self._write(self.h[:, s], sums)
 
@@ -74,18 +78,34 @@ class TanhStreams:
         do, found = self._do, d.new_empty(d.shape)
         do(mul, self._f[:, None], d, out=found)
         for k in sorted({k for sums in self._sums for k in sums}):
-            first, *rest = [(found[:, s], sums[k]) for s, sums in enumerate(self._sums, 1) if k in sums]
+            first, *rest = [
+                (found[:, s], sums[k]) for s, sums in enumerate(self._sums, 1) if k in sums
+            ]
             total = do(mul, *first, out=self._new())
             for part in rest:
                 do(addcmul, total, *part, out=total)
             rate, factor = self._rate(k + 1)
             do(addcmul, found[:, 0], rate, total, value=factor, out=found[:, 0])
         seeds: dict[tuple[int, int], Tensor] = {}
-        for b, k, s, (factor, weight, streams) in self._streams.products:  # by rising b: what is read of a stream is read before it changes
+        for (
+            b,
+            k,
+            s,
+            (factor, weight, streams),
+        ) in (
+            self._streams.products
+        ):  # by rising b: what is read of a stream is read before it changes
             rate, slope = self._rate(k)
             if (k, s) not in seeds:
                 seeds[k, s] = do(mul, rate, found[:, s], out=self._new())
-            do(addcmul, found[:, b], seeds[k, s], self._product(weight, streams), value=slope * factor, out=found[:, b])
+            do(
+                addcmul,
+                found[:, b],
+                seeds[k, s],
+                self._product(weight, streams),
+                value=slope * factor,
+                out=found[:, b],
+            )
         return found
 
     def _new(self) -> Tensor:
@@ -113,7 +133,9 @@ class TanhStreams:
             return self._z[:, last]
         if (weight, streams) not in self._products:
             before = self._w[weight] if not head else self._product(weight, tuple(head))
-            self._products[weight, streams] = self._do(mul, before, self._z[:, last], out=self._new())
+            self._products[weight, streams] = self._do(
+                mul, before, self._z[:, last], out=self._new()
+            )
         return self._products[weight, streams]
 
     def _sum(self, terms: Iterable[Term]) -> Tensor:
@@ -122,7 +144,21 @@ class TanhStreams:
         if len(streams) == 1:
             return self._z[:, streams[0]]
         total, zero = self._new(), self._z.new_zeros(())
-        self._do(addcmul, zero, self._product(weight, streams[:-1]), self._z[:, streams[-1]], value=factor, out=total)
+        self._do(
+            addcmul,
+            zero,
+            self._product(weight, streams[:-1]),
+            self._z[:, streams[-1]],
+            value=factor,
+            out=total,
+        )
         for factor, weight, streams in rest:
-            self._do(addcmul, total, self._product(weight, streams[:-1]), self._z[:, streams[-1]], value=factor, out=total)
+            self._do(
+                addcmul,
+                total,
+                self._product(weight, streams[:-1]),
+                self._z[:, streams[-1]],
+                value=factor,
+                out=total,
+            )
         return total

@@ -61,8 +61,12 @@ class Task:
     @cached_property
     def inputs(self) -> Tensor:
         """The streams of the inputs of the net, (streams, n, inputs)."""
-        jet = list(self.trial.module.embed(self.rows.points, self.trial.indices, self.trial.axes).values())
+        jet = list(
+            self.trial.module.embed(self.rows.points, self.trial.indices, self.trial.axes).values()
+        )
         kept = [jet[a] for a in self.streams.kept]
         if self.streams.joined:
-            kept.append(sum(self.rows.weights[:, 0, 0, a, None] * jet[a] for a in self.streams.joined))
+            kept.append(
+                sum(self.rows.weights[:, 0, 0, a, None] * jet[a] for a in self.streams.joined)
+            )
         return torch.stack(kept)

@@ -31,5 +31,8 @@ class History:
 
     def of_one_net(self) -> History:
         """Without the axis of the nets."""
-        terms, errors = ({name: value[:, 0] for name, value in table.items()} for table in (self.terms, self.errors))
+        terms, errors = (
+            {name: value[:, 0] for name, value in table.items()}
+            for table in (self.terms, self.errors)
+        )
         return History(self.loss[:, 0], terms, errors)

@@ -20,9 +20,13 @@ class Nets:
     sizes: tuple[int, ...]
 
     @classmethod
-    def make(cls, name: str, text: str, inputs: int, outputs: int, width: int, depth: int, device: str) -> Nets:
+    def make(
+        cls, name: str, text: str, inputs: int, outputs: int, width: int, depth: int, device: str
+    ) -> Nets:
         """Nets for an emitted file."""
-        trial = Trial(name, text, (("scaled", -1.0, 1.0),) * inputs, device)  # (-1, 1) to (-1, 1): the coordinates as they are
+        trial = Trial(
+            name, text, (("scaled", -1.0, 1.0),) * inputs, device
+        )  # (-1, 1) to (-1, 1): the coordinates as they are
         return cls(trial, (inputs, *[width] * depth, outputs))
 
     def start(self, seed: int) -> Tensor:
@@ -30,18 +34,23 @@ class Nets:
         generator = torch.Generator().manual_seed(seed)
         parts = []
         for m, n in zip(self.sizes, self.sizes[1:], strict=False):
-            parts.append((2 * torch.rand(n * m + n, generator=generator, dtype=torch.float64) - 1) / math.sqrt(m))
+            parts.append(
+                (2 * torch.rand(n * m + n, generator=generator, dtype=torch.float64) - 1)
+                / math.sqrt(m)
+            )
         return torch.cat(parts).to(self.trial.device)
 
     def flat(self, layers: Layers) -> Tensor:
         """The row of a net of given layers."""
-        return torch.cat([tensor.flatten() for layer in layers for tensor in layer]).to(self.trial.device)
+        return torch.cat([tensor.flatten() for layer in layers for tensor in layer]).to(
+            self.trial.device
+        )
 
     def layers(self, x: Tensor) -> Layers:
         """The layers (nets, outputs, inputs), (nets, outputs) of weights x (nets, parameters)."""
         parts, first = [], 0
         for m, n in zip(self.sizes, self.sizes[1:], strict=False):
-            weight, bias = x[:, first:first + m * n], x[:, first + m * n:first + m * n + n]
+            weight, bias = x[:, first : first + m * n], x[:, first + m * n : first + m * n + n]
             parts.append((weight.reshape(len(x), n, m), bias))
             first += m * n + n
         return parts
@@ -57,4 +66,7 @@ class Nets:
     def networks(self, x: Tensor) -> list[Network]:
         """Every net by itself."""
         stacked: Sequence[tuple[Tensor, Tensor]] = self.layers(x)
-        return [Network(self.trial, [(weight[k].clone(), bias[k].clone()) for weight, bias in stacked]) for k in range(len(x))]
+        return [
+            Network(self.trial, [(weight[k].clone(), bias[k].clone()) for weight, bias in stacked])
+            for k in range(len(x))
+        ]

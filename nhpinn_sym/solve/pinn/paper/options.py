@@ -52,7 +52,9 @@ class CellOptions(TrainingOptions):
 
     @property
     def balance(self) -> tuple[float, ...]:
-        return self.weights or ((1 / 101, 50 / 101, 50 / 101) if self.oversampling else (1 / 101, 100 / 101))
+        return self.weights or (
+            (1 / 101, 50 / 101, 50 / 101) if self.oversampling else (1 / 101, 100 / 101)
+        )
 
 
 @dataclass(frozen=True)
@@ -87,11 +89,24 @@ def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int
                 remedy="its options are " + ", ".join(known),
             )
     options = kind(**given)
-    for name, least in (("epochs", 1), ("width", 1), ("depth", 1), ("nodes", 3), ("test_nodes", 3), ("slow_nodes", 4), ("oversampling", 0)):
+    for name, least in (
+        ("epochs", 1),
+        ("width", 1),
+        ("depth", 1),
+        ("nodes", 3),
+        ("test_nodes", 3),
+        ("slow_nodes", 4),
+        ("oversampling", 0),
+    ):
         value = getattr(options, name, None)
         if value is not None or getattr(kind, name, None) is not None:
             options = replace(options, **{name: positive_integer(value, name, least=least)})  # type: ignore[arg-type]
-    rate = positive_number(options.learning_rate, ProblemError, "learning_rate", "leave it out, or write learning_rate=1e-3")
+    rate = positive_number(
+        options.learning_rate,
+        ProblemError,
+        "learning_rate",
+        "leave it out, or write learning_rate=1e-3",
+    )
     options = replace(options, learning_rate=float(rate), seed=require_seed(options.seed))
     for name, choices in (("flavour", FLAVOURS), ("form", ("strong", "energy"))):
         require_choice(name, getattr(options, name, choices[0]), choices)
@@ -104,9 +119,13 @@ def _check_weights(weights: tuple[float, ...] | None, count: int) -> None:
     if weights is None:
         return
     remedy = f"give {count} positive numbers that add up to 1"
-    numbers = [float(positive_number(w, ProblemError, "a weight of the loss", remedy)) for w in listed(weights, "weights", remedy)]
+    numbers = [
+        float(positive_number(w, ProblemError, "a weight of the loss", remedy))
+        for w in listed(weights, "weights", remedy)
+    ]
     if len(numbers) != count or abs(sum(numbers) - 1) > 1e-6:
         raise ProblemError(
-            f"the weights of the loss are {count} positive numbers that add up to 1", term=weights,
+            f"the weights of the loss are {count} positive numbers that add up to 1",
+            term=weights,
             remedy=remedy,
         )

@@ -30,12 +30,16 @@ class Ritz:
         for axis, end in self.module.BOUNDARY:
             others = [pair for k, pair in enumerate(bounds) if k != axis]
             energy = partial(self.module.boundary_energy, face=(axis, end))
-            self.parts.append((energy, face(bounds, nodes, axis, bounds[axis][end]), _trapezoid(others, nodes)))
+            self.parts.append(
+                (energy, face(bounds, nodes, axis, bounds[axis][end]), _trapezoid(others, nodes))
+            )
 
     def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         total, gradient = x.new_zeros(()), torch.zeros_like(x)
         for energy, points, weights in self.parts:
-            for p, w in zip(points.to(x.device).split(_CHUNK), weights.to(x.device).split(_CHUNK), strict=True):
+            for p, w in zip(
+                points.to(x.device).split(_CHUNK), weights.to(x.device).split(_CHUNK), strict=True
+            ):
                 variable = x.detach().requires_grad_()
                 layers = [(weight[0], bias[0]) for weight, bias in self.nets.layers(variable)]
                 jet = self.module.network(p, layers, self.module.INDICES, self.nets.trial.axes)
@@ -46,7 +50,10 @@ class Ritz:
 
     def doubt(self, x: Tensor, nodes: int) -> float:
         """By how much the energy changes on another grid, relative to it: a net can exploit the errors of a quadrature."""
-        here, there = (float(Ritz(1.0, self.problem, self.nets, n).value_and_gradient(x)[0]) for n in (nodes, int(_UNSEEN * nodes) + 1))
+        here, there = (
+            float(Ritz(1.0, self.problem, self.nets, n).value_and_gradient(x)[0])
+            for n in (nodes, int(_UNSEEN * nodes) + 1)
+        )
         return abs(here - there) / (abs(there) or 1.0)
 
 
@@ -57,4 +64,8 @@ def _trapezoid(bounds: list[tuple[float, float]], nodes: int) -> Tensor:
         line = torch.full((nodes,), (b - a) / (nodes - 1), dtype=torch.float64)
         line[[0, -1]] /= 2
         lines.append(line)
-    return reduce(lambda whole, line: torch.outer(whole, line).flatten(), lines, torch.ones(1, dtype=torch.float64))
+    return reduce(
+        lambda whole, line: torch.outer(whole, line).flatten(),
+        lines,
+        torch.ones(1, dtype=torch.float64),
+    )

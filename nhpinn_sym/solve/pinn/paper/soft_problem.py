@@ -24,18 +24,37 @@ from .terms import plain_rows
 class SoftProblem(BoundaryValueProblem):
     """u = net. Data come from the emitted file: of the faces in BOUNDARY as they stand there, of the others, and at t = 0, from its lift."""
 
-    def __init__(self, equation: LoweredEquation, coefficients: Coefficients, parameters: Mapping[str, float], device: str) -> None:
+    def __init__(
+        self,
+        equation: LoweredEquation,
+        coefficients: Coefficients,
+        parameters: Mapping[str, float],
+        device: str,
+    ) -> None:
         super().__init__(equation, coefficients, parameters, device)
         if self.open.shape[1]:
-            raise UnsupportedError("the paper's loss does not fix the mean of a solution that is free", term=equation.title,
-                                   remedy='give a Dirichlet condition on some face, or use method="residual"')
+            raise UnsupportedError(
+                "the paper's loss does not fix the mean of a solution that is free",
+                term=equation.title,
+                remedy='give a Dirichlet condition on some face, or use method="residual"',
+            )
         self._hard = [constrain(equation, j).hard for j in range(self.components)]
 
     def nets(self, width: int, depth: int) -> Nets:
         """The space of the nets."""
-        return Nets.make(self.trial.name, self.trial.text, len(self.bounds), self.components, width, depth, self.device)
+        return Nets.make(
+            self.trial.name,
+            self.trial.text,
+            len(self.bounds),
+            self.components,
+            width,
+            depth,
+            self.device,
+        )
 
-    def values(self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex) -> Tensor:
+    def values(
+        self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex
+    ) -> Tensor:
         """D^index u, (n, components)."""
         return network.jet(points, closure([index]))[index]
 
@@ -62,11 +81,17 @@ class SoftProblem(BoundaryValueProblem):
 
     def periodic(self, nodes: int) -> tuple[Tensor, Tensor] | None:
         """Pairs of nodes at which a periodic solution is the same."""
-        return opposite(self.bounds, nodes, self.equation.periodic) if self.equation.periodic else None
+        return (
+            opposite(self.bounds, nodes, self.equation.periodic) if self.equation.periodic else None
+        )
 
     def _equations_at(self, points: Tensor) -> Rows:
         module, given = self.trial.module, self.given(points)
-        return plain_rows(points, self._weights(module.coefficients, points, given), self._by_component(module.source(points, **given)))
+        return plain_rows(
+            points,
+            self._weights(module.coefficients, points, given),
+            self._by_component(module.source(points, **given)),
+        )
 
     def _conditions_at(self, where: tuple[int, int], nodes: int) -> Rows:
         """The conditions of a face, one for each component."""
@@ -75,15 +100,22 @@ class SoftProblem(BoundaryValueProblem):
         weights, data = torch.zeros_like(identity), torch.zeros_like(lift)
         if where in self.trial.module.BOUNDARY:
             coefficients, value = self.trial.module.BOUNDARY[where]
-            weights, data = self._weights(coefficients, points, given), self._by_component(value(points, **given)).clone()
+            weights, data = (
+                self._weights(coefficients, points, given),
+                self._by_component(value(points, **given)).clone(),
+            )
         for j in (j for j in range(self.components) if where in self._hard[j]):
             weights[:, j], data[:, j] = identity[:, j], lift[:, j]
         return plain_rows(points, weights, data)
 
-    def _weights(self, coefficients: Callable[..., Any], points: Tensor, given: Mapping[str, Any]) -> Tensor:
+    def _weights(
+        self, coefficients: Callable[..., Any], points: Tensor, given: Mapping[str, Any]
+    ) -> Tensor:
         """(n, equations, components, derivatives) from an emitted table."""
         table, module = coefficients(points, **given), self.trial.module
-        out = points.new_zeros(len(points), self.components, self.components, len(self.trial.indices))
+        out = points.new_zeros(
+            len(points), self.components, self.components, len(self.trial.indices)
+        )
         for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
             for index, value in terms.items():
                 out[:, i, j, self.trial.indices.index(index)] = module.full(points, value)
@@ -91,12 +123,18 @@ class SoftProblem(BoundaryValueProblem):
 
     def _identity(self, points: Tensor) -> Tensor:
         """The weights of the values."""
-        out = points.new_zeros(len(points), self.components, self.components, len(self.trial.indices))
-        out[..., self.trial.indices.index((0,) * len(self.bounds))] = torch.eye(self.components, dtype=out.dtype, device=out.device)
+        out = points.new_zeros(
+            len(points), self.components, self.components, len(self.trial.indices)
+        )
+        out[..., self.trial.indices.index((0,) * len(self.bounds))] = torch.eye(
+            self.components, dtype=out.dtype, device=out.device
+        )
         return out
 
     def _lift(self, points: Tensor) -> Tensor:
-        return self._by_component(self.trial.module.lift(points, **self.given(points))[(0,) * len(self.bounds)])
+        return self._by_component(
+            self.trial.module.lift(points, **self.given(points))[(0,) * len(self.bounds)]
+        )
 
     def _by_component(self, values: Tensor) -> Tensor:
         return values.reshape(len(values), self.components)

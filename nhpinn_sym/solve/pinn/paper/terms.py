@@ -26,20 +26,34 @@ class Term(Protocol):
 class Residual:
     """The mean square of collocation rows, as they are (no units); one block of rows per net."""
 
-    def __init__(self, name: str, weight: float, nets: Nets, rows: Sequence[Rows], flavour: str) -> None:
+    def __init__(
+        self, name: str, weight: float, nets: Nets, rows: Sequence[Rows], flavour: str
+    ) -> None:
         self.name, self.weight = name, weight
         layers = nets.networks(nets.start(0)[None])[0].layers
         self.objectives = [Objective(nets.trial, block, layers, flavour) for block in rows]
 
     def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        pairs = [objective.value_and_gradient(row) for objective, row in zip(self.objectives, x, strict=True)]
-        return x.new_tensor([value for value, _ in pairs]), torch.stack([gradient for _, gradient in pairs])
+        pairs = [
+            objective.value_and_gradient(row)
+            for objective, row in zip(self.objectives, x, strict=True)
+        ]
+        return x.new_tensor([value for value, _ in pairs]), torch.stack(
+            [gradient for _, gradient in pairs]
+        )
 
 
 class Match:
     """factor * the mean square difference of the values at pairs of points."""
 
-    def __init__(self, name: str, weight: float, nets: Nets, pairs: tuple[Tensor, Tensor], factor: float = 1.0) -> None:
+    def __init__(
+        self,
+        name: str,
+        weight: float,
+        nets: Nets,
+        pairs: tuple[Tensor, Tensor],
+        factor: float = 1.0,
+    ) -> None:
         self.name, self.weight, self.nets, self.factor = name, weight, nets, factor
         self.points = torch.cat(pairs).to(nets.trial.device)
 
@@ -52,4 +66,6 @@ class Match:
 
 def plain_rows(points: Tensor, weights: Tensor, target: Tensor) -> Rows:
     """Rows without known functions, in their own unit; weights (n, equations, components, derivatives), target (n, equations)."""
-    return Rows(points, weights, target.new_zeros(*target.shape, 0), target[..., None], target.new_ones(1))
+    return Rows(
+        points, weights, target.new_zeros(*target.shape, 0), target[..., None], target.new_ones(1)
+    )

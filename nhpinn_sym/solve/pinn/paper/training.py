@@ -37,7 +37,13 @@ class Measures:
 NOTHING = Measures((), lambda x: x.new_empty(0, len(x)))
 
 
-def train(start: Tensor, terms: Sequence[Term], options: TrainingOptions, measures: Measures, report: Callable[[float, str], None]) -> Trained:
+def train(
+    start: Tensor,
+    terms: Sequence[Term],
+    options: TrainingOptions,
+    measures: Measures,
+    report: Callable[[float, str], None],
+) -> Trained:
     """options.epochs steps from weights (nets, parameters); the measures are taken in every epoch.
 
     As Adam acts on every entry by itself, many nets together are trained as each would be alone. SolveError where a loss is not finite.
@@ -45,21 +51,34 @@ def train(start: Tensor, terms: Sequence[Term], options: TrainingOptions, measur
     x = half_way = start.clone()
     weights = np.array([term.weight for term in terms])
     optimizer = torch.optim.Adam([x], lr=options.learning_rate)
-    values, errors = np.empty((options.epochs, len(terms), len(x))), np.empty((options.epochs, len(measures.names), len(x)))
+    values, errors = (
+        np.empty((options.epochs, len(terms), len(x))),
+        np.empty((options.epochs, len(measures.names), len(x))),
+    )
     for epoch in range(options.epochs):
         pairs = [term.value_and_gradient(x) for term in terms]
         values[epoch] = torch.stack([value for value, _ in pairs]).cpu().numpy()
         if not np.isfinite(values[epoch]).all():
-            raise SolveError("the loss is not finite", term=f"epoch {epoch}", remedy="lower learning_rate")
+            raise SolveError(
+                "the loss is not finite", term=f"epoch {epoch}", remedy="lower learning_rate"
+            )
         errors[epoch] = measures.errors(x).cpu().numpy()
         if epoch % max(1, options.epochs // _REPORTS) == 0:
-            shown = ("loss", weights @ values[epoch].mean(1)), *zip(measures.names, errors[epoch].mean(1), strict=True)
+            shown = (
+                ("loss", weights @ values[epoch].mean(1)),
+                *zip(measures.names, errors[epoch].mean(1), strict=True),
+            )
             notes = [f"{name} {value:.1e}" for name, value in shown]
             report(epoch / options.epochs, ", ".join((f"epoch {epoch}", *notes)))
         if epoch == options.epochs // 2:
             half_way = x.clone()
-        x.grad = torch.stack([term.weight * gradient for term, (_, gradient) in zip(terms, pairs, strict=True)]).sum(0)
+        x.grad = torch.stack(
+            [term.weight * gradient for term, (_, gradient) in zip(terms, pairs, strict=True)]
+        ).sum(0)
         optimizer.step()
-    history = History(np.einsum("t,etn->en", weights, values), {term.name: values[:, k] for k, term in enumerate(terms)},
-                      {name: errors[:, k] for k, name in enumerate(measures.names)})
+    history = History(
+        np.einsum("t,etn->en", weights, values),
+        {term.name: values[:, k] for k, term in enumerate(terms)},
+        {name: errors[:, k] for k, name in enumerate(measures.names)},
+    )
     return Trained(x, half_way, history)

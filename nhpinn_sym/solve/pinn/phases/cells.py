@@ -59,32 +59,63 @@ class PhaseCellSolver:
     interfaces that move with x, operators of fourth order, trained nets.
     """
 
-    def __init__(self, cells: LoweredCells, parameters: Mapping[str, Any], slow_box: tuple[tuple[float, float], ...],
-                 tolerance: float, progress: Progress = silent, **options: Any) -> None:
-        self.cells, self.tolerance, self.progress, self.options = cells, tolerance, progress, collocation_options(options)
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, Any],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        **options: Any,
+    ) -> None:
+        self.cells, self.tolerance, self.progress, self.options = (
+            cells,
+            tolerance,
+            progress,
+            collocation_options(options),
+        )
         _require_least_squares(cells, self.options)
-        self.partition = make_partition(cells, {s.name: parameters[s.name] for s in cells.parameters})
+        self.partition = make_partition(
+            cells, {s.name: parameters[s.name] for s in cells.parameters}
+        )
         self.pieces = pieces(self.partition, given_values(cells, parameters), self.options.device)
         self.means = PhaseMeans.of(self.partition.dim)
-        self._chosen: tuple[int, Scales, float, Result] | None = None  # size, scales, change and result, from the first solve
+        self._chosen: tuple[int, Scales, float, Result] | None = (
+            None  # size, scales, change and result, from the first solve
+        )
 
     def solve(self, slow_points: Array) -> CellBatch:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow))."""
         start = time.perf_counter()
-        slow = torch.as_tensor(np.asarray(slow_points, dtype=float).reshape(len(slow_points), -1), device=self.options.device)
+        slow = torch.as_tensor(
+            np.asarray(slow_points, dtype=float).reshape(len(slow_points), -1),
+            device=self.options.device,
+        )
         rows = [PhaseRows(self.partition, self.pieces, x) for x in slow]
         with self.progress("cell problems (pinn, one net per phase)") as task:
             solved, entries, info = self._fitted(rows, task)
         effective = {key: np.array([float(one[key]) for one in entries]) for key in entries[0]}
         names = solved[0].multipliers
-        info |= {"method": "random-features", "phases": self.partition.count, "residual": max(one.residual for one in solved),
-                 "multipliers": {name: max(one.multipliers[name] for one in solved) for name in names}}
-        info |= {"fredholm": max(info["multipliers"].values(), default=0.0), "seconds": time.perf_counter() - start}
+        info |= {
+            "method": "random-features",
+            "phases": self.partition.count,
+            "residual": max(one.residual for one in solved),
+            "multipliers": {name: max(one.multipliers[name] for one in solved) for name in names},
+        }
+        info |= {
+            "fredholm": max(info["multipliers"].values(), default=0.0),
+            "seconds": time.perf_counter() - start,
+        }
         m = self.cells.components
-        fields = tuple(tuple(self._field(solved, k * m + i) for i in range(m)) for k in range(len(self.cells.functions)))
+        fields = tuple(
+            tuple(self._field(solved, k * m + i) for i in range(m))
+            for k in range(len(self.cells.functions))
+        )
         return CellBatch(fields, effective, info)
 
-    def _fitted(self, rows: Sequence[PhaseRows], task: Task) -> tuple[list[_Solved], list[Entries], dict[str, Any]]:
+    def _fitted(
+        self, rows: Sequence[PhaseRows], task: Task
+    ) -> tuple[list[_Solved], list[Entries], dict[str, Any]]:
         """Nets of doubled size until the effective entries stand."""
         m = self.cells.components
         levels, residuals = Levels(largest_change), [math.inf]
@@ -92,54 +123,118 @@ class PhaseCellSolver:
         largest = max(1, round(self.options.features / per_feature))
 
         def fit(size: int, scales: Scales) -> Fit[list[_Solved]]:
-            layers = [p.layers(self.partition, size, scales[0], self.options.seed) for p in self.pieces]
+            layers = [
+                p.layers(self.partition, size, scales[0], self.options.seed) for p in self.pieces
+            ]
             solved = [self._solved(one, layers) for one in rows]
             return Fit(solved, max(one.residual for one in solved), size, scales)
 
-        steps = ladder(fit, self.pieces[0].window, largest, self.options.scale) if self._chosen is None else iter([fit(*self._chosen[:2])])
+        steps = (
+            ladder(fit, self.pieces[0].window, largest, self.options.scale)
+            if self._chosen is None
+            else iter([fit(*self._chosen[:2])])
+        )
         for step in steps:
-            refined = [self.means.refined(row, one.families) for row, one in zip(rows, step.solved, strict=True)]
-            values = np.array([[float(v) for (name, _), v in entries.items() if name != "h"] for entries, _ in refined])
+            refined = [
+                self.means.refined(row, one.families)
+                for row, one in zip(rows, step.solved, strict=True)
+            ]
+            values = np.array(
+                [
+                    [float(v) for (name, _), v in entries.items() if name != "h"]
+                    for entries, _ in refined
+                ]
+            )
             size = float(np.abs(values).max(initial=0.0)) or 1.0
             doubt = max((step.held_out / _NOTHING) ** 2, *(error / size for _, error in refined))
-            estimate = levels.estimate(values, doubt) if self._chosen is None else max(self._chosen[2], doubt)
+            estimate = (
+                levels.estimate(values, doubt)
+                if self._chosen is None
+                else max(self._chosen[2], doubt)
+            )
             residuals.append(step.held_out)
-            task.update(step.size / largest, f"{round(step.size * per_feature)} features, residual {step.held_out:.1e}")
+            task.update(
+                step.size / largest,
+                f"{round(step.size * per_feature)} features, residual {step.held_out:.1e}",
+            )
             if estimate <= self.tolerance:
                 break
-        result = fit_result(estimate <= self.tolerance, residuals) if self._chosen is None else self._chosen[3]
+        result = (
+            fit_result(estimate <= self.tolerance, residuals)
+            if self._chosen is None
+            else self._chosen[3]
+        )
         self._chosen = (step.size, step.scales, estimate, result)
         if not math.isfinite(estimate) or not math.isfinite(step.held_out):
-            raise SolveError("the cell problems have no finite solution in these nets", term=step.held_out, remedy="give more features")
-        info = {"size": round(step.size * per_feature), "features": step.size, "scale": step.scales[0], "estimate": estimate,
-                **self.options.told(result)}
+            raise SolveError(
+                "the cell problems have no finite solution in these nets",
+                term=step.held_out,
+                remedy="give more features",
+            )
+        info = {
+            "size": round(step.size * per_feature),
+            "features": step.size,
+            "scale": step.scales[0],
+            "estimate": estimate,
+            **self.options.told(result),
+        }
         if self.cells.symmetric:
-            info["advice"] += '; method="energy" encloses A where the fields are singular, as at corners of interfaces'
+            info["advice"] += (
+                '; method="energy" encloses A where the fields are singular, as at corners of interfaces'
+            )
         return step.solved, [entries for entries, _ in refined], info
 
     def _solved(self, rows: PhaseRows, layers: Sequence[Layers]) -> _Solved:
         """All stages in one random layer per phase."""
-        families, residual, multipliers = [Family(Nodes((), 0)) for _ in self.pieces], 0.0, dict[str, float]()
+        families, residual, multipliers = (
+            [Family(Nodes((), 0)) for _ in self.pieces],
+            0.0,
+            dict[str, float](),
+        )
         for number, (_, members) in enumerate(rows.stages):
             counts = [_POINTS * len(net[-1][1]) for net in layers]
             nets, taken = self._nets(rows(number, families, counts, self.options.seed), layers)
-            error, means = held_out(rows(number, families, [_HELD_OUT] * len(counts), self.options.seed + 1), nets, taken)
+            error, means = held_out(
+                rows(number, families, [_HELD_OUT] * len(counts), self.options.seed + 1),
+                nets,
+                taken,
+            )
             residual = max(residual, float(error.max()))
-            multipliers |= {self.cells.functions[k].name: float(v) for k, v in zip(members, means, strict=True) if self.cells.functions[k].solvable}
+            multipliers |= {
+                self.cells.functions[k].name: float(v)
+                for k, v in zip(members, means, strict=True)
+                if self.cells.functions[k].solvable
+            }
             scaled = [net.multiplied(rows.balance[1].repeat(len(members))) for net in nets]
-            families = self.means.offset(rows, [f.with_networks([net]) for f, net in zip(families, scaled, strict=True)])
+            families = self.means.offset(
+                rows, [f.with_networks([net]) for f, net in zip(families, scaled, strict=True)]
+            )
         return _Solved(families, residual, multipliers)
 
-    def _nets(self, blocks: Sequence[Block], layers: Sequence[Layers]) -> tuple[list[Network], Tensor]:
+    def _nets(
+        self, blocks: Sequence[Block], layers: Sequence[Layers]
+    ) -> tuple[list[Network], Tensor]:
         """The nets that satisfy the blocks best, and the multipliers."""
         columns = sum(len(net[-1][1]) for net in layers) * self.cells.components
-        require_affordable(f"{columns} unknowns of random features", 3.0 * columns * sum(len(b.target) for b in blocks),
-                           remedy="ask for fewer features=, or a larger tolerance")
-        solution = least_squares(torch.cat([b.matrix(self.pieces, layers) for b in blocks]), torch.cat([b.target for b in blocks]))
+        require_affordable(
+            f"{columns} unknowns of random features",
+            3.0 * columns * sum(len(b.target) for b in blocks),
+            remedy="ask for fewer features=, or a larger tolerance",
+        )
+        solution = least_squares(
+            torch.cat([b.matrix(self.pieces, layers) for b in blocks]),
+            torch.cat([b.target for b in blocks]),
+        )
         nets, start, m = [], 0, self.cells.components
         for piece, net in zip(self.pieces, layers, strict=True):
             size = len(net[-1][1])
-            weight = solution[start:start + m * size].reshape(m, size, -1).permute(2, 0, 1).reshape(-1, size).contiguous()
+            weight = (
+                solution[start : start + m * size]
+                .reshape(m, size, -1)
+                .permute(2, 0, 1)
+                .reshape(-1, size)
+                .contiguous()
+            )
             nets.append(Network(piece.trial, [*net, (weight, weight.new_zeros(len(weight)))]))
             start += m * size
         return nets, solution[start:]
@@ -161,8 +256,14 @@ def _require_least_squares(cells: LoweredCells, options: Options) -> None:
     require_unused(options, ("group",), "a solver with one net per phase")
     kernel = next((f for f in cells.functions if f.role in ("ground state", "adjoint")), None)
     if kernel is not None or cells.constants:
-        raise UnsupportedError("a kernel that is not constant, or a moving frame, with coefficients that jump",
-                               term=kernel.name if kernel else cells.constants[0].symbol, remedy='use backend="fourier", or "skfem"')
+        raise UnsupportedError(
+            "a kernel that is not constant, or a moving frame, with coefficients that jump",
+            term=kernel.name if kernel else cells.constants[0].symbol,
+            remedy='use backend="fourier", or "skfem"',
+        )
     if options.trains:
-        raise UnsupportedError("one net per phase is made by least squares, not trained", term=cells.title,
-                               remedy='leave solver= out, or use method="energy"')
+        raise UnsupportedError(
+            "one net per phase is made by least squares, not trained",
+            term=cells.title,
+            remedy='leave solver= out, or use method="energy"',
+        )

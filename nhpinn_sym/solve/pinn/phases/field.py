@@ -33,25 +33,43 @@ class PhaseField:
         for k, net in enumerate(self.nets):
             here = labels == k
             if here.any():
-                where = unfolded(torch.as_tensor(y[here], device=net.trial.device), net.trial.axes[: len(periods)], periods)
+                where = unfolded(
+                    torch.as_tensor(y[here], device=net.trial.device),
+                    net.trial.axes[: len(periods)],
+                    periods,
+                )
                 out[:, here] = net.jet(where, closure([index]))[index].T.cpu().numpy()
         return out if any(index) else out + self.offset[:, None]
 
     def state(self) -> dict[str, Any]:
         labels = self.labels
-        return {"nets": [net.state() for net in self.nets], "offset": self.offset,
-                "coordinates": [expression_data(v) for v in labels.coordinates], "cell": list(labels.bounds),
-                "selector": expression_data(labels.selector), "codes": list(labels.codes),
-                "numbers": list(labels.numbers)}
+        return {
+            "nets": [net.state() for net in self.nets],
+            "offset": self.offset,
+            "coordinates": [expression_data(v) for v in labels.coordinates],
+            "cell": list(labels.bounds),
+            "selector": expression_data(labels.selector),
+            "codes": list(labels.codes),
+            "numbers": list(labels.numbers),
+        }
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> PhaseField:
         """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
         bounds = tuple((float(a), float(b)) for a, b in state["cell"])
-        nets, numbers = tuple(map(Network.from_state, state["nets"])), tuple(map(int, state["numbers"]))
+        nets, numbers = (
+            tuple(map(Network.from_state, state["nets"])),
+            tuple(map(int, state["numbers"])),
+        )
         codes, coordinates = tuple(map(int, state["codes"])), read_symbols(state["coordinates"])
-        fits = len(coordinates) == len(bounds) and len(codes) == len(numbers) and list(codes) == sorted(codes)
+        fits = (
+            len(coordinates) == len(bounds)
+            and len(codes) == len(numbers)
+            and list(codes) == sorted(codes)
+        )
         if not fits or not set(numbers) <= set(range(len(nets))):
             raise ValueError("nets and phases do not fit")
-        labels = Labels(coordinates, bounds, read_formula(state["selector"], coordinates), codes, numbers)
+        labels = Labels(
+            coordinates, bounds, read_formula(state["selector"], coordinates), codes, numbers
+        )
         return cls(labels, nets, np.asarray(state["offset"]))

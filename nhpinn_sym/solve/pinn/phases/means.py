@@ -29,9 +29,14 @@ class PhaseMeans:
         """By the dimension of the cell."""
         return cls(_ORDERS[dim])
 
-    def refined(self, rows: PhaseRows, families: Sequence[Family]) -> tuple[dict[EffectiveKey, Tensor], float]:
+    def refined(
+        self, rows: PhaseRows, families: Sequence[Family]
+    ) -> tuple[dict[EffectiveKey, Tensor], float]:
         """The effective entries with the doubled order, and their error: as it falls exponentially, the square of the relative change."""
-        coarse, fine = self.effective(rows, families), PhaseMeans(2 * self.order).effective(rows, families)
+        coarse, fine = (
+            self.effective(rows, families),
+            PhaseMeans(2 * self.order).effective(rows, families),
+        )
         change = max((float((fine[key] - coarse[key]).abs()) for key in fine), default=0.0)
         largest = max((float(v.abs()) for v in fine.values()), default=0.0) or 1.0
         return fine, change**2 / largest
@@ -40,9 +45,14 @@ class PhaseMeans:
         """The families with all functions of zero mean."""
         q = self._quadrature(rows)
         zero = (0,) * rows.partition.dim
-        total = sum(w @ families[k].raw(piece.unfolded(y), [zero])[zero] for k, piece, y, w in self._parts(rows, q))
+        total = sum(
+            w @ families[k].raw(piece.unfolded(y), [zero])[zero]
+            for k, piece, y, w in self._parts(rows, q)
+        )
         c = total.shape[-1]  # type: ignore[union-attr]
-        numbers = Numbers(torch.eye(c, dtype=torch.float64, device=rows.slow.device)[None], -total[None], {}, {})  # type: ignore[index]
+        numbers = Numbers(
+            torch.eye(c, dtype=torch.float64, device=rows.slow.device)[None], -total[None], {}, {}
+        )  # type: ignore[index]
         return [family.with_numbers(numbers) for family in families]
 
     def effective(self, rows: PhaseRows, families: Sequence[Family]) -> dict[EffectiveKey, Tensor]:
@@ -56,21 +66,36 @@ class PhaseMeans:
         out: dict[EffectiveKey, Tensor] = {}
         for k, piece, y, w in self._parts(rows, self._quadrature(rows)):
             jet: Jet = families[k].jet(piece.unfolded(y), piece.trial.module.MEAN_INDICES)
-            for key, value in piece.trial.module.effective(rows.at(y), jet, w, **piece.parameters).items():
+            for key, value in piece.trial.module.effective(
+                rows.at(y), jet, w, **piece.parameters
+            ).items():
                 out[key] = out.get(key, torch.zeros_like(value)) + value
         return out
 
-    def _at_interfaces(self, rows: PhaseRows, families: Sequence[Family]) -> dict[EffectiveKey, Tensor]:
+    def _at_interfaces(
+        self, rows: PhaseRows, families: Sequence[Family]
+    ) -> dict[EffectiveKey, Tensor]:
         """What the energy formula lacks for functions that jump a little: int flux(z) . n [N_j] + flux(N_j) . n [z], z being the dual solution.
 
         From l(v) = B(v, z) - int flux(z) . n [v], v discontinuous, and the like for N_j: the consistency terms of discontinuous Galerkin methods.
         """
         found, m = rows.partition.interfaces(self.order), rows.components
         flux, jump = rows.traces(found, families)
-        area = torch.as_tensor(found.weights, device=rows.slow.device) / self._quadrature(rows).weights.sum()
-        work = torch.einsum("n,nfe,nge->fg", area, flux.unflatten(1, (-1, m)), jump.unflatten(1, (-1, m)))
-        pairs = {(f.name, f.index): (f.dual, f.terms[0].factors[0].function) for f in rows.partition.cells[0].effective if f.dual}
-        return {key: dual[0] * (work[dual[1], j] + work[j, dual[1]]) for key, (dual, j) in pairs.items()}
+        area = (
+            torch.as_tensor(found.weights, device=rows.slow.device)
+            / self._quadrature(rows).weights.sum()
+        )
+        work = torch.einsum(
+            "n,nfe,nge->fg", area, flux.unflatten(1, (-1, m)), jump.unflatten(1, (-1, m))
+        )
+        pairs = {
+            (f.name, f.index): (f.dual, f.terms[0].factors[0].function)
+            for f in rows.partition.cells[0].effective
+            if f.dual
+        }
+        return {
+            key: dual[0] * (work[dual[1], j] + work[j, dual[1]]) for key, (dual, j) in pairs.items()
+        }
 
     def _quadrature(self, rows: PhaseRows) -> Quadrature:
         return rows.partition.quadrature(self.order)
@@ -80,5 +105,7 @@ class PhaseMeans:
         weights = q.weights / q.weights.sum()
         for k, piece in enumerate(rows.pieces):
             here = q.labels == k
-            points, share = (torch.as_tensor(v[here], device=rows.slow.device) for v in (q.points, weights))
+            points, share = (
+                torch.as_tensor(v[here], device=rows.slow.device) for v in (q.points, weights)
+            )
             yield k, piece, points, share

@@ -54,9 +54,18 @@ class Piece:
         """With inputs for these poles."""
         axes, dim = self.trial.axes, len(self.window)
         for pole in poles:
-            axes = (*axes, *(("along", 0.0, 1.0) if c is None else ("pole", c, c + b - a)
-                             for c, (_, a, b) in zip(pole.center, self._cell, strict=True)))
-        return replace(self, trial=replace(self.trial, axes=axes), radii=tuple(pole.radius for pole in poles for _ in range(dim)))
+            axes = (
+                *axes,
+                *(
+                    ("along", 0.0, 1.0) if c is None else ("pole", c, c + b - a)
+                    for c, (_, a, b) in zip(pole.center, self._cell, strict=True)
+                ),
+            )
+        return replace(
+            self,
+            trial=replace(self.trial, axes=axes),
+            radii=tuple(pole.radius for pole in poles for _ in range(dim)),
+        )
 
     def features(self, size: int) -> int:
         """Of `size`, what the net takes: half, where the phase is an inclusion."""
@@ -65,8 +74,14 @@ class Piece:
     def layers(self, partition: Partition, size: int, scale: float, seed: int) -> Layers:
         """A random hidden layer; every feature changes sign at a point of the phase. Inclusions of one material get different ones."""
         count, soft, zero = self.features(size), _SOFT * scale, (0,) * len(self.window)
-        (weight, _), = self.trial.features(count, (*(soft,) * len(self.window), *(soft * r for r in self.radii)), seed + self.number)
-        centre = self.trial.module.embed(self.unfolded(self.draw(partition, count, seed)), (zero,), self.trial.axes)[zero]
+        ((weight, _),) = self.trial.features(
+            count,
+            (*(soft,) * len(self.window), *(soft * r for r in self.radii)),
+            seed + self.number,
+        )
+        centre = self.trial.module.embed(
+            self.unfolded(self.draw(partition, count, seed)), (zero,), self.trial.axes
+        )[zero]
         return [(weight, -(weight * centre).sum(-1))]
 
     def draw(self, partition: Partition, count: int, seed: int) -> Tensor:
@@ -84,8 +99,10 @@ class Piece:
 
 def unfolded(points: Tensor, axes: Axes, periods: tuple[float, ...]) -> Tensor:
     """Points moved by whole periods into the windows of the "scaled" axes."""
-    columns = [p if kind == "periodic" else a + torch.remainder(p - a, period)
-               for p, (kind, a, _), period in zip(points.T, axes, periods, strict=True)]
+    columns = [
+        p if kind == "periodic" else a + torch.remainder(p - a, period)
+        for p, (kind, a, _), period in zip(points.T, axes, periods, strict=True)
+    ]
     return torch.stack(columns, -1)
 
 
@@ -94,33 +111,65 @@ def pieces(partition: Partition, parameters: Mapping[str, Any], device: str) -> 
     dim = partition.dim
     n, bounds = _GRID[dim], partition.labels.bounds
     lines = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in bounds]
-    grid = partition.labels(np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)).reshape((n,) * dim)
+    grid = partition.labels(
+        np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    ).reshape((n,) * dim)
     out = []
     rule = partition.quadrature(_FINE)
     for k, cells in enumerate(partition.cells):
         inside_k, held = rule.points[rule.labels == k], grid == k
         if not len(inside_k):
-            raise SolveError("a phase is too small, or too thin, to be told from a point", term=f"phase {k}",
-                             remedy='use backend="fourier" or FEM')
+            raise SolveError(
+                "a phase is too small, or too thin, to be told from a point",
+                term=f"phase {k}",
+                remedy='use backend="fourier" or FEM',
+            )
         occupied = [held.any(tuple(j for j in range(dim) if j != axis)) for axis in range(dim)]
         for axis, (a, b) in enumerate(bounds):  # a phase between the points of the grid
-            occupied[axis][np.clip(((inside_k[:, axis] - a) / (b - a) * n).astype(int), 0, n - 1)] = True
-        axes = tuple(_narrow(column, ends, n) or _window(row, *ends) for column, row, ends in zip(inside_k.T, occupied, bounds, strict=True))
+            occupied[axis][
+                np.clip(((inside_k[:, axis] - a) / (b - a) * n).astype(int), 0, n - 1)
+            ] = True
+        axes = tuple(
+            _narrow(column, ends, n) or _window(row, *ends)
+            for column, row, ends in zip(inside_k.T, occupied, bounds, strict=True)
+        )
         share = float(rule.weights[rule.labels == k].sum() / rule.weights.sum())
-        out.append(Piece(k, Trial(f"cell_residual_phase_{k}", phase_text(cells, k, partition.count), axes, device), parameters, share))
+        out.append(
+            Piece(
+                k,
+                Trial(
+                    f"cell_residual_phase_{k}", phase_text(cells, k, partition.count), axes, device
+                ),
+                parameters,
+                share,
+            )
+        )
     inside = {p.number: poles(partition, p.number, p.window) for p in out}
     touching = partition.interfaces(_COARSE)
-    pairs = {pair for a, b in zip(touching.minus.tolist(), touching.plus.tolist(), strict=True) for pair in ((a, b), (b, a))}
+    pairs = {
+        pair
+        for a, b in zip(touching.minus.tolist(), touching.plus.tolist(), strict=True)
+        for pair in ((a, b), (b, a))
+    }
     return tuple(p.with_poles(_beside(p.number, inside, pairs, partition)) for p in out)
 
 
-def _beside(number: int, inside: Mapping[int, Sequence[Pole]], pairs: set[tuple[int, int]], partition: Partition) -> list[Pole]:
+def _beside(
+    number: int,
+    inside: Mapping[int, Sequence[Pole]],
+    pairs: set[tuple[int, int]],
+    partition: Partition,
+) -> list[Pole]:
     """The poles for the net of a phase: those in inclusions that touch it, and in what these enclose, each place once.
 
     A pole in the phase itself is none for its net: the centre of a coating lies in the core.
     """
     touching = [k for k in inside if (number, k) in pairs]
-    enclosed = [k for k in inside if k != number and k not in touching and any((k, j) in pairs for j in touching)]
+    enclosed = [
+        k
+        for k in inside
+        if k != number and k not in touching and any((k, j) in pairs for j in touching)
+    ]
     found: dict[tuple[float | None, ...], Pole] = {}
     for pole in (pole for k in (*touching, *enclosed) for pole in inside[k]):
         place = tuple(None if c is None else round(c, _PLACES) for c in pole.center)
@@ -131,7 +180,10 @@ def _beside(number: int, inside: Mapping[int, Sequence[Pole]], pairs: set[tuple[
 
 def _phase_at(pole: Pole, partition: Partition) -> int:
     """The phase at the centre of a pole."""
-    centre = [(a + b) / 2 if c is None else c for c, (a, b) in zip(pole.center, partition.labels.bounds, strict=True)]
+    centre = [
+        (a + b) / 2 if c is None else c
+        for c, (a, b) in zip(pole.center, partition.labels.bounds, strict=True)
+    ]
     return int(partition.labels(np.array([centre]))[0])
 
 
@@ -139,7 +191,11 @@ def _narrow(column: Array, ends: tuple[float, float], n: int) -> tuple[str, floa
     """The axis of a net that sees no more than a few steps of the grid: from the points of the phase themselves."""
     low, high = float(column.min()), float(column.max())
     width = high - low
-    return ("scaled", low - _MARGIN * width, high + _MARGIN * width) if 0 < width < 3 * (ends[1] - ends[0]) / n else None
+    return (
+        ("scaled", low - _MARGIN * width, high + _MARGIN * width)
+        if 0 < width < 3 * (ends[1] - ends[0]) / n
+        else None
+    )
 
 
 def _window(occupied: Any, a: float, b: float) -> tuple[str, float, float]:

@@ -42,11 +42,13 @@ class Block:
         """(n * equations, unknowns): the features of the nets, phase after phase, then the multipliers."""
         first = self.sides[0][1]
         widths = [first.weights.shape[2] * len(net[-1][1]) for net in layers]
-        out = first.points.new_zeros(first.target.shape[0] * first.target.shape[1], sum(widths) + first.extra.shape[2])
+        out = first.points.new_zeros(
+            first.target.shape[0] * first.target.shape[1], sum(widths) + first.extra.shape[2]
+        )
         for k, rows in self.sides:
             start = sum(widths[:k])
-            out[:, start:start + widths[k]] = matrix(pieces[k].trial, rows, layers[k])
-        out[:, sum(widths):] = first.extra.flatten(0, 1)
+            out[:, start : start + widths[k]] = matrix(pieces[k].trial, rows, layers[k])
+        out[:, sum(widths) :] = first.extra.flatten(0, 1)
         return out
 
     @property
@@ -56,7 +58,10 @@ class Block:
 
     def residual(self, nets: Sequence[Network], multipliers: Tensor) -> Tensor:
         """(n * equations, right-hand sides)."""
-        parts = [rows.residual(nets[k].jet(rows.points, nets[k].trial.indices), multipliers) for k, rows in self.sides]
+        parts = [
+            rows.residual(nets[k].jet(rows.points, nets[k].trial.indices), multipliers)
+            for k, rows in self.sides
+        ]
         return sum(parts).flatten(0, 1)  # type: ignore[union-attr]
 
 
@@ -76,18 +81,32 @@ class PhaseRows:
     def components(self) -> int:
         return int(self.pieces[0].trial.module.COMPONENTS)
 
-    def __call__(self, number: int, families: Sequence[Family], counts: Sequence[int], seed: int) -> list[Block]:
+    def __call__(
+        self, number: int, families: Sequence[Family], counts: Sequence[int], seed: int
+    ) -> list[Block]:
         """The blocks of stage `number` with `counts` points in the phases; the last one is the gauge."""
         stage = _StageRows(self, number, families)
-        inside = [stage.inside(piece, count, seed) for piece, count in zip(self.pieces, counts, strict=True)]
-        return [*inside, *stage.between(self.interfaces(round(_INTERFACE * max(counts)))), stage.gauge()]
+        inside = [
+            stage.inside(piece, count, seed)
+            for piece, count in zip(self.pieces, counts, strict=True)
+        ]
+        return [
+            *inside,
+            *stage.between(self.interfaces(round(_INTERFACE * max(counts)))),
+            stage.gauge(),
+        ]
 
     def interfaces(self, count: int) -> Interface:
         """At least about `count` points of the interfaces."""
         coarse, dim = self.partition.interfaces(_COARSE), self.partition.dim
         if dim == 1:
             return coarse
-        return self.partition.interfaces(max(_COARSE, math.ceil(_COARSE * (count / max(1, len(coarse.points))) ** (1 / (dim - 1)))))
+        return self.partition.interfaces(
+            max(
+                _COARSE,
+                math.ceil(_COARSE * (count / max(1, len(coarse.points))) ** (1 / (dim - 1))),
+            )
+        )
 
     def at(self, points: Tensor) -> Tensor:
         """Points (n, d) beside the slow point."""
@@ -95,28 +114,48 @@ class PhaseRows:
 
     def left(self, piece: Piece, points: Tensor) -> Tensor:
         """The factors (n, equations, components, derivatives) of the operator."""
-        out = points.new_zeros(len(points), self.components, self.components, len(piece.trial.indices))
-        for (i, j), table in piece.trial.module.coefficients(self.at(points), **piece.parameters).items():
+        out = points.new_zeros(
+            len(points), self.components, self.components, len(piece.trial.indices)
+        )
+        for (i, j), table in piece.trial.module.coefficients(
+            self.at(points), **piece.parameters
+        ).items():
             for index, value in table.items():
-                out[:, i, j, piece.trial.indices.index(index)] = piece.trial.module.full(points, value)
+                out[:, i, j, piece.trial.indices.index(index)] = piece.trial.module.full(
+                    points, value
+                )
         return out
 
     def conormal(self, piece: Piece, points: Tensor, normals: Tensor) -> Tensor:
         """The factors of the flux along the normals (n, d)."""
-        out = points.new_zeros(len(points), self.components, self.components, len(piece.trial.indices))
-        for (i, axis, j), table in piece.trial.module.flux_coefficients(self.at(points), **piece.parameters).items():
+        out = points.new_zeros(
+            len(points), self.components, self.components, len(piece.trial.indices)
+        )
+        for (i, axis, j), table in piece.trial.module.flux_coefficients(
+            self.at(points), **piece.parameters
+        ).items():
             for index, value in table.items():
-                out[:, i, j, piece.trial.indices.index(index)] += normals[:, axis] * piece.trial.module.full(points, value)
+                out[:, i, j, piece.trial.indices.index(index)] += normals[
+                    :, axis
+                ] * piece.trial.module.full(points, value)
         return out
 
     def traces(self, found: Interface, families: Sequence[Family]) -> tuple[Tensor, Tensor]:
         """(n, functions * components) at interface points: the mean of n . flux of both sides, and the value before less that behind."""
         shape = (len(found.points), families[0].outputs)
-        flux, jump = (torch.zeros(shape, dtype=torch.float64, device=self.slow.device) for _ in range(2))
-        for labels, there, sign in ((found.minus, found.before, 1.0), (found.plus, found.points, -1.0)):
+        flux, jump = (
+            torch.zeros(shape, dtype=torch.float64, device=self.slow.device) for _ in range(2)
+        )
+        for labels, there, sign in (
+            (found.minus, found.before, 1.0),
+            (found.plus, found.points, -1.0),
+        ):
             for piece in self.pieces:
                 here = np.flatnonzero(labels == piece.number)
-                points, normals = (torch.as_tensor(v[here], device=self.slow.device) for v in (there, found.normals))
+                points, normals = (
+                    torch.as_tensor(v[here], device=self.slow.device)
+                    for v in (there, found.normals)
+                )
                 jet = families[piece.number].jet(piece.unfolded(points), piece.trial.indices)
                 jump[here] += sign * jet[piece.trial.indices[0]]
                 flux[here] += (self._fluxes(piece, points, jet) * normals[:, None]).sum(-1) / 2
@@ -125,14 +164,29 @@ class PhaseRows:
     def _fluxes(self, piece: Piece, points: Tensor, jet: Jet) -> Tensor:
         """The fluxes of all functions, (n, functions * components, axes)."""
         module, m = piece.trial.module, self.components
-        parts = [module.flux(self.at(points), {a: v[:, members[0] * m:(members[-1] + 1) * m] for a, v in jet.items()}, n, jet, **piece.parameters)
-                 for n, (_, members) in enumerate(self.stages)]
+        parts = [
+            module.flux(
+                self.at(points),
+                {a: v[:, members[0] * m : (members[-1] + 1) * m] for a, v in jet.items()},
+                n,
+                jet,
+                **piece.parameters,
+            )
+            for n, (_, members) in enumerate(self.stages)
+        ]
         return torch.cat(parts, 1)
 
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components."""
-        return balanced(torch.stack([strengths(self.left(p, p.draw(self.partition, _SAMPLES, 0)), p.trial) for p in self.pieces]).amax(0))
+        return balanced(
+            torch.stack(
+                [
+                    strengths(self.left(p, p.draw(self.partition, _SAMPLES, 0)), p.trial)
+                    for p in self.pieces
+                ]
+            ).amax(0)
+        )
 
     @cached_property
     def strength(self) -> list[tuple[float, float]]:
@@ -141,9 +195,16 @@ class PhaseRows:
         out = []
         for p in self.pieces:
             points = p.draw(self.partition, _SAMPLES, 0)
-            normals = torch.nn.functional.normalize(torch.randn(points.shape, generator=torch.Generator().manual_seed(0), dtype=points.dtype))
+            normals = torch.nn.functional.normalize(
+                torch.randn(
+                    points.shape, generator=torch.Generator().manual_seed(0), dtype=points.dtype
+                )
+            )
             tables = (self.left(p, points), self.conormal(p, points, normals.to(points.device)))
-            first, second = (float((rows[:, None] * strengths(t, p.trial) * columns).max()) or 1.0 for t in tables)
+            first, second = (
+                float((rows[:, None] * strengths(t, p.trial) * columns).max()) or 1.0
+                for t in tables
+            )
             out.append((first, second))
         return out
 
@@ -162,20 +223,36 @@ class _StageRows:
 
     def inside(self, piece: Piece, count: int, seed: int) -> Block:
         points, m = piece.draw(self.rows.partition, count, seed), self.rows.components
-        source = piece.trial.module.SOURCES[self.number](self.rows.at(points), self._known(piece, points), **piece.parameters)
+        source = piece.trial.module.SOURCES[self.number](
+            self.rows.at(points), self._known(piece, points), **piece.parameters
+        )
         equations, components = self.rows.balance
         scale = math.sqrt(piece.share / count) / self.rows.strength[piece.number][0] * equations
-        extra = scale[:, None] * torch.eye(m, dtype=points.dtype, device=points.device).expand(count, -1, -1)
+        extra = scale[:, None] * torch.eye(m, dtype=points.dtype, device=points.device).expand(
+            count, -1, -1
+        )
         left = scale[:, None, None] * self.rows.left(piece, points) * components[:, None]
-        return self._block((piece, points, left, extra, scale[:, None] * source.reshape(count, -1, m).transpose(1, 2)))
+        return self._block(
+            (
+                piece,
+                points,
+                left,
+                extra,
+                scale[:, None] * source.reshape(count, -1, m).transpose(1, 2),
+            )
+        )
 
     def between(self, found: Interface) -> list[Block]:
         """Continuity and balance of fluxes for every pair of phases that touch."""
         blocks, area = [], float(found.weights.sum())
-        for a, b in sorted({(int(p), int(q)) for p, q in zip(found.minus, found.plus, strict=True)}):
+        for a, b in sorted(
+            {(int(p), int(q)) for p, q in zip(found.minus, found.plus, strict=True)}
+        ):
             here = np.flatnonzero((found.minus == a) & (found.plus == b))
-            before, points, normals, weights = (torch.as_tensor(v[here], device=self.rows.slow.device)
-                                                for v in (found.before, found.points, found.normals, found.weights))
+            before, points, normals, weights = (
+                torch.as_tensor(v[here], device=self.rows.slow.device)
+                for v in (found.before, found.points, found.normals, found.weights)
+            )
             sides = [(self.rows.pieces[a], before, 1.0), (self.rows.pieces[b], points, -1.0)]
             share = (weights / area).sqrt()
             blocks += [self._continuity(sides, share), self._flux(sides, normals, share)]
@@ -184,20 +261,49 @@ class _StageRows:
     def gauge(self) -> Block:
         piece = max(self.rows.pieces, key=lambda p: p.share)
         points, m = piece.draw(self.rows.partition, 1, 0), self.rows.components
-        return self._block((piece, points, self._values(piece, points.new_ones(1)), points.new_zeros(1, m, m), None))
+        return self._block(
+            (
+                piece,
+                points,
+                self._values(piece, points.new_ones(1)),
+                points.new_zeros(1, m, m),
+                None,
+            )
+        )
 
     def _continuity(self, sides: Sequence[tuple[Piece, Tensor, float]], share: Tensor) -> Block:
-        return self._block(*((piece, points, self._values(piece, sign * CONTINUITY * share), None, None) for piece, points, sign in sides))
+        return self._block(
+            *(
+                (piece, points, self._values(piece, sign * CONTINUITY * share), None, None)
+                for piece, points, sign in sides
+            )
+        )
 
-    def _flux(self, sides: Sequence[tuple[Piece, Tensor, float]], normals: Tensor, share: Tensor) -> Block:
+    def _flux(
+        self, sides: Sequence[tuple[Piece, Tensor, float]], normals: Tensor, share: Tensor
+    ) -> Block:
         (equations, components), m = self.rows.balance, self.rows.components
-        scale = FLUX * share / math.sqrt(math.prod(self.rows.strength[piece.number][1] for piece, _, _ in sides))
+        scale = (
+            FLUX
+            * share
+            / math.sqrt(math.prod(self.rows.strength[piece.number][1] for piece, _, _ in sides))
+        )
         parts = []
         for piece, points, sign in sides:
             factor = sign * scale[:, None] * equations
-            weights = factor[:, :, None, None] * self.rows.conormal(piece, points, normals) * components[:, None]
-            source = piece.trial.module.FLUX_SOURCES[self.number](self.rows.at(points), self._known(piece, points), **piece.parameters)
-            along = (source.reshape(len(points), -1, m, points.shape[1]) * normals[:, None, None]).sum(-1).transpose(1, 2)
+            weights = (
+                factor[:, :, None, None]
+                * self.rows.conormal(piece, points, normals)
+                * components[:, None]
+            )
+            source = piece.trial.module.FLUX_SOURCES[self.number](
+                self.rows.at(points), self._known(piece, points), **piece.parameters
+            )
+            along = (
+                (source.reshape(len(points), -1, m, points.shape[1]) * normals[:, None, None])
+                .sum(-1)
+                .transpose(1, 2)
+            )
             parts.append((piece, points, weights, None, factor[:, :, None] * along))
         return self._block(*parts)
 
@@ -205,21 +311,44 @@ class _StageRows:
         """The factors of the values of a net, (n, components, components, derivatives)."""
         m = self.rows.components
         out = factors.new_zeros(len(factors), m, m, len(piece.trial.indices))
-        out[..., 0] = factors[:, None, None] * torch.eye(m, dtype=factors.dtype, device=factors.device)
+        out[..., 0] = factors[:, None, None] * torch.eye(
+            m, dtype=factors.dtype, device=factors.device
+        )
         return out
 
     def _known(self, piece: Piece, points: Tensor) -> dict[tuple[int, ...], Tensor]:
-        return self.families[piece.number].jet(piece.unfolded(points), piece.trial.module.KNOWN_INDICES)
+        return self.families[piece.number].jet(
+            piece.unfolded(points), piece.trial.module.KNOWN_INDICES
+        )
 
     def _block(self, *sides: tuple[Piece, Tensor, Tensor, Tensor | None, Tensor | None]) -> Block:
         """From (piece, points, weights, extra, target); None is zero."""
-        m, size = self.rows.components, torch.zeros(self.members, dtype=torch.float64, device=self.rows.slow.device)
-        return Block(tuple((piece.number, Rows(piece.unfolded(points), weights, points.new_zeros(len(points), m, m) if extra is None else extra,
-                                               points.new_zeros(len(points), m, self.members) if target is None else target, size))
-                           for piece, points, weights, extra, target in sides))
+        m, size = (
+            self.rows.components,
+            torch.zeros(self.members, dtype=torch.float64, device=self.rows.slow.device),
+        )
+        return Block(
+            tuple(
+                (
+                    piece.number,
+                    Rows(
+                        piece.unfolded(points),
+                        weights,
+                        points.new_zeros(len(points), m, m) if extra is None else extra,
+                        points.new_zeros(len(points), m, self.members)
+                        if target is None
+                        else target,
+                        size,
+                    ),
+                )
+                for piece, points, weights, extra, target in sides
+            )
+        )
 
 
-def held_out(blocks: Sequence[Block], nets: Sequence[Network], multipliers: Tensor) -> tuple[Tensor, Tensor]:
+def held_out(
+    blocks: Sequence[Block], nets: Sequence[Network], multipliers: Tensor
+) -> tuple[Tensor, Tensor]:
     """The residual and the size of the multipliers for every right-hand side, relative to its data; the gauge is left out.
 
     Data that are tiny beside the others are rounding: a function that vanishes.
@@ -228,4 +357,6 @@ def held_out(blocks: Sequence[Block], nets: Sequence[Network], multipliers: Tens
     data = torch.cat([b.target for b in rest]).norm(dim=0)
     data = positive(data.clamp(min=_ROUNDING * float(data.max())))
     taken = torch.cat([(b.sides[0][1].extra @ multipliers).flatten(0, 1) for b in rest])
-    return torch.cat([b.residual(nets, multipliers) for b in rest]).norm(dim=0) / data, taken.norm(dim=0) / data
+    return torch.cat([b.residual(nets, multipliers) for b in rest]).norm(dim=0) / data, taken.norm(
+        dim=0
+    ) / data

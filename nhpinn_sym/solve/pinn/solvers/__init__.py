@@ -12,7 +12,12 @@ from .self_scaled_bfgs import SelfScaledBFGS
 from .varpro import VariableProjection
 
 _MAKERS: dict[str, Callable[[], AnySolver]] = {
-    "varpro": VariableProjection, "lm": LevenbergMarquardt, "gauss-newton": GaussNewton, "ssbfgs": SelfScaledBFGS, "lbfgs": LBFGS, "adam": Adam,
+    "varpro": VariableProjection,
+    "lm": LevenbergMarquardt,
+    "gauss-newton": GaussNewton,
+    "ssbfgs": SelfScaledBFGS,
+    "lbfgs": LBFGS,
+    "adam": Adam,
 }
 LEAST_SQUARES = ("varpro", "lm", "gauss-newton")
 """Those that need the residuals and their Jacobian."""

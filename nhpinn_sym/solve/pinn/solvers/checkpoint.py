@@ -28,7 +28,12 @@ class Checkpoint:
     """
 
     def __init__(self, path: str | os.PathLike[str], signature: str, writes: bool = True) -> None:
-        self.path, self.signature, self.writes, self._written = Path(path), signature, writes, time.monotonic()
+        self.path, self.signature, self.writes, self._written = (
+            Path(path),
+            signature,
+            writes,
+            time.monotonic(),
+        )
 
     def load(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
         """What was saved last; None where there is no file. FileError for one that is damaged, ProblemError for another training's."""
@@ -38,11 +43,17 @@ class Checkpoint:
         try:
             signature, saved = content["signature"], _tensors(content["saved"], device)
         except (KeyError, TypeError) as cause:
-            raise FileError("the file is no checkpoint of a training", term=self.path,
-                            remedy="name another folder: checkpoint=") from cause
+            raise FileError(
+                "the file is no checkpoint of a training",
+                term=self.path,
+                remedy="name another folder: checkpoint=",
+            ) from cause
         if signature != self.signature:
-            raise ProblemError("the checkpoint is of a training with another problem or other options", term=self.path,
-                               remedy="repeat them, or name another folder: checkpoint=")
+            raise ProblemError(
+                "the checkpoint is of a training with another problem or other options",
+                term=self.path,
+                remedy="repeat them, or name another folder: checkpoint=",
+            )
         found: dict[str, Any] = saved
         return found
 
@@ -69,13 +80,21 @@ def _tensors(value: Any, device: torch.device | str) -> Any:
         return torch.as_tensor(value, device=device)
     if isinstance(value, dict):
         return {name: _tensors(v, device) for name, v in value.items()}
-    return type(value)(_tensors(v, device) for v in value) if isinstance(value, (list, tuple)) else value
+    return (
+        type(value)(_tensors(v, device) for v in value)
+        if isinstance(value, (list, tuple))
+        else value
+    )
 
 
 def signed(*parts: object) -> str:
     """sha256 of tensors and printable things."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(part.detach().cpu().numpy().tobytes() if isinstance(part, Tensor) else repr(part).encode())
+        digest.update(
+            part.detach().cpu().numpy().tobytes()
+            if isinstance(part, Tensor)
+            else repr(part).encode()
+        )
         digest.update(b"|")
     return digest.hexdigest()

@@ -25,12 +25,16 @@ class TorchState(State):
     memory: dict[Any, Any] = field(default_factory=dict)
 
 
-def _stepped(make: Callable[[list[Tensor]], torch.optim.Optimizer], loss: Loss, state: TorchState) -> TorchState:
+def _stepped(
+    make: Callable[[list[Tensor]], torch.optim.Optimizer], loss: Loss, state: TorchState
+) -> TorchState:
     """The state after one `step` of the optimizer that `make` gives."""
     x, known = state.x.clone(), Evaluations(loss)
     known.put(state.x, state.loss, state.gradient)
     optimizer = make([x])
-    optimizer.load_state_dict({"state": state.memory, "param_groups": optimizer.state_dict()["param_groups"]})
+    optimizer.load_state_dict(
+        {"state": state.memory, "param_groups": optimizer.state_dict()["param_groups"]}
+    )
 
     def closure() -> float:
         value, x.grad = known.at(x)
@@ -85,5 +89,12 @@ class LBFGS:
 
 
 def _one_lbfgs_step(parameters: list[Tensor]) -> torch.optim.Optimizer:
-    return torch.optim.LBFGS(parameters, max_iter=1, max_eval=_EVALUATIONS, history_size=_HISTORY, tolerance_grad=0.0, tolerance_change=0.0,
-                             line_search_fn="strong_wolfe")
+    return torch.optim.LBFGS(
+        parameters,
+        max_iter=1,
+        max_eval=_EVALUATIONS,
+        history_size=_HISTORY,
+        tolerance_grad=0.0,
+        tolerance_change=0.0,
+        line_search_fn="strong_wolfe",
+    )

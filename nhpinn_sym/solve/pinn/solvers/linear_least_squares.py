@@ -23,7 +23,10 @@ def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
     rows, size = _with_ridge(a, ridge)
     data = torch.cat([b, b.new_zeros(len(size), b.shape[1])])
     if not (rows.isfinite().all() and data.isfinite().all()):
-        raise SolveError("a coefficient or a source is not finite at some collocation point", remedy="look for a singularity in the domain")
+        raise SolveError(
+            "a coefficient or a source is not finite at some collocation point",
+            remedy="look for a singularity in the domain",
+        )
     return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]
 
 
@@ -36,7 +39,12 @@ def orthonormal(a: Tensor, ridge: float = RIDGE) -> Tensor:
 def _with_ridge(a: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """The columns divided by their sizes over a multiple of the identity, and the sizes."""
     size = positive(a.norm(dim=0))
-    return torch.cat([a / size, ridge * torch.finfo(a.dtype).eps * torch.eye(len(size), dtype=a.dtype, device=a.device)]), size
+    return torch.cat(
+        [
+            a / size,
+            ridge * torch.finfo(a.dtype).eps * torch.eye(len(size), dtype=a.dtype, device=a.device),
+        ]
+    ), size
 
 
 def triangular(blocks: Iterable[Tensor]) -> Tensor:

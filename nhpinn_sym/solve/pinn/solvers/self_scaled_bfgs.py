@@ -66,13 +66,17 @@ def _length(known: Evaluations, state: QuasiNewtonState, direction: Tensor) -> f
         warnings.simplefilter("ignore")  # SciPy warns where it returns None as well
         arrays = [tensor.cpu().numpy() for tensor in (state.x, direction, state.gradient)]
         found = line_search(value, slope, *arrays, state.loss, state.before, maxiter=20)[0]
-    if found is None or not value(arrays[0] + found * arrays[1]) < state.loss:  # SciPy returns the last length that it tried as well
+    if (
+        found is None or not value(arrays[0] + found * arrays[1]) < state.loss
+    ):  # SciPy returns the last length that it tried as well
         return None
     return float(found)
 
 
 def _steepest(gradient: Tensor) -> Tensor:
-    return torch.eye(len(gradient), dtype=gradient.dtype, device=gradient.device) / max(1.0, float(gradient.norm()))
+    return torch.eye(len(gradient), dtype=gradient.dtype, device=gradient.device) / max(
+        1.0, float(gradient.norm())
+    )
 
 
 def _updated(state: QuasiNewtonState, length: float, direction: Tensor, gradient: Tensor) -> Tensor:
@@ -80,7 +84,9 @@ def _updated(state: QuasiNewtonState, length: float, direction: Tensor, gradient
     step, change, inverse = length * direction, gradient - state.gradient, state.inverse
     curvature = float(step @ change)
     if state.fresh:
-        inverse = torch.eye(len(step), dtype=step.dtype, device=step.device) * (curvature / float(change @ change))
+        inverse = torch.eye(len(step), dtype=step.dtype, device=step.device) * (
+            curvature / float(change @ change)
+        )
     tau = 1.0 if state.fresh else min(1.0, curvature / float(-length * (step @ state.gradient)))
     image = inverse @ change
     norm = float(change @ image)

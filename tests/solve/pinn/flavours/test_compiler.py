@@ -28,11 +28,20 @@ def test_library_is_compiled_once(cache: Path) -> None:
     files = {path.with_suffix(suffix).name for suffix in (".so", ".cpp", ".sha256")}
     assert {p.name for p in cache.iterdir()} == files  # nothing else is left behind
     before = path.stat().st_mtime_ns
-    assert compiler.library(TEXT, "double") is compiler.library(TEXT, "double") and path.stat().st_mtime_ns == before
+    assert (
+        compiler.library(TEXT, "double") is compiler.library(TEXT, "double")
+        and path.stat().st_mtime_ns == before
+    )
 
 
-def test_everything_that_matters_is_in_the_name(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = {compiler.library_path(TEXT, "double"), compiler.library_path(TEXT, "float"), compiler.library_path(TEXT + " ", "double")}
+def test_everything_that_matters_is_in_the_name(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = {
+        compiler.library_path(TEXT, "double"),
+        compiler.library_path(TEXT, "float"),
+        compiler.library_path(TEXT + " ", "double"),
+    }
     monkeypatch.setattr(compiler, "_processor", lambda: "another one")
     names.add(compiler.library_path(TEXT, "double"))
     monkeypatch.setattr(compiler, "_version", lambda found: "a newer one")
@@ -41,7 +50,10 @@ def test_everything_that_matters_is_in_the_name(cache: Path, monkeypatch: pytest
 
 def test_processes_may_compile_at_once(cache: Path) -> None:
     call = f"from nhpinn_sym.solve.pinn.flavours.compiler import library; library({TEXT!r}, 'double'); print('done')"
-    running = [subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    running = [
+        subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
     assert [process.communicate()[0].strip() for process in running] == ["done", "done"]
     assert len(list(cache.iterdir())) == 3
 
@@ -94,7 +106,13 @@ def test_a_damaged_library_is_compiled_again(cache: Path, damage: str) -> None:
     elif damage == "other digest":
         path.with_suffix(".sha256").write_text("0" * 64)
     else:
-        path.write_bytes({"cut": whole[: len(whole) // 3], "empty": b"", "bits": whole[:4096] + b"\xff" * (len(whole) - 4096)}[damage])
+        path.write_bytes(
+            {
+                "cut": whole[: len(whole) // 3],
+                "empty": b"",
+                "bits": whole[:4096] + b"\xff" * (len(whole) - 4096),
+            }[damage]
+        )
     again = subprocess.run([sys.executable, "-c", CALL], capture_output=True, text=True)
     assert (again.returncode, again.stdout) == (0, first.stdout) == (0, "5.0\n")
     assert path.stat().st_size == len(whole)

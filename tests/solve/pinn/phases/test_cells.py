@@ -22,8 +22,12 @@ HALF = sp.Rational(1, 2)
 Coefficient = Callable[[nh.Scales], Any]
 
 
-def solved(a: Coefficient, dim: int = 2, tolerance: float = 1e-7, order: int = 1, **options: Any) -> nh.CellSolution:
-    return nh.solve_cells(derived(diffusion(a), dim, order=order), "pinn", tolerance=tolerance, **options)
+def solved(
+    a: Coefficient, dim: int = 2, tolerance: float = 1e-7, order: int = 1, **options: Any
+) -> nh.CellSolution:
+    return nh.solve_cells(
+        derived(diffusion(a), dim, order=order), "pinn", tolerance=tolerance, **options
+    )
 
 
 def disk(value: float, center: tuple[float, float] = (0.5, 0.5)) -> Coefficient:
@@ -40,17 +44,23 @@ def test_laminate_with_varying_layers() -> None:
 def test_a_coated_disk_that_is_neutral(center: tuple[sp.Expr, sp.Expr]) -> None:
     """Hashin's assemblage: in a matrix as conductive as the coated disk itself, 3 (13 + 7 f)/(13 - 7 f), f = (2/3)^2, nothing is disturbed."""
     shapes = {nh.Disk(center, sp.Rational(1, 5)): 10, nh.Disk(center, sp.Rational(3, 10)): 3}
-    cells = solved(lambda s: nh.phases(s, shapes, default=sp.Rational(435, 89)), tolerance=1e-2, features=400)
+    cells = solved(
+        lambda s: nh.phases(s, shapes, default=sp.Rational(435, 89)), tolerance=1e-2, features=400
+    )
     assert cells.effective["A"] == pytest.approx(435 / 89 * np.eye(2), abs=1e-5)
 
 
 def test_three_layers_in_one_dimension() -> None:
     third = sp.Rational(1, 3)
-    cells = solved(lambda s: sp.Piecewise((10, s.y[0] < third), (3, s.y[0] < 2 * third), (1, True)), 1)
+    cells = solved(
+        lambda s: sp.Piecewise((10, s.y[0] < third), (3, s.y[0] < 2 * third), (1, True)), 1
+    )
     assert cells.effective["A"][0, 0] == pytest.approx(3 / (0.1 + 1 / 3 + 1), abs=1e-12)
     y = (np.arange(200)[:, None] + 0.5) / 200  # a (1 + N') is constant
     a = np.select([y[:, 0] < 1 / 3, y[:, 0] < 2 / 3], [10, 3], 1)
-    assert a * (1 + cells.functions[0].derivative(y, (1,))) == pytest.approx(np.full(200, 3 / (0.1 + 1 / 3 + 1)), abs=1e-8)
+    assert a * (1 + cells.functions[0].derivative(y, (1,))) == pytest.approx(
+        np.full(200, 3 / (0.1 + 1 / 3 + 1)), abs=1e-8
+    )
 
 
 @pytest.mark.parametrize("value", [10, 50, 1000])
@@ -93,12 +103,22 @@ def test_where_the_disk_lies_does_not_matter() -> None:
     assert there == pytest.approx(centred.functions[0](y), abs=1e-4)
 
 
-@pytest.mark.parametrize("shapes", [(nh.Ellipse((0.5, 0.5), (0.3, 0.24), sp.pi / 6),), (nh.Disk((0.25, 0.5), 0.15), nh.Disk((0.7, 0.5), 0.2))],
-                         ids=["ellipse", "two disks"])
+@pytest.mark.parametrize(
+    "shapes",
+    [
+        (nh.Ellipse((0.5, 0.5), (0.3, 0.24), sp.pi / 6),),
+        (nh.Disk((0.25, 0.5), 0.15), nh.Disk((0.7, 0.5), 0.2)),
+    ],
+    ids=["ellipse", "two disks"],
+)
 def test_duality(shapes: tuple[Any, ...]) -> None:
     """A*(1/a) is A*(a)^-1 turned by a right angle (Keller, Mendelson)."""
-    one, other = (solved(lambda s, v=v: nh.phases(s, dict.fromkeys(shapes, v)), tolerance=4e-3, scale=0.5).effective["A"]
-                  for v in (10, sp.Rational(1, 10)))
+    one, other = (
+        solved(
+            lambda s, v=v: nh.phases(s, dict.fromkeys(shapes, v)), tolerance=4e-3, scale=0.5
+        ).effective["A"]
+        for v in (10, sp.Rational(1, 10))
+    )
     turn = np.array([[0, 1], [-1, 0]])
     assert other == pytest.approx(turn @ np.linalg.inv(one) @ turn.T, abs=2e-5)
 
@@ -109,18 +129,27 @@ def test_elastic_laminate() -> None:
         lam, mu = (sp.Piecewise((p, s.y[0] < HALF), (1, True)) for p in (5, 3))
         return -s.div(lam * e.trace() * sp.eye(2) + 2 * mu * e), sp.Matrix([1, 0])
 
-    found = nh.voigt(nh.solve_cells(derived(equation, 2, components=2), "pinn", tolerance=1e-7).effective["A"])
+    found = nh.voigt(
+        nh.solve_cells(derived(equation, 2, components=2), "pinn", tolerance=1e-7).effective["A"]
+    )
     lam, mu = np.array([5, 1.0]), np.array([3, 1.0])
     stiff = lam + 2 * mu
     c11, ratio = 1 / np.mean(1 / stiff), np.mean(lam / stiff)
-    wanted = [[c11, ratio * c11, 0], [ratio * c11, np.mean(stiff - lam**2 / stiff) + ratio**2 * c11, 0], [0, 0, 1 / np.mean(1 / mu)]]
+    wanted = [
+        [c11, ratio * c11, 0],
+        [ratio * c11, np.mean(stiff - lam**2 / stiff) + ratio**2 * c11, 0],
+        [0, 0, 1 / np.mean(1 / mu)],
+    ]
     assert found == pytest.approx(np.array(wanted), abs=1e-8)
 
 
 def test_second_correctors_of_a_laminate() -> None:
     """h_4 of a laminate of equal layers a and b, along the layers: known from the Fourier backend to the error of its grid."""
     a: Coefficient = lambda s: sp.Piecewise((10, s.y[0] < HALF), (1, True))  # noqa: E731
-    found, oracle = solved(a, order=2, tolerance=1e-5), nh.solve_cells(derived(diffusion(a), 2, order=2), "fourier", tolerance=1e-2)
+    found, oracle = (
+        solved(a, order=2, tolerance=1e-5),
+        nh.solve_cells(derived(diffusion(a), 2, order=2), "fourier", tolerance=1e-2),
+    )
     for key, value in oracle.averaged[4].items():
         assert found.averaged[4][key] == pytest.approx(value, abs=5e-3)
     y = np.random.default_rng(1).random((100, 2))
@@ -129,7 +158,11 @@ def test_second_correctors_of_a_laminate() -> None:
 
 
 def test_coefficients_that_depend_on_x() -> None:
-    model = derived(diffusion(lambda s: sp.Piecewise((2 + s.x[0], s.y[0] < HALF), (1, True))), domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    model = derived(
+        diffusion(lambda s: sp.Piecewise((2 + s.x[0], s.y[0] < HALF), (1, True))),
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
     cells = nh.solve_cells(model, "pinn", tolerance=1e-8)
     x = np.array([[0.1], [0.77]])
     assert cells.effective["A"](x)[:, 0, 0] == pytest.approx(2 / (1 + 1 / (2 + x[:, 0])), abs=1e-7)

@@ -52,4 +52,6 @@ class Exponentials(Residuals):
         self.data = 2 * torch.exp(-self.times) - torch.exp(-4 * self.times)
 
     def residual(self, x: Tensor) -> Tensor:
-        return x[2] * torch.exp(-x[0] * self.times) + x[3] * torch.exp(-x[1] * self.times) - self.data
+        return (
+            x[2] * torch.exp(-x[0] * self.times) + x[3] * torch.exp(-x[1] * self.times) - self.data
+        )

@@ -27,16 +27,33 @@ GOAL = 1e-9
 """Far above rounding, so that the same step meets it wherever the arrays of a training lie in memory."""
 
 
-def run(name: str, iterations: int, goal: float = 0.0, loss: Residuals | None = None, held_out=None, checkpoint=None) -> Minimum:
+def run(
+    name: str,
+    iterations: int,
+    goal: float = 0.0,
+    loss: Residuals | None = None,
+    held_out=None,
+    checkpoint=None,
+) -> Minimum:
     solver, count = make_solver(name, iterations)
     loss = loss or Exponentials()
-    return minimize(loss, solver, count, held_out or (lambda x: math.sqrt(loss.value(x))), goal, lambda fraction, note: None, checkpoint)
+    return minimize(
+        loss,
+        solver,
+        count,
+        held_out or (lambda x: math.sqrt(loss.value(x))),
+        goal,
+        lambda fraction, note: None,
+        checkpoint,
+    )
 
 
 def test_it_stops_at_the_goal() -> None:
     found = run("varpro", 100, goal=1e-3)
     assert found.result is Result.CONVERGED and found.held_out <= 1e-3 and found.iterations < 20
-    assert Exponentials().value(found.earlier) ** 0.5 >= 3 * found.held_out and found.doubt == pytest.approx(found.held_out**2)
+    assert Exponentials().value(
+        found.earlier
+    ) ** 0.5 >= 3 * found.held_out and found.doubt == pytest.approx(found.held_out**2)
 
 
 def test_it_stops_when_the_iterations_are_over() -> None:
@@ -47,7 +64,9 @@ def test_it_stops_when_the_iterations_are_over() -> None:
 def test_rising_residuals_at_unseen_points_end_a_training_and_the_best_weights_are_kept() -> None:
     loss = Exponentials()
     half = loss.value(loss.start) / 2
-    found = run("adam", 1500, loss=loss, held_out=lambda x: 0.1 + abs(math.log10(loss.value(x) / half)))
+    found = run(
+        "adam", 1500, loss=loss, held_out=lambda x: 0.1 + abs(math.log10(loss.value(x) / half))
+    )
     assert found.result is Result.OVERFITTED and found.iterations < 1500
     assert found.loss == pytest.approx(loss.value(found.x), rel=1e-9)
     assert found.loss == pytest.approx(half, rel=0.5)
@@ -76,7 +95,10 @@ def test_a_loss_that_is_not_finite_is_refused_at_the_start_and_ends_a_training_l
 
 def test_a_checkpoint_of_another_training_or_no_checkpoint_is_refused(tmp_path: Path) -> None:
     run("lm", 5, checkpoint=Checkpoint(tmp_path / "a.pt", "one"))
-    assert Checkpoint(tmp_path / "a.pt", "one").load() is not None and Checkpoint(tmp_path / "b.pt", "one").load() is None
+    assert (
+        Checkpoint(tmp_path / "a.pt", "one").load() is not None
+        and Checkpoint(tmp_path / "b.pt", "one").load() is None
+    )
     with pytest.raises(ProblemError, match="another problem or other options"):
         Checkpoint(tmp_path / "a.pt", "two").load()
     for content in (b"", b"something else"):
@@ -86,7 +108,9 @@ def test_a_checkpoint_of_another_training_or_no_checkpoint_is_refused(tmp_path: 
     torch.save([1], tmp_path / "d.pt")
     with pytest.raises(FileError, match="not a file of a checkpoint"):
         Checkpoint(tmp_path / "d.pt", "one").load()
-    Checkpoint(tmp_path / "e.pt", "one").save({"state": {"x": torch.zeros(2)}, "count": 1, "checks": []}, at_once=True)
+    Checkpoint(tmp_path / "e.pt", "one").save(
+        {"state": {"x": torch.zeros(2)}, "count": 1, "checks": []}, at_once=True
+    )
     with pytest.raises(FileError, match="no checkpoint of this solver"):
         run("lm", 5, checkpoint=Checkpoint(tmp_path / "e.pt", "one"))
 
@@ -125,18 +149,30 @@ def test_a_finished_training_is_read_and_not_repeated(tmp_path: Path) -> None:
             return super().value(x)
 
     first, again = Counted(), Counted()
-    one, two = (run("lm", 30, loss=loss, checkpoint=Checkpoint(tmp_path / "a.pt", "")) for loss in (first, again))
+    one, two = (
+        run("lm", 30, loss=loss, checkpoint=Checkpoint(tmp_path / "a.pt", ""))
+        for loss in (first, again)
+    )
     assert again.calls == 0 < first.calls and one.result is two.result
-    assert torch.equal(one.x, two.x) and torch.equal(one.earlier, two.earlier), "what was stored is read"
+    assert torch.equal(one.x, two.x) and torch.equal(one.earlier, two.earlier), (
+        "what was stored is read"
+    )
 
 
 def test_signatures_tell_tensors_and_options_apart() -> None:
     one = torch.ones(2)
-    assert signed(one, "lm") == signed(one.clone(), "lm") != signed(one, "adam") != signed(2 * one, "adam")
+    assert (
+        signed(one, "lm")
+        == signed(one.clone(), "lm")
+        != signed(one, "adam")
+        != signed(2 * one, "adam")
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_interrupted_anywhere_it_ends_in_the_same_numbers(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_anywhere_it_ends_in_the_same_numbers(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("nhpinn_sym.solve.pinn.solvers.checkpoint.SECONDS", 0.0)
     straight = run(name, 40, goal=GOAL)
 
@@ -154,7 +190,13 @@ def test_interrupted_anywhere_it_ends_in_the_same_numbers(name: str, tmp_path: P
             return math.sqrt(Exponentials().value(x))
 
         with suppress(Killed):
-            run(name, 40, goal=GOAL, held_out=held_out, checkpoint=Checkpoint(tmp_path / "a.pt", name))
+            run(
+                name,
+                40,
+                goal=GOAL,
+                held_out=held_out,
+                checkpoint=Checkpoint(tmp_path / "a.pt", name),
+            )
     resumed = run(name, 40, goal=GOAL, checkpoint=Checkpoint(tmp_path / "a.pt", name))
     torch.testing.assert_close(resumed.x, straight.x, rtol=1e-7, atol=1e-7)
     torch.testing.assert_close(resumed.earlier, straight.earlier, rtol=1e-7, atol=1e-7)
@@ -202,14 +244,27 @@ sys.exit(whole.exitcode or last.exitcode)
 """
 
 
-def test_cells_and_an_equation_killed_at_random_moments_end_in_the_same_numbers(tmp_path: Path) -> None:
+def test_cells_and_an_equation_killed_at_random_moments_end_in_the_same_numbers(
+    tmp_path: Path,
+) -> None:
     root = Path(__file__).parents[4]
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(root)}
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path)], cwd=root, env=environment,
-                          text=True, capture_output=True, timeout=300, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path)],
+        cwd=root,
+        env=environment,
+        text=True,
+        capture_output=True,
+        timeout=300,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     whole, parts = np.load(tmp_path / "whole.npz"), np.load(tmp_path / "parts.npz")
     assert str(-signal.SIGKILL) in done.stdout.split()
-    assert {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {"N_1.npz", "N_2.npz", "Test_equation.npz"}
+    assert {path.name for path in (tmp_path / "parts").glob("[!.]*")} == {
+        "N_1.npz",
+        "N_2.npz",
+        "Test_equation.npz",
+    }
     for key in whole.files:
         np.testing.assert_allclose(parts[key], whole[key], rtol=1e-6, atol=1e-8)

@@ -56,30 +56,47 @@ def test_two_exponentials(name: str) -> None:
 
 def test_every_solver_stops_by_itself_at_the_minimum() -> None:
     for name in ("lm", "varpro", "gauss-newton", "ssbfgs", "lbfgs"):
-        assert steps(name, Exponentials(), 3000)[-1].result in (Result.STALLED, Result.RANK_DEFICIENT)
+        assert steps(name, Exponentials(), 3000)[-1].result in (
+            Result.STALLED,
+            Result.RANK_DEFICIENT,
+        )
 
 
 def test_variable_projection_needs_fewer_steps_than_levenberg_marquardt() -> None:
-    counts = [next(k for k, s in enumerate(steps(name, Exponentials(), 400)) if s.loss < 1e-16) for name in ("varpro", "lm")]
+    counts = [
+        next(k for k, s in enumerate(steps(name, Exponentials(), 400)) if s.loss < 1e-16)
+        for name in ("varpro", "lm")
+    ]
     assert counts[0] < counts[1]
 
 
 @given(st.integers(2, 40), st.integers(2, 40), st.floats(1e-6, 1e2))
 @settings(max_examples=40, deadline=None)
-def test_steps_in_sample_space_are_those_in_parameter_space(rows: int, columns: int, damping: float) -> None:
+def test_steps_in_sample_space_are_those_in_parameter_space(
+    rows: int, columns: int, damping: float
+) -> None:
     generator = torch.Generator().manual_seed(rows * 41 + columns)
     jacobian = torch.randn(rows, columns, generator=generator, dtype=torch.float64)
     residual = torch.randn(rows, generator=generator, dtype=torch.float64)
     model = Damped(residual, jacobian)
-    dense = -torch.linalg.solve(jacobian.T @ jacobian + damping * torch.eye(columns, dtype=torch.float64), jacobian.T @ residual)
+    dense = -torch.linalg.solve(
+        jacobian.T @ jacobian + damping * torch.eye(columns, dtype=torch.float64),
+        jacobian.T @ residual,
+    )
     step = model.step(damping)
-    assert step is not None and model.in_samples == (rows < columns) and len(model.gram) == min(rows, columns)
+    assert (
+        step is not None
+        and model.in_samples == (rows < columns)
+        and len(model.gram) == min(rows, columns)
+    )
     assert torch.allclose(step, dense, rtol=1e-6, atol=1e-8 * float(dense.norm()))
 
 
 @given(st.floats(0.3, 2.0), st.floats(2.5, 8.0))
 @settings(max_examples=20, deadline=None)
-def test_kaufmans_jacobian_gives_the_gradient_of_the_projected_loss(first: float, second: float) -> None:
+def test_kaufmans_jacobian_gives_the_gradient_of_the_projected_loss(
+    first: float, second: float
+) -> None:
     loss, h = Exponentials(), 1e-5
     x, _ = projected(loss, torch.tensor([first, second, 0, 0], dtype=torch.float64))
     residual, jacobian = kaufman(loss, x)
