@@ -1,7 +1,9 @@
-"""Heat in a square array of disks that conduct ten times better than what is around them: a* = 1.602941912 (Rayleigh 1892).
+"""Heat in a square array of disks that conduct ten times better than what is around them: a* =
+1.602941912 (Rayleigh 1892).
 
-The strong form does not hold across a jump. Two ways out: one net per phase, tied at the interface, which needs few features; and the energies
-of gradients and of fluxes, whose minima enclose a*. Prints both beside finite elements. Half a minute on two cores.
+The strong form does not hold across a jump. Two ways out: one net per phase, tied at the interface,
+which needs few features; and the energies of gradients and of fluxes, whose minima enclose a*.
+Prints both beside finite elements. Half a minute on two cores.
 """
 
 import sympy as sp

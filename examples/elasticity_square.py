@@ -1,7 +1,9 @@
 """Plane strain of a clamped square under its weight, of a composite with a constant shear modulus.
 
-sigma = lam(x/eps) tr(e) I + 2 mu e: the effective medium is isotropic, 1/(lam* + 2 mu) = <1/(lam + 2 mu)> (Hill 1964).
-Prints the derivation, then cross-validates PINN against FEM at eps = 1/8. About a minute on two cores.
+sigma = lam(x/eps) tr(e) I + 2 mu e: the effective medium is isotropic, 1/(lam* + 2 mu) = <1/(lam +
+2 mu)> (Hill 1964).
+Prints the derivation, then cross-validates PINN against FEM at eps = 1/8. About a minute on two
+cores.
 """
 
 import sympy as sp

@@ -1,8 +1,10 @@
-"""A family: a = 2 + p sin(2 pi y1) cos(2 pi y2) + q cos(2 pi y1) for all p and q in (0, 1/2), solved once.
+"""A family: a = 2 + p sin(2 pi y1) cos(2 pi y2) + q cos(2 pi y1) for all p and q in (0, 1/2),
+solved once.
 
-One net gives the cell functions at any (y; p, q), with derivatives by all of them, and a*(p, q) to 1e-9. Five seconds on one core; measured there
-for 1000 points at once: 1 microsecond a point for a*, 10 to 20 for a cell function, 70 for the exported program, which gives all cell functions,
-their derivatives by y1, y2, p and q, and a*; about a millisecond for one point alone.
+One net gives the cell functions at any (y; p, q), with derivatives by all of them, and a*(p, q) to
+1e-9. Five seconds on one core; measured there for 1000 points at once: 1 microsecond a point for
+a*, 10 to 20 for a cell function, 70 for the exported program, which gives all cell functions, their
+derivatives by y1, y2, p and q, and a*; about a millisecond for one point alone.
 """
 
 import sympy as sp

@@ -1,7 +1,10 @@
-"""Section 5.4 of the NH-PINN paper: u_t - D u_xx + r(x/eps) u/eps = sin(2 pi x) on (-pi, pi), D = 2.
+"""Section 5.4 of the NH-PINN paper: u_t - D u_xx + r(x/eps) u/eps = sin(2 pi x) on (-pi, pi), D =
+2.
 
-Two readings of r. `problem`: r = cos(2 pi x/eps), cell (0, 1), as in the paper's appendix. `as_printed`: r = cos(x/eps), cell (0, 2 pi).
-The paper prints neither initial data nor final time; here u(x, 0) = 0 and T = 1/2. About a minute on two cores for the four runs.
+Two readings of r. `problem`: r = cos(2 pi x/eps), cell (0, 1), as in the paper's appendix.
+`as_printed`: r = cos(x/eps), cell (0, 2 pi).
+The paper prints neither initial data nor final time; here u(x, 0) = 0 and T = 1/2. About a minute
+on two cores for the four runs.
 """
 
 import sympy as sp

@@ -1,6 +1,8 @@
-"""Section 5.3 of the NH-PINN paper: -( a(x, x/eps) u' )' = sin x on (0, pi), a = sin(2 pi y)/2 + sin x + 2.
+"""Section 5.3 of the NH-PINN paper: -( a(x, x/eps) u' )' = sin x on (0, pi), a = sin(2 pi y)/2 +
+sin x + 2.
 
-The effective coefficient depends on x: a*(x) = sqrt((2 + sin x)^2 - 1/4). A few seconds on two cores.
+The effective coefficient depends on x: a*(x) = sqrt((2 + sin x)^2 - 1/4). A few seconds on two
+cores.
 """
 
 import sympy as sp

@@ -1,4 +1,5 @@
-"""nhpinn_sym: from a multiscale PDE in SymPy to its homogenized equation, PINN and FEM solvers, and their comparison.
+"""nhpinn_sym: from a multiscale PDE in SymPy to its homogenized equation, PINN and FEM solvers, and
+their comparison.
 
     problem -> operator -> derive -> lower -> emit -> solve -> validate
 

@@ -1,6 +1,7 @@
 """Golden files: emitted text is compared with what is kept under tests/golden, exactly.
 
-After an intended change of an emitter: pytest --regenerate-golden, and read the difference before committing it.
+After an intended change of an emitter: pytest --regenerate-golden, and read the difference before
+committing it.
 """
 
 from __future__ import annotations

@@ -17,9 +17,11 @@ ONE = (1,)
 
 
 def second_order(a: sp.Expr) -> LoweredCells:
-    """1D, -(a u')': N1 = int (h/a - 1), h the harmonic mean; -(a N2')' = (a N1)' + a N1' + a - h, so that a N2' = -a N1 + const, N2' = -N1.
+    """1D, -(a u')': N1 = int (h/a - 1), h the harmonic mean; -(a N2')' = (a N1)' + a N1' + a - h,
+    so that a N2' = -a N1 + const, N2' = -N1.
 
-    h = <a + a N1'> is what the right-hand side of N2 has to lose; the entries "h" are <N1 N1>, -<N2' N1> and <N2>.
+    h = <a + a N1'> is what the right-hand side of N2 has to lose; the entries "h" are <N1 N1>,
+    -<N2' N1> and <N2>.
     """
     n1, n2 = Factor(0, 0, ZERO), Factor(1, 0, ZERO)
     first = corrector("N_1", [WeakTerm(ONE, -a, ZERO)], ONE)
@@ -47,9 +49,11 @@ def second_order(a: sp.Expr) -> LoweredCells:
 def drifting(
     b: sp.Expr, diffusivity: sp.Expr, cell: Cell, speed: sp.Expr = sp.S.Zero
 ) -> LoweredCells:
-    """1D, -D u'' + (b + speed) u': psi, the drift c = <psi (b + speed)>, N of -D N'' + (b + speed) N' = -(b + speed - c).
+    """1D, -D u'' + (b + speed) u': psi, the drift c = <psi (b + speed)>, N of -D N'' + (b + speed)
+    N' = -(b + speed - c).
 
-    A = <D psi - psi (b + speed - c) N + 2 D psi N'> is the coefficient of the second derivative in h_2.
+    A = <D psi - psi (b + speed - c) N + 2 D psi N'> is the coefficient of the second derivative in
+    h_2.
     """
     flow = b + speed
     psi, n, slope = Factor(0, 0, ZERO), Factor(1, 0, ZERO), Factor(1, 0, ONE)
@@ -70,7 +74,9 @@ def drifting(
 
 
 def mathieu(q: sp.Expr) -> LoweredCells:
-    """-phi'' + 2 q cos(2 y) phi = lambda phi on (0, pi), psi = phi / <phi^2>; N of A N = 2 phi', and A = <psi phi> + 2 <psi N'>."""
+    """-phi'' + 2 q cos(2 y) phi = lambda phi on (0, pi), psi = phi / <phi^2>; N of A N = 2 phi',
+    and A = <psi phi> + 2 <psi N'>.
+    """
     functions = [
         CellForm("phi", "ground state", 0, (), (), (), True),
         CellForm("psi", "adjoint", 0, (), (), (), True),
@@ -130,7 +136,9 @@ def potential(
 
 
 def coupled_drift(b: sp.Matrix) -> LoweredCells:
-    """1D, -u_i'' + b_ij u_j': psi^1, psi^2; N of the right-hand sides -(b_ip - <psi^i . b_p>), and the drifts <psi^p . b_q>."""
+    """1D, -u_i'' + b_ij u_j': psi^1, psi^2; N of the right-hand sides -(b_ip - <psi^i . b_p>), and
+    the drifts <psi^p . b_q>.
+    """
     n = b.shape[0]
     bilinear = [
         *(WeakTerm(ONE, sp.S.One, ONE, i, i) for i in range(n)),
@@ -154,7 +162,9 @@ def coupled_drift(b: sp.Matrix) -> LoweredCells:
 
 
 def in_time(a: sp.Expr, weight: sp.Expr = sp.S.One) -> LoweredCells:
-    """Coordinates (y, tau): weight u_tau - (a u_y)_y = a_y and, as an auxiliary function, = cos(2 pi tau)."""
+    """Coordinates (y, tau): weight u_tau - (a u_y)_y = a_y and, as an auxiliary function, = cos(2
+    pi tau).
+    """
     zero, y = (0, 0), unit(2, 0)
     bilinear = [WeakTerm(y, a, y), WeakTerm(zero, weight, unit(2, 1))]
     functions = [
@@ -177,7 +187,9 @@ def in_time(a: sp.Expr, weight: sp.Expr = sp.S.One) -> LoweredCells:
 
 
 def piezo(stiffness: sp.Expr, coupling: sp.Expr, permittivity: sp.Expr) -> LoweredCells:
-    """1D: stress s u' + e v', displacement e u' - k v'; M = [[s, e], [e, -k]], and M* = <M^-1>^-1. Indefinite."""
+    """1D: stress s u' + e v', displacement e u' - k v'; M = [[s, e], [e, -k]], and M* = <M^-1>^-1.
+    Indefinite.
+    """
     m = sp.Matrix([[stiffness, coupling], [coupling, -permittivity]])
     bilinear = [WeakTerm(ONE, m[i, j], ONE, i, j) for i in range(2) for j in range(2)]
     functions = [

@@ -1,4 +1,6 @@
-"""Lowered problems written by hand, with known solutions: what the finite element backends are tested on."""
+"""Lowered problems written by hand, with known solutions: what the finite element backends are
+tested on.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ def lowered_cells(
     effective: Sequence[Functional],
     **others: Any,
 ) -> LoweredCells:
-    """A symmetric scalar problem without a strong form (the finite elements do not read it), as far as `others` do not say otherwise."""
+    """A symmetric scalar problem without a strong form (the finite elements do not read it), as far
+    as `others` do not say otherwise.
+    """
     settings = dict(
         coordinates=Y[: cell.dim],
         slow=(),
@@ -151,7 +155,9 @@ def reaction_cells() -> LoweredCells:
 
 
 def shear_cells(speed: sp.Expr, diffusivity: sp.Expr) -> LoweredCells:
-    """-D Laplace N + b d_1 N = -b, b = speed cos(2 pi y2): A_11 = D - <b N> = D + speed^2 / (8 pi^2 D). Not symmetric."""
+    """-D Laplace N + b d_1 N = -b, b = speed cos(2 pi y2): A_11 = D - <b N> = D + speed^2 / (8 pi^2
+    D). Not symmetric.
+    """
     b, zero = speed * sp.cos(2 * sp.pi * y2), (0, 0)
     bilinear = [*gradient(diffusivity * sp.eye(2)), WeakTerm(zero, b, (1, 0))]
     parameters = tuple(sorted((speed + diffusivity).free_symbols, key=str))
@@ -210,7 +216,9 @@ def elasticity_cells(
 
 
 def isotropic(lame: sp.Expr, mu: sp.Expr) -> Callable[[int, int, int, int], sp.Expr]:
-    """lambda delta_ik delta_jl + mu (delta_ij delta_kl + delta_il delta_kj), the stress ik of the strain jl."""
+    """lambda delta_ik delta_jl + mu (delta_ij delta_kl + delta_il delta_kj), the stress ik of the
+    strain jl.
+    """
 
     def c(i: int, k: int, j: int, m: int) -> sp.Expr:
         return lame * int(i == k and j == m) + mu * (
@@ -260,7 +268,9 @@ def manufactured_system(
     final_time: sp.Expr | None = None,
     parameters: tuple[sp.Symbol, ...] = (),
 ) -> LoweredEquation:
-    """rho_ij d_t u_j - d_k( a_ikjm d_m u_j ) + b_ijk d_k u_j + c_ij u_j = f_i with the solution `u`; kinds per face, or per face and component."""
+    """rho_ij d_t u_j - d_k( a_ikjm d_m u_j ) + b_ijk d_k u_j + c_ij u_j = f_i with the solution
+    `u`; kinds per face, or per face and component.
+    """
     d, parts, axes = domain.dim, range(len(u)), range(domain.dim)
     x, zero = X[:d], (0,) * d
     c, rho = (sp.zeros(len(u)) if c is None else c), (sp.eye(len(u)) if rho is None else rho)

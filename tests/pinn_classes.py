@@ -1,4 +1,6 @@
-"""Hand-built cell problems beyond scalar diffusion, for the torch files and the PINN backend: systems, levels, kernels, time-periodic cells."""
+"""Hand-built cell problems beyond scalar diffusion, for the torch files and the PINN backend:
+systems, levels, kernels, time-periodic cells.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def isotropic(lam: sp.Expr, mu: sp.Expr) -> Callable[[int, int, int, int], sp.Ex
 
 
 def elasticity(c: Callable[[int, int, int, int], sp.Expr], dim: int = 2) -> LoweredCells:
-    """-d_k( c_ikjl (d_l N_j + delta_jp delta_lq) ) = 0 for p <= q, with A_ikpq = <c_ikpq + c_ikjl d_l N_j>."""
+    """-d_k( c_ikjl (d_l N_j + delta_jp delta_lq) ) = 0 for p <= q, with A_ikpq = <c_ikpq + c_ikjl
+    d_l N_j>.
+    """
     e, zero, n = [unit(dim, k) for k in range(dim)], (0,) * dim, range(dim)
     strains = [(p, q) for p in n for q in n if p <= q]
     leading = [
@@ -81,7 +85,9 @@ def elasticity(c: Callable[[int, int, int, int], sp.Expr], dim: int = 2) -> Lowe
 
 
 def second_level_1d(a: sp.Expr, **more: object) -> LoweredCells:
-    """-(a (N_1' + 1))' = 0, -(a (N_2' + N_1))' = a (N_1' + 1) less its mean: N_2' = -N_1. "h" is <a (N_2' + N_1)> = 0."""
+    """-(a (N_1' + 1))' = 0, -(a (N_2' + N_1))' = a (N_1' + 1) less its mean: N_2' = -N_1. "h" is <a
+    (N_2' + N_1)> = 0.
+    """
     d, zero = (1,), (0,)
     leading = [(0, d, -a, 0, d)]
     value, slope = Factor(0, 0, zero), Factor(0, 0, d)
@@ -121,7 +127,9 @@ def second_level_1d(a: sp.Expr, **more: object) -> LoweredCells:
 def drifting_1d(
     diffusion: sp.Expr, b: sp.Expr, centred: bool = False, **more: object
 ) -> LoweredCells:
-    """-D N'' + b N' = v - b with the invariant density psi; A = <psi (D + 2 D N' - (b - v) N)> with v = <psi b>, a constant unless `centred`."""
+    """-D N'' + b N' = v - b with the invariant density psi; A = <psi (D + 2 D N' - (b - v) N)> with
+    v = <psi b>, a constant unless `centred`.
+    """
     d, zero = (1,), (0,)
     v = ZERO if centred else sp.Symbol("vbar", real=True)
     leading = [(0, d, -diffusion, 0, d), (0, zero, b + sp.diff(diffusion, y1), 0, d)]
@@ -162,7 +170,9 @@ def drifting_1d(
 def ground_state_cells(
     potential: sp.Expr, cell: Cell, b: Sequence[sp.Expr] = (), **more: object
 ) -> LoweredCells:
-    """-Laplace phi + b . grad phi + potential phi = lambda phi with its adjoint, and -Laplace N + ... - lambda N = 2 d_1 phi, P taken off."""
+    """-Laplace phi + b . grad phi + potential phi = lambda phi with its adjoint, and -Laplace N +
+    ... - lambda N = 2 d_1 phi, P taken off.
+    """
     n = cell.dim
     e, zero, value = [unit(n, k) for k in range(n)], (0,) * n, sp.Symbol("lambda0", real=True)
     leading = [(0, e[k], -ONE, 0, e[k]) for k in range(n)] + [
@@ -246,7 +256,9 @@ def plate_1d(a: sp.Expr) -> LoweredCells:
 
 
 def coupled_1d(a: sp.Matrix) -> LoweredCells:
-    """-(a (N' + e_q))' = 0 for a matrix a(y) of fields, one function per field: A = <a^-1>^-1; indefinite where a is (piezoelectricity)."""
+    """-(a (N' + e_q))' = 0 for a matrix a(y) of fields, one function per field: A = <a^-1>^-1;
+    indefinite where a is (piezoelectricity).
+    """
     d, zero, fields = (1,), (0,), range(a.shape[0])
     leading = [(i, d, -a[i, j], j, d) for i in fields for j in fields if a[i, j] != 0]
     forms = [
@@ -285,7 +297,9 @@ def coupled_1d(a: sp.Matrix) -> LoweredCells:
 
 
 def drifting_system(b: sp.Matrix) -> LoweredCells:
-    """-u'' + b(y) u' for a matrix b, with one adjoint per component; "drift" (p, q) is <psi^p . b e_q>."""
+    """-u'' + b(y) u' for a matrix b, with one adjoint per component; "drift" (p, q) is <psi^p . b
+    e_q>.
+    """
     d, zero, fields = (1,), (0,), range(b.shape[0])
     leading = [(i, d, -ONE, i, d) for i in fields] + [
         (i, zero, b[i, j], j, d) for i in fields for j in fields if b[i, j] != 0

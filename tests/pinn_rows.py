@@ -106,7 +106,9 @@ def nested(trial: Trial, layers: Layers, points: Tensor) -> Jet:
 
 
 def reference(trial: Trial, block: Rows, layers: Layers, known: Tensor) -> tuple[Tensor, Tensor]:
-    """The residuals (n,) and their derivatives (n, parameters) by all layers and the coefficients `known`."""
+    """The residuals (n,) and their derivatives (n, parameters) by all layers and the coefficients
+    `known`.
+    """
     leaves = [tensor.detach().clone().requires_grad_() for layer in layers for tensor in layer]
     coefficients = known.detach().clone().requires_grad_()
     pairs = list(zip(leaves[::2], leaves[1::2]))

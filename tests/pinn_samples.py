@@ -1,4 +1,6 @@
-"""Lowered problems in strong form, and independent references, for the torch files and the PINN backend."""
+"""Lowered problems in strong form, and independent references, for the torch files and the PINN
+backend.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ def diffusion_cells(
     slow: tuple[sp.Symbol, ...] = (),
     parameters: tuple[sp.Symbol, ...] = (),
 ) -> LoweredCells:
-    """-div( a (grad N_j + e_j) ) + b . (grad N_j + e_j) = 0 with A_ij = <a_ij + a_ik d_k N_j - b_i N_j>."""
+    """-div( a (grad N_j + e_j) ) + b . (grad N_j + e_j) = 0 with A_ij = <a_ij + a_ik d_k N_j - b_i
+    N_j>.
+    """
     d = a.shape[0]
     zero, e = (0,) * d, [unit(d, k) for k in range(d)]
     leading = [(0, e[i], -a[i, k], 0, e[k]) for i in range(d) for k in range(d) if a[i, k] != 0]
@@ -217,7 +221,9 @@ def manufactured(
     natural_faces: Sequence[tuple[int, int]] = (),
     **more: object,
 ) -> LoweredEquation:
-    """The equation whose solution is `u`, with Robin conditions on `natural_faces` and Dirichlet ones elsewhere."""
+    """The equation whose solution is `u`, with Robin conditions on `natural_faces` and Dirichlet
+    ones elsewhere.
+    """
     d = domain.dim
     flux = [sum(a[i, k] * sp.diff(u, X[k]) for k in range(d)) for i in range(d)]
     f = (
@@ -251,7 +257,9 @@ def external(name: str, index: tuple[int, ...], derivative: MultiIndex) -> Exter
 
 
 def square_problem() -> LoweredEquation:
-    """-div(A grad u) = sin x1 + cos x2 on the unit square, u = 0 on its boundary, A diagonal and external."""
+    """-div(A grad u) = sin x1 + cos x2 on the unit square, u = 0 on its boundary, A diagonal and
+    external.
+    """
     diagonal = (external("A", (0, 0), (0, 0)), external("A", (1, 1), (0, 0)))
     box = Box((0, 1), (0, 1))
     return equation(
@@ -264,7 +272,9 @@ def square_problem() -> LoweredEquation:
 
 
 def square_solution(points: Array, a: float, modes: int = 1500) -> Array:
-    """Its solution for A = a I: sines in x1, and in x2 the exact solution of each mode's ordinary differential equation."""
+    """Its solution for A = a I: sines in x1, and in x2 the exact solution of each mode's ordinary
+    differential equation.
+    """
     x, y = points.T
     u = np.zeros(len(points))
     for m in np.arange(1, modes + 1) * np.pi:
@@ -312,7 +322,9 @@ def reaction_diffusion_solution(
 
 
 def fourier_effective(a: Callable[[list[Array]], Array], n: int, dim: int) -> Array:
-    """A of -div(a grad) on the unit cell, a(y) of shape (dim, dim, n, ..., n), by Fourier collocation with n (odd) points per axis and GMRES."""
+    """A of -div(a grad) on the unit cell, a(y) of shape (dim, dim, n, ..., n), by Fourier
+    collocation with n (odd) points per axis and GMRES.
+    """
     grid = np.meshgrid(*[np.arange(n) / n] * dim, indexing="ij")
     values, axes = a(grid), tuple(range(-dim, 0))
     k = np.stack(np.meshgrid(*[2 * np.pi * np.fft.fftfreq(n, 1 / n)] * dim, indexing="ij"))

@@ -96,5 +96,7 @@ def nullvector(a: Array) -> Array:
 
 
 def zero_mean(a: Array, right: Array) -> Array:
-    """The solution of zero mean of a singular system with the constants for its kernel, right-hand side in the range: A N + <N> = right."""
+    """The solution of zero mean of a singular system with the constants for its kernel, right-hand
+    side in the range: A N + <N> = right.
+    """
     return np.asarray(np.linalg.solve(a + 1 / len(a), right))

@@ -52,7 +52,9 @@ def test_the_symbolic_stages_import_no_numerical_library() -> None:
 
 
 def test_mpi4py_is_imported_before_petsc_and_dolfinx() -> None:
-    """PETSc and DOLFINx of the wheel on PyPI use the MPI library that mpi4py has loaded: without it their import fails."""
+    """PETSc and DOLFINx of the wheel on PyPI use the MPI library that mpi4py has loaded: without it
+    their import fails.
+    """
     for path in Path(nhpinn_sym.__file__).parent.rglob("*.py"):
         seen = list[str]()
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

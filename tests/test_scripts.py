@@ -1,6 +1,8 @@
-"""The set-up scripts, with a fake Python that records what it is asked for: when they set up, when they do not, and what they install.
+"""The set-up scripts, with a fake Python that records what it is asked for: when they set up, when
+they do not, and what they install.
 
-Nothing is downloaded here. What the fake does is set by files in its folder (`dolfinx`: it sees DOLFINx); `calls` there is the record.
+Nothing is downloaded here. What the fake does is set by files in its folder (`dolfinx`: it sees
+DOLFINx); `calls` there is the record.
 """
 
 from __future__ import annotations
@@ -310,7 +312,9 @@ def test_no_dolfinx_says_how_to_get_it(project: Project) -> None:
 
 
 def facts(python: Path) -> list[str]:
-    """What the scripts see of a Python: version, DOLFINx and NumPy from outside of .venv, torch, wheel."""
+    """What the scripts see of a Python: version, DOLFINx and NumPy from outside of .venv, torch,
+    wheel.
+    """
     command = [
         "bash",
         "-c",
@@ -322,7 +326,9 @@ def facts(python: Path) -> list[str]:
 
 
 def test_dolfinx_of_the_environment_is_told_from_that_of_its_python(tmp_path: Path) -> None:
-    """One that lies in .venv is the wheel; one that .venv sees outside is not, and keeps the wheel away."""
+    """One that lies in .venv is the wheel; one that .venv sees outside is not, and keeps the wheel
+    away.
+    """
     base = Path(sys.base_prefix, "bin", f"python3.{sys.version_info.minor}")
     outside = facts(base)
     assert len(outside) == 5 and outside[4] in (

@@ -1,6 +1,8 @@
-"""Lossy layers: a complex coefficient a = 3 + sin(2 pi y1) + i (1 + cos(2 pi y1)/2), as of a time-harmonic field.
+"""Lossy layers: a complex coefficient a = 3 + sin(2 pi y1) + i (1 + cos(2 pi y1)/2), as of a
+time-harmonic field.
 
-The effective coefficient is complex: the harmonic mean across the layers, the mean along them. Under a second.
+The effective coefficient is complex: the harmonic mean across the layers, the mean along them.
+Under a second.
 """
 
 import sympy as sp

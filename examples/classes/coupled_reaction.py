@@ -1,6 +1,8 @@
-"""Two species that react strongly, with reactions that have zero mean: u_t - D u_xx + K cos(2 pi x/eps) u/eps = f.
+"""Two species that react strongly, with reactions that have zero mean: u_t - D u_xx + K cos(2 pi
+x/eps) u/eps = f.
 
-The mean reaction is c* = -K^2/(8 pi^2 D): strong oscillation leaves a reaction of order one. Under a second.
+The mean reaction is c* = -K^2/(8 pi^2 D): strong oscillation leaves a reaction of order one. Under
+a second.
 """
 
 import sympy as sp

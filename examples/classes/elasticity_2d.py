@@ -1,6 +1,7 @@
 """Plane strain of a layered material: sigma = lam tr(e) I + 2 mu e, lam = mu = 1 + cos(2 pi y1)/2.
 
-Three cell problems; the effective stiffness as a tensor, in Voigt and in Mandel notation. About a second.
+Three cell problems; the effective stiffness as a tensor, in Voigt and in Mandel notation. About a
+second.
 """
 
 import sympy as sp

@@ -1,6 +1,8 @@
-"""Elasticity in three dimensions: layers along the diagonal, lam = mu = 1 + cos(2 pi (y1 + y2 + y3))/2.
+"""Elasticity in three dimensions: layers along the diagonal, lam = mu = 1 + cos(2 pi (y1 + y2 +
+y3))/2.
 
-Six cell problems, one for each strain, on a coarse grid; the effective stiffness in Voigt notation. A few seconds.
+Six cell problems, one for each strain, on a coarse grid; the effective stiffness in Voigt notation.
+A few seconds.
 """
 
 import sympy as sp

@@ -1,6 +1,8 @@
-"""A travelling wave of a coefficient: u_t - (a(x/eps, t/eps^k) u_x)_x = f, a = 3 + 2 sin(2 pi (y - tau)), for k = 1, 2, 3.
+"""A travelling wave of a coefficient: u_t - (a(x/eps, t/eps^k) u_x)_x = f, a = 3 + 2 sin(2 pi (y -
+tau)), for k = 1, 2, 3.
 
-k < 2: cell problems at fixed tau; k = 2: cell problems that are parabolic in (y, tau); k > 2: the mean over tau first. About a second.
+k < 2: cell problems at fixed tau; k = 2: cell problems that are parabolic in (y, tau); k > 2: the
+mean over tau first. About a second.
 """
 
 import sympy as sp

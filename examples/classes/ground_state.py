@@ -1,7 +1,7 @@
 """A reaction of order eps^-2: u_t - u_xx + 20 cos(2 pi x/eps) u/eps^2 = f.
 
-The constants are not in the kernel of the cell operator: u = exp(-lambda0 t/eps^2) phi(x/eps) v, with the ground state phi of a Mathieu equation,
-and v is homogenized. Under a second.
+The constants are not in the kernel of the cell operator: u = exp(-lambda0 t/eps^2) phi(x/eps) v,
+with the ground state phi of a Mathieu equation, and v is homogenized. Under a second.
 """
 
 import sympy as sp

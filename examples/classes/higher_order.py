@@ -1,6 +1,8 @@
-"""Correctors to third order of -div(a(x/eps) grad u) = f, judged by the Bloch oracle: errors fall as eps^1, eps^2, eps^3, eps^4.
+"""Correctors to third order of -div(a(x/eps) grad u) = f, judged by the Bloch oracle: errors fall
+as eps^1, eps^2, eps^3, eps^4.
 
-The oracle solves the problem exactly for a plane wave f, at any eps, on one cell: it needs no fine mesh. A few seconds.
+The oracle solves the problem exactly for a plane wave f, at any eps, on one cell: it needs no fine
+mesh. A few seconds.
 """
 
 import sympy as sp

@@ -1,6 +1,8 @@
-"""A mean drift of order 1/eps: u_t - u_xx + (1 + 2 cos(2 pi x/eps)) u_x/eps = 0, a particle in a tilted periodic potential.
+"""A mean drift of order 1/eps: u_t - u_xx + (1 + 2 cos(2 pi x/eps)) u_x/eps = 0, a particle in a
+tilted periodic potential.
 
-The limit exists in the moving frame X = x - c t/eps, with the weight psi of the adjoint kernel in every average: c = <psi b>. Under a second.
+The limit exists in the moving frame X = x - c t/eps, with the weight psi of the adjoint kernel in
+every average: c = <psi b>. Under a second.
 """
 
 import sympy as sp

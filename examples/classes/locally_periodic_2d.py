@@ -1,6 +1,7 @@
 """A coefficient a(x, x/eps) in two dimensions: a = 2 + x2 + x1 sin(2 pi y1) on the unit square.
 
-The effective coefficient is a function of x: sqrt((2 + x2)^2 - x1^2) across the layers, 2 + x2 along them. A few seconds.
+The effective coefficient is a function of x: sqrt((2 + x2)^2 - x1^2) across the layers, 2 + x2
+along them. A few seconds.
 """
 
 import sympy as sp

@@ -1,6 +1,7 @@
 """Non-divergence form: -a(x/eps) Laplacian u = f with a = 2 + sin(2 pi y1) cos(2 pi y2).
 
-The invariant measure psi is the kernel of the adjoint; here psi = (1/a)/<1/a>, so that a* = 1/<1/a>. No corrector of first order. Under a second.
+The invariant measure psi is the kernel of the adjoint; here psi = (1/a)/<1/a>, so that a* =
+1/<1/a>. No corrector of first order. Under a second.
 """
 
 import sympy as sp

@@ -1,6 +1,8 @@
-"""Derivation alone: anisotropic elasticity in three dimensions with 21 moduli c_1(y), ..., c_21(y) that have no formula, to second order.
+"""Derivation alone: anisotropic elasticity in three dimensions with 21 moduli c_1(y), ..., c_21(y)
+that have no formula, to second order.
 
-Formulas for 6 + 18 cell problems and for the effective stiffness; nothing is solved. A second or two, most of it printing.
+Formulas for 6 + 18 cell problems and for the effective stiffness; nothing is solved. A second or
+two, most of it printing.
 """
 
 import itertools

@@ -1,6 +1,8 @@
-"""Piezoelectric layers: stress and electric displacement coupled, sigma = C e + p E-field, D = p e - kappa grad phi.
+"""Piezoelectric layers: stress and electric displacement coupled, sigma = C e + p E-field, D = p e
+- kappa grad phi.
 
-A saddle point: the electric part has the other sign, and the cell operator is indefinite. Five cell problems. A second or two.
+A saddle point: the electric part has the other sign, and the cell operator is indefinite. Five cell
+problems. A second or two.
 """
 
 import sympy as sp

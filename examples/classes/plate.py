@@ -1,6 +1,8 @@
-"""A Kirchhoff plate of layered bending stiffness: div div (d ((1 - nu) D^2 w + nu tr(D^2 w) I)) = f, d = 2 + sin(2 pi y1), nu = 1/4.
+"""A Kirchhoff plate of layered bending stiffness: div div (d ((1 - nu) D^2 w + nu tr(D^2 w) I)) =
+f, d = 2 + sin(2 pi y1), nu = 1/4.
 
-A fourth-order equation: u = u0 + eps^2 N_jk d_jk u0. The stiffness across the layers is the harmonic mean of d. About a second.
+A fourth-order equation: u = u0 + eps^2 N_jk d_jk u0. The stiffness across the layers is the
+harmonic mean of d. About a second.
 """
 
 import sympy as sp

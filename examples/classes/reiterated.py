@@ -1,6 +1,7 @@
 """Three scales: -div(a(x/eps, x/eps^2) grad u) = f with a = (2 + sin(2 pi y1)) (2 + cos(2 pi z1)).
 
-First homogenized over z at every y, then over y: a*_11 = sqrt(3) sqrt(3) across the layers, 2 * 2 along them. A few seconds.
+First homogenized over z at every y, then over y: a*_11 = sqrt(3) sqrt(3) across the layers, 2 * 2
+along them. A few seconds.
 """
 
 import sympy as sp

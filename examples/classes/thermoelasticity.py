@@ -1,7 +1,9 @@
-"""Thermoelasticity of layers: the stress 3 mu e - beta T I (in short) and c T_t - div(k grad T) + beta div v_t = heat.
+"""Thermoelasticity of layers: the stress 3 mu e - beta T I (in short) and c T_t - div(k grad T) +
+beta div v_t = heat.
 
-Displacement and temperature in one system: the effective stiffness, thermal stress ("beta") and heat capacity ("rho"); the capacity grows
-by what the layers strain at constant mean strain (Francfort 1983). A second or two.
+Displacement and temperature in one system: the effective stiffness, thermal stress ("beta") and
+heat capacity ("rho"); the capacity grows by what the layers strain at constant mean strain
+(Francfort 1983). A second or two.
 """
 
 import sympy as sp

@@ -1,7 +1,8 @@
-"""Dispersion of waves in layers: u_tt - (a(x/eps) u_x)_x = 0, a = 2 + sin(2 pi y), expansion of order 2.
+"""Dispersion of waves in layers: u_tt - (a(x/eps) u_x)_x = 0, a = 2 + sin(2 pi y), expansion of
+order 2.
 
-omega^2 = a* k^2 (1 - eps^2 <N^2> k^2): short waves are slower (Santosa, Symes 1991). The effective equation to the order eps^2 in two forms, of
-which Boussinesq's is well-posed. About a second.
+omega^2 = a* k^2 (1 - eps^2 <N^2> k^2): short waves are slower (Santosa, Symes 1991). The effective
+equation to the order eps^2 in two forms, of which Boussinesq's is well-posed. About a second.
 """
 
 import sympy as sp

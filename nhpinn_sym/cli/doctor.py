@@ -1,4 +1,6 @@
-"""`nhpinn doctor`: which backends work here, with which versions and devices, and how to get the others."""
+"""`nhpinn doctor`: which backends work here, with which versions and devices, and how to get the
+others.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ _TAIL = 300
 
 @dataclass(frozen=True)
 class Row:
-    """One backend: `versions` and `devices` where it is present, otherwise the `problem` and its `remedy`."""
+    """One backend: `versions` and `devices` where it is present, otherwise the `problem` and its
+    `remedy`.
+    """
 
     backend: str
     status: Literal["present", "missing", "broken"]
@@ -50,7 +54,9 @@ class Row:
 
 
 def doctor() -> tuple[Row, ...]:
-    """One row for each backend; each is tried in a process of its own, so that nothing is imported here and nothing can crash here."""
+    """One row for each backend; each is tried in a process of its own, so that nothing is imported
+    here and nothing can crash here.
+    """
     with ThreadPoolExecutor() as pool:
         return tuple(pool.map(examine, BACKENDS))
 
@@ -59,7 +65,8 @@ def examine(backend: str) -> Row:
     """Try one of `BACKENDS`."""
     command = [sys.executable, "-m", "nhpinn_sym.cli.probe", backend]
     try:
-        # env: what an MPI that runs in this process has added to the C environment must not reach the child
+        # env: what an MPI that runs in this process has added to the C environment must not reach
+        # the child
         done = subprocess.run(
             command, env=dict(os.environ), capture_output=True, text=True, timeout=_TIMEOUT
         )
@@ -86,7 +93,9 @@ def _remedy(backend: str, problem: str) -> str:
 
 
 def print_doctor(console: Console | None = None) -> bool:
-    """Print the rows as a table; returns whether the main job can run: PINN, Fourier and one FEM backend."""
+    """Print the rows as a table; returns whether the main job can run: PINN, Fourier and one FEM
+    backend.
+    """
     console = console or Console()
     with console.status("importing the backends"):
         rows = doctor()

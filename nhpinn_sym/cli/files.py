@@ -13,7 +13,8 @@ from ..problem.problem import MultiscaleProblem
 def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
     """The problem called `name` in the Python file at `path`.
 
-    ProblemError where there is no such file or name, or where the file itself fails (the line that failed is quoted).
+    ProblemError where there is no such file or name, or where the file itself fails (the line that
+    failed is quoted).
     """
     file = Path(path)
     if not file.is_file():

@@ -1,7 +1,7 @@
 """nhpinn: derive, emit, cells, validate, paper, doctor.
 
-Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3 validate's verdict is not
-agreement, 130 interrupted.
+Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3
+validate's verdict is not agreement, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -53,7 +53,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _failed(code: int) -> int:
-    """The exit code of a failure. Under mpirun it ends all ranks: the others would wait for this one without an end."""
+    """The exit code of a failure. Under mpirun it ends all ranks: the others would wait for this
+    one without an end.
+    """
     mpi: Any = sys.modules.get("mpi4py.MPI")
     if (
         mpi is not None

@@ -1,7 +1,8 @@
-"""Looks at one backend's library: `python -m nhpinn_sym.cli.probe pinn` prints what it found as JSON.
+"""Looks at one backend's library: `python -m nhpinn_sym.cli.probe pinn` prints what it found as
+JSON.
 
-A process of its own, because a broken build can end the process that imports it, and because MPI and CUDA are then
-initialised nowhere else.
+A process of its own, because a broken build can end the process that imports it, and because MPI
+and CUDA are then initialised nowhere else.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ def probe_pinn() -> Found:
 
 
 def probe_dolfinx() -> Found:
-    """DOLFINx with its PETSc, the MPI that it runs on (library and ranks), and whether its forms can be compiled."""
+    """DOLFINx with its PETSc, the MPI that it runs on (library and ranks), and whether its forms
+    can be compiled.
+    """
     if importlib.util.find_spec("dolfinx") is None:
         raise ModuleNotFoundError(name="dolfinx")  # rather than the first of its companions
     dolfinx = importlib.import_module("nhpinn_sym.emit.runtime.dolfinx_versions").dolfinx

@@ -24,7 +24,9 @@ _ZERO = 1e-12
 
 
 def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
-    """Print the effective coefficients (at five points of the domain where they depend on x), and how they were found."""
+    """Print the effective coefficients (at five points of the domain where they depend on x), and
+    how they were found.
+    """
     console, info = Console(), cells.info
     title = printable(
         f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}"
@@ -75,7 +77,9 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
 def _numbers(
     effective: Mapping[str, Any], system: bool, stiffness: bool
 ) -> Iterator[tuple[str, Any]]:
-    """The constant coefficients, entry by entry: of a system those that are not zero, without A where that is a stiffness."""
+    """The constant coefficients, entry by entry: of a system those that are not zero, without A
+    where that is a stiffness.
+    """
     for name, value in effective.items():
         if callable(value) or (name != "A" and not np.any(value)) or (name == "A" and stiffness):
             continue

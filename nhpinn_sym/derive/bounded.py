@@ -1,7 +1,9 @@
-"""Are coefficients, sources and data bounded where they are used? Asked of the closed cell, box and time interval.
+"""Are coefficients, sources and data bounded where they are used? Asked of the closed cell, box and
+time interval.
 
-What grows like 1/distance or faster is refused, and so is any coefficient of the unknown that is not bounded; weaker singularities of
-sources and data, which have an integral, are told by a ToleranceWarning.
+What grows like 1/distance or faster is refused, and so is any coefficient of the unknown that is
+not bounded; weaker singularities of sources and data, which have an integral, are told by a
+ToleranceWarning.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ def check_bounded(op: Operator) -> None:
 
 
 def check_data(problem: MultiscaleProblem) -> None:
-    """BoundaryConditionError and InitialConditionError for data that are not finite where they are given."""
+    """BoundaryConditionError and InitialConditionError for data that are not finite where they are
+    given.
+    """
     box = _ranges(problem)
     for condition, value in _boundary_values(problem):
         _check_value(condition, value, box, BoundaryConditionError)

@@ -1,6 +1,8 @@
-"""Sums of products (coefficient derivative) x (cell function derivative) with rational weights, as dicts of integers.
+"""Sums of products (coefficient derivative) x (cell function derivative) with rational weights, as
+dicts of integers.
 
-This is what keeps the recursion fast and in divergence form: SymPy is touched by the parser and the printer alone.
+This is what keeps the recursion fast and in divergence form: SymPy is touched by the parser and the
+printer alone.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ class Function(NamedTuple):
 class Product(NamedTuple):
     """D^slope(coefficient) * D^derivative(function); function None is the constant 1.
 
-    `slope` counts derivatives by (x, t); `derivative` by (x, t) first, then by the fast coordinates.
+    `slope` counts derivatives by (x, t); `derivative` by (x, t) first, then by the fast
+    coordinates.
     """
 
     coefficient: int
@@ -35,7 +38,9 @@ class Product(NamedTuple):
 
 
 class Pairing(NamedTuple):
-    """D_y^derivative(weight) * product, to be averaged over the cell; weight None is the constant 1."""
+    """D_y^derivative(weight) * product, to be averaged over the cell; weight None is the constant
+    1.
+    """
 
     product: Product
     weight: Function | None
@@ -46,10 +51,14 @@ Combination = Mapping[Product, Fraction]
 Averages = Mapping[Pairing, Fraction]
 
 Flux = dict[tuple[int, MultiIndex], dict[Product, Fraction]]
-"""{(equation, fast left multi-index): combination}: sum of D_y^left( combination ) in each equation."""
+"""{(equation, fast left multi-index): combination}: sum of D_y^left( combination ) in each
+equation.
+"""
 
 Source = tuple[int | None, MultiIndex]
-"""A macroscopic source D^alpha U_field, alpha over (x, t); field None is the source term of the equation."""
+"""A macroscopic source D^alpha U_field, alpha over (x, t); field None is the source term of the
+equation.
+"""
 
 
 @cache

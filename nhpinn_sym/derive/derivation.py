@@ -1,4 +1,6 @@
-"""The derivation as it is read: numbered steps of text and equations, printable and as a LaTeX document."""
+"""The derivation as it is read: numbered steps of text and equations, printable and as a LaTeX
+document.
+"""
 
 from __future__ import annotations
 
@@ -66,7 +68,9 @@ _WIDTH = 105
 
 
 def _aligned(equations: tuple[sp.Basic, ...]) -> str:
-    """The body of align* for equations (of a system: for each of its own), at their equality signs where the left sides are short."""
+    """The body of align* for equations (of a system: for each of its own), at their equality signs
+    where the left sides are short.
+    """
     split = [
         [
             [_pieces(side) for side in (e.args if isinstance(e, sp.Equality) else (e,))]
@@ -117,7 +121,9 @@ def _width(formula: str) -> int:
 
 
 def _pieces(side: sp.Expr) -> list[str]:
-    """A sum as pieces that are not broken, each with its sign but the first's plus; the long ones opened at their brackets."""
+    """A sum as pieces that are not broken, each with its sign but the first's plus; the long ones
+    opened at their brackets.
+    """
     found: list[str] = []
     for part in terms(tidy(side)):
         own = _opened(part) if _width(latex(part)) > _WIDTH else [latex(part)]
@@ -151,7 +157,9 @@ def _opened(part: sp.Expr) -> list[str]:
 
 
 _DOLLAR = "\ue000"
-"""Stands for a dollar sign of a name until formulas have been put between dollar signs: a character without a meaning."""
+"""Stands for a dollar sign of a name until formulas have been put between dollar signs: a character
+without a meaning.
+"""
 _FORMULAS = (
     (r"\b(phi|psi)\b", r"$\\\1$"),
     (r"\blambda0\b", r"$\\lambda_0$"),

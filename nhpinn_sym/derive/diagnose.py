@@ -1,6 +1,7 @@
 """Why a naive two-scale expansion would fail, found before anything is solved.
 
-Each check is one function that raises a typed error with the term and the remedy, or says what has to be done about it.
+Each check is one function that raises a typed error with the term and the remedy, or says what has
+to be done about it.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from .bounded import check_bounded
 from .recursion import Recursion, derivative
 
 _FACE_GAP = 1e-6
-"""Difference of a coefficient at opposite faces of the cell, relative to its size, up to which it counts as continuous there."""
+"""Difference of a coefficient at opposite faces of the cell, relative to its size, up to which it
+counts as continuous there.
+"""
 _TINY = 1e-12
 _MAY_BE_SINGULAR = (sp.Pow, sp.log, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.gamma)
 
@@ -111,7 +114,8 @@ def _singular(c: sp.Expr, op: Operator, slow: Point) -> bool:
 
 
 def check_periods(op: Operator) -> None:
-    """Every coefficient has the period of the cell along each fast axis, or is given on one cell: its
+    """Every coefficient has the period of the cell along each fast axis, or is given on one cell:
+    its
     limits at opposite faces agree there, and jumps are those of a Piecewise."""
     for c, term in _distinct(op).items():
         continued = in_cell(c, op)
@@ -136,7 +140,9 @@ def _distinct(op: Operator) -> dict[sp.Expr, Term]:
 
 
 def check_mass(op: Operator) -> None:
-    """The coefficient of the highest time derivative of an unknown in its own equation is nowhere negative, and not zero."""
+    """The coefficient of the highest time derivative of an unknown in its own equation is nowhere
+    negative, and not zero.
+    """
     highest = {
         i: max((t.right[-1] for t, _ in op.terms() if t.equation == t.field == i), default=0)
         for i in range(op.components)
@@ -167,7 +173,9 @@ def check_mass(op: Operator) -> None:
 
 
 def _least_value(c: sp.Expr, op: Operator, threshold: float) -> float:
-    """The least value that is found over the cell and all slow variables, looked for below a threshold wherever it may lie."""
+    """The least value that is found over the cell and all slow variables, looked for below a
+    threshold wherever it may lie.
+    """
     space = search_box(op, [c])
     if not space:
         return float(c)
@@ -184,7 +192,9 @@ class Kernels:
 
 
 def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
-    """A_0 acts on the fast variables alone and is of the order of the operator; what its kernels are."""
+    """A_0 acts on the fast variables alone and is of the order of the operator; what its kernels
+    are.
+    """
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
     table = {t: c for t, c in powers[lowest].items() if t.field is not None}
     slow = len(op.coordinates)
@@ -253,7 +263,9 @@ def _check_frozen_ground(op: Operator, table: Table) -> None:
 
 
 def _moves_constants(op: Operator, table: Table, *, transposed: bool) -> bool:
-    """Whether A_0 e_q (its transpose e_p) is not zero for some constant, by expansion: b.grad with div b = 0 does not move them."""
+    """Whether A_0 e_q (its transpose e_p) is not zero for some constant, by expansion: b.grad with
+    div b = 0 does not move them.
+    """
     slow, rows = len(op.coordinates), dict[tuple[int, int], list[sp.Expr]]()
     for term, c in table.items():
         kept, gone = (term.right, term.left) if transposed else (term.left, term.right)
@@ -286,7 +298,8 @@ Means = dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]
 
 
 def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
-    """{(equation, field, alpha): (coefficient, its mean)} of the terms of h_n without cell functions whose mean is not zero.
+    """{(equation, field, alpha): (coefficient, its mean)} of the terms of h_n without cell
+    functions whose mean is not zero.
 
     For constant kernels; opaque coefficients are taken to have no mean.
     """
@@ -306,7 +319,9 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
 
 
 def refuse_means(op: Operator, power: sp.Rational, means: Means, cause: str = "") -> None:
-    """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be; `cause`: where it comes from."""
+    """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be;
+    `cause`: where it comes from.
+    """
     for (_, field, alpha), (c, value) in means.items():
         kind = (
             "source"

@@ -35,14 +35,17 @@ _COUNT = 400
 """Random points of the cell, beside those of a grid, at which sizes are looked at."""
 Matrices = NDArray[np.complex128]
 Spectrum = Callable[[Matrices], Array]
-"""(n, k, k) -> (n,): a number of each matrix that changes by no more than the norm of its change."""
+"""(n, k, k) -> (n,): a number of each matrix that changes by no more than the norm of its change.
+"""
 
 
 def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     """Whether the symbol of A_0 is positive definite; True where coefficients are opaque.
 
-    Errors: CoefficientError where it is not positive definite (scalars, fields with a time derivative), negative definite, or singular at a point;
-    SolvabilityError where it is singular everywhere. An indefinite symbol that is regular is the False of saddle-point systems (piezoelectricity).
+    Errors: CoefficientError where it is not positive definite (scalars, fields with a time
+    derivative), negative definite, or singular at a point; SolvabilityError where it is singular
+    everywhere. An indefinite symbol that is regular is the False of saddle-point systems
+    (piezoelectricity).
     """
     d, slow = op.problem.scales.dim, len(op.coordinates)
     principal = {
@@ -121,7 +124,8 @@ class _Symbol:
 
 @dataclass(frozen=True)
 class _Side:
-    """The symbol where the Piecewise take some branches: `parts` are the real and imaginary parts of
+    """The symbol where the Piecewise take some branches: `parts` are the real and imaginary parts
+    of
     its coefficients there, in turn."""
 
     symbol: _Symbol
@@ -130,7 +134,9 @@ class _Side:
     variables: tuple[sp.Symbol, ...]
 
     def bound(self, lo: Array, hi: Array, spectrum: Spectrum) -> tuple[Array, Array, Array]:
-        """As `Bound`; a matrix is no further from that of the middles than the norm of that of the radii."""
+        """As `Bound`; a matrix is no further from that of the middles than the norm of that of the
+        radii.
+        """
         here = active(self.choice, self.variables, lo, hi)
         lower, values = np.full(len(lo), np.inf), np.full(len(lo), np.inf)
         spread = np.zeros(lo.shape)
@@ -163,7 +169,9 @@ class _Side:
 
 
 def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbol:
-    """The symbol of the principal terms, in units in which its diagonal is of order 1, and up to the phase of its mean trace."""
+    """The symbol of the principal terms, in units in which its diagonal is of order 1, and up to
+    the phase of its mean trace.
+    """
     keys = list(principal)
     units = _units(keys, values) if op.components > 1 else np.ones((len(keys), 1))
     eye = np.eye(len(keys)) / units
@@ -197,7 +205,9 @@ def _regular(matrices: Matrices) -> Array:
 
 
 def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values: Array) -> bool:
-    """At one slow point: True where the symbol is positive definite, False where indefinite but regular; CoefficientError otherwise."""
+    """At one slow point: True where the symbol is positive definite, False where indefinite but
+    regular; CoefficientError otherwise.
+    """
     box = dict(zip(op.fast, op.cell.bounds, strict=True))
     if not np.all(np.isfinite(values)):
         raise _not_definite(0.0, np.inf, principal, op)
@@ -223,7 +233,9 @@ def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values
 
 
 def _require_nowhere_negative(op: Operator, principal: Table, symbol: _Symbol, size: float) -> None:
-    """CoefficientError where the symbol is not positive somewhere between the slow points that were looked at."""
+    """CoefficientError where the symbol is not positive somewhere between the slow points that were
+    looked at.
+    """
     box = search_box(op, list(principal.values()))
     found = symbol.least(box, {}, _smallest, -_ROUNDING * size)
     if found.value < -_ROUNDING * size:
@@ -257,7 +269,9 @@ def _raise_singular(everywhere: bool, shown: sp.Basic) -> None:
 
 
 def _units(keys: list[Term], values: Array) -> Array:
-    """(terms, 1): the size of each term in units in which the diagonal of the symbol is of order 1; fields may have different units."""
+    """(terms, 1): the size of each term in units in which the diagonal of the symbol is of order 1;
+    fields may have different units.
+    """
     size: dict[int, float] = {}
     for t, v in zip(keys, values, strict=True):
         if t.equation == t.field:
@@ -267,7 +281,9 @@ def _units(keys: list[Term], values: Array) -> Array:
 
 
 def _shown(op: Operator, principal: Table) -> sp.Basic:
-    """What a message quotes: the coefficients of highest order of a scalar equation, the terms of highest order of a system."""
+    """What a message quotes: the coefficients of highest order of a scalar equation, the terms of
+    highest order of a system.
+    """
     if op.components > 1:
         order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
         return sp.Add(
@@ -281,7 +297,9 @@ def _shown(op: Operator, principal: Table) -> sp.Basic:
 
 
 def _timely(op: Operator) -> bool:
-    """Whether every unknown has a time derivative in its own equation: then an indefinite operator is ill-posed."""
+    """Whether every unknown has a time derivative in its own equation: then an indefinite operator
+    is ill-posed.
+    """
     rows = {t.equation for t, _ in op.terms() if t.right[-1] and t.field == t.equation}
     return rows == set(range(op.components))
 

@@ -1,4 +1,6 @@
-"""What the effective law is made of: means of products of cell functions, effective coefficients, transformations, moving frames."""
+"""What the effective law is made of: means of products of cell functions, effective coefficients,
+transformations, moving frames.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ class FunctionDerivative(NamedTuple):
 
 
 class MeanTerm(NamedTuple):
-    """<coefficient * product of factors>: a cell function, with a kernel or another cell function for weight."""
+    """<coefficient * product of factors>: a cell function, with a kernel or another cell function
+    for weight.
+    """
 
     coefficient: sp.Expr
     factors: tuple[FunctionDerivative, ...]
@@ -27,9 +31,11 @@ class MeanTerm(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EffectiveEntry:
-    """Effective coefficient name[index] = `average`; it multiplies D^left( . D^right U_field ) with `sign` in `equation`.
+    """Effective coefficient name[index] = `average`; it multiplies D^left( . D^right U_field ) with
+    `sign` in `equation`.
 
-    `symbol` stands for it in the homogenized equation; `value` is a closed form in x, or None where only numbers are.
+    `symbol` stands for it in the homogenized equation; `value` is a closed form in x, or None where
+    only numbers are.
     """
 
     name: str
@@ -46,7 +52,9 @@ class EffectiveEntry:
 
 @dataclass(frozen=True)
 class Transformation:
-    """What was done to the problem before the expansion: a title, a sentence, and the equations that define it."""
+    """What was done to the problem before the expansion: a title, a sentence, and the equations
+    that define it.
+    """
 
     title: str
     remark: str
@@ -61,7 +69,9 @@ class Averaged(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One component of a moving frame X = x - c t/eps: c = numerator / denominator; a closed c has neither."""
+    """One component of a moving frame X = x - c t/eps: c = numerator / denominator; a closed c has
+    neither.
+    """
 
     velocity: sp.Expr
     numerator: Averaged | None

@@ -1,8 +1,9 @@
-"""The hierarchy of mean fields U = U_0 + eps U_1 + eps^2 U_2 + ... from the averaged operators h_n, sum_n eps^(n-m) h_n U = 0.
+"""The hierarchy of mean fields U = U_0 + eps U_1 + eps^2 U_2 + ... from the averaged operators h_n,
+sum_n eps^(n-m) h_n U = 0.
 
     h_m U_0 = 0 (its sources included),    h_m U_k = - sum_{c=1..k} h_{m+c} U_{k-c}:
-every equation has the homogenized operator; the truncated sum, whose h_{m+2} has no sign, is never solved (Bakhvalov, Panasenko 1989;
-Smyshlyaev, Cherednichenko 2000).
+every equation has the homogenized operator; the truncated sum, whose h_{m+2} has no sign, is never
+solved (Bakhvalov, Panasenko 1989; Smyshlyaev, Cherednichenko 2000).
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ from .writing import Writer, homogenized_sides
 
 
 def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:
-    """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the homogenized equation.
+    """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the
+    homogenized equation.
 
-    An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form); others need one more level of correctors.
+    An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form);
+    others need one more level of correctors.
     """
     recursion, m = model.recursion, model.homogenized_order
     if recursion.steps > 1:
@@ -50,7 +53,9 @@ def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[Effectiv
 
 
 class AveragedTerm(NamedTuple):
-    """The term D^left( symbol D^right U_field ) of h_n in `equation`; field None: D^(left + right) symbol, a source on the left-hand side."""
+    """The term D^left( symbol D^right U_field ) of h_n in `equation`; field None: D^(left + right)
+    symbol, a source on the left-hand side.
+    """
 
     n: int
     key: EffectiveKey
@@ -59,7 +64,8 @@ class AveragedTerm(NamedTuple):
 
 
 def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...]]:
-    """{n: terms of h_n} for n = m + 1, ..., m + order, without those known to vanish; symbols are functions of x where they depend on it.
+    """{n: terms of h_n} for n = m + 1, ..., m + order, without those known to vanish; symbols are
+    functions of x where they depend on it.
 
     A scalar operator that is its own transpose has h(D) = h(-D): no odd derivatives.
     """

@@ -1,4 +1,5 @@
-"""homogenize: from the multiscale problem to its cell problems, effective law and homogenized equation.
+"""homogenize: from the multiscale problem to its cell problems, effective law and homogenized
+equation.
 
 1. parse            the equation into the term table (operator/parse)
 2. scales           faster scales are averaged first (derive/fast_time, derive/iterated)
@@ -41,11 +42,13 @@ MAX_ORDER = 64
 
 
 def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
-    """Two-scale expansion of a linear problem, correctors up to `order` (Bensoussan, Lions, Papanicolaou 1978; Bakhvalov, Panasenko 1989).
+    """Two-scale expansion of a linear problem, correctors up to `order` (Bensoussan, Lions,
+    Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
-    Ansatz u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q, cell functions of zero mean (plus convention), U = U_0 + eps U_1 + ...
-    Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition fails, `UnsupportedError`
-    for valid problems outside this version.
+    Ansatz u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q, cell functions of zero mean (plus
+    convention), U = U_0 + eps U_1 + ...
+    Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition
+    fails, `UnsupportedError` for valid problems outside this version.
     """
     if type(order) is not int or not 1 <= order <= MAX_ORDER:
         raise ProblemError(
@@ -64,7 +67,9 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
 
 
 def _check_order(physical: Operator, op: Operator, order: int) -> None:
-    """Iterated averaging gives limits and first correctors alone: the next ones feel the derivative by the scale that was set apart."""
+    """Iterated averaging gives limits and first correctors alone: the next ones feel the derivative
+    by the scale that was set apart.
+    """
     apart = [axis.symbol for axis in physical.axes if axis not in op.axes]
     if apart and order > 1:
         raise UnsupportedError(
@@ -81,7 +86,9 @@ def homogenize_operator(
     inner: HomogenizedModel | None = None,
     corrections: Powers | None = None,
 ) -> HomogenizedModel:
-    """The expansion of an operator whose cell coordinates are `op.axes`; `corrections` are added to it, by powers of eps."""
+    """The expansion of an operator whose cell coordinates are `op.axes`; `corrections` are added to
+    it, by powers of eps.
+    """
     powers = expand(op)
     kernels = diagnose.check_leading_operator(op, powers)
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
@@ -141,7 +148,9 @@ def homogenize_operator(
 
 
 def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> None:
-    """Append the correctors of all levels; SolvabilityError where a mean is not zero below the homogenized order."""
+    """Append the correctors of all levels; SolvabilityError where a mean is not zero below the
+    homogenized order.
+    """
     constant_kernels = recursion.ground is None and recursion.adjoint is None
     for n in range(1, levels + 1):
         if n < recursion.last and constant_kernels:

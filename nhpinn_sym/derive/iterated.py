@@ -1,6 +1,8 @@
-"""The second level z = x/eps^2, averaged before the two-scale expansion (a fast time: see `fast_time`).
+"""The second level z = x/eps^2, averaged before the two-scale expansion (a fast time: see
+`fast_time`).
 
-a(x, y, z) is homogenized over z at fixed (x, y), and the result over y (Bensoussan, Lions, Papanicolaou 1978, ch. 1.8; Allaire, Briane 1996).
+a(x, y, z) is homogenized over z at fixed (x, y), and the result over y (Bensoussan, Lions,
+Papanicolaou 1978, ch. 1.8; Allaire, Briane 1996).
 This is the limit; the rate at which it is reached is that of the first neglected term.
 """
 
@@ -38,7 +40,9 @@ Levels = tuple[Operator, HomogenizedModel | None, tuple[Transformation, ...]]
 
 
 def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedModel]) -> Levels:
-    """The operator of the level y, the model of the level z whose effective coefficients it has, and what was done."""
+    """The operator of the level y, the model of the level z whose effective coefficients it has,
+    and what was done.
+    """
     d = op.problem.scales.dim
     z = tuple(axis for axis in op.axes if axis.slow < d and axis.power == 2)
     if not z:

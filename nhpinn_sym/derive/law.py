@@ -1,4 +1,6 @@
-"""The effective law: the terms of the averaged operator as effective coefficients, each a mean over the cell."""
+"""The effective law: the terms of the averaged operator as effective coefficients, each a mean over
+the cell.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, .
 def _symmetrized(
     op: Operator, order: int, named: list[tuple[Averages, Place]], table: Iterable[EffectiveKey]
 ) -> list[tuple[Averages, Place]]:
-    """All of a constant A as its symmetric part, which is all that is defined once a term of highest order did not come as a flux."""
+    """All of a constant A as its symmetric part, which is all that is defined once a term of
+    highest order did not come as a flux.
+    """
     d = op.problem.scales.dim
     if order != 2 or not any(
         field is not None and sum(right[:d]) == 2 and not any(left)
@@ -63,7 +67,9 @@ def _symmetrized(
 def _entry(
     op: Operator, recursion: Recursion, place: Place, parts: Sequence[tuple[Averages, int]]
 ) -> EffectiveEntry | None:
-    """One effective coefficient from its averages, each divided by an integer; None where it is zero."""
+    """One effective coefficient from its averages, each divided by an integer; None where it is
+    zero.
+    """
     average = averaged(op, recursion, [(a, Fraction(place.sign, divisor)) for a, divisor in parts])
     if not average.terms and is_zero(average.constant):
         return None
@@ -89,7 +95,9 @@ def _entry(
 
 
 def _over_frozen_time(op: Operator, value: sp.Expr) -> sp.Expr | None:
-    """The mean over a frozen tau; None where it has no closed form. A finer level keeps tau: the outer one averages."""
+    """The mean over a frozen tau; None where it has no closed form. A finer level keeps tau: the
+    outer one averages.
+    """
     d = op.problem.scales.dim
     times = tuple(axis for axis in op.frozen if axis.slow == d and value.has(axis.symbol))
     if not times or any(axis.slow < d for axis in op.frozen):
@@ -154,7 +162,9 @@ def _weighted_by_ground(recursion: Recursion, function: Function) -> bool:
 
 
 def _mean_of(recursion: Recursion, function: Function) -> int:
-    """<function>, of what is normalized: 0 for correctors, 1 for the ground state, <psi^p_i> = delta_ip without one."""
+    """<function>, of what is normalized: 0 for correctors, 1 for the ground state, <psi^p_i> =
+    delta_ip without one.
+    """
     if function.number >= recursion.kernels:
         return 0
     if recursion.adjoint is None or function.number < recursion.adjoint:
@@ -191,7 +201,9 @@ def _symbol(op: Operator, recursion: Recursion, place: Place, average: Averaged)
 
 
 def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
-    """<c> as an expression in x, where c is y-free, or (numbers=True) a sum of products g(x) h(y) with smooth h."""
+    """<c> as an expression in x, where c is y-free, or (numbers=True) a sum of products g(x) h(y)
+    with smooth h.
+    """
     if not c.has(*op.fast):
         return c
     if not numbers or jumps(c):
@@ -209,7 +221,9 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
 
 
 def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
-    """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is apart."""
+    """sin(x + y) = sin x cos y + cos x sin y, and likewise cos: what depends on x and on y is
+    apart.
+    """
 
     def split(e: sp.Expr) -> sp.Expr:
         x, y = sp.expand(e.args[0]).as_independent(*fast, as_Add=True)
@@ -225,7 +239,9 @@ def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
 
 
 def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
-    """<c> as a small fraction where it is one; None where c holds more than y, or quadrature does not give it to rounding."""
+    """<c> as a small fraction where it is one; None where c holds more than y, or quadrature does
+    not give it to rounding.
+    """
     if is_opaque(c) or not c.free_symbols <= set(op.fast):
         return None
     value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])

@@ -1,6 +1,7 @@
 """The derived model: cell problems, effective law, homogenized equation, and how they were found.
 
-Everything that is read rather than computed with (equations, formulas, the derivation) is made when it is asked for.
+Everything that is read rather than computed with (equations, formulas, the derivation) is made when
+it is asked for.
 """
 
 from __future__ import annotations
@@ -21,15 +22,18 @@ from .recursion import CellFunction, Recursion
 from .writing import Framing, Writer
 
 Key = tuple[int | None, MultiIndex]
-"""Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x (over x and t where t is in it); field None: the
+"""Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x
+(over x and t where t is in it); field None: the
 equation's source."""
 
 
 @dataclass(frozen=True)
 class CellProblem:
-    """A_0 N = -(R - <R>) on the cell, N periodic with <N> = 0; u_`order` contains sign * N D^alpha U_q for each ((q, alpha), sign) of `sources`.
+    """A_0 N = -(R - <R>) on the cell, N periodic with <N> = 0; u_`order` contains sign * N D^alpha
+    U_q for each ((q, alpha), sign) of `sources`.
 
-    `function` is its unknown (a column for systems), `equation` the problem as SymPy, `key` the first of its sources.
+    `function` is its unknown (a column for systems), `equation` the problem as SymPy, `key` the
+    first of its sources.
     """
 
     name: str
@@ -73,9 +77,11 @@ class HomogenizedModel:
     """Result of `homogenize`. `print(model)` shows the derivation; in a notebook it is LaTeX.
 
     operator      : the problem as parsed; `cell_operator` after faster scales were averaged.
-    cell_problems : the correctors up to `order` (and those that the homogenized equation itself needs), in solving order.
-    transformations: moving frame, factorization, iterated averaging, where they were needed.
-    frame         : the moving frame, one entry per axis, or empty. `eigenvalue`: the symbol of the ground state's, or None.
+    cell_problems : the correctors up to `order` (and those that the homogenized equation itself
+    needs), in solving order. transformations: moving frame, factorization, iterated averaging,
+    where they were needed.
+    frame         : the moving frame, one entry per axis, or empty. `eigenvalue`: the symbol of the
+    ground state's, or None.
     """
 
     problem: MultiscaleProblem
@@ -95,7 +101,9 @@ class HomogenizedModel:
     eigenvalue: sp.Symbol | None = None
     mass: Table = field(default_factory=dict)
     inner: HomogenizedModel | None = None
-    """The model of the faster scale z whose effective coefficients are the coefficients of this one."""
+    """The model of the faster scale z whose effective coefficients are the coefficients of this
+    one.
+    """
 
     @property
     def components(self) -> int:
@@ -114,7 +122,9 @@ class HomogenizedModel:
 
     @cached_property
     def equation(self) -> sp.Equality:
-        """The homogenized equation for u0 (columns for systems); after a moving frame in X, its source in X + c t/eps."""
+        """The homogenized equation for u0 (columns for systems); after a moving frame in X, its
+        source in X + c t/eps.
+        """
         return self.writer.homogenized(self.law, self.framing)
 
     @property
@@ -141,10 +151,11 @@ class HomogenizedModel:
 
     @cached_property
     def effective(self) -> dict[str, sp.Expr]:
-        """The formulas by name; <.> is `Mean`. "A" a (d, d) matrix, "b", "beta" and "g" columns, "c", "rho" and "f" scalars; arrays for systems.
+        """The formulas by name; <.> is `Mean`. "A" a (d, d) matrix, "b", "beta" and "g" columns,
+        "c", "rho" and "f" scalars; arrays for systems.
 
-        A[i, k, j, l] multiplies d_k( . d_l u_j) in equation i (axes of length 1 squeezed). Absent: what is zero, "A" apart.
-        "drift" (the moving frame's) and "lambda0" where there are such.
+        A[i, k, j, l] multiplies d_k( . d_l u_j) in equation i (axes of length 1 squeezed). Absent:
+        what is zero, "A" apart. "drift" (the moving frame's) and "lambda0" where there are such.
         """
         d = self.problem.scales.dim
         formulas: dict[str, dict[tuple[int, ...], sp.Expr]] = {"A": {}}

@@ -1,4 +1,6 @@
-"""How derived mathematics is written: in text d_x1( a d_x1 u ), in LaTeX with partial signs; functions without arguments."""
+"""How derived mathematics is written: in text d_x1( a d_x1 u ), in LaTeX with partial signs;
+functions without arguments.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ class Mean(sp.Function):
 
 
 class WallMean(sp.Function):
-    """<g>_(y = p): the mean of g over the plane of the cell where the coordinate y is p; arguments g, y, p."""
+    """<g>_(y = p): the mean of g over the plane of the cell where the coordinate y is p; arguments
+    g, y, p.
+    """
 
     nargs = 3
     is_real = True
@@ -51,7 +55,9 @@ class WallMean(sp.Function):
 
 
 class OfOrder(sp.Function):
-    """A_k v, the part of the operator of order eps^k; with a third argument i, its row i in a system."""
+    """A_k v, the part of the operator of order eps^k; with a third argument i, its row i in a
+    system.
+    """
 
     nargs = (2, 3)
 
@@ -65,7 +71,9 @@ class OfOrder(sp.Function):
 
 
 def _elsewhere(expr: AppliedUndef) -> bool:
-    """Whether a function is taken at another point than at the coordinates: then its arguments are told."""
+    """Whether a function is taken at another point than at the coordinates: then its arguments are
+    told.
+    """
     return not all(a.is_Symbol or a.is_Function for a in expr.args)
 
 
@@ -118,7 +126,9 @@ class _Latex(LatexPrinter):
 
 
 def terms(expr: sp.Expr) -> list[sp.Expr]:
-    """The terms of a sum in reading order: by powers of eps; time derivatives first, numbers next, derivatives by x and y last."""
+    """The terms of a sum in reading order: by powers of eps; time derivatives first, numbers next,
+    derivatives by x and y last.
+    """
 
     def late(part: sp.Expr) -> tuple[int, bool, bool, bool, bool]:
         powers = [
@@ -153,7 +163,9 @@ _WORD = re.compile(r"([A-Za-z]+?)(\d*)((?:_\w+?)*)", re.ASCII)
 
 
 def name_in_latex(name: str) -> str:
-    r"""N_12_v1_2 as N^{v_1}_{12;2} (component 2 of the function of d_12 v_1), v0_1 as v^{(0)}_1, A_11_z as A^z_11, y1 as y_1."""
+    r"""N_12_v1_2 as N^{v_1}_{12;2} (component 2 of the function of d_12 v_1), v0_1 as v^{(0)}_1,
+    A_11_z as A^z_11, y1 as y_1.
+    """
     if cell := _CELL_FUNCTION.fullmatch(name):
         head, level, source, field, component = cell.groups()
         above = " ".join(
@@ -182,7 +194,9 @@ def _letter(word: str) -> str:
 
 
 def text(expr: Any) -> str:
-    """One line of text for an expression or an equation; the rows of a system are set apart by semicolons."""
+    """One line of text for an expression or an equation; the rows of a system are set apart by
+    semicolons.
+    """
     if isinstance(expr, sp.Equality):
         return "; ".join(f"{text(row.lhs)} = {text(row.rhs)}" for row in rows(expr))
     return str(_Text().doprint(tidy(expr)))
@@ -208,7 +222,9 @@ def rows(e: sp.Basic) -> tuple[sp.Basic, ...]:
 
 
 def tidy(expr: Any) -> Any:
-    """For reading: signs stand in front, and one derivative in front of all that is under it, d(a) + d(b) = d(a + b)."""
+    """For reading: signs stand in front, and one derivative in front of all that is under it, d(a)
+    + d(b) = d(a + b).
+    """
     if not isinstance(expr, sp.Expr):
         return expr
     sign, positive = _signed(expr)

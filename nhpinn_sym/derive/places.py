@@ -1,8 +1,10 @@
-"""What the terms of the averaged operator are called: names, indices and places of the effective coefficients.
+"""What the terms of the averaged operator are called: names, indices and places of the effective
+coefficients.
 
-Second order:  rho u_t - div(A grad u) + div(beta u) + b.grad u + c u = f - div g;  fourth order: D^2:(A D^2 u) - div(B grad u) + ...
-rho stands with the highest time derivative, "damping" with a lower one, "mixed" with d_t d_l u; "G" is the coefficient of -d_ij u where the operator
-is not in divergence form and depends on x.
+Second order:  rho u_t - div(A grad u) + div(beta u) + b.grad u + c u = f - div g;  fourth order:
+D^2:(A D^2 u) - div(B grad u) + ... rho stands with the highest time derivative, "damping" with a
+lower one, "mixed" with d_t d_l u; "G" is the coefficient of -d_ij u where the operator is not in
+divergence form and depends on x.
 """
 
 from __future__ import annotations
@@ -17,7 +19,9 @@ ORDER = ("A", "G", "B", "beta", "b", "c", "rho", "damping", "mixed", "f", "g")
 
 
 class Place(NamedTuple):
-    """Effective coefficient name[axes], with `sign` in front of D^left( . D^right u_field ) in an equation; `share` of the term's coefficient."""
+    """Effective coefficient name[axes], with `sign` in front of D^left( . D^right u_field ) in an
+    equation; `share` of the term's coefficient.
+    """
 
     name: str
     axes: tuple[int, ...]
@@ -32,7 +36,9 @@ class Place(NamedTuple):
 def places(
     op: Operator, order: int, key: tuple[int, MultiIndex, int | None, MultiIndex], local: bool
 ) -> list[Place]:
-    """The effective coefficients that the term `key` of the averaged operator adds to; `order` is that of the operator."""
+    """The effective coefficients that the term `key` of the averaged operator adds to; `order` is
+    that of the operator.
+    """
     equation, left, field, right = key
     d = op.problem.scales.dim
     outer, inner, time = _axes(left[:d]), _axes(right[:d]), right[d]
@@ -91,7 +97,9 @@ def _principal(
     inner: tuple[int, ...],
     local: bool,
 ) -> list[Place]:
-    """The terms of highest order, shared evenly among the index tuples that stand for the same derivative."""
+    """The terms of highest order, shared evenly among the index tuples that stand for the same
+    derivative.
+    """
     equation, _, field, _ = key
     half, d = order // 2, op.problem.scales.dim
     flux = len(outer) == half

@@ -1,8 +1,10 @@
 """The two-scale recursion on the expanded table.
 
-u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q(x),  N^0 = phi (the constants, or a ground state); A = sum_k eps^k A_k, lowest power -m:
-    R_n = sum_{k=1..n} A_{-m+k} N^{n-k};   h_n = <psi . R_n>, psi the adjoint kernel;   h_n = 0 is required for n < m (Fredholm);
-    A_{-m} N^n = h_n phi - R_n,  <N^n> = 0;    sum_{n>=m} eps^{n-m} h_n = 0 is the equation of U, outer slow derivatives kept outside.
+u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q(x),  N^0 = phi (the constants, or a ground
+state); A = sum_k eps^k A_k, lowest power -m:
+    R_n = sum_{k=1..n} A_{-m+k} N^{n-k};   h_n = <psi . R_n>, psi the adjoint kernel;   h_n = 0 is
+    required for n < m (Fredholm); A_{-m} N^n = h_n phi - R_n,  <N^n> = 0;    sum_{n>=m} eps^{n-m}
+    h_n = 0 is the equation of U, outer slow derivatives kept outside.
 """
 
 from __future__ import annotations
@@ -23,12 +25,15 @@ from ..operator.zero import is_zero, jumps
 from .combination import Averages, Flux, Function, Pairing, Product, Source, leibniz, normalized
 
 EffectiveKey = tuple[int, MultiIndex, int | None, MultiIndex]
-"""(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t)."""
+"""(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t).
+"""
 
 
 @dataclass
 class Coefficients:
-    """Interned coefficient expressions: whether each depends on a slow variable, and (number, sign) of the first that equals it up to sign."""
+    """Interned coefficient expressions: whether each depends on a slow variable, and (number, sign)
+    of the first that equals it up to sign.
+    """
 
     slow: tuple[sp.Symbol, ...]
     expressions: list[sp.Expr] = dataclasses.field(default_factory=list)
@@ -53,9 +58,11 @@ class Coefficients:
 
 @dataclass(frozen=True)
 class CellFunction:
-    """Function `number` of level `level` (`Recursion.power`): A_0 N = -sum D_y^left( flux ) less its mean, for the macroscopic sources (key, sign).
+    """Function `number` of level `level` (`Recursion.power`): A_0 N = -sum D_y^left( flux ) less
+    its mean, for the macroscopic sources (key, sign).
 
-    `solvable`: its mean is zero by the Fredholm condition; `varies`: it may depend on the slow variables.
+    `solvable`: its mean is zero by the Fredholm condition; `varies`: it may depend on the slow
+    variables.
     """
 
     number: int
@@ -69,9 +76,10 @@ class CellFunction:
 class Recursion:
     """Runs the recursion order by order; `functions`, `averaged` and `energy` are its results.
 
-    ground : number of the function that takes the place of the constants in the kernel of A_0, or None.
-    adjoint: number of the first of the adjoint kernel functions (one per equation), or None where they are the constants.
-    steps  : levels per power of eps, above 1 where there are broken powers (time-ordered averages of t/eps^k); n, m count levels.
+    ground : number of the function that takes the place of the constants in the kernel of A_0, or
+    None. adjoint: number of the first of the adjoint kernel functions (one per equation), or None
+    where they are the constants. steps  : levels per power of eps, above 1 where there are broken
+    powers (time-ordered averages of t/eps^k); n, m count levels.
     """
 
     def __init__(
@@ -116,7 +124,9 @@ class Recursion:
 
     @property
     def homogenized_order(self) -> int:
-        """m: the order of the operator; the averaged equation of order eps^(m + lowest) is the homogenized one."""
+        """m: the order of the operator; the averaged equation of order eps^(m + lowest) is the
+        homogenized one.
+        """
         return -self.lowest
 
     @property
@@ -144,7 +154,9 @@ class Recursion:
         return {key: flux for key, flux in cleaned.items() if flux}
 
     def averaged(self, n: int) -> dict[EffectiveKey, Averages]:
-        """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in divergence form where psi is constant."""
+        """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in
+        divergence form where psi is constant.
+        """
         table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(
             lambda: defaultdict(Fraction)
         )
@@ -173,9 +185,11 @@ class Recursion:
                     table[p, self.zero, source[0], source[1]][pairing] += (-1) ** sum(left) * weight
 
     def energy(self, n: int, highest: int) -> dict[EffectiveKey, Averages]:
-        """h_n = sum_{a, b <= highest} <N^a . A_{n-a-b} N^b> of an operator with y-only coefficients that is its own transpose, n <= 2 highest + 1.
+        """h_n = sum_{a, b <= highest} <N^a . A_{n-a-b} N^b> of an operator with y-only coefficients
+        that is its own transpose, n <= 2 highest + 1.
 
-        The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the product of two: Smyshlyaev, Cherednichenko 2000).
+        The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the
+        product of two: Smyshlyaev, Cherednichenko 2000).
         """
         table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(
             lambda: defaultdict(Fraction)
@@ -198,7 +212,9 @@ class Recursion:
         return _kept(table)
 
     def add_order(self, n: int, right: Mapping[Source, Flux]) -> None:
-        """Append N^n, one function per macroscopic source; those without a source are dropped, equal ones (up to sign) are one function."""
+        """Append N^n, one function per macroscopic source; those without a source are dropped,
+        equal ones (up to sign) are one function.
+        """
         level: dict[Source, tuple[int | None, int]] = {}
         sources: dict[int, list[tuple[Source, int]]] = {}
         solvable = n < self.last
@@ -235,7 +251,9 @@ class Recursion:
         self.correctors.append(level)
 
     def add_level(self, n: int) -> None:
-        """Append N^n, its functions in reading order: N_0, N_1, N_2, ..., those of the next unknown, ..., N_f."""
+        """Append N^n, its functions in reading order: N_0, N_1, N_2, ..., those of the next
+        unknown, ..., N_f.
+        """
         right = self.right_hand_side(n)
         self.add_order(n, {key: right[key] for key in sorted(right, key=_reading_order)})
 
@@ -265,7 +283,9 @@ class Recursion:
                 yield term.equation, source, product, weight
 
     def _products(self, n: int) -> Iterator[tuple[Term, Fraction | int, Product, Source]]:
-        """Every (term, weight, product, source) in sum_k A_{lowest+k} N^{n-k}, k >= 1, inner derivatives done."""
+        """Every (term, weight, product, source) in sum_k A_{lowest+k} N^{n-k}, k >= 1, inner
+        derivatives done.
+        """
         for k in range(1, n + 1):
             for term, number in self.interned.get(self.lowest + self.power(k), ()):
                 for product, alpha, weight, field in self._acting(term, number, n - k):
@@ -274,7 +294,9 @@ class Recursion:
     def _acting(
         self, term: Term, number: int, order: int
     ) -> Iterator[tuple[Product, MultiIndex, int, int | None]]:
-        """(product, alpha, weight, field) of the parts of c D^right N^order[U], without its outer derivative."""
+        """(product, alpha, weight, field) of the parts of c D^right N^order[U], without its outer
+        derivative.
+        """
         slow = len(self.zero)
         if term.field is None:
             if order == 0:
@@ -302,7 +324,9 @@ class Recursion:
                     )
 
     def _vector(self, order: int, component: int) -> Iterator[tuple[Source, Function | None, int]]:
-        """(source, function, sign): component `component` of N^order, by macroscopic source; None is the constant 1."""
+        """(source, function, sign): component `component` of N^order, by macroscopic source; None
+        is the constant 1.
+        """
         for source, (number, sign) in self.correctors[order].items():
             if number is not None:
                 yield source, Function(number, component), sign
@@ -326,12 +350,16 @@ class Recursion:
         )
 
     def _varies(self, function: Function) -> bool:
-        """Whether a cell function may depend on the slow variables: through A_0, or what its cell problem holds."""
+        """Whether a cell function may depend on the slow variables: through A_0, or what its cell
+        problem holds.
+        """
         own = function.number >= self.kernels and self.function(function.number).varies
         return self.moving or own
 
     def slope(self, number: int, index: MultiIndex) -> Flux:
-        """The flux of the cell problem of D_x^index N: that of N differentiated, and what the derivatives of A_0 make of N."""
+        """The flux of the cell problem of D_x^index N: that of N differentiated, and what the
+        derivatives of A_0 make of N.
+        """
         result: Flux = defaultdict(lambda: defaultdict(Fraction))
         for place, combination in self.function(number).flux.items():
             for product, weight in combination.items():
@@ -356,7 +384,9 @@ class Recursion:
         return _clean(result)
 
     def add_slope(self, f: CellFunction, parameter: sp.Symbol) -> None:
-        """Add <psi rho d_parameter N> to the averaged operator, rho that of the first time derivative."""
+        """Add <psi rho d_parameter N> to the averaged operator, rho that of the first time
+        derivative.
+        """
         assert self.adjoint is not None
         slow, nothing = len(self.zero), (0,) * len(self.fast)
         number = self.parametric(f.number, parameter)
@@ -371,7 +401,9 @@ class Recursion:
                     row[pairing] = row.get(pairing, Fraction(0)) + sign
 
     def parametric(self, number: int, parameter: sp.Symbol) -> int:
-        """The number of the derivative of a corrector by a parameter of its cell problem, a function without macroscopic sources."""
+        """The number of the derivative of a corrector by a parameter of its cell problem, a
+        function without macroscopic sources.
+        """
         if (number, parameter) not in self._slopes:
             f, flux = (
                 self.function(number),
@@ -421,7 +453,9 @@ class Recursion:
             )
 
     def explicit(self, flux: Flux) -> dict[tuple[int, MultiIndex], sp.Expr]:
-        """The parts of a flux without cell functions as SymPy, by (equation, fast left multi-index)."""
+        """The parts of a flux without cell functions as SymPy, by (equation, fast left
+        multi-index).
+        """
         return {
             key: sp.Add(*[w * self.value(p) for p, w in c.items() if p.function is None])
             for key, c in flux.items()
@@ -460,7 +494,9 @@ class Recursion:
         return {place: c for place, c in kept.items() if c}
 
     def _vanishes(self, flux: Flux, solvable: bool) -> bool:
-        """Whether the source sum D_y^left( flux ) is zero in every equation, or (not solvable) constant: then it equals its mean."""
+        """Whether the source sum D_y^left( flux ) is zero in every equation, or (not solvable)
+        constant: then it equals its mean.
+        """
         if any(p.function is not None for c in flux.values() for p in c):
             return False
         rows: dict[int, list[sp.Expr]] = defaultdict(list)

@@ -239,7 +239,9 @@ def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
 
 
 def _hierarchy(model: HomogenizedModel) -> list[Step]:
-    """The equations of the mean fields U_0, ..., U_order: the same operator, solvable, with earlier fields on the right."""
+    """The equations of the mean fields U_0, ..., U_order: the same operator, solvable, with earlier
+    fields on the right.
+    """
     if model.order == 1:
         return []
     remark = (
@@ -256,7 +258,9 @@ def _hierarchy(model: HomogenizedModel) -> list[Step]:
 
 
 def _abstract(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
-    """The hierarchy with A_n for the averaged operators, where all their entries would be too many to read."""
+    """The hierarchy with A_n for the averaged operators, where all their entries would be too many
+    to read.
+    """
     m, arguments = model.homogenized_order, model.problem.scales.arguments
     fields = [sp.Function(f"U_{n}")(*arguments) for n in range(model.order + 1)]
     rest = [

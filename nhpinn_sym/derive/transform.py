@@ -1,4 +1,6 @@
-"""Transformations in front of the expansion: the ground state of a reaction of order eps^-2, and the moving frame of a mean drift."""
+"""Transformations in front of the expansion: the ground state of a reaction of order eps^-2, and
+the moving frame of a mean drift.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ VELOCITY = "drift_{}"
 
 
 def is_transpose_of_itself(op: Operator) -> bool:
-    """Whether the operator equals its transpose in space: (i, left, c, j, right) and (j, right, +-c, i, left), the sign that of the derivatives."""
+    """Whether the operator equals its transpose in space: (i, left, c, j, right) and (j, right,
+    +-c, i, left), the sign that of the derivatives.
+    """
     if any(axis.slow == len(op.coordinates) - 1 for axis in op.axes) or any(
         c.has(*op.coordinates) for _, c in op.terms()
     ):
@@ -51,9 +55,11 @@ def is_transpose_of_itself(op: Operator) -> bool:
 def ground_state(
     op: Operator, powers: Powers, lowest: int
 ) -> tuple[sp.Symbol, Table, Powers, Transformation]:
-    """u = e^{-lambda t/eps^2} phi(y) v: (eigenvalue, mass, operator of v with -lambda mass in A_0, report).
+    """u = e^{-lambda t/eps^2} phi(y) v: (eigenvalue, mass, operator of v with -lambda mass in A_0,
+    report).
 
-    Vanninathan 1981; Allaire, Capdeboscq 2000. A stationary problem needs lambda = 0, which is seen when phi is computed.
+    Vanninathan 1981; Allaire, Capdeboscq 2000. A stationary problem needs lambda = 0, which is seen
+    when phi is computed.
     """
     timely = [(t, c) for t, c in op.terms() if any(t.right[-1:])]
     if any(t.right[-1] > 1 or any(t.left) or any(t.right[:-1]) or t.power for t, _ in timely):
@@ -99,9 +105,9 @@ def moving_frame(
     Returns (frame, operator in X, report), empty where there is no drift. c_j = <psi . (coefficient
     of d_j)> / <psi rho>, psi the adjoint kernel (Pavliotis, Stuart 2008, ch. 13; Allaire, Raphael
     2007); several fields have one frame if their drifts agree.
-    Errors: SolvabilityError for a mean drift without rho u_t, with coefficients that depend on x, or
-    of fields with different drifts; UnsupportedError for complex ones, and for one that oscillates in
-    tau so slowly that the frame would not stay near x - c t/eps.
+    Errors: SolvabilityError for a mean drift without rho u_t, with coefficients that depend on x,
+    or of fields with different drifts; UnsupportedError for complex ones, and for one that
+    oscillates in tau so slowly that the frame would not stay near x - c t/eps.
     """
     recursion = _recursion(op, powers, kernels)
     drifting = any(term.power < 0 or kernels.adjoint for term, _ in op.terms())
@@ -221,7 +227,9 @@ def _leader(op: Operator) -> int | None:
 
 
 def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
-    """The velocity of each axis, that of the leading field: a closed mean, or a symbol with its formula."""
+    """The velocity of each axis, that of the leading field: a closed mean, or a symbol with its
+    formula.
+    """
     d, i = op.problem.scales.dim, _leader(op) or 0
     first = recursion.averaged(recursion.steps)
     capacity = _capacity(op, recursion, i)
@@ -245,7 +253,9 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
 
 
 def _capacity(op: Operator, recursion: Recursion, i: int) -> Averages:
-    """<psi rho phi> of field i: what stands at d_t U in the equation of order 2, without correctors."""
+    """<psi rho phi> of field i: what stands at d_t U in the equation of order 2, without
+    correctors.
+    """
     table: dict[Pairing, Fraction] = {}
     slow = len(recursion.zero)
     nothing = (0,) * len(op.fast)

@@ -1,4 +1,6 @@
-"""From the integer dicts of the recursion to SymPy: names of cell functions, cell problems, formulas, the homogenized equation."""
+"""From the integer dicts of the recursion to SymPy: names of cell functions, cell problems,
+formulas, the homogenized equation.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class Writer:
         return table
 
     def _label(self, key: Source) -> str:
-        """f for the source, 0 for U, 12 for d_12 U, t for d_t U; the component of a system behind it."""
+        """f for the source, 0 for U, 12 for d_12 U, t for d_t U; the component of a system behind
+        it.
+        """
         field, alpha = key
         if field is None:
             return "f"
@@ -56,7 +60,9 @@ class Writer:
         return str(self.op.problem.unknowns[j].func.__name__).replace("_", "")
 
     def component(self, function: Function) -> sp.Expr:
-        """One component as an applied function of what it depends on; the derivative by a parameter as such."""
+        """One component as an applied function of what it depends on; the derivative by a parameter
+        as such.
+        """
         if function.number in self.recursion.slopes:
             number, parameter = self.recursion.slopes[function.number]
             return sp.Derivative(self.component(function._replace(number=number)), parameter)
@@ -74,7 +80,9 @@ class Writer:
         return rows[0] if len(rows) == 1 else sp.ImmutableMatrix(rows)
 
     def arguments(self, number: int) -> tuple[sp.Symbol, ...]:
-        """What a cell function depends on, also through earlier functions; the slow variables first."""
+        """What a cell function depends on, also through earlier functions; the slow variables
+        first.
+        """
         if number not in self._arguments:
             recursion, corrector = self.recursion, number >= self.recursion.kernels
             products = (
@@ -239,7 +247,9 @@ class Writer:
         ]
 
     def homogenized(self, law: Sequence[EffectiveEntry], framing: Framing) -> sp.Equality:
-        """The homogenized equation for u0, its coefficients as symbols where they have no closed form; in X after a moving frame."""
+        """The homogenized equation for u0, its coefficients as symbols where they have no closed
+        form; in X after a moving frame.
+        """
         symbols = framing.values(law)
         sides = [
             homogenized_sides(self.op, law, self.unknowns("0"), i, symbols)
@@ -258,9 +268,11 @@ def moving_coordinates(dim: int) -> tuple[sp.Symbol, ...]:
 
 @dataclass(frozen=True)
 class Framing:
-    """How the unknown of the homogenized equation differs from u: a moving frame X = x - c t/eps, a factor exp(-rate t).
+    """How the unknown of the homogenized equation differs from u: a moving frame X = x - c t/eps, a
+    factor exp(-rate t).
 
-    A source f(x) of u is exp(rate t) f(X + c t/eps) there. Coefficients do not depend on x where there is a frame.
+    A source f(x) of u is exp(rate t) f(X + c t/eps) there. Coefficients do not depend on x where
+    there is a frame.
     """
 
     coordinates: tuple[sp.Symbol, ...]
@@ -294,7 +306,9 @@ def homogenized_sides(
     equation: int,
     symbols: Mapping[EffectiveEntry, sp.Expr],
 ) -> tuple[sp.Expr, sp.Expr]:
-    """(left, right) of equation number `equation` of the homogenized system, with the given symbol for each entry."""
+    """(left, right) of equation number `equation` of the homogenized system, with the given symbol
+    for each entry.
+    """
     lhs, rhs = list[sp.Expr](), list[sp.Expr]()
     for entry in law:
         if entry.equation != equation:

@@ -1,4 +1,6 @@
-"""Source text from lowered forms: torch, DOLFINx (UFL), scikit-fem, numpy, LaTeX. Calling the package is `emit.emit`."""
+"""Source text from lowered forms: torch, DOLFINx (UFL), scikit-fem, numpy, LaTeX. Calling the
+package is `emit.emit`.
+"""
 
 from __future__ import annotations
 

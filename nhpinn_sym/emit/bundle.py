@@ -14,8 +14,8 @@ _FUTURE = "from __future__ import annotations"
 def bundle(*names: str) -> str:
     """The texts of the runtime files `names` (without .py), one below the other, as one module.
 
-    Lines that end with the `SIBLING` marker are left out (the sibling must come earlier in `names`), as are all but the first
-    `from __future__` line; nothing else is changed.
+    Lines that end with the `SIBLING` marker are left out (the sibling must come earlier in
+    `names`), as are all but the first `from __future__` line; nothing else is changed.
     """
     parts = []
     for position, name in enumerate(names):

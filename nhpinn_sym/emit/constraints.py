@@ -1,4 +1,6 @@
-"""Essential data for collocation: what an ansatz lift + factor * net satisfies exactly, and what is left for rows; by component."""
+"""Essential data for collocation: what an ansatz lift + factor * net satisfies exactly, and what is
+left for rows; by component.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +18,11 @@ from ..problem.domain import Face
 
 @dataclass(frozen=True)
 class Constraints:
-    """lift = the data and factor = 0 on the hard faces and at t = 0; `soft` holds the Dirichlet data of the other faces.
+    """lift = the data and factor = 0 on the hard faces and at t = 0; `soft` holds the Dirichlet
+    data of the other faces.
 
-    A Dirichlet face is soft where its data contradict those of a neighbouring face, or the initial data: no smooth lift exists then.
+    A Dirichlet face is soft where its data contradict those of a neighbouring face, or the initial
+    data: no smooth lift exists then.
     """
 
     lift: sp.Expr
@@ -28,7 +32,9 @@ class Constraints:
 
 
 def constrain(equation: LoweredEquation, component: int) -> Constraints:
-    """The hard constraints of one component: distance factor, transfinite interpolation of the data, factor t for the initial data."""
+    """The hard constraints of one component: distance factor, transfinite interpolation of the
+    data, factor t for the initial data.
+    """
     data = {
         face: condition.value
         for condition in equation.essential

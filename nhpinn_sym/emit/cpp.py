@@ -1,7 +1,9 @@
-"""Emission for a C++ compiler: loss, gradient and Jacobian rows of a tanh net on a linear residual, fused and blocked for the cache.
+"""Emission for a C++ compiler: loss, gradient and Jacobian rows of a tanh net on a linear residual,
+fused and blocked for the cache.
 
-A file depends on the derivatives in the residual only, so that different problems share a compiled library. What the coefficients are it
-is told as numbers at the points, by the torch file of the same problem.
+A file depends on the derivatives in the residual only, so that different problems share a compiled
+library. What the coefficients are it is told as numbers at the points, by the torch file of the
+same problem.
 
 - `cells`, `equation`: a file for each that the target "torch" has, under the same name;
 - `kernel`: the text for given streams.
@@ -48,7 +50,9 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
 
 
 def kernel(chosen: Streams) -> str:
-    """The whole file. REAL, double where it is not defined, is the type of all numbers; its functions are described where they stand."""
+    """The whole file. REAL, double where it is not defined, is the type of all numbers; its
+    functions are described where they stand.
+    """
     return "\n".join(
         [
             _head(chosen),

@@ -1,6 +1,8 @@
-"""Emission for DOLFINx: forms that need only ufl (one text for every version of DOLFINx), and a driver that runs them.
+"""Emission for DOLFINx: forms that need only ufl (one text for every version of DOLFINx), and a
+driver that runs them.
 
-- `cells`: cell_forms.py, the cell problems of a model and its effective coefficients, and cell_driver.py;
+- `cells`: cell_forms.py, the cell problems of a model and its effective coefficients, and
+  cell_driver.py;
 - `equation`: {name}_forms.py, a boundary value problem, and {name}_driver.py.
 """
 
@@ -66,7 +68,9 @@ if __name__ == "__main__":
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """cell_forms.py and cell_driver.py. UnsupportedError where a coefficient has no counterpart in UFL."""
+    """cell_forms.py and cell_driver.py. UnsupportedError where a coefficient has no counterpart in
+    UFL.
+    """
     require_elements(lowered)
     law = {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)}
     constants = {
@@ -176,13 +180,17 @@ def _table(rows: Iterable[object]) -> str:
 
 
 def external_key(external: External) -> tuple[Any, ...]:
-    """How the forms name an effective coefficient: (name, index), and the derivative where it is one."""
+    """How the forms name an effective coefficient: (name, index), and the derivative where it is
+    one.
+    """
     held = (external.name, external.index)
     return (*held, external.derivative) if any(external.derivative) else held
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
-    """{name}_forms.py and {name}_driver.py. UnsupportedError where a coefficient or a datum has no counterpart in UFL."""
+    """{name}_forms.py and {name}_driver.py. UnsupportedError where a coefficient or a datum has no
+    counterpart in UFL.
+    """
     for term in (*lowered.bilinear, *lowered.linear):
         require_first_order(term, (term.left, term.right))
     writer = _EquationWriter(lowered)
@@ -338,7 +346,9 @@ def _equation_constants(lowered: LoweredEquation) -> dict[str, str]:
 
 
 def _positive(lowered: LoweredEquation) -> bool:
-    """Whether B is seen to be symmetric, and positive if its principal part is: no other terms that might be negative."""
+    """Whether B is seen to be symmetric, and positive if its principal part is: no other terms that
+    might be negative.
+    """
     lower = [t for t in lowered.bilinear if not (any(t.left) and any(t.right))]
     plain = not any(any((*t.left, *t.right)) or t.equation != t.field for t in lower)
     reactions = [t.coefficient for t in lower] + [n.alpha for n in lowered.natural]

@@ -1,4 +1,6 @@
-"""What finite elements can do with cell problems: real, second order, up to three axes. Tables of the forms for both libraries."""
+"""What finite elements can do with cell problems: real, second order, up to three axes. Tables of
+the forms for both libraries.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ FunctionRow = tuple[str, str, float, bool]
 
 
 def require_elements(lowered: LoweredCells) -> None:
-    """UnsupportedError, which quotes the term, for cell problems that continuous Lagrange elements over the real numbers cannot solve."""
+    """UnsupportedError, which quotes the term, for cell problems that continuous Lagrange elements
+    over the real numbers cannot solve.
+    """
     if len(lowered.coordinates) > 3:
         raise UnsupportedError(
             "finite elements are there for up to three axes",
@@ -89,7 +93,9 @@ def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
 
 
 def cell_breaks(lowered: LoweredCells) -> tuple[tuple[float, ...], ...]:
-    """Planes across each axis of the cell at which data jump or kink; where they depend on parameters, at 1."""
+    """Planes across each axis of the cell at which data jump or kink; where they depend on
+    parameters, at 1.
+    """
     pairs = zip(lowered.coordinates, lowered.cell.bounds, strict=True)
     return resolve(cell_data(lowered), [(v, interval, True) for v, interval in pairs]).breaks
 
@@ -135,7 +141,9 @@ def known_entries(lowered: LoweredCells) -> dict[tuple[str, tuple[int, ...]], fl
 
 
 def projection(lowered: LoweredCells) -> str:
-    """A line for comments: how the cell functions differ from zero-mean solutions; empty where they do not."""
+    """A line for comments: how the cell functions differ from zero-mean solutions; empty where they
+    do not.
+    """
     kernels = [f.name for f in lowered.functions if f.role in ("ground state", "adjoint")]
     reduced = [f.name for f in lowered.functions if not f.solvable]
     parts = [f"{', '.join(kernels)} are kernels, and have no right-hand side."] if kernels else []

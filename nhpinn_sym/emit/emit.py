@@ -24,16 +24,22 @@ TARGETS = ("torch", "cpp", "dolfinx", "skfem", "numpy", "latex")
 def emit(model: HomogenizedModel, target: str) -> Source:
     """The source files of `model` for "torch", "cpp", "dolfinx", "skfem", "numpy" or "latex".
 
-    torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and the fine equation; from order 2 on
-                            also mean_field_1, ..., mean_field_n of a stationary problem, which read derivatives of the fields before them.
-    torch                 : one file of cell problems per phase where coefficients jump, and no fine equation then;
-                            for what is a minimum problem, also its energy: cell_energy.py and cell_dual.py (of gradients and of fluxes),
-                            homogenized_energy.py, fine_energy.py.
-    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each residual of torch, which tells them the coefficients.
-    numpy                 : the cell problems for the Fourier oracle.
+    torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and
+    the fine equation; from order 2 on
+                            also mean_field_1, ..., mean_field_n of a stationary problem, which read
+                            derivatives of the fields before them.
+    torch                 : one file of cell problems per phase where coefficients jump, and no fine
+    equation then;
+                            for what is a minimum problem, also its energy: cell_energy.py and
+                            cell_dual.py (of gradients and of fluxes), homogenized_energy.py,
+                            fine_energy.py.
+    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each residual of
+    torch, which tells them the coefficients. numpy                 : the cell problems for the
+    Fourier oracle.
     latex                 : the derivation as a document.
-    Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one. Complex problems come in real and imaginary
-    parts (numpy has complex numbers). UnknownBackendError for other targets.
+    Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one.
+    Complex problems come in real and imaginary parts (numpy has complex numbers).
+    UnknownBackendError for other targets.
     """
     if not isinstance(target, str) or target not in TARGETS:
         raise UnknownBackendError(
@@ -67,7 +73,9 @@ def _energy(emitted: Callable[[], Source]) -> list[Source]:
 
 
 def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
-    """The files of the boundary value problems; a UserWarning says which are left out because no backend solves them."""
+    """The files of the boundary value problems; a UserWarning says which are left out because no
+    backend solves them.
+    """
     makers: dict[str, Callable[[], LoweredEquation]] = {
         "homogenized": lambda: lower_homogenized(model),
         "fine": lambda: lower_fine(model.operator),

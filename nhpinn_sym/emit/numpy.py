@@ -1,4 +1,6 @@
-"""numpy target: the cell problems for the Fourier oracle, one file that needs numpy and scipy alone."""
+"""numpy target: the cell problems for the Fourier oracle, one file that needs numpy and scipy
+alone.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ class _Coefficients:
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law, and the solver that runs them."""
+    """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law, and
+    the solver that runs them.
+    """
     name = "cell_fourier.py"
     table = _Coefficients()
     tables = [

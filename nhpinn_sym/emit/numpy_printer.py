@@ -14,7 +14,9 @@ from ..problem.errors import UnsupportedError
 
 
 class BroadcastPrinter(SciPyPrinter):
-    """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come from. Complex numbers only where `imaginary`."""
+    """Prints with bare function names (`sin`, not `numpy.sin`); `imports` says where they come
+    from. Complex numbers only where `imaginary`.
+    """
 
     def __init__(self, imaginary: bool = False) -> None:
         super().__init__(

@@ -1,4 +1,6 @@
-"""Functions without a formula, sp.Function("a")(y1, y2): as arguments of emitted code, differentiated there."""
+"""Functions without a formula, sp.Function("a")(y1, y2): as arguments of emitted code,
+differentiated there.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Opaque:
 
 
 def opaque_nodes(value: Any) -> tuple[sp.Expr, ...]:
-    """The applied functions in an expression or in a lowered form, each once; under Derivative and Subs with these."""
+    """The applied functions in an expression or in a lowered form, each once; under Derivative and
+    Subs with these.
+    """
     return tuple(dict.fromkeys(_nodes(value)))
 
 
@@ -42,7 +46,9 @@ def _nodes(value: Any) -> Iterator[sp.Expr]:
 
 
 def read(node: sp.Expr) -> Opaque:
-    """The derivative that a node stands for; UnsupportedError for one that is not of a function by one of its arguments."""
+    """The derivative that a node stands for; UnsupportedError for one that is not of a function by
+    one of its arguments.
+    """
     shift: dict[sp.Basic, sp.Basic] = {}
     inner = node
     if isinstance(inner, sp.Subs):

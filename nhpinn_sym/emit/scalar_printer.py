@@ -12,7 +12,9 @@ from ..problem.errors import UnsupportedError
 
 
 class ScalarPrinter(AbstractPythonCodePrinter):
-    """Subexpressions without symbols become Python floats; a subclass names its library, and its pi and square root."""
+    """Subexpressions without symbols become Python floats; a subclass names its library, and its pi
+    and square root.
+    """
 
     library: str
     pi: str

@@ -1,4 +1,6 @@
-"""scikit-fem target: a module of forms, generated, and beside it the driver that solves them, the text the package runs."""
+"""scikit-fem target: a module of forms, generated, and beside it the driver that solves them, the
+text the package runs.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,9 @@ if __name__ == "__main__":
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """`cell_forms.py` (needs numpy and scikit-fem) and `cell_driver.py`, which prints the effective coefficients."""
+    """`cell_forms.py` (needs numpy and scikit-fem) and `cell_driver.py`, which prints the effective
+    coefficients.
+    """
     require_elements(lowered)
     return Source(
         "skfem",
@@ -81,7 +85,9 @@ def cells(lowered: LoweredCells) -> Source:
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
-    """`{name}_forms.py` and `{name}_driver.py`, which solves the equation and saves its values on the lattice of nodes."""
+    """`{name}_forms.py` and `{name}_driver.py`, which solves the equation and saves its values on
+    the lattice of nodes.
+    """
     for term in (*lowered.bilinear, *lowered.linear):
         require_first_order(term, (term.left, term.right))
     return Source(
@@ -139,7 +145,9 @@ def _cell_forms(lowered: LoweredCells) -> str:
 
 
 class _CellWriter:
-    """Collects the texts of the forms of cell problems; each method returns the table that lists them. A form for each equation and field."""
+    """Collects the texts of the forms of cell problems; each method returns the table that lists
+    them. A form for each equation and field.
+    """
 
     def __init__(self, lowered: LoweredCells, coefficients: Coefficients) -> None:
         self.lowered, self.coefficients, self.components, self.forms = (
@@ -278,7 +286,9 @@ def _part(name: str, number: int, components: int) -> str:
 def _natural(
     k: int, condition: Natural, lowered: LoweredEquation, group: Coefficients
 ) -> tuple[list[str], str]:
-    """The texts of a natural condition, and its row (faces, bilinear forms, linear forms, coefficients)."""
+    """The texts of a natural condition, and its row (faces, bilinear forms, linear forms,
+    coefficients).
+    """
     entries = {"alpha": condition.alpha, "value": condition.value}
     entries |= {f"slope_{m}": t.coefficient for m, t in enumerate(condition.terms)}
     flux, u = (_part(name, condition.equation, lowered.components) for name in ("flux", "u"))

@@ -1,7 +1,8 @@
 """Building blocks of emitted scikit-fem text: coefficient functions and forms.
 
-scikit-fem evaluates a form once per pair of basis functions, so that coefficients are computed before, by a function of the points, and
-stand in the forms as w["c0"], w["c1"], ... A sum is grouped by coefficient: what depends on the basis functions alone is then multiplied first.
+scikit-fem evaluates a form once per pair of basis functions, so that coefficients are computed
+before, by a function of the points, and stand in the forms as w["c0"], w["c1"], ... A sum is
+grouped by coefficient: what depends on the basis functions alone is then multiplied first.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from .numpy_printer import BroadcastPrinter
 
 WIDTH = 120
 _RESERVED = {"x", "h", "n"}
-"""What scikit-fem itself puts into `w`; names such as c0 and N0 are taken by coefficients and cell functions."""
+"""What scikit-fem itself puts into `w`; names such as c0 and N0 are taken by coefficients and cell
+functions.
+"""
 _NUMBERED = re.compile(r"[cN]\d+(_\d+)?")
 Product = tuple[sp.Expr, str]
 """(coefficient, text of what it multiplies; empty for nothing)."""
@@ -28,7 +31,9 @@ Product = tuple[sp.Expr, str]
 
 @dataclass
 class Coefficients:
-    """Collects the coefficients of some forms, and writes the function that evaluates them at points."""
+    """Collects the coefficients of some forms, and writes the function that evaluates them at
+    points.
+    """
 
     printer: BroadcastPrinter
     coordinates: Sequence[sp.Symbol]
@@ -80,7 +85,9 @@ class Coefficients:
         return _function(name, doc, [*body, f"return {value}"])
 
     def _reduced(self, exprs: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
-        """Lines that unpack the symbols and compute common subexpressions, and the text of each expression after them."""
+        """Lines that unpack the symbols and compute common subexpressions, and the text of each
+        expression after them.
+        """
         used = {s for expr in exprs for s in expr.free_symbols}
         fresh = (
             s for s in sp.numbered_symbols("s", real=True) if s.name not in {u.name for u in used}
@@ -142,7 +149,9 @@ def factor(name: str, index: MultiIndex) -> str:
 
 
 def total(terms: Iterable[Product], coefficients: Coefficients, empty: str) -> str:
-    """The text of sum coefficient * product, grouped by coefficient; `empty` where there is no term."""
+    """The text of sum coefficient * product, grouped by coefficient; `empty` where there is no
+    term.
+    """
     groups: dict[sp.Expr, list[tuple[sp.Expr, str]]] = {}
     for coefficient, product in terms:
         number, rest = coefficient.as_coeff_Mul()
@@ -188,7 +197,9 @@ def form(kind: str, name: str, arguments: str, expression: str) -> str:
 def bilinear_blocks(
     name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients
 ) -> tuple[list[str], str]:
-    """A form for each equation and field, and the dict display that lists them by (equation, field)."""
+    """A form for each equation and field, and the dict display that lists them by (equation,
+    field).
+    """
     terms = list(terms)
     names, forms = {}, []
     for i, j in sorted({(t.equation, t.field) for t in terms}):

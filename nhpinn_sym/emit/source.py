@@ -37,7 +37,9 @@ class Source:
         return hashlib.sha256(str(self).encode()).hexdigest()[:16]
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write every file below `folder`, each atomically; returns the paths. OutputPathError where that cannot be."""
+        """Write every file below `folder`, each atomically; returns the paths. OutputPathError
+        where that cannot be.
+        """
         below = output_path(folder)
         return [write_atomic(below / name, text.encode()) for name, text in self.files]
 
@@ -54,7 +56,9 @@ def output_path(value: object) -> Path:
 
 
 def write_atomic(path: Path, data: bytes) -> Path:
-    """Write `data` to `path` by a temporary file beside it, so that no half-written file is ever seen."""
+    """Write `data` to `path` by a temporary file beside it, so that no half-written file is ever
+    seen.
+    """
     scratch = path.with_name(f".{path.name}.{_host()}.{os.getpid()}{_SCRATCH}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,9 @@
-"""The jet of tanh(z) as a table of monomials (Faa di Bruno's formula), from which its forward and its reverse pass are made.
+"""The jet of tanh(z) as a table of monomials (Faa di Bruno's formula), from which its forward and
+its reverse pass are made.
 
 With f_k the k-th derivative of tanh at z,
-    D^a t = sum_k f_k sum_m factor_m D^b1 z ... D^bk z    over the multisets {b1, ..., bk} of non-zero multi-indices with sum a.
+    D^a t = sum_k f_k sum_m factor_m D^b1 z ... D^bk z    over the multisets {b1, ..., bk} of
+    non-zero multi-indices with sum a.
 """
 
 from __future__ import annotations
@@ -13,16 +15,19 @@ from ..lower.forms import MultiIndex
 
 Monomial = tuple[MultiIndex, ...]
 Term = tuple[int, int | None, tuple[int, ...]]
-"""(integer factor, number of the derivative whose weight is a second factor, numbers of the streams that are multiplied)."""
+"""(integer factor, number of the derivative whose weight is a second factor, numbers of the streams
+that are multiplied).
+"""
 
 
 @dataclass(frozen=True)
 class Streams:
-    """What is propagated through the layers of a net for a linear operator with the derivatives `indices` (closed under <=, smaller first).
+    """What is propagated through the layers of a net for a linear operator with the derivatives
+    `indices` (closed under <=, smaller first).
 
     kept: the numbers of the derivatives that are propagated one by one.
-    joined: those of the derivatives that no other one needs; only their sum with the weights of the operator at each point is propagated,
-    as the last stream. Empty where nothing is gained by that.
+    joined: those of the derivatives that no other one needs; only their sum with the weights of the
+    operator at each point is propagated, as the last stream. Empty where nothing is gained by that.
     tables: of every stream but the first (the value): {k: the monomials behind f_k}.
     products: (b, k, s, term) of their adjoint, by rising b; those of f_1 alone are left out.
     """
@@ -39,7 +44,9 @@ class Streams:
 
 
 def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:
-    """The streams for one equation in one unknown (`scalar`), or for a system, whose derivatives are all kept."""
+    """The streams for one equation in one unknown (`scalar`), or for a system, whose derivatives
+    are all kept.
+    """
     needed = {b for a in indices for b in indices if b != a and all(m <= n for m, n in zip(b, a))}
     top = [k for k, a in enumerate(indices) if a not in needed]
     joined = tuple(top) if scalar and len(top) > 1 else ()
@@ -64,7 +71,9 @@ def streams(indices: Sequence[MultiIndex], scalar: bool) -> Streams:
 def adjoint(
     tables: Iterable[Mapping[int, Sequence[Term]]],
 ) -> dict[int, dict[int, list[tuple[int, Term]]]]:
-    """{stream b: {k: (stream s, term)}}: the derivative of sum_s d_s h_s with respect to z_b is the sum of f_k d_s term."""
+    """{stream b: {k: (stream s, term)}}: the derivative of sum_s d_s h_s with respect to z_b is the
+    sum of f_k d_s term.
+    """
     found: dict[int, dict[int, list[tuple[int, Term]]]] = {}
     for s, table in enumerate(tables, 1):
         for k, terms in table.items():
@@ -79,7 +88,8 @@ def adjoint(
 
 
 def slopes(order: int) -> list[list[int]]:
-    """p_1, ..., p_order with f_k = s p_k(s) for odd k and t s p_k(s) for even k, s = 1 - t^2: coefficients of rising powers of s.
+    """p_1, ..., p_order with f_k = s p_k(s) for odd k and t s p_k(s) for even k, s = 1 - t^2:
+    coefficients of rising powers of s.
 
     By the rules t' = s and s' = -2 t s.
     """
@@ -119,7 +129,9 @@ def _differentiated(terms: Mapping[Monomial, int], unit: MultiIndex) -> dict[Mon
 def _table(
     index: MultiIndex, weight: int | None, position: Mapping[MultiIndex, int], own: int | None
 ) -> dict[int, list[Term]]:
-    """The monomials of one derivative by the number of their factors; the linear one only where the derivative is a stream, `own`."""
+    """The monomials of one derivative by the number of their factors; the linear one only where the
+    derivative is a stream, `own`.
+    """
     table: dict[int, list[Term]] = {}
     for monomial, factor in monomials(index).items():
         if len(monomial) > 1 or own is not None:

@@ -1,7 +1,9 @@
-"""Emission for PyTorch: strong residuals by forward jets, in files that import torch and math only and stand alone.
+"""Emission for PyTorch: strong residuals by forward jets, in files that import torch and math only
+and stand alone.
 
 - `cells`: cell_residual.py, the cell problems of a model and its effective coefficients;
-- `equation`: {name}_residual.py, a boundary value problem and an ansatz that satisfies its essential data.
+- `equation`: {name}_residual.py, a boundary value problem and an ansatz that satisfies its
+  essential data.
 """
 
 from __future__ import annotations
@@ -38,10 +40,11 @@ __all__ = ["cells", "equation"]
 
 
 def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()) -> Source:
-    """{name}_residual.py; columns of its `points` are the coordinates, then the time; so are the entries of its multi-indices.
+    """{name}_residual.py; columns of its `points` are the coordinates, then the time; so are the
+    entries of its multi-indices.
 
-    derivatives: what the file is to provide beyond what it needs itself. In the files of systems values have one more axis, the components,
-    and coefficients are tables by (equation, component).
+    derivatives: what the file is to provide beyond what it needs itself. In the files of systems
+    values have one more axis, the components, and coefficients are tables by (equation, component).
     UnsupportedError where a coefficient jumps, or where one or a datum has no counterpart in torch.
     """
     _require_strong_form(lowered)
@@ -181,7 +184,9 @@ def _applied(coefficients: str, several: bool, scope: Scope) -> str:
 def _boundary(
     scope: Scope, lowered: LoweredEquation, constraints: Sequence[Constraints]
 ) -> list[str]:
-    """`boundary` for natural conditions, and for essential ones that contradict their neighbours; a row 0 = 0 for components without."""
+    """`boundary` for natural conditions, and for essential ones that contradict their neighbours; a
+    row 0 = 0 for components without.
+    """
     parts, rows, several = [], [], lowered.components > 1
     for face, conditions in _open_faces(lowered, constraints).items():
         blocks, suffix, name = (
@@ -230,7 +235,9 @@ def _boundary(
 def _open_faces(
     lowered: LoweredEquation, constraints: Sequence[Constraints]
 ) -> dict[Face, dict[int, Natural | Essential]]:
-    """The faces on which the ansatz does not satisfy all conditions by itself, and these conditions by component."""
+    """The faces on which the ansatz does not satisfy all conditions by itself, and these conditions
+    by component.
+    """
     found: dict[Face, dict[int, Natural | Essential]] = {}
     for condition in lowered.natural:
         for face in condition.faces:
@@ -264,7 +271,9 @@ def _boundary_tables(
 def _boundary_value(
     lowered: LoweredEquation, face: Face, condition: Natural | Essential
 ) -> sp.Expr:
-    """The datum; less n . g where the equation holds -div(flux + g), g being what the load pairs with the gradient of a test function."""
+    """The datum; less n . g where the equation holds -div(flux + g), g being what the load pairs
+    with the gradient of a test function.
+    """
     if isinstance(condition, Essential):
         return condition.value
     axis, end = face

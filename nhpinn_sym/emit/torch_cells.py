@@ -1,6 +1,8 @@
-"""cell_residual.py: the cell problems of a model, of any number of components and levels, and its effective coefficients, for torch.
+"""cell_residual.py: the cell problems of a model, of any number of components and levels, and its
+effective coefficients, for torch.
 
-Functions are numbered as in `LoweredCells.functions`; a stage is a run of them that one operator and the functions before give at once.
+Functions are numbered as in `LoweredCells.functions`; a stage is a run of them that one operator
+and the functions before give at once.
 """
 
 from __future__ import annotations
@@ -47,7 +49,8 @@ _FOURIER = 'use backend="fourier"'
 def cells(lowered: LoweredCells) -> Source:
     """cell_residual.py; columns of its `points` are the fast coordinates, then the slow ones.
 
-    UnsupportedError where a coefficient jumps, is complex or given from outside, or has no counterpart in torch.
+    UnsupportedError where a coefficient jumps, is complex or given from outside, or has no
+    counterpart in torch.
     """
     return Source("torch", (("cell_residual.py", file_text(lowered)),))
 
@@ -55,7 +58,9 @@ def cells(lowered: LoweredCells) -> Source:
 def file_text(
     lowered: LoweredCells, note: str = "", more: Callable[[Scope], Sequence[str]] = lambda scope: ()
 ) -> str:
-    """The text of cell_residual.py, or of a file like it with `more` functions; `note` ends its docstring."""
+    """The text of cell_residual.py, or of a file like it with `more` functions; `note` ends its
+    docstring.
+    """
     _require_real_and_smooth(lowered)
     scope = Scope(
         (*lowered.coordinates, *lowered.slow), given_symbols(lowered), function_names(lowered)
@@ -106,7 +111,9 @@ def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
 def transposed(
     terms: Iterable[WeakTerm], coordinates: tuple[sp.Symbol, ...]
 ) -> tuple[StrongTerm, ...]:
-    """The strong form of A_0^T from the weak form of A_0: the sum of (-1)^|right| D^right( c D^left psi )."""
+    """The strong form of A_0^T from the weak form of A_0: the sum of (-1)^|right| D^right( c D^left
+    psi ).
+    """
     return strong_terms(
         [
             (t.field, t.right, (-1) ** sum(t.right) * t.coefficient, t.equation, t.left)
@@ -149,7 +156,9 @@ def _left_sides(lowered: LoweredCells) -> dict[str, Tables]:
 
 
 def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
-    """Derivatives of a net that the operators need, of earlier functions in the sources, and of all functions in the means."""
+    """Derivatives of a net that the operators need, of earlier functions in the sources, and of all
+    functions in the means.
+    """
     weak = [
         i
         for t in (*lowered.bilinear, *(t for f in lowered.functions for t in f.weak))
@@ -336,7 +345,9 @@ def _constants(scope: Scope, lowered: LoweredCells) -> str:
 
 
 def _effective(scope: Scope, lowered: LoweredCells) -> str:
-    """Means over the points; by the energy formula where the dual solution is one of the cell functions."""
+    """Means over the points; by the energy formula where the dual solution is one of the cell
+    functions.
+    """
     functionals = _functionals(lowered)
     rows = [f"    {(f.name, f.index)}: {{}}{_dual_correction(scope, f)}," for f in functionals]
     given = "".join(f", {n}={n}" for n in scope.names)

@@ -1,4 +1,5 @@
-"""cell_energy.py and cell_dual.py: the minimum problems of symmetric cell operators for torch; coefficients may jump.
+"""cell_energy.py and cell_dual.py: the minimum problems of symmetric cell operators for torch;
+coefficients may jump.
 
 Only first derivatives of a net are needed (second ones of Airy's function), none of a coefficient.
 """
@@ -25,9 +26,11 @@ _OWN = "A"
 
 
 def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({})) -> Source:
-    """cell_energy.py (gradients) and cell_dual.py (fluxes); columns of `points` are the fast coordinates.
+    """cell_energy.py (gradients) and cell_dual.py (fluxes); columns of `points` are the fast
+    coordinates.
 
-    Where coefficients jump the nets have kinks. values: of the parameters, which interfaces may depend on.
+    Where coefficients jump the nets have kinks. values: of the parameters, which interfaces may
+    depend on.
     UnsupportedError where the cell problems are no minimum problems, or interfaces move.
     """
     energy = cell_energy(lowered)
@@ -48,7 +51,9 @@ def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({}
 
 
 def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, Kinks | None]:
-    """The kinks of the nets of cell_energy.py and of cell_dual.py, by file name; None where they are smooth."""
+    """The kinks of the nets of cell_energy.py and of cell_dual.py, by file name; None where they
+    are smooth.
+    """
     energy, levels = cell_energy(lowered), _levels(lowered, values)
     return {
         "cell_energy.py": _kinks(lowered, energy, levels, energy.strain, dual=False),

@@ -1,7 +1,9 @@
-"""What the nets of special problems are given beside their coordinates: kinks at interfaces, poles inside inclusions.
+"""What the nets of special problems are given beside their coordinates: kinks at interfaces, poles
+inside inclusions.
 
-Both are parts of the runtime that are put behind the jets of an emitted file; `net_text` is a file of these alone, for
-nets that are evaluated and not trained, such as those that were read from a file.
+Both are parts of the runtime that are put behind the jets of an emitted file; `net_text` is a file
+of these alone, for nets that are evaluated and not trained, such as those that were read from a
+file.
 """
 
 from __future__ import annotations

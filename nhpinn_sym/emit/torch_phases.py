@@ -1,4 +1,6 @@
-"""cell_residual_phase_k.py: cell problems whose coefficients jump, one smooth file per phase, with the flux for the rows at the interfaces."""
+"""cell_residual_phase_k.py: cell problems whose coefficients jump, one smooth file per phase, with
+the flux for the rows at the interfaces.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from .torch_text import Scope, Tables, collect, function
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """One file per phase. UnsupportedError as `torch_cells.cells`, and where interfaces move, or the order is above two."""
+    """One file per phase. UnsupportedError as `torch_cells.cells`, and where interfaces move, or
+    the order is above two.
+    """
     require_fluxes(lowered)
     phases = cut(lowered, {}).cells
     return Source(
@@ -34,7 +38,9 @@ def phase_text(lowered: LoweredCells, number: int, count: int) -> str:
 
 
 def require_fluxes(lowered: LoweredCells) -> None:
-    """UnsupportedError where the conditions at an interface are not the continuity of u and of its conormal flux."""
+    """UnsupportedError where the conditions at an interface are not the continuity of u and of its
+    conormal flux.
+    """
     for term in (*lowered.bilinear, *(w for f in lowered.functions for w in f.weak)):
         if sum(term.left) > 1:
             raise UnsupportedError(
@@ -86,7 +92,9 @@ def _fluxes(scope: Scope, lowered: LoweredCells) -> list[str]:
 
 
 def _flux_tables(lowered: LoweredCells) -> Tables:
-    """The terms of the bilinear form with one derivative on v; an entry for every equation and axis."""
+    """The terms of the bilinear form with one derivative on v; an entry for every equation and
+    axis.
+    """
     dim, m = len(lowered.coordinates), lowered.components
     tables: Tables = {}
     for i in range(m):

@@ -69,7 +69,9 @@ _LONGEST = 60
 
 
 def argument_name(symbol: sp.Symbol) -> str:
-    """The Python name of a symbol: its own where that is a free identifier, otherwise changed as little as possible."""
+    """The Python name of a symbol: its own where that is a free identifier, otherwise changed as
+    little as possible.
+    """
     name = re.sub(r"\W", "_", symbol.name)[:_LONGEST]
     name = f"_{name}" if not name or name[0].isdigit() else name
     return (
@@ -84,9 +86,11 @@ class Slot(sp.Symbol):
 
 
 class TorchPrinter(ScalarPrinter):
-    """Prints real scalar expressions over float64 tensors; `like` is the name of a tensor that constants are shaped after.
+    """Prints real scalar expressions over float64 tensors; `like` is the name of a tensor that
+    constants are shaped after.
 
-    Subexpressions without symbols become Python floats. UnsupportedError quotes what has no torch counterpart.
+    Subexpressions without symbols become Python floats. UnsupportedError quotes what has no torch
+    counterpart.
     """
 
     library, pi, sqrt = "torch", "math.pi", "torch.sqrt"
@@ -194,7 +198,8 @@ def statements(
 ) -> tuple[list[str], list[str]]:
     """Common subexpressions as assignments, and the text of each expression that uses them.
 
-    taken: symbols whose names the new variables must not use. Functions without a formula are called by their names.
+    taken: symbols whose names the new variables must not use. Functions without a formula are
+    called by their names.
     """
     printer, names = TorchPrinter(like), {argument_name(s) for s in taken}
     free = (s for s in sp.numbered_symbols("s") if s.name not in names)

@@ -1,4 +1,6 @@
-"""{name}_energy.py: the energy (Ritz) of a symmetric boundary value problem for torch; first derivatives of a solution, none of a coefficient."""
+"""{name}_energy.py: the energy (Ritz) of a symmetric boundary value problem for torch; first
+derivatives of a solution, none of a coefficient.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ from .torch_text import NET, Scope, assemble, closure, commented, function, give
 
 
 def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()) -> Source:
-    """{name}_energy.py: the energy of a boundary value problem, and the ansatz that satisfies its essential data; `derivatives` beyond the first
+    """{name}_energy.py: the energy of a boundary value problem, and the ansatz that satisfies its
+    essential data; `derivatives` beyond the first
     are provided where they are asked for.
 
-    UnsupportedError where it has no energy, or where essential data contradict each other (they would be soft).
+    UnsupportedError where it has no energy, or where essential data contradict each other (they
+    would be soft).
     """
     energy, constraints = (
         equation_energy(lowered),

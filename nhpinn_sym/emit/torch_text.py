@@ -28,7 +28,8 @@ _CALLABLE = "from collections.abc import Callable"
 
 
 class Scope:
-    """What the functions of a file know: `variables`, the columns of `points`, and their keyword arguments: `given`, numbers,
+    """What the functions of a file know: `variables`, the columns of `points`, and their keyword
+    arguments: `given`, numbers,
     and `functions` without a formula, which are called."""
 
     def __init__(
@@ -52,7 +53,9 @@ class Scope:
         self.collect, self.forward = (", **given", ", **given") if self.given else ("", "")
 
     def statements(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
-        """Assignments (unpacked variables, shared subexpressions) and the text of each expression over them."""
+        """Assignments (unpacked variables, shared subexpressions) and the text of each expression
+        over them.
+        """
         shared, texts = statements(expressions, "points[..., 0]", (*self.variables, *self.given))
         used = set().union(*(sp.sympify(e).free_symbols for e in expressions))
         unpacked = [
@@ -86,7 +89,9 @@ class Scope:
         summary: str,
         columns: bool = False,
     ) -> str:
-        """A function that returns the derivatives of the `components` at `points`; `columns`: a single one has its axis too."""
+        """A function that returns the derivatives of the `components` at `points`; `columns`: a
+        single one has its axis too.
+        """
         rows = "".join(
             f"    {index}: {at_points(len(components), columns)},\n" for index in indices
         )
@@ -187,7 +192,9 @@ def assemble(docstring: str, parts: Iterable[str]) -> str:
 
 
 def at_points(components: int, columns: bool = False) -> str:
-    """The template of a value at every point; a column for each of several components, or of one where `columns` are asked for."""
+    """The template of a value at every point; a column for each of several components, or of one
+    where `columns` are asked for.
+    """
     return (
         "full(points, {})"
         if components == 1 and not columns
@@ -263,7 +270,9 @@ def commented(line: str, indent: int) -> str:
 def given_values(
     lowered: LoweredCells | LoweredEquation, values: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """The keyword arguments of the emitted functions that `values` holds by the names of symbols: parameters, and functions without a formula."""
+    """The keyword arguments of the emitted functions that `values` holds by the names of symbols:
+    parameters, and functions without a formula.
+    """
     symbols = [*lowered.parameters, *map(sp.Symbol, function_names(lowered))]
     return {argument_name(s): values[s.name] for s in symbols}
 

@@ -44,14 +44,16 @@ HELPERS = {
     return 0.5 + atan2(-ufl.sin(2*ufl.pi*z), -ufl.cos(2*ufl.pi*z))/(2*ufl.pi)''',
     "atan2": 'atan2 = getattr(ufl, "atan2", None) or ufl.atan_2  # the name depends on UFL\'s version',
 }
-"""Text that a file needs above its functions where the printer used these names; users before what they use."""
+"""Text that a file needs above its functions where the printer used these names; users before what
+they use.
+"""
 
 
 class UflPrinter(ScalarPrinter):
     """Prints real scalar expressions; `names` holds the text of each symbol.
 
-    Subexpressions without symbols become Python floats. UnsupportedError quotes what has no UFL counterpart.
-    `used` collects the names of the `HELPERS` that the text needs.
+    Subexpressions without symbols become Python floats. UnsupportedError quotes what has no UFL
+    counterpart. `used` collects the names of the `HELPERS` that the text needs.
     """
 
     library, pi, sqrt = "UFL", "ufl.pi", "ufl.sqrt"

@@ -1,4 +1,6 @@
-"""Pieces of an emitted file of UFL forms: weak terms, functions that share their coefficients, docstrings."""
+"""Pieces of an emitted file of UFL forms: weak terms, functions that share their coefficients,
+docstrings.
+"""
 
 from __future__ import annotations
 
@@ -19,9 +21,11 @@ Sum = Sequence[Product]
 
 
 class Body:
-    """The body of one emitted function: coefficients that occur more than once get a name, coordinates are unpacked.
+    """The body of one emitted function: coefficients that occur more than once get a name,
+    coordinates are unpacked.
 
-    names: the text of each symbol; unpacked: for some of them the text that the name is assigned from.
+    names: the text of each symbol; unpacked: for some of them the text that the name is assigned
+    from.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""HomogenizedModel -> LoweredCells: weak and strong forms of the cell problems in solving order, and the effective law as functionals."""
+"""HomogenizedModel -> LoweredCells: weak and strong forms of the cell problems in solving order,
+and the effective law as functionals.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ from .forms import (
 def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:
     """All cell problems of the model with one operator A_0.
 
-    hierarchy: also the averaged operators h_n that the mean fields U_1, U_2, ... of the expansion need, and the functions for them.
+    hierarchy: also the averaged operators h_n that the mean fields U_1, U_2, ... of the expansion
+    need, and the functions for them.
     The strong form is left empty where a coefficient jumps: there it would lose the jump.
     """
     return _Lowering(
@@ -172,7 +175,9 @@ class _Lowering:
         return any(c.has(sp.I) for c in (*held, *inner))
 
     def _held(self, *groups: Iterable[Functional]) -> list[sp.Expr]:
-        """Every coefficient, with the original names of what is external: what the functions may depend on."""
+        """Every coefficient, with the original names of what is external: what the functions may
+        depend on.
+        """
         held = [*self.model.leading.values(), *self.model.mass.values()]
         held += [w.coefficient for f in self.forms for w in f.weak]
         held += [
@@ -198,7 +203,9 @@ class _Lowering:
             )
 
     def place(self, number: int, slope: MultiIndex) -> int:
-        """The position of D_x^slope of a function; appended, after what it needs, where it is not there yet."""
+        """The position of D_x^slope of a function; appended, after what it needs, where it is not
+        there yet.
+        """
         if (number, slope) not in self.places:
             function = self.recursion.function(number)
             flux = self.recursion.slope(number, slope) if any(slope) else function.flux
@@ -298,7 +305,9 @@ class _Lowering:
         return replace(plain, dual=self._dual(form))
 
     def _dual(self, form: Mapping[tuple[int, MultiIndex], sp.Expr]) -> tuple[int, int] | None:
-        """(sign, i) where the linear form is sign times the right-hand side of cell problem i, on periodic functions of zero mean."""
+        """(sign, i) where the linear form is sign times the right-hand side of cell problem i, on
+        periodic functions of zero mean.
+        """
         zero = sp.Integer(0)
         for i, corrector in enumerate(self.forms):
             if corrector.role != "corrector" or any(w.factor for w in corrector.weak):

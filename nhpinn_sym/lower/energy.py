@@ -1,9 +1,11 @@
-"""Symmetric cell problems as minimum problems: the energy of the gradients, and the complementary energy of the fluxes.
+"""Symmetric cell problems as minimum problems: the energy of the gradients, and the complementary
+energy of the fluxes.
 
 With the strain of N, the vector of all D_k N_j, and a macroscopic strain E,
     E . A* E      = min over periodic N of          <(E + strain N) . C (E + strain N)>,
     S . A*^-1 S   = min over periodic potentials of <(S + flux psi) . C^-1 (S + flux psi)>,
-flux psi being all divergence-free periodic fluxes of zero mean (Jikov, Kozlov, Oleinik, Homogenization of Differential Operators, 1.6).
+flux psi being all divergence-free periodic fluxes of zero mean (Jikov, Kozlov, Oleinik,
+Homogenization of Differential Operators, 1.6).
 """
 
 from __future__ import annotations
@@ -17,18 +19,22 @@ from ..problem.errors import UnsupportedError
 from .forms import CellForm, LoweredCells, LoweredEquation, MultiIndex, WeakTerm
 
 Map = tuple[tuple[tuple[int, MultiIndex, int], ...], ...]
-"""A linear operator with constant coefficients: for each of its rows the terms (component, multi-index, factor)."""
+"""A linear operator with constant coefficients: for each of its rows the terms (component,
+multi-index, factor).
+"""
 
 _REMEDY = 'use method="residual"'
 
 
 @dataclass(frozen=True)
 class CellEnergy:
-    """The two minimum problems. Row (i, k) of strain and flux, number i * dim + k, belongs to component i and axis k.
+    """The two minimum problems. Row (i, k) of strain and flux, number i * dim + k, belongs to
+    component i and axis k.
 
-    stiffness: C, symmetric, (rows, rows). potentials: how many components psi has. `constrained`: C sees symmetric tensors alone
-    (elasticity), so that only they are macroscopic strains. `functions`: for every cell function N the row of its macroscopic
-    strain and the sign, N = sign * N_row.
+    stiffness: C, symmetric, (rows, rows). potentials: how many components psi has. `constrained`: C
+    sees symmetric tensors alone (elasticity), so that only they are macroscopic strains.
+    `functions`: for every cell function N the row of its macroscopic strain and the sign, N = sign
+    * N_row.
     """
 
     stiffness: sp.ImmutableDenseMatrix
@@ -45,7 +51,9 @@ class CellEnergy:
 
 
 def cell_energy(cells: LoweredCells) -> CellEnergy:
-    """The energies of `cells`. UnsupportedError where there is no energy, or one that is not of first derivatives alone."""
+    """The energies of `cells`. UnsupportedError where there is no energy, or one that is not of
+    first derivatives alone.
+    """
     _require_energy(cells)
     d, m = cells.cell.dim, cells.components
     entries = {
@@ -120,7 +128,9 @@ def _term(t: WeakTerm) -> str:
 
 
 def _place(cells: LoweredCells, stiffness: sp.Matrix, form: CellForm) -> tuple[int, int]:
-    """The row and the sign of a corrector. UnsupportedError where it is not the answer to a constant macroscopic strain."""
+    """The row and the sign of a corrector. UnsupportedError where it is not the answer to a
+    constant macroscopic strain.
+    """
     d = cells.cell.dim
     if form.role == "corrector":
         (field, alpha), sign = form.sources[0]
@@ -148,7 +158,9 @@ def _place(cells: LoweredCells, stiffness: sp.Matrix, form: CellForm) -> tuple[i
 
 
 def _curls(cells: LoweredCells, constrained: bool) -> Map:
-    """The curl of a stream function, or of a vector potential, for each component; in one dimension fluxes are constant."""
+    """The curl of a stream function, or of a vector potential, for each component; in one dimension
+    fluxes are constant.
+    """
     d, m = cells.cell.dim, cells.components
     if constrained:
         raise UnsupportedError(
@@ -183,10 +195,11 @@ def _row(component: int, index: MultiIndex) -> int:
 
 @dataclass(frozen=True)
 class EquationEnergy:
-    """1/2 B(u, u) - l(u) of a boundary value problem: `slots` are the derivatives (component, multi-index) of u that it holds.
+    """1/2 B(u, u) - l(u) of a boundary value problem: `slots` are the derivatives (component,
+    multi-index) of u that it holds.
 
-    quadratic: the symmetric C of 1/2 slots . C slots inside, linear: the factors of the slots in l; natural: the same two on each face
-    with a natural condition, there by component of u.
+    quadratic: the symmetric C of 1/2 slots . C slots inside, linear: the factors of the slots in l;
+    natural: the same two on each face with a natural condition, there by component of u.
     """
 
     slots: tuple[tuple[int, MultiIndex], ...]
@@ -196,7 +209,9 @@ class EquationEnergy:
 
 
 def equation_energy(equation: LoweredEquation) -> EquationEnergy:
-    """The energy of `equation`. UnsupportedError where it has none: unsteady, not symmetric, or with a jump that no quadrature here heeds."""
+    """The energy of `equation`. UnsupportedError where it has none: unsteady, not symmetric, or
+    with a jump that no quadrature here heeds.
+    """
     if equation.time is not None:
         raise UnsupportedError(
             "a time-dependent equation has no energy to minimize",

@@ -1,4 +1,6 @@
-"""The boundary value problems: the homogenized equation of a model, and the fine problem at a given eps."""
+"""The boundary value problems: the homogenized equation of a model, and the fine problem at a given
+eps.
+"""
 
 from __future__ import annotations
 
@@ -25,16 +27,19 @@ from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, St
 from .walls import lower_walls
 
 Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
-"""(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over (x, t); sources have field 0 and right = 0."""
+"""(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over
+(x, t); sources have field 0 and right = 0.
+"""
 
 
 def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> LoweredEquation:
-    """The homogenized equation on the domain; effective coefficients without a closed form are externals.
+    """The homogenized equation on the domain; effective coefficients without a closed form are
+    externals.
 
-    So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`): they are
-    known where eps is.
-    still: the velocity of a moving frame is known to be zero. Errors: UnsupportedError for a source in
-    x in a frame that may move, for a factorization, for fourth order.
+    So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`):
+    they are known where eps is.
+    still: the velocity of a moving frame is known to be zero. Errors: UnsupportedError for a source
+    in x in a frame that may move, for a factorization, for fourth order.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     if not still:
@@ -99,7 +104,9 @@ def _in_flux_form(
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
-    """The multiscale equation itself, y = x/eps put in and eps a parameter. Errors: those of `check_coefficients`."""
+    """The multiscale equation itself, y = x/eps put in and eps a parameter. Errors: those of
+    `check_coefficients`.
+    """
     check_coefficients(operator)
     problem = operator.problem
     eps = problem.scales.eps
@@ -121,7 +128,9 @@ def lower_fine(operator: Operator) -> LoweredEquation:
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
-    """What the solvers of boundary value problems cover: second order in space, rho u_t in time of every unknown or of none."""
+    """What the solvers of boundary value problems cover: second order in space, rho u_t in time of
+    every unknown or of none.
+    """
     d = problem.scales.dim
     for _, left, c, _, right in terms:
         if right[d] > 1 or (right[d] and (any(left) or any(right[:d]))):
@@ -245,7 +254,9 @@ def _externals(
     names: dict[str, tuple[str, tuple[int, ...]]],
     x: tuple[sp.Symbol, ...],
 ) -> tuple[dict[sp.Expr, sp.Symbol], tuple[External, ...]]:
-    """Replacements of effective symbols, functions of x and their derivatives by plain symbols, and what each stands for."""
+    """Replacements of effective symbols, functions of x and their derivatives by plain symbols, and
+    what each stands for.
+    """
     swap: dict[sp.Expr, sp.Symbol] = {}
     found: list[External] = []
     nodes = set().union(*(e.atoms(sp.Derivative, AppliedUndef, sp.Symbol) for e in exprs))

@@ -1,12 +1,14 @@
 """What a backend is given: weak and strong forms as tables over plain symbols.
 
-Conventions. A multi-index counts derivatives per coordinate. Equations i and fields (components of the unknown) j are numbered from 0.
+Conventions. A multi-index counts derivatives per coordinate. Equations i and fields (components of
+the unknown) j are numbered from 0.
 The strong form of equation i reads
     sum_terms coefficient * D^right u_field = sum_sources coefficient * factor,
-the weak form  sum_bilinear int coefficient * D^right u_field * D^left v_equation = sum_linear int coefficient * factor * D^left v_equation
-(signs are inside the coefficients; the natural boundary terms stand in `LoweredEquation.natural`).
-Coefficients are SymPy expressions in the coordinates, the slow coordinates, the time, the parameters, the constants and
-the externals listed beside them: nothing else. They may be complex.
+the weak form  sum_bilinear int coefficient * D^right u_field * D^left v_equation = sum_linear int
+coefficient * factor * D^left v_equation (signs are inside the coefficients; the natural boundary
+terms stand in `LoweredEquation.natural`).
+Coefficients are SymPy expressions in the coordinates, the slow coordinates, the time, the
+parameters, the constants and the externals listed beside them: nothing else. They may be complex.
 """
 
 from __future__ import annotations
@@ -21,14 +23,18 @@ from ..problem.domain import Box, Cell, Face
 
 MultiIndex = tuple[int, ...]
 Key = tuple[int | None, MultiIndex]
-"""Key of a cell function: (field, multi-index of the macroscopic derivative); field None is the source of the equation."""
+"""Key of a cell function: (field, multi-index of the macroscopic derivative); field None is the
+source of the equation.
+"""
 
 Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
 
 @dataclass(frozen=True)
 class External:
-    """A number, or a field of x, that only a solve provides: entry `index` of effective coefficient `name`."""
+    """A number, or a field of x, that only a solve provides: entry `index` of effective coefficient
+    `name`.
+    """
 
     symbol: sp.Symbol
     name: str
@@ -38,7 +44,9 @@ class External:
 
 @dataclass(frozen=True)
 class Factor:
-    """D^derivative of component `component` of the cell function at position `function` of `LoweredCells.functions`."""
+    """D^derivative of component `component` of the cell function at position `function` of
+    `LoweredCells.functions`.
+    """
 
     function: int
     component: int
@@ -47,7 +55,9 @@ class Factor:
 
 @dataclass(frozen=True)
 class WeakTerm:
-    """int coefficient * factor * D^right(u_field) * D^left(v_equation); in a linear form `right` is all zero and `field` 0."""
+    """int coefficient * factor * D^right(u_field) * D^left(v_equation); in a linear form `right` is
+    all zero and `field` 0.
+    """
 
     left: MultiIndex
     coefficient: sp.Expr
@@ -78,15 +88,18 @@ class SourceTerm:
 
 @dataclass(frozen=True)
 class CellForm:
-    """One function on the cell, periodic, with `components` components each of zero mean (kernels apart).
+    """One function on the cell, periodic, with `components` components each of zero mean (kernels
+    apart).
 
-    role "ground state" : A_0 phi = eigenvalue * mass phi, positive, <phi> = 1; no right-hand side. Scalar problems.
-    role "adjoint"      : A_0^T psi = eigenvalue * mass psi, for equation `level` = p: <psi_i> = delta_ip, or <psi phi> = 1.
-    role "corrector"    : A_0 N = P g, <N> = 0, multiplies D^alpha U_q for each (key, sign) of `sources`, sign * N.
-    role "auxiliary"    : the same with no sources: slow derivatives of correctors, and what only the mean fields U_1, U_2, ... need.
-    g is the right-hand side (`weak`, `source`); P g = g - sum_p <psi^p . g> phi_p, where phi_p is the p-th unit vector unless there is a
-    ground state, and psi^p likewise unless there are adjoints. `solvable`: the mean must be zero by itself (the Fredholm multiplier,
-    which is reported); otherwise it is an effective coefficient, and is subtracted.
+    role "ground state" : A_0 phi = eigenvalue * mass phi, positive, <phi> = 1; no right-hand side.
+    Scalar problems. role "adjoint"      : A_0^T psi = eigenvalue * mass psi, for equation `level` =
+    p: <psi_i> = delta_ip, or <psi phi> = 1. role "corrector"    : A_0 N = P g, <N> = 0, multiplies
+    D^alpha U_q for each (key, sign) of `sources`, sign * N. role "auxiliary"    : the same with no
+    sources: slow derivatives of correctors, and what only the mean fields U_1, U_2, ... need. g is
+    the right-hand side (`weak`, `source`); P g = g - sum_p <psi^p . g> phi_p, where phi_p is the
+    p-th unit vector unless there is a ground state, and psi^p likewise unless there are adjoints.
+    `solvable`: the mean must be zero by itself (the Fredholm multiplier, which is reported);
+    otherwise it is an effective coefficient, and is subtracted.
     """
 
     name: str
@@ -115,8 +128,9 @@ class FunctionalTerm:
 class Functional:
     """Effective coefficient `name`[`index`] = <constant> + sum of the means of `terms`.
 
-    dual = (sign, i) says that function i times sign solves the dual problem B(v, z) = l(v), l being the linear part in N_j
-    (j the one function in `terms`); then l(N_j) may be replaced by l(N_j) + rhs_j(z) - B(N_j, z),
+    dual = (sign, i) says that function i times sign solves the dual problem B(v, z) = l(v), l being
+    the linear part in N_j (j the one function in `terms`); then l(N_j) may be replaced by l(N_j) +
+    rhs_j(z) - B(N_j, z),
     the energy formula, whose error is the product of two errors.
     """
 
@@ -129,7 +143,9 @@ class Functional:
 
 @dataclass(frozen=True)
 class Constant:
-    """A number that later coefficients hold as `symbol`: numerator / denominator, known once the kernels are (the mean drift)."""
+    """A number that later coefficients hold as `symbol`: numerator / denominator, known once the
+    kernels are (the mean drift).
+    """
 
     symbol: sp.Symbol
     numerator: Functional
@@ -138,13 +154,16 @@ class Constant:
 
 @dataclass(frozen=True)
 class LoweredCells:
-    """All cell problems of a model: one operator A_0, the functions in the order in which they can be solved, the effective law.
+    """All cell problems of a model: one operator A_0, the functions in the order in which they can
+    be solved, the effective law.
 
-    `functions` hold in their factors only functions before them. `mass` and `eigenvalue` belong to the ground state (else empty, None).
-    `constants` are known after the last kernel and before the first corrector. `higher` is the law beyond the homogenized equation:
-    functionals named "h" with index (n, i, *left, j, *right): D^left( . D^right U_j ) in equation i of h_n, multi-indices over (x, t).
-    `known` are the entries of the law with a closed form: constants, without terms.
-    `symmetric`: A_0 is symmetric (its weak form is). `definite`: it is elliptic with a positive symbol (not so: piezoelectricity).
+    `functions` hold in their factors only functions before them. `mass` and `eigenvalue` belong to
+    the ground state (else empty, None). `constants` are known after the last kernel and before the
+    first corrector. `higher` is the law beyond the homogenized equation: functionals named "h" with
+    index (n, i, *left, j, *right): D^left( . D^right U_j ) in equation i of h_n, multi-indices over
+    (x, t). `known` are the entries of the law with a closed form: constants, without terms.
+    `symmetric`: A_0 is symmetric (its weak form is). `definite`: it is elliptic with a positive
+    symbol (not so: piezoelectricity).
     """
 
     title: str
@@ -205,12 +224,15 @@ class Essential:
 
 @dataclass(frozen=True)
 class LoweredEquation:
-    """One boundary (and initial) value problem on a box for `components` scalar unknowns: homogenized, or fine with eps a parameter.
+    """One boundary (and initial) value problem on a box for `components` scalar unknowns:
+    homogenized, or fine with eps a parameter.
 
-    mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a stationary equation, and `mass` has no derivatives.
-    `sources[i]` and `flux[i]` belong to equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
+    mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a
+    stationary equation, and `mass` has no derivatives. `sources[i]` and `flux[i]` belong to
+    equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
     conditions in strong form). Every component has one condition on each face that is not periodic.
-    `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the symbols of its axes `fast`.
+    `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the
+    symbols of its axes `fast`.
     """
 
     title: str

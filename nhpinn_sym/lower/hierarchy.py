@@ -1,4 +1,6 @@
-"""HomogenizedModel -> the boundary value problems of the mean fields U_1, U_2, ... of U = U_0 + eps U_1 + eps^2 U_2 + ..."""
+"""HomogenizedModel -> the boundary value problems of the mean fields U_1, U_2, ... of U = U_0 + eps
+U_1 + eps^2 U_2 + ...
+"""
 
 from __future__ import annotations
 
@@ -18,11 +20,14 @@ from .forms import External, LoweredEquation, MultiIndex, WeakTerm
 
 
 def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
-    """h_m U_level = - sum_{c=1..level} h_{m+c} U_{level-c}, with homogeneous conditions of the kinds that the problem has.
+    """h_m U_level = - sum_{c=1..level} h_{m+c} U_{level-c}, with homogeneous conditions of the
+    kinds that the problem has.
 
-    Externals: "U0", "U1", ... with a multi-index over x for index, the derivatives of the earlier fields; "h" with the index of `index_of`,
-    and behind it a multi-index over x for a derivative of an entry that depends on x. Natural conditions are n . flux + alpha U_level = 0 for
-    the flux of the homogenized operator. Errors: UnsupportedError for time-dependent problems and systems, and those of `lower_homogenized`.
+    Externals: "U0", "U1", ... with a multi-index over x for index, the derivatives of the earlier
+    fields; "h" with the index of `index_of`, and behind it a multi-index over x for a derivative of
+    an entry that depends on x. Natural conditions are n . flux + alpha U_level = 0 for the flux of
+    the homogenized operator. Errors: UnsupportedError for time-dependent problems and systems, and
+    those of `lower_homogenized`.
     """
     if model.problem.time_order:
         raise UnsupportedError(

@@ -1,4 +1,6 @@
-"""For each region one function whose positive part has its kinks at the interfaces of that region: inputs of nets over the whole cell."""
+"""For each region one function whose positive part has its kinks at the interfaces of that region:
+inputs of nets over the whole cell.
+"""
 
 from __future__ import annotations
 
@@ -15,10 +17,12 @@ _SAMPLES, _DIGITS = 97, 3
 
 
 def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:
-    """Expressions on the cell, one for each branch of a Piecewise: positive inside, smooth there, zero at its boundary, not positive outside;
+    """Expressions on the cell, one for each branch of a Piecewise: positive inside, smooth there,
+    zero at its boundary, not positive outside;
     the largest value is about 1.
 
-    Where the boundary of the cell is an interface they vanish there as well. A branch that is nowhere taken has none.
+    Where the boundary of the cell is an interface they vanish there as well. A branch that is
+    nowhere taken has none.
     """
     coordinates, points = phases.labels.coordinates, grid(cell.bounds)
     found = []

@@ -1,7 +1,9 @@
-"""Cell problems whose coefficients jump, cut into phases: one smooth LoweredCells in each, and the levels that vanish between them.
+"""Cell problems whose coefficients jump, cut into phases: one smooth LoweredCells in each, and the
+levels that vanish between them.
 
-A piece is what one alternative of every Piecewise selects (an alternative: a branch, or one of the conditions that an Or in it joins, such as
-an image of a shape). A phase is a set of adjacent pieces with the same coefficients, so that two inclusions of one material are two phases.
+A piece is what one alternative of every Piecewise selects (an alternative: a branch, or one of the
+conditions that an Or in it joins, such as an image of a shape). A phase is a set of adjacent pieces
+with the same coefficients, so that two inclusions of one material are two phases.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ Points = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Labels:
-    """Points (n, d), of any cell, -> the number of the phase (n,): `numbers[k]` where `selector` has the value `codes[k]`."""
+    """Points (n, d), of any cell, -> the number of the phase (n,): `numbers[k]` where `selector`
+    has the value `codes[k]`.
+    """
 
     coordinates: tuple[sp.Symbol, ...]
     bounds: tuple[tuple[float, float], ...]
@@ -47,7 +51,9 @@ class Labels:
     numbers: tuple[int, ...]
 
     def __call__(self, points: Points) -> Codes:
-        """SolveError where there is a phase that is too small for the grid on which they were looked for."""
+        """SolveError where there is a phase that is too small for the grid on which they were
+        looked for.
+        """
         found = self.pieces(self.folded(points))
         place = np.searchsorted(self.codes, found).clip(max=len(self.codes) - 1)
         if np.any(np.asarray(self.codes)[place] != found):
@@ -75,7 +81,8 @@ class Labels:
 
 @dataclass(frozen=True)
 class Phases:
-    """`cells[k]` are the smooth cell problems of phase k; the zeros of `levels` hold all interfaces that are not on the boundary of the cell.
+    """`cells[k]` are the smooth cell problems of phase k; the zeros of `levels` hold all interfaces
+    that are not on the boundary of the cell.
 
     `regions`: the conditions of the alternatives, without the last ones (True).
     """
@@ -89,8 +96,9 @@ class Phases:
 def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     """The phases of cell problems, for these values of the parameters.
 
-    UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a value, for jumps by floor or Mod, and for a
-    phase whose coefficients differ between opposite faces of the cell.
+    UnsupportedError for interfaces that depend on a slow coordinate, or on a parameter without a
+    value, for jumps by floor or Mod, and for a phase whose coefficients differ between opposite
+    faces of the cell.
     """
     lowered = _mapped(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
     nodes = sorted(
@@ -151,7 +159,9 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
 def _unseen(
     count: int, alternatives: list[list[tuple[int, Boolean]]], numbers: Mapping[int, int]
 ) -> dict[int, int]:
-    """The numbers of pieces too small for the grid, such as the cap of a disk across the boundary: those of the one phase with the same branches."""
+    """The numbers of pieces too small for the grid, such as the cap of a disk across the boundary:
+    those of the one phase with the same branches.
+    """
     phases: dict[tuple[int, ...], set[int]] = {}
     for code, number in numbers.items():
         phases.setdefault(tuple(_branches(code, alternatives)), set()).add(number)
@@ -173,7 +183,9 @@ def _branches(code: int, alternatives: list[list[tuple[int, Boolean]]]) -> list[
 
 
 def grid(bounds: tuple[tuple[float, float], ...]) -> Points:
-    """The points of the cell at which phases are looked for, near the midpoints of a uniform grid, (n, d)."""
+    """The points of the cell at which phases are looked for, near the midpoints of a uniform grid,
+    (n, d).
+    """
     n = _GRID[len(bounds)]
     lines = [a + (b - a) * (np.arange(n) + 0.4987) / n for a, b in bounds]
     return np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
@@ -201,7 +213,9 @@ def _united(codes: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
 def _require_periodic(
     labels: Labels, codes: Codes, cells: Mapping[int, LoweredCells], numbers: Mapping[int, int]
 ) -> None:
-    """UnsupportedError where a phase goes on across the boundary of the cell, but a coefficient jumps there."""
+    """UnsupportedError where a phase goes on across the boundary of the cell, but a coefficient
+    jumps there.
+    """
     points = grid(labels.bounds).reshape((*codes.shape, -1))
     for axis, (v, ends) in enumerate(zip(labels.coordinates, labels.bounds, strict=True)):
         behind, before, face = (
@@ -239,7 +253,9 @@ def _driving(cells: LoweredCells) -> list[sp.Expr]:
 def _numbers(
     c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points
 ) -> NDArray[np.complex128]:
-    """c at points (d, n), for some values of its other symbols; what has no formula is taken to have the period."""
+    """c at points (d, n), for some values of its other symbols; what has no formula is taken to
+    have the period.
+    """
     if c.has(AppliedUndef):
         return np.zeros(1, dtype=complex)
     others = sorted(c.free_symbols - set(coordinates), key=str)
@@ -316,7 +332,9 @@ def _held(lowered: LoweredCells) -> list[sp.Expr]:
 
 
 def _mapped(lowered: LoweredCells, change: Callable[[sp.Expr], sp.Expr]) -> LoweredCells:
-    """The same with every coefficient changed; the strong forms, which a jump has emptied, are left."""
+    """The same with every coefficient changed; the strong forms, which a jump has emptied, are
+    left.
+    """
 
     def terms(group: tuple[_Term, ...]) -> tuple[_Term, ...]:
         return tuple(replace(t, coefficient=change(t.coefficient)) for t in group)

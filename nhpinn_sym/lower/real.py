@@ -1,6 +1,8 @@
-"""Complex cell problems and boundary value problems as real ones of twice as many unknowns, for backends that compute with real numbers.
+"""Complex cell problems and boundary value problems as real ones of twice as many unknowns, for
+backends that compute with real numbers.
 
-Component j becomes the real part j and the imaginary part m + j; c N becomes (c' N' - c'' N'') + i (c'' N' + c' N'').
+Component j becomes the real part j and the imaginary part m + j; c N becomes (c' N' - c'' N'') + i
+(c'' N' + c' N'').
 """
 
 from __future__ import annotations
@@ -32,9 +34,11 @@ Parts = tuple[list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tupl
 
 
 def real_form(cells: LoweredCells) -> LoweredCells:
-    """The cell problems in real and imaginary parts; functionals get a leading index 0 (real) or 1 (imaginary).
+    """The cell problems in real and imaginary parts; functionals get a leading index 0 (real) or 1
+    (imaginary).
 
-    UnsupportedError for kernels that are not constant: the transpose of the real form is not the real form of the transpose.
+    UnsupportedError for kernels that are not constant: the transpose of the real form is not the
+    real form of the transpose.
     """
     kernel = next((f for f in cells.functions if f.role in ("ground state", "adjoint")), None)
     if kernel is not None:
@@ -60,7 +64,9 @@ def real_form(cells: LoweredCells) -> LoweredCells:
 
 
 def real_equation(equation: LoweredEquation) -> LoweredEquation:
-    """A boundary value problem in real and imaginary parts; externals get a leading index 0 (real) or 1 (imaginary). Its data are real."""
+    """A boundary value problem in real and imaginary parts; externals get a leading index 0 (real)
+    or 1 (imaginary). Its data are real.
+    """
     m, parts = (
         equation.components,
         {e.symbol: [_external(e, k) for k in (0, 1)] for e in equation.externals},

@@ -1,1 +1,3 @@
-"""The intermediate representation: a linear operator as a table of terms, and its two-scale expansion."""
+"""The intermediate representation: a linear operator as a table of terms, and its two-scale
+expansion.
+"""

@@ -1,4 +1,6 @@
-"""Conditions of a Piecewise that hold everywhere in the cell, or nowhere: a phase that covers the cell is no jump."""
+"""Conditions of a Piecewise that hold everywhere in the cell, or nowhere: a phase that covers the
+cell is no jump.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,8 @@ _RISING, _FALLING = (sp.Gt, sp.Ge), (sp.Lt, sp.Le)
 
 
 def decided(expr: sp.Expr, cell: Intervals) -> sp.Expr:
-    """`expr` with the value of every inequality, Heaviside and sign of a linear function of the cell coordinates that has one.
+    """`expr` with the value of every inequality, Heaviside and sign of a linear function of the
+    cell coordinates that has one.
 
     Points at the ends of the cell, which have no measure, do not count.
     """
@@ -49,7 +52,9 @@ def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.Boolean
 
 
 def _ends(difference: sp.Expr, cell: Intervals) -> tuple[sp.Expr, sp.Expr] | None:
-    """The least and the largest value over the cell of a linear function; None for another one, and for a constant."""
+    """The least and the largest value over the cell of a linear function; None for another one, and
+    for a constant.
+    """
     held = [v for v in cell if difference.has(v)]
     slopes = [sp.diff(difference, v) for v in held]
     constant = difference.subs(dict.fromkeys(held, 0))

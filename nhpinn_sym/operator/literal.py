@@ -1,4 +1,6 @@
-"""Fast variables that were written out: functions of x/eps, x/eps^2 and t/eps^k in the fast variables y, z and tau of the scales."""
+"""Fast variables that were written out: functions of x/eps, x/eps^2 and t/eps^k in the fast
+variables y, z and tau of the scales.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,11 @@ from ..problem.scales import Fast, Scales
 
 
 def fold_fast(expr: sp.Expr, scales: Scales) -> sp.Expr:
-    """sin(2 pi x_1/eps) as sin(2 pi y_1), also inside other functions and in the conditions of a Piecewise.
+    """sin(2 pi x_1/eps) as sin(2 pi y_1), also inside other functions and in the conditions of a
+    Piecewise.
 
-    Outside of functions x/eps stays: there it is x times a power of eps. EpsilonError for x/eps^2 and t/eps^k that the scales do not have.
+    Outside of functions x/eps stays: there it is x times a power of eps. EpsilonError for x/eps^2
+    and t/eps^k that the scales do not have.
     """
     functions = [
         f for f in expr.atoms(sp.Function) if not isinstance(f, Fast) and _oscillates(f, scales)

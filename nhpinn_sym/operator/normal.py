@@ -1,8 +1,12 @@
-"""Normal form of the term table: derivatives balanced on both sides, so that even orders stand in divergence form.
+"""Normal form of the term table: derivatives balanced on both sides, so that even orders stand in
+divergence form.
 
-- D^left( c D^right u ) of total order n has n/2 derivatives on each side where n is even and above 1, at least one on each where n = 3;
-- what already is balanced stays as it was written: what stands under an outer derivative is the flux of natural boundary conditions;
-- a derivative moves by c D_i w = D_i(c w) - (D_i c) w, or D_i(c w) = c D_i w + (D_i c) w, shared evenly among the axes it could be taken from:
+- D^left( c D^right u ) of total order n has n/2 derivatives on each side where n is even and above
+  1, at least one on each where n = 3;
+- what already is balanced stays as it was written: what stands under an outer derivative is the
+  flux of natural boundary conditions;
+- a derivative moves by c D_i w = D_i(c w) - (D_i c) w, or D_i(c w) = c D_i w + (D_i c) w, shared
+  evenly among the axes it could be taken from:
   an expanded divergence form folds back to itself.
 D_i = d_{x_i} + eps^-1 d_{y_i} + ...: the fast part lowers the power of eps.
 """
@@ -63,7 +67,9 @@ def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
 
 
 def _surplus(here: int, there: int) -> bool:
-    """Whether a derivative has to move from one side to the other: 2|0, 3|0, 3|1, 4|0, but not 1|0 and 2|1."""
+    """Whether a derivative has to move from one side to the other: 2|0, 3|0, 3|1, 4|0, but not 1|0
+    and 2|1.
+    """
     return here - there > 1
 
 

@@ -2,7 +2,8 @@
 
 - walks sums, products and derivatives; everything else around an unknown is a nonlinear term;
 - never expands through an outer derivative: the divergence form stays as it was written;
-- coefficients are split by integer powers of eps and written in plain symbols (y1 for y_1(x1, eps)).
+- coefficients are split by integer powers of eps and written in plain symbols (y1 for y_1(x1,
+  eps)).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from .zero import jumps
 
 
 def parse(problem: MultiscaleProblem) -> Operator:
-    """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot be read."""
+    """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot
+    be read.
+    """
     reader = _Reader(
         instance(
             problem,
@@ -51,7 +54,9 @@ def parse(problem: MultiscaleProblem) -> Operator:
 
 
 def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
-    """No fast variable of other scales, no plain symbol in the place of a coordinate, no unknown at another point."""
+    """No fast variable of other scales, no plain symbol in the place of a coordinate, no unknown at
+    another point.
+    """
     scales = problem.scales
     for fast in sorted(equation.atoms(Fast) - set(scales.fast), key=str):
         raise UndeclaredSymbolError(
@@ -265,7 +270,9 @@ class _Reader:
 
 
 def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
-    """c = sum_k eps^k c_k as {k: c_k}; EpsilonError unless the powers are integers and nothing else holds eps."""
+    """c = sum_k eps^k c_k as {k: c_k}; EpsilonError unless the powers are integers and nothing else
+    holds eps.
+    """
     if not c.has(eps):
         return {0: c}
     parts: dict[int, sp.Expr] = defaultdict(lambda: sp.Integer(0))

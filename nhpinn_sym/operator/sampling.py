@@ -1,4 +1,6 @@
-"""Numbers from coefficient expressions: values on grids of the cell at sampled slow points and parameters."""
+"""Numbers from coefficient expressions: values on grids of the cell at sampled slow points and
+parameters.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ INNER = 1e-9
 
 
 def is_opaque(expr: sp.Expr) -> bool:
-    """Whether the expression holds functions without numbers, such as sp.Function("a")(*s.y): neither a formula nor an implementation."""
+    """Whether the expression holds functions without numbers, such as sp.Function("a")(*s.y):
+    neither a formula nor an implementation.
+    """
     return any(not hasattr(f, "_imp_") for f in expr.atoms(AppliedUndef))
 
 
@@ -50,7 +54,9 @@ def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:
 
 
 def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
-    """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the corners; one, where `exprs` depend on none."""
+    """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the
+    corners; one, where `exprs` depend on none.
+    """
     ranges = slow_ranges(op)
     used = [v for v in ranges if any(e.has(v) for e in exprs)]
     diagonal = [
@@ -73,7 +79,8 @@ def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
 def sampler(
     exprs: Sequence[sp.Expr], op: Operator
 ) -> Callable[[Sequence[Array], Point], list[Array]]:
-    """The function (y, slow point) -> values of each expression at the points y (one flat array per axis); nan and infinity are returned, not raised.
+    """The function (y, slow point) -> values of each expression at the points y (one flat array per
+    axis); nan and infinity are returned, not raised.
 
     UnsupportedError where an expression has no numbers.
     """
@@ -134,8 +141,8 @@ def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
 def mean(expr: sp.Expr, op: Operator, slow: Point) -> tuple[complex, float, float]:
     """(mean over the cell, its uncertainty, largest value).
 
-    By adaptive quadrature, which splits at breaks and sees what is narrow. Where the midpoint rule on
-    two grids without a common period agrees with it, that is taken: it is exact to rounding for
+    By adaptive quadrature, which splits at breaks and sees what is narrow. Where the midpoint rule
+    on two grids without a common period agrees with it, that is taken: it is exact to rounding for
     smooth periodic functions.
     """
     held = replace(op, axes=tuple(axis for axis in op.axes if expr.has(axis.symbol)) or op.axes[:1])
@@ -157,7 +164,8 @@ def mean(expr: sp.Expr, op: Operator, slow: Point) -> tuple[complex, float, floa
 
 
 def folded(expr: sp.Expr, op: Operator) -> sp.Expr:
-    """The expression continued from the cell with its period: a Piecewise always, and the whole where
+    """The expression continued from the cell with its period: a Piecewise always, and the whole
+    where
     its formula does not have the period."""
     inside = in_cell(expr, op)
     return (
@@ -180,7 +188,8 @@ def _fold(op: Operator) -> dict[sp.Symbol, sp.Expr]:
 
 
 def search_box(op: Operator, exprs: Sequence[sp.Expr]) -> dict[sp.Symbol, tuple[float, float]]:
-    """The ranges of all variables in `exprs`: the cell, and the slow ranges without their ends, where
+    """The ranges of all variables in `exprs`: the cell, and the slow ranges without their ends,
+    where
     data may be singular."""
     cell = dict(zip(op.fast, op.cell.bounds, strict=True))
     inner = {v: (a + INNER * (b - a), b - INNER * (b - a)) for v, (a, b) in slow_ranges(op).items()}

@@ -1,7 +1,9 @@
-"""Where data are not finite: zeros of what is divided by, stands under a logarithm or behind a tangent, in a closed box.
+"""Where data are not finite: zeros of what is divided by, stands under a logarithm or behind a
+tangent, in a closed box.
 
-A sample of points misses a pole between them. Here the zeros are sought from the symbols, and what the whole expression does close
-to them is seen in high precision: sin(x)/x and x*log(x) stay bounded.
+A sample of points misses a pole between them. Here the zeros are sought from the symbols, and what
+the whole expression does close to them is seen in high precision: sin(x)/x and x*log(x) stay
+bounded.
 """
 
 from __future__ import annotations
@@ -50,7 +52,9 @@ class Singularity:
 
 
 def singularity(expr: sp.Expr, box: Box) -> Singularity | None:
-    """A point of the closed box at which `expr` is not bounded; None where none is found, or functions have no formula."""
+    """A point of the closed box at which `expr` is not bounded; None where none is found, or
+    functions have no formula.
+    """
     if expr.atoms(AppliedUndef) or not expr.free_symbols <= set(box):
         return None
     symbols = sorted(expr.free_symbols, key=str)
@@ -91,7 +95,9 @@ def _divisors_of_function(node: sp.Function) -> Iterator[sp.Expr]:
 def _zeros(
     g: sp.Expr, symbols: Sequence[sp.Symbol], intervals: Sequence[tuple[float, float]]
 ) -> list[Array]:
-    """Points at which g vanishes: where its sign changes, and where its size has a minimum that is zero."""
+    """Points at which g vanishes: where its sign changes, and where its size has a minimum that is
+    zero.
+    """
     size, values = _sized(g, symbols)
     lower, upper = np.array(intervals, dtype=float).T
     points = _cloud(lower, upper)
@@ -131,7 +137,9 @@ def _sized(
 
 
 def _cloud(lower: Array, upper: Array) -> Array:
-    """Points of the box: along one axis in order, along several at random with the corners; the same in every call."""
+    """Points of the box: along one axis in order, along several at random with the corners; the
+    same in every call.
+    """
     if len(lower) == 1:
         return np.linspace(lower, upper, _LINE)
     inside = lower + (upper - lower) * np.random.default_rng(7).random((_CLOUD, len(lower)))
@@ -199,7 +207,9 @@ def _growth(
     intervals: Sequence[tuple[float, float]],
     place: Array,
 ) -> float | None:
-    """The exponent with which |expr| grows towards `place`, from the direction in which it grows most; None where it stays bounded."""
+    """The exponent with which |expr| grows towards `place`, from the direction in which it grows
+    most; None where it stays bounded.
+    """
     call = lambdified(symbols, expr, "mpmath")
     found: list[float] = []
     with mpmath.workdps(_DIGITS):
@@ -247,7 +257,9 @@ def _size(call: Callable[..., object], place: list[mpmath.mpf] | None) -> mpmath
 
 
 def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:
-    """A sampled point at which `expr` has no finite real number (complex ones only where it holds I); with the ends of the box on request."""
+    """A sampled point at which `expr` has no finite real number (complex ones only where it holds
+    I); with the ends of the box on request.
+    """
     if expr.atoms(AppliedUndef) or not expr.free_symbols <= set(box):
         return None
     symbols = sorted(expr.free_symbols, key=str)

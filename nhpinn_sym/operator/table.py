@@ -1,7 +1,8 @@
-"""The IR: a linear operator is a table of terms eps^power * D^left( c D^right u_field ) in an equation.
+"""The IR: a linear operator is a table of terms eps^power * D^left( c D^right u_field ) in an
+equation.
 
-Multi-indices count derivatives by (x_1..x_d, t). Field None stands for the constant 1: a source term, on the
-left-hand side of the equation like all others.
+Multi-indices count derivatives by (x_1..x_d, t). Field None stands for the constant 1: a source
+term, on the left-hand side of the equation like all others.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ Table = Mapping[Term, sp.Expr]
 
 
 class FastAxis(NamedTuple):
-    """A coordinate of the cell: `symbol` stands for (slow coordinate number `slow`) / eps^power, on the period `interval`."""
+    """A coordinate of the cell: `symbol` stands for (slow coordinate number `slow`) / eps^power, on
+    the period `interval`.
+    """
 
     symbol: sp.Symbol
     slow: int
@@ -43,9 +46,11 @@ class FastAxis(NamedTuple):
 
 @dataclass(frozen=True)
 class Operator:
-    """The parsed problem: `table` maps terms to coefficients in the plain symbols of x, y, t and the parameters.
+    """The parsed problem: `table` maps terms to coefficients in the plain symbols of x, y, t and
+    the parameters.
 
-    `axes` are the fast coordinates that derivatives act on; `frozen` ones are parameters of the cell problems (iterated averaging).
+    `axes` are the fast coordinates that derivatives act on; `frozen` ones are parameters of the
+    cell problems (iterated averaging).
     """
 
     problem: MultiscaleProblem
@@ -65,7 +70,9 @@ class Operator:
 
     @cached_property
     def slow(self) -> tuple[sp.Symbol, ...]:
-        """What the cell problems may depend on besides the parameters: x_1..x_d, t, and the frozen coordinates."""
+        """What the cell problems may depend on besides the parameters: x_1..x_d, t, and the frozen
+        coordinates.
+        """
         return (*self.coordinates, *(axis.symbol for axis in self.frozen))
 
     @cached_property

@@ -1,7 +1,8 @@
-"""The chain rule on the table: D_x -> D_x + eps^-1 D_y (+ eps^-k D_tau), collected by powers of eps.
+"""The chain rule on the table: D_x -> D_x + eps^-1 D_y (+ eps^-k D_tau), collected by powers of
+eps.
 
-Multi-indices of the expanded table count derivatives by (x_1..x_d, t) first, then by the fast coordinates. Nothing is differentiated here:
-only multi-indices are split, with multinomial weights.
+Multi-indices of the expanded table count derivatives by (x_1..x_d, t) first, then by the fast
+coordinates. Nothing is differentiated here: only multi-indices are split, with multinomial weights.
 """
 
 from __future__ import annotations
@@ -50,7 +51,9 @@ def fast_part(index: MultiIndex, slow: int) -> MultiIndex:
 
 @cache
 def split(index: MultiIndex, axes: tuple[FastAxis, ...]) -> tuple[tuple[MultiIndex, int, int], ...]:
-    """(expanded multi-index, lost powers of eps, weight) of each part of (D_x + eps^-1 D_y + ...)^index."""
+    """(expanded multi-index, lost powers of eps, weight) of each part of (D_x + eps^-1 D_y +
+    ...)^index.
+    """
     return tuple(_parts(index, axes))
 
 

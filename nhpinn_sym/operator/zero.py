@@ -1,4 +1,6 @@
-"""Is an expression zero? Decided by expansion, then by numbers of high precision. Is it smooth? By the functions in it."""
+"""Is an expression zero? Decided by expansion, then by numbers of high precision. Is it smooth? By
+the functions in it.
+"""
 
 from __future__ import annotations
 
@@ -58,11 +60,13 @@ Numbers = Callable[[Point], tuple[sp.Expr, sp.Expr]]
 def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     """Whether `expr` vanishes identically; False where that cannot be told.
 
-    Exact where expansion settles it; otherwise 30-digit values at generic points decide: an analytic function that is zero
-    there is zero. Functions that saturate, such as tanh(500 y), are constant to all digits at almost every point: points where their
-    arguments are of order 1 are among them. Opaque functions and their derivatives count as independent;
-    functions with jumps or kinks are not taken to be zero by their values.
-    Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to `parts` where it is their sum.
+    Exact where expansion settles it; otherwise 30-digit values at generic points decide: an
+    analytic function that is zero there is zero. Functions that saturate, such as tanh(500 y), are
+    constant to all digits at almost every point: points where their arguments are of order 1 are
+    among them. Opaque functions and their derivatives count as independent; functions with jumps or
+    kinks are not taken to be zero by their values.
+    Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to
+    `parts` where it is their sum.
     """
     expanded = expr if expr.count_ops() > _LONG else sp.expand(expr)  # values decide what is long
     if expanded == 0:
@@ -115,7 +119,8 @@ def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Nu
 def _generic_points(
     expr: sp.Expr, symbols: Sequence[sp.Symbol]
 ) -> Iterator[dict[sp.Symbol, sp.Expr]]:
-    """Points inside and outside of the unit cube, and for every function that saturates some where it
+    """Points inside and outside of the unit cube, and for every function that saturates some where
+    it
     does not."""
     start: dict[sp.Symbol, sp.Expr] = {}
     for shift, point in enumerate(_POINTS):
@@ -155,7 +160,9 @@ def _crossings(
 def _numbers(
     value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]
 ) -> Callable[..., tuple[sp.Expr, sp.Expr]]:
-    """The function of the symbols that gives both expressions to 30 digits: compiled, as they are long."""
+    """The function of the symbols that gives both expressions to 30 digits: compiled, as they are
+    long.
+    """
     compiled = sp.lambdify(symbols, [value, size], "mpmath")
 
     def call(*where: sp.Rational) -> tuple[sp.Expr, sp.Expr]:

@@ -1,1 +1,3 @@
-"""What the user wrote: coordinates, equation, domain, conditions, and the errors for what cannot be read."""
+"""What the user wrote: coordinates, equation, domain, conditions, and the errors for what cannot be
+read.
+"""

@@ -1,4 +1,6 @@
-"""Packages that are named like their one verb: `nhpinn_sym.emit(model, ...)` calls, `nhpinn_sym.emit.torch` is a module."""
+"""Packages that are named like their one verb: `nhpinn_sym.emit(model, ...)` calls,
+`nhpinn_sym.emit.torch` is a module.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from typing import Any
 
 
 def make_callable(name: str, verb: Callable[[], Callable[..., Any]], doc: str | None) -> None:
-    """Calling the module `name` calls the function that `verb()` gives (imported when it is first needed)."""
+    """Calling the module `name` calls the function that `verb()` gives (imported when it is first
+    needed).
+    """
 
     class CallableModule(types.ModuleType):
         __doc__ = doc

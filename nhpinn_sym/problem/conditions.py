@@ -24,7 +24,8 @@ FACE_NAMES: dict[str, Face] = {
 }
 
 On = object
-"""Where a condition holds: None (every face), a name ("left", "right", "bottom", "top", "front", "back"), a face
+"""Where a condition holds: None (every face), a name ("left", "right", "bottom", "top", "front",
+"back"), a face
 (axis, end) with end 0 or 1, an equation such as sp.Eq(s.x[0], 0), or a list of these."""
 
 
@@ -35,7 +36,8 @@ class Condition:
 
 @dataclass(frozen=True)
 class Dirichlet(Condition):
-    """u = value on the faces `on`; value is SymPy in s.x and s.t, for vectors a column of components (0 is the zero vector).
+    """u = value on the faces `on`; value is SymPy in s.x and s.t, for vectors a column of
+    components (0 is the zero vector).
 
     `unknown`: one of several unknowns, or a list of them (None: all).
     """
@@ -47,13 +49,16 @@ class Dirichlet(Condition):
 
 @dataclass(frozen=True)
 class Neumann(Condition):
-    """n . q = value: the flux out of the domain, where the equation holds -div q, as written under s.div.
+    """n . q = value: the flux out of the domain, where the equation holds -div q, as written under
+    s.div.
 
-    q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that; the traction for elasticity.
+    q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that; the
+    traction for elasticity.
 
-    The limit is n . q0 = value with the flux q0 of the homogenized equation, but where there are terms of order 1/eps, or a
-    kernel psi that is not constant (a drift, an operator without divergence form): it holds the phase of the wall then,
-    `model.derivation` prints it, and `solve_homogenized` asks for eps.
+    The limit is n . q0 = value with the flux q0 of the homogenized equation, but where there are
+    terms of order 1/eps, or a kernel psi that is not constant (a drift, an operator without
+    divergence form): it holds the phase of the wall then, `model.derivation` prints it, and
+    `solve_homogenized` asks for eps.
     """
 
     value: object = 0
@@ -80,7 +85,9 @@ class Periodic(Condition):
 
 @dataclass(frozen=True)
 class Initial:
-    """The value of u (order=0) or of u_t (order=1) at t = 0, SymPy in s.x; vectors and `unknown` as for Dirichlet."""
+    """The value of u (order=0) or of u_t (order=1) at t = 0, SymPy in s.x; vectors and `unknown` as
+    for Dirichlet.
+    """
 
     value: object = 0
     order: int = 0
@@ -148,7 +155,9 @@ def values_of(condition: Condition | Initial, entry: str, fields: Sequence[int])
 def assign_faces(
     conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbol], unknowns: Sequence[sp.Expr]
 ) -> dict[tuple[Face, int], Condition]:
-    """The condition of each scalar unknown on each face; BoundaryConditionError where there is none, or two."""
+    """The condition of each scalar unknown on each face; BoundaryConditionError where there is
+    none, or two.
+    """
     table: dict[tuple[Face, int], Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):

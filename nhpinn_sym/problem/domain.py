@@ -12,7 +12,8 @@ from .reading import positive_integer, scalar
 Face = tuple[int, int]
 """A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
 _SHORTEST, _FARTHEST, _RELATIVE = 1e-50, 1e50, 1e-6
-"""Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision."""
+"""Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision.
+"""
 
 
 @dataclass(frozen=True, init=False)

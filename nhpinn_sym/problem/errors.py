@@ -20,7 +20,8 @@ def shortened(value: object, text: Callable[[object], str] = repr) -> str:
 class NhpinnError(Exception):
     """Base of every error that nhpinn_sym raises on purpose.
 
-    Parameters: `what` is wrong, the offending `term` (anything printable) and the `remedy`, both optional.
+    Parameters: `what` is wrong, the offending `term` (anything printable) and the `remedy`, both
+    optional.
     """
 
     def __init__(self, what: str, *, term: object = None, remedy: str | None = None) -> None:

@@ -1,7 +1,9 @@
-r"""Strings that a user writes are data: titles and names as they are put into text of another language.
+r"""Strings that a user writes are data: titles and names as they are put into text of another
+language.
 
-A name may hold quotes, newlines, `\input{...}` or control characters; here every language has the one function by which
-such a string goes into its texts. No user string reaches C++: its texts are made of numbers alone.
+A name may hold quotes, newlines, `\input{...}` or control characters; here every language has the
+one function by which such a string goes into its texts. No user string reaches C++: its texts are
+made of numbers alone.
 """
 
 from __future__ import annotations
@@ -92,7 +94,9 @@ def docstring(text: str) -> str:
 
 
 def literal(value: Any) -> str:
-    """Python text of strings, numbers and None in tuples, lists and dictionaries, with double quotes around strings."""
+    """Python text of strings, numbers and None in tuples, lists and dictionaries, with double
+    quotes around strings.
+    """
     if isinstance(value, str):
         return (
             '"'
@@ -117,7 +121,9 @@ def latex_text(text: str) -> str:
 
 
 def _latex_mark(mark: str) -> str:
-    """A character as LaTeX without packages has it: ASCII, Greek letters, and others by their number."""
+    """A character as LaTeX without packages has it: ASCII, Greek letters, and others by their
+    number.
+    """
     if mark.isascii():
         return mark if mark.isprintable() else " "
     words = unicodedata.name(mark, "").split()
@@ -132,7 +138,9 @@ def _latex_mark(mark: str) -> str:
 
 
 def latex_name(name: str) -> str:
-    r"""The name of a symbol or function, in mathematics: \xi, \alpha_1 or a^* as they are, anything else as text."""
+    r"""The name of a symbol or function, in mathematics: \xi, \alpha_1 or a^* as they are, anything
+    else as text.
+    """
     found = _LATEX_NAME.fullmatch(name)
     if found and (found["command"] is None or found["command"] in _GREEK):
         return name
@@ -140,7 +148,9 @@ def latex_name(name: str) -> str:
 
 
 class _Latex(LatexPrinter):
-    """SymPy's printer writes names as they are: this one writes ordinary ones so, and any others by `latex_name`."""
+    """SymPy's printer writes names as they are: this one writes ordinary ones so, and any others by
+    `latex_name`.
+    """
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
         return (

@@ -1,7 +1,9 @@
-"""SymPy expressions as functions of numbers: the one place that has SymPy write code from an expression, and run it.
+"""SymPy expressions as functions of numbers: the one place that has SymPy write code from an
+expression, and run it.
 
-`sympy.lambdify` prints the names of symbols and of undefined functions into that code as they stand. Here symbols are
-renamed, functions with numbers behind them (`_imp_`) too, and functions without are refused.
+`sympy.lambdify` prints the names of symbols and of undefined functions into that code as they
+stand. Here symbols are renamed, functions with numbers behind them (`_imp_`) too, and functions
+without are refused.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ NOT_EVALUATED = (
 def lambdified(
     symbols: Any, expressions: Any, modules: Any, *, cse: bool = False
 ) -> Callable[..., Any]:
-    """The function of `symbols` (one, or a sequence) that computes an expression, or a list or tuple of them.
+    """The function of `symbols` (one, or a sequence) that computes an expression, or a list or
+    tuple of them.
 
     UnsupportedError where one holds a function without numbers, or a symbol that is not among them.
     """

@@ -18,7 +18,9 @@ def turn(p: Vertex, q: Vertex, r: Vertex) -> sp.Expr:
 
 
 def require_simple(vertices: Sequence[Vertex]) -> None:
-    """ProblemError where edges meet in more than the vertices of neighbours, or where the polygon has no area."""
+    """ProblemError where edges meet in more than the vertices of neighbours, or where the polygon
+    has no area.
+    """
     n = len(vertices)
     edges = [(vertices[k], vertices[(k + 1) % n]) for k in range(n)]
     if len(set(vertices)) < n or not _area(vertices) != 0:
@@ -35,7 +37,9 @@ def require_simple(vertices: Sequence[Vertex]) -> None:
 
 
 def triangles(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
-    """The polygon itself where it is convex, otherwise triangles that make it up (ear clipping); all run to the left."""
+    """The polygon itself where it is convex, otherwise triangles that make it up (ear clipping);
+    all run to the left.
+    """
     ring = list(vertices) if _area(vertices) > 0 else list(reversed(vertices))
     n = len(ring)
     if all(turn(ring[k - 1], ring[k], ring[(k + 1) % n]) >= 0 for k in range(n)):

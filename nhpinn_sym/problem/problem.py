@@ -1,4 +1,6 @@
-"""`MultiscaleProblem`: what the user wrote, checked as far as it can be without reading the operator."""
+"""`MultiscaleProblem`: what the user wrote, checked as far as it can be without reading the
+operator.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,17 @@ from .scales import Fast, Scales, unknown_functions
 class MultiscaleProblem:
     """A linear PDE with a small period eps on a box.
 
-    equation   : sp.Eq, a pair (lhs, rhs), or a list of them; linear in the unknowns, coefficients in s.x, s.y, s.t, integer powers of s.eps.
-    scales     : the `Scales` whose coordinates the equation is written in.
+    equation   : sp.Eq, a pair (lhs, rhs), or a list of them; linear in the unknowns, coefficients
+    in s.x, s.y, s.t, integer powers of s.eps. scales     : the `Scales` whose coordinates the
+    equation is written in.
     unknown    : `scales.unknown(...)`, or a list of them (stacked in that order).
-    domain     : `Box`, with one boundary condition per face in `boundary`; both may be left out where only the derivation is wanted.
-    initial    : `Initial(...)` conditions, and `final_time`, for time problems.
+    domain     : `Box`, with one boundary condition per face in `boundary`; both may be left out
+    where only the derivation is wanted. initial    : `Initial(...)` conditions, and `final_time`,
+    for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
-    name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}}, which reports show beside their own.
+    name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
+    which reports show beside their own.
 
     Errors: a subclass of `ProblemError` that quotes the term.
     """

@@ -56,7 +56,9 @@ _NOT_NUMBERS = (
 """Nodes that stand for no number at a point."""
 _HELD_BACK = (sp.UnevaluatedExpr, sp.Subs, sp.Integral, sp.Sum, sp.Product)
 _LARGEST = 1e300
-"""The largest size of a number that is taken: double precision ends at 1.8e308, and arithmetic needs some room."""
+"""The largest size of a number that is taken: double precision ends at 1.8e308, and arithmetic
+needs some room.
+"""
 
 
 def scalar(
@@ -67,9 +69,11 @@ def scalar(
     quote: object = None,
     remedy: str | None = None,
 ) -> sp.Expr:
-    """`value` as a finite scalar SymPy expression in commuting symbols; `error` says that `what` is not one.
+    """`value` as a finite scalar SymPy expression in commuting symbols; `error` says that `what` is
+    not one.
 
-    Sums, integrals, UnevaluatedExpr and Subs are carried out, and numbers that are complex are written with I.
+    Sums, integrals, UnevaluatedExpr and Subs are carried out, and numbers that are complex are
+    written with I.
     """
     quote = shortened(value) if quote is None else quote
     if isinstance(value, str):
@@ -112,7 +116,9 @@ def scalar(
 
 
 def _evaluated(expr: sp.Expr) -> sp.Expr:
-    """Sums, integrals and what else holds evaluation back carried out; complex numbers such as (-1)**(1/3) in their two parts."""
+    """Sums, integrals and what else holds evaluation back carried out; complex numbers such as
+    (-1)**(1/3) in their two parts.
+    """
     if expr.has(*_HELD_BACK):
         expr = expr.replace(lambda e: isinstance(e, _HELD_BACK), _carried_out)
     return expr.replace(_is_complex_number, _with_parts)
@@ -161,7 +167,9 @@ _NUMBER_TEXT = re.compile(
 
 
 def number_from_text(text: str) -> sp.Rational:
-    """The number that a text such as 1/8, 0.125 or 1e-3 is; ValueError for any other text, which is not run."""
+    """The number that a text such as 1/8, 0.125 or 1e-3 is; ValueError for any other text, which is
+    not run.
+    """
     if not _NUMBER_TEXT.fullmatch(text):
         raise ValueError("no number")
     return sp.Rational(text)
@@ -175,7 +183,9 @@ def positive_integer(
     most: int = 10**18,
     error: type[NhpinnError] = ProblemError,
 ) -> int:
-    """`value` as an int from `least` to `most`; Python's and NumPy's integers are taken, booleans are not."""
+    """`value` as an int from `least` to `most`; Python's and NumPy's integers are taken, booleans
+    are not.
+    """
     integer = isinstance(value, Integral) and not isinstance(value, bool)
     if not integer or not least <= value <= most:  # type: ignore[operator]
         limit = f"not above {most}" if integer and value > most else f"not below {least}"  # type: ignore[operator]
@@ -284,7 +294,9 @@ def check_unknown_name(name: object) -> None:
 
 
 def check_parameter(symbol: object) -> None:
-    """A parameter is a symbol whose name is free: neither a coordinate, an effective coefficient, nor a word of the emitted code."""
+    """A parameter is a symbol whose name is free: neither a coordinate, an effective coefficient,
+    nor a word of the emitted code.
+    """
     if not isinstance(symbol, sp.Symbol):
         raise ProblemError(
             "parameters are keyed by symbols",

@@ -1,7 +1,9 @@
-"""Coordinates of a multiscale problem: slow x, fast y = x/eps, time t, and the vector calculus on them.
+"""Coordinates of a multiscale problem: slow x, fast y = x/eps, time t, and the vector calculus on
+them.
 
-Fast variables are applied functions of (x_i, eps), not plain symbols: SymPy's own `diff`, `doit` and `simplify` then
-apply the chain rule d/dx_i = d_x + eps^-1 d_y by themselves, and an operator that was expanded by hand is still right.
+Fast variables are applied functions of (x_i, eps), not plain symbols: SymPy's own `diff`, `doit`
+and `simplify` then apply the chain rule d/dx_i = d_x + eps^-1 d_y by themselves, and an operator
+that was expanded by hand is still right.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ MAX_COMPONENTS, MAX_TIME_ORDER = 64, 64
 
 
 class Fast(sp.Function):
-    """A fast variable as a function of (slow variable, eps); equal to slow/eps, and printed as y1, y2, ..."""
+    """A fast variable as a function of (slow variable, eps); equal to slow/eps, and printed as y1,
+    y2, ...
+    """
 
     nargs = 2
     _diff_wrt = True
@@ -63,7 +67,8 @@ class Scales:
     """Coordinates: tuples `x` (slow) and `y` (fast, y = x/eps), `eps`, and `t` where time=True.
 
     levels=2 adds `z` = x/eps^2; fast_time=k adds `tau` = t/eps^k (k a positive rational).
-    Derivatives in a problem are taken with grad, div, sym_grad, laplacian, hessian, dt, or with sp.diff / sp.Derivative by x and t.
+    Derivatives in a problem are taken with grad, div, sym_grad, laplacian, hessian, dt, or with
+    sp.diff / sp.Derivative by x and t.
     """
 
     def __init__(
@@ -118,7 +123,9 @@ class Scales:
 
     @property
     def physical(self) -> tuple[sp.Symbol, ...]:
-        """x_1..x_d, t: the coordinates of the multi-indices of the term table (t last, present even without time)."""
+        """x_1..x_d, t: the coordinates of the multi-indices of the term table (t last, present even
+        without time).
+        """
         return (*self.x, self._t)
 
     @property
@@ -131,7 +138,9 @@ class Scales:
         return expr.xreplace({v: v.symbol for v in self.fast})
 
     def unknown(self, name: str, components: int = 1) -> Any:
-        """An unknown function of x (and t): scalar, or a column of `components` functions name_1, name_2, ..."""
+        """An unknown function of x (and t): scalar, or a column of `components` functions name_1,
+        name_2, ...
+        """
         check_unknown_name(name)
         if type(components) is not int or not 1 <= components <= MAX_COMPONENTS:
             raise ProblemError(
@@ -146,7 +155,9 @@ class Scales:
         )
 
     def grad(self, u: Any) -> sp.ImmutableMatrix:
-        """Gradient: (d, 1) of a scalar, (n, d) of a vector of n components, grad(v)[i, k] = d_k v_i."""
+        """Gradient: (d, 1) of a scalar, (n, d) of a vector of n components, grad(v)[i, k] = d_k
+        v_i.
+        """
         rows = _column(u)
         table = sp.ImmutableMatrix([[_d(e, v) for v in self.x] for e in rows])
         return table.T if not isinstance(u, MatrixBase) else table
@@ -163,7 +174,9 @@ class Scales:
         return (g + g.T) / 2
 
     def div(self, flux: Any) -> Any:
-        """Divergence: scalar of a (d, 1) or (1, d) flux, (n, 1) of an (n, d) one, (div S)_i = sum_k d_k S_ik."""
+        """Divergence: scalar of a (d, 1) or (1, d) flux, (n, 1) of an (n, d) one, (div S)_i = sum_k
+        d_k S_ik.
+        """
         if not isinstance(flux, MatrixBase):
             if self.dim == 1:
                 return _d(

@@ -72,7 +72,9 @@ class Ball(_Round):
 
 @dataclass(frozen=True, init=False)
 class Cylinder(Shape):
-    """The infinite circular cylinder along `axis` (0, 1, 2); `center` holds the two other coordinates."""
+    """The infinite circular cylinder along `axis` (0, 1, 2); `center` holds the two other
+    coordinates.
+    """
 
     center: Point
     radius: sp.Expr
@@ -98,7 +100,9 @@ class Cylinder(Shape):
 
 @dataclass(frozen=True, init=False)
 class Ellipse(Shape):
-    """The ellipse of a center and semi-axes (a, b), the first turned by `angle` (radians) from the first coordinate axis."""
+    """The ellipse of a center and semi-axes (a, b), the first turned by `angle` (radians) from the
+    first coordinate axis.
+    """
 
     center: Point
     axes: Point
@@ -126,7 +130,9 @@ class Ellipse(Shape):
 
 @dataclass(frozen=True, init=False)
 class Polygon(Shape):
-    """The polygon of these vertices, in order; it need not be convex, and must not intersect itself."""
+    """The polygon of these vertices, in order; it need not be convex, and must not intersect
+    itself.
+    """
 
     vertices: tuple[Point, ...]
 
@@ -189,10 +195,12 @@ class Layer(Shape):
 def phases(
     scales: Scales, shapes: Mapping[Shape, object], default: object = 1, *, cell: Cell | None = None
 ) -> sp.Expr:
-    """The coefficient that takes the value of the first shape that holds y, and `default` elsewhere: a sp.Piecewise on the cell.
+    """The coefficient that takes the value of the first shape that holds y, and `default`
+    elsewhere: a sp.Piecewise on the cell.
 
     shapes : {shape: value}; values are numbers or expressions in s.y and s.x.
-    cell   : the periodicity cell of the problem (default: the unit cell); what leaves it on one side comes in on the other.
+    cell   : the periodicity cell of the problem (default: the unit cell); what leaves it on one
+    side comes in on the other.
     ProblemError for shapes of another dimension, or larger than the cell.
     """
     scales = instance(scales, Scales, "scales", "write nh.phases(s, {...}) with s = Scales(dim)")

@@ -93,7 +93,8 @@ class Means(NamedTuple):
 def coefficient_means(
     cells: LoweredCells, parameters: Mapping[str, Any], slow_point: Sequence[float] = ()
 ) -> Means | None:
-    """The means of a and of a^-1 over the cell, a[i, k, j, l] the coefficients of second order; None
+    """The means of a and of a^-1 over the cell, a[i, k, j, l] the coefficients of second order;
+    None
     where these are complex or no formulas, or a parameter is no number."""
     entries = _entries(cells)
     if not entries:

@@ -21,9 +21,10 @@ def quadrature_error(
     points: Array,
     weights: Array,
 ) -> float:
-    """The largest difference between the means of the coefficients of the cell operator by a quadrature
-    (points (n, d) of the cell, weights (n,) that add up to 1) and the adaptive ones, relative to the
-    largest mean; of the inverse of the tensor as well, where it is positive definite.
+    """The largest difference between the means of the coefficients of the cell operator by a
+    quadrature
+    (points (n, d) of the cell, weights (n,) that add up to 1) and the adaptive ones, relative to
+    the largest mean; of the inverse of the tensor as well, where it is positive definite.
 
     0 where the means are not found within the limits, or where coefficients are no formulas.
     """

@@ -55,7 +55,8 @@ def check_options(
 ) -> dict[str, Any]:
     """The options, a tolerance as a float and left out where it is None.
 
-    ProblemError for an option that the backend's `solver` does not take (one that takes any checks them itself), or a wrong degree.
+    ProblemError for an option that the backend's `solver` does not take (one that takes any checks
+    them itself), or a wrong degree.
     """
     chosen = dict(options)
     tolerance = chosen.pop("tolerance", None)
@@ -93,7 +94,9 @@ def available(backend: str) -> bool:
 
 
 def choose_fem(name: str) -> str:
-    """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are checked and kept."""
+    """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are
+    checked and kept.
+    """
     if not isinstance(name, str):
         raise UnknownBackendError(
             "no FEM backend has this name",

@@ -1,4 +1,6 @@
-"""Progress in the terminal: a bar for each task; a line for each task over two seconds where there is no terminal."""
+"""Progress in the terminal: a bar for each task; a line for each task over two seconds where there
+is no terminal.
+"""
 
 from __future__ import annotations
 

@@ -23,7 +23,9 @@ from .solution import Array, CellField, EffectiveKey
 
 @dataclass(frozen=True)
 class Shape:
-    """What every cell function of a model has in common: axes of the cell, dimension of x, names of the slow variables it depends on."""
+    """What every cell function of a model has in common: axes of the cell, dimension of x, names of
+    the slow variables it depends on.
+    """
 
     axes: int
     dim: int
@@ -33,9 +35,11 @@ class Shape:
 
 @dataclass(frozen=True)
 class CellFunction:
-    """A cell function N(y), or N(y; x) where the coefficients depend on x; `components` of them for systems.
+    """A cell function N(y), or N(y; x) where the coefficients depend on x; `components` of them for
+    systems.
 
-    sources: ((key, sign), ...): u_level contains sign * N D^alpha u_q for every key (q, alpha); `key` is the first.
+    sources: ((key, sign), ...): u_level contains sign * N D^alpha u_q for every key (q, alpha);
+    `key` is the first.
     """
 
     name: str
@@ -62,7 +66,8 @@ class CellFunction:
     def __call__(self, points: ArrayLike, x: ArrayLike | None = None, **others: float) -> Array:
         """Values at points y (n, d): (n,), or (n, m) of a system's m components.
 
-        `x` (n, d) or (d,) where the function depends on it; t=, tau= where it depends on those. With tau in the cell, points are (y, tau).
+        `x` (n, d) or (d,) where the function depends on it; t=, tau= where it depends on those.
+        With tau in the cell, points are (y, tau).
         """
         return self.derivative(points, None, x, None, **others)
 
@@ -89,7 +94,9 @@ class CellFunction:
         )
 
     def at(self, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, axes) and slow points (n, s), in the order of their names."""
+        """D_y^index D_slow^slow_index at pairs of y (n, axes) and slow points (n, s), in the order
+        of their names.
+        """
         columns = [
             self._component(field, points, slow, index, slow_index) for field in self.components
         ]
@@ -174,12 +181,14 @@ class FormInfo:
 
 @dataclass(frozen=True)
 class CellSolution:
-    """Result of `solve_cells`: `functions`, `effective`, and `info` (method, size, seconds, residual, estimate, Fredholm multiplier).
+    """Result of `solve_cells`: `functions`, `effective`, and `info` (method, size, seconds,
+    residual, estimate, Fredholm multiplier).
 
-    `effective` has "A" (d, d), "b" (d,), "c" (), "rho" (): arrays, or callables of points x (n, d) where coefficients depend on x;
-    systems have axes for equation and unknown, A[i, k, j, l]; order is that of the homogenized operator (2, or 4).
-    `bounds["A"]` is (lower, upper), where the solver encloses A: lower <= A <= upper as quadratic forms.
-    `parameters` holds the numbers of those that the cell problems depend on.
+    `effective` has "A" (d, d), "b" (d,), "c" (), "rho" (): arrays, or callables of points x (n, d)
+    where coefficients depend on x; systems have axes for equation and unknown, A[i, k, j, l]; order
+    is that of the homogenized operator (2, or 4). `bounds["A"]` is (lower, upper), where the solver
+    encloses A: lower <= A <= upper as quadratic forms. `parameters` holds the numbers of those that
+    the cell problems depend on.
     """
 
     backend: str
@@ -226,7 +235,9 @@ class CellSolution:
 
     @property
     def averaged(self) -> dict[int, dict[tuple[MultiIndex, MultiIndex], Array]]:
-        """{n: {(left, right): (m, m)}}: the averaged operators h_n = sum D^left( . D^right U ), multi-indices over (x, t)."""
+        """{n: {(left, right): (m, m)}}: the averaged operators h_n = sum D^left( . D^right U ),
+        multi-indices over (x, t).
+        """
         return averaged_table(self.components, self.order, self.entries)
 
     def coefficients(self, external: External, points: Array) -> Array:
@@ -267,6 +278,8 @@ class CellSolution:
         return written
 
     def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write the nets of the PINN backend as one program of torch.export, see `pinn.export`; UnsupportedError for other backends."""
+        """Write the nets of the PINN backend as one program of torch.export, see `pinn.export`;
+        UnsupportedError for other backends.
+        """
         written: Path = importlib.import_module("nhpinn_sym.solve.pinn.export").export(self, path)
         return written

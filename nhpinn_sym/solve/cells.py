@@ -1,4 +1,6 @@
-"""solve_cells: the cell problems of a model on any backend, and the effective coefficients they give."""
+"""solve_cells: the cell problems of a model on any backend, and the effective coefficients they
+give.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,8 @@ from .slow import slow_box, solve_on_nodes
 from .solution import CellBatch
 
 _STEADY = 1e-6
-"""Relative variation over tau of a mean drift that is rounding, or an error of the cell functions."""
+"""Relative variation over tau of a mean drift that is rounding, or an error of the cell functions.
+"""
 
 
 def solve_cells(
@@ -56,23 +59,31 @@ def solve_cells(
 ) -> CellSolution:
     """Solve every cell problem of `model` and evaluate the effective coefficients.
 
-    backend    : "auto" (fourier where coefficients are smooth, finite elements where they jump across planes, one net for each phase
-                 where interfaces are curved: info["choice"] says why) | "fourier" | "pinn" | "dolfinx" | "skfem"; `options` go to it
-                 (degree, n, comm, method, seed, width, ...).
-    tolerance  : bound on the estimated error of every effective entry, relative to the largest entry of its tensor, on every backend;
+    backend    : "auto" (fourier where coefficients are smooth, finite elements where they jump
+    across planes, one net for each phase
+                 where interfaces are curved: info["choice"] says why) | "fourier" | "pinn" |
+                 "dolfinx" | "skfem"; `options` go to it (degree, n, comm, method, seed, width,
+                 ...).
+    tolerance  : bound on the estimated error of every effective entry, relative to the largest
+    entry of its tensor, on every backend;
                  default 1e-10 (fourier), 1e-9 (pinn), 1e-6 (FEM).
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
-    hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need (default: for models of order 2 and above).
-    coefficients : {"a": function} for every coefficient a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
-                 autograd) of one shape, one for each of its arguments, to such an array. Values, for pinn derivatives too, are checked on samples.
+    hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need
+    (default: for models of order 2 and above). coefficients : {"a": function} for every coefficient
+    a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
+                 autograd) of one shape, one for each of its arguments, to such an array. Values,
+                 for pinn derivatives too, are checked on samples.
 
-    Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain (pinn: one parametric network
-    over (x, y), evaluated there), as many as the tolerance needs. A tolerance that is not reached is a ToleranceWarning.
-    info["estimate"] is relative to the largest entry as well, and never below info["data_error"], the error of the means of the
-    coefficients by the backend's own quadrature. info["bounds"] is the distance of A from its Voigt-Reuss bounds, where they apply.
-    Errors: UnknownBackendError, BackendMissingError, UnsupportedError; SolveError, also where A lies outside of its bounds by more than
-    the estimate allows; SolvabilityError where a Fredholm multiplier does not vanish.
+    Coefficients that depend on x: the cell problems are solved at Chebyshev nodes of the domain
+    (pinn: one parametric network over (x, y), evaluated there), as many as the tolerance needs. A
+    tolerance that is not reached is a ToleranceWarning. info["estimate"] is relative to the largest
+    entry as well, and never below info["data_error"], the error of the means of the coefficients by
+    the backend's own quadrature. info["bounds"] is the distance of A from its Voigt-Reuss bounds,
+    where they apply.
+    Errors: UnknownBackendError, BackendMissingError, UnsupportedError; SolveError, also where A
+    lies outside of its bounds by more than the estimate allows; SolvabilityError where a Fredholm
+    multiplier does not vanish.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)
@@ -92,7 +103,9 @@ def solve_over(
     coefficients: Mapping[str, Callable[..., Any]] | None,
     options: Mapping[str, Any],
 ) -> CellSolution:
-    """`solve_cells` with the parameters `over` as further slow variables, behind those of x; `values` are numbers for the others."""
+    """`solve_cells` with the parameters `over` as further slow variables, behind those of x;
+    `values` are numbers for the others.
+    """
     if backend == AUTO:
         return _by_choice(
             model, over, values, tolerance, progress, hierarchy, coefficients, options
@@ -191,7 +204,9 @@ def _by_choice(
     coefficients: Mapping[str, Callable[..., Any]] | None,
     options: Mapping[str, Any],
 ) -> CellSolution:
-    """`solve_over` on the backend that the data ask for; the next one where it fails or reaches less than GOOD, then the best of them."""
+    """`solve_over` on the backend that the data ask for; the next one where it fails or reaches
+    less than GOOD, then the best of them.
+    """
     lowered = _freed(lower_cells(model, False), over)
     cell_functions(
         model, coefficients, "fourier"
@@ -242,7 +257,9 @@ def _adapted(
     inner: FieldSource | None,
     tolerance: float,
 ) -> Any:
-    """The solver that `make` gives, around it what the backend does not know: fields of a finer level or given functions, complex numbers."""
+    """The solver that `make` gives, around it what the backend does not know: fields of a finer
+    level or given functions, complex numbers.
+    """
     if backend == "fourier":
         return (
             make(cells)
@@ -273,7 +290,9 @@ def parameter_values(
 
 
 def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
-    """The Fredholm multiplier of every cell problem vanishes, to the accuracy that the backend says it has reached."""
+    """The Fredholm multiplier of every cell problem vanishes, to the accuracy that the backend says
+    it has reached.
+    """
     reached = max(
         1e-6,
         1e3 * tolerance,
@@ -287,7 +306,9 @@ def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: floa
 
 
 def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityError:
-    """A violated Fredholm condition, with the cell problem and what its macroscopic source says about the cause."""
+    """A violated Fredholm condition, with the cell problem and what its macroscopic source says
+    about the cause.
+    """
     problem = next((p for p in model.cell_problems if p.name == name), None)
     if problem is None:
         return SolvabilityError(what, term=name)

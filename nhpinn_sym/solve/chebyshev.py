@@ -1,8 +1,10 @@
-"""Dependence on the slow variables: tensor interpolation on a box, Chebyshev along open axes, Fourier along periodic ones.
+"""Dependence on the slow variables: tensor interpolation on a box, Chebyshev along open axes,
+Fourier along periodic ones.
 
-Values at the nodes give the interpolant, its derivatives and the weights of each node at any point; for analytic dependence the error falls
-geometrically with the degree (Trefethen, Approximation Theory and Practice, ch. 8). Where the data jump, kink or change sharply an axis is cut
-into pieces, with a Chebyshev interpolant on each.
+Values at the nodes give the interpolant, its derivatives and the weights of each node at any point;
+for analytic dependence the error falls geometrically with the degree (Trefethen, Approximation
+Theory and Practice, ch. 8). Where the data jump, kink or change sharply an axis is cut into pieces,
+with a Chebyshev interpolant on each.
 """
 
 from __future__ import annotations
@@ -19,16 +21,18 @@ from .solution import Array
 
 Bounds = tuple[tuple[float, float], ...]
 _INSIDE = 1e-13
-"""Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there."""
+"""Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there.
+"""
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """degree + 1 Chebyshev-Lobatto nodes on each piece of an open axis of a box, 2 degree + 1 equispaced ones along each periodic axis.
+    """degree + 1 Chebyshev-Lobatto nodes on each piece of an open axis of a box, 2 degree + 1
+    equispaced ones along each periodic axis.
 
-    cuts: for every axis the points inside that separate its pieces (none, where it is left out); a periodic axis that is cut has Chebyshev
-    nodes on its pieces too. At a cut the interpolant is that of the piece above. No axes at all: the single empty point of what does not
-    depend on x.
+    cuts: for every axis the points inside that separate its pieces (none, where it is left out); a
+    periodic axis that is cut has Chebyshev nodes on its pieces too. At a cut the interpolant is
+    that of the piece above. No axes at all: the single empty point of what does not depend on x.
     """
 
     bounds: Bounds
@@ -136,7 +140,9 @@ class Nodes:
 
 
 def _cardinal(degree: int, points: Array, order: int) -> Array:
-    """(n, degree + 1): derivative of order `order` of the Lagrange polynomials of the Lobatto nodes."""
+    """(n, degree + 1): derivative of order `order` of the Lagrange polynomials of the Lobatto
+    nodes.
+    """
     coefficients = cardinal_coefficients(degree, order)
     return np.asarray(cheb.chebvander(points, len(coefficients) - 1) @ coefficients)
 
@@ -157,7 +163,9 @@ def _cardinal_means(degree: int) -> Array:
 
 
 def _trigonometric(degree: int, points: Array, order: int) -> Array:
-    """(n, 2 degree + 1): derivative of the cardinal functions of equispaced nodes of the unit circle."""
+    """(n, 2 degree + 1): derivative of the cardinal functions of equispaced nodes of the unit
+    circle.
+    """
     count = 2 * degree + 1
     waves = 2j * np.pi * np.arange(-degree, degree + 1)
     shift = points[:, None] - np.arange(count)[None, :] / count

@@ -14,7 +14,9 @@ from .chebyshev import Bounds
 
 AUTO = "auto"
 GOOD = 1e-5
-"""Relative error below which the next backend is not tried: on curved interfaces it does not do better."""
+"""Relative error below which the next backend is not tried: on curved interfaces it does not do
+better.
+"""
 _WAVES = 4
 _PANELS = 3
 """Fourier points a wave of the highest harmonic, and a panel on which data are a polynomial."""
@@ -33,9 +35,10 @@ class Choice:
 
 
 def choose_cells_backend(cells: LoweredCells, parameters: Mapping[str, Any], box: Bounds) -> Choice:
-    """Fourier where the coefficients are smooth and a grid resolves them; finite elements where they jump
-    across planes, on lattices with lines there, or are too sharp for a grid; where interfaces are curved
-    one net for each phase, then finite elements.
+    """Fourier where the coefficients are smooth and a grid resolves them; finite elements where
+    they jump
+    across planes, on lattices with lines there, or are too sharp for a grid; where interfaces are
+    curved one net for each phase, then finite elements.
 
     box: the ranges of `cells.slow`.
     """

@@ -1,8 +1,10 @@
-"""One file of plain data: named arrays and JSON in an .npz, with a digest of all of it. Nothing in it is ever run.
+"""One file of plain data: named arrays and JSON in an .npz, with a digest of all of it. Nothing in
+it is ever run.
 
-Values are None, truth values, numbers (complex and not finite ones too), strings, arrays, and lists, tuples and
-dictionaries of these. `pack` puts every array once beside the JSON, `unpack` is its inverse. The digest tells a damaged
-file from a sound one; it is no signature, and the readers of what is in a file take it for data from anywhere.
+Values are None, truth values, numbers (complex and not finite ones too), strings, arrays, and
+lists, tuples and dictionaries of these. `pack` puts every array once beside the JSON, `unpack` is
+its inverse. The digest tells a damaged file from a sound one; it is no signature, and the readers
+of what is in a file take it for data from anywhere.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ from ..emit.source import write_atomic
 from ..problem.errors import FileError, shortened
 
 VERSION = 2
-"""Of the format; files of version 1 held expressions and programs as text, which is not read any more."""
+"""Of the format; files of version 1 held expressions and programs as text, which is not read any
+more.
+"""
 _MARK = "#"
 """The key by which a JSON object is something else than a dictionary of the data."""
 _NUMBERS = "biufc"
@@ -55,7 +59,9 @@ def write(path: str | os.PathLike[str], kind: Kind, value: Any) -> Path:
 
 
 def read(path: str | os.PathLike[str], kind: Kind) -> Any:
-    """What `write` wrote. FileError where the file is missing, damaged, of another kind or of another version."""
+    """What `write` wrote. FileError where the file is missing, damaged, of another kind or of
+    another version.
+    """
     try:
         data = Path(path).read_bytes()
     except (
@@ -126,7 +132,9 @@ def _described(array: np.ndarray) -> str:
 
 
 def _arrays(data: bytes) -> dict[str, np.ndarray]:
-    """The members of an .npz as it was written: not compressed, of numbers, or of text where they have no axes."""
+    """The members of an .npz as it was written: not compressed, of numbers, or of text where they
+    have no axes.
+    """
     arrays = {}
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         for item in archive.infolist():
@@ -137,7 +145,9 @@ def _arrays(data: bytes) -> dict[str, np.ndarray]:
 
 
 def _array(data: bytes) -> np.ndarray:
-    """One member. The size is compared with what the header says before an array of that size is made."""
+    """One member. The size is compared with what the header says before an array of that size is
+    made.
+    """
     stream = io.BytesIO(data)
     if npy.read_magic(stream) != (1, 0):
         raise ValueError("another version of the .npy format")

@@ -1,8 +1,9 @@
 """Dispersion of waves rho u_tt - div(a grad u) in a periodic medium, to the order eps^2.
 
 The averaged operators give, for U = exp(i(k.x - omega t)) with s = omega^2, A(k) = k.a*k,
-    A(k) - <rho> s + eps^2 (h40(k) + h22(k) s + h04 s^2) = 0,   so that   <rho> omega^2 = A(k) + eps^2 B(k),
-    B = h40 + h22 A/<rho> + h04 (A/<rho>)^2 <= 0    (Santosa, Symes 1991; sign: Conca, Orive, Vanninathan 2006).
+    A(k) - <rho> s + eps^2 (h40(k) + h22(k) s + h04 s^2) = 0,   so that   <rho> omega^2 = A(k) +
+    eps^2 B(k), B = h40 + h22 A/<rho> + h04 (A/<rho>)^2 <= 0    (Santosa, Symes 1991; sign: Conca,
+    Orive, Vanninathan 2006).
 """
 
 from __future__ import annotations
@@ -33,12 +34,16 @@ _STARTS, _REFINED = 400, 5
 
 @dataclass(frozen=True)
 class Dispersion:
-    """Effective waves to the order eps^2, as numbers, equations and frequencies; free waves (a source f brings its own terms of order eps^2).
+    """Effective waves to the order eps^2, as numbers, equations and frequencies; free waves (a
+    source f brings its own terms of order eps^2).
 
     A (d, d), rho          : the leading order <rho> U_tt - A : D^2 U.
-    B (d, d, d, d)         : Bakhvalov's form <rho> U_tt - A : D^2 U + eps^2 B : D^4 U, B <= 0: ill-posed, for short waves omega^2 < 0.
-    E (d, d), F (d, d, d, d): the Boussinesq form <rho> (U_tt - eps^2 E : D^2 U_tt) - A : D^2 U + eps^2 F : D^4 U, well-posed: E = gamma A with the
-                              smallest gamma for which F(k) = B(k) + E(k) A(k) >= 0 for every k (Dohnal, Lamacz, Schweizer 2014). 1D: F = 0.
+    B (d, d, d, d)         : Bakhvalov's form <rho> U_tt - A : D^2 U + eps^2 B : D^4 U, B <= 0:
+    ill-posed, for short waves omega^2 < 0.
+    E (d, d), F (d, d, d, d): the Boussinesq form <rho> (U_tt - eps^2 E : D^2 U_tt) - A : D^2 U +
+    eps^2 F : D^4 U, well-posed: E = gamma A with the
+                              smallest gamma for which F(k) = B(k) + E(k) A(k) >= 0 for every k
+                              (Dohnal, Lamacz, Schweizer 2014). 1D: F = 0.
     B and F are symmetric in all their indices.
     """
 
@@ -61,7 +66,9 @@ class Dispersion:
         return self.B + self.gamma * _symmetrized(np.multiply.outer(self.A, self.A))
 
     def frequency(self, k: ArrayLike, eps: float, form: Form = "boussinesq") -> Array:
-        """omega >= 0 for wave vectors k (n, d): (n,). ProblemError where Bakhvalov's form has no real frequency."""
+        """omega >= 0 for wave vectors k (n, d): (n,). ProblemError where Bakhvalov's form has no
+        real frequency.
+        """
         waves = np.asarray(k, dtype=float)
         if waves.ndim != 2 or waves.shape[1] != len(self.A):
             raise ProblemError(
@@ -134,10 +141,11 @@ class Dispersion:
 
 
 def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
-    """The dispersive correction of a wave equation; `cells` of a model of order 2: solve_cells(homogenize(problem, order=2)).
+    """The dispersive correction of a wave equation; `cells` of a model of order 2:
+    solve_cells(homogenize(problem, order=2)).
 
-    Errors: UnsupportedError for systems, problems that are not rho u_tt - div(a grad u) with symmetric a(y), rho(y), and complex ones;
-    ProblemError where the cells have no h_4.
+    Errors: UnsupportedError for systems, problems that are not rho u_tt - div(a grad u) with
+    symmetric a(y), rho(y), and complex ones; ProblemError where the cells have no h_4.
     """
     model = instance(
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"

@@ -1,4 +1,6 @@
-"""Effective coefficients as users get them: numbers, or callables of x, assembled from their entries."""
+"""Effective coefficients as users get them: numbers, or callables of x, assembled from their
+entries.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ Place = tuple[int, int, tuple[int, ...], int | None, tuple[int, ...]]
 
 @dataclass(frozen=True)
 class Entry:
-    """One effective entry: values at the slow nodes (m,), or a closed form in x (then `formula` is not None)."""
+    """One effective entry: values at the slow nodes (m,), or a closed form in x (then `formula` is
+    not None).
+    """
 
     nodes: Nodes
     columns: tuple[int, ...]
@@ -88,10 +92,11 @@ def entries_of(
     parameters: Mapping[str, float],
     over: tuple[sp.Symbol, ...] = (),
 ) -> dict[EffectiveKey, Entry]:
-    """Every entry of the effective law and of the higher ones: solved ones by their values, closed forms with the parameters put in.
+    """Every entry of the effective law and of the higher ones: solved ones by their values, closed
+    forms with the parameters put in.
 
-    Over a frozen fast time the entries are averaged. With parameters `over` left free the entries are functions of the slow variables
-    and, behind these, of them.
+    Over a frozen fast time the entries are averaged. With parameters `over` left free the entries
+    are functions of the slow variables and, behind these, of them.
     """
     op = model.cell_operator
     places = (*op.slow, *over)
@@ -171,7 +176,8 @@ def _averaged(entry: Entry, axes: tuple[int, ...]) -> Entry:
 class EffectiveFunction:
     """An effective coefficient that depends on x: called with points (n, d) it gives (n, *shape).
 
-    Where it depends on t too, points are (n, d + 1), the time last. ProblemError for points of another shape.
+    Where it depends on t too, points are (n, d + 1), the time last. ProblemError for points of
+    another shape.
     """
 
     def __init__(self, shape: tuple[int, ...], entries: Mapping[tuple[int, ...], Entry]) -> None:
@@ -224,11 +230,14 @@ class _Sum:
 def effective_dict(
     dim: int, components: int, order: int, entries: Mapping[EffectiveKey, Entry]
 ) -> dict[str, Any]:
-    """ "A", "b", "c", "rho" (also "f", "g", "B", "damping", "mixed", "drift", "lambda0") of rho u_t - div(A grad u) + b.grad u + c u = f - div g.
+    """ "A", "b", "c", "rho" (also "f", "g", "B", "damping", "mixed", "drift", "lambda0") of rho u_t
+    - div(A grad u) + b.grad u + c u = f - div g.
 
-    Arrays where constant, else callables of x; for systems with axes for equation and unknown (A[i, k, j, l]). A conservative part div(beta u) is
-    counted as beta.grad u + (div beta) u (systems keep "beta" beside), and -G : D^2 u in divergence form. rho is 0 for a stationary equation.
-    "h": {order: tensor}, h[2] = -A; symmetric tensors (m, m, d, ..., d) beyond. "voigt" and "mandel": A of linear elasticity as a matrix.
+    Arrays where constant, else callables of x; for systems with axes for equation and unknown (A[i,
+    k, j, l]). A conservative part div(beta u) is counted as beta.grad u + (div beta) u (systems
+    keep "beta" beside), and -G : D^2 u in divergence form. rho is 0 for a stationary equation. "h":
+    {order: tensor}, h[2] = -A; symmetric tensors (m, m, d, ..., d) beyond. "voigt" and "mandel": A
+    of linear elasticity as a matrix.
     """
     names = [
         "A",
@@ -299,7 +308,9 @@ def _divergence(coefficient: Any, dim: int, components: int) -> Any:
 def averaged_table(
     components: int, order: int, entries: Mapping[EffectiveKey, Entry]
 ) -> dict[int, dict[tuple[Any, Any], Array]]:
-    """{n: {(left, right): (m, m)}}: the averaged operators h_n, sum D^left( . D^right U ). UnsupportedError where they depend on x."""
+    """{n: {(left, right): (m, m)}}: the averaged operators h_n, sum D^left( . D^right U ).
+    UnsupportedError where they depend on x.
+    """
     table: dict[int, dict[tuple[Any, Any], Array]] = {order: {}}
     for (name, index), e in entries.items():
         sign, equation, left, field, right = e.place

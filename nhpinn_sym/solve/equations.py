@@ -60,15 +60,19 @@ def solve_homogenized(
     coefficients: Mapping[str, Callable[..., Any]] | None = None,
     **options: Any,
 ) -> Solution:
-    """Solve the homogenized equation with the effective coefficients of `cells` on "pinn", "dolfinx" or "skfem".
+    """Solve the homogenized equation with the effective coefficients of `cells` on "pinn",
+    "dolfinx" or "skfem".
 
-    eps: needed where a natural condition (`Neumann`, `Robin`) meets terms of order 1/eps, or a kernel psi that is not
-    constant: its limit holds the phase of the wall in the period then (`model.derivation` shows it). Not used otherwise.
+    eps: needed where a natural condition (`Neumann`, `Robin`) meets terms of order 1/eps, or a
+    kernel psi that is not constant: its limit holds the phase of the wall in the period then
+    (`model.derivation` shows it). Not used otherwise.
 
-    Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t); u0.info["estimate"] is its own
-    relative L2 error estimate. Complex where a coefficient is. `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
+    Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t);
+    u0.info["estimate"] is its own relative L2 error estimate. Complex where a coefficient is.
+    `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
     coefficients: as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
-    Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box that is not periodic.
+    Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box
+    that is not periodic.
     """
     solver = equation_solver(backend)
     options = check_options(solver, options, backend)
@@ -106,11 +110,14 @@ def solve_fine(
 ) -> Solution:
     """Solve the multiscale problem itself at a given eps, resolving every period.
 
-    tolerance, max_dofs : the mesh is refined until the estimate is below that tolerance, or until max_dofs is reached.
-    per_period : otherwise, mesh cells per period and axis (default 64, 16, 6 in 1D, 2D, 3D and more where the data are narrow; fewer, with a
-                 ToleranceWarning, where that would be more than MAX_CELLS in all; `mesh=` gives the cells per axis instead). Lines at
-                 jumps come in addition. info["estimate"] compares with the meshes of a half and a quarter of the resolution.
-    backend    : "pinn" is the classical PINN, for comparison (it fails in general, as the paper shows), with the options epochs, learning_rate, ...;
+    tolerance, max_dofs : the mesh is refined until the estimate is below that tolerance, or until
+    max_dofs is reached. per_period : otherwise, mesh cells per period and axis (default 64, 16, 6
+    in 1D, 2D, 3D and more where the data are narrow; fewer, with a
+                 ToleranceWarning, where that would be more than MAX_CELLS in all; `mesh=` gives the
+                 cells per axis instead). Lines at jumps come in addition. info["estimate"] compares
+                 with the meshes of a half and a quarter of the resolution.
+    backend    : "pinn" is the classical PINN, for comparison (it fails in general, as the paper
+    shows), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """
@@ -143,7 +150,9 @@ def solve_fine(
 
 
 def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, Any]) -> Solution:
-    """The solution; a ToleranceWarning where its estimate is above info["tolerance"], which a backend that warns by itself leaves out."""
+    """The solution; a ToleranceWarning where its estimate is above info["tolerance"], which a
+    backend that warns by itself leaves out.
+    """
     estimate = solution.info["estimate"]
     wanted = solution.info.get("tolerance", math.inf)
     unresolved = solution.info.get("unresolved")
@@ -171,7 +180,9 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
 
 
 def refines(options: Mapping[str, Any], per_period: int | None) -> bool:
-    """Whether the options name the mesh, or what it is refined to; ProblemError where per_period does too."""
+    """Whether the options name the mesh, or what it is refined to; ProblemError where per_period
+    does too.
+    """
     given = [name for name in ("mesh", "tolerance", "max_dofs") if options.get(name) is not None]
     if given and per_period is not None:
         raise ProblemError(
@@ -224,7 +235,9 @@ def fine_cells(
 
 
 def exact(eps: Any) -> sp.Expr:
-    """A number, also as text, as an expression: 1/8 stays a fraction. ValueError or SympifyError for anything else."""
+    """A number, also as text, as an expression: 1/8 stays a fraction. ValueError or SympifyError
+    for anything else.
+    """
     return number_from_text(eps) if isinstance(eps, str) else sp.sympify(eps, strict=True)
 
 

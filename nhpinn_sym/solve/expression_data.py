@@ -1,11 +1,13 @@
 """SymPy expressions as plain data and back: nested lists whose heads are names of one table.
 
-An expression in a file is data: a reader that calls `sympify` would run it. Here every node is built by the class
-that the table has for its name, without evaluation, so that the tree that comes back is the one that was written;
-whatever is not in the table is refused, by the writer (UnsupportedError) and by the reader (FileError).
+An expression in a file is data: a reader that calls `sympify` would run it. Here every node is
+built by the class that the table has for its name, without evaluation, so that the tree that comes
+back is the one that was written; whatever is not in the table is refused, by the writer
+(UnsupportedError) and by the reader (FileError).
 
-    ["Integer", "2"]   ["Rational", "1", "3"]   ["Float", "0.5", 53]   ["Symbol", "x1", {"real": true}]
-    ["pi"]             ["Add", a, b]            ["Piecewise", ["Pair", value, condition], ...]
+    ["Integer", "2"]   ["Rational", "1", "3"]   ["Float", "0.5", 53]   ["Symbol", "x1", {"real":
+    true}] ["pi"]             ["Add", a, b]            ["Piecewise", ["Pair", value, condition],
+    ...]
 """
 
 from __future__ import annotations
@@ -113,7 +115,9 @@ _NAME_LENGTH = 10_000
 
 
 def expression_data(expr: sp.Basic) -> list[Any]:
-    """The nested lists of an expression; UnsupportedError quotes a node that the table does not have."""
+    """The nested lists of an expression; UnsupportedError quotes a node that the table does not
+    have.
+    """
     for name, constant in _CONSTANTS.items():
         if expr == constant and type(expr) is type(constant):
             return [name]

@@ -36,7 +36,8 @@ from .solution import Array
 class CellFamily:
     """Result of `solve_family`: `effective`, `functions` and `info` as functions of the parameters.
 
-    cells: what was solved, the parameters being the last of its slow variables. over: (name, lower, upper) of each.
+    cells: what was solved, the parameters being the last of its slow variables. over: (name, lower,
+    upper) of each.
     """
 
     cells: CellSolution
@@ -50,7 +51,9 @@ class CellFamily:
 
     @cached_property
     def effective(self) -> dict[str, FamilyCoefficient]:
-        """The effective coefficients of `CellSolution.effective`, tensors beyond the homogenized equation apart."""
+        """The effective coefficients of `CellSolution.effective`, tensors beyond the homogenized
+        equation apart.
+        """
         held = {name: set[str]() for name in self.cells.effective}
         for (name, _), entry in self.cells.entries.items():
             held.setdefault(name, set()).update(self._held(entry))
@@ -77,7 +80,9 @@ class CellFamily:
         return tuple(FamilyFunction(f, self._places) for f in self.cells.functions)
 
     def at(self, /, **parameters: float) -> CellSolution:
-        """The cells for one value of every parameter, as `solve_cells` gives them; nothing is solved."""
+        """The cells for one value of every parameter, as `solve_cells` gives them; nothing is
+        solved.
+        """
         point, shape = self._places.columns(
             (), None, parameters, [name for name, _, _ in self.over]
         )
@@ -128,7 +133,9 @@ class CellFamily:
         return save(self.cells, path, family=[self.over, self.slow])
 
     def export(self, path: str | os.PathLike[str]) -> Path:
-        """Write the nets as one program of torch.export that needs torch alone, see `pinn.export`; UnsupportedError for other backends."""
+        """Write the nets as one program of torch.export that needs torch alone, see `pinn.export`;
+        UnsupportedError for other backends.
+        """
         return self.cells.export(path)
 
     def __str__(self) -> str:
@@ -186,11 +193,13 @@ def solve_family(
 ) -> CellFamily:
     """Solve the cell problems for all values of parameters in their declared ranges.
 
-    over       : the parameters (default: all that the problem declares and `parameters` does not fix).
-    parameters : numbers for the others.
-    Else as `solve_cells`. pinn: one net over (y, x, theta), trained once; other backends: interpolation between solutions at Chebyshev nodes.
+    over       : the parameters (default: all that the problem declares and `parameters` does not
+    fix). parameters : numbers for the others.
+    Else as `solve_cells`. pinn: one net over (y, x, theta), trained once; other backends:
+    interpolation between solutions at Chebyshev nodes.
     At most four slow variables, x and parameters together; one to three are cheap.
-    Errors: ProblemError, UndeclaredSymbolError; UnsupportedError for iterated and frozen scales; those of `solve_cells`.
+    Errors: ProblemError, UndeclaredSymbolError; UnsupportedError for iterated and frozen scales;
+    those of `solve_cells`.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     declared, chosen = model.problem.parameters, _chosen(model, over, parameters)

@@ -23,7 +23,9 @@ Orders = Mapping[Any, int]
 
 @dataclass(frozen=True)
 class Places:
-    """The slow variables behind x that functions of a family are asked at: all of them by name, parameters with their ranges."""
+    """The slow variables behind x that functions of a family are asked at: all of them by name,
+    parameters with their ranges.
+    """
 
     names: tuple[str, ...]
     dim: int
@@ -36,7 +38,9 @@ class Places:
         values: Mapping[str, ArrayLike],
         needed: Iterable[str],
     ) -> tuple[Array, tuple[int, ...]]:
-        """(n, names): the values of every variable, broadcast with the shape `lead`; and that shape. What is not needed may be left out."""
+        """(n, names): the values of every variable, broadcast with the shape `lead`; and that
+        shape. What is not needed may be left out.
+        """
         given = {name: _numbers(name, value) for name, value in values.items()}
         if x is not None:
             where = _numbers("x", x)
@@ -110,7 +114,8 @@ def _numbers(name: str, value: ArrayLike) -> Array:
 class FamilyCoefficient:
     """An effective coefficient as a function of parameters and, where it depends on it, of x.
 
-    Arrays of parameters and x (..., d) are broadcast with each other; a result has their shape, then that of the coefficient.
+    Arrays of parameters and x (..., d) are broadcast with each other; a result has their shape,
+    then that of the coefficient.
     """
 
     value: Any
@@ -130,7 +135,9 @@ class FamilyCoefficient:
     def derivative(
         self, orders: Orders, /, x: ArrayLike | None = None, **parameters: ArrayLike
     ) -> Array:
-        """The derivative, as in family.effective["A"].derivative({"q": 1}, q=1.3); exact for the interpolant, whose values `__call__` gives."""
+        """The derivative, as in family.effective["A"].derivative({"q": 1}, q=1.3); exact for the
+        interpolant, whose values `__call__` gives.
+        """
         points, shape = self.places.columns((), x, parameters, self.needed)
         index = self.places.index(orders)
         if callable(self.value) and not isinstance(self.value, EffectiveFunction):
@@ -149,7 +156,9 @@ class FamilyCoefficient:
 
 @dataclass(frozen=True)
 class FamilyFunction:
-    """A cell function N(y; x, theta), with every derivative; of the PINN backend one net of all these variables."""
+    """A cell function N(y; x, theta), with every derivative; of the PINN backend one net of all
+    these variables.
+    """
 
     function: CellFunction
     places: Places
@@ -165,7 +174,9 @@ class FamilyFunction:
     def __call__(
         self, points: ArrayLike, /, x: ArrayLike | None = None, **parameters: ArrayLike
     ) -> Array:
-        """Values at y (..., axes); parameters and x (..., d) are broadcast with the points, so that q of shape (m, 1) and y (n, axes) give (m, n)."""
+        """Values at y (..., axes); parameters and x (..., d) are broadcast with the points, so that
+        q of shape (m, 1) and y (n, axes) give (m, n).
+        """
         return self.derivative(points, None, None, x, **parameters)
 
     def derivative(
@@ -177,7 +188,9 @@ class FamilyFunction:
         x: ArrayLike | None = None,
         **parameters: ArrayLike,
     ) -> Array:
-        """D_y^index and, by `orders`, derivatives with respect to parameters and x: derivative(y, (1, 0), {"q": 1}, q=1.3)."""
+        """D_y^index and, by `orders`, derivatives with respect to parameters and x: derivative(y,
+        (1, 0), {"q": 1}, q=1.3).
+        """
         y, axes = _numbers("points", points), self.function.shape.axes
         if (
             not y.ndim

@@ -19,7 +19,9 @@ _KINDS = {
     "complex": ("real_parts", "ComplexField"),
     "interpolated": ("interpolated", "InterpolatedField"),
 }
-"""kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is read."""
+"""kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is
+read.
+"""
 
 
 def field_data(field: CellField) -> dict[str, Any]:

@@ -26,16 +26,20 @@ from .solution import Array
 
 Functions = Mapping[str, Callable[..., Any]]
 Known = Mapping[str, Callable[[MultiIndex], Any]]
-"""By name of a function without a formula, its derivatives as functions of SymPy with numbers behind them."""
+"""By name of a function without a formula, its derivatives as functions of SymPy with numbers
+behind them.
+"""
 
 
 def cell_functions(
     model: HomogenizedModel, coefficients: Functions | None, backend: str
 ) -> dict[str, Callable[..., Any]]:
-    """A function for every coefficient of the cell problems without a formula, by name; their values are checked on samples.
+    """A function for every coefficient of the cell problems without a formula, by name; their
+    values are checked on samples.
 
-    UnsupportedError where one is missing, ProblemError where one is no function of arrays or belongs to no coefficient, and the errors of
-    `homogenize` where values are not finite, periodic or elliptic.
+    UnsupportedError where one is missing, ProblemError where one is no function of arrays or
+    belongs to no coefficient, and the errors of `homogenize` where values are not finite, periodic
+    or elliptic.
     """
     given, known = _given(model.operator, None, coefficients, backend)
     if known:
@@ -121,7 +125,9 @@ def _implemented(name: str, function: Callable[..., Any], tensors: Any, index: M
 
 
 def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
-    """The function of arrays of one shape, or numbers; ProblemError where it raises, or its values are not real or have another shape."""
+    """The function of arrays of one shape, or numbers; ProblemError where it raises, or its values
+    are not real or have another shape.
+    """
 
     def values(*arguments: Any) -> Array:
         arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in arguments))
@@ -187,9 +193,11 @@ class GivenFields:
 def as_externals(
     cells: LoweredCells, functions: Functions, values: Mapping[str, float]
 ) -> tuple[LoweredCells, GivenFields]:
-    """The cell problems with external fields in the place of given functions, for backends that read weak forms.
+    """The cell problems with external fields in the place of given functions, for backends that
+    read weak forms.
 
-    UnsupportedError where these hold derivatives of the functions, which the numbers of a function do not give.
+    UnsupportedError where these hold derivatives of the functions, which the numbers of a function
+    do not give.
     """
     weak = replace(
         cells, strong=(), functions=tuple(replace(f, source=()) for f in cells.functions)

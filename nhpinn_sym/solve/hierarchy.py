@@ -1,4 +1,6 @@
-"""solve_hierarchy: the mean fields U_0, ..., U_n of U = U_0 + eps U_1 + ... + eps^n U_n, one after the other."""
+"""solve_hierarchy: the mean fields U_0, ..., U_n of U = U_0 + eps U_1 + ... + eps^n U_n, one after
+the other.
+"""
 
 from __future__ import annotations
 
@@ -65,9 +67,11 @@ class Total:
 
 @dataclass(frozen=True)
 class MeanField:
-    """The mean fields of an expansion: `fields` = (U_0, ..., U_n), each a `Solution` with derivatives of every order.
+    """The mean fields of an expansion: `fields` = (U_0, ..., U_n), each a `Solution` with
+    derivatives of every order.
 
-    `print` shows a table of sizes and estimates. `reconstruct(mean_field, cells, eps)` adds the oscillations.
+    `print` shows a table of sizes and estimates. `reconstruct(mean_field, cells, eps)` adds the
+    oscillations.
     """
 
     fields: tuple[Solution, ...]
@@ -113,12 +117,15 @@ def solve_hierarchy(
 ) -> MeanField:
     """Solve for U_0, ..., U_order on "pinn", "dolfinx" or "skfem"; `options` go to every equation.
 
-    Every equation is h_m U_k = - sum_{c=1..k} h_{m+c} U_{k-c} with homogeneous data for k >= 1 (`lower_mean_field`). A term whose h is
-    smaller than the error estimate of `cells` counts as zero. Derivatives of U_k are exact for a network, those of a global fit for finite
-    elements. Boundary layers are not part of the expansion: order n + 1 in eps is for periodic problems, and for those whose correctors vanish
-    on the boundary. eps: as for `solve_homogenized`, where natural conditions hold the phase of their wall.
+    Every equation is h_m U_k = - sum_{c=1..k} h_{m+c} U_{k-c} with homogeneous data for k >= 1
+    (`lower_mean_field`). A term whose h is smaller than the error estimate of `cells` counts as
+    zero. Derivatives of U_k are exact for a network, those of a global fit for finite elements.
+    Boundary layers are not part of the expansion: order n + 1 in eps is for periodic problems, and
+    for those whose correctors vanish on the boundary. eps: as for `solve_homogenized`, where
+    natural conditions hold the phase of their wall.
 
-    Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved without `hierarchy`; those of `solve_homogenized`.
+    Errors: UnsupportedError for time-dependent problems; SolveError where `cells` were solved
+    without `hierarchy`; those of `solve_homogenized`.
     """
     model = instance(
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"
@@ -154,7 +161,9 @@ def solve_hierarchy(
 
 @dataclass
 class _Known:
-    """Values of the externals of a mean field's equation: effective coefficients, entries of h, and the fields before it."""
+    """Values of the externals of a mean field's equation: effective coefficients, entries of h, and
+    the fields before it.
+    """
 
     cells: CellSolution
     coefficients: Coefficients
@@ -170,7 +179,9 @@ class _Known:
         return require(self.cells.entries, ("h", index))(points, slope)
 
     def vanishing(self, equation: LoweredEquation) -> set[sp.Symbol]:
-        """The fields that are zero, and the entries of h below the error of the cells, by their size next to A."""
+        """The fields that are zero, and the entries of h below the error of the cells, by their
+        size next to A.
+        """
         low, high = np.array(equation.domain.bounds).T
         points = low + (high - low) * np.random.default_rng(0).random((_PROBES, self.dim))
         size = max(

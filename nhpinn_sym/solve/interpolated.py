@@ -1,4 +1,6 @@
-"""A cell function between slow points at which it is known, for backends whose functions know their own points alone."""
+"""A cell function between slow points at which it is known, for backends whose functions know their
+own points alone.
+"""
 
 from __future__ import annotations
 

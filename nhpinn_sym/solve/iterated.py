@@ -49,7 +49,9 @@ class InnerLevel:
     what: str = "effective coefficients of a finer level z"
 
     def field(self, name: str, coordinates: tuple[str, ...], slow: Mapping[str, float]) -> Field:
-        """One effective coefficient at one slow point: points (n, d) of the cell of y -> (n, *shape)."""
+        """One effective coefficient at one slow point: points (n, d) of the cell of y -> (n,
+        *shape).
+        """
         own = {index: e for (other, index), e in self.cells.entries.items() if other == name}
         function = EffectiveFunction(
             effective_shape(name, self.cells.dim, self.cells.components, self.cells.order), own
@@ -69,7 +71,8 @@ class InnerLevel:
 
 
 def written_out(source: FieldSource, cells: LoweredCells, tolerance: float) -> LoweredCells:
-    """`cells` with trigonometric polynomials of y in the place of its external fields, for backends that need formulas.
+    """`cells` with trigonometric polynomials of y in the place of its external fields, for backends
+    that need formulas.
 
     UnsupportedError where the fields depend on x as well, or vary too sharply.
     """
@@ -92,7 +95,9 @@ def written_out(source: FieldSource, cells: LoweredCells, tolerance: float) -> L
 
 @dataclass(frozen=True)
 class IteratedSolver:
-    """A `CellSolver` that hands the coefficients of the inner level, as fields of y, to one solver per slow point."""
+    """A `CellSolver` that hands the coefficients of the inner level, as fields of y, to one solver
+    per slow point.
+    """
 
     cells: LoweredCells
     inner: FieldSource
@@ -149,7 +154,9 @@ def _entry(function: Field, index: tuple[int, ...]) -> Field:
 
 
 def _written_field(values: Field, cells: LoweredCells, tolerance: float) -> sp.Expr:
-    """The Fourier series of a field on the cell, of its real and imaginary parts where the cell problems are complex."""
+    """The Fourier series of a field on the cell, of its real and imaginary parts where the cell
+    problems are complex.
+    """
     real = _trigonometric(lambda y: np.real(values(y)), cells, tolerance)
     if not cells.complex:
         return real

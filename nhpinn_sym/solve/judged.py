@@ -39,9 +39,11 @@ def judge(
 ) -> CellBatch:
     """The batch with info["data_error"], an estimate that is never below it, and info["bounds"].
 
-    info["data_error"] : the error of the means of the coefficients by the backend's own quadrature, relative to the largest entry;
+    info["data_error"] : the error of the means of the coefficients by the backend's own quadrature,
+    relative to the largest entry;
                          that of the backend where it gives one.
-    info["bounds"]     : the distance of A from its Voigt-Reuss bounds relative to its largest entry, 0 inside, where they apply.
+    info["bounds"]     : the distance of A from its Voigt-Reuss bounds relative to its largest
+    entry, 0 inside, where they apply.
     SolveError where A lies outside of its bounds by more than the estimate allows.
     """
     error = batch.info.get("data_error")
@@ -88,7 +90,9 @@ def _outside(
     node: int,
     estimate: float,
 ) -> float | None:
-    """The distance from the bounds at one slow point, relative to the largest entry; None where there are none."""
+    """The distance from the bounds at one slow point, relative to the largest entry; None where
+    there are none.
+    """
     bounds = voigt_reuss(cells, parameters, point.tolist())
     tensor = (
         None if bounds is None else _tensor(model, cells, parameters, point.tolist(), batch, node)
@@ -119,7 +123,9 @@ def _tensor(
     batch: CellBatch,
     node: int,
 ) -> Array | None:
-    """A at one slow point as an array of the shape of its indices; None where it is not a real number there."""
+    """A at one slow point as an array of the shape of its indices; None where it is not a real
+    number there.
+    """
     numbers = {v: sp.Float(float(x), 17) for v, x in zip(cells.slow, point, strict=True)}
     numbers |= {
         v: sp.Float(parameters[str(v)], 17)

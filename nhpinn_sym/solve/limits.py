@@ -1,4 +1,6 @@
-"""What a solve would need, told before it is begun: a typed refusal instead of a killed process or a run without an end."""
+"""What a solve would need, told before it is begun: a typed refusal instead of a killed process or
+a run without an end.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ _CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_
 
 
 def require_affordable(what: str, numbers: float, *, seconds: float = 0.0, remedy: str) -> None:
-    """SolveError where so many doubles do not fit into the free memory, or the work would take more than a week.
+    """SolveError where so many doubles do not fit into the free memory, or the work would take more
+    than a week.
 
     what: the choice that asks for it, such as "n=1000000000".
     """
@@ -37,7 +40,9 @@ def require_affordable(what: str, numbers: float, *, seconds: float = 0.0, remed
 
 
 def free_memory() -> float:
-    """Bytes of memory that are free for this process, as the system and the container say; a guess where neither does."""
+    """Bytes of memory that are free for this process, as the system and the container say; a guess
+    where neither does.
+    """
     found = [_UNKNOWN]
     table = _text("/proc/meminfo")
     for line in table.splitlines():

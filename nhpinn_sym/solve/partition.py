@@ -1,4 +1,5 @@
-"""The cell cut into phases: labels, quadrature fitted to the interfaces, points of the interfaces. Numpy only.
+"""The cell cut into phases: labels, quadrature fitted to the interfaces, points of the interfaces.
+Numpy only.
 
 Where nothing jumps the cell is one phase, and the quadrature is the trapezoid rule.
 """
@@ -34,9 +35,11 @@ class Quadrature:
 
 @dataclass(frozen=True)
 class Interface:
-    """Points (n, d) of the interfaces, unit normals (n, d) from phase `minus` (n,) to phase `plus` (n,); the weights (n,) add up to the area.
+    """Points (n, d) of the interfaces, unit normals (n, d) from phase `minus` (n,) to phase `plus`
+    (n,); the weights (n,) add up to the area.
 
-    before (n, d): the same points as `minus` sees them: on the opposite face where the interface lies on the boundary of the cell, else `points`.
+    before (n, d): the same points as `minus` sees them: on the opposite face where the interface
+    lies on the boundary of the cell, else `points`.
     """
 
     points: Array
@@ -64,7 +67,9 @@ class Partition:
         return len(self.labels.bounds)
 
     def quadrature(self, order: int) -> Quadrature:
-        """`order` points for each smooth part of a line (without jumps: on every line); spectrally accurate."""
+        """`order` points for each smooth part of a line (without jumps: on every line); spectrally
+        accurate.
+        """
         if order not in self._quadratures:
             self._quadratures[order] = (
                 self._fitted(order) if self._zeros else self._trapezoid(order)
@@ -72,7 +77,9 @@ class Partition:
         return self._quadratures[order]
 
     def even_quadrature(self, order: int) -> Quadrature:
-        """`order` points for a line across the whole cell and fewer for shorter parts: equally dense, for functions that vary everywhere."""
+        """`order` points for a line across the whole cell and fewer for shorter parts: equally
+        dense, for functions that vary everywhere.
+        """
         if not self._zeros:
             return self.quadrature(order)
         last, (low, high) = self.dim - 1, self.labels.bounds[-1]
@@ -81,10 +88,12 @@ class Partition:
         )
 
     def interfaces(self, per_axis: int) -> Interface:
-        """Points where lines along each axis, `per_axis` for each smooth part of a sweep, cross an interface.
+        """Points where lines along each axis, `per_axis` for each smooth part of a sweep, cross an
+        interface.
 
-        The integral over the interfaces is the sum over all axes k of those of |n_k| along lines in direction k, with another |n_k|, so that
-        the n_k^2 add up to one: spectrally accurate, as |n_k| vanishes where the lines are tangent.
+        The integral over the interfaces is the sum over all axes k of those of |n_k| along lines in
+        direction k, with another |n_k|, so that the n_k^2 add up to one: spectrally accurate, as
+        |n_k| vanishes where the lines are tangent.
         """
         if per_axis not in self._interfaces:
             self._interfaces[per_axis] = self._crossed(per_axis)
@@ -172,7 +181,9 @@ class Partition:
 
 
 def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Partition:
-    """The phases of cell problems for these values of the parameters; UnsupportedError as `lower.phases.cut`."""
+    """The phases of cell problems for these values of the parameters; UnsupportedError as
+    `lower.phases.cut`.
+    """
     coordinates, bounds = cells.coordinates, cells.cell.bounds
     if not cells.jumps:
         return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), ())

@@ -1,4 +1,6 @@
-"""Where a solved function is asked for: points, multi-indices and times, read as arrays or refused with a typed error."""
+"""Where a solved function is asked for: points, multi-indices and times, read as arrays or refused
+with a typed error.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ _HIGHEST = 16
 
 
 def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu") -> Array:
-    """An array of floats (of complex numbers, where `kinds` holds c); ProblemError for what is none."""
+    """An array of floats (of complex numbers, where `kinds` holds c); ProblemError for what is
+    none.
+    """
     try:
         array = np.asarray(values)
         if array.dtype.kind not in kinds and array.size:
@@ -46,7 +50,9 @@ def as_points(points: ArrayLike, dim: int, what: str) -> Array:
 
 
 def as_index(index: Sequence[int] | None, dim: int, what: str) -> MultiIndex:
-    """A multi-index with an order of differentiation for each of `dim` coordinates; None is no derivative."""
+    """A multi-index with an order of differentiation for each of `dim` coordinates; None is no
+    derivative.
+    """
     if index is None:
         return (0,) * dim
     entries: list[Any] = list(index) if _is_row(index) else []

@@ -14,7 +14,9 @@ class Task(Protocol):
     """One piece of work that is under way."""
 
     def update(self, fraction: float, note: str = "") -> None:
-        """`fraction` of the work is done (0 to 1); `note` is a short remark such as the current residual."""
+        """`fraction` of the work is done (0 to 1); `note` is a short remark such as the current
+        residual.
+        """
 
 
 class Progress(Protocol):
@@ -36,7 +38,9 @@ def silent(label: str) -> Iterator[Task]:
 
 
 def shown(progress: Progress | None) -> Progress:
-    """`progress` as it was given; None is bars on a terminal, and silence elsewhere. ProblemError for what opens no tasks."""
+    """`progress` as it was given; None is bars on a terminal, and silence elsewhere. ProblemError
+    for what opens no tasks.
+    """
     if progress is not None:
         try:
             opens = hasattr(progress("options"), "__enter__")

@@ -1,4 +1,6 @@
-"""Complex problems on backends that compute with real numbers: solved in real and imaginary parts, and put together again."""
+"""Complex problems on backends that compute with real numbers: solved in real and imaginary parts,
+and put together again.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,9 @@ class ComplexField:
 
 @dataclass(frozen=True)
 class RealPartsSolver:
-    """A `CellSolver` of the complex problem around one of its real form (`lower.real`), for `components` complex unknowns."""
+    """A `CellSolver` of the complex problem around one of its real form (`lower.real`), for
+    `components` complex unknowns.
+    """
 
     solver: Any
     components: int
@@ -67,7 +71,9 @@ class RealPartsSolver:
 
 @dataclass(frozen=True)
 class ComplexSolution:
-    """The solution of a complex equation from that of its real form, which has the imaginary parts behind the real ones."""
+    """The solution of a complex equation from that of its real form, which has the imaginary parts
+    behind the real ones.
+    """
 
     parts: Solution
 
@@ -101,7 +107,9 @@ def solve_in_parts(
     /,
     **options: Any,
 ) -> Solution:
-    """Solve an equation, a complex one by its real form: values (n,), for systems (n, m), complex then."""
+    """Solve an equation, a complex one by its real form: values (n,), for systems (n, m), complex
+    then.
+    """
     if not equation.complex:
         return solver(equation, coefficients, parameters, progress, **options)
 

@@ -20,7 +20,8 @@ _STILL = 1e-12
 
 
 class Reconstruction:
-    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1; values (n,), or (n, m) for a system of m components.
+    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1; values (n,), or (n, m) for a system of
+    m components.
 
     First derivatives only: the expansion is not accurate beyond them.
     """
@@ -87,7 +88,9 @@ class Reconstruction:
     def _terms(
         self,
     ) -> Iterator[tuple[float, int, CellFunction, MultiIndex, tuple[Solution, int] | None]]:
-        """(power, sign, N, alpha, (U, q)) of every product N D^alpha U_q with eps^power; None is the source of the equation."""
+        """(power, sign, N, alpha, (U, q)) of every product N D^alpha U_q with eps^power; None is
+        the source of the equation.
+        """
         for function in self.cells.functions:
             for (component, alpha), sign in function.sources:
                 count = 1 if component is None else len(self.fields)
@@ -103,7 +106,9 @@ class Reconstruction:
     def _macro(
         self, part: tuple[Solution, int] | None, index: MultiIndex, x: Array, t: float | None
     ) -> Array:
-        """D^index U_q, (n,); the source counts as the constant 1, its cell function being that of its value."""
+        """D^index U_q, (n,); the source counts as the constant 1, its cell function being that of
+        its value.
+        """
         if part is None:
             return np.full(len(x), float(not any(index)))
         field, component = part
@@ -112,11 +117,13 @@ class Reconstruction:
 
 
 def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> Solution:
-    """The expansion as a `Solution`: u0 + eps (N_0 u0 + N_j d_j u0 + N_f) for a solution u0 of the homogenized equation (plus convention,
-    Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of order n (Bakhvalov, Panasenko 1989, ch. 4).
+    """The expansion as a `Solution`: u0 + eps (N_0 u0 + N_j d_j u0 + N_f) for a solution u0 of the
+    homogenized equation (plus convention,
+    Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of
+    order n (Bakhvalov, Panasenko 1989, ch. 4).
 
-    UnsupportedError for moving frames, ground states, and cell functions of tau; ProblemError for cells of a model of order 1
-    with mean fields of a higher one.
+    UnsupportedError for moving frames, ground states, and cell functions of tau; ProblemError for
+    cells of a model of order 1 with mean fields of a higher one.
     """
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(cells)

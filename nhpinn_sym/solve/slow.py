@@ -1,4 +1,6 @@
-"""Cell problems that depend on slow variables: their ranges, and the interpolation between solutions at nodes."""
+"""Cell problems that depend on slow variables: their ranges, and the interpolation between
+solutions at nodes.
+"""
 
 from __future__ import annotations
 
@@ -24,11 +26,15 @@ _DEGREES = {
 _PIECE_DEGREES = (4, 6, 8, 12, 16)
 """The same on the pieces of axes that are cut."""
 _SMALLEST_PANEL = {1: 1 / 16, 2: 1 / 6, 3: 1 / 3, 4: 1 / 2}
-"""Share of an axis below which a panel of the data is a piece of its own: one polynomial would need too high a degree."""
+"""Share of an axis below which a panel of the data is a piece of its own: one polynomial would need
+too high a degree.
+"""
 _VANISHING = 1e-6
 """Coefficients smaller than this, beside the largest, are measured by it: they may be rounding."""
 _ROUNDING = 1e-13
-"""Errors of entries beside the largest of all that are rounding: a mean drift that vanishes has no other."""
+"""Errors of entries beside the largest of all that are rounding: a mean drift that vanishes has no
+other.
+"""
 _MOST_NODES = 8192
 _MOST_CHECKS = 256
 _SAFETY = 10.0
@@ -44,7 +50,8 @@ class Solver(Protocol):
 
 
 def slow_box(model: HomogenizedModel, lowered: LoweredCells) -> tuple[Bounds, tuple[bool, ...]]:
-    """The ranges of the slow variables that the cell problems depend on, parameters among them, and which are periodic.
+    """The ranges of the slow variables that the cell problems depend on, parameters among them, and
+    which are periodic.
 
     ProblemError where the problem gives no range.
     """
@@ -81,11 +88,13 @@ def solve_on_nodes(
     tolerance: float,
     resolution: Resolution,
 ) -> tuple[Nodes, CellBatch, float]:
-    """(nodes, the cell problems at them, interpolation error): the degree rises until the interpolant predicts the effective
-    coefficients at points that are no nodes, at least one in every panel of the data along every axis.
+    """(nodes, the cell problems at them, interpolation error): the degree rises until the
+    interpolant predicts the effective
+    coefficients at points that are no nodes, at least one in every panel of the data along every
+    axis.
 
-    The error is relative to the largest entry of the coefficient, and a cautious multiple of what was found at these points. Axes are cut
-    where the data jump, kink or change sharply.
+    The error is relative to the largest entry of the coefficient, and a cautious multiple of what
+    was found at these points. Axes are cut where the data jump, kink or change sharply.
     SolveError where that needs too many nodes.
     """
     if len(box) not in _DEGREES:
@@ -143,7 +152,8 @@ def _cuts(axis: AxisResolution, dim: int) -> tuple[float, ...]:
 def _check_points(resolution: Resolution) -> Array:
     """(n, k) generic points, a few at least and one in every panel along every axis.
 
-    Small panels meet small ones first, since what is local is small along all axes at once; then they are mixed.
+    Small panels meet small ones first, since what is local is small along all axes at once; then
+    they are mixed.
     """
     random = np.random.default_rng(7)
     panels = [np.stack([axis.lines[:-1], axis.lines[1:]], axis=-1) for axis in resolution.axes]
@@ -162,7 +172,9 @@ def _check_points(resolution: Resolution) -> Array:
 def _largest_difference(
     weights: Array, values: Mapping[EffectiveKey, Array], exact: Mapping[EffectiveKey, Array]
 ) -> float:
-    """The largest error of the interpolated entries (those of the higher law apart), over the largest entry of their coefficient."""
+    """The largest error of the interpolated entries (those of the higher law apart), over the
+    largest entry of their coefficient.
+    """
     keys = [key for key in exact if key[0] != HIGHER]
     sizes: dict[str, float] = {}
     for key in keys:

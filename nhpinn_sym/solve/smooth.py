@@ -1,8 +1,9 @@
 """Derivatives of every order of a finite element solution: those of a global polynomial fit.
 
-The fit is a tensor product, Chebyshev polynomials along open axes and trigonometric ones along periodic axes, by least squares over all nodes:
-degrees up to about the root of their number, at their largest distance, are well conditioned (Rakhmanov 2007). The degree is the one
-from which on the coefficients show the noise of the data alone.
+The fit is a tensor product, Chebyshev polynomials along open axes and trigonometric ones along
+periodic axes, by least squares over all nodes: degrees up to about the root of their number, at
+their largest distance, are well conditioned (Rakhmanov 2007). The degree is the one from which on
+the coefficients show the noise of the data alone.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ _BLOCK = 20_000
 
 
 class Axis(NamedTuple):
-    """One factor of the basis: degree + 1 Chebyshev polynomials on (low, high), or 2 degree + 1 trigonometric functions of that period."""
+    """One factor of the basis: degree + 1 Chebyshev polynomials on (low, high), or 2 degree + 1
+    trigonometric functions of that period.
+    """
 
     low: float
     high: float
@@ -53,10 +56,12 @@ class Axis(NamedTuple):
 
 
 class SmoothSolution:
-    """A stationary finite element solution: the values are its own, the derivatives those of the fit.
+    """A stationary finite element solution: the values are its own, the derivatives those of the
+    fit.
 
-    Measured with the default tolerance, for smooth solutions of 2D problems, relative to the largest value: 1e-8 for second, 1e-7 for third,
-    1e-6 for fourth derivatives (first derivatives of the elements themselves: 1e-4).
+    Measured with the default tolerance, for smooth solutions of 2D problems, relative to the
+    largest value: 1e-8 for second, 1e-7 for third, 1e-6 for fourth derivatives (first derivatives
+    of the elements themselves: 1e-4).
 
     info["fit"]: degrees per axis, and the relative misfit (root mean square over the nodes).
     """
@@ -91,7 +96,9 @@ class SmoothSolution:
 
 
 def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
-    """`solution`, with derivatives of every order. A ToleranceWarning where it is not smooth enough for a fit."""
+    """`solution`, with derivatives of every order. A ToleranceWarning where it is not smooth enough
+    for a fit.
+    """
     if not isinstance(solution, GridSolution):
         return solution  # a network has all derivatives
     grid = solution.grid

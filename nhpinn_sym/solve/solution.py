@@ -21,9 +21,11 @@ Coefficients = Callable[[External, Array], Array]
 
 
 class Solution(Protocol):
-    """A solved equation. Points have shape (n, d), values (n,), for systems (n, m); `t` defaults to the final time.
+    """A solved equation. Points have shape (n, d), values (n,), for systems (n, m); `t` defaults to
+    the final time.
 
-    `info` says which method, sizes, seconds, and under "estimate" the solution's own relative L2 error estimate.
+    `info` says which method, sizes, seconds, and under "estimate" the solution's own relative L2
+    error estimate.
     """
 
     @property
@@ -46,7 +48,9 @@ def described(solution: Solution) -> str:
 
 
 class CellField(Protocol):
-    """One cell function at m slow points: points y (n, d) -> (m, n). Periodic: any y may be asked for."""
+    """One cell function at m slow points: points y (n, d) -> (m, n). Periodic: any y may be asked
+    for.
+    """
 
     def evaluate(self, points: Array, index: MultiIndex) -> Array: ...
 
@@ -59,8 +63,9 @@ class CellBatch:
     """The cell problems solved at m slow points (m = 1 where the coefficients do not depend on x).
 
     `fields[k][i]` is component i of function k of `LoweredCells.functions`.
-    `effective` holds an array (m,) per entry (constants and the eigenvalue too); `info` holds at least "method", "seconds", "size",
-    "fredholm" (the largest multiplier of the zero-mean constraint), "multipliers" (each by name) and "estimate" (of the largest error in an entry).
+    `effective` holds an array (m,) per entry (constants and the eigenvalue too); `info` holds at
+    least "method", "seconds", "size", "fredholm" (the largest multiplier of the zero-mean
+    constraint), "multipliers" (each by name) and "estimate" (of the largest error in an entry).
     `bounds` holds (lower, upper) of effective coefficients that the solver encloses, by name.
     """
 
@@ -71,7 +76,8 @@ class CellBatch:
 
 
 class CellSolver(Protocol):
-    """What `solve/<backend>/cells.py` has as `CellSolver`: built once for a model, asked for slow points as often as needed.
+    """What `solve/<backend>/cells.py` has as `CellSolver`: built once for a model, asked for slow
+    points as often as needed.
 
     slow_points: (m, len(cells.slow)); columns in the order of `cells.slow`.
     """
@@ -90,7 +96,9 @@ class CellSolver(Protocol):
 
 
 class EquationSolver(Protocol):
-    """What `solve/<backend>/equation.py` has as `solve_equation`. `parameters` holds floats by symbol name (eps: "epsilon")."""
+    """What `solve/<backend>/equation.py` has as `solve_equation`. `parameters` holds floats by
+    symbol name (eps: "epsilon").
+    """
 
     def __call__(
         self,

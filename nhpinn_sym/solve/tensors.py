@@ -1,4 +1,6 @@
-"""Tensors of the effective law: symmetric tensors of higher order, elasticity in Voigt and Mandel notation."""
+"""Tensors of the effective law: symmetric tensors of higher order, elasticity in Voigt and Mandel
+notation.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,18 @@ PAIRS = {
 
 
 def voigt(stiffness: ArrayLike) -> Array:
-    """C[i, j, k, l] as the (6, 6) or (3, 3) matrix of sigma = C eps with engineering shears 2 eps_12; order 11, 22, 33, 23, 13, 12 (11, 22, 12)."""
+    """C[i, j, k, l] as the (6, 6) or (3, 3) matrix of sigma = C eps with engineering shears 2
+    eps_12; order 11, 22, 33, 23, 13, 12 (11, 22, 12).
+    """
     c = _checked(stiffness)
     pairs = PAIRS[c.shape[0]]
     return np.array([[c[i, j, p, q] for p, q in pairs] for i, j in pairs])
 
 
 def mandel(stiffness: ArrayLike) -> Array:
-    """C[i, j, k, l] as the (6, 6) or (3, 3) matrix in the orthonormal basis, sqrt(2) at shears; its eigenvalues are those of C. Order as `voigt`."""
+    """C[i, j, k, l] as the (6, 6) or (3, 3) matrix in the orthonormal basis, sqrt(2) at shears; its
+    eigenvalues are those of C. Order as `voigt`.
+    """
     c = _checked(stiffness)
     weights = np.array([1.0 if i == j else np.sqrt(2.0) for i, j in PAIRS[c.shape[0]]])
     return voigt(c) * np.outer(weights, weights)
@@ -66,7 +72,9 @@ def has_minor_symmetries(c: Array) -> bool:
 
 
 def elasticity_matrices(a: Array, dim: int, components: int) -> dict[str, Array]:
-    """{"voigt": ..., "mandel": ...} where A[i, k, j, l] is a stiffness tensor: as many unknowns as axes, minor symmetries."""
+    """{"voigt": ..., "mandel": ...} where A[i, k, j, l] is a stiffness tensor: as many unknowns as
+    axes, minor symmetries.
+    """
     if dim == 1 or components != dim or not has_minor_symmetries(a):
         return {}
     return {"voigt": voigt(a), "mandel": mandel(a)}
@@ -75,7 +83,9 @@ def elasticity_matrices(a: Array, dim: int, components: int) -> dict[str, Array]
 def symmetric_tensor(
     dim: int, components: int, n: int, level: Mapping[tuple[Any, Any], Array], time: int = 0
 ) -> Array:
-    """(m, m, d, ..., d) (scalars: (d, ..., d)) with sum T_{k1..kn} D_k1 ... D_kn = the terms of order n in space, and of order `time` in time."""
+    """(m, m, d, ..., d) (scalars: (d, ..., d)) with sum T_{k1..kn} D_k1 ... D_kn = the terms of
+    order n in space, and of order `time` in time.
+    """
     shape = (components, components, *(dim,) * n)
     tensor = np.zeros(shape, dtype=np.result_type(float, *level.values()) if level else float)
     for (left, right), matrix in level.items():

@@ -1,4 +1,6 @@
-"""Cross-validation: error norms, budget, verdict, plots and oracles. Calling the package is `validate.validate`; `validate.bloch` is the oracle."""
+"""Cross-validation: error norms, budget, verdict, plots and oracles. Calling the package is
+`validate.validate`; `validate.bloch` is the oracle.
+"""
 
 from __future__ import annotations
 

@@ -1,12 +1,17 @@
-"""The Bloch oracle: the expansion against a solution that is exact at every eps, without a textbook and without a fine mesh.
+"""The Bloch oracle: the expansion against a solution that is exact at every eps, without a textbook
+and without a fine mesh.
 
-For coefficients in y (and tau) alone and the source F e^{i k.x + s t}, the solution is u = e^{i k.x + s t} w with w periodic, one problem on
-the cell (`bloch_wave`). It is read from the term table of the problem, before any transformation, the chain rule and the recursion: it checks all.
-The expansion says, with the correctors N^a and the averaged operators h_n at (k, s), m the order of the homogenized equation,
+For coefficients in y (and tau) alone and the source F e^{i k.x + s t}, the solution is u = e^{i k.x
++ s t} w with w periodic, one problem on the cell (`bloch_wave`). It is read from the term table of
+the problem, before any transformation, the chain rule and the recursion: it checks all.
+The expansion says, with the correctors N^a and the averaged operators h_n at (k, s), m the order of
+the homogenized equation,
     w = sum_p eps^p sum_{a+b=p} N^a U_b,    h_m U_0 = F,    h_m U_b = -sum_{c=1..b} h_{m+c} U_{b-c},
-and cut at order p it must converge at the rate p + 1 (Bensoussan, Lions, Papanicolaou 1978, ch. 4; Smyshlyaev, Cherednichenko 2000).
-Where the law stands in a moving frame, u = e^{i k.(x - c t/eps) + s t} w. With a ground state phi, w ~ phi U0, u has the factor
-e^{-lambda0 t/eps^2} too, and the source is F phi: a constant one would bring a corrector of its own.
+and cut at order p it must converge at the rate p + 1 (Bensoussan, Lions, Papanicolaou 1978, ch. 4;
+Smyshlyaev, Cherednichenko 2000).
+Where the law stands in a moving frame, u = e^{i k.(x - c t/eps) + s t} w. With a ground state phi,
+w ~ phi U0, u has the factor e^{-lambda0 t/eps^2} too, and the source is F phi: a constant one would
+bring a corrector of its own.
 """
 
 from __future__ import annotations
@@ -43,10 +48,12 @@ _SINGULAR = 1e-6
 class BlochReport:
     """Relative L2 errors over the cell; print it for a table.
 
-    by_order : {p: the error of the approximation of order p at each eps}, p = 0..model.order; the components of a system in units that
+    by_order : {p: the error of the approximation of order p at each eps}, p = 0..model.order; the
+    components of a system in units that
                balance its averaged operator.
-    floor    : the errors at each eps below which the accuracy of the cell solution, or float64, hides the rate.
-    symbol   : the averaged operator h_m at (k, s): a number, or (components, components); size: points per axis of the exact solution.
+    floor    : the errors at each eps below which the accuracy of the cell solution, or float64,
+    hides the rate. symbol   : the averaged operator h_m at (k, s): a number, or (components,
+    components); size: points per axis of the exact solution.
     """
 
     wavevector: Numbers
@@ -64,7 +71,9 @@ class BlochReport:
 
     @property
     def rates(self) -> Numbers:
-        """Their observed orders between successive eps: order + 1 if the expansion is right; nan at the floor."""
+        """Their observed orders between successive eps: order + 1 if the expansion is right; nan at
+        the floor.
+        """
         return self.rates_of(max(self.by_order))
 
     @property
@@ -110,14 +119,16 @@ def bloch(
     cells: CellSolution | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
 ) -> BlochReport:
-    """Compare the approximations of order 0..model.order with the exact solution for the source `amplitude` e^{i k.x + s t}.
+    """Compare the approximations of order 0..model.order with the exact solution for the source
+    `amplitude` e^{i k.x + s t}.
 
-    wavevector : k, one number per axis (default: a generic one, of the size of 1/period); growth: s, used where the equation has a time derivative.
-    amplitude  : F, one number per equation, or one for all (then each equation gets a different part of it).
-    cells      : the cell problems, solved with hierarchy=True, to judge (default: by the fourier backend).
+    wavevector : k, one number per axis (default: a generic one, of the size of 1/period); growth:
+    s, used where the equation has a time derivative. amplitude  : F, one number per equation, or
+    one for all (then each equation gets a different part of it). cells      : the cell problems,
+    solved with hierarchy=True, to judge (default: by the fourier backend).
     The model's own source is not used.
-    Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the source oscillates; SolveError where
-    the averaged operator is singular at (k, s).
+    Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the
+    source oscillates; SolveError where the averaged operator is singular at (k, s).
     """
     op = instance(
         model, HomogenizedModel, "the model", "write model = homogenize(problem)"
@@ -261,11 +272,13 @@ def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
 
 
 class _Expansion:
-    """What the cells say of the plane wave with D = `direction`, the numbers (i k, s); SolveError where h_m is singular.
+    """What the cells say of the plane wave with D = `direction`, the numbers (i k, s); SolveError
+    where h_m is singular.
 
     symbols       : h_m, h_{m+1}, ..., h_{m+order}, (components, components) each.
-    rows, columns : units of equations and unknowns in which the largest entry of every row and column of h_m is 1 (Ruiz 2001).
-    largest       : coefficient of h_m, to which the error estimate of the cells is compared.
+    rows, columns : units of equations and unknowns in which the largest entry of every row and
+    column of h_m is 1 (Ruiz 2001). largest       : coefficient of h_m, to which the error estimate
+    of the cells is compared.
     """
 
     def __init__(self, model: HomogenizedModel, cells: CellSolution, direction: Complex) -> None:
@@ -346,7 +359,9 @@ class _Expansion:
 def _law(
     cells: CellSolution, model: HomogenizedModel
 ) -> list[Mapping[tuple[MultiIndex, MultiIndex], NDArray[Any]]]:
-    """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that vanishes by itself has no terms."""
+    """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that
+    vanishes by itself has no terms.
+    """
     averaged, levels = (
         cells.averaged,
         range(model.homogenized_order, model.homogenized_order + model.order + 1),

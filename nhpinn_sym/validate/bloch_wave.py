@@ -1,7 +1,9 @@
-"""The exact solution for a plane wave: u = e^{i k.x + s t} w(y, tau), w periodic, one problem on the cell at any eps.
+"""The exact solution for a plane wave: u = e^{i k.x + s t} w(y, tau), w periodic, one problem on
+the cell at any eps.
 
-On u every derivative is a number or a cell derivative: d_x -> i k + eps^-1 d_y, d_t -> s + eps^-2 d_tau. The unknowns are the Fourier coefficients
-of w: its oscillating part, which is small and which fast derivatives make large, keeps all its digits.
+On u every derivative is a number or a cell derivative: d_x -> i k + eps^-1 d_y, d_t -> s + eps^-2
+d_tau. The unknowns are the Fourier coefficients of w: its oscillating part, which is small and
+which fast derivatives make large, keeps all its digits.
 """
 
 from __future__ import annotations
@@ -38,10 +40,12 @@ _REQUIRED = 1e-10
 
 @dataclass(frozen=True)
 class PlaneWave:
-    """What is solved: e^{i k.x} times the exponential whose rate in t is growth(eps), for the source `source`(y).
+    """What is solved: e^{i k.x} times the exponential whose rate in t is growth(eps), for the
+    source `source`(y).
 
-    symbol         : the averaged operator (components, components) at (k, s), for the preconditioner.
-    rows, columns  : units of the equations and of the unknowns, in which all are of the same size.
+    symbol         : the averaged operator (components, components) at (k, s), for the
+    preconditioner. rows, columns  : units of the equations and of the unknowns, in which all are of
+    the same size.
     """
 
     operator: Operator
@@ -54,7 +58,9 @@ class PlaneWave:
     columns: NDArray[np.float64]
 
     def solve(self, eps: Sequence[float]) -> tuple[Grid, list[Complex]]:
-        """(grid, w (components, points) at each eps, in units of 1/columns); the grid is fine enough for the first eps."""
+        """(grid, w (components, points) at each eps, in units of 1/columns); the grid is fine
+        enough for the first eps.
+        """
         coarse, change = None, np.inf
         for size in _SIZES[len(self.operator.axes)]:
             cell = Grid(self.operator, self.parameters, size)
@@ -107,7 +113,9 @@ class Grid:
 
 
 class _Wave:
-    """The term table on e^{i k.x + s t} w, at one eps, as a map of Fourier coefficients (components, n, ..., n)."""
+    """The term table on e^{i k.x + s t} w, at one eps, as a map of Fourier coefficients
+    (components, n, ..., n).
+    """
 
     def __init__(self, wave: PlaneWave, grid: Grid, eps: float) -> None:
         self.wave, self.grid, self.components = wave, grid, len(wave.rows)
@@ -154,7 +162,9 @@ class _Wave:
 
     @cached_property
     def inverse(self) -> Complex:
-        """(components, components, n, ..., n): the inverse of the mean coefficients at every mode, of the averaged operator at the mode zero."""
+        """(components, components, n, ..., n): the inverse of the mean coefficients at every mode,
+        of the averaged operator at the mode zero.
+        """
         symbol = np.zeros((*self.grid.shape, self.components, self.components), dtype=complex)
         for (equation, left), row in self.rows.items():
             for (field, right), c in row.items():
@@ -174,7 +184,9 @@ class _Wave:
         return np.swapaxes(self.preconditioned(self.apply(w)), 0, 1).reshape(v.shape)
 
     def solve(self) -> Complex:
-        """Fourier coefficients of w, in units of 1/columns: by LU where the grid is small, else by GMRES."""
+        """Fourier coefficients of w, in units of 1/columns: by LU where the grid is small, else by
+        GMRES.
+        """
         source = self.grid.forth(
             (self.wave.source(self.grid.points) / self.wave.rows[:, None]).reshape(
                 self.components, 1, *self.grid.shape

@@ -1,4 +1,6 @@
-"""The pictures of a validation: coefficient, cell functions, u0 against u_eps, error field. PNG bytes, no display needed."""
+"""The pictures of a validation: coefficient, cell functions, u0 against u_eps, error field. PNG
+bytes, no display needed.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +74,9 @@ def _coefficient(
 
 
 def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
-    """Each cell function on one cell; a parametric one at the middle of the slow box, in 3D in the middle plane."""
+    """Each cell function on one cell; a parametric one at the middle of the slow box, in 3D in the
+    middle plane.
+    """
     bounds = problem.cell.bounds
     dim = len(bounds)
     counts = {1: (401,), 2: (121, 121), 3: (81, 81, 1)}[dim]

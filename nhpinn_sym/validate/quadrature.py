@@ -31,7 +31,9 @@ class Quadrature:
 
 
 def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...]) -> Quadrature:
-    """Gauss points that resolve a period eps in each direction (fewer intervals a period where that would be too many points)."""
+    """Gauss points that resolve a period eps in each direction (fewer intervals a period where that
+    would be too many points).
+    """
     dim = len(bounds)
     order = _GAUSS[dim]
     intervals = [
@@ -54,7 +56,9 @@ def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...
 
 
 def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[int, ...]]:
-    """Points of a regular plotting grid and its shape: a line, a square, or the middle slice of a cube."""
+    """Points of a regular plotting grid and its shape: a line, a square, or the middle slice of a
+    cube.
+    """
     counts = {1: (1601,), 2: (241, 241), 3: (121, 121, 1)}[len(bounds)]
     axes = [
         np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])

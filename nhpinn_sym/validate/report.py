@@ -22,11 +22,12 @@ class Report:
     """Result of `validate`.
 
     errors   : "e1".."e4" as the NH-PINN paper defines them (section 5.1), relative L2.
-    budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||, "macro" ||u0 pinn - u0(A pinn)||,
+    budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
+    "macro" ||u0 pinn - u0(A pinn)||,
                "reference": the fine solution's own error estimate.
     first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0.
-    effective   : per backend, the effective coefficients (values at sample points where they depend on x).
-    methods     : which backend and method each part used.
+    effective   : per backend, the effective coefficients (values at sample points where they depend
+    on x). methods     : which backend and method each part used.
     paper       : errors printed in the paper for this problem and eps, where there are any.
     evidence    : what the verdict rests on, in sentences.
     """

@@ -16,7 +16,9 @@ _REMEDY = (
 
 
 def covered_domain(model: HomogenizedModel) -> Box:
-    """The domain to compare on. ProblemError where there is none, UnsupportedError for what has no comparison yet."""
+    """The domain to compare on. ProblemError where there is none, UnsupportedError for what has no
+    comparison yet.
+    """
     if model.problem.domain is None:
         raise ProblemError(
             "the problem has no domain, so there is no boundary value problem to compare on",

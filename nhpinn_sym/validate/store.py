@@ -1,4 +1,6 @@
-"""The parts of a validation on disk: each is written once, atomically, and taken again when a run is resumed."""
+"""The parts of a validation on disk: each is written once, atomically, and taken again when a run
+is resumed.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ T = TypeVar("T")
 
 
 class Store:
-    """Parts below `folder`/parts, valid for one key (a text that says everything that they depend on).
+    """Parts below `folder`/parts, valid for one key (a text that says everything that they depend
+    on).
 
-    A part that is damaged, or that is not `sound`, is computed again. What is handed out is always what was read from
-    the file, so that a resumed run goes on with the same numbers. folder None keeps nothing.
+    A part that is damaged, or that is not `sound`, is computed again. What is handed out is always
+    what was read from the file, so that a resumed run goes on with the same numbers. folder None
+    keeps nothing.
     """
 
     def __init__(self, folder: str | os.PathLike[str] | None, key: str) -> None:
@@ -99,7 +103,9 @@ def finite(cells: CellSolution) -> bool:
 
 
 def check_folder(folder: Path) -> None:
-    """OutputPathError unless `folder` is, or can become, a folder that files can be written to. Creates nothing."""
+    """OutputPathError unless `folder` is, or can become, a folder that files can be written to.
+    Creates nothing.
+    """
     try:
         existing = next(
             p for p in (folder, *folder.absolute().parents) if p.exists() or p.is_symlink()

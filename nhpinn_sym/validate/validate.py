@@ -1,13 +1,18 @@
 """validate: PINN against FEM on one problem, at one eps.
 
 1. derive        the model (derive/)
-2. cells         by the PINN, by FEM, and by an oracle that is independent of both (Fourier where the coefficients are smooth, else
+2. cells         by the PINN, by FEM, and by an oracle that is independent of both (Fourier where
+   the coefficients are smooth, else
                  bounds by energies; where neither applies, none)
-3. macro         p: PINN cells + PINN, w: PINN cells + FEM, v: FEM cells + FEM, u0*: oracle cells + FEM
-4. fine          u_eps by FEM, with the estimate of its own error, its mesh against its data; also at a larger eps
-5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature; the verdict (validate/verdict)
+3. macro         p: PINN cells + PINN, w: PINN cells + FEM, v: FEM cells + FEM, u0*: oracle cells +
+   FEM
+4. fine          u_eps by FEM, with the estimate of its own error, its mesh against its data; also
+   at a larger eps
+5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature; the
+   verdict (validate/verdict)
 6. write         results.json, report.txt, derivation, emitted sources, plots
-Each solve is a part that is written when it is done: an interrupted run resumes from the parts that are there.
+Each solve is a part that is written when it is done: an interrupted run resumes from the parts that
+are there.
 """
 
 from __future__ import annotations
@@ -48,7 +53,8 @@ _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.
 _ENCLOSED = 1e-6
 """Width of the enclosure of A* that the judgement of jumping coefficients asks for."""
 _MACRO_TOLERANCE = {False: 1e-6, True: 1e-4}
-"""Relative L2 accuracy of the FEM solutions of homogenized equations (True: of systems, whose corners are singular): far below any homogenization
+"""Relative L2 accuracy of the FEM solutions of homogenized equations (True: of systems, whose
+corners are singular): far below any homogenization
 error of interest."""
 
 
@@ -64,15 +70,17 @@ def validate(
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 as in the NH-PINN paper, section 5.1, in L2 (at the final time).
+    """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 as in the NH-PINN paper,
+    section 5.1, in L2 (at the final time).
 
-    out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the parts a resumed run takes; None writes nothing.
-    fem        : "auto" (DOLFINx where it is importable, else scikit-fem), "dolfinx" or "skfem".
+    out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the
+    parts a resumed run takes; None writes nothing. fem        : "auto" (DOLFINx where it is
+    importable, else scikit-fem), "dolfinx" or "skfem".
     pinn       : options of the PINN solves (method, seed, width, depth, device, ...).
     per_period : mesh cells per period and axis of the fine solution.
     tolerance  : for the cell problems of every backend (default: each backend's own).
-    Errors: those of `homogenize` and of the solves; UnsupportedError for what has no comparison yet (moving frames, ...); OutputPathError
-    before anything is solved.
+    Errors: those of `homogenize` and of the solves; UnsupportedError for what has no comparison yet
+    (moving frames, ...); OutputPathError before anything is solved.
     """
     if pinn is not None and not isinstance(pinn, Mapping):
         raise ProblemError(
@@ -211,8 +219,10 @@ class _Run:
         )
 
     def _oracle(self) -> tuple[CellSolution | None, str]:
-        """What is independent of both that are judged, and its name: Fourier where the data are smooth, the enclosure by
-        energies where they jump; None where neither applies. No solver's estimate of itself has a part in this."""
+        """What is independent of both that are judged, and its name: Fourier where the data are
+        smooth, the enclosure by
+        energies where they jump; None where neither applies. No solver's estimate of itself has a
+        part in this."""
         op = self.model.operator
         if not any(c.has(*op.fast) and c.has(*_KINKS) for c in op.table.values()):
             return self._cells("fourier"), "a third method, Fourier"
@@ -263,7 +273,9 @@ class _Run:
     def _larger(
         self, cells: CellSolution, best: Arrays, fine: Arrays
     ) -> tuple[tuple[str, float], ...]:
-        """(eps, homogenization error) of larger eps, a second one where the first does not tell: these solves are cheaper."""
+        """(eps, homogenization error) of larger eps, a second one where the first does not tell:
+        these solves are cheaper.
+        """
         relative, found = self.quadrature.relative, list[tuple[str, float]]()
         here = relative(best["values"] - fine["values"], fine["values"])
         for k, eps in enumerate(larger_eps(self.model, self.exact)):
@@ -481,7 +493,9 @@ def _gradient(solution: Solution, points: Array) -> Array:
 
 
 def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:
-    """The effective coefficients as numbers; callables at 33 points of the diagonal of the domain, listed under "x"."""
+    """The effective coefficients as numbers; callables at 33 points of the diagonal of the domain,
+    listed under "x".
+    """
     assert problem.domain is not None
     bounds = np.array(problem.domain.bounds)
     x = bounds[:, 0] + np.linspace(0, 1, 33)[:, None] * (bounds[:, 1] - bounds[:, 0])

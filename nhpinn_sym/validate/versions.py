@@ -17,7 +17,9 @@ _DOLFINX = ("dolfinx", "petsc4py")
 
 
 def versions(fem: str) -> dict[str, str]:
-    """By name; `fem` is the finite element backend that computes. The package itself by its files too."""
+    """By name; `fem` is the finite element backend that computes. The package itself by its files
+    too.
+    """
     found = {
         "nhpinn_sym": f"{__version__} {_package_digest()}",
         "python": platform.python_version(),

@@ -1,4 +1,5 @@
-"""CPU times of derivations: medians of alternating runs, each from a fresh problem with an empty SymPy cache. Nothing is solved, nothing written out.
+"""CPU times of derivations: medians of alternating runs, each from a fresh problem with an empty
+SymPy cache. Nothing is solved, nothing written out.
 
 .venv/bin/python tests/benchmarks/derivation.py [RUNS]
 """

@@ -1,6 +1,8 @@
-"""Errors and CPU seconds of the PINN backend, beside those of FFT or finite elements: python -m tests.benchmarks.pinn_accuracy
+"""Errors and CPU seconds of the PINN backend, beside those of FFT or finite elements: python -m
+tests.benchmarks.pinn_accuracy
 
-Every error is against a truth of its own: closed forms, series, multipoles, or the Fourier backend at 1e-13. One thread.
+Every error is against a truth of its own: closed forms, series, multipoles, or the Fourier backend
+at 1e-13. One thread.
 """
 
 from __future__ import annotations
@@ -194,7 +196,9 @@ def reaction_rows() -> Iterator[Row]:
 
 
 def cylinders(contrast: float, radius: float = 0.3, orders: int = 12) -> float:
-    """A* of a square array of disks by multipoles (Rayleigh 1892; Perrins, McKenzie, McPhedran 1979)."""
+    """A* of a square array of disks by multipoles (Rayleigh 1892; Perrins, McKenzie, McPhedran
+    1979).
+    """
     odd = range(1, 2 * orders, 2)
     matrix = (contrast + 1) / (contrast - 1) * np.eye(orders)
     matrix -= np.array(
@@ -208,7 +212,9 @@ def cylinders(contrast: float, radius: float = 0.3, orders: int = 12) -> float:
 
 @cache
 def lattice_sum(k: int) -> float:
-    """sum (m + i n)^-k over the square lattice without 0, summed along one axis first: S_2 = pi, and 0 unless 4 divides k beyond."""
+    """sum (m + i n)^-k over the square lattice without 0, summed along one axis first: S_2 = pi,
+    and 0 unless 4 divides k beyond.
+    """
     if k == 2:
         return math.pi
     if k % 4:

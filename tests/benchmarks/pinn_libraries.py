@@ -1,7 +1,9 @@
-"""One problem as a user of each PINN library writes it: -div(a grad u) = 1 in the unit square, u = 0 on its boundary, grad a exact.
+"""One problem as a user of each PINN library writes it: -div(a grad u) = 1 in the unit square, u =
+0 on its boundary, grad a exact.
 
-A net 2-64-64-64-1 with tanh, side x side points inside and 4 (side - 1) on the boundary, float64, Adam. Every function sets the problem
-up and returns `steps`: the CPU seconds of each of some steps (loss, gradient and update).
+A net 2-64-64-64-1 with tanh, side x side points inside and 4 (side - 1) on the boundary, float64,
+Adam. Every function sets the problem up and returns `steps`: the CPU seconds of each of some steps
+(loss, gradient and update).
 """
 
 from __future__ import annotations

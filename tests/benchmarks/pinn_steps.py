@@ -1,7 +1,9 @@
-"""Time and memory of one Adam step, beside DeepXDE, PINA and neurodiffeq: python -m tests.benchmarks.pinn_steps
+"""Time and memory of one Adam step, beside DeepXDE, PINA and neurodiffeq: python -m
+tests.benchmarks.pinn_steps
 
-The libraries are installed on first use, beside the compiled libraries in the user's cache. All are timed in one process, in turns;
-the memory of each is what a process of its own needs more than for a small problem.
+The libraries are installed on first use, beside the compiled libraries in the user's cache. All are
+timed in one process, in turns; the memory of each is what a process of its own needs more than for
+a small problem.
 """
 
 from __future__ import annotations
@@ -37,7 +39,9 @@ def main() -> None:
 
 
 def environment() -> Path:
-    """The interpreter of an environment with the other libraries; the packages of this one are seen from there."""
+    """The interpreter of an environment with the other libraries; the packages of this one are seen
+    from there.
+    """
     from nhpinn_sym.solve.pinn.flavours.compiler import cache_folder
 
     folder = cache_folder() / "benchmark_libraries"
@@ -54,7 +58,9 @@ def environment() -> Path:
 
 
 def measure_times() -> None:
-    """Medians of steps in turns; the first round, in which programs are compiled and memory is taken, does not count."""
+    """Medians of steps in turns; the first round, in which programs are compiled and memory is
+    taken, does not count.
+    """
     from .pinn_libraries import LIBRARIES, quiet
 
     quiet()
@@ -66,7 +72,9 @@ def measure_times() -> None:
 
 
 def measure_memory(name: str) -> None:
-    """MB at the peak of building the problem and some steps, above what stands after the same for few points (Linux)."""
+    """MB at the peak of building the problem and some steps, above what stands after the same for
+    few points (Linux).
+    """
     from .pinn_libraries import LIBRARIES, quiet
 
     quiet()

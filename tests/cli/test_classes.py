@@ -1,4 +1,6 @@
-"""The commands on every class of problems: what is printed and emitted, and the words for what is not covered."""
+"""The commands on every class of problems: what is printed and emitted, and the words for what is
+not covered.
+"""
 
 from __future__ import annotations
 

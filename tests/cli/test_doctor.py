@@ -16,7 +16,9 @@ from nhpinn_sym.cli.doctor import BACKENDS, doctor, examine, print_doctor
 
 
 def shadow(folder: Path, monkeypatch: pytest.MonkeyPatch, **modules: str) -> None:
-    """Python processes started from now on find these texts in place of the modules of the same names."""
+    """Python processes started from now on find these texts in place of the modules of the same
+    names.
+    """
     for name, text in modules.items():
         (folder / f"{name}.py").write_text(text)
     monkeypatch.setenv("PYTHONPATH", str(folder))

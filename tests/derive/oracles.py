@@ -1,4 +1,6 @@
-"""Independent numbers for the tests of the derivation: closed forms of laminates, and dense Fourier matrices of single operators."""
+"""Independent numbers for the tests of the derivation: closed forms of laminates, and dense Fourier
+matrices of single operators.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ def numbers(c: Any, *points: Array, symbols: tuple[sp.Symbol, ...] = ()) -> Arra
 
 
 def layered(a: Array) -> Array:
-    """Effective A[i, k, j, l] of layers a (layers, i, k, j, l) with the normal e1 (Tartar's formula with blocks)."""
+    """Effective A[i, k, j, l] of layers a (layers, i, k, j, l) with the normal e1 (Tartar's formula
+    with blocks).
+    """
     inverse = np.linalg.inv(a[:, :, 0, :, 0])
     normal = np.linalg.inv(inverse.mean(axis=0))
     left = np.einsum("nikm,nmj->nikj", a[:, :, :, :, 0], inverse)
@@ -38,7 +42,9 @@ def layered(a: Array) -> Array:
 
 
 class Torus:
-    """Fourier collocation on the unit cell: points y (n^d, d), `D[k]` the derivative along axis k as a matrix; n odd."""
+    """Fourier collocation on the unit cell: points y (n^d, d), `D[k]` the derivative along axis k
+    as a matrix; n odd.
+    """
 
     def __init__(self, dim: int, n: int) -> None:
         ticks = np.arange(n) / n
@@ -77,14 +83,18 @@ class Torus:
 def taylor(
     f: Callable[[complex], Any], count: int, radius: float = 0.4, points: int = 16
 ) -> list[Array]:
-    """Coefficients of z^0, ..., z^(count - 1) of an analytic function, by Cauchy's integral on a circle."""
+    """Coefficients of z^0, ..., z^(count - 1) of an analytic function, by Cauchy's integral on a
+    circle.
+    """
     z = radius * np.exp(2j * np.pi * np.arange(points) / points)
     coefficients = np.fft.fft(np.array([f(p) for p in z]), axis=0) / points
     return [coefficients[n] / radius**n for n in range(count)]
 
 
 def mean_law(matrix: Array, components: int = 1) -> Array:
-    """H with H <u> = f where matrix u = f, f constant: the averaged operator at one wave (components, components)."""
+    """H with H <u> = f where matrix u = f, f constant: the averaged operator at one wave
+    (components, components).
+    """
     ones = np.kron(np.eye(components), np.ones((len(matrix) // components, 1)))
     means = ones.T @ np.linalg.solve(matrix, ones) / len(ones) * components
     return np.asarray(np.linalg.inv(means))
@@ -126,7 +136,9 @@ def layers_of(c: Callable[[int, int, int, int], Any], components: int, dim: int)
 
 
 def isotropic(lam: Any, mu: Any) -> Callable[[int, int, int, int], Any]:
-    """C_ikjl = lam d_ik d_jl + mu (d_ij d_kl + d_il d_kj), A[i, k, j, l] multiplies d_k( . d_l u_j)."""
+    """C_ikjl = lam d_ik d_jl + mu (d_ij d_kl + d_il d_kj), A[i, k, j, l] multiplies d_k( . d_l
+    u_j).
+    """
 
     def c(i: int, k: int, j: int, l: int) -> Any:  # noqa: E741
         return lam * int(i == k and j == l) + mu * (int(i == j and k == l) + int(i == l and k == j))

@@ -1,4 +1,6 @@
-"""What a reader sees: the printed derivation and the LaTeX document. Golden files: read the difference before regenerating them."""
+"""What a reader sees: the printed derivation and the LaTeX document. Golden files: read the
+difference before regenerating them.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ def opaque() -> nh.HomogenizedModel:
 
 @pytest.mark.parametrize("make", [full, opaque])
 def test_latex_is_a_whole_document(make: Callable[[], nh.HomogenizedModel]) -> None:
-    """Balanced environments, braces and dollars; nothing unescaped in the text. (TeX itself sees it in test_latex.)"""
+    """Balanced environments, braces and dollars; nothing unescaped in the text. (TeX itself sees it
+    in test_latex.)
+    """
     document = make().derivation.latex()
     assert document.startswith(r"\documentclass")
     assert document.endswith("\\end{document}\n")

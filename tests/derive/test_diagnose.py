@@ -1,4 +1,6 @@
-"""The diagnosis: what must pass it, and what must not, with the term quoted and a remedy (input errors are in tests/problem/test_bad_input.py)."""
+"""The diagnosis: what must pass it, and what must not, with the term quoted and a remedy (input
+errors are in tests/problem/test_bad_input.py).
+"""
 
 from __future__ import annotations
 
@@ -590,7 +592,9 @@ def test_means_that_are_known_only_with_the_kernels_are_told_at_solve_time(name:
 
 
 def test_a_weighted_mean_that_vanishes_passes() -> None:
-    """<cos/(2 + sin)> = 0: the same operator with another phase has no drift; the multiplier is rounding."""
+    """<cos/(2 + sin)> = 0: the same operator with another phase has no drift; the multiplier is
+    rounding.
+    """
     cells = nh.solve_cells(
         derived(lambda s, u: sp.Eq(diffusing(s, u) + C(s.y[0]) * u.diff(s.x[0]) / s.eps, 1))
     )

@@ -1,6 +1,7 @@
 """Drifts of order 1/eps: weights psi, moving frames, and operators without a flux form.
 
-Lifson, Jackson 1962; Pavliotis, Stuart 2008, ch. 13-14; Avellaneda, Lin 1989. The others against dense matrices written here.
+Lifson, Jackson 1962; Pavliotis, Stuart 2008, ch. 13-14; Avellaneda, Lin 1989. The others against
+dense matrices written here.
 """
 
 from __future__ import annotations
@@ -38,7 +39,9 @@ def drifting(
 
 
 def dense_law(torus: Torus, b: list[Array], rho: Array | float = 1.0) -> tuple[Array, Array, Array]:
-    """(psi, c, A*) of rho u_t - D Lap u + b.grad u/eps: c = <psi b>/<psi rho>, -D Lap N_j + b.grad N_j = -(b_j - rho c_j), A* from the eps^0 term."""
+    """(psi, c, A*) of rho u_t - D Lap u + b.grad u/eps: c = <psi b>/<psi rho>, -D Lap N_j + b.grad
+    N_j = -(b_j - rho c_j), A* from the eps^0 term.
+    """
     d, slopes = float(D), torus.D
     matrix = -d * sum(s @ s for s in slopes) + sum(
         v[:, None] * s for v, s in zip(b, slopes, strict=True)
@@ -133,7 +136,9 @@ def test_a_constant_drift_is_the_moving_frame_and_nothing_more() -> None:
 
 @pytest.mark.parametrize("dim", [1, 2])
 def test_a_conservative_drift_that_is_not_divergence_free(dim: int) -> None:
-    """div(b u)/eps: u = phi v with psi = 1; the law is that of the Bloch eigenvalue, lambda(k) = i c.k + A*:kk + ..."""
+    """div(b u)/eps: u = phi v with psi = 1; the law is that of the Bloch eigenvalue, lambda(k) = i
+    c.k + A*:kk + ...
+    """
     flow = (lambda y: [1 + S(y[0])]) if dim == 1 else compressible
     cells = drifting(flow, dim, conservative=True)
     assert cells.effective["lambda0"] == pytest.approx(0, abs=1e-10)
@@ -228,7 +233,9 @@ def test_the_form_without_divergence_in_two_dimensions() -> None:
 
 
 def test_fields_with_one_mean_drift_have_one_frame() -> None:
-    """Two fields in flows of the same mean, coupled by a reaction: the law of each is that of its own flow."""
+    """Two fields in flows of the same mean, coupled by a reaction: the law of each is that of its
+    own flow.
+    """
     flows = [1 + S(nh.Scales(2).y[1]), 1 + C(nh.Scales(2).y[1]) / 2]
 
     def build(s: nh.Scales, u: Any) -> Any:
@@ -247,7 +254,9 @@ def test_fields_with_one_mean_drift_have_one_frame() -> None:
 
 
 def test_fields_with_a_weight_and_one_mean_drift() -> None:
-    """psi is not constant: that the drifts agree is seen when it is known, and so is that they differ."""
+    """psi is not constant: that the drifts agree is seen when it is known, and so is that they
+    differ.
+    """
 
     def build(slow: Any) -> Callable[..., Any]:
         def equations(s: nh.Scales, u: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Fourth order: D^2 : (A D^2 u), plates. Layers in closed form, two dimensions by dense matrices (Duvaut 1977; Kohn, Vogelius 1984)."""
+"""Fourth order: D^2 : (A D^2 u), plates. Layers in closed form, two dimensions by dense matrices
+(Duvaut 1977; Kohn, Vogelius 1984).
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def test_the_beam_written_literally(write: Any) -> None:
 
 
 def test_a_layered_plate() -> None:
-    """A_1111 = 1/<1/D>, A_1122 = <nu> A_1111, A_2222 = <D (1 - nu^2)> + <nu>^2 A_1111, A_1212 = <D (1 - nu)>/2."""
+    """A_1111 = 1/<1/D>, A_1122 = <nu> A_1111, A_2222 = <D (1 - nu^2)> + <nu>^2 A_1111, A_1212 = <D
+    (1 - nu)>/2.
+    """
     found = solved(
         lambda s, u: sp.Eq(
             s.div(s.div(moment(stiffness(s.y[0]), poisson(s.y[0]), s.hessian(u)))), 1
@@ -153,7 +157,9 @@ def test_a_reaction_of_order_eps_to_the_minus_two() -> None:
 
 
 def test_lower_orders_at_negative_powers_against_the_exact_law() -> None:
-    """D^2 : M(D^2 u) - div(b grad u) + r u/eps^2: the eps^0 of the exact law at a fixed wave, in two dimensions."""
+    """D^2 : M(D^2 u) - div(b grad u) + r u/eps^2: the eps^0 of the exact law at a fixed wave, in
+    two dimensions.
+    """
 
     def lower(y: Any) -> tuple[Any, Any]:
         return 40 + 10 * C(y[0]), 30 * S(y[0] - y[1]) + 20 * C(y[0])

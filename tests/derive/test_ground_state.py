@@ -1,6 +1,8 @@
-"""Reaction of order eps^-2: u = exp(-lambda0 t/eps^2) phi(y) v (Vanninathan 1981; Allaire, Capdeboscq 2000).
+"""Reaction of order eps^-2: u = exp(-lambda0 t/eps^2) phi(y) v (Vanninathan 1981; Allaire,
+Capdeboscq 2000).
 
-The law of v is that of the principal Bloch eigenvalue, lambda(k) = lambda0 + i c.k + A*:kk + ..., of dense matrices written here.
+The law of v is that of the principal Bloch eigenvalue, lambda(k) = lambda0 + i c.k + A*:kk + ...,
+of dense matrices written here.
 """
 
 from __future__ import annotations
@@ -164,7 +166,9 @@ def test_a_source_of_the_factorized_equation_grows() -> None:
 
 
 def test_a_ground_state_beside_coefficients_of_x() -> None:
-    """phi does not depend on x where A_0 does not: at every x the law is that of coefficients held there."""
+    """phi does not depend on x where A_0 does not: at every x the law is that of coefficients held
+    there.
+    """
 
     def build(weight: Any) -> Any:
         return lambda s, u: sp.Eq(

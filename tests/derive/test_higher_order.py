@@ -1,7 +1,8 @@
 """Higher order: correctors and averaged operators against the exact law of a plane wave.
 
-exp(ik.x) w(y) with A(k) w = 1 gives H(k) <w> = 1: H(k) = sum h_n (ik)^n is analytic, and its Taylor coefficients come from Cauchy's integral of
-dense Fourier matrices. Neither the chain rule nor the recursion is in that.
+exp(ik.x) w(y) with A(k) w = 1 gives H(k) <w> = 1: H(k) = sum h_n (ik)^n is analytic, and its Taylor
+coefficients come from Cauchy's integral of dense Fourier matrices. Neither the chain rule nor the
+recursion is in that.
 """
 
 from __future__ import annotations
@@ -162,7 +163,9 @@ def reaction(y: Any) -> Any:
 
 
 def test_first_order_terms_of_a_reaction_cancel() -> None:
-    """<r N_j> = <D d_j N_0>, from the cell functions themselves; c* is the eps^2 of the exact law of -div(D grad u) + eps r u at k = 0."""
+    """<r N_j> = <D d_j N_0>, from the cell functions themselves; c* is the eps^2 of the exact law
+    of -div(D grad u) + eps r u at k = 0.
+    """
     cells = solved(
         lambda s, u: sp.Eq(-s.div(diffusivity(s.y) * s.grad(u)) + reaction(s.y) * u / s.eps, 1), 2
     )
@@ -200,7 +203,9 @@ def wave(order: int = 2, rho: Any = lambda y: 1) -> nh.CellSolution:
 
 
 def test_dispersion_of_waves_in_one_dimension() -> None:
-    """rho = 1: h_40 = 0, h_22 = -<N^2>, so that omega^2 = a* k^2 - eps^2 a* <N^2> k^4; a (1 + N') = a*."""
+    """rho = 1: h_40 = 0, h_22 = -<N^2>, so that omega^2 = a* k^2 - eps^2 a* <N^2> k^4; a (1 + N') =
+    a*.
+    """
     cells = wave()
     a = numbers(2 + S(nh.Scales(1).y[0]) + C(2 * nh.Scales(1).y[0]) / 2, LAYERS)
     star = 1 / np.mean(1 / a)
@@ -215,7 +220,9 @@ def test_dispersion_of_waves_in_one_dimension() -> None:
 
 
 def test_the_dispersion_of_two_layers() -> None:
-    """a* <N^2> = a*/12 (al (1 - al) (E1 - E2)/((1 - al) E1 + al E2))^2 (Santosa, Symes 1991; Fish, Chen 2001)."""
+    """a* <N^2> = a*/12 (al (1 - al) (E1 - E2)/((1 - al) E1 + al E2))^2 (Santosa, Symes 1991; Fish,
+    Chen 2001).
+    """
     first, second, share = 1, 4, sp.Rational(1, 4)
 
     def two(s: nh.Scales) -> sp.Expr:

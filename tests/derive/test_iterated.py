@@ -1,4 +1,6 @@
-"""Iterated homogenization a(x, x/eps, x/eps^2): first over z, then over y (Bensoussan, Lions, Papanicolaou 1978, 1.8; Allaire, Briane 1996)."""
+"""Iterated homogenization a(x, x/eps, x/eps^2): first over z, then over y (Bensoussan, Lions,
+Papanicolaou 1978, 1.8; Allaire, Briane 1996).
+"""
 
 from __future__ import annotations
 
@@ -47,7 +49,9 @@ def test_one_dimension_is_the_harmonic_mean_of_harmonic_means() -> None:
 
 @pytest.mark.parametrize("inner", [0, 1])
 def test_laminates_of_laminates(inner: int) -> None:
-    """z layers with normal e2 (or e1) in y layers with normal e1: harmonic along the normal, arithmetic across, twice."""
+    """z layers with normal e2 (or e1) in y layers with normal e1: harmonic along the normal,
+    arithmetic across, twice.
+    """
     found = iterated(lambda s: 3 + S(s.y[0]) + C(s.z[inner]) * (1 + C(s.y[0]) / 2), 2).effective[
         "A"
     ]
@@ -160,7 +164,9 @@ def test_the_steps_are_told_and_the_level_z_has_its_own_cell() -> None:
 
 @pytest.mark.parametrize("k", [1, 2])
 def test_two_levels_and_a_fast_time(k: int) -> None:
-    """a(y, z, t/eps^k): over z at fixed (y, tau), sqrt((3 + sin cos)^2 - 1), then over y at frozen tau (k = 1) or at resonance (k = 2)."""
+    """a(y, z, t/eps^k): over z at fixed (y, tau), sqrt((3 + sin cos)^2 - 1), then over y at frozen
+    tau (k = 1) or at resonance (k = 2).
+    """
     found = solved(
         lambda s, u: sp.Eq(s.dt(u) - s.div((3 + S(s.y[0]) * C(s.tau) + C(s.z[0])) * s.grad(u)), 1),
         time=True,
@@ -190,7 +196,9 @@ def test_a_beam_of_two_levels() -> None:
 
 
 def test_a_drift_beside_two_levels() -> None:
-    """The law of z is a coefficient of the level y: A_z(y) with a drift of order 1/eps, by a dense matrix."""
+    """The law of z is a coefficient of the level y: A_z(y) with a drift of order 1/eps, by a dense
+    matrix.
+    """
     cells = solved(
         lambda s, u: sp.Eq(
             s.dt(u)

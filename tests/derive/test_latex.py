@@ -1,6 +1,8 @@
-"""The LaTeX of derivations: golden documents, names of functions, and documents of every class through a LaTeX engine.
+"""The LaTeX of derivations: golden documents, names of functions, and documents of every class
+through a LaTeX engine.
 
-The engine is pdflatex: apt-get install --no-install-recommends texlive-latex-base (tests/run.sh does that where it may).
+The engine is pdflatex: apt-get install --no-install-recommends texlive-latex-base (tests/run.sh
+does that where it may).
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ def model_of(file: str, order: int) -> nh.HomogenizedModel:
 
 
 def log_of(document: str, folder: Path) -> str:
-    """What pdflatex says of a document; it fails where there is no pdflatex, since nothing else shows that TeX takes it."""
+    """What pdflatex says of a document; it fails where there is no pdflatex, since nothing else
+    shows that TeX takes it.
+    """
     if shutil.which("pdflatex") is None:
         pytest.fail(
             "there is no pdflatex; install it: apt-get install --no-install-recommends texlive-latex-base"

@@ -118,7 +118,9 @@ def test_without_a_flux_form_only_the_symmetric_part_is_defined_and_returned() -
 
 
 def test_a_flow_in_flux_form_may_vary_with_x() -> None:
-    """Taylor dispersion D + |b(x)|^2/(8 pi^2 D), frozen at x, whether the flow is in flux form or not."""
+    """Taylor dispersion D + |b(x)|^2/(8 pi^2 D), frozen at x, whether the flow is in flux form or
+    not.
+    """
 
     def flow(s: nh.Scales) -> sp.Matrix:
         return sp.Matrix([(1 + s.x[1]) * C(s.y[1]), 0])

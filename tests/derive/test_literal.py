@@ -1,4 +1,6 @@
-"""Operators as they stand in papers: SymPy's own diff with x/eps written out, expanded, with opaque coefficients; and transposes of random ones."""
+"""Operators as they stand in papers: SymPy's own diff with x/eps written out, expanded, with opaque
+coefficients; and transposes of random ones.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ def test_an_anisotropic_medium_written_out() -> None:
 
 
 def test_a_lame_system_written_out() -> None:
-    """-(d_k(C_ikjl d_l v_j)) carried out: A is known up to what the equations see of it, the symmetrized symbol."""
+    """-(d_k(C_ikjl d_l v_j)) carried out: A is known up to what the equations see of it, the
+    symmetrized symbol.
+    """
 
     def c(s: nh.Scales) -> Any:
         return isotropic(2 + S(s.y[0]), 2 + C(s.y[1]))
@@ -214,7 +218,9 @@ def random_tensor(values: list[int], y: tuple[Any, ...]) -> sp.Matrix:
 def test_the_transposed_operator_has_the_transposed_law(
     values: list[int], flow: int, complex_: bool
 ) -> None:
-    """-div(a grad u) + b.grad u/eps + r u/eps, div b = 0, against -div(a^T grad u) - div(b u)/eps + r u/eps: A^T, and -b."""
+    """-div(a grad u) + b.grad u/eps + r u/eps, div b = 0, against -div(a^T grad u) - div(b u)/eps +
+    r u/eps: A^T, and -b.
+    """
     factor = 1 + sp.I / 3 if complex_ else 1
 
     def build(transposed: bool) -> Any:

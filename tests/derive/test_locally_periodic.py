@@ -1,8 +1,10 @@
-"""Locally periodic coefficients against an exact solution: u(x) = U(x, x/eps) lifted to the torus of (x, y).
+"""Locally periodic coefficients against an exact solution: u(x) = U(x, x/eps) lifted to the torus
+of (x, y).
 
-With coefficients periodic in x and y alike, D_x + eps^-1 D_y in the physical term table gives a problem for U that Fourier collocation
-solves to rounding at any eps: no boundary layers, no fine mesh, and neither chain rule nor recursion of the package in it.
-<U>_y = u0 + O(eps), U = u0 + eps u1 + O(eps) in the mean, O(eps^2) in what oscillates.
+With coefficients periodic in x and y alike, D_x + eps^-1 D_y in the physical term table gives a
+problem for U that Fourier collocation solves to rounding at any eps: no boundary layers, no fine
+mesh, and neither chain rule nor recursion of the package in it. <U>_y = u0 + O(eps), U = u0 + eps
+u1 + O(eps) in the mean, O(eps^2) in what oscillates.
 """
 
 from __future__ import annotations
@@ -99,7 +101,9 @@ def test_diffusion_in_a_locally_periodic_medium() -> None:
 
 
 def test_every_kind_of_term_at_once() -> None:
-    """Reaction/eps, drift, conservative drift, potential; sources of order 1, 1/eps and in divergence form."""
+    """Reaction/eps, drift, conservative drift, potential; sources of order 1, 1/eps and in
+    divergence form.
+    """
 
     def build(s: nh.Scales, u: sp.Expr) -> sp.Eq:
         (x,), (y,) = s.x, s.y
@@ -165,7 +169,9 @@ def test_in_two_dimensions_the_law_is_that_of_the_frozen_cell_in_divergence_form
 
 
 def test_slow_derivatives_of_cell_functions_against_cells_at_other_places() -> None:
-    """d_x N_1 and d_xx N_1 are functions of their own: differences in x of cells that are solved at frozen x, of sixth order."""
+    """d_x N_1 and d_xx N_1 are functions of their own: differences in x of cells that are solved at
+    frozen x, of sixth order.
+    """
 
     def varying(x: object, s: nh.Scales) -> sp.Expr:
         return 3 + C(s.y[0]) * (1 + S(x) / 2) / 2 + S(s.y[0] - x) / 3  # type: ignore[operator]
@@ -212,7 +218,9 @@ def conductivity(s: nh.Scales) -> sp.Expr:
     ],
 )
 def test_closed_forms_at_every_x(build: Build, components: int) -> None:
-    """sqrt(m(x)^2 - 1): a system, a beam, complex, and -a* u'' = -(a* u')' + a*' u' without divergence."""
+    """sqrt(m(x)^2 - 1): a system, a beam, complex, and -a* u'' = -(a* u')' + a*' u' without
+    divergence.
+    """
     effective = solved(
         build, components=components, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)]
     ).effective

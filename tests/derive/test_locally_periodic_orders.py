@@ -1,7 +1,9 @@
-"""Locally periodic coefficients to higher order, and drifts that vary with x, against exact solutions on the torus of (x, y).
+"""Locally periodic coefficients to higher order, and drifts that vary with x, against exact
+solutions on the torus of (x, y).
 
-The approximation of order p is sum_{a + b <= p} eps^(a + b) N^a[U_b], with the mean fields from the averaged operators in divergence form
-sum D^left( h(x) D^right U ): slow derivatives of cell functions and of averages are all in it. It must converge at rate p + 1.
+The approximation of order p is sum_{a + b <= p} eps^(a + b) N^a[U_b], with the mean fields from the
+averaged operators in divergence form sum D^left( h(x) D^right U ): slow derivatives of cell
+functions and of averages are all in it. It must converge at rate p + 1.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ def slope(order: int) -> np.ndarray:
 
 
 def mean_fields(cells: nh.CellSolution, order: int) -> list[np.ndarray]:
-    """U_0, ..., U_order at the grid of x: H_2 U_0 = f, H_2 U_p = -sum_k H_{2+k} U_{p-k}, source parts of each H included."""
+    """U_0, ..., U_order at the grid of x: H_2 U_0 = f, H_2 U_p = -sum_k H_{2+k} U_{p-k}, source
+    parts of each H included.
+    """
     operators, loads = {}, {}
     for (name, index), entry in cells.entries.items():
         sign, _, left, field, right = entry.place

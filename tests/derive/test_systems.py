@@ -1,6 +1,8 @@
-"""Systems: elasticity, layered media with several unknowns, thermoelasticity, piezoelectricity, coupled reactions.
+"""Systems: elasticity, layered media with several unknowns, thermoelasticity, piezoelectricity,
+coupled reactions.
 
-Closed forms: Backus 1962 (layers), Hill 1963 (constant shear modulus), Tartar's laminate formula with blocks.
+Closed forms: Backus 1962 (layers), Hill 1963 (constant shear modulus), Tartar's laminate formula
+with blocks.
 """
 
 from __future__ import annotations
@@ -84,7 +86,9 @@ def test_plane_stress_of_layers() -> None:
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_constant_shear_modulus_is_hills(dim: int) -> None:
-    """1/(K* + mu) = <1/(K + mu)> in plane strain, 1/(kappa* + 4 mu/3) in 3D: 1/(lam* + 2 mu) = <1/(lam + 2 mu)> in any geometry."""
+    """1/(K* + mu) = <1/(K + mu)> in plane strain, 1/(kappa* + 4 mu/3) in 3D: 1/(lam* + 2 mu) =
+    <1/(lam + 2 mu)> in any geometry.
+    """
     cells = elastic(
         lambda s: 2 + S(s.y[0]) * C(s.y[1]) + (C(s.y[2]) / 2 if dim == 3 else 0), lambda s: 1, dim
     )
@@ -235,7 +239,9 @@ def test_the_shear_function_is_one_with_two_sources() -> None:
 
 
 def test_thermoelastic_layers_and_the_two_formulas_of_beta() -> None:
-    """sigma = C e - beta T: gamma' = (beta - B)/m, B = <beta/m>/<1/m>; beta*_11 = B, beta*_22 = <beta - lam gamma'>, c* = <c> + <beta gamma'>."""
+    """sigma = C e - beta T: gamma' = (beta - B)/m, B = <beta/m>/<1/m>; beta*_11 = B, beta*_22 =
+    <beta - lam gamma'>, c* = <c> + <beta gamma'>.
+    """
     s = nh.Scales(2, time=True)
     v, heat = s.unknown("v", components=2), s.unknown("T")
     y = s.y[0]
@@ -278,7 +284,9 @@ def test_thermoelastic_layers_and_the_two_formulas_of_beta() -> None:
 
 
 def test_piezoelectric_layers() -> None:
-    """(v_1, v_2, phi) with sigma = C e + P^T grad phi, D = P e - kappa grad phi: indefinite, Tartar's formula with blocks of three."""
+    """(v_1, v_2, phi) with sigma = C e + P^T grad phi, D = P e - kappa grad phi: indefinite,
+    Tartar's formula with blocks of three.
+    """
 
     def tensor(y: Any) -> Any:
         elastic_part, kappa = isotropic(3 + S(y), 2 + C(y)), 2 + S(y) * C(y)
@@ -314,7 +322,9 @@ def test_piezoelectric_layers() -> None:
 
 
 def test_coupled_reactions_of_order_1_over_eps() -> None:
-    """D_i N_ij'' = R_ij, c* = <R N>: with R_ij = p_ij cos + q_ij sin, c*_ij = -sum_k (p_ik p_kj + q_ik q_kj)/(8 pi^2 D_k)."""
+    """D_i N_ij'' = R_ij, c* = <R N>: with R_ij = p_ij cos + q_ij sin, c*_ij = -sum_k (p_ik p_kj +
+    q_ik q_kj)/(8 pi^2 D_k).
+    """
     p, q, d = np.array([[1, 2], [-1, 3]]), np.array([[0, 1], [2, -1]]), np.array([2.0, 3.0])
 
     def build(s: nh.Scales, u: Any) -> Any:

@@ -1,4 +1,6 @@
-"""Derivations against formulas of the books, written anew (Bensoussan, Lions, Papanicolaou 1978, ch. 1; Jikov, Kozlov, Oleinik 1994, ch. 1)."""
+"""Derivations against formulas of the books, written anew (Bensoussan, Lions, Papanicolaou 1978,
+ch. 1; Jikov, Kozlov, Oleinik 1994, ch. 1).
+"""
 
 from __future__ import annotations
 
@@ -89,7 +91,9 @@ def test_two_dimensional_elliptic_problem() -> None:
 def test_reaction_diffusion_in_both_readings(
     variable: str, r: sp.Expr, number: float, wave: float
 ) -> None:
-    """D N'' = r, r* = <r N>: -1/(8 pi^2 D) for cos(2 pi y), -1/(2 D) for cos y; u0_t - D u0_xx + r* u0 = f."""
+    """D N'' = r, r* = <r N>: -1/(8 pi^2 D) for cos(2 pi y), -1/(2 D) for cos y; u0_t - D u0_xx + r*
+    u0 = f.
+    """
     model = example("reaction_diffusion", variable)
     (cell,) = model.cell_problems
     n = sp.Function("N_0")(Y1)
@@ -175,7 +179,9 @@ def test_the_transposed_tensor_has_the_transposed_law() -> None:
 
 
 def test_a_complex_tensor_in_two_dimensions() -> None:
-    """-div(a (e_j + grad N_j)) = 0, A*_ij = <a_ij + a_ik d_k N_j>, by a dense matrix; (a^T)* = (a*)^T."""
+    """-div(a (e_j + grad N_j)) = 0, A*_ij = <a_ij + a_ik d_k N_j>, by a dense matrix; (a^T)* =
+    (a*)^T.
+    """
 
     def lossy(s: nh.Scales) -> sp.Matrix:
         return tensor(s) + sp.I * sp.diag(1 + S(s.y[1]) / 2, C(s.y[0]) / 3)
@@ -199,7 +205,9 @@ def test_a_complex_tensor_in_two_dimensions() -> None:
 
 
 def test_duality_in_two_dimensions() -> None:
-    """hom(R a^-T R^T) = R (a*)^-T R^T with R the quarter turn (Keller 1964, Dykhne 1970), that is hom(a/det a) = a*/det a*."""
+    """hom(R a^-T R^T) = R (a*)^-T R^T with R the quarter turn (Keller 1964, Dykhne 1970), that is
+    hom(a/det a) = a*/det a*.
+    """
     a, dual = (
         nh.solve_cells(derived(diffusion(f), 2)).effective["A"]
         for f in (tensor, lambda s: tensor(s) / tensor(s).det())

@@ -1,4 +1,6 @@
-"""Parabolic problems: capacities that oscillate, and coefficients a(y, t/eps^k) (Bensoussan, Lions, Papanicolaou 1978, ch. 2; Holmbom 1997)."""
+"""Parabolic problems: capacities that oscillate, and coefficients a(y, t/eps^k) (Bensoussan, Lions,
+Papanicolaou 1978, ch. 2; Holmbom 1997).
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def test_fast_oscillation_in_time_is_averaged_before(k: Any) -> None:
 
 
 def test_the_resonant_oscillation_of_a_standing_wave() -> None:
-    """k = 2: d_tau N - (a N')' = a', periodic in (y, tau), A* = <a + a N'>, by a dense matrix of space and time."""
+    """k = 2: d_tau N - (a N')' = a', periodic in (y, tau), A* = <a + a N'>, by a dense matrix of
+    space and time.
+    """
     n = 21
     d, ticks = slope(n), np.arange(n) / n
     a = (
@@ -71,7 +75,9 @@ def test_the_resonant_oscillation_of_a_standing_wave() -> None:
 
 @pytest.mark.parametrize("speed", [1, -2])
 def test_the_resonant_oscillation_of_a_travelling_wave(speed: int) -> None:
-    """a(y - V tau): N(z) with -V N' - (a N')' = a' in z = y - V tau, a problem with a constant drift in one dimension."""
+    """a(y - V tau): N(z) with -V N' - (a N')' = a' in z = y - V tau, a problem with a constant
+    drift in one dimension.
+    """
     d = slope(41)
     z = np.arange(41) / 41
     a = 2 + np.sin(2 * np.pi * z)
@@ -82,7 +88,9 @@ def test_the_resonant_oscillation_of_a_travelling_wave(speed: int) -> None:
 
 
 def test_resonance_in_two_dimensions_of_layers() -> None:
-    """Layers along y_1 that do not move: A* = diag(harmonic, arithmetic) with any tau that cancels in the mean."""
+    """Layers along y_1 that do not move: A* = diag(harmonic, arithmetic) with any tau that cancels
+    in the mean.
+    """
     found = parabolic(lambda y, tau: sp.diag(2 + S(y[0]), 3 + C(tau) * S(y[0])), 2, 2).effective[
         "A"
     ]
@@ -134,7 +142,9 @@ def test_an_oscillating_capacity_is_its_mean() -> None:
 
 
 def test_a_rho_of_tau_at_resonance() -> None:
-    """rho(tau) u_t - u_xx: the adjoint kernel psi is (1/rho)/<1/rho>, and the law is <1/rho>^-1 u_t - u_xx."""
+    """rho(tau) u_t - u_xx: the adjoint kernel psi is (1/rho)/<1/rho>, and the law is <1/rho>^-1 u_t
+    - u_xx.
+    """
     found = solved(
         lambda s, u: sp.Eq((2 + S(s.tau)) * s.dt(u) - s.laplacian(u), 1), time=True, fast_time=2
     ).effective
@@ -167,7 +177,9 @@ def test_damping_beside_a_second_time_derivative() -> None:
     ("k", "expected"), [(sp.Rational(1, 2), "frozen"), (2, "averaged"), (3, "averaged")]
 )
 def test_a_wave_is_resonant_at_the_power_one(k: Any, expected: str) -> None:
-    """u_tt - (a(y, t/eps^k) u')': below and above the power 1 as for parabolic equations below and above 2."""
+    """u_tt - (a(y, t/eps^k) u')': below and above the power 1 as for parabolic equations below and
+    above 2.
+    """
     found = solved(
         lambda s, u: sp.Eq(s.dt(u, 2) - s.div(standing(s.y, s.tau) * s.grad(u)), 1),
         time=True,
@@ -182,7 +194,9 @@ def test_a_wave_is_resonant_at_the_power_one(k: Any, expected: str) -> None:
 
 @pytest.mark.parametrize("k", [3, 4, 5])
 def test_a_beam_is_resonant_at_the_power_four(k: int) -> None:
-    """u_t + (a(y, t/eps^k) u'')'': <1/a>^-1 averaged below 4, of the average above, d_tau N + (a (1 + N''))'' = 0 at 4."""
+    """u_t + (a(y, t/eps^k) u'')'': <1/a>^-1 averaged below 4, of the average above, d_tau N + (a (1
+    + N''))'' = 0 at 4.
+    """
     found = (
         solved(
             lambda s, u: sp.Eq(s.dt(u) + s.div(s.div(standing(s.y, s.tau) * s.hessian(u))), 1),

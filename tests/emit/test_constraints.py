@@ -1,4 +1,6 @@
-"""Lift and factor of the ansatz take every essential datum to rounding, whatever the net: on random boxes, with random data."""
+"""Lift and factor of the ansatz take every essential datum to rounding, whatever the net: on random
+boxes, with random data.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def datum(a: int, b: int, c: int) -> sp.Expr:
 def taken(
     lowered: LoweredEquation, face: Face | None, value: sp.Expr, seed: int, moment: float = 0.3
 ) -> float:
-    """How far the ansatz on a random net is from `value` at random points of a face (None: at t = 0), relative to the net and the data."""
+    """How far the ansatz on a random net is from `value` at random points of a face (None: at t =
+    0), relative to the net and the data.
+    """
     module = run("constraints", emit_equation(lowered, "constraints")["constraints_residual.py"])
     unit = torch.rand(
         20, len(module.AXES), generator=torch.Generator().manual_seed(seed), dtype=torch.float64

@@ -1,4 +1,6 @@
-"""Names that a user writes are data: what tries to be code in them runs in no target and on no backend."""
+"""Names that a user writes are data: what tries to be code in them runs in no target and on no
+backend.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ ALL = ("torch", "cpp", "dolfinx", "skfem", "numpy", "latex")
 
 
 def payloads(marker: Path) -> list[str]:
-    """Strings that leave a quotation, a comment or a group of some language, and then make the file `marker`."""
+    """Strings that leave a quotation, a comment or a group of some language, and then make the file
+    `marker`.
+    """
     code = f"__import__('pathlib').Path({str(marker)!r}).touch()"
     double = code.replace("'", '"')
     return [
@@ -191,7 +195,9 @@ def test_backends_solve_with_any_title(backend: str, tmp_path: Path) -> None:
 
 
 def test_a_validation_with_such_a_title(tmp_path: Path) -> None:
-    """Its report, plots and files: markup of rich, mathematics of matplotlib, LaTeX, control characters."""
+    """Its report, plots and files: markup of rich, mathematics of matplotlib, LaTeX, control
+    characters.
+    """
     marker = tmp_path / "marker"
     title = "".join(payloads(marker)) + "$[/link] \\frac{"
     report = nh.validate(problem(title), eps=0.5, out=tmp_path / "out", fem="skfem")

@@ -1,4 +1,6 @@
-"""The emitted scikit-fem text: what it says (golden files), that it stands alone, and that it converges at the rates of its elements."""
+"""The emitted scikit-fem text: what it says (golden files), that it stands alone, and that it
+converges at the rates of its elements.
+"""
 
 from __future__ import annotations
 
@@ -114,7 +116,9 @@ def test_cell_files_stand_alone(tmp_path):
 
 
 def test_files_of_systems_and_kernels_stand_alone(tmp_path):
-    """The shear modulus of layers is the harmonic mean, sqrt(3); a_0(2) of Mathieu's equation; Lifson and Jackson's 1 / I_0(1)^2."""
+    """The shear modulus of layers is the harmonic mean, sqrt(3); a_0(2) of Mathieu's equation;
+    Lifson and Jackson's 1 / I_0(1)^2.
+    """
 
     def label(name, *index):
         return f"{name}{list(index)}"

@@ -1,4 +1,6 @@
-"""The emitted torch files: their text, their derivatives against nested automatic differentiation, and that they stand alone."""
+"""The emitted torch files: their text, their derivatives against nested automatic differentiation,
+and that they stand alone.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ def cells_3d() -> LoweredCells:
 
 
 def unsteady() -> LoweredEquation:
-    """With parameters, externals and their slow derivatives, Dirichlet data that vary, a Robin face and initial data."""
+    """With parameters, externals and their slow derivatives, Dirichlet data that vary, a Robin face
+    and initial data.
+    """
     a, a_x = external("A", (0, 0), (0,)), external("A", (0, 0), (1,))
     lowered = manufactured(
         sp.exp(-epsilon * t) * sp.sin(x1),
@@ -93,7 +97,9 @@ def fine(dim: int) -> LoweredEquation:
 
 
 def coupled() -> LoweredEquation:
-    """2 u_t + w_t - u_xx - (w_x q)_x + w = f and w_t - 3 w_xx + u_x = g: a clamped and a free end for u, springs for w; data from outside."""
+    """2 u_t + w_t - u_xx - (w_x q)_x + w = f and w_t - 3 w_xx + u_x = g: a clamped and a free end
+    for u, springs for w; data from outside.
+    """
     q = external("A", (0, 0), (0,))
     u, w = COUPLED
     box, zero, one = Box((0, 1)), (0,), (1,)
@@ -271,8 +277,13 @@ def test_the_residual_by_jets_is_the_residual_by_nested_autograd(name: str) -> N
 
 @pytest.mark.parametrize("name", ["homogenized 1D", "homogenized 2D", "homogenized 3D", "periodic"])
 def test_the_manufactured_solution_satisfies_every_emitted_condition(name: str) -> None:
-    solutions = {"homogenized 1D": sp.exp(-epsilon * t) * sp.sin(x1), "homogenized 2D": sp.exp(x1) * sp.sin(x2),
-                 "homogenized 3D": x1 * sp.cos(x2) + x3**3, "periodic": sp.sin(PI2 * x1) * x2}  # fmt: skip
+    solutions = {
+        "homogenized 1D": sp.exp(-epsilon * t) * sp.sin(x1),
+        "homogenized 2D": sp.exp(x1) * sp.sin(x2),
+        # fmt: skip
+        "homogenized 3D": x1 * sp.cos(x2) + x3**3,
+        "periodic": sp.sin(PI2 * x1) * x2,
+    }
     lowered = EQUATIONS[name]
     module, u = module_of(lowered), solutions[name]
     variables = (*lowered.coordinates, t) if lowered.time else lowered.coordinates
@@ -315,7 +326,9 @@ def test_the_manufactured_solution_satisfies_every_emitted_condition(name: str) 
 
 @torch.no_grad()
 def test_coupled_equations_have_a_column_for_every_component() -> None:
-    """The residual by jets is that by nested autograd, and the manufactured solution satisfies every emitted condition."""
+    """The residual by jets is that by nested autograd, and the manufactured solution satisfies
+    every emitted condition.
+    """
     module = module_of(coupled())
     points, zero, given = points_of(module), module.INDICES[0], given_to(module)
     layers = module.mlp(8, 2, 2, module.AXES, seed=3)
@@ -369,7 +382,9 @@ def test_the_operator_takes_feature_axes() -> None:
 
 
 def test_effective_coefficients_by_the_energy_formula_of_the_exact_corrector() -> None:
-    """In 1D a (1 + N') is the harmonic mean; the corrected functional keeps it for the exact N, and squares the error of a wrong one."""
+    """In 1D a (1 + N') is the harmonic mean; the corrected functional keeps it for the exact N, and
+    squares the error of a wrong one.
+    """
     module = module_of(diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])))
     y = torch.arange(64, dtype=torch.float64)[:, None] / 64
     a = 2 + torch.sin(2 * torch.pi * y)

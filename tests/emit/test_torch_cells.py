@@ -1,4 +1,6 @@
-"""Emitted cell problems of several components and levels: residuals by nested differentiation, the transposed operator, the law."""
+"""Emitted cell problems of several components and levels: residuals by nested differentiation, the
+transposed operator, the law.
+"""
 
 from __future__ import annotations
 
@@ -84,7 +86,9 @@ def test_the_transposed_operator() -> None:
 
 
 def test_the_operator_of_a_system_by_nested_differentiation() -> None:
-    """-d_k( c_ikjl d_l u_j ) of two functions at once, outputs ordered by function, then by component."""
+    """-d_k( c_ikjl d_l u_j ) of two functions at once, outputs ordered by function, then by
+    component.
+    """
     lam, mu = 1 + S / 2, 2 + C
     module, c = module_of(elasticity(isotropic(lam, mu))), isotropic(lam, mu)
     layers, points = (
@@ -176,7 +180,9 @@ def test_constants_are_keyword_arguments_and_means() -> None:
 
 
 def test_the_energy_formula_of_a_system() -> None:
-    """With the exact functions of a coupled 1D problem the law is the harmonic mean of the matrix; an error of 1e-4 costs 1e-8."""
+    """With the exact functions of a coupled 1D problem the law is the harmonic mean of the matrix;
+    an error of 1e-4 costs 1e-8.
+    """
     a = sp.Matrix([[2 + S, sp.Rational(1, 2)], [sp.Rational(1, 2), 3]])
     module, points = module_of(coupled_1d(a)), grid(64, 1)
     wave = 2 * torch.pi * points[:, 0]

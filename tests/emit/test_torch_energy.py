@@ -1,4 +1,6 @@
-"""The emitted energies: files that stand alone, their integrands against the cell problem, nets with kinks against automatic differentiation."""
+"""The emitted energies: files that stand alone, their integrands against the cell problem, nets
+with kinks against automatic differentiation.
+"""
 
 from __future__ import annotations
 

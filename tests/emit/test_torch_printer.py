@@ -50,8 +50,19 @@ def test_constants_keep_double_precision() -> None:
     assert value.dtype == torch.float64 and value.tolist() == [0.1] * 3
 
 
-@pytest.mark.parametrize("expr", [sp.Function("a")(x), sp.I * x, sp.Integral(sp.exp(x**3), (x, 0, y)), sp.gamma(x), sp.oo * sp.Symbol("z"),
-                                  sp.Derivative(sp.Function("a")(x), x), sp.sqrt(-1 - sp.pi) * x])  # fmt: skip
+@pytest.mark.parametrize(
+    "expr",
+    [
+        sp.Function("a")(x),
+        sp.I * x,
+        sp.Integral(sp.exp(x**3), (x, 0, y)),
+        sp.gamma(x),
+        sp.oo * sp.Symbol("z"),
+        # fmt: skip
+        sp.Derivative(sp.Function("a")(x), x),
+        sp.sqrt(-1 - sp.pi) * x,
+    ],
+)
 def test_what_torch_does_not_have_is_quoted(expr: sp.Expr) -> None:
     with pytest.raises(UnsupportedError, match="term:"):
         TorchPrinter("x").doprint(expr)

@@ -1,4 +1,6 @@
-"""Every example of examples/classes is run as a user runs it, and one of its numbers is checked against a closed form or a quadrature."""
+"""Every example of examples/classes is run as a user runs it, and one of its numbers is checked
+against a closed form or a quadrature.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ def test_importing_an_example_solves_nothing(
 
 
 def test_elasticity_2d(example: Example) -> None:
-    """Layers (Backus 1962), mu = lam: harmonic means across, and along the layers what the lateral contraction leaves."""
+    """Layers (Backus 1962), mu = lam: harmonic means across, and along the layers what the lateral
+    contraction leaves.
+    """
     mu = 1 + C / 2
     modulus = 1 / np.mean(1 / (3 * mu))
     ratio = 1 / 3  # lam/(lam + 2 mu)
@@ -74,7 +78,9 @@ def test_elasticity_2d(example: Example) -> None:
 
 
 def test_elasticity_3d(example: Example) -> None:
-    """What crosses the layers is constant: the matrix n.C.n = mu (2 n n + I) of the normal n has a harmonic mean."""
+    """What crosses the layers is constant: the matrix n.C.n = mu (2 n n + I) of the normal n has a
+    harmonic mean.
+    """
     n = np.ones(3) / 3**0.5
     found = np.einsum("ikjl,k,l", effective(example("elasticity_3d"))["A"], n, n)
     assert (
@@ -134,7 +140,9 @@ def test_ground_state(example: Example) -> None:
 
 
 def test_fast_time(example: Example) -> None:
-    """k = 1: the harmonic mean; k = 2: with z = y - tau, M = N - C solves a M' + M = -a, and A* = -<M>; k = 3: the mean."""
+    """k = 1: the harmonic mean; k = 2: with z = y - tau, M = N - C solves a M' + M = -a, and A* =
+    -<M>; k = 3: the mean.
+    """
     found = example("fast_time")["effective"]
     assert found[1] == pytest.approx(5**0.5, abs=1e-9)
     assert found[2] == pytest.approx(travelling(), abs=1e-7)
@@ -208,7 +216,9 @@ def harmonic(local: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def tilted(force_integral: Callable[[Any], Any]) -> tuple[float, float]:
-    """(<psi b>, D) of dX = b dt + sqrt(2) dW with b the derivative of `force_integral`, by the trapezoid rule."""
+    """(<psi b>, D) of dX = b dt + sqrt(2) dW with b the derivative of `force_integral`, by the
+    trapezoid rule.
+    """
     n = 400
     y = np.arange(n) / n
     z = (np.polynomial.legendre.leggauss(60)[0] + 1) / 2

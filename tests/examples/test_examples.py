@@ -1,4 +1,6 @@
-"""Every example is run as a user runs it, and its figures are checked against the converged values of the paper's problems."""
+"""Every example is run as a user runs it, and its figures are checked against the converged values
+of the paper's problems.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,9 @@ def test_first_order_approximation_of_elliptic_2d(results: Any) -> None:
 
 
 def test_elasticity_square(results: Any) -> None:
-    """A constant shear modulus: lam* + 2 mu is the harmonic mean of lam + 2 mu (Hill 1964); 1.18 % is the converged error at eps = 1/8."""
+    """A constant shear modulus: lam* + 2 mu is the harmonic mean of lam + 2 mu (Hill 1964); 1.18 %
+    is the converged error at eps = 1/8.
+    """
     (result,) = results("elasticity_square").values()
     y = np.arange(256) / 256
     modulus = 1 / np.mean(1 / (6 + 3 * np.outer(np.sin(2 * np.pi * y), np.cos(2 * np.pi * y))))

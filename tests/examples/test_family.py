@@ -11,7 +11,9 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 def test_family(tmp_path: Path) -> None:
-    """a*_11 at p = 0.3, q = 0.2, and its derivative by p, are those of the Fourier backend at single parameters."""
+    """a*_11 at p = 0.3, q = 0.2, and its derivative by p, are those of the Fourier backend at
+    single parameters.
+    """
     done = subprocess.run(
         [sys.executable, EXAMPLES / "family.py"],
         cwd=tmp_path,

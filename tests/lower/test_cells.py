@@ -1,4 +1,6 @@
-"""Lowered cell problems: strong and weak form say the same, and the energy formula is found where it holds."""
+"""Lowered cell problems: strong and weak form say the same, and the energy formula is found where
+it holds.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ def differentiate(e: sp.Expr, index: tuple[int, ...], y: tuple[sp.Symbol, ...]) 
 def weak_and_strong(
     lowered: LoweredCells, n: tuple[sp.Expr, ...], v: tuple[sp.Expr, ...]
 ) -> list[tuple[float, float]]:
-    """(weak, strong) of the operator at (n, v), and of every right-hand side, n in place of every earlier function."""
+    """(weak, strong) of the operator at (n, v), and of every right-hand side, n in place of every
+    earlier function.
+    """
     y = lowered.coordinates
 
     def factor(t: WeakTerm | SourceTerm) -> sp.Expr:

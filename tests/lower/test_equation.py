@@ -1,4 +1,6 @@
-"""Lowered equations: coefficients in their places, externals, boundary and initial data, the fine problem's y = x/eps."""
+"""Lowered equations: coefficients in their places, externals, boundary and initial data, the fine
+problem's y = x/eps.
+"""
 
 from __future__ import annotations
 
@@ -141,7 +143,9 @@ def test_symmetry_is_that_of_the_form() -> None:
 
 
 def test_a_system_has_its_terms_by_equation_and_field() -> None:
-    """-div(C e(v)) with beta T beside a stationary heat equation; T is given on the left, insulated elsewhere, v is clamped."""
+    """-div(C e(v)) with beta T beside a stationary heat equation; T is given on the left, insulated
+    elsewhere, v is clamped.
+    """
     s = nh.Scales(2)
     v, heat = s.unknown("v", components=2), s.unknown("T")
     e = s.sym_grad(v)

@@ -1,4 +1,6 @@
-"""The equations of the mean fields: the homogenized operator, homogeneous data, and the averaged operators h_n on the right."""
+"""The equations of the mean fields: the homogenized operator, homogeneous data, and the averaged
+operators h_n on the right.
+"""
 
 from __future__ import annotations
 

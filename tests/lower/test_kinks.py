@@ -37,7 +37,9 @@ CASES: dict[str, Callable[[nh.Scales], Any]] = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_kinks_are_the_bounds_of_regions(name: str) -> None:
-    """max(level, 0) is zero at all interfaces of its region, of size one, and has the period of the cell."""
+    """max(level, 0) is zero at all interfaces of its region, of size one, and has the period of the
+    cell.
+    """
     lowered = lower_cells(derived(diffusion(CASES[name]), 2))
     coordinates, cut_cell = lowered.coordinates, make_partition(lowered, {})
     calls = [

@@ -1,4 +1,6 @@
-"""Complex cell problems in real and imaginary parts: the real form computes the same as complex arithmetic."""
+"""Complex cell problems in real and imaginary parts: the real form computes the same as complex
+arithmetic.
+"""
 
 from __future__ import annotations
 

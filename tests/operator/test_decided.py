@@ -1,4 +1,6 @@
-"""Conditions that hold in the whole cell: a phase that covers it is a constant coefficient, on every backend."""
+"""Conditions that hold in the whole cell: a phase that covers it is a constant coefficient, on
+every backend.
+"""
 
 from __future__ import annotations
 

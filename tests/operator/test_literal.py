@@ -1,4 +1,6 @@
-"""x/eps, x/eps^2 and t/eps^k written out are the fast variables of the scales, or an error that names the scales to write."""
+"""x/eps, x/eps^2 and t/eps^k written out are the fast variables of the scales, or an error that
+names the scales to write.
+"""
 
 from __future__ import annotations
 

@@ -48,7 +48,9 @@ def test_normal_form_is_the_same_operator(write: object) -> None:
 
 
 def test_what_stands_under_div_stays_there() -> None:
-    """Also where the coefficient is a number: the flux of natural conditions is the one that was written."""
+    """Also where the coefficient is a number: the flux of natural conditions is the one that was
+    written.
+    """
     ((term, c),) = (
         pair for pair in table(lambda s, u: sp.Eq(s.div(sp.Matrix([2 * u])), 0)).terms()
     )

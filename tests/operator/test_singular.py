@@ -1,4 +1,6 @@
-"""Poles of data, found from the symbols: between all points of a sample, and told from what stays bounded."""
+"""Poles of data, found from the symbols: between all points of a sample, and told from what stays
+bounded.
+"""
 
 from __future__ import annotations
 

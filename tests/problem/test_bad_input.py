@@ -1,4 +1,6 @@
-"""Wrong input, as a new user writes it: each gets the typed error that quotes the term and names a remedy."""
+"""Wrong input, as a new user writes it: each gets the typed error that quotes the term and names a
+remedy.
+"""
 
 from __future__ import annotations
 
@@ -749,7 +751,9 @@ def test_wrong_input_gets_its_typed_error(name: str) -> None:
 def test_a_backend_that_is_not_installed_says_how_to_get_it(
     backend: str, library: str, remedy: str
 ) -> None:
-    """A finder in front of all others hides the library, as if it were not there; everything else still works."""
+    """A finder in front of all others hides the library, as if it were not there; everything else
+    still works.
+    """
     program = f"""
 import sys
 class Hide:

@@ -1,4 +1,6 @@
-"""Odd values in every place where a user writes something: a typed error with a term and a remedy, or a right result."""
+"""Odd values in every place where a user writes something: a typed error with a term and a remedy,
+or a right result.
+"""
 
 from __future__ import annotations
 
@@ -182,7 +184,9 @@ def raised_by_sympy(error: Exception) -> bool:
 
 
 def test_what_only_looks_odd_is_computed() -> None:
-    """Wrappers, sums and numbers that SymPy keeps unevaluated; a real value of a function that SciPy computes with complex numbers."""
+    """Wrappers, sums and numbers that SymPy keeps unevaluated; a real value of a function that
+    SciPy computes with complex numbers.
+    """
     q = sp.Symbol("q")
     kept = [
         sp.UnevaluatedExpr(SMOOTH),

@@ -1,4 +1,6 @@
-"""Coordinates and calculus: SymPy's own diff knows the chain rule, and the divergence form is kept as written."""
+"""Coordinates and calculus: SymPy's own diff knows the chain rule, and the divergence form is kept
+as written.
+"""
 
 from __future__ import annotations
 

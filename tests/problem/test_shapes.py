@@ -37,8 +37,16 @@ def test_share_of_plane_shapes(shape: Any, area: float) -> None:
     assert found == pytest.approx(area, abs=2e-3)
 
 
-@pytest.mark.parametrize(("shape", "volume"), [(nh.Ball((0.1, 0.5, 0), 0.3), 4 / 3 * np.pi * 0.027), (nh.Cylinder((0.5, 0.9), 0.25, 1), np.pi / 16),
-                                               (nh.Layer(2, (0.25, 0.75)), 0.5)], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "volume"),
+    [
+        (nh.Ball((0.1, 0.5, 0), 0.3), 4 / 3 * np.pi * 0.027),
+        (nh.Cylinder((0.5, 0.9), 0.25, 1), np.pi / 16),
+        # fmt: skip
+        (nh.Layer(2, (0.25, 0.75)), 0.5),
+    ],
+    ids=str,
+)
 def test_share_of_solid_shapes(shape: Any, volume: float) -> None:
     s = nh.Scales(3)
     assert values(nh.phases(s, {shape: 1}, default=0), s, grid(3, 60)).mean() == pytest.approx(
@@ -91,7 +99,9 @@ def test_every_backend_takes_it() -> None:
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
 def test_finite_elements_of_a_disk(backend: str) -> None:
-    """Meshes that do not fit: their own estimate covers the error. Rayleigh's series gives 1.602941912."""
+    """Meshes that do not fit: their own estimate covers the error. Rayleigh's series gives
+    1.602941912.
+    """
     s = nh.Scales(2)
     u = s.unknown("u")
     a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10})

@@ -36,7 +36,9 @@ def cells(
     dim: int = 1,
     **options: Any,
 ) -> LoweredCells:
-    """LoweredCells of a scalar symmetric problem on the unit cell, where `options` say nothing else."""
+    """LoweredCells of a scalar symmetric problem on the unit cell, where `options` say nothing
+    else.
+    """
     flags: dict[str, Any] = {
         "components": 1,
         "symmetric": True,
@@ -84,7 +86,9 @@ def corrector(c: Tensor, j: int, q: int, dim: int, **options: Any) -> CellForm:
 def flux(
     c: Tensor, loads: Sequence[tuple[int, int]], dim: int, offset: int = 0
 ) -> list[Functional]:
-    """A[i, k, j, q] = <c_ikjl + c_ikpr d_r N^jl_p> for the loads (j, q) of functions offset, offset + 1, ..."""
+    """A[i, k, j, q] = <c_ikjl + c_ikpr d_r N^jl_p> for the loads (j, q) of functions offset, offset
+    + 1, ...
+    """
     found = []
     for i, k in sorted({key[:2] for key in c}):
         for n, (j, q) in enumerate(loads):

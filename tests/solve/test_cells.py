@@ -1,4 +1,6 @@
-"""solve_cells and CellSolution: effective coefficients as users get them, functions of (y; x), and the file."""
+"""solve_cells and CellSolution: effective coefficients as users get them, functions of (y; x), and
+the file.
+"""
 
 from __future__ import annotations
 

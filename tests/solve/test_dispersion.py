@@ -1,4 +1,6 @@
-"""Dispersion of waves against Bloch frequencies by dense Fourier matrices, and against closed forms of layered media."""
+"""Dispersion of waves against Bloch frequencies by dense Fourier matrices, and against closed forms
+of layered media.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def wave(
 def bloch_frequency(
     a: Coefficient, rho: Coefficient, k: tuple[float, ...], eps: float, n: int
 ) -> float:
-    """The lowest omega with -div(a(x/eps) grad w) = omega^2 rho w and w(x + eps e_j) = exp(i eps k_j) w: Fourier Galerkin with n^d modes."""
+    """The lowest omega with -div(a(x/eps) grad w) = omega^2 rho w and w(x + eps e_j) = exp(i eps
+    k_j) w: Fourier Galerkin with n^d modes.
+    """
     dim = len(k)
     y = sp.symbols(f"y1:{dim + 1}")
     grid = np.stack(np.meshgrid(*[np.arange(n) / n] * dim, indexing="ij")).reshape(dim, -1)
@@ -76,7 +80,9 @@ def test_frequencies_against_bloch_waves(name: str) -> None:
 
 
 def test_the_one_dimensional_coefficient_is_a_star_times_the_mean_square_of_the_corrector() -> None:
-    """rho = 1: omega^2 = a* k^2 - eps^2 a* <N^2> k^4, N' = a*/a - 1; in the Boussinesq form E = <N^2>, F = 0."""
+    """rho = 1: omega^2 = a* k^2 - eps^2 a* <N^2> k^4, N' = a*/a - 1; in the Boussinesq form E =
+    <N^2>, F = 0.
+    """
     found = wave(lambda y: 2 + C(y[0]) + S(2 * y[0]) / 2, lambda y: ONE, 1)
     y = np.linspace(0, 1, 20001)
     a = 2 + np.cos(2 * np.pi * y) + np.sin(4 * np.pi * y) / 2
@@ -121,7 +127,9 @@ def test_the_boussinesq_form_is_well_posed_and_no_larger_than_needed(name: str) 
 
 
 def test_three_dimensions_layered_along_one_axis() -> None:
-    """Layers along x1: the worst direction is e1, where the one-dimensional coefficient <N^2> stands."""
+    """Layers along x1: the worst direction is e1, where the one-dimensional coefficient <N^2>
+    stands.
+    """
     plane, solid = (
         wave(lambda y: 2 + S(y[0]), lambda y: ONE, 1),
         wave(lambda y: 2 + S(y[0]), lambda y: ONE, 3),

@@ -1,4 +1,6 @@
-"""Effective coefficients as users get them: what is absorbed where, averaged operators, averages over a frozen time."""
+"""Effective coefficients as users get them: what is absorbed where, averaged operators, averages
+over a frozen time.
+"""
 
 from __future__ import annotations
 

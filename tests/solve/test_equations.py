@@ -33,7 +33,9 @@ def diffusion(
 
 
 def exact_fine(x: np.ndarray, eps: float) -> np.ndarray:
-    """u_eps of diffusion([Dirichlet(0)]): int_0^x (c - s) (2 + cos(2 pi s/eps)) ds with u(1) = 0, for 1/eps an integer."""
+    """u_eps of diffusion([Dirichlet(0)]): int_0^x (c - s) (2 + cos(2 pi s/eps)) ds with u(1) = 0,
+    for 1/eps an integer.
+    """
     w = 2 * np.pi / eps
     c = 1 / 2
     return (
@@ -223,7 +225,9 @@ def test_options_and_points_that_do_not_fit() -> None:
 
 @pytest.mark.parametrize("source", ["x", "none"])
 def test_a_source_in_a_moving_frame_is_not_solved_as_it_stands(source: str) -> None:
-    """f(x) is f(X + c t/eps) there: refused where the frame moves, on solve and in emitted files; a constant is solved."""
+    """f(x) is f(X + c t/eps) there: refused where the frame moves, on solve and in emitted files; a
+    constant is solved.
+    """
     s = nh.Scales(1, time=True)
     u = s.unknown("u")
     wave = sp.sin(2 * sp.pi * s.x[0])

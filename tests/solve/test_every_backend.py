@@ -1,4 +1,6 @@
-"""What a backend cannot compute with is written for it: complex numbers as two real ones, coefficients of a finer level as series."""
+"""What a backend cannot compute with is written for it: complex numbers as two real ones,
+coefficients of a finer level as series.
+"""
 
 from __future__ import annotations
 

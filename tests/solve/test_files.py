@@ -1,4 +1,6 @@
-"""Files are data: hostile ones run nothing, damaged ones are typed errors, all of `info` comes back."""
+"""Files are data: hostile ones run nothing, damaged ones are typed errors, all of `info` comes
+back.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The Fourier backend on kernels that are no constants, drift, several levels, fourth order and time in the cell."""
+"""The Fourier backend on kernels that are no constants, drift, several levels, fourth order and
+time in the cell.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,9 @@ def numbers(expr: sp.Expr, y: np.ndarray = GRID) -> np.ndarray:
 
 
 def bloch(d: float, b: sp.Expr, r: sp.Expr, k: float, n: int = 201) -> complex:
-    """The principal eigenvalue of exp(-iky)( -d u'' + b u' + r u )exp(iky) on (0, 1), by a dense matrix."""
+    """The principal eigenvalue of exp(-iky)( -d u'' + b u' + r u )exp(iky) on (0, 1), by a dense
+    matrix.
+    """
     y = np.arange(n) / n
     waves = 1j * (TAU * np.fft.fftfreq(n, 1 / n) + k)
     slope = np.fft.ifft(waves[:, None] * np.fft.fft(np.eye(n), axis=0), axis=0)
@@ -70,7 +74,9 @@ def bloch(d: float, b: sp.Expr, r: sp.Expr, k: float, n: int = 201) -> complex:
 
 
 def advected(d: sp.Expr, b: sp.Expr) -> LoweredCells:
-    """-d u'' + b u': psi, the drift c = <b psi>, N with A_0 N = -(b - c), D* = <psi (d + 2 d N' - (b - c) N)>."""
+    """-d u'' + b u': psi, the drift c = <b psi>, N with A_0 N = -(b - c), D* = <psi (d + 2 d N' -
+    (b - c) N)>.
+    """
     psi, n = Factor(0, 0, ZERO), Factor(1, 0, ZERO)
     slope = dataclasses.replace(n, derivative=ONE)
     law = mean_of("D", 0, (d, (psi,)), (2 * d, (psi, slope)), (-(b - DRIFT), (psi, n)))
@@ -158,7 +164,9 @@ def test_ground_state_in_the_plane_with_a_weight() -> None:
 
 @pytest.mark.parametrize("b", [sp.Integer(0), 2 + 3 * S(Y[0])], ids=["symmetric", "drift"])
 def test_law_of_a_ground_state_against_the_bloch_eigenvalue(b: sp.Expr) -> None:
-    """lambda(k) to second order: drift = <psi (b phi - 2 phi')>, A N = 2 phi' - b phi + drift phi, D* = <psi (phi + 2 N' - (b - drift) N)>."""
+    """lambda(k) to second order: drift = <psi (b phi - 2 phi')>, A N = 2 phi' - b phi + drift phi,
+    D* = <psi (phi + 2 N' - (b - drift) N)>.
+    """
     r = 6 * C(Y[0]) + 2 * S(2 * Y[0])
     phi, psi, n = (Factor(k, 0, ZERO) for k in range(3))
     phi_slope, n_slope = (dataclasses.replace(f, derivative=ONE) for f in (phi, n))

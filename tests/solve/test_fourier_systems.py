@@ -1,4 +1,6 @@
-"""The Fourier backend on systems: layered media and constant shear in closed form, batches of slow points."""
+"""The Fourier backend on systems: layered media and constant shear in closed form, batches of slow
+points.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ def mean(expr: sp.Expr) -> float:
 
 
 def layered(a: np.ndarray) -> np.ndarray:
-    """The effective tensor (k, l, i, j) of layers a (layers, k, l, i, j) with normal e1; a[k, l] are blocks (Tartar's formula)."""
+    """The effective tensor (k, l, i, j) of layers a (layers, k, l, i, j) with normal e1; a[k, l]
+    are blocks (Tartar's formula).
+    """
     inverse = np.linalg.inv(a[:, 0, 0])
     normal = np.linalg.inv(inverse.mean(axis=0))
     right, left = inverse[:, None] @ a[:, 0], a[:, :, 0] @ inverse[:, None]
@@ -66,7 +70,9 @@ def test_layered_elasticity_backus(dim: int) -> None:
 
 
 def test_constant_shear_modulus_hill() -> None:
-    """1/(K* + mu) = <1/(K + mu)> in plane strain, whatever the geometry; K + mu = 3 + sin cos has <1/.> by quadrature."""
+    """1/(K* + mu) = <1/(K + mu)> in plane strain, whatever the geometry; K + mu = 3 + sin cos has
+    <1/.> by quadrature.
+    """
     bulk, mu = 2 + S(Y[0]) * C(Y[1]), sp.Integer(1)
     found = entries(solve(second_order(isotropic(bulk - mu, mu, 2), 2, symmetric_loads(2))))
     y = np.meshgrid(np.arange(64) / 64, np.arange(64) / 64)
@@ -83,7 +89,9 @@ def test_constant_shear_modulus_hill() -> None:
 
 
 def test_layers_of_piezoelectric_material_in_units_of_their_own() -> None:
-    """Antiplane: sigma = c grad u + e grad phi, D = e grad u - kappa grad phi; <L^-1>^-1 across, <L> along; indefinite."""
+    """Antiplane: sigma = c grad u + e grad phi, D = e grad u - kappa grad phi; <L^-1>^-1 across,
+    <L> along; indefinite.
+    """
     c, e, kappa = (
         1e11 * (2 + S(Y[0])),
         10 * (1 + C(Y[0]) / 2),
@@ -106,7 +114,9 @@ def test_layers_of_piezoelectric_material_in_units_of_their_own() -> None:
 
 @pytest.mark.parametrize("symmetric", [True, False])
 def test_layers_of_coupled_anisotropic_material(symmetric: bool) -> None:
-    """Two coupled equations, full tensors, indefinite where symmetric: Tartar's formula with blocks."""
+    """Two coupled equations, full tensors, indefinite where symmetric: Tartar's formula with
+    blocks.
+    """
     rng = np.random.default_rng(3)
     base, wave = rng.normal(size=(2, 2, 2, 2, 2)) * np.reshape([0.5, 0.2], (2, 1, 1, 1, 1))
     if symmetric:

@@ -1,4 +1,6 @@
-"""The mean fields and the expansion of order n against exact fine solutions: Fourier collocation of the whole torus, and closed forms."""
+"""The mean fields and the expansion of order n against exact fine solutions: Fourier collocation of
+the whole torus, and closed forms.
+"""
 
 from __future__ import annotations
 
@@ -161,7 +163,9 @@ def test_two_dimensions_with_finite_elements() -> None:
 
 
 def test_a_dirichlet_problem_whose_corrector_vanishes_on_the_boundary() -> None:
-    """-( u' / (2 + cos 2 pi y) )' = 1: U_1 = 0, N(0) = 0, and the error of u0 + eps N u0' is of order eps^2."""
+    """-( u' / (2 + cos 2 pi y) )' = 1: U_1 = 0, N(0) = 0, and the error of u0 + eps N u0' is of
+    order eps^2.
+    """
     model = derived(
         lambda s, u: sp.Eq(-s.div(s.grad(u) / (2 + C(s.y[0]))), 1),
         order=1,

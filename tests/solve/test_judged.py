@@ -1,4 +1,6 @@
-"""What solved cell problems are asked, whichever backend they come from: a backend that returns wrong values is found out."""
+"""What solved cell problems are asked, whichever backend they come from: a backend that returns
+wrong values is found out.
+"""
 
 from __future__ import annotations
 

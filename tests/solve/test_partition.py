@@ -66,7 +66,9 @@ def test_labels_beside_an_interface(name: str) -> None:
 
 
 def test_divergence_theorem() -> None:
-    """int over a phase of div F is the flux through its interface: points, normals and weights together."""
+    """int over a phase of div F is the flux through its interface: points, normals and weights
+    together.
+    """
     cut = of(nh.Ellipse((0.45, 0.5), (0.35, 0.2), 0.7))
     q, found = cut.quadrature(24), cut.interfaces(32)
     inside, p = q.labels == 0, q.points
@@ -92,8 +94,15 @@ def test_any_disk(c1: float, c2: float, radius: float) -> None:
     assert q.weights[q.labels == 0].sum() == pytest.approx(PI * radius**2, abs=1e-8)
 
 
-@pytest.mark.parametrize(("shape", "volume", "area"), [(nh.Ball((0.5, 0.5, 0.5), 0.3), 0.036 * PI, 0.36 * PI),
-                                                       (nh.Cylinder((0.5, 0.4), 0.3, 1), 0.09 * PI, 0.6 * PI)], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    ("shape", "volume", "area"),
+    [
+        (nh.Ball((0.5, 0.5, 0.5), 0.3), 0.036 * PI, 0.36 * PI),
+        # fmt: skip
+        (nh.Cylinder((0.5, 0.4), 0.3, 1), 0.09 * PI, 0.6 * PI),
+    ],
+    ids=str,
+)
 def test_solid_shapes(shape: Any, volume: float, area: float) -> None:
     cut = of(shape, dim=3)
     q, found = cut.quadrature(10), cut.interfaces(10)

@@ -1,4 +1,6 @@
-"""Effective coefficients as functions of x: jumps, kinks and narrow features of the data in x are seen."""
+"""Effective coefficients as functions of x: jumps, kinks and narrow features of the data in x are
+seen.
+"""
 
 from __future__ import annotations
 

@@ -82,7 +82,9 @@ def test_only_elasticity_gets_matrices() -> None:
 
 @pytest.mark.parametrize("components", [1, 2])
 def test_symmetric_tensors_give_the_same_symbol(components: int) -> None:
-    """sum T_ijk xi_i xi_j xi_k = sum of the terms, derivatives on either side; those with a time derivative are left out."""
+    """sum T_ijk xi_i xi_j xi_k = sum of the terms, derivatives on either side; those with a time
+    derivative are left out.
+    """
     rng = np.random.default_rng(5)
     keys = [
         ((1, 0, 0), (1, 1, 0)),

@@ -188,7 +188,9 @@ def test_a_coupled_system() -> None:
 
 @pytest.mark.parametrize("cells", ["fourier", "skfem"])
 def test_a_system_with_kernels(cells: str) -> None:
-    """Two drifts and a coupling of order 1/eps: psi^p has two components, which weigh the data of both."""
+    """Two drifts and a coupling of order 1/eps: psi^p has two components, which weigh the data of
+    both.
+    """
     s = nh.Scales(1)
     v = s.unknown("v", components=2)
     y, x = s.y[0], s.x[0]
@@ -237,7 +239,9 @@ def test_a_system_with_kernels(cells: str) -> None:
 
 
 def test_complex_reactions() -> None:
-    """-u'' + 8 i cos(2 pi y) u / eps + u = 1 + 10 sin(2 pi y)/eps, the reference in real and imaginary parts."""
+    """-u'' + 8 i cos(2 pi y) u / eps + u = 1 + 10 sin(2 pi y)/eps, the reference in real and
+    imaginary parts.
+    """
     s = nh.Scales(1)
     u = s.unknown("u")
     left = -s.laplacian(u) + 8 * sp.I * C(s.y[0]) * u / s.eps + u
@@ -424,7 +428,9 @@ def test_eps_is_asked_for_where_it_is_needed_alone() -> None:
 
 
 def test_no_divergence_form_in_the_square() -> None:
-    """-a lap u: psi is 1/a up to a factor, and B = grad(a psi) vanishes; with two different a_kk it does not."""
+    """-a lap u: psi is 1/a up to a factor, and B = grad(a psi) vanishes; with two different a_kk it
+    does not.
+    """
 
     def a(s: nh.Scales) -> Any:
         return 2 + S(s.y[0]) * C(s.y[1])

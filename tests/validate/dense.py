@@ -1,6 +1,8 @@
-"""The expansion of a plane wave by dense matrices alone: perturbation theory in eps at one (k, s), without any symbolic derivation.
+"""The expansion of a plane wave by dense matrices alone: perturbation theory in eps at one (k, s),
+without any symbolic derivation.
 
-The term table becomes sum_p eps^p A_p with matrices A_p over collocation points; correctors and averaged operators are numbers at (k, s).
+The term table becomes sum_p eps^p A_p with matrices A_p over collocation points; correctors and
+averaged operators are numbers at (k, s).
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ Series = dict[int, Matrix]
 
 @dataclass(frozen=True)
 class Expansion:
-    """`correctors[a]` is N^a (components, points, components) at `points`, `averaged[n]` is h_{m+n} (components, components).
+    """`correctors[a]` is N^a (components, points, components) at `points`, `averaged[n]` is h_{m+n}
+    (components, components).
 
     In a moving frame or with a ground state, d_t -> s + shift/eps - decay/eps^2.
     """

@@ -1,12 +1,16 @@
-"""validate, killed by SIGKILL at random moments until it is done, against a run that nobody disturbs.
+"""validate, killed by SIGKILL at random moments until it is done, against a run that nobody
+disturbs.
 
     python -m tests.validate.kill_resume [kills] [fem]     (default: 50 skfem)
 
-Runs are forks of this process, which has imported the package and computed nothing; each round has its own cache of compiled forms.
+Runs are forks of this process, which has imported the package and computed nothing; each round has
+its own cache of compiled forms.
 
-A round begins in an empty folder: run, kill at a random moment, run again in the same folder, ... until a run is let end. Rounds go on until as
-many kills have hit a process at work as were asked for. Every results.json has to equal the undisturbed one, but for seconds and for what was
-taken from an earlier run; nothing half-written may be left. Prints a line for each round and the figures; the exit code is 0 where all are equal.
+A round begins in an empty folder: run, kill at a random moment, run again in the same folder, ...
+until a run is let end. Rounds go on until as many kills have hit a process at work as were asked
+for. Every results.json has to equal the undisturbed one, but for seconds and for what was taken
+from an earlier run; nothing half-written may be left. Prints a line for each round and the figures;
+the exit code is 0 where all are equal.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""One problem of every linear class, for the oracles. Each takes the scales and gives (equation, unknown)."""
+"""One problem of every linear class, for the oracles. Each takes the scales and gives (equation,
+unknown).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from tests.symbolic import C, S
 
 
 class Case(NamedTuple):
-    """`order`: of the expansion; `points`: per axis, enough for a dense matrix to resolve the coefficients."""
+    """`order`: of the expansion; `points`: per axis, enough for a dense matrix to resolve the
+    coefficients.
+    """
 
     build: Callable[[nh.Scales], tuple[Any, Any]]
     scales: dict[str, Any]
@@ -129,7 +133,9 @@ def biharmonic(s: nh.Scales, u: sp.Expr) -> sp.Expr:
 
 
 def compressible(s: nh.Scales) -> sp.Matrix:
-    """Not divergence free and not of zero mean: its adjoint kernel is not constant, and the law moves."""
+    """Not divergence free and not of zero mean: its adjoint kernel is not constant, and the law
+    moves.
+    """
     return sp.Matrix([sp.Rational(1, 2) + 2 * S(s.y[0]) + C(s.y[1]), C(s.y[0] + s.y[1])])
 
 

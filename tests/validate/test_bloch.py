@@ -1,4 +1,6 @@
-"""The Bloch oracle: an expansion that is wrong does not converge at its rate; the report; where it does not apply."""
+"""The Bloch oracle: an expansion that is wrong does not converge at its rate; the report; where it
+does not apply.
+"""
 
 from __future__ import annotations
 

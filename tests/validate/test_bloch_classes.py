@@ -1,4 +1,6 @@
-"""Every linear class, to several orders: the expansion converges to the exact plane wave at its rate, and the law is that of dense matrices."""
+"""Every linear class, to several orders: the expansion converges to the exact plane wave at its
+rate, and the law is that of dense matrices.
+"""
 
 from __future__ import annotations
 

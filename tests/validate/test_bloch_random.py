@@ -1,4 +1,6 @@
-"""The Bloch oracle on operators drawn at random: every order of the expansion converges at its rate."""
+"""The Bloch oracle on operators drawn at random: every order of the expansion converges at its
+rate.
+"""
 
 from __future__ import annotations
 
@@ -85,7 +87,9 @@ class Draw:
         )
 
     def flow(self) -> sp.Matrix:
-        """Divergence free; its mean, which is the drift, only where the law may move: one unknown, one time derivative."""
+        """Divergence free; its mean, which is the drift, only where the law may move: one unknown,
+        one time derivative.
+        """
         y, wind = (
             self.s.y,
             self.choice.wind if len(self.fields) == 1 and self.choice.time == (1,) else 0,

@@ -64,7 +64,9 @@ def test_krylov_finds_what_elimination_finds(name: str, monkeypatch: pytest.Monk
 
 
 def test_the_units_of_a_system_do_not_matter() -> None:
-    """Piezoelectricity in SI units: the entries of the averaged operator differ by 19 orders of magnitude."""
+    """Piezoelectricity in SI units: the entries of the averaged operator differ by 19 orders of
+    magnitude.
+    """
     waves = []
     for stiffness, permittivity in ((1.0, 1.0), (1e11, 1e-8)):
         units = np.sqrt([stiffness, stiffness, permittivity])

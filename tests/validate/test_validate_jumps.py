@@ -1,4 +1,6 @@
-"""validate on a coefficient that jumps: nets per phase against finite elements, judged by the enclosure of A*."""
+"""validate on a coefficient that jumps: nets per phase against finite elements, judged by the
+enclosure of A*.
+"""
 
 from __future__ import annotations
 

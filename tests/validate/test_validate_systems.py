@@ -20,7 +20,9 @@ X = np.linspace(0, 1, 16001)
 
 
 def coupled() -> nh.MultiscaleProblem:
-    """-(a u')' + 2 u - w = 1 and -(b w')' - u + w = x, clamped, with a, b of mean inverse 1/sqrt(3) and 1/(sqrt(8)/2)."""
+    """-(a u')' + 2 u - w = 1 and -(b w')' - u + w = x, clamped, with a, b of mean inverse 1/sqrt(3)
+    and 1/(sqrt(8)/2).
+    """
     s = nh.Scales(1)
     u, w = s.unknown("u"), s.unknown("w")
     a, b = 2 + sp.sin(2 * sp.pi * s.y[0]), sp.Rational(3, 2) + sp.cos(2 * sp.pi * s.y[0]) / 2
@@ -121,7 +123,9 @@ def test_files_and_resumption(run: tuple[Report, Path]) -> None:
 
 
 def test_the_reconstruction_of_a_system() -> None:
-    """u0 + eps sum N_{q, k} d_k u0_q, written out, and its derivative against a difference quotient."""
+    """u0 + eps sum N_{q, k} d_k u0_q, written out, and its derivative against a difference
+    quotient.
+    """
     s = nh.Scales(2)
     v = s.unknown("v", components=2)
     e, lam = s.sym_grad(v), 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])

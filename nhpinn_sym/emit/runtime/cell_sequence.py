@@ -1,10 +1,12 @@
 """Cell problems in the order in which they can be solved, for any finite element library.
 
-Vectors and matrices are the library's own (arrays and SciPy matrices, or PETSc's): only +, -, products with floats and `dot` are used on
-them. On a mesh, the kernels of A_0 and of its transpose are known approximately only, so that every problem is solved bordered:
+Vectors and matrices are the library's own (arrays and SciPy matrices, or PETSc's): only +, -,
+products with floats and `dot` are used on them. On a mesh, the kernels of A_0 and of its transpose
+are known approximately only, so that every problem is solved bordered:
     A w + sum_p lam_p c_p = b,  r_p . w = g_p,
-where r_p are the weights of the means, c_p those of the kernel functions. Then lam_p is the mean <psi^p . g> that b has to lose, psi^p being
-the adjoint kernel of the mesh, and the adjoint kernel itself is the solution of the transposed system with b = 0.
+where r_p are the weights of the means, c_p those of the kernel functions. Then lam_p is the mean
+<psi^p . g> that b has to lose, psi^p being the adjoint kernel of the mesh, and the adjoint kernel
+itself is the solution of the transposed system with b = 0.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ _ROUNDING = 1e-14
 DAMPING = 1e-8
 """Relative increase of the diagonal in `damped`."""
 _NEGATIVE = 0.1
-"""How far below zero, as a part of its maximum, a principal eigenfunction may come on a coarse mesh."""
+"""How far below zero, as a part of its maximum, a principal eigenfunction may come on a coarse
+mesh.
+"""
 
 
 class KernelError(RuntimeError):
@@ -51,7 +55,8 @@ class Discrete(Protocol):
     def modes(self) -> Sequence[Vector]:
         """What the matrix does not see of functions of time: 1 and -1 in turn along that axis.
 
-        Galerkin's method for u_tau is skew-symmetric, so that on an even number of nodes the constants are not its only kernel.
+        Galerkin's method for u_tau is skew-symmetric, so that on an even number of nodes the
+        constants are not its only kernel.
         """
 
     def assign(self, name: str, value: float) -> None:
@@ -81,7 +86,9 @@ class Discrete(Protocol):
         """The matrix with a slightly larger diagonal, and so without a kernel."""
 
     def pin(self, *kernels: Sequence[Vector]) -> None:
-        """Bordered systems are to hold the unknowns of a node where these kernels (with one vector per component each) are large."""
+        """Bordered systems are to hold the unknowns of a node where these kernels (with one vector
+        per component each) are large.
+        """
 
     def ratios(self, numerator: Vector, denominator: Vector) -> tuple[float, float]:
         """The smallest and the largest entry of the quotient."""
@@ -97,11 +104,13 @@ class Discrete(Protocol):
 
 
 class Bordered:
-    """w, lam with A w + sum_p lam_p c_p = b, r_p . w = g_p, for as many borders as A has kernel functions.
+    """w, lam with A w + sum_p lam_p c_p = b, r_p . w = g_p, for as many borders as A has kernel
+    functions.
 
-    With the rows `units` of A replaced by those of the identity, A is regular: `pinned` solves that. Then A w = b, c_p (their entries there
-    set to 0) and the unit vectors themselves are put together such that the replaced rows and the conditions r_p . w = g_p hold.
-    `lines` are the replaced rows of A.
+    With the rows `units` of A replaced by those of the identity, A is regular: `pinned` solves
+    that. Then A w = b, c_p (their entries there set to 0) and the unit vectors themselves are put
+    together such that the replaced rows and the conditions r_p . w = g_p hold. `lines` are the
+    replaced rows of A.
     """
 
     def __init__(
@@ -151,14 +160,18 @@ class Bordered:
 
 @dataclass(frozen=True)
 class Solved:
-    """`values`: numbers by (name, index); `multipliers`: the relative mean of each right-hand side that must have none, by function."""
+    """`values`: numbers by (name, index); `multipliers`: the relative mean of each right-hand side
+    that must have none, by function.
+    """
 
     values: dict[Key, float]
     multipliers: dict[str, float]
 
 
 def solve_functions(forms: Any, cells: Discrete) -> Solved:
-    """All functions of the emitted module `forms`, in their order, and the numbers that they give. KernelError where there is no ground state."""
+    """All functions of the emitted module `forms`, in their order, and the numbers that they give.
+    KernelError where there is no ground state.
+    """
     roles = [role for _, role, _, _ in forms.FUNCTIONS]
     values: dict[Key, float] = {}
     columns = list(cells.weights)
@@ -180,7 +193,9 @@ def solve_functions(forms: Any, cells: Discrete) -> Solved:
 
 
 def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
-    """An adjoint kernel may be tiny over most of the cell: it is estimated with a matrix that is nearly singular."""
+    """An adjoint kernel may be tiny over most of the cell: it is estimated with a matrix that is
+    nearly singular.
+    """
     with cells.solver(cells.damped(matrix), (), (), transposed=True) as solve:
         cells.pin([solve(weights, ())[0] for weights in cells.weights])
 
@@ -222,9 +237,11 @@ def _correctors(
 
 
 def _ground_state(forms: Any, cells: Discrete) -> float:
-    """The principal eigenvalue of A phi = lam M phi; phi > 0 with mean 1 becomes the first function, and the symbol gets the eigenvalue.
+    """The principal eigenvalue of A phi = lam M phi; phi > 0 with mean 1 becomes the first
+    function, and the symbol gets the eigenvalue.
 
-    Inverse iteration with a shift below the spectrum (the lowest value of A 1 / M 1: the potential), then Newton's method for (phi, lam).
+    Inverse iteration with a shift below the spectrum (the lowest value of A 1 / M 1: the
+    potential), then Newton's method for (phi, lam).
     """
     cells.assign(forms.EIGENVALUE, 0.0)
     matrix, mass = cells.operator(), cells.mass()
@@ -262,7 +279,9 @@ def _inverse_iteration(
     spread: float,
     transposed: bool = False,
 ) -> tuple[Vector, float]:
-    """Also for the transposed matrices (those of `mass` with a weight are symmetric: one coefficient times u v)."""
+    """Also for the transposed matrices (those of `mass` with a weight are symmetric: one
+    coefficient times u v).
+    """
     eigenvalue = np.inf
     with cells.solver(matrix - shift * mass, (), (), transposed) as solve:
         for _ in range(100):

@@ -1,7 +1,9 @@
-"""FFCx keeps compiled forms on disk, and takes a file there for another process at work: what a killed process left is compiled again.
+"""FFCx keeps compiled forms on disk, and takes a file there for another process at work: what a
+killed process left is compiled again.
 
-A `.c` file without its `.c.cached` makes FFCx wait, and then fail with TimeoutError in every later process; half a shared library
-ends the process that loads it. Beside each module that is being compiled stands `.owner`, with the machine and the process.
+A `.c` file without its `.c.cached` makes FFCx wait, and then fail with TimeoutError in every later
+process; half a shared library ends the process that loads it. Beside each module that is being
+compiled stands `.owner`, with the machine and the process.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ _ROUNDS = 30
 
 
 def guarded(look_up: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
-    """`ffcx.codegeneration.jit.get_cached_module`, which gives (None, None) where the caller is to compile."""
+    """`ffcx.codegeneration.jit.get_cached_module`, which gives (None, None) where the caller is to
+    compile.
+    """
 
     @wraps(look_up)
     def looked_up(
@@ -71,7 +75,9 @@ class Files:
         self.owner.write_text(f"{platform.node()}\n{os.getpid()}")
 
     def owner_state(self) -> str:
-        """ "alive", "dead", or "unknown" where nobody has claimed the module, or somebody on another machine."""
+        """ "alive", "dead", or "unknown" where nobody has claimed the module, or somebody on
+        another machine.
+        """
         try:
             machine, process = self.owner.read_text().split("\n")
             if machine != platform.node():
@@ -87,7 +93,9 @@ class Files:
 
 
 def whole(library: Path) -> bool:
-    """Whether a shared library of ELF has its end, the table of sections; libraries of other systems are not looked at."""
+    """Whether a shared library of ELF has its end, the table of sections; libraries of other
+    systems are not looked at.
+    """
     with library.open("rb") as file:
         head = file.read(64)
     if len(head) == 64 and head[:5] == b"\x7fELF\x02":

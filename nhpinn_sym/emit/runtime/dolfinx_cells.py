@@ -1,4 +1,6 @@
-"""Periodic cell problems by DOLFINx, from an emitted file of UFL forms: all cell functions, and the effective coefficients."""
+"""Periodic cell problems by DOLFINx, from an emitted file of UFL forms: all cell functions, and the
+effective coefficients.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,16 @@ from .lagrange_grid import LagrangeGrid  # sibling
 from .lattice import Lattice  # sibling
 
 _TOGETHER = 6
-"""Forms that are compiled as one: that saves compilations, and costs the time to assemble the others with each."""
+"""Forms that are compiled as one: that saves compilations, and costs the time to assemble the
+others with each.
+"""
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """`functions`: a batch (functions, components). `multipliers`: relative means of right-hand sides that must have none, by function."""
+    """`functions`: a batch (functions, components). `multipliers`: relative means of right-hand
+    sides that must have none, by function.
+    """
 
     functions: LagrangeGrid
     effective: dict[Key, float]
@@ -45,10 +51,12 @@ class CellResult:
 
 
 class CellProblem:
-    """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow point; assembled for `cell_sequence`.
+    """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow
+    point; assembled for `cell_sequence`.
 
-    forms: the module; parameters: a value for each name in forms.PARAMETERS; lattice: the mesh of the cell; degree 1 or 2;
-    solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but for symmetric definite scalar problems; always where A_0 is indefinite).
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; lattice: the mesh of
+    the cell; degree 1 or 2; solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but
+    for symmetric definite scalar problems; always where A_0 is indefinite).
     """
 
     def __init__(
@@ -112,7 +120,9 @@ class CellProblem:
         return result
 
     def solve(self, slow: Mapping[str, float]) -> CellResult:
-        """Solve at the slow point with the coordinates `slow`. Raises DivergedError, and RuntimeError where a kernel is not found."""
+        """Solve at the slow point with the coordinates `slow`. Raises DivergedError, and
+        RuntimeError where a kernel is not found.
+        """
         for name, constant in self.slow.items():
             constant.value = slow[name]
         self.iterations = 0
@@ -177,7 +187,9 @@ class CellProblem:
         self._pins = [node * c + i for node in nodes for i in range(c)]
 
     def _largest(self, values: NDArray[np.float64], first: int) -> int:
-        """The number of the node with the largest value on all ranks; this rank's numbers begin with `first`."""
+        """The number of the node with the largest value on all ranks; this rank's numbers begin
+        with `first`.
+        """
         own = (
             (float(values.max()), -first - int(np.argmax(values))) if len(values) else (-np.inf, 0)
         )
@@ -209,7 +221,9 @@ class CellProblem:
 
 
 def _method(solver: str, forms: ModuleType) -> str:
-    """As `method`. Only the constants are a kernel that CG is told of; BoomerAMG on systems in 2D is slower than MUMPS."""
+    """As `method`. Only the constants are a kernel that CG is told of; BoomerAMG on systems in 2D
+    is slower than MUMPS.
+    """
     semidefinite = forms.SYMMETRIC and forms.DEFINITE and forms.EIGENVALUE is None
     if solver == "auto" and not forms.DEFINITE:
         return "direct"
@@ -217,7 +231,8 @@ def _method(solver: str, forms: ModuleType) -> str:
 
 
 class Selection:
-    """Forms of one shape by key; a few at a time are compiled as one, sum_k s_k form_k, with constants s of which one is 1.
+    """Forms of one shape by key; a few at a time are compiled as one, sum_k s_k form_k, with
+    constants s of which one is 1.
 
     The number 0 stands for a form without terms.
     """

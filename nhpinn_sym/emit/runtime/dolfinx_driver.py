@@ -35,15 +35,19 @@ Coefficients = Callable[[Key, Array], Array]
 _ROUNDED = 1e-12
 """A product with the matrix that is smaller than that share of its norm is 0."""
 COMPATIBLE = 1e-6
-"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a given mesh."""
+"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a
+given mesh.
+"""
 
 
 class EquationProblem:
     """The boundary (and initial) value problem of a `..._forms.py` on one mesh.
 
-    forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key, points): values (n,) of the effective
-    coefficient `key` at points (n, d), called with the same points on every rank; solver: "direct", "iterative", or "auto" (direct
-    in 1D, in 2D with time steps or for operators that are not scalar, symmetric and positive, and where the diagonal is not positive).
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key,
+    points): values (n,) of the effective coefficient `key` at points (n, d), called with the same
+    points on every rank; solver: "direct", "iterative", or "auto" (direct in 1D, in 2D with time
+    steps or for operators that are not scalar, symmetric and positive, and where the diagonal is
+    not positive).
     """
 
     def __init__(
@@ -90,8 +94,8 @@ class EquationProblem:
     def solve(self) -> LagrangeGrid:
         """The solution of a stationary problem. Raises DivergedError.
 
-        `defect` then is the relative imbalance of the data of a problem that leaves its mean open: there is no solution unless it
-        vanishes, up to quadrature.
+        `defect` then is the relative imbalance of the data of a problem that leaves its mean open:
+        there is no solution unless it vanishes, up to quadrature.
         """
         matrix, lift = assemble_matrix(self.stiffness), self._lift(self.dirichlet)
         reduced = self.box.reduced(matrix)
@@ -106,7 +110,9 @@ class EquationProblem:
         return Linear(matrix, self.method)
 
     def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
-        """Combinations of constants and rotations that the transposed matrix, and the matrix, nearly map to 0."""
+        """Combinations of constants and rotations that the transposed matrix, and the matrix,
+        nearly map to 0.
+        """
         candidates, largest, found = (
             self.box.motions(),
             matrix.norm(PETSc.NormType.NORM_INFINITY),
@@ -146,9 +152,11 @@ class EquationProblem:
         return w + self._free(right @ np.array(shares)) if any(shares) else w
 
     def _images(self, matrix: PETSc.Mat, functions: Array) -> list[PETSc.Vec]:
-        """What the matrix makes of functions (free dofs of this rank, p) that it nearly maps to 0: exactly that for constants.
+        """What the matrix makes of functions (free dofs of this rank, p) that it nearly maps to 0:
+        exactly that for constants.
 
-        Their products with the matrix are rounding of its largest entries; so the form is given their values, and gradients 0.
+        Their products with the matrix are rounding of its largest entries; so the form is given
+        their values, and gradients 0.
         """
         comm = self.box.comm
         nowhere_held = not any(comm.allgather(bool(self.box.held.any())))
@@ -184,12 +192,15 @@ class EquationProblem:
             ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments
         )
         v, *_ = self._arguments
-        # derivatives of constants vanish only when the form is compiled: then this term keeps its space
+        # derivatives of constants vanish only when the form is compiled: then this term keeps its
+        # space
         kept = self.box.constant(0.0) * (sum(v) if self.components > 1 else v) * self.box.dx
         return self.box.restricted(assemble_vector(compile_form(form + kept)))
 
     def _grid(self, values: Array) -> LagrangeGrid:
-        """The function (or batch) with the owned dofs `values`; several components become the last axis of the batch."""
+        """The function (or batch) with the owned dofs `values`; several components become the last
+        axis of the batch.
+        """
         if self.components > 1:
             values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
         return self.box.grid(values)
@@ -201,11 +212,13 @@ class EquationProblem:
         every: bool = True,
         report: Callable[[float], None] = lambda fraction: None,
     ) -> LagrangeGrid:
-        """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one alone. Raises DivergedError.
+        """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one
+        alone. Raises DivergedError.
 
         `largest` then holds the largest absolute value of each component at any time.
 
-        Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the others at the boundary would cost an order.
+        Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the
+        others at the boundary would cost an order.
         """
         stiffness = assemble_matrix(self.stiffness)
         stage = assemble_matrix(self.mass) + (GAMMA * final_time / steps) * stiffness
@@ -264,7 +277,9 @@ class EquationProblem:
         return assemble_vector(self.load) if self.load else self.box.P.createVecLeft()
 
     def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
-        """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all other dofs."""
+        """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all
+        other dofs.
+        """
         lift = fem.Function(self.box.space)
         for (faces, field), value in zip(self.forms.DIRICHLET, values):
             on = self.box.on(faces, field)
@@ -274,7 +289,9 @@ class EquationProblem:
 
 
 def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
-    """The linear solver: `positive` says symmetric and positive (semi)definite, `many` that one matrix serves many right-hand sides."""
+    """The linear solver: `positive` says symmetric and positive (semi)definite, `many` that one
+    matrix serves many right-hand sides.
+    """
     iterative = "cg" if positive else "gmres"
     automatic = "direct" if dim == 1 or (dim == 2 and (many or not positive)) else iterative
     choices = {"auto": automatic, "direct": "direct", "iterative": iterative}

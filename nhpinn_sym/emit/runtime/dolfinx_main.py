@@ -1,4 +1,6 @@
-"""The command lines of the emitted drivers: arguments are name=value, for what a file leaves open and for n, degree, steps."""
+"""The command lines of the emitted drivers: arguments are name=value, for what a file leaves open
+and for n, degree, steps.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ from .lattice import Lattice, all_breaks  # sibling
 
 
 def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
-    """Solve the cell problems and print the effective coefficients. n: cells along each axis, with lines at jumps."""
+    """Solve the cell problems and print the effective coefficients. n: cells along each axis, with
+    lines at jumps.
+    """
     given = _numbers(
         arguments, (*forms.SLOW, *forms.PARAMETERS), n={1: 256, 2: 64, 3: 16}[len(forms.CELL)]
     )
@@ -32,9 +36,11 @@ def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
 
 
 def main_equation(forms: ModuleType, arguments: Sequence[str]) -> None:
-    """Solve the equation and write the values on the lattice of nodes (at the final time) to solution.npz.
+    """Solve the equation and write the values on the lattice of nodes (at the final time) to
+    solution.npz.
 
-    n: cells along each axis, with lines at jumps; steps: time steps; effective coefficients are given as A[0,0]=1.5, and constant.
+    n: cells along each axis, with lines at jumps; steps: time steps; effective coefficients are
+    given as A[0,0]=1.5, and constant.
     """
     given = _numbers(
         arguments,

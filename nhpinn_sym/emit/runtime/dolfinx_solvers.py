@@ -12,7 +12,9 @@ from .dolfinx_versions import PETSc  # sibling
 _MULTIGRID = {"relax_type_coarse": "symmetric-SOR/Jacobi"}
 """Gaussian elimination fails on a singular coarse matrix."""
 _SYSTEMS = {**_MULTIGRID, "strong_threshold": 0.5}
-"""With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four times slower."""
+"""With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four
+times slower.
+"""
 _ROUNDING = 1e-15
 
 
@@ -21,7 +23,9 @@ class DivergedError(RuntimeError):
 
 
 class Linear:
-    """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with algebraic multigrid)."""
+    """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with
+    algebraic multigrid).
+    """
 
     def __init__(self, matrix: PETSc.Mat, method: str) -> None:
         self.method, self.iterations, self.ksp = method, 0, PETSc.KSP().create(matrix.comm)
@@ -56,7 +60,9 @@ class Linear:
 
 
 def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:
-    """hypre's BoomerAMG; where PETSc was built without hypre (the wheels of DOLFINx on PyPI) PETSc's own GAMG."""
+    """hypre's BoomerAMG; where PETSc was built without hypre (the wheels of DOLFINx on PyPI)
+    PETSc's own GAMG.
+    """
     if not PETSc.Sys.hasExternalPackage("hypre"):
         pc.setType("gamg")
         return
@@ -71,9 +77,11 @@ def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:
 
 
 class ProjectedCG:
-    """w with A w + sum lam_p r_p = b, r_p . w = g_p, for a symmetric semidefinite A whose kernel are the constants of each component.
+    """w with A w + sum lam_p r_p = b, r_p . w = g_p, for a symmetric semidefinite A whose kernel
+    are the constants of each component.
 
-    `rows`: the integrals of the test functions of each component. The means of b are removed first, those of w afterwards.
+    `rows`: the integrals of the test functions of each component. The means of b are removed first,
+    those of w afterwards.
     """
 
     def __init__(self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec]) -> None:
@@ -103,7 +111,9 @@ class ProjectedCG:
 
 
 class Pinned:
-    """A bordered system (see `Bordered`) by a solver for A with some rows replaced by those of the identity: one at each dof of `pins`."""
+    """A bordered system (see `Bordered`) by a solver for A with some rows replaced by those of the
+    identity: one at each dof of `pins`.
+    """
 
     def __init__(
         self,
@@ -169,7 +179,9 @@ def bordered(
     pins: Sequence[int],
     method: str,
 ) -> ProjectedCG | Pinned:
-    """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel functions."""
+    """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel
+    functions.
+    """
     return (
         ProjectedCG(matrix, rows) if method == "cg" else Pinned(matrix, columns, rows, pins, method)
     )

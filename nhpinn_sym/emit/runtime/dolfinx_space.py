@@ -1,4 +1,6 @@
-"""Lagrange functions on a lattice in DOLFINx, with periodic axes and Dirichlet faces eliminated: the same on any number of ranks."""
+"""Lagrange functions on a lattice in DOLFINx, with periodic axes and Dirichlet faces eliminated:
+the same on any number of ranks.
+"""
 
 from __future__ import annotations
 
@@ -29,12 +31,14 @@ Face = tuple[int, int]
 
 
 class BoxSpace:
-    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values where `fixed` (faces, each with a component), and else is 0.
+    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values where `fixed` (faces,
+    each with a component), and else is 0.
 
-    P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the opposite faces of the axes
-    `periodic`, and its rows are empty at the fixed dofs, `held`. A linear system A u = b becomes P^T A P w = P^T (b - A g).
-    Functions with several `components` have as many dofs at each node, one after the other. Degree 1 or 2; `dx` and `ds` are the measures,
-    and ds(1 + 2 axis + end) is the face (axis, end).
+    P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the
+    opposite faces of the axes `periodic`, and its rows are empty at the fixed dofs, `held`. A
+    linear system A u = b becomes P^T A P w = P^T (b - A g).
+    Functions with several `components` have as many dofs at each node, one after the other. Degree
+    1 or 2; `dx` and `ds` are the measures, and ds(1 + 2 axis + end) is the face (axis, end).
     """
 
     def __init__(
@@ -104,7 +108,9 @@ class BoxSpace:
         return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
 
     def _prolongation(self, periodic: list[int], block: int) -> tuple[PETSc.Mat, NDArray[np.int64]]:
-        """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand for."""
+        """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand
+        for.
+        """
         wrapped, c = self._nodes.copy(), self.components
         wrapped[:, periodic] %= self._ends[periodic]
         free = ~self.held
@@ -174,14 +180,18 @@ class BoxSpace:
     def interpolant(
         self, value: ufl.core.expr.Expr | float, component: int | None = None
     ) -> Interpolant:
-        """`value`, of all components or of one (the others being 0), made ready for interpolation as often as its constants change."""
+        """`value`, of all components or of one (the others being 0), made ready for interpolation
+        as often as its constants change.
+        """
         if component is not None and self.components > 1:
             value = ufl.as_vector([value if i == component else 0 for i in range(self.components)])
         return Interpolant(self.space, self.constant(1.0) * value)
 
     @cached_property
     def _cubic(self) -> tuple[fem.FunctionSpace, NDArray[np.float64], slice]:
-        """Lagrange functions of degree 3, their nodes on all ranks, and which of these are this rank's."""
+        """Lagrange functions of degree 3, their nodes on all ranks, and which of these are this
+        rank's.
+        """
         space = function_space(self.mesh, 3)
         parts = self.comm.allgather(coordinates(space))
         first = sum(len(part) for part in parts[: self.comm.rank])
@@ -192,7 +202,8 @@ class BoxSpace:
     ) -> fem.Constant | fem.Function:
         """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
 
-        A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than the solution has.
+        A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than
+        the solution has.
         """
         space, points, own = self._cubic
         samples = values(points)
@@ -208,7 +219,9 @@ class BoxSpace:
         return function.x.array[: self.owned * self.components]
 
     def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
-        """Owned node values (..., owned), gathered from all ranks: evaluation needs no communication then."""
+        """Owned node values (..., owned), gathered from all ranks: evaluation needs no
+        communication then.
+        """
         points = np.concatenate(self.comm.allgather(coordinates(self.space)))
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         return LagrangeGrid.from_dofs(points, gathered, self.lattice, self.degree)

@@ -1,9 +1,11 @@
-"""The calls of DOLFINx that differ between 0.5.2 and 0.11, in one place; everything else calls what is the same in all.
+"""The calls of DOLFINx that differ between 0.5.2 and 0.11, in one place; everything else calls what
+is the same in all.
 
-Import DOLFINx through this module only: 0.5.2 leaves dlopen at RTLD_GLOBAL, which binds a torch that is imported later to
-the wrong BLAS, so setdlopenflags does nothing while it is imported. mpi4py comes before PETSc and DOLFINx, because those of
-the wheel on PyPI use the MPI library that mpi4py has loaded. FFCx, which DOLFINx imports, sends the warnings of every module
-to a logger without a handler, where nobody sees them: that is undone.
+Import DOLFINx through this module only: 0.5.2 leaves dlopen at RTLD_GLOBAL, which binds a torch
+that is imported later to the wrong BLAS, so setdlopenflags does nothing while it is imported.
+mpi4py comes before PETSc and DOLFINx, because those of the wheel on PyPI use the MPI library that
+mpi4py has loaded. FFCx, which DOLFINx imports, sends the warnings of every module to a logger
+without a handler, where nobody sees them: that is undone.
 """
 
 from __future__ import annotations
@@ -49,7 +51,9 @@ _CELL_TYPES = {2: dmesh.CellType.quadrilateral, 3: dmesh.CellType.hexahedron}
 
 @contextmanager
 def _quiet_compiler() -> Iterator[None]:
-    """The form compiler of 0.5.2 logs every command that it runs, and uses deprecated names of numpy."""
+    """The form compiler of 0.5.2 logs every command that it runs, and uses deprecated names of
+    numpy.
+    """
     level = logging.root.manager.disable
     logging.disable(max(level, logging.INFO))
     try:
@@ -127,7 +131,9 @@ def assemble_vector(form: fem.Form) -> PETSc.Vec:
 
 
 def assemble_scalar(comm: MPI.Comm, form: fem.Form) -> float:
-    """The value of a compiled functional, summed over the ranks in their order: the same number on each."""
+    """The value of a compiled functional, summed over the ranks in their order: the same number on
+    each.
+    """
     return float(sum(comm.allgather(fem.assemble_scalar(form))))
 
 

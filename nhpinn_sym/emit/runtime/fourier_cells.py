@@ -1,4 +1,6 @@
-"""Cell problems on one grid: kernels, constants, correctors level by level, effective coefficients; means by the trapezoid rule."""
+"""Cell problems on one grid: kernels, constants, correctors level by level, effective coefficients;
+means by the trapezoid rule.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,23 @@ from .fourier_grid import Grid, MultiIndex  # sibling
 from .fourier_operator import BlockOperator, Term  # sibling
 
 DENSE = {1: 45, 2: 15, 3: 7}
-"""Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the search for a ground state starts."""
+"""Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the
+search for a ground state starts.
+"""
 Fields = Mapping[str, Callable[[np.ndarray], np.ndarray]]
-"""External fields by name: points (n, d) of the cell -> values (n,), or (n, *shape) where the symbols of the field carry an index."""
+"""External fields by name: points (n, d) of the cell -> values (n,), or (n, *shape) where the
+symbols of the field carry an index.
+"""
 
 
 class Cells:
-    """All cell problems of an emitted coefficient file (`forms`) at m slow points (m, k) on one grid.
+    """All cell problems of an emitted coefficient file (`forms`) at m slow points (m, k) on one
+    grid.
 
-    functions : modes (m, components, ...) of each;  values : effective entries (m,), constants and the eigenvalue too;
-    multipliers : {name: (m,)} of the functions whose source must have no mean, relative to the source;
-    residual (m,) : the largest relative one;  iterations : the largest number of them.
+    functions : modes (m, components, ...) of each;  values : effective entries (m,), constants and
+    the eigenvalue too; multipliers : {name: (m,)} of the functions whose source must have no mean,
+    relative to the source; residual (m,) : the largest relative one;  iterations : the largest
+    number of them.
     """
 
     def __init__(
@@ -54,7 +62,9 @@ class Cells:
     def run(
         self, eigenvalue: np.ndarray | None = None, guesses: Sequence[np.ndarray] | None = None
     ) -> Cells:
-        """Solve everything in order, from guesses of the eigenvalue (m,), where there is one, and of the functions (m, components, ...)."""
+        """Solve everything in order, from guesses of the eigenvalue (m,), where there is one, and
+        of the functions (m, components, ...).
+        """
         self.guesses = guesses
         roles = [role for _, role, _, _ in self.forms.FUNCTIONS]
         self.phi = None if eigenvalue is None else self._ground_state(eigenvalue)
@@ -81,7 +91,9 @@ class Cells:
         return self.operator(self.forms.OPERATOR, self.forms.SYMMETRIC and self.forms.DEFINITE)
 
     def dense_eigenvalue(self) -> np.ndarray:
-        """The eigenvalue (m,) of least real part of the matrix of A_0, for a coarse grid: where the search for a ground state starts."""
+        """The eigenvalue (m,) of least real part of the matrix of A_0, for a coarse grid: where the
+        search for a ground state starts.
+        """
         grid, size = self.grid, self.grid.n**self.grid.dim
         unit = grid.forward(np.eye(size).reshape(size, 1, 1, *grid.shape))
         images = (
@@ -113,7 +125,9 @@ class Cells:
     def _solve(
         self, operator: BlockOperator, b: np.ndarray, positions: Sequence[int]
     ) -> np.ndarray:
-        """Solutions (r, m, components, ...) for the functions at these positions; residuals are kept."""
+        """Solutions (r, m, components, ...) for the functions at these positions; residuals are
+        kept.
+        """
         guess = (
             np.zeros_like(b)
             if self.guesses is None
@@ -135,8 +149,9 @@ class Cells:
     def _ground_state(self, eigenvalue: np.ndarray) -> np.ndarray:
         """phi > 0 with (A - lambda mass) phi = 0, <phi> = 1.
 
-        v = (A - lambda mass + shift <.>)^-1 shift has <v> = 1 at an eigenvalue. Newton's method for 1/<v> = 1: exact where one pole dominates,
-        and with d<v>/dlambda = <w mass v> / shift, w being v of the transposed operator.
+        v = (A - lambda mass + shift <.>)^-1 shift has <v> = 1 at an eigenvalue. Newton's method for
+        1/<v> = 1: exact where one pole dominates, and with d<v>/dlambda = <w mass v> / shift, w
+        being v of the transposed operator.
         """
         symmetric, zero = self.forms.SYMMETRIC, self.grid.zero
         for _ in range(30):
@@ -161,7 +176,9 @@ class Cells:
         return v[0]
 
     def _adjoints(self, positions: Sequence[int]) -> list[np.ndarray]:
-        """psi^p with A^T psi = 0 (less eigenvalue mass^T), for each adjoint; without any, what the ground state gives, or none for unit vectors."""
+        """psi^p with A^T psi = 0 (less eigenvalue mass^T), for each adjoint; without any, what the
+        ground state gives, or none for unit vectors.
+        """
         if not positions:
             return [self._own_adjoint()] if self.phi is not None else []
         operator = self.cell_operator().transposed()
@@ -173,7 +190,9 @@ class Cells:
         return psi
 
     def _own_adjoint(self) -> np.ndarray:
-        """Without an adjoint beside the ground state: phi / <phi^2> of a symmetric operator; otherwise the constants are in the adjoint kernel."""
+        """Without an adjoint beside the ground state: phi / <phi^2> of a symmetric operator;
+        otherwise the constants are in the adjoint kernel.
+        """
         phi = self.functions[0]
         if self.forms.SYMMETRIC:
             return phi / self.grid.cell(self._pairing(phi, phi)[:, None])
@@ -206,7 +225,9 @@ class Cells:
         self.functions += list(x)
 
     def _source(self, rows: Sequence[tuple]) -> tuple[np.ndarray, np.ndarray]:
-        """Modes (m, components, ...) of g = sum D^left( c factor ), and its size (m,), which is that of its parts where they cancel."""
+        """Modes (m, components, ...) of g = sum D^left( c factor ), and its size (m,), which is
+        that of its parts where they cancel.
+        """
         grid, parts_size = self.grid, np.zeros(self.count)
         g = np.zeros((self.count, self.forms.COMPONENTS, *grid.modes_shape), dtype=complex)
         for i, left in sorted({(i, left) for i, left, _, _ in rows}):
@@ -227,7 +248,9 @@ class Cells:
         return value
 
     def _projected(self, position: int, g: np.ndarray, size: np.ndarray) -> np.ndarray:
-        """P g = g - sum_p <psi^p . g> phi_p; the multipliers <psi^p . g> are kept where they have to vanish, relative to the size of g."""
+        """P g = g - sum_p <psi^p . g> phi_p; the multipliers <psi^p . g> are kept where they have
+        to vanish, relative to the size of g.
+        """
         name, _, _, solvable = self.forms.FUNCTIONS[position]
         found = (
             np.stack([self._pairing(psi, g) for psi in self.psi], axis=-1)

@@ -1,6 +1,7 @@
 """Periodic functions on an equispaced grid: modes, derivatives, means.
 
-The grid has an odd number of points per axis, so that the derivative of every mode is a mode; products are taken point by point.
+The grid has an odd number of points per axis, so that the derivative of every mode is a mode;
+products are taken point by point.
 Smooth functions converge faster than any power of 1/n; with jumps the rate drops to about 1/n.
 """
 
@@ -18,10 +19,12 @@ WORKERS = os.cpu_count() or 1
 
 
 class Grid:
-    """n^d equispaced points of a box (n odd), and functions on them: values (..., n, ..., n), or their modes.
+    """n^d equispaced points of a box (n odd), and functions on them: values (..., n, ..., n), or
+    their modes.
 
-    Modes are isometric: the sum of |modes|^2 is the mean of |values|^2, and mode 0 is the mean. Real functions keep one of each conjugate pair.
-    `points` holds one array per coordinate, which together broadcast to the grid.
+    Modes are isometric: the sum of |modes|^2 is the mean of |values|^2, and mode 0 is the mean.
+    Real functions keep one of each conjugate pair. `points` holds one array per coordinate, which
+    together broadcast to the grid.
     """
 
     def __init__(self, bounds: Sequence[tuple[float, float]], n: int, real: bool = True) -> None:
@@ -74,7 +77,9 @@ class Grid:
         return np.where(np.abs(modes) > 1e-16 * size, modes, 0)
 
     def tail(self, values: np.ndarray) -> np.ndarray:
-        """The part of values (..., *shape) in modes above two thirds of the highest, relative: small where they are smooth on this grid."""
+        """The part of values (..., *shape) in modes above two thirds of the highest, relative:
+        small where they are smooth on this grid.
+        """
         modes = np.abs(self.forward(values)) ** 2
         high = (
             np.max(
@@ -118,7 +123,9 @@ def evaluate_modes(
     chunk: int = 4096,
     real: bool = True,
 ) -> np.ndarray:
-    """D^index of a trigonometric polynomial with full modes (..., n, n) / n^d at points (N, d): shape (..., N), complex unless `real`."""
+    """D^index of a trigonometric polynomial with full modes (..., n, n) / n^d at points (N, d):
+    shape (..., N), complex unless `real`.
+    """
     dim, n = len(bounds), modes.shape[-1]
     frequency = np.fft.fftfreq(n, 1 / n)
     parts = []
@@ -136,5 +143,7 @@ def evaluate_modes(
 
 
 def _leading(total: np.ndarray, axis: int, dim: int) -> tuple[int, ...]:
-    """The axes before the one that is contracted next: batch axes, then (from the second on) the points."""
+    """The axes before the one that is contracted next: batch axes, then (from the second on) the
+    points.
+    """
     return total.shape[: total.ndim - dim] if axis == 0 else total.shape[:-1]

@@ -1,4 +1,6 @@
-"""Krylov methods for many linear systems at once: vectors (..., N), with scalars and convergence of their own per member of the leading axes."""
+"""Krylov methods for many linear systems at once: vectors (..., N), with scalars and convergence of
+their own per member of the leading axes.
+"""
 
 from __future__ import annotations
 
@@ -36,9 +38,11 @@ def cg(
     rtol: float,
     maxiter: int = 3000,
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Conjugate gradients for positive operators: (solutions, relative residuals, iterations), from the guess x.
+    """Conjugate gradients for positive operators: (solutions, relative residuals, iterations), from
+    the guess x.
 
-    The residual is measured in the norm of the preconditioner, sqrt(r . P r). A member that has converged stays as it is.
+    The residual is measured in the norm of the preconditioner, sqrt(r . P r). A member that has
+    converged stays as it is.
     """
     bound = rtol**2 * dot(b, precondition(b))
     r = b - apply(x)
@@ -63,7 +67,9 @@ def cg(
 def gmres(
     apply: Apply, b: np.ndarray, x: np.ndarray, rtol: float, restart: int = 60, cycles: int = 20
 ) -> tuple[np.ndarray, np.ndarray, int]:
-    """Restarted GMRES: (solutions, relative residuals, iterations), from the guess x. It ends where no cycle helps any more."""
+    """Restarted GMRES: (solutions, relative residuals, iterations), from the guess x. It ends where
+    no cycle helps any more.
+    """
     scale, before, iterations = norm(b), np.full(b.shape[:-1], np.inf), 0
     for _ in range(cycles):
         r = b - apply(x)
@@ -80,7 +86,8 @@ def gmres(
 def _cycle(apply: Apply, r: np.ndarray, bound: np.ndarray, restart: int) -> tuple[np.ndarray, int]:
     """The correction of one cycle from residual r.
 
-    `left` is the vector with left H = 0 and left[0] = 1: the least residual is |r| / |left|, known in each step without solving for it.
+    `left` is the vector with left H = 0 and left[0] = 1: the least residual is |r| / |left|, known
+    in each step without solving for it.
     """
     size = norm(r)
     basis = np.zeros((*r.shape[:-1], restart + 1, r.shape[-1]), dtype=r.dtype)

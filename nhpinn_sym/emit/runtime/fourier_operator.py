@@ -1,4 +1,6 @@
-"""Differential operators with periodic coefficients on a grid, and the solution of their singular equations."""
+"""Differential operators with periodic coefficients on a grid, and the solution of their singular
+equations.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from .fourier_grid import Grid, MultiIndex  # sibling
 from .fourier_krylov import cg, gmres  # sibling
 
 Term = tuple[int, MultiIndex, Any, int, MultiIndex]
-"""(equation, left, c, field, right): D^left( c D^right u_field ) in the equation; c broadcasts to (m, n, ..., n)."""
+"""(equation, left, c, field, right): D^left( c D^right u_field ) in the equation; c broadcasts to
+(m, n, ..., n).
+"""
 RESTART = 60
 CONTRAST, SMOOTH = 50, 1e-2
 WORK = 2**26
@@ -20,13 +24,16 @@ WORK = 2**26
 
 
 class BlockOperator:
-    """sum D^left( c D^right u_field ) + shift <u>, for m cells at once; functions are modes (r, m, components, ...).
+    """sum D^left( c D^right u_field ) + shift <u>, for m cells at once; functions are modes (r, m,
+    components, ...).
 
-    The shift (one number per component and cell, 1 on mode 0 alone) makes an operator regular whose kernels have a mean.
-    Where B phi = 0 and B^T psi = 0, (B + shift <.>) u = g with <psi . g> = 0 has one solution, that of B u = g with <u> = 0;
-    with g = shift e_p, that of B u = 0 with <u> = e_p.
-    It is preconditioned by the inverse of its mean-coefficient symbol, a matrix per mode: well-conditioned on every grid. Where it is positive
-    and its coefficients are smooth and of high contrast, w A w is taken for A there, with w = c^-1/2: the identity and a compact part remain
+    The shift (one number per component and cell, 1 on mode 0 alone) makes an operator regular whose
+    kernels have a mean.
+    Where B phi = 0 and B^T psi = 0, (B + shift <.>) u = g with <psi . g> = 0 has one solution, that
+    of B u = g with <u> = 0; with g = shift e_p, that of B u = 0 with <u> = e_p.
+    It is preconditioned by the inverse of its mean-coefficient symbol, a matrix per mode:
+    well-conditioned on every grid. Where it is positive and its coefficients are smooth and of high
+    contrast, w A w is taken for A there, with w = c^-1/2: the identity and a compact part remain
     (Concus, Golub 1973).
     """
 
@@ -91,7 +98,9 @@ class BlockOperator:
     def solve(
         self, b: np.ndarray, guess: np.ndarray, rtol: float
     ) -> tuple[np.ndarray, np.ndarray, int]:
-        """(B + shift <.>) u = b: solutions (r, m, components, ...), largest relative residual of each (r, m), iterations."""
+        """(B + shift <.>) u = b: solutions (r, m, components, ...), largest relative residual of
+        each (r, m), iterations.
+        """
         b = self.grid.forward(
             self.grid.backward(b)
         )  # rounding that is no function of real values would not be reduced
@@ -110,7 +119,9 @@ class BlockOperator:
         shape = b.shape
 
         def flat(modes: np.ndarray) -> np.ndarray:
-            """Modes as vectors: of real numbers where the functions are real, as only real combinations of them are functions then."""
+            """Modes as vectors: of real numbers where the functions are real, as only real
+            combinations of them are functions then.
+            """
             vector = np.ascontiguousarray(modes).reshape(*shape[:2], -1)
             return vector.view(float) if self.grid.real else vector
 
@@ -140,7 +151,9 @@ class BlockOperator:
 
     @cached_property
     def symbol(self) -> np.ndarray:
-        """(m, components, components, ...): the symbol of the operator with each coefficient (with its weights) replaced by its mean."""
+        """(m, components, components, ...): the symbol of the operator with each coefficient (with
+        its weights) replaced by its mean.
+        """
         grid, w = self.grid, self.weight
         symbol = np.zeros(
             (self.cells, self.components, self.components, *grid.modes_shape), dtype=complex
@@ -154,7 +167,9 @@ class BlockOperator:
 
     @cached_property
     def weight(self) -> np.ndarray | None:
-        """w (m, components, ...), or None where the mean coefficients alone do better: low contrast, coefficients that jump."""
+        """w (m, components, ...), or None where the mean coefficients alone do better: low
+        contrast, coefficients that jump.
+        """
         if not self.positive:
             return None
         grid, size = self.grid, np.zeros((self.cells, self.components, *self.grid.shape))

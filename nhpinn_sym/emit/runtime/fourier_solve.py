@@ -1,4 +1,6 @@
-"""The solution of all cell problems of an emitted coefficient file (`forms`): grids grow until the effective coefficients stay."""
+"""The solution of all cell problems of an emitted coefficient file (`forms`): grids grow until the
+effective coefficients stay.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +45,12 @@ def solve_cells(
 ) -> list[dict[str, Any]]:
     """The cell problems at each slow point (m, k): one table per point.
 
-    The grid grows, from at least `least` points per axis, until the estimate of every effective entry is below `tolerance` (or ends at n);
-    each starts from the functions of the one before.
-    Tables: "n", "grid", "functions" (modes (components, ...) on the grid), "effective" (with constants and the eigenvalue),
-    "estimate" (of the error of the effective entries, see `estimate`), "multipliers" (Fredholm, by function) and "before" (those of the
-    coarser grid), "residual" (largest relative), "iterations", "history" ((n, effective) of each grid).
+    The grid grows, from at least `least` points per axis, until the estimate of every effective
+    entry is below `tolerance` (or ends at n); each starts from the functions of the one before.
+    Tables: "n", "grid", "functions" (modes (components, ...) on the grid), "effective" (with
+    constants and the eigenvalue), "estimate" (of the error of the effective entries, see
+    `estimate`), "multipliers" (Fredholm, by function) and "before" (those of the coarser grid),
+    "residual" (largest relative), "iterations", "history" ((n, effective) of each grid).
     """
     results: list[dict[str, Any]] = [{} for _ in slow]
     active = list(range(len(slow)))
@@ -79,12 +82,14 @@ def settled(table: Mapping[str, Any], tolerance: float) -> bool:
 
 
 def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool) -> float:
-    """Error of the last effective entries, relative to the largest of the same coefficient, from those of all grids, (points per axis,
+    """Error of the last effective entries, relative to the largest of the same coefficient, from
+    those of all grids, (points per axis,
     entries) each; infinite before LEVELS grids.
 
-    Smooth coefficients: the last change, which is far above the error where convergence is spectral; the largest of the last two where
-    they do not fall. Coefficients that jump converge like 1/n, with changes some of which are small by accident: the largest of the last
-    three, each scaled to the last grid by that rate.
+    Smooth coefficients: the last change, which is far above the error where convergence is
+    spectral; the largest of the last two where they do not fall. Coefficients that jump converge
+    like 1/n, with changes some of which are small by accident: the largest of the last three, each
+    scaled to the last grid by that rate.
     """
     if len(history) < LEVELS:
         return np.inf
@@ -97,7 +102,9 @@ def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool) -> float
 
 
 def relative_change(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> float:
-    """The largest change of an entry, by (name, index), over the largest entry of the same name; what vanishes is measured by the others."""
+    """The largest change of an entry, by (name, index), over the largest entry of the same name;
+    what vanishes is measured by the others.
+    """
     changes: dict[str, float] = {}
     sizes: dict[str, float] = {}
     for key, value in after.items():
@@ -114,10 +121,12 @@ def relative_change(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> floa
 
 
 def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
-    """Points per axis of the grids to try; each has no factor in common with the one before, as what aliases to a constant on one
+    """Points per axis of the grids to try; each has no factor in common with the one before, as
+    what aliases to a constant on one
     of them would on the other.
 
-    They start at `least` at the lowest, and end at LAST, or where LEVELS grids are reached, if MOST_NUMBERS allows. With n: it, and smaller ones.
+    They start at `least` at the lowest, and end at LAST, or where LEVELS grids are reached, if
+    MOST_NUMBERS allows. With n: it, and smaller ones.
     """
     dim = len(forms.CELL)
     if n is not None:
@@ -217,7 +226,9 @@ def _chunk(forms: Any, size: int) -> int:
 
 
 def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
-    """Points per axis that resolve the coefficients: three a wave of their highest mode above a thousandth of the largest, on a fine grid."""
+    """Points per axis that resolve the coefficients: three a wave of their highest mode above a
+    thousandth of the largest, on a fine grid.
+    """
     grid = Grid(forms.CELL, LAST[len(forms.CELL)], not forms.COMPLEX)
     unknown = [symbol for symbol, *_ in forms.CONSTANTS] + [forms.EIGENVALUE] * (
         forms.EIGENVALUE is not None
@@ -233,7 +244,9 @@ def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
 
 
 def main(forms: Any) -> None:
-    """Solve at the origin of the slow coordinates with all parameters 1, print the effective coefficients."""
+    """Solve at the origin of the slow coordinates with all parameters 1, print the effective
+    coefficients.
+    """
     if forms.EXTERNALS:
         raise SystemExit(
             f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}: solve_cells(..., fields=)"

@@ -26,8 +26,9 @@ _SHAPES: dict[int, NDArray[np.float64]] = {
 class LagrangeGrid:
     """A continuous, piecewise Q_degree function (or a batch of them) on a lattice.
 
-    `values` has shape (..., n_1 degree + 1, ..., n_d degree + 1), n_i being the number of cells along
-    axis i: leading axes are a batch. ValueError for a degree other than 1 or 2 and for other shapes.
+    `values` has shape (..., n_1 degree + 1, ..., n_d degree + 1), n_i being the number of cells
+    along axis i: leading axes are a batch. ValueError for a degree other than 1 or 2 and for other
+    shapes.
     """
 
     lattice: Lattice
@@ -88,8 +89,9 @@ class LagrangeGrid:
     ) -> NDArray[np.float64]:
         """D^index at `points` (n, d): shape (..., n).
 
-        Derivatives are exact inside the elements; on an interface they are those of the upper element. ValueError for
-        more than `degree` derivatives along an axis, and for points outside the box unless `periodic`.
+        Derivatives are exact inside the elements; on an interface they are those of the upper
+        element. ValueError for more than `degree` derivatives along an axis, and for points outside
+        the box unless `periodic`.
         """
         points = np.asarray(points, dtype=float)
         if points.ndim != 2 or points.shape[1] != self.dim or len(index) != self.dim:
@@ -118,7 +120,9 @@ class LagrangeGrid:
     def _axis(
         self, axis: int, x: NDArray[np.float64], order: int, periodic: bool
     ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
-        """First node (n,) and weights (degree + 1, n) of the elements that hold the coordinates x along one axis."""
+        """First node (n,) and weights (degree + 1, n) of the elements that hold the coordinates x
+        along one axis.
+        """
         cell, place, length = self.lattice.locate(axis, x, periodic)
         rows = _SHAPES[self.degree]
         shapes = [np.polynomial.polynomial.polyder(row, order) if order else row for row in rows]
@@ -127,7 +131,9 @@ class LagrangeGrid:
 
 
 def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
-    """Write the bounds and numbers of cells, the lines of each axis (lines_0, ...), the degree, and the values at the nodes."""
+    """Write the bounds and numbers of cells, the lines of each axis (lines_0, ...), the degree, and
+    the values at the nodes.
+    """
     batch = (components,) if components > 1 else ()
     lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
     values = grid.values.reshape(*batch, *grid.shape)

@@ -89,7 +89,9 @@ class Lattice:
         return "x".join(map(str, self.cells))
 
     def nodes(self, axis: int, degree: int) -> Array:
-        """The coordinates (cells degree + 1,) of the nodes of elements of that degree along an axis."""
+        """The coordinates (cells degree + 1,) of the nodes of elements of that degree along an
+        axis.
+        """
         if self.equal[axis]:
             return np.linspace(*self.bounds[axis], self.cells[axis] * degree + 1)
         lines = self.lines[axis]
@@ -134,7 +136,9 @@ class Lattice:
         return cell, (inside - lines[cell]) / lengths, lengths
 
     def numbers(self, axis: int, x: Array, degree: int) -> NDArray[np.int64]:
-        """The numbers of the nodes at the coordinates x along an axis; ValueError where there is none."""
+        """The numbers of the nodes at the coordinates x along an axis; ValueError where there is
+        none.
+        """
         nodes = self.nodes(axis, degree)
         gaps = np.diff(nodes)
         found = np.searchsorted(nodes[:-1] + gaps / 2, x).astype(np.int64)

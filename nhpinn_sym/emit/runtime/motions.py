@@ -1,6 +1,8 @@
-"""What the operator of an equation may not see of its unknowns: constants, rotations, and combinations of these.
+"""What the operator of an equation may not see of its unknowns: constants, rotations, and
+combinations of these.
 
-Unknowns are numbered node by node. Arrays may hold the rows of one rank alone: `gather` collects an object of each rank, in a list.
+Unknowns are numbered node by node. Arrays may hold the rows of one rank alone: `gather` collects an
+object of each rank, in a list.
 """
 
 from __future__ import annotations
@@ -16,10 +18,14 @@ Array = NDArray[np.float64]
 Gather = Callable[[Any], list[Any]]
 
 _DEPENDENT = 1e-20
-"""Square of the size, relative to the largest one, below which a combination of candidates vanishes."""
+"""Square of the size, relative to the largest one, below which a combination of candidates
+vanishes.
+"""
 
 NEARLY = 1e-8
-"""Functions whose images are less than that share of the largest entry of a matrix are split off before it is factorized."""
+"""Functions whose images are less than that share of the largest entry of a matrix are split off
+before it is factorized.
+"""
 _NO_PART = 1e-12
 _CANCELLING = 1e-7
 
@@ -28,7 +34,9 @@ _CANCELLED = 1e-13
 
 
 def motions(points: Array, bounds: Sequence[tuple[float, float]], components: int) -> Array:
-    """Constants of each component, and rotations where there are as many as coordinates: points (n, d) -> (n components, k), of size one."""
+    """Constants of each component, and rotations where there are as many as coordinates: points (n,
+    d) -> (n components, k), of size one.
+    """
     n, d = points.shape
     low, high = np.array(bounds).T
     x = (2 * points - low - high) / (high - low).max()
@@ -41,7 +49,9 @@ def motions(points: Array, bounds: Sequence[tuple[float, float]], components: in
 
 
 def independent(candidates: Array, gather: Gather) -> Array:
-    """The candidates (n, k); where they depend on each other on so few unknowns, orthogonal combinations that do not."""
+    """The candidates (n, k); where they depend on each other on so few unknowns, orthogonal
+    combinations that do not.
+    """
     gram = np.sum(gather(candidates.T @ candidates), axis=0)
     values, vectors = np.linalg.eigh(gram)
     kept = values > _DEPENDENT * values.max(initial=0.0)
@@ -49,7 +59,8 @@ def independent(candidates: Array, gather: Gather) -> Array:
 
 
 def vanishing(images: Array, largest: float, gather: Gather, share: float = _CANCELLED) -> Array:
-    """Combinations (k, p) of candidates (n, k), given by their images under a matrix, that it maps to nearly nothing.
+    """Combinations (k, p) of candidates (n, k), given by their images under a matrix, that it maps
+    to nearly nothing.
 
     That is to less than a share of its largest entry, `largest`.
     """
@@ -65,10 +76,12 @@ def vanishing(images: Array, largest: float, gather: Gather, share: float = _CAN
 def deflated(
     solve: Callable[[Any, Sequence[float]], tuple[Any, list[float]]], b: Any, images: Sequence[Any]
 ) -> tuple[Any, list[float], list[float]]:
-    """(w, c, rest) with A (w + sum_p c_p k_p) = b - sum_p rest_p column_p, for functions k_p that A nearly maps to 0.
+    """(w, c, rest) with A (w + sum_p c_p k_p) = b - sum_p rest_p column_p, for functions k_p that A
+    nearly maps to 0.
 
-    solve: the bordered system of A with as many borders, (b, 0) -> (w, multipliers); images: the A k_p, which are 0 for kernels: those
-    have no part in the solution, and `rest` is what b has to lose.
+    solve: the bordered system of A with as many borders, (b, 0) -> (w, multipliers); images: the A
+    k_p, which are 0 for kernels: those have no part in the solution, and `rest` is what b has to
+    lose.
     """
     zero = [0.0] * len(images)
     w, multipliers = solve(b, zero)
@@ -89,7 +102,9 @@ def without_cancelled(image: Array, parts: Sequence[Array], gather: Gather) -> A
 
 
 def as_many(left: Array, right: Array) -> tuple[Array, Array]:
-    """Kernels (n, p) of a transposed matrix and of the matrix, as far as they were found: that with fewer columns is replaced by the other."""
+    """Kernels (n, p) of a transposed matrix and of the matrix, as far as they were found: that with
+    fewer columns is replaced by the other.
+    """
     larger = max(left, right, key=lambda kernel: kernel.shape[1])
     return (left if left.shape == larger.shape else larger), (
         right if right.shape == larger.shape else larger
@@ -97,7 +112,9 @@ def as_many(left: Array, right: Array) -> tuple[Array, Array]:
 
 
 def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
-    """As many unknowns as there are columns (n, p), at which no combination of them vanishes; this rank's numbers begin with `first`."""
+    """As many unknowns as there are columns (n, p), at which no combination of them vanishes; this
+    rank's numbers begin with `first`.
+    """
     found, rest = [], kernel.copy()
     for _ in range(kernel.shape[1]):
         sizes = (rest**2).sum(axis=1)

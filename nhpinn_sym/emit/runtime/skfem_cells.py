@@ -1,7 +1,8 @@
-"""Solves emitted scikit-fem forms of cell problems: all cell functions, and the effective coefficients.
+"""Solves emitted scikit-fem forms of cell problems: all cell functions, and the effective
+coefficients.
 
-`forms` is the emitted module, `data` holds a number for each slow coordinate and parameter by name. Unknowns are numbered node by node: those
-of a function with several components are interleaved.
+`forms` is the emitted module, `data` holds a number for each slow coordinate and parameter by name.
+Unknowns are numbered node by node: those of a function with several components are interleaved.
 """
 
 from __future__ import annotations
@@ -35,7 +36,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class CellResult:
-    """`functions`: a batch (functions, components); `effective` by (name, index); `multipliers`: relative means by function."""
+    """`functions`: a batch (functions, components); `effective` by (name, index); `multipliers`:
+    relative means by function.
+    """
 
     functions: LagrangeGrid
     effective: dict[Key, float]
@@ -44,7 +47,9 @@ class CellResult:
 
 
 def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:
-    """Solve all cell problems of `forms` on a space that is periodic along every axis. RuntimeError where there is no usable solution."""
+    """Solve all cell problems of `forms` on a space that is periodic along every axis. RuntimeError
+    where there is no usable solution.
+    """
     cells = CellMesh(forms, space, data)
     solved = solve_functions(forms, cells)
     nodes = np.zeros((len(forms.FUNCTIONS), forms.COMPONENTS, space.weights.size))
@@ -171,7 +176,9 @@ class CellMesh:
 
 
 def main_cells(forms: Any, arguments: list[str]) -> None:
-    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the cells along each axis, with lines at jumps."""
+    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the
+    cells along each axis, with lines at jumps.
+    """
     data = numbers(arguments)
     dim = len(forms.CELL)
     n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))

@@ -1,7 +1,8 @@
 """Solves emitted scikit-fem forms: a boundary (and initial) value problem.
 
-`forms` is the emitted module. `data` holds what its coefficient functions read besides the points: parameters by symbol name, "t" for the
-time, and for effective coefficients a function of the points, (n, d) -> (n,).
+`forms` is the emitted module. `data` holds what its coefficient functions read besides the points:
+parameters by symbol name, "t" for the time, and for effective coefficients a function of the
+points, (n, d) -> (n,).
 """
 
 from __future__ import annotations
@@ -45,15 +46,19 @@ _ROUNDED = 1e-12
 """A product with the matrix that is smaller than that share of its largest entry is 0."""
 
 COMPATIBLE = 1e-6
-"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a given mesh."""
+"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a
+given mesh.
+"""
 
 
 class EquationResult(NamedTuple):
     """`grid` has no batch axes, and there are no times, for a stationary problem.
 
-    With time the grid's batch runs along the `times`, and `largest` holds the largest absolute value of each component at any time.
-    Where there are several components, their axis is the last one of the batch. `defect` is the relative imbalance of the data of a
-    problem that leaves its mean open: there is no solution unless it vanishes, up to quadrature.
+    With time the grid's batch runs along the `times`, and `largest` holds the largest absolute
+    value of each component at any time.
+    Where there are several components, their axis is the last one of the batch. `defect` is the
+    relative imbalance of the data of a problem that leaves its mean open: there is no solution
+    unless it vanishes, up to quadrature.
     """
 
     grid: LagrangeGrid
@@ -71,7 +76,8 @@ def solve_equation(
     keep: bool = True,
     report: Callable[[float], None] = lambda fraction: None,
 ) -> EquationResult:
-    """Solve the equation of `forms`; with time, the times are all of `steps` equal steps if `keep`, otherwise the final one alone.
+    """Solve the equation of `forms`; with time, the times are all of `steps` equal steps if `keep`,
+    otherwise the final one alone.
 
     `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
     """
@@ -84,7 +90,9 @@ def solve_equation(
 
 
 class _System:
-    """The assembled equation: stiffness (natural conditions included), load(t), and the essential data. Unknowns are numbered node by node."""
+    """The assembled equation: stiffness (natural conditions included), load(t), and the essential
+    data. Unknowns are numbered node by node.
+    """
 
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
         self.forms, self.space, self.data, self.components = forms, space, data, forms.COMPONENTS
@@ -149,7 +157,9 @@ class _System:
         )
 
     def essential(self, t: float, rate: bool = False) -> Array:
-        """The essential data (or their time derivative) at the fixed unknowns; where faces meet, the later condition counts."""
+        """The essential data (or their time derivative) at the fixed unknowns; where faces meet,
+        the later condition counts.
+        """
         result = np.zeros(self.stiffness.shape[0])
         for faces, field, value, value_rate in self.forms.ESSENTIAL:
             on = self._on(faces, field)
@@ -157,7 +167,9 @@ class _System:
         return result[self.fixed]
 
     def grid(self, values: Array) -> LagrangeGrid:
-        """The function (or batch) with `values` (..., unknowns); several components become the last axis of the batch."""
+        """The function (or batch) with `values` (..., unknowns); several components become the last
+        axis of the batch.
+        """
         if self.components > 1:
             values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
         return self.space.grid(values)
@@ -210,9 +222,11 @@ class _System:
         return values, f"{method}, zero mean"
 
     def _images(self, matrix: sps.csr_matrix, functions: Array) -> Array:
-        """What the matrix makes of functions (free unknowns, p) that it nearly maps to 0: exactly that for constants.
+        """What the matrix makes of functions (free unknowns, p) that it nearly maps to 0: exactly
+        that for constants.
 
-        Their products with the matrix are rounding of its largest entries; so the forms are given their values, and gradients 0.
+        Their products with the matrix are rounding of its largest entries; so the forms are given
+        their values, and gradients 0.
         """
         result = np.asarray(matrix @ functions)
         constants = np.tile(np.eye(self.components), (self.space.weights.size, 1))
@@ -230,7 +244,9 @@ class _System:
         return np.where(whole, exact, result)
 
     def _of_constant(self, component: int) -> Array:
-        """The vector of the operator, natural conditions included, applied to the constant 1 in one component."""
+        """The vector of the operator, natural conditions included, applied to the constant 1 in one
+        component.
+        """
         one = skfem.DiscreteField(np.ones((1, 1)), np.zeros((self.space.dim, 1, 1)))
 
         def applied(form: Any) -> Any:
@@ -306,7 +322,8 @@ def _block(
 
 
 def main_equation(forms: Any, arguments: list[str]) -> None:
-    """Command line of an equation's driver: name=value for parameters and effective coefficients, n= (cells along each axis, with
+    """Command line of an equation's driver: name=value for parameters and effective coefficients,
+    n= (cells along each axis, with
     lines at jumps), steps=.
 
     Writes the values on the lattice of nodes (at the final time) to solution.npz.

@@ -1,6 +1,8 @@
-"""Linear solvers for the finite element matrices: sparse LU while it is cheap, Krylov with algebraic multigrid beyond.
+"""Linear solvers for the finite element matrices: sparse LU while it is cheap, Krylov with
+algebraic multigrid beyond.
 
-Singular systems (periodic cells, pure Neumann) are solved bordered: with a multiplier for each condition on the solution.
+Singular systems (periodic cells, pure Neumann) are solved bordered: with a multiplier for each
+condition on the solution.
 """
 
 from __future__ import annotations
@@ -21,13 +23,18 @@ Solve = Callable[[Vector], Vector]
 BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 
 _DIRECT = {1: 10**9, 2: 150_000, 3: 3_000}
-"""Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension (measured for Q2)."""
+"""Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension
+(measured for Q2).
+"""
 
 _SYSTEMS = {1: 1, 2: 1, 3: 3}
-"""Factor on these where there are several unknowns at a node, which cost multigrid more iterations."""
+"""Factor on these where there are several unknowns at a node, which cost multigrid more iterations.
+"""
 
 _DIRECT_AT_MOST = {1: 10**9, 2: 600_000, 3: 40_000}
-"""Unknowns up to which LU is tried where the Krylov method failed; half of them for many right-hand sides and for nonsymmetric matrices."""
+"""Unknowns up to which LU is tried where the Krylov method failed; half of them for many right-hand
+sides and for nonsymmetric matrices.
+"""
 
 _KRYLOV_TOLERANCE = 1e-12
 _CANCELLED = 1e-13
@@ -40,10 +47,12 @@ def linear_solver(
     definite: bool = True,
     smooth: Vector | None = None,
 ) -> tuple[Solve, str]:
-    """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand sides.
+    """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand
+    sides.
 
-    `definite` says that a symmetric matrix with a positive diagonal is definite. The coarse levels of multigrid contain `smooth` (unknowns, k),
-    by default the constants: for systems, those of each component, and for displacements the rotations (then blocks of unknowns gain nothing).
+    `definite` says that a symmetric matrix with a positive diagonal is definite. The coarse levels
+    of multigrid contain `smooth` (unknowns, k), by default the constants: for systems, those of
+    each component, and for displacements the rotations (then blocks of unknowns gain nothing).
     RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
     """
     unknowns = matrix.shape[0]
@@ -82,10 +91,12 @@ def bordered_solver(
     definite: bool = True,
     smooth: Vector | None = None,
 ) -> tuple[BorderedSolve, str]:
-    """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix with as many kernel functions.
+    """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix
+    with as many kernel functions.
 
-    `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their rows and columns the matrix is regular.
-    (Multigrid stalls on the singular matrix itself.) Where the kernels are the constants of each component, one solve a call is enough.
+    `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their
+    rows and columns the matrix is regular. (Multigrid stalls on the singular matrix itself.) Where
+    the kernels are the constants of each component, one solve a call is enough.
     """
     free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
     block = matrix[free][:, free] if len(pins) else matrix
@@ -111,7 +122,9 @@ def bordered_solver(
 def _kernels_are_constants(
     matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], components: int
 ) -> bool:
-    """Whether the constants of each component are the kernels of the matrix and of its transpose, and all borders are their weights."""
+    """Whether the constants of each component are the kernels of the matrix and of its transpose,
+    and all borders are their weights.
+    """
     if len(rows) != components or any(c is not r for c, r in zip(columns, rows)):
         return False
     constants = _constants(matrix, components)
@@ -129,7 +142,9 @@ def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
 def _projected(
     regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]
 ) -> tuple[Vector, list[float]]:
-    """The bordered solution where the kernels are the constants of each component, whose weights are `rows`."""
+    """The bordered solution where the kernels are the constants of each component, whose weights
+    are `rows`.
+    """
     components, x = len(rows), np.zeros_like(b)
     means = [float(b[p::components].sum() / row.sum()) for p, row in enumerate(rows)]
     x[free] = regular((b - sum(mean * row for mean, row in zip(means, rows)))[free])
@@ -139,7 +154,9 @@ def _projected(
 
 
 def cancels(b: Vector, size: float) -> bool:
-    """Whether b is rounding alone; `size` is the sum of the absolute values that it was assembled from."""
+    """Whether b is rounding alone; `size` is the sum of the absolute values that it was assembled
+    from.
+    """
     return float(np.abs(b).sum()) <= _CANCELLED * size
 
 
@@ -154,7 +171,9 @@ def _residual(matrix: sps.csr_matrix, x: Vector, b: Vector) -> float:
 
 
 def _solved(matrix: sps.csr_matrix, x: Vector, b: Vector) -> bool:
-    """A residual of 1e-9 relative to b; for coefficients of high contrast, at rounding of matrix times x, up to 1e-5."""
+    """A residual of 1e-9 relative to b; for coefficients of high contrast, at rounding of matrix
+    times x, up to 1e-5.
+    """
     residual = _residual(matrix, x, b)
     if residual <= 1e-9:
         return True
@@ -163,7 +182,9 @@ def _solved(matrix: sps.csr_matrix, x: Vector, b: Vector) -> bool:
 
 
 def _direct(matrix: sps.csr_matrix) -> Solve:
-    """LU with an ordering for the symmetric pattern of finite element matrices, and iterative refinement where it is needed."""
+    """LU with an ordering for the symmetric pattern of finite element matrices, and iterative
+    refinement where it is needed.
+    """
     factors = sla.splu(
         matrix.tocsc(),
         permc_spec="MMD_AT_PLUS_A",
@@ -185,7 +206,9 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
 
 
 def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> Solve:
-    """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero where the matrix is indefinite)."""
+    """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero
+    where the matrix is indefinite).
+    """
     hierarchy = pyamg.smoothed_aggregation_solver(
         matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric"
     )

@@ -33,8 +33,9 @@ _ELEMENTS = {
 class BoxMapping(ElementMapping):
     """The mapping of a mesh whose elements are boxes with edges along the axes.
 
-    The Jacobian is one matrix per element, and one for all where they are translates of each other (`congruent`): gradients of basis
-    functions then have the shape (d, 1, points) and broadcast, products of basis functions are computed once and not per element.
+    The Jacobian is one matrix per element, and one for all where they are translates of each other
+    (`congruent`): gradients of basis functions then have the shape (d, 1, points) and broadcast,
+    products of basis functions are computed once and not per element.
     """
 
     def __init__(self, mesh: skfem.Mesh, congruent: bool) -> None:
@@ -71,8 +72,9 @@ class BoxMapping(ElementMapping):
 class Space:
     """Q_degree functions on a lattice, periodic along the axes `periodic`.
 
-    Unknowns are the nodes with opposite periodic faces identified, numbered along the lattice; `prolongation` is the 0/1 matrix P (dofs of
-    scikit-fem x unknowns) with which a periodic system is P^T A P, P^T b.
+    Unknowns are the nodes with opposite periodic faces identified, numbered along the lattice;
+    `prolongation` is the 0/1 matrix P (dofs of scikit-fem x unknowns) with which a periodic system
+    is P^T A P, P^T b.
     """
 
     lattice: Lattice
@@ -93,9 +95,11 @@ class Space:
 
     @property
     def order(self) -> int:
-        """Polynomial degree that the quadrature integrates exactly: degree + 1 Gauss points along each axis.
+        """Polynomial degree that the quadrature integrates exactly: degree + 1 Gauss points along
+        each axis.
 
-        That keeps the orders of the functions and of the effective coefficients (2 degree) for smooth coefficients.
+        That keeps the orders of the functions and of the effective coefficients (2 degree) for
+        smooth coefficients.
         """
         return 2 * self.degree + 1
 
@@ -178,7 +182,9 @@ class Space:
         return self.measured(form, basis, fields)[0]
 
     def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
-        """The vector of a linear form, and the sum of the absolute values of all element contributions: what rounding is relative to."""
+        """The vector of a linear form, and the sum of the absolute values of all element
+        contributions: what rounding is relative to.
+        """
         local = form.coo_data(
             basis, **fields
         )  # `elemental` by the name that scikit-fem 9 to 12 know
@@ -199,7 +205,9 @@ def block_matrix(
     fields: dict[str, Any],
     components: int,
 ) -> sps.csr_matrix:
-    """The matrix of bilinear forms by (equation, field), for unknowns that are numbered node by node."""
+    """The matrix of bilinear forms by (equation, field), for unknowns that are numbered node by
+    node.
+    """
     parts = [(index, space.matrix(form, basis, fields)) for index, form in blocks.items()]
     unit = np.eye(components)
     return (
@@ -222,7 +230,9 @@ def block_vector(
 
 
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
-    """The coefficients at the quadrature points of `basis`; functions of the points in `data` are called first."""
+    """The coefficients at the quadrature points of `basis`; functions of the points in `data` are
+    called first.
+    """
     points = np.asarray(basis.global_coordinates())
     return coefficients(
         points,
@@ -234,7 +244,9 @@ def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data)
 
 
 def _sampled(function: Callable[[Array], Array], points: Array) -> Any:
-    """The values of a function, (n, d) -> (n,), at points (d, ...); one number where they are all equal."""
+    """The values of a function, (n, d) -> (n,), at points (d, ...); one number where they are all
+    equal.
+    """
     values = function(points.reshape(len(points), -1).T)
     return float(values[0]) if np.ptp(values) == 0 else values.reshape(points.shape[1:])
 

@@ -1,6 +1,8 @@
-"""An L-stable, stiffly accurate SDIRK method of order 4 for M w' + K w = F(t), written over callables.
+"""An L-stable, stiffly accurate SDIRK method of order 4 for M w' + K w = F(t), written over
+callables.
 
-Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table IV.6.5 (five stages, gamma = 1/4).
+Source: E. Hairer, G. Wanner, Solving Ordinary Differential Equations II, table IV.6.5 (five stages,
+gamma = 1/4).
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _STAGES = (
     (371 / 1360, -137 / 2720, 15 / 544),
     (25 / 24, -49 / 48, 125 / 16, -85 / 12),
 )
-"""Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its last stage."""
+"""Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its
+last stage.
+"""
 
 
 def sdirk4(
@@ -35,9 +39,10 @@ def sdirk4(
 ) -> Vector:
     """w(t_end) of M w' + K w = F(t), w(0) = w0, by `steps` equal steps dt = t_end / steps.
 
-    `solve(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)` returns F(t). The matrices must
-    not depend on time; for time-dependent Dirichlet data G the caller puts - K G(t) - M G'(t) into F. After each step
-    `on_step(step, t, w)` is called, step = 1 .. steps; w is a new array each time.
+    `solve(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)` returns
+    F(t). The matrices must not depend on time; for time-dependent Dirichlet data G the caller puts
+    - K G(t) - M G'(t) into F. After each step `on_step(step, t, w)` is called, step = 1 .. steps; w
+    is a new array each time.
     """
     dt = t_end / steps
     w = w0

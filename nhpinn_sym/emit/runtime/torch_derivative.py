@@ -1,4 +1,6 @@
-"""Derivatives of coefficients that are given as functions: copied, from the mark on, into the emitted torch files that need them."""
+"""Derivatives of coefficients that are given as functions: copied, from the mark on, into the
+emitted torch files that need them.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ def derivative(
     arguments: tuple[torch.Tensor, ...],
     index: tuple[int, ...],
 ) -> torch.Tensor:
-    """D^index of a function of tensors of one shape that acts point by point, by automatic differentiation."""
+    """D^index of a function of tensors of one shape that acts point by point, by automatic
+    differentiation.
+    """
     with torch.enable_grad():
         inputs = [
             argument.detach().clone().requires_grad_()

@@ -1,4 +1,5 @@
-"""Jets of tanh networks in torch: the part of every emitted torch file that does not depend on the problem.
+"""Jets of tanh networks in torch: the part of every emitted torch file that does not depend on the
+problem.
 
 Everything below the mark is copied verbatim to the end of the emitted files.
 """
@@ -10,8 +11,10 @@ import math
 import torch
 
 # ======== jets ========
-# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are closed under <= and stand
-# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias): tanh between, linear last.
+# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are
+# closed under <= and stand
+# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias):
+# tanh between, linear last.
 MultiIndex = tuple[int, ...]
 Jet = dict[MultiIndex, torch.Tensor]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
@@ -56,7 +59,9 @@ def combine(coefficients: dict[MultiIndex, torch.Tensor | float], d: Jet) -> tor
 
 
 def leibniz(f: Jet, g: Jet, a: MultiIndex, rest: MultiIndex) -> torch.Tensor:
-    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may have feature axes behind those of f."""
+    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may
+    have feature axes behind those of f.
+    """
     terms = [(binomial(rest, b), times(f[b], g[minus(a, b)])) for b in below(rest)]
     return total([term if factor == 1 else factor * term for factor, term in terms])
 
@@ -88,14 +93,18 @@ def column(d: Jet, j: int) -> Jet:
 
 
 def columns(d: Jet, k: int, components: int) -> Jet:
-    """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
+    """The jets of the components of function k: the outputs of a net are ordered by function, then
+    by component.
+    """
     return {a: value[..., k * components : (k + 1) * components] for a, value in d.items()}
 
 
 def system(
     tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int
 ) -> torch.Tensor:
-    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
+    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered
+    as the outputs: by function, then by equation.
+    """
     parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
     rows = [
         total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row])
@@ -115,7 +124,9 @@ def product(f: Jet, g: Jet) -> Jet:
 
 
 def tanh(z: Jet) -> Jet:
-    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di Bruno's formula as a recursion)."""
+    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di
+    Bruno's formula as a recursion).
+    """
     t: Jet = {}
     slope: Jet = {}  # the jet of 1 - t^2
     for a, value in z.items():
@@ -143,8 +154,10 @@ def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:
 
 
 def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
-    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and sin of 2 pi (p - a)/(b - a),
-    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a + (b - a)/GRADE).
+    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and
+    sin of 2 pi (p - a)/(b - a),
+    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a
+    + (b - a)/GRADE).
 
     Columns beyond the length of a multi-index are not differentiated.
     """
@@ -200,7 +213,9 @@ def network(
 
 
 def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate of each axis."""
+    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate
+    of each axis.
+    """
     columns = []
     for i, (kind, a, b) in enumerate(axes):
         part = (
@@ -215,7 +230,8 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
 def features(
     count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
 ) -> Layers:
-    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
+    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2),
+    one scale or one per axis,
     and biases by which every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -236,7 +252,9 @@ def features(
 
 
 def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
-    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
+    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for
+    training.
+    """
     generator, sizes = (
         torch.Generator().manual_seed(seed),
         [inputs(axes), *[width] * depth, outputs],

@@ -1,6 +1,7 @@
 """Nets with kinks in torch: what emitted files put after the jets where coefficients jump.
 
-Everything below the mark is copied verbatim; `levels`, the jets of the level functions, and POWER are written before it.
+Everything below the mark is copied verbatim; `levels`, the jets of the level functions, and POWER
+are written before it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ def levels(points: torch.Tensor) -> Jet:
 
 # ======== kinks ========
 def kinks(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
-    """The jets of max(level, 0)^POWER, (..., LEVELS), continued periodically: derivative number POWER jumps at the interfaces."""
+    """The jets of max(level, 0)^POWER, (..., LEVELS), continued periodically: derivative number
+    POWER jumps at the interfaces.
+    """
     jet = levels(
         torch.stack(
             [a + torch.remainder(points[..., k] - a, b - a) for k, (_, a, b) in enumerate(axes)], -1
@@ -48,7 +51,8 @@ def inputs(axes: Axes) -> int:
 def features(
     count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
 ) -> Layers:
-    """A random hidden layer: weights N(0, scale^2), one scale or one per axis, the mean one for the kinks; every feature
+    """A random hidden layer: weights N(0, scale^2), one scale or one per axis, the mean one for the
+    kinks; every feature
     changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)

@@ -1,6 +1,8 @@
-"""Inputs with a pole, for nets on what surrounds an inclusion: a part of the emitted files of phases.
+"""Inputs with a pole, for nets on what surrounds an inclusion: a part of the emitted files of
+phases.
 
-Everything below the mark is copied verbatim to the end of these files, where `embed_columns` is the `embed` of the jets.
+Everything below the mark is copied verbatim to the end of these files, where `embed_columns` is the
+`embed` of the jets.
 """
 
 from __future__ import annotations
@@ -13,8 +15,10 @@ from .torch_jets import Axes, Jet, MultiIndex, below, binomial, embed_axis, minu
 from .torch_jets import embed as embed_columns
 
 # ======== poles ========
-# Behind the axes of the columns may stand poles, one entry per column each: ("pole", c, c + period), or ("along", 0, 1) for a column that it does not
-# depend on. Its inputs are periodic and behave as z/|z|^2 near z = points - c = 0: the field outside of an inclusion around c.
+# Behind the axes of the columns may stand poles, one entry per column each: ("pole", c, c +
+# period), or ("along", 0, 1) for a column that it does not
+# depend on. Its inputs are periodic and behave as z/|z|^2 near z = points - c = 0: the field
+# outside of an inclusion around c.
 
 
 def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
@@ -28,7 +32,9 @@ def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> 
 
 
 def embed_pole(points: torch.Tensor, indices: tuple[MultiIndex, ...], pole: Axes) -> list[Jet]:
-    """The jets of r_i sin(z_i / r_i) / sum_k 2 r_k^2 (1 - cos(z_k / r_k)), r = period / 2 pi; one per column."""
+    """The jets of r_i sin(z_i / r_i) / sum_k 2 r_k^2 (1 - cos(z_k / r_k)), r = period / 2 pi; one
+    per column.
+    """
     zero = torch.zeros_like(points[..., 0])
     sines: list[Jet] = [{index: zero for index in indices} for _ in pole]
     square = {index: zero for index in indices}

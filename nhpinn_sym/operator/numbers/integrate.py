@@ -214,7 +214,8 @@ def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
 def _line_means(
     values: Function, lines: Lines, space: Space, breaks: Breaks
 ) -> tuple[Array, Array]:
-    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes where
+    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes
+    where
     the data ask for them between these."""
     parted = [lines.finished(k) for k in range(space.axes)]
     lo, hi = boxes(parted)

@@ -1,4 +1,6 @@
-"""Level functions with exact derivatives, their roots along lines, and the points where the lines of a sweep change their structure."""
+"""Level functions with exact derivatives, their roots along lines, and the points where the lines
+of a sweep change their structure.
+"""
 
 from __future__ import annotations
 
@@ -76,9 +78,11 @@ def _filled(values: Sequence[Any], count: int) -> list[Array]:
 
 
 def roots(level: Level, lines: Array, axis: int) -> tuple[Array, Array]:
-    """(numbers of lines, roots): where the level changes its sign along lines through the points (n, d) in direction `axis`.
+    """(numbers of lines, roots): where the level changes its sign along lines through the points
+    (n, d) in direction `axis`.
 
-    Between two samples the stationary point is found first, so that two roots close together are not missed.
+    Between two samples the stationary point is found first, so that two roots close together are
+    not missed.
     """
     low, high = level.bounds[axis]
     grid = np.linspace(low, high, _SAMPLES + 1)
@@ -123,9 +127,11 @@ def _bisected(f: Any, number: Array, left: Array, right: Array) -> Array:
 def breaks(
     levels: Sequence[Level], fixed: Mapping[int, float], axis: int, inner: Sequence[int]
 ) -> Array:
-    """Values of coordinate `axis` at which the zeros of the levels, over the axes `inner`, may change their structure; others are `fixed`.
+    """Values of coordinate `axis` at which the zeros of the levels, over the axes `inner`, may
+    change their structure; others are `fixed`.
 
-    They are the critical values of that coordinate on every stratum: a face of the cell, and zeros of some levels on it.
+    They are the critical values of that coordinate on every stratum: a face of the cell, and zeros
+    of some levels on it.
     """
     found = [np.array(levels[0].bounds[axis])]
     for count in range(len(inner) + 1):
@@ -179,7 +185,9 @@ def _groups(
 
 
 def _critical(group: Sequence[Level], at: Mapping[int, float], free: Sequence[int]) -> Array:
-    """Values of the first free coordinate where the common zeros of the group have a critical point of it: damped Newton from a grid."""
+    """Values of the first free coordinate where the common zeros of the group have a critical point
+    of it: damped Newton from a grid.
+    """
     points = _starts(group[0], at, free)
     lengths = np.array([b - a for a, b in (group[0].bounds[k] for k in free)])
     for _ in range(_STEPS):
@@ -206,7 +214,9 @@ def _critical(group: Sequence[Level], at: Mapping[int, float], free: Sequence[in
 
 
 def _system(group: Sequence[Level], points: Array, free: Sequence[int]) -> tuple[Array, Array]:
-    """The equations of a critical point, (n, equations), and their derivatives by the free coordinates, (n, equations, free)."""
+    """The equations of a critical point, (n, equations), and their derivatives by the free
+    coordinates, (n, equations, free).
+    """
     inner = free[1:]
     value = [f.value(points)[:, None] for f in group]
     slope = [f.gradient(points)[:, None, free] for f in group]

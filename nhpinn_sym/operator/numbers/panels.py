@@ -33,7 +33,8 @@ _CHECKS = {1: 9, 2: 20, 3: 30, 4: 40}
 
 @dataclass(frozen=True)
 class Demand:
-    """`accuracy` of the interpolants, and what may lie `hidden` between samples, both relative to the
+    """`accuracy` of the interpolants, and what may lie `hidden` between samples, both relative to
+    the
     size of the datum there; by the number of variables."""
 
     accuracy: Mapping[int, float]
@@ -54,7 +55,8 @@ MOST_PANELS = 20_000
 MOST_BOXES = 400_000
 _SHRUNK = 1e-10
 _ROUGH = 1e-3
-"""Share of the largest size up to which the narrowest panels, which have no weight, may be wrong."""
+"""Share of the largest size up to which the narrowest panels, which have no weight, may be wrong.
+"""
 
 
 @dataclass

@@ -1,7 +1,9 @@
-"""Points of a cell that is cut by interfaces, axis after axis: every line is cut where the phase changes, every sweep where its lines change.
+"""Points of a cell that is cut by interfaces, axis after axis: every line is cut where the phase
+changes, every sweep where its lines change.
 
-Between two cuts everything is smooth but for square roots at the ends (where an interface is tangent to the sweep); the substitution
-t = cos makes them smooth, so that Gauss points give all integrals to rounding. For plane interfaces there are none, and Gauss points are exact.
+Between two cuts everything is smooth but for square roots at the ends (where an interface is
+tangent to the sweep); the substitution t = cos makes them smooth, so that Gauss points give all
+integrals to rounding. For plane interfaces there are none, and Gauss points are exact.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from .level_sets import Array, Bounds, Level, breaks, roots
 _SAME, _FEWEST = 1e-9, 8
 
 Line = tuple[tuple[float, float, int, int, int], ...]
-"""Of a line: (start, end, label, level at the start, level at the end) of every interval; level -1 is the cell's boundary."""
+"""Of a line: (start, end, label, level at the start, level at the end) of every interval; level -1
+is the cell's boundary.
+"""
 
 
 class Labels(Protocol):
@@ -32,7 +36,9 @@ class Labels(Protocol):
 
 @dataclass(frozen=True)
 class Slice:
-    """The cuts of one axis at fixed outer coordinates, and what the inner axes look like between them, as far as it can be compared."""
+    """The cuts of one axis at fixed outer coordinates, and what the inner axes look like between
+    them, as far as it can be compared.
+    """
 
     cuts: Array
     structure: tuple[Any, ...]
@@ -52,7 +58,9 @@ class Sweep:
         return self.labels.bounds
 
     def points(self, order: int, even: bool = False) -> tuple[Array, Array, list[Line]]:
-        """Points and weights over all axes but the last, and the cut lines through them; `even` as in `gauss`."""
+        """Points and weights over all axes but the last, and the cut lines through them; `even` as
+        in `gauss`.
+        """
         points, weights = np.zeros((1, len(self.axes))), np.ones(1)
         for depth in range(len(self.axes) - 1):
             low, high = self.bounds[self.axes[depth]]
@@ -146,7 +154,8 @@ def line_points(
 def gauss(
     low: Array, high: Array, order: int, curved: bool, length: float | None = None
 ) -> tuple[Array, Array, Array]:
-    """Points, weights and numbers of intervals (low, high): `order` points for each, or, with a `length`, for an interval of this length
+    """Points, weights and numbers of intervals (low, high): `order` points for each, or, with a
+    `length`, for an interval of this length
     and fewer for shorter ones, so that the points lie equally dense everywhere."""
     counts = np.full(len(low), order)
     if length is not None:

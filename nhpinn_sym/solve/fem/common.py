@@ -1,7 +1,8 @@
 """What both finite element backends share: fields and solutions on structured meshes.
 
-The values of every finite element function are sorted into a `LagrangeGrid`, so that cell functions, u0 and u_eps are evaluated
-by numpy alone, the same on every rank, and can be kept on disk without the library that computed them.
+The values of every finite element function are sorted into a `LagrangeGrid`, so that cell
+functions, u0 and u_eps are evaluated by numpy alone, the same on every rank, and can be kept on
+disk without the library that computed them.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ _SMALL = 1e-6
 
 @dataclass(frozen=True)
 class LagrangeField:
-    """A cell function at m slow points: `grid` has the batch shape (m,) and is continued periodically."""
+    """A cell function at m slow points: `grid` has the batch shape (m,) and is continued
+    periodically.
+    """
 
     grid: LagrangeGrid
 
@@ -64,7 +67,9 @@ def cell_batch(
     multipliers: Sequence[Mapping[str, float]],
     info: Mapping[str, Any],
 ) -> CellBatch:
-    """The results at m slow points, one of each per point; the grids hold batches (functions, components)."""
+    """The results at m slow points, one of each per point; the grids hold batches (functions,
+    components).
+    """
     count, components = functions[0].values.shape[:2]
     fields = tuple(
         tuple(
@@ -86,8 +91,9 @@ def cell_batch(
 class GridSolution:
     """The solution of an equation on a structured mesh.
 
-    A stationary solution has times = None and a grid without batch axes. With time, the grid's first batch axis runs along
-    `times`: all equal steps from 0 to the final time, or the final time alone where the steps were too large to keep.
+    A stationary solution has times = None and a grid without batch axes. With time, the grid's
+    first batch axis runs along `times`: all equal steps from 0 to the final time, or the final time
+    alone where the steps were too large to keep.
     Solutions of systems have one more batch axis, the last one: that of the components.
     `largest` is, with time, the largest absolute value of each component at any time.
     """
@@ -108,11 +114,15 @@ class GridSolution:
         return batch[-1] if len(batch) > (self.times is not None) else 1
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        """Values (n,) at points (n, d) and time t (the final time where none is given); (n, m) for systems."""
+        """Values (n,) at points (n, d) and time t (the final time where none is given); (n, m) for
+        systems.
+        """
         return self.derivative(points, (0,) * self.grid.dim, t)
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        """D^index at points (n, d): exact inside the elements; cubic in time between the steps. SolveError for a t that is not there."""
+        """D^index at points (n, d): exact inside the elements; cubic in time between the steps.
+        SolveError for a t that is not there.
+        """
         points = as_points(points, self.grid.dim, "the solution")
         index = as_index(index, self.grid.dim, "the solution")
         if self.times is None:
@@ -179,7 +189,9 @@ def keeps_levels(nodes: int, steps: int) -> bool:
 
 
 def require_constant_in_time(equation: LoweredEquation) -> None:
-    """UnsupportedError where an operator coefficient depends on time: the steps reuse one factorization."""
+    """UnsupportedError where an operator coefficient depends on time: the steps reuse one
+    factorization.
+    """
     if equation.time is None:
         return
     coefficients = [term.coefficient for term in equation.bilinear]
@@ -196,11 +208,13 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
 def relative_difference(
     fine: LagrangeGrid, coarse: LagrangeGrid, largest: Array | None = None
 ) -> float:
-    """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine`; the largest one of the components, a batch axis.
+    """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine`;
+    the largest one of the components, a batch axis.
 
-    A component that is smaller than its own difference, or than _SMALL of the largest one, is measured by that: unknowns of a system may
-    have different units, but some vanish up to rounding. `largest` are the largest values that a function of time ever had, by component:
-    a norm is not taken to be less than _SMALL of theirs, as of what has decayed only rounding is left.
+    A component that is smaller than its own difference, or than _SMALL of the largest one, is
+    measured by that: unknowns of a system may have different units, but some vanish up to rounding.
+    `largest` are the largest values that a function of time ever had, by component: a norm is not
+    taken to be less than _SMALL of theirs, as of what has decayed only rounding is left.
     """
     nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)
     axes, scales = [], []

@@ -17,7 +17,9 @@ from ..solution import Array
 from .layout import Layout
 
 _FINER = {1: 8, 2: 5, 3: 3}
-"""Parts of a cell along each axis between which the finer quadrature stands, where no lines can be at jumps."""
+"""Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
+at jumps.
+"""
 _BLOCK = 200_000
 _MOST = 20_000_000
 """Points of the finer quadrature; above, cells are cut into fewer parts."""
@@ -31,7 +33,8 @@ def data_error(
     lattice: Lattice,
     degree: int,
 ) -> float:
-    """The largest relative error of the means of the data, and of their inverses where they are positive.
+    """The largest relative error of the means of the data, and of their inverses where they are
+    positive.
 
     values: a number for each symbol of the data that is no coordinate; functions without a formula
     and symbols that have none are left out.
@@ -90,7 +93,9 @@ def _divided(lines: Array, parts: int) -> Array:
 
 
 def _means(call: object, lines: Sequence[Array], points: int) -> tuple[float, float, float]:
-    """The means of f, |f| and 1/f (0 where f is not positive everywhere), by Gauss points between the lines."""
+    """The means of f, |f| and 1/f (0 where f is not positive everywhere), by Gauss points between
+    the lines.
+    """
     nodes, weights = np.polynomial.legendre.leggauss(points)
     axes = []
     scales = []
@@ -110,7 +115,9 @@ def _means(call: object, lines: Sequence[Array], points: int) -> tuple[float, fl
 
 
 def _blocks(axes: Sequence[Array], scales: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
-    """Points (n, d) and weights of the tensor grid, a bounded number at a time along the first axis."""
+    """Points (n, d) and weights of the tensor grid, a bounded number at a time along the first
+    axis.
+    """
     rest = int(np.prod([len(axis) for axis in axes[1:]], dtype=float))
     rows = max(1, _BLOCK // rest)
     for first in range(0, len(axes[0]), rows):

@@ -1,4 +1,6 @@
-"""DOLFINx backend: runs the emitted UFL forms, serially or on the ranks of a communicator; every rank gets the whole answer."""
+"""DOLFINx backend: runs the emitted UFL forms, serially or on the ranks of a communicator; every
+rank gets the whole answer.
+"""
 
 from __future__ import annotations
 
@@ -35,15 +37,20 @@ from .refine import refine_cells
 
 BACKEND = "dolfinx"
 _SAME = 1e-9
-"""Effective coefficients of two ranks that differ by less, relative to the largest, differ by rounding."""
+"""Effective coefficients of two ranks that differ by less, relative to the largest, differ by
+rounding.
+"""
 
 
 class CellSolver:
-    """Periodic cell problems by elements of order `degree` (1 or 2) on intervals, rectangles or bricks.
+    """Periodic cell problems by elements of order `degree` (1 or 2) on intervals, rectangles or
+    bricks.
 
-    n        : cells along the longest axis of the finest mesh, which has lines at jumps too; by default
-               the mesh is refined, from one with lines where the data ask for them, until the effective
-               entries are known to `tolerance`, relative to the largest entry of the same coefficient
+    n        : cells along the longest axis of the finest mesh, which has lines at jumps too; by
+    default
+               the mesh is refined, from one with lines where the data ask for them, until the
+               effective entries are known to `tolerance`, relative to the largest entry of the same
+               coefficient
     max_dofs : the refinement stops there with a ToleranceWarning
     solver   : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
     comm     : the MPI communicator that shares the work
@@ -83,7 +90,9 @@ class CellSolver:
         self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge, ProblemError where ranks differ."""
+        """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge,
+        ProblemError where ranks differ.
+        """
         require_agreement(
             self.comm,
             self.text,
@@ -154,15 +163,17 @@ def solve_equation(
     solver: str = "auto",
     comm: MPI.Comm = MPI.COMM_WORLD,
 ) -> GridSolution:
-    """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
+    """Elements of order `degree` (1 or 2); in time SDIRK of order 4. info["estimate"] comes from
+    coarser cells and steps.
 
-    With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump, and with `steps` time steps
-    (default 64). Without, mesh and steps (first 16) are refined until the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached
-    (default 300 000, 70 000 with time). `at_least` is a mesh with lines wherever the data ask for them.
-    `solver` and `comm` are as for `CellSolver`.
+    With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump,
+    and with `steps` time steps (default 64). Without, mesh and steps (first 16) are refined until
+    the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached (default 300 000, 70
+    000 with time). `at_least` is a mesh with lines wherever the data ask for them. `solver` and
+    `comm` are as for `CellSolver`.
 
-    Errors: SolveError where PETSc does not converge or where the data of a singular problem do not balance; UnsupportedError for an
-    operator that depends on time.
+    Errors: SolveError where PETSc does not converge or where the data of a singular problem do not
+    balance; UnsupportedError for an operator that depends on time.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     require_constant_in_time(equation)
@@ -230,7 +241,9 @@ def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:
 
 
 def require_agreement(comm: MPI.Comm, *given: object) -> None:
-    """ProblemError, on every rank, where the ranks were `given` different things: they would wait for each other, or mix their numbers."""
+    """ProblemError, on every rank, where the ranks were `given` different things: they would wait
+    for each other, or mix their numbers.
+    """
     if comm.size == 1:
         return
     own = hashlib.sha256(repr(given).encode()).hexdigest()
@@ -245,7 +258,9 @@ def require_agreement(comm: MPI.Comm, *given: object) -> None:
 
 
 def require_equal_numbers(comm: MPI.Comm, values: Array, what: str) -> None:
-    """ProblemError, on every rank, where the ranks have other `values` of an effective coefficient; rounding is let pass."""
+    """ProblemError, on every rank, where the ranks have other `values` of an effective coefficient;
+    rounding is let pass.
+    """
     if comm.size == 1:
         return
     array = np.asarray(values)
@@ -263,7 +278,9 @@ def require_equal_numbers(comm: MPI.Comm, values: Array, what: str) -> None:
 
 
 def _end_all_ranks() -> None:
-    """An error that ends one rank ends all, with its traceback: the others would wait for it without an end."""
+    """An error that ends one rank ends all, with its traceback: the others would wait for it
+    without an end.
+    """
     if MPI.COMM_WORLD.size == 1 or sys.excepthook is not sys.__excepthook__:
         return
 

@@ -22,7 +22,9 @@ _FEWEST = 8
 _LEVELS = 3
 """Meshes that an estimate needs: two of them may agree by accident."""
 _CORNER_PANELS = 10
-"""Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is 6e-5."""
+"""Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is
+6e-5.
+"""
 _TOUCHING = 1e-9
 """Lines that are closer than that share of an axis are one."""
 
@@ -50,7 +52,9 @@ class Layout:
         return cls(bounds, found.lines, found.breaks, not found.planar, found.unresolved)
 
     def with_corners(self, ends: Sequence[tuple[int, int]]) -> Layout:
-        """More panels, ever narrower towards the faces (axis, end): solutions are singular where these meet others."""
+        """More panels, ever narrower towards the faces (axis, end): solutions are singular where
+        these meet others.
+        """
         panels = [
             np.array(p if len(p) else ends)
             for p, ends in zip(self.panels or ((),) * len(self.bounds), self.bounds)
@@ -64,7 +68,9 @@ class Layout:
         return replace(self, panels=tuple(tuple(p.tolist()) for p in panels))
 
     def start(self) -> Lattice:
-        """The panels cut into cells no longer than an eighth of the longest axis, two along each axis at least."""
+        """The panels cut into cells no longer than an eighth of the longest axis, two along each
+        axis at least.
+        """
         longest = max(b - a for a, b in self.bounds) / _FEWEST
         return self.cut([min(longest, (b - a) / 2) for a, b in self.bounds])
 
@@ -83,7 +89,8 @@ class Layout:
         return Lattice.fitted(self.bounds, cells, self.breaks)
 
     def levels(self, degree: int, limit: int) -> list[Lattice]:
-        """The meshes to try, coarsest first: the first one halved again and again, up to `limit` nodes, three at least.
+        """The meshes to try, coarsest first: the first one halved again and again, up to `limit`
+        nodes, three at least.
 
         Where the limit leaves fewer, coarser ones come before, which miss what the data ask for.
         SolveError where even the lines at the breaks are more than that.
@@ -119,7 +126,9 @@ class Layout:
         return self._with_coarser([finest])
 
     def resolves(self, lattice: Lattice) -> bool:
-        """Whether there is a line of the lattice at the end of every panel, and nothing else to resolve."""
+        """Whether there is a line of the lattice at the end of every panel, and nothing else to
+        resolve.
+        """
         if self.erratic or not self.panels:
             return not self.erratic
         return all(_holds(lines, held) for lines, held in zip(lattice.lines, self.panels))
@@ -133,7 +142,9 @@ class Layout:
         return found
 
     def merged(self, lattice: Lattice) -> Lattice:
-        """The lattice with every other line left out, but for those at breaks; two cells along each axis stay."""
+        """The lattice with every other line left out, but for those at breaks; two cells along each
+        axis stay.
+        """
         breaks = self.breaks or ((),) * lattice.dim
         return Lattice(tuple(_merged(*parts) for parts in zip(lattice.lines, breaks, strict=True)))
 

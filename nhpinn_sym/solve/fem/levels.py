@@ -30,7 +30,9 @@ _MAX_DOFS_IN_TIME = 70_000
 _FIRST_STEPS = 16
 _STEPS = 64
 _MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
-"""Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per axis."""
+"""Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
+axis.
+"""
 _DURING = 0.37
 """The time, as a share of the final one, at which sources are measured."""
 _SLOW_POINTS = 3
@@ -84,9 +86,11 @@ def solve_levels(
 
 
 def singular_faces(equation: LoweredEquation) -> list[tuple[int, int]]:
-    """Faces of a plane system that meet others in singular corners: those where a displacement is held in other components.
+    """Faces of a plane system that meet others in singular corners: those where a displacement is
+    held in other components.
 
-    In three dimensions lines towards them would be too many; scalar problems are smooth enough at right angles.
+    In three dimensions lines towards them would be too many; scalar problems are smooth enough at
+    right angles.
     """
     if equation.components < 2 or equation.domain.dim != 2 or equation.jumps:
         return []
@@ -135,7 +139,9 @@ def cell_data_error(
     layout: Layout,
     degree: int,
 ) -> Callable[[Lattice], float]:
-    """The relative error of the coefficients of cell problems on a mesh, at a few of the slow points (m, slow)."""
+    """The relative error of the coefficients of cell problems on a mesh, at a few of the slow
+    points (m, slow).
+    """
     data = cell_data(cells)
     known = _numbers(cells.parameters, parameters)
     chosen = np.unique(np.linspace(0, len(slow_points) - 1, _SLOW_POINTS).astype(int))

@@ -1,7 +1,8 @@
 """Mesh refinement with error estimates, the same for every finite element backend.
 
-A level is one lattice; the next one has its cells halved along each axis (and twice the time steps). Nothing but
-the results of a level is asked for, so that a backend provides one function: (lattice, ...) -> result.
+A level is one lattice; the next one has its cells halved along each axis (and twice the time
+steps). Nothing but the results of a level is asked for, so that a backend provides one function:
+(lattice, ...) -> result.
 """
 
 from __future__ import annotations
@@ -31,19 +32,26 @@ SolveLevel = Callable[[Lattice, int, Callable[[float], None]], GridSolution]
 MAX_STEPS = 2**14
 
 MARGIN = 2.0
-"""The refinement goes on until the relative estimate is that much below the tolerance, which then holds absolutely too for entries near 1."""
+"""The refinement goes on until the relative estimate is that much below the tolerance, which then
+holds absolutely too for entries near 1.
+"""
 
 HIGHER = "h"
 """Name of the entries of the law beyond the homogenized equation."""
 
 FREDHOLM_LIMIT = 1e-2
-"""Relative defect of a right-hand side above which a cell problem has no solution; below, it may come from the quadrature of a jump."""
+"""Relative defect of a right-hand side above which a cell problem has no solution; below, it may
+come from the quadrature of a jump.
+"""
 
 POOR = 1e-2
-"""An estimate above which a solution on a given mesh is in doubt though no tolerance was asked for."""
+"""An estimate above which a solution on a given mesh is in doubt though no tolerance was asked for.
+"""
 
 _BALANCED = 1e-6
-"""Relative imbalance of the data of a problem that leaves its mean open that is rounding, or quadrature."""
+"""Relative imbalance of the data of a problem that leaves its mean open that is rounding, or
+quadrature.
+"""
 
 _TIME_RATE = 4
 """The order of the time steps."""
@@ -61,11 +69,13 @@ def refine_cells(
     components: int = 1,
     missed: Callable[[Lattice], float] = lambda lattice: 0.0,
 ) -> CellBatch:
-    """Solve the cell problems on finer and finer meshes until the effective entries are known to `tolerance`.
+    """Solve the cell problems on finer and finer meshes until the effective entries are known to
+    `tolerance`.
 
-    The tolerance is relative to the largest entry of the same coefficient. The refinement stops before a mesh that would exceed
-    `max_dofs`. `n` fixes the finest mesh, but for lines at jumps: then the coarser ones serve the estimate alone.
-    `missed` is the relative error of the data on a mesh: no entry is known better.
+    The tolerance is relative to the largest entry of the same coefficient. The refinement stops
+    before a mesh that would exceed `max_dofs`. `n` fixes the finest mesh, but for lines at jumps:
+    then the coarser ones serve the estimate alone. `missed` is the relative error of the data on a
+    mesh: no entry is known better.
     The entries "h" of the higher law have no part in this: info["higher"] is their estimate.
     """
     start = time.perf_counter()
@@ -119,9 +129,10 @@ def entry_errors(
 ) -> dict[EffectiveKey, Array]:
     """Absolute error estimate of each entry on the last level of `history`; see `estimate_entries`.
 
-    Effective entries converge at twice the rate of the functions, 2 degree, for smooth coefficients. Jumps that the mesh does not
-    meet make the changes `erratic`, and some are small by accident: there the rate is taken as 1. No entry is known better than
-    `data_error` times the largest one of its coefficient. On two levels twice the change stands for the error.
+    Effective entries converge at twice the rate of the functions, 2 degree, for smooth
+    coefficients. Jumps that the mesh does not meet make the changes `erratic`, and some are small
+    by accident: there the rate is taken as 1. No entry is known better than `data_error` times the
+    largest one of its coefficient. On two levels twice the change stands for the error.
     """
     rate = 2.0 if erratic else 2.0 ** (2 * degree)
     errors = estimate_entries(history, rate)
@@ -143,7 +154,8 @@ def solve_on_mesh(
     label: str,
     missed: Callable[[Lattice], float] = lambda lattice: 0.0,
 ) -> GridSolution:
-    """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from those before it, with half the steps each.
+    """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
+    those before it, with half the steps each.
 
     `missed` is the relative error of the data on a mesh: the solution is not known better.
     """
@@ -183,10 +195,12 @@ def refine_equation(
     label: str,
     missed: Callable[[Lattice], float] = lambda lattice: 0.0,
 ) -> GridSolution:
-    """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both errors is below `tolerance`.
+    """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both
+    errors is below `tolerance`.
 
-    The estimates are relative, in L2, at the final time, for each component, from three meshes and from three numbers of steps at least.
-    `steps` are those of the first mesh; `missed` is the relative error of the data on a mesh: the solution is not known better.
+    The estimates are relative, in L2, at the final time, for each component, from three meshes and
+    from three numbers of steps at least. `steps` are those of the first mesh; `missed` is the
+    relative error of the data on a mesh: the solution is not known better.
     The refinement stops before a mesh of more than `max_dofs` nodes, and before MAX_STEPS steps.
     """
     start = time.perf_counter()
@@ -235,7 +249,9 @@ def _space_rate(layout: Layout, degree: int) -> int:
 
 @dataclass
 class _Changes:
-    """The relative changes along a sequence of solutions of which each has twice the resolution of the one before; `rate` at most."""
+    """The relative changes along a sequence of solutions of which each has twice the resolution of
+    the one before; `rate` at most.
+    """
 
     rate: float
     last: GridSolution | None = None
@@ -269,9 +285,11 @@ class _Changes:
 
     @property
     def error(self) -> float:
-        """The error of the last one: twice its change / (2^rate - 1), with the rate that the last changes show, between 1 and `rate`.
+        """The error of the last one: twice its change / (2^rate - 1), with the rate that the last
+        changes show, between 1 and `rate`.
 
-        The change is the largest of the last three, each scaled by that rate. The rate of one change alone is taken as 1.
+        The change is the largest of the last three, each scaled by that rate. The rate of one
+        change alone is taken as 1.
         Infinite where there is none.
         """
         recent = self.found[-3:]
@@ -319,7 +337,9 @@ def _finished(
 
 
 def equation_change(fine: GridSolution, coarse: GridSolution) -> float:
-    """||fine - coarse|| / ||fine|| in L2 at the final time; what decays in time is not measured by what is left of it."""
+    """||fine - coarse|| / ||fine|| in L2 at the final time; what decays in time is not measured by
+    what is left of it.
+    """
     return relative_difference(_final(fine), _final(coarse), fine.largest)
 
 

@@ -1,4 +1,6 @@
-"""scikit-fem backend: runs the text that `emit.skfem` writes. scikit-fem and pyamg are imported when a solve begins."""
+"""scikit-fem backend: runs the text that `emit.skfem` writes. scikit-fem and pyamg are imported
+when a solve begins.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +32,11 @@ BACKEND = "skfem"
 
 
 class CellSolver:
-    """Q1 or Q2 elements on lattices with lines where the data ask for them, refined until the effective entries are known to `tolerance`.
+    """Q1 or Q2 elements on lattices with lines where the data ask for them, refined until the
+    effective entries are known to `tolerance`.
 
-    Options: `degree` (2), `n` (cells along the longest axis of the cell; fixes the mesh, but for lines at jumps), `max_dofs`.
+    Options: `degree` (2), `n` (cells along the longest axis of the cell; fixes the mesh, but for
+    lines at jumps), `max_dofs`.
     The tolerance is relative to the largest entry of the same effective coefficient.
     """
 
@@ -122,14 +126,16 @@ def solve_equation(
     steps: int | None = None,
     max_dofs: int | None = None,
 ) -> GridSolution:
-    """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and steps.
+    """Q1 or Q2 elements; in time SDIRK of order 4. info["estimate"] comes from coarser cells and
+    steps.
 
-    With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump, and with `steps` time steps
-    (default 64). Without, mesh and steps (first 16) are refined until the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached
-    (default 300 000, 70 000 with time). `at_least` is a mesh with lines wherever the data ask for them.
+    With `mesh` (cells per axis, or one number) about that mesh is used, with lines where data jump,
+    and with `steps` time steps (default 64). Without, mesh and steps (first 16) are refined until
+    the estimate is below `tolerance` (default 1e-7), or `max_dofs` is reached (default 300 000, 70
+    000 with time). `at_least` is a mesh with lines wherever the data ask for them.
 
-    UnsupportedError where the operator depends on time; SolveError for a system without a solution, such as a pure Neumann problem whose
-    data do not balance.
+    UnsupportedError where the operator depends on time; SolveError for a system without a solution,
+    such as a pure Neumann problem whose data do not balance.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps)
     require_constant_in_time(equation)

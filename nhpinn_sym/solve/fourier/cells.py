@@ -30,7 +30,9 @@ from ..solution import Array, CellBatch
 
 @dataclass(frozen=True)
 class FourierField:
-    """Trigonometric polynomials at m slow points: one array of modes (n, ..., n) / n^d each (n may differ); values are complex unless `real`."""
+    """Trigonometric polynomials at m slow points: one array of modes (n, ..., n) / n^d each (n may
+    differ); values are complex unless `real`.
+    """
 
     bounds: tuple[tuple[float, float], ...]
     modes: tuple[np.ndarray, ...]
@@ -71,8 +73,9 @@ class FourierField:
 class CellSolver:
     """Fourier collocation with preconditioned CG, or GMRES where A_0 is not symmetric and positive.
 
-    Options: n, points per axis (odd); residual, where the Krylov iteration stops (relative); fields, values of the external fields
-    by name: points (n, d) of the cell -> values (n,), or (n, *shape) where their symbols carry an index.
+    Options: n, points per axis (odd); residual, where the Krylov iteration stops (relative);
+    fields, values of the external fields by name: points (n, d) of the cell -> values (n,), or (n,
+    *shape) where their symbols carry an index.
     """
 
     def __init__(
@@ -115,7 +118,9 @@ class CellSolver:
         self._require_resolved()
 
     def _require_resolved(self) -> None:
-        """SolveError where no grid resolves the data, ToleranceWarning where the one that was asked for does not."""
+        """SolveError where no grid resolves the data, ToleranceWarning where the one that was asked
+        for does not.
+        """
         sizes = self.forms.grid_sizes(self.forms, self.n, self.least)
         if self.n is None and len(sizes) < self.forms.LEVELS:
             raise SolveError(
@@ -132,7 +137,9 @@ class CellSolver:
             )
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """All cell problems at each slow point; SolveError where the Krylov iteration stalls, SolvabilityError where a source has a mean."""
+        """All cell problems at each slow point; SolveError where the Krylov iteration stalls,
+        SolvabilityError where a source has a mean.
+        """
         start = time.perf_counter()
         with (
             self.progress("cell problems (fourier)") as task,
@@ -168,7 +175,9 @@ class CellSolver:
         )
 
     def field_error(self, batch: CellBatch) -> float:
-        """The largest mean difference of a given field from its interpolant on the grid of a batch, relative to its largest value."""
+        """The largest mean difference of a given field from its interpolant on the grid of a batch,
+        relative to its largest value.
+        """
         return max(
             (self._field_error(field, int(batch.info["points"])) for field in self.fields.values()),
             default=0.0,
@@ -177,7 +186,8 @@ class CellSolver:
     def _field_error(self, field: Callable[[np.ndarray], np.ndarray], n: int) -> float:
         """That of one field.
 
-        On a finer grid that is shifted: features that all coarser grids miss are seen down to its spacing.
+        On a finer grid that is shifted: features that all coarser grids miss are seen down to its
+        spacing.
         """
         from ...emit.runtime.fourier_grid import Grid
 
@@ -246,11 +256,15 @@ class CellSolver:
                 )
 
     def _share_error(self, result: dict[str, Any]) -> float:
-        """What the shares of the phases on the grid may be wrong by; 0 where nothing jumps. Means that vanish exactly are as small on it."""
+        """What the shares of the phases on the grid may be wrong by; 0 where nothing jumps. Means
+        that vanish exactly are as small on it.
+        """
         return _POINTS_OFF * self.cells.cell.dim / result["n"] if self.cells.jumps else 0.0
 
     def _require_solvable(self, result: dict[str, Any]) -> None:
-        """A multiplier that falls with the grid is an error of the grid; one that stays belongs to the problem."""
+        """A multiplier that falls with the grid is an error of the grid; one that stays belongs to
+        the problem.
+        """
         for name, value in result["multipliers"].items():
             if value > max(
                 1e-8, 100 * self.tolerance, self._share_error(result)
@@ -265,7 +279,9 @@ class CellSolver:
 _POINTS_OFF = 8
 """Grid points by which interfaces along an axis may be off, together."""
 _UNSEEN = {1: 20_001, 2: 101, 3: 33}
-"""Points per axis on which a field that is given as a function is compared with its interpolant, by the dimension of the cell."""
+"""Points per axis on which a field that is given as a function is compared with its interpolant, by
+the dimension of the cell.
+"""
 _SHIFT = 0.3819660112501051
 """Of these points, in their spacing: generic."""
 _VECTORS, _ITERATIONS = 64, 100
@@ -285,7 +301,9 @@ def _require_affordable(cells: LoweredCells, n: int) -> None:
 
 
 def _sampled(field: Callable[[np.ndarray], np.ndarray], axes: Sequence[np.ndarray]) -> np.ndarray:
-    """Values (..., n, ..., n) of a field, the axes of its shape first, at points given by sparse axes."""
+    """Values (..., n, ..., n) of a field, the axes of its shape first, at points given by sparse
+    axes.
+    """
     shape = np.broadcast_shapes(*(axis.shape for axis in axes))
     points = np.stack([np.broadcast_to(axis, shape).ravel() for axis in axes], axis=-1)
     values = np.asarray(field(points))

@@ -1,9 +1,9 @@
 """Which formulation solves what: the one door to the PINN backend.
 
-method "residual" : the strong form; where coefficients jump one net per phase, with rows for the jumps of the flux
-method "energy"   : Ritz and its dual, symmetric problems
-method "nh-pinn"  : the paper's own way, for comparison; of a boundary value problem also called "classical", the classical PINN
-method "auto"     : "residual"
+method "residual" : the strong form; where coefficients jump one net per phase, with rows for the
+jumps of the flux method "energy"   : Ritz and its dual, symmetric problems
+method "nh-pinn"  : the paper's own way, for comparison; of a boundary value problem also called
+"classical", the classical PINN method "auto"     : "residual"
 """
 
 from __future__ import annotations
@@ -54,7 +54,9 @@ def CellSolver(
 
 
 def _smooth(cells: LoweredCells, options: Mapping[str, Any]) -> tuple[str, str]:
-    """A random layer fills a box of two dimensions, not of more: there the slow variables go to the last layer."""
+    """A random layer fills a box of two dimensions, not of more: there the slow variables go to the
+    last layer.
+    """
     several = bool(cells.slow) and cells.cell.dim + len(cells.slow) > 2
     return (
         ("cells", "CellSolver")

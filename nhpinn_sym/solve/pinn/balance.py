@@ -1,7 +1,9 @@
-"""The Fredholm condition of a problem that leaves constants open: source and boundary fluxes have to balance.
+"""The Fredholm condition of a problem that leaves constants open: source and boundary fluxes have
+to balance.
 
-Where constants w are in the kernel of the adjoint, the integral of w . (equations) over the box plus that of w . (conditions) over its faces
-vanishes for every function; so it has to for the data. Both are integrated by Gauss quadrature.
+Where constants w are in the kernel of the adjoint, the integral of w . (equations) over the box
+plus that of w . (conditions) over its faces vanishes for every function; so it has to for the data.
+Both are integrated by Gauss quadrature.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ _KERNEL, _BALANCED = 1e-6, 1e-6
 
 
 def require_balance(problem: BoundaryValueProblem) -> None:
-    """SolveError where the data of a problem that leaves constants open do not balance; what the quadrature cannot decide passes."""
+    """SolveError where the data of a problem that leaves constants open do not balance; what the
+    quadrature cannot decide passes.
+    """
     if not problem.open.shape[1]:
         return
     nodes = _NODES[len(problem.bounds)]
@@ -34,7 +38,9 @@ def require_balance(problem: BoundaryValueProblem) -> None:
 
 
 def _defect(problem: BoundaryValueProblem, nodes: int) -> Tensor:
-    """The largest integral of the data against a constant kernel of the adjoint, relative to the integral of their size; 0 without kernel."""
+    """The largest integral of the data against a constant kernel of the adjoint, relative to the
+    integral of their size; 0 without kernel.
+    """
     layer = random_layer(problem.trial, _FUNCTIONS, _SCALES, 0)
     shape = (-1, problem.components)
     of_functions, of_data, of_sizes = (
@@ -57,7 +63,9 @@ def _defect(problem: BoundaryValueProblem, nodes: int) -> Tensor:
 
 
 def _blocks(problem: BoundaryValueProblem, nodes: int) -> list[tuple[Rows, Tensor]]:
-    """Rows of the equations inside and of the conditions on every face that the ansatz leaves open, with quadrature weights."""
+    """Rows of the equations inside and of the conditions on every face that the ansatz leaves open,
+    with quadrature weights.
+    """
     points, weight = gauss_points(problem.bounds, nodes, problem.device)
     blocks = [(problem.inside(points), weight)]
     for face in problem.trial.module.BOUNDARY:

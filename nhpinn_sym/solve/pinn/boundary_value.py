@@ -1,4 +1,6 @@
-"""A boundary value problem as collocation rows: the emitted residual inside, emitted boundary residuals where the ansatz leaves them open."""
+"""A boundary value problem as collocation rows: the emitted residual inside, emitted boundary
+residuals where the ansatz leaves them open.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,8 @@ _UNSEEN, _DEPENDENT = 1e-12, 1e-6
 
 @dataclass(frozen=True)
 class _Conditions:
-    """Equations at points: weights (n, equations, components, derivatives), extra (n, equations, known functions),
+    """Equations at points: weights (n, equations, components, derivatives), extra (n, equations,
+    known functions),
     data, and what the lift makes of it (n, equations)."""
 
     points: Tensor
@@ -72,9 +75,11 @@ class _Conditions:
 
 
 class BoundaryValueProblem:
-    """u = lift + factor * net + known functions . coefficients; columns of points are the coordinates, then the time.
+    """u = lift + factor * net + known functions . coefficients; columns of points are the
+    coordinates, then the time.
 
-    The equations and components of a system are scaled, so that all of its blocks weigh the same; `finished` undoes it.
+    The equations and components of a system are scaled, so that all of its blocks weigh the same;
+    `finished` undoes it.
     """
 
     def __init__(
@@ -99,7 +104,9 @@ class BoundaryValueProblem:
         return [(a, b) for _, a, b in self.trial.axes]
 
     def rows(self, count: int, seed: int) -> Rows:
-        """Rows at `count` points inside, and at half as many on every face that the ansatz leaves open; all weigh the same."""
+        """Rows at `count` points inside, and at half as many on every face that the ansatz leaves
+        open; all weigh the same.
+        """
         blocks = self._blocks(count, seed)
         if self.open.shape[1]:
             blocks.append(
@@ -111,14 +118,18 @@ class BoundaryValueProblem:
 
     @cached_property
     def open(self) -> Tensor:
-        """The constants that the problem leaves open, as no row sees them: columns of (components, number). Their mean is zero then."""
+        """The constants that the problem leaves open, as no row sees them: columns of (components,
+        number). Their mean is zero then.
+        """
         rows = concatenate(self._blocks(_SAMPLES, 0))
         return self._null(rows.weights[..., self.trial.indices.index(self._zero)], rows)
 
     @cached_property
     def turns(self) -> Tensor:
-        """The linear functions that the problem leaves open beside these, rigid rotations: (1 + axes, components, number), the constant
-        part first, then the factors of the coordinates in (-1, 1). The solution is orthogonal to them."""
+        """The linear functions that the problem leaves open beside these, rigid rotations: (1 +
+        axes, components, number), the constant
+        part first, then the factors of the coordinates in (-1, 1). The solution is orthogonal to
+        them."""
         rows = concatenate(self._blocks(_SAMPLES, 0))
         constants = rows.weights[..., self.trial.indices.index(self._zero)]
         parts = [constants]
@@ -168,7 +179,9 @@ class BoundaryValueProblem:
         return jet
 
     def _gauge(self, extra: int) -> _Conditions:
-        """As many components at corners of the box as there are open functions, at which no combination of these vanishes: they are 0."""
+        """As many components at corners of the box as there are open functions, at which no
+        combination of these vanishes: they are 0.
+        """
         corners = torch.cartesian_prod(
             *(self._like.new_tensor(ends) for ends in self.bounds)
         ).reshape(-1, len(self.bounds))
@@ -208,7 +221,8 @@ class BoundaryValueProblem:
         return right[values <= _UNSEEN * rows.strength(self.trial) * len(matrix) ** 0.5].T
 
     def finished(self, network: Network, coefficients: Tensor) -> tuple[Network, Tensor]:
-        """The net and the coefficients of the solution from those of the rows; less what the problem leaves open, so that the solution has zero
+        """The net and the coefficients of the solution from those of the rows; less what the
+        problem leaves open, so that the solution has zero
         mean over the box, and no rotation in it. Rotations are the last of the known functions."""
         columns = self.balance[1]
         network = network.multiplied(columns)
@@ -252,7 +266,9 @@ class BoundaryValueProblem:
         )
 
     def given(self, points: Tensor) -> dict[str, Tensor | float]:
-        """Parameters and external coefficients at the points, as keyword arguments of the emitted functions."""
+        """Parameters and external coefficients at the points, as keyword arguments of the emitted
+        functions.
+        """
         x: Array = points[:, : self.equation.domain.dim].cpu().numpy()
         externals = {
             argument_name(e.symbol): torch.as_tensor(
@@ -265,7 +281,9 @@ class BoundaryValueProblem:
     def factors(
         self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None
     ) -> Array:
-        """The factors (m, m) of D^index at one point, in scaled equations and components; of the conditions of a face, if their table is given."""
+        """The factors (m, m) of D^index at one point, in scaled equations and components; of the
+        conditions of a face, if their table is given.
+        """
         rows, columns = self.balance
         found = (table or self.trial.module.coefficients)(point, **self.given(point))
         out = torch.zeros(self.components, self.components, dtype=torch.float64)
@@ -281,7 +299,8 @@ class BoundaryValueProblem:
         return self._equations(points).scaled(columns).rows(rows)
 
     def on_face(self, face: Face, points: Tensor, strength: float | None = None) -> Rows:
-        """The rows of the conditions that the ansatz leaves open, at points of their face; as strong as `strength`, or in the unit of those inside:
+        """The rows of the conditions that the ansatz leaves open, at points of their face; as
+        strong as `strength`, or in the unit of those inside:
         integrals of both together are those of the weak form then."""
         rows, columns = self.balance
         conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scaled(columns)

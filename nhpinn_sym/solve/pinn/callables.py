@@ -1,4 +1,6 @@
-"""Coefficients given as functions of tensors: seen as functions of arrays, and their derivatives checked."""
+"""Coefficients given as functions of tensors: seen as functions of arrays, and their derivatives
+checked.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _AGREES, _ROUNDING = 3e-3, 1e-6
 
 
 def without_own_graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
-    """The function, whose values carry the graph of its arguments alone: a trainable net may stand behind it."""
+    """The function, whose values carry the graph of its arguments alone: a trainable net may stand
+    behind it.
+    """
 
     def values(*arguments: Tensor) -> Tensor:
         found = torch.as_tensor(function(*arguments))
@@ -50,9 +54,11 @@ def on_arrays(function: Callable[..., Tensor], index: MultiIndex = ()) -> Callab
 
 
 def require_derivatives(function: Callable[..., Tensor], node: sp.Expr, op: Operator) -> None:
-    """ProblemError where what autograd takes for derivatives of `node`, computed by `function`, does not integrate to its values.
+    """ProblemError where what autograd takes for derivatives of `node`, computed by `function`,
+    does not integrate to its values.
 
-    So it is with values that are detached, computed outside torch, or that jump. Sampled along random lines through the cell and the slow variables.
+    So it is with values that are detached, computed outside torch, or that jump. Sampled along
+    random lines through the cell and the slow variables.
     """
     arguments = _along_lines(node, op)
     units = np.eye(len(arguments), dtype=int)

@@ -26,9 +26,11 @@ DEGREES = {0: 0, 1: 24, 2: 8, 3: 4, 4: 3}
 class CellRows:
     """Rows for the nets of one stage after another: operator(net) + multipliers = right-hand side.
 
-    A kernel p is e_p + net, so that it is a corrector with the right-hand side -operator(e_p). Beside the nets stand the multipliers:
-    what the right-hand side has to lose to be in the range, a function of the slow coordinates for each equation.
-    Equations and components are scaled, so that all blocks of a system weigh the same; `finished` undoes it.
+    A kernel p is e_p + net, so that it is a corrector with the right-hand side -operator(e_p).
+    Beside the nets stand the multipliers: what the right-hand side has to lose to be in the range,
+    a function of the slow coordinates for each equation.
+    Equations and components are scaled, so that all blocks of a system weigh the same; `finished`
+    undoes it.
     """
 
     cells: LoweredCells
@@ -70,7 +72,9 @@ class CellRows:
         return collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
 
     def left(self, stage: Stage, points: Tensor, family: Family, shift: float = 0.0) -> Tensor:
-        """The factors (n, equations, components, derivatives) of the operator of a stage, its eigenvalue raised by `shift`."""
+        """The factors (n, equations, components, derivatives) of the operator of a stage, its
+        eigenvalue raised by `shift`.
+        """
         module, constants = self.trial.module, family.constants(points)
         if shift:
             constants[EIGENVALUE] = constants[EIGENVALUE] + shift
@@ -99,7 +103,9 @@ class CellRows:
         return source.reshape(len(points), -1, self.cells.components).transpose(1, 2)
 
     def _uncancelled(self, number: int, points: Tensor, family: Family) -> Tensor:
-        """The sizes (functions,) of the sources if no terms cancelled and no earlier function were very small: rounding is small in these."""
+        """The sizes (functions,) of the sources if no terms cancelled and no earlier function were
+        very small: rounding is small in these.
+        """
         generator, known = torch.Generator().manual_seed(self.seed), {}
         for index, value in family.jet(points, self.trial.module.KNOWN_INDICES).items():
             size = value.square().mean(0).sqrt().reshape(-1, self.cells.components)
@@ -122,7 +128,9 @@ class CellRows:
         )
 
     def multipliers(self, stage: Stage, points: Tensor, family: Family) -> Tensor:
-        """The functions (n, equations, known functions) that P takes from right-hand sides, times functions of the slow coordinates."""
+        """The functions (n, equations, known functions) that P takes from right-hand sides, times
+        functions of the slow coordinates.
+        """
         kind, members = stage
         if kind == "corrector" and self.cells.eigenvalue is not None:
             shapes = family.jet(points, [self.means.zero])[self.means.zero][:, None, :1]
@@ -137,7 +145,9 @@ class CellRows:
     def assembled(
         self, points: Tensor, left: Tensor, extra: Tensor, right: Tensor, seed: int
     ) -> Rows:
-        """Scaled rows, and those of net = 0 at one corner of the cell: without it the kernel, which is free, would be large and cost digits."""
+        """Scaled rows, and those of net = 0 at one corner of the cell: without it the kernel, which
+        is free, would be large and cost digits.
+        """
         rows, columns = self._balance
         target = rows[:, None] * right
         inside = Rows(
@@ -152,14 +162,18 @@ class CellRows:
         )
 
     def units(self, number: int, family: Family) -> Tensor:
-        """What to divide the right-hand sides of a stage by, so that the nets of its functions are all of one size, in any units."""
+        """What to divide the right-hand sides of a stage by, so that the nets of its functions are
+        all of one size, in any units.
+        """
         size = self(number, family, _SAMPLES, self.seed).size
         return positive(size / positive(size.max())) / self._balance[1].min()
 
     def finished(
         self, members: Sequence[int], network: Network, unit: Tensor | float = 1.0
     ) -> Network:
-        """The net of these functions from that of the scaled rows with right-hand sides in multiples of `unit`."""
+        """The net of these functions from that of the scaled rows with right-hand sides in
+        multiples of `unit`.
+        """
         one = torch.zeros(
             len(members), self.cells.components, dtype=torch.float64, device=self.device
         )

@@ -1,4 +1,6 @@
-"""Cell problems by neural networks over (y, slow coordinates), periodic by their inputs, trained once, one stage after another."""
+"""Cell problems by neural networks over (y, slow coordinates), periodic by their inputs, trained
+once, one stage after another.
+"""
 
 from __future__ import annotations
 
@@ -45,12 +47,15 @@ from .training import Trained, train
 
 _PROBES = 16
 _BELOW = 0.03
-"""How far below the root of the tolerance a training goes: its estimate is from a larger residual."""
+"""How far below the root of the tolerance a training goes: its estimate is from a larger residual.
+"""
 
 
 @dataclass
 class Progressed:
-    """The functions so far, the largest held-out residual, and the relative multipliers of the solvable functions by name."""
+    """The functions so far, the largest held-out residual, and the relative multipliers of the
+    solvable functions by name.
+    """
 
     family: Family
     held_out: float = 0.0
@@ -62,10 +67,12 @@ class Progressed:
 
 
 class CellSolver:
-    """Solves the cell problems of a model with smooth real coefficients; options: `pinn.options.Options`.
+    """Solves the cell problems of a model with smooth real coefficients; options:
+    `pinn.options.Options`.
 
-    The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
-    below it, and so is the square of the residual at unseen points (the energy formula squares the error of the cell functions).
+    The tolerance is for the effective coefficients, relative to the largest: the number of features
+    is doubled until their change is below it, and so is the square of the residual at unseen points
+    (the energy formula squares the error of the cell functions).
     UnsupportedError where a coefficient jumps, is complex or no formula.
     """
 
@@ -100,7 +107,9 @@ class CellSolver:
             )
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """The cell functions and effective coefficients at slow points (m, len(cells.slow)) inside the slow box."""
+        """The cell functions and effective coefficients at slow points (m, len(cells.slow)) inside
+        the slow box.
+        """
         slow = np.asarray(slow_points, dtype=float).reshape(len(slow_points), len(self.slow_box))
         for symbol, column, (a, b) in zip(self.cells.slow, slow.T, self.slow_box, strict=True):
             if column.min() < a - 1e-9 * (b - a) or column.max() > b + 1e-9 * (b - a):
@@ -190,7 +199,9 @@ class CellSolver:
         }
 
     def with_parameters(self, parameters: Mapping[str, Any]) -> CellSolver:
-        """A solver of the same problems for other numbers, in the same trial space; to be asked for before anything is solved."""
+        """A solver of the same problems for other numbers, in the same trial space; to be asked for
+        before anything is solved.
+        """
         other = copy(self)
         other.means = replace(
             self.means, trial=self.trial, parameters=given_values(self.cells, parameters)
@@ -226,7 +237,8 @@ class CellSolver:
     def _trained(self, task: Task) -> tuple[Progressed, dict[str, Any]]:
         """One net per cell function.
 
-        The estimate is the change of the effective entries since the residuals were a few times as large, or what the residuals alone say.
+        The estimate is the change of the effective entries since the residuals were a few times as
+        large, or what the residuals alone say.
         """
         o, names, done = (
             self.options,

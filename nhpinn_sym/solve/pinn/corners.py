@@ -2,9 +2,10 @@
 
 They are solutions r^lambda phi(theta) of the leading equations and conditions.
 
-With z = x + p y and (M_0 + p M_1 + p^2 M_2) a = 0 every a f(z) solves the leading equations (Stroh's formalism; Ting 1996, chapter 5).
-The sum of q_k a_k z_k^lambda over all 2m characteristics satisfies the conditions on both edges where L(lambda) q = 0
-(Costabel, Dauge, Lafranche 2001, for elasticity).
+With z = x + p y and (M_0 + p M_1 + p^2 M_2) a = 0 every a f(z) solves the leading equations
+(Stroh's formalism; Ting 1996, chapter 5).
+The sum of q_k a_k z_k^lambda over all 2m characteristics satisfies the conditions on both edges
+where L(lambda) q = 0 (Costabel, Dauge, Lafranche 2001, for elasticity).
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ _TINY = 1e-300
 
 
 class Edge(NamedTuple):
-    """The leading conditions on one edge: along D_x u + across D_y u for rows of order 1, along u for those of order 0; (m, m) each."""
+    """The leading conditions on one edge: along D_x u + across D_y u for rows of order 1, along u
+    for those of order 0; (m, m) each.
+    """
 
     orders: NDArray[np.int64]
     along: Array
@@ -77,8 +80,10 @@ def characteristics(principal: Array) -> Characteristics | None:
 def singularities(
     of: Characteristics, edges: tuple[Edge, Edge], jumping: Sequence[bool]
 ) -> list[Singularity]:
-    """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 6.6, polynomials left out: where the power is whole,
-    a smooth right-hand side asks for the logarithm. Data of `jumping` components may jump at the corner: log z does, power 0."""
+    """Those on the quadrant x, y > 0 with edges y = 0 and x = 0, 0 < Re power < 6.6, polynomials
+    left out: where the power is whole,
+    a smooth right-hand side asks for the logarithm. Data of `jumping` components may jump at the
+    corner: log z does, power 0."""
     roots, vectors = of
     data = np.linalg.inv(
         np.concatenate([vectors, roots * vectors])
@@ -116,7 +121,9 @@ def _null(matrix: Complex) -> Complex:
 
 
 def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
-    """Zeros in the strip: where the modulus of an analytic function has a local minimum; sharpened by Newton's method."""
+    """Zeros in the strip: where the modulus of an analytic function has a local minimum; sharpened
+    by Newton's method.
+    """
     real, imaginary = (
         np.arange(_STEP, _LARGEST + 2 * _STEP, _STEP),
         np.arange(-_STEP, _STRIP, _STEP),
@@ -155,10 +162,12 @@ def singular_functions(
     signs: Sequence[int],
     clamped: Sequence[Sequence[int]],
 ) -> Family:
-    """The real and the imaginary part of every singularity, by component; constant along all but two `axes`.
+    """The real and the imaginary part of every singularity, by component; constant along all but
+    two `axes`.
 
-    signs: 1 where the box lies above the corner along that axis. clamped: for each component which of both axes have a near edge on which it
-    vanishes; powers are put to zero there, where rounding would be large beside derivatives that are not bounded at the corner.
+    signs: 1 where the box lies above the corner along that axis. clamped: for each component which
+    of both axes have a near edge on which it vanishes; powers are put to zero there, where rounding
+    would be large beside derivatives that are not bounded at the corner.
     """
 
     def part(j: int) -> Functions:

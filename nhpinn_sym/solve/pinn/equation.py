@@ -50,9 +50,10 @@ POOR = 1e-2
 class NetworkSolution:
     """The solution of an equation: an ansatz with its essential data, a net, and known functions.
 
-    Points have shape (n, d), values (n,), or (n, m) for m components; t defaults to the final time. info["estimate"] is the relative
-    L2 change (at the final time) over the last doubling of the features, or since the residual was a few
-    times as large in a training; the square of the relative residual where that is larger.
+    Points have shape (n, d), values (n,), or (n, m) for m components; t defaults to the final time.
+    info["estimate"] is the relative L2 change (at the final time) over the last doubling of the
+    features, or since the residual was a few times as large in a training; the square of the
+    relative residual where that is larger.
     """
 
     problem: BoundaryValueProblem
@@ -68,7 +69,8 @@ class NetworkSolution:
         return self.derivative(points, (0,) * self.problem.equation.domain.dim, t)
 
     def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        """D^index at points (n, d), exact for the net. ProblemError outside the domain; SolveError for a time of a stationary solution, or outside
+        """D^index at points (n, d), exact for the net. ProblemError outside the domain; SolveError
+        for a time of a stationary solution, or outside
         the interval."""
         dim = self.problem.equation.domain.dim
         points, index = as_points(points, dim, "the solution"), as_index(index, dim, "the solution")
@@ -88,8 +90,8 @@ def solve_equation(
 ) -> NetworkSolution:
     """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
 
-    tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5 where none is given);
-    info["tolerance"] is what counts as good enough, 1e-2 where none is given.
+    tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5
+    where none is given); info["tolerance"] is what counts as good enough, 1e-2 where none is given.
     UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
     """
     start, chosen = time.perf_counter(), collocation_options(options)
@@ -220,7 +222,9 @@ def probed(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> 
 def _located(
     problem: BoundaryValueProblem, points: Array, index: MultiIndex, t: float | None
 ) -> tuple[Tensor, MultiIndex]:
-    """Points and multi-index with the time at the end, where there is one. ProblemError for what is no place or no derivative on the domain."""
+    """Points and multi-index with the time at the end, where there is one. ProblemError for what is
+    no place or no derivative on the domain.
+    """
     equation = problem.equation
     for axis, (column, (a, b)) in enumerate(zip(points.T, problem.bounds)):
         outside = ~((column >= a - _ROUNDING * (b - a)) & (column <= b + _ROUNDING * (b - a)))

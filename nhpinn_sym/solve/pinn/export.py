@@ -1,11 +1,13 @@
-"""Solved cells as one program of torch.export: it needs torch alone, takes any number of points, and computes in the precision of the nets.
+"""Solved cells as one program of torch.export: it needs torch alone, takes any number of points,
+and computes in the precision of the nets.
 
 extra = {"cells.json": ""}
 program = torch.export.load("cells.pt2", extra_files=extra).module()
-out = program(points)            # (n, columns), the columns as extra["cells.json"] lists them: y, then x and the parameters
-out["values"]                    # (n, functions, components)
+out = program(points)            # (n, columns), the columns as extra["cells.json"] lists them: y,
+then x and the parameters out["values"]                    # (n, functions, components)
 out["derivatives"]               # (n, functions, components, columns), with respect to every column
-out["A"]                         # (n, d, d): effective coefficients, where they are numbers or interpolated
+out["A"]                         # (n, d, d): effective coefficients, where they are numbers or
+interpolated
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ _SAMPLES = 256
 
 @dataclass(frozen=True)
 class _Parts:
-    """Function component c is sum_p weights[node, c, p] * part p + offset[node, c], interpolated between the nodes; the parts are outputs of nets."""
+    """Function component c is sum_p weights[node, c, p] * part p + offset[node, c], interpolated
+    between the nodes; the parts are outputs of nets.
+    """
 
     nets: tuple[Network, ...]
     weights: Array
@@ -46,7 +50,9 @@ class _Parts:
 
 
 class CellProgram(torch.nn.Module):
-    """What is exported: cell functions, their first derivatives and effective coefficients at points (n, columns)."""
+    """What is exported: cell functions, their first derivatives and effective coefficients at
+    points (n, columns).
+    """
 
     def __init__(self, cells: CellSolution, parts: _Parts) -> None:
         super().__init__()
@@ -138,8 +144,10 @@ class CellProgram(torch.nn.Module):
 
 
 def export(cells: CellSolution, path: str | os.PathLike[str]) -> Path:
-    """Write a .pt2 file, atomically. Its metadata state names, shapes, ranges, the estimate of the solver, and the largest difference between the
-    program and `cells` at random points, of values and of derivatives, relative to the largest of the function's.
+    """Write a .pt2 file, atomically. Its metadata state names, shapes, ranges, the estimate of the
+    solver, and the largest difference between the
+    program and `cells` at random points, of values and of derivatives, relative to the largest of
+    the function's.
 
     UnsupportedError for cells of other backends, of complex problems, and with frozen fast times.
     """
@@ -280,7 +288,9 @@ def _metadata(cells: CellSolution, program: CellProgram) -> dict[str, Any]:
 
 
 def _difference(cells: CellSolution, out: dict[str, Tensor], points: Array) -> float:
-    """The largest difference between the program and the cells, of values and of derivatives relative to the largest of each function."""
+    """The largest difference between the program and the cells, of values and of derivatives
+    relative to the largest of each function.
+    """
     y, slow, worst = points[:, : cells.axes], points[:, cells.axes :], 0.0
     zero, none = (0,) * cells.axes, (0,) * len(cells.slow)
     unit = np.eye(points.shape[1], dtype=int)

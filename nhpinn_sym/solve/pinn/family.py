@@ -20,8 +20,9 @@ EIGENVALUE: EffectiveKey = ("lambda0", ())
 class Numbers:
     """Means over the cell at m slow points.
 
-    Function component c is sum_k mixing[:, c, k] * output k + offset[:, c], with mixing (m, c, c) and offset (m, c).
-    constants, effective: (m,) per entry; the eigenvalue is among the constants. `effective` is empty until all is solved.
+    Function component c is sum_k mixing[:, c, k] * output k + offset[:, c], with mixing (m, c, c)
+    and offset (m, c). constants, effective: (m,) per entry; the eigenvalue is among the constants.
+    `effective` is empty until all is solved.
     """
 
     mixing: Tensor
@@ -34,7 +35,9 @@ class Numbers:
         return {**self.constants, **self.effective}
 
     def judged(self) -> Tensor:
-        """Zero, and the entries that an estimate is for: all but those of the higher law; (numbers, m)."""
+        """Zero, and the entries that an estimate is for: all but those of the higher law; (numbers,
+        m).
+        """
         return torch.stack(
             [
                 self.offset.new_zeros(len(self.offset)),
@@ -63,7 +66,8 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Family:
-    """Nets whose outputs, in the order of the functions and their components, are the functions of the first stages.
+    """Nets whose outputs, in the order of the functions and their components, are the functions of
+    the first stages.
 
     What depends on slow coordinates is known at `nodes` (numbers, eigenvalue), and interpolated.
     """
@@ -101,7 +105,9 @@ class Family:
         raise IndexError(k)
 
     def combined(self, mixing: Tensor, offset: Tensor) -> Network:
-        """The net of one function, mixing (outputs,) times the outputs plus an offset, where all of them share their hidden layers."""
+        """The net of one function, mixing (outputs,) times the outputs plus an offset, where all of
+        them share their hidden layers.
+        """
         (network,) = self.networks
         weight, bias = network.layers[-1]
         return Network(
@@ -139,7 +145,9 @@ class Family:
         return {key: basis @ value for key, value in known.items()}
 
     def basis(self, points: Tensor) -> Tensor:
-        """The interpolation weights (n, nodes) of points whose last columns are the slow coordinates."""
+        """The interpolation weights (n, nodes) of points whose last columns are the slow
+        coordinates.
+        """
         if not self.nodes.bounds:
             return points.new_ones(len(points), 1)
         slow = points[:, -len(self.nodes.bounds) :]
@@ -149,7 +157,9 @@ class Family:
 
 
 def mixed(raw: Jet, mixing: Tensor, offset: Tensor) -> Jet:
-    """The jet of the functions from that of the outputs (..., n, outputs), with mixing (..., n, c, outputs) and offset (..., n, c)."""
+    """The jet of the functions from that of the outputs (..., n, outputs), with mixing (..., n, c,
+    outputs) and offset (..., n, c).
+    """
     return {
         a: torch.einsum("...ck,...k->...c", mixing, value) + (0 if any(a) else offset)
         for a, value in raw.items()

@@ -1,4 +1,6 @@
-"""Whether the data of a problem fit together where faces meet: whether some polynomial satisfies all of them nearby."""
+"""Whether the data of a problem fit together where faces meet: whether some polynomial satisfies
+all of them nearby.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ _PLACE = 0.382
 
 
 def near(problem: BoundaryValueProblem, faces: Sequence[Face], radius: float, count: int) -> Tensor:
-    """Points (count, columns) within `radius` (relative to the box) of a place where all `faces` meet."""
+    """Points (count, columns) within `radius` (relative to the box) of a place where all `faces`
+    meet.
+    """
     ends = dict(faces)
     places = [
         _PLACE if axis not in ends else float(ends[axis]) for axis in range(len(problem.bounds))
@@ -37,7 +41,9 @@ def near(problem: BoundaryValueProblem, faces: Sequence[Face], radius: float, co
 
 
 def fits(problem: BoundaryValueProblem, faces: Sequence[Face]) -> bool:
-    """Whether polynomials satisfy the equations, and the conditions that the ansatz leaves open, near a place where `faces` meet."""
+    """Whether polynomials satisfy the equations, and the conditions that the ansatz leaves open,
+    near a place where `faces` meet.
+    """
     blocks, size = (
         [problem.inside(near(problem, faces, _RADIUS, _ROWS * _count(problem)))],
         _size(problem),

@@ -1,4 +1,6 @@
-"""The principal eigenpair of a cell operator: inverse iteration with Newton's shifts, every step of which is one least-squares problem."""
+"""The principal eigenpair of a cell operator: inverse iteration with Newton's shifts, every step of
+which is one least-squares problem.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ _SAMPLES, _NEGATIVE = 1000, 0.1
 def ground_state(
     rows: CellRows, start: Tensor, layers: Layers, count: int
 ) -> tuple[Family, Network]:
-    """The ground state in the span of a random layer; start (nodes,) is its eigenvalue roughly, from `first_eigenvalue`.
+    """The ground state in the span of a random layer; start (nodes,) is its eigenvalue roughly,
+    from `first_eigenvalue`.
 
-    A step solves (A - lambda M) phi = change * M phi_before with phi = 1 at a corner, phi_before = 1 at first, and adds the change to lambda.
+    A step solves (A - lambda M) phi = change * M phi_before with phi = 1 at a corner, phi_before =
+    1 at first, and adds the change to lambda.
     Returns the family of phi = 1 + net, and the net as it came from its rows.
     """
     points, value = rows.points(count, rows.seed), start
@@ -54,7 +58,9 @@ def ground_state(
 
 
 def require_positive(rows: CellRows, family: Family) -> None:
-    """SolveError where the ground state, the first function, changes its sign: it is another eigenfunction then."""
+    """SolveError where the ground state, the first function, changes its sign: it is another
+    eigenfunction then.
+    """
     values = family.raw(rows.points(_SAMPLES, rows.seed), [rows.means.zero])[rows.means.zero][:, 0]
     if not float(values.min()) >= -_NEGATIVE * float(values.abs().max()):
         raise SolveError(
@@ -65,7 +71,9 @@ def require_positive(rows: CellRows, family: Family) -> None:
 
 
 def first_eigenvalue(rows: CellRows) -> Tensor:
-    """The eigenvalue of smallest real part at the slow nodes, (nodes,), by Fourier collocation on a coarse grid."""
+    """The eigenvalue of smallest real part at the slow nodes, (nodes,), by Fourier collocation on a
+    coarse grid.
+    """
     axes = rows.trial.axes[: rows.cells.cell.dim]
     n = _PER_AXIS[len(axes)]
     lines = [a + (b - a) / n * torch.arange(n, dtype=torch.float64) for _, a, b in axes]

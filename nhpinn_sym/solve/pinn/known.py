@@ -28,7 +28,8 @@ _EDGE_DEGREE = 8
 def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     """Families of functions to put beside the net, by what they belong to; none where the data fit.
 
-    Corners (2D) and edges (3D), in time too, of systems too; and the starts of time-dependent problems.
+    Corners (2D) and edges (3D), in time too, of systems too; and the starts of time-dependent
+    problems.
     """
     equation = problem.equation
     constraints = [constrain(equation, j) for j in range(problem.components)]
@@ -56,7 +57,9 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
 def _edge_functions(
     problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]
 ) -> Family | None:
-    """The singular functions of two faces that meet, less what they are on hard faces, as independent combinations; times shapes along the edge."""
+    """The singular functions of two faces that meet, less what they are on hard faces, as
+    independent combinations; times shapes along the edge.
+    """
     axes, signs = [axis for axis, _ in faces], [1 - 2 * end for _, end in faces]
     point = near(problem, faces, 0.0, 1)
     of = characteristics(
@@ -108,7 +111,9 @@ def _along(
     family: Family,
     axes: Sequence[int],
 ) -> Family:
-    """The functions times shapes along every other axis, in space and time, that vanish where the data are hard."""
+    """The functions times shapes along every other axis, in space and time, that vanish where the
+    data are hard.
+    """
     for axis in (k for k in range(len(problem.bounds)) if k not in axes):
         ends = [
             [-1.0]
@@ -132,7 +137,9 @@ def _leading(
     signs: Sequence[int],
     orders: Sequence[MultiIndex],
 ) -> Array:
-    """The scaled factors (orders, m, m) of some derivatives along two axes at a point, in coordinates that increase into the box."""
+    """The scaled factors (orders, m, m) of some derivatives along two axes at a point, in
+    coordinates that increase into the box.
+    """
     indices = [
         tuple(
             sum(n for k, n in zip(axes, order, strict=True) if k == axis)
@@ -156,7 +163,9 @@ def _conditions(
     axes: Sequence[int],
     signs: Sequence[int],
 ) -> Edge:
-    """The leading conditions on a face: those of the components that are given there, fluxes of the others."""
+    """The leading conditions on a face: those of the components that are given there, fluxes of the
+    others.
+    """
     given = np.array([face in c.hard or face in c.soft for c in constraints])
     along = across = np.zeros((len(given), len(given)))
     if not given.all():

@@ -29,9 +29,11 @@ class Levels(Generic[Values]):
     last: Values | None = None
 
     def estimate(self, values: Values, doubt: float) -> float:
-        """Takes the values of the next fit. `doubt` is what the residual alone says, below which the estimate never is.
+        """Takes the values of the next fit. `doubt` is what the residual alone says, below which
+        the estimate never is.
 
-        The last change, or the largest of the last two where they do not fall; infinite before LEVELS fits.
+        The last change, or the largest of the last two where they do not fall; infinite before
+        LEVELS fits.
         """
         if self.last is not None:
             self.changes.append(self.distance(values, self.last))

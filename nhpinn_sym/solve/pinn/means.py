@@ -1,4 +1,6 @@
-"""Means over the cell by the trapezoid rule on a uniform grid, which converges faster than any power for smooth periodic functions."""
+"""Means over the cell by the trapezoid rule on a uniform grid, which converges faster than any
+power for smooth periodic functions.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ _FEW = 3
 
 @dataclass
 class CellMeans:
-    """`per_axis` grows by `refine` until the means of given nets stand, and is then used for all slow points."""
+    """`per_axis` grows by `refine` until the means of given nets stand, and is then used for all
+    slow points.
+    """
 
     cells: LoweredCells
     trial: Trial
@@ -32,7 +36,8 @@ class CellMeans:
     def refine(self, family: Family, slow: Tensor) -> Numbers:
         """Double the grid until the means stand; those at slow points (m, s).
 
-        As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that can be seen.
+        As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that
+        can be seen.
         """
         self.per_axis, few = max(_COARSEST, self.per_axis // 2), slow[:_FEW]
         numbers = self(family, few)
@@ -105,7 +110,9 @@ class CellMeans:
         return sum(kind != "corrector" for kind, _ in self.trial.module.STAGES)
 
     def _unique(self, solved: list[Stage], values: Tensor) -> tuple[Tensor, Tensor]:
-        """mixing and offset from the outputs (m, grid, outputs): the conditions on means in `CellForm`."""
+        """mixing and offset from the outputs (m, grid, outputs): the conditions on means in
+        `CellForm`.
+        """
         m, _, outputs = values.shape
         mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(m, 1, 1)
         offset, mean = values.new_zeros(m, outputs), values.mean(1)
@@ -143,7 +150,9 @@ class CellMeans:
     def _rayleigh(
         self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]
     ) -> Tensor:
-        """The eigenvalue from the weak form, whose error is the product of those of the ground state and of its adjoint."""
+        """The eigenvalue from the weak form, whose error is the product of those of the ground
+        state and of its adjoint.
+        """
         value = constants[EIGENVALUE]
         if not self.cells.symmetric and len(solved) == 1:
             return value

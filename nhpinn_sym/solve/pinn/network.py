@@ -1,4 +1,6 @@
-"""A net as numbers: its layers, the emitted file that evaluates it, and what a file keeps of it: arrays, and no code."""
+"""A net as numbers: its layers, the emitted file that evaluates it, and what a file keeps of it:
+arrays, and no code.
+"""
 
 from __future__ import annotations
 
@@ -25,20 +27,25 @@ _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
 _MOST_DERIVATIVES = 8
 """That a net with kinks is asked for."""
 Panels = tuple[tuple[float, ...], ...]
-"""The lines of every axis between which the data are resolved; none for all of them where nothing is sharp."""
+"""The lines of every axis between which the data are resolved; none for all of them where nothing
+is sharp.
+"""
 
 _COPIES = 8.0
 """Copies of the weights of a net that a training keeps at least."""
 
 
 def chunk_size(layers: Layers) -> int:
-    """Points to evaluate at once, so that one derivative of the widest layer (512 kB) stays in the cache."""
+    """Points to evaluate at once, so that one derivative of the widest layer (512 kB) stays in the
+    cache.
+    """
     return max(16, 2**16 // max(len(bias) for _, bias in layers))
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its points.
+    """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its
+    points.
 
     kinks: those that the file gives its nets; panels: where the data are sharp.
     """
@@ -60,12 +67,16 @@ class Trial:
         return self.module.INDICES
 
     def features(self, count: int, scales: tuple[float, ...], seed: int) -> Layers:
-        """One random layer; a scale of the weights per axis. SolveError where it does not fit into memory."""
+        """One random layer; a scale of the weights per axis. SolveError where it does not fit into
+        memory.
+        """
         require_affordable(f"features={count}", 64.0 * count, remedy="ask for fewer features")
         return self._moved(self.module.features(count, self.axes, scales, seed))
 
     def mlp(self, width: int, depth: int, outputs: int, seed: int) -> Layers:
-        """Initial layers of a net. SolveError where they do not fit into memory, with what a training keeps beside them."""
+        """Initial layers of a net. SolveError where they do not fit into memory, with what a
+        training keeps beside them.
+        """
         weights = _COPIES * (width * (len(self.axes) + outputs) + float(width) ** 2 * (depth - 1))
         require_affordable(f"width={width}, depth={depth}", weights, remedy="ask for a smaller net")
         return self._moved(self.module.mlp(width, depth, outputs, self.axes, seed))
@@ -86,7 +97,9 @@ class Network:
 
     @torch.no_grad()
     def jet(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-        """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks that stay in the cache."""
+        """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks
+        that stay in the cache.
+        """
         module = self.trial.module
         parts = [
             module.network(p, self.layers, tuple(indices), self.trial.axes)
@@ -140,7 +153,9 @@ class Network:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any], device: str = "cpu") -> Network:
-        """The net that `state` came from, on the package's own jets; ValueError where the layers do not fit."""
+        """The net that `state` came from, on the package's own jets; ValueError where the layers do
+        not fit.
+        """
         axes = tuple((str(kind), float(a), float(b)) for kind, a, b in state["axes"])
         if not all(kind in _AXIS_KINDS and a < b for kind, a, b in axes):
             raise ValueError("unknown axes of a net")

@@ -21,7 +21,9 @@ from .network import Network
 
 @dataclass(frozen=True)
 class NetworkField:
-    """A component of a cell function at m slow points: sum_k weights[:, k] * part k + offset, with nets of one output as parts."""
+    """A component of a cell function at m slow points: sum_k weights[:, k] * part k + offset, with
+    nets of one output as parts.
+    """
 
     parts: tuple[Network, ...]
     slow_points: Array
@@ -48,9 +50,11 @@ class NetworkField:
     def between(
         self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
     ) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow points of the field are `nodes`.
+        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow
+        points of the field are `nodes`.
 
-        The nets are functions of the slow coordinates too; only the numbers that make them unique are interpolated.
+        The nets are functions of the slow coordinates too; only the numbers that make them unique
+        are interpolated.
         """
         where = torch.tensor(
             np.concatenate([points, slow], axis=1), device=self.parts[0].trial.device
@@ -66,7 +70,9 @@ class NetworkField:
         return out if any(index) else out + nodes.weights(slow, slow_index) @ self.offset
 
     def restricted(self, basis: Array, slow_points: Array) -> NetworkField:
-        """The field at other slow points; `basis` (new, m) holds the interpolation weights of its own there."""
+        """The field at other slow points; `basis` (new, m) holds the interpolation weights of its
+        own there.
+        """
         return NetworkField(self.parts, slow_points, basis @ self.weights, basis @ self.offset)
 
     def state(self) -> dict[str, Any]:
@@ -79,7 +85,9 @@ class NetworkField:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> NetworkField:
-        """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not
+        fit.
+        """
         parts = tuple(map(Network.from_state, state["parts"]))
         slow, weights, offset = (
             np.asarray(state[name]) for name in ("slow_points", "weights", "offset")

@@ -1,4 +1,6 @@
-"""The mean square residual of collocation rows as a function of all weights of a net, in one flat vector."""
+"""The mean square residual of collocation rows as a function of all weights of a net, in one flat
+vector.
+"""
 
 from __future__ import annotations
 
@@ -14,11 +16,13 @@ from .rows import Rows, positive
 
 
 class Objective:
-    """loss(x) = mean_i r_i(x)^2 for a net and one right-hand side; x holds its layers and the coefficients of the known functions.
+    """loss(x) = mean_i r_i(x)^2 for a net and one right-hand side; x holds its layers and the
+    coefficients of the known functions.
 
     The residual is divided by the size of its data, so that a loss is a squared relative residual.
-    linear: the entries of x (those of the last layer and the coefficients) in which the residual is affine.
-    flavour: the program that computes: "auto", "native" (C++), "torch" or "compile" (torch.compile); the attribute says what runs.
+    linear: the entries of x (those of the last layer and the coefficients) in which the residual is
+    affine. flavour: the program that computes: "auto", "native" (C++), "torch" or "compile"
+    (torch.compile); the attribute says what runs.
     Numbers are computed in the type of the rows.
     """
 
@@ -55,6 +59,8 @@ class Objective:
         return value / self._count, gradient / self._count
 
     def residual_and_jacobian(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """r / sqrt(n), shape (n,), and its derivative, (n, parameters); n is the number of points times that of equations."""
+        """r / sqrt(n), shape (n,), and its derivative, (n, parameters); n is the number of points
+        times that of equations.
+        """
         residual, jacobian = self._program.jacobian(x.detach())
         return residual / math.sqrt(self._count), jacobian.div_(math.sqrt(self._count))

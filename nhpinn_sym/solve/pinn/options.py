@@ -22,19 +22,24 @@ DTYPES = ("float64", "float32")
 _WIDTH, _DEPTH = 24, 2
 _DENSE, _INPUTS = 2300, 4
 _OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint")
-"""Weights of the hidden layers up to which matrices of all weights pay; numbers that a unit of the first layer has, bias included."""
+"""Weights of the hidden layers up to which matrices of all weights pay; numbers that a unit of the
+first layer has, bias included.
+"""
 
 
 @dataclass(frozen=True)
 class Options:
-    """solver: "random-features", least squares for the last layer of a random one-layer net, which linear problems allow; the others train
+    """solver: "random-features", least squares for the last layer of a random one-layer net, which
+    linear problems allow; the others train
     all weights of a net of `depth` x `width` (2 x 24); "auto" decides, and says why: `choice`.
-    features: the largest number of random features, those of all components counted; scale: standard deviation of the weights of the first
-    layer (None: chosen by the held-out residual).
-    iterations: of a training solver (None: its default); points: collocation points (None: by the number of unknowns).
-    flavour: of the emitted residual in a training, see `objective`; dtype: of a training; checkpoint: a folder from which a killed training
-    goes on when it is begun again with the same options.
-    group: processes of torch.distributed, all of which make the same call, that share the collocation rows of smooth problems.
+    features: the largest number of random features, those of all components counted; scale:
+    standard deviation of the weights of the first layer (None: chosen by the held-out residual).
+    iterations: of a training solver (None: its default); points: collocation points (None: by the
+    number of unknowns). flavour: of the emitted residual in a training, see `objective`; dtype: of
+    a training; checkpoint: a folder from which a killed training goes on when it is begun again
+    with the same options.
+    group: processes of torch.distributed, all of which make the same call, that share the
+    collocation rows of smooth problems.
     """
 
     solver: str = "auto"
@@ -109,7 +114,8 @@ class Options:
 
 
 def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The formulation that `method` names, and the other options; the name of a solver as method is taken as solver="...".
+    """The formulation that `method` names, and the other options; the name of a solver as method is
+    taken as solver="...".
 
     ProblemError for a method that does not exist.
     """
@@ -133,7 +139,9 @@ def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 
 def read_options(given: Mapping[str, Any]) -> Options:
-    """ProblemError for an unknown name or choice, BackendMissingError for a device that is not there."""
+    """ProblemError for an unknown name or choice, BackendMissingError for a device that is not
+    there.
+    """
     known = [f.name for f in fields(Options)]
     for name in given:
         if name not in known:
@@ -201,7 +209,9 @@ def require_seed(seed: object) -> int:
 
 
 def require_device(name: object) -> None:
-    """ProblemError for what is no device of the PINN backend, BackendMissingError for one that is not there."""
+    """ProblemError for what is no device of the PINN backend, BackendMissingError for one that is
+    not there.
+    """
     try:
         device = torch.device(name)  # type: ignore[call-overload]
     except (RuntimeError, TypeError, ValueError) as cause:
@@ -225,7 +235,9 @@ def require_device(name: object) -> None:
 
 
 def collocation_options(given: Mapping[str, Any]) -> Options:
-    """The options of a formulation with rows, whose points follow from the features where these are random."""
+    """The options of a formulation with rows, whose points follow from the features where these are
+    random.
+    """
     options = read_options(given)
     if not options.trains:
         require_unused(

@@ -1,4 +1,6 @@
-"""Least squares for the last layer of a net whose hidden layer is random: one linear solve instead of a training."""
+"""Least squares for the last layer of a net whose hidden layer is random: one linear solve instead
+of a training.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ Scales = tuple[float, float]
 
 @dataclass(frozen=True)
 class Fit(Generic[Solved]):
-    """What came of one size and one pair of scales, and the relative residual at points that were not used."""
+    """What came of one size and one pair of scales, and the relative residual at points that were
+    not used.
+    """
 
     solved: Solved
     held_out: float
@@ -48,8 +52,9 @@ def ladder(
 ) -> Iterator[Fit[Solved]]:
     """Fits of doubled size up to `largest` features.
 
-    The scales are sought by the held-out residual: thoroughly while that is cheap or large, later only where a larger size brings
-    little (the features of small scale have become linearly dependent then).
+    The scales are sought by the held-out residual: thoroughly while that is cheap or large, later
+    only where a larger size brings little (the features of small scale have become linearly
+    dependent then).
     """
     sizes = [largest]
     while sizes[0] > (_SMALLEST if len(sizes) >= LEVELS else 1):
@@ -68,7 +73,9 @@ def ladder(
 def climb(
     fit: Callable[[int, Scales], Fit[Solved]], axes: Axes, best: Fit[Solved], patience: int
 ) -> Fit[Solved]:
-    """Raise the scale in space, then in time, until the held-out residual has become worse `patience` times in a row."""
+    """Raise the scale in space, then in time, until the held-out residual has become worse
+    `patience` times in a row.
+    """
     for group in range(2 if any(kind == "graded" for kind, _, _ in axes) else 1):
         worse = 0
         for scale in SCALES[SCALES.index(best.scales[group]) + 1 :]:
@@ -102,10 +109,11 @@ def fit_result(reached: bool, residuals: Sequence[float]) -> Result:
 def last_layer(
     trial: Trial, rows: Rows, layers: Layers, ranks: Ranks = ALONE, memory: int = _FITS_IN
 ) -> tuple[Network, Tensor]:
-    """The net that satisfies the rows best, and the coefficients (known functions, right-hand sides) beside it.
+    """The net that satisfies the rows best, and the coefficients (known functions, right-hand
+    sides) beside it.
 
-    Where the rows are shared by several processes, or the matrix and its factorization need more than `memory` bytes, R is built up
-    from blocks of rows.
+    Where the rows are shared by several processes, or the matrix and its factorization need more
+    than `memory` bytes, R is built up from blocks of rows.
     """
     size, (components, count) = len(layers[-1][1]), (rows.weights.shape[2], rows.target.shape[2])
     columns, own = components * size + rows.extra.shape[2], ranks.own(rows)
@@ -146,7 +154,9 @@ def _system(trial: Trial, rows: Rows, layers: Layers) -> tuple[Tensor, Tensor]:
 
 @torch.no_grad()
 def matrix(trial: Trial, rows: Rows, layers: Layers) -> Tensor:
-    """(n * equations, components * features): the rows for every feature of every component, in chunks that stay in the cache."""
+    """(n * equations, components * features): the rows for every feature of every component, in
+    chunks that stay in the cache.
+    """
     count, equations, components, _ = rows.weights.shape
     out = rows.points.new_empty(count, equations, components, len(layers[-1][1]))
     step = chunk_size(layers)

@@ -1,7 +1,8 @@
-"""Several processes that share the rows of one problem, by torch.distributed: gloo on CPUs, nccl on GPUs.
+"""Several processes that share the rows of one problem, by torch.distributed: gloo on CPUs, nccl on
+GPUs.
 
-Every process holds all weights and some of the rows. What is summed or factored over rows is combined so that each process
-gets the same numbers, those of one process up to rounding.
+Every process holds all weights and some of the rows. What is summed or factored over rows is
+combined so that each process gets the same numbers, those of one process up to rounding.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ class Ranks:
         return self.group is None or dist.get_rank(self.group) == 0
 
     def require_agreement(self, *given: object) -> None:
-        """ProblemError, in every process, where they were `given` different things: their sums would be of different problems."""
+        """ProblemError, in every process, where they were `given` different things: their sums
+        would be of different problems.
+        """
         if self.group is None:
             return
         found: list[str] = [""] * self.count
@@ -65,7 +68,9 @@ class Ranks:
         return value
 
     def factor(self, blocks: Iterable[Tensor]) -> Tensor:
-        """R of the blocks of rows of all processes, (columns, columns): a TSQR (Demmel, Grigori, Hoemmen and Langou 2012)."""
+        """R of the blocks of rows of all processes, (columns, columns): a TSQR (Demmel, Grigori,
+        Hoemmen and Langou 2012).
+        """
         own = triangular(blocks)
         if self.group is None:
             return own
@@ -92,7 +97,9 @@ def launched_group(device: str) -> dist.ProcessGroup | None:
 
 @dataclass(frozen=True)
 class SharedLoss:
-    """A mean square over rows that are spread over processes; `own` is that of the rows of this one, `share` their part of all rows."""
+    """A mean square over rows that are spread over processes; `own` is that of the rows of this
+    one, `share` their part of all rows.
+    """
 
     own: SeparableLoss
     ranks: Ranks
@@ -115,7 +122,9 @@ class SharedLoss:
         return float(both[-1]), both[:-1]
 
     def residual_and_jacobian(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """The rows of all processes after an orthogonal transformation that leaves one more than there are unknowns."""
+        """The rows of all processes after an orthogonal transformation that leaves one more than
+        there are unknowns.
+        """
         residual, jacobian = self.own.residual_and_jacobian(x)
         factor = self._compressed(jacobian, residual)
         return factor[:, -1], factor[:, :-1]

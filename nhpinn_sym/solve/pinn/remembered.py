@@ -16,7 +16,9 @@ from .network import Axes, Jet, Layers, Trial
 
 
 class RememberedFeatures:
-    """The functions of an emitted file, with a memory for the features; the layers are told from each other by identity."""
+    """The functions of an emitted file, with a memory for the features; the layers are told from
+    each other by identity.
+    """
 
     def __init__(self, module: ModuleType) -> None:
         self._module = module

@@ -1,7 +1,7 @@
 """Collocation rows: an emitted linear residual at fixed points, as numbers.
 
-A row says   sum_ja weights[j, a] D^a net_j + extra . c = target   for one equation at one point, c being the coefficients of
-known functions that the trial space holds beside the net.
+A row says   sum_ja weights[j, a] D^a net_j + extra . c = target   for one equation at one point, c
+being the coefficients of known functions that the trial space holds beside the net.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _SHARP = 1 / 20
 
 @dataclass(frozen=True)
 class Rows:
-    """points (n, columns), weights (n, equations, components, derivatives), extra (n, equations, known functions),
+    """points (n, columns), weights (n, equations, components, derivatives), extra (n, equations,
+    known functions),
     target (n, equations, right-hand sides).
 
     size (right-hand sides,): of the data behind the target; residuals are measured in it.
@@ -68,11 +69,14 @@ class Rows:
         )
 
     def strength(self, trial: Trial) -> float:
-        """How large a row is for a function that varies over the whole box: the unit in which blocks of rows are compared."""
+        """How large a row is for a function that varies over the whole box: the unit in which
+        blocks of rows are compared.
+        """
         return float(strengths(self.weights, trial).sum() / self.weights.shape[1])
 
     def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
-        """(n, equations, right-hand sides) for the jet of a net at the points and coefficients (known functions, right-hand sides).
+        """(n, equations, right-hand sides) for the jet of a net at the points and coefficients
+        (known functions, right-hand sides).
 
         The outputs of the net are ordered by right-hand side, then by component.
         """
@@ -88,7 +92,9 @@ class Rows:
 
 
 def strengths(weights: Tensor, trial: Trial) -> Tensor:
-    """The strength of every (equation, component) of weights (n, equations, components, derivatives)."""
+    """The strength of every (equation, component) of weights (n, equations, components,
+    derivatives).
+    """
     lengths, orders = (
         weights.new_tensor([b - a for _, a, b in trial.axes]),
         weights.new_tensor(trial.indices),
@@ -98,7 +104,9 @@ def strengths(weights: Tensor, trial: Trial) -> Tensor:
 
 
 def balanced(table: Tensor) -> tuple[Tensor, Tensor]:
-    """Factors of the equations and of the components that make the largest strength in each row and column 1 (Ruiz 2001)."""
+    """Factors of the equations and of the components that make the largest strength in each row and
+    column 1 (Ruiz 2001).
+    """
     rows, columns = torch.ones_like(table[:, 0]), torch.ones_like(table[0])
     for _ in range(_BALANCING):
         scaled = rows[:, None] * table * columns
@@ -119,10 +127,12 @@ def weighted(weights: Tensor, features: Jet) -> Tensor:
 
 
 _ROW = 40.0
-"""Numbers that a collocation point needs at least: coordinates, weights and data of its equations."""
+"""Numbers that a collocation point needs at least: coordinates, weights and data of its equations.
+"""
 
 MakeRows = Callable[[int, int], Rows]
-"""Rows at `count` points of the interior (and what belongs to them elsewhere), drawn with `seed`."""
+"""Rows at `count` points of the interior (and what belongs to them elsewhere), drawn with `seed`.
+"""
 
 
 def concatenate(rows: Sequence[Rows]) -> Rows:
@@ -137,7 +147,9 @@ def concatenate(rows: Sequence[Rows]) -> Rows:
 
 
 def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-    """The jet whose derivative number k is 1 in feature k: what a linear operator makes of it are its factors."""
+    """The jet whose derivative number k is 1 in feature k: what a linear operator makes of it are
+    its factors.
+    """
     unit = torch.eye(len(indices), dtype=points.dtype, device=points.device)
     return {index: unit[k].expand(len(points), len(indices)) for k, index in enumerate(indices)}
 
@@ -145,10 +157,12 @@ def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
 def collocation_points(
     count: int, axes: Axes, seed: int, device: str, panels: Panels = ()
 ) -> Tensor:
-    """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them are uniform in its stretched coordinate.
+    """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them
+    are uniform in its stretched coordinate.
 
-    Where the data are sharp, `panels` gives the lines of each axis between which they are resolved: every other point is as likely to lie
-    in a small panel as in a large one, so that no feature is missed.
+    Where the data are sharp, `panels` gives the lines of each axis between which they are resolved:
+    every other point is as likely to lie in a small panel as in a large one, so that no feature is
+    missed.
     """
     if not axes:
         return torch.zeros(count, 0, dtype=torch.float64, device=device)
@@ -186,7 +200,9 @@ def _in_panels(unit: Tensor, lines: Tensor) -> Tensor:
 def gauss_points(
     bounds: Sequence[tuple[float, float]], count: int, device: str
 ) -> tuple[Tensor, Tensor]:
-    """Points (n, columns) and weights (n,) of the Gauss-Legendre rule with `count` nodes an axis; one point of weight one without axes."""
+    """Points (n, columns) and weights (n,) of the Gauss-Legendre rule with `count` nodes an axis;
+    one point of weight one without axes.
+    """
     nodes, weights = (
         torch.as_tensor(v, device=device) for v in np.polynomial.legendre.leggauss(count)
     )

@@ -1,7 +1,9 @@
-"""Cell problems that depend on slow variables, by one net whose hidden layer sees y alone and whose last layer depends on the slow variables.
+"""Cell problems that depend on slow variables, by one net whose hidden layer sees y alone and whose
+last layer depends on the slow variables.
 
-For every slow point the last layer is a least-squares fit; between the points it is interpolated. So a random layer of the size that a single
-cell problem needs suffices for all of them, where a layer over (y, slow variables) would have to resolve a box of higher dimension.
+For every slow point the last layer is a least-squares fit; between the points it is interpolated.
+So a random layer of the size that a single cell problem needs suffices for all of them, where a
+layer over (y, slow variables) would have to resolve a box of higher dimension.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ _POINTS = 4096
 
 @dataclass(frozen=True)
 class SeparableField:
-    """A component of a cell function at m slow points: the features of `network`, whose last layer has one row per slow point."""
+    """A component of a cell function at m slow points: the features of `network`, whose last layer
+    has one row per slow point.
+    """
 
     network: Network
 
@@ -47,7 +51,9 @@ class SeparableField:
     def between(
         self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
     ) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow points of the field are `nodes`."""
+        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow
+        points of the field are `nodes`.
+        """
         basis, (weight, bias) = nodes.weights(slow, slow_index), self.network.layers[-1]
         eye = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
         features = Network(
@@ -61,7 +67,9 @@ class SeparableField:
         return out if any(index) else out + basis @ bias.cpu().numpy()
 
     def restricted(self, basis: Array, slow_points: Array) -> SeparableField:
-        """The field at other slow points; `basis` (new, m) holds the interpolation weights of its own there."""
+        """The field at other slow points; `basis` (new, m) holds the interpolation weights of its
+        own there.
+        """
         weights, (weight, bias) = (
             torch.as_tensor(basis, device=self.network.trial.device),
             self.network.layers[-1],
@@ -88,9 +96,11 @@ class SeparableField:
 
 @dataclass(frozen=True)
 class _Solved:
-    """One slow point: the finished functions, their numbers, the residual, the multipliers, and the estimated error of the numbers.
+    """One slow point: the finished functions, their numbers, the residual, the multipliers, and the
+    estimated error of the numbers.
 
-    error: the change over the last doubling of the features, or the square of the residual where that is larger.
+    error: the change over the last doubling of the features, or the square of the residual where
+    that is larger.
     """
 
     family: Family
@@ -101,9 +111,11 @@ class _Solved:
 
 
 class SeparableCellSolver:
-    """The `CellSolver` of problems with slow variables that are solved by random features; options: `pinn.options.Options`.
+    """The `CellSolver` of problems with slow variables that are solved by random features; options:
+    `pinn.options.Options`.
 
-    The size and the scale of the layer are chosen at the centre of the box, and the size is doubled where a slow point needs more.
+    The size and the scale of the layer are chosen at the centre of the box, and the size is doubled
+    where a slow point needs more.
     """
 
     def __init__(

@@ -1,7 +1,9 @@
-"""Known functions that a smooth net cannot represent: the start of a parabolic problem; and what can be done with such functions.
+"""Known functions that a smooth net cannot represent: the start of a parabolic problem; and what
+can be done with such functions.
 
-Start of rho u_t = D u_ss + ... with data that do not fit at a face s = 0: v_m = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), which
-solve the heat equation (Carslaw and Jaeger 1959, appendix II): d_s v_m = -v_(m-1).
+Start of rho u_t = D u_ss + ... with data that do not fit at a face s = 0: v_m = (4 D t)^(m/2) i^m
+erfc(s / sqrt(4 D t)), which solve the heat equation (Carslaw and Jaeger 1959, appendix II): d_s v_m
+= -v_(m-1).
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from ...problem.domain import Face
 from .network import Jet
 
 Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
-"""Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions) each."""
+"""Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions)
+each.
+"""
 
 Family = tuple[Functions, ...]
 """The components of a family of functions."""
@@ -34,7 +38,9 @@ _TINY, _ASIDE = 1e-300, 4 * torch.finfo(torch.float64).eps
 def start_functions(
     axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]
 ) -> Functions:
-    """s^power v_order for every (order, power) of `members`, at the face x_axis = `at`, s = sign (x_axis - at); the time is the last column."""
+    """s^power v_order for every (order, power) of `members`, at the face x_axis = `at`, s = sign
+    (x_axis - at); the time is the last column.
+    """
 
     def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         s, t = sign * (points[:, axis] - at), points[:, -1]
@@ -65,7 +71,9 @@ def _start(
 
 
 def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Tensor:
-    """v_order = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), by 2 m i^m = i^(m-2) - 2 z i^(m-1) upwards and downwards."""
+    """v_order = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), by 2 m i^m = i^(m-2) - 2 z i^(m-1) upwards
+    and downwards.
+    """
     length = torch.sqrt(4 * diffusion * t + _TINY)
     z = s / length
     low, high = 2 / math.sqrt(math.pi) * torch.exp(-z * z), torch.erfc(z)  # m = -1, 0
@@ -89,7 +97,9 @@ def multiplied(first: Functions, second: Functions) -> Functions:
 
 
 def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[Shape]:
-    """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and sines instead."""
+    """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and
+    sines instead.
+    """
     if periodic:
         return [
             partial(_wave, k, phase)
@@ -148,7 +158,9 @@ def _horner(polynomial: Polynomial, s: Tensor, order: int) -> Tensor:
 def vanishing(
     functions: Functions, faces: Sequence[Face], bounds: Sequence[tuple[float, float]]
 ) -> Functions:
-    """`functions` minus the transfinite interpolation of their values on `faces`, so that they vanish there; bounds: of the space axes."""
+    """`functions` minus the transfinite interpolation of their values on `faces`, so that they
+    vanish there; bounds: of the space axes.
+    """
     for axis in sorted({axis for axis, _ in faces}):
         functions = _cleared(
             functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds
@@ -161,7 +173,8 @@ def _cleared(
 ) -> Functions:
     """`functions` minus the linear interpolation along `axis` of their values at the ends.
 
-    At a corner the derivatives of z log z have other limits along the one face than along the other: those along this one are taken.
+    At a corner the derivatives of z log z have other limits along the one face than along the
+    other: those along this one are taken.
     """
     slope = 1 / (bounds[axis][1] - bounds[axis][0])
 

@@ -1,4 +1,6 @@
-"""Which functions the start of a time-dependent problem asks for at its faces, where the data do not fit together at t = 0."""
+"""Which functions the start of a time-dependent problem asks for at its faces, where the data do
+not fit together at t = 0.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ _ALONG_DEGREE = 8
 _SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
 _JUMP: Members = ((0, 0), (0, 1), (0, 2))
 _FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
-"""(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data jump, the flux jumps."""
+"""(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data
+jump, the flux jumps.
+"""
 _JUMP_ALSO: Members = (
     (1, 0),
     (1, 1),
@@ -49,17 +53,22 @@ _JUMP_ALSO: Members = (
     (-3, 6),
 )
 _FLUX_ALSO: Members = ((2, 0), (2, 1), (4, 0), (4, 1), (0, 2), (0, 3), (-1, 4))
-"""What comes from them where the equation or the condition is not D^2 alone: terms of lower order, or a diffusion that varies. As order + power
+"""What comes from them where the equation or the condition is not D^2 alone: terms of lower order,
+or a diffusion that varies. As order + power
 counts powers of s and sqrt(t) together, these are all up to the third beyond the leading one."""
 _LEADING: Members = ((0, 0), (1, 1))
 _NEXT: Members = ((2, 0), (1, 1), (2, 2))
-"""Where two faces meet: products of those at the one and at the other face, whose data jump, or of these with the next ones."""
+"""Where two faces meet: products of those at the one and at the other face, whose data jump, or of
+these with the next ones.
+"""
 
 
 def start_families(
     problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: Sequence[Face]
 ) -> list[Family]:
-    """Layers at the faces, times polynomials along them, and products of two layers where two such faces meet."""
+    """Layers at the faces, times polynomials along them, and products of two layers where two such
+    faces meet.
+    """
     found = {face: members for face in faces if (members := _members(problem, constraints, face))}
     layers = [_layer(problem, constraints, face, members) for face, members in found.items()]
     pairs = (
@@ -97,7 +106,9 @@ def _members(
 
 
 def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
-    """Whether the equation along the normal of a face is rho u_t = D u_ss with constants, and its condition holds no flux together with the value."""
+    """Whether the equation along the normal of a face is rho u_t = D u_ss with constants, and its
+    condition holds no flux together with the value.
+    """
     axis, module = face[0], problem.trial.module
     inner = points[:_FEW].clone()
     inner[:, axis] = collocation_points(_FEW, problem.trial.axes, 1, problem.device)[:, axis]
@@ -177,7 +188,9 @@ def _scaled(functions: Functions, factor: float) -> Functions:
 def _diffusion(
     problem: BoundaryValueProblem, face: Face
 ) -> tuple[list[float], NDArray[np.float64]] | None:
-    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a face, at its middle and t = 0; None where they are not positive."""
+    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a face, at its middle and
+    t = 0; None where they are not positive.
+    """
     middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
     middle[face[0]] = problem.bounds[face[0]][face[1]]
     point = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)

@@ -38,7 +38,8 @@ _PATIENCE = 3
 
 @dataclass(frozen=True)
 class Trained:
-    """A net, the coefficients (known functions, 1) beside it, and both as they were `earlier`, when the residual was a few times as large.
+    """A net, the coefficients (known functions, 1) beside it, and both as they were `earlier`, when
+    the residual was a few times as large.
 
     doubt, held_out, ...: those of `solvers.run.Minimum`.
     """
@@ -54,7 +55,9 @@ class Trained:
 
 
 class NetLoss(Objective):
-    """An objective that knows the rows of its linear part: the last layer and the coefficients of the known functions."""
+    """An objective that knows the rows of its linear part: the last layer and the coefficients of
+    the known functions.
+    """
 
     def __init__(
         self, trial: Trial, rows: Rows, layers: Layers, coefficients: Tensor, options: Options
@@ -93,7 +96,8 @@ def train(
     name: str,
     report: Callable[[float, str], None],
 ) -> Trained:
-    """Train a net for rows with one right-hand side until the residual at unseen points is below `goal`.
+    """Train a net for rows with one right-hand side until the residual at unseen points is below
+    `goal`.
 
     report: is told the fraction done and a note. name: of the file in the folder of checkpoints.
     """
@@ -140,7 +144,9 @@ def train(
 
 
 def _require_affordable(unknowns: int, count: int, options: Options) -> None:
-    """SolveError where the matrices of a solver do not fit into memory, or its steps would take more than a week."""
+    """SolveError where the matrices of a solver do not fit into memory, or its steps would take
+    more than a week.
+    """
     dense = options.chosen in ("varpro", "lm", "gauss-newton")
     numbers = 3.0 * unknowns * (unknowns + count) if dense else 60.0 * unknowns
     numbers += 2.0 * unknowns**2 if options.chosen == "ssbfgs" else 0.0
@@ -159,8 +165,9 @@ def start(
 ) -> tuple[Layers, Tensor]:
     """Layers to start from, and the coefficients of the known functions.
 
-    The scale of the weights of the first layer is the one whose best last layer leaves the smallest residual at unseen points: a net
-    that varies too slowly for its data would stay on a plateau for long.
+    The scale of the weights of the first layer is the one whose best last layer leaves the smallest
+    residual at unseen points: a net that varies too slowly for its data would stay on a plateau for
+    long.
     """
     width, depth = options.net
     inner = trial.mlp(width, depth, components, options.seed)[1:-1]

@@ -1,4 +1,6 @@
-"""Arguments of the paper as experiments without networks: coarse elements (section 2.2), e2 < e4 (section 5.2.1), and where its e4 comes from."""
+"""Arguments of the paper as experiments without networks: coarse elements (section 2.2), e2 < e4
+(section 5.2.1), and where its e4 comes from.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from ..store import Arrays
 from .cases import Case, relative
 
 COARSE = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048)
-"""Numbers of linear elements on (0, pi) for the experiment of section 2.2; the coefficient has PERIODS periods there."""
+"""Numbers of linear elements on (0, pi) for the experiment of section 2.2; the coefficient has
+PERIODS periods there.
+"""
 PERIODS = 64
 _REFERENCE = 2**16
 _NODES = 101
@@ -20,9 +24,11 @@ _FINEST = 1024
 
 
 def coarse_elements() -> Arrays:
-    """Linear elements for a = 15 sin^2(x/eps) + 1, f = sin x: the error against u_eps over the number of elements.
+    """Linear elements for a = 15 sin^2(x/eps) + 1, f = sin x: the error against u_eps over the
+    number of elements.
 
-    Integrated exactly, an element of whole periods sees the mean 8.5 of a instead of its harmonic mean 4.
+    Integrated exactly, an element of whole periods sees the mean 8.5 of a instead of its harmonic
+    mean 4.
     """
 
     def a(x: Array) -> Array:
@@ -55,7 +61,9 @@ def linear_elements(
     count: int,
     rule: str = "gauss",
 ) -> tuple[Array, Array]:
-    """Nodes and values of P1 elements for -(a u')' = f with zero boundary values; rule: "gauss" (to rounding) or "ends" (trapezoid) for a."""
+    """Nodes and values of P1 elements for -(a u')' = f with zero boundary values; rule: "gauss" (to
+    rounding) or "ends" (trapezoid) for a.
+    """
     x = np.linspace(*bounds, count + 1)
     h = x[1] - x[0]
     stiffness = (
@@ -69,7 +77,9 @@ def linear_elements(
 
 
 def _means(function: Callable[[Array], Array], x: Array, pieces: int) -> Array:
-    """The mean over every interval between the nodes x, by Gauss points on equal pieces; `function` takes (intervals, points)."""
+    """The mean over every interval between the nodes x, by Gauss points on equal pieces; `function`
+    takes (intervals, points).
+    """
     places, weights = np.polynomial.legendre.leggauss(8)
     unit = ((np.arange(pieces)[:, None] + (places + 1) / 2) / pieces).ravel()
     values = function(x[:-1, None] + np.diff(x)[:, None] * unit)
@@ -85,10 +95,12 @@ def _bands(edges: Array) -> Array:
 
 
 def effective_2d(case: Case) -> Arrays:
-    """a*_11 of section 5.2 from a converged chi_1 on 101 x 101 nodes, in four ways, with the error of the solution that belongs to it.
+    """a*_11 of section 5.2 from a converged chi_1 on 101 x 101 nodes, in four ways, with the error
+    of the solution that belongs to it.
 
-    Derivatives by finite differences (second order) or exactly; the mean by a sum over all nodes times h^2, which counts the end lines of
-    the cell twice, or by the trapezoid rule. A* is a multiple of the identity, so that u0 is inversely proportional to it.
+    Derivatives by finite differences (second order) or exactly; the mean by a sum over all nodes
+    times h^2, which counts the end lines of the cell twice, or by the trapezoid rule. A* is a
+    multiple of the identity, so that u0 is inversely proportional to it.
     """
     line = np.linspace(0, 1, _NODES)
     h, chi = line[1] - line[0], case.cells.functions[0]
@@ -140,7 +152,9 @@ def reference_of_elements(case: Case) -> Arrays:
 
 
 def differences_in_time(case: Case) -> Arrays:
-    """e4 of section 5.4 with u_eps and u0 both by finite differences on the 201 points on which the paper takes errors."""
+    """e4 of section 5.4 with u_eps and u0 both by finite differences on the 201 points on which the
+    paper takes errors.
+    """
     (x,) = case.points.T
     r_star = float(case.cells.effective["c"])
     fine = _parabolic(x, case.oscillating(case.points) / float(case.eps))
@@ -154,7 +168,9 @@ def differences_in_time(case: Case) -> Arrays:
 
 
 def _parabolic(x: Array, q: Array, steps: int = 1000) -> Array:
-    """u_t - 2 u_xx + q u = sin(2 pi x), zero initial and boundary values, at t = 1/2: central differences, Crank-Nicolson."""
+    """u_t - 2 u_xx + q u = sin(2 pi x), zero initial and boundary values, at t = 1/2: central
+    differences, Crank-Nicolson.
+    """
     h, dt = x[1] - x[0], 0.5 / steps
     bands = _bands(np.full(len(x) - 1, 2 / h**2))
     bands[1] += q[1:-1]

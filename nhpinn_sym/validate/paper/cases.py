@@ -22,7 +22,9 @@ from ...solve.equations import solve_fine, solve_homogenized
 from ...solve.solution import Array, Solution
 
 MACRO_TOLERANCE = 1e-6
-"""Relative L2 accuracy of FEM solutions of homogenized equations: far below every error that is compared."""
+"""Relative L2 accuracy of FEM solutions of homogenized equations: far below every error that is
+compared.
+"""
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Case:
 
     coefficient : what oscillates, in x and y.
     test_nodes  : points per axis of the uniform grid on which the paper takes errors.
-    figures     : numbers of the paper's figures, by what they show; `table`: of its table of e1..e4.
-    printed     : the paper's numbers; truth: the converged e4, by spectral elements, sine-Galerkin or closed forms.
+    figures     : numbers of the paper's figures, by what they show; `table`: of its table of
+    e1..e4. printed     : the paper's numbers; truth: the converged e4, by spectral elements,
+    sine-Galerkin or closed forms.
     """
 
     key: str
@@ -94,7 +97,9 @@ class Case:
 
     @cached_property
     def homogenized(self) -> Solution:
-        """u0: converged cells, finite elements. It is v of table 1 without its discretization errors."""
+        """u0: converged cells, finite elements. It is v of table 1 without its discretization
+        errors.
+        """
         return solve_homogenized(self.model, self.cells, "skfem", tolerance=MACRO_TOLERANCE)
 
     def oscillating(self, points: Array) -> Array:
@@ -226,7 +231,9 @@ def _slowly_varying() -> Case:
 
 
 def _reactions() -> list[Case]:
-    """Both scales, in both readings of r: cos(2 pi x/eps) on the appendix's cell (0, 1), and cos(x/eps) as printed."""
+    """Both scales, in both readings of r: cos(2 pi x/eps) on the appendix's cell (0, 1), and
+    cos(x/eps) as printed.
+    """
     return [_reaction(literal, large) for literal in (False, True) for large in (True, False)]
 
 

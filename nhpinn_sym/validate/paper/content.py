@@ -33,7 +33,9 @@ _NAMES = {
 
 @dataclass(frozen=True)
 class CaseResult:
-    """A case with everything that was computed for it; full: the trainings of a run that is not quick."""
+    """A case with everything that was computed for it; full: the trainings of a run that is not
+    quick.
+    """
 
     case: Case
     computed: Parts

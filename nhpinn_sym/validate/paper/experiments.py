@@ -1,4 +1,6 @@
-"""The trainings of one case in the paper's way, and the library's own way on the same case. Every function returns arrays for the store."""
+"""The trainings of one case in the paper's way, and the library's own way on the same case. Every
+function returns arrays for the store.
+"""
 
 from __future__ import annotations
 
@@ -69,7 +71,8 @@ def classical(case: Case, training: Training, progress: Progress, seed: int) -> 
 
 
 def energy(case: Case, training: Training, progress: Progress, seed: int) -> Arrays:
-    """The energy form of the same net on the same equation, and the library's Ritz method, with features as fast as the coefficient: twice 1/eps.
+    """The energy form of the same net on the same equation, and the library's Ritz method, with
+    features as fast as the coefficient: twice 1/eps.
 
     The paper has neither.
     """
@@ -106,7 +109,9 @@ def energy(case: Case, training: Training, progress: Progress, seed: int) -> Arr
 def cells(
     case: Case, training: Training, progress: Progress, seed: int
 ) -> tuple[CellSolution, Arrays]:
-    """The cell problems in the paper's way, and their histories (figures 4, 5, 16, 21; for a(x, y): figure 11)."""
+    """The cell problems in the paper's way, and their histories (figures 4, 5, 16, 21; for a(x, y):
+    figure 11).
+    """
     with _expected():
         solved = solve_cells(
             case.model,
@@ -137,7 +142,9 @@ def nh_pinn(
     progress: Progress,
     seed: int,
 ) -> Arrays:
-    """p and w of table 1 (figures 6, 7, 9, 12, 14, 17, 19, 22), then the classical PINN from the weights of p (figures 8, 13, 18, 23)."""
+    """p and w of table 1 (figures 6, 7, 9, 12, 14, 17, 19, 22), then the classical PINN from the
+    weights of p (figures 8, 13, 18, 23).
+    """
     w = solve_homogenized(case.model, solved, "skfem", tolerance=MACRO_TOLERANCE)
     with _expected():
         p = solve_homogenized(
@@ -186,7 +193,9 @@ def report_of(arrays: Arrays) -> dict[str, Any]:
 
 @contextmanager
 def _expected() -> Iterator[None]:
-    """Trainings in the paper's way do not reach the tolerances of the library, which says so; here that is the subject."""
+    """Trainings in the paper's way do not reach the tolerances of the library, which says so; here
+    that is the subject.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
         yield
@@ -198,13 +207,17 @@ def _history(solution: Solution) -> Arrays:
 
 
 def _boundary(solution: Solution, values: Array, training: Training) -> Array:
-    """The root mean square of the values on the boundary, which ought to be zero, over that of the solution: the median over the last epochs."""
+    """The root mean square of the values on the boundary, which ought to be zero, over that of the
+    solution: the median over the last epochs.
+    """
     squares = solution.history.terms["boundary"][-training.average :]  # type: ignore[attr-defined]
     return np.asarray(np.sqrt(np.median(squares) / np.mean(values**2)))
 
 
 def _cell_errors(case: Case, solved: CellSolution) -> Arrays:
-    """Cell functions on the grid of the cell, and their relative errors (not where they depend on x)."""
+    """Cell functions on the grid of the cell, and their relative errors (not where they depend on
+    x).
+    """
     if case.cells.slow:
         return {}
     arrays: Arrays = {}

@@ -20,7 +20,9 @@ from .numbers import MEANINGS, Numbers
 from .settings import Training
 
 HERE, BEFORE, LIBRARY, PRINTED, EXACT = "#0072b2", "#e69f00", "#009e73", "#d55e00", "#222222"
-"""Colours that the colour-blind tell apart: the paper's way here, its variant, the library, printed values, references."""
+"""Colours that the colour-blind tell apart: the paper's way here, its variant, the library, printed
+values, references.
+"""
 _SHOWN = 30
 """A line so many times below the curves is left out beside the last epochs."""
 _NARROW = 3
@@ -137,7 +139,9 @@ def _histories(
     lines: Mapping[str, tuple[float | None, str]],
     last: int,
 ) -> None:
-    """Errors over the epochs: all of them on the left, the last ones on the right; horizontal lines for single numbers."""
+    """Errors over the epochs: all of them on the left, the last ones on the right; horizontal lines
+    for single numbers.
+    """
     for panel, count in zip(axes, (0, last), strict=True):
         for (label, (values, colour)), style in zip(curves.items(), ("-", "--")):
             epochs = np.arange(len(values))[-count:]
@@ -167,7 +171,9 @@ def _average(training: Training) -> str:
 
 
 def _data(case: Case, parts: Mapping[str, Arrays]) -> tuple[str, Figure]:
-    """The coefficient, and the solution: in 2D the reference (figure 2), in 1D NH-PINN's beside the reference (9, 14, 19)."""
+    """The coefficient, and the solution: in 2D the reference (figure 2), in 1D NH-PINN's beside the
+    reference (9, 14, 19).
+    """
     figure, (left, right) = _figure(2)
     if case.dim == 2:
         points, _ = plot_points(tuple((a, b) for a, b in case.bounds))

@@ -12,7 +12,8 @@ FACTOR = 2.0
 class Finding:
     """agrees: True, False, or None where the paper prints nothing to compare with.
 
-    claim: what of the paper it is about, one of CLAIMS; why: the cause of a difference in a few words, where the numbers show it.
+    claim: what of the paper it is about, one of CLAIMS; why: the cause of a difference in a few
+    words, where the numbers show it.
     """
 
     agrees: bool | None

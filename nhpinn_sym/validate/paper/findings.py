@@ -1,4 +1,6 @@
-"""What agrees with the paper, what does not, and why: rules on numbers, so that the text follows every run."""
+"""What agrees with the paper, what does not, and why: rules on numbers, so that the text follows
+every run.
+"""
 
 from __future__ import annotations
 

@@ -33,12 +33,14 @@ MEANINGS = {
 
 @dataclass(frozen=True)
 class Numbers:
-    """Relative L2 errors by name (the keys of MEANINGS). `here`: in the paper's way; `start`: the error with which the transferred training began.
+    """Relative L2 errors by name (the keys of MEANINGS). `here`: in the paper's way; `start`: the
+    error with which the transferred training began.
 
-    trends    : by what part an error fell in the last epochs, against as many before (0.1: by 10 %).
-    medians   : medians over the last epochs, which single peaks of Adam do not change.
-    boundary  : root mean square of boundary values that ought to be zero, relative to that of u_eps; of e1 and e3 the same.
-    per_period: nodes of the classical PINN in one period of the coefficient.
+    trends    : by what part an error fell in the last epochs, against as many before (0.1: by 10
+    %). medians   : medians over the last epochs, which single peaks of Adam do not change.
+    boundary  : root mean square of boundary values that ought to be zero, relative to that of
+    u_eps; of e1 and e3 the same. per_period: nodes of the classical PINN in one period of the
+    coefficient.
     """
 
     printed: Mapping[str, float]
@@ -140,6 +142,8 @@ def averaged(history: Array, training: Training) -> float:
 
 
 def fall(history: Array, training: Training) -> float:
-    """By what part the error fell over the last epochs, against as many before. Medians: single peaks of Adam do not count."""
+    """By what part the error fell over the last epochs, against as many before. Medians: single
+    peaks of Adam do not count.
+    """
     last, before = history[-training.average :], history[-2 * training.average : -training.average]
     return float(1 - np.median(last) / np.median(before)) if len(before) else 0.0

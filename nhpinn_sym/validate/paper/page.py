@@ -1,4 +1,6 @@
-"""A document of headings, texts, tables, pictures and findings, as one HTML page with everything in it, or as Markdown with pictures beside it."""
+"""A document of headings, texts, tables, pictures and findings, as one HTML page with everything in
+it, or as Markdown with pictures beside it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The parts of one case: each is written when it is done, and taken again by a run with the same version, settings and seed.
+"""The parts of one case: each is written when it is done, and taken again by a run with the same
+version, settings and seed.
 
 1. reference     u_eps and converged cells on the test grid
 2. library       the library's best
@@ -50,7 +51,9 @@ class PartStore:
     def cells(
         self, name: str, key: object, compute: Callable[[], tuple[CellSolution, Arrays]]
     ) -> tuple[CellSolution, Arrays]:
-        """Solved cells and their histories, which their own file does not hold: written first, as the cells are what tells that the part is done."""
+        """Solved cells and their histories, which their own file does not hold: written first, as
+        the cells are what tells that the part is done.
+        """
         store, fresh = Store(self.folder, repr((versions(choose_fem("auto")), key))), list[Arrays]()
 
         def both() -> CellSolution:

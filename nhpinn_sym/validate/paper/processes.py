@@ -1,4 +1,6 @@
-"""Independent jobs in processes of their own, one thread each; their progress is shown by the process that started them."""
+"""Independent jobs in processes of their own, one thread each; their progress is shown by the
+process that started them.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ _FIGURES = "figures"
 
 @dataclass(frozen=True)
 class Reproduction:
-    """Paths of what was written, the content of results.json, and the parts that an earlier run had done."""
+    """Paths of what was written, the content of results.json, and the parts that an earlier run had
+    done.
+    """
 
     page: Path
     markdown: Path
@@ -50,16 +52,19 @@ def reproduce(
     settings: Callable[[Case, bool], Mapping[str, Training]] = trainings,
     processes: int | None = None,
 ) -> Reproduction:
-    """Run the experiments of one section ("2.1", "2.2", "5.2", "5.3", "5.4"), or all; write paper.html, paper.md, figures/, results.json to `out`
+    """Run the experiments of one section ("2.1", "2.2", "5.2", "5.3", "5.4"), or all; write
+    paper.html, paper.md, figures/, results.json to `out`
     (of one section paper_5.2.html and so on).
 
     quick     : shorter trainings on coarser grids, about five minutes in all on two cores.
     settings  : the trainings of a case; for other than the paper's.
-    processes : cases at a time, each in a process of its own where it is more than 1; None is one for every core. As always with Python's
+    processes : cases at a time, each in a process of its own where it is more than 1; None is one
+    for every core. As always with Python's
                 processes, a script that calls this then needs `if __name__ == "__main__":`.
-    Parts are taken from an earlier run in `out` with the same version of the package, the same settings and seed; after a change of the
-    program itself remove that folder.
-    Errors: ProblemError for an unknown section, OutputPathError before anything is solved, those of the solves.
+    Parts are taken from an earlier run in `out` with the same version of the package, the same
+    settings and seed; after a change of the program itself remove that folder.
+    Errors: ProblemError for an unknown section, OutputPathError before anything is solved, those of
+    the solves.
     """
     if section is not None and section not in SECTIONS:
         raise ProblemError(
@@ -104,7 +109,9 @@ def _write(
     seed: int,
     taken: tuple[str, ...],
 ) -> Reproduction:
-    """results.json, paper.html, paper.md and the figures; of one section results_5.2.json and so on."""
+    """results.json, paper.html, paper.md and the figures; of one section results_5.2.json and so
+    on.
+    """
     blocks, name = document(results, coarse, quick, seed), title(quick)
     content = {
         "quick": quick,

@@ -11,7 +11,9 @@ from .cases import Case
 
 @dataclass(frozen=True)
 class Training:
-    """One training by Adam at a fixed rate. `average`: the error is the mean over so many last epochs; `chosen`: what the paper does not print."""
+    """One training by Adam at a fixed rate. `average`: the error is the mean over so many last
+    epochs; `chosen`: what the paper does not print.
+    """
 
     epochs: int
     average: int
@@ -43,7 +45,9 @@ class Training:
 _HALVES = (0.5, 0.5)
 _REACTION = (1 / 7, 5 / 7, 1 / 7)
 _SMALL = (1 / 1001, 1000 / 1001)
-"""In section 5.2 u is so much smaller than f, (f/u)^2 = 2000, that with weights as for 5.3 a boundary wrong by 30 % of u costs nothing."""
+"""In section 5.2 u is so much smaller than f, (f/u)^2 = 2000, that with weights as for 5.3 a
+boundary wrong by 30 % of u costs nothing.
+"""
 _PAPER: dict[str, dict[str, Training]] = {
     "elliptic_1d": {"classical": Training(2000, 500, 101, 1e-4, _HALVES, chosen=("nodes",))},
     "elliptic_2d": {
@@ -119,12 +123,16 @@ _QUICK: dict[str, dict[str, tuple[int, ...]]] = {
 
 
 def tested(case: Case, quick: bool) -> Case:
-    """The case with the grid on which errors are taken: the paper's, in a quick run of a 2D problem a coarser one."""
+    """The case with the grid on which errors are taken: the paper's, in a quick run of a 2D problem
+    a coarser one.
+    """
     return replace(case, test_nodes=min(case.test_nodes, 41)) if quick and case.dim == 2 else case
 
 
 def trainings(case: Case, quick: bool) -> Mapping[str, Training]:
-    """The trainings of a case by name: "classical", "energy" (its energy form), "plain" (cells without oversampling), "cells", "homogenized"."""
+    """The trainings of a case by name: "classical", "energy" (its energy form), "plain" (cells
+    without oversampling), "cells", "homogenized".
+    """
     key = "reaction_diffusion_10" if case.key.startswith("reaction") else case.key
     own = dict(_PAPER[key])
     if case.key.endswith("_50"):

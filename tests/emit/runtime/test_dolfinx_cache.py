@@ -15,7 +15,9 @@ NAME = "libffcx_forms_1"
 
 
 class LookUp:
-    """FFCx's `get_cached_module`: the library where it is ready, (None, None) for the one that is to compile, else a vain wait."""
+    """FFCx's `get_cached_module`: the library where it is ready, (None, None) for the one that is
+    to compile, else a vain wait.
+    """
 
     def __init__(self) -> None:
         self.waits = 0

@@ -48,7 +48,9 @@ def test_one_constant_is_left_as_it_is():
 
 
 def test_the_parts_of_several_ranks_are_put_together():
-    """The gathered triangles of both halves have the singular values of the whole; one rank may own nothing."""
+    """The gathered triangles of both halves have the singular values of the whole; one rank may own
+    nothing.
+    """
     candidates = np.random.default_rng(1).random((50, 2)) @ np.array([[1.0, 2.0], [2.0, 4.0]])
     halves = [candidates[:20], candidates[20:], candidates[:0]]
     triangles = [np.linalg.qr(half, mode="r") for half in halves]

@@ -8,7 +8,9 @@ from nhpinn_sym.emit.runtime.skfem_linear import bordered_solver, cancels, linea
 
 
 def laplace(n: int, periodic: bool, drift: float = 0.0) -> sps.csr_matrix:
-    """Five-point Laplacian on n x n points plus a central drift along the first axis: row and column sums vanish where periodic."""
+    """Five-point Laplacian on n x n points plus a central drift along the first axis: row and
+    column sums vanish where periodic.
+    """
     line = sps.diags([-1.0, 2.0, -1.0], [-1, 0, 1], (n, n)).tolil()
     step = sps.diags([-1.0, 1.0], [-1, 1], (n, n)).tolil()
     if periodic:

@@ -15,9 +15,11 @@ The operator in strong form is the sum of
 The effective coefficients are, with <.> the mean over Y,
     drift_1 = drift[0] = <(cos(y1)) N[0]> / mass = <(1) N[0]>
     A[0, 0] = <(q) N[0] + (drift_1 - cos(y1)) N[0] N[1] + (2*q) N[0] D^(1,) N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 

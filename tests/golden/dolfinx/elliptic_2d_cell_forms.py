@@ -16,9 +16,11 @@ The effective coefficients are, with <.> the mean over Y,
     A[0, 1] = <(sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(1, 0) N[1]>
     A[1, 0] = <(sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N[0]>
     A[1, 1] = <sin(2*pi*y1)*cos(2*pi*y2) + 2 + (sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 

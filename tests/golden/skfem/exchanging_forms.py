@@ -1,7 +1,8 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, 1) with
-    sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i
+    sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i
+    load_i(v_i) + sum_i
 flux(v_i) for 0 < t < 1, for every v that vanishes where u is given.
 u_0 = sin(x1)*cos(t) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
 u_1 = t*x1 on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper end).

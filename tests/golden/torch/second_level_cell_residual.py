@@ -13,16 +13,18 @@ where D^(a, b, ...) counts derivatives per coordinate, and the source, less its 
 
 Effective coefficients, <.> being the mean over the cell:
 
-    A[0, 0] = <sin(2*pi*y1) + 2 + (sin(2*pi*y1) + 2) D^(1,) N_1>  [energy formula, dual solution -1 * N_1]
-    h[1, 0, 0] = <(sin(2*pi*y1) + 2) D^(1,) N_11 + (sin(2*pi*y1) + 2) N_1>
+    A[0, 0] = <sin(2*pi*y1) + 2 + (sin(2*pi*y1) + 2) D^(1,) N_1>  [energy formula, dual solution -1
+    * N_1] h[1, 0, 0] = <(sin(2*pi*y1) + 2) D^(1,) N_11 + (sin(2*pi*y1) + 2) N_1>
 
 Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs=1, axes=AXES)
     loss = residual(points, cell_functions(points, layers)).square().mean()
 
-residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
-The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
+residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a
+least-squares problem.
+The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a
+uniform grid of the cell.
 """
 
 from __future__ import annotations
@@ -56,12 +58,15 @@ def coefficients(points):
 
 
 def operator(points, d):
-    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation."""
+    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by
+    equation.
+    """
     return system(coefficients(points), d, COMPONENTS)
 
 
 def residual(points, d, stage=0, known=None):
-    """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions
+    """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of
+    all functions
     before."""
     return operator(points, d) - SOURCES[stage](points, known)
 
@@ -90,7 +95,9 @@ SOURCES = (source_0, source_1)
 
 
 def cell_functions(points, layers, indices=INDICES, axes=AXES):
-    """The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs."""
+    """The jet of a net with the components of the functions of a stage as outputs: periodic by its
+    inputs.
+    """
     return network(points, layers, indices, axes)
 
 
@@ -109,7 +116,8 @@ def loads(points, d, v):
 
 
 def effective(points, d, weights=None):
-    """Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a
+    """Effective coefficients: means over the points (last axis), a uniform grid of the cell, or
+    sums with weights of a
     quadrature; d: the jet of all functions."""
     y1 = points[..., 0]
     s0 = torch.sin(2 * math.pi * y1) + 2
@@ -125,8 +133,10 @@ def effective(points, d, weights=None):
 
 
 # ======== jets ========
-# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are closed under <= and stand
-# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias): tanh between, linear last.
+# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are
+# closed under <= and stand
+# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias):
+# tanh between, linear last.
 MultiIndex = tuple[int, ...]
 Jet = dict[MultiIndex, torch.Tensor]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
@@ -171,7 +181,9 @@ def combine(coefficients: dict[MultiIndex, torch.Tensor | float], d: Jet) -> tor
 
 
 def leibniz(f: Jet, g: Jet, a: MultiIndex, rest: MultiIndex) -> torch.Tensor:
-    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may have feature axes behind those of f."""
+    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may
+    have feature axes behind those of f.
+    """
     terms = [(binomial(rest, b), times(f[b], g[minus(a, b)])) for b in below(rest)]
     return total([term if factor == 1 else factor * term for factor, term in terms])
 
@@ -203,14 +215,18 @@ def column(d: Jet, j: int) -> Jet:
 
 
 def columns(d: Jet, k: int, components: int) -> Jet:
-    """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
+    """The jets of the components of function k: the outputs of a net are ordered by function, then
+    by component.
+    """
     return {a: value[..., k * components : (k + 1) * components] for a, value in d.items()}
 
 
 def system(
     tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int
 ) -> torch.Tensor:
-    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
+    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered
+    as the outputs: by function, then by equation.
+    """
     parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
     rows = [
         total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row])
@@ -230,7 +246,9 @@ def product(f: Jet, g: Jet) -> Jet:
 
 
 def tanh(z: Jet) -> Jet:
-    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di Bruno's formula as a recursion)."""
+    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di
+    Bruno's formula as a recursion).
+    """
     t: Jet = {}
     slope: Jet = {}  # the jet of 1 - t^2
     for a, value in z.items():
@@ -258,8 +276,10 @@ def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:
 
 
 def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
-    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and sin of 2 pi (p - a)/(b - a),
-    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a + (b - a)/GRADE).
+    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and
+    sin of 2 pi (p - a)/(b - a),
+    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a
+    + (b - a)/GRADE).
 
     Columns beyond the length of a multi-index are not differentiated.
     """
@@ -315,7 +335,9 @@ def network(
 
 
 def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate of each axis."""
+    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate
+    of each axis.
+    """
     columns = []
     for i, (kind, a, b) in enumerate(axes):
         part = (
@@ -330,7 +352,8 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
 def features(
     count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
 ) -> Layers:
-    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
+    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2),
+    one scale or one per axis,
     and biases by which every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -351,7 +374,9 @@ def features(
 
 
 def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
-    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
+    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for
+    training.
+    """
     generator, sizes = (
         torch.Generator().manual_seed(seed),
         [inputs(axes), *[width] * depth, outputs],

@@ -6,7 +6,8 @@ For u(x1, t) on (0, pi), 0 < t < 1/2:
     + (A_11_x1) D^(1, 0) u
     + (epsilon + 1) D^(0, 1) u
     + (A_11) u
-    = A_11*exp(-epsilon*t)*sin(x1) + A_11_x1*exp(-epsilon*t)*cos(x1) - epsilon*(epsilon + 1)*exp(-epsilon*t)*sin(x1) +
+    = A_11*exp(-epsilon*t)*sin(x1) + A_11_x1*exp(-epsilon*t)*cos(x1) - epsilon*(epsilon +
+    1)*exp(-epsilon*t)*sin(x1) +
             2*exp(-epsilon*t)*sin(x1)
 
 where D^(a, b, ...) counts derivatives per variable, with the conditions
@@ -15,7 +16,8 @@ where D^(a, b, ...) counts derivatives per variable, with the conditions
     n . flux + (2) u = -2*exp(-epsilon*t)  where x1 = pi
     u = sin(x1)  at t = 0
 
-The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the net):
+The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the
+net):
 
     lift = sin(x1)
     factor = 2*t*x1/pi
@@ -23,7 +25,8 @@ The ansatz u = lift + factor * net satisfies by itself what it can (periodicity 
 What is left is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net of your own:
 
     layers = mlp(width=24, depth=2, outputs=1, axes=AXES)
-    loss = residual(points, solution(points, layers, epsilon=..., A_11=..., A_11_x1=...), epsilon=..., A_11=..., A_11_x1=...).square().mean()
+    loss = residual(points, solution(points, layers, epsilon=..., A_11=..., A_11_x1=...),
+    epsilon=..., A_11=..., A_11_x1=...).square().mean()
 """
 
 from __future__ import annotations
@@ -66,7 +69,9 @@ def source(points, *, epsilon, A_11, A_11_x1):
 
 
 def operator(points, d, **given):
-    """The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points."""
+    """The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the
+    points.
+    """
     return combine(coefficients(points, **given), d)
 
 
@@ -137,8 +142,10 @@ def boundary(points, d, face, **given):
 
 
 # ======== jets ========
-# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are closed under <= and stand
-# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias): tanh between, linear last.
+# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are
+# closed under <= and stand
+# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias):
+# tanh between, linear last.
 MultiIndex = tuple[int, ...]
 Jet = dict[MultiIndex, torch.Tensor]
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
@@ -183,7 +190,9 @@ def combine(coefficients: dict[MultiIndex, torch.Tensor | float], d: Jet) -> tor
 
 
 def leibniz(f: Jet, g: Jet, a: MultiIndex, rest: MultiIndex) -> torch.Tensor:
-    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may have feature axes behind those of f."""
+    """sum_b binomial(rest, b) D^b f D^(a - b) g over b <= rest: D^a (f g) where rest = a. g may
+    have feature axes behind those of f.
+    """
     terms = [(binomial(rest, b), times(f[b], g[minus(a, b)])) for b in below(rest)]
     return total([term if factor == 1 else factor * term for factor, term in terms])
 
@@ -215,14 +224,18 @@ def column(d: Jet, j: int) -> Jet:
 
 
 def columns(d: Jet, k: int, components: int) -> Jet:
-    """The jets of the components of function k: the outputs of a net are ordered by function, then by component."""
+    """The jets of the components of function k: the outputs of a net are ordered by function, then
+    by component.
+    """
     return {a: value[..., k * components : (k + 1) * components] for a, value in d.items()}
 
 
 def system(
     tables: dict[tuple[int, int], dict[MultiIndex, torch.Tensor | float]], d: Jet, components: int
 ) -> torch.Tensor:
-    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered as the outputs: by function, then by equation."""
+    """The left-hand sides of equation i, sum_j of the operator tables[i, j] on component j; ordered
+    as the outputs: by function, then by equation.
+    """
     parts = [{a: value[..., j::components] for a, value in d.items()} for j in range(components)]
     rows = [
         total([combine(table, parts[j]) for (i, j), table in tables.items() if i == row])
@@ -242,7 +255,9 @@ def product(f: Jet, g: Jet) -> Jet:
 
 
 def tanh(z: Jet) -> Jet:
-    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di Bruno's formula as a recursion)."""
+    """The jet of t = tanh(z): D_i t = (1 - t^2) D_i z, and Leibniz' rule for both products (Faa di
+    Bruno's formula as a recursion).
+    """
     t: Jet = {}
     slope: Jet = {}  # the jet of 1 - t^2
     for a, value in z.items():
@@ -270,8 +285,10 @@ def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:
 
 
 def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
-    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and sin of 2 pi (p - a)/(b - a),
-    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a + (b - a)/GRADE).
+    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and
+    sin of 2 pi (p - a)/(b - a),
+    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a
+    + (b - a)/GRADE).
 
     Columns beyond the length of a multi-index are not differentiated.
     """
@@ -327,7 +344,9 @@ def network(
 
 
 def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate of each axis."""
+    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate
+    of each axis.
+    """
     columns = []
     for i, (kind, a, b) in enumerate(axes):
         part = (
@@ -342,7 +361,8 @@ def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
 def features(
     count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
 ) -> Layers:
-    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2), one scale or one per axis,
+    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2),
+    one scale or one per axis,
     and biases by which every feature changes sign at a random point of the box.
     """
     generator = torch.Generator().manual_seed(seed)
@@ -363,7 +383,9 @@ def features(
 
 
 def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
-    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for training."""
+    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for
+    training.
+    """
     generator, sizes = (
         torch.Generator().manual_seed(seed),
         [inputs(axes), *[width] * depth, outputs],

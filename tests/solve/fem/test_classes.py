@@ -1,4 +1,6 @@
-"""Systems, several levels, adjoint kernels, ground states and space-time cells on both finite element backends, against closed forms."""
+"""Systems, several levels, adjoint kernels, ground states and space-time cells on both finite
+element backends, against closed forms.
+"""
 
 from __future__ import annotations
 
@@ -105,7 +107,9 @@ def test_layered_elasticity(backend, moduli, tolerance):
 
 @both
 def test_constant_shear_modulus(backend):
-    """Hill 1964, plane strain: 1 / (K* + mu) = <1 / (K + mu)> whatever the geometry, K = lambda + mu in two dimensions."""
+    """Hill 1964, plane strain: 1 / (K* + mu) = <1 / (K + mu)> whatever the geometry, K = lambda +
+    mu in two dimensions.
+    """
     mu, k = (
         sp.Rational(3, 2),
         4 + 2 * sp.sin(2 * sp.pi * y1) * sp.cos(2 * sp.pi * y2) + sp.cos(2 * sp.pi * (y1 + y2)),
@@ -172,7 +176,9 @@ def test_elastic_moduli_converge_at_twice_the_degree(backend, degree):
 
 @both
 def test_a_corrector_of_the_second_level(backend):
-    """a = 1 / (2 + cos): h = 1/2, N1 = sin(2 pi y) / (4 pi), and N2 with N2' = -N1 has N2 = cos(2 pi y) / (8 pi^2)."""
+    """a = 1 / (2 + cos): h = 1/2, N1 = sin(2 pi y) / (4 pi), and N2 with N2' = -N1 has N2 = cos(2
+    pi y) / (8 pi^2).
+    """
     batch = solve(second_order(1 / (2 + sp.cos(2 * sp.pi * y1))), backend, 1e-9)
     y = np.linspace(0, 1, 33)[:, None]
     assert batch.effective["A", (0, 0)][0] == pytest.approx(0.5, rel=1e-9)
@@ -205,7 +211,8 @@ def test_the_higher_law_does_not_ask_for_more_cells(backend):
 @both
 @pytest.mark.parametrize("speed", [0, 2])
 def test_the_adjoint_kernel_of_a_gradient_flow(backend, speed):
-    """b = V': psi = exp(-V/D) / <exp(-V/D)> and A = D / (<e^V/D> <e^-V/D>) (Lifson and Jackson 1962), for V = sin y, D = 1/2: A = D / I_0(2)^2.
+    """b = V': psi = exp(-V/D) / <exp(-V/D)> and A = D / (<e^V/D> <e^-V/D>) (Lifson and Jackson
+    1962), for V = sin y, D = 1/2: A = D / I_0(2)^2.
 
     With a speed more, psi and the drift <psi b> are those of Fourier collocation.
     """
@@ -229,7 +236,9 @@ def test_the_adjoint_kernel_of_a_gradient_flow(backend, speed):
 
 
 def stationary(b, d: float, n: int = 257):
-    """The periodic density of mean 1 with (d psi' + b psi)' = 0 on (0, 2 pi), by Fourier collocation, and <b psi>."""
+    """The periodic density of mean 1 with (d psi' + b psi)' = 0 on (0, 2 pi), by Fourier
+    collocation, and <b psi>.
+    """
     nodes, slope = fourier_slope(n, 2 * np.pi)
     k = np.fft.fftfreq(n, 1 / n)
     matrix = np.vstack([slope @ (d * slope + np.diag(b(nodes))), np.full((1, n), 1 / n)])
@@ -262,7 +271,9 @@ def test_no_ground_state_without_a_principal_eigenfunction(monkeypatch):
 @both
 @pytest.mark.parametrize("q", [0, sp.Rational(1, 2), 5])
 def test_the_ground_state_of_mathieus_equation(backend, q):
-    """lambda = a_0(q); the factorized equation has D = 1 / (<phi^2> <phi^-2>) in one dimension, with <phi psi> = 1."""
+    """lambda = a_0(q); the factorized equation has D = 1 / (<phi^2> <phi^-2>) in one dimension,
+    with <phi psi> = 1.
+    """
     batch = solve(mathieu(sp.sympify(q)), backend, 1e-8)
     exact = mathieu_a(0, float(q))
     assert batch.effective["lambda0", ()][0] == pytest.approx(exact, rel=1e-8, abs=1e-12)
@@ -293,7 +304,9 @@ def test_a_parameter_of_the_ground_state(backend):
 
 @both
 def test_a_ground_state_in_two_dimensions_at_slow_points(backend):
-    """The sum of two Mathieu equations, lambda = a_0(q) + a_0(1), with q = 1 + x1; at each slow point anew."""
+    """The sum of two Mathieu equations, lambda = a_0(q) + a_0(1), with q = 1 + x1; at each slow
+    point anew.
+    """
     v = 2 * (1 + x1) * sp.cos(2 * y1) + 2 * sp.cos(2 * y2)
     cells = potential(v, Cell((0, sp.pi), (0, sp.pi)), slow=(x1,))
     batch = cell_solver(backend)(cells, {}, ((0.0, 2.0),), 1e-6).solve(
@@ -407,7 +420,8 @@ def test_a_projected_right_hand_side_loses_its_mean(backend):
 @both
 @pytest.mark.parametrize("degree", [1, 2])
 def test_a_cell_in_space_and_time(backend, degree):
-    """a = a(y) makes N independent of tau (A = sqrt(3)); the auxiliary function is sin(2 pi tau) / (2 pi) though Galerkin's method does not see
+    """a = a(y) makes N independent of tau (A = sqrt(3)); the auxiliary function is sin(2 pi tau) /
+    (2 pi) though Galerkin's method does not see
     what alternates from node to node in time."""
     batch = solve(
         in_time(2 + sp.sin(2 * sp.pi * y1)), backend, 1e-4 if degree == 1 else 1e-6, degree=degree
@@ -422,7 +436,9 @@ def test_a_cell_in_space_and_time(backend, degree):
 
 @both
 def test_a_coefficient_that_moves_in_time(backend):
-    """a = 2 + sin(2 pi (y - tau)) against Fourier modes in z = y - tau: -c N' - (a N')' = a', c = 1, a problem in one dimension."""
+    """a = 2 + sin(2 pi (y - tau)) against Fourier modes in z = y - tau: -c N' - (a N')' = a', c =
+    1, a problem in one dimension.
+    """
     batch = solve(in_time(2 + sp.sin(2 * sp.pi * (y1 - y2))), backend, 1e-5)
     n = 65
     z, slope = fourier_slope(n, 1.0)
@@ -488,6 +504,8 @@ def test_what_elements_cannot_do_is_refused(backend, wrong):
 
 @both
 def test_a_flow_that_is_free_of_divergence(backend):
-    """The kernel of the transposed matrix is the constants up to quadrature alone; A_11 = D + U^2 / (8 pi^2 D) all the same."""
+    """The kernel of the transposed matrix is the constants up to quadrature alone; A_11 = D + U^2 /
+    (8 pi^2 D) all the same.
+    """
     batch = solve(shear_cells(sp.Integer(3), sp.Integer(1)), backend, 1e-7)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(1 + 9 / (8 * np.pi**2), rel=1e-7)

@@ -1,4 +1,6 @@
-"""The DOLFINx backend on problems with known answers: manufactured solutions, closed forms, the paper's a*."""
+"""The DOLFINx backend on problems with known answers: manufactured solutions, closed forms, the
+paper's a*.
+"""
 
 from __future__ import annotations
 
@@ -277,7 +279,9 @@ def test_cell_functions_have_zero_mean_and_solve_the_cell_problem():
 
 
 def test_a_laminate_with_a_jump():
-    """Harmonic and arithmetic means; the second cell problem has a right-hand side that is 0 up to rounding."""
+    """Harmonic and arithmetic means; the second cell problem has a right-hand side that is 0 up to
+    rounding.
+    """
     a = sp.Piecewise((10, y1 < sp.Rational(1, 2)), (1, True))
     batch = CellSolver(diffusion_cells(a * sp.eye(2)), {}, (), 1e-6).solve(NO_SLOW)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(20 / 11, rel=1e-10)

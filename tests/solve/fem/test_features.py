@@ -1,4 +1,6 @@
-"""Meshes follow the data: jumps at any place, thin layers, narrow bumps, fast waves; in cells and in equations."""
+"""Meshes follow the data: jumps at any place, thin layers, narrow bumps, fast waves; in cells and
+in equations.
+"""
 
 from __future__ import annotations
 
@@ -316,7 +318,9 @@ def test_no_warning_where_nothing_is_wrong():
 
 @BOTH
 def test_an_equation_that_nearly_leaves_its_mean_open(backend):
-    """-(a u')' + 1e-8 (1 + x) u = 1 + x with Neumann data: u = 1e8, next to which the stiffness is 1e16 times as large."""
+    """-(a u')' + 1e-8 (1 + x) u = 1 + x with Neumann data: u = 1e8, next to which the stiffness is
+    1e16 times as large.
+    """
     u = S.unknown("u")
     small = sp.Float(1e-8) * (1 + X)
     problem = nh.MultiscaleProblem(
@@ -331,7 +335,9 @@ def test_an_equation_that_nearly_leaves_its_mean_open(backend):
 
 
 def test_a_drift_that_depends_on_x():
-    """-u'' + (1 + x) V'(y)/eps u' = 1: the weak form of its limit holds a derivative of an effective coefficient."""
+    """-u'' + (1 + x) V'(y)/eps u' = 1: the weak form of its limit holds a derivative of an
+    effective coefficient.
+    """
     u = S.unknown("u")
     slope = 2 * sp.pi * sp.cos(2 * sp.pi * Y) / 5
     problem = nh.MultiscaleProblem(
@@ -385,7 +391,9 @@ def test_what_has_decayed_is_not_measured_by_what_is_left():
 
 
 def test_a_clamped_beam_is_refined_at_its_corners():
-    """There the stress is singular: without lines that narrow towards them 130,000 unknowns leave 5e-5."""
+    """There the stress is singular: without lines that narrow towards them 130,000 unknowns leave
+    5e-5.
+    """
     s = nh.Scales(2)
     v = s.unknown("v", components=2)
     e = s.sym_grad(v)

@@ -1,4 +1,6 @@
-"""Two ranks give what one gives: effective coefficients, cell functions, a boundary value problem, the emitted driver."""
+"""Two ranks give what one gives: effective coefficients, cell functions, a boundary value problem,
+the emitted driver.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,9 @@ if everyone is not None:
 
 
 def launch(ranks, *arguments, cwd=ROOT):
-    """Run Python on some ranks; `python -m mpi4py` ends them all where one fails. An environment with an MPI of its own has its mpirun."""
+    """Run Python on some ranks; `python -m mpi4py` ends them all where one fails. An environment
+    with an MPI of its own has its mpirun.
+    """
     own = shutil.which("mpirun", path=Path(sys.executable).parent)
     command = [own or shutil.which("mpirun"), "-n", str(ranks)] if ranks > 1 else []
     environment = {**os.environ, **MPI_SETTINGS, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,6 @@
-"""Ranks that have different problems, that fail or that are killed: a message and an end, never a wait without one."""
+"""Ranks that have different problems, that fail or that are killed: a message and an end, never a
+wait without one.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The scikit-fem backend on problems with known answers: closed forms, manufactured solutions, the paper's numbers."""
+"""The scikit-fem backend on problems with known answers: closed forms, manufactured solutions, the
+paper's numbers.
+"""
 
 from __future__ import annotations
 
@@ -246,7 +248,9 @@ def test_heat_equation_with_moving_boundary_data():
 
 
 def test_time_stepping_has_order_four():
-    """Against many steps on the same mesh, so that only the time error is left; the data are compatible, as order reduction is not meant here."""
+    """Against many steps on the same mesh, so that only the time error is left; the data are
+    compatible, as order reduction is not meant here.
+    """
     equation = manufactured(
         sp.sin(3 * t) * sp.sin(x1), LINE, everywhere("dirichlet", LINE), final_time=sp.S.One
     )
@@ -336,7 +340,9 @@ def test_without_scikit_fem(monkeypatch):
 
 
 def test_the_papers_elliptic_problem():
-    """Section 5.2 at eps = 1/8: ||u0 - u_eps|| / ||u_eps|| = 0.011663, from the symbolic stages to the two solutions."""
+    """Section 5.2 at eps = 1/8: ||u0 - u_eps|| / ||u_eps|| = 0.011663, from the symbolic stages to
+    the two solutions.
+    """
     s = nh.Scales(2)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])

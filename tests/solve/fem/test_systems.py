@@ -1,4 +1,6 @@
-"""Boundary value problems of systems on both finite element backends: manufactured solutions, patch tests, closed forms of layered media."""
+"""Boundary value problems of systems on both finite element backends: manufactured solutions, patch
+tests, closed forms of layered media.
+"""
 
 from __future__ import annotations
 
@@ -301,7 +303,9 @@ def without_rotation(u: Sequence[sp.Expr], domain: Box) -> list[sp.Expr]:
 
 @both
 def test_pure_traction(backend):
-    """Balanced tractions determine the displacement up to a rigid motion; it is orthogonal to those."""
+    """Balanced tractions determine the displacement up to a rigid motion; it is orthogonal to
+    those.
+    """
     equation = manufactured_system(
         BEND, SQUARE, everywhere("neumann", SQUARE), isotropic(sp.S(2), sp.S.One)
     )
@@ -315,7 +319,9 @@ def test_pure_traction(backend):
 
 @both
 def test_an_exchange_leaves_a_combination_open(backend):
-    """-u'' + 2 (u - w/3) = f, -w'' - 2 (3 u - w) = g without fluxes: the kernel is (1, 3), that of the transpose (3, 1)."""
+    """-u'' + 2 (u - w/3) = f, -w'' - 2 (3 u - w) = g without fluxes: the kernel is (1, 3), that of
+    the transpose (3, 1).
+    """
     u = (sp.cos(sp.pi * x1), sp.cos(2 * sp.pi * x1) / 2)
     exchange = sp.Matrix([[2, -sp.Rational(2, 3)], [-6, 2]])
     equation = manufactured_system(
@@ -334,7 +340,9 @@ def test_an_exchange_leaves_a_combination_open(backend):
 
 @both
 def test_an_adjoint_kernel_that_is_no_constant(backend):
-    """-u'' + b u' and -w'' + u' on a circle: the constants are the kernel, but (psi, 0) with (psi' + b psi)' = 0 belongs to the transpose."""
+    """-u'' + b u' and -w'' + u' on a circle: the constants are the kernel, but (psi, 0) with (psi'
+    + b psi)' = 0 belongs to the transpose.
+    """
     u = (sp.cos(2 * sp.pi * x1), sp.sin(4 * sp.pi * x1))
     line = Box((0, 1))
     flow = {(0, 0, 0): 1 + sp.sin(2 * sp.pi * x1), (1, 0, 0): sp.S.One}
@@ -419,7 +427,9 @@ def along(g: Callable[[float], float], x: np.ndarray) -> np.ndarray:
 
 @both
 def test_layers_that_are_pulled(backend):
-    """div sigma = -(1 + x1, 2), clamped at x1 = 0, traction (3, 1) at x1 = 1, periodic along the layers: sigma_1k is known, and v' from it."""
+    """div sigma = -(1 + x1, 2), clamped at x1 = 0, traction (3, 1) at x1 = 1, periodic along the
+    layers: sigma_1k is known, and v' from it.
+    """
     problem = nh.MultiscaleProblem(
         (ELASTIC, sp.Matrix([1 + SCALES.x[0], 2])),
         scales=SCALES,
@@ -452,7 +462,9 @@ def test_layers_that_are_pulled(backend):
 
 @both
 def test_layers_that_are_held_along(backend):
-    """v = (w(x1), e x2) with M w' + lambda e = sigma_11 given: rollers above and below; the homogenized one has the moduli of Backus 1962."""
+    """v = (w(x1), e x2) with M w' + lambda e = sigma_11 given: rollers above and below; the
+    homogenized one has the moduli of Backus 1962.
+    """
     e, pull, v1, v2 = sp.Rational(1, 5), 3, V[0], V[1]
     walls = [
         nh.Dirichlet(sp.Matrix([0, e * SCALES.x[1]]), on="left"),
@@ -487,7 +499,9 @@ def test_layers_that_are_held_along(backend):
 
 @both
 def test_thermoelastic_layers(backend):
-    """T' = q / k and M v1' = beta T + sigma with q, sigma constant: T(0) = 0, T(1) = 1, v(0) = 0, no traction at x1 = 1."""
+    """T' = q / k and M v1' = beta T + sigma with q, sigma constant: T(0) = 0, T(1) = 1, v(0) = 0,
+    no traction at x1 = 1.
+    """
     temperature = SCALES.unknown("T")
     conductivity, expansion = 2 + sp.cos(2 * sp.pi * Y), 1 + sp.sin(2 * sp.pi * Y) / 2
     sigma = (
@@ -534,7 +548,9 @@ def test_thermoelastic_layers(backend):
 
 @both
 def test_heat_exchange(backend):
-    """u_t - (D_i(x/eps) u_i')' + K u = 0 from sin(pi x): u = expm(-t (pi^2 D + K)) (1, 1/2) sin(pi x), D the harmonic means, K the mean."""
+    """u_t - (D_i(x/eps) u_i')' + K u = 0 from sin(pi x): u = expm(-t (pi^2 D + K)) (1, 1/2) sin(pi
+    x), D the harmonic means, K the mean.
+    """
     s = nh.Scales(1, time=True)
     u, w = s.unknown("u"), s.unknown("w")
     y, k = s.y[0], 2 + sp.cos(2 * sp.pi * s.y[0])

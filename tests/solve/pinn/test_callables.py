@@ -93,7 +93,9 @@ def test_a_function_of_a_combination_of_coordinates() -> None:
 
 
 def test_functions_in_the_boundary_value_problems() -> None:
-    """-u'' = f on (0, 1) with f = pi^2 sin(pi x) without a formula, by solve_homogenized and by solve_fine."""
+    """-u'' = f on (0, 1) with f = pi^2 sin(pi x) without a formula, by solve_homogenized and by
+    solve_fine.
+    """
     f = sp.Function("f")
     opaque_source = model(lambda s: sp.Integer(1), 1, lambda s: f(s.x[0]))
     given: dict[str, Any] = {"f": lambda x: PI**2 * torch.sin(PI * x)}
@@ -106,7 +108,9 @@ def test_functions_in_the_boundary_value_problems() -> None:
 
 
 def test_a_function_in_the_fine_equation() -> None:
-    """-( a(x/eps) u' )' = 1 with a = 1/(1 + cos(2 pi y)/2): u' = (c - x)/a, so that u = 0 at both ends fixes c."""
+    """-( a(x/eps) u' )' = 1 with a = 1/(1 + cos(2 pi y)/2): u' = (c - x)/a, so that u = 0 at both
+    ends fixes c.
+    """
     s, eps = nh.Scales(1), 0.5
     u = s.unknown("u")
     problem = nh.MultiscaleProblem(
@@ -171,7 +175,9 @@ def test_values_are_checked(given: dict[str, Any], error: type[Exception], messa
 
 
 def test_a_function_outside_of_the_divergence() -> None:
-    """-a u'': the adjoint kernel is 1/a, and the equation of it holds derivatives of a; a* is the harmonic mean."""
+    """-a u'': the adjoint kernel is 1/a, and the equation of it holds derivatives of a; a* is the
+    harmonic mean.
+    """
     s = nh.Scales(1)
     u = s.unknown("u")
     derived = nh.homogenize(

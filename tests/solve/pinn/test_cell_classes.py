@@ -1,4 +1,6 @@
-"""Systems, levels, kernels, constants, time-periodic and fourth-order cells by nets, against closed forms and dense Fourier matrices."""
+"""Systems, levels, kernels, constants, time-periodic and fourth-order cells by nets, against closed
+forms and dense Fourier matrices.
+"""
 
 from __future__ import annotations
 
@@ -188,7 +190,9 @@ def test_the_invariant_density_of_a_gradient_drift() -> None:
 
 
 def test_the_mean_drift_is_a_constant_of_what_follows() -> None:
-    """b = (v - D psi') / psi has the density psi and the drift v; the rest against a dense Fourier matrix."""
+    """b = (v - D psi') / psi has the density psi and the drift v; the rest against a dense Fourier
+    matrix.
+    """
     psi, y, n = 1 + sp.Rational(3, 10) * sp.sin(PI2 * y1) * (1 + x1), GRID[:, None], 65
     b = (2 + x1 - D * sp.diff(psi, y1)) / psi
     batch = solved(drifting_1d(D, b, slow=(x1,)), slow=SLOW)
@@ -235,7 +239,9 @@ def test_adjoints_of_a_system() -> None:
 
 
 def test_the_ground_state_of_mathieu() -> None:
-    """-phi'' + 2 q cos(2 y) phi = a_0(q) phi, q depending on a slow coordinate; N_1 in closed form is the derivative by the quasi-momentum."""
+    """-phi'' + 2 q cos(2 y) phi = a_0(q) phi, q depending on a slow coordinate; N_1 in closed form
+    is the derivative by the quasi-momentum.
+    """
     batch = solved(
         ground_state_cells(2 * (1 + 2 * x1) * sp.cos(2 * y1), Cell((0, sp.pi)), slow=(x1,)),
         slow=SLOW,

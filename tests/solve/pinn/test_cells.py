@@ -1,4 +1,6 @@
-"""Cell problems by random features: effective coefficients against closed forms and an independent Fourier solver."""
+"""Cell problems by random features: effective coefficients against closed forms and an independent
+Fourier solver.
+"""
 
 from __future__ import annotations
 
@@ -98,7 +100,9 @@ def test_contrast_55() -> None:
 
 
 def test_nonsymmetric_tensor_on_another_cell() -> None:
-    """Against Fourier collocation; the cell (0, 3) x (0, 1) with a stretched coefficient has the stretched effective tensor."""
+    """Against Fourier collocation; the cell (0, 3) x (0, 1) with a stretched coefficient has the
+    stretched effective tensor.
+    """
     s, c = sp.sin(PI2 * y1), sp.cos(PI2 * y2)
     a = sp.Matrix([[2 + s, sp.Rational(1, 2) + c / 3], [-sp.Rational(1, 4), 3 + s * c]])
     numbers = sp.lambdify((y1, y2), [list(row) for row in a.tolist()])

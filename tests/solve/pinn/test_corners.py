@@ -1,4 +1,6 @@
-"""Singular functions of corners against the transcendental equations of isotropic elasticity, and against the equations themselves."""
+"""Singular functions of corners against the transcendental equations of isotropic elasticity, and
+against the equations themselves.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +96,9 @@ def test_data_that_jump_in_one_component_alone() -> None:
     "edges", [(CLAMPED, CLAMPED), (free(1), CLAMPED)], ids=["clamped", "mixed"]
 )
 def test_the_functions_satisfy_equation_and_conditions(edges: tuple[Edge, Edge]) -> None:
-    """At the corner x = 2, y = 0 of a box to the left of it; derivatives are checked by difference quotients."""
+    """At the corner x = 2, y = 0 of a box to the left of it; derivatives are checked by difference
+    quotients.
+    """
     of = elastic()
     parts = singular_functions(
         of, singularities(of, edges, NONE), (0, 1), (2.0, 0.0), (-1, 1), ((), ())
@@ -149,7 +153,9 @@ SKEW = np.array([[2.0, 0.5], [0.5, 1.0]])
 @pytest.mark.parametrize("tensor", [np.eye(2), SKEW], ids=["right", "skew"])
 @pytest.mark.parametrize(("kinds", "shift"), [("DD", 0.0), ("DN", 0.5), ("ND", 0.5), ("NN", 0.0)])
 def test_powers_of_diffusion(tensor: Array, kinds: str, shift: float) -> None:
-    """(k + shift) pi / omega, omega being the angle of the quadrant after the linear map that makes the tensor isotropic."""
+    """(k + shift) pi / omega, omega being the angle of the quadrant after the linear map that makes
+    the tensor isotropic.
+    """
     omega = np.arccos(-tensor[0, 1] / np.sqrt(tensor[0, 0] * tensor[1, 1]))
     edges = [GIVEN if kind == "D" else flux(tensor, axis) for kind, axis in zip(kinds, (1, 0))]
     expected = [(k + shift) * np.pi / omega for k in range(9)]

@@ -149,7 +149,9 @@ def test_manufactured(name: str) -> None:
 
 
 def test_a_flux_that_contradicts_the_value_beside_it() -> None:
-    """u = Im(z log z) vanishes where x2 = 0 and has the flux -pi/2 where x1 = 0: no smooth function does both."""
+    """u = Im(z log z) vanishes where x2 = 0 and has the flux -pi/2 where x1 = 0: no smooth function
+    does both.
+    """
     right, top = (
         x2 * sp.log(1 + x2**2) / 2 + sp.atan(x2),
         sp.log(1 + x1**2) / 2 + x1 * (sp.pi / 2 - sp.atan(x1)),

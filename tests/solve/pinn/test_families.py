@@ -1,4 +1,6 @@
-"""Families: the cell problems for all values of parameters at once, against single solves on the Fourier backend and closed forms."""
+"""Families: the cell problems for all values of parameters at once, against single solves on the
+Fourier backend and closed forms.
+"""
 
 import json
 import subprocess
@@ -239,7 +241,9 @@ def test_orders_of_derivatives_are_checked(family: nh.CellFamily) -> None:
 
 
 def test_parameters_that_the_cells_do_not_need_and_scalar_coefficients() -> None:
-    """a = 2 + sin(2 pi y), r = xi cos^2(2 pi y), f = index: A = sqrt 3, c = xi/2; names that arguments have, or that begin as coordinates do."""
+    """a = 2 + sin(2 pi y), r = xi cos^2(2 pi y), f = index: A = sqrt 3, c = xi/2; names that
+    arguments have, or that begin as coordinates do.
+    """
     s, (xi, index) = nh.Scales(1), sp.symbols("xi index")
     u, ranges = s.unknown("u"), dict.fromkeys((xi, index), (0, 1))
     lhs = -s.div((2 + sp.sin(P2 * s.y[0])) * s.grad(u)) + xi * sp.cos(P2 * s.y[0]) ** 2 * u
@@ -306,7 +310,9 @@ print(extra["cells.json"])
 def run_alone(
     path: Path, points: np.ndarray, folder: Path
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """What the exported program gives in a process that does not know the package, and its metadata."""
+    """What the exported program gives in a process that does not know the package, and its
+    metadata.
+    """
     torch.save(torch.tensor(points), folder / "points.pt")
     done = subprocess.run(
         [

@@ -124,7 +124,9 @@ def test_threads_share_the_points(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_compiled_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What torch.compile is given is one graph without autograd; the code generator of torch is left out, for it takes half a minute."""
+    """What torch.compile is given is one graph without autograd; the code generator of torch is
+    left out, for it takes half a minute.
+    """
     compile_, seen = torch.compile, list[str]()
 
     def without_generator(function: object, **options: object) -> object:

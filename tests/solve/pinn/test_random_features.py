@@ -63,7 +63,9 @@ def test_sizes_of_a_ladder_all_differ(largest: int, sizes: list[int]) -> None:
 
 
 def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
-    """Features that vary slowly see nothing of a coefficient that oscillates fast: 50 and 100 of them give the same."""
+    """Features that vary slowly see nothing of a coefficient that oscillates fast: 50 and 100 of
+    them give the same.
+    """
     cells = diffusion_cells((2 + sp.sin(10 * PI2 * y1)) * sp.eye(1))
     info = CellSolver(cells, {}, (), 0.03, features=100, scale=0.5).solve(np.zeros((1, 0))).info
     assert info["residual"] > 0.1 and info["estimate"] >= info["residual"] ** 2

@@ -69,8 +69,10 @@ def test_the_loss_of_two_processes_is_that_of_one(
 def test_two_processes_find_the_numbers_of_one(
     both: tuple[dict[str, list[float]], dict[str, list[float]]], what: str
 ) -> None:
-    """Rounding grows on the way: Adam divides by the size of each component of the gradient, however small, and the matrix of many
-    random features is nearly singular (measured: 1e-9 and 2e-8). Half of the rows give numbers that are 3e-3 away, or more."""
+    """Rounding grows on the way: Adam divides by the size of each component of the gradient,
+    however small, and the matrix of many
+    random features is nearly singular (measured: 1e-9 and 2e-8). Half of the rows give numbers that
+    are 3e-3 away, or more."""
     assert distance(both, what) < 1e-6
 
 

@@ -69,10 +69,11 @@ def test_derivatives_by_differences(name: str) -> None:
 
 
 def test_a_function_whose_flux_has_no_limit_still_vanishes_on_the_face() -> None:
-    """r log r between a given value and a given flux: less its values on one face its flux on the other is the same everywhere.
+    """r log r between a given value and a given flux: less its values on one face its flux on the
+    other is the same everywhere.
 
-    At the corner itself it has no limit, and is finite. Which of the two parts, real or imaginary, has the flux depends on the phase of a null
-    vector, which is free.
+    At the corner itself it has no limit, and is finite. Which of the two parts, real or imaginary,
+    has the flux depends on the phase of a null vector, which is free.
     """
     family = vanishing(corner(0.0, FLUX), [(1, 1)], BOUNDS)
     side, top = points(), points()

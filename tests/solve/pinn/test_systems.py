@@ -177,7 +177,9 @@ def test_coupled_reaction_and_diffusion_in_time() -> None:
 
 @pytest.mark.parametrize("unit", [1, 1000])
 def test_two_unknowns_that_start_with_data_that_do_not_fit(unit: int) -> None:
-    """u_t - u'' = 1 and w_t - 3 w'' = 1 in other unknowns, v = (u + w, w / unit): what diffuses is no unknown by itself."""
+    """u_t - u'' = 1 and w_t - 3 w'' = 1 in other unknowns, v = (u + w, w / unit): what diffuses is
+    no unknown by itself.
+    """
     s = nh.Scales(1, time=True)
     v = s.unknown("v", components=2)
     u, w = v[0] - unit * v[1], unit * v[1]
@@ -247,7 +249,9 @@ def test_translations_of_a_periodic_solid_are_left_open() -> None:
 
 
 def test_a_rigid_rotation_that_is_left_open_is_taken_out() -> None:
-    """Traction on every face: the solution that is orthogonal to translations and rotations; a uniaxial stress has a linear one."""
+    """Traction on every face: the solution that is orthogonal to translations and rotations; a
+    uniaxial stress has a linear one.
+    """
     s = nh.Scales(2)
     v = s.unknown("v", components=2)
     e = s.sym_grad(v)

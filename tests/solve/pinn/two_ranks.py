@@ -1,4 +1,5 @@
-"""Run by torchrun: solves one problem in all the ways that share rows, and writes what the first process found.
+"""Run by torchrun: solves one problem in all the ways that share rows, and writes what the first
+process found.
 
 See test_ranks.py.
 """
@@ -32,7 +33,9 @@ SOLVERS = {
 
 
 def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
-    """What the solvers ask of a loss, at weights that are given; of rows their Gram matrix, which any orthogonal transformation keeps."""
+    """What the solvers ask of a loss, at weights that are given; of rows their Gram matrix, which
+    any orthogonal transformation keeps.
+    """
     trial, layers = net(LAPLACE, [6, 5], 1, 3)
     block, ranks = rows(trial, 41, 1, 1, 1, 3), Ranks(group)
     own = ranks.own(block)

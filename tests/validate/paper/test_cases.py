@@ -49,7 +49,9 @@ def test_the_examples_have_the_same_problems(key: str) -> None:
 
 @pytest.mark.parametrize("key", [key for key in ALL if key != "elliptic_2d"])
 def test_converged_e4(key: str) -> None:
-    """The converged errors of homogenization, which were found by spectral elements and closed forms; in 2D see test_arguments."""
+    """The converged errors of homogenization, which were found by spectral elements and closed
+    forms; in 2D see test_arguments.
+    """
     case = ALL[key]
     fine = solve_fine(case.problem, case.eps, "skfem", per_period=16)(case.points)
     assert relative(case.homogenized(case.points) - fine, fine) == pytest.approx(

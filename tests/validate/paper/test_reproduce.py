@@ -1,4 +1,6 @@
-"""A run of two epochs of every experiment: page, Markdown, results, resumption, and the table of the README."""
+"""A run of two epochs of every experiment: page, Markdown, results, resumption, and the table of
+the README.
+"""
 
 from __future__ import annotations
 

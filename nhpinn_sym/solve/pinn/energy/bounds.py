@@ -13,10 +13,12 @@ _ROUNDING = 1e-13
 
 @dataclass(frozen=True)
 class Bounds:
-    """(D + d)^-1 <= A* <= U + u as quadratic forms, U and D the tensors of `upper_unseen` and `dual_unseen`.
+    """(D + d)^-1 <= A* <= U + u as quadratic forms, U and D the tensors of `upper_unseen` and
+    `dual_unseen`.
 
-    A minimum over fewer functions is larger: U >= A* and D >= A*^-1, but for the errors of the quadrature. These are taken to be at most the
-    changes u and d from the quadrature that the nets were fitted to, which they exploit, to the finer one that they have not seen.
+    A minimum over fewer functions is larger: U >= A* and D >= A*^-1, but for the errors of the
+    quadrature. These are taken to be at most the changes u and d from the quadrature that the nets
+    were fitted to, which they exploit, to the finer one that they have not seen.
     """
 
     upper_fitted: Tensor

@@ -1,4 +1,6 @@
-"""Cell problems by their energies: upper bounds of A* from gradients, lower ones from divergence-free fluxes."""
+"""Cell problems by their energies: upper bounds of A* from gradients, lower ones from
+divergence-free fluxes.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ _NONE = Family(Nodes((), 0))
 
 @dataclass(frozen=True)
 class Enclosed:
-    """The nets of the gradients and of the fluxes (none in one dimension, where fluxes are constant), and what they prove."""
+    """The nets of the gradients and of the fluxes (none in one dimension, where fluxes are
+    constant), and what they prove.
+    """
 
     gradients: Family
     fluxes: Family
@@ -45,11 +49,14 @@ class Enclosed:
 
 
 class EnergyCellSolver:
-    """Solves symmetric definite cell problems as minimum problems and encloses A*; coefficients may jump.
+    """Solves symmetric definite cell problems as minimum problems and encloses A*; coefficients may
+    jump.
 
-    The tolerance is for half the width of the enclosure, relative to the largest entry; options: `pinn.options.Options`.
-    CellBatch.bounds["A"] is (lower, upper), ordered as quadratic forms, and effective["A"] their middle. The bounds hold up to the error of the
-    quadrature, by an estimate of which (and of rounding) they are widened: the change to a second, finer quadrature (arXiv 2509.07579).
+    The tolerance is for half the width of the enclosure, relative to the largest entry; options:
+    `pinn.options.Options`.
+    CellBatch.bounds["A"] is (lower, upper), ordered as quadratic forms, and effective["A"] their
+    middle. The bounds hold up to the error of the quadrature, by an estimate of which (and of
+    rounding) they are widened: the change to a second, finer quadrature (arXiv 2509.07579).
     UnsupportedError where the problem has no energy (`lower.energy`).
     """
 
@@ -80,7 +87,9 @@ class EnergyCellSolver:
         self.dual = Minimum(trials[1], energy.flux, energy.potentials, True, self.basis, self.given)
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """The cell functions, effective coefficients and bounds; slow_points is (1, 0), as nothing depends on x."""
+        """The cell functions, effective coefficients and bounds; slow_points is (1, 0), as nothing
+        depends on x.
+        """
         start = time.perf_counter()
         with self.progress("cell problems (pinn, energy)") as task:
             found, info = (self._trained if self.options.trains else self._fitted)(task)
@@ -128,7 +137,9 @@ class EnergyCellSolver:
         }
 
     def _steps(self, fit: Callable[[int, Scales], Fit[Enclosed]]) -> Iterator[Fit[Enclosed]]:
-        """Fits of doubled size; in three dimensions, where they are expensive, the scale is sought with few features alone."""
+        """Fits of doubled size; in three dimensions, where they are expensive, the scale is sought
+        with few features alone.
+        """
         o, axes = self.options, self.primal.trial.axes
         size = o.features if len(axes) < 3 else min(o.features, _TUNED)
         for step in ladder(fit, axes, size, o.scale):

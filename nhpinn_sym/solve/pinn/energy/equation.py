@@ -1,4 +1,6 @@
-"""Boundary value problems by their energy (Ritz): the energy form of the PINN, with hard essential data."""
+"""Boundary value problems by their energy (Ritz): the energy form of the PINN, with hard essential
+data.
+"""
 
 from __future__ import annotations
 
@@ -33,10 +35,12 @@ def solve_energy(
     tolerance: float | None = None,
     **options: Any,
 ) -> NetworkSolution:
-    """Minimize the energy of `equation`; options: `pinn.options.Options`, with solver "random-features", "ssbfgs", "lbfgs" or "adam".
+    """Minimize the energy of `equation`; options: `pinn.options.Options`, with solver
+    "random-features", "ssbfgs", "lbfgs" or "adam".
 
-    tolerance: for the estimated relative L2 error, which is the change over the last doubling of the features, or that from the start of a
-    training. The energies on a second, finer quadrature decide which net is best. UnsupportedError where there is no energy to minimize.
+    tolerance: for the estimated relative L2 error, which is the change over the last doubling of
+    the features, or that from the start of a training. The energies on a second, finer quadrature
+    decide which net is best. UnsupportedError where there is no energy to minimize.
     """
     start, o = time.perf_counter(), energy_options(options)
     ritz = Ritz(equation, coefficients, parameters, o.device)
@@ -70,7 +74,9 @@ def solve_energy(
 def _fitted(
     ritz: Ritz, o: Options, goal: float, task: Task
 ) -> tuple[Network, Result, dict[str, Any]]:
-    """Random features, twice as many until the solution stands: the net, and what is known about it."""
+    """Random features, twice as many until the solution stands: the net, and what is known about
+    it.
+    """
     largest = max(1, o.features // ritz.problem.components)
     sizes = [largest]
     while sizes[0] > _SMALLEST or len(sizes) < LEVELS:
@@ -106,7 +112,9 @@ def _fitted(
 
 
 def _trained(ritz: Ritz, o: Options, task: Task) -> tuple[Network, Result, dict[str, Any]]:
-    """All weights of one net: the net, and what is known about it; the estimate is the change from what it started from."""
+    """All weights of one net: the net, and what is known about it; the estimate is the change from
+    what it started from.
+    """
     ours, unseen = ritz.functionals(o.points or math.prod(o.net) * o.net[0])
     found = ours.trained(unseen, o, task.update)
     network = ritz.finished(found.network)

@@ -1,4 +1,6 @@
-"""A quadratic functional of a net at the points of a quadrature, minimized over the last layer or over all weights."""
+"""A quadratic functional of a net at the points of a quadrature, minimized over the last layer or
+over all weights.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,17 @@ from ..solvers import make_solver
 from ..solvers.results import Result
 
 _RIDGE = 1e-9
-"""Relative to columns of length one. The rows of a minimum problem keep large residuals, to which the rounding errors of dependent features
+"""Relative to columns of length one. The rows of a minimum problem keep large residuals, to which
+the rounding errors of dependent features
 would be fitted; a residual that vanishes bears a smaller ridge."""
 _PATIENCE, _SCALES_TRIED, _RISEN = 20, 3, 1e-9
 _GRADIENTS, _UNUSED = ("ssbfgs", "lbfgs", "adam"), ("flavour", "dtype", "checkpoint", "group")
 
 
 def energy_options(given: Mapping[str, Any]) -> Options:
-    """The options, with a solver that minimizes energies where a trained net is asked for, and none is named; UnsupportedError for unused ones."""
+    """The options, with a solver that minimizes energies where a trained net is asked for, and none
+    is named; UnsupportedError for unused ones.
+    """
     options = read_options(given)
     require_unused(options, _UNUSED, "the energy form")
     return (
@@ -39,7 +44,9 @@ def energy_options(given: Mapping[str, Any]) -> Options:
 
 @dataclass(frozen=True)
 class Trained:
-    """The best net, the one that the training started from, why it was over, and after how many steps."""
+    """The best net, the one that the training started from, why it was over, and after how many
+    steps.
+    """
 
     network: Network
     start: Network
@@ -49,7 +56,8 @@ class Trained:
 
 @dataclass(frozen=True)
 class Functional:
-    """J(v) = 1/2 sum (rows v - target)^2 - sum load . jet(v): rows and load hold the roots of the weights of the quadrature, and the weights.
+    """J(v) = 1/2 sum (rows v - target)^2 - sum load . jet(v): rows and load hold the roots of the
+    weights of the quadrature, and the weights.
 
     load: (n, components, derivatives), None for none.
     """
@@ -59,7 +67,9 @@ class Functional:
     load: Tensor | None = None
 
     def minimizer(self, layers: Layers) -> Network:
-        """The net with these hidden layers that makes J least, by QR: no digits are lost to normal equations."""
+        """The net with these hidden layers that makes J least, by QR: no digits are lost to normal
+        equations.
+        """
         components, count = self.rows.weights.shape[2], self.rows.target.shape[2]
         columns = components * len(layers[-1][1])
         require_affordable(
@@ -103,8 +113,10 @@ class Functional:
     def trained(
         self, unseen: Functional, options: Options, report: Callable[[float, str], None]
     ) -> Trained:
-        """All weights of a net of one right-hand side by a gradient solver, from the best last layer; the net that is best on the quadrature
-        `unseen`, and why it was over: when J rises there, the net exploits the errors of its own quadrature (OVERFITTED)."""
+        """All weights of a net of one right-hand side by a gradient solver, from the best last
+        layer; the net that is best on the quadrature
+        `unseen`, and why it was over: when J rises there, the net exploits the errors of its own
+        quadrature (OVERFITTED)."""
         if options.chosen not in _GRADIENTS:
             raise UnsupportedError(
                 f"an energy is no sum of squares that vanish: the solver {options.chosen} does not minimize it",
@@ -172,7 +184,9 @@ class Functional:
 
 
 class _Loss:
-    """J / unit as a function of all weights in one flat vector; what `solvers.protocol.Loss` asks for."""
+    """J / unit as a function of all weights in one flat vector; what `solvers.protocol.Loss` asks
+    for.
+    """
 
     def __init__(self, functional: Functional, layers: Layers) -> None:
         self.functional, self._shapes = (

@@ -1,4 +1,6 @@
-"""A minimum problem on the cell as rows of least squares: the squares of the rows sum up to the energy."""
+"""A minimum problem on the cell as rows of least squares: the squares of the rows sum up to the
+energy.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,11 @@ Quadrature = tuple[Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Minimum:
-    """<(E + D v) . K (E + D v)> for the columns E of `basis`, with K = C and D the strain, or (dual) K = C^-1 and D the flux.
+    """<(E + D v) . K (E + D v)> for the columns E of `basis`, with K = C and D the strain, or
+    (dual) K = C^-1 and D the flux.
 
-    With C = L L^T in the basis, K is the square of L^T or of L^-1: least squares by QR then lose no digits to normal equations.
+    With C = L L^T in the basis, K is the square of L^T or of L^-1: least squares by QR then lose no
+    digits to normal equations.
     """
 
     trial: Trial
@@ -33,7 +37,9 @@ class Minimum:
     parameters: Mapping[str, float]
 
     def rows(self, quadrature: Quadrature) -> Rows:
-        """Rows whose right-hand sides belong to the columns of `basis`. UnsupportedError where C is not positive."""
+        """Rows whose right-hand sides belong to the columns of `basis`. UnsupportedError where C is
+        not positive.
+        """
         points, weights = quadrature
         factor = self._root(points) * weights.sqrt()[:, None, None]
         left = torch.einsum("nab,bci->naci", factor, self._operator)
@@ -46,7 +52,9 @@ class Minimum:
         )
 
     def tensor(self, nets: Family, rows: Rows) -> Tensor:
-        """The energies of all pairs of columns, (columns, columns); no nets where nothing but constants is sought."""
+        """The energies of all pairs of columns, (columns, columns); no nets where nothing but
+        constants is sought.
+        """
         residual = -rows.target
         if nets.outputs:
             residual = rows.residual(
@@ -86,7 +94,9 @@ class Minimum:
 
 
 def strain_basis(energy: CellEnergy, components: int, dim: int) -> Tensor:
-    """Orthonormal columns that span the macroscopic strains, (rows, columns): symmetric tensors alone in elasticity."""
+    """Orthonormal columns that span the macroscopic strains, (rows, columns): symmetric tensors
+    alone in elasticity.
+    """
     identity = torch.eye(components * dim, dtype=torch.float64)
     if not energy.constrained:
         return identity

@@ -1,4 +1,6 @@
-"""Quadrature of the cell for energies: the trapezoid rule for smooth coefficients, one fitted to the interfaces for others."""
+"""Quadrature of the cell for energies: the trapezoid rule for smooth coefficients, one fitted to
+the interfaces for others.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ _LEAST, _MOST, _SHIFT, _MORE = 8, 400, 0.37, 1.3
 
 @dataclass(frozen=True)
 class CellQuadrature:
-    """Points (n, dim) and weights (n,) of sum 1, n about `count`. `unseen` is a finer one of other points."""
+    """Points (n, dim) and weights (n,) of sum 1, n about `count`. `unseen` is a finer one of other
+    points.
+    """
 
     cells: LoweredCells
     parameters: Mapping[str, Any]

@@ -25,7 +25,9 @@ _NEGATIVE = 1e-10
 
 
 class Ritz:
-    """1/2 B(u, u) - l(u) on Gauss points; `problem` evaluates u. UnsupportedError where there is no energy, or a negative one."""
+    """1/2 B(u, u) - l(u) on Gauss points; `problem` evaluates u. UnsupportedError where there is no
+    energy, or a negative one.
+    """
 
     def __init__(
         self,
@@ -96,7 +98,9 @@ class Ritz:
     def _slots(
         self, points: Tensor, slots: list[tuple[int, tuple[int, ...]]]
     ) -> tuple[Tensor, Tensor]:
-        """Derivatives of u: factors of those of the net (n, slots, components, derivatives), and what the lift has (n, slots)."""
+        """Derivatives of u: factors of those of the net (n, slots, components, derivatives), and
+        what the lift has (n, slots).
+        """
         module, given, indices = self.trial.module, self.problem.given(points), self.trial.indices
         lift, factor, unit = (
             module.lift(points, **given),

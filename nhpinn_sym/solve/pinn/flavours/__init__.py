@@ -1,1 +1,3 @@
-"""How the residual of rows, its gradient and its Jacobian are computed: the same numbers by different programs."""
+"""How the residual of rows, its gradient and its Jacobian are computed: the same numbers by
+different programs.
+"""

@@ -13,7 +13,8 @@ _WORTH = 10**6
 
 
 def choose(task: Task, flavour: str) -> Flavour:
-    """The flavour of that name. "auto" is "native" on the processor where the work is worth a compilation (seconds, once per set of
+    """The flavour of that name. "auto" is "native" on the processor where the work is worth a
+    compilation (seconds, once per set of
     derivatives), else "torch". "torch" also stands in for a "native" that cannot be compiled here.
 
     ProblemError for another name.

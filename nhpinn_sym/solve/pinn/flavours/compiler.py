@@ -1,4 +1,6 @@
-"""Shared libraries from C++ text, by the compiler of the system; kept in the user's cache, as DOLFINx does with its forms."""
+"""Shared libraries from C++ text, by the compiler of the system; kept in the user's cache, as
+DOLFINx does with its forms.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ _ELSEWHERE = "name a folder for programs in the environment variable XDG_CACHE_H
 
 
 def compiler() -> tuple[str, ...]:
-    """The command that CXX holds ("g++", "ccache g++ -m64"), else the first of c++, g++ and clang++ that there is.
+    """The command that CXX holds ("g++", "ccache g++ -m64"), else the first of c++, g++ and clang++
+    that there is.
 
     BackendMissingError where there is none.
     """
@@ -45,7 +48,8 @@ def cache_folder() -> Path:
 def library(text: str, real: str) -> ctypes.CDLL:
     """The library of `text` with REAL as `real`, from the cache where it is there and whole.
 
-    BackendMissingError without a compiler, or where it fails, or where the library cannot be written or loaded.
+    BackendMissingError without a compiler, or where it fails, or where the library cannot be
+    written or loaded.
     """
     return _loaded(library_path(text, real), text, real)
 
@@ -70,7 +74,9 @@ def _loaded(path: Path, text: str, real: str) -> ctypes.CDLL:
 
 
 def _whole(path: Path) -> bool:
-    """Whether the library is the one that was compiled: half of one would end the process that loads it."""
+    """Whether the library is the one that was compiled: half of one would end the process that
+    loads it.
+    """
     try:
         return _digest_path(path).read_text(encoding="ascii") == _digest(path)
     except (OSError, ValueError):
@@ -86,7 +92,8 @@ def _digest_path(path: Path) -> Path:
 
 
 def _compile(text: str, real: str, path: Path) -> None:
-    """In a folder of its own, so that processes that compile the same text do not meet; the last one wins, with the same library.
+    """In a folder of its own, so that processes that compile the same text do not meet; the last
+    one wins, with the same library.
 
     The digest is moved in last: a library without it, or with an earlier one, is compiled again.
     """

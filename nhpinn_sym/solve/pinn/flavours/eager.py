@@ -1,4 +1,6 @@
-"""Loss, gradient and Jacobian rows in torch operations, on any device; a hand-written reverse pass in place of autograd."""
+"""Loss, gradient and Jacobian rows in torch operations, on any device; a hand-written reverse pass
+in place of autograd.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ from .task import Task
 _ON_DEVICE = 2**22
 Pairs = list[tuple[Tensor, Tensor]]
 Chunk = tuple[Tensor, ...]
-"""inputs (inputs, streams, points), weights (derivatives, points) of a joined stream, factors (equations, components, streams, points) of
+"""inputs (inputs, streams, points), weights (derivatives, points) of a joined stream, factors
+(equations, components, streams, points) of
 the outputs in the residual, extra (equations, known, points), target (equations, points)."""
 
 
 class Eager:
-    """Points are taken in chunks that stay in the cache, all of one size: the last one is filled up with rows 0 = 0."""
+    """Points are taken in chunks that stay in the cache, all of one size: the last one is filled up
+    with rows 0 = 0.
+    """
 
     name = "torch"
     cached = 2**14
@@ -142,7 +147,8 @@ class Pass:
             state.prepare()
 
     def back(self, seed: Tensor) -> Pairs:
-        """(d, h) of every layer for the derivatives `seed` by the streams of the outputs: d the derivatives by the streams of its
+        """(d, h) of every layer for the derivatives `seed` by the streams of the outputs: d the
+        derivatives by the streams of its
         products, h the streams it acted on; the first layer comes first."""
         found, d = [(seed, self._before[-1])], self._times(self._last.T, seed)
         for k in range(len(self._states) - 1, -1, -1):

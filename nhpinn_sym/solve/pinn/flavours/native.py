@@ -47,7 +47,9 @@ class Native:
     name = "native"
 
     def __init__(self, task: Task) -> None:
-        """BackendMissingError where no C++ compiler does it, and for tensors elsewhere than in the memory of the processor."""
+        """BackendMissingError where no C++ compiler does it, and for tensors elsewhere than in the
+        memory of the processor.
+        """
         if task.rows.points.device.type != "cpu":
             raise BackendMissingError(
                 "compiled residuals run on the processor",

@@ -1,6 +1,7 @@
 """The streams of tanh(z), forward and back, in plain torch operations without autograd.
 
-Streams are tensors (units, streams, points): points last, so that the weights of the operator at the points broadcast.
+Streams are tensors (units, streams, points): points last, so that the weights of the operator at
+the points broadcast.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from ....emit.tanh_jet import Streams, Term, slopes
 
 
 class Tape:
-    """Makes calls, and remembers them: on arrays that stay they are repeated at once, without views and memory being made again."""
+    """Makes calls, and remembers them: on arrays that stay they are repeated at once, without views
+    and memory being made again.
+    """
 
     def __init__(self) -> None:
         self._calls: list[Callable[[], Tensor]] = []
@@ -39,9 +42,11 @@ class Tape:
 
 
 class TanhStreams:
-    """h = tanh(z) at some points, and the way back; w (derivatives, points): the weights of the operator, which joined streams need.
+    """h = tanh(z) at some points, and the way back; w (derivatives, points): the weights of the
+    operator, which joined streams need.
 
-    The k-th derivative of tanh is f_1 r_k: f_1 is taken out of all sums, which leaves r_1 = 1 and r_2 = -2 t.
+    The k-th derivative of tanh is f_1 r_k: f_1 is taken out of all sums, which leaves r_1 = 1 and
+    r_2 = -2 t.
     """
 
     def __init__(self, streams: Streams, z: Tensor, w: Tensor, do: Tape) -> None:
@@ -112,7 +117,9 @@ class TanhStreams:
         return self._z.new_empty(len(self._z), self._z.shape[2])
 
     def _rate(self, k: int) -> tuple[Tensor, int]:
-        """r_k as a tensor and a factor, k > 1: a polynomial in f_1 = 1 - t^2, times t where k is even."""
+        """r_k as a tensor and a factor, k > 1: a polynomial in f_1 = 1 - t^2, times t where k is
+        even.
+        """
         if k not in self._rates:
             *rest, last = slopes(k)[-1]
             value, factor = self._t, last

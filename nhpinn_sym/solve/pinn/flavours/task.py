@@ -1,4 +1,6 @@
-"""What every flavour computes: the squares of the residuals of rows, for a tanh net of given layers."""
+"""What every flavour computes: the squares of the residuals of rows, for a tanh net of given
+layers.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ class Flavour(Protocol):
 
 @dataclass(frozen=True)
 class Task:
-    """Rows with one right-hand side, and the shapes of the tensors (weight, bias, weight, ...) of the net."""
+    """Rows with one right-hand side, and the shapes of the tensors (weight, bias, weight, ...) of
+    the net.
+    """
 
     trial: Trial
     rows: Rows

@@ -1,4 +1,6 @@
-"""Cell problems in the paper's way: a net on plain coordinates per cell function (and per x), soft periodicity, oversampling."""
+"""Cell problems in the paper's way: a net on plain coordinates per cell function (and per x), soft
+periodicity, oversampling.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,18 @@ _LAST = 300
 
 @dataclass(frozen=True)
 class WrappedField:
-    """A component of a cell function at m slow points: weights (m, nets) times the nets, each on the cell, to which points are wrapped."""
+    """A component of a cell function at m slow points: weights (m, nets) times the nets, each on
+    the cell, to which points are wrapped.
+    """
 
     networks: tuple[Network, ...]
     weights: Array
     cell: Array
 
     def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n). On the faces the lower end counts: the nets are not periodic."""
+        """D^index at y (n, d), for every slow point: (m, n). On the faces the lower end counts: the
+        nets are not periodic.
+        """
         lower, lengths = self.cell[:, 0], self.cell[:, 1] - self.cell[:, 0]
         wrapped = lower + np.mod(np.asarray(points, dtype=float) - lower, lengths)
         y = torch.as_tensor(wrapped, device=self.networks[0].trial.device)
@@ -60,7 +66,9 @@ class WrappedField:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> WrappedField:
-        """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not
+        fit.
+        """
         networks, weights = (
             tuple(map(Network.from_state, state["nets"])),
             np.asarray(state["weights"]),
@@ -71,15 +79,20 @@ class WrappedField:
 
 
 class PaperCellSolver:
-    """Sections 3 to 5 of the NH-PINN paper (Leung, Lin, Zhang) for cell problems with smooth real coefficients; options: `CellOptions`.
+    """Sections 3 to 5 of the NH-PINN paper (Leung, Lin, Zhang) for cell problems with smooth real
+    coefficients; options: `CellOptions`.
 
-    The loss is w1 * residual + w2 * periodicity (equation (12)) + w3 * oversampling (section 4.1); in d dimensions the sums run over the
-    nodes of all faces. Effective coefficients are means of a + a d chi on the grid of the training, by the trapezoid rule for periodic functions.
-    With a(x, y) every x of a uniform grid has its own nets; what lies between them is a cubic spline.
-    info["history"] has a `History` per function, info["errors"] the averages over the last 300 epochs; with a(x, y) info["places"] the x, and
-    info["effective_at_places"] what was found there. info["estimate"] of the effective coefficients is the largest change of them over the
-    second half of the training, by the energy formula, and by taking off the mean gradients, which a periodic function does not have.
-    UnsupportedError for kernels that are not constant, jumps, complex coefficients, two slow variables.
+    The loss is w1 * residual + w2 * periodicity (equation (12)) + w3 * oversampling (section 4.1);
+    in d dimensions the sums run over the nodes of all faces. Effective coefficients are means of a
+    + a d chi on the grid of the training, by the trapezoid rule for periodic functions.
+    With a(x, y) every x of a uniform grid has its own nets; what lies between them is a cubic
+    spline. info["history"] has a `History` per function, info["errors"] the averages over the last
+    300 epochs; with a(x, y) info["places"] the x, and info["effective_at_places"] what was found
+    there. info["estimate"] of the effective coefficients is the largest change of them over the
+    second half of the training, by the energy formula, and by taking off the mean gradients, which
+    a periodic function does not have.
+    UnsupportedError for kernels that are not constant, jumps, complex coefficients, two slow
+    variables.
     """
 
     def __init__(
@@ -125,7 +138,9 @@ class PaperCellSolver:
         )
 
     def solve(self, slow_points: Array) -> CellBatch:
-        """The cell functions and effective coefficients at slow points (m, len(cells.slow)) inside the slow box."""
+        """The cell functions and effective coefficients at slow points (m, len(cells.slow)) inside
+        the slow box.
+        """
         functions, effective, info = self._solved
         slow = np.asarray(slow_points, dtype=float)
         weights = (
@@ -227,7 +242,9 @@ class PaperCellSolver:
                 opposite(bounds, self.nodes, range(len(bounds))),
             ),
         ]
-        if o.oversampling:  # the sums over the points outside left and right, each divided by their number: a factor of 2
+        # the sums over the points outside left and right, each divided by their number: a factor of
+        # 2
+        if o.oversampling:
             terms.append(
                 Match(
                     "oversampling",
@@ -245,7 +262,9 @@ class PaperCellSolver:
         return train(start, terms, o, self._measures(k), report)
 
     def _rows(self, number: int, j: int, place: int, known: Sequence[Sequence[Network]]) -> Rows:
-        """The rows of function j of a stage on the grid; a mean that the equation does not allow is taken off its source."""
+        """The rows of function j of a stage on the grid; a mean that the equation does not allow is
+        taken off its source.
+        """
         y = uniform(self.cells.cell.bounds, self.nodes).to(self.options.device)
         points, module, m = self._stamped(y, place), self.nets.trial.module, self.cells.components
         weights = y.new_zeros(len(y), m, m, len(self.nets.trial.indices))
@@ -304,7 +323,9 @@ class PaperCellSolver:
     def _effective(
         self, nets: Nets, functions: Sequence[Sequence[Network]], levelled: bool = False
     ) -> dict[EffectiveKey, Array]:
-        """The entries at all places, (places,); levelled: from the functions less the linear ones whose gradient is their mean gradient."""
+        """The entries at all places, (places,); levelled: from the functions less the linear ones
+        whose gradient is their mean gradient.
+        """
         module, count = nets.trial.module, range(len(self.places))
         jets = [self._jet(functions, self._grid, place, module.MEAN_INDICES) for place in count]
         d = {a: torch.stack([jet[a] for jet in jets]) for a in module.MEAN_INDICES}
@@ -324,7 +345,9 @@ class PaperCellSolver:
         }
 
     def _measures(self, k: int) -> Measures:
-        """Relative L2 errors (places,) against the reference of function k, both with zero mean on the test grid."""
+        """Relative L2 errors (places,) against the reference of function k, both with zero mean on
+        the test grid.
+        """
         o = self.options
         if o.reference is None:
             return NOTHING

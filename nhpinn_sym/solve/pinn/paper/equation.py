@@ -1,4 +1,6 @@
-"""Boundary value problems by the classical PINN: equation (3) of the NH-PINN paper, on the homogenized or on the multiscale equation."""
+"""Boundary value problems by the classical PINN: equation (3) of the NH-PINN paper, on the
+homogenized or on the multiscale equation.
+"""
 
 from __future__ import annotations
 
@@ -58,12 +60,15 @@ def solve_classical(
     tolerance: float | None = None,
     **options: Any,
 ) -> ClassicalSolution:
-    """Train a plain net on w1 * residual + w2 * boundary (+ w3 * initial condition); options: `EquationOptions`.
+    """Train a plain net on w1 * residual + w2 * boundary (+ w3 * initial condition); options:
+    `EquationOptions`.
 
-    info["estimate"] is the larger one of two numbers: the relative L2 change over the second half of the training, and the relative residual at
-    points that are no nodes (form="energy": the relative change of the energy on another grid). info["errors"] holds the mean errors of the last
+    info["estimate"] is the larger one of two numbers: the relative L2 change over the second half
+    of the training, and the relative residual at points that are no nodes (form="energy": the
+    relative change of the energy on another grid). info["errors"] holds the mean errors of the last
     500 epochs, by reference.
-    UnsupportedError where a coefficient jumps, or a mean is free; ProblemError for options that do not fit.
+    UnsupportedError where a coefficient jumps, or a mean is free; ProblemError for options that do
+    not fit.
     """
     begin, o = (
         time.perf_counter(),

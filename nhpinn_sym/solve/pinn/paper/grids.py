@@ -1,4 +1,6 @@
-"""Uniform grids of boxes, their faces, and pairs of points that a periodic function does not tell apart."""
+"""Uniform grids of boxes, their faces, and pairs of points that a periodic function does not tell
+apart.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ def uniform(bounds: Bounds, nodes: int) -> Tensor:
 
 
 def periodic(bounds: Bounds, nodes: int) -> Tensor:
-    """The same grid without the upper ends, which a periodic function takes at the lower ones: its trapezoid rule is the mean."""
+    """The same grid without the upper ends, which a periodic function takes at the lower ones: its
+    trapezoid rule is the mean.
+    """
     return _product([torch.linspace(a, b, nodes, dtype=torch.float64)[:-1] for a, b in bounds])
 
 
@@ -28,14 +32,18 @@ def face(bounds: Bounds, nodes: int, axis: int, value: float) -> Tensor:
 
 
 def opposite(bounds: Bounds, nodes: int, axes: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The points of the lower faces of some axes, and their images on the upper ones: q_1 and q_2 of equation (12)."""
+    """The points of the lower faces of some axes, and their images on the upper ones: q_1 and q_2
+    of equation (12).
+    """
     lower = [face(bounds, nodes, axis, bounds[axis][0]) for axis in axes]
     upper = [face(bounds, nodes, axis, bounds[axis][1]) for axis in axes]
     return torch.cat(lower), torch.cat(upper)
 
 
 def oversampled(bounds: Bounds, nodes: int, layers: int) -> tuple[Tensor, Tensor]:
-    """Points in `layers` outside each face, a mesh width apart, and their periodic images inside (section 4.1)."""
+    """Points in `layers` outside each face, a mesh width apart, and their periodic images inside
+    (section 4.1).
+    """
     outside, inside = [], []
     for axis, (a, b) in enumerate(bounds):
         for i in range(1, layers + 1):

@@ -9,15 +9,19 @@ from ...solution import Array
 
 
 def epoch_average(values: Array, last: int = 500) -> float:
-    """The mean over the last epochs of values (epochs, ...): how the paper reports its errors (captions of figures 1 to 22)."""
+    """The mean over the last epochs of values (epochs, ...): how the paper reports its errors
+    (captions of figures 1 to 22).
+    """
     return float(values[-last:].mean())
 
 
 @dataclass(frozen=True)
 class History:
-    """Arrays of shape (epochs,), or (epochs, nets) for one net per slow point, taken before the step of each epoch.
+    """Arrays of shape (epochs,), or (epochs, nets) for one net per slow point, taken before the
+    step of each epoch.
 
-    loss: the weighted sum; terms: its terms by name, without their weights; errors: relative L2 against each reference, by its name.
+    loss: the weighted sum; terms: its terms by name, without their weights; errors: relative L2
+    against each reference, by its name.
     """
 
     loss: Array

@@ -30,7 +30,9 @@ class Nets:
         return cls(trial, (inputs, *[width] * depth, outputs))
 
     def start(self, seed: int) -> Tensor:
-        """The weights and biases of one net, uniform in +-1/sqrt(inputs of the layer): the default of torch.nn.Linear."""
+        """The weights and biases of one net, uniform in +-1/sqrt(inputs of the layer): the default
+        of torch.nn.Linear.
+        """
         generator = torch.Generator().manual_seed(seed)
         parts = []
         for m, n in zip(self.sizes, self.sizes[1:], strict=False):

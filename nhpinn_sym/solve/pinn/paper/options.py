@@ -15,11 +15,13 @@ NODES = {1: 101, 2: 41, 3: 13}
 
 @dataclass(frozen=True)
 class TrainingOptions:
-    """epochs of Adam at a fixed learning_rate, for a tanh net of `depth` hidden layers of `width` (printed: three of 64).
+    """epochs of Adam at a fixed learning_rate, for a tanh net of `depth` hidden layers of `width`
+    (printed: three of 64).
 
     weights: of the terms of the loss, in its order; they add up to 1.
-    nodes: points of the uniform grid per axis, both ends among them; test_nodes: of the grid on which the error against `reference` is taken.
-    flavour: of the program for the residual, see `objective`.
+    nodes: points of the uniform grid per axis, both ends among them; test_nodes: of the grid on
+    which the error against `reference` is taken. flavour: of the program for the residual, see
+    `objective`.
     Initial weights and biases are uniform in +-1/sqrt(inputs), the default of torch.nn.Linear.
     """
 
@@ -39,11 +41,13 @@ class TrainingOptions:
 class CellOptions(TrainingOptions):
     """oversampling: layers of points outside each face (0: the loss of equation (12) alone).
 
-    weights: (w1, w2) of residual and periodicity, (1/101, 100/101); or (w1, w2, w3) with oversampling, (1/101, 50/101, 50/101). The paper prints
-    neither them nor epochs and rate. With equal weights the net follows -y_j, which solves the equation without periodicity, for long.
+    weights: (w1, w2) of residual and periodicity, (1/101, 100/101); or (w1, w2, w3) with
+    oversampling, (1/101, 50/101, 50/101). The paper prints neither them nor epochs and rate. With
+    equal weights the net follows -y_j, which solves the equation without periodicity, for long.
     nodes: 101, 41, 13 per axis in one, two and three dimensions (the paper: 101 in one and in two).
     slow_nodes: uniform points x at which a cell problem with a(x, y) is solved (printed: 101).
-    reference: one function of points y (n, d) -> (n,) per cell function (of y and x, where they depend on x), such as the `functions` of other cells.
+    reference: one function of points y (n, d) -> (n,) per cell function (of y and x, where they
+    depend on x), such as the `functions` of other cells.
     """
 
     oversampling: int = 2
@@ -59,14 +63,17 @@ class CellOptions(TrainingOptions):
 
 @dataclass(frozen=True)
 class EquationOptions(TrainingOptions):
-    """weights: (w1, w2) of the equation and the boundary, or (w1, w2, w3) with the initial condition; (1/11, 10/11), or (1/7, 5/7, 1/7), as printed.
-    Where u is small beside f these leave boundary values wrong by much of u; w2/w1 = (f/u)^2 counts both alike.
+    """weights: (w1, w2) of the equation and the boundary, or (w1, w2, w3) with the initial
+    condition; (1/11, 10/11), or (1/7, 5/7, 1/7), as printed.
+    Where u is small beside f these leave boundary values wrong by much of u; w2/w1 = (f/u)^2 counts
+    both alike.
 
-    nodes: 101 in one dimension, 21 in two, 100 in space and in time (printed), 9 in three; test_nodes: 401, 101, 201, 21.
-    form: "strong", or "energy", the deep Ritz loss (E and Yu 2018) of symmetric problems: w1 * energy + w2 * essential data;
-    (1/101, 100/101) then: the boundary is a penalty, which a small w1 makes exact and the training slow.
-    start: a solution by this method whose weights are where the training begins. reference: u(points) -> (n,), at the final time,
-    or a mapping of names to several such functions.
+    nodes: 101 in one dimension, 21 in two, 100 in space and in time (printed), 9 in three;
+    test_nodes: 401, 101, 201, 21. form: "strong", or "energy", the deep Ritz loss (E and Yu 2018)
+    of symmetric problems: w1 * energy + w2 * essential data; (1/101, 100/101) then: the boundary is
+    a penalty, which a small w1 makes exact and the training slow. start: a solution by this method
+    whose weights are where the training begins. reference: u(points) -> (n,), at the final time, or
+    a mapping of names to several such functions.
     """
 
     learning_rate: float = 1e-4
@@ -79,7 +86,9 @@ Kind = TypeVar("Kind", bound=TrainingOptions)
 
 
 def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int]) -> Kind:
-    """ProblemError for an unknown name, a number out of range, or weights that do not fit the number of `terms` of the loss."""
+    """ProblemError for an unknown name, a number out of range, or weights that do not fit the
+    number of `terms` of the loss.
+    """
     known = [f.name for f in fields(kind)]
     for name in given:
         if name not in known:

@@ -49,7 +49,9 @@ class Ritz:
         return total[None], gradient
 
     def doubt(self, x: Tensor, nodes: int) -> float:
-        """By how much the energy changes on another grid, relative to it: a net can exploit the errors of a quadrature."""
+        """By how much the energy changes on another grid, relative to it: a net can exploit the
+        errors of a quadrature.
+        """
         here, there = (
             float(Ritz(1.0, self.problem, self.nets, n).value_and_gradient(x)[0])
             for n in (nodes, int(_UNSEEN * nodes) + 1)

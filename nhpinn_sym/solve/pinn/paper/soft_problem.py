@@ -1,4 +1,6 @@
-"""A boundary value problem for a plain net: every condition is a term of the loss, the initial one too."""
+"""A boundary value problem for a plain net: every condition is a term of the loss, the initial one
+too.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from .terms import plain_rows
 
 
 class SoftProblem(BoundaryValueProblem):
-    """u = net. Data come from the emitted file: of the faces in BOUNDARY as they stand there, of the others, and at t = 0, from its lift."""
+    """u = net. Data come from the emitted file: of the faces in BOUNDARY as they stand there, of
+    the others, and at t = 0, from its lift.
+    """
 
     def __init__(
         self,
@@ -67,7 +71,9 @@ class SoftProblem(BoundaryValueProblem):
         return self._equations_at(collocation_points(count, self.trial.axes, seed, self.device))
 
     def boundary(self, nodes: int, essential: bool = False) -> Rows | None:
-        """The rows of the conditions, or of the essential ones alone, at the nodes of all faces in space that have some."""
+        """The rows of the conditions, or of the essential ones alone, at the nodes of all faces in
+        space that have some.
+        """
         faces = {face for condition in self.equation.essential for face in condition.faces}
         if not essential:
             faces |= {face for condition in self.equation.natural for face in condition.faces}

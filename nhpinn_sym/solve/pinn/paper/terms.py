@@ -65,7 +65,9 @@ class Match:
 
 
 def plain_rows(points: Tensor, weights: Tensor, target: Tensor) -> Rows:
-    """Rows without known functions, in their own unit; weights (n, equations, components, derivatives), target (n, equations)."""
+    """Rows without known functions, in their own unit; weights (n, equations, components,
+    derivatives), target (n, equations).
+    """
     return Rows(
         points, weights, target.new_zeros(*target.shape, 0), target[..., None], target.new_ones(1)
     )

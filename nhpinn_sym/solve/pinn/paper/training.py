@@ -19,7 +19,9 @@ _REPORTS = 200
 
 @dataclass(frozen=True)
 class Trained:
-    """Weights (nets, parameters) at the end and half-way, and the history, with arrays (epochs, nets)."""
+    """Weights (nets, parameters) at the end and half-way, and the history, with arrays (epochs,
+    nets).
+    """
 
     x: Tensor
     half_way: Tensor
@@ -28,7 +30,9 @@ class Trained:
 
 @dataclass(frozen=True)
 class Measures:
-    """What is measured in every epoch: errors(x) are the relative errors (names, nets) of weights x (nets, parameters)."""
+    """What is measured in every epoch: errors(x) are the relative errors (names, nets) of weights x
+    (nets, parameters).
+    """
 
     names: tuple[str, ...]
     errors: Callable[[Tensor], Tensor]
@@ -46,7 +50,8 @@ def train(
 ) -> Trained:
     """options.epochs steps from weights (nets, parameters); the measures are taken in every epoch.
 
-    As Adam acts on every entry by itself, many nets together are trained as each would be alone. SolveError where a loss is not finite.
+    As Adam acts on every entry by itself, many nets together are trained as each would be alone.
+    SolveError where a loss is not finite.
     """
     x = half_way = start.clone()
     weights = np.array([term.weight for term in terms])

@@ -1,4 +1,6 @@
-"""Cell problems whose coefficients jump: one net per phase, all of them by one least-squares problem, one stage after another."""
+"""Cell problems whose coefficients jump: one net per phase, all of them by one least-squares
+problem, one stage after another.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,8 @@ from .piece import pieces
 from .rows import Block, PhaseRows, held_out
 
 _NOTHING = 0.1
-"""The residual at which nothing is known of the effective coefficients: at the corners of a polygon it hardly falls, and they are wrong by half.
+"""The residual at which nothing is known of the effective coefficients: at the corners of a polygon
+it hardly falls, and they are wrong by half.
 Errors of theirs are of second order."""
 _POINTS, _HELD_OUT, _LARGE = 2, 1000, 1024
 """Collocation points in a phase, by its features; points that were not used."""
@@ -43,7 +46,9 @@ Entries = dict[EffectiveKey, Tensor]
 
 @dataclass(frozen=True)
 class _Solved:
-    """All functions at one slow point: a family per phase, the largest held-out residual, the multipliers by name."""
+    """All functions at one slow point: a family per phase, the largest held-out residual, the
+    multipliers by name.
+    """
 
     families: list[Family]
     residual: float
@@ -51,11 +56,13 @@ class _Solved:
 
 
 class PhaseCellSolver:
-    """Solves the cell problems of a model whose real coefficients jump; options: `pinn.options.Options`.
+    """Solves the cell problems of a model whose real coefficients jump; options:
+    `pinn.options.Options`.
 
-    The tolerance is for the effective coefficients, relative to the largest: the number of features is doubled until their change is
-    below it, and what the residual at unseen points tells of it. Coefficients that depend on x: one least-squares problem per slow point,
-    all with the same random layers. UnsupportedError for kernels that are not constant,
+    The tolerance is for the effective coefficients, relative to the largest: the number of features
+    is doubled until their change is below it, and what the residual at unseen points tells of it.
+    Coefficients that depend on x: one least-squares problem per slow point, all with the same
+    random layers. UnsupportedError for kernels that are not constant,
     interfaces that move with x, operators of fourth order, trained nets.
     """
 

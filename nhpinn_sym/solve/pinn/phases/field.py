@@ -20,7 +20,9 @@ from .piece import unfolded
 
 @dataclass(frozen=True)
 class PhaseField:
-    """A component of a cell function at m slow points: in phase k output s of nets[k], plus offset[s]."""
+    """A component of a cell function at m slow points: in phase k output s of nets[k], plus
+    offset[s].
+    """
 
     labels: Labels
     nets: tuple[Network, ...]
@@ -55,7 +57,9 @@ class PhaseField:
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> PhaseField:
-        """The field that `state` came from; nothing is trained. ValueError where its parts do not fit."""
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not
+        fit.
+        """
         bounds = tuple((float(a), float(b)) for a, b in state["cell"])
         nets, numbers = (
             tuple(map(Network.from_state, state["nets"])),

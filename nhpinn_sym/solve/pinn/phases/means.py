@@ -32,7 +32,9 @@ class PhaseMeans:
     def refined(
         self, rows: PhaseRows, families: Sequence[Family]
     ) -> tuple[dict[EffectiveKey, Tensor], float]:
-        """The effective entries with the doubled order, and their error: as it falls exponentially, the square of the relative change."""
+        """The effective entries with the doubled order, and their error: as it falls exponentially,
+        the square of the relative change.
+        """
         coarse, fine = (
             self.effective(rows, families),
             PhaseMeans(2 * self.order).effective(rows, families),
@@ -75,9 +77,11 @@ class PhaseMeans:
     def _at_interfaces(
         self, rows: PhaseRows, families: Sequence[Family]
     ) -> dict[EffectiveKey, Tensor]:
-        """What the energy formula lacks for functions that jump a little: int flux(z) . n [N_j] + flux(N_j) . n [z], z being the dual solution.
+        """What the energy formula lacks for functions that jump a little: int flux(z) . n [N_j] +
+        flux(N_j) . n [z], z being the dual solution.
 
-        From l(v) = B(v, z) - int flux(z) . n [v], v discontinuous, and the like for N_j: the consistency terms of discontinuous Galerkin methods.
+        From l(v) = B(v, z) - int flux(z) . n [v], v discontinuous, and the like for N_j: the
+        consistency terms of discontinuous Galerkin methods.
         """
         found, m = rows.partition.interfaces(self.order), rows.components
         flux, jump = rows.traces(found, families)

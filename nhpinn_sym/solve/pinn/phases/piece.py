@@ -1,4 +1,6 @@
-"""What a net of one phase is given: the emitted file of the phase, and the part of the cell that it sees."""
+"""What a net of one phase is given: the emitted file of the phase, and the part of the cell that it
+sees.
+"""
 
 from __future__ import annotations
 
@@ -21,15 +23,19 @@ _GRID = {1: 1024, 2: 128, 3: 40, 4: 16}
 _GAP, _COARSE, _FINE, _PLACES = 2, 4, 12, 9
 _MARGIN = 0.05
 _SOFT = 0.5
-"""Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth beyond it."""
+"""Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth
+beyond it.
+"""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """Phase `number`: `trial` is over its window: the whole period of an axis that it goes round, else the interval that it lies in.
+    """Phase `number`: `trial` is over its window: the whole period of an axis that it goes round,
+    else the interval that it lies in.
 
-    Nets are evaluated at unfolded points, in the window; coefficients at the points of the cell. Behind the axes of the window stand those of
-    poles in the inclusions that it touches, with the `radii` of these.
+    Nets are evaluated at unfolded points, in the window; coefficients at the points of the cell.
+    Behind the axes of the window stand those of poles in the inclusions that it touches, with the
+    `radii` of these.
     """
 
     number: int
@@ -72,7 +78,9 @@ class Piece:
         return size if any(kind == "periodic" for kind, _, _ in self.window) else max(1, size // 2)
 
     def layers(self, partition: Partition, size: int, scale: float, seed: int) -> Layers:
-        """A random hidden layer; every feature changes sign at a point of the phase. Inclusions of one material get different ones."""
+        """A random hidden layer; every feature changes sign at a point of the phase. Inclusions of
+        one material get different ones.
+        """
         count, soft, zero = self.features(size), _SOFT * scale, (0,) * len(self.window)
         ((weight, _),) = self.trial.features(
             count,
@@ -160,7 +168,8 @@ def _beside(
     pairs: set[tuple[int, int]],
     partition: Partition,
 ) -> list[Pole]:
-    """The poles for the net of a phase: those in inclusions that touch it, and in what these enclose, each place once.
+    """The poles for the net of a phase: those in inclusions that touch it, and in what these
+    enclose, each place once.
 
     A pole in the phase itself is none for its net: the centre of a coating lies in the core.
     """
@@ -188,7 +197,9 @@ def _phase_at(pole: Pole, partition: Partition) -> int:
 
 
 def _narrow(column: Array, ends: tuple[float, float], n: int) -> tuple[str, float, float] | None:
-    """The axis of a net that sees no more than a few steps of the grid: from the points of the phase themselves."""
+    """The axis of a net that sees no more than a few steps of the grid: from the points of the
+    phase themselves.
+    """
     low, high = float(column.min()), float(column.max())
     width = high - low
     return (

@@ -1,7 +1,9 @@
-"""Where the fields outside of an inclusion are continued to: points inside it, at which nets around it have poles.
+"""Where the fields outside of an inclusion are continued to: points inside it, at which nets around
+it have poles.
 
-The field outside a disk is a series in 1/z about its center; outside an ellipse it is singular between the foci, which the centers of the inscribed
-circles at its ends come near to. Poles are such centers: the largest inscribed ball first, then those that touch what is far from it.
+The field outside a disk is a series in 1/z about its center; outside an ellipse it is singular
+between the foci, which the centers of the inscribed circles at its ends come near to. Poles are
+such centers: the largest inscribed ball first, then those that touch what is far from it.
 """
 
 from __future__ import annotations
@@ -21,7 +23,9 @@ _FAR, _TOUCHING, _SMALL, _ROUND = 1.6, 1.15, 0.15, 0.93
 
 @dataclass(frozen=True)
 class Pole:
-    """center: a coordinate per axis, None where the inclusion goes on along the axis; radius: of the inscribed ball."""
+    """center: a coordinate per axis, None where the inclusion goes on along the axis; radius: of
+    the inscribed ball.
+    """
 
     center: tuple[float | None, ...]
     radius: float

@@ -1,9 +1,11 @@
 """The rows of cell problems whose coefficients jump.
 
 - in every phase the equation of that phase, operator(net) + multipliers = right-hand side;
-- at every interface the continuity of the functions, and of their conormal fluxes, those of the right-hand sides included;
+- at every interface the continuity of the functions, and of their conormal fluxes, those of the
+  right-hand sides included;
 - the value of one net at one point, as constants are free.
-Blocks are brought to one size and weighed; the sum of squares is a mean over the phases plus means over the interfaces.
+Blocks are brought to one size and weighed; the sum of squares is a mean over the phases plus means
+over the interfaces.
 """
 
 from __future__ import annotations
@@ -34,12 +36,16 @@ _SAMPLES, _COARSE, _ROUNDING = 256, 4, 1e-10
 
 @dataclass(frozen=True)
 class Block:
-    """Equations for the net of one phase, or of the two beside an interface: what both sides say is added."""
+    """Equations for the net of one phase, or of the two beside an interface: what both sides say is
+    added.
+    """
 
     sides: tuple[tuple[int, Rows], ...]
 
     def matrix(self, pieces: Sequence[Piece], layers: Sequence[Layers]) -> Tensor:
-        """(n * equations, unknowns): the features of the nets, phase after phase, then the multipliers."""
+        """(n * equations, unknowns): the features of the nets, phase after phase, then the
+        multipliers.
+        """
         first = self.sides[0][1]
         widths = [first.weights.shape[2] * len(net[-1][1]) for net in layers]
         out = first.points.new_zeros(
@@ -84,7 +90,9 @@ class PhaseRows:
     def __call__(
         self, number: int, families: Sequence[Family], counts: Sequence[int], seed: int
     ) -> list[Block]:
-        """The blocks of stage `number` with `counts` points in the phases; the last one is the gauge."""
+        """The blocks of stage `number` with `counts` points in the phases; the last one is the
+        gauge.
+        """
         stage = _StageRows(self, number, families)
         inside = [
             stage.inside(piece, count, seed)
@@ -141,7 +149,9 @@ class PhaseRows:
         return out
 
     def traces(self, found: Interface, families: Sequence[Family]) -> tuple[Tensor, Tensor]:
-        """(n, functions * components) at interface points: the mean of n . flux of both sides, and the value before less that behind."""
+        """(n, functions * components) at interface points: the mean of n . flux of both sides, and
+        the value before less that behind.
+        """
         shape = (len(found.points), families[0].outputs)
         flux, jump = (
             torch.zeros(shape, dtype=torch.float64, device=self.slow.device) for _ in range(2)
@@ -190,7 +200,9 @@ class PhaseRows:
 
     @cached_property
     def strength(self) -> list[tuple[float, float]]:
-        """Of the scaled operator and of the scaled flux of every phase, for a function that varies over its window."""
+        """Of the scaled operator and of the scaled flux of every phase, for a function that varies
+        over its window.
+        """
         rows, columns = self.balance
         out = []
         for p in self.pieces:
@@ -349,7 +361,8 @@ class _StageRows:
 def held_out(
     blocks: Sequence[Block], nets: Sequence[Network], multipliers: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """The residual and the size of the multipliers for every right-hand side, relative to its data; the gauge is left out.
+    """The residual and the size of the multipliers for every right-hand side, relative to its data;
+    the gauge is left out.
 
     Data that are tiny beside the others are rounding: a function that vanishes.
     """

@@ -1,4 +1,6 @@
-"""Solvers for the weights of a net, one small file each, behind the protocol of `protocol`; `run.minimize` drives them."""
+"""Solvers for the weights of a net, one small file each, behind the protocol of `protocol`;
+`run.minimize` drives them.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ LEAST_SQUARES = ("varpro", "lm", "gauss-newton")
 
 
 def make_solver(name: str, iterations: int | None) -> tuple[AnySolver, int]:
-    """The solver of that name, and how many steps it is to take: `iterations`, or as many as are usually enough."""
+    """The solver of that name, and how many steps it is to take: `iterations`, or as many as are
+    usually enough.
+    """
     if name == "adam" and iterations is not None:
         return Adam(iterations), iterations
     solver = _MAKERS[name]()

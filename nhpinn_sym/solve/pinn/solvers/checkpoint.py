@@ -1,4 +1,6 @@
-"""A training on disk: written atomically every few seconds, read when the same training begins again."""
+"""A training on disk: written atomically every few seconds, read when the same training begins
+again.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,8 @@ SECONDS = 10.0
 
 
 class Checkpoint:
-    """The file of one training; `signature` tells the problem and all options that its numbers depend on.
+    """The file of one training; `signature` tells the problem and all options that its numbers
+    depend on.
 
     writes: of several processes that train one net together, only one writes.
     """
@@ -36,7 +39,9 @@ class Checkpoint:
         )
 
     def load(self, device: torch.device | str = "cpu") -> dict[str, Any] | None:
-        """What was saved last; None where there is no file. FileError for one that is damaged, ProblemError for another training's."""
+        """What was saved last; None where there is no file. FileError for one that is damaged,
+        ProblemError for another training's.
+        """
         if not self.path.exists():
             return None
         content = read(self.path, _KIND)
@@ -58,7 +63,9 @@ class Checkpoint:
         return found
 
     def save(self, saved: dict[str, Any], at_once: bool = False) -> None:
-        """Write, where the last writing is long ago or it is to be `at_once`. saved: tensors, numbers, strings, None in lists and dicts."""
+        """Write, where the last writing is long ago or it is to be `at_once`. saved: tensors,
+        numbers, strings, None in lists and dicts.
+        """
         if not self.writes or (not at_once and time.monotonic() - self._written < SECONDS):
             return
         write(self.path, _KIND, {"signature": self.signature, "saved": _arrays(saved)})

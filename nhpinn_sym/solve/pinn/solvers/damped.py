@@ -1,4 +1,6 @@
-"""Steps of damped least squares, in the space of unknowns or in that of samples, whichever is smaller."""
+"""Steps of damped least squares, in the space of unknowns or in that of samples, whichever is
+smaller.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,8 @@ from torch import Tensor
 class Damped:
     """min over d of |r + J d|^2 + damping |d|^2.
 
-    With fewer rows than columns by the identity of Woodbury: d = -J^T (J J^T + damping)^-1 r (for PINNs: arXiv 2505.12149).
+    With fewer rows than columns by the identity of Woodbury: d = -J^T (J J^T + damping)^-1 r (for
+    PINNs: arXiv 2505.12149).
     """
 
     def __init__(self, residual: Tensor, jacobian: Tensor) -> None:

@@ -1,4 +1,6 @@
-"""torch's own Adam and L-BFGS, one step at a time; their `state_dict` is part of the state, so that a run can be continued."""
+"""torch's own Adam and L-BFGS, one step at a time; their `state_dict` is part of the state, so that
+a run can be continued.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,9 @@ def _begun(loss: Loss) -> TorchState:
 
 @dataclass(frozen=True)
 class Adam:
-    """With a rate that falls exponentially over `iterations`: the baseline that most of the PINN literature uses."""
+    """With a rate that falls exponentially over `iterations`: the baseline that most of the PINN
+    literature uses.
+    """
 
     iterations: int = 5000
     first: float = 5e-3

@@ -14,7 +14,9 @@ _RIDGE, _SLOPE, _HALVINGS = 5e5, 1e-4, 40  # the ridge in units of rounding
 
 
 class GaussNewton:
-    """STALLED when no step length gives a descent, RANK_DEFICIENT where the normal equations have no solution."""
+    """STALLED when no step length gives a descent, RANK_DEFICIENT where the normal equations have
+    no solution.
+    """
 
     iterations, every, state = 200, 1, State
 

@@ -1,4 +1,6 @@
-"""Levenberg-Marquardt with the damping of Transtrum and Sethna 2012 (arXiv 1201.5885): lowered by 10, raised by 2."""
+"""Levenberg-Marquardt with the damping of Transtrum and Sethna 2012 (arXiv 1201.5885): lowered by
+10, raised by 2.
+"""
 
 from __future__ import annotations
 

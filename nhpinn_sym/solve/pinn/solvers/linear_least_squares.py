@@ -15,10 +15,11 @@ RIDGE = 50.0
 
 
 def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
-    """min |a x - b|^2 + (ridge eps |x|)^2 with the columns of a scaled to length one, by QR of both rows together.
+    """min |a x - b|^2 + (ridge eps |x|)^2 with the columns of a scaled to length one, by QR of both
+    rows together.
 
-    The ridge, near rounding, keeps x bounded where the columns are dependent. (Cutting the rank by pivoted QR instead loses up to
-    four digits of the residual.)
+    The ridge, near rounding, keeps x bounded where the columns are dependent. (Cutting the rank by
+    pivoted QR instead loses up to four digits of the residual.)
     """
     rows, size = _with_ridge(a, ridge)
     data = torch.cat([b, b.new_zeros(len(size), b.shape[1])])
@@ -31,7 +32,9 @@ def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
 
 
 def orthonormal(a: Tensor, ridge: float = RIDGE) -> Tensor:
-    """Q (rows, columns) such that Q Q^T b is a x for the x of `least_squares`: an orthonormal basis of the columns where they are independent."""
+    """Q (rows, columns) such that Q Q^T b is a x for the x of `least_squares`: an orthonormal basis
+    of the columns where they are independent.
+    """
     rows, _ = _with_ridge(a, ridge)
     return torch.linalg.qr(rows).Q[: len(a)]
 
@@ -48,9 +51,11 @@ def _with_ridge(a: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
 
 
 def triangular(blocks: Iterable[Tensor]) -> Tensor:
-    """R of a matrix (columns, columns) whose blocks of rows come one after another and are never all in memory.
+    """R of a matrix (columns, columns) whose blocks of rows come one after another and are never
+    all in memory.
 
-    A sequential TSQR (Demmel, Grigori, Hoemmen and Langou 2012). ValueError where there are no blocks.
+    A sequential TSQR (Demmel, Grigori, Hoemmen and Langou 2012). ValueError where there are no
+    blocks.
     """
     factor = None
     for rows in blocks:

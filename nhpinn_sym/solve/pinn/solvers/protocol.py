@@ -1,7 +1,7 @@
 """What a solver is given, and what it is.
 
-A solver is an iterator whose state is a value: `step` depends on nothing but the loss and the state, so that a state that was written
-to disk and read again is continued to the same result.
+A solver is an iterator whose state is a value: `step` depends on nothing but the loss and the
+state, so that a state that was written to disk and read again is continued to the same result.
 """
 
 from __future__ import annotations
@@ -40,12 +40,16 @@ class SeparableLoss(LeastSquaresLoss, Protocol):
     """One that knows the linear part of its residuals without the rest of the Jacobian."""
 
     def linear_rows(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """(n, linear unknowns) and (n,): the residual is matrix @ x[linear] - target, or has the same norm for all x[linear]."""
+        """(n, linear unknowns) and (n,): the residual is matrix @ x[linear] - target, or has the
+        same norm for all x[linear].
+        """
 
 
 @dataclass(frozen=True)
 class State:
-    """All that the next step depends on, in fields of tensors, numbers and None. result: why no step follows."""
+    """All that the next step depends on, in fields of tensors, numbers and None. result: why no
+    step follows.
+    """
 
     x: Tensor
     loss: float

@@ -31,10 +31,11 @@ class Check:
 
 @dataclass(frozen=True)
 class Minimum:
-    """The unknowns that are best at unseen points, the last ones whose residual was `_EARLIER` times as large, and why it was over.
+    """The unknowns that are best at unseen points, the last ones whose residual was `_EARLIER`
+    times as large, and why it was over.
 
-    doubt: what the residual alone says about the relative error. Its square (errors of interest are smaller than residuals), or itself
-    where it has not fallen, as there is nothing to compare with.
+    doubt: what the residual alone says about the relative error. Its square (errors of interest are
+    smaller than residuals), or itself where it has not fallen, as there is nothing to compare with.
     """
 
     x: Tensor
@@ -55,9 +56,11 @@ def minimize(
     report: Callable[[float, str], None],
     checkpoint: Checkpoint | None = None,
 ) -> Minimum:
-    """Steps until `held_out` (the residual at unseen points, as a function of x) is below the goal, stands or rises, or `iterations` are done.
+    """Steps until `held_out` (the residual at unseen points, as a function of x) is below the goal,
+    stands or rises, or `iterations` are done.
 
-    report: is told the fraction done and a note. SolveError where the loss is not finite at the start.
+    report: is told the fraction done and a note. SolveError where the loss is not finite at the
+    start.
     """
     begun = time.perf_counter()
     state, count, checks = _resumed(solver, checkpoint, loss.start.device) or _begun(

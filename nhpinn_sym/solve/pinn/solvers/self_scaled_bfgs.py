@@ -1,4 +1,6 @@
-"""Self-scaled BFGS with a dense inverse Hessian (Al-Baali 1998; for PINNs: arXiv 2405.04230), for nets of up to a few thousand weights."""
+"""Self-scaled BFGS with a dense inverse Hessian (Al-Baali 1998; for PINNs: arXiv 2405.04230), for
+nets of up to a few thousand weights.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from .results import Result
 
 @dataclass(frozen=True)
 class QuasiNewtonState(State):
-    """gradient (n,), inverse (n, n), the loss before, and whether the inverse is a multiple of the identity still."""
+    """gradient (n,), inverse (n, n), the loss before, and whether the inverse is a multiple of the
+    identity still.
+    """
 
     gradient: Tensor = field(default_factory=lambda: torch.zeros(0))
     inverse: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
@@ -80,7 +84,9 @@ def _steepest(gradient: Tensor) -> Tensor:
 
 
 def _updated(state: QuasiNewtonState, length: float, direction: Tensor, gradient: Tensor) -> Tensor:
-    """The BFGS update in its difference form, after dividing the part that is carried over by tau = min(1, s.y / s.B s)."""
+    """The BFGS update in its difference form, after dividing the part that is carried over by tau =
+    min(1, s.y / s.B s).
+    """
     step, change, inverse = length * direction, gradient - state.gradient, state.inverse
     curvature = float(step @ change)
     if state.fresh:

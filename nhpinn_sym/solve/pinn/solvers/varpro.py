@@ -1,7 +1,8 @@
-"""Variable projection: the unknowns in which the residual is linear are eliminated by least squares, the others go by Levenberg-Marquardt.
+"""Variable projection: the unknowns in which the residual is linear are eliminated by least
+squares, the others go by Levenberg-Marquardt.
 
-Golub and Pereyra 1973; the Jacobian of the projected residual as Kaufman 1975 has it, P J with the projector P onto the complement of
-the linear columns. It has the gradient of the projected loss.
+Golub and Pereyra 1973; the Jacobian of the projected residual as Kaufman 1975 has it, P J with the
+projector P onto the complement of the linear columns. It has the gradient of the projected loss.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ _RIDGE = 500.0
 
 
 class VariableProjection:
-    """Every step is one damping that was tried; x always holds the best linear unknowns for its others."""
+    """Every step is one damping that was tried; x always holds the best linear unknowns for its
+    others.
+    """
 
     iterations, every, state = 400, 1, DampedState
 
@@ -50,7 +53,9 @@ class VariableProjection:
 
 
 def projected(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, float]:
-    """x with the best linear unknowns, and its loss; infinite where the step was so large that numbers overflow."""
+    """x with the best linear unknowns, and its loss; infinite where the step was so large that
+    numbers overflow.
+    """
     matrix, target = loss.linear_rows(x)
     if not matrix.isfinite().all():
         return x, math.inf
@@ -60,7 +65,9 @@ def projected(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, float]:
 
 
 def kaufman(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, Tensor]:
-    """The residual, and the Jacobian (n, other unknowns) of the projected residual, where x has the best linear unknowns."""
+    """The residual, and the Jacobian (n, other unknowns) of the projected residual, where x has the
+    best linear unknowns.
+    """
     residual, jacobian = loss.residual_and_jacobian(x)
     linear, others = jacobian[:, loss.linear], jacobian[:, : loss.linear.start]
     basis = orthonormal(linear, _RIDGE)

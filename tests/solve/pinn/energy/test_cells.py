@@ -1,4 +1,6 @@
-"""Cell problems by energies: closed forms, enclosures that hold, fluxes without divergence, trained nets, what is refused."""
+"""Cell problems by energies: closed forms, enclosures that hold, fluxes without divergence, trained
+nets, what is refused.
+"""
 
 from __future__ import annotations
 

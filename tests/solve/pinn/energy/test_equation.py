@@ -1,4 +1,6 @@
-"""Boundary value problems by their energy: manufactured solutions, natural data, oscillating coefficients, what is refused."""
+"""Boundary value problems by their energy: manufactured solutions, natural data, oscillating
+coefficients, what is refused.
+"""
 
 from __future__ import annotations
 

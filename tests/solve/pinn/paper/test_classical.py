@@ -57,7 +57,9 @@ def derivative(values: torch.Tensor, points: torch.Tensor, axis: int) -> torch.T
 
 
 def test_the_loss_is_that_of_the_paper() -> None:
-    """Equation (3) with data on every face, a flux on one of them, and an initial condition: against nested automatic differentiation."""
+    """Equation (3) with data on every face, a flux on one of them, and an initial condition:
+    against nested automatic differentiation.
+    """
     ends = Essential(((0, 0),), sp.cos(t))
     lowered = equation(
         sp.Matrix([[2 + x1]]),
@@ -145,7 +147,9 @@ def test_a_smooth_equation_is_solved() -> None:
 
 
 def test_the_classical_pinn_fails_where_homogenization_does_not() -> None:
-    """On the multiscale equation from any start: from weights that solve the homogenized equation the error rises again (section 5.2.2)."""
+    """On the multiscale equation from any start: from weights that solve the homogenized equation
+    the error rises again (section 5.2.2).
+    """
 
     def reference(p: Any) -> Any:
         return square_solution(p, A, 60)  # the fine solution is within 1.2 % of it

@@ -42,7 +42,9 @@ def test_laminate_with_varying_layers() -> None:
 
 @pytest.mark.parametrize("center", [(HALF / 5, 3 * HALF / 5)])
 def test_a_coated_disk_that_is_neutral(center: tuple[sp.Expr, sp.Expr]) -> None:
-    """Hashin's assemblage: in a matrix as conductive as the coated disk itself, 3 (13 + 7 f)/(13 - 7 f), f = (2/3)^2, nothing is disturbed."""
+    """Hashin's assemblage: in a matrix as conductive as the coated disk itself, 3 (13 + 7 f)/(13 -
+    7 f), f = (2/3)^2, nothing is disturbed.
+    """
     shapes = {nh.Disk(center, sp.Rational(1, 5)): 10, nh.Disk(center, sp.Rational(3, 10)): 3}
     cells = solved(
         lambda s: nh.phases(s, shapes, default=sp.Rational(435, 89)), tolerance=1e-2, features=400
@@ -70,10 +72,12 @@ def test_a_disk(value: float) -> None:
 
 
 def rayleigh(contrast: float, radius: float, terms: int = 12) -> float:
-    """a* of a square array of disks by the multipole series (Rayleigh 1892; Perrins, McKenzie, McPhedran 1979).
+    """a* of a square array of disks by the multipole series (Rayleigh 1892; Perrins, McKenzie,
+    McPhedran 1979).
 
-    Outside of the disks u = x + Re sum_n B_n sum_z (x - z)^-n over odd n and lattice points z; at a boundary the regular part A_n z^n and B_n are
-    in the ratio A_n = B_n R^-2n (contrast + 1)/(contrast - 1), up to sign. S_2 = pi along the applied field.
+    Outside of the disks u = x + Re sum_n B_n sum_z (x - z)^-n over odd n and lattice points z; at a
+    boundary the regular part A_n z^n and B_n are in the ratio A_n = B_n R^-2n (contrast +
+    1)/(contrast - 1), up to sign. S_2 = pi along the applied field.
     """
     order, t = np.arange(1, 2 * terms, 2), (contrast - 1) / (contrast + 1)
     left = np.diag(radius ** (-2.0 * order) / t)
@@ -144,7 +148,9 @@ def test_elastic_laminate() -> None:
 
 
 def test_second_correctors_of_a_laminate() -> None:
-    """h_4 of a laminate of equal layers a and b, along the layers: known from the Fourier backend to the error of its grid."""
+    """h_4 of a laminate of equal layers a and b, along the layers: known from the Fourier backend
+    to the error of its grid.
+    """
     a: Coefficient = lambda s: sp.Piecewise((10, s.y[0] < HALF), (1, True))  # noqa: E731
     found, oracle = (
         solved(a, order=2, tolerance=1e-5),
@@ -178,7 +184,9 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
 
 
 def test_a_corner_is_not_hidden() -> None:
-    """The field is singular at the corners of a polygon: the estimate says so. 1.5442: finite elements on meshes that fit, extrapolated."""
+    """The field is singular at the corners of a polygon: the estimate says so. 1.5442: finite
+    elements on meshes that fit, extrapolated.
+    """
     square = nh.Polygon([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)])
     with pytest.warns(nh.ToleranceWarning, match="encloses A"):
         cells = solved(lambda s: nh.phases(s, {square: 10}), features=300)
@@ -186,9 +194,15 @@ def test_a_corner_is_not_hidden() -> None:
     assert cells.info["result"] != "CONVERGED"
 
 
-@pytest.mark.parametrize(("a", "options", "words"), [
-    (disk(10), {"solver": "adam"}, "least squares"), (disk(10), {"checkpoint": "somewhere"}, "does not heed the option checkpoint"),
-    (lambda s: sp.Piecewise((2, s.y[0] < HALF + s.x[0] / 4), (1, True)), {}, "moves with x1")])  # fmt: skip
+@pytest.mark.parametrize(
+    ("a", "options", "words"),
+    [
+        (disk(10), {"solver": "adam"}, "least squares"),
+        (disk(10), {"checkpoint": "somewhere"}, "does not heed the option checkpoint"),
+        # fmt: skip
+        (lambda s: sp.Piecewise((2, s.y[0] < HALF + s.x[0] / 4), (1, True)), {}, "moves with x1"),
+    ],
+)
 def test_refusals(a: Coefficient, options: dict[str, Any], words: str) -> None:
     model = derived(diffusion(a), 2, domain=nh.Box((0, 1), (0, 1)), boundary=[nh.Dirichlet(0)])
     with pytest.raises(UnsupportedError, match=words):

@@ -44,7 +44,9 @@ class Rosenbrock(Residuals):
 
 
 class Exponentials(Residuals):
-    """c1 exp(-k1 t) + c2 exp(-k2 t) at 30 times, of k = (1, 4), c = (2, -1): Golub and Pereyra's kind of problem."""
+    """c1 exp(-k1 t) + c2 exp(-k2 t) at 30 times, of k = (1, 4), c = (2, -1): Golub and Pereyra's
+    kind of problem.
+    """
 
     def __init__(self) -> None:
         super().__init__([0.5, 6.0, 0.0, 0.0], linear=2)

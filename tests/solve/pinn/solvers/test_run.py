@@ -24,7 +24,9 @@ from .losses import Exponentials, Residuals
 
 NAMES = ("varpro", "lm", "gauss-newton", "ssbfgs", "lbfgs", "adam")
 GOAL = 1e-9
-"""Far above rounding, so that the same step meets it wherever the arrays of a training lie in memory."""
+"""Far above rounding, so that the same step meets it wherever the arrays of a training lie in
+memory.
+"""
 
 
 def run(
