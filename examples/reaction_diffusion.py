@@ -63,6 +63,8 @@ if __name__ == "__main__":
                 nh.validate(
                     which,
                     eps=eps,
-                    out=f"out/reaction_diffusion/{'problem' if which is problem else 'as_printed'}_{eps.q}",
+                    out=(
+                        f"out/reaction_diffusion/{'problem' if which is problem else 'as_printed'}_{eps.q}"
+                    ),
                 )
             )

@@ -321,11 +321,16 @@ def manufactured_system(
         parameters=parameters,
         externals=(),
         components=len(u),
-        mass=tuple(
-            WeakTerm(zero, rho[i, j], zero, i, j) for i in parts for j in parts if rho[i, j] != 0
-        )
-        if timely
-        else (),
+        mass=(
+            tuple(
+                WeakTerm(zero, rho[i, j], zero, i, j)
+                for i in parts
+                for j in parts
+                if rho[i, j] != 0
+            )
+            if timely
+            else ()
+        ),
         bilinear=tuple(bilinear),
         linear=tuple(WeakTerm(zero, fi, zero, i) for i, fi in enumerate(f)),
         strong=(),

@@ -47,7 +47,10 @@ def test_importing_the_package_imports_no_numerical_library() -> None:
 
 
 def test_the_symbolic_stages_import_no_numerical_library() -> None:
-    statement = "import nhpinn_sym.emit.torch, nhpinn_sym.emit.dolfinx, nhpinn_sym.emit.skfem, nhpinn_sym.emit.numpy"
+    statement = (
+        "import nhpinn_sym.emit.torch, nhpinn_sym.emit.dolfinx, nhpinn_sym.emit.skfem,"
+        " nhpinn_sym.emit.numpy"
+    )
     assert not HEAVY & modules_after(statement)
 
 

@@ -28,8 +28,14 @@ BACKENDS = {
 """Backends, and how to get the libraries of each."""
 
 _MENDED = {
-    "UCX": "export UCX_TLS=self,sm,tcp (not on a cluster with InfiniBand): MPI found a network device that it may not open",
-    "C compiler": "install a C compiler and the headers of this Python (Debian, Ubuntu: gcc, python3-dev); CC names another compiler",
+    "UCX": (
+        "export UCX_TLS=self,sm,tcp (not on a cluster with InfiniBand): MPI found a network device"
+        " that it may not open"
+    ),
+    "C compiler": (
+        "install a C compiler and the headers of this Python (Debian, Ubuntu: gcc, python3-dev); CC"
+        " names another compiler"
+    ),
 }
 """What mends a library that is there, by a word of its problem."""
 
@@ -78,7 +84,10 @@ def examine(backend: str) -> Row:
             remedy=BACKENDS[backend],
         )
     if done.returncode != 0:
-        problem = f"its import ended the process with status {done.returncode}: {' '.join(done.stderr.split())[-_TAIL:]}"
+        problem = (
+            f"its import ended the process with status {done.returncode}:"
+            f" {' '.join(done.stderr.split())[-_TAIL:]}"
+        )
         return Row(backend, "broken", problem=problem, remedy=_remedy(backend, problem))
     found = json.loads(done.stdout.splitlines()[-1])  # what the library itself prints comes before
     return Row(

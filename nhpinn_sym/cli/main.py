@@ -222,8 +222,13 @@ def _show_warning(
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="nhpinn",
-        description="Homogenize a linear multiscale PDE or system written in SymPy, and cross-validate PINN against FEM.",
-        epilog="exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted",
+        description=(
+            "Homogenize a linear multiscale PDE or system written in SymPy, and cross-validate PINN"
+            " against FEM."
+        ),
+        epilog=(
+            "exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted"
+        ),
     )
     parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
@@ -231,7 +236,8 @@ def _parser() -> argparse.ArgumentParser:
         commands,
         "derive",
         _derive,
-        "print the derivation: transformations, cell problems, effective formulas, homogenized equation",
+        "print the derivation: transformations, cell problems, effective formulas, homogenized"
+        " equation",
     )
     derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
     emit = _command(commands, "emit", _emit, "write source files that stand alone")
@@ -242,7 +248,10 @@ def _parser() -> argparse.ArgumentParser:
         help="torch, cpp, dolfinx, skfem, numpy or latex",
     )
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
-    text = "solve the cell problems, print the effective coefficients; with --order above 1 the averaged operators too"
+    text = (
+        "solve the cell problems, print the effective coefficients; with --order above 1 the"
+        " averaged operators too"
+    )
     cells = _command(commands, "cells", _cells, text)
     cells.add_argument(
         "--backend",
@@ -304,7 +313,9 @@ def _parser() -> argparse.ArgumentParser:
     add_paper(commands)
     commands.add_parser(
         "doctor",
-        help="which backends, versions, ranks and devices are there, and how to get the missing ones",
+        help=(
+            "which backends, versions, ranks and devices are there, and how to get the missing ones"
+        ),
     ).set_defaults(run=_doctor)
     return parser
 

@@ -12,10 +12,14 @@ from ..validate.paper import SECTIONS
 
 def add_paper(commands: Any) -> None:
     """The subcommand."""
-    text = "run the experiments of the NH-PINN paper again: one HTML page and one Markdown file with all figures, tables and findings"
+    text = (
+        "run the experiments of the NH-PINN paper again: one HTML page and one Markdown file with"
+        " all figures, tables and findings"
+    )
     parts = (
-        "Every core works on a case of its own. An interrupted run goes on from the parts in DIR, which are kept for the same version, settings "
-        "and seed; after a change of the program itself remove DIR."
+        "Every core works on a case of its own. An interrupted run goes on from the parts in DIR,"
+        " which are kept for the same version, settings and seed; after a change of the program"
+        " itself remove DIR."
     )
     parser = commands.add_parser("paper", help=text, description=f"{text}. {parts}")
     parser.add_argument(

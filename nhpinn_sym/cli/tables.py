@@ -67,8 +67,9 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
     console.print(
         Text(
             printable(
-                f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance {info['tolerance']:.0e}), "
-                f"Fredholm multiplier {info['fredholm']:.1e}, {info['seconds']:.2f} s"
+                f"cell functions: {names}; estimated error {info['estimate']:.1e} (tolerance"
+                f" {info['tolerance']:.0e}), Fredholm multiplier {info['fredholm']:.1e},"
+                f" {info['seconds']:.2f} s"
             )
         )
     )
@@ -149,5 +150,8 @@ def _label(name: str, index: tuple[int, ...]) -> str:
 
 def _written(number: Any, digits: int = 12) -> str:
     if isinstance(number, complex):
-        return f"{number.real:.{digits}g} {'-' if number.imag < 0 else '+'} {abs(number.imag):.{digits}g} i"
+        return (
+            f"{number.real:.{digits}g} {'-' if number.imag < 0 else '+'}"
+            f" {abs(number.imag):.{digits}g} i"
+        )
     return f"{number:.{digits}g}"

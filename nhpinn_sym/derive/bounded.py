@@ -106,10 +106,16 @@ def _require_numbers(
         raise error(
             f"{what} is not a finite real number at {where}",
             term=term,
-            remedy="write it so that it has a value everywhere: sp.Piecewise with (value, True) last, or its limit",
+            remedy=(
+                "write it so that it has a value everywhere: sp.Piecewise with (value, True) last,"
+                " or its limit"
+            ),
         )
 
 
 def _warn(what: str, found: Singularity, term: object) -> None:
-    text = f"{what} is not bounded at {found}: errors close to it are larger than estimates say ({shortened(term, str)})"
+    text = (
+        f"{what} is not bounded at {found}: errors close to it are larger than estimates say"
+        f" ({shortened(term, str)})"
+    )
     warnings.warn(ToleranceWarning(text), stacklevel=4)

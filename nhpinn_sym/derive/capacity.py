@@ -27,9 +27,10 @@ def without_tau_in_mass(op: Operator, tau: FastAxis) -> tuple[Operator, str]:
     factors = [c.as_independent(tau.symbol, as_Add=False)[1] for c in found]
     if all(f == 1 for f in factors):
         return op, ""
-    return divided(
-        op, factors
-    ), " The equation is divided by the rho that depends on tau: the law is the average of E/rho."
+    return (
+        divided(op, factors),
+        " The equation is divided by the rho that depends on tau: the law is the average of E/rho.",
+    )
 
 
 def divided(op: Operator, factors: list[sp.Expr]) -> Operator:

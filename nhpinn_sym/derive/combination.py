@@ -85,9 +85,13 @@ def normalized(flux: Flux) -> tuple[tuple[object, ...], int]:
     """(key, sign): two fluxes with equal keys are equal up to the quotient of their signs."""
     rows = sorted((place, sorted(c.items(), key=_printed)) for place, c in flux.items())
     sign = 1 if rows[0][1][0][1] > 0 else -1
-    return tuple(
-        (place, tuple((product, sign * weight) for product, weight in row)) for place, row in rows
-    ), sign
+    return (
+        tuple(
+            (place, tuple((product, sign * weight) for product, weight in row))
+            for place, row in rows
+        ),
+        sign,
+    )
 
 
 def _printed(item: tuple[Product, Fraction]) -> tuple[int, MultiIndex, Function, MultiIndex]:

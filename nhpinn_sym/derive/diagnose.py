@@ -62,7 +62,10 @@ def check_scope(op: Operator) -> None:
             raise UnsupportedError(
                 f"a time derivative of order eps^{term.power}",
                 term=op.show(term),
-                remedy="multiply the equation by a power of eps, or change the unit of time: rho(x, y) u_t at eps^0 is covered",
+                remedy=(
+                    "multiply the equation by a power of eps, or change the unit of time: rho(x, y)"
+                    " u_t at eps^0 is covered"
+                ),
             )
     if not any(True for _ in op.terms()):
         raise CoefficientError(
@@ -95,7 +98,10 @@ def check_finite(op: Operator) -> None:
                 raise CoefficientError(
                     "a coefficient takes complex values on the cell",
                     term=op.show(terms[c]),
-                    remedy="write real and imaginary parts with sp.I, or keep the arguments where the function is real",
+                    remedy=(
+                        "write real and imaginary parts with sp.I, or keep the arguments where the"
+                        " function is real"
+                    ),
                 )
 
 
@@ -125,8 +131,10 @@ def check_periods(op: Operator) -> None:
                 raise PeriodError(
                     f"a coefficient does not have the period {period} of the cell along {name}",
                     term=op.show(term),
-                    remedy="give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for slow variation, "
-                    "and write jumps as sp.Piecewise on one cell",
+                    remedy=(
+                        "give the cell that fits, for example cell=Cell((0, 2*sp.pi)), use s.x for"
+                        " slow variation, and write jumps as sp.Piecewise on one cell"
+                    ),
                 )
 
 
@@ -166,9 +174,12 @@ def check_mass(op: Operator) -> None:
         lowest = min(float(lowest), _least_value(c, op, -_TINY * abs(float(largest))))
         if lowest < -_TINY * abs(largest) or largest <= 0:
             raise CoefficientError(
-                f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample of the cell",
+                f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample"
+                " of the cell",
                 term=op.show(term),
-                remedy="the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign",
+                remedy=(
+                    "the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign"
+                ),
             )
 
 
@@ -203,7 +214,10 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
             raise SolvabilityError(
                 "the leading operator holds a slow derivative, so there is no cell problem",
                 term=_show(op, term, table[term]),
-                remedy="the operator must hold -s.div(a*s.grad(u)) at the power eps^0, without a factor eps in front",
+                remedy=(
+                    "the operator must hold -s.div(a*s.grad(u)) at the power eps^0, without a"
+                    " factor eps in front"
+                ),
             )
     order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
     if order == 3:
@@ -219,16 +233,22 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
         raise SolvabilityError(
             f"the leading operator is of order eps^{lowest}, not eps^-{wanted}",
             term=everything,
-            remedy="the derivatives of highest order, such as -s.div(a*s.grad(u)), must stand at the power eps^0: "
-            "divide the equation by a power of eps, or add the diffusion; a reaction is at most of order eps^-2",
+            remedy=(
+                "the derivatives of highest order, such as -s.div(a*s.grad(u)), must stand at the"
+                " power eps^0: divide the equation by a power of eps, or add the diffusion; a"
+                " reaction is at most of order eps^-2"
+            ),
         )
     for k, axis in enumerate(op.axes):
         if not any(fast_part(t.left, slow)[k] or fast_part(t.right, slow)[k] for t in table):
             raise CoefficientError(
-                f"the cell operator does not act along {axis.symbol}: nothing there fixes how u depends on it",
+                f"the cell operator does not act along {axis.symbol}: nothing there fixes how u"
+                " depends on it",
                 term=sp.Add(*[_show(op, t, c) for t, c in table.items()]),
-                remedy=f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand at the power eps^0, "
-                "with a coefficient that is positive",
+                remedy=(
+                    f"the derivatives along {op.coordinates[axis.slow]} of highest order must stand"
+                    " at the power eps^0, with a coefficient that is positive"
+                ),
             )
     kernels = Kernels(
         _moves_constants(op, table, transposed=False), _moves_constants(op, table, transposed=True)
@@ -241,10 +261,13 @@ def check_leading_operator(op: Operator, powers: dict[int, Table]) -> Kernels:
         zero_order = [(t, c) for t, c in table.items() if not any(t.left) and not any(t.right)]
         culprit, c = next(iter(zero_order or table.items()))
         raise SolvabilityError(
-            f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading operator",
+            f"a term of order eps^{lowest} keeps the constants out of the kernel of the leading"
+            " operator",
             term=_show(op, culprit, c),
-            remedy="factor out the ground state of the cell operator by hand (done for one unknown "
-            "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean",
+            remedy=(
+                "factor out the ground state of the cell operator by hand (done for one unknown "
+                "and coefficients in y alone), or scale the reaction as r(y)/eps with zero mean"
+            ),
         )
     return kernels
 
@@ -255,8 +278,8 @@ def _check_frozen_ground(op: Operator, table: Table) -> None:
     shown = [_show(op, t, c) for t, c in table.items() if tau is not None and c.has(tau.symbol)]
     if tau is not None and shown:
         raise UnsupportedError(
-            f"a ground state that depends on tau = t/eps^{tau.power}: exp(-int lambda0(tau) dt/eps^2) is "
-            "not bounded in eps",
+            f"a ground state that depends on tau = t/eps^{tau.power}: exp(-int lambda0(tau)"
+            " dt/eps^2) is not bounded in eps",
             term=sp.Add(*shown),
             remedy="use fast_time=2 or above, or let no term of the cell operator depend on tau",
         )
@@ -326,16 +349,17 @@ def refuse_means(op: Operator, power: sp.Rational, means: Means, cause: str = ""
         kind = (
             "source"
             if field is None
-            else "time"
-            if alpha[-1]
-            else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
+            else (
+                "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
+            )
         )
         what, remedy = _SOLVABILITY[kind]
         function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
         shown, value = (-c, -value) if field is None else (c, value)
         scale = "1/eps" if power == -1 else f"eps^{power}"
         raise SolvabilityError(
-            f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must have none{cause}",
+            f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must"
+            f" have none{cause}",
             term=shown
             * differentiate(function, alpha, op.coordinates)
             * op.problem.scales.eps**power,
@@ -352,7 +376,10 @@ _SOLVABILITY = {
     "source": ("a source", "subtract its mean over the cell, or scale it without 1/eps"),
     "drift": (
         "a drift",
-        "subtract the mean drift, or add the time derivative s.dt(u): then the moving frame X = x - <b> t/eps is found",
+        (
+            "subtract the mean drift, or add the time derivative s.dt(u): then the moving frame X ="
+            " x - <b> t/eps is found"
+        ),
     ),
     "reaction": (
         "a reaction",

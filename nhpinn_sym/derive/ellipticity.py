@@ -246,20 +246,27 @@ def _not_definite(
     smallest: float, largest: float, principal: Table, op: Operator
 ) -> CoefficientError:
     return CoefficientError(
-        f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to {largest:.3g} on the cell",
+        f"the coefficient is not positive definite: eigenvalues from {smallest:.3g} to"
+        f" {largest:.3g} on the cell",
         term=_shown(op, principal),
-        remedy="the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
-        "check its sign, and where it vanishes",
+        remedy=(
+            "the form is -s.div(a*s.grad(u)) with a positive definite and bounded at every y: "
+            "check its sign, and where it vanishes"
+        ),
     )
 
 
 def _raise_singular(everywhere: bool, shown: sp.Basic) -> None:
     if everywhere:
         raise SolvabilityError(
-            "the cell operator has an infinite kernel: its symbol is singular at every y (so is curl curl)",
+            "the cell operator has an infinite kernel: its symbol is singular at every y (so is"
+            " curl curl)",
             term=shown,
-            remedy="for curl curl use potentials, the scalar problems -div(a grad phi); elasticity needs a shear modulus; "
-            "and no equation may follow from the others or lack derivatives of highest order",
+            remedy=(
+                "for curl curl use potentials, the scalar problems -div(a grad phi); elasticity"
+                " needs a shear modulus; and no equation may follow from the others or lack"
+                " derivatives of highest order"
+            ),
         )
     raise CoefficientError(
         "the cell operator is not elliptic: its symbol is singular somewhere on the cell",

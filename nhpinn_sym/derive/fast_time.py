@@ -61,8 +61,9 @@ def _resonance(op: Operator, tau: FastAxis) -> sp.Rational:
         raise SolvabilityError(
             "a coefficient depends on tau, and there is no time derivative that acts on it",
             term=culprit,
-            remedy="add s.dt(u), or write a parameter in place of tau: "
-            "parameters={q: (lower, upper)}",
+            remedy=(
+                "add s.dt(u), or write a parameter in place of tau: parameters={q: (lower, upper)}"
+            ),
         )
     order = space_order(op)
     resonance = sp.Rational(order, op.problem.time_order)

@@ -74,8 +74,10 @@ class Averaging:
                 raise UnsupportedError(
                     f"a term of order eps^{t.power} that depends on tau = t/eps^{self.k}",
                     term=op.show(t),
-                    remedy=f"terms down to eps^-{self.order} are averaged; for (rho u)_t "
-                    "substitute w = rho u",
+                    remedy=(
+                        f"terms down to eps^-{self.order} are averaged; for (rho u)_t "
+                        "substitute w = rho u"
+                    ),
                 )
 
     def result(self) -> FastTime:

@@ -14,7 +14,10 @@ from .model import CellProblem, HomogenizedModel
 from .notation import Mean, OfOrder, equation, source, term
 from .walls import wall_equations
 
-_UNWEIGHTED = "The adjoint of the leading operator has the constants for its kernel: the right-hand side must have zero mean over the cell. "
+_UNWEIGHTED = (
+    "The adjoint of the leading operator has the constants for its kernel: the right-hand side must"
+    " have zero mean over the cell. "
+)
 _WEIGHTED = "The right-hand side must have zero mean over the cell, weighted by psi. "
 _LONG = 40
 """Symbols and derivatives on the right of an equation beyond which it is not written out."""
@@ -51,9 +54,11 @@ def trace(model: HomogenizedModel) -> Derivation:
         steps.append(
             Step(
                 head,
-                "Each is periodic on the cell with zero mean."
-                if cells
-                else f"All right-hand sides vanish: u{n} = 0.",
+                (
+                    "Each is periodic on the cell with zero mean."
+                    if cells
+                    else f"All right-hand sides vanish: u{n} = 0."
+                ),
                 tuple(c.equation for c in cells),
             )
         )
@@ -87,9 +92,10 @@ def _walls(model: HomogenizedModel) -> list[Step]:
         return []
     weight = ", weighted by psi," if _weighted(model) else ""
     remark = (
-        f"A boundary layer of size eps takes up what the flux of the expansion{weight} oscillates along a wall, "
-        "not its mean there. So the limit holds the phase of the wall in its period; it is solved where eps is given, "
-        "and where no flow of order 1/eps goes through the wall."
+        f"A boundary layer of size eps takes up what the flux of the expansion{weight} oscillates"
+        " along a wall, not its mean there. So the limit holds the phase of the wall in its"
+        " period; it is solved where eps is given, and where no flow of order 1/eps goes through"
+        " the wall."
     )
     return [Step("Natural conditions", remark, written)]
 
@@ -169,7 +175,10 @@ def _leading(model: HomogenizedModel) -> tuple[str, tuple[sp.Equality, ...]]:
     arguments = ", ".join(map(str, u.args))
     kernels = tuple(model.writer.kernel_equations())
     if model.recursion.ground is not None:
-        text = f"A_{lowest} u0 = 0 on the periodic cell: u0 is phi(y) times a function of ({arguments})."
+        text = (
+            f"A_{lowest} u0 = 0 on the periodic cell: u0 is phi(y) times a function of"
+            f" ({arguments})."
+        )
     else:
         text = f"A_{lowest} u0 = 0 on the periodic cell: u0 = u0({arguments}) does not depend on y."
     if _weighted(model):

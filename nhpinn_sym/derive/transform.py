@@ -81,7 +81,8 @@ def ground_state(
     eps = op.problem.scales.eps
     growth = sp.exp(-LAMBDA * op.problem.scales.t / eps**2) if timely else sp.Integer(1)
     remark = (
-        "The leading operator does not vanish on constants: u is a ground state phi(y) times v, and v is homogenized. "
+        "The leading operator does not vanish on constants: u is a ground state phi(y) times v, and"
+        " v is homogenized. "
         + (
             "u decays as exp(-lambda0 t/eps^2)."
             if timely
@@ -158,11 +159,13 @@ def _check_common(op: Operator, moved: Recursion, frame: tuple[Frame, ...]) -> N
     for (_, field, alpha), (c, value) in _mean_drifts(op, moved).items():
         drift = c * differentiate(op.problem.unknowns[field or 0], alpha, op.coordinates)
         raise SolvabilityError(
-            f"the fields have different mean drifts of order 1/eps: in the frame of the first one, "
+            "the fields have different mean drifts of order 1/eps: in the frame of the first one, "
             f"one of mean {value:.6g} is left",
             term=drift / op.problem.scales.eps,
-            remedy="one moving frame serves fields with the same mean drift: subtract the difference, "
-            "or solve the fields apart",
+            remedy=(
+                "one moving frame serves fields with the same mean drift: subtract the difference, "
+                "or solve the fields apart"
+            ),
         )
 
 
@@ -179,8 +182,8 @@ def _settled(op: Operator) -> Callable[[Frame], Frame]:
         mean = closed_mean(replace(op, axes=(tau,), frozen=()), f.velocity, numbers=True)
         if tau.power <= 1 or mean is None:
             raise UnsupportedError(
-                f"a mean drift of order 1/eps that depends on tau = t/eps^{tau.power}: it moves u by "
-                f"eps^{tau.power - 1} to and fro, and there is no limit",
+                f"a mean drift of order 1/eps that depends on tau = t/eps^{tau.power}: it moves u"
+                f" by eps^{tau.power - 1} to and fro, and there is no limit",
                 term=f.velocity,
                 remedy="subtract its oscillation, or use a larger power of eps",
             )

@@ -246,9 +246,9 @@ class Trigonometry:
     def _turned(self, wave: Wave, number: Number, place: int, power: int) -> tuple[Wave, Number]:
         """number * i * omega_place^power * wave."""
         powers = tuple(p + power * (k == place) for k, p in enumerate(wave.powers))
-        return wave._replace(
-            powers=powers, imaginary=1 - wave.imaginary
-        ), -number if wave.imaginary else number
+        return wave._replace(powers=powers, imaginary=1 - wave.imaginary), (
+            -number if wave.imaginary else number
+        )
 
     def written(self, a: Series, *, real: bool) -> sp.Expr:
         """SymPy again; real: as sines and cosines, the waves m and -m of real data being

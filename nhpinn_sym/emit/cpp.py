@@ -91,7 +91,8 @@ def _head(chosen: Streams) -> str:
     listed = ", ".join(_index(chosen.indices[a]) for a in chosen.kept)
     joined = ", ".join(_index(chosen.indices[a]) for a in chosen.joined)
     last = (
-        f"// Last stream: the sum of the derivatives {joined}, each times its weight at the point.\n"
+        f"// Last stream: the sum of the derivatives {joined}, each times its weight at the"
+        " point.\n"
         if joined
         else ""
     )
@@ -142,7 +143,8 @@ def _tanh_adjoint(chosen: Streams) -> str:
             seeds.setdefault(k + 1, []).append(f"d[{s}] * ({_sum(map(_term, terms))})")
     found = adjoint(chosen.tables)
     lines.append(
-        f"const V d0 = {_sum(['f1 * d[0]', *(f'f{k} * ({_sum(parts)})' for k, parts in sorted(seeds.items()))])};"
+        "const V d0 ="
+        f" {_sum(['f1 * d[0]', *(f'f{k} * ({_sum(parts)})' for k, parts in sorted(seeds.items()))])};"
     )
     for b in sorted(
         found
@@ -154,7 +156,8 @@ def _tanh_adjoint(chosen: Streams) -> str:
         lines.append(f"d[{b}] = {_sum(parts)};")
     return _function(
         "void tanh_adjoint(V t, [[maybe_unused]] const V* z, V* d, [[maybe_unused]] const T* w)",
-        "From the derivatives of a function by the streams of h = tanh(z) to those by the streams of z; t = h[0].",
+        "From the derivatives of a function by the streams of h = tanh(z) to those by the streams"
+        " of z; t = h[0].",
         [*lines, "d[0] = d0;"],
     )
 

@@ -456,7 +456,10 @@ def _strong(t: StrongTerm, components: int) -> str:
 
 def _functional(f: Functional, components: int) -> str:
     terms = [f"({t.coefficient}){_factors(t.factors, components)}" for t in f.terms]
-    return f"{f.name}{list(f.index) if f.index else ''} = <{' + '.join([str(f.constant)] * (f.constant != 0 or not terms) + terms)}>"
+    return (
+        f"{f.name}{list(f.index) if f.index else ''} ="
+        f" <{' + '.join([str(f.constant)] * (f.constant != 0 or not terms) + terms)}>"
+    )
 
 
 def _equation_docstring(lowered: LoweredEquation) -> str:
@@ -501,13 +504,13 @@ def _natural(lowered: LoweredEquation, n: Natural) -> str:
         return f"on {where}: n . {flux} = g, which adds int g {v} to l; g = {n.value}"
     if not n.terms:
         return (
-            f"on {where}: n . {flux} + alpha {u} = g, which adds int alpha {u} {v} to B and int g {v} to l; "
-            f"alpha = {n.alpha}, g = {n.value}"
+            f"on {where}: n . {flux} + alpha {u} = g, which adds int alpha {u} {v} to B and int g"
+            f" {v} to l; alpha = {n.alpha}, g = {n.value}"
         )
     added = " + ".join(f"({c}) {part}" for c, part in terms)
     return (
-        f"on {where}: n . {flux} + {added} = g, which adds int ({added}) {v} to B and int g {v} to l; "
-        f"g = {n.value}"
+        f"on {where}: n . {flux} + {added} = g, which adds int ({added}) {v} to B and int g {v} to"
+        f" l; g = {n.value}"
     )
 
 

@@ -149,7 +149,8 @@ def projection(lowered: LoweredCells) -> str:
     parts = [f"{', '.join(kernels)} are kernels, and have no right-hand side."] if kernels else []
     parts += (
         [
-            f"That of {', '.join(reduced)} loses what the operator does not reach: <psi . g> phi for its kernels psi, phi."
+            f"That of {', '.join(reduced)} loses what the operator does not reach: <psi . g> phi"
+            " for its kernels psi, phi."
         ]
         if reduced
         else []
@@ -162,7 +163,10 @@ def describe(function: CellForm) -> str:
     if function.role == "ground state":
         return f"{function.name}, positive, of mean 1"
     if function.role == "adjoint":
-        return f"{function.name}, kernel of the transposed operator that belongs to equation {function.level}"
+        return (
+            f"{function.name}, kernel of the transposed operator that belongs to equation"
+            f" {function.level}"
+        )
     held = [_source(sign, *key) for key, sign in function.sources]
     return f"{function.name}, " + (f"multiplies {' and '.join(held)}" if held else "auxiliary")
 

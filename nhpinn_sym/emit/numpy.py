@@ -66,11 +66,21 @@ def cells(lowered: LoweredCells) -> Source:
         f"CELL = {lowered.cell.bounds!r}",
         f"SLOW = {tuple(map(str, lowered.slow))!r}",
         f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
-        f"EXTERNALS = {tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)!r}",
-        f"FUNCTIONS = {tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)!r}  # name, role, level, source of zero mean",
+        (
+            "EXTERNALS ="
+            f" {tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)!r}"
+        ),
+        (
+            "FUNCTIONS ="
+            f" {tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)!r}  # name,"
+            " role, level, source of zero mean"
+        ),
         f"EIGENVALUE = {None if lowered.eigenvalue is None else str(lowered.eigenvalue)!r}",
         f"COMPONENTS, COEFFICIENTS = {lowered.components}, {len(table.found)}",
-        f"SYMMETRIC, DEFINITE, COMPLEX = {lowered.symmetric}, {lowered.definite}, {lowered.complex}",
+        (
+            f"SYMMETRIC, DEFINITE, COMPLEX = {lowered.symmetric}, {lowered.definite},"
+            f" {lowered.complex}"
+        ),
         f"JUMPS, KNOWN = {lowered.jumps}, {known_entries(lowered)!r}",
         _TABLES,
         *tables,
@@ -104,11 +114,17 @@ def _sign(w: WeakTerm) -> int:
 
 
 def _operator_row(table: _Coefficients, w: WeakTerm) -> str:
-    return f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)}, {w.field}, {w.right})"
+    return (
+        f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)}, {w.field},"
+        f" {w.right})"
+    )
 
 
 def _source_row(table: _Coefficients, w: WeakTerm) -> str:
-    return f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)}, {_factor(w.factor)})"
+    return (
+        f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)},"
+        f" {_factor(w.factor)})"
+    )
 
 
 def _factor(factor: Factor | None) -> str:
@@ -127,7 +143,10 @@ def _functional(table: _Coefficients, f: Functional) -> str:
 
 
 def _constant(table: _Coefficients, c: Constant) -> str:
-    return f"({str(c.symbol)!r}, {_functional(table, c.numerator)}, {_functional(table, c.denominator)})"
+    return (
+        f"({str(c.symbol)!r}, {_functional(table, c.numerator)},"
+        f" {_functional(table, c.denominator)})"
+    )
 
 
 def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: BroadcastPrinter) -> str:
@@ -150,7 +169,10 @@ def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: Broadcas
     ]
     lines += [f"{v} = {code(expr)}" for v, expr in shared]
     lines += ["return [", *(f"    {code(expr)}," for expr in reduced), "]"]
-    doc = '"""The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols broadcast."""'
+    doc = (
+        '"""The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols'
+        ' broadcast."""'
+    )
     return "\n".join(
         ["def coefficients(_points, _slow, _data):", *(f"    {line}" for line in (doc, *lines)), ""]
     )
@@ -162,7 +184,8 @@ def _mathematics(lowered: LoweredCells) -> list[str]:
     for i in range(lowered.components):
         rows = (w for w in lowered.bilinear if w.equation == i)
         operator = " + ".join(
-            f"D^{w.left}[({text(_sign(w) * w.coefficient)}) D^{w.right} {_component(lowered, 'N', w.field)}]"
+            f"D^{w.left}[({text(_sign(w) * w.coefficient)}) D^{w.right}"
+            f" {_component(lowered, 'N', w.field)}]"
             for w in rows
         )
         lines.append(f"{_component(lowered, 'A_0 N', i)} = {operator}")
@@ -195,7 +218,8 @@ def _problem(lowered: LoweredCells, f: CellForm) -> list[str]:
             for w in rows
         )
         lines.append(
-            f"{_component(lowered, f'A_0 {f.name}', i)} = {' + '.join(parts) or '0'}{'' if f.solvable else ' - mean'}"
+            f"{_component(lowered, f'A_0 {f.name}', i)} ="
+            f" {' + '.join(parts) or '0'}{'' if f.solvable else ' - mean'}"
         )
     return lines
 

@@ -125,7 +125,10 @@ def _cell_forms(lowered: LoweredCells) -> str:
         f"COMPONENTS = {lowered.components}",
         "FUNCTIONS = (" + "".join(f"\n    {row!r}," for row in function_rows(lowered)) + "\n)",
         f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",
-        f"CONSTANTS = { {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}!r}",
+        (
+            "CONSTANTS ="
+            f" { {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}!r}"
+        ),
         f"FIRST_ORDER = {first_order_axes(lowered)}",
         f"SYMMETRIC = {lowered.symmetric}",
         f"DEFINITE = {lowered.definite}",
@@ -210,7 +213,10 @@ def _cell_docstring(lowered: LoweredCells, coefficients: Coefficients) -> list[s
         )
         + " for every periodic v.",
         *projection(lowered).splitlines(),
-        "The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.",
+        (
+            "The effective coefficients are the means of the functionals over Y. Plus convention:"
+            " u1 = sum_k N_k D^k u0."
+        ),
         *(f"N{k}: {describe(f)}" for k, f in enumerate(lowered.functions)),
         "",
         *coefficients.definitions(),
@@ -262,7 +268,10 @@ def _equation_forms(lowered: LoweredEquation) -> str:
         "NATURAL = ("
         + "".join(f"\n    {row}," for _, row in natural)
         + ("\n)" if natural else ")"),
-        f"ESSENTIAL = ({_items(f'({e.faces}, {e.field}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})",
+        (
+            "ESSENTIAL ="
+            f" ({_items(f'({e.faces}, {e.field}, essential_{k}, {rate.format(k=k)})' for k, e in enumerate(lowered.essential))})"
+        ),
         *([f"INITIAL = ({_items(starts)})"] if starts else []),
     ]
     return _module(
@@ -360,7 +369,8 @@ def _equation_docstring(lowered: LoweredEquation, groups: dict[str, Coefficients
         f"Find u on {lowered.domain} with",
         f"    {_weak_equation(lowered)}, for every v that vanishes where u is given.",
         *(
-            f"{_part('u', e.field, lowered.components)} = {plain(e.value)} on the faces {e.faces}; a face is (axis, 0 or 1 for the lower or upper end)."
+            f"{_part('u', e.field, lowered.components)} = {plain(e.value)} on the faces {e.faces};"
+            " a face is (axis, 0 or 1 for the lower or upper end)."
             for e in lowered.essential
         ),
         *(_natural_line(n, lowered.components) for n in lowered.natural),
@@ -402,9 +412,11 @@ def _natural_line(n: Natural, components: int) -> str:
     terms += [
         (
             t.coefficient,
-            f"D^{t.right} {_part('u', t.field, components)}"
-            if any(t.right)
-            else _part("u", t.field, components),
+            (
+                f"D^{t.right} {_part('u', t.field, components)}"
+                if any(t.right)
+                else _part("u", t.field, components)
+            ),
         )
         for t in n.terms
     ]

@@ -93,7 +93,8 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
             f"ansatz(points, net{scope.collect})",
             f"The jet of lift + factor * net, for the jet of a net with {outputs}.",
             [
-                f"return add(lift(points{scope.forward}), product(factor(points{scope.forward}), net))"
+                f"return add(lift(points{scope.forward}), product(factor(points{scope.forward}),"
+                " net))"
             ],
         ),
         function(
@@ -118,7 +119,8 @@ def _require_strong_form(lowered: LoweredEquation) -> None:
     if lowered.jumps:
         jumping = (t.coefficient for t in lowered.bilinear if jumps(t.coefficient))
         raise UnsupportedError(
-            "a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
+            "a coefficient jumps: the strong form, which the PINN residual is, is not defined"
+            " across the jump",
             term=next(jumping, lowered.title),
             remedy='finite elements hold across it: "dolfinx" or "skfem"',
         )
@@ -151,17 +153,24 @@ def _strong_part(scope: Scope, blocks: Tables, sources: Sequence[sp.Expr]) -> li
     """coefficients, source, operator and residual."""
     several = len(sources) > 1
     return [
-        scope.tables("coefficients", blocks)
-        if several
-        else scope.table("coefficients", blocks.get((0, 0), {})),
+        (
+            scope.tables("coefficients", blocks)
+            if several
+            else scope.table("coefficients", blocks.get((0, 0), {}))
+        ),
         scope.function(
             "source", "points", "The right-hand side.", sources, f"return {at_points(len(sources))}"
         ),
         function(
             f"operator(points, d{scope.collect})",
-            "The left-hand sides; d: {multi-index: derivatives of the components}."
-            if several
-            else "The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points.",
+            (
+                "The left-hand sides; d: {multi-index: derivatives of the components}."
+                if several
+                else (
+                    "The left-hand side; d: {multi-index: derivatives}, feature axes may follow"
+                    " those of the points."
+                )
+            ),
             [f"return {_applied('coefficients', several, scope)}"],
         ),
         function(

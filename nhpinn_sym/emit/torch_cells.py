@@ -42,7 +42,10 @@ from .torch_text import (
 
 Stage = tuple[str, tuple[int, ...]]
 """("ground state" | "adjoint" | "corrector", the functions that are solved together)."""
-ACROSS_JUMPS = 'one net per phase (solve_cells(model, "pinn")), the energy form (method="energy") and finite elements hold across it'
+ACROSS_JUMPS = (
+    'one net per phase (solve_cells(model, "pinn")), the energy form (method="energy") and finite'
+    " elements hold across it"
+)
 _FOURIER = 'use backend="fourier"'
 
 
@@ -74,7 +77,8 @@ def file_text(
         *_sources(scope, lowered),
         function(
             f"cell_functions({NET})",
-            "The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs.",
+            "The jet of a net with the components of the functions of a stage as outputs: periodic"
+            " by its inputs.",
             ["return network(points, layers, indices, axes)"],
         ),
         _bilinear(scope, lowered.bilinear),
@@ -129,7 +133,8 @@ def _require_real_and_smooth(lowered: LoweredCells) -> None:
     ]
     if lowered.jumps:
         raise UnsupportedError(
-            "a coefficient jumps: the strong form, which the PINN residual is, is not defined across the jump",
+            "a coefficient jumps: the strong form, which the PINN residual is, is not defined"
+            " across the jump",
             term=next((c for c in held if jumps(c)), lowered.title),
             remedy=ACROSS_JUMPS,
         )
@@ -194,8 +199,14 @@ def _names(lowered: LoweredCells) -> str:
         [
             f"COMPONENTS = {lowered.components}",
             f"FUNCTIONS = {tuple(f.name for f in lowered.functions)}",
-            f"STAGES = {stages(lowered)}  # (kind, functions that are solved together): the outputs of a net, and the columns of sources",
-            f"CONSTANTS = { ({key: argument_name(s) for s, key in numbered.items()}) }  # entries of `constants` that are keyword arguments",
+            (
+                f"STAGES = {stages(lowered)}  # (kind, functions that are solved together): the"
+                " outputs of a net, and the columns of sources"
+            ),
+            (
+                f"CONSTANTS = { ({key: argument_name(s) for s, key in numbered.items()}) }  #"
+                " entries of `constants` that are keyword arguments"
+            ),
         ]
     )
 
@@ -208,7 +219,8 @@ def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
         parts.append(
             function(
                 f"{prefix}operator(points, d{scope.collect})",
-                "The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation.",
+                "The left-hand sides, ordered as the outputs of the net whose jet is d: by"
+                " function, then by equation.",
                 [f"return system({prefix}coefficients(points{scope.forward}), d, COMPONENTS)"],
             )
         )
@@ -221,10 +233,14 @@ def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
     parts.append(
         function(
             f"residual(points, d, stage=0, known=None{scope.collect})",
-            "Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions before.",
+            "Zero for the functions of a stage (constant, where a source has a mean); known: the"
+            " jet of all functions before.",
             [
                 *choose,
-                f"return {left}(points, d{scope.forward}) - SOURCES[stage](points, known{scope.forward})",
+                (
+                    f"return {left}(points, d{scope.forward}) - SOURCES[stage](points,"
+                    f" known{scope.forward})"
+                ),
             ],
         )
     )
@@ -252,7 +268,10 @@ def _sources(scope: Scope, lowered: LoweredCells) -> list[str]:
         )
     return [
         *parts,
-        f"SOURCES = ({''.join(f'source_{k}, ' for k in range(len(parts))).rstrip(' ' if len(parts) == 1 else ', ')})",
+        (
+            "SOURCES ="
+            f" ({''.join(f'source_{k}, ' for k in range(len(parts))).rstrip(' ' if len(parts) == 1 else ', ')})"
+        ),
     ]
 
 
@@ -269,7 +288,8 @@ def _source(lowered: LoweredCells, form: CellForm, equation: int) -> sp.Expr:
 def slot(lowered: LoweredCells, factor: Factor | None, jet: str) -> sp.Expr:
     return (
         Slot(
-            f"{jet}[{factor.derivative}][..., {factor.function * lowered.components + factor.component}]"
+            f"{jet}[{factor.derivative}][...,"
+            f" {factor.function * lowered.components + factor.component}]"
         )
         if factor
         else sp.Integer(1)
@@ -361,8 +381,8 @@ def _effective(scope: Scope, lowered: LoweredCells) -> str:
     )
     result = "\n".join([*parts, "values = {{", *rows, "}}", returned])
     summary = (
-        "Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a quadrature; "
-        "d: the jet of all functions."
+        "Effective coefficients: means over the points (last axis), a uniform grid of the cell, or"
+        " sums with weights of a quadrature; d: the jet of all functions."
     )
     return scope.function(
         "effective",
@@ -387,14 +407,18 @@ def _dual_correction(scope: Scope, f: Functional) -> str:
         return ""
     sign, i, j = *f.dual, f.terms[0].factors[0].function
     given = "".join(f", {n}={n}" for n in scope.names)
-    return f" {'+' if sign > 0 else '-'} (loads_{i}[{j}] - bilinear(points, function_{j}, function_{i}{given}))"
+    return (
+        f" {'+' if sign > 0 else '-'} (loads_{i}[{j}] - bilinear(points, function_{j},"
+        f" function_{i}{given}))"
+    )
 
 
 def _docstring(lowered: LoweredCells) -> str:
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in _functionals(lowered))
     slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
     ranges = (
-        "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and cell_functions."
+        "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to"
+        " mlp and cell_functions."
         if slow
         else ""
     )
@@ -441,9 +465,11 @@ def _listed_sources(lowered: LoweredCells) -> str:
             continue
         for i in range(lowered.components):
             terms = [
-                f"({t.coefficient}) {_factor(lowered, t.factor)}"
-                if t.factor
-                else str(t.coefficient)
+                (
+                    f"({t.coefficient}) {_factor(lowered, t.factor)}"
+                    if t.factor
+                    else str(t.coefficient)
+                )
                 for t in f.source
                 if t.equation == i
             ]
@@ -455,7 +481,10 @@ def _listed_sources(lowered: LoweredCells) -> str:
 
 _KERNELS: Mapping[str, str] = {
     "ground state": "the positive solution of mean 1 for the smallest eigenvalue",
-    "adjoint": "of the transposed operator, of mean 1 (of its own component, 0 of the others; or of mean 1 with the ground state)",
+    "adjoint": (
+        "of the transposed operator, of mean 1 (of its own component, 0 of the others; or of mean 1"
+        " with the ground state)"
+    ),
 }
 
 
@@ -476,4 +505,7 @@ def _functional(lowered: LoweredCells, f: Functional) -> str:
         if f.dual
         else ""
     )
-    return f"{f.name}{list(f.index) if f.index else ''} = <{' + '.join([str(f.constant)] * (f.constant != 0) + terms) or '0'}>{note}"
+    return (
+        f"{f.name}{list(f.index) if f.index else ''} ="
+        f" <{' + '.join([str(f.constant)] * (f.constant != 0) + terms) or '0'}>{note}"
+    )

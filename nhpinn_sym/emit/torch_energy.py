@@ -100,22 +100,31 @@ def _file(
         else ("strain", "the derivatives D_k N_i")
     )
     parts = [
-        f"{header(scope, {'INDICES': indices}, axes)}\n{_names(lowered, energy, rows, components, name)}",
+        (
+            f"{header(scope, {'INDICES': indices}, axes)}\n{_names(lowered, energy, rows, components, name)}"
+        ),
         symmetric(
             scope,
             "stiffness",
             "points",
-            f"The symmetric coefficients C, (..., {energy.stiffness.rows}, {energy.stiffness.rows}).",
+            f"The symmetric coefficients C, (..., {energy.stiffness.rows},"
+            f" {energy.stiffness.rows}).",
             energy.stiffness,
         ),
         function(
             f"{name}(d)",
-            f"{zero[0].upper()}{zero[1:]}, numbered as in {name.upper()}, for the jet of one function: (..., {len(rows)}).",
+            f"{zero[0].upper()}{zero[1:]}, numbered as in {name.upper()}, for the jet of one"
+            f" function: (..., {len(rows)}).",
             [
-                f"zero = torch.zeros_like(d[{(0,) * dim}][..., 0])"
-                if components
-                else f"zero = d[{(0,) * dim}].new_zeros(())",
-                f"return torch.stack([sum((factor * d[index][..., i] for i, index, factor in row), zero) for row in {name.upper()}], -1)",
+                (
+                    f"zero = torch.zeros_like(d[{(0,) * dim}][..., 0])"
+                    if components
+                    else f"zero = d[{(0,) * dim}].new_zeros(())"
+                ),
+                (
+                    "return torch.stack([sum((factor * d[index][..., i] for i, index, factor in"
+                    f" row), zero) for row in {name.upper()}], -1)"
+                ),
             ],
         ),
         *(_complementary(scope) if dual else _gradient_energy(scope, lowered)),
@@ -134,7 +143,11 @@ def _names(lowered: LoweredCells, energy: CellEnergy, rows: Map, components: int
     return "\n".join(
         [
             f"COMPONENTS = {components}",
-            f"FUNCTIONS = { ({f.name: place for f, place in zip(lowered.functions, energy.functions)}) }  # (row of the macroscopic strain, sign)",
+            (
+                "FUNCTIONS ="
+                f" { ({f.name: place for f, place in zip(lowered.functions, energy.functions)}) } "
+                " # (row of the macroscopic strain, sign)"
+            ),
             f"{name.upper()} = (  # (component, multi-index, factor) of the terms of each row",
             *(f"    {row}," for row in rows),
             ")",
@@ -154,7 +167,8 @@ def symmetric(scope: Scope, name: str, arguments: str, summary: str, matrix: sp.
         arguments,
         summary,
         entries,
-        f"lower = stack(points{', {}' * len(entries)})\nreturn lower[..., ({order},)].unflatten(-1, ({size}, {size}))",
+        f"lower = stack(points{', {}' * len(entries)})\nreturn lower[..., ({order},)].unflatten(-1,"
+        f" ({size}, {size}))",
     )
 
 
@@ -163,17 +177,25 @@ def _gradient_energy(scope: Scope, lowered: LoweredCells) -> list[str]:
     return [
         function(
             f"energy(points, d, mean{scope.collect})",
-            "The integrand of 1/2 E . A* E, which the cell function of the macroscopic strain E = mean minimizes; d: its jet.",
+            "The integrand of 1/2 E . A* E, which the cell function of the macroscopic strain E ="
+            " mean minimizes; d: its jet.",
             [
-                "total = strain(d) + torch.as_tensor(mean, dtype=points.dtype, device=points.device)",
-                f'return 0.5 * torch.einsum("...p,...pq,...q->...", total, stiffness(points{given}), total)',
+                (
+                    "total = strain(d) + torch.as_tensor(mean, dtype=points.dtype,"
+                    " device=points.device)"
+                ),
+                (
+                    'return 0.5 * torch.einsum("...p,...pq,...q->...", total,'
+                    f" stiffness(points{given}), total)"
+                ),
             ],
         ),
         function(
             f"bilinear(points, u, v{scope.collect})",
             "The integrand of the weak form B(u, v), for the jets of u and v.",
             [
-                f'return torch.einsum("...p,...pq,...q->...", strain(v), stiffness(points{given}), strain(u))'
+                f'return torch.einsum("...p,...pq,...q->...", strain(v), stiffness(points{given}),'
+                " strain(u))"
             ],
         ),
         function(
@@ -181,7 +203,10 @@ def _gradient_energy(scope: Scope, lowered: LoweredCells) -> list[str]:
             "The integrands of the right-hand sides l(v) of FUNCTIONS, a column for each.",
             [
                 f'fluxes = torch.einsum("...p,...pq->...q", strain(v), stiffness(points{given}))',
-                "return torch.stack([-sign * fluxes[..., row] for row, sign in FUNCTIONS.values()], -1)",
+                (
+                    "return torch.stack([-sign * fluxes[..., row] for row, sign in"
+                    " FUNCTIONS.values()], -1)"
+                ),
             ],
         ),
         *_law(scope, lowered),
@@ -192,7 +217,8 @@ def _complementary(scope: Scope) -> list[str]:
     return [
         function(
             f"energy(points, d, mean{scope.collect})",
-            "The integrand of 1/2 S . A*^-1 S, which the potentials of the mean flux S minimize; d: their jet.",
+            "The integrand of 1/2 S . A*^-1 S, which the potentials of the mean flux S minimize; d:"
+            " their jet.",
             [
                 "total = flux(d) + torch.as_tensor(mean, dtype=points.dtype, device=points.device)",
                 f"compliance = torch.linalg.pinv(stiffness(points{scope.forward}), hermitian=True)",

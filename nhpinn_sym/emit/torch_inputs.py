@@ -56,7 +56,10 @@ def with_kinks(text: str, kinks: Kinks) -> str:
     ]  # the derivatives of Max are not printed
     summary = "The jets of the functions that vanish where a coefficient jumps, (..., LEVELS)."
     jets = Scope(kinks.coordinates).jet("levels", smooth, known, summary, columns=True)
-    constants = f"LEVELS, POWER = {len(kinks.levels)}, {kinks.power}\nsmooth_embed, smooth_inputs = embed, inputs"
+    constants = (
+        f"LEVELS, POWER = {len(kinks.levels)}, {kinks.power}\nsmooth_embed, smooth_inputs = embed,"
+        " inputs"
+    )
     return (
         f"{text}\n\n"
         + "\n\n\n".join([_KINKS + constants, jets, _part("torch_kinks", _KINKS)])

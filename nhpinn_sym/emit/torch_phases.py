@@ -78,10 +78,14 @@ def _fluxes(scope: Scope, lowered: LoweredCells) -> list[str]:
     parts.append(
         function(
             f"flux(points, d, stage=0, known=None{scope.collect})",
-            "The fluxes of the functions of a stage, (..., functions * equations, axes): n . flux is continuous across an interface.",
+            "The fluxes of the functions of a stage, (..., functions * equations, axes): n . flux"
+            " is continuous across an interface.",
             [
                 f"tables = flux_coefficients(points{scope.forward})",
-                "sides = [{(i, j): table for (i, axis, j), table in tables.items() if axis == k} for k in range(len(INDICES[0]))]",
+                (
+                    "sides = [{(i, j): table for (i, axis, j), table in tables.items() if axis =="
+                    " k} for k in range(len(INDICES[0]))]"
+                ),
                 "source = FLUX_SOURCES[stage](points, known" + scope.forward + ")",
                 "left = torch.stack([system(side, d, COMPONENTS) for side in sides], -1)",
                 "return left - source.reshape(left.shape)",

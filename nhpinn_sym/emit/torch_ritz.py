@@ -49,7 +49,10 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     vector = f"return stack(points{', {}' * size})"
     values = ", ".join(f"d[{index}][..., {i}]" for i, index in energy.slots)
     parts = [
-        f"{header(scope, {'INDICES': indices}, axes)}\nCOMPONENTS = {components}\nSLOTS = {energy.slots}  # (component, multi-index)",
+        (
+            f"{header(scope, {'INDICES': indices}, axes)}\nCOMPONENTS = {components}\nSLOTS ="
+            f" {energy.slots}  # (component, multi-index)"
+        ),
         symmetric(
             scope,
             "quadratic",
@@ -70,8 +73,11 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
             "The integrand of 1/2 B(u, u) - l(u) inside.",
             [
                 "s = slots(d)",
-                f"return 0.5 * torch.einsum('...p,...pq,...q->...', s, quadratic(points{scope.forward}), s) "
-                f"- (load(points{scope.forward}) * s).sum(-1)",
+                (
+                    "return 0.5 * torch.einsum('...p,...pq,...q->...', s,"
+                    f" quadratic(points{scope.forward}), s) - (load(points{scope.forward}) *"
+                    " s).sum(-1)"
+                ),
             ],
         ),
         *_faces(scope, energy, dim),
@@ -94,7 +100,10 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
             "The jet of lift + factor * net on a net of these layers.",
             [
                 "net = network(points, layers, indices, axes)",
-                f"return add(lift(points{scope.forward}), product(factor(points{scope.forward}), net))",
+                (
+                    f"return add(lift(points{scope.forward}),"
+                    f" product(factor(points{scope.forward}), net))"
+                ),
             ],
         ),
     ]
@@ -128,7 +137,10 @@ def _faces(scope: Scope, energy: EquationEnergy, dim: int) -> list[str]:
             "The integrand on a face in BOUNDARY.",
             [
                 "alpha, value = BOUNDARY[face]",
-                f"return ((0.5 * alpha(points{scope.forward}) * d[{zero}] - value(points{scope.forward})) * d[{zero}]).sum(-1)",
+                (
+                    f"return ((0.5 * alpha(points{scope.forward}) * d[{zero}] -"
+                    f" value(points{scope.forward})) * d[{zero}]).sum(-1)"
+                ),
             ],
         )
     )

@@ -164,7 +164,10 @@ def header(
             "",
             "import torch",
             "",
-            f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the columns of `points`",
+            (
+                f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the"
+                " columns of `points`"
+            ),
             *(
                 [f"{given}  {note}"]
                 if len(scope.names) <= _FEW

@@ -39,10 +39,14 @@ _COMPARISONS = {"<": "lt", "<=": "le", ">": "gt", ">=": "ge", "==": "eq", "!=": 
 _INT_LIMIT = 2**31
 
 HELPERS = {
-    "fraction": '''def fraction(z):
+    "fraction": (
+        '''def fraction(z):
     """z - floor(z), which UFL does not have; at the integers themselves it may be 0 or 1."""
-    return 0.5 + atan2(-ufl.sin(2*ufl.pi*z), -ufl.cos(2*ufl.pi*z))/(2*ufl.pi)''',
-    "atan2": 'atan2 = getattr(ufl, "atan2", None) or ufl.atan_2  # the name depends on UFL\'s version',
+    return 0.5 + atan2(-ufl.sin(2*ufl.pi*z), -ufl.cos(2*ufl.pi*z))/(2*ufl.pi)'''
+    ),
+    "atan2": (
+        'atan2 = getattr(ufl, "atan2", None) or ufl.atan_2  # the name depends on UFL\'s version'
+    ),
 }
 """Text that a file needs above its functions where the printer used these names; users before what
 they use.

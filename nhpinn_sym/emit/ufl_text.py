@@ -96,7 +96,9 @@ def bilinear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
     return [
         (
             t.coefficient,
-            f"{dx(part('u', t.field, components), t.right)}*{dx(part('v', t.equation, components), t.left)}",
+            (
+                f"{dx(part('u', t.field, components), t.right)}*{dx(part('v', t.equation, components), t.left)}"
+            ),
         )
         for t in terms
     ]

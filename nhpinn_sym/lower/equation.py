@@ -49,7 +49,10 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
         raise UnsupportedError(
             "a homogenized equation of this kind in a box",
             term=model.equation,
-            remedy="its coefficients are in solve_cells(model).effective; second-order equations without factorization are solved",
+            remedy=(
+                "its coefficients are in solve_cells(model).effective; second-order equations"
+                " without factorization are solved"
+            ),
         )
     values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
     rows = [
@@ -80,10 +83,12 @@ def _check_moving_source(model: HomogenizedModel) -> None:
         value = e.symbol if e.value is None else e.value
         if e.field is None and value.has(*model.problem.scales.x):
             raise UnsupportedError(
-                f"a source in x together with a mean drift of order 1/eps, c = {', '.join(map(str, moving))}: in "
-                "the moving frame it is f(X + c t/eps)",
+                "a source in x together with a mean drift of order 1/eps, c ="
+                f" {', '.join(map(str, moving))}: in the moving frame it is f(X + c t/eps)",
                 term=value,
-                remedy="write a source in t alone, or none; model.equation has it as it stands there",
+                remedy=(
+                    "write a source in t alone, or none; model.equation has it as it stands there"
+                ),
             )
 
 
@@ -188,9 +193,11 @@ def _lower(
     ]
     strong = () if broken else strong_terms(space, x)
     loaded = [
-        sp.Integer(0)
-        if broken
-        else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row])
+        (
+            sp.Integer(0)
+            if broken
+            else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row])
+        )
         for row in range(m)
     ]
     held = [

@@ -50,7 +50,8 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
         )
     if not 1 <= level <= model.order:
         raise ProblemError(
-            f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides the leading one",
+            f"a model of order {model.order} has the mean fields U_1, ..., U_{model.order} besides"
+            " the leading one",
             term=level,
             remedy="derive the model with a larger order=",
         )

@@ -239,9 +239,13 @@ def _require_periodic(
                 )
                 if not np.allclose(here, beyond, rtol=_SAME, equal_nan=True):
                     raise UnsupportedError(
-                        f"a coefficient jumps between the faces {v} = {ends[0]:g} and {v} = {ends[1]:g} of the cell",
+                        f"a coefficient jumps between the faces {v} = {ends[0]:g} and {v} ="
+                        f" {ends[1]:g} of the cell",
                         term=c,
-                        remedy='give the phase the same values on both, or use backend="skfem", "dolfinx" or "fourier"',
+                        remedy=(
+                            'give the phase the same values on both, or use backend="skfem",'
+                            ' "dolfinx" or "fourier"'
+                        ),
                     )
 
 

@@ -166,8 +166,8 @@ class _Lowering:
             domain, x = self.problem.domain, self.problem.scales.x
             assert domain is not None
             raise UnsupportedError(
-                f"conditions of two kinds where {describe_face(face, domain, x)}, in a system whose "
-                "adjoint kernel is not constant",
+                f"conditions of two kinds where {describe_face(face, domain, x)}, in a system whose"
+                " adjoint kernel is not constant",
                 term=other,
                 remedy="give all unknowns natural, or all Dirichlet conditions there",
             )

@@ -114,7 +114,10 @@ def _slopes(op: Operator, c: sp.Expr, axis: int) -> Iterator[tuple[sp.Expr, int 
                 raise JumpError(
                     f"the coefficient of a second derivative jumps along {variable}",
                     term=c,
-                    remedy="write the flux with s.div(a*s.grad(u)): sp.diff across a Piecewise loses its jump",
+                    remedy=(
+                        "write the flux with s.div(a*s.grad(u)): sp.diff across a Piecewise loses"
+                        " its jump"
+                    ),
                 )
             yield sp.diff(c, variable), power
 

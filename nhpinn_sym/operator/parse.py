@@ -62,7 +62,9 @@ def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
         raise UndeclaredSymbolError(
             "a fast variable that these scales do not have",
             term=f"{fast} = {fast.args[0]}/{fast.args[1]}",
-            remedy=f"use s.y = ({', '.join(map(str, scales.y))}) of the scales given to the problem",
+            remedy=(
+                f"use s.y = ({', '.join(map(str, scales.y))}) of the scales given to the problem"
+            ),
         )
     own = {
         str(v): f"s.{name}[{k}]" for name in "xyz" for k, v in enumerate(getattr(scales, name))
@@ -150,7 +152,10 @@ class _Reader:
             raise EquationError(
                 "a derivative by a variable that is neither x nor t",
                 term=e,
-                remedy="the unknown is a function of x and t; the fast variable comes in by s.y in the coefficients",
+                remedy=(
+                    "the unknown is a function of x and t; the fast variable comes in by s.y in the"
+                    " coefficients"
+                ),
             )
         if any(not count.is_Integer for _, count in e.variable_count):
             raise EquationError(
@@ -214,7 +219,10 @@ class _Reader:
             raise JumpError(
                 f"the derivative by {v} of a coefficient that jumps",
                 term=c,
-                remedy="keep the flux together: write s.div(a*s.grad(u)), which needs no derivative of a",
+                remedy=(
+                    "keep the flux together: write s.div(a*s.grad(u)), which needs no derivative"
+                    " of a"
+                ),
             )
         return sp.diff(c, v)
 
@@ -263,7 +271,10 @@ class _Reader:
                     raise UndeclaredSymbolError(
                         f"the symbol {strange[0]} is not declared",
                         term=c,
-                        remedy=f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or give it a value",
+                        remedy=(
+                            f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or"
+                            " give it a value"
+                        ),
                     )
                 table[Term(i, left, field, right, power)] += part
         return {term: c for term, c in table.items() if c != 0}
@@ -283,12 +294,19 @@ def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
             raise EpsilonError(
                 "eps may stand only as an integer power in front of a coefficient",
                 term=quote,
-                remedy="use the fast variables s.y for x/eps, and write the equation with factors eps**k",
+                remedy=(
+                    "use the fast variables s.y for x/eps, and write the equation with factors"
+                    " eps**k"
+                ),
             )
         parts[
-            0
-            if power == 1
-            else int(sp.degree(power, eps) if power.is_polynomial(eps) else power.as_base_exp()[1])
+            (
+                0
+                if power == 1
+                else int(
+                    sp.degree(power, eps) if power.is_polynomial(eps) else power.as_base_exp()[1]
+                )
+            )
         ] += free
     return parts
 

@@ -80,7 +80,7 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
         if expanded == 0 or (expanded.is_polynomial() and not expanded.has(sp.Float)):
             return bool(expanded == 0)
     tolerance = 1e-12 if expanded.has(sp.Float) else 1e-20
-    size = sp.Add(*[sp.Abs(part) for part in (parts or sp.Add.make_args(expanded))])
+    size = sp.Add(*[sp.Abs(part) for part in parts or sp.Add.make_args(expanded)])
     symbols = sorted(expanded.free_symbols | size.free_symbols, key=str)
     call = (
         _compiled(expanded, size, symbols)

@@ -147,7 +147,10 @@ def values_of(condition: Condition | Initial, entry: str, fields: Sequence[int])
         raise BoundaryConditionError(
             f"one value for {len(fields)} scalar unknowns",
             term=condition,
-            remedy="give a column sp.Matrix([...]) with one value for each, or name the unknown by unknown=",
+            remedy=(
+                "give a column sp.Matrix([...]) with one value for each, or name the unknown by"
+                " unknown="
+            ),
         )
     return (value,) * len(fields)
 

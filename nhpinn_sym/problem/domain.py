@@ -87,7 +87,9 @@ def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
         raise ProblemError(
             "an interval that double precision cannot divide",
             term=f"({a}, {b})",
-            remedy="measure in other units, from an origin close to it: lengths between 1e-50 and 1e50, "
-            "and not below 1e-6 of the coordinates",
+            remedy=(
+                "measure in other units, from an origin close to it: lengths between 1e-50 and"
+                " 1e50, and not below 1e-6 of the coordinates"
+            ),
         )
     return a, b

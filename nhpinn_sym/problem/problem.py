@@ -110,7 +110,8 @@ class MultiscaleProblem:
     def _check_shapes(self) -> None:
         if len(self.equations) != len(self.unknowns):
             raise EquationError(
-                f"{len(self.equations)} scalar equations for {len(self.unknowns)} unknown functions",
+                f"{len(self.equations)} scalar equations for {len(self.unknowns)} unknown"
+                " functions",
                 term=self.unknown,
                 remedy="give one scalar equation for each unknown function",
             )
@@ -215,8 +216,9 @@ class MultiscaleProblem:
         }
         if self.domain is not None and set(self.starts) != needed:
             raise InitialConditionError(
-                f"the equation is of order {self.time_order} in time and needs initial data of the orders "
-                f"{sorted({order for order, _ in needed})}, for every unknown with a time derivative",
+                f"the equation is of order {self.time_order} in time and needs initial data of the"
+                f" orders {sorted({order for order, _ in needed})}, for every unknown with a time"
+                " derivative",
                 term=f"initial={shortened(list(self.initial))}",
                 remedy="give one Initial(value, order=...) for each",
             )
@@ -253,9 +255,13 @@ class MultiscaleProblem:
         )
         if strange:
             raise error(
-                f"the value may depend on {', '.join(sorted(map(str, allowed)))} alone, not on {strange[0]}",
+                f"the value may depend on {', '.join(sorted(map(str, allowed)))} alone, not on"
+                f" {strange[0]}",
                 term=condition,
-                remedy="boundary and initial data do not oscillate; declare other symbols by parameters=",
+                remedy=(
+                    "boundary and initial data do not oscillate; declare other symbols by"
+                    " parameters="
+                ),
             )
 
     @property
@@ -281,7 +287,10 @@ class MultiscaleProblem:
         )
 
     def __repr__(self) -> str:
-        return f"MultiscaleProblem({' ; '.join(f'{e} = 0' for e in self.equations)}, domain={self.domain})"
+        return (
+            f"MultiscaleProblem({' ; '.join(f'{e} = 0' for e in self.equations)},"
+            f" domain={self.domain})"
+        )
 
     def _repr_latex_(self) -> str:
         return "$$" + r" \\ ".join(latex_expression(e) + " = 0" for e in self.equations) + "$$"
@@ -322,7 +331,10 @@ def _residuals(equation: Any) -> tuple[sp.Expr, ...]:
         raise EquationError(
             "this is a boolean, not an equation",
             term=equation,
-            remedy="sp.Eq gives False for sides of unequal shape or with nan, True for equal sides: look at both sides",
+            remedy=(
+                "sp.Eq gives False for sides of unequal shape or with nan, True for equal sides:"
+                " look at both sides"
+            ),
         )
     if isinstance(equation, sp.Equality):
         sides: tuple[Any, Any] = equation.args

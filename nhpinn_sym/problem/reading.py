@@ -277,7 +277,10 @@ def parameter_numbers(
             raise ProblemError(
                 f"the value of {name} is not a number in its range ({lower}, {upper})",
                 term=f"{name} = {number}",
-                remedy="the coefficients were checked in that range: declare a wider one in the problem",
+                remedy=(
+                    "the coefficients were checked in that range: declare a wider one in the"
+                    " problem"
+                ),
             )
         numbers[name] = float(number)
     return numbers

@@ -191,7 +191,10 @@ class Scales:
             raise EquationError(
                 "div takes a vector or a matrix, and this is neither",
                 term=shortened(flux),
-                remedy=f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a nan in it makes it a scalar",
+                remedy=(
+                    f"a flux has {self.dim} components, such as a*s.grad(u) or sp.Matrix([...]); a"
+                    " nan in it makes it a scalar"
+                ),
             )
         rows = flux.T if flux.shape == (self.dim, 1) else flux
         if rows.shape[1] != self.dim:

@@ -27,8 +27,11 @@ EQUATIONS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skf
 DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
 HOW_TO_GET = {
     "torch": "pip install torch (choose a CPU or CUDA build, see the README)",
-    "dolfinx": "pip install dolfinx-solver-real (Python >= 3.12 on Linux x86-64, with a C compiler), elsewhere "
-    "apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c conda-forge fenics-dolfinx",
+    "dolfinx": (
+        "pip install dolfinx-solver-real (Python >= 3.12 on Linux x86-64, with a C compiler),"
+        " elsewhere apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c"
+        " conda-forge fenics-dolfinx"
+    ),
     "skfem": "pip install scikit-fem pyamg",
 }
 _LIBRARIES = {"pinn": "torch", "dolfinx": "dolfinx", "skfem": "skfem"}

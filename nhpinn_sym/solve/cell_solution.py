@@ -256,8 +256,8 @@ class CellSolution:
 
     def __str__(self) -> str:
         lines = [
-            f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated error {self.info['estimate']:.1e}, "
-            f"Fredholm multiplier {self.info['fredholm']:.1e}"
+            f"{len(self.functions)} cell functions by {self.backend} ({self.method}), estimated"
+            f" error {self.info['estimate']:.1e}, Fredholm multiplier {self.info['fredholm']:.1e}"
         ]
         lines += [
             f"  {name} = {value if not callable(value) else 'function of x'}"

@@ -158,7 +158,10 @@ def solve_over(
     unresolved = missed is not None or float(batch.info["data_error"]) > wanted
     if missed is not None or (("n" not in options or unresolved) and not estimate <= wanted):
         reason = "the data are not resolved, " if unresolved else ""
-        text = f"{backend}: {reason}the effective coefficients have an estimated error of {estimate:.1e} of the largest"
+        text = (
+            f"{backend}: {reason}the effective coefficients have an estimated error of"
+            f" {estimate:.1e} of the largest"
+        )
         advice = f"; {batch.info['advice']}" if "advice" in batch.info else ""
         detail = "" if missed is None else f"; {missed}"
         warnings.warn(
@@ -301,7 +304,10 @@ def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: floa
     )
     for name, value in batch.info.get("multipliers", {}).items():
         if value > reached:
-            what = f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none"
+            what = (
+                f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative"
+                " to its size, and must have none"
+            )
             raise _explained(model, name, what)
 
 
@@ -330,7 +336,10 @@ def _remedy(model: HomogenizedModel, kind: str, power: sp.Expr) -> str:
     simple = {
         "source": "subtract its mean, or scale it without the negative power of eps",
         "reaction": "subtract its mean, or scale it without the negative power of eps",
-        "term of higher order": "divide the equation by the power of eps at which this term stands, or subtract its mean",
+        "term of higher order": (
+            "divide the equation by the power of eps at which this term stands, or subtract its"
+            " mean"
+        ),
     }
     if kind != "drift":
         return simple[kind]
@@ -338,7 +347,10 @@ def _remedy(model: HomogenizedModel, kind: str, power: sp.Expr) -> str:
         return "add s.dt(u), then the moving frame is found; or subtract the mean"
     if model.components > 1:
         return "the mean drifts of the fields differ, or depend on x: subtract the mean"
-    return "a moving frame is there for rho u_t, coefficients in y alone and the power eps^-1: subtract the mean"
+    return (
+        "a moving frame is there for rho u_t, coefficients in y alone and the power eps^-1:"
+        " subtract the mean"
+    )
 
 
 def _require_steady_frame(model: HomogenizedModel, batch: CellBatch) -> None:
@@ -347,10 +359,13 @@ def _require_steady_frame(model: HomogenizedModel, batch: CellBatch) -> None:
         values = np.asarray(batch.effective.get(("drift", (j,)), 0.0))
         if float(np.ptp(values)) > _STEADY * (1 + float(np.abs(values).max())):
             raise SolvabilityError(
-                f"the mean drift of order 1/eps depends on tau: from {values.min():.4g} to {values.max():.4g}",
+                f"the mean drift of order 1/eps depends on tau: from {values.min():.4g} to"
+                f" {values.max():.4g}",
                 term=model.frame[j].velocity,
-                remedy="it moves u to and fro without a limit: subtract its "
-                "oscillation, or use fast_time=2 or above",
+                remedy=(
+                    "it moves u to and fro without a limit: subtract its "
+                    "oscillation, or use fast_time=2 or above"
+                ),
             )
 
 
@@ -361,7 +376,8 @@ def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) 
     value = float(np.abs(batch.effective["lambda0", ()]).max())
     if value > 1e-6:
         raise SolvabilityError(
-            f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0 in a stationary problem",
+            f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0"
+            " in a stationary problem",
             term=model.writer.kernel_equations()[0],
             remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue",
         )

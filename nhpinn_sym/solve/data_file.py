@@ -106,7 +106,8 @@ def unpack(kind: Kind, data: bytes) -> Any:
         ) from cause
     if version != VERSION:
         raise FileError(
-            f"this is a file of another version of the package (format {version or 1}, read is {VERSION})",
+            f"this is a file of another version of the package (format {version or 1}, read is"
+            f" {VERSION})",
             remedy=again,
         )
     if digest is None or str(digest) != _digest(text, arrays):

@@ -159,7 +159,8 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
     if unresolved is not None:
         warnings.warn(
             ToleranceWarning(
-                f"{equation.title.lower()} ({solution.backend}): the data are not resolved: {unresolved}"
+                f"{equation.title.lower()} ({solution.backend}): the data are not resolved:"
+                f" {unresolved}"
             ),
             stacklevel=3,
         )
@@ -172,7 +173,10 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
         )
         size = "x".join(str(n) for n in solution.info.get("cells", ()))
         mesh = f" on {size} cells" if size else ""
-        text = f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e}{mesh} is above {wanted:.1e}"
+        text = (
+            f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e}{mesh}"
+            f" is above {wanted:.1e}"
+        )
         warnings.warn(
             ToleranceWarning(f"{text}; {solution.info.get('advice', more)}"), stacklevel=3
         )
@@ -227,7 +231,8 @@ def fine_cells(
     if count < _PER_PERIOD[dim] and per_period is None:
         warnings.warn(
             ToleranceWarning(
-                f"the fine solution has {count} mesh cells per period, fewer than the {_PER_PERIOD[dim]} it should have"
+                f"the fine solution has {count} mesh cells per period, fewer than the"
+                f" {_PER_PERIOD[dim]} it should have"
             ),
             stacklevel=3,
         )
@@ -277,7 +282,10 @@ def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
         raise UnsupportedError(
             f"a moving frame X = x - c t/eps, c = {velocity}, in a box with walls",
             term=walls[0],
-            remedy="use Periodic(): the limit equation holds away from boundaries, in moving coordinates",
+            remedy=(
+                "use Periodic(): the limit equation holds away from boundaries, in moving"
+                " coordinates"
+            ),
         )
 
 
@@ -290,7 +298,8 @@ def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
         periods = problem.domain.lengths[axis] / (sp.nsimplify(exact(eps)) * cell.lengths[axis])
         if abs(float(periods) - round(float(periods))) > 1e-9:
             raise BoundaryConditionError(
-                f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and Periodic() needs a whole number",
+                f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and"
+                " Periodic() needs a whole number",
                 term=problem.domain,
                 remedy="choose eps so that the length is a multiple of eps times the period",
             )

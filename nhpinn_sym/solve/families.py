@@ -100,9 +100,11 @@ class CellFamily:
             [
                 np.zeros(len(inner.points)),
                 *(
-                    inner.points[:, kept.index(k)]
-                    if k in kept
-                    else np.full(len(inner.points), theta[name])
+                    (
+                        inner.points[:, kept.index(k)]
+                        if k in kept
+                        else np.full(len(inner.points), theta[name])
+                    )
                     for k, name in enumerate(names)
                 ),
             ],
@@ -260,7 +262,10 @@ def _chosen(
         raise ProblemError(
             "a family over no parameters",
             term=list(declared),
-            remedy="declare parameters={q: (lower, upper)} and leave one without a value, or use solve_cells",
+            remedy=(
+                "declare parameters={q: (lower, upper)} and leave one without a value, or use"
+                " solve_cells"
+            ),
         )
     return chosen
 

@@ -80,7 +80,9 @@ class Places:
                 raise ProblemError(
                     f"the parameter {name} leaves its range ({a:g}, {b:g})",
                     term=f"{name} = {value[~inside][0]}",
-                    remedy="the family was solved in that range: declare a wider one in the problem",
+                    remedy=(
+                        "the family was solved in that range: declare a wider one in the problem"
+                    ),
                 )
 
     def index(self, orders: Orders) -> MultiIndex:

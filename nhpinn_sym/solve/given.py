@@ -137,7 +137,10 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
             raise ProblemError(
                 f"the function {name} raised {type(cause).__name__}: {cause}",
                 term=f"{name} at {len(arrays)} arrays",
-                remedy="give a function of arrays, of tensors for pinn, with one argument for each of the coefficient's",
+                remedy=(
+                    "give a function of arrays, of tensors for pinn, with one argument for each of"
+                    " the coefficient's"
+                ),
             ) from cause
         if found.dtype.kind not in "fiu":
             raise ProblemError(
@@ -147,7 +150,8 @@ def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
             )
         if found.shape != arrays[0].shape:
             raise ProblemError(
-                f"the function {name} gave values of shape {found.shape} at arguments of shape {arrays[0].shape}",
+                f"the function {name} gave values of shape {found.shape} at arguments of shape"
+                f" {arrays[0].shape}",
                 term=name,
                 remedy="return one value for each point",
             )

@@ -103,10 +103,16 @@ def _outside(
     distance = bounds.outside(tensor)
     if not distance <= _SAFETY * (estimate * size + bounds.error) + _ROUNDING * size:
         raise SolveError(
-            f"the effective tensor lies outside of its Voigt-Reuss bounds by {distance / size:.1e} of its largest entry, "
-            f"with an estimated error of {estimate:.1e}",
-            term=f"A = {np.array2string(tensor, precision=6)}, Reuss {_eigenvalues(bounds.lower)}, Voigt {_eigenvalues(bounds.upper)}",
-            remedy="the solver missed something in the coefficients: another backend, a finer mesh or grid",
+            f"the effective tensor lies outside of its Voigt-Reuss bounds by {distance / size:.1e}"
+            f" of its largest entry, with an estimated error of {estimate:.1e}",
+            term=(
+                f"A = {np.array2string(tensor, precision=6)}, Reuss {_eigenvalues(bounds.lower)},"
+                f" Voigt {_eigenvalues(bounds.upper)}"
+            ),
+            remedy=(
+                "the solver missed something in the coefficients: another backend, a finer mesh or"
+                " grid"
+            ),
         )
     return max(0.0, distance - bounds.error) / size
 

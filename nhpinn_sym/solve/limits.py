@@ -29,7 +29,8 @@ def require_affordable(what: str, numbers: float, *, seconds: float = 0.0, remed
     size, free = 8.0 * numbers, free_memory()
     if size > _SHARE * free:
         raise SolveError(
-            f"this solve would need about {_readable(size)} of memory, and {_readable(free)} are free",
+            f"this solve would need about {_readable(size)} of memory, and {_readable(free)} are"
+            " free",
             term=what,
             remedy=remedy,
         )
@@ -66,7 +67,10 @@ def memory_errors(what: str) -> Iterator[None]:
         raise SolveError(
             "this solve needs more memory than there is",
             term=what,
-            remedy="ask for fewer unknowns: n=, mesh=, features=, width=, points= or a larger tolerance",
+            remedy=(
+                "ask for fewer unknowns: n=, mesh=, features=, width=, points= or a larger"
+                " tolerance"
+            ),
         ) from cause
 
 

@@ -50,7 +50,10 @@ def shown(progress: Progress | None) -> Progress:
             raise ProblemError(
                 "progress opens no tasks",
                 term=shortened(progress),
-                remedy="leave it out, or give a context manager of a label such as nhpinn_sym.solve.progress.silent",
+                remedy=(
+                    "leave it out, or give a context manager of a label such as"
+                    " nhpinn_sym.solve.progress.silent"
+                ),
             )
         return progress
     if not sys.stderr.isatty():

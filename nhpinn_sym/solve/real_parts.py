@@ -62,8 +62,9 @@ class RealPartsSolver:
         )
         keys = dict.fromkeys((name, index[1:]) for name, index in batch.effective)
         effective = {
-            (name, index): batch.effective[name, (0, *index)]
-            + 1j * batch.effective[name, (1, *index)]
+            (name, index): (
+                batch.effective[name, (0, *index)] + 1j * batch.effective[name, (1, *index)]
+            )
             for name, index in keys
         }
         return CellBatch(fields, effective, batch.info)

@@ -101,15 +101,18 @@ def solve_on_nodes(
         raise UnsupportedError(
             f"cell problems that depend on {len(box)} slow variables",
             term=[axis.symbol for axis in resolution.axes],
-            remedy=f"at most {max(_DEGREES)}, coordinates and parameters together: fix some by parameters={{...}}",
+            remedy=(
+                f"at most {max(_DEGREES)}, coordinates and parameters together: fix some by"
+                " parameters={...}"
+            ),
         )
     cuts = tuple(_cuts(axis, len(box)) for axis in resolution.axes)
     ladder = list(_ladder(box, periodic, cuts))
     if not ladder:
         pieces = [len(own) + 1 for own in cuts]
         raise SolveError(
-            f"the coefficients change too sharply with the slow variables: interpolation on {pieces} pieces "
-            f"needs more than {_MOST_NODES} cell problems",
+            "the coefficients change too sharply with the slow variables: interpolation on"
+            f" {pieces} pieces needs more than {_MOST_NODES} cell problems",
             term=[axis.symbol for axis in resolution.axes],
             remedy="smooth the coefficients in x, or take a smaller domain",
         )

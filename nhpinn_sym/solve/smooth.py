@@ -113,7 +113,8 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     if misfit > max(_MISFIT, float(solution.info["estimate"])):
         warnings.warn(
             ToleranceWarning(
-                f"the finite element solution is not smooth: its higher derivatives come from a fit with misfit {misfit:.1e}"
+                "the finite element solution is not smooth: its higher derivatives come from a fit"
+                f" with misfit {misfit:.1e}"
             ),
             stacklevel=3,
         )

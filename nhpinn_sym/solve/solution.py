@@ -44,7 +44,10 @@ class Solution(Protocol):
 
 def described(solution: Solution) -> str:
     """One line for a terminal, where the arrays would fill pages."""
-    return f"solution by {solution.backend} ({solution.method}), estimated relative error {solution.info['estimate']:.1e}"
+    return (
+        f"solution by {solution.backend} ({solution.method}), estimated relative error"
+        f" {solution.info['estimate']:.1e}"
+    )
 
 
 class CellField(Protocol):

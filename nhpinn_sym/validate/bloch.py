@@ -95,7 +95,10 @@ class BlochReport:
             for p in self.by_order
         }
         lines = [
-            f"Bloch oracle: k = {self.wavevector}, s = {self.growth:g}, {self.size} points per axis",
+            (
+                f"Bloch oracle: k = {self.wavevector}, s = {self.growth:g}, {self.size} points per"
+                " axis"
+            ),
             f"{'eps':>10}" + "".join(f"  {f'order {p}':>10} {'rate':>5}" for p in self.by_order),
         ]
         for row, eps in enumerate(self.eps):

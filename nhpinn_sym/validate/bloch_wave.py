@@ -72,7 +72,8 @@ class PlaneWave:
         else:
             warnings.warn(
                 ToleranceWarning(
-                    f"Bloch oracle: the exact solution still changes by {change:.1e} at the largest grid"
+                    f"Bloch oracle: the exact solution still changes by {change:.1e} at the largest"
+                    " grid"
                 ),
                 stacklevel=3,
             )
@@ -217,7 +218,8 @@ class _Wave:
             v = v + step
         if not min(error, before) <= _REQUIRED:
             raise SolveError(
-                f"the Krylov iteration of the Bloch oracle stalled at the relative residual {before:.1e}",
+                "the Krylov iteration of the Bloch oracle stalled at the relative residual"
+                f" {before:.1e}",
                 term=f"{self.grid.shape} points",
                 remedy="the contrast of the coefficients is too large for it",
             )

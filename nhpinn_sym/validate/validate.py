@@ -386,9 +386,9 @@ class _Run:
             "PINN u0": str(parts["p"]["method"]),
             "FEM cells": f"{self.fem}: {cells[self.fem].method}",
             "FEM u0": str(parts["v"]["method"]),
-            "oracle cells": f"{cells['oracle'].backend}: {cells['oracle'].method}"
-            if self.oracle
-            else "none",
+            "oracle cells": (
+                f"{cells['oracle'].backend}: {cells['oracle'].method}" if self.oracle else "none"
+            ),
             "u_eps": str(parts["u_eps"]["method"]),
         }
         info = {

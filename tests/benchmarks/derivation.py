@@ -71,12 +71,14 @@ def measured(case: Case) -> tuple[float, int]:
 def main(runs: int) -> None:
     results = [[measured(case) for case in CASES] for _ in range(runs)]
     print(
-        f"{'problem':38} {'order':>5} {'cell problems':>14} {'median':>9} {'fastest':>9} {'target':>7}"
+        f"{'problem':38} {'order':>5} {'cell problems':>14} {'median':>9} {'fastest':>9}"
+        f" {'target':>7}"
     )
     for case, column in zip(CASES, zip(*results, strict=True), strict=True):
         seconds = [t for t, _ in column]
         print(
-            f"{case.name:38} {case.order:5} {column[0][1]:14} {statistics.median(seconds):7.3f} s {min(seconds):7.3f} s {case.target:5.1f} s"
+            f"{case.name:38} {case.order:5} {column[0][1]:14} {statistics.median(seconds):7.3f} s"
+            f" {min(seconds):7.3f} s {case.target:5.1f} s"
         )
 
 

@@ -40,7 +40,8 @@ def samples() -> Iterator[tuple[str, LoweredCells, dict[str, object]]]:
 
 def main() -> None:
     print(
-        f"{'':34s} {'seconds':>8s} {'size':>8s} {'iterations':>10s} {'residual':>9s} {'estimate':>9s}"
+        f"{'':34s} {'seconds':>8s} {'size':>8s} {'iterations':>10s} {'residual':>9s}"
+        f" {'estimate':>9s}"
     )
     for name, cells, options in samples():
         points = np.linspace(0, 1.5, 25)[:, None] if cells.slow else np.zeros((1, 0))
@@ -51,7 +52,8 @@ def main() -> None:
             info = solver.solve(points).info
         seconds = time.perf_counter() - start
         print(
-            f"{name:34s} {seconds:8.2f} {info['size']:8d} {info['iterations']:10d} {info['residual']:9.1e} {info['estimate']:9.1e}",
+            f"{name:34s} {seconds:8.2f} {info['size']:8d} {info['iterations']:10d}"
+            f" {info['residual']:9.1e} {info['estimate']:9.1e}",
             flush=True,
         )
 

@@ -27,13 +27,15 @@ def main() -> None:
     python = environment()
     times = dict(line.split() for line in _child(python, "time"))
     print(
-        f"One Adam step, {SIDE} x {SIDE} points, net 2-64-64-64-1, float64; CPU time of one thread, extra memory\n{HEAD}"
+        f"One Adam step, {SIDE} x {SIDE} points, net 2-64-64-64-1, float64; CPU time of one thread,"
+        f" extra memory\n{HEAD}"
     )
     for name, text in times.items():
         (memory,), seconds = _child(python, "memory", name), float(text)
         relative = [seconds / float(times[other]) for other in ("DeepXDE", "PINA")]
         print(
-            f"{name:14s} {1e3 * seconds:7.0f} {float(memory):5.0f} {relative[0]:10.2f} {relative[1]:8.2f}",
+            f"{name:14s} {1e3 * seconds:7.0f} {float(memory):5.0f} {relative[0]:10.2f}"
+            f" {relative[1]:8.2f}",
             flush=True,
         )
 

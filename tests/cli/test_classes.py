@@ -111,27 +111,45 @@ def make(equation, **scales):
 """
 REFUSED = {
     "fourth order": (
-        "def f(s, u): return s.div(s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.hessian(u)))\nproblem = make(f)",
+        (
+            "def f(s, u): return s.div(s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.hessian(u)))\nproblem ="
+            " make(f)"
+        ),
         "u(x1)",
     ),
     "second time derivative": (
-        "def tt(s, u): return s.dt(u, 2) - s.div((2 + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(tt, time=True)",
+        (
+            "def tt(s, u): return s.dt(u, 2) - s.div((2 +"
+            " sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(tt, time=True)"
+        ),
         "order 2",
     ),
     "ground state": (
-        "def f(s, u): return s.dt(u) - s.laplacian(u) + sp.cos(2*sp.pi*s.y[0])*u/s.eps**2\nproblem = make(f, time=True)",
+        (
+            "def f(s, u): return s.dt(u) - s.laplacian(u) +"
+            " sp.cos(2*sp.pi*s.y[0])*u/s.eps**2\nproblem = make(f, time=True)"
+        ),
         "lambda0",
     ),
     "moving frame": (
-        "def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f, time=True)",
+        (
+            "def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f,"
+            " time=True)"
+        ),
         "1",
     ),
     "further fast variable": (
-        "def f(s, u): return s.dt(u) - s.div((2 + sp.sin(2*sp.pi*(s.y[0] - s.tau)))*s.grad(u))\nproblem = make(f, fast_time=2)",
+        (
+            "def f(s, u): return s.dt(u) - s.div((2 + sp.sin(2*sp.pi*(s.y[0] -"
+            " s.tau)))*s.grad(u))\nproblem = make(f, fast_time=2)"
+        ),
         "tau = t/eps^2",
     ),
     "complex": (
-        "def f(s, u): return -s.div((2 + sp.I + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(f)",
+        (
+            "def f(s, u): return -s.div((2 + sp.I + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem ="
+            " make(f)"
+        ),
         "I",
     ),
 }

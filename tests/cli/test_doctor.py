@@ -100,7 +100,9 @@ def test_a_library_that_ends_its_process_is_reported(
     shadow(
         tmp_path,
         monkeypatch,
-        skfem="import os, sys\nprint('illegal instruction', file=sys.stderr, flush=True)\nos.abort()",
+        skfem=(
+            "import os, sys\nprint('illegal instruction', file=sys.stderr, flush=True)\nos.abort()"
+        ),
     )
     row = examine("skfem")
     assert row.status == "broken"
@@ -128,6 +130,9 @@ def test_the_table_says_whether_the_main_job_can_run(
 
 
 def test_nothing_is_imported_in_the_calling_process() -> None:
-    code = "import sys, nhpinn_sym.cli.doctor as d; d.doctor(); print(sorted({'torch', 'dolfinx', 'skfem', 'mpi4py'} & set(sys.modules)))"
+    code = (
+        "import sys, nhpinn_sym.cli.doctor as d; d.doctor(); print(sorted({'torch', 'dolfinx',"
+        " 'skfem', 'mpi4py'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

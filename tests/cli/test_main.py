@@ -45,7 +45,10 @@ def test_emit_writes_files_that_compile(
 def test_emitted_cell_files_stand_alone(tmp_path: Path, target: str, file: str) -> None:
     """Run away from the package: a* is printed by the emitted files alone."""
     assert main(["emit", ELLIPTIC_2D, "--target", target, "-o", str(tmp_path)]) == 0
-    hide = "import sys; sys.modules['nhpinn_sym'] = None; import runpy; sys.path.insert(0, '.'); runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    hide = (
+        "import sys; sys.modules['nhpinn_sym'] = None; import runpy; sys.path.insert(0, '.');"
+        " runpy.run_path(sys.argv.pop(1), run_name='__main__')"
+    )
     done = subprocess.run(
         [sys.executable, "-c", hide, file],
         cwd=tmp_path,
@@ -117,11 +120,17 @@ FILES = {
     "syntax": ("problem = (", "SyntaxError"),
     "name": ("import nhpinn_sym as nh\nproblem = nh.Scale(2)\n", "nh.Scale(2)"),
     "shape": (
-        "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = sp.eye(3)*s.grad(u)\n",
+        (
+            "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux ="
+            " sp.eye(3)*s.grad(u)\n"
+        ),
         "flux = sp.eye(3)*s.grad(u)",
     ),
     "nan": (
-        "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux = s.div((2 + sp.nan)*s.grad(u))\n",
+        (
+            "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(2)\nu = s.unknown('u')\nflux ="
+            " s.div((2 + sp.nan)*s.grad(u))\n"
+        ),
         "nan",
     ),
     "none": ("x = 1\n", "problem"),

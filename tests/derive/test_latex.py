@@ -40,7 +40,8 @@ def log_of(document: str, folder: Path) -> str:
     """
     if shutil.which("pdflatex") is None:
         pytest.fail(
-            "there is no pdflatex; install it: apt-get install --no-install-recommends texlive-latex-base"
+            "there is no pdflatex; install it: apt-get install --no-install-recommends"
+            " texlive-latex-base"
         )
     (folder / "derivation.tex").write_text(document)
     done = subprocess.run(

@@ -71,9 +71,11 @@ def errors(
         macro = np.ones(N) if field is None else np.linalg.matrix_power(SLOPE, sum(alpha)) @ u0
         u1 += macro[:, None] * np.array(
             [
-                function(GRID[:, None], x=np.array([x]))
-                if function.local
-                else function(GRID[:, None])
+                (
+                    function(GRID[:, None], x=np.array([x]))
+                    if function.local
+                    else function(GRID[:, None])
+                )
                 for x in GRID
             ]
         )

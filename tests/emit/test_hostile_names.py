@@ -214,9 +214,9 @@ def test_the_command_line_with_such_a_title(tmp_path: Path) -> None:
     file, marker = tmp_path / "made.py", tmp_path / "marker"
     title = "".join(payloads(marker))
     file.write_text(
-        f"import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(1)\nu = s.unknown('u')\n"
-        f"a = 2 + sp.sin(2*sp.pi*s.y[0])\n"
-        f"problem = nh.MultiscaleProblem(sp.Eq(-s.div(a*s.grad(u)), 1), scales=s, unknown=u, name={title!r})\n",
+        "import sympy as sp, nhpinn_sym as nh\ns = nh.Scales(1)\nu = s.unknown('u')\na = 2 +"
+        " sp.sin(2*sp.pi*s.y[0])\nproblem = nh.MultiscaleProblem(sp.Eq(-s.div(a*s.grad(u)), 1),"
+        f" scales=s, unknown=u, name={title!r})\n",
         encoding="utf-8",
     )
     for command in (["derive", str(file)], ["derive", str(file), "--latex"], ["cells", str(file)]):

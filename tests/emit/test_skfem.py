@@ -101,8 +101,10 @@ def drive(folder, source, *arguments):
             sys.executable,
             "-I",
             "-c",
-            f"import sys, runpy; sys.path.insert(0, '.'); sys.argv[1:] = {list(arguments)}; "
-            f"sys.modules['nhpinn_sym'] = None; runpy.run_path('{driver}', run_name='__main__')",
+            (
+                f"import sys, runpy; sys.path.insert(0, '.'); sys.argv[1:] = {list(arguments)}; "
+                f"sys.modules['nhpinn_sym'] = None; runpy.run_path('{driver}', run_name='__main__')"
+            ),
         ],
         cwd=folder,
         capture_output=True,

@@ -127,8 +127,10 @@ def isotropic(lam: sp.Expr, mu: sp.Expr, dim: int) -> dict[tuple[int, int, int, 
     """C_ikjl = lam d_ik d_jl + mu (d_ij d_kl + d_il d_kj)."""
     delta = sp.KroneckerDelta
     entries = {
-        (i, k, j, q): lam * delta(i, k) * delta(j, q)
-        + mu * (delta(i, j) * delta(k, q) + delta(i, q) * delta(k, j))
+        (i, k, j, q): (
+            lam * delta(i, k) * delta(j, q)
+            + mu * (delta(i, j) * delta(k, q) + delta(i, q) * delta(k, j))
+        )
         for i, k, j, q in product(range(dim), repeat=4)
     }
     return {key: value for key, value in entries.items() if value != 0}

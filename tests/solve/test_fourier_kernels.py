@@ -98,7 +98,7 @@ def test_drift_of_a_potential_lifson_jackson() -> None:
     d, v = sp.Rational(1, 2), S(Y[0]) + C(2 * Y[0]) / 3
     batch = solve(advected(d, sp.diff(v, Y[0])))
     weight = np.exp(-numbers(v) / 0.5)
-    ((psi,), _) = batch.fields
+    (psi,), _ = batch.fields
     assert np.allclose(psi.evaluate(GRID[:, None], ZERO)[0], weight / weight.mean(), atol=1e-11)
     assert value(batch, "drift", 0) == pytest.approx(0, abs=1e-12)
     assert value(batch, "D") == pytest.approx(

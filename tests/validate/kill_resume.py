@@ -133,7 +133,10 @@ class Figures:
 
     def __str__(self) -> str:
         parts = ", ".join(f"{parts}: {kills}" for parts, kills in sorted(self.kills.items()))
-        return f"{self.count} kills in {self.rounds} rounds (by parts done: {parts}); rounds with other results: {len(self.unequal)}"
+        return (
+            f"{self.count} kills in {self.rounds} rounds (by parts done: {parts}); rounds with"
+            f" other results: {len(self.unequal)}"
+        )
 
 
 def campaign(wanted: int, fem: str, longest: int = _LONGEST_ROUND) -> Figures:
@@ -151,7 +154,8 @@ def campaign(wanted: int, fem: str, longest: int = _LONGEST_ROUND) -> Figures:
             ]
             figures.unequal += [f"round {figures.rounds}: {line}" for line in differing]
             print(
-                f"round {figures.rounds}: {figures.count} kills, {'equal' if not differing else differing[:3]}",
+                f"round {figures.rounds}: {figures.count} kills,"
+                f" {'equal' if not differing else differing[:3]}",
                 flush=True,
             )
     return figures

@@ -194,8 +194,8 @@ def test_parts_with_any_bytes_are_computed_again_or_right(tmp_path: Path) -> Non
 
 def test_temporary_files_of_killed_processes_are_swept(tmp_path: Path) -> None:
     code = (
-        f"from pathlib import Path; from nhpinn_sym.emit import source; import os, signal;"
-        f"source.os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL);"
+        "from pathlib import Path; from nhpinn_sym.emit import source; import os, signal;"
+        "source.os.replace = lambda a, b: os.kill(os.getpid(), signal.SIGKILL);"
         f"source.write_atomic(Path({str(tmp_path)!r}, 'parts', 'a'), b'x')"
     )
     subprocess.run([sys.executable, "-c", code], check=False)

@@ -151,7 +151,8 @@ class Bordered:
             found = [float(c) for c in np.linalg.solve(self._system, rest)]
         except np.linalg.LinAlgError as cause:
             raise KernelError(
-                "the conditions on the kernels of the cell operator do not determine them on this mesh"
+                "the conditions on the kernels of the cell operator do not determine them on this"
+                " mesh"
             ) from cause
         for c, part in zip(found, self._parts):
             w = w - c * part
@@ -263,7 +264,8 @@ def _ground_state(forms: Any, cells: Discrete) -> float:
     bottom, top = cells.ratios(phi, cells.ones())
     if bottom < -_NEGATIVE * top:
         raise KernelError(
-            f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the mesh is too coarse"
+            f"the principal eigenfunction changes its sign (from {bottom:.1e} to {top:.1e}): the"
+            " mesh is too coarse"
         )
     cells.assign(forms.EIGENVALUE, eigenvalue)
     cells.store(0, (cells.volume / float(weights.dot(phi))) * phi)

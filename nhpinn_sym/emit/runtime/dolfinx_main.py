@@ -31,7 +31,8 @@ def main_cells(forms: ModuleType, arguments: Sequence[str]) -> None:
             print(f"{_label(key)} = {value if isinstance(value, str) else format(value, '.12g')}")
         multiplier = max(result.multipliers.values(), default=0.0)
         print(
-            f"relative multiplier of the zero mean: {multiplier:.1e}; {problem.box.dofs} unknowns on {MPI.COMM_WORLD.size} ranks"
+            f"relative multiplier of the zero mean: {multiplier:.1e}; {problem.box.dofs} unknowns"
+            f" on {MPI.COMM_WORLD.size} ranks"
         )
 
 

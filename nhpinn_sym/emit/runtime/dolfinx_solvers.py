@@ -51,7 +51,8 @@ class Linear:
         )
         if reason <= 0 or not np.isfinite(w.norm()):
             raise DivergedError(
-                f"PETSc's {self.method} solver ended with reason {reason} after {self.ksp.getIterationNumber()} iterations"
+                f"PETSc's {self.method} solver ended with reason {reason} after"
+                f" {self.ksp.getIterationNumber()} iterations"
             )
         return w
 

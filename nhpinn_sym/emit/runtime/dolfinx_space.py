@@ -52,7 +52,8 @@ class BoxSpace:
     ) -> None:
         if degree not in (1, 2):
             raise ValueError(
-                f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a lattice"
+                f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a"
+                " lattice"
             )
         self.comm, self.lattice, self.degree = comm, lattice, degree
         self.mesh = box_mesh(comm, lattice)

@@ -186,9 +186,11 @@ def _solved(
             for k in range(len(forms.FUNCTIONS))
         ]
         return cells.run(
-            np.array([table["effective"].get(("lambda0", ()), 0.0) for table in before])
-            if forms.EIGENVALUE
-            else None,
+            (
+                np.array([table["effective"].get(("lambda0", ()), 0.0) for table in before])
+                if forms.EIGENVALUE
+                else None
+            ),
             guesses,
         )
     if not forms.EIGENVALUE:
@@ -249,7 +251,8 @@ def main(forms: Any) -> None:
     """
     if forms.EXTERNALS:
         raise SystemExit(
-            f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}: solve_cells(..., fields=)"
+            f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}:"
+            " solve_cells(..., fields=)"
         )
     slow, parameters = np.zeros((1, len(forms.SLOW))), dict.fromkeys(forms.PARAMETERS, 1.0)
     least = reach(forms, slow, parameters)
@@ -258,7 +261,8 @@ def main(forms: Any) -> None:
     (result,) = solve_cells(forms, slow, parameters, 1e-10, least=least)
     size = f"{result['n']}^{len(forms.CELL)}"
     print(
-        f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual {result['residual']:.1e}"
+        f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual"
+        f" {result['residual']:.1e}"
     )
     for name, value in result["multipliers"].items():
         print(f"Fredholm multiplier of {name}: {value:.1e}")

@@ -100,7 +100,8 @@ class LagrangeGrid:
             )
         if min(index) < 0 or max(index) > self.degree:
             raise ValueError(
-                f"derivative {tuple(index)} of elements of degree {self.degree}: at most {self.degree} along each axis are defined"
+                f"derivative {tuple(index)} of elements of degree {self.degree}: at most"
+                f" {self.degree} along each axis are defined"
             )
         axes = [
             self._axis(axis, points[:, axis], index[axis], periodic) for axis in range(self.dim)

@@ -73,7 +73,8 @@ def linear_solver(
                 return x
             if unknowns > _DIRECT_AT_MOST[dim]:
                 raise RuntimeError(
-                    f"Krylov residual {_residual(matrix, x, b):.1e}, and {unknowns} unknowns are too many for a direct solve"
+                    f"Krylov residual {_residual(matrix, x, b):.1e}, and {unknowns} unknowns are"
+                    " too many for a direct solve"
                 )
             direct.append(_direct(matrix))
         return direct[0](b)
@@ -198,7 +199,8 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
             x = x + factors.solve(b - matrix @ x)
         if not _solved(matrix, x, b):
             raise RuntimeError(
-                f"the direct solve left a residual of {_residual(matrix, x, b):.1e}: the matrix is close to singular"
+                f"the direct solve left a residual of {_residual(matrix, x, b):.1e}: the matrix is"
+                " close to singular"
             )
         return np.asarray(x)
 

@@ -201,7 +201,10 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
             raise UnsupportedError(
                 "a coefficient of the operator depends on time",
                 term=coefficient,
-                remedy="here sources and boundary data may depend on time; for this use the pinn backend",
+                remedy=(
+                    "here sources and boundary data may depend on time; for this use the pinn"
+                    " backend"
+                ),
             )
 
 

@@ -253,7 +253,10 @@ def require_agreement(comm: MPI.Comm, *given: object) -> None:
         raise ProblemError(
             "the ranks were given different problems, parameters or options",
             term=f"other than rank 0: {', '.join(map(str, others))}",
-            remedy="give every rank the same, or solve each with its own communicator: comm=MPI.COMM_SELF",
+            remedy=(
+                "give every rank the same, or solve each with its own communicator:"
+                " comm=MPI.COMM_SELF"
+            ),
         )
 
 
@@ -306,7 +309,10 @@ def solve_errors() -> Iterator[None]:
         raise SolveError(
             "the linear solver failed",
             term=cause,
-            remedy='check that the coefficients are positive; try another solver= ("direct", "iterative") or mesh',
+            remedy=(
+                'check that the coefficients are positive; try another solver= ("direct",'
+                ' "iterative") or mesh'
+            ),
         ) from cause
     except KernelError as cause:
         raise SolveError(

@@ -105,7 +105,8 @@ def refine_cells(
     }
     if not estimate <= tolerance:
         info["advice"] = (
-            f"that is on {lattice} cells: raise {'max_dofs=' if n is None else 'n='}, or accept a larger tolerance="
+            f"that is on {lattice} cells: raise {'max_dofs=' if n is None else 'n='}, or accept a"
+            " larger tolerance="
         )
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}
     info |= {"higher": relative_estimate(errors, batch.effective, higher)} if higher else {}
@@ -117,10 +118,13 @@ def _require_solvable(info: Mapping[str, Any]) -> None:
     if info["fredholm"] > FREDHOLM_LIMIT:
         name = max(info["multipliers"], key=info["multipliers"].get)
         raise SolvabilityError(
-            f"the right-hand side of the cell problem {name} has the mean {info['fredholm']:.2e} relative to its size, "
-            "and must have none",
+            f"the right-hand side of the cell problem {name} has the mean {info['fredholm']:.2e}"
+            " relative to its size, and must have none",
             term=name,
-            remedy="the expansion needs another ansatz, or a coefficient is not what was declared (its mean, its period)",
+            remedy=(
+                "the expansion needs another ansatz, or a coefficient is not what was declared (its"
+                " mean, its period)"
+            ),
         )
 
 

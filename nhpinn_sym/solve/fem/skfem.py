@@ -191,5 +191,8 @@ def _failures(what: str) -> Iterator[None]:
     except RuntimeError as cause:
         raise SolveError(
             f"{what}: {cause}",
-            remedy="check that the data determine the solution; try another mesh (n=, mesh=) or backend",
+            remedy=(
+                "check that the data determine the solution; try another mesh (n=, mesh=) or"
+                " backend"
+            ),
         ) from cause

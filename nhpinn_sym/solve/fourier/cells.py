@@ -124,14 +124,19 @@ class CellSolver:
         sizes = self.forms.grid_sizes(self.forms, self.n, self.least)
         if self.n is None and len(sizes) < self.forms.LEVELS:
             raise SolveError(
-                f"the coefficients need {self.least} points per axis, more than a Fourier grid of this cell may have",
+                f"the coefficients need {self.least} points per axis, more than a Fourier grid of"
+                " this cell may have",
                 term=self.cells.title,
-                remedy='backend="skfem" and "dolfinx" grade their meshes where the data are sharp along the axes; or widen the feature',
+                remedy=(
+                    'backend="skfem" and "dolfinx" grade their meshes where the data are sharp'
+                    " along the axes; or widen the feature"
+                ),
             )
         if self.n is not None and self.n < self.least:
             warnings.warn(
                 ToleranceWarning(
-                    f"fourier: {self.n} points per axis do not resolve the coefficients, which need {self.least}: the estimate may be wrong"
+                    f"fourier: {self.n} points per axis do not resolve the coefficients, which need"
+                    f" {self.least}: the estimate may be wrong"
                 ),
                 stacklevel=4,
             )
@@ -250,7 +255,8 @@ class CellSolver:
             phi = result["grid"].backward(result["functions"][0][0])
             if not phi.min() > -1e-6 * phi.max():
                 raise SolveError(
-                    "the eigenfunction that was found changes its sign, and is not the ground state",
+                    "the eigenfunction that was found changes its sign, and is not the ground"
+                    " state",
                     term=f"{self.cells.eigenvalue} = {result['effective']['lambda0', ()]:.6g}",
                     remedy="the potential is too deep for the coarse grids: give n=",
                 )
@@ -270,9 +276,12 @@ class CellSolver:
                 1e-8, 100 * self.tolerance, self._share_error(result)
             ) and value > 0.5 * result["before"].get(name, 0.0):
                 raise SolvabilityError(
-                    f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative to its size, and must have none",
+                    f"the right-hand side of the cell problem {name} has the mean {value:.2e}"
+                    " relative to its size, and must have none",
                     term=name,
-                    remedy="the expansion has no such term: look at the scaling of the coefficients",
+                    remedy=(
+                        "the expansion has no such term: look at the scaling of the coefficients"
+                    ),
                 )
 
 

@@ -77,15 +77,17 @@ def require_derivatives(function: Callable[..., Tensor], node: sp.Expr, op: Oper
     defect = float(np.abs(values[:, 1:] - values[:, :1] - rise).max())
     if not defect <= _AGREES * float(np.ptp(values)) + _ROUNDING * float(np.abs(values).max()):
         raise ProblemError(
-            f"the derivatives of the function {node.func} by torch's autograd are not those of its values: off by {defect:.1e}",
+            f"the derivatives of the function {node.func} by torch's autograd are not those of its"
+            f" values: off by {defect:.1e}",
             term=node,
             remedy=_REMEDY,
         )
 
 
 _REMEDY = (
-    "compute it from its arguments by differentiable functions of torch, without detaching, and write jumps as sp.Piecewise or nh.phases; "
-    'backend="fourier" or FEM take functions of arrays that need no derivatives'
+    "compute it from its arguments by differentiable functions of torch, without detaching, and"
+    ' write jumps as sp.Piecewise or nh.phases; backend="fourier" or FEM take functions of arrays'
+    " that need no derivatives"
 )
 
 

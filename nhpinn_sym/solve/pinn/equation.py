@@ -230,7 +230,8 @@ def _located(
         outside = ~((column >= a - _ROUNDING * (b - a)) & (column <= b + _ROUNDING * (b - a)))
         if axis not in equation.periodic and outside.any():
             raise ProblemError(
-                f"a coordinate along {equation.coordinates[axis]} is outside ({a:g}, {b:g}) or not a number",
+                f"a coordinate along {equation.coordinates[axis]} is outside ({a:g}, {b:g}) or not"
+                " a number",
                 term=column[outside][0],
                 remedy="the solution is known on the domain of the problem",
             )

@@ -93,8 +93,10 @@ class CellProgram(torch.nn.Module):
             derivatives.append(column.reshape(-1, *self.shape))
         tables = zip(self.tables, self._kept("effective"), strict=True)
         return {
-            "values": (torch.einsum("ncp,np->nc", mixing, value) + basis @ offset).reshape(
-                -1, *self.shape
+            "values": (
+                (torch.einsum("ncp,np->nc", mixing, value) + basis @ offset).reshape(
+                    -1, *self.shape
+                )
             ),
             "derivatives": torch.stack(derivatives, -1),
             **{

@@ -87,9 +87,11 @@ def first_eigenvalue(rows: CellRows) -> Tensor:
             rows.left(rows.stages[0], points, Family(rows.empty.nodes, eigenvalue=basis))[:, 0, 0]
             .cpu()
             .numpy()
-            for basis in rows.empty.basis(points[:1])
-            .new_tensor([0.0, 1.0])[:, None]
-            .expand(-1, len(rows.empty.nodes.points))
+            for basis in (
+                rows.empty.basis(points[:1])
+                .new_tensor([0.0, 1.0])[:, None]
+                .expand(-1, len(rows.empty.nodes.points))
+            )
         ]
         operators = [
             sum(factor[:, None] * d for factor, d in zip(factors.T, derivatives, strict=True))

@@ -116,9 +116,11 @@ def _along(
     """
     for axis in (k for k in range(len(problem.bounds)) if k not in axes):
         ends = [
-            [-1.0]
-            if axis >= problem.equation.domain.dim
-            else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard]
+            (
+                [-1.0]
+                if axis >= problem.equation.domain.dim
+                else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard]
+            )
             for c in constraints
         ]
         periodic = axis in problem.equation.periodic

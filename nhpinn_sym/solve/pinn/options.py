@@ -85,11 +85,17 @@ class Options:
         if width * (_INPUTS + width * (depth - 1)) <= _DENSE:
             return (
                 "varpro",
-                "width or depth asks for a trained net, the loss is a sum of squares with a linear last layer, and the net is small",
+                (
+                    "width or depth asks for a trained net, the loss is a sum of squares with a"
+                    " linear last layer, and the net is small"
+                ),
             )
         return (
             "lbfgs",
-            f"width or depth asks for a trained net, and one of {depth} x {width} is too large for matrices of all its weights",
+            (
+                f"width or depth asks for a trained net, and one of {depth} x {width} is too large"
+                " for matrices of all its weights"
+            ),
         )
 
     @property
@@ -180,7 +186,9 @@ def read_options(given: Mapping[str, Any]) -> Options:
         raise ProblemError(
             "group is a group of torch.distributed",
             term=shortened(options.group),
-            remedy="call torch.distributed.init_process_group, and give torch.distributed.group.WORLD",
+            remedy=(
+                "call torch.distributed.init_process_group, and give torch.distributed.group.WORLD"
+            ),
         )
     require_device(options.device)
     if options.trains:

@@ -140,9 +140,10 @@ def last_layer(
         .permute(2, 0, 1)
         .reshape(-1, size)
     )
-    return Network(
-        trial, [*layers, (weight.contiguous(), weight.new_zeros(len(weight)))]
-    ), solution[components * size :]
+    return (
+        Network(trial, [*layers, (weight.contiguous(), weight.new_zeros(len(weight)))]),
+        solution[components * size :],
+    )
 
 
 def _system(trial: Trial, rows: Rows, layers: Layers) -> tuple[Tensor, Tensor]:

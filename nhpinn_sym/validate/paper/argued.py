@@ -24,7 +24,8 @@ def judge_truth(case: Case, n: Numbers, arguments: Mapping[str, Arrays]) -> Iter
     if abs(here - truth) > SAME * truth:
         yield Finding(
             False,
-            f"e4 is {here:.5g} here and {truth:.5g} converged: the reference or the test grid of this run is too coarse.",
+            f"e4 is {here:.5g} here and {truth:.5g} converged: the reference or the test grid of"
+            " this run is too coarse.",
         )
     if "e4" not in n.printed:
         yield Finding(None, f"e4 is {here:.5g} here; converged {truth:.5g}.")
@@ -45,9 +46,11 @@ def judge_truth(case: Case, n: Numbers, arguments: Mapping[str, Arrays]) -> Iter
     said = (
         exact
         if near <= SAME
-        else "comes near"
-        if near <= _NEAR
-        else "does not explain it, though it is the nearest that was tried"
+        else (
+            "comes near"
+            if near <= _NEAR
+            else "does not explain it, though it is the nearest that was tried"
+        )
     )
     off = f", off by {100 * near:.2g} %" if near <= _NEAR else ""
     yield Finding(
@@ -62,8 +65,8 @@ def judge_truth(case: Case, n: Numbers, arguments: Mapping[str, Arrays]) -> Iter
     ):
         yield Finding(
             False,
-            f"With this reading the printed e4 {printed:.5g} is out of reach: the first corrector alone, eps N u0, has the relative "
-            f"size eps rms(N) = {floor:.3g} where u0 is smooth.",
+            f"With this reading the printed e4 {printed:.5g} is out of reach: the first corrector"
+            f" alone, eps N u0, has the relative size eps rms(N) = {floor:.3g} where u0 is smooth.",
             "e4",
             "out of reach in this reading",
         )
@@ -113,8 +116,9 @@ def judge_coarse(table: Arrays) -> list[Finding]:
         ),
         Finding(
             close < 1e-3,
-            f"The error of linear elements stays near 1 - {harmonic:.3g}/{mean:.3g} = {plateau:.4f} = 9/17 while an element holds "
-            f"whole periods ({', '.join(on_plateau)}), and falls to {errors[-1]:.2g} once {counts[-1]} elements resolve them.",
+            f"The error of linear elements stays near 1 - {harmonic:.3g}/{mean:.3g} = {plateau:.4f}"
+            f" = 9/17 while an element holds whole periods ({', '.join(on_plateau)}), and falls to"
+            f" {errors[-1]:.2g} once {counts[-1]} elements resolve them.",
             "coarse",
         ),
     ]
@@ -136,13 +140,15 @@ def judge_effective(table: Arrays) -> list[Finding]:
     return [
         Finding(
             summed,
-            f"With the sum over all nodes exact derivatives give {e['exact sum']:.6g}, finite differences {e['differences sum']:.6g}: "
+            f"With the sum over all nodes exact derivatives give {e['exact sum']:.6g}, finite"
+            f" differences {e['differences sum']:.6g}: "
             + ("e2 < e4, as printed." if summed else "not e2 < e4."),
             "e2",
         ),
         Finding(
             right,
-            f"With the trapezoid rule they give {e['exact trapezoid']:.6g} and {e['differences trapezoid']:.6g}: "
+            f"With the trapezoid rule they give {e['exact trapezoid']:.6g} and"
+            f" {e['differences trapezoid']:.6g}: "
             + (
                 "the order stays."
                 if right
@@ -153,12 +159,13 @@ def judge_effective(table: Arrays) -> list[Finding]:
         ),
         Finding(
             None,
-            f"So the quadrature decides, not the differentiation: the sum makes a* larger by the factor {ratio:.4f} (end lines counted "
-            f"twice), differences change it by {abs(float(table['a differences trapezoid']) / true - 1):.1e} only.",
+            "So the quadrature decides, not the differentiation: the sum makes a* larger by the"
+            f" factor {ratio:.4f} (end lines counted twice), differences change it by"
+            f" {abs(float(table['a differences trapezoid']) / true - 1):.1e} only.",
         ),
         Finding(
             False if best < e["exact trapezoid"] else None,
-            f"e4 is called a lower bound; it is none: a* times {at:.4f} has the error {best:.6g}, less than {e['exact trapezoid']:.6g} of the "
-            "true one.",
+            f"e4 is called a lower bound; it is none: a* times {at:.4f} has the error {best:.6g},"
+            f" less than {e['exact trapezoid']:.6g} of the true one.",
         ),
     ]

@@ -104,14 +104,17 @@ _SECTION = {
 
 def _introduction(quick: bool, seed: int) -> Iterator[Block]:
     yield Text(
-        "The neural homogenization-based PINN of Leung, Lin and Zhang: every experiment in the paper's own way (tanh nets 64-64-64, Adam at a "
-        "fixed rate, soft conditions, its weights and grids where they are printed), and beside it the library's best, the printed values and "
-        "converged ones. Errors are relative, in L2: in the paper's way on its uniform test grids, as means over the last epochs; of the "
-        "library by quadrature. All judgements on this page are made by rules from the numbers of this run."
+        "The neural homogenization-based PINN of Leung, Lin and Zhang: every experiment in the"
+        " paper's own way (tanh nets 64-64-64, Adam at a fixed rate, soft conditions, its weights"
+        " and grids where they are printed), and beside it the library's best, the printed values"
+        " and converged ones. Errors are relative, in L2: in the paper's way on its uniform test"
+        " grids, as means over the last epochs; of the library by quadrature. All judgements on"
+        " this page are made by rules from the numbers of this run."
     )
     if quick:
         yield Text(
-            "This is a quick run: trainings are shorter and grids are coarser than in the paper. The tables of settings give the numbers."
+            "This is a quick run: trainings are shorter and grids are coarser than in the paper."
+            " The tables of settings give the numbers."
         )
     yield Text(f"Random seed: {seed}.")
 
@@ -256,7 +259,8 @@ def _arguments(arguments: Mapping[str, Arrays], argued: Sequence[Finding]) -> It
             for slope, rule in names
         )
         yield Table(
-            f"a* from converged cell functions on 101 x 101 nodes (exact: {float(table['true']):.10g}), and the error of its solution",
+            "a* from converged cell functions on 101 x 101 nodes (exact:"
+            f" {float(table['true']):.10g}), and the error of its solution",
             ("derivatives", "mean", "a*", "error"),
             ways,
         )

@@ -223,8 +223,10 @@ def _classical(
         else ""
     )
     return (
-        f"Classical PINN on the multiscale equation: {_average(training)} is {n.here['classical']:.4g} here; printed is "
-        f"{n.printed['classical']:.4g}{energy}.",
+        (
+            f"Classical PINN on the multiscale equation: {_average(training)} is"
+            f" {n.here['classical']:.4g} here; printed is {n.printed['classical']:.4g}{energy}."
+        ),
         figure,
     )
 
@@ -254,9 +256,8 @@ def _cell(
         else ""
     )
     return (
-        f"{MEANINGS[name].capitalize()} {label.strip('$')}: {_average(training)} is {n.here[name]:.3g}{plain}.".replace(
-            "\\chi", "χ"
-        ),
+        f"{MEANINGS[name].capitalize()} {label.strip('$')}: {_average(training)} is"
+        f" {n.here[name]:.3g}{plain}.".replace("\\chi", "χ"),
         figure,
     )
 
@@ -289,8 +290,10 @@ def _errors(part: Arrays, n: Numbers, training: Training) -> tuple[str, Figure]:
     }
     _histories(axes, {"e1": (part["e1"], HERE), "e3": (part["e3"], BEFORE)}, lines, _last(training))
     return (
-        f"NH-PINN: {_average(training)} is e1 = {n.here['e1']:.4g}, e3 = {n.here['e3']:.4g} (printed: {n.printed['e1']:.4g}, "
-        f"{n.printed['e3']:.4g}).",
+        (
+            f"NH-PINN: {_average(training)} is e1 = {n.here['e1']:.4g}, e3 = {n.here['e3']:.4g}"
+            f" (printed: {n.printed['e1']:.4g}, {n.printed['e3']:.4g})."
+        ),
         figure,
     )
 
@@ -320,7 +323,10 @@ def _transfer(part: Arrays, n: Numbers, training: Training) -> tuple[str, Figure
         _last(training),
     )
     return (
-        f"Transfer learning: from {n.start:.3g} to {n.here['transfer']:.3g} ({_average(training)}; printed {n.printed['transfer']:.3g}).",
+        (
+            f"Transfer learning: from {n.start:.3g} to {n.here['transfer']:.3g}"
+            f" ({_average(training)}; printed {n.printed['transfer']:.3g})."
+        ),
         figure,
     )
 

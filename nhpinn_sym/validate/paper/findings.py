@@ -48,15 +48,16 @@ def _classical(n: Numbers) -> Iterator[Finding]:
     else:
         yield Finding(
             False,
-            f"The classical PINN reaches {here:.3g} here, below {FAILS}; printed is {printed:.3g}. {_cause('classical', n)}",
+            f"The classical PINN reaches {here:.3g} here, below {FAILS}; printed is {printed:.3g}."
+            f" {_cause('classical', n)}",
             "fails",
             f"{here:.2g} here{_because('classical', n)}",
         )
     if n.per_period < _SEEN:
         yield Finding(
             None,
-            f"The grid of the classical PINN has {n.per_period:.2g} nodes in a period: such a training cannot see the coefficient, "
-            "whatever the optimizer does.",
+            f"The grid of the classical PINN has {n.per_period:.2g} nodes in a period: such a"
+            " training cannot see the coefficient, whatever the optimizer does.",
         )
 
 
@@ -70,8 +71,9 @@ def _energy(n: Numbers) -> Iterator[Finding]:
         )
         yield Finding(
             None,
-            f"The energy form of the same net {said}: {here:.3g} against {strong:.3g}{_because('energy', n)}. The library's Ritz "
-            f"method on the multiscale equation reaches {best:.2g}.{meaning}",
+            f"The energy form of the same net {said}: {here:.3g} against"
+            f" {strong:.3g}{_because('energy', n)}. The library's Ritz method on the multiscale"
+            f" equation reaches {best:.2g}.{meaning}",
         )
 
 
@@ -80,11 +82,14 @@ def _oversampling(n: Numbers) -> Iterator[Finding]:
         plain = f"{name} plain"
         if plain in n.here and plain in n.printed:
             gain, printed = n.here[plain] / n.here[name], n.printed[plain] / n.printed[name]
-            text = f"Oversampling divides the error of the {MEANINGS[name]} by {gain:.3g} (printed: by {printed:.3g})"
+            text = (
+                f"Oversampling divides the error of the {MEANINGS[name]} by {gain:.3g} (printed: by"
+                f" {printed:.3g})"
+            )
             why = (
-                ": matching values alone leaves the slope across the faces free, which is another problem; further layers match the slope by "
-                "differences. Periodic inputs make both exact"
-                + (f" and reach {n.library[name]:.1e}." if name in n.library else ".")
+                ": matching values alone leaves the slope across the faces free, which is another"
+                " problem; further layers match the slope by differences. Periodic inputs make both"
+                " exact" + (f" and reach {n.library[name]:.1e}." if name in n.library else ".")
             )
             small = "" if gain >= GAIN else f"divides the {MEANINGS[name]} by {gain:.2g} only"
             yield Finding(gain >= GAIN, text + why, "oversampling", small)
@@ -106,8 +111,8 @@ def _training(name: str, n: Numbers, claim: str) -> Finding:
     if here < printed:
         return Finding(
             False,
-            f"{numbers} {printed / here:.2g} times smaller here: the settings that the paper does not print suit the problem "
-            "better.",
+            f"{numbers} {printed / here:.2g} times smaller here: the settings that the paper does"
+            " not print suit the problem better.",
             claim,
             "smaller here",
         )
@@ -120,7 +125,9 @@ def _cause(name: str, n: Numbers) -> str:
     return (
         f"What the numbers show: {found}."
         if found
-        else "The training stands: more epochs alone would not change it; what is not printed would."
+        else (
+            "The training stands: more epochs alone would not change it; what is not printed would."
+        )
     )
 
 
@@ -146,22 +153,24 @@ def _neural(n: Numbers) -> Iterator[Finding]:
     if n.printed["e1"] < n.truth["e4"]:
         yield Finding(
             False,
-            f"The printed e1 {n.printed['e1']:.3g} is below the converged error of homogenization, {n.truth['e4']:.3g}: only errors "
-            "that cancel could give it.",
+            f"The printed e1 {n.printed['e1']:.3g} is below the converged error of homogenization,"
+            f" {n.truth['e4']:.3g}: only errors that cancel could give it.",
             "neural",
             "printed e1 below the error of homogenization",
         )
     e1, e3, e4, classical = (n.here[k] for k in ("e1", "e3", "e4", "classical"))
     yield Finding(
         e1 < classical,
-        f"NH-PINN {'is better' if e1 < classical else 'is not better'} than the classical PINN: {e1:.3g} against {classical:.3g}.",
+        f"NH-PINN {'is better' if e1 < classical else 'is not better'} than the classical PINN:"
+        f" {e1:.3g} against {classical:.3g}.",
         "better",
     )
     dominant, printed = e3 > e4, n.printed["e3"] > n.printed["e4"]
     words = {True: "training on the homogenized equation (e3)", False: "homogenization (e4)"}
     yield Finding(
         dominant == printed,
-        f"The larger share of e1 is {words[dominant]}: e3 = {e3:.3g}, e4 = {e4:.3g}. In the paper: {words[printed]}.",
+        f"The larger share of e1 is {words[dominant]}: e3 = {e3:.3g}, e4 = {e4:.3g}. In the paper:"
+        f" {words[printed]}.",
         "share",
         "" if dominant == printed else f"{'e3' if dominant else 'e4'} here",
     )
@@ -170,8 +179,9 @@ def _neural(n: Numbers) -> Iterator[Finding]:
         before = n.printed["e2"] / n.printed["e4"] - 1
         yield Finding(
             difference < 0,
-            f"e2 - e4 is {difference:+.2g} of e4 here (printed: {before:+.2g}). The sign says nothing of "
-            "accuracy: errors of a* and of homogenization may cancel, and e4 is no lower bound.",
+            f"e2 - e4 is {difference:+.2g} of e4 here (printed: {before:+.2g}). The sign says"
+            " nothing of accuracy: errors of a* and of homogenization may cancel, and e4 is no"
+            " lower bound.",
             "e2",
             "" if difference < 0 else "the sign is chance: errors cancel or add",
         )
@@ -183,7 +193,8 @@ def _transfer(n: Numbers) -> Iterator[Finding]:
         lost = end > min(FAILS, FACTOR * n.start)
         yield Finding(
             lost,
-            f"From the weights of NH-PINN the classical loss leads from {n.start:.3g} to {end:.3g} (printed: to {printed:.3g}): "
+            f"From the weights of NH-PINN the classical loss leads from {n.start:.3g} to {end:.3g}"
+            f" (printed: to {printed:.3g}): "
             + (
                 "it does not keep the right solution."
                 if lost
@@ -204,5 +215,6 @@ def _library(n: Numbers) -> Iterator[Finding]:
             if abs(gain) < 0.01
             else "not yet homogenization alone"
         )
-        + f" (converged e4 {n.truth['e4']:.5g}); with u0 + eps N.u0 it falls to {n.first_order['L2']:.3g}.",
+        + f" (converged e4 {n.truth['e4']:.5g}); with u0 + eps N.u0 it falls to"
+        f" {n.first_order['L2']:.3g}.",
     )

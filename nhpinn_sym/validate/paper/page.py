@@ -68,7 +68,7 @@ def to_html(title: str, blocks: Sequence[Block]) -> str:
     )
     body = "\n".join(map(_html, blocks))
     return (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{html.escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<h1>{html.escape(title)}</h1>\n<nav>{contents}</nav>\n"
         f"{body}\n</body>\n</html>\n"
@@ -93,11 +93,15 @@ def _html(block: Block) -> str:
         return f'<ul class="findings">{items}</ul>'
     if isinstance(block, Picture):
         data, caption = base64.b64encode(block.png).decode(), html.escape(block.caption)
-        return f'<figure><img alt="{html.escape(block.title)}" src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+        return (
+            f'<figure><img alt="{html.escape(block.title)}"'
+            f' src="data:image/png;base64,{data}"><figcaption>{caption}</figcaption></figure>'
+        )
     head = "".join(f"<th>{html.escape(c)}</th>" for c in block.columns)
     rows = "".join("<tr>" + "".join(map(_entry, row)) + "</tr>" for row in block.rows)
     return (
-        f'<div class="wide"><table><caption>{html.escape(block.caption)}</caption><thead><tr>{head}</tr></thead>'
+        "<div"
+        f' class="wide"><table><caption>{html.escape(block.caption)}</caption><thead><tr>{head}</tr></thead>'
         f"<tbody>{rows}</tbody></table></div>"
     )
 

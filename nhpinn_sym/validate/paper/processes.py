@@ -86,8 +86,10 @@ class _Workers:
                 SolveError(
                     "a process died before it was done",
                     term=job.title,
-                    remedy="look at the memory of the machine; "
-                    "run the same command again, which goes on from the parts that are done",
+                    remedy=(
+                        "look at the memory of the machine; "
+                        "run the same command again, which goes on from the parts that are done"
+                    ),
                 ),
             )
         if kind == "progress":

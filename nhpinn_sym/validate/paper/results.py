@@ -62,8 +62,9 @@ def block(results: Mapping[str, Any]) -> str:
         else "the paper's epochs where it prints them,"
     )
     return (
-        f"Written by `nhpinn paper{' --quick' * results['quick']} --readme README.md`: {way} seed {results['seed']}. Relative L2 errors.\n\n"
-        f"{markdown_table(COLUMNS, rows(results['cases']))}\n\n{_summary(results)}"
+        f"Written by `nhpinn paper{' --quick' * results['quick']} --readme README.md`: {way} seed"
+        f" {results['seed']}. Relative L2"
+        f" errors.\n\n{markdown_table(COLUMNS, rows(results['cases']))}\n\n{_summary(results)}"
     )
 
 
@@ -94,7 +95,10 @@ def _summary(results: Mapping[str, Any]) -> str:
         finding["mark"] for entry in results["cases"].values() for finding in entry["findings"]
     ]
     agree, differ = marks.count("agrees"), marks.count("differs")
-    return f"Of {agree + differ} comparisons with printed statements and numbers {agree} agree; the page says why the others do not."
+    return (
+        f"Of {agree + differ} comparisons with printed statements and numbers {agree} agree; the"
+        " page says why the others do not."
+    )
 
 
 def _short(value: float | None) -> str:

@@ -74,9 +74,11 @@ def effective(N, y, x, p, dx):
     y1 = y[0]
     return {
         ("A", (0, 0)): (
-            p["q"] * N[0]
-            + (p["drift_1"] - ufl.cos(y1)) * N[0] * N[1]
-            + 2 * p["q"] * N[0] * N[1].dx(0)
-        )
-        * dx,
+            (
+                p["q"] * N[0]
+                + (p["drift_1"] - ufl.cos(y1)) * N[0] * N[1]
+                + 2 * p["q"] * N[0] * N[1].dx(0)
+            )
+            * dx
+        ),
     }

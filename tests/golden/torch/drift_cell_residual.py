@@ -124,8 +124,10 @@ def constants(points, d, *, vbar):
     """The constants that later coefficients hold, from means over the points of a uniform grid."""
     y1 = points[..., 0]
     return {
-        ("drift", (0,)): full(points, d[(0,)][..., 0] * (torch.sin(2 * math.pi * y1) + 1)).mean(-1)
-        / full(points, d[(0,)][..., 0]).mean(-1),
+        ("drift", (0,)): (
+            full(points, d[(0,)][..., 0] * (torch.sin(2 * math.pi * y1) + 1)).mean(-1)
+            / full(points, d[(0,)][..., 0]).mean(-1)
+        ),
     }
 
 
@@ -136,9 +138,11 @@ def effective(points, d, weights=None, *, vbar):
     y1 = points[..., 0]
     vbar = torch.as_tensor(vbar, dtype=points.dtype, device=points.device)
     values = {
-        ("A", (0, 0)): d[(0,)][..., 0] * d[(0,)][..., 1] * (vbar - torch.sin(2 * math.pi * y1) - 1)
-        + 2 * d[(0,)][..., 0] * d[(1,)][..., 1]
-        + d[(0,)][..., 0],
+        ("A", (0, 0)): (
+            d[(0,)][..., 0] * d[(0,)][..., 1] * (vbar - torch.sin(2 * math.pi * y1) - 1)
+            + 2 * d[(0,)][..., 0] * d[(1,)][..., 1]
+            + d[(0,)][..., 0]
+        ),
     }
     return {key: averaged(full(points, value), weights) for key, value in values.items()}
 

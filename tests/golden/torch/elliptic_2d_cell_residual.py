@@ -145,16 +145,18 @@ def effective(points, d, weights=None):
     loads_0 = loads(points, d, function_0)
     loads_1 = loads(points, d, function_1)
     values = {
-        ("A", (0, 0)): d[(1, 0)][..., 0] * s1
-        + s1
-        - (loads_0[0] - bilinear(points, function_0, function_0)),
-        ("A", (0, 1)): d[(1, 0)][..., 1] * s1
-        - (loads_0[1] - bilinear(points, function_1, function_0)),
-        ("A", (1, 0)): d[(0, 1)][..., 0] * s1
-        - (loads_1[0] - bilinear(points, function_0, function_1)),
-        ("A", (1, 1)): d[(0, 1)][..., 1] * s1
-        + s1
-        - (loads_1[1] - bilinear(points, function_1, function_1)),
+        ("A", (0, 0)): (
+            d[(1, 0)][..., 0] * s1 + s1 - (loads_0[0] - bilinear(points, function_0, function_0))
+        ),
+        ("A", (0, 1)): (
+            d[(1, 0)][..., 1] * s1 - (loads_0[1] - bilinear(points, function_1, function_0))
+        ),
+        ("A", (1, 0)): (
+            d[(0, 1)][..., 0] * s1 - (loads_1[0] - bilinear(points, function_0, function_1))
+        ),
+        ("A", (1, 1)): (
+            d[(0, 1)][..., 1] * s1 + s1 - (loads_1[1] - bilinear(points, function_1, function_1))
+        ),
     }
     return {key: averaged(full(points, value), weights) for key, value in values.items()}
 

@@ -120,9 +120,9 @@ def effective(points, d, weights=None):
     function_0 = columns(d, 0, COMPONENTS)
     loads_0 = loads(points, d, function_0)
     values = {
-        ("A", (0, 0)): d[(1,)][..., 0] * s0
-        + s0
-        - (loads_0[0] - bilinear(points, function_0, function_0)),
+        ("A", (0, 0)): (
+            d[(1,)][..., 0] * s0 + s0 - (loads_0[0] - bilinear(points, function_0, function_0))
+        ),
     }
     return {key: averaged(full(points, value), weights) for key, value in values.items()}
 

@@ -124,9 +124,9 @@ def effective(points, d, weights=None):
     function_0 = columns(d, 0, COMPONENTS)
     loads_0 = loads(points, d, function_0)
     values = {
-        ("A", (0, 0)): d[(1,)][..., 0] * s0
-        + s0
-        - (loads_0[0] - bilinear(points, function_0, function_0)),
+        ("A", (0, 0)): (
+            d[(1,)][..., 0] * s0 + s0 - (loads_0[0] - bilinear(points, function_0, function_0))
+        ),
         ("h", (1, 0, 0)): d[(0,)][..., 0] * s0 + d[(1,)][..., 1] * s0,
     }
     return {key: averaged(full(points, value), weights) for key, value in values.items()}

@@ -481,9 +481,12 @@ def with_externals() -> tuple[LoweredCells, str]:
 def second_derivatives_of_correctors() -> tuple[LoweredCells, str]:
     lowered = second_order(2 + sp.sin(2 * sp.pi * y1))
     source = (WeakTerm((0,), sp.Symbol("seven"), (0,), factor=Factor(0, 0, (2,))),)
-    return replace(
-        lowered, functions=(lowered.functions[0], replace(lowered.functions[1], weak=source))
-    ), "seven"
+    return (
+        replace(
+            lowered, functions=(lowered.functions[0], replace(lowered.functions[1], weak=source))
+        ),
+        "seven",
+    )
 
 
 def four_axes() -> tuple[LoweredCells, str]:

@@ -515,9 +515,9 @@ def test_torch_and_dolfinx_share_a_process(order):
 
 def test_without_dolfinx_the_error_says_how_to_get_it():
     text = (
-        "import sys; sys.modules['dolfinx'] = None\nfrom nhpinn_sym.solve.backends import cell_solver\n"
-        "from nhpinn_sym.problem.errors import BackendMissingError\n"
-        "try: cell_solver('dolfinx')\nexcept BackendMissingError as error: print(error)"
+        "import sys; sys.modules['dolfinx'] = None\nfrom nhpinn_sym.solve.backends import"
+        " cell_solver\nfrom nhpinn_sym.problem.errors import BackendMissingError\ntry:"
+        " cell_solver('dolfinx')\nexcept BackendMissingError as error: print(error)"
     )
     done = subprocess.run(
         [sys.executable, "-c", text],

@@ -32,9 +32,18 @@ def model(number):
 SCRIPTS = {
     "cells": "nh.solve_cells(model(2 + rank), 'dolfinx', n=8)",
     "options": "nh.solve_cells(model(2), 'dolfinx', n=8 + 2 * rank)",
-    "equations": "nh.solve_homogenized(model(2), nh.solve_cells(model(2), 'fourier'), 'dolfinx', mesh=8 * (1 + rank))",
-    "coefficients": "nh.solve_homogenized(model(2), nh.solve_cells(model(2 + rank), 'fourier'), 'dolfinx', mesh=8)",
-    "cells and equations": "nh.solve_cells(model(2), 'dolfinx', n=8) if rank else nh.solve_fine(model(2).problem, 0.25, 'dolfinx', mesh=16)",
+    "equations": (
+        "nh.solve_homogenized(model(2), nh.solve_cells(model(2), 'fourier'), 'dolfinx', mesh=8 * (1"
+        " + rank))"
+    ),
+    "coefficients": (
+        "nh.solve_homogenized(model(2), nh.solve_cells(model(2 + rank), 'fourier'), 'dolfinx',"
+        " mesh=8)"
+    ),
+    "cells and equations": (
+        "nh.solve_cells(model(2), 'dolfinx', n=8) if rank else nh.solve_fine(model(2).problem,"
+        " 0.25, 'dolfinx', mesh=16)"
+    ),
 }
 
 

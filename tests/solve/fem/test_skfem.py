@@ -52,9 +52,12 @@ def effective(
     box = tuple(zip(points.min(axis=0), points.max(axis=0)))
     batch = CellSolver(lowered, parameters or {}, box, tolerance, **options).solve(points)
     d = len(lowered.coordinates)
-    return np.array([[batch.effective["A", (i, j)] for j in range(d)] for i in range(d)]).transpose(
-        2, 0, 1
-    ), batch
+    return (
+        np.array([[batch.effective["A", (i, j)] for j in range(d)] for i in range(d)]).transpose(
+            2, 0, 1
+        ),
+        batch,
+    )
 
 
 @pytest.mark.parametrize("tolerance", [1e-6, 1e-8])

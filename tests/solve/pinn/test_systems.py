@@ -213,13 +213,16 @@ def coupled_line(
     u, w = s.unknown("u"), s.unknown("w")
     left = [-s.div(s.grad(u)) + u - w, -2 * s.div(s.grad(w)) - u + w]
     right = [e.subs({u: exact[0], w: exact[1]}).doit() for e in left]
-    return lowered(
-        [sp.Eq(left[0], right[0] + extra), sp.Eq(left[1], right[1])],
+    return (
+        lowered(
+            [sp.Eq(left[0], right[0] + extra), sp.Eq(left[1], right[1])],
+            s,
+            [u, w],
+            boundary,
+            domain=nh.Box((0, 1)),
+        ),
         s,
-        [u, w],
-        boundary,
-        domain=nh.Box((0, 1)),
-    ), s
+    )
 
 
 def test_trained_nets_have_several_outputs() -> None:

@@ -49,7 +49,9 @@ def solve_energy(
         raise UnsupportedError(
             "the energy of a problem that leaves a rigid rotation of its solution open",
             term=equation.title,
-            remedy='use method="residual", or fix the solution by a Dirichlet condition on some face',
+            remedy=(
+                'use method="residual", or fix the solution by a Dirichlet condition on some face'
+            ),
         )
     with progress(f"{equation.title} (pinn, energy)") as task:
         network, result, info = (

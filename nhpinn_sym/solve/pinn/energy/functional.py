@@ -119,7 +119,8 @@ class Functional:
         quadrature (OVERFITTED)."""
         if options.chosen not in _GRADIENTS:
             raise UnsupportedError(
-                f"an energy is no sum of squares that vanish: the solver {options.chosen} does not minimize it",
+                f"an energy is no sum of squares that vanish: the solver {options.chosen} does not"
+                " minimize it",
                 term=f"solver={options.chosen!r}",
                 remedy=f"use solver= one of {', '.join(('random-features', *_GRADIENTS))}",
             )
@@ -152,7 +153,8 @@ class Functional:
             )
             report(
                 count / iterations,
-                f"step {count}, energy {state.loss * loss.unit:.8g}, on the other quadrature {value:.8g}",
+                f"step {count}, energy {state.loss * loss.unit:.8g}, on the other quadrature"
+                f" {value:.8g}",
             )
         result = state.result or (Result.STALLED if since >= _PATIENCE else Result.MAX_ITERATIONS)
         if result is not Result.MAX_ITERATIONS and value - lowest > _RISEN * abs(lowest):

@@ -353,7 +353,8 @@ class PaperCellSolver:
             return NOTHING
         if len(o.reference) != len(self.cells.functions):
             raise ProblemError(
-                f"a reference is one function for each of the {len(self.cells.functions)} cell functions",
+                f"a reference is one function for each of the {len(self.cells.functions)} cell"
+                " functions",
                 term=o.reference,
             )
         points = periodic(self.cells.cell.bounds, o.test_nodes or self.nodes)

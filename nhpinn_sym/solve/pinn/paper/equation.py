@@ -132,9 +132,11 @@ def _terms(problem: SoftProblem, nets: Nets, o: EquationOptions) -> list[Term]:
     weights, nodes = o.weights or _WEIGHTS["time" if timely else o.form], _nodes(problem, o)
     boundary, pairs = problem.boundary(nodes, essential=o.form == "energy"), problem.periodic(nodes)
     terms: list[Term] = [
-        Ritz(weights[0], problem, nets, nodes)
-        if o.form == "energy"
-        else Residual("residual", weights[0], nets, [problem.equations(nodes)], o.flavour)
+        (
+            Ritz(weights[0], problem, nets, nodes)
+            if o.form == "energy"
+            else Residual("residual", weights[0], nets, [problem.equations(nodes)], o.flavour)
+        )
     ]
     if boundary is not None:
         terms.append(Residual("boundary", weights[1], nets, [boundary], o.flavour))

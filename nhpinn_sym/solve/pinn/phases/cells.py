@@ -187,7 +187,8 @@ class PhaseCellSolver:
         }
         if self.cells.symmetric:
             info["advice"] += (
-                '; method="energy" encloses A where the fields are singular, as at corners of interfaces'
+                '; method="energy" encloses A where the fields are singular, as at corners of'
+                " interfaces"
             )
         return step.solved, [entries for entries, _ in refined], info
 

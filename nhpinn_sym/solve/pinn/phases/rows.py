@@ -347,9 +347,11 @@ class _StageRows:
                         piece.unfolded(points),
                         weights,
                         points.new_zeros(len(points), m, m) if extra is None else extra,
-                        points.new_zeros(len(points), m, self.members)
-                        if target is None
-                        else target,
+                        (
+                            points.new_zeros(len(points), m, self.members)
+                            if target is None
+                            else target
+                        ),
                         size,
                     ),
                 )
@@ -370,6 +372,7 @@ def held_out(
     data = torch.cat([b.target for b in rest]).norm(dim=0)
     data = positive(data.clamp(min=_ROUNDING * float(data.max())))
     taken = torch.cat([(b.sides[0][1].extra @ multipliers).flatten(0, 1) for b in rest])
-    return torch.cat([b.residual(nets, multipliers) for b in rest]).norm(dim=0) / data, taken.norm(
-        dim=0
-    ) / data
+    return (
+        torch.cat([b.residual(nets, multipliers) for b in rest]).norm(dim=0) / data,
+        taken.norm(dim=0) / data,
+    )

@@ -42,12 +42,17 @@ def orthonormal(a: Tensor, ridge: float = RIDGE) -> Tensor:
 def _with_ridge(a: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """The columns divided by their sizes over a multiple of the identity, and the sizes."""
     size = positive(a.norm(dim=0))
-    return torch.cat(
-        [
-            a / size,
-            ridge * torch.finfo(a.dtype).eps * torch.eye(len(size), dtype=a.dtype, device=a.device),
-        ]
-    ), size
+    return (
+        torch.cat(
+            [
+                a / size,
+                ridge
+                * torch.finfo(a.dtype).eps
+                * torch.eye(len(size), dtype=a.dtype, device=a.device),
+            ]
+        ),
+        size,
+    )
 
 
 def triangular(blocks: Iterable[Tensor]) -> Tensor:

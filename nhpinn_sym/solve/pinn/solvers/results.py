@@ -11,7 +11,10 @@ class Result(Enum):
     CONVERGED = ("the residual at unseen points is below the goal", "")
     STALLED = (
         "the residual at unseen points no longer falls",
-        "the net is too small for the solution (width=, depth=), or it started in a poor place (seed=, scale=)",
+        (
+            "the net is too small for the solution (width=, depth=), or it started in a poor place"
+            " (seed=, scale=)"
+        ),
     )
     OVERFITTED = (
         "the residual at unseen points rises while that at the training points falls",
@@ -31,7 +34,10 @@ class Result(Enum):
     )
     NOT_FINITE = (
         "the loss is not finite",
-        "look for a singularity of a coefficient or source in the domain, or try another start (seed=)",
+        (
+            "look for a singularity of a coefficient or source in the domain, or try another start"
+            " (seed=)"
+        ),
     )
 
     def __str__(self) -> str:

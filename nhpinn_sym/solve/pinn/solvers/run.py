@@ -76,8 +76,8 @@ def minimize(
         best = min(checks, key=_quality).held_out
         report(
             min(1.0, count / iterations),
-            f"step {count}, loss {state.loss:.1e}, residual at unseen points {checks[-1].held_out:.1e} "
-            f"(best {best:.1e}), {time.perf_counter() - begun:.0f} s",
+            f"step {count}, loss {state.loss:.1e}, residual at unseen points"
+            f" {checks[-1].held_out:.1e} (best {best:.1e}), {time.perf_counter() - begun:.0f} s",
         )
         if checkpoint is not None:
             checkpoint.save(_saved(state, count, checks), at_once=state.result is not None)

@@ -49,7 +49,10 @@ def test_everything_that_matters_is_in_the_name(
 
 
 def test_processes_may_compile_at_once(cache: Path) -> None:
-    call = f"from nhpinn_sym.solve.pinn.flavours.compiler import library; library({TEXT!r}, 'double'); print('done')"
+    call = (
+        f"from nhpinn_sym.solve.pinn.flavours.compiler import library; library({TEXT!r}, 'double');"
+        " print('done')"
+    )
     running = [
         subprocess.Popen([sys.executable, "-c", call], stdout=subprocess.PIPE, text=True)
         for _ in range(2)

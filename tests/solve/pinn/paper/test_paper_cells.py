@@ -119,7 +119,7 @@ def test_the_training_is_adam_of_torch_on_that_loss() -> None:
     net = module_of(solver)
     p, losses = torch.linspace(0, 1, 6, dtype=torch.float64)[:, None], []
     optimizer = torch.optim.Adam(net.parameters(), lr=1e-3)
-    (w1, w2) = solver.options.balance
+    w1, w2 = solver.options.balance
     for _ in range(3):
         ends = net(p[[0, -1]])
         loss = w1 * residual_1d(net, p).square().mean() + w2 * (ends[0, 0] - ends[1, 0]) ** 2
