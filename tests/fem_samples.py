@@ -175,7 +175,9 @@ def shear_cells(speed: sp.Expr, diffusivity: sp.Expr) -> LoweredCells:
 def elasticity_cells(
     c: Callable[[int, int, int, int], sp.Expr], d: int, cell: Cell | None = None
 ) -> LoweredCells:
-    """-d_k( c_ikjl d_l(N^pq_j + y_q delta_jp) ) = 0, p <= q: C_ikpq = <c_ikpq + c_ikjl d_l N^pq_j>."""
+    """-d_k( c_ikjl d_l(N^pq_j + y_q delta_jp) ) = 0, p <= q: C_ikpq = <c_ikpq + c_ikjl d_l
+    N^pq_j>.
+    """
     zero, axes = (0,) * d, range(d)
     places = list(product(axes, axes, axes, axes))
     bilinear = [

@@ -294,7 +294,9 @@ def square_solution(points: Array, a: float, modes: int = 1500) -> Array:
 
 
 def reaction_diffusion(c: float) -> LoweredEquation:
-    """u_t - 2 u_xx + c u = sin(2 pi x) on (-pi, pi), u = 0 at the ends and at t = 0, up to t = 1/2."""
+    """u_t - 2 u_xx + c u = sin(2 pi x) on (-pi, pi), u = 0 at the ends and at t = 0, up to t =
+    1/2.
+    """
     box = Box((-sp.pi, sp.pi))
     return equation(
         sp.Matrix([[2]]),

@@ -73,9 +73,9 @@ def stiffness_flux(
         rows,
         columns,
         lambda i, k: sp.Add(
-            *[c(i, k, j, l) * g[j, l] for j in range(rows) for l in range(columns)]
+            *[c(i, k, j, m) * g[j, m] for j in range(rows) for m in range(columns)]
         ),
-    )  # noqa: E741
+    )
 
 
 def y_symbols(dim: int) -> tuple[sp.Symbol, ...]:

@@ -1,4 +1,6 @@
-"""The package as a whole: what importing it brings in, its version, its entry point and its data."""
+"""The package as a whole: what importing it brings in, its version, its entry point and its
+data.
+"""
 
 from __future__ import annotations
 

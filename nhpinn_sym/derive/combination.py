@@ -63,7 +63,9 @@ equation.
 
 @cache
 def leibniz(index: MultiIndex, parts: int) -> tuple[tuple[tuple[MultiIndex, ...], int], ...]:
-    """The ways to share the derivatives of `index` among `parts` factors, with multinomial weights."""
+    """The ways to share the derivatives of `index` among `parts` factors, with multinomial
+    weights.
+    """
     return tuple(_shares(index, parts))
 
 

@@ -50,7 +50,9 @@ def check_coefficients(op: Operator) -> None:
 
 
 def check_scope(op: Operator) -> None:
-    """At most second order in time, no time derivative at a negative power of eps, and an unknown."""
+    """At most second order in time, no time derivative at a negative power of eps, and an
+    unknown.
+    """
     for term, _ in op.terms():
         if term.right[-1] > 2:
             raise UnsupportedError(
@@ -83,7 +85,9 @@ def check_scope(op: Operator) -> None:
 
 
 def check_finite(op: Operator) -> None:
-    """Every coefficient and source is a finite number on a sample of the cell, and bounded there."""
+    """Every coefficient and source is a finite number on a sample of the cell, and bounded
+    there.
+    """
     points, terms = range_grid(op), _distinct(op)
     exprs = list(terms)
     for slow in slow_samples(op, exprs):

@@ -120,7 +120,9 @@ def mean_fields(model: HomogenizedModel, level: int) -> list[sp.Expr]:
 
 
 def hierarchy(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
-    """The equations of U_0, ..., U_order with symbols for the entries of h_n (columns for systems)."""
+    """The equations of U_0, ..., U_order with symbols for the entries of h_n (columns for
+    systems).
+    """
     op, table, m = model.cell_operator, averaged_terms(model), model.homogenized_order
     framing = model.framing
     values = framing.values(model.law)

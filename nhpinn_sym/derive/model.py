@@ -184,7 +184,9 @@ class HomogenizedModel:
 
 
 def effective_shape(name: str, dim: int, components: int, order: int = 2) -> tuple[int, ...]:
-    """The shape of an effective coefficient; equation and unknown axes are there for systems alone."""
+    """The shape of an effective coefficient; equation and unknown axes are there for systems
+    alone.
+    """
     outer = {"A": order // 2, "B": 1, "G": 1, "beta": 1, "g": 1}.get(name, 0)
     inner = {"A": order // 2, "B": 1, "G": 1, "b": 1, "mixed": 1}.get(name, 0)
     if name == "drift":

@@ -470,7 +470,9 @@ class Recursion:
         )
 
     def _unsigned(self, flux: Flux) -> Flux:
-        """For comparisons: every coefficient that is minus an earlier one is written with that one."""
+        """For comparisons: every coefficient that is minus an earlier one is written with that
+        one.
+        """
         result: Flux = {place: defaultdict(Fraction) for place in flux}
         for place, combination in flux.items():
             for product, weight in combination.items():

@@ -95,7 +95,9 @@ def _distance(equation: LoweredEquation, axis: int, hard: Mapping[Face, sp.Expr]
 
 
 def _interpolation(equation: LoweredEquation, hard: Mapping[Face, sp.Expr]) -> sp.Expr:
-    """The Boolean sum over the axes of linear blends between opposite faces (Gordon and Hall 1973)."""
+    """The Boolean sum over the axes of linear blends between opposite faces (Gordon and Hall
+    1973).
+    """
     if len(set(hard.values())) <= 1:
         return next(iter(hard.values()), sp.Integer(0))
 

@@ -119,7 +119,9 @@ def equation_breaks(
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
-    """The effective coefficients, and derivatives of them, that the weak form of an equation holds."""
+    """The effective coefficients, and derivatives of them, that the weak form of an equation
+    holds.
+    """
     terms = (*lowered.bilinear, *lowered.linear, *lowered.mass)
     held = [
         *(t.coefficient for t in terms),

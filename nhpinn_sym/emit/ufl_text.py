@@ -138,7 +138,9 @@ def function(head: str, summary: str, lines: Sequence[str]) -> str:
 
 
 def wrapped(line: str, indent: str) -> list[str]:
-    """A statement or an item of a list; where it is too long it is put between brackets and broken."""
+    """A statement or an item of a list; where it is too long it is put between brackets and
+    broken.
+    """
     inner = line.lstrip()
     indent += line[: len(line) - len(inner)]
     if len(indent) + len(inner) <= WIDTH:

@@ -192,7 +192,9 @@ def grid(bounds: tuple[tuple[float, float], ...]) -> Points:
 
 
 def _united(codes: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
-    """The number of the phase of every code: adjacent pieces with the same cell problems are one."""
+    """The number of the phase of every code: adjacent pieces with the same cell problems are
+    one.
+    """
     root = {code: code for code in cells}
 
     def find(code: int) -> int:

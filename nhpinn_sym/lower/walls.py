@@ -1,4 +1,6 @@
-"""Natural conditions of the homogenized equation, beside n . flux + alpha u0 = g: `derive.walls`."""
+"""Natural conditions of the homogenized equation, beside n . flux + alpha u0 = g:
+`derive.walls`.
+"""
 
 from __future__ import annotations
 

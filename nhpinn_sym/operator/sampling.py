@@ -127,13 +127,17 @@ def grid(op: Operator, n: int, offset: float) -> list[Array]:
 
 
 def generic_points(op: Operator, count: int, seed: int) -> list[Array]:
-    """Random points of the cell, one flat array per axis: on no line of any mesh, at no interface."""
+    """Random points of the cell, one flat array per axis: on no line of any mesh, at no
+    interface.
+    """
     shares = np.random.default_rng(seed).random((len(op.axes), count))
     return [a + (b - a) * row for (a, b), row in zip(op.cell.bounds, shares, strict=True)]
 
 
 def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
-    """Nodes and midpoints of a grid: where zeros and singularities of a coefficient are looked for."""
+    """Nodes and midpoints of a grid: where zeros and singularities of a coefficient are looked
+    for.
+    """
     n = max(_RANGE_SIZES[len(op.axes)] // coarser, 3)
     return [np.concatenate(pair) for pair in zip(grid(op, n, 0.0), grid(op, n, 0.5), strict=True)]
 
@@ -176,7 +180,9 @@ def folded(expr: sp.Expr, op: Operator) -> sp.Expr:
 
 
 def in_cell(expr: sp.Expr, op: Operator) -> sp.Expr:
-    """Every Piecewise continued from the cell with its period: y -> y - L floor((y - a)/L) inside."""
+    """Every Piecewise continued from the cell with its period: y -> y - L floor((y - a)/L)
+    inside.
+    """
     fold = _fold(op)
     return expr.replace(lambda e: isinstance(e, sp.Piecewise), lambda e: e.xreplace(fold))
 

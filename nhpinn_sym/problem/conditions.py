@@ -78,7 +78,9 @@ class Robin(Condition):
 
 @dataclass(frozen=True)
 class Periodic(Condition):
-    """u and its flux agree on opposite faces; `on` names one face of each pair (None: every axis)."""
+    """u and its flux agree on opposite faces; `on` names one face of each pair (None: every
+    axis).
+    """
 
     on: On = None
 

@@ -18,7 +18,9 @@ _SHORTEST, _FARTHEST, _RELATIVE = 1e-50, 1e50, 1e-6
 
 @dataclass(frozen=True, init=False)
 class Box:
-    """The box (a_1, b_1) x ... x (a_d, b_d); the bounds may be exact SymPy numbers such as sp.pi."""
+    """The box (a_1, b_1) x ... x (a_d, b_d); the bounds may be exact SymPy numbers such as
+    sp.pi.
+    """
 
     intervals: tuple[tuple[sp.Expr, sp.Expr], ...]
 

@@ -175,7 +175,9 @@ def _tensor(
 
 
 def _basis(values: Callable[[Array], Array], components: int, dim: int, space: Space) -> Array:
-    """Mandel's basis of symmetric gradients where the tensor acts on those alone, else that of all."""
+    """Mandel's basis of symmetric gradients where the tensor acts on those alone, else that of
+    all.
+    """
     size = components * dim
     low, high = np.array(space.intervals).T
     sample = values(low + (high - low) * np.random.default_rng(1).random((64, len(low))))

@@ -1,4 +1,6 @@
-"""The file of solved cells: a `data_file` of the fields, the effective entries and all of `info`."""
+"""The file of solved cells: a `data_file` of the fields, the effective entries and all of
+`info`.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def save(cells: CellSolution, path: str | os.PathLike[str], **more: Any) -> Path
 
 
 def load(path: str | os.PathLike[str]) -> CellSolution:
-    """Read what `CellSolution.save` wrote. FileError where the file is damaged or something else."""
+    """Read what `CellSolution.save` wrote. FileError where the file is damaged or something
+    else.
+    """
     cells, more = unpacked(path)
     if "family" in more:
         raise ProblemError(

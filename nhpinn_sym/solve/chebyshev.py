@@ -86,7 +86,9 @@ class Nodes:
         )
 
     def weights(self, points: Array, index: tuple[int, ...] | None = None) -> Array:
-        """(n, m): D^index of the interpolant at `points` (n, d) is weights @ values at the nodes."""
+        """(n, m): D^index of the interpolant at `points` (n, d) is weights @ values at the
+        nodes.
+        """
         points = np.asarray(points, dtype=float).reshape(len(points), len(self.bounds))
         total = np.ones((len(points), 1))
         if not len(points):

@@ -67,7 +67,9 @@ def equation_functions(
 def _given(
     op: Operator, needed: tuple[str, ...] | None, coefficients: Functions | None, backend: str
 ) -> tuple[dict[str, Callable[..., Any]], Known]:
-    """The functions, and what stands for them in expressions that are sampled; needed: None is all."""
+    """The functions, and what stands for them in expressions that are sampled; needed: None is
+    all.
+    """
     nodes = sorted({f for c in op.table.values() for f in c.atoms(AppliedUndef)}, key=str)
     held = {f.func.__name__: f for f in nodes}
     if coefficients is not None and not isinstance(coefficients, Mapping):

@@ -1,4 +1,6 @@
-"""What is asked of solved cell problems, whichever backend they come from, and independent of it."""
+"""What is asked of solved cell problems, whichever backend they come from, and independent of
+it.
+"""
 
 from __future__ import annotations
 

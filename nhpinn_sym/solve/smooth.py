@@ -141,7 +141,9 @@ def _along(values: Array, matrices: Sequence[Array]) -> Array:
 
 
 def _chopped(axis: Axis, coefficients: Array, k: int) -> int:
-    """The degree along axis k from which on the coefficients are no larger than at the upper end."""
+    """The degree along axis k from which on the coefficients are no larger than at the upper
+    end.
+    """
     sizes = np.abs(coefficients).max(axis=tuple(j for j in range(coefficients.ndim) if j != k))
     by_degree = np.array([sizes[axis.degrees == n].max() for n in range(axis.degree + 1)])
     envelope = np.maximum.accumulate(by_degree[::-1])[::-1]

@@ -341,7 +341,9 @@ class _Run:
         return parameter_numbers(self.parameters, self.problem.parameters)
 
     def _sound(self, part: Arrays, corrected: bool, reference: bool) -> bool:
-        """Whether a part that was read has all that `_part` writes: finite, and at as many points."""
+        """Whether a part that was read has all that `_part` writes: finite, and at as many
+        points.
+        """
         dim, nodes = self.quadrature.points.shape[1], len(self.quadrature.points)
         counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
         counts |= {"first_values": nodes, "first_gradient": nodes} if corrected else {}

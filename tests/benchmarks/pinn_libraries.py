@@ -162,8 +162,8 @@ def pina(side: int) -> Steps:
     class Poisson(SpatialProblem):
         output_variables = ["u"]  # noqa: RUF012
         spatial_domain = cartesian()
-        conditions = {
-            "inside": Condition(input=points, equation=Equation(residual)),  # noqa: RUF012
+        conditions = {  # noqa: RUF012
+            "inside": Condition(input=points, equation=Equation(residual)),
             "boundary": Condition(input=boundary, equation=FixedValue(0.0)),
         }
 

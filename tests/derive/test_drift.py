@@ -89,7 +89,9 @@ def gradient(y: Any) -> list[Any]:
 
 
 def test_a_potential_in_two_dimensions() -> None:
-    """A* = D hom(exp(-V/D))/<exp(-V/D)>: the symmetric problem is another path through everything."""
+    """A* = D hom(exp(-V/D))/<exp(-V/D)>: the symmetric problem is another path through
+    everything.
+    """
     cells = drifting(gradient, 2)
     symmetric = solved(
         lambda s, u: sp.Eq(-s.div(sp.exp(-potential(s.y) / D) * s.grad(u)), 1), 2

@@ -139,7 +139,9 @@ def test_a_membrane_force_and_a_foundation_meet_their_means_and_the_source_too()
 
 
 def test_the_numbers_of_cell_problems() -> None:
-    """One for each curvature at level 2, as many as third derivatives at level 3; none at level 1."""
+    """One for each curvature at level 2, as many as third derivatives at level 3; none at level
+    1.
+    """
     model = derived(
         lambda s, u: sp.Eq(s.div(s.div(moment(*general(s.y), s.hessian(u)))), 1), 2, order=4
     )

@@ -98,7 +98,9 @@ def test_diffusion_to_order_three() -> None:
 
 
 def test_reaction_and_oscillating_source_to_order_two() -> None:
-    """A reaction of order 1/eps whose size varies with x, and a source that oscillates at order 1."""
+    """A reaction of order 1/eps whose size varies with x, and a source that oscillates at order
+    1.
+    """
 
     def build(s: nh.Scales, u: sp.Expr) -> sp.Eq:
         reaction = (1 + S(s.x[0]) / 2) * C(s.y[0]) * u / s.eps

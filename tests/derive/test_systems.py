@@ -102,17 +102,19 @@ def test_constant_shear_modulus_is_hills(dim: int) -> None:
     expected = np.array(
         [
             [
-                [[isotropic(star, 1)(i, k, j, l) for l in range(dim)] for j in range(dim)]
+                [[isotropic(star, 1)(i, k, j, m) for m in range(dim)] for j in range(dim)]
                 for k in range(dim)
             ]
             for i in range(dim)
         ]
-    )  # noqa: E741
+    )
     assert np.allclose(cells.effective["A"], expected, atol=1e-9)
 
 
 def anisotropic(seed: int, y: tuple[Any, ...]) -> Any:
-    """A stiffness (Mandel matrix, symmetric positive definite) with three waves, as c(i, k, j, l)."""
+    """A stiffness (Mandel matrix, symmetric positive definite) with three waves, as c(i, k, j,
+    l).
+    """
     rng = np.random.default_rng(seed)
     parts = [m + m.T for m in rng.uniform(-0.3, 0.3, (3, 3, 3))]
     mandel = sp.Matrix(6 * np.eye(3)) + sum(

@@ -108,7 +108,9 @@ def check(
     marker: Path,
     targets: tuple[str, ...] = ALL,
 ) -> None:
-    """The same files as of `plain`, but for strings and names; nothing runs when they are imported."""
+    """The same files as of `plain`, but for strings and names; nothing runs when they are
+    imported.
+    """
     model, reference = nh.homogenize(made), nh.homogenize(plain)
     str(model)
     model._repr_latex_()

@@ -1,4 +1,6 @@
-"""The numpy target: distinct coefficients once, names of any kind, tables that a reader can follow."""
+"""The numpy target: distinct coefficients once, names of any kind, tables that a reader can
+follow.
+"""
 
 from __future__ import annotations
 

@@ -279,7 +279,7 @@ def test_the_residual_by_jets_is_the_residual_by_nested_autograd(name: str) -> N
 def test_the_manufactured_solution_satisfies_every_emitted_condition(name: str) -> None:
     solutions = {
         "homogenized 1D": sp.exp(-epsilon * t) * sp.sin(x1),
-        "homogenized 2D": sp.exp(x1) * sp.sin(x2),  # fmt: skip
+        "homogenized 2D": sp.exp(x1) * sp.sin(x2),
         "homogenized 3D": x1 * sp.cos(x2) + x3**3,
         "periodic": sp.sin(PI2 * x1) * x2,
     }

@@ -57,7 +57,7 @@ def test_constants_keep_double_precision() -> None:
         sp.I * x,
         sp.Integral(sp.exp(x**3), (x, 0, y)),
         sp.gamma(x),
-        sp.oo * sp.Symbol("z"),  # fmt: skip
+        sp.oo * sp.Symbol("z"),
         sp.Derivative(sp.Function("a")(x), x),
         sp.sqrt(-1 - sp.pi) * x,
     ],

@@ -174,7 +174,9 @@ def test_an_odd_value_is_refused_with_a_term_and_a_remedy(place: str) -> None:
 
 
 def raised_by_sympy(error: Exception) -> bool:
-    """Whether the user's own product of the value and a gradient failed, before the package saw it."""
+    """Whether the user's own product of the value and a gradient failed, before the package saw
+    it.
+    """
     frame = error.__traceback__
     names = []
     while frame is not None:

@@ -41,7 +41,7 @@ def test_share_of_plane_shapes(shape: Any, area: float) -> None:
     ("shape", "volume"),
     [
         (nh.Ball((0.1, 0.5, 0), 0.3), 4 / 3 * np.pi * 0.027),
-        (nh.Cylinder((0.5, 0.9), 0.25, 1), np.pi / 16),  # fmt: skip
+        (nh.Cylinder((0.5, 0.9), 0.25, 1), np.pi / 16),
         (nh.Layer(2, (0.25, 0.75)), 0.5),
     ],
     ids=str,

@@ -1,4 +1,6 @@
-"""The default backend fits the data, and its answers are right where another one would miss them."""
+"""The default backend fits the data, and its answers are right where another one would miss
+them.
+"""
 
 from __future__ import annotations
 

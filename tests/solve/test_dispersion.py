@@ -98,7 +98,9 @@ def test_the_one_dimensional_coefficient_is_a_star_times_the_mean_square_of_the_
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
 def test_the_bilaminate(backend: str) -> None:
-    """d = a*/12 [al (1 - al) (E1 - E2) / ((1 - al) E1 + al E2)]^2 with rho = 1 (Fish, Chen 2001)."""
+    """d = a*/12 [al (1 - al) (E1 - E2) / ((1 - al) E1 + al E2)]^2 with rho = 1 (Fish, Chen
+    2001).
+    """
     share, first, second = sp.Rational(1, 4), 10, 1
     found = wave(
         lambda y: sp.Piecewise((first, y[0] < share), (second, True)), lambda y: ONE, 1, backend

@@ -1,4 +1,6 @@
-"""solve_homogenized, solve_fine and reconstruct: closed forms, consistency, and what they refuse."""
+"""solve_homogenized, solve_fine and reconstruct: closed forms, consistency, and what they
+refuse.
+"""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def test_any_disk(c1: float, c2: float, radius: float) -> None:
 @pytest.mark.parametrize(
     ("shape", "volume", "area"),
     [
-        (nh.Ball((0.5, 0.5, 0.5), 0.3), 0.036 * PI, 0.36 * PI),  # fmt: skip
+        (nh.Ball((0.5, 0.5, 0.5), 0.3), 0.036 * PI, 0.36 * PI),
         (nh.Cylinder((0.5, 0.4), 0.3, 1), 0.09 * PI, 0.6 * PI),
     ],
     ids=str,

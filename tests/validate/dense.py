@@ -171,7 +171,9 @@ def _slopes(op: Operator, k: tuple[float, ...], n: int) -> tuple[NDArray[np.floa
 
 
 def _differentiation(n: int, length: float) -> NDArray[np.float64]:
-    """The derivative of the trigonometric interpolant at n points, n odd (Trefethen 2000, ch. 3)."""
+    """The derivative of the trigonometric interpolant at n points, n odd (Trefethen 2000, ch.
+    3).
+    """
     j = np.arange(n)
     gap = j[:, None] - j
     with np.errstate(divide="ignore"):

@@ -17,7 +17,9 @@ K = (2.0, 1.5, 1.0)
 
 
 def plane_wave(name: str) -> tuple[PlaneWave, Expansion, np.ndarray]:
-    """The same problem twice: in the frame and with the eigenvalue that the dense expansion finds."""
+    """The same problem twice: in the frame and with the eigenvalue that the dense expansion
+    finds.
+    """
     case = CLASSES[name]
     op = parse(case.problem)
     s = 1.0 if op.problem.scales.time else 0.0

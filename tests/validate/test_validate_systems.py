@@ -1,4 +1,6 @@
-"""validate on a coupled system of two equations, against scipy's solver of boundary value problems."""
+"""validate on a coupled system of two equations, against scipy's solver of boundary value
+problems.
+"""
 
 from __future__ import annotations
 

@@ -144,6 +144,8 @@ def coordinates(space: fem.FunctionSpace) -> NDArray[np.float64]:
 
 
 def release(comm: MPI.Comm) -> None:
-    """Free what Python has dropped: on several ranks PETSc waits for a call that all of them make."""
+    """Free what Python has dropped: on several ranks PETSc waits for a call that all of them
+    make.
+    """
     if hasattr(PETSc, "garbage_cleanup"):
         PETSc.garbage_cleanup(comm)

@@ -101,7 +101,9 @@ class Grid:
         return np.mean(values, axis=self.axes) if np.ndim(values) else values
 
     def cell(self, numbers: Any) -> np.ndarray:
-        """Numbers (...) with the axes of the grid appended, so that they multiply values or modes."""
+        """Numbers (...) with the axes of the grid appended, so that they multiply values or
+        modes.
+        """
         return np.reshape(numbers, (*np.shape(numbers), *[1] * self.dim))
 
     def refined(self, modes: np.ndarray, coarse: Grid) -> np.ndarray:

@@ -76,7 +76,9 @@ class Sweep:
         return points, weights, self._lines(points)
 
     def _slices(self, points: Array, depth: int) -> list[Slice]:
-        """The cuts of axis number `depth` at points that have the coordinates of the axes before."""
+        """The cuts of axis number `depth` at points that have the coordinates of the axes
+        before.
+        """
         axis, inner = self.axes[depth], self.axes[depth + 1 :]
         cuts = [
             breaks(self.levels, {k: float(p[k]) for k in self.axes[:depth]}, axis, inner)

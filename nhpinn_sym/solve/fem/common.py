@@ -53,7 +53,9 @@ class LagrangeField:
 
 
 def _lattice(state: Mapping[str, Any]) -> Lattice:
-    """From the lines of each axis; files of before hold the bounds and the numbers of equal cells."""
+    """From the lines of each axis; files of before hold the bounds and the numbers of equal
+    cells.
+    """
     if "cells" in state:
         bounds = [(float(a), float(b)) for a, b in state["bounds"]]
         return Lattice.uniform(bounds, [int(n) for n in state["cells"]])

@@ -114,7 +114,9 @@ def refine_cells(
 
 
 def _require_solvable(info: Mapping[str, Any]) -> None:
-    """SolvabilityError where a right-hand side has a mean that is no error of the discretization."""
+    """SolvabilityError where a right-hand side has a mean that is no error of the
+    discretization.
+    """
     if info["fredholm"] > FREDHOLM_LIMIT:
         name = max(info["multipliers"], key=info["multipliers"].get)
         raise SolvabilityError(
@@ -247,7 +249,9 @@ def refine_equation(
 
 
 def _space_rate(layout: Layout, degree: int) -> int:
-    """The rate at which solutions converge in L2 at most; 1 where jumps make the changes erratic."""
+    """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
+    erratic.
+    """
     return 1 if layout.erratic else degree + 1
 
 

@@ -357,7 +357,9 @@ def _check(cells: LoweredCells, fields: Mapping[str, Any]) -> None:
 
 
 def _modes(values: np.ndarray) -> np.ndarray:
-    """The Fourier modes of values on a grid, without the outer ones that are zero up to rounding."""
+    """The Fourier modes of values on a grid, without the outer ones that are zero up to
+    rounding.
+    """
     modes = np.fft.fftn(values) / values.size
     frequency = np.abs(np.fft.fftfreq(len(values), 1 / len(values)))
     reach = np.max(np.stack(np.meshgrid(*[frequency] * values.ndim, indexing="ij")), axis=0)

@@ -1,4 +1,6 @@
-"""Which known functions a problem asks for: decided from its faces, its coefficients and its data."""
+"""Which known functions a problem asks for: decided from its faces, its coefficients and its
+data.
+"""
 
 from __future__ import annotations
 

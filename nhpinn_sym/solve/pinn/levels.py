@@ -1,4 +1,6 @@
-"""The one judge of a ladder of nets: what fits of growing size say about the error of the last one."""
+"""The one judge of a ladder of nets: what fits of growing size say about the error of the last
+one.
+"""
 
 from __future__ import annotations
 

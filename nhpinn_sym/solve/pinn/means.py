@@ -62,7 +62,9 @@ class CellMeans:
         )
 
     def given(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
-        """The keyword arguments of the emitted functions; a constant that is not known yet is zero."""
+        """The keyword arguments of the emitted functions; a constant that is not known yet is
+        zero.
+        """
         names = {key: name for key, name in self.trial.module.CONSTANTS.items()}
         if self.cells.eigenvalue is not None:
             names[EIGENVALUE] = argument_name(self.cells.eigenvalue)

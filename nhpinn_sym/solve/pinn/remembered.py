@@ -1,4 +1,6 @@
-"""Features of hidden layers that are asked for at the same points again and again, computed once."""
+"""Features of hidden layers that are asked for at the same points again and again, computed
+once.
+"""
 
 from __future__ import annotations
 

@@ -184,7 +184,9 @@ def collocation_points(
 
 
 def sharp_panels(*resolutions: Resolution) -> Panels:
-    """The lines of all axes, or none where no panel is small: uniform points see everything then."""
+    """The lines of all axes, or none where no panel is small: uniform points see everything
+    then.
+    """
     axes = [axis for resolution in resolutions for axis in resolution.axes]
     shares = [axis.feature / (axis.interval[1] - axis.interval[0]) for axis in axes]
     return tuple(axis.lines for axis in axes) if min(shares, default=1.0) < _SHARP else ()

@@ -1,4 +1,6 @@
-"""The problems of the paper's sections 2.1, 5.2, 5.3 and 5.4, with what the paper prints for them."""
+"""The problems of the paper's sections 2.1, 5.2, 5.3 and 5.4, with what the paper prints for
+them.
+"""
 
 from __future__ import annotations
 

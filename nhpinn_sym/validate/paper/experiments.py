@@ -25,7 +25,9 @@ from .settings import Training
 
 
 def reference(case: Case) -> Arrays:
-    """What the trainings are measured against, on the test grid, and the converged cell functions."""
+    """What the trainings are measured against, on the test grid, and the converged cell
+    functions.
+    """
     fine, u0 = case.fine(case.points), case.homogenized(case.points)
     arrays = {
         "u_eps": fine,

@@ -32,7 +32,9 @@ class Job(Protocol[Result]):
 
 
 def run_all(jobs: Sequence[Job[Result]], processes: int, progress: Progress) -> list[Result]:
-    """The results, in the order of the jobs. The first error ends all: jobs are not finished then."""
+    """The results, in the order of the jobs. The first error ends all: jobs are not finished
+    then.
+    """
     if min(processes, len(jobs)) > 1:
         return _Workers(jobs, progress).run(processes)
     results = []

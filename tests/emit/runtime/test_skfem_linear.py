@@ -56,7 +56,9 @@ def test_zero_mean_and_its_multiplier(drift, direct, monkeypatch):
 
 @pytest.mark.parametrize("direct", [True, False])
 def test_borders_that_are_no_constants(direct, monkeypatch):
-    """A matrix with the kernel k, and k * that of its transpose, against the dense bordered system."""
+    """A matrix with the kernel k, and k * that of its transpose, against the dense bordered
+    system.
+    """
     if not direct:
         monkeypatch.setitem(skfem_linear._DIRECT, 2, 10)
         monkeypatch.setitem(skfem_linear._DIRECT_AT_MOST, 2, 10)

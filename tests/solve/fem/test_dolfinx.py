@@ -207,7 +207,9 @@ def test_coefficients_that_depend_on_time_are_refused():
 
 
 def effective_equation(u, entries, a):
-    """-div(a grad u) = f where a has external symbols for `entries`; f is that of `entries` put in."""
+    """-div(a grad u) = f where a has external symbols for `entries`; f is that of `entries` put
+    in.
+    """
     put = {external.symbol: value for external, value in entries.items()}
     equation = manufactured(u, UNIT, everywhere("dirichlet", UNIT), a=a.subs(put))
     bilinear = tuple(

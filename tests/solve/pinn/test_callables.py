@@ -1,4 +1,6 @@
-"""Coefficients without a formula that are given as functions: the same numbers as with the formula."""
+"""Coefficients without a formula that are given as functions: the same numbers as with the
+formula.
+"""
 
 from collections.abc import Callable
 from typing import Any

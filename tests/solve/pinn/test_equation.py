@@ -393,7 +393,9 @@ def test_data_that_miss_their_balance_by_little() -> None:
 
 
 def test_a_flux_source_counts_at_natural_faces() -> None:
-    """-(u' + exp x)' = 0 with u(0) = 0 and no flux u' + exp x out at the other end: u = 1 - exp x."""
+    """-(u' + exp x)' = 0 with u(0) = 0 and no flux u' + exp x out at the other end: u = 1 - exp
+    x.
+    """
     lowered = equation(
         sp.eye(1), sp.exp(x1), LINE, [Essential(((0, 0),), ZERO)], [Natural(((0, 1),), ZERO, ZERO)]
     )

@@ -109,7 +109,9 @@ def test_elasticity_with_clamped_sliding_loaded_and_springy_faces(unit: int) -> 
 
 
 def test_effective_coefficients_from_outside_bring_their_derivatives() -> None:
-    """The homogenized equation of a locally periodic medium, with an effective tensor of one's own."""
+    """The homogenized equation of a locally periodic medium, with an effective tensor of one's
+    own.
+    """
     s = nh.Scales(2)
     v = s.unknown("v", components=2)
     lam, mu = 1 + X1 + X2, 2 + X1 * X2
@@ -284,7 +286,9 @@ def test_a_torque_that_is_not_balanced_is_refused() -> None:
 
 
 def test_data_that_contradict_each_other_in_one_component_alone() -> None:
-    """A lid that slides: its velocity jumps at the corners; the other component is hard everywhere."""
+    """A lid that slides: its velocity jumps at the corners; the other component is hard
+    everywhere.
+    """
     s = nh.Scales(2)
     v = s.unknown("v", components=2)
     boundary = [

@@ -17,7 +17,9 @@ from nhpinn_sym.validate.paper.cases import Case, cases, relative
 
 
 def test_linear_elements_are_exact_at_the_nodes() -> None:
-    """For a constant coefficient and an exact load; -u'' = sin x has the solution sin x on (0, pi)."""
+    """For a constant coefficient and an exact load; -u'' = sin x has the solution sin x on (0,
+    pi).
+    """
     x, u = linear_elements(lambda s: np.ones_like(s), np.sin, (0.0, np.pi), 7)
     assert u == pytest.approx(np.sin(x), abs=1e-12)
 
@@ -53,7 +55,9 @@ def test_a_reference_of_few_elements() -> None:
 
 @pytest.mark.parametrize("case", cases("5.4"), ids=lambda case: case.key)
 def test_differences_in_time(case: Case) -> None:
-    """r* = -1/(8 pi^2 D) or -1/(2 D), D = 2; the printed e4 comes out with the first reading alone."""
+    """r* = -1/(8 pi^2 D) or -1/(2 D), D = 2; the printed e4 comes out with the first reading
+    alone.
+    """
     table, literal = differences_in_time(case), "printed" in case.key
     assert float(table["r*"]) == pytest.approx(
         -1 / 4 if literal else -1 / (16 * np.pi**2), rel=1e-9

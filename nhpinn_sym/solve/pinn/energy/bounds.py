@@ -36,7 +36,9 @@ class Bounds:
 
     @cached_property
     def _ends(self) -> tuple[Tensor, Tensor]:
-        """Widened once more where they are not ordered: by what the quadrature has erred at least."""
+        """Widened once more where they are not ordered: by what the quadrature has erred at
+        least.
+        """
         upper, lower = (
             _widened(self.upper_fitted, self.upper_unseen),
             _inverse(_widened(self.dual_fitted, self.dual_unseen)),

@@ -86,7 +86,9 @@ class Eager:
 
 
 class Repeated:
-    """A pass on arrays that stay, into which the parameters and the numbers of a chunk are copied."""
+    """A pass on arrays that stay, into which the parameters and the numbers of a chunk are
+    copied.
+    """
 
     def __init__(self, task: Task, like: Chunk) -> None:
         self._x, self._part, self._tape = (

@@ -18,7 +18,9 @@ from ..rows import Rows
 
 
 class Flavour(Protocol):
-    """A program that computes with the residuals r (n * equations,) at parameters x (parameters,)."""
+    """A program that computes with the residuals r (n * equations,) at parameters x
+    (parameters,).
+    """
 
     name: str
 

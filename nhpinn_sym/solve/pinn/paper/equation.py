@@ -200,7 +200,9 @@ def _grid(problem: SoftProblem, nodes: int | None) -> Tensor:
 def _quality(
     problem: SoftProblem, nets: Nets, first: Term, trained: Trained, o: EquationOptions
 ) -> dict[str, Any]:
-    """The estimate, and what it is made of beside the change over the second half of the training."""
+    """The estimate, and what it is made of beside the change over the second half of the
+    training.
+    """
     points = _grid(problem, None)
     values, half = nets.values(trained.x, points), nets.values(trained.half_way, points)
     if isinstance(first, Ritz):

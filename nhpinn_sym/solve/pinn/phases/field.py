@@ -29,7 +29,9 @@ class PhaseField:
     offset: Array
 
     def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n); at an interface from one of its sides."""
+        """D^index at y (n, d), for every slow point: (m, n); at an interface from one of its
+        sides.
+        """
         y, out = np.asarray(points, dtype=float), np.zeros((len(self.offset), len(points)))
         labels, periods = self.labels(y), tuple(b - a for a, b in self.labels.bounds)
         for k, net in enumerate(self.nets):

@@ -78,7 +78,9 @@ class Adam:
 
 
 class LBFGS:
-    """With the strong Wolfe line search; STALLED when steepest descent finds no lower point either."""
+    """With the strong Wolfe line search; STALLED when steepest descent finds no lower point
+    either.
+    """
 
     iterations, every, state = 5000, 20, TorchState
 

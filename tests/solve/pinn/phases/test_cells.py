@@ -198,7 +198,7 @@ def test_a_corner_is_not_hidden() -> None:
     ("a", "options", "words"),
     [
         (disk(10), {"solver": "adam"}, "least squares"),
-        (disk(10), {"checkpoint": "somewhere"}, "does not heed the option checkpoint"),  # fmt: skip
+        (disk(10), {"checkpoint": "somewhere"}, "does not heed the option checkpoint"),
         (lambda s: sp.Piecewise((2, s.y[0] < HALF + s.x[0] / 4), (1, True)), {}, "moves with x1"),
     ],
 )
