@@ -15,11 +15,9 @@ The operator in strong form is the sum of
 The effective coefficients are, with <.> the mean over Y,
     drift_1 = drift[0] = <(cos(y1)) N[0]> / mass = <(1) N[0]>
     A[0, 0] = <(q) N[0] + (drift_1 - cos(y1)) N[0] N[1] + (2*q) N[0] D^(1,) N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
-belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
-(numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 
@@ -46,7 +44,7 @@ BREAKS = ((),)
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
-    return (p["q"] * u.dx(0) * v.dx(0) + ufl.cos(y1) * u.dx(0) * v) * dx
+    return (p["q"]*u.dx(0)*v.dx(0) + ufl.cos(y1)*u.dx(0)*v)*dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -56,7 +54,7 @@ def sources(v, N, y, x, p, dx):
         # psi
         0,
         # N_1
-        ((p["drift_1"] - ufl.cos(y1)) * v) * dx,
+        ((p["drift_1"] - ufl.cos(y1))*v)*dx,
     ]
 
 
@@ -64,8 +62,8 @@ def quotients(N, y, x, p, dx):
     """|Y| times numerator and denominator of each constant; N: the cell functions."""
     y1 = y[0]
     return {
-        ("drift_1", 0): (ufl.cos(y1) * N[0]) * dx,
-        ("drift_1", 1): (N[0]) * dx,
+        ("drift_1", 0): (ufl.cos(y1)*N[0])*dx,
+        ("drift_1", 1): (N[0])*dx,
     }
 
 
@@ -73,12 +71,5 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
     return {
-        ("A", (0, 0)): (
-            (
-                p["q"] * N[0]
-                + (p["drift_1"] - ufl.cos(y1)) * N[0] * N[1]
-                + 2 * p["q"] * N[0] * N[1].dx(0)
-            )
-            * dx
-        ),
+        ("A", (0, 0)): (p["q"]*N[0] + (p["drift_1"] - ufl.cos(y1))*N[0]*N[1] + 2*p["q"]*N[0]*N[1].dx(0))*dx,
     }

@@ -16,11 +16,9 @@ The effective coefficients are, with <.> the mean over Y,
     A[0, 1] = <(sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(1, 0) N[1]>
     A[1, 0] = <(sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N[0]>
     A[1, 1] = <sin(2*pi*y1)*cos(2*pi*y2) + 2 + (sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
-belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
-(numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 
@@ -48,20 +46,20 @@ def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
     y2 = y[1]
-    c1 = ufl.sin(2 * ufl.pi * y1) * ufl.cos(2 * ufl.pi * y2) + 2
-    return (c1 * u.dx(0) * v.dx(0) + c1 * u.dx(1) * v.dx(1)) * dx
+    c1 = ufl.sin(2*ufl.pi*y1)*ufl.cos(2*ufl.pi*y2) + 2
+    return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1))*dx
 
 
 def sources(v, N, y, x, p, dx):
     """l(v) of each cell function; N: the cell functions."""
     y1 = y[0]
     y2 = y[1]
-    c1 = ufl.sin(2 * ufl.pi * y1) * ufl.cos(2 * ufl.pi * y2) + 2
+    c1 = ufl.sin(2*ufl.pi*y1)*ufl.cos(2*ufl.pi*y2) + 2
     return [
         # N_1
-        (-c1 * v.dx(0)) * dx,
+        (-c1*v.dx(0))*dx,
         # N_2
-        (-c1 * v.dx(1)) * dx,
+        (-c1*v.dx(1))*dx,
     ]
 
 
@@ -69,10 +67,10 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
     y2 = y[1]
-    c1 = ufl.sin(2 * ufl.pi * y1) * ufl.cos(2 * ufl.pi * y2) + 2
+    c1 = ufl.sin(2*ufl.pi*y1)*ufl.cos(2*ufl.pi*y2) + 2
     return {
-        ("A", (0, 0)): (c1 + c1 * N[0].dx(0)) * dx,
-        ("A", (0, 1)): (c1 * N[1].dx(0)) * dx,
-        ("A", (1, 0)): (c1 * N[0].dx(1)) * dx,
-        ("A", (1, 1)): (c1 + c1 * N[1].dx(1)) * dx,
+        ("A", (0, 0)): (c1 + c1*N[0].dx(0))*dx,
+        ("A", (0, 1)): (c1*N[1].dx(0))*dx,
+        ("A", (1, 0)): (c1*N[0].dx(1))*dx,
+        ("A", (1, 1)): (c1 + c1*N[1].dx(1))*dx,
     }

@@ -1,7 +1,6 @@
 """diffusion: the cell problems as UFL forms.
 
-Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and solves
-for every (x1)
+Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and solves for every (x1)
     B(N, v) = l(v) for every periodic v,
     B(u, v)
     = int (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0) u D^(1, 0) v
@@ -13,19 +12,15 @@ for every (x1)
 The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
-    A[0, 0] = <Piecewise((10, y1 < 1/2), (x1**2 + 1, True)) + (Piecewise((10, y1 < 1/2), (x1**2 + 1,
-    True))) D^(1, 0)
+    A[0, 0] = <Piecewise((10, y1 < 1/2), (x1**2 + 1, True)) + (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0)
             N[0]>
     A[0, 1] = <(Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(1, 0) N[1]>
     A[1, 0] = <(Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1) N[0]>
-    A[1, 1] = <Piecewise((10, y1 < 1/2), (x1**2 + 1, True)) + (Piecewise((10, y1 < 1/2), (x1**2 + 1,
-    True))) D^(0, 1)
+    A[1, 1] = <Piecewise((10, y1 < 1/2), (x1**2 + 1, True)) + (Piecewise((10, y1 < 1/2), (x1**2 + 1, True))) D^(0, 1)
             N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
-belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
-(numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 
@@ -52,29 +47,29 @@ BREAKS = ((0.0, 0.5), ())
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
-    c1 = ufl.conditional(ufl.lt(y1, 1 / 2), 10, x["x1"] ** 2 + 1)
-    return (c1 * u.dx(0) * v.dx(0) + c1 * u.dx(1) * v.dx(1)) * dx
+    c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
+    return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1))*dx
 
 
 def sources(v, N, y, x, p, dx):
     """l(v) of each cell function; N: the cell functions."""
     y1 = y[0]
-    c1 = ufl.conditional(ufl.lt(y1, 1 / 2), 10, x["x1"] ** 2 + 1)
+    c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
     return [
         # N_1
-        (-c1 * v.dx(0)) * dx,
+        (-c1*v.dx(0))*dx,
         # N_2
-        (-c1 * v.dx(1)) * dx,
+        (-c1*v.dx(1))*dx,
     ]
 
 
 def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
-    c1 = ufl.conditional(ufl.lt(y1, 1 / 2), 10, x["x1"] ** 2 + 1)
+    c1 = ufl.conditional(ufl.lt(y1, 1/2), 10, x["x1"]**2 + 1)
     return {
-        ("A", (0, 0)): (c1 + c1 * N[0].dx(0)) * dx,
-        ("A", (0, 1)): (c1 * N[1].dx(0)) * dx,
-        ("A", (1, 0)): (c1 * N[0].dx(1)) * dx,
-        ("A", (1, 1)): (c1 + c1 * N[1].dx(1)) * dx,
+        ("A", (0, 0)): (c1 + c1*N[0].dx(0))*dx,
+        ("A", (0, 1)): (c1*N[1].dx(0))*dx,
+        ("A", (1, 0)): (c1*N[0].dx(1))*dx,
+        ("A", (1, 1)): (c1 + c1*N[1].dx(1))*dx,
     }

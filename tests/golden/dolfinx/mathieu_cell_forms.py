@@ -20,11 +20,9 @@ The operator in strong form is the sum of
 The effective coefficients are, with <.> the mean over Y,
     A[0, 0] = <(1) N[1] N[0] + (2) N[1] D^(1,) N[2]>
     one = <(1) N[1] N[0]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
-belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
-(numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 
@@ -52,7 +50,7 @@ BREAKS = ((),)
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y1 = y[0]
-    return (u.dx(0) * v.dx(0) - (p["lambda_0"] - 2 * p["q"] * ufl.cos(2 * y1)) * u * v) * dx
+    return (u.dx(0)*v.dx(0) - (p["lambda_0"] - 2*p["q"]*ufl.cos(2*y1))*u*v)*dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -63,18 +61,18 @@ def sources(v, N, y, x, p, dx):
         # psi
         0,
         # N_1
-        (-N[0] * v.dx(0) + N[0].dx(0) * v) * dx,
+        (-N[0]*v.dx(0) + N[0].dx(0)*v)*dx,
     ]
 
 
 def mass(u, v, y, x, p, dx):
     """M(u, v)."""
-    return (u * v) * dx
+    return (u*v)*dx
 
 
 def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     return {
-        ("A", (0, 0)): (N[1] * N[0] + 2 * N[1] * N[2].dx(0)) * dx,
-        ("one", ()): (N[1] * N[0]) * dx,
+        ("A", (0, 0)): (N[1]*N[0] + 2*N[1]*N[2].dx(0))*dx,
+        ("one", ()): (N[1]*N[0])*dx,
     }

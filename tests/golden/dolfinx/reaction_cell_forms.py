@@ -10,11 +10,9 @@ The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
     c = <(cos(y1)) N[0]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
-belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
-(numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 
@@ -24,7 +22,9 @@ CELL = ((0.0, 6.283185307179586),)
 COMPONENTS = 1
 SLOW = ()
 PARAMETERS = ()
-FUNCTIONS = (("N_0", "corrector", 1, True),)
+FUNCTIONS = (
+    ("N_0", "corrector", 1, True),
+)
 EIGENVALUE = None
 CONSTANTS = {}
 EFFECTIVE = (("c", ()),)
@@ -37,7 +37,7 @@ BREAKS = ((),)
 
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
-    return (2 * u.dx(0) * v.dx(0)) * dx
+    return (2*u.dx(0)*v.dx(0))*dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -45,7 +45,7 @@ def sources(v, N, y, x, p, dx):
     y1 = y[0]
     return [
         # N_0
-        (-ufl.cos(y1) * v) * dx,
+        (-ufl.cos(y1)*v)*dx,
     ]
 
 
@@ -53,5 +53,5 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
     return {
-        ("c", ()): (ufl.cos(y1) * N[0]) * dx,
+        ("c", ()): (ufl.cos(y1)*N[0])*dx,
     }

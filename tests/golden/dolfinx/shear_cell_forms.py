@@ -12,11 +12,9 @@ The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
     A[0, 0] = <1/q + (-q*cos(2*pi*y2)) N[0]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
-belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
-(numbers or ufl constants), dx the measure.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
 The number 0 stands for a form without terms.
 """
 
@@ -26,7 +24,9 @@ CELL = ((0.0, 1.0), (0.0, 1.0))
 COMPONENTS = 1
 SLOW = ()
 PARAMETERS = ("q",)
-FUNCTIONS = (("N_1", "corrector", 1, True),)
+FUNCTIONS = (
+    ("N_1", "corrector", 1, True),
+)
 EIGENVALUE = None
 CONSTANTS = {}
 EFFECTIVE = (("A", (0, 0)),)
@@ -40,12 +40,8 @@ BREAKS = ((), ())
 def operator(u, v, y, x, p, dx):
     """B(u, v)."""
     y2 = y[1]
-    c1 = 1 / p["q"]
-    return (
-        c1 * u.dx(0) * v.dx(0)
-        + c1 * u.dx(1) * v.dx(1)
-        + p["q"] * ufl.cos(2 * ufl.pi * y2) * u.dx(0) * v
-    ) * dx
+    c1 = 1/p["q"]
+    return (c1*u.dx(0)*v.dx(0) + c1*u.dx(1)*v.dx(1) + p["q"]*ufl.cos(2*ufl.pi*y2)*u.dx(0)*v)*dx
 
 
 def sources(v, N, y, x, p, dx):
@@ -53,7 +49,7 @@ def sources(v, N, y, x, p, dx):
     y2 = y[1]
     return [
         # N_1
-        (-p["q"] * ufl.cos(2 * ufl.pi * y2) * v) * dx,
+        (-p["q"]*ufl.cos(2*ufl.pi*y2)*v)*dx,
     ]
 
 
@@ -61,5 +57,5 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y2 = y[1]
     return {
-        ("A", (0, 0)): (1 / p["q"] - p["q"] * ufl.cos(2 * ufl.pi * y2) * N[0]) * dx,
+        ("A", (0, 0)): (1/p["q"] - p["q"]*ufl.cos(2*ufl.pi*y2)*N[0])*dx,
     }

@@ -10,9 +10,8 @@ u on (0, pi), 0 < t < 1/2: int m u_t v + B(u, v) = l(v) for every v that vanishe
     at t = 0: u = sin(pi*x1)
 D^(a, b, ...) counts derivatives per coordinate.
 
-Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
-effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
-the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
+Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
+or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
 POSITIVE: B is symmetric, and positive if its principal part is.
 """
 
@@ -34,44 +33,38 @@ FINAL_TIME = 0.5
 
 def stiffness(u, v, x, t, p, k, dx, ds):
     """B(u, v)."""
-    return (p["q"] * u.dx(0) * v.dx(0)) * dx
+    return (p["q"]*u.dx(0)*v.dx(0))*dx
 
 
 def load(v, x, t, p, k, dx, ds):
     """l(v)."""
     x1 = x[0]
-    return (
-        (
-            9.869604401089358 * p["q"] * ufl.sin(ufl.pi * x1) * ufl.cos(t)
-            - (x1 + 2) * ufl.sin(t) * ufl.sin(ufl.pi * x1)
-        )
-        * v
-    ) * dx
+    return ((9.869604401089358*p["q"]*ufl.sin(ufl.pi*x1)*ufl.cos(t) - (x1 + 2)*ufl.sin(t)*ufl.sin(ufl.pi*x1))*v)*dx
 
 
 def dirichlet(x, t, p):
     """The values that DIRICHLET is about: faces, and the component."""
     x1 = x[0]
     return [
-        ufl.sin(ufl.pi * x1) * ufl.cos(t),
+        ufl.sin(ufl.pi*x1)*ufl.cos(t),
     ]
 
 
 def mass(u, v, x, t, p, k, dx):
     """The form of the time derivative."""
     x1 = x[0]
-    return ((x1 + 2) * u * v) * dx
+    return ((x1 + 2)*u*v)*dx
 
 
 def dirichlet_rate(x, t, p):
     """The time derivatives of the values on DIRICHLET."""
     x1 = x[0]
     return [
-        -ufl.sin(t) * ufl.sin(ufl.pi * x1),
+        -ufl.sin(t)*ufl.sin(ufl.pi*x1),
     ]
 
 
 def initial(x, p):
     """u at t = 0."""
     x1 = x[0]
-    return ufl.sin(ufl.pi * x1)
+    return ufl.sin(ufl.pi*x1)

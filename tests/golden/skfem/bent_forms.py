@@ -1,14 +1,13 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, 1) x (-1, 1) with
-    sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i flux(v_i), for
-    every v that
+    sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i flux(v_i), for every v that
 vanishes where u is given.
-u_0 = sin(x1 + 2*x2) on the faces ((0, 0), (1, 0)); a face is (axis, 0 or 1 for the lower or upper
-end). u_1 = cos(2*x1) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
+u_0 = sin(x1 + 2*x2) on the faces ((0, 0), (1, 0)); a face is (axis, 0 or 1 for the lower or upper end).
+u_1 = cos(2*x1) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
 n . flux_0 = (q + 2*x1 + 2)*cos(x1 + 2*x2) on the faces ((0, 1),).
-n . flux_0 + (x1**2 + 1) u_0 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) + (x1**2 +
-1)*sin(x1 + 2*x2) on the faces ((1, 1),).
+n . flux_0 + (x1**2 + 1) u_0 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) + (x1**2 + 1)*sin(x1 + 2*x2) on the
+faces ((1, 1),).
 n . flux_1 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) on the faces ((0, 1),).
 n . flux_1 = -q*cos(x1 + 2*x2) on the faces ((1, 0),).
 n . flux_1 + (x1**2 + 1) u_1 = q*cos(x1 + 2*x2) + (x1**2 + 1)*cos(2*x1) on the faces ((1, 1),).
@@ -16,8 +15,7 @@ n . flux_1 + (x1**2 + 1) u_1 = q*cos(x1 + 2*x2) + (x1**2 + 1)*cos(2*x1) on the f
 operator: c0 = q + 2*x1 + 2
 operator: c1 = x1 + 1
 load: c0 = 4*(x1 + 1)*sin(x1 + 2*x2) + (q + 2*x1 + 2)*sin(x1 + 2*x2) - 2*cos(x1 + 2*x2)
-load: c1 = 2*q*sin(x1 + 2*x2) + 2*(x1 + 1)*sin(x1 + 2*x2) + 4*(x1 + 1)*cos(2*x1) + 2*sin(2*x1) -
-2*cos(x1 + 2*x2)
+load: c1 = 2*q*sin(x1 + 2*x2) + 2*(x1 + 1)*sin(x1 + 2*x2) + 4*(x1 + 1)*cos(2*x1) + 2*sin(2*x1) - 2*cos(x1 + 2*x2)
 
 Points are x (d, ...); `data` holds by name: q.
 """
@@ -38,7 +36,7 @@ def operator_coefficients(points, data):
     """The coefficients of `operator` at points (d, ...)."""
     x1 = points[0]
     q = data["q"]
-    return {"c0": q + 2 * x1 + 2, "c1": x1 + 1, "q": q}
+    return {"c0": q + 2*x1 + 2, "c1": x1 + 1, "q": q}
 
 
 @BilinearForm
@@ -70,16 +68,13 @@ def load_coefficients(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    s0 = x1 + 2 * x2
-    s1 = -2 * cos(s0)
+    s0 = x1 + 2*x2
+    s1 = -2*cos(s0)
     s2 = sin(s0)
     s3 = x1 + 1
-    s4 = s2 * s3
-    s5 = 2 * x1
-    return {
-        "c0": s1 + s2 * (q + s5 + 2) + 4 * s4,
-        "c1": 2 * q * s2 + s1 + 4 * s3 * cos(s5) + 2 * s4 + 2 * sin(s5),
-    }
+    s4 = s2*s3
+    s5 = 2*x1
+    return {"c0": s1 + s2*(q + s5 + 2) + 4*s4, "c1": 2*q*s2 + s1 + 4*s3*cos(s5) + 2*s4 + 2*sin(s5)}
 
 
 @LinearForm
@@ -111,7 +106,7 @@ def natural_0(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    return {"alpha": 0, "value": (q + 2 * x1 + 2) * cos(x1 + 2 * x2)}
+    return {"alpha": 0, "value": (q + 2*x1 + 2)*cos(x1 + 2*x2)}
 
 
 def natural_1(points, data):
@@ -119,9 +114,9 @@ def natural_1(points, data):
     x1 = points[0]
     x2 = points[1]
     s0 = x1**2 + 1
-    s1 = 2 * x1 + 2
-    s2 = x1 + 2 * x2
-    return {"alpha": s0, "value": s0 * sin(s2) - s1 * sin(2 * x1) + s1 * cos(s2)}
+    s1 = 2*x1 + 2
+    s2 = x1 + 2*x2
+    return {"alpha": s0, "value": s0*sin(s2) - s1*sin(2*x1) + s1*cos(s2)}
 
 
 def natural_2(points, data):
@@ -129,7 +124,7 @@ def natural_2(points, data):
     x1 = points[0]
     x2 = points[1]
     s0 = x1 + 1
-    return {"alpha": 0, "value": -2 * s0 * sin(2 * x1) + 2 * s0 * cos(x1 + 2 * x2)}
+    return {"alpha": 0, "value": -2*s0*sin(2*x1) + 2*s0*cos(x1 + 2*x2)}
 
 
 def natural_3(points, data):
@@ -137,7 +132,7 @@ def natural_3(points, data):
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
-    return {"alpha": 0, "value": -q * cos(x1 + 2 * x2)}
+    return {"alpha": 0, "value": -q*cos(x1 + 2*x2)}
 
 
 def natural_4(points, data):
@@ -146,20 +141,20 @@ def natural_4(points, data):
     x2 = points[1]
     q = data["q"]
     s0 = x1**2 + 1
-    return {"alpha": s0, "value": q * cos(x1 + 2 * x2) + s0 * cos(2 * x1)}
+    return {"alpha": s0, "value": q*cos(x1 + 2*x2) + s0*cos(2*x1)}
 
 
 def essential_0(points, data):
     """u_0 on the faces ((0, 0), (1, 0))."""
     x1 = points[0]
     x2 = points[1]
-    return sin(x1 + 2 * x2)
+    return sin(x1 + 2*x2)
 
 
 def essential_1(points, data):
     """u_1 on the faces ((0, 0),)."""
     x1 = points[0]
-    return cos(2 * x1)
+    return cos(2*x1)
 
 
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}

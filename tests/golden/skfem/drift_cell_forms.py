@@ -3,8 +3,7 @@
 Find N_k, periodic on the cell Y = (0, 2*pi), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
 psi are kernels, and have no right-hand side.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
-D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
 N0: psi, kernel of the transposed operator that belongs to equation 0
 N1: N_1, multiplies D^(1,) U_0
 
@@ -17,14 +16,14 @@ Points are y (d, ...); `data` holds by name: q, drift_1.
 from numpy import cos, pi
 from skfem import BilinearForm, Functional, LinearForm
 
-CELL = ((0, 2 * pi),)
+CELL = ((0, 2*pi),)
 COMPONENTS = 1
 FUNCTIONS = (
-    ("psi", "adjoint", 0, True),
-    ("N_1", "corrector", 1, True),
+    ('psi', 'adjoint', 0, True),
+    ('N_1', 'corrector', 1, True),
 )
 EIGENVALUE = None
-CONSTANTS = {"drift_1": ("drift", (0,))}
+CONSTANTS = {'drift_1': ('drift', (0,))}
 FIRST_ORDER = ()
 SYMMETRIC = False
 DEFINITE = True
@@ -74,9 +73,9 @@ def effective_A_0_0(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({}, {0: rhs_1})
 QUOTIENTS = {
-    ("drift_1", 0): quotients_drift_1_0,
-    ("drift_1", 1): quotients_drift_1_1,
+    ('drift_1', 0): quotients_drift_1_0,
+    ('drift_1', 1): quotients_drift_1_1,
 }
 EFFECTIVE = {
-    ("A", (0, 0)): effective_A_0_0,
+    ('A', (0, 0)): effective_A_0_0,
 }

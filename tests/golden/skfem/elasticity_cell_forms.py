@@ -2,8 +2,7 @@
 
 Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
     sum_ij operator_i_j(N_kj, v_i) = sum_i rhs_k_i(v_i) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
-D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
 N0: N_11, multiplies D^(1, 0) U_0
 N1: N_12, multiplies D^(0, 1) U_0
 N2: N_22, multiplies D^(0, 1) U_1
@@ -20,9 +19,9 @@ from skfem import BilinearForm, Functional, LinearForm
 CELL = ((0, 1), (0, 1))
 COMPONENTS = 2
 FUNCTIONS = (
-    ("N_11", "corrector", 1, True),
-    ("N_12", "corrector", 1, True),
-    ("N_22", "corrector", 1, True),
+    ('N_11', 'corrector', 1, True),
+    ('N_12', 'corrector', 1, True),
+    ('N_22', 'corrector', 1, True),
 )
 EIGENVALUE = None
 CONSTANTS = {}
@@ -37,8 +36,8 @@ def coefficients(points, data):
     """The coefficients of all forms at points (d, ...)."""
     y1 = points[0]
     q = data["q"]
-    s0 = sin(2 * pi * y1)
-    return {"c0": q + 2 * s0 + 4, "c1": s0 + 2, "q": q}
+    s0 = sin(2*pi*y1)
+    return {"c0": q + 2*s0 + 4, "c1": s0 + 2, "q": q}
 
 
 @BilinearForm
@@ -158,13 +157,13 @@ def effective_C_1_1_1_1(w):
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}
 RIGHT_HAND_SIDES = ({0: rhs_0_0, 1: rhs_0_1}, {0: rhs_1_0, 1: rhs_1_1}, {0: rhs_2_0, 1: rhs_2_1})
 EFFECTIVE = {
-    ("C", (0, 0, 0, 0)): effective_C_0_0_0_0,
-    ("C", (0, 1, 0, 0)): effective_C_0_1_0_0,
-    ("C", (1, 1, 0, 0)): effective_C_1_1_0_0,
-    ("C", (0, 0, 0, 1)): effective_C_0_0_0_1,
-    ("C", (0, 1, 0, 1)): effective_C_0_1_0_1,
-    ("C", (1, 1, 0, 1)): effective_C_1_1_0_1,
-    ("C", (0, 0, 1, 1)): effective_C_0_0_1_1,
-    ("C", (0, 1, 1, 1)): effective_C_0_1_1_1,
-    ("C", (1, 1, 1, 1)): effective_C_1_1_1_1,
+    ('C', (0, 0, 0, 0)): effective_C_0_0_0_0,
+    ('C', (0, 1, 0, 0)): effective_C_0_1_0_0,
+    ('C', (1, 1, 0, 0)): effective_C_1_1_0_0,
+    ('C', (0, 0, 0, 1)): effective_C_0_0_0_1,
+    ('C', (0, 1, 0, 1)): effective_C_0_1_0_1,
+    ('C', (1, 1, 0, 1)): effective_C_1_1_0_1,
+    ('C', (0, 0, 1, 1)): effective_C_0_0_1_1,
+    ('C', (0, 1, 1, 1)): effective_C_0_1_1_1,
+    ('C', (1, 1, 1, 1)): effective_C_1_1_1_1,
 }

@@ -2,8 +2,7 @@
 
 Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
-D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
 N0: N_1, multiplies D^(1, 0) U_0
 N1: N_2, multiplies D^(0, 1) U_0
 
@@ -18,8 +17,8 @@ from skfem import BilinearForm, Functional, LinearForm
 CELL = ((0, 1), (0, 1))
 COMPONENTS = 1
 FUNCTIONS = (
-    ("N_1", "corrector", 1, True),
-    ("N_2", "corrector", 1, True),
+    ('N_1', 'corrector', 1, True),
+    ('N_2', 'corrector', 1, True),
 )
 EIGENVALUE = None
 CONSTANTS = {}
@@ -34,8 +33,8 @@ def coefficients(points, data):
     """The coefficients of all forms at points (d, ...)."""
     y1 = points[0]
     y2 = points[1]
-    s0 = 2 * pi
-    return {"c0": sin(s0 * y1) * cos(s0 * y2) + 2}
+    s0 = 2*pi
+    return {"c0": sin(s0*y1)*cos(s0*y2) + 2}
 
 
 @BilinearForm
@@ -83,8 +82,8 @@ def effective_A_1_1(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({0: rhs_0}, {0: rhs_1})
 EFFECTIVE = {
-    ("A", (0, 0)): effective_A_0_0,
-    ("A", (0, 1)): effective_A_0_1,
-    ("A", (1, 0)): effective_A_1_0,
-    ("A", (1, 1)): effective_A_1_1,
+    ('A', (0, 0)): effective_A_0_0,
+    ('A', (0, 1)): effective_A_0_1,
+    ('A', (1, 0)): effective_A_1_0,
+    ('A', (1, 1)): effective_A_1_1,
 }

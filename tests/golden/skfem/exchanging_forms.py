@@ -1,8 +1,7 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, 1) with
-    sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i
-    load_i(v_i) + sum_i
+    sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i
 flux(v_i) for 0 < t < 1, for every v that vanishes where u is given.
 u_0 = sin(x1)*cos(t) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
 u_1 = t*x1 on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper end).
@@ -64,11 +63,11 @@ def load_coefficients(points, data):
     x1 = points[0]
     q = data["q"]
     t = data["t"]
-    s0 = t * x1
+    s0 = t*x1
     s1 = sin(x1)
-    s2 = s1 * cos(t)
+    s2 = s1*cos(t)
     s3 = -s2
-    return {"c0": q * s0 - q * s2 + s1 * (x1 + 1) * sin(t) + s3, "c1": s0 + s3 + x1}
+    return {"c0": q*s0 - q*s2 + s1*(x1 + 1)*sin(t) + s3, "c1": s0 + s3 + x1}
 
 
 @LinearForm
@@ -119,28 +118,28 @@ def natural_0(points, data):
     t = data["t"]
     s0 = x1**2 + 1
     s1 = cos(t)
-    return {"alpha": s0, "value": s0 * s1 * sin(x1) + s1 * cos(x1)}
+    return {"alpha": s0, "value": s0*s1*sin(x1) + s1*cos(x1)}
 
 
 def essential_0(points, data):
     """u_0 on the faces ((0, 0),)."""
     x1 = points[0]
     t = data["t"]
-    return sin(x1) * cos(t)
+    return sin(x1)*cos(t)
 
 
 def essential_rate_0(points, data):
     """The time derivative of essential_0."""
     x1 = points[0]
     t = data["t"]
-    return -sin(t) * sin(x1)
+    return -sin(t)*sin(x1)
 
 
 def essential_1(points, data):
     """u_1 on the faces ((0, 0), (0, 1))."""
     x1 = points[0]
     t = data["t"]
-    return t * x1
+    return t*x1
 
 
 def essential_rate_1(points, data):
@@ -163,9 +162,8 @@ def initial_1(points, data):
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}
 LOAD = {0: load_0, 1: load_1}
 MASS = {(0, 0): mass_0_0, (1, 1): mass_1_1}
-NATURAL = ((((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),)
-ESSENTIAL = (
-    (((0, 0),), 0, essential_0, essential_rate_0),
-    (((0, 0), (0, 1)), 1, essential_1, essential_rate_1),
+NATURAL = (
+    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
 )
+ESSENTIAL = ((((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1, essential_rate_1))
 INITIAL = (initial_0, initial_1)

@@ -3,8 +3,7 @@
 Find N_k, periodic on the cell Y = (0, pi), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
 phi, psi are kernels, and have no right-hand side.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
-D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
 N0: phi, positive, of mean 1
 N1: psi, kernel of the transposed operator that belongs to equation 0
 N2: N_1, multiplies D^(1,) U_0
@@ -20,11 +19,11 @@ from skfem import BilinearForm, Functional, LinearForm
 CELL = ((0, pi),)
 COMPONENTS = 1
 FUNCTIONS = (
-    ("phi", "ground state", 0, True),
-    ("psi", "adjoint", 0, True),
-    ("N_1", "corrector", 1, True),
+    ('phi', 'ground state', 0, True),
+    ('psi', 'adjoint', 0, True),
+    ('N_1', 'corrector', 1, True),
 )
-EIGENVALUE = "lambda_0"
+EIGENVALUE = 'lambda_0'
 CONSTANTS = {}
 FIRST_ORDER = ()
 SYMMETRIC = True
@@ -38,7 +37,7 @@ def coefficients(points, data):
     y1 = points[0]
     lambda_0 = data["lambda_0"]
     q = data["q"]
-    return {"c0": lambda_0 - 2 * q * cos(2 * y1)}
+    return {"c0": lambda_0 - 2*q*cos(2*y1)}
 
 
 @BilinearForm
@@ -75,6 +74,6 @@ OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({}, {}, {0: rhs_2})
 MASS = {(0, 0): mass}
 EFFECTIVE = {
-    ("A", (0, 0)): effective_A_0_0,
-    ("one", ()): effective_one,
+    ('A', (0, 0)): effective_A_0_0,
+    ('one', ()): effective_one,
 }

@@ -2,8 +2,7 @@
 
 Find N_k, periodic on the cell Y = (0, 2*pi), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
-D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
 N0: N_0, multiplies U_0
 
 c0 = cos(y1)
@@ -14,9 +13,11 @@ Points are y (d, ...); `data` holds by name: nothing.
 from numpy import cos, pi
 from skfem import BilinearForm, Functional, LinearForm
 
-CELL = ((0, 2 * pi),)
+CELL = ((0, 2*pi),)
 COMPONENTS = 1
-FUNCTIONS = (("N_0", "corrector", 1, True),)
+FUNCTIONS = (
+    ('N_0', 'corrector', 1, True),
+)
 EIGENVALUE = None
 CONSTANTS = {}
 FIRST_ORDER = ()
@@ -53,5 +54,5 @@ def effective_c(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({0: rhs_0},)
 EFFECTIVE = {
-    ("c", ()): effective_c,
+    ('c', ()): effective_c,
 }

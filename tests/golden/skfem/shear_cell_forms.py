@@ -2,8 +2,7 @@
 
 Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
-D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
 N0: N_1, multiplies D^(1, 0) U_0
 
 c0 = 1/q
@@ -17,7 +16,9 @@ from skfem import BilinearForm, Functional, LinearForm
 
 CELL = ((0, 1), (0, 1))
 COMPONENTS = 1
-FUNCTIONS = (("N_1", "corrector", 1, True),)
+FUNCTIONS = (
+    ('N_1', 'corrector', 1, True),
+)
 EIGENVALUE = None
 CONSTANTS = {}
 FIRST_ORDER = ()
@@ -31,7 +32,7 @@ def coefficients(points, data):
     """The coefficients of all forms at points (d, ...)."""
     y2 = points[1]
     q = data["q"]
-    return {"c0": 1 / q, "c1": q * cos(2 * pi * y2)}
+    return {"c0": 1/q, "c1": q*cos(2*pi*y2)}
 
 
 @BilinearForm
@@ -55,5 +56,5 @@ def effective_A_0_0(w):
 OPERATOR = {(0, 0): operator}
 RIGHT_HAND_SIDES = ({0: rhs_0},)
 EFFECTIVE = {
-    ("A", (0, 0)): effective_A_0_0,
+    ('A', (0, 0)): effective_A_0_0,
 }

@@ -1,10 +1,9 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, pi) with
-    mass(u_t, v) + operator(u, v) = load(v) for 0 < t < 1/2, for every v that vanishes where u is
-    given.
-u = sin(pi*x1)*cos(t) on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper
-end). u = sin(pi*x1) at t = 0.
+    mass(u_t, v) + operator(u, v) = load(v) for 0 < t < 1/2, for every v that vanishes where u is given.
+u = sin(pi*x1)*cos(t) on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper end).
+u = sin(pi*x1) at t = 0.
 
 load: c0 = pi**2*q*sin(pi*x1)*cos(t) - (x1 + 2)*sin(t)*sin(pi*x1)
 mass: c0 = x1 + 2
@@ -20,7 +19,7 @@ BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 1
 PERIODIC = ()
-FINAL_TIME = 1 / 2
+FINAL_TIME = 1/2
 LOAD_VARIES = True
 
 
@@ -41,8 +40,8 @@ def load_coefficients(points, data):
     x1 = points[0]
     q = data["q"]
     t = data["t"]
-    s0 = sin(pi * x1)
-    return {"c0": pi**2 * q * s0 * cos(t) - s0 * (x1 + 2) * sin(t)}
+    s0 = sin(pi*x1)
+    return {"c0": pi**2*q*s0*cos(t) - s0*(x1 + 2)*sin(t)}
 
 
 @LinearForm
@@ -67,20 +66,20 @@ def essential_0(points, data):
     """u on the faces ((0, 0), (0, 1))."""
     x1 = points[0]
     t = data["t"]
-    return sin(pi * x1) * cos(t)
+    return sin(pi*x1)*cos(t)
 
 
 def essential_rate_0(points, data):
     """The time derivative of essential_0."""
     x1 = points[0]
     t = data["t"]
-    return -sin(t) * sin(pi * x1)
+    return -sin(t)*sin(pi*x1)
 
 
 def initial(points, data):
     """u at t = 0."""
     x1 = points[0]
-    return sin(pi * x1)
+    return sin(pi*x1)
 
 
 OPERATOR = {(0, 0): operator}

@@ -20,23 +20,19 @@ where D^(a, b, ...) counts derivatives per coordinate, and the source, less its 
 
 Effective coefficients, <.> being the mean over the cell:
 
-    A[0, 0, 0, 0] = <sin(2*pi*y1) + 2 + (sin(2*pi*y1) + 2) D^(1,) N_1[0] + (1) D^(1,) N_1[1]>
-    [energy formula, dual
+    A[0, 0, 0, 0] = <sin(2*pi*y1) + 2 + (sin(2*pi*y1) + 2) D^(1,) N_1[0] + (1) D^(1,) N_1[1]>  [energy formula, dual
             solution -1 * N_1]
-    A[0, 0, 1, 0] = <1 + (sin(2*pi*y1) + 2) D^(1,) N_2[0] + (1) D^(1,) N_2[1]>  [energy formula,
-    dual solution -1 * N_1] A[1, 0, 0, 0] = <1 + (1) D^(1,) N_1[0] + (-3) D^(1,) N_1[1]>  [energy
-    formula, dual solution -1 * N_2] A[1, 0, 1, 0] = <-3 + (1) D^(1,) N_2[0] + (-3) D^(1,) N_2[1]>
-    [energy formula, dual solution -1 * N_2]
+    A[0, 0, 1, 0] = <1 + (sin(2*pi*y1) + 2) D^(1,) N_2[0] + (1) D^(1,) N_2[1]>  [energy formula, dual solution -1 * N_1]
+    A[1, 0, 0, 0] = <1 + (1) D^(1,) N_1[0] + (-3) D^(1,) N_1[1]>  [energy formula, dual solution -1 * N_2]
+    A[1, 0, 1, 0] = <-3 + (1) D^(1,) N_2[0] + (-3) D^(1,) N_2[1]>  [energy formula, dual solution -1 * N_2]
 
 Training a net of your own, for the first stage:
 
     layers = mlp(width=24, depth=2, outputs=4, axes=AXES)
     loss = residual(points, cell_functions(points, layers)).square().mean()
 
-residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a
-least-squares problem.
-The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a
-uniform grid of the cell.
+residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
+The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.
 """
 
 from __future__ import annotations
@@ -45,26 +41,24 @@ import math
 
 import torch
 
-COORDINATES = ("y1",)  # the columns of `points`
+COORDINATES = ('y1',)  # the columns of `points`
 GIVEN = ()  # keyword arguments: numbers, or tensors over the points
-AXES = (("periodic", 0, 1),)  # (kind, lower end, upper end) of each column
+AXES = (('periodic', 0, 1),)  # (kind, lower end, upper end) of each column
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first
 KNOWN_INDICES = ((0,),)  # multi-indices, smaller ones first
 MEAN_INDICES = ((0,), (1,))  # multi-indices, smaller ones first
 COMPONENTS = 2
-FUNCTIONS = ("N_1", "N_2")
-STAGES = (
-    ("corrector", (0, 1)),
-)  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
+FUNCTIONS = ('N_1', 'N_2')
+STAGES = (('corrector', (0, 1)),)  # (kind, functions that are solved together): the outputs of a net, and the columns of sources
 CONSTANTS = {}  # entries of `constants` that are keyword arguments
 
 
 def coefficients(points):
     """{(equation, component): the factor of each derivative}."""
     y1 = points[..., 0]
-    s1 = 2 * math.pi * y1
+    s1 = 2*math.pi*y1
     return {
-        (0, 0): {(2,): -torch.sin(s1) - 2, (1,): -2 * math.pi * torch.cos(s1)},
+        (0, 0): {(2,): -torch.sin(s1) - 2, (1,): -2*math.pi*torch.cos(s1)},
         (0, 1): {(2,): -1},
         (1, 0): {(2,): -1},
         (1, 1): {(2,): 3},
@@ -72,91 +66,64 @@ def coefficients(points):
 
 
 def operator(points, d):
-    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by
-    equation.
-    """
+    """The left-hand sides, ordered as the outputs of the net whose jet is d: by function, then by equation."""
     return system(coefficients(points), d, COMPONENTS)
 
 
 def residual(points, d, stage=0, known=None):
-    """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of
-    all functions
-    before."""
+    """Zero for the functions of a stage (constant, where a source has a mean); known: the jet of all functions
+        before."""
     return operator(points, d) - SOURCES[stage](points, known)
 
 
 def source_0(points, known):
     """The right-hand sides of N_1, N_2, one column per function and equation."""
     y1 = points[..., 0]
-    return stack(points, 2 * math.pi * torch.cos(2 * math.pi * y1), 0, 0, 0)
+    return stack(points, 2*math.pi*torch.cos(2*math.pi*y1), 0, 0, 0)
 
 
 SOURCES = (source_0,)
 
 
 def cell_functions(points, layers, indices=INDICES, axes=AXES):
-    """The jet of a net with the components of the functions of a stage as outputs: periodic by its
-    inputs.
-    """
+    """The jet of a net with the components of the functions of a stage as outputs: periodic by its inputs."""
     return network(points, layers, indices, axes)
 
 
 def bilinear(points, u, v):
     """The integrand of the weak form B(u, v), for the jets of all components of u and v."""
     y1 = points[..., 0]
-    return full(
-        points,
-        u[(1,)][..., 0] * v[(1,)][..., 0] * (torch.sin(2 * math.pi * y1) + 2)
-        + u[(1,)][..., 0] * v[(1,)][..., 1]
-        + u[(1,)][..., 1] * v[(1,)][..., 0]
-        - 3 * u[(1,)][..., 1] * v[(1,)][..., 1],
-    )
+    return full(points, u[(1,)][..., 0]*v[(1,)][..., 0]*(torch.sin(2*math.pi*y1) + 2) + u[(1,)][..., 0]*v[(1,)][..., 1]
+        + u[(1,)][..., 1]*v[(1,)][..., 0] - 3*u[(1,)][..., 1]*v[(1,)][..., 1])
 
 
 def loads(points, d, v):
     """The integrands of weak right-hand sides, by function; d is the jet of all functions."""
     y1 = points[..., 0]
     return {
-        0: v[(1,)][..., 0] * (-torch.sin(2 * math.pi * y1) - 2) - v[(1,)][..., 1],
-        1: -v[(1,)][..., 0] + 3 * v[(1,)][..., 1],
+        0: v[(1,)][..., 0]*(-torch.sin(2*math.pi*y1) - 2) - v[(1,)][..., 1],
+        1: -v[(1,)][..., 0] + 3*v[(1,)][..., 1],
     }
 
 
 def effective(points, d, weights=None):
-    """Effective coefficients: means over the points (last axis), a uniform grid of the cell, or
-    sums with weights of a
-    quadrature; d: the jet of all functions."""
+    """Effective coefficients: means over the points (last axis), a uniform grid of the cell, or sums with weights of a
+        quadrature; d: the jet of all functions."""
     y1 = points[..., 0]
-    s0 = torch.sin(2 * math.pi * y1) + 2
+    s0 = torch.sin(2*math.pi*y1) + 2
     function_0 = columns(d, 0, COMPONENTS)
     function_1 = columns(d, 1, COMPONENTS)
     loads_0 = loads(points, d, function_0)
     loads_1 = loads(points, d, function_1)
     values = {
-        ("A", (0, 0, 0, 0)): (
-            d[(1,)][..., 0] * s0
-            + d[(1,)][..., 1]
-            + s0
-            - (loads_0[0] - bilinear(points, function_0, function_0))
-        ),
-        ("A", (0, 0, 1, 0)): (
-            d[(1,)][..., 2] * s0
-            + d[(1,)][..., 3]
-            + 1
-            - (loads_0[1] - bilinear(points, function_1, function_0))
-        ),
-        ("A", (1, 0, 0, 0)): (
-            d[(1,)][..., 0]
-            - 3 * d[(1,)][..., 1]
-            + 1
-            - (loads_1[0] - bilinear(points, function_0, function_1))
-        ),
-        ("A", (1, 0, 1, 0)): (
-            d[(1,)][..., 2]
-            - 3 * d[(1,)][..., 3]
-            - 3
-            - (loads_1[1] - bilinear(points, function_1, function_1))
-        ),
+        ('A', (0, 0, 0, 0)): d[(1,)][..., 0]*s0 + d[(1,)][..., 1] + s0 - (loads_0[0] - bilinear(points, function_0,
+            function_0)),
+        ('A', (0, 0, 1, 0)): d[(1,)][..., 2]*s0 + d[(1,)][..., 3] + 1 - (loads_0[1] - bilinear(points, function_1,
+            function_0)),
+        ('A', (1, 0, 0, 0)): d[(1,)][..., 0] - 3*d[(1,)][..., 1] + 1 - (loads_1[0] - bilinear(points, function_0,
+            function_1)),
+        ('A', (1, 0, 1, 0)): d[(1,)][..., 2] - 3*d[(1,)][..., 3] - 3 - (loads_1[1] - bilinear(points, function_1,
+            function_1)),
     }
     return {key: averaged(full(points, value), weights) for key, value in values.items()}
 

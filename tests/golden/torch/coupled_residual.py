@@ -23,8 +23,7 @@ where D^(a, b, ...) counts derivatives per variable, with the conditions
     u[0] = cos(x1)  at t = 0
     u[1] = sin(2*x1)  at t = 0
 
-The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the
-net):
+The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the net):
 
     lift[0] = cos(x1) - 1 + exp(-t)
     lift[1] = sin(2*x1)
@@ -43,9 +42,9 @@ import math
 
 import torch
 
-COORDINATES = ("x1", "t")  # the columns of `points`
-GIVEN = ("A_11",)  # keyword arguments: numbers, or tensors over the points
-AXES = (("scaled", 0, 1), ("graded", 0, 1 / 2))  # (kind, lower end, upper end) of each column
+COORDINATES = ('x1', 't')  # the columns of `points`
+GIVEN = ('A_11',)  # keyword arguments: numbers, or tensors over the points
+AXES = (('scaled', 0, 1), ('graded', 0, 1/2))  # (kind, lower end, upper end) of each column
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0))  # multi-indices, smaller ones first
 COMPONENTS = 2
 
@@ -66,13 +65,11 @@ def source(points, *, A_11):
     x1 = points[..., 0]
     t = points[..., 1]
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
-    s0 = t + 2 * x1
+    s0 = t + 2*x1
     s1 = torch.sin(s0)
     s2 = torch.cos(s0)
     s3 = torch.exp(-t)
-    return stack(
-        points, 4 * A_11 * s1 + s1 + s2 - s3 * torch.cos(x1), 12 * s1 + s2 - s3 * torch.sin(x1)
-    )
+    return stack(points, 4*A_11*s1 + s1 + s2 - s3*torch.cos(x1), 12*s1 + s2 - s3*torch.sin(x1))
 
 
 def operator(points, d, **given):
@@ -91,13 +88,13 @@ def lift(points, *, A_11):
     t = points[..., 1]
     s0 = torch.cos(x1)
     s1 = torch.exp(-t)
-    s2 = 2 * x1
+    s2 = 2*x1
     s3 = torch.sin(s2)
     return {
         (0, 0): stack(points, s0 + s1 - 1, s3),
-        (1, 0): stack(points, -torch.sin(x1), 2 * torch.cos(s2)),
+        (1, 0): stack(points, -torch.sin(x1), 2*torch.cos(s2)),
         (0, 1): stack(points, -s1, 0),
-        (2, 0): stack(points, -s0, -4 * s3),
+        (2, 0): stack(points, -s0, -4*s3),
     }
 
 
@@ -105,11 +102,11 @@ def factor(points, *, A_11):
     """The jet of a function that vanishes where essential data are taken."""
     x1 = points[..., 0]
     t = points[..., 1]
-    s0 = 2 * t
+    s0 = 2*t
     return {
-        (0, 0): stack(points, s0 * x1, s0),
+        (0, 0): stack(points, s0*x1, s0),
         (1, 0): stack(points, s0, 0),
-        (0, 1): stack(points, 2 * x1, 2),
+        (0, 1): stack(points, 2*x1, 2),
         (2, 0): stack(points, 0, 0),
     }
 
@@ -140,9 +137,7 @@ def boundary_value_0_1(points, *, A_11):
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
     s0 = t + 2
     s1 = torch.cos(s0)
-    return stack(
-        points, 2 * A_11 * s1 - torch.exp(-t) * 0.8414709848078965, 6 * s1 + 2 * torch.sin(s0)
-    )
+    return stack(points, 2*A_11*s1 - torch.exp(-t)*0.8414709848078965, 6*s1 + 2*torch.sin(s0))
 
 
 def boundary_coefficients_0_0(points, *, A_11):
@@ -156,7 +151,7 @@ def boundary_coefficients_0_0(points, *, A_11):
 def boundary_value_0_0(points, *, A_11):
     """Where x1 = 0: the right-hand side."""
     t = points[..., 1]
-    return stack(points, 0, 2 * torch.sin(t) - 6 * torch.cos(t))
+    return stack(points, 0, 2*torch.sin(t) - 6*torch.cos(t))
 
 
 BOUNDARY = {

@@ -6,8 +6,7 @@ For u(x1, t) on (0, pi), 0 < t < 1/2:
     + (A_11_x1) D^(1, 0) u
     + (epsilon + 1) D^(0, 1) u
     + (A_11) u
-    = A_11*exp(-epsilon*t)*sin(x1) + A_11_x1*exp(-epsilon*t)*cos(x1) - epsilon*(epsilon +
-    1)*exp(-epsilon*t)*sin(x1) +
+    = A_11*exp(-epsilon*t)*sin(x1) + A_11_x1*exp(-epsilon*t)*cos(x1) - epsilon*(epsilon + 1)*exp(-epsilon*t)*sin(x1) +
             2*exp(-epsilon*t)*sin(x1)
 
 where D^(a, b, ...) counts derivatives per variable, with the conditions
@@ -16,8 +15,7 @@ where D^(a, b, ...) counts derivatives per variable, with the conditions
     n . flux + (2) u = -2*exp(-epsilon*t)  where x1 = pi
     u = sin(x1)  at t = 0
 
-The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the
-net):
+The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the net):
 
     lift = sin(x1)
     factor = 2*t*x1/pi
@@ -25,8 +23,7 @@ net):
 What is left is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net of your own:
 
     layers = mlp(width=24, depth=2, outputs=1, axes=AXES)
-    loss = residual(points, solution(points, layers, epsilon=..., A_11=..., A_11_x1=...),
-    epsilon=..., A_11=..., A_11_x1=...).square().mean()
+    loss = residual(points, solution(points, layers, epsilon=..., A_11=..., A_11_x1=...), epsilon=..., A_11=..., A_11_x1=...).square().mean()
 """
 
 from __future__ import annotations
@@ -35,9 +32,9 @@ import math
 
 import torch
 
-COORDINATES = ("x1", "t")  # the columns of `points`
-GIVEN = ("epsilon", "A_11", "A_11_x1")  # keyword arguments: numbers, or tensors over the points
-AXES = (("scaled", 0, math.pi), ("graded", 0, 1 / 2))  # (kind, lower end, upper end) of each column
+COORDINATES = ('x1', 't')  # the columns of `points`
+GIVEN = ('epsilon', 'A_11', 'A_11_x1')  # keyword arguments: numbers, or tensors over the points
+AXES = (('scaled', 0, math.pi), ('graded', 0, 1/2))  # (kind, lower end, upper end) of each column
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0))  # multi-indices, smaller ones first
 
 
@@ -61,17 +58,13 @@ def source(points, *, epsilon, A_11, A_11_x1):
     epsilon = torch.as_tensor(epsilon, dtype=points.dtype, device=points.device)
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
     A_11_x1 = torch.as_tensor(A_11_x1, dtype=points.dtype, device=points.device)
-    s0 = torch.exp(-epsilon * t)
-    s1 = s0 * torch.sin(x1)
-    return full(
-        points, A_11 * s1 + A_11_x1 * s0 * torch.cos(x1) - epsilon * s1 * (epsilon + 1) + 2 * s1
-    )
+    s0 = torch.exp(-epsilon*t)
+    s1 = s0*torch.sin(x1)
+    return full(points, A_11*s1 + A_11_x1*s0*torch.cos(x1) - epsilon*s1*(epsilon + 1) + 2*s1)
 
 
 def operator(points, d, **given):
-    """The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the
-    points.
-    """
+    """The left-hand side; d: {multi-index: derivatives}, feature axes may follow those of the points."""
     return combine(coefficients(points, **given), d)
 
 
@@ -96,11 +89,11 @@ def factor(points, *, epsilon, A_11, A_11_x1):
     """The jet of a function that vanishes where essential data are taken."""
     x1 = points[..., 0]
     t = points[..., 1]
-    s1 = 2 * t / math.pi
+    s1 = 2*t/math.pi
     return {
-        (0, 0): full(points, s1 * x1),
+        (0, 0): full(points, s1*x1),
         (1, 0): full(points, s1),
-        (0, 1): full(points, 2 * x1 / math.pi),
+        (0, 1): full(points, 2*x1/math.pi),
         (2, 0): full(points, 0),
     }
 
@@ -127,7 +120,7 @@ def boundary_value_0_1(points, *, epsilon, A_11, A_11_x1):
     """Where x1 = pi: the right-hand side."""
     t = points[..., 1]
     epsilon = torch.as_tensor(epsilon, dtype=points.dtype, device=points.device)
-    return full(points, -2 * torch.exp(-epsilon * t))
+    return full(points, -2*torch.exp(-epsilon*t))
 
 
 BOUNDARY = {
