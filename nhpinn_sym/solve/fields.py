@@ -15,7 +15,7 @@ _KINDS = {
     "network": ("pinn.network_field", "NetworkField"),
     "separable": ("pinn.separable", "SeparableField"),
     "phases": ("pinn.phases.field", "PhaseField"),
-    "wrapped": ("pinn.paper.cells", "WrappedField"),
+    "wrapped": ("pinn.classical.cells", "WrappedField"),
     "complex": ("real_parts", "ComplexField"),
     "interpolated": ("interpolated", "InterpolatedField"),
 }

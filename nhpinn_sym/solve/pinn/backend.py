@@ -2,7 +2,7 @@
 
 method "residual" : the strong form; where coefficients jump one net per phase, with rows for the
 jumps of the flux method "energy"   : Ritz and its dual, symmetric problems
-method "nh-pinn"  : the paper's own way, for comparison; of a boundary value problem also called
+method "nh-pinn"  : NH-PINN, the baseline, for comparison; of a boundary value problem also called
 "classical", the classical PINN method "auto"     : "residual"
 """
 
@@ -21,12 +21,12 @@ from .options import read_options, split_method
 
 _CELLS = {
     "energy": ("energy.cells", "EnergyCellSolver"),
-    "nh-pinn": ("paper.cells", "PaperCellSolver"),
+    "nh-pinn": ("classical.cells", "ClassicalCellSolver"),
 }
 _EQUATIONS = {
     "energy": ("energy.equation", "solve_energy"),
-    "nh-pinn": ("paper.equation", "solve_classical"),
-    "classical": ("paper.equation", "solve_classical"),
+    "nh-pinn": ("classical.equation", "solve_classical"),
+    "classical": ("classical.equation", "solve_classical"),
 }
 
 

@@ -176,12 +176,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
             )
         )
         options = replace(options, scale=scale)
-    if options.checkpoint is not None and not isinstance(options.checkpoint, (str, os.PathLike)):
-        raise ProblemError(
-            "checkpoint is the path of a folder",
-            term=shortened(options.checkpoint),
-            remedy='write checkpoint="folder"',
-        )
+    require_folder(options.checkpoint)
     if options.group is not None and not isinstance(options.group, ProcessGroup):
         raise ProblemError(
             "group is a group of torch.distributed",
@@ -214,6 +209,16 @@ def require_choice(name: str, value: object, choices: Sequence[str]) -> None:
 def require_seed(seed: object) -> int:
     """The seed as an int that torch takes."""
     return positive_integer(seed, "seed", least=0)
+
+
+def require_folder(checkpoint: object) -> None:
+    """ProblemError unless `checkpoint` is None or the path of a folder."""
+    if checkpoint is not None and not isinstance(checkpoint, (str, os.PathLike)):
+        raise ProblemError(
+            "checkpoint is the path of a folder",
+            term=shortened(checkpoint),
+            remedy='write checkpoint="folder"',
+        )
 
 
 def require_device(name: object) -> None:

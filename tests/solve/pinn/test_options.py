@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.pinn.classical.options import CellOptions, read
 from nhpinn_sym.solve.pinn.options import collocation_options, read_options, split_method
-from nhpinn_sym.solve.pinn.paper.options import CellOptions, read
 
 
 @pytest.mark.parametrize("options", [
@@ -38,7 +38,7 @@ def test_a_wrong_value_is_refused(options: dict[str, Any]) -> None:
     {"epochs": None}, {"epochs": 0}, {"learning_rate": float("nan")}, {"weights": (1, 2)}, {"weights": "w"}, {"nodes": 2},
     {"form": "weak"}, {"seed": -1}, {"device": "abacus"}, {"oversampling": -1}, {"width": 1.5},
 ], ids=str)  # fmt: skip
-def test_a_wrong_value_of_the_papers_way_is_refused(options: dict[str, Any]) -> None:
+def test_a_wrong_value_of_the_classical_methods_is_refused(options: dict[str, Any]) -> None:
     with pytest.raises(nh.ProblemError) as caught:
         read(CellOptions, options, lambda o: 2)
     assert caught.value.term is not None

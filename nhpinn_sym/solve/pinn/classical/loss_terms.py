@@ -10,10 +10,10 @@ from torch import Tensor
 
 from ..objective import Objective
 from ..rows import Rows
-from .nets import Nets
+from .batched_mlp import BatchedMlp
 
 
-class Term(Protocol):
+class LossTerm(Protocol):
     """A number for every net."""
 
     name: str
@@ -23,11 +23,11 @@ class Term(Protocol):
         """(nets,) and (nets, parameters) for weights x (nets, parameters)."""
 
 
-class Residual:
+class ResidualLoss:
     """The mean square of collocation rows, as they are (no units); one block of rows per net."""
 
     def __init__(
-        self, name: str, weight: float, nets: Nets, rows: Sequence[Rows], flavour: str
+        self, name: str, weight: float, nets: BatchedMlp, rows: Sequence[Rows], flavour: str
     ) -> None:
         self.name, self.weight = name, weight
         layers = nets.networks(nets.start(0)[None])[0].layers
@@ -43,14 +43,14 @@ class Residual:
         )
 
 
-class Match:
+class PeriodicityLoss:
     """factor * the mean square difference of the values at pairs of points."""
 
     def __init__(
         self,
         name: str,
         weight: float,
-        nets: Nets,
+        nets: BatchedMlp,
         pairs: tuple[Tensor, Tensor],
         factor: float = 1.0,
     ) -> None:

@@ -1,4 +1,4 @@
-"""Cell problems in the paper's way: its loss, its oversampling, its histories."""
+"""Cell problems by NH-PINN: its loss, its oversampling, its histories."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from nhpinn_sym.lower.forms import LoweredCells
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.fourier.cells import CellSolver as FourierSolver
-from nhpinn_sym.solve.pinn.paper.cells import PaperCellSolver, WrappedField
-from nhpinn_sym.solve.pinn.paper.history import epoch_average
+from nhpinn_sym.solve.pinn.classical.cells import ClassicalCellSolver, WrappedField
+from nhpinn_sym.solve.pinn.classical.history import epoch_average
 from nhpinn_sym.solve.solution import Array, CellBatch
 
 from ....pinn_samples import (
@@ -52,10 +52,10 @@ def solved(
 ) -> CellBatch:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        return PaperCellSolver(cells, {}, slow_box, tolerance, **options).solve(slow)
+        return ClassicalCellSolver(cells, {}, slow_box, tolerance, **options).solve(slow)
 
 
-def module_of(solver: PaperCellSolver) -> torch.nn.Sequential:
+def module_of(solver: ClassicalCellSolver) -> torch.nn.Sequential:
     """The same net, of torch's own layers."""
     sizes = solver.nets.sizes
     parts: list[torch.nn.Module] = []
@@ -78,9 +78,9 @@ def residual_1d(net: torch.nn.Module, p: torch.Tensor) -> torch.Tensor:
 
 
 @pytest.mark.parametrize("layers", [0, 1, 3])
-def test_the_loss_is_that_of_the_paper_in_one_dimension(layers: int) -> None:
+def test_the_loss_is_the_published_one_in_one_dimension(layers: int) -> None:
     weights = (0.2, 0.5, 0.3) if layers else (0.2, 0.8)
-    solver = PaperCellSolver(
+    solver = ClassicalCellSolver(
         diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])),
         {},
         (),
@@ -113,7 +113,7 @@ def test_the_loss_is_that_of_the_paper_in_one_dimension(layers: int) -> None:
 
 
 def test_the_training_is_adam_of_torch_on_that_loss() -> None:
-    solver = PaperCellSolver(
+    solver = ClassicalCellSolver(
         diffusion_cells(sp.Matrix([[2 + sp.sin(PI2 * y1)]])), {}, (), 100.0, oversampling=0, **SMALL
     )
     net = module_of(solver)
@@ -138,7 +138,7 @@ def test_the_training_is_adam_of_torch_on_that_loss() -> None:
 
 def test_oversampling_in_two_dimensions_matches_every_face() -> None:
     cells = diffusion_cells((2 + sp.sin(PI2 * y1)) * sp.eye(2), cell=Cell((0, 1), (0, 2)))
-    solver = PaperCellSolver(first_only(cells), {}, (), 100.0, oversampling=2, **SMALL)
+    solver = ClassicalCellSolver(first_only(cells), {}, (), 100.0, oversampling=2, **SMALL)
     net, mean = module_of(solver), []
     for axis, length in ((0, 1.0), (1, 2.0)):
         other = torch.linspace(0, 3 - length, 6, dtype=torch.float64)
@@ -259,7 +259,7 @@ def test_points_are_wrapped_and_fields_come_back_from_their_state() -> None:
 def test_the_estimate_sees_what_soft_periodicity_costs(weights: tuple[float, ...] | None) -> None:
     """With equal weights the net follows -y_j, and a* is near zero."""
     options = {"epochs": 200, "nodes": 9, "width": 8, "oversampling": 0, "weights": weights}
-    batch = PaperCellSolver(elliptic_2d(), {}, (), 1e-9, **options).solve(ONE)
+    batch = ClassicalCellSolver(elliptic_2d(), {}, (), 1e-9, **options).solve(ONE)
     error = abs(batch.effective["A", (0, 0)][0] - 1.9353592348122903)
     assert error > 0.01 and batch.info["estimate"] > error / 3
 

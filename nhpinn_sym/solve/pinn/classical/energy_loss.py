@@ -1,4 +1,4 @@
-"""The energy form of the classical PINN: deep Ritz (E and Yu 2018), on the nodes of the grid."""
+"""The energy form of the classical PINN: deep Ritz (E and Yu 2018), on the grid."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from torch import Tensor
 
 from ....emit.source import run
 from ....emit.torch_ritz import equation as emit_energy
+from .batched_mlp import BatchedMlp
 from .grids import face, uniform
-from .nets import Nets
 from .soft_problem import SoftProblem
 
 _NAME = "equation_energy"
@@ -19,10 +19,10 @@ _UNSEEN = 1.37
 """How much finer the grid is on which the energy is taken again."""
 
 
-class Ritz:
-    """The energy of a net by the trapezoid rule; a `Term`, though it may be negative."""
+class EnergyLoss:
+    """The energy of a net by the trapezoid rule; a `LossTerm`, though it may be negative."""
 
-    def __init__(self, weight: float, problem: SoftProblem, nets: Nets, nodes: int) -> None:
+    def __init__(self, weight: float, problem: SoftProblem, nets: BatchedMlp, nodes: int) -> None:
         self.name, self.weight, self.problem, self.nets = "energy", weight, problem, nets
         self.module = run(_NAME, emit_energy(problem.equation, "equation")[f"{_NAME}.py"])
         bounds = problem.bounds
@@ -53,7 +53,7 @@ class Ritz:
         errors of a quadrature.
         """
         here, there = (
-            float(Ritz(1.0, self.problem, self.nets, n).value_and_gradient(x)[0])
+            float(EnergyLoss(1.0, self.problem, self.nets, n).value_and_gradient(x)[0])
             for n in (nodes, int(_UNSEEN * nodes) + 1)
         )
         return abs(here - there) / (abs(there) or 1.0)

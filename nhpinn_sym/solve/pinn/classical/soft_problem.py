@@ -18,9 +18,9 @@ from ...solution import Coefficients
 from ..boundary_value import BoundaryValueProblem
 from ..network import Network
 from ..rows import Rows, collocation_points, concatenate
+from .batched_mlp import BatchedMlp
 from .grids import face, opposite, uniform
-from .nets import Nets
-from .terms import plain_rows
+from .loss_terms import plain_rows
 
 
 class SoftProblem(BoundaryValueProblem):
@@ -38,15 +38,15 @@ class SoftProblem(BoundaryValueProblem):
         super().__init__(equation, coefficients, parameters, device)
         if self.open.shape[1]:
             raise UnsupportedError(
-                "the paper's loss does not fix the mean of a solution that is free",
+                "the loss of the classical PINN does not fix the mean of a solution that is free",
                 term=equation.title,
                 remedy='give a Dirichlet condition on some face, or use method="residual"',
             )
         self._hard = [constrain(equation, j).hard for j in range(self.components)]
 
-    def nets(self, width: int, depth: int) -> Nets:
+    def nets(self, width: int, depth: int) -> BatchedMlp:
         """The space of the nets."""
-        return Nets.make(
+        return BatchedMlp.make(
             self.trial.name,
             self.trial.text,
             len(self.bounds),

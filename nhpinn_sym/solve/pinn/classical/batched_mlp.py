@@ -13,7 +13,7 @@ from ..network import Layers, Network, Trial
 
 
 @dataclass(frozen=True)
-class Nets:
+class BatchedMlp:
     """Tanh nets on plain coordinates; `sizes` are (inputs, width, ..., width, outputs)."""
 
     trial: Trial
@@ -22,7 +22,7 @@ class Nets:
     @classmethod
     def make(
         cls, name: str, text: str, inputs: int, outputs: int, width: int, depth: int, device: str
-    ) -> Nets:
+    ) -> BatchedMlp:
         """Nets for an emitted file."""
         trial = Trial(
             name, text, (("scaled", -1.0, 1.0),) * inputs, device

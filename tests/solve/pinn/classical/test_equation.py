@@ -14,10 +14,10 @@ from nhpinn_sym.lower.forms import Essential, LoweredEquation, Natural
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import ProblemError, UnsupportedError
 from nhpinn_sym.solve.equations import _no_externals
+from nhpinn_sym.solve.pinn.classical.batched_mlp import BatchedMlp
+from nhpinn_sym.solve.pinn.classical.energy_loss import EnergyLoss
+from nhpinn_sym.solve.pinn.classical.equation import ClassicalSolution, solve_classical
 from nhpinn_sym.solve.pinn.equation import solve_equation
-from nhpinn_sym.solve.pinn.paper.equation import ClassicalSolution, solve_classical
-from nhpinn_sym.solve.pinn.paper.nets import Nets
-from nhpinn_sym.solve.pinn.paper.ritz import Ritz
 
 from ....pinn_samples import equation, relative, square_problem, square_solution, t, x1, x2
 
@@ -43,7 +43,7 @@ def fine() -> LoweredEquation:
     )
 
 
-def module_of(nets: Nets, seed: int) -> torch.nn.Sequential:
+def module_of(nets: BatchedMlp, seed: int) -> torch.nn.Sequential:
     parts: list[torch.nn.Module] = []
     for weight, bias in nets.networks(nets.start(seed)[None])[0].layers:
         layer = torch.nn.Linear(weight.shape[1], weight.shape[0], dtype=torch.float64)
@@ -56,7 +56,7 @@ def derivative(values: torch.Tensor, points: torch.Tensor, axis: int) -> torch.T
     return torch.autograd.grad(values.sum(), points, create_graph=True)[0][:, axis]
 
 
-def test_the_loss_is_that_of_the_paper() -> None:
+def test_the_loss_is_the_published_one() -> None:
     """Equation (3) with data on every face, a flux on one of them, and an initial condition:
     against nested automatic differentiation.
     """
@@ -195,7 +195,7 @@ def test_the_energy_is_the_one_that_the_solution_minimizes() -> None:
     end = net(torch.tensor([[2.0]], dtype=torch.float64))[0, 0]
     energy = torch.trapezoid(density, p[:, 0]) + 5 * end**2 / 2 - 7 * end
     nets = solution.problem.nets(8, 2)
-    found, gradient = Ritz(1.0, solution.problem, nets, nodes).value_and_gradient(
+    found, gradient = EnergyLoss(1.0, solution.problem, nets, nodes).value_and_gradient(
         nets.start(0)[None]
     )
     expected = torch.autograd.grad(energy, [q for layer in net for q in layer.parameters()])

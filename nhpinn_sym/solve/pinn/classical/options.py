@@ -1,14 +1,15 @@
-"""The options of the paper's way, checked; defaults are the paper's where it prints them."""
+"""The options of the classical trainings, checked; defaults are those of NH-PINN where printed."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from ....problem.errors import ProblemError, shortened
 from ....problem.reading import listed, positive_integer, positive_number
-from ..options import FLAVOURS, require_choice, require_device, require_seed
+from ..options import FLAVOURS, require_choice, require_device, require_folder, require_seed
 
 NODES = {1: 101, 2: 41, 3: 13}
 
@@ -22,6 +23,7 @@ class TrainingOptions:
     nodes: points of the uniform grid per axis, both ends among them; test_nodes: of the grid on
     which the error against `reference` is taken. flavour: of the program for the residual, see
     `objective`.
+    checkpoint: a folder from which a killed training goes on when it is begun again.
     Initial weights and biases are uniform in +-1/sqrt(inputs), the default of torch.nn.Linear.
     """
 
@@ -35,16 +37,17 @@ class TrainingOptions:
     seed: int = 0
     device: str = "cpu"
     flavour: str = "auto"
+    checkpoint: str | os.PathLike[str] | None = None
 
 
 @dataclass(frozen=True)
 class CellOptions(TrainingOptions):
-    """oversampling: layers of points outside each face (0: the loss of equation (12) alone).
+    """oversampling: layers of points outside each face (0: residual and periodicity alone).
 
     weights: (w1, w2) of residual and periodicity, (1/101, 100/101); or (w1, w2, w3) with
-    oversampling, (1/101, 50/101, 50/101). The paper prints neither them nor epochs and rate. With
+    oversampling, (1/101, 50/101, 50/101). Neither they nor epochs and rate are published. With
     equal weights the net follows -y_j, which solves the equation without periodicity, for long.
-    nodes: 101, 41, 13 per axis in one, two and three dimensions (the paper: 101 in one and in two).
+    nodes: 101, 41, 13 per axis in one, two and three dimensions (published: 101 in one and in two).
     slow_nodes: uniform points x at which a cell problem with a(x, y) is solved (printed: 101).
     reference: one function of points y (n, d) -> (n,) per cell function (of y and x, where they
     depend on x), such as the `functions` of other cells.
@@ -72,7 +75,7 @@ class EquationOptions(TrainingOptions):
     test_nodes: 401, 101, 201, 21. form: "strong", or "energy", the deep Ritz loss (E and Yu 2018)
     of symmetric problems: w1 * energy + w2 * essential data; (1/101, 100/101) then: the boundary is
     a penalty, which a small w1 makes exact and the training slow. start: a solution by this method
-    whose weights are where the training begins. reference: u(points) -> (n,), at the final time, or
+    whose weights are where the training begins, or its `weights`. reference: u(points) -> (n,), at the final time, or
     a mapping of names to several such functions.
     """
 
@@ -93,7 +96,7 @@ def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int
     for name in given:
         if name not in known:
             raise ProblemError(
-                f"the paper's way of training has no option {name!r}",
+                f"the methods nh-pinn and classical have no option {name!r}",
                 term=f"{name}={shortened(given[name])}",
                 remedy="its options are " + ", ".join(known),
             )
@@ -120,6 +123,7 @@ def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int
     for name, choices in (("flavour", FLAVOURS), ("form", ("strong", "energy"))):
         require_choice(name, getattr(options, name, choices[0]), choices)
     _check_weights(options.weights, terms(options))
+    require_folder(options.checkpoint)
     require_device(options.device)
     return options
 

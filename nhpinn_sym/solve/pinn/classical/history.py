@@ -9,8 +9,8 @@ from ...solution import Array
 
 
 def epoch_average(values: Array, last: int = 500) -> float:
-    """The mean over the last epochs of values (epochs, ...): how the paper reports its errors
-    (captions of figures 1 to 22).
+    """The mean over the last epochs of values (epochs, ...): as errors of Adam, which fluctuates, are
+    reported.
     """
     return float(values[-last:].mean())
 

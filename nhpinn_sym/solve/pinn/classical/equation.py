@@ -1,10 +1,9 @@
-"""Boundary value problems by the classical PINN: equation (3) of the NH-PINN paper, on the
-homogenized or on the multiscale equation.
+"""Boundary value problems by the classical PINN, on the homogenized or on the multiscale
+equation.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,21 +15,21 @@ from torch import Tensor
 from ....lower.forms import LoweredEquation
 from ....problem.errors import ProblemError
 from ...progress import Progress, silent
-from ...solution import Coefficients
+from ...solution import Array, Coefficients
 from ..equation import POOR, NetworkSolution
 from ..random_features import HELD_OUT, held_out_residual
+from .batched_mlp import BatchedMlp
+from .energy_loss import EnergyLoss
 from .grids import uniform
 from .history import History, epoch_average
-from .nets import Nets
+from .loss_terms import LossTerm, PeriodicityLoss, ResidualLoss
 from .options import EquationOptions, read
-from .ritz import Ritz
 from .soft_problem import SoftProblem
-from .terms import Match, Residual, Term
-from .training import NOTHING, Measures, Trained, train
+from .training import NOTHING, ErrorMeasures, TrainingResult, train
 
 _METHOD = "classical"
 _LAST = 500
-"""Epochs over which the paper averages most of its errors."""
+"""Epochs over which info["errors"] averages."""
 _NODES = {1: 101, 2: 21, 3: 9}
 _TIME_NODES = 100
 _TEST_NODES = {1: 401, 2: 101, 3: 21}
@@ -47,6 +46,12 @@ class ClassicalSolution(NetworkSolution):
     """A `NetworkSolution` whose net is the solution itself, and the `History` of its training."""
 
     history: History = field(kw_only=True)
+
+    @property
+    def weights(self) -> Array:
+        """All weights and biases in one row, from which another training can start."""
+        tensors = [tensor.flatten() for layer in self.network.layers for tensor in layer]
+        return torch.cat(tensors).cpu().numpy()
 
     __repr__ = NetworkSolution.__repr__
 
@@ -70,15 +75,14 @@ def solve_classical(
     UnsupportedError where a coefficient jumps, or a mean is free; ProblemError for options that do
     not fit.
     """
-    begin, o = (
-        time.perf_counter(),
-        read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2),
-    )
+    o = read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2)
     problem = SoftProblem(equation, coefficients, parameters, o.device)
     nets, start = _start(problem, o)
     terms = _terms(problem, nets, o)
     with progress(f"{equation.title} (pinn, {_METHOD})") as task:
-        trained = train(start[None], terms, o, _measures(problem, nets, o), task.update)
+        trained = train(
+            start[None], terms, o, _measures(problem, nets, o), task.update, equation.title
+        )
     history, network, info = (
         trained.history.of_one_net(),
         nets.networks(trained.x)[0],
@@ -97,18 +101,28 @@ def solve_classical(
         "depth": len(nets.sizes) - 2,
         "epochs": o.epochs,
         "seed": o.seed,
-        "seconds": time.perf_counter() - begin,
+        "seconds": trained.seconds,
+        "cpu_seconds": trained.cpu_seconds,
     }
     return ClassicalSolution(
         problem, network, network.layers[0][0].new_zeros(0, 1), _METHOD, info, history=history
     )
 
 
-def _start(problem: SoftProblem, o: EquationOptions) -> tuple[Nets, Tensor]:
-    """Random weights, or those of a solution."""
-    if o.start is None:
+def _start(problem: SoftProblem, o: EquationOptions) -> tuple[BatchedMlp, Tensor]:
+    """Random weights, those of a solution, or given ones."""
+    if o.start is None or isinstance(o.start, np.ndarray):
         nets = problem.nets(o.width, o.depth)
-        return nets, nets.start(o.seed)
+        weights = nets.start(o.seed)
+        if o.start is None:
+            return nets, weights
+        if o.start.shape != tuple(weights.shape):
+            raise ProblemError(
+                f"the net has {len(weights)} weights and biases",
+                term=f"start of shape {o.start.shape}",
+                remedy="give the weights of a solution with the same width and depth",
+            )
+        return nets, torch.as_tensor(o.start, dtype=weights.dtype, device=weights.device)
     if not isinstance(o.start, ClassicalSolution):
         raise ProblemError(
             "training starts from a solution of the same kind",
@@ -127,23 +141,23 @@ def _start(problem: SoftProblem, o: EquationOptions) -> tuple[Nets, Tensor]:
     return nets, nets.flat(layers)
 
 
-def _terms(problem: SoftProblem, nets: Nets, o: EquationOptions) -> list[Term]:
+def _terms(problem: SoftProblem, nets: BatchedMlp, o: EquationOptions) -> list[LossTerm]:
     timely = problem.equation.time is not None
     weights, nodes = o.weights or _WEIGHTS["time" if timely else o.form], _nodes(problem, o)
     boundary, pairs = problem.boundary(nodes, essential=o.form == "energy"), problem.periodic(nodes)
-    terms: list[Term] = [
+    terms: list[LossTerm] = [
         (
-            Ritz(weights[0], problem, nets, nodes)
+            EnergyLoss(weights[0], problem, nets, nodes)
             if o.form == "energy"
-            else Residual("residual", weights[0], nets, [problem.equations(nodes)], o.flavour)
+            else ResidualLoss("residual", weights[0], nets, [problem.equations(nodes)], o.flavour)
         )
     ]
     if boundary is not None:
-        terms.append(Residual("boundary", weights[1], nets, [boundary], o.flavour))
+        terms.append(ResidualLoss("boundary", weights[1], nets, [boundary], o.flavour))
     if pairs is not None:
-        terms.append(Match("periodicity", weights[1], nets, pairs))
+        terms.append(PeriodicityLoss("periodicity", weights[1], nets, pairs))
     if timely:
-        terms.append(Residual("initial", weights[2], nets, [problem.initial(nodes)], o.flavour))
+        terms.append(ResidualLoss("initial", weights[2], nets, [problem.initial(nodes)], o.flavour))
     return terms
 
 
@@ -153,7 +167,7 @@ def _nodes(problem: SoftProblem, o: EquationOptions) -> int:
     )
 
 
-def _measures(problem: SoftProblem, nets: Nets, o: EquationOptions) -> Measures:
+def _measures(problem: SoftProblem, nets: BatchedMlp, o: EquationOptions) -> ErrorMeasures:
     """The relative L2 errors against the references on a uniform grid, at the final time."""
     references = (
         o.reference
@@ -176,7 +190,7 @@ def _measures(problem: SoftProblem, nets: Nets, o: EquationOptions) -> Measures:
         return found.reshape(len(points), -1)
 
     exact = torch.stack([values(reference) for reference in references.values()])
-    return Measures(
+    return ErrorMeasures(
         tuple(references),
         lambda x: (
             (nets.values(x, points) - exact[:, None]).norm(dim=(2, 3))
@@ -198,14 +212,18 @@ def _grid(problem: SoftProblem, nodes: int | None) -> Tensor:
 
 
 def _quality(
-    problem: SoftProblem, nets: Nets, first: Term, trained: Trained, o: EquationOptions
+    problem: SoftProblem,
+    nets: BatchedMlp,
+    first: LossTerm,
+    trained: TrainingResult,
+    o: EquationOptions,
 ) -> dict[str, Any]:
     """The estimate, and what it is made of beside the change over the second half of the
     training.
     """
     points = _grid(problem, None)
     values, half = nets.values(trained.x, points), nets.values(trained.half_way, points)
-    if isinstance(first, Ritz):
+    if isinstance(first, EnergyLoss):
         name, doubt = "energy_change", first.doubt(trained.x, _nodes(problem, o))
     else:
         rows = problem.unseen(HELD_OUT, o.seed + 1)

@@ -32,18 +32,14 @@ def face(bounds: Bounds, nodes: int, axis: int, value: float) -> Tensor:
 
 
 def opposite(bounds: Bounds, nodes: int, axes: Sequence[int]) -> tuple[Tensor, Tensor]:
-    """The points of the lower faces of some axes, and their images on the upper ones: q_1 and q_2
-    of equation (12).
-    """
+    """The points of the lower faces of some axes, and their images on the upper ones."""
     lower = [face(bounds, nodes, axis, bounds[axis][0]) for axis in axes]
     upper = [face(bounds, nodes, axis, bounds[axis][1]) for axis in axes]
     return torch.cat(lower), torch.cat(upper)
 
 
 def oversampled(bounds: Bounds, nodes: int, layers: int) -> tuple[Tensor, Tensor]:
-    """Points in `layers` outside each face, a mesh width apart, and their periodic images inside
-    (section 4.1).
-    """
+    """Points in `layers` outside each face, a mesh width apart, and their periodic images inside."""
     outside, inside = [], []
     for axis, (a, b) in enumerate(bounds):
         for i in range(1, layers + 1):

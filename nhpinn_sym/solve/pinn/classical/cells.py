@@ -1,10 +1,9 @@
-"""Cell problems in the paper's way: a net on plain coordinates per cell function (and per x), soft
+"""Cell problems by NH-PINN: a net on plain coordinates per cell function (and per x), soft
 periodicity, oversampling.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -24,15 +23,15 @@ from ...solution import Array, CellBatch, EffectiveKey
 from ..means import pairs
 from ..network import Network
 from ..rows import Rows
+from .batched_mlp import BatchedMlp
 from .grids import opposite, oversampled, periodic, uniform
 from .history import epoch_average
-from .nets import Nets
+from .loss_terms import LossTerm, PeriodicityLoss, ResidualLoss, plain_rows
 from .options import NODES, CellOptions, read
-from .terms import Match, Residual, Term, plain_rows
-from .training import NOTHING, Measures, Trained, train
+from .training import NOTHING, ErrorMeasures, TrainingResult, train
 
 _LAST = 300
-"""Epochs over which the paper averages the errors of cell functions (figures 4 and 5)."""
+"""Epochs over which info["errors"] averages."""
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,11 @@ class WrappedField:
         return cls(networks, weights, np.asarray(state["cell"]))
 
 
-class PaperCellSolver:
-    """Sections 3 to 5 of the NH-PINN paper (Leung, Lin, Zhang) for cell problems with smooth real
-    coefficients; options: `CellOptions`.
+class ClassicalCellSolver:
+    """NH-PINN (Leung, Lin, Zhang) for cell problems with smooth real coefficients; options:
+    `CellOptions`.
 
-    The loss is w1 * residual + w2 * periodicity (equation (12)) + w3 * oversampling (section 4.1);
+    The loss is w1 * residual + w2 * periodicity + w3 * oversampling (`grids.oversampled`);
     in d dimensions the sums run over the nodes of all faces. Effective coefficients are means of a
     + a d chi on the grid of the training, by the trapezoid rule for periodic functions.
     With a(x, y) every x of a uniform grid has its own nets; what lies between them is a cubic
@@ -120,8 +119,10 @@ class PaperCellSolver:
             higher=tuple(replace(f, dual=None) for f in cells.higher),
         )
         text, m = emit_cells(plain)["cell_residual.py"], cells.components
-        self.nets = Nets.make("cell_residual", text, cells.cell.dim, m, o.width, o.depth, o.device)
-        self.energy = Nets.make(
+        self.nets = BatchedMlp.make(
+            "cell_residual", text, cells.cell.dim, m, o.width, o.depth, o.device
+        )
+        self.energy = BatchedMlp.make(
             "cell_residual",
             emit_cells(cells)["cell_residual.py"],
             cells.cell.dim,
@@ -161,11 +162,11 @@ class PaperCellSolver:
     @cached_property
     def _solved(self) -> tuple[list[list[Network]], dict[EffectiveKey, Array], dict[str, Any]]:
         """The nets (functions, places), the entries (places,), and info."""
-        start, o, names = time.perf_counter(), self.options, [f.name for f in self.cells.functions]
+        o, names = self.options, [f.name for f in self.cells.functions]
         functions, halves, results, multipliers = (
             list[list[Network]](),
             list[list[Network]](),
-            list[Trained](),
+            list[TrainingResult](),
             dict[str, float](),
         )
         with self.progress("cell problems (pinn, nh-pinn)") as task:
@@ -221,7 +222,8 @@ class PaperCellSolver:
                 "fredholm": max(multipliers.values(), default=0.0),
                 "history": histories,
                 "seed": o.seed,
-                "seconds": time.perf_counter() - start,
+                "seconds": sum(r.seconds for r in results),
+                "cpu_seconds": sum(r.cpu_seconds for r in results),
                 "errors": {
                     name: epoch_average(h.error, _LAST)
                     for name, h in histories.items()
@@ -230,12 +232,12 @@ class PaperCellSolver:
             },
         )
 
-    def _trained(self, k: int, blocks: Sequence[Rows], task: Task) -> Trained:
+    def _trained(self, k: int, blocks: Sequence[Rows], task: Task) -> TrainingResult:
         """The nets of function k."""
         o, form, bounds = self.options, self.cells.functions[k], self.cells.cell.bounds
-        terms: list[Term] = [
-            Residual("residual", o.balance[0], self.nets, blocks, o.flavour),
-            Match(
+        terms: list[LossTerm] = [
+            ResidualLoss("residual", o.balance[0], self.nets, blocks, o.flavour),
+            PeriodicityLoss(
                 "periodicity",
                 o.balance[1],
                 self.nets,
@@ -246,7 +248,7 @@ class PaperCellSolver:
         # 2
         if o.oversampling:
             terms.append(
-                Match(
+                PeriodicityLoss(
                     "oversampling",
                     o.balance[2],
                     self.nets,
@@ -259,7 +261,7 @@ class PaperCellSolver:
             task.update((k + fraction) / len(self.cells.functions), f"{form.name}: {note}")
 
         start = self.nets.start(o.seed).expand(len(self.places), -1).clone()
-        return train(start, terms, o, self._measures(k), report)
+        return train(start, terms, o, self._measures(k), report, form.name)
 
     def _rows(self, number: int, j: int, place: int, known: Sequence[Sequence[Network]]) -> Rows:
         """The rows of function j of a stage on the grid; a mean that the equation does not allow is
@@ -321,7 +323,7 @@ class PaperCellSolver:
         return pairs(y, torch.as_tensor(self.places[place : place + 1], device=y.device))[0]
 
     def _effective(
-        self, nets: Nets, functions: Sequence[Sequence[Network]], levelled: bool = False
+        self, nets: BatchedMlp, functions: Sequence[Sequence[Network]], levelled: bool = False
     ) -> dict[EffectiveKey, Array]:
         """The entries at all places, (places,); levelled: from the functions less the linear ones
         whose gradient is their mean gradient.
@@ -344,7 +346,7 @@ class PaperCellSolver:
             for key, value in module.effective(points, d, **self.given).items()
         }
 
-    def _measures(self, k: int) -> Measures:
+    def _measures(self, k: int) -> ErrorMeasures:
         """Relative L2 errors (places,) against the reference of function k, both with zero mean on
         the test grid.
         """
@@ -374,9 +376,9 @@ class PaperCellSolver:
                 / exact.norm(dim=(1, 2))
             )[None]
 
-        return Measures(("error",), measure)
+        return ErrorMeasures(("error",), measure)
 
-    def _residual(self, result: Trained) -> float:
+    def _residual(self, result: TrainingResult) -> float:
         """The root mean square residual of the last epoch."""
         return float(result.history.terms["residual"][-1].max() ** 0.5)
 
@@ -386,7 +388,7 @@ def _require_covered(cells: LoweredCells) -> None:
     remedy = "leave method out: the library's own cell solver covers them"
     if kernels:
         raise UnsupportedError(
-            "the paper has no cell problems whose kernel is not constant",
+            "nh-pinn has no cell problems whose kernel is not constant",
             term=kernels[0],
             remedy=remedy,
         )
