@@ -3,6 +3,13 @@
 Voigt and Reuss, for real symmetric positive definite coefficients a of -div(a grad u) with psi = 1:
 <a^-1>^-1 <= A* <= <a> as quadratic forms, on gradients or, in elasticity, on strains (Mandel's
 basis). Hill 1952, Proc. Phys. Soc. A 65:349. Laminates lie on them.
+
+The trace bounds, for one unknown in d > 1 dimensions and two isotropic phases alpha < beta, with
+the means h = <1/a>^-1 and m = <a> and the eigenvalues l_i of A*:
+sum_i 1/(l_i - alpha) <= 1/(h - alpha) + (d - 1)/(m - alpha),
+sum_i 1/(beta - l_i) <= 1/(beta - h) + (d - 1)/(beta - m).
+Murat, Tartar 1985; Lurie, Cherkaev 1984; Milton, Kohn 1988, J. Mech. Phys. Solids 36:597. Laminates
+of any rank lie on them. For isotropic A* they are the bounds of Hashin and Shtrikman 1962.
 """
 
 from __future__ import annotations
@@ -10,11 +17,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
 from ..lower.forms import LoweredCells, MultiIndex
 from ..operator.numbers.data import Space, plain
@@ -28,6 +37,10 @@ Place = tuple[int, int, int, int]
 """(equation, axis, field, axis)."""
 _SAME = 1e-9
 """Share of the largest entry up to which tensors count as symmetric."""
+_PHASES = 2
+"""Values of the coefficient for which the trace bounds hold."""
+_NEARLY = 0.999
+"""So that rounding leaves a root in its interval."""
 _LEAST = 1e-12
 """Share of the largest eigenvalue below which a coefficient is not positive definite."""
 
@@ -36,20 +49,28 @@ _LEAST = 1e-12
 class Enclosure:
     """lower <= A* <= upper as quadratic forms, (n, n) in an orthonormal basis: the columns of
     `basis` (m d, n), A* as the matrix A[(i, k), (j, l)]. `error`: of the means that they are
-    made of, in the spectral norm."""
+    made of, in the spectral norm. `phases`: alpha < beta where the trace bounds apply."""
 
     lower: Array
     upper: Array
     basis: Array
     error: float
+    phases: tuple[float, float] | None = None
 
     def outside(self, tensor: Array) -> float:
-        """By how much A[i, k, j, l], or (d, d) of a scalar, lies outside: the largest eigenvalue of
-        the form that should be negative; 0 inside."""
+        """By how much A[i, k, j, l], or (d, d) of a scalar, lies outside of the bounds, whose own
+        error is allowed for: at least so far off is one of its entries; 0 inside."""
+        return max(self.distances(tensor).values())
+
+    def distances(self, tensor: Array) -> dict[str, float]:
+        """`outside` for each kind of bounds."""
         matrix = self.reduced(tensor)
-        above = float(np.linalg.eigvalsh(matrix - self.upper).max())
-        below = float(np.linalg.eigvalsh(self.lower - matrix).max())
-        return max(above, below, 0.0)
+        above = self._excess(matrix - self.upper)
+        below = self._excess(self.lower - matrix)
+        found = {"Voigt-Reuss": max(above, below, 0.0)}
+        if self.phases is not None:
+            found["trace"] = self._trace_excess(matrix, *self.phases)
+        return found
 
     def reduced(self, tensor: Array) -> Array:
         """The symmetric matrix of a tensor in the basis."""
@@ -58,14 +79,56 @@ class Enclosure:
         found = self.basis.T @ ((matrix + matrix.T) / 2) @ self.basis
         return np.asarray(found)
 
+    def _excess(self, form: Array) -> float:
+        """An error of some entry that takes a form, which should be negative, to its value along
+        one of its axes or one of the basis: entries that are off by e change v.A v by at most
+        e |v|_1^2."""
+        axes = np.concatenate([np.linalg.eigh(form)[1], np.eye(len(form))], axis=1)
+        values = np.einsum("ik,ij,jk->k", axes, form, axes) - self.error
+        return float((values / np.abs(self.basis @ axes).sum(axis=0) ** 2).max())
+
+    def _trace_excess(self, matrix: Array, alpha: float, beta: float) -> float:
+        """The farther of the distances from the two trace bounds."""
+        harmonic, mean = float(self.lower[0, 0]), float(self.upper[0, 0])
+        more = len(matrix) - 1
+        ends = (harmonic - alpha - self.error, mean - alpha - self.error)
+        others = (beta - harmonic - self.error, beta - mean - self.error)
+        above = _shift(matrix - alpha * np.eye(more + 1), ends[0], ends[1])
+        below = _shift(beta * np.eye(more + 1) - matrix, others[0], others[1])
+        return max(above, below)
+
+
+def _shift(matrix: Array, harmonic: float, mean: float) -> float:
+    """A least error of an entry of M (n, n) that violates tr M^-1 <= 1/harmonic + (n - 1)/mean.
+
+    M + t 1 fulfils it with equality. tr M^-1 is convex: if M + E does so too, then
+    0 <= tr G (E - t 1), G = (M + t 1)^-2, and tr G E <= max |E_ij| sum |G_ij|.
+    """
+    eigenvalues, vectors = np.linalg.eigh(matrix)
+    if min(harmonic, mean) <= 0:
+        return 0.0
+    limit = 1 / harmonic + (len(matrix) - 1) / mean
+    least = float(eigenvalues[0])
+    if least > 0 and float((1 / eigenvalues).sum()) <= limit:
+        return 0.0
+
+    def excess(smallest: float) -> float:
+        return float((1 / (eigenvalues - least + smallest)).sum()) - limit
+
+    span = (_NEARLY / limit, len(matrix) / (_NEARLY * limit))
+    reached = float(brentq(excess, *span, xtol=1e-15 / limit, rtol=1e-14))
+    weights = 1 / (eigenvalues - least + reached) ** 2
+    gradient = (vectors * weights) @ vectors.T
+    return (reached - least) * float(weights.sum() / np.abs(gradient).sum())
+
 
 def voigt_reuss(
     cells: LoweredCells, parameters: Mapping[str, Any], slow_point: Sequence[float] = ()
 ) -> Enclosure | None:
-    """The bounds of A* at one slow point (values of `cells.slow`); None where they do not apply:
-    complex or unsymmetric coefficients, terms of lower order, kernels that are not constant,
-    time in the cell, coefficients known only as functions, or means that are not found within
-    the limits."""
+    """The bounds of A* at one slow point (values of `cells.slow`), with those of the trace where
+    there are two isotropic phases; None where they do not apply: complex or unsymmetric
+    coefficients, terms of lower order, kernels that are not constant, time in the cell,
+    coefficients known only as functions, or means that are not found within the limits."""
     found = coefficient_means(cells, parameters, slow_point) if applies(cells) else None
     if found is None or not np.all(np.isfinite([found.means, found.errors])):
         return None
@@ -76,18 +139,20 @@ def voigt_reuss(
     reuss = np.linalg.inv(inverse)
     upper, lower = np.linalg.norm(found.errors.reshape(2, -1), axis=1)
     error = max(float(upper), float(lower) * float(np.linalg.norm(reuss, 2)) ** 2)
-    return Enclosure(reuss, voigt, found.basis, error)
+    return Enclosure(reuss, voigt, found.basis, error, found.phases)
 
 
 class Means(NamedTuple):
     """`means` (2 n n,) of the tensor of the cell operator in `basis` and of its inverse (not finite
     where it is not positive definite), their `errors` (infinite where they are not found within the
-    limits), the function of points (k, d) -> (k, 2 n n) that they are means of."""
+    limits), the function of points (k, d) -> (k, 2 n n) that they are means of, the values of two
+    isotropic phases where these are all there is."""
 
     means: Array
     errors: Array
     values: Callable[[Array], Array]
     basis: Array
+    phases: tuple[float, float] | None
 
 
 def coefficient_means(
@@ -121,7 +186,43 @@ def _means(
 
     data = tuple(e for e in dict.fromkeys(e for _, e in exprs) if space.of(e))
     means, errors = mean_of_function(both, data, space)
-    return Means(means, np.broadcast_to(errors, means.shape), both, basis)
+    phases = _two_phases(dict(exprs), dim) if components == 1 else None
+    return Means(means, np.broadcast_to(errors, means.shape), both, basis, phases)
+
+
+def _two_phases(exprs: Mapping[Place, sp.Expr], dim: int) -> tuple[float, float] | None:
+    """alpha < beta where the tensor is alpha 1 or beta 1, in more than one dimension."""
+    if dim == 1 or any(e != 0 for (_, k, _, other), e in exprs.items() if k != other):
+        return None
+    diagonal = {exprs.get((0, k, 0, k)) for k in range(dim)}
+    expr = diagonal.pop()
+    if diagonal or expr is None:
+        return None
+    values = _values(expr.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
+    if values is None or len(values) != _PHASES:
+        return None
+    alpha, beta = sorted(values)
+    return (alpha, beta) if alpha > 0 else None
+
+
+def _values(expr: sp.Expr) -> frozenset[float] | None:
+    """All that an expression can be, or more; None where that is no handful of numbers."""
+    if expr.is_number:
+        return frozenset([float(expr)]) if expr.is_real else None
+    if isinstance(expr, sp.Piecewise):
+        parts = [_values(branch) for branch, where in expr.args if not isinstance(where, sp.Eq)]
+        known = [p for p in parts if p is not None]
+        return frozenset().union(*known) if len(known) == len(parts) else None
+    if not isinstance(expr, (sp.Add, sp.Mul, sp.Pow)):
+        return None
+    choices = [_values(a) for a in expr.args]
+    found: set[float] = set()
+    for numbers in product(*[c or () for c in choices]):
+        value = expr.func(*map(sp.Float, numbers))
+        if not value.is_real or len(found) > _PHASES:
+            return None
+        found.add(float(value))
+    return frozenset(found) if found else None
 
 
 def applies(cells: LoweredCells) -> bool:

@@ -79,8 +79,8 @@ def solve_cells(
     (pinn: one parametric network over (x, y), evaluated there), as many as the tolerance needs. A
     tolerance that is not reached is a ToleranceWarning. info["estimate"] is relative to the largest
     entry as well, and never below info["data_error"], the error of the means of the coefficients by
-    the backend's own quadrature. info["bounds"] is the distance of A from its Voigt-Reuss bounds,
-    where they apply.
+    the backend's own quadrature. info["bounds"] is how far A lies outside of its Voigt-Reuss and
+    trace bounds, where they apply.
     Errors: UnknownBackendError, BackendMissingError, UnsupportedError; SolveError, also where A
     lies outside of its bounds by more than the estimate allows; SolvabilityError where a Fredholm
     multiplier does not vanish.

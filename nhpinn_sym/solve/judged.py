@@ -19,9 +19,8 @@ from .solution import Array, CellBatch
 
 _NODES = 3
 """Slow points at which the bounds are looked at."""
-_SAFETY = 3.0
-"""Estimates are right but for a factor: a tensor that is outside by more is wrong."""
 _ROUNDING = 1e-9
+"""Share of the largest entry that rounding may take a tensor, which lies on its bounds, outside."""
 
 
 class Quadrature(Protocol):
@@ -42,11 +41,10 @@ def judge(
     """The batch with info["data_error"], an estimate that is never below it, and info["bounds"].
 
     info["data_error"] : the error of the means of the coefficients by the backend's own quadrature,
-    relative to the largest entry;
-                         that of the backend where it gives one.
-    info["bounds"]     : the distance of A from its Voigt-Reuss bounds relative to its largest
-    entry, 0 inside, where they apply.
-    SolveError where A lies outside of its bounds by more than the estimate allows.
+                         relative to the largest entry; that of the backend where it gives one.
+    info["bounds"]     : how far an entry of A is off at least, as A lies outside of its bounds
+                         (`resolution.bounds`); relative to its largest, 0 inside, where they apply.
+    SolveError where that is more than the estimate, the data error and rounding together.
     """
     error = batch.info.get("data_error")
     chosen = _some(slow_points)
@@ -55,12 +53,14 @@ def judge(
             (_data_error(cells, parameters, slow_points[k], batch, solver) for k in chosen),
             default=0.0,
         )
-    estimate = max(float(batch.info["estimate"]), float(error))
+    estimate = float(batch.info["estimate"])
+    allowed = estimate + float(error)
     outside = [
-        _outside(model, cells, parameters, slow_points[k], batch, k, estimate) for k in chosen
+        _outside(model, cells, parameters, slow_points[k], batch, k, allowed) for k in chosen
     ]
     known = [value for value in outside if value is not None]
-    info = {**batch.info, "data_error": float(error), "estimate": max([estimate, *known])}
+    estimate = max([estimate, float(error), *known])
+    info = {**batch.info, "data_error": float(error), "estimate": estimate}
     return replace(batch, info=info | ({"bounds": max(known)} if known else {}))
 
 
@@ -90,33 +90,35 @@ def _outside(
     point: Array,
     batch: CellBatch,
     node: int,
-    estimate: float,
+    allowed: float,
 ) -> float | None:
     """The distance from the bounds at one slow point, relative to the largest entry; None where
     there are none.
     """
     bounds = voigt_reuss(cells, parameters, point.tolist())
-    tensor = (
-        None if bounds is None else _tensor(model, cells, parameters, point.tolist(), batch, node)
-    )
-    if bounds is None or tensor is None:
+    if bounds is None:
+        return None
+    tensor = _tensor(model, cells, parameters, point.tolist(), batch, node)
+    if tensor is None:
         return None
     size = float(np.abs(tensor).max())
-    distance = bounds.outside(tensor)
-    if not distance <= _SAFETY * (estimate * size + bounds.error) + _ROUNDING * size:
+    distances = bounds.distances(tensor)
+    kind, distance = max(distances.items(), key=lambda pair: pair[1])
+    if not distance <= (allowed + _ROUNDING) * size:
+        phases = "" if bounds.phases is None else f", phases {bounds.phases}"
         raise SolveError(
-            f"the effective tensor lies outside of its Voigt-Reuss bounds by {distance / size:.1e}"
-            f" of its largest entry, with an estimated error of {estimate:.1e}",
+            f"the effective tensor lies outside of its {kind} bounds by {distance / size:.1e}"
+            f" of its largest entry, with an estimated error of {allowed:.1e}",
             term=(
                 f"A = {np.array2string(tensor, precision=6)}, Reuss {_eigenvalues(bounds.lower)},"
-                f" Voigt {_eigenvalues(bounds.upper)}"
+                f" Voigt {_eigenvalues(bounds.upper)}{phases}"
             ),
             remedy=(
                 "the solver missed something in the coefficients: another backend, a finer mesh or"
                 " grid"
             ),
         )
-    return max(0.0, distance - bounds.error) / size
+    return distance / size
 
 
 def _eigenvalues(matrix: Array) -> str:

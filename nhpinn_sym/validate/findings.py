@@ -1,5 +1,4 @@
-"""Independent evidence for the verdict: bounds, the mesh of the reference against its data, larger
-eps."""
+"""Independent evidence for the verdict: the mesh of the reference against its data, larger eps."""
 
 from __future__ import annotations
 
@@ -10,10 +9,8 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine
-from ..resolution import AxisResolution, resolve_equation, voigt_reuss
-from ..solve.cell_solution import CellSolution
+from ..resolution import AxisResolution, resolve_equation
 from ..solve.solution import Array, Solution
 
 _RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
@@ -57,32 +54,6 @@ def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
         if whole and fewest_periods(model, ratio * eps) >= 1 - _ON_LINE and found < _MOST_LARGER:
             found += 1
             yield ratio * eps
-
-
-def outside_bounds(
-    model: HomogenizedModel, cells: Mapping[str, CellSolution], parameters: Mapping[str, float]
-) -> dict[str, str]:
-    """Whose A* leaves the Voigt-Reuss bounds by more than its estimate and their error, in
-    words."""
-    lowered = lower_cells(model)
-    domain, x = model.problem.domain, model.problem.scales.x
-    assert domain is not None
-    if any(v not in x for v in lowered.slow):
-        return {}
-    center = np.array(domain.bounds).mean(axis=1)
-    bounds = voigt_reuss(lowered, parameters, [float(center[x.index(v)]) for v in lowered.slow])
-    if bounds is None:
-        return {}
-    found = {}
-    for name, solved in cells.items():
-        value = solved.effective["A"]
-        tensor = np.asarray(value(center[None])[0] if callable(value) else value)
-        largest = float(np.abs(tensor).max())
-        slack = bounds.error + (float(solved.info["estimate"]) + _ON_LINE) * largest
-        excess = 0.0 if np.iscomplexobj(tensor) else bounds.outside(tensor)
-        if excess > slack:
-            found[name] = f"A* of {name}, by {excess:.1e}"
-    return found
 
 
 def coarse_reference(

@@ -41,7 +41,7 @@ from ..solve.equations import exact, positive, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Array, Solution
-from .findings import coarse_reference, fewest_periods, larger_eps, outside_bounds
+from .findings import coarse_reference, fewest_periods, larger_eps
 from .quadrature import Quadrature, plot_points, resolving
 from .report import Report
 from .scope import covered_domain
@@ -413,9 +413,6 @@ class _Run:
             self.oracle,
             relative(v - best, fine),
             relative(w - v, fine),
-            outside_bounds(
-                self.model, {name: cells[name] for name in ("pinn", self.fem)}, self._numbers()
-            ),
             float(fewest_periods(self.model, self.exact)),
             str(parts["u_eps"]["coarse"]),
             larger,

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 
 _SHARE = 0.2
@@ -65,8 +65,6 @@ class Findings:
     oracle   : what the cells are judged by ("" where there is nothing independent); fem_cell: the
                share of the FEM cells against it, between: of the cells of PINN and FEM against
                each other.
-    outside  : {"pinn" or the FEM backend: text} for effective coefficients that violate their
-               bounds.
     periods  : the fewest across the domain, along an axis of oscillation.
     coarse   : why the reference does not resolve its data, or "".
     larger   : (eps, homogenization error) of larger eps.
@@ -76,7 +74,6 @@ class Findings:
     oracle: str = ""
     fem_cell: float = 0.0
     between: float = 0.0
-    outside: Mapping[str, str] = field(default_factory=dict)
     periods: float = math.inf
     coarse: str = ""
     larger: tuple[tuple[str, float], ...] = ()
@@ -100,11 +97,8 @@ def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verd
 
 
 def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
-    """Which cell problems are off, by bounds or an oracle; None where none are."""
-    if found.outside:
-        both = len(found.outside) > 1
-        alone = Verdict.CELLS_DISAGREE if "pinn" in found.outside else Verdict.FEM_CELLS_DISAGREE
-        return Verdict.UNDECIDED if both else alone
+    """Which cell problems are off, by an oracle; None where none are. (Those outside of their
+    bounds are an error of `solve_cells`.)"""
     if not found.oracle:
         return None if found.between <= limit else Verdict.UNDECIDED
     pinn, fem = budget["cell"] <= limit, found.fem_cell <= limit
@@ -156,7 +150,6 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
             "are "
             f"{findings.pinn_off:.3g} and {findings.fem_off:.3g} from u_eps"
         )
-    yield from (f"outside its bounds: {text}" for text in findings.outside.values())
     for larger, error in findings.larger:
         yield f"homogenization error {error:.3g} at eps = {larger}, {here:.3g} at eps = {eps}"
     if falls(budget, findings):

@@ -1,4 +1,4 @@
-"""Voigt-Reuss: laminates lie on the bounds, everything else between them."""
+"""Voigt-Reuss and trace bounds: laminates lie on them, everything else between them."""
 
 from __future__ import annotations
 
@@ -124,3 +124,75 @@ def test_at_a_slow_point_and_with_parameters() -> None:
     assert found.upper[0, 0] == pytest.approx(3.5) and found.lower[0, 0] == pytest.approx(
         np.sqrt(3.5**2 - 1)
     )
+
+
+def laminated(a: np.ndarray, b: np.ndarray, share: float, normal: np.ndarray) -> np.ndarray:
+    """The laminate of `share` of a with b, layers across `normal`: a closed form."""
+    n = normal / np.linalg.norm(normal)
+    jump = (b - a) @ n
+    across = (1 - share) * n @ a @ n + share * n @ b @ n
+    mixed = share * a + (1 - share) * b
+    return np.asarray(mixed - share * (1 - share) * np.outer(jump, jump) / across)
+
+
+def two_phases(dim: int, alpha: float, beta: float, share: float) -> Enclosure:
+    """`share` of beta."""
+    one = np.eye(dim)
+    harmonic = 1 / ((1 - share) / alpha + share / beta)
+    return Enclosure(harmonic * one, (alpha + (beta - alpha) * share) * one, one, 0, (alpha, beta))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.sampled_from([2, 3]), st.floats(0.1, 3), st.integers(0, 10**6))
+def test_laminates_of_second_rank_are_inside_and_errors_are_not_exaggerated(
+    dim: int, contrast: float, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    one, beta = np.eye(dim), 10**contrast
+    first, second = rng.uniform(0.05, 0.95, 2)
+    outer = one if seed % 2 else beta * one
+    inner = laminated(beta * one, one, first, rng.normal(size=dim))
+    tensor = laminated(inner, outer, second, rng.normal(size=dim))
+    share = first * second + (0 if seed % 2 else 1 - second)
+    found = two_phases(dim, 1, beta, share)
+    assert found.outside(tensor) <= 1e-9 * beta
+    change = rng.uniform(-1, 1, (dim, dim))
+    change = 1e-3 * (change + change.T)
+    assert found.outside(tensor + change) <= np.abs(change).max() * (1 + 1e-9) + 1e-9 * beta
+
+
+def test_the_trace_bounds_are_sharp_and_tighter_than_voigt_reuss() -> None:
+    """The isotropic tensors of Hashin and Shtrikman 1962."""
+    alpha, beta, share, one = 1.0, 10.0, 0.3, np.eye(2)
+    found = two_phases(2, alpha, beta, share)
+    isotropic = beta + (1 - share) / (1 / (alpha - beta) + share / (2 * beta))
+    lower = alpha + share / (1 / (beta - alpha) + (1 - share) / (2 * alpha))
+    for entry, sign in ((isotropic, 1), (lower, -1)):
+        assert found.outside(entry * one) <= 1e-12
+        distances = found.distances((entry + sign * 1e-3) * one)
+        assert distances["trace"] == pytest.approx(1e-3, rel=1e-6)
+        assert distances["Voigt-Reuss"] == 0
+
+
+@pytest.mark.parametrize(
+    ("a", "phases"),
+    [
+        (lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 10}), (1, 10)),
+        (lambda s: 3 + 2 * sp.Heaviside(S(s.y[0])), (3, 5)),
+        (lambda s: nh.phases(s, {nh.Layer(0, (0.1, 0.4)): 7}) * sp.eye(2), (1, 7)),
+        (lambda s: nh.phases(s, {nh.Layer(0, (0, 0.3)): 7, nh.Layer(0, (0.5, 0.6)): 3}), None),
+        (lambda s: nh.phases(s, {nh.Layer(0, (0.1, 0.4)): 7}) * sp.diag(1, 2), None),
+        (lambda s: 2 + S(s.y[0]), None),
+        (lambda s: sp.Integer(3), None),
+    ],
+)
+def test_where_there_are_two_isotropic_phases(a: Any, phases: Any) -> None:
+    found = bounds(a, 2)
+    assert found is None or found.phases == phases
+
+
+def test_a_laminate_in_three_dimensions_lies_on_all_bounds() -> None:
+    model = derived(diffusion(lambda s: nh.phases(s, {nh.Layer(0, (0.2, 0.5)): 10})), 3)
+    found = voigt_reuss(lower_cells(model), {})
+    assert found is not None and found.phases == (1, 10)
+    assert found.outside(nh.solve_cells(model, "skfem").effective["A"]) <= 1e-9

@@ -52,13 +52,38 @@ def test_values_outside_of_their_bounds_are_an_error(
         nh.solve_cells(MODEL, "fourier")
 
 
-def test_inside_the_margin_the_distance_is_the_estimate(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("estimate", "right"), [(2.1e-6, True), (1.9e-6, False)])
+def test_the_margin_is_the_estimate(
+    monkeypatch: pytest.MonkeyPatch, estimate: float, right: bool
+) -> None:
+    """A laminate that is off by 2e-6 lies outside by that."""
     laminate = derived(diffusion(lambda s: 2 + S(s.y[0])))
-    stubbed(monkeypatch, scaled(1 - 2e-6, 1e-6))
+    stubbed(monkeypatch, scaled(1 - 2e-6, estimate))
+    if not right:
+        with pytest.raises(SolveError, match=r"Voigt-Reuss bounds by 2\.0e-06"):
+            nh.solve_cells(laminate, "fourier")
+        return
     with pytest.warns(nh.ToleranceWarning):
         cells = nh.solve_cells(laminate, "fourier")
     assert cells.info["bounds"] == pytest.approx(2e-6, rel=1e-3)
-    assert cells.info["estimate"] == pytest.approx(2e-6, rel=1e-3)
+    assert cells.info["estimate"] == pytest.approx(estimate)
+
+
+def test_two_phases_are_held_to_the_bounds_of_the_trace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thirty per cent of 10 in 1: 1.5 in all directions lies between Reuss, 1.37, and Voigt, 3.7,
+    but below the lower bound of Hashin and Shtrikman, 1.65."""
+    square = derived(diffusion(lambda s: nh.phases(s, {nh.Layer(0, (0.2, 0.5)): 10})), 2)
+
+    def isotropic(batch: CellBatch) -> CellBatch:
+        effective = {
+            key: np.full(len(value), 1.5 * (key[1][0] == key[1][1])) if key[0] == "A" else value
+            for key, value in batch.effective.items()
+        }
+        return replace(batch, effective=effective, info={**batch.info, "estimate": 1e-12})
+
+    stubbed(monkeypatch, isotropic)
+    with pytest.raises(SolveError, match="outside of its trace bounds"):
+        nh.solve_cells(square, "fourier")
 
 
 def test_right_values_pass(monkeypatch: pytest.MonkeyPatch) -> None:
