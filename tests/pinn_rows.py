@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-import nhpinn_sym.emit.runtime.torch_jets as jets
+import nhpinn_sym.runtime.nets.jets as jets
 from nhpinn_sym.lower.forms import MultiIndex
 from nhpinn_sym.solve.pinn.network import Axes, Jet, Layers, Trial
 from nhpinn_sym.solve.pinn.rows import Rows

@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
         "--target",
         required=True,
         metavar="TARGET",
-        help="torch, cpp, dolfinx, skfem, numpy or latex",
+        help="torch, dolfinx, skfem, numpy or latex",
     )
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     text = (

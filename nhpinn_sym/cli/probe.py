@@ -38,7 +38,7 @@ def probe_dolfinx() -> Found:
     """
     if importlib.util.find_spec("dolfinx") is None:
         raise ModuleNotFoundError(name="dolfinx")  # rather than the first of its companions
-    dolfinx = importlib.import_module("nhpinn_sym.emit.runtime.dolfinx_versions").dolfinx
+    dolfinx = importlib.import_module("nhpinn_sym.runtime.fem_dolfinx.compat").dolfinx
     mpi = importlib.import_module("mpi4py.MPI")
     petsc = importlib.import_module("petsc4py").__version__
     require_compiler()

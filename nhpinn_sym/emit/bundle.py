@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-RUNTIME = Path(__file__).parent / "runtime"
-SIBLING = re.compile(r"from \.\w+ import (?:\([^)]*\)|[^\n(]*)  # sibling\n")
+RUNTIME = Path(__file__).parents[1] / "runtime"
+SIBLING = re.compile(r"from \.[\w.]+ import (?:\([^)]*\)|[^\n(]*)  # sibling\n")
 """Imports in runtime files that a bundle replaces by the file itself."""
 
 _FUTURE = "from __future__ import annotations"

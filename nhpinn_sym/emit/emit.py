@@ -18,11 +18,17 @@ from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
 from . import torch_energy, torch_ritz
 from .source import Source
 
-TARGETS = ("torch", "cpp", "dolfinx", "skfem", "numpy", "latex")
+TARGETS = ("torch", "dolfinx", "skfem", "numpy", "latex")
+_MODULES = {
+    "torch": "torch_equation",
+    "dolfinx": "ufl_forms",
+    "skfem": "skfem_forms",
+    "numpy": "fourier_forms",
+}
 
 
 def emit(model: HomogenizedModel, target: str) -> Source:
-    """The source files of `model` for "torch", "cpp", "dolfinx", "skfem", "numpy" or "latex".
+    """The source files of `model` for "torch", "dolfinx", "skfem", "numpy" or "latex".
 
     torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and
     the fine equation; from order 2 on
@@ -33,9 +39,7 @@ def emit(model: HomogenizedModel, target: str) -> Source:
                             for what is a minimum problem, also its energy: cell_energy.py and
                             cell_dual.py (of gradients and of fluxes), homogenized_energy.py,
                             fine_energy.py.
-    cpp                   : loss, gradient and Jacobian rows of a tanh net, for each residual of
-    torch, which tells them the coefficients. numpy                 : the cell problems for the
-    Fourier oracle.
+    numpy                 : the cell problems for the Fourier oracle.
     latex                 : the derivation as a document.
     Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one.
     Complex problems come in real and imaginary parts (numpy has complex numbers).
@@ -49,7 +53,7 @@ def emit(model: HomogenizedModel, target: str) -> Source:
         )
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
-    emitter = importlib.import_module(f"nhpinn_sym.emit.{target}")
+    emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")
     cells = lower_cells(model)
     phased = (
         importlib.import_module("nhpinn_sym.emit.torch_phases")
@@ -89,12 +93,12 @@ def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
     for name, lower in makers.items():
         try:
             equation = lower()
-            if not (equation.jumps and emitter.__name__.endswith(("torch", "cpp"))):
+            if not (equation.jumps and emitter.__name__.endswith("torch_equation")):
                 equation = real_equation(equation) if equation.complex else equation
                 sources.append(emitter.equation(equation, name))
                 sources += (
                     _energy(partial(torch_ritz.equation, equation, name))
-                    if emitter.__name__.endswith("torch")
+                    if emitter.__name__.endswith("torch_equation")
                     else []
                 )
         except UnsupportedError as cause:

@@ -23,7 +23,6 @@ from ..lower.forms import (
 )
 from ..operator.zero import jumps
 from ..problem.errors import UnsupportedError
-from .opaque import function_names
 from .source import Source
 from .torch_printer import Slot, argument_name
 from .torch_text import (
@@ -39,6 +38,7 @@ from .torch_text import (
     header,
     tabulated,
 )
+from .unknown_functions import function_names
 
 Stage = tuple[str, tuple[int, ...]]
 """("ground state" | "adjoint" | "corrector", the functions that are solved together)."""

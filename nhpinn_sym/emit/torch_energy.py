@@ -16,11 +16,11 @@ from ..lower.energy import CellEnergy, Map, cell_energy
 from ..lower.forms import FunctionalTerm, LoweredCells, MultiIndex
 from ..lower.kinks import kinks
 from ..lower.phases import cut
-from .opaque import function_names
 from .source import Source
 from .torch_inputs import Kinks, with_kinks
 from .torch_printer import Slot
 from .torch_text import NET, Scope, assemble, closure, commented, function, given_names, header
+from .unknown_functions import function_names
 
 _OWN = "A"
 

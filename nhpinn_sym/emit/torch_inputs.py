@@ -18,7 +18,7 @@ import sympy as sp
 from ..lower.forms import MultiIndex
 from .torch_text import Scope, assemble, closure
 
-_RUNTIME = Path(__file__).parent / "runtime"
+_RUNTIME = Path(__file__).parents[1] / "runtime" / "nets"
 _KINKS, _POLES = "# ======== kinks ========\n", "# ======== poles ========\n"
 _IMPORTS = "from __future__ import annotations\n\nimport math\n\nimport torch"
 
@@ -60,16 +60,12 @@ def with_kinks(text: str, kinks: Kinks) -> str:
         f"LEVELS, POWER = {len(kinks.levels)}, {kinks.power}\nsmooth_embed, smooth_inputs = embed,"
         " inputs"
     )
-    return (
-        f"{text}\n\n"
-        + "\n\n\n".join([_KINKS + constants, jets, _part("torch_kinks", _KINKS)])
-        + "\n"
-    )
+    return f"{text}\n\n" + "\n\n\n".join([_KINKS + constants, jets, _part("kinks", _KINKS)]) + "\n"
 
 
 def with_poles(text: str) -> str:
     """A file whose nets may have poles."""
-    return f"{text}\n\nembed_columns = embed\n\n{_POLES}{_part('torch_poles', _POLES)}\n"
+    return f"{text}\n\nembed_columns = embed\n\n{_POLES}{_part('poles', _POLES)}\n"
 
 
 @lru_cache(maxsize=64)

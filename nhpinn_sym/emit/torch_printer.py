@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import sympy as sp
 
-from .opaque import Opaque, opaque_nodes, read
 from .scalar_printer import ScalarPrinter
+from .unknown_functions import Opaque, opaque_nodes, read
 
 _UNARY = {
     sp.sin: "sin",

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from ..lower.energy import EquationEnergy, equation_energy
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..problem.errors import UnsupportedError
-from .constraints import constrain
-from .opaque import function_names
+from .hard_constraints import constrain
 from .source import Source
 from .torch_energy import symmetric
 from .torch_text import NET, Scope, assemble, closure, commented, function, given_names, header
+from .unknown_functions import function_names
 
 
 def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()) -> Source:

@@ -13,15 +13,15 @@ import sympy as sp
 from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring as quoted
-from .opaque import function_names
 from .torch_printer import TorchPrinter, argument_name, statements
+from .unknown_functions import function_names
 
 Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
 """{(equation, component): {multi-index: factor}}."""
 
 WIDTH, _FEW = 120, 6
 NET = "points, layers, indices=INDICES, axes=AXES"
-_RUNTIME = Path(__file__).parent / "runtime"
+_RUNTIME = Path(__file__).parents[1] / "runtime" / "nets"
 _MARK = "# ======== jets ========\n"
 _FUNCTIONS = "# ======== functions without a formula ========\n"
 _CALLABLE = "from collections.abc import Callable"
@@ -184,11 +184,11 @@ def header(
 
 def assemble(docstring: str, parts: Iterable[str]) -> str:
     """A whole file: docstring, header, functions, and the jets from the runtime."""
-    runtime = (_RUNTIME / "torch_jets.py").read_text().split(_MARK)[1]
+    runtime = (_RUNTIME / "jets.py").read_text().split(_MARK)[1]
     head, *functions = parts
     if _CALLABLE in head:
         functions.append(
-            _FUNCTIONS + (_RUNTIME / "torch_derivative.py").read_text().split(_FUNCTIONS)[1].strip()
+            _FUNCTIONS + (_RUNTIME / "derivatives.py").read_text().split(_FUNCTIONS)[1].strip()
         )
     opening = quoted(f"{docstring.strip()}\n")
     return "\n\n\n".join([f"{opening}\n\n{head}", *functions, _MARK + runtime.strip()]) + "\n"

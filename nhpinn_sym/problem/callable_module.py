@@ -1,5 +1,5 @@
 """Packages that are named like their one verb: `nhpinn_sym.emit(model, ...)` calls,
-`nhpinn_sym.emit.torch` is a module.
+`nhpinn_sym.emit.source` is a module.
 """
 
 from __future__ import annotations

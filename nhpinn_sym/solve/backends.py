@@ -127,7 +127,7 @@ def _load(backend: str, table: dict[str, str]) -> ModuleType:
     if library is not None:
         try:
             if library == "dolfinx":
-                importlib.import_module("nhpinn_sym.emit.runtime.dolfinx_versions")
+                importlib.import_module("nhpinn_sym.runtime.fem_dolfinx.compat")
             else:
                 importlib.import_module(library)
         except ImportError as cause:

@@ -16,7 +16,7 @@ from sympy.utilities.lambdify import implemented_function
 from ..derive.diagnose import check_coefficients
 from ..derive.ellipticity import check_ellipticity
 from ..derive.model import HomogenizedModel
-from ..emit.opaque import function_names, opaque_nodes, read
+from ..emit.unknown_functions import function_names, opaque_nodes, read
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened

@@ -50,7 +50,7 @@ def timed(step: Callable[[], object]) -> Steps:
 def nhpinn(flavour: str) -> Callable[[int], Steps]:
     def make(side: int) -> Steps:
         import nhpinn_sym as nh
-        from nhpinn_sym.emit.runtime.torch_jets import below
+        from nhpinn_sym.runtime.nets.jets import below
         from nhpinn_sym.solve.pinn.network import Trial
         from nhpinn_sym.solve.pinn.objective import Objective
         from nhpinn_sym.solve.pinn.rows import Rows, concatenate

@@ -1,7 +1,7 @@
 import ast
 
 from nhpinn_sym.emit.bundle import RUNTIME, SIBLING, bundle
-from nhpinn_sym.emit.skfem import RUNTIME as NAMES
+from nhpinn_sym.emit.skfem_forms import RUNTIME as NAMES
 
 
 def test_a_bundle_is_its_files_without_sibling_imports():

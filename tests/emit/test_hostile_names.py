@@ -24,7 +24,7 @@ from nhpinn_sym.problem import escaping
 from nhpinn_sym.problem.errors import NhpinnError, ProblemError, UnsupportedError
 from nhpinn_sym.problem.reading import number_from_text
 
-ALL = ("torch", "cpp", "dolfinx", "skfem", "numpy", "latex")
+ALL = ("torch", "dolfinx", "skfem", "numpy", "latex")
 
 
 def payloads(marker: Path) -> list[str]:
@@ -120,9 +120,7 @@ def check(
         assert [name for name, _ in source.files] == [name for name, _ in expected.files]
         for (name, text), (_, same) in zip(source.files, expected.files, strict=True):
             text.encode()
-            if target == "cpp":
-                assert text == same
-            elif target == "latex":
+            if target == "latex":
                 commands = set(re.findall(r"\\[A-Za-z]+", text)) - set(
                     re.findall(r"\\[A-Za-z]+", same)
                 )

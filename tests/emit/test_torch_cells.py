@@ -13,7 +13,7 @@ import pytest
 import sympy as sp
 import torch
 
-from nhpinn_sym.emit import torch as target
+from nhpinn_sym.emit import torch_equation as target
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.emit.torch_cells import stages
 from nhpinn_sym.lower.expand import strong_terms, weak_terms

@@ -12,13 +12,13 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit import numpy as target
-from nhpinn_sym.emit.runtime.fourier_grid import Grid, evaluate_modes
-from nhpinn_sym.emit.runtime.fourier_operator import BlockOperator
+from nhpinn_sym.emit import fourier_forms as target
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.forms import WeakTerm
 from nhpinn_sym.problem.errors import SolveError
+from nhpinn_sym.runtime.fourier.block_operator import BlockOperator
+from nhpinn_sym.runtime.fourier.grid import Grid, evaluate_modes
 from nhpinn_sym.solve.fourier.cells import CellSolver
 from tests.solve.fourier_samples import Y, cells, function
 from tests.symbolic import C, S, derived, diffusion

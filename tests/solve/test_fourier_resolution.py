@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.runtime.fourier_solve import LEVELS, estimate, grid_sizes
+from nhpinn_sym.runtime.fourier.refinement import LEVELS, estimate, grid_sizes
 
 S1 = nh.Scales(1)
 Y = S1.y[0]

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...emit.runtime.lagrange_grid import LagrangeGrid
-from ...emit.runtime.lattice import Lattice
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
+from ...runtime.lagrange_grid import LagrangeGrid
+from ...runtime.lattice import Lattice
 from ..places import as_index, as_points, as_time
 from ..solution import Array, CellBatch, EffectiveKey, described
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import sympy as sp
 
-from ...emit.runtime.lattice import Lattice
 from ...operator.numbers.panels import evaluator
+from ...runtime.lattice import Lattice
 from ..solution import Array
 from .layout import Layout
 

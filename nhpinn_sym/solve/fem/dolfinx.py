@@ -13,18 +13,18 @@ from types import TracebackType
 import numpy as np
 from mpi4py import MPI
 
-from ...emit import dolfinx as target
-from ...emit.elements import weak_externals
-from ...emit.runtime.cell_sequence import KernelError
-from ...emit.runtime.dolfinx_cells import CellProblem
-from ...emit.runtime.dolfinx_driver import EquationProblem, Key
-from ...emit.runtime.dolfinx_solvers import DivergedError, PETSc
-from ...emit.runtime.lagrange_grid import LagrangeGrid
-from ...emit.runtime.lattice import Lattice
+from ...emit import ufl_forms as target
+from ...emit.fem_scope import weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, SolveError
 from ...resolution import resolve_cells
+from ...runtime.cell_solve import KernelError
+from ...runtime.fem_dolfinx.cells import CellProblem
+from ...runtime.fem_dolfinx.equation import EquationProblem, Key
+from ...runtime.fem_dolfinx.linear_solvers import DivergedError, PETSc
+from ...runtime.lagrange_grid import LagrangeGrid
+from ...runtime.lattice import Lattice
 from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...emit.runtime.lattice import Lattice
 from ...problem.errors import SolveError
 from ...resolution import Resolution
+from ...runtime.lattice import Lattice
 from ..solution import Array
 
 Bounds = tuple[tuple[float, float], ...]

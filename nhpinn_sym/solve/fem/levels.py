@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ...emit.runtime.lattice import Lattice
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError
 from ...resolution import resolve_equation
 from ...resolution.problems import cell_data
+from ...runtime.lattice import Lattice
 from ..progress import Progress
 from ..solution import Array
 from .common import GridSolution

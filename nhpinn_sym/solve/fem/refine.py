@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from ...emit.runtime.lagrange_grid import LagrangeGrid
-from ...emit.runtime.lattice import Lattice
 from ...problem.errors import SolvabilityError, SolveError
 from ...resolution.levels import SAFETY, by_name, estimate_entries, relative_estimate
+from ...runtime.lagrange_grid import LagrangeGrid
+from ...runtime.lattice import Lattice
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .common import GridSolution, relative_difference

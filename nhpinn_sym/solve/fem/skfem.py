@@ -1,4 +1,4 @@
-"""scikit-fem backend: runs the text that `emit.skfem` writes. scikit-fem and pyamg are imported
+"""scikit-fem backend: runs the text that `emit.skfem_forms` writes. scikit-fem and pyamg are imported
 when a solve begins.
 """
 
@@ -11,13 +11,13 @@ from functools import partial
 from types import ModuleType
 from typing import Any
 
-from ...emit import skfem as target
-from ...emit.elements import weak_externals
-from ...emit.runtime.lattice import Lattice
+from ...emit import skfem_forms as target
+from ...emit.fem_scope import weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ...resolution import resolve_cells
+from ...runtime.lattice import Lattice
 from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
@@ -60,7 +60,7 @@ class CellSolver:
             progress,
         )
         self.degree, self.n, self.max_dofs = degree, n, max_dofs
-        self._driver = _runtime("skfem_cells")
+        self._driver = _runtime("cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
         self._spaces: dict[Lattice, Any] = {}
         self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
@@ -139,7 +139,7 @@ def solve_equation(
     """
     check_options(degree, max_dofs=max_dofs, steps=steps)
     require_constant_in_time(equation)
-    driver = _runtime("skfem_driver")
+    driver = _runtime("equation")
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)
     data |= {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}
@@ -174,7 +174,7 @@ def solve_equation(
 def _runtime(name: str) -> ModuleType:
     """A file of the runtime; BackendMissingError where a library that it needs is not installed."""
     try:
-        return importlib.import_module(f"nhpinn_sym.emit.runtime.{name}")
+        return importlib.import_module(f"nhpinn_sym.runtime.fem_skfem.{name}")
     except ModuleNotFoundError as cause:
         raise BackendMissingError(
             f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg"

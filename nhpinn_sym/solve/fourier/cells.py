@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from ...emit import numpy as target
+from ...emit import fourier_forms as target
 from ...emit.source import run
 from ...lower.forms import LoweredCells, MultiIndex
 from ...problem.errors import (
@@ -39,7 +39,7 @@ class FourierField:
     real: bool = True
 
     def evaluate(self, points: Array, index: MultiIndex) -> np.ndarray:
-        from ...emit.runtime.fourier_grid import evaluate_modes
+        from ...runtime.fourier.grid import evaluate_modes
 
         return np.stack(
             [
@@ -194,7 +194,7 @@ class CellSolver:
         On a finer grid that is shifted: features that all coarser grids miss are seen down to its
         spacing.
         """
-        from ...emit.runtime.fourier_grid import Grid
+        from ...runtime.fourier.grid import Grid
 
         real = not self.cells.complex
         coarse = Grid(self.cells.cell.bounds, n, real)

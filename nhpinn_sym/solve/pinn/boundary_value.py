@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from ...emit.source import run
-from ...emit.torch import equation as emit_equation
+from ...emit.torch_equation import equation as emit_equation
 from ...emit.torch_printer import argument_name
 from ...emit.torch_text import closure, given_values
 from ...lower.forms import LoweredEquation, MultiIndex

@@ -11,12 +11,12 @@ import sympy as sp
 import torch
 from torch import Tensor
 
-from ...emit.runtime.torch_derivative import derivative
 from ...lower.forms import MultiIndex
 from ...operator.sampling import slow_samples
 from ...operator.table import Operator
 from ...problem.errors import ProblemError
 from ...problem.numeric import lambdified
+from ...runtime.nets.derivatives import derivative
 from ..solution import Array
 
 _LINES, _STEPS = 8, 2048

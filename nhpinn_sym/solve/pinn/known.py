@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...emit.constraints import Constraints, constrain
+from ...emit.hard_constraints import Constraints, constrain
 from ...lower.forms import MultiIndex
 from ...problem.domain import Face
 from ..solution import Array

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...emit.runtime.torch_jets import spread
 from ...lower.forms import MultiIndex
 from ...resolution import Resolution
+from ...runtime.nets.jets import spread
 from ..limits import require_affordable
 from .network import Axes, Jet, Panels, Trial
 

@@ -16,9 +16,9 @@ import torch
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
-from ...emit.runtime.torch_jets import below, leibniz
 from ...lower.forms import MultiIndex
 from ...problem.domain import Face
+from ...runtime.nets.jets import below, leibniz
 from .network import Jet
 
 Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]

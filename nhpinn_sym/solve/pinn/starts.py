@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ...emit.constraints import Constraints
+from ...emit.hard_constraints import Constraints
 from ...problem.domain import Face
 from .boundary_value import BoundaryValueProblem
 from .rows import collocation_points

@@ -12,10 +12,10 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.special import iv, mathieu_a
 
-from nhpinn_sym.emit.runtime import cell_sequence
 from nhpinn_sym.lower.forms import External, Factor, LoweredCells, WeakTerm
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import SolvabilityError, SolveError, UnsupportedError
+from nhpinn_sym.runtime import cell_solve
 from nhpinn_sym.solve.backends import cell_solver
 from nhpinn_sym.solve.solution import CellBatch
 from tests.fem_classes import (
@@ -128,10 +128,10 @@ def test_constant_shear_modulus(backend):
 def test_elasticity_in_three_dimensions(backend, solver, monkeypatch):
     """Layers normal to y1 again, with the moduli of the plane problem."""
     if backend == "skfem":
-        from nhpinn_sym.emit.runtime import skfem_linear
+        from nhpinn_sym.runtime.fem_skfem import linear_solvers
 
         if solver == "iterative":
-            monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
+            monkeypatch.setitem(linear_solvers._DIRECT, 3, 100)
     options = {"solver": solver} if backend == "dolfinx" else {}
     lowered = elasticity_cells(
         isotropic(*SMOOTH), 3, Cell((0, 1), (0, sp.Rational(1, 4)), (0, sp.Rational(1, 4)))
@@ -262,7 +262,7 @@ def test_an_adjoint_kernel_over_many_magnitudes(backend):
 
 def test_no_ground_state_without_a_principal_eigenfunction(monkeypatch):
     """A function that changes its sign is refused on either backend."""
-    monkeypatch.setattr(cell_sequence, "_NEGATIVE", -2.0)
+    monkeypatch.setattr(cell_solve, "_NEGATIVE", -2.0)
     for backend in BACKENDS:
         with pytest.raises(SolveError, match="changes its sign"):
             solve(mathieu(sp.Integer(1)), backend, n=8)

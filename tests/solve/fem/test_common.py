@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from nhpinn_sym.emit.runtime.lagrange_grid import LagrangeGrid
-from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import ProblemError, SolveError, UnsupportedError
+from nhpinn_sym.runtime.lagrange_grid import LagrangeGrid
+from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.fem.common import (
     GridSolution,
     LagrangeField,

@@ -16,14 +16,14 @@ import sympy as sp
 import ufl
 from mpi4py import MPI
 
-from nhpinn_sym.emit.runtime import dolfinx_solvers
-from nhpinn_sym.emit.runtime.dolfinx_solvers import Linear, bordered
-from nhpinn_sym.emit.runtime.dolfinx_space import BoxSpace
-from nhpinn_sym.emit.runtime.dolfinx_versions import PETSc, assemble_matrix, assemble_vector, fem
-from nhpinn_sym.emit.runtime.lattice import Lattice
 from nhpinn_sym.lower.forms import External, Functional, LoweredEquation, StrongTerm, WeakTerm
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
+from nhpinn_sym.runtime.fem_dolfinx import linear_solvers
+from nhpinn_sym.runtime.fem_dolfinx.compat import PETSc, assemble_matrix, assemble_vector, fem
+from nhpinn_sym.runtime.fem_dolfinx.linear_solvers import Linear, bordered
+from nhpinn_sym.runtime.fem_dolfinx.space import BoxSpace
+from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.solve.fem.common import LagrangeField
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
 from tests.fem_samples import (
@@ -463,7 +463,7 @@ def test_multigrid_is_the_one_that_petsc_has(hypre, expected, monkeypatch):
     else:
         held = {name: getattr(PETSc, name) for name in ("KSP", "NullSpace", "NormType", "Options")}
         packages = SimpleNamespace(hasExternalPackage=lambda name: hypre)
-        monkeypatch.setattr(dolfinx_solvers, "PETSc", SimpleNamespace(**held, Sys=packages))
+        monkeypatch.setattr(linear_solvers, "PETSc", SimpleNamespace(**held, Sys=packages))
     matrix, weights = singular_system(2, "cg")
     matrix.shift(1.0)
     for method in ("cg", "gmres"):
@@ -488,8 +488,8 @@ from mpi4py import MPI
 torch.manual_seed(0)
 a = torch.randn(64, 64, dtype=torch.float64)
 assert torch.linalg.norm(torch.linalg.solve(a, a) - torch.eye(64)) < 1e-9
-from nhpinn_sym.emit.runtime.dolfinx_driver import BoxSpace
-from nhpinn_sym.emit.runtime.lattice import Lattice
+from nhpinn_sym.runtime.fem_dolfinx.equation import BoxSpace
+from nhpinn_sym.runtime.lattice import Lattice
 assert sys.getdlopenflags() == flags, "libraries that are loaded later would bind to those of DOLFINx"
 print(BoxSpace(MPI.COMM_WORLD, Lattice.uniform(((0.0, 1.0),), (4,)), 2).dofs)
 """
@@ -498,8 +498,8 @@ print(BoxSpace(MPI.COMM_WORLD, Lattice.uniform(((0.0, 1.0),), (4,)), 2).dofs)
 @pytest.mark.parametrize(
     "order",
     [
-        ("torch", "nhpinn_sym.emit.runtime.dolfinx_versions"),
-        ("nhpinn_sym.emit.runtime.dolfinx_versions", "torch"),
+        ("torch", "nhpinn_sym.runtime.fem_dolfinx.compat"),
+        ("nhpinn_sym.runtime.fem_dolfinx.compat", "torch"),
     ],
 )
 def test_torch_and_dolfinx_share_a_process(order):

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import sympy as sp
 
-from nhpinn_sym.emit import dolfinx as target
+from nhpinn_sym.emit import ufl_forms as target
 from nhpinn_sym.emit.bundle import RUNTIME
 from tests.fem_samples import bent, elliptic_2d
 
@@ -31,10 +31,10 @@ import json
 import numpy as np
 import sympy as sp
 from mpi4py import MPI
-from nhpinn_sym.emit import dolfinx as target
-from nhpinn_sym.emit.runtime.dolfinx_cells import CellProblem
-from nhpinn_sym.emit.runtime.dolfinx_driver import EquationProblem
-from nhpinn_sym.emit.runtime.lattice import Lattice
+from nhpinn_sym.emit import ufl_forms as target
+from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem
+from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem
+from nhpinn_sym.runtime.lattice import Lattice
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation

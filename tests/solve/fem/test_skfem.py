@@ -13,7 +13,6 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.runtime import skfem_linear
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.equation import lower_fine, lower_homogenized
 from nhpinn_sym.lower.forms import External, LoweredCells, LoweredEquation, WeakTerm
@@ -24,6 +23,7 @@ from nhpinn_sym.problem.errors import (
     SolveError,
     UnsupportedError,
 )
+from nhpinn_sym.runtime.fem_skfem import linear_solvers
 from nhpinn_sym.solve.fem import common
 from nhpinn_sym.solve.fem.skfem import CellSolver, solve_equation
 from tests.fem_samples import (
@@ -158,7 +158,7 @@ def test_slow_points_share_the_mesh():
 
 
 def test_three_dimensions_by_multigrid(monkeypatch):
-    monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
+    monkeypatch.setitem(linear_solvers._DIRECT, 3, 100)
     y = sp.symbols("y1 y2 y3", real=True)
     a = 2 + sp.sin(2 * sp.pi * y[0]) * sp.cos(2 * sp.pi * y[1])
     found, batch = effective(diffusion_cells(sp.diag(a, a, a + sp.cos(2 * sp.pi * y[2]) / 2)), n=8)
@@ -327,9 +327,9 @@ def test_large_line():
 
 
 def test_without_scikit_fem(monkeypatch):
-    for name in [name for name in sys.modules if name.startswith("nhpinn_sym.emit.runtime.skfem")]:
+    for name in [name for name in sys.modules if name.startswith("nhpinn_sym.runtime.fem_skfem")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.delattr("nhpinn_sym.emit.runtime.skfem_driver")
+    monkeypatch.delattr("nhpinn_sym.runtime.fem_skfem.equation")
     real = builtins.__import__
 
     def missing(name, *args, **kwargs):

@@ -15,10 +15,10 @@ from scipy.integrate import quad
 from scipy.linalg import expm
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.runtime import skfem_linear
 from nhpinn_sym.lower.forms import External, LoweredEquation, WeakTerm
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
+from nhpinn_sym.runtime.fem_skfem import linear_solvers
 from nhpinn_sym.solve.backends import equation_solver
 from nhpinn_sym.solve.fem.common import GridSolution
 from tests.fem_samples import X, everywhere, isotropic, manufactured_system, t, x1, x2, x3
@@ -249,7 +249,7 @@ def test_a_solution_in_time_is_there_at_all_times(backend):
 def test_multigrid(kinds, backend, monkeypatch):
     equation = manufactured_system(BEND, SQUARE, kinds, isotropic(2 + x1, sp.S.One))
     direct = solve(equation, backend, mesh=16)
-    monkeypatch.setitem(skfem_linear._DIRECT, 2, 100)
+    monkeypatch.setitem(linear_solvers._DIRECT, 2, 100)
     iterative = solve(
         equation, backend, mesh=16, **({"solver": "iterative"} if backend == "dolfinx" else {})
     )
@@ -275,7 +275,7 @@ def test_elasticity_in_three_dimensions(backend):
 def test_indefinite_systems_are_factorized(backend, monkeypatch):
     u = (sp.sin(x1 + x2) * x3, sp.cos(x3), x1 * x2, sp.exp(x1 / 2))
     dipole = sp.diag(2, 2, 2, -1) + sp.Matrix(4, 4, lambda i, j: int((i == 3) != (j == 3)))
-    monkeypatch.setitem(skfem_linear._DIRECT, 3, 100)
+    monkeypatch.setitem(linear_solvers._DIRECT, 3, 100)
     equation = manufactured_system(u, CUBE, everywhere("dirichlet", CUBE), coupled(dipole))
     solution = solve(equation, backend, mesh=4)
     assert error(solution, u, equation) < 1e-3 and (

@@ -11,9 +11,9 @@ import sympy as sp
 import torch
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.opaque import Opaque, read
-from nhpinn_sym.emit.runtime.torch_derivative import derivative
+from nhpinn_sym.emit.unknown_functions import Opaque, read
 from nhpinn_sym.problem.errors import CoefficientError, PeriodError, ProblemError, UnsupportedError
+from nhpinn_sym.runtime.nets.derivatives import derivative
 
 PI = np.pi
 A = sp.Function("a")

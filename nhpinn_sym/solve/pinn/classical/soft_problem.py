@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ....emit.constraints import constrain
+from ....emit.hard_constraints import constrain
 from ....emit.torch_text import closure
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.errors import UnsupportedError

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 import torch
 from torch import Tensor
 
-from ....emit.cpp import ROWS, kernel
 from ....problem.errors import BackendMissingError
+from ....runtime.nets.native.kernel import ROWS, kernel
 from .compiler import library
 from .task import Task
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, add, addcmul, mul, tanh
 
-from ....emit.tanh_jet import Streams, Term, slopes
+from ....runtime.nets.native.tanh_taylor import Streams, Term, slopes
 
 
 class Tape:

@@ -12,7 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ....emit.tanh_jet import Streams, streams
+from ....runtime.nets.native.tanh_taylor import Streams, streams
 from ..network import Layers, Trial
 from ..rows import Rows
 

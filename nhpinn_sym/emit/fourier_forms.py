@@ -1,0 +1,247 @@
+"""numpy target: the cell problems for the Fourier oracle, one file that needs numpy and scipy
+alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import sympy as sp
+
+from ..derive.notation import text
+from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
+from ..problem.escaping import docstring
+from .bundle import bundle
+from .fem_scope import known_entries
+from .numpy_printer import BroadcastPrinter
+from .source import Source
+
+_RUNTIME = (
+    "fourier/grid",
+    "fourier/krylov",
+    "fourier/block_operator",
+    "fourier/cells",
+    "fourier/refinement",
+)
+_HEADER = """{title}: cell problems for Fourier collocation.
+
+{mathematics}
+Plus convention u1 = sum_j N_j D^alpha_j u0; each N is periodic with zero mean; <.> is the mean over the cell.
+Run it: python {name}
+"""
+_TABLES = """# A coefficient is (number, k): number * c[k]. A factor is (function, component, derivative), or None for 1.
+# OPERATOR, MASS: (equation, left, coefficient, field, right), for D^left( coefficient D^right N_field ).
+# SOURCES: for each function, rows (equation, left, coefficient, factor), for D^left( coefficient * factor ) on the right-hand side.
+# EFFECTIVE: (key, <constant>, [(coefficient, factors)]), the means of what they are; CONSTANTS: (symbol, numerator, denominator), two of those."""
+
+
+class _Coefficients:
+    """The distinct coefficients of all tables, in the order in which they are met."""
+
+    def __init__(self) -> None:
+        self.found: dict[sp.Expr, int] = {}
+
+    def reference(self, expr: sp.Expr) -> str:
+        """(number, k)."""
+        number, rest = sp.sympify(expr).as_coeff_Mul()
+        if not number.is_finite:
+            number, rest = sp.Integer(1), sp.sympify(expr)
+        if rest.could_extract_minus_sign():
+            number, rest = -number, -rest
+        return f"({float(number)!r}, {self.found.setdefault(rest, len(self.found))})"
+
+
+def cells(lowered: LoweredCells) -> Source:
+    """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law, and
+    the solver that runs them.
+    """
+    name = "cell_fourier.py"
+    table = _Coefficients()
+    tables = [
+        _table("OPERATOR", (_operator_row(table, w) for w in lowered.bilinear)),
+        _table("MASS", (_operator_row(table, w) for w in lowered.mass)),
+        _table(
+            "SOURCES", (_tuple(_source_row(table, w) for w in f.weak) for f in lowered.functions)
+        ),
+        _table("CONSTANTS", (_constant(table, c) for c in lowered.constants)),
+        _table("EFFECTIVE", (_functional(table, f) for f in (*lowered.effective, *lowered.higher))),
+    ]
+    printer = BroadcastPrinter(imaginary=lowered.complex)
+    coefficients = _function(lowered, list(table.found), printer)
+    constants = [
+        f"CELL = {lowered.cell.bounds!r}",
+        f"SLOW = {tuple(map(str, lowered.slow))!r}",
+        f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
+        (
+            "EXTERNALS ="
+            f" {tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)!r}"
+        ),
+        (
+            "FUNCTIONS ="
+            f" {tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)!r}  # name,"
+            " role, level, source of zero mean"
+        ),
+        f"EIGENVALUE = {None if lowered.eigenvalue is None else str(lowered.eigenvalue)!r}",
+        f"COMPONENTS, COEFFICIENTS = {lowered.components}, {len(table.found)}",
+        (
+            f"SYMMETRIC, DEFINITE, COMPLEX = {lowered.symmetric}, {lowered.definite},"
+            f" {lowered.complex}"
+        ),
+        f"JUMPS, KNOWN = {lowered.jumps}, {known_entries(lowered)!r}",
+        _TABLES,
+        *tables,
+    ]
+    opening = docstring(
+        _HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name)
+    )
+    head = f"{opening}\n\nfrom __future__ import annotations\n"
+    runtime = bundle(*_RUNTIME).replace("from __future__ import annotations\n", "")
+    body = [
+        head + "\n" + "\n".join(printer.imports),
+        runtime,
+        "\n".join(constants) + "\n",
+        coefficients,
+    ]
+    body.append('if __name__ == "__main__":\n    import sys\n\n    main(sys.modules[__name__])\n')
+    return Source("numpy", ((name, "\n\n".join(body)),))
+
+
+def _tuple(rows: Iterable[str]) -> str:
+    return "(" + "".join(f"{row}, " for row in rows).rstrip() + ")"
+
+
+def _table(name: str, rows: Iterable[str]) -> str:
+    return "\n".join([f"{name} = (", *(f"    {row}," for row in rows), ")"])
+
+
+def _sign(w: WeakTerm) -> int:
+    """What the weak form takes from D^left when it is put on the test function."""
+    return (-1) ** sum(w.left)
+
+
+def _operator_row(table: _Coefficients, w: WeakTerm) -> str:
+    return (
+        f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)}, {w.field},"
+        f" {w.right})"
+    )
+
+
+def _source_row(table: _Coefficients, w: WeakTerm) -> str:
+    return (
+        f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)},"
+        f" {_factor(w.factor)})"
+    )
+
+
+def _factor(factor: Factor | None) -> str:
+    return (
+        "None"
+        if factor is None
+        else f"({factor.function}, {factor.component}, {factor.derivative})"
+    )
+
+
+def _functional(table: _Coefficients, f: Functional) -> str:
+    terms = (
+        f"({table.reference(t.coefficient)}, {_tuple(map(_factor, t.factors))})" for t in f.terms
+    )
+    return f"({(f.name, f.index)}, {table.reference(f.constant)}, {_tuple(terms)})"
+
+
+def _constant(table: _Coefficients, c: Constant) -> str:
+    return (
+        f"({str(c.symbol)!r}, {_functional(table, c.numerator)},"
+        f" {_functional(table, c.denominator)})"
+    )
+
+
+def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: BroadcastPrinter) -> str:
+    """`coefficients`: everything unpacked by name, common subexpressions first."""
+    used = {s for expr in exprs for s in expr.free_symbols}
+    names = {s.name for s in used}
+    fresh = (s for s in sp.numbered_symbols("s") if s.name not in names)
+    shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
+    code = printer.expression
+    holders = {"_points": lowered.coordinates, "_slow": lowered.slow}
+    lines = [
+        f"{code(v)} = {holder}[{k}]"
+        for holder, symbols in holders.items()
+        for k, v in enumerate(symbols)
+        if v in used
+    ]
+    lines += [
+        f"{code(v)} = _data[{str(v)!r}]"
+        for v in sorted(used - {*lowered.coordinates, *lowered.slow}, key=str)
+    ]
+    lines += [f"{v} = {code(expr)}" for v, expr in shared]
+    lines += ["return [", *(f"    {code(expr)}," for expr in reduced), "]"]
+    doc = (
+        '"""The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols'
+        ' broadcast."""'
+    )
+    return "\n".join(
+        ["def coefficients(_points, _slow, _data):", *(f"    {line}" for line in (doc, *lines)), ""]
+    )
+
+
+def _mathematics(lowered: LoweredCells) -> list[str]:
+    """The cell problems and the effective law in text."""
+    lines = [f"Cell {lowered.cell}, coordinates {', '.join(map(str, lowered.coordinates))}."]
+    for i in range(lowered.components):
+        rows = (w for w in lowered.bilinear if w.equation == i)
+        operator = " + ".join(
+            f"D^{w.left}[({text(_sign(w) * w.coefficient)}) D^{w.right}"
+            f" {_component(lowered, 'N', w.field)}]"
+            for w in rows
+        )
+        lines.append(f"{_component(lowered, 'A_0 N', i)} = {operator}")
+    for f in lowered.functions:
+        lines += _problem(lowered, f)
+    lines += [
+        f"{c.symbol} = ({_mean(lowered, c.numerator)}) / ({_mean(lowered, c.denominator)})"
+        for c in lowered.constants
+    ]
+    lines += [
+        f"{f.name}{list(f.index)} = {_mean(lowered, f)}"
+        for f in (*lowered.effective, *lowered.higher)
+    ]
+    return lines
+
+
+def _problem(lowered: LoweredCells, f: CellForm) -> list[str]:
+    right = (
+        "" if lowered.eigenvalue is None else f" ({lowered.eigenvalue} times the mass is in A_0)"
+    )
+    if f.role == "ground state":
+        return [f"A_0 {f.name} = 0, {f.name} > 0, <{f.name}> = 1{right}"]
+    if f.role == "adjoint":
+        return [f"A_0^T {f.name} = 0, of equation {f.level}{right}"]
+    lines = []
+    for i in range(lowered.components):
+        rows = (w for w in f.weak if w.equation == i)
+        parts = (
+            f"D^{w.left}[({text(_sign(w) * w.coefficient)}){_times(lowered, (w.factor,))}]"
+            for w in rows
+        )
+        lines.append(
+            f"{_component(lowered, f'A_0 {f.name}', i)} ="
+            f" {' + '.join(parts) or '0'}{'' if f.solvable else ' - mean'}"
+        )
+    return lines
+
+
+def _component(lowered: LoweredCells, name: str, i: int) -> str:
+    return name if lowered.components == 1 else f"({name})_{i}"
+
+
+def _times(lowered: LoweredCells, factors: Iterable[Factor | None]) -> str:
+    known = (f for f in factors if f is not None)
+    return "".join(
+        f" D^{f.derivative} {_component(lowered, lowered.functions[f.function].name, f.component)}"
+        for f in known
+    )
+
+
+def _mean(lowered: LoweredCells, f: Functional) -> str:
+    terms = (f"({text(t.coefficient)}){_times(lowered, t.factors)}" for t in f.terms)
+    return f"<{' + '.join([text(f.constant), *terms])}>"

@@ -1,0 +1,15 @@
+"""The numerical library behind emitted text: arrays, grids, meshes, spaces, nets, and what solves on
+them.
+
+It knows no SymPy, no problem and no model, and imports nothing of the package but itself, so that a
+copy of it stands beside emitted files that are used without the package. A module of emitted text
+is given to its functions as `forms`: constants, tables and functions under the names that their
+docstrings say.
+
+- `lattice`, `lagrange_grid`: box meshes, and the piecewise polynomials on them; numpy alone
+- `cell_solve`: in which order cell problems are solved, with any finite element library
+- `rigid_modes`, `time_stepping`: what a singular operator does not see; an SDIRK method
+- `fourier/`: collocation on periodic grids; open `refinement` first
+- `fem_skfem/`, `fem_dolfinx/`: the two finite element libraries; open `cells` and `equation` first
+- `nets/`: tanh nets and their derivatives in torch; open `jets` first
+"""

@@ -1,0 +1,263 @@
+"""Periodic cell problems by DOLFINx, from an emitted file of UFL forms: all cell functions, and the
+effective coefficients.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from ..cell_solve import DAMPING, Key, Solve, solve_functions  # sibling
+from ..lagrange_grid import LagrangeGrid  # sibling
+from ..lattice import Lattice  # sibling
+from .compat import (
+    assemble_matrix,
+    assemble_scalar,
+    assemble_vector,
+    compile_form,
+    fem,
+    release,
+)  # sibling
+from .equation import method  # sibling
+from .linear_solvers import bordered, component, rounding  # sibling
+from .space import BoxSpace  # sibling
+
+_TOGETHER = 6
+"""Forms that are compiled as one: that saves compilations, and costs the time to assemble the
+others with each.
+"""
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """`functions`: a batch (functions, components). `multipliers`: relative means of right-hand
+    sides that must have none, by function.
+    """
+
+    functions: LagrangeGrid
+    effective: dict[Key, float]
+    multipliers: dict[str, float]
+    iterations: int
+
+
+class CellProblem:
+    """All cell problems of a `cell_forms.py` on one mesh, compiled once and solved for any slow
+    point; assembled for `cell_solve`.
+
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; lattice: the mesh of
+    the cell; degree 1 or 2; solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but
+    for symmetric definite scalar problems; always where A_0 is indefinite).
+    """
+
+    def __init__(
+        self,
+        forms: ModuleType,
+        parameters: Mapping[str, float],
+        lattice: Lattice,
+        degree: int = 2,
+        solver: str = "auto",
+        comm: MPI.Comm = MPI.COMM_WORLD,
+    ) -> None:
+        self.forms, self.components = forms, forms.COMPONENTS
+        self.box = box = BoxSpace(
+            comm, lattice, degree, periodic=range(lattice.dim), components=self.components
+        )
+        self.method = _method(solver, forms)
+        self.slow = {name: box.constant(0.0) for name in forms.SLOW}
+        later = dict.fromkeys(
+            [*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0
+        )
+        self.given = {
+            name: box.constant(value)
+            for name, value in {
+                **{name: parameters[name] for name in forms.PARAMETERS},
+                **later,
+            }.items()
+        }
+        data = (box.x, self.slow, self.given, box.dx)
+        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
+        self.functions = [fem.Function(box.space) for _ in forms.FUNCTIONS]
+        self._operator = compile_form(forms.operator(u, v, *data))
+        self._mass = compile_form(forms.mass(u, v, *data)) if forms.EIGENVALUE else None
+        self._moments = compile_form(self.functions[0] * v * box.dx) if forms.EIGENVALUE else None
+        self._sources = Selection(box, dict(enumerate(forms.sources(v, self.functions, *data))))
+        self._means = {"EFFECTIVE": Selection(box, forms.effective(self.functions, *data))}
+        if forms.CONSTANTS:
+            self._means["QUOTIENTS"] = Selection(box, forms.quotients(self.functions, *data))
+        self.volume = math.prod(b - a for a, b in box.bounds)
+        self.weights = self._weights(v)
+        self._noise, self.iterations = 0.0, 0
+        self._alternating = [
+            box.alternating(axis) for axis in forms.FIRST_ORDER if box.cells[axis] * degree % 2 == 0
+        ]
+        self.modes = [
+            self._part((self.volume * self.components / m.getSize()) * m, i)
+            for m in self._alternating
+            for i in range(self.components)
+        ]
+        self.pin()
+
+    def _weights(self, v: Any) -> list[PETSc.Vec]:
+        """The integrals of the test functions, by component."""
+        total = self.box.restricted(
+            assemble_vector(compile_form((sum(v) if self.components > 1 else v) * self.box.dx))
+        )
+        return [self._part(total, i) for i in range(self.components)]
+
+    def _part(self, values: PETSc.Vec, number: int) -> PETSc.Vec:
+        result = values.duplicate()
+        result.pointwiseMult(values, component(values, number, self.components))
+        return result
+
+    def solve(self, slow: Mapping[str, float]) -> CellResult:
+        """Solve at the slow point with the coordinates `slow`. Raises DivergedError, and
+        RuntimeError where a kernel is not found.
+        """
+        for name, constant in self.slow.items():
+            constant.value = slow[name]
+        self.iterations = 0
+        solved = solve_functions(self.forms, self)
+        release(self.box.comm)
+        values = np.array(
+            [self.box.values(f).reshape(-1, self.components).T for f in self.functions]
+        )
+        grid = self.box.grid(values.reshape(len(self.functions), self.components, self.box.owned))
+        return CellResult(grid, solved.values, solved.multipliers, self.iterations)
+
+    def assign(self, name: str, value: float) -> None:
+        self.given[name].value = value
+
+    def store(self, function: int, w: PETSc.Vec) -> None:
+        self.functions[function].x.array[:] = self.box.function(w).x.array
+
+    def operator(self) -> PETSc.Mat:
+        matrix = self.box.reduced(assemble_matrix(self._operator))
+        self._noise = rounding(matrix)
+        return matrix
+
+    def mass(self) -> PETSc.Mat:
+        return self.box.reduced(assemble_matrix(self._mass))
+
+    def moments(self, function: int) -> PETSc.Vec:
+        assert function == 0
+        return self.box.restricted(assemble_vector(self._moments))
+
+    def source(self, function: int) -> tuple[PETSc.Vec, float]:
+        form = self._sources.select(function)
+        b = self.box.restricted(assemble_vector(form)) if form else 0.0 * self.weights[0]
+        size = b.norm(PETSc.NormType.NORM_1)
+        return (0.0 * b, 0.0) if size <= self._noise else (b, size)
+
+    def mean(self, table: str, key: Any) -> float:
+        form = self._means[table].select(key)
+        return assemble_scalar(self.box.comm, form) / self.volume if form else 0.0
+
+    def ones(self) -> PETSc.Vec:
+        result = self.box.P.createVecRight()
+        result.set(1.0)
+        return result
+
+    def diagonal(self, matrix: PETSc.Mat) -> PETSc.Vec:
+        return matrix.getDiagonal()
+
+    def damped(self, matrix: PETSc.Mat) -> PETSc.Mat:
+        result = matrix.copy()
+        result.setDiagonal((1.0 + DAMPING) * matrix.getDiagonal())
+        return result
+
+    def pin(self, *kernels: Sequence[PETSc.Vec]) -> None:
+        c, like = self.components, self.weights[0]
+        size = np.ones(like.getLocalSize() // c)
+        for kernel in kernels:
+            size = size * np.abs(
+                np.linalg.det(np.stack([w.array.reshape(-1, c) for w in kernel], axis=-1))
+            )
+        choices = [size, *(np.where(mode.array[::c] < 0, size, -1.0) for mode in self._alternating)]
+        nodes = [self._largest(values, like.getOwnershipRange()[0] // c) for values in choices]
+        self._pins = [node * c + i for node in nodes for i in range(c)]
+
+    def _largest(self, values: NDArray[np.float64], first: int) -> int:
+        """The number of the node with the largest value on all ranks; this rank's numbers begin
+        with `first`.
+        """
+        own = (
+            (float(values.max()), -first - int(np.argmax(values))) if len(values) else (-np.inf, 0)
+        )
+        return -max(self.box.comm.allgather(own))[1]
+
+    def ratios(self, numerator: PETSc.Vec, denominator: PETSc.Vec) -> tuple[float, float]:
+        quotient = numerator.duplicate()
+        quotient.pointwiseDivide(numerator, denominator)
+        return float(quotient.min()[1]), float(quotient.max()[1])
+
+    @contextmanager
+    def solver(
+        self,
+        matrix: PETSc.Mat,
+        columns: Sequence[PETSc.Vec],
+        rows: Sequence[PETSc.Vec],
+        transposed: bool = False,
+    ) -> Iterator[Solve]:
+        solve = bordered(
+            matrix.copy().transpose() if transposed else matrix,
+            columns,
+            rows,
+            self._pins[: len(rows)],
+            self.method,
+        )
+        yield solve
+        self.iterations = max(self.iterations, solve.iterations)
+        solve.destroy()
+
+
+def _method(solver: str, forms: ModuleType) -> str:
+    """As `method`. Only the constants are a kernel that CG is told of; BoomerAMG on systems in 2D
+    is slower than MUMPS.
+    """
+    semidefinite = forms.SYMMETRIC and forms.DEFINITE and forms.EIGENVALUE is None
+    if solver == "auto" and not forms.DEFINITE:
+        return "direct"
+    return method(solver, len(forms.CELL), semidefinite, many=forms.COMPONENTS > 1)
+
+
+class Selection:
+    """Forms of one shape by key; a few at a time are compiled as one, sum_k s_k form_k, with
+    constants s of which one is 1.
+
+    The number 0 stands for a form without terms.
+    """
+
+    def __init__(self, box: BoxSpace, forms: Mapping[Any, ufl.Form | int]) -> None:
+        held = {
+            key: (box.constant(0.0), form)
+            for key, form in forms.items()
+            if isinstance(form, ufl.Form)
+        }
+        keys = list(held)
+        self._groups: dict[Hashable, tuple[fem.Form, dict[Hashable, fem.Constant]]] = {}
+        for first in range(0, len(keys), _TOGETHER):
+            group = {key: held[key] for key in keys[first : first + _TOGETHER]}
+            scaled = [switch * form for switch, form in group.values()]
+            compiled = compile_form(sum(scaled[1:], start=scaled[0]))
+            self._groups |= dict.fromkeys(
+                group, (compiled, {key: switch for key, (switch, _) in group.items()})
+            )
+
+    def select(self, key: Hashable) -> fem.Form | None:
+        """The compiled form, switched to `key`; None where that one has no terms."""
+        if key not in self._groups:
+            return None
+        form, switches = self._groups[key]
+        for other, switch in switches.items():
+            switch.value = float(other == key)
+        return form

@@ -1,0 +1,151 @@
+"""The calls of DOLFINx that differ between 0.5.2 and 0.11, in one place; everything else calls what
+is the same in all.
+
+Import DOLFINx through this module only: 0.5.2 leaves dlopen at RTLD_GLOBAL, which binds a torch
+that is imported later to the wrong BLAS, so setdlopenflags does nothing while it is imported.
+mpi4py comes before PETSc and DOLFINx, because those of the wheel on PyPI use the MPI library that
+mpi4py has loaded. FFCx, which DOLFINx imports, sends the warnings of every module to a logger
+without a handler, where nobody sees them: that is undone.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from ..lattice import Lattice  # sibling
+from .form_cache import guarded  # sibling
+
+_wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
+_setdlopenflags = sys.setdlopenflags
+sys.setdlopenflags = lambda flags: None
+try:
+    import dolfinx.fem.petsc
+    import ffcx.codegeneration.jit
+    from dolfinx import fem
+    from dolfinx import mesh as dmesh
+finally:
+    sys.setdlopenflags = _setdlopenflags
+if not _wants_log:
+    logging.captureWarnings(False)
+
+if np.issubdtype(PETSc.ScalarType, np.complexfloating):
+    raise ImportError(
+        "this petsc4py was built for complex numbers; the real build is needed "
+        "(PyPI: dolfinx-solver-real, Debian: python3-dolfinx-real)"
+    )
+
+ffcx.codegeneration.jit.get_cached_module = guarded(ffcx.codegeneration.jit.get_cached_module)
+
+_CELL_TYPES = {2: dmesh.CellType.quadrilateral, 3: dmesh.CellType.hexahedron}
+
+
+@contextmanager
+def _quiet_compiler() -> Iterator[None]:
+    """The form compiler of 0.5.2 logs every command that it runs, and uses deprecated names of
+    numpy.
+    """
+    level = logging.root.manager.disable
+    logging.disable(max(level, logging.INFO))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            yield
+    finally:
+        logging.disable(level)
+
+
+def box_mesh(comm: MPI.Comm, lattice: Lattice) -> dmesh.Mesh:
+    """Intervals, rectangles or bricks: the cells of a lattice."""
+    if all(lattice.equal):
+        return _equal_boxes(comm, lattice.bounds, lattice.cells)
+    mesh = _equal_boxes(comm, [(0.0, float(n)) for n in lattice.cells], lattice.cells)
+    vertices = mesh.geometry.x
+    for axis, lines in enumerate(lattice.lines):
+        vertices[:, axis] = lines[np.rint(vertices[:, axis]).astype(np.intp)]
+    return mesh
+
+
+def _equal_boxes(
+    comm: MPI.Comm, bounds: Sequence[tuple[float, float]], cells: Sequence[int]
+) -> dmesh.Mesh:
+    if len(cells) == 1:
+        return dmesh.create_interval(comm, cells[0], list(bounds[0]))
+    corners = [np.array(corner, dtype=float) for corner in zip(*bounds)]
+    create = dmesh.create_rectangle if len(cells) == 2 else dmesh.create_box
+    return create(comm, corners, list(cells), cell_type=_CELL_TYPES[len(cells)])
+
+
+def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.FunctionSpace:
+    """Continuous Lagrange functions; those with several components are vectors."""
+    element = ("Lagrange", degree)
+    with _quiet_compiler():
+        if hasattr(fem, "functionspace"):
+            return fem.functionspace(mesh, (*element, (components,)) if components > 1 else element)
+        return (
+            fem.VectorFunctionSpace(mesh, element, dim=components)
+            if components > 1
+            else fem.FunctionSpace(mesh, element)
+        )
+
+
+def compile_form(form: ufl.Form) -> fem.Form:
+    """Compiled once for each text: the result is kept on disk."""
+    with _quiet_compiler():
+        return fem.form(form)
+
+
+def vector(function: fem.Function) -> PETSc.Vec:
+    """The PETSc vector that shares its memory with the dofs of `function`."""
+    return function.x.petsc_vec if hasattr(function.x, "petsc_vec") else function.vector
+
+
+def expression(value: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Expression:
+    """`value` compiled for interpolation into `space`."""
+    points = space.element.interpolation_points
+    with _quiet_compiler():
+        return fem.Expression(value, points() if callable(points) else points)
+
+
+def assemble_matrix(form: fem.Form) -> PETSc.Mat:
+    """The matrix of a compiled bilinear form, without boundary conditions."""
+    matrix = dolfinx.fem.petsc.assemble_matrix(form)
+    matrix.assemble()
+    return matrix
+
+
+def assemble_vector(form: fem.Form) -> PETSc.Vec:
+    """The vector of a compiled linear form, summed over the ranks."""
+    result = dolfinx.fem.petsc.assemble_vector(form)
+    result.ghostUpdate(addv=PETSc.InsertMode.ADD, mode=PETSc.ScatterMode.REVERSE)
+    return result
+
+
+def assemble_scalar(comm: MPI.Comm, form: fem.Form) -> float:
+    """The value of a compiled functional, summed over the ranks in their order: the same number on
+    each.
+    """
+    return float(sum(comm.allgather(fem.assemble_scalar(form))))
+
+
+def coordinates(space: fem.FunctionSpace) -> NDArray[np.float64]:
+    """Coordinates (owned nodes, dimension) of the nodes that this rank owns."""
+    owned = space.dofmap.index_map.size_local
+    return space.tabulate_dof_coordinates()[:owned, : space.mesh.geometry.dim]
+
+
+def release(comm: MPI.Comm) -> None:
+    """Free what Python has dropped: on several ranks PETSc waits for a call that all of them
+    make.
+    """
+    if hasattr(PETSc, "garbage_cleanup"):
+        PETSc.garbage_cleanup(comm)

@@ -1,0 +1,300 @@
+"""Boundary value problems on boxes by DOLFINx, from emitted files of UFL forms."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from ..lagrange_grid import LagrangeGrid  # sibling
+from ..lattice import Lattice  # sibling
+from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled  # sibling
+from ..time_stepping import GAMMA, sdirk4  # sibling
+from .compat import (
+    assemble_matrix,
+    assemble_vector,
+    compile_form,
+    fem,
+    release,
+    vector,
+)  # sibling
+from .linear_solvers import Linear, bordered, rounding  # sibling
+from .space import BoxSpace, Interpolant  # sibling
+
+Key = tuple[Any, ...]
+"""(name, index), or (name, index, derivative)."""
+Array = NDArray[np.float64]
+Coefficients = Callable[[Key, Array], Array]
+_ROUNDED = 1e-12
+"""A product with the matrix that is smaller than that share of its norm is 0."""
+COMPATIBLE = 1e-6
+"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a
+given mesh.
+"""
+
+
+class EquationProblem:
+    """The boundary (and initial) value problem of a `..._forms.py` on one mesh.
+
+    forms: the module; parameters: a value for each name in forms.PARAMETERS; coefficients(key,
+    points): values (n,) of the effective coefficient `key` at points (n, d), called with the same
+    points on every rank; solver: "direct", "iterative", or "auto" (direct in 1D, in 2D with time
+    steps or for operators that are not scalar, symmetric and positive, and where the diagonal is
+    not positive).
+    """
+
+    def __init__(
+        self,
+        forms: ModuleType,
+        parameters: Mapping[str, float],
+        coefficients: Coefficients,
+        lattice: Lattice,
+        degree: int = 2,
+        solver: str = "auto",
+        comm: MPI.Comm = MPI.COMM_WORLD,
+    ) -> None:
+        self.forms, self.components, self.automatic = forms, forms.COMPONENTS, solver == "auto"
+        self.defect = 0.0
+        fixed = [(face, field) for faces, field in forms.DIRICHLET for face in faces]
+        self.box = box = BoxSpace(comm, lattice, degree, forms.PERIODIC, fixed, self.components)
+        self.method = method(
+            solver, lattice.dim, forms.POSITIVE, many=forms.TIME or self.components > 1
+        )
+        self.t = box.constant(0.0)
+        p = {name: box.constant(parameters[name]) for name in forms.PARAMETERS}
+        k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
+        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
+        self._arguments = (v, box.x, self.t, p, k, box.dx, box.ds)
+        self.stiffness = compile_form(forms.stiffness(u, *self._arguments))
+        load = forms.load(v, box.x, self.t, p, k, box.dx, box.ds)
+        self.load = compile_form(load) if load else None
+        self.dirichlet = self._interpolants(forms.dirichlet(box.x, self.t, p))
+        if forms.TIME:
+            self.mass = compile_form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
+            self.rates = self._interpolants(forms.dirichlet_rate(box.x, self.t, p))
+            self.initial = box.interpolant(forms.initial(box.x, p))
+        else:
+            self.weights = box.restricted(
+                assemble_vector(compile_form((sum(v) if self.components > 1 else v) * box.dx))
+            )
+
+    def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
+        return [
+            self.box.interpolant(value, field)
+            for value, (_, field) in zip(values, self.forms.DIRICHLET)
+        ]
+
+    def solve(self) -> LagrangeGrid:
+        """The solution of a stationary problem. Raises DivergedError.
+
+        `defect` then is the relative imbalance of the data of a problem that leaves its mean open:
+        there is no solution unless it vanishes, up to quadrature.
+        """
+        matrix, lift = assemble_matrix(self.stiffness), self._lift(self.dirichlet)
+        reduced = self.box.reduced(matrix)
+        b = self.box.restricted(self._load() - matrix * vector(lift))
+        left, right = self._kernels(reduced)
+        w = self._bordered(reduced, b, left, right) if right.shape[1] else self._linear(reduced)(b)
+        return self._grid(self.box.values(self.box.function(w, lift)))
+
+    def _linear(self, matrix: PETSc.Mat) -> Linear:
+        if self.automatic and matrix.getDiagonal().min()[1] <= 0:
+            self.method = "direct"
+        return Linear(matrix, self.method)
+
+    def _kernels(self, matrix: PETSc.Mat) -> tuple[Array, Array]:
+        """Combinations of constants and rotations that the transposed matrix, and the matrix,
+        nearly map to 0.
+        """
+        candidates, largest, found = (
+            self.box.motions(),
+            matrix.norm(PETSc.NormType.NORM_INFINITY),
+            [],
+        )
+        for multiply in (matrix.multTranspose, matrix.mult):
+            image = matrix.createVecRight()
+            images = np.empty_like(candidates)
+            for k, column in enumerate(candidates.T):
+                multiply(self._free(column), image)
+                images[:, k] = image.array
+            found.append(candidates @ vanishing(images, largest, self.box.comm.allgather, NEARLY))
+        return as_many(*found)
+
+    def _free(self, values: Array) -> PETSc.Vec:
+        """A vector of free dofs."""
+        result = self.box.P.createVecRight()
+        result.array[:] = values
+        return result
+
+    def _bordered(self, matrix: PETSc.Mat, b: PETSc.Vec, left: Array, right: Array) -> PETSc.Vec:
+        """The solution that is orthogonal in L2 to what the matrix does not see."""
+        size = b.norm(PETSc.NormType.NORM_1)
+        if size <= rounding(matrix):
+            b, size = b * 0.0, 1.0
+        columns, rows = (
+            [self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right)
+        )
+        pins = pivots(right, matrix.getOwnershipRange()[0], self.box.comm.allgather)
+        images = self._images(matrix, right)
+        singular = not any(image.norm() for image in images)
+        # CG is told of a kernel, which must be one
+        method = self.method if self.components == 1 and singular else "direct"
+        solve = bordered(matrix, columns, rows, pins, method)
+        w, shares, rest = deflated(solve, b, images)
+        self.defect = max(map(abs, rest)) * float(self.weights.sum()) / size
+        return w + self._free(right @ np.array(shares)) if any(shares) else w
+
+    def _images(self, matrix: PETSc.Mat, functions: Array) -> list[PETSc.Vec]:
+        """What the matrix makes of functions (free dofs of this rank, p) that it nearly maps to 0:
+        exactly that for constants.
+
+        Their products with the matrix are rounding of its largest entries; so the form is given
+        their values, and gradients 0.
+        """
+        comm = self.box.comm
+        nowhere_held = not any(comm.allgather(bool(self.box.held.any())))
+        units = np.tile(np.eye(self.components), (len(functions) // self.components, 1))
+        rounding_size = _ROUNDED * matrix.norm(PETSc.NormType.NORM_INFINITY)
+        found = []
+        for column in functions.T:
+            shares = np.sum(comm.allgather(units.T @ column), axis=0) / np.sum(
+                comm.allgather((units**2).sum(axis=0)), axis=0
+            )
+            far = float(np.abs(units @ shares - column).max(initial=0.0))
+            if nowhere_held and max(comm.allgather(far)) < 1e-12:
+                parts = [
+                    self._of_constant(share * unit)
+                    for share, unit in zip(shares, np.eye(self.components))
+                ]
+                arrays = [part.array for part in parts]
+                found.append(
+                    self._free(without_cancelled(np.sum(arrays, axis=0), arrays, comm.allgather))
+                )
+                continue
+            image = matrix.createVecLeft()
+            matrix.mult(self._free(column), image)
+            found.append(
+                image if image.norm(PETSc.NormType.NORM_INFINITY) > rounding_size else 0.0 * image
+            )
+        return found
+
+    def _of_constant(self, values: Array) -> PETSc.Vec:
+        """The vector of the operator applied to constants, one for each component."""
+        constants = [self.box.constant(float(value)) for value in values]
+        form = self.forms.stiffness(
+            ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments
+        )
+        v, *_ = self._arguments
+        # derivatives of constants vanish only when the form is compiled: then this term keeps its
+        # space
+        kept = self.box.constant(0.0) * (sum(v) if self.components > 1 else v) * self.box.dx
+        return self.box.restricted(assemble_vector(compile_form(form + kept)))
+
+    def _grid(self, values: Array) -> LagrangeGrid:
+        """The function (or batch) with the owned dofs `values`; several components become the last
+        axis of the batch.
+        """
+        if self.components > 1:
+            values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
+        return self.box.grid(values)
+
+    def evolve(
+        self,
+        final_time: float,
+        steps: int,
+        every: bool = True,
+        report: Callable[[float], None] = lambda fraction: None,
+    ) -> LagrangeGrid:
+        """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one
+        alone. Raises DivergedError.
+
+        `largest` then holds the largest absolute value of each component at any time.
+
+        Dirichlet values g enter the stages by u' = g' and not as g(t): stages that mismatch the
+        others at the boundary would cost an order.
+        """
+        stiffness = assemble_matrix(self.stiffness)
+        stage = assemble_matrix(self.mass) + (GAMMA * final_time / steps) * stiffness
+        linear = self._linear(self.box.reduced(stage))
+        held = self.box.held
+        start = self.box.restriction(self.initial())
+        u = self.box.values(self.box.function(start, self._lift(self.dirichlet)))
+        levels = [u] if every else []
+        largest = self._sizes(u)
+
+        def solve(b: Array) -> Array:
+            rate = self._vec(np.where(held, b, 0.0))
+            free = linear(self.box.restricted(self._vec(b) - stage * rate))
+            return (self.box.P * free + rate).array
+
+        def on_step(step: int, t: float, u: Array) -> None:
+            if every or step == steps:
+                levels.append(u)
+            np.maximum(largest, self._sizes(u), out=largest)
+            release(self.box.comm)
+            report(step / steps)
+
+        sdirk4(
+            solve,
+            lambda u: np.where(held, 0.0, (stiffness * self._vec(u)).array),
+            self._forcing(held),
+            u,
+            final_time,
+            steps,
+            on_step,
+        )
+        linear.destroy()
+        self.largest = np.max(self.box.comm.allgather(largest), axis=0)
+        return self._grid(np.array(levels))
+
+    def _sizes(self, values: Array) -> Array:
+        """The largest absolute value of each component on this rank."""
+        return np.abs(values.reshape(-1, self.components)).max(axis=0, initial=0.0)
+
+    def _forcing(self, held: NDArray[np.bool_]) -> Callable[[float], Array]:
+        """F(t), with g'(t) at the held dofs; computed once where nothing in it depends on time."""
+
+        def forcing(t: float) -> Array:
+            self.t.value = t
+            return np.where(held, self.box.values(self._lift(self.rates)), self._load().array)
+
+        steady = forcing(0.0)
+        return (lambda t: steady) if self.forms.STEADY else forcing
+
+    def _vec(self, values: Array) -> PETSc.Vec:
+        result = self.box.P.createVecLeft()
+        result.array[:] = values
+        return result
+
+    def _load(self) -> PETSc.Vec:
+        return assemble_vector(self.load) if self.load else self.box.P.createVecLeft()
+
+    def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
+        """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all
+        other dofs.
+        """
+        lift = fem.Function(self.box.space)
+        for (faces, field), value in zip(self.forms.DIRICHLET, values):
+            on = self.box.on(faces, field)
+            self.box.values(lift)[on] = self.box.values(value())[on]
+        lift.x.scatter_forward()
+        return lift
+
+
+def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
+    """The linear solver: `positive` says symmetric and positive (semi)definite, `many` that one
+    matrix serves many right-hand sides.
+    """
+    iterative = "cg" if positive else "gmres"
+    automatic = "direct" if dim == 1 or (dim == 2 and (many or not positive)) else iterative
+    choices = {"auto": automatic, "direct": "direct", "iterative": iterative}
+    if solver not in choices:
+        raise ValueError(f"solver={solver!r}: choose one of {', '.join(choices)}")
+    return choices[solver]

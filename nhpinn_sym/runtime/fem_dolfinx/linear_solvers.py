@@ -1,0 +1,188 @@
+"""Linear solvers of PETSc for regular systems and for singular ones, which are solved bordered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ..cell_solve import Bordered  # sibling
+from .compat import PETSc  # sibling
+
+_MULTIGRID = {"relax_type_coarse": "symmetric-SOR/Jacobi"}
+"""Gaussian elimination fails on a singular coarse matrix."""
+_SYSTEMS = {**_MULTIGRID, "strong_threshold": 0.5}
+"""With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four
+times slower.
+"""
+_ROUNDING = 1e-15
+
+
+class DivergedError(RuntimeError):
+    """A linear solver of PETSc gave no answer."""
+
+
+class Linear:
+    """w with A w = b. `method`: "direct" (MUMPS, factorized once), "cg" or "gmres" (both with
+    algebraic multigrid).
+    """
+
+    def __init__(self, matrix: PETSc.Mat, method: str) -> None:
+        self.method, self.iterations, self.ksp = method, 0, PETSc.KSP().create(matrix.comm)
+        self.ksp.setOperators(matrix)
+        pc = self.ksp.getPC()
+        if method == "direct":
+            self.ksp.setType("preonly")
+            pc.setType("lu")
+            pc.setFactorSolverType("mumps")
+        else:
+            self.ksp.setType(method)
+            self.ksp.setTolerances(rtol=1e-12, max_it=1000)
+            self.ksp.setGMRESRestart(200)
+            _set_multigrid(pc, systems=matrix.getBlockSize() > 1)
+
+    def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
+        """Raises DivergedError where PETSc did not converge."""
+        w = b.duplicate()
+        self.ksp.solve(b, w)
+        reason, self.iterations = (
+            self.ksp.getConvergedReason(),
+            max(self.iterations, self.ksp.getIterationNumber()),
+        )
+        if reason <= 0 or not np.isfinite(w.norm()):
+            raise DivergedError(
+                f"PETSc's {self.method} solver ended with reason {reason} after"
+                f" {self.ksp.getIterationNumber()} iterations"
+            )
+        return w
+
+    def destroy(self) -> None:
+        self.ksp.destroy()
+
+
+def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:
+    """hypre's BoomerAMG; where PETSc was built without hypre (the wheels of DOLFINx on PyPI)
+    PETSc's own GAMG.
+    """
+    if not PETSc.Sys.hasExternalPackage("hypre"):
+        pc.setType("gamg")
+        return
+    pc.setType("hypre")
+    options = PETSc.Options("pc_hypre_boomeramg_")
+    chosen = _SYSTEMS if systems else _MULTIGRID
+    for name, value in chosen.items():
+        options[name] = value
+    pc.setFromOptions()
+    for name in chosen:
+        options.delValue(name)
+
+
+class ProjectedCG:
+    """w with A w + sum lam_p r_p = b, r_p . w = g_p, for a symmetric semidefinite A whose kernel
+    are the constants of each component.
+
+    `rows`: the integrals of the test functions of each component. The means of b are removed first,
+    those of w afterwards.
+    """
+
+    def __init__(self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec]) -> None:
+        self._rows, self._linear = rows, Linear(matrix, "cg")
+        self._constants = [component(rows[0], p, len(rows)) for p in range(len(rows))]
+        kernel = PETSc.NullSpace().create(
+            vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm
+        )
+        matrix.setNullSpace(kernel)
+        matrix.setNearNullSpace(kernel)
+
+    def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
+        means = [float(e.dot(b) / row.sum()) for e, row in zip(self._constants, self._rows)]
+        for mean, row in zip(means, self._rows):
+            b = b - mean * row
+        w = self._linear(b)
+        for value, e, row in zip(g, self._constants, self._rows):
+            w.axpy(float((value - row.dot(w)) / row.sum()), e)
+        return w, means
+
+    @property
+    def iterations(self) -> int:
+        return self._linear.iterations
+
+    def destroy(self) -> None:
+        self._linear.destroy()
+
+
+class Pinned:
+    """A bordered system (see `Bordered`) by a solver for A with some rows replaced by those of the
+    identity: one at each dof of `pins`.
+    """
+
+    def __init__(
+        self,
+        matrix: PETSc.Mat,
+        columns: Sequence[PETSc.Vec],
+        rows: Sequence[PETSc.Vec],
+        pins: Sequence[int],
+        method: str,
+    ) -> None:
+        self._matrix = matrix.copy()
+        owned = [
+            pin
+            for pin in pins
+            if matrix.getOwnershipRange()[0] <= pin < matrix.getOwnershipRange()[1]
+        ]
+        units = [_unit(matrix, pin) for pin in pins]
+        lines = [matrix.createVecRight() for _ in pins]
+        for unit, line in zip(units, lines):
+            matrix.multTranspose(unit, line)
+        self._matrix.zeroRows(owned, diag=1.0)
+        self._linear = Linear(self._matrix, method)
+        self._bordered = Bordered(self._linear, units, lines, columns, rows)
+
+    def __call__(self, b: PETSc.Vec, g: Sequence[float]) -> tuple[PETSc.Vec, list[float]]:
+        return self._bordered(b, g)
+
+    @property
+    def iterations(self) -> int:
+        return self._linear.iterations
+
+    def destroy(self) -> None:
+        self._linear.destroy()
+        self._matrix.destroy()
+
+
+def _unit(matrix: PETSc.Mat, dof: int) -> PETSc.Vec:
+    result = matrix.createVecRight()
+    result.set(0.0)
+    low, high = matrix.getOwnershipRange()
+    if low <= dof < high:
+        result.setValue(dof, 1.0)
+    result.assemble()
+    return result
+
+
+def component(like: PETSc.Vec, number: int, components: int) -> PETSc.Vec:
+    """1 at the dofs of one component, 0 at the others, distributed as the vector `like`."""
+    result = like.duplicate()
+    result.set(0.0)
+    result.array[number::components] = 1.0
+    return result
+
+
+def rounding(matrix: PETSc.Mat) -> float:
+    """The 1-norm up to which a right-hand side counts as 0."""
+    return float(_ROUNDING * matrix.norm(PETSc.NormType.NORM_1) * matrix.getSize()[0])
+
+
+def bordered(
+    matrix: PETSc.Mat,
+    columns: Sequence[PETSc.Vec],
+    rows: Sequence[PETSc.Vec],
+    pins: Sequence[int],
+    method: str,
+) -> ProjectedCG | Pinned:
+    """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel
+    functions.
+    """
+    return (
+        ProjectedCG(matrix, rows) if method == "cg" else Pinned(matrix, columns, rows, pins, method)
+    )

@@ -1,0 +1,266 @@
+"""Lagrange functions on a lattice in DOLFINx, with periodic axes and Dirichlet faces eliminated:
+the same on any number of ranks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+
+import numpy as np
+import ufl
+from mpi4py import MPI
+from numpy.typing import NDArray
+from petsc4py import PETSc
+
+from ..lagrange_grid import LagrangeGrid  # sibling
+from ..lattice import Lattice  # sibling
+from ..rigid_modes import independent, motions  # sibling
+from .compat import (
+    box_mesh,
+    coordinates,
+    dmesh,
+    expression,
+    fem,
+    function_space,
+    vector,
+)  # sibling
+
+Bounds = tuple[tuple[float, float], ...]
+Face = tuple[int, int]
+
+
+class BoxSpace:
+    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values where `fixed` (faces,
+    each with a component), and else is 0.
+
+    P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the
+    opposite faces of the axes `periodic`, and its rows are empty at the fixed dofs, `held`. A
+    linear system A u = b becomes P^T A P w = P^T (b - A g).
+    Functions with several `components` have as many dofs at each node, one after the other. Degree
+    1 or 2; `dx` and `ds` are the measures, and ds(1 + 2 axis + end) is the face (axis, end).
+    """
+
+    def __init__(
+        self,
+        comm: MPI.Comm,
+        lattice: Lattice,
+        degree: int,
+        periodic: Sequence[int] = (),
+        fixed: Sequence[tuple[Face, int]] = (),
+        components: int = 1,
+    ) -> None:
+        if degree not in (1, 2):
+            raise ValueError(
+                f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a"
+                " lattice"
+            )
+        self.comm, self.lattice, self.degree = comm, lattice, degree
+        self.mesh = box_mesh(comm, lattice)
+        self.components, self.space = components, function_space(self.mesh, degree, components)
+        self.x = ufl.SpatialCoordinate(self.mesh)
+        rule = {"quadrature_degree": 2 * degree + 1}
+        self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
+        self.ds = ufl.Measure(
+            "ds",
+            domain=self.mesh,
+            subdomain_data=facet_tags(self.mesh, lattice.bounds),
+            metadata=rule,
+        )
+        self._ends = np.array(self.cells) * degree
+        points = coordinates(self.space)
+        places = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
+        self._nodes = np.stack(places, axis=1)
+        self.held = np.any(
+            [
+                np.zeros(self.owned * components, dtype=bool),
+                *(self.on([face], field) for face, field in fixed),
+            ],
+            axis=0,
+        )
+        whole = all((face, field) in fixed for face, _ in fixed for field in range(components))
+        self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
+
+    @property
+    def bounds(self) -> Bounds:
+        return self.lattice.bounds
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return self.lattice.cells
+
+    @property
+    def dofs(self) -> int:
+        """The number of free dofs on all ranks."""
+        return int(self.P.getSize()[1])
+
+    @property
+    def owned(self) -> int:
+        """The number of nodes, fixed and repeated ones included, that this rank owns."""
+        return len(self._nodes)
+
+    def on(self, faces: Sequence[Face], component: int) -> NDArray[np.bool_]:
+        """Which of the owned dofs are those of a component on one of the faces."""
+        return np.kron(self.on_faces(faces), np.arange(self.components) == component)
+
+    def on_faces(self, faces: Sequence[Face]) -> NDArray[np.bool_]:
+        """Which of the owned nodes are on one of the faces."""
+        hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in faces]
+        return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
+
+    def _prolongation(self, periodic: list[int], block: int) -> tuple[PETSc.Mat, NDArray[np.int64]]:
+        """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand
+        for.
+        """
+        wrapped, c = self._nodes.copy(), self.components
+        wrapped[:, periodic] %= self._ends[periodic]
+        free = ~self.held
+        master = free & (wrapped == self._nodes).all(axis=1).repeat(c)
+        count = int(master.sum())
+        column = np.zeros(len(master), dtype=np.int64)
+        column[master] = sum(self.comm.allgather(count)[: self.comm.rank]) + np.arange(count)
+        keys = (
+            np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))[:, None] * c
+            + np.arange(c)
+        ).ravel()
+        lower = master & (self._nodes[:, periodic] == 0).any(axis=1).repeat(c)
+        known = np.concatenate(self.comm.allgather(keys[lower]))
+        columns = np.concatenate(self.comm.allgather(column[lower]))
+        slave, order = free & ~master, np.argsort(known)
+        column[slave] = columns[order[np.searchsorted(known, keys[slave], sorter=order)]]
+        P = PETSc.Mat().createAIJ(
+            ((len(free), None), (count, None)), bsize=(c, block), nnz=(1, 1), comm=self.comm
+        )
+        starts = np.concatenate([[0], np.cumsum(free)]).astype(PETSc.IntType)
+        P.setValuesCSR(starts, column[free].astype(PETSc.IntType), np.ones(int(free.sum())))
+        P.assemble()
+        return P, np.flatnonzero(master)
+
+    def reduced(self, matrix: PETSc.Mat) -> PETSc.Mat:
+        """P^T A P."""
+        return matrix.PtAP(self.P)
+
+    def restricted(self, b: PETSc.Vec) -> PETSc.Vec:
+        """P^T b."""
+        result = self.P.createVecRight()
+        self.P.multTranspose(b, result)
+        return result
+
+    def alternating(self, axis: int) -> PETSc.Vec:
+        """1 and -1 in turn along an axis, at the free dofs."""
+        result = self.P.createVecRight()
+        result.array[:] = np.where(
+            self._nodes[self._masters // self.components, axis] % 2, -1.0, 1.0
+        )
+        return result
+
+    def motions(self) -> NDArray[np.float64]:
+        """The free dofs (n, k), of this rank, of constants and rotations."""
+        whole = motions(coordinates(self.space), self.bounds, self.components)
+        return independent(whole[self._masters], self.comm.allgather)
+
+    def restriction(self, function: fem.Function) -> PETSc.Vec:
+        """The free dofs of a function."""
+        result = self.P.createVecRight()
+        result.array[:] = self.values(function)[self._masters]
+        return result
+
+    def function(self, w: PETSc.Vec, lift: fem.Function | None = None) -> fem.Function:
+        """P w + g."""
+        result = fem.Function(self.space)
+        self.P.mult(w, vector(result))
+        if lift is not None:
+            vector(result).axpy(1.0, vector(lift))
+        result.x.scatter_forward()
+        return result
+
+    def constant(self, value: float) -> fem.Constant:
+        """A number whose change needs no compilation."""
+        return fem.Constant(self.mesh, PETSc.ScalarType(value))
+
+    def interpolant(
+        self, value: ufl.core.expr.Expr | float, component: int | None = None
+    ) -> Interpolant:
+        """`value`, of all components or of one (the others being 0), made ready for interpolation
+        as often as its constants change.
+        """
+        if component is not None and self.components > 1:
+            value = ufl.as_vector([value if i == component else 0 for i in range(self.components)])
+        return Interpolant(self.space, self.constant(1.0) * value)
+
+    @cached_property
+    def _cubic(self) -> tuple[fem.FunctionSpace, NDArray[np.float64], slice]:
+        """Lagrange functions of degree 3, their nodes on all ranks, and which of these are this
+        rank's.
+        """
+        space = function_space(self.mesh, 3)
+        parts = self.comm.allgather(coordinates(space))
+        first = sum(len(part) for part in parts[: self.comm.rank])
+        return space, np.concatenate(parts), slice(first, first + len(parts[self.comm.rank]))
+
+    def sampled(
+        self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]
+    ) -> fem.Constant | fem.Function:
+        """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
+
+        A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than
+        the solution has.
+        """
+        space, points, own = self._cubic
+        samples = values(points)
+        if np.ptp(samples) == 0:
+            return self.constant(samples[0])
+        function = fem.Function(space)
+        function.x.array[: own.stop - own.start] = samples[own]
+        function.x.scatter_forward()
+        return function
+
+    def values(self, function: fem.Function) -> NDArray[np.float64]:
+        """The owned dofs of `function`: a view."""
+        return function.x.array[: self.owned * self.components]
+
+    def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
+        """Owned node values (..., owned), gathered from all ranks: evaluation needs no
+        communication then.
+        """
+        points = np.concatenate(self.comm.allgather(coordinates(self.space)))
+        gathered = np.concatenate(self.comm.allgather(values), axis=-1)
+        return LagrangeGrid.from_dofs(points, gathered, self.lattice, self.degree)
+
+
+class Interpolant:
+    """An expression compiled once; calling it gives its present interpolant."""
+
+    def __init__(self, space: fem.FunctionSpace, value: ufl.core.expr.Expr) -> None:
+        self._space = space
+        self._compiled = (
+            None if isinstance(value, ufl.constantvalue.Zero) else expression(value, space)
+        )
+
+    def __call__(self) -> fem.Function:
+        function = fem.Function(self._space)
+        if self._compiled is not None:
+            function.interpolate(self._compiled)
+        return function
+
+
+def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
+    """The boundary facets of the box: those on the face (axis, end) are tagged 1 + 2 axis + end."""
+    last = mesh.topology.dim - 1
+    mesh.topology.create_connectivity(last, last + 1)
+    planes = [
+        partial(_on_plane, axis, end, ends) for axis, ends in enumerate(bounds) for end in (0, 1)
+    ]
+    found = [dmesh.locate_entities_boundary(mesh, last, plane) for plane in planes]
+    facets, tags = (
+        np.concatenate(found),
+        np.repeat(np.arange(1, 1 + len(found), dtype=np.int32), [len(part) for part in found]),
+    )
+    order = np.argsort(facets)
+    return dmesh.meshtags(mesh, last, facets[order], tags[order])
+
+
+def _on_plane(
+    axis: int, end: int, ends: tuple[float, float], x: NDArray[np.float64]
+) -> NDArray[np.bool_]:
+    return np.abs(x[axis] - ends[end]) < 1e-9 * (ends[1] - ends[0])

@@ -1,0 +1,193 @@
+"""Solves emitted scikit-fem forms of cell problems: all cell functions, and the effective
+coefficients.
+
+`forms` is the emitted module, `data` holds a number for each slow coordinate and parameter by name.
+Unknowns are numbered node by node: those of a function with several components are interleaved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sps
+import skfem
+from numpy.typing import NDArray
+
+from ..cell_solve import DAMPING, Key, Solve, solve_functions  # sibling
+from ..lagrange_grid import LagrangeGrid  # sibling
+from ..lattice import Lattice  # sibling
+from .linear_solvers import bordered_solver, cancels  # sibling
+from .space import (
+    Data,
+    Space,
+    block_matrix,
+    block_vector,
+    evaluate,
+    floats,
+    numbers,
+)  # sibling
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class CellResult:
+    """`functions`: a batch (functions, components); `effective` by (name, index); `multipliers`:
+    relative means by function.
+    """
+
+    functions: LagrangeGrid
+    effective: dict[Key, float]
+    multipliers: dict[str, float]
+    method: str
+
+
+def solve_cells(forms: Any, space: Space, data: Data) -> CellResult:
+    """Solve all cell problems of `forms` on a space that is periodic along every axis. RuntimeError
+    where there is no usable solution.
+    """
+    cells = CellMesh(forms, space, data)
+    solved = solve_functions(forms, cells)
+    nodes = np.zeros((len(forms.FUNCTIONS), forms.COMPONENTS, space.weights.size))
+    for k, values in cells.solutions.items():
+        nodes[k] = values.reshape(-1, forms.COMPONENTS).T
+    functions = space.grid(nodes)
+    return CellResult(functions, solved.values, solved.multipliers, cells.method)
+
+
+class CellMesh:
+    """The cell problems on one mesh, assembled for `cell_solve`."""
+
+    def __init__(self, forms: Any, space: Space, data: Data) -> None:
+        self.forms, self.space, self.components = forms, space, forms.COMPONENTS
+        self.data = {
+            **data,
+            **dict.fromkeys(
+                [*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0
+            ),
+        }
+        self.fields = evaluate(forms.coefficients, space.basis, self.data)
+        self.solutions: dict[int, Array] = {}
+        self.method = "means alone"
+        self.volume = float(space.weights.sum())
+        self.weights = [self._part(i, space.weights) for i in range(self.components)]
+        self._alternating = [
+            space.alternating(axis)
+            for axis in forms.FIRST_ORDER
+            if space.cells[axis] * space.degree % 2 == 0
+        ]
+        self.modes = [
+            self._part(i, self.volume / mode.size * mode)
+            for mode in self._alternating
+            for i in range(self.components)
+        ]
+        self.pin()
+
+    def _part(self, component: int, values: Array) -> Array:
+        """A vector with `values` (nodes,) for one component, and 0 for the others."""
+        return np.kron(values, np.eye(self.components)[component])
+
+    def assign(self, name: str, value: float) -> None:
+        self.data[name] = value
+        self.fields |= evaluate(self.forms.coefficients, self.space.basis, self.data)
+
+    def store(self, function: int, w: Array) -> None:
+        self.solutions[function] = w
+        for i in range(self.components):
+            name = f"N{function}" + (f"_{i}" if self.components > 1 else "")
+            self.fields[name] = self.space.basis.interpolate(
+                self.space.prolongation @ w[i :: self.components]
+            )
+
+    def operator(self) -> sps.csr_matrix:
+        return block_matrix(
+            self.space, self.forms.OPERATOR, self.space.basis, self.fields, self.components
+        )
+
+    def mass(self) -> sps.csr_matrix:
+        return block_matrix(
+            self.space, self.forms.MASS, self.space.basis, self.fields, self.components
+        )
+
+    def moments(self, function: int) -> Array:
+        form = skfem.LinearForm(lambda v, w: w["function"] * v)
+        return self.space.vector(form, self.space.basis, {"function": self.fields[f"N{function}"]})
+
+    def source(self, function: int) -> tuple[Array, float]:
+        b, size = block_vector(
+            self.space,
+            self.forms.RIGHT_HAND_SIDES[function],
+            self.space.basis,
+            self.fields,
+            self.components,
+        )
+        return (0.0 * b, 0.0) if cancels(b, size) else (b, size)
+
+    def mean(self, table: str, key: Any) -> float:
+        return (
+            float(getattr(self.forms, table)[key].assemble(self.space.basis, **self.fields))
+            / self.volume
+        )
+
+    def ones(self) -> Array:
+        return np.ones(self.space.weights.size * self.components)
+
+    def diagonal(self, matrix: sps.csr_matrix) -> Array:
+        return np.asarray(matrix.diagonal())
+
+    def damped(self, matrix: sps.csr_matrix) -> sps.csr_matrix:
+        return (matrix + sps.diags(DAMPING * matrix.diagonal())).tocsr()
+
+    def pin(self, *kernels: Sequence[Array]) -> None:
+        c = self.components
+        size = np.ones(self.space.weights.size)
+        for kernel in kernels:
+            size = size * np.abs(
+                np.linalg.det(np.stack([w.reshape(-1, c) for w in kernel], axis=-1))
+            )
+        nodes = [
+            int(np.argmax(size)),
+            *(int(np.argmax(np.where(mode < 0, size, -1.0))) for mode in self._alternating),
+        ]
+        self._pins = [node * c + i for node in nodes for i in range(c)]
+
+    def ratios(self, numerator: Array, denominator: Array) -> tuple[float, float]:
+        quotient = numerator / denominator
+        return float(quotient.min()), float(quotient.max())
+
+    @contextmanager
+    def solver(
+        self,
+        matrix: sps.csr_matrix,
+        columns: Sequence[Array],
+        rows: Sequence[Array],
+        transposed: bool = False,
+    ) -> Iterator[Solve]:
+        matrix = matrix.T.tocsr() if transposed else matrix
+        pins = self._pins[: len(rows)]
+        solve, self.method = bordered_solver(
+            matrix, columns, rows, pins, self.space.dim, self.components, self.forms.DEFINITE
+        )
+        yield solve
+
+
+def main_cells(forms: Any, arguments: list[str]) -> None:
+    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the
+    cells along each axis, with lines at jumps.
+    """
+    data = numbers(arguments)
+    dim = len(forms.CELL)
+    n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))
+    space = Space(
+        Lattice.fitted(floats(forms.CELL), (n,) * dim, forms.BREAKS), 2, tuple(range(dim))
+    )
+    result = solve_cells(forms, space, data)
+    for (name, index), value in {**result.effective, **forms.KNOWN}.items():
+        print(f"{name}{list(index)} = {value if isinstance(value, str) else format(value, '.12g')}")
+    print(
+        f"relative multiplier of the zero mean: {max(result.multipliers.values(), default=0.0):.1e}"
+    )

@@ -1,0 +1,343 @@
+"""Solves emitted scikit-fem forms: a boundary (and initial) value problem.
+
+`forms` is the emitted module. `data` holds what its coefficient functions read besides the points:
+parameters by symbol name, "t" for the time, and for effective coefficients a function of the
+points, (n, d) -> (n,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
+from typing import Any, NamedTuple
+
+import numpy as np
+import scipy.sparse as sps
+import skfem
+from numpy.typing import NDArray
+
+from ..lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
+from ..lattice import Lattice, all_breaks  # sibling
+from ..rigid_modes import (
+    NEARLY,
+    as_many,
+    deflated,
+    independent,
+    motions,
+    pivots,
+    vanishing,
+    without_cancelled,
+)  # sibling
+from ..time_stepping import GAMMA, sdirk4  # sibling
+from .linear_solvers import bordered_solver, cancels, linear_solver  # sibling
+from .space import (
+    Data,
+    Space,
+    block_matrix,
+    block_vector,
+    evaluate,
+    floats,
+    numbers,
+)  # sibling
+
+Array = NDArray[np.float64]
+
+_ROUNDED = 1e-12
+"""A product with the matrix that is smaller than that share of its largest entry is 0."""
+
+COMPATIBLE = 1e-6
+"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a
+given mesh.
+"""
+
+
+class EquationResult(NamedTuple):
+    """`grid` has no batch axes, and there are no times, for a stationary problem.
+
+    With time the grid's batch runs along the `times`, and `largest` holds the largest absolute
+    value of each component at any time.
+    Where there are several components, their axis is the last one of the batch. `defect` is the
+    relative imbalance of the data of a problem that leaves its mean open: there is no solution
+    unless it vanishes, up to quadrature.
+    """
+
+    grid: LagrangeGrid
+    times: Array | None
+    method: str
+    largest: Array | None
+    defect: float
+
+
+def solve_equation(
+    forms: Any,
+    space: Space,
+    data: Data,
+    steps: int = 1,
+    keep: bool = True,
+    report: Callable[[float], None] = lambda fraction: None,
+) -> EquationResult:
+    """Solve the equation of `forms`; with time, the times are all of `steps` equal steps if `keep`,
+    otherwise the final one alone.
+
+    `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
+    """
+    system = _System(forms, space, data)
+    if forms.FINAL_TIME is None:
+        values, method = system.stationary()
+        return EquationResult(system.grid(values), None, method, None, system.defect)
+    times, levels, largest, method = system.evolution(steps, keep, report)
+    return EquationResult(system.grid(levels), times, method, largest, 0.0)
+
+
+class _System:
+    """The assembled equation: stiffness (natural conditions included), load(t), and the essential
+    data. Unknowns are numbered node by node.
+    """
+
+    def __init__(self, forms: Any, space: Space, data: Data) -> None:
+        self.forms, self.space, self.data, self.components = forms, space, data, forms.COMPONENTS
+        self.natural = [(space.face_basis(faces), *row) for faces, *row in forms.NATURAL]
+        self.stiffness = self._matrix(
+            forms.OPERATOR, space.basis, forms.operator_coefficients, data
+        )
+        for basis, bilinear, _, coefficients in self.natural:
+            self.stiffness = self.stiffness + self._matrix(
+                bilinear, basis, coefficients, self._at(0.0)
+            )
+        fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
+        for faces, field, _, _ in forms.ESSENTIAL:
+            fixed[self._on(faces, field)] = True
+        self.fixed, self.free = np.flatnonzero(fixed), np.flatnonzero(~fixed)
+        self._constant_load: Array | None = None
+        self.defect = 0.0
+
+    def _matrix(
+        self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data
+    ) -> sps.csr_matrix:
+        return block_matrix(
+            self.space, blocks, basis, evaluate(coefficients, basis, data), self.components
+        )
+
+    def _on(self, faces: Sequence[tuple[int, int]], field: int) -> NDArray[np.intp]:
+        """The unknowns of one component on some faces."""
+        return (
+            np.concatenate([self.space.on_face(*face) for face in faces]) * self.components + field
+        )
+
+    def _at(self, t: float) -> Data:
+        return {**self.data, "t": t}
+
+    def load(self, t: float) -> Array:
+        """The right-hand side at time t; assembled once where nothing in it depends on time."""
+        if self._constant_load is not None:
+            return self._constant_load
+        result, _ = self._measured_load(t)
+        if not self.forms.LOAD_VARIES:
+            self._constant_load = result
+        return result
+
+    def _measured_load(self, t: float) -> tuple[Array, float]:
+        forms, data = self.forms, self._at(t)
+        sources = [(forms.LOAD, self.space.basis, forms.load_coefficients)]
+        sources += [
+            (linear, basis, coefficients) for basis, _, linear, coefficients in self.natural
+        ]
+        parts = [
+            block_vector(
+                self.space, blocks, basis, evaluate(coefficients, basis, data), self.components
+            )
+            for blocks, basis, coefficients in sources
+        ]
+        return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
+
+    def nodal(self, function: Callable[[Array, Data], Any], t: float) -> Array:
+        return np.array(
+            np.broadcast_to(function(self.space.nodes, self._at(t)), self.space.nodes.shape[1:]),
+            dtype=float,
+        )
+
+    def essential(self, t: float, rate: bool = False) -> Array:
+        """The essential data (or their time derivative) at the fixed unknowns; where faces meet,
+        the later condition counts.
+        """
+        result = np.zeros(self.stiffness.shape[0])
+        for faces, field, value, value_rate in self.forms.ESSENTIAL:
+            on = self._on(faces, field)
+            result[on] = self.nodal(value_rate if rate else value, t)[on // self.components]
+        return result[self.fixed]
+
+    def grid(self, values: Array) -> LagrangeGrid:
+        """The function (or batch) with `values` (..., unknowns); several components become the last
+        axis of the batch.
+        """
+        if self.components > 1:
+            values = np.swapaxes(values.reshape(*values.shape[:-1], -1, self.components), -1, -2)
+        return self.space.grid(values)
+
+    def stationary(self) -> tuple[Array, str]:
+        result = np.zeros(self.stiffness.shape[0])
+        result[self.fixed] = self.essential(0.0)
+        load, size = self._measured_load(0.0)
+        lift, matrix = (
+            (self.stiffness @ result)[self.free],
+            _block(self.stiffness, self.free, self.free),
+        )
+        b, size = load[self.free] - lift, size + float(np.abs(lift).sum())
+        near = [
+            self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone, NEARLY)
+            for a in (matrix.T, matrix)
+        ]
+        left, right = as_many(*near)
+        if right.size:
+            values, method = self._bordered(matrix, b, size, left, right)
+        else:
+            solve, method = linear_solver(matrix, self.space.dim, smooth=self._motions)
+            values = solve(b)
+        result[self.free] = values
+        return result, method
+
+    @cached_property
+    def _motions(self) -> Array:
+        """The free unknowns of constants and rotations, as columns."""
+        whole = motions(self.space.nodes.T, self.space.bounds, self.components)
+        return independent(whole[self.free], _alone)
+
+    def _bordered(
+        self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array
+    ) -> tuple[Array, str]:
+        """The solution that is orthogonal in L2 to what the matrix does not see."""
+        weights = self.space.weights.repeat(self.components)[self.free]
+        rows = list((weights[:, None] * right).T)
+        columns = rows if np.array_equal(left, right) else list((weights[:, None] * left).T)
+        solve, method = bordered_solver(
+            matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions
+        )
+        if cancels(b, size):
+            return np.zeros_like(b), f"{method}, zero mean"
+        images = self._images(matrix, right)
+        values, shares, rest = deflated(solve, b, list(images.T))
+        self.defect = max(map(abs, rest)) * float(weights.sum()) / size
+        if any(shares):
+            return values + right @ shares, f"{method}, means apart"
+        return values, f"{method}, zero mean"
+
+    def _images(self, matrix: sps.csr_matrix, functions: Array) -> Array:
+        """What the matrix makes of functions (free unknowns, p) that it nearly maps to 0: exactly
+        that for constants.
+
+        Their products with the matrix are rounding of its largest entries; so the forms are given
+        their values, and gradients 0.
+        """
+        result = np.asarray(matrix @ functions)
+        constants = np.tile(np.eye(self.components), (self.space.weights.size, 1))
+        if not self.fixed.size:
+            shares = np.linalg.lstsq(constants, functions, rcond=None)[0]
+            whole = np.abs(constants @ shares - functions).max(axis=0) < 1e-12
+            units = [self._of_constant(j) for j in range(self.components)]
+            columns = [[share * unit for share, unit in zip(row, units)] for row in shares.T]
+            sums = [without_cancelled(np.sum(parts, axis=0), parts, _alone) for parts in columns]
+            exact = np.stack(sums, axis=1)
+        else:
+            whole = np.zeros(functions.shape[1], dtype=bool)
+            exact = result
+        result[:, np.abs(result).max(axis=0) <= _ROUNDED * abs(matrix).max()] = 0.0
+        return np.where(whole, exact, result)
+
+    def _of_constant(self, component: int) -> Array:
+        """The vector of the operator, natural conditions included, applied to the constant 1 in one
+        component.
+        """
+        one = skfem.DiscreteField(np.ones((1, 1)), np.zeros((self.space.dim, 1, 1)))
+
+        def applied(form: Any) -> Any:
+            return skfem.LinearForm(lambda v, w: form.form(one, v, w))
+
+        def column(blocks: Mapping[tuple[int, int], Any]) -> dict[int, Any]:
+            return {i: applied(form) for (i, j), form in blocks.items() if j == component}
+
+        forms = self.forms
+        parts = [(column(forms.OPERATOR), self.space.basis, forms.operator_coefficients)]
+        parts += [(column(bilinear), basis, c) for basis, bilinear, _, c in self.natural]
+        at = self._at(0.0)
+        vectors = [
+            block_vector(self.space, block, basis, evaluate(c, basis, at), self.components)[0]
+            for block, basis, c in parts
+            if block
+        ]
+        return np.sum(vectors, axis=0)
+
+    def evolution(
+        self, steps: int, keep: bool, report: Callable[[float], None]
+    ) -> tuple[Array, Array, Array, str]:
+        forms, space = self.forms, self.space
+        mass = self._matrix(forms.MASS, space.basis, forms.mass_coefficients, self.data)
+        block = partial(_block, rows=self.free)
+        m, k = block(mass, columns=self.free), block(self.stiffness, columns=self.free)
+        m_fixed, k_fixed = (
+            block(mass, columns=self.fixed),
+            block(self.stiffness, columns=self.fixed),
+        )
+        dt = forms.FINAL_TIME / steps
+        solve, method = linear_solver(
+            (m + GAMMA * dt * k).tocsr(), space.dim, reuse=True, smooth=self._motions
+        )
+        levels: list[Array] = []
+        largest = np.zeros(self.components)
+
+        def load(t: float) -> Array:
+            return np.asarray(
+                self.load(t)[self.free]
+                - k_fixed @ self.essential(t)
+                - m_fixed @ self.essential(t, rate=True)
+            )
+
+        def on_step(step: int, t: float, w: Array) -> None:
+            level = np.zeros(self.stiffness.shape[0])
+            level[self.free], level[self.fixed] = w, self.essential(t)
+            if not keep:
+                levels.clear()
+            levels.append(level)
+            sizes = np.abs(level.reshape(-1, self.components)).max(axis=0)
+            np.maximum(largest, sizes, out=largest)
+            report(step / steps)
+
+        start = np.stack([self.nodal(function, 0.0) for function in forms.INITIAL], axis=1).ravel()[
+            self.free
+        ]
+        on_step(0, 0.0, start)
+        sdirk4(solve, lambda w: k @ w, load, start, forms.FINAL_TIME, steps, on_step)
+        times = np.linspace(0.0, forms.FINAL_TIME, steps + 1)
+        return times if keep else times[-1:], np.array(levels), largest, f"{method}, sdirk4"
+
+
+def _alone(item: Any) -> list[Any]:
+    """One process gathers what it has."""
+    return [item]
+
+
+def _block(
+    matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.intp]
+) -> sps.csr_matrix:
+    return matrix[rows][:, columns]
+
+
+def main_equation(forms: Any, arguments: list[str]) -> None:
+    """Command line of an equation's driver: name=value for parameters and effective coefficients,
+    n= (cells along each axis, with
+    lines at jumps), steps=.
+
+    Writes the values on the lattice of nodes (at the final time) to solution.npz.
+    """
+    data = numbers(arguments)
+    dim = len(forms.DOMAIN)
+    n = int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim]))
+    bounds = floats(forms.DOMAIN)
+    breaks = all_breaks(bounds, forms.BREAKS, forms.FAST_BREAKS, float(data.get("epsilon", 1.0)))
+    space = Space(Lattice.fitted(bounds, (n,) * dim, breaks), 2, tuple(forms.PERIODIC))
+    result = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
+    if result.defect > COMPATIBLE:
+        raise SystemExit(
+            f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}"
+        )
+    save_grid("solution.npz", result.grid, forms.COMPONENTS)
+    print(f"{result.method}: {ranges(result.grid, forms.COMPONENTS)}")

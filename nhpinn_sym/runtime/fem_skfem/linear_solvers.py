@@ -1,0 +1,229 @@
+"""Linear solvers for the finite element matrices: sparse LU while it is cheap, Krylov with
+algebraic multigrid beyond.
+
+Singular systems (periodic cells, pure Neumann) are solved bordered: with a multiplier for each
+condition on the solution.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+import pyamg
+import scipy.sparse as sps
+import scipy.sparse.linalg as sla
+from numpy.typing import NDArray
+
+from ..cell_solve import Bordered  # sibling
+
+Vector = NDArray[np.float64]
+Solve = Callable[[Vector], Vector]
+BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
+
+_DIRECT = {1: 10**9, 2: 150_000, 3: 3_000}
+"""Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension
+(measured for Q2).
+"""
+
+_SYSTEMS = {1: 1, 2: 1, 3: 3}
+"""Factor on these where there are several unknowns at a node, which cost multigrid more iterations.
+"""
+
+_DIRECT_AT_MOST = {1: 10**9, 2: 600_000, 3: 40_000}
+"""Unknowns up to which LU is tried where the Krylov method failed; half of them for many right-hand
+sides and for nonsymmetric matrices.
+"""
+
+_KRYLOV_TOLERANCE = 1e-12
+_CANCELLED = 1e-13
+
+
+def linear_solver(
+    matrix: sps.csr_matrix,
+    dim: int,
+    reuse: bool = False,
+    definite: bool = True,
+    smooth: Vector | None = None,
+) -> tuple[Solve, str]:
+    """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand
+    sides.
+
+    `definite` says that a symmetric matrix with a positive diagonal is definite. The coarse levels
+    of multigrid contain `smooth` (unknowns, k), by default the constants: for systems, those of
+    each component, and for displacements the rotations (then blocks of unknowns gain nothing).
+    RuntimeError, then or when it is called, for a singular matrix or a residual that is too large.
+    """
+    unknowns = matrix.shape[0]
+    several = smooth is not None and smooth.ndim > 1 and smooth.shape[1] > 1
+    cheap = _DIRECT[dim] * (_SYSTEMS[dim] if several else 1)
+    symmetric = (
+        definite and unknowns > cheap and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
+    )
+    if unknowns <= cheap or (unknowns <= _DIRECT_AT_MOST[dim] // 2 and (reuse or not symmetric)):
+        return _direct(matrix), "sparse LU"
+    krylov = _krylov(matrix, symmetric, smooth)
+    direct: list[Solve] = []
+
+    def solve(b: Vector) -> Vector:
+        if not direct:
+            x = krylov(b)
+            if _solved(matrix, x, b):
+                return x
+            if unknowns > _DIRECT_AT_MOST[dim]:
+                raise RuntimeError(
+                    f"Krylov residual {_residual(matrix, x, b):.1e}, and {unknowns} unknowns are"
+                    " too many for a direct solve"
+                )
+            direct.append(_direct(matrix))
+        return direct[0](b)
+
+    return solve, ("cg" if symmetric else "gmres") + " + algebraic multigrid"
+
+
+def bordered_solver(
+    matrix: sps.csr_matrix,
+    columns: Sequence[Vector],
+    rows: Sequence[Vector],
+    pins: Sequence[int],
+    dim: int,
+    components: int = 1,
+    definite: bool = True,
+    smooth: Vector | None = None,
+) -> tuple[BorderedSolve, str]:
+    """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix
+    with as many kernel functions.
+
+    `pins` are unknowns at which kernel functions that vanish there vanish everywhere: without their
+    rows and columns the matrix is regular. (Multigrid stalls on the singular matrix itself.) Where
+    the kernels are the constants of each component, one solve a call is enough.
+    """
+    free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
+    block = matrix[free][:, free] if len(pins) else matrix
+    regular, method = linear_solver(
+        block,
+        dim,
+        definite=definite,
+        smooth=(_constants(matrix, components) if smooth is None else smooth)[free],
+    )
+    if _kernels_are_constants(matrix, columns, rows, components):
+        return partial(_projected, regular, rows, free), method
+
+    def pinned(b: Vector) -> Vector:
+        x = np.zeros_like(b)
+        x[pins] = b[pins]
+        x[free] = regular((b - matrix @ x)[free])
+        return x
+
+    units = [np.eye(1, matrix.shape[0], pin)[0] for pin in pins]
+    return Bordered(pinned, units, [matrix.T @ unit for unit in units], columns, rows), method
+
+
+def _kernels_are_constants(
+    matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], components: int
+) -> bool:
+    """Whether the constants of each component are the kernels of the matrix and of its transpose,
+    and all borders are their weights.
+    """
+    if len(rows) != components or any(c is not r for c, r in zip(columns, rows)):
+        return False
+    constants = _constants(matrix, components)
+    return (
+        max(abs(matrix @ constants).max(), abs(matrix.T @ constants).max())
+        <= _CANCELLED * abs(matrix).max()
+    )
+
+
+def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
+    """The constants of each component, as columns."""
+    return np.tile(np.eye(components), (matrix.shape[0] // components, 1))
+
+
+def _projected(
+    regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]
+) -> tuple[Vector, list[float]]:
+    """The bordered solution where the kernels are the constants of each component, whose weights
+    are `rows`.
+    """
+    components, x = len(rows), np.zeros_like(b)
+    means = [float(b[p::components].sum() / row.sum()) for p, row in enumerate(rows)]
+    x[free] = regular((b - sum(mean * row for mean, row in zip(means, rows)))[free])
+    for p, row in enumerate(rows):
+        x[p::components] += (g[p] - row @ x) / row.sum()
+    return x, means
+
+
+def cancels(b: Vector, size: float) -> bool:
+    """Whether b is rounding alone; `size` is the sum of the absolute values that it was assembled
+    from.
+    """
+    return float(np.abs(b).sum()) <= _CANCELLED * size
+
+
+def _is_symmetric(matrix: sps.csr_matrix) -> bool:
+    return bool(abs(matrix - matrix.T).max() <= 1e-12 * abs(matrix).max())
+
+
+def _residual(matrix: sps.csr_matrix, x: Vector, b: Vector) -> float:
+    """||matrix x - b|| / ||b||."""
+    norm = float(np.linalg.norm(b))
+    return float(np.linalg.norm(matrix @ x - b)) / norm if norm > 0 else float(np.linalg.norm(x))
+
+
+def _solved(matrix: sps.csr_matrix, x: Vector, b: Vector) -> bool:
+    """A residual of 1e-9 relative to b; for coefficients of high contrast, at rounding of matrix
+    times x, up to 1e-5.
+    """
+    residual = _residual(matrix, x, b)
+    if residual <= 1e-9:
+        return True
+    rounding = 1e-14 * float(sla.norm(matrix, np.inf) * np.linalg.norm(x) / np.linalg.norm(b))
+    return residual <= min(1e-5, rounding)
+
+
+def _direct(matrix: sps.csr_matrix) -> Solve:
+    """LU with an ordering for the symmetric pattern of finite element matrices, and iterative
+    refinement where it is needed.
+    """
+    factors = sla.splu(
+        matrix.tocsc(),
+        permc_spec="MMD_AT_PLUS_A",
+        diag_pivot_thresh=0.1,
+        options={"SymmetricMode": True},
+    )
+
+    def solve(b: Vector) -> Vector:
+        x = factors.solve(b)
+        if _residual(matrix, x, b) > 1e-12:
+            x = x + factors.solve(b - matrix @ x)
+        if not _solved(matrix, x, b):
+            raise RuntimeError(
+                f"the direct solve left a residual of {_residual(matrix, x, b):.1e}: the matrix is"
+                " close to singular"
+            )
+        return np.asarray(x)
+
+    return solve
+
+
+def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> Solve:
+    """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero
+    where the matrix is indefinite).
+    """
+    hierarchy = pyamg.smoothed_aggregation_solver(
+        matrix, B=smooth, symmetry="symmetric" if symmetric else "nonsymmetric"
+    )
+    preconditioner = hierarchy.aspreconditioner()
+
+    def solve(b: Vector) -> Vector:
+        if symmetric:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                x, _ = sla.cg(matrix, b, rtol=_KRYLOV_TOLERANCE, maxiter=500, M=preconditioner)
+        else:
+            x, _ = sla.gmres(
+                matrix, b, rtol=_KRYLOV_TOLERANCE, restart=60, maxiter=10, M=preconditioner
+            )
+        return np.asarray(x)
+
+    return solve

@@ -1,0 +1,259 @@
+"""Lagrange spaces on lattices in scikit-fem: elements that are boxes, faces and periodic axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sps
+import skfem
+from numpy.typing import NDArray
+from skfem.mapping import Mapping as ElementMapping
+
+from ..lagrange_grid import LagrangeGrid  # sibling
+from ..lattice import Lattice  # sibling
+
+Array = NDArray[np.float64]
+Data = Mapping[str, Any]
+
+_MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
+_ELEMENTS = {
+    (1, 1): skfem.ElementLineP1,
+    (2, 1): skfem.ElementQuad1,
+    (3, 1): skfem.ElementHex1,
+    (1, 2): skfem.ElementLineP2,
+    (2, 2): skfem.ElementQuad2,
+    (3, 2): skfem.ElementHex2,
+}
+
+
+class BoxMapping(ElementMapping):
+    """The mapping of a mesh whose elements are boxes with edges along the axes.
+
+    The Jacobian is one matrix per element, and one for all where they are translates of each other
+    (`congruent`): gradients of basis functions then have the shape (d, 1, points) and broadcast,
+    products of basis functions are computed once and not per element.
+    """
+
+    def __init__(self, mesh: skfem.Mesh, congruent: bool) -> None:
+        self.mesh = mesh
+        self.dim = mesh.dim()
+        corner = np.zeros((self.dim, 1))
+        elements = np.arange(mesh.nelements)
+        base = mesh.mapping()
+        distinct = elements[:1] if congruent else elements
+        self._jacobian = base.DF(corner, tind=distinct)[:, :, :, 0]
+        self._corners = base.F(corner, tind=elements)[:, :, 0]
+
+    def _jacobians(self, tind: NDArray[np.intp] | None) -> Array:
+        """(d, d, elements), or (d, d, 1) where they are all the same."""
+        if tind is None or self._jacobian.shape[2] == 1:
+            return self._jacobian
+        return self._jacobian[:, :, tind]
+
+    def F(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
+        corners = self._corners if tind is None else self._corners[:, tind]
+        return corners[:, :, None] + np.einsum("ijk,jq->ikq", self._jacobians(tind), X)
+
+    def invDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
+        inverse = np.linalg.inv(np.moveaxis(self._jacobians(tind), 2, 0))
+        columns = np.moveaxis(inverse, 0, 2)[..., None]
+        return np.broadcast_to(columns, (*columns.shape[:3], X.shape[-1]))
+
+    def detDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
+        determinants = np.linalg.det(np.moveaxis(self._jacobians(tind), 2, 0))
+        return np.broadcast_to(determinants[:, None], (len(determinants), X.shape[-1]))
+
+
+@dataclass(frozen=True)
+class Space:
+    """Q_degree functions on a lattice, periodic along the axes `periodic`.
+
+    Unknowns are the nodes with opposite periodic faces identified, numbered along the lattice;
+    `prolongation` is the 0/1 matrix P (dofs of scikit-fem x unknowns) with which a periodic system
+    is P^T A P, P^T b.
+    """
+
+    lattice: Lattice
+    degree: int
+    periodic: tuple[int, ...] = ()
+
+    @property
+    def dim(self) -> int:
+        return self.lattice.dim
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        return self.lattice.bounds
+
+    @property
+    def cells(self) -> tuple[int, ...]:
+        return self.lattice.cells
+
+    @property
+    def order(self) -> int:
+        """Polynomial degree that the quadrature integrates exactly: degree + 1 Gauss points along
+        each axis.
+
+        That keeps the orders of the functions and of the effective coefficients (2 degree) for
+        smooth coefficients.
+        """
+        return 2 * self.degree + 1
+
+    @cached_property
+    def basis(self) -> Any:
+        """The scikit-fem basis on the elements."""
+        mesh = _MESHES[self.dim].init_tensor(*self.lattice.lines)
+        mapping = BoxMapping(mesh, congruent=all(self.lattice.equal))
+        element = _ELEMENTS[self.dim, self.degree]()
+        return skfem.Basis(mesh, element, mapping=mapping, intorder=self.order)
+
+    @cached_property
+    def _lattice(self) -> NDArray[np.intp]:
+        """Lattice index (d, dofs) of each dof, by its coordinates."""
+        locations = self.basis.doflocs
+        return np.stack([self.lattice.numbers(k, x, self.degree) for k, x in enumerate(locations)])
+
+    @cached_property
+    def _unknown_shape(self) -> tuple[int, ...]:
+        return tuple(
+            n * self.degree + (0 if axis in self.periodic else 1)
+            for axis, n in enumerate(self.cells)
+        )
+
+    @cached_property
+    def prolongation(self) -> sps.csr_matrix:
+        indices = [
+            i % n if axis in self.periodic else i
+            for axis, (i, n) in enumerate(zip(self._lattice, self._unknown_shape, strict=True))
+        ]
+        unknowns = np.ravel_multi_index(tuple(indices), self._unknown_shape)
+        count = len(unknowns)
+        return sps.csr_matrix(
+            (np.ones(count), (np.arange(count), unknowns)),
+            shape=(count, int(np.prod(self._unknown_shape))),
+        )
+
+    @cached_property
+    def nodes(self) -> Array:
+        """Coordinates (d, unknowns)."""
+        counts = enumerate(self._unknown_shape)
+        axes = [self.lattice.nodes(axis, self.degree)[:n] for axis, n in counts]
+        return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")])
+
+    @cached_property
+    def weights(self) -> Array:
+        """The integrals of the basis functions (unknowns,)."""
+        return self.vector(skfem.LinearForm(lambda v, w: 1.0 * v), self.basis, {})
+
+    def alternating(self, axis: int) -> Array:
+        """1 and -1 in turn along an axis, at the unknowns."""
+        places = np.indices(self._unknown_shape)[axis].ravel()
+        return np.where(places % 2, -1.0, 1.0)
+
+    def on_face(self, axis: int, end: int) -> NDArray[np.intp]:
+        """The unknowns on a face."""
+        indices = np.arange(int(np.prod(self._unknown_shape))).reshape(self._unknown_shape)
+        return np.take(indices, -end, axis=axis).ravel()
+
+    def face_basis(self, faces: Sequence[tuple[int, int]]) -> Any:
+        """The scikit-fem basis for integrals over `faces`."""
+        mesh = self.basis.mesh
+        facets = [
+            mesh.facets_satisfying(
+                lambda x, a=axis, e=end: np.isclose(x[a], self.bounds[a][e], atol=1e-9, rtol=1e-9),
+                boundaries_only=True,
+            )
+            for axis, end in faces
+        ]
+        return skfem.FacetBasis(
+            mesh, self.basis.elem, facets=np.concatenate(facets), intorder=self.order
+        )
+
+    def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:
+        """The matrix of a bilinear form over the unknowns."""
+        return (self.prolongation.T @ form.assemble(basis, **fields) @ self.prolongation).tocsr()
+
+    def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> Array:
+        """The vector of a linear form over the unknowns."""
+        return self.measured(form, basis, fields)[0]
+
+    def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
+        """The vector of a linear form, and the sum of the absolute values of all element
+        contributions: what rounding is relative to.
+        """
+        local = form.coo_data(
+            basis, **fields
+        )  # `elemental` by the name that scikit-fem 9 to 12 know
+        return np.asarray(self.prolongation.T @ local.todefault()), float(np.abs(local.data).sum())
+
+    def grid(self, values: Array) -> LagrangeGrid:
+        """The function (or batch) with `values` (..., unknowns)."""
+        count = self.prolongation.shape[0]
+        flat = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
+        dofs = (self.prolongation @ flat.T).T.reshape(*values.shape[:-1], count)
+        return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.lattice, self.degree)
+
+
+def block_matrix(
+    space: Space,
+    blocks: Mapping[tuple[int, int], Any],
+    basis: Any,
+    fields: dict[str, Any],
+    components: int,
+) -> sps.csr_matrix:
+    """The matrix of bilinear forms by (equation, field), for unknowns that are numbered node by
+    node.
+    """
+    parts = [(index, space.matrix(form, basis, fields)) for index, form in blocks.items()]
+    unit = np.eye(components)
+    return (
+        sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts)
+        if components > 1
+        else parts[0][1]
+    )
+
+
+def block_vector(
+    space: Space, blocks: Mapping[int, Any], basis: Any, fields: dict[str, Any], components: int
+) -> tuple[Array, float]:
+    """The vector of linear forms by equation, and its size as of `Space.measured`."""
+    parts = {i: space.measured(form, basis, fields) for i, form in blocks.items()}
+    vector = sum(
+        (np.kron(part, np.eye(components)[i]) for i, (part, _) in parts.items()),
+        start=np.zeros(components * space.weights.size),
+    )
+    return vector, sum(size for _, size in parts.values())
+
+
+def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
+    """The coefficients at the quadrature points of `basis`; functions of the points in `data` are
+    called first.
+    """
+    points = np.asarray(basis.global_coordinates())
+    return coefficients(
+        points,
+        {
+            name: _sampled(value, points) if callable(value) else value
+            for name, value in data.items()
+        },
+    )
+
+
+def _sampled(function: Callable[[Array], Array], points: Array) -> Any:
+    """The values of a function, (n, d) -> (n,), at points (d, ...); one number where they are all
+    equal.
+    """
+    values = function(points.reshape(len(points), -1).T)
+    return float(values[0]) if np.ptp(values) == 0 else values.reshape(points.shape[1:])
+
+
+def numbers(arguments: list[str]) -> dict[str, Any]:
+    return {name: float(value) for name, value in (argument.split("=") for argument in arguments)}
+
+
+def floats(bounds: Any) -> tuple[tuple[float, float], ...]:
+    return tuple((float(a), float(b)) for a, b in bounds)

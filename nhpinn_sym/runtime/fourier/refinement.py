@@ -1,0 +1,271 @@
+"""The solution of all cell problems of an emitted coefficient file (`forms`): grids grow until the
+effective coefficients stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
+from math import gcd
+from typing import Any
+
+import numpy as np
+
+from .block_operator import RESTART, WORK  # sibling
+from .cells import DENSE, Cells, Fields  # sibling
+from .grid import Grid  # sibling
+
+FIRST = {1: 27, 2: 27, 3: 15}
+"""Points per axis of the first grid, by the dimension of the cell."""
+LAST = {1: 19683, 2: 729, 3: 81}
+"""Where the grids stop to grow by themselves."""
+MOST_NUMBERS = 700_000
+"""Points times components of the largest grid, which data with small features may ask for."""
+LEVELS = 3
+"""Grids that an estimate is made from, at least."""
+GROWTH = 1.4
+PRIMES = (3, 5, 7, 11, 13, 17, 19, 23)
+SAFETY = 2.0
+"""Factor on the changes where coefficients jump, which are erratic there."""
+ROUNDING = 1e-13
+VANISHING = 1e-6
+"""Size of a coefficient, beside the largest one, below which it may be rounding."""
+
+
+def solve_cells(
+    forms: Any,
+    slow: np.ndarray,
+    parameters: Mapping[str, float],
+    tolerance: float,
+    n: int | None = None,
+    rtol: float = 1e-13,
+    fields: Fields | None = None,
+    report: Callable[[float, str], None] = lambda fraction, note: None,
+    least: int = 1,
+) -> list[dict[str, Any]]:
+    """The cell problems at each slow point (m, k): one table per point.
+
+    The grid grows, from at least `least` points per axis, until the estimate of every effective
+    entry is below `tolerance` (or ends at n); each starts from the functions of the one before.
+    Tables: "n", "grid", "functions" (modes (components, ...) on the grid), "effective" (with
+    constants and the eigenvalue), "estimate" (of the error of the effective entries, see
+    `estimate`), "multipliers" (Fredholm, by function) and "before" (those of the coarser grid),
+    "residual" (largest relative), "iterations", "history" ((n, effective) of each grid).
+    """
+    results: list[dict[str, Any]] = [{} for _ in slow]
+    active = list(range(len(slow)))
+    for size in grid_sizes(forms, n, least):
+        count = _chunk(forms, size)
+        for start in range(0, len(active), count):
+            chunk = active[start : start + count]
+            report(1 - (len(active) - start) / len(slow), f"{size}^{len(forms.CELL)} points")
+            cells = _solved(
+                forms,
+                size,
+                slow[chunk],
+                parameters,
+                fields or {},
+                rtol,
+                [results[k] for k in chunk],
+            )
+            for position, k in enumerate(chunk):
+                results[k] = _table(cells, position, results[k])
+        active = active if n else [k for k in active if not settled(results[k], tolerance)]
+        if not active:
+            break
+    return results
+
+
+def settled(table: Mapping[str, Any], tolerance: float) -> bool:
+    """Whether the estimate is below the tolerance, or is rounding."""
+    return bool(table["estimate"] <= max(tolerance, ROUNDING))
+
+
+def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool) -> float:
+    """Error of the last effective entries, relative to the largest of the same coefficient, from
+    those of all grids, (points per axis,
+    entries) each; infinite before LEVELS grids.
+
+    Smooth coefficients: the last change, which is far above the error where convergence is
+    spectral; the largest of the last two where they do not fall. Coefficients that jump converge
+    like 1/n, with changes some of which are small by accident: the largest of the last three, each
+    scaled to the last grid by that rate.
+    """
+    if len(history) < LEVELS:
+        return np.inf
+    last = history[-1][0]
+    changes = [relative_change(before, after) for (_, before), (_, after) in pairwise(history)]
+    if not jumps:
+        return changes[-1] if changes[-1] <= changes[-2] else max(changes[-2:])
+    recent = zip(changes[-3:], [size for size, _ in history[1:]][-3:])
+    return SAFETY * max(change * size / last for change, size in recent)
+
+
+def relative_change(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> float:
+    """The largest change of an entry, by (name, index), over the largest entry of the same name;
+    what vanishes is measured by the others.
+    """
+    changes: dict[str, float] = {}
+    sizes: dict[str, float] = {}
+    for key, value in after.items():
+        name = key[0]
+        changes[name] = max(changes.get(name, 0.0), float(abs(value - before[key])))
+        sizes[name] = max(sizes.get(name, 0.0), float(abs(value)))
+    largest = max(sizes.values(), default=0.0) or 1.0
+    worst = 0.0
+    for name, change in changes.items():
+        if change > ROUNDING * largest:
+            size = sizes[name] if sizes[name] > change else largest
+            worst = max(worst, change / max(size, VANISHING * largest))
+    return worst
+
+
+def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
+    """Points per axis of the grids to try; each has no factor in common with the one before, as
+    what aliases to a constant on one
+    of them would on the other.
+
+    They start at `least` at the lowest, and end at LAST, or where LEVELS grids are reached, if
+    MOST_NUMBERS allows. With n: it, and smaller ones.
+    """
+    dim = len(forms.CELL)
+    if n is not None:
+        sizes = [n]
+        while len(sizes) < LEVELS or sizes[0] > FIRST[dim]:
+            lower = _coprime_below(int(sizes[0] / GROWTH), sizes[0])
+            if lower < 3:
+                break
+            sizes.insert(0, lower)
+        return tuple(sizes)
+    chosen: list[int] = []
+    for size in _smooth_numbers(max(FIRST[dim], least)):
+        largest = LAST[dim] if len(chosen) >= LEVELS else MOST_NUMBERS
+        if size**dim * forms.COMPONENTS > MOST_NUMBERS or size > largest:
+            break
+        if not chosen or (size >= GROWTH * chosen[-1] and gcd(size, chosen[-1]) == 1):
+            chosen.append(size)
+    return tuple(chosen)
+
+
+def _coprime_below(size: int, other: int) -> int:
+    """The largest odd number up to `size` without a factor in common with the other."""
+    candidate = size if size % 2 else size - 1
+    while candidate >= 3 and gcd(candidate, other) > 1:
+        candidate -= 2
+    return candidate
+
+
+def _smooth_numbers(least: int) -> Iterator[int]:
+    """Odd numbers from `least` on whose prime factors are small: lengths of fast transforms."""
+    size = least | 1
+    while True:
+        rest = size
+        for prime in PRIMES:
+            while rest % prime == 0:
+                rest //= prime
+        if rest == 1:
+            yield size
+        size += 2
+
+
+def _solved(
+    forms: Any,
+    size: int,
+    slow: np.ndarray,
+    parameters: Mapping[str, float],
+    fields: Fields,
+    rtol: float,
+    before: list[dict[str, Any]],
+) -> Cells:
+    """The cell problems on one grid, from the solutions before."""
+    real = not forms.COMPLEX
+    cells = Cells(forms, Grid(forms.CELL, size, real), slow, parameters, fields, rtol)
+    if before[0]:
+        guesses = [
+            np.stack([cells.grid.refined(table["functions"][k], table["grid"]) for table in before])
+            for k in range(len(forms.FUNCTIONS))
+        ]
+        return cells.run(
+            (
+                np.array([table["effective"].get(("lambda0", ()), 0.0) for table in before])
+                if forms.EIGENVALUE
+                else None
+            ),
+            guesses,
+        )
+    if not forms.EIGENVALUE:
+        return cells.run()
+    coarse = Grid(forms.CELL, DENSE[len(forms.CELL)], real)
+    return cells.run(Cells(forms, coarse, slow, parameters, fields, rtol).dense_eigenvalue())
+
+
+def _table(cells: Cells, position: int, before: dict[str, Any]) -> dict[str, Any]:
+    values = {key: value[position] for key, value in cells.values.items()}
+    history = [*before.get("history", []), (cells.grid.n, values)]
+    return {
+        "n": cells.grid.n,
+        "grid": cells.grid,
+        "functions": [modes[position] for modes in cells.functions],
+        "effective": values,
+        "estimate": estimate(history, cells.forms.JUMPS),
+        "history": history,
+        "multipliers": {name: float(value[position]) for name, value in cells.multipliers.items()},
+        "before": before.get("multipliers", {}),
+        "residual": float(cells.residual[position]),
+        "iterations": max(cells.iterations, before.get("iterations", 0)),
+    }
+
+
+def _chunk(forms: Any, size: int) -> int:
+    """How many slow points are solved at once, so that what they need stays in memory."""
+    vectors = (
+        10
+        if forms.SYMMETRIC and forms.DEFINITE and not (forms.COMPLEX or forms.EIGENVALUE)
+        else RESTART + 10
+    )
+    numbers = forms.COEFFICIENTS + 64 + 2 * forms.COMPONENTS * (len(forms.FUNCTIONS) + vectors)
+    return max(1, WORK // (numbers * size ** len(forms.CELL)))
+
+
+def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
+    """Points per axis that resolve the coefficients: three a wave of their highest mode above a
+    thousandth of the largest, on a fine grid.
+    """
+    grid = Grid(forms.CELL, LAST[len(forms.CELL)], not forms.COMPLEX)
+    unknown = [symbol for symbol, *_ in forms.CONSTANTS] + [forms.EIGENVALUE] * (
+        forms.EIGENVALUE is not None
+    )
+    data = {**parameters, **dict.fromkeys(unknown, 0.0)}
+    highest = 0.0
+    for values in forms.coefficients(grid.points, [grid.cell(column) for column in slow.T], data):
+        modes = np.abs(np.atleast_1d(grid.forward(values))[..., :])
+        found = np.argwhere(modes.reshape(-1, *grid.modes_shape).max(axis=0) > 1e-3 * modes.max())
+        for frequencies, positions in zip(grid.frequencies, found.T):
+            highest = max(highest, float(np.max(np.abs(frequencies[positions]), initial=0.0)))
+    return int(3 * highest)
+
+
+def main(forms: Any) -> None:
+    """Solve at the origin of the slow coordinates with all parameters 1, print the effective
+    coefficients.
+    """
+    if forms.EXTERNALS:
+        raise SystemExit(
+            f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}:"
+            " solve_cells(..., fields=)"
+        )
+    slow, parameters = np.zeros((1, len(forms.SLOW))), dict.fromkeys(forms.PARAMETERS, 1.0)
+    least = reach(forms, slow, parameters)
+    if not grid_sizes(forms, None, least)[LEVELS - 1 :]:
+        raise SystemExit(f"the coefficients need {least} points per axis, more than there may be")
+    (result,) = solve_cells(forms, slow, parameters, 1e-10, least=least)
+    size = f"{result['n']}^{len(forms.CELL)}"
+    print(
+        f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual"
+        f" {result['residual']:.1e}"
+    )
+    for name, value in result["multipliers"].items():
+        print(f"Fredholm multiplier of {name}: {value:.1e}")
+    for (name, index), value in {**result["effective"], **forms.KNOWN}.items():
+        shown = value if isinstance(value, str) else f"{value:.16g}"
+        print(f"{name}{list(index)} = {shown}")

@@ -1,0 +1,130 @@
+import numpy as np
+import pytest
+import scipy.sparse as sps
+
+from nhpinn_sym.runtime.fem_skfem import linear_solvers
+from nhpinn_sym.runtime.fem_skfem.linear_solvers import bordered_solver, cancels, linear_solver
+from nhpinn_sym.runtime.rigid_modes import motions
+
+
+def laplace(n: int, periodic: bool, drift: float = 0.0) -> sps.csr_matrix:
+    """Five-point Laplacian on n x n points plus a central drift along the first axis: row and
+    column sums vanish where periodic.
+    """
+    line = sps.diags([-1.0, 2.0, -1.0], [-1, 0, 1], (n, n)).tolil()
+    step = sps.diags([-1.0, 1.0], [-1, 1], (n, n)).tolil()
+    if periodic:
+        line[0, -1] = line[-1, 0] = -1.0
+        step[0, -1], step[-1, 0] = -1.0, 1.0
+    eye = sps.identity(n)
+    return (sps.kron(line + drift * step, eye) + sps.kron(eye, line)).tocsr()
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.2])
+@pytest.mark.parametrize("direct", [True, False])
+def test_solves_to_rounding(drift, direct, monkeypatch):
+    matrix = laplace(30, periodic=False, drift=drift)
+    if not direct:
+        monkeypatch.setitem(linear_solvers._DIRECT, 2, 10)
+        monkeypatch.setitem(linear_solvers._DIRECT_AT_MOST, 2, 10)
+    solve, method = linear_solver(matrix, 2)
+    assert method == (
+        "sparse LU" if direct else ("cg" if drift == 0 else "gmres") + " + algebraic multigrid"
+    )
+    x = np.random.default_rng(0).normal(size=900)
+    np.testing.assert_allclose(solve(matrix @ x), x, atol=1e-9)
+
+
+@pytest.mark.parametrize("drift", [0.0, 0.2])
+@pytest.mark.parametrize("direct", [True, False])
+def test_zero_mean_and_its_multiplier(drift, direct, monkeypatch):
+    matrix = laplace(24, periodic=True, drift=drift)
+    if not direct:
+        monkeypatch.setitem(linear_solvers._DIRECT, 2, 10)
+        monkeypatch.setitem(linear_solvers._DIRECT_AT_MOST, 2, 10)
+    weights = np.full(576, 1 / 576)
+    solve, _ = bordered_solver(matrix, [weights], [weights], [0], 2)
+    x = np.random.default_rng(1).normal(size=576)
+    b = matrix @ x
+    found, (multiplier,) = solve(b, [0.0])
+    np.testing.assert_allclose(found, x - x.mean(), atol=1e-8)
+    assert abs(multiplier) < 1e-9
+    shifted, (multiplier,) = solve(b + 0.1, [2.0])
+    np.testing.assert_allclose(shifted, found + 2, atol=1e-8)
+    assert multiplier == pytest.approx(57.6, rel=1e-6)
+
+
+@pytest.mark.parametrize("direct", [True, False])
+def test_borders_that_are_no_constants(direct, monkeypatch):
+    """A matrix with the kernel k, and k * that of its transpose, against the dense bordered
+    system.
+    """
+    if not direct:
+        monkeypatch.setitem(linear_solvers._DIRECT, 2, 10)
+        monkeypatch.setitem(linear_solvers._DIRECT_AT_MOST, 2, 10)
+    k = 1 + np.random.default_rng(2).random(576)
+    matrix = (laplace(24, periodic=True) @ sps.diags(1 / k)).tocsr()
+    columns, rows, b = [k**2], [np.cos(k)], np.sin(np.arange(576.0))
+    solve, _ = bordered_solver(matrix, columns, rows, [0], 2)
+    x, (multiplier,) = solve(b, [3.0])
+    exact = np.linalg.solve(
+        np.block([[matrix.toarray(), columns[0][:, None]], [rows[0][None, :], np.zeros((1, 1))]]),
+        np.append(b, 3.0),
+    )
+    np.testing.assert_allclose(np.append(x, multiplier), exact, atol=1e-7 * np.abs(exact).max())
+
+
+def test_multigrid_for_a_system(monkeypatch):
+    """Plane elasticity by finite differences, clamped: rotations in the coarse levels."""
+    monkeypatch.setitem(linear_solvers._DIRECT, 2, 10)
+    n = 24
+    line, step = (
+        sps.diags([-1.0, 2.0, -1.0], [-1, 0, 1], (n, n)),
+        sps.diags([-0.5, 0.5], [-1, 1], (n, n)),
+    )
+    xx, yy, xy = (
+        sps.kron(line, sps.identity(n)),
+        sps.kron(sps.identity(n), line),
+        sps.kron(step, step),
+    )
+    blocks = [(3 * xx + yy, (0, 0)), (-2 * xy, (0, 1)), (-2 * xy, (1, 0)), (xx + 3 * yy, (1, 1))]
+    matrix = sum(
+        sps.kron(part, np.outer(np.eye(2)[i], np.eye(2)[j])) for part, (i, j) in blocks
+    ).tocsr()
+    points = np.stack(
+        [g.ravel() for g in np.meshgrid(np.arange(n), np.arange(n), indexing="ij")], axis=1
+    )
+    solve, method = linear_solver(matrix, 2, smooth=motions(points, ((0, n), (0, n)), 2))
+    x = np.random.default_rng(0).normal(size=2 * n * n)
+    assert method == "cg + algebraic multigrid"
+    np.testing.assert_allclose(solve(matrix @ x), x, atol=1e-8)
+
+
+def test_an_indefinite_matrix_is_factorized(monkeypatch):
+    monkeypatch.setitem(linear_solvers._DIRECT, 2, 10)
+    matrix = sps.block_diag([laplace(12, periodic=False), -laplace(12, periodic=False)]).tocsr()
+    assert linear_solver(matrix, 2)[1] == "sparse LU"
+
+
+def test_singular_matrices_are_noticed():
+    with pytest.raises(RuntimeError, match="singular"):
+        linear_solver(laplace(8, periodic=True), 2)[0](np.arange(64.0))
+
+
+def test_what_the_krylov_method_cannot_solve_is_factorized(monkeypatch):
+    monkeypatch.setitem(linear_solvers._DIRECT, 2, 300)
+    indefinite = laplace(24, periodic=False) - 3.1 * sps.identity(576)
+    solve, method = linear_solver(indefinite.tocsr(), 2)
+    x = np.ones(576)
+    assert "cg" in method
+    np.testing.assert_allclose(solve(indefinite @ x), x, atol=1e-9)
+    monkeypatch.setitem(linear_solvers._DIRECT_AT_MOST, 2, 300)
+    with pytest.raises(RuntimeError, match="too many for a direct solve"):
+        linear_solver(indefinite.tocsr(), 2)[0](indefinite @ x)
+
+
+@pytest.mark.parametrize(
+    ("b", "zero"), [(np.zeros(64), True), (np.full(64, 1e-17), True), (np.full(64, 1e-10), False)]
+)
+def test_a_right_hand_side_that_cancels_to_rounding_is_noticed(b, zero):
+    assert cancels(b, 1.0) == zero

@@ -1,0 +1,63 @@
+import numpy as np
+import pytest
+import skfem
+from skfem.models.poisson import laplace
+
+from nhpinn_sym.runtime.fem_skfem.space import Space
+from nhpinn_sym.runtime.lattice import Lattice
+
+BOUNDS = ((0.0, 2.0), (-1.0, 0.5), (3.0, 4.0))
+CELLS = (3, 4, 2)
+weight = skfem.LinearForm(lambda v, w: 1.0 * v)
+normal = skfem.LinearForm(lambda v, w: sum(w.n) * v)
+SPACES = [(dim, degree) for dim in (1, 2, 3) for degree in (1, 2)]
+GRADED = tuple(a + (b - a) * np.linspace(0, 1, n + 1) ** 2 for (a, b), n in zip(BOUNDS, CELLS))
+
+
+@pytest.mark.parametrize("graded", [False, True])
+@pytest.mark.parametrize(("dim", "degree"), SPACES)
+def test_the_mapping_gives_the_matrix_of_scikit_fem(dim, degree, graded):
+    even = Lattice.uniform(BOUNDS[:dim], CELLS[:dim])
+    space = Space(Lattice(GRADED[:dim]) if graded else even, degree)
+    gradients = space.basis.basis[0][0].grad
+    assert gradients.shape[1] == (space.basis.nelems if graded and dim > 0 else 1)
+    plain = skfem.Basis(space.basis.mesh, space.basis.elem, intorder=space.order)
+    difference = laplace.assemble(space.basis) - laplace.assemble(plain)
+    assert abs(difference).max() < 1e-13
+
+
+@pytest.mark.parametrize(("dim", "degree"), SPACES)
+def test_unknowns_are_numbered_along_the_lattice(dim, degree):
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
+    np.testing.assert_allclose(
+        space.prolongation @ space.nodes.T, space.basis.doflocs.T, atol=1e-14
+    )
+    for axis in range(dim):
+        for end in (0, 1):
+            np.testing.assert_allclose(
+                space.nodes[axis, space.on_face(axis, end)], BOUNDS[axis][end]
+            )
+
+
+@pytest.mark.parametrize(("dim", "degree"), SPACES)
+def test_periodic_functions_agree_on_opposite_faces(dim, degree):
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree, tuple(range(dim)))
+    values = np.random.default_rng(0).normal(size=(2, space.nodes.shape[1]))
+    lattice = space.grid(values).values
+    assert lattice.shape == (2, *(n * degree + 1 for n in CELLS[:dim]))
+    for axis in range(1, dim + 1):
+        np.testing.assert_array_equal(np.take(lattice, 0, axis), np.take(lattice, -1, axis))
+    constant = space.matrix(laplace, space.basis, {}) @ np.ones(values.shape[1])
+    assert np.abs(constant).max() < 1e-12
+
+
+@pytest.mark.parametrize(("dim", "degree"), SPACES)
+def test_faces_have_their_area_and_outward_normal(dim, degree):
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
+    lengths = [b - a for a, b in BOUNDS[:dim]]
+    for axis in range(dim):
+        area = np.prod([length for k, length in enumerate(lengths) if k != axis])
+        assert space.vector(
+            weight, space.face_basis([(axis, 0), (axis, 1)]), {}
+        ).sum() == pytest.approx(2 * area)
+        assert space.vector(normal, space.face_basis([(axis, 1)]), {}).sum() == pytest.approx(area)

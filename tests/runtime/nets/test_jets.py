@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import itertools
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nhpinn_sym.runtime.nets.jets import below, embed, spread
+from tests.pinn_rows import BOX, nested, net
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.integers(1, 3).flatmap(
+        lambda d: st.sets(
+            st.tuples(*[st.integers(0, 4)] * d).filter(lambda a: sum(a) <= 4),
+            min_size=1,
+            max_size=4,
+        )
+    ),
+    st.integers(1, 3),
+    st.integers(1, 2),
+    st.integers(0, 1),
+    st.integers(0, 2**20),
+)
+def test_jets_are_the_derivatives(
+    tops: set[tuple[int, ...]], outputs: int, depth: int, slow: int, seed: int
+) -> None:
+    indices = sorted({b for a in tops for b in below(a)}, key=lambda a: (sum(a), a))
+    trial, layers = net(indices, [5] * depth, outputs, seed, slow)
+    points = spread(
+        0.1
+        + 0.8
+        * torch.rand(
+            3, len(trial.axes), generator=torch.Generator().manual_seed(seed), dtype=torch.float64
+        ),
+        trial.axes,
+    )
+    found, expected = (
+        trial.module.network(points, layers, tuple(indices), trial.axes),
+        nested(trial, layers, points),
+    )
+    for index in indices:
+        torch.testing.assert_close(
+            found[index],
+            expected[index],
+            rtol=1e-9,
+            atol=1e-9 * float(expected[index].detach().abs().max()),
+        )
+
+
+@pytest.mark.parametrize("axis", range(3))
+def test_inputs_are_differentiated(axis: int) -> None:
+    indices = tuple(tuple(n if i == axis else 0 for i in range(3)) for n in range(5))
+    points = spread(torch.full((1, 3), 0.3, dtype=torch.float64), BOX).requires_grad_()
+    jet = embed(points, indices, BOX)
+    for lower, higher in itertools.pairwise(indices):
+        for j in range(jet[lower].shape[1]):
+            slope = (
+                torch.autograd.grad(jet[lower][0, j], points, retain_graph=True, allow_unused=True)[
+                    0
+                ]
+                if jet[lower].requires_grad
+                else None
+            )
+            expected = torch.tensor(0.0) if slope is None else slope[0, axis]
+            assert float(jet[higher][0, j].detach()) == pytest.approx(
+                float(expected), rel=1e-12, abs=1e-9
+            )
