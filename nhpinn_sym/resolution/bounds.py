@@ -133,7 +133,8 @@ def voigt_reuss(
     if found is None or not np.all(np.isfinite([found.means, found.errors])):
         return None
     count = found.basis.shape[1]
-    voigt, inverse = found.means.reshape(2, count, count)
+    mean, inverse = found.means.reshape(2, count, count)
+    voigt = (mean + mean.T) / 2
     if not float(np.linalg.eigvalsh(inverse).min()) > 0:
         return None
     reuss = np.linalg.inv(inverse)
@@ -298,12 +299,12 @@ def _basis(values: Callable[[Array], Array], components: int, dim: int, space: S
 
 
 def _with_inverse(matrices: Array) -> Array:
-    """(n, 2 k k): the matrices and their inverses; not a number where one is not positive
-    definite."""
+    """(n, 2 k k): the matrices, and the inverses of their symmetric parts; not a number where one is
+    not positive definite."""
     symmetric = (matrices + np.swapaxes(matrices, 1, 2)) / 2
     eigenvalues = np.linalg.eigvalsh(symmetric)
     bad = ~(eigenvalues[:, 0] > _LEAST * np.abs(eigenvalues[:, -1]))
     safe = np.where(bad[:, None, None], np.eye(matrices.shape[1]), symmetric)
     inverse = np.linalg.inv(safe)
     inverse[bad] = np.nan
-    return np.stack([symmetric, inverse], axis=1).reshape(len(matrices), -1)
+    return np.stack([matrices, inverse], axis=1).reshape(len(matrices), -1)

@@ -116,8 +116,10 @@ class IteratedSolver:
             if not isinstance(
                 self.inner, InnerLevel
             ):  # of a function that a user gives no symbols tell what it asks of a grid
-                estimate = max(float(batch.info["estimate"]), solver.field_error(batch))
-                batch = replace(batch, info={**batch.info, "estimate": estimate})
+                error = solver.field_error(batch)
+                estimate = max(float(batch.info["estimate"]), error)
+                more = {"estimate": estimate, "data_error": error}
+                batch = replace(batch, info={**batch.info, **more})
             batches.append(batch)
         return batches[0] if len(batches) == 1 else _joined(batches)
 
@@ -140,6 +142,8 @@ def _joined(batches: list[CellBatch]) -> CellBatch:
     info = dict(first.info)
     for name in ("residual", "estimate", "fredholm", "iterations", "size"):
         info[name] = max(b.info[name] for b in batches)
+    if "data_error" in info:
+        info["data_error"] = max(b.info["data_error"] for b in batches)
     info["seconds"] = sum(b.info["seconds"] for b in batches)
     info["multipliers"] = {
         name: max(b.info["multipliers"][name] for b in batches)

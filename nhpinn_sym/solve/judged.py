@@ -13,6 +13,7 @@ import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
+from ..lower.real import real_form
 from ..problem.errors import SolveError
 from ..resolution import quadrature_error, voigt_reuss
 from .solution import Array, CellBatch
@@ -24,10 +25,12 @@ _ROUNDING = 1e-9
 
 
 class Quadrature(Protocol):
-    """A solver that shows the quadrature of a batch."""
+    """A solver that shows by which quadrature it averaged."""
 
-    def quadrature(self, batch: CellBatch) -> tuple[Array, Array]:
-        """Points (n, d) of the cell and weights (n,) whose sum is 1."""
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """Points (n, d) of the cell and weights (n,) whose sum is 1, at slow point `node` of a batch
+        that the solver gave.
+        """
 
 
 def judge(
@@ -50,7 +53,7 @@ def judge(
     chosen = _some(slow_points)
     if error is None:
         error = max(
-            (_data_error(cells, parameters, slow_points[k], batch, solver) for k in chosen),
+            (_data_error(cells, parameters, slow_points[k], batch, k, solver) for k in chosen),
             default=0.0,
         )
     estimate = float(batch.info["estimate"])
@@ -74,13 +77,17 @@ def _data_error(
     parameters: Mapping[str, Any],
     point: Array,
     batch: CellBatch,
+    node: int,
     solver: object,
 ) -> float:
-    """By the quadrature that the solver shows; 0 where it shows none."""
+    """By the quadrature that the solver shows; 0 where it shows none. Of a complex problem the
+    coefficients of its real form are averaged.
+    """
     show = getattr(solver, "quadrature", None)
     if show is None:
         return 0.0
-    return quadrature_error(cells, parameters, point.tolist(), *show(batch))
+    real = real_form(cells) if cells.complex else cells
+    return quadrature_error(real, parameters, point.tolist(), *show(batch, node))
 
 
 def _outside(

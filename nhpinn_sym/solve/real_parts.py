@@ -69,6 +69,11 @@ class RealPartsSolver:
         }
         return CellBatch(fields, effective, batch.info)
 
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """That of the real problem."""
+        points, weights = self.solver.quadrature(batch, node)
+        return points, weights
+
 
 @dataclass(frozen=True)
 class ComplexSolution:

@@ -136,3 +136,59 @@ def test_the_error_of_a_quadrature_is_that_of_the_means() -> None:
 def test_where_coefficients_are_no_formulas_nothing_is_said() -> None:
     opaque: Any = lower_cells(derived(diffusion(lambda s: sp.Function("a")(s.y[0]))))
     assert quadrature_error(opaque, {}, (), *quadrature(9)) == 0
+
+
+NARROW = 1e-3
+"""Width of the feature below: no uniform grid of 64 points a line sees it."""
+
+
+def narrow(y: sp.Expr) -> sp.Expr:
+    """A periodic bump at an odd place."""
+    return 1 / (1 + 5 * sp.exp(-((sp.sin(sp.pi * (y - 0.4137)) / (sp.pi * NARROW)) ** 2)))
+
+
+NETS: dict[str, tuple[Callable[[nh.Scales], sp.Expr], int, dict[str, Any]]] = {
+    "smooth": (lambda s: narrow(s.y[0]) * (2 + C(s.y[1])), 2, {"features": 20}),
+    "separable": (lambda s: (2 + s.x[0]) * narrow(s.y[0]) * (2 + C(s.y[1])), 2, {"features": 20}),
+    "phases": (
+        lambda s: sp.Piecewise((narrow(s.y[0]), s.y[0] < 0.5), (2, True)),
+        1,
+        {"features": 20},
+    ),
+    "energy": (lambda s: narrow(s.y[0]), 1, {"method": "energy", "features": 20}),
+    "complex": (lambda s: (2 + sp.I * narrow(s.y[0])) * (2 + C(s.y[1])), 2, {"features": 20}),
+}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_nets_that_average_past_a_feature_are_found_out(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nhpinn_sym.solve.pinn.means._LIMIT", 2**12)
+    make, dim, options = NETS[name]
+    model = derived(
+        diffusion(make), dim, domain=nh.Box(*[(0, 1)] * dim), boundary=[nh.Dirichlet(0)]
+    )
+    with pytest.warns(nh.ToleranceWarning):
+        cells = nh.solve_cells(model, "pinn", tolerance=1e-5, scale=1.0, **options)
+    assert cells.info["data_error"] > 1e-4
+    assert cells.info["estimate"] >= cells.info["data_error"]
+
+
+def test_averages_start_on_a_grid_that_sees_the_features() -> None:
+    """Two coarse grids that both miss a feature agree."""
+    model = derived(diffusion(lambda s: 2 + 1 / (1 + (y_distance(s.y[0]) / 0.01) ** 2)))
+    with pytest.warns(nh.ToleranceWarning, match="MAX_FEATURES"):
+        cells = nh.solve_cells(model, "pinn", tolerance=1e-2, features=100, scale=8.0)
+    assert cells.info["data_error"] < 1e-9
+
+
+def y_distance(y: sp.Expr) -> sp.Expr:
+    """A smooth periodic distance from an odd place."""
+    return sp.sin(sp.pi * (y - 0.4137)) / sp.pi
+
+
+@pytest.mark.parametrize("method", ["auto", "energy"])
+def test_nets_that_see_their_data_have_no_data_error(method: str) -> None:
+    cells = nh.solve_cells(MODEL, "pinn", method=method, tolerance=1e-5)
+    assert cells.info["data_error"] < 1e-12

@@ -209,7 +209,7 @@ class CellSolver:
         difference = np.abs(fine.backward(modes) - exact)
         return float(fine.mean(difference).max()) / (float(np.abs(exact).max()) or 1.0)
 
-    def quadrature(self, batch: CellBatch) -> tuple[Array, Array]:
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """Points (n, d) of the largest grid of a batch and their weights, which add up to 1."""
         n = int(batch.info["points"])
         lines = [a + (b - a) * np.arange(n) / n for a, b in self.cells.cell.bounds]

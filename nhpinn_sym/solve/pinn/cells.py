@@ -198,6 +198,10 @@ class CellSolver:
             "result": fit_result(reached, residuals),
         }
 
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """The uniform grid of the averages, the same at all slow points."""
+        return self.means.quadrature()
+
     def with_parameters(self, parameters: Mapping[str, Any]) -> CellSolver:
         """A solver of the same problems for other numbers, in the same trial space; to be asked for
         before anything is solved.

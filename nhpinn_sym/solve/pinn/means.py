@@ -4,22 +4,30 @@ power for smooth periodic functions.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from ...emit.torch_cells import Stage
 from ...emit.torch_printer import argument_name
 from ...lower.forms import LoweredCells
-from ..solution import EffectiveKey
+from ..solution import Array, EffectiveKey
 from .family import EIGENVALUE, Family, Numbers, mixed
 from .network import Jet, Trial
 
-_LIMIT, _COARSEST = 2**16, 16
+_LIMIT = 2**16
+"""Points of a grid at most, by memory."""
+_COARSEST = 16
+"""Points along an axis to begin with, where nothing is sharp."""
+_PER_PANEL = 8
+"""Points in the sharpest panel of the data: two coarser grids that both miss it agree."""
 _LAST_CHANGE = 1e-8
 _FEW = 3
+"""Slow points by which the grid for all of them is found."""
 
 
 @dataclass
@@ -39,7 +47,7 @@ class CellMeans:
         As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that
         can be seen.
         """
-        self.per_axis, few = max(_COARSEST, self.per_axis // 2), slow[:_FEW]
+        self.per_axis, few = max(self._coarsest, self.per_axis // 2), slow[:_FEW]
         numbers = self(family, few)
         while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
             self.per_axis *= 2
@@ -49,17 +57,34 @@ class CellMeans:
                 break
         return numbers if len(few) == len(slow) else self(family, slow)
 
+    @property
+    def _coarsest(self) -> int:
+        """Points along an axis that see the sharpest panel of the data, as far as the limit allows."""
+        dim = self.cells.cell.dim
+        axes = zip(self.trial.axes[:dim], self.trial.panels[:dim], strict=False)
+        shares = [min(np.diff(lines)) / (b - a) for (_, a, b), lines in axes]
+        seen = math.ceil(_PER_PANEL / min(shares, default=1.0))
+        return max(_COARSEST, min(seen, int(_LIMIT ** (1 / dim)) // 2))
+
     def __call__(self, family: Family, slow: Tensor) -> Numbers:
         """The means at slow points (m, s)."""
+        y = self._grid().to(slow.device)
+        return Numbers.joined(
+            [self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
+        )
+
+    def quadrature(self) -> tuple[Array, Array]:
+        """The points (n, dim) of the grid, and their weights, the sum of which is 1."""
+        points = self._grid().numpy()
+        return points, np.full(len(points), 1 / len(points))
+
+    def _grid(self) -> Tensor:
         dim = self.cells.cell.dim
         lines = [
             a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64)
             for _, a, b in self.trial.axes[:dim]
         ]
-        y = torch.cartesian_prod(*lines).reshape(-1, dim).to(slow.device)
-        return Numbers.joined(
-            [self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
-        )
+        return torch.cartesian_prod(*lines).reshape(-1, dim)
 
     def given(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
         """The keyword arguments of the emitted functions; a constant that is not known yet is

@@ -100,7 +100,7 @@ class _Solved:
     estimated error of the numbers.
 
     error: the change over the last doubling of the features, or the square of the residual where
-    that is larger.
+    that is larger. grid: points (n, d) and weights (n,) of the averages.
     """
 
     family: Family
@@ -108,6 +108,7 @@ class _Solved:
     held_out: float
     multipliers: Mapping[str, float]
     error: float
+    grid: tuple[Array, Array]
 
 
 class SeparableCellSolver:
@@ -144,6 +145,7 @@ class SeparableCellSolver:
         self._any = copy(self._centre)
         self._any.trial = self._trial = RememberingTrial(*astuple(self._centre.trial))
         self._layer: tuple[int, float] | None = None
+        self._grids: list[tuple[Array, Array]] = []
 
     def solve(self, slow_points: Array) -> CellBatch:
         """The cell functions and effective coefficients at slow points (m, len(cells.slow))."""
@@ -165,7 +167,12 @@ class SeparableCellSolver:
                     self._trial.module.forget()
         self._trial.module.forget()
         self._layer = size, scale
+        self._grids = [one.grid for one in solved]
         return self._batch(solved, slow, size, scale, time.perf_counter() - start)
+
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """The uniform grid of the averages at a slow point of the last batch."""
+        return self._grids[node]
 
     def _values(self, point: Any) -> dict[str, Any]:
         return {
@@ -198,7 +205,8 @@ class SeparableCellSolver:
             error = levels.estimate(numbers.judged().cpu().numpy(), done.held_out**2)
         if self.cells.eigenvalue is not None:
             require_positive(solver.rows, done.family)
-        return _Solved(done.family, numbers, done.held_out, done.multipliers, error)
+        grid = solver.means.quadrature()
+        return _Solved(done.family, numbers, done.held_out, done.multipliers, error, grid)
 
     def _batch(
         self, solved: list[_Solved], slow: Array, size: int, scale: float, seconds: float

@@ -40,12 +40,13 @@ _NONE = Family(Nodes((), 0))
 @dataclass(frozen=True)
 class Enclosed:
     """The nets of the gradients and of the fluxes (none in one dimension, where fluxes are
-    constant), and what they prove.
+    constant), and what they prove; points: asked of the quadrature.
     """
 
     gradients: Family
     fluxes: Family
     bounds: Bounds
+    points: int
 
 
 class EnergyCellSolver:
@@ -97,6 +98,7 @@ class EnergyCellSolver:
         half_width = bounds.width / 2 / float(bounds.middle.abs().max())
         info |= {
             "method": "energy",
+            "points": found.points,
             "estimate": half_width,
             "fredholm": 0.0,
             "multipliers": {},
@@ -110,6 +112,11 @@ class EnergyCellSolver:
             info | bounds.energies,
             {"A": (self._shaped(bounds.lower), self._shaped(bounds.upper))},
         )
+
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """The one that the energies of the bounds are taken on, which the nets have not seen."""
+        points, weights = self.rules.unseen(int(batch.info["points"]))
+        return points.cpu().numpy(), weights.cpu().numpy()
 
     def _fitted(self, task: Task) -> tuple[Enclosed, dict[str, Any]]:
         """Random features: twice as many until the enclosure is narrow enough."""
@@ -201,7 +208,7 @@ class EnergyCellSolver:
             nets = minimized(problem, rows, unseen) if problem.components else _NONE
             found.append(nets)
             energies += [problem.tensor(nets, rows), problem.tensor(nets, unseen)]
-        return Enclosed(found[0], found[1], Bounds(*energies))
+        return Enclosed(found[0], found[1], Bounds(*energies), count)
 
     def _fields(self, gradients: Family) -> tuple[tuple[NetworkField, ...], ...]:
         """The components of each cell function, of zero mean."""

@@ -120,6 +120,11 @@ class PhaseCellSolver:
         )
         return CellBatch(fields, effective, info)
 
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """The one fitted to the interfaces by which the effective entries are averaged."""
+        rule = self.partition.quadrature(self.means.finest)
+        return rule.points, rule.weights / rule.weights.sum()
+
     def _fitted(
         self, rows: Sequence[PhaseRows], task: Task
     ) -> tuple[list[_Solved], list[Entries], dict[str, Any]]:

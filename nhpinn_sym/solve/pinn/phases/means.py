@@ -29,6 +29,11 @@ class PhaseMeans:
         """By the dimension of the cell."""
         return cls(_ORDERS[dim])
 
+    @property
+    def finest(self) -> int:
+        """The order of the quadrature that the effective entries are taken from."""
+        return 2 * self.order
+
     def refined(
         self, rows: PhaseRows, families: Sequence[Family]
     ) -> tuple[dict[EffectiveKey, Tensor], float]:
@@ -37,7 +42,7 @@ class PhaseMeans:
         """
         coarse, fine = (
             self.effective(rows, families),
-            PhaseMeans(2 * self.order).effective(rows, families),
+            PhaseMeans(self.finest).effective(rows, families),
         )
         change = max((float((fine[key] - coarse[key]).abs()) for key in fine), default=0.0)
         largest = max((float(v.abs()) for v in fine.values()), default=0.0) or 1.0
