@@ -2,20 +2,23 @@
 `fast_time`).
 
 a(x, y, z) is homogenized over z at fixed (x, y), and the result over y (Bensoussan, Lions,
-Papanicolaou 1978, ch. 1.8; Allaire, Briane 1996).
+Papanicolaou 1978, ch. 1.8; Allaire, Briane 1996). What is written as a:D^2 u has a kernel
+psi(z; x, y) there, and its means are coefficients of D^2 u again: (<psi a>):D^2 u.
 This is the limit; the rate at which it is reached is that of the first neglected term.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..operator.table import MultiIndex, Operator, Term
-from ..problem.errors import UnsupportedError
+from ..operator.normal import normal_form, right_form
+from ..operator.table import FastAxis, MultiIndex, Operator, Table, Term, add
+from ..problem.errors import JumpError, UnsupportedError
 from .entries import Transformation
 from .model import HomogenizedModel
 from .notation import equation
@@ -47,47 +50,76 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
     z = tuple(axis for axis in op.axes if axis.slow < d and axis.power == 2)
     if not z:
         return op, None, ()
-    symbols = {axis.symbol for axis in z}
-    for term, c in op.table.items():
-        if c.has(*symbols) and term.power != 0:
-            raise UnsupportedError(
-                f"a term of order eps^{term.power} that depends on z = x/eps^2",
-                term=op.show(term),
-                remedy="let only terms of order eps^0 depend on z",
-            )
-    inside = {t: c for t, c in op.table.items() if t.power == 0}
     rest = tuple(axis for axis in op.axes if axis not in z)
-    inner = derive(
-        replace(
-            op,
-            table=inside,
-            axes=tuple(axis._replace(power=1) for axis in z),
-            frozen=(*op.frozen, *rest),
-        ),
-        1,
+    level = partial(
+        replace,
+        op,
+        axes=tuple(axis._replace(power=1) for axis in z),
+        frozen=(*op.frozen, *rest),
     )
-    held = [
-        v
-        for v in (*op.coordinates, *(axis.symbol for axis in (*rest, *op.frozen)))
-        if any(c.has(v) for c in inside.values())
-    ]
-    arguments = tuple(held) or tuple(axis.symbol for axis in rest)
-    table = {t: c for t, c in op.table.items() if t.power != 0}
+    singular = _singular(op.table, z)
+    flat = _without_left(op, z) if singular else op.table
+    if flat is None:
+        raise UnsupportedError(
+            f"a term of order eps^{singular[0].power} that depends on z = x/eps^2",
+            term=op.show(singular[0]),
+            remedy=(
+                "let only terms of order eps^0 depend on z, under s.div or, as a:D^2 u, beside no"
+                " term of a negative order"
+            ),
+        )
+    inside = {t: c for t, c in flat.items() if t.power == 0}
+    inner = level(table=inside)
+    model = derive(normal_form(inner) if singular else inner, 1)
+    table = {t: c for t, c in flat.items() if t.power != 0}
     names = []
-    for e in inner.law:
+    arguments = _arguments(op, rest, inside)
+    for e in model.law:
         symbol = _head(e.symbol)
         value = sp.Function(LEVEL.format(symbol))(*arguments) if e.value is None else e.value
-        names.append(equation(value, inner.writer.formula(e)))
+        if e.value is None:
+            names.append(equation(value, model.writer.formula(e)))
         place = Term(
             e.equation, e.left, e.field, e.right if e.field is not None else _zero(e.right), 0
         )
+        if singular:  # at frozen (x, y): A there acts on D^2 u, not under the derivatives by y
+            place = place._replace(left=_zero(e.left), right=add(e.left, place.right))
         table[place] = table.get(place, sp.Integer(0)) + e.sign * value
     report = Transformation(
         "Iterated homogenization",
         "First over z at fixed (x, y), < > the mean over z; then over y.",
-        (*(p.equation for p in inner.cell_problems), *names),
+        (*(p.equation for p in model.cell_problems), *names),
     )
-    return replace(op, table=table, axes=rest), inner, (report,)
+    outer = replace(op, table=table, axes=rest)
+    return normal_form(outer) if singular else outer, model, (report,)
+
+
+def _singular(table: Table, z: Sequence[FastAxis]) -> list[Term]:
+    """The terms that depend on z and are not of order eps^0."""
+    symbols = [axis.symbol for axis in z]
+    return [term for term, c in table.items() if term.power != 0 and c.has(*symbols)]
+
+
+def _without_left(op: Operator, z: Sequence[FastAxis]) -> Table | None:
+    """The operator as sum c D^right u where it is a:D^2 u with a(x, y, z), and lower orders: all
+    that depends on z, and all else, is of order eps^0. None where it is not.
+
+    Beside a term of a negative order u has a first corrector eps u1(x, y), on which the next terms
+    of the expansion in z, eps p(x, y):D^2 with D = eps^-1 D_y, act with order eps^0: these would
+    belong to the limit.
+    """
+    try:
+        table = right_form(op)
+    except JumpError:
+        return None
+    return None if _singular(table, z) or any(t.power < 0 for t in table) else table
+
+
+def _arguments(op: Operator, rest: Sequence[FastAxis], inside: Table) -> tuple[sp.Symbol, ...]:
+    """What effective coefficients of the level z depend on."""
+    frozen = [axis.symbol for axis in (*rest, *op.frozen)]
+    held = tuple(v for v in (*op.coordinates, *frozen) if any(c.has(v) for c in inside.values()))
+    return held or tuple(axis.symbol for axis in rest)
 
 
 def _head(symbol: sp.Expr) -> str:

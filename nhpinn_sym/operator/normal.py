@@ -14,12 +14,12 @@ D_i = d_{x_i} + eps^-1 d_{y_i} + ...: the fast part lowers the power of eps.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import sympy as sp
 
 from ..problem.errors import JumpError, UnsupportedError
-from .table import Operator, Term, add, subtract, unit
+from .table import Operator, Table, Term, add, subtract, unit
 from .zero import is_zero, jumps
 
 Pieces = Iterator[tuple[Term, sp.Expr]]
@@ -33,13 +33,17 @@ def normal_form(operator: Operator) -> Operator:
     for term, c in operator.table.items():
         for new, piece in _normalize(operator, term, c):
             table[new].append(piece)
+    return Operator(operator.problem, _summed(table), operator.axes, operator.frozen)
+
+
+def _summed(table: Mapping[Term, list[sp.Expr]]) -> dict[Term, sp.Expr]:
+    """The sums of the pieces, without those that vanish."""
     sums = {term: (sp.Add(*pieces), pieces) for term, pieces in table.items()}
-    kept = {
+    return {
         t: c
         for t, (c, pieces) in sums.items()
         if c != 0 and not (len(pieces) > 1 and is_zero(c, pieces))
     }
-    return Operator(operator.problem, kept, operator.axes, operator.frozen)
 
 
 def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
@@ -64,6 +68,30 @@ def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
         yield from _to_the_right(op, term, c, _axes(term.left[:d]))
     else:
         yield term, c
+
+
+def right_form(operator: Operator) -> Table:
+    """The table of sum_k eps^k c D^right u, without derivatives on the left; JumpError where that
+    would need the derivative of a jump.
+    """
+    table: dict[Term, list[sp.Expr]] = defaultdict(list)
+    for term, c in operator.table.items():
+        for new, piece in _all_to_the_right(operator, term, c):
+            table[new].append(piece)
+    return _summed(table)
+
+
+def _all_to_the_right(op: Operator, term: Term, c: sp.Expr) -> Pieces:
+    axes = _axes(term.left)
+    if not axes:
+        yield term, c
+        return
+    e = unit(axes[0], len(term.left))
+    less = term._replace(left=subtract(term.left, e))
+    if term.field is not None:
+        yield from _all_to_the_right(op, less._replace(right=add(term.right, e)), c)
+    for slope, power in _slopes(op, c, axes[0]):
+        yield from _all_to_the_right(op, less._replace(power=term.power - power), slope)
 
 
 def _surplus(here: int, there: int) -> bool:

@@ -153,7 +153,8 @@ def solve_over(
     except SolvabilityError as cause:
         raise _explained(model, str(cause.term), cause.what) from cause
     batch = judge(model, lowered, values, nodes.points, batch, solver)
-    estimate = max(float(batch.info["estimate"]), slow_change)
+    finer = inner.cells.info["estimate"] if isinstance(inner, InnerLevel) else 0.0
+    estimate = max(float(batch.info["estimate"]), slow_change, finer)
     missed = resolve_cells(lowered, values, box).unresolved
     unresolved = missed is not None or float(batch.info["data_error"]) > wanted
     if missed is not None or (("n" not in options or unresolved) and not estimate <= wanted):

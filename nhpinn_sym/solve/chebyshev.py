@@ -170,7 +170,6 @@ def _trigonometric(degree: int, points: Array, order: int) -> Array:
     """
     count = 2 * degree + 1
     waves = 2j * np.pi * np.arange(-degree, degree + 1)
-    shift = points[:, None] - np.arange(count)[None, :] / count
-    return np.asarray(
-        np.einsum("k,nmk->nm", waves**order, np.exp(shift[:, :, None] * waves)).real / count
-    )
+    at_points = waves**order * np.exp(points[:, None] * waves)
+    at_nodes = np.exp(-waves[:, None] * np.arange(count) / count)
+    return np.asarray((at_points @ at_nodes).real / count)

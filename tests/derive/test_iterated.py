@@ -220,6 +220,107 @@ def test_a_drift_beside_two_levels() -> None:
     assert cells.effective["A"][0, 0] == pytest.approx(expected, abs=1e-8)
 
 
+def test_non_divergence_form_in_one_dimension() -> None:
+    """psi is in proportion to 1/a: all means are those weighted by 1/a."""
+    cells = solved(
+        lambda s, u: sp.Eq(
+            (2 + C(s.z[0])) * s.dt(u)
+            - (2 + S(s.y[0])) * (3 + S(s.z[0]) + C(s.y[0])) * u.diff(s.x[0], 2)
+            + S(s.z[0] + s.y[0]) * u.diff(s.x[0])
+            + (1 + C(s.z[0])) * u,
+            2 + S(s.z[0]) * S(s.y[0]),
+        ),
+        levels=2,
+        time=True,
+    )
+    weight = 1 / ((2 + sin(Y)) * (3 + sin(Z) + cos(Y)))
+    weight = weight / weight.mean()
+    expected = {
+        "A": np.mean(weight * (2 + sin(Y)) * (3 + sin(Z) + cos(Y))),
+        "b": np.mean(weight * sin(Y + Z)),
+        "c": np.mean(weight * (1 + cos(Z))),
+        "rho": np.mean(weight * (2 + cos(Z))),
+        "f": np.mean(weight * (2 + sin(Z) * sin(Y))),
+    }
+    for name, value in expected.items():
+        assert np.squeeze(cells.effective[name]) == pytest.approx(value, abs=1e-9), name
+
+
+def test_non_divergence_form_with_slow_coefficients() -> None:
+    """A* stands before D^2 u, not under a derivative: -(A* u')' + b u' with b = A*'."""
+    cells = solved(
+        lambda s, u: sp.Eq(
+            -(1 + s.x[0] / 2 + S(s.y[0]) / 4 + C(s.z[0]) / 4) * u.diff(s.x[0], 2), 1
+        ),
+        levels=2,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    mean = lambda x: 1 / np.mean(1 / (1 + x / 2 + sin(Y) / 4 + cos(Z) / 4))  # noqa: E731
+    at = np.array([[0.3]])
+    assert cells.effective["A"](at).item() == pytest.approx(mean(0.3), abs=1e-9)
+    assert cells.effective["b"](at).item() == pytest.approx(
+        (mean(0.3001) - mean(0.2999)) / 2e-4, abs=1e-6
+    )
+
+
+def hessian_form(s: nh.Scales, u: sp.Expr, a: sp.Matrix) -> sp.Expr:
+    """-a:D^2 u."""
+    return -sp.Add(*[a[i, j] * u.diff(s.x[i], s.x[j]) for i in range(2) for j in range(2)])
+
+
+def invariant_mean(a: Array) -> Array:
+    """<psi a>, a (2, 2, n, n) on the grid, D_ij (a_ij psi) = 0 by dense matrices."""
+    n = a.shape[-1]
+    d, one = slope(n), np.eye(n)
+    along = (np.kron(d, one), np.kron(one, d))
+    operator = sum(along[i] @ along[j] * a[i, j].ravel() for i in range(2) for j in range(2))
+    psi = nullvector(np.asarray(operator)).reshape(n, n)
+    return np.asarray((a * psi).mean(axis=(2, 3)) / psi.mean())
+
+
+def test_non_divergence_form_in_two_dimensions() -> None:
+    """Along y1 and z2 alone, by dense matrices; axes that no coefficient depends on stay."""
+    grid = np.arange(15) / 15
+
+    def tensor(y: Any, z: Any, sine: Any, matrix: Any) -> Any:
+        """Along z and y of different axes; psi_z is no closed form."""
+        mixed = sine(y) / 4 + sine(z) / 5
+        return matrix([[3 + sine(z), mixed], [mixed, 2 + sine(y) * sine(z) / 2]])
+
+    model = derived(
+        lambda s, u: sp.Eq(hessian_form(s, u, tensor(s.y[0], s.z[1], S, sp.Matrix)), 1),
+        2,
+        levels=2,
+    )
+    averaged = np.zeros((2, 2, 15, 15))
+    for k, y in enumerate(grid):
+        rows = tensor(y, grid[None, :] + 0 * grid[:, None], sin, list)
+        inner = np.array([[np.broadcast_to(v, (15, 15)) for v in row] for row in rows])
+        averaged[:, :, k] = invariant_mean(inner)[:, :, None]
+    expected = invariant_mean(averaged)
+    found = nh.solve_cells(model, "fourier", tolerance=1e-7).effective["A"]
+    assert found == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        lambda s, u: S(s.y[0]) * u / s.eps,
+        lambda s, u: (1 + S(s.y[0])) * u.diff(s.x[0]) / s.eps,
+        lambda s, u: S(s.y[0]) / s.eps,
+    ],
+)
+def test_non_divergence_form_in_z_beside_terms_of_a_negative_order(more: Any) -> None:
+    """Their first corrector is felt by the next terms of the expansion in z."""
+    with pytest.raises(nh.UnsupportedError, match="depends on z") as caught:
+        derived(
+            lambda s, u: sp.Eq(-(3 + S(s.y[0]) * C(s.z[0])) * u.diff(s.x[0], 2) + more(s, u), 1),
+            levels=2,
+        )
+    assert "negative order" in str(caught.value.remedy)
+
+
 def test_what_may_not_depend_on_z() -> None:
     with pytest.raises(nh.UnsupportedError, match="depends on z"):
         derived(lambda s, u: sp.Eq(-s.laplacian(u) + C(s.z[0]) * u / s.eps, 1), levels=2)

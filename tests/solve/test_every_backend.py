@@ -53,6 +53,21 @@ def test_two_levels_in_one_dimension(backend: str) -> None:
     )
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_two_levels_in_non_divergence_form(backend: str) -> None:
+    """a:D^2 u with a scalar times a constant matrix: the matrix over <1/scalar>."""
+    matrix = sp.Matrix([[2, 1], [1, 1]])
+    y, z = (g.ravel() for g in np.meshgrid(*[np.arange(200) / 200] * 2))
+    mean = np.mean(1 / (3 + np.sin(2 * np.pi * y) * np.cos(2 * np.pi * z)))
+    model = derived(
+        lambda s, u: sp.Eq(-(3 + S(s.y[0]) * C(s.z[0])) * (matrix * s.hessian(u)).trace(), 1),
+        2,
+        levels=2,
+    )
+    found = nh.solve_cells(model, backend, tolerance=1e-7).effective["A"]
+    assert np.allclose(found, np.array(matrix.tolist(), float) / mean, atol=BACKENDS[backend])
+
+
 def test_a_finer_level_that_depends_on_x_is_left_to_fourier() -> None:
     model = derived(
         diffusion(lambda s: 3 + s.x[0] + S(s.y[0]) + C(s.z[0])),
