@@ -1,4 +1,4 @@
-"""nhpinn: derive, emit, cells, validate, paper, doctor.
+"""nhpinn: derive, emit, cells, validate, doctor.
 
 Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3
 validate's verdict is not agreement, 130 interrupted.
@@ -22,7 +22,6 @@ from ..problem.errors import NhpinnError, ProblemError
 from ..problem.reading import number_from_text
 from ..solve.bars import Bars
 from .files import load_problem
-from .paper import add_paper
 
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "GROUP_RANK", "LOCAL_RANK")
 
@@ -310,7 +309,6 @@ def _parser() -> argparse.ArgumentParser:
         )
         command.add_argument("--seed", type=int, help="pinn: random seed")
         command.add_argument("--device", help="pinn: cpu or cuda")
-    add_paper(commands)
     commands.add_parser(
         "doctor",
         help=(

@@ -116,8 +116,8 @@ def solve_fine(
                  ToleranceWarning, where that would be more than MAX_CELLS in all; `mesh=` gives the
                  cells per axis instead). Lines at jumps come in addition. info["estimate"] compares
                  with the meshes of a half and a quarter of the resolution.
-    backend    : "pinn" is the classical PINN, for comparison (it fails in general, as the paper
-    shows), with the options epochs, learning_rate, ...;
+    backend    : "pinn" is the classical PINN, for comparison (it fails in general), with
+                 the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """

@@ -21,7 +21,7 @@ from .verdict import judge as judge
 class Report:
     """Result of `validate`.
 
-    errors   : "e1".."e4" as the NH-PINN paper defines them (section 5.1), relative L2.
+    errors   : "e1".."e4" of NH-PINN and of homogenization (Leung, Lin, Zhang), relative L2.
     budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
     "macro" ||u0 pinn - u0(A pinn)||,
                "reference": the fine solution's own error estimate.

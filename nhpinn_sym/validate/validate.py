@@ -70,8 +70,8 @@ def validate(
     parameters: Mapping[sp.Symbol, float] | None = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 as in the NH-PINN paper,
-    section 5.1, in L2 (at the final time).
+    """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 of NH-PINN and of
+    homogenization (`Report`), in L2 (at the final time).
 
     out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the
     parts a resumed run takes; None writes nothing. fem        : "auto" (DOLFINx where it is
