@@ -28,6 +28,9 @@ Function = Callable[[Array], Array]
 _ORDERS = {1: (10, 7), 2: (9, 6), 3: (6, 4)}
 """Gauss points per axis of a panel, and those that its error is taken from."""
 _ACCURACY = 1e-12
+_ACCURACY_OF_FUNCTIONS = {1: 1e-12, 2: 1e-10, 3: 1e-7}
+"""Relative, of means that results are judged by, by the number of axes: below what results in so
+many dimensions are asked for. A mean comes with its error, so that a coarse one rejects nothing."""
 _MOST_POINTS = 3_000_000
 _ROUNDS = 30
 _LINE_ORDERS = {2: (8, 16, 32), 3: (4, 7)}
@@ -130,7 +133,8 @@ def mean_of_function(
         cuts = [np.union1d(lines.finished(k), lines.initial(k)) for k in range(space.axes)]
         size = float(np.prod([float(len(cut)) for cut in cuts]))
         lo, hi = boxes(cuts if size <= _MOST_BOXES else [np.array(i) for i in space.intervals])
-        means, errors = _panel_means(values, lo, hi, space)
+        accuracy = _ACCURACY_OF_FUNCTIONS[space.axes]
+        means, errors = _panel_means(values, lo, hi, space, accuracy)
         failed = bool(lines.failures) or size > _MOST_BOXES
         errors = np.full_like(errors, np.inf) if failed else errors
     return means, errors
@@ -141,7 +145,8 @@ def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
     lines = Lines(space, breaks, (False,) * space.axes)
     cuts = [lines.initial(k) for k in range(space.axes)]
     panels = resolve_panels(expr, space.symbols, cuts, FOR_MEANS)
-    mean, error = _panel_means(_column(expr, space), panels.lo, panels.hi, space)
+    column = _column(expr, space)
+    mean, error = _panel_means(column, panels.lo, panels.hi, space, _ACCURACY)
     return complex(mean[0]), np.inf if panels.failure is not None else float(error[0])
 
 
@@ -150,7 +155,9 @@ def _column(expr: sp.Expr, space: Space) -> Function:
     return lambda points: values(points)[:, None]
 
 
-def _panel_means(values: Function, lo: Array, hi: Array, space: Space) -> tuple[Array, Array]:
+def _panel_means(
+    values: Function, lo: Array, hi: Array, space: Space, accuracy: float
+) -> tuple[Array, Array]:
     """Means and their errors by Gauss quadrature on boxes, halved where two orders differ."""
     volume = float(np.prod([b - a for a, b in space.intervals]))
     total, absolute, error = (np.zeros(1) for _ in range(3))
@@ -159,7 +166,7 @@ def _panel_means(values: Function, lo: Array, hi: Array, space: Space) -> tuple[
         (fine, size), (coarse, _) = (_gauss(values, lo, hi, n) for n in _ORDERS[space.axes])
         points += len(lo) * _ORDERS[space.axes][0] ** space.axes
         difference = np.abs(fine - coarse)
-        allowed = _ACCURACY * np.maximum(absolute + size.sum(axis=0), 1e-300)
+        allowed = accuracy * np.maximum(absolute + size.sum(axis=0), 1e-300)
         poor = (difference > allowed / max(len(lo), 1)).any(axis=1)
         done = bool(np.all(difference.sum(axis=0) <= allowed))
         if points > _MOST_POINTS or round_ == _ROUNDS - 1 or done:
