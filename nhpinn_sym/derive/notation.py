@@ -5,6 +5,7 @@ functions without arguments.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from math import prod
 from typing import Any
 
@@ -199,6 +200,12 @@ def text(expr: Any) -> str:
     """
     if isinstance(expr, sp.Equality):
         return "; ".join(f"{text(row.lhs)} = {text(row.rhs)}" for row in rows(expr))
+    return _line(expr) if isinstance(expr, sp.Expr) else str(_Text().doprint(expr))
+
+
+@lru_cache(maxsize=4096)
+def _line(expr: sp.Expr) -> str:
+    """Kept, because a law holds the same products of coefficients many times."""
     return str(_Text().doprint(tidy(expr)))
 
 

@@ -187,7 +187,7 @@ def _cleared(
                 aside = _ASIDE * max(abs(a), abs(b))
                 face[:, k] = face[:, k].clamp(a + aside, b - aside)
             face[:, axis] = bounds[axis][end]
-            values = functions(face, sorted(set(along.values())))
+            values = _at_distinct(functions, face, sorted(set(along.values())))
             distance = slope * (points[:, axis, None] - bounds[axis][1 - end]).abs()
             blend = [
                 distance,
@@ -200,6 +200,20 @@ def _cleared(
         return jet
 
     return cleared
+
+
+def _at_distinct(functions: Functions, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+    """`functions` at points of which most may be equal, as those of a grid on a face are."""
+    key = torch.zeros(len(points), dtype=torch.long, device=points.device)
+    for column in points.T:
+        values, places = torch.unique(column, return_inverse=True)
+        key = key * len(values) + places
+    kinds, kind = torch.unique(key, return_inverse=True)
+    if 2 * len(kinds) > len(points):
+        return functions(points, indices)
+    first = torch.empty(len(kinds), dtype=torch.long, device=points.device)
+    first[kind] = torch.arange(len(points), device=points.device)
+    return {index: value[kind] for index, value in functions(points[first], indices).items()}
 
 
 def stacked(families: Sequence[Functions]) -> Functions:
