@@ -328,15 +328,17 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
     """{(equation, field, alpha): (coefficient, its mean)} of the terms of h_n without cell
     functions whose mean is not zero.
 
-    For constant kernels; opaque coefficients are taken to have no mean.
+    For constant kernels; opaque coefficients, and those with a mean drift that only a solve makes a
+    number, are taken to have no mean.
     """
     found = {}
+    known = {*op.fast, *op.slow, *op.problem.parameters}
     for (field, alpha), flux in recursion.right_hand_side(n).items():
         for (equation, left), c in flux.items():
             if any(left) or any(p.function is not None for p in c):
                 continue
             shown = recursion.explicit({(equation, left): c})[equation, left]
-            if is_opaque(shown) or is_zero(shown):
+            if is_opaque(shown) or not shown.free_symbols <= known or is_zero(shown):
                 continue
             means = [mean(shown, op, slow) for slow in slow_samples(op, [shown])]
             value, uncertainty, largest = max(means, key=lambda m: abs(m[0]) - 3 * m[1])

@@ -109,8 +109,8 @@ def _in_flux_form(
 
 
 def lower_fine(operator: Operator) -> LoweredEquation:
-    """The multiscale equation itself, y = x/eps put in and eps a parameter. Errors: those of
-    `check_coefficients`.
+    """The multiscale equation itself, y = x/eps put in and eps, where it is held, a parameter.
+    Errors: those of `check_coefficients`.
     """
     check_coefficients(operator)
     problem = operator.problem
@@ -126,7 +126,8 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     ]
     sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
     imaginary = any(c.has(sp.I) for c in lowered.values())
-    equation = _lower(problem, "Multiscale equation", terms, sources, (eps,), {}, _natural(problem))
+    scale = (eps,) if any(c.has(eps) for c in lowered.values()) else ()
+    equation = _lower(problem, "Multiscale equation", terms, sources, scale, {}, _natural(problem))
     return replace(
         equation, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values())
     )

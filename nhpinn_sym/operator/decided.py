@@ -1,5 +1,5 @@
 """Conditions of a Piecewise that hold everywhere in the cell, or nowhere: a phase that covers the
-cell is no jump.
+cell is no jump, nor are phases with the same value.
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from sympy.core.relational import Relational
 
 Intervals = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 _STEPS = (sp.Heaviside, sp.sign)
+_ROUNDING = 1e-15
+"""Relative difference up to which two numbers are the same."""
 _RISING, _FALLING = (sp.Gt, sp.Ge), (sp.Lt, sp.Le)
 
 
 def decided(expr: sp.Expr, cell: Intervals) -> sp.Expr:
     """`expr` with the value of every inequality, Heaviside and sign of a linear function of the
-    cell coordinates that has one.
+    cell coordinates that has one, and one number for a Piecewise of equal numbers.
 
     Points at the ends of the cell, which have no measure, do not count.
     """
@@ -24,7 +26,19 @@ def decided(expr: sp.Expr, cell: Intervals) -> sp.Expr:
         return expr
     known: dict[sp.Basic, sp.Basic | None] = {r: _decision(r, cell) for r in expr.atoms(Relational)}
     known |= {e: _step(e, cell) for e in expr.atoms(*_STEPS)}
-    return expr.xreplace({node: value for node, value in known.items() if value is not None})
+    found = expr.xreplace({node: value for node, value in known.items() if value is not None})
+    same = {node: _common(node) for node in found.atoms(sp.Piecewise)}
+    return found.xreplace({node: value for node, value in same.items() if value is not None})
+
+
+def _common(node: sp.Piecewise) -> sp.Expr | None:
+    """The number that all branches are; None where they differ, or are no numbers."""
+    first, *others = [branch for branch, _ in node.args]
+    if not all(v.is_number and v.is_finite for v in (first, *others)):
+        return None
+    number = complex(first)
+    close = all(abs(complex(v) - number) <= _ROUNDING * abs(number) for v in others)
+    return first if close and node.args[-1].cond == sp.true else None
 
 
 def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:

@@ -166,10 +166,11 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
         )
     elif not estimate <= wanted:
         given = "mesh" in options or "at_least" in options
+        meshed = "raise max_dofs=" if "cells" in solution.info else "train it longer, epochs="
         more = (
             "give a finer mesh= or per_period="
             if given
-            else "raise max_dofs=, or accept a larger tolerance="
+            else f"{meshed}, or accept a larger tolerance="
         )
         size = "x".join(str(n) for n in solution.info.get("cells", ()))
         mesh = f" on {size} cells" if size else ""

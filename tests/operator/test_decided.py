@@ -23,6 +23,7 @@ CELL = {Y: (sp.Integer(0), sp.Integer(1)), Z: (sp.Integer(0), sp.Integer(1))}
     (sp.Piecewise((2, (Y + Z > 0) & (Y - Z < 1)), (5, True)), 2), (3 + sp.Heaviside(Y + 1), 4), (3 + sp.sign(Y - 1), 2),
     (sp.Piecewise((2, Y < HALF), (5, True)), sp.Piecewise((2, Y < HALF), (5, True))),
     (sp.Piecewise((2, Y**2 < 2), (5, True)), sp.Piecewise((2, Y**2 < 2), (5, True))),
+    (3 + sp.Piecewise((2.0, Y < HALF), (2, True)), 5.0), (sp.Piecewise((sp.sqrt(2), Y < HALF), (2**0.5, True)), sp.sqrt(2)),
 ])  # fmt: skip
 def test_conditions_are_decided_where_the_cell_decides_them(expr: sp.Expr, wanted: sp.Expr) -> None:
     assert decided(expr, CELL) == wanted

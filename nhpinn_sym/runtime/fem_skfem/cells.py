@@ -28,6 +28,7 @@ from .space import (
     block_vector,
     evaluate,
     floats,
+    named,
     numbers,
 )  # sibling
 
@@ -185,7 +186,8 @@ def main_cells(forms: Any, arguments: list[str]) -> None:
     space = Space(
         Lattice.fitted(floats(forms.CELL), (n,) * dim, forms.BREAKS), 2, tuple(range(dim))
     )
-    result = solve_cells(forms, space, data)
+    with named():
+        result = solve_cells(forms, space, data)
     for (name, index), value in {**result.effective, **forms.KNOWN}.items():
         print(f"{name}{list(index)} = {value if isinstance(value, str) else format(value, '.12g')}")
     print(

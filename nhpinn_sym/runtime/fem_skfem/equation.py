@@ -37,6 +37,7 @@ from .space import (
     block_vector,
     evaluate,
     floats,
+    named,
     numbers,
 )  # sibling
 
@@ -334,7 +335,9 @@ def main_equation(forms: Any, arguments: list[str]) -> None:
     bounds = floats(forms.DOMAIN)
     breaks = all_breaks(bounds, forms.BREAKS, forms.FAST_BREAKS, float(data.get("epsilon", 1.0)))
     space = Space(Lattice.fitted(bounds, (n,) * dim, breaks), 2, tuple(forms.PERIODIC))
-    result = solve_equation(forms, space, data, steps=int(data.pop("steps", 64)), keep=False)
+    steps = int(data.pop("steps", 64))
+    with named():
+        result = solve_equation(forms, space, data, steps=steps, keep=False)
     if result.defect > COMPATIBLE:
         raise SystemExit(
             f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}"

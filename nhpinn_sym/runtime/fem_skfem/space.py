@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -253,6 +254,17 @@ def _sampled(function: Callable[[Array], Array], points: Array) -> Any:
 
 def numbers(arguments: list[str]) -> dict[str, Any]:
     return {name: float(value) for name, value in (argument.split("=") for argument in arguments)}
+
+
+@contextmanager
+def named() -> Iterator[None]:
+    """SystemExit with the name of a number that a coefficient asks for and nobody gave."""
+    try:
+        yield
+    except KeyError as missing:
+        if isinstance(missing.args[0], str):
+            raise SystemExit(f"give a value for: {missing.args[0]}=...") from missing
+        raise
 
 
 def floats(bounds: Any) -> tuple[tuple[float, float], ...]:

@@ -55,9 +55,9 @@ def CellSolver(
 
 def _smooth(cells: LoweredCells, options: Mapping[str, Any]) -> tuple[str, str]:
     """A random layer fills a box of two dimensions, not of more: there the slow variables go to the
-    last layer.
+    last layer, where there is one.
     """
-    several = bool(cells.slow) and cells.cell.dim + len(cells.slow) > 2
+    several = bool(cells.slow and cells.functions) and cells.cell.dim + len(cells.slow) > 2
     return (
         ("cells", "CellSolver")
         if not several or read_options(options).trains

@@ -272,7 +272,7 @@ def _require_least_squares(cells: LoweredCells, options: Options) -> None:
         raise UnsupportedError(
             "a kernel that is not constant, or a moving frame, with coefficients that jump",
             term=kernel.name if kernel else cells.constants[0].symbol,
-            remedy='use backend="fourier", or "skfem"',
+            remedy='use backend="skfem" or "dolfinx"',
         )
     if options.trains:
         raise UnsupportedError(

@@ -1,0 +1,140 @@
+"""Trivial limits: nothing oscillates, nothing jumps, eps is nowhere. Every backend and the emitted
+mains solve them as they solve anything else.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.lower.equation import lower_fine
+from tests.symbolic import derived, diffusion
+
+HALF = sp.Rational(1, 2)
+SQUARE: dict[str, Any] = {"domain": nh.Box((0, 1), (0, 1)), "boundary": [nh.Dirichlet(0)]}
+BACKENDS: list[tuple[str, dict[str, Any]]] = [
+    ("fourier", {}),
+    ("skfem", {}),
+    ("dolfinx", {}),
+    ("pinn", {}),
+]
+ENERGY: tuple[str, dict[str, Any]] = ("pinn", {"method": "energy"})
+CONSTANT = np.array([[2.0, 1.0], [1.0, 3.0]])
+
+
+def elastic(s: nh.Scales, u: sp.Matrix) -> tuple[sp.Matrix, sp.Matrix]:
+    strain = s.sym_grad(u)
+    return -s.div(strain.trace() * sp.eye(2) + 2 * strain), sp.Matrix([1, 0])
+
+
+HOMOGENEOUS: dict[str, tuple[Callable[[], nh.HomogenizedModel], np.ndarray]] = {
+    "one phase": (lambda: derived(diffusion(lambda s: sp.Integer(2)), 1), np.array([[2.0]])),
+    "matrix": (lambda: derived(diffusion(lambda s: sp.Matrix([[2, 1], [1, 3]])), 2), CONSTANT),
+    "equal phases": (
+        lambda: derived(diffusion(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 2.0}, 2)), 2),
+        2 * np.eye(2),
+    ),
+    "two levels": (
+        lambda: derived(diffusion(lambda s: sp.Integer(2)), 2, levels=2),
+        2 * np.eye(2),
+    ),
+    "elasticity": (
+        lambda: derived(elastic, 2, components=2),
+        np.array([3.0, 0, 0, 1, 0, 1, 1, 0, 0, 1, 1, 0, 1, 0, 0, 3]).reshape(2, 2, 2, 2),
+    ),
+}
+
+
+@pytest.mark.parametrize(("backend", "options"), [*BACKENDS, ENERGY])
+@pytest.mark.parametrize("name", HOMOGENEOUS)
+def test_a_homogeneous_cell(name: str, backend: str, options: dict[str, Any]) -> None:
+    model, expected = HOMOGENEOUS[name]
+    cells = nh.solve_cells(model(), backend, **options)
+    assert np.allclose(cells.effective["A"], expected, rtol=0, atol=1e-9)
+    assert cells.info["bounds"] < 1e-9
+
+
+@pytest.mark.parametrize(("backend", "options"), BACKENDS)
+def test_a_coefficient_of_x_alone(backend: str, options: dict[str, Any]) -> None:
+    """More slow than fast variables, and no cell functions."""
+    model = derived(diffusion(lambda s: 2 + s.x[0]), 2, **SQUARE)
+    found = nh.solve_cells(model, backend, **options).effective["A"](np.array([[0.5, 0.2]]))
+    assert np.allclose(found, 2.5 * np.eye(2), rtol=0, atol=1e-12)
+
+
+def test_equal_phases_are_no_jump() -> None:
+    """The fine equation holds no Piecewise, whatever the notation of the numbers."""
+    layers = lambda s: sp.Piecewise((2.0, s.y[0] < HALF), (2, True))  # noqa: E731
+    model = derived(diffusion(layers), 1, domain=nh.Box((0, 1)), boundary=[nh.Dirichlet(0)])
+    assert not model.cell_problems
+    fine = lower_fine(model.operator)
+    assert not fine.jumps
+    assert fine.parameters == ()
+
+
+def run(folder: Path, file: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """An emitted main, away from the package."""
+    return subprocess.run(
+        [sys.executable, file, *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+@pytest.mark.parametrize("target", ["skfem", "dolfinx"])
+def test_emitted_mains_ask_for_no_eps_where_there_is_none(tmp_path: Path, target: str) -> None:
+    line = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)]}
+    model = derived(diffusion(lambda s: sp.Integer(2)), 1, **line)
+    nh.emit(model, target).save(tmp_path)
+    for file, wanted in (
+        ("cell_driver.py", " = 2\n"),
+        ("homogenized_driver.py", "<= 0.0625"),
+        ("fine_driver.py", "<= 0.0625"),
+    ):
+        done = run(tmp_path, file)
+        assert done.returncode == 0, done.stderr
+        assert wanted in done.stdout
+
+
+@pytest.mark.parametrize("target", ["skfem", "dolfinx"])
+def test_emitted_mains_name_what_they_need(tmp_path: Path, target: str) -> None:
+    model = derived(diffusion(lambda s: 2 + s.x[0] + sp.sin(2 * sp.pi * s.y[0]) / 4), 1)
+    nh.emit(model, target).save(tmp_path)
+    done = run(tmp_path, "cell_driver.py")
+    assert done.returncode == 1
+    assert done.stderr.strip() == "give a value for: x1=..."
+    done = run(tmp_path, "cell_driver.py", "x1=0.5")
+    assert "= 2.48746" in done.stdout  # sqrt(2.5^2 - 1/16)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_a_mean_drift_of_layers(backend: str) -> None:
+    """Shear flow that jumps, with a mean: c = <b>, A* = 1 + <R^2>, R' = b - c; b = 3 | 6 on
+    0.4 | 0.6 of the cell: R is a triangle of height 0.72.
+    """
+    model = derived(
+        lambda s, u: sp.Eq(
+            s.dt(u)
+            - s.laplacian(u)
+            + (1 + nh.phases(s, {nh.Layer(1, (0, 0.4)): 2}, default=5)) * u.diff(s.x[0]) / s.eps,
+            0,
+        ),
+        2,
+        time=True,
+    )
+    cells = nh.solve_cells(model, backend)
+    assert np.allclose(cells.effective["drift"], [4.8, 0], rtol=0, atol=1e-8)
+    expected = np.diag([1 + 0.72**2 / 12, 1])
+    assert np.allclose(cells.effective["A"], expected, rtol=0, atol=1e-8)
