@@ -56,6 +56,7 @@ class Case:
 
     @property
     def bounds(self) -> Array:
+        assert self.problem.domain is not None, "every problem of the paper has one"
         return np.array(self.problem.domain.bounds, dtype=float)
 
     @property

@@ -183,7 +183,7 @@ def homogenized(
     solved = with_effective(case.cells, earlier["cells"]["values"]["effective"])
     w = nh.solve_homogenized(case.model, solved, "skfem", tolerance=MACRO_TOLERANCE)
     with _expected():
-        p = nh.solve_homogenized(
+        p: Any = nh.solve_homogenized(
             case.model,
             solved,
             "pinn",

@@ -6,6 +6,7 @@ settings is taken, so that an interrupted run, or one begun elsewhere, goes on.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import json
 import os
@@ -120,12 +121,17 @@ def compute(part: Part, results: Path, checkpoints: Path, earlier: Results) -> s
     """Compute a part and write its results file; its key. A training that was killed goes on from
     its checkpoint, which is removed once the file is there.
     """
-    checkpoint = checkpoints / part.key
+    checkpoint = checkpoints / f"{part.key}_{_digest(part.settings)}"
     measured = _computed(part, checkpoint, earlier)
     content = {"settings": part.settings, **_filled(measured), "versions": _versions()}
     _write(_file(part, results), content)
     shutil.rmtree(checkpoint, ignore_errors=True)
     return part.key
+
+
+def _digest(settings: Mapping[str, Any]) -> str:
+    """Of the settings: a checkpoint of other settings is left alone."""
+    return hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
 
 
 def _computed(part: Part, checkpoint: Path, earlier: Results) -> Measured:

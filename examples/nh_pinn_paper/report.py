@@ -117,7 +117,7 @@ def seconds(parts: Mapping[str, Part], results: Path) -> list[tuple[str, dict[st
 
 def readme_rows(results: Iterable[CaseResults]) -> list[tuple[str, ...]]:
     """The rows of the table in the README, in the order of COLUMNS."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for own in results:
         case = own.case
         first = own.parts.get("library", {}).get("values", {}).get("first_order")
