@@ -153,7 +153,7 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(model)
     levels, d = cells.averaged, model.problem.scales.dim
-    if 4 not in levels:
+    if model.order < 2 or not cells.info.get("hierarchy"):
         raise ProblemError(
             "the cells have no averaged operator h_4",
             term=cells,
@@ -163,10 +163,11 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
         -symmetric_tensor(d, 1, 2, levels[2]),
         float(symmetric_tensor(d, 1, 0, levels[2], time=2)),
     )
-    b = symmetric_tensor(d, 1, 4, levels[4]) + _symmetrized(
-        np.multiply.outer(symmetric_tensor(d, 1, 2, levels[4], time=2), a / rho)
+    fourth = levels.get(4, {})  # nothing disperses where nothing oscillates
+    b = symmetric_tensor(d, 1, 4, fourth) + _symmetrized(
+        np.multiply.outer(symmetric_tensor(d, 1, 2, fourth, time=2), a / rho)
     )
-    b = b + float(symmetric_tensor(d, 1, 0, levels[4], time=4)) * _symmetrized(
+    b = b + float(symmetric_tensor(d, 1, 0, fourth, time=4)) * _symmetrized(
         np.multiply.outer(a / rho, a / rho)
     )
     scales = model.problem.scales

@@ -15,6 +15,9 @@ _SHARE = 0.2
 """Largest part of the homogenization error that another error may have."""
 _FLOOR = 1e-6
 """Errors below this pass, also where the homogenization error itself vanishes."""
+_PLAIN = 1e-4
+"""Estimate of a reference up to which it judges solutions of an equation where nothing oscillates.
+"""
 _FALLS = 0.9
 """A homogenization error falls with eps where it is below this part of that of a larger eps."""
 FEWEST_PERIODS = 2.0
@@ -85,7 +88,7 @@ def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verd
     """The verdict: shares above a fifth of the homogenization error are named, the reference
     first."""
     found = Findings() if findings is None else findings
-    limit = max(_SHARE * budget["homogenization"], _FLOOR)
+    limit = _limit(budget, found)
     if found.periods < FEWEST_PERIODS:
         return Verdict.NO_SCALE_SEPARATION
     if found.coarse or not budget["reference"] <= limit:
@@ -94,6 +97,15 @@ def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verd
     if verdict is not None:
         return verdict
     return Verdict.AGREEMENT if falls(budget, found) is not False else Verdict.NOT_THE_LIMIT
+
+
+def _limit(budget: Mapping[str, float], found: Findings) -> float:
+    """The largest share that an error other than that of homogenization may have. Where nothing
+    oscillates there is none of homogenization: solutions agree as far as the reference tells."""
+    share = max(_SHARE * budget["homogenization"], _FLOOR)
+    reference = budget["reference"]
+    plain = found.periods == math.inf and budget["homogenization"] <= reference <= _PLAIN
+    return max(share, reference) if plain else share
 
 
 def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
@@ -144,7 +156,7 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
             "no bounds and no third method apply to these cells: PINN and FEM differ by "
             f"{findings.between:.1e} of ||u_eps||"
         )
-    if budget["macro"] > max(_SHARE * here, _FLOOR):
+    if budget["macro"] > _limit(budget, findings):
         yield (
             f"u0 by PINN and by FEM, with the same cells, differ by {budget['macro']:.1e}; they "
             "are "

@@ -138,3 +138,15 @@ def test_a_mean_drift_of_layers(backend: str) -> None:
     assert np.allclose(cells.effective["drift"], [4.8, 0], rtol=0, atol=1e-8)
     expected = np.diag([1 + 0.72**2 / 12, 1])
     assert np.allclose(cells.effective["A"], expected, rtol=0, atol=1e-8)
+
+
+@pytest.mark.parametrize("dim", [1, 2])
+def test_waves_in_a_homogeneous_medium_do_not_disperse(dim: int) -> None:
+    model = derived(
+        lambda s, u: sp.Eq(3 * s.dt(u, 2) - s.div(2 * s.grad(u)), 0), dim, time=True, order=2
+    )
+    found = nh.dispersion(model, nh.solve_cells(model))
+    waves = np.array([[2.0] * dim, [0.5] + [3.0] * (dim - 1)])
+    expected = np.sqrt(2 / 3 * (waves**2).sum(axis=1))
+    for form in ("leading", "bakhvalov", "boussinesq"):
+        assert found.frequency(waves, 0.2, form) == pytest.approx(expected, rel=1e-12)

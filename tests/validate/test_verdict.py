@@ -46,6 +46,24 @@ def test_what_decides(budget: dict[str, float], changes: dict[str, Any], verdict
     assert judge(BUDGET | budget, replace(SOUND, **changes)) is verdict
 
 
+@pytest.mark.parametrize(
+    ("budget", "verdict"),
+    [
+        ({"macro": 2e-5}, Verdict.AGREEMENT),
+        ({"macro": 5e-5}, Verdict.MACRO_DISAGREES),
+        ({"cell": 5e-5}, Verdict.CELLS_DISAGREE),
+        ({"reference": 2e-4}, Verdict.REFERENCE_TOO_COARSE),
+        ({"homogenization": 1e-4}, Verdict.REFERENCE_TOO_COARSE),
+    ],
+)
+def test_where_nothing_oscillates_the_reference_tells_as_far_as_it_is_accurate(
+    budget: dict[str, float], verdict: Verdict
+) -> None:
+    plain = {"homogenization": 1e-6, "cell": 0.0, "macro": 1e-6, "reference": 4e-5}
+    nothing = Findings(oracle="a third method", pinn_off=1e-3, fem_off=1e-6)
+    assert judge(plain | budget, nothing) is verdict
+
+
 def test_the_text_says_what_was_seen_and_no_more() -> None:
     seen = " ".join(evidence(BUDGET, SOUND, "1/8"))
     assert "0.02 at eps = 1/4, 0.01 at eps = 1/8" in seen and "falls with eps" in seen
