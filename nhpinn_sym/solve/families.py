@@ -230,8 +230,13 @@ def _chosen(
     given = (
         {}
         if parameters is None
-        else instance(parameters, Mapping, "parameters", "pass parameters={q: number}")
-    )  # type: ignore[type-abstract]
+        else instance(
+            parameters,
+            Mapping,  # type: ignore[type-abstract]
+            "parameters",
+            "pass parameters={q: number}",
+        )
+    )
     declared, fixed = (
         model.problem.parameters,
         {str(v) if isinstance(v, (sp.Basic, str)) else shortened(v) for v in given},

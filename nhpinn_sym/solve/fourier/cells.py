@@ -323,8 +323,13 @@ def _fields(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
     return (
         {}
         if given is None
-        else instance(given, Mapping, "fields", "write fields={name: function of points}")
-    )  # type: ignore[type-abstract]
+        else instance(
+            given,
+            Mapping,  # type: ignore[type-abstract]
+            "fields",
+            "write fields={name: function of points}",
+        )
+    )
 
 
 def _check(cells: LoweredCells, fields: Mapping[str, Any]) -> None:

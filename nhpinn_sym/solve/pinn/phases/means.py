@@ -52,14 +52,13 @@ class PhaseMeans:
         """The families with all functions of zero mean."""
         q = self._quadrature(rows)
         zero = (0,) * rows.partition.dim
-        total = sum(
+        parts = [
             w @ families[k].raw(piece.unfolded(y), [zero])[zero]
             for k, piece, y, w in self._parts(rows, q)
-        )
-        c = total.shape[-1]  # type: ignore[union-attr]
-        numbers = Numbers(
-            torch.eye(c, dtype=torch.float64, device=rows.slow.device)[None], -total[None], {}, {}
-        )  # type: ignore[index]
+        ]
+        total = torch.stack(parts).sum(0)
+        one = torch.eye(len(total), dtype=torch.float64, device=rows.slow.device)
+        numbers = Numbers(one[None], -total[None], {}, {})
         return [family.with_numbers(numbers) for family in families]
 
     def effective(self, rows: PhaseRows, families: Sequence[Family]) -> dict[EffectiveKey, Tensor]:
