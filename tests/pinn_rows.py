@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
-import nhpinn_sym.runtime.nets.jets as jets
+from nhpinn_sym.emit.source import Source
 from nhpinn_sym.lower.forms import MultiIndex
+from nhpinn_sym.runtime.nets.inputs import input_count, spread
 from nhpinn_sym.solve.pinn.network import Axes, Jet, Layers, Trial
 from nhpinn_sym.solve.pinn.rows import Rows
 
-RUNTIME = Path(str(jets.__file__)).read_text(encoding="utf-8")
 BOX: Axes = (("periodic", 0.0, 1.0), ("scaled", -1.0, 2.0), ("graded", 0.0, 1.0))
 LAPLACE = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))
 SETS: dict[str, tuple[MultiIndex, ...]] = {
@@ -57,7 +56,7 @@ def net(
 ) -> tuple[Trial, Layers]:
     """A net in a box of mixed kinds; `slow` more columns are inputs that are not differentiated."""
     axes = (*BOX[: len(indices[0])], *[("scaled", 0.0, 1.0)] * slow)
-    sizes = [jets.inputs(axes), *widths, outputs]
+    sizes = [input_count(axes), *widths, outputs]
     draw = torch.Generator().manual_seed(seed)
     layers = [
         (
@@ -66,7 +65,8 @@ def net(
         )
         for m, n in pairwise(sizes)
     ]
-    return Trial("random", f"{RUNTIME}\nINDICES = {tuple(indices)}\n", axes), layers
+    source = Source("torch", (("random.py", f"INDICES = {tuple(indices)}\n"),))
+    return Trial("random", source, axes), layers
 
 
 def rows(trial: Trial, count: int, equations: int, components: int, known: int, seed: int) -> Rows:
@@ -79,7 +79,7 @@ def rows(trial: Trial, count: int, equations: int, components: int, known: int, 
     unit = 0.1 + 0.8 * torch.rand(count, len(trial.axes), generator=draw, dtype=torch.float64)
     weights = normal(count, equations, components, len(trial.indices))
     return Rows(
-        jets.spread(unit, trial.axes),
+        spread(unit, trial.axes),
         weights,
         normal(count, equations, known),
         normal(count, equations, 1),
@@ -91,7 +91,7 @@ def nested(trial: Trial, layers: Layers, points: Tensor) -> Jet:
     """The jet of a net by differentiating its values again and again."""
     points, dimension = points.detach().requires_grad_(), len(trial.indices[0])
     zero = (0,) * dimension
-    values = trial.module.network(points, layers, (zero,), trial.axes)[zero]
+    values = trial.network(points, layers, (zero,))[zero]
     found = {zero: values}
     for index in trial.indices[1:]:
         axis = max(i for i, n in enumerate(index) if n)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from types import ModuleType
 
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
-from ..lower.forms import LoweredEquation
+from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
 from . import torch_energy, torch_ritz
+from .mains import cells_main, default_parameters, equation_main, slow_box
 from .source import Source
 
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "latex")
@@ -25,25 +26,23 @@ _MODULES = {
     "skfem": "skfem_forms",
     "numpy": "fourier_forms",
 }
+"""The modules with the functions `cells` and, but for numpy, `equation`."""
 
 
 def emit(model: HomogenizedModel, target: str) -> Source:
     """The source files of `model` for "torch", "dolfinx", "skfem", "numpy" or "latex".
 
-    torch, dolfinx, skfem : cell problems, and (where the problem has a domain) the homogenized and
-    the fine equation; from order 2 on
-                            also mean_field_1, ..., mean_field_n of a stationary problem, which read
-                            derivatives of the fields before them.
-    torch                 : one file of cell problems per phase where coefficients jump, and no fine
-    equation then;
-                            for what is a minimum problem, also its energy: cell_energy.py and
-                            cell_dual.py (of gradients and of fluxes), homogenized_energy.py,
-                            fine_energy.py.
-    numpy                 : the cell problems for the Fourier oracle.
-    latex                 : the derivation as a document.
-    Every file stands alone; `source.save(folder)` writes them, `source[name]` is the text of one.
-    Complex problems come in real and imaginary parts (numpy has complex numbers).
-    UnknownBackendError for other targets.
+    torch, dolfinx, skfem: cell problems, and (where the problem has a domain) the homogenized and
+    the fine equation; from order 2 on also mean_field_1, ..., mean_field_n of a stationary problem,
+    which read derivatives of the fields before them. torch has a file of coefficients of each, a
+    residual, and, for what is a minimum problem, its energy; of cell problems whose coefficients
+    jump one file per phase, and no fine equation then.
+    numpy: the cell problems for the Fourier oracle. latex: the derivation as a document.
+
+    `source.save(folder)` writes a folder that stands alone, in which main_cells.py,
+    main_homogenized.py and main_fine.py solve one after the other (numpy: main_cells.py alone);
+    `source[name]` is the text of a file, as the package runs it. Complex problems come in real and
+    imaginary parts (numpy has complex numbers). UnknownBackendError for other targets.
     """
     if not isinstance(target, str) or target not in TARGETS:
         raise UnknownBackendError(
@@ -55,30 +54,54 @@ def emit(model: HomogenizedModel, target: str) -> Source:
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
     emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")
     cells = lower_cells(model)
-    phased = (
-        importlib.import_module("nhpinn_sym.emit.torch_phases")
-        if target == "torch" and cells.jumps
-        else emitter
-    )
-    sources = [phased.cells(real_form(cells) if cells.complex and target != "numpy" else cells)]
-    if target == "torch":
-        sources += _energy(lambda: torch_energy.cells(cells))
+    cells = real_form(cells) if cells.complex and target != "numpy" else cells
+    files = dict(_cells(emitter, cells, target).files)
+    mains = {"cells": cells_main(target, cells, default_parameters(model), slow_box(model))}
     if target != "numpy" and model.problem.domain is not None:
-        sources += _equations(emitter, model)
-    return Source(target, tuple(pair for source in sources for pair in source.files))
+        for name, equation in _equations(model, jumps=target != "torch"):
+            files |= _equation(emitter, equation, name, target)
+            if name in ("homogenized", "fine"):
+                mains[name] = equation_main(target, equation, name)
+    files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
+    return Source(target, tuple(files.items()))
 
 
-def _energy(emitted: Callable[[], Source]) -> list[Source]:
+def _cells(emitter: ModuleType, cells: LoweredCells, target: str) -> Source:
+    """The files of the cell problems."""
+    if target != "torch":
+        return emitter.cells(cells)
+    strong = emitter
+    if cells.jumps:
+        strong = importlib.import_module("nhpinn_sym.emit.torch_phases")
+    energy = _where_supported(partial(torch_energy.cells, cells))
+    return Source("torch", (*strong.cells(cells).files, *energy))
+
+
+def _equation(
+    emitter: ModuleType, equation: LoweredEquation, name: str, target: str
+) -> dict[str, str]:
+    """The files of a boundary value problem; none, with a UserWarning, where it has no text."""
+    try:
+        files = dict(emitter.equation(equation, name).files)
+    except UnsupportedError as cause:
+        _warn(name, cause)
+        return {}
+    if target == "torch":
+        files |= dict(_where_supported(partial(torch_ritz.equation, equation, name)))
+    return files
+
+
+def _where_supported(emitted: Callable[[], Source]) -> tuple[tuple[str, str], ...]:
     """The files of a minimum problem; none where there is no energy."""
     try:
-        return [emitted()]
+        return emitted().files
     except UnsupportedError:
-        return []
+        return ()
 
 
-def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
-    """The files of the boundary value problems; a UserWarning says which are left out because no
-    backend solves them.
+def _equations(model: HomogenizedModel, jumps: bool) -> Iterator[tuple[str, LoweredEquation]]:
+    """The boundary value problems, real; a UserWarning says which are left out because no backend
+    solves them. jumps: those whose coefficients jump too.
     """
     makers: dict[str, Callable[[], LoweredEquation]] = {
         "homogenized": lambda: lower_homogenized(model),
@@ -89,18 +112,14 @@ def _equations(emitter: ModuleType, model: HomogenizedModel) -> list[Source]:
             f"mean_field_{k}": partial(lower_mean_field, model, k)
             for k in range(1, model.order + 1)
         }
-    sources = []
     for name, lower in makers.items():
         try:
             equation = lower()
-            if not (equation.jumps and emitter.__name__.endswith("torch_equation")):
-                equation = real_equation(equation) if equation.complex else equation
-                sources.append(emitter.equation(equation, name))
-                sources += (
-                    _energy(partial(torch_ritz.equation, equation, name))
-                    if emitter.__name__.endswith("torch_equation")
-                    else []
-                )
+            if jumps or not equation.jumps:
+                yield name, real_equation(equation) if equation.complex else equation
         except UnsupportedError as cause:
-            warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=3)
-    return sources
+            _warn(name, cause)
+
+
+def _warn(name: str, cause: UnsupportedError) -> None:
+    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=4)

@@ -5,6 +5,7 @@ the forms for both libraries.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import sympy as sp
 
@@ -129,6 +130,19 @@ def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
     ]
     symbols = set().union(*(sp.sympify(c).free_symbols for c in held))
     return tuple(e for e in lowered.externals if e.symbol in symbols)
+
+
+def external_key(external: External) -> tuple[Any, ...]:
+    """How an effective coefficient is found in a table: (name, index), and the derivative where it
+    is one.
+    """
+    held = (external.name, external.index)
+    return (*held, external.derivative) if any(external.derivative) else held
+
+
+def external_keys(lowered: LoweredEquation) -> dict[str, tuple[Any, ...]]:
+    """The keys of the effective coefficients in the weak form, by the names of their symbols."""
+    return {e.symbol.name: external_key(e) for e in weak_externals(lowered)}
 
 
 def known_entries(lowered: LoweredCells) -> dict[tuple[str, tuple[int, ...]], float | str]:

@@ -1,6 +1,4 @@
-"""numpy target: the cell problems for the Fourier oracle, one file that needs numpy and scipy
-alone.
-"""
+"""numpy target: the cell problems for the Fourier oracle, as tables of coefficients."""
 
 from __future__ import annotations
 
@@ -11,28 +9,27 @@ import sympy as sp
 from ..derive.notation import text
 from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
 from ..problem.escaping import docstring
-from .bundle import bundle
 from .fem_scope import known_entries
+from .layout import block, paragraph, prose
 from .numpy_printer import BroadcastPrinter
 from .source import Source
 
-_RUNTIME = (
-    "fourier/grid",
-    "fourier/krylov",
-    "fourier/block_operator",
-    "fourier/cells",
-    "fourier/refinement",
-)
 _HEADER = """{title}: cell problems for Fourier collocation.
 
 {mathematics}
-Plus convention u1 = sum_j N_j D^alpha_j u0; each N is periodic with zero mean; <.> is the mean over the cell.
-Run it: python {name}
+Plus convention u1 = sum_j N_j D^alpha_j u0; each N is periodic with zero mean; <.> is the mean over
+the cell.
 """
-_TABLES = """# A coefficient is (number, k): number * c[k]. A factor is (function, component, derivative), or None for 1.
-# OPERATOR, MASS: (equation, left, coefficient, field, right), for D^left( coefficient D^right N_field ).
-# SOURCES: for each function, rows (equation, left, coefficient, factor), for D^left( coefficient * factor ) on the right-hand side.
-# EFFECTIVE: (key, <constant>, [(coefficient, factors)]), the means of what they are; CONSTANTS: (symbol, numerator, denominator), two of those."""
+_TABLES = (
+    "A coefficient is (number, k): number * c[k]. A factor is (function, component, derivative), or"
+    " None for 1.",
+    "OPERATOR, MASS: (equation, left, coefficient, field, right), for D^left( coefficient D^right"
+    " N_field ).",
+    "SOURCES: for each function, rows (equation, left, coefficient, factor), for D^left("
+    " coefficient * factor ) on the right-hand side.",
+    "EFFECTIVE: (key, <constant>, [(coefficient, factors)]), the means of what they are; CONSTANTS:"
+    " (symbol, numerator, denominator), two of those.",
+)
 
 
 class _Coefficients:
@@ -52,10 +49,7 @@ class _Coefficients:
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law, and
-    the solver that runs them.
-    """
-    name = "cell_fourier.py"
+    """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law."""
     table = _Coefficients()
     tables = [
         _table("OPERATOR", (_operator_row(table, w) for w in lowered.bilinear)),
@@ -68,42 +62,27 @@ def cells(lowered: LoweredCells) -> Source:
     ]
     printer = BroadcastPrinter(imaginary=lowered.complex)
     coefficients = _function(lowered, list(table.found), printer)
+    functions = tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)
+    externals = tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)
     constants = [
         f"CELL = {lowered.cell.bounds!r}",
         f"SLOW = {tuple(map(str, lowered.slow))!r}",
         f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
-        (
-            "EXTERNALS ="
-            f" {tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)!r}"
-        ),
-        (
-            "FUNCTIONS ="
-            f" {tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)!r}  # name,"
-            " role, level, source of zero mean"
-        ),
+        f"EXTERNALS = {externals!r}",
+        "# name, role, level, source of zero mean",
+        f"FUNCTIONS = {functions!r}",
         f"EIGENVALUE = {None if lowered.eigenvalue is None else str(lowered.eigenvalue)!r}",
         f"COMPONENTS, COEFFICIENTS = {lowered.components}, {len(table.found)}",
-        (
-            f"SYMMETRIC, DEFINITE, COMPLEX = {lowered.symmetric}, {lowered.definite},"
-            f" {lowered.complex}"
-        ),
-        f"JUMPS, KNOWN = {lowered.jumps}, {known_entries(lowered)!r}",
-        _TABLES,
-        *tables,
+        f"SYMMETRIC, DEFINITE = {lowered.symmetric}, {lowered.definite}",
+        f"COMPLEX, JUMPS = {lowered.complex}, {lowered.jumps}",
+        f"KNOWN = {known_entries(lowered)!r}",
+        *(line for note in _TABLES for line in paragraph(note, "# ", "  ")),
+        *(line for made in tables for line in made.split("\n")),
     ]
-    opening = docstring(
-        _HEADER.format(title=lowered.title, mathematics="\n".join(_mathematics(lowered)), name=name)
-    )
-    head = f"{opening}\n\nfrom __future__ import annotations\n"
-    runtime = bundle(*_RUNTIME).replace("from __future__ import annotations\n", "")
-    body = [
-        head + "\n" + "\n".join(printer.imports),
-        runtime,
-        "\n".join(constants) + "\n",
-        coefficients,
-    ]
-    body.append('if __name__ == "__main__":\n    import sys\n\n    main(sys.modules[__name__])\n')
-    return Source("numpy", ((name, "\n\n".join(body)),))
+    mathematics = "\n".join(_mathematics(lowered))
+    opening = prose(docstring(_HEADER.format(title=lowered.title, mathematics=mathematics)))
+    text = "\n\n".join([opening, "\n".join(printer.imports), "\n".join(block(constants))])
+    return Source("numpy", (("cell_fourier.py", f"{text}\n\n\n{coefficients}"),))
 
 
 def _tuple(rows: Iterable[str]) -> str:
@@ -179,9 +158,8 @@ def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: Broadcas
         '"""The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols'
         ' broadcast."""'
     )
-    return "\n".join(
-        ["def coefficients(_points, _slow, _data):", *(f"    {line}" for line in (doc, *lines)), ""]
-    )
+    head = "def coefficients(_points, _slow, _data):"
+    return "\n".join([head, prose(doc, "    "), *block(lines, 4), ""])
 
 
 def _mathematics(lowered: LoweredCells) -> list[str]:

@@ -1,6 +1,4 @@
-"""scikit-fem target: a module of forms, generated, and beside it the driver that solves them, the
-text the package runs.
-"""
+"""scikit-fem target: a module of forms for the cell problems, and one for each equation."""
 
 from __future__ import annotations
 
@@ -19,12 +17,12 @@ from ..lower.forms import (
     Natural,
     WeakTerm,
 )
-from ..problem.escaping import docstring
-from .bundle import bundle
+from ..problem.escaping import docstring, literal
 from .fem_scope import (
     cell_breaks,
     describe,
     equation_breaks,
+    external_keys,
     first_order_axes,
     function_rows,
     known_entries,
@@ -33,11 +31,11 @@ from .fem_scope import (
     require_first_order,
     weak_externals,
 )
+from .layout import block, prose, statement
 from .numpy_printer import BroadcastPrinter
 from .skfem_text import (
     Coefficients,
     bilinear_blocks,
-    comment,
     display,
     earlier,
     factor,
@@ -48,59 +46,18 @@ from .skfem_text import (
 )
 from .source import Source
 
-RUNTIME = (
-    "lattice",
-    "lagrange_grid",
-    "time_stepping",
-    "cell_solve",
-    "rigid_modes",
-    "fem_skfem/linear_solvers",
-    "fem_skfem/space",
-    "fem_skfem/equation",
-    "fem_skfem/cells",
-)
-_MAIN = """
-
-if __name__ == "__main__":
-    import sys
-
-    import {forms}
-
-    {main}({forms}, sys.argv[1:])
-"""
-
 
 def cells(lowered: LoweredCells) -> Source:
-    """`cell_forms.py` (needs numpy and scikit-fem) and `cell_driver.py`, which prints the effective
-    coefficients.
-    """
+    """`cell_forms.py`, which needs numpy and scikit-fem."""
     require_elements(lowered)
-    return Source(
-        "skfem",
-        (
-            ("cell_forms.py", _cell_forms(lowered)),
-            ("cell_driver.py", _driver("cell_forms", "main_cells")),
-        ),
-    )
+    return Source("skfem", (("cell_forms.py", _cell_forms(lowered)),))
 
 
 def equation(lowered: LoweredEquation, name: str) -> Source:
-    """`{name}_forms.py` and `{name}_driver.py`, which solves the equation and saves its values on
-    the lattice of nodes.
-    """
+    """`{name}_forms.py`."""
     for term in (*lowered.bilinear, *lowered.linear):
         require_first_order(term, (term.left, term.right))
-    return Source(
-        "skfem",
-        (
-            (f"{name}_forms.py", _equation_forms(lowered)),
-            (f"{name}_driver.py", _driver(f"{name}_forms", "main_equation")),
-        ),
-    )
-
-
-def _driver(forms: str, main: str) -> str:
-    return bundle(*RUNTIME) + _MAIN.format(forms=forms, main=main)
+    return Source("skfem", ((f"{name}_forms.py", _equation_forms(lowered)),))
 
 
 def _cell_forms(lowered: LoweredCells) -> str:
@@ -132,8 +89,8 @@ def _cell_forms(lowered: LoweredCells) -> str:
         f"FIRST_ORDER = {first_order_axes(lowered)}",
         f"SYMMETRIC = {lowered.symmetric}",
         f"DEFINITE = {lowered.definite}",
-        f"KNOWN = {known_entries(lowered)!r}",
-        f"BREAKS = {cell_breaks(lowered)!r}",
+        *statement(f"KNOWN = {known_entries(lowered)!r}"),
+        *statement(f"BREAKS = {cell_breaks(lowered)!r}"),
     ]
     function = writer.coefficients.function("coefficients", "all forms")
     doc = _cell_docstring(lowered, writer.coefficients)
@@ -352,9 +309,10 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
     breaks, fast = equation_breaks(lowered)
     return [
         f"DOMAIN = {_bounds(lowered.domain.intervals, printer)}",
-        f"BREAKS = {breaks!r}",
-        f"FAST_BREAKS = {fast!r}",
+        *statement(f"BREAKS = {breaks!r}"),
+        *statement(f"FAST_BREAKS = {fast!r}"),
         f"COMPONENTS = {lowered.components}",
+        *statement(f"EXTERNALS = {literal(external_keys(lowered))}"),
         f"PERIODIC = {lowered.periodic}",
         f"FINAL_TIME = {final}",
         f"LOAD_VARIES = {varies}",
@@ -461,11 +419,11 @@ def _module(
     parts: Sequence[str],
     tables: Sequence[str],
 ) -> str:
-    doc = docstring("\n".join(comment(line, "") if line else "" for line in lines) + "\n")
+    doc = prose(docstring("\n".join(lines) + "\n"))
     imports = "\n".join([*printer.imports, f"from skfem import {forms}"])
     return (
         "\n\n".join([doc, imports, "\n".join(constants)])
         + "\n\n\n"
-        + "\n\n\n".join([*parts, "\n".join(tables)])
+        + "\n\n\n".join([*parts, "\n".join(line for t in tables for line in block(t.split("\n")))])
         + "\n"
     )

@@ -8,7 +8,6 @@ grouped by coefficient: what depends on the basis functions alone is then multip
 from __future__ import annotations
 
 import re
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,9 +16,9 @@ import sympy as sp
 
 from ..lower.forms import Factor, MultiIndex, WeakTerm
 from ..problem.escaping import docstring
+from .layout import WIDTH, block, prose, statement
 from .numpy_printer import BroadcastPrinter
 
-WIDTH = 120
 _RESERVED = {"x", "h", "n"}
 """What scikit-fem itself puts into `w`; names such as c0 and N0 are taken by coefficients and cell
 functions.
@@ -65,19 +64,10 @@ class Coefficients:
         """The text of `name(points, data)`, a dict of `entries`."""
         body, values = self._reduced(list(entries.values()))
         items = [f'"{key}": {value}' for key, value in zip(entries, values, strict=True)]
-        line = "return {" + ", ".join(items) + "}"
-        return _function(
-            name,
-            doc,
-            [
-                *body,
-                *(
-                    [line]
-                    if len(line) < WIDTH
-                    else ["return {", *(f"    {item}," for item in items), "}"]
-                ),
-            ],
-        )
+        line = "    return {" + ", ".join(items) + "}"
+        if len(line) > WIDTH:
+            return _function(name, doc, [*body, "return {", *(f"    {i}," for i in items), "}"])
+        return _function(name, doc, [*body, line.strip()])
 
     def single(self, name: str, doc: str, expr: sp.Expr) -> str:
         """The text of `name(points, data)`, the values of one expression."""
@@ -113,9 +103,8 @@ class Coefficients:
 
 
 def _function(name: str, doc: str, body: Sequence[str]) -> str:
-    return "\n".join(
-        [f"def {name}(points, data):", f"    {docstring(doc)}", *(f"    {line}" for line in body)]
-    )
+    lines = [f"def {name}(points, data):", prose(docstring(doc), "    "), *block(body, 4)]
+    return "\n".join(lines)
 
 
 def products(terms: Iterable[WeakTerm], trial: bool, components: int = 1) -> list[Product]:
@@ -160,8 +149,7 @@ def total(terms: Iterable[Product], coefficients: Coefficients, empty: str) -> s
         if number != 0:
             groups.setdefault(rest, []).append((number, product))
     parts = [_group(rest, members, coefficients) for rest, members in groups.items()]
-    line = " + ".join(parts).replace("+ -", "- ") or empty
-    return line if len(line) < WIDTH else "(" + "\n            + ".join(parts) + ")"
+    return " + ".join(parts).replace("+ -", "- ") or empty
 
 
 def _group(rest: sp.Expr, members: list[tuple[sp.Expr, str]], coefficients: Coefficients) -> str:
@@ -184,14 +172,13 @@ def _times(number: sp.Expr, product: str, coefficients: Coefficients) -> str:
 
 def form(kind: str, name: str, arguments: str, expression: str) -> str:
     """The text of a decorated form; its docstring is the mathematics of `expression`."""
-    return "\n".join(
-        [
-            f"@{kind}",
-            f"def {name}({arguments}):",
-            f"    {docstring(comment(mathematics(expression)))}",
-            f"    return {expression}",
-        ]
-    )
+    lines = [
+        f"@{kind}",
+        *statement(f"def {name}({arguments}):"),
+        prose(docstring(mathematics(expression)), "    "),
+        *statement(f"return {expression}", 4),
+    ]
+    return "\n".join(lines)
 
 
 def bilinear_blocks(
@@ -243,8 +230,3 @@ def mathematics(expression: str) -> str:
 def plain(expr: sp.Expr) -> str:
     """An expression for comments."""
     return str(sp.sstr(expr, full_prec=False))
-
-
-def comment(text: str, indent: str = "    ") -> str:
-    """`text` wrapped for a docstring."""
-    return f"\n{indent}".join(textwrap.wrap(text, WIDTH - len(indent), break_long_words=False))

@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
+import linecache
 import os
 import platform
 import re
 import sys
 import types
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ..problem.errors import OutputPathError
+from .standalone import sibling_names, standalone
 
 _SCRATCH = ".part"
 """Ends the names of files that are being written."""
+_RECORD = "emitted.json"
+"""Says in a folder which target it holds."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Emitted files of one target: (file name, text) pairs, in reading order."""
+    """Emitted files of one target: (file name, text) pairs, in reading order.
+
+    Texts import the numerics from `nhpinn_sym.runtime`, and each other by `from .name import ...`:
+    the package runs them as they are.
+    """
 
     target: str
     files: tuple[tuple[str, str], ...]
@@ -31,17 +41,39 @@ class Source:
     def __str__(self) -> str:
         return "\n".join(f"# ---- {name} ----\n{text}" for name, text in self.files)
 
-    @property
+    @cached_property
     def signature(self) -> str:
         """sha256 of the text, 16 hexadecimal digits."""
         return hashlib.sha256(str(self).encode()).hexdigest()[:16]
 
     def save(self, folder: str | os.PathLike[str]) -> list[Path]:
-        """Write every file below `folder`, each atomically; returns the paths. OutputPathError
-        where that cannot be.
+        """Write a folder that stands alone: every file, and one copy of the modules of the runtime
+        that they need, in `runtime/`; returns the paths of the files.
+
+        Only import lines differ from the texts: `nhpinn_sym.runtime` is `runtime` there. Each file
+        is written atomically. OutputPathError where that cannot be, or where the folder holds
+        another target.
         """
         below = output_path(folder)
-        return [write_atomic(below / name, text.encode()) for name, text in self.files]
+        _require_target(below, self.target)
+        write_atomic(below / _RECORD, f"{json.dumps({'target': self.target})}\n".encode())
+        for name, text in standalone(self.files):
+            write_atomic(below / name, text.encode())
+        return [below / name for name, _ in self.files]
+
+
+def _require_target(folder: Path, target: str) -> None:
+    """OutputPathError where a folder holds the files of another target."""
+    try:
+        before = json.loads((folder / _RECORD).read_text(encoding="utf-8"))["target"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if before != target:
+        raise OutputPathError(
+            f"the folder holds the files of the target {before}",
+            term=folder,
+            remedy=f'give every target a folder of its own: .save("{folder / target}")',
+        )
 
 
 def output_path(value: object) -> Path:
@@ -100,10 +132,29 @@ def _runs(process: int) -> bool:
 
 
 def run(name: str, text: str) -> types.ModuleType:
-    """Import emitted text as a module, once per text."""
-    key = f"nhpinn_sym_emitted.{name}_{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-    if key not in sys.modules:
-        module = types.ModuleType(key)
-        exec(compile(text, f"<emitted {name}>", "exec"), module.__dict__)
-        sys.modules[key] = module
-    return sys.modules[key]
+    """Import emitted text that needs no other emitted file as a module, once per text."""
+    return load(Source("", ((f"{name}.py", text),)), name)
+
+
+def load(source: Source, name: str) -> types.ModuleType:
+    """Import the emitted file `name` (without .py), and those that it imports, once per source.
+
+    Tracebacks, debuggers and `inspect` show the lines of the text.
+    """
+    package = f"nhpinn_sym_emitted_{source.signature}"
+    key = f"{package}.{name}"
+    if key in sys.modules:
+        return sys.modules[key]
+    if package not in sys.modules:
+        sys.modules[package] = types.ModuleType(package)
+        sys.modules[package].__path__ = []
+    text = source[f"{name}.py"]
+    for sibling in sibling_names(text):
+        load(source, sibling)
+    module, file = types.ModuleType(key), f"<emitted {name} {source.signature}>"
+    module.__package__, module.__file__ = package, file
+    linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
+    exec(compile(text, file, "exec"), module.__dict__)
+    sys.modules[key] = module
+    setattr(sys.modules[package], name, module)
+    return module

@@ -7,35 +7,36 @@ and the functions before give at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import sympy as sp
 
-from ..lower.expand import strong_terms
-from ..lower.forms import (
-    CellForm,
-    Factor,
-    Functional,
-    LoweredCells,
-    MultiIndex,
-    StrongTerm,
-    WeakTerm,
-)
+from ..lower.forms import CellForm, Factor, Functional, LoweredCells, MultiIndex, WeakTerm
 from ..operator.zero import jumps
 from ..problem.errors import UnsupportedError
 from .source import Source
+from .torch_coefficients import (
+    Parts,
+    cell_axes,
+    cell_coefficients,
+    cell_scope,
+    given_symbols,
+    left_sides,
+    operator_coefficients,
+)
 from .torch_printer import Slot, argument_name
 from .torch_text import (
     NET,
     Scope,
-    Tables,
     assemble,
     closure,
     commented,
+    constant,
     formulas,
     function,
     given_names,
-    header,
+    index_constants,
+    layout_constants,
     tabulated,
 )
 from .unknown_functions import function_names
@@ -50,29 +51,33 @@ _FOURIER = 'use backend="fourier"'
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """cell_residual.py; columns of its `points` are the fast coordinates, then the slow ones.
+    """cell_coefficients.py and cell_residual.py; columns of `points` are the fast coordinates, then
+    the slow ones.
 
     UnsupportedError where a coefficient jumps, is complex or given from outside, or has no
     counterpart in torch.
     """
-    return Source("torch", (("cell_residual.py", file_text(lowered)),))
+    _require_real_and_smooth(lowered)
+    shared = cell_coefficients(lowered)
+    parts = [_constants_text(lowered), *_residual_parts(cell_scope(lowered), lowered)]
+    text = assemble(_docstring(lowered), parts, shared.siblings)
+    return Source("torch", (shared.file, ("cell_residual.py", text)))
 
 
-def file_text(
-    lowered: LoweredCells, note: str = "", more: Callable[[Scope], Sequence[str]] = lambda scope: ()
-) -> str:
-    """The text of cell_residual.py, or of a file like it with `more` functions; `note` ends its
-    docstring.
+def phase_file(lowered: LoweredCells, note: str, more: Sequence[str]) -> str:
+    """The text of a file like cell_residual.py that holds its coefficients itself, with `more`
+    functions; `note` ends its docstring.
     """
     _require_real_and_smooth(lowered)
-    scope = Scope(
-        (*lowered.coordinates, *lowered.slow), given_symbols(lowered), function_names(lowered)
-    )
-    axes = [("periodic", a, b) for a, b in lowered.cell.intervals] + [
-        ("scaled", sp.Integer(-1), sp.Integer(1))
-    ] * len(lowered.slow)
-    parts = [
-        f"{header(scope, _indices(lowered), axes)}\n{_names(lowered)}",
+    scope, coefficients = cell_scope(lowered), Parts()
+    operator_coefficients(coefficients, scope, lowered)
+    constants = f"{layout_constants(scope, cell_axes(lowered))}\n{_constants_text(lowered)}"
+    parts = [constants, *coefficients.texts, *_residual_parts(scope, lowered), *more]
+    return assemble(f"{_docstring(lowered)}{note}", parts, {})
+
+
+def _residual_parts(scope: Scope, lowered: LoweredCells) -> list[str]:
+    return [
         *_operators(scope, lowered),
         *_sources(scope, lowered),
         function(
@@ -85,18 +90,7 @@ def file_text(
         *([_loads(scope, lowered)] if _dualized(lowered) else []),
         *([_constants(scope, lowered)] if lowered.constants else []),
         _effective(scope, lowered),
-        *more(scope),
     ]
-    return assemble(f"{_docstring(lowered)}{note}", parts)
-
-
-def given_symbols(lowered: LoweredCells) -> tuple[sp.Symbol, ...]:
-    """The keyword arguments of the emitted functions: parameters, the eigenvalue, the constants."""
-    return (
-        *lowered.parameters,
-        *([lowered.eigenvalue] if lowered.eigenvalue is not None else []),
-        *(c.symbol for c in lowered.constants),
-    )
 
 
 def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
@@ -110,21 +104,6 @@ def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
             runs.append((kind, []))
         runs[-1][1].append(k)
     return tuple((kind, tuple(members)) for kind, members in runs)
-
-
-def transposed(
-    terms: Iterable[WeakTerm], coordinates: tuple[sp.Symbol, ...]
-) -> tuple[StrongTerm, ...]:
-    """The strong form of A_0^T from the weak form of A_0: the sum of (-1)^|right| D^right( c D^left
-    psi ).
-    """
-    return strong_terms(
-        [
-            (t.field, t.right, (-1) ** sum(t.right) * t.coefficient, t.equation, t.left)
-            for t in terms
-        ],
-        coordinates,
-    )
 
 
 def _require_real_and_smooth(lowered: LoweredCells) -> None:
@@ -152,14 +131,6 @@ def _require_real_and_smooth(lowered: LoweredCells) -> None:
         )
 
 
-def _left_sides(lowered: LoweredCells) -> dict[str, Tables]:
-    """The tables of A_0, and of A_0^T where there are adjoints, by the prefix of their names."""
-    sides = {"": tabulated(lowered.strong)}
-    if any(f.role == "adjoint" for f in lowered.functions):
-        sides["adjoint_"] = tabulated(transposed(lowered.bilinear, lowered.coordinates))
-    return sides
-
-
 def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
     """Derivatives of a net that the operators need, of earlier functions in the sources, and of all
     functions in the means.
@@ -179,7 +150,7 @@ def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
     return {
         "INDICES": closure(
             index
-            for side in _left_sides(lowered).values()
+            for side in left_sides(lowered).values()
             for table in side.values()
             for index in table
         ),
@@ -193,29 +164,27 @@ def _indices(lowered: LoweredCells) -> dict[str, tuple[MultiIndex, ...]]:
     }
 
 
-def _names(lowered: LoweredCells) -> str:
-    numbered = {c.symbol: (c.numerator.name, c.numerator.index) for c in lowered.constants}
+def _constants_text(lowered: LoweredCells) -> str:
+    """The constants of the file."""
+    numbered = {
+        (c.numerator.name, c.numerator.index): argument_name(c.symbol) for c in lowered.constants
+    }
+    stage_note = "(kind, functions that are solved together): outputs of a net, columns of sources"
     return "\n".join(
         [
+            index_constants(_indices(lowered)),
             f"COMPONENTS = {lowered.components}",
-            f"FUNCTIONS = {tuple(f.name for f in lowered.functions)}",
-            (
-                f"STAGES = {stages(lowered)}  # (kind, functions that are solved together): the"
-                " outputs of a net, and the columns of sources"
-            ),
-            (
-                f"CONSTANTS = { ({key: argument_name(s) for s, key in numbered.items()}) }  #"
-                " entries of `constants` that are keyword arguments"
-            ),
+            *constant("FUNCTIONS", tuple(f.name for f in lowered.functions)),
+            *constant("STAGES", stages(lowered), stage_note),
+            *constant("CONSTANTS", numbered, "entries of `constants` that are keyword arguments"),
         ]
     )
 
 
 def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
-    """coefficients, operator, the same of the adjoint problem, and residual."""
+    """operator, that of the adjoint problem, and residual."""
     parts = []
-    for prefix, side in _left_sides(lowered).items():
-        parts.append(scope.tables(f"{prefix}coefficients", side))
+    for prefix in left_sides(lowered):
         parts.append(
             function(
                 f"{prefix}operator(points, d{scope.collect})",
@@ -226,7 +195,7 @@ def _operators(scope: Scope, lowered: LoweredCells) -> list[str]:
         )
     choose = (
         []
-        if len(parts) == 2
+        if len(parts) == 1
         else ['left = adjoint_operator if STAGES[stage][0] == "adjoint" else operator']
     )
     left = "left" if choose else "operator"
@@ -415,18 +384,19 @@ def _dual_correction(scope: Scope, f: Functional) -> str:
 
 def _docstring(lowered: LoweredCells) -> str:
     functionals = "\n".join(commented(_functional(lowered, f), 4) for f in _functionals(lowered))
-    slow = f", for every {', '.join(map(str, lowered.slow))}" if lowered.slow else ""
-    ranges = (
-        "\nSlow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to"
-        " mlp and cell_functions."
-        if slow
-        else ""
-    )
+    slow, ranges = "", ""
+    if lowered.slow:
+        slow = f", for every {', '.join(map(str, lowered.slow))}"
+        ranges = """
+Slow coordinates are plain inputs, in (-1, 1) by default: pass axes with their ranges to mlp and
+cell_functions."""
     given = given_names((*given_symbols(lowered), *map(sp.Symbol, function_names(lowered))))
     outputs = len(stages(lowered)[0][1]) * lowered.components if lowered.functions else 0
+    coordinates = ", ".join(map(str, lowered.coordinates))
     return f"""{lowered.title}: the cell problems.
 
-Every cell function N is periodic in ({", ".join(map(str, lowered.coordinates))}) on {lowered.cell}, has zero mean, and solves{slow}
+Every cell function N is periodic in ({coordinates}) on {lowered.cell}, has zero mean, and
+solves{slow}
 
 {_system(lowered)}
 
@@ -440,11 +410,14 @@ Effective coefficients, <.> being the mean over the cell:
 
 Training a net of your own, for the first stage:
 
+    from nhpinn_sym.runtime.nets.networks import mlp
+
     layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES)
     loss = residual(points, cell_functions(points, layers){given}).square().mean()
 
-residual is linear in d: with `hidden` in place of a net the coefficients give the columns of a least-squares problem.
-The mean of a cell function is free: subtract it. effective(points, d) gives the coefficients from a uniform grid of the cell.{ranges}
+residual is linear in d: with the features of a net in place of its outputs the coefficients give
+the columns of a least-squares problem. The mean of a cell function is free: subtract it.
+effective(points, d) gives the coefficients from a uniform grid of the cell.{ranges}
 """
 
 

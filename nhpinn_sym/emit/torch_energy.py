@@ -7,6 +7,7 @@ Only first derivatives of a net are needed (second ones of Airy's function), non
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
 
@@ -17,35 +18,50 @@ from ..lower.forms import FunctionalTerm, LoweredCells, MultiIndex
 from ..lower.kinks import kinks
 from ..lower.phases import cut
 from .source import Source
-from .torch_inputs import Kinks, with_kinks
+from .torch_coefficients import Coefficients, Parts, cell_coefficients
+from .torch_inputs import Kinks, kinks_constant, levels_function
 from .torch_printer import Slot
-from .torch_text import NET, Scope, assemble, closure, commented, function, given_names, header
+from .torch_text import (
+    NET,
+    Scope,
+    assemble,
+    closure,
+    commented,
+    constant,
+    function,
+    given_names,
+    index_constants,
+)
 from .unknown_functions import function_names
 
 _OWN = "A"
 
 
 def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({})) -> Source:
-    """cell_energy.py (gradients) and cell_dual.py (fluxes); columns of `points` are the fast
-    coordinates.
+    """cell_coefficients.py, cell_energy.py (gradients) and cell_dual.py (fluxes); columns of
+    `points` are the fast coordinates.
 
     Where coefficients jump the nets have kinks. values: of the parameters, which interfaces may
     depend on.
     UnsupportedError where the cell problems are no minimum problems, or interfaces move.
     """
-    energy = cell_energy(lowered)
-    levels = _levels(lowered, values)
+    energy, bends = cell_energy(lowered), inputs(lowered, values)
+    held = [found for found in bends.values() if found is not None]
+
+    def level_parts(parts: Parts) -> None:
+        if held:
+            highest = max(found.order for found in held)
+            parts.add("levels", levels_function(replace(held[0], order=highest)))
+
+    shared = cell_coefficients(lowered, level_parts)
+    gradients = _Writer(lowered, energy, shared, bends["cell_energy.py"])
+    fluxes = _Writer(lowered, energy, shared, bends["cell_dual.py"])
     return Source(
         "torch",
         (
-            (
-                "cell_energy.py",
-                _file(lowered, energy, levels, energy.strain, lowered.components, dual=False),
-            ),
-            (
-                "cell_dual.py",
-                _file(lowered, energy, levels, energy.flux, energy.potentials, dual=True),
-            ),
+            shared.file,
+            ("cell_energy.py", gradients.energy_file()),
+            ("cell_dual.py", fluxes.dual_file()),
         ),
     )
 
@@ -80,96 +96,82 @@ def _indices(rows: Map, dim: int) -> tuple[MultiIndex, ...]:
     return closure([(0,) * dim, *(index for row in rows for _, index, _ in row)])
 
 
-def _file(
-    lowered: LoweredCells,
-    energy: CellEnergy,
-    levels: Sequence[sp.Expr],
-    rows: Map,
-    components: int,
-    dual: bool,
-) -> str:
-    scope, dim = (
-        Scope(lowered.coordinates, lowered.parameters, function_names(lowered)),
-        lowered.cell.dim,
-    )
-    indices = _indices(rows, dim)
-    axes = [("periodic", a, b) for a, b in lowered.cell.intervals]
-    name, zero = (
-        ("flux", "the fluxes that are divergence-free by construction")
-        if dual
-        else ("strain", "the derivatives D_k N_i")
-    )
-    parts = [
-        (
-            f"{header(scope, {'INDICES': indices}, axes)}\n{_names(lowered, energy, rows, components, name)}"
-        ),
-        symmetric(
-            scope,
-            "stiffness",
-            "points",
-            f"The symmetric coefficients C, (..., {energy.stiffness.rows},"
-            f" {energy.stiffness.rows}).",
-            energy.stiffness,
-        ),
-        function(
-            f"{name}(d)",
-            f"{zero[0].upper()}{zero[1:]}, numbered as in {name.upper()}, for the jet of one"
-            f" function: (..., {len(rows)}).",
-            [
-                (
-                    f"zero = torch.zeros_like(d[{(0,) * dim}][..., 0])"
-                    if components
-                    else f"zero = d[{(0,) * dim}].new_zeros(())"
-                ),
-                (
-                    "return torch.stack([sum((factor * d[index][..., i] for i, index, factor in"
-                    f" row), zero) for row in {name.upper()}], -1)"
-                ),
-            ],
-        ),
-        *(_complementary(scope) if dual else _gradient_energy(scope, lowered)),
-        function(
-            f"cell_functions({NET})",
-            "The jet of a net, periodic by its inputs.",
-            ["return network(points, layers, indices, axes)"],
-        ),
-    ]
-    text = assemble(_docstring(lowered, energy, dual), parts)
-    kinks = _kinks(lowered, energy, levels, rows, dual)
-    return text if kinks is None else with_kinks(text, kinks)
+class _Writer:
+    """Writes one of the two files."""
 
+    def __init__(
+        self,
+        lowered: LoweredCells,
+        energy: CellEnergy,
+        shared: Coefficients,
+        kinks: Kinks | None,
+    ) -> None:
+        self.lowered, self.energy, self.shared, self.kinks = lowered, energy, shared, kinks
+        self.scope = Scope(lowered.coordinates, lowered.parameters, function_names(lowered))
 
-def _names(lowered: LoweredCells, energy: CellEnergy, rows: Map, components: int, name: str) -> str:
-    return "\n".join(
-        [
-            f"COMPONENTS = {components}",
-            (
-                "FUNCTIONS ="
-                f" { ({f.name: place for f, place in zip(lowered.functions, energy.functions)}) } "
-                " # (row of the macroscopic strain, sign)"
+    def energy_file(self) -> str:
+        """cell_energy.py."""
+        parts = [
+            self._constants("STRAIN", self.energy.strain, self.lowered.components),
+            self._rows("strain", "The derivatives D_k N_i", self.energy.strain),
+            *_gradient_energy(self.scope, self.lowered),
+            self._cell_functions(),
+        ]
+        text = _docstring(self.lowered, self.energy, self.kinks, dual=False)
+        return assemble(text, parts, self.shared.siblings)
+
+    def dual_file(self) -> str:
+        """cell_dual.py."""
+        parts = [
+            self._constants("FLUX", self.energy.flux, self.energy.potentials),
+            self._rows(
+                "flux", "The fluxes that are divergence-free by construction", self.energy.flux
             ),
-            f"{name.upper()} = (  # (component, multi-index, factor) of the terms of each row",
+            *_complementary(self.scope),
+            self._cell_functions(),
+        ]
+        text = _docstring(self.lowered, self.energy, self.kinks, dual=True)
+        return assemble(text, parts, self.shared.siblings)
+
+    def _constants(self, name: str, rows: Map, components: int) -> str:
+        places = {f.name: place for f, place in zip(self.lowered.functions, self.energy.functions)}
+        indices = _indices(rows, self.lowered.cell.dim)
+        lines = [
+            index_constants({"INDICES": indices}),
+            f"COMPONENTS = {components}",
+            *constant("FUNCTIONS", places, "(row of the macroscopic strain, sign)"),
+            f"{name} = (  # (component, multi-index, factor) of the terms of each row",
             *(f"    {row}," for row in rows),
             ")",
         ]
-    )
+        if self.kinks is not None:
+            lines.append(kinks_constant(self.kinks))
+        return "\n".join(lines)
 
+    def _rows(self, name: str, meaning: str, rows: Map) -> str:
+        value = f"d[{(0,) * self.lowered.cell.dim}]"
+        zero = f"torch.zeros_like({value}[..., 0])" if rows != ((),) * len(rows) else ""
+        return function(
+            f"{name}(d)",
+            f"{meaning}, numbered as in {name.upper()}, for the jet of one function:"
+            f" (..., {len(rows)}).",
+            [
+                f"zero = {zero or f'{value}.new_zeros(())'}",
+                "rows = [",
+                f"    sum((factor * d[a][..., i] for i, a, factor in row), zero) for row in"
+                f" {name.upper()}",
+                "]",
+                "return torch.stack(rows, -1)",
+            ],
+        )
 
-def symmetric(scope: Scope, name: str, arguments: str, summary: str, matrix: sp.Matrix) -> str:
-    """A function that returns a symmetric matrix at every point."""
-    size = matrix.rows
-    entries = [matrix[p, q] for p in range(size) for q in range(p + 1)]
-    order = ", ".join(
-        str(max(p, q) * (max(p, q) + 1) // 2 + min(p, q)) for p in range(size) for q in range(size)
-    )
-    return scope.function(
-        name,
-        arguments,
-        summary,
-        entries,
-        f"lower = stack(points{', {}' * len(entries)})\nreturn lower[..., ({order},)].unflatten(-1,"
-        f" ({size}, {size}))",
-    )
+    def _cell_functions(self) -> str:
+        kinks = "" if self.kinks is None else ", KINKS"
+        return function(
+            f"cell_functions({NET})",
+            "The jet of a net, periodic by its inputs.",
+            [f"return network(points, layers, indices, axes{kinks})"],
+        )
 
 
 def _gradient_energy(scope: Scope, lowered: LoweredCells) -> list[str]:
@@ -180,22 +182,18 @@ def _gradient_energy(scope: Scope, lowered: LoweredCells) -> list[str]:
             "The integrand of 1/2 E . A* E, which the cell function of the macroscopic strain E ="
             " mean minimizes; d: its jet.",
             [
-                (
-                    "total = strain(d) + torch.as_tensor(mean, dtype=points.dtype,"
-                    " device=points.device)"
-                ),
-                (
-                    'return 0.5 * torch.einsum("...p,...pq,...q->...", total,'
-                    f" stiffness(points{given}), total)"
-                ),
+                "total = strain(d) + torch.as_tensor(mean, dtype=points.dtype,"
+                " device=points.device)",
+                f"c = stiffness(points{given})",
+                'return 0.5 * torch.einsum("...p,...pq,...q->...", total, c, total)',
             ],
         ),
         function(
             f"bilinear(points, u, v{scope.collect})",
             "The integrand of the weak form B(u, v), for the jets of u and v.",
             [
-                f'return torch.einsum("...p,...pq,...q->...", strain(v), stiffness(points{given}),'
-                " strain(u))"
+                f"c = stiffness(points{given})",
+                'return torch.einsum("...p,...pq,...q->...", strain(v), c, strain(u))',
             ],
         ),
         function(
@@ -203,10 +201,8 @@ def _gradient_energy(scope: Scope, lowered: LoweredCells) -> list[str]:
             "The integrands of the right-hand sides l(v) of FUNCTIONS, a column for each.",
             [
                 f'fluxes = torch.einsum("...p,...pq->...q", strain(v), stiffness(points{given}))',
-                (
-                    "return torch.stack([-sign * fluxes[..., row] for row, sign in"
-                    " FUNCTIONS.values()], -1)"
-                ),
+                "held = [-sign * fluxes[..., row] for row, sign in FUNCTIONS.values()]",
+                "return torch.stack(held, -1)",
             ],
         ),
         *_law(scope, lowered),
@@ -253,7 +249,7 @@ def _law(scope: Scope, lowered: LoweredCells) -> list[str]:
     ]
 
 
-def _docstring(lowered: LoweredCells, energy: CellEnergy, dual: bool) -> str:
+def _docstring(lowered: LoweredCells, energy: CellEnergy, kinks: Kinks | None, dual: bool) -> str:
     rows = range(energy.stiffness.rows)
     entries = "\n".join(
         commented(f"C[{p}, {q}] = {energy.stiffness[p, q]}", 4)
@@ -262,25 +258,30 @@ def _docstring(lowered: LoweredCells, energy: CellEnergy, dual: bool) -> str:
         if energy.stiffness[p, q] != 0
     )
     given = given_names(lowered.parameters)
+    meaning = """E . A* E = min <(E + strain(N)) . C (E + strain(N))> over periodic N, for every macroscopic strain
+E: any net gives an upper bound of A*. Row i * dim + k of the strain is D_k N_i."""
+    kind, name, outputs = "strain", "energy", lowered.components
     if dual:
-        meaning = """S . A*^-1 S = min <(S + flux(psi)) . C^-1 (S + flux(psi))> over periodic potentials psi, for every mean flux S:
-any net gives a lower bound of A*. flux(psi) is divergence-free for every psi."""
-        outputs = energy.potentials
-    else:
-        meaning = """E . A* E = min <(E + strain(N)) . C (E + strain(N))> over periodic N, for every macroscopic strain E:
-any net gives an upper bound of A*. Row i * dim + k of the strain is D_k N_i."""
-        outputs = lowered.components
-    return f"""{lowered.title}: the {"complementary " if dual else ""}energy of the cell problems.
+        meaning = """S . A*^-1 S = min <(S + flux(psi)) . C^-1 (S + flux(psi))> over periodic potentials psi, for every
+mean flux S: any net gives a lower bound of A*. flux(psi) is divergence-free for every psi."""
+        kind, name, outputs = "flux", "complementary energy", energy.potentials
+    mean = (1.0, *[0.0] * (len(rows) - 1))
+    bends = "" if kinks is None else ", kinks=KINKS"
+    return f"""{lowered.title}: the {name} of the cell problems.
 
 {meaning}
 <.> is the mean over the cell, and the symmetric C has the entries
 
 {entries}
 
-Training a net of your own for one macroscopic {"flux" if dual else "strain"}; points and weights (of sum 1) of a quadrature that heeds the jumps:
+Training a net of your own for one macroscopic {kind}; points and weights (of sum 1) of a quadrature
+that heeds the jumps:
 
-    layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES)
-    loss = weights @ energy(points, cell_functions(points, layers), mean={(1.0, *[0.0] * (len(rows) - 1))}{given})
+    from nhpinn_sym.runtime.nets.networks import mlp
+
+    layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES{bends})
+    d = cell_functions(points, layers)
+    loss = weights @ energy(points, d, mean={mean}{given})
 
 A trained net can exploit the errors of a quadrature: compare with a second one.
 """

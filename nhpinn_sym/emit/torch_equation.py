@@ -1,9 +1,9 @@
-"""Emission for PyTorch: strong residuals by forward jets, in files that import torch and math only
-and stand alone.
+"""Emission for PyTorch: strong residuals by forward jets.
 
-- `cells`: cell_residual.py, the cell problems of a model and its effective coefficients;
-- `equation`: {name}_residual.py, a boundary value problem and an ansatz that satisfies its
-  essential data.
+- `cells`: cell_coefficients.py and cell_residual.py, the cell problems of a model and its effective
+  coefficients;
+- `equation`: {name}_coefficients.py and {name}_residual.py, a boundary value problem and an ansatz
+  that satisfies its essential data.
 """
 
 from __future__ import annotations
@@ -17,9 +17,18 @@ from ..lower.forms import Essential, LoweredEquation, MultiIndex, Natural, Stron
 from ..operator.zero import jumps
 from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
-from .hard_constraints import Constraints, constrain
+from .hard_constraints import Constraints
 from .source import Source
 from .torch_cells import cells
+from .torch_coefficients import (
+    Coefficients,
+    coefficient_function,
+    equation_coefficients,
+    equation_constraints,
+    equation_scope,
+    extended,
+    operator_tables,
+)
 from .torch_text import (
     NET,
     Scope,
@@ -31,88 +40,77 @@ from .torch_text import (
     formulas,
     function,
     given_names,
-    header,
+    index_constants,
     tabulated,
 )
-from .unknown_functions import function_names
 
-__all__ = ["cells", "equation"]
+__all__ = ["cells", "coefficients", "equation"]
 
 
 def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()) -> Source:
-    """{name}_residual.py; columns of its `points` are the coordinates, then the time; so are the
-    entries of its multi-indices.
+    """{name}_coefficients.py and {name}_residual.py; columns of `points` are the coordinates, then
+    the time; so are the entries of multi-indices.
 
-    derivatives: what the file is to provide beyond what it needs itself. In the files of systems
+    derivatives: what the files are to provide beyond what they need themselves. In those of systems
     values have one more axis, the components, and coefficients are tables by (equation, component).
     UnsupportedError where a coefficient jumps, or where one or a datum has no counterpart in torch.
     """
-    _require_strong_form(lowered)
-    scope, several = _scope(lowered), lowered.components > 1
-    blocks, constraints = (
-        tabulated(_evolution(lowered)),
-        [constrain(lowered, j) for j in range(lowered.components)],
-    )
-    axes = [
-        ("periodic" if i in lowered.periodic else "scaled", a, b)
-        for i, (a, b) in enumerate(lowered.domain.intervals)
-    ]
-    if lowered.final_time is not None:
-        axes.append(("graded", sp.Integer(0), lowered.final_time))
-    conormal = (
-        [t for row in lowered.flux for component in row for t in component]
-        if lowered.natural
-        else []
-    )
-    conormal += [t for n in lowered.natural for t in n.terms]
-    fluxes = [_extended(lowered, t.right) for t in conormal]
-    indices = closure(
-        [*derivatives, *(index for table in blocks.values() for index in table), *fluxes]
-    )
-    net, outputs = (
-        "network(points, layers, indices, axes)",
-        f"{lowered.components} outputs" if several else "one output",
-    )
+    shared = coefficients(lowered, name, derivatives)
+    scope, constraints = equation_scope(lowered), equation_constraints(lowered)
+    indices = residual_indices(lowered, derivatives)
+    constants = [index_constants({"INDICES": indices})]
+    if lowered.components > 1:
+        constants.append(f"COMPONENTS = {lowered.components}")
     parts = [
-        header(scope, {"INDICES": indices}, axes)
-        + (f"\nCOMPONENTS = {lowered.components}" if several else ""),
-        *_strong_part(scope, blocks, lowered.sources),
-        scope.jet(
-            "lift",
-            [c.lift for c in constraints],
-            indices,
-            "The jet of a function that takes the essential data.",
-        ),
-        scope.jet(
-            "factor",
-            [c.factor for c in constraints],
-            indices,
-            "The jet of a function that vanishes where essential data are taken.",
-        ),
+        "\n".join(constants),
+        *_operator(scope, lowered.components > 1),
+        *ansatz(scope, lowered.components),
+        *_boundary(scope, lowered, constraints),
+    ]
+    text = assemble(_residual_docstring(lowered, name), parts, shared.siblings)
+    return Source("torch", (shared.file, (f"{name}_residual.py", text)))
+
+
+def coefficients(
+    lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()
+) -> Coefficients:
+    """{name}_coefficients.py, for the residual and for the energy."""
+    _require_strong_form(lowered)
+    doc = _equation_docstring(lowered, operator_tables(lowered), equation_constraints(lowered))
+    return equation_coefficients(lowered, name, doc, residual_indices(lowered, derivatives))
+
+
+def residual_indices(
+    lowered: LoweredEquation, derivatives: Iterable[MultiIndex] = ()
+) -> tuple[MultiIndex, ...]:
+    """The derivatives in the residual and in the boundary conditions, and those asked for."""
+    conormal = [t for n in lowered.natural for t in n.terms]
+    if lowered.natural:
+        conormal += [t for row in lowered.flux for component in row for t in component]
+    fluxes = [extended(lowered, t.right) for t in conormal]
+    inside = [index for table in operator_tables(lowered).values() for index in table]
+    return closure([*derivatives, *inside, *fluxes])
+
+
+def ansatz(scope: Scope, components: int) -> list[str]:
+    """The functions that make a net satisfy the essential data."""
+    net = "network(points, layers, indices, axes)"
+    held, outputs = (f"column({net}, 0)", "one output")
+    if components > 1:
+        held, outputs = (net, f"{components} outputs")
+    given = scope.forward
+    return [
         function(
             f"ansatz(points, net{scope.collect})",
             f"The jet of lift + factor * net, for the jet of a net with {outputs}.",
-            [
-                f"return add(lift(points{scope.forward}), product(factor(points{scope.forward}),"
-                " net))"
-            ],
+            [f"return add(lift(points{given}), product(factor(points{given}), net))"],
         ),
         function(
             f"solution({NET}{scope.collect})",
             "The jet of the ansatz on a net of these layers.",
-            [f"return ansatz(points, {net if several else f'column({net}, 0)'}{scope.forward})"],
+            [f"return ansatz(points, {held}{given})"],
         ),
-        *_boundary(scope, lowered, constraints),
     ]
-    return Source(
-        "torch",
-        (
-            (
-                f"{name}_residual.py",
-                assemble(_equation_docstring(lowered, blocks, constraints), parts),
-            ),
-        ),
-    )
 
 
 def _require_strong_form(lowered: LoweredEquation) -> None:
@@ -126,57 +124,19 @@ def _require_strong_form(lowered: LoweredEquation) -> None:
         )
 
 
-def _scope(lowered: LoweredEquation) -> Scope:
-    """Variables and arguments of the emitted functions."""
-    variables = (
-        lowered.coordinates if lowered.time is None else (*lowered.coordinates, lowered.time)
-    )
-    return Scope(
-        variables,
-        (*lowered.parameters, *(e.symbol for e in lowered.externals)),
-        function_names(lowered),
-    )
-
-
-def _extended(lowered: LoweredEquation, index: MultiIndex, time: int = 0) -> MultiIndex:
-    return index if lowered.time is None else (*index, time)
-
-
-def _evolution(lowered: LoweredEquation) -> list[StrongTerm]:
-    """The strong terms over coordinates and time, the time derivative among them."""
-    rate = _extended(lowered, (0,) * len(lowered.coordinates), 1)
-    terms = [replace(t, right=_extended(lowered, t.right)) for t in lowered.strong]
-    return [*terms, *(StrongTerm(t.coefficient, rate, t.equation, t.field) for t in lowered.mass)]
-
-
-def _strong_part(scope: Scope, blocks: Tables, sources: Sequence[sp.Expr]) -> list[str]:
-    """coefficients, source, operator and residual."""
-    several = len(sources) > 1
+def _operator(scope: Scope, several: bool) -> list[str]:
+    """operator and residual."""
+    summary = "The left-hand side; d: {multi-index: derivatives}, feature axes may follow."
+    if several:
+        summary = "The left-hand sides; d: {multi-index: derivatives of the components}."
+    applied = _applied("coefficients", several, scope)
+    given = scope.forward
     return [
-        (
-            scope.tables("coefficients", blocks)
-            if several
-            else scope.table("coefficients", blocks.get((0, 0), {}))
-        ),
-        scope.function(
-            "source", "points", "The right-hand side.", sources, f"return {at_points(len(sources))}"
-        ),
-        function(
-            f"operator(points, d{scope.collect})",
-            (
-                "The left-hand sides; d: {multi-index: derivatives of the components}."
-                if several
-                else (
-                    "The left-hand side; d: {multi-index: derivatives}, feature axes may follow"
-                    " those of the points."
-                )
-            ),
-            [f"return {_applied('coefficients', several, scope)}"],
-        ),
+        function(f"operator(points, d{scope.collect})", summary, [f"return {applied}"]),
         function(
             f"residual(points, d{scope.collect})",
             "Zero for the solution.",
-            [f"return operator(points, d{scope.forward}) - source(points{scope.forward})"],
+            [f"return operator(points, d{given}) - source(points{given})"],
         ),
     ]
 
@@ -196,35 +156,11 @@ def _boundary(
     """`boundary` for natural conditions, and for essential ones that contradict their neighbours; a
     row 0 = 0 for components without.
     """
-    parts, rows, several = [], [], lowered.components > 1
+    parts, rows = list[str](), list[str]()
+    several = lowered.components > 1
     for face, conditions in _open_faces(lowered, constraints).items():
-        blocks, suffix, name = (
-            _boundary_tables(lowered, face, conditions),
-            f"{face[0]}_{face[1]}",
-            _face_name(lowered, face),
-        )
-        coefficients, summary = (
-            f"boundary_coefficients_{suffix}",
-            f"Where {name}: the factor of each derivative.",
-        )
-        values = [
-            _boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0)
-            for i in range(lowered.components)
-        ]
-        parts.append(
-            scope.tables(coefficients, blocks, summary)
-            if several
-            else scope.table(coefficients, blocks.get((0, 0), {}), summary)
-        )
-        parts.append(
-            scope.function(
-                f"boundary_value_{suffix}",
-                "points",
-                f"Where {name}: the right-hand side.",
-                values,
-                f"return {at_points(lowered.components)}",
-            )
-        )
+        parts += _face_functions(scope, lowered, face, conditions)
+        suffix = f"{face[0]}_{face[1]}"
         rows.append(f"    {face}: (boundary_coefficients_{suffix}, boundary_value_{suffix}),\n")
     parts.append(f"BOUNDARY = {{\n{''.join(rows)}}}" if rows else "BOUNDARY = {}")
     body = [
@@ -239,6 +175,37 @@ def _boundary(
         )
     )
     return parts
+
+
+def _face_functions(
+    scope: Scope,
+    lowered: LoweredEquation,
+    face: Face,
+    conditions: Mapping[int, Natural | Essential],
+) -> list[str]:
+    """The factors and the right-hand side of the conditions on one face."""
+    suffix, where = f"{face[0]}_{face[1]}", f"Where {_face_name(lowered, face)}:"
+    tables = _boundary_tables(lowered, face, conditions)
+    values = [
+        _boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0)
+        for i in range(lowered.components)
+    ]
+    return [
+        coefficient_function(
+            scope,
+            f"boundary_coefficients_{suffix}",
+            tables,
+            lowered.components > 1,
+            f"{where} the factor of each derivative.",
+        ),
+        scope.function(
+            f"boundary_value_{suffix}",
+            "points",
+            f"{where} the right-hand side.",
+            values,
+            f"return {at_points(lowered.components)}",
+        ),
+    ]
 
 
 def _open_faces(
@@ -260,17 +227,17 @@ def _open_faces(
 def _boundary_tables(
     lowered: LoweredEquation, face: Face, conditions: Mapping[int, Natural | Essential]
 ) -> Tables:
-    zero, terms, (axis, end) = _extended(lowered, (0,) * len(lowered.coordinates)), [], face
+    zero, terms, (axis, end) = extended(lowered, (0,) * len(lowered.coordinates)), [], face
     for i, condition in conditions.items():
         if isinstance(condition, Essential):
             terms.append(StrongTerm(sp.Integer(1), zero, i, i))
             continue
         terms += [
-            StrongTerm((2 * end - 1) * t.coefficient, _extended(lowered, t.right), i, t.field)
+            StrongTerm((2 * end - 1) * t.coefficient, extended(lowered, t.right), i, t.field)
             for t in lowered.flux[i][axis]
         ]
         terms.append(StrongTerm(condition.alpha, zero, i, i))
-        terms += [replace(t, right=_extended(lowered, t.right)) for t in condition.terms]
+        terms += [replace(t, right=extended(lowered, t.right)) for t in condition.terms]
     empty: Tables = {
         (i, i): {zero: sp.Integer(0)} for i in range(lowered.components) if i not in conditions
     }
@@ -310,7 +277,7 @@ def _equation_docstring(
     lowered: LoweredEquation, blocks: Tables, constraints: Sequence[Constraints]
 ) -> str:
     labels = [f"[{j}]" for j in range(lowered.components)] if lowered.components > 1 else [""]
-    variables = ", ".join(map(str, _scope(lowered).variables))
+    variables = ", ".join(map(str, equation_scope(lowered).variables))
     conditions = [
         f"u{labels[e.field]} = {e.value}  where {_face_name(lowered, face)}"
         for e in lowered.essential
@@ -326,19 +293,16 @@ def _equation_docstring(
         f"u{label} = {start}  at {lowered.time} = 0"
         for label, start in zip(labels, lowered.initial)
     ]
-    listed, given = (
-        "\n".join(commented(c, 4) for c in conditions),
-        given_names(_scope(lowered).given),
-    )
-    ansatz = [
-        f"{name}{label} = {expr}"
+    listed = "\n".join(commented(c, 4) for c in conditions)
+    satisfied = [
+        commented(f"{name}{label} = {expr}", 4)
         for name in ("lift", "factor")
         for label, expr in zip(labels, (getattr(c, name) for c in constraints))
     ]
-    satisfied = "\n".join(commented(line, 4) for line in ansatz)
-    return f"""{lowered.title}.
+    span = f", 0 < {lowered.time} < {lowered.final_time}" if lowered.time is not None else ""
+    return f"""{lowered.title}: coefficients and data.
 
-For u({variables}) on {lowered.domain}{f", 0 < {lowered.time} < {lowered.final_time}" if lowered.time is not None else ""}:
+For u({variables}) on {lowered.domain}{span}:
 
 {formulas(blocks, "u", lowered.sources)}
 
@@ -346,12 +310,23 @@ where D^(a, b, ...) counts derivatives per variable, with the conditions
 
 {listed}
 
-The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of the net):
+The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of
+the net):
 
-{satisfied}
+{chr(10).join(satisfied)}
+"""
 
-What is left is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net of your own:
+
+def _residual_docstring(lowered: LoweredEquation, name: str) -> str:
+    given = given_names(equation_scope(lowered).given)
+    return f"""{lowered.title}: the residual of what {name}_coefficients.py says.
+
+What the ansatz leaves open is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net
+of your own:
+
+    from nhpinn_sym.runtime.nets.networks import mlp
 
     layers = mlp(width=24, depth=2, outputs={lowered.components}, axes=AXES)
-    loss = residual(points, solution(points, layers{given}){given}).square().mean()
+    d = solution(points, layers{given})
+    loss = residual(points, d{given}).square().mean()
 """

@@ -10,8 +10,8 @@ from ..lower.forms import LoweredCells, StrongTerm
 from ..lower.phases import cut
 from ..problem.errors import UnsupportedError
 from .source import Source
-from .torch_cells import file_text, slot, stages
-from .torch_inputs import with_poles
+from .torch_cells import phase_file, slot, stages
+from .torch_coefficients import cell_scope
 from .torch_text import Scope, Tables, collect, function
 
 
@@ -21,20 +21,14 @@ def cells(lowered: LoweredCells) -> Source:
     """
     require_fluxes(lowered)
     phases = cut(lowered, {}).cells
-    return Source(
-        "torch",
-        tuple(
-            (f"cell_residual_phase_{k}.py", phase_text(cell, k, len(phases)))
-            for k, cell in enumerate(phases)
-        ),
-    )
+    made = [phase(cell, k, len(phases)) for k, cell in enumerate(phases)]
+    return Source("torch", tuple(file for source in made for file in source.files))
 
 
-def phase_text(lowered: LoweredCells, number: int, count: int) -> str:
+def phase(lowered: LoweredCells, number: int, count: int) -> Source:
     """The file of one phase, whose smooth cell problems `lowered` are."""
-    return with_poles(
-        file_text(lowered, _note(number, count), lambda scope: _fluxes(scope, lowered))
-    )
+    text = phase_file(lowered, _note(number, count), _fluxes(cell_scope(lowered), lowered))
+    return Source("torch", ((f"cell_residual_phase_{number}.py", text),))
 
 
 def require_fluxes(lowered: LoweredCells) -> None:
@@ -82,10 +76,9 @@ def _fluxes(scope: Scope, lowered: LoweredCells) -> list[str]:
             " is continuous across an interface.",
             [
                 f"tables = flux_coefficients(points{scope.forward})",
-                (
-                    "sides = [{(i, j): table for (i, axis, j), table in tables.items() if axis =="
-                    " k} for k in range(len(INDICES[0]))]"
-                ),
+                "sides = [{} for _ in INDICES[0]]",
+                "for (i, axis, j), table in tables.items():",
+                "    sides[axis][i, j] = table",
                 "source = FLUX_SOURCES[stage](points, known" + scope.forward + ")",
                 "left = torch.stack([system(side, d, COMPONENTS) for side in sides], -1)",
                 "return left - source.reshape(left.shape)",
@@ -132,11 +125,13 @@ def _unit(axis: int, dim: int) -> tuple[int, ...]:
 
 def _note(number: int, count: int) -> str:
     return f"""
-This is phase {number} of {count}. The coefficients jump between the phases: no strong form holds across an interface, so every phase has a net
-of its own, and the nets N, N' of two phases are tied by rows at points of their interface, with a normal n:
+This is phase {number} of {count}. The coefficients jump between the phases: no strong form holds
+across an interface, so every phase has a net of its own, and the nets N, N' of two phases are tied
+by rows at points of their interface, with a normal n:
 
     N - N' = 0   and   n . (flux of N - flux of N') = 0,
 
-flux(points, d) being taken from the file of each phase. The energy formula holds for the sum over the phases of
-effective(points, d, weights), the weights being those of a quadrature fitted to the interfaces, divided by the volume of the cell.
+flux(points, d) being taken from the file of each phase. The energy formula holds for the sum over
+the phases of effective(points, d, weights), the weights being those of a quadrature fitted to the
+interfaces, divided by the volume of the cell.
 """

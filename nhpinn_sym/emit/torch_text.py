@@ -1,11 +1,10 @@
-"""Pieces of an emitted torch file: functions, tables of derivatives, comments."""
+"""Pieces of an emitted torch file: imports, functions, tables of derivatives, comments."""
 
 from __future__ import annotations
 
-import textwrap
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any
 
 import sympy as sp
@@ -13,18 +12,32 @@ import sympy as sp
 from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring as quoted
+from .layout import WIDTH, block, paragraph, prose, statement
 from .torch_printer import TorchPrinter, argument_name, statements
 from .unknown_functions import function_names
 
 Tables = dict[tuple[int, int], dict[MultiIndex, sp.Expr]]
 """{(equation, component): {multi-index: factor}}."""
 
-WIDTH, _FEW = 120, 6
+_FEW = 6
 NET = "points, layers, indices=INDICES, axes=AXES"
-_RUNTIME = Path(__file__).parents[1] / "runtime" / "nets"
-_MARK = "# ======== jets ========\n"
-_FUNCTIONS = "# ======== functions without a formula ========\n"
-_CALLABLE = "from collections.abc import Callable"
+RUNTIME = {
+    "nets.derivatives": ("derivative",),
+    "nets.inputs": ("Kinks",),
+    "nets.jets": (
+        "add",
+        "averaged",
+        "column",
+        "columns",
+        "combine",
+        "full",
+        "product",
+        "stack",
+        "system",
+    ),
+    "nets.networks": ("network",),
+}
+"""The modules of the runtime, and what emitted files call of them."""
 
 
 class Scope:
@@ -132,66 +145,76 @@ class Scope:
 
 def function(head: str, summary: str, body: Iterable[str]) -> str:
     """The text of one function."""
-    lines = [
-        *textwrap.wrap(f"def {head}:", WIDTH, subsequent_indent=" " * 8, break_long_words=False),
-        *_wrapped(quoted(summary)),
-    ]
-    for line in body:
-        lines += _wrapped(line)
-    return "\n".join(lines)
+    opening, *more = statement(f"def {head}:")
+    lines = [opening, *(f"    {line}" for line in more), prose(quoted(summary), "    ")]
+    return "\n".join([*lines, *block(list(body), 4)])
 
 
-def header(
-    scope: Scope,
-    indices: Mapping[str, Sequence[MultiIndex]],
-    axes: Sequence[tuple[str, sp.Expr, sp.Expr]],
-) -> str:
-    """Imports and the constants of the file."""
+def layout_constants(scope: Scope, axes: Sequence[tuple[str, sp.Expr, sp.Expr]]) -> str:
+    """The constants that say what the columns of points and the keyword arguments are."""
     printer = TorchPrinter("points")
     functions = ", ".join(scope.names[len(scope.numbers) :])
-    given, note = (
-        f"GIVEN = {_tuple(map(repr, scope.names))}",
-        "# keyword arguments: numbers, or tensors over the points",
-    )
+    note = "keyword arguments: numbers, or tensors over the points"
     note += f"; functions of tensors: {functions}" if functions else ""
     entries = [f"({kind!r}, {printer.doprint(a)}, {printer.doprint(b)})" for kind, a, b in axes]
+    names = [argument_name(v) for v in scope.variables]
     return "\n".join(
         [
-            "from __future__ import annotations",
-            "",
-            "import math",
-            *([_CALLABLE] if functions else []),
-            "",
-            "import torch",
-            "",
-            (
-                f"COORDINATES = {_tuple(repr(argument_name(v)) for v in scope.variables)}  # the"
-                " columns of `points`"
-            ),
-            *(
-                [f"{given}  {note}"]
-                if len(scope.names) <= _FEW
-                else [note, *textwrap.wrap(given, WIDTH, subsequent_indent="         ")]
-            ),
-            f"AXES = {_tuple(entries)}  # (kind, lower end, upper end) of each column",
-            *(
-                f"{name} = {_tuple(map(str, needed))}  # multi-indices, smaller ones first"
-                for name, needed in indices.items()
-            ),
+            *constant("COORDINATES", tuple(names), "the columns of points"),
+            *constant("GIVEN", tuple(scope.names), note),
+            *constant("AXES", Texts(entries), "(kind, lower end, upper end) of each column"),
         ]
     )
 
 
-def assemble(docstring: str, parts: Iterable[str]) -> str:
-    """A whole file: docstring, header, functions, and the jets from the runtime."""
-    runtime = (_RUNTIME / "jets.py").read_text().split(_MARK)[1]
-    head, *functions = parts
-    if _CALLABLE in head:
-        functions.append(
-            _FUNCTIONS + (_RUNTIME / "derivatives.py").read_text().split(_FUNCTIONS)[1].strip()
-        )
-    opening = quoted(f"{docstring.strip()}\n")
-    return "\n\n\n".join([f"{opening}\n\n{head}", *functions, _MARK + runtime.strip()]) + "\n"
+def index_constants(indices: Mapping[str, Sequence[MultiIndex]]) -> str:
+    """The constants that list multi-indices."""
+    note = "multi-indices, smaller ones first"
+    return "\n".join(
+        line for name, needed in indices.items() for line in constant(name, tuple(needed), note)
+    )
+
+
+class Texts(tuple[str, ...]):
+    """Items that are Python text already."""
+
+    def __new__(cls, items: Iterable[str]) -> Texts:
+        return super().__new__(cls, items)
+
+
+def constant(name: str, value: Any, note: str = "") -> list[str]:
+    """`name = value  # note`, or the note above where that is too long for a line."""
+    text = _tuple(value) if isinstance(value, Texts) else repr(value)
+    line = f"{name} = {text}"
+    if len(f"{line}  # {note}") <= WIDTH:
+        return [f"{line}  # {note}" if note else line]
+    return [*(paragraph(note, "# ", "") if note else []), *statement(line)]
+
+
+def assemble(docstring: str, parts: Iterable[str], siblings: Mapping[str, Iterable[str]]) -> str:
+    """A whole file: docstring, imports of what is used, and the parts.
+
+    siblings: the names of other emitted files that this one may use, by file.
+    """
+    body = "\n\n\n".join(parts)
+    opening = prose(quoted(f"{docstring.strip()}\n"))
+    return f"{opening}\n\n{_imports(body, siblings)}\n\n{body}\n"
+
+
+def _imports(body: str, siblings: Mapping[str, Iterable[str]]) -> str:
+    """Of what the text calls; names in docstrings and comments are not meant."""
+    code = re.sub(r'""".*?"""|#.*?$', "", body, flags=re.DOTALL | re.MULTILINE)
+    words = set(re.findall(r"(?<![\w.'\"])[A-Za-z_]\w*", code))
+    standard = [f"import {name}" for name in ("math", "torch") if re.search(rf"\b{name}\.", code)]
+    lines = [line for name in standard for line in (name, "")]
+    held: dict[str, Iterable[str]] = {}
+    held |= {f"nhpinn_sym.runtime.{module}": names for module, names in RUNTIME.items()}
+    held |= {f".{file}": names for file, names in siblings.items()}
+    for module, names in held.items():
+        used = sorted(name for name in names if name in words)
+        if used:
+            lines += statement(f"from {module} import {', '.join(used)}")
+    return "\n".join(lines).strip()
 
 
 def at_points(components: int, columns: bool = False) -> str:
@@ -260,14 +283,7 @@ def _formula(terms: Mapping[MultiIndex, sp.Expr], unknown: str) -> str:
 
 def commented(line: str, indent: int) -> str:
     """A line of a docstring, broken where it is too long."""
-    return textwrap.fill(
-        line,
-        WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 8),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    return "\n".join(paragraph(line, " " * indent, " " * 8))
 
 
 def given_values(
@@ -289,20 +305,3 @@ def given_names(symbols: Iterable[sp.Symbol]) -> str:
 def _tuple(items: Iterable[str]) -> str:
     texts = list(items)
     return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
-
-
-def _wrapped(line: str) -> list[str]:
-    """One statement of a function body, broken inside brackets where it is too long."""
-    indent = 4 + len(line) - len(line.lstrip())
-    text = line.strip()
-    if indent + len(text) > WIDTH and " = " in text and not text.startswith(("return", '"')):
-        name, value = text.split(" = ", 1)
-        text = f"{name} = ({value})"
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=" " * indent,
-        subsequent_indent=" " * (indent + 4),
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [""]

@@ -1,21 +1,17 @@
-"""Emission for DOLFINx: forms that need only ufl (one text for every version of DOLFINx), and a
-driver that runs them.
+"""Emission for DOLFINx: forms that need only ufl, one text for every version of DOLFINx.
 
-- `cells`: cell_forms.py, the cell problems of a model and its effective coefficients, and
-  cell_driver.py;
-- `equation`: {name}_forms.py, a boundary value problem, and {name}_driver.py.
+- `cells`: cell_forms.py, the cell problems of a model and its effective coefficients;
+- `equation`: {name}_forms.py, a boundary value problem.
 """
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import sympy as sp
 
 from ..lower.forms import (
-    External,
     Factor,
     Functional,
     LoweredCells,
@@ -26,11 +22,11 @@ from ..lower.forms import (
 )
 from ..problem.domain import Face
 from ..problem.escaping import docstring, literal
-from .bundle import bundle
 from .fem_scope import (
     cell_breaks,
     describe,
     equation_breaks,
+    external_key,
     first_order_axes,
     function_rows,
     known_entries,
@@ -39,38 +35,16 @@ from .fem_scope import (
     require_first_order,
     weak_externals,
 )
+from .layout import paragraph, prose, statement
 from .source import Source
-from .ufl_text import WIDTH, Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
+from .ufl_text import Body, Product, Sum, bilinear, dx, function, helpers, linear, mean, part
 
-RUNTIME = (
-    "lattice",
-    "lagrange_grid",
-    "time_stepping",
-    "cell_solve",
-    "rigid_modes",
-    "fem_dolfinx/form_cache",
-    "fem_dolfinx/compat",
-    "fem_dolfinx/space",
-    "fem_dolfinx/linear_solvers",
-    "fem_dolfinx/equation",
-    "fem_dolfinx/cells",
-    "fem_dolfinx/command_line",
-)
-_MAIN = """
-
-if __name__ == "__main__":
-    import sys
-
-    import {forms}
-
-    {main}({forms}, sys.argv[1:])
-"""
+_SHORT = 80
+"""Characters of a table up to which it stands in one line."""
 
 
 def cells(lowered: LoweredCells) -> Source:
-    """cell_forms.py and cell_driver.py. UnsupportedError where a coefficient has no counterpart in
-    UFL.
-    """
+    """cell_forms.py. UnsupportedError where a coefficient has no counterpart in UFL."""
     require_elements(lowered)
     law = {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)}
     constants = {
@@ -83,7 +57,7 @@ def cells(lowered: LoweredCells) -> Source:
         "CONSTANTS": literal(
             {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}
         ),
-        "EFFECTIVE": _table(law) if len(literal(tuple(law))) > WIDTH - 20 else literal(tuple(law)),
+        "EFFECTIVE": _table(law) if len(literal(tuple(law))) > _SHORT else literal(tuple(law)),
         "SYMMETRIC": repr(lowered.symmetric),
         "DEFINITE": repr(lowered.definite),
         "FIRST_ORDER": repr(first_order_axes(lowered)),
@@ -109,9 +83,7 @@ def cells(lowered: LoweredCells) -> Source:
     )
     parts.append(writer.means("effective", "|Y| times each effective coefficient", law))
     text = _assemble(_cells_docstring(lowered), constants, writer.bodies, parts)
-    return Source(
-        "dolfinx", (("cell_forms.py", text), ("cell_driver.py", _driver("cell", "main_cells")))
-    )
+    return Source("dolfinx", (("cell_forms.py", text),))
 
 
 class _CellWriter:
@@ -179,18 +151,8 @@ def _table(rows: Iterable[object]) -> str:
     return "(" + "".join(f"\n    {literal(row)}," for row in rows) + "\n)"
 
 
-def external_key(external: External) -> tuple[Any, ...]:
-    """How the forms name an effective coefficient: (name, index), and the derivative where it is
-    one.
-    """
-    held = (external.name, external.index)
-    return (*held, external.derivative) if any(external.derivative) else held
-
-
 def equation(lowered: LoweredEquation, name: str) -> Source:
-    """{name}_forms.py and {name}_driver.py. UnsupportedError where a coefficient or a datum has no
-    counterpart in UFL.
-    """
+    """{name}_forms.py. UnsupportedError where a coefficient or a datum has no counterpart in UFL."""
     for term in (*lowered.bilinear, *lowered.linear):
         require_first_order(term, (term.left, term.right))
     writer = _EquationWriter(lowered)
@@ -210,10 +172,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     text = _assemble(
         _equation_docstring(lowered), _equation_constants(lowered), writer.bodies, parts
     )
-    return Source(
-        "dolfinx",
-        ((f"{name}_forms.py", text), (f"{name}_driver.py", _driver(name, "main_equation"))),
-    )
+    return Source("dolfinx", ((f"{name}_forms.py", text),))
 
 
 class _EquationWriter:
@@ -358,36 +317,20 @@ def _positive(lowered: LoweredEquation) -> bool:
 def _assemble(
     text: str, constants: dict[str, str], bodies: Sequence[Body], functions: Sequence[str]
 ) -> str:
-    header = "\n".join(
-        [
-            docstring(f"{text.strip()}\n"),
-            "",
-            "import ufl",
-            "",
-            *(f"{name} = {value}" for name, value in constants.items()),
-        ]
-    )
+    opening = prose(docstring(f"{text.strip()}\n"))
+    lines = [
+        part
+        for name, value in constants.items()
+        for line in f"{name} = {value}".split("\n")
+        for part in statement(line)
+    ]
+    header = "\n".join([opening, "", "import ufl", "", *lines])
     return "\n\n\n".join([header, *helpers(body.printer for body in bodies), *functions]) + "\n"
-
-
-def _driver(name: str, main: str) -> str:
-    """The runtime as one file, which solves with the forms beside it."""
-    return bundle(*RUNTIME) + _MAIN.format(forms=f"{name}_forms", main=main)
 
 
 def _listed(lines: Sequence[str]) -> str:
     """Lines of a docstring, indented and broken where they are too long."""
-    return "\n".join(
-        textwrap.fill(
-            line,
-            WIDTH,
-            initial_indent="    ",
-            subsequent_indent=" " * 12,
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for line in lines
-    )
+    return "\n".join(part for line in lines for part in paragraph(line, "    ", " " * 8))
 
 
 def _d(index: Sequence[int], name: str) -> str:
@@ -432,9 +375,11 @@ def _cells_docstring(lowered: LoweredCells) -> str:
         f"{c.symbol} = {_functional(c.numerator, count)} / {_functional(c.denominator, count)}"
         for c in lowered.constants
     ]
+    coordinates = ", ".join(map(str, lowered.coordinates))
     return f"""{lowered.title}: the cell problems as UFL forms.
 
-Every cell function N is periodic in y = ({", ".join(map(str, lowered.coordinates))}) on Y = {lowered.cell}, has zero mean, and solves{slow}
+Every cell function N is periodic in y = ({coordinates}) on Y = {lowered.cell}, has zero mean, and
+solves{slow}
     B(N, v) = l(v) for every periodic v,
 {projection(lowered)}{_listed(["B(u, v)", *_integral(lowered.bilinear, "u", count), *mass])}
 {_listed(sources)}
@@ -442,10 +387,11 @@ The operator in strong form is the sum of
 {_listed([_strong(t, count) for t in lowered.strong] or ["(not there: a coefficient jumps)"])}
 The effective coefficients are, with <.> the mean over Y,
 {_listed([*constants, *(_functional(f, count) for f in (*lowered.effective, *lowered.higher))])}
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
-The number 0 stands for a form without terms."""
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure. The number 0 stands for a form without terms."""
 
 
 def _strong(t: StrongTerm, components: int) -> str:
@@ -481,16 +427,19 @@ def _equation_docstring(lowered: LoweredEquation) -> str:
         f"m{'' if count == 1 else f'_{t.equation}{t.field}'} = {t.coefficient}"
         for t in lowered.mass
     ]
+    forms = ["B(u, v)", *_integral(lowered.bilinear, "u", count)]
+    forms += ["l(v)", *_integral(lowered.linear, "", count)]
     return f"""{lowered.title}: weak form as UFL forms.
 
 u on {lowered.domain}{span}: {mass}B(u, v) = l(v) for every v that vanishes where u is given,
-{_listed([*density, "B(u, v)", *_integral(lowered.bilinear, "u", count), "l(v)", *_integral(lowered.linear, "", count)])}
+{_listed([*density, *forms])}
 {_listed(conditions)}
 D^(a, b, ...) counts derivatives per coordinate.
 
-Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
-or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
-POSITIVE: B is symmetric, and positive if its principal part is."""
+Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
+effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
+the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms. POSITIVE: B is
+symmetric, and positive if its principal part is."""
 
 
 def _natural(lowered: LoweredEquation, n: Natural) -> str:

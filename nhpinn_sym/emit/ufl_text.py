@@ -4,7 +4,6 @@ docstrings.
 
 from __future__ import annotations
 
-import textwrap
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -12,9 +11,9 @@ import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
 from ..lower.forms import Factor, Functional, MultiIndex, WeakTerm
+from .layout import block, prose, statement
 from .ufl_printer import HELPERS, UflPrinter
 
-WIDTH = 120
 Product = tuple[sp.Expr, str]
 """coefficient times what stands as text, such as "u.dx(0)*v.dx(1)"; the text may be empty."""
 Sum = Sequence[Product]
@@ -132,38 +131,8 @@ def earlier(factors: Iterable[Factor], components: int) -> list[str]:
 
 
 def function(head: str, summary: str, lines: Sequence[str]) -> str:
-    """The text of one function, with long lines broken inside brackets."""
-    body = [*summary.split("\n"), *lines]
-    return "\n".join([f"def {head}:", *(part for line in body for part in wrapped(line, "    "))])
-
-
-def wrapped(line: str, indent: str) -> list[str]:
-    """A statement or an item of a list; where it is too long it is put between brackets and
-    broken.
-    """
-    inner = line.lstrip()
-    indent += line[: len(line) - len(inner)]
-    if len(indent) + len(inner) <= WIDTH:
-        return [indent + inner] if inner else [""]
-    for opening in ("return ", f"{inner.split(' = ')[0]} = "):
-        if inner.startswith(opening):
-            return [
-                f"{indent}{opening}(",
-                *_broken(inner[len(opening) :], indent + "    "),
-                f"{indent})",
-            ]
-    return _broken(inner, indent)
-
-
-def _broken(text: str, indent: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent + "    ",
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
+    """The text of one function; `summary` is its docstring, with quotes."""
+    return "\n".join([*statement(f"def {head}:"), prose(summary, "    "), *block(lines, 4)])
 
 
 def helpers(printers: Iterable[UflPrinter]) -> list[str]:

@@ -13,7 +13,7 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from .lattice import Lattice  # sibling
+from .lattice import Lattice
 
 _SHAPES: dict[int, NDArray[np.float64]] = {
     1: np.array([[1.0, -1.0], [0.0, 1.0]]),
@@ -140,6 +140,15 @@ def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
     values = grid.values.reshape(*batch, *grid.shape)
     box = {"bounds": np.array(grid.bounds), "cells": np.array(grid.cells)}
     np.savez(file, **box, **lines, degree=grid.degree, values=values)
+
+
+def relative_difference(grid: LagrangeGrid, other: LagrangeGrid) -> float:
+    """The mean square of grid - other at the nodes of `grid`, relative to that of `grid`; a root."""
+    lines = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
+    points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=-1)
+    index = (0,) * grid.dim
+    here, there = grid.evaluate(points, index), other.evaluate(points, index)
+    return float(np.linalg.norm(here - there) / (np.linalg.norm(here) or 1.0))
 
 
 def ranges(grid: LagrangeGrid, components: int) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -148,21 +149,18 @@ class Lattice:
         return found
 
 
-def all_breaks(
-    bounds: Sequence[tuple[float, float]],
-    breaks: Sequence[Sequence[float]],
-    fast: Sequence[tuple[int, float, tuple[float, float], Sequence[float]]],
-    eps: float,
-) -> list[list[float]]:
-    """The planes across each axis: `breaks`, and those of every period of the fast variables.
+def all_breaks(forms: Any, eps: float) -> list[list[float]]:
+    """The planes across each axis where the data of an emitted equation jump or kink: its BREAKS,
+    and those of every period of the fast variables.
 
-    fast: (axis, power, period, points), for planes x = eps^power (point + k length of the period).
+    FAST_BREAKS: (axis, power, period, points), for planes x = eps^power (point + k length of the
+    period).
     """
-    found = [list(points) for points in breaks]
-    for axis, power, (low, high), points in fast:
+    found = [list(points) for points in forms.BREAKS]
+    for axis, power, (low, high), points in forms.FAST_BREAKS:
         scale = eps**power
-        first = math.floor((bounds[axis][0] / scale - low) / (high - low))
-        last = math.ceil((bounds[axis][1] / scale - low) / (high - low))
+        first = math.floor((forms.DOMAIN[axis][0] / scale - low) / (high - low))
+        last = math.ceil((forms.DOMAIN[axis][1] / scale - low) / (high - low))
         shifts = (high - low) * np.arange(first, last)
         found[axis] += (scale * (np.asarray(points) + shifts[:, None])).ravel().tolist()
     return [np.unique(np.round(points, 14)).tolist() for points in found]

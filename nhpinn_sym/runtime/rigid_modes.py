@@ -29,6 +29,8 @@ before it is factorized.
 _NO_PART = 1e-12
 _CANCELLING = 1e-7
 
+_BALANCED = 1e-6
+"""Defect of the data of a singular problem, relative to them, that is put down to quadrature."""
 _CANCELLED = 1e-13
 """Size of rounding in A w, relative to the largest entry of A times that of w."""
 
@@ -126,3 +128,11 @@ def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
         found.append(-place)
         rest = rest - np.outer(rest @ row, row / size)
     return found
+
+
+def require_balance(defect: float) -> None:
+    """SystemExit where the data of a problem that leaves its mean open have no solution."""
+    if defect > _BALANCED:
+        raise SystemExit(
+            f"sources and boundary fluxes do not balance: relative defect {defect:.1e}"
+        )

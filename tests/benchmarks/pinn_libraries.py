@@ -65,8 +65,8 @@ def nhpinn(flavour: str) -> Callable[[int], Steps]:
             domain=nh.Box((0, 1), (0, 1)),
             boundary=[nh.Dirichlet(0)],
         )
-        text = nh.emit(nh.homogenize(problem), "torch")["fine_residual.py"]
-        trial = Trial("fine", text, (("scaled", 0.0, 1.0), ("scaled", 0.0, 1.0)))
+        source = nh.emit(nh.homogenize(problem), "torch")
+        trial = Trial("fine_residual", source, (("scaled", 0.0, 1.0), ("scaled", 0.0, 1.0)))
         points, boundary = grid(side)
         factors, zero = (
             trial.module.coefficients(points, epsilon=1.0),

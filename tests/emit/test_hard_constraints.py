@@ -13,12 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nhpinn_sym.emit.hard_constraints import constrain
-from nhpinn_sym.emit.source import run
 from nhpinn_sym.emit.torch_equation import equation as emit_equation
 from nhpinn_sym.lower.forms import Essential, LoweredEquation
 from nhpinn_sym.problem.domain import Box, Face
-from nhpinn_sym.runtime.nets.jets import embed, mlp, network
+from nhpinn_sym.runtime.nets.inputs import embed
+from nhpinn_sym.runtime.nets.networks import mlp, network
 
+from ..emitted import emitted
 from ..pinn_samples import equation, t, x1, x2
 
 ends = st.fractions(-3, 3, max_denominator=7)
@@ -41,7 +42,7 @@ def taken(
     """How far the ansatz on a random net is from `value` at random points of a face (None: at t =
     0), relative to the net and the data.
     """
-    module = run("constraints", emit_equation(lowered, "constraints")["constraints_residual.py"])
+    module = emitted(emit_equation(lowered, "constraints"), "constraints_residual")
     unit = torch.rand(
         20, len(module.AXES), generator=torch.Generator().manual_seed(seed), dtype=torch.float64
     )

@@ -4,8 +4,6 @@ converges at the rates of its elements.
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +12,6 @@ import sympy as sp
 from scipy.special import iv, mathieu_a
 
 from nhpinn_sym.emit import skfem_forms as target
-from nhpinn_sym.emit.bundle import bundle
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.lower.forms import LoweredEquation
 from nhpinn_sym.problem.domain import Box, Cell
@@ -22,6 +19,13 @@ from nhpinn_sym.problem.errors import UnsupportedError
 from nhpinn_sym.runtime.fem_skfem.cells import Space, solve_cells
 from nhpinn_sym.runtime.fem_skfem.equation import solve_equation
 from nhpinn_sym.runtime.lattice import Lattice
+from tests.emitted import (
+    give_parameters,
+    printed_values,
+    run_main,
+    with_cells_main,
+    with_equation_main,
+)
 from tests.fem_classes import drifting, mathieu
 from tests.fem_samples import (
     X,
@@ -88,33 +92,19 @@ DRIFT = replace(drifting(sp.cos(y1), q, Cell((0, 2 * sp.pi))), parameters=(q,))
     ],
 )
 def test_golden(name, source, golden):
-    forms, driver = source.files
-    golden(f"skfem/{name}_{forms[0]}".replace(f"{name}_{name}", name), forms[1])
-    assert driver[1].startswith(bundle(*target.RUNTIME))
+    ((file, text),) = source.files
+    golden(f"skfem/{name}_{file}".replace(f"{name}_{name}", name), text)
 
 
-def drive(folder, source, *arguments):
-    source.save(folder)
-    driver = source.files[1][0]
-    return subprocess.run(
-        [
-            sys.executable,
-            "-I",
-            "-c",
-            (
-                f"import sys, runpy; sys.path.insert(0, '.'); sys.argv[1:] = {list(arguments)}; "
-                f"sys.modules['nhpinn_sym'] = None; runpy.run_path('{driver}', run_name='__main__')"
-            ),
-        ],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+def solve_cells_alone(folder, cells, *arguments, **parameters):
+    with_cells_main(target.cells(cells), cells, **parameters).save(folder)
+    return printed_values(run_main(folder, "cells", *arguments).stdout)
 
 
 def test_cell_files_stand_alone(tmp_path):
-    assert "A[0, 0] = 1.935359" in drive(tmp_path, target.cells(elliptic_2d()), "n=32")
+    assert solve_cells_alone(tmp_path, elliptic_2d(), "n=32")["A[0, 0]"] == pytest.approx(
+        1.935359, abs=1e-6
+    )
 
 
 def test_files_of_systems_and_kernels_stand_alone(tmp_path):
@@ -122,44 +112,39 @@ def test_files_of_systems_and_kernels_stand_alone(tmp_path):
     Lifson and Jackson's 1 / I_0(1)^2.
     """
 
-    def label(name, *index):
-        return f"{name}{list(index)}"
-
-    for cells, expected in (
-        (LAYERS, {label("C", 0, 1, 0, 1): np.sqrt(3)}),
-        (MATHIEU, {label("lambda0"): mathieu_a(0, 2)}),
-        (DRIFT, {label("A", 0, 0): 2 / iv(0, 1 / 2) ** 2}),
+    for cells, name, value in (
+        (LAYERS, "C[0, 1, 0, 1]", np.sqrt(3)),
+        (MATHIEU, "lambda0", mathieu_a(0, 2)),
+        (DRIFT, "A[0, 0]", 2 / iv(0, 1 / 2) ** 2),
     ):
-        printed = dict(
-            line.split(" = ")
-            for line in drive(tmp_path, target.cells(cells), "q=2", "n=32").splitlines()
-            if " = " in line
-        )
-        for name, value in expected.items():
-            assert float(printed[name]) == pytest.approx(value, rel=1e-5)
+        parameters = {symbol.name: 2.0 for symbol in cells.parameters}
+        printed = solve_cells_alone(tmp_path, cells, "n=32", **parameters)
+        assert printed[name] == pytest.approx(value, rel=1e-5)
+
+
+def solve_alone(folder, equation, name, *arguments, **parameters):
+    with_equation_main(target.equation(equation, name), equation, name).save(folder)
+    give_parameters(folder, **parameters)
+    return run_main(folder, name, *arguments).stdout
 
 
 def test_equation_files_stand_alone(tmp_path):
-    assert "nodes" in drive(tmp_path, target.equation(STEADY, "steady"), "q=1.5", "n=16")
-    saved = np.load(tmp_path / "solution.npz")
+    assert "nodes" in solve_alone(tmp_path, STEADY, "steady", "n=16", q=1.5)
+    saved = np.load(tmp_path / "steady.npz")
     a, b = (np.linspace(*bounds, 33) for bounds in saved["bounds"])
     np.testing.assert_allclose(saved["values"], np.sin(a)[:, None] * np.exp(b), atol=1e-5)
 
 
 def test_equation_files_of_systems_stand_alone(tmp_path):
-    assert "1089 nodes, -0.9999" in drive(
-        tmp_path, target.equation(bent(q), "bent"), "q=1.5", "n=16"
-    )
-    saved = np.load(tmp_path / "solution.npz")
+    assert "1089 nodes, -0.9999" in solve_alone(tmp_path, bent(q), "bent", "n=16", q=1.5)
+    saved = np.load(tmp_path / "bent.npz")
     a, b = np.meshgrid(*(np.linspace(*bounds, 33) for bounds in saved["bounds"]), indexing="ij")
     np.testing.assert_allclose(saved["values"], [np.sin(a + 2 * b), np.cos(2 * a)], atol=1e-4)
-    assert "sdirk4: 65 nodes, 0 <= u[0] <= 0.45" in drive(
-        tmp_path, target.equation(exchanging(q), "exchanging"), "q=2", "n=32", "steps=32"
-    )
+    printed = solve_alone(tmp_path, exchanging(q), "exchanging", "n=32", "steps=32", q=2.0)
+    assert "65 nodes, 0 <= u[0] <= 0.45" in printed
     x = np.linspace(0, 1, 65)
-    np.testing.assert_allclose(
-        np.load(tmp_path / "solution.npz")["values"], [np.cos(1) * np.sin(x), x], atol=1e-6
-    )
+    values = np.load(tmp_path / "exchanging.npz")["values"]
+    np.testing.assert_allclose(values, [np.cos(1) * np.sin(x), x], atol=1e-6)
 
 
 def l2_error(grid, u, values):

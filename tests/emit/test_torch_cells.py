@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from types import ModuleType
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,13 +14,13 @@ import sympy as sp
 import torch
 
 from nhpinn_sym.emit import torch_equation as target
-from nhpinn_sym.emit.source import run
 from nhpinn_sym.emit.torch_cells import stages
 from nhpinn_sym.lower.expand import strong_terms, weak_terms
 from nhpinn_sym.lower.forms import External, LoweredCells, WeakTerm
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import UnsupportedError
 
+from ..emitted import emitted
 from ..pinn_classes import (
     coupled_1d,
     drifting_1d,
@@ -35,15 +35,17 @@ from ..pinn_samples import PI2, built, elliptic_2d, y1, y2
 S, C = sp.sin(PI2 * y1), sp.cos(PI2 * y2)
 
 
-def module_of(lowered: LoweredCells) -> ModuleType:
-    return run("cell_residual", target.cells(lowered)["cell_residual.py"])
+def module_of(lowered: LoweredCells) -> SimpleNamespace:
+    return emitted(target.cells(lowered), "cell_residual")
 
 
 def grid(n: int, dim: int) -> torch.Tensor:
     return torch.cartesian_prod(*[torch.arange(n, dtype=torch.float64) / n] * dim).reshape(-1, dim)
 
 
-def net(module: ModuleType, outputs: int, seed: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def net(
+    module: SimpleNamespace, outputs: int, seed: int
+) -> list[tuple[torch.Tensor, torch.Tensor]]:
     return [(w.detach(), b.detach()) for w, b in module.mlp(6, 2, outputs, module.AXES, seed)]
 
 
@@ -226,4 +228,5 @@ def test_golden_files(golden: Callable[[str, str], None]) -> None:
         "coupled": coupled_1d(sp.Matrix([[2 + S, 1], [1, -3]])),
     }
     for name, lowered in samples.items():
-        golden(f"torch/{name}_cell_residual.py", target.cells(lowered)["cell_residual.py"])
+        for file, text in target.cells(lowered).files:
+            golden(f"torch/{name}_{file}", text)

@@ -12,9 +12,9 @@ import sympy as sp
 import torch
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.source import run
 from nhpinn_sym.emit.torch_energy import cells as emit_cells
 from nhpinn_sym.lower.cells import lower_cells
+from tests.emitted import emitted
 
 HALF = sp.Rational(1, 2)
 
@@ -46,17 +46,19 @@ def test_the_files_stand_alone(tmp_path: Path) -> None:
         names
     )
     code = """import sys, torch, cell_energy as e, cell_dual as f, fine_energy as g
+from fine_coefficients import GIVEN
+from runtime.nets.networks import mlp
 p = torch.rand(5, 2, dtype=torch.float64)
 for m in (e, f):
-    m.energy(p, m.cell_functions(p, m.mlp(8, 2, m.COMPONENTS, m.AXES)), mean=(1.0, 0.0)).mean().backward()
-given = dict.fromkeys(g.GIVEN, 0.1)
-g.energy(p, g.solution(p, g.mlp(8, 2, 1, g.AXES), **given), **given).mean().backward()
+    m.energy(p, m.cell_functions(p, mlp(8, 2, m.COMPONENTS, m.AXES)), mean=(1.0, 0.0)).mean().backward()
+given = dict.fromkeys(GIVEN, 0.1)
+g.energy(p, g.solution(p, mlp(8, 2, 1, g.AXES), **given), **given).mean().backward()
 assert not any(name.startswith(("nhpinn_sym", "sympy")) for name in sys.modules)"""
     subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
 
 
 def test_the_energy_is_that_of_the_weak_form() -> None:
-    module = run("cell_energy", emit_cells(lower_cells(model(False)))["cell_energy.py"])
+    module = emitted(emit_cells(lower_cells(model(False))), "cell_energy")
     points = torch.rand(9, 2, dtype=torch.float64)
     jet = module.cell_functions(points, module.mlp(8, 2, 1, module.AXES))
     form = (
@@ -70,10 +72,10 @@ def test_the_energy_is_that_of_the_weak_form() -> None:
 def test_jets_of_nets_with_kinks() -> None:
     lowered = lower_cells(model(True))
     for name, power in (("cell_energy", 1), ("cell_dual", 1)):
-        module = run(name, emit_cells(lowered)[f"{name}.py"])
-        assert power == module.POWER
+        module = emitted(emit_cells(lowered), name)
+        assert power == module.KINKS.power
         layers = [
-            *module.features(6, module.AXES),
+            *module.features(6, module.AXES, kinks=module.KINKS),
             (torch.ones(1, 6, dtype=torch.float64), torch.zeros(1, dtype=torch.float64)),
         ]
         points = (torch.rand(40, 2, dtype=torch.float64) * 3 - 1).requires_grad_()

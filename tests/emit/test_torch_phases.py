@@ -10,10 +10,11 @@ import sympy as sp
 import torch
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.source import run
+from nhpinn_sym.emit.source import load
 from nhpinn_sym.emit.torch_cells import cells as strong_form
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.problem.errors import UnsupportedError
+from nhpinn_sym.runtime.nets.inputs import embed
 
 from ..symbolic import derived, diffusion
 
@@ -33,7 +34,7 @@ def test_one_file_per_phase(tmp_path: Path) -> None:
 
 
 def test_the_flux_of_a_function() -> None:
-    module = run("phase", nh.emit(derived(LAMINATE, 2), "torch")["cell_residual_phase_0.py"])
+    module = load(nh.emit(derived(LAMINATE, 2), "torch"), "cell_residual_phase_0")
     points = torch.rand(5, 2, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     d = {index: torch.rand(5, 2, dtype=torch.float64) for index in module.INDICES}
     a, flux = 2 + points[:, 1] * (1 - points[:, 1]), module.flux(points, d)
@@ -58,14 +59,13 @@ def _beam(s: nh.Scales, u: sp.Expr) -> sp.Eq:
 
 
 def test_jets_of_poles() -> None:
-    module = run("phase", nh.emit(derived(LAMINATE, 2), "torch")["cell_residual_phase_0.py"])
     axes = (("periodic", 0.0, 1.0), ("periodic", 0.0, 1.0), ("pole", 0.4, 1.4), ("pole", 0.5, 1.5))
     points = torch.rand(4, 2, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     indices = ((0, 0), (1, 0), (0, 1), (2, 0), (1, 1), (0, 2))
-    jet = module.embed(points, indices, axes)
+    jet = embed(points, indices, axes)
 
     def value(p: torch.Tensor) -> torch.Tensor:
-        return module.embed(p, ((0, 0),), axes)[0, 0]
+        return embed(p, ((0, 0),), axes)[0, 0]
 
     for k, p in enumerate(points):
         jacobian = torch.func.jacfwd(value)(p)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
@@ -15,10 +12,16 @@ import ufl
 from scipy.special import iv, mathieu_a
 
 from nhpinn_sym.emit import ufl_forms as target
-from nhpinn_sym.emit.bundle import bundle
 from nhpinn_sym.emit.source import run
 from nhpinn_sym.problem.domain import Box, Cell
 from nhpinn_sym.problem.errors import UnsupportedError
+from tests.emitted import (
+    give_parameters,
+    printed_values,
+    run_main,
+    with_cells_main,
+    with_equation_main,
+)
 from tests.fem_classes import drifting, mathieu
 from tests.fem_samples import (
     bent,
@@ -90,9 +93,8 @@ SOURCES = {
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_golden(name, golden):
-    (_, forms), (_, driver) = SOURCES[name].files
+    ((_, forms),) = SOURCES[name].files
     golden(f"dolfinx/{name}_forms.py", forms)
-    assert driver.startswith(bundle(*target.RUNTIME))
 
 
 def imported(text: str) -> set[str]:
@@ -106,18 +108,9 @@ def imported(text: str) -> set[str]:
 
 
 @pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
-def test_forms_need_ufl_alone_and_drivers_nothing_of_the_package(source):
-    (name, forms), (_, driver) = source.files
+def test_forms_need_ufl_alone(source):
+    ((_, forms),) = source.files
     assert imported(forms) == {"ufl"}
-    assert imported(driver) - sys.stdlib_module_names == {
-        "dolfinx",
-        "ffcx",
-        "mpi4py",
-        "numpy",
-        "petsc4py",
-        "ufl",
-        name[:-3],
-    }
 
 
 def test_forms_are_built_without_a_mesh():
@@ -134,75 +127,61 @@ def test_forms_are_built_without_a_mesh():
     )
 
 
-def drive(folder, source, *arguments):
-    source.save(folder)
-    driver = source.files[1][0]
-    code = (
-        f"import sys, runpy; sys.path.insert(0, '.'); sys.argv[1:] = {list(arguments)}; "
-        f"sys.modules['nhpinn_sym'] = None; runpy.run_path('{driver}', run_name='__main__')"
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=folder,
-        env=dict(os.environ),
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+def solve_cells_alone(folder, cells, *arguments, **parameters):
+    with_cells_main(target.cells(cells), cells, **parameters).save(folder)
+    return printed_values(run_main(folder, "cells", *arguments).stdout)
 
 
 def test_cell_files_stand_alone(tmp_path):
-    assert "A[0,0] = 1.935359" in drive(tmp_path, target.cells(elliptic_2d()), "n=32").stdout
+    printed = solve_cells_alone(tmp_path, elliptic_2d(), "n=32")
+    assert printed["A[0, 0]"] == pytest.approx(1.935359, abs=1e-6)
 
 
 def test_files_of_systems_and_kernels_stand_alone(tmp_path):
     """The shear modulus of layers is the harmonic mean, sqrt(3); a_0(2) of Mathieu's equation;
     Lifson and Jackson's 1 / I_0(1)^2.
     """
-
-    def label(name, *index):
-        return f"{name}[{','.join(map(str, index))}]" if index else name
-
-    for cells, expected in (
-        (LAYERS, {label("C", 0, 1, 0, 1): np.sqrt(3)}),
-        (MATHIEU, {label("lambda0"): mathieu_a(0, 2)}),
-        (DRIFT, {label("A", 0, 0): 2 / iv(0, 1 / 2) ** 2}),
+    for cells, name, value in (
+        (LAYERS, "C[0, 1, 0, 1]", np.sqrt(3)),
+        (MATHIEU, "lambda0", mathieu_a(0, 2)),
+        (DRIFT, "A[0, 0]", 2 / iv(0, 1 / 2) ** 2),
     ):
-        printed = dict(
-            line.split(" = ")
-            for line in drive(tmp_path, target.cells(cells), "q=2", "n=32").stdout.splitlines()
-            if " = " in line
-        )
-        for name, value in expected.items():
-            assert float(printed[name]) == pytest.approx(value, rel=1e-5)
+        parameters = {symbol.name: 2.0 for symbol in cells.parameters}
+        printed = solve_cells_alone(tmp_path, cells, "n=32", **parameters)
+        assert printed[name] == pytest.approx(value, rel=1e-5)
+
+
+def solve_alone(folder, equation, name, *arguments, **parameters):
+    with_equation_main(target.equation(equation, name), equation, name).save(folder)
+    give_parameters(folder, **parameters)
+    return run_main(folder, name, *arguments).stdout
 
 
 def test_equation_files_stand_alone(tmp_path):
-    assert "nodes" in drive(tmp_path, SOURCES["steady"], "q=1.5", "n=16").stdout
-    saved = np.load(tmp_path / "solution.npz")
+    assert "nodes" in solve_alone(tmp_path, STEADY, "steady", "n=16", q=1.5)
+    saved = np.load(tmp_path / "steady.npz")
     a, b = (np.linspace(*bounds, 33) for bounds in saved["bounds"])
     np.testing.assert_allclose(saved["values"], np.sin(a)[:, None] * np.exp(b), atol=1e-5)
 
 
 def test_equation_files_of_systems_stand_alone(tmp_path):
-    assert "1089 nodes, -0.9999" in drive(tmp_path, SOURCES["bent"], "q=1.5", "n=16").stdout
-    saved = np.load(tmp_path / "solution.npz")
+    assert "1089 nodes, -0.9999" in solve_alone(tmp_path, bent(q), "bent", "n=16", q=1.5)
+    saved = np.load(tmp_path / "bent.npz")
     a, b = np.meshgrid(*(np.linspace(*bounds, 33) for bounds in saved["bounds"]), indexing="ij")
     np.testing.assert_allclose(saved["values"], [np.sin(a + 2 * b), np.cos(2 * a)], atol=1e-4)
-    assert (
-        "65 nodes, 0 <= u[0] <= 0.45"
-        in drive(tmp_path, SOURCES["exchanging"], "q=2", "n=32", "steps=32").stdout
-    )
+    printed = solve_alone(tmp_path, exchanging(q), "exchanging", "n=32", "steps=32", q=2.0)
+    assert "65 nodes, 0 <= u[0] <= 0.45" in printed
     x = np.linspace(0, 1, 65)
-    np.testing.assert_allclose(
-        np.load(tmp_path / "solution.npz")["values"], [np.cos(1) * np.sin(x), x], atol=1e-6
-    )
+    values = np.load(tmp_path / "exchanging.npz")["values"]
+    np.testing.assert_allclose(values, [np.cos(1) * np.sin(x), x], atol=1e-6)
 
 
-def test_a_driver_says_what_is_missing(tmp_path):
-    failed = drive(tmp_path, SOURCES["unsteady"])
-    assert failed.returncode == 1 and "give a value for: q=..." in failed.stderr
+def test_a_main_says_what_is_missing(tmp_path):
+    with_equation_main(SOURCES["unsteady"], UNSTEADY, "unsteady").save(tmp_path)
+    assert "run main_cells.py first" in run_main(tmp_path, "unsteady").stderr
+    give_parameters(tmp_path, q=1.0)
+    assert "there is only n=..., steps=..., q=..." in run_main(tmp_path, "unsteady", "p=1").stderr
+    assert "q=one: no number" in run_main(tmp_path, "unsteady", "q=one").stderr
 
 
 def test_floors_bring_their_helpers_along():

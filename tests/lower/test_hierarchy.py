@@ -192,9 +192,9 @@ def test_refusals() -> None:
 def test_mean_fields_are_emitted_from_order_two_on() -> None:
     model = derived(reaction, order=2, **BOX)
     for target, suffixes in {
-        "torch": ["residual"],
-        "dolfinx": ["forms", "driver"],
-        "skfem": ["forms", "driver"],
+        "torch": ["coefficients", "residual"],
+        "dolfinx": ["forms"],
+        "skfem": ["forms"],
     }.items():
         names = [name for name, _ in nh.emit(model, target).files]
         assert [n for n in names if n.startswith("mean_field")] == [
@@ -203,7 +203,7 @@ def test_mean_fields_are_emitted_from_order_two_on() -> None:
         assert not any(
             "mean_field" in name for name, _ in nh.emit(derived(reaction, **BOX), target).files
         )
-    text = nh.emit(model, "torch")["mean_field_2_residual.py"]
+    text = nh.emit(model, "torch")["mean_field_2_coefficients.py"]
     assert "U0_11*h_4_11" in text
     transient = derived(heat, time=True, order=2, initial=[nh.Initial(0)], final_time=1, **BOX)
     assert not any("mean_field" in name for name, _ in nh.emit(transient, "torch").files)

@@ -92,7 +92,7 @@ def test_every_backend_takes_it() -> None:
     assert np.diag(nh.solve_cells(model, "skfem").effective["A"]) == pytest.approx(
         [1 / 0.55, 5.5], rel=1e-6
     )
-    assert set(dict(nh.emit(model, "dolfinx").files)) == {"cell_forms.py", "cell_driver.py"}
+    assert set(dict(nh.emit(model, "dolfinx").files)) == {"cell_forms.py", "main_cells.py"}
     assert "cases" in nh.emit(model, "latex")["derivation.tex"]
 
 

@@ -4,9 +4,6 @@ mains solve them as they solve anything else.
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +14,8 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.equation import lower_fine
+from nhpinn_sym.runtime.effective import Effective
+from tests.emitted import run_main
 from tests.symbolic import derived, diffusion
 
 HALF = sp.Rational(1, 2)
@@ -81,42 +80,32 @@ def test_equal_phases_are_no_jump() -> None:
     assert fine.parameters == ()
 
 
-def run(folder: Path, file: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """An emitted main, away from the package."""
-    return subprocess.run(
-        [sys.executable, file, *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": ""},
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-
-
 @pytest.mark.parametrize("target", ["skfem", "dolfinx"])
 def test_emitted_mains_ask_for_no_eps_where_there_is_none(tmp_path: Path, target: str) -> None:
     line = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)]}
     model = derived(diffusion(lambda s: sp.Integer(2)), 1, **line)
     nh.emit(model, target).save(tmp_path)
-    for file, wanted in (
-        ("cell_driver.py", " = 2\n"),
-        ("homogenized_driver.py", "<= 0.0625"),
-        ("fine_driver.py", "<= 0.0625"),
-    ):
-        done = run(tmp_path, file)
+    for name, wanted in (("cells", " = 2\n"), ("homogenized", "<= 0.0625"), ("fine", "<= 0.0625")):
+        done = run_main(tmp_path, name)
         assert done.returncode == 0, done.stderr
         assert wanted in done.stdout
 
 
 @pytest.mark.parametrize("target", ["skfem", "dolfinx"])
-def test_emitted_mains_name_what_they_need(tmp_path: Path, target: str) -> None:
-    model = derived(diffusion(lambda s: 2 + s.x[0] + sp.sin(2 * sp.pi * s.y[0]) / 4), 1)
+def test_emitted_mains_tabulate_what_depends_on_x(tmp_path: Path, target: str) -> None:
+    """A* = sqrt((2 + x)^2 - 1/16) at Chebyshev points of x."""
+    line = {"domain": nh.Box((0, 1)), "boundary": [nh.Dirichlet(0)]}
+    model = derived(diffusion(lambda s: 2 + s.x[0] + sp.sin(2 * sp.pi * s.y[0]) / 4), 1, **line)
     nh.emit(model, target).save(tmp_path)
-    done = run(tmp_path, "cell_driver.py")
-    assert done.returncode == 1
-    assert done.stderr.strip() == "give a value for: x1=..."
-    done = run(tmp_path, "cell_driver.py", "x1=0.5")
-    assert "= 2.48746" in done.stdout  # sqrt(2.5^2 - 1/16)
+    done = run_main(tmp_path, "cells", "n=64")
+    assert done.returncode == 0, done.stderr
+    table = Effective.load(tmp_path / "effective.json")
+    x = np.linspace(0, 1, 7)[:, None]
+    key = ("A", (0, 0))
+    assert np.allclose(table(key, x, ("x1",)), np.sqrt((2 + x[:, 0]) ** 2 - 1 / 16), atol=1e-6)
+    slope = table((*key, (1,)), x, ("x1",))
+    assert np.allclose(slope, (2 + x[:, 0]) / np.sqrt((2 + x[:, 0]) ** 2 - 1 / 16), atol=1e-4)
+    assert "y1" not in done.stdout and "along x1" in done.stdout
 
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx"])

@@ -17,9 +17,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from ..cell_solve import DAMPING, Key, Solve, solve_functions  # sibling
-from ..lagrange_grid import LagrangeGrid  # sibling
-from ..lattice import Lattice  # sibling
+from ..cell_solve import DAMPING, Key, Solve, solve_functions
+from ..lagrange_grid import LagrangeGrid
+from ..lattice import Lattice
 from .compat import (
     assemble_matrix,
     assemble_scalar,
@@ -27,10 +27,10 @@ from .compat import (
     compile_form,
     fem,
     release,
-)  # sibling
-from .equation import method  # sibling
-from .linear_solvers import bordered, component, rounding  # sibling
-from .space import BoxSpace  # sibling
+)
+from .equation import method
+from .linear_solvers import bordered, component, rounding
+from .space import BoxSpace
 
 _TOGETHER = 6
 """Forms that are compiled as one: that saves compilations, and costs the time to assemble the

@@ -22,8 +22,8 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from ..lattice import Lattice  # sibling
-from .form_cache import guarded  # sibling
+from ..lattice import Lattice
+from .form_cache import guarded
 
 _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
 _setdlopenflags = sys.setdlopenflags

@@ -13,10 +13,10 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from ..lagrange_grid import LagrangeGrid  # sibling
-from ..lattice import Lattice  # sibling
-from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled  # sibling
-from ..time_stepping import GAMMA, sdirk4  # sibling
+from ..lagrange_grid import LagrangeGrid
+from ..lattice import Lattice
+from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled
+from ..time_stepping import GAMMA, sdirk4
 from .compat import (
     assemble_matrix,
     assemble_vector,
@@ -24,9 +24,9 @@ from .compat import (
     fem,
     release,
     vector,
-)  # sibling
-from .linear_solvers import Linear, bordered, rounding  # sibling
-from .space import BoxSpace, Interpolant  # sibling
+)
+from .linear_solvers import Linear, bordered, rounding
+from .space import BoxSpace, Interpolant
 
 Key = tuple[Any, ...]
 """(name, index), or (name, index, derivative)."""
@@ -34,10 +34,6 @@ Array = NDArray[np.float64]
 Coefficients = Callable[[Key, Array], Array]
 _ROUNDED = 1e-12
 """A product with the matrix that is smaller than that share of its norm is 0."""
-COMPATIBLE = 1e-6
-"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a
-given mesh.
-"""
 
 
 class EquationProblem:

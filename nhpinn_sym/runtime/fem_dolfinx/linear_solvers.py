@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..cell_solve import Bordered  # sibling
-from .compat import PETSc  # sibling
+from ..cell_solve import Bordered
+from .compat import PETSc
 
 _MULTIGRID = {"relax_type_coarse": "symmetric-SOR/Jacobi"}
 """Gaussian elimination fails on a singular coarse matrix."""

@@ -13,9 +13,9 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from ..lagrange_grid import LagrangeGrid  # sibling
-from ..lattice import Lattice  # sibling
-from ..rigid_modes import independent, motions  # sibling
+from ..lagrange_grid import LagrangeGrid
+from ..lattice import Lattice
+from ..rigid_modes import independent, motions
 from .compat import (
     box_mesh,
     coordinates,
@@ -24,7 +24,7 @@ from .compat import (
     fem,
     function_space,
     vector,
-)  # sibling
+)
 
 Bounds = tuple[tuple[float, float], ...]
 Face = tuple[int, int]

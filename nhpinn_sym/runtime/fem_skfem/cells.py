@@ -17,20 +17,10 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
-from ..cell_solve import DAMPING, Key, Solve, solve_functions  # sibling
-from ..lagrange_grid import LagrangeGrid  # sibling
-from ..lattice import Lattice  # sibling
-from .linear_solvers import bordered_solver, cancels  # sibling
-from .space import (
-    Data,
-    Space,
-    block_matrix,
-    block_vector,
-    evaluate,
-    floats,
-    named,
-    numbers,
-)  # sibling
+from ..cell_solve import DAMPING, Key, Solve, solve_functions
+from ..lagrange_grid import LagrangeGrid
+from .linear_solvers import bordered_solver, cancels
+from .space import Data, Space, block_matrix, block_vector, evaluate
 
 Array = NDArray[np.float64]
 
@@ -174,22 +164,3 @@ class CellMesh:
             matrix, columns, rows, pins, self.space.dim, self.components, self.forms.DEFINITE
         )
         yield solve
-
-
-def main_cells(forms: Any, arguments: list[str]) -> None:
-    """Command line of a cell driver: name=value for slow coordinates and parameters, n= for the
-    cells along each axis, with lines at jumps.
-    """
-    data = numbers(arguments)
-    dim = len(forms.CELL)
-    n = int(data.pop("n", {1: 256, 2: 64, 3: 16}[dim]))
-    space = Space(
-        Lattice.fitted(floats(forms.CELL), (n,) * dim, forms.BREAKS), 2, tuple(range(dim))
-    )
-    with named():
-        result = solve_cells(forms, space, data)
-    for (name, index), value in {**result.effective, **forms.KNOWN}.items():
-        print(f"{name}{list(index)} = {value if isinstance(value, str) else format(value, '.12g')}")
-    print(
-        f"relative multiplier of the zero mean: {max(result.multipliers.values(), default=0.0):.1e}"
-    )

@@ -16,8 +16,7 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
-from ..lagrange_grid import LagrangeGrid, ranges, save_grid  # sibling
-from ..lattice import Lattice, all_breaks  # sibling
+from ..lagrange_grid import LagrangeGrid
 from ..rigid_modes import (
     NEARLY,
     as_many,
@@ -27,29 +26,21 @@ from ..rigid_modes import (
     pivots,
     vanishing,
     without_cancelled,
-)  # sibling
-from ..time_stepping import GAMMA, sdirk4  # sibling
-from .linear_solvers import bordered_solver, cancels, linear_solver  # sibling
+)
+from ..time_stepping import GAMMA, sdirk4
+from .linear_solvers import bordered_solver, cancels, linear_solver
 from .space import (
     Data,
     Space,
     block_matrix,
     block_vector,
     evaluate,
-    floats,
-    named,
-    numbers,
-)  # sibling
+)
 
 Array = NDArray[np.float64]
 
 _ROUNDED = 1e-12
 """A product with the matrix that is smaller than that share of its largest entry is 0."""
-
-COMPATIBLE = 1e-6
-"""Defect of the data of a singular problem, relative to them, that is put down to quadrature on a
-given mesh.
-"""
 
 
 class EquationResult(NamedTuple):
@@ -320,27 +311,3 @@ def _block(
     matrix: sps.csr_matrix, rows: NDArray[np.intp], columns: NDArray[np.intp]
 ) -> sps.csr_matrix:
     return matrix[rows][:, columns]
-
-
-def main_equation(forms: Any, arguments: list[str]) -> None:
-    """Command line of an equation's driver: name=value for parameters and effective coefficients,
-    n= (cells along each axis, with
-    lines at jumps), steps=.
-
-    Writes the values on the lattice of nodes (at the final time) to solution.npz.
-    """
-    data = numbers(arguments)
-    dim = len(forms.DOMAIN)
-    n = int(data.pop("n", {1: 1024, 2: 64, 3: 16}[dim]))
-    bounds = floats(forms.DOMAIN)
-    breaks = all_breaks(bounds, forms.BREAKS, forms.FAST_BREAKS, float(data.get("epsilon", 1.0)))
-    space = Space(Lattice.fitted(bounds, (n,) * dim, breaks), 2, tuple(forms.PERIODIC))
-    steps = int(data.pop("steps", 64))
-    with named():
-        result = solve_equation(forms, space, data, steps=steps, keep=False)
-    if result.defect > COMPATIBLE:
-        raise SystemExit(
-            f"source and boundary fluxes do not balance: relative defect {result.defect:.1e}"
-        )
-    save_grid("solution.npz", result.grid, forms.COMPONENTS)
-    print(f"{result.method}: {ranges(result.grid, forms.COMPONENTS)}")

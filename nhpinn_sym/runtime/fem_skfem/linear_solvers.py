@@ -16,7 +16,7 @@ import scipy.sparse as sps
 import scipy.sparse.linalg as sla
 from numpy.typing import NDArray
 
-from ..cell_solve import Bordered  # sibling
+from ..cell_solve import Bordered
 
 Vector = NDArray[np.float64]
 Solve = Callable[[Vector], Vector]

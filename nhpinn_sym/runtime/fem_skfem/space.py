@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +13,8 @@ import skfem
 from numpy.typing import NDArray
 from skfem.mapping import Mapping as ElementMapping
 
-from ..lagrange_grid import LagrangeGrid  # sibling
-from ..lattice import Lattice  # sibling
+from ..lagrange_grid import LagrangeGrid
+from ..lattice import Lattice
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Any]
@@ -250,22 +249,3 @@ def _sampled(function: Callable[[Array], Array], points: Array) -> Any:
     """
     values = function(points.reshape(len(points), -1).T)
     return float(values[0]) if np.ptp(values) == 0 else values.reshape(points.shape[1:])
-
-
-def numbers(arguments: list[str]) -> dict[str, Any]:
-    return {name: float(value) for name, value in (argument.split("=") for argument in arguments)}
-
-
-@contextmanager
-def named() -> Iterator[None]:
-    """SystemExit with the name of a number that a coefficient asks for and nobody gave."""
-    try:
-        yield
-    except KeyError as missing:
-        if isinstance(missing.args[0], str):
-            raise SystemExit(f"give a value for: {missing.args[0]}=...") from missing
-        raise
-
-
-def floats(bounds: Any) -> tuple[tuple[float, float], ...]:
-    return tuple((float(a), float(b)) for a, b in bounds)

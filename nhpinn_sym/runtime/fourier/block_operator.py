@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .grid import Grid, MultiIndex  # sibling
-from .krylov import cg, gmres  # sibling
+from .grid import Grid, MultiIndex
+from .krylov import cg, gmres
 
 Term = tuple[int, MultiIndex, Any, int, MultiIndex]
 """(equation, left, c, field, right): D^left( c D^right u_field ) in the equation; c broadcasts to

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .block_operator import BlockOperator, Term  # sibling
-from .grid import Grid, MultiIndex  # sibling
+from .block_operator import BlockOperator, Term
+from .grid import Grid, MultiIndex
 
 DENSE = {1: 45, 2: 15, 3: 7}
 """Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the

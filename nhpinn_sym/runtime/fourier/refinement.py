@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from .block_operator import RESTART, WORK  # sibling
-from .cells import DENSE, Cells, Fields  # sibling
-from .grid import Grid  # sibling
+from .block_operator import RESTART, WORK
+from .cells import DENSE, Cells, Fields
+from .grid import Grid
 
 FIRST = {1: 27, 2: 27, 3: 15}
 """Points per axis of the first grid, by the dimension of the cell."""
@@ -245,27 +245,18 @@ def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
     return int(3 * highest)
 
 
-def main(forms: Any) -> None:
-    """Solve at the origin of the slow coordinates with all parameters 1, print the effective
-    coefficients.
+def solve_at(
+    forms: Any, slow: Mapping[str, float], parameters: Mapping[str, float], tolerance: float
+) -> dict[str, Any]:
+    """The table of one slow point, on grids that resolve the coefficients. SystemExit where fields
+    are needed, or a finer grid than there may be.
     """
     if forms.EXTERNALS:
-        raise SystemExit(
-            f"give the fields {', '.join(sorted({name for _, name, _, _ in forms.EXTERNALS}))}:"
-            " solve_cells(..., fields=)"
-        )
-    slow, parameters = np.zeros((1, len(forms.SLOW))), dict.fromkeys(forms.PARAMETERS, 1.0)
-    least = reach(forms, slow, parameters)
+        names = ", ".join(sorted({name for _, name, _, _ in forms.EXTERNALS}))
+        raise SystemExit(f"give the fields {names}: solve_cells(..., fields=)")
+    point = np.array([[slow[name] for name in forms.SLOW]])
+    least = reach(forms, point, parameters)
     if not grid_sizes(forms, None, least)[LEVELS - 1 :]:
         raise SystemExit(f"the coefficients need {least} points per axis, more than there may be")
-    (result,) = solve_cells(forms, slow, parameters, 1e-10, least=least)
-    size = f"{result['n']}^{len(forms.CELL)}"
-    print(
-        f"Fourier grid {size}, estimated error {result['estimate']:.1e}, residual"
-        f" {result['residual']:.1e}"
-    )
-    for name, value in result["multipliers"].items():
-        print(f"Fredholm multiplier of {name}: {value:.1e}")
-    for (name, index), value in {**result["effective"], **forms.KNOWN}.items():
-        shown = value if isinstance(value, str) else f"{value:.16g}"
-        print(f"{name}{list(index)} = {shown}")
+    (table,) = solve_cells(forms, point, parameters, tolerance, least=least)
+    return table

@@ -1,6 +1,4 @@
-"""Derivatives of coefficients that are given as functions: copied, from the mark on, into the
-emitted torch files that need them.
-"""
+"""Derivatives of coefficients that are given as functions."""
 
 from __future__ import annotations
 
@@ -9,7 +7,6 @@ from collections.abc import Callable
 import torch
 
 
-# ======== functions without a formula ========
 def derivative(
     function: Callable[..., torch.Tensor],
     arguments: tuple[torch.Tensor, ...],

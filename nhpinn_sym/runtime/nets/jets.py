@@ -1,7 +1,8 @@
-"""Jets of tanh networks in torch: the part of every emitted torch file that does not depend on the
-problem.
+"""Jets: the derivatives of functions at given points, and their arithmetic.
 
-Everything below the mark is copied verbatim to the end of the emitted files.
+A jet is {multi-index a: D^a f}. Its keys are closed under <= and stand in an order in which smaller
+multi-indices come first; the values are tensors over the points, to which axes of features or of
+outputs may be appended.
 """
 
 from __future__ import annotations
@@ -10,16 +11,8 @@ import math
 
 import torch
 
-# ======== jets ========
-# A jet holds the derivatives of a function at given points: {multi-index a: D^a f}. Its keys are
-# closed under <= and stand
-# in an order in which smaller multi-indices come first. A net is a list of layers (weight, bias):
-# tanh between, linear last.
 MultiIndex = tuple[int, ...]
 Jet = dict[MultiIndex, torch.Tensor]
-Layers = list[tuple[torch.Tensor, torch.Tensor]]
-Axes = tuple[tuple[str, float, float], ...]
-GRADE = 100.0
 
 
 def below(index: MultiIndex) -> list[MultiIndex]:
@@ -151,125 +144,3 @@ def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:
     """The jet of W z + b: all derivatives in one matrix product."""
     stacked = torch.stack(list(z.values())) @ weight.T
     return {a: value if any(a) else value + bias for a, value in zip(z, stacked)}
-
-
-def embed(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
-    """The inputs of the net, one axis (kind, a, b) per column of `points`: "periodic" gives cos and
-    sin of 2 pi (p - a)/(b - a),
-    "scaled" maps (a, b) to (-1, 1), "graded" too but by a logarithm that stretches the start (a, a
-    + (b - a)/GRADE).
-
-    Columns beyond the length of a multi-index are not differentiated.
-    """
-    jet: Jet = {}
-    for index in indices:
-        columns = []
-        for i, axis in enumerate(axes):
-            order = index[i] if i < len(index) else 0
-            values = embed_axis(points[..., i], order, *axis)
-            columns += (
-                values if sum(index) == order else [torch.zeros_like(value) for value in values]
-            )
-        jet[index] = torch.stack(columns, -1)
-    return jet
-
-
-def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> list[torch.Tensor]:
-    """The derivatives of one order of the inputs that one coordinate makes."""
-    if kind == "periodic":
-        omega = 2 * math.pi / (b - a)
-        phase = omega * (p - a) + order * math.pi / 2
-        return [omega**order * torch.cos(phase), omega**order * torch.sin(phase)]
-    if kind == "graded":
-        rate, size = GRADE / (b - a), 2 / math.log1p(GRADE)
-        if order == 0:
-            return [size * torch.log1p(rate * (p - a)) - 1]
-        return [
-            size
-            * (-1) ** (order - 1)
-            * math.factorial(order - 1)
-            * (rate / (1 + rate * (p - a))) ** order
-        ]
-    if order == 0:
-        return [(2 * p - a - b) / (b - a)]
-    return [torch.full_like(p, 2 / (b - a) if order == 1 else 0.0)]
-
-
-def hidden(
-    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
-) -> Jet:
-    """The jet of the features: the output of the tanh layers, (..., features)."""
-    z = embed(points, indices, axes)
-    for weight, bias in layers:
-        z = tanh(linear(z, weight, bias))
-    return z
-
-
-def network(
-    points: torch.Tensor, layers: Layers, indices: tuple[MultiIndex, ...], axes: Axes
-) -> Jet:
-    """The jet of the net, (..., outputs)."""
-    return linear(hidden(points, layers[:-1], indices, axes), *layers[-1])
-
-
-def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
-    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate
-    of each axis.
-    """
-    columns = []
-    for i, (kind, a, b) in enumerate(axes):
-        part = (
-            torch.expm1(unit[..., i] * math.log1p(GRADE)) / GRADE
-            if kind == "graded"
-            else unit[..., i]
-        )
-        columns.append(a + (b - a) * part)
-    return torch.stack(columns, -1)
-
-
-def features(
-    count: int, axes: Axes, scale: float | tuple[float, ...] = 0.7, seed: int = 0
-) -> Layers:
-    """A random hidden layer for a least-squares fit of the last layer alone: weights N(0, scale^2),
-    one scale or one per axis,
-    and biases by which every feature changes sign at a random point of the box.
-    """
-    generator = torch.Generator().manual_seed(seed)
-    scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
-    deviation = torch.tensor(
-        [s for s, axis in zip(scales, axes) for _ in range(inputs((axis,)))], dtype=torch.float64
-    )
-    weight = deviation * torch.randn(
-        count, len(deviation), generator=generator, dtype=torch.float64
-    )
-    zero = (0,) * len(axes)
-    centre = embed(
-        spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes),
-        (zero,),
-        axes,
-    )[zero]
-    return [(weight, -(weight * centre).sum(-1))]
-
-
-def mlp(width: int, depth: int, outputs: int, axes: Axes, seed: int = 0) -> Layers:
-    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for
-    training.
-    """
-    generator, sizes = (
-        torch.Generator().manual_seed(seed),
-        [inputs(axes), *[width] * depth, outputs],
-    )
-    layers = []
-    for m, n in zip(sizes, sizes[1:]):  # noqa: RUF007 (imports torch and math only)
-        weight = math.sqrt(2 / (m + n)) * torch.randn(
-            n, m, generator=generator, dtype=torch.float64
-        )
-        layers.append(
-            (weight.requires_grad_(), torch.zeros(n, dtype=torch.float64, requires_grad=True))
-        )
-    return layers
-
-
-def inputs(axes: Axes) -> int:
-    """How many inputs the net has."""
-    return sum(2 if kind == "periodic" else 1 for kind, _, _ in axes)

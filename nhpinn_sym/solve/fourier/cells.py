@@ -22,6 +22,9 @@ from ...problem.errors import (
 )
 from ...problem.reading import instance, positive_integer
 from ...resolution import resolve_cells
+from ...runtime.fourier.grid import Grid, evaluate_modes
+from ...runtime.fourier.refinement import LEVELS, grid_sizes
+from ...runtime.fourier.refinement import solve_cells as solve_forms
 from ..choice import points_needed
 from ..limits import require_affordable
 from ..progress import Progress, silent
@@ -39,8 +42,6 @@ class FourierField:
     real: bool = True
 
     def evaluate(self, points: Array, index: MultiIndex) -> np.ndarray:
-        from ...runtime.fourier.grid import evaluate_modes
-
         return np.stack(
             [
                 evaluate_modes(
@@ -121,8 +122,8 @@ class CellSolver:
         """SolveError where no grid resolves the data, ToleranceWarning where the one that was asked
         for does not.
         """
-        sizes = self.forms.grid_sizes(self.forms, self.n, self.least)
-        if self.n is None and len(sizes) < self.forms.LEVELS:
+        sizes = grid_sizes(self.forms, self.n, self.least)
+        if self.n is None and len(sizes) < LEVELS:
             raise SolveError(
                 f"the coefficients need {self.least} points per axis, more than a Fourier grid of"
                 " this cell may have",
@@ -151,7 +152,7 @@ class CellSolver:
             np.errstate(all="ignore"),
         ):  # what is not a number is an error below
             try:
-                results = self.forms.solve_cells(
+                results = solve_forms(
                     self.forms,
                     np.asarray(slow_points, dtype=float),
                     self.parameters,
@@ -194,8 +195,6 @@ class CellSolver:
         On a finer grid that is shifted: features that all coarser grids miss are seen down to its
         spacing.
         """
-        from ...runtime.fourier.grid import Grid
-
         real = not self.cells.complex
         coarse = Grid(self.cells.cell.bounds, n, real)
         fine = Grid(self.cells.cell.bounds, max(_UNSEEN[coarse.dim], 2 * n + 1), real)

@@ -13,13 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...emit.source import run
+from ...emit.source import Source, load
 from ...emit.torch_equation import equation as emit_equation
 from ...emit.torch_printer import argument_name
 from ...emit.torch_text import closure, given_values
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.domain import Face
 from ...resolution import resolve_equation
+from ...runtime.nets.jets import combine, product
 from ..solution import Array, Coefficients
 from .network import Jet, Network, Trial
 from .rows import (
@@ -36,6 +37,7 @@ from .rows import (
 from .singular import Family, Functions, stacked
 
 _NAME = "equation"
+_FILE = f"{_NAME}_residual"
 _SAMPLES = 256
 _GAUSS = {1: 64, 2: 32, 3: 16}
 _UNSEEN, _DEPENDENT = 1e-12, 1e-6
@@ -94,9 +96,9 @@ class BoundaryValueProblem:
         self.parameters = given_values(equation, parameters)
         self.known: tuple[Functions, ...] = (stacked(()),) * equation.components
         self._zero: MultiIndex = (0,) * (equation.domain.dim + (equation.time is not None))
-        self._texts: dict[tuple[MultiIndex, ...], str] = {}
+        self._sources: dict[tuple[MultiIndex, ...], Source] = {}
         panels = sharp_panels(resolve_equation(equation, parameters))
-        self.trial = Trial(_NAME, self._text(()), self._module(()).AXES, device, panels=panels)
+        self.trial = Trial(_FILE, self._source(()), self._module(()).AXES, device, panels=panels)
 
     @property
     def bounds(self) -> list[tuple[float, float]]:
@@ -258,7 +260,7 @@ class BoundaryValueProblem:
             {a: self._columns(jet[a]) for a in indices}
             for jet in (module.lift(points, **given), module.factor(points, **given))
         )
-        free = module.product(factor, network.jet(points, indices))[index]
+        free = product(factor, network.jet(points, indices))[index]
         return (
             lift[index]
             + free
@@ -350,7 +352,7 @@ class BoundaryValueProblem:
             [part(points, indices) for part in self.known],
         )
         lift, factor = (self._parts(jet(points, **given)) for jet in (module.lift, module.factor))
-        free = [module.product(part, unit) for part in factor]
+        free = [product(part, unit) for part in factor]
         weights, lifted = (
             data.new_zeros(*data.shape, self.components, len(indices)),
             torch.zeros_like(data),
@@ -358,9 +360,9 @@ class BoundaryValueProblem:
         extra = data.new_zeros(*data.shape, known[0][self._zero].shape[1])
         table = coefficients(points, **given)
         for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
-            weights[:, i, j] = module.combine(terms, free[j])
-            lifted[:, i] += module.combine(terms, lift[j])
-            extra[:, i] += module.combine(terms, known[j])
+            weights[:, i, j] = combine(terms, free[j])
+            lifted[:, i] += combine(terms, lift[j])
+            extra[:, i] += combine(terms, known[j])
         return _Conditions(points, weights, extra, data, lifted)
 
     def _columns(self, values: Tensor) -> Tensor:
@@ -375,10 +377,10 @@ class BoundaryValueProblem:
         ]
 
     def _module(self, derivatives: Sequence[MultiIndex]) -> ModuleType:
-        return run(_NAME, self._text(derivatives))
+        return load(self._source(derivatives), _FILE)
 
-    def _text(self, derivatives: Sequence[MultiIndex]) -> str:
+    def _source(self, derivatives: Sequence[MultiIndex]) -> Source:
         key = tuple(derivatives)
-        if key not in self._texts:
-            self._texts[key] = emit_equation(self.equation, _NAME, key)[f"{_NAME}_residual.py"]
-        return self._texts[key]
+        if key not in self._sources:
+            self._sources[key] = emit_equation(self.equation, _NAME, key)
+        return self._sources[key]

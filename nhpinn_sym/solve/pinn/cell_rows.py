@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ...emit.torch_cells import Stage
 from ...lower.forms import LoweredCells
+from ...runtime.nets.jets import full
 from ..chebyshev import Nodes
 from .family import EIGENVALUE, Family
 from .means import CellMeans
@@ -84,7 +85,7 @@ class CellRows:
         )
         for (i, j), table in coefficients(points, **self.means.given(constants)).items():
             for index, value in table.items():
-                out[:, i, j, self.trial.indices.index(index)] = module.full(points, value)
+                out[:, i, j, self.trial.indices.index(index)] = full(points, value)
         return out
 
     def right(self, number: int, points: Tensor, family: Family, left: Tensor) -> Tensor:

@@ -94,9 +94,7 @@ class CellSolver:
             *(("scaled", a, b) for a, b in slow_box),
         )
         found = cell_panels(cells, parameters, slow_box) if panels is None else panels
-        self.trial = Trial(
-            "cell_residual", emit_cells(cells)["cell_residual.py"], axes, o.device, panels=found
-        )
+        self.trial = Trial("cell_residual", emit_cells(cells), axes, o.device, panels=found)
         self.means = CellMeans(cells, self.trial, given_values(cells, parameters))
         self.rows = CellRows(cells, self.trial, self.means, o.seed, o.device)
         if o.trains and cells.eigenvalue is not None:
@@ -138,7 +136,7 @@ class CellSolver:
             name: value for name, value in self.means.parameters.items() if isinstance(value, float)
         }
         self.options.ranks.require_agreement(
-            self.trial.text, self.trial.axes, numbers, self.tolerance, self.options.shared
+            self.trial.signature, self.trial.axes, numbers, self.tolerance, self.options.shared
         )
         with self.progress(f"cell problems (pinn, {self.options.chosen})") as task:
             if not self.cells.functions:

@@ -97,7 +97,7 @@ def solve_equation(
     start, chosen = time.perf_counter(), collocation_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
     chosen.ranks.require_agreement(
-        problem.trial.text, sorted(parameters.items()), tolerance, chosen.shared
+        problem.trial.signature, sorted(parameters.items()), tolerance, chosen.shared
     )
     require_balance(problem)
     known = known_functions(problem)

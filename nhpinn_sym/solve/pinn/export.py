@@ -116,9 +116,7 @@ class CellProgram(torch.nn.Module):
             layers: Layers = list(
                 zip(tensors[: 2 * depth : 2], tensors[1 : 2 * depth : 2], strict=True)
             )
-            found.append(
-                self.trial.module.network(points[:, :count], layers, indices, self.trial.axes)
-            )
+            found.append(self.trial.network(points[:, :count], layers, indices))
             tensors = tensors[2 * depth :]
         return {a: torch.cat([jet[a] for jet in found], -1) for a in indices}
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from ...emit.torch_cells import Stage
 from ...emit.torch_printer import argument_name
 from ...lower.forms import LoweredCells
+from ...runtime.nets.jets import columns
 from ..solution import Array, EffectiveKey
 from .family import EIGENVALUE, Family, Numbers, mixed
 from .network import Jet, Trial
@@ -184,7 +185,7 @@ class CellMeans:
         if not self.cells.symmetric and len(solved) == 1:
             return value
         module = self.trial.module
-        phi, psi = (module.columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
+        phi, psi = (columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
         here, beside = (
             module.bilinear(points, phi, psi, **self.given({**constants, EIGENVALUE: v})).mean(
                 1, keepdim=True

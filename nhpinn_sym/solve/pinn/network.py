@@ -14,15 +14,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...emit.source import run
-from ...emit.torch_inputs import Kinks, net_text
+from ...emit.source import Source, load
+from ...emit.torch_inputs import Kinks, kinks_source
 from ...lower.forms import MultiIndex
+from ...runtime.nets import inputs, networks
+from ...runtime.nets.inputs import Axes as Axes
+from ...runtime.nets.jets import Jet as Jet
+from ...runtime.nets.networks import Layers as Layers
 from ..expression_data import expression_data, read_formula, read_symbols
 from ..limits import require_affordable
 
-Jet = dict[MultiIndex, Tensor]
-Layers = list[tuple[Tensor, Tensor]]
-Axes = tuple[tuple[str, float, float], ...]
 _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
 _MOST_DERIVATIVES = 8
 """That a net with kinks is asked for."""
@@ -44,14 +45,14 @@ def chunk_size(layers: Layers) -> int:
 
 @dataclass(frozen=True)
 class Trial:
-    """The space in which a net is sought: `text` is the emitted file, `axes` the embedding of its
-    points.
+    """The space in which a net is sought: `name` is the emitted file (without .py) of `source` that
+    a fit takes, if there is one, `axes` the embedding of its points.
 
     kinks: those that the file gives its nets; panels: where the data are sharp.
     """
 
     name: str
-    text: str
+    source: Source | None
     axes: Axes
     device: str = "cpu"
     kinks: Kinks | None = None
@@ -60,7 +61,31 @@ class Trial:
     @cached_property
     def module(self) -> ModuleType:
         """The emitted file, imported."""
-        return run(self.name, self.text)
+        if self.source is None:
+            raise ValueError("a net that is evaluated alone has no emitted file")
+        return load(self.source, self.name)
+
+    @property
+    def bends(self) -> inputs.Kinks | None:
+        """The kinks as the runtime takes them."""
+        return None if self.kinks is None else self.module.KINKS
+
+    def embed(self, points: Tensor, indices: tuple[MultiIndex, ...]) -> Jet:
+        """The jet of the inputs of a net."""
+        return inputs.embed(points, indices, self.axes, self.bends)
+
+    def hidden(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...]) -> Jet:
+        """The jet of the features that these layers make."""
+        return networks.hidden(points, layers, indices, self.axes, self.bends)
+
+    def network(self, points: Tensor, layers: Layers, indices: tuple[MultiIndex, ...]) -> Jet:
+        """The jet of a net of these layers."""
+        return networks.network(points, layers, indices, self.axes, self.bends)
+
+    @property
+    def signature(self) -> str:
+        """Of the emitted file, and of those beside it."""
+        return "" if self.source is None else self.source.signature
 
     @property
     def indices(self) -> tuple[MultiIndex, ...]:
@@ -71,7 +96,7 @@ class Trial:
         memory.
         """
         require_affordable(f"features={count}", 64.0 * count, remedy="ask for fewer features")
-        return self._moved(self.module.features(count, self.axes, scales, seed))
+        return self._moved(networks.features(count, self.axes, scales, seed, self.bends))
 
     def mlp(self, width: int, depth: int, outputs: int, seed: int) -> Layers:
         """Initial layers of a net. SolveError where they do not fit into memory, with what a
@@ -79,7 +104,7 @@ class Trial:
         """
         weights = _COPIES * (width * (len(self.axes) + outputs) + float(width) ** 2 * (depth - 1))
         require_affordable(f"width={width}, depth={depth}", weights, remedy="ask for a smaller net")
-        return self._moved(self.module.mlp(width, depth, outputs, self.axes, seed))
+        return self._moved(networks.mlp(width, depth, outputs, self.axes, seed, self.bends))
 
     def _moved(self, layers: Layers) -> Layers:
         return [
@@ -100,9 +125,8 @@ class Network:
         """The derivatives `indices` (closed under <=, smaller first), (n, outputs) each; in chunks
         that stay in the cache.
         """
-        module = self.trial.module
         parts = [
-            module.network(p, self.layers, tuple(indices), self.trial.axes)
+            self.trial.network(p, self.layers, tuple(indices))
             for p in points.split(chunk_size(self.layers))
         ]
         return {index: torch.cat([part[index] for part in parts]) for index in indices}
@@ -160,12 +184,13 @@ class Network:
         if not all(kind in _AXIS_KINDS and a < b for kind, a, b in axes):
             raise ValueError("unknown axes of a net")
         kinks = None if state["kinks"] is None else _read_kinks(state["kinks"])
-        trial = Trial("net", net_text(kinks), axes, device, kinks)
+        source = None if kinks is None else kinks_source(kinks)
+        trial = Trial("net_kinks", source, axes, device, kinks)
         layers = [
             (_tensor(weight, 2, device), _tensor(bias, 1, device))
             for weight, bias in state["layers"]
         ]
-        sizes = [trial.module.inputs(axes), *(len(bias) for _, bias in layers)]
+        sizes = [inputs.input_count(axes, trial.bends), *(len(bias) for _, bias in layers)]
         if any(
             weight.shape != (n, m)
             for (weight, _), m, n in zip(layers, sizes[:-1], sizes[1:], strict=True)

@@ -163,7 +163,7 @@ def matrix(trial: Trial, rows: Rows, layers: Layers) -> Tensor:
     step = chunk_size(layers)
     for k in range(0, count, step):
         part = slice(k, k + step)
-        jet = trial.module.hidden(rows.points[part], layers, trial.indices, trial.axes)
+        jet = trial.hidden(rows.points[part], layers, trial.indices)
         for i in range(equations):
             for j in range(components):
                 out[part, i, j] = weighted(rows.weights[part, i, j], jet)

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from ...lower.forms import MultiIndex
 from ...resolution import Resolution
-from ...runtime.nets.jets import spread
+from ...runtime.nets.inputs import spread
 from ..limits import require_affordable
 from .network import Axes, Jet, Panels, Trial
 

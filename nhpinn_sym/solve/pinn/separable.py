@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from copy import copy
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -143,7 +143,9 @@ class SeparableCellSolver:
             single, self._values(centre), (), tolerance, progress, panels, **options
         )
         self._any = copy(self._centre)
-        self._any.trial = self._trial = RememberingTrial(*astuple(self._centre.trial))
+        self._any.trial = self._trial = RememberingTrial(
+            *(getattr(self._centre.trial, f.name) for f in fields(self._centre.trial))
+        )
         self._layer: tuple[int, float] | None = None
         self._grids: list[tuple[Array, Array]] = []
 
@@ -164,8 +166,8 @@ class SeparableCellSolver:
                 ):
                     size, solved = 2 * size, []
                     layers = self._layers(size, scale)
-                    self._trial.module.forget()
-        self._trial.module.forget()
+                    self._trial.forget()
+        self._trial.forget()
         self._layer = size, scale
         self._grids = [one.grid for one in solved]
         return self._batch(solved, slow, size, scale, time.perf_counter() - start)

@@ -122,7 +122,7 @@ def train(
     if options.checkpoint is not None:
         tensors = (rows.points, rows.weights, rows.extra, rows.target, held.points, loss.start)
         signature = signed(
-            trial.text,
+            trial.signature,
             trial.axes,
             options.chosen,
             iterations,

@@ -7,6 +7,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nhpinn_sym as nh
-from nhpinn_sym.emit.bundle import RUNTIME
+from tests.emitted import printed_values, run_main
 
+ROOT = Path(__file__).parents[3]
 BOTH = pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
 S = nh.Scales(1)
 Y = S.y[0]
@@ -227,20 +229,14 @@ def test_wrong_options_of_equations_are_quoted(backend, options):
 
 
 @BOTH
-def test_emitted_drivers_have_lines_at_jumps(backend, tmp_path):
+def test_emitted_mains_have_lines_at_jumps(backend, tmp_path):
     problem = line(jump(0.5017), sp.Piecewise((1, X < 0.317), (0, True)))
     nh.emit(nh.homogenize(problem), backend).save(tmp_path)
 
-    def run_driver(name, *arguments):
-        command = [sys.executable, f"{name}_driver.py", *arguments]
-        return subprocess.run(
-            command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=True
-        ).stdout
-
-    printed = float(run_driver("cell", "n=8").split("=")[1].split()[0])
-    assert printed == pytest.approx(NARROW["jump"][1], rel=1e-10)
-    run_driver("fine", "n=20", "epsilon=0.25")
-    with np.load(tmp_path / "solution.npz") as saved:
+    printed = printed_values(run_main(tmp_path, "cells", "n=8").stdout)
+    assert printed["A[0, 0]"] == pytest.approx(NARROW["jump"][1], rel=1e-10)
+    run_main(tmp_path, "fine", "n=20", "epsilon=1/4").check_returncode()
+    with np.load(tmp_path / "fine.npz") as saved:
         lines = saved["lines_0"]
         values = saved["values"]
     for place in (0.317, 0.25 * 0.5017, 0.75 + 0.25 * 0.5017):
@@ -268,7 +264,7 @@ def test_warnings_of_dolfinx_reach_python():
     """FFCx, imported on the way, sends the warnings of everybody to a logger that shows nothing."""
     done = subprocess.run(
         [sys.executable, "-c", WARNED],
-        cwd=RUNTIME.parents[2],
+        cwd=ROOT,
         capture_output=True,
         text=True,
         timeout=300,
@@ -298,14 +294,7 @@ def test_a_homogeneous_cell_on_every_verb(backend, tmp_path):
     middle = [[0.5, 0.5]]
     np.testing.assert_allclose([u0(middle)[0], u1(middle)[0]], fine(middle)[0], rtol=1e-12)
     nh.emit(model, backend).save(tmp_path)
-    done = subprocess.run(
-        [sys.executable, "cell_driver.py", "n=8"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
+    done = run_main(tmp_path, "cells", "n=8")
     printed = done.stdout.replace(" ", "")
     assert "A[0,0]=2" in printed and "A[0,1]=0.5" in printed and "A[1,1]=3" in printed, done.stderr
 

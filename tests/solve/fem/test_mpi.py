@@ -1,5 +1,5 @@
 """Two ranks give what one gives: effective coefficients, cell functions, a boundary value problem,
-the emitted driver.
+the emitted mains.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import pytest
 import sympy as sp
 
 from nhpinn_sym.emit import ufl_forms as target
-from nhpinn_sym.emit.bundle import RUNTIME
+from tests.emitted import give_parameters, printed_values, with_cells_main, with_equation_main
 from tests.fem_samples import bent, elliptic_2d
 
-ROOT = RUNTIME.parents[2]
+ROOT = Path(__file__).parents[3]
 MPI_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT": "1",
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
@@ -148,26 +148,21 @@ def test_two_ranks_give_the_serial_numbers(results, name):
     np.testing.assert_allclose(parallel[name], serial[name], rtol=0, atol=1e-10)
 
 
-def test_the_emitted_driver_runs_on_two_ranks(tmp_path):
-    target.cells(elliptic_2d()).save(tmp_path)
-    serial, parallel = (
-        launch(ranks, "cell_driver.py", "n=32", cwd=tmp_path).splitlines() for ranks in (1, 2)
-    )
-    for lines in (serial, parallel):
-        name, _, value = lines[0].partition(" = ")
-        assert name == "A[0,0]" and float(value) == pytest.approx(1.935359, abs=1e-6)
-    assert parallel[-1].endswith("on 2 ranks")
+def test_the_emitted_main_of_cells_runs_on_two_ranks(tmp_path):
+    with_cells_main(target.cells(elliptic_2d()), elliptic_2d()).save(tmp_path)
+    for ranks in (1, 2):
+        printed = printed_values(launch(ranks, "main_cells.py", "n=32", cwd=tmp_path))
+        assert printed["A[0, 0]"] == pytest.approx(1.935359, abs=1e-6)
 
 
-def test_the_emitted_driver_of_a_system_runs_on_two_ranks(tmp_path):
-    target.equation(bent(sp.Symbol("q", positive=True)), "bent").save(tmp_path)
+def test_the_emitted_main_of_a_system_runs_on_two_ranks(tmp_path):
+    equation = bent(sp.Symbol("q", positive=True))
+    with_equation_main(target.equation(equation, "bent"), equation, "bent").save(tmp_path)
+    give_parameters(tmp_path, q=2.0)
     values = []
     for ranks in (1, 2):
-        assert (
-            launch(ranks, "bent_driver.py", "n=12", "q=2", cwd=tmp_path)
-            .rstrip()
-            .endswith(f"on {ranks} ranks")
-        )
-        values.append(np.load(tmp_path / "solution.npz")["values"])
+        (line,) = launch(ranks, "main_bent.py", "n=12", cwd=tmp_path).splitlines()
+        assert "625 nodes" in line
+        values.append(np.load(tmp_path / "bent.npz")["values"])
     assert values[0].shape == (2, 25, 25)
     np.testing.assert_allclose(values[1], values[0], atol=1e-11)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ....emit.source import Source
 from ..network import Layers, Network, Trial
 
 
@@ -21,11 +22,18 @@ class BatchedMlp:
 
     @classmethod
     def make(
-        cls, name: str, text: str, inputs: int, outputs: int, width: int, depth: int, device: str
+        cls,
+        name: str,
+        source: Source | None,
+        inputs: int,
+        outputs: int,
+        width: int,
+        depth: int,
+        device: str,
     ) -> BatchedMlp:
         """Nets for an emitted file."""
         trial = Trial(
-            name, text, (("scaled", -1.0, 1.0),) * inputs, device
+            name, source, (("scaled", -1.0, 1.0),) * inputs, device
         )  # (-1, 1) to (-1, 1): the coordinates as they are
         return cls(trial, (inputs, *[width] * depth, outputs))
 

@@ -18,6 +18,7 @@ from ....emit.torch_cells import cells as emit_cells
 from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredCells, MultiIndex
 from ....problem.errors import ProblemError, UnsupportedError
+from ....runtime.nets.jets import full
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from ..means import pairs
@@ -118,13 +119,13 @@ class ClassicalCellSolver:
             effective=tuple(replace(f, dual=None) for f in cells.effective),
             higher=tuple(replace(f, dual=None) for f in cells.higher),
         )
-        text, m = emit_cells(plain)["cell_residual.py"], cells.components
+        m = cells.components
         self.nets = BatchedMlp.make(
-            "cell_residual", text, cells.cell.dim, m, o.width, o.depth, o.device
+            "cell_residual", emit_cells(plain), cells.cell.dim, m, o.width, o.depth, o.device
         )
         self.energy = BatchedMlp.make(
             "cell_residual",
-            emit_cells(cells)["cell_residual.py"],
+            emit_cells(cells),
             cells.cell.dim,
             m,
             o.width,
@@ -272,7 +273,7 @@ class ClassicalCellSolver:
         weights = y.new_zeros(len(y), m, m, len(self.nets.trial.indices))
         for (i, q), table in module.coefficients(points, **self.given).items():
             for index, value in table.items():
-                weights[:, i, q, self.nets.trial.indices.index(index)] = module.full(points, value)
+                weights[:, i, q, self.nets.trial.indices.index(index)] = full(points, value)
         form = self.cells.functions[module.STAGES[number][1][j]]
         source = self._source(number, j, y, place, known)
         mean = 0.0 if form.solvable else self._source(number, j, self._grid, place, known).mean(0)

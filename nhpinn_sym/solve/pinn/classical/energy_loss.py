@@ -7,8 +7,10 @@ from functools import partial, reduce
 import torch
 from torch import Tensor
 
-from ....emit.source import run
+from ....emit.source import load
 from ....emit.torch_ritz import equation as emit_energy
+from ....runtime.nets.jets import column
+from ....runtime.nets.networks import network
 from .batched_mlp import BatchedMlp
 from .grids import face, uniform
 from .soft_problem import SoftProblem
@@ -24,7 +26,7 @@ class EnergyLoss:
 
     def __init__(self, weight: float, problem: SoftProblem, nets: BatchedMlp, nodes: int) -> None:
         self.name, self.weight, self.problem, self.nets = "energy", weight, problem, nets
-        self.module = run(_NAME, emit_energy(problem.equation, "equation")[f"{_NAME}.py"])
+        self.module = load(emit_energy(problem.equation, "equation"), _NAME)
         bounds = problem.bounds
         self.parts = [(self.module.energy, uniform(bounds, nodes), _trapezoid(bounds, nodes))]
         for axis, end in self.module.BOUNDARY:
@@ -42,7 +44,9 @@ class EnergyLoss:
             ):
                 variable = x.detach().requires_grad_()
                 layers = [(weight[0], bias[0]) for weight, bias in self.nets.layers(variable)]
-                jet = self.module.network(p, layers, self.module.INDICES, self.nets.trial.axes)
+                jet = network(p, layers, self.module.INDICES, self.nets.trial.axes)
+                if self.module.COMPONENTS == 1:
+                    jet = column(jet, 0)
                 part = w @ energy(p, jet, **self.problem.given(p))
                 gradient += torch.autograd.grad(part, variable)[0]
                 total = total + part.detach()

@@ -14,6 +14,7 @@ from ....emit.hard_constraints import constrain
 from ....emit.torch_text import closure
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.errors import UnsupportedError
+from ....runtime.nets.jets import full
 from ...solution import Coefficients
 from ..boundary_value import BoundaryValueProblem
 from ..network import Network
@@ -48,7 +49,7 @@ class SoftProblem(BoundaryValueProblem):
         """The space of the nets."""
         return BatchedMlp.make(
             self.trial.name,
-            self.trial.text,
+            self.trial.source,
             len(self.bounds),
             self.components,
             width,
@@ -118,13 +119,13 @@ class SoftProblem(BoundaryValueProblem):
         self, coefficients: Callable[..., Any], points: Tensor, given: Mapping[str, Any]
     ) -> Tensor:
         """(n, equations, components, derivatives) from an emitted table."""
-        table, module = coefficients(points, **given), self.trial.module
+        table = coefficients(points, **given)
         out = points.new_zeros(
             len(points), self.components, self.components, len(self.trial.indices)
         )
         for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
             for index, value in terms.items():
-                out[:, i, j, self.trial.indices.index(index)] = module.full(points, value)
+                out[:, i, j, self.trial.indices.index(index)] = full(points, value)
         return out
 
     def _identity(self, points: Tensor) -> Tensor:

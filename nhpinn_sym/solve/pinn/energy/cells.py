@@ -79,7 +79,7 @@ class EnergyCellSolver:
         source = emit_cells(cells, parameters)
         axes = tuple(("periodic", a, b) for a, b in cells.cell.bounds)
         trials = [
-            Trial(file.removesuffix(".py"), source[file], axes, o.device, kinks)
+            Trial(file.removesuffix(".py"), source, axes, o.device, kinks)
             for file, kinks in inputs(cells, parameters).items()
         ]
         self.primal = Minimum(

@@ -212,9 +212,7 @@ class _Loss:
         variable, trial = x.detach().requires_grad_(), self.functional.trial
         layers = self._layers(variable.split([math.prod(shape) for shape in self._shapes]))
         value = (
-            self.functional.of(
-                trial.module.network(self.functional.rows.points, layers, trial.indices, trial.axes)
-            )
+            self.functional.of(trial.network(self.functional.rows.points, layers, trial.indices))
             / self.unit
         )
         return float(value.detach()), torch.autograd.grad(value, variable)[0]

@@ -12,9 +12,10 @@ from ....emit.torch_ritz import equation as emit_energy
 from ....lower.forms import LoweredEquation
 from ....problem.domain import Face
 from ....problem.errors import UnsupportedError
+from ....runtime.nets.jets import product
 from ...solution import Coefficients
 from ..boundary_value import BoundaryValueProblem
-from ..network import Network, Trial
+from ..network import Jet, Network, Trial
 from ..rows import Rows, concatenate, gauss_points, unit_jet
 from .functional import Functional
 
@@ -36,9 +37,9 @@ class Ritz:
         parameters: Mapping[str, float],
         device: str,
     ) -> None:
-        text = emit_energy(equation, "equation")["equation_energy.py"]
+        source = emit_energy(equation, "equation")
         self.problem = BoundaryValueProblem(equation, coefficients, parameters, device)
-        self.trial = Trial("equation_energy", text, self.problem.trial.axes, device)
+        self.trial = Trial("equation_energy", source, self.problem.trial.axes, device)
         self.none = torch.zeros(0, 1, dtype=torch.float64, device=device)
 
     def functionals(self, size: int) -> tuple[Functional, Functional]:
@@ -102,17 +103,19 @@ class Ritz:
         what the lift has (n, slots).
         """
         module, given, indices = self.trial.module, self.problem.given(points), self.trial.indices
-        lift, factor, unit = (
-            module.lift(points, **given),
-            module.factor(points, **given),
-            unit_jet(points, indices),
-        )
+        lift = self._by_component(module.lift(points, **given))
+        factor = self._by_component(module.factor(points, **given))
+        unit = unit_jet(points, indices)
         operator = points.new_zeros(len(points), len(slots), self.problem.components, len(indices))
         for row, (i, index) in enumerate(slots):
-            operator[:, row, i] = module.product(
-                {a: value[:, i] for a, value in factor.items()}, unit
-            )[index]
+            operator[:, row, i] = product({a: value[:, i] for a, value in factor.items()}, unit)[
+                index
+            ]
         return operator, torch.stack([lift[index][:, i] for i, index in slots], 1)
+
+    def _by_component(self, jet: Jet) -> Jet:
+        """(n, components): the emitted files of scalar problems have no axis for them."""
+        return {a: value.reshape(len(value), self.problem.components) for a, value in jet.items()}
 
 
 def _block(

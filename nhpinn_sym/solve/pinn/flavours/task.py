@@ -67,9 +67,7 @@ class Task:
     @cached_property
     def inputs(self) -> Tensor:
         """The streams of the inputs of the net, (streams, n, inputs)."""
-        jet = list(
-            self.trial.module.embed(self.rows.points, self.trial.indices, self.trial.axes).values()
-        )
+        jet = list(self.trial.embed(self.rows.points, self.trial.indices).values())
         kept = [jet[a] for a in self.streams.kept]
         if self.streams.joined:
             kept.append(

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ....emit.torch_phases import phase_text
+from ....emit.torch_phases import phase
 from ....problem.errors import SolveError
 from ...partition import Partition
 from ...solution import Array
@@ -87,9 +87,7 @@ class Piece:
             (*(soft,) * len(self.window), *(soft * r for r in self.radii)),
             seed + self.number,
         )
-        centre = self.trial.module.embed(
-            self.unfolded(self.draw(partition, count, seed)), (zero,), self.trial.axes
-        )[zero]
+        centre = self.trial.embed(self.unfolded(self.draw(partition, count, seed)), (zero,))[zero]
         return [(weight, -(weight * centre).sum(-1))]
 
     def draw(self, partition: Partition, count: int, seed: int) -> Tensor:
@@ -145,9 +143,7 @@ def pieces(partition: Partition, parameters: Mapping[str, Any], device: str) -> 
         out.append(
             Piece(
                 k,
-                Trial(
-                    f"cell_residual_phase_{k}", phase_text(cells, k, partition.count), axes, device
-                ),
+                Trial(f"cell_residual_phase_{k}", phase(cells, k, partition.count), axes, device),
                 parameters,
                 share,
             )

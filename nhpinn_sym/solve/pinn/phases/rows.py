@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from ....emit.torch_cells import Stage
+from ....runtime.nets.jets import full
 from ...partition import Interface, Partition
 from ..family import Family
 from ..network import Jet, Layers, Network
@@ -129,9 +130,7 @@ class PhaseRows:
             self.at(points), **piece.parameters
         ).items():
             for index, value in table.items():
-                out[:, i, j, piece.trial.indices.index(index)] = piece.trial.module.full(
-                    points, value
-                )
+                out[:, i, j, piece.trial.indices.index(index)] = full(points, value)
         return out
 
     def conormal(self, piece: Piece, points: Tensor, normals: Tensor) -> Tensor:
@@ -143,9 +142,9 @@ class PhaseRows:
             self.at(points), **piece.parameters
         ).items():
             for index, value in table.items():
-                out[:, i, j, piece.trial.indices.index(index)] += normals[
-                    :, axis
-                ] * piece.trial.module.full(points, value)
+                out[:, i, j, piece.trial.indices.index(index)] += normals[:, axis] * full(
+                    points, value
+                )
         return out
 
     def traces(self, found: Interface, families: Sequence[Family]) -> tuple[Tensor, Tensor]:

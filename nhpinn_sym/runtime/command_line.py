@@ -1,0 +1,67 @@
+"""What the mains of an emitted folder share: arguments name=value, and what is printed and written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+
+from .effective import Effective
+from .lagrange_grid import LagrangeGrid, ranges, relative_difference, save_grid
+from .rigid_modes import require_balance
+
+Given = dict[str, float]
+
+
+def numbers(arguments: Sequence[str], parameters: Mapping[str, float], **defaults: float) -> Given:
+    """The parameters and the defaults, with what the arguments say instead; 1/8 is a number.
+
+    SystemExit for other names, and for what is no number.
+    """
+    found = {**defaults, **parameters}
+    for argument in arguments:
+        name, _, value = argument.partition("=")
+        if name not in found:
+            raise SystemExit(f"{name}: there is only {', '.join(f'{n}=...' for n in found)}")
+        try:
+            found[name] = float(Fraction(value))
+        except (ValueError, ZeroDivisionError):
+            raise SystemExit(f"{argument}: no number") from None
+    return found
+
+
+def write_effective(
+    effective: Callable[[Given], Effective], given: Given, first: bool = True
+) -> None:
+    """Print the effective coefficients, with their change from half the `n`, and write
+    effective.json; all ranks solve, the `first` writes.
+    """
+    found = effective(given)
+    change = found.change(effective(_halved(given)))
+    if first:
+        print(f"{found}\nchange from half of n={given['n']:g}: {change:.1e}")
+        found.save("effective.json")
+
+
+def write_solution(
+    name: str,
+    solve: Callable[[Given], tuple[LagrangeGrid, float]],
+    given: Given,
+    components: int,
+    first: bool = True,
+) -> None:
+    """Print the range of a solution, with its change from half the `n` and the `steps`, and write
+    its values at the nodes to {name}.npz; all ranks solve, the `first` writes.
+
+    solve: the grid, and the relative imbalance of the data. SystemExit where they do not balance.
+    """
+    grid, defect = solve(given)
+    require_balance(defect)
+    change = relative_difference(grid, solve(_halved(given))[0])
+    if first:
+        print(f"{ranges(grid, components)}; change from half of n={given['n']:g}: {change:.1e}")
+        save_grid(f"{name}.npz", grid, components)
+
+
+def _halved(given: Given) -> Given:
+    """Half the mesh cells and time steps."""
+    return {k: max(1.0, v // 2) if k in ("n", "steps") else v for k, v in given.items()}

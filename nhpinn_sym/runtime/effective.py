@@ -1,0 +1,206 @@
+"""Effective coefficients as numbers, on their way from the cell problems to the homogenized equation:
+a table of values at points of the slow coordinates, and the file that holds it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.polynomial import chebyshev
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+Key = tuple[Any, ...]
+"""(name, index), or (name, index, derivative)."""
+Solve = Callable[[dict[str, float]], Mapping[Key, Any]]
+"""Effective coefficients at a point of the slow coordinates, given by name."""
+
+NODES = 9
+"""Points of each slow coordinate."""
+
+
+@dataclass(frozen=True)
+class Effective:
+    """Effective coefficients by (name, index): one number each, or values at Chebyshev points of
+    the box of the slow coordinates, one axis for each.
+
+    slow: {name: (low, high)}; parameters: the numbers that they hold for; known: what needed no
+    solve, numbers, or formulas as text, which are shown and not read.
+    """
+
+    slow: dict[str, tuple[float, float]]
+    values: dict[Key, Array]
+    parameters: dict[str, float]
+    known: dict[Key, float | str]
+
+    @classmethod
+    def sampled(
+        cls,
+        solve: Solve,
+        slow: Mapping[str, tuple[float, float]],
+        parameters: Mapping[str, float],
+        known: Mapping[Key, float | str],
+    ) -> Effective:
+        """`solve` at every node of the slow coordinates."""
+        lines = [_nodes(*ends) for ends in slow.values()]
+        found = [solve(dict(zip(slow, map(float, point)))) for point in product(*lines)]
+        shape = (NODES,) * len(slow)
+        values = {key: np.array([table[key] for table in found]).reshape(shape) for key in found[0]}
+        return cls(dict(slow), values, dict(parameters), dict(known))
+
+    def __call__(self, key: Key, points: Array, coordinates: Sequence[str]) -> Array:
+        """The coefficient, or its derivative along the coordinates, at points (n, d): (n,).
+
+        KeyError for one that the table does not hold.
+        """
+        name, index, *orders = key
+        derivative = dict(zip(coordinates, orders[0])) if orders else {}
+        if (name, index) in self.known:
+            value = self.known[name, index]
+            if isinstance(value, str):
+                raise KeyError(f"{label((name, index))} = {value} is a formula")
+            return np.full(len(points), 0.0 if any(derivative.values()) else value)
+        total = self._polynomials[name, index]
+        if any(order for v, order in derivative.items() if v not in self.slow):
+            return np.zeros(len(points))
+        total = np.broadcast_to(total, (len(points), *total.shape))
+        for v, (low, high) in self.slow.items():
+            place = (2 * points[:, list(coordinates).index(v)] - low - high) / (high - low)
+            basis = _basis(place, derivative.get(v, 0)) * (2 / (high - low)) ** derivative.get(v, 0)
+            total = np.einsum("nk,nk...->n...", basis, total)
+        return np.asarray(total)
+
+    def field(self, coordinates: Sequence[str]) -> Callable[[Key, Array], Array]:
+        """A function of the key and of points (n, d); SystemExit where the table does not hold
+        one.
+        """
+
+        def field(key: Key, points: Array) -> Array:
+            try:
+                return self(key, points, coordinates)
+            except KeyError as cause:
+                raise SystemExit(f"effective.json does not hold {label(key)} ({cause})") from None
+
+        return field
+
+    def functions(
+        self, externals: Mapping[str, Key], coordinates: Sequence[str]
+    ) -> dict[str, Callable[[Array], Array]]:
+        """Functions of points (n, d), by the symbols of an equation."""
+        field = self.field(coordinates)
+        return {symbol: partial(field, key) for symbol, key in externals.items()}
+
+    def change(self, other: Effective) -> float:
+        """The largest difference from another table, relative to the largest value."""
+        size = max((float(np.abs(v).max()) for v in self.values.values()), default=0.0) or 1.0
+        pairs = ((v, other.values[key]) for key, v in self.values.items())
+        return max((float(np.abs(a - b).max()) for a, b in pairs), default=0.0) / size
+
+    @cached_property
+    def interpolation(self) -> float:
+        """The share of the two highest polynomials along a slow coordinate: about the error of the
+        values between the nodes.
+        """
+        worst = 0.0
+        for total in self._polynomials.values():
+            size = float(np.abs(total).max(initial=0.0)) or 1.0
+            for axis in range(total.ndim):
+                last = np.abs(np.take(total, (-2, -1), axis=axis)).max()
+                worst = max(worst, float(last) / size)
+        return worst
+
+    def __str__(self) -> str:
+        lines = [
+            f"{label(key)} = {v if isinstance(v, str) else _shown(np.asarray(v))}"
+            for key, v in {**self.values, **self.known}.items()
+        ]
+        for name, (low, high) in self.slow.items():
+            points = ", ".join(f"{p:.4g}" for p in _nodes(low, high))
+            lines.append(f"along {name} = {points}")
+        if self.slow:
+            lines.append(f"error of the values between: about {self.interpolation:.1e}")
+        return "\n".join(lines)
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as JSON."""
+        entries = [
+            {"name": key[0], "index": key[1], **_numbers(value)}
+            for key, value in self.values.items()
+        ]
+        known = [{"name": n, "index": i, "value": v} for (n, i), v in self.known.items()]
+        record = {
+            "slow": {name: list(ends) for name, ends in self.slow.items()},
+            "parameters": self.parameters,
+            "effective": entries,
+            "known": known,
+        }
+        Path(path).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: str | Path = "effective.json") -> Effective:
+        """Read what `save` wrote; SystemExit where there is no such file."""
+        if not Path(path).is_file():
+            raise SystemExit(f"{path} is not there: run main_cells.py first")
+        record = json.loads(Path(path).read_text(encoding="utf-8"))
+        values = {
+            (e["name"], _tuples(e["index"])): np.asarray(e["real"])
+            + (1j * np.asarray(e["imaginary"]) if "imaginary" in e else 0.0)
+            for e in record["effective"]
+        }
+        known = {(e["name"], _tuples(e["index"])): e["value"] for e in record["known"]}
+        slow = {name: (float(a), float(b)) for name, (a, b) in record["slow"].items()}
+        return cls(slow, values, record["parameters"], known)
+
+    @cached_property
+    def _polynomials(self) -> dict[Key, Array]:
+        """Coefficients of Chebyshev polynomials, an axis for each slow coordinate."""
+        matrix = np.linalg.inv(chebyshev.chebvander(_unit_nodes(), NODES - 1))
+        found = {}
+        for key, values in self.values.items():
+            total = np.asarray(values)
+            for axis in range(total.ndim):
+                total = np.moveaxis(np.tensordot(matrix, total, axes=(1, axis)), 0, axis)
+            found[key] = total
+        return found
+
+
+def label(key: Key) -> str:
+    """A[0, 0], and A[0, 0]_x1 for its derivative along the first coordinate."""
+    name, index, *derivative = key
+    along = "".join(str(axis + 1) * n for axis, n in enumerate(derivative[0])) if derivative else ""
+    entry = f"[{', '.join(map(str, index))}]" if index else ""
+    return f"{name}{entry}" + (f"_x{along}" if along else "")
+
+
+def _basis(place: Array, order: int) -> Array:
+    """(n, nodes): derivatives of the Chebyshev polynomials at places in (-1, 1)."""
+    columns = chebyshev.chebder(np.eye(NODES), order) if order else np.eye(NODES)
+    return np.asarray(chebyshev.chebval(place, columns)).T
+
+
+def _unit_nodes() -> Array:
+    return np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)[::-1]
+
+
+def _nodes(low: float, high: float) -> Array:
+    return (low + high) / 2 + (high - low) / 2 * _unit_nodes()
+
+
+def _shown(value: Array) -> str:
+    return ", ".join(f"{v:.15g}" for v in value.ravel())
+
+
+def _numbers(value: Array) -> dict[str, Any]:
+    parts = {"real": np.real(value).tolist()}
+    return parts | {"imaginary": np.imag(value).tolist()} if np.iscomplexobj(value) else parts
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -1,0 +1,155 @@
+"""What a net is given for the coordinates of a point: periodic, scaled and graded ones, poles inside
+inclusions, and kinks at interfaces; all with their derivatives.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+from .jets import Jet, MultiIndex, below, binomial, minus, product, total
+
+Axes = tuple[tuple[str, float, float], ...]
+"""(kind, a, b) of each column of points: "periodic", "scaled" or "graded".
+
+Behind the axes of the columns may stand poles, one entry per column each: ("pole", c, c + period),
+or ("along", 0, 1) for a column that the pole does not depend on. Its inputs are periodic and behave
+as z/|z|^2 near z = points - c = 0: the field outside of an inclusion around c.
+"""
+GRADE = 100.0
+"""What a graded axis is stretched by at its start."""
+
+
+@dataclass(frozen=True)
+class Kinks:
+    """Inputs max(level, 0)^power, continued periodically: their derivative number `power` jumps
+    where a level vanishes.
+
+    levels: points (..., columns) -> the jets of the level functions, (..., count); power 1 or 2.
+    """
+
+    levels: Callable[[torch.Tensor], Jet]
+    count: int
+    power: int
+
+    def jet(self, points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+        """The jets of the kinks, (..., count)."""
+        wrapped = [
+            a + torch.remainder(points[..., k] - a, b - a) for k, (_, a, b) in enumerate(axes)
+        ]
+        jet = self.levels(torch.stack(wrapped, -1))
+        inside = next(iter(jet.values())) > 0
+        one = {a: torch.where(inside, jet[a], 0.0) for a in indices}
+        return product(one, one) if self.power == 2 else one
+
+
+def embed(
+    points: torch.Tensor,
+    indices: tuple[MultiIndex, ...],
+    axes: Axes,
+    kinks: Kinks | None = None,
+) -> Jet:
+    """The jet of the inputs, (..., inputs): those of the columns, of the poles and of the kinks.
+
+    "periodic" gives cos and sin of 2 pi (p - a)/(b - a), "scaled" maps (a, b) to (-1, 1), "graded"
+    too but by a logarithm that stretches the start (a, a + (b - a)/GRADE). Columns beyond the
+    length of a multi-index are not differentiated.
+    """
+    count = next((k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along")), len(axes))
+    jet = embed_columns(points, indices, axes[:count])
+    for k in range(count, len(axes), count):
+        for value in embed_pole(points, indices, axes[k : k + count]):
+            jet = {a: torch.cat([jet[a], value[a][..., None]], -1) for a in indices}
+    if kinks is not None:
+        bends = kinks.jet(points, indices, axes)
+        jet = {a: torch.cat([value, bends[a]], -1) for a, value in jet.items()}
+    return jet
+
+
+def embed_columns(points: torch.Tensor, indices: tuple[MultiIndex, ...], axes: Axes) -> Jet:
+    """The jet of the inputs that the columns of `points` make."""
+    jet: Jet = {}
+    for index in indices:
+        columns = []
+        for i, axis in enumerate(axes):
+            order = index[i] if i < len(index) else 0
+            values = embed_axis(points[..., i], order, *axis)
+            if sum(index) != order:
+                values = [torch.zeros_like(value) for value in values]
+            columns += values
+        jet[index] = torch.stack(columns, -1)
+    return jet
+
+
+def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> list[torch.Tensor]:
+    """The derivatives of one order of the inputs that one coordinate makes."""
+    if kind == "periodic":
+        omega = 2 * math.pi / (b - a)
+        phase = omega * (p - a) + order * math.pi / 2
+        return [omega**order * torch.cos(phase), omega**order * torch.sin(phase)]
+    if kind == "graded":
+        rate, size = GRADE / (b - a), 2 / math.log1p(GRADE)
+        if order == 0:
+            return [size * torch.log1p(rate * (p - a)) - 1]
+        return [
+            size
+            * (-1) ** (order - 1)
+            * math.factorial(order - 1)
+            * (rate / (1 + rate * (p - a))) ** order
+        ]
+    if order == 0:
+        return [(2 * p - a - b) / (b - a)]
+    return [torch.full_like(p, 2 / (b - a) if order == 1 else 0.0)]
+
+
+def embed_pole(points: torch.Tensor, indices: tuple[MultiIndex, ...], pole: Axes) -> list[Jet]:
+    """The jets of r_i sin(z_i / r_i) / sum_k 2 r_k^2 (1 - cos(z_k / r_k)), r = period / 2 pi; one
+    per column.
+    """
+    zero = torch.zeros_like(points[..., 0])
+    sines: list[Jet] = [{index: zero for index in indices} for _ in pole]
+    square = {index: zero for index in indices}
+    for i, (kind, c, end) in enumerate(pole):
+        unit = (end - c) / (2 * math.pi)
+        for index in indices:
+            if kind == "pole" and sum(index) == index[i]:
+                cosine, sine = embed_axis(points[..., i], index[i], "periodic", c, end)
+                sines[i][index] = unit * sine
+                square[index] = square[index] + 2 * unit**2 * (float(not any(index)) - cosine)
+    inverse = reciprocal(square)
+    return [product(sine, inverse) for sine in sines]
+
+
+def reciprocal(f: Jet) -> Jet:
+    """The jet of 1/f, by Leibniz' rule for f (1/f) = 1."""
+    out: Jet = {}
+    for a, value in f.items():
+        lower = [b for b in below(a) if any(b)]
+        if not lower:
+            out[a] = 1 / value
+            continue
+        parts = [binomial(a, b) * f[b] * out[minus(a, b)] for b in lower]
+        out[a] = -total(parts) * out[minus(a, a)]
+    return out
+
+
+def input_count(axes: Axes, kinks: Kinks | None = None) -> int:
+    """How many inputs a net has."""
+    columns = sum(2 if kind == "periodic" else 1 for kind, _, _ in axes)
+    return columns if kinks is None else columns + kinks.count
+
+
+def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:
+    """Points of the box from points of the unit cube, uniform in the scaled or stretched coordinate
+    of each axis.
+    """
+    columns = []
+    for i, (kind, a, b) in enumerate(axes):
+        part = unit[..., i]
+        if kind == "graded":
+            part = torch.expm1(part * math.log1p(GRADE)) / GRADE
+        columns.append(a + (b - a) * part)
+    return torch.stack(columns, -1)

@@ -1,0 +1,88 @@
+"""Tanh nets: a list of layers (weight, bias), tanh between them, the last one linear."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+import torch
+
+from .inputs import Axes, Kinks, embed, input_count, spread
+from .jets import Jet, MultiIndex, linear, tanh
+
+Layers = list[tuple[torch.Tensor, torch.Tensor]]
+
+
+def hidden(
+    points: torch.Tensor,
+    layers: Layers,
+    indices: tuple[MultiIndex, ...],
+    axes: Axes,
+    kinks: Kinks | None = None,
+) -> Jet:
+    """The jet of the features: the output of the tanh layers, (..., features)."""
+    z = embed(points, indices, axes, kinks)
+    for weight, bias in layers:
+        z = tanh(linear(z, weight, bias))
+    return z
+
+
+def network(
+    points: torch.Tensor,
+    layers: Layers,
+    indices: tuple[MultiIndex, ...],
+    axes: Axes,
+    kinks: Kinks | None = None,
+) -> Jet:
+    """The jet of the net, (..., outputs)."""
+    return linear(hidden(points, layers[:-1], indices, axes, kinks), *layers[-1])
+
+
+def features(
+    count: int,
+    axes: Axes,
+    scale: float | tuple[float, ...] = 0.7,
+    seed: int = 0,
+    kinks: Kinks | None = None,
+) -> Layers:
+    """A random hidden layer for a least-squares fit of the last layer alone.
+
+    Weights are N(0, scale^2), with one scale or one per axis, the mean one for kinks; by the biases
+    every feature changes sign at a random point of the box.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    scales = scale if isinstance(scale, tuple) else (scale,) * len(axes)
+    deviations = [s for s, axis in zip(scales, axes) for _ in range(input_count((axis,)))]
+    if kinks is not None:
+        deviations += [sum(scales) / len(scales)] * kinks.count
+    deviation = torch.tensor(deviations, dtype=torch.float64)
+    weight = deviation * torch.randn(
+        count, len(deviation), generator=generator, dtype=torch.float64
+    )
+    zero = (0,) * len(axes)
+    places = spread(torch.rand(count, len(axes), generator=generator, dtype=torch.float64), axes)
+    centre = embed(places, (zero,), axes, kinks)[zero]
+    return [(weight, -(weight * centre).sum(-1))]
+
+
+def mlp(
+    width: int,
+    depth: int,
+    outputs: int,
+    axes: Axes,
+    seed: int = 0,
+    kinks: Kinks | None = None,
+) -> Layers:
+    """The layers of a net with `depth` tanh layers, Xavier weights and zero biases, ready for
+    training.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    sizes = [input_count(axes, kinks), *[width] * depth, outputs]
+    layers = []
+    for m, n in pairwise(sizes):
+        weight = math.sqrt(2 / (m + n)) * torch.randn(
+            n, m, generator=generator, dtype=torch.float64
+        )
+        bias = torch.zeros(n, dtype=torch.float64, requires_grad=True)
+        layers.append((weight.requires_grad_(), bias))
+    return layers
