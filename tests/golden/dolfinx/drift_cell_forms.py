@@ -1,6 +1,7 @@
 """drift: the cell problems as UFL forms.
 
-Every cell function N is periodic in y = (y1) on Y = (0, 2*pi), has zero mean, and solves
+Every cell function N is periodic in y = (y1) on Y = (0, 2*pi), has zero mean, and
+solves
     B(N, v) = l(v) for every periodic v,
 psi are kernels, and have no right-hand side.
     B(u, v)
@@ -15,10 +16,11 @@ The operator in strong form is the sum of
 The effective coefficients are, with <.> the mean over Y,
     drift_1 = drift[0] = <(cos(y1)) N[0]> / mass = <(1) N[0]>
     A[0, 0] = <(q) N[0] + (drift_1 - cos(y1)) N[0] N[1] + (2*q) N[0] D^(1,) N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
-The number 0 stands for a form without terms.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure. The number 0 stands for a form without terms.
 """
 
 import ufl
@@ -71,5 +73,6 @@ def effective(N, y, x, p, dx):
     """|Y| times each effective coefficient; N: the cell functions."""
     y1 = y[0]
     return {
-        ("A", (0, 0)): (p["q"]*N[0] + (p["drift_1"] - ufl.cos(y1))*N[0]*N[1] + 2*p["q"]*N[0]*N[1].dx(0))*dx,
+        ("A", (0, 0)): (p["q"]*N[0] + (p["drift_1"] - ufl.cos(y1))*N[0]*N[1]
+            + 2*p["q"]*N[0]*N[1].dx(0))*dx,
     }

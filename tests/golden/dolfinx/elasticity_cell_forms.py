@@ -1,6 +1,7 @@
 """elasticity: the cell problems as UFL forms.
 
-Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and solves
+Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and
+solves
     B(N, v) = l(v) for every periodic v,
     B(u, v)
     = int (q + 2*sin(2*pi*y1) + 4) D^(1, 0) u_0 D^(1, 0) v_0
@@ -23,19 +24,23 @@ Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has ze
 The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
-    C[0, 0, 0, 0] = <q + 2*sin(2*pi*y1) + 4 + (q + 2*sin(2*pi*y1) + 4) D^(1, 0) N[0][0] + (q) D^(0, 1) N[0][1]>
+    C[0, 0, 0, 0] = <q + 2*sin(2*pi*y1) + 4 + (q + 2*sin(2*pi*y1) + 4) D^(1, 0) N[0][0] + (q) D^(0,
+            1) N[0][1]>
     C[0, 1, 0, 0] = <(sin(2*pi*y1) + 2) D^(0, 1) N[0][0] + (sin(2*pi*y1) + 2) D^(1, 0) N[0][1]>
     C[1, 1, 0, 0] = <q + (q) D^(1, 0) N[0][0] + (q + 2*sin(2*pi*y1) + 4) D^(0, 1) N[0][1]>
     C[0, 0, 0, 1] = <(q + 2*sin(2*pi*y1) + 4) D^(1, 0) N[1][0] + (q) D^(0, 1) N[1][1]>
-    C[0, 1, 0, 1] = <sin(2*pi*y1) + 2 + (sin(2*pi*y1) + 2) D^(0, 1) N[1][0] + (sin(2*pi*y1) + 2) D^(1, 0) N[1][1]>
+    C[0, 1, 0, 1] = <sin(2*pi*y1) + 2 + (sin(2*pi*y1) + 2) D^(0, 1) N[1][0] + (sin(2*pi*y1) + 2)
+            D^(1, 0) N[1][1]>
     C[1, 1, 0, 1] = <(q) D^(1, 0) N[1][0] + (q + 2*sin(2*pi*y1) + 4) D^(0, 1) N[1][1]>
     C[0, 0, 1, 1] = <q + (q + 2*sin(2*pi*y1) + 4) D^(1, 0) N[2][0] + (q) D^(0, 1) N[2][1]>
     C[0, 1, 1, 1] = <(sin(2*pi*y1) + 2) D^(0, 1) N[2][0] + (sin(2*pi*y1) + 2) D^(1, 0) N[2][1]>
-    C[1, 1, 1, 1] = <q + 2*sin(2*pi*y1) + 4 + (q) D^(1, 0) N[2][0] + (q + 2*sin(2*pi*y1) + 4) D^(0, 1) N[2][1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+    C[1, 1, 1, 1] = <q + 2*sin(2*pi*y1) + 4 + (q) D^(1, 0) N[2][0] + (q + 2*sin(2*pi*y1) + 4) D^(0,
+            1) N[2][1]>
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
-The number 0 stands for a form without terms.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure. The number 0 stands for a form without terms.
 """
 
 import ufl
@@ -75,9 +80,9 @@ def operator(u, v, y, x, p, dx):
     c1 = p["q"] + 2*ufl.sin(2*ufl.pi*y1) + 4
     c2 = ufl.sin(2*ufl.pi*y1) + 2
     return (
-        (c1*u[0].dx(0)*v[0].dx(0) + p["q"]*u[1].dx(1)*v[0].dx(0) + c2*u[0].dx(1)*v[0].dx(1) + c2*u[1].dx(0)*v[0].dx(1) +
-            c2*u[0].dx(1)*v[1].dx(0) + c2*u[1].dx(0)*v[1].dx(0) + p["q"]*u[0].dx(0)*v[1].dx(1) +
-            c1*u[1].dx(1)*v[1].dx(1))*dx
+        (c1*u[0].dx(0)*v[0].dx(0) + p["q"]*u[1].dx(1)*v[0].dx(0) + c2*u[0].dx(1)*v[0].dx(1)
+            + c2*u[1].dx(0)*v[0].dx(1) + c2*u[0].dx(1)*v[1].dx(0) + c2*u[1].dx(0)*v[1].dx(0)
+            + p["q"]*u[0].dx(0)*v[1].dx(1) + c1*u[1].dx(1)*v[1].dx(1))*dx
     )
 
 

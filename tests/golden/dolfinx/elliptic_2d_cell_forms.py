@@ -1,6 +1,7 @@
 """diffusion: the cell problems as UFL forms.
 
-Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and solves
+Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and
+solves
     B(N, v) = l(v) for every periodic v,
     B(u, v)
     = int (sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(1, 0) u D^(1, 0) v
@@ -16,10 +17,11 @@ The effective coefficients are, with <.> the mean over Y,
     A[0, 1] = <(sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(1, 0) N[1]>
     A[1, 0] = <(sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N[0]>
     A[1, 1] = <sin(2*pi*y1)*cos(2*pi*y2) + 2 + (sin(2*pi*y1)*cos(2*pi*y2) + 2) D^(0, 1) N[1]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
-The number 0 stands for a form without terms.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure. The number 0 stands for a form without terms.
 """
 
 import ufl

@@ -1,6 +1,7 @@
 """Manufactured: weak form as UFL forms.
 
-u on (0, 1), 0 < t < 1: sum_ij int m_ij d_t u_j v_i + B(u, v) = l(v) for every v that vanishes where u is given,
+u on (0, 1), 0 < t < 1: sum_ij int m_ij d_t u_j v_i + B(u, v) = l(v) for every v that vanishes where
+u is given,
     m_00 = x1 + 1
     m_11 = 1
     B(u, v)
@@ -15,15 +16,16 @@ u on (0, 1), 0 < t < 1: sum_ij int m_ij d_t u_j v_i + B(u, v) = l(v) for every v
     + int (t*x1 + x1 - sin(x1)*cos(t)) v_1
     on x1 = 0: u_0 = sin(x1)*cos(t)
     on x1 = 0 and x1 = 1: u_1 = t*x1
-    on x1 = 1: n . flux_0 + alpha u_0 = g, which adds int alpha u_0 v_0 to B and int g v_0 to l; alpha = x1**2 + 1, g =
-            (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1)
+    on x1 = 1: n . flux_0 + alpha u_0 = g, which adds int alpha u_0 v_0 to B and int g v_0 to l;
+            alpha = x1**2 + 1, g = (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1)
     at t = 0: u_0 = sin(x1)
     at t = 0: u_1 = 0
 D^(a, b, ...) counts derivatives per coordinate.
 
-Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
-or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
-POSITIVE: B is symmetric, and positive if its principal part is.
+Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
+effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
+the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms. POSITIVE: B is
+symmetric, and positive if its principal part is.
 """
 
 import ufl
@@ -46,7 +48,8 @@ def stiffness(u, v, x, t, p, k, dx, ds):
     """B(u, v)."""
     x1 = x[0]
     return (
-        (u[0].dx(0)*v[0].dx(0) + u[1].dx(0)*v[1].dx(0) + p["q"]*u[0]*v[0] - p["q"]*u[1]*v[0] - u[0]*v[1] + u[1]*v[1])*dx
+        (u[0].dx(0)*v[0].dx(0) + u[1].dx(0)*v[1].dx(0) + p["q"]*u[0]*v[0] - p["q"]*u[1]*v[0]
+            - u[0]*v[1] + u[1]*v[1])*dx
         + ((x1**2 + 1)*u[0]*v[0])*ds(2)
     )
 
@@ -55,8 +58,8 @@ def load(v, x, t, p, k, dx, ds):
     """l(v)."""
     x1 = x[0]
     return (
-        (-(p["q"]*t*x1 - p["q"]*ufl.sin(x1)*ufl.cos(t) + (x1 + 1)*ufl.sin(t)*ufl.sin(x1) - ufl.sin(x1)*ufl.cos(t))*v[0]
-            + (t*x1 + x1 - ufl.sin(x1)*ufl.cos(t))*v[1])*dx
+        (-(p["q"]*t*x1 - p["q"]*ufl.sin(x1)*ufl.cos(t) + (x1 + 1)*ufl.sin(t)*ufl.sin(x1)
+            - ufl.sin(x1)*ufl.cos(t))*v[0] + (t*x1 + x1 - ufl.sin(x1)*ufl.cos(t))*v[1])*dx
         + (((x1**2 + 1)*ufl.sin(x1)*ufl.cos(t) + ufl.cos(t)*ufl.cos(x1))*v[0])*ds(2)
     )
 

@@ -1,6 +1,7 @@
 """shear: the cell problems as UFL forms.
 
-Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and solves
+Every cell function N is periodic in y = (y1, y2) on Y = (0, 1) x (0, 1), has zero mean, and
+solves
     B(N, v) = l(v) for every periodic v,
     B(u, v)
     = int (1/q) D^(1, 0) u D^(1, 0) v
@@ -12,10 +13,11 @@ The operator in strong form is the sum of
     (not there: a coefficient jumps)
 The effective coefficients are, with <.> the mean over Y,
     A[0, 0] = <1/q + (-q*cos(2*pi*y2)) N[0]>
-D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that belongs to it.
+D^(a, b, ...) counts derivatives per coordinate; u1 = + sum of N times the derivative of u0 that
+belongs to it.
 
-Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name (numbers or ufl constants), dx the measure.
-The number 0 stands for a form without terms.
+Arguments: y = ufl.SpatialCoordinate(mesh), x and p: slow coordinates and parameters by name
+(numbers or ufl constants), dx the measure. The number 0 stands for a form without terms.
 """
 
 import ufl

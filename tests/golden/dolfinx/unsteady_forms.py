@@ -10,9 +10,10 @@ u on (0, pi), 0 < t < 1/2: int m u_t v + B(u, v) = l(v) for every v that vanishe
     at t = 0: u = sin(pi*x1)
 D^(a, b, ...) counts derivatives per coordinate.
 
-Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k effective coefficients by key (constants
-or functions), dx and ds measures; ds(1 + 2*axis + end) is the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms.
-POSITIVE: B is symmetric, and positive if its principal part is.
+Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
+effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
+the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms. POSITIVE: B is
+symmetric, and positive if its principal part is.
 """
 
 import ufl
@@ -39,7 +40,10 @@ def stiffness(u, v, x, t, p, k, dx, ds):
 def load(v, x, t, p, k, dx, ds):
     """l(v)."""
     x1 = x[0]
-    return ((9.869604401089358*p["q"]*ufl.sin(ufl.pi*x1)*ufl.cos(t) - (x1 + 2)*ufl.sin(t)*ufl.sin(ufl.pi*x1))*v)*dx
+    return (
+        ((9.869604401089358*p["q"]*ufl.sin(ufl.pi*x1)*ufl.cos(t)
+            - (x1 + 2)*ufl.sin(t)*ufl.sin(ufl.pi*x1))*v)*dx
+    )
 
 
 def dirichlet(x, t, p):

@@ -1,13 +1,14 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, 1) x (-1, 1) with
-    sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i flux(v_i), for every v that
-vanishes where u is given.
-u_0 = sin(x1 + 2*x2) on the faces ((0, 0), (1, 0)); a face is (axis, 0 or 1 for the lower or upper end).
+    sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i flux(v_i), for
+        every v that vanishes where u is given.
+u_0 = sin(x1 + 2*x2) on the faces ((0, 0), (1, 0)); a face is (axis, 0 or 1 for the lower or upper
+end).
 u_1 = cos(2*x1) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
 n . flux_0 = (q + 2*x1 + 2)*cos(x1 + 2*x2) on the faces ((0, 1),).
-n . flux_0 + (x1**2 + 1) u_0 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) + (x1**2 + 1)*sin(x1 + 2*x2) on the
-faces ((1, 1),).
+n . flux_0 + (x1**2 + 1) u_0 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) + (x1**2 +
+1)*sin(x1 + 2*x2) on the faces ((1, 1),).
 n . flux_1 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) on the faces ((0, 1),).
 n . flux_1 = -q*cos(x1 + 2*x2) on the faces ((1, 0),).
 n . flux_1 + (x1**2 + 1) u_1 = q*cos(x1 + 2*x2) + (x1**2 + 1)*cos(2*x1) on the faces ((1, 1),).
@@ -15,7 +16,8 @@ n . flux_1 + (x1**2 + 1) u_1 = q*cos(x1 + 2*x2) + (x1**2 + 1)*cos(2*x1) on the f
 operator: c0 = q + 2*x1 + 2
 operator: c1 = x1 + 1
 load: c0 = 4*(x1 + 1)*sin(x1 + 2*x2) + (q + 2*x1 + 2)*sin(x1 + 2*x2) - 2*cos(x1 + 2*x2)
-load: c1 = 2*q*sin(x1 + 2*x2) + 2*(x1 + 1)*sin(x1 + 2*x2) + 4*(x1 + 1)*cos(2*x1) + 2*sin(2*x1) - 2*cos(x1 + 2*x2)
+load: c1 = 2*q*sin(x1 + 2*x2) + 2*(x1 + 1)*sin(x1 + 2*x2) + 4*(x1 + 1)*cos(2*x1) + 2*sin(2*x1) -
+2*cos(x1 + 2*x2)
 
 Points are x (d, ...); `data` holds by name: q.
 """
@@ -27,6 +29,7 @@ DOMAIN = ((0, 1), (-1, 1))
 BREAKS = ((), ())
 FAST_BREAKS = ()
 COMPONENTS = 2
+EXTERNALS = {}
 PERIODIC = ()
 FINAL_TIME = None
 LOAD_VARIES = False

@@ -2,7 +2,8 @@
 
 Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
     sum_ij operator_i_j(N_kj, v_i) = sum_i rhs_k_i(v_i) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
+D^k u0.
 N0: N_11, multiplies D^(1, 0) U_0
 N1: N_12, multiplies D^(0, 1) U_0
 N2: N_22, multiplies D^(0, 1) U_1

@@ -2,7 +2,8 @@
 
 Find N_k, periodic on the cell Y = (0, 1) x (0, 1), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
+D^k u0.
 N0: N_1, multiplies D^(1, 0) U_0
 N1: N_2, multiplies D^(0, 1) U_0
 

@@ -1,8 +1,8 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, 1) with
-    sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i
-flux(v_i) for 0 < t < 1, for every v that vanishes where u is given.
+    sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i
+        load_i(v_i) + sum_i flux(v_i) for 0 < t < 1, for every v that vanishes where u is given.
 u_0 = sin(x1)*cos(t) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
 u_1 = t*x1 on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper end).
 n . flux_0 + (x1**2 + 1) u_0 = (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1) on the faces ((0, 1),).
@@ -23,6 +23,7 @@ DOMAIN = ((0, 1),)
 BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 2
+EXTERNALS = {}
 PERIODIC = ()
 FINAL_TIME = 1
 LOAD_VARIES = True
@@ -165,5 +166,8 @@ MASS = {(0, 0): mass_0_0, (1, 1): mass_1_1}
 NATURAL = (
     (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
 )
-ESSENTIAL = ((((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1, essential_rate_1))
+ESSENTIAL = (
+    ((((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1,
+        essential_rate_1))
+)
 INITIAL = (initial_0, initial_1)

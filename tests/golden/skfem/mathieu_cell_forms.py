@@ -3,7 +3,8 @@
 Find N_k, periodic on the cell Y = (0, pi), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
 phi, psi are kernels, and have no right-hand side.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
+D^k u0.
 N0: phi, positive, of mean 1
 N1: psi, kernel of the transposed operator that belongs to equation 0
 N2: N_1, multiplies D^(1,) U_0

@@ -2,7 +2,8 @@
 
 Find N_k, periodic on the cell Y = (0, 2*pi), of zero mean, with
     operator(N_k, v) = rhs_k(v) for every periodic v.
-The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k D^k u0.
+The effective coefficients are the means of the functionals over Y. Plus convention: u1 = sum_k N_k
+D^k u0.
 N0: N_0, multiplies U_0
 
 c0 = cos(y1)

@@ -2,15 +2,16 @@
 
 Find u on (0, 1) x (-1, 1) with
     operator(u, v) + robin(u, v) = load(v) + flux(v), for every v that vanishes where u is given.
-u = exp(x2)*sin(x1) on the faces ((0, 0), (1, 1)); a face is (axis, 0 or 1 for the lower or upper end).
+u = exp(x2)*sin(x1) on the faces ((0, 0), (1, 1)); a face is (axis, 0 or 1 for the lower or upper
+end).
 n . flux = -q*exp(x2)*sin(x1) on the faces ((1, 0),).
-n . flux + (x1**2 + 1) u = x2*exp(x2)*sin(x1)/4 + (x1**2 + 1)*exp(x2)*sin(x1) + (x1**2 + 1)*exp(x2)*cos(x1) on the faces
-((0, 1),).
+n . flux + (x1**2 + 1) u = x2*exp(x2)*sin(x1)/4 + (x1**2 + 1)*exp(x2)*sin(x1) + (x1**2 +
+1)*exp(x2)*cos(x1) on the faces ((0, 1),).
 
 operator: c0 = x1**2 + 1
 operator: c1 = exp(x1)
-load: c0 = -q*exp(x2)*sin(x1) - 2*x1*exp(x2)*cos(x1) + 3*x2*exp(x2)*cos(x1)/4 + (x1**2 + 1)*exp(x2)*sin(x1) +
-exp(x1)*exp(x2)*sin(x1) + exp(x2)*sin(x1)
+load: c0 = -q*exp(x2)*sin(x1) - 2*x1*exp(x2)*cos(x1) + 3*x2*exp(x2)*cos(x1)/4 + (x1**2 +
+1)*exp(x2)*sin(x1) + exp(x1)*exp(x2)*sin(x1) + exp(x2)*sin(x1)
 
 Points are x (d, ...); `data` holds by name: q.
 """
@@ -22,6 +23,7 @@ DOMAIN = ((0, 1), (-1, 1))
 BREAKS = ((), ())
 FAST_BREAKS = ()
 COMPONENTS = 1
+EXTERNALS = {}
 PERIODIC = ()
 FINAL_TIME = None
 LOAD_VARIES = False
@@ -37,12 +39,12 @@ def operator_coefficients(points, data):
 
 @BilinearForm
 def operator(u, v, w):
-    """int (c0 * d1(u) * d1(v) + x2 * ((1/4) * d2(u) * d1(v) + d1(u) * v) + q * d2(u) * d2(v) + d2(u) * v + c1 * u * v)"""
-    return (w["c0"] * u.grad[0] * v.grad[0]
-            + w["x2"] * ((1/4) * u.grad[1] * v.grad[0] + u.grad[0] * v)
-            + w["q"] * u.grad[1] * v.grad[1]
-            + u.grad[1] * v
-            + w["c1"] * u * v)
+    """int c0 * d1(u) * d1(v) + x2 * ((1/4) * d2(u) * d1(v) + d1(u) * v) + q * d2(u) * d2(v) + d2(u)
+    * v + c1 * u * v"""
+    return (
+        w["c0"] * u.grad[0] * v.grad[0] + w["x2"] * ((1/4) * u.grad[1] * v.grad[0] + u.grad[0] * v)
+            + w["q"] * u.grad[1] * v.grad[1] + u.grad[1] * v + w["c1"] * u * v
+    )
 
 
 def load_coefficients(points, data):

@@ -1,8 +1,10 @@
 """Manufactured as scikit-fem forms.
 
 Find u on (0, pi) with
-    mass(u_t, v) + operator(u, v) = load(v) for 0 < t < 1/2, for every v that vanishes where u is given.
-u = sin(pi*x1)*cos(t) on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper end).
+    mass(u_t, v) + operator(u, v) = load(v) for 0 < t < 1/2, for every v that vanishes where u is
+        given.
+u = sin(pi*x1)*cos(t) on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper
+end).
 u = sin(pi*x1) at t = 0.
 
 load: c0 = pi**2*q*sin(pi*x1)*cos(t) - (x1 + 2)*sin(t)*sin(pi*x1)
@@ -18,6 +20,7 @@ DOMAIN = ((0, pi),)
 BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 1
+EXTERNALS = {}
 PERIODIC = ()
 FINAL_TIME = 1/2
 LOAD_VARIES = True

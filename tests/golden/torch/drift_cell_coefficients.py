@@ -1,0 +1,27 @@
+"""Drift: the coefficients of the cell problems.
+"""
+
+import math
+
+import torch
+
+COORDINATES = ('y1',)  # the columns of points
+GIVEN = ('vbar',)  # keyword arguments: numbers, or tensors over the points
+AXES = (('periodic', 0, 1),)  # (kind, lower end, upper end) of each column
+
+
+def coefficients(points, *, vbar):
+    """{(equation, component): the factor of each derivative}."""
+    y1 = points[..., 0]
+    return {
+        (0, 0): {(2,): -1, (1,): torch.sin(2*math.pi*y1) + 1},
+    }
+
+
+def adjoint_coefficients(points, *, vbar):
+    """{(equation, component): the factor of each derivative}."""
+    y1 = points[..., 0]
+    s1 = 2*math.pi*y1
+    return {
+        (0, 0): {(2,): -1, (1,): -torch.sin(s1) - 1, (0,): -2*math.pi*torch.cos(s1)},
+    }
