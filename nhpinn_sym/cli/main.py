@@ -239,7 +239,7 @@ def _parser() -> argparse.ArgumentParser:
         " equation",
     )
     derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
-    emit = _command(commands, "emit", _emit, "write source files that stand alone")
+    emit = _command(commands, "emit", _emit, "write a folder of source files that stands alone")
     emit.add_argument(
         "--target",
         required=True,

@@ -14,6 +14,7 @@ import sympy as sp
 from ..lower.forms import CellForm, Factor, Functional, LoweredCells, MultiIndex, WeakTerm
 from ..operator.zero import jumps
 from ..problem.errors import UnsupportedError
+from .fem_scope import known_entries
 from .source import Source
 from .torch_coefficients import (
     Parts,
@@ -177,6 +178,7 @@ def _constants_text(lowered: LoweredCells) -> str:
             *constant("FUNCTIONS", tuple(f.name for f in lowered.functions)),
             *constant("STAGES", stages(lowered), stage_note),
             *constant("CONSTANTS", numbered, "entries of `constants` that are keyword arguments"),
+            *constant("KNOWN", known_entries(lowered), "effective coefficients without a solve"),
         ]
     )
 

@@ -17,6 +17,7 @@ from ..lower.energy import CellEnergy, Map, cell_energy
 from ..lower.forms import FunctionalTerm, LoweredCells, MultiIndex
 from ..lower.kinks import kinks
 from ..lower.phases import cut
+from .fem_scope import known_entries
 from .source import Source
 from .torch_coefficients import Coefficients, Parts, cell_coefficients
 from .torch_inputs import Kinks, kinks_constant, levels_function
@@ -140,6 +141,9 @@ class _Writer:
             index_constants({"INDICES": indices}),
             f"COMPONENTS = {components}",
             *constant("FUNCTIONS", places, "(row of the macroscopic strain, sign)"),
+            *constant(
+                "KNOWN", known_entries(self.lowered), "effective coefficients without a solve"
+            ),
             f"{name} = (  # (component, multi-index, factor) of the terms of each row",
             *(f"    {row}," for row in rows),
             ")",

@@ -72,6 +72,8 @@ class Effective:
             return np.zeros(len(points))
         total = np.broadcast_to(total, (len(points), *total.shape))
         for v, (low, high) in self.slow.items():
+            if v not in coordinates:
+                raise KeyError(f"it depends on {v}")
             place = (2 * points[:, list(coordinates).index(v)] - low - high) / (high - low)
             basis = _basis(place, derivative.get(v, 0)) * (2 / (high - low)) ** derivative.get(v, 0)
             total = np.einsum("nk,nk...->n...", basis, total)

@@ -1,0 +1,169 @@
+"""Emitted folders: they stand alone, their mains pass on what they find, and tracebacks show emitted
+lines.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import re
+import traceback
+from pathlib import Path
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.emit.source import Source, load
+from nhpinn_sym.emit.standalone import RUNTIME, standalone
+from nhpinn_sym.emit.torch_text import RUNTIME as TORCH_NAMES
+from nhpinn_sym.problem.errors import OutputPathError
+from tests.emitted import printed_values, run_main
+from tests.symbolic import C, S, derived, diffusion
+
+ELLIPTIC = 1.93535923481229
+SQUARE = {"domain": nh.Box((0, 1), (0, 1)), "boundary": [nh.Dirichlet(0)]}
+TARGETS = ("torch", "dolfinx", "skfem", "numpy")
+
+
+@pytest.fixture(scope="module")
+def sources() -> dict[str, Source]:
+    model = derived(diffusion(lambda s: 2 + S(s.y[0]) * C(s.y[1])), 2, **SQUARE)
+    return {target: nh.emit(model, target) for target in TARGETS}
+
+
+def test_texts_are_short(sources: dict[str, Source]) -> None:
+    files = [(name, text) for source in sources.values() for name, text in source.files]
+    texts = [text for name, text in files if not name.startswith("main_")]
+    assert sum(text.count("\n") for text in texts) < 1500
+    assert all(text.count("\n") <= 30 for name, text in files if name.startswith("main_"))
+    assert all(len(line) <= 100 for _, text in files for line in text.split("\n"))
+
+
+def test_keys_stay_whole(sources: dict[str, Source]) -> None:
+    text = sources["dolfinx"]["homogenized_forms.py"]
+    assert len(re.findall(r'k\["A", \(\d, \d\)\]', text)) == text.count("k[") == 4
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_folder_holds_one_copy_of_the_runtime(
+    sources: dict[str, Source], target: str, tmp_path: Path
+) -> None:
+    """The modules that its texts need, unchanged; import lines are all that differs in the texts."""
+    paths = sources[target].save(tmp_path)
+    copied = list((tmp_path / "runtime").rglob("*.py"))
+    assert copied
+    for path in copied:
+        own = RUNTIME / path.relative_to(tmp_path / "runtime")
+        assert path.read_text(encoding="utf-8") == own.read_text(encoding="utf-8")
+    libraries = {
+        "torch": "nets",
+        "dolfinx": "fem_dolfinx",
+        "skfem": "fem_skfem",
+        "numpy": "fourier",
+    }
+    folders = {path.name for path in (tmp_path / "runtime").iterdir() if path.is_dir()}
+    assert folders == {libraries[target]}
+    for path in paths:
+        pairs = zip(
+            path.read_text(encoding="utf-8").split("\n"),
+            sources[target][path.name].split("\n"),
+            strict=True,
+        )
+        assert all("import" in saved for saved, own in pairs if saved != own)
+
+
+@pytest.mark.parametrize(
+    ("target", "sizes"),
+    [
+        ("torch", {"cells": "n=200", "homogenized": "n=100", "fine": "n=100"}),
+        ("dolfinx", {"cells": "n=32", "homogenized": "n=16", "fine": "n=32"}),
+        ("skfem", {"cells": "n=32", "homogenized": "n=16", "fine": "n=32"}),
+        ("numpy", {"cells": ""}),
+    ],
+)
+def test_mains_run_one_after_the_other_without_the_package(
+    sources: dict[str, Source], target: str, sizes: dict[str, str], tmp_path: Path
+) -> None:
+    sources[target].save(tmp_path)
+    mains = {path.stem.removeprefix("main_") for path in tmp_path.glob("main_*.py")}
+    assert mains == set(sizes)
+    printed = {}
+    for name, size in sizes.items():
+        done = run_main(tmp_path, name, *([size] if size else []))
+        assert done.returncode == 0, done.stderr
+        printed[name] = done.stdout
+    table = json.loads((tmp_path / "effective.json").read_text())["effective"]
+    (entry,) = (e["real"] for e in table if (e["name"], e["index"]) == ("A", [0, 0]))
+    assert entry == pytest.approx(ELLIPTIC, rel=1e-5)
+    assert printed_values(printed["cells"])["A[0, 0]"] == pytest.approx(entry, rel=1e-12)
+    for name in set(sizes) - {"cells"}:  # so few features do not resolve a period
+        with np.load(tmp_path / f"{name}.npz") as saved:
+            least = 0.0 if (target, name) == ("torch", "fine") else 0.035
+            assert least < saved["values"].max() < 0.04
+
+
+def test_a_folder_holds_one_target(sources: dict[str, Source], tmp_path: Path) -> None:
+    sources["skfem"].save(tmp_path)
+    with pytest.raises(OutputPathError, match="holds the files of the target skfem") as error:
+        sources["dolfinx"].save(tmp_path)
+    assert "dolfinx" in str(error.value) and not (tmp_path / "runtime" / "fem_dolfinx").exists()
+    sources["skfem"].save(tmp_path)
+
+
+def test_tracebacks_show_emitted_lines(sources: dict[str, Source]) -> None:
+    module = load(sources["torch"], "cell_residual")
+    with pytest.raises(TypeError) as error:
+        module.residual(None, {})
+    assert "y1 = points[..., 0]" in "".join(traceback.format_exception(error.value))
+    assert "def residual(points, d" in inspect.getsource(module.residual)
+
+
+def test_every_name_that_emitted_text_imports_is_there() -> None:
+    for module, names in TORCH_NAMES.items():
+        assert set(names) <= set(vars(importlib.import_module(f"nhpinn_sym.runtime.{module}")))
+
+
+def test_imports_of_a_folder() -> None:
+    text = (
+        "from nhpinn_sym.runtime.nets.jets import (\n    full,\n    stack,\n)\n"
+        "from .a_coefficients import AXES\nfrom . import b_forms as forms\n"
+    )
+    (_, saved), *modules = standalone([("a.py", text)])
+    assert saved == (
+        "from runtime.nets.jets import (\n    full,\n    stack,\n)\n"
+        "from a_coefficients import AXES\nimport b_forms as forms\n"
+    )
+    assert [name for name, _ in modules] == [
+        "runtime/nets/jets.py",
+        "runtime/nets/__init__.py",
+        "runtime/__init__.py",
+    ]
+
+
+def test_bounds_where_coefficients_jump(tmp_path: Path) -> None:
+    """Layers across y2: the arithmetic and the harmonic mean, 5.5 and 20/11, from both sides."""
+    model = derived(diffusion(lambda s: nh.phases(s, {nh.Layer(1, (0, 0.5)): 10}, default=1)), 2)
+    nh.emit(model, "torch").save(tmp_path)
+    done = run_main(tmp_path, "cells", "n=100")
+    assert done.returncode == 0, done.stderr
+    printed = printed_values(done.stdout)
+    assert printed["A[0, 0]"] == pytest.approx(5.5, rel=5e-3)
+    assert printed["A[1, 1]"] == pytest.approx(20 / 11, rel=5e-3)
+    assert "upper less lower bound of A" in done.stdout
+
+
+def test_kernels_that_are_not_constant_are_found_by_nets(tmp_path: Path) -> None:
+    """A gradient as velocity: the adjoint kernel is exp of its potential, up to a factor."""
+    model = derived(
+        lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + C(s.y[0]) * u.diff(s.x[0]) / s.eps, 0),
+        1,
+        time=True,
+    )
+    nh.emit(model, "torch").save(tmp_path)
+    done = run_main(tmp_path, "cells", "n=200")
+    assert done.returncode == 0, done.stderr
+    expected = nh.solve_cells(model, "fourier").effective["A"][0, 0]
+    assert printed_values(done.stdout)["A[0, 0]"] == pytest.approx(expected, rel=1e-6)
