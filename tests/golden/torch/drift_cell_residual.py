@@ -35,7 +35,6 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import averaged, full, stack, system
 from nhpinn_sym.runtime.nets.networks import network
-
 from .cell_coefficients import AXES, adjoint_coefficients, coefficients
 
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first
@@ -46,6 +45,7 @@ FUNCTIONS = ('psi_1', 'N_1')
 # (kind, functions that are solved together): outputs of a net, columns of sources
 STAGES = (('adjoint', (0,)), ('corrector', (1,)))
 CONSTANTS = {('drift', (0,)): 'vbar'}  # entries of `constants` that are keyword arguments
+KNOWN = {}  # effective coefficients without a solve
 
 
 def operator(points, d, **given):

@@ -43,7 +43,6 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import averaged, columns, full, stack, system
 from nhpinn_sym.runtime.nets.networks import network
-
 from .cell_coefficients import AXES, coefficients
 
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))  # multi-indices, smaller ones first
@@ -54,6 +53,7 @@ FUNCTIONS = ('N_1', 'N_2')
 # (kind, functions that are solved together): outputs of a net, columns of sources
 STAGES = (('corrector', (0, 1)),)
 CONSTANTS = {}  # entries of `constants` that are keyword arguments
+KNOWN = {}  # effective coefficients without a solve
 
 
 def operator(points, d):

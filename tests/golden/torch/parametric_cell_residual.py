@@ -36,7 +36,6 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import averaged, columns, full, stack, system
 from nhpinn_sym.runtime.nets.networks import network
-
 from .cell_coefficients import AXES, coefficients
 
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first
@@ -47,6 +46,7 @@ FUNCTIONS = ('N_1',)
 # (kind, functions that are solved together): outputs of a net, columns of sources
 STAGES = (('corrector', (0,)),)
 CONSTANTS = {}  # entries of `constants` that are keyword arguments
+KNOWN = {}  # effective coefficients without a solve
 
 
 def operator(points, d):
