@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from .inputs import Axes
-from .jets import Jet, MultiIndex, column, combine, product, system
+from .jets import Jet, MultiIndex, column, combine, product, system, total
 from .networks import Layers, features, hidden
 
 Given = Mapping[str, Any]
@@ -307,10 +307,10 @@ class _Equation:
         lift, factor = (self._parts(f(points, **given)) for f in (self.data.lift, self.data.factor))
         free = [product(part, inner) for part in factor]
         unit = torch.eye(m, dtype=torch.float64)
-        d = {
-            a: sum(free[c][a][:, :, None, None] * unit[c] * unit[:, c, None] for c in range(m))
-            for a in inner
-        }
+        d = {}
+        for a in inner:  # trial (k, j) has component j alone
+            parts = [free[c][a][:, :, None, None] * unit[c] * unit[:, c, None] for c in range(m)]
+            d[a] = total(parts)
         left = system(tables, {a: v.flatten(1) for a, v in d.items()}, m).unflatten(-1, (-1, m))
         target = value(points, **given).reshape(len(points), m).clone()
         for (i, j), table in tables.items():

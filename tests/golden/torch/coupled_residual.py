@@ -14,6 +14,7 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import add, product, stack, system
 from nhpinn_sym.runtime.nets.networks import network
+
 from .coupled_coefficients import AXES, coefficients, factor, lift, source
 
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0))  # multi-indices, smaller ones first

@@ -35,6 +35,7 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import averaged, full, stack, system
 from nhpinn_sym.runtime.nets.networks import network
+
 from .cell_coefficients import AXES, adjoint_coefficients, coefficients
 
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first

@@ -43,6 +43,7 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import averaged, columns, full, stack, system
 from nhpinn_sym.runtime.nets.networks import network
+
 from .cell_coefficients import AXES, coefficients
 
 INDICES = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))  # multi-indices, smaller ones first

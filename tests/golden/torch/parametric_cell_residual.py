@@ -36,6 +36,7 @@ import torch
 
 from nhpinn_sym.runtime.nets.jets import averaged, columns, full, stack, system
 from nhpinn_sym.runtime.nets.networks import network
+
 from .cell_coefficients import AXES, coefficients
 
 INDICES = ((0,), (1,), (2,))  # multi-indices, smaller ones first

@@ -12,6 +12,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from ....runtime.nets.jets import total
 from ....runtime.nets.native.tanh_taylor import Streams, streams
 from ..network import Layers, Trial
 from ..rows import Rows
@@ -71,6 +72,6 @@ class Task:
         kept = [jet[a] for a in self.streams.kept]
         if self.streams.joined:
             kept.append(
-                sum(self.rows.weights[:, 0, 0, a, None] * jet[a] for a in self.streams.joined)
+                total([self.rows.weights[:, 0, 0, a, None] * jet[a] for a in self.streams.joined])
             )
         return torch.stack(kept)
