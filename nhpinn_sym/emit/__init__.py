@@ -1,5 +1,16 @@
-"""Source text from lowered forms: torch, DOLFINx (UFL), scikit-fem, numpy, LaTeX. Calling the
-package is `emit.emit`.
+"""Source text from lowered forms: torch, DOLFINx (UFL), scikit-fem, numpy, LaTeX. Text only: the
+mathematics of one problem, which imports its numerics from `nhpinn_sym.runtime`.
+
+Calling the package is `emit.emit`; open that file first, then the module of one target:
+
+- torch: `torch_equation` (residuals; `torch_cells`, `torch_phases`, `torch_coefficients`),
+  `torch_energy` and `torch_ritz` (minimum problems), with `torch_printer` and `torch_text`
+- DOLFINx: `ufl_forms`, with `ufl_printer` and `ufl_text`
+- scikit-fem: `skfem_forms`, with `skfem_text`; `fem_scope` is what both FEM targets take
+- numpy: `fourier_forms`, with `numpy_printer`; what printers share is in `scalar_printer`
+
+`source.Source` holds the files, imports them as modules, and saves them as a folder that stands
+alone (`standalone`, with the `mains` that run it).
 """
 
 from __future__ import annotations

@@ -1,5 +1,10 @@
-"""Cross-validation: error norms, budget, verdict, plots and oracles. Calling the package is
-`validate.validate`; `validate.bloch` is the oracle.
+"""Cross-validation: error norms, budget, verdict, plots and oracles.
+
+Calling the package is `validate.validate`; open that file first: its docstring lists the stages.
+`scope` says what can be compared, `store` keeps the parts of a run on disk, `quadrature` is the
+common one for all norms, `findings` gathers evidence that is independent of the solvers, `verdict`
+decides, `report` and `plots` show. `bloch.bloch` (with `bloch_wave`) is an oracle that is exact at
+every eps.
 """
 
 from __future__ import annotations
