@@ -333,7 +333,12 @@ def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None
 def _held(lowered: LoweredCells) -> list[sp.Expr]:
     """Every coefficient."""
     found: list[sp.Expr] = []
-    _mapped(lowered, lambda c: found.append(c) or c)  # type: ignore[func-returns-value]
+
+    def note(coefficient: sp.Expr) -> sp.Expr:
+        found.append(coefficient)
+        return coefficient
+
+    _mapped(lowered, note)
     return found
 
 
