@@ -12,7 +12,7 @@ from torch import Tensor
 from nhpinn_sym.emit.source import Source
 from nhpinn_sym.lower.forms import MultiIndex
 from nhpinn_sym.runtime.nets.inputs import input_count, spread
-from nhpinn_sym.solve.pinn.network import Axes, Jet, Layers, Trial
+from nhpinn_sym.solve.pinn.network import Axes, Jet, Layers, TrialSpace
 from nhpinn_sym.solve.pinn.rows import Rows
 
 BOX: Axes = (("periodic", 0.0, 1.0), ("scaled", -1.0, 2.0), ("graded", 0.0, 1.0))
@@ -53,7 +53,7 @@ SETS: dict[str, tuple[MultiIndex, ...]] = {
 
 def net(
     indices: Sequence[MultiIndex], widths: Sequence[int], outputs: int, seed: int, slow: int = 0
-) -> tuple[Trial, Layers]:
+) -> tuple[TrialSpace, Layers]:
     """A net in a box of mixed kinds; `slow` more columns are inputs that are not differentiated."""
     axes = (*BOX[: len(indices[0])], *[("scaled", 0.0, 1.0)] * slow)
     sizes = [input_count(axes), *widths, outputs]
@@ -66,10 +66,12 @@ def net(
         for m, n in pairwise(sizes)
     ]
     source = Source("torch", (("random.py", f"INDICES = {tuple(indices)}\n"),))
-    return Trial("random", source, axes), layers
+    return TrialSpace("random", source, axes), layers
 
 
-def rows(trial: Trial, count: int, equations: int, components: int, known: int, seed: int) -> Rows:
+def rows(
+    trial: TrialSpace, count: int, equations: int, components: int, known: int, seed: int
+) -> Rows:
     """Rows whose every number is random."""
     draw = torch.Generator().manual_seed(seed)
 
@@ -87,7 +89,7 @@ def rows(trial: Trial, count: int, equations: int, components: int, known: int, 
     )
 
 
-def nested(trial: Trial, layers: Layers, points: Tensor) -> Jet:
+def nested(trial: TrialSpace, layers: Layers, points: Tensor) -> Jet:
     """The jet of a net by differentiating its values again and again."""
     points, dimension = points.detach().requires_grad_(), len(trial.indices[0])
     zero = (0,) * dimension
@@ -105,7 +107,9 @@ def nested(trial: Trial, layers: Layers, points: Tensor) -> Jet:
     return found
 
 
-def reference(trial: Trial, block: Rows, layers: Layers, known: Tensor) -> tuple[Tensor, Tensor]:
+def reference(
+    trial: TrialSpace, block: Rows, layers: Layers, known: Tensor
+) -> tuple[Tensor, Tensor]:
     """The residuals (n,) and their derivatives (n, parameters) by all layers and the coefficients
     `known`.
     """

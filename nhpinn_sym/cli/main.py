@@ -174,9 +174,9 @@ def _processes(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
     """The processes of torchrun share the rows of a PINN."""
     if backend != "pinn":
         return {}
-    from ..solve.pinn.ranks import launched_group
+    from ..solve.pinn.distributed import torchrun_group
 
-    group = launched_group(arguments.device or "cpu")
+    group = torchrun_group(arguments.device or "cpu")
     return {} if group is None else {"group": group}
 
 

@@ -83,6 +83,20 @@ def _error(values: Array, rate: float, rounding: float) -> Array:
     return np.asarray(np.where(stalled, np.maximum(error, SAFETY * spread), error))
 
 
+def error_of_fast_levels(changes: Sequence[float]) -> float:
+    """Relative error on the last of some levels whose errors fall faster than any power, from the
+    relative `changes` from level to level.
+
+    Such are nets of doubled size, for smooth data. The last change, which is about the error of the
+    level before; where changes do not fall the larger of the last two; infinite with fewer than
+    three levels, as two may agree by accident.
+    """
+    if len(changes) < FEWEST - 1:
+        return np.inf
+    before, last = changes[-2:]
+    return last if last <= before else max(before, last)
+
+
 def relative_estimate(
     errors: Mapping[Key, Array], values: Mapping[Key, Array], groups: Mapping[Key, str]
 ) -> float:

@@ -18,12 +18,12 @@ from ..problem.errors import (
 from ..problem.reading import positive_number
 
 CELLS = {
-    "pinn": "pinn.backend",
+    "pinn": "pinn.methods",
     "dolfinx": "fem.dolfinx",
     "skfem": "fem.skfem",
     "fourier": "fourier.cells",
 }
-EQUATIONS = {"pinn": "pinn.backend", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
+EQUATIONS = {"pinn": "pinn.methods", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
 DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
 HOW_TO_GET = {
     "torch": "pip install torch (choose a CPU or CUDA build, see the README)",

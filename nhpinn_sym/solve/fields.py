@@ -12,9 +12,9 @@ from .solution import CellField
 _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
     "lagrange": ("fem.common", "LagrangeField"),
-    "network": ("pinn.network_field", "NetworkField"),
-    "separable": ("pinn.separable", "SeparableField"),
-    "phases": ("pinn.phases.field", "PhaseField"),
+    "network": ("pinn.fields", "NetworkField"),
+    "separable": ("pinn.fields", "SeparableField"),
+    "phases": ("pinn.fields", "PhaseField"),
     "wrapped": ("pinn.classical.cells", "WrappedField"),
     "complex": ("real_parts", "ComplexField"),
     "interpolated": ("interpolated", "InterpolatedField"),

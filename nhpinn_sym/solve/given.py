@@ -99,7 +99,7 @@ def _given(
                 remedy=f"give a function that computes {node}",
             )
     tensors: Any = (
-        importlib.import_module("nhpinn_sym.solve.pinn.callables")
+        importlib.import_module("nhpinn_sym.solve.pinn.autograd_check")
         if given and backend == "pinn"
         else None
     )

@@ -1,12 +1,12 @@
-"""What a newcomer has to read to follow a job: the files of the package that it runs through, and its deepest
-chain of calls.
+"""What a newcomer has to read to follow a job: the files of the package that it runs through, and
+its deepest chain of calls; of the whole package, and of the room of the backend alone.
 
     python -m tests.benchmarks.call_path            solve_cells(model, "pinn") on the first example
     python -m tests.benchmarks.call_path fourier    another backend
 
-Counted are functions and methods of the package that are called when the job is done a second time, so that
-no import counts. Comprehensions, lambdas and generator expressions are lines of the function that holds them,
-and no frames; a function that calls itself is one frame.
+Counted are functions and methods of the package that are called when the job is done a second time,
+so that no import counts. Comprehensions, lambdas and generator expressions are lines of the
+function that holds them, and no frames; a function that calls itself is one frame.
 """
 
 from __future__ import annotations
@@ -24,38 +24,62 @@ import sympy as sp
 import nhpinn_sym as nh
 
 PACKAGE = Path(nh.__file__).parent
+ROOMS = {"pinn": "solve/pinn", "fourier": "solve/fourier", "skfem": "solve/fem"}
 
 
 @dataclass
 class CallPath:
-    """Files by the number of calls into them, and the longest chain (file, function) of own frames."""
+    """Files of some folder by the number of calls into them, and the longest chain of own frames,
+    "file:function" each.
+    """
 
+    room: str = ""
     files: Counter[str] = field(default_factory=Counter)
     chain: tuple[str, ...] = ()
 
-    def run(self, job: Callable[[], Any]) -> Any:
-        """The value of `job`, which is watched."""
-        sys.setprofile(self._watch)
-        try:
-            return job()
-        finally:
-            sys.setprofile(None)
+    def add(self, stack: list[str]) -> None:
+        """A call, as the names of the frames of the package, the first one outermost."""
+        own = [name for name in stack if name.startswith(self.room)]
+        if stack[-1].startswith(self.room):
+            self.files[stack[-1].split(":")[0]] += 1
+        distinct = tuple(dict.fromkeys(own))
+        if len(distinct) > len(self.chain):
+            self.chain = distinct
 
-    def _watch(self, frame: FrameType, event: str, _: Any) -> None:
-        name = own_name(frame)
-        if event != "call" or name is None:
+    def show(self) -> None:
+        """Print files by folder, and the chain."""
+        print(f"{self.room or 'package'}: {len(self.files)} files, {len(self.chain)} frames")
+        folders = Counter(str(Path(name).parent) for name in self.files)
+        for folder, count in sorted(folders.items()):
+            names = [Path(name).name for name in sorted(self.files)]
+            here = [
+                n for n, file in zip(names, sorted(self.files)) if str(Path(file).parent) == folder
+            ]
+            print(f"  {folder}: {count}: {', '.join(here)}")
+        print("  deepest chain:", *self.chain, sep="\n    ")
+
+
+def watch(job: Callable[[], Any], *paths: CallPath) -> None:
+    """Do a job, all calls of which are added to the paths."""
+
+    def profile(frame: FrameType, event: str, _: Any) -> None:
+        if event != "call" or own_name(frame) is None:
             return
-        self.files[name.split(":")[0]] += 1
-        chain = []
+        stack = []
         below: FrameType | None = frame
         while below is not None:
-            found = own_name(below)
-            if found is not None:
-                chain.append(found)
+            name = own_name(below)
+            if name is not None:
+                stack.append(name)
             below = below.f_back
-        distinct = dict.fromkeys(reversed(chain))
-        if len(distinct) > len(self.chain):
-            self.chain = tuple(distinct)
+        for path in paths:
+            path.add(stack[::-1])
+
+    sys.setprofile(profile)
+    try:
+        job()
+    finally:
+        sys.setprofile(None)
 
 
 def own_name(frame: FrameType) -> str | None:
@@ -70,21 +94,18 @@ def own_name(frame: FrameType) -> str | None:
 
 
 def main(backend: str = "pinn") -> None:
-    """Print the files by folder, and the chain."""
+    """Both counts of one job."""
     s = nh.Scales(2)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
     equation = sp.Eq(-s.div(a * s.grad(u)), 1)
     model = nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u), order=1)
     nh.solve_cells(model, backend)
-    path = CallPath()
-    path.run(lambda: nh.solve_cells(model, backend))
-    folders = Counter(str(Path(name).parent) for name in path.files)
-    print(f"solve_cells(model, {backend!r}): {len(path.files)} files, {len(path.chain)} frames")
-    for folder, count in sorted(folders.items()):
-        names = [Path(name).name for name in sorted(path.files) if str(Path(name).parent) == folder]
-        print(f"  {folder}: {count}: {', '.join(names)}")
-    print("deepest chain:", *path.chain, sep="\n  ")
+    paths = (CallPath(), CallPath(ROOMS[backend]))
+    watch(lambda: nh.solve_cells(model, backend), *paths)
+    print(f"solve_cells(model, {backend!r})")
+    for path in paths:
+        path.show()
 
 
 if __name__ == "__main__":

@@ -51,7 +51,7 @@ def nhpinn(flavour: str) -> Callable[[int], Steps]:
     def make(side: int) -> Steps:
         import nhpinn_sym as nh
         from nhpinn_sym.runtime.nets.jets import below
-        from nhpinn_sym.solve.pinn.network import Trial
+        from nhpinn_sym.solve.pinn.network import TrialSpace
         from nhpinn_sym.solve.pinn.objective import Objective
         from nhpinn_sym.solve.pinn.rows import Rows, concatenate
 
@@ -66,7 +66,7 @@ def nhpinn(flavour: str) -> Callable[[int], Steps]:
             boundary=[nh.Dirichlet(0)],
         )
         source = nh.emit(nh.homogenize(problem), "torch")
-        trial = Trial("fine_residual", source, (("scaled", 0.0, 1.0), ("scaled", 0.0, 1.0)))
+        trial = TrialSpace("fine_residual", source, (("scaled", 0.0, 1.0), ("scaled", 0.0, 1.0)))
         points, boundary = grid(side)
         factors, zero = (
             trial.module.coefficients(points, epsilon=1.0),

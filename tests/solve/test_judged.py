@@ -164,7 +164,7 @@ NETS: dict[str, tuple[Callable[[nh.Scales], sp.Expr], int, dict[str, Any]]] = {
 def test_nets_that_average_past_a_feature_are_found_out(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nhpinn_sym.solve.pinn.means._LIMIT", 2**12)
+    monkeypatch.setattr("nhpinn_sym.solve.pinn.cells.averages._LIMIT", 2**12)
     make, dim, options = NETS[name]
     model = derived(
         diffusion(make), dim, domain=nh.Box(*[(0, 1)] * dim), boundary=[nh.Dirichlet(0)]

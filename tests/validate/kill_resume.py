@@ -34,8 +34,8 @@ import sympy as sp
 import nhpinn_sym as nh
 import nhpinn_sym.solve.fem.skfem
 import nhpinn_sym.solve.fourier.cells
-import nhpinn_sym.solve.pinn.cells
-import nhpinn_sym.solve.pinn.equation
+import nhpinn_sym.solve.pinn.cells.smooth
+import nhpinn_sym.solve.pinn.equations.strong
 import nhpinn_sym.validate.plots
 import nhpinn_sym.validate.validate
 

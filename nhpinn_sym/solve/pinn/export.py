@@ -30,12 +30,12 @@ from ..cell_solution import CellSolution
 from ..chebyshev import cardinal_coefficients
 from ..effective import EffectiveFunction
 from ..solution import Array
-from .network import Jet, Layers, Network, Trial
-from .network_field import NetworkField
-from .separable import SeparableField
+from .fields import NetworkField, SeparableField
+from .network import Jet, Layers, Network, TrialSpace
 
 METADATA = "cells.json"
 _SAMPLES = 256
+"""Random points at which the program is compared with the cells."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,11 @@ class CellProgram(torch.nn.Module):
 
     def __init__(self, cells: CellSolution, parts: _Parts) -> None:
         super().__init__()
-        self.trial: Trial = parts.nets[0].trial
-        self.nodes, self.shape = cells.nodes, (len(cells.functions), cells.components)
-        self.columns, self.slow = cells.axes + len(cells.slow), len(cells.slow)
+        self.trial: TrialSpace = parts.nets[0].trial
+        self.nodes = cells.nodes
+        self.shape = (len(cells.functions), cells.components)
+        self.columns = cells.axes + len(cells.slow)
+        self.slow = len(cells.slow)
         self.depths = [len(net.layers) for net in parts.nets]
         self._keep(
             "layer", [tensor for net in parts.nets for layer in net.layers for tensor in layer]
@@ -74,10 +76,12 @@ class CellProgram(torch.nn.Module):
     def forward(self, points: Tensor) -> dict[str, Tensor]:
         """See the module."""
         weights, offset = self._kept("numbers")
-        jet, inside = self._jet(points), len(self.trial.axes)
+        jet = self._jet(points)
+        inside = len(self.trial.axes)
         value = jet[(0,) * inside]
         slow = points[:, self.columns - self.slow :]
-        basis, mixing = self._basis(slow), torch.einsum("nm,mcp->ncp", self._basis(slow), weights)
+        basis = self._basis(slow)
+        mixing = torch.einsum("nm,mcp->ncp", self._basis(slow), weights)
         derivatives = []
         for k in range(self.columns):
             column = torch.zeros_like(mixing[..., 0])
@@ -107,7 +111,9 @@ class CellProgram(torch.nn.Module):
 
     def _jet(self, points: Tensor) -> Jet:
         """The values and first derivatives of all parts, (n, parts)."""
-        count, tensors, found = len(self.trial.axes), self._kept("layer"), list[Jet]()
+        count = len(self.trial.axes)
+        tensors = self._kept("layer")
+        found = list[Jet]()
         indices: tuple[MultiIndex, ...] = (
             (0,) * count,
             *(tuple(int(k == i) for i in range(count)) for k in range(count)),
@@ -162,11 +168,10 @@ def export(cells: CellSolution, path: str | os.PathLike[str]) -> Path:
     exported = torch.export.export(
         program, (points,), dynamic_shapes={"points": {0: torch.export.Dim("n", min=1)}}
     )
-    buffer, metadata = (
-        io.BytesIO(),
-        _metadata(cells, program)
-        | {"difference": _difference(cells, exported.module()(points), points.numpy())},
-    )
+    buffer = io.BytesIO()
+    metadata = _metadata(cells, program) | {
+        "difference": _difference(cells, exported.module()(points), points.numpy())
+    }
     torch.export.save(exported, buffer, extra_files={METADATA: json.dumps(metadata, indent=1)})
     return write_atomic(output_path(path), buffer.getvalue())
 
@@ -193,7 +198,8 @@ def _parts(cells: CellSolution) -> _Parts:
 def _separable(fields: list[SeparableField]) -> _Parts:
     """The parts are the features; the last layers, by node, are their weights."""
     last = [field.network.layers[-1] for field in fields]
-    net, width = fields[0].network, last[0][0].shape[1]
+    net = fields[0].network
+    width = last[0][0].shape[1]
     features = Network(
         net.trial,
         [
@@ -223,7 +229,8 @@ def _joint(fields: list[NetworkField]) -> _Parts:
             ]
             groups[k] = Network(part.trial, [*groups[k].layers[:-1], (last[0], last[1])])
     order = [(k, number) for k, net in enumerate(groups) for number in range(net.outputs)]
-    weights, taken = np.zeros((len(fields[0].offset), len(fields), len(order))), [0] * len(groups)
+    weights = np.zeros((len(fields[0].offset), len(fields), len(order)))
+    taken = [0] * len(groups)
     for c, field in enumerate(fields):
         for column, part in zip(field.weights.T, field.parts, strict=True):
             k = next(k for k, net in enumerate(groups) if _same(net.layers[:-1], part.layers[:-1]))
@@ -242,7 +249,8 @@ def _same(first: Layers, second: Layers) -> bool:
 
 def _effective_tables(cells: CellSolution) -> dict[str, Array]:
     """The effective coefficients that are numbers or interpolated: (nodes, *shape) each."""
-    tables, m = {}, len(cells.nodes.points)
+    tables = {}
+    m = len(cells.nodes.points)
     for name, value in cells.effective.items():
         if isinstance(value, EffectiveFunction) and all(
             e.formula is None and e.nodes == cells.nodes for e in value.entries.values()
@@ -291,8 +299,11 @@ def _difference(cells: CellSolution, out: dict[str, Tensor], points: Array) -> f
     """The largest difference between the program and the cells, of values and of derivatives
     relative to the largest of each function.
     """
-    y, slow, worst = points[:, : cells.axes], points[:, cells.axes :], 0.0
-    zero, none = (0,) * cells.axes, (0,) * len(cells.slow)
+    y = points[:, : cells.axes]
+    slow = points[:, cells.axes :]
+    worst = 0.0
+    zero = (0,) * cells.axes
+    none = (0,) * len(cells.slow)
     unit = np.eye(points.shape[1], dtype=int)
     for k, function in enumerate(cells.functions):
         slopes = [

@@ -12,19 +12,23 @@ from torch.distributed import ProcessGroup
 
 from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
 from ...problem.reading import positive_integer, positive_number
-from .ranks import Ranks
-from .solvers.results import Result
+from .distributed import Ranks
+from .minimize import Result
+from .objective import ENGINES
+from .optimizers import OPTIMIZERS
 
-SOLVERS = ("random-features", "varpro", "lm", "gauss-newton", "ssbfgs", "lbfgs", "adam")
-METHODS = ("auto", "residual", "energy", "nh-pinn", "classical")
-FLAVOURS = ("auto", "torch", "compile", "native")
+RANDOM_FEATURES = "random-features"
+SOLVERS = (RANDOM_FEATURES, *OPTIMIZERS)
 DTYPES = ("float64", "float32")
-_WIDTH, _DEPTH = 24, 2
-_DENSE, _INPUTS = 2300, 4
+_WIDTH = 24
+_DEPTH = 2
+"""Of a net that is trained where only the one or the other is asked for."""
+_DENSE = 2300
+"""Weights of the hidden layers up to which matrices of all weights pay."""
+_INPUTS = 4
+"""Numbers that a unit of the first layer has, bias included, as in two periodic dimensions."""
 _OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint")
-"""Weights of the hidden layers up to which matrices of all weights pay; numbers that a unit of the
-first layer has, bias included.
-"""
+"""Options that one least-squares solve has no use for."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class Options:
     features: the largest number of random features, those of all components counted; scale:
     standard deviation of the weights of the first layer (None: chosen by the held-out residual).
     iterations: of a training solver (None: its default); points: collocation points (None: by the
-    number of unknowns). flavour: of the emitted residual in a training, see `objective`; dtype: of
+    number of unknowns). flavour: the engine of a training, see `objective`; dtype: of
     a training; checkpoint: a folder from which a killed training goes on when it is begun again
     with the same options.
     group: processes of torch.distributed, all of which make the same call, that share the
@@ -78,7 +82,7 @@ class Options:
             return self.solver, "as asked for"
         if self.width is None and self.depth is None:
             return (
-                "random-features",
+                RANDOM_FEATURES,
                 "the problem is linear: one least-squares solve for the last layer of a random net",
             )
         width, depth = self.net
@@ -103,7 +107,7 @@ class Options:
         """The solver."""
         return self.choice[0]
 
-    def told(self, result: Result) -> dict[str, Any]:
+    def solver_info(self, result: Result) -> dict[str, Any]:
         """What a solution's info says about its solver."""
         return {
             "solver": self.choice[0],
@@ -116,32 +120,7 @@ class Options:
     @property
     def trains(self) -> bool:
         """Whether all weights are trained, not the last layer alone."""
-        return self.chosen != "random-features"
-
-
-def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """The formulation that `method` names, and the other options; the name of a solver as method is
-    taken as solver="...".
-
-    ProblemError for a method that does not exist.
-    """
-    options = dict(given)
-    method = options.pop("method", "auto")
-    if isinstance(method, str) and method in SOLVERS:
-        if options.setdefault("solver", method) != method:
-            raise ProblemError(
-                "two solvers are named",
-                term=f"method={method!r}, solver={shortened(options['solver'])}",
-                remedy="method is the formulation, solver the optimizer: name each once",
-            )
-        return "auto", options
-    if not isinstance(method, str) or method not in METHODS:
-        raise ProblemError(
-            f"the PINN backend has no method {shortened(method)}",
-            term=f"method={shortened(method)}",
-            remedy=f"use one of {', '.join((*METHODS, *SOLVERS))}",
-        )
-    return method, options
+        return self.chosen != RANDOM_FEATURES
 
 
 def read_options(given: Mapping[str, Any]) -> Options:
@@ -157,7 +136,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
                 remedy="its options are method, " + ", ".join(known),
             )
     options = Options(**given)
-    for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", FLAVOURS), ("dtype", DTYPES)):
+    for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", ENGINES), ("dtype", DTYPES)):
         require_choice(name, getattr(options, name), choices)
     counts = {
         name: getattr(options, name)

@@ -17,9 +17,10 @@ from ...lower.forms import MultiIndex
 from ...resolution import Resolution
 from ...runtime.nets.inputs import spread
 from ..limits import require_affordable
-from .network import Axes, Jet, Panels, Trial
+from .network import Axes, Jet, Panels, TrialSpace
 
 _BALANCING = 8
+"""Sweeps of Ruiz' balancing, which converges linearly."""
 _SHARP = 1 / 20
 """Share of an axis below which a panel of the data counts as sharp."""
 
@@ -39,7 +40,7 @@ class Rows:
     target: Tensor
     size: Tensor
 
-    def scaled(self, factor: float) -> Rows:
+    def scale(self, factor: float) -> Rows:
         return Rows(
             self.points,
             factor * self.weights,
@@ -68,11 +69,11 @@ class Rows:
             self.size,
         )
 
-    def strength(self, trial: Trial) -> float:
+    def strength(self, trial: TrialSpace) -> float:
         """How large a row is for a function that varies over the whole box: the unit in which
         blocks of rows are compared.
         """
-        return float(strengths(self.weights, trial).sum() / self.weights.shape[1])
+        return float(row_strengths(self.weights, trial).sum() / self.weights.shape[1])
 
     def residual(self, net: Jet, coefficients: Tensor) -> Tensor:
         """(n, equations, right-hand sides) for the jet of a net at the points and coefficients
@@ -80,7 +81,8 @@ class Rows:
 
         The outputs of the net are ordered by right-hand side, then by component.
         """
-        components, count = self.weights.shape[2], self.target.shape[2]
+        components = self.weights.shape[2]
+        count = self.target.shape[2]
         columns = torch.stack(list(net.values()), -1).reshape(
             len(self.points), count, components, -1
         )
@@ -91,33 +93,30 @@ class Rows:
         )
 
 
-def strengths(weights: Tensor, trial: Trial) -> Tensor:
+def row_strengths(weights: Tensor, trial: TrialSpace) -> Tensor:
     """The strength of every (equation, component) of weights (n, equations, components,
     derivatives).
     """
-    lengths, orders = (
-        weights.new_tensor([b - a for _, a, b in trial.axes]),
-        weights.new_tensor(trial.indices),
-    )
+    lengths = weights.new_tensor([b - a for _, a, b in trial.axes])
+    orders = weights.new_tensor(trial.indices)
     scales = (2 / lengths[: orders.shape[1]]).pow(orders).prod(1)
     return (weights.square().mean(0).sqrt() * scales).sum(-1)
 
 
-def balanced(table: Tensor) -> tuple[Tensor, Tensor]:
+def balance_factors(table: Tensor) -> tuple[Tensor, Tensor]:
     """Factors of the equations and of the components that make the largest strength in each row and
     column 1 (Ruiz 2001).
     """
-    rows, columns = torch.ones_like(table[:, 0]), torch.ones_like(table[0])
+    rows = torch.ones_like(table[:, 0])
+    columns = torch.ones_like(table[0])
     for _ in range(_BALANCING):
         scaled = rows[:, None] * table * columns
-        rows, columns = (
-            rows / positive(scaled.amax(1).sqrt()),
-            columns / positive(scaled.amax(0).sqrt()),
-        )
+        rows = rows / safe_divisor(scaled.amax(1).sqrt())
+        columns = columns / safe_divisor(scaled.amax(0).sqrt())
     return rows, columns
 
 
-def weighted(weights: Tensor, features: Jet) -> Tensor:
+def combine_derivatives(weights: Tensor, features: Jet) -> Tensor:
     """sum_a weights[..., a] D^a feature, (n, features) for weights (n, derivatives)."""
     first, *rest = zip(weights.T, features.values(), strict=True)
     out = first[0][:, None] * first[1]
@@ -208,7 +207,8 @@ def gauss_points(
     nodes, weights = (
         torch.as_tensor(v, device=device) for v in np.polynomial.legendre.leggauss(count)
     )
-    points, weight = nodes.new_zeros(1, 0), nodes.new_ones(1)
+    points = nodes.new_zeros(1, 0)
+    weight = nodes.new_ones(1)
     for a, b in bounds:
         line = (a + b) / 2 + (b - a) / 2 * nodes
         points = torch.cat(
@@ -218,6 +218,6 @@ def gauss_points(
     return points, weight
 
 
-def positive(size: Tensor) -> Tensor:
+def safe_divisor(size: Tensor) -> Tensor:
     """`size` to divide by: 1 where it is zero."""
     return torch.where(size > 0, size, torch.ones_like(size))

@@ -12,28 +12,26 @@ from torch import Tensor
 
 from ...problem.escaping import file_name
 from ..limits import require_affordable
-from .network import Layers, Network, Trial
+from .adaptive import SCALES, Fit, best_scales
+from .checkpoint import Checkpoint, signature_of
+from .distributed import SharedLoss
+from .minimize import Result, TrainingResult, minimize
+from .network import Layers, Network, TrialSpace
 from .objective import Objective
+from .optimizers import OPTIMIZERS, make_optimizer
 from .options import Options
 from .random_features import (
     HELD_OUT,
-    SCALES,
-    Fit,
     Scales,
-    climb,
     held_out_residual,
     last_layer,
     matrix,
     random_layer,
 )
-from .ranks import SharedLoss
 from .rows import MakeRows, Rows
-from .solvers import make_solver
-from .solvers.checkpoint import Checkpoint, signed
-from .solvers.results import Result
-from .solvers.run import Minimum, minimize
 
 _PATIENCE = 3
+"""Scales of the first layer that may be worse in a row before the search ends."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +39,7 @@ class Trained:
     """A net, the coefficients (known functions, 1) beside it, and both as they were `earlier`, when
     the residual was a few times as large.
 
-    doubt, held_out, ...: those of `solvers.run.Minimum`.
+    doubt, held_out, ...: those of `minimize.TrainingResult`.
     """
 
     network: Network
@@ -60,7 +58,7 @@ class NetLoss(Objective):
     """
 
     def __init__(
-        self, trial: Trial, rows: Rows, layers: Layers, coefficients: Tensor, options: Options
+        self, trial: TrialSpace, rows: Rows, layers: Layers, coefficients: Tensor, options: Options
     ) -> None:
         super().__init__(
             trial, _converted(rows, getattr(torch, options.dtype)), layers, options.flavour
@@ -88,7 +86,7 @@ class NetLoss(Objective):
 
 
 def train(
-    trial: Trial,
+    trial: TrialSpace,
     make_rows: MakeRows,
     components: int,
     options: Options,
@@ -111,9 +109,10 @@ def train(
     _require_affordable(unknowns, count, options)
     rows = make_rows(count, options.seed)
     held = make_rows(HELD_OUT, options.seed + 1)
-    ranks, own = options.ranks, options.ranks.own(rows)
+    ranks = options.ranks
+    own = options.ranks.own(rows)
     loss = NetLoss(trial, own, *start(trial, rows, held, components, options), options)
-    solver, iterations = make_solver(options.chosen, options.iterations)
+    optimizer, iterations = make_optimizer(options.chosen, options.iterations)
 
     def held_out(x: Tensor) -> float:
         return held_out_residual(*loss.network(x.to(torch.float64)), held)
@@ -121,7 +120,7 @@ def train(
     checkpoint = None
     if options.checkpoint is not None:
         tensors = (rows.points, rows.weights, rows.extra, rows.target, held.points, loss.start)
-        signature = signed(
+        signature = signature_of(
             trial.signature,
             trial.axes,
             options.chosen,
@@ -140,14 +139,16 @@ def train(
         if ranks.count == 1
         else SharedLoss(loss, ranks, own.target.numel() / rows.target.numel())
     )
-    return _trained(loss, minimize(whole, solver, iterations, held_out, goal, report, checkpoint))
+    return _trained(
+        loss, minimize(whole, optimizer, iterations, held_out, goal, report, checkpoint)
+    )
 
 
 def _require_affordable(unknowns: int, count: int, options: Options) -> None:
     """SolveError where the matrices of a solver do not fit into memory, or its steps would take
     more than a week.
     """
-    dense = options.chosen in ("varpro", "lm", "gauss-newton")
+    dense = OPTIMIZERS[options.chosen].dense
     numbers = 3.0 * unknowns * (unknowns + count) if dense else 60.0 * unknowns
     numbers += 2.0 * unknowns**2 if options.chosen == "ssbfgs" else 0.0
     step = 1e-10 * unknowns * count * (unknowns if dense else 10)
@@ -161,7 +162,7 @@ def _require_affordable(unknowns: int, count: int, options: Options) -> None:
 
 
 def start(
-    trial: Trial, rows: Rows, held: Rows, components: int, options: Options
+    trial: TrialSpace, rows: Rows, held: Rows, components: int, options: Options
 ) -> tuple[Layers, Tensor]:
     """Layers to start from, and the coefficients of the known functions.
 
@@ -178,14 +179,14 @@ def start(
         )
         return Fit(solved, held_out_residual(*solved, held), size, scales)
 
-    best = fit(width, (options.scale or SCALES[0],) * 2)
-    if options.scale is None:
-        best = climb(fit, trial.axes, best, _PATIENCE)
+    scale = options.scale or SCALES[0]
+    patience = 0 if options.scale else _PATIENCE
+    best = best_scales(fit, trial.axes, width, (scale, scale), lambda first: patience)
     network, coefficients = best.solved
     return network.layers, coefficients
 
 
-def _trained(loss: NetLoss, found: Minimum) -> Trained:
+def _trained(loss: NetLoss, found: TrainingResult) -> Trained:
     (network, coefficients), earlier = (
         loss.network(x.to(torch.float64)) for x in (found.x, found.earlier)
     )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nhpinn_sym.problem.errors import ProblemError
-from nhpinn_sym.solve.pinn.flavours import choice, eager, native
+from nhpinn_sym.solve.pinn import native, objective
 from nhpinn_sym.solve.pinn.objective import Objective
 from tests.pinn_rows import LAPLACE, SETS, net, reference, rows
 
@@ -74,7 +74,7 @@ def test_many_blocks_of_points(
     name: str, equations: int, flavour: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """All rows at once are the rows of a few points at a time."""
-    monkeypatch.setattr(eager.Eager, "cached", 320)
+    monkeypatch.setattr(objective, "_CHUNK", 320)
     trial, layers = net(SETS[name], [10, 9], equations, 5)
     block = rows(trial, 301, equations, equations, 1, 5)
     whole = Objective(trial, block, layers, flavour)
@@ -92,27 +92,6 @@ def test_many_blocks_of_points(
     )
 
 
-def test_what_is_asked_first_does_not_matter() -> None:
-    """Calls on arrays that stay are repeated: none may rely on what another one left there."""
-    trial, layers = net(SETS["third order"], [6, 5], 1, 11)
-    block = rows(trial, 40, 1, 1, 1, 11)
-    found = []
-    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
-        objective = Objective(trial, block, layers, "torch")
-        asked = (
-            objective.value,
-            lambda x, o=objective: o.value_and_gradient(x)[1],
-            lambda x, o=objective: o.residual_and_jacobian(x)[1],
-        )
-        answers = {}
-        for x in (objective.start + 0.3, objective.start):
-            answers = {k: asked[k](x) for k in order}
-        found.append(answers)
-    for other in found[1:]:
-        assert other[0] == pytest.approx(found[0][0], rel=EXACT)
-        assert distance(other[1], found[0][1]) < EXACT and distance(other[2], found[0][2]) < EXACT
-
-
 def test_threads_share_the_points(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(native, "_PER_THREAD", 8)
     threads = torch.get_num_threads()
@@ -121,23 +100,6 @@ def test_threads_share_the_points(monkeypatch: pytest.MonkeyPatch) -> None:
         compared(LAPLACE, [6], 21, 1, 1, "native", 7)
     finally:
         torch.set_num_threads(threads)
-
-
-def test_compiled_program(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What torch.compile is given is one graph without autograd; the code generator of torch is
-    left out, for it takes half a minute.
-    """
-    compile_, seen = torch.compile, list[str]()
-
-    def without_generator(function: object, **options: object) -> object:
-        seen.append("compiled")
-        return compile_(function, backend="aot_eager", **options)
-
-    monkeypatch.setattr(torch, "compile", without_generator)
-    monkeypatch.setattr(eager.Eager, "cached", 160)
-    compared(LAPLACE, [10, 9], 41, 1, 1, "compile", 8)
-    compared(SETS["mixed"], [10], 7, 2, 1, "compile", 9)
-    assert len(seen) == 2
 
 
 @pytest.mark.parametrize("flavour", ["torch", "native"])
@@ -187,7 +149,7 @@ def test_flavour_is_chosen_by_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
     trial, layers = net(LAPLACE, [8], 1, 0)
     block = rows(trial, 30, 1, 1, 0, 0)
     assert Objective(trial, block, layers).flavour == "torch"
-    monkeypatch.setattr(choice, "_WORTH", 1000)
+    monkeypatch.setattr(objective, "_WORTH", 1000)
     assert Objective(trial, block, layers).flavour == "native"
     with pytest.raises(ProblemError, match="no flavour 'cuda'"):
         Objective(trial, block, layers, "cuda")
@@ -196,7 +158,7 @@ def test_flavour_is_chosen_by_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_size_of_the_data_is_the_unit() -> None:
     trial, layers = net(LAPLACE, [8], 1, 0)
     block = rows(trial, 30, 1, 1, 0, 0)
-    a, b = (Objective(trial, r, layers, "torch") for r in (block, block.scaled(100.0)))
+    a, b = (Objective(trial, r, layers, "torch") for r in (block, block.scale(100.0)))
     assert a.value(a.start) == pytest.approx(b.value(b.start), rel=1e-12)
 
 

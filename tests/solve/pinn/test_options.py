@@ -9,7 +9,8 @@ import pytest
 
 import nhpinn_sym as nh
 from nhpinn_sym.solve.pinn.classical.options import CellOptions, read
-from nhpinn_sym.solve.pinn.options import collocation_options, read_options, split_method
+from nhpinn_sym.solve.pinn.methods import split_method
+from nhpinn_sym.solve.pinn.options import collocation_options, read_options
 
 
 @pytest.mark.parametrize("options", [

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import sympy as sp
 import torch
 
-from nhpinn_sym.solve.pinn.cells import CellSolver
-from nhpinn_sym.solve.pinn.equation import solve_equation
-from nhpinn_sym.solve.pinn.random_features import Fit, fit_result, ladder, last_layer, random_layer
+from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
+from nhpinn_sym.solve.pinn.equations.strong import solve_equation
+from nhpinn_sym.solve.pinn.random_features import last_layer, random_layer
 from nhpinn_sym.solve.pinn.rows import collocation_points
-from nhpinn_sym.solve.pinn.solvers.results import Result
 
 from ...pinn_samples import PI2, diffusion_cells, elliptic_2d, reaction_diffusion, y1
 
 
 def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
-    solver = CellSolver(elliptic_2d(), {}, (), 1e-9)
+    solver = SmoothCellSolver(elliptic_2d(), {}, (), 1e-9)
     rows, layers = (
         solver.rows(0, solver.rows.empty, 300, 0),
         random_layer(solver.trial, 40, (0.7, 0.7), 0),
@@ -28,13 +26,6 @@ def test_rows_in_blocks_give_the_last_layer_of_all_rows() -> None:
         for memory in (2**31, 1)
     )
     assert whole.shape == (50, 2) and (whole - parts).abs().max() < 1e-10 * whole.abs().max()
-
-
-def test_what_a_ladder_came_to() -> None:
-    assert fit_result(True, [1.0, 1.0]) is Result.CONVERGED
-    assert fit_result(False, [1.0, 0.1]) is Result.MAX_FEATURES
-    assert fit_result(False, [1.0, 0.9]) is Result.MAX_FEATURES
-    assert fit_result(False, [1e-5, 0.9e-5]) is Result.RANK_DEFICIENT
 
 
 def test_points_fill_the_box_and_half_of_them_the_start() -> None:
@@ -51,23 +42,14 @@ def test_points_fill_the_box_and_half_of_them_the_start() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("largest", "sizes"), [(1, [1]), (2, [1, 2]), (150, [37, 75, 150]), (401, [100, 200, 401])]
-)
-def test_sizes_of_a_ladder_all_differ(largest: int, sizes: list[int]) -> None:
-    """Two equal ones would not change anything, as if the solution stood."""
-    assert [
-        step.size
-        for step in ladder(lambda size, scales: Fit(None, 1e-9, size, scales), (), largest, 1.0)
-    ] == sizes
-
-
 def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
     """Features that vary slowly see nothing of a coefficient that oscillates fast: 50 and 100 of
     them give the same.
     """
     cells = diffusion_cells((2 + sp.sin(10 * PI2 * y1)) * sp.eye(1))
-    info = CellSolver(cells, {}, (), 0.03, features=100, scale=0.5).solve(np.zeros((1, 0))).info
+    info = (
+        SmoothCellSolver(cells, {}, (), 0.03, features=100, scale=0.5).solve(np.zeros((1, 0))).info
+    )
     assert info["residual"] > 0.1 and info["estimate"] >= info["residual"] ** 2
     assert info["result"] == "MAX_FEATURES" and info["estimate"] > 0.03
     u = solve_equation(

@@ -12,13 +12,13 @@ import torch
 
 from nhpinn_sym.lower.forms import LoweredCells
 from nhpinn_sym.problem.errors import ProblemError, ToleranceWarning
-from nhpinn_sym.solve.pinn.cells import CellSolver
-from nhpinn_sym.solve.pinn.equation import solve_equation
-from nhpinn_sym.solve.pinn.network import Trial
+from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
+from nhpinn_sym.solve.pinn.equations.strong import solve_equation
+from nhpinn_sym.solve.pinn.network import TrialSpace
 from nhpinn_sym.solve.pinn.objective import Objective
+from nhpinn_sym.solve.pinn.optimizers import kaufman, project_linear
 from nhpinn_sym.solve.pinn.options import Options, read_options
 from nhpinn_sym.solve.pinn.random_features import HELD_OUT
-from nhpinn_sym.solve.pinn.solvers.varpro import kaufman, projected
 from nhpinn_sym.solve.pinn.training import NetLoss, start
 from nhpinn_sym.solve.solution import CellBatch
 
@@ -48,7 +48,7 @@ def first_only(cells: LoweredCells) -> LoweredCells:
 def trained(cells: LoweredCells, method: str, iterations: int, **options: int) -> CellBatch:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ToleranceWarning)
-        return CellSolver(
+        return SmoothCellSolver(
             cells, {}, (), 1e-9, solver=method, iterations=iterations, **options
         ).solve(ONE)
 
@@ -57,7 +57,9 @@ def test_levenberg_marquardt_on_a_cell() -> None:
     cells = first_only(elliptic_2d())
     batch = trained(cells, "lm", 85)
     points = np.random.default_rng(0).random((500, 2))
-    reference = CellSolver(cells, {}, (), 1e-12).solve(ONE).fields[0][0].evaluate(points, (0, 0))
+    reference = (
+        SmoothCellSolver(cells, {}, (), 1e-12).solve(ONE).fields[0][0].evaluate(points, (0, 0))
+    )
     assert relative(batch.fields[0][0].evaluate(points, (0, 0)), reference) < 1e-5
     assert batch.effective["A", (0, 0)][0] == pytest.approx(1.9353592348122903, abs=1e-9)
     assert (
@@ -98,7 +100,7 @@ def test_every_cell_function_is_trained_in_turn() -> None:
             return None
 
     options = {"solver": "lm", "iterations": 25, "width": 10, "points": 300}
-    batch = CellSolver(diffusion_cells(a), {}, (), 1e-12, Shown(), **options).solve(ONE)
+    batch = SmoothCellSolver(diffusion_cells(a), {}, (), 1e-12, Shown(), **options).solve(ONE)
     assert batch.info["estimate"] > 1e-12
     assert batch.effective["A", (1, 1)][0] == pytest.approx(3**0.5, abs=1e-4)
     assert (
@@ -126,8 +128,8 @@ def test_homogenized_square(method: str, iterations: int, bound: float) -> None:
 
 
 def test_the_gradient_and_the_jacobian_are_those_of_the_loss() -> None:
-    solver = CellSolver(elliptic_2d(), {}, (), 1e-9)
-    trial: Trial = solver.trial
+    solver = SmoothCellSolver(elliptic_2d(), {}, (), 1e-9)
+    trial: TrialSpace = solver.trial
     objective = Objective(
         trial, solver.rows(0, solver.rows.empty, 50, 0).output(1), trial.mlp(5, 2, 1, 1)
     )
@@ -148,8 +150,11 @@ def test_the_gradient_and_the_jacobian_are_those_of_the_loss() -> None:
     )
 
 
-def net_loss(cells: LoweredCells, **options: int) -> tuple[CellSolver, NetLoss]:
-    solver, chosen = CellSolver(cells, {}, (), 1e-9), Options(width=6, flavour="torch", **options)
+def net_loss(cells: LoweredCells, **options: int) -> tuple[SmoothCellSolver, NetLoss]:
+    solver, chosen = (
+        SmoothCellSolver(cells, {}, (), 1e-9),
+        Options(width=6, flavour="torch", **options),
+    )
     rows, held = (
         solver.rows(0, solver.rows.empty, *given).output(0) for given in ((120, 0), (HELD_OUT, 1))
     )
@@ -175,7 +180,7 @@ def test_the_linear_rows_are_those_of_the_jacobian(cells: LoweredCells) -> None:
 
 def test_the_projected_jacobian_of_a_net_gives_the_slope_of_the_projected_loss() -> None:
     _, loss = net_loss(elliptic_2d())
-    x, _ = projected(loss, loss.start)
+    x, _ = project_linear(loss, loss.start)
     residual, jacobian = kaufman(loss, x)
     direction = torch.randn(
         loss.linear.start, generator=torch.Generator().manual_seed(0), dtype=torch.float64
@@ -183,7 +188,7 @@ def test_the_projected_jacobian_of_a_net_gives_the_slope_of_the_projected_loss()
     h, moved = 1e-5, [x.clone(), x.clone()]
     moved[0][: len(direction)] += h * direction
     moved[1][: len(direction)] -= h * direction
-    slope = (projected(loss, moved[0])[1] - projected(loss, moved[1])[1]) / (2 * h)
+    slope = (project_linear(loss, moved[0])[1] - project_linear(loss, moved[1])[1]) / (2 * h)
     assert 2 * float(residual @ jacobian @ direction) == pytest.approx(slope, rel=1e-5)
 
 
@@ -218,7 +223,7 @@ def test_auto_says_what_it_takes_and_why() -> None:
         and "small" in batch.info["why"]
         and batch.info["result"] == "MAX_ITERATIONS"
     )
-    fitted = CellSolver(first_only(elliptic_2d()), {}, (), 1e-9).solve(ONE)
+    fitted = SmoothCellSolver(first_only(elliptic_2d()), {}, (), 1e-9).solve(ONE)
     assert (
         fitted.info["solver"] == "random-features"
         and "linear" in fitted.info["why"]
@@ -228,7 +233,7 @@ def test_auto_says_what_it_takes_and_why() -> None:
 
 def test_variable_projection_on_a_cell_reaches_its_goal() -> None:
     cells = first_only(elliptic_2d())
-    batch = CellSolver(cells, {}, (), 1e-6, width=16).solve(ONE)
+    batch = SmoothCellSolver(cells, {}, (), 1e-6, width=16).solve(ONE)
     assert (
         batch.info["result"] == "CONVERGED"
         and batch.info["residual"] < 4e-5
@@ -239,7 +244,9 @@ def test_variable_projection_on_a_cell_reaches_its_goal() -> None:
 
 def test_the_advice_says_why_the_training_stopped() -> None:
     info = (
-        CellSolver(first_only(elliptic_2d()), {}, (), 1e-9, solver="lm", iterations=2, width=8)
+        SmoothCellSolver(
+            first_only(elliptic_2d()), {}, (), 1e-9, solver="lm", iterations=2, width=8
+        )
         .solve(ONE)
         .info
     )

@@ -16,8 +16,8 @@ import torch
 import torch.distributed as dist
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.pinn.distributed import Ranks, SharedLoss
 from nhpinn_sym.solve.pinn.options import read_options
-from nhpinn_sym.solve.pinn.ranks import Ranks, SharedLoss
 from nhpinn_sym.solve.pinn.training import NetLoss
 from tests.pinn_rows import LAPLACE, net, rows
 

@@ -10,14 +10,14 @@ import torch
 from torch import Tensor
 
 from ....emit.source import Source
-from ..network import Layers, Network, Trial
+from ..network import Layers, Network, TrialSpace
 
 
 @dataclass(frozen=True)
 class BatchedMlp:
     """Tanh nets on plain coordinates; `sizes` are (inputs, width, ..., width, outputs)."""
 
-    trial: Trial
+    trial: TrialSpace
     sizes: tuple[int, ...]
 
     @classmethod
@@ -32,7 +32,7 @@ class BatchedMlp:
         device: str,
     ) -> BatchedMlp:
         """Nets for an emitted file."""
-        trial = Trial(
+        trial = TrialSpace(
             name, source, (("scaled", -1.0, 1.0),) * inputs, device
         )  # (-1, 1) to (-1, 1): the coordinates as they are
         return cls(trial, (inputs, *[width] * depth, outputs))

@@ -21,7 +21,7 @@ from ....problem.errors import ProblemError, UnsupportedError
 from ....runtime.nets.jets import full
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
-from ..means import pairs
+from ..fields import pairs
 from ..network import Network
 from ..rows import Rows
 from .batched_mlp import BatchedMlp
@@ -317,7 +317,7 @@ class ClassicalCellSolver:
     def _centred(self, network: Network) -> Network:
         """The net less its mean."""
         zero = (0,) * self.cells.cell.dim
-        return network.raised(-network.jet(self._grid, [zero])[zero].mean(0))
+        return network.add_constant(-network.jet(self._grid, [zero])[zero].mean(0))
 
     def _stamped(self, y: Tensor, place: int) -> Tensor:
         """Points y beside one slow point."""

@@ -47,7 +47,7 @@ class EnergyLoss:
                 jet = network(p, layers, self.module.INDICES, self.nets.trial.axes)
                 if self.module.COMPONENTS == 1:
                     jet = column(jet, 0)
-                part = w @ energy(p, jet, **self.problem.given(p))
+                part = w @ energy(p, jet, **self.problem.arguments(p))
                 gradient += torch.autograd.grad(part, variable)[0]
                 total = total + part.detach()
         return total[None], gradient

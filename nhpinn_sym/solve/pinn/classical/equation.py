@@ -16,7 +16,7 @@ from ....lower.forms import LoweredEquation
 from ....problem.errors import ProblemError
 from ...progress import Progress, silent
 from ...solution import Array, Coefficients
-from ..equation import POOR, NetworkSolution
+from ..equations.solution import POOR, NetworkSolution
 from ..random_features import HELD_OUT, held_out_residual
 from .batched_mlp import BatchedMlp
 from .energy_loss import EnergyLoss

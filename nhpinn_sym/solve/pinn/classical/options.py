@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from ....problem.errors import ProblemError, shortened
 from ....problem.reading import listed, positive_integer, positive_number
-from ..options import FLAVOURS, require_choice, require_device, require_folder, require_seed
+from ..objective import ENGINES
+from ..options import require_choice, require_device, require_folder, require_seed
 
 NODES = {1: 101, 2: 41, 3: 13}
 
@@ -120,7 +121,7 @@ def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int
         "leave it out, or write learning_rate=1e-3",
     )
     options = replace(options, learning_rate=float(rate), seed=require_seed(options.seed))
-    for name, choices in (("flavour", FLAVOURS), ("form", ("strong", "energy"))):
+    for name, choices in (("flavour", ENGINES), ("form", ("strong", "energy"))):
         require_choice(name, getattr(options, name, choices[0]), choices)
     _check_weights(options.weights, terms(options))
     require_folder(options.checkpoint)

@@ -16,7 +16,7 @@ from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.errors import UnsupportedError
 from ....runtime.nets.jets import full
 from ...solution import Coefficients
-from ..boundary_value import BoundaryValueProblem
+from ..equations.boundary_value import BoundaryValueProblem
 from ..network import Network
 from ..rows import Rows, collocation_points, concatenate
 from .batched_mlp import BatchedMlp
@@ -93,7 +93,7 @@ class SoftProblem(BoundaryValueProblem):
         )
 
     def _equations_at(self, points: Tensor) -> Rows:
-        module, given = self.trial.module, self.given(points)
+        module, given = self.trial.module, self.arguments(points)
         return plain_rows(
             points,
             self._weights(module.coefficients, points, given),
@@ -103,7 +103,7 @@ class SoftProblem(BoundaryValueProblem):
     def _conditions_at(self, where: tuple[int, int], nodes: int) -> Rows:
         """The conditions of a face, one for each component."""
         points = face(self.bounds, nodes, where[0], self.bounds[where[0]][where[1]]).to(self.device)
-        given, identity, lift = self.given(points), self._identity(points), self._lift(points)
+        given, identity, lift = self.arguments(points), self._identity(points), self._lift(points)
         weights, data = torch.zeros_like(identity), torch.zeros_like(lift)
         if where in self.trial.module.BOUNDARY:
             coefficients, value = self.trial.module.BOUNDARY[where]
@@ -140,7 +140,7 @@ class SoftProblem(BoundaryValueProblem):
 
     def _lift(self, points: Tensor) -> Tensor:
         return self._by_component(
-            self.trial.module.lift(points, **self.given(points))[(0,) * len(self.bounds)]
+            self.trial.module.lift(points, **self.arguments(points))[(0,) * len(self.bounds)]
         )
 
     def _by_component(self, values: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ....problem.errors import SolveError
 from ....problem.escaping import file_name
-from ..solvers.checkpoint import Checkpoint, signed
+from ..checkpoint import Checkpoint, signature_of
 from .history import History
 from .loss_terms import LossTerm
 from .options import TrainingOptions
@@ -139,7 +139,7 @@ class Training:
         errors = self.measures.errors(self.x).flatten()
         rounded = [f"{float(number):.6g}" for number in (*numbers, *errors)]
         names = [*(term.name for term in self.terms), *self.measures.names]
-        return signed(o.epochs, o.learning_rate, self.weights.tolist(), names, rounded)
+        return signature_of(o.epochs, o.learning_rate, self.weights.tolist(), names, rounded)
 
     def state(self) -> dict[str, Any]:
         """As tensors, arrays and numbers."""

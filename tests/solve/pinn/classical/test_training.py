@@ -10,9 +10,9 @@ import pytest
 
 from nhpinn_sym.lower.forms import LoweredEquation
 from nhpinn_sym.problem.errors import ProblemError
+from nhpinn_sym.solve.pinn import checkpoint as checkpoints
 from nhpinn_sym.solve.pinn.classical.equation import ClassicalSolution, solve_classical
 from nhpinn_sym.solve.pinn.classical.training import Training
-from nhpinn_sym.solve.pinn.solvers import checkpoint as checkpoints
 
 from ....pinn_samples import square_problem
 

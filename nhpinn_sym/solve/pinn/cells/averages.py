@@ -1,0 +1,355 @@
+"""The cell functions solved so far, as outputs of nets, and their averages over the cell, which
+make them unique and give the effective coefficients.
+
+Averages are taken by the trapezoid rule on a uniform grid, which converges faster than any power
+for smooth periodic functions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ....emit.torch_cells import Stage
+from ....emit.torch_printer import argument_name
+from ....lower.forms import LoweredCells, MultiIndex
+from ....runtime.nets.jets import columns
+from ...chebyshev import Nodes
+from ...solution import Array, EffectiveKey
+from ..fields import pairs
+from ..network import Jet, Network, TrialSpace
+
+EIGENVALUE: EffectiveKey = ("lambda0", ())
+
+
+@dataclass(frozen=True)
+class CellAverages:
+    """Means over the cell at m slow points.
+
+    Function component c is sum_k mixing[:, c, k] * output k + offset[:, c], with mixing (m, c, c)
+    and offset (m, c). constants, effective: (m,) per entry; the eigenvalue is among the constants.
+    `effective` is empty until all is solved.
+    """
+
+    mixing: Tensor
+    offset: Tensor
+    constants: Mapping[EffectiveKey, Tensor]
+    effective: Mapping[EffectiveKey, Tensor]
+
+    @property
+    def entries(self) -> dict[EffectiveKey, Tensor]:
+        return {**self.constants, **self.effective}
+
+    def estimated_entries(self) -> Tensor:
+        """Zero, and the entries that an estimate is for: all but those of the higher law; (numbers,
+        m).
+        """
+        return torch.stack(
+            [
+                self.offset.new_zeros(len(self.offset)),
+                *(value for (name, _), value in self.entries.items() if name != "h"),
+            ]
+        )
+
+    def vector(self) -> Tensor:
+        """What has to stand when the grid is refined, (numbers, m)."""
+        return torch.cat([self.mixing.flatten(1).T, self.offset.T, self.estimated_entries()])
+
+    @classmethod
+    def concat(cls, parts: Sequence[CellAverages]) -> CellAverages:
+        """Those of all slow points from those of some."""
+        constants, effective = (
+            {key: torch.cat([part[key] for part in tables]) for key in tables[0]}
+            for tables in ([p.constants for p in parts], [p.effective for p in parts])
+        )
+        return cls(
+            torch.cat([p.mixing for p in parts]),
+            torch.cat([p.offset for p in parts]),
+            constants,
+            effective,
+        )
+
+
+@dataclass(frozen=True)
+class CellFunctions:
+    """Nets whose outputs, in the order of the functions and their components, are the functions of
+    the first stages.
+
+    What depends on slow coordinates is known at `nodes` (numbers, eigenvalue), and interpolated.
+    """
+
+    nodes: Nodes
+    networks: tuple[Network, ...] = ()
+    eigenvalue: Tensor | None = None
+    numbers: CellAverages | None = None
+
+    @property
+    def outputs(self) -> int:
+        return sum(network.outputs for network in self.networks)
+
+    def with_networks(
+        self, networks: Sequence[Network], eigenvalue: Tensor | None = None
+    ) -> CellFunctions:
+        """The family with nets for more functions; those of one hidden layer become one net."""
+        merged = list(self.networks)
+        for network in networks:
+            together = merged[-1].concat_outputs(network) if merged else None
+            merged[len(merged) - (together is not None) :] = [together or network]
+        return CellFunctions(
+            self.nodes, tuple(merged), self.eigenvalue if eigenvalue is None else eigenvalue
+        )
+
+    def with_numbers(self, numbers: CellAverages) -> CellFunctions:
+        return CellFunctions(self.nodes, self.networks, self.eigenvalue, numbers)
+
+    def output(self, k: int) -> Network:
+        """The net of output k alone."""
+        for network in self.networks:
+            if k < network.outputs:
+                return network.output(k)
+            k -= network.outputs
+        raise IndexError(k)
+
+    def combine(self, mixing: Tensor, offset: Tensor) -> Network:
+        """The net of one function, mixing (outputs,) times the outputs plus an offset, where all of
+        them share their hidden layers.
+        """
+        (network,) = self.networks
+        weight, bias = network.layers[-1]
+        return Network(
+            network.trial,
+            [*network.layers[:-1], ((mixing @ weight)[None], (mixing @ bias + offset)[None])],
+        )
+
+    def raw(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        """The jet of the outputs, (n, outputs)."""
+        jets = [network.jet(points, indices) for network in self.networks]
+        return {
+            a: torch.cat([points.new_zeros(len(points), 0), *(jet[a] for jet in jets)], -1)
+            for a in indices
+        }
+
+    def jet(self, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        """The jet of the functions, (n, outputs)."""
+        if self.numbers is None:
+            return self.raw(points, indices)
+        basis = self.basis(points)
+        mixing = torch.einsum("nm,mck->nck", basis, self.numbers.mixing)
+        offset = basis @ self.numbers.offset
+        return mix_outputs(self.raw(points, indices), mixing, offset)
+
+    def constants(self, points: Tensor) -> dict[EffectiveKey, Tensor]:
+        """The constants and the eigenvalue at the points, (n,)."""
+        known: dict[EffectiveKey, Tensor] = (
+            {} if self.eigenvalue is None else {EIGENVALUE: self.eigenvalue}
+        )
+        if self.numbers is not None:
+            known |= self.numbers.constants
+        basis = self.basis(points)
+        return {key: basis @ value for key, value in known.items()}
+
+    def basis(self, points: Tensor) -> Tensor:
+        """The interpolation weights (n, nodes) of points whose last columns are the slow
+        coordinates.
+        """
+        if not self.nodes.bounds:
+            return points.new_ones(len(points), 1)
+        slow = points[:, -len(self.nodes.bounds) :]
+        return torch.as_tensor(
+            self.nodes.weights(slow.cpu().numpy()), dtype=points.dtype, device=points.device
+        )
+
+
+def mix_outputs(raw: Jet, mixing: Tensor, offset: Tensor) -> Jet:
+    """The jet of the functions from that of the outputs (..., n, outputs), with mixing (..., n, c,
+    outputs) and offset (..., n, c).
+    """
+    return {
+        a: torch.einsum("...ck,...k->...c", mixing, value) + (0 if any(a) else offset)
+        for a, value in raw.items()
+    }
+
+
+_LIMIT = 2**16
+"""Points of a grid at most, by memory."""
+_COARSEST = 16
+"""Points along an axis to begin with, where nothing is sharp."""
+_PER_PANEL = 8
+"""Points in the sharpest panel of the data: two coarser grids that both miss it agree."""
+_LAST_CHANGE = 1e-8
+"""Relative change between two grids that ends the refinement: its square is rounding."""
+_FEW = 3
+"""Slow points by which the grid for all of them is found."""
+
+
+@dataclass
+class CellAveraging:
+    """`per_axis` grows by `refine` until the means of given nets stand, and is then used for all
+    slow points.
+    """
+
+    cells: LoweredCells
+    trial: TrialSpace
+    parameters: Mapping[str, float]
+    per_axis: int = _COARSEST
+
+    def refine(self, family: CellFunctions, slow: Tensor) -> CellAverages:
+        """Double the grid until the means stand; those at slow points (m, s).
+
+        As the error falls exponentially, doubling squares it: a change of 1e-8 is the last one that
+        can be seen.
+        """
+        self.per_axis = max(self._coarsest, self.per_axis // 2)
+        few = slow[:_FEW]
+        numbers = self(family, few)
+        while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
+            self.per_axis *= 2
+            before = numbers.vector()
+            numbers = self(family, few)
+            values = numbers.vector()
+            if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
+                break
+        return numbers if len(few) == len(slow) else self(family, slow)
+
+    @property
+    def _coarsest(self) -> int:
+        """Points along an axis that see the sharpest panel of the data, as the limit allows."""
+        dim = self.cells.cell.dim
+        axes = zip(self.trial.axes[:dim], self.trial.panels[:dim], strict=False)
+        shares = [min(np.diff(lines)) / (b - a) for (_, a, b), lines in axes]
+        seen = math.ceil(_PER_PANEL / min(shares, default=1.0))
+        return max(_COARSEST, min(seen, int(_LIMIT ** (1 / dim)) // 2))
+
+    def __call__(self, family: CellFunctions, slow: Tensor) -> CellAverages:
+        """The means at slow points (m, s)."""
+        y = self._grid().to(slow.device)
+        return CellAverages.concat(
+            [self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
+        )
+
+    def quadrature(self) -> tuple[Array, Array]:
+        """The points (n, dim) of the grid, and their weights, the sum of which is 1."""
+        points = self._grid().numpy()
+        return points, np.full(len(points), 1 / len(points))
+
+    def _grid(self) -> Tensor:
+        dim = self.cells.cell.dim
+        lines = [
+            a + (b - a) / self.per_axis * torch.arange(self.per_axis, dtype=torch.float64)
+            for _, a, b in self.trial.axes[:dim]
+        ]
+        return torch.cartesian_prod(*lines).reshape(-1, dim)
+
+    def arguments(self, constants: Mapping[EffectiveKey, Tensor]) -> dict[str, float | Tensor]:
+        """The keyword arguments of the emitted functions; a constant that is not known yet is
+        zero.
+        """
+        names = {key: name for key, name in self.trial.module.CONSTANTS.items()}
+        if self.cells.eigenvalue is not None:
+            names[EIGENVALUE] = argument_name(self.cells.eigenvalue)
+        return {**self.parameters, **{name: constants.get(key, 0.0) for key, name in names.items()}}
+
+    def _part(self, family: CellFunctions, points: Tensor) -> CellAverages:
+        """The means over the second axis of points (m, grid, columns)."""
+        module = self.trial.module
+        flat = points.flatten(0, 1)
+        raw = {
+            a: value.reshape(*points.shape[:2], -1)
+            for a, value in family.raw(flat, module.MEAN_INDICES).items()
+        }
+        solved = [
+            (kind, members)
+            for kind, members in module.STAGES
+            if (members[-1] + 1) * self.cells.components <= family.outputs
+        ]
+        mixing, offset = self._unique(solved, raw[self.zero])
+        d = mix_outputs(raw, mixing[:, None], offset[:, None])
+        missing = len(self.cells.functions) * self.cells.components - family.outputs
+        d = {
+            a: torch.cat([value, value.new_zeros(*value.shape[:-1], missing)], -1)
+            for a, value in d.items()
+        }
+        constants = {key: value[:, None] for key, value in family.constants(points[:, 0]).items()}
+        if EIGENVALUE in constants:
+            constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants)
+        if self.cells.constants and len(solved) >= self._kernels:
+            constants |= {
+                key: value[:, None]
+                for key, value in module.constants(points, d, **self.arguments(constants)).items()
+            }
+        effective = {} if missing else module.effective(points, d, **self.arguments(constants))
+        return CellAverages(
+            mixing, offset, {key: value[:, 0] for key, value in constants.items()}, effective
+        )
+
+    @property
+    def zero(self) -> tuple[int, ...]:
+        return (0,) * self.cells.cell.dim
+
+    @property
+    def _kernels(self) -> int:
+        """The number of stages before the constants are known."""
+        return sum(kind != "corrector" for kind, _ in self.trial.module.STAGES)
+
+    def _unique(self, solved: list[Stage], values: Tensor) -> tuple[Tensor, Tensor]:
+        """mixing and offset from the outputs (m, grid, outputs): the conditions on means in
+        `CellForm`.
+        """
+        m, _, outputs = values.shape
+        mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(m, 1, 1)
+        offset = values.new_zeros(m, outputs)
+        mean = values.mean(1)
+        ground = self.cells.eigenvalue is not None
+        for kind, members in solved:
+            columns = [
+                k * self.cells.components + i for k in members for i in range(self.cells.components)
+            ]
+            if kind == "ground state":
+                mixing[:, 0, 0] = 1 / mean[:, 0]
+            elif kind == "adjoint" and ground:
+                mixing[:, columns, columns] = mean[:, :1] / (
+                    values[..., columns] * values[..., :1]
+                ).mean(1)
+            elif kind == "adjoint":
+                wanted = mean.new_tensor(
+                    [
+                        [
+                            float(self.cells.functions[k].level == i)
+                            for i in range(self.cells.components)
+                        ]
+                        for k in members
+                    ]
+                )
+                block = wanted @ torch.linalg.inv(mean[:, columns].reshape(m, len(members), -1))
+                for i in range(self.cells.components):
+                    rows = mixing.new_tensor(columns[i :: self.cells.components]).long()
+                    mixing[:, rows[:, None], rows] = block
+            elif ground:
+                mixing[:, columns, 0] = -mean[:, columns] / mean[:, :1]
+            else:
+                offset[:, columns] = -mean[:, columns]
+        return mixing, offset
+
+    def _rayleigh(
+        self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]
+    ) -> Tensor:
+        """The eigenvalue from the weak form, whose error is the product of those of the ground
+        state and of its adjoint.
+        """
+        value = constants[EIGENVALUE]
+        if not self.cells.symmetric and len(solved) == 1:
+            return value
+        module = self.trial.module
+        phi, psi = (columns(d, k, 1) for k in (0, 0 if self.cells.symmetric else 1))
+        here, beside = (
+            module.bilinear(points, phi, psi, **self.arguments({**constants, EIGENVALUE: v})).mean(
+                1, keepdim=True
+            )
+            for v in (value, value + 1)
+        )
+        return value - here / (beside - here)

@@ -1,0 +1,165 @@
+"""Cell problems that depend on slow variables, by one net whose hidden layer sees y alone and whose
+last layer depends on the slow variables.
+
+For every slow point the last layer is a least-squares fit; between the points it is interpolated.
+So a random layer of the size that a single cell problem needs suffices for all of them, where a
+layer over (y, slow variables) would have to resolve a box of higher dimension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+import torch
+
+from ....lower.forms import LoweredCells
+from ...progress import Progress, silent
+from ...solution import Array, CellBatch, EffectiveKey
+from .. import adaptive
+from ..adaptive import Choice, Fit, Formulation
+from ..fields import SeparableField
+from ..network import Axes, Network, RememberingSpace, TrialSpace
+from ..options import Options, collocation_options
+from ..random_features import Scales
+from .averages import CellAverages
+from .ground_state import require_positive
+from .smooth import SmoothCellSolver, StageResult, cell_panels
+
+
+class SeparableCellSolver:
+    """The `CellSolver` of problems with slow variables that are solved by random features; options:
+    `pinn.options.Options`.
+
+    The size and the scale of the layer are chosen at the centre of the box, and the size is doubled
+    where a slow point needs more.
+    """
+
+    def __init__(
+        self,
+        cells: LoweredCells,
+        parameters: Mapping[str, float],
+        slow_box: tuple[tuple[float, float], ...],
+        tolerance: float,
+        progress: Progress = silent,
+        **options: Any,
+    ) -> None:
+        self.cells = cells
+        self.parameters = dict(parameters)
+        self.tolerance = tolerance
+        self.progress = progress
+        self.options = collocation_options(options)
+        single = replace(cells, slow=(), parameters=(*cells.parameters, *cells.slow))
+        centre = [(a + b) / 2 for a, b in slow_box]
+        panels = cell_panels(cells, parameters, slow_box)[: cells.cell.dim]
+        self._centre = SmoothCellSolver(
+            single, self._values(centre), (), tolerance, progress, panels, **options
+        )
+        known = {f.name: getattr(self._centre.trial, f.name) for f in fields(TrialSpace)}
+        self._shared = RememberingSpace(**known)
+        self._choice: Choice | None = None
+        self._points: list[_AtPoint] = []
+
+    def solve(self, slow_points: Array) -> CellBatch:
+        """The cell functions and effective coefficients at slow points (m, len(cells.slow))."""
+        if self._choice is None:
+            info = self._centre.solve(np.zeros((1, 0))).info
+            self._choice = Choice(int(info["features"]), (info["scale"], info["scale"]))
+        slow = np.asarray(slow_points, dtype=float)
+        solvers = tuple(
+            self._centre.with_parameters(self._values(point), self._shared) for point in slow
+        )
+        problem = _SlowPoints(self.options, self.tolerance, solvers, self._shared)
+        found = adaptive.solve(problem, self.progress, self._choice)
+        self._choice = Choice(found.info["features"], self._choice.scales)
+        self._points = found.solved
+        self._shared.known.clear()
+        functions = tuple(
+            tuple(
+                _field(self._centre.trial, found.solved, k * self.cells.components + i)
+                for i in range(self.cells.components)
+            )
+            for k in range(len(self.cells.functions))
+        )
+        tables = [one.averages.entries for one in found.solved]
+        effective: dict[EffectiveKey, Array] = {
+            key: np.array([float(table[key][0]) for table in tables]) for key in tables[0]
+        }
+        return CellBatch(functions, effective, found.info)
+
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """The uniform grid of the averages at a slow point of the last batch."""
+        return self._points[node].grid
+
+    def _values(self, point: Sequence[float] | Array) -> dict[str, Any]:
+        """The parameters with the slow variables among them."""
+        named = zip(self.cells.slow, point, strict=True)
+        return {**self.parameters, **{str(v): float(value) for v, value in named}}
+
+
+@dataclass(frozen=True)
+class _AtPoint:
+    """One slow point: the functions, their averages, and the points (n, d) and weights (n,) of
+    these.
+    """
+
+    stages: StageResult
+    averages: CellAverages
+    grid: tuple[Array, Array]
+
+
+@dataclass
+class _SlowPoints(Formulation[list[_AtPoint]]):
+    """All slow points with the same hidden layer; solvers: of the problem at each of them."""
+
+    options: Options
+    tolerance: float
+    solvers: tuple[SmoothCellSolver, ...]
+    shared: RememberingSpace
+    title = "cell problems"
+
+    def __post_init__(self) -> None:
+        self.per_feature = self.solvers[0].cells.components
+
+    @property
+    def axes(self) -> Axes:
+        return self.solvers[0].axes
+
+    def fit(self, size: int, scales: Scales) -> Fit[list[_AtPoint]]:
+        self.shared.known.clear()
+        slow = torch.zeros(1, 0, dtype=torch.float64, device=self.options.device)
+        found = []
+        for solver in self.solvers:
+            stages = solver.fit(size, scales).solved
+            averages = solver.means.refine(stages.family, slow)
+            found.append(_AtPoint(stages, averages, solver.means.quadrature()))
+        return Fit(found, max(one.stages.held_out for one in found), size, scales)
+
+    def values(self, solved: list[_AtPoint]) -> Array:
+        return np.concatenate(
+            [one.averages.estimated_entries().cpu().numpy() for one in solved], axis=1
+        )
+
+    def check(self, solved: list[_AtPoint], residual: float | None) -> None:
+        if self.solvers[0].cells.eigenvalue is not None:
+            for solver, one in zip(self.solvers, solved, strict=True):
+                require_positive(solver.rows, one.stages.family)
+
+    def more_info(self, solved: list[_AtPoint]) -> dict[str, Any]:
+        names = solved[0].stages.multipliers
+        worst = {name: max(one.stages.multipliers[name] for one in solved) for name in names}
+        return {"multipliers": worst, "fredholm": max(worst.values(), default=0.0)}
+
+
+def _field(trial: TrialSpace, solved: Sequence[_AtPoint], column: int) -> SeparableField:
+    """Function component `column` at all slow points, mixing and offset put into the last layer."""
+    rows = []
+    for one in solved:
+        mixing = one.averages.mixing[0, column]
+        offset = one.averages.offset[0, column]
+        rows.append(one.stages.family.combine(mixing, offset))
+    weight = torch.cat([row.layers[-1][0] for row in rows])
+    bias = torch.cat([row.layers[-1][1] for row in rows])
+    return SeparableField(Network(trial, [*rows[0].layers[:-1], (weight, bias)]))

@@ -1,0 +1,226 @@
+"""The collocation rows of a stage of cell problems."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from ....emit.torch_cells import Stage
+from ....lower.forms import LoweredCells
+from ....runtime.nets.jets import full
+from ...chebyshev import Nodes
+from ..network import Jet, Network, TrialSpace
+from ..rows import (
+    Rows,
+    balance_factors,
+    collocation_points,
+    concatenate,
+    row_strengths,
+    safe_divisor,
+)
+from .averages import EIGENVALUE, CellAveraging, CellFunctions
+
+_SAMPLES = 256
+"""Points at which equations and components are compared."""
+_SMALL = 1e-3
+"""Size of a function, relative to the largest of its stage, below which rounding in its sources is
+taken to be as large as if it had this size."""
+DEGREES = {0: 0, 1: 24, 2: 8, 3: 4, 4: 3}
+"""Of the interpolation of numbers over the slow coordinates, by how many there are."""
+
+
+@dataclass(frozen=True)
+class CellRows:
+    """Rows for the nets of one stage after another: operator(net) + multipliers = right-hand side.
+
+    A kernel p is e_p + net, so that it is a corrector with the right-hand side -operator(e_p).
+    Beside the nets stand the multipliers: what the right-hand side has to lose to be in the range,
+    a function of the slow coordinates for each equation.
+    Equations and components are scaled, so that all blocks of a system weigh the same; `finished`
+    undoes it.
+    """
+
+    cells: LoweredCells
+    trial: TrialSpace
+    means: CellAveraging
+    seed: int
+    device: str
+
+    def __call__(self, number: int, family: CellFunctions, count: int, seed: int) -> Rows:
+        """Rows of stage `number` at `count` points, for the functions of the stages before."""
+        stage = self.stages[number]
+        points = self.points(count, seed)
+        left = self.left(stage, points, family)
+        rows = self.assemble(
+            points,
+            left,
+            self.multipliers(stage, points, family),
+            self.right(number, points, family, left),
+            seed,
+        )
+        return (
+            rows
+            if stage[0] != "corrector"
+            else replace(
+                rows, size=torch.maximum(rows.size, self._uncancelled(number, points, family))
+            )
+        )
+
+    @property
+    def empty(self) -> CellFunctions:
+        """The family of no functions."""
+        bounds = tuple((a, b) for _, a, b in self.trial.axes[self.cells.cell.dim :])
+        return CellFunctions(Nodes(bounds, DEGREES[len(bounds)]))
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        return tuple(self.trial.module.STAGES)
+
+    def points(self, count: int, seed: int) -> Tensor:
+        return collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
+
+    def left(
+        self, stage: Stage, points: Tensor, family: CellFunctions, shift: float = 0.0
+    ) -> Tensor:
+        """The factors (n, equations, components, derivatives) of the operator of a stage, its
+        eigenvalue raised by `shift`.
+        """
+        module = self.trial.module
+        constants = family.constants(points)
+        if shift:
+            constants[EIGENVALUE] = constants[EIGENVALUE] + shift
+        coefficients = module.adjoint_coefficients if stage[0] == "adjoint" else module.coefficients
+        out = points.new_zeros(
+            len(points), self.cells.components, self.cells.components, len(self.trial.indices)
+        )
+        for (i, j), table in coefficients(points, **self.means.arguments(constants)).items():
+            for index, value in table.items():
+                out[:, i, j, self.trial.indices.index(index)] = full(points, value)
+        return out
+
+    def right(self, number: int, points: Tensor, family: CellFunctions, left: Tensor) -> Tensor:
+        """The right-hand sides of a stage, (n, equations, functions)."""
+        kind, members = self.stages[number]
+        if kind != "corrector":
+            return -left[..., 0][..., [self.kernel(k) for k in members]]
+        return self._source(
+            number, points, family, family.jet(points, self.trial.module.KNOWN_INDICES)
+        )
+
+    def _source(self, number: int, points: Tensor, family: CellFunctions, known: Jet) -> Tensor:
+        source = self.trial.module.SOURCES[number](
+            points, known, **self.means.arguments(family.constants(points))
+        )
+        return source.reshape(len(points), -1, self.cells.components).transpose(1, 2)
+
+    def _uncancelled(self, number: int, points: Tensor, family: CellFunctions) -> Tensor:
+        """The sizes (functions,) of the sources if no terms cancelled and no earlier function were
+        very small: rounding is small in these.
+        """
+        generator = torch.Generator().manual_seed(self.seed)
+        known = {}
+        for index, value in family.jet(points, self.trial.module.KNOWN_INDICES).items():
+            size = value.square().mean(0).sqrt().reshape(-1, self.cells.components)
+            size = torch.maximum(size, _SMALL * size.amax(0)) if len(size) else size
+            factor = 0.5 + torch.rand(size.numel(), generator=generator, dtype=torch.float64).to(
+                size.device
+            )
+            known[index] = (factor * size.flatten()).expand(len(points), -1)
+        return (
+            (self._balance[0][:, None] * self._source(number, points, family, known))
+            .square()
+            .mean((0, 1))
+            .sqrt()
+        )
+
+    def kernel(self, k: int) -> int:
+        """The component that is 1 + net in the kernel at position k."""
+        return (
+            int(self.cells.functions[k].level) if self.cells.functions[k].role == "adjoint" else 0
+        )
+
+    def multipliers(self, stage: Stage, points: Tensor, family: CellFunctions) -> Tensor:
+        """The functions (n, equations, known functions) that P takes from right-hand sides, times
+        functions of the slow coordinates.
+        """
+        kind, members = stage
+        if kind == "corrector" and self.cells.eigenvalue is not None:
+            shapes = family.jet(points, [self.means.zero])[self.means.zero][:, None, :1]
+        else:
+            shapes = torch.eye(
+                self.cells.components, dtype=points.dtype, device=points.device
+            ).expand(len(points), -1, -1)
+        if all(self.cells.functions[k].solvable for k in members):
+            return shapes
+        return (shapes[..., None] * family.basis(points)[:, None, None]).flatten(2)
+
+    def assemble(
+        self, points: Tensor, left: Tensor, extra: Tensor, right: Tensor, seed: int
+    ) -> Rows:
+        """Scaled rows, and those of net = 0 at one corner of the cell: without it the kernel, which
+        is free, would be large and cost digits.
+        """
+        rows, columns = self._balance
+        target = rows[:, None] * right
+        inside = Rows(
+            points,
+            rows[:, None, None] * left * columns[:, None],
+            rows[:, None] * extra,
+            target,
+            target.square().mean((0, 1)).sqrt(),
+        )
+        return concatenate(
+            [inside, self._gauge(max(1, len(points) // 4) if self.cells.slow else 1, seed, inside)]
+        )
+
+    def output_units(self, number: int, family: CellFunctions) -> Tensor:
+        """What to divide the right-hand sides of a stage by, so that the nets of its functions are
+        all of one size, in any units.
+        """
+        size = self(number, family, _SAMPLES, self.seed).size
+        return safe_divisor(size / safe_divisor(size.max())) / self._balance[1].min()
+
+    def unscale(
+        self, members: Sequence[int], network: Network, unit: Tensor | float = 1.0
+    ) -> Network:
+        """The net of these functions from that of the scaled rows with right-hand sides in
+        multiples of `unit`.
+        """
+        one = torch.zeros(
+            len(members), self.cells.components, dtype=torch.float64, device=self.device
+        )
+        for row, k in zip(one, members, strict=True):
+            row[self.kernel(k)] = float(self.cells.functions[k].role in ("ground state", "adjoint"))
+        return network.scale_outputs(unit * self._balance[1].repeat(len(members))).add_constant(
+            one.flatten()
+        )
+
+    def _gauge(self, count: int, seed: int, inside: Rows) -> Rows:
+        points = collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
+        m = self.cells.components
+        points[:, : self.cells.cell.dim] = points.new_tensor([a for a, _ in self.cells.cell.bounds])
+        weights = points.new_zeros(count, m, m, len(self.trial.indices))
+        weights[..., 0] = torch.eye(m, dtype=points.dtype, device=points.device)
+        zero = points.new_zeros(count, m, 1)
+        rows = Rows(
+            points,
+            weights,
+            zero.expand(-1, -1, inside.extra.shape[2]),
+            zero.expand(-1, -1, inside.target.shape[2]),
+            torch.zeros_like(inside.size),
+        )
+        return rows.scale(inside.strength(self.trial) / rows.strength(self.trial))
+
+    @cached_property
+    def _balance(self) -> tuple[Tensor, Tensor]:
+        """Factors of the equations and of the components."""
+        return balance_factors(
+            row_strengths(
+                self.left(("corrector", ()), self.points(_SAMPLES, self.seed), self.empty),
+                self.trial,
+            )
+        )

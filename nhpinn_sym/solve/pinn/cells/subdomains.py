@@ -1,0 +1,309 @@
+"""What a net of one phase is given: the emitted file of the phase, the part of the cell that it
+sees, and poles in the inclusions beside it.
+
+The field outside a disk is a series in 1/z about its center; outside an ellipse it is singular
+between the foci, which the centers of the inscribed circles at its ends come near to. Poles are
+such centers: the largest inscribed ball first, then those that touch what is far from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from scipy.spatial import cKDTree
+from torch import Tensor
+
+from ....emit.torch_phases import phase
+from ....problem.errors import SolveError
+from ...partition import Partition
+from ...solution import Array
+from ..fields import unfold
+from ..network import Axes, Layers, TrialSpace
+
+_ORDER = 12
+"""Of the quadrature whose points are candidates for poles."""
+_INTERFACE = 16
+"""Points of a line in a part of an interface, from which distances are measured."""
+_MOST = 3
+"""Poles in an inclusion: each adds inputs to the nets around it."""
+_FAR = 1.6
+"""Distance of the interface from all poles, in radii of their balls, that asks for another pole."""
+_TOUCHING = 1.15
+"""Distance, in radii, at which the ball of a further pole touches what is far from the others."""
+_SMALL = 0.15
+"""Radius of the ball of a further pole, relative to that of the first one, at least."""
+_ROUND = 0.93
+"""Radius of the ball about the centroid, relative to the largest inscribed one, from which the
+centroid is the first pole."""
+
+
+@dataclass(frozen=True)
+class Pole:
+    """center: a coordinate per axis, None where the inclusion goes on along the axis; radius: of
+    the inscribed ball.
+    """
+
+    center: tuple[float | None, ...]
+    radius: float
+
+
+def poles(partition: Partition, number: int, window: Axes) -> list[Pole]:
+    """Those of phase `number`; none where it is no inclusion in at least two directions."""
+    axes = [k for k, (kind, _, _) in enumerate(window) if kind == "scaled"]
+    if len(axes) < 2:
+        return []
+    q = partition.quadrature(_ORDER)
+    found = partition.interfaces(_INTERFACE)
+    inner = _unfold(q.points[q.labels == number], partition, window)[:, axes]
+    outer = _unfold(
+        found.points[(found.minus == number) | (found.plus == number)], partition, window
+    )[:, axes]
+    weights = q.weights[q.labels == number, None]
+    candidates = np.concatenate([(weights * inner).sum(0, keepdims=True) / weights.sum(), inner])
+    radii = cKDTree(outer).query(candidates)[0]
+    chosen = [0 if radii[0] >= _ROUND * radii.max() else int(radii.argmax())]
+    while len(chosen) < _MOST:
+        ratio = np.min(
+            [np.linalg.norm(outer - candidates[k], axis=1) / radii[k] for k in chosen], axis=0
+        )
+        touching = np.linalg.norm(candidates - outer[ratio.argmax()], axis=1) <= _TOUCHING * radii
+        best = int(np.where(touching, radii, 0).argmax())
+        if ratio.max() < _FAR or radii[best] < _SMALL * radii[chosen[0]] or not touching.any():
+            break
+        chosen.append(best)
+    return [
+        Pole(
+            tuple(
+                float(candidates[k][axes.index(axis)]) if axis in axes else None
+                for axis in range(len(window))
+            ),
+            float(radii[k]),
+        )
+        for k in chosen
+    ]
+
+
+def _unfold(points: Array, partition: Partition, window: Axes) -> Array:
+    """The images of points in the window."""
+    out = points.copy()
+    for k, ((kind, start, _), (a, b)) in enumerate(
+        zip(window, partition.labels.bounds, strict=True)
+    ):
+        if kind == "scaled":
+            out[:, k] = start + np.mod(points[:, k] - start, b - a)
+    return out
+
+
+_GRID = {1: 1024, 2: 128, 3: 40, 4: 16}
+"""Points a line at which the phases are looked at, by the dimension of the cell."""
+_GAP = 2
+"""Empty steps of this grid between occupied ones that are no gap: the phase goes round."""
+_COARSE = 4
+"""Points of a line in a part of an interface, to see which phases touch."""
+_FINE = 12
+"""Order of the quadrature that finds phases between the points of the grid, and their shares."""
+_PLACES = 9
+"""Digits in which two poles at one place agree."""
+_MARGIN = 0.05
+"""By which the window of a thin phase is wider than the phase, relative to it."""
+_SOFT = 0.5
+"""Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth
+beyond it.
+"""
+
+
+@dataclass(frozen=True)
+class Subdomain:
+    """Phase `number`: `trial` is over its window: the whole period of an axis that it goes round,
+    else the interval that it lies in.
+
+    Nets are evaluated at unfolded points, in the window; coefficients at the points of the cell.
+    Behind the axes of the window stand those of poles in the inclusions that it touches, with the
+    `radii` of these.
+    """
+
+    number: int
+    trial: TrialSpace
+    parameters: Mapping[str, Any]
+    share: float
+    radii: tuple[float, ...] = ()
+
+    @property
+    def window(self) -> Axes:
+        return self.trial.axes[: len(self.trial.indices[0])]
+
+    @property
+    def _cell(self) -> Axes:
+        return self.trial.module.AXES[: len(self.trial.indices[0])]
+
+    def unfold(self, points: Tensor) -> Tensor:
+        """The images of points that lie in the window."""
+        return unfold(points, self.window, tuple(b - a for _, a, b in self._cell))
+
+    def with_poles(self, poles: Sequence[Pole]) -> Subdomain:
+        """With inputs for these poles."""
+        axes = self.trial.axes
+        dim = len(self.window)
+        for pole in poles:
+            axes = (
+                *axes,
+                *(
+                    ("along", 0.0, 1.0) if c is None else ("pole", c, c + b - a)
+                    for c, (_, a, b) in zip(pole.center, self._cell, strict=True)
+                ),
+            )
+        return replace(
+            self,
+            trial=replace(self.trial, axes=axes),
+            radii=tuple(pole.radius for pole in poles for _ in range(dim)),
+        )
+
+    def features(self, size: int) -> int:
+        """Of `size`, what the net takes: half, where the phase is an inclusion."""
+        return size if any(kind == "periodic" for kind, _, _ in self.window) else max(1, size // 2)
+
+    def layers(self, partition: Partition, size: int, scale: float, seed: int) -> Layers:
+        """A random hidden layer; every feature changes sign at a point of the phase. Inclusions of
+        one material get different ones.
+        """
+        count = self.features(size)
+        soft = _SOFT * scale
+        zero = (0,) * len(self.window)
+        ((weight, _),) = self.trial.features(
+            count,
+            (*(soft,) * len(self.window), *(soft * r for r in self.radii)),
+            seed + self.number,
+        )
+        centre = self.trial.embed(self.unfold(self.draw(partition, count, seed)), (zero,))[zero]
+        return [(weight, -(weight * centre).sum(-1))]
+
+    def draw(self, partition: Partition, count: int, seed: int) -> Tensor:
+        """Sobol points of the cell that lie in the phase, (count, d)."""
+        engine = torch.quasirandom.SobolEngine(len(self.window), scramble=True, seed=seed)
+        low, high = (np.array([axis[k] for axis in self.window]) for k in (1, 2))
+        found = list[Array]()
+        held = 0
+        while held < count:
+            unit = engine.draw(max(256, 2 * count), dtype=torch.float64).numpy()
+            points = partition.labels.folded(low + unit * (high - low))
+            found.append(points[partition.labels(points) == self.number])
+            held += len(found[-1])
+        return torch.as_tensor(np.concatenate(found)[:count], device=self.trial.device)
+
+
+def make_subdomains(
+    partition: Partition, parameters: Mapping[str, Any], device: str
+) -> tuple[Subdomain, ...]:
+    """One per phase, in the order of the phases."""
+    dim = partition.dim
+    n = _GRID[dim]
+    bounds = partition.labels.bounds
+    lines = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in bounds]
+    grid = partition.labels(
+        np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    ).reshape((n,) * dim)
+    out = []
+    rule = partition.quadrature(_FINE)
+    for k, cells in enumerate(partition.cells):
+        inside_k = rule.points[rule.labels == k]
+        held = grid == k
+        if not len(inside_k):
+            raise SolveError(
+                "a phase is too small, or too thin, to be told from a point",
+                term=f"phase {k}",
+                remedy='use backend="fourier" or FEM',
+            )
+        occupied = [held.any(tuple(j for j in range(dim) if j != axis)) for axis in range(dim)]
+        for axis, (a, b) in enumerate(bounds):  # a phase between the points of the grid
+            occupied[axis][
+                np.clip(((inside_k[:, axis] - a) / (b - a) * n).astype(int), 0, n - 1)
+            ] = True
+        axes = tuple(
+            _narrow(column, ends, n) or _window(row, *ends)
+            for column, row, ends in zip(inside_k.T, occupied, bounds, strict=True)
+        )
+        share = float(rule.weights[rule.labels == k].sum() / rule.weights.sum())
+        out.append(
+            Subdomain(
+                k,
+                TrialSpace(
+                    f"cell_residual_phase_{k}", phase(cells, k, partition.count), axes, device
+                ),
+                parameters,
+                share,
+            )
+        )
+    inside = {p.number: poles(partition, p.number, p.window) for p in out}
+    touching = partition.interfaces(_COARSE)
+    pairs = {
+        pair
+        for a, b in zip(touching.minus.tolist(), touching.plus.tolist(), strict=True)
+        for pair in ((a, b), (b, a))
+    }
+    return tuple(p.with_poles(_beside(p.number, inside, pairs, partition)) for p in out)
+
+
+def _beside(
+    number: int,
+    inside: Mapping[int, Sequence[Pole]],
+    pairs: set[tuple[int, int]],
+    partition: Partition,
+) -> list[Pole]:
+    """The poles for the net of a phase: those in inclusions that touch it, and in what these
+    enclose, each place once.
+
+    A pole in the phase itself is none for its net: the centre of a coating lies in the core.
+    """
+    touching = [k for k in inside if (number, k) in pairs]
+    enclosed = [
+        k
+        for k in inside
+        if k != number and k not in touching and any((k, j) in pairs for j in touching)
+    ]
+    found: dict[tuple[float | None, ...], Pole] = {}
+    for pole in (pole for k in (*touching, *enclosed) for pole in inside[k]):
+        place = tuple(None if c is None else round(c, _PLACES) for c in pole.center)
+        if _phase_at(pole, partition) != number and place not in found:
+            found[place] = pole
+    return list(found.values())
+
+
+def _phase_at(pole: Pole, partition: Partition) -> int:
+    """The phase at the centre of a pole."""
+    centre = [
+        (a + b) / 2 if c is None else c
+        for c, (a, b) in zip(pole.center, partition.labels.bounds, strict=True)
+    ]
+    return int(partition.labels(np.array([centre]))[0])
+
+
+def _narrow(column: Array, ends: tuple[float, float], n: int) -> tuple[str, float, float] | None:
+    """The axis of a net that sees no more than a few steps of the grid: from the points of the
+    phase themselves.
+    """
+    low = float(column.min())
+    high = float(column.max())
+    width = high - low
+    return (
+        ("scaled", low - _MARGIN * width, high + _MARGIN * width)
+        if 0 < width < 3 * (ends[1] - ends[0]) / n
+        else None
+    )
+
+
+def _window(occupied: Any, a: float, b: float) -> tuple[str, float, float]:
+    """The axis of a net that sees only the occupied part of (a, b), which may go on beyond b."""
+    places = np.flatnonzero(occupied)
+    n = len(occupied)
+    gaps = np.diff(np.append(places, places[0] + n))
+    widest = int(gaps.argmax())
+    if gaps[widest] <= _GAP:
+        return "periodic", a, b
+    step = (b - a) / n
+    first = int(places[(widest + 1) % len(places)])
+    length = n - int(gaps[widest]) + 1
+    return "scaled", a + (first - 0.5) * step, a + (first + length + 0.5) * step

@@ -1,0 +1,236 @@
+"""A quadratic functional of a net at the points of a quadrature, minimized over the last layer or
+over all weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...problem.errors import SolveError, UnsupportedError
+from ..limits import require_affordable
+from .adaptive import SCALES, Fit, best_scales
+from .minimize import Result
+from .network import Layers, Network, TrialSpace
+from .optimizers import OPTIMIZERS, make_optimizer
+from .options import Options, read_options, require_unused
+from .random_features import Scales, matrix, random_layer
+from .rows import Rows, safe_divisor
+
+_RIDGE = 1e-9
+"""Relative to columns of length one. The rows of a minimum problem keep large residuals, to which
+the rounding errors of dependent features
+would be fitted; a residual that vanishes bears a smaller ridge."""
+_PATIENCE = 20
+"""Checks in a row without a lower energy on the other quadrature that end a training."""
+_SCALES_TRIED = 3
+"""Scales that may be worse in a row before the search for the first layer ends."""
+_RISEN = 1e-9
+"""Relative rise of the energy on the other quadrature that shows an exploited quadrature."""
+_GRADIENTS = tuple(name for name, row in OPTIMIZERS.items() if not row.dense)
+"""Optimizers that ask for a gradient alone."""
+_UNUSED = ("flavour", "dtype", "checkpoint", "group")
+
+
+def energy_options(given: Mapping[str, Any]) -> Options:
+    """The options, with a solver that minimizes energies where a trained net is asked for, and none
+    is named; UnsupportedError for unused ones.
+    """
+    options = read_options(given)
+    require_unused(options, _UNUSED, "the energy form")
+    return (
+        replace(options, solver="ssbfgs")
+        if options.solver == "auto" and options.trains
+        else options
+    )
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best net, the one that the training started from, why it was over, and after how many
+    steps.
+    """
+
+    network: Network
+    start: Network
+    result: Result
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Functional:
+    """J(v) = 1/2 sum (rows v - target)^2 - sum load . jet(v): rows and load hold the roots of the
+    weights of the quadrature, and the weights.
+
+    load: (n, components, derivatives), None for none.
+    """
+
+    trial: TrialSpace
+    rows: Rows
+    load: Tensor | None = None
+
+    def minimizer(self, layers: Layers) -> Network:
+        """The net with these hidden layers that makes J least, by QR: no digits are lost to normal
+        equations.
+        """
+        components = self.rows.weights.shape[2]
+        count = self.rows.target.shape[2]
+        columns = components * len(layers[-1][1])
+        require_affordable(
+            f"{columns} unknowns of random features",
+            3.0 * columns * self.rows.target.shape[0] * self.rows.target.shape[1],
+            remedy="ask for fewer features= or points=, or a larger tolerance",
+        )
+        a = matrix(self.trial, self.rows, layers)
+        size = safe_divisor(a.norm(dim=0))
+        ridge = _RIDGE * torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
+        system = torch.cat(
+            [
+                torch.cat([a / size, self.rows.target.flatten(0, 1)], 1),
+                torch.nn.functional.pad(ridge, (0, count)),
+            ]
+        )
+        if not system.isfinite().all():
+            raise SolveError(
+                "a coefficient is not finite at some point of the quadrature",
+                remedy="look for a singularity in the domain",
+            )
+        triangle = torch.linalg.qr(system, mode="r").R[: a.shape[1]]
+        left = triangle[:, : a.shape[1]]
+        right = triangle[:, a.shape[1] :]
+        if self.load is not None:
+            right = right + torch.linalg.solve_triangular(
+                left.T, (self._loads(layers) / size)[:, None], upper=False
+            )
+        solution = torch.linalg.solve_triangular(left, right, upper=True) / size[:, None]
+        weight = (
+            solution.reshape(components, -1, count)
+            .permute(2, 0, 1)
+            .reshape(components * count, -1)
+            .contiguous()
+        )
+        return Network(self.trial, [*layers, (weight, weight.new_zeros(len(weight)))])
+
+    def value(self, network: Network) -> float:
+        """J."""
+        return float(self.of(network.jet(self.rows.points, self.trial.indices)))
+
+    def train(
+        self, unseen: Functional, options: Options, report: Callable[[float, str], None]
+    ) -> Trained:
+        """All weights of a net of one right-hand side by a gradient solver, from the best last
+        layer; the net that is best on the quadrature
+        `unseen`, and why it was over: when J rises there, the net exploits the errors of its own
+        quadrature (OVERFITTED)."""
+        if options.chosen not in _GRADIENTS:
+            raise UnsupportedError(
+                f"an energy is no sum of squares that vanish: the solver {options.chosen} does not"
+                " minimize it",
+                term=f"solver={options.chosen!r}",
+                remedy=f"use solver= one of {', '.join(('random-features', *_GRADIENTS))}",
+            )
+        width, depth = options.net
+        inner = self.trial.mlp(width, depth, 1, options.seed)[1:-1]
+
+        def fit(size: int, scales: Scales) -> Fit[Network]:
+            network = self.minimizer(
+                [*random_layer(self.trial, size, scales, options.seed), *inner]
+            )
+            return Fit(network, unseen.value(network), size, scales)
+
+        scale = options.scale or SCALES[0]
+        tried = 0 if options.scale else _SCALES_TRIED
+        first = best_scales(fit, self.trial.axes, width, (scale, scale), lambda first: tried)
+        nothing = first.solved.scale_outputs(torch.zeros_like(first.solved.layers[-1][1]))
+        loss = _Loss(
+            self, (first.solved if first.held_out < unseen.value(nothing) else nothing).layers
+        )  # exploited by the first fit already
+        optimizer, iterations = make_optimizer(options.chosen, options.iterations)
+        state = optimizer.begin(loss)
+        best = state.x
+        lowest = value = unseen.value(loss.network(state.x))
+        since = count = 0
+        while state.result is None and count < iterations and since < _PATIENCE:
+            state = optimizer.step(loss, state)
+            count += 1
+            if state.result is None and count % optimizer.every and count < iterations:
+                continue
+            value = unseen.value(loss.network(state.x))
+            since += 1
+            if value < lowest:
+                best = state.x
+                lowest = value
+                since = 0
+            report(
+                count / iterations,
+                f"step {count}, energy {state.loss * loss.unit:.8g}, on the other quadrature"
+                f" {value:.8g}",
+            )
+        result = state.result or (Result.STALLED if since >= _PATIENCE else Result.MAX_ITERATIONS)
+        if result is not Result.MAX_ITERATIONS and value - lowest > _RISEN * abs(lowest):
+            result = Result.OVERFITTED
+        return Trained(loss.network(best), loss.network(loss.start), result, count)
+
+    def _loads(self, layers: Layers) -> Tensor:
+        """l of every feature of every component."""
+        assert self.load is not None
+        empty = self.load.new_zeros(len(self.load), 1, 0)
+        return matrix(
+            self.trial,
+            Rows(self.rows.points, self.load[:, None], empty, empty, self.rows.size),
+            layers,
+        ).sum(0)
+
+    def of(self, jet: dict[tuple[int, ...], Tensor]) -> Tensor:
+        total = (
+            0.5
+            * self.rows.residual(jet, self.rows.points.new_zeros(0, self.rows.target.shape[2]))
+            .square()
+            .sum()
+        )
+        return (
+            total
+            if self.load is None
+            else total - torch.einsum("nci,nci->", self.load, torch.stack(list(jet.values()), -1))
+        )
+
+
+class _Loss:
+    """J / unit as a function of all weights in one flat vector; what `minimize.Loss` asks
+    for.
+    """
+
+    def __init__(self, functional: Functional, layers: Layers) -> None:
+        self.functional = functional
+        self._shapes = [tensor.shape for layer in layers for tensor in layer]
+        self.start = torch.cat([tensor.flatten() for layer in layers for tensor in layer])
+        self.unit = max(
+            abs(functional.value(Network(functional.trial, layers))),
+            torch.finfo(torch.float64).tiny,
+        )
+
+    def network(self, x: Tensor) -> Network:
+        parts = x.detach().split([math.prod(shape) for shape in self._shapes])
+        return Network(self.functional.trial, self._layers(parts))
+
+    def value(self, x: Tensor) -> float:
+        return self.functional.value(self.network(x)) / self.unit
+
+    def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
+        variable = x.detach().requires_grad_()
+        trial = self.functional.trial
+        layers = self._layers(variable.split([math.prod(shape) for shape in self._shapes]))
+        value = (
+            self.functional.of(trial.network(self.functional.rows.points, layers, trial.indices))
+            / self.unit
+        )
+        return float(value.detach()), torch.autograd.grad(value, variable)[0]
+
+    def _layers(self, parts: tuple[Tensor, ...]) -> Layers:
+        tensors = [part.reshape(shape) for part, shape in zip(parts, self._shapes, strict=True)]
+        return list(zip(tensors[::2], tensors[1::2], strict=True))

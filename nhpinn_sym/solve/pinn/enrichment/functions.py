@@ -1,0 +1,233 @@
+"""Known functions that a smooth net cannot represent: the start of a parabolic problem; and what
+can be done with such functions.
+
+Start of rho u_t = D u_ss + ... with data that do not fit at a face s = 0: v_m = (4 D t)^(m/2) i^m
+erfc(s / sqrt(4 D t)), which solve the heat equation (Carslaw and Jaeger 1959, appendix II): d_s v_m
+= -v_(m-1).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import torch
+from numpy.polynomial import Polynomial
+from torch import Tensor
+
+from ....lower.forms import MultiIndex
+from ....problem.domain import Face
+from ....runtime.nets.jets import below, leibniz
+from ..network import Jet
+
+Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
+"""Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions)
+each.
+"""
+
+Family = tuple[Functions, ...]
+"""The components of a family of functions."""
+
+Shape = Callable[[Tensor, int], Tensor]
+"""A function of s in (-1, 1): its derivative of some order."""
+
+_TINY = 1e-300
+"""Added where a logarithm or a root of zero would not be finite."""
+_ASIDE = 4 * torch.finfo(torch.float64).eps
+"""Relative distance from a corner at which limits along a face are taken."""
+
+
+def start_functions(
+    axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]
+) -> Functions:
+    """s^power v_order for every (order, power) of `members`, at the face x_axis = `at`, s = sign
+    (x_axis - at); the time is the last column.
+    """
+
+    def functions(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        s = sign * (points[:, axis] - at)
+        t = points[:, -1]
+        jet = {}
+        for index in indices:
+            a = index[axis]
+            b = index[-1]
+            columns = [_start(s, t, diffusion, order, power, a, b) for order, power in members]
+            jet[index] = sign**a * torch.stack(columns, 1) * (sum(index) == a + b)
+        return jet
+
+    return functions
+
+
+def _start(
+    s: Tensor, t: Tensor, diffusion: float, order: int, power: int, a: int, b: int
+) -> Tensor:
+    """D_s^a D_t^b (s^power v_order), by Leibniz' rule and D_t v_m = D v_(m-2)."""
+    terms = [
+        math.comb(a, k)
+        * math.perm(power, k)
+        * s ** (power - k)
+        * (-1) ** (a - k)
+        * diffusion**b
+        * _repeated_integral(s, t, diffusion, order - (a - k) - 2 * b)
+        for k in range(min(a, power) + 1)
+    ]
+    return torch.stack(terms).sum(0)
+
+
+def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Tensor:
+    """v_order = (4 D t)^(m/2) i^m erfc(s / sqrt(4 D t)), by 2 m i^m = i^(m-2) - 2 z i^(m-1) upwards
+    and downwards.
+    """
+    length = torch.sqrt(4 * diffusion * t + _TINY)
+    z = s / length
+    low = 2 / math.sqrt(math.pi) * torch.exp(-z * z)
+    high = torch.erfc(z)  # m = -1, 0
+    for m in range(1, order + 1):
+        low, high = high, (low - 2 * z * high) / (2 * m)
+    for m in range(0, order, -1):
+        low, high = 2 * m * high + 2 * z * low, low
+    return high * length**order
+
+
+def products_of(first: Functions, second: Functions) -> Functions:
+    """All products of a function of the one and a function of the other family."""
+
+    def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        needed = sorted({lower for index in indices for lower in below(index)})
+        f = {index: value[:, :, None] for index, value in first(points, needed).items()}
+        g = {index: value[:, None] for index, value in second(points, needed).items()}
+        return {index: leibniz(f, g, index, index).flatten(1) for index in indices}
+
+    return products
+
+
+def shapes(degree: int, roots: Sequence[float], periodic: bool) -> list[Shape]:
+    """Polynomials with these roots times those up to `degree`; for a periodic axis cosines and
+    sines instead.
+    """
+    if periodic:
+        return [
+            partial(_wave, k, phase)
+            for k in range(degree // 2 + 1)
+            for phase in ((0.0, math.pi / 2) if k else (0.0,))
+        ]
+    bubble = Polynomial.fromroots(roots) if roots else Polynomial([1.0])
+    return [partial(_horner, bubble * Polynomial.basis(k)) for k in range(degree + 1 - len(roots))]
+
+
+def modulate(
+    functions: Functions, axis: int, interval: tuple[float, float], along: Sequence[Shape]
+) -> Functions:
+    """Every function times every shape in the coordinate of `axis`, scaled to (-1, 1)."""
+    a, b = interval
+
+    def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        lowered = {
+            index: [(*index[:axis], k, *index[axis + 1 :]) for k in range(index[axis] + 1)]
+            for index in indices
+        }
+        jet = functions(points, sorted({low for lows in lowered.values() for low in lows}))
+        s = (2 * points[:, axis] - a - b) / (b - a)
+        out = {}
+        for index, lows in lowered.items():
+            n = index[axis]
+            columns = []
+            for shape in along:
+                factors = [
+                    math.comb(n, k) * (2 / (b - a)) ** (n - k) * shape(s, n - k)
+                    for k in range(n + 1)
+                ]
+                columns.append(
+                    torch.stack(
+                        [factor[:, None] * jet[low] for factor, low in zip(factors, lows)]
+                    ).sum(0)
+                )
+            out[index] = torch.cat(columns, 1)
+        return out
+
+    return products
+
+
+def _wave(k: int, phase: float, s: Tensor, order: int) -> Tensor:
+    """cos(k pi s - phase)."""
+    return (k * math.pi) ** order * torch.cos(k * math.pi * s - phase + order * math.pi / 2)
+
+
+def _horner(polynomial: Polynomial, s: Tensor, order: int) -> Tensor:
+    value = torch.zeros_like(s)
+    for coefficient in polynomial.deriv(order).coef[::-1]:
+        value = value * s + float(coefficient)
+    return value
+
+
+def vanish_on_faces(
+    functions: Functions, faces: Sequence[Face], bounds: Sequence[tuple[float, float]]
+) -> Functions:
+    """`functions` minus the transfinite interpolation of their values on `faces`, so that they
+    vanish there; bounds: of the space axes.
+    """
+    for axis in sorted({axis for axis, _ in faces}):
+        functions = _cleared(
+            functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds
+        )
+    return functions
+
+
+def _cleared(
+    functions: Functions, axis: int, ends: Sequence[int], bounds: Sequence[tuple[float, float]]
+) -> Functions:
+    """`functions` minus the linear interpolation along `axis` of their values at the ends.
+
+    At a corner the derivatives of z log z have other limits along the one face than along the
+    other: those along this one are taken.
+    """
+    slope = 1 / (bounds[axis][1] - bounds[axis][0])
+
+    def cleared(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        jet = dict(functions(points, indices))
+        along = {index: (*index[:axis], 0, *index[axis + 1 :]) for index in indices}
+        for end in ends:
+            face = points.clone()
+            for k, (a, b) in enumerate(bounds):
+                aside = _ASIDE * max(abs(a), abs(b))
+                face[:, k] = face[:, k].clamp(a + aside, b - aside)
+            face[:, axis] = bounds[axis][end]
+            values = _at_distinct(functions, face, sorted(set(along.values())))
+            distance = slope * (points[:, axis, None] - bounds[axis][1 - end]).abs()
+            blend = [
+                distance,
+                torch.full_like(distance, slope if end else -slope),
+            ]  # and its derivative
+            weights = blend if len(ends) == 2 else [torch.ones_like(distance)]
+            for index in indices:
+                if index[axis] < len(weights):
+                    jet[index] = jet[index] - weights[index[axis]] * values[along[index]]
+        return jet
+
+    return cleared
+
+
+def _at_distinct(functions: Functions, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+    """`functions` at points of which most may be equal, as those of a grid on a face are."""
+    key = torch.zeros(len(points), dtype=torch.long, device=points.device)
+    for column in points.T:
+        values, places = torch.unique(column, return_inverse=True)
+        key = key * len(values) + places
+    kinds, kind = torch.unique(key, return_inverse=True)
+    if 2 * len(kinds) > len(points):
+        return functions(points, indices)
+    first = torch.empty(len(kinds), dtype=torch.long, device=points.device)
+    first[kind] = torch.arange(len(points), device=points.device)
+    return {index: value[kind] for index, value in functions(points[first], indices).items()}
+
+
+def stack_functions(families: Sequence[Functions]) -> Functions:
+    """All families as one."""
+
+    def together(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
+        jets = [family(points, indices) for family in families]
+        empty = points.new_zeros(len(points), 0)
+        return {index: torch.cat([empty, *(jet[index] for jet in jets)], 1) for index in indices}
+
+    return together

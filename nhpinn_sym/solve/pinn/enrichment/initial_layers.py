@@ -1,0 +1,220 @@
+"""Which functions the start of a time-dependent problem asks for at its faces, where the data do
+not fit together at t = 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ....emit.hard_constraints import Constraints
+from ....problem.domain import Face
+from ..equations.boundary_value import BoundaryValueProblem
+from ..rows import collocation_points
+from .functions import (
+    Family,
+    Functions,
+    modulate,
+    products_of,
+    shapes,
+    stack_functions,
+    start_functions,
+    vanish_on_faces,
+)
+
+Members = tuple[tuple[int, int], ...]
+_FITS = 1e-9
+"""Relative defect of data at t = 0 that is rounding."""
+_REAL = 1e-6
+"""Relative imaginary part of a diffusion along the normal that is rounding."""
+_SAMPLES = 256
+"""Points at which data are looked at."""
+_FEW = 8
+"""Points at which coefficients are compared along the normal."""
+_ALONG_DEGREE = 8
+"""Of the polynomials along a face by which its layers are multiplied."""
+_SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
+_JUMP: Members = ((0, 0), (0, 1), (0, 2))
+_FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
+"""(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data
+jump, the flux jumps.
+"""
+_JUMP_ALSO: Members = (
+    (1, 0),
+    (1, 1),
+    (2, 0),
+    (2, 1),
+    (-1, 2),
+    (-1, 3),
+    (-2, 4),
+    (0, 3),
+    (1, 2),
+    (3, 0),
+    (-1, 4),
+    (-2, 5),
+    (-3, 6),
+)
+_FLUX_ALSO: Members = ((2, 0), (2, 1), (4, 0), (4, 1), (0, 2), (0, 3), (-1, 4))
+"""What comes from them where the equation or the condition is not D^2 alone: terms of lower order,
+or a diffusion that varies. As order + power
+counts powers of s and sqrt(t) together, these are all up to the third beyond the leading one."""
+_LEADING: Members = ((0, 0), (1, 1))
+_NEXT: Members = ((2, 0), (1, 1), (2, 2))
+"""Where two faces meet: products of those at the one and at the other face, whose data jump, or of
+these with the next ones.
+"""
+
+
+def start_families(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: Sequence[Face]
+) -> list[Family]:
+    """Layers at the faces, times polynomials along them, and products of two layers where two such
+    faces meet.
+    """
+    found = {face: members for face in faces if (members := _members(problem, constraints, face))}
+    layers = [_layer(problem, constraints, face, members) for face, members in found.items()]
+    pairs = (
+        [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]]
+        if problem.equation.domain.dim == 2
+        else []
+    )
+    meeting = [_meeting(problem, constraints, pair) for pair in pairs]
+    return [family for family in (*layers, *meeting) if family is not None]
+
+
+def _members(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face
+) -> Members:
+    """What the data ask for at a face."""
+    inside = collocation_points(_SAMPLES, problem.trial.axes, 0, problem.device)
+    always = inside.clone()
+    always[:, face[0]] = problem.bounds[face[0]][face[1]]
+    points = always.clone()
+    points[:, -1] = 0.0
+    found: Members = ()
+    if face in problem.trial.module.BOUNDARY:
+        start = problem.on_face(face, points).target
+        size = problem.on_face(face, always).size
+        for j, wrong in enumerate((start.abs().amax((0, 2)) > _FITS * size).tolist()):
+            leading, also = (
+                (_JUMP, _JUMP_ALSO) if face in constraints[j].soft else (_FLUX, _FLUX_ALSO)
+            )
+            found += (leading if _plain(problem, face, always) else leading + also) if wrong else ()
+    hard = any(face in c.hard for c in constraints)
+    if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(
+        problem.inside(inside).size
+    ):
+        found += _SMOOTH
+    return tuple(dict.fromkeys(found))
+
+
+def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
+    """Whether the equation along the normal of a face is rho u_t = D u_ss with constants, and its
+    condition holds no flux together with the value.
+    """
+    axis = face[0]
+    module = problem.trial.module
+    inner = points[:_FEW].clone()
+    inner[:, axis] = collocation_points(_FEW, problem.trial.axes, 1, problem.device)[:, axis]
+    for index in problem.trial.indices:
+        leading = index[axis] == 2 or index[-1] == 1
+        values = np.stack([problem.factors(point[None], index) for point in inner])
+        size = np.abs(values).max()
+        if (leading and np.ptp(values, axis=0).max() > _FITS * size) or (
+            not leading and (index[axis] or not any(index)) and size > 0
+        ):
+            return False
+    condition = [
+        np.abs(problem.factors(points[:1], index, module.BOUNDARY[face][0])).max()
+        for index in problem.trial.indices
+        if sum(index) < 2
+    ]
+    return sum(size > 0 for size in condition) < 2
+
+
+def _layer(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, members: Members
+) -> Family | None:
+    """The functions of one face times polynomials along it."""
+    diffusion = _diffusion(problem, face)
+    if diffusion is None:
+        return None
+    axis = face[0]
+    (values, vectors) = diffusion
+    parts = []
+    for j, constraint in enumerate(constraints):
+        layers = [
+            _scaled(_start(problem, face, value, members), float(column[j]))
+            for value, column in zip(values, vectors.T)
+        ]
+        part = vanish_on_faces(
+            stack_functions(layers),
+            [f for f in constraint.hard if f[0] == axis],
+            problem.bounds[:-1],
+        )
+        for other in (k for k in range(problem.equation.domain.dim) if k != axis):
+            roots = [2.0 * end - 1 for end in (0, 1) if (other, end) in constraint.hard]
+            part = modulate(
+                part,
+                other,
+                problem.bounds[other],
+                shapes(_ALONG_DEGREE, roots, other in problem.equation.periodic),
+            )
+        parts.append(part)
+    return tuple(parts)
+
+
+def _meeting(
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]
+) -> Family | None:
+    """Products of the functions of two faces."""
+    first, second = (_diffusion(problem, face) for face in faces)
+    if first is None or second is None or problem.components > 1:
+        return None
+    (one, two) = faces
+    d = first[0][0]
+    e = second[0][0]
+    soft = [face in constraints[0].soft for face in faces]
+    orders = [(_LEADING, _LEADING)] if all(soft) else [(_LEADING, _NEXT), (_NEXT, _LEADING)]
+    products = [
+        products_of(_start(problem, one, d, m), _start(problem, two, e, n)) for m, n in orders
+    ]
+    return (vanish_on_faces(stack_functions(products), constraints[0].hard, problem.bounds[:-1]),)
+
+
+def _start(
+    problem: BoundaryValueProblem, face: Face, diffusion: float, members: Members
+) -> Functions:
+    axis, end = face
+    return start_functions(axis, problem.bounds[axis][end], 1 - 2 * end, diffusion, members)
+
+
+def _scaled(functions: Functions, factor: float) -> Functions:
+    return lambda points, indices: {
+        index: factor * value for index, value in functions(points, indices).items()
+    }
+
+
+def _diffusion(
+    problem: BoundaryValueProblem, face: Face
+) -> tuple[list[float], NDArray[np.float64]] | None:
+    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a face, at its middle and
+    t = 0; None where they are not positive.
+    """
+    middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
+    middle[face[0]] = problem.bounds[face[0]][face[1]]
+    point = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)
+    across, rate = ([0] * len(problem.bounds) for _ in range(2))
+    across[face[0]] = 2
+    rate[-1] = 1
+    second, mass = (problem.factors(point, tuple(index)) for index in (across, rate))
+    values, vectors = np.linalg.eig(np.linalg.solve(mass, -second))
+    vectors = problem.balance[1].cpu().numpy()[:, None] * vectors
+    if np.abs(values.imag).max() > _REAL * np.abs(values).max() or values.real.min() <= 0:
+        return None
+    return values.real.tolist(), vectors.real

@@ -1,0 +1,132 @@
+"""Boundary value problems by nets in strong form, stationary or in space-time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache, cached_property
+from typing import Any
+
+from ....lower.forms import LoweredEquation
+from ....problem.errors import SolveError
+from ...progress import Progress, Task, silent
+from ...solution import Array, Coefficients
+from .. import adaptive
+from ..adaptive import Fit, Formulation, Outcome, norm_change
+from ..enrichment.functions import stack_functions
+from ..enrichment.select import known_functions
+from ..network import Axes
+from ..options import Options, collocation_options
+from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
+from ..rows import Rows
+from ..training import train
+from .boundary_value import BoundaryValueProblem
+from .fredholm import require_balance
+from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
+
+_UNSOLVABLE = 0.1
+"""Relative residual at which a problem that leaves its mean open has no solution."""
+
+
+def solve_equation(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    *,
+    tolerance: float | None = None,
+    **options: Any,
+) -> NetworkSolution:
+    """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
+
+    tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5
+    where none is given); info["tolerance"] is what counts as good enough, 1e-2 where none is given.
+    UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
+    """
+    chosen = collocation_options(options)
+    problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
+    chosen.ranks.require_agreement(
+        problem.trial.signature, sorted(parameters.items()), tolerance, chosen.shared
+    )
+    require_balance(problem)
+    known = known_functions(problem)
+    families = [family for group in known.values() for family in group]
+    if problem.turns.shape[-1]:
+        families.append(problem.turn_family())
+    problem.known = tuple(
+        stack_functions([family[j] for family in families]) for j in range(problem.components)
+    )
+    found = adaptive.solve(StrongEquation(problem, chosen, tolerance or GOAL), progress)
+    groups = ", ".join(f"{len(group)} {name}" for name, group in known.items())
+    text = f"{len(found.solved[1])} for {groups}" if known else "none"
+    return solution(problem, problem.unscale(*found.solved), found.info, tolerance, text)
+
+
+class StrongEquation(Formulation[NetAndKnown]):
+    """The residual at collocation points."""
+
+    def __init__(self, problem: BoundaryValueProblem, options: Options, tolerance: float) -> None:
+        self.problem = problem
+        self.options = options
+        self.tolerance = tolerance
+        self.title = problem.equation.title
+        self.per_feature = problem.components
+        self._rows = cache(lambda size: problem.rows(2 * size, options.seed))
+
+    @property
+    def axes(self) -> Axes:
+        return self.problem.trial.axes
+
+    @cached_property
+    def _held(self) -> Rows:
+        """Rows at points that no fit uses."""
+        return self.problem.rows(HELD_OUT, self.options.seed + 1)
+
+    def fit(self, size: int, scales: Scales) -> Fit[NetAndKnown]:
+        """The net as it came from its rows."""
+        layers = random_layer(self.problem.trial, size, scales, self.options.seed)
+        solved = last_layer(self.problem.trial, self._rows(size), layers, self.options.ranks)
+        return Fit(solved, held_out_residual(*solved, self._held), size, scales)
+
+    def values(self, solved: NetAndKnown) -> Array:
+        return probe(self.problem, *self.problem.unscale(*solved))
+
+    def change(self, values: Array, before: Array) -> float:
+        return norm_change(values, before)
+
+    def train(self, task: Task) -> Outcome[NetAndKnown]:
+        """All weights of one net."""
+        options = self.options
+        problem = self.problem
+        found = train(
+            problem.trial,
+            problem.rows,
+            problem.components,
+            options,
+            self.tolerance,
+            self.title,
+            task.update,
+        )
+        last = (found.network, found.coefficients)
+        change = norm_change(self.values(last), self.values(found.earlier))
+        width, depth = options.net
+        return Outcome(
+            last,
+            max(change, found.doubt),
+            found.held_out,
+            found.result,
+            found.network.size,
+            {
+                "width": width,
+                "depth": depth,
+                "iterations": found.iterations,
+                "flavour": found.flavour,
+            },
+        )
+
+    def check(self, solved: NetAndKnown, residual: float | None) -> None:
+        if self.problem.open.shape[1] and (residual or 0.0) > _UNSOLVABLE:
+            raise SolveError(
+                "a problem that leaves its mean open has no solution for these data",
+                term=f"relative residual {residual:.1e}",
+                remedy="the source and the boundary fluxes have to balance",
+            )

@@ -1,3 +1,0 @@
-"""How the residual of rows, its gradient and its Jacobian are computed: the same numbers by
-different programs.
-"""

@@ -1,0 +1,70 @@
+"""Linear least squares by QR, at once or in blocks of rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from ...problem.errors import SolveError
+from .rows import safe_divisor
+
+RIDGE = 50.0
+"""In units of rounding."""
+
+
+def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
+    """min |a x - b|^2 + (ridge eps |x|)^2 with the columns of a scaled to length one, by QR of both
+    rows together.
+
+    The ridge, near rounding, keeps x bounded where the columns are dependent. (Cutting the rank by
+    pivoted QR instead loses up to four digits of the residual.)
+    """
+    rows, size = _with_ridge(a, ridge)
+    data = torch.cat([b, b.new_zeros(len(size), b.shape[1])])
+    if not (rows.isfinite().all() and data.isfinite().all()):
+        raise SolveError(
+            "a coefficient or a source is not finite at some collocation point",
+            remedy="look for a singularity in the domain",
+        )
+    return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]
+
+
+def orthonormal(a: Tensor, ridge: float = RIDGE) -> Tensor:
+    """Q (rows, columns) such that Q Q^T b is a x for the x of `least_squares`: an orthonormal basis
+    of the columns where they are independent.
+    """
+    rows, _ = _with_ridge(a, ridge)
+    return torch.linalg.qr(rows).Q[: len(a)]
+
+
+def _with_ridge(a: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
+    """The columns divided by their sizes over a multiple of the identity, and the sizes."""
+    size = safe_divisor(a.norm(dim=0))
+    return (
+        torch.cat(
+            [
+                a / size,
+                ridge
+                * torch.finfo(a.dtype).eps
+                * torch.eye(len(size), dtype=a.dtype, device=a.device),
+            ]
+        ),
+        size,
+    )
+
+
+def triangular(blocks: Iterable[Tensor]) -> Tensor:
+    """R of a matrix (columns, columns) whose blocks of rows come one after another and are never
+    all in memory.
+
+    A sequential TSQR (Demmel, Grigori, Hoemmen and Langou 2012). ValueError where there are no
+    blocks.
+    """
+    factor = None
+    for rows in blocks:
+        factor = torch.linalg.qr(rows if factor is None else torch.cat([factor, rows]), mode="r").R
+    if factor is None:
+        raise ValueError("there are no rows")
+    return factor

@@ -1,0 +1,137 @@
+"""Which formulation solves what: the table of methods, and the one door to the PINN backend.
+
+A new formulation is a file with a cell solver, or a solver of equations, and a row of METHODS.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ...lower.forms import LoweredCells, LoweredEquation
+from ...problem.errors import ProblemError, shortened
+from ..progress import Progress, silent
+from ..solution import CellSolver as CellSolverProtocol
+from ..solution import Coefficients, Solution
+from .options import SOLVERS, read_options
+
+Choose = Callable[[LoweredCells, Mapping[str, Any]], str]
+
+
+@dataclass(frozen=True)
+class Method:
+    """cells: "module:class" of a `CellSolver`, or a function of the cell problems and the options
+    that names it; equations: "module:function". "" where the method solves none. what: for
+    messages.
+    """
+
+    cells: str | Choose
+    equations: str
+    what: str
+
+
+def _by_data(cells: LoweredCells, options: Mapping[str, Any]) -> str:
+    """The strong form that suits the cell problems.
+
+    A random layer fills a box of two dimensions, not of more: there the slow variables go to the
+    last layer, where there is one.
+    """
+    if cells.jumps:
+        return "cells.jumps:JumpCellSolver"
+    several = bool(cells.slow and cells.functions) and cells.cell.dim + len(cells.slow) > 2
+    if several and not read_options(options).trains:
+        return "cells.separable:SeparableCellSolver"
+    return "cells.smooth:SmoothCellSolver"
+
+
+_RESIDUAL = Method(
+    _by_data,
+    "equations.strong:solve_equation",
+    "the strong form; where coefficients jump one net per phase, with rows for the flux",
+)
+METHODS: dict[str, Method] = {
+    "auto": _RESIDUAL,
+    "residual": _RESIDUAL,
+    "energy": Method(
+        "cells.energy:EnergyCellSolver",
+        "equations.energy:solve_energy",
+        "the Ritz energy of symmetric problems, and its dual",
+    ),
+    "nh-pinn": Method(
+        "classical.cells:ClassicalCellSolver",
+        "classical.equation:solve_classical",
+        "NH-PINN, the baseline: soft periodicity, Adam",
+    ),
+    "classical": Method("", "classical.equation:solve_classical", "the classical PINN"),
+}
+
+
+def CellSolver(
+    cells: LoweredCells,
+    parameters: Mapping[str, float],
+    slow_box: tuple[tuple[float, float], ...],
+    tolerance: float,
+    progress: Progress = silent,
+    **options: Any,
+) -> CellSolverProtocol:
+    """The solver of cell problems that the options name. ProblemError for a method that is none."""
+    name, rest = split_method(options)
+    chosen = METHODS[name].cells
+    if not chosen:
+        raise ProblemError(
+            f'"{name}" is the PINN for boundary value problems',
+            term=cells.title,
+            remedy='use method="nh-pinn" for cell problems',
+        )
+    place = chosen if isinstance(chosen, str) else chosen(cells, rest)
+    solver: CellSolverProtocol = _load(place)(
+        cells, parameters, slow_box, tolerance, progress, **rest
+    )
+    return solver
+
+
+def solve_equation(
+    equation: LoweredEquation,
+    coefficients: Coefficients,
+    parameters: Mapping[str, float],
+    progress: Progress = silent,
+    **options: Any,
+) -> Solution:
+    """Solve a boundary value problem by the formulation that the options name."""
+    name, rest = split_method(options)
+    solve = _load(METHODS[name].equations)
+    solution: Solution = solve(equation, coefficients, parameters, progress, **rest)
+    return solution
+
+
+def split_method(given: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The formulation that `method` names, and the other options; the name of a solver as method is
+    taken as solver="...".
+
+    ProblemError for a method that does not exist.
+    """
+    options = dict(given)
+    method = options.pop("method", "auto")
+    if isinstance(method, str) and method in SOLVERS:
+        if options.setdefault("solver", method) != method:
+            raise ProblemError(
+                "two solvers are named",
+                term=f"method={method!r}, solver={shortened(options['solver'])}",
+                remedy="method is the formulation, solver the optimizer: name each once",
+            )
+        return "auto", options
+    if not isinstance(method, str) or method not in METHODS:
+        raise ProblemError(
+            f"the PINN backend has no method {shortened(method)}",
+            term=f"method={shortened(method)}",
+            remedy=f"use one of {', '.join((*METHODS, *SOLVERS))}",
+        )
+    return method, options
+
+
+def _load(place: str) -> Any:
+    """What stands at "module:name" of this package; imported when it is first used."""
+    module, name = place.split(":")
+    return getattr(importlib.import_module(f"{__package__}.{module}"), name)

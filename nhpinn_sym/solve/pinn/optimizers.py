@@ -1,0 +1,409 @@
+"""Optimizers for all weights of a net: small classes behind `minimize.Optimizer`, and the table of
+them.
+
+A new one is a class with `begin` and `step` (in a file of its own where it is long), and a row of
+OPTIMIZERS.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+import torch
+from scipy.optimize import line_search
+from torch import Tensor
+
+from ..solution import Array
+from .least_squares import least_squares, orthonormal
+from .minimize import AnyOptimizer, LeastSquaresLoss, Loss, Result, SeparableLoss, State
+
+FIRST_DAMPING = 1e-2
+"""Of Levenberg-Marquardt, in units of the squared relative residual per squared weight."""
+_GAUSS_NEWTON_DAMPING = 1e-6
+"""So small that the first steps are nearly those of Gauss and Newton; it rises where they fail."""
+_LEAST_DAMPING = 1e-15
+"""Below it the damping is rounding."""
+_LARGEST_DAMPING = 1e12
+"""Beyond it a step moves nothing: no damping gives a descent."""
+_ELIMINATION_RIDGE = 500.0
+"""Of the linear unknowns that variable projection eliminates, in units of rounding."""
+_LINE_SEARCH = 25
+"""Evaluations of the loss in one line search of L-BFGS."""
+_HISTORY = 100
+"""Pairs of steps and changes of the gradient that L-BFGS remembers."""
+
+Evaluate = Callable[[Tensor], tuple[float, Tensor]]
+
+
+class Damped:
+    """min over d of |r + J d|^2 + damping |d|^2, in the space of unknowns or in that of samples,
+    whichever is smaller.
+
+    With fewer rows than columns by the identity of Woodbury: d = -J^T (J J^T + damping)^-1 r (for
+    PINNs: arXiv 2505.12149).
+    """
+
+    def __init__(self, residual: Tensor, jacobian: Tensor) -> None:
+        self.jacobian = jacobian
+        self.in_samples = jacobian.shape[0] < jacobian.shape[1]
+        self.gradient = jacobian.T @ residual
+        self.gram = jacobian @ jacobian.T if self.in_samples else jacobian.T @ jacobian
+        self._right = residual if self.in_samples else self.gradient
+
+    def step(self, damping: float) -> Tensor | None:
+        """d, or None where the matrix is not positive definite to rounding."""
+        shifted = self.gram.clone()
+        shifted.diagonal().add_(damping)
+        factor, failed = torch.linalg.cholesky_ex(shifted)
+        if failed:
+            return None
+        solved = torch.cholesky_solve(-self._right[:, None], factor)[:, 0]
+        return self.jacobian.T @ solved if self.in_samples else solved
+
+
+@dataclass(frozen=True)
+class DampedState(State):
+    """damping: that the next step is tried with."""
+
+    damping: float = FIRST_DAMPING
+
+
+class LevenbergMarquardt:
+    """With the damping of Transtrum and Sethna 2012 (arXiv 1201.5885): lowered by 10, raised by 2.
+
+    Every step is one damping that was tried; STALLED when no damping gives a descent. A first
+    damping near zero makes it Gauss-Newton's method (for PINNs: arXiv 2302.13163).
+    """
+
+    iterations = 400
+    every = 1
+    state = DampedState
+
+    def __init__(self, first_damping: float = FIRST_DAMPING) -> None:
+        self._first_damping = first_damping
+        self._model: tuple[Tensor, Damped] | None = None
+
+    def begin(self, loss: LeastSquaresLoss) -> DampedState:
+        return DampedState(loss.start, loss.value(loss.start), None, self._first_damping)
+
+    def step(self, loss: LeastSquaresLoss, state: DampedState) -> DampedState:
+        if state.damping > _LARGEST_DAMPING:
+            return replace(state, result=Result.STALLED)
+        change = self._at(loss, state.x).step(state.damping)
+        if change is not None:
+            moved = state.x + change
+            value = loss.value(moved)
+            if value < state.loss:
+                return _accepted(moved, value, state)
+        return replace(state, damping=2 * state.damping)
+
+    def _at(self, loss: LeastSquaresLoss, x: Tensor) -> Damped:
+        """The linear model at x, kept while steps are rejected."""
+        if self._model is None or self._model[0] is not x:
+            self._model = x, Damped(*loss.residual_and_jacobian(x))
+        return self._model[1]
+
+
+class VariableProjection:
+    """The unknowns in which the residual is linear are eliminated by least squares, the others go
+    by Levenberg-Marquardt.
+
+    Golub and Pereyra 1973; the Jacobian of the projected residual as Kaufman 1975 has it, P J with
+    the projector P onto the complement of the linear columns. It has the gradient of the projected
+    loss. Every step is one damping that was tried; x always holds the best linear unknowns for its
+    others.
+    """
+
+    iterations = 400
+    every = 1
+    state = DampedState
+
+    def __init__(self) -> None:
+        self._model: tuple[Tensor, Damped] | None = None
+
+    def begin(self, loss: SeparableLoss) -> DampedState:
+        return DampedState(*project_linear(loss, loss.start))
+
+    def step(self, loss: SeparableLoss, state: DampedState) -> DampedState:
+        if state.damping > _LARGEST_DAMPING:
+            return replace(state, result=Result.STALLED)
+        change = self._at(loss, state.x).step(state.damping)
+        if change is not None and bool(change.isfinite().all()):
+            moved = state.x.clone()
+            moved[: len(change)] += change
+            moved, value = project_linear(loss, moved)
+            if value < state.loss:
+                return _accepted(moved, value, state)
+        return replace(state, damping=2 * state.damping)
+
+    def _at(self, loss: SeparableLoss, x: Tensor) -> Damped:
+        if self._model is None or self._model[0] is not x:
+            self._model = x, Damped(*kaufman(loss, x))
+        return self._model[1]
+
+
+def _accepted(moved: Tensor, value: float, before: DampedState) -> DampedState:
+    return DampedState(moved, value, damping=max(_LEAST_DAMPING, before.damping / 10))
+
+
+def project_linear(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, float]:
+    """x with the best linear unknowns, and its loss; infinite where the step was so large that
+    numbers overflow.
+    """
+    matrix, target = loss.linear_rows(x)
+    if not matrix.isfinite().all():
+        return x, math.inf
+    moved = x.clone()
+    moved[loss.linear] = least_squares(matrix, target[:, None], _ELIMINATION_RIDGE)[:, 0]
+    return moved, float((matrix @ moved[loss.linear] - target).square().sum())
+
+
+def kaufman(loss: SeparableLoss, x: Tensor) -> tuple[Tensor, Tensor]:
+    """The residual, and the Jacobian (n, other unknowns) of the projected residual, where x has the
+    best linear unknowns.
+    """
+    residual, jacobian = loss.residual_and_jacobian(x)
+    linear = jacobian[:, loss.linear]
+    others = jacobian[:, : loss.linear.start]
+    basis = orthonormal(linear, _ELIMINATION_RIDGE)
+    return residual, others - basis @ (basis.T @ others)
+
+
+@dataclass(frozen=True)
+class QuasiNewtonState(State):
+    """gradient (n,), inverse (n, n), the loss before, and whether the inverse is a multiple of the
+    identity still.
+    """
+
+    gradient: Tensor = field(default_factory=lambda: torch.zeros(0))
+    inverse: Tensor = field(default_factory=lambda: torch.zeros(0, 0))
+    before: float | None = None
+    fresh: bool = True
+
+
+class SelfScaledBFGS:
+    """With a dense inverse Hessian (Al-Baali 1998; for PINNs: arXiv 2405.04230), for nets of up to
+    a few thousand weights.
+
+    STALLED when steepest descent finds no lower point either, or at rounding.
+    """
+
+    iterations = 5000
+    every = 20
+    state = QuasiNewtonState
+
+    def begin(self, loss: Loss) -> QuasiNewtonState:
+        value, gradient = loss.value_and_gradient(loss.start)
+        return QuasiNewtonState(loss.start, value, None, gradient, _steepest(gradient))
+
+    def step(self, loss: Loss, state: QuasiNewtonState) -> QuasiNewtonState:
+        direction = -(state.inverse @ state.gradient)
+        evaluate = _evaluations(loss, state.x, state.loss, state.gradient)
+        length = _wolfe_length(evaluate, state, direction)
+        if length is None:
+            if state.fresh:
+                return replace(state, result=Result.STALLED)
+            return replace(state, inverse=_steepest(state.gradient), before=None, fresh=True)
+        moved = state.x + length * direction
+        value, gradient = evaluate(moved)
+        if not float(direction @ (gradient - state.gradient)) > 0:
+            return replace(state, x=moved, loss=value, gradient=gradient, result=Result.STALLED)
+        inverse = _updated_inverse(state, length, direction, gradient)
+        return QuasiNewtonState(moved, value, None, gradient, inverse, state.loss, fresh=False)
+
+
+def _evaluations(loss: Loss, x: Tensor, value: float, gradient: Tensor) -> Evaluate:
+    """The loss and its gradient, each point of a line search computed once; those at x are
+    known.
+    """
+    known = {_bytes(x): (value, gradient)}
+
+    def evaluate(point: Tensor) -> tuple[float, Tensor]:
+        key = _bytes(point)
+        if key not in known:
+            known[key] = loss.value_and_gradient(point.detach())
+        return known[key]
+
+    return evaluate
+
+
+def _bytes(x: Tensor) -> bytes:
+    content: bytes = x.detach().cpu().numpy().tobytes()
+    return content
+
+
+def _wolfe_length(evaluate: Evaluate, state: QuasiNewtonState, direction: Tensor) -> float | None:
+    """The step length that satisfies the strong Wolfe conditions, None where SciPy finds none."""
+
+    def at(p: Array) -> tuple[float, Tensor]:
+        return evaluate(torch.as_tensor(p, dtype=state.x.dtype, device=state.x.device))
+
+    def value(p: Array) -> float:
+        return at(p)[0]
+
+    def slope(p: Array) -> Array:
+        return at(p)[1].cpu().numpy()
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # SciPy warns where it returns None as well
+        arrays = [tensor.cpu().numpy() for tensor in (state.x, direction, state.gradient)]
+        found = line_search(value, slope, *arrays, state.loss, state.before, maxiter=20)[0]
+    return None if found is None else float(found)
+
+
+def _steepest(gradient: Tensor) -> Tensor:
+    identity = torch.eye(len(gradient), dtype=gradient.dtype, device=gradient.device)
+    return identity / max(1.0, float(gradient.norm()))
+
+
+def _updated_inverse(
+    state: QuasiNewtonState, length: float, direction: Tensor, gradient: Tensor
+) -> Tensor:
+    """The BFGS update in its difference form, after dividing the part that is carried over by tau =
+    min(1, s.y / s.B s).
+    """
+    step = length * direction
+    change = gradient - state.gradient
+    curvature = float(step @ change)
+    inverse = state.inverse
+    tau = 1.0
+    if state.fresh:
+        identity = torch.eye(len(step), dtype=step.dtype, device=step.device)
+        inverse = identity * (curvature / float(change @ change))
+    else:
+        tau = min(1.0, curvature / float(-length * (step @ state.gradient)))
+    image = inverse @ change
+    norm = float(change @ image)
+    ortho = max(norm, 0.0) ** 0.5 * (step / curvature - image / norm)
+    inverse = inverse.addr(image, image, alpha=-1 / norm).addr_(ortho, ortho)
+    return inverse.div_(tau).addr_(step, step, alpha=1 / curvature)
+
+
+@dataclass(frozen=True)
+class TorchState(State):
+    """gradient at x, steps done, and what torch's optimizer remembers (its `state_dict`)."""
+
+    gradient: Tensor = field(default_factory=lambda: torch.zeros(0))
+    count: int = 0
+    memory: dict[Any, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Adam:
+    """With a rate that falls exponentially over `iterations`: the baseline that most of the PINN
+    literature uses.
+    """
+
+    iterations: int = 5000
+    first: float = 5e-3
+    last: float = 1e-5
+    state: type[TorchState] = TorchState
+
+    @property
+    def every(self) -> int:
+        """Seldom: while the rate is high the loss stands for long."""
+        return max(1, self.iterations // 50)
+
+    def begin(self, loss: Loss) -> TorchState:
+        return _torch_start(loss)
+
+    def step(self, loss: Loss, state: TorchState) -> TorchState:
+        rate = self.first * (self.last / self.first) ** (state.count / self.iterations)
+        return _torch_step(partial(torch.optim.Adam, lr=rate), loss, state)
+
+
+class LBFGS:
+    """With the strong Wolfe line search; STALLED when steepest descent finds no lower point
+    either.
+    """
+
+    iterations = 5000
+    every = 20
+    state = TorchState
+
+    def begin(self, loss: Loss) -> TorchState:
+        return _torch_start(loss)
+
+    def step(self, loss: Loss, state: TorchState) -> TorchState:
+        make = partial(
+            torch.optim.LBFGS,
+            max_iter=1,
+            max_eval=_LINE_SEARCH,
+            history_size=_HISTORY,
+            tolerance_grad=0.0,
+            tolerance_change=0.0,
+            line_search_fn="strong_wolfe",
+        )
+        moved = _torch_step(make, loss, state)
+        if moved.loss < state.loss:
+            return moved
+        return replace(state, memory={}) if state.memory else replace(state, result=Result.STALLED)
+
+
+def _torch_start(loss: Loss) -> TorchState:
+    value, gradient = loss.value_and_gradient(loss.start)
+    return TorchState(loss.start, value, None, gradient)
+
+
+def _torch_step(
+    make: Callable[..., torch.optim.Optimizer], loss: Loss, state: TorchState
+) -> TorchState:
+    """The state after one `step` of the optimizer of torch that `make` gives; its `state_dict` is
+    part of the state, so that a run can be continued.
+    """
+    x = state.x.clone()
+    evaluate = _evaluations(loss, state.x, state.loss, state.gradient)
+    optimizer = make([x])
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state.memory, "param_groups": groups})
+
+    def closure() -> float:
+        value, x.grad = evaluate(x)
+        return value
+
+    optimizer.step(closure)
+    x.grad = None
+    value, gradient = evaluate(x)
+    return TorchState(x, value, None, gradient, state.count + 1, optimizer.state_dict()["state"])
+
+
+@dataclass(frozen=True)
+class OptimizerRecord:
+    """make: the optimizer with its defaults, or for so many iterations. dense: it needs residuals
+    and their Jacobian, and so matrices of all weights. what: for messages and help.
+    """
+
+    make: Callable[[int | None], AnyOptimizer]
+    dense: bool
+    what: str
+
+
+OPTIMIZERS: dict[str, OptimizerRecord] = {
+    "varpro": OptimizerRecord(
+        lambda count: VariableProjection(), True, "least squares, the last layer eliminated"
+    ),
+    "lm": OptimizerRecord(lambda count: LevenbergMarquardt(), True, "Levenberg-Marquardt"),
+    "gauss-newton": OptimizerRecord(
+        lambda count: LevenbergMarquardt(_GAUSS_NEWTON_DAMPING),
+        True,
+        "Levenberg-Marquardt that begins without damping",
+    ),
+    "ssbfgs": OptimizerRecord(lambda count: SelfScaledBFGS(), False, "self-scaled BFGS, dense"),
+    "lbfgs": OptimizerRecord(lambda count: LBFGS(), False, "L-BFGS of torch"),
+    "adam": OptimizerRecord(
+        lambda count: Adam() if count is None else Adam(count), False, "Adam of torch"
+    ),
+}
+
+
+def make_optimizer(name: str, iterations: int | None) -> tuple[AnyOptimizer, int]:
+    """The optimizer of that name, and how many steps it is to take: `iterations`, or as many as are
+    usually enough.
+    """
+    optimizer = OPTIMIZERS[name].make(iterations)
+    return optimizer, iterations or optimizer.iterations
