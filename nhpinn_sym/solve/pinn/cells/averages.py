@@ -300,40 +300,38 @@ class CellAveraging:
         """mixing and offset from the outputs (m, grid, outputs): the conditions on means in
         `CellForm`.
         """
-        m, _, outputs = values.shape
-        mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(m, 1, 1)
-        offset = values.new_zeros(m, outputs)
+        count, _, outputs = values.shape
+        m = self.cells.components
+        mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(count, 1, 1)
+        offset = values.new_zeros(count, outputs)
         mean = values.mean(1)
         ground = self.cells.eigenvalue is not None
         for kind, members in solved:
-            columns = [
-                k * self.cells.components + i for k in members for i in range(self.cells.components)
-            ]
+            own = [k * m + i for k in members for i in range(m)]
             if kind == "ground state":
                 mixing[:, 0, 0] = 1 / mean[:, 0]
             elif kind == "adjoint" and ground:
-                mixing[:, columns, columns] = mean[:, :1] / (
-                    values[..., columns] * values[..., :1]
-                ).mean(1)
+                products = values[..., own] * values[..., :1]
+                mixing[:, own, own] = mean[:, :1] / products.mean(1)
             elif kind == "adjoint":
-                wanted = mean.new_tensor(
-                    [
-                        [
-                            float(self.cells.functions[k].level == i)
-                            for i in range(self.cells.components)
-                        ]
-                        for k in members
-                    ]
-                )
-                block = wanted @ torch.linalg.inv(mean[:, columns].reshape(m, len(members), -1))
-                for i in range(self.cells.components):
-                    rows = mixing.new_tensor(columns[i :: self.cells.components]).long()
+                block = self._adjoint_block(members, mean[:, own])
+                for i in range(m):
+                    rows = mixing.new_tensor(own[i::m]).long()
                     mixing[:, rows[:, None], rows] = block
             elif ground:
-                mixing[:, columns, 0] = -mean[:, columns] / mean[:, :1]
+                mixing[:, own, 0] = -mean[:, own] / mean[:, :1]
             else:
-                offset[:, columns] = -mean[:, columns]
+                offset[:, own] = -mean[:, own]
         return mixing, offset
+
+    def _adjoint_block(self, members: Sequence[int], mean: Tensor) -> Tensor:
+        """What the adjoint kernels are mixed by so that the means (m, kernels * components) of
+        kernel k are the unit vector of its component.
+        """
+        wanted = mean.new_zeros(len(members), self.cells.components)
+        for row, k in zip(wanted, members, strict=True):
+            row[int(self.cells.functions[k].level)] = 1.0
+        return wanted @ torch.linalg.inv(mean.reshape(len(mean), len(members), -1))
 
     def _rayleigh(
         self, solved: list[Stage], points: Tensor, d: Jet, constants: Mapping[EffectiveKey, Tensor]

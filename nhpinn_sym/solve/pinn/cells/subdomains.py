@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -56,35 +57,39 @@ def poles(partition: Partition, number: int, window: Axes) -> list[Pole]:
     axes = [k for k, (kind, _, _) in enumerate(window) if kind == "scaled"]
     if len(axes) < 2:
         return []
-    q = partition.quadrature(_ORDER)
+    rule = partition.quadrature(_ORDER)
     found = partition.interfaces(_INTERFACE)
-    inner = _unfold(q.points[q.labels == number], partition, window)[:, axes]
-    outer = _unfold(
-        found.points[(found.minus == number) | (found.plus == number)], partition, window
-    )[:, axes]
-    weights = q.weights[q.labels == number, None]
-    candidates = np.concatenate([(weights * inner).sum(0, keepdims=True) / weights.sum(), inner])
+    beside = (found.minus == number) | (found.plus == number)
+    inner = _unfold(rule.points[rule.labels == number], partition, window)[:, axes]
+    outer = _unfold(found.points[beside], partition, window)[:, axes]
+    weights = rule.weights[rule.labels == number, None]
+    centroid = (weights * inner).sum(0, keepdims=True) / weights.sum()
+    candidates = np.concatenate([centroid, inner])
     radii = cKDTree(outer).query(candidates)[0]
+    found_poles = []
+    for k in _choose_balls(candidates, radii, outer):
+        places = dict(zip(axes, candidates[k], strict=True))
+        center = tuple(float(places[j]) if j in places else None for j in range(len(window)))
+        found_poles.append(Pole(center, float(radii[k])))
+    return found_poles
+
+
+def _choose_balls(candidates: Array, radii: Array, outer: Array) -> list[int]:
+    """Numbers of the inscribed balls, first the centroid's or the largest, then those that touch
+    what of the interface, `outer`, is far from all before.
+    """
     chosen = [0 if radii[0] >= _ROUND * radii.max() else int(radii.argmax())]
     while len(chosen) < _MOST:
-        ratio = np.min(
-            [np.linalg.norm(outer - candidates[k], axis=1) / radii[k] for k in chosen], axis=0
-        )
-        touching = np.linalg.norm(candidates - outer[ratio.argmax()], axis=1) <= _TOUCHING * radii
+        distances = [np.linalg.norm(outer - candidates[k], axis=1) / radii[k] for k in chosen]
+        nearest = np.min(distances, axis=0)
+        farthest = outer[nearest.argmax()]
+        touching = np.linalg.norm(candidates - farthest, axis=1) <= _TOUCHING * radii
         best = int(np.where(touching, radii, 0).argmax())
-        if ratio.max() < _FAR or radii[best] < _SMALL * radii[chosen[0]] or not touching.any():
+        small = radii[best] < _SMALL * radii[chosen[0]]
+        if nearest.max() < _FAR or small or not touching.any():
             break
         chosen.append(best)
-    return [
-        Pole(
-            tuple(
-                float(candidates[k][axes.index(axis)]) if axis in axes else None
-                for axis in range(len(window))
-            ),
-            float(radii[k]),
-        )
-        for k in chosen
-    ]
+    return chosen
 
 
 def _unfold(points: Array, partition: Partition, window: Axes) -> Array:
@@ -199,52 +204,49 @@ def make_subdomains(
     partition: Partition, parameters: Mapping[str, Any], device: str
 ) -> tuple[Subdomain, ...]:
     """One per phase, in the order of the phases."""
-    dim = partition.dim
-    n = _GRID[dim]
-    bounds = partition.labels.bounds
-    lines = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in bounds]
-    grid = partition.labels(
-        np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
-    ).reshape((n,) * dim)
-    out = []
     rule = partition.quadrature(_FINE)
+    grid = _label_grid(partition)
+    found = []
     for k, cells in enumerate(partition.cells):
-        inside_k = rule.points[rule.labels == k]
-        held = grid == k
-        if not len(inside_k):
+        here = rule.labels == k
+        if not here.any():
             raise SolveError(
                 "a phase is too small, or too thin, to be told from a point",
                 term=f"phase {k}",
                 remedy='use backend="fourier" or FEM',
             )
-        occupied = [held.any(tuple(j for j in range(dim) if j != axis)) for axis in range(dim)]
-        for axis, (a, b) in enumerate(bounds):  # a phase between the points of the grid
-            occupied[axis][
-                np.clip(((inside_k[:, axis] - a) / (b - a) * n).astype(int), 0, n - 1)
-            ] = True
-        axes = tuple(
-            _narrow(column, ends, n) or _window(row, *ends)
-            for column, row, ends in zip(inside_k.T, occupied, bounds, strict=True)
-        )
-        share = float(rule.weights[rule.labels == k].sum() / rule.weights.sum())
-        out.append(
-            Subdomain(
-                k,
-                TrialSpace(
-                    f"cell_residual_phase_{k}", phase(cells, k, partition.count), axes, device
-                ),
-                parameters,
-                share,
-            )
-        )
-    inside = {p.number: poles(partition, p.number, p.window) for p in out}
+        axes = _window_of_phase(partition, grid == k, rule.points[here])
+        source = phase(cells, k, partition.count)
+        trial = TrialSpace(f"cell_residual_phase_{k}", source, axes, device)
+        share = float(rule.weights[here].sum() / rule.weights.sum())
+        found.append(Subdomain(k, trial, parameters, share))
+    inside = {p.number: poles(partition, p.number, p.window) for p in found}
     touching = partition.interfaces(_COARSE)
-    pairs = {
-        pair
-        for a, b in zip(touching.minus.tolist(), touching.plus.tolist(), strict=True)
-        for pair in ((a, b), (b, a))
-    }
-    return tuple(p.with_poles(_beside(p.number, inside, pairs, partition)) for p in out)
+    pairs = set(zip(touching.minus.tolist(), touching.plus.tolist(), strict=True))
+    pairs |= {(b, a) for a, b in pairs}
+    return tuple(p.with_poles(_beside(p.number, inside, pairs, partition)) for p in found)
+
+
+def _label_grid(partition: Partition) -> NDArray[np.int64]:
+    """The phases at the middles of a uniform grid, (n, ..., n)."""
+    n = _GRID[partition.dim]
+    lines = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in partition.labels.bounds]
+    points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    return partition.labels(points).reshape((n,) * partition.dim)
+
+
+def _window_of_phase(partition: Partition, held: NDArray[np.bool_], inside: Array) -> Axes:
+    """What the net of a phase sees of every axis, from the points of the grid that it holds, (n,
+    ..., n), and points inside it, which may lie between them.
+    """
+    n = len(held)
+    axes = []
+    for axis, (a, b) in enumerate(partition.labels.bounds):
+        occupied = held.any(tuple(j for j in range(partition.dim) if j != axis))
+        steps = ((inside[:, axis] - a) / (b - a) * n).astype(int)
+        occupied[np.clip(steps, 0, n - 1)] = True
+        axes.append(_narrow(inside[:, axis], (a, b), n) or _window(occupied, a, b))
+    return tuple(axes)
 
 
 def _beside(
