@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
+from sympy.core.function import ArgumentIndexError
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import And, Boolean, Not, Or
 
@@ -244,30 +245,49 @@ class _Boxes:
         return full, ~full
 
     def _sampled(self, expr: sp.Expr) -> Jet:
-        """A function without a rule: values at random points of the ranges of its arguments."""
-        ranges = [self.jet(a).value for a in expr.args]
-        names = [sp.Dummy() for _ in ranges]
+        """A function without a rule, and its derivatives: values at random points of the ranges of
+        its arguments."""
+        jets = [self.jet(a) for a in expr.args]
+        names = [sp.Dummy(real=True) for _ in jets]
+        outer = expr.func(*names)
+        value = self._sampled_range(outer, names, jets)
+        slopes = self.zero
+        for number, inner in enumerate(jets):
+            if all(s is None for s in inner.slopes):
+                continue
+            slope = self._sampled_slope(outer, number, names, jets)
+            chained = (scaled(s, slope) for s in inner.slopes)
+            slopes = tuple(added(p, q) for p, q in zip(slopes, chained, strict=True))
+        return Jet(value, slopes)
+
+    def _sampled_slope(
+        self, outer: sp.Expr, number: int, names: Sequence[sp.Symbol], jets: Sequence[Jet]
+    ) -> Range:
+        """The range of the derivative by an argument; everything where none is known."""
         try:
-            call = lambdified(names, expr.func(*names), ["scipy", "numpy"])
-            shares = np.random.default_rng(7).random((len(ranges), _SAMPLES, 1))
-            shares[:, 0] = 0.0
-            shares[:, 1] = 1.0
-            points = [r.lo + share * (r.hi - r.lo) for r, share in zip(ranges, shares, strict=True)]
-            values = np.broadcast_to(
-                np.asarray(np.real(call(*points)), dtype=float), points[0].shape
-            )
+            return self._sampled_range(outer.fdiff(number + 1), names, jets)
+        except (ArgumentIndexError, UnsupportedError, *NOT_EVALUATED):
+            return everything(self.ones)
+
+    def _sampled_range(
+        self, outer: sp.Expr, names: Sequence[sp.Symbol], jets: Sequence[Jet]
+    ) -> Range:
+        shares = np.random.default_rng(7).random((len(jets), _SAMPLES, 1))
+        shares[:, 0] = 0.0
+        shares[:, 1] = 1.0
+        ranges = [j.value for j in jets]
+        points = [r.lo + share * (r.hi - r.lo) for r, share in zip(ranges, shares, strict=True)]
+        try:
+            found = np.asarray(np.real(lambdified(names, outer, ["scipy", "numpy"])(*points)))
+            values = np.broadcast_to(found.astype(float), points[0].shape)
         except NOT_EVALUATED as cause:
-            raise UnsupportedError("a function without numbers", term=expr) from cause
+            raise UnsupportedError("a function without numbers", term=outer) from cause
         lo = values.min(axis=0)
         hi = values.max(axis=0)
         more = _WIDENED * (hi - lo)
-        slopes = [
-            any(self.jet(a).slopes[k] is not None for a in expr.args) for k in range(self.count)
-        ]
-        value = Range(
+        return Range(
             np.where(np.isnan(lo), -np.inf, lo - more), np.where(np.isnan(hi), np.inf, hi + more)
         )
-        return Jet(value, tuple(everything(self.ones) if s else None for s in slopes))
 
 
 @lru_cache(maxsize=4096)

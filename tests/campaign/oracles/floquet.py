@@ -126,6 +126,9 @@ class Expansion:
     doubt: float
 
 
+_ROUNDING = 1e-10
+"""What the rounding of exponents at the smallest eps leaves in a fit, where two fits agree."""
+
 _RANGES = {
     Fraction(1, 2): (0.2, 0.05),
     Fraction(1): (0.1, 0.012),
@@ -165,9 +168,8 @@ def expansion(problem: Fast) -> Expansion:
         for e in fit
         if e < 0 and e != known and abs(fit[e]) > limit
     ]
-    return Expansion(
-        c[-2], b[-1], A[0], b[0], c[0], "; ".join(grows), max(doubts) / max(1.0, abs(A[0]))
-    )
+    doubt = max(*doubts, _ROUNDING) / max(1.0, abs(A[0]))
+    return Expansion(c[-2], b[-1], A[0], b[0], c[0], "; ".join(grows), doubt)
 
 
 def _powers(power: Fraction, least: int) -> list[Fraction]:
