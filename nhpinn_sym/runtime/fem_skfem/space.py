@@ -43,10 +43,10 @@ class BoxMapping(ElementMapping):
         self.dim = mesh.dim()
         corner = np.zeros((self.dim, 1))
         elements = np.arange(mesh.nelements)
-        base = mesh.mapping()
+        self._base = mesh.mapping()
         distinct = elements[:1] if congruent else elements
-        self._jacobian = base.DF(corner, tind=distinct)[:, :, :, 0]
-        self._corners = base.F(corner, tind=elements)[:, :, 0]
+        self._jacobian = self._base.DF(corner, tind=distinct)[:, :, :, 0]
+        self._corners = self._base.F(corner, tind=elements)[:, :, 0]
 
     def _jacobians(self, tind: NDArray[np.intp] | None) -> Array:
         """(d, d, elements), or (d, d, 1) where they are all the same."""
@@ -58,6 +58,12 @@ class BoxMapping(ElementMapping):
         corners = self._corners if tind is None else self._corners[:, tind]
         return corners[:, :, None] + np.einsum("ijk,jq->ikq", self._jacobians(tind), X)
 
+    def invF(self, x: Array, tind: NDArray[np.intp] | None = None) -> Array:
+        """In closed form: scikit-fem's Newton iteration has no end on elements that are thin."""
+        corners = self._corners if tind is None else self._corners[:, tind]
+        inverse = self.invDF(x, tind)[..., 0]
+        return np.einsum("ijk,jkq->ikq", inverse, x - corners[:, :, None])
+
     def invDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         inverse = np.linalg.inv(np.moveaxis(self._jacobians(tind), 2, 0))
         columns = np.moveaxis(inverse, 0, 2)[..., None]
@@ -66,6 +72,16 @@ class BoxMapping(ElementMapping):
     def detDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         determinants = np.linalg.det(np.moveaxis(self._jacobians(tind), 2, 0))
         return np.broadcast_to(determinants[:, None], (len(determinants), X.shape[-1]))
+
+    def G(self, X: Array, find: NDArray[np.intp] | None = None) -> Array:
+        """The points of facets."""
+        return np.asarray(self._base.G(X, find=find))
+
+    def detDG(self, X: Array, find: NDArray[np.intp] | None = None) -> Array:
+        return np.asarray(self._base.detDG(X, find))
+
+    def normals(self, X: Array, tind: Any, find: Any, t2f: Any) -> Array:
+        return np.asarray(self._base.normals(X, tind, find, t2f))
 
 
 @dataclass(frozen=True)
@@ -170,7 +186,11 @@ class Space:
             for axis, end in faces
         ]
         return skfem.FacetBasis(
-            mesh, self.basis.elem, facets=np.concatenate(facets), intorder=self.order
+            mesh,
+            self.basis.elem,
+            mapping=BoxMapping(mesh, congruent=False),
+            facets=np.concatenate(facets),
+            intorder=self.order,
         )
 
     def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:

@@ -61,3 +61,10 @@ def test_faces_have_their_area_and_outward_normal(dim, degree):
             weight, space.face_basis([(axis, 0), (axis, 1)]), {}
         ).sum() == pytest.approx(2 * area)
         assert space.vector(normal, space.face_basis([(axis, 1)]), {}).sum() == pytest.approx(area)
+
+
+def test_faces_of_thin_elements():
+    lines = (np.array([0.0, 0.3, 0.3 + 1e-9, 1.0]), np.array([0.0, 1e-7, 1.0]))
+    space = Space(Lattice(lines), 2)
+    faces = space.face_basis([(0, 0), (1, 1)])
+    assert float(faces.dx.sum()) == pytest.approx(2.0, abs=1e-12)
