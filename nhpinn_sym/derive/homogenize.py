@@ -27,7 +27,7 @@ from .ellipticity import check_ellipticity
 from .entries import Transformation
 from .fast_time import average_fast_time
 from .hierarchy import hierarchy
-from .iterated import active_axes, separate_levels
+from .iterated import active_axes, refuse_next_level, separate_levels
 from .law import effective_law
 from .model import CellProblem, HomogenizedModel, Views
 from .recursion import CellFunction, Recursion
@@ -91,6 +91,8 @@ def homogenize_operator(
     """
     powers = expand(op)
     kernels = diagnose.check_leading_operator(op, powers)
+    if inner is not None:
+        refuse_next_level(op, kernels.ground, kernels.adjoint)
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
     unit = unit_mass(op, powers[lowest], kernels)
     if unit is not None:

@@ -94,6 +94,29 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
     return normal_form(outer) if singular else outer, model, (report,)
 
 
+def refuse_next_level(op: Operator, ground: bool, adjoint: bool) -> None:
+    """UnsupportedError where the limit holds more than the effective operator of the level z.
+
+    ground, adjoint: whether these kernels of the level y are not constant. The next term of the
+    expansion in z is smaller by eps. It changes kernels by as much, and so by O(1) the means with
+    them of what is of order 1/eps: with x/eps^2 = n y, n (drift_n - drift) has a limit. In one
+    dimension an adjoint kernel obeys a scalar equation of first order, whose averages have no
+    term of order eps; of an eigenvalue of order eps^-2 the terms of order eps^2 count too.
+    """
+    weighted = ground or (adjoint and op.problem.scales.dim > 1)
+    singular = [t for t in op.table if t.power < 0]
+    if singular and weighted and not _non_divergence(op):
+        raise UnsupportedError(
+            f"a term of order eps^{singular[0].power} beside z = x/eps^2, where the means over y"
+            " have a weight",
+            term=op.show(singular[0]),
+            remedy=(
+                "the next term of the expansion in z belongs to the limit here, and is not derived:"
+                " leave z out, or the term, or take a b(y) without divergence"
+            ),
+        )
+
+
 def _singular(table: Table, z: Sequence[FastAxis]) -> list[Term]:
     """The terms that depend on z and are not of order eps^0."""
     symbols = [axis.symbol for axis in z]
@@ -113,6 +136,12 @@ def _without_left(op: Operator, z: Sequence[FastAxis]) -> Table | None:
     except JumpError:
         return None
     return None if _singular(table, z) or any(t.power < 0 for t in table) else table
+
+
+def _non_divergence(op: Operator) -> bool:
+    """Whether the operator is a:D^2 u and lower orders of order eps^0: written under derivatives
+    it has terms of order 1/eps."""
+    return _without_left(op, ()) is not None
 
 
 def _arguments(op: Operator, rest: Sequence[FastAxis], inside: Table) -> tuple[sp.Symbol, ...]:

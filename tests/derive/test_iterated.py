@@ -324,3 +324,16 @@ def test_non_divergence_form_in_z_beside_terms_of_a_negative_order(more: Any) ->
 def test_what_may_not_depend_on_z() -> None:
     with pytest.raises(nh.UnsupportedError, match="depends on z"):
         derived(lambda s, u: sp.Eq(-s.laplacian(u) + C(s.z[0]) * u / s.eps, 1), levels=2)
+
+
+def test_a_weight_over_y_meets_the_next_term_of_the_expansion_in_z() -> None:
+    """Drifts of a(y, n y) at n = 3, 6, 12 show it: n (drift_n - drift) has a limit of 1e-3."""
+
+    def written(s: nh.Scales, u: sp.Expr, wind: sp.Expr) -> sp.Eq:
+        return sp.Eq(-s.div((3 + S(s.z[0])) * s.grad(u)) + wind * s.grad(u)[0] / s.eps, 1)
+
+    with pytest.raises(nh.UnsupportedError, match="have a weight") as caught:
+        derived(lambda s, u: written(s, u, 3 * C(s.y[0]) + S(s.y[1])), 2, levels=2)
+    assert "cos(2*pi*y1)" in str(caught.value.term)
+    model = derived(lambda s, u: written(s, u, S(s.y[1])), 2, levels=2)
+    assert model.cell_problems
