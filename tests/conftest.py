@@ -1,4 +1,5 @@
-"""Golden files: emitted text is compared with what is kept under tests/golden, exactly.
+"""Golden files: emitted text is compared with what is kept under tests/golden, exactly. The order
+of the tests.
 
 After an intended change of an emitter: pytest --regenerate-golden, and read the difference before
 committing it.
@@ -12,6 +13,13 @@ from pathlib import Path
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+LONG = ("examples", "validate")
+"""Folders whose single tests take longest."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long tests first: at the end one worker would be alone with them."""
+    items.sort(key=lambda item: item.path.parent.name not in LONG)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -39,4 +39,5 @@ if ! command -v pdflatex >/dev/null && may_install; then apt_install texlive-lat
 
 set_up dev dolfinx
 cd "$root"
-exec "$venv/bin/python" -m pytest -n auto --dist loadfile "$@" # one worker per core; a file's fixtures are made once
+# One worker a core; a file's fixtures are made once; long tests first, as tests/conftest.py has them.
+exec "$venv/bin/python" -m pytest -n auto --dist loadfile --no-loadscope-reorder "$@"
