@@ -143,7 +143,7 @@ pip_install() {
 
 pip_failed() {
     fail "pip could not install the package (see above)." \
-        "  PIP_INDEX_URL and PIP_EXTRA_INDEX_URL name other package indexes, NHPINN_TORCH another torch (README.md, \"CPU or CUDA\"); then run this again."
+        "  PIP_INDEX_URL and PIP_EXTRA_INDEX_URL name other package indexes, NHPINN_TORCH another torch (docs/install.md, \"CPU or CUDA\"); then run this again."
 }
 
 # install EXTRA: by pip, unless the stamp of the last time fits.

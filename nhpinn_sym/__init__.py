@@ -1,7 +1,12 @@
 """nhpinn_sym: from a multiscale PDE in SymPy to its homogenized equation, PINN and FEM solvers, and
 their comparison.
 
-    problem -> operator -> derive -> lower -> emit -> solve -> validate
+    problem -> operator -> derive -> lower -> resolution -> emit -> solve -> validate -> cli
+
+Each stage is a package whose docstring says what it is for and which file to open first; `runtime`
+holds the numerics that emitted text imports. The verbs are `homogenize`, `emit`, `solve_cells`,
+`solve_homogenized`, `solve_fine`, `reconstruct` and `validate`; read `derive.homogenize` and
+`solve.cells` first.
 
 The symbolic part is imported at once; torch and the FEM libraries when they are first used.
 """

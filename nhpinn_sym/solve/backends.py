@@ -26,7 +26,7 @@ CELLS = {
 EQUATIONS = {"pinn": "pinn.methods", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
 DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
 HOW_TO_GET = {
-    "torch": "pip install torch (choose a CPU or CUDA build, see the README)",
+    "torch": "pip install torch (choose a CPU or CUDA build, see docs/install.md)",
     "dolfinx": (
         "pip install dolfinx-solver-real (Python >= 3.12 on Linux x86-64, with a C compiler),"
         " elsewhere apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c"
