@@ -10,6 +10,7 @@ import sympy as sp
 from ..operator.table import FastAxis, MultiIndex, Operator, Term, add, subtract, unit
 from ..operator.zero import is_zero, jumps
 from ..problem.errors import UnsupportedError
+from .prose import Formula, Prose
 
 
 def masses(op: Operator) -> list[sp.Expr]:
@@ -29,7 +30,15 @@ def without_tau_in_mass(op: Operator, tau: FastAxis) -> tuple[Operator, str]:
         return op, ""
     return (
         divided(op, factors),
-        " The equation is divided by the rho that depends on tau: the law is the average of E/rho.",
+        Prose(
+            " The equation is divided by the ",
+            Formula("rho", r"\rho"),
+            " that depends on ",
+            Formula("tau", r"\tau"),
+            ": the law is the average of ",
+            Formula("E/rho", r"E/\rho"),
+            ".",
+        ),
     )
 
 

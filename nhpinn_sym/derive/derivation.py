@@ -11,6 +11,7 @@ import sympy as sp
 
 from ..problem.escaping import latex_text, printable
 from .notation import Mean, latex, marks, rows, terms, text, tidy
+from .prose import latex_prose
 
 _PREAMBLE = r"""\documentclass[11pt]{article}
 \usepackage[a4paper, landscape, margin=2cm]{geometry}
@@ -23,7 +24,10 @@ _PREAMBLE = r"""\documentclass[11pt]{article}
 
 @dataclass(frozen=True)
 class Step:
-    """One step: a title, a sentence, and the equations (an sp.Equality, or any expression)."""
+    """One step: a title, a sentence, and the equations (an sp.Equality, or any expression).
+
+    Title and remark are `prose.Prose` where they hold formulas.
+    """
 
     title: str
     remark: str
@@ -52,8 +56,8 @@ class Derivation:
         """A complete LaTeX document (article, amsmath); long sums are broken at their terms."""
         body = [rf"\section*{{{latex_text(self.title)}}}"]
         for number, step in enumerate(self.steps, 1):
-            body.append(rf"\subsection*{{{number}. {_prose(step.title)}}}")
-            body.append(_prose(step.remark))
+            body.append(rf"\subsection*{{{number}. {latex_prose(step.title)}}}")
+            body.append(latex_prose(step.remark))
             if step.equations:
                 body.append(f"\\begin{{align*}}\n{_aligned(step.equations)}\n\\end{{align*}}")
         return _PREAMBLE + "\n".join(body) + "\n\\end{document}\n"
@@ -154,31 +158,3 @@ def _opened(part: sp.Expr) -> list[str]:
     first, *others = _pieces(inner.args[0])
     whole = [f"{front}{head} {first}", *others]
     return [*whole[:-1], f"{whole[-1]} {tail}"]
-
-
-_DOLLAR = "\ue000"
-"""Stands for a dollar sign of a name until formulas have been put between dollar signs: a character
-without a meaning.
-"""
-_FORMULAS = (
-    (r"\b(phi|psi)\b", r"$\\\1$"),
-    (r"\blambda0\b", r"$\\lambda_0$"),
-    (r"eps\^(-?\w+)", r"$\\epsilon^{\1}$"),
-    (r"\beps\b(?!\^)", r"$\\epsilon$"),
-    (r"\bd_([xy])i\b", r"$\\partial_{\1_i}$"),
-    (r"\b([AUh])_(-?\w+)", r"$\1_{\2}$"),
-    (r"\b([uxy])(\d)\b", r"$\1_\2$"),
-    (r"<", r"$\\langle$"),
-    (r">", r"$\\rangle$"),
-)
-
-
-def _prose(sentence: str) -> str:
-    """A title or remark of a step for LaTeX, its formulas in mathematics."""
-    sentence = sentence.replace(_DOLLAR, " ").replace("$", _DOLLAR)
-    for pattern, formula in _FORMULAS:
-        sentence = re.sub(pattern, formula, sentence, flags=re.ASCII)
-    parts = sentence.split("$")
-    return "$".join(
-        part if k % 2 else latex_text(part.replace(_DOLLAR, "$")) for k, part in enumerate(parts)
-    )

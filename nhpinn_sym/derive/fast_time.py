@@ -19,6 +19,7 @@ from ..operator.table import FastAxis, Operator
 from ..problem.errors import SolvabilityError, UnsupportedError
 from .capacity import without_tau_in_mass
 from .entries import Transformation
+from .prose import Formula, Prose
 from .time_averages import Averaging, FastTime, space_order
 
 
@@ -33,10 +34,14 @@ def average_fast_time(op: Operator) -> FastTime:
     _check_time_terms(op, tau)
     rest = tuple(axis for axis in op.axes if axis is not tau)
     if tau.power < resonance:
-        remark = (
-            f"tau = t/eps^{tau.power} is slower than diffusion over a period: the cell "
-            "problems are solved at fixed tau, "
-            "and the law is averaged over tau."
+        symbol = Formula("tau", r"\tau")
+        remark = Prose(
+            Formula(f"tau = t/eps^{tau.power}", rf"\tau = t/\epsilon^{{{tau.power}}}"),
+            " is slower than diffusion over a period: the cell problems are solved at fixed ",
+            symbol,
+            ", and the law is averaged over ",
+            symbol,
+            ".",
         )
         divided, how = without_tau_in_mass(op, tau)
         return FastTime(

@@ -18,6 +18,7 @@ from ..problem.errors import UnsupportedError
 from .capacity import divided, masses
 from .diagnose import Kernels
 from .entries import Transformation
+from .prose import Formula, Prose
 from .recursion import Recursion
 from .time_averages import Powers
 
@@ -84,17 +85,34 @@ def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ..
             if recursion.power(f.level) == scale:
                 recursion.add_slope(f, tau.symbol)
                 added.append(f)
-    size = (
-        "eps^(L - k), L the level of N, and vanishes"
-        if not added
-        else "one for the correctors of this level"
+    symbol = Formula("tau", r"\tau")
+    remark = Prose(
+        Formula("psi", r"\psi"),
+        " depends on ",
+        symbol,
+        ": ",
+        Formula("<psi rho d_tau N>", r"\langle \psi \rho \, \partial_\tau N \rangle"),
+        ", averaged over ",
+        symbol,
+        ", has the size ",
     )
-    remark = f"psi depends on tau: <psi rho d_tau N>, averaged over tau, has the size {size}"
-    remark += (
-        "."
-        if not added
-        else f", and is added to the law: eps^-{tau.power} d_tau acts on eps^{tau.power} N."
-    )
+    if added:
+        remark += Prose(
+            "one for the correctors of this level, and is added to the law: ",
+            Formula(f"eps^-{tau.power} d_tau", rf"\epsilon^{{-{tau.power}}} \partial_\tau"),
+            " acts on ",
+            Formula(f"eps^{tau.power} N", rf"\epsilon^{{{tau.power}}} N"),
+            ".",
+        )
+    else:
+        remark += Prose(
+            Formula("eps^(L - k)", r"\epsilon^{L - k}"),
+            ", ",
+            Formula("L", "L"),
+            " the level of ",
+            Formula("N", "N"),
+            ", and vanishes.",
+        )
     return (Transformation("Slow oscillation of the adjoint kernel", remark),)
 
 

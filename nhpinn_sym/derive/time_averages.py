@@ -29,6 +29,7 @@ from .entries import Transformation
 from .law import closed_mean
 from .notation import equation
 from .notation import term as written
+from .prose import Formula, Prose, eps_power, joined
 from .recursion import derivative
 from .time_algebra import Place, TimeAlgebra, ordered_averages, wave_averages
 from .trigonometric import Trigonometry
@@ -41,7 +42,8 @@ _MOST = 4
 _READABLE = 60
 """Operations in an average beyond which it is not written out."""
 _OTHER = "use a larger power of eps: above 4 nothing is left of them"
-_VANISHING = " Averages of products of more factors vanish with eps."
+_EPS = Formula("eps", r"\epsilon")
+_VANISHING = Prose(" Averages of products of more factors vanish with ", _EPS, ".")
 
 Powers = Mapping[sp.Rational, Table]
 
@@ -84,9 +86,12 @@ class Averaging:
         mass, how, averaged = self._averaged()
         left, right = self._indices(expand(averaged))
         found = [n for n in range(1, 64) if self._acts(n) and self._exponent(n, left, right) <= 0]
-        remark = (
-            f"tau = t/eps^{self.k} is faster than diffusion over a period: the "
-            f"coefficients are averaged over tau first.{how}"
+        remark = Prose(
+            Formula(f"tau = t/eps^{self.k}", rf"\tau = t/\epsilon^{{{self.k}}}"),
+            " is faster than diffusion over a period: the coefficients are averaged over ",
+            Formula("tau", r"\tau"),
+            " first.",
+            how,
         )
         lines = tuple(
             equation(sp.Symbol("a"), c)
@@ -128,7 +133,15 @@ class Averaging:
             table = {
                 t: mass[t.equation] if self._is_mass(t) else c for t, c in self.op.table.items()
             }
-            how = " The average is that of E/rho: the capacity of the limit is <1/rho>^-1 over tau."
+            how = Prose(
+                " The average is that of ",
+                Formula("E/rho", r"E/\rho"),
+                ": the capacity of the limit is ",
+                Formula("<1/rho>^-1", r"\langle 1/\rho \rangle^{-1}"),
+                " over ",
+                Formula("tau", r"\tau"),
+                ".",
+            )
             return mass, how, replace(self.op, table=table)
         whole, how = without_tau_in_mass(self.op, self.tau)
         return (
@@ -299,28 +312,49 @@ class Averaging:
 
     # ---- words
 
-    def _told(self, orders: list[Table], left: int, right: int, found: list[int]) -> str:
+    def _told(self, orders: list[Table], left: int, right: int, found: list[int]) -> Prose:
         smallest = min(self._exponent(n, left, right) for n in found)
-        text = (
-            f"eps^-{self.k} d_tau + E has averages of products beyond <E>: of n + 1 factors, "
-            f"or, in waves, of n/2 + 1. Here l = {left}, as "
-            f"E_0 w has {'a mean' if left == 0 else 'no mean'}, and p = {right}, as E_0 1 "
-            f"{'!= 0' if right == 0 else '= 0'}: they have the size "
-            f"eps^{smallest} at most, and those of n = {', '.join(map(str, found))} may act "
-            "on the limit."
+        numbers = ", ".join(map(str, found))
+        said = Prose(
+            Formula(f"eps^-{self.k} d_tau + E", rf"\epsilon^{{-{self.k}}} \partial_\tau + E"),
+            " has averages of products beyond ",
+            Formula("<E>", r"\langle E \rangle"),
+            ": of ",
+            Formula("n + 1", "n + 1"),
+            " factors, or, in waves, of ",
+            Formula("n/2 + 1", "n/2 + 1"),
+            ". Here ",
+            Formula(f"l = {left}", f"l = {left}"),
+            ", as ",
+            Formula("E_0 w", "E_0 w"),
+            f" has {'a mean' if left == 0 else 'no mean'}, and ",
+            Formula(f"p = {right}", f"p = {right}"),
+            ", as ",
+            Formula("E_0 1 != 0", r"E_0 1 \neq 0")
+            if right == 0
+            else Formula("E_0 1 = 0", "E_0 1 = 0"),
+            ": they have the size ",
+            eps_power(smallest),
+            " at most, and those of ",
+            Formula(f"n = {numbers}", f"n = {numbers}"),
+            " may act on the limit.",
         )
         for n, table in enumerate(orders, 1):
-            powers = [f"eps^{p}" for p in sorted({t.power for t in table})]
+            powers = [eps_power(p) for p in sorted({t.power for t in table})]
+            average = Formula(f"G_{n}", f"G_{{{n}}}")
             if powers:
-                text += (
-                    f" The time-ordered average of order {n + 1} adds G_{n}, with terms "
-                    f"at {', '.join(powers)}."
+                said += Prose(
+                    f" The time-ordered average of order {n + 1} adds ",
+                    average,
+                    ", with terms at ",
+                    joined(powers, ", "),
+                    ".",
                 )
             elif n in found:
-                text += f" G_{n} vanishes by phase, or with eps."
-        return (
-            text + " What has a positive power is dropped, and what has a negative one must have "
-            "no mean."
+                said += Prose(" ", average, " vanishes by phase, or with ", _EPS, ".")
+        return Prose(
+            said,
+            " What has a positive power is dropped, and what has a negative one must have no mean.",
         )
 
     def _lines(self, orders: list[Table]) -> Iterator[sp.Equality]:

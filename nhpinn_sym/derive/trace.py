@@ -11,14 +11,19 @@ from ..operator.table import Operator, differentiate
 from .derivation import Derivation, Step
 from .hierarchy import closing
 from .model import CellProblem, HomogenizedModel
-from .notation import Mean, OfOrder, equation, source, term
+from .notation import Mean, OfOrder, equation, latex, source, term
+from .prose import Formula, Prose, box, eps_power, formula, scaled
 from .walls import wall_equations
 
+_U0 = Formula("u0", "u_0")
+_PSI = Formula("psi", r"\psi")
+_TAU = Formula("tau", r"\tau")
+_Y = Formula("y", "y")
 _UNWEIGHTED = (
     "The adjoint of the leading operator has the constants for its kernel: the right-hand side must"
     " have zero mean over the cell. "
 )
-_WEIGHTED = "The right-hand side must have zero mean over the cell, weighted by psi. "
+_WEIGHTED = Prose("The right-hand side must have zero mean over the cell, weighted by ", _PSI, ". ")
 _LONG = 40
 """Symbols and derivatives on the right of an equation beyond which it is not written out."""
 
@@ -30,13 +35,13 @@ def trace(model: HomogenizedModel) -> Derivation:
     steps = [
         Step("Multiscale equation", _scales(model), tuple(_problem(model.operator))),
         *(Step(t.title, t.remark, t.equations) for t in model.transformations),
-        Step("Chain rule and orders of eps", _chain(op), tuple(_orders(model))),
         Step(
-            "Ansatz",
-            "u = u0 + eps u1 + eps^2 u2 + ..., each term periodic in y, <u1> = <u2> = 0 by gauge.",
-            tuple(_ansatz(model)),
+            Prose("Chain rule and orders of ", Formula("eps", r"\epsilon")),
+            _chain(op),
+            tuple(_orders(model)),
         ),
-        Step(f"Order eps^{lowest}", *_leading(model)),
+        Step("Ansatz", _gauge(), tuple(_ansatz(model))),
+        Step(Prose("Order ", eps_power(lowest)), *_leading(model)),
     ]
     deepest = max((p.cell_function.level for p in model.cell_problems), default=recursion.steps)
     for level in range(1, deepest + 1):
@@ -45,19 +50,23 @@ def trace(model: HomogenizedModel) -> Derivation:
         if n < m:
             steps.append(
                 Step(
-                    f"Order eps^{lowest + n}: solvability",
-                    (_WEIGHTED if _weighted(model) else _UNWEIGHTED) + _verdict(model, cells),
+                    Prose("Order ", eps_power(lowest + n), ": solvability"),
+                    Prose(_WEIGHTED if _weighted(model) else _UNWEIGHTED, _verdict(model, cells)),
                     tuple(_means(model, cells)),
                 )
             )
-        head = f"Order eps^{lowest + n}: cell problems"
+        head = Prose("Order ", eps_power(lowest + n), ": cell problems")
         steps.append(
             Step(
                 head,
                 (
                     "Each is periodic on the cell with zero mean."
                     if cells
-                    else f"All right-hand sides vanish: u{n} = 0."
+                    else Prose(
+                        "All right-hand sides vanish: ",
+                        Formula(f"u{n} = 0", f"u_{{{n}}} = 0"),
+                        ".",
+                    )
                 ),
                 tuple(c.equation for c in cells),
             )
@@ -69,14 +78,19 @@ def trace(model: HomogenizedModel) -> Derivation:
             tuple(_correctors(model)),
         ),
         Step(
-            f"Order eps^{lowest + m}: solvability gives the effective coefficients",
-            "< > is the mean over the cell"
-            + (" and over tau." if model.cell_operator.frozen and model.inner is None else "."),
+            Prose(
+                "Order ",
+                eps_power(lowest + m),
+                ": solvability gives the effective coefficients",
+            ),
+            _mean_over(model),
             tuple(equation(e.symbol, model.writer.formula(e)) for e in model.law),
         ),
         *_walls(model),
         Step(
-            "Homogenized equation", "for the leading order u0 of the expansion.", (model.equation,)
+            "Homogenized equation",
+            Prose("for the leading order ", _U0, " of the expansion."),
+            (model.equation,),
         ),
         *_hierarchy(model),
     ]
@@ -90,12 +104,18 @@ def _walls(model: HomogenizedModel) -> list[Step]:
     written = tuple(wall_equations(model.cell_operator, model.writer, model.law))
     if not written:
         return []
-    weight = ", weighted by psi," if _weighted(model) else ""
-    remark = (
-        f"A boundary layer of size eps takes up what the flux of the expansion{weight} oscillates"
-        " along a wall, not its mean there. So the limit holds the phase of the wall in its"
-        " period; it is solved where eps is given, and where no flow of order 1/eps goes through"
-        " the wall."
+    eps = Formula("eps", r"\epsilon")
+    remark = Prose(
+        "A boundary layer of size ",
+        eps,
+        " takes up what the flux of the expansion",
+        *((", weighted by ", _PSI, ",") if _weighted(model) else ()),
+        " oscillates along a wall, not its mean there. So the limit holds the phase of the wall in"
+        " its period; it is solved where ",
+        eps,
+        " is given, and where no flow of order ",
+        Formula("1/eps", r"1/\epsilon"),
+        " goes through the wall.",
     )
     return [Step("Natural conditions", remark, written)]
 
@@ -104,21 +124,53 @@ def _weighted(model: HomogenizedModel) -> bool:
     return model.recursion.adjoint is not None
 
 
-def _scales(model: HomogenizedModel) -> str:
-    op, d = model.operator, model.problem.scales.dim
-    text = f"with y = x/eps, periodic in y on the cell {model.problem.cell}"
+def _scales(model: HomogenizedModel) -> Prose:
+    op, d, problem = model.operator, model.problem.scales.dim, model.problem
+    cell = box(problem.cell.intervals, problem.cell)
+    said = Prose("with ", scaled("y", "x"), ", periodic in ", _Y, " on the cell ", cell)
     if any(axis.slow < d and axis.power == 2 for axis in op.axes):
-        text += f", z = x/eps^2, periodic in z on {model.problem.fast_cell}"
+        fast = box(problem.fast_cell.intervals, problem.fast_cell)
+        z = Formula("z", "z")
+        said += Prose(", ", scaled("z", "x", 2), ", periodic in ", z, " on ", fast)
     for axis in op.axes:
         if axis.slow == d:
-            text += f", tau = t/eps^{axis.power}, of period {model.problem.tau_period}"
-    return text + "."
+            period = formula(sp.sympify(problem.tau_period))
+            said += Prose(", ", scaled("tau", "t", axis.power), ", of period ", period)
+    return said + "."
 
 
-def _chain(op: Operator) -> str:
+def _gauge() -> Prose:
+    return Prose(
+        Formula(
+            "u = u0 + eps u1 + eps^2 u2 + ...", r"u = u_0 + \epsilon u_1 + \epsilon^2 u_2 + \dots"
+        ),
+        ", each term periodic in ",
+        _Y,
+        ", ",
+        Formula("<u1> = <u2> = 0", r"\langle u_1 \rangle = \langle u_2 \rangle = 0"),
+        " by gauge.",
+    )
+
+
+def _mean_over(model: HomogenizedModel) -> Prose:
+    said = Prose(Formula("< >", r"\langle \cdot \rangle"), " is the mean over the cell")
+    if model.cell_operator.frozen and model.inner is None:
+        said += Prose(" and over ", _TAU)
+    return said + "."
+
+
+def _chain(op: Operator) -> Prose:
     tau = next((axis for axis in op.axes if axis.slow == len(op.coordinates) - 1), None)
-    time = f", d_t becomes d_t + eps^-{tau.power} d_tau" if tau else ""
-    return f"d_xi becomes d_xi + eps^-1 d_yi{time}; the operator is the sum of eps^k A_k."
+    along = Formula("d_xi + eps^-1 d_yi", r"\partial_{x_i} + \epsilon^{-1} \partial_{y_i}")
+    said = Prose(Formula("d_xi", r"\partial_{x_i}"), " becomes ", along)
+    if tau:
+        in_time = Formula(
+            f"d_t + eps^-{tau.power} d_tau",
+            rf"\partial_t + \epsilon^{{-{tau.power}}} \partial_\tau",
+        )
+        said += Prose(", ", Formula("d_t", r"\partial_t"), " becomes ", in_time)
+    order = Formula("eps^k A_k", r"\epsilon^k A_k")
+    return Prose(said, "; the operator is the sum of ", order, ".")
 
 
 def _problem(op: Operator) -> list[sp.Equality]:
@@ -170,20 +222,25 @@ def _ansatz(model: HomogenizedModel) -> Iterable[sp.Equality]:
         yield equation(u, sp.Add(*[eps**n * written[n][i] for n in range(count)]))
 
 
-def _leading(model: HomogenizedModel) -> tuple[str, tuple[sp.Equality, ...]]:
+def _leading(model: HomogenizedModel) -> tuple[Prose, tuple[sp.Equality, ...]]:
     lowest, u = model.recursion.lowest, model.problem.unknowns[0]
-    arguments = ", ".join(map(str, u.args))
+    arguments, tex = ", ".join(map(str, u.args)), ", ".join(map(latex, u.args))
     kernels = tuple(model.writer.kernel_equations())
+    kernel = Formula(f"A_{lowest} u0 = 0", f"A_{{{lowest}}} u_0 = 0")
+    said = Prose(kernel, " on the periodic cell: ")
     if model.recursion.ground is not None:
-        text = (
-            f"A_{lowest} u0 = 0 on the periodic cell: u0 is phi(y) times a function of"
-            f" ({arguments})."
-        )
+        phi, slow = Formula("phi(y)", r"\phi(y)"), Formula(f"({arguments})", f"({tex})")
+        said += Prose(_U0, " is ", phi, " times a function of ", slow, ".")
     else:
-        text = f"A_{lowest} u0 = 0 on the periodic cell: u0 = u0({arguments}) does not depend on y."
+        still = Formula(f"u0 = u0({arguments})", f"u_0 = u_0({tex})")
+        said += Prose(still, " does not depend on ", _Y, ".")
     if _weighted(model):
-        text += " The kernel psi of the adjoint is not constant: it is the weight of the averages."
-    return text, kernels
+        said += Prose(
+            " The kernel ",
+            _PSI,
+            " of the adjoint is not constant: it is the weight of the averages.",
+        )
+    return said, kernels
 
 
 def _means(model: HomogenizedModel, cells: Iterable[CellProblem]) -> list[sp.Equality]:
@@ -253,16 +310,23 @@ def _hierarchy(model: HomogenizedModel) -> list[Step]:
     """
     if model.order == 1:
         return []
-    remark = (
-        "U = U_0 + eps U_1 + eps^2 U_2 + ... : every equation has the homogenized operator, "
-        "with the averaged operators h_n on the right, never the ill-posed truncation of their sum."
+    h = Formula("h_n", "h_n")
+    remark = Prose(
+        Formula(
+            "U = U_0 + eps U_1 + eps^2 U_2 + ...",
+            r"U = U_0 + \epsilon U_1 + \epsilon^2 U_2 + \dots",
+        ),
+        " : every equation has the homogenized operator, with the averaged operators ",
+        h,
+        " on the right, never the ill-posed truncation of their sum.",
     )
     written = () if sum(map(len, closing(model)[1].values())) > _LONG else model.hierarchy
     if (
         not written
         or max(e.rhs.count(sp.Symbol) + e.rhs.count(sp.Derivative) for e in written) > _LONG
     ):
-        remark, written = remark + " Here A_n stands for h_n.", _abstract(model)
+        remark += Prose(" Here ", Formula("A_n", "A_n"), " stands for ", h, ".")
+        written = _abstract(model)
     return [Step("Hierarchy of mean fields", remark, written)]
 
 

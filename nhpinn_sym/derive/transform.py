@@ -19,6 +19,7 @@ from .diagnose import Kernels
 from .entries import Frame, Transformation
 from .law import averaged, closed_mean
 from .notation import equation
+from .prose import Formula, Prose, scaled
 from .recursion import Recursion
 from .writing import Writer, moving_coordinates
 
@@ -80,15 +81,23 @@ def ground_state(
     )
     eps = op.problem.scales.eps
     growth = sp.exp(-LAMBDA * op.problem.scales.t / eps**2) if timely else sp.Integer(1)
-    remark = (
-        "The leading operator does not vanish on constants: u is a ground state phi(y) times v, and"
-        " v is homogenized. "
-        + (
-            "u decays as exp(-lambda0 t/eps^2)."
-            if timely
-            else "This needs lambda0 = 0, since there is no time derivative."
-        )
+    remark = Prose(
+        "The leading operator does not vanish on constants: ",
+        Formula("u", "u"),
+        " is a ground state ",
+        Formula("phi(y)", r"\phi(y)"),
+        " times ",
+        Formula("v", "v"),
+        ", and ",
+        Formula("v", "v"),
+        " is homogenized. ",
     )
+    if timely:
+        decay = Formula("exp(-lambda0 t/eps^2)", r"\exp(-\lambda_0 t/\epsilon^2)")
+        remark += Prose(Formula("u", "u"), " decays as ", decay, ".")
+    else:
+        needed = Formula("lambda0 = 0", r"\lambda_0 = 0")
+        remark += Prose("This needs ", needed, ", since there is no time derivative.")
     mass = {place._replace(power=0): rho}
     return (
         LAMBDA,
@@ -192,13 +201,19 @@ def _settled(op: Operator) -> Callable[[Frame], Frame]:
     return settled
 
 
-def _remark(op: Operator) -> str:
-    remark = (
-        "A mean drift of order 1/eps: the limit exists in the coordinates X = x - c t/eps; "
-        "y = x/eps stays."
+def _remark(op: Operator) -> Prose:
+    remark = Prose(
+        "A mean drift of order ",
+        Formula("1/eps", r"1/\epsilon"),
+        ": the limit exists in the coordinates ",
+        Formula("X = x - c t/eps", r"X = x - c t/\epsilon"),
+        "; ",
+        scaled("y", "x"),
+        " stays.",
     )
     if any(c.has(*op.coordinates[:-1]) for _, c in op.terms(source=True)):
-        remark += " A source f(x) is f(X + c t/eps) there."
+        moved = Formula("f(X + c t/eps)", r"f(X + c t/\epsilon)")
+        remark += Prose(" A source ", Formula("f(x)", "f(x)"), " is ", moved, " there.")
     return remark
 
 

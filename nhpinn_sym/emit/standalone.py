@@ -28,11 +28,10 @@ def standalone(files: Files) -> Iterator[tuple[str, str]]:
 
 def sibling_names(text: str) -> list[str]:
     """The emitted files that an emitted text imports."""
-    return [
-        name
-        for _, module, names in _SIBLING.findall(text)
-        for name in ([module] if module else re.findall(r"\w+", names))
-    ]
+    found: list[str] = []
+    for _, module, names in _SIBLING.findall(text):
+        found += [module] if module else re.findall(r"(\w+)(?: as \w+)?", names)
+    return found
 
 
 def _renamed(text: str) -> str:

@@ -174,7 +174,7 @@ def test_names_of_functions_without_a_formula(tmp_path: Path) -> None:
     for name in names(tmp_path / "marker"):
         check(problem(opaque=name), plain, tmp_path / "marker", ("latex",))
         source = nh.emit(nh.homogenize(problem(opaque=name)), "torch")
-        for file, _ in source.files:
+        for file in [file for file, _ in source.files if not file.startswith("main_")]:
             load(source, file.removesuffix(".py"))
     assert not (tmp_path / "marker").exists()
 

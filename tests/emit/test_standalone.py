@@ -17,7 +17,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.emit.source import Source, load
-from nhpinn_sym.emit.standalone import RUNTIME, standalone
+from nhpinn_sym.emit.standalone import RUNTIME, sibling_names, standalone
 from nhpinn_sym.emit.torch_text import RUNTIME as TORCH_NAMES
 from nhpinn_sym.problem.errors import OutputPathError
 from tests.emitted import printed_values, run_main
@@ -124,6 +124,11 @@ def test_tracebacks_show_emitted_lines(sources: dict[str, Source]) -> None:
 def test_every_name_that_emitted_text_imports_is_there() -> None:
     for module, names in TORCH_NAMES.items():
         assert set(names) <= set(vars(importlib.import_module(f"nhpinn_sym.runtime.{module}")))
+
+
+def test_files_that_a_text_imports() -> None:
+    text = "from .a_coefficients import AXES\nfrom . import b_forms as forms, c_forms\n"
+    assert sibling_names(text) == ["a_coefficients", "b_forms", "c_forms"]
 
 
 def test_imports_of_a_folder() -> None:
