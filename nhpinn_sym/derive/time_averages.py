@@ -143,10 +143,10 @@ class Averaging:
                 ".",
             )
             return mass, how, replace(self.op, table=table)
-        whole, how = without_tau_in_mass(self.op, self.tau)
+        whole, said = without_tau_in_mass(self.op, self.tau)
         return (
             masses(whole),
-            how,
+            said,
             replace(whole, table={t: self.mean(c) for t, c in whole.table.items()}),
         )
 
