@@ -24,6 +24,7 @@ CELLS: dict[str, tuple[Lines, Lines]] = {
             "from nhpinn_sym.runtime.fem_skfem.cells import solve_cells",
             "from nhpinn_sym.runtime.fem_skfem.space import Space",
             "from nhpinn_sym.runtime.lattice import Lattice",
+            "",
             "from . import cell_forms as forms",
         ),
         (
@@ -49,6 +50,7 @@ CELLS: dict[str, tuple[Lines, Lines]] = {
             *CELLS_IMPORTS,
             "from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem",
             "from nhpinn_sym.runtime.lattice import Lattice",
+            "",
             "from . import cell_forms as forms",
         ),
         (
@@ -72,6 +74,7 @@ CELLS: dict[str, tuple[Lines, Lines]] = {
             "from nhpinn_sym.runtime.command_line import numbers",
             "from nhpinn_sym.runtime.effective import Effective",
             "from nhpinn_sym.runtime.fourier.refinement import solve_at",
+            "",
             "from . import cell_fourier as forms",
         ),
         (
@@ -147,6 +150,7 @@ EQUATIONS: dict[str, tuple[Lines, Callable[[LoweredEquation], list[str]]]] = {
             "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation",
             "from nhpinn_sym.runtime.fem_skfem.space import Space",
             "from nhpinn_sym.runtime.lattice import Lattice@ALL_BREAKS@",
+            "",
             "from . import @FORMS@ as forms",
         ),
         _skfem_equation,
@@ -160,6 +164,7 @@ EQUATIONS: dict[str, tuple[Lines, Callable[[LoweredEquation], list[str]]]] = {
             *_EQUATION_IMPORTS,
             "from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem",
             "from nhpinn_sym.runtime.lattice import Lattice@ALL_BREAKS@",
+            "",
             "from . import @FORMS@ as forms",
         ),
         _dolfinx_equation,

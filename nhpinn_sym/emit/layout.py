@@ -32,7 +32,8 @@ def statement(line: str, indent: int = 0) -> list[str]:
     if head is None:
         return _filled(text, margin, margin + "    ")
     inner = margin + "    "
-    return [f"{margin}{head}(", *_filled(value, inner, inner + "    "), f"{margin})"]
+    opened, value, closed = _unwrapped(value)
+    return [f"{margin}{head}{opened}", *_filled(value, inner, inner + "    "), f"{margin}{closed}"]
 
 
 def block(lines: Sequence[str], indent: int = 0) -> list[str]:
@@ -81,6 +82,12 @@ def _split(text: str) -> tuple[str | None, str]:
         if depth == 0 and not (token.isidentifier() or token in (",", ".", "[", "]")):
             break
     return None, text
+
+
+def _unwrapped(value: str) -> tuple[str, str, str]:
+    """The brackets around a value and what is inside of them; new ones where it has none."""
+    whole = (0, len(value)) in _groups(value)
+    return (value[0], value[1:-1].strip(), value[-1]) if whole else ("(", value, ")")
 
 
 def _filled(text: str, first: str, later: str) -> list[str]:

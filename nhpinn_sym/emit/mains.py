@@ -45,7 +45,7 @@ def cells_main(
     count = _FEATURES["cells"] if target == "torch" else _CELLS[min(3, cells.cell.dim)]
     options = "" if target == "numpy" else f"n={count}"
     usage = _usage("main_cells.py", options, parameters)
-    doc = f"{cells.title}: prints the effective coefficients, writes effective.json.\n\n{usage}"
+    doc = f"Prints the effective coefficients and writes effective.json.\n\n{usage}"
     given = [
         *statement(f"PARAMETERS = {literal(dict(parameters))}"),
         *statement(f"SLOW = {literal(slow)}"),

@@ -20,6 +20,7 @@ EQUATION_IMPORTS: Lines = (
     "from nhpinn_sym.runtime.command_line import numbers",
     "from nhpinn_sym.runtime.effective import Effective",
     "from nhpinn_sym.runtime.nets.fits import write_fit",
+    "",
     "from . import @NAME@_coefficients as data",
     "from . import @NAME@_residual as forms",
 )
@@ -38,6 +39,7 @@ def cells_lines(cells: LoweredCells) -> tuple[Lines, Lines] | None:
             "",
             *CELLS_IMPORTS,
             "from nhpinn_sym.runtime.nets.fits import fit_cells",
+            "",
             "from . import cell_residual as forms",
         )
         return imports, (
@@ -60,6 +62,7 @@ def cells_lines(cells: LoweredCells) -> tuple[Lines, Lines] | None:
         "",
         *CELLS_IMPORTS,
         "from nhpinn_sym.runtime.nets.fits import fit_energies",
+        "",
         "from . import cell_dual, cell_energy",
     )
     return imports, (

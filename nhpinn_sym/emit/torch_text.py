@@ -207,13 +207,14 @@ def _imports(body: str, siblings: Mapping[str, Iterable[str]]) -> str:
     words = set(re.findall(r"(?<![\w.'\"])[A-Za-z_]\w*", code))
     standard = [f"import {name}" for name in ("math", "torch") if re.search(rf"\b{name}\.", code)]
     lines = [line for name in standard for line in (name, "")]
-    held: dict[str, Iterable[str]] = {}
-    held |= {f"nhpinn_sym.runtime.{module}": names for module, names in RUNTIME.items()}
-    held |= {f".{file}": names for file, names in siblings.items()}
-    for module, names in held.items():
-        used = sorted(name for name in names if name in words)
-        if used:
-            lines += statement(f"from {module} import {', '.join(used)}")
+    runtime = {f"nhpinn_sym.runtime.{module}": names for module, names in RUNTIME.items()}
+    beside = {f".{file}": names for file, names in siblings.items()}
+    for held in (runtime, beside):
+        for module, names in held.items():
+            used = sorted(name for name in names if name in words)
+            if used:
+                lines += statement(f"from {module} import {', '.join(used)}")
+        lines.append("")
     return "\n".join(lines).strip()
 
 
