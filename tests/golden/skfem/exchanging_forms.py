@@ -167,7 +167,7 @@ NATURAL = (
     (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
 )
 ESSENTIAL = (
-    ((((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1,
-        essential_rate_1))
+    (((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1,
+        essential_rate_1)
 )
 INITIAL = (initial_0, initial_1)
