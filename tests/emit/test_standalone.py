@@ -172,3 +172,17 @@ def test_kernels_that_are_not_constant_are_found_by_nets(tmp_path: Path) -> None
     assert done.returncode == 0, done.stderr
     expected = nh.solve_cells(model, "fourier").effective["A"][0, 0]
     assert printed_values(done.stdout)["A[0, 0]"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_drift_without_an_adjoint_is_found_by_nets(tmp_path: Path) -> None:
+    """Shear flow b(y2) d_1 u: the drift <b> = 3 is a constant of the cell problems, A_11 = 1 +
+    <R'^2>, R'' = b - 3.
+    """
+    model = derived(
+        lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + (3 + C(s.y[1])) * u.diff(s.x[0]) / s.eps, 0),
+        2,
+        time=True,
+    )
+    nh.emit(model, "torch").save(tmp_path)
+    printed = printed_values(run_main(tmp_path, "cells", "n=150").stdout)
+    assert printed["A[0, 0]"] == pytest.approx(1 + 1 / (8 * np.pi**2), rel=1e-6)

@@ -31,6 +31,8 @@ RIDGE = 50.0
 """In units of rounding."""
 MIDPOINTS = {1: 8192, 2: 192, 3: 32}
 """Of each axis in the quadrature of an energy, by the dimension."""
+MEANS = {1: 2048, 2: 96, 3: 24}
+"""Points of each axis for means over the cell, by the dimension."""
 GRID = {1: 257, 2: 65, 3: 17}
 """Points of each axis on which a solution is written, by the number of columns."""
 BLOCK = 4096
@@ -141,11 +143,14 @@ def fit_cells(forms: Any, slow: Mapping[str, float], given: Given, count: int) -
             raise SystemExit("a ground state: take the target numpy, skfem or dolfinx")
         if kind == "adjoint" and len(members) != forms.COMPONENTS:
             raise SystemExit("some adjoints alone: take the target numpy, skfem or dolfinx")
+        if kind == "corrector":
+            cells.settle_constants()
         cells.solve(number, kind, len(members))
-    grid = uniform_points({1: 2048, 2: 96, 3: 24}[dim], cells.axes)
+    cells.settle_constants()
+    grid = uniform_points(MEANS[dim], cells.axes)
     values = forms.effective(cells.full(grid), cells.jet(grid, forms.MEAN_INDICES), **cells.given)
     print(f"{count} features: relative residual {cells.residual:.1e}")
-    return {key: float(value) for key, value in values.items()}
+    return {**cells.constants, **{key: float(value) for key, value in values.items()}}
 
 
 class _Cells:
@@ -158,6 +163,7 @@ class _Cells:
         self.given = {**given, **dict.fromkeys(forms.CONSTANTS.values(), 0.0)}
         self.components = int(forms.COMPONENTS)
         self.fits: list[Fit] = []
+        self.constants: dict[Any, float] = {}
         self.residual = 0.0
 
     def full(self, points: torch.Tensor) -> torch.Tensor:
@@ -180,7 +186,7 @@ class _Cells:
             lambda layers, points: self._rows(number, kind, functions, layers, points),
             (functions, m),
         )
-        grid = uniform_points({1: 1024, 2: 64, 3: 20}[len(self.axes)], self.axes)
+        grid = uniform_points(MEANS[len(self.axes)], self.axes)
         zero = (0,) * len(self.axes)
         means = fit.jet(grid, (zero,))[zero].mean(0).reshape(functions, m)
         coefficients = fit.coefficients.clone()
@@ -192,10 +198,16 @@ class _Cells:
             coefficients[0] -= means
         self.fits.append(Fit(fit.layers, self.axes, coefficients, fit.residual))
         self.residual = max(self.residual, fit.residual)
-        if self.forms.CONSTANTS and kind == "adjoint":
-            jet = self.jet(grid, self.forms.MEAN_INDICES)
-            values = self.forms.constants(self.full(grid), jet, **self.given)
-            self.given |= {self.forms.CONSTANTS[key]: float(v) for key, v in values.items()}
+
+    def settle_constants(self) -> None:
+        """The constants in later coefficients, from means with the kernels that are solved."""
+        if self.constants or not self.forms.CONSTANTS:
+            return
+        grid = uniform_points(MEANS[len(self.axes)], self.axes)
+        jet = self.jet(grid, self.forms.MEAN_INDICES)
+        values = self.forms.constants(self.full(grid), jet, **self.given)
+        self.constants = {key: float(value) for key, value in values.items()}
+        self.given |= {self.forms.CONSTANTS[key]: v for key, v in self.constants.items()}
 
     def _rows(
         self, number: int, kind: str, functions: int, layers: Layers, points: torch.Tensor
