@@ -85,9 +85,11 @@ def _numbers(
         if callable(value) or (name != "A" and not np.any(value)) or (name == "A" and stiffness):
             continue
         array = np.asarray(value)
+        rounding = _ZERO * np.abs(array).max()
         for index in np.ndindex(array.shape):
-            if not (system or array.ndim > 2) or abs(array[index]) > _ZERO * np.abs(array).max():
-                yield _label(name, index), array[index].item()
+            zero = abs(array[index]) <= rounding
+            if not (zero and (system or array.ndim > 2)):
+                yield _label(name, index), 0.0 if zero else array[index].item()
 
 
 def _functions(

@@ -122,4 +122,5 @@ def _equations(model: HomogenizedModel, jumps: bool) -> Iterator[tuple[str, Lowe
 
 
 def _warn(name: str, cause: UnsupportedError) -> None:
-    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=4)
+    # its caller, `emit`, the call of the package, the user
+    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=5)

@@ -69,10 +69,11 @@ def _require_target(folder: Path, target: str) -> None:
     except (OSError, ValueError, KeyError, TypeError):
         return
     if before != target:
+        own = folder.with_name(target) if folder.name == before else folder / target
         raise OutputPathError(
             f"the folder holds the files of the target {before}",
             term=folder,
-            remedy=f'give every target a folder of its own: .save("{folder / target}")',
+            remedy=f'give every target a folder of its own: .save("{own}")',
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 _LONGEST = 800
+_MOST_LINES = 8
+"""Beyond it a text is a report of its own, such as a derivation: its title is enough."""
 """Letters of a term that a message quotes."""
 
 
@@ -14,7 +16,9 @@ def shortened(value: object, text: Callable[[object], str] = repr) -> str:
         found = text(value)
     except Exception as cause:  # of any kind: the value may be the user's
         return f"a {type(value).__name__} ({type(cause).__name__} when it is printed)"
-    return found if len(found) <= _LONGEST else f"{found[:_LONGEST]}... ({len(found)} letters)"
+    lines = found.splitlines()
+    cut = lines[0] if len(lines) > _MOST_LINES else found[:_LONGEST]
+    return found if cut == found else f"{cut}... ({len(found)} letters)"
 
 
 class NhpinnError(Exception):

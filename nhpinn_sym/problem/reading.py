@@ -265,7 +265,7 @@ def parameter_numbers(
             raise UndeclaredSymbolError(
                 f"the parameter {name} has no value",
                 term=name,
-                remedy=f"pass parameters={{{name}: number}}",
+                remedy=f"pass parameters={{{name}: number}}, in a terminal --set {name}=NUMBER",
             )
         number = scalar(
             values[name],

@@ -111,6 +111,10 @@ def test_a_folder_holds_one_target(sources: dict[str, Source], tmp_path: Path) -
         sources["dolfinx"].save(tmp_path)
     assert "dolfinx" in str(error.value) and not (tmp_path / "runtime" / "fem_dolfinx").exists()
     sources["skfem"].save(tmp_path)
+    named = tmp_path / "skfem"
+    sources["skfem"].save(named)
+    with pytest.raises(OutputPathError, match=re.escape(f'.save("{tmp_path / "torch"}")')):
+        sources["torch"].save(named)
 
 
 def test_tracebacks_show_emitted_lines(sources: dict[str, Source]) -> None:

@@ -325,3 +325,12 @@ def test_expansions_of_second_order_of_a_homogeneous_medium() -> None:
     cells = nh.solve_cells(model)
     fields = nh.solve_hierarchy(model, cells, "skfem")
     assert nh.reconstruct(fields, cells, 0.1)([[0.3]]) == pytest.approx(0.3 * 0.7 / 4)
+
+
+def test_a_report_that_is_no_solution_is_quoted_by_its_title() -> None:
+    model = nh.homogenize(
+        nh.MultiscaleProblem((-S1.div(SMOOTH * S1.grad(U)), 1), scales=S1, unknown=U)
+    )
+    with pytest.raises(nh.ProblemError) as error:
+        nh.solve_homogenized(model, model)
+    assert len(str(error.value).splitlines()) == 3
