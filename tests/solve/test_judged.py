@@ -192,3 +192,11 @@ def y_distance(y: sp.Expr) -> sp.Expr:
 def test_nets_that_see_their_data_have_no_data_error(method: str) -> None:
     cells = nh.solve_cells(MODEL, "pinn", method=method, tolerance=1e-5)
     assert cells.info["data_error"] < 1e-12
+
+
+def test_the_baseline_shows_its_grid_too() -> None:
+    model = derived(diffusion(lambda s: narrow(s.y[0])))
+    options = {"method": "nh-pinn", "epochs": 2, "width": 4, "nodes": 21}
+    with pytest.warns(nh.ToleranceWarning):
+        cells = nh.solve_cells(model, "pinn", **options)
+    assert cells.info["data_error"] > 1e-4

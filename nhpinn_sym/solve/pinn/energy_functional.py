@@ -18,7 +18,7 @@ from .adaptive import SCALES, Fit, best_scales
 from .minimize import Result
 from .network import Layers, Network, TrialSpace
 from .optimizers import OPTIMIZERS, make_optimizer
-from .options import Options, read_options, require_unused
+from .options import RANDOM_FEATURES, Options, read_options, require_unused
 from .random_features import Scales, matrix, random_layer
 from .rows import Rows, safe_divisor
 
@@ -48,6 +48,17 @@ def energy_options(given: Mapping[str, Any]) -> Options:
         if options.solver == "auto" and options.trains
         else options
     )
+
+
+def _require_gradient(options: Options) -> None:
+    """UnsupportedError for a solver of least-squares problems."""
+    if options.chosen not in _GRADIENTS:
+        raise UnsupportedError(
+            f"an energy is no sum of squares that vanish: the solver {options.chosen} does not"
+            " minimize it",
+            term=f"solver={options.chosen!r}",
+            remedy=f"use solver= one of {', '.join((RANDOM_FEATURES, *_GRADIENTS))}",
+        )
 
 
 @dataclass(frozen=True)
@@ -127,29 +138,8 @@ class Functional:
         layer; the net that is best on the quadrature
         `unseen`, and why it was over: when J rises there, the net exploits the errors of its own
         quadrature (OVERFITTED)."""
-        if options.chosen not in _GRADIENTS:
-            raise UnsupportedError(
-                f"an energy is no sum of squares that vanish: the solver {options.chosen} does not"
-                " minimize it",
-                term=f"solver={options.chosen!r}",
-                remedy=f"use solver= one of {', '.join(('random-features', *_GRADIENTS))}",
-            )
-        width, depth = options.net
-        inner = self.trial.mlp(width, depth, 1, options.seed)[1:-1]
-
-        def fit(size: int, scales: Scales) -> Fit[Network]:
-            network = self.minimizer(
-                [*random_layer(self.trial, size, scales, options.seed), *inner]
-            )
-            return Fit(network, unseen.value(network), size, scales)
-
-        scale = options.scale or SCALES[0]
-        tried = 0 if options.scale else _SCALES_TRIED
-        first = best_scales(fit, self.trial.axes, width, (scale, scale), lambda first: tried)
-        nothing = first.solved.scale_outputs(torch.zeros_like(first.solved.layers[-1][1]))
-        loss = _Loss(
-            self, (first.solved if first.held_out < unseen.value(nothing) else nothing).layers
-        )  # exploited by the first fit already
+        _require_gradient(options)
+        loss = _Loss(self, self._first_layers(unseen, options))
         optimizer, iterations = make_optimizer(options.chosen, options.iterations)
         state = optimizer.begin(loss)
         best = state.x
@@ -175,6 +165,24 @@ class Functional:
         if result is not Result.MAX_ITERATIONS and value - lowest > _RISEN * abs(lowest):
             result = Result.OVERFITTED
         return Trained(loss.network(best), loss.network(loss.start), result, count)
+
+    def _first_layers(self, unseen: Functional, options: Options) -> Layers:
+        """What a training starts from: the best last layer, or nothing, where that has exploited the
+        errors of the quadrature already.
+        """
+        width, depth = options.net
+        inner = self.trial.mlp(width, depth, 1, options.seed)[1:-1]
+
+        def fit(size: int, scales: Scales) -> Fit[Network]:
+            first = random_layer(self.trial, size, scales, options.seed)
+            network = self.minimizer([*first, *inner])
+            return Fit(network, unseen.value(network), size, scales)
+
+        scale = options.scale or SCALES[0]
+        patience = 0 if options.scale else _SCALES_TRIED
+        found = best_scales(fit, self.trial.axes, width, (scale, scale), lambda first: patience)
+        nothing = found.solved.scale_outputs(torch.zeros_like(found.solved.layers[-1][1]))
+        return (found.solved if found.held_out < unseen.value(nothing) else nothing).layers
 
     def _loads(self, layers: Layers) -> Tensor:
         """l of every feature of every component."""

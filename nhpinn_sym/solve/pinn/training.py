@@ -15,7 +15,7 @@ from ..limits import require_affordable
 from .adaptive import SCALES, Fit, best_scales
 from .checkpoint import Checkpoint, signature_of
 from .distributed import SharedLoss
-from .minimize import Result, TrainingResult, minimize
+from .minimize import Result, SeparableLoss, TrainingResult, minimize
 from .network import Layers, Network, TrialSpace
 from .objective import Objective
 from .optimizers import OPTIMIZERS, make_optimizer
@@ -109,7 +109,6 @@ def train(
     _require_affordable(unknowns, count, options)
     rows = make_rows(count, options.seed)
     held = make_rows(HELD_OUT, options.seed + 1)
-    ranks = options.ranks
     own = options.ranks.own(rows)
     loss = NetLoss(trial, own, *start(trial, rows, held, components, options), options)
     optimizer, iterations = make_optimizer(options.chosen, options.iterations)
@@ -117,31 +116,39 @@ def train(
     def held_out(x: Tensor) -> float:
         return held_out_residual(*loss.network(x.to(torch.float64)), held)
 
-    checkpoint = None
-    if options.checkpoint is not None:
-        tensors = (rows.points, rows.weights, rows.extra, rows.target, held.points, loss.start)
-        signature = signature_of(
-            trial.signature,
-            trial.axes,
-            options.chosen,
-            iterations,
-            goal,
-            options.dtype,
-            loss.flavour,
-            ranks.count,
-            *tensors,
-        )
-        checkpoint = Checkpoint(
-            Path(options.checkpoint) / f"{file_name(name)}.npz", signature, ranks.first
-        )
-    whole = (
-        loss
-        if ranks.count == 1
-        else SharedLoss(loss, ranks, own.target.numel() / rows.target.numel())
+    whole: SeparableLoss = loss
+    if options.ranks.count > 1:
+        whole = SharedLoss(loss, options.ranks, own.target.numel() / rows.target.numel())
+    checkpoint = _checkpoint(loss, rows, held, options, (iterations, goal), name)
+    found = minimize(whole, optimizer, iterations, held_out, goal, report, checkpoint)
+    return _trained(loss, found)
+
+
+def _checkpoint(
+    loss: NetLoss,
+    rows: Rows,
+    held: Rows,
+    options: Options,
+    aim: tuple[int, float],
+    name: str,
+) -> Checkpoint | None:
+    """The file of this training, where a folder is asked for; aim: its iterations and its goal. The
+    signature holds all that the numbers of the training depend on.
+    """
+    if options.checkpoint is None:
+        return None
+    signature = signature_of(
+        loss.trial.signature,
+        loss.trial.axes,
+        options.chosen,
+        *aim,
+        options.dtype,
+        loss.flavour,
+        options.ranks.count,
+        *(rows.points, rows.weights, rows.extra, rows.target, held.points, loss.start),
     )
-    return _trained(
-        loss, minimize(whole, optimizer, iterations, held_out, goal, report, checkpoint)
-    )
+    path = Path(options.checkpoint) / f"{file_name(name)}.npz"
+    return Checkpoint(path, signature, options.ranks.first)
 
 
 def _require_affordable(unknowns: int, count: int, options: Options) -> None:

@@ -160,6 +160,11 @@ class ClassicalCellSolver:
         )
         return CellBatch(fields, {key: weights @ value for key, value in effective.items()}, info)
 
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """The uniform grid of the averages, the same at all slow points."""
+        points = self._grid.cpu().numpy()
+        return points, np.full(len(points), 1 / len(points))
+
     @cached_property
     def _solved(self) -> tuple[list[list[Network]], dict[EffectiveKey, Array], dict[str, Any]]:
         """The nets (functions, places), the entries (places,), and info."""
