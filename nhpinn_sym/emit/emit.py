@@ -55,6 +55,7 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")
     cells = lower_cells(model)
     cells = real_form(cells) if cells.complex and target != "numpy" else cells
+    _require_formulas(cells, target)
     files = dict(_cells(emitter, cells, target).files)
     mains = {"cells": cells_main(target, cells, default_parameters(model), slow_box(model))}
     if target != "numpy" and model.problem.domain is not None:
@@ -64,6 +65,17 @@ def emit(model: HomogenizedModel, target: str) -> Source:
                 mains[name] = equation_main(target, equation, name)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
     return Source(target, tuple(files.items()))
+
+
+def _require_formulas(cells: LoweredCells, target: str) -> None:
+    """UnsupportedError where a folder that stands alone would lack the fields of a finer level."""
+    if cells.externals and target != "numpy":
+        raise UnsupportedError(
+            "a coefficient is the effective one of a finer level: its values are known when that"
+            " is solved",
+            term=cells.externals[0].symbol,
+            remedy="solve_cells(model, backend) solves both levels",
+        )
 
 
 def _cells(emitter: ModuleType, cells: LoweredCells, target: str) -> Source:

@@ -31,12 +31,6 @@ def require_elements(lowered: LoweredCells) -> None:
             term=lowered.coordinates,
             remedy=_REMEDY,
         )
-    if lowered.externals:
-        raise UnsupportedError(
-            "finite elements need a formula for each coefficient",
-            term=lowered.externals[0].symbol,
-            remedy=_REMEDY,
-        )
     for weak in _weak_terms(lowered):
         _require_real(weak.coefficient)
         require_first_order(

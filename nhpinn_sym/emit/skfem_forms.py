@@ -177,7 +177,7 @@ def _cell_docstring(lowered: LoweredCells, coefficients: Coefficients) -> list[s
         *(f"N{k}: {describe(f)}" for k, f in enumerate(lowered.functions)),
         "",
         *coefficients.definitions(),
-        *_needs("y", lowered.slow, [*lowered.parameters, *given], ()),
+        *_needs("y", lowered.slow, [*lowered.parameters, *given], lowered.externals),
     ]
 
 

@@ -95,6 +95,7 @@ class _CellWriter:
             *lowered.parameters,
             *([lowered.eigenvalue] if lowered.eigenvalue else []),
             *(c.symbol for c in lowered.constants),
+            *(e.symbol for e in lowered.externals),
         ]
         self.names = {v: str(v) for v in lowered.coordinates}
         self.names |= {v: f"x[{literal(str(v))}]" for v in lowered.slow} | {

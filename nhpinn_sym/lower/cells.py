@@ -165,6 +165,7 @@ class _Lowering:
             complex=self._complex(held),
             jumps=self.broken,
             known=known,
+            finer=lower_cells(model.inner) if model.inner and self.externals else None,
         )
 
     def _complex(self, held: Iterable[sp.Expr]) -> bool:

@@ -32,8 +32,11 @@ Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
 @dataclass(frozen=True)
 class External:
-    """A number, or a field of x, that only a solve provides: entry `index` of effective coefficient
+    """A number, or a field, that no formula gives: D^derivative of entry `index` of the coefficient
     `name`.
+
+    In an equation a field of x, an effective coefficient; in cell problems one of the fast and slow
+    coordinates, an effective coefficient of a finer level or a function that was given.
     """
 
     symbol: sp.Symbol
@@ -163,7 +166,8 @@ class LoweredCells:
     index (n, i, *left, j, *right): D^left( . D^right U_j ) in equation i of h_n, multi-indices over
     (x, t). `known` are the entries of the law with a closed form: constants, without terms.
     `symmetric`: A_0 is symmetric (its weak form is). `definite`: it is elliptic with a positive
-    symbol (not so: piezoelectricity).
+    symbol (not so: piezoelectricity). `finer`: the cell problems of the finer level whose effective
+    coefficients are among the externals.
     """
 
     title: str
@@ -186,6 +190,7 @@ class LoweredCells:
     complex: bool
     jumps: bool
     known: tuple[Functional, ...] = ()
+    finer: LoweredCells | None = None
 
     @property
     def correctors(self) -> tuple[CellForm, ...]:

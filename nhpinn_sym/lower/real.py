@@ -28,14 +28,15 @@ from .forms import (
     StrongTerm,
     WeakTerm,
 )
+from .substitution import substituted
 
 Parts = tuple[list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]]
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
 
 
 def real_form(cells: LoweredCells) -> LoweredCells:
-    """The cell problems in real and imaginary parts; functionals get a leading index 0 (real) or 1
-    (imaginary).
+    """The cell problems in real and imaginary parts; functionals and externals get a leading index 0
+    (real) or 1 (imaginary).
 
     UnsupportedError for kernels that are not constant: the transpose of the real form is not the
     real form of the transpose.
@@ -48,10 +49,13 @@ def real_form(cells: LoweredCells) -> LoweredCells:
             remedy='use the fourier backend: solve_cells(model, "fourier")',
         )
     m = cells.components
+    externals, swap = _split_externals(cells.externals)
+    cells = substituted(cells, swap)
     bilinear = tuple(t for w in cells.bilinear for t in _doubled(w, m))
     return replace(
         cells,
         components=2 * m,
+        externals=externals,
         bilinear=bilinear,
         strong=tuple(t for s in cells.strong for t in _doubled(s, m)),
         functions=tuple(_function(f, m) for f in cells.functions),
@@ -67,13 +71,8 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
     """A boundary value problem in real and imaginary parts; externals get a leading index 0 (real)
     or 1 (imaginary). Its data are real.
     """
-    m, parts = (
-        equation.components,
-        {e.symbol: [_external(e, k) for k in (0, 1)] for e in equation.externals},
-    )
-    swap = {
-        symbol: real.symbol + sp.I * imaginary.symbol for symbol, (real, imaginary) in parts.items()
-    }
+    m = equation.components
+    externals, swap = _split_externals(equation.externals)
 
     def doubled(terms: Iterable[T]) -> tuple[T, ...]:
         return tuple(
@@ -93,7 +92,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
     return replace(
         equation,
         components=2 * m,
-        externals=tuple(part for pair in parts.values() for part in pair),
+        externals=externals,
         mass=doubled(equation.mass),
         bilinear=bilinear,
         linear=tuple(
@@ -120,7 +119,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
 
 
 def _condition(
-    n: Natural, k: int, equation: LoweredEquation, swap: Mapping[sp.Expr, sp.Expr]
+    n: Natural, k: int, equation: LoweredEquation, swap: Mapping[sp.Basic, sp.Expr]
 ) -> Natural:
     """The real (k = 0) or imaginary part (k = 1) of a natural condition of `equation`."""
     m, zero = equation.components, (0,) * equation.domain.dim
@@ -132,6 +131,19 @@ def _condition(
     )
     others = [t for t in parts if t.equation == row and (t.field, t.right) != (row, zero)]
     return Natural(n.faces, alpha, split(n.value.xreplace(swap))[k], row, tuple(others))
+
+
+def _split_externals(
+    externals: Iterable[External],
+) -> tuple[tuple[External, ...], dict[sp.Basic, sp.Expr]]:
+    """(the real and the imaginary part of each external, what stands for its symbol)."""
+    found = []
+    swap: dict[sp.Basic, sp.Expr] = {}
+    for e in externals:
+        real, imaginary = (_external(e, part) for part in (0, 1))
+        found += [real, imaginary]
+        swap[e.symbol] = real.symbol + sp.I * imaginary.symbol
+    return tuple(found), swap
 
 
 def _external(e: External, part: int) -> External:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 from typing import Any
 
@@ -32,16 +33,19 @@ def resolve_cells(
     parameters : numbers by name; functions, and those that are missing, count as 1.
     slow_box   : one interval for each of `cells.slow`; the answer holds for all slow points in
                  it. A point is (x, x).
+    The effective coefficients of a finer level ask for what its own data ask for.
     """
     axes = [
         (v, interval, True)
         for v, interval in zip(cells.coordinates, cells.cell.bounds, strict=True)
     ]
-    return resolve(
-        cell_data(cells),
-        axes,
-        _values(parameters, cells.parameters) | dict(zip(cells.slow, slow_box, strict=True)),
-    )
+    slow = dict(zip(cells.slow, slow_box, strict=True))
+    values = _values(parameters, _parameters(cells)) | slow | _finer(cells)
+    found = resolve(_all_data(cells), axes, values)
+    if cells.finer is None:
+        return found
+    own = set(cells.coordinates)
+    return replace(found, curved=tuple(c for c in found.curved if c.free_symbols & own))
 
 
 def resolve_slow(
@@ -55,7 +59,8 @@ def resolve_slow(
     known = periodic or (False,) * len(cells.slow)
     axes = [(v, interval, p) for v, interval, p in zip(cells.slow, slow_box, known, strict=True)]
     fast: dict[sp.Symbol, Value] = dict(zip(cells.coordinates, cells.cell.bounds, strict=True))
-    return resolve(cell_data(cells), axes, _values(parameters, cells.parameters) | fast)
+    fast |= _finer(cells)
+    return resolve(_all_data(cells), axes, _values(parameters, _parameters(cells)) | fast)
 
 
 def resolve_equation(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Resolution:
@@ -91,6 +96,22 @@ def cell_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
         cells.effective, cells.higher, *((c.numerator, c.denominator) for c in cells.constants)
     )
     return tuple(dict.fromkeys(chain((t.coefficient for t in terms), *map(_held, functionals))))
+
+
+def _all_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
+    """Those of the finer level as well."""
+    return cell_data(cells) + (() if cells.finer is None else cell_data(cells.finer))
+
+
+def _parameters(cells: LoweredCells) -> tuple[sp.Symbol, ...]:
+    return cells.parameters + (() if cells.finer is None else cells.finer.parameters)
+
+
+def _finer(cells: LoweredCells) -> dict[sp.Symbol, Value]:
+    """The ranges of the coordinates of the finer level."""
+    if cells.finer is None:
+        return {}
+    return dict(zip(cells.finer.coordinates, cells.finer.cell.bounds, strict=True))
 
 
 def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:

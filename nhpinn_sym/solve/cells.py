@@ -26,20 +26,26 @@ from ..problem.errors import (
     UnsupportedError,
 )
 from ..problem.reading import instance, parameter_numbers, positive_number
-from ..resolution import resolve_cells, resolve_slow
+from ..resolution import Resolution, resolve_cells, resolve_slow
 from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Nodes
 from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
 from .effective import entries_of
-from .given import as_externals, cell_functions
-from .iterated import FieldSource, InnerLevel, IteratedSolver, written_out
+from .external_fields import (
+    FinerLevel,
+    as_functions,
+    point_names,
+    real_and_imaginary,
+    with_given_functions,
+)
+from .given import cell_functions
 from .judged import judge
 from .limits import memory_errors
 from .progress import Progress, shown
 from .real_parts import RealPartsSolver
 from .slow import slow_box, solve_on_nodes
-from .solution import CellBatch
+from .solution import CellBatch, Coefficients
 
 _STEADY = 1e-6
 """Relative variation over tau of a mean drift that is rounding, or an error of the cell functions.
@@ -126,23 +132,33 @@ def solve_over(
     )
     box, periodic = slow_box(model, lowered)
     bars = shown(progress)
-    inner: FieldSource | None = None
+    finer: CellSolution | None = None
+    fields: Coefficients | None = None
     if model.inner is not None and lowered.externals:
-        inner = InnerLevel(
-            solve_over(model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}),
-            model.inner,
+        finer = solve_over(
+            model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}
         )
+        fields = FinerLevel(finer, model.inner, point_names(lowered))
+        lowered = _with_jumps(lowered, resolve_cells(lowered, values, box), backend)
     elif functions and backend == "pinn":
         values = {**values, **functions}
     elif functions:
-        lowered, inner = as_externals(lowered, functions, values)
+        lowered, fields = with_given_functions(lowered, functions, values)
 
-    def make(cells: LoweredCells, **more: Any) -> Any:
-        return solver_class(cells, values, box, wanted, bars, **options, **more)
+    def make(cells: LoweredCells, coefficients: Coefficients | None) -> Any:
+        if coefficients is None:
+            return solver_class(cells, values, box, wanted, bars, **options)
+        if backend == "pinn":
+            from .pinn.callables import differentiable
+
+            plain, behind = as_functions(cells, coefficients)
+            held = {**values, **{name: differentiable(field) for name, field in behind.items()}}
+            return solver_class(plain, held, box, wanted, bars, **options)
+        return solver_class(cells, values, box, wanted, bars, coefficients, **options)
 
     try:
         with memory_errors(f"{lowered.title} ({backend})"):
-            solver = _adapted(make, backend, lowered, inner, wanted)
+            solver = _adapted(make, backend, lowered, fields)
             if box:
                 resolution = resolve_slow(lowered, values, box, periodic)
                 nodes, batch, slow_change = solve_on_nodes(
@@ -153,8 +169,8 @@ def solve_over(
     except SolvabilityError as cause:
         raise _explained(model, str(cause.term), cause.what) from cause
     batch = judge(model, lowered, values, nodes.points, batch, solver)
-    finer = inner.cells.info["estimate"] if isinstance(inner, InnerLevel) else 0.0
-    estimate = max(float(batch.info["estimate"]), slow_change, finer)
+    below = 0.0 if finer is None else float(finer.info["estimate"])
+    estimate = max(float(batch.info["estimate"]), slow_change, below)
     missed = resolve_cells(lowered, values, box).unresolved
     unresolved = missed is not None or float(batch.info["data_error"]) > wanted
     if missed is not None or (("n" not in options or unresolved) and not estimate <= wanted):
@@ -192,7 +208,7 @@ def solve_over(
         lowered.components,
         batch.bounds,
         {
-            **(inner.cells.parameters if isinstance(inner, InnerLevel) else {}),
+            **({} if finer is None else finer.parameters),
             **{v.name: values[v.name] for v in lowered.parameters},
         },
     )
@@ -255,25 +271,34 @@ def _by_choice(
 
 
 def _adapted(
-    make: Callable[..., Any],
+    make: Callable[[LoweredCells, Coefficients | None], Any],
     backend: str,
     cells: LoweredCells,
-    inner: FieldSource | None,
-    tolerance: float,
+    fields: Coefficients | None,
 ) -> Any:
-    """The solver that `make` gives, around it what the backend does not know: fields of a finer
-    level or given functions, complex numbers.
+    """The solver that `make` gives; around it, where the backend computes with real numbers alone,
+    that of the real form of complex problems.
     """
-    if backend == "fourier":
-        return (
-            make(cells)
-            if inner is None
-            else IteratedSolver(cells, inner, lambda fields: make(cells, fields=fields))
+    if backend == "fourier" or not cells.complex:
+        return make(cells, fields)
+    parts = None if fields is None else real_and_imaginary(fields)
+    return RealPartsSolver(make(real_form(cells), parts), cells.components)
+
+
+def _with_jumps(cells: LoweredCells, found: Resolution, backend: str) -> LoweredCells:
+    """The cell problems marked as jumping where the effective coefficients of a finer level do.
+
+    UnsupportedError for pinn, whose nets would need the places.
+    """
+    rough = any(found.breaks) or bool(found.curved)
+    if rough and backend == "pinn":
+        raise UnsupportedError(
+            "an effective coefficient of a finer level jumps or kinks in the coarser cell: the"
+            " strong form is not defined there",
+            term=cells.externals[0].symbol,
+            remedy='use backend="skfem", "dolfinx" or "fourier"',
         )
-    given = cells if inner is None else written_out(inner, cells, tolerance)
-    return (
-        RealPartsSolver(make(real_form(given)), given.components) if given.complex else make(given)
-    )
+    return replace(cells, jumps=cells.jumps or rough)
 
 
 def _freed(cells: LoweredCells, over: tuple[sp.Symbol, ...]) -> LoweredCells:

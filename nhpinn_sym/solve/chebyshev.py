@@ -20,6 +20,10 @@ from ..problem.errors import ProblemError
 from .solution import Array
 
 Bounds = tuple[tuple[float, float], ...]
+_POINTS = 4096
+"""Points of an interpolation at a time: they take as many numbers for each node of all but one
+axis.
+"""
 _INSIDE = 1e-13
 """Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there.
 """
@@ -99,6 +103,27 @@ class Nodes:
             block = self._block(axis, points[:, axis], 0 if index is None else index[axis])
             total = (total[:, :, None] * block[:, None, :]).reshape(len(points), -1)
         return total
+
+    def interpolate(
+        self, points: Array, values: Array, index: tuple[int, ...] | None = None
+    ) -> Array:
+        """D^index of the interpolant of `values` (m,) at `points` (n, d): (n,), axis by axis and a
+        bounded number of points at a time.
+        """
+        points = np.asarray(points, dtype=float).reshape(len(points), len(self.bounds))
+        blocks = range(0, len(points), _POINTS)
+        parts = [self._interpolated(points[k : k + _POINTS], values, index) for k in blocks]
+        return np.concatenate(parts) if parts else np.zeros(0, dtype=values.dtype)
+
+    def _interpolated(self, points: Array, values: Array, index: tuple[int, ...] | None) -> Array:
+        found = values.reshape(1, *(len(self.axis_nodes(k)) for k in range(len(self.bounds))))
+        for axis in range(len(self.bounds)):
+            block = self._block(axis, points[:, axis], 0 if index is None else index[axis])
+            if axis == 0:
+                found = np.tensordot(block, found[0], axes=1)
+            else:
+                found = np.einsum("na,na...->n...", block, found)
+        return np.broadcast_to(found, (len(points),))
 
     def _block(self, axis: int, x: Array, order: int) -> Array:
         a, b = self.bounds[axis]

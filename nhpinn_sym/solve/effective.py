@@ -69,7 +69,7 @@ class Entry:
             if index is None
             else tuple(index[axis] if axis < len(index) else 0 for axis in self.columns)
         )
-        return np.asarray(self.nodes.weights(points[:, list(self.columns)], inner) @ self.values)
+        return self.nodes.interpolate(points[:, list(self.columns)], self.values, inner)
 
     @property
     def number(self) -> Any:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
 import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.utilities.lambdify import implemented_function
@@ -17,12 +16,10 @@ from ..derive.diagnose import check_coefficients
 from ..derive.ellipticity import check_ellipticity
 from ..derive.model import HomogenizedModel
 from ..emit.unknown_functions import function_names, opaque_nodes, read
-from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
+from ..lower.forms import LoweredEquation, MultiIndex
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened
-from ..problem.numeric import lambdified
-from .iterated import Field, swapped
-from .solution import Array
+from .external_fields import checked_function
 
 Functions = Mapping[str, Callable[..., Any]]
 Known = Mapping[str, Callable[[MultiIndex], Any]]
@@ -122,44 +119,8 @@ def _implemented(name: str, function: Callable[..., Any], tensors: Any, index: M
             term=f"D^{index} {name}",
             remedy='use backend="pinn", which differentiates it',
         )
-    numbers = _checked(name, tensors.on_arrays(function, index) if tensors else function)
+    numbers = checked_function(name, tensors.on_arrays(function, index) if tensors else function)
     return implemented_function(f"{name}_{'_'.join(map(str, index))}", numbers)
-
-
-def _checked(name: str, function: Callable[..., Any]) -> Callable[..., Array]:
-    """The function of arrays of one shape, or numbers; ProblemError where it raises, or its values
-    are not real or have another shape.
-    """
-
-    def values(*arguments: Any) -> Array:
-        arrays = np.broadcast_arrays(*(np.asarray(a, dtype=float) for a in arguments))
-        try:
-            found = np.asarray(function(*arrays))
-        except Exception as cause:  # of any kind: the function is the user's
-            raise ProblemError(
-                f"the function {name} raised {type(cause).__name__}: {cause}",
-                term=f"{name} at {len(arrays)} arrays",
-                remedy=(
-                    "give a function of arrays, of tensors for pinn, with one argument for each of"
-                    " the coefficient's"
-                ),
-            ) from cause
-        if found.dtype.kind not in "fiu":
-            raise ProblemError(
-                f"the function {name} gave values that are not real numbers",
-                term=found.dtype,
-                remedy="return one real number for each point",
-            )
-        if found.shape != arrays[0].shape:
-            raise ProblemError(
-                f"the function {name} gave values of shape {found.shape} at arguments of shape"
-                f" {arrays[0].shape}",
-                term=name,
-                remedy="return one value for each point",
-            )
-        return found.astype(float)
-
-    return values
 
 
 def _with_numbers(op: Operator, known: Known) -> Operator:
@@ -172,58 +133,3 @@ def _put(c: sp.Expr, known: Known) -> sp.Expr:
     return c.xreplace(
         {node: known[o.name](o.index)(*o.arguments) for node, o in nodes.items() if o.name in known}
     )
-
-
-@dataclass(frozen=True)
-class GivenFields:
-    """The given functions as fields of the cell: {name of a field: (function, its arguments)}."""
-
-    nodes: Mapping[str, tuple[Callable[..., Array], tuple[sp.Expr, ...]]]
-    what: str = "functions without a formula"
-
-    def field(self, name: str, coordinates: tuple[str, ...], slow: Mapping[str, float]) -> Field:
-        """One of them at one slow point: points (n, d) of the cell of y -> (n,)."""
-        function, arguments = self.nodes[name]
-        symbols = sorted(set().union(*(a.free_symbols for a in arguments)), key=str)
-        call = lambdified(symbols, arguments, "numpy")
-
-        def values(y: Array) -> Array:
-            columns = {**slow, **dict(zip(coordinates, y.T, strict=True))}
-            return function(
-                *(np.broadcast_to(a, (len(y),)) for a in call(*(columns[str(v)] for v in symbols)))
-            )
-
-        return values
-
-
-def as_externals(
-    cells: LoweredCells, functions: Functions, values: Mapping[str, float]
-) -> tuple[LoweredCells, GivenFields]:
-    """The cell problems with external fields in the place of given functions, for backends that
-    read weak forms.
-
-    UnsupportedError where these hold derivatives of the functions, which the numbers of a function
-    do not give.
-    """
-    weak = replace(
-        cells, strong=(), functions=tuple(replace(f, source=()) for f in cells.functions)
-    )
-    numbers = {v: sp.Float(values[str(v)], 17) for v in cells.parameters}
-    swap, fields = {}, {}
-    for k, node in enumerate(opaque_nodes(weak)):
-        if not isinstance(node, AppliedUndef):
-            raise UnsupportedError(
-                "a derivative of a coefficient without a formula",
-                term=node,
-                remedy='use backend="pinn", which differentiates it',
-            )
-        name = node.func.__name__
-        swap[node] = sp.Symbol(f"{name}_given_{k}", real=True)
-        fields[str(swap[node])] = (
-            _checked(name, functions[name]),
-            tuple(a.xreplace(numbers) for a in node.args),
-        )
-    externals = tuple(
-        External(symbol, str(symbol), (), (0,) * cells.cell.dim) for symbol in swap.values()
-    )
-    return replace(swapped(weak, swap), externals=externals), GivenFields(fields)

@@ -5,13 +5,14 @@ and put together again.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..lower.forms import External, LoweredEquation
+from ..lower.forms import LoweredEquation
 from ..lower.real import real_equation
+from .external_fields import real_and_imaginary
 from .fields import field_data, read_field
 from .progress import Progress
 from .solution import (
@@ -119,12 +120,8 @@ def solve_in_parts(
     if not equation.complex:
         return solver(equation, coefficients, parameters, progress, **options)
 
-    def part(external: External, points: Array) -> Array:
-        imaginary, *index = external.index
-        values = coefficients(replace(external, index=tuple(index)), points)
-        return values.imag if imaginary else values.real
-
-    return ComplexSolution(solver(real_equation(equation), part, parameters, progress, **options))
+    parts = real_and_imaginary(coefficients)
+    return ComplexSolution(solver(real_equation(equation), parts, parameters, progress, **options))
 
 
 def _joined(values: Array) -> Array:

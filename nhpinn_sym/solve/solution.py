@@ -17,7 +17,9 @@ EffectiveKey = tuple[str, tuple[int, ...]]
 """("A", (0, 1)): an entry of an effective coefficient."""
 
 Coefficients = Callable[[External, Array], Array]
-"""Values of an external coefficient at points x of shape (n, d): shape (n,)."""
+"""Values of an external coefficient at points (n, d): shape (n,). Points are x in an equation; in
+cell problems the fast coordinates, and then the slow ones.
+"""
 
 
 class Solution(Protocol):
@@ -83,6 +85,7 @@ class CellSolver(Protocol):
     points as often as needed.
 
     slow_points: (m, len(cells.slow)); columns in the order of `cells.slow`.
+    fields: the values of `cells.externals`; given where there are any.
     """
 
     def __init__(
@@ -92,6 +95,7 @@ class CellSolver(Protocol):
         slow_box: tuple[tuple[float, float], ...],
         tolerance: float,
         progress: Progress = silent,
+        fields: Coefficients | None = None,
         **options: Any,
     ) -> None: ...
 

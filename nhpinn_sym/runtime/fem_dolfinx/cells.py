@@ -5,7 +5,7 @@ effective coefficients.
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import ModuleType
@@ -30,8 +30,10 @@ from .compat import (
 )
 from .equation import method
 from .linear_solvers import bordered, component, rounding
-from .space import BoxSpace
+from .space import BoxSpace, QuadratureField
 
+Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""Points (n, d) of the cell -> values (n,)."""
 _TOGETHER = 6
 """Forms that are compiled as one: that saves compilations, and costs the time to assemble the
 others with each.
@@ -56,7 +58,8 @@ class CellProblem:
 
     forms: the module; parameters: a value for each name in forms.PARAMETERS; lattice: the mesh of
     the cell; degree 1 or 2; solver: "direct", "iterative", or "auto" (direct in 1D, and in 2D but
-    for symmetric definite scalar problems; always where A_0 is indefinite).
+    for symmetric definite scalar problems; always where A_0 is indefinite); fields: the names of
+    the external fields that stand in the forms, which `solve` is given.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class CellProblem:
         degree: int = 2,
         solver: str = "auto",
         comm: MPI.Comm = MPI.COMM_WORLD,
+        fields: Sequence[str] = (),
     ) -> None:
         self.forms, self.components = forms, forms.COMPONENTS
         self.box = box = BoxSpace(
@@ -84,7 +88,9 @@ class CellProblem:
                 **later,
             }.items()
         }
-        data = (box.x, self.slow, self.given, box.dx)
+        self.fields = {name: QuadratureField(box) for name in fields}
+        held = {name: field.function for name, field in self.fields.items()}
+        data = (box.x, self.slow, {**self.given, **held}, box.dx)
         u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
         self.functions = [fem.Function(box.space) for _ in forms.FUNCTIONS]
         self._operator = compile_form(forms.operator(u, v, *data))
@@ -119,12 +125,14 @@ class CellProblem:
         result.pointwiseMult(values, component(values, number, self.components))
         return result
 
-    def solve(self, slow: Mapping[str, float]) -> CellResult:
-        """Solve at the slow point with the coordinates `slow`. Raises DivergedError, and
-        RuntimeError where a kernel is not found.
+    def solve(self, slow: Mapping[str, float], fields: Mapping[str, Field] = {}) -> CellResult:
+        """Solve at the slow point with the coordinates `slow`, where the external fields are
+        `fields`. Raises DivergedError, and RuntimeError where a kernel is not found.
         """
         for name, constant in self.slow.items():
             constant.value = slow[name]
+        for name, field in self.fields.items():
+            field.assign(fields[name])
         self.iterations = 0
         solved = solve_functions(self.forms, self)
         release(self.box.comm)

@@ -10,6 +10,7 @@ without a handler, where nobody sees them: that is undone.
 
 from __future__ import annotations
 
+import inspect
 import logging
 import sys
 import warnings
@@ -29,6 +30,8 @@ _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.
 _setdlopenflags = sys.setdlopenflags
 sys.setdlopenflags = lambda flags: None
 try:
+    import basix
+    import basix.ufl_wrapper
     import dolfinx.fem.petsc
     import ffcx.codegeneration.jit
     from dolfinx import fem
@@ -96,6 +99,37 @@ def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.Fu
             if components > 1
             else fem.FunctionSpace(mesh, element)
         )
+
+
+def quadrature_space(
+    mesh: dmesh.Mesh, degree: int
+) -> tuple[fem.FunctionSpace, NDArray[np.float64]]:
+    """Functions known at the points of the quadrature of that degree, and these points (dofs, d),
+    those of ghost cells included.
+    """
+    topology = mesh.topology
+    cell_type = getattr(basix.CellType, mesh.ufl_cell().cellname())
+    reference, weights = basix.make_quadrature(cell_type, degree)
+    cells = np.arange(
+        topology.index_map(topology.dim).size_local + topology.index_map(topology.dim).num_ghosts,
+        dtype=np.int32,
+    )
+    with _quiet_compiler():
+        if hasattr(fem, "functionspace"):
+            element = basix.ufl.quadrature_element(mesh.basix_cell(), degree=degree)
+            space = fem.functionspace(mesh, element)
+        else:
+            element = ufl.FiniteElement(
+                "Quadrature", mesh.ufl_cell(), degree, quad_scheme="default"
+            )
+            space = fem.FunctionSpace(mesh, element)
+        place = fem.Expression(ufl.SpatialCoordinate(mesh), reference)
+    old = "mesh" not in inspect.signature(place.eval).parameters
+    found = place.eval(cells) if old else place.eval(mesh, cells)
+    points = np.empty((len(cells) * len(weights), mesh.geometry.dim))
+    dofs = [space.dofmap.cell_dofs(cell) for cell in cells]
+    points[np.concatenate(dofs)] = found.reshape(len(points), -1)
+    return space, points
 
 
 def compile_form(form: ufl.Form) -> fem.Form:

@@ -23,6 +23,7 @@ from .compat import (
     expression,
     fem,
     function_space,
+    quadrature_space,
     vector,
 )
 
@@ -59,7 +60,8 @@ class BoxSpace:
         self.mesh = box_mesh(comm, lattice)
         self.components, self.space = components, function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
-        rule = {"quadrature_degree": 2 * degree + 1}
+        self.quadrature_degree = 2 * degree + 1
+        rule = {"quadrature_degree": self.quadrature_degree}
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
         self.ds = ufl.Measure(
             "ds",
@@ -226,6 +228,18 @@ class BoxSpace:
         points = np.concatenate(self.comm.allgather(coordinates(self.space)))
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         return LagrangeGrid.from_dofs(points, gathered, self.lattice, self.degree)
+
+
+class QuadratureField:
+    """A function that is known by its values at the quadrature points of `box.dx` alone."""
+
+    def __init__(self, box: BoxSpace) -> None:
+        space, self._points = quadrature_space(box.mesh, box.quadrature_degree)
+        self.function = fem.Function(space)
+
+    def assign(self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+        """Take the values of a function of points, (n, d) -> (n,), on this rank's cells."""
+        self.function.x.array[:] = values(self._points)
 
 
 class Interpolant:

@@ -17,9 +17,9 @@ DENSE = {1: 45, 2: 15, 3: 7}
 """Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the
 search for a ground state starts.
 """
-Fields = Mapping[str, Callable[[np.ndarray], np.ndarray]]
-"""External fields by name: points (n, d) of the cell -> values (n,), or (n, *shape) where the
-symbols of the field carry an index.
+Fields = Mapping[tuple[str, tuple[int, ...]], Callable[[np.ndarray], np.ndarray]]
+"""External fields by (name, index): points (n, d + k), coordinates of the cell and then the slow
+ones, -> values (n,).
 """
 
 
@@ -49,7 +49,7 @@ class Cells:
         )
         self.data: dict[str, Any] = {
             **parameters,
-            **_externals(forms, grid, fields),
+            **_externals(forms, grid, np.asarray(slow), fields),
             **dict.fromkeys(unknown, 0.0),
         }
         self.functions: list[np.ndarray] = []
@@ -271,12 +271,16 @@ class Cells:
         return np.array(np.broadcast_to(value.real if self.grid.real else value, (self.count,)))
 
 
-def _externals(forms: Any, grid: Grid, fields: Fields) -> dict[str, np.ndarray]:
-    """Values on the grid of the symbols that stand for given fields, or for derivatives of them."""
+def _externals(forms: Any, grid: Grid, slow: np.ndarray, fields: Fields) -> dict[str, np.ndarray]:
+    """Values (m, ...) on the grid, at each slow point (m, k), of the symbols that stand for
+    external fields or for derivatives of them.
+    """
     table = {}
-    points = np.stack([np.broadcast_to(axis, grid.shape).ravel() for axis in grid.points], axis=-1)
+    cell = np.stack([np.broadcast_to(axis, grid.shape).ravel() for axis in grid.points], axis=-1)
+    places = [np.hstack([cell, np.tile(point, (len(cell), 1))]) for point in slow]
     for symbol, name, index, derivative in forms.EXTERNALS:
-        values = np.moveaxis(np.asarray(fields[name](points)), 0, -1)[index].reshape(grid.shape)
+        field = fields[name, index]
+        values = np.stack([np.reshape(field(points), grid.shape) for points in places])
         table[symbol] = (
             grid.derivative(grid.forward(values), derivative) if any(derivative) else values
         )

@@ -6,7 +6,7 @@ the mesh are compared with those by a finer one, between the lines that the data
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import sympy as sp
@@ -20,9 +20,13 @@ _FINER = {1: 8, 2: 5, 3: 3}
 """Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
 at jumps.
 """
+_VANISHING = 1e-6
+"""Size of a datum, beside the largest of a few, below which it may be rounding."""
 _BLOCK = 200_000
 _MOST = 20_000_000
-"""Points of the finer quadrature; above, cells are cut into fewer parts."""
+_MOST_OF_A_FIELD = 1_000_000
+"""Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
+"""
 
 
 def data_error(
@@ -52,6 +56,17 @@ def data_error(
     return worst
 
 
+def fields_error(
+    fields: Sequence[Callable[[Array], Array]], layout: Layout, lattice: Lattice, degree: int
+) -> float:
+    """The same of fields, points (n, d) -> values (n,), of which nothing else is known; what
+    vanishes beside the largest of them is measured by that.
+    """
+    axes = range(lattice.dim)
+    finer = _finer(layout, lattice, axes, degree, _FINER[lattice.dim], _MOST_OF_A_FIELD)
+    return _worst(fields, list(lattice.lines), finer, degree)
+
+
 def _missed(
     datum: sp.Expr,
     symbols: Sequence[sp.Symbol],
@@ -60,29 +75,40 @@ def _missed(
     lattice: Lattice,
     degree: int,
 ) -> float:
-    own = [lattice.lines[k] for k in axes]
-    finer = _finer(layout, lattice, axes, degree)
     parts = [part for part in datum.as_real_imag() if part != 0] if datum.has(sp.I) else [datum]
+    calls = [evaluator(part, tuple(symbols)) for part in parts]
+    own = [lattice.lines[k] for k in axes]
+    cut = _FINER[len(axes)] if layout.erratic else 2
+    return _worst(calls, own, _finer(layout, lattice, axes, degree, cut, _MOST), degree)
+
+
+def _worst(
+    calls: Sequence[Callable[[Array], Array]],
+    own: Sequence[Array],
+    finer: Sequence[Array],
+    degree: int,
+) -> float:
+    pairs = [(_means(call, own, degree + 1), _means(call, finer, degree + 1)) for call in calls]
+    known = [(coarse, fine) for coarse, fine in pairs if np.isfinite([*coarse, *fine]).all()]
+    largest = max((fine[1] for _, fine in known), default=0.0)
     worst = 0.0
-    for part in parts:
-        call = evaluator(part, tuple(symbols))
-        coarse = _means(call, own, degree + 1)
-        fine = _means(call, finer, degree + 1)
-        if not np.isfinite([*coarse, *fine]).all():
-            continue
-        plain = abs(coarse[0] - fine[0]) / (fine[1] or 1.0)
+    for coarse, fine in known:
+        size = max(fine[1], _VANISHING * largest) or 1.0
         inverse = abs(coarse[2] - fine[2]) / fine[2] if fine[2] > 0 else 0.0
-        worst = max(worst, plain, inverse)
+        worst = max(worst, abs(coarse[0] - fine[0]) / size, inverse)
     return worst
 
 
-def _finer(layout: Layout, lattice: Lattice, axes: Sequence[int], degree: int) -> list[Array]:
-    """The lines of the mesh and of the panels, and between them more where jumps are curved."""
+def _finer(
+    layout: Layout, lattice: Lattice, axes: Sequence[int], degree: int, parts: int, most: int
+) -> list[Array]:
+    """The lines of the mesh and of the panels, each interval cut into `parts`, fewer where that
+    would be more than `most` points.
+    """
     panels = layout.panels or ((),) * lattice.dim
     found = [np.union1d(lattice.lines[k], panels[k]) for k in axes]
-    parts = _FINER[len(axes)] if layout.erratic else 2
     count = np.prod([(len(lines) - 1.0) * (degree + 1) for lines in found])
-    while parts > 1 and count * parts ** len(axes) > _MOST:
+    while parts > 1 and count * parts ** len(axes) > most:
         parts -= 1
     return [_divided(lines, parts) for lines in found]
 
@@ -92,7 +118,9 @@ def _divided(lines: Array, parts: int) -> Array:
     return np.append((lines[:-1, None] + np.diff(lines)[:, None] * steps).ravel(), lines[-1])
 
 
-def _means(call: object, lines: Sequence[Array], points: int) -> tuple[float, float, float]:
+def _means(
+    call: Callable[[Array], Array], lines: Sequence[Array], points: int
+) -> tuple[float, float, float]:
     """The means of f, |f| and 1/f (0 where f is not positive everywhere), by Gauss points between
     the lines.
     """
@@ -106,7 +134,7 @@ def _means(call: object, lines: Sequence[Array], points: int) -> tuple[float, fl
     sums = np.zeros(3)
     positive = True
     for at, weight in _blocks(axes, scales):
-        values = call(at)  # type: ignore[operator]
+        values = call(at)
         positive = positive and bool((values > 0).all())
         with np.errstate(divide="ignore"):
             inverse = 1 / values if positive else np.zeros_like(values)

@@ -25,6 +25,7 @@ from ...runtime.fem_dolfinx.equation import EquationProblem, Key
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError, PETSc
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ..external_fields import CellFields, with_weak_fields
 from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
@@ -63,6 +64,7 @@ class CellSolver:
         slow_box: tuple[tuple[float, float], ...],
         tolerance: float,
         progress: Progress = silent,
+        fields: Coefficients | None = None,
         *,
         degree: int = 2,
         n: int | None = None,
@@ -87,6 +89,7 @@ class CellSolver:
             solver,
             comm,
         )
+        self.fields = CellFields(with_weak_fields(cells), fields)
         self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
@@ -102,7 +105,11 @@ class CellSolver:
         )
         if self.n is not None:
             require_memory(self.layout.divided(self.n), self.degree, self.forms.COMPONENTS)
-        missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
+        for point in slow_points:
+            require_equal_numbers(self.comm, self.fields.sample(point), self.cells.title)
+        missed = cell_data_error(
+            self.cells, self.parameters, self.fields, slow_points, self.layout, self.degree
+        )
         label = f"cell problems ({BACKEND})"
         with memory_errors(label):
             return refine_cells(
@@ -122,7 +129,13 @@ class CellSolver:
         """The compiled problem of one mesh, kept for the next slow points."""
         if lattice not in self._problems:
             problem = CellProblem(
-                self.forms, self.parameters, lattice, self.degree, self.solver, self.comm
+                self.forms,
+                self.parameters,
+                lattice,
+                self.degree,
+                self.solver,
+                self.comm,
+                self.fields.names,
             )
             self._problems[lattice] = problem
         return self._problems[lattice]
@@ -132,7 +145,7 @@ class CellSolver:
         problem = self._problem(lattice)
         with solve_errors():
             results = [
-                problem.solve(dict(zip(self.forms.SLOW, point, strict=True)))
+                problem.solve(dict(zip(self.forms.SLOW, point, strict=True)), self.fields.at(point))
                 for point in slow_points
             ]
         info = {

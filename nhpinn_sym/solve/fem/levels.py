@@ -15,11 +15,12 @@ from ...problem.errors import ProblemError
 from ...resolution import resolve_equation
 from ...resolution.problems import cell_data
 from ...runtime.lattice import Lattice
+from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
 from .common import GridSolution
 from .cost import require_memory
-from .data_error import data_error
+from .data_error import data_error, fields_error
 from .layout import Layout
 from .options import cells_per_axis
 from .refine import SolveLevel, refine_equation, solve_on_mesh
@@ -135,12 +136,13 @@ def equation_data_error(
 def cell_data_error(
     cells: LoweredCells,
     parameters: Mapping[str, Any],
+    fields: CellFields,
     slow_points: Array,
     layout: Layout,
     degree: int,
 ) -> Callable[[Lattice], float]:
-    """The relative error of the coefficients of cell problems on a mesh, at a few of the slow
-    points (m, slow).
+    """The relative error of the coefficients and external fields of cell problems on a mesh, at a
+    few of the slow points (m, slow).
     """
     data = cell_data(cells)
     known = _numbers(cells.parameters, parameters)
@@ -151,6 +153,8 @@ def cell_data_error(
         for point in slow_points[chosen]:
             values = known | dict(zip(cells.slow, map(float, point), strict=True))
             found.append(data_error(data, cells.coordinates, values, layout, lattice, degree))
+            held = list(fields.at(point).values())
+            found += [fields_error(held, layout, lattice, degree)] if held else []
         return max(found)
 
     return missed

@@ -18,6 +18,7 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ...resolution import resolve_cells
 from ...runtime.lattice import Lattice
+from ..external_fields import CellFields, with_weak_fields
 from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
@@ -47,6 +48,7 @@ class CellSolver:
         slow_box: tuple[tuple[float, float], ...],
         tolerance: float,
         progress: Progress = silent,
+        fields: Coefficients | None = None,
         *,
         degree: int = 2,
         n: int | None = None,
@@ -63,6 +65,7 @@ class CellSolver:
         self._driver = _runtime("cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
         self._spaces: dict[Lattice, Any] = {}
+        self.fields = CellFields(with_weak_fields(cells), fields)
         self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
 
     def solve(self, slow_points: Array) -> CellBatch:
@@ -76,7 +79,9 @@ class CellSolver:
             require_memory(
                 self.layout.divided(self.n), self.degree, self.cells.components, by_elements=True
             )
-        missed = cell_data_error(self.cells, self.parameters, slow_points, self.layout, self.degree)
+        missed = cell_data_error(
+            self.cells, self.parameters, self.fields, slow_points, self.layout, self.degree
+        )
         with _failures(label), memory_errors(label):
             return refine_cells(
                 level,
@@ -97,14 +102,12 @@ class CellSolver:
             periodic = tuple(range(lattice.dim))
             self._spaces[lattice] = self._driver.Space(lattice, self.degree, periodic)
         space = self._spaces[lattice]
-        slow = [
-            dict(zip((symbol.name for symbol in self.cells.slow), map(float, point), strict=True))
-            for point in slow_points
-        ]
-        results = [
-            self._driver.solve_cells(self._forms, space, {**self.parameters, **values})
-            for values in slow
-        ]
+        names = [symbol.name for symbol in self.cells.slow]
+        results = []
+        for point in slow_points:
+            slow = dict(zip(names, map(float, point), strict=True))
+            data = {**self.parameters, **slow, **self.fields.at(point)}
+            results.append(self._driver.solve_cells(self._forms, space, data))
         return cell_batch(
             [result.functions for result in results],
             [result.effective for result in results],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,15 +20,16 @@ from ...problem.errors import (
     UnsupportedError,
     shortened,
 )
-from ...problem.reading import instance, positive_integer
+from ...problem.reading import positive_integer
 from ...resolution import resolve_cells
 from ...runtime.fourier.grid import Grid, evaluate_modes
-from ...runtime.fourier.refinement import LEVELS, grid_sizes
+from ...runtime.fourier.refinement import LEVELS, VANISHING, grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
 from ..choice import points_needed
+from ..external_fields import CellFields
 from ..limits import require_affordable
 from ..progress import Progress, silent
-from ..solution import Array, CellBatch
+from ..solution import Array, CellBatch, Coefficients
 
 
 @dataclass(frozen=True)
@@ -63,20 +64,11 @@ class FourierField:
             raise ValueError("modes and cell do not fit")
         return cls(bounds, modes, bool(state["real"]))
 
-    @classmethod
-    def joined(cls, fields: Sequence[FourierField]) -> FourierField:
-        """The fields of several batches of slow points as one."""
-        return cls(
-            fields[0].bounds, tuple(m for field in fields for m in field.modes), fields[0].real
-        )
-
 
 class CellSolver:
     """Fourier collocation with preconditioned CG, or GMRES where A_0 is not symmetric and positive.
 
-    Options: n, points per axis (odd); residual, where the Krylov iteration stops (relative);
-    fields, values of the external fields by name: points (n, d) of the cell -> values (n,), or (n,
-    *shape) where their symbols carry an index.
+    Options: n, points per axis (odd); residual, where the Krylov iteration stops (relative).
     """
 
     def __init__(
@@ -86,10 +78,10 @@ class CellSolver:
         slow_box: tuple[tuple[float, float], ...],
         tolerance: float,
         progress: Progress = silent,
+        fields: Coefficients | None = None,
         *,
         n: int | None = None,
         residual: float = 1e-13,
-        fields: Mapping[str, Callable[[np.ndarray], np.ndarray]] | None = None,
     ) -> None:
         self.cells, self.parameters, self.tolerance, self.progress = (
             cells,
@@ -106,12 +98,10 @@ class CellSolver:
                 term=f"residual={shortened(residual)}",
                 remedy="leave it out, or write residual=1e-10",
             )
-        self.n, self.residual, self.fields = (
-            n if n is None else n | 1,
-            residual,
-            dict(_fields(fields)),
-        )
-        _check(cells, self.fields)
+        self.n = n if n is None else n | 1
+        self.residual = residual
+        self.fields = CellFields(_without_derivatives(cells), fields)
+        _check(cells)
         self.resolution = resolve_cells(cells, self.parameters, slow_box)
         self.least = points_needed(self.resolution)
         source = target.cells(cells)
@@ -159,7 +149,7 @@ class CellSolver:
                     self.tolerance,
                     self.n,
                     self.residual,
-                    self.fields,
+                    self.fields.by_key(),
                     task.update,
                     self.least,
                 )
@@ -176,21 +166,25 @@ class CellSolver:
         effective = {
             key: np.array([r["effective"][key] for r in results]) for key in results[0]["effective"]
         }
-        return CellBatch(
-            functions, effective, {**self._info(results), "seconds": time.perf_counter() - start}
-        )
+        info = {**self._info(results), "seconds": time.perf_counter() - start}
+        if self.cells.externals:  # no symbols tell what they ask of a grid
+            error = self._fields_error(slow_points, int(info["points"]))
+            info |= {"data_error": error, "estimate": max(float(info["estimate"]), error)}
+        return CellBatch(functions, effective, info)
 
-    def field_error(self, batch: CellBatch) -> float:
-        """The largest mean difference of a given field from its interpolant on the grid of a batch,
-        relative to its largest value.
+    def _fields_error(self, slow_points: Array, n: int) -> float:
+        """The largest mean difference of an external field from its interpolant on a grid of n
+        points per axis, relative to its largest value.
         """
-        return max(
-            (self._field_error(field, int(batch.info["points"])) for field in self.fields.values()),
-            default=0.0,
-        )
+        fields = [field for point in slow_points for field in self.fields.at(point).values()]
+        found = [self._field_error(field, n) for field in fields]
+        least = VANISHING * max(size for _, size in found)
+        return max(error / (max(size, least) or 1.0) for error, size in found)
 
-    def _field_error(self, field: Callable[[np.ndarray], np.ndarray], n: int) -> float:
-        """That of one field.
+    def _field_error(
+        self, field: Callable[[np.ndarray], np.ndarray], n: int
+    ) -> tuple[float, float]:
+        """(that difference, the largest value) of one field.
 
         On a finer grid that is shifted: features that all coarser grids miss are seen down to its
         spacing.
@@ -206,7 +200,7 @@ class CellSolver:
         for wave, shift in zip(fine.waves, shifts, strict=True):
             modes = modes * np.exp(wave * shift)
         difference = np.abs(fine.backward(modes) - exact)
-        return float(fine.mean(difference).max()) / (float(np.abs(exact).max()) or 1.0)
+        return float(fine.mean(difference).max()), float(np.abs(exact).max())
 
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """Points (n, d) of the largest grid of a batch and their weights, which add up to 1."""
@@ -318,34 +312,18 @@ def _sampled(field: Callable[[np.ndarray], np.ndarray], axes: Sequence[np.ndarra
     return np.moveaxis(values, 0, -1).reshape(*values.shape[1:], *shape)
 
 
-def _fields(given: Mapping[str, Any] | None) -> Mapping[str, Any]:
-    return (
-        {}
-        if given is None
-        else instance(
-            given,
-            Mapping,  # type: ignore[type-abstract]
-            "fields",
-            "write fields={name: function of points}",
-        )
+def _without_derivatives(cells: LoweredCells) -> LoweredCells:
+    """With the external fields themselves alone: the grid differentiates them."""
+    zero = (0,) * cells.cell.dim
+    return replace(
+        cells,
+        externals=tuple(
+            {(e.name, e.index): replace(e, derivative=zero) for e in cells.externals}.values()
+        ),
     )
 
 
-def _check(cells: LoweredCells, fields: Mapping[str, Any]) -> None:
-    strange = sorted(map(str, set(fields) - {e.name for e in cells.externals}))
-    if strange:
-        raise SolveError(
-            "the cell problems hold no such fields",
-            term=", ".join(strange),
-            remedy="leave them out of fields=",
-        )
-    missing = sorted({e.name for e in cells.externals} - set(fields))
-    if missing:
-        raise SolveError(
-            "the cell problems hold fields that are not given",
-            term=", ".join(missing),
-            remedy="give fields={name: function of points}",
-        )
+def _check(cells: LoweredCells) -> None:
     if cells.complex and cells.eigenvalue is not None:
         raise UnsupportedError(
             "a ground state of an operator with complex coefficients",
