@@ -118,7 +118,9 @@ class Nodes:
     def _interpolated(self, points: Array, values: Array, index: tuple[int, ...] | None) -> Array:
         found = values.reshape(1, *(len(self.axis_nodes(k)) for k in range(len(self.bounds))))
         for axis in range(len(self.bounds)):
-            block = self._block(axis, points[:, axis], 0 if index is None else index[axis])
+            # of the points of a grid few differ along an axis
+            places, numbers = np.unique(points[:, axis], return_inverse=True)
+            block = self._block(axis, places, 0 if index is None else index[axis])[numbers]
             if axis == 0:
                 found = np.tensordot(block, found[0], axes=1)
             else:

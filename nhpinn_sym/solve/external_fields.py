@@ -132,7 +132,7 @@ def as_functions(
         node = sp.Function(name)(*arguments)
         orders = [(v, n) for v, n in zip(cells.coordinates, e.derivative, strict=True) if n]
         swap[e.symbol] = sp.Derivative(node, *orders) if orders else node
-    behind = {}
+    behind: dict[str, Callable[[MultiIndex, Array], Array]] = {}
     for (name, index), function in names.items():
         own = External(sp.Symbol(function), name, index, ())
         behind[function] = partial(_derived, fields, own)

@@ -1,5 +1,5 @@
-"""What a backend cannot compute with is written for it: complex numbers as two real ones,
-coefficients of a finer level as series.
+"""Every backend takes complex numbers, two real ones where it has no others, and coefficients that
+are known as functions: of a finer level, or given.
 """
 
 from __future__ import annotations
@@ -68,13 +68,79 @@ def test_two_levels_in_non_divergence_form(backend: str) -> None:
     assert np.allclose(found, np.array(matrix.tolist(), float) / mean, atol=BACKENDS[backend])
 
 
-def test_a_finer_level_that_depends_on_x_is_left_to_fourier() -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_finer_level_that_depends_on_x(backend: str) -> None:
+    """The harmonic mean over y and z, at each x."""
     model = derived(
         diffusion(lambda s: 3 + s.x[0] + S(s.y[0]) + C(s.z[0])),
         levels=2,
         domain=nh.Box((0, 1)),
         boundary=[nh.Dirichlet(0)],
     )
-    with pytest.raises(UnsupportedError, match="depend on x") as caught:
-        nh.solve_cells(model, "skfem")
-    assert "fourier" in str(caught.value.remedy)
+    found = nh.solve_cells(model, backend).effective["A"]
+    y, z = (g.ravel() for g in np.meshgrid(*[np.arange(200) / 200] * 2))
+    for x in (0.1, 0.7):
+        values = 3 + x + np.sin(2 * np.pi * y) + np.cos(2 * np.pi * z)
+        expected = 1 / np.mean(1 / values)
+        assert found([[x]])[0, 0, 0] == pytest.approx(expected, abs=BACKENDS[backend])
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_complex_finer_level(backend: str) -> None:
+    """A sum of a function of y and one of z: the harmonic mean over both."""
+    model = derived(diffusion(lambda s: 3 + sp.I + S(s.y[0]) + sp.I * C(s.z[0]) / 2), levels=2)
+    found = nh.solve_cells(model, backend).effective["A"][0, 0]
+    y, z = (g.ravel() for g in np.meshgrid(*[np.arange(200) / 200] * 2))
+    values = 3 + 1j + np.sin(2 * np.pi * y) + 0.5j * np.cos(2 * np.pi * z)
+    assert found == pytest.approx(1 / np.mean(1 / values), abs=BACKENDS[backend])
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_a_finer_level_that_jumps_in_the_coarser_cell(backend: str) -> None:
+    """Lines of the mesh stand where the effective coefficient of the finer level jumps."""
+    found = nh.solve_cells(jumping_finer_level(), backend)
+    assert found.effective["A"][0, 0] == pytest.approx(np.sqrt(3) / (1 / 3 + 2 / 3 / 2), abs=1e-7)
+    assert found.info["data_error"] < 1e-12
+
+
+def jumping_finer_level() -> nh.HomogenizedModel:
+    def a(s: nh.Scales) -> sp.Expr:
+        step = sp.Piecewise((1, s.y[0] < sp.Rational(1, 3)), (2, True))
+        return step * (2 + S(s.z[0]))
+
+    return derived(diffusion(a), levels=2)
+
+
+def test_nets_refuse_a_finer_level_that_jumps_in_the_coarser_cell() -> None:
+    with pytest.raises(UnsupportedError, match="jumps or kinks") as caught:
+        nh.solve_cells(jumping_finer_level(), "pinn")
+    assert "skfem" in str(caught.value.remedy)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_a_given_function_of_x_and_y(backend: str) -> None:
+    """sqrt((2 + x)^2 - 1/4) by elements that are given the function alone."""
+    model = derived(
+        diffusion(lambda s: sp.Function("a")(s.x[0], s.y[0])),
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    given = {"a": lambda x, y: 2 + x + np.sin(2 * np.pi * y) / 2}
+    found = nh.solve_cells(model, backend, coefficients=given).effective["A"]([[0.4]])
+    assert found[0, 0, 0] == pytest.approx(np.sqrt(2.4**2 - 0.25), abs=1e-6)
+
+
+def test_a_mesh_that_misses_a_given_function_is_told() -> None:
+    """No formula says how narrow the peak is: the mesh is compared with finer points."""
+    model = derived(diffusion(lambda s: sp.Function("a")(s.y[0])))
+    peak = {"a": lambda y: 1 + 30 * np.exp(-((np.mod(y, 1) - 0.4137) ** 2) / 2e-5)}
+    with pytest.warns(nh.ToleranceWarning, match="not resolved"):
+        found = nh.solve_cells(model, "skfem", n=8, coefficients=peak)
+    assert found.info["estimate"] >= found.info["data_error"] > 0.1
+
+
+def test_what_is_emitted_stands_alone() -> None:
+    """A folder of forms cannot know what only the solve of a finer level gives."""
+    for target in ("torch", "skfem", "dolfinx"):
+        with pytest.raises(UnsupportedError, match="finer level"):
+            nh.emit(two_levels(1), target)

@@ -23,6 +23,7 @@ from nhpinn_sym.lower.forms import (
     WeakTerm,
 )
 from nhpinn_sym.problem.errors import SolvabilityError, SolveError, UnsupportedError
+from nhpinn_sym.runtime.fourier.cells import Cells
 from nhpinn_sym.solve.fourier.cells import CellSolver
 from nhpinn_sym.solve.solution import CellBatch
 from tests.solve.fourier_samples import Y, axis, cells, function, scalar
@@ -314,9 +315,7 @@ def test_given_fields_and_their_derivatives() -> None:
     a = 2 + w + slope / 10
     externals = (External(w, "w", (1,), (0,)), External(slope, "w", (1,), (1,)))
     lowered = dataclasses.replace(scalar(a, 1), externals=externals)
-    batch = solve(
-        lowered, fields={"w": lambda y: np.stack([0 * y[:, 0], np.sin(TAU * y[:, 0])], axis=1)}
-    )
+    batch = solve(lowered, fields=lambda external, y: np.sin(TAU * external.index[0] * y[:, 0]))
     exact = 1 / np.mean(1 / (2 + np.sin(TAU * GRID) + TAU * np.cos(TAU * GRID) / 10))
     assert value(batch, "A", 0, 0, 0, 0) == pytest.approx(exact, abs=1e-12)
     with pytest.raises(SolveError, match="w"):
@@ -346,8 +345,6 @@ def test_what_has_no_ground_state_here() -> None:
 
 def test_an_excited_state_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     solver = CellSolver(reactive(4 * C(Y[0]) + 3 * S(2 * Y[0])), {}, (), 1e-10)
-    monkeypatch.setattr(
-        solver.forms.Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 41.0)
-    )
+    monkeypatch.setattr(Cells, "dense_eigenvalue", lambda cells: np.full(cells.count, 41.0))
     with pytest.raises(SolveError, match="ground state"):
         solver.solve(np.zeros((1, 0)))

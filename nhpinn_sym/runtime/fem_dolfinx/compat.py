@@ -10,6 +10,7 @@ without a handler, where nobody sees them: that is undone.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import logging
 import sys
@@ -31,7 +32,6 @@ _setdlopenflags = sys.setdlopenflags
 sys.setdlopenflags = lambda flags: None
 try:
     import basix
-    import basix.ufl_wrapper
     import dolfinx.fem.petsc
     import ffcx.codegeneration.jit
     from dolfinx import fem
@@ -116,7 +116,8 @@ def quadrature_space(
     )
     with _quiet_compiler():
         if hasattr(fem, "functionspace"):
-            element = basix.ufl.quadrature_element(mesh.basix_cell(), degree=degree)
+            wrappers = importlib.import_module("basix.ufl")
+            element = wrappers.quadrature_element(mesh.basix_cell(), degree=degree)
             space = fem.functionspace(mesh, element)
         else:
             element = ufl.FiniteElement(

@@ -24,7 +24,7 @@ _VANISHING = 1e-6
 """Size of a datum, beside the largest of a few, below which it may be rounding."""
 _BLOCK = 200_000
 _MOST = 20_000_000
-_MOST_OF_A_FIELD = 1_000_000
+_MOST_OF_A_FIELD = 300_000
 """Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
 """
 
