@@ -62,10 +62,13 @@ if TYPE_CHECKING:
     from .solve.tensors import mandel as mandel
     from .solve.tensors import voigt as voigt
     from .validate.bloch import bloch as bloch
+    from .validate.validate import validate as validate
 
 __version__ = "0.1.0"
 
 _LATER = {
+    "emit": "emit.emit",
+    "validate": "validate.validate",
     "solve_cells": "solve.cells",
     "mandel": "solve.tensors",
     "voigt": "solve.tensors",
@@ -86,12 +89,17 @@ _LATER = {
 
 
 def __getattr__(name: str) -> Any:
-    if name in ("emit", "validate"):
-        return importlib.import_module(f"{__name__}.{name}")
     if name in _LATER:
         return getattr(importlib.import_module(f"{__name__}.{_LATER[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER, "emit", "validate"})
+    return sorted({*globals(), *_LATER})
+
+
+# The packages `emit` and `validate` are imported once, and their names are given to the verbs: a
+# later import of one of their modules does not bind the names again.
+for _package in ("emit", "validate"):
+    importlib.import_module(f"{__name__}.{_package}")
+    globals().pop(_package, None)

@@ -8,6 +8,7 @@ import ast
 import importlib
 import importlib.metadata
 import importlib.resources
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,13 @@ def test_every_public_name_is_there() -> None:
         reconstruct solve_fine validate load"""
     assert all(callable(getattr(nhpinn_sym, name)) for name in contract.split())
     assert set(contract.split()) <= set(dir(nhpinn_sym))
+
+
+def test_verbs_are_functions_whatever_is_imported() -> None:
+    importlib.import_module("nhpinn_sym.emit.source")
+    importlib.import_module("nhpinn_sym.validate.verdict")
+    verbs = [nhpinn_sym.emit, nhpinn_sym.validate, nhpinn_sym.bloch, nhpinn_sym.homogenize]
+    assert all(map(inspect.isfunction, verbs))
 
 
 def test_one_version() -> None:

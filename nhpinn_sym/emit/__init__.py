@@ -1,7 +1,7 @@
 """Source text from lowered forms: torch, DOLFINx (UFL), scikit-fem, numpy, LaTeX. Text only: the
 mathematics of one problem, which imports its numerics from `nhpinn_sym.runtime`.
 
-Calling the package is `emit.emit`; open that file first, then the module of one target:
+Open `emit.emit` first, the verb `nhpinn_sym.emit`, then the module of one target:
 
 - torch: `torch_equation` (residuals; `torch_cells`, `torch_phases`, `torch_coefficients`),
   `torch_energy` and `torch_ritz` (minimum problems), with `torch_printer` and `torch_text`
@@ -12,19 +12,3 @@ Calling the package is `emit.emit`; open that file first, then the module of one
 `source.Source` holds the files, imports them as modules, and saves them as a folder that stands
 alone (`standalone`, with the `mains` that run it).
 """
-
-from __future__ import annotations
-
-from collections.abc import Callable
-from typing import Any
-
-from ..problem.callable_module import make_callable
-
-
-def _verb() -> Callable[..., Any]:
-    from .emit import emit
-
-    return emit
-
-
-make_callable(__name__, _verb, __doc__)

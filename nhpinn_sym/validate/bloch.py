@@ -29,7 +29,6 @@ from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero import is_zero, jumps
-from ..problem.callable_module import make_callable
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ..problem.reading import instance
 from ..solve.cell_solution import CellSolution
@@ -395,6 +394,3 @@ def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
 
 def _distance(approximation: Complex, exact: Complex) -> float:
     return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))
-
-
-make_callable(__name__, lambda: bloch, __doc__)
