@@ -17,15 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from ..solve.backends import HOW_TO_GET
-
-BACKENDS = {
-    "pinn": HOW_TO_GET["torch"],
-    "dolfinx": HOW_TO_GET["dolfinx"],
-    "skfem": "pip install scikit-fem pyamg",
-    "fourier": "pip install numpy scipy",
-}
-"""Backends, and how to get the libraries of each."""
+from ..solve.backends import BACKENDS
 
 _MENDED = {
     "UCX": (
@@ -81,7 +73,7 @@ def examine(backend: str) -> Row:
             backend,
             "broken",
             problem=f"its import did not end within {_TIMEOUT:.0f} s",
-            remedy=BACKENDS[backend],
+            remedy=BACKENDS[backend].how_to_get,
         )
     if done.returncode != 0:
         problem = (
@@ -98,7 +90,10 @@ def examine(backend: str) -> Row:
 
 
 def _remedy(backend: str, problem: str) -> str:
-    return next((remedy for word, remedy in _MENDED.items() if word in problem), BACKENDS[backend])
+    return next(
+        (remedy for word, remedy in _MENDED.items() if word in problem),
+        BACKENDS[backend].how_to_get,
+    )
 
 
 def print_doctor(console: Console | None = None) -> bool:
@@ -110,7 +105,9 @@ def print_doctor(console: Console | None = None) -> bool:
         rows = doctor()
     console.print(_table(rows))
     present = {row.backend for row in rows if row.status == "present"}
-    ready = {"pinn", "fourier"} <= present and bool(present & {"dolfinx", "skfem"})
+    ready = {"pinn", "fourier"} <= present and any(
+        known.elements and name in present for name, known in BACKENDS.items()
+    )
     console.print(
         f"Python {sys.version.split()[0]} ({sys.executable}), {os.cpu_count()} CPUs",
         markup=False,

@@ -1,10 +1,11 @@
-"""Which backend is where: names to modules, imported when they are first used."""
+"""The backends: what each needs and solves; its modules are imported when it is first used."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
 from types import ModuleType
 from typing import Any
 
@@ -17,40 +18,63 @@ from ..problem.errors import (
 )
 from ..problem.reading import positive_number
 
-CELLS = {
-    "pinn": "pinn.methods",
-    "dolfinx": "fem.dolfinx",
-    "skfem": "fem.skfem",
-    "fourier": "fourier.cells",
-}
-EQUATIONS = {"pinn": "pinn.methods", "dolfinx": "fem.dolfinx", "skfem": "fem.skfem"}
-DEFAULT_TOLERANCE = {"pinn": 1e-9, "fourier": 1e-10, "dolfinx": 1e-6, "skfem": 1e-6}
-HOW_TO_GET = {
-    "torch": "pip install torch (choose a CPU or CUDA build, see docs/install.md)",
-    "dolfinx": (
+
+@dataclass(frozen=True)
+class Backend:
+    """What is known of one backend.
+
+    module     : below nhpinn_sym.solve, with `CellSolver` and, for `equations`, `solve_equation`
+    library    : the module whose import shows whether it can be used here; None needs none
+    how_to_get : the libraries it needs
+    tolerance  : default bound on the relative error of effective entries
+    elements   : it is a finite element method, and may be the reference of a validation
+    """
+
+    module: str
+    library: str | None
+    how_to_get: str
+    tolerance: float
+    equations: bool = True
+    elements: bool = False
+
+
+BACKENDS: Mapping[str, Backend] = {
+    "pinn": Backend(
+        "pinn.methods",
+        "torch",
+        "pip install torch (choose a CPU or CUDA build, see the README)",
+        1e-9,
+    ),
+    "dolfinx": Backend(
+        "fem.dolfinx",
+        "nhpinn_sym.runtime.fem_dolfinx.compat",
         "pip install dolfinx-solver-real (Python >= 3.12 on Linux x86-64, with a C compiler),"
         " elsewhere apt install python3-dolfinx-real (Debian, Ubuntu) or conda install -c"
-        " conda-forge fenics-dolfinx"
+        " conda-forge fenics-dolfinx",
+        1e-6,
+        elements=True,
     ),
-    "skfem": "pip install scikit-fem pyamg",
+    "skfem": Backend("fem.skfem", "skfem", "pip install scikit-fem pyamg", 1e-6, elements=True),
+    "fourier": Backend("fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False),
 }
-_LIBRARIES = {"pinn": "torch", "dolfinx": "dolfinx", "skfem": "skfem"}
+"""The one table of them."""
 
 
 def cell_solver(backend: str) -> Any:
     """The `CellSolver` class of a backend; UnknownBackendError or BackendMissingError otherwise."""
-    return _load(backend, CELLS).CellSolver
+    return _load(backend, tuple(BACKENDS)).CellSolver
 
 
 def equation_solver(backend: str) -> Any:
     """The `solve_equation` function of a backend."""
-    if isinstance(backend, str) and backend == "fourier":
+    solving = tuple(name for name, known in BACKENDS.items() if known.equations)
+    if isinstance(backend, str) and backend in BACKENDS and backend not in solving:
         raise UnsupportedError(
-            "the fourier backend solves periodic cell problems only",
+            f"the {backend} backend solves periodic cell problems only",
             term=backend,
-            remedy=f"use one of {', '.join(EQUATIONS)}",
+            remedy=f"use one of {', '.join(solving)}",
         )
-    return _load(backend, EQUATIONS).solve_equation
+    return _load(backend, solving).solve_equation
 
 
 def check_options(
@@ -90,7 +114,7 @@ def check_options(
 def available(backend: str) -> bool:
     """Whether the library of a backend can be imported here."""
     try:
-        _load(backend, CELLS)
+        _load(backend, tuple(BACKENDS))
     except BackendMissingError:
         return False
     return True
@@ -100,40 +124,35 @@ def choose_fem(name: str) -> str:
     """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are
     checked and kept.
     """
-    if not isinstance(name, str):
+    elements = tuple(key for key, known in BACKENDS.items() if known.elements)
+    if not isinstance(name, str) or name not in ("auto", *elements):
         raise UnknownBackendError(
             "no FEM backend has this name",
             term=shortened(name),
-            remedy="use 'auto', 'dolfinx' or 'skfem'",
+            remedy=f"use 'auto' or one of {', '.join(elements)}",
         )
     if name == "auto":
-        return "dolfinx" if available("dolfinx") else "skfem"
-    if name not in ("dolfinx", "skfem"):
-        raise UnknownBackendError(
-            "no FEM backend has this name", term=name, remedy="use 'auto', 'dolfinx' or 'skfem'"
-        )
-    _load(name, CELLS)
+        return next((key for key in elements if available(key)), elements[-1])
+    _load(name, elements)
     return name
 
 
-def _load(backend: str, table: dict[str, str]) -> ModuleType:
-    if not isinstance(backend, str) or backend not in table:
+def _load(backend: str, allowed: Collection[str]) -> ModuleType:
+    if not isinstance(backend, str) or backend not in allowed:
         raise UnknownBackendError(
             "no backend has this name",
             term=shortened(backend),
-            remedy=f"use one of {', '.join(table)}",
+            remedy=f"use one of {', '.join(allowed)}",
         )
-    library = _LIBRARIES.get(backend)
-    if library is not None:
+    known = BACKENDS[backend]
+    if known.library is not None:
         try:
-            if library == "dolfinx":
-                importlib.import_module("nhpinn_sym.runtime.fem_dolfinx.compat")
-            else:
-                importlib.import_module(library)
+            importlib.import_module(known.library)
         except ImportError as cause:
+            needed = backend if known.library.startswith("nhpinn_sym") else known.library
             raise BackendMissingError(
-                f"the backend {backend} needs {library}, which cannot be imported here",
+                f"the backend {backend} needs {needed}, which cannot be imported here",
                 term=cause,
-                remedy=HOW_TO_GET[library],
+                remedy=known.how_to_get,
             ) from cause
-    return importlib.import_module(f"nhpinn_sym.solve.{table[backend]}")
+    return importlib.import_module(f"nhpinn_sym.solve.{known.module}")

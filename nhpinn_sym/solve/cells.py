@@ -27,7 +27,7 @@ from ..problem.errors import (
 )
 from ..problem.reading import instance, parameter_numbers, positive_number
 from ..resolution import Resolution, resolve_cells, resolve_slow
-from .backends import DEFAULT_TOLERANCE, cell_solver, check_options
+from .backends import BACKENDS, cell_solver, check_options
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Nodes
 from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
@@ -126,7 +126,7 @@ def solve_over(
     lowered = _freed(lower_cells(model, more), over)
     functions = cell_functions(model, coefficients, backend)
     wanted = (
-        DEFAULT_TOLERANCE[backend]
+        BACKENDS[backend].tolerance
         if tolerance is None
         else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
     )

@@ -18,6 +18,7 @@ from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ...resolution import resolve_cells
 from ...runtime.lattice import Lattice
+from ..backends import BACKENDS
 from ..external_fields import CellFields, with_weak_fields
 from ..limits import memory_errors
 from ..progress import Progress, silent
@@ -180,7 +181,7 @@ def _runtime(name: str) -> ModuleType:
         return importlib.import_module(f"nhpinn_sym.runtime.fem_skfem.{name}")
     except ModuleNotFoundError as cause:
         raise BackendMissingError(
-            f"the skfem backend needs {cause.name}", remedy="pip install scikit-fem pyamg"
+            f"the skfem backend needs {cause.name}", remedy=BACKENDS[BACKEND].how_to_get
         ) from cause
 
 
