@@ -42,7 +42,11 @@ def cells_main(
     else:
         imports, lines = fem_mains.CELLS[target]
     slow = {v.name: box.get(v.name, (0.0, 1.0)) for v in cells.slow}
-    count = _FEATURES["cells"] if target == "torch" else _CELLS[min(3, cells.cell.dim)]
+    count = (
+        _FEATURES["cells"] // max(1, len(slow))
+        if target == "torch"
+        else _CELLS[min(3, cells.cell.dim)]
+    )
     options = "" if target == "numpy" else f"n={count}"
     usage = _usage("main_cells.py", options, parameters)
     doc = f"Prints the effective coefficients and writes effective.json.\n\n{usage}"

@@ -7,7 +7,7 @@ A problem is given as the emitted module. Everything is in double precision, on 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -50,6 +50,7 @@ class Fit:
     axes: Axes
     coefficients: torch.Tensor
     residual: float
+    scale: float
 
     def jet(self, points: torch.Tensor, indices: tuple[MultiIndex, ...]) -> Jet:
         """The jet of the functions, (n, functions * components)."""
@@ -85,13 +86,15 @@ def fitted(
     axes: Axes,
     assemble: Callable[[Layers, torch.Tensor], Matrix],
     shape: tuple[int, int],
+    scale: float | None = None,
 ) -> Fit:
-    """The least-squares fit with `count` features of the best scale; `assemble` makes the rows of a
-    layer at points, for the constant and the features of every component.
+    """The least-squares fit with `count` features of the best scale, if none is given; `assemble`
+    makes the rows of a layer at points, for the constant and the features of every component.
     """
     few = max(20, count // TRIED)
-    best = min(SCALES, key=lambda scale: _fit(few, axes, scale, assemble, shape).residual)
-    return _fit(count, axes, best, assemble, shape)
+    if scale is None:
+        scale = min(SCALES, key=lambda s: _fit(few, axes, s, assemble, shape).residual)
+    return _fit(count, axes, scale, assemble, shape)
 
 
 def _fit(
@@ -107,7 +110,7 @@ def _fit(
     a, b = assemble(layers, box_points(2 * count, axes, seed=1))
     residual = float((a @ x - b).norm() / b.norm().clamp(min=torch.finfo(b.dtype).tiny))
     kept = x[: (count + 1) * components].reshape(count + 1, components, functions)
-    return Fit(layers, axes, kept.permute(0, 2, 1).contiguous(), residual)
+    return Fit(layers, axes, kept.permute(0, 2, 1).contiguous(), residual, scale)
 
 
 def trials(jet: Jet, components: int, vanish: bool = False) -> Jet:
@@ -132,25 +135,40 @@ def _with_constant(value: torch.Tensor, index: MultiIndex) -> torch.Tensor:
     return torch.cat([one, value], 1)
 
 
-def fit_cells(forms: Any, slow: Mapping[str, float], given: Given, count: int) -> dict[Any, float]:
-    """The effective coefficients of an emitted cell_residual.py at one slow point; the largest
-    relative residual is printed. SystemExit for ground states.
+class CellFits:
+    """The effective coefficients of an emitted cell_residual.py at slow points, by name; the scales
+    of the features are those that were best at the first one.
+
+    The relative residual is printed for the first one, and where it is ten times larger. SystemExit
+    for ground states.
     """
-    dim = len(forms.INDICES[0])
-    cells = _Cells(forms, tuple(forms.AXES[:dim]), list(slow.values()), dict(given), count)
-    for number, (kind, members) in enumerate(forms.STAGES):
-        if kind == "ground state":
-            raise SystemExit("a ground state: take the target numpy, skfem or dolfinx")
-        if kind == "adjoint" and len(members) != forms.COMPONENTS:
-            raise SystemExit("some adjoints alone: take the target numpy, skfem or dolfinx")
-        if kind == "corrector":
-            cells.settle_constants()
-        cells.solve(number, kind, len(members))
-    cells.settle_constants()
-    grid = uniform_points(MEANS[dim], cells.axes)
-    values = forms.effective(cells.full(grid), cells.jet(grid, forms.MEAN_INDICES), **cells.given)
-    print(f"{count} features: relative residual {cells.residual:.1e}")
-    return {**cells.constants, **{key: float(value) for key, value in values.items()}}
+
+    def __init__(self, forms: Any, given: Given, count: int) -> None:
+        self.forms, self.given, self.count = forms, dict(given), count
+        self.scales: dict[int, float] = {}
+        self.residual = -1.0
+        for kind, members in forms.STAGES:
+            if kind == "ground state":
+                raise SystemExit("a ground state: take the target numpy, skfem or dolfinx")
+            if kind == "adjoint" and len(members) != forms.COMPONENTS:
+                raise SystemExit("some adjoints alone: take the target numpy, skfem or dolfinx")
+
+    def __call__(self, slow: Mapping[str, float]) -> dict[Any, float]:
+        forms, dim = self.forms, len(self.forms.INDICES[0])
+        axes = tuple(forms.AXES[:dim])
+        cells = _Cells(forms, axes, list(slow.values()), self.given, self.count)
+        for number, (kind, members) in enumerate(forms.STAGES):
+            if kind == "corrector":
+                cells.settle_constants()
+            self.scales[number] = cells.solve(number, kind, len(members), self.scales.get(number))
+        cells.settle_constants()
+        grid = uniform_points(MEANS[dim], axes)
+        jet = cells.jet(grid, forms.MEAN_INDICES)
+        values = forms.effective(cells.full(grid), jet, **cells.given)
+        if self.residual < 0 or cells.residual > 10 * self.residual:
+            self.residual = cells.residual
+            print(f"{self.count} features: relative residual {self.residual:.1e}")
+        return {**cells.constants, **{key: float(value) for key, value in values.items()}}
 
 
 class _Cells:
@@ -177,14 +195,17 @@ class _Cells:
         empty = points.new_zeros(len(points), 0)
         return {a: torch.cat([empty, *(part[a] for part in parts)], 1) for a in indices}
 
-    def solve(self, number: int, kind: str, functions: int) -> None:
-        """The functions of one stage; the mean of each is removed, or normalized."""
+    def solve(self, number: int, kind: str, functions: int, scale: float | None) -> float:
+        """The functions of one stage; the mean of each is removed, or normalized. Returns the scale
+        of the features.
+        """
         m = self.components
         fit = fitted(
             self.count,
             self.axes,
             lambda layers, points: self._rows(number, kind, functions, layers, points),
             (functions, m),
+            scale,
         )
         grid = uniform_points(MEANS[len(self.axes)], self.axes)
         zero = (0,) * len(self.axes)
@@ -196,8 +217,9 @@ class _Cells:
             coefficients = torch.einsum("pq,fqc->fpc", torch.linalg.inv(whole), coefficients)
         else:
             coefficients[0] -= means
-        self.fits.append(Fit(fit.layers, self.axes, coefficients, fit.residual))
+        self.fits.append(replace(fit, coefficients=coefficients))
         self.residual = max(self.residual, fit.residual)
+        return fit.scale
 
     def settle_constants(self) -> None:
         """The constants in later coefficients, from means with the kernels that are solved."""
