@@ -50,5 +50,5 @@ import nhpinn_sym.runtime.fem_dolfinx.compat as versions
 print("DOLFINx", versions.dolfinx.__version__, versions.dolfinx.__file__)
 assert find_spec("torch") is None, "the FEM tests are to run without torch here"
 PYTHON
-exec "$venv/bin/python" -m pytest -n auto --dist loadfile -k "(dolfinx or test_mpi) and not torch" \
-    tests/solve/fem tests/solve/test_*.py tests/emit/test_ufl_forms.py "$@"
+exec "$venv/bin/python" -m pytest -n auto --dist loadfile -k "(dolfinx or ufl or test_mpi) and not torch" \
+    tests/solve/fem tests/solve/test_*.py tests/emit/test_ufl_forms.py tests/runtime/fem_dolfinx "$@"
