@@ -15,8 +15,10 @@ Given = dict[str, float]
 def numbers(arguments: Sequence[str], parameters: Mapping[str, float], **defaults: float) -> Given:
     """The parameters and the defaults, with what the arguments say instead; 1/8 is a number.
 
-    SystemExit for other names, and for what is no number.
+    SystemExit for other names, for what is no number, and for parameters with a name of a default.
     """
+    for name in parameters.keys() & defaults.keys():
+        raise SystemExit(f"{name}: a parameter has the name of an option of the mains; rename it")
     found = {**defaults, **parameters}
     for argument in arguments:
         name, _, value = argument.partition("=")

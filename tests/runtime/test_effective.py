@@ -69,6 +69,8 @@ def test_arguments_are_numbers() -> None:
     assert numbers(["n=8", "q=1/4"], {"q": 1.0}, n=64) == {"n": 8.0, "q": 0.25}
     with pytest.raises(SystemExit, match=r"p: there is only n=\.\.\., q=\.\.\."):
         numbers(["p=1"], {"q": 1.0}, n=64)
+    with pytest.raises(SystemExit, match="rename it"):
+        numbers([], {"n": 1.0}, n=64)
     for wrong in ("n=x", "n=1/0", "n"):
         with pytest.raises(SystemExit, match="no number"):
             numbers([wrong], {}, n=64)
