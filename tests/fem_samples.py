@@ -357,7 +357,7 @@ def manufactured_system(
 
 
 def everywhere(kind: str, domain: Box) -> dict[Face, str]:
-    return {face: kind for face in domain.faces}
+    return dict.fromkeys(domain.faces, kind)
 
 
 def bent(q: sp.Symbol) -> LoweredEquation:

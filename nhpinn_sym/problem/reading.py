@@ -162,7 +162,7 @@ def positive_number(
 
 _NUMBER_TEXT = re.compile(
     r"\s*[+-]?(\d{1,400}(/\d{1,400})?|(\d{1,400}(\.\d{0,400})?|\.\d{1,400})(e[+-]?\d{1,3})?)\s*",
-    re.ASCII | re.I,
+    re.ASCII | re.IGNORECASE,
 )
 
 

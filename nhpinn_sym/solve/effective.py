@@ -192,7 +192,7 @@ class EffectiveFunction:
         found = {position: entry(x, index) for position, entry in self.entries.items()}
         result = np.zeros((len(x), *self.shape), dtype=np.result_type(float, *found.values()))
         for position, values in found.items():
-            result[tuple([slice(None), *position])] = values
+            result[(slice(None), *position)] = values
         return result
 
     def _columns(self, points: ArrayLike) -> Array:

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..lower.forms import MultiIndex
 from .fields import field_data, read_field
-from .solution import Array, CellField, MultiIndex
+from .solution import Array, CellField
 
 
 @dataclass(frozen=True)

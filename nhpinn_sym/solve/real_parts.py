@@ -10,7 +10,7 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from ..lower.forms import LoweredEquation
+from ..lower.forms import LoweredEquation, MultiIndex
 from ..lower.real import real_equation
 from .external_fields import real_and_imaginary
 from .fields import field_data, read_field
@@ -21,7 +21,6 @@ from .solution import (
     CellField,
     Coefficients,
     EquationSolver,
-    MultiIndex,
     Solution,
     described,
 )

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.reading import instance
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive
 from .hierarchy import MeanField
 from .places import as_index, as_points
-from .solution import Array, MultiIndex, Solution
+from .solution import Array, Solution
 
 _STILL = 1e-12
 

@@ -35,8 +35,8 @@ from ..problem.conditions import describe_face
 from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
 from ..resolution import Resolution, integrate, resolve_cells
 from .cell_solution import CellSolution
-from .cells import slow_box
 from .chebyshev import Nodes
+from .slow import slow_box
 from .solution import Array, Coefficients
 
 _ORDERS = (6, 8)

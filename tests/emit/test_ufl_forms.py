@@ -205,7 +205,7 @@ def test_long_coefficients_stay_one_statement():
     )
     text = target.cells(
         diffusion_cells(
-            sp.diag(a, sp.prod(list(sp.sin(y1 + sp.Rational(1, k)) for k in range(2, 12))) ** 2 + 1)
+            sp.diag(a, sp.prod([sp.sin(y1 + sp.Rational(1, k)) for k in range(2, 12)]) ** 2 + 1)
         )
     )["cell_forms.py"]
     forms = run("cell_forms", text)

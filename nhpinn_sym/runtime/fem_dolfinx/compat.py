@@ -27,6 +27,9 @@ from petsc4py import PETSc
 from ..lattice import Lattice
 from .form_cache import guarded
 
+__all__ = ["PETSc", "dmesh", "fem"]
+"""What modules that use DOLFINx take from here rather than from it."""
+
 _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
 _setdlopenflags = sys.setdlopenflags
 sys.setdlopenflags = lambda flags: None

@@ -110,8 +110,8 @@ def embed_pole(points: torch.Tensor, indices: tuple[MultiIndex, ...], pole: Axes
     per column.
     """
     zero = torch.zeros_like(points[..., 0])
-    sines: list[Jet] = [{index: zero for index in indices} for _ in pole]
-    square = {index: zero for index in indices}
+    sines: list[Jet] = [dict.fromkeys(indices, zero) for _ in pole]
+    square = dict.fromkeys(indices, zero)
     for i, (kind, c, end) in enumerate(pole):
         unit = (end - c) / (2 * math.pi)
         for index in indices:

@@ -14,15 +14,16 @@ import numpy as np
 from mpi4py import MPI
 
 from ...emit import ufl_forms as target
-from ...emit.fem_scope import weak_externals
+from ...emit.fem_scope import external_key, weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, SolveError
 from ...resolution import resolve_cells
 from ...runtime.cell_solve import KernelError
 from ...runtime.fem_dolfinx.cells import CellProblem
+from ...runtime.fem_dolfinx.compat import PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem, Key
-from ...runtime.fem_dolfinx.linear_solvers import DivergedError, PETSc
+from ...runtime.fem_dolfinx.linear_solvers import DivergedError
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ..external_fields import CellFields, with_weak_fields
@@ -198,7 +199,7 @@ def solve_equation(
         (mesh, at_least, tolerance, degree, steps, max_dofs, solver),
     )
     forms = run("equation_forms", text)
-    externals = {target.external_key(e): e for e in weak_externals(equation)}
+    externals = {external_key(e): e for e in weak_externals(equation)}
 
     def values(key: Key, points: Array) -> Array:
         found = coefficients(externals[key], points)

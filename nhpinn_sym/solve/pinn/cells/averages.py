@@ -249,7 +249,7 @@ class CellAveraging:
         """The keyword arguments of the emitted functions; a constant that is not known yet is
         zero.
         """
-        names = {key: name for key, name in self.trial.module.CONSTANTS.items()}
+        names = dict(self.trial.module.CONSTANTS)
         if self.cells.eigenvalue is not None:
             names[EIGENVALUE] = argument_name(self.cells.eigenvalue)
         return {**self.parameters, **{name: constants.get(key, 0.0) for key, name in names.items()}}
