@@ -67,12 +67,11 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     values = sampler(exprs, op)
     tables = [np.array(values(points, at)) for at in slow_samples(op, exprs)]
     symbol = _symbol(op, principal, order, np.concatenate(tables, axis=1))
-    definite = all(  # noqa: C419 (each raises where it finds a negative symbol)
-        [
-            _definite(op, principal, symbol, at, t)
-            for at, t in zip(slow_samples(op, exprs), tables, strict=True)
-        ]
-    )
+    found = [  # at every sample, as each may raise
+        _definite(op, principal, symbol, at, t)
+        for at, t in zip(slow_samples(op, exprs), tables, strict=True)
+    ]
+    definite = all(found)
     if definite and any(e.has(*search_box(op, exprs).keys() - set(op.fast)) for e in exprs):
         _require_nowhere_negative(op, principal, symbol, max(symbol.size(t) for t in tables))
     return definite

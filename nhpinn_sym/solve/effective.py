@@ -192,7 +192,8 @@ class EffectiveFunction:
         found = {position: entry(x, index) for position, entry in self.entries.items()}
         result = np.zeros((len(x), *self.shape), dtype=np.result_type(float, *found.values()))
         for position, values in found.items():
-            result[(slice(None), *position)] = values
+            place = (slice(None), *position)
+            result[place] = values
         return result
 
     def _columns(self, points: ArrayLike) -> Array:

@@ -257,7 +257,8 @@ def _effective_tables(cells: CellSolution) -> dict[str, Array]:
         ):
             tables[name] = np.zeros((m, *value.shape))
             for position, entry in value.entries.items():
-                tables[name][(slice(None), *position)] = entry.values
+                place = (slice(None), *position)
+                tables[name][place] = entry.values
         elif not callable(value) and not isinstance(value, dict) and np.isrealobj(value):
             tables[name] = np.broadcast_to(
                 np.asarray(value, dtype=float), (m, *np.shape(value))
