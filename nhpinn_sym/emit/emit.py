@@ -134,5 +134,5 @@ def _equations(model: HomogenizedModel, jumps: bool) -> Iterator[tuple[str, Lowe
 
 
 def _warn(name: str, cause: UnsupportedError) -> None:
-    # its caller, `emit`, the call of the package, the user
-    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=5)
+    # this, its caller, `emit`, the user
+    warnings.warn(f"no files for the {name} equation: {cause.what}", stacklevel=4)
