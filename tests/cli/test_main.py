@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,15 @@ def test_cells(backend: str, tmp_path: Path, capsys: pytest.CaptureFixture[str])
     again = cells.functions[0]([[0.1, 0.3], [1.1, 0.3]])
     assert again[0] == pytest.approx(-0.01059317, abs=1e-5)
     assert again[1] == pytest.approx(again[0], abs=1e-12)
+
+
+def test_a_reader_that_goes_is_no_crash() -> None:
+    """DOLFINx, which is imported here, brings a handler of broken pipes."""
+    code = "from nhpinn_sym.runtime.fem_dolfinx import compat; print('x\\n' * 100_000)"
+    command = f'"{sys.executable}" -c "{code}" | head -n 1'
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout == "x\n" and "PETSC ERROR" not in done.stderr
+    assert "BrokenPipeError" in done.stderr
 
 
 def test_doctor(capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,7 +13,9 @@ from __future__ import annotations
 import importlib
 import inspect
 import logging
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -43,6 +45,9 @@ finally:
     sys.setdlopenflags = _setdlopenflags
 if not _wants_log:
     logging.captureWarnings(False)
+if threading.current_thread() is threading.main_thread():
+    # As Python has it: with the handler of PETSc `... | head` ends in an abort of MPI.
+    signal.signal(signal.SIGPIPE, signal.SIG_IGN)
 
 if np.issubdtype(PETSc.ScalarType, np.complexfloating):
     raise ImportError(
