@@ -65,7 +65,7 @@ class TrialSpace:
             raise ValueError("a net that is evaluated alone has no emitted file")
         return load(self.source, self.name)
 
-    @property
+    @cached_property
     def bends(self) -> inputs.Kinks | None:
         """The kinks as the runtime takes them."""
         return None if self.kinks is None else self.module.KINKS
@@ -87,8 +87,9 @@ class TrialSpace:
         """Of the emitted file, and of those beside it."""
         return "" if self.source is None else self.source.signature
 
-    @property
+    @cached_property
     def indices(self) -> tuple[MultiIndex, ...]:
+        """The derivatives that the emitted residual or energy takes."""
         return self.module.INDICES
 
     def features(self, count: int, scales: tuple[float, ...], seed: int) -> Layers:

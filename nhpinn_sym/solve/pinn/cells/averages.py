@@ -150,6 +150,8 @@ class CellFunctions:
         )
         if self.numbers is not None:
             known |= self.numbers.constants
+        if not known:
+            return {}
         basis = self.basis(points)
         return {key: basis @ value for key, value in known.items()}
 

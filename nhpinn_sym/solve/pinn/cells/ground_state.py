@@ -54,9 +54,10 @@ def ground_state(
         left = rows.left(rows.stages[0], points, family)
         mass = left - rows.left(rows.stages[0], points, family, shift=1.0)
         extra = -(combine_derivatives(mass[:, 0, 0], phi) * basis)[:, None]
+        right = rows.right(0, points, family, left)
         network, change = last_layer(
             rows.trial,
-            rows.assemble(points, left, extra, rows.right(0, points, family, left), rows.seed),
+            rows.assemble(points, rows.balance, left, extra, right, rows.seed),
             layers,
         )
         net = rows.unscale([0], network)

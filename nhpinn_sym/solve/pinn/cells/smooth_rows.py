@@ -57,6 +57,7 @@ class CellRows:
         left = self.left(stage, points, family)
         rows = self.assemble(
             points,
+            self.balance,
             left,
             self.multipliers(stage, points, family),
             self.right(number, points, family, left),
@@ -131,7 +132,7 @@ class CellRows:
             )
             known[index] = (factor * size.flatten()).expand(len(points), -1)
         return (
-            (self._balance[0][:, None] * self._source(number, points, family, known))
+            (self.balance[0][:, None] * self._source(number, points, family, known))
             .square()
             .mean((0, 1))
             .sqrt()
@@ -159,12 +160,19 @@ class CellRows:
         return (shapes[..., None] * family.basis(points)[:, None, None]).flatten(2)
 
     def assemble(
-        self, points: Tensor, left: Tensor, extra: Tensor, right: Tensor, seed: int
+        self,
+        points: Tensor,
+        balance: tuple[Tensor, Tensor],
+        left: Tensor,
+        extra: Tensor,
+        right: Tensor,
+        seed: int,
     ) -> Rows:
-        """Scaled rows, and those of net = 0 at one corner of the cell: without it the kernel, which
-        is free, would be large and cost digits.
+        """Rows whose equations and components are scaled by the factors of `balance`, and as strong
+        ones of net = 0 at one corner of the cell: without it the kernel, which is free, would be
+        large and cost digits.
         """
-        rows, columns = self._balance
+        rows, columns = balance
         target = rows[:, None] * right
         inside = Rows(
             points,
@@ -173,16 +181,16 @@ class CellRows:
             target,
             target.square().mean((0, 1)).sqrt(),
         )
-        return concatenate(
-            [inside, self._gauge(max(1, len(points) // 4) if self.cells.slow else 1, seed, inside)]
-        )
+        gauge = self._gauge(max(1, len(points) // 4) if self.cells.slow else 1, seed, inside)
+        factor = inside.strength(self.trial) / gauge.strength(self.trial)
+        return concatenate([inside, gauge.scale(factor)])
 
     def output_units(self, number: int, family: CellFunctions) -> Tensor:
         """What to divide the right-hand sides of a stage by, so that the nets of its functions are
         all of one size, in any units.
         """
         size = self(number, family, _SAMPLES, self.seed).size
-        return safe_divisor(size / safe_divisor(size.max())) / self._balance[1].min()
+        return safe_divisor(size / safe_divisor(size.max())) / self.balance[1].min()
 
     def unscale(
         self, members: Sequence[int], network: Network, unit: Tensor | float = 1.0
@@ -195,28 +203,28 @@ class CellRows:
         )
         for row, k in zip(one, members, strict=True):
             row[self.kernel(k)] = float(self.cells.functions[k].role in ("ground state", "adjoint"))
-        return network.scale_outputs(unit * self._balance[1].repeat(len(members))).add_constant(
+        return network.scale_outputs(unit * self.balance[1].repeat(len(members))).add_constant(
             one.flatten()
         )
 
     def _gauge(self, count: int, seed: int, inside: Rows) -> Rows:
+        """net = 0 at `count` slow points and a corner of the cell, with the columns of `inside`."""
         points = collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
         m = self.cells.components
         points[:, : self.cells.cell.dim] = points.new_tensor([a for a, _ in self.cells.cell.bounds])
         weights = points.new_zeros(count, m, m, len(self.trial.indices))
         weights[..., 0] = torch.eye(m, dtype=points.dtype, device=points.device)
         zero = points.new_zeros(count, m, 1)
-        rows = Rows(
+        return Rows(
             points,
             weights,
             zero.expand(-1, -1, inside.extra.shape[2]),
             zero.expand(-1, -1, inside.target.shape[2]),
             torch.zeros_like(inside.size),
         )
-        return rows.scale(inside.strength(self.trial) / rows.strength(self.trial))
 
     @cached_property
-    def _balance(self) -> tuple[Tensor, Tensor]:
+    def balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components."""
         return balance_factors(
             row_strengths(
