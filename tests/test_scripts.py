@@ -136,10 +136,10 @@ def test_run_passes_its_arguments_on(project: Project) -> None:
     assert project.calls() == [
         VENV,
         f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2",
-        "pytest -n auto --dist loadfile -k a or b",
+        "pytest -n auto --dist loadfile --no-loadscope-reorder -k a or b",
     ]
     assert project.run("tests/run.sh").returncode == 0
-    assert project.calls() == ["pytest -n auto --dist loadfile"]
+    assert project.calls() == ["pytest -n auto --dist loadfile --no-loadscope-reorder"]
 
 
 def test_tests_after_quickstart_add_what_tests_need_and_nothing_the_other_way(
@@ -151,7 +151,7 @@ def test_tests_after_quickstart_add_what_tests_need_and_nothing_the_other_way(
     project.run("tests/run.sh")
     assert project.calls() == [
         f"pip {project.root}[dev] numpy>=1,<2",
-        "pytest -n auto --dist loadfile",
+        "pytest -n auto --dist loadfile --no-loadscope-reorder",
     ]
     project.run("examples/quickstart.sh")
     assert project.calls() == [JOB]
@@ -176,7 +176,7 @@ def test_a_python_that_the_wheel_of_dolfinx_fits_gets_it(project: Project) -> No
     mpirun = f"{project.root}/.venv/bin/mpirun self,sm,tcp"
     assert project.calls() == [
         f"pip {project.root}[dev,dolfinx]",
-        "pytest -n auto --dist loadfile",
+        "pytest -n auto --dist loadfile --no-loadscope-reorder",
         mpirun,
     ]
 
@@ -188,7 +188,7 @@ def test_the_tests_are_set_up_on_the_wheel_where_no_other_dolfinx_is_seen(projec
     assert project.calls() == [
         VENV,
         f"pip {project.root}[dev,dolfinx] torch==2.13.0",
-        "pytest -n auto --dist loadfile",
+        "pytest -n auto --dist loadfile --no-loadscope-reorder",
         mpirun,
     ]
 
@@ -200,7 +200,7 @@ def test_the_wheel_is_never_put_beside_another_dolfinx(project: Project) -> None
     assert project.calls() == [
         VENV,
         f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2",
-        "pytest -n auto --dist loadfile",
+        "pytest -n auto --dist loadfile --no-loadscope-reorder",
     ]
 
 
@@ -273,7 +273,7 @@ def test_a_venv_that_cannot_see_dolfinx_is_made_anew_for_the_tests(project: Proj
     assert project.calls() == [
         VENV,
         f"pip {project.root}[dev] torch==2.13.0 numpy>=1,<2",
-        "pytest -n auto --dist loadfile",
+        "pytest -n auto --dist loadfile --no-loadscope-reorder",
     ]
 
 
