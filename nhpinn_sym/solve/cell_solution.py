@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -17,8 +16,9 @@ from ..lower.forms import External, Key, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
+from .fields import CellField
 from .places import as_index, as_numbers, as_points
-from .solution import Array, CellField, EffectiveKey
+from .solution import Array, EffectiveKey
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,7 @@ class CellFunction:
     ) -> Array:
         if not self.shape.slow:
             return field.evaluate(points, index)[0]
-        if hasattr(field, "between"):  # a net is a function of the slow variables too
-            return np.asarray(field.between(self.shape.nodes, points, slow, index, slow_index))
-        return np.asarray(
-            np.einsum(
-                "nm,mn->n",
-                self.shape.nodes.weights(slow, slow_index),
-                field.evaluate(points, index),
-            )
-        )
+        return field.between(self.shape.nodes, points, slow, index, slow_index)
 
     def _slow_points(self, y: Array, x: ArrayLike | None, others: Mapping[str, float]) -> Array:
         """(n, s): the slow variables, in the order of their names."""
@@ -274,12 +266,14 @@ class CellSolution:
 
     def save(self, path: str | os.PathLike[str]) -> Path:
         """Write to one .npz file, atomically; `nhpinn_sym.load` reads it again."""
-        written: Path = importlib.import_module("nhpinn_sym.solve.cell_file").save(self, path)
-        return written
+        from .cell_file import save  # which makes cell solutions again
+
+        return save(self, path)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the nets of the PINN backend as one program of torch.export, see `pinn.export`;
         UnsupportedError for other backends.
         """
-        written: Path = importlib.import_module("nhpinn_sym.solve.pinn.export").export(self, path)
-        return written
+        from .pinn.export import export  # needs torch
+
+        return export(self, path)

@@ -27,7 +27,6 @@ from .cells import solve_over
 from .chebyshev import Nodes
 from .effective import EffectiveFunction, Entry
 from .family_functions import FamilyCoefficient, FamilyFunction, Places, Range
-from .interpolated import restricted
 from .progress import Progress
 from .solution import Array
 
@@ -112,7 +111,7 @@ class CellFamily:
         )[:, 1:]
         basis = nodes.weights(slow)
         fields = tuple(
-            tuple(restricted(field, basis, slow) for field in row) for row in self.cells.fields
+            tuple(field.restricted(basis, slow) for field in row) for row in self.cells.fields
         )
         entries = {
             key: self._restricted(entry, inner, basis, theta)

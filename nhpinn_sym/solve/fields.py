@@ -1,13 +1,84 @@
-"""The classes of cell functions by the kind that a file names: the one place that knows them."""
+"""Cell functions as the backends give them: what is asked of each, and the classes that files name."""
 
 from __future__ import annotations
 
 import importlib
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
+import numpy as np
+
+from ..lower.forms import MultiIndex
 from ..problem.errors import FileError
-from .solution import CellField
+from .chebyshev import Array, Nodes
+
+
+class CellField(ABC):
+    """One component of a cell function at m slow points. Periodic: any y may be asked for.
+
+    kind : names the class in files; one of `_KINDS`.
+    """
+
+    kind: ClassVar[str]
+
+    @abstractmethod
+    def evaluate(self, points: Array, index: MultiIndex) -> Array:
+        """D^index at points y (n, d): (m, n)."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Arrays, numbers and strings from which `from_state` of the same class makes it again."""
+
+    @classmethod
+    @abstractmethod
+    def from_state(cls, state: Mapping[str, Any]) -> CellField:
+        """The field that `state` came from; ValueError or KeyError where its parts do not fit."""
+
+    def between(
+        self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
+    ) -> Array:
+        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,), by
+        interpolation where the own slow points are `nodes`. A net is a function of them too.
+        """
+        weights = nodes.weights(slow, slow_index)
+        return np.asarray(np.einsum("nm,mn->n", weights, self.evaluate(points, index)))
+
+    def restricted(self, basis: Array, slow_points: Array) -> CellField:
+        """The field at other slow points; `basis` (new, m) holds the interpolation weights of its
+        own there.
+        """
+        return InterpolatedField(self, basis)
+
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        """Lines of a mesh along each axis, between which it is a polynomial; empty without one."""
+        return ()
+
+
+@dataclass(frozen=True)
+class InterpolatedField(CellField):
+    """A cell function at new slow points: basis (new, m) times `field` at its m ones."""
+
+    field: CellField
+    basis: Array
+    kind: ClassVar[str] = "interpolated"
+
+    def evaluate(self, points: Array, index: MultiIndex) -> Array:
+        return self.basis @ self.field.evaluate(points, index)
+
+    def state(self) -> dict[str, Any]:
+        return {"field": field_data(self.field), "basis": self.basis}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> InterpolatedField:
+        return cls(read_field(state["field"]), np.asarray(state["basis"]))
+
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.field.lines
+
 
 _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
@@ -17,20 +88,16 @@ _KINDS = {
     "phases": ("pinn.fields", "PhaseField"),
     "wrapped": ("pinn.classical.cells", "WrappedField"),
     "complex": ("real_parts", "ComplexField"),
-    "interpolated": ("interpolated", "InterpolatedField"),
+    "interpolated": ("fields", "InterpolatedField"),
 }
 """kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is
-read.
+read: those of nets need torch.
 """
 
 
 def field_data(field: CellField) -> dict[str, Any]:
     """What a file keeps of a field."""
-    own = type(field)
-    for kind, (module, name) in _KINDS.items():
-        if own.__name__ == name and own.__module__ == f"{__package__}.{module}":
-            return {**field.state(), "kind": kind}
-    raise TypeError(f"{own} is not in the table of fields")
+    return {**field.state(), "kind": field.kind}
 
 
 def read_field(data: Mapping[str, Any]) -> CellField:

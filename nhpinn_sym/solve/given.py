@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import cache, partial
+from types import ModuleType
 from typing import Any
 
 import sympy as sp
@@ -95,19 +95,18 @@ def _given(
                 term=shortened(given[name]),
                 remedy=f"give a function that computes {node}",
             )
-    tensors: Any = (
-        importlib.import_module("nhpinn_sym.solve.pinn.autograd_check")
-        if given and backend == "pinn"
-        else None
-    )
+    tensors: ModuleType | None = None
+    if given and backend == "pinn":
+        from .pinn import autograd_check as tensors  # needs torch
     if tensors:
         given = {name: tensors.without_own_graph(f) for name, f in given.items()}
     known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}
     if known:
         check_coefficients(_with_numbers(op, known))
-    for node in nodes if tensors else ():
-        if node.func.__name__ in given:
-            tensors.require_derivatives(given[node.func.__name__], node, op)
+    if tensors:
+        for node in nodes:
+            if node.func.__name__ in given:
+                tensors.require_derivatives(given[node.func.__name__], node, op)
     return given, known
 
 

@@ -6,19 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from numpy.typing import ArrayLike
 
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..lower.real import real_equation
 from .external_fields import real_and_imaginary
-from .fields import field_data, read_field
+from .fields import CellField, field_data, read_field
 from .progress import Progress
 from .solution import (
     Array,
     CellBatch,
-    CellField,
     Coefficients,
     EquationSolver,
     Solution,
@@ -27,8 +26,10 @@ from .solution import (
 
 
 @dataclass(frozen=True)
-class ComplexField:
+class ComplexField(CellField):
     """A complex cell function made of two real ones of the same class."""
+
+    kind: ClassVar[str] = "complex"
 
     real: CellField
     imaginary: CellField

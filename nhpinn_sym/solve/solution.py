@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
+from .chebyshev import Array as Array
+from .fields import CellField
 from .progress import Progress, silent
 
-Array = NDArray[np.float64]
 EffectiveKey = tuple[str, tuple[int, ...]]
 """("A", (0, 1)): an entry of an effective coefficient."""
 
@@ -50,17 +50,6 @@ def described(solution: Solution) -> str:
         f"solution by {solution.backend} ({solution.method}), estimated relative error"
         f" {solution.info['estimate']:.1e}"
     )
-
-
-class CellField(Protocol):
-    """One cell function at m slow points: points y (n, d) -> (m, n). Periodic: any y may be asked
-    for.
-    """
-
-    def evaluate(self, points: Array, index: MultiIndex) -> Array: ...
-
-    def state(self) -> dict[str, Any]:
-        """Arrays, numbers and strings from which `from_state` of the same class makes it again."""
 
 
 @dataclass(frozen=True)

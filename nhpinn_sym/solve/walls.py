@@ -376,10 +376,7 @@ class _Planes:
 
 def _meshes(cells: CellSolution) -> list[Array]:
     """The lines of the mesh whose piecewise polynomials the cell functions are, if there is one."""
-    lattices = [
-        field.grid.lattice for row in cells.fields for field in row if hasattr(field, "grid")
-    ]
-    return list(lattices[0].lines) if lattices else []
+    return next((list(f.lines) for row in cells.fields for f in row if f.lines), [])
 
 
 def _joined(one: Array, other: Array) -> Array:

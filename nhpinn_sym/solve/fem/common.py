@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -19,6 +19,7 @@ from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ..fields import CellField
 from ..places import as_index, as_points, as_time
 from ..solution import Array, CellBatch, EffectiveKey, described
 
@@ -29,16 +30,22 @@ _SMALL = 1e-6
 
 
 @dataclass(frozen=True)
-class LagrangeField:
+class LagrangeField(CellField):
     """A cell function at m slow points: `grid` has the batch shape (m,) and is continued
     periodically.
     """
+
+    kind: ClassVar[str] = "lagrange"
 
     grid: LagrangeGrid
 
     def evaluate(self, points: Array, index: MultiIndex) -> Array:
         """D^index at points y (n, d): shape (m, n)."""
         return self.grid.evaluate(points, index, periodic=True)
+
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.grid.lattice.lines
 
     def state(self) -> dict[str, Any]:
         grid = self.grid

@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,16 +27,19 @@ from ...runtime.fourier.refinement import LEVELS, VANISHING, grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
 from ..choice import points_needed
 from ..external_fields import CellFields
+from ..fields import CellField
 from ..limits import require_affordable
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
 
 
 @dataclass(frozen=True)
-class FourierField:
+class FourierField(CellField):
     """Trigonometric polynomials at m slow points: one array of modes (n, ..., n) / n^d each (n may
     differ); values are complex unless `real`.
     """
+
+    kind: ClassVar[str] = "fourier"
 
     bounds: tuple[tuple[float, float], ...]
     modes: tuple[np.ndarray, ...]

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import product
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -17,6 +17,7 @@ from ...lower.forms import MultiIndex
 from ...lower.phases import Labels
 from ..chebyshev import Nodes
 from ..expression_data import expression_data, read_formula, read_symbols
+from ..fields import CellField
 from ..solution import Array
 from .network import Axes, Network
 
@@ -25,10 +26,12 @@ _POINTS = 4096
 
 
 @dataclass(frozen=True)
-class NetworkField:
+class NetworkField(CellField):
     """A component of a cell function at m slow points: sum_k weights[:, k] * part k + offset, with
     nets of one output as parts.
     """
+
+    kind: ClassVar[str] = "network"
 
     parts: tuple[Network, ...]
     slow_points: Array
@@ -106,10 +109,12 @@ class NetworkField:
 
 
 @dataclass(frozen=True)
-class SeparableField:
+class SeparableField(CellField):
     """A component of a cell function at m slow points: the features of `network`, whose last layer
     has one row per slow point.
     """
+
+    kind: ClassVar[str] = "separable"
 
     network: Network
 
@@ -160,10 +165,12 @@ class SeparableField:
 
 
 @dataclass(frozen=True)
-class PhaseField:
+class PhaseField(CellField):
     """A component of a cell function at m slow points: in phase k output s of nets[k], plus
     offset[s].
     """
+
+    kind: ClassVar[str] = "phases"
 
     labels: Labels
     nets: tuple[Network, ...]

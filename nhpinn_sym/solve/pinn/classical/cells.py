@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredCells, MultiIndex
 from ....problem.errors import ProblemError, UnsupportedError
 from ....runtime.nets.jets import full
+from ...fields import CellField
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from ..fields import pairs
@@ -36,10 +37,12 @@ _LAST = 300
 
 
 @dataclass(frozen=True)
-class WrappedField:
+class WrappedField(CellField):
     """A component of a cell function at m slow points: weights (m, nets) times the nets, each on
     the cell, to which points are wrapped.
     """
+
+    kind: ClassVar[str] = "wrapped"
 
     networks: tuple[Network, ...]
     weights: Array
