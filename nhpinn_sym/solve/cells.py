@@ -28,6 +28,7 @@ from ..problem.errors import (
 from ..problem.reading import instance, parameter_numbers, positive_number
 from ..resolution import Resolution, resolve_cells, resolve_slow
 from .backends import BACKENDS, cell_solver, check_options
+from .callable_coefficients import cell_functions
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Nodes
 from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
@@ -39,7 +40,6 @@ from .external_fields import (
     real_and_imaginary,
     with_given_functions,
 )
-from .given import cell_functions
 from .judged import judge
 from .limits import memory_errors
 from .progress import Progress, shown

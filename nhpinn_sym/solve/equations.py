@@ -33,8 +33,8 @@ from ..problem.reading import (
     positive_number,
 )
 from .backends import check_options, equation_solver
+from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
-from .given import equation_functions
 from .limits import memory_errors
 from .progress import Progress, shown
 from .real_parts import solve_in_parts
