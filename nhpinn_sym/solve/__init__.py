@@ -8,6 +8,7 @@ model, hands the forms to a backend, has the result judged by the data (`judged`
 Open `cells.py` first: the way from a model to its effective coefficients. Then `solution.py`, what
 is asked of every backend, and `backends.py`, the table of them. A backend is a folder: `fourier`,
 `fem` (DOLFINx and scikit-fem), `pinn`; none knows another. Between the verbs and the backends stand
-`callable_coefficients` and `external_fields` (coefficients known as functions), `real_parts` (complex problems in real
-arithmetic), `slow` and `chebyshev` (dependence on x), `choice` (which backend fits the data).
+`callable_coefficients` and `external_fields` (coefficients known as functions), `real_parts`
+(complex problems in real arithmetic), `slow` and `chebyshev` (dependence on x), `choice` (which
+backend fits the data). `fields` says what is asked of a cell function, and how files name it.
 """

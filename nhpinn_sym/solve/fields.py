@@ -1,4 +1,4 @@
-"""Cell functions as the backends give them: what is asked of each, and the classes that files name."""
+"""Cell functions as the backends give them: what is asked of each, and their names in files."""
 
 from __future__ import annotations
 
