@@ -138,7 +138,7 @@ def solve_over(
         finer = solve_over(
             model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}
         )
-        fields = FinerLevel(finer, model.inner, point_names(lowered))
+        fields = FinerLevel(finer.entries, model.inner, point_names(lowered))
         lowered = _with_jumps(lowered, resolve_cells(lowered, values, box), backend)
     elif functions and backend == "pinn":
         values = {**values, **functions}

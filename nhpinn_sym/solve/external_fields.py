@@ -23,9 +23,8 @@ from ..lower.substitution import substituted
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from ..resolution.problems import cell_data
-from .cell_solution import CellSolution
-from .effective import require
-from .solution import Array, Coefficients
+from .effective import Entry, require
+from .solution import Array, Coefficients, EffectiveKey
 
 Field = Callable[[Array], Array]
 """Points (n, d) of the cell -> values (n,)."""
@@ -35,11 +34,12 @@ Field = Callable[[Array], Array]
 class FinerLevel:
     """The effective coefficients of the solved cells of a finer level, as `Coefficients`.
 
-    names : the coordinates of the points that it is asked at
-    model : of the finer level, whose slow variables they are
+    entries : of these cells
+    model   : of the finer level, whose slow variables the entries depend on
+    names   : the coordinates of the points that it is asked at
     """
 
-    cells: CellSolution
+    entries: Mapping[EffectiveKey, Entry]
     model: HomogenizedModel
     names: tuple[str, ...]
 
@@ -54,7 +54,7 @@ class FinerLevel:
                 index[own.index(name)] = order
             elif order:
                 return np.zeros(len(points))
-        return require(self.cells.entries, (external.name, external.index))(columns, tuple(index))
+        return require(self.entries, (external.name, external.index))(columns, tuple(index))
 
 
 @dataclass(frozen=True)
