@@ -50,6 +50,7 @@ def write_page(out: Path, parts: Mapping[str, Part], quick: bool) -> Path:
         keep_trailing_newline=True,
     )
     environment.filters["digits"] = digits
+    environment.filters["percent"] = percent
     text = environment.get_template("page.md.j2").render(
         quick=quick,
         results=results,
@@ -163,6 +164,10 @@ def write_readme(path: Path, parts: Mapping[str, Part], results: Path, quick: bo
     _, after = rest.split(END)
     block = readme_block(parts, results, quick)
     path.write_text(f"{before}{block}{after}", encoding="utf-8")
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.{0 if share >= 0.1 else 1}f} %"
 
 
 def digits(value: float | None, count: int = 3) -> str:

@@ -267,6 +267,11 @@ def test_smaller_errors_are_reached_and_smaller_failures_are_not(
     assert numbers["e1"].reached and not numbers["classical"].reached
 
 
+def test_shares_are_printed_without_exponents(study: dict[str, ModuleType]) -> None:
+    percent = study["report"].percent
+    assert [percent(share) for share in (1.8249, 0.1, 0.0052)] == ["182 %", "10 %", "0.5 %"]
+
+
 def test_what_was_not_run_is_open(study: dict[str, ModuleType]) -> None:
     case = study["cases"].cases()["elliptic_2d"]
     trainings = study["settings"].trainings(case.key, quick=False)
