@@ -116,7 +116,8 @@ def quadrature_space(
     those of ghost cells included.
     """
     topology = mesh.topology
-    cell_type = getattr(basix.CellType, mesh.ufl_cell().cellname())
+    name = mesh.ufl_cell().cellname  # a property since 2024, a method before
+    cell_type = getattr(basix.CellType, name() if callable(name) else name)
     reference, weights = basix.make_quadrature(cell_type, degree)
     cells = np.arange(
         topology.index_map(topology.dim).size_local + topology.index_map(topology.dim).num_ghosts,
