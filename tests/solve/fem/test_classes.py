@@ -12,7 +12,7 @@ import sympy as sp
 from scipy.integrate import quad
 from scipy.special import iv, mathieu_a
 
-from nhpinn_sym.lower.forms import External, Factor, LoweredCells, WeakTerm
+from nhpinn_sym.lower.forms import Factor, LoweredCells, WeakTerm
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import SolvabilityError, SolveError, UnsupportedError
 from nhpinn_sym.runtime import cell_solve
@@ -473,11 +473,6 @@ def complex_cells() -> tuple[LoweredCells, str]:
     return diffusion_cells((2 + sp.I * sp.cos(2 * sp.pi * y1)) * sp.eye(2)), "I*cos"
 
 
-def with_externals() -> tuple[LoweredCells, str]:
-    held = External(sp.Symbol("b_given"), "b", (0,), (0, 0))
-    return replace(elliptic_2d(), externals=(held,)), "b_given"
-
-
 def second_derivatives_of_correctors() -> tuple[LoweredCells, str]:
     lowered = second_order(2 + sp.sin(2 * sp.pi * y1))
     source = (WeakTerm((0,), sp.Symbol("seven"), (0,), factor=Factor(0, 0, (2,))),)
@@ -496,7 +491,7 @@ def four_axes() -> tuple[LoweredCells, str]:
 @both
 @pytest.mark.parametrize(
     "wrong",
-    [fourth_order, complex_cells, with_externals, second_derivatives_of_correctors, four_axes],
+    [fourth_order, complex_cells, second_derivatives_of_correctors, four_axes],
 )
 def test_what_elements_cannot_do_is_refused(backend, wrong):
     lowered, quoted = wrong()
