@@ -228,9 +228,8 @@ def _by_choice(
     less than GOOD, then the best of them.
     """
     lowered = _freed(lower_cells(model, False), over)
-    cell_functions(
-        model, coefficients, "fourier"
-    )  # what has no numbers is refused before anything else is asked for
+    # What has no numbers is refused before anything else is asked for.
+    cell_functions(model, coefficients, "fourier")
     given = Choice(("fourier",), "coefficients given as functions")
     choice = (
         given

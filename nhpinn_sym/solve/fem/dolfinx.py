@@ -78,18 +78,14 @@ class CellSolver:
         self.text = target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
         self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
-        self.parameters, self.tolerance, self.progress = (
-            parameters,
-            tolerance,
-            _first(comm, progress),
-        )
-        self.degree, self.n, self.max_dofs, self.solver, self.comm = (
-            degree,
-            n,
-            max_dofs,
-            solver,
-            comm,
-        )
+        self.parameters = parameters
+        self.tolerance = tolerance
+        self.progress = _first(comm, progress)
+        self.degree = degree
+        self.n = n
+        self.max_dofs = max_dofs
+        self.solver = solver
+        self.comm = comm
         self.fields = CellFields(with_weak_fields(cells), fields)
         self._problems: dict[Lattice, CellProblem] = {}
 

@@ -56,13 +56,13 @@ class CellSolver:
         max_dofs: int = 300_000,
     ) -> None:
         check_options(degree, n, max_dofs)
-        self.cells, self.parameters, self.tolerance, self.progress = (
-            cells,
-            dict(parameters),
-            tolerance,
-            progress,
-        )
-        self.degree, self.n, self.max_dofs = degree, n, max_dofs
+        self.cells = cells
+        self.parameters = dict(parameters)
+        self.tolerance = tolerance
+        self.progress = progress
+        self.degree = degree
+        self.n = n
+        self.max_dofs = max_dofs
         self._driver = _runtime("cells")
         self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
         self._spaces: dict[Lattice, Any] = {}
@@ -71,10 +71,6 @@ class CellSolver:
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at the slow points (m, len(cells.slow)), all on the same mesh."""
-
-        def level(lattice: Lattice) -> CellBatch:
-            return self._solve_on(lattice, slow_points)
-
         label = f"cell problems ({BACKEND})"
         if self.n is not None:
             require_memory(
@@ -85,7 +81,7 @@ class CellSolver:
         )
         with _failures(label), memory_errors(label):
             return refine_cells(
-                level,
+                lambda lattice: self._solve_on(lattice, slow_points),
                 self.layout,
                 self.degree,
                 self.tolerance,
