@@ -27,9 +27,9 @@ from ..operator.sampling import (
 )
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
-from .bounded import check_bounded
+from .boundedness import check_bounded
 from .recursion import Recursion, derivative
 
 _FACE_GAP = 1e-6

@@ -14,15 +14,15 @@ from typing import NamedTuple
 import sympy as sp
 
 from ..operator.table import MultiIndex, add, differentiate
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
-from .combination import Averages
-from .entries import Averaged
-from .law import averaged
+from .effective_law import averaged
+from .effective_terms import Averaged
 from .model import HomogenizedModel
 from .notation import equation
+from .products import Averages
 from .recursion import EffectiveKey, Recursion
-from .writing import Writer, homogenized_sides
+from .to_sympy import Writer, homogenized_sides
 
 
 def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:

@@ -16,10 +16,10 @@ import sympy as sp
 from ..operator.table import MultiIndex, Operator, Table
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation
-from .entries import EffectiveEntry, Frame, Transformation
+from .effective_terms import EffectiveEntry, Frame, Transformation
 from .notation import text
 from .recursion import CellFunction, Recursion
-from .writing import Framing, Writer
+from .to_sympy import Framing, Writer
 
 Key = tuple[int | None, MultiIndex]
 """Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x

@@ -21,8 +21,8 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Table, Term, add, unit
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero import is_zero, jumps
-from .combination import Averages, Flux, Function, Pairing, Product, Source, leibniz, normalized
+from ..operator.zero_test import is_zero, jumps
+from .products import Averages, Flux, Function, Pairing, Product, Source, leibniz, normalized
 
 EffectiveKey = tuple[int, MultiIndex, int | None, MultiIndex]
 """(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t).

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from ..operator.table import MultiIndex, Table, add, subtract, unit
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
 from .trigonometric import REMEDY, Series, Total, Trigonometry, summed
 

@@ -22,11 +22,11 @@ from sympy.core.function import AppliedUndef
 from ..operator.sampling import is_opaque, range_grid, sampler, slow_samples
 from ..operator.table import FastAxis, Operator, Table, Term
 from ..operator.twoscale import expand, fast_part, slow_part
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import UnsupportedError
 from .capacity import masses, without_tau_in_mass
-from .entries import Transformation
-from .law import closed_mean
+from .effective_law import closed_mean
+from .effective_terms import Transformation
 from .notation import equation
 from .notation import term as written
 from .prose import Formula, Prose, eps_power, joined

@@ -11,17 +11,17 @@ from fractions import Fraction
 import sympy as sp
 
 from ..operator.table import Operator, Table, Term, differentiate, unit
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.errors import SolvabilityError, UnsupportedError
 from . import diagnose
-from .combination import Averages, Function, Pairing, Product
 from .diagnose import Kernels
-from .entries import Frame, Transformation
-from .law import averaged, closed_mean
+from .effective_law import averaged, closed_mean
+from .effective_terms import Frame, Transformation
 from .notation import equation
+from .products import Averages, Function, Pairing, Product
 from .prose import Formula, Prose, scaled
 from .recursion import Recursion
-from .writing import Writer, moving_coordinates
+from .to_sympy import Writer, moving_coordinates
 
 Powers = dict[int, Table]
 

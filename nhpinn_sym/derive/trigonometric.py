@@ -18,9 +18,9 @@ import numpy as np
 import sympy as sp
 
 from ..operator.sampling import is_opaque
-from ..operator.zero import is_analytic
+from ..operator.zero_test import is_analytic
 from ..problem.errors import UnsupportedError
-from .law import split_angles
+from .effective_law import split_angles
 
 _SAMPLES = 256
 """Points of a period of tau at which a function of tau alone is sampled for its Fourier series."""

@@ -29,15 +29,15 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, differentiate, unit
 from ..operator.twoscale import fast_part
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.conditions import Neumann, Robin
 from ..problem.domain import Face
-from .combination import Averages, Function, Pairing, Product, Source
-from .entries import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
-from .law import averaged
+from .effective_law import averaged
+from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
 from .notation import WallMean, equation
+from .products import Averages, Function, Pairing, Product, Source
 from .recursion import Recursion
-from .writing import Writer
+from .to_sympy import Writer
 
 
 @dataclass(frozen=True)

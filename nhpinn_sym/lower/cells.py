@@ -13,17 +13,16 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.combination import Flux, Function, Product, leibniz
-from ..derive.entries import Averaged, EffectiveEntry, Frame, MeanTerm
+from ..derive.effective_law import averaged, index_of
+from ..derive.effective_terms import Averaged, EffectiveEntry, Frame, MeanTerm
 from ..derive.hierarchy import closing
-from ..derive.iterated import LEVEL
-from ..derive.law import averaged, index_of
 from ..derive.model import HomogenizedModel
+from ..derive.products import Flux, Function, Product, leibniz
 from ..derive.recursion import CellFunction
+from ..derive.reiterated import LEVEL
 from ..operator.twoscale import fast_part
-from ..operator.zero import is_zero, jumps
-from ..problem.reading import instance
-from .expand import derivative, is_symmetric, strong_terms, weak_terms
+from ..operator.zero_test import is_zero, jumps
+from ..problem.user_input import instance
 from .forms import (
     CellForm,
     Constant,
@@ -38,6 +37,7 @@ from .forms import (
     StrongTerm,
     WeakTerm,
 )
+from .term_forms import derivative, is_symmetric, strong_terms, weak_terms
 
 
 def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:

@@ -11,19 +11,19 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.bounded import check_data
+from ..derive.boundedness import check_data
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator, subtract, unit
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
 from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance
-from .expand import derivative, is_symmetric, strong_terms, weak_terms
+from ..problem.user_input import instance
 from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
+from .term_forms import derivative, is_symmetric, strong_terms, weak_terms
 from .walls import lower_walls
 
 Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]

@@ -21,12 +21,12 @@ from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
 from ..operator.numbers.breaks import smooth_levels
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from .cells import merged, strong_source
-from .expand import strong_terms
 from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+from .term_forms import strong_terms
 
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
 """Points per axis of the grid on which phases are looked for."""

@@ -17,7 +17,7 @@ from ..problem.errors import NhpinnError, UnsupportedError
 from ..problem.numeric import lambdified
 from .numbers.integrate import integrate
 from .table import Operator
-from .zero import jumps
+from .zero_test import jumps
 
 Array = NDArray[np.float64]
 Point = dict[sp.Symbol, float]

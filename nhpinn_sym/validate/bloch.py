@@ -28,9 +28,9 @@ from numpy.typing import ArrayLike, NDArray
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..operator.table import MultiIndex, Operator
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
-from ..problem.reading import instance
+from ..problem.user_input import instance
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
 from ..solve.places import as_numbers

@@ -33,7 +33,7 @@ from ..emit.source import output_path
 from ..lower.walls import lower_walls
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance, parameter_numbers, positive_integer, positive_number
+from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
@@ -41,11 +41,11 @@ from ..solve.equations import exact, positive, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Array, Solution
-from .findings import coarse_reference, fewest_periods, larger_eps
+from .evidence import coarse_reference, fewest_periods, larger_eps
 from .quadrature import Quadrature, plot_points, resolving
 from .report import Report
-from .scope import covered_domain
-from .store import Arrays, Store, check_folder, to_json
+from .stored_parts import Arrays, Store, check_folder, to_json
+from .supported import covered_domain
 from .verdict import Findings, evidence, falls, judge
 from .versions import versions
 

@@ -12,9 +12,9 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, differentiate
 from ..operator.twoscale import fast_part
-from .combination import Combination, Flux, Function, Product, Source
-from .entries import Averaged, EffectiveEntry, Frame
+from .effective_terms import Averaged, EffectiveEntry, Frame
 from .notation import Mean, equation, source, term
+from .products import Combination, Flux, Function, Product, Source
 from .recursion import CellFunction, Recursion
 
 

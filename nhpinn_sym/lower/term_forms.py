@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from ..derive.combination import leibniz
+from ..derive.products import leibniz
 from ..derive.recursion import derivative as derivative
 from .forms import MultiIndex, StrongTerm, WeakTerm
 

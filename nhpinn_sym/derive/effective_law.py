@@ -12,10 +12,10 @@ import sympy as sp
 
 from ..operator.sampling import is_opaque, mean, slow_samples
 from ..operator.table import Operator
-from ..operator.zero import is_zero, jumps
-from .combination import Averages, Function
-from .entries import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
-from .places import ORDER, Place, places
+from ..operator.zero_test import is_zero, jumps
+from .coefficient_names import ORDER, Place, places
+from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
+from .products import Averages, Function
 from .recursion import EffectiveKey, Recursion
 
 

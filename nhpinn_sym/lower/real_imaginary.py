@@ -14,7 +14,6 @@ from typing import TypeVar
 import sympy as sp
 
 from ..problem.errors import UnsupportedError
-from .expand import is_symmetric
 from .forms import (
     CellForm,
     External,
@@ -29,6 +28,7 @@ from .forms import (
     WeakTerm,
 )
 from .substitution import substituted
+from .term_forms import is_symmetric
 
 Parts = tuple[list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]]
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
