@@ -14,11 +14,12 @@ from typing import NamedTuple
 
 from ..operator.table import MultiIndex, Operator, unit
 from ..problem.errors import UnsupportedError
+from .products import MacroscopicTerm
 
 ORDER = ("A", "G", "B", "beta", "b", "c", "rho", "damping", "mixed", "f", "g")
 
 
-class Place(NamedTuple):
+class NamedTerm(NamedTuple):
     """Effective coefficient name[axes], with `sign` in front of D^left( . D^right u_field ) in an
     equation; `share` of the term's coefficient.
     """
@@ -33,9 +34,7 @@ class Place(NamedTuple):
     share: int = 1
 
 
-def places(
-    op: Operator, order: int, key: tuple[int, MultiIndex, int | None, MultiIndex], local: bool
-) -> list[Place]:
+def name_terms(op: Operator, order: int, key: MacroscopicTerm, local: bool) -> list[NamedTerm]:
     """The effective coefficients that the term `key` of the averaged operator adds to; `order` is
     that of the operator.
     """
@@ -47,13 +46,13 @@ def places(
 
     def one(
         name: str, axes_out: tuple[int, ...], axes_in: tuple[int, ...], sign: int = 1
-    ) -> list[Place]:
+    ) -> list[NamedTerm]:
         index = (
             (*axes_out, *axes_in)
             if op.components == 1
             else (equation, *axes_out, *(() if field is None else (field,)), *axes_in)
         )
-        return [Place(name, index, sign, equation, left, field, right)]
+        return [NamedTerm(name, index, sign, equation, left, field, right)]
 
     if field is None:
         return one("g", outer, ()) if outer else one("f", (), (), -1)
@@ -74,9 +73,7 @@ def places(
     )
 
 
-def _second_order(
-    op: Operator, key: tuple[int, MultiIndex, int | None, MultiIndex], axes: tuple[int, ...]
-) -> list[Place]:
+def _second_order(op: Operator, key: MacroscopicTerm, axes: tuple[int, ...]) -> list[NamedTerm]:
     """d_kl u in an operator of fourth order, as -div(B grad u): coefficients in y alone."""
     equation, _, field, _ = key
     pairs, length = sorted(set(itertools.permutations(axes))), op.problem.scales.dim + 1
@@ -84,7 +81,7 @@ def _second_order(
     for i, j in pairs:
         index = (i, j) if op.components == 1 else (equation, i, field or 0, j)
         found.append(
-            Place("B", index, -1, equation, unit(i, length), field, unit(j, length), len(pairs))
+            NamedTerm("B", index, -1, equation, unit(i, length), field, unit(j, length), len(pairs))
         )
     return found
 
@@ -92,11 +89,11 @@ def _second_order(
 def _principal(
     op: Operator,
     order: int,
-    key: tuple[int, MultiIndex, int | None, MultiIndex],
+    key: MacroscopicTerm,
     outer: tuple[int, ...],
     inner: tuple[int, ...],
     local: bool,
-) -> list[Place]:
+) -> list[NamedTerm]:
     """The terms of highest order, shared evenly among the index tuples that stand for the same
     derivative.
     """
@@ -118,10 +115,12 @@ def _principal(
         left, right = (_multi(part, d + 1) for part in (head, tail))
         if local and not flux:
             found.append(
-                Place("G", index, -1, equation, (0,) * (d + 1), field, key[3], len(tuples))
+                NamedTerm("G", index, -1, equation, (0,) * (d + 1), field, key[3], len(tuples))
             )
         else:
-            found.append(Place("A", index, (-1) ** half, equation, left, field, right, len(tuples)))
+            found.append(
+                NamedTerm("A", index, (-1) ** half, equation, left, field, right, len(tuples))
+            )
     return found
 
 
@@ -133,7 +132,7 @@ def _multi(axes: tuple[int, ...], length: int) -> MultiIndex:
     return tuple(sum(column) for column in zip(*(unit(axis, length) for axis in axes), strict=True))
 
 
-def _refused(key: tuple[int, MultiIndex, int | None, MultiIndex]) -> UnsupportedError:
+def _refused(key: MacroscopicTerm) -> UnsupportedError:
     _, left, _, right = key
     return UnsupportedError(
         "an effective term of this order",

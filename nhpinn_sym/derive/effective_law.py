@@ -13,21 +13,21 @@ import sympy as sp
 from ..operator.sampling import is_opaque, mean, slow_samples
 from ..operator.table import Operator
 from ..operator.zero_test import is_zero, jumps
-from .coefficient_names import ORDER, Place, places
+from .coefficient_names import ORDER, NamedTerm, name_terms
 from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
-from .products import Averages, Function
-from .recursion import EffectiveKey, Recursion
+from .products import Averages, Function, MacroscopicTerm
+from .recursion import Recursion
 
 
 def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, ...]:
     """Every nonzero effective coefficient, A first."""
     table = recursion.averaged(recursion.last)
     found: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = {}
-    where: dict[tuple[str, tuple[int, ...]], Place] = {}
+    where: dict[tuple[str, tuple[int, ...]], NamedTerm] = {}
     named = [
         (averages, place)
         for key, averages in table.items()
-        for place in places(op, recursion.homogenized_order, key, recursion.local)
+        for place in name_terms(op, recursion.homogenized_order, key, recursion.local)
     ]
     for averages, place in (
         named if recursion.local else _symmetrized(op, recursion.homogenized_order, named, table)
@@ -41,8 +41,11 @@ def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, .
 
 
 def _symmetrized(
-    op: Operator, order: int, named: list[tuple[Averages, Place]], table: Iterable[EffectiveKey]
-) -> list[tuple[Averages, Place]]:
+    op: Operator,
+    order: int,
+    named: list[tuple[Averages, NamedTerm]],
+    table: Iterable[MacroscopicTerm],
+) -> list[tuple[Averages, NamedTerm]]:
     """All of a constant A as its symmetric part, which is all that is defined once a term of
     highest order did not come as a flux.
     """
@@ -65,7 +68,7 @@ def _symmetrized(
 
 
 def _entry(
-    op: Operator, recursion: Recursion, place: Place, parts: Sequence[tuple[Averages, int]]
+    op: Operator, recursion: Recursion, place: NamedTerm, parts: Sequence[tuple[Averages, int]]
 ) -> EffectiveEntry | None:
     """One effective coefficient from its averages, each divided by an integer; None where it is
     zero.
@@ -181,7 +184,7 @@ def vanishing(
     )
 
 
-def _symbol(op: Operator, recursion: Recursion, place: Place, average: Averaged) -> sp.Expr:
+def _symbol(op: Operator, recursion: Recursion, place: NamedTerm, average: Averaged) -> sp.Expr:
     label = "_".join(filter(None, (place.name, "".join(str(k + 1) for k in place.axes))))
     terms = average.terms
     holders = [average.constant, *(t.coefficient for t in terms)]
@@ -256,13 +259,13 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
     )
 
 
-def index_of(n: int, key: EffectiveKey) -> tuple[int, ...]:
+def index_of(n: int, key: MacroscopicTerm) -> tuple[int, ...]:
     """The index of the functional for a term of h_n: (n, i, *left, j, *right)."""
     equation, left, field, right = key
     return (n, equation, *left, -1 if field is None else field, *right)
 
 
-def key_of(index: tuple[int, ...], slow: int) -> tuple[int, EffectiveKey]:
+def key_of(index: tuple[int, ...], slow: int) -> tuple[int, MacroscopicTerm]:
     """(n, key) of `index_of`."""
     n, equation, *rest = index
     left, field, right = tuple(rest[:slow]), rest[slow], tuple(rest[slow + 1 :])

@@ -9,14 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from ..operator.arrays import Array, ComplexArray
 from ..operator.numbers.data import real_imaginary
 from ..operator.numbers.enclosure import active, enclose, enclose_all
-from ..operator.numbers.search import Choice, Least, alternatives, least, variation
+from ..operator.numbers.search import Branches, Least, alternatives, least, variation
 from ..operator.sampling import (
-    Array,
-    Point,
+    SlowPoint,
     generic_points,
     is_opaque,
     range_grid,
@@ -33,8 +32,7 @@ _ROUNDING = 1e-13
 _SINGULAR = 1e-8
 _COUNT = 400
 """Random points of the cell, beside those of a grid, at which sizes are looked at."""
-Matrices = NDArray[np.complex128]
-Spectrum = Callable[[Matrices], Array]
+Spectrum = Callable[[ComplexArray], Array]
 """(n, k, k) -> (n,): a number of each matrix that changes by no more than the norm of its change.
 """
 
@@ -82,9 +80,9 @@ class _Symbol:
     """The symbol as (directions, k, k, terms) weights of the values of `exprs` (terms)."""
 
     exprs: tuple[sp.Expr, ...]
-    weights: Matrices
+    weights: ComplexArray
 
-    def at(self, values: Array) -> Matrices:
+    def at(self, values: Array) -> ComplexArray:
         """(directions * n, k, k) from values (terms, n)."""
         k = self.weights.shape[1]
         return np.asarray(np.einsum("qklt,tn->nqkl", self.weights, values)).reshape(-1, k, k)
@@ -96,7 +94,7 @@ class _Symbol:
     def least(
         self,
         box: dict[sp.Symbol, tuple[float, float]],
-        at: Point,
+        at: SlowPoint,
         spectrum: Spectrum,
         threshold: float,
     ) -> Least:
@@ -129,7 +127,7 @@ class _Side:
 
     symbol: _Symbol
     parts: tuple[sp.Expr, ...]
-    choice: Choice
+    choice: Branches
     variables: tuple[sp.Symbol, ...]
 
     def bound(self, lo: Array, hi: Array, spectrum: Spectrum) -> tuple[Array, Array, Array]:
@@ -188,22 +186,24 @@ def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbo
     return _Symbol(tuple(principal.values()), weights)
 
 
-def _smallest(matrices: Matrices) -> Array:
+def _smallest(matrices: ComplexArray) -> Array:
     """The least eigenvalue of the Hermitian part."""
     hermitian = (matrices + np.conj(np.swapaxes(matrices, -1, -2))) / 2
     return np.asarray(np.linalg.eigvalsh(hermitian)[..., 0])
 
 
-def _smallest_of_negative(matrices: Matrices) -> Array:
+def _smallest_of_negative(matrices: ComplexArray) -> Array:
     return _smallest(-matrices)
 
 
-def _regular(matrices: Matrices) -> Array:
+def _regular(matrices: ComplexArray) -> Array:
     """The least singular value."""
     return np.asarray(np.linalg.svd(matrices, compute_uv=False)[..., -1])
 
 
-def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values: Array) -> bool:
+def _definite(
+    op: Operator, principal: Table, symbol: _Symbol, at: SlowPoint, values: Array
+) -> bool:
     """At one slow point: True where the symbol is positive definite, False where indefinite but
     regular; CoefficientError otherwise.
     """

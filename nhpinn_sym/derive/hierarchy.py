@@ -20,12 +20,14 @@ from .effective_law import averaged
 from .effective_terms import Averaged
 from .model import HomogenizedModel
 from .notation import equation
-from .products import Averages
-from .recursion import EffectiveKey, Recursion
+from .products import Averages, MacroscopicTerm
+from .recursion import Recursion
 from .to_sympy import Writer, homogenized_sides
 
 
-def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:
+def closing(
+    model: HomogenizedModel,
+) -> tuple[Recursion, dict[int, dict[MacroscopicTerm, Averages]]]:
     """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the
     homogenized equation.
 
@@ -58,7 +60,7 @@ class AveragedTerm(NamedTuple):
     """
 
     n: int
-    key: EffectiveKey
+    key: MacroscopicTerm
     symbol: sp.Expr
     average: Averaged
 
@@ -87,7 +89,7 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
 
 
 def _symbol(
-    model: HomogenizedModel, writer: Writer, n: int, key: EffectiveKey, average: Averaged
+    model: HomogenizedModel, writer: Writer, n: int, key: MacroscopicTerm, average: Averaged
 ) -> sp.Expr:
     row, left, field, right = key
     names = (

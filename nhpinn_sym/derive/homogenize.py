@@ -29,7 +29,7 @@ from .ellipticity import check_ellipticity
 from .fast_time import average_fast_time
 from .hierarchy import hierarchy
 from .model import CellProblem, HomogenizedModel, Views
-from .recursion import CellFunction, Recursion
+from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, joined, unit_mass
 from .steps import trace
@@ -162,7 +162,7 @@ def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> No
         recursion.add_level(n)
 
 
-def _cell_problem(op: Operator, writer: Writer, function: CellFunction) -> CellProblem:
+def _cell_problem(op: Operator, writer: Writer, function: Corrector) -> CellProblem:
     d = op.problem.scales.dim
     sources = tuple(
         ((field, alpha if alpha[-1] else alpha[:d]), sign)

@@ -31,7 +31,7 @@ from .notation import equation
 from .notation import term as written
 from .prose import Formula, Prose, eps_power, joined
 from .recursion import derivative
-from .time_algebra import Place, TimeAlgebra, ordered_averages, wave_averages
+from .time_algebra import OscillatingTerm, TimeAlgebra, ordered_averages, wave_averages
 from .trigonometric import Trigonometry
 
 ORDERED = "Time-ordered averages"
@@ -300,7 +300,7 @@ class Averaging:
                 remedy=_OTHER,
             )
 
-    def _table(self, g: Mapping[Place, sp.Expr], mass: list[sp.Expr]) -> Table:
+    def _table(self, g: Mapping[OscillatingTerm, sp.Expr], mass: list[sp.Expr]) -> Table:
         """The terms of non-positive powers, times the mass of their equation."""
         zero = (0,) * (len(self.op.coordinates) + len(self.op.fast))
         found: dict[Term, sp.Expr] = {}

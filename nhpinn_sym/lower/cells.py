@@ -18,7 +18,7 @@ from ..derive.effective_terms import Averaged, EffectiveEntry, Frame, MeanTerm
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..derive.products import Flux, Function, Product, leibniz
-from ..derive.recursion import CellFunction
+from ..derive.recursion import Corrector
 from ..derive.reiterated import LEVEL
 from ..operator.twoscale import fast_part
 from ..operator.zero_test import is_zero, jumps
@@ -221,7 +221,7 @@ class _Lowering:
             self.place(function.number, index[: self.slow]), function.component, index[self.slow :]
         )
 
-    def _form(self, function: CellFunction, slope: MultiIndex, flux: Flux) -> CellForm:
+    def _form(self, function: Corrector, slope: MultiIndex, flux: Flux) -> CellForm:
         weak, source = list[WeakTerm](), list[SourceTerm]()
         zero = (0,) * len(self.fast)
         for (equation, left), products in self._grouped(flux).items():

@@ -22,14 +22,12 @@ from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
-from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
-from .term_forms import derivative, is_symmetric, strong_terms, weak_terms
+from .forms import Essential, External, LoweredEquation, Natural, StrongTerm, WeakTerm
+from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
 from .walls import lower_walls
 
-Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
-"""(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over
-(x, t); sources have field 0 and right = 0.
-"""
+Terms = Sequence[OperatorTerm]
+"""Multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
 def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> LoweredEquation:
@@ -92,9 +90,7 @@ def _check_moving_source(model: HomogenizedModel) -> None:
             )
 
 
-def _in_flux_form(
-    entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem
-) -> Entries:
+def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> Terms:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
     equation, left, c, field, right = entry
     d = problem.scales.dim
@@ -133,7 +129,7 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     )
 
 
-def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
+def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
     """What the solvers of boundary value problems cover: second order in space, rho u_t in time of
     every unknown or of none.
     """
@@ -161,8 +157,8 @@ def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
 def _lower(
     problem: MultiscaleProblem,
     title: str,
-    terms: Entries,
-    sources: Entries,
+    terms: Terms,
+    sources: Terms,
     extra: tuple[sp.Symbol, ...],
     names: dict[str, tuple[str, tuple[int, ...]]],
     natural: tuple[Natural, ...],

@@ -18,14 +18,10 @@ from typing import Literal
 
 import sympy as sp
 
+from ..derive.products import MacroscopicSource
 from ..operator.table import FastAxis
+from ..operator.table import MultiIndex as MultiIndex
 from ..problem.domain import Box, Cell, Face
-
-MultiIndex = tuple[int, ...]
-Key = tuple[int | None, MultiIndex]
-"""Key of a cell function: (field, multi-index of the macroscopic derivative); field None is the
-source of the equation.
-"""
 
 Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
@@ -108,13 +104,13 @@ class CellForm:
     name: str
     role: Role
     level: float
-    sources: tuple[tuple[Key, int], ...]
+    sources: tuple[tuple[MacroscopicSource, int], ...]
     weak: tuple[WeakTerm, ...]
     source: tuple[SourceTerm, ...]
     solvable: bool
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MacroscopicSource:
         """The first of its macroscopic sources."""
         return self.sources[0][0]
 

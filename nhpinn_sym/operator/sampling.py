@@ -10,17 +10,16 @@ from dataclasses import replace
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import NhpinnError, UnsupportedError
 from ..problem.numeric import lambdified
+from .arrays import Array
 from .numbers.integrate import integrate
 from .table import Operator
 from .zero_test import jumps
 
-Array = NDArray[np.float64]
-Point = dict[sp.Symbol, float]
+SlowPoint = dict[sp.Symbol, float]
 
 _MEAN_SIZES = {1: (1024, 1501), 2: (128, 187), 3: (24, 35), 4: (12, 17)}
 _RANGE_SIZES = {1: 240, 2: 48, 3: 16, 4: 9, 5: 6, 6: 4, 7: 3}
@@ -53,7 +52,7 @@ def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:
     return ranges | frozen | free
 
 
-def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
+def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[SlowPoint]:
     """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the
     corners; one, where `exprs` depend on none.
     """
@@ -78,7 +77,7 @@ def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
 
 def sampler(
     exprs: Sequence[sp.Expr], op: Operator
-) -> Callable[[Sequence[Array], Point], list[Array]]:
+) -> Callable[[Sequence[Array], SlowPoint], list[Array]]:
     """The function (y, slow point) -> values of each expression at the points y (one flat array per
     axis); nan and infinity are returned, not raised.
 
@@ -100,7 +99,7 @@ def sampler(
             remedy="write it with elementary functions of s.x, s.y, s.t and the parameters",
         ) from cause
 
-    def values(y: Sequence[Array], slow: Point) -> list[Array]:
+    def values(y: Sequence[Array], slow: SlowPoint) -> list[Array]:
         with np.errstate(all="ignore"):
             found = call(*y, *(np.float64(slow[v]) for v in names))
         return [np.broadcast_to(_numbers(v), y[0].shape) for v in found]
@@ -142,7 +141,7 @@ def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
     return [np.concatenate(pair) for pair in zip(grid(op, n, 0.0), grid(op, n, 0.5), strict=True)]
 
 
-def mean(expr: sp.Expr, op: Operator, slow: Point) -> tuple[complex, float, float]:
+def mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float, float]:
     """(mean over the cell, its uncertainty, largest value).
 
     By adaptive quadrature, which splits at breaks and sees what is narrow. Where the midpoint rule

@@ -15,14 +15,13 @@ from dataclasses import dataclass
 import mpmath
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import UnsupportedError
 from ..problem.numeric import lambdified
+from .arrays import Array, ComplexArray, Flags
 
-Array = NDArray[np.float64]
-Box = Mapping[sp.Symbol, tuple[float, float]]
+Intervals = Mapping[sp.Symbol, tuple[float, float]]
 
 _LINE, _CLOUD = 2001, 4096
 _CANDIDATES, _SAMPLE = 8, 500
@@ -51,7 +50,7 @@ class Singularity:
         return ", ".join(f"{v} = {value:.6g}" for v, value in self.point.items()) or "everywhere"
 
 
-def singularity(expr: sp.Expr, box: Box) -> Singularity | None:
+def singularity(expr: sp.Expr, box: Intervals) -> Singularity | None:
     """A point of the closed box at which `expr` is not bounded; None where none is found, or
     functions have no formula.
     """
@@ -121,7 +120,7 @@ def _sized(
     except Exception:  # of any kind: lambdify prints functions that nobody foresaw
         return (lambda p: np.full(len(p), np.nan),) * 2
 
-    def numbers(points: Array) -> NDArray[np.complex128]:
+    def numbers(points: Array) -> ComplexArray:
         try:
             with np.errstate(all="ignore"):
                 found = np.asarray(call(*points.T), dtype=complex)
@@ -256,7 +255,7 @@ def _size(call: Callable[..., object], place: list[mpmath.mpf] | None) -> mpmath
     return found if mpmath.isfinite(found) else None
 
 
-def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:
+def hole(expr: sp.Expr, box: Intervals, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:
     """A sampled point at which `expr` has no finite real number (complex ones only where it holds
     I); with the ends of the box on request.
     """
@@ -286,5 +285,5 @@ def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, f
     return dict(zip(symbols, map(float, points[bad[0]]), strict=True)) if len(bad) else None
 
 
-def _finite(values: NDArray[np.complex128], expr: sp.Expr) -> NDArray[np.bool_]:
+def _finite(values: ComplexArray, expr: sp.Expr) -> Flags:
     return np.isfinite(values) & ((np.imag(values) == 0) | expr.has(sp.I))

@@ -52,8 +52,8 @@ _JUMPING = (
 )
 _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 
-Point = Mapping[sp.Symbol, sp.Rational]
-Numbers = Callable[[Point], tuple[sp.Expr, sp.Expr]]
+RationalPoint = Mapping[sp.Symbol, sp.Rational]
+Evaluation = Callable[[RationalPoint], tuple[sp.Expr, sp.Expr]]
 """The values of an expression and of its size at a point."""
 
 
@@ -90,13 +90,13 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     return all(_vanishes(call, point, tolerance) for point in _generic_points(expanded, symbols))
 
 
-def _vanishes(call: Numbers, point: Point, tolerance: float) -> bool:
+def _vanishes(call: Evaluation, point: RationalPoint, tolerance: float) -> bool:
     """Whether the value at a point is zero next to its size."""
     value, scale = call(point)
     return bool(value.is_number and abs(value) <= tolerance * scale)
 
 
-def _evaluated(value: sp.Expr, size: sp.Expr) -> Numbers:
+def _evaluated(value: sp.Expr, size: sp.Expr) -> Evaluation:
     """The numbers of both expressions at a point, to 30 digits."""
     return lambda point: (
         value.xreplace(dict(point)).evalf(30),
@@ -104,11 +104,11 @@ def _evaluated(value: sp.Expr, size: sp.Expr) -> Numbers:
     )
 
 
-def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Numbers:
+def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Evaluation:
     """The same, compiled, for long expressions."""
     compiled = sp.lambdify(symbols, [value, size], "mpmath")
 
-    def call(point: Point) -> tuple[sp.Expr, sp.Expr]:
+    def call(point: RationalPoint) -> tuple[sp.Expr, sp.Expr]:
         with mpmath.workdps(30):
             found = compiled(*[mpmath.mpf(int(point[v].p)) / int(point[v].q) for v in symbols])
         return sp.sympify(found[0]), sp.sympify(found[1])

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ..lower.forms import Functional, LoweredCells, LoweredEquation
+from ..operator.arrays import Array, Integers
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
 from .resolve import AxisResolution, Resolution, Value, resolve
-
-Array = NDArray[np.float64]
 
 _MOST_LINES = 200_000
 """Lines of an axis, over all periods, that are written out."""
@@ -218,7 +216,7 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
 
 def _images(
     points: Sequence[float],
-    numbers: NDArray[np.int64],
+    numbers: Integers,
     scale: float,
     period: float,
     interval: Interval,

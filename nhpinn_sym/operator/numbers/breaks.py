@@ -8,13 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
-from .data import Interval, Space
+from ..arrays import Array
+from .data import DataSpace, Interval
 from .enclosure import enclose, enclose_tightly
-
-Array = NDArray[np.float64]
 
 _KINKS = (sp.Abs, sp.Max, sp.Min)
 STEPS = (sp.sign, sp.Heaviside, sp.floor)
@@ -39,14 +37,14 @@ class Level:
     integers: bool = False
 
 
-def levels_of(expr: sp.Expr, space: Space) -> Iterator[Level]:
+def levels_of(expr: sp.Expr, space: DataSpace) -> Iterator[Level]:
     """All levels in an expression, those inside of others first."""
     for node in sp.postorder_traversal(expr):
         if node.free_symbols:
             yield from own_levels(node, space)
 
 
-def own_levels(node: sp.Basic, space: Space) -> Iterator[Level]:
+def own_levels(node: sp.Basic, space: DataSpace) -> Iterator[Level]:
     """The levels across which one node breaks."""
     if isinstance(node, sp.Piecewise):
         for _, condition in node.args:
@@ -221,7 +219,7 @@ def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
             yield from smooth_levels(part - other)
 
 
-def vanishes_inside(level: Level, space: Space) -> bool:
+def vanishes_inside(level: Level, space: DataSpace) -> bool:
     """Whether a level of several symbols may vanish (be an integer) inside the box."""
     places = space.of(level.expression)
     symbols = [space.symbols[k] for k in places]
@@ -258,7 +256,7 @@ class Breaks:
         return merged(self.points[k], *interval)
 
 
-def find_breaks(data: Iterable[sp.Expr], space: Space) -> Breaks:
+def find_breaks(data: Iterable[sp.Expr], space: DataSpace) -> Breaks:
     """The breaks of all data."""
     points = [np.array(interval) for interval in space.intervals]
     curved: list[Level] = []

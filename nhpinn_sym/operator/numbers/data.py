@@ -10,12 +10,12 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 Interval = tuple[float, float]
-Axis = tuple[sp.Symbol, Interval, bool]
+DataAxis = tuple[sp.Symbol, Interval, bool]
 """A coordinate, its interval, and whether data have the interval for a period."""
 
 
 @dataclass(frozen=True)
-class Space:
+class DataSpace:
     """The symbols that data depend on, with their intervals: the first `axes` of them are asked
     for, the others only range over theirs."""
 
@@ -33,7 +33,7 @@ class Space:
 
 
 def real_data(
-    exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: Space
+    exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: DataSpace
 ) -> tuple[sp.Expr, ...]:
     """Each datum once, without numeric factors, opaque functions and other symbols counting as
     1; constants are left out."""
@@ -45,7 +45,7 @@ def real_data(
     return tuple(found)
 
 
-def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: Space) -> sp.Expr:
+def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: DataSpace) -> sp.Expr:
     """The expression in the symbols of the space alone; Mod, frac and ceiling are written with
     floor."""
     expr = sp.sympify(expr)

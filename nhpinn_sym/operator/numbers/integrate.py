@@ -9,20 +9,19 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ...problem.errors import SolveError
+from ..arrays import Array, Integers
 from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
-from .data import Axis, Interval, Space, number, plain, real_imaginary
+from .data import DataAxis, DataSpace, Interval, number, plain, real_imaginary
 from .enclosure import enclose
-from .level_sets import Level as LevelSet
+from .level_sets import LevelSet
 from .lines import Lines
 from .panels import FOR_MEANS, evaluator, halve, resolve_panels
 from .sweep import Sweep, line_points
 
-Array = NDArray[np.float64]
-Mean = tuple[complex, float]
-Function = Callable[[Array], Array]
+MeanWithError = tuple[complex, float]
+PointFunction = Callable[[Array], Array]
 """Points (n, d) -> (n, m)."""
 
 _ORDERS = {1: (10, 7), 2: (9, 6), 3: (6, 4)}
@@ -45,14 +44,14 @@ _ROUNDING = 1e-15
 
 
 def integrate(
-    expr: sp.Expr, axes: Sequence[Axis], values: Mapping[sp.Symbol, float] | None = None
+    expr: sp.Expr, axes: Sequence[DataAxis], values: Mapping[sp.Symbol, float] | None = None
 ) -> tuple[float | complex, float]:
     """(mean of `expr` over the box of `axes`, bound on its error); complex where the expression is.
 
     values: a number for every other symbol. The error is infinite where the datum is not
             integrated within the limits.
     """
-    space = Space(
+    space = DataSpace(
         tuple(v for v, _, _ in axes),
         tuple((float(a), float(b)) for _, (a, b), _ in axes),
         len(axes),
@@ -63,7 +62,7 @@ def integrate(
 
 
 @lru_cache(maxsize=4096)
-def _mean(expr: sp.Expr, space: Space) -> Mean:
+def _mean(expr: sp.Expr, space: DataSpace) -> MeanWithError:
     """Sums term by term, products factor by factor where they share no variable."""
     if not space.of(expr):
         value = complex(expr)
@@ -89,7 +88,7 @@ def _mean(expr: sp.Expr, space: Space) -> Mean:
     return _direct(expr, space)
 
 
-def _groups(args: Sequence[sp.Expr], space: Space, shared: bool) -> list[list[sp.Expr]]:
+def _groups(args: Sequence[sp.Expr], space: DataSpace, shared: bool) -> list[list[sp.Expr]]:
     """The arguments by the variables they hold: equal sets together or, `shared`, all that have
     a variable in common."""
     groups: list[tuple[set[int], list[sp.Expr]]] = []
@@ -102,10 +101,10 @@ def _groups(args: Sequence[sp.Expr], space: Space, shared: bool) -> list[list[sp
     return [group for _, group in groups]
 
 
-def _direct(expr: sp.Expr, space: Space) -> Mean:
+def _direct(expr: sp.Expr, space: DataSpace) -> MeanWithError:
     """The mean over the variables that the expression holds."""
     places = space.of(expr)
-    inner = Space(
+    inner = DataSpace(
         tuple(space.symbols[k] for k in places),
         tuple(space.intervals[k] for k in places),
         len(places),
@@ -117,7 +116,7 @@ def _direct(expr: sp.Expr, space: Space) -> Mean:
 
 
 def mean_of_function(
-    values: Function, data: Sequence[sp.Expr], space: Space
+    values: PointFunction, data: Sequence[sp.Expr], space: DataSpace
 ) -> tuple[Array, Array]:
     """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
     them; bounds (m,) on their errors): quadrature where the data ask for it."""
@@ -140,7 +139,7 @@ def mean_of_function(
     return means, errors
 
 
-def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
+def _over_panels(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithError:
     """Gauss quadrature on the panels that resolve the datum."""
     lines = Lines(space, breaks, (False,) * space.axes)
     cuts = [lines.initial(k) for k in range(space.axes)]
@@ -150,13 +149,13 @@ def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
     return complex(mean[0]), np.inf if panels.failure is not None else float(error[0])
 
 
-def _column(expr: sp.Expr, space: Space) -> Function:
+def _column(expr: sp.Expr, space: DataSpace) -> PointFunction:
     values = evaluator(expr, space.symbols)
     return lambda points: values(points)[:, None]
 
 
 def _panel_means(
-    values: Function, lo: Array, hi: Array, space: Space, accuracy: float
+    values: PointFunction, lo: Array, hi: Array, space: DataSpace, accuracy: float
 ) -> tuple[Array, Array]:
     """Means and their errors by Gauss quadrature on boxes, halved where two orders differ."""
     volume = float(np.prod([b - a for a, b in space.intervals]))
@@ -181,7 +180,7 @@ def _panel_means(
     return total / volume, error / volume
 
 
-def _gauss(values: Function, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
+def _gauss(values: PointFunction, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
     """(integrals of a function, of its size) over each box, (boxes, m)."""
     t, w = np.polynomial.legendre.leggauss(n)
     d = lo.shape[1]
@@ -203,7 +202,7 @@ class _Sides:
     levels: tuple[LevelSet, ...]
     bounds: tuple[Interval, ...]
 
-    def __call__(self, points: Array) -> NDArray[np.int64]:
+    def __call__(self, points: Array) -> Integers:
         marks = np.random.default_rng(3).integers(1, 2**62, len(self.levels))
         out = np.zeros(len(points), dtype=np.int64)
         for mark, level in zip(marks, self.levels, strict=True):
@@ -211,7 +210,7 @@ class _Sides:
         return out
 
 
-def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
+def _along_lines(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithError:
     lines = Lines(space, breaks, (False,) * space.axes)
     lines.add(expr)
     mean, error = _line_means(_column(expr, space), lines, space, breaks)
@@ -219,7 +218,7 @@ def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
 
 
 def _line_means(
-    values: Function, lines: Lines, space: Space, breaks: Breaks
+    values: PointFunction, lines: Lines, space: DataSpace, breaks: Breaks
 ) -> tuple[Array, Array]:
     """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes
     where
@@ -245,7 +244,12 @@ def _line_means(
 
 
 def _box_integral(
-    values: Function, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int
+    values: PointFunction,
+    space: DataSpace,
+    expressions: Sequence[sp.Expr],
+    lo: Array,
+    hi: Array,
+    order: int,
 ) -> tuple[Array, Array]:
     """(integrals, integrals of the sizes) over one box, (m,) each."""
     bounds = tuple(zip(lo.tolist(), hi.tolist(), strict=True))
@@ -266,7 +270,7 @@ def _vanishes(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array)
     return bool(value.lo[0] <= 0 <= value.hi[0])
 
 
-def _smooth_levels(breaks: Breaks, space: Space) -> list[sp.Expr]:
+def _smooth_levels(breaks: Breaks, space: DataSpace) -> list[sp.Expr]:
     """Smooth expressions whose zeros hold all breaks."""
     found = [
         v - number(point)
@@ -280,7 +284,7 @@ def _smooth_levels(breaks: Breaks, space: Space) -> list[sp.Expr]:
     return list(dict.fromkeys(found))
 
 
-def _integer_levels(level: Level, space: Space) -> list[sp.Expr]:
+def _integer_levels(level: Level, space: DataSpace) -> list[sp.Expr]:
     low, high = np.array(space.intervals).T
     lo, hi = (
         float(v[0]) for v in enclose(level.expression, space.symbols, low[None, :], high[None, :])

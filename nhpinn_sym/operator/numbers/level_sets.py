@@ -12,11 +12,9 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ...problem.numeric import lambdified
-
-Array = NDArray[np.float64]
+from ..arrays import Array
 
 _SAMPLES = 48
 _BISECTIONS = 54
@@ -29,7 +27,7 @@ Bounds = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelSet:
     """A function of the coordinates; the values are relative to its size on the cell."""
 
     expression: sp.Expr
@@ -77,7 +75,7 @@ def _filled(values: Sequence[Any], count: int) -> list[Array]:
     return [np.broadcast_to(np.asarray(np.real(v), dtype=float), (count,)) for v in values]
 
 
-def roots(level: Level, lines: Array, axis: int) -> tuple[Array, Array]:
+def roots(level: LevelSet, lines: Array, axis: int) -> tuple[Array, Array]:
     """(numbers of lines, roots): where the level changes its sign along lines through the points
     (n, d) in direction `axis`.
 
@@ -125,7 +123,7 @@ def _bisected(f: Any, number: Array, left: Array, right: Array) -> Array:
 
 
 def breaks(
-    levels: Sequence[Level], fixed: Mapping[int, float], axis: int, inner: Sequence[int]
+    levels: Sequence[LevelSet], fixed: Mapping[int, float], axis: int, inner: Sequence[int]
 ) -> Array:
     """Values of coordinate `axis` at which the zeros of the levels, over the axes `inner`, may
     change their structure; others are `fixed`.
@@ -151,7 +149,7 @@ def breaks(
     return values
 
 
-def _starts(level: Level, at: Mapping[int, float], free: Sequence[int]) -> Array:
+def _starts(level: LevelSet, at: Mapping[int, float], free: Sequence[int]) -> Array:
     """A grid over the free axes."""
     n = _STARTS[len(free)]
     lines = [a + (b - a) * (np.arange(n) + 0.47) / n for a, b in (level.bounds[k] for k in free)]
@@ -163,8 +161,8 @@ def _starts(level: Level, at: Mapping[int, float], free: Sequence[int]) -> Array
 
 
 def _groups(
-    levels: Sequence[Level], at: Mapping[int, float], free: Sequence[int], size: int
-) -> list[tuple[Level, ...]]:
+    levels: Sequence[LevelSet], at: Mapping[int, float], free: Sequence[int], size: int
+) -> list[tuple[LevelSet, ...]]:
     """Sets of levels that may vanish together: they are small at one point of the grid."""
     points, n = _starts(levels[0], at, free), _STARTS[len(free)]
     reach = 1.5 * np.linalg.norm([(b - a) / n for a, b in (levels[0].bounds[k] for k in free)])
@@ -184,7 +182,7 @@ def _groups(
     ]
 
 
-def _critical(group: Sequence[Level], at: Mapping[int, float], free: Sequence[int]) -> Array:
+def _critical(group: Sequence[LevelSet], at: Mapping[int, float], free: Sequence[int]) -> Array:
     """Values of the first free coordinate where the common zeros of the group have a critical point
     of it: damped Newton from a grid.
     """
@@ -213,7 +211,7 @@ def _critical(group: Sequence[Level], at: Mapping[int, float], free: Sequence[in
     return np.clip(points[good, free[0]], *group[0].bounds[free[0]])
 
 
-def _system(group: Sequence[Level], points: Array, free: Sequence[int]) -> tuple[Array, Array]:
+def _system(group: Sequence[LevelSet], points: Array, free: Sequence[int]) -> tuple[Array, Array]:
     """The equations of a critical point, (n, equations), and their derivatives by the free
     coordinates, (n, equations, free).
     """

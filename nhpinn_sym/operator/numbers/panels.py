@@ -15,14 +15,12 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import NOT_EVALUATED, lambdified
+from ..arrays import Array, Flags, Integers
 from .breaks import boxes
 from .enclosure import enclose_tightly
-
-Array = NDArray[np.float64]
 
 _DEGREES = {1: 6, 2: 6, 3: 4, 4: 3}
 MOST_COUPLED = max(_DEGREES)
@@ -143,7 +141,7 @@ class _Nodes:
             out = (out[:, :, None] * share[:, None, :]).reshape(len(t), -1)
         return out
 
-    def roughest(self, values: Array) -> NDArray[np.int64]:
+    def roughest(self, values: Array) -> Integers:
         """The axis along which the highest modes of the interpolants (n, nodes) are largest."""
         n = len(self.line)
         table = values.reshape(-1, *[n] * self.d)
@@ -242,7 +240,7 @@ class _Refinement:
             np.maximum(size.min(axis=1), _NEAR * size.max(axis=1)), _FLOOR * self.size
         )
 
-    def _accepted(self, lo: Array, hi: Array, table: Array) -> NDArray[np.bool_]:
+    def _accepted(self, lo: Array, hi: Array, table: Array) -> Flags:
         """Whether the interpolants have the values at generic points; panels too narrow to be
         halved are accepted, and reported."""
         t = self.random.random((_CHECKS[self.d], self.d))
@@ -256,7 +254,7 @@ class _Refinement:
         self._fail(lo[rough], hi[rough], "is not smooth")
         return np.asarray(accepted | stuck)
 
-    def _contradicted(self, lo: Array, hi: Array, table: Array) -> NDArray[np.int64]:
+    def _contradicted(self, lo: Array, hi: Array, table: Array) -> Integers:
         """The numbers of the panels in which the datum is not what the interpolant says."""
         wrong = np.zeros(len(lo), dtype=bool)
         panel, a, b = np.arange(len(lo)), lo, hi
@@ -298,12 +296,12 @@ class _Refinement:
         self._fail(a, b, f"is not enclosed by {MOST_BOXES} boxes")
         return np.flatnonzero(wrong)
 
-    def _narrow(self, lo: Array, hi: Array) -> NDArray[np.bool_]:
+    def _narrow(self, lo: Array, hi: Array) -> Flags:
         """Whether a box cannot be halved any more."""
         return np.asarray(((hi - lo) <= _NARROWEST * self.lengths).any(axis=1))
 
 
-def halve(lo: Array, hi: Array, axis: NDArray[np.int64]) -> tuple[Array, Array]:
+def halve(lo: Array, hi: Array, axis: Integers) -> tuple[Array, Array]:
     """Each box cut in two across its axis."""
     rows = np.arange(len(lo))
     middle = (lo[rows, axis] + hi[rows, axis]) / 2

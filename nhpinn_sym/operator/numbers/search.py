@@ -10,18 +10,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from ..arrays import Array, Integers
 from .enclosure import enclose_tightly
 from .panels import evaluator, halve
 from .ranges import Range
 
-Array = NDArray[np.float64]
 Bound = Callable[[Array, Array], tuple[Array, Array, Array]]
 """Corners (n, d) of boxes -> lower bounds (n,) of the function, values (n,) that it takes inside,
 and how much it may vary along each axis (n, d)."""
 
-Choice = tuple[tuple[sp.Piecewise, int], ...]
+Branches = tuple[tuple[sp.Piecewise, int], ...]
 """Of each Piecewise the number of a branch."""
 
 _MOST_ALTERNATIVES = 64
@@ -66,7 +65,7 @@ def least(bound: Bound, lo: Array, hi: Array, threshold: Callable[[], float]) ->
     return Least(best.value, best.point, False)
 
 
-def widest(lo: Array, hi: Array, spread: Array, size: Array) -> NDArray[np.int64]:
+def widest(lo: Array, hi: Array, spread: Array, size: Array) -> Integers:
     """The axis of each box along which the function may vary most; the longest, where that is
     without bound."""
     known = np.isfinite(spread).all(axis=1) & (spread.max(axis=1) > 0)
@@ -74,7 +73,7 @@ def widest(lo: Array, hi: Array, spread: Array, size: Array) -> NDArray[np.int64
     return np.where(known, np.argmax(np.where(np.isfinite(spread), spread, 0.0), axis=1), longest)
 
 
-def alternatives(exprs: Sequence[sp.Expr]) -> list[tuple[tuple[sp.Expr, ...], Choice]]:
+def alternatives(exprs: Sequence[sp.Expr]) -> list[tuple[tuple[sp.Expr, ...], Branches]]:
     """Expressions with one branch taken of every Piecewise in them, together, and the choice; as
     they are where there are too many combinations."""
     plain = [e.rewrite((sp.Heaviside, sp.sign), sp.Piecewise) for e in exprs]

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import sympy as sp
 
 from .breaks import Level, own_levels
-from .data import Space
+from .data import DataSpace
 
 _BRANCHES = 64
 """Most combinations of branches that are looked at all together."""
@@ -22,7 +22,7 @@ _WHOLE = 1e-9
 _BREAKING = (sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min, sp.floor)
 
 
-def factors(expr: sp.Expr, space: Space) -> Iterator[sp.Expr]:
+def factors(expr: sp.Expr, space: DataSpace) -> Iterator[sp.Expr]:
     """Expressions of which `expr` is a polynomial, of one variable each where it separates:
     sums, products, exponentials of sums."""
     if len(space.of(expr)) <= 1:
@@ -53,7 +53,7 @@ def factors(expr: sp.Expr, space: Space) -> Iterator[sp.Expr]:
         yield expr
 
 
-def harmonics(expr: sp.Expr, k: int, space: Space, periodic: bool) -> int | None:
+def harmonics(expr: sp.Expr, k: int, space: DataSpace, periodic: bool) -> int | None:
     """The largest frequency, in periods of the interval, where `expr` is a trigonometric
     polynomial in symbol k; None where it is not.
 
@@ -99,7 +99,7 @@ def degree(expr: sp.Expr, v: sp.Symbol) -> int | None:
     return None
 
 
-def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: Space) -> list[sp.Expr]:
+def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: DataSpace) -> list[sp.Expr]:
     """The expression with one branch taken of every node that jumps or kinks across one of the
     curves: what it is on either side.
 

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .level_sets import Array, Bounds, Level, breaks, roots
+from ..arrays import Array, Integers
+from .level_sets import Bounds, LevelSet, breaks, roots
 
 _SAME, _FEWEST = 1e-9, 8
 
@@ -25,13 +25,13 @@ is the cell's boundary.
 """
 
 
-class Labels(Protocol):
+class PieceLabels(Protocol):
     """Points (n, d) -> numbers (n,) that differ on the two sides of every interface."""
 
     @property
     def bounds(self) -> Bounds: ...
 
-    def __call__(self, points: Array) -> NDArray[np.int64]: ...
+    def __call__(self, points: Array) -> Integers: ...
 
 
 @dataclass(frozen=True)
@@ -48,8 +48,8 @@ class Slice:
 class Sweep:
     """The cell cut along the axes in the order `axes`, the last one innermost."""
 
-    levels: tuple[Level, ...]
-    labels: Labels
+    levels: tuple[LevelSet, ...]
+    labels: PieceLabels
     axes: tuple[int, ...]
     curved: bool
 
@@ -141,7 +141,7 @@ def line_points(
     axis: int,
     order: int,
     length: float | None = None,
-) -> tuple[Array, Array, NDArray[np.int64]]:
+) -> tuple[Array, Array, Integers]:
     """Gauss points, weights and labels on the intervals of lines; `length` as in `gauss`."""
     number = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
     low, high, label = (
