@@ -194,14 +194,16 @@ class _Boxes:
     def _extreme(self, expr: sp.Expr) -> RangeWithSlopes:
         """Max or Min: where one argument is surely the largest its derivatives count, elsewhere
         all of them."""
-        sign = 1 if isinstance(expr, sp.Max) else -1
         jets = [self.jet(a) for a in expr.args]
-        upper = [j.value if sign > 0 else Range(-j.value.hi, -j.value.lo) for j in jets]
-        lo = np.max([v.lo for v in upper], axis=0)
-        hi = np.max([v.hi for v in upper], axis=0)
-        active = [v.hi >= lo for v in upper]
-        value = Range(lo, hi) if sign > 0 else Range(-hi, -lo)
-        return RangeWithSlopes(value, self._united(active, jets).slopes)
+        lows = [j.value.lo for j in jets]
+        highs = [j.value.hi for j in jets]
+        if isinstance(expr, sp.Max):
+            value = Range(np.max(lows, axis=0), np.max(highs, axis=0))
+            taken = [high >= value.lo for high in highs]
+        else:
+            value = Range(np.min(lows, axis=0), np.min(highs, axis=0))
+            taken = [low <= value.hi for low in lows]
+        return RangeWithSlopes(value, self._united(taken, jets).slopes)
 
     def _piecewise(self, expr: sp.Expr) -> RangeWithSlopes:
         """The union of the branches that may be taken; where several may, the function may jump."""
@@ -223,29 +225,30 @@ class _Boxes:
 
     def _united(self, active: Sequence[Flags], jets: Sequence[RangeWithSlopes]) -> RangeWithSlopes:
         value = union([j.value for j in jets], active)
+        zero = self._constant(0.0)
         slopes: list[Range | None] = []
         for k in range(self.count):
             parts = [j.slopes[k] for j in jets]
-            zero = self._constant(0.0)
-            slopes.append(
-                None
-                if all(s is None for s in parts)
-                else union([zero if s is None else s for s in parts], active)
-            )
+            if all(s is None for s in parts):
+                slopes.append(None)
+            else:
+                slopes.append(union([zero if s is None else s for s in parts], active))
         return RangeWithSlopes(value, tuple(slopes))
 
     def truth(self, condition: Boolean) -> tuple[Flags, Flags]:
         """(may be true, must be true) inside each open box."""
         full = np.ones(len(self.ones), dtype=bool)
-        if condition in (sp.true, sp.false):
-            value = full if condition == sp.true else ~full
-            return value, value
-        if isinstance(condition, (And, Or, Not)):
-            pairs = [self.truth(c) for c in condition.args]
-            if isinstance(condition, Not):
-                return ~pairs[0][1], ~pairs[0][0]
+        if condition == sp.true:
+            return full, full
+        if condition == sp.false:
+            return ~full, ~full
+        if isinstance(condition, Not):
+            may, must = self.truth(condition.args[0])
+            return ~must, ~may
+        if isinstance(condition, (And, Or)):
             joined = np.logical_and if isinstance(condition, And) else np.logical_or
-            return joined.reduce([p[0] for p in pairs]), joined.reduce([p[1] for p in pairs])
+            may, must = zip(*map(self.truth, condition.args), strict=True)
+            return joined.reduce(may), joined.reduce(must)
         if isinstance(condition, Relational):
             return compared(condition, self.jet(condition.lhs - condition.rhs).value)
         return full, ~full
