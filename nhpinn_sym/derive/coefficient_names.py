@@ -20,12 +20,12 @@ ORDER = ("A", "G", "B", "beta", "b", "c", "rho", "damping", "mixed", "f", "g")
 
 
 class NamedTerm(NamedTuple):
-    """Effective coefficient name[axes], with `sign` in front of D^left( . D^right u_field ) in an
-    equation; `share` of the term's coefficient.
+    """Effective coefficient name[index], with `sign` in front of D^left( . D^right u_field ) in an
+    equation; it gets 1/`share` of the coefficient of the averaged operator.
     """
 
     name: str
-    axes: tuple[int, ...]
+    index: tuple[int, ...]
     sign: int
     equation: int
     left: MultiIndex
@@ -34,55 +34,69 @@ class NamedTerm(NamedTuple):
     share: int = 1
 
 
+_LOWER_ORDER = {(1, 1): ("B", -1), (1, 0): ("beta", 1), (0, 1): ("b", 1), (0, 0): ("c", 1)}
+"""{(derivatives outside, inside): (name, sign)} of terms below the order of the operator."""
+
+
 def name_terms(op: Operator, order: int, key: MacroscopicTerm, local: bool) -> list[NamedTerm]:
     """The effective coefficients that the term `key` of the averaged operator adds to; `order` is
     that of the operator.
     """
     equation, left, field, right = key
     d = op.problem.scales.dim
-    outer, inner, time = _axes(left[:d]), _axes(right[:d]), right[d]
+    outer = _axes(left[:d])
+    inner = _axes(right[:d])
+    time = right[d]
     if left[d] or (field is None and len(outer) > 1):
         raise _refused(key)
-
-    def one(
-        name: str, axes_out: tuple[int, ...], axes_in: tuple[int, ...], sign: int = 1
-    ) -> list[NamedTerm]:
-        index = (
-            (*axes_out, *axes_in)
-            if op.components == 1
-            else (equation, *axes_out, *(() if field is None else (field,)), *axes_in)
-        )
-        return [NamedTerm(name, index, sign, equation, left, field, right)]
-
+    if field is not None and not time:
+        if len(outer) + len(inner) == order:
+            return _principal(op, order, key, outer, inner, local)
+        if len(outer) + len(inner) == 2 and len(outer) != 1 and not local:
+            return _second_order(op, key, (*outer, *inner))
     if field is None:
-        return one("g", outer, ()) if outer else one("f", (), (), -1)
-    if time:
-        name = "mixed" if inner else "rho" if time == op.problem.time_order else "damping"
+        inner = ()
+        name, sign = ("g", 1) if outer else ("f", -1)
+    elif time:
         if outer or len(inner) > 1 or (inner and time > 1):
             raise _refused(key)
-        return one(name, (), inner)
-    if len(outer) + len(inner) == order:
-        return _principal(op, order, key, outer, inner, local)
-    if len(outer) + len(inner) == 2 and len(outer) != 1 and not local:
-        return _second_order(op, key, (*outer, *inner))
-    names = {(1, 1): "B", (1, 0): "beta", (0, 1): "b", (0, 0): "c"}
-    if (len(outer), len(inner)) not in names:
+        name, sign = _name_of_time_derivative(op, inner, time), 1
+    elif (len(outer), len(inner)) in _LOWER_ORDER:
+        name, sign = _LOWER_ORDER[len(outer), len(inner)]
+    else:
         raise _refused(key)
-    return one(
-        names[len(outer), len(inner)], outer, inner, -1 if (len(outer), len(inner)) == (1, 1) else 1
-    )
+    return [NamedTerm(name, _index(op, key, outer, inner), sign, equation, left, field, right)]
+
+
+def _name_of_time_derivative(op: Operator, inner: tuple[int, ...], time: int) -> str:
+    if inner:
+        return "mixed"
+    return "rho" if time == op.problem.time_order else "damping"
+
+
+def _index(
+    op: Operator, key: MacroscopicTerm, outer: tuple[int, ...], inner: tuple[int, ...]
+) -> tuple[int, ...]:
+    """(equation, axes outside, unknown, axes inside); equation and unknown for systems alone."""
+    equation, _, field, _ = key
+    if op.components == 1:
+        return (*outer, *inner)
+    if field is None:
+        return (equation, *outer, *inner)
+    return (equation, *outer, field, *inner)
 
 
 def _second_order(op: Operator, key: MacroscopicTerm, axes: tuple[int, ...]) -> list[NamedTerm]:
     """d_kl u in an operator of fourth order, as -div(B grad u): coefficients in y alone."""
     equation, _, field, _ = key
-    pairs, length = sorted(set(itertools.permutations(axes))), op.problem.scales.dim + 1
+    pairs = sorted(set(itertools.permutations(axes)))
+    length = op.problem.scales.dim + 1
     found = []
     for i, j in pairs:
-        index = (i, j) if op.components == 1 else (equation, i, field or 0, j)
-        found.append(
-            NamedTerm("B", index, -1, equation, unit(i, length), field, unit(j, length), len(pairs))
-        )
+        index = _index(op, key, (i,), (j,))
+        left = unit(i, length)
+        right = unit(j, length)
+        found.append(NamedTerm("B", index, -1, equation, left, field, right, len(pairs)))
     return found
 
 
@@ -97,39 +111,41 @@ def _principal(
     """The terms of highest order, shared evenly among the index tuples that stand for the same
     derivative.
     """
-    equation, _, field, _ = key
-    half, d = order // 2, op.problem.scales.dim
-    flux = len(outer) == half
-    if not flux and local and (outer or order > 2):
+    equation, _, field, right = key
+    half = order // 2
+    length = op.problem.scales.dim + 1
+    is_flux = len(outer) == half
+    if not is_flux and local and (outer or order > 2):
         raise _refused(key)
-    if flux:
-        tuples = sorted(
-            {(*p, *q) for p in itertools.permutations(outer) for q in itertools.permutations(inner)}
-        )
+    if is_flux:
+        pairs = itertools.product(itertools.permutations(outer), itertools.permutations(inner))
+        tuples = sorted({(*p, *q) for p, q in pairs})
     else:
         tuples = sorted(set(itertools.permutations((*outer, *inner))))
+    share = len(tuples)
     found = []
     for axes in tuples:
-        head, tail = axes[:half], axes[half:]
-        index = axes if op.components == 1 else (equation, *head, field or 0, *tail)
-        left, right = (_multi(part, d + 1) for part in (head, tail))
-        if local and not flux:
-            found.append(
-                NamedTerm("G", index, -1, equation, (0,) * (d + 1), field, key[3], len(tuples))
-            )
+        head = axes[:half]
+        tail = axes[half:]
+        index = _index(op, key, head, tail)
+        if local and not is_flux:
+            nothing = (0,) * length
+            found.append(NamedTerm("G", index, -1, equation, nothing, field, right, share))
         else:
-            found.append(
-                NamedTerm("A", index, (-1) ** half, equation, left, field, right, len(tuples))
-            )
+            sign = (-1) ** half
+            left = _multi_index(head, length)
+            inside = _multi_index(tail, length)
+            found.append(NamedTerm("A", index, sign, equation, left, field, inside, share))
     return found
 
 
 def _axes(index: MultiIndex) -> tuple[int, ...]:
+    """(2, 0, 1) as (0, 0, 2): each axis as often as it is differentiated by."""
     return tuple(k for k, n in enumerate(index) for _ in range(n))
 
 
-def _multi(axes: tuple[int, ...], length: int) -> MultiIndex:
-    return tuple(sum(column) for column in zip(*(unit(axis, length) for axis in axes), strict=True))
+def _multi_index(axes: tuple[int, ...], length: int) -> MultiIndex:
+    return tuple(axes.count(k) for k in range(length))
 
 
 def _refused(key: MacroscopicTerm) -> UnsupportedError:

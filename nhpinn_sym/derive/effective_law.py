@@ -4,7 +4,8 @@ the cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
@@ -15,29 +16,34 @@ from ..operator.table import Operator
 from ..operator.zero_test import is_zero, jumps
 from .coefficient_names import ORDER, NamedTerm, name_terms
 from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
-from .products import Averages, Function, MacroscopicTerm
+from .products import Averages, Function, MacroscopicTerm, Pairing
 from .recursion import Recursion
+
+_ROUNDING = 1e-13
+"""Relative uncertainty up to which a mean by quadrature counts as its value."""
+_SAME = 1e-14
+_LARGEST_DENOMINATOR = 12
+"""A mean this close to a fraction with small denominator, such as <sin^2> = 1/2, is taken for it."""
 
 
 def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, ...]:
     """Every nonzero effective coefficient, A first."""
     table = recursion.averaged(recursion.last)
-    found: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = {}
-    where: dict[tuple[str, tuple[int, ...]], NamedTerm] = {}
-    named = [
-        (averages, place)
-        for key, averages in table.items()
-        for place in name_terms(op, recursion.homogenized_order, key, recursion.local)
-    ]
-    for averages, place in (
-        named if recursion.local else _symmetrized(op, recursion.homogenized_order, named, table)
-    ):
-        found.setdefault((place.name, place.axes), []).append((averages, place.share))
-        where[place.name, place.axes] = place
-    entries = [_entry(op, recursion, where[key], parts) for key, parts in found.items()]
-    return tuple(
-        sorted((e for e in entries if e is not None), key=lambda e: (ORDER.index(e.name), e.index))
-    )
+    order = recursion.homogenized_order
+    named: list[tuple[Averages, NamedTerm]] = []
+    for key, averages in table.items():
+        for term in name_terms(op, order, key, recursion.local):
+            named.append((averages, term))
+    if not recursion.local:
+        named = _symmetrized(op, order, named, table)
+    parts: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = defaultdict(list)
+    last: dict[tuple[str, tuple[int, ...]], NamedTerm] = {}
+    for averages, term in named:
+        parts[term.name, term.index].append((averages, term.share))
+        last[term.name, term.index] = term
+    entries = [_entry(op, recursion, last[key], shares) for key, shares in parts.items()]
+    nonzero = [e for e in entries if e is not None]
+    return tuple(sorted(nonzero, key=lambda e: (ORDER.index(e.name), e.index)))
 
 
 def _symmetrized(
@@ -49,51 +55,57 @@ def _symmetrized(
     """All of a constant A as its symmetric part, which is all that is defined once a term of
     highest order did not come as a flux.
     """
-    d = op.problem.scales.dim
-    if order != 2 or not any(
-        field is not None and sum(right[:d]) == 2 and not any(left)
-        for _, left, field, right in table
-    ):
+    if order != 2 or not any(_is_second_derivative(key, op.problem.scales.dim) for key in table):
         return named
     result = []
-    for averages, place in named:
-        if place.name != "A":
-            result.append((averages, place))
-            continue
-        *head, k = place.axes[: len(place.axes) // 2]
-        *middle, l = place.axes[len(place.axes) // 2 :]  # noqa: E741
-        swapped = place._replace(axes=(*head, l, *middle, k), left=place.right, right=place.left)
-        result += [(averages, p._replace(share=2 * place.share)) for p in (place, swapped)]
+    for averages, term in named:
+        if term.name == "A":
+            half = term._replace(share=2 * term.share)
+            result += [(averages, half), (averages, _transposed(half))]
+        else:
+            result.append((averages, term))
     return result
 
 
+def _is_second_derivative(key: MacroscopicTerm, dim: int) -> bool:
+    """c d_ij u, with nothing outside."""
+    _, left, field, right = key
+    return field is not None and sum(right[:dim]) == 2 and not any(left)
+
+
+def _transposed(term: NamedTerm) -> NamedTerm:
+    """A[i, k, j, l] as A[i, l, j, k]."""
+    half = len(term.index) // 2
+    *head, k = term.index[:half]
+    *middle, l = term.index[half:]  # noqa: E741
+    return term._replace(index=(*head, l, *middle, k), left=term.right, right=term.left)
+
+
 def _entry(
-    op: Operator, recursion: Recursion, place: NamedTerm, parts: Sequence[tuple[Averages, int]]
+    op: Operator, recursion: Recursion, term: NamedTerm, parts: Sequence[tuple[Averages, int]]
 ) -> EffectiveEntry | None:
     """One effective coefficient from its averages, each divided by an integer; None where it is
     zero.
     """
-    average = averaged(op, recursion, [(a, Fraction(place.sign, divisor)) for a, divisor in parts])
+    average = averaged(op, recursion, [(a, Fraction(term.sign, share)) for a, share in parts])
     if not average.terms and is_zero(average.constant):
         return None
-    value = (
-        None
-        if average.terms
-        else closed_mean(op, average.constant, numbers=place.name in ("f", "g"))
-    )
-    value = None if value is None else _over_frozen_time(op, value)
-    symbol = _symbol(op, recursion, place, average)
+    value = None
+    if not average.terms:
+        value = closed_mean(op, average.constant, numbers=term.name in ("f", "g"))
+    if value is not None:
+        value = _over_frozen_time(op, value)
     return EffectiveEntry(
-        place.name,
-        place.axes,
-        place.sign,
-        place.equation,
-        place.left,
-        place.field,
-        place.right,
-        average,
-        symbol,
-        value,
+        name=term.name,
+        index=term.index,
+        sign=term.sign,
+        equation=term.equation,
+        left=term.left,
+        field=term.field,
+        right=term.right,
+        average=average,
+        symbol=_symbol(op, recursion, term, average),
+        value=value,
     )
 
 
@@ -113,46 +125,64 @@ def averaged(
 ) -> Averaged:
     """A weighted sum of averages as <constant> + sum of mean terms, without those that vanish."""
     constant: list[sp.Expr] = []
-    sums: dict[tuple[FunctionDerivative, ...], list[sp.Expr]] = {}
-    slow = len(recursion.zero)
+    sums: dict[tuple[FunctionDerivative, ...], list[sp.Expr]] = defaultdict(list)
     for averages, scale in parts:
-        for (product, weight, left), count in averages.items():
+        for pairing, count in averages.items():
             total = scale * count
-            c = sp.Rational(total.numerator, total.denominator) * recursion.value(product)
-            factors = (
-                [] if weight is None else [FunctionDerivative(weight, (*recursion.zero, *left))]
-            )
-            factors += (
-                []
-                if product.function is None
-                else [FunctionDerivative(product.function, product.derivative)]
-            )
-            inert = not c.has(*op.fast)
-            if len(factors) == 1 and inert and any(factors[0].derivative[slow:]):
-                continue
-            if (
-                len(factors) == 1
-                and inert
-                and not any(factors[0].derivative)
-                and not _weighted_by_ground(recursion, factors[0].function)
-            ):
-                constant.append(c * _mean_of(recursion, factors[0].function))
-            elif factors:
-                sums.setdefault(tuple(factors), []).append(c)
-            else:
-                constant.append(c)
-    merged = {factors: sp.Add(*cs) for factors, cs in sums.items()}
-    cancelled = {
-        factors
-        for factors, parts in sums.items()
-        if len(parts) > 1 and is_zero(merged[factors], parts)
-    }
-    terms = tuple(
-        MeanTerm(c, factors)
-        for factors, c in merged.items()
-        if factors not in cancelled and not vanishing(c, factors, op.fast, slow)
-    )
-    return Averaged(sp.Add(*constant), terms)
+            weight = sp.Rational(total.numerator, total.denominator)
+            c = weight * recursion.value(pairing.product)
+            factors = _factors(recursion, pairing)
+            known = _known_mean(op, recursion, c, factors)
+            if known is None:
+                sums[factors].append(c)
+            elif known:
+                constant.append(c * known)
+    return Averaged(sp.Add(*constant), _nonzero_terms(op, recursion, sums))
+
+
+def _factors(recursion: Recursion, pairing: Pairing) -> tuple[FunctionDerivative, ...]:
+    """The derivatives of the weight and of the function in what is averaged."""
+    product, weight, left = pairing
+    factors = []
+    if weight is not None:
+        factors.append(FunctionDerivative(weight, (*recursion.zero, *left)))
+    if product.function is not None:
+        factors.append(FunctionDerivative(product.function, product.derivative))
+    return tuple(factors)
+
+
+def _known_mean(
+    op: Operator, recursion: Recursion, c: sp.Expr, factors: tuple[FunctionDerivative, ...]
+) -> int | None:
+    """<factors> where c does not vary over the cell: 0 for a derivative over it, and what functions
+    are normalized to; 1 for no factors; None where only a solve gives it.
+    """
+    if not factors:
+        return 1
+    if len(factors) > 1 or c.has(*op.fast):
+        return None
+    function, derivative = factors[0]
+    if any(derivative[len(recursion.zero) :]):
+        return 0
+    if any(derivative) or _weighted_by_ground(recursion, function):
+        return None
+    return _mean_of(recursion, function)
+
+
+def _nonzero_terms(
+    op: Operator,
+    recursion: Recursion,
+    sums: Mapping[tuple[FunctionDerivative, ...], list[sp.Expr]],
+) -> tuple[MeanTerm, ...]:
+    """The sums with the same factors as one term each, without those that cancel or vanish."""
+    slow = len(recursion.zero)
+    terms = []
+    for factors, coefficients in sums.items():
+        total = sp.Add(*coefficients)
+        cancelled = len(coefficients) > 1 and is_zero(total, coefficients)
+        if not cancelled and not vanishing(total, factors, op.fast, slow):
+            terms.append(MeanTerm(total, factors))
+    return tuple(terms)
 
 
 def _weighted_by_ground(recursion: Recursion, function: Function) -> bool:
@@ -184,21 +214,19 @@ def vanishing(
     )
 
 
-def _symbol(op: Operator, recursion: Recursion, place: NamedTerm, average: Averaged) -> sp.Expr:
-    label = "_".join(filter(None, (place.name, "".join(str(k + 1) for k in place.axes))))
-    terms = average.terms
-    holders = [average.constant, *(t.coefficient for t in terms)]
-    everywhere = recursion.local and any(terms)
-    used = {
-        p.coefficient
-        for t in terms
-        for f in t.factors
-        if f.function.number >= recursion.kernels
-        for c in recursion.function(f.function.number).flux.values()
-        for p in c
-    }
-    holders += [recursion.coefficients.expressions[k] for k in used]
-    holders += list(recursion.powers[recursion.lowest].values()) if everywhere else []
+def _symbol(op: Operator, recursion: Recursion, term: NamedTerm, average: Averaged) -> sp.Expr:
+    """The symbol of an effective coefficient, a function of the slow variables that it may depend
+    on, also through cell functions.
+    """
+    digits = "".join(str(k + 1) for k in term.index)
+    label = f"{term.name}_{digits}" if digits else term.name
+    holders = [average.constant, *(t.coefficient for t in average.terms)]
+    functions = {f.function for t in average.terms for f in t.factors}
+    for number in {f.number for f in functions if f.number >= recursion.kernels}:
+        for combination in recursion.function(number).flux.values():
+            holders += [recursion.coefficients.expressions[p.coefficient] for p in combination]
+    if recursion.local and average.terms:
+        holders += recursion.powers[recursion.lowest].values()
     slow = [v for v in op.coordinates if any(h.has(v) for h in holders)]
     return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
 
@@ -211,16 +239,14 @@ def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:
         return c
     if not numbers or jumps(c):
         return None
-    products = [
-        part.as_independent(*op.fast, as_Add=False)
-        for part in sp.Add.make_args(sp.expand(split_angles(c, op.fast)))
-    ]
-    means = [_number(op, fast) for _, fast in products]
-    return (
-        None
-        if None in means
-        else sp.Add(*[slow * value for (slow, _), value in zip(products, means, strict=True)])
-    )
+    means = []
+    for part in sp.Add.make_args(sp.expand(split_angles(c, op.fast))):
+        slow, fast = part.as_independent(*op.fast, as_Add=False)
+        value = _number(op, fast)
+        if value is None:
+            return None
+        means.append(slow * value)
+    return sp.Add(*means)
 
 
 def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
@@ -232,11 +258,9 @@ def split_angles(c: sp.Expr, fast: tuple[sp.Symbol, ...]) -> sp.Expr:
         x, y = sp.expand(e.args[0]).as_independent(*fast, as_Add=True)
         if x == 0 or y == 0:
             return e
-        return (
-            sp.sin(x) * sp.cos(y) + sp.cos(x) * sp.sin(y)
-            if isinstance(e, sp.sin)
-            else sp.cos(x) * sp.cos(y) - sp.sin(x) * sp.sin(y)
-        )
+        if isinstance(e, sp.sin):
+            return sp.sin(x) * sp.cos(y) + sp.cos(x) * sp.sin(y)
+        return sp.cos(x) * sp.cos(y) - sp.sin(x) * sp.sin(y)
 
     return c.replace(lambda e: isinstance(e, (sp.sin, sp.cos)), split)
 
@@ -249,14 +273,12 @@ def _number(op: Operator, c: sp.Expr) -> sp.Expr | None:
         return None
     value, uncertainty, largest = mean(c, op, slow_samples(op, [c])[0])
     number = complex(value)
-    if uncertainty > 1e-13 * largest or number.imag:
+    if uncertainty > _ROUNDING * largest or number.imag:
         return None
-    fraction = Fraction(number.real).limit_denominator(12)
-    return (
-        sp.Rational(fraction.numerator, fraction.denominator)
-        if abs(number - fraction) <= 1e-14 * largest
-        else sp.Float(number.real, 17)
-    )
+    fraction = Fraction(number.real).limit_denominator(_LARGEST_DENOMINATOR)
+    if abs(number - fraction) <= _SAME * largest:
+        return sp.Rational(fraction.numerator, fraction.denominator)
+    return sp.Float(number.real, 17)
 
 
 def index_of(n: int, key: MacroscopicTerm) -> tuple[int, ...]:

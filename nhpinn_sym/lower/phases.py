@@ -29,7 +29,7 @@ from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, W
 from .term_forms import strong_terms
 
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
-"""Array per axis of the grid on which phases are looked for."""
+"""Points per axis of the grid on which phases are looked for."""
 _MOST = 4096
 """Combinations of branches that are looked through for pieces that no point of the grid hits."""
 _SAME = 1e-9
@@ -38,7 +38,7 @@ _Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
 
 @dataclass(frozen=True)
 class Labels:
-    """Array (n, d), of any cell, -> the number of the phase (n,): `numbers[k]` where `selector`
+    """Points (n, d), of any cell, -> the number of the phase (n,): `numbers[k]` where `selector`
     has the value `codes[k]`.
     """
 
