@@ -20,12 +20,12 @@ ORDER = ("A", "G", "B", "beta", "b", "c", "rho", "damping", "mixed", "f", "g")
 
 
 class NamedTerm(NamedTuple):
-    """Effective coefficient name[index], with `sign` in front of D^left( . D^right u_field ) in an
+    """Effective coefficient name[entry], with `sign` in front of D^left( . D^right u_field ) in an
     equation; it gets 1/`share` of the coefficient of the averaged operator.
     """
 
     name: str
-    index: tuple[int, ...]
+    entry: tuple[int, ...]
     sign: int
     equation: int
     left: MultiIndex

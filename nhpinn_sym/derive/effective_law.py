@@ -39,8 +39,8 @@ def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, .
     parts: dict[tuple[str, tuple[int, ...]], list[tuple[Averages, int]]] = defaultdict(list)
     last: dict[tuple[str, tuple[int, ...]], NamedTerm] = {}
     for averages, term in named:
-        parts[term.name, term.index].append((averages, term.share))
-        last[term.name, term.index] = term
+        parts[term.name, term.entry].append((averages, term.share))
+        last[term.name, term.entry] = term
     entries = [_entry(op, recursion, last[key], shares) for key, shares in parts.items()]
     nonzero = [e for e in entries if e is not None]
     return tuple(sorted(nonzero, key=lambda e: (ORDER.index(e.name), e.index)))
@@ -75,10 +75,10 @@ def _is_second_derivative(key: MacroscopicTerm, dim: int) -> bool:
 
 def _transposed(term: NamedTerm) -> NamedTerm:
     """A[i, k, j, l] as A[i, l, j, k]."""
-    half = len(term.index) // 2
-    *head, k = term.index[:half]
-    *middle, l = term.index[half:]  # noqa: E741
-    return term._replace(index=(*head, l, *middle, k), left=term.right, right=term.left)
+    half = len(term.entry) // 2
+    *head, k = term.entry[:half]
+    *middle, l = term.entry[half:]  # noqa: E741
+    return term._replace(entry=(*head, l, *middle, k), left=term.right, right=term.left)
 
 
 def _entry(
@@ -97,7 +97,7 @@ def _entry(
         value = _over_frozen_time(op, value)
     return EffectiveEntry(
         name=term.name,
-        index=term.index,
+        index=term.entry,
         sign=term.sign,
         equation=term.equation,
         left=term.left,
@@ -218,7 +218,7 @@ def _symbol(op: Operator, recursion: Recursion, term: NamedTerm, average: Averag
     """The symbol of an effective coefficient, a function of the slow variables that it may depend
     on, also through cell functions.
     """
-    digits = "".join(str(k + 1) for k in term.index)
+    digits = "".join(str(k + 1) for k in term.entry)
     label = f"{term.name}_{digits}" if digits else term.name
     holders = [average.constant, *(t.coefficient for t in average.terms)]
     functions = {f.function for t in average.terms for f in t.factors}

@@ -247,8 +247,8 @@ class _Boxes:
             return ~must, ~may
         if isinstance(condition, (And, Or)):
             joined = np.logical_and if isinstance(condition, And) else np.logical_or
-            may, must = zip(*map(self.truth, condition.args), strict=True)
-            return joined.reduce(may), joined.reduce(must)
+            pairs = [self.truth(c) for c in condition.args]
+            return joined.reduce([p[0] for p in pairs]), joined.reduce([p[1] for p in pairs])
         if isinstance(condition, Relational):
             return compared(condition, self.jet(condition.lhs - condition.rhs).value)
         return full, ~full
