@@ -65,12 +65,17 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     kept = model.symmetric and all(
         e.name in ("A", "c", "rho", "f", "g") for e in model.law
     )  # A* of a symmetric operator is symmetric
-    imaginary = any(c.has(sp.I) for c in model.operator.table.values())
+    operator = model.operator
+    imaginary = any(c.has(sp.I) for c in operator.table.values())
+    slow = {*operator.coordinates}
+    averaged = dict.fromkeys(c for c in operator.table.values() if c.free_symbols & slow)
     return replace(
         lowered,
         externals=(*lowered.externals, *more),
         symmetric=lowered.symmetric or kept,
         complex=imaginary,
+        averaged=tuple(averaged) if lowered.externals else (),
+        averaged_axes=(*operator.axes, *operator.frozen),
     )
 
 

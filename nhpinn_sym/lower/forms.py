@@ -233,7 +233,9 @@ class LoweredEquation:
     equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
     conditions in strong form). Every component has one condition on each face that is not periodic.
     `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the
-    symbols of its axes `fast`.
+    symbols of its axes `fast`. `averaged` are the coefficients that the effective ones of a
+    homogenized equation inherit their jumps and narrow features in x from, over the axes
+    `averaged_axes`.
     """
 
     title: str
@@ -259,6 +261,8 @@ class LoweredEquation:
     complex: bool = False
     fast: tuple[FastAxis, ...] = ()
     two_scale: tuple[sp.Expr, ...] = ()
+    averaged: tuple[sp.Expr, ...] = ()
+    averaged_axes: tuple[FastAxis, ...] = ()
 
     @property
     def self_adjoint(self) -> bool:

@@ -113,7 +113,9 @@ def _finer(cells: LoweredCells) -> dict[sp.Symbol, Value]:
 
 
 def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
-    """Coefficients and sources, of a fine problem in both scales, and boundary and initial data."""
+    """Coefficients and sources, in both scales where they have two, and boundary and initial
+    data.
+    """
     terms = (
         ()
         if equation.two_scale
@@ -122,7 +124,13 @@ def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
     boundary = chain(
         (e.value for e in equation.essential), *((*n.factors, n.value) for n in equation.natural)
     )
-    return tuple(dict.fromkeys(chain(equation.two_scale, terms, boundary, equation.initial)))
+    scales = chain(equation.two_scale, equation.averaged)
+    return tuple(dict.fromkeys(chain(scales, terms, boundary, equation.initial)))
+
+
+def averaged_ranges(equation: LoweredEquation) -> dict[sp.Symbol, Value]:
+    """The periods of the coordinates that effective coefficients are averages over."""
+    return {axis.symbol: _interval(axis) for axis in equation.averaged_axes}
 
 
 def _held(functional: Functional) -> Iterator[sp.Expr]:
@@ -156,7 +164,8 @@ def _over_periods(
     symbols = [v for v, _, _ in axes]
     places = (*equation.coordinates, equation.time)
     fast = [axis for axis in equation.fast if places[axis.slow] in symbols]
-    ranges = {a.symbol: _interval(a) for a in equation.fast if a not in fast}
+    ranges = averaged_ranges(equation)
+    ranges |= {a.symbol: _interval(a) for a in equation.fast if a not in fast}
     both = [*axes, *((a.symbol, _interval(a), True) for a in fast)]
     found = resolve(equation_data(equation), both, numbers | dict(others) | ranges)
     if not fast:
