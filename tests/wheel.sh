@@ -19,7 +19,8 @@ with open(sys.argv[1], "rb") as file:
 extras = project["optional-dependencies"]
 for requirement in (*project["dependencies"], *extras["dolfinx"], *extras["dev"]):
     name = re.match(r"[\w.-]+", requirement)[0]
-    if name not in ("torch", "mypy", "ruff", "import-linter"):
+    # DeepXDE and PINA would bring torch.
+    if name not in ("torch", "deepxde", "pina-mathlab", "mypy", "ruff", "import-linter"):
         print(requirement)
 PYTHON
 }

@@ -19,7 +19,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
-from ..problem.user_input import number_from_text
+from ..problem.reading import number_from_text
 from ..solve.bars import Bars
 from .files import load_problem
 
@@ -244,7 +244,7 @@ def _parser() -> argparse.ArgumentParser:
         "--target",
         required=True,
         metavar="TARGET",
-        help="torch, dolfinx, skfem, numpy or latex",
+        help="torch, dolfinx, skfem, numpy, deepxde, pina or latex",
     )
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     text = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from types import ModuleType
 
@@ -13,24 +13,31 @@ from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
-from ..lower.real_imaginary import real_equation, real_form
+from ..lower.real import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
 from . import torch_energy, torch_ritz
 from .mains import cells_main, default_parameters, equation_main, slow_box
 from .source import Source
 
-TARGETS = ("torch", "dolfinx", "skfem", "numpy", "latex")
+TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex")
+_SCRIPTS = ("deepxde", "pina")
+"""Targets whose files are scripts of another library, which run by themselves."""
 _MODULES = {
     "torch": "torch_equation",
     "dolfinx": "ufl_forms",
     "skfem": "skfem_forms",
     "numpy": "fourier_forms",
+    "deepxde": "deepxde_scripts",
+    "pina": "pina_scripts",
 }
-"""The modules with the functions `cells` and, but for numpy, `equation`."""
+"""The modules with the functions `cells` and, but for numpy, `equation`; `cells` of scripts takes
+the numbers of the parameters too.
+"""
 
 
 def emit(model: HomogenizedModel, target: str) -> Source:
-    """The source files of `model` for "torch", "dolfinx", "skfem", "numpy" or "latex".
+    """The source files of `model` for "torch", "dolfinx", "skfem", "numpy", "deepxde", "pina" or
+    "latex".
 
     torch, dolfinx, skfem: cell problems, and (where the problem has a domain) the homogenized and
     the fine equation; from order 2 on also mean_field_1, ..., mean_field_n of a stationary problem,
@@ -38,6 +45,8 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     residual, and, for what is a minimum problem, its energy; of cell problems whose coefficients
     jump one file per phase, and no fine equation then.
     numpy: the cell problems for the Fourier oracle. latex: the derivation as a document.
+    deepxde, pina: cells.py, homogenized.py and fine.py, scripts that import that library, torch and
+    numpy alone; for smooth coefficients of y, without kernels, to the first order.
 
     `source.save(folder)` writes a folder that stands alone, in which main_cells.py,
     main_homogenized.py and main_fine.py solve one after the other (numpy: main_cells.py alone);
@@ -56,12 +65,15 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     cells = lower_cells(model)
     cells = real_form(cells) if cells.complex and target != "numpy" else cells
     _require_formulas(cells, target)
-    files = dict(_cells(emitter, cells, target).files)
-    mains = {"cells": cells_main(target, cells, default_parameters(model), slow_box(model))}
+    parameters = default_parameters(model)
+    mains = dict[str, str | None]()
+    files = dict(_cells(emitter, cells, target, parameters).files)
+    if target not in _SCRIPTS:
+        mains["cells"] = cells_main(target, cells, parameters, slow_box(model))
     if target != "numpy" and model.problem.domain is not None:
-        for name, equation in _equations(model, jumps=target != "torch"):
+        for name, equation in _equations(model, jumps=target not in ("torch", *_SCRIPTS)):
             files |= _equation(emitter, equation, name, target)
-            if name in ("homogenized", "fine"):
+            if name in ("homogenized", "fine") and target not in _SCRIPTS:
                 mains[name] = equation_main(target, equation, name)
     files |= {f"main_{name}.py": text for name, text in mains.items() if text is not None}
     return Source(target, tuple(files.items()))
@@ -78,8 +90,12 @@ def _require_formulas(cells: LoweredCells, target: str) -> None:
         )
 
 
-def _cells(emitter: ModuleType, cells: LoweredCells, target: str) -> Source:
+def _cells(
+    emitter: ModuleType, cells: LoweredCells, target: str, parameters: Mapping[str, float]
+) -> Source:
     """The files of the cell problems."""
+    if target in _SCRIPTS:
+        return emitter.cells(cells, parameters)
     if target != "torch":
         return emitter.cells(cells)
     strong = emitter

@@ -14,7 +14,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ..lower.forms import Essential, LoweredEquation, MultiIndex, Natural, StrongTerm
-from ..operator.zero_test import jumps
+from ..operator.zero import jumps
 from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
 from .hard_constraints import Constraints
@@ -184,10 +184,10 @@ def _face_functions(
     conditions: Mapping[int, Natural | Essential],
 ) -> list[str]:
     """The factors and the right-hand side of the conditions on one face."""
-    suffix, where = f"{face[0]}_{face[1]}", f"Where {_face_name(lowered, face)}:"
-    tables = _boundary_tables(lowered, face, conditions)
+    suffix, where = f"{face[0]}_{face[1]}", f"Where {face_name(lowered, face)}:"
+    tables = boundary_tables(lowered, face, conditions)
     values = [
-        _boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0)
+        boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0)
         for i in range(lowered.components)
     ]
     return [
@@ -224,9 +224,10 @@ def _open_faces(
     return found
 
 
-def _boundary_tables(
+def boundary_tables(
     lowered: LoweredEquation, face: Face, conditions: Mapping[int, Natural | Essential]
 ) -> Tables:
+    """The factor of each derivative in the conditions on a face; 0 for components without one."""
     zero, terms, (axis, end) = extended(lowered, (0,) * len(lowered.coordinates)), [], face
     for i, condition in conditions.items():
         if isinstance(condition, Essential):
@@ -244,9 +245,7 @@ def _boundary_tables(
     return tabulated(terms) | empty
 
 
-def _boundary_value(
-    lowered: LoweredEquation, face: Face, condition: Natural | Essential
-) -> sp.Expr:
+def boundary_value(lowered: LoweredEquation, face: Face, condition: Natural | Essential) -> sp.Expr:
     """The datum; less n . g where the equation holds -div(flux + g), g being what the load pairs
     with the gradient of a test function.
     """
@@ -263,7 +262,8 @@ def _boundary_value(
     )
 
 
-def _face_name(lowered: LoweredEquation, face: Face) -> str:
+def face_name(lowered: LoweredEquation, face: Face) -> str:
+    """Where a face is, as x1 = 0."""
     return f"{lowered.coordinates[face[0]]} = {lowered.domain.intervals[face[0]][face[1]]}"
 
 
@@ -279,12 +279,12 @@ def _equation_docstring(
     labels = [f"[{j}]" for j in range(lowered.components)] if lowered.components > 1 else [""]
     variables = ", ".join(map(str, equation_scope(lowered).variables))
     conditions = [
-        f"u{labels[e.field]} = {e.value}  where {_face_name(lowered, face)}"
+        f"u{labels[e.field]} = {e.value}  where {face_name(lowered, face)}"
         for e in lowered.essential
         for face in e.faces
     ]
     conditions += [
-        f"{_natural_sum(n, labels)} = {n.value}  where {_face_name(lowered, face)}"
+        f"{_natural_sum(n, labels)} = {n.value}  where {face_name(lowered, face)}"
         for n in lowered.natural
         for face in n.faces
     ]

@@ -27,7 +27,7 @@ def test_derive(capsys: pytest.CaptureFixture[str]) -> None:
     assert r"\end{document}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("target", ["torch", "dolfinx", "skfem", "numpy", "latex"])
+@pytest.mark.parametrize("target", ["torch", "dolfinx", "skfem", "numpy", "pina", "latex"])
 def test_emit_writes_files_that_compile(
     tmp_path: Path, target: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

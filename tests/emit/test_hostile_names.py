@@ -22,7 +22,7 @@ from nhpinn_sym.emit.source import load
 from nhpinn_sym.emit.torch_text import Scope
 from nhpinn_sym.problem import escaping
 from nhpinn_sym.problem.errors import NhpinnError, ProblemError, UnsupportedError
-from nhpinn_sym.problem.user_input import number_from_text
+from nhpinn_sym.problem.reading import number_from_text
 
 ALL = ("torch", "dolfinx", "skfem", "numpy", "latex")
 
@@ -152,6 +152,16 @@ def test_titles(ordinary: nh.MultiscaleProblem, tmp_path: Path) -> None:
     every = payloads(tmp_path / "marker")
     for title in ("".join(every), every[0], every[7], "tail\\", '"'):
         check(problem(title), ordinary, tmp_path / "marker")
+
+
+@pytest.mark.parametrize("target", ["deepxde", "pina"])
+def test_titles_in_scripts(target: str, tmp_path: Path) -> None:
+    """They have as many statements as others; they are not run: their libraries change torch."""
+    expected = nh.emit(nh.homogenize(problem("ordinary")), target).files
+    source = nh.emit(nh.homogenize(problem("".join(payloads(tmp_path / "marker")))), target)
+    assert [name for name, _ in source.files] == [name for name, _ in expected]
+    for (_, text), (_, same) in zip(source.files, expected, strict=True):
+        assert len(ast.parse(text).body) == len(ast.parse(same).body)
 
 
 def test_names_of_unknowns(tmp_path: Path) -> None:

@@ -1,0 +1,192 @@
+"""Scripts for DeepXDE on PyTorch: cells.py, homogenized.py and fine.py, which import deepxde, torch
+and numpy alone; effective.json passes between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ..lower.forms import LoweredCells, LoweredEquation
+from ..problem.domain import Box, Face
+from ..problem.escaping import literal
+from .layout import statement
+from .script_forms import (
+    Library,
+    Script,
+    Wall,
+    cell_residuals,
+    cell_script,
+    equation_residuals,
+    equation_script,
+    initial_residuals,
+    require_cells,
+    require_equation,
+    walls,
+)
+from .script_text import (
+    CALL,
+    LEARNING_RATE,
+    POINTS,
+    WIDTHS,
+    WRITE_EFFECTIVE,
+    cell_summary,
+    effective_function,
+    equation_summary,
+    feature_function,
+    function,
+    grid_lines,
+    known_lines,
+    known_script,
+    number,
+    number_lines,
+    parameter_lines,
+    residual_function,
+    script_text,
+)
+from .source import Source
+
+_DEEPXDE = Library(
+    coordinate="points[:, {i}:{j}]",
+    output="outputs[:, {i}:{j}]",
+    derivative="dde.grad.jacobian({of}, points, j={i})",
+)
+_IMPORTS = (
+    'os.environ["DDE_BACKEND"] = "pytorch"  # before the import',
+    "import deepxde as dde",
+    "import numpy as np",
+    "import torch",
+    "",
+    'dde.config.set_default_float("float64")',
+)
+
+
+def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
+    """cells.py: one net for all cell functions, and the means that are the effective coefficients."""
+    require_cells(lowered)
+    if not lowered.functions:
+        return Source("deepxde", (("cells.py", known_script(lowered, parameters)),))
+    script = cell_script(_DEEPXDE, lowered)
+    inside = residual_function(
+        script,
+        "residuals(points, outputs)",
+        "Zero for the cell functions.",
+        cell_residuals(script, lowered),
+    )
+    head = [
+        *_IMPORTS,
+        *statement(f"PARAMETERS = {literal(dict(parameters))}"),
+        *known_lines(lowered),
+        *parameter_lines(script, lowered.parameters),
+    ]
+    parts = [
+        feature_function(script, lowered.cell, range(lowered.cell.dim)),
+        inside,
+        effective_function(script, lowered),
+        _cell_main(script, lowered.cell),
+        list(CALL),
+    ]
+    text = script_text(cell_summary(script, lowered, "DeepXDE"), head, parts)
+    return Source("deepxde", (("cells.py", text),))
+
+
+def equation(lowered: LoweredEquation, name: str) -> Source:
+    """{name}.py: a boundary value problem, all of its conditions soft."""
+    require_equation(lowered)
+    script = equation_script(_DEEPXDE, lowered)
+    found = walls(script, lowered)
+    inside = equation_residuals(script, lowered)
+    head = [*_IMPORTS, *number_lines(script, lowered)]
+    parts = [
+        feature_function(script, lowered.domain, lowered.periodic) if lowered.periodic else [],
+        residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
+    ]
+    for wall in found:
+        summary = f"Zero where {wall.place}."
+        parts.append(
+            residual_function(script, f"{wall.name}(points, outputs, _)", summary, wall.residuals)
+        )
+    if lowered.time is not None:
+        summary = f"Zero where {lowered.time} = 0."
+        start = initial_residuals(script, lowered)
+        parts.append(residual_function(script, "start(points, outputs, _)", summary, start))
+    parts += [_equation_main(script, lowered, name, found), list(CALL)]
+    text = script_text(equation_summary(lowered, name, "DeepXDE"), head, parts)
+    return Source("deepxde", ((f"{name}.py", text),))
+
+
+def _box(box: Box) -> str:
+    ends = [[number(v) for v in side] for side in zip(*box.intervals)]
+    if box.dim == 1:
+        return f"dde.geometry.Interval({ends[0][0]}, {ends[1][0]})"
+    name = {2: "Rectangle", 3: "Cuboid"}.get(box.dim, "Hypercube")
+    low, high = (f"[{', '.join(side)}]" for side in ends)
+    return f"dde.geometry.{name}({low}, {high})"
+
+
+def _training(inputs: int, outputs: int, features: bool) -> list[str]:
+    sizes = [inputs, *WIDTHS, outputs]
+    return [
+        f'net = dde.nn.FNN({sizes}, "tanh", "Glorot normal")',
+        *(["net.apply_feature_transform(features)"] if features else []),
+        "model = dde.Model(data, net)",
+        f'model.compile("adam", lr={LEARNING_RATE})',
+        "model.train(iterations=steps, display_every=500)",
+    ]
+
+
+def _cell_main(script: Script, box: Box) -> list[str]:
+    lines = [
+        f"cell = {_box(box)}",
+        f'data = dde.data.PDE(cell, residuals, [], {POINTS}, train_distribution="pseudo")',
+        *_training(2 * box.dim, len(script.unknowns), True),
+        *grid_lines(box, periodic=True),
+        "points = torch.as_tensor(grid).requires_grad_()",
+        "outputs = net(points)",
+        "means = effective(points, outputs - outputs.mean(dim=0))",
+        *WRITE_EFFECTIVE,
+    ]
+    return function("main(steps)", "Train, and write effective.json.", lines)
+
+
+def _equation_main(
+    script: Script, lowered: LoweredEquation, name: str, found: list[Wall]
+) -> list[str]:
+    timed = lowered.time is not None
+    lines = [f"box = {_box(lowered.domain)}"]
+    if timed:
+        span = f"dde.geometry.TimeDomain(0, {number(lowered.final_time)})"
+        lines.append(f"box = dde.geometry.GeometryXTime(box, {span})")
+    rows = [
+        f"    dde.icbc.OperatorBC(box, {w.name}, lambda x, on: {_where(lowered, w.faces)}),"
+        for w in found
+    ]
+    if timed:
+        axis = lowered.domain.dim
+        rows.append(f"    dde.icbc.OperatorBC(box, start, lambda x, _: np.isclose(x[{axis}], 0)),")
+    lines += ["conditions = [", *rows, "]"]
+    few = POINTS // 4
+    counts = f"num_domain={POINTS}, num_boundary={few}" + f", num_initial={few}" * timed
+    kind = "TimePDE" if timed else "PDE"
+    inputs = len(script.coordinates) + len(lowered.periodic)
+    lines += [
+        f"data = dde.data.{kind}(",
+        f"    box, residuals, conditions, {counts},",
+        '    train_distribution="pseudo",',
+        ")",
+        *_training(inputs, len(script.unknowns), bool(lowered.periodic)),
+        *grid_lines(lowered.domain, lowered.final_time),
+        f'np.savez("{name}.npz", points=grid, u=model.predict(grid))',
+    ]
+    return function("main(steps)", f"Train, and write {name}.npz.", lines)
+
+
+def _where(lowered: LoweredEquation, faces: tuple[Face, ...]) -> str:
+    """Whether a point x of the boundary lies on some faces."""
+    walled = [face for face in lowered.domain.faces if face[0] not in lowered.periodic]
+    if set(faces) == set(walled) and not lowered.periodic:
+        return "on"
+    ends = [
+        f"np.isclose(x[{axis}], {number(lowered.domain.intervals[axis][end])})"
+        for axis, end in faces
+    ]
+    return f"on and ({' or '.join(ends)})" if len(ends) > 1 else f"on and {ends[0]}"

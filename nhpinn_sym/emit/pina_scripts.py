@@ -1,0 +1,248 @@
+"""Scripts for PINA: problem classes in cells.py, homogenized.py and fine.py, which import pina, torch
+and numpy alone; effective.json passes between them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ..lower.forms import LoweredCells, LoweredEquation
+from ..problem.domain import Box
+from ..problem.escaping import literal
+from .layout import statement
+from .script_forms import (
+    Library,
+    Script,
+    Wall,
+    cell_residuals,
+    cell_script,
+    equation_residuals,
+    equation_script,
+    initial_residuals,
+    require_cells,
+    require_equation,
+    walls,
+)
+from .script_text import (
+    CALL,
+    LEARNING_RATE,
+    POINTS,
+    WIDTHS,
+    WRITE_EFFECTIVE,
+    cell_summary,
+    effective_function,
+    equation_summary,
+    feature_function,
+    function,
+    grid_lines,
+    known_lines,
+    known_script,
+    number,
+    number_lines,
+    parameter_lines,
+    residual_function,
+    script_text,
+)
+from .source import Source
+
+_PINA = Library(
+    coordinate='points.extract(["{name}"]).tensor',
+    output='outputs.extract(["{name}"])',
+    derivative='grad({of}, points, d=["{name}"])',
+)
+_HEAD = (
+    "import numpy as np",
+    "import torch",
+    "from pina import Condition, LabelTensor, Trainer",
+    "from pina.domain import CartesianDomain",
+    "from pina.equation import Equation",
+    "from pina.model import FeedForward",
+    "from pina.operator import grad",
+    "from pina.optim import TorchOptimizer",
+)
+_SETTING = ("", "torch.set_default_dtype(torch.float64)")
+
+
+def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
+    """cells.py: one net for all cell functions, and the means that are the effective coefficients."""
+    require_cells(lowered)
+    if not lowered.functions:
+        return Source("pina", (("cells.py", known_script(lowered, parameters)),))
+    script = cell_script(_PINA, lowered)
+    inside = cell_residuals(script, lowered)
+    head = [
+        *_imports("SpatialProblem"),
+        *statement(f"PARAMETERS = {literal(dict(parameters))}"),
+        *known_lines(lowered),
+        *parameter_lines(script, lowered.parameters),
+    ]
+    parts = [
+        residual_function(
+            script, "residuals(points, outputs)", "Zero for the cell functions.", inside
+        ),
+        _cell_problem(script, lowered.cell),
+        feature_function(script, lowered.cell, range(lowered.cell.dim)),
+        _net(script),
+        effective_function(script, lowered),
+        _cell_main(script, lowered.cell),
+        list(CALL),
+    ]
+    text = script_text(cell_summary(script, lowered, "PINA"), head, parts)
+    return Source("pina", (("cells.py", text),))
+
+
+def equation(lowered: LoweredEquation, name: str) -> Source:
+    """{name}.py: a boundary value problem, all of its conditions soft."""
+    require_equation(lowered)
+    script = equation_script(_PINA, lowered)
+    found = walls(script, lowered)
+    inside = equation_residuals(script, lowered)
+    kinds = "SpatialProblem" if lowered.time is None else "SpatialProblem, TimeDependentProblem"
+    head = [*_imports(kinds), *number_lines(script, lowered)]
+    parts = [
+        residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
+    ]
+    for wall in found:
+        summary = f"Zero where {wall.place}."
+        parts.append(
+            residual_function(script, f"{wall.name}(points, outputs)", summary, wall.residuals)
+        )
+    if lowered.time is not None:
+        start = initial_residuals(script, lowered)
+        summary = f"Zero where {lowered.time} = 0."
+        parts.append(residual_function(script, "start(points, outputs)", summary, start))
+    parts.append(_boundary_value_problem(script, lowered, found, kinds))
+    if lowered.periodic:
+        parts += [feature_function(script, lowered.domain, lowered.periodic), _net(script)]
+    parts += [_equation_main(script, lowered, name), list(CALL)]
+    text = script_text(equation_summary(lowered, name, "PINA"), head, parts)
+    return Source("pina", ((f"{name}.py", text),))
+
+
+def _imports(kinds: str) -> list[str]:
+    solvers = [f"from pina.problem import {kinds}", "from pina.solver import PINN"]
+    return [*_HEAD, *solvers, *_SETTING]
+
+
+def _domain(script: Script, ends: Mapping[int, str]) -> str:
+    """A box, or a face of it: the text of an interval or of a number, by the axis."""
+    held = ", ".join(f'"{script.coordinates[axis]}": {text}' for axis, text in ends.items())
+    return f"CartesianDomain({{{held}}})"
+
+
+def _intervals(box: Box) -> dict[int, str]:
+    return {k: f"[{number(a)}, {number(b)}]" for k, (a, b) in enumerate(box.intervals)}
+
+
+def _class(
+    head: str,
+    summary: str,
+    fields: Sequence[str],
+    domains: Mapping[str, str],
+    used: Mapping[str, str],
+) -> list[str]:
+    """A problem class: its domains, and the residual that vanishes on each of them, by name."""
+    rows = [f'    "{name}": {text},' for name, text in domains.items()]
+    conditions = [
+        f'    "{name}": Condition(domain="{name}", equation=Equation({residual})),'
+        for name, residual in used.items()
+    ]
+    body = [*fields, "domains = {", *rows, "}", "conditions = {", *conditions, "}"]
+    lines = [f'"""{summary}"""', "", *(part for line in body for part in statement(line))]
+    return [f"class {head}:", *(f"    {line}".rstrip() for line in lines)]
+
+
+def _outputs(script: Script) -> str:
+    return f"output_variables = [{', '.join(literal(name) for name in script.unknowns)}]"
+
+
+def _cell_problem(script: Script, box: Box) -> list[str]:
+    fields = [_outputs(script), f"spatial_domain = {_domain(script, _intervals(box))}"]
+    return _class(
+        "CellProblem(SpatialProblem)",
+        "The cell problems; the net is periodic by itself.",
+        fields,
+        {"inside": "spatial_domain"},
+        {"inside": "residuals"},
+    )
+
+
+def _boundary_value_problem(
+    script: Script, lowered: LoweredEquation, found: Sequence[Wall], kinds: str
+) -> list[str]:
+    space = _intervals(lowered.domain)
+    time = {}
+    fields = [_outputs(script), f"spatial_domain = {_domain(script, space)}"]
+    if lowered.final_time is not None:
+        time = {len(space): f"[0, {number(lowered.final_time)}]"}
+        fields.append(f"temporal_domain = {_domain(script, time)}")
+    domains = {"inside": _domain(script, space | time)}
+    used = {"inside": "residuals"}
+    for wall in found:
+        for axis, end in wall.faces:
+            name = f"{wall.name}_{axis}_{end}"
+            place = {axis: number(lowered.domain.intervals[axis][end])}
+            domains[name] = _domain(script, space | time | place)
+            used[name] = wall.name
+    if time:
+        domains["start"] = _domain(script, space | {len(space): "0"})
+        used["start"] = "start"
+    head = f"BoundaryValueProblem({kinds})"
+    return _class(head, "The equation, and what holds around it.", fields, domains, used)
+
+
+def _net(script: Script) -> list[str]:
+    order = ", ".join(literal(name) for name in script.coordinates)
+    return [
+        "class Net(FeedForward):",
+        '    """A net of the features."""',
+        "",
+        "    def forward(self, points):",
+        f"        return super().forward(features(points.extract([{order}]).tensor))",
+    ]
+
+
+def _training(script: Script, net: str, inputs: int) -> list[str]:
+    sizes = f"layers={list(WIDTHS)}"
+    return [
+        f"net = {net}({inputs}, {len(script.unknowns)}, {sizes}, func=torch.nn.Tanh)",
+        f"solver = PINN(problem, net, TorchOptimizer(torch.optim.Adam, lr={LEARNING_RATE}))",
+        'options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}',
+        "Trainer(solver, max_epochs=steps, **options).train()",
+    ]
+
+
+def _grid(script: Script) -> list[str]:
+    order = ", ".join(literal(name) for name in script.coordinates)
+    return [f"points = LabelTensor(torch.as_tensor(grid), [{order}])"]
+
+
+def _cell_main(script: Script, box: Box) -> list[str]:
+    lines = [
+        "problem = CellProblem()",
+        f"problem.discretise_domain({POINTS})",
+        *_training(script, "Net", 2 * box.dim),
+        *grid_lines(box, periodic=True),
+        *_grid(script),
+        "points.requires_grad_()",
+        "outputs = solver(points)",
+        "centred = LabelTensor(outputs - outputs.mean(dim=0), problem.output_variables)",
+        "means = effective(points, centred)",
+        *WRITE_EFFECTIVE,
+    ]
+    return function("main(steps)", "Train, and write effective.json.", lines)
+
+
+def _equation_main(script: Script, lowered: LoweredEquation, name: str) -> list[str]:
+    inputs = len(script.coordinates) + len(lowered.periodic)
+    net = "Net" if lowered.periodic else "FeedForward"
+    lines = [
+        "problem = BoundaryValueProblem()",
+        "for name in problem.domains:",
+        f'    problem.discretise_domain({POINTS} if name == "inside" else {POINTS // 4}, domains=name)',
+        *_training(script, net, inputs),
+        *grid_lines(lowered.domain, lowered.final_time),
+        *_grid(script),
+        f'np.savez("{name}.npz", points=grid, u=solver(points).detach().numpy())',
+    ]
+    return function("main(steps)", f"Train, and write {name}.npz.", lines)

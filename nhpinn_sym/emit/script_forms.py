@@ -1,0 +1,308 @@
+"""The formulas of scripts for other PINN libraries: residuals and means over the columns of points
+and outputs, and what one such script cannot express.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sympy as sp
+
+from ..lower.forms import (
+    Essential,
+    Factor,
+    Functional,
+    LoweredCells,
+    LoweredEquation,
+    MultiIndex,
+    Natural,
+)
+from ..operator.zero import jumps
+from ..problem.domain import Face
+from ..problem.errors import UnsupportedError
+from .torch_coefficients import extended, operator_tables
+from .torch_equation import boundary_tables, boundary_value, face_name
+from .torch_printer import Slot, argument_name, statements
+from .torch_text import Tables, tabulated
+from .unknown_functions import function_names
+
+_PINN_TARGET = 'nh.emit(model, "torch") covers it; so does solve_cells(model)'
+_SCRIPT_NAMES = """
+    dde grad json math np os sys torch points outputs features residuals effective start main net
+    model grid axes box cell data steps file on conditions problem solver edges options centred
+    means entries record name index value PARAMETERS KNOWN RECORD EFFECTIVE Net CartesianDomain
+    Condition Equation FeedForward LabelTensor PINN SpatialProblem TimeDependentProblem
+    TorchOptimizer Trainer CellProblem BoundaryValueProblem
+"""
+
+
+@dataclass(frozen=True)
+class Library:
+    """How a library is asked for a column of its points, of its outputs, and for a derivative of
+    such a column: templates over its {name}, its number {i}, {j} = {i} + 1, and the column {of}
+    which the derivative is.
+    """
+
+    coordinate: str
+    output: str
+    derivative: str
+
+
+class Script:
+    """The names in a script, all of them different: the columns of `points` and of `outputs`, and
+    numbers.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        coordinates: Sequence[sp.Symbol],
+        numbers: Sequence[sp.Symbol],
+        unknowns: Sequence[str],
+    ) -> None:
+        self.library = library
+        self._taken = set(_SCRIPT_NAMES.split())
+        self.coordinates = [self._free(argument_name(s)) for s in coordinates]
+        self.unknowns = [self._free(re.sub(r"\W", "_", name)) for name in unknowns]
+        self.numbers = [self._free(argument_name(s)) for s in numbers]
+        symbols = [*coordinates, *numbers]
+        names = [*self.coordinates, *self.numbers]
+        self._slots = {s: Slot(name) for s, name in zip(symbols, names, strict=True)}
+        self._values: dict[tuple[int, MultiIndex], Slot] = {}
+
+    def value(self, column: int, index: MultiIndex) -> Slot:
+        """D^index of an unknown, in an expression."""
+        key = column, index
+        if key not in self._values:
+            marks = "".join(name * n for name, n in zip(self.coordinates, index))
+            name = self.unknowns[column] + (f"_{marks}" if marks else "")
+            self._values[key] = Slot(self._free(name) if marks else name)
+        return self._values[key]
+
+    def body(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
+        """The statements before, and the text of each expression."""
+        written = [sp.sympify(e).xreplace(self._slots) for e in expressions]
+        used = set[sp.Basic]().union(*(e.free_symbols for e in written))
+        lines = self._columns(used) + self._derivatives(used)
+        taken = [Slot(name) for name in {*self._taken, *self.coordinates, *self.unknowns}]
+        like = self._like(used)
+        shared, texts = statements(written, like, taken)
+        return [*lines, *shared], texts
+
+    def _columns(self, used: set[sp.Basic]) -> list[str]:
+        return [
+            f"{name} = {self._filled(self.library.coordinate, name, i)}"
+            for i, name in enumerate(self.coordinates)
+            if Slot(name) in used
+        ]
+
+    def _derivatives(self, used: set[sp.Basic]) -> list[str]:
+        """Every derivative from the one before it, the unknown itself first."""
+        needed = dict[tuple[int, MultiIndex], None]()
+        for (column, index), slot in list(self._values.items()):
+            if slot in used:
+                needed |= dict.fromkeys((column, a) for a in _chain(index))
+        order = sorted(needed, key=lambda key: (key[0], sum(key[1]), [-n for n in key[1]]))
+        lines = []
+        for column, index in order:
+            name = self.value(column, index).name
+            if not any(index):
+                lines.append(f"{name} = {self._filled(self.library.output, name, column)}")
+                continue
+            before = _chain(index)[-2]
+            axis = next(i for i, (a, b) in enumerate(zip(index, before)) if a != b)
+            of = self.value(column, before).name
+            text = self._filled(self.library.derivative, self.coordinates[axis], axis, of)
+            lines.append(f"{name} = {text}")
+        return lines
+
+    def _like(self, used: set[sp.Basic]) -> str:
+        """A tensor that constants in branches are shaped after."""
+        return next((name for name in self.coordinates if Slot(name) in used), "points[:, 0:1]")
+
+    def _filled(self, template: str, name: str, i: int, of: str = "") -> str:
+        return template.format(name=name, i=i, j=i + 1, of=of)
+
+    def _free(self, name: str) -> str:
+        while name in self._taken or re.fullmatch(r"s\d+", name):
+            name += "_"
+        self._taken.add(name)
+        return name
+
+
+def _chain(index: MultiIndex) -> list[MultiIndex]:
+    """From zero to the index, axis by axis, one derivative at a time."""
+    found = [(0,) * len(index)]
+    for axis, order in enumerate(index):
+        for _ in range(order):
+            last = found[-1]
+            found.append((*last[:axis], last[axis] + 1, *last[axis + 1 :]))
+    return found
+
+
+def require_cells(lowered: LoweredCells) -> None:
+    """UnsupportedError for cell problems that one net and one set of residuals do not express."""
+    _require_smooth(lowered, [t.coefficient for t in lowered.bilinear])
+    if lowered.slow:
+        raise UnsupportedError(
+            "a coefficient depends on x as well: there is a cell problem for every x",
+            term=lowered.slow,
+            remedy=_PINN_TARGET,
+        )
+    for form in lowered.functions:
+        if form.role in ("ground state", "adjoint"):
+            raise UnsupportedError(
+                "a kernel of the cell operator comes first: an eigenvalue problem",
+                term=form.name,
+                remedy=_PINN_TARGET,
+            )
+        if not form.solvable:
+            raise UnsupportedError(
+                "the right-hand side of a cell problem loses its mean, which is an effective"
+                " coefficient",
+                term=form.name,
+                remedy=f"homogenize(problem, order=1); {_PINN_TARGET}",
+            )
+
+
+def require_equation(lowered: LoweredEquation) -> None:
+    """UnsupportedError for a boundary value problem that the scripts do not express."""
+    _require_smooth(lowered, [t.coefficient for t in lowered.bilinear])
+    for external in lowered.externals:
+        if any(external.derivative):
+            raise UnsupportedError(
+                "an effective coefficient depends on x: its values are no single number",
+                term=external.symbol,
+                remedy=_PINN_TARGET,
+            )
+
+
+def _require_smooth(lowered: LoweredCells | LoweredEquation, held: Sequence[sp.Expr]) -> None:
+    if lowered.jumps:
+        raise UnsupportedError(
+            "a coefficient jumps: the residual, which is the strong form, is not defined across"
+            " the jump",
+            term=next((c for c in held if jumps(c)), lowered.title),
+            remedy='nh.emit(model, "torch") has one net for every phase, "skfem" needs none',
+        )
+    if lowered.complex:
+        raise UnsupportedError("a coefficient is complex: the nets are real", term=lowered.title)
+    if function_names(lowered):
+        raise UnsupportedError(
+            "a coefficient has no formula",
+            term=function_names(lowered),
+            remedy='write it as a formula, or use solve_cells(model, "pinn", coefficients=...)',
+        )
+
+
+def cell_script(library: Library, lowered: LoweredCells) -> Script:
+    names = [
+        form.name + (f"_{i + 1}" if lowered.components > 1 else "")
+        for form in lowered.functions
+        for i in range(lowered.components)
+    ]
+    return Script(library, lowered.coordinates, lowered.parameters, names)
+
+
+def equation_script(library: Library, lowered: LoweredEquation) -> Script:
+    time = () if lowered.time is None else (lowered.time,)
+    several = lowered.components > 1
+    names = [f"u_{j + 1}" if several else "u" for j in range(lowered.components)]
+    numbers = (*lowered.parameters, *(e.symbol for e in lowered.externals))
+    return Script(library, (*lowered.coordinates, *time), numbers, names)
+
+
+def cell_residuals(script: Script, lowered: LoweredCells) -> list[sp.Expr]:
+    """Zero for the cell functions: by function, then by equation."""
+    tables, m = tabulated(lowered.strong), lowered.components
+    found = []
+    for k, form in enumerate(lowered.functions):
+        for i in range(m):
+            left = _applied(script, tables, i, k * m)
+            right = [
+                t.coefficient * _factor(script, lowered, t.factor)
+                for t in form.source
+                if t.equation == i
+            ]
+            found.append(left - sp.Add(*right))
+    return found
+
+
+def equation_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr]:
+    """Zero for the solution, by equation."""
+    tables = operator_tables(lowered)
+    return [_applied(script, tables, i, 0) - lowered.sources[i] for i in range(lowered.components)]
+
+
+@dataclass(frozen=True)
+class Wall:
+    """What vanishes on some faces, as the function `name` of a script."""
+
+    name: str
+    faces: tuple[Face, ...]
+    place: str
+    residuals: tuple[sp.Expr, ...]
+
+
+def walls(script: Script, lowered: LoweredEquation) -> list[Wall]:
+    """The conditions on every face that is not periodic; faces with the same ones together."""
+    found: dict[tuple[sp.Expr, ...], list[Face]] = {}
+    for face, conditions in _conditions(lowered).items():
+        tables = boundary_tables(lowered, face, conditions)
+        residuals = tuple(
+            _applied(script, tables, i, 0) - boundary_value(lowered, face, condition)
+            for i, condition in sorted(conditions.items())
+        )
+        found.setdefault(residuals, []).append(face)
+    return [
+        Wall(f"wall_{k}", tuple(faces), " or ".join(face_name(lowered, f) for f in faces), rows)
+        for k, (rows, faces) in enumerate(found.items())
+    ]
+
+
+def _conditions(lowered: LoweredEquation) -> dict[Face, dict[int, Natural | Essential]]:
+    """The condition of every component, by face."""
+    found: dict[Face, dict[int, Natural | Essential]] = {}
+    for essential in lowered.essential:
+        for face in essential.faces:
+            found.setdefault(face, {})[essential.field] = essential
+    for natural in lowered.natural:
+        for face in natural.faces:
+            found.setdefault(face, {})[natural.equation] = natural
+    return found
+
+
+def initial_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr]:
+    """Zero at the initial time."""
+    zero = extended(lowered, (0,) * len(lowered.coordinates))
+    return [script.value(j, zero) - value for j, value in enumerate(lowered.initial)]
+
+
+def _applied(script: Script, tables: Tables, equation: int, first: int) -> sp.Expr:
+    """The left-hand side of an equation; the unknowns are the columns from `first` on."""
+    return sp.Add(
+        *[
+            c * script.value(first + j, index)
+            for (i, j), table in tables.items()
+            for index, c in table.items()
+            if i == equation
+        ]
+    )
+
+
+def _factor(script: Script, lowered: LoweredCells, factor: Factor | None) -> sp.Expr:
+    if factor is None:
+        return sp.Integer(1)
+    column = factor.function * lowered.components + factor.component
+    return script.value(column, factor.derivative)
+
+
+def integrand(script: Script, lowered: LoweredCells, functional: Functional) -> sp.Expr:
+    """What an effective coefficient is the mean of."""
+    terms = [
+        t.coefficient * sp.Mul(*[_factor(script, lowered, f) for f in t.factors])
+        for t in functional.terms
+    ]
+    return sp.Add(functional.constant, *terms)

@@ -1,0 +1,200 @@
+"""Scripts for one of the other PINN libraries against the emitted residuals of torch, in a process
+of its own: those libraries change the defaults of torch for all of it.
+
+python -m tests.emit.script_residuals TARGET FOLDER prints as JSON, for random nets at random points,
+the largest difference of each residual over its largest value, and runs the scripts of one problem.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import runpy
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+import torch
+
+import nhpinn_sym as nh
+from nhpinn_sym.emit.source import Source
+from nhpinn_sym.runtime.effective import Effective
+from nhpinn_sym.runtime.nets.jets import Jet, column
+
+from ..emitted import emitted
+
+PI2 = 2 * sp.pi
+COUNT = 40
+
+
+def mixed() -> nh.MultiscaleProblem:
+    """Every condition, a drift, a parameter with an awkward name, and a cell that is no unit cell."""
+    s = nh.Scales(2)
+    u, (x, _), (y, z) = s.unknown("u"), s.x, s.y
+    q = sp.Symbol("points")
+    a = q + sp.sin(PI2 * (y - 1) / 2) * sp.cos(PI2 * z)
+    return nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)) + s.grad(u)[0] + sp.exp(sp.cos(PI2 * z)) * u, sp.exp(x)),
+        scales=s,
+        unknown=u,
+        cell=nh.Cell((1, 3), (0, 1)),
+        domain=nh.Box((0, 2), (-1, 1)),
+        parameters={q: (2, 4)},
+        boundary=[
+            nh.Dirichlet(x, on=["left", "right"]),
+            nh.Neumann(sp.sin(x), on="bottom"),
+            nh.Robin(3, x, on="top"),
+        ],
+    )
+
+
+def reacting() -> nh.MultiscaleProblem:
+    """A system in time, with periodic ends and a large reaction."""
+    s = nh.Scales(1, time=True)
+    u, y = s.unknown("u", components=2), s.y[0]
+    reaction = sp.cos(PI2 * y) * sp.Matrix([[1, 2], [3, 0]])
+    flux = (2 + sp.sin(PI2 * y)) * s.grad(u)
+    return nh.MultiscaleProblem(
+        (s.dt(u) - s.div(flux) + reaction * u / s.eps, sp.Matrix([1, s.x[0]])),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(sp.Matrix([1, sp.cos(PI2 * s.x[0])]))],
+        final_time=sp.Rational(1, 2),
+    )
+
+
+def plate() -> nh.MultiscaleProblem:
+    """Fourth order, cells alone."""
+    s = nh.Scales(2)
+    w = s.unknown("w")
+    bent = (2 + sp.sin(PI2 * s.y[0])) * s.hessian(w)
+    return nh.MultiscaleProblem(sp.Eq(s.div(s.div(bent)), 1), scales=s, unknown=w)
+
+
+PROBLEMS = {"mixed": mixed, "reacting": reacting, "plate": plate}
+
+
+def differences(target: str, folder: Path, name: str) -> Iterator[tuple[str, float]]:
+    """Of every residual of a problem; of a wall, the least over the functions of the script."""
+    model = nh.homogenize(PROBLEMS[name]())
+    ours = nh.emit(model, "torch")
+    nh.emit(model, target).save(folder)
+    numbers = {key: np.array(1.5 + k) for k, key in enumerate(_law(model))}
+    parameters = {s.name: 3.0 for s in model.problem.parameters}
+    Effective({}, numbers, parameters, {}).save(folder / "effective.json")
+    os.chdir(folder)
+    yield f"{name}: cells", _cells(ours, runpy.run_path("cells.py"), parameters)
+    if model.problem.domain is None:
+        return
+    for equation in ("homogenized", "fine"):
+        script = runpy.run_path(f"{equation}.py")
+        for label, value in _equation(ours, script, equation):
+            yield f"{name}: {equation}{label}", value
+
+
+def _law(model: nh.HomogenizedModel) -> list[tuple[str, tuple[int, ...]]]:
+    from nhpinn_sym.lower.equation import lower_homogenized
+
+    if model.problem.domain is None:
+        return []
+    return [(e.name, e.index) for e in lower_homogenized(model).externals]
+
+
+def _cells(ours: Source, script: dict[str, Any], parameters: dict[str, float]) -> float:
+    module = emitted(ours, "cell_residual")
+    given = dict(zip(module.GIVEN, parameters.values()))
+    count = len(module.FUNCTIONS) * module.COMPONENTS
+    points = _places(module.AXES)
+    layers = _frozen(module.mlp(8, 2, count, module.AXES, 1))
+    everything = tuple(sorted({*module.INDICES, *module.KNOWN_INDICES}, key=lambda a: (sum(a), a)))
+    d = module.network(points, layers, everything, module.AXES)
+    rows = []
+    for stage, (_, members) in enumerate(module.STAGES):
+        held = range(members[0] * module.COMPONENTS, (members[-1] + 1) * module.COMPONENTS)
+        own: Jet = {a: value[..., list(held)] for a, value in d.items()}
+        rows.append(module.residual(points, own, stage, d, **given))
+    residual = script["residuals"](*_labelled(script, points, layers, module))
+    return _difference(torch.cat(rows, -1), residual)
+
+
+def _equation(ours: Source, script: dict[str, Any], name: str) -> Iterator[tuple[str, float]]:
+    module = emitted(ours, f"{name}_residual")
+    given = {g: script[g] for g in module.GIVEN}
+    components = getattr(module, "COMPONENTS", 1)
+    layers = _frozen(module.mlp(8, 2, components, module.AXES, 1))
+    points = _places(module.AXES)
+
+    def jet(at: torch.Tensor) -> Jet:
+        d = module.network(at, layers, module.INDICES, module.AXES)
+        return d if components > 1 else column(d, 0)
+
+    residual = script["residuals"](*_labelled(script, points, layers, module))
+    yield "", _difference(module.residual(points, jet(points), **given), residual)
+    walls = [f for key, f in script.items() if key.startswith("wall_")]
+    for face in module.BOUNDARY:
+        at = points.clone()
+        at[:, face[0]] = float(module.AXES[face[0]][1 + face[1]])
+        expected = module.boundary(at, jet(at), face, **given)
+        found = [_difference(expected, _called(script, f, at, layers, module)) for f in walls]
+        yield f", face {face}", min(found)
+
+
+def _called(script: dict[str, Any], function: Any, *rest: Any) -> torch.Tensor:
+    more = (None,) if "dde" in script else ()
+    found: torch.Tensor = function(*_labelled(script, *rest), *more)
+    return found
+
+
+def _labelled(
+    script: dict[str, Any], points: torch.Tensor, layers: Any, module: SimpleNamespace
+) -> tuple[Any, Any]:
+    """Points, and the values of the net there, as the library of a script takes them."""
+    problem = script.get("CellProblem") or script.get("BoundaryValueProblem")
+    points = points.clone()
+    if problem is not None:
+        points = script["LabelTensor"](points, list(module.COORDINATES))
+    points.requires_grad_()
+    zero = (0,) * points.shape[-1]
+    plain = points.as_subclass(torch.Tensor)
+    outputs = module.network(plain, layers, (zero,), module.AXES)[zero]
+    if problem is not None:
+        outputs = script["LabelTensor"](outputs, problem.output_variables)
+    return points, outputs
+
+
+def _frozen(layers: Any) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [(w.detach(), b.detach() + 0.1) for w, b in layers]
+
+
+def _places(axes: Any) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(0)
+    unit = torch.rand(COUNT, len(axes), generator=generator, dtype=torch.float64)
+    low, high = (torch.tensor([axis[k] for axis in axes], dtype=unit.dtype) for k in (1, 2))
+    return low + (high - low) * unit
+
+
+def _difference(expected: torch.Tensor, found: Any) -> float:
+    found = found.detach().as_subclass(torch.Tensor).reshape(expected.shape)
+    expected = expected.detach()
+    return float((expected - found).abs().max() / expected.abs().max())
+
+
+def main(target: str, folder: Path) -> None:
+    found = {}
+    for name in PROBLEMS:
+        found |= dict(differences(target, folder / name, name))
+    print(json.dumps(found))
+    for name in ("cells", "homogenized", "fine"):
+        os.chdir(folder / "reacting")
+        sys.argv = [f"{name}.py", "3"]
+        runpy.run_path(f"{name}.py", run_name="__main__")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], Path(sys.argv[2]))
