@@ -1,0 +1,69 @@
+"""Homogenized equation, for DeepXDE.
+
+In (0, 1) x (0, 1), with the coefficients of effective.json.
+
+    python homogenized.py 2000  # steps of training; writes homogenized.npz, the solution on a grid
+"""
+
+import json
+import os
+import sys
+
+os.environ["DDE_BACKEND"] = "pytorch"  # before the import
+import deepxde as dde
+import numpy as np
+import torch
+
+dde.config.set_default_float("float64")
+with open("effective.json", encoding="utf-8") as file:  # which cells.py writes
+    RECORD = json.load(file)
+EFFECTIVE = {
+    (e["name"], *e["index"]): e.get("real", e.get("value"))
+    for e in RECORD["effective"] + RECORD["known"]
+}
+A_11 = EFFECTIVE["A", 0, 0]
+A_12 = EFFECTIVE["A", 0, 1]
+A_21 = EFFECTIVE["A", 1, 0]
+A_22 = EFFECTIVE["A", 1, 1]
+
+
+def residuals(points, outputs):
+    """Zero for the solution."""
+    x1 = points[:, 0:1]
+    x2 = points[:, 1:2]
+    u = outputs[:, 0:1]
+    u_x1 = dde.grad.jacobian(u, points, j=0)
+    u_x2 = dde.grad.jacobian(u, points, j=1)
+    u_x1x1 = dde.grad.jacobian(u_x1, points, j=0)
+    u_x1x2 = dde.grad.jacobian(u_x1, points, j=1)
+    u_x2x2 = dde.grad.jacobian(u_x2, points, j=1)
+    return -A_11*u_x1x1 - A_22*u_x2x2 + u_x1x2*(-A_12 - A_21) - torch.sin(x1) - torch.cos(x2)
+
+
+def wall_0(points, outputs, _):
+    """Zero where x1 = 0 or x1 = 1 or x2 = 0 or x2 = 1."""
+    u = outputs[:, 0:1]
+    return u
+
+
+def main(steps):
+    """Train, and write homogenized.npz."""
+    box = dde.geometry.Rectangle([0, 0], [1, 1])
+    conditions = [
+        dde.icbc.OperatorBC(box, wall_0, lambda x, on: on),
+    ]
+    data = dde.data.PDE(
+        box, residuals, conditions, num_domain=1600, num_boundary=400,
+        train_distribution="pseudo",
+    )
+    net = dde.nn.FNN([2, 48, 48, 48, 1], "tanh", "Glorot normal")
+    model = dde.Model(data, net)
+    model.compile("adam", lr=0.002)
+    model.train(iterations=steps, display_every=500)
+    axes = [np.linspace(0, 1, 64), np.linspace(0, 1, 64)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    np.savez("homogenized.npz", points=grid, u=model.predict(grid))
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 2000)

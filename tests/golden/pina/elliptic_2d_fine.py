@@ -1,0 +1,90 @@
+"""Multiscale equation, for PINA.
+
+In (0, 1) x (0, 1), with every period resolved.
+
+    python fine.py 2000  # steps of training; writes fine.npz, the solution on a grid
+"""
+
+import math
+import sys
+
+import numpy as np
+import torch
+from pina import Condition, LabelTensor, Trainer
+from pina.domain import CartesianDomain
+from pina.equation import Equation
+from pina.model import FeedForward
+from pina.operator import grad
+from pina.optim import TorchOptimizer
+from pina.problem import SpatialProblem
+from pina.solver import PINN
+
+torch.set_default_dtype(torch.float64)
+epsilon = 1/4
+
+
+def residuals(points, outputs):
+    """Zero for the solution."""
+    x1 = points.extract(["x1"]).tensor
+    x2 = points.extract(["x2"]).tensor
+    u = outputs.extract(["u"])
+    u_x1 = grad(u, points, d=["x1"])
+    u_x2 = grad(u, points, d=["x2"])
+    u_x1x1 = grad(u_x1, points, d=["x1"])
+    u_x2x2 = grad(u_x2, points, d=["x2"])
+    s0 = 2*math.pi/epsilon
+    s1 = x1*s0
+    s2 = torch.sin(s1)
+    s3 = x2*s0
+    s4 = torch.cos(s3)
+    s5 = -s2*s4 - 2
+    return (
+        -u_x1*s0*s4*torch.cos(s1) + u_x1x1*s5 + u_x2*s0*s2*torch.sin(s3) + u_x2x2*s5 - torch.sin(x1)
+            - torch.cos(x2)
+    )
+
+
+def wall_0(points, outputs):
+    """Zero where x1 = 0 or x1 = 1 or x2 = 0 or x2 = 1."""
+    u = outputs.extract(["u"])
+    return u
+
+
+class BoundaryValueProblem(SpatialProblem):
+    """The equation, and what holds around it."""
+
+    output_variables = ["u"]
+    spatial_domain = CartesianDomain({"x1": [0, 1], "x2": [0, 1]})
+    domains = {
+        "inside": CartesianDomain({"x1": [0, 1], "x2": [0, 1]}),
+        "wall_0_0_0": CartesianDomain({"x1": 0, "x2": [0, 1]}),
+        "wall_0_0_1": CartesianDomain({"x1": 1, "x2": [0, 1]}),
+        "wall_0_1_0": CartesianDomain({"x1": [0, 1], "x2": 0}),
+        "wall_0_1_1": CartesianDomain({"x1": [0, 1], "x2": 1}),
+    }
+    conditions = {
+        "inside": Condition(domain="inside", equation=Equation(residuals)),
+        "wall_0_0_0": Condition(domain="wall_0_0_0", equation=Equation(wall_0)),
+        "wall_0_0_1": Condition(domain="wall_0_0_1", equation=Equation(wall_0)),
+        "wall_0_1_0": Condition(domain="wall_0_1_0", equation=Equation(wall_0)),
+        "wall_0_1_1": Condition(domain="wall_0_1_1", equation=Equation(wall_0)),
+    }
+
+
+def main(steps):
+    """Train, and write fine.npz."""
+    problem = BoundaryValueProblem()
+    for name in problem.domains:
+        problem.discretise_domain(1600 if name == "inside" else 400, domains=name)
+    net = FeedForward(2, 1, layers=[48, 48, 48], func=torch.nn.Tanh)
+    solver = PINN(problem, net, TorchOptimizer(torch.optim.Adam, lr=0.002))
+    options = {"accelerator": "cpu", "logger": False, "enable_checkpointing": False}
+    Trainer(solver, max_epochs=steps, **options).train()
+    axes = [np.linspace(0, 1, 64), np.linspace(0, 1, 64)]
+    grid = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    points = LabelTensor(torch.as_tensor(grid), ["x1", "x2"])
+    np.savez("fine.npz", points=grid, u=solver(points).detach().numpy())
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 2000)
