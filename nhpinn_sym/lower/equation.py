@@ -11,23 +11,25 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.boundedness import check_data
+from ..derive.bounded import check_data
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator, subtract, unit
-from ..operator.zero_test import jumps
+from ..operator.zero import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
 from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.user_input import instance
-from .forms import Essential, External, LoweredEquation, Natural, StrongTerm, WeakTerm
-from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
+from ..problem.reading import instance
+from .expand import derivative, is_symmetric, strong_terms, weak_terms
+from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
 from .walls import lower_walls
 
-Terms = Sequence[OperatorTerm]
-"""Multi-indices over (x, t); sources have field 0 and right = 0."""
+Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
+"""(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over
+(x, t); sources have field 0 and right = 0.
+"""
 
 
 def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> LoweredEquation:
@@ -65,17 +67,12 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     kept = model.symmetric and all(
         e.name in ("A", "c", "rho", "f", "g") for e in model.law
     )  # A* of a symmetric operator is symmetric
-    operator = model.operator
-    imaginary = any(c.has(sp.I) for c in operator.table.values())
-    slow = {*operator.coordinates}
-    averaged = dict.fromkeys(c for c in operator.table.values() if c.free_symbols & slow)
+    imaginary = any(c.has(sp.I) for c in model.operator.table.values())
     return replace(
         lowered,
         externals=(*lowered.externals, *more),
         symmetric=lowered.symmetric or kept,
         complex=imaginary,
-        averaged=tuple(averaged) if lowered.externals else (),
-        averaged_axes=(*operator.axes, *operator.frozen),
     )
 
 
@@ -95,7 +92,9 @@ def _check_moving_source(model: HomogenizedModel) -> None:
             )
 
 
-def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> Terms:
+def _in_flux_form(
+    entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem
+) -> Entries:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
     equation, left, c, field, right = entry
     d = problem.scales.dim
@@ -134,7 +133,7 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     )
 
 
-def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
+def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
     """What the solvers of boundary value problems cover: second order in space, rho u_t in time of
     every unknown or of none.
     """
@@ -162,8 +161,8 @@ def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
 def _lower(
     problem: MultiscaleProblem,
     title: str,
-    terms: Terms,
-    sources: Terms,
+    terms: Entries,
+    sources: Entries,
     extra: tuple[sp.Symbol, ...],
     names: dict[str, tuple[str, tuple[int, ...]]],
     natural: tuple[Natural, ...],

@@ -23,8 +23,7 @@ from .errors import (
     shortened,
 )
 from .escaping import latex_expression
-from .scales import Fast, Scales, unknown_functions
-from .user_input import (
+from .reading import (
     check_parameter,
     check_unknowns,
     instance,
@@ -33,6 +32,7 @@ from .user_input import (
     published_errors,
     scalar,
 )
+from .scales import Fast, Scales, unknown_functions
 
 
 class MultiscaleProblem:

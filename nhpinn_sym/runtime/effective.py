@@ -130,20 +130,23 @@ class Effective:
             lines.append(f"error of the values between: about {self.interpolation:.1e}")
         return "\n".join(lines)
 
-    def save(self, path: str | Path) -> None:
-        """Write the table as JSON."""
+    def record(self) -> dict[str, Any]:
+        """What a file holds."""
         entries = [
             {"name": key[0], "index": key[1], **_numbers(value)}
             for key, value in self.values.items()
         ]
         known = [{"name": n, "index": i, "value": v} for (n, i), v in self.known.items()]
-        record = {
+        return {
             "slow": {name: list(ends) for name, ends in self.slow.items()},
             "parameters": self.parameters,
             "effective": entries,
             "known": known,
         }
-        Path(path).write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+
+    def save(self, path: str | Path) -> None:
+        """Write the table as JSON."""
+        Path(path).write_text(json.dumps(self.record(), indent=1) + "\n", encoding="utf-8")
 
     @classmethod
     def load(cls, path: str | Path = "effective.json") -> Effective:

@@ -69,6 +69,7 @@ def _data(cells: CellSolution) -> dict[str, Any]:
         "fields": [[field_data(part) for part in row] for row in cells.fields],
         "parameters": dict(cells.parameters),
         "slow": list(cells.slow),
+        "cell": [[name, *ends] for name, ends in cells.cell.items()],
         "nodes": _node_data(cells.nodes),
         "bounds": {name: list(pair) for name, pair in cells.bounds.items()},
         "info": dict(cells.info),
@@ -103,6 +104,7 @@ def _restored(data: Mapping[str, Any]) -> CellSolution:
         components,
         bounds,
         {str(name): float(value) for name, value in data["parameters"].items()},
+        {str(name): (float(a), float(b)) for name, a, b in data.get("cell", ())},
     )
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..derive.products import MacroscopicSource
-from ..lower.forms import External, MultiIndex
+from ..derive.model import HomogenizedModel
+from ..lower.forms import External, Key, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
@@ -45,12 +45,12 @@ class CellFunction:
 
     name: str
     level: float
-    sources: tuple[tuple[MacroscopicSource, int], ...]
+    sources: tuple[tuple[Key, int], ...]
     components: tuple[CellField, ...]
     shape: Shape
 
     @property
-    def key(self) -> MacroscopicSource:
+    def key(self) -> Key:
         """The first macroscopic source; ProblemError for a kernel, which has none."""
         if not self.sources:
             raise ProblemError(
@@ -169,7 +169,7 @@ class FormInfo:
     name: str
     role: str
     level: float
-    sources: tuple[tuple[MacroscopicSource, int], ...]
+    sources: tuple[tuple[Key, int], ...]
 
 
 @dataclass(frozen=True)
@@ -181,7 +181,7 @@ class CellSolution:
     where coefficients depend on x; systems have axes for equation and unknown, A[i, k, j, l]; order
     is that of the homogenized operator (2, or 4). `bounds["A"]` is (lower, upper), where the solver
     encloses A: lower <= A <= upper as quadratic forms. `parameters` holds the numbers of those that
-    the cell problems depend on.
+    the cell problems depend on, `cell` the ends of the cell along each of its axes, by name.
     """
 
     backend: str
@@ -197,6 +197,7 @@ class CellSolution:
     components: int = 1
     bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
+    cell: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     def _all(self, role: str) -> tuple[CellFunction, ...]:
         shape = Shape(self.axes, self.dim, self.slow, self.nodes)
@@ -270,6 +271,38 @@ class CellSolution:
         from .cell_file import save  # which makes cell solutions again
 
         return save(self, path)
+
+    def to_xarray(self, n: int | None = None) -> Any:
+        """An `xarray.Dataset` with the cell functions over the cell, at n equally spaced points
+        along each axis and at the slow nodes, and the effective coefficients.
+
+        BackendMissingError without xarray.
+        """
+        from .cell_exports import to_xarray
+
+        return to_xarray(self, n)
+
+    def to_vti(
+        self,
+        path: str | os.PathLike[str],
+        n: int | None = None,
+        x: ArrayLike | None = None,
+        model: HomogenizedModel | None = None,
+    ) -> Path:
+        """Write the cell functions as an image for ParaView, at n points along each axis of the
+        cell; at the point x where they depend on it; with the coefficients of a `model`.
+        """
+        from .cell_exports import to_vti
+
+        return to_vti(self, path, n, x, model)
+
+    def to_json(self, path: str | os.PathLike[str] = "effective.json") -> Path:
+        """Write the effective coefficients with conventions and units, as the mains of an emitted
+        folder read them: numbers, or values at nine Chebyshev points of each slow coordinate.
+        """
+        from .cell_exports import to_json
+
+        return to_json(self, path)
 
     def export(self, path: str | os.PathLike[str]) -> Path:
         """Write the nets of the PINN backend as one program of torch.export, see `pinn.export`;

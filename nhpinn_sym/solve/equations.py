@@ -25,7 +25,7 @@ from ..problem.errors import (
     shortened,
 )
 from ..problem.problem import MultiscaleProblem
-from ..problem.user_input import (
+from ..problem.reading import (
     instance,
     number_from_text,
     parameter_numbers,

@@ -17,11 +17,12 @@ from ..lower.equation import symbols_of
 from ..lower.forms import External, LoweredEquation, MultiIndex
 from ..lower.hierarchy import entry_and_slope, lower_mean_field
 from ..problem.errors import UnsupportedError
-from ..problem.user_input import instance, parameter_numbers
+from ..problem.reading import instance, parameter_numbers
 from .backends import equation_solver
 from .cell_solution import CellSolution
 from .effective import require
 from .equations import exact, positive, solve_homogenized
+from .exports import Exported, Extent, extent_of
 from .progress import Progress, shown
 from .smooth import smooth
 from .solution import Array, Coefficients, Solution
@@ -38,6 +39,9 @@ class ZeroSolution:
         self.backend, self.method = backend, "zero data"
         self.info: Mapping[str, Any] = {"estimate": 0.0, "size": 0, "seconds": 0.0}
 
+    def __repr__(self) -> str:
+        return f"zero by {self.backend} ({self.method})"
+
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return np.zeros(len(np.asarray(points)))
 
@@ -45,7 +49,7 @@ class ZeroSolution:
         return self(points)
 
 
-class Total:
+class Total(Exported):
     """U_0 + eps U_1 + ... + eps^n U_n."""
 
     def __init__(self, fields: tuple[Solution, ...], eps: float) -> None:
@@ -55,6 +59,14 @@ class Total:
             f"{len(fields)} mean fields, {fields[0].method}",
         )
         self.info: Mapping[str, Any] = {"eps": eps, "fields": [dict(u.info) for u in fields]}
+
+    def __repr__(self) -> str:
+        return f"sum of {self.method}, eps = {self.eps:g}"
+
+    @property
+    def extent(self) -> Extent:
+        """That of U_0."""
+        return extent_of(self.fields[0])
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return np.asarray(sum(self.eps**k * u(points, t) for k, u in enumerate(self.fields)))

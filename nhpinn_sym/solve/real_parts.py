@@ -11,7 +11,8 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike
 
 from ..lower.forms import LoweredEquation, MultiIndex
-from ..lower.real_imaginary import real_equation
+from ..lower.real import real_equation
+from .exports import Exported, Extent, extent_of
 from .external_fields import real_and_imaginary
 from .fields import CellField, field_data, read_field
 from .progress import Progress
@@ -77,7 +78,7 @@ class RealPartsSolver:
 
 
 @dataclass(frozen=True)
-class ComplexSolution:
+class ComplexSolution(Exported):
     """The solution of a complex equation from that of its real form, which has the imaginary parts
     behind the real ones.
     """
@@ -97,6 +98,11 @@ class ComplexSolution:
     @property
     def info(self) -> Mapping[str, Any]:
         return self.parts.info
+
+    @property
+    def extent(self) -> Extent:
+        """That of the parts."""
+        return extent_of(self.parts)
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return _joined(self.parts(points, t))

@@ -10,17 +10,20 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError, shortened
-from ..problem.user_input import instance
+from ..problem.reading import instance
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive
+from .exports import COUNTS, Exported, Extent, extent_of
 from .hierarchy import MeanField
 from .places import as_index, as_points
 from .solution import Array, Solution
 
 _STILL = 1e-12
+_PER_PERIOD = 16
+"""Points to a period where an expansion is exported."""
 
 
-class Reconstruction:
+class Reconstruction(Exported):
     """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1; values (n,), or (n, m) for a system of
     m components.
 
@@ -40,6 +43,17 @@ class Reconstruction:
             **{f"u{k}": dict(u.info) for k, u in enumerate(fields)},
             "cells": dict(cells.info),
         }
+
+    def __repr__(self) -> str:
+        return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
+
+    @property
+    def extent(self) -> Extent:
+        """That of u0, with at least so many points that a period has some."""
+        extent = extent_of(self.fields[0])
+        most = COUNTS[self.cells.dim]
+        lines = tuple(_resolving(line, self.eps, most) for line in extent.lines)
+        return Extent(lines, extent.times)
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return self._value(
@@ -115,6 +129,12 @@ class Reconstruction:
         field, component = part
         values = field.derivative(x, index, t)
         return values[:, component] if values.ndim > 1 else values
+
+
+def _resolving(line: Array, eps: float, most: int) -> Array:
+    """Equally spaced points, _PER_PERIOD to a length of eps where these are not more than `most`."""
+    wanted = int(_PER_PERIOD * (line[-1] - line[0]) / eps) + 1
+    return np.linspace(line[0], line[-1], max(len(line), min(wanted, most)))
 
 
 def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> Solution:

@@ -18,8 +18,9 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ToleranceWarning
+from .exports import Exported, Extent
 from .fem.common import GridSolution
-from .solution import Array, Solution
+from .solution import Array, Solution, described
 
 _LARGEST = 64
 _ABOVE = 4.0
@@ -55,7 +56,7 @@ class Axis(NamedTuple):
         return np.asarray(cheb.chebvander(scale * (x - self.low) - 1, len(slopes) - 1) @ slopes)
 
 
-class SmoothSolution:
+class SmoothSolution(Exported):
     """A stationary finite element solution: the values are its own, the derivatives those of the
     fit.
 
@@ -75,6 +76,13 @@ class SmoothSolution:
             **solution.info,
             "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit},
         }
+
+    __repr__ = described
+
+    @property
+    def extent(self) -> Extent:
+        """That of the finite element solution."""
+        return self.solution.extent
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return self.solution(points, t)

@@ -19,22 +19,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
-from ..operator.arrays import Array, ComplexArray
 from ..operator.table import MultiIndex, Operator
-from ..operator.zero_test import is_zero, jumps
+from ..operator.zero import is_zero, jumps
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
-from ..problem.user_input import instance
+from ..problem.reading import instance
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
 from ..solve.places import as_numbers
-from .bloch_wave import PlaneWave
+from .bloch_wave import Complex, PlaneWave
 
 Numbers = tuple[float, ...]
 
@@ -60,7 +60,7 @@ class BlochReport:
     eps: Numbers
     by_order: Mapping[int, Numbers]
     floor: Numbers
-    symbol: complex | ComplexArray
+    symbol: complex | Complex
     size: int
 
     @property
@@ -223,7 +223,7 @@ def _check_scope(op: Operator) -> None:
             )
 
 
-def _numbers(given: object, count: int | None, what: str, remedy: str) -> Array:
+def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArray[np.float64]:
     """`given` as `count` finite numbers (None: any number of them)."""
     try:
         numbers = np.atleast_1d(np.asarray(given, dtype=float))
@@ -260,7 +260,7 @@ def _decreasing(given: Sequence[float]) -> Numbers:
     return tuple(steps.tolist())
 
 
-def _amplitude(given: ArrayLike, components: int) -> Array:
+def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
     shares = 1 / (1 + 0.3 * np.arange(components))
     remedy = "give one number per equation, or one for all"
     numbers = as_numbers(given, "the amplitude of the Bloch oracle", remedy)
@@ -283,9 +283,7 @@ class _Expansion:
     of the cells is compared.
     """
 
-    def __init__(
-        self, model: HomogenizedModel, cells: CellSolution, direction: ComplexArray
-    ) -> None:
+    def __init__(self, model: HomogenizedModel, cells: CellSolution, direction: Complex) -> None:
         self.model, self.cells, self.direction = model, cells, direction
         zero = np.zeros((1, model.components, model.components), dtype=complex)
         law = _law(cells, model)
@@ -319,7 +317,7 @@ class _Expansion:
         """D^index; index over x, or over (x, t)."""
         return complex(np.prod([d**n for d, n in zip(self.direction, index, strict=False)]))
 
-    def kernel(self, points: Array) -> np.ndarray:
+    def kernel(self, points: NDArray[np.float64]) -> NDArray[Any]:
         """N^0: the ground state, or 1."""
         return (
             np.ones(len(points))
@@ -327,9 +325,9 @@ class _Expansion:
             else self.cells.ground_state(points)
         )
 
-    def means(self, force: Array) -> list[ComplexArray]:
+    def means(self, force: NDArray[np.float64]) -> list[Complex]:
         """The mean fields U_0, ..., U_order."""
-        means: list[ComplexArray] = []
+        means: list[Complex] = []
         for b in range(len(self.symbols)):
             right = (
                 -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0)
@@ -343,7 +341,7 @@ class _Expansion:
             )
         return means
 
-    def parts(self, force: Array, points: Array) -> list[ComplexArray]:
+    def parts(self, force: NDArray[np.float64], points: NDArray[np.float64]) -> list[Complex]:
         """sum_{a+b=p} N^a U_b at the points, for p = 0..order: (components, points) each."""
         means, order = self.means(force), self.model.order
         parts = [mean[:, None] * self.kernel(points) for mean in means]
@@ -362,7 +360,7 @@ class _Expansion:
 
 def _law(
     cells: CellSolution, model: HomogenizedModel
-) -> list[Mapping[tuple[MultiIndex, MultiIndex], np.ndarray]]:
+) -> list[Mapping[tuple[MultiIndex, MultiIndex], NDArray[Any]]]:
     """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that
     vanishes by itself has no terms.
     """
@@ -382,7 +380,7 @@ def _law(
     return [averaged.get(n, {}) for n in levels]
 
 
-def _units(size: Array) -> tuple[Array, Array]:
+def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """(of rows, of columns): divided by them, the largest entry of every row and column is 1."""
     rows, columns = np.ones(len(size)), np.ones(len(size))
     for _ in range(20):
@@ -394,5 +392,5 @@ def _units(size: Array) -> tuple[Array, Array]:
     return rows, columns
 
 
-def _distance(approximation: ComplexArray, exact: ComplexArray) -> float:
+def _distance(approximation: Complex, exact: Complex) -> float:
     return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))

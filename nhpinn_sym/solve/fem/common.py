@@ -19,6 +19,7 @@ from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ..exports import Exported, Extent
 from ..fields import CellField
 from ..places import as_index, as_points, as_time
 from ..solution import Array, CellBatch, EffectiveKey, described
@@ -97,7 +98,7 @@ def cell_batch(
 
 
 @dataclass(frozen=True)
-class GridSolution:
+class GridSolution(Exported):
     """The solution of an equation on a structured mesh.
 
     A stationary solution has times = None and a grid without batch axes. With time, the grid's
@@ -115,6 +116,13 @@ class GridSolution:
     largest: Array | None = None
 
     __repr__ = described
+
+    @property
+    def extent(self) -> Extent:
+        """The nodes of the mesh, and the times that were kept."""
+        lattice, degree = self.grid.lattice, self.grid.degree
+        lines = tuple(lattice.nodes(axis, degree) for axis in range(self.grid.dim))
+        return Extent(lines, self.times)
 
     @property
     def components(self) -> int:

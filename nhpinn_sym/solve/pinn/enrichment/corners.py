@@ -16,13 +16,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ....lower.forms import MultiIndex
-from ....operator.arrays import Array, ComplexArray, Integers
 from ..network import Jet
 from .functions import Family, Functions
 
+Array = NDArray[np.float64]
+Complex = NDArray[np.complex128]
 _STEP = 0.05
 """Of the grid on which zeros of the determinant are sought, in powers."""
 _LARGEST = 6.6
@@ -46,7 +48,7 @@ class Edge(NamedTuple):
     for those of order 0; (m, m) each.
     """
 
-    orders: Integers
+    orders: NDArray[np.int64]
     along: Array
     across: Array
 
@@ -54,8 +56,8 @@ class Edge(NamedTuple):
 class Characteristics(NamedTuple):
     """The 2m roots p and their vectors as columns, (m, 2m)."""
 
-    roots: ComplexArray
-    vectors: ComplexArray
+    roots: Complex
+    vectors: Complex
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Singularity:
     """sum_k weights[k] a_k z_k^power, times log z_k where `logarithmic`."""
 
     power: complex
-    weights: ComplexArray
+    weights: Complex
     logarithmic: bool
 
 
@@ -99,7 +101,7 @@ def singularities(
     )  # columns q that belong to unit values: well conditioned, unlike the vectors
     rows = [edge.along @ vectors + edge.across @ (roots * vectors) for edge in edges]
 
-    def conditions(powers: ComplexArray) -> ComplexArray:
+    def conditions(powers: Complex) -> Complex:
         turned = np.exp((powers[..., None, None] - edges[1].orders[:, None]) * np.log(roots))
         return np.asarray(
             np.concatenate([np.broadcast_to(rows[0], turned.shape), turned * rows[1]], -2) @ data
@@ -120,7 +122,7 @@ def singularities(
     return found
 
 
-def _null(matrix: ComplexArray) -> ComplexArray:
+def _null(matrix: Complex) -> Complex:
     """The null space, an orthonormal basis as columns."""
     if not len(matrix):
         return np.eye(matrix.shape[1], dtype=complex)
@@ -129,7 +131,7 @@ def _null(matrix: ComplexArray) -> ComplexArray:
     return np.asarray(right[sizes <= _NULL * max(sizes[0], _TINY)].conj().T)
 
 
-def _zeros(determinant: Callable[[ComplexArray], ComplexArray]) -> list[complex]:
+def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
     """Zeros in the strip: where the modulus of an analytic function has a local minimum; sharpened
     by Newton's method.
     """

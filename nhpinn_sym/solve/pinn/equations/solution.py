@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ....lower.forms import MultiIndex
 from ....problem.errors import ProblemError, SolveError, shortened
+from ...exports import COUNTS, Exported, Extent, equally_spaced
 from ...places import as_index, as_points, as_time
 from ...solution import Array, described
 from ..network import Network
@@ -34,7 +35,7 @@ NetAndKnown = tuple[Network, Tensor]
 
 
 @dataclass(frozen=True)
-class NetworkSolution:
+class NetworkSolution(Exported):
     """The solution of an equation: an ansatz with its essential data, a net, and known functions.
 
     Points have shape (n, d), values (n,), or (n, m) for m components; t defaults to the final time.
@@ -51,6 +52,15 @@ class NetworkSolution:
     backend: str = "pinn"
 
     __repr__ = described
+
+    @property
+    def extent(self) -> Extent:
+        """Equally spaced points of the box, and the ends of the time."""
+        equation = self.problem.equation
+        lines = equally_spaced(equation.domain.bounds, COUNTS[equation.domain.dim])
+        if equation.final_time is None:
+            return Extent(lines)
+        return Extent(lines, np.array([0.0, float(equation.final_time)]))
 
     def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
         return self.derivative(points, (0,) * self.problem.equation.domain.dim, t)

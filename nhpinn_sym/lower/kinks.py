@@ -9,10 +9,9 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from ..operator.arrays import Array
 from ..problem.domain import Cell
 from ..problem.numeric import lambdified
-from .phases import Phases, grid
+from .phases import Phases, Points, grid
 
 _SAMPLES, _DIGITS = 97, 3
 
@@ -60,7 +59,7 @@ def _periodic(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], cell: Cell, k:
     return bool(np.allclose(one, other, atol=1e-12))
 
 
-def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Array) -> Array:
+def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> Points:
     return np.broadcast_to(
         np.asarray(lambdified(coordinates, level, "numpy", cse=True)(*points.T), dtype=float),
         len(points),
