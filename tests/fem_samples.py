@@ -11,7 +11,6 @@ from typing import Any
 
 import sympy as sp
 
-from nhpinn_sym.lower.expand import is_symmetric
 from nhpinn_sym.lower.forms import (
     CellForm,
     Essential,
@@ -25,6 +24,7 @@ from nhpinn_sym.lower.forms import (
     StrongTerm,
     WeakTerm,
 )
+from nhpinn_sym.lower.term_forms import is_symmetric
 from nhpinn_sym.problem.domain import Box, Cell, Face
 
 x1, x2, x3 = X = sp.symbols("x1 x2 x3", real=True)

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 
 import sympy as sp
 
-from nhpinn_sym.lower.expand import strong_terms, weak_terms
 from nhpinn_sym.lower.forms import (
     CellForm,
     Constant,
@@ -19,6 +18,7 @@ from nhpinn_sym.lower.forms import (
     SourceTerm,
     WeakTerm,
 )
+from nhpinn_sym.lower.term_forms import strong_terms, weak_terms
 from nhpinn_sym.problem.domain import Cell
 
 from .pinn_samples import Y, built, unit, y1, y2

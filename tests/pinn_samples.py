@@ -12,7 +12,6 @@ import sympy as sp
 from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, gmres
 
-from nhpinn_sym.lower.expand import strong_terms, weak_terms
 from nhpinn_sym.lower.forms import (
     CellForm,
     Essential,
@@ -28,6 +27,7 @@ from nhpinn_sym.lower.forms import (
     StrongTerm,
     WeakTerm,
 )
+from nhpinn_sym.lower.term_forms import strong_terms, weak_terms
 from nhpinn_sym.problem.domain import Box, Cell
 
 Array = NDArray[np.float64]

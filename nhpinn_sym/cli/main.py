@@ -19,7 +19,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
-from ..problem.reading import number_from_text
+from ..problem.user_input import number_from_text
 from ..solve.bars import Bars
 from .files import load_problem
 

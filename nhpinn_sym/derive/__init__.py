@@ -3,13 +3,13 @@
 Open `homogenize` first: its docstring lists the stages, one call each. What comes out is
 `model.HomogenizedModel`.
 
-- the recursion: `recursion` on the expanded term table, with the dicts of `combination`
-- before it: `diagnose`, `ellipticity` and `bounded` refuse or redirect; `transform` takes out a
-  ground state or a mean drift; `iterated` and `fast_time` (`slow_time`, `time_averages` with
+- the recursion: `recursion` on the expanded term table, with the dicts of `products`
+- before it: `diagnose`, `ellipticity` and `boundedness` refuse or redirect; `transform` takes out a
+  ground state or a mean drift; `reiterated` and `fast_time` (`slow_time`, `time_averages` with
   `time_algebra` and `trigonometric`) average over faster scales
-- after it: `law` with `entries`, `places` and `capacity` names effective coefficients, `hierarchy`
-  the mean fields, `walls` what natural conditions become
-- how it reads: `writing` (integer dicts to SymPy), `notation`, `trace`, `derivation`
+- after it: `effective_law` with `effective_terms`, `coefficient_names` and `capacity` makes
+  effective coefficients, `hierarchy` the mean fields, `walls` what natural conditions become
+- how it reads: `to_sympy` (integer dicts to SymPy), `notation`, `prose`, `steps`, `derivation`
 
 Everything is exact and symbolic; no numerical library beyond what decides whether an expression is
 zero or positive.

@@ -8,7 +8,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ..operator.table import FastAxis, MultiIndex, Operator, Term, add, subtract, unit
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import UnsupportedError
 from .prose import Formula, Prose
 

@@ -14,7 +14,7 @@ import sympy as sp
 from ..operator.numbers.data import real_imaginary
 from ..operator.numbers.search import bound_of, least, unbounded_at
 from ..operator.sampling import (
-    Point,
+    SlowPoint,
     face_gap,
     has_period,
     in_cell,
@@ -27,9 +27,9 @@ from ..operator.sampling import (
 )
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
-from .bounded import check_bounded
+from .boundedness import check_bounded
 from .recursion import Recursion, derivative
 
 _FACE_GAP = 1e-6
@@ -109,7 +109,7 @@ def check_finite(op: Operator) -> None:
                 )
 
 
-def _singular(c: sp.Expr, op: Operator, slow: Point) -> bool:
+def _singular(c: sp.Expr, op: Operator, slow: SlowPoint) -> bool:
     """Whether a coefficient grows without bound somewhere on the cell."""
     held = [axis for axis in op.axes if c.has(axis.symbol)]
     if not held or not c.has(*_MAY_BE_SINGULAR):
@@ -320,11 +320,11 @@ def check_sources(op: Operator, powers: dict[int, Table], lowest: int) -> None:
                 )
 
 
-Means = dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]
+NonzeroMeans = dict[tuple[int, int | None, tuple[int, ...]], tuple[sp.Expr, complex]]
 """{(equation, field, alpha): (coefficient, its mean)}."""
 
 
-def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
+def nonzero_means(op: Operator, recursion: Recursion, n: int) -> NonzeroMeans:
     """{(equation, field, alpha): (coefficient, its mean)} of the terms of h_n without cell
     functions whose mean is not zero.
 
@@ -347,7 +347,7 @@ def nonzero_means(op: Operator, recursion: Recursion, n: int) -> Means:
     return found
 
 
-def refuse_means(op: Operator, power: sp.Rational, means: Means, cause: str = "") -> None:
+def refuse_means(op: Operator, power: sp.Rational, means: NonzeroMeans, cause: str = "") -> None:
     """SolvabilityError for a mean drift, reaction or source at a power of eps where it may not be;
     `cause`: where it comes from.
     """

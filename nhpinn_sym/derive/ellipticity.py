@@ -4,19 +4,20 @@ directions, are refined where they do not say that it is positive definite."""
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import chain
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from ..operator.arrays import Array, ComplexArray
 from ..operator.numbers.data import real_imaginary
-from ..operator.numbers.enclosure import active, enclose, enclose_all
-from ..operator.numbers.search import Choice, Least, alternatives, least, variation
+from ..operator.numbers.enclosure import RangeWithSlopes, active, enclose, enclose_all
+from ..operator.numbers.search import Branches, Least, alternatives, least, variation
 from ..operator.sampling import (
-    Array,
-    Point,
+    SlowPoint,
     generic_points,
     is_opaque,
     range_grid,
@@ -29,12 +30,15 @@ from ..operator.twoscale import fast_part
 from ..problem.errors import CoefficientError, SolvabilityError
 
 _TINY = 1e-10
+"""Share of the largest entry below which an eigenvalue of the symbol is not positive: phases may
+differ by eight orders of magnitude."""
 _ROUNDING = 1e-13
+"""The same between the slow points that were looked at, where only negative values are refused."""
 _SINGULAR = 1e-8
+"""Share of the largest entry below which a singular value, or a trace, is zero."""
 _COUNT = 400
 """Random points of the cell, beside those of a grid, at which sizes are looked at."""
-Matrices = NDArray[np.complex128]
-Spectrum = Callable[[Matrices], Array]
+Spectrum = Callable[[ComplexArray], Array]
 """(n, k, k) -> (n,): a number of each matrix that changes by no more than the norm of its change.
 """
 
@@ -47,34 +51,37 @@ def check_ellipticity(op: Operator, lowest: Table, order: int) -> bool:
     everywhere. An indefinite symbol that is regular is the False of saddle-point systems
     (piezoelectricity).
     """
-    d, slow = op.problem.scales.dim, len(op.coordinates)
-    principal = {
-        t: c
-        for t, c in lowest.items()
-        if sum(fast_part(t.left, slow)[:d]) + sum(fast_part(t.right, slow)[:d]) == order
-    }
+    principal = _of_highest_order(op, lowest, order)
     exprs = list(principal.values())
     if any(is_opaque(e) for e in exprs):
         return True
+    coarser = 1 if op.components == 1 else 2
     points = [
         np.concatenate(pair)
-        for pair in zip(
-            range_grid(op, 1 if op.components == 1 else 2),
-            generic_points(op, _COUNT, 41),
-            strict=True,
-        )
+        for pair in zip(range_grid(op, coarser), generic_points(op, _COUNT, 41), strict=True)
     ]
     values = sampler(exprs, op)
-    tables = [np.array(values(points, at)) for at in slow_samples(op, exprs)]
+    samples = slow_samples(op, exprs)
+    tables = [np.array(values(points, at)) for at in samples]
     symbol = _symbol(op, principal, order, np.concatenate(tables, axis=1))
-    found = [  # at every sample, as each may raise
-        _definite(op, principal, symbol, at, t)
-        for at, t in zip(slow_samples(op, exprs), tables, strict=True)
-    ]
-    definite = all(found)
-    if definite and any(e.has(*search_box(op, exprs).keys() - set(op.fast)) for e in exprs):
+    definite = True
+    for at, table in zip(samples, tables, strict=True):
+        # At every sample, whatever was found before, as each may raise.
+        definite = _definite(op, principal, symbol, at, table) and definite
+    slow = search_box(op, exprs).keys() - set(op.fast)
+    if definite and any(e.has(*slow) for e in exprs):
         _require_nowhere_negative(op, principal, symbol, max(symbol.size(t) for t in tables))
     return definite
+
+
+def _of_highest_order(op: Operator, lowest: Table, order: int) -> Table:
+    d = op.problem.scales.dim
+    slow = len(op.coordinates)
+    principal = {}
+    for t, c in lowest.items():
+        if sum(fast_part(t.left, slow)[:d]) + sum(fast_part(t.right, slow)[:d]) == order:
+            principal[t] = c
+    return principal
 
 
 @dataclass(frozen=True)
@@ -82,9 +89,9 @@ class _Symbol:
     """The symbol as (directions, k, k, terms) weights of the values of `exprs` (terms)."""
 
     exprs: tuple[sp.Expr, ...]
-    weights: Matrices
+    weights: ComplexArray
 
-    def at(self, values: Array) -> Matrices:
+    def at(self, values: Array) -> ComplexArray:
         """(directions * n, k, k) from values (terms, n)."""
         k = self.weights.shape[1]
         return np.asarray(np.einsum("qklt,tn->nqkl", self.weights, values)).reshape(-1, k, k)
@@ -96,7 +103,7 @@ class _Symbol:
     def least(
         self,
         box: dict[sp.Symbol, tuple[float, float]],
-        at: Point,
+        at: SlowPoint,
         spectrum: Spectrum,
         threshold: float,
     ) -> Least:
@@ -105,12 +112,10 @@ class _Symbol:
         held = {v: sp.Float(x, 17) for v, x in at.items() if v not in box}
         fixed = [e.xreplace(held) for e in self.exprs]
         used = {v: ends for v, ends in box.items() if any(e.has(v) for e in fixed)}
-        sides = [
-            _Side(
-                self, tuple(part for e in exprs for part in real_imaginary(e)), choice, tuple(used)
-            )
-            for exprs, choice in alternatives(fixed)
-        ]
+        sides = []
+        for exprs, choice in alternatives(fixed):
+            parts = tuple(chain.from_iterable(map(real_imaginary, exprs)))
+            sides.append(_Side(self, parts, choice, tuple(used)))
 
         def bound(lo: Array, hi: Array) -> tuple[Array, Array, Array]:
             columns = zip(*(side.bound(lo, hi, spectrum) for side in sides), strict=True)
@@ -129,42 +134,49 @@ class _Side:
 
     symbol: _Symbol
     parts: tuple[sp.Expr, ...]
-    choice: Choice
+    choice: Branches
     variables: tuple[sp.Symbol, ...]
 
     def bound(self, lo: Array, hi: Array, spectrum: Spectrum) -> tuple[Array, Array, Array]:
-        """As `Bound`; a matrix is no further from that of the middles than the norm of that of the
-        radii.
-        """
-        here = active(self.choice, self.variables, lo, hi)
-        lower, values = np.full(len(lo), np.inf), np.full(len(lo), np.inf)
+        """As `Bound`; infinite bounds where these branches are not taken."""
+        lower = np.full(len(lo), np.inf)
+        values = np.full(len(lo), np.inf)
         spread = np.zeros(lo.shape)
-        if not np.any(here):
-            return lower, values, spread
-        lo, hi = lo[here], hi[here]
-        jets = enclose_all(self.parts, self.variables, lo, hi)
+        here = active(self.choice, self.variables, lo, hi)
+        if np.any(here):
+            lo, hi = lo[here], hi[here]
+            jets = enclose_all(self.parts, self.variables, lo, hi)
+            lower[here] = self._lower(jets, spectrum)
+            values[here] = self._at((lo + hi) / 2, spectrum)
+            spread[here] = variation([j.slopes for j in jets], lo, hi)
+        return lower, values, spread
+
+    def _lower(self, jets: Sequence[RangeWithSlopes], spectrum: Spectrum) -> Array:
+        """Lower bounds from ranges of the parts: a matrix is no further from that of the middles
+        than the norm of that of the radii.
+        """
         ends = np.array([[j.value.lo, j.value.hi] for j in jets])
-        wide = ~np.isfinite(ends).all(axis=(0, 1))
-        ends = np.where(wide, 0.0, ends)
-        middle, radius = ends.mean(axis=1), (ends[:, 1] - ends[:, 0]) / 2
-        weights = self.symbol.weights
-        reach = np.einsum("qklt,tn->nqkl", np.abs(weights), radius[0::2] + radius[1::2])
+        unbounded = ~np.isfinite(ends).all(axis=(0, 1))
+        ends = np.where(unbounded, 0.0, ends)
+        middle = ends.mean(axis=1)
+        radius = (ends[:, 1] - ends[:, 0]) / 2
+        modulus = radius[0::2] + radius[1::2]
+        reach = np.einsum("qklt,tn->nqkl", np.abs(self.symbol.weights), modulus)
         norm = np.sqrt((reach**2).sum(axis=(2, 3)))
         least = (self._spectrum(middle, spectrum) - norm).min(axis=1)
-        lower[here] = np.where(wide, -np.inf, least)
-        center = (lo + hi) / 2
-        exact = np.array([enclose(part, self.variables, center, center).lo for part in self.parts])
-        inside = active(self.choice, self.variables, center, center)
+        return np.where(unbounded, -np.inf, least)
+
+    def _at(self, points: Array, spectrum: Spectrum) -> Array:
+        """The least values over the directions at points where these branches are taken."""
+        exact = np.array([enclose(part, self.variables, points, points).lo for part in self.parts])
+        taken = active(self.choice, self.variables, points, points)
         found = self._spectrum(np.where(np.isfinite(exact), exact, 0.0), spectrum).min(axis=1)
-        values[here] = np.where(inside, found, np.inf)
-        spread[here] = variation([j.slopes for j in jets], lo, hi)
-        return lower, values, spread
+        return np.where(taken, found, np.inf)
 
     def _spectrum(self, rows: Array, spectrum: Spectrum) -> Array:
         """(n, directions) from the values of the parts (2 terms, n)."""
-        return spectrum(self.symbol.at(rows[0::2] + 1j * rows[1::2])).reshape(
-            -1, len(self.symbol.weights)
-        )
+        values = rows[0::2] + 1j * rows[1::2]
+        return spectrum(self.symbol.at(values)).reshape(-1, len(self.symbol.weights))
 
 
 def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbol:
@@ -174,36 +186,45 @@ def _symbol(op: Operator, principal: Table, order: int, values: Array) -> _Symbo
     keys = list(principal)
     units = _units(keys, values) if op.components > 1 else np.ones((len(keys), 1))
     eye = np.eye(len(keys)) / units
-    tensors = (
-        _scalar_tensor(op, keys) if op.components == 1 and order == 2 else _directional(op, keys)
-    )
+    if op.components == 1 and order == 2:
+        tensors = _scalar_tensor(op, keys)
+    else:
+        tensors = _directional(op, keys)
     weights = np.array([tensor(eye) for tensor in tensors], dtype=complex)
-    trace = np.einsum("qkkt,tn->q", weights, values) / values.shape[1]
     if np.iscomplexobj(values):
-        size = np.abs(np.einsum("qklt,tn->qkln", weights, values)).max()
-        phase = np.where(
-            np.abs(trace) > 1e-8 * size, np.conj(trace) / np.maximum(np.abs(trace), 1e-300), 1.0
-        )
-        weights = weights * phase[:, None, None, None]
+        weights = weights * _phases(weights, values)[:, None, None, None]
     return _Symbol(tuple(principal.values()), weights)
 
 
-def _smallest(matrices: Matrices) -> Array:
+def _phases(weights: ComplexArray, values: Array) -> ComplexArray:
+    """For each direction the factor of modulus 1 that makes the mean trace positive; 1 where there
+    is next to none.
+    """
+    trace = np.einsum("qkkt,tn->q", weights, values) / values.shape[1]
+    size = np.abs(np.einsum("qklt,tn->qkln", weights, values)).max()
+    modulus = np.abs(trace)
+    phase = np.conj(trace) / np.maximum(modulus, 1e-300)
+    return np.where(modulus > _SINGULAR * size, phase, 1.0)
+
+
+def _smallest(matrices: ComplexArray) -> Array:
     """The least eigenvalue of the Hermitian part."""
     hermitian = (matrices + np.conj(np.swapaxes(matrices, -1, -2))) / 2
     return np.asarray(np.linalg.eigvalsh(hermitian)[..., 0])
 
 
-def _smallest_of_negative(matrices: Matrices) -> Array:
+def _smallest_of_negative(matrices: ComplexArray) -> Array:
     return _smallest(-matrices)
 
 
-def _regular(matrices: Matrices) -> Array:
+def _regular(matrices: ComplexArray) -> Array:
     """The least singular value."""
     return np.asarray(np.linalg.svd(matrices, compute_uv=False)[..., -1])
 
 
-def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values: Array) -> bool:
+def _definite(
+    op: Operator, principal: Table, symbol: _Symbol, at: SlowPoint, values: Array
+) -> bool:
     """At one slow point: True where the symbol is positive definite, False where indefinite but
     regular; CoefficientError otherwise.
     """
@@ -218,16 +239,11 @@ def _definite(op: Operator, principal: Table, symbol: _Symbol, at: Point, values
     negative = float(_smallest_of_negative(symbol.at(values)).min())
     if op.components == 1 or _timely(op) or negative > 0:
         raise _not_definite(smallest, size, principal, op)
-    if (
-        min(
-            float(_regular(symbol.at(values)).min()),
-            symbol.least(box, at, _regular, _SINGULAR * size).value,
-        )
-        <= _SINGULAR * size
-    ):
-        _raise_singular(
-            float(_regular(symbol.at(values)).max()) <= _SINGULAR * size, _shown(op, principal)
-        )
+    sampled = _regular(symbol.at(values))
+    found = symbol.least(box, at, _regular, _SINGULAR * size).value
+    if min(float(sampled.min()), found) <= _SINGULAR * size:
+        everywhere = float(sampled.max()) <= _SINGULAR * size
+        _raise_singular(everywhere, _shown(op, principal))
     return False
 
 
@@ -291,13 +307,12 @@ def _shown(op: Operator, principal: Table) -> sp.Basic:
     highest order of a system.
     """
     if op.components > 1:
-        order = max(sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms())
-        return sp.Add(
-            *[op.show(t) for t, _ in op.terms() if sum(t.left[:-1]) + sum(t.right[:-1]) == order]
-        )
-    if op.problem.scales.dim > 1 and all(
-        sum(fast_part(t.left, len(op.coordinates))) == 1 for t, c in principal.items() if c != 0
-    ):
+        orders = {t: sum(t.left[:-1]) + sum(t.right[:-1]) for t, _ in op.terms()}
+        highest = max(orders.values())
+        return sp.Add(*[op.show(t) for t, order in orders.items() if order == highest])
+    slow = len(op.coordinates)
+    fluxes = all(sum(fast_part(t.left, slow)) == 1 for t, c in principal.items() if c != 0)
+    if op.problem.scales.dim > 1 and fluxes:
         return sp.Matrix(_entries(op, principal))
     return sp.Add(*[-c for c in principal.values()])
 
@@ -336,33 +351,29 @@ def _scalar_tensor(op: Operator, keys: list[Term]) -> list[Callable[[Array], Arr
 
 def _directional(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array]]:
     """For each of some directions xi: the matrix sum c i^(|left| + |right|) xi^(left + right)."""
-    d, m, slow = op.problem.scales.dim, op.components, len(op.coordinates)
+    d = op.problem.scales.dim
+    m = op.components
+    slow = len(op.coordinates)
+    totals = [
+        np.add(fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d]).astype(int) for t in keys
+    ]
 
     def tensor(values: Array, xi: Array) -> Array:
         a = np.zeros((m, m, values.shape[-1]), dtype=values.dtype)
-        for t, v in zip(keys, values, strict=True):
-            total = [
-                p + q
-                for p, q in zip(
-                    fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d], strict=True
-                )
-            ]
-            a[t.equation, t.field] += (
-                (-1) ** (sum(total) // 2) * float(np.prod(xi ** np.array(total))) * v
-            )
+        for t, v, total in zip(keys, values, totals, strict=True):
+            sign = (-1) ** (int(total.sum()) // 2)
+            a[t.equation, t.field] += sign * float(np.prod(xi**total)) * v
         return a
 
-    return [lambda values, xi=xi: tensor(values, xi) for xi in _directions(d)]  # type: ignore[misc]
+    return [partial(tensor, xi=xi) for xi in _directions(d)]
 
 
 def _directions(d: int) -> list[Array]:
     """Unit vectors of the half space: along axes, diagonals, and some generic ones."""
-    corners = [
-        np.array(v, dtype=float)
-        for v in itertools.product((-1, 0, 1), repeat=d)
-        if any(v) and next(n for n in v if n) > 0
-    ]
-    generic = (
-        [np.array([0.83, 0.31, -0.46])[:d], np.array([0.21, -0.74, 0.64])[:d]] if d > 1 else []
-    )
-    return [v / np.linalg.norm(v) for v in (*corners, *generic)]
+    corners = []
+    for v in itertools.product((-1, 0, 1), repeat=d):
+        first = next((n for n in v if n), 0)
+        if first > 0:
+            corners.append(np.array(v, dtype=float))
+    generic = [np.array([0.83, 0.31, -0.46])[:d], np.array([0.21, -0.74, 0.64])[:d]]
+    return [v / np.linalg.norm(v) for v in (corners if d == 1 else [*corners, *generic])]

@@ -18,7 +18,7 @@ import sympy as sp
 from ..operator.table import FastAxis, Operator
 from ..problem.errors import SolvabilityError, UnsupportedError
 from .capacity import without_tau_in_mass
-from .entries import Transformation
+from .effective_terms import Transformation
 from .prose import Formula, Prose
 from .time_averages import Averaging, FastTime, space_order
 

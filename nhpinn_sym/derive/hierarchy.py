@@ -14,18 +14,20 @@ from typing import NamedTuple
 import sympy as sp
 
 from ..operator.table import MultiIndex, add, differentiate
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
-from .combination import Averages
-from .entries import Averaged
-from .law import averaged
+from .effective_law import averaged
+from .effective_terms import Averaged
 from .model import HomogenizedModel
 from .notation import equation
-from .recursion import EffectiveKey, Recursion
-from .writing import Writer, homogenized_sides
+from .products import Averages, MacroscopicTerm
+from .recursion import Recursion
+from .to_sympy import Writer, homogenized_sides
 
 
-def closing(model: HomogenizedModel) -> tuple[Recursion, dict[int, dict[EffectiveKey, Averages]]]:
+def closing(
+    model: HomogenizedModel,
+) -> tuple[Recursion, dict[int, dict[MacroscopicTerm, Averages]]]:
     """(recursion, {n: terms of h_n}) for what the mean fields U_1, ..., U_order need beyond the
     homogenized equation.
 
@@ -58,7 +60,7 @@ class AveragedTerm(NamedTuple):
     """
 
     n: int
-    key: EffectiveKey
+    key: MacroscopicTerm
     symbol: sp.Expr
     average: Averaged
 
@@ -87,7 +89,7 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
 
 
 def _symbol(
-    model: HomogenizedModel, writer: Writer, n: int, key: EffectiveKey, average: Averaged
+    model: HomogenizedModel, writer: Writer, n: int, key: MacroscopicTerm, average: Averaged
 ) -> sp.Expr:
     row, left, field, right = key
     names = (

@@ -23,19 +23,19 @@ from ..operator.twoscale import expand
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.problem import MultiscaleProblem
 from . import diagnose
+from .effective_law import effective_law
+from .effective_terms import Transformation
 from .ellipticity import check_ellipticity
-from .entries import Transformation
 from .fast_time import average_fast_time
 from .hierarchy import hierarchy
-from .iterated import active_axes, refuse_next_level, separate_levels
-from .law import effective_law
 from .model import CellProblem, HomogenizedModel, Views
-from .recursion import CellFunction, Recursion
+from .recursion import Corrector, Recursion
+from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, joined, unit_mass
+from .steps import trace
 from .time_averages import Powers
-from .trace import trace
+from .to_sympy import Writer
 from .transform import ground_state, is_transpose_of_itself, moving_frame
-from .writing import Writer
 
 MAX_ORDER = 64
 """Highest order of an expansion: far beyond what double precision can use."""
@@ -162,7 +162,7 @@ def _run(op: Operator, recursion: Recursion, levels: int, corrected: bool) -> No
         recursion.add_level(n)
 
 
-def _cell_problem(op: Operator, writer: Writer, function: CellFunction) -> CellProblem:
+def _cell_problem(op: Operator, writer: Writer, function: Corrector) -> CellProblem:
     d = op.problem.scales.dim
     sources = tuple(
         ((field, alpha if alpha[-1] else alpha[:d]), sign)

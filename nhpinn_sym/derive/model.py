@@ -16,15 +16,11 @@ import sympy as sp
 from ..operator.table import MultiIndex, Operator, Table
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation
-from .entries import EffectiveEntry, Frame, Transformation
+from .effective_terms import EffectiveEntry, Frame, Transformation
 from .notation import text
-from .recursion import CellFunction, Recursion
-from .writing import Framing, Writer
-
-Key = tuple[int | None, MultiIndex]
-"""Key of a cell function: (field, alpha), the macroscopic source D^alpha U_field, alpha over x
-(over x and t where t is in it); field None: the
-equation's source."""
+from .products import MacroscopicSource
+from .recursion import Corrector, Recursion
+from .to_sympy import Framing, Writer
 
 
 @dataclass(frozen=True)
@@ -37,13 +33,13 @@ class CellProblem:
     """
 
     name: str
-    sources: tuple[tuple[Key, int], ...]
+    sources: tuple[tuple[MacroscopicSource, int], ...]
     order: float
-    cell_function: CellFunction = field(repr=False)
+    cell_function: Corrector = field(repr=False)
     writer: Writer = field(repr=False)
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MacroscopicSource:
         return self.sources[0][0]
 
     @property

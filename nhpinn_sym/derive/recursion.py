@@ -21,16 +21,22 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Table, Term, add, unit
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero import is_zero, jumps
-from .combination import Averages, Flux, Function, Pairing, Product, Source, leibniz, normalized
-
-EffectiveKey = tuple[int, MultiIndex, int | None, MultiIndex]
-"""(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t).
-"""
+from ..operator.zero_test import is_zero, jumps
+from .products import (
+    Averages,
+    Flux,
+    Function,
+    MacroscopicSource,
+    MacroscopicTerm,
+    Pairing,
+    Product,
+    leibniz,
+    normalized,
+)
 
 
 @dataclass
-class Coefficients:
+class InternedCoefficients:
     """Interned coefficient expressions: whether each depends on a slow variable, and (number, sign)
     of the first that equals it up to sign.
     """
@@ -57,7 +63,7 @@ class Coefficients:
 
 
 @dataclass(frozen=True)
-class CellFunction:
+class Corrector:
     """Function `number` of level `level` (`Recursion.power`): A_0 N = -sum D_y^left( flux ) less
     its mean, for the macroscopic sources (key, sign).
 
@@ -67,7 +73,7 @@ class CellFunction:
 
     number: int
     level: int
-    sources: tuple[tuple[Source, int], ...]
+    sources: tuple[tuple[MacroscopicSource, int], ...]
     flux: Flux
     solvable: bool
     varies: bool
@@ -96,7 +102,7 @@ class Recursion:
         )
         self.powers, self.components, self.fast = powers, components, fast
         self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
-        self.coefficients = Coefficients(slow)
+        self.coefficients = InternedCoefficients(slow)
         self.interned = {
             k: [(t, self.coefficients.intern(c)) for t, c in table.items()]
             for k, table in powers.items()
@@ -113,14 +119,14 @@ class Recursion:
         self.ground = 0 if ground else None
         self.adjoint = int(ground) if adjoint else None
         self.kernels = int(ground) + (components if adjoint else 0)
-        identity: dict[Source, tuple[int | None, int]] = {
+        identity: dict[MacroscopicSource, tuple[int | None, int]] = {
             (q, self.zero): (self.ground, 1) for q in range(components)
         }
-        self.correctors: list[dict[Source, tuple[int | None, int]]] = [identity]
-        self.functions: list[CellFunction] = []
+        self.correctors: list[dict[MacroscopicSource, tuple[int | None, int]]] = [identity]
+        self.functions: list[Corrector] = []
         self._merged: dict[object, int] = {}
         self._slopes: dict[tuple[int, sp.Symbol], int] = {}
-        self._added: dict[EffectiveKey, dict[Pairing, Fraction]] = {}
+        self._added: dict[MacroscopicTerm, dict[Pairing, Fraction]] = {}
 
     @property
     def homogenized_order(self) -> int:
@@ -138,9 +144,11 @@ class Recursion:
         """The power of eps of a level, counted from that of N^0."""
         return sp.Rational(level, self.steps)
 
-    def right_hand_side(self, n: int) -> dict[Source, Flux]:
+    def right_hand_side(self, n: int) -> dict[MacroscopicSource, Flux]:
         """R_n, every slow derivative carried out (Leibniz) and sorted by macroscopic source."""
-        result: dict[Source, Flux] = defaultdict(lambda: defaultdict(lambda: defaultdict(Fraction)))
+        result: dict[MacroscopicSource, Flux] = defaultdict(
+            lambda: defaultdict(lambda: defaultdict(Fraction))
+        )
         for term, weight, product, source in self._products(n):
             outer, place = (
                 slow_part(term.left, len(self.zero)),
@@ -153,11 +161,11 @@ class Recursion:
         cleaned = {key: _clean(flux) for key, flux in result.items()}
         return {key: flux for key, flux in cleaned.items() if flux}
 
-    def averaged(self, n: int) -> dict[EffectiveKey, Averages]:
+    def averaged(self, n: int) -> dict[MacroscopicTerm, Averages]:
         """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in
         divergence form where psi is constant.
         """
-        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(
+        table: dict[MacroscopicTerm, dict[Pairing, Fraction]] = defaultdict(
             lambda: defaultdict(Fraction)
         )
         if self.adjoint is not None:
@@ -174,7 +182,10 @@ class Recursion:
         return _kept(table)
 
     def _weighted(
-        self, table: dict[EffectiveKey, dict[Pairing, Fraction]], source: Source, flux: Flux
+        self,
+        table: dict[MacroscopicTerm, dict[Pairing, Fraction]],
+        source: MacroscopicSource,
+        flux: Flux,
     ) -> None:
         """Add <psi^p . sum D_y^left( c )> = sum (-1)^|left| <D_y^left psi^p_i c> to `table`."""
         assert self.adjoint is not None
@@ -184,14 +195,14 @@ class Recursion:
                     pairing = Pairing(product, Function(self.adjoint + p, equation), left)
                     table[p, self.zero, source[0], source[1]][pairing] += (-1) ** sum(left) * weight
 
-    def energy(self, n: int, highest: int) -> dict[EffectiveKey, Averages]:
+    def energy(self, n: int, highest: int) -> dict[MacroscopicTerm, Averages]:
         """h_n = sum_{a, b <= highest} <N^a . A_{n-a-b} N^b> of an operator with y-only coefficients
         that is its own transpose, n <= 2 highest + 1.
 
         The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the
         product of two: Smyshlyaev, Cherednichenko 2000).
         """
-        table: dict[EffectiveKey, dict[Pairing, Fraction]] = defaultdict(
+        table: dict[MacroscopicTerm, dict[Pairing, Fraction]] = defaultdict(
             lambda: defaultdict(Fraction)
         )
         slow = len(self.zero)
@@ -211,12 +222,12 @@ class Recursion:
                             table[p, self.zero, field, total][pairing] += sign * weight
         return _kept(table)
 
-    def add_order(self, n: int, right: Mapping[Source, Flux]) -> None:
+    def add_order(self, n: int, right: Mapping[MacroscopicSource, Flux]) -> None:
         """Append N^n, one function per macroscopic source; those without a source are dropped,
         equal ones (up to sign) are one function.
         """
-        level: dict[Source, tuple[int | None, int]] = {}
-        sources: dict[int, list[tuple[Source, int]]] = {}
+        level: dict[MacroscopicSource, tuple[int | None, int]] = {}
+        sources: dict[int, list[tuple[MacroscopicSource, int]]] = {}
         solvable = n < self.last
         for key, whole in right.items():
             flux = self._trimmed(whole)
@@ -238,7 +249,7 @@ class Recursion:
                 for p in c
             )
             self.functions.append(
-                CellFunction(
+                Corrector(
                     number,
                     n,
                     tuple((key, sign * first) for key, sign in found),
@@ -271,10 +282,12 @@ class Recursion:
             longer.add_level(n)
         return longer
 
-    def function(self, number: int) -> CellFunction:
+    def function(self, number: int) -> Corrector:
         return self.functions[number - self.kernels]
 
-    def flux(self, n: int, axis: int) -> Iterator[tuple[int, Source, Product, Fraction | int]]:
+    def flux(
+        self, n: int, axis: int
+    ) -> Iterator[tuple[int, MacroscopicSource, Product, Fraction | int]]:
         """(equation, source, product, weight) of what stands under the slow derivative along `axis`
         in the terms of order n: minus the flux of order eps^(n - m) of the expansion, by source."""
         along = unit(axis, len(self.zero))
@@ -282,7 +295,9 @@ class Recursion:
             if term.left[: len(self.zero)] == along:
                 yield term.equation, source, product, weight
 
-    def _products(self, n: int) -> Iterator[tuple[Term, Fraction | int, Product, Source]]:
+    def _products(
+        self, n: int
+    ) -> Iterator[tuple[Term, Fraction | int, Product, MacroscopicSource]]:
         """Every (term, weight, product, source) in sum_k A_{lowest+k} N^{n-k}, k >= 1, inner
         derivatives done.
         """
@@ -323,7 +338,9 @@ class Recursion:
                         field,
                     )
 
-    def _vector(self, order: int, component: int) -> Iterator[tuple[Source, Function | None, int]]:
+    def _vector(
+        self, order: int, component: int
+    ) -> Iterator[tuple[MacroscopicSource, Function | None, int]]:
         """(source, function, sign): component `component` of N^order, by macroscopic source; None
         is the constant 1.
         """
@@ -383,7 +400,7 @@ class Recursion:
                     result[term.equation, fast_part(term.left, len(self.zero))][product] += count
         return _clean(result)
 
-    def add_slope(self, f: CellFunction, parameter: sp.Symbol) -> None:
+    def add_slope(self, f: Corrector, parameter: sp.Symbol) -> None:
         """Add <psi rho d_parameter N> to the averaged operator, rho that of the first time
         derivative.
         """
@@ -429,7 +446,7 @@ class Recursion:
                     flux[term.equation, fast_part(term.left, len(self.zero))][product] += 1
             self._slopes[number, parameter] = self.kernels + len(self.functions)
             self.functions.append(
-                CellFunction(
+                Corrector(
                     self._slopes[number, parameter], f.level, (), _clean(flux), True, f.varies
                 )
             )
@@ -510,7 +527,7 @@ class Recursion:
         return all(is_zero(sp.Add(*row), row) for row in rows.values())
 
 
-def _reading_order(source: Source) -> tuple[bool, int, int, tuple[int, ...]]:
+def _reading_order(source: MacroscopicSource) -> tuple[bool, int, int, tuple[int, ...]]:
     field, alpha = source
     return field is None, field or 0, sum(alpha), tuple(-n for n in alpha)
 
@@ -528,6 +545,8 @@ def _clean(flux: Flux) -> Flux:
     return {key: c for key, c in kept.items() if c}
 
 
-def _kept(table: Mapping[EffectiveKey, Mapping[Pairing, Fraction]]) -> dict[EffectiveKey, Averages]:
+def _kept(
+    table: Mapping[MacroscopicTerm, Mapping[Pairing, Fraction]],
+) -> dict[MacroscopicTerm, Averages]:
     found = {key: {pair: w for pair, w in c.items() if w} for key, c in table.items()}
     return {key: c for key, c in found.items() if c}

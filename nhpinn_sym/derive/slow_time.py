@@ -17,7 +17,7 @@ from ..operator.table import FastAxis, Operator, Table
 from ..problem.errors import UnsupportedError
 from .capacity import divided, masses
 from .diagnose import Kernels
-from .entries import Transformation
+from .effective_terms import Transformation
 from .prose import Formula, Prose
 from .recursion import Recursion
 from .time_averages import Powers

@@ -1,6 +1,6 @@
 """Differential operators that oscillate in tau, and their averages to any order.
 
-An operator is {Place: series}: the sum of eps^power c D^right u_field in an equation, derivatives
+An operator is {OscillatingTerm: series}: the sum of eps^power c D^right u_field in an equation, derivatives
 carried out to the right, multi-indices over (x, t) and then y, c a series in (tau, y). Field None
 is the constant 1, a source.
 """
@@ -18,9 +18,9 @@ from typing import NamedTuple
 import sympy as sp
 
 from ..operator.table import MultiIndex, Table, add, subtract, unit
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
-from .trigonometric import REMEDY, Series, Total, Trigonometry, summed
+from .trigonometric import REMEDY, Series, SeriesSum, Trigonometry, summed
 
 _LARGEST = 1_000_000
 """Products of waves in one average, beyond which it is refused rather than waited for."""
@@ -28,7 +28,7 @@ _LARGEST = 1_000_000
 _SLOWER = 20
 
 
-class Place(NamedTuple):
+class OscillatingTerm(NamedTuple):
     """eps^power D^right u_field in an equation."""
 
     power: sp.Rational
@@ -37,7 +37,7 @@ class Place(NamedTuple):
     right: MultiIndex
 
 
-Oscillating = Mapping[Place, Series]
+Oscillating = Mapping[OscillatingTerm, Series]
 
 
 @dataclass
@@ -60,7 +60,7 @@ class TimeAlgebra:
         """d_t."""
         index = unit(self.time, len(self.variables))
         return {
-            Place(sp.Integer(0), i, i, index): self.series.number(Fraction(1))
+            OscillatingTerm(sp.Integer(0), i, i, index): self.series.number(Fraction(1))
             for i in range(self.components)
         }
 
@@ -68,19 +68,19 @@ class TimeAlgebra:
         """Equation i multiplied by rows[i]."""
         zero = (0,) * len(self.variables)
         return {
-            Place(sp.Integer(0), i, i, zero): self.series.read(c)
+            OscillatingTerm(sp.Integer(0), i, i, zero): self.series.read(c)
             for i, c in enumerate(rows)
             if c != 0
         }
 
     def operator(self, powers: Mapping[sp.Rational, Table]) -> Oscillating:
         """The expanded tables D^left( c D^right u ), their outer derivatives carried out."""
-        found: dict[Place, list[tuple[int, Series]]] = defaultdict(list)
+        found: dict[OscillatingTerm, list[tuple[int, Series]]] = defaultdict(list)
         for power, table in powers.items():
             for term, c in table.items():
                 for on_c, rest, count in _shares(term.left):
                     if term.field is not None or not any(rest):
-                        place = Place(
+                        place = OscillatingTerm(
                             sp.Rational(power), term.equation, term.field, add(rest, term.right)
                         )
                         found[place].append((count, self._derivative(self.series.read(c), on_c)))
@@ -88,8 +88,8 @@ class TimeAlgebra:
 
     def product(self, a: Oscillating, b: Oscillating) -> Oscillating:
         """a(b u)."""
-        found: dict[Place, Total] = defaultdict(Total)
-        slopes: dict[tuple[Place, MultiIndex], Series] = {}
+        found: dict[OscillatingTerm, SeriesSum] = defaultdict(SeriesSum)
+        slopes: dict[tuple[OscillatingTerm, MultiIndex], Series] = {}
         for (p, c), (q, d) in itertools.product(a.items(), b.items()):
             if p.field != q.equation or p.power + q.power > self.highest:
                 continue
@@ -99,7 +99,9 @@ class TimeAlgebra:
                 if (q, on_d) not in slopes:
                     slopes[q, on_d] = self._derivative(d, on_d)
                 self._count(_effort(c, slopes[q, on_d]))
-                total = found[Place(p.power + q.power, p.equation, q.field, add(rest, q.right))]
+                total = found[
+                    OscillatingTerm(p.power + q.power, p.equation, q.field, add(rest, q.right))
+                ]
                 for wave, number in self.series.products(c, slopes[q, on_d]):
                     total.add(wave, count * number)
         return _kept((place, total.series()) for place, total in found.items())
@@ -144,7 +146,7 @@ class TimeAlgebra:
         """The mean over tau."""
         return _kept((p, {w: n for w, n in c.items() if not w.modes[0]}) for p, c in a.items())
 
-    def written(self, a: Oscillating, *, real: bool) -> dict[Place, sp.Expr]:
+    def written(self, a: Oscillating, *, real: bool) -> dict[OscillatingTerm, sp.Expr]:
         """An operator without tau as expressions, those left out that vanish identically."""
         found = {p: self.series.written(c, real=real) for p, c in a.items()}
         return {p: c for p, c in found.items() if not is_zero(c)}
@@ -158,7 +160,7 @@ def _effort(a: Series, b: Series) -> int:
 
 def combined(parts: Iterable[tuple[int, Oscillating]]) -> Oscillating:
     """A combination of operators."""
-    found: dict[Place, list[tuple[int, Series]]] = defaultdict(list)
+    found: dict[OscillatingTerm, list[tuple[int, Series]]] = defaultdict(list)
     for sign, operator in parts:
         for place, c in operator.items():
             found[place].append((sign, c))
@@ -229,5 +231,5 @@ def _shares(index: MultiIndex) -> Iterator[tuple[MultiIndex, MultiIndex, int]]:
         yield first, subtract(index, first), weight
 
 
-def _kept(parts: Iterable[tuple[Place, Series]]) -> Oscillating:
+def _kept(parts: Iterable[tuple[OscillatingTerm, Series]]) -> Oscillating:
     return {place: c for place, c in parts if c}

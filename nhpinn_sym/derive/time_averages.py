@@ -22,16 +22,16 @@ from sympy.core.function import AppliedUndef
 from ..operator.sampling import is_opaque, range_grid, sampler, slow_samples
 from ..operator.table import FastAxis, Operator, Table, Term
 from ..operator.twoscale import expand, fast_part, slow_part
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import UnsupportedError
 from .capacity import masses, without_tau_in_mass
-from .entries import Transformation
-from .law import closed_mean
+from .effective_law import closed_mean
+from .effective_terms import Transformation
 from .notation import equation
 from .notation import term as written
 from .prose import Formula, Prose, eps_power, joined
 from .recursion import derivative
-from .time_algebra import Place, TimeAlgebra, ordered_averages, wave_averages
+from .time_algebra import OscillatingTerm, TimeAlgebra, ordered_averages, wave_averages
 from .trigonometric import Trigonometry
 
 ORDERED = "Time-ordered averages"
@@ -300,7 +300,7 @@ class Averaging:
                 remedy=_OTHER,
             )
 
-    def _table(self, g: Mapping[Place, sp.Expr], mass: list[sp.Expr]) -> Table:
+    def _table(self, g: Mapping[OscillatingTerm, sp.Expr], mass: list[sp.Expr]) -> Table:
         """The terms of non-positive powers, times the mass of their equation."""
         zero = (0,) * (len(self.op.coordinates) + len(self.op.fast))
         found: dict[Term, sp.Expr] = {}

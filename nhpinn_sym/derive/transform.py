@@ -11,19 +11,19 @@ from fractions import Fraction
 import sympy as sp
 
 from ..operator.table import Operator, Table, Term, differentiate, unit
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.errors import SolvabilityError, UnsupportedError
 from . import diagnose
-from .combination import Averages, Function, Pairing, Product
 from .diagnose import Kernels
-from .entries import Frame, Transformation
-from .law import averaged, closed_mean
+from .effective_law import averaged, closed_mean
+from .effective_terms import Frame, Transformation
 from .notation import equation
+from .products import Averages, Function, Pairing, Product
 from .prose import Formula, Prose, scaled
 from .recursion import Recursion
-from .writing import Writer, moving_coordinates
+from .to_sympy import Writer, moving_coordinates
 
-Powers = dict[int, Table]
+Expansion = dict[int, Table]
 
 LAMBDA = sp.Symbol("lambda0", real=True)
 VELOCITY = "drift_{}"
@@ -54,8 +54,8 @@ def is_transpose_of_itself(op: Operator) -> bool:
 
 
 def ground_state(
-    op: Operator, powers: Powers, lowest: int
-) -> tuple[sp.Symbol, Table, Powers, Transformation]:
+    op: Operator, powers: Expansion, lowest: int
+) -> tuple[sp.Symbol, Table, Expansion, Transformation]:
     """u = e^{-lambda t/eps^2} phi(y) v: (eigenvalue, mass, operator of v with -lambda mass in A_0,
     report).
 
@@ -108,8 +108,8 @@ def ground_state(
 
 
 def moving_frame(
-    op: Operator, powers: Powers, kernels: Kernels
-) -> tuple[tuple[Frame, ...], Powers, tuple[Transformation, ...]]:
+    op: Operator, powers: Expansion, kernels: Kernels
+) -> tuple[tuple[Frame, ...], Expansion, tuple[Transformation, ...]]:
     """X = x - c t/eps where there is a mean drift c of order 1/eps.
 
     Returns (frame, operator in X, report), empty where there is no drift. c_j = <psi . (coefficient
@@ -149,13 +149,13 @@ def moving_frame(
     return frame, moved, (report,)
 
 
-def _recursion(op: Operator, powers: Powers, kernels: Kernels) -> Recursion:
+def _recursion(op: Operator, powers: Expansion, kernels: Kernels) -> Recursion:
     return Recursion(
         powers, op.components, op.coordinates, op.fast, kernels.ground, kernels.adjoint
     )
 
 
-def _mean_drifts(op: Operator, recursion: Recursion) -> diagnose.Means:
+def _mean_drifts(op: Operator, recursion: Recursion) -> diagnose.NonzeroMeans:
     """The mean drifts of order 1/eps that are seen without cell functions."""
     means = diagnose.nonzero_means(op, recursion, recursion.steps)
     return {key: value for key, value in means.items() if key[1] is not None and any(key[2][:-1])}
@@ -309,7 +309,7 @@ def _closed(op: Operator, recursion: Recursion, parts: Sequence[Averages]) -> sp
     return closed_mean(op, total, numbers=True)
 
 
-def _moved(op: Operator, powers: Powers, frame: tuple[Frame, ...]) -> Powers:
+def _moved(op: Operator, powers: Expansion, frame: tuple[Frame, ...]) -> Expansion:
     """D_t -> D_t - eps^-1 c.D_X in the slow derivatives."""
     result = {k: dict(table) for k, table in powers.items()}
     slow = len(op.coordinates)

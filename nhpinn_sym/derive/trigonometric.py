@@ -18,9 +18,9 @@ import numpy as np
 import sympy as sp
 
 from ..operator.sampling import is_opaque
-from ..operator.zero import is_analytic
+from ..operator.zero_test import is_analytic
 from ..problem.errors import UnsupportedError
-from .law import split_angles
+from .effective_law import split_angles
 
 _SAMPLES = 256
 """Points of a period of tau at which a function of tau alone is sampled for its Fourier series."""
@@ -46,7 +46,7 @@ class Wave(NamedTuple):
 Series = Mapping[Wave, Number]
 
 
-class Total:
+class SeriesSum:
     """A sum that is being made: numbers by wave, and how large its parts were."""
 
     def __init__(self) -> None:
@@ -90,7 +90,7 @@ class Trigonometry:
     def read(self, c: sp.Expr) -> Series:
         """The series of a coefficient."""
         if c not in self.known:
-            total = Total()
+            total = SeriesSum()
             for part in sp.Add.make_args(sp.expand(split_angles(c, self.fast))):
                 for wave, number in self._part(part, c).items():
                     total.add(wave, number)
@@ -187,7 +187,7 @@ class Trigonometry:
                 term=whole,
                 remedy=REMEDY,
             )
-        found = Total()
+        found = SeriesSum()
         for m in range(-_SAMPLES // 4, _SAMPLES // 4):
             value = complex(modes[m] * np.exp(-2j * np.pi * m * start / length))
             index = (m, *self.zero[1:])
@@ -207,7 +207,7 @@ class Trigonometry:
             )
 
     def product(self, a: Series, b: Series) -> Series:
-        total = Total()
+        total = SeriesSum()
         for wave, number in self.products(a, b):
             total.add(wave, number)
         return total.series()
@@ -224,7 +224,7 @@ class Trigonometry:
 
     def derivative(self, a: Series, v: sp.Symbol) -> Series:
         """d_v a; v may be slow."""
-        total, place = Total(), self.fast.index(v) if v in self.fast else None
+        total, place = SeriesSum(), self.fast.index(v) if v in self.fast else None
         for wave, number in a.items():
             if place is not None and wave.modes[place]:
                 total.add(*self._turned(wave, number * wave.modes[place], place, 1))
@@ -237,7 +237,7 @@ class Trigonometry:
 
     def primitive(self, a: Series) -> Series:
         """The integral over tau of zero mean, of what has none."""
-        total = Total()
+        total = SeriesSum()
         for wave, number in a.items():
             if wave.modes[0]:
                 total.add(*self._turned(wave, -number / wave.modes[0], 0, -1))
@@ -287,7 +287,7 @@ def _real(scale: sp.Expr, phase: sp.Expr, imaginary: int) -> sp.Expr:
 
 def summed(parts: Iterable[tuple[Number, Series]]) -> Series:
     """A combination of series."""
-    total = Total()
+    total = SeriesSum()
     for factor, series in parts:
         for wave, number in series.items():
             total.add(wave, factor * number)

@@ -29,15 +29,15 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, differentiate, unit
 from ..operator.twoscale import fast_part
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.conditions import Neumann, Robin
 from ..problem.domain import Face
-from .combination import Averages, Function, Pairing, Product, Source
-from .entries import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
-from .law import averaged
+from .effective_law import averaged
+from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
 from .notation import WallMean, equation
+from .products import Averages, Function, MacroscopicSource, Pairing, Product
 from .recursion import Recursion
-from .writing import Writer
+from .to_sympy import Writer
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class _Walls:
             if not _vanishes(flow):
                 yield flow
 
-    def _share(self, p: int, source: Source) -> Averages:
+    def _share(self, p: int, source: MacroscopicSource) -> Averages:
         """psi^p . R, the derivatives of R shifted to psi."""
         found: dict[Pairing, Fraction] = defaultdict(Fraction)
         weights = self._weights(p)
@@ -133,7 +133,7 @@ class _Walls:
                     found[pair] += (-1) ** sum(left) * count
         return found
 
-    def _rest(self, p: int, source: Source, law: tuple[EffectiveEntry, ...]) -> Averaged:
+    def _rest(self, p: int, source: MacroscopicSource, law: tuple[EffectiveEntry, ...]) -> Averaged:
         """<psi n.S - n.B N>, less the flux of the homogenized equation."""
         found: dict[Pairing, Fraction] = defaultdict(Fraction)
         weights = self._weights(p)
@@ -257,7 +257,7 @@ def flux_place(entry: EffectiveEntry) -> tuple[int, MultiIndex] | None:
     return axis, tuple(n - (k == axis) for k, n in enumerate(entry.right))
 
 
-def _place(entry: EffectiveEntry) -> tuple[int, int, Source] | None:
+def _place(entry: EffectiveEntry) -> tuple[int, int, MacroscopicSource] | None:
     """(equation, axis, source) of the flux that an entry of the law is."""
     place = flux_place(entry)
     return None if place is None else (entry.equation, place[0], (entry.field, place[1]))

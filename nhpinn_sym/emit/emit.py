@@ -13,7 +13,7 @@ from ..lower.cells import lower_cells
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
-from ..lower.real import real_equation, real_form
+from ..lower.real_imaginary import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
 from . import torch_energy, torch_ritz
 from .mains import cells_main, default_parameters, equation_main, slow_box

@@ -12,7 +12,7 @@ import sympy as sp
 from ..lower.forms import CellForm, External, Functional, LoweredCells, LoweredEquation, WeakTerm
 from ..problem.errors import UnsupportedError
 from ..resolution import resolve
-from ..resolution.problems import cell_data, equation_data
+from ..resolution.problems import averaged_ranges, cell_data, equation_data
 
 _REMEDY = "use the fourier backend"
 FastBreaks = tuple[int, float, tuple[float, float], tuple[float, ...]]
@@ -105,7 +105,7 @@ def equation_breaks(
     fast = [axis for axis in lowered.fast if axis.slow < dim]
     periods = [(float(axis.interval[0]), float(axis.interval[1])) for axis in fast]
     both = [*axes, *((axis.symbol, period, True) for axis, period in zip(fast, periods))]
-    found = resolve(equation_data(lowered), both).breaks
+    found = resolve(equation_data(lowered), both, averaged_ranges(lowered)).breaks
     rows = zip(fast, periods, found[dim:])
     repeated = tuple(
         (a.slow, float(a.power), period, points) for a, period, points in rows if points

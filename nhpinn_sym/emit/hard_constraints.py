@@ -12,7 +12,7 @@ from itertools import combinations
 import sympy as sp
 
 from ..lower.forms import LoweredEquation
-from ..operator.zero import is_zero
+from ..operator.zero_test import is_zero
 from ..problem.domain import Face
 
 

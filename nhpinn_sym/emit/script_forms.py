@@ -19,7 +19,7 @@ from ..lower.forms import (
     MultiIndex,
     Natural,
 )
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
 from .torch_coefficients import extended, operator_tables

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import sympy as sp
 
 from ..lower.forms import CellForm, Factor, Functional, LoweredCells, MultiIndex, WeakTerm
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.errors import UnsupportedError
 from .fem_scope import known_entries
 from .source import Source

@@ -11,8 +11,8 @@ from typing import TypeVar
 import sympy as sp
 
 from ..lower.energy import CellEnergy, EquationEnergy, cell_energy, equation_energy
-from ..lower.expand import strong_terms
 from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm, WeakTerm
+from ..lower.term_forms import strong_terms
 from ..problem.errors import UnsupportedError
 from .hard_constraints import Constraints, constrain
 from .torch_text import (

@@ -15,7 +15,7 @@ import sympy as sp
 
 from ..lower.energy import CellEnergy, Map, cell_energy
 from ..lower.forms import FunctionalTerm, LoweredCells, MultiIndex
-from ..lower.kinks import kinks
+from ..lower.level_functions import kinks
 from ..lower.phases import cut
 from .fem_scope import known_entries
 from .source import Source

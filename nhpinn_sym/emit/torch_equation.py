@@ -14,7 +14,7 @@ from dataclasses import replace
 import sympy as sp
 
 from ..lower.forms import Essential, LoweredEquation, MultiIndex, Natural, StrongTerm
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
 from .hard_constraints import Constraints

@@ -13,17 +13,16 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.combination import Flux, Function, Product, leibniz
-from ..derive.entries import Averaged, EffectiveEntry, Frame, MeanTerm
+from ..derive.effective_law import averaged, index_of
+from ..derive.effective_terms import Averaged, EffectiveEntry, Frame, MeanTerm
 from ..derive.hierarchy import closing
-from ..derive.iterated import LEVEL
-from ..derive.law import averaged, index_of
 from ..derive.model import HomogenizedModel
-from ..derive.recursion import CellFunction
+from ..derive.products import Flux, Function, Product, leibniz
+from ..derive.recursion import Corrector
+from ..derive.reiterated import LEVEL
 from ..operator.twoscale import fast_part
-from ..operator.zero import is_zero, jumps
-from ..problem.reading import instance
-from .expand import derivative, is_symmetric, strong_terms, weak_terms
+from ..operator.zero_test import is_zero, jumps
+from ..problem.user_input import instance
 from .forms import (
     CellForm,
     Constant,
@@ -38,6 +37,7 @@ from .forms import (
     StrongTerm,
     WeakTerm,
 )
+from .term_forms import derivative, is_symmetric, strong_terms, weak_terms
 
 
 def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:
@@ -221,7 +221,7 @@ class _Lowering:
             self.place(function.number, index[: self.slow]), function.component, index[self.slow :]
         )
 
-    def _form(self, function: CellFunction, slope: MultiIndex, flux: Flux) -> CellForm:
+    def _form(self, function: Corrector, slope: MultiIndex, flux: Flux) -> CellForm:
         weak, source = list[WeakTerm](), list[SourceTerm]()
         zero = (0,) * len(self.fast)
         for (equation, left), products in self._grouped(flux).items():

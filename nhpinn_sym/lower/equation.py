@@ -11,25 +11,23 @@ from typing import TypeVar
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.bounded import check_data
+from ..derive.boundedness import check_data
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator, subtract, unit
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
 from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance
-from .expand import derivative, is_symmetric, strong_terms, weak_terms
-from .forms import Essential, External, LoweredEquation, MultiIndex, Natural, StrongTerm, WeakTerm
+from ..problem.user_input import instance
+from .forms import Essential, External, LoweredEquation, Natural, StrongTerm, WeakTerm
+from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
 from .walls import lower_walls
 
-Entries = Sequence[tuple[int, MultiIndex, sp.Expr, int, MultiIndex]]
-"""(equation, left, coefficient, field, right) of D^left( c D^right u_field ), multi-indices over
-(x, t); sources have field 0 and right = 0.
-"""
+Terms = Sequence[OperatorTerm]
+"""Multi-indices over (x, t); sources have field 0 and right = 0."""
 
 
 def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> LoweredEquation:
@@ -67,12 +65,17 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     kept = model.symmetric and all(
         e.name in ("A", "c", "rho", "f", "g") for e in model.law
     )  # A* of a symmetric operator is symmetric
-    imaginary = any(c.has(sp.I) for c in model.operator.table.values())
+    operator = model.operator
+    imaginary = any(c.has(sp.I) for c in operator.table.values())
+    slow = {*operator.coordinates}
+    averaged = dict.fromkeys(c for c in operator.table.values() if c.free_symbols & slow)
     return replace(
         lowered,
         externals=(*lowered.externals, *more),
         symmetric=lowered.symmetric or kept,
         complex=imaginary,
+        averaged=tuple(averaged) if lowered.externals else (),
+        averaged_axes=(*operator.axes, *operator.frozen),
     )
 
 
@@ -92,9 +95,7 @@ def _check_moving_source(model: HomogenizedModel) -> None:
             )
 
 
-def _in_flux_form(
-    entry: tuple[int, MultiIndex, sp.Expr, int, MultiIndex], problem: MultiscaleProblem
-) -> Entries:
+def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> Terms:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
     equation, left, c, field, right = entry
     d = problem.scales.dim
@@ -133,7 +134,7 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     )
 
 
-def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
+def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
     """What the solvers of boundary value problems cover: second order in space, rho u_t in time of
     every unknown or of none.
     """
@@ -161,8 +162,8 @@ def _check_scope(problem: MultiscaleProblem, terms: Entries) -> None:
 def _lower(
     problem: MultiscaleProblem,
     title: str,
-    terms: Entries,
-    sources: Entries,
+    terms: Terms,
+    sources: Terms,
     extra: tuple[sp.Symbol, ...],
     names: dict[str, tuple[str, tuple[int, ...]]],
     natural: tuple[Natural, ...],

@@ -18,14 +18,10 @@ from typing import Literal
 
 import sympy as sp
 
+from ..derive.products import MacroscopicSource
 from ..operator.table import FastAxis
+from ..operator.table import MultiIndex as MultiIndex
 from ..problem.domain import Box, Cell, Face
-
-MultiIndex = tuple[int, ...]
-Key = tuple[int | None, MultiIndex]
-"""Key of a cell function: (field, multi-index of the macroscopic derivative); field None is the
-source of the equation.
-"""
 
 Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
@@ -108,13 +104,13 @@ class CellForm:
     name: str
     role: Role
     level: float
-    sources: tuple[tuple[Key, int], ...]
+    sources: tuple[tuple[MacroscopicSource, int], ...]
     weak: tuple[WeakTerm, ...]
     source: tuple[SourceTerm, ...]
     solvable: bool
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MacroscopicSource:
         """The first of its macroscopic sources."""
         return self.sources[0][0]
 
@@ -237,7 +233,9 @@ class LoweredEquation:
     equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
     conditions in strong form). Every component has one condition on each face that is not periodic.
     `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the
-    symbols of its axes `fast`.
+    symbols of its axes `fast`. `averaged` are the coefficients that the effective ones of a
+    homogenized equation inherit their jumps and narrow features in x from, over the axes
+    `averaged_axes`.
     """
 
     title: str
@@ -263,6 +261,8 @@ class LoweredEquation:
     complex: bool = False
     fast: tuple[FastAxis, ...] = ()
     two_scale: tuple[sp.Expr, ...] = ()
+    averaged: tuple[sp.Expr, ...] = ()
+    averaged_axes: tuple[FastAxis, ...] = ()
 
     @property
     def self_adjoint(self) -> bool:

@@ -9,10 +9,10 @@ from dataclasses import replace
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..derive.combination import leibniz
+from ..derive.effective_law import index_of
 from ..derive.hierarchy import AveragedTerm, averaged_terms
-from ..derive.law import index_of
 from ..derive.model import HomogenizedModel
+from ..derive.products import leibniz
 from ..operator.table import add
 from ..problem.errors import ProblemError, UnsupportedError
 from .equation import lower_homogenized, symbols_of

@@ -15,18 +15,18 @@ from typing import TypeVar
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
+from ..operator.arrays import Array, ComplexArray, Integers
 from ..operator.numbers.breaks import smooth_levels
-from ..operator.zero import jumps
+from ..operator.zero_test import jumps
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from .cells import merged, strong_source
-from .expand import strong_terms
 from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
+from .term_forms import strong_terms
 
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
 """Points per axis of the grid on which phases are looked for."""
@@ -34,8 +34,6 @@ _MOST = 4096
 """Combinations of branches that are looked through for pieces that no point of the grid hits."""
 _SAME = 1e-9
 _Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
-Codes = NDArray[np.int64]
-Points = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -50,7 +48,7 @@ class Labels:
     codes: tuple[int, ...]
     numbers: tuple[int, ...]
 
-    def __call__(self, points: Points) -> Codes:
+    def __call__(self, points: Array) -> Integers:
         """SolveError where there is a phase that is too small for the grid on which they were
         looked for.
         """
@@ -64,12 +62,12 @@ class Labels:
             )
         return np.asarray(self.numbers)[place]
 
-    def folded(self, points: Points) -> Points:
+    def folded(self, points: Array) -> Array:
         """The same points of the cell."""
         low, high = np.array(self.bounds).T
         return low + np.mod(points - low, high - low)
 
-    def pieces(self, points: Points) -> Codes:
+    def pieces(self, points: Array) -> Integers:
         """The values of the selector at points of the cell."""
         return np.broadcast_to(np.asarray(self._call(*points.T)), len(points)).astype(np.int64)
 
@@ -182,7 +180,7 @@ def _branches(code: int, alternatives: list[list[tuple[int, Boolean]]]) -> list[
     return out
 
 
-def grid(bounds: tuple[tuple[float, float], ...]) -> Points:
+def grid(bounds: tuple[tuple[float, float], ...]) -> Array:
     """The points of the cell at which phases are looked for, near the midpoints of a uniform grid,
     (n, d).
     """
@@ -191,7 +189,7 @@ def grid(bounds: tuple[tuple[float, float], ...]) -> Points:
     return np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
 
 
-def _united(codes: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
+def _united(codes: Integers, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
     """The number of the phase of every code: adjacent pieces with the same cell problems are
     one.
     """
@@ -213,7 +211,7 @@ def _united(codes: Codes, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
 
 
 def _require_periodic(
-    labels: Labels, codes: Codes, cells: Mapping[int, LoweredCells], numbers: Mapping[int, int]
+    labels: Labels, codes: Integers, cells: Mapping[int, LoweredCells], numbers: Mapping[int, int]
 ) -> None:
     """UnsupportedError where a phase goes on across the boundary of the cell, but a coefficient
     jumps there.
@@ -256,9 +254,7 @@ def _driving(cells: LoweredCells) -> list[sp.Expr]:
     return [t.coefficient for t in (*cells.bilinear, *(w for f in cells.functions for w in f.weak))]
 
 
-def _numbers(
-    c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points
-) -> NDArray[np.complex128]:
+def _numbers(c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Array) -> ComplexArray:
     """c at points (d, n), for some values of its other symbols; what has no formula is taken to
     have the period.
     """

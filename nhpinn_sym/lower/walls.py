@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import sympy as sp
 
-from ..derive.combination import Function
-from ..derive.entries import Averaged, FunctionDerivative, MeanTerm
+from ..derive.effective_terms import Averaged, FunctionDerivative, MeanTerm
 from ..derive.model import HomogenizedModel
+from ..derive.products import Function
 from ..derive.walls import WallLaw, WallTerm, wall_law
 from ..problem.conditions import FACE_NAMES, Condition, Neumann, Robin, describe_face
 from ..problem.domain import Face

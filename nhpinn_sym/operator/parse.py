@@ -23,13 +23,13 @@ from ..problem.errors import (
     UnsupportedError,
 )
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance
 from ..problem.scales import Fast
-from .decided import decided
-from .literal import fold_fast
-from .normal import normal_form
+from ..problem.user_input import instance
+from .constant_conditions import decided
+from .normal_form import normal_form
 from .table import MultiIndex, Operator, Term, add, all_axes, unit
-from .zero import jumps
+from .written_scales import fold_fast
+from .zero_test import jumps
 
 
 def parse(problem: MultiscaleProblem) -> Operator:

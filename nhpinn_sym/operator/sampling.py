@@ -10,28 +10,35 @@ from dataclasses import replace
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import NhpinnError, UnsupportedError
 from ..problem.numeric import lambdified
+from .arrays import Array
 from .numbers.integrate import integrate
 from .table import Operator
-from .zero import jumps
+from .zero_test import jumps
 
-Array = NDArray[np.float64]
-Point = dict[sp.Symbol, float]
+SlowPoint = dict[sp.Symbol, float]
+Sampler = Callable[[Sequence[Array], SlowPoint], list[Array]]
+"""Points of the cell, one flat array per axis, and a slow point -> the values of expressions."""
 
 _MEAN_SIZES = {1: (1024, 1501), 2: (128, 187), 3: (24, 35), 4: (12, 17)}
+_FEW_POINTS = (5, 7)
+"""Points per axis of two midpoint rules, without a common factor, so that what one aliases the
+other does not; by the number of axes of the cell, and for more axes."""
 _RANGE_SIZES = {1: 240, 2: 48, 3: 16, 4: 9, 5: 6, 6: 4, 7: 3}
 """Points per axis, by the number of axes of the cell."""
 _PERIOD_POINTS = 400
 _BESIDE = 1e-9
 """Share of a period by which points are moved off an interface."""
 _SAME = 1e-9
+"""Relative difference up to which two values count as one: formulas with periods like 2*pi/3 round
+to about 1e-12, and a small jump is larger."""
 _ROUNDING = 1e-14
 INNER = 1e-9
 """Distance of the samples from the ends of the slow intervals, where data may be singular."""
+_MOST_CORNERS = 64
 
 
 def is_opaque(expr: sp.Expr) -> bool:
@@ -53,32 +60,38 @@ def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:
     return ranges | frozen | free
 
 
-def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[Point]:
+def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[SlowPoint]:
     """Points of the domain, the time interval and the parameter ranges: along the diagonal, and the
     corners; one, where `exprs` depend on none.
     """
     ranges = slow_ranges(op)
     used = [v for v in ranges if any(e.has(v) for e in exprs)]
-    diagonal = [
-        [w + 0.013 * k for k in range(len(used))]
-        for w in (0.27, 0.5, 0.71, 0.93 - 0.013 * len(used))
-    ]
-    corners = itertools.product((INNER, 1 - INNER), repeat=len(used)) if used else []
-    places = [*diagonal, *itertools.islice(corners, 64)][: None if used else 1]
-    start = {v: a for v, (a, _) in ranges.items()}
-    return [
-        start
-        | {
-            v: ranges[v][0] + (ranges[v][1] - ranges[v][0]) * w
-            for v, w in zip(used, place, strict=True)
-        }
-        for place in places
-    ]
+    samples = []
+    for shares in _shares_of_ranges(len(used)):
+        point = {v: low for v, (low, _) in ranges.items()}
+        for v, share in zip(used, shares, strict=True):
+            low, high = ranges[v]
+            point[v] = low + (high - low) * share
+        samples.append(point)
+    return samples
 
 
-def sampler(
-    exprs: Sequence[sp.Expr], op: Operator
-) -> Callable[[Sequence[Array], Point], list[Array]]:
+def _shares_of_ranges(count: int) -> list[tuple[float, ...]]:
+    """Points of the unit cube: some near its diagonal, and the first corners; one of no
+    coordinates for count 0.
+
+    Each coordinate is a little off the others, as data may be special where two are equal.
+    """
+    if not count:
+        return [()]
+    offset = 0.013
+    starts = (0.27, 0.5, 0.71, 0.93 - offset * count)
+    diagonal = [tuple(start + offset * k for k in range(count)) for start in starts]
+    corners = itertools.product((INNER, 1 - INNER), repeat=count)
+    return [*diagonal, *itertools.islice(corners, _MOST_CORNERS)]
+
+
+def sampler(exprs: Sequence[sp.Expr], op: Operator) -> Sampler:
     """The function (y, slow point) -> values of each expression at the points y (one flat array per
     axis); nan and infinity are returned, not raised.
 
@@ -91,16 +104,15 @@ def sampler(
             call(*(np.full(1, 0.3),) * len(op.fast), *(np.float64(0.3),) * len(names))
     except NhpinnError:
         raise
-    except (
-        Exception
-    ) as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
+    except Exception as cause:
+        # Of any kind: lambdify prints, and runs, functions that nobody foresaw.
         raise UnsupportedError(
             "a coefficient that cannot be evaluated",
             term=", ".join(map(str, exprs)),
             remedy="write it with elementary functions of s.x, s.y, s.t and the parameters",
         ) from cause
 
-    def values(y: Sequence[Array], slow: Point) -> list[Array]:
+    def values(y: Sequence[Array], slow: SlowPoint) -> list[Array]:
         with np.errstate(all="ignore"):
             found = call(*y, *(np.float64(slow[v]) for v in names))
         return [np.broadcast_to(_numbers(v), y[0].shape) for v in found]
@@ -113,11 +125,9 @@ def _numbers(value: object) -> Array:
     array = np.asarray(value)
     if array.dtype == object:
         return np.asarray(array, dtype=complex)
-    return (
-        array
-        if np.iscomplexobj(array) and np.any(array.imag)
-        else np.asarray(array.real, dtype=float)
-    )
+    if np.iscomplexobj(array) and np.any(array.imag):
+        return array
+    return np.asarray(array.real, dtype=float)
 
 
 def grid(op: Operator, n: int, offset: float) -> list[Array]:
@@ -142,41 +152,45 @@ def range_grid(op: Operator, coarser: int = 1) -> list[Array]:
     return [np.concatenate(pair) for pair in zip(grid(op, n, 0.0), grid(op, n, 0.5), strict=True)]
 
 
-def mean(expr: sp.Expr, op: Operator, slow: Point) -> tuple[complex, float, float]:
+def mean(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float, float]:
     """(mean over the cell, its uncertainty, largest value).
 
     By adaptive quadrature, which splits at breaks and sees what is narrow. Where the midpoint rule
     on two grids without a common period agrees with it, that is taken: it is exact to rounding for
     smooth periodic functions.
     """
-    held = replace(op, axes=tuple(axis for axis in op.axes if expr.has(axis.symbol)) or op.axes[:1])
-    sizes = _MEAN_SIZES.get(len(held.axes), (5, 7))
-    values = [sampler([expr], held)(grid(held, n, 0.5), slow)[0] for n in sizes]
-    coarse, fine = (v.mean().item() for v in values)
-    largest = float(np.abs(values[1]).max())
-    spread = abs(fine - coarse) + (4 * largest / sizes[1] if jumps(expr) else 0.0)
-    axes = [(a.symbol, (float(a.interval[0]), float(a.interval[1])), True) for a in held.axes]
+    axes = tuple(axis for axis in op.axes if expr.has(axis.symbol))
+    held = replace(op, axes=axes or op.axes[:1])
+    sizes = _MEAN_SIZES.get(len(held.axes), _FEW_POINTS)
+    coarse, fine = (sampler([expr], held)(grid(held, n, 0.5), slow)[0] for n in sizes)
+    by_midpoints = fine.mean().item()
+    largest = float(np.abs(fine).max())
+    spread = abs(by_midpoints - coarse.mean().item())
+    if jumps(expr):
+        # Both grids may be wrong by the same: the panels beside a jump, at either end of a phase.
+        spread += 4 * largest / sizes[1]
     try:
-        value, error = integrate(expr, axes, {v: x for v, x in slow.items() if expr.has(v)})
+        value, error = _quadrature(expr, held, slow)
     except UnsupportedError:
-        return fine, spread, largest
-    if not np.isfinite(error) or (
-        spread <= error and abs(fine - value) <= 2 * error + _ROUNDING * largest
-    ):
-        return fine, spread, largest
+        return by_midpoints, spread, largest
+    near = abs(by_midpoints - value) <= 2 * error + _ROUNDING * largest
+    if not np.isfinite(error) or (spread <= error and near):
+        return by_midpoints, spread, largest
     return complex(value), error, max(largest, abs(value))
+
+
+def _quadrature(expr: sp.Expr, op: Operator, slow: SlowPoint) -> tuple[complex, float]:
+    axes = [(a.symbol, (float(a.interval[0]), float(a.interval[1])), True) for a in op.axes]
+    return integrate(expr, axes, {v: x for v, x in slow.items() if expr.has(v)})
 
 
 def folded(expr: sp.Expr, op: Operator) -> sp.Expr:
     """The expression continued from the cell with its period: a Piecewise always, and the whole
-    where
-    its formula does not have the period."""
+    where its formula does not have the period."""
     inside = in_cell(expr, op)
-    return (
-        inside
-        if all(has_period(inside, op, k) for k in range(len(op.axes)))
-        else expr.xreplace(_fold(op))
-    )
+    if all(has_period(inside, op, k) for k in range(len(op.axes))):
+        return inside
+    return expr.xreplace(_fold(op))
 
 
 def in_cell(expr: sp.Expr, op: Operator) -> sp.Expr:
@@ -205,9 +219,6 @@ def search_box(op: Operator, exprs: Sequence[sp.Expr]) -> dict[sp.Symbol, tuple[
 def has_period(expr: sp.Expr, op: Operator, axis: int) -> bool:
     """Whether the formula has the period of the cell along an axis: at random points, and for some
     slow points. True for what has no formula.
-
-    A point that lies at an interface to rounding has the values of both sides: a difference counts
-    where it stays after a small move to either side.
     """
     if not expr.has(op.fast[axis]) or is_opaque(expr):
         return True
@@ -215,33 +226,45 @@ def has_period(expr: sp.Expr, op: Operator, axis: int) -> bool:
     points = generic_points(op, _PERIOD_POINTS, 17 + axis)
     values = sampler([expr], op)
     samples = slow_samples(op, [expr])
-    for slow in samples[:: max(1, len(samples) // 4)]:
-        differs = np.ones(len(points[0]), dtype=bool)
-        for move in (0.0, _BESIDE, -_BESIDE):
-            here = [v + move * length for v in points]
-            there = [v + length * (k == axis) for k, v in enumerate(here)]
-            one, other = values(here, slow)[0], values(there, slow)[0]
-            size = float(np.nanmax(np.abs(one), initial=0.0))
-            differs &= ~np.isclose(other, one, rtol=_SAME, atol=_SAME * size, equal_nan=True)
-        if np.any(differs):
-            return False
-    return True
+    some = samples[:: max(1, len(samples) // 4)]
+    return not any(_differs_after(length, axis, points, values, slow) for slow in some)
+
+
+def _differs_after(
+    length: float, axis: int, points: Sequence[Array], values: Sampler, slow: SlowPoint
+) -> bool:
+    """Whether the values at some point differ from those one length further along an axis.
+
+    A point that lies at an interface to rounding has the values of both sides: a difference counts
+    where it stays after a small move to either side.
+    """
+    differs = np.ones(len(points[0]), dtype=bool)
+    for move in (0.0, _BESIDE, -_BESIDE):
+        here = [v + move * length for v in points]
+        there = [v + length * (k == axis) for k, v in enumerate(here)]
+        one = values(here, slow)[0]
+        other = values(there, slow)[0]
+        size = float(np.nanmax(np.abs(one), initial=0.0))
+        differs &= ~np.isclose(other, one, rtol=_SAME, atol=_SAME * size, equal_nan=True)
+    return bool(np.any(differs))
 
 
 def face_gap(expr: sp.Expr, op: Operator, axis: int) -> float:
     """The largest difference of the limits of an expression at the two faces of the cell across an
     axis, relative to its largest value: at random points of the faces, for some slow points."""
-    (a, b), beside = op.cell.bounds[axis], _BESIDE * float(op.cell.lengths[axis])
+    a, b = op.cell.bounds[axis]
+    beside = _BESIDE * float(op.cell.lengths[axis])
     points = generic_points(op, _PERIOD_POINTS, 29 + axis)
     values = sampler([expr], op)
+
+    def on_face(end: float, slow: SlowPoint) -> Array:
+        moved = list(points)
+        moved[axis] = np.full_like(points[axis], end)
+        return values(moved, slow)[0]
+
     gaps = []
     for slow in slow_samples(op, [expr])[:4]:
-        low, high = (
-            values([np.full_like(v, end) if k == axis else v for k, v in enumerate(points)], slow)[
-                0
-            ]
-            for end in (a + beside, b - beside)
-        )
+        gap = np.abs(on_face(b - beside, slow) - on_face(a + beside, slow)).max()
         size = float(np.abs(values(points, slow)[0]).max())
-        gaps.append(float(np.abs(high - low).max()) / max(size, 1e-300))
+        gaps.append(float(gap) / max(size, 1e-300))
     return max(gaps)

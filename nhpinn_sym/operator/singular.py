@@ -15,22 +15,34 @@ from dataclasses import dataclass
 import mpmath
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.function import AppliedUndef
 
 from ..problem.errors import UnsupportedError
 from ..problem.numeric import lambdified
+from .arrays import Array, ComplexArray, Flags
 
-Array = NDArray[np.float64]
-Box = Mapping[sp.Symbol, tuple[float, float]]
+Intervals = Mapping[sp.Symbol, tuple[float, float]]
 
-_LINE, _CLOUD = 2001, 4096
-_CANDIDATES, _SAMPLE = 8, 500
+_LINE = 2001
+_CLOUD = 4096
+"""Points at which zeros are looked for first: of an interval, and of a box of more coordinates."""
+_CANDIDATES = 8
+"""Changes of sign, and minima, that are followed."""
+_BISECTIONS = 60
+_BLOCK_SIZES = {1: 9, 2: 9, 3: 5, 4: 5}
+_SMALLEST_BLOCK = 3
+"""Points per axis of the grids that close in on a minimum, by the number of axes."""
+_SAMPLE = 500
+"""Points at which data have to be finite."""
 _VANISHES = 1e-6
+"""Share of the largest value below which a minimum counts as a zero; what the expression does close
+to it decides."""
 _STEPS = (1e-3, 1e-5, 1e-7, 1e-9, 1e-11)
 """Distances from a zero, relative to the box."""
 _RATIO = 100.0
+"""Of two steps: growth by this factor from one to the next is that of 1/distance."""
 _DIGITS = 40
+"""So that 1e-11 of the box is a distance also where the expression cancels."""
 _STRONG = 0.9
 """Exponent of the distance from which on a singularity counts as one that cannot be integrated."""
 
@@ -51,7 +63,7 @@ class Singularity:
         return ", ".join(f"{v} = {value:.6g}" for v, value in self.point.items()) or "everywhere"
 
 
-def singularity(expr: sp.Expr, box: Box) -> Singularity | None:
+def singularity(expr: sp.Expr, box: Intervals) -> Singularity | None:
     """A point of the closed box at which `expr` is not bounded; None where none is found, or
     functions have no formula.
     """
@@ -121,7 +133,7 @@ def _sized(
     except Exception:  # of any kind: lambdify prints functions that nobody foresaw
         return (lambda p: np.full(len(p), np.nan),) * 2
 
-    def numbers(points: Array) -> NDArray[np.complex128]:
+    def numbers(points: Array) -> ComplexArray:
         try:
             with np.errstate(all="ignore"):
                 found = np.asarray(call(*points.T), dtype=complex)
@@ -155,8 +167,10 @@ def _crossings(points: Array, found: Array, values: Callable[[Array], Array]) ->
         pairs = list(zip(np.flatnonzero(found > 0), np.flatnonzero(found < 0), strict=False))
     places = []
     for one, other in pairs[:_CANDIDATES]:
-        a, b, sign = points[one], points[other], np.sign(found[one])
-        for _ in range(60):
+        a = points[one]
+        b = points[other]
+        sign = np.sign(found[one])
+        for _ in range(_BISECTIONS):
             middle = (a + b) / 2
             if values(middle[None])[0] * sign > 0:
                 a = middle
@@ -171,16 +185,17 @@ def _minima(
 ) -> list[Array]:
     """The places where |g| is smallest, from the lowest points by closer and closer grids."""
     size = np.where(np.isfinite(size), size, np.inf)
-    if points.shape[1] == 1:
+    d = points.shape[1]
+    if d == 1:
         padded = np.concatenate([[np.inf], size, [np.inf]])
         starts = np.flatnonzero((size <= padded[:-2]) & (size <= padded[2:]))
         starts = starts[np.argsort(size[starts])][:_CANDIDATES]
         width = (upper - lower) / (_LINE - 1)
     else:
         starts = np.argsort(size)[:_CANDIDATES]
-        width = 2 * (upper - lower) / _CLOUD ** (1 / len(lower))
-    steps = np.linspace(-1, 1, 9 if len(lower) < 3 else 5 if len(lower) < 5 else 3)
-    block = np.array(list(itertools.product(steps, repeat=len(lower))))
+        width = 2 * (upper - lower) / _CLOUD ** (1 / d)
+    steps = np.linspace(-1, 1, _BLOCK_SIZES.get(d, _SMALLEST_BLOCK))
+    block = np.array(list(itertools.product(steps, repeat=d)))
     return [_lowest(points[k], width, block, call, lower, upper) for k in starts]
 
 
@@ -214,13 +229,30 @@ def _growth(
     found: list[float] = []
     with mpmath.workdps(_DIGITS):
         for direction in _directions(len(symbols)):
-            sizes = [_size(call, _moved(place, direction, step, intervals)) for step in _STEPS]
-            if None in sizes:
+            sizes = _sizes_towards(call, place, direction, intervals)
+            if sizes is None:
                 continue
-            rises = [after - before for before, after in itertools.pairwise(sizes)]  # type: ignore[operator]
+            rises = [after - before for before, after in itertools.pairwise(sizes)]
+            # What is bounded rises less and less, like a series that converges.
             if min(rises) > 0 and rises[-1] > 0.9 * rises[-2]:
-                found.append(float(mpmath.log(sizes[-1] / sizes[-2], _RATIO)))  # type: ignore[operator]
+                found.append(float(mpmath.log(sizes[-1] / sizes[-2], _RATIO)))
     return max(found, default=None)
+
+
+def _sizes_towards(
+    call: Callable[..., object],
+    place: Array,
+    direction: Sequence[float],
+    intervals: Sequence[tuple[float, float]],
+) -> list[mpmath.mpf] | None:
+    """|expr| step by step towards a place; None where a step leaves the box or has no number."""
+    sizes = []
+    for step in _STEPS:
+        size = _size(call, _moved(place, direction, step, intervals))
+        if size is None:
+            return None
+        sizes.append(size)
+    return sizes
 
 
 def _directions(d: int) -> Iterator[tuple[float, ...]]:
@@ -256,7 +288,7 @@ def _size(call: Callable[..., object], place: list[mpmath.mpf] | None) -> mpmath
     return found if mpmath.isfinite(found) else None
 
 
-def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:
+def hole(expr: sp.Expr, box: Intervals, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:
     """A sampled point at which `expr` has no finite real number (complex ones only where it holds
     I); with the ends of the box on request.
     """
@@ -264,27 +296,31 @@ def hole(expr: sp.Expr, box: Box, *, ends: bool = False) -> Mapping[sp.Symbol, f
         return None
     symbols = sorted(expr.free_symbols, key=str)
     lower, upper = np.array([box[v] for v in symbols], dtype=float).reshape(-1, 2).T
-    inside = np.random.default_rng(5).random((_SAMPLE, len(symbols)))
-    corners = (
-        np.array(list(itertools.product((0.0, 1.0), repeat=len(symbols)))) if ends else inside[:0]
-    )
-    points = lower + (upper - lower) * np.concatenate([corners, inside])
+    shares = np.random.default_rng(5).random((_SAMPLE, len(symbols)))
+    if ends:
+        corners = np.array(list(itertools.product((0.0, 1.0), repeat=len(symbols))))
+        shares = np.concatenate([corners, shares])
+    points = lower + (upper - lower) * shares
+    bad = np.flatnonzero(~_finite(_values_at(points, expr, symbols), expr))
+    if not len(bad):
+        return None
+    return dict(zip(symbols, map(float, points[bad[0]]), strict=True))
+
+
+def _values_at(points: Array, expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> ComplexArray:
     try:
         with np.errstate(all="ignore"):
-            found = np.asarray(
-                lambdified(symbols, expr, ["scipy", "numpy"])(*points.T), dtype=complex
-            )
-    except (
-        Exception
-    ) as cause:  # of any kind: lambdify prints, and runs, functions that nobody foresaw
+            call = lambdified(symbols, expr, ["scipy", "numpy"])
+            found = np.asarray(call(*points.T), dtype=complex)
+    except Exception as cause:
+        # Of any kind: lambdify prints, and runs, functions that nobody foresaw.
         raise UnsupportedError(
             "data that cannot be evaluated",
             term=expr,
             remedy="write them with elementary functions",
         ) from cause
-    bad = np.flatnonzero(~_finite(np.broadcast_to(found, (len(points),)), expr))
-    return dict(zip(symbols, map(float, points[bad[0]]), strict=True)) if len(bad) else None
+    return np.broadcast_to(found, (len(points),))
 
 
-def _finite(values: NDArray[np.complex128], expr: sp.Expr) -> NDArray[np.bool_]:
+def _finite(values: ComplexArray, expr: sp.Expr) -> Flags:
     return np.isfinite(values) & ((np.imag(values) == 0) | expr.has(sp.I))

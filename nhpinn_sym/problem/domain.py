@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import sympy as sp
 
 from .errors import ProblemError, shortened
-from .reading import positive_integer, scalar
+from .user_input import positive_integer, scalar
 
 Face = tuple[int, int]
 """A face of a box: (axis, 0 for the lower or 1 for the upper end)."""

@@ -23,7 +23,8 @@ from .errors import (
     shortened,
 )
 from .escaping import latex_expression
-from .reading import (
+from .scales import Fast, Scales, unknown_functions
+from .user_input import (
     check_parameter,
     check_unknowns,
     instance,
@@ -32,7 +33,6 @@ from .reading import (
     published_errors,
     scalar,
 )
-from .scales import Fast, Scales, unknown_functions
 
 
 class MultiscaleProblem:

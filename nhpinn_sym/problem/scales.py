@@ -16,7 +16,7 @@ from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
 from .errors import EquationError, ProblemError, shortened
-from .reading import check_unknown_name, instance, positive_number, scalar
+from .user_input import check_unknown_name, instance, positive_number, scalar
 
 MAX_COMPONENTS, MAX_TIME_ORDER = 64, 64
 """Scalar unknowns of one field, and order of a time derivative that can be written."""

@@ -14,8 +14,8 @@ from sympy.logic.boolalg import Boolean
 from .domain import Cell
 from .errors import ProblemError, shortened
 from .polygons import require_simple, triangles
-from .reading import instance, positive_number, scalar
 from .scales import Scales
+from .user_input import instance, positive_number, scalar
 
 Point = tuple[sp.Expr, ...]
 Extent = tuple[sp.Expr, sp.Expr] | None

@@ -22,18 +22,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from scipy.optimize import brentq
 
 from ..lower.forms import LoweredCells, MultiIndex
-from ..operator.numbers.data import Space, plain
+from ..operator.arrays import Array
+from ..operator.numbers.data import DataSpace, plain
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
 
-Array = NDArray[np.float64]
-
-Place = tuple[int, int, int, int]
+TensorIndex = tuple[int, int, int, int]
 """(equation, axis, field, axis)."""
 _SAME = 1e-9
 """Share of the largest entry up to which tensors count as symmetric."""
@@ -143,7 +141,7 @@ def voigt_reuss(
     return Enclosure(reuss, voigt, found.basis, error, found.phases)
 
 
-class Means(NamedTuple):
+class MeansOfCoefficient(NamedTuple):
     """`means` (2 n n,) of the tensor of the cell operator in `basis` and of its inverse (not finite
     where it is not positive definite), their `errors` (infinite where they are not found within the
     limits), the function of points (k, d) -> (k, 2 n n) that they are means of, the values of two
@@ -158,7 +156,7 @@ class Means(NamedTuple):
 
 def coefficient_means(
     cells: LoweredCells, parameters: Mapping[str, Any], slow_point: Sequence[float] = ()
-) -> Means | None:
+) -> MeansOfCoefficient | None:
     """The means of a and of a^-1 over the cell, a[i, k, j, l] the coefficients of second order;
     None
     where these are complex or no formulas, or a parameter is no number."""
@@ -170,15 +168,15 @@ def coefficient_means(
         if not isinstance(parameters.get(str(v)), (int, float)):
             return None
         numbers[v] = float(parameters[str(v)])
-    space = Space(cells.coordinates, cells.cell.bounds, len(cells.coordinates))
+    space = DataSpace(cells.coordinates, cells.cell.bounds, len(cells.coordinates))
     exprs = {place: plain(c, numbers, space) for place, c in entries.items()}
     return _means(tuple(exprs.items()), cells.components, _dim(cells), space)
 
 
 @lru_cache(maxsize=64)
 def _means(
-    exprs: tuple[tuple[Place, sp.Expr], ...], components: int, dim: int, space: Space
-) -> Means:
+    exprs: tuple[tuple[TensorIndex, sp.Expr], ...], components: int, dim: int, space: DataSpace
+) -> MeansOfCoefficient:
     values = _tensor(dict(exprs), components, dim, space.symbols)
     basis = _basis(values, components, dim, space)
 
@@ -193,10 +191,10 @@ def _means(
     data = tuple(e for e in dict.fromkeys(e for _, e in exprs) if space.of(e))
     means, errors = mean_of_function(both, data, space)
     phases = _two_phases(dict(exprs), dim) if components == 1 else None
-    return Means(means, np.broadcast_to(errors, means.shape), both, basis, phases)
+    return MeansOfCoefficient(means, np.broadcast_to(errors, means.shape), both, basis, phases)
 
 
-def _two_phases(exprs: Mapping[Place, sp.Expr], dim: int) -> tuple[float, float] | None:
+def _two_phases(exprs: Mapping[TensorIndex, sp.Expr], dim: int) -> tuple[float, float] | None:
     """alpha < beta where the tensor is alpha 1 or beta 1, in more than one dimension."""
     if dim == 1 or any(e != 0 for (_, k, _, other), e in exprs.items() if k != other):
         return None
@@ -239,9 +237,9 @@ def applies(cells: LoweredCells) -> bool:
     return plain_form and spatial and cells.symmetric and cells.definite and not kernels
 
 
-def _entries(cells: LoweredCells) -> dict[Place, sp.Expr]:
+def _entries(cells: LoweredCells) -> dict[TensorIndex, sp.Expr]:
     """The coefficients of second order; none where they are no real formulas."""
-    found: dict[Place, sp.Expr] = {}
+    found: dict[TensorIndex, sp.Expr] = {}
     if cells.complex or cells.externals:
         return found
     for term in cells.bilinear:
@@ -266,7 +264,10 @@ def _axes(index: MultiIndex) -> set[int]:
 
 
 def _tensor(
-    exprs: Mapping[Place, sp.Expr], components: int, dim: int, coordinates: tuple[sp.Symbol, ...]
+    exprs: Mapping[TensorIndex, sp.Expr],
+    components: int,
+    dim: int,
+    coordinates: tuple[sp.Symbol, ...],
 ) -> Callable[[Array], Array]:
     """(n, d) -> (n, m dim, m dim)."""
     calls = {e: evaluator(e, coordinates) for e in dict.fromkeys(exprs.values())}
@@ -282,7 +283,7 @@ def _tensor(
     return values
 
 
-def _basis(values: Callable[[Array], Array], components: int, dim: int, space: Space) -> Array:
+def _basis(values: Callable[[Array], Array], components: int, dim: int, space: DataSpace) -> Array:
     """Mandel's basis of symmetric gradients where the tensor acts on those alone, else that of
     all.
     """

@@ -6,12 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ..lower.forms import LoweredCells
+from ..operator.arrays import Array
 from .bounds import coefficient_means
-
-Array = NDArray[np.float64]
 
 
 def quadrature_error(

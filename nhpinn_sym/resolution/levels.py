@@ -8,9 +8,9 @@ from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from ..operator.arrays import Array
+
 Key = TypeVar("Key")
 
 FEWEST = 3

@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ..lower.forms import Functional, LoweredCells, LoweredEquation
+from ..operator.arrays import Array, Integers
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
 from .resolve import AxisResolution, Resolution, Value, resolve
-
-Array = NDArray[np.float64]
 
 _MOST_LINES = 200_000
 """Lines of an axis, over all periods, that are written out."""
@@ -115,7 +113,9 @@ def _finer(cells: LoweredCells) -> dict[sp.Symbol, Value]:
 
 
 def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
-    """Coefficients and sources, of a fine problem in both scales, and boundary and initial data."""
+    """Coefficients and sources, in both scales where they have two, and boundary and initial
+    data.
+    """
     terms = (
         ()
         if equation.two_scale
@@ -124,7 +124,13 @@ def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
     boundary = chain(
         (e.value for e in equation.essential), *((*n.factors, n.value) for n in equation.natural)
     )
-    return tuple(dict.fromkeys(chain(equation.two_scale, terms, boundary, equation.initial)))
+    scales = chain(equation.two_scale, equation.averaged)
+    return tuple(dict.fromkeys(chain(scales, terms, boundary, equation.initial)))
+
+
+def averaged_ranges(equation: LoweredEquation) -> dict[sp.Symbol, Value]:
+    """The periods of the coordinates that effective coefficients are averages over."""
+    return {axis.symbol: _interval(axis) for axis in equation.averaged_axes}
 
 
 def _held(functional: Functional) -> Iterator[sp.Expr]:
@@ -158,7 +164,8 @@ def _over_periods(
     symbols = [v for v, _, _ in axes]
     places = (*equation.coordinates, equation.time)
     fast = [axis for axis in equation.fast if places[axis.slow] in symbols]
-    ranges = {a.symbol: _interval(a) for a in equation.fast if a not in fast}
+    ranges = averaged_ranges(equation)
+    ranges |= {a.symbol: _interval(a) for a in equation.fast if a not in fast}
     both = [*axes, *((a.symbol, _interval(a), True) for a in fast)]
     found = resolve(equation_data(equation), both, numbers | dict(others) | ranges)
     if not fast:
@@ -218,7 +225,7 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
 
 def _images(
     points: Sequence[float],
-    numbers: NDArray[np.int64],
+    numbers: Integers,
     scale: float,
     period: float,
     interval: Interval,

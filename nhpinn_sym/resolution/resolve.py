@@ -8,15 +8,14 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from ..operator.arrays import Array
 from ..operator.numbers.breaks import Breaks, Level, find_breaks
-from ..operator.numbers.data import Axis, Interval, Space, real_data
+from ..operator.numbers.data import DataAxis, DataSpace, Interval, real_data
 from ..operator.numbers.lines import Lines
 from ..operator.numbers.panels import evaluator
 from ..operator.numbers.separate import harmonics
 
-Array = NDArray[np.float64]
 Value = float | Interval
 
 _STEP = 1e-9
@@ -98,7 +97,9 @@ class Resolution:
 
 
 def resolve(
-    exprs: Sequence[sp.Expr], axes: Sequence[Axis], values: Mapping[sp.Symbol, Value] | None = None
+    exprs: Sequence[sp.Expr],
+    axes: Sequence[DataAxis],
+    values: Mapping[sp.Symbol, Value] | None = None,
 ) -> Resolution:
     """What the data `exprs` ask of a mesh along `axes`, each (symbol, interval, periodic).
 
@@ -124,12 +125,12 @@ def resolve(
 @lru_cache(maxsize=256)
 def _resolve(
     exprs: tuple[sp.Expr, ...],
-    axes: tuple[Axis, ...],
+    axes: tuple[DataAxis, ...],
     numbers: tuple[tuple[sp.Symbol, float], ...],
     ranges: tuple[tuple[sp.Symbol, Interval], ...],
 ) -> Resolution:
     symbols = (*(v for v, _, _ in axes), *(v for v, _ in ranges))
-    space = Space(symbols, (*(i for _, i, _ in axes), *(i for _, i in ranges)), len(axes))
+    space = DataSpace(symbols, (*(i for _, i, _ in axes), *(i for _, i in ranges)), len(axes))
     data = [
         d for d in real_data(exprs, dict(numbers), space) if any(k < len(axes) for k in space.of(d))
     ]
@@ -155,7 +156,7 @@ def _resolve(
 
 
 def _with_ends(
-    data: Sequence[sp.Expr], breaks: Breaks, axes: Sequence[Axis], space: Space
+    data: Sequence[sp.Expr], breaks: Breaks, axes: Sequence[DataAxis], space: DataSpace
 ) -> tuple[Breaks, bool]:
     """The breaks, with the lower end of a periodic axis where data do not match there; and
     whether a datum jumps at any of them."""
@@ -187,7 +188,13 @@ def _with_ends(
 
 
 def _differ(
-    datum: sp.Expr, generic: Array, k: int, above: float, below: float, length: float, space: Space
+    datum: sp.Expr,
+    generic: Array,
+    k: int,
+    above: float,
+    below: float,
+    length: float,
+    space: DataSpace,
 ) -> bool:
     """Whether the limits of a datum from above `above` and from below `below` differ."""
     values = evaluator(datum, space.symbols)
@@ -203,7 +210,7 @@ def _differ(
     return bool(np.any((close > _JUMP * size) & (close > 0.5 * wide)))
 
 
-def _kinked(datum: sp.Expr, generic: Array, k: int, interval: Interval, space: Space) -> bool:
+def _kinked(datum: sp.Expr, generic: Array, k: int, interval: Interval, space: DataSpace) -> bool:
     """Whether the slopes of a datum at the two ends of a period differ."""
     values = evaluator(datum, space.symbols)
     a, b = interval
@@ -223,7 +230,7 @@ def _kinked(datum: sp.Expr, generic: Array, k: int, interval: Interval, space: S
     return bool(np.any(np.abs(right - left) > 10 * curvature + 1e-9 * size))
 
 
-def _jumps_across(datum: sp.Expr, level: Level, space: Space) -> bool:
+def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
     """Whether a datum jumps where a level of several symbols changes its sign, or passes an
     integer: pairs of random points are bisected."""
     if not datum.free_symbols & level.expression.free_symbols:

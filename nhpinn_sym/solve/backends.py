@@ -16,7 +16,7 @@ from ..problem.errors import (
     UnsupportedError,
     shortened,
 )
-from ..problem.reading import positive_number
+from ..problem.user_input import positive_number
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from ..emit.source import output_path, write_atomic
 from ..lower.cells import lower_cells
 from ..problem.errors import ProblemError
 from ..problem.numeric import lambdified
-from ..problem.reading import instance
+from ..problem.user_input import instance
 from ..runtime.effective import Effective
 from .exports import COUNTS, arrays, equally_spaced, grid_points, xarray_module
 from .solution import Array, EffectiveKey

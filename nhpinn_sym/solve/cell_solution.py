@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..derive.model import HomogenizedModel
-from ..lower.forms import External, Key, MultiIndex
+from ..derive.products import MacroscopicSource
+from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
@@ -45,12 +46,12 @@ class CellFunction:
 
     name: str
     level: float
-    sources: tuple[tuple[Key, int], ...]
+    sources: tuple[tuple[MacroscopicSource, int], ...]
     components: tuple[CellField, ...]
     shape: Shape
 
     @property
-    def key(self) -> Key:
+    def key(self) -> MacroscopicSource:
         """The first macroscopic source; ProblemError for a kernel, which has none."""
         if not self.sources:
             raise ProblemError(
@@ -169,7 +170,7 @@ class FormInfo:
     name: str
     role: str
     level: float
-    sources: tuple[tuple[Key, int], ...]
+    sources: tuple[tuple[MacroscopicSource, int], ...]
 
 
 @dataclass(frozen=True)

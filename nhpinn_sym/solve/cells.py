@@ -16,7 +16,7 @@ from ..derive.model import HomogenizedModel
 from ..derive.time_averages import ORDERED
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
-from ..lower.real import real_form
+from ..lower.real_imaginary import real_form
 from ..problem.errors import (
     BackendMissingError,
     ProblemError,
@@ -25,7 +25,7 @@ from ..problem.errors import (
     ToleranceWarning,
     UnsupportedError,
 )
-from ..problem.reading import instance, parameter_numbers, positive_number
+from ..problem.user_input import instance, parameter_numbers, positive_number
 from ..resolution import Resolution, resolve_cells, resolve_slow
 from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions

@@ -15,11 +15,10 @@ from functools import cache
 
 import numpy as np
 from numpy.polynomial import chebyshev as cheb
-from numpy.typing import NDArray
 
+from ..operator.arrays import Array as Array
 from ..problem.errors import ProblemError
 
-Array = NDArray[np.float64]
 Bounds = tuple[tuple[float, float], ...]
 _POINTS = 4096
 """Points of an interpolation at a time: they take as many numbers for each node of all but one

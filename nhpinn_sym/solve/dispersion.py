@@ -21,7 +21,7 @@ from scipy.optimize import minimize
 from ..derive.model import HomogenizedModel
 from ..derive.notation import equation, latex, text
 from ..problem.errors import ProblemError, UnsupportedError
-from ..problem.reading import instance
+from ..problem.user_input import instance
 from .cell_solution import CellSolution
 from .solution import Array
 from .tensors import symmetric_tensor

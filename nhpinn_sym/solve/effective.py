@@ -12,7 +12,7 @@ import numpy as np
 import sympy as sp
 from numpy.typing import ArrayLike
 
-from ..derive.law import key_of
+from ..derive.effective_law import key_of
 from ..derive.model import HomogenizedModel, effective_shape
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified

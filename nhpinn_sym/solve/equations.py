@@ -25,7 +25,7 @@ from ..problem.errors import (
     shortened,
 )
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import (
+from ..problem.user_input import (
     instance,
     number_from_text,
     parameter_numbers,

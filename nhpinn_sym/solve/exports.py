@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from ..emit.source import output_path
 from ..problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
-from ..problem.reading import positive_integer
+from ..problem.user_input import positive_integer
 from .places import as_time
 from .solution import Array
 from .vtk_files import write_grid, write_image, write_series

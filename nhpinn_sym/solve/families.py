@@ -20,7 +20,7 @@ from ..problem.errors import (
     UnsupportedError,
     shortened,
 )
-from ..problem.reading import instance, listed, parameter_numbers
+from ..problem.user_input import instance, listed, parameter_numbers
 from .cell_file import save, unpacked
 from .cell_solution import CellSolution
 from .cells import solve_over

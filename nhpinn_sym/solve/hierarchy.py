@@ -17,7 +17,7 @@ from ..lower.equation import symbols_of
 from ..lower.forms import External, LoweredEquation, MultiIndex
 from ..lower.hierarchy import entry_and_slope, lower_mean_field
 from ..problem.errors import UnsupportedError
-from ..problem.reading import instance, parameter_numbers
+from ..problem.user_input import instance, parameter_numbers
 from .backends import equation_solver
 from .cell_solution import CellSolution
 from .effective import require

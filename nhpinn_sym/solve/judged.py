@@ -13,7 +13,7 @@ import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
-from ..lower.real import real_form
+from ..lower.real_imaginary import real_form
 from ..problem.errors import SolveError
 from ..resolution import quadrature_error, voigt_reuss
 from .solution import Array, CellBatch

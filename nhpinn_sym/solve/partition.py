@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ..lower.forms import LoweredCells
 from ..lower.phases import Labels, cut
-from ..operator.numbers.level_sets import Level
+from ..operator.numbers.level_sets import LevelSet
 from ..operator.numbers.sweep import Sweep, line_points
 from .solution import Array
 
@@ -56,7 +56,7 @@ class Partition:
 
     cells: tuple[LoweredCells, ...]
     labels: Labels
-    _zeros: tuple[Level, ...]
+    _zeros: tuple[LevelSet, ...]
 
     @property
     def count(self) -> int:
@@ -188,5 +188,5 @@ def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Part
     if not cells.jumps:
         return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), ())
     phases = cut(cells, parameters)
-    zeros = tuple(Level(e, coordinates, bounds) for e in phases.levels)
+    zeros = tuple(LevelSet(e, coordinates, bounds) for e in phases.levels)
     return Partition(phases.cells, phases.labels, zeros)

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from numpy.typing import ArrayLike
 
 from ..lower.forms import LoweredEquation, MultiIndex
-from ..lower.real import real_equation
+from ..lower.real_imaginary import real_equation
 from .exports import Exported, Extent, extent_of
 from .external_fields import real_and_imaginary
 from .fields import CellField, field_data, read_field

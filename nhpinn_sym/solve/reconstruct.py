@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError, shortened
-from ..problem.reading import instance
+from ..problem.user_input import instance
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive
 from .exports import COUNTS, Exported, Extent, extent_of

@@ -29,7 +29,7 @@ from ..lower.walls import (
     WallValue,
     lower_walls,
 )
-from ..operator.sampling import Point, is_opaque, sampler
+from ..operator.sampling import SlowPoint, is_opaque, sampler
 from ..operator.table import Operator
 from ..problem.conditions import describe_face
 from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
@@ -295,7 +295,7 @@ class _Planes:
         self.slow = _SlowNodes(cells, f"x{axis + 1}", place)
         self.functions = {f.name: f for f in (*cells.adjoints, *cells.functions)}
         names = [*op.slow, *op.problem.parameters]
-        start: Point = {v: parameters.get(str(v), 0.0) for v in names} | {
+        start: SlowPoint = {v: parameters.get(str(v), 0.0) for v in names} | {
             op.coordinates[axis]: place
         }
         known = {str(v): v for v in op.slow}

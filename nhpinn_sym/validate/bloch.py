@@ -19,22 +19,22 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
+from ..operator.arrays import Array, ComplexArray
 from ..operator.table import MultiIndex, Operator
-from ..operator.zero import is_zero, jumps
+from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
-from ..problem.reading import instance
+from ..problem.user_input import instance
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
 from ..solve.places import as_numbers
-from .bloch_wave import Complex, PlaneWave
+from .bloch_wave import PlaneWave
 
 Numbers = tuple[float, ...]
 
@@ -60,7 +60,7 @@ class BlochReport:
     eps: Numbers
     by_order: Mapping[int, Numbers]
     floor: Numbers
-    symbol: complex | Complex
+    symbol: complex | ComplexArray
     size: int
 
     @property
@@ -223,7 +223,7 @@ def _check_scope(op: Operator) -> None:
             )
 
 
-def _numbers(given: object, count: int | None, what: str, remedy: str) -> NDArray[np.float64]:
+def _numbers(given: object, count: int | None, what: str, remedy: str) -> Array:
     """`given` as `count` finite numbers (None: any number of them)."""
     try:
         numbers = np.atleast_1d(np.asarray(given, dtype=float))
@@ -260,7 +260,7 @@ def _decreasing(given: Sequence[float]) -> Numbers:
     return tuple(steps.tolist())
 
 
-def _amplitude(given: ArrayLike, components: int) -> NDArray[np.float64]:
+def _amplitude(given: ArrayLike, components: int) -> Array:
     shares = 1 / (1 + 0.3 * np.arange(components))
     remedy = "give one number per equation, or one for all"
     numbers = as_numbers(given, "the amplitude of the Bloch oracle", remedy)
@@ -283,7 +283,9 @@ class _Expansion:
     of the cells is compared.
     """
 
-    def __init__(self, model: HomogenizedModel, cells: CellSolution, direction: Complex) -> None:
+    def __init__(
+        self, model: HomogenizedModel, cells: CellSolution, direction: ComplexArray
+    ) -> None:
         self.model, self.cells, self.direction = model, cells, direction
         zero = np.zeros((1, model.components, model.components), dtype=complex)
         law = _law(cells, model)
@@ -317,7 +319,7 @@ class _Expansion:
         """D^index; index over x, or over (x, t)."""
         return complex(np.prod([d**n for d, n in zip(self.direction, index, strict=False)]))
 
-    def kernel(self, points: NDArray[np.float64]) -> NDArray[Any]:
+    def kernel(self, points: Array) -> np.ndarray:
         """N^0: the ground state, or 1."""
         return (
             np.ones(len(points))
@@ -325,9 +327,9 @@ class _Expansion:
             else self.cells.ground_state(points)
         )
 
-    def means(self, force: NDArray[np.float64]) -> list[Complex]:
+    def means(self, force: Array) -> list[ComplexArray]:
         """The mean fields U_0, ..., U_order."""
-        means: list[Complex] = []
+        means: list[ComplexArray] = []
         for b in range(len(self.symbols)):
             right = (
                 -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0)
@@ -341,7 +343,7 @@ class _Expansion:
             )
         return means
 
-    def parts(self, force: NDArray[np.float64], points: NDArray[np.float64]) -> list[Complex]:
+    def parts(self, force: Array, points: Array) -> list[ComplexArray]:
         """sum_{a+b=p} N^a U_b at the points, for p = 0..order: (components, points) each."""
         means, order = self.means(force), self.model.order
         parts = [mean[:, None] * self.kernel(points) for mean in means]
@@ -360,7 +362,7 @@ class _Expansion:
 
 def _law(
     cells: CellSolution, model: HomogenizedModel
-) -> list[Mapping[tuple[MultiIndex, MultiIndex], NDArray[Any]]]:
+) -> list[Mapping[tuple[MultiIndex, MultiIndex], np.ndarray]]:
     """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that
     vanishes by itself has no terms.
     """
@@ -380,7 +382,7 @@ def _law(
     return [averaged.get(n, {}) for n in levels]
 
 
-def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _units(size: Array) -> tuple[Array, Array]:
     """(of rows, of columns): divided by them, the largest entry of every row and column is 1."""
     rows, columns = np.ones(len(size)), np.ones(len(size))
     for _ in range(20):
@@ -392,5 +394,5 @@ def _units(size: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.f
     return rows, columns
 
 
-def _distance(approximation: Complex, exact: Complex) -> float:
+def _distance(approximation: ComplexArray, exact: ComplexArray) -> float:
     return float(np.linalg.norm(approximation - exact) / np.linalg.norm(exact))

@@ -14,15 +14,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse.linalg import LinearOperator, gmres
 
+from ..operator.arrays import Array, ComplexArray
 from ..operator.sampling import grid, sampler
 from ..operator.table import MultiIndex, Operator
 from ..problem.errors import SolveError, ToleranceWarning
 
-Complex = NDArray[np.complex128]
-Source = Callable[[NDArray[np.float64]], Complex]
+Source = Callable[[Array], ComplexArray]
 """The source at points of the cell (n, axes), for every equation: (components, n)."""
 
 _SIZES = {
@@ -53,11 +52,11 @@ class PlaneWave:
     wavevector: tuple[float, ...]
     growth: Callable[[float], complex]
     source: Source
-    symbol: Complex
-    rows: NDArray[np.float64]
-    columns: NDArray[np.float64]
+    symbol: ComplexArray
+    rows: Array
+    columns: Array
 
-    def solve(self, eps: Sequence[float]) -> tuple[Grid, list[Complex]]:
+    def solve(self, eps: Sequence[float]) -> tuple[Grid, list[ComplexArray]]:
         """(grid, w (components, points) at each eps, in units of 1/columns); the grid is fine
         enough for the first eps.
         """
@@ -101,14 +100,14 @@ class Grid:
             for t, c in zip(terms, sampler(coefficients, op)(ticks, slow), strict=True)
         ]
 
-    def values(self, spectrum: Complex) -> Complex:
+    def values(self, spectrum: ComplexArray) -> ComplexArray:
         """(..., n, ..., n) -> (..., points)."""
         return self.back(spectrum).reshape(*spectrum.shape[: -len(self.axes)], -1)
 
-    def back(self, spectrum: Complex) -> Complex:
+    def back(self, spectrum: ComplexArray) -> ComplexArray:
         return np.asarray(np.fft.ifftn(spectrum, axes=self.axes, norm="forward"))
 
-    def forth(self, values: Complex) -> Complex:
+    def forth(self, values: ComplexArray) -> ComplexArray:
         """Fourier coefficients; the first is the mean."""
         return np.asarray(np.fft.fftn(values, axes=self.axes, norm="forward"))
 
@@ -120,14 +119,14 @@ class _Wave:
 
     def __init__(self, wave: PlaneWave, grid: Grid, eps: float) -> None:
         self.wave, self.grid, self.components = wave, grid, len(wave.rows)
-        slopes: list[Complex] = [
+        slopes: list[ComplexArray] = [
             np.full(grid.shape, rate, dtype=complex)
             for rate in (*(1j * k for k in wave.wavevector), wave.growth(eps))
         ]
         for axis, mode in zip(wave.operator.axes, grid.modes, strict=True):
             slopes[axis.slow] = slopes[axis.slow] + mode / eps ** float(axis.power)
-        self.factors: dict[MultiIndex, Complex] = {}
-        self.rows: dict[tuple[int, MultiIndex], dict[tuple[int, MultiIndex], Complex]] = {}
+        self.factors: dict[MultiIndex, ComplexArray] = {}
+        self.rows: dict[tuple[int, MultiIndex], dict[tuple[int, MultiIndex], ComplexArray]] = {}
         for term, c in grid.coefficients:
             row = self.rows.setdefault((term.equation, term.left), {})
             key = (int(term.field or 0), term.right)
@@ -147,7 +146,7 @@ class _Wave:
         ) ** (-highest / 4)
         self.weight.flat[0] = 1
 
-    def apply(self, w: Complex) -> Complex:
+    def apply(self, w: ComplexArray) -> ComplexArray:
         """The operator on coefficients (components, ..., n, ..., n)."""
         fields = {(field, right) for row in self.rows.values() for field, right in row}
         inner = {
@@ -162,7 +161,7 @@ class _Wave:
         return result
 
     @cached_property
-    def inverse(self) -> Complex:
+    def inverse(self) -> ComplexArray:
         """(components, components, n, ..., n): the inverse of the mean coefficients at every mode,
         of the averaged operator at the mode zero.
         """
@@ -175,16 +174,16 @@ class _Wave:
         )
         return np.asarray(np.moveaxis(np.linalg.inv(symbol), (-2, -1), (0, 1)))
 
-    def preconditioned(self, residual: Complex) -> Complex:
+    def preconditioned(self, residual: ComplexArray) -> ComplexArray:
         """Balanced so that oscillating modes count by their energy."""
         return np.asarray(np.einsum("ij...,jb...->ib...", self.inverse, residual) / self.weight)
 
-    def matrix(self, v: Complex) -> Complex:
+    def matrix(self, v: ComplexArray) -> ComplexArray:
         """The preconditioned operator on flat vectors (count, unknowns)."""
         w = self.weight * np.swapaxes(v.reshape(len(v), self.components, *self.grid.shape), 0, 1)
         return np.swapaxes(self.preconditioned(self.apply(w)), 0, 1).reshape(v.shape)
 
-    def solve(self) -> Complex:
+    def solve(self) -> ComplexArray:
         """Fourier coefficients of w, in units of 1/columns: by LU where the grid is small, else by
         GMRES.
         """
@@ -201,7 +200,7 @@ class _Wave:
         )
         return np.asarray(self.weight * v.reshape(self.components, *self.grid.shape))
 
-    def _krylov(self, right: Complex) -> Complex:
+    def _krylov(self, right: ComplexArray) -> ComplexArray:
         """GMRES on the residual, again and again, until rounding stops it."""
         matrix = LinearOperator(
             (right.size, right.size),
@@ -226,7 +225,7 @@ class _Wave:
         return np.asarray(v)
 
 
-def _change(coarse: Complex, fine: Complex) -> float:
+def _change(coarse: ComplexArray, fine: ComplexArray) -> float:
     """Relative distance of two sets of Fourier coefficients on grids of different sizes."""
     dim, n = coarse.ndim - 1, coarse.shape[-1]
     kept = np.r_[0 : (n + 1) // 2, -(n // 2) : 0]

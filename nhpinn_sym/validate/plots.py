@@ -15,11 +15,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from ..derive.model import HomogenizedModel
+from ..operator.arrays import Array
 from ..problem.escaping import printable
 from ..problem.numeric import lambdified
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
-from ..solve.solution import Array
 
 
 def draw(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..solve.solution import Array
+from ..operator.arrays import Array
 
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
 _GAUSS = {1: 4, 2: 3, 3: 2}
@@ -14,7 +14,7 @@ _MOST_POINTS = 400_000
 
 
 @dataclass(frozen=True)
-class Quadrature:
+class CommonQuadrature:
     """Composite tensor Gauss points (n, d) and weights (n,) of a box."""
 
     points: Array
@@ -30,7 +30,9 @@ class Quadrature:
         return self.norm(difference) / (self.norm(reference) or np.nan)
 
 
-def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...]) -> Quadrature:
+def resolving(
+    bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...]
+) -> CommonQuadrature:
     """Gauss points that resolve a period eps in each direction (fewer intervals a period where that
     would be too many points).
     """
@@ -52,7 +54,7 @@ def resolving(bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...
     total = np.ones(1)
     for mass in masses:
         total = np.multiply.outer(total, mass).ravel()
-    return Quadrature(points, total)
+    return CommonQuadrature(points, total)
 
 
 def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[int, ...]]:

@@ -31,21 +31,22 @@ from ..derive.homogenize import homogenize
 from ..emit.emit import emit
 from ..emit.source import output_path
 from ..lower.walls import lower_walls
+from ..operator.arrays import Array
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.reading import instance, parameter_numbers, positive_integer, positive_number
+from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.equations import exact, positive, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
-from ..solve.solution import Array, Solution
-from .findings import coarse_reference, fewest_periods, larger_eps
-from .quadrature import Quadrature, plot_points, resolving
+from ..solve.solution import Solution
+from .evidence import coarse_reference, fewest_periods, larger_eps
+from .quadrature import CommonQuadrature, plot_points, resolving
 from .report import Report
-from .scope import covered_domain
-from .store import Arrays, Store, check_folder, to_json
+from .stored_parts import Arrays, Store, check_folder, to_json
+from .supported import covered_domain
 from .verdict import Findings, evidence, falls, judge
 from .versions import versions
 
@@ -151,7 +152,7 @@ class _Run:
             (b - a) / (self.eps * float(length))
             for (a, b), length in zip(bounds, problem.cell.lengths, strict=True)
         )
-        self.quadrature: Quadrature = resolving(bounds, periods)
+        self.quadrature: CommonQuadrature = resolving(bounds, periods)
         self.plot_points, self.plot_shape = plot_points(bounds)
         if out is not None:
             check_folder(output_path(out))

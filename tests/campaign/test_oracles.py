@@ -39,13 +39,14 @@ def test_panels_resolve_every_profile(seed: int) -> None:
     assert mean_over(profile)(lambda y: 1 / profile.value(y)) == pytest.approx(adaptive, rel=1e-11)
 
 
-def test_bloch_laws_of_elements_and_waves_agree() -> None:
+@pytest.mark.parametrize("weight", [1.0, 0.05])
+def test_bloch_laws_of_elements_and_waves_agree(weight: float) -> None:
+    """A small weight moves the eigenvalue far below the least value of the reaction."""
     found = []
     for space in (line(periodic_edges()), trigonometric(20)):
         y = space.points[:, 0]
-        found.append(
-            law(space, 2 + S(y), 1 + 3 * C(y) + S(2 * y), 8 * C(y + 0.1), 3 * S(y), 1 + 0.3 * C(y))
-        )
+        rho = weight * (1 + 0.3 * C(y))
+        found.append(law(space, 2 + S(y), 1 + 3 * C(y) + S(2 * y), 8 * C(y + 0.1), 3 * S(y), rho))
     for name in ("lambda0", "drift", "A", "b", "c"):
         assert getattr(found[0], name) == pytest.approx(getattr(found[1], name), abs=1e-10)
 

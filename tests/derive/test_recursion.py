@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import sympy as sp
 
-from nhpinn_sym.derive.combination import Function, Pairing, Product, leibniz
+from nhpinn_sym.derive.products import Function, Pairing, Product, leibniz
 from nhpinn_sym.derive.recursion import Recursion
 from nhpinn_sym.operator.twoscale import expand
 from tests.symbolic import Build, S, diffusion, table

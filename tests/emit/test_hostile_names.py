@@ -22,7 +22,7 @@ from nhpinn_sym.emit.source import load
 from nhpinn_sym.emit.torch_text import Scope
 from nhpinn_sym.problem import escaping
 from nhpinn_sym.problem.errors import NhpinnError, ProblemError, UnsupportedError
-from nhpinn_sym.problem.reading import number_from_text
+from nhpinn_sym.problem.user_input import number_from_text
 
 ALL = ("torch", "dolfinx", "skfem", "numpy", "latex")
 

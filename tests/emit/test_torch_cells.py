@@ -15,8 +15,8 @@ import torch
 
 from nhpinn_sym.emit import torch_equation as target
 from nhpinn_sym.emit.torch_cells import stages
-from nhpinn_sym.lower.expand import strong_terms, weak_terms
 from nhpinn_sym.lower.forms import External, LoweredCells, WeakTerm
+from nhpinn_sym.lower.term_forms import strong_terms, weak_terms
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import UnsupportedError
 

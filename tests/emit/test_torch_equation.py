@@ -16,7 +16,6 @@ import sympy as sp
 import torch
 
 from nhpinn_sym.emit import torch_equation as target
-from nhpinn_sym.lower.expand import strong_terms, weak_terms
 from nhpinn_sym.lower.forms import (
     Essential,
     LoweredCells,
@@ -25,6 +24,7 @@ from nhpinn_sym.lower.forms import (
     Natural,
     StrongTerm,
 )
+from nhpinn_sym.lower.term_forms import strong_terms, weak_terms
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import UnsupportedError
 

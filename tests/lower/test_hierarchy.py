@@ -9,8 +9,8 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.derive.effective_law import index_of
 from nhpinn_sym.derive.hierarchy import averaged_terms
-from nhpinn_sym.derive.law import index_of
 from nhpinn_sym.lower.equation import lower_homogenized
 from nhpinn_sym.lower.forms import External, LoweredEquation, WeakTerm
 from nhpinn_sym.lower.hierarchy import entry_and_slope, lower_mean_field

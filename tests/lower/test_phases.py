@@ -10,7 +10,7 @@ import sympy as sp
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.phases import Phases, cut
-from nhpinn_sym.operator.zero import jumps
+from nhpinn_sym.operator.zero_test import jumps
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
 
 from ..symbolic import derived, diffusion

@@ -6,9 +6,9 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.operator.literal import fold_fast
 from nhpinn_sym.operator.parse import powers_of
 from nhpinn_sym.operator.table import Term
+from nhpinn_sym.operator.written_scales import fold_fast
 from nhpinn_sym.problem.errors import EpsilonError
 from tests.symbolic import C, S, table, y_symbols
 

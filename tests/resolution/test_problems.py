@@ -128,6 +128,14 @@ def test_the_homogenized_equation_has_the_data_of_x() -> None:
     assert found.breaks == ((0.3,), ())
 
 
+def test_the_homogenized_equation_has_the_breaks_of_what_its_coefficients_average() -> None:
+    def thin(s: nh.Scales) -> sp.Expr:
+        return (2 + S(s.y[0])) * (1 + sp.Piecewise((9, abs(s.x[0] - 0.4) < 1e-4), (0, True)))
+
+    found = resolve_equation(lower_homogenized(derived(diffusion(thin), 2, **BOX)), {})
+    assert found.breaks[0] == pytest.approx((0.3999, 0.4, 0.4001)) and found.breaks[1] == ()
+
+
 def test_time() -> None:
     def build(s: nh.Scales, u: Any) -> sp.Eq:
         return sp.Eq(

@@ -8,7 +8,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.equation import lower_fine
-from nhpinn_sym.lower.real import real_equation
+from nhpinn_sym.lower.real_imaginary import real_equation
 from nhpinn_sym.operator.parse import parse
 
 BACKENDS = ["pinn", "skfem"]

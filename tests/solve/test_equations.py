@@ -64,6 +64,35 @@ def test_homogenized_solution_against_its_closed_form(backend: str) -> None:
     assert u0.derivative(POINTS, (1,)) == pytest.approx(1 - 2 * x, abs=1e-5)
 
 
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_a_thin_layer_in_the_slow_variable_counts(backend: str) -> None:
+    """-(a(y) q(x) u')' = 1 with <1/a> = 2; 1/q = 1, and 1000 in a layer that no mesh has by chance.
+
+    The condition of the layer is flat: cos is 1 - 5e-9 at its ends.
+    """
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    middle, width = 0.7144, 2e-4
+    inside = sp.cos(2 * sp.pi * (s.x[0] - middle)) > sp.cos(sp.pi * width)
+    a = sp.Piecewise((sp.Rational(1, 1000), inside), (1, True)) / (2 + sp.cos(2 * sp.pi * s.y[0]))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), backend)
+
+    extra = 999 * width
+    flux = (0.5 + extra * middle) / (1 + extra)  # u' = 2 (flux - x)/q, and u(1) = 0
+    x = POINTS[:, 0]
+    beyond = np.where(x > middle, 2 * extra * (flux - middle), 0.0)
+    assert np.abs(x - middle).min() > width / 2
+    assert u0(POINTS) == pytest.approx(2 * flux * x - x**2 + beyond, abs=1e-7)
+
+
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx", "pinn"])
 def test_natural_conditions_carry_over(backend: str) -> None:
     """-u''/2 = 1, u(0) = 1, u'(1)/2 + 3 u(1) = 2."""

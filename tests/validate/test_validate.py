@@ -18,7 +18,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import OutputPathError, SolveError, UnknownBackendError
 from nhpinn_sym.validate.quadrature import plot_points, resolving
 from nhpinn_sym.validate.report import Verdict
-from nhpinn_sym.validate.store import Store
+from nhpinn_sym.validate.stored_parts import Store
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "elliptic_1d.py"
 

@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.validate import findings as found
+from nhpinn_sym.validate import evidence as found
 from nhpinn_sym.validate.verdict import Findings, Verdict, evidence, falls, judge
 
 BUDGET = {"homogenization": 1e-2, "cell": 1e-5, "macro": 1e-5, "reference": 1e-5}

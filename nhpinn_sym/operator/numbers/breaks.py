@@ -8,13 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.relational import Relational
 
-from .data import Interval, Space
+from ..arrays import Array, Flags, tensor_points
+from .data import DataSpace, Interval
 from .enclosure import enclose, enclose_tightly
-
-Array = NDArray[np.float64]
+from .ranges import Range
 
 _KINKS = (sp.Abs, sp.Max, sp.Min)
 STEPS = (sp.sign, sp.Heaviside, sp.floor)
@@ -24,6 +23,11 @@ _ROUNDS = 80
 _MOST_BOXES = 20_000
 _MOST_STEPS = 100_000
 _NARROW = 1e-9
+"""Share of the interval at which a zero that is no change of sign counts as found."""
+_SHRUNK = 1e-12
+"""Share of a box by which it is shrunk, so that its ends, where data may jump, are not in it."""
+_BISECTIONS = 60
+"""From a box to rounding: 2^-53, and some for boxes far from zero."""
 """Share of the interval at which a zero that is no change of sign counts as found."""
 _GRIDS = {1: 64, 2: 24, 3: 10, 4: 6}
 """Boxes per axis on which a level is looked at for zeros."""
@@ -39,14 +43,14 @@ class Level:
     integers: bool = False
 
 
-def levels_of(expr: sp.Expr, space: Space) -> Iterator[Level]:
+def levels_of(expr: sp.Expr, space: DataSpace) -> Iterator[Level]:
     """All levels in an expression, those inside of others first."""
     for node in sp.postorder_traversal(expr):
         if node.free_symbols:
             yield from own_levels(node, space)
 
 
-def own_levels(node: sp.Basic, space: Space) -> Iterator[Level]:
+def own_levels(node: sp.Basic, space: DataSpace) -> Iterator[Level]:
     """The levels across which one node breaks."""
     if isinstance(node, sp.Piecewise):
         for _, condition in node.args:
@@ -62,13 +66,13 @@ def own_levels(node: sp.Basic, space: Space) -> Iterator[Level]:
         for k, one in enumerate(node.args):
             for other in node.args[k + 1 :]:
                 yield from _factors(one - other, False)
-    elif (
-        isinstance(node, sp.Pow)
-        and node.exp.is_number
-        and not node.exp.is_integer
-        and len(space.of(node.base)) == 1
-    ):
+    elif isinstance(node, sp.Pow) and _is_root(node) and len(space.of(node.base)) == 1:
         yield from _factors(node.base, False)
+
+
+def _is_root(node: sp.Pow) -> bool:
+    """Whether it is a fixed power that is not smooth where the base vanishes."""
+    return bool(node.exp.is_number and not node.exp.is_integer)
 
 
 def _factors(level: sp.Expr, jump: bool) -> Iterator[Level]:
@@ -86,30 +90,37 @@ def zeros(level: Level, symbol: sp.Symbol, cuts: Array) -> Array:
     Linear ones are exact to rounding, others are enclosed and bisected. ArithmeticError where
     they are too many.
     """
-    inner = cuts
-    for step in sorted(level.expression.atoms(sp.floor), key=sp.default_sort_key):
-        if symbol in step.free_symbols:
-            inner = merged(
-                np.concatenate([inner, zeros(Level(step.args[0], True, True), symbol, cuts)]),
-                cuts[0],
-                cuts[-1],
-            )
+    cuts = _cuts_with_steps(level.expression, symbol, cuts)
     if not level.integers:
-        return _zeros(level.expression, symbol, inner)
-    ends = cuts[[0, -1]][None, :]
-    low, high = (
-        float(v[0]) for v in enclose(level.expression, (symbol,), ends[:, :1], ends[:, 1:])
-    )
-    if not high - low < _MOST_STEPS:
-        raise ArithmeticError(f"{high - low:.3g} steps of floor({level.expression})")
-    steps = np.arange(np.ceil(low), np.floor(high) + 1)
+        return _zeros(level.expression, symbol, cuts)
+    steps = _integers_between(level.expression, symbol, cuts[0], cuts[-1])
     slope = _slope(level.expression, symbol)
     if slope is not None:
-        found = (steps - float(level.expression.xreplace({symbol: sp.Integer(0)}))) / slope
+        at_zero = float(level.expression.xreplace({symbol: sp.Integer(0)}))
+        found = (steps - at_zero) / slope
         return found[(found >= cuts[0]) & (found <= cuts[-1])]
-    return np.concatenate(
-        [np.zeros(0), *(_zeros(level.expression - int(n), symbol, inner) for n in steps)]
-    )
+    zeros_by_step = [_zeros(level.expression - int(n), symbol, cuts) for n in steps]
+    return np.concatenate([np.zeros(0), *zeros_by_step])
+
+
+def _cuts_with_steps(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
+    """The cuts, and the steps of every floor in the expression."""
+    inner = cuts
+    for step in sorted(expr.atoms(sp.floor), key=sp.default_sort_key):
+        if symbol in step.free_symbols:
+            steps = zeros(Level(step.args[0], True, True), symbol, cuts)
+            inner = merged(np.concatenate([inner, steps]), cuts[0], cuts[-1])
+    return inner
+
+
+def _integers_between(expr: sp.Expr, symbol: sp.Symbol, start: float, end: float) -> Array:
+    """The integers that an expression may take between two values of a symbol."""
+    value = enclose(expr, (symbol,), np.array([[start]]), np.array([[end]]))
+    low = float(value.lo[0])
+    high = float(value.hi[0])
+    if not high - low < _MOST_STEPS:
+        raise ArithmeticError(f"{high - low:.3g} steps of floor({expr})")
+    return np.arange(np.ceil(low), np.floor(high) + 1)
 
 
 def _slope(expr: sp.Expr, symbol: sp.Symbol) -> float | None:
@@ -121,6 +132,7 @@ def _slope(expr: sp.Expr, symbol: sp.Symbol) -> float | None:
 
 
 def _zeros(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
+    """Zeros between the cuts; an expression that is linear but for floors is linear between them."""
     floors = {f: sp.Dummy() for f in expr.atoms(sp.floor) if symbol in f.free_symbols}
     slope = _slope(expr.xreplace(floors), symbol)
     if slope is None:
@@ -146,14 +158,13 @@ def _isolated(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
     lo, hi = _halved(*_halved(*_halved(cuts[:-1], cuts[1:])))
     found = [np.zeros(0)]
     for _ in range(_ROUNDS):
-        margin = 1e-12 * (hi - lo)
-        value, (slope,) = enclose_tightly(
-            expr, (symbol,), (lo + margin)[:, None], (hi - margin)[:, None]
-        )
+        margin = _SHRUNK * (hi - lo)
+        inner = (lo + margin)[:, None]
+        outer = (hi - margin)[:, None]
+        value, (slope,) = enclose_tightly(expr, (symbol,), inner, outer)
         if slope is None:
             return np.concatenate(found)
-        rim = 2 * margin * np.nan_to_num(np.maximum(np.abs(slope.lo), np.abs(slope.hi)), nan=np.inf)
-        near = (value.lo <= rim) & (value.hi >= -rim) & ~((value.lo == 0) & (value.hi == 0))
+        near = _may_vanish(value, slope, margin)
         monotone = near & ((slope.lo > 0) | (slope.hi < 0))
         found.append(_bisected(expr, symbol, lo[monotone], hi[monotone]))
         near &= ~monotone
@@ -168,6 +179,16 @@ def _isolated(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
     raise ArithmeticError(f"the zeros of {expr} along {symbol}")
 
 
+def _may_vanish(value: Range, slope: Range, margin: Array) -> Flags:
+    """Whether a function may have a zero in a box or within the margin by which the box was shrunk;
+    where it is zero throughout it has none that matters.
+    """
+    steepest = np.maximum(np.abs(slope.lo), np.abs(slope.hi))
+    rim = 2 * margin * np.nan_to_num(steepest, nan=np.inf)
+    zero_throughout = (value.lo == 0) & (value.hi == 0)
+    return (value.lo <= rim) & (value.hi >= -rim) & ~zero_throughout
+
+
 def _halved(lo: Array, hi: Array) -> tuple[Array, Array]:
     middle = (lo + hi) / 2
     return np.concatenate([lo, middle]), np.concatenate([middle, hi])
@@ -177,13 +198,14 @@ def _bisected(expr: sp.Expr, symbol: sp.Symbol, lo: Array, hi: Array) -> Array:
     """The change of sign of a monotone function in each interval that has one, to rounding."""
     if not len(lo):
         return lo
+    # A zero at the end that two boxes share may be lost to rounding in both.
     reach = 1e-11 * (hi - lo)
     lo = lo - reach
     hi = hi + reach
     sign = _values(expr, symbol, lo) >= 0
     crossing = sign != (_values(expr, symbol, hi) >= 0)
     lo, hi, sign = lo[crossing], hi[crossing], sign[crossing]
-    for _ in range(60 if len(lo) else 0):
+    for _ in range(_BISECTIONS if len(lo) else 0):
         middle = (lo + hi) / 2
         same = (_values(expr, symbol, middle) >= 0) == sign
         lo = np.where(same, middle, lo)
@@ -221,13 +243,12 @@ def smooth_levels(level: sp.Expr) -> Iterable[sp.Expr]:
             yield from smooth_levels(part - other)
 
 
-def vanishes_inside(level: Level, space: Space) -> bool:
+def vanishes_inside(level: Level, space: DataSpace) -> bool:
     """Whether a level of several symbols may vanish (be an integer) inside the box."""
     places = space.of(level.expression)
     symbols = [space.symbols[k] for k in places]
-    lo, hi = boxes(
-        [np.linspace(*space.intervals[k], _GRIDS[min(len(places), 4)] + 1) for k in places]
-    )
+    count = _GRIDS[min(len(places), max(_GRIDS))] + 1
+    lo, hi = boxes([np.linspace(*space.intervals[k], count) for k in places])
     value = enclose_tightly(level.expression, symbols, lo, hi).value
     if level.integers:
         return bool(np.any(np.floor(value.lo) != np.ceil(value.hi) - 1))
@@ -236,12 +257,9 @@ def vanishes_inside(level: Level, space: Space) -> bool:
 
 def boxes(lines: Sequence[Array]) -> tuple[Array, Array]:
     """Lower and upper corners (n, d) of the boxes between the lines of each axis."""
-    ends = [
-        np.meshgrid(*[cut[part] for cut in lines], indexing="ij")
-        for part in (slice(None, -1), slice(1, None))
-    ]
-    lo, hi = (np.stack([g.ravel() for g in grid], axis=-1) for grid in ends)
-    return lo, hi
+    lower = tensor_points([cut[:-1] for cut in lines])
+    upper = tensor_points([cut[1:] for cut in lines])
+    return lower, upper
 
 
 @dataclass(frozen=True)
@@ -258,7 +276,7 @@ class Breaks:
         return merged(self.points[k], *interval)
 
 
-def find_breaks(data: Iterable[sp.Expr], space: Space) -> Breaks:
+def find_breaks(data: Iterable[sp.Expr], space: DataSpace) -> Breaks:
     """The breaks of all data."""
     points = [np.array(interval) for interval in space.intervals]
     curved: list[Level] = []

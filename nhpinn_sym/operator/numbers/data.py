@@ -10,12 +10,12 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 
 Interval = tuple[float, float]
-Axis = tuple[sp.Symbol, Interval, bool]
+DataAxis = tuple[sp.Symbol, Interval, bool]
 """A coordinate, its interval, and whether data have the interval for a period."""
 
 
 @dataclass(frozen=True)
-class Space:
+class DataSpace:
     """The symbols that data depend on, with their intervals: the first `axes` of them are asked
     for, the others only range over theirs."""
 
@@ -33,7 +33,7 @@ class Space:
 
 
 def real_data(
-    exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: Space
+    exprs: Iterable[sp.Expr], numbers: Mapping[sp.Symbol, float], space: DataSpace
 ) -> tuple[sp.Expr, ...]:
     """Each datum once, without numeric factors, opaque functions and other symbols counting as
     1; constants are left out."""
@@ -45,17 +45,15 @@ def real_data(
     return tuple(found)
 
 
-def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: Space) -> sp.Expr:
+def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: DataSpace) -> sp.Expr:
     """The expression in the symbols of the space alone; Mod, frac and ceiling are written with
     floor."""
     expr = sp.sympify(expr)
     nodes = expr.atoms(AppliedUndef, sp.Derivative)
     expr = expr.xreplace({node: sp.Integer(1) for node in nodes if not hasattr(node, "_imp_")})
-    swap: dict[sp.Symbol, sp.Expr] = {
-        v: number(numbers[v]) if v in numbers else sp.Integer(1)
-        for v in expr.free_symbols
-        if v not in space.symbols
-    }
+    swap: dict[sp.Symbol, sp.Expr] = {}
+    for v in expr.free_symbols - set(space.symbols):
+        swap[v] = number(numbers[v]) if v in numbers else sp.Integer(1)
     expr = expr.xreplace(swap)
     if expr.has(sp.Mod, sp.frac, sp.ceiling):
         expr = expr.replace(sp.Mod, lambda p, q: p - q * sp.floor(p / q))
@@ -76,27 +74,34 @@ def _real_parts(expr: sp.Expr) -> Sequence[sp.Expr]:
 def real_imaginary(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """Real and imaginary part for real symbols. Nothing is expanded: exp(-(1e5 y - 3e4)^2) written
     out is a number that underflows times one that overflows."""
-    zero = sp.Integer(0)
     if not expr.has(sp.I):
-        return expr, zero
+        return expr, sp.Integer(0)
     if isinstance(expr, sp.Add):
-        parts = [real_imaginary(a) for a in expr.args]
-        return sp.Add(*[p for p, _ in parts]), sp.Add(*[q for _, q in parts])
+        real, imaginary = zip(*map(real_imaginary, expr.args), strict=True)
+        return sp.Add(*real), sp.Add(*imaginary)
     if isinstance(expr, sp.Mul):
-        real, imaginary = sp.Integer(1), zero
-        for factor in expr.args:
-            p, q = real_imaginary(factor)
-            product = real * q + imaginary * p
-            real = real * p - imaginary * q
-            imaginary = product
-        return real, imaginary
+        return _parts_of_product(expr.args)
     if isinstance(expr, sp.exp):
         p, q = real_imaginary(expr.args[0])
         return sp.exp(p) * sp.cos(q), sp.exp(p) * sp.sin(q)
     if isinstance(expr, sp.Piecewise):
-        pairs = [(real_imaginary(e), c) for e, c in expr.args]
-        return sp.Piecewise(*[(p, c) for (p, _), c in pairs]), sp.Piecewise(
-            *[(q, c) for (_, q), c in pairs]
+        branches = [real_imaginary(e) for e, _ in expr.args]
+        conditions = [c for _, c in expr.args]
+        real, imaginary = zip(*branches, strict=True)
+        return (
+            sp.Piecewise(*zip(real, conditions, strict=True)),
+            sp.Piecewise(*zip(imaginary, conditions, strict=True)),
         )
     found: tuple[sp.Expr, sp.Expr] = expr.as_real_imag()
     return found
+
+
+def _parts_of_product(factors: Sequence[sp.Expr]) -> tuple[sp.Expr, sp.Expr]:
+    real = sp.Integer(1)
+    imaginary = sp.Integer(0)
+    for factor in factors:
+        p, q = real_imaginary(factor)
+        product = real * q + imaginary * p
+        real = real * p - imaginary * q
+        imaginary = product
+    return real, imaginary

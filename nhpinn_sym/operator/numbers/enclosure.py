@@ -20,10 +20,9 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import NOT_EVALUATED, lambdified
+from ..arrays import Array, Flags
 from .ranges import (
     RULES,
-    Array,
-    Flags,
     Range,
     added,
     compared,
@@ -42,7 +41,7 @@ _WIDENED = 0.5
 """Share of their range by which these are widened."""
 
 
-class Jet(NamedTuple):
+class RangeWithSlopes(NamedTuple):
     """Ranges of a function and of its derivative along each coordinate; None is an identical
     zero."""
 
@@ -58,7 +57,9 @@ def enclose(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -
     return _Boxes(symbols, lo, hi, 0).jet(expr).value
 
 
-def enclose_tightly(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -> Jet:
+def enclose_tightly(
+    expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array
+) -> RangeWithSlopes:
     """The same with derivatives, and with the mean value form: its excess falls with the square
     of the size of a box."""
     return enclose_all([expr], symbols, lo, hi)[0]
@@ -66,7 +67,7 @@ def enclose_tightly(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: 
 
 def enclose_all(
     exprs: Sequence[sp.Expr], symbols: Sequence[sp.Symbol], lo: Array, hi: Array
-) -> list[Jet]:
+) -> list[RangeWithSlopes]:
     """`enclose_tightly` of several expressions; what they have in common is evaluated once."""
     boxes = _Boxes(symbols, lo, hi, lo.shape[1])
     middle = (lo + hi) / 2
@@ -74,7 +75,7 @@ def enclose_all(
     return [_tightened(boxes.jet(e), points.jet(e).value, hi - lo) for e in exprs]
 
 
-def _tightened(jet: Jet, middle: Range, widths: Array) -> Jet:
+def _tightened(jet: RangeWithSlopes, middle: Range, widths: Array) -> RangeWithSlopes:
     """The intersection with the mean value form."""
     low, high = middle
     with np.errstate(all="ignore"):
@@ -86,7 +87,7 @@ def _tightened(jet: Jet, middle: Range, widths: Array) -> Jet:
     low = np.where(np.isnan(low), -np.inf, low)
     high = np.where(np.isnan(high), np.inf, high)
     value = Range(np.maximum(jet.value.lo, low), np.minimum(jet.value.hi, high))
-    return Jet(value, jet.slopes)
+    return RangeWithSlopes(value, jet.slopes)
 
 
 def active(
@@ -111,12 +112,12 @@ class _Boxes:
         self.zero: tuple[Range | None, ...] = (None,) * count
         ones = np.ones(len(lo))
         self.ones = ones
-        self.known: dict[sp.Basic, Jet] = {}
+        self.known: dict[sp.Basic, RangeWithSlopes] = {}
         for k, symbol in enumerate(symbols):
             slopes = tuple(Range(ones, ones) if j == k else None for j in range(count))
-            self.known[symbol] = Jet(Range(lo[:, k], hi[:, k]), slopes)
+            self.known[symbol] = RangeWithSlopes(Range(lo[:, k], hi[:, k]), slopes)
 
-    def jet(self, expr: sp.Expr) -> Jet:
+    def jet(self, expr: sp.Expr) -> RangeWithSlopes:
         found = self.known.get(expr)
         if found is None:
             with np.errstate(all="ignore"):
@@ -124,9 +125,9 @@ class _Boxes:
             self.known[expr] = found
         return found
 
-    def _evaluated(self, expr: sp.Expr) -> Jet:
+    def _evaluated(self, expr: sp.Expr) -> RangeWithSlopes:
         if not expr.free_symbols:
-            return Jet(self._constant(_number(expr)), self.zero)
+            return RangeWithSlopes(self._constant(_number(expr)), self.zero)
         if isinstance(expr, sp.Add):
             return self._sum(expr)
         if isinstance(expr, sp.Mul):
@@ -151,15 +152,15 @@ class _Boxes:
         values = number * self.ones
         return Range(values, values)
 
-    def _sum(self, expr: sp.Expr) -> Jet:
+    def _sum(self, expr: sp.Expr) -> RangeWithSlopes:
         value, slopes = self.jet(expr.args[0])
         for term in expr.args[1:]:
             other, others = self.jet(term)
             value = plus(value, other)
             slopes = tuple(added(p, q) for p, q in zip(slopes, others, strict=True))
-        return Jet(value, slopes)
+        return RangeWithSlopes(value, slopes)
 
-    def _product(self, expr: sp.Expr) -> Jet:
+    def _product(self, expr: sp.Expr) -> RangeWithSlopes:
         value, slopes = self.jet(expr.args[0])
         for factor in expr.args[1:]:
             other, others = self.jet(factor)
@@ -168,40 +169,47 @@ class _Boxes:
                 for p, q in zip(slopes, others, strict=True)
             )
             value = times(value, other)
-        return Jet(value, slopes)
+        return RangeWithSlopes(value, slopes)
 
-    def _power(self, expr: sp.Expr) -> Jet:
+    def _power(self, expr: sp.Expr) -> RangeWithSlopes:
         base, exponent = expr.args
         if exponent.free_symbols:
             return self.jet(sp.exp(exponent * sp.log(base), evaluate=False))
         p = _number(exponent)
         inner = self.jet(base)
         outer = scaled(raised(inner.value, p - 1), self._constant(p))
-        return Jet(raised(inner.value, p), tuple(scaled(s, outer) for s in inner.slopes))
+        return RangeWithSlopes(
+            raised(inner.value, p), tuple(scaled(s, outer) for s in inner.slopes)
+        )
 
     def _chained(
-        self, inner: Jet, function: Callable[[Range], Range], derivative: Callable[[Range], Range]
-    ) -> Jet:
+        self,
+        inner: RangeWithSlopes,
+        function: Callable[[Range], Range],
+        derivative: Callable[[Range], Range],
+    ) -> RangeWithSlopes:
         outer = derivative(inner.value) if any(s is not None for s in inner.slopes) else None
-        return Jet(function(inner.value), tuple(scaled(s, outer) for s in inner.slopes))
+        return RangeWithSlopes(function(inner.value), tuple(scaled(s, outer) for s in inner.slopes))
 
-    def _extreme(self, expr: sp.Expr) -> Jet:
+    def _extreme(self, expr: sp.Expr) -> RangeWithSlopes:
         """Max or Min: where one argument is surely the largest its derivatives count, elsewhere
         all of them."""
-        sign = 1 if isinstance(expr, sp.Max) else -1
         jets = [self.jet(a) for a in expr.args]
-        upper = [j.value if sign > 0 else Range(-j.value.hi, -j.value.lo) for j in jets]
-        lo = np.max([v.lo for v in upper], axis=0)
-        hi = np.max([v.hi for v in upper], axis=0)
-        active = [v.hi >= lo for v in upper]
-        value = Range(lo, hi) if sign > 0 else Range(-hi, -lo)
-        return Jet(value, self._united(active, jets).slopes)
+        lows = [j.value.lo for j in jets]
+        highs = [j.value.hi for j in jets]
+        if isinstance(expr, sp.Max):
+            value = Range(np.max(lows, axis=0), np.max(highs, axis=0))
+            taken = [high >= value.lo for high in highs]
+        else:
+            value = Range(np.min(lows, axis=0), np.min(highs, axis=0))
+            taken = [low <= value.hi for low in lows]
+        return RangeWithSlopes(value, self._united(taken, jets).slopes)
 
-    def _piecewise(self, expr: sp.Expr) -> Jet:
+    def _piecewise(self, expr: sp.Expr) -> RangeWithSlopes:
         """The union of the branches that may be taken; where several may, the function may jump."""
         left = np.ones(len(self.ones), dtype=bool)
         active: list[Flags] = []
-        jets: list[Jet] = []
+        jets: list[RangeWithSlopes] = []
         for branch, condition in expr.args:
             may, must = self.truth(condition)
             if np.any(left & may):
@@ -210,41 +218,42 @@ class _Boxes:
             left = left & ~must
         if np.any(left):
             active.append(left)
-            jets.append(Jet(everything(self.ones), self.zero))
+            jets.append(RangeWithSlopes(everything(self.ones), self.zero))
         value, slopes = self._united(active, jets)
         several = np.sum(active, axis=0) > 1
-        return Jet(value, tuple(unbounded(s, several) for s in slopes))
+        return RangeWithSlopes(value, tuple(unbounded(s, several) for s in slopes))
 
-    def _united(self, active: Sequence[Flags], jets: Sequence[Jet]) -> Jet:
+    def _united(self, active: Sequence[Flags], jets: Sequence[RangeWithSlopes]) -> RangeWithSlopes:
         value = union([j.value for j in jets], active)
+        zero = self._constant(0.0)
         slopes: list[Range | None] = []
         for k in range(self.count):
             parts = [j.slopes[k] for j in jets]
-            zero = self._constant(0.0)
-            slopes.append(
-                None
-                if all(s is None for s in parts)
-                else union([zero if s is None else s for s in parts], active)
-            )
-        return Jet(value, tuple(slopes))
+            if all(s is None for s in parts):
+                slopes.append(None)
+            else:
+                slopes.append(union([zero if s is None else s for s in parts], active))
+        return RangeWithSlopes(value, tuple(slopes))
 
     def truth(self, condition: Boolean) -> tuple[Flags, Flags]:
         """(may be true, must be true) inside each open box."""
         full = np.ones(len(self.ones), dtype=bool)
-        if condition in (sp.true, sp.false):
-            value = full if condition == sp.true else ~full
-            return value, value
-        if isinstance(condition, (And, Or, Not)):
-            pairs = [self.truth(c) for c in condition.args]
-            if isinstance(condition, Not):
-                return ~pairs[0][1], ~pairs[0][0]
+        if condition == sp.true:
+            return full, full
+        if condition == sp.false:
+            return ~full, ~full
+        if isinstance(condition, Not):
+            may, must = self.truth(condition.args[0])
+            return ~must, ~may
+        if isinstance(condition, (And, Or)):
             joined = np.logical_and if isinstance(condition, And) else np.logical_or
+            pairs = [self.truth(c) for c in condition.args]
             return joined.reduce([p[0] for p in pairs]), joined.reduce([p[1] for p in pairs])
         if isinstance(condition, Relational):
             return compared(condition, self.jet(condition.lhs - condition.rhs).value)
         return full, ~full
 
-    def _sampled(self, expr: sp.Expr) -> Jet:
+    def _sampled(self, expr: sp.Expr) -> RangeWithSlopes:
         """A function without a rule, and its derivatives: values at random points of the ranges of
         its arguments."""
         jets = [self.jet(a) for a in expr.args]
@@ -258,10 +267,14 @@ class _Boxes:
             slope = self._sampled_slope(outer, number, names, jets)
             chained = (scaled(s, slope) for s in inner.slopes)
             slopes = tuple(added(p, q) for p, q in zip(slopes, chained, strict=True))
-        return Jet(value, slopes)
+        return RangeWithSlopes(value, slopes)
 
     def _sampled_slope(
-        self, outer: sp.Expr, number: int, names: Sequence[sp.Symbol], jets: Sequence[Jet]
+        self,
+        outer: sp.Expr,
+        number: int,
+        names: Sequence[sp.Symbol],
+        jets: Sequence[RangeWithSlopes],
     ) -> Range:
         """The range of the derivative by an argument; everything where none is known."""
         try:
@@ -270,7 +283,7 @@ class _Boxes:
             return everything(self.ones)
 
     def _sampled_range(
-        self, outer: sp.Expr, names: Sequence[sp.Symbol], jets: Sequence[Jet]
+        self, outer: sp.Expr, names: Sequence[sp.Symbol], jets: Sequence[RangeWithSlopes]
     ) -> Range:
         shares = np.random.default_rng(7).random((len(jets), _SAMPLES, 1))
         shares[:, 0] = 0.0

@@ -9,33 +9,35 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ...problem.errors import SolveError
+from ..arrays import Array, Integers, tensor_points
 from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
-from .data import Axis, Interval, Space, number, plain, real_imaginary
+from .data import DataAxis, DataSpace, Interval, number, plain, real_imaginary
 from .enclosure import enclose
-from .level_sets import Level as LevelSet
+from .level_sets import LevelSet
 from .lines import Lines
 from .panels import FOR_MEANS, evaluator, halve, resolve_panels
 from .sweep import Sweep, line_points
 
-Array = NDArray[np.float64]
-Mean = tuple[complex, float]
-Function = Callable[[Array], Array]
+MeanWithError = tuple[complex, float]
+PointFunction = Callable[[Array], Array]
 """Points (n, d) -> (n, m)."""
 
 _ORDERS = {1: (10, 7), 2: (9, 6), 3: (6, 4)}
 """Gauss points per axis of a panel, and those that its error is taken from."""
 _ACCURACY = 1e-12
+"""Relative, of means of data: a digit above what a sum of many panels rounds to."""
 _ACCURACY_OF_FUNCTIONS = {1: 1e-12, 2: 1e-10, 3: 1e-7}
 """Relative, of means that results are judged by, by the number of axes: below what results in so
 many dimensions are asked for. A mean comes with its error, so that a coarse one rejects nothing."""
 _MOST_POINTS = 3_000_000
 _ROUNDS = 30
+"""Halvings of a panel, down to 1e-9 of it: what is left then is a singularity."""
 _LINE_ORDERS = {2: (8, 16, 32), 3: (4, 7)}
 """Gauss points for each smooth part of a line."""
 _LINE_ACCURACY = 1e-9
+"""Relative, of means between curves: Newton finds these to about 1e-12, and errors add up."""
 _MOST_BOXES = 20_000
 _MOST_PARTS = 256
 _FEW_LINES = 9
@@ -45,14 +47,14 @@ _ROUNDING = 1e-15
 
 
 def integrate(
-    expr: sp.Expr, axes: Sequence[Axis], values: Mapping[sp.Symbol, float] | None = None
+    expr: sp.Expr, axes: Sequence[DataAxis], values: Mapping[sp.Symbol, float] | None = None
 ) -> tuple[float | complex, float]:
     """(mean of `expr` over the box of `axes`, bound on its error); complex where the expression is.
 
     values: a number for every other symbol. The error is infinite where the datum is not
             integrated within the limits.
     """
-    space = Space(
+    space = DataSpace(
         tuple(v for v, _, _ in axes),
         tuple((float(a), float(b)) for _, (a, b), _ in axes),
         len(axes),
@@ -63,7 +65,7 @@ def integrate(
 
 
 @lru_cache(maxsize=4096)
-def _mean(expr: sp.Expr, space: Space) -> Mean:
+def _mean(expr: sp.Expr, space: DataSpace) -> MeanWithError:
     """Sums term by term, products factor by factor where they share no variable."""
     if not space.of(expr):
         value = complex(expr)
@@ -72,52 +74,70 @@ def _mean(expr: sp.Expr, space: Space) -> Mean:
         (real, e), (imaginary, f) = (_mean(part, space) for part in real_imaginary(expr))
         return real + 1j * imaginary.real, e + f
     if isinstance(expr, sp.Add):
-        parts = [
-            _mean(sp.Add(*group), space) if len(group) < len(expr.args) else _direct(expr, space)
-            for group in _groups(expr.args, space, shared=False)
-        ]
-        return sum((m for m, _ in parts), 0j), sum(e for _, e in parts)
+        return _mean_of_sum(expr, space)
     if isinstance(expr, sp.Mul):
         groups = _groups(expr.args, space, shared=True)
         if len(groups) > 1:
-            mean, error = 1.0 + 0j, 0.0
-            for group in groups:
-                m, e = _mean(sp.Mul(*group), space)
-                error = error * abs(m) + e * abs(mean) + error * e
-                mean = mean * m
-            return mean, error
+            return _mean_of_product([_mean(sp.Mul(*group), space) for group in groups])
     return _direct(expr, space)
 
 
-def _groups(args: Sequence[sp.Expr], space: Space, shared: bool) -> list[list[sp.Expr]]:
+def _mean_of_sum(expr: sp.Add, space: DataSpace) -> MeanWithError:
+    mean = 0j
+    error = 0.0
+    for group in _groups(expr.args, space, shared=False):
+        whole = len(group) == len(expr.args)
+        m, e = _direct(expr, space) if whole else _mean(sp.Add(*group), space)
+        mean += m
+        error += e
+    return mean, error
+
+
+def _mean_of_product(factors: Sequence[MeanWithError]) -> MeanWithError:
+    """The mean of a product of independent factors; errors e, f of a, b make |b| e + |a| f + e f."""
+    mean = 1.0 + 0j
+    error = 0.0
+    for m, e in factors:
+        error = error * abs(m) + e * abs(mean) + error * e
+        mean = mean * m
+    return mean, error
+
+
+def _groups(args: Sequence[sp.Expr], space: DataSpace, shared: bool) -> list[list[sp.Expr]]:
     """The arguments by the variables they hold: equal sets together or, `shared`, all that have
     a variable in common."""
     groups: list[tuple[set[int], list[sp.Expr]]] = []
     for arg in args:
         places = set(space.of(arg))
-        near = [g for g in groups if (g[0] & places if shared else g[0] == places)]
-        held = [a for _, group in near for a in group] + [arg]
-        groups = [g for g in groups if g not in near]
-        groups.append((places.union(*(p for p, _ in near)), held))
+        held = []
+        others = []
+        for group in groups:
+            own, members = group
+            if (own & places) if shared else (own == places):
+                places = places | own
+                held += members
+            else:
+                others.append(group)
+        groups = [*others, (places, [*held, arg])]
     return [group for _, group in groups]
 
 
-def _direct(expr: sp.Expr, space: Space) -> Mean:
+def _direct(expr: sp.Expr, space: DataSpace) -> MeanWithError:
     """The mean over the variables that the expression holds."""
     places = space.of(expr)
-    inner = Space(
-        tuple(space.symbols[k] for k in places),
-        tuple(space.intervals[k] for k in places),
-        len(places),
-    )
+    symbols = tuple(space.symbols[k] for k in places)
+    intervals = tuple(space.intervals[k] for k in places)
+    inner = DataSpace(symbols, intervals, len(places))
     breaks = find_breaks([expr], inner)
     if inner.axes not in _ORDERS:
         return 0j, np.inf
-    return _along_lines(expr, inner, breaks) if breaks.curved else _over_panels(expr, inner, breaks)
+    if breaks.curved:
+        return _along_lines(expr, inner, breaks)
+    return _over_panels(expr, inner, breaks)
 
 
 def mean_of_function(
-    values: Function, data: Sequence[sp.Expr], space: Space
+    values: PointFunction, data: Sequence[sp.Expr], space: DataSpace
 ) -> tuple[Array, Array]:
     """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
     them; bounds (m,) on their errors): quadrature where the data ask for it."""
@@ -126,21 +146,21 @@ def mean_of_function(
     for datum in data:
         lines.add(datum)
     if space.axes not in _ORDERS:
-        return values(np.array(space.intervals).mean(axis=1)[None])[0], np.full(1, np.inf)
+        middle = np.array(space.intervals).mean(axis=1)[None]
+        return values(middle)[0], np.full(1, np.inf)
     if breaks.curved:
-        means, errors = _line_means(values, lines, space, breaks)
-    else:
-        cuts = [np.union1d(lines.finished(k), lines.initial(k)) for k in range(space.axes)]
-        size = float(np.prod([float(len(cut)) for cut in cuts]))
-        lo, hi = boxes(cuts if size <= _MOST_BOXES else [np.array(i) for i in space.intervals])
-        accuracy = _ACCURACY_OF_FUNCTIONS[space.axes]
-        means, errors = _panel_means(values, lo, hi, space, accuracy)
-        failed = bool(lines.failures) or size > _MOST_BOXES
-        errors = np.full_like(errors, np.inf) if failed else errors
+        return _line_means(values, lines, space, breaks)
+    cuts = [np.union1d(lines.finished(k), lines.initial(k)) for k in range(space.axes)]
+    size = float(np.prod([float(len(cut)) for cut in cuts]))
+    too_many = size > _MOST_BOXES
+    lo, hi = boxes([np.array(i) for i in space.intervals] if too_many else cuts)
+    means, errors = _panel_means(values, lo, hi, space, _ACCURACY_OF_FUNCTIONS[space.axes])
+    if lines.failures or too_many:
+        return means, np.full_like(errors, np.inf)
     return means, errors
 
 
-def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
+def _over_panels(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithError:
     """Gauss quadrature on the panels that resolve the datum."""
     lines = Lines(space, breaks, (False,) * space.axes)
     cuts = [lines.initial(k) for k in range(space.axes)]
@@ -150,21 +170,25 @@ def _over_panels(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
     return complex(mean[0]), np.inf if panels.failure is not None else float(error[0])
 
 
-def _column(expr: sp.Expr, space: Space) -> Function:
+def _column(expr: sp.Expr, space: DataSpace) -> PointFunction:
     values = evaluator(expr, space.symbols)
     return lambda points: values(points)[:, None]
 
 
 def _panel_means(
-    values: Function, lo: Array, hi: Array, space: Space, accuracy: float
+    values: PointFunction, lo: Array, hi: Array, space: DataSpace, accuracy: float
 ) -> tuple[Array, Array]:
     """Means and their errors by Gauss quadrature on boxes, halved where two orders differ."""
-    volume = float(np.prod([b - a for a, b in space.intervals]))
-    total, absolute, error = (np.zeros(1) for _ in range(3))
+    volume = _volume(space)
+    high, low = _ORDERS[space.axes]
+    total = np.zeros(1)
+    absolute = np.zeros(1)
+    error = np.zeros(1)
     points = 0
     for round_ in range(_ROUNDS):
-        (fine, size), (coarse, _) = (_gauss(values, lo, hi, n) for n in _ORDERS[space.axes])
-        points += len(lo) * _ORDERS[space.axes][0] ** space.axes
+        fine, size = _gauss(values, lo, hi, high)
+        coarse, _ = _gauss(values, lo, hi, low)
+        points += len(lo) * high**space.axes
         difference = np.abs(fine - coarse)
         allowed = accuracy * np.maximum(absolute + size.sum(axis=0), 1e-300)
         poor = (difference > allowed / max(len(lo), 1)).any(axis=1)
@@ -181,19 +205,22 @@ def _panel_means(
     return total / volume, error / volume
 
 
-def _gauss(values: Function, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
+def _volume(space: DataSpace) -> float:
+    return float(np.prod([b - a for a, b in space.intervals]))
+
+
+def _gauss(values: PointFunction, lo: Array, hi: Array, n: int) -> tuple[Array, Array]:
     """(integrals of a function, of its size) over each box, (boxes, m)."""
     t, w = np.polynomial.legendre.leggauss(n)
     d = lo.shape[1]
-    nodes = np.stack([g.ravel() for g in np.meshgrid(*[(1 + t) / 2] * d, indexing="ij")], axis=-1)
-    weights = np.prod(
-        np.stack([g.ravel() for g in np.meshgrid(*[w / 2] * d, indexing="ij")]), axis=0
-    )
+    nodes = tensor_points([(1 + t) / 2] * d)
+    weights = np.prod(tensor_points([w / 2] * d), axis=1)
     points = lo[:, None] + nodes * (hi - lo)[:, None]
     found = values(points.reshape(-1, d)).reshape(*points.shape[:2], -1)
     volumes = np.prod(hi - lo, axis=1)[:, None]
     integrals = np.einsum("bpm,p->bm", found, weights) * volumes
-    return integrals, np.einsum("bpm,p->bm", np.abs(found), weights) * volumes
+    sizes = np.einsum("bpm,p->bm", np.abs(found), weights) * volumes
+    return integrals, sizes
 
 
 @dataclass(frozen=True)
@@ -203,7 +230,7 @@ class _Sides:
     levels: tuple[LevelSet, ...]
     bounds: tuple[Interval, ...]
 
-    def __call__(self, points: Array) -> NDArray[np.int64]:
+    def __call__(self, points: Array) -> Integers:
         marks = np.random.default_rng(3).integers(1, 2**62, len(self.levels))
         out = np.zeros(len(points), dtype=np.int64)
         for mark, level in zip(marks, self.levels, strict=True):
@@ -211,7 +238,7 @@ class _Sides:
         return out
 
 
-def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
+def _along_lines(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithError:
     lines = Lines(space, breaks, (False,) * space.axes)
     lines.add(expr)
     mean, error = _line_means(_column(expr, space), lines, space, breaks)
@@ -219,33 +246,52 @@ def _along_lines(expr: sp.Expr, space: Space, breaks: Breaks) -> Mean:
 
 
 def _line_means(
-    values: Function, lines: Lines, space: Space, breaks: Breaks
+    values: PointFunction, lines: Lines, space: DataSpace, breaks: Breaks
 ) -> tuple[Array, Array]:
-    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes
-    where
+    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes where
     the data ask for them between these."""
-    parted = [lines.finished(k) for k in range(space.axes)]
-    lo, hi = boxes(parted)
-    if len(lo) > _MOST_PARTS or lines.failures or max(map(len, parted)) <= _FEW_LINES:
-        lo, hi = boxes([np.array(i) for i in space.intervals])
+    lo, hi = _parts_between_interfaces(lines, space)
     expressions = _smooth_levels(breaks, space)
-    volume = float(np.prod([b - a for a, b in space.intervals]))
-    total, error = np.zeros(1), np.full(1, np.inf)
+    volume = _volume(space)
+    total = np.zeros(1)
+    error = np.full(1, np.inf)
     for count, order in enumerate(_LINE_ORDERS[space.axes]):
-        parts = [
-            _box_integral(values, space, expressions, a, b, order)
-            for a, b in zip(lo, hi, strict=True)
-        ]
-        found, size = (sum(column) / volume for column in zip(*parts, strict=True))
+        found = np.zeros(1)
+        size = np.zeros(1)
+        for a, b in zip(lo, hi, strict=True):
+            integral, absolute = _box_integral(values, space, expressions, a, b, order)
+            found = found + integral
+            size = size + absolute
+        found = found / volume
+        size = size / volume
+        # One order alone says nothing of its error.
         error = np.abs(found - total) if count else np.full(found.shape, np.inf)
         total = found
         if np.all(error <= _LINE_ACCURACY * size):
             break
-    return total, np.full(total.shape, np.inf) if lines.failures else error
+    if lines.failures:
+        return total, np.full(total.shape, np.inf)
+    return total, error
+
+
+def _parts_between_interfaces(lines: Lines, space: DataSpace) -> tuple[Array, Array]:
+    """Boxes that resolve the data between the interfaces, or the whole, where it needs no more than
+    the Gauss points of whole lines, or more boxes than can be swept.
+    """
+    parted = [lines.finished(k) for k in range(space.axes)]
+    lo, hi = boxes(parted)
+    if len(lo) > _MOST_PARTS or lines.failures or max(map(len, parted)) <= _FEW_LINES:
+        return boxes([np.array(i) for i in space.intervals])
+    return lo, hi
 
 
 def _box_integral(
-    values: Function, space: Space, expressions: Sequence[sp.Expr], lo: Array, hi: Array, order: int
+    values: PointFunction,
+    space: DataSpace,
+    expressions: Sequence[sp.Expr],
+    lo: Array,
+    hi: Array,
+    order: int,
 ) -> tuple[Array, Array]:
     """(integrals, integrals of the sizes) over one box, (m,) each."""
     bounds = tuple(zip(lo.tolist(), hi.tolist(), strict=True))
@@ -266,25 +312,24 @@ def _vanishes(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array)
     return bool(value.lo[0] <= 0 <= value.hi[0])
 
 
-def _smooth_levels(breaks: Breaks, space: Space) -> list[sp.Expr]:
+def _smooth_levels(breaks: Breaks, space: DataSpace) -> list[sp.Expr]:
     """Smooth expressions whose zeros hold all breaks."""
-    found = [
-        v - number(point)
-        for v, points in zip(space.symbols, breaks.points, strict=True)
-        for point in points.tolist()
-    ]
+    found: list[sp.Expr] = []
+    for v, points in zip(space.symbols, breaks.points, strict=True):
+        found += [v - number(point) for point in points.tolist()]
     for level in breaks.curved:
-        found += (
-            _integer_levels(level, space) if level.integers else smooth_levels(level.expression)
-        )
+        if level.integers:
+            found += _integer_levels(level, space)
+        else:
+            found += smooth_levels(level.expression)
     return list(dict.fromkeys(found))
 
 
-def _integer_levels(level: Level, space: Space) -> list[sp.Expr]:
+def _integer_levels(level: Level, space: DataSpace) -> list[sp.Expr]:
     low, high = np.array(space.intervals).T
-    lo, hi = (
-        float(v[0]) for v in enclose(level.expression, space.symbols, low[None, :], high[None, :])
-    )
+    value = enclose(level.expression, space.symbols, low[None, :], high[None, :])
+    lo = float(value.lo[0])
+    hi = float(value.hi[0])
     if hi - lo > _MOST_PARTS:
         raise SolveError("a floor with too many steps", term=level.expression)
     return [level.expression - n for n in range(int(np.ceil(lo)), int(np.floor(hi)) + 1)]

@@ -5,18 +5,15 @@ of a sweep change their structure.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ...problem.numeric import lambdified
-
-Array = NDArray[np.float64]
+from ..arrays import Array, Integers, tensor_points
 
 _SAMPLES = 48
 _BISECTIONS = 54
@@ -26,10 +23,12 @@ _CONVERGED = 1e-12
 _SAME = 1e-9
 
 Bounds = tuple[tuple[float, float], ...]
+_PointFunction = Callable[[Array], Array]
+"""Points (n, d) -> (n, m)."""
 
 
 @dataclass(frozen=True)
-class Level:
+class LevelSet:
     """A function of the coordinates; the values are relative to its size on the cell."""
 
     expression: sp.Expr
@@ -37,47 +36,44 @@ class Level:
     bounds: Bounds
 
     @cached_property
-    def _calls(self) -> tuple[Any, Any, Any]:
-        d = range(len(self.coordinates))
+    def _calls(self) -> tuple[_PointFunction, _PointFunction, _PointFunction]:
+        """Value, gradient and Hessian, relative to the largest slope at the corners of the cell."""
         gradient = [sp.diff(self.expression, v) for v in self.coordinates]
         hessian = [sp.diff(g, v) for g in gradient for v in self.coordinates]
-        value, first, second = (
-            lambdified(self.coordinates, e, "numpy", cse=True)
-            for e in ([self.expression], gradient, hessian)
-        )
-        low, high = np.array(self.bounds).T
-        corners = np.array(
-            [
-                [(low, high)[n][k] for k, n in zip(d, c)]
-                for c in itertools.product((0, 1), repeat=len(low))
-            ]
-        )
-        slopes = np.array(_filled(first(*corners.T), len(corners)))
+        corners = tensor_points([np.array(ends) for ends in self.bounds])
+        slopes = _compiled(gradient, self.coordinates)(corners)
         size = float(np.abs(slopes).max()) or 1.0
-        return tuple(
-            (lambda p, f=f: np.stack(_filled(f(*p.T), len(p)), -1) / size)
-            for f in (value, first, second)
-        )  # type: ignore[return-value]
+        return (
+            _compiled([self.expression], self.coordinates, size),
+            _compiled(gradient, self.coordinates, size),
+            _compiled(hessian, self.coordinates, size),
+        )
 
     def value(self, points: Array) -> Array:
-        out: Array = self._calls[0](points)[:, 0]
-        return out
+        return self._calls[0](points)[:, 0]
 
     def gradient(self, points: Array) -> Array:
-        out: Array = self._calls[1](points)
-        return out
+        return self._calls[1](points)
 
     def hessian(self, points: Array) -> Array:
         d = len(self.coordinates)
-        out: Array = self._calls[2](points).reshape(-1, d, d)
-        return out
+        return self._calls[2](points).reshape(-1, d, d)
 
 
-def _filled(values: Sequence[Any], count: int) -> list[Array]:
-    return [np.broadcast_to(np.asarray(np.real(v), dtype=float), (count,)) for v in values]
+def _compiled(
+    exprs: Sequence[sp.Expr], symbols: tuple[sp.Symbol, ...], size: float = 1.0
+) -> _PointFunction:
+    """Points (n, d) -> the values of the expressions over `size`, (n, m)."""
+    call = lambdified(symbols, list(exprs), "numpy", cse=True)
+
+    def values(points: Array) -> Array:
+        columns = [np.asarray(np.real(v), dtype=float) for v in call(*points.T)]
+        return np.stack([np.broadcast_to(c, (len(points),)) for c in columns], -1) / size
+
+    return values
 
 
-def roots(level: Level, lines: Array, axis: int) -> tuple[Array, Array]:
+def roots(level: LevelSet, lines: Array, axis: int) -> tuple[Integers, Array]:
     """(numbers of lines, roots): where the level changes its sign along lines through the points
     (n, d) in direction `axis`.
 
@@ -87,45 +83,47 @@ def roots(level: Level, lines: Array, axis: int) -> tuple[Array, Array]:
     low, high = level.bounds[axis]
     grid = np.linspace(low, high, _SAMPLES + 1)
     number = np.repeat(np.arange(len(lines)), _SAMPLES)
-    left, right = np.tile(grid[:-1], len(lines)), np.tile(grid[1:], len(lines))
+    left = np.tile(grid[:-1], len(lines))
+    right = np.tile(grid[1:], len(lines))
 
-    def along(what: Any, number: Array, t: Array) -> Array:
+    def on_lines(number: Integers, t: Array) -> Array:
         points = lines[number].copy()
         points[:, axis] = t
-        out: Array = what(points)
-        return out
+        return points
 
-    def slope(points: Array) -> Array:
-        return level.gradient(points)[:, axis]
+    def value(number: Integers, t: Array) -> Array:
+        return level.value(on_lines(number, t))
 
-    turning = (along(slope, number, left) >= 0) != (along(slope, number, right) >= 0)
-    middle = _bisected(
-        lambda n, t: along(slope, n, t), number[turning], left[turning], right[turning]
-    )
+    def slope(number: Integers, t: Array) -> Array:
+        return level.gradient(on_lines(number, t))[:, axis]
+
+    turning = (slope(number, left) >= 0) != (slope(number, right) >= 0)
+    middle = _bisected(slope, number[turning], left[turning], right[turning])
     number = np.concatenate([number[~turning], number[turning], number[turning]])
-    left, right = (
-        np.concatenate([left[~turning], left[turning], middle]),
-        np.concatenate([right[~turning], middle, right[turning]]),
-    )
-    crossing = (along(level.value, number, left) >= 0) != (along(level.value, number, right) >= 0)
+    ends = np.concatenate([right[~turning], middle, right[turning]])
+    starts = np.concatenate([left[~turning], left[turning], middle])
+    crossing = (value(number, starts) >= 0) != (value(number, ends) >= 0)
     number = number[crossing]
-    return number, _bisected(
-        lambda n, t: along(level.value, n, t), number, left[crossing], right[crossing]
-    )
+    return number, _bisected(value, number, starts[crossing], ends[crossing])
 
 
-def _bisected(f: Any, number: Array, left: Array, right: Array) -> Array:
+def _bisected(
+    f: Callable[[Integers, Array], Array], number: Integers, left: Array, right: Array
+) -> Array:
     """The change of sign between `left` and `right`, to rounding."""
+    if not len(number):
+        return left
     sign = f(number, left) >= 0
-    for _ in range(_BISECTIONS if len(number) else 0):
+    for _ in range(_BISECTIONS):
         middle = (left + right) / 2
         same = (f(number, middle) >= 0) == sign
-        left, right = np.where(same, middle, left), np.where(same, right, middle)
+        left = np.where(same, middle, left)
+        right = np.where(same, right, middle)
     return (left + right) / 2
 
 
 def breaks(
-    levels: Sequence[Level], fixed: Mapping[int, float], axis: int, inner: Sequence[int]
+    levels: Sequence[LevelSet], fixed: Mapping[int, float], axis: int, inner: Sequence[int]
 ) -> Array:
     """Values of coordinate `axis` at which the zeros of the levels, over the axes `inner`, may
     change their structure; others are `fixed`.
@@ -133,89 +131,102 @@ def breaks(
     They are the critical values of that coordinate on every stratum: a face of the cell, and zeros
     of some levels on it.
     """
-    found = [np.array(levels[0].bounds[axis])]
-    for count in range(len(inner) + 1):
-        for faces in itertools.combinations(inner, count):
-            free = [axis, *(k for k in inner if k not in faces)]
-            for ends in itertools.product((0, 1), repeat=count):
-                at = {**fixed, **{k: levels[0].bounds[k][end] for k, end in zip(faces, ends)}}
-                found += [
-                    _critical(group, at, free)
-                    for size in range(1, len(free) + 1)
-                    for group in _groups(levels, at, free, size)
-                ]
-    values, (low, high) = np.sort(np.concatenate(found)), levels[0].bounds[axis]
+    low, high = levels[0].bounds[axis]
+    found = [np.array([low, high])]
+    for at in _faces(levels[0].bounds, fixed, inner):
+        free = [axis, *(k for k in inner if k not in at)]
+        for size in range(1, len(free) + 1):
+            for group in _groups(levels, at, free, size):
+                found.append(_critical(group, at, free))
+    values = np.sort(np.concatenate(found))
     values = values[(values >= low) & (values <= high)]
     values = values[np.concatenate([[True], np.diff(values) > _SAME * (high - low)])]
     values[-1] = high
     return values
 
 
-def _starts(level: Level, at: Mapping[int, float], free: Sequence[int]) -> Array:
-    """A grid over the free axes."""
+def _faces(
+    bounds: Bounds, fixed: Mapping[int, float], inner: Sequence[int]
+) -> Iterator[dict[int, float]]:
+    """The coordinates that are held on every face of the cell across some of the axes `inner`,
+    the whole cell first, with the `fixed` ones.
+    """
+    for count in range(len(inner) + 1):
+        for across in itertools.combinations(inner, count):
+            for ends in itertools.product((0, 1), repeat=count):
+                held = {k: bounds[k][end] for k, end in zip(across, ends, strict=True)}
+                yield {**fixed, **held}
+
+
+def _starts(level: LevelSet, at: Mapping[int, float], free: Sequence[int]) -> Array:
+    """A grid over the free axes, none of its points on a plane of symmetry of the cell."""
     n = _STARTS[len(free)]
     lines = [a + (b - a) * (np.arange(n) + 0.47) / n for a, b in (level.bounds[k] for k in free)]
     points = np.zeros((n ** len(free), len(level.bounds)))
-    points[:, free] = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    points[:, free] = tensor_points(lines)
     for k, value in at.items():
         points[:, k] = value
     return points
 
 
 def _groups(
-    levels: Sequence[Level], at: Mapping[int, float], free: Sequence[int], size: int
-) -> list[tuple[Level, ...]]:
+    levels: Sequence[LevelSet], at: Mapping[int, float], free: Sequence[int], size: int
+) -> Iterator[tuple[LevelSet, ...]]:
     """Sets of levels that may vanish together: they are small at one point of the grid."""
-    points, n = _starts(levels[0], at, free), _STARTS[len(free)]
-    reach = 1.5 * np.linalg.norm([(b - a) / n for a, b in (levels[0].bounds[k] for k in free)])
-    near = [
-        np.abs(f.value(points))
-        <= reach
-        * (
-            np.linalg.norm(f.gradient(points)[:, free], axis=1)
-            + reach * np.abs(f.hessian(points)).sum((1, 2))
-        )
-        for f in levels
-    ]
-    return [
-        tuple(levels[k] for k in group)
-        for group in itertools.combinations(range(len(levels)), size)
-        if np.any(np.logical_and.reduce([near[k] for k in group]))
-    ]
+    points = _starts(levels[0], at, free)
+    n = _STARTS[len(free)]
+    spacing = [(b - a) / n for a, b in (levels[0].bounds[k] for k in free)]
+    reach = 1.5 * np.linalg.norm(spacing)
+    near = []
+    for f in levels:
+        # A zero within reach leaves no larger value, by Taylor's formula of second order.
+        slope = np.linalg.norm(f.gradient(points)[:, free], axis=1)
+        curvature = np.abs(f.hessian(points)).sum((1, 2))
+        near.append(np.abs(f.value(points)) <= reach * (slope + reach * curvature))
+    for group in itertools.combinations(range(len(levels)), size):
+        if np.any(np.logical_and.reduce([near[k] for k in group])):
+            yield tuple(levels[k] for k in group)
 
 
-def _critical(group: Sequence[Level], at: Mapping[int, float], free: Sequence[int]) -> Array:
+def _critical(group: Sequence[LevelSet], at: Mapping[int, float], free: Sequence[int]) -> Array:
     """Values of the first free coordinate where the common zeros of the group have a critical point
     of it: damped Newton from a grid.
     """
     points = _starts(group[0], at, free)
-    lengths = np.array([b - a for a, b in (group[0].bounds[k] for k in free)])
+    ends = np.array([group[0].bounds[k] for k in free])
+    lengths = ends[:, 1] - ends[:, 0]
     for _ in range(_STEPS):
         value, slope = _system(group, points, free)
-        normal = np.einsum("nki,nkj->nij", slope, slope)
-        normal += (
-            1e-14 * (1e-300 + np.trace(normal, axis1=1, axis2=2))[:, None, None] * np.eye(len(free))
-        )
-        step = np.linalg.solve(normal, np.einsum("nki,nk->ni", slope, value)[..., None])[..., 0]
-        points[:, free] -= (
-            step * np.minimum(1, 0.25 / np.maximum(1e-300, np.abs(step / lengths).max(1)))[:, None]
-        )
+        points[:, free] -= _newton_step(value, slope, lengths)
     value, slope = _system(group, points, free)
     size = np.abs(slope).sum((1, 2))
-    inside = [
-        (points[:, k] >= a - _SAME * (b - a)) & (points[:, k] <= b + _SAME * (b - a))
-        for k in free
-        for a, b in [group[0].bounds[k]]
-    ]
-    good = (np.abs(value).max(1) <= _CONVERGED * np.maximum(size, 1)) & np.logical_and.reduce(
-        inside
-    )
-    return np.clip(points[good, free[0]], *group[0].bounds[free[0]])
+    converged = np.abs(value).max(1) <= _CONVERGED * np.maximum(size, 1)
+    margin = _SAME * lengths
+    inside = (points[:, free] >= ends[:, 0] - margin) & (points[:, free] <= ends[:, 1] + margin)
+    good = converged & inside.all(axis=1)
+    return np.clip(points[good, free[0]], *ends[0])
 
 
-def _system(group: Sequence[Level], points: Array, free: Sequence[int]) -> tuple[Array, Array]:
+def _newton_step(value: Array, slope: Array, lengths: Array) -> Array:
+    """Gauss-Newton steps (n, free), as there may be more equations than coordinates; none is longer
+    than a quarter of the cell.
+    """
+    normal = np.einsum("nki,nkj->nij", slope, slope)
+    # So little that it changes no step, and enough that no matrix is singular.
+    ridge = 1e-14 * (1e-300 + np.trace(normal, axis1=1, axis2=2))
+    normal += ridge[:, None, None] * np.eye(len(lengths))
+    right = np.einsum("nki,nk->ni", slope, value)
+    step = np.asarray(np.linalg.solve(normal, right[..., None])[..., 0])
+    longest = np.maximum(1e-300, np.abs(step / lengths).max(1))
+    return step * np.minimum(1, 0.25 / longest)[:, None]
+
+
+def _system(group: Sequence[LevelSet], points: Array, free: Sequence[int]) -> tuple[Array, Array]:
     """The equations of a critical point, (n, equations), and their derivatives by the free
     coordinates, (n, equations, free).
+
+    Beside the levels vanish: one level's slopes along the inner axes, or the determinant of two
+    levels' slopes along two inner axes (Lagrange multipliers, eliminated).
     """
     inner = free[1:]
     value = [f.value(points)[:, None] for f in group]
@@ -224,20 +235,26 @@ def _system(group: Sequence[Level], points: Array, free: Sequence[int]) -> tuple
         value.append(group[0].gradient(points)[:, inner])
         slope.append(group[0].hessian(points)[:, inner][:, :, free])
     elif len(group) == 2 and len(inner) == 2:
-        (f, g), (i, j) = group, inner
-        df, dg, hf, hg = (
-            f.gradient(points),
-            g.gradient(points),
-            f.hessian(points)[:, :, free],
-            g.hessian(points)[:, :, free],
-        )
-        value.append((df[:, i] * dg[:, j] - df[:, j] * dg[:, i])[:, None])
-        slope.append(
-            (
-                hf[:, i] * dg[:, j, None]
-                + df[:, i, None] * hg[:, j]
-                - hf[:, j] * dg[:, i, None]
-                - df[:, j, None] * hg[:, i]
-            )[:, None]
-        )
+        determinant, derivative = _determinant(group[0], group[1], points, free)
+        value.append(determinant)
+        slope.append(derivative)
     return np.concatenate(value, 1), np.concatenate(slope, 1)
+
+
+def _determinant(
+    f: LevelSet, g: LevelSet, points: Array, free: Sequence[int]
+) -> tuple[Array, Array]:
+    """d_i f d_j g - d_j f d_i g for the two inner axes, (n, 1), and its derivatives, (n, 1, free)."""
+    i, j = free[1:]
+    df = f.gradient(points)
+    dg = g.gradient(points)
+    hf = f.hessian(points)[:, :, free]
+    hg = g.hessian(points)[:, :, free]
+    determinant = df[:, i] * dg[:, j] - df[:, j] * dg[:, i]
+    derivative = (
+        hf[:, i] * dg[:, j, None]
+        + df[:, i, None] * hg[:, j]
+        - hf[:, j] * dg[:, i, None]
+        - df[:, j, None] * hg[:, i]
+    )
+    return determinant[:, None], derivative[:, None]

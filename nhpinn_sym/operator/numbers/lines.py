@@ -6,14 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from ..arrays import Array
 from .breaks import Breaks, merged
-from .data import Space, number
+from .data import DataSpace, number
 from .panels import FOR_A_MESH, MOST_COUPLED, Demand, resolve_panels
 from .separate import POLYNOMIAL, degree, factors, harmonics, smooth_branches
-
-Array = NDArray[np.float64]
 
 _FEWEST = 4
 """Panels of an interval at least, where data vary along it."""
@@ -26,7 +24,7 @@ class Lines:
 
     def __init__(
         self,
-        space: Space,
+        space: DataSpace,
         breaks: Breaks,
         periodic: tuple[bool, ...],
         demand: Demand = FOR_A_MESH,

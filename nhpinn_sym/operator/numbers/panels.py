@@ -15,14 +15,13 @@ from functools import lru_cache
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import NOT_EVALUATED, lambdified
+from ..arrays import Array, Flags, Integers, tensor_points
 from .breaks import boxes
 from .enclosure import enclose_tightly
-
-Array = NDArray[np.float64]
+from .ranges import Range
 
 _DEGREES = {1: 6, 2: 6, 3: 4, 4: 3}
 MOST_COUPLED = max(_DEGREES)
@@ -43,6 +42,8 @@ class Demand:
 
 FOR_A_MESH = Demand({1: 1e-3, 2: 1e-3, 3: 1e-3, 4: 1e-3}, {1: 1e-6, 2: 2e-3, 3: 2e-2, 4: 5e-2})
 FOR_MEANS = Demand({1: 1e-8, 2: 1e-5, 3: 1e-4, 4: 1e-3}, {1: 1e-7, 2: 2e-3, 3: 2e-2, 4: 5e-2})
+# The size that errors are relative to: where a datum passes through zero its least value alone
+# would ask for panels without end.
 _NEAR = 0.03
 _FLOOR = 1e-4
 """The size of a datum on a panel is its least value there, or these shares of its largest value
@@ -54,6 +55,11 @@ _FINE = 2e-5
 MOST_PANELS = 20_000
 MOST_BOXES = 400_000
 _SHRUNK = 1e-10
+"""Share of a box by which it is shrunk before it is enclosed: a closed box would hold the values on
+the other side of a jump at its boundary."""
+_ROUNDING = 1e-11
+"""Share of the whole interval by which it is shrunk at least: a break is known up to rounding, which
+a flat condition such as cos(x) > cos(1e-4) enlarges."""
 _ROUGH = 1e-3
 """Share of the largest size up to which the narrowest panels, which have no weight, may be wrong.
 """
@@ -123,27 +129,29 @@ class _Nodes:
         n = _DEGREES[self.d] + 1
         angle = (2 * np.arange(n) + 1) * np.pi / (2 * n)
         self.line = (1 - np.cos(angle)) / 2
+        # Barycentric weights of Chebyshev points of the first kind.
         self.weights = (-1.0) ** np.arange(n) * np.sin(angle)
-        self.points = np.stack(
-            [g.ravel() for g in np.meshgrid(*[self.line] * self.d, indexing="ij")], axis=-1
-        )
+        self.points = tensor_points([self.line] * self.d)
         self.modes = np.cos(np.outer(np.arange(n), angle)) * 2 / n
 
     def matrix(self, t: Array) -> Array:
         """Values at points t (n, d) of the unit cube from those at the nodes: (n, nodes)."""
         out = np.ones((len(t), 1))
         for k in range(self.d):
-            gap = t[:, k, None] - self.line
-            share = self.weights / np.where(gap == 0, 1.0, gap)
-            share = np.where(
-                (gap == 0).any(axis=1, keepdims=True),
-                gap == 0,
-                share / share.sum(axis=1, keepdims=True),
-            )
-            out = (out[:, :, None] * share[:, None, :]).reshape(len(t), -1)
+            cardinal = self._cardinal(t[:, k])
+            out = (out[:, :, None] * cardinal[:, None, :]).reshape(len(t), -1)
         return out
 
-    def roughest(self, values: Array) -> NDArray[np.int64]:
+    def _cardinal(self, t: Array) -> Array:
+        """The cardinal functions of one axis at points (n,), by the barycentric formula: (n,
+        nodes). At a node, where it is 0/0, it is 1 for this one and 0 for the others.
+        """
+        gap = t[:, None] - self.line
+        at_node = (gap == 0).any(axis=1, keepdims=True)
+        share = self.weights / np.where(gap == 0, 1.0, gap)
+        return np.where(at_node, gap == 0, share / share.sum(axis=1, keepdims=True))
+
+    def roughest(self, values: Array) -> Integers:
         """The axis along which the highest modes of the interpolants (n, nodes) are largest."""
         n = len(self.line)
         table = values.reshape(-1, *[n] * self.d)
@@ -172,11 +180,14 @@ class _Refinement:
         self.d = len(symbols)
         if self.d not in _DEGREES:
             raise UnsupportedError(f"a datum that couples {self.d} variables", term=expr)
-        self.expr, self.symbols = expr, symbols
-        self.accuracy, self.hidden = demand.accuracy[self.d], demand.hidden[self.d]
+        self.expr = expr
+        self.symbols = symbols
+        self.accuracy = demand.accuracy[self.d]
+        self.hidden = demand.hidden[self.d]
         self.lo, self.hi = boxes(cuts)
         self.lengths = np.array([c[-1] - c[0] for c in cuts])
-        self.values, self.nodes = evaluator(expr, symbols), _nodes(self.d)
+        self.values = evaluator(expr, symbols)
+        self.nodes = _nodes(self.d)
         self.random = np.random.default_rng(20)
         self.size = 0.0
         self.boxes = 0
@@ -184,29 +195,36 @@ class _Refinement:
         self.failure: str | None = None
 
     def run(self) -> Panels:
-        lo, hi = self.lo, self.hi
+        lo = self.lo
+        hi = self.hi
         while True:
             table = self._table(lo, hi)
-            accepted = self._accepted(lo, hi, table)
-            wrong = np.flatnonzero(accepted)[
-                self._contradicted(lo[accepted], hi[accepted], table[accepted])
-            ]
-            stuck = wrong[self._narrow(lo[wrong], hi[wrong])]
-            self._fail(lo[stuck], hi[stuck], "is not smooth")
-            accepted[wrong] = False
-            accepted[stuck] = True
+            accepted = self._certified(lo, hi, table)
             self.done.append((lo[accepted], hi[accepted]))
-            count = sum(len(a) for a, _ in self.done) + 2 * int(np.sum(~accepted))
+            lo, hi, table = lo[~accepted], hi[~accepted], table[~accepted]
+            if not len(lo):
+                break
+            count = sum(len(a) for a, _ in self.done) + 2 * len(lo)
             if count > MOST_PANELS or self.boxes > MOST_BOXES:
-                self.done.append((lo[~accepted], hi[~accepted]))
-                self._fail(lo[~accepted], hi[~accepted], f"is not resolved by {MOST_PANELS} panels")
+                self.done.append((lo, hi))
+                self._fail(lo, hi, f"is not resolved by {MOST_PANELS} panels")
                 break
-            left = ~accepted
-            if not np.any(left):
-                break
-            lo, hi = halve(lo[left], hi[left], self.nodes.roughest(table[left]))
+            lo, hi = halve(lo, hi, self.nodes.roughest(table))
         low, high = (np.concatenate(column) for column in zip(*self.done, strict=True))
         return Panels(low, high, self.failure)
+
+    def _certified(self, lo: Array, hi: Array, table: Array) -> Flags:
+        """Whether each panel is done: its interpolant is accepted and no sample contradicts it, or
+        it is too narrow to be halved, which is reported.
+        """
+        accepted = self._accepted(lo, hi, table)
+        contradicted = self._contradicted(lo[accepted], hi[accepted], table[accepted])
+        wrong = np.flatnonzero(accepted)[contradicted]
+        stuck = wrong[self._narrow(lo[wrong], hi[wrong])]
+        self._fail(lo[stuck], hi[stuck], "is not smooth")
+        accepted[wrong] = False
+        accepted[stuck] = True
+        return accepted
 
     def _fail(self, lo: Array, hi: Array, what: str) -> None:
         if self.failure is None and len(lo):
@@ -242,7 +260,7 @@ class _Refinement:
             np.maximum(size.min(axis=1), _NEAR * size.max(axis=1)), _FLOOR * self.size
         )
 
-    def _accepted(self, lo: Array, hi: Array, table: Array) -> NDArray[np.bool_]:
+    def _accepted(self, lo: Array, hi: Array, table: Array) -> Flags:
         """Whether the interpolants have the values at generic points; panels too narrow to be
         halved are accepted, and reported."""
         t = self.random.random((_CHECKS[self.d], self.d))
@@ -256,54 +274,85 @@ class _Refinement:
         self._fail(lo[rough], hi[rough], "is not smooth")
         return np.asarray(accepted | stuck)
 
-    def _contradicted(self, lo: Array, hi: Array, table: Array) -> NDArray[np.int64]:
-        """The numbers of the panels in which the datum is not what the interpolant says."""
+    def _contradicted(self, lo: Array, hi: Array, table: Array) -> Integers:
+        """The numbers of the panels in which the datum is not what the interpolant says.
+
+        Boxes, at first the panels, are halved until the enclosure of the datum over each holds
+        nothing that samples in it do not show.
+        """
         wrong = np.zeros(len(lo), dtype=bool)
-        panel, a, b = np.arange(len(lo)), lo, hi
-        corners = np.stack(np.meshgrid(*[[0.0, 1.0]] * self.d, indexing="ij"), axis=-1).reshape(
-            -1, self.d
-        )
+        panel = np.arange(len(lo))
+        a = lo
+        b = hi
         while len(panel) and self.boxes <= MOST_BOXES:
             self.boxes += len(panel)
-            margin = _SHRUNK * (b - a)
-            inner, outer = a + margin, b - margin
-            t = np.concatenate(
-                [corners, np.full((1, self.d), 0.5), self.random.random((3, self.d))]
-            )
+            margin = np.maximum(_SHRUNK * (b - a), _ROUNDING * self.lengths)
+            inner = a + margin
+            outer = b - margin
+            t = self._samples()
             values = self._at(inner, outer, t)
-            places = (inner[:, None] + t * (outer - inner)[:, None] - lo[panel][:, None]) / (
-                hi - lo
-            )[panel][:, None]
-            matrix = self.nodes.matrix(places.reshape(-1, self.d)).reshape(*values.shape, -1)
-            error = np.abs(values - np.einsum("nmk,nk->nm", matrix, table[panel])).max(axis=1)
-            local = np.maximum(self._local(table)[panel], 0.0)
-            fine = (hi - lo).max(axis=1)[panel] <= _FINE * self.lengths.max()
-            allowed = 3 * self.accuracy * np.where(fine, self.size, local)
-            allowed = np.where(self._narrow(lo, hi)[panel], _ROUGH * self.size, allowed)
-            wrong[panel[~(error <= allowed)]] = True
+            points = inner[:, None] + t * (outer - inner)[:, None]
+            error = self._interpolation_error(points, values, lo, hi, table, panel)
+            wrong[panel[~(error <= self._allowed(lo, hi, table)[panel])]] = True
             value, slopes = enclose_tightly(self.expr, self.symbols, inner, outer)
-            with np.errstate(invalid="ignore"):
-                excess = np.maximum(value.hi - values.max(axis=1), values.min(axis=1) - value.lo)
-            open_ = ~(excess <= self.hidden * self._local(values)) & ~wrong[panel]
-            open_ &= ~self._narrow(a, b)
-            spread = [
-                (b - a)[:, k] * (0.0 if s is None else np.maximum(np.abs(s.lo), np.abs(s.hi)))
-                for k, s in enumerate(slopes)
-            ]
-            longest = np.argmax((b - a) / self.lengths, axis=1)
-            steep = np.nan_to_num(np.array(spread), nan=np.inf)
-            axis = np.where(np.isfinite(steep).all(axis=0), np.argmax(steep, axis=0), longest)
-            panel = np.concatenate([panel[open_], panel[open_]])
-            a, b = halve(a[open_], b[open_], axis[open_])
+            left = ~self._shown(value, values) & ~wrong[panel] & ~self._narrow(a, b)
+            axis = self._steepest(slopes, a, b)
+            panel = np.concatenate([panel[left], panel[left]])
+            a, b = halve(a[left], b[left], axis[left])
         self._fail(a, b, f"is not enclosed by {MOST_BOXES} boxes")
         return np.flatnonzero(wrong)
 
-    def _narrow(self, lo: Array, hi: Array) -> NDArray[np.bool_]:
+    def _samples(self) -> Array:
+        """Points of the unit cube: its corners, its middle, three others, (n, d)."""
+        corners = tensor_points([np.array([0.0, 1.0])] * self.d)
+        middle = np.full((1, self.d), 0.5)
+        return np.concatenate([corners, middle, self.random.random((3, self.d))])
+
+    def _interpolation_error(
+        self, points: Array, values: Array, lo: Array, hi: Array, table: Array, panel: Integers
+    ) -> Array:
+        """The largest difference of the values at points (boxes, m, d) from the interpolants of the
+        panels that the boxes lie in, (boxes,).
+        """
+        places = (points - lo[panel][:, None]) / (hi - lo)[panel][:, None]
+        matrix = self.nodes.matrix(places.reshape(-1, self.d)).reshape(*values.shape, -1)
+        interpolated = np.einsum("nmk,nk->nm", matrix, table[panel])
+        return np.asarray(np.abs(values - interpolated).max(axis=1))
+
+    def _allowed(self, lo: Array, hi: Array, table: Array) -> Array:
+        """How far samples may be from the interpolant of each panel: three times what it was
+        accepted by, as there are more of them.
+        """
+        fine = (hi - lo).max(axis=1) <= _FINE * self.lengths.max()
+        allowed = 3 * self.accuracy * np.where(fine, self.size, self._local(table))
+        return np.where(self._narrow(lo, hi), _ROUGH * self.size, allowed)
+
+    def _shown(self, value: Range, values: Array) -> Flags:
+        """Whether the enclosure over a box exceeds the samples in it by no more than may be
+        hidden.
+        """
+        with np.errstate(invalid="ignore"):
+            excess = np.maximum(value.hi - values.max(axis=1), values.min(axis=1) - value.lo)
+        return np.asarray(excess <= self.hidden * self._local(values))
+
+    def _steepest(self, slopes: Sequence[Range | None], a: Array, b: Array) -> Integers:
+        """The axis along which the datum may vary most over each box; the longest one where a slope
+        is without bound.
+        """
+        spread = []
+        for k, slope in enumerate(slopes):
+            largest = 0.0 if slope is None else np.maximum(np.abs(slope.lo), np.abs(slope.hi))
+            spread.append((b - a)[:, k] * largest)
+        steep = np.nan_to_num(np.array(spread), nan=np.inf)
+        longest = np.argmax((b - a) / self.lengths, axis=1)
+        return np.where(np.isfinite(steep).all(axis=0), np.argmax(steep, axis=0), longest)
+
+    def _narrow(self, lo: Array, hi: Array) -> Flags:
         """Whether a box cannot be halved any more."""
         return np.asarray(((hi - lo) <= _NARROWEST * self.lengths).any(axis=1))
 
 
-def halve(lo: Array, hi: Array, axis: NDArray[np.int64]) -> tuple[Array, Array]:
+def halve(lo: Array, hi: Array, axis: Integers) -> tuple[Array, Array]:
     """Each box cut in two across its axis."""
     rows = np.arange(len(lo))
     middle = (lo[rows, axis] + hi[rows, axis]) / 2

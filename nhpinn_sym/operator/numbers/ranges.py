@@ -9,11 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 from sympy.core.relational import Eq, Ge, Gt, Le, Lt, Ne, Relational
 
-Array = NDArray[np.float64]
-Flags = NDArray[np.bool_]
+from ..arrays import Array, Flags
 
 
 class Range(NamedTuple):

@@ -10,28 +10,33 @@ from dataclasses import dataclass
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
+from ..arrays import Array, Integers
 from .enclosure import enclose_tightly
 from .panels import evaluator, halve
 from .ranges import Range
 
-Array = NDArray[np.float64]
 Bound = Callable[[Array, Array], tuple[Array, Array, Array]]
 """Corners (n, d) of boxes -> lower bounds (n,) of the function, values (n,) that it takes inside,
 and how much it may vary along each axis (n, d)."""
 
-Choice = tuple[tuple[sp.Piecewise, int], ...]
+Branches = tuple[tuple[sp.Piecewise, int], ...]
 """Of each Piecewise the number of a branch."""
 
 _MOST_ALTERNATIVES = 64
 _MOST_BOXES = 20_000
 """Boxes of one round; more are judged by the values that were found."""
 _ROUNDS = 200
+_MOST_TRIED = 16
+"""About as many places are looked at for growth."""
 _NARROWEST = 1e-9
+"""Share of the box below which a box is not halved: a zero that is no change of sign leaves such
+boxes for ever."""
 _STEPS = (1e-2, 1e-4, 1e-6)
 """Shares of an interval at which the growth towards a singular point is looked at."""
 _GROWTH = 1.2
+"""Factor by which values grow from one step to the next, a hundredth of it, where they are
+unbounded: log y grows by 2 and 1.5."""
 
 
 @dataclass(frozen=True)
@@ -48,16 +53,19 @@ def least(bound: Bound, lo: Array, hi: Array, threshold: Callable[[], float]) ->
     """Search the box lo < . < hi (d,) for values below `threshold()`, which may fall as more is
     known; ends with the first round that finds one, or when bounds exclude them."""
     size = hi - lo
-    lo, hi = lo[None], hi[None]
+    lo = lo[None]
+    hi = hi[None]
     best = Least(np.inf, (lo + hi)[0] / 2, True)
     for _ in range(_ROUNDS):
         lower, values, spread = bound(lo, hi)
-        k = int(np.nanargmin(values)) if np.any(np.isfinite(values)) else 0
-        if values[k] < best.value:
-            best = Least(float(values[k]), (lo + hi)[k] / 2, True)
+        if not np.all(np.isnan(values)):
+            k = int(np.nanargmin(values))
+            if values[k] < best.value:
+                best = Least(float(values[k]), (lo + hi)[k] / 2, True)
         if best.value < threshold():
             return best
-        left = ~(lower >= threshold()) & ((hi - lo) > _NARROWEST * size).any(axis=1)
+        wide = ((hi - lo) > _NARROWEST * size).any(axis=1)
+        left = ~(lower >= threshold()) & wide
         if not np.any(left):
             return best
         if np.sum(left) > _MOST_BOXES:
@@ -66,7 +74,7 @@ def least(bound: Bound, lo: Array, hi: Array, threshold: Callable[[], float]) ->
     return Least(best.value, best.point, False)
 
 
-def widest(lo: Array, hi: Array, spread: Array, size: Array) -> NDArray[np.int64]:
+def widest(lo: Array, hi: Array, spread: Array, size: Array) -> Integers:
     """The axis of each box along which the function may vary most; the longest, where that is
     without bound."""
     known = np.isfinite(spread).all(axis=1) & (spread.max(axis=1) > 0)
@@ -74,20 +82,27 @@ def widest(lo: Array, hi: Array, spread: Array, size: Array) -> NDArray[np.int64
     return np.where(known, np.argmax(np.where(np.isfinite(spread), spread, 0.0), axis=1), longest)
 
 
-def alternatives(exprs: Sequence[sp.Expr]) -> list[tuple[tuple[sp.Expr, ...], Choice]]:
+def alternatives(exprs: Sequence[sp.Expr]) -> list[tuple[tuple[sp.Expr, ...], Branches]]:
     """Expressions with one branch taken of every Piecewise in them, together, and the choice; as
     they are where there are too many combinations."""
     plain = [e.rewrite((sp.Heaviside, sp.sign), sp.Piecewise) for e in exprs]
-    nodes = sorted(set().union(*(e.atoms(sp.Piecewise) for e in plain)), key=sp.default_sort_key)
-    outer = [n for n in nodes if not any(n != m and m.has(n) for m in nodes)]
-    if math.prod(len(n.args) for n in outer) > _MOST_ALTERNATIVES:
+    outer = outermost_piecewise(plain)
+    counts = [len(node.args) for node in outer]
+    if math.prod(counts) > _MOST_ALTERNATIVES:
         return [(tuple(plain), ())]
     found = []
-    for numbers in itertools.product(*(range(len(n.args)) for n in outer)):
+    for numbers in itertools.product(*map(range, counts)):
         choice = tuple(zip(outer, numbers, strict=True))
-        swap = {n: n.args[k].expr for n, k in choice}
+        swap = {node: node.args[k].expr for node, k in choice}
         found.append((tuple(e.xreplace(swap) for e in plain), choice))
     return found
+
+
+def outermost_piecewise(exprs: Sequence[sp.Expr]) -> list[sp.Piecewise]:
+    """Every Piecewise that stands in no other one, sorted."""
+    nodes = set().union(*(e.atoms(sp.Piecewise) for e in exprs))
+    outer = [n for n in nodes if not any(n != m and m.has(n) for m in nodes)]
+    return sorted(outer, key=sp.default_sort_key)
 
 
 def bound_of(expr: sp.Expr, symbols: Sequence[sp.Symbol]) -> Bound:
@@ -119,25 +134,28 @@ def unbounded_at(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Arr
     Boxes over which the enclosure is infinite are halved; where some are left the values close to
     them decide: those of sin(y)/y do not grow.
     """
-    size = hi - lo
-    a, b = lo[None], hi[None]
+    middles = _without_enclosure(expr, symbols, lo, hi)
     values = evaluator(expr, tuple(symbols))
-    while True:
-        margin = 1e-10 * (b - a)
-        value, _ = enclose_tightly(expr, symbols, a + margin, b - margin)
-        open_ = ~np.isfinite(value.lo) | ~np.isfinite(value.hi)
-        a, b = a[open_], b[open_]
-        if not len(a):
-            return None
-        narrow = ((b - a) <= _STEPS[-1] * size / 10).all(axis=1)
-        if np.any(narrow) or len(a) > _MOST_BOXES:
-            break
-        a, b = halve(a, b, np.argmax((b - a) / size, axis=1))
-    middles = (a + b) / 2
-    for middle in middles[:: max(1, len(middles) // 16)]:
+    for middle in middles[:: max(1, len(middles) // _MOST_TRIED)]:
         if _grows(values, middle, lo, hi):
             return np.asarray(middle)
     return None
+
+
+def _without_enclosure(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, hi: Array) -> Array:
+    """Middles (n, d) of small boxes over which the enclosure of an expression is infinite."""
+    size = hi - lo
+    a = lo[None]
+    b = hi[None]
+    while True:
+        margin = 1e-10 * (b - a)
+        value, _ = enclose_tightly(expr, symbols, a + margin, b - margin)
+        infinite = ~np.isfinite(value.lo) | ~np.isfinite(value.hi)
+        a, b = a[infinite], b[infinite]
+        narrow = ((b - a) <= _STEPS[-1] * size / 10).all(axis=1)
+        if not len(a) or np.any(narrow) or len(a) > _MOST_BOXES:
+            return (a + b) / 2
+        a, b = halve(a, b, np.argmax((b - a) / size, axis=1))
 
 
 def _grows(values: Callable[[Array], Array], point: Array, lo: Array, hi: Array) -> bool:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import sympy as sp
 
 from .breaks import Level, own_levels
-from .data import Space
+from .data import DataSpace
 
 _BRANCHES = 64
 """Most combinations of branches that are looked at all together."""
@@ -22,84 +22,90 @@ _WHOLE = 1e-9
 _BREAKING = (sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min, sp.floor)
 
 
-def factors(expr: sp.Expr, space: Space) -> Iterator[sp.Expr]:
+def factors(expr: sp.Expr, space: DataSpace) -> Iterator[sp.Expr]:
     """Expressions of which `expr` is a polynomial, of one variable each where it separates:
     sums, products, exponentials of sums."""
-    if len(space.of(expr)) <= 1:
-        if space.of(expr):
-            yield expr
+    places = space.of(expr)
+    if not places:
         return
-    if isinstance(expr, (sp.Add, sp.Mul)):
-        groups: dict[tuple[int, ...], list[sp.Expr]] = defaultdict(list)
-        for arg in expr.args:
-            groups[space.of(arg)].append(arg)
-        for places, args in groups.items():
-            parts = [expr.func(*args)] if len(places) == 1 else args
+    if len(places) == 1:
+        yield expr
+    elif isinstance(expr, (sp.Add, sp.Mul)):
+        for own, args in _by_variables(expr.args, space).items():
+            parts = [expr.func(*args)] if len(own) == 1 else args
             for part in parts:
                 yield from factors(part, space)
     elif isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
         yield from factors(expr.base, space)
-    elif (
-        isinstance(expr, sp.exp)
-        and isinstance(expr.args[0], sp.Add)
-        and all(len(space.of(a)) <= 1 for a in expr.args[0].args)
-    ):
-        groups = defaultdict(list)
-        for arg in expr.args[0].args:
-            groups[space.of(arg)].append(arg)
-        for args in groups.values():
+    elif _is_exponential_of_separated_sum(expr, space):
+        for args in _by_variables(expr.args[0].args, space).values():
             yield from factors(sp.exp(sp.Add(*args)), space)
     else:
         yield expr
 
 
-def harmonics(expr: sp.Expr, k: int, space: Space, periodic: bool) -> int | None:
+def _by_variables(
+    args: Sequence[sp.Expr], space: DataSpace
+) -> dict[tuple[int, ...], list[sp.Expr]]:
+    groups: dict[tuple[int, ...], list[sp.Expr]] = defaultdict(list)
+    for arg in args:
+        groups[space.of(arg)].append(arg)
+    return groups
+
+
+def _is_exponential_of_separated_sum(expr: sp.Expr, space: DataSpace) -> bool:
+    if not isinstance(expr, sp.exp) or not isinstance(expr.args[0], sp.Add):
+        return False
+    return all(len(space.of(part)) <= 1 for part in expr.args[0].args)
+
+
+def harmonics(expr: sp.Expr, k: int, space: DataSpace, periodic: bool) -> int | None:
     """The largest frequency, in periods of the interval, where `expr` is a trigonometric
     polynomial in symbol k; None where it is not.
 
     Where the axis is not periodic the frequency may be a fraction, and is rounded up.
     """
     v = space.symbols[k]
-    if v not in expr.free_symbols:
-        return 0
-    if isinstance(expr, (sp.Add, sp.Mul)):
-        parts = [harmonics(a, k, space, periodic) for a in expr.args]
-        known = [n for n in parts if n is not None]
-        if len(known) < len(parts):
+
+    def of_wave(wave: sp.Expr) -> int | None:
+        if not isinstance(wave, (sp.sin, sp.cos)):
             return None
-        return max(known) if isinstance(expr, sp.Add) else sum(known)
-    if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
-        inner = harmonics(expr.base, k, space, periodic)
-        return None if inner is None else inner * int(expr.exp)
-    if isinstance(expr, (sp.sin, sp.cos)):
-        slope = expr.args[0].diff(v)
-        if slope.is_number and slope.is_real:
-            count = abs(float(slope)) * space.length(k) / (2 * float(sp.pi))
-            if not periodic:
-                return int(-(-(count - _WHOLE) // 1))
-            return round(count) if abs(count - round(count)) <= _WHOLE * max(count, 1.0) else None
-    return None
+        slope = wave.args[0].diff(v)
+        if not (slope.is_number and slope.is_real):
+            return None
+        count = abs(float(slope)) * space.length(k) / (2 * float(sp.pi))
+        if not periodic:
+            return math.ceil(count - _WHOLE)
+        whole = abs(count - round(count)) <= _WHOLE * max(count, 1.0)
+        return round(count) if whole else None
+
+    return _degree_by(of_wave, expr, v)
 
 
 def degree(expr: sp.Expr, v: sp.Symbol) -> int | None:
     """The degree of a polynomial in v, None where it is none."""
+    return _degree_by(lambda e: 1 if e == v else None, expr, v)
+
+
+def _degree_by(of_leaf: Callable[[sp.Expr], int | None], expr: sp.Expr, v: sp.Symbol) -> int | None:
+    """The degree of a polynomial in functions of v whose degrees are known: the largest in a sum,
+    added in a product; None where one is not known.
+    """
     if v not in expr.free_symbols:
         return 0
-    if expr == v:
-        return 1
     if isinstance(expr, (sp.Add, sp.Mul)):
-        parts = [degree(a, v) for a in expr.args]
+        parts = [_degree_by(of_leaf, a, v) for a in expr.args]
         known = [n for n in parts if n is not None]
         if len(known) < len(parts):
             return None
         return max(known) if isinstance(expr, sp.Add) else sum(known)
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
-        inner = degree(expr.base, v)
+        inner = _degree_by(of_leaf, expr.base, v)
         return None if inner is None else inner * int(expr.exp)
-    return None
+    return of_leaf(expr)
 
 
-def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: Space) -> list[sp.Expr]:
+def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: DataSpace) -> list[sp.Expr]:
     """The expression with one branch taken of every node that jumps or kinks across one of the
     curves: what it is on either side.
 
@@ -108,30 +114,29 @@ def smooth_branches(expr: sp.Expr, curved: Sequence[Level], space: Space) -> lis
     """
     if not curved:
         return [expr]
-    nodes = [
-        n
-        for n in sp.ordered(expr.atoms(*_BREAKING))
-        if any(level in curved for level in own_levels(n, space))
-    ]
+    nodes = []
+    for node in sp.ordered(expr.atoms(*_BREAKING)):
+        if any(level in curved for level in own_levels(node, space)):
+            nodes.append(node)
     outer = [n for n in nodes if not any(n != m and m.has(n) for m in nodes)]
     if not outer:
         return [expr]
-    choices = [_branches(n) for n in outer]
+    found: dict[sp.Expr, None] = {}
+    for pick in _picks([_branches(n) for n in outer]):
+        one_side = expr.xreplace(dict(zip(outer, pick, strict=True)))
+        found |= dict.fromkeys(smooth_branches(one_side, curved, space))
+    return list(found)
+
+
+def _picks(choices: Sequence[list[sp.Expr]]) -> Iterator[tuple[sp.Expr, ...]]:
+    """Combinations of branches, one of each node; all of them where they are not too many."""
     if math.prod(map(len, choices)) <= _BRANCHES:
-        picks = list(itertools.product(*choices))
-    else:
-        first = tuple(rows[0] for rows in choices)
-        picks = [
-            (*first[:k], branch, *first[k + 1 :])
-            for k, rows in enumerate(choices)
-            for branch in rows
-        ]
-    found = [expr.xreplace(dict(zip(outer, pick, strict=True))) for pick in picks]
-    return list(
-        dict.fromkeys(
-            branch for e in dict.fromkeys(found) for branch in smooth_branches(e, curved, space)
-        )
-    )
+        yield from itertools.product(*choices)
+        return
+    first = tuple(rows[0] for rows in choices)
+    for k, rows in enumerate(choices):
+        for branch in rows:
+            yield (*first[:k], branch, *first[k + 1 :])
 
 
 def _branches(node: sp.Expr) -> list[sp.Expr]:

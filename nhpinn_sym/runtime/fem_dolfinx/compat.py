@@ -109,6 +109,19 @@ def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.Fu
         )
 
 
+def broken_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:
+    """Lagrange functions that may jump between cells, with all nodes inside of the cells."""
+    inside = {"lagrange_variant": basix.LagrangeVariant.gl_warped, "discontinuous": True}
+    with _quiet_compiler():
+        if hasattr(fem, "functionspace"):
+            wrappers = importlib.import_module("basix.ufl")
+            element = wrappers.element("Lagrange", mesh.basix_cell(), degree, **inside)
+            return fem.functionspace(mesh, element)
+        wrappers = importlib.import_module("basix.ufl_wrapper")
+        element = wrappers.create_element("Lagrange", mesh.ufl_cell().cellname(), degree, **inside)
+        return fem.FunctionSpace(mesh, element)
+
+
 def quadrature_space(
     mesh: dmesh.Mesh, degree: int
 ) -> tuple[fem.FunctionSpace, NDArray[np.float64]]:

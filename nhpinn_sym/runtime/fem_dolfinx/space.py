@@ -18,6 +18,7 @@ from ..lattice import Lattice
 from ..rigid_modes import independent, motions
 from .compat import (
     box_mesh,
+    broken_space,
     coordinates,
     dmesh,
     expression,
@@ -192,10 +193,10 @@ class BoxSpace:
 
     @cached_property
     def _cubic(self) -> tuple[fem.FunctionSpace, NDArray[np.float64], slice]:
-        """Lagrange functions of degree 3, their nodes on all ranks, and which of these are this
+        """Functions of degree 3 on each cell, their nodes on all ranks, and which of these are this
         rank's.
         """
-        space = function_space(self.mesh, 3)
+        space = broken_space(self.mesh, 3)
         parts = self.comm.allgather(coordinates(space))
         first = sum(len(part) for part in parts[: self.comm.rank])
         return space, np.concatenate(parts), slice(first, first + len(parts[self.comm.rank]))
@@ -205,8 +206,8 @@ class BoxSpace:
     ) -> fem.Constant | fem.Function:
         """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
 
-        A constant, or a Lagrange function of degree 3: that interpolation costs less accuracy than
-        the solution has.
+        A constant, or a function of degree 3 on each cell: that interpolation costs less accuracy
+        than the solution has. What jumps at a line of the mesh jumps there: no node lies on a line.
         """
         space, points, own = self._cubic
         samples = values(points)

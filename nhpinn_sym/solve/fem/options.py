@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...problem.errors import ProblemError
-from ...problem.reading import positive_integer
+from ...problem.user_input import positive_integer
 
 SOLVERS = ("auto", "direct", "iterative")
 

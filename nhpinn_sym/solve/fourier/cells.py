@@ -20,7 +20,7 @@ from ...problem.errors import (
     UnsupportedError,
     shortened,
 )
-from ...problem.reading import positive_integer
+from ...problem.user_input import positive_integer
 from ...resolution import resolve_cells
 from ...runtime.fourier.grid import Grid, evaluate_modes
 from ...runtime.fourier.refinement import LEVELS, VANISHING, grid_sizes

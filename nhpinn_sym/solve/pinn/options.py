@@ -11,7 +11,7 @@ import torch
 from torch.distributed import ProcessGroup
 
 from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
-from ...problem.reading import positive_integer, positive_number
+from ...problem.user_input import positive_integer, positive_number
 from .distributed import Ranks
 from .minimize import Result
 from .objective import ENGINES

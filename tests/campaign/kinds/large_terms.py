@@ -142,6 +142,7 @@ def shear(rng: Random) -> Draft:
         parabolic(2, terms, ("A", "drift")),
         {"A": np.diag([diffusion + taylor, diffusion]), "drift": [mean, 0.0]},
         {"drift": 1.0},
+        ROUNDING,
     )
 
 

@@ -59,7 +59,7 @@ def law(
             part = part + space.form(slopes[j], tensor[j][k], value)
             part = part - space.form(value, tensor[k][j], slopes[j])
         parts.append(part)
-    lowest, right, left = _principal(zero, mass, space, r)
+    lowest, right, left = _principal(zero, mass, space, r, rho)
     return _second_order(space, zero, mass, parts, tensor, extra, lowest, right, left)
 
 
@@ -96,8 +96,13 @@ def _second_order(
     return Law(lowest, drift, A, b, second(0, 0) + left.conj() @ (local @ right))
 
 
-def _principal(zero: Any, mass: Any, space: Space, r: Any) -> tuple[complex, Array, Array]:
-    """The eigenvalue of smallest real part, its right and left vectors with left.mass.right = 1."""
+def _principal(
+    zero: Any, mass: Any, space: Space, r: Any, rho: Any
+) -> tuple[complex, Array, Array]:
+    """The eigenvalue of smallest real part, its right and left vectors with left.mass.right = 1.
+
+    It lies above the least value of r/rho (maximum principle), where large spaces search for it.
+    """
     if sparse.issparse(zero) and np.ndim(r) == 0 and r == 0.0:
         lowest, right = 0.0, np.ones(zero.shape[0])
         mean = mass @ right
@@ -109,8 +114,9 @@ def _principal(zero: Any, mass: Any, space: Space, r: Any) -> tuple[complex, Arr
         adjoint, vectors = scipy.linalg.eig(zero.conj().T, mass.conj().T)
         left = vectors[:, int(np.argmin(abs(adjoint - lowest.conjugate())))]
     else:
-        lowest, right = _inverse_iteration(zero, mass, float(np.min(r)) - 1.0)
-        _, left = _inverse_iteration(zero.conj().T, mass.conj().T, float(np.min(r)) - 1.0)
+        below = float(np.min(np.asarray(r) / rho)) - 1.0
+        lowest, right = _inverse_iteration(zero, mass, below)
+        _, left = _inverse_iteration(zero.conj().T, mass.conj().T, below)
     return lowest, right, left / np.conj(left.conj() @ (mass @ right))
 
 

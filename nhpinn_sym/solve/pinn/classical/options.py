@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, TypeVar
 
 from ....problem.errors import ProblemError, shortened
-from ....problem.reading import listed, positive_integer, positive_number
+from ....problem.user_input import listed, positive_integer, positive_number
 from ..objective import ENGINES
 from ..options import require_choice, require_device, require_folder, require_seed
 

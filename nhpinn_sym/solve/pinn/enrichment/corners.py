@@ -16,15 +16,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from ....lower.forms import MultiIndex
+from ....operator.arrays import Array, ComplexArray, Integers
 from ..network import Jet
 from .functions import Family, Functions
 
-Array = NDArray[np.float64]
-Complex = NDArray[np.complex128]
 _STEP = 0.05
 """Of the grid on which zeros of the determinant are sought, in powers."""
 _LARGEST = 6.6
@@ -48,7 +46,7 @@ class Edge(NamedTuple):
     for those of order 0; (m, m) each.
     """
 
-    orders: NDArray[np.int64]
+    orders: Integers
     along: Array
     across: Array
 
@@ -56,8 +54,8 @@ class Edge(NamedTuple):
 class Characteristics(NamedTuple):
     """The 2m roots p and their vectors as columns, (m, 2m)."""
 
-    roots: Complex
-    vectors: Complex
+    roots: ComplexArray
+    vectors: ComplexArray
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ class Singularity:
     """sum_k weights[k] a_k z_k^power, times log z_k where `logarithmic`."""
 
     power: complex
-    weights: Complex
+    weights: ComplexArray
     logarithmic: bool
 
 
@@ -101,7 +99,7 @@ def singularities(
     )  # columns q that belong to unit values: well conditioned, unlike the vectors
     rows = [edge.along @ vectors + edge.across @ (roots * vectors) for edge in edges]
 
-    def conditions(powers: Complex) -> Complex:
+    def conditions(powers: ComplexArray) -> ComplexArray:
         turned = np.exp((powers[..., None, None] - edges[1].orders[:, None]) * np.log(roots))
         return np.asarray(
             np.concatenate([np.broadcast_to(rows[0], turned.shape), turned * rows[1]], -2) @ data
@@ -122,7 +120,7 @@ def singularities(
     return found
 
 
-def _null(matrix: Complex) -> Complex:
+def _null(matrix: ComplexArray) -> ComplexArray:
     """The null space, an orthonormal basis as columns."""
     if not len(matrix):
         return np.eye(matrix.shape[1], dtype=complex)
@@ -131,7 +129,7 @@ def _null(matrix: Complex) -> Complex:
     return np.asarray(right[sizes <= _NULL * max(sizes[0], _TINY)].conj().T)
 
 
-def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:
+def _zeros(determinant: Callable[[ComplexArray], ComplexArray]) -> list[complex]:
     """Zeros in the strip: where the modulus of an analytic function has a local minimum; sharpened
     by Newton's method.
     """

@@ -11,7 +11,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
-from nhpinn_sym.lower.kinks import kinks
+from nhpinn_sym.lower.level_functions import kinks
 from nhpinn_sym.lower.phases import cut
 from nhpinn_sym.solve.partition import make_partition
 

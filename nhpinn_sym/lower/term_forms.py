@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 import sympy as sp
 
-from ..derive.combination import leibniz
+from ..derive.products import leibniz
 from ..derive.recursion import derivative as derivative
 from .forms import MultiIndex, StrongTerm, WeakTerm
 
-Entry = tuple[int, MultiIndex, sp.Expr, int, MultiIndex]
+OperatorTerm = tuple[int, MultiIndex, sp.Expr, int, MultiIndex]
 """(equation, left, coefficient, field, right) of D^left( c D^right u_field )."""
 
 
 def strong_terms(
-    terms: Iterable[Entry], coordinates: tuple[sp.Symbol, ...]
+    terms: Iterable[OperatorTerm], coordinates: tuple[sp.Symbol, ...]
 ) -> tuple[StrongTerm, ...]:
     """The sum of D^left( c D^right u ), by equation, field and derivative of u."""
     rows: dict[tuple[int, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
@@ -38,7 +38,7 @@ def _order(item: tuple[tuple[int, int, MultiIndex], sp.Expr]) -> tuple[int, int,
     return equation, field, tuple(-n for n in right)
 
 
-def weak_terms(terms: Iterable[Entry]) -> tuple[WeakTerm, ...]:
+def weak_terms(terms: Iterable[OperatorTerm]) -> tuple[WeakTerm, ...]:
     """int (-1)^|left| c D^right u D^left v of each term, merged."""
     rows: dict[tuple[int, MultiIndex, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
     for equation, left, c, field, right in terms:

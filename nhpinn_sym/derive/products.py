@@ -14,7 +14,7 @@ from functools import cache
 from math import comb
 from typing import NamedTuple
 
-MultiIndex = tuple[int, ...]
+from ..operator.table import MultiIndex
 
 
 class Function(NamedTuple):
@@ -55,9 +55,13 @@ Flux = dict[tuple[int, MultiIndex], dict[Product, Fraction]]
 equation.
 """
 
-Source = tuple[int | None, MultiIndex]
-"""A macroscopic source D^alpha U_field, alpha over (x, t); field None is the source term of the
-equation.
+MacroscopicSource = tuple[int | None, MultiIndex]
+"""(field, alpha): the source D^alpha U_field of a corrector, alpha over (x, t), or over x where there
+is no time; field None is the source term of the equation.
+"""
+
+MacroscopicTerm = tuple[int, MultiIndex, int | None, MultiIndex]
+"""(equation, left, field, right): the term D^left( h D^right U_field ), multi-indices over (x, t).
 """
 
 

@@ -11,8 +11,8 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.operator.literal import fold_fast
 from nhpinn_sym.operator.parse import parse
+from nhpinn_sym.operator.written_scales import fold_fast
 from nhpinn_sym.problem.errors import EpsilonError
 
 sin, cos, pi = sp.sin, sp.cos, sp.pi

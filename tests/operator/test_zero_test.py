@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from nhpinn_sym.operator.zero import is_analytic, is_zero, jumps
+from nhpinn_sym.operator.zero_test import is_analytic, is_zero, jumps
 
 y, q = sp.symbols("y q", real=True)
 a = sp.Function("a")

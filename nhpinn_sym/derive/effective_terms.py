@@ -10,7 +10,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from ..operator.table import MultiIndex
-from .combination import Function
+from .products import Function
 
 
 class FunctionDerivative(NamedTuple):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sympy as sp
 
-from nhpinn_sym.lower.expand import derivative, is_symmetric, strong_terms, weak_terms
 from nhpinn_sym.lower.forms import StrongTerm, WeakTerm
+from nhpinn_sym.lower.term_forms import derivative, is_symmetric, strong_terms, weak_terms
 
 X, Y = sp.symbols("x y")
 

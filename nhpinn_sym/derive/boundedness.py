@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 import sympy as sp
 
-from ..operator.singular import Box, Singularity, hole, singularity
+from ..operator.singular import Intervals, Singularity, hole, singularity
 from ..operator.table import Operator
 from ..problem.conditions import Condition, Initial
 from ..problem.errors import (
@@ -85,7 +85,7 @@ def _initial_values(problem: MultiscaleProblem) -> Iterator[tuple[Initial, sp.Ex
 
 
 def _check_value(
-    condition: Condition | Initial, value: sp.Expr, box: Box, error: type[ProblemError]
+    condition: Condition | Initial, value: sp.Expr, box: Intervals, error: type[ProblemError]
 ) -> None:
     found = None if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) else singularity(value, box)
     if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or (found is not None and found.strong):
@@ -98,7 +98,13 @@ def _check_value(
 
 
 def _require_numbers(
-    value: sp.Expr, box: Box, term: object, error: type[ProblemError], what: str, *, ends: bool
+    value: sp.Expr,
+    box: Intervals,
+    term: object,
+    error: type[ProblemError],
+    what: str,
+    *,
+    ends: bool,
 ) -> None:
     place = hole(value, box, ends=ends)
     if place is not None:

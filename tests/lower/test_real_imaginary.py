@@ -10,7 +10,7 @@ import sympy as sp
 
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.forms import Factor, LoweredCells
-from nhpinn_sym.lower.real import real_form, split
+from nhpinn_sym.lower.real_imaginary import real_form, split
 from nhpinn_sym.problem.errors import UnsupportedError
 from tests.symbolic import C, S, derived, diffusion
 

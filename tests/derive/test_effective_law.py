@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.derive.law import closed_mean
+from nhpinn_sym.derive.effective_law import closed_mean
 from nhpinn_sym.derive.notation import Mean
 from tests.symbolic import C, S, derived, diffusion, solved, y_symbols
 

@@ -10,7 +10,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.operator.decided import decided
+from nhpinn_sym.operator.constant_conditions import decided
 from tests.symbolic import derived, diffusion
 
 Y, Z = sp.symbols("y1 y2", real=True)

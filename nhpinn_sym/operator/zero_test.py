@@ -20,6 +20,8 @@ _POINTS = (
     sp.Rational(-619, 1013),
     sp.Rational(1409, 1009),
 )
+"""Fractions of primes: at no zero of a formula that anybody writes. Rational, so that 30 digits are
+30 digits."""
 _SATURATING = (
     sp.exp,
     sp.tanh,
@@ -33,12 +35,20 @@ _SATURATING = (
     sp.atan,
 )
 _REACH = (-1.0137, 7.0151)
+"""The line on which places are sought where arguments are of order 1: beyond a period of 2 pi."""
 _LINE_POINTS = 2001
 _ORDER_ONE = 3.0
 _LEVEL = 0.7
 _MOST_CROSSINGS = 4
 _BISECTIONS = 50
 _LONG = 400
+"""Operations beyond which an expression is compiled to be evaluated, and not expanded: that takes
+minutes for the sums of higher orders."""
+_DIGITS = 30
+_ROUNDED = 1e-12
+"""Relative size of a value that counts as zero, where floating-point numbers are in it."""
+_EXACT = 1e-20
+"""The same where there are none: a third of the digits may cancel."""
 """Operations beyond which an expression is compiled to be evaluated."""
 _JUMPING = (
     sp.Piecewise,
@@ -52,8 +62,8 @@ _JUMPING = (
 )
 _KINKED = (sp.Abs, sp.Max, sp.Min, sp.arg, sp.re, sp.im, sp.conjugate)
 
-Point = Mapping[sp.Symbol, sp.Rational]
-Numbers = Callable[[Point], tuple[sp.Expr, sp.Expr]]
+RationalPoint = Mapping[sp.Symbol, sp.Rational]
+Evaluation = Callable[[RationalPoint], tuple[sp.Expr, sp.Expr]]
 """The values of an expression and of its size at a point."""
 
 
@@ -68,48 +78,62 @@ def is_zero(expr: sp.Expr, parts: Sequence[sp.Expr] = ()) -> bool:
     Floating-point coefficients are zero up to rounding, relative to the terms of `expr`, or to
     `parts` where it is their sum.
     """
-    expanded = expr if expr.count_ops() > _LONG else sp.expand(expr)  # values decide what is long
+    expanded = expr if expr.count_ops() > _LONG else sp.expand(expr)
     if expanded == 0:
         return True
     if not is_analytic(expanded) or (isinstance(expanded, (sp.Symbol, AppliedUndef)) and not parts):
         return False
     if expanded.atoms(AppliedUndef):
-        opaque = expanded.doit()
-        nodes = opaque.atoms(sp.Derivative) | opaque.atoms(AppliedUndef)
-        expanded, parts = sp.expand(opaque.xreplace({node: sp.Dummy() for node in nodes})), ()
-        if expanded == 0 or (expanded.is_polynomial() and not expanded.has(sp.Float)):
-            return bool(expanded == 0)
-    tolerance = 1e-12 if expanded.has(sp.Float) else 1e-20
-    size = sp.Add(*[sp.Abs(part) for part in parts or sp.Add.make_args(expanded)])
-    symbols = sorted(expanded.free_symbols | size.free_symbols, key=str)
-    call = (
-        _compiled(expanded, size, symbols)
-        if expanded.count_ops() > _LONG
-        else _evaluated(expanded, size)
-    )
-    return all(_vanishes(call, point, tolerance) for point in _generic_points(expanded, symbols))
+        expanded = _opaque_as_symbols(expanded)
+        parts = ()
+        if expanded == 0:
+            return True
+        if expanded.is_polynomial() and not expanded.has(sp.Float):
+            return False
+    return _vanishes_at_points(expanded, parts or sp.Add.make_args(expanded))
 
 
-def _vanishes(call: Numbers, point: Point, tolerance: float) -> bool:
+def _opaque_as_symbols(expr: sp.Expr) -> sp.Expr:
+    """The expanded expression with a symbol for every opaque function and each of its
+    derivatives.
+    """
+    opaque = expr.doit()
+    nodes = opaque.atoms(sp.Derivative) | opaque.atoms(AppliedUndef)
+    return sp.expand(opaque.xreplace({node: sp.Dummy() for node in nodes}))
+
+
+def _vanishes_at_points(expr: sp.Expr, parts: Sequence[sp.Expr]) -> bool:
+    """Whether the values at generic points are zero next to the sizes of the parts."""
+    tolerance = _ROUNDED if expr.has(sp.Float) else _EXACT
+    size = sp.Add(*[sp.Abs(part) for part in parts])
+    symbols = sorted(expr.free_symbols | size.free_symbols, key=str)
+    if expr.count_ops() > _LONG:
+        call = _compiled(expr, size, symbols)
+    else:
+        call = _evaluated(expr, size)
+    return all(_vanishes(call, point, tolerance) for point in _generic_points(expr, symbols))
+
+
+def _vanishes(call: Evaluation, point: RationalPoint, tolerance: float) -> bool:
     """Whether the value at a point is zero next to its size."""
     value, scale = call(point)
     return bool(value.is_number and abs(value) <= tolerance * scale)
 
 
-def _evaluated(value: sp.Expr, size: sp.Expr) -> Numbers:
+def _evaluated(value: sp.Expr, size: sp.Expr) -> Evaluation:
     """The numbers of both expressions at a point, to 30 digits."""
     return lambda point: (
-        value.xreplace(dict(point)).evalf(30),
-        size.xreplace(dict(point)).evalf(30),
+        value.xreplace(dict(point)).evalf(_DIGITS),
+        size.xreplace(dict(point)).evalf(_DIGITS),
     )
 
 
-def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Numbers:
+def _compiled(value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]) -> Evaluation:
     """The same, compiled, for long expressions."""
     compiled = sp.lambdify(symbols, [value, size], "mpmath")
 
-    def call(point: Point) -> tuple[sp.Expr, sp.Expr]:
-        with mpmath.workdps(30):
+    def call(point: RationalPoint) -> tuple[sp.Expr, sp.Expr]:
+        with mpmath.workdps(_DIGITS):
             found = compiled(*[mpmath.mpf(int(point[v].p)) / int(point[v].q) for v in symbols])
         return sp.sympify(found[0]), sp.sympify(found[1])
 
@@ -138,39 +162,38 @@ def _generic_points(
 def _crossings(
     argument: sp.Expr, v: sp.Symbol, start: Mapping[sp.Symbol, sp.Expr]
 ) -> Iterator[dict[sp.Symbol, sp.Expr]]:
-    """Points along v, through `start`, at which the argument is of order 1."""
+    """Points along v, through `start`, at which the argument is of order 1: one of the grid, or
+    changes of sign of the argument less `_LEVEL`.
+    """
     line = argument.xreplace({w: x for w, x in start.items() if w != v})
     grid = np.linspace(*_REACH, _LINE_POINTS)
     with np.errstate(all="ignore"):
         call = lambdified(v, line, ["scipy", "numpy"])
         values = np.broadcast_to(np.asarray(call(grid), dtype=complex), grid.shape)
-    if np.any(np.abs(values) <= _ORDER_ONE):
-        yield {**start, v: sp.Rational(float(grid[np.argmin(np.abs(np.abs(values) - 1))]))}
+    size = np.abs(values)
+    if np.any(size <= _ORDER_ONE):
+        nearest_to_one = grid[np.argmin(np.abs(size - 1))]
+        yield {**start, v: sp.Rational(float(nearest_to_one))}
         return
+
+    def above_level(x: float) -> float:
+        return float(complex(call(x)).real - _LEVEL)
+
     real = values.real - _LEVEL
     for k in np.flatnonzero(real[1:] * real[:-1] < 0)[:_MOST_CROSSINGS]:
-        low, high = float(grid[k]), float(grid[k + 1])
-        for _ in range(_BISECTIONS):
-            middle = (low + high) / 2
-            below = (complex(call(middle)).real - _LEVEL) * real[k] > 0
-            low, high = (middle, high) if below else (low, middle)
-        yield {**start, v: sp.Rational((low + high) / 2)}
+        crossing = _bisected(above_level, float(grid[k]), float(grid[k + 1]), float(real[k]))
+        yield {**start, v: sp.Rational(crossing)}
 
 
-def _numbers(
-    value: sp.Expr, size: sp.Expr, symbols: Sequence[sp.Symbol]
-) -> Callable[..., tuple[sp.Expr, sp.Expr]]:
-    """The function of the symbols that gives both expressions to 30 digits: compiled, as they are
-    long.
-    """
-    compiled = sp.lambdify(symbols, [value, size], "mpmath")
-
-    def call(*where: sp.Rational) -> tuple[sp.Expr, sp.Expr]:
-        with mpmath.workdps(30):
-            found = compiled(*[mpmath.mpf(int(w.p)) / int(w.q) for w in where])
-        return sp.sympify(found[0]), sp.sympify(found[1])
-
-    return call
+def _bisected(f: Callable[[float], float], low: float, high: float, at_low: float) -> float:
+    """A zero between `low`, where the sign is that of `at_low`, and `high`."""
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if f(middle) * at_low > 0:
+            low = middle
+        else:
+            high = middle
+    return (low + high) / 2
 
 
 def jumps(expr: sp.Expr) -> bool:

@@ -20,7 +20,7 @@ import sympy as sp
 
 from ..problem.errors import JumpError, UnsupportedError
 from .table import Operator, Table, Term, add, subtract, unit
-from .zero import is_zero, jumps
+from .zero_test import is_zero, jumps
 
 Pieces = Iterator[tuple[Term, sp.Expr]]
 

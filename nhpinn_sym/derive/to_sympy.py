@@ -12,10 +12,10 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, differentiate
 from ..operator.twoscale import fast_part
-from .combination import Combination, Flux, Function, Product, Source
-from .entries import Averaged, EffectiveEntry, Frame
+from .effective_terms import Averaged, EffectiveEntry, Frame
 from .notation import Mean, equation, source, term
-from .recursion import CellFunction, Recursion
+from .products import Combination, Flux, Function, MacroscopicSource, Product
+from .recursion import Corrector, Recursion
 
 
 class Writer:
@@ -36,7 +36,7 @@ class Writer:
             table[(recursion.adjoint or 0) + p] = (
                 "psi" if recursion.components == 1 else f"psi_{self._field(p)}"
             )
-        first: dict[Source, int] = {}
+        first: dict[MacroscopicSource, int] = {}
         for f in recursion.functions:
             if not f.sources:
                 continue
@@ -46,7 +46,7 @@ class Writer:
             table[f.number] = f"N{level}_{self._label(key)}"
         return table
 
-    def _label(self, key: Source) -> str:
+    def _label(self, key: MacroscopicSource) -> str:
         """f for the source, 0 for U, 12 for d_12 U, t for d_t U; the component of a system behind
         it.
         """
@@ -141,7 +141,7 @@ class Writer:
                 rows[t.equation].append(term(c, left, functions[t.field], right, self.op.fast))
         return [sp.Add(*row) for row in rows]
 
-    def cell_equation(self, f: CellFunction) -> sp.Equality:
+    def cell_equation(self, f: Corrector) -> sp.Equality:
         """A_0 N = -R, or <R> - R where the mean is an effective coefficient."""
         functions = [
             self.component(Function(f.number, j)) for j in range(self.recursion.components)

@@ -15,7 +15,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.validate import validate as module
-from nhpinn_sym.validate.store import Store
+from nhpinn_sym.validate.stored_parts import Store
 from nhpinn_sym.validate.versions import versions
 
 from .kill_resume import differences, undisturbed

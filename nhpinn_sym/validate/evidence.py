@@ -10,8 +10,9 @@ import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..lower.equation import lower_fine
+from ..operator.arrays import Array
 from ..resolution import AxisResolution, resolve_equation
-from ..solve.solution import Array, Solution
+from ..solve.solution import Solution
 
 _RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
 """Larger eps that are tried, over the given one."""

@@ -16,10 +16,10 @@ from functools import partial
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
-from ..operator.normal import normal_form, right_form
+from ..operator.normal_form import normal_form, right_form
 from ..operator.table import FastAxis, MultiIndex, Operator, Table, Term, add
 from ..problem.errors import JumpError, UnsupportedError
-from .entries import Transformation
+from .effective_terms import Transformation
 from .model import HomogenizedModel
 from .notation import equation
 

@@ -9,9 +9,10 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
+from ..operator.arrays import Array
 from ..problem.domain import Cell
 from ..problem.numeric import lambdified
-from .phases import Phases, Points, grid
+from .phases import Phases, grid
 
 _SAMPLES, _DIGITS = 97, 3
 
@@ -59,7 +60,7 @@ def _periodic(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], cell: Cell, k:
     return bool(np.allclose(one, other, atol=1e-12))
 
 
-def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Points) -> Points:
+def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Array) -> Array:
     return np.broadcast_to(
         np.asarray(lambdified(coordinates, level, "numpy", cse=True)(*points.T), dtype=float),
         len(points),

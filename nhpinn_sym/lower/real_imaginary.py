@@ -14,7 +14,6 @@ from typing import TypeVar
 import sympy as sp
 
 from ..problem.errors import UnsupportedError
-from .expand import is_symmetric
 from .forms import (
     CellForm,
     External,
@@ -29,8 +28,11 @@ from .forms import (
     WeakTerm,
 )
 from .substitution import substituted
+from .term_forms import is_symmetric
 
-Parts = tuple[list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]]
+ComplexParts = tuple[
+    list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]
+]
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
 
 
@@ -194,10 +196,13 @@ def _doubled(term: T, m: int) -> Iterator[T]:
             )
 
 
-def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> Parts:
+def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> ComplexParts:
     """c times factors, multiplied out."""
     real, imaginary = split(c)
-    total: Parts = ([(real, ())] if real != 0 else [], [(imaginary, ())] if imaginary != 0 else [])
+    total: ComplexParts = (
+        [(real, ())] if real != 0 else [],
+        [(imaginary, ())] if imaginary != 0 else [],
+    )
     for factor in factors:
         other = replace(factor, component=factor.component + m)
         one, two = total
