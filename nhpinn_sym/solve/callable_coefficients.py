@@ -97,7 +97,7 @@ def _given(
             )
     tensors: ModuleType | None = None
     if given and backend == "pinn":
-        from .pinn import autograd_check as tensors  # needs torch
+        from .pinn import callables as tensors  # needs torch
     if tensors:
         given = {name: tensors.without_own_graph(f) for name, f in given.items()}
     known = {name: cache(partial(_implemented, name, f, tensors)) for name, f in given.items()}

@@ -149,7 +149,7 @@ def solve_over(
         if coefficients is None:
             return solver_class(cells, values, box, wanted, bars, **options)
         if backend == "pinn":
-            from .pinn.differentiable import differentiable
+            from .pinn.callables import differentiable
 
             plain, behind = as_functions(cells, coefficients)
             held = {**values, **{name: differentiable(field) for name, field in behind.items()}}

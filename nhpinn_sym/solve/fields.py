@@ -86,7 +86,7 @@ _KINDS = {
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),
     "phases": ("pinn.fields", "PhaseField"),
-    "wrapped": ("pinn.classical.cells", "WrappedField"),
+    "wrapped": ("pinn.fields", "WrappedField"),
     "complex": ("real_parts", "ComplexField"),
     "interpolated": ("fields", "InterpolatedField"),
 }

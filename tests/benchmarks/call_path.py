@@ -1,5 +1,6 @@
 """What a newcomer has to read to follow a job: the files of the package that it runs through, and
-its deepest chain of calls; of the whole package, and of the room of the backend alone.
+its deepest chain of calls. Counted are the whole package, the rooms that solve (`solve` and
+`runtime`: what stands before them derives, lowers and emits), and the room of the backend alone.
 
     python -m tests.benchmarks.call_path            solve_cells(model, "pinn") on the first example
     python -m tests.benchmarks.call_path fourier    another backend
@@ -24,23 +25,24 @@ import sympy as sp
 import nhpinn_sym as nh
 
 PACKAGE = Path(nh.__file__).parent
+SOLVING = ("solve", "runtime")
 ROOMS = {"pinn": "solve/pinn", "fourier": "solve/fourier", "skfem": "solve/fem"}
 
 
 @dataclass
 class CallPath:
-    """Files of some folder by the number of calls into them, and the longest chain of own frames,
+    """Files of some folders by the number of calls into them, and the longest chain of own frames,
     "file:function" each.
     """
 
-    room: str = ""
+    rooms: tuple[str, ...] = ("",)
     files: Counter[str] = field(default_factory=Counter)
     chain: tuple[str, ...] = ()
 
     def add(self, stack: list[str]) -> None:
         """A call, as the names of the frames of the package, the first one outermost."""
-        own = [name for name in stack if name.startswith(self.room)]
-        if stack[-1].startswith(self.room):
+        own = [name for name in stack if name.startswith(self.rooms)]
+        if stack[-1].startswith(self.rooms):
             self.files[stack[-1].split(":")[0]] += 1
         distinct = tuple(dict.fromkeys(own))
         if len(distinct) > len(self.chain):
@@ -48,7 +50,7 @@ class CallPath:
 
     def show(self) -> None:
         """Print files by folder, and the chain."""
-        print(f"{self.room or 'package'}: {len(self.files)} files, {len(self.chain)} frames")
+        print(f"{' and '.join(self.rooms) or 'package'}: {len(self.files)} files, {len(self.chain)} frames")
         folders = Counter(str(Path(name).parent) for name in self.files)
         for folder, count in sorted(folders.items()):
             names = [Path(name).name for name in sorted(self.files)]
@@ -94,14 +96,14 @@ def own_name(frame: FrameType) -> str | None:
 
 
 def main(backend: str = "pinn") -> None:
-    """Both counts of one job."""
+    """The counts of one job."""
     s = nh.Scales(2)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
     equation = sp.Eq(-s.div(a * s.grad(u)), 1)
     model = nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u), order=1)
     nh.solve_cells(model, backend)
-    paths = (CallPath(), CallPath(ROOMS[backend]))
+    paths = (CallPath(), CallPath(SOLVING), CallPath((ROOMS[backend],)))
     watch(lambda: nh.solve_cells(model, backend), *paths)
     print(f"solve_cells(model, {backend!r})")
     for path in paths:

@@ -44,7 +44,7 @@ def environment() -> Path:
     """The interpreter of an environment with the other libraries; the packages of this one are seen
     from there.
     """
-    from nhpinn_sym.solve.pinn.native import cache_folder
+    from nhpinn_sym.runtime.nets.native.library import cache_folder
 
     folder = cache_folder() / "benchmark_libraries"
     python = folder / "bin" / "python"

@@ -15,6 +15,7 @@ import torch
 
 from .inputs import Axes
 from .jets import Jet, MultiIndex, column, combine, product, system, total
+from .least_squares import RIDGE, least_squares
 from .networks import Layers, features, hidden
 
 Given = Mapping[str, Any]
@@ -27,8 +28,6 @@ TRIED = 2
 """The scale is sought with that part of the features."""
 ROWS = 4
 """Points for each feature."""
-RIDGE = 50.0
-"""In units of rounding."""
 MIDPOINTS = {1: 8192, 2: 192, 3: 32}
 """Of each axis in the quadrature of an energy, by the dimension."""
 MEANS = {1: 2048, 2: 96, 3: 24}
@@ -70,15 +69,6 @@ def uniform_points(count: int, axes: Axes) -> torch.Tensor:
     """A uniform grid (count^d, d) for means over periodic axes."""
     lines = [a + (b - a) * torch.arange(count, dtype=torch.float64) / count for _, a, b in axes]
     return torch.stack(torch.meshgrid(*lines, indexing="ij"), -1).flatten(0, -2)
-
-
-def least_squares(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    """min |a x - b|, columns scaled to length one, with a ridge near rounding."""
-    size = a.norm(dim=0).clamp(min=torch.finfo(a.dtype).tiny)
-    ridge = RIDGE * torch.finfo(a.dtype).eps * torch.eye(a.shape[1], dtype=a.dtype)
-    rows = torch.cat([a / size, ridge])
-    data = torch.cat([b, b.new_zeros(len(ridge), b.shape[1])])
-    return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]
 
 
 def fitted(
@@ -144,7 +134,9 @@ class CellFits:
     """
 
     def __init__(self, forms: Any, given: Given, count: int) -> None:
-        self.forms, self.given, self.count = forms, dict(given), count
+        self.forms = forms
+        self.given = dict(given)
+        self.count = count
         self.scales: dict[int, float] = {}
         self.residual = -1.0
         for kind, members in forms.STAGES:
@@ -154,7 +146,8 @@ class CellFits:
                 raise SystemExit("some adjoints alone: take the target numpy, skfem or dolfinx")
 
     def __call__(self, slow: Mapping[str, float]) -> dict[Any, float]:
-        forms, dim = self.forms, len(self.forms.INDICES[0])
+        forms = self.forms
+        dim = len(forms.INDICES[0])
         axes = tuple(forms.AXES[:dim])
         cells = _Cells(forms, axes, list(slow.values()), self.given, self.count)
         for number, (kind, members) in enumerate(forms.STAGES):
@@ -177,7 +170,10 @@ class _Cells:
     def __init__(
         self, forms: Any, axes: Axes, slow: list[float], given: dict[str, Any], count: int
     ) -> None:
-        self.forms, self.axes, self.slow, self.count = forms, axes, slow, count
+        self.forms = forms
+        self.axes = axes
+        self.slow = slow
+        self.count = count
         self.given = {**given, **dict.fromkeys(forms.CONSTANTS.values(), 0.0)}
         self.components = int(forms.COMPONENTS)
         self.fits: list[Fit] = []
@@ -235,18 +231,14 @@ class _Cells:
         self, number: int, kind: str, functions: int, layers: Layers, points: torch.Tensor
     ) -> Matrix:
         """The equations at points; as many more unknowns as equations are the means of sources."""
-        m, places, forms = self.components, self.full(points), self.forms
+        m = self.components
+        places = self.full(points)
+        forms = self.forms
         operator = forms.adjoint_operator if kind == "adjoint" else forms.operator
         jet = trials(hidden(points, layers, forms.INDICES, self.axes), m, vanish=True)
         left = operator(places, jet, **self.given).unflatten(-1, (-1, m))
         if kind == "adjoint":
-            ones = {
-                a: torch.full((len(points), 1), float(not any(a)), dtype=torch.float64)
-                for a in forms.INDICES
-            }
-            unit = torch.eye(m, dtype=torch.float64)[:functions]
-            d = {a: (value[:, :, None] * unit).flatten(1) for a, value in ones.items()}
-            right = -operator(places, d, **self.given)
+            right = -operator(places, self._constants(len(points), functions), **self.given)
         else:
             known = self.jet(points, forms.KNOWN_INDICES)
             right = forms.SOURCES[number](places, known, **self.given)
@@ -254,6 +246,13 @@ class _Cells:
         mean = torch.eye(m, dtype=torch.float64).expand(len(points), m, m).flatten(0, 1)
         matrix = torch.cat([left.transpose(1, 2).flatten(0, 1), mean], 1)
         return matrix, right
+
+    def _constants(self, count: int, functions: int) -> Jet:
+        """The jets of functions that are 1 in one component each, (count, functions *
+        components).
+        """
+        unit = torch.eye(self.components, dtype=torch.float64)[:functions].flatten()
+        return {a: float(not any(a)) * unit.expand(count, -1) for a in self.forms.INDICES}
 
 
 def fit_equation(
@@ -269,7 +268,8 @@ def fit_equation(
     zero = (0,) * len(forms.INDICES[0])
 
     def solution(points: torch.Tensor) -> torch.Tensor:
-        values, numbers = fit.jet(points, (zero,))[zero], given(points)
+        values = fit.jet(points, (zero,))[zero]
+        numbers = given(points)
         shape = (len(points), problem.components)
         lift = data.lift(points, **numbers)[zero].reshape(shape)
         return lift + data.factor(points, **numbers)[zero].reshape(shape) * values
@@ -295,13 +295,8 @@ def write_fit(
         values = {s: torch.tensor(field(key, points.numpy())) for s, key in externals.items()}
         return {argument: values.get(argument, given.get(argument)) for argument in data.GIVEN}
 
-    count, axes = int(given["n"]), data.AXES
-    lines = [
-        torch.tensor([b], dtype=torch.float64)
-        if kind == "graded"
-        else torch.linspace(a, b, GRID[len(axes)], dtype=torch.float64)
-        for kind, a, b in axes
-    ]
+    count = int(given["n"])
+    lines = _grid_lines(data.AXES)
     grid = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1)
     points = grid.flatten(0, -2)
     solution, residual = fit_equation(forms, data, arguments, count)
@@ -315,11 +310,22 @@ def write_fit(
     np.savez(f"{name}.npz", values=values.reshape(shape).numpy(), **table)
 
 
+def _grid_lines(axes: Axes) -> list[torch.Tensor]:
+    """The points of every axis of a grid; of the time, the last one alone."""
+    lines = []
+    for kind, a, b in axes:
+        count = 1 if kind == "graded" else GRID[len(axes)]
+        lines.append(torch.linspace(b if count == 1 else a, b, count, dtype=torch.float64))
+    return lines
+
+
 class _Equation:
     """A boundary value problem as rows: the equation inside, and what the ansatz leaves open."""
 
     def __init__(self, forms: Any, data: Any, given: Callable[[torch.Tensor], Given]) -> None:
-        self.forms, self.data, self.given = forms, data, given
+        self.forms = forms
+        self.data = data
+        self.given = given
         self.components = int(getattr(forms, "COMPONENTS", 1))
 
     def rows(self, layers: Layers, points: torch.Tensor) -> Matrix:
@@ -333,28 +339,38 @@ class _Equation:
 
     def _block(self, layers: Layers, points: torch.Tensor, coefficients: Any, value: Any) -> Matrix:
         """Rows of (equations, unknowns), scaled to size one."""
-        m, given = self.components, self.given(points)
+        m = self.components
+        given = self.given(points)
         tables = coefficients(points, **given)
-        tables = tables if m > 1 else {(0, 0): tables}
-        inner = hidden(points, layers, self.forms.INDICES, self.data.AXES)
-        inner = {a: _with_constant(v, a) for a, v in inner.items()}
-        lift, factor = (self._parts(f(points, **given)) for f in (self.data.lift, self.data.factor))
-        free = [product(part, inner) for part in factor]
-        unit = torch.eye(m, dtype=torch.float64)
-        d = {}
-        for a in inner:  # trial (k, j) has component j alone
-            parts = [free[c][a][:, :, None, None] * unit[c] * unit[:, c, None] for c in range(m)]
-            d[a] = total(parts)
-        left = system(tables, {a: v.flatten(1) for a, v in d.items()}, m).unflatten(-1, (-1, m))
+        if m == 1:
+            tables = {(0, 0): tables}
+        lift = self._parts(self.data.lift(points, **given))
+        left = system(tables, self._trials(layers, points, given), m).unflatten(-1, (-1, m))
         target = value(points, **given).reshape(len(points), m).clone()
         for (i, j), table in tables.items():
             target[:, i] -= combine(table, lift[j])
-        size = left.square().mean().sqrt()
-        weight = 1 / (size * len(points) ** 0.5)
-        return (
-            weight * left.transpose(1, 2).flatten(0, 1),
-            weight * target.flatten()[:, None],
-        )
+        weight = 1 / (left.square().mean().sqrt() * len(points) ** 0.5)
+        matrix = left.transpose(1, 2).flatten(0, 1)
+        return weight * matrix, weight * target.flatten()[:, None]
+
+    def _trials(self, layers: Layers, points: torch.Tensor, given: Given) -> Jet:
+        """The jets of factor * feature in one component: (n, trials * components), by feature, then
+        by component.
+        """
+        inner = hidden(points, layers, self.forms.INDICES, self.data.AXES)
+        inner = {a: _with_constant(v, a) for a, v in inner.items()}
+        factor = self._parts(self.data.factor(points, **given))
+        free = [product(part, inner) for part in factor]
+        unit = torch.eye(self.components, dtype=torch.float64)
+        found = {}
+        for a in inner:
+            # Trial (k, c) has component c alone.
+            parts = [
+                part[a][:, :, None, None] * unit[c] * unit[:, c, None]
+                for c, part in enumerate(free)
+            ]
+            found[a] = total(parts).flatten(1)
+        return found
 
     def _parts(self, jet: Jet) -> list[Jet]:
         if self.components == 1:
@@ -421,16 +437,16 @@ def _minimum(
     layers = features(count, forms.AXES, kinks=getattr(forms, "KINKS", None))
     points = _midpoints(forms.AXES)
     mean = sum(weight(p, **given).sum(0) for p in points.split(BLOCK)) / len(points)
-    size, rows = count * int(forms.COMPONENTS), len(mean)
+    size = count * int(forms.COMPONENTS)
+    rows = len(mean)
     solution = _Solution(layers, torch.zeros(size, rows, dtype=torch.float64))
     if not size:
         return mean, solution
-    gram, load = (
-        torch.zeros(size, size, dtype=torch.float64),
-        torch.zeros_like(solution.coefficients),
-    )
+    gram = torch.zeros(size, size, dtype=torch.float64)
+    load = torch.zeros(size, rows, dtype=torch.float64)
     for p in points.split(BLOCK):
-        slopes, w = strain(solution.trials(forms, p)), weight(p, **given) / len(points)
+        slopes = strain(solution.trials(forms, p))
+        w = weight(p, **given) / len(points)
         flux = torch.einsum("nkp,npq->nkq", slopes, w)
         gram += torch.einsum("nkq,nlq->kl", flux, slopes)
         load += flux.sum(0)
@@ -447,7 +463,8 @@ def _law(forms: Any, solution: _Solution, given: Given) -> dict[Any, float]:
     """
     columns = [sign * solution.coefficients[:, row] for row, sign in forms.FUNCTIONS.values()]
     chosen = torch.stack(columns, 1)
-    points, zero = _midpoints(forms.AXES), (0,) * len(forms.AXES)
+    points = _midpoints(forms.AXES)
+    zero = (0,) * len(forms.AXES)
 
     def jet(p: torch.Tensor) -> Jet:
         trial = solution.trials(forms, p)

@@ -91,7 +91,8 @@ def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> li
         phase = omega * (p - a) + order * math.pi / 2
         return [omega**order * torch.cos(phase), omega**order * torch.sin(phase)]
     if kind == "graded":
-        rate, size = GRADE / (b - a), 2 / math.log1p(GRADE)
+        rate = GRADE / (b - a)
+        size = 2 / math.log1p(GRADE)
         if order == 0:
             return [size * torch.log1p(rate * (p - a)) - 1]
         return [

@@ -9,15 +9,15 @@ methods, options    : the door, the tables METHODS and SOLVERS, checked options
 adaptive            : fits of growing size -> estimate -> tolerance -> info
 network, fields     : nets as layers, and as cell functions at slow points, in files too
 rows                : emitted linear residuals at points, as numbers; collocation points
-random_features     : the best last layer of a random net; `least_squares`
-training, minimize, optimizers, checkpoint : all weights of a net; a killed training goes on
-objective, native   : loss, gradient and Jacobian by plain torch or in C++
+random_features     : the best last layer of a random net
+training, minimize, optimizers : all weights of a net; a killed training goes on
+objective           : loss, gradient and Jacobian, by plain torch or in C++ (`runtime.nets.native`)
+energy_functional   : quadratic energies of nets, minimized
 distributed         : processes that share the rows
 cells/              : smooth coefficients, slow variables, jumps, energies
-equations/          : strong form, Ritz energy
-enrichment/         : singular functions at corners, edges and incompatible starts
+equations/          : strong form, Ritz energy; known functions beside the net
 classical/          : NH-PINN and the classical PINN, the baselines of the literature
-export, autograd_check : programs of torch.export; coefficients given as functions
+export, callables   : programs of torch.export; coefficients given as functions
 
 A new formulation is a class derived from `adaptive.Formulation` with `axes`, `fit` and `values`, and
 a row of METHODS; a new optimizer a class with `begin` and `step`, and a row of OPTIMIZERS.

@@ -1,15 +1,16 @@
 """The one loop of the PINN backend: fits of growing size -> estimate -> tolerance -> info.
 
-A formulation is a class derived from `Formulation`. It says how one fit is made (rows and a last
-layer, an energy and its minimum), which numbers the tolerance is for, and what a fit by itself says
-of their error; where all weights can be trained too, how. `solve` does the rest, for cells and for
-boundary value problems alike:
+`solve` asks a `NetProblem` for its nets, and says in `info` what was done and why. All but the
+baselines of the literature (`classical`, a training of so many epochs) are a `Formulation`: it says
+how one fit is made (rows and a last layer, an energy and its minimum), which numbers the tolerance
+is for, and what a fit by itself says of their error; where all weights can be trained too, how. Its
+loop, for cells and for boundary value problems alike:
 
 1. `sizes`  : features, doubled from a few hundred up to options.features;
 2. `best_scales` : the scales of the random weights are sought as far as it pays;
 3. `estimate` of the error from the changes between sizes (`resolution.levels`), never below what
               the residual at unseen points says;
-4. the first size that meets the tolerance ends it; `Outcome.info` tells what was done and why.
+4. the first size that meets the tolerance ends it.
 
 Warnings are not made here: `solve_cells` and `solve_homogenized` compare info["estimate"] with
 what was asked for, for every backend.
@@ -21,7 +22,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -89,20 +90,56 @@ class Choice:
     scales: Scales
 
 
-class Formulation(ABC, Generic[Solved]):
-    """One way to turn a problem into fits of nets."""
+class NetProblem(ABC, Generic[Solved]):
+    """A problem whose solution is made of nets."""
 
     title: str
     """For progress and messages."""
-    options: Options
     tolerance: float
-    """For the relative error of `values`."""
+    """For the relative error that is estimated."""
+    advice: str = ""
+    """What else may help where the tolerance is not reached."""
+    where_not_finite: str = "give more features, or another scale"
+    """What helps where numbers overflow."""
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """What info["method"] says."""
+
+    @property
+    def reports(self) -> bool:
+        """Whether progress is shown: of several processes, by the first one alone."""
+        return True
+
+    @abstractmethod
+    def find(self, task: Task, before: Choice | None) -> Outcome[Solved]:
+        """The nets, and how well they do."""
+
+    @abstractmethod
+    def solver_info(self, result: Result) -> dict[str, Any]:
+        """What `info` says of the solver, and why it ended."""
+
+    def without_nets(self) -> Outcome[Solved] | None:
+        """The outcome of a problem that asks for no net."""
+        return None
+
+    def check(self, solved: Solved, residual: float | None) -> None:
+        """SolveError where what was found, with its relative residual, is no solution."""
+
+    def more_info(self, solved: Solved) -> dict[str, Any]:
+        """What else `info` holds."""
+        return {}
+
+
+class Formulation(NetProblem[Solved]):
+    """One way to turn a problem into fits of nets."""
+
+    options: Options
     method: str = ""
     """info["method"]; "" for the name of the solver."""
     per_feature: float = 1.0
     """Unknowns of one feature, all components and nets counted."""
-    advice: str = ""
-    """What else may help where the tolerance is not reached."""
     encloses: bool = False
     """Whether every fit proves its own error: then the best of them is taken, else the last one."""
 
@@ -170,102 +207,121 @@ class Formulation(ABC, Generic[Solved]):
             remedy="leave solver=, width= and depth= out",
         )
 
-    def without_nets(self) -> Outcome[Solved] | None:
-        """The outcome of a problem that asks for no net."""
-        return None
+    @property
+    def name(self) -> str:
+        return self.method or self.options.chosen
 
-    def check(self, solved: Solved, residual: float | None) -> None:
-        """SolveError where what was found, with its relative residual, is no solution."""
+    @property
+    def reports(self) -> bool:
+        return self.options.ranks.first
 
-    def more_info(self, solved: Solved) -> dict[str, Any]:
-        """What else `info` holds."""
-        return {}
+    def solver_info(self, result: Result) -> dict[str, Any]:
+        return self.options.solver_info(result)
+
+    def find(self, task: Task, before: Choice | None) -> Outcome[Solved]:
+        """A training, where one is asked for, or fits of growing size until the estimate is below
+        the tolerance.
+        """
+        if self.options.trains:
+            return self.train(task)
+        largest = max(1, round(self.options.features / self.per_feature))
+        fits = _Fits(self)
+        scale = self.options.scale or SCALES[0]
+        scales = (scale, scale) if before is None else before.scales
+        searches = self.options.scale is None and before is None
+        for size in sizes(largest) if before is None else sizes_from(before.size, largest):
+            patience = fits.patience if searches else _none
+            fit = best_scales(self.fit, self.axes, size, scales, patience)
+            error = fits.add(fit, self.values(fit.solved))
+            if self.keeps_scales(fit):
+                scales = fit.scales
+            task.update(
+                min(1.0, fit.size / largest),
+                f"{fit.size} features, residual {fit.held_out:.1e}, estimated error {error:.1e}",
+            )
+            if fits.estimate <= self.tolerance:
+                break
+        return fits.outcome()
+
+
+class _Fits(Generic[Solved]):
+    """The fits of a formulation so far, from size to size; `best` of them, with its `estimate`."""
+
+    def __init__(self, formulation: Formulation[Solved]) -> None:
+        self.formulation = formulation
+        self.estimate = math.inf
+        self._best: Fit[Solved] | None = None
+        self._values: Array | None = None
+        self._changes: list[float] = []
+        self._held_out = [math.inf]
+
+    def patience(self, fit: Fit[Solved]) -> int:
+        """How many worse scales to try in a row at the size of a fit."""
+        return self.formulation.patience(fit, self._held_out[-1])
+
+    def add(self, fit: Fit[Solved], values: Array) -> float:
+        """The estimated error of the fit of the next size, from its values."""
+        if self._values is not None:
+            self._changes.append(self.formulation.change(values, self._values))
+        self._values = values
+        self._held_out.append(fit.held_out)
+        error = self.formulation.estimate(fit, self._changes)
+        if self._best is None or error < self.estimate or not self.formulation.encloses:
+            self._best = fit
+            self.estimate = error
+        return error
+
+    def outcome(self) -> Outcome[Solved]:
+        """What the best fit came to. ValueError where there is none."""
+        best = self._best
+        if best is None:
+            raise ValueError("nothing was fitted")
+        reached = self.estimate <= self.formulation.tolerance
+        return Outcome(
+            best.solved,
+            self.estimate,
+            self.formulation.residual(best),
+            self.formulation.result(reached, self._held_out),
+            round(best.size * self.formulation.per_feature),
+            {"features": best.size, "scale": best.scales[0]},
+        )
+
+
+def _none(fit: Fit[Any]) -> int:
+    """The patience of a solve whose scales are given."""
+    return 0
 
 
 def solve(
-    formulation: Formulation[Solved],
+    problem: NetProblem[Solved],
     progress: Progress = silent,
     before: Choice | None = None,
 ) -> Outcome[Solved]:
-    """The nets of a formulation, fitted or trained, with the complete `info`.
+    """The nets of a problem, fitted or trained, with the complete `info`.
 
     before: the choice of an earlier solve of the same problem. SolveError where no finite solution
     comes.
     """
     start = time.perf_counter()
-    options = formulation.options
-    shown = progress if options.ranks.first else silent
-    with shown(f"{formulation.title} (pinn, {formulation.method or options.chosen})") as task:
-        found = formulation.without_nets()
-        if found is None and options.trains:
-            found = formulation.train(task)
-        if found is None:
-            found = _fitted(formulation, task, before)
+    shown = progress if problem.reports else silent
+    with shown(f"{problem.title} (pinn, {problem.name})") as task:
+        found = problem.without_nets() or problem.find(task, before)
     if not all(map(math.isfinite, (found.estimate, found.residual or 0.0))):
         raise SolveError(
-            f"{formulation.title}: no finite solution in this net",
+            f"{problem.title}: no finite solution in this net",
             term=f"estimated error {found.estimate}, residual {found.residual}",
-            remedy="give more features, or another scale",
+            remedy=problem.where_not_finite,
         )
-    formulation.check(found.solved, found.residual)
-    info = {
-        "method": formulation.method or options.chosen,
-        "size": found.size,
-        **found.info,
-        **({} if found.residual is None else {"residual": found.residual}),
-        "estimate": found.estimate,
-        **options.solver_info(found.result),
-        **formulation.more_info(found.solved),
-    }
-    info["advice"] += formulation.advice
+    problem.check(found.solved, found.residual)
+    info = {"method": problem.name, "size": found.size, **found.info, "estimate": found.estimate}
+    if found.residual is not None:
+        info["residual"] = found.residual
+    info |= problem.solver_info(found.result)
+    if problem.advice:
+        info["advice"] = info.get("advice", "") + problem.advice
     info["seconds"] = time.perf_counter() - start
-    return Outcome(found.solved, found.estimate, found.residual, found.result, found.size, info)
-
-
-def _fitted(formulation: Formulation[Solved], task: Task, before: Choice | None) -> Outcome[Solved]:
-    """Fits of growing size until the estimate is below the tolerance."""
-    largest = max(1, round(formulation.options.features / formulation.per_feature))
-    scale = formulation.options.scale or SCALES[0]
-    scales = (scale, scale) if before is None else before.scales
-    searches = formulation.options.scale is None and before is None
-    changes: list[float] = []
-    held_out = [math.inf]
-    last: Array | None = None
-    best: Fit[Solved] | None = None
-    estimate = math.inf
-    for size in sizes(largest) if before is None else sizes_from(before.size, largest):
-        fit = best_scales(
-            formulation.fit,
-            formulation.axes,
-            size,
-            scales,
-            lambda first: formulation.patience(first, held_out[-1]) if searches else 0,
-        )
-        values = formulation.values(fit.solved)
-        if last is not None:
-            changes.append(formulation.change(values, last))
-        last = values
-        error = formulation.estimate(fit, changes)
-        held_out.append(fit.held_out)
-        scales = fit.scales if formulation.keeps_scales(fit) else scales
-        if best is None or error < estimate or not formulation.encloses:
-            best = fit
-            estimate = error
-        task.update(
-            min(1.0, fit.size / largest),
-            f"{fit.size} features, residual {fit.held_out:.1e}, estimated error {error:.1e}",
-        )
-        if estimate <= formulation.tolerance:
-            break
-    assert best is not None
-    return Outcome(
-        best.solved,
-        estimate,
-        formulation.residual(best),
-        formulation.result(estimate <= formulation.tolerance, held_out),
-        round(best.size * formulation.per_feature),
-        {"features": best.size, "scale": best.scales[0]},
-    )
+    info |= problem.more_info(found.solved)
+    return replace(found, info=info)
 
 
 def best_scales(
@@ -279,19 +335,20 @@ def best_scales(
     out has become worse `patience` times in a row, as asked of the first fit; 0: nothing is sought.
     """
     best = fit(size, scales)
-    worst = patience(best)
+    allowed = patience(best)
+    if not allowed:
+        return best
     graded = any(kind == "graded" for kind, _, _ in axes)
-    for group in range(2 if graded else 1) if worst else ():
+    for group in range(2 if graded else 1):
         worse = 0
         for scale in SCALES[SCALES.index(best.scales[group]) + 1 :]:
             tried = (scale, best.scales[1]) if group == 0 else (best.scales[0], scale)
             candidate = fit(size, tried)
+            worse += 1
             if candidate.held_out < best.held_out:
                 best = candidate
                 worse = 0
-            else:
-                worse += 1
-            if worse == worst:
+            if worse == allowed:
                 break
     return best
 

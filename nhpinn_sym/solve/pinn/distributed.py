@@ -17,7 +17,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ...problem.errors import ProblemError
-from .least_squares import triangular
+from ...runtime.nets.least_squares import triangular
 from .minimize import SeparableLoss
 from .rows import Rows
 

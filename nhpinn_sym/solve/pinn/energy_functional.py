@@ -13,14 +13,15 @@ import torch
 from torch import Tensor
 
 from ...problem.errors import SolveError, UnsupportedError
+from ...runtime.nets.least_squares import safe_divisor
 from ..limits import require_affordable
 from .adaptive import SCALES, Fit, best_scales
 from .minimize import Result
-from .network import Layers, Network, TrialSpace
+from .network import Layers, Network, TrialSpace, with_last_layer
 from .optimizers import OPTIMIZERS, make_optimizer
 from .options import RANDOM_FEATURES, Options, read_options, require_unused
 from .random_features import Scales, matrix, random_layer
-from .rows import Rows, safe_divisor
+from .rows import Rows
 
 _RIDGE = 1e-9
 """Relative to columns of length one. The rows of a minimum problem keep large residuals, to which
@@ -90,42 +91,36 @@ class Functional:
         equations.
         """
         components = self.rows.weights.shape[2]
-        count = self.rows.target.shape[2]
         columns = components * len(layers[-1][1])
         require_affordable(
             f"{columns} unknowns of random features",
             3.0 * columns * self.rows.target.shape[0] * self.rows.target.shape[1],
             remedy="ask for fewer features= or points=, or a larger tolerance",
         )
+        left, right, size = self._triangular(layers)
+        if self.load is not None:
+            loads = (self._loads(layers) / size)[:, None]
+            right = right + torch.linalg.solve_triangular(left.T, loads, upper=False)
+        solution = torch.linalg.solve_triangular(left, right, upper=True) / size[:, None]
+        return with_last_layer(self.trial, layers, solution, components)
+
+    def _triangular(self, layers: Layers) -> tuple[Tensor, Tensor, Tensor]:
+        """R and Q^T target of the rows over a ridge, by QR of columns of length one, and what their
+        lengths were.
+        """
         a = matrix(self.trial, self.rows, layers)
         size = safe_divisor(a.norm(dim=0))
+        target = self.rows.target.flatten(0, 1)
         ridge = _RIDGE * torch.eye(a.shape[1], dtype=a.dtype, device=a.device)
-        system = torch.cat(
-            [
-                torch.cat([a / size, self.rows.target.flatten(0, 1)], 1),
-                torch.nn.functional.pad(ridge, (0, count)),
-            ]
-        )
+        below = torch.nn.functional.pad(ridge, (0, target.shape[1]))
+        system = torch.cat([torch.cat([a / size, target], 1), below])
         if not system.isfinite().all():
             raise SolveError(
                 "a coefficient is not finite at some point of the quadrature",
                 remedy="look for a singularity in the domain",
             )
         triangle = torch.linalg.qr(system, mode="r").R[: a.shape[1]]
-        left = triangle[:, : a.shape[1]]
-        right = triangle[:, a.shape[1] :]
-        if self.load is not None:
-            right = right + torch.linalg.solve_triangular(
-                left.T, (self._loads(layers) / size)[:, None], upper=False
-            )
-        solution = torch.linalg.solve_triangular(left, right, upper=True) / size[:, None]
-        weight = (
-            solution.reshape(components, -1, count)
-            .permute(2, 0, 1)
-            .reshape(components * count, -1)
-            .contiguous()
-        )
-        return Network(self.trial, [*layers, (weight, weight.new_zeros(len(weight)))])
+        return triangle[:, : a.shape[1]], triangle[:, a.shape[1] :], size
 
     def value(self, network: Network) -> float:
         """J."""
@@ -195,17 +190,12 @@ class Functional:
         ).sum(0)
 
     def of(self, jet: dict[tuple[int, ...], Tensor]) -> Tensor:
-        total = (
-            0.5
-            * self.rows.residual(jet, self.rows.points.new_zeros(0, self.rows.target.shape[2]))
-            .square()
-            .sum()
-        )
-        return (
-            total
-            if self.load is None
-            else total - torch.einsum("nci,nci->", self.load, torch.stack(list(jet.values()), -1))
-        )
+        """J for the jet of a net at the points."""
+        nothing = self.rows.points.new_zeros(0, self.rows.target.shape[2])
+        total = 0.5 * self.rows.residual(jet, nothing).square().sum()
+        if self.load is None:
+            return total
+        return total - torch.einsum("nci,nci->", self.load, torch.stack(list(jet.values()), -1))
 
 
 class _Loss:

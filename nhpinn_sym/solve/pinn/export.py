@@ -31,7 +31,7 @@ from ..chebyshev import cardinal_coefficients
 from ..effective import EffectiveFunction
 from ..solution import Array
 from .fields import NetworkField, SeparableField
-from .network import Jet, Layers, Network, TrialSpace
+from .network import Jet, Layers, Network, TrialSpace, stack_outputs
 
 METADATA = "cells.json"
 _SAMPLES = 256
@@ -216,34 +216,34 @@ def _separable(fields: list[SeparableField]) -> _Parts:
 
 def _joint(fields: list[NetworkField]) -> _Parts:
     """The parts are the outputs of the nets, those with the same hidden layers as one net."""
-    groups: list[Network] = []
-    for part in (part for field in fields for part in field.parts):
-        k = next(
-            (k for k, net in enumerate(groups) if _same(net.layers[:-1], part.layers[:-1])), None
-        )
-        if k is None:
-            groups.append(part)
-        else:
-            last = [
-                torch.cat(pair) for pair in zip(groups[k].layers[-1], part.layers[-1], strict=True)
-            ]
-            groups[k] = Network(part.trial, [*groups[k].layers[:-1], (last[0], last[1])])
-    order = [(k, number) for k, net in enumerate(groups) for number in range(net.outputs)]
+    groups: list[list[Network]] = []
+    places: list[list[tuple[int, int]]] = []
+    for field in fields:
+        places.append([])
+        for part in field.parts:
+            k = next((k for k, group in enumerate(groups) if _same_hidden(group[0], part)), None)
+            if k is None:
+                k = len(groups)
+                groups.append([])
+            places[-1].append((k, len(groups[k])))
+            groups[k].append(part)
+    order = [(k, number) for k, group in enumerate(groups) for number in range(len(group))]
     weights = np.zeros((len(fields[0].offset), len(fields), len(order)))
-    taken = [0] * len(groups)
-    for c, field in enumerate(fields):
-        for column, part in zip(field.weights.T, field.parts, strict=True):
-            k = next(k for k, net in enumerate(groups) if _same(net.layers[:-1], part.layers[:-1]))
-            weights[:, c, order.index((k, taken[k]))] = column
-            taken[k] += 1
-    return _Parts(tuple(groups), weights, np.stack([field.offset for field in fields], 1))
+    for c, (field, own) in enumerate(zip(fields, places, strict=True)):
+        for column, place in zip(field.weights.T, own, strict=True):
+            weights[:, c, order.index(place)] = column
+    nets = tuple(map(stack_outputs, groups))
+    return _Parts(nets, weights, np.stack([field.offset for field in fields], 1))
 
 
-def _same(first: Layers, second: Layers) -> bool:
+def _same_hidden(one: Network, other: Network) -> bool:
+    """Whether two nets have the same hidden layers."""
+    first = one.layers[:-1]
+    second = other.layers[:-1]
     return len(first) == len(second) and all(
         torch.equal(a, b)
-        for one, two in zip(first, second, strict=True)
-        for a, b in zip(one, two, strict=True)
+        for mine, others in zip(first, second, strict=True)
+        for a, b in zip(mine, others, strict=True)
     )
 
 

@@ -230,6 +230,50 @@ class PhaseField(CellField):
         return cls(labels, nets, np.asarray(state["offset"]))
 
 
+@dataclass(frozen=True)
+class WrappedField(CellField):
+    """A component of a cell function at m slow points: weights (m, nets) times the nets, each on
+    the cell, to which points are wrapped.
+    """
+
+    kind: ClassVar[str] = "wrapped"
+
+    networks: tuple[Network, ...]
+    weights: Array
+    cell: Array
+
+    def evaluate(self, points: Array, index: MultiIndex) -> Array:
+        """D^index at y (n, d), for every slow point: (m, n). On the faces the lower end counts: the
+        nets are not periodic.
+        """
+        lower = self.cell[:, 0]
+        lengths = self.cell[:, 1] - lower
+        wrapped = lower + np.mod(np.asarray(points, dtype=float) - lower, lengths)
+        y = torch.as_tensor(wrapped, device=self.networks[0].trial.device)
+        values = [
+            network.jet(y, closure([index]))[index][:, 0].cpu().numpy() for network in self.networks
+        ]
+        return np.asarray(self.weights @ np.stack(values))
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "nets": [network.state() for network in self.networks],
+            "weights": self.weights,
+            "cell": self.cell,
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> WrappedField:
+        """The field that `state` came from; nothing is trained. ValueError where its parts do not
+        fit.
+        """
+        networks = tuple(map(Network.from_state, state["nets"]))
+        weights = np.asarray(state["weights"])
+        if weights.ndim != 2 or weights.shape[1] != len(networks):
+            raise ValueError("nets and weights do not fit")
+        return cls(networks, weights, np.asarray(state["cell"]))
+
+
 def unfold(points: Tensor, axes: Axes, periods: tuple[float, ...]) -> Tensor:
     """Points moved by whole periods into the windows of the "scaled" axes."""
     columns = [

@@ -187,8 +187,7 @@ class Network:
             a is not b for a, b in zip(self.layers[:-1], other.layers[:-1])
         ):
             return None
-        last = tuple(torch.cat(pair) for pair in zip(self.layers[-1], other.layers[-1]))
-        return Network(self.trial, [*self.layers[:-1], last])  # type: ignore[list-item]
+        return stack_outputs([self, other])
 
     def scale_outputs(self, factors: Tensor) -> Network:
         """Every output times its factor (outputs,)."""
@@ -228,6 +227,26 @@ class Network:
         ):
             raise ValueError("the layers of a net do not fit")
         return cls(trial, layers)
+
+
+def with_last_layer(
+    trial: TrialSpace, layers: Layers, solution: Tensor, components: int
+) -> Network:
+    """The net whose hidden layers are given and whose last one is the solution (components *
+    features, right-hand sides) of a linear problem; its outputs are ordered by right-hand side, then
+    by component.
+    """
+    count = solution.shape[1]
+    rows = solution.reshape(components, -1, count).permute(2, 0, 1)
+    weight = rows.reshape(components * count, -1).contiguous()
+    return Network(trial, [*layers, (weight, weight.new_zeros(len(weight)))])
+
+
+def stack_outputs(nets: Sequence[Network]) -> Network:
+    """One net with the outputs of several that have the same hidden layers."""
+    weight = torch.cat([net.layers[-1][0] for net in nets])
+    bias = torch.cat([net.layers[-1][1] for net in nets])
+    return Network(nets[0].trial, [*nets[0].layers[:-1], (weight, bias)])
 
 
 def _tensor(array: Any, axes: int, device: str) -> Tensor:

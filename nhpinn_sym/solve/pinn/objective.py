@@ -2,7 +2,7 @@
 vector.
 
 Two engines compute it, with the same numbers: the native one (C++, compiled once for every set of
-derivatives, `native`), and plain torch with its automatic differentiation, which runs on any device.
+derivatives, `runtime.nets.native`), and plain torch with its automatic differentiation, which runs on any device.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from ...problem.errors import BackendMissingError, ProblemError
+from ...problem.errors import ProblemError
+from ...runtime.nets.least_squares import safe_divisor
+from ...runtime.nets.native.engine import Native
+from ...runtime.nets.native.library import CompilationError
 from ...runtime.nets.native.tanh_taylor import Streams, streams
-from .native import Native
 from .network import Jet, Layers, Network, TrialSpace
-from .rows import Rows, safe_divisor
+from .rows import Rows
 
 ENGINES = ("auto", "native", "torch", "compile")
 """Names of `flavour`; "compile" stands for "torch"."""
@@ -158,7 +160,7 @@ def choose_engine(residuals: Residuals, name: str) -> Engine:
     if name == "native" or (name == "auto" and points.device.type == "cpu" and work > _WORTH):
         try:
             return Native(residuals)
-        except BackendMissingError:
+        except CompilationError:
             pass
     return PlainTorch(residuals)
 

@@ -18,8 +18,8 @@ import torch
 from scipy.optimize import line_search
 from torch import Tensor
 
+from ...runtime.nets.least_squares import least_squares, orthonormal
 from ..solution import Array
-from .least_squares import least_squares, orthonormal
 from .minimize import AnyOptimizer, LeastSquaresLoss, Loss, Result, SeparableLoss, State
 
 FIRST_DAMPING = 1e-2

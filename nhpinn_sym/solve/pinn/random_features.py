@@ -7,11 +7,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ...runtime.nets.least_squares import least_squares, safe_divisor
 from ..limits import require_affordable
 from .distributed import ALONE, Ranks
-from .least_squares import least_squares
-from .network import Layers, Network, TrialSpace, chunk_size
-from .rows import Rows, combine_derivatives, safe_divisor
+from .network import Layers, Network, TrialSpace, chunk_size, with_last_layer
+from .rows import Rows, combine_derivatives, require_finite
 
 HELD_OUT = 2000
 """Points that a fit has not used, for its residual."""
@@ -38,45 +38,41 @@ def last_layer(
     Where the rows are shared by several processes, or the matrix and its factorization need more
     than `memory` bytes, R is built up from blocks of rows.
     """
-    size = len(layers[-1][1])
     components = rows.weights.shape[2]
-    count = rows.target.shape[2]
-    columns = components * size + rows.extra.shape[2]
-    own = ranks.own(rows)
-    row = 3 * rows.points.element_size() * columns
-    count_of_rows = float(rows.target.shape[0] * rows.target.shape[1])
+    count = components * len(layers[-1][1])
+    columns = count + rows.extra.shape[2]
+    equations = rows.target.shape[0] * rows.target.shape[1]
     require_affordable(
         f"{columns} unknowns of random features",
         3.0 * columns**2,
-        seconds=_FLOP * count_of_rows * columns**2,
+        seconds=_FLOP * equations * columns**2,
         remedy="ask for fewer features=, or a larger tolerance",
     )
-    if ranks.count == 1 and (rows.target.shape[0] * rows.target.shape[1] + columns) * row <= memory:
-        solution = least_squares(*_system(trial, rows, layers))
-    else:
+    # A row stands in the matrix, in its scaled copy and in the factorization.
+    row = 3 * rows.points.element_size() * columns
+    at_once = ranks.count == 1 and (equations + columns) * row <= memory
+    blocks = [rows]
+    if not at_once:
+        own = ranks.own(rows)
+        # Not fewer rows than columns: a block is factored together with R of those before.
         step = max(1, max(columns, memory // row - columns) // rows.target.shape[1])
-        factor = ranks.factor(
-            torch.cat(_system(trial, own.part(slice(k, k + step)), layers), 1)
-            for k in range(0, len(own.points), step)
+        blocks = [own.part(slice(k, k + step)) for k in range(0, len(own.points), step)]
+    systems = (
+        (
+            torch.cat([matrix(trial, block, layers), block.extra.flatten(0, 1)], 1),
+            block.target.flatten(0, 1),
         )
-        solution = least_squares(factor[:, :columns], factor[:, columns:])
-    weight = (
-        solution[: components * size]
-        .reshape(components, size, count)
-        .permute(2, 0, 1)
-        .reshape(-1, size)
+        for block in blocks
     )
-    return (
-        Network(trial, [*layers, (weight.contiguous(), weight.new_zeros(len(weight)))]),
-        solution[components * size :],
-    )
-
-
-def _system(trial: TrialSpace, rows: Rows, layers: Layers) -> tuple[Tensor, Tensor]:
-    """Matrix and right-hand sides of the rows."""
-    return torch.cat(
-        [matrix(trial, rows, layers), rows.extra.flatten(0, 1)], 1
-    ), rows.target.flatten(0, 1)
+    if at_once:
+        a, b = next(systems)
+    else:
+        factor = ranks.factor(torch.cat(system, 1) for system in systems)
+        a = factor[:, :columns]
+        b = factor[:, columns:]
+    require_finite(a, b)
+    solution = least_squares(a, b)
+    return with_last_layer(trial, layers, solution[:count], components), solution[count:]
 
 
 @torch.no_grad()

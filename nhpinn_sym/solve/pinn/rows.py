@@ -14,8 +14,10 @@ import torch
 from torch import Tensor
 
 from ...lower.forms import MultiIndex
+from ...problem.errors import SolveError
 from ...resolution import Resolution
 from ...runtime.nets.inputs import spread
+from ...runtime.nets.least_squares import safe_divisor
 from ..limits import require_affordable
 from .network import Axes, Jet, Panels, TrialSpace
 
@@ -218,6 +220,10 @@ def gauss_points(
     return points, weight
 
 
-def safe_divisor(size: Tensor) -> Tensor:
-    """`size` to divide by: 1 where it is zero."""
-    return torch.where(size > 0, size, torch.ones_like(size))
+def require_finite(*systems: Tensor) -> None:
+    """SolveError where a row of a linear problem is no number."""
+    if not all(bool(system.isfinite().all()) for system in systems):
+        raise SolveError(
+            "a coefficient or a source is not finite at some collocation point",
+            remedy="look for a singularity in the domain",
+        )

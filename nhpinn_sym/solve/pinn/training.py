@@ -13,9 +13,8 @@ from torch import Tensor
 from ...problem.escaping import file_name
 from ..limits import require_affordable
 from .adaptive import SCALES, Fit, best_scales
-from .checkpoint import Checkpoint, signature_of
 from .distributed import SharedLoss
-from .minimize import Result, SeparableLoss, TrainingResult, minimize
+from .minimize import Checkpoint, Result, SeparableLoss, TrainingResult, minimize, signature_of
 from .network import Layers, Network, TrialSpace
 from .objective import Objective
 from .optimizers import OPTIMIZERS, make_optimizer

@@ -2,7 +2,8 @@
 
 import torch
 
-from nhpinn_sym.runtime.nets.fits import box_points, fitted, least_squares, trials, uniform_points
+from nhpinn_sym.runtime.nets.fits import box_points, fitted, trials, uniform_points
+from nhpinn_sym.runtime.nets.least_squares import least_squares
 from nhpinn_sym.runtime.nets.networks import Layers, hidden
 
 AXES = (("scaled", 0.0, 1.0), ("scaled", -1.0, 1.0))

@@ -15,8 +15,13 @@ import pytest
 import torch
 
 from nhpinn_sym.problem.errors import FileError, ProblemError, SolveError
-from nhpinn_sym.solve.pinn.checkpoint import Checkpoint, signature_of
-from nhpinn_sym.solve.pinn.minimize import Result, TrainingResult, minimize
+from nhpinn_sym.solve.pinn.minimize import (
+    Checkpoint,
+    Result,
+    TrainingResult,
+    minimize,
+    signature_of,
+)
 from nhpinn_sym.solve.pinn.optimizers import make_optimizer
 
 from .losses import Exponentials, Residuals
@@ -174,7 +179,7 @@ def test_signatures_tell_tensors_and_options_apart() -> None:
 def test_interrupted_anywhere_it_ends_in_the_same_numbers(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("nhpinn_sym.solve.pinn.checkpoint.SECONDS", 0.0)
+    monkeypatch.setattr("nhpinn_sym.solve.pinn.minimize.SECONDS", 0.0)
     straight = run(name, 40, goal=GOAL)
 
     class Killed(Exception):
@@ -210,10 +215,10 @@ import numpy as np, sympy as sp, torch
 torch.set_num_threads(1)
 warnings.simplefilter("ignore")
 from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
-from nhpinn_sym.solve.pinn import checkpoint
+from nhpinn_sym.solve.pinn import minimize
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
 from tests.pinn_samples import diffusion_cells, square_problem, PI2, y1, y2
-checkpoint.SECONDS = 0.0
+minimize.SECONDS = 0.0
 cells, square = diffusion_cells(sp.diag(sp.exp(sp.sin(PI2 * y1)), 2 + sp.cos(PI2 * y2))), square_problem()
 
 def solve(name):

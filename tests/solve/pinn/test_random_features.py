@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import sympy as sp
 import torch
 
+from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
 from nhpinn_sym.solve.pinn.random_features import last_layer, random_layer
@@ -61,3 +63,11 @@ def test_a_residual_that_stays_is_an_error_though_nothing_changes() -> None:
         tolerance=1e-4,
     )
     assert u.info["estimate"] >= u.info["residual"] ** 2 > u.info["tolerance"]
+
+
+def test_rows_that_are_not_finite_are_refused() -> None:
+    solver = SmoothCellSolver(elliptic_2d(), {}, (), 1e-9)
+    rows = solver.rows(0, solver.rows.empty, 100, 0)
+    rows.target[3] = float("nan")
+    with pytest.raises(SolveError, match="not finite"):
+        last_layer(solver.trial, rows, random_layer(solver.trial, 20, (0.7, 0.7), 0))

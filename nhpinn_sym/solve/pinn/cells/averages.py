@@ -208,11 +208,11 @@ class CellAveraging:
         """
         self.per_axis = max(self._coarsest, self.per_axis // 2)
         few = slow[:_FEW]
-        numbers = self(family, few)
+        numbers = self._means(family, pairs(self._grid().to(slow.device), few))
         while (2 * self.per_axis) ** self.cells.cell.dim <= _LIMIT:
             self.per_axis *= 2
             before = numbers.vector()
-            numbers = self(family, few)
+            numbers = self._means(family, pairs(self._grid().to(slow.device), few))
             values = numbers.vector()
             if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
                 break
@@ -231,7 +231,7 @@ class CellAveraging:
         """The means at slow points (m, s)."""
         y = self._grid().to(slow.device)
         return CellAverages.concat(
-            [self._part(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
+            [self._means(family, pairs(y, part)) for part in slow.split(max(1, _LIMIT // len(y)))]
         )
 
     def quadrature(self) -> tuple[Array, Array]:
@@ -256,38 +256,28 @@ class CellAveraging:
             names[EIGENVALUE] = argument_name(self.cells.eigenvalue)
         return {**self.parameters, **{name: constants.get(key, 0.0) for key, name in names.items()}}
 
-    def _part(self, family: CellFunctions, points: Tensor) -> CellAverages:
+    def _means(self, family: CellFunctions, points: Tensor) -> CellAverages:
         """The means over the second axis of points (m, grid, columns)."""
         module = self.trial.module
-        flat = points.flatten(0, 1)
-        raw = {
-            a: value.reshape(*points.shape[:2], -1)
-            for a, value in family.raw(flat, module.MEAN_INDICES).items()
-        }
-        solved = [
-            (kind, members)
-            for kind, members in module.STAGES
-            if (members[-1] + 1) * self.cells.components <= family.outputs
-        ]
+        raw = family.raw(points.flatten(0, 1), module.MEAN_INDICES)
+        raw = {a: value.unflatten(0, points.shape[:2]) for a, value in raw.items()}
+        m = self.cells.components
+        solved = [stage for stage in module.STAGES if (stage[1][-1] + 1) * m <= family.outputs]
         mixing, offset = self._unique(solved, raw[self.zero])
+        missing = len(self.cells.functions) * m - family.outputs
         d = mix_outputs(raw, mixing[:, None], offset[:, None])
-        missing = len(self.cells.functions) * self.cells.components - family.outputs
-        d = {
-            a: torch.cat([value, value.new_zeros(*value.shape[:-1], missing)], -1)
-            for a, value in d.items()
-        }
+        d = {a: torch.nn.functional.pad(value, (0, missing)) for a, value in d.items()}
         constants = {key: value[:, None] for key, value in family.constants(points[:, 0]).items()}
         if EIGENVALUE in constants:
             constants[EIGENVALUE] = self._rayleigh(solved, points, d, constants)
         if self.cells.constants and len(solved) >= self._kernels:
-            constants |= {
-                key: value[:, None]
-                for key, value in module.constants(points, d, **self.arguments(constants)).items()
-            }
-        effective = {} if missing else module.effective(points, d, **self.arguments(constants))
-        return CellAverages(
-            mixing, offset, {key: value[:, 0] for key, value in constants.items()}, effective
-        )
+            found = module.constants(points, d, **self.arguments(constants))
+            constants |= {key: value[:, None] for key, value in found.items()}
+        effective: dict[EffectiveKey, Tensor] = {}
+        if not missing:
+            effective = module.effective(points, d, **self.arguments(constants))
+        known = {key: value[:, 0] for key, value in constants.items()}
+        return CellAverages(mixing, offset, known, effective)
 
     @property
     def zero(self) -> tuple[int, ...]:
@@ -303,28 +293,41 @@ class CellAveraging:
         `CellForm`.
         """
         count, _, outputs = values.shape
-        m = self.cells.components
         mixing = torch.eye(outputs, dtype=values.dtype, device=values.device).repeat(count, 1, 1)
         offset = values.new_zeros(count, outputs)
         mean = values.mean(1)
-        ground = self.cells.eigenvalue is not None
         for kind, members in solved:
-            own = [k * m + i for k in members for i in range(m)]
-            if kind == "ground state":
-                mixing[:, 0, 0] = 1 / mean[:, 0]
-            elif kind == "adjoint" and ground:
-                products = values[..., own] * values[..., :1]
-                mixing[:, own, own] = mean[:, :1] / products.mean(1)
+            own = self._outputs(members)
+            if self.cells.eigenvalue is not None:
+                self._with_ground_state(kind, own, values, mean, mixing)
             elif kind == "adjoint":
                 block = self._adjoint_block(members, mean[:, own])
-                for i in range(m):
-                    rows = mixing.new_tensor(own[i::m]).long()
+                for i in range(self.cells.components):
+                    rows = mixing.new_tensor(own[i :: self.cells.components]).long()
                     mixing[:, rows[:, None], rows] = block
-            elif ground:
-                mixing[:, own, 0] = -mean[:, own] / mean[:, :1]
             else:
                 offset[:, own] = -mean[:, own]
         return mixing, offset
+
+    def _outputs(self, members: Sequence[int]) -> list[int]:
+        """The outputs of some functions, each with its components."""
+        m = self.cells.components
+        return [k * m + i for k in members for i in range(m)]
+
+    @staticmethod
+    def _with_ground_state(
+        kind: str, own: list[int], values: Tensor, mean: Tensor, mixing: Tensor
+    ) -> None:
+        """The mixing of the outputs `own` where the first one is the ground state phi: <phi> = 1,
+        <psi phi> = 1 for its adjoint, and a multiple of phi is taken off all others.
+        """
+        first = mean[:, :1]
+        if kind == "ground state":
+            mixing[:, 0, 0] = 1 / first[:, 0]
+        elif kind == "adjoint":
+            mixing[:, own, own] = first / (values[..., own] * values[..., :1]).mean(1)
+        else:
+            mixing[:, own, 0] = -mean[:, own] / first
 
     def _adjoint_block(self, members: Sequence[int], mean: Tensor) -> Tensor:
         """What the adjoint kernels are mixed by so that the means (m, kernels * components) of

@@ -4,6 +4,7 @@ which is one least-squares problem.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import reduce
 
 import numpy as np
@@ -50,16 +51,14 @@ def ground_state(
     phi = {
         index: torch.full_like(points[:, :1], float(not any(index))) for index in rows.trial.indices
     }
+    stage = rows.stages[0]
     for _ in range(_STEPS):
-        left = rows.left(rows.stages[0], points, family)
-        mass = left - rows.left(rows.stages[0], points, family, shift=1.0)
+        left = rows.left(stage, points, family)
+        mass = left - rows.left(stage, points, family, shift=1.0)
         extra = -(combine_derivatives(mass[:, 0, 0], phi) * basis)[:, None]
         right = rows.right(0, points, family, left)
-        network, change = last_layer(
-            rows.trial,
-            rows.assemble(points, rows.balance, left, extra, right, rows.seed),
-            layers,
-        )
+        step = rows.assemble(points, rows.balance, left, extra, right, rows.seed)
+        network, change = last_layer(rows.trial, step, layers)
         net = rows.unscale([0], network)
         value = value + change[:, 0]
         family = CellFunctions(family.nodes, (net,), value)
@@ -90,30 +89,29 @@ def first_eigenvalue(rows: CellRows) -> Tensor:
     n = _PER_AXIS[len(axes)]
     lines = [a + (b - a) / n * torch.arange(n, dtype=torch.float64) for _, a, b in axes]
     y = torch.cartesian_prod(*lines).reshape(-1, len(axes)).to(rows.device)
-    derivatives = [
-        _collocation(index, n, [b - a for _, a, b in axes]) for index in rows.trial.indices
-    ]
+    lengths = [b - a for _, a, b in axes]
+    derivatives = [_collocation(index, n, lengths) for index in rows.trial.indices]
     found = []
     for points in pairs(y, torch.as_tensor(rows.empty.nodes.points, device=rows.device)):
-        at = [
-            rows.left(rows.stages[0], points, CellFunctions(rows.empty.nodes, eigenvalue=basis))[
-                :, 0, 0
-            ]
-            .cpu()
-            .numpy()
-            for basis in (
-                rows.empty.basis(points[:1])
-                .new_tensor([0.0, 1.0])[:, None]
-                .expand(-1, len(rows.empty.nodes.points))
-            )
-        ]
-        operators = [
-            sum(factor[:, None] * d for factor, d in zip(factors.T, derivatives, strict=True))
-            for factors in at
-        ]
-        values = scipy.linalg.eigvals(operators[0], operators[0] - operators[1])
+        without = _operator(rows, points, 0.0, derivatives)
+        with_one = _operator(rows, points, 1.0, derivatives)
+        values = scipy.linalg.eigvals(without, without - with_one)
         found.append(values.real[np.isfinite(values)].min())
     return torch.tensor(found, dtype=torch.float64, device=rows.device)
+
+
+def _operator(
+    rows: CellRows, points: Tensor, eigenvalue: float, derivatives: Sequence[Array]
+) -> Array:
+    """The matrix of the cell operator, less the eigenvalue times that of the mass, on the values at
+    points, from the matrices of the derivatives.
+    """
+    nodes = rows.empty.nodes
+    constant = points.new_full((len(nodes.points),), eigenvalue)
+    family = CellFunctions(nodes, eigenvalue=constant)
+    factors = rows.left(rows.stages[0], points, family)[:, 0, 0].cpu().numpy()
+    terms = zip(factors.T, derivatives, strict=True)
+    return np.asarray(sum(factor[:, None] * d for factor, d in terms))
 
 
 def _collocation(index: MultiIndex, n: int, lengths: list[float]) -> Array:

@@ -21,10 +21,11 @@ from torch import Tensor
 
 from ....emit.torch_cells import Stage
 from ....runtime.nets.jets import full
+from ....runtime.nets.least_squares import safe_divisor
 from ...partition import Interface, Partition
 from ..network import Jet, Layers, Network
 from ..random_features import matrix
-from ..rows import Rows, balance_factors, row_strengths, safe_divisor
+from ..rows import Rows, balance_factors, row_strengths
 from .averages import CellFunctions
 from .subdomains import Subdomain
 

@@ -17,6 +17,7 @@ from ....emit.torch_phases import require_fluxes
 from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells
 from ....problem.errors import UnsupportedError
+from ....runtime.nets.least_squares import least_squares
 from ...chebyshev import Nodes
 from ...limits import require_affordable
 from ...partition import Quadrature, make_partition
@@ -25,10 +26,10 @@ from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
 from ..fields import PhaseField
-from ..least_squares import least_squares
-from ..network import Axes, Jet, Layers, Network
+from ..network import Axes, Jet, Layers, Network, stack_outputs, with_last_layer
 from ..options import RANDOM_FEATURES, Options, collocation_options, require_unused
 from ..random_features import Scales
+from ..rows import require_finite
 from .averages import CellAverages, CellFunctions
 from .jump_rows import Block, JumpRows, held_out
 from .subdomains import Subdomain, make_subdomains
@@ -130,28 +131,23 @@ class JumpCellSolver:
             3.0 * columns * sum(len(b.target) for b in blocks),
             remedy="ask for fewer features=, or a larger tolerance",
         )
-        solution = least_squares(
-            torch.cat([b.matrix(self.pieces, layers) for b in blocks]),
-            torch.cat([b.target for b in blocks]),
-        )
+        matrix = torch.cat([b.matrix(self.pieces, layers) for b in blocks])
+        target = torch.cat([b.target for b in blocks])
+        require_finite(matrix, target)
+        solution = least_squares(matrix, target)
         nets = []
         start = 0
         for piece, net in zip(self.pieces, layers, strict=True):
-            size = len(net[-1][1])
-            block = solution[start : start + m * size].reshape(m, size, -1)
-            weight = block.permute(2, 0, 1).reshape(-1, size).contiguous()
-            nets.append(Network(piece.trial, [*net, (weight, weight.new_zeros(len(weight)))]))
-            start += m * size
+            end = start + m * len(net[-1][1])
+            nets.append(with_last_layer(piece.trial, net, solution[start:end], m))
+            start = end
         return nets, solution[start:]
 
     def _field(self, solved: Sequence[_AtPoint], column: int) -> PhaseField:
         """The field of function component `column`; its nets have an output per slow point."""
         nets = []
         for k in range(self.partition.count):
-            outputs = [one.families[k].output(column) for one in solved]
-            weight = torch.cat([net.layers[-1][0] for net in outputs])
-            bias = torch.cat([net.layers[-1][1] for net in outputs])
-            nets.append(Network(outputs[0].trial, [*outputs[0].layers[:-1], (weight, bias)]))
+            nets.append(stack_outputs([one.families[k].output(column) for one in solved]))
         offset = [float(one.offset[column]) for one in solved]
         return PhaseField(self.partition.labels, tuple(nets), np.array(offset))
 

@@ -21,7 +21,7 @@ from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
 from ..fields import SeparableField
-from ..network import Axes, Network, RememberingSpace, TrialSpace
+from ..network import Axes, RememberingSpace, TrialSpace, stack_outputs
 from ..options import Options, collocation_options
 from ..random_features import Scales
 from .averages import CellAverages
@@ -160,6 +160,4 @@ def _field(trial: TrialSpace, solved: Sequence[_AtPoint], column: int) -> Separa
         mixing = one.averages.mixing[0, column]
         offset = one.averages.offset[0, column]
         rows.append(one.stages.family.combine(mixing, offset))
-    weight = torch.cat([row.layers[-1][0] for row in rows])
-    bias = torch.cat([row.layers[-1][1] for row in rows])
-    return SeparableField(Network(trial, [*rows[0].layers[:-1], (weight, bias)]))
+    return SeparableField(replace(stack_outputs(rows), trial=trial))

@@ -20,6 +20,7 @@ from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells
 from ....problem.errors import ProblemError, UnsupportedError
 from ....resolution import resolve_cells, resolve_slow
+from ....runtime.nets.least_squares import safe_divisor
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch
 from .. import adaptive
@@ -29,7 +30,7 @@ from ..minimize import Result
 from ..network import Axes, Network, Panels, TrialSpace
 from ..options import collocation_options
 from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
-from ..rows import Rows, collocation_points, safe_divisor, sharp_panels
+from ..rows import Rows, collocation_points, sharp_panels
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
 from .ground_state import first_eigenvalue, ground_state, require_positive
@@ -213,19 +214,17 @@ class SmoothCellSolver(Formulation[StageResult]):
             done.family = self._with_numbers(done.family)
             units = self.rows.output_units(number, done.family)
             for j, k in enumerate(members):
-                one = _StageRows(self.rows, number, done.family, j, float(units[j]))
-                found = self._train_one(k, one, task)
-                held = one(HELD_OUT, self.options.seed + 1)
+                unit = units[j : j + 1]
+                rows = _StageRows(self.rows, number, done.family, j, float(unit))
+                found = self._train_one(k, rows, task)
+                held = rows(HELD_OUT, self.options.seed + 1)
                 done.add(found.held_out, self._multipliers([k], held, found.coefficients))
-                network, before = (
-                    self.rows.unscale([k], net, units[j : j + 1])
-                    for net in (found.network, found.earlier[0])
-                )
+                network = self.rows.unscale([k], found.network, unit)
                 done.family = done.family.with_networks([network])
-                earlier.append(before)
+                earlier.append(self.rows.unscale([k], found.earlier[0], unit))
                 results.append(found)
-        less = self.values(StageResult(self.rows.empty.with_networks(earlier)))
-        change = largest_change(self.values(done), less)
+        less = StageResult(self.rows.empty.with_networks(earlier))
+        change = largest_change(self.values(done), self.values(less))
         width, depth = self.options.net
         return Outcome(
             done,

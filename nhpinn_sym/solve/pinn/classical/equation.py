@@ -1,5 +1,5 @@
-"""Boundary value problems by the classical PINN, on the homogenized or on the multiscale
-equation.
+"""Boundary value problems by the classical PINN, on the homogenized or on the multiscale equation:
+every condition is a term of the loss, the initial one too.
 """
 
 from __future__ import annotations
@@ -12,33 +12,49 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ....lower.forms import LoweredEquation
-from ....problem.errors import ProblemError
-from ...progress import Progress, silent
+from ....emit.hard_constraints import constrain
+from ....emit.torch_text import closure
+from ....lower.forms import LoweredEquation, MultiIndex
+from ....problem.errors import ProblemError, UnsupportedError
+from ....runtime.nets.jets import full
+from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
+from .. import adaptive
+from ..adaptive import Choice, NetProblem, Outcome
+from ..equations.boundary_value import BoundaryValueProblem
 from ..equations.solution import POOR, NetworkSolution
+from ..minimize import Result
+from ..network import Network
 from ..random_features import HELD_OUT, held_out_residual
-from .batched_mlp import BatchedMlp
-from .energy_loss import EnergyLoss
-from .grids import uniform
-from .history import History, epoch_average
-from .loss_terms import LossTerm, PeriodicityLoss, ResidualLoss
+from ..rows import Rows, collocation_points, concatenate
+from .losses import (
+    BatchedMlp,
+    EnergyLoss,
+    LossTerm,
+    PeriodicityLoss,
+    ResidualLoss,
+    face,
+    opposite,
+    plain_rows,
+    uniform,
+)
 from .options import EquationOptions, read
-from .soft_problem import SoftProblem
-from .training import NOTHING, ErrorMeasures, TrainingResult, train
+from .training import NOTHING, ErrorMeasures, History, TrainingResult, epoch_average, train
 
-_METHOD = "classical"
 _LAST = 500
 """Epochs over which info["errors"] averages."""
 _NODES = {1: 101, 2: 21, 3: 9}
+"""Of the grid along an axis, by the dimension; _TIME_NODES in space and time: as printed."""
 _TIME_NODES = 100
 _TEST_NODES = {1: 401, 2: 101, 3: 21}
+"""Of the grid on which errors are measured; _TIME_TEST_NODES at the final time in 1D."""
 _TIME_TEST_NODES = 201
 _WEIGHTS = {
     "strong": (1 / 11, 10 / 11),
     "energy": (1 / 101, 100 / 101),
     "time": (1 / 7, 5 / 7, 1 / 7),
 }
+"""Of the terms of the loss, in their order: as printed, but for the energy."""
 
 
 @dataclass(frozen=True)
@@ -75,164 +91,295 @@ def solve_classical(
     UnsupportedError where a coefficient jumps, or a mean is free; ProblemError for options that do
     not fit.
     """
-    o = read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2)
-    problem = SoftProblem(equation, coefficients, parameters, o.device)
-    nets, start = _start(problem, o)
-    terms = _terms(problem, nets, o)
-    with progress(f"{equation.title} (pinn, {_METHOD})") as task:
-        trained = train(
-            start[None], terms, o, _measures(problem, nets, o), task.update, equation.title
+    chosen = read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2)
+    problem = SoftProblem(equation, coefficients, parameters, chosen.device)
+    training = ClassicalEquation(problem, chosen, tolerance or POOR)
+    found = adaptive.solve(training, progress)
+    network = training.nets.networks(found.solved.x)[0]
+    nothing = network.layers[0][0].new_zeros(0, 1)
+    history = found.solved.history.of_one_net()
+    return ClassicalSolution(problem, network, nothing, training.name, found.info, history=history)
+
+
+class ClassicalEquation(NetProblem[TrainingResult]):
+    """One training of a net for so many epochs."""
+
+    name = "classical"
+    where_not_finite = "lower learning_rate"
+
+    def __init__(self, problem: SoftProblem, options: EquationOptions, tolerance: float) -> None:
+        self.problem = problem
+        self.options = options
+        self.tolerance = tolerance
+        self.title = problem.equation.title
+        self.nets, self._start = _start(problem, options)
+
+    def find(self, task: Task, before: Choice | None) -> Outcome[TrainingResult]:
+        options = self.options
+        terms = self._terms()
+        found = train(self._start[None], terms, options, self._measures(), task.update, self.title)
+        name, doubt = self._doubt(terms[0], found.x)
+        points = _test_grid(self.problem, None)
+        values = self.nets.values(found.x, points)
+        half = self.nets.values(found.half_way, points)
+        estimate = max(doubt, float((values - half).norm() / (values.norm() or 1.0)))
+        network = self.nets.networks(found.x)[0]
+        shape = {"width": self.nets.sizes[1], "depth": len(self.nets.sizes) - 2}
+        return Outcome(
+            found,
+            estimate,
+            None,
+            Result.CONVERGED if estimate <= self.tolerance else Result.MAX_ITERATIONS,
+            network.size,
+            {"form": options.form, **options.sizes, **shape, name: doubt},
         )
-    history, network, info = (
-        trained.history.of_one_net(),
-        nets.networks(trained.x)[0],
-        _quality(problem, nets, terms[0], trained, o),
-    )
-    info["tolerance"] = tolerance or POOR
-    if history.errors:
-        info["errors"] = {
-            name: epoch_average(values, _LAST) for name, values in history.errors.items()
-        }
-    info |= {
-        "method": _METHOD,
-        "form": o.form,
-        "size": network.size,
-        "width": nets.sizes[1],
-        "depth": len(nets.sizes) - 2,
-        "epochs": o.epochs,
-        "seed": o.seed,
-        "seconds": trained.seconds,
-        "cpu_seconds": trained.cpu_seconds,
-    }
-    return ClassicalSolution(
-        problem, network, network.layers[0][0].new_zeros(0, 1), _METHOD, info, history=history
-    )
+
+    def solver_info(self, result: Result) -> dict[str, Any]:
+        return {"result": result.name, "seed": self.options.seed}
+
+    def more_info(self, solved: TrainingResult) -> dict[str, Any]:
+        info: dict[str, Any] = {"tolerance": self.tolerance}
+        info |= {"seconds": solved.seconds, "cpu_seconds": solved.cpu_seconds}
+        errors = solved.history.of_one_net().errors
+        if errors:
+            info["errors"] = {name: epoch_average(v, _LAST) for name, v in errors.items()}
+        return info
+
+    @property
+    def _nodes(self) -> int:
+        """Of the grid, along each axis."""
+        equation = self.problem.equation
+        usual = _NODES[equation.domain.dim] if equation.time is None else _TIME_NODES
+        return self.options.nodes or usual
+
+    def _terms(self) -> list[LossTerm]:
+        """The terms of the loss: the equation, the boundary, the start."""
+        problem = self.problem
+        timely = problem.equation.time is not None
+        energy = self.options.form == "energy"
+        flavour = self.options.flavour
+        nodes = self._nodes
+        weights = self.options.weights or _WEIGHTS["time" if timely else self.options.form]
+        terms: list[LossTerm] = []
+
+        def add(name: str, weight: float, rows: Rows) -> None:
+            terms.append(ResidualLoss(name, weight, self.nets, [rows], flavour))
+
+        if energy:
+            terms.append(EnergyLoss(weights[0], problem, self.nets, nodes))
+        else:
+            add("residual", weights[0], problem.equations(nodes))
+        boundary = problem.boundary(nodes, essential=energy)
+        if boundary is not None:
+            add("boundary", weights[1], boundary)
+        pairs = problem.periodic(nodes)
+        if pairs is not None:
+            terms.append(PeriodicityLoss("periodicity", weights[1], self.nets, pairs))
+        if timely:
+            add("initial", weights[2], problem.initial(nodes))
+        return terms
+
+    def _measures(self) -> ErrorMeasures:
+        """The relative L2 errors against the references on a uniform grid, at the final time."""
+        problem = self.problem
+        device = self.options.device
+        references = self.options.references
+        if not references:
+            return NOTHING
+        points = _test_grid(problem, self.options.test_nodes)
+        where = points[:, : problem.equation.domain.dim].cpu().numpy()
+
+        def values(reference: Callable[..., Any]) -> Tensor:
+            found = torch.as_tensor(np.asarray(reference(where), dtype=float), device=device)
+            if found.numel() != len(points) * problem.components:
+                raise ProblemError(
+                    f"a reference gives {len(points)} values", term=f"shape {tuple(found.shape)}"
+                )
+            return found.reshape(len(points), -1)
+
+        exact = torch.stack([values(reference) for reference in references.values()])
+        sizes = exact.norm(dim=(1, 2))[:, None]
+
+        def errors(x: Tensor) -> Tensor:
+            return (self.nets.values(x, points) - exact[:, None]).norm(dim=(2, 3)) / sizes
+
+        return ErrorMeasures(tuple(references), errors)
+
+    def _doubt(self, first: LossTerm, x: Tensor) -> tuple[str, float]:
+        """What the loss says of the error where the training does not see it, and its name."""
+        if isinstance(first, EnergyLoss):
+            return "energy_change", first.doubt(x, self._nodes)
+        rows = self.problem.unseen(HELD_OUT, self.options.seed + 1)
+        rows = replace(rows, size=rows.target.square().mean((0, 1)).sqrt())
+        nothing = rows.points.new_zeros(0, 1)
+        return "residual", held_out_residual(self.nets.networks(x)[0], nothing, rows)
 
 
-def _start(problem: SoftProblem, o: EquationOptions) -> tuple[BatchedMlp, Tensor]:
+def _start(problem: SoftProblem, options: EquationOptions) -> tuple[BatchedMlp, Tensor]:
     """Random weights, those of a solution, or given ones."""
-    if o.start is None or isinstance(o.start, np.ndarray):
-        nets = problem.nets(o.width, o.depth)
-        weights = nets.start(o.seed)
-        if o.start is None:
+    start = options.start
+    if start is None or isinstance(start, np.ndarray):
+        nets = problem.nets(options.width, options.depth)
+        weights = nets.start(options.seed)
+        if start is None:
             return nets, weights
-        if o.start.shape != tuple(weights.shape):
+        if start.shape != tuple(weights.shape):
             raise ProblemError(
                 f"the net has {len(weights)} weights and biases",
-                term=f"start of shape {o.start.shape}",
+                term=f"start of shape {start.shape}",
                 remedy="give the weights of a solution with the same width and depth",
             )
-        return nets, torch.as_tensor(o.start, dtype=weights.dtype, device=weights.device)
-    if not isinstance(o.start, ClassicalSolution):
+        return nets, torch.as_tensor(start, dtype=weights.dtype, device=weights.device)
+    if not isinstance(start, ClassicalSolution):
         raise ProblemError(
             "training starts from a solution of the same kind",
-            term=type(o.start).__name__,
+            term=type(start).__name__,
             remedy='solve that one with method="nh-pinn" (or "classical")',
         )
-    layers = o.start.network.layers
+    layers = start.network.layers
     nets = problem.nets(len(layers[0][1]), len(layers) - 1)
-    if [(n, m) for m, n in zip(nets.sizes, nets.sizes[1:], strict=False)] != [
-        tuple(weight.shape) for weight, _ in layers
-    ]:
+    shapes = [(n, m) for m, n in zip(nets.sizes, nets.sizes[1:], strict=False)]
+    if shapes != [tuple(weight.shape) for weight, _ in layers]:
         raise ProblemError(
             "the solution to start from has other coordinates or components",
-            term=o.start.problem.equation.title,
+            term=start.problem.equation.title,
         )
     return nets, nets.flat(layers)
 
 
-def _terms(problem: SoftProblem, nets: BatchedMlp, o: EquationOptions) -> list[LossTerm]:
-    timely = problem.equation.time is not None
-    weights, nodes = o.weights or _WEIGHTS["time" if timely else o.form], _nodes(problem, o)
-    boundary, pairs = problem.boundary(nodes, essential=o.form == "energy"), problem.periodic(nodes)
-    terms: list[LossTerm] = [
-        (
-            EnergyLoss(weights[0], problem, nets, nodes)
-            if o.form == "energy"
-            else ResidualLoss("residual", weights[0], nets, [problem.equations(nodes)], o.flavour)
-        )
-    ]
-    if boundary is not None:
-        terms.append(ResidualLoss("boundary", weights[1], nets, [boundary], o.flavour))
-    if pairs is not None:
-        terms.append(PeriodicityLoss("periodicity", weights[1], nets, pairs))
-    if timely:
-        terms.append(ResidualLoss("initial", weights[2], nets, [problem.initial(nodes)], o.flavour))
-    return terms
-
-
-def _nodes(problem: SoftProblem, o: EquationOptions) -> int:
-    return o.nodes or (
-        _TIME_NODES if problem.equation.time is not None else _NODES[problem.equation.domain.dim]
-    )
-
-
-def _measures(problem: SoftProblem, nets: BatchedMlp, o: EquationOptions) -> ErrorMeasures:
-    """The relative L2 errors against the references on a uniform grid, at the final time."""
-    references = (
-        o.reference
-        if isinstance(o.reference, Mapping)
-        else {}
-        if o.reference is None
-        else {"error": o.reference}
-    )
-    if not references:
-        return NOTHING
-    points = _grid(problem, o.test_nodes)
-    where = points[:, : problem.equation.domain.dim].cpu().numpy()
-
-    def values(reference: Callable[..., Any]) -> Tensor:
-        found = torch.as_tensor(np.asarray(reference(where), dtype=float), device=o.device)
-        if found.numel() != len(points) * problem.components:
-            raise ProblemError(
-                f"a reference gives {len(points)} values", term=f"shape {tuple(found.shape)}"
-            )
-        return found.reshape(len(points), -1)
-
-    exact = torch.stack([values(reference) for reference in references.values()])
-    return ErrorMeasures(
-        tuple(references),
-        lambda x: (
-            (nets.values(x, points) - exact[:, None]).norm(dim=(2, 3))
-            / exact.norm(dim=(1, 2))[:, None]
-        ),
-    )
-
-
-def _grid(problem: SoftProblem, nodes: int | None) -> Tensor:
+def _test_grid(problem: SoftProblem, nodes: int | None) -> Tensor:
     """The test points, at the final time."""
-    dim, timely = problem.equation.domain.dim, problem.equation.time is not None
-    points = uniform(
-        problem.bounds[:dim],
-        nodes or (_TIME_TEST_NODES if timely and dim == 1 else _TEST_NODES[dim]),
-    )
+    dim = problem.equation.domain.dim
+    timely = problem.equation.time is not None
+    usual = _TIME_TEST_NODES if timely and dim == 1 else _TEST_NODES[dim]
+    points = uniform(problem.bounds[:dim], nodes or usual)
     if timely:
         points = torch.cat([points, points.new_full((len(points), 1), problem.bounds[-1][1])], 1)
     return points.to(problem.device)
 
 
-def _quality(
-    problem: SoftProblem,
-    nets: BatchedMlp,
-    first: LossTerm,
-    trained: TrainingResult,
-    o: EquationOptions,
-) -> dict[str, Any]:
-    """The estimate, and what it is made of beside the change over the second half of the
-    training.
+class SoftProblem(BoundaryValueProblem):
+    """u = net. Data come from the emitted file: of the faces in BOUNDARY as they stand there, of
+    the others, and at t = 0, from its lift.
     """
-    points = _grid(problem, None)
-    values, half = nets.values(trained.x, points), nets.values(trained.half_way, points)
-    if isinstance(first, EnergyLoss):
-        name, doubt = "energy_change", first.doubt(trained.x, _nodes(problem, o))
-    else:
-        rows = problem.unseen(HELD_OUT, o.seed + 1)
-        rows = replace(rows, size=rows.target.square().mean((0, 1)).sqrt())
-        name, doubt = (
-            "residual",
-            held_out_residual(nets.networks(trained.x)[0], rows.points.new_zeros(0, 1), rows),
+
+    def __init__(
+        self,
+        equation: LoweredEquation,
+        coefficients: Coefficients,
+        parameters: Mapping[str, float],
+        device: str,
+    ) -> None:
+        super().__init__(equation, coefficients, parameters, device)
+        if self.null_space.count:
+            raise UnsupportedError(
+                "the loss of the classical PINN does not fix the mean of a solution that is free",
+                term=equation.title,
+                remedy='give a Dirichlet condition on some face, or use method="residual"',
+            )
+        self._hard = [constrain(equation, j).hard for j in range(self.components)]
+
+    def nets(self, width: int, depth: int) -> BatchedMlp:
+        """The space of the nets."""
+        return BatchedMlp.make(
+            self.trial.name,
+            self.trial.source,
+            len(self.bounds),
+            self.components,
+            width,
+            depth,
+            self.device,
         )
-    return {
-        name: doubt,
-        "estimate": max(doubt, float((values - half).norm() / (values.norm() or 1.0))),
-    }
+
+    def values(
+        self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex
+    ) -> Tensor:
+        """D^index u, (n, components)."""
+        return network.jet(points, closure([index]))[index]
+
+    def equations(self, nodes: int) -> Rows:
+        """The rows of the equations at the nodes of the grid."""
+        return self._equations_at(uniform(self.bounds, nodes).to(self.device))
+
+    def unseen(self, count: int, seed: int) -> Rows:
+        """The rows of the equations at points that are no nodes."""
+        return self._equations_at(collocation_points(count, self.trial.axes, seed, self.device))
+
+    def boundary(self, nodes: int, essential: bool = False) -> Rows | None:
+        """The rows of the conditions, or of the essential ones alone, at the nodes of all faces in
+        space that have some.
+        """
+        faces = {face for condition in self.equation.essential for face in condition.faces}
+        if not essential:
+            faces |= {face for condition in self.equation.natural for face in condition.faces}
+        blocks = [self._conditions_at(where, nodes) for where in sorted(faces)]
+        return concatenate(blocks) if blocks else None
+
+    def initial(self, nodes: int) -> Rows:
+        """The rows of the initial condition."""
+        points = face(self.bounds, nodes, len(self.bounds) - 1, self.bounds[-1][0]).to(self.device)
+        return plain_rows(points, self._identity(points), self._lift(points))
+
+    def periodic(self, nodes: int) -> tuple[Tensor, Tensor] | None:
+        """Pairs of nodes at which a periodic solution is the same."""
+        return (
+            opposite(self.bounds, nodes, self.equation.periodic) if self.equation.periodic else None
+        )
+
+    def _equations_at(self, points: Tensor) -> Rows:
+        module = self.trial.module
+        given = self.arguments(points)
+        return plain_rows(
+            points,
+            self._weights(module.coefficients, points, given),
+            self._by_component(module.source(points, **given)),
+        )
+
+    def _conditions_at(self, where: tuple[int, int], nodes: int) -> Rows:
+        """The conditions of a face, one for each component."""
+        points = face(self.bounds, nodes, where[0], self.bounds[where[0]][where[1]]).to(self.device)
+        given = self.arguments(points)
+        identity = self._identity(points)
+        lift = self._lift(points)
+        weights = torch.zeros_like(identity)
+        data = torch.zeros_like(lift)
+        if where in self.trial.module.BOUNDARY:
+            coefficients, value = self.trial.module.BOUNDARY[where]
+            weights = self._weights(coefficients, points, given)
+            data = self._by_component(value(points, **given)).clone()
+        for j, hard in enumerate(self._hard):
+            if where in hard:
+                weights[:, j] = identity[:, j]
+                data[:, j] = lift[:, j]
+        return plain_rows(points, weights, data)
+
+    def _weights(
+        self, coefficients: Callable[..., Any], points: Tensor, given: Mapping[str, Any]
+    ) -> Tensor:
+        """(n, equations, components, derivatives) from an emitted table."""
+        table = coefficients(points, **given)
+        out = points.new_zeros(
+            len(points), self.components, self.components, len(self.trial.indices)
+        )
+        for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
+            for index, value in terms.items():
+                out[:, i, j, self.trial.indices.index(index)] = full(points, value)
+        return out
+
+    def _identity(self, points: Tensor) -> Tensor:
+        """The weights of the values."""
+        out = points.new_zeros(
+            len(points), self.components, self.components, len(self.trial.indices)
+        )
+        out[..., self.trial.indices.index((0,) * len(self.bounds))] = torch.eye(
+            self.components, dtype=out.dtype, device=out.device
+        )
+        return out
+
+    def _lift(self, points: Tensor) -> Tensor:
+        return self._by_component(
+            self.trial.module.lift(points, **self.arguments(points))[(0,) * len(self.bounds)]
+        )
+
+    def _by_component(self, values: Tensor) -> Tensor:
+        return values.reshape(len(values), self.components)

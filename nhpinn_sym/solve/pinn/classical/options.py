@@ -40,6 +40,11 @@ class TrainingOptions:
     flavour: str = "auto"
     checkpoint: str | os.PathLike[str] | None = None
 
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What info says of the nets and of their training."""
+        return {"width": self.width, "depth": self.depth, "epochs": self.epochs}
+
 
 @dataclass(frozen=True)
 class CellOptions(TrainingOptions):
@@ -84,6 +89,13 @@ class EquationOptions(TrainingOptions):
     form: str = "strong"
     start: Any = None
     reference: Callable[..., Any] | Mapping[str, Callable[..., Any]] | None = None
+
+    @property
+    def references(self) -> Mapping[str, Callable[..., Any]]:
+        """By name; "error" is that of a single one."""
+        if self.reference is None:
+            return {}
+        return self.reference if isinstance(self.reference, Mapping) else {"error": self.reference}
 
 
 Kind = TypeVar("Kind", bound=TrainingOptions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,9 @@ from torch import Tensor
 
 from ....problem.errors import SolveError
 from ....problem.escaping import file_name
-from ..checkpoint import Checkpoint, signature_of
-from .history import History
-from .loss_terms import LossTerm
+from ...solution import Array
+from ..minimize import Checkpoint, signature_of
+from .losses import LossTerm
 from .options import TrainingOptions
 
 _REPORTS = 200
@@ -186,3 +186,37 @@ def _checkpoint(training: Training, name: str) -> Checkpoint | None:
     if folder is None:
         return None
     return Checkpoint(Path(folder) / f"{file_name(name)}.npz", training.signature())
+
+
+def epoch_average(values: Array, last: int = 500) -> float:
+    """The mean over the last epochs of values (epochs, ...): as errors of Adam, which fluctuates, are
+    reported.
+    """
+    return float(values[-last:].mean())
+
+
+@dataclass(frozen=True)
+class History:
+    """Arrays of shape (epochs,), or (epochs, nets) for one net per slow point, taken before the
+    step of each epoch.
+
+    loss: the weighted sum; terms: its terms by name, without their weights; errors: relative L2
+    against each reference, by its name.
+    """
+
+    loss: Array
+    terms: Mapping[str, Array]
+    errors: Mapping[str, Array]
+
+    @property
+    def error(self) -> Array | None:
+        """Against the first reference; None without one."""
+        return next(iter(self.errors.values()), None)
+
+    def of_one_net(self) -> History:
+        """Without the axis of the nets."""
+        terms, errors = (
+            {name: value[:, 0] for name, value in table.items()}
+            for table in (self.terms, self.errors)
+        )
+        return History(self.loss[:, 0], terms, errors)

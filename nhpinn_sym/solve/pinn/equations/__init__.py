@@ -1,8 +1,8 @@
-"""Boundary value problems.
+"""Boundary value problems: `strong` and `energy` are the formulations (open `strong.py` first).
 
-boundary_value.py : u = lift + factor * net + known functions, as rows; what is left open
-strong.py         : the residual at collocation points (open this first)
-energy.py         : the Ritz energy
-fredholm.py       : whether data balance where a mean is open
-solution.py       : the `NetworkSolution` that both give
+boundary_value  : the problem as collocation rows, u = lift + factor * net + known functions
+null_space      : constants and rotations that a problem leaves open; `fredholm`: balanced data
+known_functions : which singular functions corners and edges ask for, beside the net
+initial_layers  : and which the start of a time-dependent problem, where data do not fit together
+solution        : what a user is handed
 """

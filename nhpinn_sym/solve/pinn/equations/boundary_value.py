@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from types import ModuleType
 from typing import Any
 
@@ -20,9 +20,10 @@ from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.domain import Face
 from ....resolution import resolve_equation
+from ....runtime.nets.function_families import Functions, stack_functions
 from ....runtime.nets.jets import combine, product
+from ....runtime.nets.least_squares import safe_divisor
 from ...solution import Array, Coefficients
-from ..enrichment.functions import Family, Functions, stack_functions
 from ..network import Jet, Network, TrialSpace
 from ..rows import (
     Rows,
@@ -31,10 +32,10 @@ from ..rows import (
     concatenate,
     gauss_points,
     row_strengths,
-    safe_divisor,
     sharp_panels,
     unit_jet,
 )
+from .null_space import NullSpace, find_null_space
 
 _NAME = "equation"
 _FILE = f"{_NAME}_residual"
@@ -42,10 +43,6 @@ _SAMPLES = 256
 """Points at which blocks of rows are compared."""
 _GAUSS = {1: 64, 2: 32, 3: 16}
 """Points a line of the quadrature by which the mean is taken off, by the number of axes."""
-_UNSEEN = 1e-12
-"""Singular value, relative to the strength of the rows, of a function that no row sees."""
-_DEPENDENT = 1e-6
-"""Singular value of a combination of linear functions that is a constant."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,7 @@ class BoundaryValueProblem:
     coordinates, then the time.
 
     The equations and components of a system are scaled, so that all of its blocks weigh the same;
-    `finished` undoes it.
+    `unscale` undoes it.
     """
 
     def __init__(
@@ -120,143 +117,53 @@ class BoundaryValueProblem:
         open; all weigh the same.
         """
         blocks = self._blocks(count, seed)
-        if self.open.shape[1]:
-            blocks.append(
-                self._gauge(blocks[0].extra.shape[2]).scale_to(
-                    blocks[0].strength(self.trial), self.trial
-                )
-            )
+        if self.null_space.count:
+            gauge = self._gauge(blocks[0].extra.shape[2])
+            blocks.append(gauge.scale_to(blocks[0].strength(self.trial), self.trial))
         return concatenate(blocks)
 
     @cached_property
-    def open(self) -> Tensor:
-        """The constants that the problem leaves open, as no row sees them: columns of (components,
-        number). Their mean is zero then.
-        """
+    def null_space(self) -> NullSpace:
+        """What the equations and conditions leave open."""
         rows = concatenate(self._blocks(_SAMPLES, 0))
-        return self._null(rows.weights[..., self.trial.indices.index(self._zero)], rows)
-
-    @cached_property
-    def turns(self) -> Tensor:
-        """The linear functions that the problem leaves open beside these, rigid rotations: (1 +
-        axes, components, number), the constant
-        part first, then the factors of the coordinates in (-1, 1). The solution is orthogonal to
-        them."""
-        rows = concatenate(self._blocks(_SAMPLES, 0))
-        constants = rows.weights[..., self.trial.indices.index(self._zero)]
-        parts = [constants]
-        for axis in self._straight:
-            index = tuple(int(k == axis) for k in range(len(self._zero)))
-            a, b = self.bounds[axis]
-            slope = (
-                rows.weights[..., self.trial.indices.index(index)]
-                if index in self.trial.indices
-                else 0.0
-            )
-            parts.append(
-                (2 * rows.points[:, axis, None, None] - a - b) / (b - a) * constants
-                + 2 / (b - a) * slope
-            )
-        null = self._null(torch.cat(parts, -1), rows)
-        _, sizes, right = torch.linalg.svd(null[self.components :])
-        count = int((sizes > _DEPENDENT).sum())
-        return (null @ right[:count].T).reshape(len(parts), self.components, count)
-
-    @property
-    def _straight(self) -> tuple[int, ...]:
-        """The space axes that are not periodic."""
-        return tuple(k for k in range(self.equation.domain.dim) if k not in self.equation.periodic)
-
-    def turn_family(self) -> Family:
-        """The open rotations as functions, one for each component."""
-        turns = self.balance[1][:, None] * self.turns
-        return tuple(partial(self._turn, turns[:, j]) for j in range(self.components))
-
-    def _turn(self, factors: Tensor, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-        """A component of the rotations (1 + axes, number) and its derivatives."""
-        jet = {}
-        for index in indices:
-            value = (
-                factors[0].expand(len(points), -1)
-                if not any(index)
-                else points.new_zeros(len(points), factors.shape[1])
-            )
-            for factor, axis in zip(factors[1:], self._straight, strict=True):
-                a, b = self.bounds[axis]
-                if not any(index):
-                    value = value + ((2 * points[:, axis] - a - b) / (b - a))[:, None] * factor
-                elif sum(index) == index[axis] == 1:
-                    value = (2 / (b - a) * factor).expand(len(points), -1)
-            jet[index] = value
-        return jet
+        straight = [
+            axis for axis in range(self.equation.domain.dim) if axis not in self.equation.periodic
+        ]
+        return find_null_space(rows, self.trial, self.bounds, straight, self.balance[1])
 
     def _gauge(self, extra: int) -> _Conditions:
-        """As many components at corners of the box as there are open functions, at which no
-        combination of these vanishes: they are 0.
+        """The components that are 0 at a corner, to fix what the problem leaves open; with `extra`
+        known functions beside the net.
         """
-        corners = torch.cartesian_prod(
-            *(self._like.new_tensor(ends) for ends in self.bounds)
-        ).reshape(-1, len(self.bounds))
-        count = len(corners)
         m = self.components
         columns = self.balance[1]
-        kernel = torch.cat(
-            [self.open.expand(count, -1, -1), self._turned(corners) / columns[:, None]], -1
-        ).flatten(0, 1)
-        chosen = []
-        rest = kernel.clone()
-        for _ in range(kernel.shape[1]):
-            chosen.append(int(rest.square().sum(1).argmax()))
-            row = rest[chosen[-1]]
-            rest = rest - (rest @ row)[:, None] * row / row.square().sum()
-        points = corners[[k // m for k in chosen]]
+        points, chosen = self.null_space.gauge()
         weights = points.new_zeros(len(points), m, m, len(self.trial.indices))
         beside = points.new_zeros(len(points), m, extra)
-        for place, (k, point) in enumerate(zip(chosen, points, strict=True)):
-            j = k % m
+        for place, (j, point) in enumerate(zip(chosen, points, strict=True)):
             weights[place, 0, j, self.trial.indices.index(self._zero)] = 1.0
             beside[place, 0] = self.known[j](point[None], [self._zero])[self._zero][0] / columns[j]
         nothing = points.new_zeros(len(points), m)
         return _Conditions(points, weights, beside, nothing, nothing)
 
-    def _turned(self, points: Tensor) -> Tensor:
-        """The rotations at points: (n, components, number)."""
-        return torch.stack(
-            [part(points, [self._zero])[self._zero] for part in self.turn_family()], 1
-        )
-
-    @cached_property
-    def _like(self) -> Tensor:
-        return torch.zeros(1, dtype=torch.float64, device=self.device)
-
-    def _null(self, matrix: Tensor, rows: Rows) -> Tensor:
-        """The null space of (n, equations, columns), an orthonormal basis as columns."""
-        _, values, right = torch.linalg.svd(matrix.flatten(0, 1), full_matrices=False)
-        return right[values <= _UNSEEN * rows.strength(self.trial) * len(matrix) ** 0.5].T
-
     def unscale(self, network: Network, coefficients: Tensor) -> tuple[Network, Tensor]:
         """The net and the coefficients of the solution from those of the rows; less what the
-        problem leaves open, so that the solution has zero
-        mean over the box, and no rotation in it. Rotations are the last of the known functions."""
+        problem leaves open, so that the solution has zero mean over the box, and no rotation in it.
+        Rotations are the last of the known functions.
+        """
         columns = self.balance[1]
         network = network.scale_outputs(columns)
-        if not self.open.shape[1]:
+        kernel = self.null_space
+        if not kernel.count:
             return network, coefficients
-        points, weight = gauss_points(self.bounds, _GAUSS[len(self.bounds)], self.device)
-        root = weight.sqrt()[:, None, None]
-        constants = (columns[:, None] * self.open).expand(len(points), -1, -1)
-        basis = (root * torch.cat([constants, self._turned(points)], -1)).flatten(0, 1)
-        values = (root[..., 0] * self.values(network, coefficients, points, self._zero)).flatten()
-        parts = torch.linalg.lstsq(basis, values[:, None]).solution
-        count = self.open.shape[1]
-        network = network.add_constant(-(columns * (self.open @ parts[:count])[:, 0]))
-        if self.turns.shape[-1]:
-            coefficients = torch.cat(
-                [
-                    coefficients[: -self.turns.shape[-1]],
-                    coefficients[-self.turns.shape[-1] :] - parts[count:],
-                ]
-            )
+        points, weights = gauss_points(self.bounds, _GAUSS[len(self.bounds)], self.device)
+        values = self.values(network, coefficients, points, self._zero)
+        constant, rotations = kernel.components(points, weights, values)
+        network = network.add_constant(-constant)
+        if len(rotations):
+            kept = len(coefficients) - len(rotations)
+            turned = coefficients[kept:] - rotations
+            coefficients = torch.cat([coefficients[:kept], turned])
         return network, coefficients
 
     def values(

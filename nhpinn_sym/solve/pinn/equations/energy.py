@@ -203,7 +203,7 @@ def solve_energy(
     chosen = energy_options(options)
     ritz = Ritz(equation, coefficients, parameters, chosen.device)
     require_balance(ritz.problem)
-    if ritz.problem.turns.shape[-1]:
+    if ritz.problem.null_space.turns:
         raise UnsupportedError(
             "the energy of a problem that leaves a rigid rotation of its solution open",
             term=equation.title,

@@ -12,8 +12,9 @@ import torch
 from torch import Tensor
 
 from ....problem.errors import SolveError
+from ....runtime.nets.least_squares import safe_divisor
 from ..random_features import matrix, random_layer
-from ..rows import Rows, gauss_points, safe_divisor
+from ..rows import Rows, gauss_points
 from .boundary_value import BoundaryValueProblem
 
 _NODES = {1: 64, 2: 24, 3: 10}
@@ -31,7 +32,7 @@ def require_balance(problem: BoundaryValueProblem) -> None:
     """SolveError where the data of a problem that leaves constants open do not balance; what the
     quadrature cannot decide passes.
     """
-    if not problem.open.shape[1]:
+    if not problem.null_space.count:
         return
     nodes = _NODES[len(problem.bounds)]
     defect = _defect(problem, 2 * nodes)

@@ -8,12 +8,11 @@ from typing import Any
 
 from ....lower.forms import LoweredEquation
 from ....problem.errors import SolveError
+from ....runtime.nets.function_families import stack_functions
 from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, norm_change
-from ..enrichment.functions import stack_functions
-from ..enrichment.select import known_functions
 from ..network import Axes
 from ..options import Options, collocation_options
 from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
@@ -21,6 +20,7 @@ from ..rows import Rows
 from ..training import train
 from .boundary_value import BoundaryValueProblem
 from .fredholm import require_balance
+from .known_functions import known_functions
 from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
 
 _UNSOLVABLE = 0.1
@@ -50,8 +50,8 @@ def solve_equation(
     require_balance(problem)
     known = known_functions(problem)
     families = [family for group in known.values() for family in group]
-    if problem.turns.shape[-1]:
-        families.append(problem.turn_family())
+    if problem.null_space.turns:
+        families.append(problem.null_space.family())
     problem.known = tuple(
         stack_functions([family[j] for family in families]) for j in range(problem.components)
     )
@@ -124,7 +124,7 @@ class StrongEquation(Formulation[NetAndKnown]):
         )
 
     def check(self, solved: NetAndKnown, residual: float | None) -> None:
-        if self.problem.open.shape[1] and (residual or 0.0) > _UNSOLVABLE:
+        if self.problem.null_space.count and (residual or 0.0) > _UNSOLVABLE:
             raise SolveError(
                 "a problem that leaves its mean open has no solution for these data",
                 term=f"relative residual {residual:.1e}",

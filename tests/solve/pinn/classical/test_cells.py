@@ -15,8 +15,9 @@ from nhpinn_sym.lower.forms import LoweredCells
 from nhpinn_sym.problem.domain import Cell
 from nhpinn_sym.problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from nhpinn_sym.solve.fourier.cells import CellSolver as FourierSolver
-from nhpinn_sym.solve.pinn.classical.cells import ClassicalCellSolver, WrappedField
-from nhpinn_sym.solve.pinn.classical.history import epoch_average
+from nhpinn_sym.solve.pinn.classical.cells import ClassicalCellSolver
+from nhpinn_sym.solve.pinn.classical.training import epoch_average
+from nhpinn_sym.solve.pinn.fields import WrappedField
 from nhpinn_sym.solve.solution import Array, CellBatch
 
 from ....pinn_samples import (

@@ -14,9 +14,8 @@ from nhpinn_sym.lower.forms import Essential, LoweredEquation, Natural
 from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import ProblemError, UnsupportedError
 from nhpinn_sym.solve.equations import _no_externals
-from nhpinn_sym.solve.pinn.classical.batched_mlp import BatchedMlp
-from nhpinn_sym.solve.pinn.classical.energy_loss import EnergyLoss
 from nhpinn_sym.solve.pinn.classical.equation import ClassicalSolution, solve_classical
+from nhpinn_sym.solve.pinn.classical.losses import BatchedMlp, EnergyLoss
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
 
 from ....pinn_samples import equation, relative, square_problem, square_solution, t, x1, x2

@@ -10,7 +10,7 @@ import pytest
 
 from nhpinn_sym.lower.forms import LoweredEquation
 from nhpinn_sym.problem.errors import ProblemError
-from nhpinn_sym.solve.pinn import checkpoint as checkpoints
+from nhpinn_sym.solve.pinn import minimize as checkpoints
 from nhpinn_sym.solve.pinn.classical.equation import ClassicalSolution, solve_classical
 from nhpinn_sym.solve.pinn.classical.training import Training
 

@@ -8,13 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from nhpinn_sym.solve.pinn.enrichment.corners import (
-    Edge,
-    characteristics,
-    singular_functions,
-    singularities,
-)
-from nhpinn_sym.solve.pinn.enrichment.functions import (
+from nhpinn_sym.runtime.nets.corners import Edge, characteristics, singular_functions, singularities
+from nhpinn_sym.runtime.nets.function_families import (
     Functions,
     modulate,
     products_of,

@@ -11,7 +11,7 @@ import pytest
 import torch
 from scipy.optimize import brentq
 
-from nhpinn_sym.solve.pinn.enrichment.corners import (
+from nhpinn_sym.runtime.nets.corners import (
     Array,
     Characteristics,
     Edge,

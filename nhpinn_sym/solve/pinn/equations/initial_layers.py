@@ -14,9 +14,7 @@ from torch import Tensor
 
 from ....emit.hard_constraints import Constraints
 from ....problem.domain import Face
-from ..equations.boundary_value import BoundaryValueProblem
-from ..rows import collocation_points
-from .functions import (
+from ....runtime.nets.function_families import (
     Family,
     Functions,
     modulate,
@@ -26,6 +24,8 @@ from .functions import (
     start_functions,
     vanish_on_faces,
 )
+from ..rows import collocation_points
+from .boundary_value import BoundaryValueProblem
 
 Members = tuple[tuple[int, int], ...]
 _FITS = 1e-9

@@ -16,10 +16,7 @@ import torch
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
-from ....lower.forms import MultiIndex
-from ....problem.domain import Face
-from ....runtime.nets.jets import below, leibniz
-from ..network import Jet
+from .jets import Jet, MultiIndex, below, leibniz
 
 Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
 """Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions)
@@ -31,6 +28,9 @@ Family = tuple[Functions, ...]
 
 Shape = Callable[[Tensor, int], Tensor]
 """A function of s in (-1, 1): its derivative of some order."""
+
+Face = tuple[int, int]
+"""A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
 
 _TINY = 1e-300
 """Added where a logarithm or a root of zero would not be finite."""
@@ -81,12 +81,17 @@ def _repeated_integral(s: Tensor, t: Tensor, diffusion: float, order: int) -> Te
     """
     length = torch.sqrt(4 * diffusion * t + _TINY)
     z = s / length
+    # `low` and `high` are those of m - 1 and m, from m = 0 on.
     low = 2 / math.sqrt(math.pi) * torch.exp(-z * z)
-    high = torch.erfc(z)  # m = -1, 0
+    high = torch.erfc(z)
     for m in range(1, order + 1):
-        low, high = high, (low - 2 * z * high) / (2 * m)
+        above = (low - 2 * z * high) / (2 * m)
+        low = high
+        high = above
     for m in range(0, order, -1):
-        low, high = 2 * m * high + 2 * z * low, low
+        lower = 2 * m * high + 2 * z * low
+        high = low
+        low = lower
     return high * length**order
 
 
@@ -121,6 +126,7 @@ def modulate(
 ) -> Functions:
     """Every function times every shape in the coordinate of `axis`, scaled to (-1, 1)."""
     a, b = interval
+    slope = 2 / (b - a)
 
     def products(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         lowered = {
@@ -129,20 +135,24 @@ def modulate(
         }
         jet = functions(points, sorted({low for lows in lowered.values() for low in lows}))
         s = (2 * points[:, axis] - a - b) / (b - a)
+        known: dict[tuple[int, int], Tensor] = {}
+
+        def factor(number: int, order: int) -> Tensor:
+            """The derivative of a shape by the coordinate, computed once."""
+            if (number, order) not in known:
+                known[number, order] = slope**order * along[number](s, order)
+            return known[number, order]
+
         out = {}
         for index, lows in lowered.items():
             n = index[axis]
             columns = []
-            for shape in along:
-                factors = [
-                    math.comb(n, k) * (2 / (b - a)) ** (n - k) * shape(s, n - k)
-                    for k in range(n + 1)
+            for number in range(len(along)):
+                terms = [
+                    (math.comb(n, k) * factor(number, n - k))[:, None] * jet[low]
+                    for k, low in enumerate(lows)
                 ]
-                columns.append(
-                    torch.stack(
-                        [factor[:, None] * jet[low] for factor, low in zip(factors, lows)]
-                    ).sum(0)
-                )
+                columns.append(torch.stack(terms).sum(0))
             out[index] = torch.cat(columns, 1)
         return out
 
@@ -182,30 +192,36 @@ def _cleared(
     At a corner the derivatives of z log z have other limits along the one face than along the
     other: those along this one are taken.
     """
-    slope = 1 / (bounds[axis][1] - bounds[axis][0])
+    lower, upper = bounds[axis]
+    slope = 1 / (upper - lower)
 
     def cleared(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
         jet = dict(functions(points, indices))
         along = {index: (*index[:axis], 0, *index[axis + 1 :]) for index in indices}
         for end in ends:
-            face = points.clone()
-            for k, (a, b) in enumerate(bounds):
-                aside = _ASIDE * max(abs(a), abs(b))
-                face[:, k] = face[:, k].clamp(a + aside, b - aside)
+            face = _inside(points, bounds)
             face[:, axis] = bounds[axis][end]
             values = _at_distinct(functions, face, sorted(set(along.values())))
-            distance = slope * (points[:, axis, None] - bounds[axis][1 - end]).abs()
-            blend = [
-                distance,
-                torch.full_like(distance, slope if end else -slope),
-            ]  # and its derivative
-            weights = blend if len(ends) == 2 else [torch.ones_like(distance)]
+            # The blend is 1 at this end, with its first derivative; higher ones vanish.
+            weights = [torch.ones_like(points[:, [axis]])]
+            if len(ends) == 2:
+                distance = slope * (points[:, [axis]] - bounds[axis][1 - end]).abs()
+                weights = [distance, torch.full_like(distance, slope if end else -slope)]
             for index in indices:
                 if index[axis] < len(weights):
                     jet[index] = jet[index] - weights[index[axis]] * values[along[index]]
         return jet
 
     return cleared
+
+
+def _inside(points: Tensor, bounds: Sequence[tuple[float, float]]) -> Tensor:
+    """A copy of the points, moved from the faces into the box by rounding."""
+    moved = points.clone()
+    for k, (a, b) in enumerate(bounds):
+        aside = _ASIDE * max(abs(a), abs(b))
+        moved[:, k] = moved[:, k].clamp(a + aside, b - aside)
+    return moved
 
 
 def _at_distinct(functions: Functions, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:

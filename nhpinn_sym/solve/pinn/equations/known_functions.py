@@ -5,6 +5,8 @@ its data fit together where faces meet.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import combinations, product
 from typing import Any
 
@@ -15,13 +17,19 @@ from torch import Tensor
 from ....emit.hard_constraints import Constraints, constrain
 from ....lower.forms import MultiIndex
 from ....problem.domain import Face
+from ....runtime.nets.corners import (
+    Edge,
+    characteristics,
+    combine_functions,
+    singular_functions,
+    singularities,
+)
+from ....runtime.nets.function_families import Family, modulate, shapes, vanish_on_faces
+from ....runtime.nets.least_squares import least_squares, safe_divisor
 from ...solution import Array
-from ..equations.boundary_value import BoundaryValueProblem
-from ..least_squares import least_squares
 from ..network import Jet
-from ..rows import Rows, collocation_points, safe_divisor
-from .corners import Edge, characteristics, combine_functions, singular_functions, singularities
-from .functions import Family, modulate, shapes, vanish_on_faces
+from ..rows import Rows, collocation_points, require_finite
+from .boundary_value import BoundaryValueProblem
 from .initial_layers import start_families
 
 _DEGREE = 6
@@ -71,9 +79,9 @@ def is_compatible(problem: BoundaryValueProblem, faces: Sequence[Face]) -> bool:
         [_columns(problem, rows, points_near(problem, faces, 0.0, 1)) for rows in blocks]
     )
     target = torch.cat([rows.target.flatten(0, 1) for rows in blocks])
-    return (
-        float((left @ least_squares(left, target) - target).square().mean().sqrt()) <= _FITS * size
-    )
+    require_finite(left, target)
+    residual = left @ least_squares(left, target) - target
+    return float(residual.square().mean().sqrt()) <= _FITS * size
 
 
 def _size(problem: BoundaryValueProblem) -> float:
@@ -147,7 +155,7 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     pairs = [pair for pair in combinations(faces, 2) if pair[0][0] != pair[1][0]]
     found = {
         "corners" if equation.domain.dim == 2 else "edges": [
-            _edge_functions(problem, constraints, pair) for pair in pairs
+            _Corner(problem, constraints, pair).functions() for pair in pairs
         ]
     }
     if equation.time is not None:
@@ -159,40 +167,80 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     return {name: families for name, families in kept.items() if families}
 
 
-def _edge_functions(
-    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]
-) -> Family | None:
-    """The singular functions of two faces that meet, less what they are on hard faces, as
-    independent combinations; times shapes along the edge.
-    """
-    axes = [axis for axis, _ in faces]
-    signs = [1 - 2 * end for _, end in faces]
-    point = points_near(problem, faces, 0.0, 1)
-    of = characteristics(
-        _leading(
-            problem, problem.trial.module.coefficients, point, axes, signs, ((2, 0), (1, 1), (0, 2))
+@dataclass(frozen=True)
+class _Corner:
+    """Two faces that meet, in coordinates along two axes that increase into the box from there."""
+
+    problem: BoundaryValueProblem
+    constraints: Sequence[Constraints]
+    faces: tuple[Face, Face]
+
+    @property
+    def axes(self) -> list[int]:
+        return [axis for axis, _ in self.faces]
+
+    @property
+    def signs(self) -> list[int]:
+        """1 where the box lies above the face."""
+        return [1 - 2 * end for _, end in self.faces]
+
+    @cached_property
+    def point(self) -> Tensor:
+        """A point where the faces meet, (1, columns)."""
+        return points_near(self.problem, self.faces, 0.0, 1)
+
+    def functions(self) -> Family | None:
+        """The singular functions, less what they are on hard faces, as independent combinations;
+        times shapes along the edge. None where the data ask for none.
+        """
+        problem = self.problem
+        table = problem.trial.module.coefficients
+        of = characteristics(self._leading(table, ((2, 0), (1, 1), (0, 2))))
+        if of is None:
+            return None
+        # The edge y = 0 is the second face.
+        edges = (self._conditions(self.faces[1]), self._conditions(self.faces[0]))
+        jumping = [any(face in c.soft for face in self.faces) for c in self.constraints]
+        terms = singularities(of, edges, jumping)
+        if all(s.logarithmic and s.power for s in terms) and is_compatible(problem, self.faces):
+            return None
+        scaled = of._replace(vectors=problem.balance[1].cpu().numpy()[:, None] * of.vectors)
+        corner = self.point[0, self.axes].tolist()
+        clamped = [[k for k, f in enumerate(self.faces) if f in c.hard] for c in self.constraints]
+        parts = singular_functions(scaled, terms, self.axes, corner, self.signs, clamped)
+        bounds = problem.bounds[: problem.equation.domain.dim]
+        vanishing = []
+        for part, constraint in zip(parts, self.constraints, strict=True):
+            hard = [face for face in constraint.hard if face[0] in self.axes]
+            vanishing.append(vanish_on_faces(part, hard, bounds))
+        family = _independent(problem, tuple(vanishing))
+        return _along(problem, self.constraints, family, self.axes)
+
+    def _leading(self, table: Callable[..., Any], orders: Sequence[MultiIndex]) -> Array:
+        """The scaled factors (orders, m, m) of some derivatives along both axes."""
+        found = []
+        for a, b in orders:
+            index = [0] * self.point.shape[1]
+            index[self.axes[0]] = a
+            index[self.axes[1]] = b
+            sign = self.signs[0] ** a * self.signs[1] ** b
+            found.append(sign * self.problem.factors(self.point, tuple(index), table))
+        return np.stack(found)
+
+    def _conditions(self, face: Face) -> Edge:
+        """The leading conditions on a face: those of the components that are given there, fluxes of
+        the others.
+        """
+        given = np.array([face in c.hard or face in c.soft for c in self.constraints])
+        along = across = np.zeros((len(given), len(given)))
+        if not given.all():
+            table = self.problem.trial.module.BOUNDARY[face][0]
+            along, across = self._leading(table, ((1, 0), (0, 1)))
+        return Edge(
+            np.where(given, 0, 1),
+            np.where(given[:, None], np.eye(len(given)), along),
+            np.where(given[:, None], 0.0, across),
         )
-    )
-    if of is None:
-        return None
-    conditions = [
-        _conditions(problem, constraints, face, point, axes, signs) for face in faces[::-1]
-    ]  # the edge y = 0 is the second face
-    jumping = [any(face in constraint.soft for face in faces) for constraint in constraints]
-    terms = singularities(of, (conditions[0], conditions[1]), jumping)
-    if all(s.logarithmic and s.power for s in terms) and is_compatible(problem, faces):
-        return None
-    scaled = of._replace(vectors=problem.balance[1].cpu().numpy()[:, None] * of.vectors)
-    clamped = [
-        [k for k, face in enumerate(faces) if face in constraint.hard] for constraint in constraints
-    ]
-    parts = singular_functions(scaled, terms, axes, point[0, axes].tolist(), signs, clamped)
-    hard = [[face for face in constraint.hard if face[0] in axes] for constraint in constraints]
-    parts = tuple(
-        vanish_on_faces(part, there, problem.bounds[: problem.equation.domain.dim])
-        for part, there in zip(parts, hard, strict=True)
-    )
-    return _along(problem, constraints, _independent(problem, parts), axes)
 
 
 def _independent(problem: BoundaryValueProblem, parts: Family) -> Family:
@@ -235,53 +283,3 @@ def _along(
             for part, roots in zip(family, ends, strict=True)
         )
     return family
-
-
-def _leading(
-    problem: BoundaryValueProblem,
-    table: Callable[..., Any],
-    point: Tensor,
-    axes: Sequence[int],
-    signs: Sequence[int],
-    orders: Sequence[MultiIndex],
-) -> Array:
-    """The scaled factors (orders, m, m) of some derivatives along two axes at a point, in
-    coordinates that increase into the box.
-    """
-    indices = [
-        tuple(
-            sum(n for k, n in zip(axes, order, strict=True) if k == axis)
-            for axis in range(point.shape[1])
-        )
-        for order in orders
-    ]
-    return np.stack(
-        [
-            signs[0] ** a * signs[1] ** b * problem.factors(point, index, table)
-            for (a, b), index in zip(orders, indices, strict=True)
-        ]
-    )
-
-
-def _conditions(
-    problem: BoundaryValueProblem,
-    constraints: Sequence[Constraints],
-    face: Face,
-    point: Tensor,
-    axes: Sequence[int],
-    signs: Sequence[int],
-) -> Edge:
-    """The leading conditions on a face: those of the components that are given there, fluxes of the
-    others.
-    """
-    given = np.array([face in c.hard or face in c.soft for c in constraints])
-    along = across = np.zeros((len(given), len(given)))
-    if not given.all():
-        along, across = _leading(
-            problem, problem.trial.module.BOUNDARY[face][0], point, axes, signs, ((1, 0), (0, 1))
-        )
-    return Edge(
-        np.where(given, 0, 1),
-        np.where(given[:, None], np.eye(len(given)), along),
-        np.where(given[:, None], 0.0, across),
-    )

@@ -7,11 +7,13 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
-from ...problem.errors import SolveError
-from .rows import safe_divisor
-
 RIDGE = 50.0
 """In units of rounding."""
+
+
+def safe_divisor(size: Tensor) -> Tensor:
+    """`size` to divide by: 1 where it is zero."""
+    return torch.where(size > 0, size, torch.ones_like(size))
 
 
 def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
@@ -23,11 +25,6 @@ def least_squares(a: Tensor, b: Tensor, ridge: float = RIDGE) -> Tensor:
     """
     rows, size = _with_ridge(a, ridge)
     data = torch.cat([b, b.new_zeros(len(size), b.shape[1])])
-    if not (rows.isfinite().all() and data.isfinite().all()):
-        raise SolveError(
-            "a coefficient or a source is not finite at some collocation point",
-            remedy="look for a singularity in the domain",
-        )
     return torch.linalg.lstsq(rows, data, driver="gels").solution / size[:, None]
 
 
@@ -42,17 +39,8 @@ def orthonormal(a: Tensor, ridge: float = RIDGE) -> Tensor:
 def _with_ridge(a: Tensor, ridge: float) -> tuple[Tensor, Tensor]:
     """The columns divided by their sizes over a multiple of the identity, and the sizes."""
     size = safe_divisor(a.norm(dim=0))
-    return (
-        torch.cat(
-            [
-                a / size,
-                ridge
-                * torch.finfo(a.dtype).eps
-                * torch.eye(len(size), dtype=a.dtype, device=a.device),
-            ]
-        ),
-        size,
-    )
+    identity = torch.eye(len(size), dtype=a.dtype, device=a.device)
+    return torch.cat([a / size, ridge * torch.finfo(a.dtype).eps * identity]), size
 
 
 def triangular(blocks: Iterable[Tensor]) -> Tensor:

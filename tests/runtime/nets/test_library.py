@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from nhpinn_sym.problem.errors import BackendMissingError
-from nhpinn_sym.solve.pinn import native
+from nhpinn_sym.runtime.nets.native import library as native
+from nhpinn_sym.runtime.nets.native.library import CompilationError
 from nhpinn_sym.solve.pinn.objective import Objective
 from tests.pinn_rows import LAPLACE, net, rows
 
@@ -50,7 +50,7 @@ def test_everything_that_matters_is_in_the_name(
 
 def test_processes_may_compile_at_once(cache: Path) -> None:
     call = (
-        f"from nhpinn_sym.solve.pinn.native import library; library({TEXT!r}, 'double');"
+        f"from nhpinn_sym.runtime.nets.native.library import library; library({TEXT!r}, 'double');"
         " print('done')"
     )
     running = [
@@ -64,7 +64,7 @@ def test_processes_may_compile_at_once(cache: Path) -> None:
 def test_no_compiler(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(BackendMissingError, match="there is no C\\+\\+ compiler"):
+    with pytest.raises(CompilationError, match="there is no C\\+\\+ compiler"):
         native.library(TEXT, "double")
     trial, layers = net(LAPLACE, [8], 1, 0)
     assert Objective(trial, rows(trial, 30, 1, 1, 0, 0), layers, "native").flavour == "torch"
@@ -75,7 +75,7 @@ def test_failing_compiler(cache: Path, tmp_path: Path, monkeypatch: pytest.Monke
     script.write_text("#!/bin/sh\necho 'out of order' >&2\nexit 1\n")
     script.chmod(script.stat().st_mode | stat.S_IXUSR)
     monkeypatch.setenv("CXX", str(script))
-    with pytest.raises(BackendMissingError, match="out of order"):
+    with pytest.raises(CompilationError, match="out of order"):
         native.library(TEXT, "double")
     trial, layers = net(LAPLACE, [8], 1, 0)
     assert Objective(trial, rows(trial, 30, 1, 1, 0, 0), layers, "native").flavour == "torch"
@@ -85,12 +85,12 @@ def test_failing_compiler(cache: Path, tmp_path: Path, monkeypatch: pytest.Monke
 def test_cache_that_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    with pytest.raises(BackendMissingError, match="XDG_CACHE_HOME"):
+    with pytest.raises(CompilationError, match="XDG_CACHE_HOME"):
         native.library(TEXT, "double")
 
 
 CALL = f"""
-from nhpinn_sym.solve.pinn.native import library
+from nhpinn_sym.runtime.nets.native.library import library
 twice = library({TEXT!r}, "double").twice
 import ctypes
 twice.restype, twice.argtypes = ctypes.c_double, (ctypes.c_double,)
@@ -128,5 +128,5 @@ def test_compiler_with_arguments(cache: Path, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setenv("CXX", f"env {command} -DUNUSED")
     assert native.library(TEXT, "double").twice and native.library_path(TEXT, "double") != plain
     monkeypatch.setenv("CXX", "no_such_compiler -O2")
-    with pytest.raises(BackendMissingError, match="no_such_compiler -O2"):
+    with pytest.raises(CompilationError, match="no_such_compiler -O2"):
         native.library(TEXT, "double")
