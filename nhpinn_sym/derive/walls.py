@@ -238,8 +238,7 @@ def _written(op: Operator, writer: Writer, law: WallLaw, face: Face, p: int) -> 
         condition = problem.conditions[face, i]
         if isinstance(condition, (Neumann, Robin)):
             mean = weight if weight == 1 else WallMean(weight, *where)
-            alpha = problem.data(condition, "alpha", i) if isinstance(condition, Robin) else 0
-            left += mean * alpha * unknowns[i]
+            left += mean * problem.robin_coefficient(condition, i) * unknowns[i]
             right += mean * problem.data(condition, "value", i)
     return equation(left, right)
 

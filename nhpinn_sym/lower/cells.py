@@ -8,18 +8,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fractions import Fraction
+from itertools import chain
 from typing import TypeVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
 
 from ..derive.effective_law import averaged, index_of
-from ..derive.effective_terms import Averaged, EffectiveEntry, Frame, MeanTerm
+from ..derive.effective_terms import Averaged, EffectiveEntry, Frame
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
 from ..derive.products import Flux, Function, Product, leibniz
 from ..derive.recursion import Corrector
 from ..derive.reiterated import LEVEL
+from ..operator.table import add, base_and_index
 from ..operator.twoscale import fast_part
 from ..operator.zero_test import is_zero, jumps
 from ..problem.user_input import instance
@@ -37,7 +39,7 @@ from .forms import (
     StrongTerm,
     WeakTerm,
 )
-from .term_forms import derivative, is_symmetric, strong_terms, weak_terms
+from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
 
 
 def lower_cells(model: HomogenizedModel, hierarchy: bool = False) -> LoweredCells:
@@ -60,54 +62,48 @@ class _Lowering:
     """Numbers the functions of a recursion by position, slow derivatives of functions included."""
 
     def __init__(self, model: HomogenizedModel, hierarchy: bool) -> None:
-        self.model, self.op = model, model.cell_operator
+        self.model = model
+        self.op = model.cell_operator
         self.recursion, self.higher = closing(model) if hierarchy else (model.recursion, {})
         self.slow = len(self.op.coordinates)
         self.fast = self.op.fast
         self.forms: list[CellForm] = []
         self.places: dict[tuple[int, MultiIndex], int] = {}
         self.externals: dict[sp.Expr, External] = {}
-        self.leading = [
-            (
-                t.equation,
-                fast_part(t.left, self.slow),
-                c,
-                t.field or 0,
-                fast_part(t.right, self.slow),
-            )
-            for t, c in model.leading.items()
-        ]
-        inner = () if model.inner is None else model.inner.law
-        self.finer = {
-            LEVEL.format(
-                e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol
-            ): e
-            for e in inner
-        }
+        self.leading: list[OperatorTerm] = []
+        for t, c in model.leading.items():
+            left = fast_part(t.left, self.slow)
+            right = fast_part(t.right, self.slow)
+            self.leading.append((t.equation, left, c, t.field or 0, right))
+        self.finer: dict[str, EffectiveEntry] = {}
+        for e in () if model.inner is None else model.inner.law:
+            name = e.symbol.func.__name__ if isinstance(e.symbol, AppliedUndef) else e.symbol
+            self.finer[LEVEL.format(name)] = e
         self.visible = {p.cell_function.number: p for p in model.cell_problems}
-        self.broken = any(
-            jumps(c)
-            for table in model.powers.values()
-            for t, c in table.items()
-            if t.field is not None or any(t.left)
-        )
+        self.broken = self._jumps()
+
+    def _jumps(self) -> bool:
+        """Whether a coefficient jumps; sources that no derivative stands before may."""
+        for table in self.model.powers.values():
+            for t, c in table.items():
+                if (t.field is not None or any(t.left)) and jumps(c):
+                    return True
+        return False
 
     def plain(self, c: sp.Expr) -> sp.Expr:
         """`c` with the effective coefficients of a finer level as plain symbols."""
+        if not self.finer:
+            return c
         swap = {}
-        for node in c.atoms(AppliedUndef, sp.Derivative) if self.finer else ():
-            base = node.expr if isinstance(node, sp.Derivative) else node
+        for node in c.atoms(AppliedUndef, sp.Derivative):
+            base, index = base_and_index(node, self.fast)
             entry = self.finer.get(base.func.__name__) if isinstance(base, AppliedUndef) else None
             if entry is not None:
-                counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
-                index = tuple(int(counts.get(v, 0)) for v in self.fast)
-                label = base.func.__name__ + (
-                    "_" + "".join(f"y{k + 1}" * n for k, n in enumerate(index))
-                    if any(index)
-                    else ""
-                )
-                swap[node] = sp.Symbol(label, real=True)
-                self.externals[node] = External(swap[node], entry.name, entry.index, index)
+                name = base.func.__name__
+                marks = "".join(f"y{k + 1}" * n for k, n in enumerate(index))
+                symbol = sp.Symbol(f"{name}_{marks}" if marks else name, real=True)
+                swap[node] = symbol
+                self.externals[node] = External(symbol, entry.name, entry.index, index)
         return c.xreplace(swap)
 
     def _plained(self, terms: Iterable[T]) -> tuple[T, ...]:
@@ -180,28 +176,24 @@ class _Lowering:
         depend on.
         """
         held = [*self.model.leading.values(), *self.model.mass.values()]
-        held += [w.coefficient for f in self.forms for w in f.weak]
-        held += [
-            c
-            for group in groups
-            for f in group
-            for c in (f.constant, *(t.coefficient for t in f.terms))
-        ]
+        for form in self.forms:
+            held += [w.coefficient for w in form.weak]
+        for functional in chain(*groups):
+            held.append(functional.constant)
+            held += [t.coefficient for t in functional.terms]
         return held + list(self.externals)
 
     def _kernels(self) -> None:
         recursion = self.recursion
-        roles: list[tuple[Role, int]] = [] if recursion.ground is None else [("ground state", 0)]
-        roles += (
-            [("adjoint", p) for p in range(recursion.components)]
-            if recursion.adjoint is not None
-            else []
-        )
+        roles: list[tuple[Role, int]] = []
+        if recursion.ground is not None:
+            roles.append(("ground state", 0))
+        if recursion.adjoint is not None:
+            roles += [("adjoint", p) for p in range(recursion.components)]
         for number, (role, level) in enumerate(roles):
+            name = self.model.writer.names[number]
             self.places[number, (0,) * self.slow] = number
-            self.forms.append(
-                CellForm(self.model.writer.names[number], role, level, (), (), (), True)
-            )
+            self.forms.append(CellForm(name, role, level, (), (), (), True))
 
     def place(self, number: int, slope: MultiIndex) -> int:
         """The position of D_x^slope of a function; appended, after what it needs, where it is not
@@ -222,55 +214,52 @@ class _Lowering:
         )
 
     def _form(self, function: Corrector, slope: MultiIndex, flux: Flux) -> CellForm:
-        weak, source = list[WeakTerm](), list[SourceTerm]()
-        zero = (0,) * len(self.fast)
-        for (equation, left), products in self._grouped(flux).items():
-            for factor, c in products.items():
-                weak.append(
-                    WeakTerm(
-                        left, (-1) ** (sum(left) + 1) * self.plain(c), zero, equation, 0, factor
-                    )
-                )
-                source += [] if self.broken else strong_source(equation, left, c, factor, self.fast)
+        weak, source = self._sources(flux)
         known = self.visible.get(function.number)
-        corrector = known is not None and not any(slope)
+        is_corrector = known is not None and not any(slope)
         name = known.name if known else f"N{function.level}_{function.number}"
-        power = self.recursion.power(function.level)
-        level = int(power) if power.is_Integer else float(power)
         marks = "".join(f"d{v}" * n for v, n in zip(self.op.coordinates, slope, strict=True))
+        power = self.recursion.power(function.level)
         return CellForm(
             f"{marks}_{name}" if marks else name,
-            "corrector" if corrector else "auxiliary",
-            level,
-            known.sources if known and corrector else (),
-            tuple(weak),
-            self._plained(merged(source)),
+            "corrector" if is_corrector else "auxiliary",
+            int(power) if power.is_Integer else float(power),
+            known.sources if known and is_corrector else (),
+            weak,
+            source,
             function.solvable,
         )
 
+    def _sources(self, flux: Flux) -> tuple[tuple[WeakTerm, ...], tuple[SourceTerm, ...]]:
+        """-sum D_y^left( flux ) as a linear form and, where nothing jumps, carried out."""
+        weak: list[WeakTerm] = []
+        strong: list[SourceTerm] = []
+        zero = (0,) * len(self.fast)
+        for (equation, left), products in self._grouped(flux).items():
+            sign = (-1) ** (sum(left) + 1)
+            for factor, c in products.items():
+                weak.append(WeakTerm(left, sign * self.plain(c), zero, equation, 0, factor))
+                if not self.broken:
+                    strong += strong_source(equation, left, c, factor, self.fast)
+        return tuple(weak), self._plained(merged(strong))
+
     def _grouped(self, flux: Flux) -> dict[tuple[int, MultiIndex], dict[Factor | None, sp.Expr]]:
         """The flux with positions for functions, equal factors added."""
-        table: dict[tuple[int, MultiIndex], dict[Factor | None, list[sp.Expr]]] = defaultdict(
-            lambda: defaultdict(list)
-        )
+        grouped = {}
         for place, combination in flux.items():
+            parts: dict[Factor | None, list[sp.Expr]] = defaultdict(list)
             for product, weight in combination.items():
-                c = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(
-                    product
-                )
-                table[place][self._product_factor(product)].append(c)
-        sums = {
-            place: {factor: sp.Add(*parts) for factor, parts in row.items()}
-            for place, row in table.items()
-        }
-        return {
-            place: {factor: c for factor, c in row.items() if c != 0} for place, row in sums.items()
-        }
+                number = sp.Rational(weight.numerator, weight.denominator)
+                c = number * self.recursion.value(product)
+                parts[self._product_factor(product)].append(c)
+            sums = {factor: sp.Add(*cs) for factor, cs in parts.items()}
+            grouped[place] = {factor: c for factor, c in sums.items() if c != 0}
+        return grouped
 
     def _product_factor(self, product: Product) -> Factor | None:
-        return (
-            None if product.function is None else self.factor(product.function, product.derivative)
-        )
+        if product.function is None:
+            return None
+        return self.factor(product.function, product.derivative)
 
     def _constant(self, j: int, frame: Frame) -> Constant:
         assert frame.numerator is not None and frame.denominator is not None
@@ -281,28 +270,22 @@ class _Lowering:
         )
 
     def _functional(self, name: str, index: tuple[int, ...], average: Averaged) -> Functional:
-        def written(t: MeanTerm) -> FunctionalTerm:
-            return FunctionalTerm(
-                self.plain(t.coefficient), tuple(self.factor(*f) for f in t.factors)
-            )
-
-        return Functional(
-            name, index, self.plain(average.constant), tuple(map(written, average.terms))
-        )
+        constant = self.plain(average.constant)
+        terms = []
+        for c, factors in average.terms:
+            terms.append(FunctionalTerm(self.plain(c), tuple(self.factor(*f) for f in factors)))
+        return Functional(name, index, constant, tuple(terms))
 
     def _entry(self, entry: EffectiveEntry, symmetric: bool) -> Functional:
         plain = self._functional(entry.name, entry.index, entry.average)
         functions = {f.function for t in plain.terms for f in t.factors}
-        if (
-            not symmetric
-            or len(functions) != 1
-            or any(len(t.factors) > 1 for t in plain.terms)
-            or self.recursion.ground is not None
-        ):
+        linear = len(functions) == 1 and all(len(t.factors) == 1 for t in plain.terms)
+        if not (symmetric and linear) or self.recursion.ground is not None:
             return plain
-        form = {
-            (t.factors[0].component, t.factors[0].derivative): t.coefficient for t in plain.terms
-        }
+        form = {}
+        for t in plain.terms:
+            (factor,) = t.factors
+            form[factor.component, factor.derivative] = t.coefficient
         return replace(plain, dual=self._dual(form))
 
     def _dual(self, form: Mapping[tuple[int, MultiIndex], sp.Expr]) -> tuple[int, int] | None:
@@ -321,13 +304,15 @@ class _Lowering:
         return None
 
     def _inert(self, c: sp.Expr, key: tuple[int, MultiIndex]) -> bool:
-        """Whether <c D_y N> vanishes for every periodic N of zero mean."""
-        free = (
-            [not c.has(v) for v in self.fast]
-            if not self.externals
-            else [c.is_number] * len(self.fast)
-        )
-        return any(f for f, n in zip(free, key[1], strict=True) if n) if any(key[1]) else all(free)
+        """Whether <c D_y N> vanishes for every periodic N of zero mean: c does not depend on some
+        coordinate of D_y, or on none where there is no derivative. What externals depend on is
+        not known.
+        """
+        _, index = key
+        fixed = [c.is_number if self.externals else not c.has(v) for v in self.fast]
+        if not any(index):
+            return all(fixed)
+        return any(f and n for f, n in zip(fixed, index, strict=True))
 
 
 def strong_source(
@@ -338,14 +323,9 @@ def strong_source(
         return [SourceTerm(-derivative(c, left, fast), equation)]
     found = []
     for (on_c, on_n), count in leibniz(left, 2):
-        total = tuple(p + q for p, q in zip(factor.derivative, on_n, strict=True))
-        found.append(
-            SourceTerm(
-                -count * derivative(c, on_c, fast),
-                equation,
-                Factor(factor.function, factor.component, total),
-            )
-        )
+        part = -count * derivative(c, on_c, fast)
+        derived = replace(factor, derivative=add(factor.derivative, on_n))
+        found.append(SourceTerm(part, equation, derived))
     return found
 
 

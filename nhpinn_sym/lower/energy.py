@@ -10,10 +10,12 @@ Homogenization of Differential Operators, 1.6).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import sympy as sp
 
+from ..operator.table import unit
 from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
 from .forms import CellForm, LoweredCells, LoweredEquation, MultiIndex, WeakTerm
@@ -55,27 +57,29 @@ def cell_energy(cells: LoweredCells) -> CellEnergy:
     first derivatives alone.
     """
     _require_energy(cells)
-    d, m = cells.cell.dim, cells.components
-    entries = {
-        (_row(t.equation, t.left), _row(t.field, t.right)): t.coefficient for t in cells.bilinear
-    }
-    stiffness = sp.ImmutableDenseMatrix(
-        m * d, m * d, lambda p, q: entries.get((p, q), sp.Integer(0))
+    d = cells.cell.dim
+    m = cells.components
+    rows = [(i, k) for i in range(m) for k in range(d)]
+    stiffness = _matrix(
+        {(_row(t.equation, t.left), _row(t.field, t.right)): t.coefficient for t in cells.bilinear},
+        len(rows),
     )
-    strain: Map = tuple(((i, _unit(k, d), 1),) for i in range(m) for k in range(d))
     constrained = m == d > 1 and all(
-        stiffness.row(i * d + k) == stiffness.row(k * d + i) for i in range(d) for k in range(i)
+        stiffness.row(i * d + k) == stiffness.row(k * d + i) for i, k in rows if k < i
     )
     flux = _airy() if constrained and d == 2 else _curls(cells, constrained)
-    potentials = len({component for row in flux for component, _, _ in row})
     return CellEnergy(
         stiffness,
-        strain,
+        tuple(((i, unit(k, d), 1),) for i, k in rows),
         flux,
-        potentials,
+        len({component for row in flux for component, _, _ in row}),
         constrained,
         tuple(_place(cells, stiffness, f) for f in cells.functions),
     )
+
+
+def _matrix(entries: Mapping[tuple[int, int], sp.Expr], size: int) -> sp.ImmutableDenseMatrix:
+    return sp.ImmutableDenseMatrix(size, size, lambda p, q: entries.get((p, q), sp.Integer(0)))
 
 
 def _require_energy(cells: LoweredCells) -> None:
@@ -136,19 +140,7 @@ def _place(cells: LoweredCells, stiffness: sp.Matrix, form: CellForm) -> tuple[i
         (field, alpha), sign = form.sources[0]
         if field is not None and sum(alpha) == 1 and sum(alpha[:d]) == 1:
             row = _row(field, alpha[:d])
-            load = {
-                _row(w.equation, w.left): w.coefficient
-                for w in form.weak
-                if w.factor is None and sum(w.left) == 1
-            }
-            rest = [
-                sp.expand(sign * load.get(p, sp.Integer(0)) + stiffness[p, row])
-                for p in range(stiffness.rows)
-            ]
-            inert = all(
-                not c.has(cells.coordinates[p % d]) for p, c in enumerate(rest)
-            )  # the mean of c D_k v is zero then
-            if len(load) == len(form.weak) and inert:
+            if _is_load_of(row, sign, cells, stiffness, form):
                 return row, sign
     raise UnsupportedError(
         "the energy form covers the correctors N_k of the macroscopic gradient",
@@ -157,11 +149,32 @@ def _place(cells: LoweredCells, stiffness: sp.Matrix, form: CellForm) -> tuple[i
     )
 
 
+def _is_load_of(
+    row: int, sign: int, cells: LoweredCells, stiffness: sp.Matrix, form: CellForm
+) -> bool:
+    """Whether the load is -sign times column `row` of the stiffness, but for coefficients c with
+    <c D_k v> = 0, which do not depend on y_k.
+    """
+    load = {}
+    for w in form.weak:
+        if w.factor is not None or sum(w.left) != 1:
+            return False
+        load[_row(w.equation, w.left)] = w.coefficient
+    if len(load) < len(form.weak):
+        return False
+    for p in range(stiffness.rows):
+        rest = sp.expand(sign * load.get(p, sp.Integer(0)) + stiffness[p, row])
+        if rest.has(cells.coordinates[p % cells.cell.dim]):
+            return False
+    return True
+
+
 def _curls(cells: LoweredCells, constrained: bool) -> Map:
     """The curl of a stream function, or of a vector potential, for each component; in one dimension
     fluxes are constant.
     """
-    d, m = cells.cell.dim, cells.components
+    d = cells.cell.dim
+    m = cells.components
     if constrained:
         raise UnsupportedError(
             "divergence-free stresses in three dimensions, which the lower bound needs",
@@ -170,23 +183,19 @@ def _curls(cells: LoweredCells, constrained: bool) -> Map:
         )
     if d == 1:
         return ((),) * m
-    if d == 2:
-        return tuple(row for i in range(m) for row in (((i, (0, 1), 1),), ((i, (1, 0), -1),)))
-    axes = [(k, (k + 1) % 3, (k + 2) % 3) for k in range(3)]
-    return tuple(
-        ((3 * i + q, _unit(p, 3), 1), (3 * i + p, _unit(q, 3), -1))
-        for i in range(m)
-        for _, p, q in axes
-    )
+    rows: list[tuple[tuple[int, MultiIndex, int], ...]] = []
+    for i in range(m):
+        if d == 2:
+            rows += [((i, (0, 1), 1),), ((i, (1, 0), -1),)]
+        else:
+            for p, q in ((1, 2), (2, 0), (0, 1)):
+                rows.append(((3 * i + q, unit(p, 3), 1), (3 * i + p, unit(q, 3), -1)))
+    return tuple(rows)
 
 
 def _airy() -> Map:
     """Airy's stress function: D_22, -D_12, -D_12, D_11."""
     return ((0, (0, 2), 1),), ((0, (1, 1), -1),), ((0, (1, 1), -1),), ((0, (2, 0), 1),)
-
-
-def _unit(axis: int, dim: int) -> MultiIndex:
-    return tuple(int(k == axis) for k in range(dim))
 
 
 def _row(component: int, index: MultiIndex) -> int:
@@ -212,6 +221,24 @@ def equation_energy(equation: LoweredEquation) -> EquationEnergy:
     """The energy of `equation`. UnsupportedError where it has none: unsteady, not symmetric, or
     with a jump that no quadrature here heeds.
     """
+    _require_equation_energy(equation)
+    held = [(t.field, t.right) for t in equation.bilinear]
+    held += [(t.equation, t.left) for t in equation.linear]
+    slots = tuple(sorted(dict.fromkeys(held), key=lambda s: (s[0], [-n for n in s[1]])))
+    numbers = {slot: k for k, slot in enumerate(slots)}
+    entries = {}
+    for t in equation.bilinear:
+        entries[numbers[t.equation, t.left], numbers[t.field, t.right]] = t.coefficient
+    loads = {(t.equation, t.left): t.coefficient for t in equation.linear}
+    return EquationEnergy(
+        slots,
+        _matrix(entries, len(slots)),
+        tuple(loads.get(slot, sp.Integer(0)) for slot in slots),
+        _natural(equation),
+    )
+
+
+def _require_equation_energy(equation: LoweredEquation) -> None:
     if equation.time is not None:
         raise UnsupportedError(
             "a time-dependent equation has no energy to minimize",
@@ -219,13 +246,11 @@ def equation_energy(equation: LoweredEquation) -> EquationEnergy:
             remedy=_REMEDY,
         )
     if not equation.self_adjoint:
-        term = next(
-            (t for t in equation.bilinear if t.left != t.right or t.equation != t.field),
-            equation.bilinear[0],
-        )
+        terms = equation.bilinear
+        mixed = [t for t in terms if t.left != t.right or t.equation != t.field]
         raise UnsupportedError(
             "the solution of an equation that is not symmetric is no minimum of an energy",
-            term=_term(term),
+            term=_term((*mixed, *terms)[0]),
             remedy=_REMEDY,
         )
     if equation.jumps:
@@ -234,34 +259,16 @@ def equation_energy(equation: LoweredEquation) -> EquationEnergy:
             term=equation.title,
             remedy="use a FEM backend",
         )
-    held = [(t.field, t.right) for t in equation.bilinear] + [
-        (t.equation, t.left) for t in equation.linear
-    ]
-    slots = tuple(sorted(dict.fromkeys(held), key=lambda s: (s[0], [-n for n in s[1]])))
-    entries = {
-        (slots.index((t.equation, t.left)), slots.index((t.field, t.right))): t.coefficient
-        for t in equation.bilinear
-    }
-    quadratic = sp.ImmutableDenseMatrix(
-        len(slots), len(slots), lambda p, q: entries.get((p, q), sp.Integer(0))
-    )
-    loads = {slots.index((t.equation, t.left)): t.coefficient for t in equation.linear}
-    return EquationEnergy(
-        slots,
-        quadratic,
-        tuple(loads.get(p, sp.Integer(0)) for p in range(len(slots))),
-        _natural(equation),
-    )
 
 
 def _natural(
     equation: LoweredEquation,
 ) -> tuple[tuple[Face, tuple[sp.Expr, ...], tuple[sp.Expr, ...]], ...]:
-    faces: dict[Face, tuple[list[sp.Expr], list[sp.Expr]]] = {}
+    nothing = [sp.Integer(0)] * equation.components
+    alphas: dict[Face, list[sp.Expr]] = {}
+    values: dict[Face, list[sp.Expr]] = {}
     for condition in equation.natural:
         for face in condition.faces:
-            alpha, value = faces.setdefault(
-                face, ([sp.Integer(0)] * equation.components, [sp.Integer(0)] * equation.components)
-            )
-            alpha[condition.equation], value[condition.equation] = condition.alpha, condition.value
-    return tuple((face, tuple(alpha), tuple(value)) for face, (alpha, value) in faces.items())
+            alphas.setdefault(face, list(nothing))[condition.equation] = condition.alpha
+            values.setdefault(face, list(nothing))[condition.equation] = condition.value
+    return tuple((face, tuple(alphas[face]), tuple(values[face])) for face in alphas)

@@ -15,7 +15,7 @@ from ..derive.boundedness import check_data
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
-from ..operator.table import Operator, subtract, unit
+from ..operator.table import Operator, base_and_index, subtract, unit
 from ..operator.zero_test import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
 from ..problem.domain import Face
@@ -42,7 +42,6 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     if not still:
         _check_moving_source(model)
-    zero = (0,) * (model.problem.scales.dim + 1)
     if model.eigenvalue is not None or model.homogenized_order != 2:
         raise UnsupportedError(
             "a homogenized equation of this kind in a box",
@@ -52,28 +51,32 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
                 " without factorization are solved"
             ),
         )
-    values = [(e, e.symbol if e.value is None else e.value) for e in model.law]
-    rows = [
-        (e.equation, e.left, e.sign * v, e.field, e.right) for e, v in values if e.field is not None
-    ]
-    terms = [part for row in rows for part in _in_flux_form(row, model.problem)]
-    sources = [(e.equation, e.left, e.sign * v, 0, zero) for e, v in values if e.field is None]
-    names = {_symbol_name(e.symbol): (e.name, e.index) for e, v in values if e.value is None}
+    zero = (0,) * (model.problem.scales.dim + 1)
+    terms: list[OperatorTerm] = []
+    sources: list[OperatorTerm] = []
+    names = {}
+    for e in model.law:
+        value = e.symbol if e.value is None else e.value
+        if e.field is None:
+            sources.append((e.equation, e.left, e.sign * value, 0, zero))
+        else:
+            term = (e.equation, e.left, e.sign * value, e.field, e.right)
+            terms += _in_flux_form(term, model.problem)
+        if e.value is None:
+            names[_symbol_name(e.symbol)] = (e.name, e.index)
     natural, walls = lower_walls(model)
     lowered = _lower(model.problem, "Homogenized equation", terms, sources, (), names, natural)
-    more = tuple(value.external for wall in walls for value in wall.values)
-    kept = model.symmetric and all(
-        e.name in ("A", "c", "rho", "f", "g") for e in model.law
-    )  # A* of a symmetric operator is symmetric
+    of_walls = tuple(value.external for wall in walls for value in wall.values)
+    # A* of a symmetric operator is symmetric, whatever its symbols are.
+    without_drift = all(e.name in ("A", "c", "rho", "f", "g") for e in model.law)
     operator = model.operator
-    imaginary = any(c.has(sp.I) for c in operator.table.values())
-    slow = {*operator.coordinates}
+    slow = set(operator.coordinates)
     averaged = dict.fromkeys(c for c in operator.table.values() if c.free_symbols & slow)
     return replace(
         lowered,
-        externals=(*lowered.externals, *more),
-        symmetric=lowered.symmetric or kept,
-        complex=imaginary,
+        externals=(*lowered.externals, *of_walls),
+        symmetric=lowered.symmetric or (model.symmetric and without_drift),
+        complex=any(c.has(sp.I) for c in operator.table.values()),
         averaged=tuple(averaged) if lowered.externals else (),
         averaged_axes=(*operator.axes, *operator.frozen),
     )
@@ -119,18 +122,22 @@ def lower_fine(operator: Operator) -> LoweredEquation:
     swap = {
         axis.symbol: operator.coordinates[axis.slow] / eps**axis.power for axis in operator.axes
     }
-    lowered = {
-        t: eps**t.power * folded(c, operator).xreplace(swap) for t, c in operator.table.items()
-    }
-    terms = [
-        (t.equation, t.left, c, t.field, t.right) for t, c in lowered.items() if t.field is not None
-    ]
-    sources = [(t.equation, t.left, c, 0, t.right) for t, c in lowered.items() if t.field is None]
-    imaginary = any(c.has(sp.I) for c in lowered.values())
-    scale = (eps,) if any(c.has(eps) for c in lowered.values()) else ()
+    terms: list[OperatorTerm] = []
+    sources: list[OperatorTerm] = []
+    for t, coefficient in operator.table.items():
+        c = eps**t.power * folded(coefficient, operator).xreplace(swap)
+        if t.field is None:
+            sources.append((t.equation, t.left, c, 0, t.right))
+        else:
+            terms.append((t.equation, t.left, c, t.field, t.right))
+    coefficients = [c for _, _, c, _, _ in (*terms, *sources)]
+    scale = (eps,) if any(c.has(eps) for c in coefficients) else ()
     equation = _lower(problem, "Multiscale equation", terms, sources, scale, {}, _natural(problem))
     return replace(
-        equation, complex=imaginary, fast=operator.axes, two_scale=tuple(operator.table.values())
+        equation,
+        complex=any(c.has(sp.I) for c in coefficients),
+        fast=operator.axes,
+        two_scale=tuple(operator.table.values()),
     )
 
 
@@ -168,6 +175,11 @@ def _lower(
     names: dict[str, tuple[str, tuple[int, ...]]],
     natural: tuple[Natural, ...],
 ) -> LoweredEquation:
+    """The forms of a boundary value problem.
+
+    extra : parameters beside those of the problem.
+    names : (name, index) of each effective coefficient that stands in terms by its symbol.
+    """
     if problem.domain is None:
         raise ProblemError(
             "the problem has no domain",
@@ -176,39 +188,22 @@ def _lower(
         )
     _check_scope(problem, [*terms, *sources])
     check_data(problem)
-    d, m = problem.scales.dim, len(problem.unknowns)
-    x, zero = problem.scales.x, (0,) * d
+    d = problem.scales.dim
+    m = len(problem.unknowns)
+    x = problem.scales.x
+    zero = (0,) * d
     timely = [(i, zero, c, j, zero) for i, _, c, j, right in terms if right[d]]
     space = [(i, left[:d], c, j, right[:d]) for i, left, c, j, right in terms if not right[d]]
     loads = [(i, left[:d], -c, 0, zero) for i, left, c, _, _ in sources]
-    broken = any(
-        jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left)
-    )  # only what is differentiated can lose a jump
-    flux = [
-        [
-            tuple(
-                StrongTerm(-c, right, i, j) for i, left, c, j, right in space if i == n and left[k]
-            )
-            for k in range(d)
-        ]
-        for n in range(m)
-    ]
+    # Only what is differentiated can lose a jump.
+    broken = any(jumps(c) for _, left, c, _, _ in (*space, *loads) if any(left))
     strong = () if broken else strong_terms(space, x)
-    loaded = [
-        (
-            sp.Integer(0)
-            if broken
-            else sp.Add(*[derivative(c, left, x) for i, left, c, _, _ in loads if i == row])
-        )
-        for row in range(m)
-    ]
-    held = [
-        *(c for _, _, c, _, _ in (*timely, *space, *loads)),
-        *(t.coefficient for t in strong),
-        *loaded,
-    ]
+    strong_loads = [sp.Integer(0)] * m if broken else _strong_loads(loads, m, x)
+    held = [c for _, _, c, _, _ in (*timely, *space, *loads)]
+    held += [*(t.coefficient for t in strong), *strong_loads]
     swap, externals = _externals(held, names, x)
-    bilinear, mass = _put(weak_terms(space), swap), _put(weak_terms(timely), swap)
+    bilinear = _put(weak_terms(space), swap)
+    mass = _put(weak_terms(timely), swap)
     return LoweredEquation(
         title=title,
         domain=problem.domain,
@@ -221,8 +216,8 @@ def _lower(
         bilinear=bilinear,
         linear=_put(weak_terms(loads), swap),
         strong=_put(strong, swap),
-        sources=tuple(c.xreplace(swap) for c in loaded),
-        flux=tuple(tuple(_put(row, swap) for row in rows) for rows in flux),
+        sources=tuple(c.xreplace(swap) for c in strong_loads),
+        flux=_flux(space, m, d, swap),
         essential=_essential(problem),
         natural=natural,
         periodic=problem.periodic_axes,
@@ -231,6 +226,28 @@ def _lower(
         symmetric=is_symmetric(bilinear),
         jumps=broken,
     )
+
+
+def _strong_loads(loads: Terms, components: int, x: tuple[sp.Symbol, ...]) -> list[sp.Expr]:
+    """The right-hand side of each equation, with its derivatives carried out."""
+    rows: list[list[sp.Expr]] = [[] for _ in range(components)]
+    for equation, left, c, _, _ in loads:
+        rows[equation].append(derivative(c, left, x))
+    return [sp.Add(*row) for row in rows]
+
+
+def _flux(
+    space: Terms, components: int, dim: int, swap: Mapping[sp.Expr, sp.Symbol]
+) -> tuple[tuple[tuple[StrongTerm, ...], ...], ...]:
+    """What stands under the derivatives along each axis, by equation and axis, with the sign of
+    -div( flux ).
+    """
+    rows: list[list[list[StrongTerm]]] = [[[] for _ in range(dim)] for _ in range(components)]
+    for equation, left, c, field, right in space:
+        for axis in range(dim):
+            if left[axis]:
+                rows[equation][axis].append(StrongTerm(-c, right, equation, field))
+    return tuple(tuple(_put(along, swap) for along in row) for row in rows)
 
 
 T = TypeVar("T", WeakTerm, StrongTerm)
@@ -246,10 +263,8 @@ def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
     if source:
         held = [*lowered.sources, *(t.coefficient for t in lowered.linear)]
     else:
-        held = [
-            *(t.coefficient for t in lowered.bilinear),
-            *(t.coefficient for t in lowered.strong),
-        ]
+        held = [t.coefficient for t in lowered.bilinear]
+        held += [t.coefficient for t in lowered.strong]
         held += [c for n in lowered.natural for c in n.factors]
     return {symbol for c in held for symbol in c.free_symbols}
 
@@ -270,16 +285,13 @@ def _externals(
     found: list[External] = []
     nodes = set().union(*(e.atoms(sp.Derivative, AppliedUndef, sp.Symbol) for e in exprs))
     for node in sorted(nodes, key=lambda n: (isinstance(n, sp.Derivative), str(n))):
-        base = node.expr if isinstance(node, sp.Derivative) else node
-        if _symbol_name(base) not in names:
-            continue
-        counts = dict(node.variable_count) if isinstance(node, sp.Derivative) else {}
-        index = tuple(int(counts.get(v, 0)) for v in x)
-        label = _symbol_name(base) + (
-            "_x" + "".join(str(k + 1) * n for k, n in enumerate(index)) if any(index) else ""
-        )
-        swap[node] = sp.Symbol(label, real=True)
-        found.append(External(swap[node], *names[_symbol_name(base)], index))
+        base, index = base_and_index(node, x)
+        name = _symbol_name(base)
+        if name in names:
+            marks = "".join(str(k + 1) * n for k, n in enumerate(index))
+            symbol = sp.Symbol(f"{name}_x{marks}" if marks else name, real=True)
+            swap[node] = symbol
+            found.append(External(symbol, *names[name], index))
     return swap, tuple(found)
 
 
@@ -299,22 +311,18 @@ def _faces(
 
 
 def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
-    return tuple(
-        Essential(faces, problem.data(c, "value", j), j)
-        for c, j, faces in _faces(problem, (Dirichlet,))
-    )
+    found = []
+    for condition, j, faces in _faces(problem, (Dirichlet,)):
+        found.append(Essential(faces, problem.data(condition, "value", j), j))
+    return tuple(found)
 
 
 def _natural(problem: MultiscaleProblem) -> tuple[Natural, ...]:
-    return tuple(
-        Natural(
-            faces,
-            problem.data(c, "alpha", j) if isinstance(c, Robin) else sp.Integer(0),
-            problem.data(c, "value", j),
-            j,
-        )
-        for c, j, faces in _faces(problem, (Neumann, Robin))
-    )
+    found = []
+    for condition, j, faces in _faces(problem, (Neumann, Robin)):
+        value = problem.data(condition, "value", j)
+        found.append(Natural(faces, problem.robin_coefficient(condition, j), value, j))
+    return tuple(found)
 
 
 def _initial(problem: MultiscaleProblem) -> tuple[sp.Expr, ...]:

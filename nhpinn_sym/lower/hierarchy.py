@@ -4,6 +4,7 @@ U_1 + eps^2 U_2 + ...
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 
 import sympy as sp
@@ -71,23 +72,43 @@ def lower_mean_field(model: HomogenizedModel, level: int) -> LoweredEquation:
 
 def _right_hand_side(model: HomogenizedModel, level: int) -> tuple[sp.Expr, tuple[External, ...]]:
     """- sum_c h_{m+c} U_{level-c}, every derivative carried out, and what its symbols stand for."""
-    d, m = model.problem.scales.dim, model.homogenized_order
-    parts, known, table = list[sp.Expr](), dict[sp.Symbol, External](), averaged_terms(model)
-    for term in (term for n in range(m + 1, m + level + 1) for term in table[n]):
-        c, (_, left, field, right) = term.n - m, term.key
-        if field is None and c != level:
-            continue
-        for (on_h, on_u), count in leibniz(left if field is not None else add(left, right), 2):
-            if not _varies(term, on_h, model.problem.scales.x) or (field is None and any(on_u)):
-                continue
-            found = (
-                [_entry(term, on_h[:d])]
-                if field is None
-                else [_entry(term, on_h[:d]), _field(level - c, add(on_u, right)[:d])]
-            )
-            known |= {e.symbol: e for e in found}
-            parts.append(-count * sp.Mul(*[e.symbol for e in found]))
+    m = model.homogenized_order
+    table = averaged_terms(model)
+    products: list[tuple[int, tuple[External, ...]]] = []
+    for n in range(m + 1, m + level + 1):
+        for term in table[n]:
+            if term.key[2] is not None:
+                products += _products(term, level - (n - m), model.problem.scales.x)
+            elif n - m == level:
+                products += _source_products(term, model.problem.scales.x)
+    known: dict[sp.Symbol, External] = {}
+    parts = []
+    for count, factors in products:
+        known |= {e.symbol: e for e in factors}
+        parts.append(-count * sp.Mul(*[e.symbol for e in factors]))
     return sp.Add(*parts), tuple(known.values())
+
+
+def _products(
+    term: AveragedTerm, level: int, x: tuple[sp.Symbol, ...]
+) -> Iterator[tuple[int, tuple[External, ...]]]:
+    """D^left( h D^right U_level ) by Leibniz' rule, as counts and factors."""
+    _, left, _, right = term.key
+    d = len(x)
+    for (on_entry, on_field), count in leibniz(left, 2):
+        if _varies(term, on_entry, x):
+            field = _field(level, add(on_field, right)[:d])
+            yield count, (_entry(term, on_entry[:d]), field)
+
+
+def _source_products(
+    term: AveragedTerm, x: tuple[sp.Symbol, ...]
+) -> Iterator[tuple[int, tuple[External, ...]]]:
+    """The same for a source D^(left + right) h."""
+    _, left, _, right = term.key
+    index = add(left, right)
+    if _varies(term, index, x):
+        yield 1, (_entry(term, index[: len(x)]),)
 
 
 def _varies(term: AveragedTerm, index: MultiIndex, x: tuple[sp.Symbol, ...]) -> bool:

@@ -9,23 +9,26 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from ..operator.arrays import Array
+from ..operator.arrays import Array, tensor_points
 from ..problem.domain import Cell
 from ..problem.numeric import lambdified
 from .phases import Phases, grid
 
-_SAMPLES, _DIGITS = 97, 3
+_SAMPLES = 97
+"""Points per axis of a face at which the two ends of a period are compared."""
+_DIGITS = 3
+"""Of the size by which a level is divided: it need not be exact, and is written into texts."""
 
 
 def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:
     """Expressions on the cell, one for each branch of a Piecewise: positive inside, smooth there,
-    zero at its boundary, not positive outside;
-    the largest value is about 1.
+    zero at its boundary, not positive outside; the largest value is about 1.
 
     Where the boundary of the cell is an interface they vanish there as well. A branch that is
     nowhere taken has none.
     """
-    coordinates, points = phases.labels.coordinates, grid(cell.bounds)
+    coordinates = phases.labels.coordinates
+    points = grid(cell.bounds)
     found = []
     for parts in phases.regions:
         level = sp.Max(*map(_bump, parts)) if len(parts) > 1 else _bump(parts[0])
@@ -34,7 +37,8 @@ def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:
                 level = level * (v - a) * (b - v)
         size = float(_values(level, coordinates, points).max())
         if size > 0:
-            found.append(level / round(size, _DIGITS - int(np.floor(np.log10(size)))))
+            decimals = _DIGITS - int(np.floor(np.log10(size)))
+            found.append(level / round(size, decimals))
     return tuple(dict.fromkeys(found))
 
 
@@ -49,19 +53,16 @@ def _bump(condition: Boolean) -> sp.Expr:
 
 def _periodic(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], cell: Cell, k: int) -> bool:
     """Whether the positive part has the same values on both faces across axis k."""
-    lines = [np.linspace(a, b, _SAMPLES) for j, (a, b) in enumerate(cell.bounds) if j != k]
-    rest = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")] or [np.zeros(1)], -1)[
-        :, : len(lines)
-    ]
-    one, other = (
-        np.maximum(_values(level, coordinates, np.insert(rest, k, end, axis=1)), 0)
-        for end in cell.bounds[k]
-    )
-    return bool(np.allclose(one, other, atol=1e-12))
+    lines = [np.linspace(a, b, _SAMPLES) for a, b in cell.bounds]
+
+    def on_face(end: float) -> Array:
+        points = tensor_points([*lines[:k], np.array([end]), *lines[k + 1 :]])
+        return np.maximum(_values(level, coordinates, points), 0)
+
+    start, end = cell.bounds[k]
+    return bool(np.allclose(on_face(start), on_face(end), atol=1e-12))
 
 
 def _values(level: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Array) -> Array:
-    return np.broadcast_to(
-        np.asarray(lambdified(coordinates, level, "numpy", cse=True)(*points.T), dtype=float),
-        len(points),
-    )
+    call = lambdified(coordinates, level, "numpy", cse=True)
+    return np.broadcast_to(np.asarray(call(*points.T), dtype=float), len(points))

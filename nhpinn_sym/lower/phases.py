@@ -8,7 +8,8 @@ with the same coefficients, so that two inclusions of one material are two phase
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeVar
@@ -19,7 +20,7 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from ..operator.arrays import Array, ComplexArray, Integers
+from ..operator.arrays import Array, ComplexArray, Integers, tensor_points
 from ..operator.numbers.breaks import smooth_levels
 from ..operator.zero_test import jumps
 from ..problem.errors import SolveError, UnsupportedError
@@ -29,10 +30,16 @@ from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, W
 from .term_forms import strong_terms
 
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
+"""Points per axis of the grid on which phases are looked for, by the number of axes."""
+_OFFSET = 0.4987
+"""Of the grid in units of its spacing: next to the midpoints, so that no point lies on an interface
+that somebody drew."""
 """Points per axis of the grid on which phases are looked for."""
 _MOST = 4096
 """Combinations of branches that are looked through for pieces that no point of the grid hits."""
 _SAME = 1e-9
+Alternatives = list[tuple[int, Boolean]]
+"""The alternatives of one Piecewise: numbers of branches and conditions."""
 _Term = TypeVar("_Term", WeakTerm, StrongTerm, SourceTerm)
 
 
@@ -99,79 +106,93 @@ def cut(lowered: LoweredCells, values: Mapping[str, float]) -> Phases:
     faces of the cell.
     """
     lowered = _mapped(lowered, lambda c: c.rewrite((sp.Heaviside, sp.sign), sp.Piecewise))
-    nodes = sorted(
-        set().union(*(c.atoms(sp.Piecewise) for c in _held(lowered))), key=sp.default_sort_key
-    )
+    found = set().union(*(c.atoms(sp.Piecewise) for c in _held(lowered)))
+    nodes = sorted(found, key=sp.default_sort_key)
     put = {s: sp.Float(values[s.name], 17) for s in lowered.parameters if s.name in values}
-    alternatives = [
-        [
-            (k, part.xreplace(put))
-            for k, (_, c) in enumerate(node.args)
-            for part in (c.args if isinstance(c, sp.Or) else (c,))
-        ]
-        for node in nodes
-    ]
+    alternatives = [_alternatives(node, put) for node in nodes]
     _require_fixed(lowered, [c for rows in alternatives for _, c in rows])
-    selector, radix = sp.Integer(0), 1
-    for rows in alternatives:
-        selector, radix = (
-            selector
-            + radix
-            * sp.Piecewise(*[(sp.Integer(n), c) for n, (_, c) in enumerate(rows)], evaluate=False),
-            radix * len(rows),
-        )
+    selector, count = _selector(alternatives)
     labels = Labels(lowered.coordinates, lowered.cell.bounds, selector, (), ())
-    codes = labels.pieces(grid(labels.bounds)).reshape(
-        (_GRID[len(labels.bounds)],) * len(labels.bounds)
-    )
-    cells = {
-        code: _active(lowered, dict(zip(nodes, _branches(code, alternatives), strict=True)))
-        for code in map(int, np.unique(codes))
-    }
+    d = len(labels.bounds)
+    codes = labels.pieces(grid(labels.bounds)).reshape((_GRID[d],) * d)
+    cells = {}
+    for code in np.unique(codes).tolist():
+        branches = _branches(code, alternatives)
+        cells[code] = _active(lowered, dict(zip(nodes, branches, strict=True)))
     numbers = _united(codes, cells)
     _require_periodic(labels, codes, cells, numbers)
     first = {number: code for code, number in reversed(numbers.items())}
-    regions = tuple(
-        tuple(c for k, c in rows if k == n)
-        for rows in alternatives
-        for n in sorted({k for k, c in rows if c != sp.true})
-    )
-    levels = dict.fromkeys(
-        level
-        for rows in alternatives
-        for _, c in rows
-        for r in sp.ordered(c.atoms(Relational))
-        for level in smooth_levels(r.lhs - r.rhs)
-        if level.has(*lowered.coordinates)
-    )
-    numbers |= _unseen(min(radix, _MOST), alternatives, numbers)
+    numbers |= _unseen(min(count, _MOST), alternatives, numbers)
     known = tuple(sorted(numbers))
     return Phases(
         tuple(cells[first[k]] for k in sorted(first)),
         replace(labels, codes=known, numbers=tuple(numbers[code] for code in known)),
-        tuple(levels),
-        regions,
+        _levels(alternatives, lowered.coordinates),
+        _regions(alternatives),
     )
 
 
+def _alternatives(node: sp.Piecewise, put: Mapping[sp.Symbol, sp.Expr]) -> Alternatives:
+    """One for each condition; an Or is one for each of its parts, so that shapes stay apart."""
+    rows = []
+    for branch, (_, condition) in enumerate(node.args):
+        parts = condition.args if isinstance(condition, sp.Or) else (condition,)
+        rows += [(branch, part.xreplace(put)) for part in parts]
+    return rows
+
+
+def _selector(alternatives: Sequence[Alternatives]) -> tuple[sp.Expr, int]:
+    """(the code of a piece at a point, number of codes): the numbers of the alternatives that hold
+    there, as the digits of a number with mixed radices.
+    """
+    selector = sp.Integer(0)
+    radix = 1
+    for rows in alternatives:
+        numbered = [(sp.Integer(n), condition) for n, (_, condition) in enumerate(rows)]
+        selector += radix * sp.Piecewise(*numbered, evaluate=False)
+        radix *= len(rows)
+    return selector, radix
+
+
+def _levels(
+    alternatives: Iterable[Alternatives], coordinates: tuple[sp.Symbol, ...]
+) -> tuple[sp.Expr, ...]:
+    """Smooth functions whose zeros hold all interfaces, each once."""
+    found: dict[sp.Expr, None] = {}
+    for rows in alternatives:
+        for _, condition in rows:
+            for relation in sp.ordered(condition.atoms(Relational)):
+                found |= dict.fromkeys(smooth_levels(relation.lhs - relation.rhs))
+    return tuple(level for level in found if level.has(*coordinates))
+
+
+def _regions(alternatives: Iterable[Alternatives]) -> tuple[tuple[Boolean, ...], ...]:
+    """The conditions of each branch, but for those that are what is left."""
+    regions = []
+    for rows in alternatives:
+        for branch in sorted({k for k, c in rows if c != sp.true}):
+            regions.append(tuple(c for k, c in rows if k == branch))
+    return tuple(regions)
+
+
 def _unseen(
-    count: int, alternatives: list[list[tuple[int, Boolean]]], numbers: Mapping[int, int]
+    count: int, alternatives: Sequence[Alternatives], numbers: Mapping[int, int]
 ) -> dict[int, int]:
     """The numbers of pieces too small for the grid, such as the cap of a disk across the boundary:
     those of the one phase with the same branches.
     """
-    phases: dict[tuple[int, ...], set[int]] = {}
+    phases: dict[tuple[int, ...], set[int]] = defaultdict(set)
     for code, number in numbers.items():
-        phases.setdefault(tuple(_branches(code, alternatives)), set()).add(number)
-    candidates = {
-        code: phases.get(tuple(_branches(code, alternatives)), set())
-        for code in range(count)
-        if code not in numbers
-    }
-    return {code: next(iter(found)) for code, found in candidates.items() if len(found) == 1}
+        phases[tuple(_branches(code, alternatives))].add(number)
+    found = {}
+    for code in range(count):
+        same = phases.get(tuple(_branches(code, alternatives)), set())
+        if code not in numbers and len(same) == 1:
+            found[code] = next(iter(same))
+    return found
 
 
-def _branches(code: int, alternatives: list[list[tuple[int, Boolean]]]) -> list[int]:
+def _branches(code: int, alternatives: Sequence[Alternatives]) -> list[int]:
     """The branch of every Piecewise from the code of a piece."""
     out = []
     for rows in alternatives:
@@ -185,8 +206,7 @@ def grid(bounds: tuple[tuple[float, float], ...]) -> Array:
     (n, d).
     """
     n = _GRID[len(bounds)]
-    lines = [a + (b - a) * (np.arange(n) + 0.4987) / n for a, b in bounds]
-    return np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    return tensor_points([a + (b - a) * (np.arange(n) + _OFFSET) / n for a, b in bounds])
 
 
 def _united(codes: Integers, cells: Mapping[int, LoweredCells]) -> dict[int, int]:
@@ -217,36 +237,42 @@ def _require_periodic(
     jumps there.
     """
     points = grid(labels.bounds).reshape((*codes.shape, -1))
-    for axis, (v, ends) in enumerate(zip(labels.coordinates, labels.bounds, strict=True)):
-        behind, before, face = (
-            np.take(codes, 0, axis).ravel(),
-            np.take(codes, -1, axis).ravel(),
-            np.take(points, 0, axis).reshape(-1, codes.ndim),
-        )
-        for p, q in {
-            pair
-            for pair in zip(behind.tolist(), before.tolist(), strict=True)
-            if numbers[pair[0]] == numbers[pair[1]]
-        }:
-            there = face[(behind == p) & (before == q)].T
-            sides = [
-                np.array([*there[:axis], np.full(there.shape[1], end), *there[axis + 1 :]])
-                for end in ends
-            ]
-            for c, d in zip(_driving(cells[p]), _driving(cells[q]), strict=True):
-                here, beyond = (
-                    _numbers(e, labels.coordinates, y) for e, y in zip((c, d), sides, strict=True)
-                )
-                if not np.allclose(here, beyond, rtol=_SAME, equal_nan=True):
-                    raise UnsupportedError(
-                        f"a coefficient jumps between the faces {v} = {ends[0]:g} and {v} ="
-                        f" {ends[1]:g} of the cell",
-                        term=c,
-                        remedy=(
-                            'give the phase the same values on both, or use backend="skfem",'
-                            ' "dolfinx" or "fourier"'
-                        ),
-                    )
+    for axis in range(codes.ndim):
+        behind = np.take(codes, 0, axis).ravel()
+        before = np.take(codes, -1, axis).ravel()
+        face = np.take(points, 0, axis).reshape(-1, codes.ndim)
+        for p, q in set(zip(behind.tolist(), before.tolist(), strict=True)):
+            if numbers[p] == numbers[q]:
+                there = face[(behind == p) & (before == q)]
+                _require_equal(cells[p], cells[q], there, labels, axis)
+
+
+def _require_equal(
+    one: LoweredCells, other: LoweredCells, face: Array, labels: Labels, axis: int
+) -> None:
+    """UnsupportedError where coefficients at the lower end of an axis differ from others at the
+    upper end, at points (n, d) of the face.
+    """
+    coordinates = labels.coordinates
+    start, end = labels.bounds[axis]
+    at_start = face.T.copy()
+    at_start[axis] = start
+    at_end = face.T.copy()
+    at_end[axis] = end
+    for c, d in zip(_driving(one), _driving(other), strict=True):
+        here = _numbers(c, coordinates, at_start)
+        beyond = _numbers(d, coordinates, at_end)
+        if not np.allclose(here, beyond, rtol=_SAME, equal_nan=True):
+            v = coordinates[axis]
+            raise UnsupportedError(
+                f"a coefficient jumps between the faces {v} = {start:g} and {v} = {end:g} of the"
+                " cell",
+                term=c,
+                remedy=(
+                    'give the phase the same values on both, or use backend="skfem",'
+                    ' "dolfinx" or "fourier"'
+                ),
+            )
 
 
 def _driving(cells: LoweredCells) -> list[sp.Expr]:
@@ -261,10 +287,10 @@ def _numbers(c: sp.Expr, coordinates: tuple[sp.Symbol, ...], points: Array) -> C
     if c.has(AppliedUndef):
         return np.zeros(1, dtype=complex)
     others = sorted(c.free_symbols - set(coordinates), key=str)
+    generic = [0.3 + 0.17 * k for k in range(len(others))]
+    call = lambdified((*coordinates, *others), c, "numpy")
     with np.errstate(all="ignore"):
-        value = lambdified((*coordinates, *others), c, "numpy")(
-            *points, *(0.3 + 0.17 * k for k in range(len(others)))
-        )
+        value = call(*points, *generic)
     return np.broadcast_to(np.asarray(value, dtype=complex), points.shape[1:])
 
 
@@ -298,15 +324,11 @@ def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> Lowere
 
 def _strong_sources(form: CellForm, coordinates: tuple[sp.Symbol, ...]) -> tuple[SourceTerm, ...]:
     """The strong right-hand side from the weak one."""
-    return merged(
-        [
-            s
-            for w in form.weak
-            for s in strong_source(
-                w.equation, w.left, (-1) ** (sum(w.left) + 1) * w.coefficient, w.factor, coordinates
-            )
-        ]
-    )
+    found = []
+    for w in form.weak:
+        c = (-1) ** (sum(w.left) + 1) * w.coefficient
+        found += strong_source(w.equation, w.left, c, w.factor, coordinates)
+    return merged(found)
 
 
 def _require_fixed(lowered: LoweredCells, conditions: Iterable[Boolean]) -> None:

@@ -30,9 +30,11 @@ from .forms import (
 from .substitution import substituted
 from .term_forms import is_symmetric
 
-ComplexParts = tuple[
-    list[tuple[sp.Expr, tuple[Factor, ...]]], list[tuple[sp.Expr, tuple[Factor, ...]]]
-]
+Products = list[tuple[sp.Expr, tuple[Factor, ...]]]
+"""A sum of real coefficients times real factors."""
+
+ComplexParts = tuple[Products, Products]
+"""(real part, imaginary part) of a product."""
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
 
 
@@ -77,42 +79,28 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
     externals, swap = _split_externals(equation.externals)
 
     def doubled(terms: Iterable[T]) -> tuple[T, ...]:
-        return tuple(
-            part
-            for t in terms
-            for part in _doubled(replace(t, coefficient=t.coefficient.xreplace(swap)), m)
-        )
+        parts: list[T] = []
+        for t in _swapped(terms, swap):
+            parts += _doubled(t, m)
+        return tuple(parts)
 
-    def both(values: Iterable[sp.Expr]) -> tuple[sp.Expr, ...]:
-        real, imaginary = zip(*(split(v.xreplace(swap)) for v in values))
-        return (*real, *imaginary)
-
-    bilinear, flux = (
-        doubled(equation.bilinear),
-        [[doubled(terms) for terms in row] for row in equation.flux],
-    )
+    loads: list[WeakTerm] = []
+    for w in _swapped(equation.linear, swap):
+        loads += _load(w, m)
+    sources = [split(v.xreplace(swap)) for v in equation.sources]
+    bilinear = doubled(equation.bilinear)
+    no_values = [replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential]
     return replace(
         equation,
         components=2 * m,
         externals=externals,
         mass=doubled(equation.mass),
         bilinear=bilinear,
-        linear=tuple(
-            part
-            for w in equation.linear
-            for part in _load(replace(w, coefficient=w.coefficient.xreplace(swap)), m)
-        ),
+        linear=tuple(loads),
         strong=doubled(equation.strong),
-        sources=both(equation.sources),
-        flux=tuple(
-            tuple(tuple(t for t in terms if (t.equation >= m) == imaginary) for terms in row)
-            for imaginary in (False, True)
-            for row in flux
-        ),
-        essential=(
-            *equation.essential,
-            *(replace(e, value=sp.Integer(0), field=e.field + m) for e in equation.essential),
-        ),
+        sources=(*(real for real, _ in sources), *(imaginary for _, imaginary in sources)),
+        flux=_rows_of_parts([[doubled(terms) for terms in row] for row in equation.flux], m),
+        essential=(*equation.essential, *no_values),
         natural=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.natural),
         initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)),
         symmetric=is_symmetric(bilinear),
@@ -120,19 +108,43 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
     )
 
 
+def _swapped(terms: Iterable[T], swap: Mapping[sp.Basic, sp.Expr]) -> Iterator[T]:
+    for t in terms:
+        yield replace(t, coefficient=t.coefficient.xreplace(swap))
+
+
+def _rows_of_parts(
+    flux: Sequence[Sequence[tuple[StrongTerm, ...]]], m: int
+) -> tuple[tuple[tuple[StrongTerm, ...], ...], ...]:
+    """The fluxes of the real parts of all equations, then those of the imaginary parts."""
+    real = []
+    imaginary = []
+    for row in flux:
+        real.append(tuple(tuple(t for t in terms if t.equation < m) for terms in row))
+        imaginary.append(tuple(tuple(t for t in terms if t.equation >= m) for terms in row))
+    return (*real, *imaginary)
+
+
 def _condition(
     n: Natural, k: int, equation: LoweredEquation, swap: Mapping[sp.Basic, sp.Expr]
 ) -> Natural:
     """The real (k = 0) or imaginary part (k = 1) of a natural condition of `equation`."""
-    m, zero = equation.components, (0,) * equation.domain.dim
-    row, own = n.equation + k * m, StrongTerm(n.alpha, zero, n.equation, n.equation)
-    terms = [replace(t, coefficient=t.coefficient.xreplace(swap)) for t in (own, *n.terms)]
-    parts = [part for t in terms for part in _doubled(t, m)]
-    alpha = sp.Add(
-        *[t.coefficient for t in parts if (t.equation, t.field, t.right) == (row, row, zero)]
-    )
-    others = [t for t in parts if t.equation == row and (t.field, t.right) != (row, zero)]
-    return Natural(n.faces, alpha, split(n.value.xreplace(swap))[k], row, tuple(others))
+    m = equation.components
+    zero = (0,) * equation.domain.dim
+    row = n.equation + k * m
+    own = StrongTerm(n.alpha, zero, n.equation, n.equation)
+    alpha = []
+    others = []
+    for term in _swapped((own, *n.terms), swap):
+        for part in _doubled(term, m):
+            if part.equation != row:
+                continue
+            if (part.field, part.right) == (row, zero):
+                alpha.append(part.coefficient)
+            else:
+                others.append(part)
+    value = split(n.value.xreplace(swap))[k]
+    return Natural(n.faces, sp.Add(*alpha), value, row, tuple(others))
 
 
 def _split_externals(
@@ -149,12 +161,8 @@ def _split_externals(
 
 
 def _external(e: External, part: int) -> External:
-    return External(
-        sp.Symbol(f"{e.symbol}_{('re', 'im')[part]}", real=True),
-        e.name,
-        (part, *e.index),
-        e.derivative,
-    )
+    symbol = sp.Symbol(f"{e.symbol}_{('re', 'im')[part]}", real=True)
+    return External(symbol, e.name, (part, *e.index), e.derivative)
 
 
 def _load(w: WeakTerm, m: int) -> Iterator[WeakTerm]:
@@ -167,12 +175,16 @@ def _load(w: WeakTerm, m: int) -> Iterator[WeakTerm]:
 def _split_pieces(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(real part, imaginary part); of a Piecewise, by its pieces."""
     whole = sp.piecewise_fold(c) if c.has(sp.Piecewise) and c.has(sp.I) else c
-    if isinstance(whole, sp.Piecewise):
-        pieces = [(_split_pieces(value), condition) for value, condition in whole.args]
-        real = sp.Piecewise(*((parts[0], condition) for parts, condition in pieces))
-        return real, sp.Piecewise(*((parts[1], condition) for parts, condition in pieces))
-    real, imaginary = sp.expand_complex(whole).as_real_imag()
-    return real, imaginary
+    if not isinstance(whole, sp.Piecewise):
+        real, imaginary = sp.expand_complex(whole).as_real_imag()
+        return real, imaginary
+    real_pieces = []
+    imaginary_pieces = []
+    for value, condition in whole.args:
+        real, imaginary = _split_pieces(value)
+        real_pieces.append((real, condition))
+        imaginary_pieces.append((imaginary, condition))
+    return sp.Piecewise(*real_pieces), sp.Piecewise(*imaginary_pieces)
 
 
 def split(c: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
@@ -187,46 +199,52 @@ T = TypeVar("T", WeakTerm, StrongTerm)
 
 
 def _doubled(term: T, m: int) -> Iterator[T]:
-    """c D u in both parts of its equation."""
+    """c D u in both parts of its equation: (c' + i c'')(u' + i u'')."""
     real, imaginary = split(term.coefficient)
     for row, column, c in ((0, 0, real), (0, m, -imaginary), (m, 0, imaginary), (m, m, real)):
         if c != 0:
-            yield replace(
-                term, coefficient=c, equation=term.equation + row, field=term.field + column
-            )
+            equation = term.equation + row
+            yield replace(term, coefficient=c, equation=equation, field=term.field + column)
 
 
 def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> ComplexParts:
-    """c times factors, multiplied out."""
-    real, imaginary = split(c)
-    total: ComplexParts = (
-        [(real, ())] if real != 0 else [],
-        [(imaginary, ())] if imaginary != 0 else [],
-    )
+    """c times factors, multiplied out: (p + i q)(N' + i N'') = (p N' - q N'') + i (p N'' + q N')."""
+    p, q = split(c)
+    real: Products = [] if p == 0 else [(p, ())]
+    imaginary: Products = [] if q == 0 else [(q, ())]
     for factor in factors:
         other = replace(factor, component=factor.component + m)
-        one, two = total
-        total = (
-            [(v, (*f, factor)) for v, f in one] + [(-v, (*f, other)) for v, f in two],
-            [(v, (*f, other)) for v, f in one] + [(v, (*f, factor)) for v, f in two],
+        real, imaginary = (
+            [*_times(real, factor), *_times(imaginary, other, -1)],
+            [*_times(real, other), *_times(imaginary, factor)],
         )
-    return total
+    return real, imaginary
+
+
+def _times(products: Products, factor: Factor, sign: int = 1) -> Products:
+    return [(sign * v, (*factors, factor)) for v, factors in products]
 
 
 def _function(form: CellForm, m: int) -> CellForm:
-    weak = tuple(
-        replace(w, coefficient=v, equation=w.equation + row * m, factor=_only(f))
-        for w in form.weak
-        for row, part in enumerate(_parts(w.coefficient, _some(w.factor), m))
-        for v, f in part
-    )
-    source = tuple(
-        SourceTerm(v, s.equation + row * m, _only(f))
-        for s in form.source
-        for row, part in enumerate(_parts(s.coefficient, _some(s.factor), m))
-        for v, f in part
-    )
-    return replace(form, weak=weak, source=source)
+    weak: list[WeakTerm] = []
+    for w in form.weak:
+        for row, c, factor in _rows(w.coefficient, w.factor, m):
+            weak.append(replace(w, coefficient=c, equation=w.equation + row, factor=factor))
+    source: list[SourceTerm] = []
+    for s in form.source:
+        for row, c, factor in _rows(s.coefficient, s.factor, m):
+            source.append(SourceTerm(c, s.equation + row, factor))
+    return replace(form, weak=tuple(weak), source=tuple(source))
+
+
+def _rows(
+    c: sp.Expr, factor: Factor | None, m: int
+) -> Iterator[tuple[int, sp.Expr, Factor | None]]:
+    """c times a factor, or 1, as (0 for the real part or m, coefficient, factor)."""
+    factors = () if factor is None else (factor,)
+    for row, part in zip((0, m), _parts(c, factors, m), strict=True):
+        for coefficient, held in part:
+            yield row, coefficient, held[0] if held else None
 
 
 def _functionals(functional: Functional, m: int) -> Iterator[Functional]:
@@ -237,11 +255,3 @@ def _functionals(functional: Functional, m: int) -> Iterator[Functional]:
             FunctionalTerm(v, f) for product in products for v, f in product[part]
         )
         yield Functional(functional.name, (part, *functional.index), constant[part], tuple(terms))
-
-
-def _some(factor: Factor | None) -> tuple[Factor, ...]:
-    return () if factor is None else (factor,)
-
-
-def _only(factors: tuple[Factor, ...]) -> Factor | None:
-    return factors[0] if factors else None

@@ -9,6 +9,7 @@ import sympy as sp
 
 from ..derive.products import leibniz
 from ..derive.recursion import derivative as derivative
+from ..operator.table import add
 from .forms import MultiIndex, StrongTerm, WeakTerm
 
 OperatorTerm = tuple[int, MultiIndex, sp.Expr, int, MultiIndex]
@@ -22,9 +23,8 @@ def strong_terms(
     rows: dict[tuple[int, int, MultiIndex], list[sp.Expr]] = defaultdict(list)
     for equation, left, c, field, right in terms:
         for (on_c, on_u), count in leibniz(left, 2):
-            rows[equation, field, tuple(p + q for p, q in zip(on_u, right, strict=True))].append(
-                count * derivative(c, on_c, coordinates)
-            )
+            part = count * derivative(c, on_c, coordinates)
+            rows[equation, field, add(on_u, right)].append(part)
     sums = {key: sp.Add(*parts) for key, parts in rows.items()}
     return tuple(
         StrongTerm(c, right, equation, field)

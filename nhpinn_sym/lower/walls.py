@@ -108,7 +108,9 @@ class _Lowering:
     def conditions(self) -> Iterator[Natural]:
         """Conditions as they were written, faces together, where the wall adds nothing; one for
         each face elsewhere."""
-        for condition in (c for c in self.problem.boundary if isinstance(c, (Neumann, Robin))):
+        for condition in self.problem.boundary:
+            if not isinstance(condition, (Neumann, Robin)):
+                continue
             for j in range(self.model.components):
                 faces = [
                     face
@@ -117,12 +119,8 @@ class _Lowering:
                 ]
                 plain = tuple(face for face in faces if self.laws[face[0]].plain)
                 if plain:
-                    yield Natural(
-                        plain,
-                        self._alpha(condition, j),
-                        self.problem.data(condition, "value", j),
-                        j,
-                    )
+                    alpha = self.problem.robin_coefficient(condition, j)
+                    yield Natural(plain, alpha, self.problem.data(condition, "value", j), j)
                 for face in faces:
                     if face not in plain:
                         yield self._condition(face, j)
@@ -138,7 +136,9 @@ class _Lowering:
         left: dict[tuple[int, MultiIndex], sp.Expr] = {}
         right = sp.Integer(0)
         for i, condition in self._weighted(face, p):
-            left[i, self.zero] = self._weigh(face, p, i, self._alpha(condition, i))
+            left[i, self.zero] = self._weigh(
+                face, p, i, self.problem.robin_coefficient(condition, i)
+            )
             right += self._weigh(face, p, i, self.problem.data(condition, "value", i))
         for term in (t for t in self.laws[face[0]].terms if t.equation == p):
             symbol = self._term(face, term)
@@ -150,13 +150,6 @@ class _Lowering:
         alpha = left.pop((p, self.zero), sp.Integer(0))
         terms = [StrongTerm(c, index, p, field) for (field, index), c in left.items() if c != 0]
         return Natural((face,), alpha, right, p, tuple(terms))
-
-    def _alpha(self, condition: Condition, j: int) -> sp.Expr:
-        return (
-            self.problem.data(condition, "alpha", j)
-            if isinstance(condition, Robin)
-            else sp.Integer(0)
-        )
 
     def _weighted(self, face: Face, p: int) -> list[tuple[int, Condition]]:
         """The conditions that psi^p weighs: those of all unknowns, or of its own where psi^p is a
@@ -189,16 +182,16 @@ class _Lowering:
     def _term(self, face: Face, term: WallTerm) -> sp.Symbol:
         """The symbol of a term of the law on one face."""
         index = term.right[: len(self.zero)]
-        field = -1 if term.field is None else term.field
-        marks = (
-            "f"
-            if term.field is None
-            else "".join(str(k + 1) * n for k, n in enumerate(index)) or "0"
-        )
-        external = self._external(
-            face, WALL, (term.equation, field, *index), [f"{term.equation + 1}{field + 1}", marks]
-        )
-        share, rest = self._integrand(term.share), self._integrand(term.rest)
+        if term.field is None:
+            field = -1
+            marks = "f"
+        else:
+            field = term.field
+            marks = "".join(str(k + 1) * n for k, n in enumerate(index)) or "0"
+        numbers = f"{term.equation + 1}{field + 1}"
+        external = self._external(face, WALL, (term.equation, field, *index), [numbers, marks])
+        share = self._integrand(term.share)
+        rest = self._integrand(term.rest)
         self._keep(face, FluxShare(external, share, rest))
         return external.symbol
 
@@ -216,14 +209,12 @@ class _Lowering:
         """An average of the derivation as what is averaged, the velocity of a frame put to zero:
         walls stand."""
         still = {f.velocity: sp.Integer(0) for f in self.model.frame}
-        names = self.model.writer.names
         terms = []
         for c, factors in average.terms:
-            known = [
-                KnownFactor(
-                    names[f.function.number], f.function.component, f.derivative[self.slow :]
-                )
-                for f in factors
-            ]
-            terms.append((c.xreplace(still), tuple(known)))
+            known = tuple(self._known_factor(f) for f in factors)
+            terms.append((c.xreplace(still), known))
         return Integrand(average.constant.xreplace(still), tuple(terms))
+
+    def _known_factor(self, f: FunctionDerivative) -> KnownFactor:
+        name = self.model.writer.names[f.function.number]
+        return KnownFactor(name, f.function.component, f.derivative[self.slow :])

@@ -106,6 +106,14 @@ def differentiate(expr: sp.Expr, index: MultiIndex, coordinates: tuple[sp.Symbol
     return sp.Derivative(expr, *counts, evaluate=False) if counts else expr
 
 
+def base_and_index(expr: sp.Expr, coordinates: tuple[sp.Symbol, ...]) -> tuple[sp.Expr, MultiIndex]:
+    """(f, index) of an unevaluated derivative D^index f; index 0 of anything else."""
+    if not isinstance(expr, sp.Derivative):
+        return expr, (0,) * len(coordinates)
+    counts = dict(expr.variable_count)
+    return expr.expr, tuple(int(counts.get(v, 0)) for v in coordinates)
+
+
 def all_axes(problem: MultiscaleProblem) -> tuple[FastAxis, ...]:
     """Every fast coordinate of a problem: y, z, tau."""
     scales = problem.scales

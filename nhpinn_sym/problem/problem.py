@@ -13,7 +13,7 @@ from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
-from .conditions import Condition, Initial, Periodic, assign_faces, fields_of, values_of
+from .conditions import Condition, Initial, Periodic, Robin, assign_faces, fields_of, values_of
 from .domain import Box, Cell, Face
 from .errors import (
     BoundaryConditionError,
@@ -163,6 +163,14 @@ class MultiscaleProblem:
             "the value",
             quote=condition,
         )
+
+    def robin_coefficient(self, condition: Condition, j: int) -> sp.Expr:
+        """alpha of n . flux + alpha u = g for scalar unknown number j: 0 for a Neumann
+        condition.
+        """
+        if isinstance(condition, Robin):
+            return self.data(condition, "alpha", j)
+        return sp.Integer(0)
 
     @property
     def periodic_axes(self) -> tuple[int, ...]:

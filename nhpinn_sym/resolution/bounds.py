@@ -87,12 +87,13 @@ class Enclosure:
 
     def _trace_excess(self, matrix: Array, alpha: float, beta: float) -> float:
         """The farther of the distances from the two trace bounds."""
-        harmonic, mean = float(self.lower[0, 0]), float(self.upper[0, 0])
-        more = len(matrix) - 1
-        ends = (harmonic - alpha - self.error, mean - alpha - self.error)
-        others = (beta - harmonic - self.error, beta - mean - self.error)
-        above = _shift(matrix - alpha * np.eye(more + 1), ends[0], ends[1])
-        below = _shift(beta * np.eye(more + 1) - matrix, others[0], others[1])
+        harmonic = float(self.lower[0, 0])
+        mean = float(self.upper[0, 0])
+        one = np.eye(len(matrix))
+        above = _shift(
+            matrix - alpha * one, harmonic - alpha - self.error, mean - alpha - self.error
+        )
+        below = _shift(beta * one - matrix, beta - harmonic - self.error, beta - mean - self.error)
         return max(above, below)
 
 
@@ -188,8 +189,8 @@ def _means(
         flat = values(points).reshape(len(points), -1)
         return _with_inverse((flat @ change).reshape(-1, count, count))
 
-    data = tuple(e for e in dict.fromkeys(e for _, e in exprs) if space.of(e))
-    means, errors = mean_of_function(both, data, space)
+    distinct = dict.fromkeys(expr for _, expr in exprs)
+    means, errors = mean_of_function(both, [e for e in distinct if space.of(e)], space)
     phases = _two_phases(dict(exprs), dim) if components == 1 else None
     return MeansOfCoefficient(means, np.broadcast_to(errors, means.shape), both, basis, phases)
 
@@ -214,19 +215,20 @@ def _values(expr: sp.Expr) -> frozenset[float] | None:
     if expr.is_number:
         return frozenset([float(expr)]) if expr.is_real else None
     if isinstance(expr, sp.Piecewise):
+        # A condition that is an equation holds on a set of measure zero.
         parts = [_values(branch) for branch, where in expr.args if not isinstance(where, sp.Eq)]
         known = [p for p in parts if p is not None]
         return frozenset().union(*known) if len(known) == len(parts) else None
     if not isinstance(expr, (sp.Add, sp.Mul, sp.Pow)):
         return None
-    choices = [_values(a) for a in expr.args]
+    choices = [_values(a) or frozenset() for a in expr.args]
     found: set[float] = set()
-    for numbers in product(*[c or () for c in choices]):
+    for numbers in product(*choices):
         value = expr.func(*map(sp.Float, numbers))
         if not value.is_real or len(found) > _PHASES:
             return None
         found.add(float(value))
-    return frozenset(found) if found else None
+    return frozenset(found) or None
 
 
 def applies(cells: LoweredCells) -> bool:
@@ -288,10 +290,18 @@ def _basis(values: Callable[[Array], Array], components: int, dim: int, space: D
     all.
     """
     size = components * dim
-    low, high = np.array(space.intervals).T
-    sample = values(low + (high - low) * np.random.default_rng(1).random((64, len(low))))
     if components != dim or dim == 1:
         return np.eye(size)
+    basis = _symmetric_basis(dim)
+    low, high = np.array(space.intervals).T
+    sample = values(low + (high - low) * np.random.default_rng(1).random((64, len(low))))
+    skew = np.eye(size) - basis @ basis.T
+    acts_on_skew = np.abs(sample @ skew).max() > _SAME * np.abs(sample).max()
+    return np.eye(size) if acts_on_skew else basis
+
+
+def _symmetric_basis(dim: int) -> Array:
+    """An orthonormal basis of the symmetric matrices, as columns (dim^2, n)."""
     columns = []
     for i in range(dim):
         for k in range(i, dim):
@@ -299,10 +309,7 @@ def _basis(values: Callable[[Array], Array], components: int, dim: int, space: D
             form[i, k] = 1.0
             form[k, i] = 1.0
             columns.append(form.ravel() / np.linalg.norm(form))
-    basis = np.stack(columns, axis=-1)
-    skew = np.eye(size) - basis @ basis.T
-    acts = np.abs(sample @ skew).max() > _SAME * np.abs(sample).max()
-    return np.eye(size) if acts else basis
+    return np.stack(columns, axis=-1)
 
 
 def _with_inverse(matrices: Array) -> Array:

@@ -160,27 +160,24 @@ def _over_periods(
     others: Mapping[sp.Symbol, Value],
 ) -> Resolution:
     """The resolution of both scales together, the fast one repeated over all periods of an axis."""
-    numbers = _values(parameters, equation.parameters)
     symbols = [v for v, _, _ in axes]
-    places = (*equation.coordinates, equation.time)
-    fast = [axis for axis in equation.fast if places[axis.slow] in symbols]
-    ranges = averaged_ranges(equation)
-    ranges |= {a.symbol: _interval(a) for a in equation.fast if a not in fast}
+    physical = (*equation.coordinates, equation.time)
+    fast = [axis for axis in equation.fast if physical[axis.slow] in symbols]
+    values = _values(parameters, equation.parameters) | dict(others) | averaged_ranges(equation)
+    values |= {a.symbol: _interval(a) for a in equation.fast if a not in fast}
     both = [*axes, *((a.symbol, _interval(a), True) for a in fast)]
-    found = resolve(equation_data(equation), both, numbers | dict(others) | ranges)
+    found = resolve(equation_data(equation), both, values)
     if not fast:
         return found
     eps = float(parameters["epsilon"])
-    merged: list[AxisResolution] = []
+    merged = list(found.axes[: len(axes)])
     failures = [] if found.unresolved is None else [found.unresolved]
-    for k, slow in enumerate(found.axes[: len(axes)]):
-        for axis, inner in zip(fast, found.axes[len(axes) :], strict=True):
-            if places[axis.slow] == symbols[k]:
-                try:
-                    slow = _with_images(slow, inner, eps ** float(axis.power))
-                except OverflowError as cause:
-                    failures.append(str(cause))
-        merged.append(slow)
+    for axis, inner in zip(fast, found.axes[len(axes) :], strict=True):
+        k = symbols.index(physical[axis.slow])
+        try:
+            merged[k] = _with_images(merged[k], inner, eps ** float(axis.power))
+        except OverflowError as cause:
+            failures.append(str(cause))
     return Resolution(tuple(merged), found.jumps, found.curved, "; ".join(failures) or None)
 
 
@@ -194,7 +191,8 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
     if fast.harmonics == 0 and not fast.breaks:
         return slow
     a, b = slow.interval
-    low, period = fast.interval[0], fast.length
+    low = fast.interval[0]
+    period = fast.length
     first = int(np.floor((a / scale - low) / period))
     last = int(np.ceil((b / scale - low) / period))
     if (last - first) * len(fast.lines) > _MOST_LINES:
@@ -202,24 +200,16 @@ def _with_images(slow: AxisResolution, fast: AxisResolution, scale: float) -> Ax
             f"{last - first} periods of {len(fast.lines) - 1} panels along {slow.symbol}"
         )
     numbers = np.arange(first, last)
-    breaks = np.unique(
-        np.concatenate([_images(fast.breaks, numbers, scale, period, slow.interval), slow.breaks])
-    )
-    lines = combined(
-        np.array(slow.lines), _images(fast.lines, numbers, scale, period, slow.interval), breaks
-    )
+    fast_breaks = _images(fast.breaks, numbers, scale, period, slow.interval)
+    fast_lines = _images(fast.lines, numbers, scale, period, slow.interval)
+    breaks = np.unique(np.concatenate([fast_breaks, slow.breaks]))
+    lines = combined(np.array(slow.lines), fast_lines, breaks)
     waves = None
     if slow.harmonics is not None and fast.harmonics is not None and not len(breaks):
-        waves = max(
-            slow.harmonics, int(np.ceil(fast.harmonics * (b - a) / (period * scale) - 1e-9))
-        )
-    return AxisResolution(
-        slow.symbol,
-        slow.interval,
-        slow.periodic,
-        tuple(breaks.tolist()),
-        tuple(lines.tolist()),
-        waves,
+        periods = (b - a) / (period * scale)
+        waves = max(slow.harmonics, int(np.ceil(fast.harmonics * periods - 1e-9)))
+    return replace(
+        slow, breaks=tuple(breaks.tolist()), lines=tuple(lines.tolist()), harmonics=waves
     )
 
 
@@ -244,20 +234,14 @@ def combined(one: Array, other: Array, breaks: Array) -> Array:
     ends = one[[0, -1]]
     fixed = np.unique(np.concatenate([ends, breaks]))
     candidates = np.unique(np.concatenate([one, other, breaks]))
-    gaps = _APART * np.minimum(
-        _panel_widths(one, candidates),
-        _panel_widths(np.concatenate([ends[:1], other, ends[1:]]), candidates),
-    )
+    widths = _panel_widths(one, candidates)
+    other_widths = _panel_widths(np.concatenate([ends[:1], other, ends[1:]]), candidates)
+    gaps = _APART * np.minimum(widths, other_widths)
     following = fixed[np.minimum(np.searchsorted(fixed, candidates, side="right"), len(fixed) - 1)]
     standing = np.isin(candidates, fixed)
     kept = [float(candidates[0])]
-    for v, gap, after, always in zip(
-        candidates[1:].tolist(),
-        gaps[1:].tolist(),
-        following[1:].tolist(),
-        standing[1:].tolist(),
-        strict=True,
-    ):
+    columns = (candidates[1:], gaps[1:], following[1:], standing[1:])
+    for v, gap, after, always in zip(*(c.tolist() for c in columns), strict=True):
         if always or (v - kept[-1] >= gap and after - v >= gap):
             kept.append(v)
     return np.array(kept)

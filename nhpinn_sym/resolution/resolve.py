@@ -19,11 +19,16 @@ from ..operator.numbers.separate import harmonics
 Value = float | Interval
 
 _STEP = 1e-9
+"""A datum jumps where it changes by more than this share of its size within `_STEP` of the
+interval, and does not change less within a hundredth."""
+_SLOPE_STEP = 1e-5
+"""Share of the interval over which slopes at the two ends are compared."""
 _JUMP = 1e-7
 """A datum jumps where it changes by more than this share of its size within `_STEP` of the
 interval, and does not change less within a hundredth."""
 _PLACES = 40
 _DRAWS = 4000
+_BISECTIONS = 40
 
 
 @dataclass(frozen=True)
@@ -107,19 +112,16 @@ def resolve(
             holds for all values in it.
     Symbols without a value, and functions without a formula, count as 1.
     """
-    given = dict(values or {})
-    numbers = {
-        v: float(x if not isinstance(x, tuple) else x[0])
-        for v, x in given.items()
-        if not isinstance(x, tuple) or x[0] == x[1]
-    }
-    ranges = tuple(
-        (v, (float(x[0]), float(x[1])))
-        for v, x in given.items()
-        if isinstance(x, tuple) and x[0] != x[1]
-    )
+    numbers: dict[sp.Symbol, float] = {}
+    ranges: list[tuple[sp.Symbol, Interval]] = []
+    for v, given in (values or {}).items():
+        low, high = given if isinstance(given, tuple) else (given, given)
+        if low == high:
+            numbers[v] = float(low)
+        else:
+            ranges.append((v, (float(low), float(high))))
     fixed = tuple((v, (float(a), float(b)), bool(p)) for v, (a, b), p in axes)
-    return _resolve(tuple(exprs), fixed, tuple(sorted(numbers.items(), key=str)), ranges)
+    return _resolve(tuple(exprs), fixed, tuple(sorted(numbers.items(), key=str)), tuple(ranges))
 
 
 @lru_cache(maxsize=256)
@@ -130,29 +132,25 @@ def _resolve(
     ranges: tuple[tuple[sp.Symbol, Interval], ...],
 ) -> Resolution:
     symbols = (*(v for v, _, _ in axes), *(v for v, _ in ranges))
-    space = DataSpace(symbols, (*(i for _, i, _ in axes), *(i for _, i in ranges)), len(axes))
-    data = [
-        d for d in real_data(exprs, dict(numbers), space) if any(k < len(axes) for k in space.of(d))
-    ]
+    intervals = (*(interval for _, interval, _ in axes), *(interval for _, interval in ranges))
+    space = DataSpace(symbols, intervals, len(axes))
+    data = []
+    for datum in real_data(exprs, dict(numbers), space):
+        if min(space.of(datum)) < len(axes):
+            data.append(datum)
     breaks = find_breaks(data, space)
     breaks, jumping = _with_ends(data, breaks, axes, space)
-    panels = Lines(space, breaks, tuple(p for _, _, p in axes))
+    lines = Lines(space, breaks, tuple(p for _, _, p in axes))
     for datum in data:
-        panels.add(datum)
-    found = tuple(
-        AxisResolution(
-            v,
-            interval,
-            periodic,
-            tuple(map(float, breaks.points[k])),
-            tuple(map(float, panels.finished(k))),
-            panels.frequency(k),
-        )
-        for k, (v, interval, periodic) in enumerate(axes)
-    )
-    failures = [*breaks.failures, *panels.failures]
+        lines.add(datum)
+    found = []
+    for k, (v, interval, periodic) in enumerate(axes):
+        planes = tuple(map(float, breaks.points[k]))
+        ends = tuple(map(float, lines.finished(k)))
+        found.append(AxisResolution(v, interval, periodic, planes, ends, lines.frequency(k)))
+    failures = [*breaks.failures, *lines.failures]
     curved = tuple(dict.fromkeys(level.expression for level in breaks.curved))
-    return Resolution(found, jumping, curved, "; ".join(failures) or None)
+    return Resolution(tuple(found), jumping, curved, "; ".join(failures) or None)
 
 
 def _with_ends(
@@ -167,17 +165,14 @@ def _with_ends(
         _jumps_across(d, level, space) for d in data for level in breaks.curved if level.jump
     )
     points = list(breaks.points)
-    for k, (_, (a, b), periodic) in enumerate(axes):
-        held = [
-            d
-            for d in data
-            if space.symbols[k] in d.free_symbols and harmonics(d, k, space, periodic) is None
-        ]
-        jumping |= any(
-            _differ(d, generic, k, at, at, b - a, space)
-            for d in held
-            for at in breaks.points[k].tolist()
-        )
+    for k, (symbol, (a, b), periodic) in enumerate(axes):
+        held = []
+        for d in data:
+            if symbol in d.free_symbols and harmonics(d, k, space, periodic) is None:
+                held.append(d)
+        for d in held:
+            for at in breaks.points[k].tolist():
+                jumping |= _differ(d, generic, k, at, at, b - a, space)
         if not periodic:
             continue
         jump = any(_differ(d, generic, k, a, b, b - a, space) for d in held)
@@ -200,34 +195,41 @@ def _differ(
     values = evaluator(datum, space.symbols)
 
     def gap(step: float) -> Array:
-        upper, lower = generic.copy(), generic.copy()
-        upper[:, k] = above + step * length
-        lower[:, k] = below - step * length
+        upper = _moved(generic, k, above + step * length)
+        lower = _moved(generic, k, below - step * length)
         return np.abs(values(upper) - values(lower))
 
-    wide, close = gap(_STEP), gap(_STEP / 100)
+    wide = gap(_STEP)
+    close = gap(_STEP / 100)
     size = np.nanmax(np.abs(values(generic)), initial=0.0)
     return bool(np.any((close > _JUMP * size) & (close > 0.5 * wide)))
 
 
+def _moved(points: Array, k: int, place: float) -> Array:
+    """The points with another coordinate k."""
+    moved = points.copy()
+    moved[:, k] = place
+    return moved
+
+
 def _kinked(datum: sp.Expr, generic: Array, k: int, interval: Interval, space: DataSpace) -> bool:
-    """Whether the slopes of a datum at the two ends of a period differ."""
+    """Whether the slopes of a datum at the two ends of a period differ, by more than its curvature
+    there and rounding explain."""
     values = evaluator(datum, space.symbols)
     a, b = interval
-    step = 1e-5 * (b - a)
-
-    def at(place: float) -> Array:
-        points = generic.copy()
-        points[:, k] = place
-        return values(points)
-
-    right = at(a + 2 * step) - at(a + step)
-    left = at(b - step) - at(b - 2 * step)
+    step = _SLOPE_STEP * (b - a)
+    # Next to the ends, where the datum may take either of two values.
+    right = [values(_moved(generic, k, a + n * step)) for n in (1, 2, 3)]
+    left = [values(_moved(generic, k, b - n * step)) for n in (1, 2, 3)]
+    difference = np.abs((right[1] - right[0]) - (left[0] - left[1]))
+    curvature = _second_difference(right) + _second_difference(left)
     size = np.nanmax(np.abs(values(generic)), initial=0.0)
-    curvature = np.abs(at(a + 3 * step) - 2 * at(a + 2 * step) + at(a + step)) + np.abs(
-        at(b - 3 * step) - 2 * at(b - 2 * step) + at(b - step)
-    )
-    return bool(np.any(np.abs(right - left) > 10 * curvature + 1e-9 * size))
+    return bool(np.any(difference > 10 * curvature + 1e-9 * size))
+
+
+def _second_difference(values: Sequence[Array]) -> Array:
+    first, second, third = values
+    return np.abs(third - 2 * second + first)
 
 
 def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
@@ -235,19 +237,21 @@ def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
     integer: pairs of random points are bisected."""
     if not datum.free_symbols & level.expression.free_symbols:
         return False
-    signs = evaluator(
-        sp.floor(level.expression) if level.integers else level.expression, space.symbols
-    )
+    counted = sp.floor(level.expression) if level.integers else level.expression
+    levels = evaluator(counted, space.symbols)
+
+    def sides(points: Array) -> Array:
+        return levels(points) if level.integers else np.sign(levels(points))
+
     values = evaluator(datum, space.symbols)
     low, high = np.array(space.intervals).T
     one, other = low + (high - low) * np.random.default_rng(5).random((2, _DRAWS, len(low)))
-    side = signs(one) if level.integers else np.sign(signs(one))
-    crossing = side != (signs(other) if level.integers else np.sign(signs(other)))
+    side = sides(one)
+    crossing = side != sides(other)
     one, other, side = one[crossing], other[crossing], side[crossing]
-    for _ in range(40):
+    for _ in range(_BISECTIONS):
         middle = (one + other) / 2
-        here = signs(middle) if level.integers else np.sign(signs(middle))
-        same = (here == side)[:, None]
+        same = (sides(middle) == side)[:, None]
         one = np.where(same, middle, one)
         other = np.where(same, other, middle)
     size = np.nanmax(np.abs(values(np.concatenate([one, other]))), initial=0.0)
