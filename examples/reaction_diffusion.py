@@ -58,15 +58,7 @@ as_printed = reading(
 )
 
 if __name__ == "__main__":
-    for which in (problem, as_printed):
+    for name, which in {"problem": problem, "as_printed": as_printed}.items():
         print(nh.homogenize(which))
         for eps in EPS:
-            print(
-                nh.validate(
-                    which,
-                    eps=eps,
-                    out=(
-                        f"out/reaction_diffusion/{'problem' if which is problem else 'as_printed'}_{eps.q}"
-                    ),
-                )
-            )
+            print(nh.validate(which, eps=eps, out=f"out/reaction_diffusion/{name}_{eps.q}"))

@@ -1,4 +1,6 @@
-"""How long, where and how fast the paper trains; what it does not print is chosen here, and named."""
+"""How long, where and how fast the paper trains; what it does not print is chosen here, and
+named.
+"""
 
 from __future__ import annotations
 

@@ -30,8 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     arguments = _parser().parse_args(argv)
     warnings.showwarning = _show_warning
-    if _silent():
-        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - ranks other than the first work in silence
+    if _silent():  # ranks other than the first
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
     try:
         return int(arguments.run(arguments))
     except NhpinnError as error:

@@ -23,7 +23,8 @@ _ROUNDING = 1e-13
 """Relative uncertainty up to which a mean by quadrature counts as its value."""
 _SAME = 1e-14
 _LARGEST_DENOMINATOR = 12
-"""A mean this close to a fraction with small denominator, such as <sin^2> = 1/2, is taken for it."""
+"""A mean this close to a fraction with small denominator, such as <sin^2> = 1/2, is taken for it.
+"""
 
 
 def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, ...]:

@@ -56,8 +56,8 @@ equation.
 """
 
 MacroscopicSource = tuple[int | None, MultiIndex]
-"""(field, alpha): the source D^alpha U_field of a corrector, alpha over (x, t), or over x where there
-is no time; field None is the source term of the equation.
+"""(field, alpha): the source D^alpha U_field of a corrector, alpha over (x, t), or over x where
+there is no time; field None is the source term of the equation.
 """
 
 MacroscopicTerm = tuple[int, MultiIndex, int | None, MultiIndex]

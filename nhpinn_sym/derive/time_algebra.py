@@ -1,8 +1,8 @@
 """Differential operators that oscillate in tau, and their averages to any order.
 
-An operator is {OscillatingTerm: series}: the sum of eps^power c D^right u_field in an equation, derivatives
-carried out to the right, multi-indices over (x, t) and then y, c a series in (tau, y). Field None
-is the constant 1, a source.
+An operator is {OscillatingTerm: series}: the sum of eps^power c D^right u_field in an equation,
+derivatives carried out to the right, multi-indices over (x, t) and then y, c a series in (tau, y).
+Field None is the constant 1, a source.
 """
 
 from __future__ import annotations

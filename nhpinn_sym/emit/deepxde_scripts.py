@@ -61,7 +61,9 @@ _IMPORTS = (
 
 
 def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
-    """cells.py: one net for all cell functions, and the means that are the effective coefficients."""
+    """cells.py: one net for all cell functions, and the means that are the effective
+    coefficients.
+    """
     require_cells(lowered)
     if not lowered.functions:
         return Source("deepxde", (("cells.py", known_script(lowered, parameters)),))

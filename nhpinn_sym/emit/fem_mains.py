@@ -5,168 +5,183 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from dataclasses import dataclass
 
 from ..lower.forms import LoweredEquation
+from ..problem.errors import UnsupportedError
 
 Lines = tuple[str, ...]
+Main = tuple[Lines, Lines]
+"""(imports, what stands below the constants)."""
 
 CELLS_IMPORTS = (
     "from nhpinn_sym.runtime.command_line import numbers, write_effective",
     "from nhpinn_sym.runtime.effective import Effective",
 )
-CELLS: dict[str, tuple[Lines, Lines]] = {
-    "skfem": (
-        (
-            "import sys",
-            "",
-            *CELLS_IMPORTS,
-            "from nhpinn_sym.runtime.fem_skfem.cells import solve_cells",
-            "from nhpinn_sym.runtime.fem_skfem.space import Space",
-            "from nhpinn_sym.runtime.lattice import Lattice",
-            "",
-            "from . import cell_forms as forms",
-        ),
-        (
-            "",
-            "",
-            "def effective(given):",
-            '    cells = (int(given["n"]),) * len(forms.CELL)',
-            "    lattice = Lattice.fitted(forms.CELL, cells, forms.BREAKS)",
-            "    space = Space(lattice, 2, tuple(range(lattice.dim)))",
-            "    at = lambda slow: solve_cells(forms, space, {**given, **slow}).effective",
-            "    return Effective.sampled(at, SLOW, {p: given[p] for p in PARAMETERS}, forms.KNOWN)",
-            "",
-            "",
-            "write_effective(effective, numbers(sys.argv[1:], PARAMETERS, n=@n@))",
-        ),
-    ),
-    "dolfinx": (
-        (
-            "import sys",
-            "",
-            "from mpi4py import MPI",
-            "",
-            *CELLS_IMPORTS,
-            "from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem",
-            "from nhpinn_sym.runtime.lattice import Lattice",
-            "",
-            "from . import cell_forms as forms",
-        ),
-        (
-            "",
-            "",
-            "def effective(given):",
-            '    cells = (int(given["n"]),) * len(forms.CELL)',
-            "    problem = CellProblem(forms, given, Lattice.fitted(forms.CELL, cells, forms.BREAKS))",
-            "    at = lambda slow: problem.solve(slow).effective",
-            "    return Effective.sampled(at, SLOW, {p: given[p] for p in PARAMETERS}, forms.KNOWN)",
-            "",
-            "",
-            "given = numbers(sys.argv[1:], PARAMETERS, n=@n@)",
-            "write_effective(effective, given, first=MPI.COMM_WORLD.rank == 0)",
-        ),
-    ),
-    "numpy": (
-        (
-            "import sys",
-            "",
-            "from nhpinn_sym.runtime.command_line import numbers",
-            "from nhpinn_sym.runtime.effective import Effective",
-            "from nhpinn_sym.runtime.fourier.refinement import solve_at",
-            "",
-            "from . import cell_fourier as forms",
-        ),
-        (
-            "",
-            "given = numbers(sys.argv[1:], PARAMETERS)",
-            "estimates = []",
-            "",
-            "",
-            "def at(slow):",
-            "    table = solve_at(forms, slow, given, tolerance=1e-10)",
-            '    estimates.append(table["estimate"])',
-            '    return table["effective"]',
-            "",
-            "",
-            "found = Effective.sampled(at, SLOW, given, forms.KNOWN)",
-            'print(f"{found}\\nestimated error: {max(estimates):.1e}")',
-            'found.save("effective.json")',
-        ),
-    ),
-}
-
-
-def _skfem_equation(lowered: LoweredEquation) -> list[str]:
-    steps = "" if lowered.time is None else ', int(given["steps"]), keep=False'
-    return [
-        "effective = Effective.load()",
-        "",
-        "",
-        "def solve(given):",
-        '    cells = (int(given["n"]),) * len(forms.DOMAIN)',
-        "    lattice = Lattice.fitted(forms.DOMAIN, cells, @BREAKS@)",
-        "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        f"    result = solve_equation(forms, Space(lattice, 2, forms.PERIODIC), data{steps})",
-        "    return result.grid, result.defect",
-        "",
-        "",
-        "given = numbers(sys.argv[1:], effective.parameters, @GIVEN@)",
-        'write_solution("@NAME@", solve, given, forms.COMPONENTS)',
-    ]
-
-
-def _dolfinx_equation(lowered: LoweredEquation) -> list[str]:
-    solve = "problem.solve()"
-    if lowered.time is not None:
-        solve = 'problem.evolve(forms.FINAL_TIME, int(given["steps"]), every=False)'
-    return [
-        "effective = Effective.load()",
-        "",
-        "",
-        "def solve(given):",
-        '    cells = (int(given["n"]),) * len(forms.DOMAIN)',
-        "    lattice = Lattice.fitted(forms.DOMAIN, cells, @BREAKS@)",
-        "    problem = EquationProblem(forms, given, effective.field(@COORDINATES@), lattice)",
-        f"    return {solve}, problem.defect",
-        "",
-        "",
-        "given = numbers(sys.argv[1:], effective.parameters, @GIVEN@)",
-        "first = MPI.COMM_WORLD.rank == 0",
-        'write_solution("@NAME@", solve, given, forms.COMPONENTS, first)',
-    ]
-
-
 _EQUATION_IMPORTS = (
     "from nhpinn_sym.runtime.command_line import numbers, write_solution",
     "from nhpinn_sym.runtime.effective import Effective",
 )
-EQUATIONS: dict[str, tuple[Lines, Callable[[LoweredEquation], list[str]]]] = {
-    "skfem": (
-        (
-            "import sys",
-            "",
-            *_EQUATION_IMPORTS,
-            "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation",
-            "from nhpinn_sym.runtime.fem_skfem.space import Space",
-            "from nhpinn_sym.runtime.lattice import Lattice@ALL_BREAKS@",
-            "",
-            "from . import @FORMS@ as forms",
-        ),
-        _skfem_equation,
+_LATTICE = "from nhpinn_sym.runtime.lattice import Lattice"
+
+
+@dataclass(frozen=True)
+class Library:
+    """What is special to one finite element library.
+
+    cells: lines that make `at`, the effective coefficients at a slow point, from `lattice` and
+    `given`; stationary, evolution: lines that return the solution, and the defect of the data;
+    rank: what tells `write_effective` and `write_solution` which process writes.
+    """
+
+    mpi: Lines
+    cells_imports: Lines
+    cells: Lines
+    equation_imports: Lines
+    stationary: Lines
+    evolution: Lines
+    rank: str
+
+
+_SKFEM = Library(
+    mpi=(),
+    cells_imports=(
+        "from nhpinn_sym.runtime.fem_skfem.cells import solve_cells",
+        "from nhpinn_sym.runtime.fem_skfem.space import Space",
     ),
-    "dolfinx": (
-        (
-            "import sys",
-            "",
-            "from mpi4py import MPI",
-            "",
-            *_EQUATION_IMPORTS,
-            "from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem",
-            "from nhpinn_sym.runtime.lattice import Lattice@ALL_BREAKS@",
-            "",
-            "from . import @FORMS@ as forms",
-        ),
-        _dolfinx_equation,
+    cells=(
+        "    space = Space(lattice, 2, tuple(range(lattice.dim)))",
+        "    at = lambda slow: solve_cells(forms, space, {**given, **slow}).effective",
     ),
-}
+    equation_imports=(
+        "from nhpinn_sym.runtime.fem_skfem.equation import solve_equation",
+        "from nhpinn_sym.runtime.fem_skfem.space import Space",
+    ),
+    stationary=(
+        "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
+        "    result = solve_equation(forms, Space(lattice, 2, forms.PERIODIC), data)",
+        "    return result.grid, result.defect",
+    ),
+    evolution=(
+        "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
+        "    space = Space(lattice, 2, forms.PERIODIC)",
+        '    result = solve_equation(forms, space, data, int(given["steps"]), keep=False)',
+        "    return result.grid, result.defect",
+    ),
+    rank="",
+)
+_PROBLEM = "    problem = EquationProblem(forms, given, effective.field(@COORDINATES@), lattice)"
+_DOLFINX = Library(
+    mpi=("from mpi4py import MPI", ""),
+    cells_imports=("from nhpinn_sym.runtime.fem_dolfinx.cells import CellProblem",),
+    cells=(
+        "    problem = CellProblem(forms, given, lattice)",
+        "    at = lambda slow: problem.solve(slow).effective",
+    ),
+    equation_imports=("from nhpinn_sym.runtime.fem_dolfinx.equation import EquationProblem",),
+    stationary=(_PROBLEM, "    return problem.solve(), problem.defect"),
+    evolution=(
+        _PROBLEM,
+        '    steps = int(given["steps"])',
+        "    return problem.evolve(forms.FINAL_TIME, steps, every=False), problem.defect",
+    ),
+    rank=", MPI.COMM_WORLD.rank == 0",
+)
+LIBRARIES = {"skfem": _SKFEM, "dolfinx": _DOLFINX}
+
+_FOURIER_CELLS: Main = (
+    (
+        "import sys",
+        "",
+        "from nhpinn_sym.runtime.command_line import numbers",
+        "from nhpinn_sym.runtime.effective import Effective",
+        "from nhpinn_sym.runtime.fourier.refinement import solve_at",
+        "",
+        "from . import cell_fourier as forms",
+    ),
+    (
+        "",
+        "given = numbers(sys.argv[1:], PARAMETERS)",
+        "estimates = []",
+        "",
+        "",
+        "def at(slow):",
+        "    table = solve_at(forms, slow, given, tolerance=1e-10)",
+        '    estimates.append(table["estimate"])',
+        '    return table["effective"]',
+        "",
+        "",
+        "found = Effective.sampled(at, SLOW, given, forms.KNOWN)",
+        'print(f"{found}\\nestimated error: {max(estimates):.1e}")',
+        'found.save("effective.json")',
+    ),
+)
+
+
+def library(target: str) -> Library:
+    """UnsupportedError for a target whose mains are not written."""
+    if target not in LIBRARIES:
+        raise UnsupportedError(
+            "the files of this target have no mains that run them",
+            term=target,
+            remedy=f"LIBRARIES of emit/fem_mains.py has {', '.join(LIBRARIES)}",
+        )
+    return LIBRARIES[target]
+
+
+def cells_lines(target: str) -> Main:
+    """main_cells.py. UnsupportedError as `library`."""
+    if target == "numpy":
+        return _FOURIER_CELLS
+    own = library(target)
+    imports = (
+        "import sys",
+        "",
+        *own.mpi,
+        *CELLS_IMPORTS,
+        *own.cells_imports,
+        _LATTICE,
+        "",
+        "from . import cell_forms as forms",
+    )
+    return imports, (
+        "",
+        "",
+        "def effective(given):",
+        '    cells = (int(given["n"]),) * len(forms.CELL)',
+        "    lattice = Lattice.fitted(forms.CELL, cells, forms.BREAKS)",
+        *own.cells,
+        "    return Effective.sampled(at, SLOW, {p: given[p] for p in PARAMETERS}, forms.KNOWN)",
+        "",
+        "",
+        f"write_effective(effective, numbers(sys.argv[1:], PARAMETERS, n=@n@){own.rank})",
+    )
+
+
+def equation_lines(target: str, lowered: LoweredEquation, fine: bool) -> Main:
+    """main_homogenized.py, or main_fine.py. UnsupportedError as `library`."""
+    own = library(target)
+    imports = (
+        "import sys",
+        "",
+        *own.mpi,
+        *_EQUATION_IMPORTS,
+        *own.equation_imports,
+        f"{_LATTICE}, all_breaks" if fine else _LATTICE,
+        "",
+        "from . import @FORMS@ as forms",
+    )
+    breaks = 'all_breaks(forms, given["epsilon"])' if fine else "forms.BREAKS"
+    return imports, (
+        "effective = Effective.load()",
+        "",
+        "",
+        "def solve(given):",
+        '    cells = (int(given["n"]),) * len(forms.DOMAIN)',
+        f"    lattice = Lattice.fitted(forms.DOMAIN, cells, {breaks})",
+        *(own.stationary if lowered.time is None else own.evolution),
+        "",
+        "",
+        "given = numbers(sys.argv[1:], effective.parameters, @GIVEN@)",
+        f'write_solution("@NAME@", solve, given, forms.COMPONENTS{own.rank})',
+    )

@@ -17,6 +17,8 @@ from ..resolution.problems import averaged_ranges, cell_data, equation_data
 _REMEDY = "use the fourier backend"
 FastBreaks = tuple[int, float, tuple[float, float], tuple[float, ...]]
 """(axis, power, period, points): planes x = eps^power (point + k period) for every k."""
+LawKey = tuple[str, Any]
+"""(name, index) of an effective coefficient, (symbol, 0 or 1) of a part of a constant."""
 FunctionRow = tuple[str, str, float, bool]
 """(name, role, level, solvable)."""
 
@@ -83,6 +85,21 @@ def first_order_axes(lowered: LoweredCells) -> tuple[int, ...]:
     return tuple(k for k in axes if not any(t.left[k] and t.right[k] for t in lowered.bilinear))
 
 
+def effective_law(lowered: LoweredCells) -> dict[LawKey, Functional]:
+    """All effective coefficients that take a solve, by (name, index)."""
+    return {(f.name, f.index): f for f in (*lowered.effective, *lowered.higher)}
+
+
+def quotients(lowered: LoweredCells) -> dict[LawKey, Functional]:
+    """Numerator (symbol, 0) and denominator (symbol, 1) of each constant."""
+    found: dict[LawKey, Functional] = {}
+    for constant in lowered.constants:
+        name = constant.symbol.name
+        found[name, 0] = constant.numerator
+        found[name, 1] = constant.denominator
+    return found
+
+
 def function_rows(lowered: LoweredCells) -> list[FunctionRow]:
     return [(f.name, f.role, f.level, f.solvable) for f in lowered.functions]
 
@@ -144,9 +161,10 @@ def known_entries(lowered: LoweredCells) -> dict[tuple[str, tuple[int, ...]], fl
     found: dict[tuple[str, tuple[int, ...]], float | str] = {}
     for entry in lowered.known:
         value = sp.sympify(entry.constant)
-        found[entry.name, entry.index] = (
-            float(value) if value.is_real and value.is_number else str(value)
-        )
+        if value.is_real and value.is_number:
+            found[entry.name, entry.index] = float(value)
+        else:
+            found[entry.name, entry.index] = str(value)
     return found
 
 

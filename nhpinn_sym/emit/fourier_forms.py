@@ -42,9 +42,11 @@ class _Coefficients:
         """(number, k)."""
         number, rest = sp.sympify(expr).as_coeff_Mul()
         if not number.is_finite:
-            number, rest = sp.Integer(1), sp.sympify(expr)
+            number = sp.Integer(1)
+            rest = sp.sympify(expr)
         if rest.could_extract_minus_sign():
-            number, rest = -number, -rest
+            number = -number
+            rest = -rest
         return f"({float(number)!r}, {self.found.setdefault(rest, len(self.found))})"
 
 
@@ -113,11 +115,9 @@ def _source_row(table: _Coefficients, w: WeakTerm) -> str:
 
 
 def _factor(factor: Factor | None) -> str:
-    return (
-        "None"
-        if factor is None
-        else f"({factor.function}, {factor.component}, {factor.derivative})"
-    )
+    if factor is None:
+        return "None"
+    return f"({factor.function}, {factor.component}, {factor.derivative})"
 
 
 def _functional(table: _Coefficients, f: Functional) -> str:
@@ -187,9 +187,10 @@ def _mathematics(lowered: LoweredCells) -> list[str]:
 
 
 def _problem(lowered: LoweredCells, f: CellForm) -> list[str]:
-    right = (
-        "" if lowered.eigenvalue is None else f" ({lowered.eigenvalue} times the mass is in A_0)"
-    )
+    if lowered.eigenvalue is None:
+        right = ""
+    else:
+        right = f" ({lowered.eigenvalue} times the mass is in A_0)"
     if f.role == "ground state":
         return [f"A_0 {f.name} = 0, {f.name} > 0, <{f.name}> = 1{right}"]
     if f.role == "adjoint":

@@ -43,10 +43,8 @@ def constrain(equation: LoweredEquation, component: int) -> Constraints:
     }
     soft = _contradicting(equation, component, data)
     hard = {face: value for face, value in data.items() if face not in soft}
-    lift, factor = (
-        _interpolation(equation, hard),
-        sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})]),
-    )
+    lift = _interpolation(equation, hard)
+    factor = sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})])
     if equation.time is not None:
         lift += equation.initial[component] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
@@ -89,9 +87,9 @@ def _distance(equation: LoweredEquation, axis: int, hard: Mapping[Face, sp.Expr]
     s = _relative(equation, axis)
     ends = [s, 1 - s]
     both = all((axis, end) in hard for end in (0, 1))
-    return (
-        4 * s * (1 - s) if both else sp.Mul(*[ends[end] for end in (0, 1) if (axis, end) in hard])
-    )
+    if both:
+        return 4 * s * (1 - s)
+    return sp.Mul(*[ends[end] for end in (0, 1) if (axis, end) in hard])
 
 
 def _interpolation(equation: LoweredEquation, hard: Mapping[Face, sp.Expr]) -> sp.Expr:

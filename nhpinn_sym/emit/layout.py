@@ -12,7 +12,8 @@ from collections.abc import Iterator, Sequence
 WIDTH = 100
 _WHOLE = 28
 """Characters of a bracketed group, such as [("A", (1, 1))], up to which it stands in one line."""
-_OPENING, _CLOSING = "([{", ")]}"
+_OPENING = "([{"
+_CLOSING = ")]}"
 _OPERATORS = ("+", "-", "*", "/", "&", "|")
 _LAYOUT = (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER, tokenize.INDENT, tokenize.DEDENT)
 _HEADS = ("def ", "return ", "from ")
@@ -58,7 +59,7 @@ def paragraph(text: str, indent: str = "", hanging: str = "    ") -> list[str]:
 
 
 def prose(text: str, indent: str = "") -> str:
-    """Lines of a docstring, each broken where it is too long; formulas, which are indented, hang."""
+    """Lines of a docstring, each broken where it is too long; indented ones (formulas) hang."""
     lines = []
     for line in text.split("\n"):
         lines += paragraph(line, indent, "    " if line.startswith(" ") else "")
@@ -121,7 +122,8 @@ def _cut(text: str, spaces_only: bool) -> list[str]:
     for a, b in _groups(text):
         if b - a <= _WHOLE:
             inside[a + 1 : b] = b"1" * (b - a - 1)
-    cuts, before = [], ""
+    cuts = []
+    before = ""
     for token, start, _ in _tokens(text):
         space = start > 0 and text[start - 1] == " "
         if start and not inside[start] and before not in (*_OPERATORS, ":"):
@@ -145,7 +147,8 @@ def _groups(text: str) -> Iterator[tuple[int, int]]:
 
 def _tokens(text: str) -> list[tuple[str, int, int]]:
     """(token, position, depth of brackets) of one logical line."""
-    found, depth = [], 0
+    found = []
+    depth = 0
     try:
         for kind, token, (row, start), _, _ in tokenize.generate_tokens(io.StringIO(text).readline):
             if row == 1 and kind not in _LAYOUT:

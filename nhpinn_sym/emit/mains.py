@@ -1,5 +1,5 @@
-"""main_cells.py, main_homogenized.py and main_fine.py: what runs the files of an emitted folder, one
-after the other; the effective coefficients pass through effective.json.
+"""main_cells.py, main_homogenized.py and main_fine.py: what runs the files of an emitted folder,
+one after the other; the effective coefficients pass through effective.json.
 """
 
 from __future__ import annotations
@@ -18,6 +18,10 @@ from .unknown_functions import function_names
 
 _EPS = {1: "1/16", 2: "1/8", 3: "1/4"}
 """The eps of main_fine.py, by the dimension of the domain."""
+_TORCH_EPS = "1/4"
+"""That of nets, whose features would be too many for more periods."""
+_STEPS = "64"
+"""Steps in time."""
 _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
 """Random features of a net."""
 _CELLS = {1: 256, 2: 64, 3: 16}
@@ -33,20 +37,17 @@ def cells_main(
     """main_cells.py, with these values of the parameters as defaults, and these ranges of the slow
     coordinates, (0, 1) where there is none; None where nothing solves the files.
     """
-    if target == "torch":
-        found = torch_mains.cells_lines(cells)
-        if found is None:
-            return None
-        imports, lines = found
-        parameters = {argument_name(sp.Symbol(p)): value for p, value in parameters.items()}
-    else:
-        imports, lines = fem_mains.CELLS[target]
     slow = {v.name: box.get(v.name, (0.0, 1.0)) for v in cells.slow}
-    count = (
-        _FEATURES["cells"] // max(1, len(slow))
-        if target == "torch"
-        else _CELLS[min(3, cells.cell.dim)]
-    )
+    if target == "torch":
+        main = torch_mains.cells_lines(cells)
+        parameters = {argument_name(sp.Symbol(p)): value for p, value in parameters.items()}
+        count = _FEATURES["cells"] // max(1, len(slow))
+    else:
+        main = fem_mains.cells_lines(target)
+        count = _CELLS[min(3, cells.cell.dim)]
+    if main is None:
+        return None
+    imports, lines = main
     options = "" if target == "numpy" else f"n={count}"
     usage = _usage("main_cells.py", options, parameters)
     doc = f"Prints the effective coefficients and writes effective.json.\n\n{usage}"
@@ -58,33 +59,39 @@ def cells_main(
 
 
 def equation_main(target: str, lowered: LoweredEquation, name: str) -> str | None:
-    """main_{name}.py; None where nothing solves the files."""
+    """main_{name}.py; None where nothing solves the files. UnsupportedError for a target without
+    mains.
+    """
     if function_names(lowered):
         return None
-    dim, fine = lowered.domain.dim, any(s.name == "epsilon" for s in lowered.parameters)
-    given = {"n": str(_CELLS[dim])}
-    if target == "torch":
-        count = _FEATURES["fine" if fine else "homogenized"] // lowered.components
-        given = {"n": str(count)}
-    elif lowered.time is not None:
-        given["steps"] = "64"
-    if fine:
-        given["epsilon"] = "1/4" if target == "torch" else _EPS[dim]
-    options = " ".join(f"{key}={value}" for key, value in given.items())
-    usage = _usage(f"main_{name}.py", options, {})
+    fine = any(s.name == "epsilon" for s in lowered.parameters)
+    given = _options(target, lowered, fine)
+    usage = _usage(f"main_{name}.py", " ".join(f"{k}={v}" for k, v in given.items()), {})
     doc = f"{lowered.title}: writes {name}.npz, its values at the nodes of a grid.\n\n{usage}"
     values = {
         "FORMS": f"{name}_forms",
         "NAME": name,
         "COORDINATES": literal(tuple(map(str, lowered.coordinates))),
         "GIVEN": ", ".join(f"{key}={value}" for key, value in given.items()),
-        "BREAKS": 'all_breaks(forms, given["epsilon"])' if fine else "forms.BREAKS",
-        "ALL_BREAKS": ", all_breaks" if fine else "",
     }
     if target == "torch":
         return _file(doc, torch_mains.EQUATION_IMPORTS, torch_mains.equation_lines(lowered), values)
-    imports, lines = fem_mains.EQUATIONS[target]
-    return _file(doc, imports, lines(lowered), values)
+    return _file(doc, *fem_mains.equation_lines(target, lowered, fine), values)
+
+
+def _options(target: str, lowered: LoweredEquation, fine: bool) -> dict[str, str]:
+    """What the command line of a main may change, and its default."""
+    dim = lowered.domain.dim
+    if target == "torch":
+        features = _FEATURES["fine" if fine else "homogenized"] // lowered.components
+        options = {"n": str(features)}
+    else:
+        options = {"n": str(_CELLS[dim])}
+        if lowered.time is not None:
+            options["steps"] = _STEPS
+    if fine:
+        options["epsilon"] = _TORCH_EPS if target == "torch" else _EPS[dim]
+    return options
 
 
 def default_parameters(model: HomogenizedModel) -> dict[str, float]:

@@ -83,7 +83,8 @@ class BroadcastPrinter(SciPyPrinter):
                 term=expr,
                 remedy="end it with (value, True)",
             )
-        where, text = self._module_format("numpy.where"), self._print(value)
+        where = self._module_format("numpy.where")
+        text = self._print(value)
         for value, condition in reversed(branches):
             text = f"{where}({self._print(condition)}, {self._print(value)}, {text})"
         return str(text)

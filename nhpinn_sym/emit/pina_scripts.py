@@ -1,5 +1,5 @@
-"""Scripts for PINA: problem classes in cells.py, homogenized.py and fine.py, which import pina, torch
-and numpy alone; effective.json passes between them.
+"""Scripts for PINA: problem classes in cells.py, homogenized.py and fine.py, which import pina,
+torch and numpy alone; effective.json passes between them.
 """
 
 from __future__ import annotations
@@ -64,7 +64,9 @@ _SETTING = ("", "torch.set_default_dtype(torch.float64)")
 
 
 def cells(lowered: LoweredCells, parameters: Mapping[str, float]) -> Source:
-    """cells.py: one net for all cell functions, and the means that are the effective coefficients."""
+    """cells.py: one net for all cell functions, and the means that are the effective
+    coefficients.
+    """
     require_cells(lowered)
     if not lowered.functions:
         return Source("pina", (("cells.py", known_script(lowered, parameters)),))
@@ -239,7 +241,8 @@ def _equation_main(script: Script, lowered: LoweredEquation, name: str) -> list[
     lines = [
         "problem = BoundaryValueProblem()",
         "for name in problem.domains:",
-        f'    problem.discretise_domain({POINTS} if name == "inside" else {POINTS // 4}, domains=name)',
+        f'    problem.discretise_domain({POINTS} if name == "inside" else {POINTS // 4},'
+        " domains=name)",
         *_training(script, net, inputs),
         *grid_lines(lowered.domain, lowered.final_time),
         *_grid(script),

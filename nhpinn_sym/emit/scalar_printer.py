@@ -45,13 +45,16 @@ class ScalarPrinter(AbstractPythonCodePrinter):
     def _print_Pow(self, expr: sp.Pow, **_: Any) -> str:
         if expr.is_number:
             return self._number(expr)
-        base, exponent, level = expr.base, expr.exp, precedence(expr)
+        base = expr.base
+        exponent = expr.exp
+        level = precedence(expr)
         if abs(exponent) == sp.S.Half:
             root = f"{self.sqrt}({self._print(base)})"
             return root if exponent > 0 else f"1/{root}"
         if exponent == -1:
             return f"1/{self.parenthesize(base, level, strict=True)}"
-        return f"{self.parenthesize(base, level, strict=True)}**{self.parenthesize(exponent, level, strict=True)}"
+        operands = (self.parenthesize(e, level, strict=True) for e in (base, exponent))
+        return "**".join(operands)
 
     def _print_Heaviside(self, expr: sp.Heaviside) -> str:
         return str(self._print(expr.rewrite(sp.Piecewise)))

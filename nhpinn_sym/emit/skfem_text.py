@@ -14,8 +14,9 @@ from typing import Any
 
 import sympy as sp
 
-from ..lower.forms import Factor, MultiIndex, WeakTerm
+from ..lower.forms import MultiIndex, WeakTerm
 from ..problem.escaping import docstring
+from .integrands import Derivative, Integrand, bilinear, linear
 from .layout import WIDTH, block, prose, statement
 from .numpy_printer import BroadcastPrinter
 
@@ -45,12 +46,12 @@ class Coefficients:
             return text if expr.is_Atom and "/" not in text else f"({text})"
         if expr not in self.found:
             keeps = expr.is_Symbol and text not in _RESERVED and not _NUMBERED.fullmatch(text)
-            self.found[expr] = (
-                text
-                if keeps
-                else f"c{sum(map(bool, map(_NUMBERED.fullmatch, self.found.values())))}"
-            )
+            self.found[expr] = text if keeps else self._next_number()
         return f'w["{self.found[expr]}"]'
+
+    def _next_number(self) -> str:
+        taken = [name for name in self.found.values() if _NUMBERED.fullmatch(name)]
+        return f"c{len(taken)}"
 
     def function(self, name: str, what: str) -> str:
         """The text of `name(points, data)`, a dict of all coefficients found."""
@@ -107,32 +108,22 @@ def _function(name: str, doc: str, body: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def products(terms: Iterable[WeakTerm], trial: bool, components: int = 1) -> list[Product]:
-    """The terms of a bilinear form (in u and v), or with trial = False of a linear one (in v)."""
+def products(integrand: Integrand, components: int) -> list[Product]:
+    """The integrand with its derivatives as text; a form has one component of u and one of v."""
     return [
-        (
-            t.coefficient,
-            " * ".join(
-                [
-                    *earlier([t.factor] if t.factor else [], components),
-                    *([factor("u", t.right)] if trial else []),
-                    factor("v", t.left),
-                ]
-            ),
-        )
-        for t in terms
+        (c, " * ".join(_written(factor, components) for factor in factors))
+        for c, factors in integrand
     ]
 
 
-def earlier(factors: Iterable[Factor], components: int) -> list[str]:
-    """Derivatives of cell functions that are known."""
-    return [
-        factor(f'w["N{f.function}{f"_{f.component}" if components > 1 else ""}"]', f.derivative)
-        for f in factors
-    ]
+def _written(d: Derivative, components: int) -> str:
+    if isinstance(d.function, str):
+        return derivative(d.function, d.orders)
+    component = f"_{d.component}" if components > 1 else ""
+    return derivative(f'w["N{d.function}{component}"]', d.orders)
 
 
-def factor(name: str, index: MultiIndex) -> str:
+def derivative(name: str, index: MultiIndex) -> str:
     """D^index of the field `name`, at most a first derivative."""
     return f"{name}.grad[{index.index(1)}]" if any(index) else name
 
@@ -145,29 +136,38 @@ def total(terms: Iterable[Product], coefficients: Coefficients, empty: str) -> s
     for coefficient, product in terms:
         number, rest = coefficient.as_coeff_Mul()
         if rest.could_extract_minus_sign():
-            number, rest = -number, -rest
+            number = -number
+            rest = -rest
         if number != 0:
             groups.setdefault(rest, []).append((number, product))
-    parts = [_group(rest, members, coefficients) for rest, members in groups.items()]
-    return " + ".join(parts).replace("+ -", "- ") or empty
+    return _sum(_group(rest, held, coefficients) for rest, held in groups.items()) or empty
+
+
+def _sum(texts: Iterable[str]) -> str:
+    return " + ".join(texts).replace("+ -", "- ")
 
 
 def _group(rest: sp.Expr, members: list[tuple[sp.Expr, str]], coefficients: Coefficients) -> str:
     """number * rest * (sum of products), the number drawn out where all members share it."""
-    number = members[0][0] if len({n for n, _ in members}) == 1 else sp.Integer(1)
-    inner = [_times(n / number, p, coefficients) for n, p in members]
-    body = " + ".join(inner).replace("+ -", "- ")
-    if len(members) > 1 and (rest != 1 or number != 1):
-        body = f"({body})"
-    parts = ["" if rest == 1 else coefficients.reference(rest), body]
-    return _times(number, " * ".join(part for part in parts if part not in ("", "1")), coefficients)
+    numbers = {number for number, _ in members}
+    shared = members[0][0] if len(numbers) == 1 else sp.Integer(1)
+    inner = _sum(_times(number / shared, product, coefficients) for number, product in members)
+    if len(members) > 1 and (rest != 1 or shared != 1):
+        inner = f"({inner})"
+    factors = [inner] if rest == 1 else [coefficients.reference(rest), inner]
+    kept = [factor for factor in factors if factor not in ("", "1")]
+    return _times(shared, " * ".join(kept), coefficients)
 
 
 def _times(number: sp.Expr, product: str, coefficients: Coefficients) -> str:
-    if number in (1, -1):
-        return ("-" if number == -1 else "") + (product or "1")
-    sign, size = ("-", -number) if number.could_extract_minus_sign() else ("", number)
-    return sign + " * ".join(part for part in (coefficients.reference(size), product) if part)
+    if number == 1:
+        return product or "1"
+    if number == -1:
+        return f"-{product or '1'}"
+    negative = number.could_extract_minus_sign()
+    size = coefficients.reference(-number if negative else number)
+    text = f"{size} * {product}" if product else size
+    return f"-{text}" if negative else text
 
 
 def form(kind: str, name: str, arguments: str, expression: str) -> str:
@@ -181,39 +181,38 @@ def form(kind: str, name: str, arguments: str, expression: str) -> str:
     return "\n".join(lines)
 
 
+@dataclass(frozen=True)
+class Blocks:
+    """The texts of the forms of one table, and their names by (equation, field) or equation."""
+
+    forms: list[str]
+    names: dict[Any, str]
+
+
 def bilinear_blocks(
-    name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients
-) -> tuple[list[str], str]:
-    """A form for each equation and field, and the dict display that lists them by (equation,
-    field).
-    """
-    terms = list(terms)
-    names, forms = {}, []
+    name: str, terms: Sequence[WeakTerm], components: int, coefficients: Coefficients
+) -> Blocks:
+    """A form for each equation and field."""
+    blocks = Blocks([], {})
     for i, j in sorted({(t.equation, t.field) for t in terms}):
-        own = [t for t in terms if (t.equation, t.field) == (i, j)]
-        names[i, j] = name if components == 1 else f"{name}_{i}_{j}"
-        forms.append(
-            form(
-                "BilinearForm",
-                names[i, j],
-                "u, v, w",
-                total(products(own, trial=True), coefficients, "0 * u * v"),
-            )
-        )
-    return forms, display(names)
+        own = bilinear(t for t in terms if (t.equation, t.field) == (i, j))
+        integrand = total(products(own, components), coefficients, "0 * u * v")
+        blocks.names[i, j] = name if components == 1 else f"{name}_{i}_{j}"
+        blocks.forms.append(form("BilinearForm", blocks.names[i, j], "u, v, w", integrand))
+    return blocks
 
 
 def linear_blocks(
-    name: str, terms: Iterable[WeakTerm], components: int, coefficients: Coefficients
-) -> tuple[list[str], str]:
-    """A form for each equation, and the dict display that lists them."""
-    terms = list(terms)
-    names, forms = {}, []
+    name: str, terms: Sequence[WeakTerm], components: int, coefficients: Coefficients
+) -> Blocks:
+    """A form for each equation."""
+    blocks = Blocks([], {})
     for i in sorted({t.equation for t in terms}):
-        own = products([t for t in terms if t.equation == i], trial=False, components=components)
-        names[i] = name if components == 1 else f"{name}_{i}"
-        forms.append(form("LinearForm", names[i], "v, w", total(own, coefficients, "0 * v")))
-    return forms, display(names)
+        own = linear(t for t in terms if t.equation == i)
+        integrand = total(products(own, components), coefficients, "0 * v")
+        blocks.names[i] = name if components == 1 else f"{name}_{i}"
+        blocks.forms.append(form("LinearForm", blocks.names[i], "v, w", integrand))
+    return blocks
 
 
 def display(names: Mapping[Any, str]) -> str:
@@ -230,3 +229,44 @@ def mathematics(expression: str) -> str:
 def plain(expr: sp.Expr) -> str:
     """An expression for comments."""
     return str(sp.sstr(expr, full_prec=False))
+
+
+def numbered(name: str, component: int, components: int) -> str:
+    """A component of a function in a comment, and in names; u_0."""
+    return name if components == 1 else f"{name}_{component}"
+
+
+def data_note(points: str, names: Iterable[object]) -> list[str]:
+    """Lines of a docstring: what the functions of a file are called with."""
+    held = ", ".join(map(str, names)) or "nothing"
+    return ["", f"Points are {points} (d, ...); `data` holds by name: {held}."]
+
+
+def bounds(intervals: Sequence[tuple[sp.Expr, sp.Expr]], printer: BroadcastPrinter) -> str:
+    """The text of the ends of each axis."""
+    ends = (f"({printer.expression(a)}, {printer.expression(b)})" for a, b in intervals)
+    return f"({items(ends)})"
+
+
+def items(texts: Iterable[str]) -> str:
+    """Elements of a tuple display."""
+    found = list(texts)
+    return ", ".join(found) + ("," if len(found) == 1 else "")
+
+
+def assemble(
+    lines: Sequence[str],
+    printer: BroadcastPrinter,
+    forms: str,
+    constants: Sequence[str],
+    parts: Sequence[str],
+    tables: Sequence[str],
+) -> str:
+    """A whole file: docstring, imports of functions and of `forms`, constants, functions and forms,
+    tables that list them.
+    """
+    opening = prose(docstring("\n".join(lines) + "\n"))
+    imports = "\n".join([*printer.imports, f"from skfem import {forms}"])
+    head = "\n\n".join([opening, imports, "\n".join(constants)])
+    rows = [row for table in tables for row in table.split("\n")]
+    return "\n\n\n".join([head, *parts, "\n".join(block(rows))]) + "\n"

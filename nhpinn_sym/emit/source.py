@@ -152,8 +152,10 @@ def load(source: Source, name: str) -> types.ModuleType:
     text = source[f"{name}.py"]
     for sibling in sibling_names(text):
         load(source, sibling)
-    module, file = types.ModuleType(key), f"<emitted {name} {source.signature}>"
-    module.__package__, module.__file__ = package, file
+    module = types.ModuleType(key)
+    file = f"<emitted {name} {source.signature}>"
+    module.__package__ = package
+    module.__file__ = file
     linecache.cache[file] = (len(text), None, text.splitlines(keepends=True), file)
     exec(compile(text, file, "exec"), module.__dict__)
     sys.modules[key] = module

@@ -1,4 +1,6 @@
-"""Emitted texts in a folder without the package: what they need of the runtime, and their imports."""
+"""Emitted texts in a folder without the package: what they need of the runtime, and their
+imports.
+"""
 
 from __future__ import annotations
 

@@ -140,7 +140,8 @@ def equation_coefficients(
     where there is one, and the jets, up to `derivatives`, that make an ansatz satisfy the essential
     data.
     """
-    scope, constraints = equation_scope(lowered), equation_constraints(lowered)
+    scope = equation_scope(lowered)
+    constraints = equation_constraints(lowered)
     energy = energy_of(lowered, constraints)
     slots = [] if energy is None else [index for _, index in energy.slots]
     indices = closure([(0,) * len(scope.variables), *derivatives, *slots])

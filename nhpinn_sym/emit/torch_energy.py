@@ -14,14 +14,15 @@ from typing import Any
 import sympy as sp
 
 from ..lower.energy import CellEnergy, Map, cell_energy
-from ..lower.forms import FunctionalTerm, LoweredCells, MultiIndex
+from ..lower.forms import LoweredCells, MultiIndex
 from ..lower.level_functions import kinks
 from ..lower.phases import cut
 from .fem_scope import known_entries
+from .integrands import expression, mean
 from .source import Source
+from .torch_cells import returned_table, slots
 from .torch_coefficients import Coefficients, Parts, cell_coefficients
 from .torch_inputs import Kinks, kinks_constant, levels_function
-from .torch_printer import Slot
 from .torch_text import (
     NET,
     Scope,
@@ -46,7 +47,8 @@ def cells(lowered: LoweredCells, values: Mapping[str, Any] = MappingProxyType({}
     depend on.
     UnsupportedError where the cell problems are no minimum problems, or interfaces move.
     """
-    energy, bends = cell_energy(lowered), inputs(lowered, values)
+    energy = cell_energy(lowered)
+    bends = inputs(lowered, values)
     held = [found for found in bends.values() if found is not None]
 
     def level_parts(parts: Parts) -> None:
@@ -71,7 +73,8 @@ def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, Kinks 
     """The kinks of the nets of cell_energy.py and of cell_dual.py, by file name; None where they
     are smooth.
     """
-    energy, levels = cell_energy(lowered), _levels(lowered, values)
+    energy = cell_energy(lowered)
+    levels = _levels(lowered, values)
     return {
         "cell_energy.py": _kinks(lowered, energy, levels, energy.strain, dual=False),
         "cell_dual.py": _kinks(lowered, energy, levels, energy.flux, dual=True),
@@ -86,11 +89,9 @@ def _kinks(
     lowered: LoweredCells, energy: CellEnergy, levels: Sequence[sp.Expr], rows: Map, dual: bool
 ) -> Kinks | None:
     power = energy.order if dual else 1
-    return (
-        Kinks.reaching(lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim))
-        if levels
-        else None
-    )
+    if levels:
+        return Kinks.reaching(lowered.coordinates, levels, power, _indices(rows, lowered.cell.dim))
+    return None
 
 
 def _indices(rows: Map, dim: int) -> tuple[MultiIndex, ...]:
@@ -107,7 +108,10 @@ class _Writer:
         shared: Coefficients,
         kinks: Kinks | None,
     ) -> None:
-        self.lowered, self.energy, self.shared, self.kinks = lowered, energy, shared, kinks
+        self.lowered = lowered
+        self.energy = energy
+        self.shared = shared
+        self.kinks = kinks
         self.scope = Scope(lowered.coordinates, lowered.parameters, function_names(lowered))
 
     def energy_file(self) -> str:
@@ -233,43 +237,45 @@ def _law(scope: Scope, lowered: LoweredCells) -> list[str]:
     others = [f for f in lowered.effective if f.name != _OWN]
     if not others:
         return []
-
-    def written(t: FunctionalTerm) -> sp.Expr:
-        slots = [
-            Slot(f"d[{f.derivative}][..., {f.function * lowered.components + f.component}]")
-            for f in t.factors
-        ]
-        return t.coefficient * sp.Mul(*slots)
-
-    rows = "".join(f"    {(f.name, f.index)}: full(points, {{}}),\n" for f in others)
     return [
         scope.function(
             "law",
             "points, d",
             "The integrands of the effective coefficients beside A; d: the jet of all functions.",
-            [f.constant + sp.Add(*map(written, f.terms)) for f in others],
-            f"return {{{{\n{rows}}}}}",
+            [expression(mean(f), slots(lowered)) for f in others],
+            returned_table(f"{(f.name, f.index)}: full(points, {{}})" for f in others),
         )
     ]
 
 
+_GRADIENTS = (
+    "E . A* E = min <(E + strain(N)) . C (E + strain(N))> over periodic N, for every macroscopic"
+    " strain\nE: any net gives an upper bound of A*. Row i * dim + k of the strain is D_k N_i."
+)
+_FLUXES = (
+    "S . A*^-1 S = min <(S + flux(psi)) . C^-1 (S + flux(psi))> over periodic potentials psi, for"
+    " every\nmean flux S: any net gives a lower bound of A*. flux(psi) is divergence-free for every"
+    " psi."
+)
+
+
 def _docstring(lowered: LoweredCells, energy: CellEnergy, kinks: Kinks | None, dual: bool) -> str:
-    rows = range(energy.stiffness.rows)
-    entries = "\n".join(
-        commented(f"C[{p}, {q}] = {energy.stiffness[p, q]}", 4)
-        for p in rows
-        for q in range(p + 1)
-        if energy.stiffness[p, q] != 0
-    )
+    size = energy.stiffness.rows
+    lower = [(p, q) for p in range(size) for q in range(p + 1)]
+    held = [(p, q) for p, q in lower if energy.stiffness[p, q] != 0]
+    entries = "\n".join(commented(f"C[{p}, {q}] = {energy.stiffness[p, q]}", 4) for p, q in held)
     given = given_names(lowered.parameters)
-    meaning = """E . A* E = min <(E + strain(N)) . C (E + strain(N))> over periodic N, for every macroscopic strain
-E: any net gives an upper bound of A*. Row i * dim + k of the strain is D_k N_i."""
-    kind, name, outputs = "strain", "energy", lowered.components
     if dual:
-        meaning = """S . A*^-1 S = min <(S + flux(psi)) . C^-1 (S + flux(psi))> over periodic potentials psi, for every
-mean flux S: any net gives a lower bound of A*. flux(psi) is divergence-free for every psi."""
-        kind, name, outputs = "flux", "complementary energy", energy.potentials
-    mean = (1.0, *[0.0] * (len(rows) - 1))
+        meaning = _FLUXES
+        kind = "flux"
+        name = "complementary energy"
+        outputs = energy.potentials
+    else:
+        meaning = _GRADIENTS
+        kind = "strain"
+        name = "energy"
+        outputs = lowered.components
+    direction = (1.0, *[0.0] * (size - 1))
     bends = "" if kinks is None else ", kinks=KINKS"
     return f"""{lowered.title}: the {name} of the cell problems.
 
@@ -285,7 +291,7 @@ that heeds the jumps:
 
     layers = mlp(width=24, depth=2, outputs={outputs}, axes=AXES{bends})
     d = cell_functions(points, layers)
-    loss = weights @ energy(points, d, mean={mean}{given})
+    loss = weights @ energy(points, d, mean={direction}{given})
 
 A trained net can exploit the errors of a quadrature: compare with a second one.
 """

@@ -56,7 +56,8 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     UnsupportedError where a coefficient jumps, or where one or a datum has no counterpart in torch.
     """
     shared = coefficients(lowered, name, derivatives)
-    scope, constraints = equation_scope(lowered), equation_constraints(lowered)
+    scope = equation_scope(lowered)
+    constraints = equation_constraints(lowered)
     indices = residual_indices(lowered, derivatives)
     constants = [index_constants({"INDICES": indices})]
     if lowered.components > 1:
@@ -95,9 +96,11 @@ def residual_indices(
 def ansatz(scope: Scope, components: int) -> list[str]:
     """The functions that make a net satisfy the essential data."""
     net = "network(points, layers, indices, axes)"
-    held, outputs = (f"column({net}, 0)", "one output")
+    held = f"column({net}, 0)"
+    outputs = "one output"
     if components > 1:
-        held, outputs = (net, f"{components} outputs")
+        held = net
+        outputs = f"{components} outputs"
     given = scope.forward
     return [
         function(
@@ -143,11 +146,9 @@ def _operator(scope: Scope, several: bool) -> list[str]:
 
 def _applied(coefficients: str, several: bool, scope: Scope) -> str:
     """The text of a differential operator on the jet d."""
-    return (
-        f"system({coefficients}(points{scope.forward}), d, COMPONENTS)"
-        if several
-        else f"combine({coefficients}(points{scope.forward}), d)"
-    )
+    if several:
+        return f"system({coefficients}(points{scope.forward}), d, COMPONENTS)"
+    return f"combine({coefficients}(points{scope.forward}), d)"
 
 
 def _boundary(
@@ -156,7 +157,8 @@ def _boundary(
     """`boundary` for natural conditions, and for essential ones that contradict their neighbours; a
     row 0 = 0 for components without.
     """
-    parts, rows = list[str](), list[str]()
+    parts = list[str]()
+    rows = list[str]()
     several = lowered.components > 1
     for face, conditions in _open_faces(lowered, constraints).items():
         parts += _face_functions(scope, lowered, face, conditions)
@@ -184,7 +186,8 @@ def _face_functions(
     conditions: Mapping[int, Natural | Essential],
 ) -> list[str]:
     """The factors and the right-hand side of the conditions on one face."""
-    suffix, where = f"{face[0]}_{face[1]}", f"Where {face_name(lowered, face)}:"
+    suffix = f"{face[0]}_{face[1]}"
+    where = f"Where {face_name(lowered, face)}:"
     tables = boundary_tables(lowered, face, conditions)
     values = [
         boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0)
@@ -228,7 +231,9 @@ def boundary_tables(
     lowered: LoweredEquation, face: Face, conditions: Mapping[int, Natural | Essential]
 ) -> Tables:
     """The factor of each derivative in the conditions on a face; 0 for components without one."""
-    zero, terms, (axis, end) = extended(lowered, (0,) * len(lowered.coordinates)), [], face
+    zero = extended(lowered, (0,) * len(lowered.coordinates))
+    terms = []
+    axis, end = face
     for i, condition in conditions.items():
         if isinstance(condition, Essential):
             terms.append(StrongTerm(sp.Integer(1), zero, i, i))

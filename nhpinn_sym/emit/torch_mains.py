@@ -19,7 +19,7 @@ EQUATION_IMPORTS: Lines = (
     "",
     "from nhpinn_sym.runtime.command_line import numbers",
     "from nhpinn_sym.runtime.effective import Effective",
-    "from nhpinn_sym.runtime.nets.fits import write_fit",
+    "from nhpinn_sym.runtime.nets.equation_fits import write_fit",
     "",
     "from . import @NAME@_coefficients as data",
     "from . import @NAME@_residual as forms",
@@ -38,7 +38,7 @@ def cells_lines(cells: LoweredCells) -> tuple[Lines, Lines] | None:
             "import sys",
             "",
             *CELLS_IMPORTS,
-            "from nhpinn_sym.runtime.nets.fits import CellFits",
+            "from nhpinn_sym.runtime.nets.cell_fits import CellFits",
             "",
             "from . import cell_residual as forms",
         )
@@ -61,7 +61,7 @@ def cells_lines(cells: LoweredCells) -> tuple[Lines, Lines] | None:
         "import sys",
         "",
         *CELLS_IMPORTS,
-        "from nhpinn_sym.runtime.nets.fits import fit_energies",
+        "from nhpinn_sym.runtime.nets.energy_fits import fit_energies",
         "",
         "from . import cell_dual, cell_energy",
     )

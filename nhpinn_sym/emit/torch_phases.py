@@ -4,13 +4,17 @@ the flux for the rows at the interfaces.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import product
+
 import sympy as sp
 
-from ..lower.forms import LoweredCells, StrongTerm
+from ..lower.forms import LoweredCells, SourceTerm, StrongTerm
 from ..lower.phases import cut
 from ..problem.errors import UnsupportedError
+from .integrands import expression, source
 from .source import Source
-from .torch_cells import phase_file, slot, stages
+from .torch_cells import numbered_functions, phase_file, slots, stacked, stages
 from .torch_coefficients import cell_scope
 from .torch_text import Scope, Tables, collect, function
 
@@ -46,77 +50,62 @@ def require_fluxes(lowered: LoweredCells) -> None:
 
 def _fluxes(scope: Scope, lowered: LoweredCells) -> list[str]:
     """flux_coefficients, the fluxes of sources, and flux."""
-    dim, parts = len(lowered.coordinates), []
     summary = "{(equation, axis, component): the factor of each derivative in the flux}."
-    parts.append(scope.tables("flux_coefficients", _flux_tables(lowered), summary))
-    for number, (_, members) in enumerate(stages(lowered)):
-        columns = [
-            _flux_source(lowered, k, i, axis)
-            for k in members
-            for i in range(lowered.components)
-            for axis in range(dim)
-        ]
-        parts.append(
-            scope.function(
-                f"flux_source_{number}",
-                "points, known",
-                "Fluxes of right-hand sides, by function, equation and axis.",
-                columns,
-                f"return stack(points{', {}' * len(columns)})",
-            )
-        )
-    names = "".join(f"flux_source_{k}, " for k in range(len(parts) - 1)).rstrip(
-        " " if len(parts) == 2 else ", "
+    parts = [scope.tables("flux_coefficients", _flux_tables(lowered), summary)]
+    summary = "Fluxes of right-hand sides, by function, equation and axis."
+    runs = stages(lowered)
+    for number, (_, members) in enumerate(runs):
+        columns = [_flux_source(lowered, *place) for place in _flux_columns(lowered, members)]
+        parts.append(stacked(scope, f"flux_source_{number}", "points, known", summary, columns))
+    parts.append(numbered_functions("FLUX_SOURCES", "flux_source", len(runs)))
+    flux = function(
+        f"flux(points, d, stage=0, known=None{scope.collect})",
+        "The fluxes of the functions of a stage, (..., functions * equations, axes): n . flux is"
+        " continuous across an interface.",
+        [
+            f"tables = flux_coefficients(points{scope.forward})",
+            "sides = [{} for _ in INDICES[0]]",
+            "for (i, axis, j), table in tables.items():",
+            "    sides[axis][i, j] = table",
+            f"source = FLUX_SOURCES[stage](points, known{scope.forward})",
+            "left = torch.stack([system(side, d, COMPONENTS) for side in sides], -1)",
+            "return left - source.reshape(left.shape)",
+        ],
     )
-    parts.append(f"FLUX_SOURCES = ({names})")
-    parts.append(
-        function(
-            f"flux(points, d, stage=0, known=None{scope.collect})",
-            "The fluxes of the functions of a stage, (..., functions * equations, axes): n . flux"
-            " is continuous across an interface.",
-            [
-                f"tables = flux_coefficients(points{scope.forward})",
-                "sides = [{} for _ in INDICES[0]]",
-                "for (i, axis, j), table in tables.items():",
-                "    sides[axis][i, j] = table",
-                "source = FLUX_SOURCES[stage](points, known" + scope.forward + ")",
-                "left = torch.stack([system(side, d, COMPONENTS) for side in sides], -1)",
-                "return left - source.reshape(left.shape)",
-            ],
-        )
-    )
-    return parts
+    return [*parts, flux]
+
+
+def _flux_columns(lowered: LoweredCells, members: Iterable[int]) -> Iterator[tuple[int, int, int]]:
+    """(function, equation, axis) of each column of the fluxes of sources."""
+    return product(members, range(lowered.components), range(len(lowered.coordinates)))
 
 
 def _flux_tables(lowered: LoweredCells) -> Tables:
     """The terms of the bilinear form with one derivative on v; an entry for every equation and
     axis.
     """
-    dim, m = len(lowered.coordinates), lowered.components
+    dim = len(lowered.coordinates)
+    components = range(lowered.components)
     tables: Tables = {}
-    for i in range(m):
-        for axis in range(dim):
-            for j in range(m):
-                terms = [
-                    StrongTerm(t.coefficient, t.right)
-                    for t in lowered.bilinear
-                    if (t.equation, t.field) == (i, j) and t.left == _unit(axis, dim)
-                ]
-                table = collect(terms) or ({(0,) * dim: sp.Integer(0)} if i == j else {})
-                if table:
-                    tables[i, axis, j] = table  # type: ignore[index]
+    for i, axis, j in product(components, range(dim), components):
+        terms = [
+            StrongTerm(t.coefficient, t.right)
+            for t in lowered.bilinear
+            if (t.equation, t.field) == (i, j) and t.left == _unit(axis, dim)
+        ]
+        table = collect(terms)
+        if not table and i == j:
+            table = {(0,) * dim: sp.Integer(0)}
+        if table:
+            tables[i, axis, j] = table  # type: ignore[index]
     return tables
 
 
 def _flux_source(lowered: LoweredCells, k: int, equation: int, axis: int) -> sp.Expr:
-    left = _unit(axis, len(lowered.coordinates))
-    return sp.Add(
-        *[
-            t.coefficient * slot(lowered, t.factor, "known")
-            for t in lowered.functions[k].weak
-            if (t.equation, t.left) == (equation, left)
-        ]
-    )
+    place = (equation, _unit(axis, len(lowered.coordinates)))
+    held = [t for t in lowered.functions[k].weak if (t.equation, t.left) == place]
+    sources = source(SourceTerm(t.coefficient, t.equation, t.factor) for t in held)
+    return expression(sources, slots(lowered, "known"))
 
 
 def _unit(axis: int, dim: int) -> tuple[int, ...]:

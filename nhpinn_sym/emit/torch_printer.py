@@ -74,11 +74,9 @@ def argument_name(symbol: sp.Symbol) -> str:
     """
     name = re.sub(r"\W", "_", symbol.name)[:_LONGEST]
     name = f"_{name}" if not name or name[0].isdigit() else name
-    return (
-        f"{name}_"
-        if keyword.iskeyword(name) or name in _TAKEN or re.fullmatch(r"(loads|function)_\d+", name)
-        else name
-    )
+    if keyword.iskeyword(name) or name in _TAKEN or re.fullmatch(r"(loads|function)_\d+", name):
+        return f"{name}_"
+    return name
 
 
 class Slot(sp.Symbol):
@@ -93,7 +91,9 @@ class TorchPrinter(ScalarPrinter):
     counterpart.
     """
 
-    library, pi, sqrt = "torch", "math.pi", "torch.sqrt"
+    library = "torch"
+    pi = "math.pi"
+    sqrt = "torch.sqrt"
 
     def __init__(self, like: str) -> None:
         super().__init__()
@@ -101,30 +101,22 @@ class TorchPrinter(ScalarPrinter):
 
     def called(self, value: Opaque) -> str:
         """A derivative of a function that is given as an argument."""
-        name, arguments = (
-            argument_name(sp.Symbol(value.name)),
-            "".join(f"{self._tensor(a)}, " for a in value.arguments),
-        )
-        return (
-            f"derivative({name}, ({arguments.rstrip()}), {value.index})"
-            if any(value.index)
-            else f"{name}({arguments.rstrip(', ')})"
-        )
+        name = argument_name(sp.Symbol(value.name))
+        arguments = "".join(f"{self._tensor(a)}, " for a in value.arguments)
+        if any(value.index):
+            return f"derivative({name}, ({arguments.rstrip()}), {value.index})"
+        return f"{name}({arguments.rstrip(', ')})"
 
     def _tensor(self, expr: sp.Expr) -> str:
-        return (
-            f"torch.full_like({self.like}, {self._print(expr)})"
-            if expr.is_number
-            else str(self._print(expr))
-        )
+        if expr.is_number:
+            return f"torch.full_like({self.like}, {self._print(expr)})"
+        return str(self._print(expr))
 
     def _fold(self, function: str, arguments: Sequence[sp.Expr]) -> str:
         first, *rest = arguments
-        return (
-            f"torch.{function}({self._tensor(first)}, {self._fold(function, rest)})"
-            if rest
-            else self._tensor(first)
-        )
+        if rest:
+            return f"torch.{function}({self._tensor(first)}, {self._fold(function, rest)})"
+        return self._tensor(first)
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         return argument_name(expr)
@@ -170,11 +162,10 @@ class TorchPrinter(ScalarPrinter):
     def _print_Piecewise(self, expr: sp.Piecewise) -> str:
         text = f"torch.full_like({self.like}, math.nan)"
         for value, condition in reversed(expr.args):
-            text = (
-                self._tensor(value)
-                if condition == sp.true
-                else f"torch.where({self._print(condition)}, {self._print(value)}, {text})"
-            )
+            if condition == sp.true:
+                text = self._tensor(value)
+            else:
+                text = f"torch.where({self._print(condition)}, {self._print(value)}, {text})"
         return text
 
     def _print_ITE(self, expr: sp.ITE) -> str:
@@ -201,7 +192,8 @@ def statements(
     taken: symbols whose names the new variables must not use. Functions without a formula are
     called by their names.
     """
-    printer, names = TorchPrinter(like), {argument_name(s) for s in taken}
+    printer = TorchPrinter(like)
+    names = {argument_name(s) for s in taken}
     free = (s for s in sp.numbered_symbols("s") if s.name not in names)
     exact = [sp.sympify(e) for e in expressions]
     called = {node: next(free) for node in opaque_nodes(tuple(exact))}

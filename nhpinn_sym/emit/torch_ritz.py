@@ -36,7 +36,8 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
     """
     energy = required_energy(lowered, equation_constraints(lowered))
     shared = coefficients(lowered, name, derivatives)
-    scope, dim = equation_scope(lowered), lowered.domain.dim
+    scope = equation_scope(lowered)
+    dim = lowered.domain.dim
     indices = closure([(0,) * dim, *(index for _, index in energy.slots), *derivatives])
     constants = [
         index_constants({"INDICES": indices}),
@@ -58,7 +59,8 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
             "The integrand of 1/2 B(u, u) - l(u) inside.",
             [
                 "s = slots(d)",
-                f'half = 0.5 * torch.einsum("...p,...pq,...q->...", s, quadratic(points{given}), s)',
+                'half = 0.5 * torch.einsum("...p,...pq,...q->...", s,'
+                f" quadratic(points{given}), s)",
                 f"return half - (load(points{given}) * s).sum(-1)",
             ],
         ),

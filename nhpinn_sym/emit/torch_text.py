@@ -51,7 +51,8 @@ class Scope:
         given: Sequence[sp.Symbol] = (),
         functions: Sequence[str] = (),
     ) -> None:
-        self.variables, self.numbers = tuple(variables), tuple(given)
+        self.variables = tuple(variables)
+        self.numbers = tuple(given)
         self.given = (*self.numbers, *map(sp.Symbol, functions))
         self.names = [argument_name(s) for s in self.given]
         if len({*self.names, *map(argument_name, self.variables)}) < len(self.names) + len(
@@ -222,11 +223,9 @@ def at_points(components: int, columns: bool = False) -> str:
     """The template of a value at every point; a column for each of several components, or of one
     where `columns` are asked for.
     """
-    return (
-        "full(points, {})"
-        if components == 1 and not columns
-        else f"stack(points{', {}' * components})"
-    )
+    if components == 1 and not columns:
+        return "full(points, {})"
+    return f"stack(points{', {}' * components})"
 
 
 def tabulated(terms: Iterable[StrongTerm]) -> Tables:

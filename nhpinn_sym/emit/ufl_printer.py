@@ -60,11 +60,14 @@ class UflPrinter(ScalarPrinter):
     counterpart. `used` collects the names of the `HELPERS` that the text needs.
     """
 
-    library, pi, sqrt = "UFL", "ufl.pi", "ufl.sqrt"
+    library = "UFL"
+    pi = "ufl.pi"
+    sqrt = "ufl.sqrt"
 
     def __init__(self, names: Mapping[sp.Symbol, str]) -> None:
         super().__init__()
-        self.names, self.used = names, set[str]()
+        self.names = names
+        self.used = set[str]()
 
     def _call(self, function: str, *arguments: sp.Basic) -> str:
         self.used |= {"fraction", "atan2"} if function == "fraction" else {function} & {"atan2"}
@@ -72,11 +75,9 @@ class UflPrinter(ScalarPrinter):
 
     def _fold(self, function: str, arguments: Sequence[sp.Basic]) -> str:
         first, *rest = arguments
-        return (
-            f"{function}({self._print(first)}, {self._fold(function, rest)})"
-            if rest
-            else str(self._print(first))
-        )
+        if rest:
+            return f"{function}({self._print(first)}, {self._fold(function, rest)})"
+        return str(self._print(first))
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
         if expr not in self.names:
@@ -110,43 +111,33 @@ class UflPrinter(ScalarPrinter):
     _print_sign = _print_Abs = _print_exp = _print_log = _print_frac = _print_Function
 
     def _print_floor(self, expr: sp.floor) -> str:
-        return (
-            self._number(expr)
-            if expr.is_number
-            else f"({self._print(expr.args[0])} - {self._call('fraction', expr.args[0])})"
-        )
+        if expr.is_number:
+            return self._number(expr)
+        return f"({self._print(expr.args[0])} - {self._call('fraction', expr.args[0])})"
 
     def _print_ceiling(self, expr: sp.ceiling) -> str:
-        return (
-            self._print_not_supported(expr)
-            if expr.is_number
-            else f"(-{self._print(sp.floor(-expr.args[0]))})"
-        )
+        if expr.is_number:
+            return self._print_not_supported(expr)
+        return f"(-{self._print(sp.floor(-expr.args[0]))})"
 
     def _print_Mod(self, expr: sp.Mod) -> str:
         value, period = expr.args
-        return (
-            self._number(expr)
-            if expr.is_number
-            else f"({self._print(period)})*{self._call('fraction', value / period)}"
-        )
+        if expr.is_number:
+            return self._number(expr)
+        return f"({self._print(period)})*{self._call('fraction', value / period)}"
 
     def _print_atan2(self, expr: sp.atan2) -> str:
         return self._number(expr) if expr.is_number else self._call("atan2", *expr.args)
 
     def _print_Min(self, expr: sp.Min) -> str:
-        return (
-            self._number(expr)
-            if expr.is_number
-            else self._fold("ufl.min_value", list(sp.ordered(expr.args)))
-        )
+        if expr.is_number:
+            return self._number(expr)
+        return self._fold("ufl.min_value", list(sp.ordered(expr.args)))
 
     def _print_Max(self, expr: sp.Max) -> str:
-        return (
-            self._number(expr)
-            if expr.is_number
-            else self._fold("ufl.max_value", list(sp.ordered(expr.args)))
-        )
+        if expr.is_number:
+            return self._number(expr)
+        return self._fold("ufl.max_value", list(sp.ordered(expr.args)))
 
     def _print_ITE(self, expr: sp.ITE) -> str:
         return str(self._print(expr.to_nnf()))

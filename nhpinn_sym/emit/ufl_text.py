@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 from sympy.printing.precedence import PRECEDENCE
 
-from ..lower.forms import Factor, Functional, MultiIndex, WeakTerm
-from .layout import block, prose, statement
+from ..lower.forms import MultiIndex
+from ..problem.escaping import docstring
+from .integrands import Derivative, Integrand, Product
+from .layout import block, paragraph, prose, statement
 from .ufl_printer import HELPERS, UflPrinter
 
-Product = tuple[sp.Expr, str]
-"""coefficient times what stands as text, such as "u.dx(0)*v.dx(1)"; the text may be empty."""
-Sum = Sequence[Product]
+Sum = Sequence[tuple[sp.Expr, str]]
+"""Coefficients times what stands as text, such as "u.dx(0)*v.dx(1)"; the text may be empty."""
 
 
 class Body:
@@ -44,7 +45,8 @@ class Body:
     def sum(self, total: Sum) -> str:
         """The text of a sum of products; empty for a sum without terms."""
         texts = [self._product(c, factors) for c, factors in total if c != 0]
-        head, tail = texts[:1], texts[1:]
+        head = texts[:1]
+        tail = texts[1:]
         return "".join(
             [*head, *(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in tail)]
         )
@@ -73,11 +75,9 @@ class Body:
 def _split(coefficient: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
     """(number, rest): equal coefficients up to a factor have the same rest."""
     number, rest = sp.sympify(coefficient).as_coeff_Mul()
-    return (
-        (-number, -rest)
-        if rest.could_extract_minus_sign() and not rest.is_Number
-        else (number, rest)
-    )
+    if rest.could_extract_minus_sign() and not rest.is_Number:
+        return (-number, -rest)
+    return (number, rest)
 
 
 def dx(name: str, index: MultiIndex) -> str:
@@ -91,43 +91,16 @@ def part(name: str, component: int, components: int) -> str:
     return name if components == 1 else f"{name}[{component}]"
 
 
-def bilinear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
-    return [
-        (
-            t.coefficient,
-            (
-                f"{dx(part('u', t.field, components), t.right)}*{dx(part('v', t.equation, components), t.left)}"
-            ),
-        )
-        for t in terms
-    ]
+def products(integrand: Integrand, components: int) -> Sum:
+    """The integrand with its derivatives as text, such as "u.dx(0)*v.dx(1)"; N[k] are the known
+    cell functions.
+    """
 
+    def text(d: Derivative) -> str:
+        name = d.function if isinstance(d.function, str) else f"N[{d.function}]"
+        return dx(part(name, d.component, components), d.orders)
 
-def linear(terms: Iterable[WeakTerm], components: int = 1) -> Sum:
-    return [
-        (
-            t.coefficient,
-            "*".join(
-                [
-                    *earlier([t.factor] if t.factor else [], components),
-                    dx(part("v", t.equation, components), t.left),
-                ]
-            ),
-        )
-        for t in terms
-    ]
-
-
-def mean(functional: Functional, components: int = 1) -> Sum:
-    return [
-        (functional.constant, ""),
-        *((t.coefficient, "*".join(earlier(t.factors, components))) for t in functional.terms),
-    ]
-
-
-def earlier(factors: Iterable[Factor], components: int) -> list[str]:
-    """Derivatives of cell functions that are known, N[k]."""
-    return [dx(part(f"N[{f.function}]", f.component, components), f.derivative) for f in factors]
+    return [(c, "*".join(map(text, factors))) for c, factors in integrand]
 
 
 def function(head: str, summary: str, lines: Sequence[str]) -> str:
@@ -139,3 +112,46 @@ def helpers(printers: Iterable[UflPrinter]) -> list[str]:
     """What the printed text needs beside ufl, in the order of definition."""
     used = set().union(*(printer.used for printer in printers))
     return [text for name, text in reversed(HELPERS.items()) if name in used]
+
+
+def assemble(
+    text: str, constants: Mapping[str, str], bodies: Sequence[Body], functions: Sequence[str]
+) -> str:
+    """A whole file: docstring, import, constants, helpers, functions."""
+    opening = prose(docstring(f"{text.strip()}\n"))
+    assigned = [f"{name} = {value}".split("\n") for name, value in constants.items()]
+    lines = [part for rows in assigned for part in block(rows)]
+    header = "\n".join([opening, "", "import ufl", "", *lines])
+    return "\n\n\n".join([header, *helpers(body.printer for body in bodies), *functions]) + "\n"
+
+
+def listed(lines: Iterable[str]) -> str:
+    """Lines of a docstring, indented and broken where they are too long."""
+    return "\n".join(part for line in lines for part in paragraph(line, "    ", " " * 8))
+
+
+def numbered(name: str, component: int, components: int) -> str:
+    """A component of a function in a docstring, u_0."""
+    return name if components == 1 else f"{name}_{component}"
+
+
+def derivative(name: str, index: MultiIndex) -> str:
+    """A derivative in a docstring, D^(1, 0) u."""
+    return f"D^{tuple(index)} {name}" if any(index) else name
+
+
+def formula(product: Product, components: int) -> str:
+    """A product in a docstring."""
+
+    def named(d: Derivative) -> str:
+        if isinstance(d.function, str):
+            return derivative(numbered(d.function, d.component, components), d.orders)
+        return derivative(part(f"N[{d.function}]", d.component, components), d.orders)
+
+    return " ".join([f"({product.coefficient})", *map(named, product.factors)])
+
+
+def integral(integrand: Integrand, components: int) -> list[str]:
+    """Lines of a docstring: = int ..., + int ..."""
+    texts = [f"int {formula(product, components)}" for product in integrand]
+    return [f"{'+' if k else '='} {text}" for k, text in enumerate(texts)] or ["= 0"]

@@ -39,8 +39,8 @@ ComplexParts = tuple[Products, Products]
 
 
 def real_form(cells: LoweredCells) -> LoweredCells:
-    """The cell problems in real and imaginary parts; functionals and externals get a leading index 0
-    (real) or 1 (imaginary).
+    """The cell problems in real and imaginary parts; functionals and externals get a leading index
+    0 (real) or 1 (imaginary).
 
     UnsupportedError for kernels that are not constant: the transpose of the real form is not the
     real form of the transpose.

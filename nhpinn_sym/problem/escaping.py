@@ -163,7 +163,8 @@ class _Latex(LatexPrinter):
         if not isinstance(expr, AppliedUndef) or _ORDINARY.fullmatch(expr.func.__name__):
             return str(super()._print_Function(expr, exp))
         power = "" if exp is None else f"^{{{exp}}}"
-        return rf"{latex_name(expr.func.__name__)}{power}{{\left({', '.join(map(self._print, expr.args))}\right)}}"
+        arguments = ", ".join(map(self._print, expr.args))
+        return rf"{latex_name(expr.func.__name__)}{power}{{\left({arguments}\right)}}"
 
 
 def latex_expression(expr: sp.Basic) -> str:

@@ -2,9 +2,9 @@
 from their symbols.
 
 Every backend takes its meshes from here and is judged by what is known here. Open `problems` first
-(what the data of cells, equations, slow variables and times ask for), then `resolve` (one axis after
-the other). `bounds` holds Voigt-Reuss and trace bounds, `levels` the one judge of a sequence of
-meshes or grids, `data_error` what a quadrature misses of the data.
+(what the data of cells, equations, slow variables and times ask for), then `resolve` (one axis
+after the other). `bounds` holds Voigt-Reuss and trace bounds, `levels` the one judge of a sequence
+of meshes or grids, `data_error` what a quadrature misses of the data.
 """
 
 from ..operator.numbers.integrate import integrate

@@ -313,8 +313,9 @@ def _symmetric_basis(dim: int) -> Array:
 
 
 def _with_inverse(matrices: Array) -> Array:
-    """(n, 2 k k): the matrices, and the inverses of their symmetric parts; not a number where one is
-    not positive definite."""
+    """(n, 2 k k): the matrices, and the inverses of their symmetric parts; not a number where one
+    is not positive definite.
+    """
     symmetric = (matrices + np.swapaxes(matrices, 1, 2)) / 2
     eigenvalues = np.linalg.eigvalsh(symmetric)
     bad = ~(eigenvalues[:, 0] > _LEAST * np.abs(eigenvalues[:, -1]))

@@ -1,11 +1,12 @@
-"""The numerical library behind emitted text: arrays, grids, meshes, spaces, nets, and what solves on
-them.
+"""The numerical library behind emitted text: arrays, grids, meshes, spaces, nets, and what solves
+on them.
 
 It knows no SymPy, no problem and no model, and imports nothing of the package but itself, so that a
 copy of it stands beside emitted files that are used without the package. A module of emitted text
 is given to its functions as `forms`: constants, tables and functions under the names that their
 docstrings say.
 
+- `tensor_grids`: tensor products of lines, composite Gauss rules
 - `lattice`, `lagrange_grid`: box meshes, and the piecewise polynomials on them; numpy alone
 - `cell_solve`: in which order cell problems are solved, with any finite element library
 - `rigid_modes`, `time_stepping`: what a singular operator does not see; an SDIRK method

@@ -17,13 +17,21 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 
+Array = NDArray[np.float64]
 Key = tuple[str, tuple[int, ...]]
 Vector = Any
 Matrix = Any
 Solve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 """(b, g) -> (w, lam)."""
 
+_BELOW = 0.1
+"""How far below the potential the shift is, as a part of what the potential varies: closer to the
+eigenvalue inverse iteration converges faster, above it not at all.
+"""
+_INVERSE_STEPS = 100
+_NEWTON_STEPS = 20
 _FIRST = 1e-3
 """Relative change of the eigenvalue at which Newton's method takes over from inverse iteration."""
 _ROUNDING = 1e-14
@@ -121,16 +129,18 @@ class Bordered:
         columns: Sequence[Vector],
         rows: Sequence[Vector],
     ) -> None:
-        self._pinned, self._units, self._lines, self._rows = pinned, units, lines, rows
+        self._pinned = pinned
+        self._units = units
+        self._lines = lines
+        self._rows = rows
         self._parts = [self._solve(c) for c in columns] + [-1.0 * pinned(e) for e in units]
         loads = [*columns, *[0.0 * e for e in units]]
-        equations = [
-            [self._rest(e, line, c, w) for c, w in zip(loads, self._parts)]
-            for e, line in zip(units, lines)
-        ]
-        self._system = np.array(
-            [*equations, *[[float(r.dot(w)) for w in self._parts] for r in rows]]
-        )
+        system = []
+        for e, line in zip(units, lines):
+            system.append([self._rest(e, line, c, w) for c, w in zip(loads, self._parts)])
+        for r in rows:
+            system.append([float(r.dot(w)) for w in self._parts])
+        self._system = np.array(system)
 
     def _solve(self, b: Vector) -> Vector:
         for e in self._units:
@@ -188,9 +198,21 @@ def solve_functions(forms: Any, cells: Discrete) -> Solved:
         values[key] = cells.mean("QUOTIENTS", (name, 0)) / cells.mean("QUOTIENTS", (name, 1))
         cells.assign(name, values[key])
     multipliers = _correctors(forms, cells, matrix, columns)
-    return Solved(
-        {**values, **{key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}}, multipliers
-    )
+    values |= {key: cells.mean("EFFECTIVE", key) for key in forms.EFFECTIVE}
+    return Solved(values, multipliers)
+
+
+def unknown_symbols(forms: Any) -> list[str]:
+    """The constants and the eigenvalue, which stand in the coefficients before they are known."""
+    return [*forms.CONSTANTS] + ([forms.EIGENVALUE] if forms.EIGENVALUE else [])
+
+
+def volumes_at_nodes(kernel: Sequence[Array], components: int) -> Array:
+    """The volume (nodes,) that the values of `components` functions span at each node: 0 where a
+    combination of them vanishes.
+    """
+    matrices = np.stack([w.reshape(-1, components) for w in kernel], axis=-1)
+    return np.asarray(np.abs(np.linalg.det(matrices)))
 
 
 def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
@@ -202,14 +224,13 @@ def _pin_adjoints(cells: Discrete, matrix: Matrix) -> None:
 
 
 def _adjoints(forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]) -> None:
-    with cells.solver(
-        matrix, [*cells.weights, *cells.modes], [*columns, *cells.modes], transposed=True
-    ) as solve:
+    borders = [*cells.weights, *cells.modes]
+    conditions = [*columns, *cells.modes]
+    with cells.solver(matrix, borders, conditions, transposed=True) as solve:
         for k, (_, role, level, _) in enumerate(forms.FUNCTIONS):
             if role == "adjoint":
-                given = [cells.volume * (p == level) for p in range(len(columns))] + [0.0] * len(
-                    cells.modes
-                )
+                means = [cells.volume * (p == level) for p in range(len(columns))]
+                given = [*means, *[0.0] * len(cells.modes)]
                 cells.store(k, solve(0.0 * cells.ones(), given)[0])
 
 
@@ -217,23 +238,23 @@ def _correctors(
     forms: Any, cells: Discrete, matrix: Matrix, columns: Sequence[Vector]
 ) -> dict[str, float]:
     multipliers: dict[str, float] = {}
-    wanted = [
-        k for k, (_, role, _, _) in enumerate(forms.FUNCTIONS) if role in ("corrector", "auxiliary")
-    ]
+    roles = [role for _, role, _, _ in forms.FUNCTIONS]
+    wanted = [k for k, role in enumerate(roles) if role in ("corrector", "auxiliary")]
     if not wanted:
         return multipliers
-    with cells.solver(matrix, [*columns, *cells.modes], [*cells.weights, *cells.modes]) as solve:
+    conditions = [*cells.weights, *cells.modes]
+    with cells.solver(matrix, [*columns, *cells.modes], conditions) as solve:
         for k in wanted:
             name, _, _, solvable = forms.FUNCTIONS[k]
             b, size = cells.source(k)
-            w, means = (
-                solve(b, [0.0] * (len(columns) + len(cells.modes))) if size else (0.0 * b, [0.0])
-            )
+            if size:
+                w, means = solve(b, [0.0] * len(conditions))
+            else:
+                w, means = (0.0 * b, [0.0])
             cells.store(k, w)
             if solvable:
-                multipliers[name] = (
-                    max(map(abs, means[: len(columns)])) * cells.volume / (size or 1.0)
-                )
+                largest = max(map(abs, means[: len(columns)]))
+                multipliers[name] = largest * cells.volume / (size or 1.0)
     return multipliers
 
 
@@ -245,20 +266,21 @@ def _ground_state(forms: Any, cells: Discrete) -> float:
     potential), then Newton's method for (phi, lam).
     """
     cells.assign(forms.EIGENVALUE, 0.0)
-    matrix, mass = cells.operator(), cells.mass()
-    phi, weights = cells.ones(), cells.weights[0]
+    matrix = cells.operator()
+    mass = cells.mass()
+    phi = cells.ones()
+    weights = cells.weights[0]
     low, high = cells.ratios(matrix * phi, mass * phi)
-    noise = _ROUNDING * cells.ratios(cells.diagonal(matrix), cells.diagonal(mass))[1]
-    eigenvalue, spread = low, high - low
+    _, largest = cells.ratios(cells.diagonal(matrix), cells.diagonal(mass))
+    noise = _ROUNDING * largest
+    eigenvalue = low
+    spread = high - low
     if spread > noise:
-        phi, eigenvalue = _inverse_iteration(cells, matrix, mass, phi, low - 0.1 * spread, spread)
-        psi = (
-            phi
-            if forms.SYMMETRIC
-            else _inverse_iteration(
-                cells, matrix, mass, cells.ones(), low - 0.1 * spread, spread, transposed=True
-            )[0]
-        )
+        shift = low - _BELOW * spread
+        phi, eigenvalue = _inverse_iteration(cells, matrix, mass, shift, spread)
+        psi = phi
+        if not forms.SYMMETRIC:
+            psi, _ = _inverse_iteration(cells, matrix, mass, shift, spread, transposed=True)
         cells.pin([phi], [psi])
         phi, eigenvalue = _newton(cells, matrix, mass, phi, eigenvalue, noise)
     bottom, top = cells.ratios(phi, cells.ones())
@@ -276,20 +298,22 @@ def _inverse_iteration(
     cells: Discrete,
     matrix: Matrix,
     mass: Matrix,
-    phi: Vector,
     shift: float,
     spread: float,
     transposed: bool = False,
 ) -> tuple[Vector, float]:
-    """Also for the transposed matrices (those of `mass` with a weight are symmetric: one
-    coefficient times u v).
+    """From the constant 1; also for the transposed matrices (those of `mass` with a weight are
+    symmetric: one coefficient times u v).
     """
+    phi = cells.ones()
     eigenvalue = np.inf
     with cells.solver(matrix - shift * mass, (), (), transposed) as solve:
-        for _ in range(100):
+        for _ in range(_INVERSE_STEPS):
             phi, _ = solve(mass * phi, ())
             size = float(cells.weights[0].dot(phi)) / cells.volume
-            before, eigenvalue, phi = eigenvalue, shift + 1.0 / size, (1.0 / size) * phi
+            before = eigenvalue
+            eigenvalue = shift + 1.0 / size
+            phi = (1.0 / size) * phi
             if abs(eigenvalue - before) < _FIRST * min(spread, eigenvalue - shift):
                 break
     return phi, eigenvalue
@@ -298,11 +322,13 @@ def _inverse_iteration(
 def _newton(
     cells: Discrete, matrix: Matrix, mass: Matrix, phi: Vector, eigenvalue: float, noise: float
 ) -> tuple[Vector, float]:
-    for _ in range(20):
-        shifted, load = matrix - eigenvalue * mass, mass * phi
+    for _ in range(_NEWTON_STEPS):
+        shifted = matrix - eigenvalue * mass
+        load = mass * phi
         with cells.solver(shifted, [load], [cells.weights[0]]) as solve:
             step, (change,) = solve(-1.0 * (shifted * phi), [0.0])
-        phi, eigenvalue = phi + step, eigenvalue - change
+        phi = phi + step
+        eigenvalue = eigenvalue - change
         if abs(change) <= noise:
             return phi, eigenvalue
     raise KernelError(

@@ -1,4 +1,6 @@
-"""What the mains of an emitted folder share: arguments name=value, and what is printed and written."""
+"""What the mains of an emitted folder share: arguments name=value, and what is printed and
+written.
+"""
 
 from __future__ import annotations
 

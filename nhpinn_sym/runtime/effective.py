@@ -1,5 +1,5 @@
-"""Effective coefficients as numbers, on their way from the cell problems to the homogenized equation:
-a table of values at points of the slow coordinates, and the file that holds it.
+"""Effective coefficients as numbers, on their way from the cell problems to the homogenized
+equation: a table of values at points of the slow coordinates, and the file that holds it.
 """
 
 from __future__ import annotations
@@ -63,10 +63,7 @@ class Effective:
         name, index, *orders = key
         derivative = dict(zip(coordinates, orders[0])) if orders else {}
         if (name, index) in self.known:
-            value = self.known[name, index]
-            if isinstance(value, str):
-                raise KeyError(f"{label((name, index))} = {value} is a formula")
-            return np.full(len(points), 0.0 if any(derivative.values()) else value)
+            return self._constant((name, index), len(points), any(derivative.values()))
         total = self._polynomials[name, index]
         if any(order for v, order in derivative.items() if v not in self.slow):
             return np.zeros(len(points))
@@ -74,10 +71,19 @@ class Effective:
         for v, (low, high) in self.slow.items():
             if v not in coordinates:
                 raise KeyError(f"it depends on {v}")
-            place = (2 * points[:, list(coordinates).index(v)] - low - high) / (high - low)
-            basis = _basis(place, derivative.get(v, 0)) * (2 / (high - low)) ** derivative.get(v, 0)
+            column = list(coordinates).index(v)
+            order = derivative.get(v, 0)
+            place = (2 * points[:, column] - low - high) / (high - low)
+            basis = _basis(place, order) * (2 / (high - low)) ** order
             total = np.einsum("nk,nk...->n...", basis, total)
         return np.asarray(total)
+
+    def _constant(self, key: Key, count: int, differentiated: bool) -> Array:
+        """What needed no solve, at every point. KeyError for a formula."""
+        value = self.known[key]
+        if isinstance(value, str):
+            raise KeyError(f"{label(key)} = {value} is a formula")
+        return np.full(count, 0.0 if differentiated else value)
 
     def field(self, coordinates: Sequence[str]) -> Callable[[Key, Array], Array]:
         """A function of the key and of points (n, d); SystemExit where the table does not hold
@@ -101,9 +107,10 @@ class Effective:
 
     def change(self, other: Effective) -> float:
         """The largest difference from another table, relative to the largest value."""
-        size = max((float(np.abs(v).max()) for v in self.values.values()), default=0.0) or 1.0
-        pairs = ((v, other.values[key]) for key, v in self.values.items())
-        return max((float(np.abs(a - b).max()) for a, b in pairs), default=0.0) / size
+        sizes = (float(np.abs(value).max()) for value in self.values.values())
+        pairs = ((value, other.values[key]) for key, value in self.values.items())
+        changes = (float(np.abs(a - b).max()) for a, b in pairs)
+        return max(changes, default=0.0) / (max(sizes, default=0.0) or 1.0)
 
     @cached_property
     def interpolation(self) -> float:
@@ -119,10 +126,8 @@ class Effective:
         return worst
 
     def __str__(self) -> str:
-        lines = [
-            f"{label(key)} = {v if isinstance(v, str) else _shown(np.asarray(v))}"
-            for key, v in {**self.values, **self.known}.items()
-        ]
+        entries = {**self.values, **self.known}
+        lines = [f"{label(key)} = {_shown(value)}" for key, value in entries.items()]
         for name, (low, high) in self.slow.items():
             points = ", ".join(f"{p:.4g}" for p in _nodes(low, high))
             lines.append(f"along {name} = {points}")
@@ -133,7 +138,7 @@ class Effective:
     def record(self) -> dict[str, Any]:
         """What a file holds."""
         entries = [
-            {"name": key[0], "index": key[1], **_numbers(value)}
+            {"name": key[0], "index": key[1], **_to_json(value)}
             for key, value in self.values.items()
         ]
         known = [{"name": n, "index": i, "value": v} for (n, i), v in self.known.items()]
@@ -154,11 +159,7 @@ class Effective:
         if not Path(path).is_file():
             raise SystemExit(f"{path} is not there: run main_cells.py first")
         record = json.loads(Path(path).read_text(encoding="utf-8"))
-        values = {
-            (e["name"], _tuples(e["index"])): np.asarray(e["real"])
-            + (1j * np.asarray(e["imaginary"]) if "imaginary" in e else 0.0)
-            for e in record["effective"]
-        }
+        values = {(e["name"], _tuples(e["index"])): _from_json(e) for e in record["effective"]}
         known = {(e["name"], _tuples(e["index"])): e["value"] for e in record["known"]}
         slow = {name: (float(a), float(b)) for name, (a, b) in record["slow"].items()}
         return cls(slow, values, record["parameters"], known)
@@ -178,10 +179,14 @@ class Effective:
 
 def label(key: Key) -> str:
     """A[0, 0], and A[0, 0]_x1 for its derivative along the first coordinate."""
-    name, index, *derivative = key
-    along = "".join(str(axis + 1) * n for axis, n in enumerate(derivative[0])) if derivative else ""
-    entry = f"[{', '.join(map(str, index))}]" if index else ""
-    return f"{name}{entry}" + (f"_x{along}" if along else "")
+    name, index, *derivatives = key
+    text = str(name)
+    if index:
+        text += f"[{', '.join(map(str, index))}]"
+    orders = derivatives[0] if derivatives else ()
+    if any(orders):
+        text += "_x" + "".join(str(axis + 1) * order for axis, order in enumerate(orders))
+    return text
 
 
 def _basis(place: Array, order: int) -> Array:
@@ -198,14 +203,26 @@ def _nodes(low: float, high: float) -> Array:
     return (low + high) / 2 + (high - low) / 2 * _unit_nodes()
 
 
-def _shown(value: Array) -> str:
-    return ", ".join(f"{v:.15g}" for v in value.ravel())
+def _shown(value: Array | float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return ", ".join(f"{v:.15g}" for v in np.ravel(value))
 
 
-def _numbers(value: Array) -> dict[str, Any]:
+def _to_json(value: Array) -> dict[str, Any]:
     parts = {"real": np.real(value).tolist()}
-    return parts | {"imaginary": np.imag(value).tolist()} if np.iscomplexobj(value) else parts
+    if np.iscomplexobj(value):
+        parts["imaginary"] = np.imag(value).tolist()
+    return parts
+
+
+def _from_json(entry: Mapping[str, Any]) -> Array:
+    real = np.asarray(entry["real"])
+    if "imaginary" in entry:
+        return real + 1j * np.asarray(entry["imaginary"])
+    return real + 0.0
 
 
 def _tuples(value: Any) -> Any:
+    """Lists of JSON as the tuples that they were."""
     return tuple(map(_tuples, value)) if isinstance(value, list) else value

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .lattice import Lattice
+from .tensor_grids import tensor_points
 
 _SHAPES: dict[int, NDArray[np.float64]] = {
     1: np.array([[1.0, -1.0], [0.0, 1.0]]),
@@ -106,15 +107,14 @@ class LagrangeGrid:
         axes = [
             self._axis(axis, points[:, axis], index[axis], periodic) for axis in range(self.dim)
         ]
-        flat = self.values.reshape(*self.values.shape[: self.values.ndim - self.dim], -1)
-        result = np.zeros((*flat.shape[:-1], len(points)), dtype=np.result_type(flat, float))
+        batch = self.values.shape[: self.values.ndim - self.dim]
+        flat = self.values.reshape(*batch, -1)
+        result = np.zeros((*batch, len(points)), dtype=np.result_type(flat, float))
         for corner in product(range(self.degree + 1), repeat=self.dim):
-            nodes = np.ravel_multi_index(
-                tuple(first + k for (first, _), k in zip(axes, corner, strict=True)), self.shape
-            )
-            weight = np.prod(
-                [weights[k] for (_, weights), k in zip(axes, corner, strict=True)], axis=0
-            )
+            held = list(zip(axes, corner, strict=True))
+            numbers = tuple(first + k for (first, _), k in held)
+            nodes = np.ravel_multi_index(numbers, self.shape)
+            weight = np.prod([weights[k] for (_, weights), k in held], axis=0)
             result += flat[..., nodes] * weight
         return result
 
@@ -143,18 +143,20 @@ def save_grid(file: str, grid: LagrangeGrid, components: int) -> None:
 
 
 def relative_difference(grid: LagrangeGrid, other: LagrangeGrid) -> float:
-    """The mean square of grid - other at the nodes of `grid`, relative to that of `grid`; a root."""
+    """The root mean square of grid - other at the nodes of `grid`, relative to that of `grid`."""
     lines = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
-    points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=-1)
+    points = tensor_points(lines)
     index = (0,) * grid.dim
-    here, there = grid.evaluate(points, index), other.evaluate(points, index)
-    return float(np.linalg.norm(here - there) / (np.linalg.norm(here) or 1.0))
+    here = grid.evaluate(points, index)
+    there = other.evaluate(points, index)
+    size = np.linalg.norm(here) or 1.0
+    return float(np.linalg.norm(here - there) / size)
 
 
 def ranges(grid: LagrangeGrid, components: int) -> str:
     """The smallest and the largest values, for a line of text."""
     values = grid.values.reshape(components, -1)
     names = ["u"] if components == 1 else [f"u[{i}]" for i in range(components)]
-    return f"{values.shape[1]} nodes, " + ", ".join(
-        f"{row.min():.9g} <= {name} <= {row.max():.9g}" for name, row in zip(names, values)
-    )
+    parts = [f"{values.shape[1]} nodes"]
+    parts += [f"{row.min():.9g} <= {name} <= {row.max():.9g}" for name, row in zip(names, values)]
+    return ", ".join(parts)

@@ -17,6 +17,8 @@ _OUTSIDE = 1e-9
 """How far outside, as a fraction of the box's length, a point counts as one on the face."""
 _EQUAL = 1e-13
 """Deviation from equal spacing, as a fraction of the box's length, that is rounding."""
+_DECIMALS = 14
+"""Of planes: two that agree in these are one."""
 _SNAP = 1e-3
 """How far a dof may be from its node, as a fraction of the smaller one of the two cells there."""
 
@@ -143,7 +145,9 @@ class Lattice:
         nodes = self.nodes(axis, degree)
         gaps = np.diff(nodes)
         found = np.searchsorted(nodes[:-1] + gaps / 2, x).astype(np.int64)
-        smaller = np.minimum(np.append(gaps, np.inf), np.append(np.inf, gaps))[found]
+        after = np.append(gaps, np.inf)
+        before = np.append(np.inf, gaps)
+        smaller = np.minimum(after, before)[found]
         if (np.abs(x - nodes[found]) > _SNAP * smaller).any():
             raise ValueError(f"a dof is not at a node of the lattice along axis {axis}")
         return found
@@ -159,27 +163,38 @@ def all_breaks(forms: Any, eps: float) -> list[list[float]]:
     found = [list(points) for points in forms.BREAKS]
     for axis, power, (low, high), points in forms.FAST_BREAKS:
         scale = eps**power
-        first = math.floor((forms.DOMAIN[axis][0] / scale - low) / (high - low))
-        last = math.ceil((forms.DOMAIN[axis][1] / scale - low) / (high - low))
-        shifts = (high - low) * np.arange(first, last)
+        period = high - low
+        start, end = forms.DOMAIN[axis]
+        first = math.floor((start / scale - low) / period)
+        last = math.ceil((end / scale - low) / period)
+        shifts = period * np.arange(first, last)
         found[axis] += (scale * (np.asarray(points) + shifts[:, None])).ravel().tolist()
-    return [np.unique(np.round(points, 14)).tolist() for points in found]
+    # planes that two periods share differ by rounding
+    return [np.unique(np.round(points, _DECIMALS)).tolist() for points in found]
 
 
 def _pieces(bounds: tuple[float, float], count: int, breaks: Sequence[float]) -> Array:
+    """The lines of one axis, about `count` cells with lines at the breaks."""
     low, high = bounds
-    slack = _OUTSIDE * (high - low)
+    length = high - low
+    slack = _OUTSIDE * length
     inside = sorted(float(b) for b in breaks if low + slack < b < high - slack)
     even = np.linspace(low, high, count + 1)
-    if not inside or np.abs(even[:, None] - inside).min(axis=0).max() <= _EQUAL * (high - low):
+    distances = np.abs(even[:, None] - inside).min(axis=0)
+    if distances.max(initial=0.0) <= _EQUAL * length:
         return even
     ends = np.array([low, *inside, high])
-    parts = np.maximum(1, np.rint(np.diff(ends) / (high - low) * count).astype(int))
-    pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends, ends[1:], parts)]
+    shares = np.rint(np.diff(ends) / length * count).astype(int)
+    pieces = [
+        np.linspace(a, b, max(1, n), endpoint=False) for a, b, n in zip(ends, ends[1:], shares)
+    ]
     return np.append(np.concatenate(pieces), high)
 
 
 def _equally_spaced(lines: Array) -> bool:
+    """Whether the lines differ from equal ones by rounding, of them or of the box's length."""
     even = np.linspace(lines[0], lines[-1], len(lines))
-    slack = _EQUAL * (lines[-1] - lines[0]) + 4 * np.finfo(float).eps * np.abs(lines).max()
-    return bool(np.abs(lines - even).max() <= min(slack, 1e-3 * (even[1] - even[0])))
+    rounding = 4 * np.finfo(float).eps * np.abs(lines).max()
+    slack = _EQUAL * (lines[-1] - lines[0]) + rounding
+    far_less_than_a_cell = 1e-3 * (even[1] - even[0])
+    return bool(np.abs(lines - even).max() <= min(slack, far_less_than_a_cell))

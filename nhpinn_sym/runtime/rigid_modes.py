@@ -43,9 +43,11 @@ def motions(points: Array, bounds: Sequence[tuple[float, float]], components: in
     low, high = np.array(bounds).T
     x = (2 * points - low - high) / (high - low).max()
     found = [np.tile(unit, n) for unit in np.eye(components)]
-    for i, k in combinations(range(d), 2) if components == d else ():
+    planes = combinations(range(d), 2) if components == d else ()
+    for i, k in planes:
         turn = np.zeros((n, d))
-        turn[:, i], turn[:, k] = -x[:, k], x[:, i]
+        turn[:, i] = -x[:, k]
+        turn[:, k] = x[:, i]
         found.append(turn.ravel())
     return np.stack(found, axis=1)
 
@@ -70,7 +72,9 @@ def vanishing(images: Array, largest: float, gather: Gather, share: float = _CAN
         return np.zeros((0, 0))
     triangle = np.concatenate(gather(np.linalg.qr(images, mode="r")))
     choices = np.linalg.svd(triangle)[2].T
-    choices = choices * np.sign(choices[np.abs(choices).argmax(axis=0), np.arange(len(choices))])
+    # the sign is free: the largest entry of each is made positive, on every rank
+    leading = choices[np.abs(choices).argmax(axis=0), np.arange(len(choices))]
+    choices = choices * np.sign(leading)
     sizes = np.max(gather(np.abs(images @ choices).max(axis=0, initial=0.0)), axis=0)
     return np.asarray(choices[:, sizes <= share * largest])
 
@@ -99,7 +103,8 @@ def deflated(
 def without_cancelled(image: Array, parts: Sequence[Array], gather: Gather) -> Array:
     """The sum `image` of `parts`, exactly 0 where they cancel: a kernel is known only so well."""
     left = max(gather(float(np.abs(image).max(initial=0.0))))
-    whole = max(gather(float(max(np.abs(part).max(initial=0.0) for part in parts))))
+    largest = max(np.abs(part).max(initial=0.0) for part in parts)
+    whole = max(gather(float(largest)))
     return image if left > _CANCELLING * whole else 0.0 * image
 
 
@@ -107,24 +112,27 @@ def as_many(left: Array, right: Array) -> tuple[Array, Array]:
     """Kernels (n, p) of a transposed matrix and of the matrix, as far as they were found: that with
     fewer columns is replaced by the other.
     """
-    larger = max(left, right, key=lambda kernel: kernel.shape[1])
-    return (left if left.shape == larger.shape else larger), (
-        right if right.shape == larger.shape else larger
-    )
+    if left.shape[1] < right.shape[1]:
+        return right, right
+    if right.shape[1] < left.shape[1]:
+        return left, left
+    return left, right
 
 
 def pivots(kernel: Array, first: int, gather: Gather) -> list[int]:
     """As many unknowns as there are columns (n, p), at which no combination of them vanishes; this
     rank's numbers begin with `first`.
     """
-    found, rest = [], kernel.copy()
+    found = []
+    rest = kernel.copy()
     for _ in range(kernel.shape[1]):
-        sizes = (rest**2).sum(axis=1)
-        own = int(sizes.argmax()) if len(sizes) else 0
-        size, place, row = max(
-            gather((float(sizes[own]), -first - own, rest[own]) if len(sizes) else (-1.0, 0, None)),
-            key=lambda item: item[:2],
-        )
+        candidate: tuple[float, int, Any] = (-1.0, 0, None)  # of a rank without unknowns
+        if len(rest):
+            sizes = (rest**2).sum(axis=1)
+            own = int(sizes.argmax())
+            candidate = (float(sizes[own]), -first - own, rest[own])
+        # of equal ones the lowest number, so that all ranks choose the same
+        size, place, row = max(gather(candidate), key=lambda item: item[:2])
         found.append(-place)
         rest = rest - np.outer(rest @ row, row / size)
     return found

@@ -49,10 +49,10 @@ def sdirk4(
     for step in range(steps):
         slopes: list[Vector] = []
         for node, row in zip(_NODES, _STAGES, strict=True):
-            stage = w + dt * sum(
-                (a * k for a, k in zip(row, slopes, strict=True)), start=np.zeros_like(w)
-            )
-            slopes.append(solve(load(t_end * (step + node) / steps) - stiffness(stage)))
+            weighted = (a * k for a, k in zip(row, slopes, strict=True))
+            stage = w + dt * sum(weighted, start=np.zeros_like(w))
+            t = t_end * (step + node) / steps  # exact at the end, unlike a sum of steps
+            slopes.append(solve(load(t) - stiffness(stage)))
         w = stage + dt * GAMMA * slopes[-1]
         if on_step is not None:
             on_step(step + 1, t_end * (step + 1) / steps, w)

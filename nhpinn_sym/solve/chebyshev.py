@@ -18,6 +18,7 @@ from numpy.polynomial import chebyshev as cheb
 
 from ..operator.arrays import Array as Array
 from ..problem.errors import ProblemError
+from ..runtime.tensor_grids import tensor_points
 
 Bounds = tuple[tuple[float, float], ...]
 _POINTS = 4096
@@ -73,12 +74,7 @@ class Nodes:
     @property
     def points(self) -> Array:
         """(m, d), the last axis fastest."""
-        axes = [self.axis_nodes(k) for k in range(len(self.bounds))]
-        return (
-            np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
-            if axes
-            else np.zeros((1, 0))
-        )
+        return tensor_points([self.axis_nodes(k) for k in range(len(self.bounds))])
 
     def along(self, axes: tuple[int, ...]) -> Nodes:
         """The nodes along some of the axes."""

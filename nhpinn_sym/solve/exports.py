@@ -53,7 +53,8 @@ class Exported(ABC):
         """Values at points."""
 
     def to_xarray(self, n: int | None = None, times: ArrayLike | None = None) -> Any:
-        """An `xarray.Dataset` with u over x1, x2, ..., with time over t, for systems over component.
+        """An `xarray.Dataset` with u over x1, x2, ..., with time over t, for systems over
+        component.
 
         times: eleven from 0 to the end where none are given. BackendMissingError without xarray.
         """

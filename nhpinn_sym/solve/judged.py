@@ -28,8 +28,8 @@ class Quadrature(Protocol):
     """A solver that shows by which quadrature it averaged."""
 
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
-        """Points (n, d) of the cell and weights (n,) whose sum is 1, at slow point `node` of a batch
-        that the solver gave.
+        """Points (n, d) of the cell and weights (n,) whose sum is 1, at slow point `node` of a
+        batch that the solver gave.
         """
 
 

@@ -19,6 +19,7 @@ from ..lower.forms import LoweredCells
 from ..lower.phases import Labels, cut
 from ..operator.numbers.level_sets import LevelSet
 from ..operator.numbers.sweep import Sweep, line_points
+from ..runtime.tensor_grids import tensor_points, uniform_line
 from .solution import Array
 
 Numbers = NDArray[np.int64]
@@ -170,8 +171,7 @@ class Partition:
         )
 
     def _trapezoid(self, order: int) -> Quadrature:
-        lines = [a + (b - a) * np.arange(order) / order for a, b in self.labels.bounds]
-        points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+        points = tensor_points([uniform_line(ends, order) for ends in self.labels.bounds])
         volume = float(np.prod([b - a for a, b in self.labels.bounds]))
         return Quadrature(
             points,

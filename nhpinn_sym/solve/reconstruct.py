@@ -132,7 +132,9 @@ class Reconstruction(Exported):
 
 
 def _resolving(line: Array, eps: float, most: int) -> Array:
-    """Equally spaced points, _PER_PERIOD to a length of eps where these are not more than `most`."""
+    """Equally spaced points, _PER_PERIOD to a length of eps where these are not more than
+    `most`.
+    """
     wanted = int(_PER_PERIOD * (line[-1] - line[0]) / eps) + 1
     return np.linspace(line[0], line[-1], max(len(line), min(wanted, most)))
 

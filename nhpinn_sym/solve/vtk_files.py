@@ -31,7 +31,9 @@ def write_image(
     shape: Sequence[int],
     values: Mapping[str, Array],
 ) -> Path:
-    """A .vti: arrays by name, (points,) or (points, components), the last axis of `shape` fastest."""
+    """A .vti: arrays by name, (points,) or (points, components), the last axis of `shape`
+    fastest.
+    """
     counts = [*shape, 1, 1, 1][:3]
     extent = " ".join(f"0 {n - 1}" for n in counts)
     numbers = [

@@ -34,6 +34,7 @@ from ..operator.table import Operator
 from ..problem.conditions import describe_face
 from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
 from ..resolution import Resolution, integrate, resolve_cells
+from ..runtime.tensor_grids import gauss_line, tensor_weights
 from .cell_solution import CellSolution
 from .chebyshev import Nodes
 from .slow import slow_box
@@ -321,22 +322,16 @@ class _Planes:
         columns = [g.ravel() for g in grid[1:]]
         columns.insert(self.axis, grid[0].ravel())
         values, scale = self._values(integrand, np.stack(columns, axis=-1))
-        within = np.ones(1)
-        for _, mass in rules:
-            within = np.multiply.outer(within, mass).ravel()
+        within = tensor_weights([mass for _, mass in rules])
         found = values.reshape(len(values), len(nodes), -1) @ within
         return _Means(nodes, weights, found, float(np.abs(values).max()), scale)
 
     def _rule(self, axis: int, order: int) -> tuple[Array, Array]:
         """Composite Gauss points of one axis, and weights of sum 1."""
-        (low, high), lines = self.op.cell.bounds[axis], self.lines[axis]
-        points, weights = np.polynomial.legendre.leggauss(
-            order if len(lines) < _MANY else order // 2
-        )
-        widths = np.diff(lines)[:, None]
-        return (lines[:-1, None] + widths * (points + 1) / 2).ravel(), (
-            widths * weights / 2
-        ).ravel() / (high - low)
+        low, high = self.op.cell.bounds[axis]
+        lines = self.lines[axis]
+        points, weights = gauss_line(lines, order if len(lines) < _MANY else order // 2)
+        return points, weights / (high - low)
 
     def _values(self, integrand: Integrand, y: Array) -> tuple[Array, float]:
         """Values (m, n) at points of the cell, and the size of their terms."""

@@ -19,6 +19,7 @@ from ..operator.arrays import Array
 from ..problem.escaping import printable
 from ..problem.numeric import lambdified
 from ..problem.problem import MultiscaleProblem
+from ..runtime.tensor_grids import tensor_points
 from ..solve.cell_solution import CellSolution
 
 
@@ -84,7 +85,7 @@ def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
         np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])
         for (a, b), n in zip(bounds, counts, strict=True)
     ]
-    y = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
+    y = tensor_points(axes)
     middle = (
         np.array([(a + b) / 2 for a, b in problem.domain.bounds])
         if problem.domain

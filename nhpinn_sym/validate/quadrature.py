@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..operator.arrays import Array
+from ..runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
 
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
 _GAUSS = {1: 4, 2: 3, 3: 2}
@@ -44,17 +45,10 @@ def resolving(
     excess = (np.prod(intervals) * order**dim / _MOST_POINTS) ** (1 / dim)
     if excess > 1:
         intervals = [int(np.ceil(n / excess)) for n in intervals]
-    nodes, weights = np.polynomial.legendre.leggauss(order)
-    axes, masses = [], []
-    for (a, b), n in zip(bounds, intervals, strict=True):
-        h = (b - a) / n
-        axes.append((a + h * (np.arange(n)[:, None] + (nodes + 1) / 2)).ravel())
-        masses.append(np.tile(weights * h / 2, n))
-    points = np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1)
-    total = np.ones(1)
-    for mass in masses:
-        total = np.multiply.outer(total, mass).ravel()
-    return CommonQuadrature(points, total)
+    pairs = zip(bounds, intervals, strict=True)
+    rules = [gauss_line(np.linspace(a, b, n + 1), order) for (a, b), n in pairs]
+    points = tensor_points([line for line, _ in rules])
+    return CommonQuadrature(points, tensor_weights([mass for _, mass in rules]))
 
 
 def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[int, ...]]:
@@ -66,4 +60,4 @@ def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[i
         np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])
         for (a, b), n in zip(bounds, counts, strict=True)
     ]
-    return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")], axis=-1), counts
+    return tensor_points(axes), counts

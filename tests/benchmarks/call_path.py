@@ -50,7 +50,9 @@ class CallPath:
 
     def show(self) -> None:
         """Print files by folder, and the chain."""
-        print(f"{' and '.join(self.rooms) or 'package'}: {len(self.files)} files, {len(self.chain)} frames")
+        print(
+            f"{' and '.join(self.rooms) or 'package'}: {len(self.files)} files, {len(self.chain)} frames"
+        )
         folders = Counter(str(Path(name).parent) for name in self.files)
         for folder, count in sorted(folders.items()):
             names = [Path(name).name for name in sorted(self.files)]

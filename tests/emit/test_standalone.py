@@ -14,12 +14,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sympy as sp
+from scipy.special import mathieu_a
 
 import nhpinn_sym as nh
+from nhpinn_sym.emit.fem_mains import cells_lines
 from nhpinn_sym.emit.source import Source, load
 from nhpinn_sym.emit.standalone import RUNTIME, sibling_names, standalone
 from nhpinn_sym.emit.torch_text import RUNTIME as TORCH_NAMES
-from nhpinn_sym.problem.errors import OutputPathError
+from nhpinn_sym.problem.errors import OutputPathError, UnsupportedError
 from tests.emitted import printed_values, run_main
 from tests.symbolic import C, S, derived, diffusion
 
@@ -190,3 +192,26 @@ def test_a_drift_without_an_adjoint_is_found_by_nets(tmp_path: Path) -> None:
     nh.emit(model, "torch").save(tmp_path)
     printed = printed_values(run_main(tmp_path, "cells", "n=150").stdout)
     assert printed["A[0, 0]"] == pytest.approx(1 + 1 / (8 * np.pi**2), rel=1e-6)
+
+
+def test_ground_states_are_found_by_nets(tmp_path: Path) -> None:
+    """Mathieu's equation in pi y: -phi'' + 20 cos(2 pi y) phi = lambda0 phi, lambda0 = pi^2 a_0(q)
+    with q = 10 / pi^2.
+    """
+    model = derived(
+        lambda s, u: sp.Eq(s.dt(u) - s.laplacian(u) + 20 * C(s.y[0]) * u / s.eps**2, 0),
+        1,
+        time=True,
+    )
+    nh.emit(model, "torch").save(tmp_path)
+    done = run_main(tmp_path, "cells", "n=100")
+    assert done.returncode == 0, done.stderr
+    printed = printed_values(done.stdout)
+    assert printed["lambda0"] == pytest.approx(np.pi**2 * mathieu_a(0, 10 / np.pi**2), rel=1e-9)
+    expected = nh.solve_cells(model, "fourier").effective["A"][0, 0]
+    assert printed["A[0, 0]"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_target_without_mains_is_refused() -> None:
+    with pytest.raises(UnsupportedError, match="no mains that run them"):
+        cells_lines("fortran")

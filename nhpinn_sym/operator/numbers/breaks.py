@@ -132,7 +132,9 @@ def _slope(expr: sp.Expr, symbol: sp.Symbol) -> float | None:
 
 
 def _zeros(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:
-    """Zeros between the cuts; an expression that is linear but for floors is linear between them."""
+    """Zeros between the cuts; an expression that is linear but for floors is linear between
+    them.
+    """
     floors = {f: sp.Dummy() for f in expr.atoms(sp.floor) if symbol in f.free_symbols}
     slope = _slope(expr.xreplace(floors), symbol)
     if slope is None:

@@ -94,7 +94,9 @@ def _mean_of_sum(expr: sp.Add, space: DataSpace) -> MeanWithError:
 
 
 def _mean_of_product(factors: Sequence[MeanWithError]) -> MeanWithError:
-    """The mean of a product of independent factors; errors e, f of a, b make |b| e + |a| f + e f."""
+    """The mean of a product of independent factors; errors e, f of a, b make |b| e + |a| f + e
+    f.
+    """
     mean = 1.0 + 0j
     error = 0.0
     for m, e in factors:
@@ -248,8 +250,9 @@ def _along_lines(expr: sp.Expr, space: DataSpace, breaks: Breaks) -> MeanWithErr
 def _line_means(
     values: PointFunction, lines: Lines, space: DataSpace, breaks: Breaks
 ) -> tuple[Array, Array]:
-    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes where
-    the data ask for them between these."""
+    """Means and their errors by Gauss points on lines that are cut at the interfaces, by boxes
+    where the data ask for them between these.
+    """
     lo, hi = _parts_between_interfaces(lines, space)
     expressions = _smooth_levels(breaks, space)
     volume = _volume(space)

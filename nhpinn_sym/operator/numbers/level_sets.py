@@ -244,7 +244,9 @@ def _system(group: Sequence[LevelSet], points: Array, free: Sequence[int]) -> tu
 def _determinant(
     f: LevelSet, g: LevelSet, points: Array, free: Sequence[int]
 ) -> tuple[Array, Array]:
-    """d_i f d_j g - d_j f d_i g for the two inner axes, (n, 1), and its derivatives, (n, 1, free)."""
+    """d_i f d_j g - d_j f d_i g for the two inner axes, (n, 1), and its derivatives, (n, 1,
+    free).
+    """
     i, j = free[1:]
     df = f.gradient(points)
     dg = g.gradient(points)

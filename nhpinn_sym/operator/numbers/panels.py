@@ -58,8 +58,9 @@ _SHRUNK = 1e-10
 """Share of a box by which it is shrunk before it is enclosed: a closed box would hold the values on
 the other side of a jump at its boundary."""
 _ROUNDING = 1e-11
-"""Share of the whole interval by which it is shrunk at least: a break is known up to rounding, which
-a flat condition such as cos(x) > cos(1e-4) enlarges."""
+"""Share of the whole interval by which it is shrunk at least: a break is known up to rounding,
+which a flat condition such as cos(x) > cos(1e-4) enlarges.
+"""
 _ROUGH = 1e-3
 """Share of the largest size up to which the narrowest panels, which have no weight, may be wrong.
 """

@@ -17,7 +17,14 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
-from ..cell_solve import DAMPING, Key, Solve, solve_functions
+from ..cell_solve import (
+    DAMPING,
+    Key,
+    Solve,
+    solve_functions,
+    unknown_symbols,
+    volumes_at_nodes,
+)
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
 from .compat import (
@@ -72,52 +79,55 @@ class CellProblem:
         comm: MPI.Comm = MPI.COMM_WORLD,
         fields: Sequence[str] = (),
     ) -> None:
-        self.forms, self.components = forms, forms.COMPONENTS
-        self.box = box = BoxSpace(
+        self.forms = forms
+        self.components = forms.COMPONENTS
+        self.box = BoxSpace(
             comm, lattice, degree, periodic=range(lattice.dim), components=self.components
         )
         self.method = _method(solver, forms)
-        self.slow = {name: box.constant(0.0) for name in forms.SLOW}
-        later = dict.fromkeys(
-            [*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0
-        )
-        self.given = {
-            name: box.constant(value)
-            for name, value in {
-                **{name: parameters[name] for name in forms.PARAMETERS},
-                **later,
-            }.items()
-        }
-        self.fields = {name: QuadratureField(box) for name in fields}
+        numbers = {name: parameters[name] for name in forms.PARAMETERS}
+        numbers |= dict.fromkeys(unknown_symbols(forms), 0.0)
+        self.slow = {name: self.box.constant(0.0) for name in forms.SLOW}
+        self.given = {name: self.box.constant(value) for name, value in numbers.items()}
+        self.fields = {name: QuadratureField(self.box) for name in fields}
+        self._compile()
+        self.volume = math.prod(b - a for a, b in lattice.bounds)
+        self.weights = self._weights(ufl.TestFunction(self.box.space))
+        self._noise = 0.0
+        self.iterations = 0
+        self._alternating = [
+            self.box.alternating(axis)
+            for axis in forms.FIRST_ORDER
+            if lattice.cells[axis] * degree % 2 == 0
+        ]
+        self.modes = []
+        for mode in self._alternating:
+            scaled = (self.volume * self.components / mode.getSize()) * mode
+            self.modes += [self._part(scaled, i) for i in range(self.components)]
+        self.pin()
+
+    def _compile(self) -> None:
+        """Every form of the module, once."""
+        forms = self.forms
+        box = self.box
         held = {name: field.function for name, field in self.fields.items()}
         data = (box.x, self.slow, {**self.given, **held}, box.dx)
-        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
+        u = ufl.TrialFunction(box.space)
+        v = ufl.TestFunction(box.space)
         self.functions = [fem.Function(box.space) for _ in forms.FUNCTIONS]
         self._operator = compile_form(forms.operator(u, v, *data))
-        self._mass = compile_form(forms.mass(u, v, *data)) if forms.EIGENVALUE else None
-        self._moments = compile_form(self.functions[0] * v * box.dx) if forms.EIGENVALUE else None
+        if forms.EIGENVALUE:
+            self._mass = compile_form(forms.mass(u, v, *data))
+            self._moments = compile_form(self.functions[0] * v * box.dx)
         self._sources = Selection(box, dict(enumerate(forms.sources(v, self.functions, *data))))
         self._means = {"EFFECTIVE": Selection(box, forms.effective(self.functions, *data))}
         if forms.CONSTANTS:
             self._means["QUOTIENTS"] = Selection(box, forms.quotients(self.functions, *data))
-        self.volume = math.prod(b - a for a, b in box.bounds)
-        self.weights = self._weights(v)
-        self._noise, self.iterations = 0.0, 0
-        self._alternating = [
-            box.alternating(axis) for axis in forms.FIRST_ORDER if box.cells[axis] * degree % 2 == 0
-        ]
-        self.modes = [
-            self._part((self.volume * self.components / m.getSize()) * m, i)
-            for m in self._alternating
-            for i in range(self.components)
-        ]
-        self.pin()
 
     def _weights(self, v: Any) -> list[PETSc.Vec]:
         """The integrals of the test functions, by component."""
-        total = self.box.restricted(
-            assemble_vector(compile_form((sum(v) if self.components > 1 else v) * self.box.dx))
-        )
+        every = sum(v) if self.components > 1 else v
+        total = self.box.restricted(assemble_vector(compile_form(every * self.box.dx)))
         return [self._part(total, i) for i in range(self.components)]
 
     def _part(self, values: PETSc.Vec, number: int) -> PETSc.Vec:
@@ -136,10 +146,9 @@ class CellProblem:
         self.iterations = 0
         solved = solve_functions(self.forms, self)
         release(self.box.comm)
-        values = np.array(
-            [self.box.values(f).reshape(-1, self.components).T for f in self.functions]
-        )
-        grid = self.box.grid(values.reshape(len(self.functions), self.components, self.box.owned))
+        shape = (len(self.functions), self.components, self.box.owned)
+        by_node = [self.box.values(f).reshape(-1, self.components) for f in self.functions]
+        grid = self.box.grid(np.array([values.T for values in by_node]).reshape(shape))
         return CellResult(grid, solved.values, solved.multipliers, self.iterations)
 
     def assign(self, name: str, value: float) -> None:
@@ -184,23 +193,25 @@ class CellProblem:
         return result
 
     def pin(self, *kernels: Sequence[PETSc.Vec]) -> None:
-        c, like = self.components, self.weights[0]
+        c = self.components
+        like = self.weights[0]
         size = np.ones(like.getLocalSize() // c)
         for kernel in kernels:
-            size = size * np.abs(
-                np.linalg.det(np.stack([w.array.reshape(-1, c) for w in kernel], axis=-1))
-            )
-        choices = [size, *(np.where(mode.array[::c] < 0, size, -1.0) for mode in self._alternating)]
-        nodes = [self._largest(values, like.getOwnershipRange()[0] // c) for values in choices]
+            size = size * volumes_at_nodes([w.array for w in kernel], c)
+        choices = [size]
+        for mode in self._alternating:
+            choices.append(np.where(mode.array[::c] < 0, size, -1.0))
+        first, _ = like.getOwnershipRange()
+        nodes = [self._largest(values, first // c) for values in choices]
         self._pins = [node * c + i for node in nodes for i in range(c)]
 
     def _largest(self, values: NDArray[np.float64], first: int) -> int:
         """The number of the node with the largest value on all ranks; this rank's numbers begin
         with `first`.
         """
-        own = (
-            (float(values.max()), -first - int(np.argmax(values))) if len(values) else (-np.inf, 0)
-        )
+        own = (-np.inf, 0)
+        if len(values):
+            own = (float(values.max()), -first - int(np.argmax(values)))
         return -max(self.box.comm.allgather(own))[1]
 
     def ratios(self, numerator: PETSc.Vec, denominator: PETSc.Vec) -> tuple[float, float]:
@@ -216,13 +227,9 @@ class CellProblem:
         rows: Sequence[PETSc.Vec],
         transposed: bool = False,
     ) -> Iterator[Solve]:
-        solve = bordered(
-            matrix.copy().transpose() if transposed else matrix,
-            columns,
-            rows,
-            self._pins[: len(rows)],
-            self.method,
-        )
+        if transposed:
+            matrix = matrix.copy().transpose()
+        solve = bordered(matrix, columns, rows, self._pins[: len(rows)], self.method)
         yield solve
         self.iterations = max(self.iterations, solve.iterations)
         solve.destroy()
@@ -246,20 +253,14 @@ class Selection:
     """
 
     def __init__(self, box: BoxSpace, forms: Mapping[Any, ufl.Form | int]) -> None:
-        held = {
-            key: (box.constant(0.0), form)
-            for key, form in forms.items()
-            if isinstance(form, ufl.Form)
-        }
-        keys = list(held)
+        terms = {key: form for key, form in forms.items() if isinstance(form, ufl.Form)}
+        keys = list(terms)
         self._groups: dict[Hashable, tuple[fem.Form, dict[Hashable, fem.Constant]]] = {}
         for first in range(0, len(keys), _TOGETHER):
-            group = {key: held[key] for key in keys[first : first + _TOGETHER]}
-            scaled = [switch * form for switch, form in group.values()]
-            compiled = compile_form(sum(scaled[1:], start=scaled[0]))
-            self._groups |= dict.fromkeys(
-                group, (compiled, {key: switch for key, (switch, _) in group.items()})
-            )
+            switches = {key: box.constant(0.0) for key in keys[first : first + _TOGETHER]}
+            head, *tail = [switch * terms[key] for key, switch in switches.items()]
+            compiled = compile_form(sum(tail, start=head))
+            self._groups |= dict.fromkeys(switches, (compiled, switches))
 
     def select(self, key: Hashable) -> fem.Form | None:
         """The compiled form, switched to `key`; None where that one has no terms."""

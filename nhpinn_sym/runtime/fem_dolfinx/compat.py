@@ -102,11 +102,9 @@ def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.Fu
     with _quiet_compiler():
         if hasattr(fem, "functionspace"):
             return fem.functionspace(mesh, (*element, (components,)) if components > 1 else element)
-        return (
-            fem.VectorFunctionSpace(mesh, element, dim=components)
-            if components > 1
-            else fem.FunctionSpace(mesh, element)
-        )
+        if components > 1:
+            return fem.VectorFunctionSpace(mesh, element, dim=components)
+        return fem.FunctionSpace(mesh, element)
 
 
 def broken_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:

@@ -32,6 +32,8 @@ Key = tuple[Any, ...]
 """(name, index), or (name, index, derivative)."""
 Array = NDArray[np.float64]
 Coefficients = Callable[[Key, Array], Array]
+_IS_CONSTANT = 1e-12
+"""Distance from a constant, at nodes and relative to one, that is rounding."""
 _ROUNDED = 1e-12
 """A product with the matrix that is smaller than that share of its norm is 0."""
 
@@ -56,30 +58,45 @@ class EquationProblem:
         solver: str = "auto",
         comm: MPI.Comm = MPI.COMM_WORLD,
     ) -> None:
-        self.forms, self.components, self.automatic = forms, forms.COMPONENTS, solver == "auto"
+        self.forms = forms
+        self.components = forms.COMPONENTS
+        self.automatic = solver == "auto"
         self.defect = 0.0
         fixed = [(face, field) for faces, field in forms.DIRICHLET for face in faces]
-        self.box = box = BoxSpace(comm, lattice, degree, forms.PERIODIC, fixed, self.components)
-        self.method = method(
-            solver, lattice.dim, forms.POSITIVE, many=forms.TIME or self.components > 1
-        )
-        self.t = box.constant(0.0)
-        p = {name: box.constant(parameters[name]) for name in forms.PARAMETERS}
-        k = {key: box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS}
-        u, v = ufl.TrialFunction(box.space), ufl.TestFunction(box.space)
-        self._arguments = (v, box.x, self.t, p, k, box.dx, box.ds)
+        self.box = BoxSpace(comm, lattice, degree, forms.PERIODIC, fixed, self.components)
+        many = forms.TIME or self.components > 1
+        self.method = method(solver, lattice.dim, forms.POSITIVE, many)
+        self.t = self.box.constant(0.0)
+        self._given = {name: self.box.constant(parameters[name]) for name in forms.PARAMETERS}
+        self._effective = {
+            key: self.box.sampled(partial(coefficients, key)) for key in forms.EXTERNALS
+        }
+        self._compile()
+
+    def _compile(self) -> None:
+        """Every form of the module, once."""
+        forms = self.forms
+        box = self.box
+        p = self._given
+        u = ufl.TrialFunction(box.space)
+        v = ufl.TestFunction(box.space)
+        inside = (v, box.x, self.t, p, self._effective, box.dx)
+        self._arguments = (*inside, box.ds)
         self.stiffness = compile_form(forms.stiffness(u, *self._arguments))
-        load = forms.load(v, box.x, self.t, p, k, box.dx, box.ds)
+        load = forms.load(*self._arguments)
         self.load = compile_form(load) if load else None
         self.dirichlet = self._interpolants(forms.dirichlet(box.x, self.t, p))
         if forms.TIME:
-            self.mass = compile_form(forms.mass(u, v, box.x, self.t, p, k, box.dx))
+            self.mass = compile_form(forms.mass(u, *inside))
             self.rates = self._interpolants(forms.dirichlet_rate(box.x, self.t, p))
             self.initial = box.interpolant(forms.initial(box.x, p))
         else:
-            self.weights = box.restricted(
-                assemble_vector(compile_form((sum(v) if self.components > 1 else v) * box.dx))
-            )
+            every = compile_form(self._every(v) * box.dx)
+            self.weights = box.restricted(assemble_vector(every))
+
+    def _every(self, v: Any) -> Any:
+        """The sum of the components of a test function."""
+        return sum(v) if self.components > 1 else v
 
     def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
         return [
@@ -93,11 +110,15 @@ class EquationProblem:
         `defect` then is the relative imbalance of the data of a problem that leaves its mean open:
         there is no solution unless it vanishes, up to quadrature.
         """
-        matrix, lift = assemble_matrix(self.stiffness), self._lift(self.dirichlet)
+        matrix = assemble_matrix(self.stiffness)
+        lift = self._lift(self.dirichlet)
         reduced = self.box.reduced(matrix)
         b = self.box.restricted(self._load() - matrix * vector(lift))
         left, right = self._kernels(reduced)
-        w = self._bordered(reduced, b, left, right) if right.shape[1] else self._linear(reduced)(b)
+        if right.shape[1]:
+            w = self._bordered(reduced, b, left, right)
+        else:
+            w = self._linear(reduced)(b)
         return self._grid(self.box.values(self.box.function(w, lift)))
 
     def _linear(self, matrix: PETSc.Mat) -> Linear:
@@ -109,11 +130,9 @@ class EquationProblem:
         """Combinations of constants and rotations that the transposed matrix, and the matrix,
         nearly map to 0.
         """
-        candidates, largest, found = (
-            self.box.motions(),
-            matrix.norm(PETSc.NormType.NORM_INFINITY),
-            [],
-        )
+        candidates = self.box.motions()
+        largest = matrix.norm(PETSc.NormType.NORM_INFINITY)
+        found = []
         for multiply in (matrix.multTranspose, matrix.mult):
             image = matrix.createVecRight()
             images = np.empty_like(candidates)
@@ -133,11 +152,12 @@ class EquationProblem:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
         size = b.norm(PETSc.NormType.NORM_1)
         if size <= rounding(matrix):
-            b, size = b * 0.0, 1.0
-        columns, rows = (
-            [self._free(self.weights.array * k) for k in kernel.T] for kernel in (left, right)
-        )
-        pins = pivots(right, matrix.getOwnershipRange()[0], self.box.comm.allgather)
+            b = b * 0.0
+            size = 1.0
+        columns = [self._free(self.weights.array * kernel) for kernel in left.T]
+        rows = [self._free(self.weights.array * kernel) for kernel in right.T]
+        first, _ = matrix.getOwnershipRange()
+        pins = pivots(right, first, self.box.comm.allgather)
         images = self._images(matrix, right)
         singular = not any(image.norm() for image in images)
         # CG is told of a kernel, which must be one
@@ -158,39 +178,36 @@ class EquationProblem:
         nowhere_held = not any(comm.allgather(bool(self.box.held.any())))
         units = np.tile(np.eye(self.components), (len(functions) // self.components, 1))
         rounding_size = _ROUNDED * matrix.norm(PETSc.NormType.NORM_INFINITY)
+        counts = np.sum(comm.allgather((units**2).sum(axis=0)), axis=0)
         found = []
         for column in functions.T:
-            shares = np.sum(comm.allgather(units.T @ column), axis=0) / np.sum(
-                comm.allgather((units**2).sum(axis=0)), axis=0
-            )
-            far = float(np.abs(units @ shares - column).max(initial=0.0))
-            if nowhere_held and max(comm.allgather(far)) < 1e-12:
-                parts = [
-                    self._of_constant(share * unit)
-                    for share, unit in zip(shares, np.eye(self.components))
-                ]
-                arrays = [part.array for part in parts]
-                found.append(
-                    self._free(without_cancelled(np.sum(arrays, axis=0), arrays, comm.allgather))
-                )
+            shares = np.sum(comm.allgather(units.T @ column), axis=0) / counts
+            distance = float(np.abs(units @ shares - column).max(initial=0.0))
+            if nowhere_held and max(comm.allgather(distance)) < _IS_CONSTANT:
+                found.append(self._image_of_constants(shares))
                 continue
             image = matrix.createVecLeft()
             matrix.mult(self._free(column), image)
-            found.append(
-                image if image.norm(PETSc.NormType.NORM_INFINITY) > rounding_size else 0.0 * image
-            )
+            rounded = image.norm(PETSc.NormType.NORM_INFINITY) <= rounding_size
+            found.append(0.0 * image if rounded else image)
         return found
+
+    def _image_of_constants(self, values: Array) -> PETSc.Vec:
+        """The vector of the operator applied to constants, 0 where that cancels."""
+        units = np.eye(self.components)
+        parts = [self._of_constant(value * unit).array for value, unit in zip(values, units)]
+        total = np.sum(parts, axis=0)
+        return self._free(without_cancelled(total, parts, self.box.comm.allgather))
 
     def _of_constant(self, values: Array) -> PETSc.Vec:
         """The vector of the operator applied to constants, one for each component."""
         constants = [self.box.constant(float(value)) for value in values]
-        form = self.forms.stiffness(
-            ufl.as_vector(constants) if self.components > 1 else constants[0], *self._arguments
-        )
+        u = ufl.as_vector(constants) if self.components > 1 else constants[0]
+        form = self.forms.stiffness(u, *self._arguments)
         v, *_ = self._arguments
         # derivatives of constants vanish only when the form is compiled: then this term keeps its
         # space
-        kept = self.box.constant(0.0) * (sum(v) if self.components > 1 else v) * self.box.dx
+        kept = self.box.constant(0.0) * self._every(v) * self.box.dx
         return self.box.restricted(assemble_vector(compile_form(form + kept)))
 
     def _grid(self, values: Array) -> LagrangeGrid:
@@ -261,8 +278,10 @@ class EquationProblem:
             self.t.value = t
             return np.where(held, self.box.values(self._lift(self.rates)), self._load().array)
 
+        if not self.forms.STEADY:
+            return forcing
         steady = forcing(0.0)
-        return (lambda t: steady) if self.forms.STEADY else forcing
+        return lambda t: steady
 
     def _vec(self, values: Array) -> PETSc.Vec:
         result = self.box.P.createVecLeft()
@@ -289,7 +308,8 @@ def method(solver: str, dim: int, positive: bool, many: bool = False) -> str:
     matrix serves many right-hand sides.
     """
     iterative = "cg" if positive else "gmres"
-    automatic = "direct" if dim == 1 or (dim == 2 and (many or not positive)) else iterative
+    factorized = dim == 1 or (dim == 2 and (many or not positive))
+    automatic = "direct" if factorized else iterative
     choices = {"auto": automatic, "direct": "direct", "iterative": iterative}
     if solver not in choices:
         raise ValueError(f"solver={solver!r}: choose one of {', '.join(choices)}")

@@ -51,7 +51,8 @@ class Files:
     """The files of one compiled module."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        self.folder, self.name = folder, name
+        self.folder = folder
+        self.name = name
         self.source, self.ready, self.owner = (
             folder / f"{name}{end}" for end in (".c", ".c.cached", ".owner")
         )

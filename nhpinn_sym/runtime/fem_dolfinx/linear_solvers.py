@@ -15,6 +15,10 @@ _SYSTEMS = {**_MULTIGRID, "strong_threshold": 0.5}
 """With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four
 times slower.
 """
+_TOLERANCE = 1e-12
+"""Below the error of any mesh: what is estimated from two meshes must not see the solver."""
+_ITERATIONS = 1000
+_RESTART = 200
 _ROUNDING = 1e-15
 
 
@@ -28,7 +32,9 @@ class Linear:
     """
 
     def __init__(self, matrix: PETSc.Mat, method: str) -> None:
-        self.method, self.iterations, self.ksp = method, 0, PETSc.KSP().create(matrix.comm)
+        self.method = method
+        self.iterations = 0
+        self.ksp = PETSc.KSP().create(matrix.comm)
         self.ksp.setOperators(matrix)
         pc = self.ksp.getPC()
         if method == "direct":
@@ -37,18 +43,16 @@ class Linear:
             pc.setFactorSolverType("mumps")
         else:
             self.ksp.setType(method)
-            self.ksp.setTolerances(rtol=1e-12, max_it=1000)
-            self.ksp.setGMRESRestart(200)
+            self.ksp.setTolerances(rtol=_TOLERANCE, max_it=_ITERATIONS)
+            self.ksp.setGMRESRestart(_RESTART)
             _set_multigrid(pc, systems=matrix.getBlockSize() > 1)
 
     def __call__(self, b: PETSc.Vec) -> PETSc.Vec:
         """Raises DivergedError where PETSc did not converge."""
         w = b.duplicate()
         self.ksp.solve(b, w)
-        reason, self.iterations = (
-            self.ksp.getConvergedReason(),
-            max(self.iterations, self.ksp.getIterationNumber()),
-        )
+        reason = self.ksp.getConvergedReason()
+        self.iterations = max(self.iterations, self.ksp.getIterationNumber())
         if reason <= 0 or not np.isfinite(w.norm()):
             raise DivergedError(
                 f"PETSc's {self.method} solver ended with reason {reason} after"
@@ -86,7 +90,8 @@ class ProjectedCG:
     """
 
     def __init__(self, matrix: PETSc.Mat, rows: Sequence[PETSc.Vec]) -> None:
-        self._rows, self._linear = rows, Linear(matrix, "cg")
+        self._rows = rows
+        self._linear = Linear(matrix, "cg")
         self._constants = [component(rows[0], p, len(rows)) for p in range(len(rows))]
         kernel = PETSc.NullSpace().create(
             vectors=[(1.0 / e.norm()) * e for e in self._constants], comm=matrix.comm
@@ -125,11 +130,8 @@ class Pinned:
         method: str,
     ) -> None:
         self._matrix = matrix.copy()
-        owned = [
-            pin
-            for pin in pins
-            if matrix.getOwnershipRange()[0] <= pin < matrix.getOwnershipRange()[1]
-        ]
+        low, high = matrix.getOwnershipRange()
+        owned = [pin for pin in pins if low <= pin < high]
         units = [_unit(matrix, pin) for pin in pins]
         lines = [matrix.createVecRight() for _ in pins]
         for unit, line in zip(units, lines):
@@ -183,6 +185,6 @@ def bordered(
     """The solver of A w + sum lam_p column_p = b, row_p . w = g_p for an A with as many kernel
     functions.
     """
-    return (
-        ProjectedCG(matrix, rows) if method == "cg" else Pinned(matrix, columns, rows, pins, method)
-    )
+    if method == "cg":
+        return ProjectedCG(matrix, rows)
+    return Pinned(matrix, columns, rows, pins, method)

@@ -30,6 +30,8 @@ from .compat import (
 
 Bounds = tuple[tuple[float, float], ...]
 Face = tuple[int, int]
+_ON_FACE = 1e-9
+"""How far from a face, as a part of the box's length, a point on it may be."""
 
 
 class BoxSpace:
@@ -57,40 +59,28 @@ class BoxSpace:
                 f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a"
                 " lattice"
             )
-        self.comm, self.lattice, self.degree = comm, lattice, degree
+        self.comm = comm
+        self.lattice = lattice
+        self.degree = degree
         self.mesh = box_mesh(comm, lattice)
-        self.components, self.space = components, function_space(self.mesh, degree, components)
+        self.components = components
+        self.space = function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
         self.quadrature_degree = 2 * degree + 1
         rule = {"quadrature_degree": self.quadrature_degree}
+        tags = facet_tags(self.mesh, lattice.bounds)
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
-        self.ds = ufl.Measure(
-            "ds",
-            domain=self.mesh,
-            subdomain_data=facet_tags(self.mesh, lattice.bounds),
-            metadata=rule,
-        )
-        self._ends = np.array(self.cells) * degree
+        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=tags, metadata=rule)
+        self._ends = np.array(lattice.cells) * degree
         points = coordinates(self.space)
         places = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
         self._nodes = np.stack(places, axis=1)
-        self.held = np.any(
-            [
-                np.zeros(self.owned * components, dtype=bool),
-                *(self.on([face], field) for face, field in fixed),
-            ],
-            axis=0,
-        )
+        self.held = np.zeros(self.owned * components, dtype=bool)
+        for face, field in fixed:
+            self.held |= self.on([face], field)
+        # where all components are held alike, the free dofs are blocks, one for each node
         whole = all((face, field) in fixed for face, _ in fixed for field in range(components))
         self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
-
-    @property
-    def bounds(self) -> Bounds:
-        return self.lattice.bounds
-
-    @property
-    def cells(self) -> tuple[int, ...]:
-        return self.lattice.cells
 
     @property
     def dofs(self) -> int:
@@ -115,21 +105,21 @@ class BoxSpace:
         """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand
         for.
         """
-        wrapped, c = self._nodes.copy(), self.components
+        c = self.components
+        wrapped = self._nodes.copy()
         wrapped[:, periodic] %= self._ends[periodic]
         free = ~self.held
         master = free & (wrapped == self._nodes).all(axis=1).repeat(c)
+        slave = free & ~master
         count = int(master.sum())
+        first = sum(self.comm.allgather(count)[: self.comm.rank])
         column = np.zeros(len(master), dtype=np.int64)
-        column[master] = sum(self.comm.allgather(count)[: self.comm.rank]) + np.arange(count)
-        keys = (
-            np.ravel_multi_index(tuple(wrapped.T), tuple(self._ends + 1))[:, None] * c
-            + np.arange(c)
-        ).ravel()
+        column[master] = first + np.arange(count)
+        keys = self._keys(wrapped)
         lower = master & (self._nodes[:, periodic] == 0).any(axis=1).repeat(c)
         known = np.concatenate(self.comm.allgather(keys[lower]))
         columns = np.concatenate(self.comm.allgather(column[lower]))
-        slave, order = free & ~master, np.argsort(known)
+        order = np.argsort(known)
         column[slave] = columns[order[np.searchsorted(known, keys[slave], sorter=order)]]
         P = PETSc.Mat().createAIJ(
             ((len(free), None), (count, None)), bsize=(c, block), nnz=(1, 1), comm=self.comm
@@ -138,6 +128,12 @@ class BoxSpace:
         P.setValuesCSR(starts, column[free].astype(PETSc.IntType), np.ones(int(free.sum())))
         P.assemble()
         return P, np.flatnonzero(master)
+
+    def _keys(self, nodes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """A number of each dof of these nodes (n, d), the same on all ranks."""
+        places = np.ravel_multi_index(tuple(nodes.T), tuple(self._ends + 1))
+        c = self.components
+        return np.asarray((places[:, None] * c + np.arange(c)).ravel())
 
     def reduced(self, matrix: PETSc.Mat) -> PETSc.Mat:
         """P^T A P."""
@@ -152,14 +148,13 @@ class BoxSpace:
     def alternating(self, axis: int) -> PETSc.Vec:
         """1 and -1 in turn along an axis, at the free dofs."""
         result = self.P.createVecRight()
-        result.array[:] = np.where(
-            self._nodes[self._masters // self.components, axis] % 2, -1.0, 1.0
-        )
+        places = self._nodes[self._masters // self.components, axis]
+        result.array[:] = np.where(places % 2, -1.0, 1.0)
         return result
 
     def motions(self) -> NDArray[np.float64]:
         """The free dofs (n, k), of this rank, of constants and rotations."""
-        whole = motions(coordinates(self.space), self.bounds, self.components)
+        whole = motions(coordinates(self.space), self.lattice.bounds, self.components)
         return independent(whole[self._masters], self.comm.allgather)
 
     def restriction(self, function: fem.Function) -> PETSc.Vec:
@@ -248,9 +243,10 @@ class Interpolant:
 
     def __init__(self, space: fem.FunctionSpace, value: ufl.core.expr.Expr) -> None:
         self._space = space
-        self._compiled = (
-            None if isinstance(value, ufl.constantvalue.Zero) else expression(value, space)
-        )
+        if isinstance(value, ufl.constantvalue.Zero):
+            self._compiled = None
+        else:
+            self._compiled = expression(value, space)
 
     def __call__(self) -> fem.Function:
         function = fem.Function(self._space)
@@ -267,10 +263,9 @@ def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
         partial(_on_plane, axis, end, ends) for axis, ends in enumerate(bounds) for end in (0, 1)
     ]
     found = [dmesh.locate_entities_boundary(mesh, last, plane) for plane in planes]
-    facets, tags = (
-        np.concatenate(found),
-        np.repeat(np.arange(1, 1 + len(found), dtype=np.int32), [len(part) for part in found]),
-    )
+    facets = np.concatenate(found)
+    numbers = np.arange(1, 1 + len(found), dtype=np.int32)
+    tags = np.repeat(numbers, [len(part) for part in found])
     order = np.argsort(facets)
     return dmesh.meshtags(mesh, last, facets[order], tags[order])
 
@@ -278,4 +273,4 @@ def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
 def _on_plane(
     axis: int, end: int, ends: tuple[float, float], x: NDArray[np.float64]
 ) -> NDArray[np.bool_]:
-    return np.abs(x[axis] - ends[end]) < 1e-9 * (ends[1] - ends[0])
+    return np.abs(x[axis] - ends[end]) < _ON_FACE * (ends[1] - ends[0])

@@ -7,7 +7,7 @@ Unknowns are numbered node by node: those of a function with several components 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +17,14 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
-from ..cell_solve import DAMPING, Key, Solve, solve_functions
+from ..cell_solve import (
+    DAMPING,
+    Key,
+    Solve,
+    solve_functions,
+    unknown_symbols,
+    volumes_at_nodes,
+)
 from ..lagrange_grid import LagrangeGrid
 from .linear_solvers import bordered_solver, cancels
 from .space import Data, Space, block_matrix, block_vector, evaluate
@@ -54,13 +61,10 @@ class CellMesh:
     """The cell problems on one mesh, assembled for `cell_solve`."""
 
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
-        self.forms, self.space, self.components = forms, space, forms.COMPONENTS
-        self.data = {
-            **data,
-            **dict.fromkeys(
-                [*forms.CONSTANTS, *([forms.EIGENVALUE] if forms.EIGENVALUE else [])], 0.0
-            ),
-        }
+        self.forms = forms
+        self.space = space
+        self.components = forms.COMPONENTS
+        self.data = {**data, **dict.fromkeys(unknown_symbols(forms), 0.0)}
         self.fields = evaluate(forms.coefficients, space.basis, self.data)
         self.solutions: dict[int, Array] = {}
         self.method = "means alone"
@@ -69,7 +73,7 @@ class CellMesh:
         self._alternating = [
             space.alternating(axis)
             for axis in forms.FIRST_ORDER
-            if space.cells[axis] * space.degree % 2 == 0
+            if space.lattice.cells[axis] * space.degree % 2 == 0
         ]
         self.modes = [
             self._part(i, self.volume / mode.size * mode)
@@ -89,40 +93,31 @@ class CellMesh:
     def store(self, function: int, w: Array) -> None:
         self.solutions[function] = w
         for i in range(self.components):
-            name = f"N{function}" + (f"_{i}" if self.components > 1 else "")
-            self.fields[name] = self.space.basis.interpolate(
-                self.space.prolongation @ w[i :: self.components]
-            )
+            name = f"N{function}_{i}" if self.components > 1 else f"N{function}"
+            dofs = self.space.prolongation @ w[i :: self.components]
+            self.fields[name] = self.space.basis.interpolate(dofs)
 
     def operator(self) -> sps.csr_matrix:
-        return block_matrix(
-            self.space, self.forms.OPERATOR, self.space.basis, self.fields, self.components
-        )
+        return self._matrix(self.forms.OPERATOR)
 
     def mass(self) -> sps.csr_matrix:
-        return block_matrix(
-            self.space, self.forms.MASS, self.space.basis, self.fields, self.components
-        )
+        return self._matrix(self.forms.MASS)
+
+    def _matrix(self, blocks: Mapping[tuple[int, int], Any]) -> sps.csr_matrix:
+        return block_matrix(self.space, blocks, self.space.basis, self.fields, self.components)
 
     def moments(self, function: int) -> Array:
         form = skfem.LinearForm(lambda v, w: w["function"] * v)
         return self.space.vector(form, self.space.basis, {"function": self.fields[f"N{function}"]})
 
     def source(self, function: int) -> tuple[Array, float]:
-        b, size = block_vector(
-            self.space,
-            self.forms.RIGHT_HAND_SIDES[function],
-            self.space.basis,
-            self.fields,
-            self.components,
-        )
+        blocks = self.forms.RIGHT_HAND_SIDES[function]
+        b, size = block_vector(self.space, blocks, self.space.basis, self.fields, self.components)
         return (0.0 * b, 0.0) if cancels(b, size) else (b, size)
 
     def mean(self, table: str, key: Any) -> float:
-        return (
-            float(getattr(self.forms, table)[key].assemble(self.space.basis, **self.fields))
-            / self.volume
-        )
+        functional = getattr(self.forms, table)[key]
+        return float(functional.assemble(self.space.basis, **self.fields)) / self.volume
 
     def ones(self) -> Array:
         return np.ones(self.space.weights.size * self.components)
@@ -137,13 +132,9 @@ class CellMesh:
         c = self.components
         size = np.ones(self.space.weights.size)
         for kernel in kernels:
-            size = size * np.abs(
-                np.linalg.det(np.stack([w.reshape(-1, c) for w in kernel], axis=-1))
-            )
-        nodes = [
-            int(np.argmax(size)),
-            *(int(np.argmax(np.where(mode < 0, size, -1.0))) for mode in self._alternating),
-        ]
+            size = size * volumes_at_nodes(kernel, c)
+        choices = [size, *(np.where(mode < 0, size, -1.0) for mode in self._alternating)]
+        nodes = [int(np.argmax(values)) for values in choices]
         self._pins = [node * c + i for node in nodes for i in range(c)]
 
     def ratios(self, numerator: Array, denominator: Array) -> tuple[float, float]:

@@ -8,7 +8,7 @@ points, (n, d) -> (n,).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +39,8 @@ from .space import (
 
 Array = NDArray[np.float64]
 
+_IS_CONSTANT = 1e-12
+"""Distance from a constant, at nodes and relative to one, that is rounding."""
 _ROUNDED = 1e-12
 """A product with the matrix that is smaller than that share of its largest entry is 0."""
 
@@ -87,34 +89,44 @@ class _System:
     """
 
     def __init__(self, forms: Any, space: Space, data: Data) -> None:
-        self.forms, self.space, self.data, self.components = forms, space, data, forms.COMPONENTS
+        self.forms = forms
+        self.space = space
+        self.data = data
+        self.components = forms.COMPONENTS
         self.natural = [(space.face_basis(faces), *row) for faces, *row in forms.NATURAL]
-        self.stiffness = self._matrix(
-            forms.OPERATOR, space.basis, forms.operator_coefficients, data
-        )
-        for basis, bilinear, _, coefficients in self.natural:
-            self.stiffness = self.stiffness + self._matrix(
-                bilinear, basis, coefficients, self._at(0.0)
-            )
+        self.stiffness = self._stiffness()
         fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
         for faces, field, _, _ in forms.ESSENTIAL:
             fixed[self._on(faces, field)] = True
-        self.fixed, self.free = np.flatnonzero(fixed), np.flatnonzero(~fixed)
+        self.fixed = np.flatnonzero(fixed)
+        self.free = np.flatnonzero(~fixed)
         self._constant_load: Array | None = None
         self.defect = 0.0
+
+    def _stiffness(self) -> sps.csr_matrix:
+        forms = self.forms
+        inside = (forms.OPERATOR, self.space.basis, forms.operator_coefficients)
+        result = self._matrix(*inside, self.data)
+        for basis, bilinear, _, coefficients in self.natural:
+            result = result + self._matrix(bilinear, basis, coefficients, self._at(0.0))
+        return result
 
     def _matrix(
         self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data
     ) -> sps.csr_matrix:
-        return block_matrix(
-            self.space, blocks, basis, evaluate(coefficients, basis, data), self.components
-        )
+        fields = evaluate(coefficients, basis, data)
+        return block_matrix(self.space, blocks, basis, fields, self.components)
+
+    def _vector(
+        self, blocks: Mapping[int, Any], basis: Any, coefficients: Any, data: Data
+    ) -> tuple[Array, float]:
+        fields = evaluate(coefficients, basis, data)
+        return block_vector(self.space, blocks, basis, fields, self.components)
 
     def _on(self, faces: Sequence[tuple[int, int]], field: int) -> NDArray[np.intp]:
         """The unknowns of one component on some faces."""
-        return (
-            np.concatenate([self.space.on_face(*face) for face in faces]) * self.components + field
-        )
+        nodes = np.concatenate([self.space.on_face(*face) for face in faces])
+        return nodes * self.components + field
 
     def _at(self, t: float) -> Data:
         return {**self.data, "t": t}
@@ -129,24 +141,18 @@ class _System:
         return result
 
     def _measured_load(self, t: float) -> tuple[Array, float]:
-        forms, data = self.forms, self._at(t)
-        sources = [(forms.LOAD, self.space.basis, forms.load_coefficients)]
-        sources += [
-            (linear, basis, coefficients) for basis, _, linear, coefficients in self.natural
-        ]
-        parts = [
-            block_vector(
-                self.space, blocks, basis, evaluate(coefficients, basis, data), self.components
-            )
-            for blocks, basis, coefficients in sources
-        ]
+        data = self._at(t)
+        sources = [(self.forms.LOAD, self.space.basis, self.forms.load_coefficients)]
+        for basis, _, linear, coefficients in self.natural:
+            sources.append((linear, basis, coefficients))
+        parts = [self._vector(*source, data) for source in sources]
         return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
 
     def nodal(self, function: Callable[[Array, Data], Any], t: float) -> Array:
-        return np.array(
-            np.broadcast_to(function(self.space.nodes, self._at(t)), self.space.nodes.shape[1:]),
-            dtype=float,
-        )
+        """The values (nodes,) of a function of the points and the data."""
+        nodes = self.space.nodes
+        values = function(nodes, self._at(t))
+        return np.array(np.broadcast_to(values, nodes.shape[1:]), dtype=float)
 
     def essential(self, t: float, rate: bool = False) -> Array:
         """The essential data (or their time derivative) at the fixed unknowns; where faces meet,
@@ -155,7 +161,8 @@ class _System:
         result = np.zeros(self.stiffness.shape[0])
         for faces, field, value, value_rate in self.forms.ESSENTIAL:
             on = self._on(faces, field)
-            result[on] = self.nodal(value_rate if rate else value, t)[on // self.components]
+            values = self.nodal(value_rate if rate else value, t)
+            result[on] = values[on // self.components]
         return result[self.fixed]
 
     def grid(self, values: Array) -> LagrangeGrid:
@@ -170,16 +177,11 @@ class _System:
         result = np.zeros(self.stiffness.shape[0])
         result[self.fixed] = self.essential(0.0)
         load, size = self._measured_load(0.0)
-        lift, matrix = (
-            (self.stiffness @ result)[self.free],
-            _block(self.stiffness, self.free, self.free),
-        )
-        b, size = load[self.free] - lift, size + float(np.abs(lift).sum())
-        near = [
-            self._motions @ vanishing(a @ self._motions, abs(a).max(), _alone, NEARLY)
-            for a in (matrix.T, matrix)
-        ]
-        left, right = as_many(*near)
+        lift = (self.stiffness @ result)[self.free]
+        matrix = _block(self.stiffness, self.free, self.free)
+        b = load[self.free] - lift
+        size = size + float(np.abs(lift).sum())
+        left, right = as_many(self._kernel(matrix.T), self._kernel(matrix))
         if right.size:
             values, method = self._bordered(matrix, b, size, left, right)
         else:
@@ -191,8 +193,13 @@ class _System:
     @cached_property
     def _motions(self) -> Array:
         """The free unknowns of constants and rotations, as columns."""
-        whole = motions(self.space.nodes.T, self.space.bounds, self.components)
+        whole = motions(self.space.nodes.T, self.space.lattice.bounds, self.components)
         return independent(whole[self.free], _alone)
+
+    def _kernel(self, matrix: sps.csr_matrix) -> Array:
+        """Combinations of constants and rotations that a matrix maps to nearly nothing."""
+        images = matrix @ self._motions
+        return self._motions @ vanishing(images, abs(matrix).max(), _alone, NEARLY)
 
     def _bordered(
         self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array
@@ -200,9 +207,12 @@ class _System:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
         weights = self.space.weights.repeat(self.components)[self.free]
         rows = list((weights[:, None] * right).T)
-        columns = rows if np.array_equal(left, right) else list((weights[:, None] * left).T)
+        columns = rows  # the very same: that the kernels are constants is seen by it
+        if not np.array_equal(left, right):
+            columns = list((weights[:, None] * left).T)
+        pins = pivots(right, 0, _alone)
         solve, method = bordered_solver(
-            matrix, columns, rows, pivots(right, 0, _alone), self.space.dim, smooth=self._motions
+            matrix, columns, rows, pins, self.space.dim, smooth=self._motions
         )
         if cancels(b, size):
             return np.zeros_like(b), f"{method}, zero mean"
@@ -221,19 +231,20 @@ class _System:
         their values, and gradients 0.
         """
         result = np.asarray(matrix @ functions)
+        largest = np.abs(result).max(axis=0)
+        if self.fixed.size:
+            result[:, largest <= _ROUNDED * abs(matrix).max()] = 0.0
+            return result
         constants = np.tile(np.eye(self.components), (self.space.weights.size, 1))
-        if not self.fixed.size:
-            shares = np.linalg.lstsq(constants, functions, rcond=None)[0]
-            whole = np.abs(constants @ shares - functions).max(axis=0) < 1e-12
-            units = [self._of_constant(j) for j in range(self.components)]
-            columns = [[share * unit for share, unit in zip(row, units)] for row in shares.T]
-            sums = [without_cancelled(np.sum(parts, axis=0), parts, _alone) for parts in columns]
-            exact = np.stack(sums, axis=1)
-        else:
-            whole = np.zeros(functions.shape[1], dtype=bool)
-            exact = result
-        result[:, np.abs(result).max(axis=0) <= _ROUNDED * abs(matrix).max()] = 0.0
-        return np.where(whole, exact, result)
+        shares = np.linalg.lstsq(constants, functions, rcond=None)[0]
+        constant = np.abs(constants @ shares - functions).max(axis=0) < _IS_CONSTANT
+        units = [self._of_constant(j) for j in range(self.components)]
+        exact = []
+        for row in shares.T:
+            parts = [share * unit for share, unit in zip(row, units)]
+            exact.append(without_cancelled(np.sum(parts, axis=0), parts, _alone))
+        result[:, largest <= _ROUNDED * abs(matrix).max()] = 0.0
+        return np.where(constant, np.stack(exact, axis=1), result)
 
     def _of_constant(self, component: int) -> Array:
         """The vector of the operator, natural conditions included, applied to the constant 1 in one
@@ -249,43 +260,36 @@ class _System:
 
         forms = self.forms
         parts = [(column(forms.OPERATOR), self.space.basis, forms.operator_coefficients)]
-        parts += [(column(bilinear), basis, c) for basis, bilinear, _, c in self.natural]
-        at = self._at(0.0)
-        vectors = [
-            block_vector(self.space, block, basis, evaluate(c, basis, at), self.components)[0]
-            for block, basis, c in parts
-            if block
-        ]
+        for basis, bilinear, _, coefficients in self.natural:
+            parts.append((column(bilinear), basis, coefficients))
+        data = self._at(0.0)
+        vectors = [self._vector(*part, data)[0] for part in parts if part[0]]
         return np.sum(vectors, axis=0)
 
     def evolution(
         self, steps: int, keep: bool, report: Callable[[float], None]
     ) -> tuple[Array, Array, Array, str]:
-        forms, space = self.forms, self.space
-        mass = self._matrix(forms.MASS, space.basis, forms.mass_coefficients, self.data)
-        block = partial(_block, rows=self.free)
-        m, k = block(mass, columns=self.free), block(self.stiffness, columns=self.free)
-        m_fixed, k_fixed = (
-            block(mass, columns=self.fixed),
-            block(self.stiffness, columns=self.fixed),
-        )
+        forms = self.forms
+        mass = self._matrix(forms.MASS, self.space.basis, forms.mass_coefficients, self.data)
+        m = _block(mass, self.free, self.free)
+        k = _block(self.stiffness, self.free, self.free)
+        m_fixed = _block(mass, self.free, self.fixed)
+        k_fixed = _block(self.stiffness, self.free, self.fixed)
         dt = forms.FINAL_TIME / steps
-        solve, method = linear_solver(
-            (m + GAMMA * dt * k).tocsr(), space.dim, reuse=True, smooth=self._motions
-        )
+        stage = (m + GAMMA * dt * k).tocsr()
+        solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self._motions)
         levels: list[Array] = []
         largest = np.zeros(self.components)
 
         def load(t: float) -> Array:
-            return np.asarray(
-                self.load(t)[self.free]
-                - k_fixed @ self.essential(t)
-                - m_fixed @ self.essential(t, rate=True)
-            )
+            held = k_fixed @ self.essential(t)
+            moved = m_fixed @ self.essential(t, rate=True)
+            return np.asarray(self.load(t)[self.free] - held - moved)
 
         def on_step(step: int, t: float, w: Array) -> None:
             level = np.zeros(self.stiffness.shape[0])
-            level[self.free], level[self.fixed] = w, self.essential(t)
+            level[self.free] = w
+            level[self.fixed] = self.essential(t)
             if not keep:
                 levels.clear()
             levels.append(level)
@@ -293,13 +297,14 @@ class _System:
             np.maximum(largest, sizes, out=largest)
             report(step / steps)
 
-        start = np.stack([self.nodal(function, 0.0) for function in forms.INITIAL], axis=1).ravel()[
-            self.free
-        ]
+        initial = [self.nodal(function, 0.0) for function in forms.INITIAL]
+        start = np.stack(initial, axis=1).ravel()[self.free]
         on_step(0, 0.0, start)
         sdirk4(solve, lambda w: k @ w, load, start, forms.FINAL_TIME, steps, on_step)
         times = np.linspace(0.0, forms.FINAL_TIME, steps + 1)
-        return times if keep else times[-1:], np.array(levels), largest, f"{method}, sdirk4"
+        if not keep:
+            times = times[-1:]
+        return times, np.array(levels), largest, f"{method}, sdirk4"
 
 
 def _alone(item: Any) -> list[Any]:

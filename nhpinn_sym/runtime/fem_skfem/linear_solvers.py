@@ -37,7 +37,15 @@ sides and for nonsymmetric matrices.
 """
 
 _KRYLOV_TOLERANCE = 1e-12
+"""Three digits below what counts as solved: the error may be larger than the residual."""
+_SOLVED = 1e-9
+_SOLVED_AT_MOST = 1e-5
+_ROUNDING = 1e-14
+_SYMMETRIC = 1e-12
+_REFINED = 1e-12
+"""Residual of a direct solve above which it is refined once."""
 _CANCELLED = 1e-13
+"""Sums that are that much smaller than their terms are rounding."""
 
 
 def linear_solver(
@@ -58,10 +66,10 @@ def linear_solver(
     unknowns = matrix.shape[0]
     several = smooth is not None and smooth.ndim > 1 and smooth.shape[1] > 1
     cheap = _DIRECT[dim] * (_SYSTEMS[dim] if several else 1)
-    symmetric = (
-        definite and unknowns > cheap and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
-    )
-    if unknowns <= cheap or (unknowns <= _DIRECT_AT_MOST[dim] // 2 and (reuse or not symmetric)):
+    if unknowns <= cheap:
+        return _direct(matrix), "sparse LU"
+    symmetric = definite and matrix.diagonal().min() > 0 and _is_symmetric(matrix)
+    if unknowns <= _DIRECT_AT_MOST[dim] // 2 and (reuse or not symmetric):
         return _direct(matrix), "sparse LU"
     krylov = _krylov(matrix, symmetric, smooth)
     direct: list[Solve] = []
@@ -101,12 +109,9 @@ def bordered_solver(
     """
     free = np.setdiff1d(np.arange(matrix.shape[0]), pins)
     block = matrix[free][:, free] if len(pins) else matrix
-    regular, method = linear_solver(
-        block,
-        dim,
-        definite=definite,
-        smooth=(_constants(matrix, components) if smooth is None else smooth)[free],
-    )
+    if smooth is None:
+        smooth = _constants(matrix, components)
+    regular, method = linear_solver(block, dim, definite=definite, smooth=smooth[free])
     if _kernels_are_constants(matrix, columns, rows, components):
         return partial(_projected, regular, rows, free), method
 
@@ -129,10 +134,8 @@ def _kernels_are_constants(
     if len(rows) != components or any(c is not r for c, r in zip(columns, rows)):
         return False
     constants = _constants(matrix, components)
-    return (
-        max(abs(matrix @ constants).max(), abs(matrix.T @ constants).max())
-        <= _CANCELLED * abs(matrix).max()
-    )
+    images = (matrix @ constants, matrix.T @ constants)
+    return max(abs(image).max() for image in images) <= _CANCELLED * abs(matrix).max()
 
 
 def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
@@ -146,9 +149,11 @@ def _projected(
     """The bordered solution where the kernels are the constants of each component, whose weights
     are `rows`.
     """
-    components, x = len(rows), np.zeros_like(b)
+    components = len(rows)
+    x = np.zeros_like(b)
     means = [float(b[p::components].sum() / row.sum()) for p, row in enumerate(rows)]
-    x[free] = regular((b - sum(mean * row for mean, row in zip(means, rows)))[free])
+    balanced = b - sum(mean * row for mean, row in zip(means, rows))
+    x[free] = regular(balanced[free])
     for p, row in enumerate(rows):
         x[p::components] += (g[p] - row @ x) / row.sum()
     return x, means
@@ -162,24 +167,26 @@ def cancels(b: Vector, size: float) -> bool:
 
 
 def _is_symmetric(matrix: sps.csr_matrix) -> bool:
-    return bool(abs(matrix - matrix.T).max() <= 1e-12 * abs(matrix).max())
+    return bool(abs(matrix - matrix.T).max() <= _SYMMETRIC * abs(matrix).max())
 
 
 def _residual(matrix: sps.csr_matrix, x: Vector, b: Vector) -> float:
     """||matrix x - b|| / ||b||."""
-    norm = float(np.linalg.norm(b))
-    return float(np.linalg.norm(matrix @ x - b)) / norm if norm > 0 else float(np.linalg.norm(x))
+    size = float(np.linalg.norm(b))
+    if size == 0:
+        return float(np.linalg.norm(x))
+    return float(np.linalg.norm(matrix @ x - b)) / size
 
 
 def _solved(matrix: sps.csr_matrix, x: Vector, b: Vector) -> bool:
-    """A residual of 1e-9 relative to b; for coefficients of high contrast, at rounding of matrix
-    times x, up to 1e-5.
+    """A small residual relative to b; for coefficients of high contrast one at the rounding of
+    matrix times x.
     """
     residual = _residual(matrix, x, b)
-    if residual <= 1e-9:
+    if residual <= _SOLVED:
         return True
-    rounding = 1e-14 * float(sla.norm(matrix, np.inf) * np.linalg.norm(x) / np.linalg.norm(b))
-    return residual <= min(1e-5, rounding)
+    size = sla.norm(matrix, np.inf) * np.linalg.norm(x) / np.linalg.norm(b)
+    return residual <= min(_SOLVED_AT_MOST, _ROUNDING * float(size))
 
 
 def _direct(matrix: sps.csr_matrix) -> Solve:
@@ -195,7 +202,7 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
 
     def solve(b: Vector) -> Vector:
         x = factors.solve(b)
-        if _residual(matrix, x, b) > 1e-12:
+        if _residual(matrix, x, b) > _REFINED:
             x = x + factors.solve(b - matrix @ x)
         if not _solved(matrix, x, b):
             raise RuntimeError(

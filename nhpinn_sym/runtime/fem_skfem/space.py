@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,12 @@ from skfem.mapping import Mapping as ElementMapping
 
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
+from ..tensor_grids import tensor_points
 
 Array = NDArray[np.float64]
 Data = Mapping[str, Any]
+_ON_FACE = 1e-9
+"""How far from a face, absolute and relative, a facet of it may be."""
 
 _MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
 _ELEMENTS = {
@@ -102,14 +106,6 @@ class Space:
         return self.lattice.dim
 
     @property
-    def bounds(self) -> tuple[tuple[float, float], ...]:
-        return self.lattice.bounds
-
-    @property
-    def cells(self) -> tuple[int, ...]:
-        return self.lattice.cells
-
-    @property
     def order(self) -> int:
         """Polynomial degree that the quadrature integrates exactly: degree + 1 Gauss points along
         each axis.
@@ -135,30 +131,28 @@ class Space:
 
     @cached_property
     def _unknown_shape(self) -> tuple[int, ...]:
+        """Along each axis; the last node of a periodic axis is the first one."""
         return tuple(
-            n * self.degree + (0 if axis in self.periodic else 1)
-            for axis, n in enumerate(self.cells)
+            n * self.degree + int(axis not in self.periodic)
+            for axis, n in enumerate(self.lattice.cells)
         )
 
     @cached_property
     def prolongation(self) -> sps.csr_matrix:
-        indices = [
-            i % n if axis in self.periodic else i
-            for axis, (i, n) in enumerate(zip(self._lattice, self._unknown_shape, strict=True))
-        ]
+        indices = list(self._lattice)
+        for axis in self.periodic:
+            indices[axis] = indices[axis] % self._unknown_shape[axis]
         unknowns = np.ravel_multi_index(tuple(indices), self._unknown_shape)
         count = len(unknowns)
-        return sps.csr_matrix(
-            (np.ones(count), (np.arange(count), unknowns)),
-            shape=(count, int(np.prod(self._unknown_shape))),
-        )
+        entries = (np.ones(count), (np.arange(count), unknowns))
+        return sps.csr_matrix(entries, shape=(count, math.prod(self._unknown_shape)))
 
     @cached_property
     def nodes(self) -> Array:
         """Coordinates (d, unknowns)."""
         counts = enumerate(self._unknown_shape)
         axes = [self.lattice.nodes(axis, self.degree)[:n] for axis, n in counts]
-        return np.stack([g.ravel() for g in np.meshgrid(*axes, indexing="ij")])
+        return tensor_points(axes).T
 
     @cached_property
     def weights(self) -> Array:
@@ -172,17 +166,14 @@ class Space:
 
     def on_face(self, axis: int, end: int) -> NDArray[np.intp]:
         """The unknowns on a face."""
-        indices = np.arange(int(np.prod(self._unknown_shape))).reshape(self._unknown_shape)
+        indices = np.arange(math.prod(self._unknown_shape)).reshape(self._unknown_shape)
         return np.take(indices, -end, axis=axis).ravel()
 
     def face_basis(self, faces: Sequence[tuple[int, int]]) -> Any:
         """The scikit-fem basis for integrals over `faces`."""
         mesh = self.basis.mesh
         facets = [
-            mesh.facets_satisfying(
-                lambda x, a=axis, e=end: np.isclose(x[a], self.bounds[a][e], atol=1e-9, rtol=1e-9),
-                boundaries_only=True,
-            )
+            mesh.facets_satisfying(partial(self._on_face, axis, end), boundaries_only=True)
             for axis, end in faces
         ]
         return skfem.FacetBasis(
@@ -192,6 +183,10 @@ class Space:
             facets=np.concatenate(facets),
             intorder=self.order,
         )
+
+    def _on_face(self, axis: int, end: int, x: Array) -> NDArray[np.bool_]:
+        place = self.lattice.bounds[axis][end]
+        return np.isclose(x[axis], place, atol=_ON_FACE, rtol=_ON_FACE)
 
     def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:
         """The matrix of a bilinear form over the unknowns."""
@@ -205,16 +200,16 @@ class Space:
         """The vector of a linear form, and the sum of the absolute values of all element
         contributions: what rounding is relative to.
         """
-        local = form.coo_data(
-            basis, **fields
-        )  # `elemental` by the name that scikit-fem 9 to 12 know
-        return np.asarray(self.prolongation.T @ local.todefault()), float(np.abs(local.data).sum())
+        local = form.elemental(basis, **fields)
+        vector = np.asarray(self.prolongation.T @ local.todefault())
+        return vector, float(np.abs(local.data).sum())
 
     def grid(self, values: Array) -> LagrangeGrid:
         """The function (or batch) with `values` (..., unknowns)."""
         count = self.prolongation.shape[0]
-        flat = values.reshape(int(np.prod(values.shape[:-1])), values.shape[-1])
-        dofs = (self.prolongation @ flat.T).T.reshape(*values.shape[:-1], count)
+        *batch, unknowns = values.shape
+        flat = values.reshape(math.prod(batch), unknowns)
+        dofs = (self.prolongation @ flat.T).T.reshape(*batch, count)
         return LagrangeGrid.from_dofs(self.basis.doflocs.T, dofs, self.lattice, self.degree)
 
 
@@ -230,23 +225,22 @@ def block_matrix(
     """
     parts = [(index, space.matrix(form, basis, fields)) for index, form in blocks.items()]
     unit = np.eye(components)
-    return (
-        sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts)
-        if components > 1
-        else parts[0][1]
-    )
+    if components == 1:
+        return parts[0][1]
+    return sum(sps.kron(part, np.outer(unit[i], unit[j]), format="csr") for (i, j), part in parts)
 
 
 def block_vector(
     space: Space, blocks: Mapping[int, Any], basis: Any, fields: dict[str, Any], components: int
 ) -> tuple[Array, float]:
     """The vector of linear forms by equation, and its size as of `Space.measured`."""
-    parts = {i: space.measured(form, basis, fields) for i, form in blocks.items()}
-    vector = sum(
-        (np.kron(part, np.eye(components)[i]) for i, (part, _) in parts.items()),
-        start=np.zeros(components * space.weights.size),
-    )
-    return vector, sum(size for _, size in parts.values())
+    vector = np.zeros(components * space.weights.size)
+    total = 0.0
+    for i, form in blocks.items():
+        part, size = space.measured(form, basis, fields)
+        vector[i::components] += part
+        total += size
+    return vector, total
 
 
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
@@ -254,13 +248,10 @@ def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data)
     called first.
     """
     points = np.asarray(basis.global_coordinates())
-    return coefficients(
-        points,
-        {
-            name: _sampled(value, points) if callable(value) else value
-            for name, value in data.items()
-        },
-    )
+    values = {
+        name: _sampled(value, points) if callable(value) else value for name, value in data.items()
+    }
+    return coefficients(points, values)
 
 
 def _sampled(function: Callable[[Array], Array], points: Array) -> Any:

@@ -18,7 +18,11 @@ Term = tuple[int, MultiIndex, Any, int, MultiIndex]
 (m, n, ..., n).
 """
 RESTART = 60
-CONTRAST, SMOOTH = 50, 1e-2
+"""Vectors that GMRES keeps."""
+CONTRAST = 50
+"""Largest over smallest coefficient from which on the weight pays."""
+SMOOTH = 1e-2
+"""Share of high modes in 1/w up to which it pays: jumps spread it over all modes."""
 WORK = 2**26
 """Numbers that one solve may hold."""
 
@@ -38,17 +42,13 @@ class BlockOperator:
     """
 
     def __init__(self, grid: Grid, components: int, terms: Sequence[Term], positive: bool) -> None:
-        self.grid, self.components, self.terms, self.positive = (
-            grid,
-            components,
-            tuple(terms),
-            positive and grid.real,
-        )
+        self.grid = grid
+        self.components = components
+        self.terms = tuple(terms)
+        self.positive = positive and grid.real
         self.rights = sorted({(field, right) for _, _, _, field, right in self.terms})
         self.lefts = sorted({(equation, left) for equation, left, _, _, _ in self.terms})
-        self.cells = max(
-            np.shape(c)[0] if np.ndim(c) > grid.dim else 1 for _, _, c, _, _ in self.terms
-        )
+        self.cells = max(_cell_count(c, grid.dim) for _, _, c, _, _ in self.terms)
 
     def transposed(self) -> BlockOperator:
         """B^T, the transposed for <u . v> (no conjugation)."""
@@ -65,15 +65,11 @@ class BlockOperator:
             (j, right): grid.backward(grid.symbol(right) * modes[:, :, j])
             for j, right in self.rights
         }
-        result = np.zeros(
-            np.broadcast_shapes(modes.shape, (1, self.cells, 1, *[1] * grid.dim)), dtype=complex
-        )
+        shape = np.broadcast_shapes(modes.shape, (1, self.cells, 1, *[1] * grid.dim))
+        result = np.zeros(shape, dtype=complex)
         for i, left in self.lefts:
-            flux = sum(
-                c * slopes[j, right]
-                for equation, other, c, j, right in self.terms
-                if (equation, other) == (i, left)
-            )
+            own = [t for t in self.terms if (t[0], t[1]) == (i, left)]
+            flux = sum(c * slopes[j, right] for _, _, c, j, right in own)
             result[:, :, i] += grid.symbol(left) * grid.forward(flux)
         if shifted:
             result[grid.zero] += self.shift * modes[grid.zero]
@@ -89,11 +85,11 @@ class BlockOperator:
     def _mean_inverse(self, modes: np.ndarray) -> np.ndarray:
         if self.components == 1:
             return self.inverse[:, 0] * modes
-        columns = [
-            sum(self.inverse[:, i, j] * modes[:, :, j] for j in range(self.components))
-            for i in range(self.components)
-        ]
-        return np.stack(columns, axis=2)
+        numbers = range(self.components)
+        rows = []
+        for i in numbers:
+            rows.append(sum(self.inverse[:, i, j] * modes[:, :, j] for j in numbers))
+        return np.stack(rows, axis=2)
 
     def solve(
         self, b: np.ndarray, guess: np.ndarray, rtol: float
@@ -101,15 +97,12 @@ class BlockOperator:
         """(B + shift <.>) u = b: solutions (r, m, components, ...), largest relative residual of
         each (r, m), iterations.
         """
-        b = self.grid.forward(
-            self.grid.backward(b)
-        )  # rounding that is no function of real values would not be reduced
+        # rounding that is no function of real values would not be reduced
+        b = self.grid.forward(self.grid.backward(b))
         vectors = 8 if self.positive else RESTART + 8
         count = max(1, WORK // (vectors * 2 * b[0].size))
-        parts = [
-            self._solve(b[k : k + count], guess[k : k + count], rtol)
-            for k in range(0, len(b), count)
-        ]
+        chunks = [slice(k, k + count) for k in range(0, len(b), count)]
+        parts = [self._solve(b[chunk], guess[chunk], rtol) for chunk in chunks]
         solutions, residuals, iterations = zip(*parts, strict=True)
         return np.concatenate(solutions), np.concatenate(residuals), max(iterations)
 
@@ -137,9 +130,8 @@ class BlockOperator:
                 rtol,
             )
             return full(x), residual, steps
-        scale = self.grid.cell(
-            np.sqrt(self.shift)
-        )  # components in units of their own, or the largest alone would converge
+        # components in units of their own, or the largest alone would converge
+        scale = self.grid.cell(np.sqrt(self.shift))
         x, residual, steps = gmres(
             lambda v: flat(scale * self.precondition(self.apply(full(v) / scale))),
             flat(scale * self.precondition(b)),
@@ -154,15 +146,15 @@ class BlockOperator:
         """(m, components, components, ...): the symbol of the operator with each coefficient (with
         its weights) replaced by its mean.
         """
-        grid, w = self.grid, self.weight
+        grid = self.grid
+        w = self.weight
         symbol = np.zeros(
             (self.cells, self.components, self.components, *grid.modes_shape), dtype=complex
         )
         for i, left, c, j, right in self.terms:
             weighted = c if w is None else w[:, i] * c * w[:, j]
-            symbol[:, i, j] += (
-                grid.cell(grid.mean(weighted)) * grid.symbol(left) * grid.symbol(right)
-            )
+            mean = grid.cell(grid.mean(weighted))
+            symbol[:, i, j] += mean * grid.symbol(left) * grid.symbol(right)
         return symbol
 
     @cached_property
@@ -172,11 +164,13 @@ class BlockOperator:
         """
         if not self.positive:
             return None
-        grid, size = self.grid, np.zeros((self.cells, self.components, *self.grid.shape))
+        grid = self.grid
+        size = np.zeros((self.cells, self.components, *self.grid.shape))
         for i, left, c, j, right in self.terms:
             if i == j and left == right and any(left):
                 size[:, i] += np.abs(c)
-        least, most = (f(size, axis=grid.axes) for f in (np.min, np.max))
+        least = np.min(size, axis=grid.axes)
+        most = np.max(size, axis=grid.axes)
         if not (np.all(least > 0) and np.any(most > CONTRAST * least)):
             return None
         weight = np.sqrt(grid.cell(grid.mean(size)) / size)
@@ -185,17 +179,11 @@ class BlockOperator:
     @cached_property
     def shift(self) -> np.ndarray:
         """(m, components): the size of the diagonal of the symbol at the lowest modes, positive."""
-        lowest: Any = (
-            slice(None),
-            *np.eye(self.grid.dim, dtype=int),
-        )  # the modes (1, 0, ...), (0, 1, ...), ... as an index per axis
-        size = np.stack(
-            [
-                np.mean(np.abs(self.symbol[:, i, i][lowest]), axis=-1)
-                for i in range(self.components)
-            ],
-            axis=-1,
-        )
+        # the modes (1, 0, ...), (0, 1, ...), ... as an index per axis
+        lowest: Any = (slice(None), *np.eye(self.grid.dim, dtype=int))
+        diagonal = [self.symbol[:, i, i] for i in range(self.components)]
+        sizes = [np.mean(np.abs(symbol[lowest]), axis=-1) for symbol in diagonal]
+        size = np.stack(sizes, axis=-1)
         return np.where(size > 0, size, 1.0)
 
     @cached_property
@@ -204,9 +192,14 @@ class BlockOperator:
         symbol = self.symbol.copy()
         for i in range(self.components):
             symbol[self.grid.zero][:, i, i] += self.shift[:, i]
-        inverse = (
-            np.moveaxis(np.linalg.inv(np.moveaxis(symbol, (1, 2), (-2, -1))), (-2, -1), (1, 2))
-            if self.components > 1
-            else 1 / symbol
-        )
+        if self.components > 1:
+            matrices = np.moveaxis(symbol, (1, 2), (-2, -1))
+            inverse = np.moveaxis(np.linalg.inv(matrices), (-2, -1), (1, 2))
+        else:
+            inverse = 1 / symbol
         return inverse if inverse.imag.any() else inverse.real.copy()
+
+
+def _cell_count(coefficient: Any, dim: int) -> int:
+    """For how many cells a coefficient has values of its own."""
+    return int(np.shape(coefficient)[0]) if np.ndim(coefficient) > dim else 1

@@ -5,7 +5,7 @@ means by the trapezoid rule.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,11 @@ DENSE = {1: 45, 2: 15, 3: 7}
 """Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the
 search for a ground state starts.
 """
+_NEWTON_STEPS = 30
+_SETTLED = 1e-13
+"""Relative step of the eigenvalue that is rounding."""
+_CANCELLED = 1e-6
+"""A source that is less than that share of its parts has the size of their rounding."""
 Fields = Mapping[tuple[str, tuple[int, ...]], Callable[[np.ndarray], np.ndarray]]
 """External fields by (name, index): points (n, d + k), coordinates of the cell and then the slow
 ones, -> values (n,).
@@ -42,20 +47,21 @@ class Cells:
         fields: Fields,
         rtol: float,
     ) -> None:
-        self.forms, self.grid, self.rtol, self.count = forms, grid, rtol, len(slow)
+        self.forms = forms
+        self.grid = grid
+        self.rtol = rtol
+        self.count = len(slow)
         self.slow = [grid.cell(column) for column in np.transpose(slow)]
-        unknown = [c[0] for c in forms.CONSTANTS] + [forms.EIGENVALUE] * (
-            forms.EIGENVALUE is not None
-        )
         self.data: dict[str, Any] = {
             **parameters,
             **_externals(forms, grid, np.asarray(slow), fields),
-            **dict.fromkeys(unknown, 0.0),
+            **unknown_numbers(forms),
         }
         self.functions: list[np.ndarray] = []
         self.values: dict[Any, np.ndarray] = {}
         self.multipliers: dict[str, np.ndarray] = {}
-        self.residual, self.iterations = np.zeros(self.count), 0
+        self.residual = np.zeros(self.count)
+        self.iterations = 0
         self.factor = lru_cache(maxsize=64)(self._factor)
         self._evaluate()
 
@@ -94,25 +100,31 @@ class Cells:
         """The eigenvalue (m,) of least real part of the matrix of A_0, for a coarse grid: where the
         search for a ground state starts.
         """
-        grid, size = self.grid, self.grid.n**self.grid.dim
+        grid = self.grid
+        size = grid.n**grid.dim
         unit = grid.forward(np.eye(size).reshape(size, 1, 1, *grid.shape))
-        images = (
-            self.operator(rows, positive=False).apply(unit, shifted=False)
-            for rows in (self.forms.OPERATOR, self.forms.MASS)
-        )
-        stiffness, mass = (
-            grid.backward(image).reshape(size, -1, size).transpose(1, 2, 0) for image in images
-        )
-        return np.min(
-            np.linalg.eigvals(np.linalg.solve(*np.broadcast_arrays(mass, stiffness))).real, axis=-1
-        ) * np.ones(self.count)
+
+        def matrix(rows: Sequence[tuple]) -> np.ndarray:
+            """(m, size, size)."""
+            image = self.operator(rows, positive=False).apply(unit, shifted=False)
+            return grid.backward(image).reshape(size, -1, size).transpose(1, 2, 0)
+
+        stiffness = matrix(self.forms.OPERATOR)
+        mass = matrix(self.forms.MASS)
+        quotient = np.linalg.solve(*np.broadcast_arrays(mass, stiffness))
+        lowest = np.min(np.linalg.eigvals(quotient).real, axis=-1)
+        return lowest * np.ones(self.count)
 
     def _evaluate(self) -> None:
         """All coefficients, with what is known of constants and the eigenvalue."""
         distinct = self.forms.coefficients(self.grid.points, self.slow, self.data)
-        self.coefficient = lru_cache(maxsize=None)(
-            lambda c: distinct[c[1]] if c[0] == 1 else c[0] * np.asarray(distinct[c[1]])
-        )
+
+        @cache
+        def coefficient(c: tuple[float, int]) -> Any:
+            number, k = c
+            return distinct[k] if number == 1 else number * np.asarray(distinct[k])
+
+        self.coefficient = coefficient
 
     def _factor(self, function: int, component: int, derivative: MultiIndex) -> np.ndarray:
         """Values (m, ...) of D^derivative of a component of a solved function."""
@@ -128,15 +140,13 @@ class Cells:
         """Solutions (r, m, components, ...) for the functions at these positions; residuals are
         kept.
         """
-        guess = (
-            np.zeros_like(b)
-            if self.guesses is None
-            else np.stack([self.guesses[k] for k in positions])
-        )
+        if self.guesses is None:
+            guess = np.zeros_like(b)
+        else:
+            guess = np.stack([self.guesses[k] for k in positions])
         x, residual, iterations = operator.solve(b, guess, self.rtol)
-        self.residual = np.fmax(self.residual, np.max(residual, axis=0)) + 0 * np.sum(
-            residual, axis=0
-        )  # a nan stays
+        nan_or_zero = 0 * np.sum(residual, axis=0)
+        self.residual = np.fmax(self.residual, np.max(residual, axis=0)) + nan_or_zero
         self.iterations = max(self.iterations, iterations)
         return x
 
@@ -153,23 +163,26 @@ class Cells:
         1/<v> = 1: exact where one pole dominates, and with d<v>/dlambda = <w mass v> / shift, w
         being v of the transposed operator.
         """
-        symmetric, zero = self.forms.SYMMETRIC, self.grid.zero
-        for _ in range(30):
+        zero = self.grid.zero
+        for _ in range(_NEWTON_STEPS):
             self.data[self.forms.EIGENVALUE] = self.grid.cell(eigenvalue)
             self._evaluate()
-            operator = self.operator(
-                self.forms.OPERATOR, positive=False
-            )  # it is not, where the eigenvalue is too large
+            # it is not positive where the eigenvalue is too large
+            operator = self.operator(self.forms.OPERATOR, positive=False)
             self.residual = np.zeros(self.count)
             v = self._solve(operator, self._unit(operator, 0), [0])
-            w = v if symmetric else self._solve(operator.transposed(), self._unit(operator, 0), [0])
+            w = v
+            if not self.forms.SYMMETRIC:
+                w = self._solve(operator.transposed(), self._unit(operator, 0), [0])
             mass = self.operator(self.forms.MASS, positive=False).apply(v, shifted=False)
-            mean, size = v[zero][0, :, 0].real, operator.shift[:, 0]
+            mean = v[zero][0, :, 0].real
+            size = operator.shift[:, 0]
             step = mean * (1 - mean) * size / self._pairing(w[0], mass[0])
             eigenvalue = eigenvalue + step
             v = v / self.grid.cell(v[zero])
-            self.guesses = None if self.guesses is None else [v[0], *self.guesses[1:]]
-            if not np.any(np.abs(step) > 1e-13 * (np.abs(eigenvalue) + size)):
+            if self.guesses is not None:
+                self.guesses = [v[0], *self.guesses[1:]]
+            if not np.any(np.abs(step) > _SETTLED * (np.abs(eigenvalue) + size)):
                 break
         self.functions.append(v[0])
         self.values["lambda0", ()] = eigenvalue
@@ -208,7 +221,8 @@ class Cells:
 
     def _correctors(self) -> None:
         """The next functions, as many as do not need each other: A N = P g, <N> = 0."""
-        first, sources = len(self.functions), self.forms.SOURCES
+        first = len(self.functions)
+        sources = self.forms.SOURCES
         last = first + 1
         while last < len(sources) and all(
             factor is None or factor[0] < first for *_, factor in sources[last]
@@ -228,23 +242,24 @@ class Cells:
         """Modes (m, components, ...) of g = sum D^left( c factor ), and its size (m,), which is
         that of its parts where they cancel.
         """
-        grid, parts_size = self.grid, np.zeros(self.count)
+        grid = self.grid
+        parts_size = np.zeros(self.count)
         g = np.zeros((self.count, self.forms.COMPONENTS, *grid.modes_shape), dtype=complex)
-        for i, left in sorted({(i, left) for i, left, _, _ in rows}):
-            parts = [
-                self._product(c, factor)
-                for equation, other, c, factor in rows
-                if (equation, other) == (i, left)
-            ]
+        for place in sorted({(equation, left) for equation, left, _, _ in rows}):
+            held = [row for row in rows if (row[0], row[1]) == place]
+            parts = [self._product(c, factor) for _, _, c, factor in held]
             parts_size += sum(np.sqrt(grid.mean(np.abs(part) ** 2)) for part in parts)
-            g[:, i] += grid.symbol(left) * grid.significant(grid.forward(sum(parts[1:], parts[0])))
+            equation, left = place
+            flux = grid.significant(grid.forward(sum(parts[1:], parts[0])))
+            g[:, equation] += grid.symbol(left) * flux
         size = np.sqrt(np.sum(np.abs(g) ** 2, axis=tuple(range(1, g.ndim))))
-        return g, np.fmax(size, 1e-6 * parts_size)
+        return g, np.fmax(size, _CANCELLED * parts_size)
 
     def _product(self, c: tuple, *factors: tuple | None) -> Any:
         value = self.coefficient(c)
         for factor in factors:
-            value = value if factor is None else value * self.factor(*factor)
+            if factor is not None:
+                value = value * self.factor(*factor)
         return value
 
     def _projected(self, position: int, g: np.ndarray, size: np.ndarray) -> np.ndarray:
@@ -252,11 +267,10 @@ class Cells:
         to vanish, relative to the size of g.
         """
         name, _, _, solvable = self.forms.FUNCTIONS[position]
-        found = (
-            np.stack([self._pairing(psi, g) for psi in self.psi], axis=-1)
-            if self.psi
-            else g[self.grid.zero].copy()
-        )
+        if self.psi:
+            found = np.stack([self._pairing(psi, g) for psi in self.psi], axis=-1)
+        else:
+            found = g[self.grid.zero].copy()
         if solvable:
             self.multipliers[name] = np.max(np.abs(found), axis=-1) / np.where(size > 0, size, 1)
         if self.phi is not None:
@@ -268,7 +282,17 @@ class Cells:
         """<constant> + sum of <c * factors>: (m,)."""
         parts: Iterator[Any] = (self.grid.mean(self._product(c, *factors)) for c, factors in terms)
         value = sum(parts, self.grid.mean(self.coefficient(constant)))
-        return np.array(np.broadcast_to(value.real if self.grid.real else value, (self.count,)))
+        if self.grid.real:
+            value = value.real
+        return np.array(np.broadcast_to(value, (self.count,)))
+
+
+def unknown_numbers(forms: Any) -> dict[str, float]:
+    """The symbols of the constants and of the eigenvalue, which are 0 until they are known."""
+    symbols = [symbol for symbol, *_ in forms.CONSTANTS]
+    if forms.EIGENVALUE is not None:
+        symbols.append(forms.EIGENVALUE)
+    return dict.fromkeys(symbols, 0.0)
 
 
 def _externals(forms: Any, grid: Grid, slow: np.ndarray, fields: Fields) -> dict[str, np.ndarray]:
@@ -281,7 +305,8 @@ def _externals(forms: Any, grid: Grid, slow: np.ndarray, fields: Fields) -> dict
     for symbol, name, index, derivative in forms.EXTERNALS:
         field = fields[name, index]
         values = np.stack([np.reshape(field(points), grid.shape) for points in places])
-        table[symbol] = (
-            grid.derivative(grid.forward(values), derivative) if any(derivative) else values
-        )
+        if any(derivative):
+            table[symbol] = grid.derivative(grid.forward(values), derivative)
+        else:
+            table[symbol] = values
     return table

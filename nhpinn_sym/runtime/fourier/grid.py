@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
+from ..tensor_grids import uniform_line
+
 MultiIndex = tuple[int, ...]
 WORKERS = os.cpu_count() or 1
 
@@ -28,20 +30,22 @@ class Grid:
     """
 
     def __init__(self, bounds: Sequence[tuple[float, float]], n: int, real: bool = True) -> None:
-        self.bounds, self.n, self.dim, self.real = tuple(bounds), n, len(bounds), real
-        self.shape, self.axes = (n,) * self.dim, tuple(range(-self.dim, 0))
-        self.points = np.meshgrid(
-            *[a + (b - a) * np.arange(n) / n for a, b in bounds], indexing="ij", sparse=True
-        )
-        full = np.fft.fftfreq(n, 1 / n)
-        self.frequencies = [full] * (self.dim - 1) + [np.arange(n // 2 + 1.0) if real else full]
-        waves = [
-            2j * np.pi * frequency / (b - a)
-            for frequency, (a, b) in zip(self.frequencies, bounds, strict=True)
-        ]
+        self.bounds = tuple(bounds)
+        self.n = n
+        self.dim = len(bounds)
+        self.real = real
+        self.shape = (n,) * self.dim
+        self.axes = tuple(range(-self.dim, 0))
+        lines = [uniform_line(ends, n) for ends in bounds]
+        self.points = np.meshgrid(*lines, indexing="ij", sparse=True)
+        self.frequencies = _frequencies(n, self.dim, real)
+        pairs = zip(self.frequencies, bounds, strict=True)
+        waves = [2j * np.pi * frequency / (b - a) for frequency, (a, b) in pairs]
         self.waves = np.meshgrid(*waves, indexing="ij", sparse=True)
         self.modes_shape = tuple(len(frequency) for frequency in self.frequencies)
-        self.weights = np.where(self.frequencies[-1] > 0, np.sqrt(2), 1.0) if real else np.ones(n)
+        self.weights = np.ones(n)
+        if real:  # a mode that stands for a conjugate pair counts twice in a norm
+            self.weights = np.where(self.frequencies[-1] > 0, np.sqrt(2), 1.0)
         self.zero: Any = (..., *[0] * self.dim)
         """Where mode 0 stands."""
 
@@ -49,7 +53,8 @@ class Grid:
         """The multiplier of the modes that is D^index; it broadcasts to them."""
         symbol: Any = 1.0
         for wave, order in zip(self.waves, index, strict=True):
-            symbol = symbol * wave**order if order else symbol
+            if order:
+                symbol = symbol * wave**order
         return symbol
 
     def forward(self, values: Any) -> np.ndarray:
@@ -81,15 +86,9 @@ class Grid:
         small where they are smooth on this grid.
         """
         modes = np.abs(self.forward(values)) ** 2
-        high = (
-            np.max(
-                np.broadcast_arrays(
-                    *np.meshgrid(*map(np.abs, self.frequencies), indexing="ij", sparse=True)
-                ),
-                axis=0,
-            )
-            > self.n / 3
-        )
+        sizes = np.meshgrid(*map(np.abs, self.frequencies), indexing="ij", sparse=True)
+        highest = np.max(np.broadcast_arrays(*sizes), axis=0)
+        high = highest > self.n / 3  # of n / 2
         return np.sqrt(np.sum(modes * high, axis=self.axes) / np.sum(modes, axis=self.axes))
 
     def derivative(self, modes: np.ndarray, index: MultiIndex) -> np.ndarray:
@@ -109,12 +108,17 @@ class Grid:
     def refined(self, modes: np.ndarray, coarse: Grid) -> np.ndarray:
         """The modes here of a function given by its modes on a coarser grid."""
         result = np.zeros((*modes.shape[: -self.dim], *self.modes_shape), dtype=complex)
-        where: Any = (
-            ...,
-            *np.ix_(*[frequency.astype(int) % self.n for frequency in coarse.frequencies]),
-        )
+        places = [frequency.astype(int) % self.n for frequency in coarse.frequencies]
+        where: Any = (..., *np.ix_(*places))
         result[where] = modes
         return result
+
+
+def _frequencies(n: int, dim: int, real: bool) -> list[np.ndarray]:
+    """Of the modes along each axis; real functions need half of them along the last one."""
+    full = np.fft.fftfreq(n, 1 / n)
+    last = np.arange(n // 2 + 1.0) if real else full
+    return [full] * (dim - 1) + [last]
 
 
 def evaluate_modes(
@@ -128,24 +132,38 @@ def evaluate_modes(
     """D^index of a trigonometric polynomial with full modes (..., n, n) / n^d at points (N, d):
     shape (..., N), complex unless `real`.
     """
-    dim, n = len(bounds), modes.shape[-1]
-    frequency = np.fft.fftfreq(n, 1 / n)
     parts = []
     for start in range(0, max(1, len(points)), chunk):
-        block = points[start : start + chunk]
-        total = modes
-        for axis, ((a, b), order) in enumerate(zip(bounds, index, strict=True)):
-            wave = 2j * np.pi * frequency / (b - a)
-            factor = np.exp(np.multiply.outer(block[:, axis] - a, wave)) * wave**order
-            flat = total.reshape(*_leading(total, axis, dim), n, -1)
-            total = (factor[:, None, :] @ flat)[..., 0, :] if axis else factor @ flat
-        total = total.reshape(*total.shape[:-1]) if total.shape[-1] == 1 else total
+        total = _evaluated(modes, bounds, points[start : start + chunk], index)
         parts.append(total.real if real else total)
     return np.concatenate(parts, axis=-1)
+
+
+def _evaluated(
+    total: np.ndarray,
+    bounds: Sequence[tuple[float, float]],
+    points: np.ndarray,
+    index: MultiIndex,
+) -> np.ndarray:
+    """The modes `total` summed at points (N, d), axis by axis: (..., N)."""
+    dim = len(bounds)
+    n = total.shape[-1]
+    frequency = np.fft.fftfreq(n, 1 / n)
+    for axis, ((a, b), order) in enumerate(zip(bounds, index, strict=True)):
+        wave = 2j * np.pi * frequency / (b - a)
+        factor = np.exp(np.multiply.outer(points[:, axis] - a, wave)) * wave**order
+        flat = total.reshape(*_leading(total, axis, dim), n, -1)
+        if axis == 0:
+            total = factor @ flat
+        else:  # from here on one of the leading axes is that of the points
+            total = (factor[:, None, :] @ flat)[..., 0, :]
+    return total.reshape(*total.shape[:-1]) if total.shape[-1] == 1 else total
 
 
 def _leading(total: np.ndarray, axis: int, dim: int) -> tuple[int, ...]:
     """The axes before the one that is contracted next: batch axes, then (from the second on) the
     points.
     """
-    return total.shape[: total.ndim - dim] if axis == 0 else total.shape[:-1]
+    if axis == 0:
+        return total.shape[: total.ndim - dim]
+    return total.shape[:-1]

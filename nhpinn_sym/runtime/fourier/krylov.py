@@ -9,6 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 Apply = Callable[[np.ndarray], np.ndarray]
+_DEPENDENT = 1e-15
+"""A vector whose new direction is that much smaller than itself is rounding of the old ones."""
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -70,7 +72,9 @@ def gmres(
     """Restarted GMRES: (solutions, relative residuals, iterations), from the guess x. It ends where
     no cycle helps any more.
     """
-    scale, before, iterations = norm(b), np.full(b.shape[:-1], np.inf), 0
+    scale = norm(b)
+    before = np.full(b.shape[:-1], np.inf)
+    iterations = 0
     for _ in range(cycles):
         r = b - apply(x)
         size = norm(r)
@@ -79,7 +83,9 @@ def gmres(
             break
         correction, steps = _cycle(apply, np.where(active[..., None], r, 0), rtol * scale, restart)
         candidate = x + correction
-        x, before, iterations = np.where(active[..., None], candidate, x), size, iterations + steps
+        x = np.where(active[..., None], candidate, x)
+        before = size
+        iterations = iterations + steps
     return x, quotient(norm(b - apply(x)), scale), iterations
 
 
@@ -89,28 +95,41 @@ def _cycle(apply: Apply, r: np.ndarray, bound: np.ndarray, restart: int) -> tupl
     `left` is the vector with left H = 0 and left[0] = 1: the least residual is |r| / |left|, known
     in each step without solving for it.
     """
+    members = r.shape[:-1]
     size = norm(r)
-    basis = np.zeros((*r.shape[:-1], restart + 1, r.shape[-1]), dtype=r.dtype)
+    basis = np.zeros((*members, restart + 1, r.shape[-1]), dtype=r.dtype)
     basis[..., 0, :] = quotient(r, size[..., None])
-    h = np.zeros((*r.shape[:-1], restart + 1, restart), dtype=r.dtype)
-    left = np.zeros((*r.shape[:-1], restart + 1), dtype=r.dtype)
+    h = np.zeros((*members, restart + 1, restart), dtype=r.dtype)
+    left = np.zeros((*members, restart + 1), dtype=r.dtype)
     left[..., 0] = 1
     for j in range(restart):
-        w = apply(basis[..., j, :])
-        whole = norm(w)
-        known = basis[..., : j + 1, :]
-        for _ in range(2):  # twice is enough (Kahan, Parlett)
-            part = (known.conj() @ w[..., None])[..., 0]
-            w = w - (part[..., None, :] @ known)[..., 0, :]
-            h[..., : j + 1, j] += part
+        image = apply(basis[..., j, :])
+        w, h[..., : j + 1, j] = _orthogonalized(image, basis[..., : j + 1, :])
         rest = norm(w)
-        rest = np.where(rest > 1e-15 * whole, rest, 0)
+        rest = np.where(rest > _DEPENDENT * norm(image), rest, 0)
         h[..., j + 1, j] = rest
         basis[..., j + 1, :] = quotient(w, rest[..., None])
-        image = np.einsum("...i,...i->...", left[..., : j + 1], h[..., : j + 1, j])
-        left[..., j + 1] = -quotient(image, rest)
+        known = np.einsum("...i,...i->...", left[..., : j + 1], h[..., : j + 1, j])
+        left[..., j + 1] = -quotient(known, rest)
         done = (size <= bound * norm(left)) | (rest == 0)
         if done.all():
             break
-    y = np.linalg.pinv(h[..., : j + 2, : j + 1], rcond=1e-15)[..., :, 0] * size[..., None]
-    return (y[..., None, :] @ basis[..., : j + 1, :])[..., 0, :], j + 1
+    steps = j + 1
+    inverse = np.linalg.pinv(h[..., : steps + 1, :steps], rcond=_DEPENDENT)
+    y = inverse[..., :, 0] * size[..., None]
+    return _combined(y, basis[..., :steps, :]), steps
+
+
+def _orthogonalized(w: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """w without its parts along an orthonormal basis (..., k, N), and these parts (..., k)."""
+    parts = np.zeros(basis.shape[:-1], dtype=w.dtype)
+    for _ in range(2):  # rounding leaves parts once, and twice is enough (Kahan, Parlett)
+        part = (basis.conj() @ w[..., None])[..., 0]
+        w = w - _combined(part, basis)
+        parts += part
+    return w, parts
+
+
+def _combined(weights: np.ndarray, basis: np.ndarray) -> np.ndarray:
+    """The sum of the vectors of a basis (..., k, N), each times its weight (..., k)."""
+    return (weights[..., None, :] @ basis)[..., 0, :]

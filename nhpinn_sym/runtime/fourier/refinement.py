@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .block_operator import RESTART, WORK
-from .cells import DENSE, Cells, Fields
+from .cells import DENSE, Cells, Fields, unknown_numbers
 from .grid import Grid
 
 FIRST = {1: 27, 2: 27, 3: 15}
@@ -28,6 +28,10 @@ PRIMES = (3, 5, 7, 11, 13, 17, 19, 23)
 SAFETY = 2.0
 """Factor on the changes where coefficients jump, which are erratic there."""
 ROUNDING = 1e-13
+POINTS_PER_WAVE = 3
+"""Of the highest mode of the coefficients; two would be the least that show it at all."""
+_RESOLVED = 1e-3
+"""Modes smaller than that, relative to the largest, need not be resolved from the start."""
 VANISHING = 1e-6
 """Size of a coefficient, beside the largest one, below which it may be rounding."""
 
@@ -59,18 +63,12 @@ def solve_cells(
         for start in range(0, len(active), count):
             chunk = active[start : start + count]
             report(1 - (len(active) - start) / len(slow), f"{size}^{len(forms.CELL)} points")
-            cells = _solved(
-                forms,
-                size,
-                slow[chunk],
-                parameters,
-                fields or {},
-                rtol,
-                [results[k] for k in chunk],
-            )
+            before = [results[k] for k in chunk]
+            cells = _solved(forms, size, slow[chunk], parameters, fields or {}, rtol, before)
             for position, k in enumerate(chunk):
                 results[k] = _table(cells, position, results[k])
-        active = active if n else [k for k in active if not settled(results[k], tolerance)]
+        if n is None:
+            active = [k for k in active if not settled(results[k], tolerance)]
         if not active:
             break
     return results
@@ -96,7 +94,8 @@ def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool) -> float
     last = history[-1][0]
     changes = [relative_change(before, after) for (_, before), (_, after) in pairwise(history)]
     if not jumps:
-        return changes[-1] if changes[-1] <= changes[-2] else max(changes[-2:])
+        falling = changes[-1] <= changes[-2]
+        return changes[-1] if falling else max(changes[-2:])
     recent = zip(changes[-3:], [size for size, _ in history[1:]][-3:])
     return SAFETY * max(change * size / last for change, size in recent)
 
@@ -181,22 +180,21 @@ def _solved(
     real = not forms.COMPLEX
     cells = Cells(forms, Grid(forms.CELL, size, real), slow, parameters, fields, rtol)
     if before[0]:
-        guesses = [
-            np.stack([cells.grid.refined(table["functions"][k], table["grid"]) for table in before])
-            for k in range(len(forms.FUNCTIONS))
-        ]
-        return cells.run(
-            (
-                np.array([table["effective"].get(("lambda0", ()), 0.0) for table in before])
-                if forms.EIGENVALUE
-                else None
-            ),
-            guesses,
-        )
+        guesses = [_guess(cells.grid, k, before) for k in range(len(forms.FUNCTIONS))]
+        if not forms.EIGENVALUE:
+            return cells.run(None, guesses)
+        eigenvalues = [table["effective"].get(("lambda0", ()), 0.0) for table in before]
+        return cells.run(np.array(eigenvalues), guesses)
     if not forms.EIGENVALUE:
         return cells.run()
     coarse = Grid(forms.CELL, DENSE[len(forms.CELL)], real)
     return cells.run(Cells(forms, coarse, slow, parameters, fields, rtol).dense_eigenvalue())
+
+
+def _guess(grid: Grid, function: int, before: list[dict[str, Any]]) -> np.ndarray:
+    """A function of the grids before, at each slow point, on this one."""
+    modes = [grid.refined(table["functions"][function], table["grid"]) for table in before]
+    return np.stack(modes)
 
 
 def _table(cells: Cells, position: int, before: dict[str, Any]) -> dict[str, Any]:
@@ -218,31 +216,27 @@ def _table(cells: Cells, position: int, before: dict[str, Any]) -> dict[str, Any
 
 def _chunk(forms: Any, size: int) -> int:
     """How many slow points are solved at once, so that what they need stays in memory."""
-    vectors = (
-        10
-        if forms.SYMMETRIC and forms.DEFINITE and not (forms.COMPLEX or forms.EIGENVALUE)
-        else RESTART + 10
-    )
-    numbers = forms.COEFFICIENTS + 64 + 2 * forms.COMPONENTS * (len(forms.FUNCTIONS) + vectors)
+    positive = forms.SYMMETRIC and forms.DEFINITE
+    by_gradients = positive and not (forms.COMPLEX or forms.EIGENVALUE)
+    vectors = 10 if by_gradients else RESTART + 10
+    functions = 2 * forms.COMPONENTS * (len(forms.FUNCTIONS) + vectors)  # complex: two numbers
+    numbers = forms.COEFFICIENTS + 64 + functions
     return max(1, WORK // (numbers * size ** len(forms.CELL)))
 
 
 def reach(forms: Any, slow: np.ndarray, parameters: Mapping[str, float]) -> int:
-    """Points per axis that resolve the coefficients: three a wave of their highest mode above a
-    thousandth of the largest, on a fine grid.
-    """
+    """Points per axis that resolve the coefficients, seen on the finest grid."""
     grid = Grid(forms.CELL, LAST[len(forms.CELL)], not forms.COMPLEX)
-    unknown = [symbol for symbol, *_ in forms.CONSTANTS] + [forms.EIGENVALUE] * (
-        forms.EIGENVALUE is not None
-    )
-    data = {**parameters, **dict.fromkeys(unknown, 0.0)}
+    data = {**parameters, **unknown_numbers(forms)}
+    columns = [grid.cell(column) for column in slow.T]
     highest = 0.0
-    for values in forms.coefficients(grid.points, [grid.cell(column) for column in slow.T], data):
-        modes = np.abs(np.atleast_1d(grid.forward(values))[..., :])
-        found = np.argwhere(modes.reshape(-1, *grid.modes_shape).max(axis=0) > 1e-3 * modes.max())
-        for frequencies, positions in zip(grid.frequencies, found.T):
+    for values in forms.coefficients(grid.points, columns, data):
+        modes = np.abs(np.atleast_1d(grid.forward(values)))
+        sizes = modes.reshape(-1, *grid.modes_shape).max(axis=0)
+        large = np.argwhere(sizes > _RESOLVED * modes.max())
+        for frequencies, positions in zip(grid.frequencies, large.T):
             highest = max(highest, float(np.max(np.abs(frequencies[positions]), initial=0.0)))
-    return int(3 * highest)
+    return int(POINTS_PER_WAVE * highest)
 
 
 def solve_at(

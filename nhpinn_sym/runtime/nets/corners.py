@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.linalg import null_space
 from torch import Tensor
 
 from .function_families import Family, Functions
@@ -128,9 +129,7 @@ def _null(matrix: Complex) -> Complex:
     """The null space, an orthonormal basis as columns."""
     if not len(matrix):
         return np.eye(matrix.shape[1], dtype=complex)
-    _, sizes, right = np.linalg.svd(matrix)
-    sizes = np.pad(sizes, (0, len(right) - len(sizes)))
-    return np.asarray(right[sizes <= _NULL * max(sizes[0], _TINY)].conj().T)
+    return np.asarray(null_space(matrix, rcond=_NULL))
 
 
 def _zeros(determinant: Callable[[Complex], Complex]) -> list[complex]:

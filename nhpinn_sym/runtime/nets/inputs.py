@@ -1,5 +1,5 @@
-"""What a net is given for the coordinates of a point: periodic, scaled and graded ones, poles inside
-inclusions, and kinks at interfaces; all with their derivatives.
+"""What a net is given for the coordinates of a point: periodic, scaled and graded ones, poles
+inside inclusions, and kinks at interfaces; all with their derivatives.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ def embed(
     too but by a logarithm that stretches the start (a, a + (b - a)/GRADE). Columns beyond the
     length of a multi-index are not differentiated.
     """
-    count = next((k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along")), len(axes))
+    poles = [k for k, (kind, _, _) in enumerate(axes) if kind in ("pole", "along")]
+    count = poles[0] if poles else len(axes)  # columns; each pole has as many axes behind them
     jet = embed_columns(points, indices, axes[:count])
     for k in range(count, len(axes), count):
         for value in embed_pole(points, indices, axes[k : k + count]):
@@ -95,12 +96,9 @@ def embed_axis(p: torch.Tensor, order: int, kind: str, a: float, b: float) -> li
         size = 2 / math.log1p(GRADE)
         if order == 0:
             return [size * torch.log1p(rate * (p - a)) - 1]
-        return [
-            size
-            * (-1) ** (order - 1)
-            * math.factorial(order - 1)
-            * (rate / (1 + rate * (p - a))) ** order
-        ]
+        sign = (-1) ** (order - 1)
+        power = (rate / (1 + rate * (p - a))) ** order
+        return [size * sign * math.factorial(order - 1) * power]
     if order == 0:
         return [(2 * p - a - b) / (b - a)]
     return [torch.full_like(p, 2 / (b - a) if order == 1 else 0.0)]
@@ -114,12 +112,15 @@ def embed_pole(points: torch.Tensor, indices: tuple[MultiIndex, ...], pole: Axes
     sines: list[Jet] = [dict.fromkeys(indices, zero) for _ in pole]
     square = dict.fromkeys(indices, zero)
     for i, (kind, c, end) in enumerate(pole):
+        if kind == "along":
+            continue
         unit = (end - c) / (2 * math.pi)
         for index in indices:
-            if kind == "pole" and sum(index) == index[i]:
+            if sum(index) == index[i]:  # others vanish: each coordinate has its own term
                 cosine, sine = embed_axis(points[..., i], index[i], "periodic", c, end)
+                one = float(not any(index))
                 sines[i][index] = unit * sine
-                square[index] = square[index] + 2 * unit**2 * (float(not any(index)) - cosine)
+                square[index] = square[index] + 2 * unit**2 * (one - cosine)
     inverse = reciprocal(square)
     return [product(sine, inverse) for sine in sines]
 

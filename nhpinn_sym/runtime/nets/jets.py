@@ -68,11 +68,9 @@ def full(points: torch.Tensor, value: torch.Tensor | float) -> torch.Tensor:
 
 def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
     """`values` along a new last axis."""
-    return (
-        torch.stack([full(points, value) for value in values], -1)
-        if values
-        else points.new_zeros(*points.shape[:-1], 0)
-    )
+    if values:
+        return torch.stack([full(points, value) for value in values], -1)
+    return points.new_zeros(*points.shape[:-1], 0)
 
 
 def averaged(value: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
@@ -130,14 +128,20 @@ def tanh(z: Jet) -> Jet:
             continue
         t[a] = leibniz(slope, z, a, (*a[:axis], a[axis] - 1, *a[axis + 1 :]))
         if any((*a[:i], a[i] + 1, *a[i + 1 :]) in z for i in range(len(a))):
-            slope[a] = -total(
-                [
-                    (1 if b == minus(a, b) else 2) * binomial(a, b) * t[b] * t[minus(a, b)]
-                    for b in below(a)
-                    if b <= minus(a, b)
-                ]
-            )
+            slope[a] = -square(t, a)
     return t
+
+
+def square(f: Jet, a: MultiIndex) -> torch.Tensor:
+    """D^a f^2, where equal terms of Leibniz' rule are computed once."""
+    terms = []
+    for b in below(a):
+        rest = minus(a, b)
+        if b < rest:
+            terms.append(2 * binomial(a, b) * f[b] * f[rest])
+        elif b == rest:
+            terms.append(binomial(a, b) * f[b] * f[rest])
+    return total(terms)
 
 
 def linear(z: Jet, weight: torch.Tensor, bias: torch.Tensor) -> Jet:

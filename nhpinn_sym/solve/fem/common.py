@@ -19,6 +19,7 @@ from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ...runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
 from ..exports import Exported, Extent
 from ..fields import CellField
 from ..places import as_index, as_points, as_time
@@ -236,34 +237,14 @@ def relative_difference(
     `largest` are the largest values that a function of time ever had, by component: a norm is not
     taken to be less than _SMALL of theirs, as of what has decayed only rounding is left.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(fine.degree + 1)
-    axes, scales = [], []
-    for lines in fine.lattice.lines:
-        lengths = np.diff(lines)[:, None]
-        axes.append((lines[:-1, None] + lengths * (nodes + 1) / 2).ravel())
-        scales.append((lengths * weights / 2).ravel())
-    difference, norm = np.zeros((2, *fine.values.shape[: fine.values.ndim - fine.dim]))
-    for block in _blocks([len(axis) for axis in axes]):
-        points = np.stack(
-            [
-                g.ravel()
-                for g in np.meshgrid(
-                    *(axis[part] for axis, part in zip(axes, block, strict=True)), indexing="ij"
-                )
-            ],
-            axis=1,
-        )
-        weight = np.prod(
-            np.stack(
-                [
-                    g.ravel()
-                    for g in np.meshgrid(
-                        *(s[part] for s, part in zip(scales, block, strict=True)), indexing="ij"
-                    )
-                ]
-            ),
-            axis=0,
-        )
+    rules = [gauss_line(lines, fine.degree + 1) for lines in fine.lattice.lines]
+    batch = fine.values.shape[: fine.values.ndim - fine.dim]
+    difference = np.zeros(batch)
+    norm = np.zeros(batch)
+    for block in _blocks([len(points) for points, _ in rules]):
+        parts = [(points[part], mass[part]) for (points, mass), part in zip(rules, block)]
+        points = tensor_points([line for line, _ in parts])
+        weight = tensor_weights([mass for _, mass in parts])
         values = fine.evaluate(points, (0,) * fine.dim)
         difference += (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight
         norm += values**2 @ weight

@@ -13,6 +13,7 @@ import sympy as sp
 
 from ...operator.numbers.panels import evaluator
 from ...runtime.lattice import Lattice
+from ...runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
 from ..solution import Array
 from .layout import Layout
 
@@ -124,16 +125,12 @@ def _means(
     """The means of f, |f| and 1/f (0 where f is not positive everywhere), by Gauss points between
     the lines.
     """
-    nodes, weights = np.polynomial.legendre.leggauss(points)
-    axes = []
-    scales = []
-    for edges in lines:
-        lengths = np.diff(edges)[:, None]
-        axes.append((edges[:-1, None] + lengths * (nodes + 1) / 2).ravel())
-        scales.append((lengths * weights / 2).ravel() / (edges[-1] - edges[0]))
+    rules = [gauss_line(edges, points) for edges in lines]
+    axes = [at for at, _ in rules]
+    shares = [mass / (edges[-1] - edges[0]) for (_, mass), edges in zip(rules, lines)]
     sums = np.zeros(3)
     positive = True
-    for at, weight in _blocks(axes, scales):
+    for at, weight in _blocks(axes, shares):
         values = call(at)
         positive = positive and bool((values > 0).all())
         with np.errstate(divide="ignore"):
@@ -151,6 +148,4 @@ def _blocks(axes: Sequence[Array], scales: Sequence[Array]) -> Iterator[tuple[Ar
     for first in range(0, len(axes[0]), rows):
         part = [axes[0][first : first + rows], *axes[1:]]
         weight = [scales[0][first : first + rows], *scales[1:]]
-        points = np.stack([g.ravel() for g in np.meshgrid(*part, indexing="ij")], axis=1)
-        factors = np.meshgrid(*weight, indexing="ij")
-        yield points, np.prod([f.ravel() for f in factors], axis=0)
+        yield tensor_points(part), tensor_weights(weight)

@@ -1,5 +1,5 @@
-"""scikit-fem backend: runs the text that `emit.skfem_forms` writes. scikit-fem and pyamg are imported
-when a solve begins.
+"""scikit-fem backend: runs the text that `emit.skfem_forms` writes. scikit-fem and pyamg are
+imported when a solve begins.
 """
 
 from __future__ import annotations

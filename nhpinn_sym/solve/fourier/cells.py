@@ -25,6 +25,7 @@ from ...resolution import resolve_cells
 from ...runtime.fourier.grid import Grid, evaluate_modes
 from ...runtime.fourier.refinement import LEVELS, VANISHING, grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
+from ...runtime.tensor_grids import tensor_points, uniform_line
 from ..choice import points_needed
 from ..external_fields import CellFields
 from ..fields import CellField
@@ -208,8 +209,7 @@ class CellSolver:
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
         """Points (n, d) of the largest grid of a batch and their weights, which add up to 1."""
         n = int(batch.info["points"])
-        lines = [a + (b - a) * np.arange(n) / n for a, b in self.cells.cell.bounds]
-        points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], axis=-1)
+        points = tensor_points([uniform_line(ends, n) for ends in self.cells.cell.bounds])
         return points, np.full(len(points), 1 / len(points))
 
     def _field(self, results: list[dict[str, Any]], function: int, component: int) -> FourierField:

@@ -19,6 +19,6 @@ equations/          : strong form, Ritz energy; known functions beside the net
 classical/          : NH-PINN and the classical PINN, the baselines of the literature
 export, callables   : programs of torch.export; coefficients given as functions
 
-A new formulation is a class derived from `adaptive.Formulation` with `axes`, `fit` and `values`, and
-a row of METHODS; a new optimizer a class with `begin` and `step`, and a row of OPTIMIZERS.
+A new formulation is a class derived from `adaptive.Formulation` with `axes`, `fit` and `values`,
+and a row of METHODS; a new optimizer a class with `begin` and `step`, and a row of OPTIMIZERS.
 """

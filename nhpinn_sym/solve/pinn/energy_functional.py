@@ -162,8 +162,8 @@ class Functional:
         return Trained(loss.network(best), loss.network(loss.start), result, count)
 
     def _first_layers(self, unseen: Functional, options: Options) -> Layers:
-        """What a training starts from: the best last layer, or nothing, where that has exploited the
-        errors of the quadrature already.
+        """What a training starts from: the best last layer, or nothing, where that has exploited
+        the errors of the quadrature already.
         """
         width, depth = options.net
         inner = self.trial.mlp(width, depth, 1, options.seed)[1:-1]

@@ -1,5 +1,5 @@
-"""Training as minimization: what an optimizer is given, what it is, and the one run of it, looked at
-through points that it does not see.
+"""Training as minimization: what an optimizer is given, what it is, and the one run of it, looked
+at through points that it does not see.
 
 An optimizer is an iterator whose state is a value: `step` depends on nothing but the loss and the
 state, so that a state that was written to disk and read again is continued to the same result.

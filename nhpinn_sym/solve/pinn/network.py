@@ -116,8 +116,8 @@ class TrialSpace:
 
 @dataclass(frozen=True)
 class RememberingSpace(TrialSpace):
-    """A trial space for many fits with the same hidden layers at the same points, whose features are
-    computed once (measured: 1.7 times as fast for a(x, y) in two dimensions).
+    """A trial space for many fits with the same hidden layers at the same points, whose features
+    are computed once (measured: 1.7 times as fast for a(x, y) in two dimensions).
     """
 
     known: dict[tuple[Any, ...], Tensor] = field(default_factory=dict, repr=False, compare=False)
@@ -233,8 +233,8 @@ def with_last_layer(
     trial: TrialSpace, layers: Layers, solution: Tensor, components: int
 ) -> Network:
     """The net whose hidden layers are given and whose last one is the solution (components *
-    features, right-hand sides) of a linear problem; its outputs are ordered by right-hand side, then
-    by component.
+    features, right-hand sides) of a linear problem; its outputs are ordered by right-hand side,
+    then by component.
     """
     count = solution.shape[1]
     rows = solution.reshape(components, -1, count).permute(2, 0, 1)

@@ -2,7 +2,8 @@
 vector.
 
 Two engines compute it, with the same numbers: the native one (C++, compiled once for every set of
-derivatives, `runtime.nets.native`), and plain torch with its automatic differentiation, which runs on any device.
+derivatives, `runtime.nets.native`), and plain torch with its automatic differentiation, which runs
+on any device.
 """
 
 from __future__ import annotations

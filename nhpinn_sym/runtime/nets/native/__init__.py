@@ -1,4 +1,4 @@
 """The native engine, in C++: `engine` calls it, `library` compiles it. `kernel` writes its text for
-given derivatives around `mlp_kernel.cpp` and `simd.hpp`; `tanh_taylor` holds the derivatives of tanh
-that it needs.
+given derivatives around `mlp_kernel.cpp` and `simd.hpp`; `tanh_taylor` holds the derivatives of
+tanh that it needs.
 """

@@ -51,13 +51,14 @@ def kernel(chosen: Streams) -> str:
 def _head(chosen: Streams) -> str:
     listed = ", ".join(_index(chosen.indices[a]) for a in chosen.kept)
     joined = ", ".join(_index(chosen.indices[a]) for a in chosen.joined)
-    last = (
-        f"// Last stream: the sum of the derivatives {joined}, each times its weight at the"
-        " point.\n"
-        if joined
-        else ""
-    )
-    return f"""// Loss, gradient and Jacobian rows of a tanh net on a linear residual with the derivatives
+    if joined:
+        last = (
+            f"// Last stream: the sum of the derivatives {joined}, each times its weight at the"
+            " point.\n"
+        )
+    else:
+        last = ""
+    return f"""// Loss, gradient and Jacobian rows of a tanh net, on a linear residual that holds
 //   {", ".join(map(_index, chosen.indices))}.
 // Streams, what is propagated through the layers: the derivatives {listed}.
 {last}
@@ -73,8 +74,10 @@ constexpr int STREAMS = {chosen.count}, DERIVATIVES = {len(chosen.indices)};
 
 def _struct() -> str:
     fields = "".join(f"  {kind} {name};\n" for name, kind in ROWS.items())
-    return f"""// inputs (STREAMS, points, sizes[0]): the streams of the inputs of the net; sizes (depth + 1): of the inputs and of the hidden layers;
-// weights (points, equations, components, DERIVATIVES), extra (points, equations, known), target (points, equations).
+    return f"""// inputs (STREAMS, points, sizes[0]): the streams of the inputs of the net;
+// sizes (depth + 1): of the inputs and of the hidden layers;
+// weights (points, equations, components, DERIVATIVES), extra (points, equations, known),
+// target (points, equations).
 struct Rows {{
 {fields}}};
 """
@@ -103,10 +106,8 @@ def _tanh_adjoint(chosen: Streams) -> str:
         for k, terms in table.items():
             seeds.setdefault(k + 1, []).append(f"d[{s}] * ({_sum(map(_term, terms))})")
     found = adjoint(chosen.tables)
-    lines.append(
-        "const V d0 ="
-        f" {_sum(['f1 * d[0]', *(f'f{k} * ({_sum(parts)})' for k, parts in sorted(seeds.items()))])};"
-    )
+    higher = [f"f{k} * ({_sum(parts)})" for k, parts in sorted(seeds.items())]
+    lines.append(f"const V d0 = {_sum(['f1 * d[0]', *higher])};")
     for b in sorted(
         found
     ):  # in place: what is needed of d[b] later is read by stream b itself at the latest

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from ....emit.torch_phases import phase
 from ....problem.errors import SolveError
+from ....runtime.tensor_grids import tensor_points
 from ...partition import Partition
 from ...solution import Array
 from ..fields import unfold
@@ -231,7 +232,7 @@ def _label_grid(partition: Partition) -> NDArray[np.int64]:
     """The phases at the middles of a uniform grid, (n, ..., n)."""
     n = _GRID[partition.dim]
     lines = [a + (b - a) * (np.arange(n) + 0.5) / n for a, b in partition.labels.bounds]
-    points = np.stack([g.ravel() for g in np.meshgrid(*lines, indexing="ij")], -1)
+    points = tensor_points(lines)
     return partition.labels(points).reshape((n,) * partition.dim)
 
 

@@ -184,7 +184,9 @@ def opposite(bounds: Bounds, nodes: int, axes: Sequence[int]) -> tuple[Tensor, T
 
 
 def oversampled(bounds: Bounds, nodes: int, layers: int) -> tuple[Tensor, Tensor]:
-    """Points in `layers` outside each face, a mesh width apart, and their periodic images inside."""
+    """Points in `layers` outside each face, a mesh width apart, and their periodic images
+    inside.
+    """
     outside = []
     inside = []
     for axis, (a, b) in enumerate(bounds):

@@ -81,8 +81,8 @@ class EquationOptions(TrainingOptions):
     test_nodes: 401, 101, 201, 21. form: "strong", or "energy", the deep Ritz loss (E and Yu 2018)
     of symmetric problems: w1 * energy + w2 * essential data; (1/101, 100/101) then: the boundary is
     a penalty, which a small w1 makes exact and the training slow. start: a solution by this method
-    whose weights are where the training begins, or its `weights`. reference: u(points) -> (n,), at the final time, or
-    a mapping of names to several such functions.
+    whose weights are where the training begins, or its `weights`. reference: u(points) -> (n,), at
+    the final time, or a mapping of names to several such functions.
     """
 
     learning_rate: float = 1e-4

@@ -189,8 +189,8 @@ def _checkpoint(training: Training, name: str) -> Checkpoint | None:
 
 
 def epoch_average(values: Array, last: int = 500) -> float:
-    """The mean over the last epochs of values (epochs, ...): as errors of Adam, which fluctuates, are
-    reported.
+    """The mean over the last epochs of values (epochs, ...): as errors of Adam, which fluctuates,
+    are reported.
     """
     return float(values[-last:].mean())
 

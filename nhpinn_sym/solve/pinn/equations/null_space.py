@@ -1,7 +1,7 @@
 """What a boundary value problem leaves open: constants, and rigid rotations of systems.
 
-Rows that pin them are added (`gauge`), and they are taken off the solution (`components`). A problem
-that leaves something open has a solution for balanced data alone, see `fredholm`.
+Rows that pin them are added (`gauge`), and they are taken off the solution (`components`). A
+problem that leaves something open has a solution for balanced data alone, see `fredholm`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,143 @@
+"""Boundary value problems of emitted {name}_residual.py by least squares of random features."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+
+from .fits import Given, Matrix, fitted, with_constant
+from .jets import Jet, column, combine, product, system, total
+from .networks import Layers, hidden
+
+GRID = {1: 257, 2: 65, 3: 17}
+"""Points of each axis on which a solution is written, by the number of columns."""
+_FACE = 4
+"""Points of the inside for each point of a face."""
+_FACE_AT_LEAST = 20
+
+
+def fit_equation(
+    forms: Any, data: Any, given: Callable[[torch.Tensor], Given], count: int
+) -> tuple[Callable[[torch.Tensor], torch.Tensor], float]:
+    """The solution of an emitted {name}_residual.py, points (n, columns) -> (n, components), and
+    its relative residual; `data` is the emitted {name}_coefficients.py.
+
+    given: the keyword arguments at points.
+    """
+    problem = _Equation(forms, data, given)
+    fit = fitted(count, data.AXES, problem.rows, (1, problem.components))
+    zero = (0,) * len(forms.INDICES[0])
+
+    def solution(points: torch.Tensor) -> torch.Tensor:
+        values = fit.jet(points, (zero,))[zero]
+        numbers = given(points)
+        shape = (len(points), problem.components)
+        lift = data.lift(points, **numbers)[zero].reshape(shape)
+        return lift + data.factor(points, **numbers)[zero].reshape(shape) * values
+
+    return solution, fit.residual
+
+
+def write_fit(
+    name: str,
+    forms: Any,
+    data: Any,
+    given: Given,
+    externals: Mapping[str, Any],
+    field: Callable[[Any, Any], Any],
+) -> None:
+    """Print the range of the solution of {name}_residual.py with given["n"] features, with its
+    change from half of them, and write its values on a grid (at the final time) to {name}.npz.
+
+    externals: the keys of effective coefficients by argument, which `field` gives at points.
+    """
+
+    def arguments(points: torch.Tensor) -> Given:
+        values = {s: torch.tensor(field(key, points.numpy())) for s, key in externals.items()}
+        return {argument: values.get(argument, given.get(argument)) for argument in data.GIVEN}
+
+    count = int(given["n"])
+    lines = [_line(axis, GRID[len(data.AXES)]) for axis in data.AXES]
+    grid = torch.stack(torch.meshgrid(*lines, indexing="ij"), -1)
+    points = grid.flatten(0, -2)
+    solution, residual = fit_equation(forms, data, arguments, count)
+    coarse, _ = fit_equation(forms, data, arguments, max(1, count // 2))
+    values = solution(points)
+    change = float((values - coarse(points)).norm() / values.norm())
+    print(f"{count} features: relative residual {residual:.1e}, change from half {change:.1e}")
+    print(f"{values.min():.9g} <= u <= {values.max():.9g}")
+    table = {f"lines_{axis}": line.numpy() for axis, line in enumerate(lines)}
+    shape = (*grid.shape[:-1], values.shape[1])
+    np.savez(f"{name}.npz", values=values.reshape(shape).numpy(), **table)
+
+
+def _line(axis: tuple[str, float, float], count: int) -> torch.Tensor:
+    """Points of an axis on which a solution is written: of a time the last one."""
+    kind, a, b = axis
+    if kind == "graded":
+        return torch.tensor([b], dtype=torch.float64)
+    return torch.linspace(a, b, count, dtype=torch.float64)
+
+
+class _Equation:
+    """A boundary value problem as rows: the equation inside, and what the ansatz leaves open."""
+
+    def __init__(self, forms: Any, data: Any, given: Callable[[torch.Tensor], Given]) -> None:
+        self.forms = forms
+        self.data = data
+        self.given = given
+        self.components = int(getattr(forms, "COMPONENTS", 1))
+
+    def rows(self, layers: Layers, points: torch.Tensor) -> Matrix:
+        """All rows, those of each face and of the inside with the same weight in the mean."""
+        blocks = [self._block(layers, points, self.data.coefficients, self.data.source)]
+        for (axis, end), (coefficients, value) in self.forms.BOUNDARY.items():
+            face = points[: max(_FACE_AT_LEAST, len(points) // _FACE)].clone()
+            face[:, axis] = self.data.AXES[axis][1 + end]
+            blocks.append(self._block(layers, face, coefficients, value))
+        return torch.cat([a for a, _ in blocks]), torch.cat([b for _, b in blocks])
+
+    def _block(self, layers: Layers, points: torch.Tensor, coefficients: Any, value: Any) -> Matrix:
+        """Rows of (equations, unknowns), scaled to size one."""
+        m = self.components
+        given = self.given(points)
+        tables = coefficients(points, **given)
+        if m == 1:
+            tables = {(0, 0): tables}
+        lift = self._parts(self.data.lift(points, **given))
+        factor = self._parts(self.data.factor(points, **given))
+        trial = self._trial(hidden(points, layers, self.forms.INDICES, self.data.AXES), factor)
+        left = system(tables, trial, m).unflatten(-1, (-1, m))
+        target = value(points, **given).reshape(len(points), m).clone()
+        for (i, j), table in tables.items():
+            target[:, i] -= combine(table, lift[j])
+        size = left.square().mean().sqrt()
+        weight = 1 / (size * len(points) ** 0.5)
+        return (
+            weight * left.transpose(1, 2).flatten(0, 1),
+            weight * target.flatten()[:, None],
+        )
+
+    def _trial(self, jet: Jet, factor: list[Jet]) -> Jet:
+        """The jets of factor times feature: trial (k, j) has component j alone, which stands behind
+        the trials.
+        """
+        inner = {a: with_constant(value, a) for a, value in jet.items()}
+        free = [product(part, inner) for part in factor]
+        unit = torch.eye(self.components, dtype=torch.float64)
+        found = {}
+        for a in inner:
+            parts = [
+                component[a][:, :, None, None] * unit[c] * unit[:, c, None]
+                for c, component in enumerate(free)
+            ]
+            found[a] = total(parts).flatten(1)
+        return found
+
+    def _parts(self, jet: Jet) -> list[Jet]:
+        if self.components == 1:
+            return [jet]
+        return [column(jet, j) for j in range(self.components)]
