@@ -200,11 +200,13 @@ class _Cells:
             scale = fit.scale
             rows = partial(self._ground_rows, value, fit)
         values = fit.jet(self._grid, (self.zero,))[self.zero]
-        if float(values.min()) < -_NEGATIVE * float(values.max()):
+        mean = values.mean()
+        phi = values / mean
+        if float(phi.min()) < -_NEGATIVE * float(phi.max()):
             raise SystemExit("the eigenfunction changes its sign: it is not the ground state")
         self.given[self.eigenvalue] = value
         self.constants["lambda0", ()] = value
-        return replace(fit, coefficients=fit.coefficients / values.mean())
+        return replace(fit, coefficients=fit.coefficients / mean)
 
     def _ground_rows(
         self, value: float, before: Fit | None, layers: Layers, points: torch.Tensor
