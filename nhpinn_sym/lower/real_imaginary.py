@@ -208,7 +208,9 @@ def _doubled(term: T, m: int) -> Iterator[T]:
 
 
 def _parts(c: sp.Expr, factors: Sequence[Factor], m: int) -> ComplexParts:
-    """c times factors, multiplied out: (p + i q)(N' + i N'') = (p N' - q N'') + i (p N'' + q N')."""
+    """c times factors, multiplied out: (p + i q)(N' + i N'') = (p N' - q N'') + i (p N'' + q
+    N').
+    """
     p, q = split(c)
     real: Products = [] if p == 0 else [(p, ())]
     imaginary: Products = [] if q == 0 else [(q, ())]
