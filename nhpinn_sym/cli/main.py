@@ -1,4 +1,6 @@
-"""nhpinn: derive, emit, cells, validate, doctor.
+"""nhpinn: derive, emit, cells, validate, doctor, new, completion.
+
+On stdout stands the result and nothing else; progress, remarks and warnings go to stderr.
 
 Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3
 validate's verdict is not agreement, 130 interrupted.
@@ -7,6 +9,7 @@ validate's verdict is not agreement, 130 interrupted.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import traceback
@@ -16,19 +19,19 @@ from typing import Any, TextIO
 
 import sympy as sp
 
-from .. import __version__
 from ..derive.homogenize import homogenize
 from ..problem.errors import NhpinnError, ProblemError
 from ..problem.user_input import number_from_text
-from ..solve.bars import Bars
 from .files import load_problem
+from .options import build_parser
 
 _RANK_VARIABLES = ("OMPI_COMM_WORLD_RANK", "PMI_RANK", "PMIX_RANK", "GROUP_RANK", "LOCAL_RANK")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
-    arguments = _parser().parse_args(argv)
+    parser = build_parser(_RUNS)
+    arguments = parser.parse_args(argv)
     warnings.showwarning = _show_warning
     if _silent():  # ranks other than the first
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115
@@ -100,19 +103,22 @@ def _cells(arguments: argparse.Namespace) -> int:
         arguments.backend,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),
-        progress=Bars(),
+        progress=_progress(arguments),
         **_pinn_options(arguments, arguments.backend),
         **_processes(arguments, arguments.backend),
     )
-    cells_table(cells, problem)
+    if arguments.json:
+        from ..solve.cell_exports import effective_record
+
+        print(json.dumps(effective_record(cells), indent=1))
+    else:
+        cells_table(cells, problem)
     if arguments.output and not _silent():
-        print(f"saved to {cells.save(arguments.output)}")
+        _remark(arguments, f"saved to {cells.save(arguments.output)}")
     return 0
 
 
 def _validate(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
     from ..validate.report import Verdict
     from ..validate.validate import validate
 
@@ -126,27 +132,62 @@ def _validate(arguments: argparse.Namespace) -> int:
         per_period=arguments.per_period,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),
-        progress=Bars(),
+        progress=_progress(arguments),
     )
+    if arguments.json:
+        from ..validate.stored_parts import to_json
+
+        print(to_json(report.as_dict()).decode())
+    else:
+        _print_report(report)
+    if report.info["resumed"]:
+        _remark(arguments, f"taken from an earlier run: {', '.join(report.info['resumed'])}")
+    if report.out:
+        what = "results.json, report.txt, derivation, emitted sources and plots"
+        _remark(arguments, f"{what}: {report.out}")
+    return 0 if report.verdict is Verdict.AGREEMENT else 3
+
+
+def _print_report(report: Any) -> None:
+    from rich.console import Console
+
     console = Console()
     for table in report.tables():
         console.print(table)
     console.print(f"{report.verdict.name}: {report.verdict.value}", highlight=False)
     for line in report.evidence:
         console.print(f"- {line}", highlight=False, markup=False)
-    if report.info["resumed"]:
-        console.print(
-            f"taken from an earlier run: {', '.join(report.info['resumed'])}", highlight=False
-        )
-    if report.out:
-        console.print(
-            f"results.json, report.txt, derivation, emitted sources and plots: {report.out}",
-            highlight=False,
-            soft_wrap=True,
-            markup=False,
-            emoji=False,
-        )
-    return 0 if report.verdict is Verdict.AGREEMENT else 3
+
+
+def _new(arguments: argparse.Namespace) -> int:
+    from .new_problem import write_problem
+
+    print(write_problem(arguments.name))
+    return 0
+
+
+def _completion(arguments: argparse.Namespace) -> int:
+    from .completion import completion
+
+    print(completion(build_parser(_RUNS), arguments.shell))
+    return 0
+
+
+def _progress(arguments: argparse.Namespace) -> Any:
+    """Bars on stderr; nothing where the user wants it quiet."""
+    if arguments.quiet:
+        from ..solve.progress import silent
+
+        return silent
+    from ..solve.bars import Bars
+
+    return Bars()
+
+
+def _remark(arguments: argparse.Namespace, text: str) -> None:
+    """What is no result."""
+    if not arguments.quiet:
+        print(text, file=sys.stderr)
 
 
 def _doctor(arguments: argparse.Namespace) -> int:
@@ -218,117 +259,15 @@ def _show_warning(
     print(f"warning: {message}", file=sys.stderr)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="nhpinn",
-        description=(
-            "Homogenize a linear multiscale PDE or system written in SymPy, and cross-validate PINN"
-            " against FEM."
-        ),
-        epilog=(
-            "exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted"
-        ),
-    )
-    parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    derive = _command(
-        commands,
-        "derive",
-        _derive,
-        "print the derivation: transformations, cell problems, effective formulas, homogenized"
-        " equation",
-    )
-    derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
-    emit = _command(commands, "emit", _emit, "write a folder of source files that stands alone")
-    emit.add_argument(
-        "--target",
-        required=True,
-        metavar="TARGET",
-        help="torch, dolfinx, skfem, numpy, deepxde, pina or latex",
-    )
-    emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
-    text = (
-        "solve the cell problems, print the effective coefficients; with --order above 1 the"
-        " averaged operators too"
-    )
-    cells = _command(commands, "cells", _cells, text)
-    cells.add_argument(
-        "--backend",
-        default="auto",
-        metavar="NAME",
-        help="pinn, dolfinx, skfem, fourier, or auto: what suits the coefficients (default: auto)",
-    )
-    cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
-    validate = _command(
-        commands,
-        "validate",
-        _validate,
-        "cross-validate PINN against FEM at one eps (real, of second order, in a box)",
-    )
-    validate.add_argument("--eps", required=True, help="the period, such as 1/8")
-    validate.add_argument(
-        "-o",
-        "--output",
-        metavar="DIR",
-        help="folder for results, plots and resumable parts (default: nothing is written)",
-    )
-    validate.add_argument(
-        "--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)"
-    )
-    validate.add_argument(
-        "--per-period",
-        type=int,
-        metavar="N",
-        help="mesh cells per period and axis of the fine solution",
-    )
-    for command in (derive, emit, cells):
-        command.add_argument(
-            "--order",
-            type=int,
-            default=1,
-            metavar="N",
-            help="order of the expansion: correctors up to eps^N (default: 1)",
-        )
-    for command in (cells, validate):
-        command.add_argument(
-            "--tolerance",
-            type=float,
-            help="bound on the estimated error of the effective coefficients",
-        )
-        command.add_argument(
-            "--set",
-            action="append",
-            default=[],
-            metavar="NAME=VALUE",
-            help="value of a declared parameter (repeatable)",
-        )
-        command.add_argument("--method", help="pinn: auto, residual, energy or nh-pinn")
-        command.add_argument(
-            "--solver",
-            help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam",
-        )
-        command.add_argument("--seed", type=int, help="pinn: random seed")
-        command.add_argument("--device", help="pinn: cpu or cuda")
-    commands.add_parser(
-        "doctor",
-        help=(
-            "which backends, versions, ranks and devices are there, and how to get the missing ones"
-        ),
-    ).set_defaults(run=_doctor)
-    return parser
-
-
-def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
-    parser.add_argument("file", metavar="FILE", help="Python file that defines `problem`")
-    parser.add_argument(
-        "--problem",
-        default="problem",
-        metavar="NAME",
-        help="the name of the problem in FILE (default: problem)",
-    )
-    parser.set_defaults(run=run)
-    return parser
+_RUNS = {
+    "derive": _derive,
+    "emit": _emit,
+    "cells": _cells,
+    "validate": _validate,
+    "doctor": _doctor,
+    "new": _new,
+    "completion": _completion,
+}
 
 
 if __name__ == "__main__":

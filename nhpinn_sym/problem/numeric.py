@@ -26,6 +26,13 @@ NOT_EVALUATED = (
     SyntaxError,
 )
 """What making or calling such a function raises where an expression has no numbers."""
+_ELEMENTARY = (
+    *(sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2),
+    *(sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.acosh, sp.atanh),
+    *(sp.exp, sp.log, sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Min, sp.Max),
+    *(sp.Piecewise, sp.Heaviside, sp.re, sp.im, sp.conjugate, sp.arg),
+)
+"""Functions that are printed for NumPy."""
 
 
 def lambdified(
@@ -51,10 +58,20 @@ def lambdified(
         (f, implemented_function(f"given_{k}", f._imp_))
         for k, f in enumerate(sorted(named, key=str))
     ]
+    if modules == ["scipy", "numpy"] and not any(map(_needs_scipy, nodes)):
+        modules = ["numpy"]  # the same text, without the import of SciPy's functions
     found: Callable[..., Any] = sp.lambdify(
         symbols, _renamed(expressions, swaps), modules, cse=cse, dummify=True
     )
     return found
+
+
+def _needs_scipy(node: sp.Basic) -> bool:
+    """Whether it holds a function that NumPy may not have."""
+    return any(
+        not isinstance(part, _ELEMENTARY) and not isinstance(part, AppliedUndef)
+        for part in node.atoms(sp.Function, sp.Integral, sp.Sum, sp.Product)
+    )
 
 
 def _nodes(expressions: Any) -> Iterator[sp.Basic]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import sys
 import unicodedata
 from collections.abc import Iterable, Mapping
 from numbers import Integral
@@ -11,7 +12,6 @@ from typing import Any, TypeVar
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
-from sympy.physics.units import Quantity
 
 from .errors import NhpinnError, ProblemError, UndeclaredSymbolError, shortened
 
@@ -51,7 +51,6 @@ _NOT_NUMBERS = (
     sp.MatrixExpr,
     sp.matrices.expressions.matexpr.MatrixElement,
     sp.Indexed,
-    Quantity,
 )
 """Nodes that stand for no number at a point."""
 _HELD_BACK = (sp.UnevaluatedExpr, sp.Subs, sp.Integral, sp.Sum, sp.Product)
@@ -90,7 +89,7 @@ def scalar(
     if not isinstance(expr, sp.Expr):
         raise error(f"{what} is not a scalar SymPy expression", term=quote, remedy=remedy)
     for node in sp.preorder_traversal(expr):
-        if isinstance(node, _NOT_NUMBERS):
+        if isinstance(node, _NOT_NUMBERS) or _is_quantity(node):
             raise error(
                 f"{what} holds a {type(node).__name__}, which is no number",
                 term=quote,
@@ -113,6 +112,12 @@ def scalar(
             remedy="measure in other units, so that sizes lie between 1e-150 and 1e150",
         )
     return expr
+
+
+def _is_quantity(node: object) -> bool:
+    """Whether it is a physical unit of SymPy, whose module takes longer to import than the rest."""
+    units = sys.modules.get("sympy.physics.units")
+    return units is not None and isinstance(node, units.Quantity)
 
 
 def _evaluated(expr: sp.Expr) -> sp.Expr:

@@ -1,4 +1,4 @@
-"""Progress in the terminal: a bar for each task; a line for each task over two seconds where there
+"""Progress in the terminal: a bar for each task, with the estimated rest of its time; a line for each task over two seconds where there
 is no terminal.
 """
 
@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 from .progress import Task
 
@@ -33,6 +40,8 @@ class Bars:
             TextColumn("{task.description}", markup=False),
             BarColumn(),
             TimeElapsedColumn(),
+            TextColumn("left:"),
+            TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False),
             console=self.console,
             transient=True,

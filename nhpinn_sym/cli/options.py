@@ -1,0 +1,146 @@
+"""The commands of `nhpinn` and their options."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from .. import __version__
+from .completion import SHELLS
+
+Run = Callable[[argparse.Namespace], int]
+
+
+def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
+    """The parser; `runs` are the functions of the commands, by name."""
+    parser = argparse.ArgumentParser(
+        prog="nhpinn",
+        description=(
+            "Homogenize a linear multiscale PDE or system written in SymPy, and cross-validate PINN"
+            " against FEM."
+        ),
+        epilog=(
+            "exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted"
+        ),
+    )
+    parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    derive = _command(
+        commands,
+        "derive",
+        runs["derive"],
+        "print the derivation: transformations, cell problems, effective formulas, homogenized"
+        " equation",
+    )
+    derive.add_argument("--latex", action="store_true", help="as a LaTeX document")
+    emit = _command(
+        commands, "emit", runs["emit"], "write a folder of source files that stands alone"
+    )
+    emit.add_argument(
+        "--target",
+        required=True,
+        metavar="TARGET",
+        help="torch, dolfinx, skfem, numpy, deepxde, pina or latex",
+    )
+    emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
+    text = (
+        "solve the cell problems, print the effective coefficients; with --order above 1 the"
+        " averaged operators too"
+    )
+    cells = _command(commands, "cells", runs["cells"], text)
+    cells.add_argument(
+        "--backend",
+        default="auto",
+        metavar="NAME",
+        help="pinn, dolfinx, skfem, fourier, or auto: what suits the coefficients (default: auto)",
+    )
+    cells.add_argument("-o", "--output", metavar="FILE", help="save the solved cells to FILE.npz")
+    validate = _command(
+        commands,
+        "validate",
+        runs["validate"],
+        "cross-validate PINN against FEM at one eps (real, of second order, in a box)",
+    )
+    validate.add_argument("--eps", required=True, help="the period, such as 1/8")
+    validate.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="folder for results, plots and resumable parts (default: nothing is written)",
+    )
+    validate.add_argument(
+        "--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)"
+    )
+    validate.add_argument(
+        "--per-period",
+        type=int,
+        metavar="N",
+        help="mesh cells per period and axis of the fine solution",
+    )
+    for command in (derive, emit, cells):
+        command.add_argument(
+            "--order",
+            type=int,
+            default=1,
+            metavar="N",
+            help="order of the expansion: correctors up to eps^N (default: 1)",
+        )
+    for command in (cells, validate):
+        command.add_argument(
+            "-q", "--quiet", action="store_true", help="no progress and no remarks on stderr"
+        )
+        command.add_argument("--json", action="store_true", help="print the result as JSON")
+        command.add_argument(
+            "--tolerance",
+            type=float,
+            help="bound on the estimated error of the effective coefficients",
+        )
+        command.add_argument(
+            "--set",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="value of a declared parameter (repeatable)",
+        )
+        command.add_argument("--method", help="pinn: auto, residual, energy or nh-pinn")
+        command.add_argument(
+            "--solver",
+            help="pinn: auto, random-features, varpro, lm, gauss-newton, ssbfgs, lbfgs or adam",
+        )
+        command.add_argument("--seed", type=int, help="pinn: random seed")
+        command.add_argument("--device", help="pinn: cpu or cuda")
+    commands.add_parser(
+        "doctor",
+        help=(
+            "which backends, versions, ranks and devices are there, and how to get the missing ones"
+        ),
+    ).set_defaults(run=runs["doctor"])
+    new = commands.add_parser(
+        "new",
+        help="write a commented problem file to start from",
+        description="write NAME.py, a commented problem that runs, to start from",
+    )
+    new.add_argument("name", metavar="NAME", help="name of the file, .py may be left out")
+    new.set_defaults(run=runs["new"])
+    shell = commands.add_parser(
+        "completion",
+        help="print the script that completes this command line in a shell",
+        description="print the script that completes this command line: source it in your shell",
+    )
+    shell.add_argument("shell", choices=SHELLS)
+    shell.set_defaults(run=runs["completion"])
+    return parser
+
+
+def _command(commands: Any, name: str, run: Any, text: str) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    parser.add_argument("file", metavar="FILE", help="Python file that defines `problem`")
+    parser.add_argument(
+        "--problem",
+        default="problem",
+        metavar="NAME",
+        help="the name of the problem in FILE (default: problem)",
+    )
+    parser.set_defaults(run=run)
+    return parser
