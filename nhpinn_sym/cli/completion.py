@@ -81,11 +81,12 @@ def _fish(commands: Mapping[str, list[argparse.Action]]) -> Iterator[str]:
     listed = " ".join(commands)
     yield f"complete -c nhpinn -n __fish_use_subcommand -f -a '{listed}'"
     for name, actions in commands.items():
+        head = f"complete -c nhpinn -n '__fish_seen_subcommand_from {name}'"
         for action in actions:
             long = [o.removeprefix("--") for o in action.option_strings if o.startswith("--")]
             choices = " ".join(_choices(action))
             wanted = f" -x -a '{choices}'" if choices else ""
             if long:
-                yield f"complete -c nhpinn -n '__fish_seen_subcommand_from {name}' -l {long[0]}{wanted}"
+                yield f"{head} -l {long[0]}{wanted}"
             elif choices:
-                yield f"complete -c nhpinn -n '__fish_seen_subcommand_from {name}'{wanted}"
+                yield f"{head}{wanted}"

@@ -1,5 +1,5 @@
-"""Progress in the terminal: a bar for each task, with the estimated rest of its time; a line for each task over two seconds where there
-is no terminal.
+"""Progress in the terminal: a bar for each task, with the estimated rest of its time; a line for
+each task over two seconds where there is no terminal.
 """
 
 from __future__ import annotations
