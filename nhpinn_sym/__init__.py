@@ -58,6 +58,7 @@ if TYPE_CHECKING:
     from .solve.families import solve_family as solve_family
     from .solve.hierarchy import MeanField as MeanField
     from .solve.hierarchy import solve_hierarchy as solve_hierarchy
+    from .solve.many import solve_many as solve_many
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
     from .solve.tensors import voigt as voigt
@@ -78,6 +79,7 @@ _LATER = {
     "solve_homogenized": "solve.equations",
     "solve_fine": "solve.equations",
     "reconstruct": "solve.reconstruct",
+    "solve_many": "solve.many",
     "solve_family": "solve.families",
     "load_family": "solve.families",
     "CellFamily": "solve.families",

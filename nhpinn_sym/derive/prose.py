@@ -21,6 +21,10 @@ class Formula(str):
         made.tex = tex
         return made
 
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """What a copy in another process is made from."""
+        return str(self), self.tex
+
 
 class Prose(str):
     """A sentence: its value is the text; `latex()` is made from the same parts.
@@ -35,6 +39,9 @@ class Prose(str):
         made = super().__new__(cls, "".join(flat))
         made.parts = flat
         return made
+
+    def __getnewargs__(self) -> tuple[str, ...]:  # type: ignore[override]
+        return self.parts
 
     def __add__(self, other: str) -> Prose:
         return Prose(self, other)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+import warnings
 from collections.abc import Callable
+from types import FrameType
 
 _LONGEST = 800
 _MOST_LINES = 8
@@ -108,3 +111,14 @@ class OutputPathError(NhpinnError, OSError):
 
 class ToleranceWarning(UserWarning):
     """The answer is there, but its estimated error is above the tolerance that was asked for."""
+
+
+def warn_tolerance(text: str) -> None:
+    """Issue a `ToleranceWarning` at the line, outside of the package, that asked for the answer."""
+    package = __name__.partition(".")[0]
+    frame: FrameType | None = sys._getframe(1)
+    level = 2
+    while frame is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame = frame.f_back
+        level += 1
+    warnings.warn(ToleranceWarning(text), stacklevel=level)

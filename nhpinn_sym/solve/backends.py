@@ -28,6 +28,9 @@ class Backend:
     how_to_get : the libraries it needs
     tolerance  : default bound on the relative error of effective entries
     elements   : it is a finite element method, and may be the reference of a validation
+    complex    : it computes with complex numbers; others get the real form of complex cell problems
+    differentiates : it takes coefficients as functions of tensors, and differentiates them; others
+                     take their values (`LoweredCells.externals`)
     """
 
     module: str
@@ -36,6 +39,8 @@ class Backend:
     tolerance: float
     equations: bool = True
     elements: bool = False
+    complex: bool = False
+    differentiates: bool = False
 
 
 BACKENDS: Mapping[str, Backend] = {
@@ -44,6 +49,7 @@ BACKENDS: Mapping[str, Backend] = {
         "torch",
         "pip install torch (choose a CPU or CUDA build, see the README)",
         1e-9,
+        differentiates=True,
     ),
     "dolfinx": Backend(
         "fem.dolfinx",
@@ -55,7 +61,9 @@ BACKENDS: Mapping[str, Backend] = {
         elements=True,
     ),
     "skfem": Backend("fem.skfem", "skfem", "pip install scikit-fem pyamg", 1e-6, elements=True),
-    "fourier": Backend("fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False),
+    "fourier": Backend(
+        "fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False, complex=True
+    ),
 }
 """The one table of them."""
 

@@ -19,6 +19,7 @@ from ..emit.unknown_functions import function_names, opaque_nodes, read
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..operator.table import Operator
 from ..problem.errors import ProblemError, UnsupportedError, shortened
+from .backends import BACKENDS
 from .external_fields import checked_function
 
 Functions = Mapping[str, Callable[..., Any]]
@@ -52,7 +53,7 @@ def equation_functions(
 ) -> dict[str, Any]:
     """The same for a boundary value problem, where the PINN backend alone takes functions."""
     needed = function_names(lowered)
-    if needed and backend != "pinn":
+    if needed and not BACKENDS[backend].differentiates:
         raise UnsupportedError(
             "a function without a formula in a boundary value problem",
             term=needed[0],
@@ -96,7 +97,7 @@ def _given(
                 remedy=f"give a function that computes {node}",
             )
     tensors: ModuleType | None = None
-    if given and backend == "pinn":
+    if given and BACKENDS[backend].differentiates:
         from .pinn import callables as tensors  # needs torch
     if tensors:
         given = {name: tensors.without_own_graph(f) for name, f in given.items()}

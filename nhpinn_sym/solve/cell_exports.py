@@ -63,7 +63,7 @@ def to_xarray(cells: CellSolution, n: int | None) -> Any:
     variables: dict[str, Any] = {}
     for function in _functions(cells):
         parts = [
-            field.evaluate(points, (0,) * cells.axes).reshape(*map(len, slow.values()), *shape)
+            field.derivative(points, (0,) * cells.axes).reshape(*map(len, slow.values()), *shape)
             for field in function.components
         ]
         dims, values = [*slow, *lines], parts[0]

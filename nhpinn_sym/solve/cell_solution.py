@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -16,10 +16,10 @@ from ..derive.model import HomogenizedModel
 from ..derive.products import MacroscopicSource
 from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
+from .arguments import as_index, as_indices, as_numbers, as_points
 from .chebyshev import Nodes
 from .effective import Entry, averaged_table, effective_dict, require
 from .fields import CellField
-from .places import as_index, as_numbers, as_points
 from .solution import Array, EffectiveKey
 
 
@@ -68,8 +68,8 @@ class CellFunction:
     def __call__(self, points: ArrayLike, x: ArrayLike | None = None, **others: float) -> Array:
         """Values at points y (n, d): (n,), or (n, m) of a system's m components.
 
-        `x` (n, d) or (d,) where the function depends on it; t=, tau= where it depends on those.
-        With tau in the cell, points are (y, tau).
+        One point y (d,) has the value (), or (m,). `x` (n, d) or (d,) where the function depends on
+        it; t=, tau= where it depends on those. With tau in the cell, points are (y, tau).
         """
         return self.derivative(points, None, x, None, **others)
 
@@ -82,39 +82,45 @@ class CellFunction:
         **others: float,
     ) -> Array:
         """D_y^index D_x^slow at points y."""
-        axes, names, what = self.shape.axes, self.shape.slow, f"the cell function {self.name}"
-        y, index = as_points(points, axes, what), as_index(index, axes, what)
-        orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
-        if any(n and name not in names for name, n in orders.items()):
-            return (
-                np.zeros(len(y))
-                if len(self.components) == 1
-                else np.zeros((len(y), len(self.components)))
-            )
-        return self.at(
-            y, self._slow_points(y, x, others), index, tuple(orders.get(name, 0) for name in names)
-        )
+        chosen = as_index(index, self.shape.axes, self._what)
+        found: Array = self.evaluate(points, [chosen], x, slow, **others)[0]
+        return found
 
-    def at(self, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, axes) and slow points (n, s), in the order
-        of their names.
+    def evaluate(
+        self,
+        points: ArrayLike,
+        indices: Sequence[MultiIndex],
+        x: ArrayLike | None = None,
+        slow: MultiIndex | None = None,
+        **others: float,
+    ) -> Array:
+        """`derivative` for each of `indices`, stacked; what they have in common is computed once."""
+        y, shape = as_points(points, self.shape.axes, self._what)
+        chosen = as_indices(indices, self.shape.axes, self._what)
+        orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}
+        count = len(self.components)
+        if any(n and name not in self.shape.slow for name, n in orders.items()):
+            return np.zeros((len(chosen), *shape, count) if count > 1 else (len(chosen), *shape))
+        slow_index = tuple(orders.get(name, 0) for name in self.shape.slow)
+        values = self.at(y, self._slow_points(y, x, others), chosen, slow_index)
+        return values.reshape(len(chosen), *shape, *values.shape[2:])
+
+    def at(
+        self, points: Array, slow: Array, indices: Sequence[MultiIndex], slow_index: MultiIndex
+    ) -> Array:
+        """D_y^index D_slow^slow_index, for each of `indices`, at pairs of y (n, axes) and slow
+        points (n, s), in the order of their names: (indices, n), or (indices, n, m).
         """
-        columns = [
-            self._component(field, points, slow, index, slow_index) for field in self.components
-        ]
+        if self.shape.slow:
+            nodes = self.shape.nodes
+            columns = [f.between(nodes, points, slow, indices, slow_index) for f in self.components]
+        else:
+            columns = [f.evaluate(points, indices)[:, 0] for f in self.components]
         return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
 
-    def _component(
-        self,
-        field: CellField,
-        points: Array,
-        slow: Array,
-        index: MultiIndex,
-        slow_index: MultiIndex,
-    ) -> Array:
-        if not self.shape.slow:
-            return field.evaluate(points, index)[0]
-        return field.between(self.shape.nodes, points, slow, index, slow_index)
+    @property
+    def _what(self) -> str:
+        return f"the cell function {self.name}"
 
     def _slow_points(self, y: Array, x: ArrayLike | None, others: Mapping[str, float]) -> Array:
         """(n, s): the slow variables, in the order of their names."""
@@ -140,7 +146,7 @@ class CellFunction:
                     term=name,
                     remedy=f"call {self.name}(y, {label}=...)",
                 )
-        return np.stack([np.zeros(len(y)), *columns], axis=-1)[:, 1:]
+        return np.array(columns).reshape(len(columns), len(y)).T
 
     def _columns(self, x: ArrayLike, count: int) -> Array:
         """Points x as (count, d): one for all, or one for each."""
@@ -199,6 +205,10 @@ class CellSolution:
     bounds: Mapping[str, tuple[Array, Array]] = field(default_factory=dict)
     parameters: Mapping[str, float] = field(default_factory=dict)
     cell: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy in another process is made from; `effective` is computed again."""
+        return {name: value for name, value in self.__dict__.items() if name != "effective"}
 
     def _all(self, role: str) -> tuple[CellFunction, ...]:
         shape = Shape(self.axes, self.dim, self.slow, self.nodes)

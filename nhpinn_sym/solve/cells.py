@@ -9,47 +9,37 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..derive.time_averages import ORDERED
-from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
-from ..lower.real_imaginary import real_form
 from ..problem.errors import (
     BackendMissingError,
-    ProblemError,
     SolvabilityError,
     SolveError,
     ToleranceWarning,
     UnsupportedError,
+    warn_tolerance,
 )
-from ..problem.user_input import instance, parameter_numbers, positive_number
-from ..resolution import Resolution, resolve_cells, resolve_slow
+from ..problem.user_input import instance, parameter_numbers
+from ..resolution import resolve_cells, resolve_slow
 from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions
+from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
 from .chebyshev import Nodes
 from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
 from .effective import entries_of
-from .external_fields import (
-    FinerLevel,
-    as_functions,
-    point_names,
-    real_and_imaginary,
-    with_given_functions,
-)
+from .external_fields import FinerLevel, point_names, with_given_functions
 from .judged import judge
 from .limits import memory_errors
-from .progress import Progress, shown
-from .real_parts import RealPartsSolver
+from .progress import Progress
 from .slow import slow_box, solve_on_nodes
-from .solution import CellBatch, Coefficients
+from .solution import CellBatch
+from .solvability import explain_unsolvable, require_expansion
 
-_STEADY = 1e-6
-"""Relative variation over tau of a mean drift that is rounding, or an error of the cell functions.
-"""
+_FINER = 0.1
+"""Share of the tolerance to which a finer level is solved: its error is one of the data."""
 
 
 def solve_cells(
@@ -93,222 +83,175 @@ def solve_cells(
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)
-    return solve_over(
-        model, backend, (), values, tolerance, progress, hierarchy, coefficients, options
+    return solve_request(
+        CellRequest(model, values, tolerance, progress, hierarchy, coefficients, options), backend
     )
 
 
-def solve_over(
-    model: HomogenizedModel,
-    backend: str,
-    over: tuple[sp.Symbol, ...],
-    values: Mapping[str, Any],
-    tolerance: float | None,
-    progress: Progress | None,
-    hierarchy: bool | None,
-    coefficients: Mapping[str, Callable[..., Any]] | None,
-    options: Mapping[str, Any],
-) -> CellSolution:
-    """`solve_cells` with the parameters `over` as further slow variables, behind those of x;
-    `values` are numbers for the others.
-    """
+def solve_request(request: CellRequest, backend: str) -> CellSolution:
+    """`solve_cells` and `solve_family`, once their arguments are read."""
     if backend == AUTO:
-        return _by_choice(
-            model, over, values, tolerance, progress, hierarchy, coefficients, options
-        )
+        return _solve_by_choice(request)
     solver_class = cell_solver(backend)
-    check_options(solver_class, options, backend)
-    more = (
-        model.order > 1
-        if hierarchy is None
-        else instance(hierarchy, bool, "hierarchy", "write hierarchy=True")
-    )
-    lowered = _freed(lower_cells(model, more), over)
-    functions = cell_functions(model, coefficients, backend)
-    wanted = (
-        BACKENDS[backend].tolerance
-        if tolerance is None
-        else float(positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8"))
-    )
-    box, periodic = slow_box(model, lowered)
-    bars = shown(progress)
-    finer: CellSolution | None = None
-    fields: Coefficients | None = None
-    if model.inner is not None and lowered.externals:
-        finer = solve_over(
-            model.inner, "fourier", (), values, wanted / 10, progress, None, None, {}
-        )
-        fields = FinerLevel(finer.entries, model.inner, point_names(lowered))
-        lowered = _with_jumps(lowered, resolve_cells(lowered, values, box), backend)
-    elif functions and backend == "pinn":
-        values = {**values, **functions}
-    elif functions:
-        lowered, fields = with_given_functions(lowered, functions, values)
-
-    def make(cells: LoweredCells, coefficients: Coefficients | None) -> Any:
-        if coefficients is None:
-            return solver_class(cells, values, box, wanted, bars, **options)
-        if backend == "pinn":
-            from .pinn.callables import differentiable
-
-            plain, behind = as_functions(cells, coefficients)
-            held = {**values, **{name: differentiable(field) for name, field in behind.items()}}
-            return solver_class(plain, held, box, wanted, bars, **options)
-        return solver_class(cells, values, box, wanted, bars, coefficients, **options)
-
+    check_options(solver_class, request.options, backend)
+    data = _cell_data(request, backend)
+    tolerance = request.tolerance_on(backend)
+    box, periodic = slow_box(request.model, data.cells)
     try:
-        with memory_errors(f"{lowered.title} ({backend})"):
-            solver = _adapted(make, backend, lowered, fields)
+        with memory_errors(f"{data.cells.title} ({backend})"):
+            solver = make_solver(solver_class, request, backend, data, box)
             if box:
-                resolution = resolve_slow(lowered, values, box, periodic)
+                resolution = resolve_slow(data.cells, data.values, box, periodic)
                 nodes, batch, slow_change = solve_on_nodes(
-                    solver, box, periodic, wanted, resolution
+                    solver, box, periodic, tolerance, resolution
                 )
             else:
-                nodes, batch, slow_change = Nodes((), 0), solver.solve(np.zeros((1, 0))), 0.0
+                nodes = Nodes((), 0)
+                batch = solver.solve(nodes.points)
+                slow_change = 0.0
     except SolvabilityError as cause:
-        raise _explained(model, str(cause.term), cause.what) from cause
-    batch = judge(model, lowered, values, nodes.points, batch, solver)
-    below = 0.0 if finer is None else float(finer.info["estimate"])
-    estimate = max(float(batch.info["estimate"]), slow_change, below)
-    missed = resolve_cells(lowered, values, box).unresolved
-    unresolved = missed is not None or float(batch.info["data_error"]) > wanted
-    if missed is not None or (("n" not in options or unresolved) and not estimate <= wanted):
-        reason = "the data are not resolved, " if unresolved else ""
-        text = (
-            f"{backend}: {reason}the effective coefficients have an estimated error of"
-            f" {estimate:.1e} of the largest"
-        )
-        advice = f"; {batch.info['advice']}" if "advice" in batch.info else ""
-        detail = "" if missed is None else f"; {missed}"
-        warnings.warn(
-            ToleranceWarning(f"{text}, asked for was {wanted:.1e}{advice}{detail}"), stacklevel=3
-        )
-    _require_solvable(model, batch, wanted)
-    _require_stationary_ground_state(model, batch)
-    _require_steady_frame(model, batch)
-    return CellSolution(
-        backend,
-        model.problem.scales.dim,
-        len(lowered.coordinates),
-        model.homogenized_order,
-        tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in lowered.functions),
-        batch.fields,
-        nodes,
-        tuple(map(str, lowered.slow)),
-        entries_of(model, batch.effective, nodes, lowered.slow, values, over),
-        {
-            **batch.info,
-            "estimate": estimate,
-            "hierarchy": more,
-            "tolerance": wanted,
-            "slow_nodes": len(nodes.points),
-            "slow_change": slow_change,
-        },
-        lowered.components,
-        batch.bounds,
-        {
-            **({} if finer is None else finer.parameters),
-            **{v.name: values[v.name] for v in lowered.parameters},
-        },
-        dict(zip(map(str, lowered.coordinates), lowered.cell.bounds, strict=True)),
-    )
+        raise explain_unsolvable(request.model, str(cause.term), cause.what) from cause
+    batch = judge(request.model, data.cells, data.values, nodes.points, batch, solver)
+    info = {
+        **batch.info,
+        "estimate": max(float(batch.info["estimate"]), slow_change, data.estimate),
+        "hierarchy": request.higher,
+        "tolerance": tolerance,
+        "slow_nodes": len(nodes.points),
+        "slow_change": slow_change,
+    }
+    missed = resolve_cells(data.cells, data.values, box).unresolved
+    _warn_of_accuracy(backend, info, missed, fixed="n" in request.options)
+    require_expansion(request.model, batch, tolerance)
+    return _solution(request, backend, data, nodes, replace(batch, info=info))
 
 
-def _by_choice(
-    model: HomogenizedModel,
-    over: tuple[sp.Symbol, ...],
-    values: Mapping[str, Any],
-    tolerance: float | None,
-    progress: Progress | None,
-    hierarchy: bool | None,
-    coefficients: Mapping[str, Callable[..., Any]] | None,
-    options: Mapping[str, Any],
-) -> CellSolution:
-    """`solve_over` on the backend that the data ask for; the next one where it fails or reaches
-    less than GOOD, then the best of them.
+def _cell_data(request: CellRequest, backend: str) -> CellData:
+    """The lowered cell problems, and what stands behind their coefficients without a formula."""
+    model, values = request.model, request.values
+    cells = request.lowered(request.higher)
+    functions = cell_functions(model, request.coefficients, backend)
+    if model.inner is not None and cells.externals:
+        return _above(model.inner, request, cells, backend)
+    if not functions:
+        return CellData(cells, values)
+    if BACKENDS[backend].differentiates:
+        return CellData(cells, {**values, **functions})
+    cells, fields = with_given_functions(cells, functions, values)
+    return CellData(cells, values, fields)
+
+
+def _above(
+    inner: HomogenizedModel, request: CellRequest, cells: LoweredCells, backend: str
+) -> CellData:
+    """The cell problems whose coefficients are the effective ones of a finer level, solved.
+
+    UnsupportedError for nets where these jump: they would need the places.
     """
-    lowered = _freed(lower_cells(model, False), over)
-    # What has no numbers is refused before anything else is asked for.
-    cell_functions(model, coefficients, "fourier")
-    given = Choice(("fourier",), "coefficients given as functions")
-    choice = (
-        given
-        if coefficients
-        else choose_cells_backend(lowered, values, slow_box(model, lowered)[0])
+    tolerance = _FINER * request.tolerance_on(backend)
+    finer = solve_request(
+        CellRequest(inner, request.values, tolerance, request.progress), "fourier"
     )
-    failures: dict[str, Exception] = {}
-    best: tuple[CellSolution, list[warnings.WarningMessage]] | None = None
-    for name in choice.backends:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            try:
-                found = solve_over(
-                    model, name, over, values, tolerance, progress, hierarchy, coefficients, options
-                )
-            except (UnsupportedError, SolveError, BackendMissingError) as cause:
-                failures[name] = cause
-                continue
-        if best is None or found.info["estimate"] < best[0].info["estimate"]:
-            best = found, told
-        if best[0].info["estimate"] <= max(GOOD, best[0].info["tolerance"]):
-            break
-    if best is None:
-        if len(set(map(str, failures.values()))) == 1:
-            raise next(iter(failures.values()))
-        raise no_backend(choice, failures)
-    solution, messages = best
-    for message in messages:
-        if issubclass(message.category, ToleranceWarning):
-            warnings.warn(message.message, stacklevel=4)
-        else:
-            warnings.warn_explicit(
-                message.message, message.category, message.filename, message.lineno
-            )
-    return replace(
-        solution, info={**solution.info, "choice": f"{solution.backend}: {choice.reason}"}
-    )
-
-
-def _adapted(
-    make: Callable[[LoweredCells, Coefficients | None], Any],
-    backend: str,
-    cells: LoweredCells,
-    fields: Coefficients | None,
-) -> Any:
-    """The solver that `make` gives; around it, where the backend computes with real numbers alone,
-    that of the real form of complex problems.
-    """
-    if backend == "fourier" or not cells.complex:
-        return make(cells, fields)
-    parts = None if fields is None else real_and_imaginary(fields)
-    return RealPartsSolver(make(real_form(cells), parts), cells.components)
-
-
-def _with_jumps(cells: LoweredCells, found: Resolution, backend: str) -> LoweredCells:
-    """The cell problems marked as jumping where the effective coefficients of a finer level do.
-
-    UnsupportedError for pinn, whose nets would need the places.
-    """
+    fields = FinerLevel(finer.entries, inner, point_names(cells))
+    found = resolve_cells(cells, request.values, slow_box(request.model, cells)[0])
     rough = any(found.breaks) or bool(found.curved)
-    if rough and backend == "pinn":
+    if rough and BACKENDS[backend].differentiates:
         raise UnsupportedError(
             "an effective coefficient of a finer level jumps or kinks in the coarser cell: the"
             " strong form is not defined there",
             term=cells.externals[0].symbol,
             remedy='use backend="skfem", "dolfinx" or "fourier"',
         )
-    return replace(cells, jumps=cells.jumps or rough)
+    return CellData(replace(cells, jumps=cells.jumps or rough), request.values, fields, finer)
 
 
-def _freed(cells: LoweredCells, over: tuple[sp.Symbol, ...]) -> LoweredCells:
-    """The cell problems with the parameters `over` that they hold as slow variables."""
-    held = tuple(v for v in cells.parameters if v in over)
-    return replace(
-        cells,
-        slow=(*cells.slow, *held),
-        parameters=tuple(v for v in cells.parameters if v not in held),
+def _warn_of_accuracy(
+    backend: str, info: Mapping[str, Any], missed: str | None, fixed: bool
+) -> None:
+    """A ToleranceWarning where the data are not resolved, or the estimate is above the tolerance.
+
+    missed : what of the data could not be resolved
+    fixed  : the user gave the grid, and knows that it is the last one
+    """
+    estimate = info["estimate"]
+    tolerance = info["tolerance"]
+    unresolved = missed is not None or float(info["data_error"]) > tolerance
+    poor = not estimate <= tolerance and (unresolved or not fixed)
+    if missed is None and not poor:
+        return
+    text = (
+        f"{backend}: {'the data are not resolved, ' if unresolved else ''}the effective"
+        f" coefficients have an estimated error of {estimate:.1e} of the largest, asked for was"
+        f" {tolerance:.1e}"
     )
+    warn_tolerance("; ".join([text, *filter(None, (info.get("advice"), missed))]))
+
+
+def _solution(
+    request: CellRequest, backend: str, data: CellData, nodes: Nodes, batch: CellBatch
+) -> CellSolution:
+    model = request.model
+    cells = data.cells
+    return CellSolution(
+        backend=backend,
+        dim=model.problem.scales.dim,
+        axes=len(cells.coordinates),
+        order=model.homogenized_order,
+        forms=tuple(FormInfo(f.name, f.role, f.level, f.sources) for f in cells.functions),
+        fields=batch.fields,
+        nodes=nodes,
+        slow=tuple(map(str, cells.slow)),
+        entries=entries_of(model, batch.effective, nodes, cells.slow, data.values, request.over),
+        info=batch.info,
+        components=cells.components,
+        bounds=batch.bounds,
+        parameters=data.parameters,
+        cell=dict(zip(map(str, cells.coordinates), cells.cell.bounds, strict=True)),
+    )
+
+
+def _solve_by_choice(request: CellRequest) -> CellSolution:
+    """On the backend that the data ask for; the next one where it fails or reaches less than GOOD,
+    then the best of them.
+    """
+    choice = _choice(request)
+    failures: dict[str, Exception] = {}
+    best: CellSolution | None = None
+    messages: list[warnings.WarningMessage] = []
+    for name in choice.backends:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            try:
+                found = solve_request(request, name)
+            except (UnsupportedError, SolveError, BackendMissingError) as cause:
+                failures[name] = cause
+                continue
+        if best is None or found.info["estimate"] < best.info["estimate"]:
+            best = found
+            messages = told
+        if best.info["estimate"] <= max(GOOD, best.info["tolerance"]):
+            break
+    if best is None:
+        if len(set(map(str, failures.values()))) == 1:
+            raise next(iter(failures.values()))
+        raise no_backend(choice, failures)
+    for message in messages:
+        if issubclass(message.category, ToleranceWarning):
+            warn_tolerance(str(message.message))
+        else:
+            warnings.warn_explicit(
+                message.message, message.category, message.filename, message.lineno
+            )
+    return replace(best, info={**best.info, "choice": f"{best.backend}: {choice.reason}"})
+
+
+def _choice(request: CellRequest) -> Choice:
+    """The backends to try; what has no numbers is refused before anything else is asked for."""
+    lowered = request.lowered(higher=False)
+    cell_functions(request.model, request.coefficients, "fourier")
+    if request.coefficients:
+        return Choice(("fourier",), "coefficients given as functions")
+    return choose_cells_backend(lowered, request.values, slow_box(request.model, lowered)[0])
 
 
 def parameter_values(
@@ -316,94 +259,3 @@ def parameter_values(
 ) -> dict[str, float]:
     """A number for every declared parameter, by name."""
     return parameter_numbers(parameters, model.problem.parameters)
-
-
-def _require_solvable(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:
-    """The Fredholm multiplier of every cell problem vanishes, to the accuracy that the backend says
-    it has reached.
-    """
-    reached = max(
-        1e-6,
-        1e3 * tolerance,
-        10 * float(batch.info.get("residual", 0.0)),
-        float(batch.info.get("multiplier_error", 0.0)),
-    )
-    for name, value in batch.info.get("multipliers", {}).items():
-        if value > reached:
-            what = (
-                f"the right-hand side of the cell problem {name} has the mean {value:.2e} relative"
-                " to its size, and must have none"
-            )
-            raise _explained(model, name, what)
-
-
-def _explained(model: HomogenizedModel, name: str, what: str) -> SolvabilityError:
-    """A violated Fredholm condition, with the cell problem and what its macroscopic source says
-    about the cause.
-    """
-    problem = next((p for p in model.cell_problems if p.name == name), None)
-    if problem is None:
-        return SolvabilityError(what, term=name)
-    field, alpha = problem.key
-    kind = (
-        "source"
-        if field is None
-        else ("reaction", "drift", "term of higher order")[min(sum(alpha), 2)]
-    )
-    power = model.recursion.lowest + model.recursion.power(problem.cell_function.level)
-    cause = f"this is a mean {kind} of the size eps^{power}, weighted by psi, without a limit"
-    ordered = any(t.title == ORDERED for t in model.transformations)
-    cause += ", to which the time-ordered averages of the fast time belong" if ordered else ""
-    return SolvabilityError(what, term=problem, remedy=f"{cause}: {_remedy(model, kind, power)}")
-
-
-def _remedy(model: HomogenizedModel, kind: str, power: sp.Expr) -> str:
-    """What helps against a mean of a negative power."""
-    simple = {
-        "source": "subtract its mean, or scale it without the negative power of eps",
-        "reaction": "subtract its mean, or scale it without the negative power of eps",
-        "term of higher order": (
-            "divide the equation by the power of eps at which this term stands, or subtract its"
-            " mean"
-        ),
-    }
-    if kind != "drift":
-        return simple[kind]
-    if not model.problem.time_order:
-        return "add s.dt(u), then the moving frame is found; or subtract the mean"
-    if model.components > 1:
-        return "the mean drifts of the fields differ, or depend on x: subtract the mean"
-    return (
-        "a moving frame is there for rho u_t, coefficients in y alone and the power eps^-1:"
-        " subtract the mean"
-    )
-
-
-def _require_steady_frame(model: HomogenizedModel, batch: CellBatch) -> None:
-    """A mean drift at frozen tau that is the same at every tau."""
-    for j in range(len(model.frame) if model.cell_operator.frozen else 0):
-        values = np.asarray(batch.effective.get(("drift", (j,)), 0.0))
-        if float(np.ptp(values)) > _STEADY * (1 + float(np.abs(values).max())):
-            raise SolvabilityError(
-                f"the mean drift of order 1/eps depends on tau: from {values.min():.4g} to"
-                f" {values.max():.4g}",
-                term=model.frame[j].velocity,
-                remedy=(
-                    "it moves u to and fro without a limit: subtract its "
-                    "oscillation, or use fast_time=2 or above"
-                ),
-            )
-
-
-def _require_stationary_ground_state(model: HomogenizedModel, batch: CellBatch) -> None:
-    """Without a time derivative nothing balances lambda0 eps^-2."""
-    if model.eigenvalue is None or model.problem.time_order:
-        return
-    value = float(np.abs(batch.effective["lambda0", ()]).max())
-    if value > 1e-6:
-        raise SolvabilityError(
-            f"the ground state of the cell operator has the eigenvalue {value:.6g}, and must have 0"
-            " in a stationary problem",
-            term=model.writer.kernel_equations()[0],
-            remedy="add s.dt(u), or shift the reaction of order eps^-2 by its eigenvalue",
-        )

@@ -9,6 +9,7 @@ from typing import Any
 from ..lower.forms import LoweredCells
 from ..problem.errors import SolveError
 from ..resolution import Resolution, resolve_cells
+from ..runtime.fourier.refinement import LAST
 from .backends import available, choose_fem
 from .chebyshev import Bounds
 
@@ -17,11 +18,10 @@ GOOD = 1e-5
 """Relative error below which the next backend is not tried: on curved interfaces it does not do
 better.
 """
-_WAVES = 4
-_PANELS = 3
-"""Fourier points a wave of the highest harmonic, and a panel on which data are a polynomial."""
-_MOST_POINTS = {1: 19_683, 2: 729, 3: 81}
-"""Fourier points along an axis, by the dimension of the cell."""
+_POINTS_PER_WAVE = 4
+"""Fourier points a wave of the highest harmonic of the data."""
+_POINTS_PER_PANEL = 3
+"""Fourier points a panel on which the data are a polynomial."""
 _CURVED_BY_NETS = 2
 """Dimension up to which a net for each phase is tried where interfaces are curved."""
 
@@ -42,17 +42,19 @@ def choose_cells_backend(cells: LoweredCells, parameters: Mapping[str, Any], box
 
     box: the ranges of `cells.slow`.
     """
-    if cells.externals or cells.cell.dim > max(_MOST_POINTS):
+    if cells.externals or cells.cell.dim > max(LAST):
         return Choice(("fourier",), "coefficients known only as functions, or more than three axes")
     found = resolve_cells(cells, parameters, box)
     fem = choose_fem(AUTO)
     if not found.planar and found.jumps:
-        nets = ("pinn",) if cells.cell.dim <= _CURVED_BY_NETS and available("pinn") else ()
-        return Choice((*nets, fem), "coefficients jump across curved interfaces")
+        reason = "coefficients jump across curved interfaces"
+        if cells.cell.dim <= _CURVED_BY_NETS and available("pinn"):
+            return Choice(("pinn", fem), reason)
+        return Choice((fem,), reason)
     if found.jumps or any(found.breaks):
         return Choice((fem, "fourier"), "coefficients jump or kink across planes")
     needed = points_needed(found)
-    if found.unresolved is None and needed <= _MOST_POINTS[cells.cell.dim]:
+    if found.unresolved is None and needed <= LAST[cells.cell.dim]:
         return Choice(
             ("fourier", fem), f"smooth coefficients that {needed} points per axis resolve"
         )
@@ -62,10 +64,12 @@ def choose_cells_backend(cells: LoweredCells, parameters: Mapping[str, Any], box
 
 def points_needed(resolution: Resolution) -> int:
     """Points per axis from which on a uniform grid resolves the data."""
-    counts = [
-        _PANELS * axis.length / axis.feature if axis.harmonics is None else _WAVES * axis.harmonics
-        for axis in resolution.axes
-    ]
+    counts = []
+    for axis in resolution.axes:
+        if axis.harmonics is None:
+            counts.append(_POINTS_PER_PANEL * axis.length / axis.feature)
+        else:
+            counts.append(_POINTS_PER_WAVE * axis.harmonics)
     return 1 + int(max(counts))
 
 

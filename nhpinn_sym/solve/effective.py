@@ -16,8 +16,8 @@ from ..derive.effective_law import key_of
 from ..derive.model import HomogenizedModel, effective_shape
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified
+from .arguments import as_numbers
 from .chebyshev import Nodes
-from .places import as_numbers
 from .solution import Array, EffectiveKey
 from .tensors import elasticity_matrices, symmetric_tensor
 
@@ -99,46 +99,83 @@ def entries_of(
     are functions of the slow variables and, behind these, of them.
     """
     op = model.cell_operator
-    places = (*op.slow, *over)
-    columns = tuple(places.index(v) for v in slow)
-    swap = {v: sp.Float(parameters[str(v)], 17) for v in model.problem.parameters if v not in over}
+    makers = _EntryMaker(model, nodes, slow, parameters, over)
     table = {}
     for e in model.law:
-        key, place = (e.name, e.index), (e.sign, e.equation, e.left, e.field, e.right)
+        place = (e.sign, e.equation, e.left, e.field, e.right)
         if e.value is None:
-            table[key] = Entry(nodes, columns, np.asarray(solved[key]), place)
+            table[e.name, e.index] = makers.solved(solved[e.name, e.index], place)
         else:
-            table[key] = closed_entry(
-                e.value.xreplace(swap), op.coordinates, place, places if over else ()
-            )
+            table[e.name, e.index] = makers.closed(e.value, op.coordinates, place)
     zero = (0,) * len(op.coordinates)
-    fixed = not over and not any(
-        c.has(*op.slow) for c in model.leading.values()
-    )  # kernels without x: a number
+    alone = (1, 0, zero, 0, zero)
     for j, frame in enumerate(model.frame):
-        place = (1, 0, zero, 0, zero)
-        value = (
-            closed_entry(frame.velocity.xreplace(swap), (), place, places if over else ())
-            if frame.numerator is None
-            else None
-        )
-        table["drift", (j,)] = value or Entry(nodes, columns, solved["drift", (j,)], place)
+        key = ("drift", (j,))
+        if frame.numerator is None:
+            table[key] = makers.closed(frame.velocity, (), alone)
+        else:
+            table[key] = makers.solved(solved[key], alone)
     if model.eigenvalue is not None:
-        held, taken = (Nodes((), 0), ()) if fixed else (nodes, columns)
-        values = np.asarray(solved["lambda0", ()])
-        table["lambda0", ()] = Entry(
-            held, taken, values[:1] if fixed else values, (1, 0, zero, 0, zero)
-        )
+        table["lambda0", ()] = makers.eigenvalue(solved["lambda0", ()], alone)
     for (name, index), values in solved.items():
         if name == "h":
             _, (equation, left, field, right) = key_of(index, len(op.coordinates))
-            table[name, index] = Entry(nodes, columns, values, (1, equation, left, field, right))
-    inner = any(
-        axis.slow < op.problem.scales.dim for axis in op.frozen
-    )  # a finer level keeps tau: the outer one averages
-    times = {axis.symbol for axis in op.frozen if axis.slow == op.problem.scales.dim and not inner}
-    frozen = tuple(k for k, v in enumerate(slow) if v in times)
-    return {key: _averaged(e, frozen) for key, e in table.items()}
+            table[name, index] = makers.solved(values, (1, equation, left, field, right))
+    averaged = _averaged_times(model, slow)
+    return {key: _averaged(e, averaged) for key, e in table.items()}
+
+
+@dataclass(frozen=True)
+class _EntryMaker:
+    """Entries of one model, solved at `nodes` of its slow variables, with numbers for all
+    parameters but those that are left free (`over`)."""
+
+    model: HomogenizedModel
+    nodes: Nodes
+    slow: tuple[sp.Symbol, ...]
+    parameters: Mapping[str, float]
+    over: tuple[sp.Symbol, ...]
+
+    @property
+    def places(self) -> tuple[sp.Symbol, ...]:
+        """What the columns of points are."""
+        return (*self.model.cell_operator.slow, *self.over)
+
+    def solved(self, values: Array, place: Place) -> Entry:
+        """From its values at the nodes."""
+        columns = tuple(self.places.index(v) for v in self.slow)
+        return Entry(self.nodes, columns, np.asarray(values), place)
+
+    def closed(self, value: sp.Expr, coordinates: tuple[sp.Symbol, ...], place: Place) -> Entry:
+        """From its formula."""
+        numbers = {
+            v: sp.Float(self.parameters[str(v)], 17)
+            for v in self.model.problem.parameters
+            if v not in self.over
+        }
+        places = self.places if self.over else ()
+        return closed_entry(value.xreplace(numbers), coordinates, place, places)
+
+    def eigenvalue(self, values: Array, place: Place) -> Entry:
+        """A number where no kernel depends on x."""
+        op = self.model.cell_operator
+        moving = any(c.has(*op.slow) for c in self.model.leading.values())
+        if self.over or moving:
+            return self.solved(values, place)
+        return Entry(Nodes((), 0), (), np.asarray(values)[:1], place)
+
+
+def _averaged_times(model: HomogenizedModel, slow: tuple[sp.Symbol, ...]) -> tuple[int, ...]:
+    """The slow variables that are frozen fast times, over which entries are averaged.
+
+    A finer level keeps them: the outer one averages.
+    """
+    op = model.cell_operator
+    dim = op.problem.scales.dim
+    if any(axis.slow < dim for axis in op.frozen):
+        return ()
+    times = {axis.symbol for axis in op.frozen if axis.slow == dim}
+    return tuple(k for k, v in enumerate(slow) if v in times)
 
 
 def closed_entry(
@@ -148,17 +185,11 @@ def closed_entry(
     places: tuple[sp.Symbol, ...] = (),
 ) -> Entry:
     """An entry given by a formula in (x.., t), or in all of `places`."""
-    d = len(coordinates) - 1
-    if places:
-        return Entry(Nodes((), 0), (), np.zeros(1), place, value, places)
-    return Entry(
-        Nodes((), 0),
-        (),
-        np.zeros(1),
-        place,
-        value,
-        coordinates[: d + int(value.has(coordinates[-1]))] if coordinates else (),
-    )
+    held = places
+    if coordinates and not places:
+        *space, time = coordinates
+        held = (*space, time) if value.has(time) else tuple(space)
+    return Entry(Nodes((), 0), (), np.zeros(1), place, value, held)
 
 
 def _averaged(entry: Entry, axes: tuple[int, ...]) -> Entry:

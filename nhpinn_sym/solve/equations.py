@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,9 +19,9 @@ from ..problem.errors import (
     BoundaryConditionError,
     ProblemError,
     SolveError,
-    ToleranceWarning,
     UnsupportedError,
     shortened,
+    warn_tolerance,
 )
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import (
@@ -32,7 +31,7 @@ from ..problem.user_input import (
     positive_integer,
     positive_number,
 )
-from .backends import check_options, equation_solver
+from .backends import BACKENDS, check_options, equation_solver
 from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
 from .limits import memory_errors
@@ -127,17 +126,17 @@ def solve_fine(
     operator = parse(problem)
     lowered = lower_fine(operator)
     _check_periods_fit(problem, eps)
-    if per_period is not None and backend == "pinn":
+    meshed = BACKENDS[backend].elements
+    if per_period is not None and not meshed:
         raise ProblemError(
-            "per_period= has no effect on pinn",
+            f"per_period= has no effect on {backend}",
             term=f"per_period={shortened(per_period)}",
             remedy="leave it out: it is the mesh cells per period of a finite element backend",
         )
-    if backend != "pinn":
+    if meshed:
         if not refines(options, per_period):
-            options["at_least" if per_period is None else "mesh"] = fine_cells(
-                problem, number, per_period
-            )
+            option = "at_least" if per_period is None else "mesh"
+            options[option] = fine_cells(problem, number, per_period)
     elif "solver" not in options:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
@@ -153,35 +152,29 @@ def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str,
     """The solution; a ToleranceWarning where its estimate is above info["tolerance"], which a
     backend that warns by itself leaves out.
     """
+    title = f"{equation.title.lower()} ({solution.backend})"
     estimate = solution.info["estimate"]
     wanted = solution.info.get("tolerance", math.inf)
     unresolved = solution.info.get("unresolved")
     if unresolved is not None:
-        warnings.warn(
-            ToleranceWarning(
-                f"{equation.title.lower()} ({solution.backend}): the data are not resolved:"
-                f" {unresolved}"
-            ),
-            stacklevel=3,
-        )
+        warn_tolerance(f"{title}: the data are not resolved: {unresolved}")
     elif not estimate <= wanted:
-        given = "mesh" in options or "at_least" in options
-        meshed = "raise max_dofs=" if "cells" in solution.info else "train it longer, epochs="
-        more = (
-            "give a finer mesh= or per_period="
-            if given
-            else f"{meshed}, or accept a larger tolerance="
-        )
-        size = "x".join(str(n) for n in solution.info.get("cells", ()))
-        mesh = f" on {size} cells" if size else ""
-        text = (
-            f"{equation.title.lower()} ({solution.backend}): estimated error {estimate:.1e}{mesh}"
-            f" is above {wanted:.1e}"
-        )
-        warnings.warn(
-            ToleranceWarning(f"{text}; {solution.info.get('advice', more)}"), stacklevel=3
+        cells = solution.info.get("cells", ())
+        mesh = f" on {'x'.join(map(str, cells))} cells" if cells else ""
+        advice = solution.info.get("advice", _advice(options, meshed=bool(cells)))
+        warn_tolerance(
+            f"{title}: estimated error {estimate:.1e}{mesh} is above {wanted:.1e}; {advice}"
         )
     return solution
+
+
+def _advice(options: Mapping[str, Any], meshed: bool) -> str:
+    """What lowers the error of a solve with these options."""
+    if "mesh" in options or "at_least" in options:
+        return "give a finer mesh= or per_period="
+    if meshed:
+        return "raise max_dofs=, or accept a larger tolerance="
+    return "train it longer, epochs=, or accept a larger tolerance="
 
 
 def refines(options: Mapping[str, Any], per_period: int | None) -> bool:
@@ -230,12 +223,9 @@ def fine_cells(
             remedy="take a larger eps, a smaller domain, or force it with per_period=",
         )
     if count < _PER_PERIOD[dim] and per_period is None:
-        warnings.warn(
-            ToleranceWarning(
-                f"the fine solution has {count} mesh cells per period, fewer than the"
-                f" {_PER_PERIOD[dim]} it should have"
-            ),
-            stacklevel=3,
+        warn_tolerance(
+            f"the fine solution has {count} mesh cells per period, fewer than the"
+            f" {_PER_PERIOD[dim]} it should have"
         )
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
 

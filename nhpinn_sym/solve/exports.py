@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..emit.source import output_path
-from ..problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
+from ..problem.errors import BackendMissingError, ProblemError, shortened
 from ..problem.user_input import positive_integer
-from .places import as_time
-from .solution import Array
+from .arguments import as_time
+from .chebyshev import Array
 from .vtk_files import write_grid, write_image, write_series
 
 COUNTS = {1: 257, 2: 65, 3: 25}
@@ -49,7 +49,7 @@ class Exported(ABC):
         """Where it is."""
 
     @abstractmethod
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
+    def __call__(self, points: ArrayLike, *more: Any, t: float | None = None) -> Array:
         """Values at points."""
 
     def to_xarray(self, n: int | None = None, times: ArrayLike | None = None) -> Any:
@@ -120,18 +120,6 @@ def xarray_module() -> Any:
         raise BackendMissingError(
             "xarray is not installed", remedy="pip install 'nhpinn_sym[io]', or pip install xarray"
         ) from cause
-
-
-def extent_of(solution: object) -> Extent:
-    """The extent of a solution of any class; UnsupportedError for one that has none."""
-    extent = getattr(solution, "extent", None)
-    if not isinstance(extent, Extent):
-        raise UnsupportedError(
-            "this solution does not know where it is",
-            term=shortened(solution),
-            remedy="evaluate it at points of your own",
-        )
-    return extent
 
 
 def grid_points(lines: tuple[Array, ...]) -> Array:

@@ -22,8 +22,9 @@ from ..problem.errors import (
 )
 from ..problem.user_input import instance, listed, parameter_numbers
 from .cell_file import save, unpacked
+from .cell_request import CellRequest
 from .cell_solution import CellSolution
-from .cells import solve_over
+from .cells import solve_request
 from .chebyshev import Nodes
 from .effective import EffectiveFunction, Entry
 from .family_functions import FamilyCoefficient, FamilyFunction, Places, Range
@@ -213,9 +214,10 @@ def solve_family(
     values = parameter_numbers(
         parameters, {v: bounds for v, bounds in declared.items() if v not in chosen}
     )
-    cells = solve_over(
-        model, backend, chosen, values, tolerance, progress, None, coefficients, options
+    request = CellRequest(
+        model, values, tolerance, progress, None, coefficients, options, over=chosen
     )
+    cells = solve_request(request, backend)
     ranges = tuple((str(v), float(declared[v][0]), float(declared[v][1])) for v in chosen)
     return CellFamily(cells, ranges, tuple(map(str, (*model.cell_operator.slow, *chosen))))
 

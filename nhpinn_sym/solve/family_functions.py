@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UndeclaredSymbolError, UnsupportedError
+from .arguments import as_numbers
 from .cell_solution import CellFunction
 from .effective import EffectiveFunction
-from .places import as_numbers
 from .solution import Array
 
 Range = tuple[str, float, float]
@@ -209,9 +209,8 @@ class FamilyFunction:
         full, names = self.places.index(orders or {}), self.function.shape.slow
         own = [self.places.names.index(name) for name in names]
         flat = np.broadcast_to(y, (*shape, axes)).reshape(-1, axes)
-        found = self.function.at(
-            flat, slow[:, own], index or (0,) * axes, tuple(full[k] for k in own)
-        )
+        slow_index = tuple(full[k] for k in own)
+        (found,) = self.function.at(flat, slow[:, own], [index or (0,) * axes], slow_index)
         if any(
             order and name not in names for name, order in zip(self.places.names, full, strict=True)
         ):

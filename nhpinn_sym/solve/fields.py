@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -24,8 +24,16 @@ class CellField(ABC):
     kind: ClassVar[str]
 
     @abstractmethod
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        """D^index at points y (n, d), for each of `indices`: (indices, m, n).
+
+        One call for several derivatives: a backend shares what they have in common.
+        """
+
+    def derivative(self, points: Array, index: MultiIndex) -> Array:
         """D^index at points y (n, d): (m, n)."""
+        found: Array = self.evaluate(points, [index])[0]
+        return found
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -37,13 +45,19 @@ class CellField(ABC):
         """The field that `state` came from; ValueError or KeyError where its parts do not fit."""
 
     def between(
-        self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
+        self,
+        nodes: Nodes,
+        points: Array,
+        slow: Array,
+        indices: Sequence[MultiIndex],
+        slow_index: MultiIndex,
     ) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,), by
-        interpolation where the own slow points are `nodes`. A net is a function of them too.
+        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s), for each of
+        `indices`: (indices, n), by interpolation between the own slow points, which are `nodes`. A
+        net is a function of them too.
         """
         weights = nodes.weights(slow, slow_index)
-        return np.asarray(np.einsum("nm,mn->n", weights, self.evaluate(points, index)))
+        return np.asarray(np.einsum("nm,kmn->kn", weights, self.evaluate(points, indices)))
 
     def restricted(self, basis: Array, slow_points: Array) -> CellField:
         """The field at other slow points; `basis` (new, m) holds the interpolation weights of its
@@ -56,6 +70,10 @@ class CellField(ABC):
         """Lines of a mesh along each axis, between which it is a polynomial; empty without one."""
         return ()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy in another process is made from what a file keeps: nets hold loaded modules."""
+        return read_field, (field_data(self),)
+
 
 @dataclass(frozen=True)
 class InterpolatedField(CellField):
@@ -65,8 +83,8 @@ class InterpolatedField(CellField):
     basis: Array
     kind: ClassVar[str] = "interpolated"
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        return self.basis @ self.field.evaluate(points, index)
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        return self.basis @ self.field.evaluate(points, indices)
 
     def state(self) -> dict[str, Any]:
         return {"field": field_data(self.field), "basis": self.basis}

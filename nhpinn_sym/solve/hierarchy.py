@@ -4,13 +4,12 @@ the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from numpy.typing import ArrayLike
 
 from ..derive.model import HomogenizedModel
 from ..lower.equation import symbols_of
@@ -22,7 +21,7 @@ from .backends import equation_solver
 from .cell_solution import CellSolution
 from .effective import require
 from .equations import exact, positive, solve_homogenized
-from .exports import Exported, Extent, extent_of
+from .exports import Extent
 from .progress import Progress, shown
 from .smooth import smooth
 from .solution import Array, Coefficients, Solution
@@ -32,33 +31,26 @@ _ROUNDING = 1e-13
 _PROBES = 64
 
 
-class ZeroSolution:
+@dataclass(frozen=True, eq=False, repr=False)
+class ZeroSolution(Solution):
     """The solution of an equation whose data vanish."""
 
-    def __init__(self, backend: str) -> None:
-        self.backend, self.method = backend, "zero data"
-        self.info: Mapping[str, Any] = {"estimate": 0.0, "size": 0, "seconds": 0.0}
+    where: Extent
 
-    def __repr__(self) -> str:
-        return f"zero by {self.backend} ({self.method})"
+    @property
+    def extent(self) -> Extent:
+        return self.where
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        return np.zeros(len(np.asarray(points)))
-
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        return self(points)
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        return np.zeros((len(indices), len(points)))
 
 
-class Total(Exported):
+@dataclass(frozen=True, eq=False, repr=False)
+class SummedFields(Solution):
     """U_0 + eps U_1 + ... + eps^n U_n."""
 
-    def __init__(self, fields: tuple[Solution, ...], eps: float) -> None:
-        self.fields, self.eps = fields, eps
-        self.backend, self.method = (
-            fields[0].backend,
-            f"{len(fields)} mean fields, {fields[0].method}",
-        )
-        self.info: Mapping[str, Any] = {"eps": eps, "fields": [dict(u.info) for u in fields]}
+    fields: tuple[Solution, ...]
+    eps: float
 
     def __repr__(self) -> str:
         return f"sum of {self.method}, eps = {self.eps:g}"
@@ -66,15 +58,11 @@ class Total(Exported):
     @property
     def extent(self) -> Extent:
         """That of U_0."""
-        return extent_of(self.fields[0])
+        return self.fields[0].extent
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        return np.asarray(sum(self.eps**k * u(points, t) for k, u in enumerate(self.fields)))
-
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        return np.asarray(
-            sum(self.eps**k * u.derivative(points, index, t) for k, u in enumerate(self.fields))
-        )
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        parts = [self.eps**k * u.evaluate(points, indices, t) for k, u in enumerate(self.fields)]
+        return np.asarray(sum(parts))
 
 
 @dataclass(frozen=True)
@@ -94,7 +82,11 @@ class MeanField:
 
     def total(self, eps: object) -> Solution:
         """U_0 + eps U_1 + ... + eps^n U_n, without oscillations."""
-        return Total(self.fields, positive(eps))
+        number = positive(eps)
+        leading = self.fields[0]
+        info = {"eps": number, "fields": [dict(u.info) for u in self.fields]}
+        method = f"{len(self.fields)} mean fields, {leading.method}"
+        return SummedFields(leading.backend, method, info, self.fields, number)
 
     def __str__(self) -> str:
         rows = [("field", "method", "size", "estimate", "seconds")]
@@ -162,7 +154,8 @@ def solve_hierarchy(
         )
         remaining = _without(equation, known.vanishing(equation))
         if remaining.sources[0] == 0:
-            known.fields.append(ZeroSolution(backend))
+            info = {"estimate": 0.0, "size": 0, "seconds": 0.0}
+            known.fields.append(ZeroSolution(backend, "zero data", info, leading.extent))
         else:
             solution = equation_solver(backend)(
                 remaining, known, numbers, shown(progress), **options

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -16,21 +16,12 @@ from ..lower.forms import LoweredCells
 from ..lower.real_imaginary import real_form
 from ..problem.errors import SolveError
 from ..resolution import quadrature_error, voigt_reuss
-from .solution import Array, CellBatch
+from .solution import Array, CellBatch, CellSolver
 
 _NODES = 3
 """Slow points at which the bounds are looked at."""
 _ROUNDING = 1e-9
 """Share of the largest entry that rounding may take a tensor, which lies on its bounds, outside."""
-
-
-class Quadrature(Protocol):
-    """A solver that shows by which quadrature it averaged."""
-
-    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
-        """Points (n, d) of the cell and weights (n,) whose sum is 1, at slow point `node` of a
-        batch that the solver gave.
-        """
 
 
 def judge(
@@ -39,7 +30,7 @@ def judge(
     parameters: Mapping[str, Any],
     slow_points: Array,
     batch: CellBatch,
-    solver: object,
+    solver: CellSolver,
 ) -> CellBatch:
     """The batch with info["data_error"], an estimate that is never below it, and info["bounds"].
 
@@ -78,16 +69,14 @@ def _data_error(
     point: Array,
     batch: CellBatch,
     node: int,
-    solver: object,
+    solver: CellSolver,
 ) -> float:
-    """By the quadrature that the solver shows; 0 where it shows none. Of a complex problem the
-    coefficients of its real form are averaged.
+    """By the quadrature of the solver. Of a complex problem the coefficients of its real form are
+    averaged.
     """
-    show = getattr(solver, "quadrature", None)
-    if show is None:
-        return 0.0
     real = real_form(cells) if cells.complex else cells
-    return quadrature_error(real, parameters, point.tolist(), *show(batch, node))
+    points, weights = solver.quadrature(batch, node)
+    return quadrature_error(real, parameters, point.tolist(), points, weights)
 
 
 def _outside(

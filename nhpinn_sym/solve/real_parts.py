@@ -4,15 +4,13 @@ and put together again.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from numpy.typing import ArrayLike
-
 from ..lower.forms import LoweredEquation, MultiIndex
 from ..lower.real_imaginary import real_equation
-from .exports import Exported, Extent, extent_of
+from .exports import Extent
 from .external_fields import real_and_imaginary
 from .fields import CellField, field_data, read_field
 from .progress import Progress
@@ -22,7 +20,6 @@ from .solution import (
     Coefficients,
     EquationSolver,
     Solution,
-    described,
 )
 
 
@@ -35,8 +32,8 @@ class ComplexField(CellField):
     real: CellField
     imaginary: CellField
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        return self.real.evaluate(points, index) + 1j * self.imaginary.evaluate(points, index)
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        return self.real.evaluate(points, indices) + 1j * self.imaginary.evaluate(points, indices)
 
     def state(self) -> dict[str, Any]:
         return {"real": field_data(self.real), "imaginary": field_data(self.imaginary)}
@@ -77,38 +74,28 @@ class RealPartsSolver:
         return points, weights
 
 
-@dataclass(frozen=True)
-class ComplexSolution(Exported):
+@dataclass(frozen=True, eq=False, repr=False)
+class ComplexSolution(Solution):
     """The solution of a complex equation from that of its real form, which has the imaginary parts
     behind the real ones.
     """
 
     parts: Solution
 
-    __repr__ = described
-
-    @property
-    def backend(self) -> str:
-        return self.parts.backend
-
-    @property
-    def method(self) -> str:
-        return self.parts.method
-
-    @property
-    def info(self) -> Mapping[str, Any]:
-        return self.parts.info
-
     @property
     def extent(self) -> Extent:
         """That of the parts."""
-        return extent_of(self.parts)
+        return self.parts.extent
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        return _joined(self.parts(points, t))
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.parts.lines
 
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        return _joined(self.parts.derivative(points, index, t))
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        values = self.parts.evaluate(points, indices, t)
+        m = values.shape[-1] // 2
+        found = values[..., :m] + 1j * values[..., m:]
+        return found[..., 0] if m == 1 else found
 
 
 def solve_in_parts(
@@ -126,11 +113,6 @@ def solve_in_parts(
     if not equation.complex:
         return solver(equation, coefficients, parameters, progress, **options)
 
-    parts = real_and_imaginary(coefficients)
-    return ComplexSolution(solver(real_equation(equation), parts, parameters, progress, **options))
-
-
-def _joined(values: Array) -> Array:
-    m = values.shape[1] // 2
-    found = values[:, :m] + 1j * values[:, m:]
-    return found[:, 0] if m == 1 else found
+    given = real_and_imaginary(coefficients)
+    parts = solver(real_equation(equation), given, parameters, progress, **options)
+    return ComplexSolution(parts.backend, parts.method, parts.info, parts)

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.user_input import instance
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive
-from .exports import COUNTS, Exported, Extent, extent_of
+from .exports import COUNTS, Extent
 from .hierarchy import MeanField
-from .places import as_index, as_points
 from .solution import Array, Solution
 
 _STILL = 1e-12
@@ -23,26 +22,34 @@ _PER_PERIOD = 16
 """Points to a period where an expansion is exported."""
 
 
-class Reconstruction(Exported):
-    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1; values (n,), or (n, m) for a system of
-    m components.
+class _Term(NamedTuple):
+    """One product eps^power sign N D^alpha U_q of the expansion.
+
+    field, component : U, by its number, and q; None where N belongs to the source of the equation,
+                       which stands for the constant 1.
+    """
+
+    power: float
+    sign: int
+    alpha: MultiIndex
+    field: int | None
+    component: int
+
+
+_Derivatives = Mapping[MultiIndex, Array]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Reconstruction(Solution):
+    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1.
 
     First derivatives only: the expansion is not accurate beyond them.
     """
 
-    def __init__(
-        self, fields: tuple[Solution, ...], cells: CellSolution, order: int, eps: float
-    ) -> None:
-        self.fields, self.cells, self.order, self.eps = fields, cells, order, eps
-        self.backend, self.method = (
-            fields[0].backend,
-            f"expansion to order {order}, cells by {cells.backend}",
-        )
-        self.info: Mapping[str, Any] = {
-            "eps": eps,
-            **{f"u{k}": dict(u.info) for k, u in enumerate(fields)},
-            "cells": dict(cells.info),
-        }
+    fields: tuple[Solution, ...]
+    cells: CellSolution
+    order: int
+    eps: float
 
     def __repr__(self) -> str:
         return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
@@ -50,85 +57,84 @@ class Reconstruction(Exported):
     @property
     def extent(self) -> Extent:
         """That of u0, with at least so many points that a period has some."""
-        extent = extent_of(self.fields[0])
+        extent = self.fields[0].extent
         most = COUNTS[self.cells.dim]
         lines = tuple(_resolving(line, self.eps, most) for line in extent.lines)
         return Extent(lines, extent.times)
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        return self._value(
-            as_points(points, self.cells.dim, "the expansion"), (0,) * self.cells.dim, t
-        )
-
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """d_i( N D^alpha U ) = (d_yi N D^alpha U) / eps + d_xi N D^alpha U + N d_i D^alpha U."""
-        index = as_index(index, self.cells.dim, "the expansion")
-        if sum(index) > 1:
-            raise UnsupportedError(
-                "a second derivative of a truncated expansion",
-                term=index,
-                remedy="first derivatives are available",
-            )
-        return self._value(as_points(points, self.cells.dim, "the expansion"), index, t)
-
-    def _value(self, x: Array, index: MultiIndex, t: float | None) -> Array:
-        none = (0,) * self.cells.dim
-        total = np.asarray(
-            sum(self.eps**b * u.derivative(x, index, t) for b, u in enumerate(self.fields))
-        )
-        for power, sign, function, alpha, part in self._terms():
-
-            def cell(
-                fast: MultiIndex, slow: MultiIndex, function: CellFunction = function
-            ) -> Array:
-                return function.derivative(x / self.eps, fast, x, slow).T
-
-            factor, macro = sign * self.eps**power, self._macro(part, alpha, x, t)
-            if any(index):
-                total = (
-                    total + (factor * (cell(index, none) / self.eps + cell(none, index)) * macro).T
+        for index in indices:
+            if sum(index) > 1:
+                raise UnsupportedError(
+                    "a second derivative of a truncated expansion",
+                    term=index,
+                    remedy="first derivatives are available",
                 )
-            total = (
-                total
-                + (
-                    factor
-                    * cell(none, none)
-                    * self._macro(
-                        part, tuple(p + q for p, q in zip(alpha, index, strict=True)), x, t
-                    )
-                ).T
-            )
-        return total
-
-    def _terms(
-        self,
-    ) -> Iterator[tuple[float, int, CellFunction, MultiIndex, tuple[Solution, int] | None]]:
-        """(power, sign, N, alpha, (U, q)) of every product N D^alpha U_q with eps^power; None is
-        the source of the equation.
-        """
+        macro = self._mean_fields(points, indices, t)
+        totals = [
+            np.asarray(sum(self.eps**b * known[index] for b, known in enumerate(macro)))
+            for index in indices
+        ]
         for function in self.cells.functions:
-            for (component, alpha), sign in function.sources:
-                count = 1 if component is None else len(self.fields)
-                for b in range(min(count, int(self.order - function.level) + 1)):
-                    yield (
-                        function.level + b,
-                        sign,
-                        function,
-                        alpha[: self.cells.dim],
-                        None if component is None else (self.fields[b], component),
-                    )
+            value, slopes = self._corrector(function, points, indices)
+            for term in self._terms(function):
+                factor = term.sign * self.eps**term.power
+                below = _source(macro, term, term.alpha, points)
+                for k, index in enumerate(indices):
+                    if any(index):
+                        totals[k] = totals[k] + (factor * slopes[index].T * below).T
+                    above = _source(macro, term, _sum(term.alpha, index), points)
+                    totals[k] = totals[k] + (factor * value.T * above).T
+        return np.stack(totals)
 
-    def _macro(
-        self, part: tuple[Solution, int] | None, index: MultiIndex, x: Array, t: float | None
-    ) -> Array:
-        """D^index U_q, (n,); the source counts as the constant 1, its cell function being that of
-        its value.
-        """
-        if part is None:
-            return np.full(len(x), float(not any(index)))
-        field, component = part
-        values = field.derivative(x, index, t)
-        return values[:, component] if values.ndim > 1 else values
+    def _mean_fields(
+        self, points: Array, indices: Sequence[MultiIndex], t: float | None
+    ) -> list[_Derivatives]:
+        """All derivatives of every mean field that the terms need."""
+        zero = (0,) * self.dim
+        needed: list[dict[MultiIndex, None]] = [dict.fromkeys(indices) for _ in self.fields]
+        for function in self.cells.functions:
+            for term in self._terms(function):
+                if term.field is not None:
+                    for index in (zero, *indices):
+                        needed[term.field][_sum(term.alpha, index)] = None
+        return [
+            dict(zip(own, field.evaluate(points, list(own), t), strict=True))
+            for field, own in zip(self.fields, needed, strict=True)
+        ]
+
+    def _corrector(
+        self, function: CellFunction, x: Array, indices: Sequence[MultiIndex]
+    ) -> tuple[Array, _Derivatives]:
+        """N(x/eps; x), and its derivatives with respect to x that are no values."""
+        zero = (0,) * self.dim
+        first = [index for index in indices if any(index)]
+        value, *fast = function.evaluate(x / self.eps, [zero, *first], x)
+        slopes = {index: d / self.eps for index, d in zip(first, fast, strict=True)}
+        if function.local:
+            for index in first:
+                slopes[index] = slopes[index] + function.derivative(x / self.eps, zero, x, index)
+        return value, slopes
+
+    def _terms(self, function: CellFunction) -> Iterator[_Term]:
+        """The products that a cell function takes part in."""
+        orders_left = int(self.order - function.level) + 1
+        for (component, alpha), sign in function.sources:
+            slow = alpha[: self.dim]
+            if component is not None:
+                for b in range(min(len(self.fields), orders_left)):
+                    yield _Term(function.level + b, sign, slow, b, component)
+            elif orders_left > 0:
+                yield _Term(function.level, sign, slow, None, 0)
+
+
+def _source(macro: Sequence[_Derivatives], term: _Term, index: MultiIndex, points: Array) -> Array:
+    """D^index U_q (n,) of a term; of the constant 1 for that of the source."""
+    if term.field is None:
+        return np.full(len(points), float(not any(index)))
+    values = macro[term.field][index]
+    return values[:, term.component] if values.ndim > 1 else values
 
 
 def _resolving(line: Array, eps: float, most: int) -> Array:
@@ -137,6 +143,10 @@ def _resolving(line: Array, eps: float, most: int) -> Array:
     """
     wanted = int(_PER_PERIOD * (line[-1] - line[0]) / eps) + 1
     return np.linspace(line[0], line[-1], max(len(line), min(wanted, most)))
+
+
+def _sum(one: MultiIndex, other: MultiIndex) -> MultiIndex:
+    return tuple(p + q for p, q in zip(one, other, strict=True))
 
 
 def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> Solution:
@@ -150,7 +160,7 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
     """
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(cells)
-    if not isinstance(u0, MeanField) and not callable(getattr(u0, "derivative", None)):
+    if not isinstance(u0, (MeanField, Solution)):
         raise ProblemError(
             "u0 is not a solution of the homogenized equation",
             term=shortened(u0),
@@ -163,7 +173,14 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
             term=cells,
             remedy="use the cells that they were solved with",
         )
-    return Reconstruction(fields, cells, order, positive(eps))
+    number = positive(eps)
+    info = {
+        "eps": number,
+        **{f"u{k}": dict(u.info) for k, u in enumerate(fields)},
+        "cells": dict(cells.info),
+    }
+    method = f"expansion to order {order}, cells by {cells.backend}"
+    return Reconstruction(fields[0].backend, method, info, fields, cells, order, number)
 
 
 def _check_scope(cells: CellSolution) -> None:

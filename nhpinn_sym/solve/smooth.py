@@ -8,19 +8,18 @@ the coefficients show the noise of the data alone.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev as cheb
-from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
-from ..problem.errors import ToleranceWarning
-from .exports import Exported, Extent
+from ..problem.errors import warn_tolerance
+from .exports import Extent
 from .fem.common import GridSolution
-from .solution import Array, Solution, described
+from .solution import Array, Solution
 
 _LARGEST = 64
 _ABOVE = 4.0
@@ -56,7 +55,8 @@ class Axis(NamedTuple):
         return np.asarray(cheb.chebvander(scale * (x - self.low) - 1, len(slopes) - 1) @ slopes)
 
 
-class SmoothSolution(Exported):
+@dataclass(frozen=True, eq=False, repr=False)
+class SmoothSolution(Solution):
     """A stationary finite element solution: the values are its own, the derivatives those of the
     fit.
 
@@ -67,30 +67,25 @@ class SmoothSolution(Exported):
     info["fit"]: degrees per axis, and the relative misfit (root mean square over the nodes).
     """
 
-    def __init__(
-        self, solution: GridSolution, axes: tuple[Axis, ...], coefficients: Array, misfit: float
-    ) -> None:
-        self.solution, self.axes, self.coefficients = solution, axes, coefficients
-        self.backend, self.method = solution.backend, solution.method
-        self.info: Mapping[str, Any] = {
-            **solution.info,
-            "fit": {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit},
-        }
-
-    __repr__ = described
+    solution: GridSolution
+    axes: tuple[Axis, ...]
+    coefficients: Array
 
     @property
     def extent(self) -> Extent:
         """That of the finite element solution."""
         return self.solution.extent
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        return self.solution(points, t)
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.solution.lines
 
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        return np.stack([self._derivative(points, index) for index in indices])
+
+    def _derivative(self, x: Array, index: MultiIndex) -> Array:
         if not any(index):
-            return self.solution(points, t)
-        x = np.asarray(points, dtype=float)
+            return self.solution(x)
         return np.concatenate(
             [self._fitted(x[k : k + _BLOCK], index) for k in range(0, max(len(x), 1), _BLOCK)]
         )
@@ -119,14 +114,13 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     fitted = _along(coefficients, [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)])
     misfit = float(np.linalg.norm(fitted - grid.values) / (np.linalg.norm(grid.values) or 1.0))
     if misfit > max(_MISFIT, float(solution.info["estimate"])):
-        warnings.warn(
-            ToleranceWarning(
-                "the finite element solution is not smooth: its higher derivatives come from a fit"
-                f" with misfit {misfit:.1e}"
-            ),
-            stacklevel=3,
+        warn_tolerance(
+            "the finite element solution is not smooth: its higher derivatives come from a fit"
+            f" with misfit {misfit:.1e}"
         )
-    return SmoothSolution(solution, axes, coefficients, misfit)
+    fit = {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}
+    info = {**solution.info, "fit": fit}
+    return SmoothSolution(solution.backend, solution.method, info, solution, axes, coefficients)
 
 
 def _evenly(nodes: Array) -> float:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from numpy.typing import ArrayLike
 
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
+from ..problem.errors import SolveError, shortened
+from .arguments import as_indices, as_points, as_time, points_and_time
 from .chebyshev import Array as Array
+from .exports import Exported
 from .fields import CellField
 from .progress import Progress, silent
 
@@ -21,35 +25,102 @@ Coefficients = Callable[[External, Array], Array]
 cell problems the fast coordinates, and then the slow ones.
 """
 
+_WHAT = "the solution"
+_TIME_ROUNDING = 1e-12
+"""Share of the interval of time by which a time may lie outside."""
 
-class Solution(Protocol):
-    """A solved equation. Points have shape (n, d), values (n,), for systems (n, m); `t` defaults to
-    the final time.
 
-    `info` says which method, sizes, seconds, and under "estimate" the solution's own relative L2
-    error estimate.
+@dataclass(frozen=True, eq=False, repr=False)
+class Solution(Exported):
+    """A solved equation: a function of x and, where the equation has a time, of t.
+
+    u([.5, .5]) and u(.5, .5) are the value at one point, of shape (), for systems (m,); points
+    (n, d), or d arrays of coordinates of one shape, give an array of values. The time comes last,
+    u(points, t) or u(.5, .5, t), and defaults to the final time.
+
+    info : which sizes, seconds, and under "estimate" the solution's own relative L2 error estimate.
+
+    A class of solutions says its `extent` and gives `_values`, all derivatives that are asked for
+    at once. Errors: ProblemError for what are no points of the domain, multi-indices or times;
+    SolveError for a time that is not known.
     """
 
-    @property
-    def backend(self) -> str: ...
+    backend: str
+    method: str
+    info: Mapping[str, Any]
 
     @property
-    def method(self) -> str: ...
+    def dim(self) -> int:
+        """Number of coordinates of x."""
+        return len(self.extent.lines)
 
     @property
-    def info(self) -> Mapping[str, Any]: ...
+    def final_time(self) -> float | None:
+        """The end of the interval of time; None for a stationary solution."""
+        times = self.extent.times
+        return None if times is None else float(times[-1])
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array: ...
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        """Lines of a mesh along each axis, between which it is a polynomial; empty without one."""
+        return ()
 
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array: ...
+    @abstractmethod
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        """D^index at points (n, d) for each of `indices`: (indices, n), for systems (indices, n,
+        m); `t` is there where the solution has a time.
+        """
 
+    def evaluate(
+        self, points: ArrayLike, indices: Sequence[MultiIndex], t: float | None = None
+    ) -> Array:
+        """`derivative` for each of `indices`, stacked: value, dx = u.evaluate(points, [(0,), (1,)]).
 
-def described(solution: Solution) -> str:
-    """One line for a terminal, where the arrays would fill pages."""
-    return (
-        f"solution by {solution.backend} ({solution.method}), estimated relative error"
-        f" {solution.info['estimate']:.1e}"
-    )
+        What derivatives have in common is computed once.
+        """
+        rows, shape = as_points(points, self.dim, _WHAT)
+        values = self._values(rows, as_indices(indices, self.dim, _WHAT), self._time(t))
+        return values.reshape(len(indices), *shape, *values.shape[2:])
+
+    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
+        """D^index at points (n, d), or at one point (d,)."""
+        found: Array = self.evaluate(points, [index], t)[0]
+        return found
+
+    def __call__(self, points: ArrayLike, *more: Any, t: float | None = None) -> Array:
+        """The value at points, or at coordinates; see the class."""
+        where, time = points_and_time((points, *more), t, self.dim, _WHAT)
+        return self.derivative(where, (0,) * self.dim, time)
+
+    def _time(self, t: float | None) -> float | None:
+        """The time that is meant by `t`."""
+        final = self.final_time
+        if final is None:
+            if t is not None:
+                raise SolveError(
+                    "a stationary solution has no time",
+                    term=f"t = {shortened(t)}",
+                    remedy="leave t out",
+                )
+            return None
+        if t is None:
+            return final
+        time = as_time(t)
+        slack = _TIME_ROUNDING * max(1.0, abs(final))
+        if not -slack <= time <= final + slack:
+            raise SolveError(
+                "this time was not computed",
+                term=f"t = {time}",
+                remedy=f"choose t between 0 and {final:g}",
+            )
+        return final if abs(time - final) <= slack else time
+
+    def __repr__(self) -> str:
+        """One line for a terminal, where the arrays would fill pages."""
+        return (
+            f"solution by {self.backend} ({self.method}), estimated relative error"
+            f" {self.info['estimate']:.1e}"
+        )
 
 
 @dataclass(frozen=True)
@@ -89,6 +160,12 @@ class CellSolver(Protocol):
     ) -> None: ...
 
     def solve(self, slow_points: Array) -> CellBatch: ...
+
+    def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:
+        """Points (n, d) of the cell, and weights (n,) whose sum is 1, by which coefficients were
+        averaged at slow point `node` of a batch that the solver gave. Asked for where the batch
+        has no info["data_error"].
+        """
 
 
 class EquationSolver(Protocol):

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..problem.errors import ProblemError
-from .places import as_numbers
+from .arguments import as_numbers
 from .solution import Array
 
 PAIRS = {

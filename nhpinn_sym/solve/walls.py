@@ -8,7 +8,6 @@ cell functions.
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -32,7 +31,7 @@ from ..lower.walls import (
 from ..operator.sampling import SlowPoint, is_opaque, sampler
 from ..operator.table import Operator
 from ..problem.conditions import describe_face
-from ..problem.errors import ProblemError, ToleranceWarning, UnsupportedError
+from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..resolution import Resolution, integrate, resolve_cells
 from ..runtime.tensor_grids import gauss_line, tensor_weights
 from .cell_solution import CellSolution
@@ -214,8 +213,10 @@ class _WallMeans:
         return np.array([m for m, _ in pairs])
 
     def _warn(self, what: str, error: float) -> None:
-        text = f"the condition where {self.title}: {what} is known to {error:.1e} alone"
-        warnings.warn(ToleranceWarning(f"{text}, the data being sharp"), stacklevel=6)
+        warn_tolerance(
+            f"the condition where {self.title}: {what} is known to {error:.1e} alone, the data"
+            " being sharp"
+        )
 
     def _known(self) -> float:
         """The phase; ProblemError where it is not known."""
@@ -362,9 +363,8 @@ class _Planes:
         result = np.ones(len(y))
         for factor in factors:
             function = self.functions[factor.name]
-            found = function.at(
-                y, np.broadcast_to(slow, (len(y), len(slow))), factor.derivative, (0,) * len(slow)
-            )
+            everywhere = np.broadcast_to(slow, (len(y), len(slow)))
+            (found,) = function.at(y, everywhere, [factor.derivative], (0,) * len(slow))
             result = result * (found if found.ndim == 1 else found[:, factor.component])
         return result
 

@@ -31,9 +31,9 @@ from ..operator.table import MultiIndex, Operator
 from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ..problem.user_input import instance
+from ..solve.arguments import as_numbers
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells
-from ..solve.places import as_numbers
 from .bloch_wave import PlaneWave
 
 Numbers = tuple[float, ...]

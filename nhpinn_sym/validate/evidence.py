@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import sympy as sp
@@ -62,14 +61,13 @@ def coarse_reference(
 ) -> str:
     """Why the mesh of the fine solution does not resolve the data of its equation; "" where it
     does."""
-    grid: Any = getattr(fine, "grid", None)
-    if grid is None:
+    if not fine.lines:
         return ""
     equation = lower_fine(model.operator)
     found = resolve_equation(equation, {**parameters, "epsilon": eps})
     if found.unresolved is not None:
         return found.unresolved
-    for axis, lines in zip(found.axes, grid.lattice.lines, strict=True):
+    for axis, lines in zip(found.axes, fine.lines, strict=True):
         trouble = _missed(axis, lines)
         if trouble:
             return trouble

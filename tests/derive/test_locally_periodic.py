@@ -188,7 +188,7 @@ def test_slow_derivatives_of_cell_functions_against_cells_at_other_places() -> N
     place = np.array([[0.37]])
     batch = cell_solver("fourier")(lowered, {}, ((0.0, 1.0),), 1e-11).solve(place)
     values = {
-        form.name: fields[0].evaluate(GRID[:, None], (0,))[0]
+        form.name: fields[0].derivative(GRID[:, None], (0,))[0]
         for form, fields in zip(lowered.functions, batch.fields, strict=True)
     }
 

@@ -30,7 +30,7 @@ def test_a_field_at_slow_points_between() -> None:
     y = np.array([[0.1], [0.4]])
     expected = np.cos(2 * np.pi * y[:, 0]) + 0.75
     assert isinstance(again, InterpolatedField)
-    assert np.allclose(again.evaluate(y, (0,))[0], expected)
+    assert np.allclose(again.derivative(y, (0,))[0], expected)
     assert again.lines == ()
 
 

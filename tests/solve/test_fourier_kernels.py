@@ -100,7 +100,7 @@ def test_drift_of_a_potential_lifson_jackson() -> None:
     batch = solve(advected(d, sp.diff(v, Y[0])))
     weight = np.exp(-numbers(v) / 0.5)
     (psi,), _ = batch.fields
-    assert np.allclose(psi.evaluate(GRID[:, None], ZERO)[0], weight / weight.mean(), atol=1e-11)
+    assert np.allclose(psi.derivative(GRID[:, None], ZERO)[0], weight / weight.mean(), atol=1e-11)
     assert value(batch, "drift", 0) == pytest.approx(0, abs=1e-12)
     assert value(batch, "D") == pytest.approx(
         0.5 / (weight.mean() * np.mean(1 / weight)), abs=1e-11
@@ -128,7 +128,7 @@ def test_weights_of_the_form_without_divergence() -> None:
     ((psi,),) = solve(
         cells([function("psi", role="adjoint", level=0)], operator, symmetric=False)
     ).fields
-    assert np.allclose(psi.evaluate(GRID[:, None], ZERO)[0], np.sqrt(3) / numbers(a), atol=1e-11)
+    assert np.allclose(psi.derivative(GRID[:, None], ZERO)[0], np.sqrt(3) / numbers(a), atol=1e-11)
 
 
 def reactive(r: sp.Expr, dim: int = 1, cell: Cell | None = None, mass: int = 1) -> LoweredCells:
@@ -151,7 +151,7 @@ def test_ground_state_of_mathieu(q: float) -> None:
     y = np.pi * GRID
     expected = scipy.special.mathieu_cem(0, q, np.degrees(y))[0]
     ((phi,),) = batch.fields
-    assert np.allclose(phi.evaluate(y[:, None], ZERO)[0], expected / expected.mean(), atol=1e-6)
+    assert np.allclose(phi.derivative(y[:, None], ZERO)[0], expected / expected.mean(), atol=1e-6)
 
 
 def test_ground_state_in_the_plane_with_a_weight() -> None:
@@ -240,7 +240,7 @@ def test_second_corrector_in_one_dimension() -> None:
     batch = solve(second_level(2 + S(Y[0])))
     y = np.linspace(0, 1, 23)[:, None]
     (first,), (second,) = batch.fields
-    assert np.allclose(second.evaluate(y, ONE), -first.evaluate(y, ZERO), atol=1e-12)
+    assert np.allclose(second.derivative(y, ONE), -first.derivative(y, ZERO), atol=1e-12)
     assert value(batch, "A", 0, 0) == pytest.approx(np.sqrt(3), abs=1e-12)
     assert value(batch, "E") == pytest.approx(np.sqrt(3), abs=1e-12)
     assert value(batch, "h") == pytest.approx(0, abs=1e-12)
@@ -277,7 +277,7 @@ def test_fourth_order_harmonic_mean() -> None:
     batch = solve(cells([function("N", [WeakTerm(two, -a, ZERO)])], [WeakTerm(two, a, two)], [law]))
     assert value(batch, "A") == pytest.approx(np.sqrt(3), abs=1e-12)
     ((n,),) = batch.fields
-    assert np.allclose(n.evaluate(GRID[:, None], two)[0], np.sqrt(3) / numbers(a) - 1, atol=1e-10)
+    assert np.allclose(n.derivative(GRID[:, None], two)[0], np.sqrt(3) / numbers(a) - 1, atol=1e-10)
 
 
 def travelling(
@@ -306,7 +306,7 @@ def test_a_wave_that_travels_through_the_cell() -> None:
     expected, number = travelling(lambda z: 2 + np.sin(TAU * z), 3)
     assert value(batch, "A") == pytest.approx(number, abs=1e-11)
     points = np.stack([GRID + 3 * 0.21, np.full_like(GRID, 0.21)], axis=1)
-    assert np.allclose(batch.fields[0][0].evaluate(points, (0, 0))[0], expected, atol=1e-10)
+    assert np.allclose(batch.fields[0][0].derivative(points, (0, 0))[0], expected, atol=1e-10)
 
 
 def test_given_fields_and_their_derivatives() -> None:

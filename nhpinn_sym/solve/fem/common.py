@@ -8,22 +8,20 @@ disk without the library that computed them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from ...lower.forms import LoweredEquation, MultiIndex
-from ...problem.errors import ProblemError, SolveError, UnsupportedError, shortened
+from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ...runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
-from ..exports import Exported, Extent
+from ..exports import Extent
 from ..fields import CellField
-from ..places import as_index, as_points, as_time
-from ..solution import Array, CellBatch, EffectiveKey, described
+from ..solution import Array, CellBatch, EffectiveKey, Solution
 
 LEVELS_LIMIT = 200e6
 """Bytes of time levels that a solution keeps; beyond them only the final level is there."""
@@ -41,9 +39,8 @@ class LagrangeField(CellField):
 
     grid: LagrangeGrid
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at points y (n, d): shape (m, n)."""
-        return self.grid.evaluate(points, index, periodic=True)
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        return np.stack([self.grid.evaluate(points, index, periodic=True) for index in indices])
 
     @property
     def lines(self) -> tuple[Array, ...]:
@@ -98,25 +95,20 @@ def cell_batch(
     )
 
 
-@dataclass(frozen=True)
-class GridSolution(Exported):
-    """The solution of an equation on a structured mesh.
+@dataclass(frozen=True, eq=False, repr=False)
+class GridSolution(Solution):
+    """The solution of an equation on a structured mesh; derivatives are exact inside the elements.
 
     A stationary solution has times = None and a grid without batch axes. With time, the grid's
     first batch axis runs along `times`: all equal steps from 0 to the final time, or the final time
-    alone where the steps were too large to keep.
+    alone where the steps were too large to keep. Between the steps it is cubic in time.
     Solutions of systems have one more batch axis, the last one: that of the components.
     `largest` is, with time, the largest absolute value of each component at any time.
     """
 
-    backend: str
-    method: str
     grid: LagrangeGrid
     times: Array | None = None
-    info: Mapping[str, Any] = field(default_factory=dict)
     largest: Array | None = None
-
-    __repr__ = described
 
     @property
     def extent(self) -> Extent:
@@ -126,53 +118,35 @@ class GridSolution(Exported):
         return Extent(lines, self.times)
 
     @property
+    def lines(self) -> tuple[Array, ...]:
+        return self.grid.lattice.lines
+
+    @property
     def components(self) -> int:
         """How many there are; 1 for scalars."""
         batch = self.grid.values.shape[: self.grid.values.ndim - self.grid.dim]
         return batch[-1] if len(batch) > (self.times is not None) else 1
 
-    def __call__(self, points: ArrayLike, t: float | None = None) -> Array:
-        """Values (n,) at points (n, d) and time t (the final time where none is given); (n, m) for
-        systems.
-        """
-        return self.derivative(points, (0,) * self.grid.dim, t)
-
-    def derivative(self, points: ArrayLike, index: MultiIndex, t: float | None = None) -> Array:
-        """D^index at points (n, d): exact inside the elements; cubic in time between the steps.
-        SolveError for a t that is not there.
-        """
-        points = as_points(points, self.grid.dim, "the solution")
-        index = as_index(index, self.grid.dim, "the solution")
-        if self.times is None:
-            if t is not None:
-                raise SolveError(
-                    "a stationary solution has no time",
-                    term=f"t = {shortened(t)}",
-                    remedy="leave t out",
-                )
-            return _evaluated(self.grid, points, index).T
-        first, weights = self._time_weights(float(self.times[-1]) if t is None else as_time(t))
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        """SolveError for a time that was not kept."""
+        if t is None:
+            return np.stack([_evaluated(self.grid, points, index).T for index in indices])
+        first, weights = self._time_weights(t)
         window = replace(self.grid, values=self.grid.values[first : first + len(weights)])
-        return np.tensordot(weights, _evaluated(window, points, index), 1).T
+        found = [np.tensordot(weights, _evaluated(window, points, a), 1).T for a in indices]
+        return np.stack(found)
 
     def _time_weights(self, t: float) -> tuple[int, Array]:
         """First kept level and Lagrange weights of the (up to four) levels around t."""
         assert self.times is not None
         final = float(self.times[-1])
-        slack = 1e-12 * max(1.0, abs(final))
-        if abs(t - final) <= slack:
+        if t == final:
             return len(self.times) - 1, np.ones(1)
         if len(self.times) == 1:
             raise SolveError(
                 "only the final time was kept: all time levels together are too large",
                 term=f"t = {t}, final time {final}",
                 remedy="ask for the final time, or solve with fewer cells or steps",
-            )
-        if not -slack <= t <= final + slack:
-            raise SolveError(
-                "this time was not computed",
-                term=f"t = {t}",
-                remedy=f"choose t between 0 and {final}",
             )
         count = min(4, len(self.times))
         step = final / (len(self.times) - 1)

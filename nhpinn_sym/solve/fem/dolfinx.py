@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 from mpi4py import MPI
@@ -18,7 +19,6 @@ from ...emit.fem_scope import external_key, weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, SolveError
-from ...resolution import resolve_cells
 from ...runtime.cell_solve import KernelError
 from ...runtime.fem_dolfinx.cells import CellProblem
 from ...runtime.fem_dolfinx.compat import PETSc
@@ -26,16 +26,14 @@ from ...runtime.fem_dolfinx.equation import EquationProblem, Key
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
-from ..external_fields import CellFields, with_weak_fields
 from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
+from .cell_solver import ElementCellSolver
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
 from .cost import require_memory
-from .layout import Layout
-from .levels import cell_data_error, solve_levels
+from .levels import solve_levels
 from .options import check_options
-from .refine import refine_cells
 
 BACKEND = "dolfinx"
 _SAME = 1e-9
@@ -44,19 +42,15 @@ rounding.
 """
 
 
-class CellSolver:
-    """Periodic cell problems by elements of order `degree` (1 or 2) on intervals, rectangles or
-    bricks.
+class CellSolver(ElementCellSolver):
+    """Cell problems by DOLFINx; options beside those of `ElementCellSolver`:
 
-    n        : cells along the longest axis of the finest mesh, which has lines at jumps too; by
-    default
-               the mesh is refined, from one with lines where the data ask for them, until the
-               effective entries are known to `tolerance`, relative to the largest entry of the same
-               coefficient
-    max_dofs : the refinement stops there with a ToleranceWarning
-    solver   : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
-    comm     : the MPI communicator that shares the work
+    solver : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
+    comm   : the MPI communicator that shares the work
     """
+
+    backend = BACKEND
+    target = target
 
     def __init__(
         self,
@@ -74,20 +68,19 @@ class CellSolver:
         comm: MPI.Comm = MPI.COMM_WORLD,
     ) -> None:
         check_options(degree, n, max_dofs, solver=solver)
-        self.cells = cells
-        self.text = target.cells(cells)["cell_forms.py"]
-        self.forms = run("cell_forms", self.text)
-        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
-        self.parameters = parameters
-        self.tolerance = tolerance
-        self.progress = _first(comm, progress)
-        self.degree = degree
-        self.n = n
-        self.max_dofs = max_dofs
+        super().__init__(
+            cells,
+            parameters,
+            slow_box,
+            tolerance,
+            _first(comm, progress),
+            fields,
+            degree=degree,
+            n=n,
+            max_dofs=max_dofs,
+        )
         self.solver = solver
         self.comm = comm
-        self.fields = CellFields(with_weak_fields(cells), fields)
-        self._problems: dict[Lattice, CellProblem] = {}
 
     def solve(self, slow_points: Array) -> CellBatch:
         """All cell problems at each slow point (m, slow). SolveError where PETSc does not converge,
@@ -100,46 +93,22 @@ class CellSolver:
             np.asarray(slow_points).tolist(),
             (self.tolerance, self.degree, self.n, self.max_dofs, self.solver),
         )
-        if self.n is not None:
-            require_memory(self.layout.divided(self.n), self.degree, self.forms.COMPONENTS)
         for point in slow_points:
             require_equal_numbers(self.comm, self.fields.sample(point), self.cells.title)
-        missed = cell_data_error(
-            self.cells, self.parameters, self.fields, slow_points, self.layout, self.degree
+        return super().solve(slow_points)
+
+    def problem_on(self, lattice: Lattice) -> CellProblem:
+        return CellProblem(
+            self.forms,
+            self.parameters,
+            lattice,
+            self.degree,
+            self.solver,
+            self.comm,
+            self.fields.names,
         )
-        label = f"cell problems ({BACKEND})"
-        with memory_errors(label):
-            return refine_cells(
-                lambda lattice: self._level(lattice, slow_points),
-                self.layout,
-                self.degree,
-                self.tolerance,
-                self.max_dofs,
-                self.n,
-                self.progress,
-                label,
-                self.forms.COMPONENTS,
-                missed,
-            )
 
-    def _problem(self, lattice: Lattice) -> CellProblem:
-        """The compiled problem of one mesh, kept for the next slow points."""
-        if lattice not in self._problems:
-            problem = CellProblem(
-                self.forms,
-                self.parameters,
-                lattice,
-                self.degree,
-                self.solver,
-                self.comm,
-                self.fields.names,
-            )
-            self._problems[lattice] = problem
-        return self._problems[lattice]
-
-    def _level(self, lattice: Lattice, slow_points: Array) -> CellBatch:
-        require_memory(lattice.cells, self.degree, self.forms.COMPONENTS)
-        problem = self._problem(lattice)
+    def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
         with solve_errors():
             results = [
                 problem.solve(dict(zip(self.forms.SLOW, point, strict=True)), self.fields.at(point))
@@ -210,9 +179,8 @@ def solve_equation(
         time = ", sdirk4" if forms.TIME else ""
         name = f"{element_name(degree, lattice.dim)}, {problem.method}{time}"
         largest = problem.largest if forms.TIME else None
-        return GridSolution(
-            BACKEND, name, grid, times, {"ranks": comm.size, "defect": problem.defect}, largest
-        )
+        info = {"ranks": comm.size, "defect": problem.defect}
+        return GridSolution(BACKEND, name, info, grid, times, largest)
 
     label = f"{equation.title} ({BACKEND})"
     with memory_errors(label):

@@ -14,97 +14,43 @@ from typing import Any
 from ...emit import skfem_forms as target
 from ...emit.fem_scope import weak_externals
 from ...emit.source import run
-from ...lower.forms import LoweredCells, LoweredEquation
+from ...lower.forms import LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
-from ...resolution import resolve_cells
 from ...runtime.lattice import Lattice
 from ..backends import BACKENDS
-from ..external_fields import CellFields, with_weak_fields
 from ..limits import memory_errors
 from ..progress import Progress, silent
 from ..solution import Array, CellBatch, Coefficients
+from .cell_solver import ElementCellSolver
 from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
 from .cost import require_memory
-from .layout import Layout
-from .levels import cell_data_error, solve_levels
+from .levels import solve_levels
 from .options import check_options
-from .refine import refine_cells
 
 BACKEND = "skfem"
 
 
-class CellSolver:
-    """Q1 or Q2 elements on lattices with lines where the data ask for them, refined until the
-    effective entries are known to `tolerance`.
-
-    Options: `degree` (2), `n` (cells along the longest axis of the cell; fixes the mesh, but for
-    lines at jumps), `max_dofs`.
-    The tolerance is relative to the largest entry of the same effective coefficient.
+class CellSolver(ElementCellSolver):
+    """Cell problems by scikit-fem; options: `degree` (2), `n`, `max_dofs`, see
+    `ElementCellSolver`.
     """
 
-    def __init__(
-        self,
-        cells: LoweredCells,
-        parameters: Mapping[str, float],
-        slow_box: tuple[tuple[float, float], ...],
-        tolerance: float,
-        progress: Progress = silent,
-        fields: Coefficients | None = None,
-        *,
-        degree: int = 2,
-        n: int | None = None,
-        max_dofs: int = 300_000,
-    ) -> None:
-        check_options(degree, n, max_dofs)
-        self.cells = cells
-        self.parameters = dict(parameters)
-        self.tolerance = tolerance
-        self.progress = progress
-        self.degree = degree
-        self.n = n
-        self.max_dofs = max_dofs
-        self._driver = _runtime("cells")
-        self._forms = run("cell_forms", target.cells(cells)["cell_forms.py"])
-        self._spaces: dict[Lattice, Any] = {}
-        self.fields = CellFields(with_weak_fields(cells), fields)
-        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
+    backend = BACKEND
+    target = target
+    by_elements = True
 
-    def solve(self, slow_points: Array) -> CellBatch:
-        """All cell problems at the slow points (m, len(cells.slow)), all on the same mesh."""
-        label = f"cell problems ({BACKEND})"
-        if self.n is not None:
-            require_memory(
-                self.layout.divided(self.n), self.degree, self.cells.components, by_elements=True
-            )
-        missed = cell_data_error(
-            self.cells, self.parameters, self.fields, slow_points, self.layout, self.degree
-        )
-        with _failures(label), memory_errors(label):
-            return refine_cells(
-                lambda lattice: self._solve_on(lattice, slow_points),
-                self.layout,
-                self.degree,
-                self.tolerance,
-                self.max_dofs,
-                self.n,
-                self.progress,
-                label,
-                self.cells.components,
-                missed,
-            )
+    def problem_on(self, lattice: Lattice) -> Any:
+        return _runtime("cells").Space(lattice, self.degree, tuple(range(lattice.dim)))
 
-    def _solve_on(self, lattice: Lattice, slow_points: Array) -> CellBatch:
-        require_memory(lattice.cells, self.degree, self.cells.components, by_elements=True)
-        if lattice not in self._spaces:
-            periodic = tuple(range(lattice.dim))
-            self._spaces[lattice] = self._driver.Space(lattice, self.degree, periodic)
-        space = self._spaces[lattice]
+    def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
+        driver = _runtime("cells")
         names = [symbol.name for symbol in self.cells.slow]
         results = []
-        for point in slow_points:
-            slow = dict(zip(names, map(float, point), strict=True))
-            data = {**self.parameters, **slow, **self.fields.at(point)}
-            results.append(self._driver.solve_cells(self._forms, space, data))
+        with _failures(f"cell problems ({BACKEND})"):
+            for point in slow_points:
+                slow = dict(zip(names, map(float, point), strict=True))
+                data = {**self.parameters, **slow, **self.fields.at(point)}
+                results.append(driver.solve_cells(self.forms, problem, data))
         return cell_batch(
             [result.functions for result in results],
             [result.effective for result in results],
@@ -151,7 +97,7 @@ def solve_equation(
         result = driver.solve_equation(forms, space, data, count, keep, report)
         name = f"{element_name(degree, lattice.dim)}, {result.method}"
         info = {"defect": result.defect}
-        return GridSolution(BACKEND, name, result.grid, result.times, info, result.largest)
+        return GridSolution(BACKEND, name, info, result.grid, result.times, result.largest)
 
     label = f"{equation.title.lower()} ({BACKEND})"
     with _failures(label), memory_errors(label):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -16,9 +15,9 @@ from ...lower.forms import LoweredCells, MultiIndex
 from ...problem.errors import (
     SolvabilityError,
     SolveError,
-    ToleranceWarning,
     UnsupportedError,
     shortened,
+    warn_tolerance,
 )
 from ...problem.user_input import positive_integer
 from ...resolution import resolve_cells
@@ -46,13 +45,12 @@ class FourierField(CellField):
     modes: tuple[np.ndarray, ...]
     real: bool = True
 
-    def evaluate(self, points: Array, index: MultiIndex) -> np.ndarray:
-        return np.stack(
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        y = np.asarray(points, dtype=float)
+        return np.array(
             [
-                evaluate_modes(
-                    m, self.bounds, np.asarray(points, dtype=float), index, real=self.real
-                )
-                for m in self.modes
+                [evaluate_modes(m, self.bounds, y, index, real=self.real) for m in self.modes]
+                for index in indices
             ]
         )
 
@@ -128,12 +126,9 @@ class CellSolver:
                 ),
             )
         if self.n is not None and self.n < self.least:
-            warnings.warn(
-                ToleranceWarning(
-                    f"fourier: {self.n} points per axis do not resolve the coefficients, which need"
-                    f" {self.least}: the estimate may be wrong"
-                ),
-                stacklevel=4,
+            warn_tolerance(
+                f"fourier: {self.n} points per axis do not resolve the coefficients, which need"
+                f" {self.least}: the estimate may be wrong"
             )
 
     def solve(self, slow_points: Array) -> CellBatch:

@@ -308,10 +308,11 @@ def _difference(cells: CellSolution, out: dict[str, Tensor], points: Array) -> f
     unit = np.eye(points.shape[1], dtype=int)
     for k, function in enumerate(cells.functions):
         slopes = [
-            function.at(y, slow, tuple(row[: cells.axes]), tuple(row[cells.axes :])) for row in unit
+            function.at(y, slow, [tuple(row[: cells.axes])], tuple(row[cells.axes :]))[0]
+            for row in unit
         ]
         pairs = [
-            (out["values"][:, k], function.at(y, slow, zero, none)),
+            (out["values"][:, k], function.at(y, slow, [zero], none)[0]),
             (out["derivatives"][:, k], np.stack(slopes, -1)),
         ]
         for found, expected in pairs:

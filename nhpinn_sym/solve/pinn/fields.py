@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, ClassVar
@@ -38,43 +38,50 @@ class NetworkField(CellField):
     weights: Array
     offset: Array
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n)."""
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
         device = self.parts[0].trial.device
         y = torch.as_tensor(np.asarray(points, dtype=float), device=device)
         slow = torch.as_tensor(self.slow_points, device=device)
         where = pairs(y, slow).flatten(0, 1)
-        values = [
-            part.jet(where, closure([index]))[index].reshape(len(slow), len(y)).cpu().numpy()
-            for part in self.parts
-        ]
-        out: Array = sum(
-            weight[:, None] * value for weight, value in zip(self.weights.T, values, strict=True)
-        )
-        return out if any(index) else out + self.offset[:, None]
+        jets = [part.jet(where, closure(indices)) for part in self.parts]
+        found = np.zeros((len(indices), len(slow), len(y)))
+        for k, index in enumerate(indices):
+            for weight, jet in zip(self.weights.T, jets, strict=True):
+                values = jet[index].reshape(len(slow), len(y)).cpu().numpy()
+                found[k] += weight[:, None] * values
+            if not any(index):
+                found[k] += self.offset[:, None]
+        return found
 
     def between(
-        self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
+        self,
+        nodes: Nodes,
+        points: Array,
+        slow: Array,
+        indices: Sequence[MultiIndex],
+        slow_index: MultiIndex,
     ) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow
-        points of the field are `nodes`.
-
-        The nets are functions of the slow coordinates too; only the numbers that make them unique
-        are interpolated.
+        """The nets are functions of the slow coordinates too; only the numbers that make them
+        unique are interpolated.
         """
         where = torch.tensor(
             np.concatenate([points, slow], axis=1), device=self.parts[0].trial.device
         )
-        needed = closure([(*index, *slow_index)])
+        needed = closure([(*index, *slow_index) for index in indices])
         jets = [part.jet(where, needed) for part in self.parts]
-        out = np.zeros(len(points))
+        found = np.zeros((len(indices), len(points)))
         for below in product(*(range(n + 1) for n in slow_index)):
             rest = tuple(n - b for n, b in zip(slow_index, below, strict=True))
             basis = nodes.weights(slow, below)
             count = math.prod(map(math.comb, slow_index, below))
             for weight, jet in zip(self.weights.T, jets, strict=True):
-                out += count * (basis @ weight) * jet[index + rest].cpu().numpy()[:, 0]
-        return out if any(index) else out + nodes.weights(slow, slow_index) @ self.offset
+                factor = count * (basis @ weight)
+                for k, index in enumerate(indices):
+                    found[k] += factor * jet[index + rest].cpu().numpy()[:, 0]
+        for k, index in enumerate(indices):
+            if not any(index):
+                found[k] += nodes.weights(slow, slow_index) @ self.offset
+        return found
 
     def restricted(self, basis: Array, slow_points: Array) -> NetworkField:
         """The field at other slow points; `basis` (new, m) holds the interpolation weights of its
@@ -118,28 +125,32 @@ class SeparableField(CellField):
 
     network: Network
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n)."""
-        return self._jet(points, self.network, index).T
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        return self._jet(points, self.network, indices).transpose(0, 2, 1)
 
     def between(
-        self, nodes: Nodes, points: Array, slow: Array, index: MultiIndex, slow_index: MultiIndex
+        self,
+        nodes: Nodes,
+        points: Array,
+        slow: Array,
+        indices: Sequence[MultiIndex],
+        slow_index: MultiIndex,
     ) -> Array:
-        """D_y^index D_slow^slow_index at pairs of y (n, d) and slow points (n, s): (n,); the slow
-        points of the field are `nodes`.
-        """
         basis = nodes.weights(slow, slow_index)
         weight, bias = self.network.layers[-1]
         eye = torch.eye(weight.shape[1], dtype=weight.dtype, device=weight.device)
         features = Network(
             self.network.trial, [*self.network.layers[:-1], (eye, torch.zeros_like(eye[0]))]
         )
-        out = np.empty(len(points))
+        found = np.empty((len(indices), len(points)))
         for start in range(0, len(points), _POINTS):
             part = slice(start, start + _POINTS)
             mixing = basis[part] @ weight.cpu().numpy()
-            out[part] = (self._jet(points[part], features, index) * mixing).sum(1)
-        return out if any(index) else out + basis @ bias.cpu().numpy()
+            found[:, part] = (self._jet(points[part], features, indices) * mixing).sum(-1)
+        for k, index in enumerate(indices):
+            if not any(index):
+                found[k] += basis @ bias.cpu().numpy()
+        return found
 
     def restricted(self, basis: Array, slow_points: Array) -> SeparableField:
         """The field at other slow points; `basis` (new, m) holds the interpolation weights of its
@@ -158,10 +169,11 @@ class SeparableField(CellField):
         """The field that `state` came from; nothing is trained."""
         return cls(Network.from_state(state))
 
-    def _jet(self, points: Array, network: Network, index: MultiIndex) -> Array:
+    def _jet(self, points: Array, network: Network, indices: Sequence[MultiIndex]) -> Array:
+        """(indices, points, outputs)."""
         where = torch.tensor(np.asarray(points, dtype=float), device=network.trial.device)
-        values: Array = network.jet(where, closure([index]))[index].cpu().numpy()
-        return values
+        jet = network.jet(where, closure(indices))
+        return np.stack([jet[index].cpu().numpy() for index in indices])
 
 
 @dataclass(frozen=True)
@@ -176,24 +188,25 @@ class PhaseField(CellField):
     nets: tuple[Network, ...]
     offset: Array
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n); at an interface from one of its
-        sides.
-        """
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        """At an interface from one of its sides."""
         y = np.asarray(points, dtype=float)
-        out = np.zeros((len(self.offset), len(points)))
+        found = np.zeros((len(indices), len(self.offset), len(points)))
         labels = self.labels(y)
         periods = tuple(b - a for a, b in self.labels.bounds)
-        for k, net in enumerate(self.nets):
-            here = labels == k
-            if here.any():
-                where = unfold(
-                    torch.as_tensor(y[here], device=net.trial.device),
-                    net.trial.axes[: len(periods)],
-                    periods,
-                )
-                out[:, here] = net.jet(where, closure([index]))[index].T.cpu().numpy()
-        return out if any(index) else out + self.offset[:, None]
+        for number, net in enumerate(self.nets):
+            here = labels == number
+            if not here.any():
+                continue
+            inside = torch.as_tensor(y[here], device=net.trial.device)
+            where = unfold(inside, net.trial.axes[: len(periods)], periods)
+            jet = net.jet(where, closure(indices))
+            for k, index in enumerate(indices):
+                found[k][:, here] = jet[index].T.cpu().numpy()
+        for k, index in enumerate(indices):
+            if not any(index):
+                found[k] += self.offset[:, None]
+        return found
 
     def state(self) -> dict[str, Any]:
         labels = self.labels
@@ -242,18 +255,15 @@ class WrappedField(CellField):
     weights: Array
     cell: Array
 
-    def evaluate(self, points: Array, index: MultiIndex) -> Array:
-        """D^index at y (n, d), for every slow point: (m, n). On the faces the lower end counts: the
-        nets are not periodic.
-        """
+    def evaluate(self, points: Array, indices: Sequence[MultiIndex]) -> Array:
+        """On the faces the lower end counts: the nets are not periodic."""
         lower = self.cell[:, 0]
         lengths = self.cell[:, 1] - lower
         wrapped = lower + np.mod(np.asarray(points, dtype=float) - lower, lengths)
         y = torch.as_tensor(wrapped, device=self.networks[0].trial.device)
-        values = [
-            network.jet(y, closure([index]))[index][:, 0].cpu().numpy() for network in self.networks
-        ]
-        return np.asarray(self.weights @ np.stack(values))
+        jets = [network.jet(y, closure(indices)) for network in self.networks]
+        values = [[jet[index][:, 0].cpu().numpy() for jet in jets] for index in indices]
+        return np.asarray(self.weights @ np.array(values))
 
     def state(self) -> dict[str, Any]:
         return {

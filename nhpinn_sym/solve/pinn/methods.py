@@ -12,9 +12,11 @@ from typing import Any
 
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, shortened
+from ..external_fields import as_functions
 from ..progress import Progress, silent
 from ..solution import CellSolver as CellSolverProtocol
 from ..solution import Coefficients, Solution
+from .callables import differentiable
 from .options import SOLVERS, read_options
 
 Choose = Callable[[LoweredCells, Mapping[str, Any]], str]
@@ -74,9 +76,18 @@ def CellSolver(
     slow_box: tuple[tuple[float, float], ...],
     tolerance: float,
     progress: Progress = silent,
+    fields: Coefficients | None = None,
+    /,
     **options: Any,
 ) -> CellSolverProtocol:
-    """The solver of cell problems that the options name. ProblemError for a method that is none."""
+    """The solver of cell problems that the options name. ProblemError for a method that is none.
+
+    Nets take external fields as functions without a formula that autograd differentiates.
+    """
+    if fields is not None:
+        cells, behind = as_functions(cells, fields)
+        tensors: dict[str, Any] = {name: differentiable(f) for name, f in behind.items()}
+        parameters = {**parameters, **tensors}
     name, rest = split_method(options)
     chosen = METHODS[name].cells
     if not chosen:

@@ -158,7 +158,7 @@ def test_the_backends_agree_on_the_same_mesh(degree):
     for one, other in zip(first.fields, second.fields):
         for i in range(2):
             np.testing.assert_allclose(
-                one[i].evaluate(points, (0, 0)), other[i].evaluate(points, (0, 0)), atol=1e-11
+                one[i].derivative(points, (0, 0)), other[i].derivative(points, (0, 0)), atol=1e-11
             )
 
 
@@ -183,12 +183,12 @@ def test_a_corrector_of_the_second_level(backend):
     y = np.linspace(0, 1, 33)[:, None]
     assert batch.effective["A", (0, 0)][0] == pytest.approx(0.5, rel=1e-9)
     np.testing.assert_allclose(
-        batch.fields[0][0].evaluate(y, (0,))[0],
+        batch.fields[0][0].derivative(y, (0,))[0],
         np.sin(2 * np.pi * y[:, 0]) / (4 * np.pi),
         atol=1e-7,
     )
     np.testing.assert_allclose(
-        batch.fields[1][0].evaluate(y, (0,))[0],
+        batch.fields[1][0].derivative(y, (0,))[0],
         np.cos(2 * np.pi * y[:, 0]) / (8 * np.pi**2),
         atol=1e-7,
     )
@@ -223,7 +223,7 @@ def test_the_adjoint_kernel_of_a_gradient_flow(backend, speed):
         1e-8,
     )
     y = np.linspace(0, 6, 25)[:, None]
-    psi = batch.fields[0][0].evaluate(y, (0,))[0]
+    psi = batch.fields[0][0].derivative(y, (0,))[0]
     if speed == 0:
         np.testing.assert_allclose(psi, np.exp(-np.sin(y[:, 0]) / d) / iv(0, 1 / d), atol=1e-5)
         assert batch.effective["A", (0, 0)][0] == pytest.approx(d / iv(0, 1 / d) ** 2, rel=1e-8)
@@ -253,7 +253,7 @@ def test_an_adjoint_kernel_over_many_magnitudes(backend):
     batch = solve(drifting(-sp.sin(y1), sp.Rational(1, 10), Cell((0, 2 * sp.pi))), backend, n=256)
     y = np.linspace(0, 6, 25)[:, None]
     np.testing.assert_allclose(
-        batch.fields[0][0].evaluate(y, (0,))[0],
+        batch.fields[0][0].derivative(y, (0,))[0],
         np.exp(-10 * np.cos(y[:, 0])) / iv(0, 10),
         atol=1e-4,
     )
@@ -279,7 +279,7 @@ def test_the_ground_state_of_mathieus_equation(backend, q):
     assert batch.effective["lambda0", ()][0] == pytest.approx(exact, rel=1e-8, abs=1e-12)
     assert batch.effective["one", ()][0] == pytest.approx(1, rel=1e-12)
     y = np.linspace(0, np.pi, 4001)[:-1, None] + np.pi / 8000
-    phi, psi = (batch.fields[k][0].evaluate(y, (0,))[0] for k in range(2))
+    phi, psi = (batch.fields[k][0].derivative(y, (0,))[0] for k in range(2))
     assert phi.min() > 0 and phi.mean() == pytest.approx(1, abs=1e-6)
     np.testing.assert_allclose(psi, phi / np.mean(phi**2), atol=1e-6)
     assert batch.effective["A", (0, 0)][0] == pytest.approx(
@@ -317,7 +317,7 @@ def test_a_ground_state_in_two_dimensions_at_slow_points(backend):
         [mathieu_a(0, q) + mathieu_a(0, 1) for q in (1, 3, 2)],
         rtol=1e-6,
     )
-    assert batch.fields[0][0].evaluate(np.zeros((4, 2)), (0, 0)).shape == (3, 4)
+    assert batch.fields[0][0].derivative(np.zeros((4, 2)), (0, 0)).shape == (3, 4)
 
 
 def fourier_slope(n: int, period: float) -> tuple[np.ndarray, np.ndarray]:
@@ -341,7 +341,7 @@ def test_a_ground_state_with_drift_is_not_its_adjoint(backend):
     assert batch.effective["lambda0", ()][0] == pytest.approx(found[k].real, rel=1e-8)
     assert batch.effective["mean", ()][0] == pytest.approx(psi.mean(), rel=1e-7)
     for field, exact in zip(batch.fields, (phi, psi)):
-        np.testing.assert_allclose(field[0].evaluate(y[:, None], (0,))[0], exact, atol=1e-5)
+        np.testing.assert_allclose(field[0].derivative(y[:, None], (0,))[0], exact, atol=1e-5)
 
 
 @both
@@ -369,7 +369,7 @@ def test_the_adjoint_kernels_of_a_system(backend):
         )[0].reshape(2, n)
         for i in range(2):
             np.testing.assert_allclose(
-                batch.fields[p][i].evaluate(y[:, None], (0,))[0], psi[i], atol=1e-5
+                batch.fields[p][i].derivative(y[:, None], (0,))[0], psi[i], atol=1e-5
             )
         for q in range(2):
             drift = sum(np.mean(psi[i] * np.diag(values[i][q])) for i in range(2))
@@ -378,7 +378,7 @@ def test_the_adjoint_kernels_of_a_system(backend):
     border = np.block([[matrix, n * means.T], [means, np.zeros((2, 2))]])
     corrector = np.linalg.solve(border, np.append(load, [0, 0]))[:-2].reshape(2, n)
     np.testing.assert_allclose(
-        batch.fields[2][1].evaluate(y[:, None], (0,))[0], corrector[1], atol=1e-5
+        batch.fields[2][1].derivative(y[:, None], (0,))[0], corrector[1], atol=1e-5
     )
 
 

@@ -244,7 +244,7 @@ def test_the_papers_cell_problem(tolerance):
     effective = np.array([[batch.effective["A", (i, j)][0] for j in range(2)] for i in range(2)])
     np.testing.assert_allclose(effective, A_STAR * np.eye(2), rtol=tolerance, atol=1e-12)
     assert batch.info["estimate"] <= tolerance and batch.info["fredholm"] < 1e-12
-    chi = batch.fields[0][0].evaluate(np.array([[0.1, 0.3], [1.1, -2.7]]), (0, 0))
+    chi = batch.fields[0][0].derivative(np.array([[0.1, 0.3], [1.1, -2.7]]), (0, 0))
     assert chi.shape == (1, 2) and chi[0, 0] == pytest.approx(chi[0, 1], abs=1e-12)
 
 
@@ -273,10 +273,10 @@ def test_cell_functions_have_zero_mean_and_solve_the_cell_problem():
     assert batch.effective["c", ()][0] == pytest.approx(-0.25, rel=1e-8)
     y = np.linspace(0, 20, 101)[:, None]
     np.testing.assert_allclose(
-        batch.fields[0][0].evaluate(y, (0,))[0], -np.cos(y[:, 0]) / 2, atol=1e-6
+        batch.fields[0][0].derivative(y, (0,))[0], -np.cos(y[:, 0]) / 2, atol=1e-6
     )
     np.testing.assert_allclose(
-        batch.fields[0][0].evaluate(y, (1,))[0], np.sin(y[:, 0]) / 2, atol=1e-3
+        batch.fields[0][0].derivative(y, (1,))[0], np.sin(y[:, 0]) / 2, atol=1e-3
     )
 
 
@@ -353,7 +353,7 @@ def test_slow_points_share_the_compiled_forms():
     np.testing.assert_allclose(
         batch.effective["A", (0, 0)], np.sqrt((2 + np.sin(points[:, 0])) ** 2 - 0.25), rtol=1e-8
     )
-    assert batch.fields[0][0].evaluate(np.zeros((5, 1)), (0,)).shape == (3, 5)
+    assert batch.fields[0][0].derivative(np.zeros((5, 1)), (0,)).shape == (3, 5)
     problems = list(solver._problems.values())
     np.testing.assert_allclose(
         solver.solve(points[1:2]).effective["A", (0, 0)],
@@ -390,7 +390,7 @@ def test_fields_survive_their_state():
     points = np.linspace(-3, 9, 40)[:, None]
     again = LagrangeField.from_state(field.state())
     np.testing.assert_allclose(
-        again.evaluate(points, (1,)), field.evaluate(points, (1,)), rtol=1e-13, atol=1e-13
+        again.derivative(points, (1,)), field.derivative(points, (1,)), rtol=1e-13, atol=1e-13
     )
 
 

@@ -117,9 +117,9 @@ def equation(calls, space=1.0, time=1.0, timely=True):
         x = mesh.nodes(0, 2)
         final = x**2 * (1 + space * n**-3.0 + (time * steps**-4.0 if timely else 0.0))
         if not timely:
-            return GridSolution("none", "", LagrangeGrid(mesh, 2, final))
+            return GridSolution("none", "", {}, LagrangeGrid(mesh, 2, final))
         return GridSolution(
-            "none", "", LagrangeGrid(mesh, 2, np.array([0 * x, final])), np.array([0.0, 1.0])
+            "none", "", {}, LagrangeGrid(mesh, 2, np.array([0 * x, final])), np.array([0.0, 1.0])
         )
 
     return level

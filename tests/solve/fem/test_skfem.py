@@ -72,11 +72,11 @@ def test_cell_functions_are_periodic_and_have_zero_mean():
     middle = (np.arange(64) + 0.5) / 64
     points = np.stack([g.ravel() for g in np.meshgrid(middle, middle, indexing="ij")], axis=1)
     for (function,) in batch.fields:
-        values = function.evaluate(points, (0, 0))
+        values = function.derivative(points, (0, 0))
         assert values.shape == (1, 4096) and np.abs(values).max() > 0.02
         assert abs(values.mean()) < 1e-6
         np.testing.assert_allclose(
-            function.evaluate(points + np.array([3, -2]), (0, 0)), values, atol=1e-12
+            function.derivative(points + np.array([3, -2]), (0, 0)), values, atol=1e-12
         )
 
 
@@ -130,10 +130,10 @@ def test_reaction_corrector():
     batch = CellSolver(reaction_cells(), {}, (), 1e-8).solve(NOWHERE)
     y = np.linspace(-7, 7, 101)[:, None]
     np.testing.assert_allclose(
-        batch.fields[0][0].evaluate(y, (0,)), [-np.cos(y[:, 0]) / 2], atol=1e-5
+        batch.fields[0][0].derivative(y, (0,)), [-np.cos(y[:, 0]) / 2], atol=1e-5
     )
     np.testing.assert_allclose(
-        batch.fields[0][0].evaluate(y, (1,)), [np.sin(y[:, 0]) / 2], atol=1e-2
+        batch.fields[0][0].derivative(y, (1,)), [np.sin(y[:, 0]) / 2], atol=1e-2
     )
     assert batch.effective["c", ()][0] == pytest.approx(-0.25, abs=1e-8)
 
@@ -154,7 +154,7 @@ def test_slow_points_share_the_mesh():
     np.testing.assert_allclose(
         found[:, 0, 0], np.sqrt((2 + np.sin(slow[:, 0])) ** 2 - 0.25), rtol=1e-7
     )
-    assert batch.fields[0][0].evaluate(np.zeros((3, 1)), (0,)).shape == (5, 3)
+    assert batch.fields[0][0].derivative(np.zeros((3, 1)), (0,)).shape == (5, 3)
 
 
 def test_three_dimensions_by_multigrid(monkeypatch):

@@ -225,7 +225,7 @@ def solve(name):
     options = {"solver": "varpro", "points": 300, "flavour": "torch", "checkpoint": f"{sys.argv[1]}/{name}"}
     batch = SmoothCellSolver(cells, {}, (), 1e-9, iterations=30, width=10, **options).solve(np.zeros((1, 0)))
     u = solve_equation(square, lambda e, p: np.full(len(p), 1.9), {}, iterations=10, width=8, **options)
-    chi = batch.fields[1][0].evaluate(np.array([[0.1, 0.3]]), (0, 1))
+    chi = batch.fields[1][0].derivative(np.array([[0.1, 0.3]]), (0, 1))
     np.savez(f"{sys.argv[1]}/{name}.npz", **{f"{k}{i}{j}": v for (k, (i, j)), v in batch.effective.items()}, chi=chi,
              u=u([[0.3, 0.6]]), iterations=[batch.info["iterations"], u.info["iterations"]])
 

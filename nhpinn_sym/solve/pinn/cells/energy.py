@@ -240,12 +240,13 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
         points, weights = self.rules.unseen(_POINTS[self.cells.jumps] * self.options.features)
         fields = self._fields(found.gradients)
         shape = points.cpu().numpy()
+        indices = self.primal.trial.indices
+        values = np.stack(
+            [field.evaluate(shape, indices)[:, 0] for row in fields for field in row], -1
+        )
         jet = {
-            a: torch.as_tensor(
-                np.stack([field.evaluate(shape, a)[0] for row in fields for field in row], -1),
-                device=points.device,
-            )
-            for a in self.primal.trial.indices
+            index: torch.as_tensor(values[k], device=points.device)
+            for k, index in enumerate(indices)
         }
         table = self.primal.trial.module.law(points, jet, **self.given)
         return {key: (weights @ value)[None].cpu().numpy() for key, value in table.items()}

@@ -5,7 +5,7 @@ every condition is a term of the loss, the initial one too.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -57,19 +57,17 @@ _WEIGHTS = {
 """Of the terms of the loss, in their order: as printed, but for the energy."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class ClassicalSolution(NetworkSolution):
     """A `NetworkSolution` whose net is the solution itself, and the `History` of its training."""
 
-    history: History = field(kw_only=True)
+    history: History
 
     @property
     def weights(self) -> Array:
         """All weights and biases in one row, from which another training can start."""
         tensors = [tensor.flatten() for layer in self.network.layers for tensor in layer]
         return torch.cat(tensors).cpu().numpy()
-
-    __repr__ = NetworkSolution.__repr__
 
 
 def solve_classical(
@@ -98,7 +96,7 @@ def solve_classical(
     network = training.nets.networks(found.solved.x)[0]
     nothing = network.layers[0][0].new_zeros(0, 1)
     history = found.solved.history.of_one_net()
-    return ClassicalSolution(problem, network, nothing, training.name, found.info, history=history)
+    return ClassicalSolution("pinn", training.name, found.info, problem, network, nothing, history)
 
 
 class ClassicalEquation(NetProblem[TrainingResult]):

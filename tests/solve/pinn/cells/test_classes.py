@@ -77,9 +77,9 @@ def test_layered_elasticity() -> None:
     for index, value in expected.items():
         assert batch.effective["A", index][0] == pytest.approx(value, abs=1e-10)
     y = np.stack([GRID, GRID**2], 1)
-    assert np.abs(batch.fields[0][0].evaluate(y, (1, 0))[0] - (normal / p - 1)).max() < 1e-4
+    assert np.abs(batch.fields[0][0].derivative(y, (1, 0))[0] - (normal / p - 1)).max() < 1e-4
     assert (
-        np.abs(batch.fields[1][1].evaluate(y, (1, 0))[0] - (1 / mu / np.mean(1 / mu) - 1)).max()
+        np.abs(batch.fields[1][1].derivative(y, (1, 0))[0] - (1 / mu / np.mean(1 / mu) - 1)).max()
         < 1e-4
     )
     assert batch.info["fredholm"] < 1e-5 and set(batch.info["multipliers"]) == {
@@ -159,11 +159,11 @@ def test_a_second_level(slow: Array | None, more: dict[str, object]) -> None:
     bound, y = (1e-9, GRID[:, None]) if not more else (1e-4, GRID[:, None])
     assert np.abs(batch.effective["A", (0, 0)] - 1 / np.exp(-amplitude * SIN).mean(1)).max() < bound
     assert (
-        np.abs(batch.fields[1][0].evaluate(y, (1,)) + batch.fields[0][0].evaluate(y, (0,))).max()
+        np.abs(batch.fields[1][0].derivative(y, (1,)) + batch.fields[0][0].derivative(y, (0,))).max()
         < bound
     )
     assert (
-        np.abs(batch.fields[1][0].evaluate(y, (0,)).mean(1)).max() < 1e-12
+        np.abs(batch.fields[1][0].derivative(y, (0,)).mean(1)).max() < 1e-12
         and np.abs(batch.effective["h", (1, 0, 0)]).max() < bound
     )
     assert set(batch.info["multipliers"]) == {"N_1"}
@@ -182,7 +182,7 @@ def test_the_invariant_density_of_a_gradient_drift() -> None:
     """psi = exp(-V / D) / <.>, and the diffusivity of Lifson and Jackson 1962."""
     batch = solved(drifting_1d(D, sp.diff(sp.sin(PI2 * y1), y1), centred=True))
     density = np.exp(-2 * SIN) / np.exp(-2 * SIN).mean()
-    assert np.abs(batch.fields[0][0].evaluate(GRID[:, None], (0,))[0] - density).max() < 1e-11
+    assert np.abs(batch.fields[0][0].derivative(GRID[:, None], (0,))[0] - density).max() < 1e-11
     assert batch.effective["A", (0, 0)][0] == pytest.approx(
         0.5 / (np.exp(2 * SIN).mean() * np.exp(-2 * SIN).mean()), abs=1e-12
     )
@@ -197,7 +197,7 @@ def test_the_mean_drift_is_a_constant_of_what_follows() -> None:
     b = (2 + x1 - D * sp.diff(psi, y1)) / psi
     batch = solved(drifting_1d(D, b, slow=(x1,)), slow=SLOW)
     assert np.abs(batch.effective["drift", (0,)] - (2 + SLOW[:, 0])).max() < 1e-9
-    assert np.abs(batch.fields[0][0].evaluate(y, (0,)) - (1 + 0.3 * SIN * (1 + SLOW))).max() < 1e-9
+    assert np.abs(batch.fields[0][0].derivative(y, (0,)) - (1 + 0.3 * SIN * (1 + SLOW))).max() < 1e-9
     grid, d = np.arange(n) / n, derivative(n)
     for k, x in enumerate(SLOW[:, 0]):
         drift, density = (sp.lambdify((y1, x1), expr)(grid, x) for expr in (b, psi))
@@ -231,7 +231,7 @@ def test_adjoints_of_a_system() -> None:
     for p in (0, 1):
         for i in (0, 1):
             assert (
-                np.abs(batch.fields[p][i].evaluate(grid[:, None], (0,))[0] - psi[p, i]).max() < 1e-9
+                np.abs(batch.fields[p][i].derivative(grid[:, None], (0,))[0] - psi[p, i]).max() < 1e-9
             )
             assert batch.effective["drift", (p, i)][0] == pytest.approx(
                 np.mean(psi[p].T[:, None] @ blocks[:, :, i : i + 1]), abs=1e-10
@@ -249,7 +249,7 @@ def test_the_ground_state_of_mathieu() -> None:
     q = 1 + 2 * SLOW[:, 0]
     assert np.abs(batch.effective["lambda0", ()] - mathieu_a(0, q)).max() < 1e-11
     y = np.pi * GRID[:, None]
-    phi, psi, corrector = (batch.fields[k][0].evaluate(y, (0,)) for k in range(3))
+    phi, psi, corrector = (batch.fields[k][0].derivative(y, (0,)) for k in range(3))
     assert (
         phi.min() > 0
         and np.abs(phi.mean(1) - 1).max() < 1e-12
@@ -299,11 +299,11 @@ def test_a_ground_state_in_two_dimensions_with_a_drift() -> None:
     first = np.argmin(values.real)
     phi = vectors[:, first].real / vectors[:, first].real.mean()
     assert batch.effective["lambda0", ()][0] == pytest.approx(values[first].real, abs=1e-8)
-    assert np.abs(batch.fields[0][0].evaluate(grid.T, (0, 0))[0] - phi).max() < 1e-5
+    assert np.abs(batch.fields[0][0].derivative(grid.T, (0, 0))[0] - phi).max() < 1e-5
     field = batch.fields[2][0]
     again = NetworkField.from_state(field.state())
     assert len(field.parts) == 2 and np.allclose(
-        again.evaluate(grid.T, (1, 0)), field.evaluate(grid.T, (1, 0)), rtol=1e-12, atol=1e-12
+        again.derivative(grid.T, (1, 0)), field.derivative(grid.T, (1, 0)), rtol=1e-12, atol=1e-12
     )
 
 
@@ -316,7 +316,7 @@ def test_a_time_periodic_cell() -> None:
     exact = (
         np.cos(w * y[:, 0]) * (w**2 * np.cos(w * y[:, 1]) + w * np.sin(w * y[:, 1])) / (w**4 + w**2)
     )
-    assert np.abs(batch.fields[0][0].evaluate(y, (0, 0))[0] - exact).max() < 1e-9
+    assert np.abs(batch.fields[0][0].derivative(y, (0, 0))[0] - exact).max() < 1e-9
 
 
 def test_a_fourth_order_cell() -> None:
@@ -324,7 +324,7 @@ def test_a_fourth_order_cell() -> None:
     assert batch.effective["A", (0, 0, 0, 0)][0] == pytest.approx(
         1 / np.exp(-SIN).mean(), abs=1e-12
     )
-    bending = batch.fields[0][0].evaluate(GRID[:, None], (2,))[0]
+    bending = batch.fields[0][0].derivative(GRID[:, None], (2,))[0]
     assert np.abs(bending - (np.exp(-SIN) / np.exp(-SIN).mean() - 1)).max() < 1e-9
 
 
@@ -356,7 +356,7 @@ def test_a_source_whose_terms_cancel_costs_nothing() -> None:
         and batch.info["size"] == solved(cells).info["size"]
         and batch.info["fredholm"] < 1e-9
     )
-    assert np.abs(batch.fields[2][0].evaluate(GRID[:, None], (0,))).max() < 1e-9
+    assert np.abs(batch.fields[2][0].derivative(GRID[:, None], (0,))).max() < 1e-9
 
 
 def test_what_nets_do_not_solve() -> None:

@@ -72,7 +72,7 @@ def test_reaction(length: sp.Expr) -> None:
     )
     y = np.linspace(-1, 3, 41)[:, None] * float(length)
     exact = -((float(length) / (2 * np.pi)) ** 2) / 2 * np.cos(2 * np.pi * y[:, 0] / float(length))
-    assert np.abs(batch.fields[0][0].evaluate(y, (0,))[0] - exact).max() < 1e-11
+    assert np.abs(batch.fields[0][0].derivative(y, (0,))[0] - exact).max() < 1e-11
 
 
 def test_slowly_varying_coefficient_by_one_parametric_net() -> None:
@@ -84,9 +84,9 @@ def test_slowly_varying_coefficient_by_one_parametric_net() -> None:
     assert solver.solve(x[3:5]).info is batch.info
     y = np.linspace(0, 1, 7)[:, None]
     slope = exact[:, None] / (2 + np.sin(x) + np.sin(2 * np.pi * y.T) / 2) - 1
-    assert np.abs(batch.fields[0][0].evaluate(y, (1,)) - slope).max() < 1e-5
+    assert np.abs(batch.fields[0][0].derivative(y, (1,)) - slope).max() < 1e-5
     assert (
-        np.abs(batch.fields[0][0].evaluate(np.arange(64)[:, None] / 64, (0,)).mean(1)).max() < 1e-12
+        np.abs(batch.fields[0][0].derivative(np.arange(64)[:, None] / 64, (0,)).mean(1)).max() < 1e-12
     )
     with pytest.raises(ProblemError, match="outside"):
         solver.solve(x + 1)
@@ -163,8 +163,8 @@ def test_a_field_is_made_again_from_its_state() -> None:
     )
     again, y = NetworkField.from_state(field.state()), np.random.default_rng(0).random((9, 1))
     for index in ((0,), (1,), (3,)):
-        assert again.evaluate(y, index) == pytest.approx(field.evaluate(y, index), rel=1e-12)
-    assert field.evaluate(y + 1, (1,)) == pytest.approx(field.evaluate(y, (1,)), abs=1e-8)
+        assert again.derivative(y, index) == pytest.approx(field.derivative(y, index), rel=1e-12)
+    assert field.derivative(y + 1, (1,)) == pytest.approx(field.derivative(y, (1,)), abs=1e-8)
 
 
 def test_a_jump_is_refused() -> None:

@@ -132,7 +132,7 @@ def test_the_training_is_adam_of_torch_on_that_loss() -> None:
     assert batch.info["history"]["N_1"].loss == pytest.approx(losses, rel=1e-10)
     y = np.array([[0.1], [0.35], [0.8]])
     mean = net(p[:-1]).mean()
-    assert batch.fields[0][0].evaluate(y, (0,))[0] == pytest.approx(
+    assert batch.fields[0][0].derivative(y, (0,))[0] == pytest.approx(
         (net(torch.as_tensor(y)) - mean)[:, 0].detach().numpy(), rel=1e-10
     )
 
@@ -161,7 +161,7 @@ def test_oversampling_halves_the_error_in_the_same_budget() -> None:
         "nodes": 11,
         "test_nodes": 13,
         "learning_rate": 4e-3,
-        "reference": [lambda y: fourier.evaluate(y, (0, 0))[0]],
+        "reference": [lambda y: fourier.derivative(y, (0, 0))[0]],
     }
     weights = (
         (1 / 301, 300 / 301),
@@ -188,7 +188,7 @@ def test_one_dimension_and_its_coefficient() -> None:
     points = np.linspace(0, 1, 200)[:, None]
     exact = -np.cos(2 * np.pi * points[:, 0]) / (8 * np.pi**2)
     assert batch.effective["c", ()][0] == pytest.approx(-1 / (16 * np.pi**2), rel=0.1)
-    error = relative(batch.fields[0][0].evaluate(points, (0,))[0], exact)
+    error = relative(batch.fields[0][0].derivative(points, (0,))[0], exact)
     assert error < 0.2 and error == pytest.approx(batch.info["history"]["N_0"].error[-1], rel=0.5)
 
 
@@ -226,7 +226,7 @@ def test_a_net_for_every_slow_point() -> None:
         == (300, 5)
         == batch.info["history"]["N_1"].error.shape
     )
-    assert batch.fields[0][0].evaluate(np.array([[0.2], [1.2]]), (1,)).shape == (2, 2)
+    assert batch.fields[0][0].derivative(np.array([[0.2], [1.2]]), (1,)).shape == (2, 2)
 
 
 def test_many_nets_are_trained_as_each_alone() -> None:
@@ -235,8 +235,8 @@ def test_many_nets_are_trained_as_each_alone() -> None:
     )
     alone = solved(diffusion_cells(sp.Matrix([[2 + sp.sin(1) + sp.sin(PI2 * y1) / 2]])), **SMALL)
     y = np.array([[0.3], [0.9]])
-    assert together.fields[0][0].evaluate(y, (0,))[1] == pytest.approx(
-        alone.fields[0][0].evaluate(y, (0,))[0], rel=1e-9
+    assert together.fields[0][0].derivative(y, (0,))[1] == pytest.approx(
+        alone.fields[0][0].derivative(y, (0,))[0], rel=1e-9
     )
     assert together.effective["A", (0, 0)][1] == pytest.approx(
         alone.effective["A", (0, 0)][0], rel=1e-12
@@ -248,11 +248,11 @@ def test_points_are_wrapped_and_fields_come_back_from_their_state() -> None:
     points = np.array([[0.2, 0.7], [0.9, 0.1]])
     again = WrappedField.from_state(field.state())
     for index in ((0, 0), (1, 0), (1, 1)):
-        assert field.evaluate(points + np.array([3, -2]), index) == pytest.approx(
-            field.evaluate(points, index), rel=1e-9
+        assert field.derivative(points + np.array([3, -2]), index) == pytest.approx(
+            field.derivative(points, index), rel=1e-9
         )
-        assert again.evaluate(points, index) == pytest.approx(
-            field.evaluate(points, index), rel=1e-14
+        assert again.derivative(points, index) == pytest.approx(
+            field.derivative(points, index), rel=1e-14
         )
 
 

@@ -1,5 +1,5 @@
-"""Where a solved function is asked for: points, multi-indices and times, read as arrays or refused
-with a typed error.
+"""What a solved function is asked: points, multi-indices and times, read as arrays or refused with
+a typed error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, shortened
-from .solution import Array
+from .chebyshev import Array
 
 _HIGHEST = 16
 """Order of a derivative, in one direction, that may be asked for."""
@@ -35,18 +35,47 @@ def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu")
         ) from cause
 
 
-def as_points(points: ArrayLike, dim: int, what: str) -> Array:
-    """Points (n, dim); in one dimension (n,) too."""
+def as_points(points: ArrayLike, dim: int, what: str) -> tuple[Array, tuple[int, ...]]:
+    """Points (n, dim), and the shape that their values have.
+
+    One point has shape (dim,), several have (..., dim); in one dimension a number is one point and
+    (n,) are n of them.
+    """
     remedy = f"give points of shape (n, {dim}), one column for each coordinate"
     array = as_numbers(points, f"what {what} is asked at", remedy)
-    array = array[:, None] if array.ndim == 1 == dim else array
-    if array.ndim != 2 or array.shape[1] != dim:
+    if dim == 1 and array.ndim < 2:
+        array = array[..., None]
+    if not array.ndim or array.shape[-1] != dim:
         raise ProblemError(
             f"{what} takes points of shape (n, {dim})",
             term=f"shape {array.shape}",
             remedy=remedy,
         )
-    return array
+    return array.reshape(-1, dim), array.shape[:-1]
+
+
+def points_and_time(
+    given: Sequence[Any], t: float | None, dim: int, what: str
+) -> tuple[ArrayLike, float | None]:
+    """The points and the time of a call f(points), f(points, t), f(x1, ..., xd) or
+    f(x1, ..., xd, t).
+
+    Coordinates that are given one by one are numbers, or arrays of one shape.
+    """
+    points, rest = given[0], given[1:]
+    if dim > 1 and len(given) in (dim, dim + 1) and given[dim - 1] is not None:
+        remedy = f"give points of shape (n, {dim}), or {dim} coordinates of one shape"
+        columns = [as_numbers(column, f"a coordinate of {what}", remedy) for column in given[:dim]]
+        if len({column.shape for column in columns}) == 1:
+            points = np.stack(columns, axis=-1)
+            rest = given[dim:]
+    if len(rest) + (t is not None) > 1:
+        raise ProblemError(
+            f"{what} takes points of shape (n, {dim}) or {dim} coordinates, and a time",
+            term=f"{len(given)} arguments",
+            remedy="arrays of coordinates have one shape; the time comes last",
+        )
+    return points, rest[0] if rest else t
 
 
 def as_index(index: Sequence[int] | None, dim: int, what: str) -> MultiIndex:
@@ -67,6 +96,18 @@ def as_index(index: Sequence[int] | None, dim: int, what: str) -> MultiIndex:
             remedy=f"write for example {tuple(int(k == 0) for k in range(dim))}",
         )
     return tuple(int(n) for n in entries)
+
+
+def as_indices(indices: Sequence[Sequence[int]], dim: int, what: str) -> list[MultiIndex]:
+    """Several multi-indices, at least one."""
+    chosen = [as_index(index, dim, what) for index in indices]
+    if not chosen:
+        raise ProblemError(
+            f"{what} is asked for no derivative at all",
+            term="indices=[]",
+            remedy=f"write for example [{(0,) * dim}], which is the value",
+        )
+    return chosen
 
 
 def _is_row(value: object) -> bool:
