@@ -53,6 +53,7 @@ class ElementCellSolver(ABC):
         max_dofs: int = 300_000,
     ) -> None:
         check_options(degree, n, max_dofs)
+        self.driver = self.runtime()
         self.cells = cells
         self.parameters = parameters
         self.tolerance = tolerance
@@ -65,6 +66,10 @@ class ElementCellSolver(ABC):
         self.text = self.target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
         self._problems: dict[Lattice, Any] = {}
+
+    @abstractmethod
+    def runtime(self) -> Any:
+        """What solves the forms; BackendMissingError where a library is not there."""
 
     @abstractmethod
     def problem_on(self, lattice: Lattice) -> Any:

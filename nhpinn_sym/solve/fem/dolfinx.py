@@ -97,6 +97,9 @@ class CellSolver(ElementCellSolver):
             require_equal_numbers(self.comm, self.fields.sample(point), self.cells.title)
         return super().solve(slow_points)
 
+    def runtime(self) -> type[CellProblem]:
+        return CellProblem
+
     def problem_on(self, lattice: Lattice) -> CellProblem:
         return CellProblem(
             self.forms,

@@ -39,18 +39,20 @@ class CellSolver(ElementCellSolver):
     target = target
     by_elements = True
 
+    def runtime(self) -> ModuleType:
+        return _runtime("cells")
+
     def problem_on(self, lattice: Lattice) -> Any:
-        return _runtime("cells").Space(lattice, self.degree, tuple(range(lattice.dim)))
+        return self.driver.Space(lattice, self.degree, tuple(range(lattice.dim)))
 
     def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
-        driver = _runtime("cells")
         names = [symbol.name for symbol in self.cells.slow]
         results = []
         with _failures(f"cell problems ({BACKEND})"):
             for point in slow_points:
                 slow = dict(zip(names, map(float, point), strict=True))
                 data = {**self.parameters, **slow, **self.fields.at(point)}
-                results.append(driver.solve_cells(self.forms, problem, data))
+                results.append(self.driver.solve_cells(self.forms, problem, data))
         return cell_batch(
             [result.functions for result in results],
             [result.effective for result in results],
