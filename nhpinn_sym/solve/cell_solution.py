@@ -94,7 +94,7 @@ class CellFunction:
         slow: MultiIndex | None = None,
         **others: float,
     ) -> Array:
-        """`derivative` for each of `indices`, stacked; what they have in common is computed once."""
+        """`derivative` for each of `indices`, stacked; what they share is computed once."""
         y, shape = as_points(points, self.shape.axes, self._what)
         chosen = as_indices(indices, self.shape.axes, self._what)
         orders = {f"x{k + 1}": n for k, n in enumerate(slow or ())}

@@ -42,9 +42,9 @@ def solve_many(
                "skfem" alone.
     options  : those of `solve_cells`, the same for every model. Workers show no progress.
 
-    Accuracy warnings of worker processes are issued here, with the number of the model. Errors: those of
-    `solve_cells` for the first model that fails, the others being cancelled; ProblemError where
-    something cannot be pickled, SolveError where a worker process ends.
+    Accuracy warnings of worker processes are issued here, with the number of the model.
+    Errors: those of `solve_cells` for the first model that fails, the others being cancelled;
+    ProblemError where something cannot be pickled, SolveError where a worker process ends.
     """
     chosen = [
         instance(model, HomogenizedModel, f"model {k}", "write models=[homogenize(problem), ...]")

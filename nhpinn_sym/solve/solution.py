@@ -74,7 +74,7 @@ class Solution(Exported):
     def evaluate(
         self, points: ArrayLike, indices: Sequence[MultiIndex], t: float | None = None
     ) -> Array:
-        """`derivative` for each of `indices`, stacked: value, dx = u.evaluate(points, [(0,), (1,)]).
+        """`derivative` for each of `indices`, stacked: value, dx = u.evaluate(x, [(0,), (1,)]).
 
         What derivatives have in common is computed once.
         """
