@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, shortened
-from .chebyshev import Array
+from .interpolation import Array
 
 _HIGHEST = 16
 """Order of a derivative, in one direction, that may be asked for."""

@@ -18,10 +18,10 @@ from ..problem.errors import ProblemError
 from ..problem.user_input import instance, positive_number
 from .backends import BACKENDS
 from .cell_solution import CellSolution
-from .chebyshev import Bounds
+from .complex_parts import RealPartsSolver
 from .external_fields import real_and_imaginary
+from .interpolation import Bounds
 from .progress import Progress, shown
-from .real_parts import RealPartsSolver
 from .solution import CellSolver, Coefficients
 
 

@@ -23,18 +23,18 @@ from ..problem.errors import (
 )
 from ..problem.user_input import instance, parameter_numbers
 from ..resolution import resolve_cells, resolve_slow
+from .backend_choice import AUTO, GOOD, BackendChoice, choose_cells_backend, no_backend
 from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions
 from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
-from .chebyshev import Nodes
-from .choice import AUTO, GOOD, Choice, choose_cells_backend, no_backend
 from .effective import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
-from .judged import judge
-from .limits import memory_errors
+from .interpolation import Nodes
+from .judgement import judge
 from .progress import Progress
-from .slow import slow_box, solve_on_nodes
+from .resources import memory_errors
+from .slow_variables import slow_box, solve_on_nodes
 from .solution import CellBatch
 from .solvability import explain_unsolvable, require_expansion
 
@@ -245,12 +245,12 @@ def _solve_by_choice(request: CellRequest) -> CellSolution:
     return replace(best, info={**best.info, "choice": f"{best.backend}: {choice.reason}"})
 
 
-def _choice(request: CellRequest) -> Choice:
+def _choice(request: CellRequest) -> BackendChoice:
     """The backends to try; what has no numbers is refused before anything else is asked for."""
     lowered = request.lowered(higher=False)
     cell_functions(request.model, request.coefficients, "fourier")
     if request.coefficients:
-        return Choice(("fourier",), "coefficients given as functions")
+        return BackendChoice(("fourier",), "coefficients given as functions")
     return choose_cells_backend(lowered, request.values, slow_box(request.model, lowered)[0])
 
 

@@ -17,7 +17,7 @@ from ..derive.model import HomogenizedModel, effective_shape
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from .arguments import as_numbers
-from .chebyshev import Nodes
+from .interpolation import Nodes
 from .solution import Array, EffectiveKey
 from .tensors import elasticity_matrices, symmetric_tensor
 

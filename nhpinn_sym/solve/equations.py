@@ -34,9 +34,9 @@ from ..problem.user_input import (
 from .backends import BACKENDS, check_options, equation_solver
 from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
-from .limits import memory_errors
+from .complex_parts import solve_in_parts
 from .progress import Progress, shown
-from .real_parts import solve_in_parts
+from .resources import memory_errors
 from .solution import Array, Solution
 from .walls import settle_walls
 
@@ -87,7 +87,7 @@ def solve_homogenized(
     functions = equation_functions(model.operator, lowered, coefficients, backend)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     cells.require_parameters(numbers)
-    known = None if eps is None or not positive(eps) else exact(eps)
+    known = None if eps is None or not positive_eps(eps) else number_expression(eps)
     lowered, values = settle_walls(model, lowered, cells, known, numbers)
     with memory_errors(f"{lowered.title} ({backend})"):
         solution = solve_in_parts(
@@ -120,7 +120,7 @@ def solve_fine(
                  method="energy" or "residual" are the library's own.
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """
-    number = positive(eps)
+    number = positive_eps(eps)
     solver = equation_solver(backend)
     options = check_options(solver, options, backend)
     operator = parse(problem)
@@ -230,17 +230,17 @@ def fine_cells(
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
 
 
-def exact(eps: Any) -> sp.Expr:
+def number_expression(eps: Any) -> sp.Expr:
     """A number, also as text, as an expression: 1/8 stays a fraction. ValueError or SympifyError
     for anything else.
     """
     return number_from_text(eps) if isinstance(eps, str) else sp.sympify(eps, strict=True)
 
 
-def positive(eps: object) -> float:
+def positive_eps(eps: object) -> float:
     """eps as a positive float; ProblemError otherwise."""
     try:
-        number = exact(eps)
+        number = number_expression(eps)
     except Exception as cause:  # of any kind: SymPy asks the methods of a foreign object
         raise ProblemError(
             "eps is a positive number",
@@ -286,7 +286,9 @@ def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
         return
     cell: Cell = problem.cell
     for axis in problem.periodic_axes:
-        periods = problem.domain.lengths[axis] / (sp.nsimplify(exact(eps)) * cell.lengths[axis])
+        periods = problem.domain.lengths[axis] / (
+            sp.nsimplify(number_expression(eps)) * cell.lengths[axis]
+        )
         if abs(float(periods) - round(float(periods))) > 1e-9:
             raise BoundaryConditionError(
                 f"the domain holds {float(periods):.6g} periods along {problem.scales.x[axis]}, and"

@@ -17,7 +17,7 @@ from ..emit.source import output_path
 from ..problem.errors import BackendMissingError, ProblemError, shortened
 from ..problem.user_input import positive_integer
 from .arguments import as_time
-from .chebyshev import Array
+from .interpolation import Array
 from .vtk_files import write_grid, write_image, write_series
 
 COUNTS = {1: 257, 2: 65, 3: 25}

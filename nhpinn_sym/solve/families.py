@@ -25,9 +25,9 @@ from .cell_file import save, unpacked
 from .cell_request import CellRequest
 from .cell_solution import CellSolution
 from .cells import solve_request
-from .chebyshev import Nodes
 from .effective import EffectiveFunction, Entry
 from .family_functions import FamilyCoefficient, FamilyFunction, Places, Range
+from .interpolation import Nodes
 from .progress import Progress
 from .solution import Array
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import FileError
-from .chebyshev import Array, Nodes
+from .interpolation import Array, Nodes
 
 
 class CellField(ABC):
@@ -100,12 +100,12 @@ class InterpolatedField(CellField):
 
 _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
-    "lagrange": ("fem.common", "LagrangeField"),
+    "lagrange": ("fem.grid_functions", "LagrangeField"),
     "network": ("pinn.fields", "NetworkField"),
     "separable": ("pinn.fields", "SeparableField"),
     "phases": ("pinn.fields", "PhaseField"),
     "wrapped": ("pinn.fields", "WrappedField"),
-    "complex": ("real_parts", "ComplexField"),
+    "complex": ("complex_parts", "ComplexField"),
     "interpolated": ("fields", "InterpolatedField"),
 }
 """kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is

@@ -19,11 +19,11 @@ from ..problem.errors import UnsupportedError
 from ..problem.user_input import instance, parameter_numbers
 from .backends import equation_solver
 from .cell_solution import CellSolution
+from .derivative_recovery import recover_derivatives
 from .effective import require
-from .equations import exact, positive, solve_homogenized
+from .equations import number_expression, positive_eps, solve_homogenized
 from .exports import Extent
 from .progress import Progress, shown
-from .smooth import smooth
 from .solution import Array, Coefficients, Solution
 from .walls import settle_walls
 
@@ -82,7 +82,7 @@ class MeanField:
 
     def total(self, eps: object) -> Solution:
         """U_0 + eps U_1 + ... + eps^n U_n, without oscillations."""
-        number = positive(eps)
+        number = positive_eps(eps)
         leading = self.fields[0]
         info = {"eps": number, "fields": [dict(u.info) for u in self.fields]}
         method = f"{len(self.fields)} mean fields, {leading.method}"
@@ -145,12 +145,11 @@ def solve_hierarchy(
     )
     lowered = [lower_mean_field(model, k) for k in range(1, model.order + 1)]
     numbers = parameter_numbers(parameters, model.problem.parameters)
-    known = _Known(
-        cells, cells.coefficients, [smooth(leading, lowered[0].periodic)], model.problem.scales.dim
-    )
+    fields = [recover_derivatives(leading, lowered[0].periodic)]
+    known = _Known(cells, cells.coefficients, fields, model.problem.scales.dim)
     for raw in lowered:
         equation, known.coefficients = settle_walls(
-            model, raw, cells, eps if eps is None else exact(eps), numbers
+            model, raw, cells, eps if eps is None else number_expression(eps), numbers
         )
         remaining = _without(equation, known.vanishing(equation))
         if remaining.sources[0] == 0:
@@ -160,7 +159,7 @@ def solve_hierarchy(
             solution = equation_solver(backend)(
                 remaining, known, numbers, shown(progress), **options
             )
-            known.fields.append(smooth(solution, equation.periodic))
+            known.fields.append(recover_derivatives(solution, equation.periodic))
     return MeanField(tuple(known.fields))
 
 

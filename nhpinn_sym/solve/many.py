@@ -19,9 +19,9 @@ from ..problem.errors import (
     warn_tolerance,
 )
 from ..problem.user_input import instance, listed
+from .backend_choice import AUTO
 from .cell_solution import CellSolution
 from .cells import solve_cells
-from .choice import AUTO
 from .progress import silent
 
 

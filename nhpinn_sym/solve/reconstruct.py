@@ -12,7 +12,7 @@ from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError, shortened
 from ..problem.user_input import instance
 from .cell_solution import CellFunction, CellSolution
-from .equations import positive
+from .equations import positive_eps
 from .exports import COUNTS, Extent
 from .hierarchy import MeanField
 from .solution import Array, Solution
@@ -173,7 +173,7 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
             term=cells,
             remedy="use the cells that they were solved with",
         )
-    number = positive(eps)
+    number = positive_eps(eps)
     info = {
         "eps": number,
         **{f"u{k}": dict(u.info) for k, u in enumerate(fields)},

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..problem.errors import SolveError, shortened
 from .arguments import as_indices, as_points, as_time, points_and_time
-from .chebyshev import Array as Array
 from .exports import Exported
 from .fields import CellField
+from .interpolation import Array as Array
 from .progress import Progress, silent
 
 EffectiveKey = tuple[str, tuple[int, ...]]

@@ -35,8 +35,8 @@ from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..resolution import Resolution, integrate, resolve_cells
 from ..runtime.tensor_grids import gauss_line, tensor_weights
 from .cell_solution import CellSolution
-from .chebyshev import Nodes
-from .slow import slow_box
+from .interpolation import Nodes
+from .slow_variables import slow_box
 from .solution import Array, Coefficients
 
 _ORDERS = (6, 8)

@@ -38,7 +38,7 @@ from ..problem.user_input import instance, parameter_numbers, positive_integer, 
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
-from ..solve.equations import exact, positive, solve_fine, solve_homogenized
+from ..solve.equations import number_expression, positive_eps, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Solution
@@ -136,10 +136,10 @@ class _Run:
         bounds = covered_domain(self.model).bounds
         self.problem, self.eps, self.label = (
             problem,
-            positive(eps),
-            str(sp.nsimplify(exact(eps)) if not isinstance(eps, float) else eps),
+            positive_eps(eps),
+            str(sp.nsimplify(number_expression(eps)) if not isinstance(eps, float) else eps),
         )
-        self.exact, self.oracle = exact(eps), ""
+        self.exact, self.oracle = number_expression(eps), ""
         self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = (
             fem,
             pinn,

@@ -13,7 +13,7 @@ import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
 from nhpinn_sym.lower.level_functions import kinks
 from nhpinn_sym.lower.phases import cut
-from nhpinn_sym.solve.partition import make_partition
+from nhpinn_sym.solve.level_set_quadrature import make_partition
 
 from ..symbolic import derived, diffusion
 

@@ -145,7 +145,9 @@ def test_slow_points_are_solved_together_each_to_its_own_accuracy() -> None:
     y = np.linspace(-1, 1, 31)
     expected = [np.sqrt(4 - k**2) / (2 + k * np.sin(2 * np.pi * y)) - 1 for k in x]
     # the functions have half the digits of the effective entries, whose tolerance is 1e-10
-    assert np.abs(field.derivative(y[:, None], (1,)) - expected).max() < 1e-5 * np.abs(expected).max()
+    assert (
+        np.abs(field.derivative(y[:, None], (1,)) - expected).max() < 1e-5 * np.abs(expected).max()
+    )
 
 
 def test_slow_points_in_portions(monkeypatch: pytest.MonkeyPatch) -> None:

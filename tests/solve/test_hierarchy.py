@@ -13,7 +13,7 @@ import scipy.sparse.linalg as sl
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.smooth import smooth
+from nhpinn_sym.solve.derivative_recovery import smooth
 from tests.symbolic import C, S, derived
 from tests.symbolic import problem as problem_of
 

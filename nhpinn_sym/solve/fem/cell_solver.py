@@ -13,8 +13,8 @@ from ...problem.errors import SolveError
 from ...resolution import resolve_cells
 from ...runtime.lattice import Lattice
 from ..external_fields import CellFields, with_weak_fields
-from ..limits import memory_errors
 from ..progress import Progress, silent
+from ..resources import memory_errors
 from ..solution import Array, CellBatch, Coefficients
 from .cost import require_memory
 from .layout import Layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..limits import require_affordable
+from ..resources import require_affordable
 
 _ROW = {1: 3, 2: 4}
 """Nonzero entries of a row along one axis, by degree: the mean over all nodes."""

@@ -26,12 +26,18 @@ from ...runtime.fem_dolfinx.equation import EquationProblem, Key
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
-from ..limits import memory_errors
 from ..progress import Progress, silent
+from ..resources import memory_errors
 from ..solution import Array, CellBatch, Coefficients
 from .cell_solver import ElementCellSolver
-from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
 from .cost import require_memory
+from .grid_functions import (
+    GridSolution,
+    cell_batch,
+    element_name,
+    keeps_levels,
+    require_constant_in_time,
+)
 from .levels import solve_levels
 from .options import check_options
 

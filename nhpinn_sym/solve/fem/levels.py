@@ -18,9 +18,9 @@ from ...runtime.lattice import Lattice
 from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
-from .common import GridSolution
 from .cost import require_memory
 from .data_error import data_error, fields_error
+from .grid_functions import GridSolution
 from .layout import Layout
 from .options import cells_per_axis
 from .refine import SolveLevel, refine_equation, solve_on_mesh

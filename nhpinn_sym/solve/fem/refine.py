@@ -22,7 +22,7 @@ from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
-from .common import GridSolution, relative_difference
+from .grid_functions import GridSolution, relative_difference
 from .layout import Layout
 
 Effective = Mapping[EffectiveKey, Array]

@@ -18,12 +18,18 @@ from ...lower.forms import LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ...runtime.lattice import Lattice
 from ..backends import BACKENDS
-from ..limits import memory_errors
 from ..progress import Progress, silent
+from ..resources import memory_errors
 from ..solution import Array, CellBatch, Coefficients
 from .cell_solver import ElementCellSolver
-from .common import GridSolution, cell_batch, element_name, keeps_levels, require_constant_in_time
 from .cost import require_memory
+from .grid_functions import (
+    GridSolution,
+    cell_batch,
+    element_name,
+    keeps_levels,
+    require_constant_in_time,
+)
 from .levels import solve_levels
 from .options import check_options
 

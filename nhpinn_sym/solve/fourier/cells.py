@@ -25,11 +25,11 @@ from ...runtime.fourier.grid import Grid, evaluate_modes
 from ...runtime.fourier.refinement import LEVELS, VANISHING, grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
 from ...runtime.tensor_grids import tensor_points, uniform_line
-from ..choice import points_needed
+from ..backend_choice import points_needed
 from ..external_fields import CellFields
 from ..fields import CellField
-from ..limits import require_affordable
 from ..progress import Progress, silent
+from ..resources import require_affordable
 from ..solution import Array, CellBatch, Coefficients
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from ...problem.errors import SolveError, UnsupportedError
 from ...runtime.nets.least_squares import safe_divisor
-from ..limits import require_affordable
+from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
 from .minimize import Result
 from .network import Layers, Network, TrialSpace, with_last_layer

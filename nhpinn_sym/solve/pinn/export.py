@@ -27,8 +27,8 @@ from ...emit.source import output_path, write_atomic
 from ...lower.forms import MultiIndex
 from ...problem.errors import OutputPathError, UnsupportedError
 from ..cell_solution import CellSolution
-from ..chebyshev import cardinal_coefficients
 from ..effective import EffectiveFunction
+from ..interpolation import cardinal_coefficients
 from ..solution import Array
 from .fields import NetworkField, SeparableField
 from .network import Jet, Layers, Network, TrialSpace, stack_outputs

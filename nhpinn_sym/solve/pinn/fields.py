@@ -15,9 +15,9 @@ from torch import Tensor
 from ...emit.torch_text import closure
 from ...lower.forms import MultiIndex
 from ...lower.phases import Labels
-from ..chebyshev import Nodes
 from ..expression_data import expression_data, read_formula, read_symbols
 from ..fields import CellField
+from ..interpolation import Nodes
 from ..solution import Array
 from .network import Axes, Network
 

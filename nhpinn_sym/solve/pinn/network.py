@@ -22,7 +22,7 @@ from ...runtime.nets.inputs import Axes as Axes
 from ...runtime.nets.jets import Jet as Jet
 from ...runtime.nets.networks import Layers as Layers
 from ..expression_data import expression_data, read_formula, read_symbols
-from ..limits import require_affordable
+from ..resources import require_affordable
 
 _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
 _MOST_DERIVATIVES = 8

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...runtime.nets.least_squares import least_squares, safe_divisor
-from ..limits import require_affordable
+from ..resources import require_affordable
 from .distributed import ALONE, Ranks
 from .network import Layers, Network, TrialSpace, chunk_size, with_last_layer
 from .rows import Rows, combine_derivatives, require_finite

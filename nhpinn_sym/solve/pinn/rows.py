@@ -18,7 +18,7 @@ from ...problem.errors import SolveError
 from ...resolution import Resolution
 from ...runtime.nets.inputs import spread
 from ...runtime.nets.least_squares import safe_divisor
-from ..limits import require_affordable
+from ..resources import require_affordable
 from .network import Axes, Jet, Panels, TrialSpace
 
 _BALANCING = 8

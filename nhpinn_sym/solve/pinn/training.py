@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ...problem.escaping import file_name
-from ..limits import require_affordable
+from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
 from .distributed import SharedLoss
 from .minimize import Checkpoint, Result, SeparableLoss, TrainingResult, minimize, signature_of

@@ -24,8 +24,8 @@ from nhpinn_sym.runtime.fem_dolfinx.compat import PETSc, assemble_matrix, assemb
 from nhpinn_sym.runtime.fem_dolfinx.linear_solvers import Linear, bordered
 from nhpinn_sym.runtime.fem_dolfinx.space import BoxSpace
 from nhpinn_sym.runtime.lattice import Lattice
-from nhpinn_sym.solve.fem.common import LagrangeField
 from nhpinn_sym.solve.fem.dolfinx import CellSolver, solve_equation
+from nhpinn_sym.solve.fem.grid_functions import LagrangeField
 from tests.fem_samples import (
     X,
     diffusion_cells,

@@ -24,7 +24,7 @@ from nhpinn_sym.problem.errors import (
     UnsupportedError,
 )
 from nhpinn_sym.runtime.fem_skfem import linear_solvers
-from nhpinn_sym.solve.fem import common
+from nhpinn_sym.solve.fem import grid_functions
 from nhpinn_sym.solve.fem.skfem import CellSolver, solve_equation
 from tests.fem_samples import (
     X,
@@ -267,7 +267,7 @@ def test_time_stepping_has_order_four():
 
 
 def test_levels_that_are_too_large_are_dropped(monkeypatch):
-    monkeypatch.setattr(common, "LEVELS_LIMIT", 1000)
+    monkeypatch.setattr(grid_functions, "LEVELS_LIMIT", 1000)
     equation = manufactured(
         sp.sin(t) * sp.sin(x1), LINE, everywhere("dirichlet", LINE), final_time=sp.S.One
     )

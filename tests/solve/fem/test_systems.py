@@ -20,7 +20,7 @@ from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
 from nhpinn_sym.runtime.fem_skfem import linear_solvers
 from nhpinn_sym.solve.backends import equation_solver
-from nhpinn_sym.solve.fem.common import GridSolution
+from nhpinn_sym.solve.fem.grid_functions import GridSolution
 from tests.fem_samples import X, everywhere, isotropic, manufactured_system, t, x1, x2, x3
 
 both = pytest.mark.parametrize("backend", ("skfem", "dolfinx"))

@@ -19,7 +19,7 @@ from ....emit.torch_cells import Stage
 from ....emit.torch_printer import argument_name
 from ....lower.forms import LoweredCells, MultiIndex
 from ....runtime.nets.jets import columns
-from ...chebyshev import Nodes
+from ...interpolation import Nodes
 from ...solution import Array, EffectiveKey
 from ..fields import pairs
 from ..network import Jet, Network, TrialSpace

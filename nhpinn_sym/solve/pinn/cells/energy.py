@@ -17,7 +17,7 @@ from ....emit.torch_energy import inputs
 from ....emit.torch_text import given_values
 from ....lower.energy import cell_energy
 from ....lower.forms import LoweredCells
-from ...chebyshev import Nodes
+from ...interpolation import Nodes
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive

@@ -17,7 +17,7 @@ from torch import Tensor
 from ....lower.energy import CellEnergy, Map
 from ....lower.forms import LoweredCells
 from ....problem.errors import SolveError, UnsupportedError
-from ...partition import Partition, make_partition
+from ...level_set_quadrature import Partition, make_partition
 from ..network import TrialSpace
 from ..rows import Rows
 from .averages import CellFunctions

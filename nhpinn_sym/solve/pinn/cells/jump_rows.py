@@ -22,7 +22,7 @@ from torch import Tensor
 from ....emit.torch_cells import Stage
 from ....runtime.nets.jets import full
 from ....runtime.nets.least_squares import safe_divisor
-from ...partition import Interface, Partition
+from ...level_set_quadrature import Interface, Partition
 from ..network import Jet, Layers, Network
 from ..random_features import matrix
 from ..rows import Rows, balance_factors, row_strengths

@@ -18,10 +18,10 @@ from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells
 from ....problem.errors import UnsupportedError
 from ....runtime.nets.least_squares import least_squares
-from ...chebyshev import Nodes
-from ...limits import require_affordable
-from ...partition import Quadrature, make_partition
+from ...interpolation import Nodes
+from ...level_set_quadrature import Quadrature, make_partition
 from ...progress import Progress, silent
+from ...resources import require_affordable
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation

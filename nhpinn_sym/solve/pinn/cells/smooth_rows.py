@@ -13,7 +13,7 @@ from ....emit.torch_cells import Stage
 from ....lower.forms import LoweredCells
 from ....runtime.nets.jets import full
 from ....runtime.nets.least_squares import safe_divisor
-from ...chebyshev import Nodes
+from ...interpolation import Nodes
 from ..network import Jet, Network, TrialSpace
 from ..rows import Rows, balance_factors, collocation_points, concatenate, row_strengths
 from .averages import EIGENVALUE, CellAveraging, CellFunctions

@@ -21,7 +21,7 @@ from torch import Tensor
 from ....emit.torch_phases import phase
 from ....problem.errors import SolveError
 from ....runtime.tensor_grids import tensor_points
-from ...partition import Partition
+from ...level_set_quadrature import Partition
 from ...solution import Array
 from ..fields import unfold
 from ..network import Axes, Layers, TrialSpace

@@ -159,7 +159,9 @@ def test_a_second_level(slow: Array | None, more: dict[str, object]) -> None:
     bound, y = (1e-9, GRID[:, None]) if not more else (1e-4, GRID[:, None])
     assert np.abs(batch.effective["A", (0, 0)] - 1 / np.exp(-amplitude * SIN).mean(1)).max() < bound
     assert (
-        np.abs(batch.fields[1][0].derivative(y, (1,)) + batch.fields[0][0].derivative(y, (0,))).max()
+        np.abs(
+            batch.fields[1][0].derivative(y, (1,)) + batch.fields[0][0].derivative(y, (0,))
+        ).max()
         < bound
     )
     assert (
@@ -197,7 +199,9 @@ def test_the_mean_drift_is_a_constant_of_what_follows() -> None:
     b = (2 + x1 - D * sp.diff(psi, y1)) / psi
     batch = solved(drifting_1d(D, b, slow=(x1,)), slow=SLOW)
     assert np.abs(batch.effective["drift", (0,)] - (2 + SLOW[:, 0])).max() < 1e-9
-    assert np.abs(batch.fields[0][0].derivative(y, (0,)) - (1 + 0.3 * SIN * (1 + SLOW))).max() < 1e-9
+    assert (
+        np.abs(batch.fields[0][0].derivative(y, (0,)) - (1 + 0.3 * SIN * (1 + SLOW))).max() < 1e-9
+    )
     grid, d = np.arange(n) / n, derivative(n)
     for k, x in enumerate(SLOW[:, 0]):
         drift, density = (sp.lambdify((y1, x1), expr)(grid, x) for expr in (b, psi))
@@ -231,7 +235,8 @@ def test_adjoints_of_a_system() -> None:
     for p in (0, 1):
         for i in (0, 1):
             assert (
-                np.abs(batch.fields[p][i].derivative(grid[:, None], (0,))[0] - psi[p, i]).max() < 1e-9
+                np.abs(batch.fields[p][i].derivative(grid[:, None], (0,))[0] - psi[p, i]).max()
+                < 1e-9
             )
             assert batch.effective["drift", (p, i)][0] == pytest.approx(
                 np.mean(psi[p].T[:, None] @ blocks[:, :, i : i + 1]), abs=1e-10

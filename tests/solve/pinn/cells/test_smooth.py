@@ -86,7 +86,8 @@ def test_slowly_varying_coefficient_by_one_parametric_net() -> None:
     slope = exact[:, None] / (2 + np.sin(x) + np.sin(2 * np.pi * y.T) / 2) - 1
     assert np.abs(batch.fields[0][0].derivative(y, (1,)) - slope).max() < 1e-5
     assert (
-        np.abs(batch.fields[0][0].derivative(np.arange(64)[:, None] / 64, (0,)).mean(1)).max() < 1e-12
+        np.abs(batch.fields[0][0].derivative(np.arange(64)[:, None] / 64, (0,)).mean(1)).max()
+        < 1e-12
     )
     with pytest.raises(ProblemError, match="outside"):
         solver.solve(x + 1)

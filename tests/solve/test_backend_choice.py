@@ -14,16 +14,16 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
-from nhpinn_sym.solve import choice
+from nhpinn_sym.solve import backend_choice
+from nhpinn_sym.solve.backend_choice import BackendChoice, choose_cells_backend, no_backend
 from nhpinn_sym.solve.backends import choose_fem
-from nhpinn_sym.solve.choice import Choice, choose_cells_backend, no_backend
 from tests.symbolic import C, S, derived, diffusion
 
 HALF = sp.Rational(1, 2)
 FEM = choose_fem("auto")
 
 
-def chosen(a: Callable[[nh.Scales], Any], dim: int = 1) -> Choice:
+def chosen(a: Callable[[nh.Scales], Any], dim: int = 1) -> BackendChoice:
     return choose_cells_backend(lower_cells(derived(diffusion(a), dim)), {}, ())
 
 
@@ -56,7 +56,7 @@ def test_curved_interfaces_are_for_nets_in_the_plane(monkeypatch: pytest.MonkeyP
     assert disk.backends == ("pinn", FEM) and "curved" in disk.reason
     ball = chosen(lambda s: nh.phases(s, {nh.Ball((HALF, HALF, HALF), 0.3): 10}), 3)
     assert ball.backends == (FEM,)
-    monkeypatch.setattr(choice, "available", lambda name: name != "pinn")
+    monkeypatch.setattr(backend_choice, "available", lambda name: name != "pinn")
     assert chosen(lambda s: nh.phases(s, {nh.Disk((HALF, HALF), 0.3): 10}), 2).backends == (FEM,)
 
 
@@ -110,6 +110,6 @@ def test_the_next_backend_is_tried_where_one_fails() -> None:
 
 def test_an_error_of_all_backends_names_each() -> None:
     error = no_backend(
-        Choice(("a", "b"), "they jump"), {"a": ValueError("x\ny"), "b": ValueError("z")}
+        BackendChoice(("a", "b"), "they jump"), {"a": ValueError("x\ny"), "b": ValueError("z")}
     )
     assert "they jump" in str(error) and "a: x; b: z" in str(error)

@@ -11,7 +11,7 @@ from ..problem.errors import SolveError
 from ..resolution import Resolution, resolve_cells
 from ..runtime.fourier.refinement import LAST
 from .backends import available, choose_fem
-from .chebyshev import Bounds
+from .interpolation import Bounds
 
 AUTO = "auto"
 GOOD = 1e-5
@@ -27,14 +27,16 @@ _CURVED_BY_NETS = 2
 
 
 @dataclass(frozen=True)
-class Choice:
+class BackendChoice:
     """Backends in the order in which they are tried, and why."""
 
     backends: tuple[str, ...]
     reason: str
 
 
-def choose_cells_backend(cells: LoweredCells, parameters: Mapping[str, Any], box: Bounds) -> Choice:
+def choose_cells_backend(
+    cells: LoweredCells, parameters: Mapping[str, Any], box: Bounds
+) -> BackendChoice:
     """Fourier where the coefficients are smooth and a grid resolves them; finite elements where
     they jump
     across planes, on lattices with lines there, or are too sharp for a grid; where interfaces are
@@ -43,23 +45,25 @@ def choose_cells_backend(cells: LoweredCells, parameters: Mapping[str, Any], box
     box: the ranges of `cells.slow`.
     """
     if cells.externals or cells.cell.dim > max(LAST):
-        return Choice(("fourier",), "coefficients known only as functions, or more than three axes")
+        return BackendChoice(
+            ("fourier",), "coefficients known only as functions, or more than three axes"
+        )
     found = resolve_cells(cells, parameters, box)
     fem = choose_fem(AUTO)
     if not found.planar and found.jumps:
         reason = "coefficients jump across curved interfaces"
         if cells.cell.dim <= _CURVED_BY_NETS and available("pinn"):
-            return Choice(("pinn", fem), reason)
-        return Choice((fem,), reason)
+            return BackendChoice(("pinn", fem), reason)
+        return BackendChoice((fem,), reason)
     if found.jumps or any(found.breaks):
-        return Choice((fem, "fourier"), "coefficients jump or kink across planes")
+        return BackendChoice((fem, "fourier"), "coefficients jump or kink across planes")
     needed = points_needed(found)
     if found.unresolved is None and needed <= LAST[cells.cell.dim]:
-        return Choice(
+        return BackendChoice(
             ("fourier", fem), f"smooth coefficients that {needed} points per axis resolve"
         )
     reason = found.unresolved or f"smooth coefficients that need {needed} points per axis"
-    return Choice((fem, "fourier"), reason)
+    return BackendChoice((fem, "fourier"), reason)
 
 
 def points_needed(resolution: Resolution) -> int:
@@ -73,7 +77,7 @@ def points_needed(resolution: Resolution) -> int:
     return 1 + int(max(counts))
 
 
-def no_backend(choice: Choice, failures: Mapping[str, Exception]) -> SolveError:
+def no_backend(choice: BackendChoice, failures: Mapping[str, Exception]) -> SolveError:
     """The error where every backend of a choice has failed."""
     texts = "; ".join(f"{name}: {str(cause).splitlines()[0]}" for name, cause in failures.items())
     return SolveError(

@@ -8,7 +8,7 @@ from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.problem.errors import ProblemError, SolveError, UnsupportedError
 from nhpinn_sym.runtime.lagrange_grid import LagrangeGrid
 from nhpinn_sym.runtime.lattice import Lattice
-from nhpinn_sym.solve.fem.common import (
+from nhpinn_sym.solve.fem.grid_functions import (
     GridSolution,
     LagrangeField,
     relative_difference,

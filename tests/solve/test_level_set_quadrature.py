@@ -12,7 +12,7 @@ from scipy.special import ellipe
 
 import nhpinn_sym as nh
 from nhpinn_sym.lower.cells import lower_cells
-from nhpinn_sym.solve.partition import Partition, make_partition
+from nhpinn_sym.solve.level_set_quadrature import Partition, make_partition
 
 from ..symbolic import derived, diffusion
 

@@ -13,7 +13,7 @@ from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..resolution import AxisResolution, Resolution
-from .chebyshev import Bounds, Nodes
+from .interpolation import Bounds, Nodes
 from .solution import Array, CellBatch, EffectiveKey
 
 _DEGREES = {

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.problem.errors import ProblemError
-from nhpinn_sym.solve.chebyshev import Nodes
+from nhpinn_sym.solve.interpolation import Nodes
 
 BOX = ((0.0, 2.0), (-1.0, 3.0))
 

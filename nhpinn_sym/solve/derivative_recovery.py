@@ -18,7 +18,7 @@ from numpy.polynomial import chebyshev as cheb
 from ..lower.forms import MultiIndex
 from ..problem.errors import warn_tolerance
 from .exports import Extent
-from .fem.common import GridSolution
+from .fem.grid_functions import GridSolution
 from .solution import Array, Solution
 
 _LARGEST = 64
@@ -56,7 +56,7 @@ class Axis(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class SmoothSolution(Solution):
+class FittedSolution(Solution):
     """A stationary finite element solution: the values are its own, the derivatives those of the
     fit.
 
@@ -98,7 +98,7 @@ class SmoothSolution(Solution):
         return np.asarray(values)
 
 
-def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
+def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Solution:
     """`solution`, with derivatives of every order. A ToleranceWarning where it is not smooth enough
     for a fit.
     """
@@ -120,7 +120,7 @@ def smooth(solution: Solution, periodic: tuple[int, ...]) -> Solution:
         )
     fit = {"degrees": tuple(axis.degree for axis in axes), "misfit": misfit}
     info = {**solution.info, "fit": fit}
-    return SmoothSolution(solution.backend, solution.method, info, solution, axes, coefficients)
+    return FittedSolution(solution.backend, solution.method, info, solution, axes, coefficients)
 
 
 def _evenly(nodes: Array) -> float:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.limits import free_memory, memory_errors, require_affordable
+from nhpinn_sym.solve.resources import free_memory, memory_errors, require_affordable
 from tests.symbolic import S, derived, diffusion
 
 MODEL = derived(diffusion(lambda s: 2 + S(s.y[0])))
