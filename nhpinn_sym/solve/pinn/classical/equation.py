@@ -4,7 +4,7 @@ every condition is a term of the loss, the initial one too.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -289,11 +289,16 @@ class SoftProblem(BoundaryValueProblem):
             self.device,
         )
 
-    def values(
-        self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex
+    def derivatives(
+        self,
+        network: Network,
+        coefficients: Tensor,
+        points: Tensor,
+        indices: Sequence[MultiIndex],
     ) -> Tensor:
-        """D^index u, (n, components)."""
-        return network.jet(points, closure([index]))[index]
+        """D^index u for each of `indices`, (indices, n, components)."""
+        jet = network.jet(points, closure(indices))
+        return torch.stack([jet[index] for index in indices])
 
     def equations(self, nodes: int) -> Rows:
         """The rows of the equations at the nodes of the grid."""

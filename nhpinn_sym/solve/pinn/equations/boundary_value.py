@@ -170,19 +170,33 @@ class BoundaryValueProblem:
         self, network: Network, coefficients: Tensor, points: Tensor, index: MultiIndex
     ) -> Tensor:
         """D^index u, (n, components), for a finished net."""
-        indices = closure([index])
-        module = self._module(() if index in self.trial.indices else (index,))
+        return self.derivatives(network, coefficients, points, [index])[0]
+
+    def derivatives(
+        self,
+        network: Network,
+        coefficients: Tensor,
+        points: Tensor,
+        indices: Sequence[MultiIndex],
+    ) -> Tensor:
+        """D^index u for each of `indices`, (indices, n, components), for a finished net: one
+        evaluation of the net and of the known functions.
+        """
+        needed = closure(indices)
         given = self.arguments(points)
+        missing = tuple(index for index in indices if index not in self.trial.indices)
+        module = self._module(missing)
         lift, factor = (
-            {a: self._columns(jet[a]) for a in indices}
+            {a: self._columns(jet[a]) for a in needed}
             for jet in (module.lift(points, **given), module.factor(points, **given))
         )
-        free = product(factor, network.jet(points, indices))[index]
-        return (
-            lift[index]
-            + free
-            + torch.cat([known(points, [index])[index] @ coefficients for known in self.known], 1)
-        )
+        free = product(factor, network.jet(points, needed))
+        known = [part(points, indices) for part in self.known]
+        found = []
+        for index in indices:
+            singular = torch.cat([part[index] @ coefficients for part in known], 1)
+            found.append(lift[index] + free[index] + singular)
+        return torch.stack(found)
 
     def arguments(self, points: Tensor) -> dict[str, Tensor | float]:
         """Parameters and external coefficients at the points, as keyword arguments of the emitted
