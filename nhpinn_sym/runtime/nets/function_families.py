@@ -201,7 +201,7 @@ def _cleared(
         for end in ends:
             face = _inside(points, bounds)
             face[:, axis] = bounds[axis][end]
-            values = _at_distinct(functions, face, sorted(set(along.values())))
+            values = _at_distinct(functions, face, axis, sorted(set(along.values())))
             # The blend is 1 at this end, with its first derivative; higher ones vanish.
             weights = [torch.ones_like(points[:, [axis]])]
             if len(ends) == 2:
@@ -224,18 +224,24 @@ def _inside(points: Tensor, bounds: Sequence[tuple[float, float]]) -> Tensor:
     return moved
 
 
-def _at_distinct(functions: Functions, points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
-    """`functions` at points of which most may be equal, as those of a grid on a face are."""
-    key = torch.zeros(len(points), dtype=torch.long, device=points.device)
-    for column in points.T:
+def _at_distinct(
+    functions: Functions, face: Tensor, axis: int, indices: Sequence[MultiIndex]
+) -> Jet:
+    """`functions` at points of one face, of which most may be equal, as those of a grid are."""
+    others = [column for k, column in enumerate(face.T) if k != axis]
+    kind = face.new_zeros(len(face), dtype=torch.long)
+    count = 1
+    for column in others:
         values, places = torch.unique(column, return_inverse=True)
-        key = key * len(values) + places
-    kinds, kind = torch.unique(key, return_inverse=True)
-    if 2 * len(kinds) > len(points):
-        return functions(points, indices)
-    first = torch.empty(len(kinds), dtype=torch.long, device=points.device)
-    first[kind] = torch.arange(len(points), device=points.device)
-    return {index: value[kind] for index, value in functions(points[first], indices).items()}
+        kind = kind * len(values) + places
+        if count > 1:
+            values, kind = torch.unique(kind, return_inverse=True)
+        count = len(values)
+    if 2 * count > len(face):
+        return functions(face, indices)
+    first = torch.empty(count, dtype=torch.long, device=face.device)
+    first[kind] = torch.arange(len(face), device=face.device)
+    return {index: value[kind] for index, value in functions(face[first], indices).items()}
 
 
 def stack_functions(families: Sequence[Functions]) -> Functions:

@@ -55,11 +55,9 @@ class Ranks:
 
     def own(self, rows: Rows) -> Rows:
         """Every count-th of the points: each process has some of all blocks."""
-        return (
-            rows
-            if self.group is None
-            else rows.part(slice(dist.get_rank(self.group), None, self.count))
-        )
+        if self.group is None:
+            return rows
+        return rows.part(slice(dist.get_rank(self.group), None, self.count))
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over the processes."""

@@ -44,11 +44,9 @@ def energy_options(given: Mapping[str, Any]) -> Options:
     """
     options = read_options(given)
     require_unused(options, _UNUSED, "the energy form")
-    return (
-        replace(options, solver="ssbfgs")
-        if options.solver == "auto" and options.trains
-        else options
-    )
+    if options.solver == "auto" and options.trains:
+        return replace(options, solver="ssbfgs")
+    return options
 
 
 def _require_gradient(options: Options) -> None:

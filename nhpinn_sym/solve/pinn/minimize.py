@@ -221,11 +221,8 @@ def _verdict(
         len(checks) > recent
         and best.held_out > _LITTLE * min(checks[:-recent], key=_quality).held_out
     ):
-        return (
-            Result.OVERFITTED
-            if last.held_out > _RISEN * best.held_out and last.loss < best.loss
-            else Result.STALLED
-        )
+        exploited = last.held_out > _RISEN * best.held_out and last.loss < best.loss
+        return Result.OVERFITTED if exploited else Result.STALLED
     return state.result or (Result.MAX_ITERATIONS if count >= iterations else None)
 
 
@@ -345,7 +342,9 @@ def _arrays(value: Any) -> Any:
         return value.detach().cpu().numpy()
     if isinstance(value, dict):
         return {name: _arrays(v) for name, v in value.items()}
-    return type(value)(_arrays(v) for v in value) if isinstance(value, (list, tuple)) else value
+    if isinstance(value, (list, tuple)):
+        return type(value)(_arrays(v) for v in value)
+    return value
 
 
 def _tensors(value: Any, device: torch.device | str) -> Any:
@@ -354,21 +353,18 @@ def _tensors(value: Any, device: torch.device | str) -> Any:
         return torch.as_tensor(value, device=device)
     if isinstance(value, dict):
         return {name: _tensors(v, device) for name, v in value.items()}
-    return (
-        type(value)(_tensors(v, device) for v in value)
-        if isinstance(value, (list, tuple))
-        else value
-    )
+    if isinstance(value, (list, tuple)):
+        return type(value)(_tensors(v, device) for v in value)
+    return value
 
 
 def signature_of(*parts: object) -> str:
     """sha256 of tensors and printable things."""
     digest = hashlib.sha256()
     for part in parts:
-        digest.update(
-            part.detach().cpu().numpy().tobytes()
-            if isinstance(part, Tensor)
-            else repr(part).encode()
-        )
+        if isinstance(part, Tensor):
+            digest.update(part.detach().cpu().numpy().tobytes())
+        else:
+            digest.update(repr(part).encode())
         digest.update(b"|")
     return digest.hexdigest()

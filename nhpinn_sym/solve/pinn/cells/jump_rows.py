@@ -351,25 +351,15 @@ class _StageRows:
         """From (piece, points, weights, extra, target); None is zero."""
         m = self.rows.components
         size = torch.zeros(self.members, dtype=torch.float64, device=self.rows.slow.device)
-        return Block(
-            tuple(
-                (
-                    piece.number,
-                    Rows(
-                        piece.unfold(points),
-                        weights,
-                        points.new_zeros(len(points), m, m) if extra is None else extra,
-                        (
-                            points.new_zeros(len(points), m, self.members)
-                            if target is None
-                            else target
-                        ),
-                        size,
-                    ),
-                )
-                for piece, points, weights, extra, target in sides
-            )
-        )
+        found = []
+        for piece, points, weights, extra, target in sides:
+            if extra is None:
+                extra = points.new_zeros(len(points), m, m)
+            if target is None:
+                target = points.new_zeros(len(points), m, self.members)
+            rows = Rows(piece.unfold(points), weights, extra, target, size)
+            found.append((piece.number, rows))
+        return Block(tuple(found))
 
 
 def held_out(

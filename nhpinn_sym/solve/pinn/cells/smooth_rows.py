@@ -57,13 +57,10 @@ class CellRows:
             self.right(number, points, family, left),
             seed,
         )
-        return (
-            rows
-            if stage[0] != "corrector"
-            else replace(
-                rows, size=torch.maximum(rows.size, self._uncancelled(number, points, family))
-            )
-        )
+        if stage[0] != "corrector":
+            return rows
+        size = torch.maximum(rows.size, self._uncancelled(number, points, family))
+        return replace(rows, size=size)
 
     @property
     def empty(self) -> CellFunctions:

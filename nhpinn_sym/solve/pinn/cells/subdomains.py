@@ -108,6 +108,8 @@ _GRID = {1: 1024, 2: 128, 3: 40, 4: 16}
 """Points a line at which the phases are looked at, by the dimension of the cell."""
 _GAP = 2
 """Empty steps of this grid between occupied ones that are no gap: the phase goes round."""
+_NARROW = 3
+"""Steps of this grid below which it does not say where a phase ends."""
 _COARSE = 4
 """Points of a line in a part of an interface, to see which phases touch."""
 _FINE = 12
@@ -291,11 +293,9 @@ def _narrow(column: Array, ends: tuple[float, float], n: int) -> tuple[str, floa
     low = float(column.min())
     high = float(column.max())
     width = high - low
-    return (
-        ("scaled", low - _MARGIN * width, high + _MARGIN * width)
-        if 0 < width < 3 * (ends[1] - ends[0]) / n
-        else None
-    )
+    if not 0 < width < _NARROW * (ends[1] - ends[0]) / n:
+        return None
+    return "scaled", low - _MARGIN * width, high + _MARGIN * width
 
 
 def _window(occupied: Any, a: float, b: float) -> tuple[str, float, float]:

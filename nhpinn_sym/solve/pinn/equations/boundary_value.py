@@ -237,9 +237,9 @@ class BoundaryValueProblem:
         integrals of both together are those of the weak form then."""
         rows, columns = self.balance
         conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scale(columns)
-        return (
-            conditions.rows(rows) if strength is None else conditions.scale_to(strength, self.trial)
-        )
+        if strength is None:
+            return conditions.rows(rows)
+        return conditions.scale_to(strength, self.trial)
 
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:
@@ -248,11 +248,9 @@ class BoundaryValueProblem:
             collocation_points(_SAMPLES, self.trial.axes, 0, self.device, self.trial.panels)
         )
         rows, columns = balance_factors(row_strengths(conditions.weights, self.trial))
-        return (
-            (rows, columns)
-            if self.components > 1
-            else (torch.ones_like(rows), torch.ones_like(columns))
-        )
+        if self.components == 1:
+            return torch.ones_like(rows), torch.ones_like(columns)
+        return rows, columns
 
     def _equations(self, points: Tensor) -> _Conditions:
         return self._conditions(points, self.trial.module.coefficients, self.trial.module.source)

@@ -64,11 +64,9 @@ def _defect(problem: BoundaryValueProblem, nodes: int) -> Tensor:
         of_sizes = of_sizes + weight @ target.abs()
     left, sizes, _ = torch.linalg.svd(of_functions)
     kernel = left[:, sizes <= _KERNEL * strength]
-    return (
-        ((kernel.T @ of_data).abs() / safe_divisor(kernel.T.abs() @ of_sizes)).amax()
-        if kernel.shape[1]
-        else torch.zeros_like(strength)
-    )
+    if not kernel.shape[1]:
+        return torch.zeros_like(strength)
+    return ((kernel.T @ of_data).abs() / safe_divisor(kernel.T.abs() @ of_sizes)).amax()
 
 
 def _blocks(problem: BoundaryValueProblem, nodes: int) -> list[tuple[Rows, Tensor]]:

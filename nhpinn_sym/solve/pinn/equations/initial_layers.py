@@ -78,12 +78,10 @@ def start_families(
     """
     found = {face: members for face in faces if (members := _members(problem, constraints, face))}
     layers = [_layer(problem, constraints, face, members) for face, members in found.items()]
-    pairs = (
-        [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]]
-        if problem.equation.domain.dim == 2
-        else []
-    )
-    meeting = [_meeting(problem, constraints, pair) for pair in pairs]
+    meeting = []
+    if problem.equation.domain.dim == 2:
+        pairs = [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]]
+        meeting = [_meeting(problem, constraints, pair) for pair in pairs]
     return [family for family in (*layers, *meeting) if family is not None]
 
 

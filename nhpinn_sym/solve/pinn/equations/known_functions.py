@@ -120,13 +120,9 @@ def _monomials(s: Tensor, indices: Sequence[MultiIndex]) -> Jet:
     jet = {}
     for index in indices:
         order = s.new_tensor(index)
-        falling = (
-            torch.stack(
-                [(exponents - k).where(k < order, 1.0) for k in range(max(index, default=0))]
-            ).prod(0)
-            if any(index)
-            else 1.0
-        )
+        falling = torch.ones_like(exponents)
+        for k in range(max(index, default=0)):
+            falling = falling * (exponents - k).where(k < order, 1.0)
         powers = s[:, None] ** (exponents - order).clamp(min=0)
         jet[index] = (falling * powers).prod(2)
     return jet
@@ -269,12 +265,9 @@ def _along(
     data are hard.
     """
     for axis in (k for k in range(len(problem.bounds)) if k not in axes):
+        timely = axis >= problem.equation.domain.dim
         ends = [
-            (
-                [-1.0]
-                if axis >= problem.equation.domain.dim
-                else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard]
-            )
+            [-1.0] if timely else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard]
             for c in constraints
         ]
         periodic = axis in problem.equation.periodic
