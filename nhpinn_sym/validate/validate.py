@@ -314,9 +314,10 @@ class _Run:
 
         def compute() -> Arrays:
             solution = solve()
+            values, gradient = _value_and_gradient(solution, self.quadrature.points)
             arrays = {
-                "values": solution(self.quadrature.points),
-                "gradient": _gradient(solution, self.quadrature.points),
+                "values": values,
+                "gradient": gradient,
                 "plot": solution(self.plot_points),
                 "estimate": np.array(float(solution.info.get("estimate", np.nan))),
                 "method": np.array(f"{solution.backend}: {solution.method}"),
@@ -324,10 +325,8 @@ class _Run:
             }
             if first_order is not None:
                 corrected = reconstruct(solution, first_order, self.eps)
-                arrays |= {
-                    "first_values": corrected(self.quadrature.points),
-                    "first_gradient": _gradient(corrected, self.quadrature.points),
-                }
+                values, gradient = _value_and_gradient(corrected, self.quadrature.points)
+                arrays |= {"first_values": values, "first_gradient": gradient}
             if reference:
                 arrays["coarse"] = np.array(
                     coarse_reference(self.model, solution, self.eps, self._numbers())
@@ -484,10 +483,12 @@ class _Run:
         self.store.write("results.json", to_json(report.as_dict()))
 
 
-def _gradient(solution: Solution, points: Array) -> Array:
+def _value_and_gradient(solution: Solution, points: Array) -> tuple[Array, Array]:
+    """u and grad u, the axes of x last, from one evaluation."""
     dim = points.shape[1]
-    axes = [tuple(int(k == i) for k in range(dim)) for i in range(dim)]
-    return np.moveaxis(solution.evaluate(points, axes), 0, -1)
+    indices = [(0,) * dim, *(tuple(int(k == i) for k in range(dim)) for i in range(dim))]
+    value, *slopes = solution.evaluate(points, indices)
+    return value, np.stack(slopes, -1)
 
 
 def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:

@@ -59,11 +59,9 @@ class NetworkSolution(Solution):
         """ProblemError outside the domain."""
         where = _located(self.problem, points, t)
         order_in_time = () if t is None else (0,)
-        found = [
-            self.problem.values(self.network, self.coefficients, where, (*index, *order_in_time))
-            for index in indices
-        ]
-        values: Array = torch.stack(found).cpu().numpy()
+        full = [(*index, *order_in_time) for index in indices]
+        found = self.problem.derivatives(self.network, self.coefficients, where, full)
+        values: Array = found.cpu().numpy()
         return values if self.problem.components > 1 else values[..., 0]
 
 
