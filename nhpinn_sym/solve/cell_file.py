@@ -14,7 +14,7 @@ import numpy as np
 from ..problem.errors import FileError, ProblemError
 from .cell_solution import CellSolution, FormInfo
 from .data_file import Kind, read, write
-from .effective import Entry
+from .effective_entries import Entry
 from .expression_data import expression_data, read_formula, read_symbols
 from .fields import field_data, read_field
 from .interpolation import Nodes

@@ -17,7 +17,8 @@ from ..derive.products import MacroscopicSource
 from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
 from .arguments import as_index, as_indices, as_numbers, as_points
-from .effective import Entry, averaged_table, effective_dict, require
+from .effective import averaged_table, effective_dict
+from .effective_entries import Entry, require
 from .fields import CellField
 from .interpolation import Nodes
 from .solution import Array, EffectiveKey

@@ -28,7 +28,7 @@ from .backends import BACKENDS, cell_solver, check_options
 from .callable_coefficients import cell_functions
 from .cell_request import CellData, CellRequest, make_solver
 from .cell_solution import CellSolution, FormInfo
-from .effective import entries_of
+from .effective_entries import entries_of
 from .external_fields import FinerLevel, point_names, with_given_functions
 from .interpolation import Nodes
 from .judgement import judge

@@ -23,7 +23,7 @@ from ..lower.substitution import substituted
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.numeric import lambdified
 from ..resolution.problems import cell_data
-from .effective import Entry, require
+from .effective_entries import Entry, require
 from .solution import Array, Coefficients, EffectiveKey
 
 Field = Callable[[Array], Array]

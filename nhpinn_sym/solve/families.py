@@ -25,7 +25,8 @@ from .cell_file import save, unpacked
 from .cell_request import CellRequest
 from .cell_solution import CellSolution
 from .cells import solve_request
-from .effective import EffectiveFunction, Entry
+from .effective import EffectiveFunction
+from .effective_entries import Entry
 from .family_functions import FamilyCoefficient, FamilyFunction, Places, Range
 from .interpolation import Nodes
 from .progress import Progress

@@ -20,7 +20,7 @@ from ..problem.user_input import instance, parameter_numbers
 from .backends import equation_solver
 from .cell_solution import CellSolution
 from .derivative_recovery import recover_derivatives
-from .effective import require
+from .effective_entries import require
 from .equations import number_expression, positive_eps, solve_homogenized
 from .exports import Extent
 from .progress import Progress, shown

@@ -12,7 +12,8 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
-from nhpinn_sym.solve.effective import Entry, effective_dict, require
+from nhpinn_sym.solve.effective import effective_dict
+from nhpinn_sym.solve.effective_entries import Entry, require
 from nhpinn_sym.solve.interpolation import Nodes
 from tests.symbolic import C, S, derived, diffusion, solved
 

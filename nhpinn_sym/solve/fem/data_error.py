@@ -7,6 +7,7 @@ the mesh are compared with those by a finer one, between the lines that the data
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -21,9 +22,12 @@ _FINER = {1: 8, 2: 5, 3: 3}
 """Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
 at jumps.
 """
+_SMOOTH_PARTS = 2
+"""The same where lines stand at all breaks of the data."""
 _VANISHING = 1e-6
 """Size of a datum, beside the largest of a few, below which it may be rounding."""
 _BLOCK = 200_000
+"""Points that are evaluated at once."""
 _MOST = 20_000_000
 _MOST_OF_A_FIELD = 300_000
 """Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
@@ -76,10 +80,14 @@ def _missed(
     lattice: Lattice,
     degree: int,
 ) -> float:
-    parts = [part for part in datum.as_real_imag() if part != 0] if datum.has(sp.I) else [datum]
+    parts = [datum]
+    if datum.has(sp.I):
+        parts = [part for part in datum.as_real_imag() if part != 0]
     calls = [evaluator(part, tuple(symbols)) for part in parts]
     own = [lattice.lines[k] for k in axes]
-    cut = _FINER[len(axes)] if layout.erratic else 2
+    cut = _SMOOTH_PARTS
+    if layout.erratic:
+        cut = _FINER[len(axes)]
     return _worst(calls, own, _finer(layout, lattice, axes, degree, cut, _MOST), degree)
 
 
@@ -89,14 +97,21 @@ def _worst(
     finer: Sequence[Array],
     degree: int,
 ) -> float:
-    pairs = [(_means(call, own, degree + 1), _means(call, finer, degree + 1)) for call in calls]
-    known = [(coarse, fine) for coarse, fine in pairs if np.isfinite([*coarse, *fine]).all()]
-    largest = max((fine[1] for _, fine in known), default=0.0)
+    """The largest relative difference of the means between the lines of the mesh and the finer
+    ones; means that are not finite say nothing.
+    """
+    known = []
+    for call in calls:
+        pair = _means(call, own, degree + 1), _means(call, finer, degree + 1)
+        if np.isfinite(pair).all():
+            known.append(pair)
+    largest = max((fine.size for _, fine in known), default=0.0)
     worst = 0.0
     for coarse, fine in known:
-        size = max(fine[1], _VANISHING * largest) or 1.0
-        inverse = abs(coarse[2] - fine[2]) / fine[2] if fine[2] > 0 else 0.0
-        worst = max(worst, abs(coarse[0] - fine[0]) / size, inverse)
+        size = max(fine.size, _VANISHING * largest) or 1.0
+        worst = max(worst, abs(coarse.value - fine.value) / size)
+        if fine.inverse > 0:
+            worst = max(worst, abs(coarse.inverse - fine.inverse) / fine.inverse)
     return worst
 
 
@@ -119,24 +134,32 @@ def _divided(lines: Array, parts: int) -> Array:
     return np.append((lines[:-1, None] + np.diff(lines)[:, None] * steps).ravel(), lines[-1])
 
 
-def _means(
-    call: Callable[[Array], Array], lines: Sequence[Array], points: int
-) -> tuple[float, float, float]:
-    """The means of f, |f| and 1/f (0 where f is not positive everywhere), by Gauss points between
-    the lines.
-    """
+class _Means(NamedTuple):
+    """The means of f, |f| and 1/f (0 where f is not positive everywhere)."""
+
+    value: float
+    size: float
+    inverse: float
+
+
+def _means(call: Callable[[Array], Array], lines: Sequence[Array], points: int) -> _Means:
+    """By Gauss points between the lines."""
     rules = [gauss_line(edges, points) for edges in lines]
     axes = [at for at, _ in rules]
     shares = [mass / (edges[-1] - edges[0]) for (_, mass), edges in zip(rules, lines)]
-    sums = np.zeros(3)
+    value, size, inverse = 0.0, 0.0, 0.0
     positive = True
     for at, weight in _blocks(axes, shares):
         values = call(at)
+        value += values @ weight
+        size += np.abs(values) @ weight
         positive = positive and bool((values > 0).all())
-        with np.errstate(divide="ignore"):
-            inverse = 1 / values if positive else np.zeros_like(values)
-        sums += [values @ weight, np.abs(values) @ weight, inverse @ weight]
-    return float(sums[0]), float(sums[1]), float(sums[2]) if positive else 0.0
+        if positive:
+            with np.errstate(divide="ignore"):
+                inverse += (1 / values) @ weight
+    if not positive:
+        inverse = 0.0
+    return _Means(float(value), float(size), float(inverse))
 
 
 def _blocks(axes: Sequence[Array], scales: Sequence[Array]) -> Iterator[tuple[Array, Array]]:

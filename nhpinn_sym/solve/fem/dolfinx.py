@@ -185,11 +185,11 @@ def solve_equation(
         with solve_errors():
             problem = EquationProblem(forms, parameters, values, lattice, degree, solver, comm)
             grid, times = _solved(problem, count, report)
-        time = ", sdirk4" if forms.TIME else ""
-        name = f"{element_name(degree, lattice.dim)}, {problem.method}{time}"
-        largest = problem.largest if forms.TIME else None
+        name = f"{element_name(degree, lattice.dim)}, {problem.method}"
         info = {"ranks": comm.size, "defect": problem.defect}
-        return GridSolution(BACKEND, name, info, grid, times, largest)
+        if times is None:
+            return GridSolution(BACKEND, name, info, grid)
+        return GridSolution(BACKEND, f"{name}, sdirk4", info, grid, times, problem.largest)
 
     label = f"{equation.title} ({BACKEND})"
     with memory_errors(label):
@@ -214,10 +214,13 @@ def _solved(
     """The solution and the times of its levels."""
     if not problem.forms.TIME:
         return problem.solve(), None
-    final, box = problem.forms.FINAL_TIME, problem.box
+    final = problem.forms.FINAL_TIME
+    box = problem.box
     every = keeps_levels(box.components * box.lattice.count(box.degree), steps)
     times = np.linspace(0.0, final, steps + 1)
-    return problem.evolve(final, steps, every, report), times if every else times[-1:]
+    if not every:
+        times = times[-1:]
+    return problem.evolve(final, steps, every, report), times
 
 
 def numbers_of(parameters: Mapping[str, object]) -> list[tuple[str, float]]:

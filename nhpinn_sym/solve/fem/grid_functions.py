@@ -113,8 +113,8 @@ class GridSolution(Solution):
     @property
     def extent(self) -> Extent:
         """The nodes of the mesh, and the times that were kept."""
-        lattice, degree = self.grid.lattice, self.grid.degree
-        lines = tuple(lattice.nodes(axis, degree) for axis in range(self.grid.dim))
+        grid = self.grid
+        lines = tuple(grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim))
         return Extent(lines, self.times)
 
     @property
@@ -125,7 +125,9 @@ class GridSolution(Solution):
     def components(self) -> int:
         """How many there are; 1 for scalars."""
         batch = self.grid.values.shape[: self.grid.values.ndim - self.grid.dim]
-        return batch[-1] if len(batch) > (self.times is not None) else 1
+        if len(batch) == (self.times is not None):
+            return 1
+        return batch[-1]
 
     def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
         """SolveError for a time that was not kept."""
@@ -172,7 +174,9 @@ def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
 
 def element_name(degree: int, dim: int) -> str:
     """How tables call the elements: P on an interval, Q on quadrilaterals and hexahedra."""
-    return f"{'P' if dim == 1 else 'Q'}{degree} finite elements"
+    if dim == 1:
+        return f"P{degree} finite elements"
+    return f"Q{degree} finite elements"
 
 
 def keeps_levels(nodes: int, steps: int) -> bool:
@@ -227,11 +231,16 @@ def relative_difference(
         volume = np.prod([high - low for low, high in fine.bounds])
         norms = np.maximum(norms, _SMALL * np.sqrt(volume) * largest.reshape(norms.shape))
     top = norms.max()
+    if top == 0:
+        return float(np.max(np.sqrt(difference)))
     scale = np.where(norms**2 > difference, np.maximum(norms, _SMALL * top), top)
-    return float(np.max(np.sqrt(difference) / (scale if top > 0 else 1.0)))
+    return float(np.max(np.sqrt(difference) / scale))
 
 
 def _blocks(lengths: list[int], size: int = 512) -> list[tuple[slice, ...]]:
     """Slices that cut a tensor grid into blocks of a bounded number of points."""
     side = max(1, int(size ** (2 / len(lengths))))
-    return list(product(*([slice(k, k + side) for k in range(0, n, side)] for n in lengths)))
+    along = []
+    for length in lengths:
+        along.append([slice(k, k + side) for k in range(0, length, side)])
+    return list(product(*along))

@@ -25,6 +25,10 @@ _CORNER_PANELS = 10
 """Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is
 6e-5.
 """
+_FITS = 1e-6
+"""A panel that is longer than so many cells by this share of one is not cut once more."""
+_SAME_DIGITS = 9
+"""Cells whose lengths agree to so many digits are of one length: the lattice is uniform then."""
 _TOUCHING = 1e-9
 """Lines that are closer than that share of an axis are one."""
 
@@ -55,17 +59,21 @@ class Layout:
         """More panels, ever narrower towards the faces (axis, end): solutions are singular where
         these meet others.
         """
-        panels = [
-            np.array(p if len(p) else ends)
-            for p, ends in zip(self.panels or ((),) * len(self.bounds), self.bounds)
-        ]
+        panels = [self._panels(axis) for axis in range(len(self.bounds))]
         for axis, end in ends:
             low, high = self.bounds[axis]
+            inwards = 1 - 2 * end
             away = (high - low) * 0.5 ** np.arange(1, _CORNER_PANELS + 1)
-            graded = high - away if end else low + away
+            graded = self.bounds[axis][end] + inwards * away
             nearest = np.abs(panels[axis][1:-1] - self.bounds[axis][end]).min(initial=high - low)
             panels[axis] = np.union1d(panels[axis], graded[away < nearest * (1 - _TOUCHING)])
         return replace(self, panels=tuple(tuple(p.tolist()) for p in panels))
+
+    def _panels(self, axis: int) -> Array:
+        """The lines between which the data are resolved along an axis, its ends at least."""
+        if self.panels and len(self.panels[axis]):
+            return np.array(self.panels[axis], dtype=float)
+        return np.array(self.bounds[axis], dtype=float)
 
     def start(self) -> Lattice:
         """The panels cut into cells no longer than an eighth of the longest axis, two along each
@@ -76,9 +84,7 @@ class Layout:
 
     def cut(self, longest: Sequence[float]) -> Lattice:
         """The panels cut into equal cells that are not longer than that along each axis."""
-        panels = self.panels or ((),) * len(self.bounds)
-        parts = zip(self.bounds, panels, longest, strict=True)
-        return Lattice(tuple(_cut(ends, held, size) for ends, held, size in parts))
+        return Lattice(tuple(_cut(self._panels(k), size) for k, size in enumerate(longest)))
 
     def divided(self, n: int) -> tuple[int, ...]:
         """n cells along the longest axis, and about square cells."""
@@ -155,12 +161,16 @@ def equal_cells(bounds: Bounds, n: int) -> tuple[int, ...]:
     return tuple(max(2, round(n * length / max(lengths))) for length in lengths)
 
 
-def _cut(bounds: tuple[float, float], panels: Sequence[float], longest: float) -> Array:
-    ends = np.array(panels if len(panels) else bounds, dtype=float)
-    parts = np.maximum(1, np.ceil(np.diff(ends) / longest - 1e-6).astype(int))
-    if len(set(np.round(np.diff(ends) / parts / longest, 9))) == 1:
+def _cut(ends: Array, longest: float) -> Array:
+    """Lines that cut the panels between `ends` into equal cells no longer than that."""
+    panels = np.diff(ends)
+    parts = np.maximum(1, np.ceil(panels / longest - _FITS).astype(int))
+    lengths = panels / parts / longest
+    if len(set(np.round(lengths, _SAME_DIGITS))) == 1:
         return np.linspace(ends[0], ends[-1], int(parts.sum()) + 1)
-    pieces = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(ends, ends[1:], parts)]
+    pieces = []
+    for low, high, count in zip(ends, ends[1:], parts):
+        pieces.append(np.linspace(low, high, count, endpoint=False))
     return np.append(np.concatenate(pieces), ends[-1])
 
 
@@ -172,11 +182,13 @@ def _merged(lines: Array, breaks: Sequence[float]) -> Array:
     stays = _distances(lines, fixed) <= slack
     since = 0
     for k in range(1, len(lines) - 1):
-        since = 0 if stays[k] else since + 1
-        if since == 2:
+        since += 1
+        if stays[k] or since == 2:
             stays[k] = True
             since = 0
-    return lines[stays] if stays.sum() > 2 else lines[[0, len(lines) // 2, -1]]
+    if stays.sum() > 2:
+        return lines[stays]
+    return lines[[0, len(lines) // 2, -1]]
 
 
 def _holds(lines: Array, asked: Sequence[float]) -> bool:

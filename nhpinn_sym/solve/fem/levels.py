@@ -63,27 +63,39 @@ def solve_levels(
     found = resolve_equation(equation, parameters)
     layout = Layout.of(found).with_corners(singular_faces(equation))
     missed = equation_data_error(equation, parameters, layout, degree)
-    dim = len(layout.bounds)
     if mesh is None and at_least is None:
-        wanted = _TOLERANCE if tolerance is None else tolerance
-        most = max_dofs or (_MAX_DOFS if equation.time is None else _MAX_DOFS_IN_TIME)
-        nodes = most // equation.components
-        first = steps or _FIRST_STEPS
         solution = refine_equation(
-            level, layout, degree, first, wanted, nodes, progress, label, missed
+            level,
+            layout,
+            degree,
+            steps or _FIRST_STEPS,
+            tolerance or _TOLERANCE,
+            (max_dofs or _most_dofs(equation)) // equation.components,
+            progress,
+            label,
+            missed,
         )
     else:
         _refuse_without_effect(tolerance=tolerance, max_dofs=max_dofs)
-        cells = cells_per_axis("mesh", mesh if mesh is not None else at_least, dim)
+        dim = len(layout.bounds)
+        cells = cells_per_axis("mesh", at_least if mesh is None else mesh, dim)
         require_memory(cells, degree, equation.components, by_elements)
-        most = _MOST_CELLS[dim] // equation.components
-        meshes = layout.given(cells) if mesh is not None else layout.at_least(cells, most)
+        if mesh is None:
+            meshes = layout.at_least(cells, _MOST_CELLS[dim] // equation.components)
+        else:
+            meshes = layout.given(cells)
         solution = solve_on_mesh(
             level, layout, degree, meshes, steps or _STEPS, progress, label, missed
         )
     if layout.unresolved is None:
         return solution
     return replace(solution, info={**solution.info, "unresolved": layout.unresolved})
+
+
+def _most_dofs(equation: LoweredEquation) -> int:
+    if equation.time is None:
+        return _MAX_DOFS
+    return _MAX_DOFS_IN_TIME
 
 
 def singular_faces(equation: LoweredEquation) -> list[tuple[int, int]]:
@@ -154,7 +166,8 @@ def cell_data_error(
             values = known | dict(zip(cells.slow, map(float, point), strict=True))
             found.append(data_error(data, cells.coordinates, values, layout, lattice, degree))
             held = list(fields.at(point).values())
-            found += [fields_error(held, layout, lattice, degree)] if held else []
+            if held:
+                found.append(fields_error(held, layout, lattice, degree))
         return max(found)
 
     return missed

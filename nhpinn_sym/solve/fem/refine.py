@@ -80,13 +80,18 @@ def refine_cells(
     """
     start = time.perf_counter()
     limit = max_dofs // components
-    levels = layout.levels(degree, limit) if n is None else layout.given(layout.divided(n))
+    if n is None:
+        levels = layout.levels(degree, limit)
+    else:
+        levels = layout.given(layout.divided(n))
     history: list[Effective] = []
     with progress(label) as task:
         for k, lattice in enumerate(levels):
             batch = solve_level(lattice)
             history.append(batch.effective)
-            data_error = missed(lattice) if k + 1 == len(levels) or len(history) > 2 else 0.0
+            data_error = 0.0
+            if k + 1 == len(levels) or len(history) > 2:
+                data_error = missed(lattice)
             errors = entry_errors(history, degree, layout.erratic, data_error)
             estimate = relative_estimate(
                 errors, batch.effective, by_name(errors, without=(HIGHER,))
@@ -104,12 +109,15 @@ def refine_cells(
         "errors": {key: float(np.max(error)) for key, error in errors.items()},
     }
     if not estimate <= tolerance:
+        option = "max_dofs="
+        if n is not None:
+            option = "n="
         info["advice"] = (
-            f"that is on {lattice} cells: raise {'max_dofs=' if n is None else 'n='}, or accept a"
-            " larger tolerance="
+            f"that is on {lattice} cells: raise {option}, or accept a larger tolerance="
         )
     higher = {key: HIGHER for key in errors if key[0] == HIGHER}
-    info |= {"higher": relative_estimate(errors, batch.effective, higher)} if higher else {}
+    if higher:
+        info["higher"] = relative_estimate(errors, batch.effective, higher)
     return replace(batch, info={**batch.info, **info})
 
 
@@ -140,7 +148,9 @@ def entry_errors(
     by accident: there the rate is taken as 1. No entry is known better than `data_error` times the
     largest one of its coefficient. On two levels twice the change stands for the error.
     """
-    rate = 2.0 if erratic else 2.0 ** (2 * degree)
+    rate = 2.0 ** (2 * degree)
+    if erratic:
+        rate = 2.0
     errors = estimate_entries(history, rate)
     if len(history) == 2:
         errors = {key: SAFETY * np.abs(history[1][key] - history[0][key]) for key in errors}
@@ -236,7 +246,10 @@ def refine_equation(
                 steps *= 2
             solution = solve(levels[level], steps)
             for name, changes in parts.items():
-                changes.add(solution) if name == worst else changes.rebase(solution)
+                if name == worst:
+                    changes.add(solution)
+                else:
+                    changes.rebase(solution)
             estimates.append(sum(changes.error for changes in parts.values()))
             done = _share(estimates, tolerance)
             task.update(done, f"{levels[level]} cells, estimate {estimates[-1]:.1e}")
@@ -252,7 +265,9 @@ def _space_rate(layout: Layout, degree: int) -> int:
     """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
     erratic.
     """
-    return 1 if layout.erratic else degree + 1
+    if layout.erratic:
+        return 1
+    return degree + 1
 
 
 @dataclass
@@ -303,9 +318,12 @@ class _Changes:
         recent = self.found[-3:]
         if not recent:
             return math.inf
-        ratio = 2.0 if len(recent) == 1 else 2.0**self.rate
+        ratio = 2.0**self.rate
+        if len(recent) == 1:
+            ratio = 2.0
         for before, after in pairwise(recent):
-            ratio = min(max(before / after if after > 0 else ratio, 2.0), ratio)
+            if after > 0:
+                ratio = min(max(before / after, 2.0), ratio)
         scaled = max(change / ratio**k for k, change in enumerate(reversed(recent)))
         return SAFETY * scaled / (ratio - 1)
 
@@ -317,7 +335,11 @@ def _share(estimates: Sequence[float], tolerance: float) -> float:
         for estimate in estimates
         if math.isfinite(estimate)
     ]
-    return max(0.0, 1.0 - known[-1] / known[0]) if known and known[0] > 0 else float(bool(known))
+    if not known:
+        return 0.0
+    if known[0] <= 0:
+        return 1.0
+    return max(0.0, 1.0 - known[-1] / known[0])
 
 
 def _finished(
