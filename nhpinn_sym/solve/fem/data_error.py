@@ -151,15 +151,15 @@ def _means(call: Callable[[Array], Array], lines: Sequence[Array], points: int) 
     positive = True
     for at, weight in _blocks(axes, shares):
         values = call(at)
-        value += values @ weight
-        size += np.abs(values) @ weight
+        value += float(values @ weight)
+        size += float(np.abs(values) @ weight)
         positive = positive and bool((values > 0).all())
         if positive:
             with np.errstate(divide="ignore"):
-                inverse += (1 / values) @ weight
+                inverse += float((1 / values) @ weight)
     if not positive:
         inverse = 0.0
-    return _Means(float(value), float(size), float(inverse))
+    return _Means(value, size, inverse)
 
 
 def _blocks(axes: Sequence[Array], scales: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
