@@ -44,6 +44,8 @@ _FEW_LINES = 9
 """Lines of an axis up to which the Gauss points of a whole line resolve what is between the
 interfaces."""
 _ROUNDING = 1e-15
+_NOISE = 1e-14
+"""Share of the largest component of a function below which another one may be its rounding."""
 
 
 def integrate(
@@ -142,7 +144,20 @@ def mean_of_function(
     values: PointFunction, data: Sequence[sp.Expr], space: DataSpace
 ) -> tuple[Array, Array]:
     """(means (m,) of a function (n, d) -> (n, m) of some data, such as the inverse of a matrix of
-    them; bounds (m,) on their errors): quadrature where the data ask for it."""
+    them; bounds (m,) on their errors): quadrature where the data ask for it, along the axes that
+    they hold."""
+    held = sorted({k for datum in data for k in space.of(datum)})
+    if 0 < len(held) < space.axes:
+        middle = np.array(space.intervals).mean(axis=1)
+
+        def lifted(points: Array) -> Array:
+            whole = np.tile(middle, (len(points), 1))
+            whole[:, held] = points
+            return values(whole)
+
+        symbols = tuple(space.symbols[k] for k in held)
+        intervals = tuple(space.intervals[k] for k in held)
+        return mean_of_function(lifted, data, DataSpace(symbols, intervals, len(held)))
     breaks = find_breaks(data, space)
     lines = Lines(space, breaks, (False,) * space.axes, FOR_MEANS)
     for datum in data:
@@ -192,7 +207,9 @@ def _panel_means(
         coarse, _ = _gauss(values, lo, hi, low)
         points += len(lo) * high**space.axes
         difference = np.abs(fine - coarse)
-        allowed = accuracy * np.maximum(absolute + size.sum(axis=0), 1e-300)
+        sizes = absolute + size.sum(axis=0)
+        # Components that vanish by symmetry are rounding of the others, and never converge.
+        allowed = np.maximum(accuracy * sizes, _NOISE * sizes.max())
         poor = (difference > allowed / max(len(lo), 1)).any(axis=1)
         done = bool(np.all(difference.sum(axis=0) <= allowed))
         if points > _MOST_POINTS or round_ == _ROUNDS - 1 or done:

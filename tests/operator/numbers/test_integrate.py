@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 from scipy.special import i0, j0
 
+from nhpinn_sym.operator.numbers.data import DataSpace
+from nhpinn_sym.operator.numbers.integrate import mean_of_function
 from nhpinn_sym.resolution import integrate
 
 X, Y, Z = sp.symbols("x y z", real=True)
@@ -102,3 +104,20 @@ def test_parameters_and_another_box() -> None:
 
 def test_what_is_singular_has_no_mean() -> None:
     assert integrate(1 / X, LINE)[1] == np.inf
+
+
+def test_a_component_that_is_rounding_of_another_costs_nothing() -> None:
+    """Such as an entry of an inverse that vanishes by symmetry; along the axes of the data alone."""
+    space = DataSpace((X, Y), (UNIT, UNIT), 2)
+    asked = []
+
+    def values(points: np.ndarray) -> np.ndarray:
+        asked.append(len(points))
+        wave = 1 / (2 + np.sin(2 * np.pi * points[:, 0]))
+        noise = 1e-17 * np.cos(1e9 * points[:, 0])
+        return np.stack([wave, noise], axis=1)
+
+    means, errors = mean_of_function(values, [2 + S], space)
+    assert means == pytest.approx([1 / np.sqrt(3), 0.0], abs=1e-12)
+    assert errors.max() < 1e-12
+    assert sum(asked) < 2000
