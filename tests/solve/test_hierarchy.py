@@ -13,7 +13,7 @@ import scipy.sparse.linalg as sl
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.derivative_recovery import smooth
+from nhpinn_sym.solve.derivative_recovery import recover_derivatives
 from tests.symbolic import C, S, derived
 from tests.symbolic import problem as problem_of
 
@@ -233,7 +233,7 @@ def test_derivatives_of_the_global_fit_against_closed_forms(dim: int, periodic: 
     u0 = nh.solve_homogenized(
         model, nh.solve_cells(model), "skfem", tolerance=1e-7 if dim == 1 else 2e-6
     )
-    u0 = smooth(u0, tuple(range(dim)) if periodic else ())
+    u0 = recover_derivatives(u0, tuple(range(dim)) if periodic else ())
     points = np.random.default_rng(0).random((200, dim))
     for order, bound in ((1, 1e-6), (2, 1e-6), (3, 1e-5), (4, 1e-4)):
         index = (order,) if dim == 1 else (order - order // 2, order // 2)
@@ -253,7 +253,7 @@ def test_a_solution_with_singular_corners_is_not_fitted_in_silence() -> None:
     )
     u0 = nh.solve_homogenized(model, nh.solve_cells(model), "skfem", tolerance=1e-5)
     with pytest.warns(nh.ToleranceWarning, match="not smooth"):
-        smooth(u0, ())
+        recover_derivatives(u0, ())
 
 
 def test_refusals(solved: tuple[nh.MeanField, nh.CellSolution]) -> None:
