@@ -15,11 +15,11 @@ from ..lower.forms import LoweredCells, LoweredEquation
 from ..lower.hierarchy import lower_mean_field
 from ..lower.real_imaginary import real_equation, real_form
 from ..problem.errors import UnknownBackendError, UnsupportedError, shortened
-from . import torch_energy, torch_ritz
+from . import model_tests, torch_energy, torch_ritz
 from .mains import cells_main, default_parameters, equation_main, slow_box
 from .source import Source
 
-TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex")
+TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests")
 _SCRIPTS = ("deepxde", "pina")
 """Targets whose files are scripts of another library, which run by themselves."""
 _MODULES = {
@@ -36,8 +36,8 @@ the numbers of the parameters too.
 
 
 def emit(model: HomogenizedModel, target: str) -> Source:
-    """The source files of `model` for "torch", "dolfinx", "skfem", "numpy", "deepxde", "pina" or
-    "latex".
+    """The source files of `model` for "torch", "dolfinx", "skfem", "numpy", "deepxde", "pina",
+    "latex" or "tests".
 
     torch, dolfinx, skfem: cell problems, and (where the problem has a domain) the homogenized and
     the fine equation; from order 2 on also mean_field_1, ..., mean_field_n of a stationary problem,
@@ -47,6 +47,8 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     numpy: the cell problems for the Fourier oracle. latex: the derivation as a document.
     deepxde, pina: cells.py, homogenized.py and fine.py, scripts that import that library, torch and
     numpy alone; for smooth coefficients of y, without kernels, to the first order.
+    tests: test_model.py, for pytest, with the cell problems for all libraries: they agree, bounds,
+    symmetry and solvability hold, and exact plane waves tend to those of the homogenized equation.
 
     `source.save(folder)` writes a folder that stands alone, in which main_cells.py,
     main_homogenized.py and main_fine.py solve one after the other (numpy: main_cells.py alone);
@@ -61,6 +63,8 @@ def emit(model: HomogenizedModel, target: str) -> Source:
         )
     if target == "latex":
         return Source("latex", (("derivation.tex", model.derivation.latex()),))
+    if target == "tests":
+        return model_tests.tests(model)
     emitter = importlib.import_module(f"nhpinn_sym.emit.{_MODULES[target]}")
     cells = lower_cells(model)
     cells = real_form(cells) if cells.complex and target != "numpy" else cells

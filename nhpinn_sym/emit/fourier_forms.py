@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import sympy as sp
 
@@ -32,7 +32,7 @@ _TABLES = (
 )
 
 
-class _Coefficients:
+class CoefficientTable:
     """The distinct coefficients of all tables, in the order in which they are met."""
 
     def __init__(self) -> None:
@@ -52,7 +52,7 @@ class _Coefficients:
 
 def cells(lowered: LoweredCells) -> Source:
     """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law."""
-    table = _Coefficients()
+    table = CoefficientTable()
     tables = [
         _table("OPERATOR", (_operator_row(table, w) for w in lowered.bilinear)),
         _table("MASS", (_operator_row(table, w) for w in lowered.mass)),
@@ -63,7 +63,14 @@ def cells(lowered: LoweredCells) -> Source:
         _table("EFFECTIVE", (_functional(table, f) for f in (*lowered.effective, *lowered.higher))),
     ]
     printer = BroadcastPrinter(imaginary=lowered.complex)
-    coefficients = _function(lowered, list(table.found), printer)
+    coefficients = pointwise_function(
+        "coefficients",
+        "The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols"
+        " broadcast.",
+        {"_points": lowered.coordinates, "_slow": lowered.slow},
+        list(table.found),
+        printer,
+    )
     functions = tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)
     externals = tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)
     constants = [
@@ -100,14 +107,14 @@ def _sign(w: WeakTerm) -> int:
     return (-1) ** sum(w.left)
 
 
-def _operator_row(table: _Coefficients, w: WeakTerm) -> str:
+def _operator_row(table: CoefficientTable, w: WeakTerm) -> str:
     return (
         f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)}, {w.field},"
         f" {w.right})"
     )
 
 
-def _source_row(table: _Coefficients, w: WeakTerm) -> str:
+def _source_row(table: CoefficientTable, w: WeakTerm) -> str:
     return (
         f"({w.equation}, {w.left}, {table.reference(_sign(w) * w.coefficient)},"
         f" {_factor(w.factor)})"
@@ -120,46 +127,45 @@ def _factor(factor: Factor | None) -> str:
     return f"({factor.function}, {factor.component}, {factor.derivative})"
 
 
-def _functional(table: _Coefficients, f: Functional) -> str:
+def _functional(table: CoefficientTable, f: Functional) -> str:
     terms = (
         f"({table.reference(t.coefficient)}, {_tuple(map(_factor, t.factors))})" for t in f.terms
     )
     return f"({(f.name, f.index)}, {table.reference(f.constant)}, {_tuple(terms)})"
 
 
-def _constant(table: _Coefficients, c: Constant) -> str:
+def _constant(table: CoefficientTable, c: Constant) -> str:
     return (
         f"({str(c.symbol)!r}, {_functional(table, c.numerator)},"
         f" {_functional(table, c.denominator)})"
     )
 
 
-def _function(lowered: LoweredCells, exprs: Sequence[sp.Expr], printer: BroadcastPrinter) -> str:
-    """`coefficients`: everything unpacked by name, common subexpressions first."""
+def pointwise_function(
+    name: str,
+    summary: str,
+    axes: Mapping[str, Sequence[sp.Symbol]],
+    exprs: Sequence[sp.Expr],
+    printer: BroadcastPrinter,
+) -> str:
+    """A function of coordinates, held by the arguments `axes`, and of _data, all other symbols by
+    name: everything unpacked, common subexpressions first, a list of the expressions returned.
+    """
     used = {s for expr in exprs for s in expr.free_symbols}
-    names = {s.name for s in used}
-    fresh = (s for s in sp.numbered_symbols("s") if s.name not in names)
+    taken = {s.name for s in used}
+    fresh = (s for s in sp.numbered_symbols("s") if s.name not in taken)
     shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
     code = printer.expression
-    holders = {"_points": lowered.coordinates, "_slow": lowered.slow}
-    lines = [
-        f"{code(v)} = {holder}[{k}]"
-        for holder, symbols in holders.items()
-        for k, v in enumerate(symbols)
-        if v in used
-    ]
-    lines += [
-        f"{code(v)} = _data[{str(v)!r}]"
-        for v in sorted(used - {*lowered.coordinates, *lowered.slow}, key=str)
-    ]
+    lines = []
+    for argument, symbols in axes.items():
+        places = {v: f"{argument}[{k}]" for k, v in enumerate(symbols) if v in used}
+        lines += [f"{code(v)} = {place}" for v, place in places.items()]
+        used -= set(places)
+    lines += [f"{code(v)} = _data[{str(v)!r}]" for v in sorted(used, key=str)]
     lines += [f"{v} = {code(expr)}" for v, expr in shared]
     lines += ["return [", *(f"    {code(expr)}," for expr in reduced), "]"]
-    doc = (
-        '"""The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols'
-        ' broadcast."""'
-    )
-    head = "def coefficients(_points, _slow, _data):"
-    return "\n".join([head, prose(doc, "    "), *block(lines, 4), ""])
+    head = f"def {name}({', '.join(axes)}, _data):"
+    return "\n".join([head, prose(docstring(summary), "    "), *block(lines, 4), ""])
 
 
 def _mathematics(lowered: LoweredCells) -> list[str]:
