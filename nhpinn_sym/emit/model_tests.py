@@ -159,14 +159,14 @@ def _test_file(model: HomogenizedModel, cells: LoweredCells, checks: list[str]) 
 
 In this folder: python -m pytest
 """
-    # what converges by powers of the mesh width alone is not asked for ten digits
-    tolerance = "1e-3" if cells.jumps else "1e-8"
+    # across jumps the coefficients converge like 1/n alone
+    tolerance = "1e-2" if cells.jumps else "1e-8"
     constants = [
         *statement(f"PARAMETERS = {literal(default_parameters(model))}"),
         *statement(f"SLOW = {literal(wanted)}"),
     ]
-    head = [prose(docstring(doc)), _IMPORTS, "\n".join(constants), _FIXTURE]
-    text = "\n\n".join(head[:3]) + "\n\n\n" + "\n\n\n".join([_FIXTURE, *checks]) + "\n"
+    head = "\n\n".join([prose(docstring(doc)), _IMPORTS, "\n".join(constants)])
+    text = "\n\n\n".join([head, _FIXTURE, *checks]) + "\n"
     values = {
         "@TOLERANCE@": tolerance,
         "@SLACK@": "2e-2" if cells.jumps else "1e-8",
@@ -197,7 +197,7 @@ def solved():
 def effective(solved):
     """The effective coefficients by (name, index), those with a closed form among them."""
     known = {key: v for key, v in cell_fourier.KNOWN.items() if not isinstance(v, str)}
-    return {**known, **{key: float(np.real(v)) for key, v in solved["effective"].items()}}'''
+    return {**known, **solved["effective"]}'''
 
 _SOLVABLE = '''def test_right_hand_sides_have_no_mean(solved):
     """Fredholm's alternative: cell functions exist."""
