@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 
 SHELLS = ("bash", "zsh", "fish")
 CHOICES = {
-    "--target": ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex"),
+    "--target": ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests"),
     "--backend": ("auto", "fourier", "pinn", "skfem", "dolfinx"),
     "--fem": ("auto", "skfem", "dolfinx"),
     "--method": ("auto", "residual", "energy", "nh-pinn"),

@@ -41,7 +41,7 @@ def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
         "--target",
         required=True,
         metavar="TARGET",
-        help="torch, dolfinx, skfem, numpy, deepxde, pina or latex",
+        help="torch, dolfinx, skfem, numpy, deepxde, pina, latex or tests",
     )
     emit.add_argument("-o", "--output", required=True, metavar="DIR", help="folder to write to")
     text = (

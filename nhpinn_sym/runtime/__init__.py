@@ -10,6 +10,7 @@ docstrings say.
 - `lattice`, `lagrange_grid`: box meshes, and the piecewise polynomials on them; numpy alone
 - `cell_solve`: in which order cell problems are solved, with any finite element library
 - `rigid_modes`, `time_stepping`: what a singular operator does not see; an SDIRK method
+- `model_checks`: what emitted tests ask of effective coefficients
 - `fourier/`: collocation on periodic grids; open `refinement` first
 - `fem_skfem/`, `fem_dolfinx/`: the two finite element libraries; open `cells` and `equation` first
 - `nets/`: tanh nets and their derivatives in torch; open `jets` first
