@@ -116,7 +116,7 @@ def _plane_wave(model: HomogenizedModel, cells: LoweredCells) -> str:
         raise UnsupportedError("a plane wave through this operator", term=cells.title)
     table = CoefficientTable()
     terms = [
-        f"    ({t.equation}, {t.left}, {table.reference(c)}, {t.field}, {t.right}, {int(t.power)}),"
+        f"    ({t.equation}, {t.left}, {table.reference(c)}, {t.field}, {t.right}, {float(t.power):g}),"
         for t, c in operator.terms()
         if not is_zero(c) and not jumps(c)
     ]

@@ -42,10 +42,9 @@ def wave_mean(
         flux = grid.forward(number * np.asarray(table[k]) * inner)
         images[:, equation] += eps**power * _symbol(slopes, left) * flux
     source = np.zeros((forms.COMPONENTS, *grid.shape), dtype=complex)
-    source[(slice(None), *[0] * dim)] = 1.0
+    source[grid.zero] = 1.0
     modes = np.linalg.solve(images.reshape(size, size).T, source.ravel())
-    mean: np.ndarray = modes.reshape(source.shape)[(slice(None), *[0] * dim)]
-    return mean
+    return np.asarray(modes.reshape(source.shape)[grid.zero])
 
 
 def homogenized_mean(
