@@ -13,7 +13,7 @@ from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.energy import cell_energy
 from ..lower.forms import LoweredCells
-from ..operator.zero_test import is_zero, jumps
+from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
 from . import fourier_forms, skfem_forms, torch_cells, ufl_forms
@@ -115,11 +115,11 @@ def _plane_wave(model: HomogenizedModel, cells: LoweredCells) -> str:
     if not plain or not law or any(not _is_number(e.value) for e in law if e.value is not None):
         raise UnsupportedError("a plane wave through this operator", term=cells.title)
     table = CoefficientTable()
-    terms = [
-        f"    ({t.equation}, {t.left}, {table.reference(c)}, {t.field}, {t.right}, {float(t.power):g}),"
-        for t, c in operator.terms()
-        if not is_zero(c) and not jumps(c)
-    ]
+    terms = []
+    for t, c in operator.terms():
+        if not is_zero(c):
+            place = f"{t.equation}, {t.left}, {table.reference(c)}, {t.field}, {t.right}"
+            terms.append(f"    ({place}, {float(t.power):g}),")
     rows = []
     for e in law:
         value = (e.name, e.index) if e.value is None else float(e.value)
