@@ -97,7 +97,10 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *_LATER})
+    """The public names: what this file imports from its stages, now or later, and the version."""
+    own = f"{__name__}."
+    held = {k for k, v in globals().items() if getattr(v, "__module__", "").startswith(own)}
+    return sorted({*held, *_LATER, "__version__"})
 
 
 # The packages `emit` and `validate` are imported once, and their names are given to the verbs: a

@@ -41,6 +41,9 @@ class Derivation:
     title: str
     steps: tuple[Step, ...]
 
+    def __repr__(self) -> str:
+        return f"derivation in {len(self.steps)} steps: {self.title}"
+
     def __str__(self) -> str:
         lines = [self.title, "=" * len(self.title)]
         for number, step in enumerate(self.steps, 1):

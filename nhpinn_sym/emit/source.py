@@ -38,6 +38,10 @@ class Source:
     def __getitem__(self, name: str) -> str:
         return dict(self.files)[name]
 
+    def __repr__(self) -> str:
+        names = ", ".join(name for name, _ in self.files)
+        return f"source for {self.target}: {names}"
+
     def __str__(self) -> str:
         return "\n".join(f"# ---- {name} ----\n{text}" for name, text in self.files)
 

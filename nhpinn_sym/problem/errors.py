@@ -113,6 +113,27 @@ class ToleranceWarning(UserWarning):
     """The answer is there, but its estimated error is above the tolerance that was asked for."""
 
 
+def _show_place_alone(formatted: Callable[..., str]) -> Callable[..., str]:
+    """`warnings.formatwarning` that leaves out the line of source below a ToleranceWarning: the
+    message says all, its place where. Other warnings are shown as before.
+    """
+
+    def formatwarning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        shown = "" if issubclass(category, ToleranceWarning) else line
+        return formatted(message, category, filename, lineno, shown)
+
+    return formatwarning
+
+
+warnings.formatwarning = _show_place_alone(warnings.formatwarning)
+
+
 def warn_tolerance(text: str) -> None:
     """Issue a `ToleranceWarning` at the line, outside of the package, that asked for the answer."""
     package = __name__.partition(".")[0]

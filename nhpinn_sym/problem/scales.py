@@ -96,6 +96,13 @@ class Scales:
         self.fast_time = None if fast_time is None else _positive_rational(fast_time)
         self._tau = None if fast_time is None else _fast_time(self.fast_time)(self._t, self.eps)
 
+    def __repr__(self) -> str:
+        given = [str(self.dim)]
+        given += ["time=True"] if self.time else []
+        given += ["levels=2"] if self.levels == 2 else []
+        given += [] if self.fast_time is None else [f"fast_time={self.fast_time}"]
+        return f"Scales({', '.join(given)})"
+
     @property
     def t(self) -> sp.Symbol:
         """The time; ProblemError where the scales have none."""

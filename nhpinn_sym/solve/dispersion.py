@@ -136,6 +136,8 @@ class Dispersion:
         }
         return "\n".join(f"{form}{notes[form]}: {text(e)}" for form, e in self.equations.items())
 
+    __repr__ = __str__
+
     def _repr_latex_(self) -> str:
         return "$$" + r" \\ ".join(latex(e) for e in self.equations.values()) + "$$"
 

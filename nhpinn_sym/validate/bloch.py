@@ -110,6 +110,8 @@ class BlochReport:
             )
         return "\n".join(lines)
 
+    __repr__ = __str__
+
 
 def bloch(
     model: HomogenizedModel,

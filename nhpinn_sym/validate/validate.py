@@ -82,6 +82,12 @@ def validate(
     tolerance  : for the cell problems of every backend (default: each backend's own).
     Errors: those of `homogenize` and of the solves; UnsupportedError for what has no comparison yet
     (moving frames, ...); OutputPathError before anything is solved.
+
+    Example, for a problem in a box with conditions on its faces:
+
+        report = nh.validate(problem, eps=sp.Rational(1, 8), out="out/mine")
+        report.errors["e1"]  # u0 by PINN against the resolved solution
+        report.verdict, report.evidence
     """
     if pinn is not None and not isinstance(pinn, Mapping):
         raise ProblemError(

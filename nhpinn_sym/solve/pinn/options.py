@@ -133,7 +133,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
             raise ProblemError(
                 f"the PINN backend has no option {name!r}",
                 term=f"{name}={shortened(given[name])}",
-                remedy="its options are method, " + ", ".join(known),
+                remedy=_whose_option(name) or "its options are method, " + ", ".join(known),
             )
     options = Options(**given)
     for name, choices in (("solver", ("auto", *SOLVERS)), ("flavour", ENGINES), ("dtype", DTYPES)):
@@ -174,6 +174,20 @@ def read_options(given: Mapping[str, Any]) -> Options:
             "one least-squares solve for the last layer (random features)",
         )
     return options
+
+
+def _whose_option(name: str) -> str:
+    """The method that has an option of this name; empty where none has."""
+    from .classical.options import CellOptions, EquationOptions  # which read options by this file
+
+    cells, equations = ({f.name for f in fields(kind)} for kind in (CellOptions, EquationOptions))
+    if name in cells & equations:
+        return f'{name}= is an option of method="nh-pinn", for equations also of "classical"'
+    if name in cells:
+        return f'{name}= is an option of method="nh-pinn" for cell problems'
+    if name in equations:
+        return f'{name}= is an option of method="nh-pinn" or "classical" for equations'
+    return ""
 
 
 def require_choice(name: str, value: object, choices: Sequence[str]) -> None:

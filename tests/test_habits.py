@@ -1,0 +1,74 @@
+"""What a user meets at the prompt: names, help, texts of objects, warnings."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from pathlib import Path
+
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+
+from .symbolic import S, problem
+
+
+def diffusion() -> nh.MultiscaleProblem:
+    return problem(lambda s, u: sp.Eq(-s.div((2 + S(s.y[0])) * s.grad(u)), 1))
+
+
+def test_names_are_public() -> None:
+    """Those that the package gives, without its stages and what it imports."""
+    names = dir(nh)
+    assert {"Box", "emit", "homogenize", "solve_cells", "validate", "ToleranceWarning"} <= {*names}
+    assert not {"Any", "annotations", "importlib", "problem", "derive"} & {*names}
+    assert [name for name in names if name.startswith("_")] == ["__version__"]
+    for name in names:
+        assert not inspect.ismodule(getattr(nh, name)), name
+
+
+def test_help_of_a_verb() -> None:
+    for verb in (nh.validate, nh.emit, nh.solve_cells, nh.homogenize):
+        assert inspect.isfunction(verb)
+        assert len(inspect.signature(verb).parameters) > 1
+    assert "Example" in inspect.getdoc(nh.validate)
+
+
+def test_objects_have_a_text() -> None:
+    """A line or a small table: neither an address nor all that they hold."""
+    model = nh.homogenize(diffusion())
+    cells = nh.solve_cells(model)
+    made = [
+        nh.Scales(2, time=True, levels=2),
+        nh.Scales(1, fast_time=2),
+        model.problem,
+        model.derivation,
+        nh.emit(model, "numpy"),
+        cells,
+        cells.functions[0],
+        nh.Dirichlet(0),
+        nh.Disk((0, 0), sp.Rational(1, 3)),
+        nh.Box((0, 1)),
+    ]
+    for value in made:
+        assert " at 0x" not in repr(value) and len(repr(value)) < 500, repr(value)
+    assert repr(made[0]) == "Scales(2, time=True, levels=2)"
+    assert repr(made[1]) == "Scales(1, time=True, fast_time=2)"
+
+
+@pytest.mark.parametrize("name", ["epochs", "learning_rate", "oversampling"])
+def test_an_option_of_another_method_names_it(name: str) -> None:
+    with pytest.raises(nh.ProblemError, match='method="nh-pinn"'):
+        nh.solve_cells(nh.homogenize(diffusion()), "pinn", **{name: 1})
+
+
+def test_warnings_show_their_place_alone() -> None:
+    """The line of source would repeat the call; others are shown as Python does."""
+    import nhpinn_sym.runtime.fem_dolfinx.compat  # noqa: F401 - it changes nothing of this
+
+    here = str(Path(__file__))
+    shown = warnings.formatwarning(nh.ToleranceWarning("poor"), nh.ToleranceWarning, here, 1)
+    assert shown == f"{here}:1: ToleranceWarning: poor\n"
+    other = warnings.formatwarning(UserWarning("other"), UserWarning, here, 1)
+    assert other.splitlines()[1].strip().startswith('"""What a user meets')
