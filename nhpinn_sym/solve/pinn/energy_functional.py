@@ -16,7 +16,7 @@ from ...problem.errors import SolveError, UnsupportedError
 from ...runtime.nets.least_squares import safe_divisor
 from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
-from .minimize import Result
+from .minimize import Result, Steps
 from .network import Layers, Network, TrialSpace, with_last_layer
 from .optimizers import OPTIMIZERS, make_optimizer
 from .options import RANDOM_FEATURES, Options, read_options, require_unused
@@ -70,6 +70,7 @@ class Trained:
     start: Network
     result: Result
     iterations: int
+    history: Steps = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +139,7 @@ class Functional:
         best = state.x
         lowest = value = unseen.value(loss.network(state.x))
         since = count = 0
+        steps = [(0, state.loss * loss.unit, lowest)]
         while state.result is None and count < iterations and since < _PATIENCE:
             state = optimizer.step(loss, state)
             count += 1
@@ -145,6 +147,9 @@ class Functional:
                 continue
             value = unseen.value(loss.network(state.x))
             since += 1
+            steps.append((count, state.loss * loss.unit, value))
+            if options.callback is not None:
+                options.callback(*steps[-1])
             if value < lowest:
                 best = state.x
                 lowest = value
@@ -157,7 +162,7 @@ class Functional:
         result = state.result or (Result.STALLED if since >= _PATIENCE else Result.MAX_ITERATIONS)
         if result is not Result.MAX_ITERATIONS and value - lowest > _RISEN * abs(lowest):
             result = Result.OVERFITTED
-        return Trained(loss.network(best), loss.network(loss.start), result, count)
+        return Trained(loss.network(best), loss.network(loss.start), result, count, tuple(steps))
 
     def _first_layers(self, unseen: Functional, options: Options) -> Layers:
         """What a training starts from: the best last layer, or nothing, where that has exploited

@@ -65,6 +65,19 @@ class Result(Enum):
         return f"{self.name}: {what}" + (f"; {remedy}" if remedy else "")
 
 
+Watch = Callable[[int, float, float], object]
+"""What a user gives as callback=: it is told the step, the loss and the residual at unseen points
+(or the energy on another quadrature) whenever a training looks at them.
+"""
+Steps = tuple[tuple[int, float, float], ...]
+"""What such a callback was told."""
+
+
+def history_info(steps: Steps) -> dict[str, list[float]]:
+    """info["history"] of one training, by name."""
+    return {name: [row[k] for row in steps] for k, name in enumerate(("step", "loss", "held_out"))}
+
+
 class Loss(Protocol):
     """A function to minimize over one flat vector of unknowns."""
 
@@ -166,6 +179,7 @@ class TrainingResult:
     held_out: float
     iterations: int
     result: Result
+    history: Steps = ()
 
 
 def minimize(
@@ -176,12 +190,13 @@ def minimize(
     goal: float,
     report: Callable[[float, str], None],
     checkpoint: Checkpoint | None = None,
+    watch: Watch | None = None,
 ) -> TrainingResult:
     """Steps until `held_out` (the residual at unseen points, as a function of x) is below the goal,
     stands or rises, or `iterations` are done.
 
-    report: is told the fraction done and a note. SolveError where the loss is not finite at the
-    start.
+    report: is told the fraction done and a note; watch: the numbers of every check. SolveError
+    where the loss is not finite at the start.
     """
     begun = time.perf_counter()
     state, count, checks = _resumed(optimizer, checkpoint, loss.start.device) or _begun(
@@ -194,6 +209,8 @@ def minimize(
             continue
         if state.x is not checks[-1].x:
             checks.append(Check(count, state.x, state.loss, held_out(state.x)))
+            if watch is not None:
+                watch(count, checks[-1].loss, checks[-1].held_out)
         state = replace(state, result=_verdict(state, count, checks, goal, iterations))
         best = min(checks, key=_quality).held_out
         report(
@@ -248,7 +265,8 @@ def _minimum(checks: list[Check], count: int, result: Result) -> TrainingResult:
         if check.count <= best.count and _EARLIER * best.held_out <= check.held_out < math.inf
     ]
     earlier, doubt = (larger[-1], best.held_out**2) if larger else (checks[0], best.held_out)
-    return TrainingResult(best.x, earlier.x, doubt, best.loss, best.held_out, count, result)
+    steps = tuple((check.count, check.loss, check.held_out) for check in checks)
+    return TrainingResult(best.x, earlier.x, doubt, best.loss, best.held_out, count, result, steps)
 
 
 def _saved(state: State, count: int, checks: list[Check]) -> dict[str, Any]:

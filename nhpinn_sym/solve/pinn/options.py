@@ -13,7 +13,7 @@ from torch.distributed import ProcessGroup
 from ...problem.errors import BackendMissingError, ProblemError, UnsupportedError, shortened
 from ...problem.user_input import positive_integer, positive_number
 from .distributed import Ranks
-from .minimize import Result
+from .minimize import Result, Watch
 from .objective import ENGINES
 from .optimizers import OPTIMIZERS
 
@@ -27,7 +27,7 @@ _DENSE = 2300
 """Weights of the hidden layers up to which matrices of all weights pay."""
 _INPUTS = 4
 """Numbers that a unit of the first layer has, bias included, as in two periodic dimensions."""
-_OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint")
+_OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint", "callback")
 """Options that one least-squares solve has no use for."""
 
 
@@ -41,7 +41,7 @@ class Options:
     iterations: of a training solver (None: its default); points: collocation points (None: by the
     number of unknowns). flavour: the engine of a training, see `objective`; dtype: of
     a training; checkpoint: a folder from which a killed training goes on when it is begun again
-    with the same options.
+    with the same options. callback: of a training, see `minimize.Watch`.
     group: processes of torch.distributed, all of which make the same call, that share the
     collocation rows of smooth problems.
     """
@@ -59,6 +59,7 @@ class Options:
     dtype: str = "float64"
     checkpoint: str | None = None
     group: ProcessGroup | None = None
+    callback: Watch | None = None
 
     @property
     def ranks(self) -> Ranks:
@@ -68,7 +69,7 @@ class Options:
     @property
     def shared(self) -> Options:
         """What has to be the same in all processes of the group."""
-        return replace(self, group=None, checkpoint=None, device="")
+        return replace(self, group=None, checkpoint=None, device="", callback=None)
 
     @property
     def net(self) -> tuple[int, int]:
@@ -156,6 +157,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
         )
         options = replace(options, scale=scale)
     require_folder(options.checkpoint)
+    require_callable(options.callback)
     if options.group is not None and not isinstance(options.group, ProcessGroup):
         raise ProblemError(
             "group is a group of torch.distributed",
@@ -211,6 +213,16 @@ def require_folder(checkpoint: object) -> None:
             "checkpoint is the path of a folder",
             term=shortened(checkpoint),
             remedy='write checkpoint="folder"',
+        )
+
+
+def require_callable(callback: object) -> None:
+    """ProblemError unless `callback` is None or can be called."""
+    if callback is not None and not callable(callback):
+        raise ProblemError(
+            "callback is a function of the step, the loss and the residual at unseen points",
+            term=shortened(callback),
+            remedy="write callback=lambda step, loss, held_out: ...",
         )
 
 

@@ -14,7 +14,15 @@ from ...problem.escaping import file_name
 from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
 from .distributed import SharedLoss
-from .minimize import Checkpoint, Result, SeparableLoss, TrainingResult, minimize, signature_of
+from .minimize import (
+    Checkpoint,
+    Result,
+    SeparableLoss,
+    Steps,
+    TrainingResult,
+    minimize,
+    signature_of,
+)
 from .network import Layers, Network, TrialSpace
 from .objective import Objective
 from .optimizers import OPTIMIZERS, make_optimizer
@@ -49,6 +57,7 @@ class Trained:
     iterations: int
     result: Result
     flavour: str
+    history: Steps = ()
 
 
 class NetLoss(Objective):
@@ -119,7 +128,9 @@ def train(
     if options.ranks.count > 1:
         whole = SharedLoss(loss, options.ranks, own.target.numel() / rows.target.numel())
     checkpoint = _checkpoint(loss, rows, held, options, (iterations, goal), name)
-    found = minimize(whole, optimizer, iterations, held_out, goal, report, checkpoint)
+    found = minimize(
+        whole, optimizer, iterations, held_out, goal, report, checkpoint, options.callback
+    )
     return _trained(loss, found)
 
 
@@ -205,6 +216,7 @@ def _trained(loss: NetLoss, found: TrainingResult) -> Trained:
         found.iterations,
         found.result,
         loss.flavour,
+        found.history,
     )
 
 

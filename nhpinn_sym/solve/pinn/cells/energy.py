@@ -24,6 +24,7 @@ from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome
 from ..energy_functional import Functional, Trained, energy_options
 from ..fields import NetworkField
+from ..minimize import history_info
 from ..network import Axes, TrialSpace
 from ..random_features import Scales, random_layer
 from ..rows import Rows
@@ -178,7 +179,12 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
             found.bounds.relative**0.5,
             first_failure([r.result for r in results]),
             sum(r.network.size for r in results),
-            {"width": width, "depth": depth, "iterations": max(r.iterations for r in results)},
+            {
+                "width": width,
+                "depth": depth,
+                "iterations": max(r.iterations for r in results),
+                "history": [history_info(r.history) for r in results],
+            },
         )
 
     def _both(

@@ -26,7 +26,7 @@ from ...solution import Array, CellBatch
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, largest_change
 from ..fields import NetworkField
-from ..minimize import Result
+from ..minimize import Result, history_info
 from ..network import Axes, Network, Panels, TrialSpace
 from ..options import collocation_options
 from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
@@ -226,6 +226,11 @@ class SmoothCellSolver(Formulation[StageResult]):
         less = StageResult(self.rows.empty.with_networks(earlier))
         change = largest_change(self.values(done), self.values(less))
         width, depth = self.options.net
+        order = [k for _, members in self.rows.stages for k in members]
+        histories = {
+            self.cells.functions[k].name: history_info(found.history)
+            for k, found in zip(order, results, strict=True)
+        }
         return Outcome(
             done,
             max(change, *(r.doubt for r in results)),
@@ -237,6 +242,7 @@ class SmoothCellSolver(Formulation[StageResult]):
                 "depth": depth,
                 "iterations": max(r.iterations for r in results),
                 "flavour": results[0].flavour,
+                "history": histories,
             },
         )
 

@@ -138,6 +138,7 @@ class ClassicalEquation(NetProblem[TrainingResult]):
     def more_info(self, solved: TrainingResult) -> dict[str, Any]:
         info: dict[str, Any] = {"tolerance": self.tolerance}
         info |= {"seconds": solved.seconds, "cpu_seconds": solved.cpu_seconds}
+        info["history"] = solved.history.of_one_net()
         errors = solved.history.of_one_net().errors
         if errors:
             info["errors"] = {name: epoch_average(v, _LAST) for name, v in errors.items()}

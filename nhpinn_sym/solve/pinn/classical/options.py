@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from ....problem.errors import ProblemError, shortened
 from ....problem.user_input import listed, positive_integer, positive_number
+from ..minimize import Watch
 from ..objective import ENGINES
-from ..options import require_choice, require_device, require_folder, require_seed
+from ..options import require_callable, require_choice, require_device, require_folder, require_seed
 
 NODES = {1: 101, 2: 41, 3: 13}
 
@@ -25,6 +26,8 @@ class TrainingOptions:
     which the error against `reference` is taken. flavour: of the program for the residual, see
     `objective`.
     checkpoint: a folder from which a killed training goes on when it is begun again.
+    callback: is told the epoch, the loss and the error against `reference` (nan without one) as
+    often as the bar of the training.
     Initial weights and biases are uniform in +-1/sqrt(inputs), the default of torch.nn.Linear.
     """
 
@@ -39,6 +42,7 @@ class TrainingOptions:
     device: str = "cpu"
     flavour: str = "auto"
     checkpoint: str | os.PathLike[str] | None = None
+    callback: Watch | None = None
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -137,6 +141,7 @@ def read(kind: type[Kind], given: Mapping[str, Any], terms: Callable[[Kind], int
         require_choice(name, getattr(options, name, choices[0]), choices)
     _check_weights(options.weights, terms(options))
     require_folder(options.checkpoint)
+    require_callable(options.callback)
     require_device(options.device)
     return options
 

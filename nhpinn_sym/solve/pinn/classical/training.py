@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -70,6 +71,8 @@ def train(
         training.step()
         if (training.epoch - 1) % max(1, options.epochs // _REPORTS) == 0:
             report((training.epoch - 1) / options.epochs, training.note())
+            if options.callback is not None:
+                options.callback(*training.last())
         if checkpoint is not None:
             checkpoint.save(training.state(), at_once=training.epoch == options.epochs)
     return training.result()
@@ -120,6 +123,12 @@ class Training:
         self.x.grad = torch.stack(gradients).sum(0)
         self.optimizer.step()
         self.epoch += 1
+
+    def last(self) -> tuple[int, float, float]:
+        """The last epoch, its loss, and the first of its errors; means over the nets."""
+        k = self.epoch - 1
+        error = float(self.errors[k, 0].mean()) if self.measures.names else math.nan
+        return k, float(self.weights @ self.values[k].mean(1)), error
 
     def note(self) -> str:
         """The last epoch, its loss and errors, as a line for a progress bar."""

@@ -23,7 +23,7 @@ from ...solution import Array, Coefficients
 from .. import adaptive
 from ..adaptive import PATIENCE, Fit, Formulation, Outcome, norm_change
 from ..energy_functional import Functional, energy_options
-from ..minimize import Result
+from ..minimize import Result, history_info
 from ..network import Axes, Jet, Network, TrialSpace
 from ..options import Options
 from ..random_features import Scales, random_layer
@@ -286,7 +286,12 @@ class RitzEquation(Formulation[Minimizer]):
             None,
             found.result,
             found.network.size,
-            {"width": width, "depth": depth, "iterations": found.iterations},
+            {
+                "width": width,
+                "depth": depth,
+                "iterations": found.iterations,
+                "history": history_info(found.history),
+            },
         )
 
     def _probe(self, network: Network) -> Array:

@@ -13,6 +13,7 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, norm_change
+from ..minimize import history_info
 from ..network import Axes
 from ..options import Options, collocation_options
 from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
@@ -120,6 +121,7 @@ class StrongEquation(Formulation[NetAndKnown]):
                 "depth": depth,
                 "iterations": found.iterations,
                 "flavour": found.flavour,
+                "history": history_info(found.history),
             },
         )
 
