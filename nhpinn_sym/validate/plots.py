@@ -223,17 +223,28 @@ def _show(
         axes.grid(alpha=0.3)
         return
     (values,) = curves.values()
-    plane = [
+    x, y, field = (
         column.reshape(shape[:2]) for column in (points[:, 0], points[:, 1], np.asarray(values))
-    ]
+    )
     extreme = float(np.max(np.abs(values))) or 1.0
     low, high = (-extreme, extreme) if signed else limits or (None, None)
-    mesh = axes.pcolormesh(
-        *plane, shading="gouraud", cmap="RdBu_r" if signed else "viridis", vmin=low, vmax=high
+    # Points are the middles of pixels, which reach half a step beyond the first and the last one.
+    # Gouraud's triangles make the same picture, and double the time of the figure.
+    right = (x[1, 0] - x[0, 0]) / 2
+    top = (y[0, 1] - y[0, 0]) / 2
+    image = axes.imshow(
+        field.T,
+        cmap="RdBu_r" if signed else "viridis",
+        vmin=low,
+        vmax=high,
+        origin="lower",
+        interpolation="bilinear",
+        extent=(x[0, 0] - right, x[-1, 0] + right, y[0, 0] - top, y[0, -1] + top),
     )
-    axes.figure.colorbar(mesh, ax=axes)
+    axes.set_xlim(x[0, 0], x[-1, 0])
+    axes.set_ylim(y[0, 0], y[0, -1])
+    axes.figure.colorbar(image, ax=axes)
     axes.set_ylabel(names[1])
-    axes.set_aspect("equal")
 
 
 def _at(problem: MultiscaleProblem) -> str:
