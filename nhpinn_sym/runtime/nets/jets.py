@@ -8,6 +8,7 @@ outputs may be appended.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import torch
 
@@ -46,7 +47,7 @@ def total(terms: list[torch.Tensor]) -> torch.Tensor:
     return value
 
 
-def combine(coefficients: dict[MultiIndex, torch.Tensor | float], d: Jet) -> torch.Tensor:
+def combine(coefficients: Mapping[MultiIndex, torch.Tensor | float], d: Jet) -> torch.Tensor:
     """sum_a c_a D^a."""
     return total([times(c, d[a]) for a, c in coefficients.items()])
 

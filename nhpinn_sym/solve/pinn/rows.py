@@ -6,8 +6,9 @@ being the coefficients of known functions that the trial space holds beside the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,6 +18,7 @@ from ...lower.forms import MultiIndex
 from ...problem.errors import SolveError
 from ...resolution import Resolution
 from ...runtime.nets.inputs import spread
+from ...runtime.nets.jets import full
 from ...runtime.nets.least_squares import safe_divisor
 from ..resources import require_affordable
 from .network import Axes, Jet, Panels, TrialSpace
@@ -93,6 +95,23 @@ class Rows:
             + self.extra @ coefficients
             - self.target
         )
+
+
+Tables = Mapping[tuple[int, int], Mapping[MultiIndex, Any]]
+"""An emitted operator at points: for each equation and component the factors, numbers or (n,), of
+the derivatives.
+"""
+
+
+def operator_weights(
+    points: Tensor, tables: Tables, components: int, indices: Sequence[MultiIndex]
+) -> Tensor:
+    """The factors of an emitted operator as (n, equations, components, derivatives)."""
+    out = points.new_zeros(len(points), components, components, len(indices))
+    for (i, j), table in tables.items():
+        for index, value in table.items():
+            out[:, i, j, indices.index(index)] = full(points, value)
+    return out
 
 
 def row_strengths(weights: Tensor, trial: TrialSpace) -> Tensor:

@@ -222,10 +222,12 @@ class CellAveraging:
     def _coarsest(self) -> int:
         """Points along an axis that see the sharpest panel of the data, as the limit allows."""
         dim = self.cells.cell.dim
-        axes = zip(self.trial.axes[:dim], self.trial.panels[:dim], strict=False)
-        shares = [min(np.diff(lines)) / (b - a) for (_, a, b), lines in axes]
-        seen = math.ceil(_PER_PANEL / min(shares, default=1.0))
-        return max(_COARSEST, min(seen, int(_LIMIT ** (1 / dim)) // 2))
+        smallest = 1.0
+        for (_, a, b), lines in zip(self.trial.axes[:dim], self.trial.panels[:dim], strict=False):
+            smallest = min(smallest, float(min(np.diff(lines))) / (b - a))
+        seen = math.ceil(_PER_PANEL / smallest)
+        largest = int(_LIMIT ** (1 / dim))
+        return max(_COARSEST, min(seen, largest // 2))
 
     def __call__(self, family: CellFunctions, slow: Tensor) -> CellAverages:
         """The means at slow points (m, s)."""

@@ -25,7 +25,7 @@ from ....runtime.nets.least_squares import safe_divisor
 from ...level_set_quadrature import Interface, Partition
 from ..network import Jet, Layers, Network
 from ..random_features import matrix
-from ..rows import Rows, balance_factors, row_strengths
+from ..rows import Rows, balance_factors, operator_weights, row_strengths
 from .averages import CellFunctions
 from .subdomains import Subdomain
 
@@ -131,28 +131,19 @@ class JumpRows:
 
     def left(self, piece: Subdomain, points: Tensor) -> Tensor:
         """The factors (n, equations, components, derivatives) of the operator."""
-        out = points.new_zeros(
-            len(points), self.components, self.components, len(piece.trial.indices)
-        )
-        for (i, j), table in piece.trial.module.coefficients(
-            self.at(points), **piece.parameters
-        ).items():
-            for index, value in table.items():
-                out[:, i, j, piece.trial.indices.index(index)] = full(points, value)
-        return out
+        tables = piece.trial.module.coefficients(self.at(points), **piece.parameters)
+        return operator_weights(points, tables, self.components, piece.trial.indices)
 
     def conormal(self, piece: Subdomain, points: Tensor, normals: Tensor) -> Tensor:
         """The factors of the flux along the normals (n, d)."""
         out = points.new_zeros(
             len(points), self.components, self.components, len(piece.trial.indices)
         )
-        for (i, axis, j), table in piece.trial.module.flux_coefficients(
-            self.at(points), **piece.parameters
-        ).items():
+        tables = piece.trial.module.flux_coefficients(self.at(points), **piece.parameters)
+        for (i, axis, j), table in tables.items():
             for index, value in table.items():
-                out[:, i, j, piece.trial.indices.index(index)] += normals[:, axis] * full(
-                    points, value
-                )
+                along = normals[:, axis] * full(points, value)
+                out[:, i, j, piece.trial.indices.index(index)] += along
         return out
 
     def traces(self, found: Interface, families: Sequence[CellFunctions]) -> tuple[Tensor, Tensor]:

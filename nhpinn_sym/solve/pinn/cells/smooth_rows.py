@@ -11,11 +11,17 @@ from torch import Tensor
 
 from ....emit.torch_cells import Stage
 from ....lower.forms import LoweredCells
-from ....runtime.nets.jets import full
 from ....runtime.nets.least_squares import safe_divisor
 from ...interpolation import Nodes
 from ..network import Jet, Network, TrialSpace
-from ..rows import Rows, balance_factors, collocation_points, concatenate, row_strengths
+from ..rows import (
+    Rows,
+    balance_factors,
+    collocation_points,
+    concatenate,
+    operator_weights,
+    row_strengths,
+)
 from .averages import EIGENVALUE, CellAveraging, CellFunctions
 
 _SAMPLES = 256
@@ -86,13 +92,8 @@ class CellRows:
         if shift:
             constants[EIGENVALUE] = constants[EIGENVALUE] + shift
         coefficients = module.adjoint_coefficients if stage[0] == "adjoint" else module.coefficients
-        out = points.new_zeros(
-            len(points), self.cells.components, self.cells.components, len(self.trial.indices)
-        )
-        for (i, j), table in coefficients(points, **self.means.arguments(constants)).items():
-            for index, value in table.items():
-                out[:, i, j, self.trial.indices.index(index)] = full(points, value)
-        return out
+        tables = coefficients(points, **self.means.arguments(constants))
+        return operator_weights(points, tables, self.cells.components, self.trial.indices)
 
     def right(self, number: int, points: Tensor, family: CellFunctions, left: Tensor) -> Tensor:
         """The right-hand sides of a stage, (n, equations, functions)."""

@@ -18,7 +18,6 @@ from ....emit.torch_cells import cells as emit_cells
 from ....emit.torch_text import given_values
 from ....lower.forms import LoweredCells, MultiIndex
 from ....problem.errors import ProblemError, UnsupportedError
-from ....runtime.nets.jets import full
 from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
@@ -26,7 +25,7 @@ from ..adaptive import Choice, NetProblem, Outcome
 from ..fields import WrappedField, pairs
 from ..minimize import Result
 from ..network import Jet, Network
-from ..rows import Rows
+from ..rows import Rows, operator_weights
 from .losses import (
     BatchedMlp,
     LossTerm,
@@ -251,13 +250,10 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         taken off its source.
         """
         trial = self.nets.trial
-        m = self.cells.components
         y = uniform(self.cells.cell.bounds, self.nodes).to(self.options.device)
         points = self._stamped(y, place)
-        weights = y.new_zeros(len(y), m, m, len(trial.indices))
-        for (i, q), table in trial.module.coefficients(points, **self.given).items():
-            for index, value in table.items():
-                weights[:, i, q, trial.indices.index(index)] = full(points, value)
+        tables = trial.module.coefficients(points, **self.given)
+        weights = operator_weights(points, tables, self.cells.components, trial.indices)
         source = self._source(number, j, y, place, known)
         form = self.cells.functions[trial.module.STAGES[number][1][j]]
         if not form.solvable:

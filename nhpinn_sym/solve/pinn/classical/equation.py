@@ -16,7 +16,6 @@ from ....emit.hard_constraints import constrain
 from ....emit.torch_text import closure
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.errors import ProblemError, UnsupportedError
-from ....runtime.nets.jets import full
 from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
 from .. import adaptive
@@ -26,7 +25,7 @@ from ..equations.solution import POOR, NetworkSolution
 from ..minimize import Result
 from ..network import Network
 from ..random_features import HELD_OUT, held_out_residual
-from ..rows import Rows, collocation_points, concatenate
+from ..rows import Rows, collocation_points, concatenate, operator_weights
 from .losses import (
     BatchedMlp,
     EnergyLoss,
@@ -361,14 +360,8 @@ class SoftProblem(BoundaryValueProblem):
         self, coefficients: Callable[..., Any], points: Tensor, given: Mapping[str, Any]
     ) -> Tensor:
         """(n, equations, components, derivatives) from an emitted table."""
-        table = coefficients(points, **given)
-        out = points.new_zeros(
-            len(points), self.components, self.components, len(self.trial.indices)
-        )
-        for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
-            for index, value in terms.items():
-                out[:, i, j, self.trial.indices.index(index)] = full(points, value)
-        return out
+        tables = self.tables(coefficients(points, **given))
+        return operator_weights(points, tables, self.components, self.trial.indices)
 
     def _identity(self, points: Tensor) -> Tensor:
         """The weights of the values."""

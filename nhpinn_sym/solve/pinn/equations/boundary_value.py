@@ -27,6 +27,7 @@ from ...solution import Array, Coefficients
 from ..network import Jet, Network, TrialSpace
 from ..rows import (
     Rows,
+    Tables,
     balance_factors,
     collocation_points,
     concatenate,
@@ -218,13 +219,16 @@ class BoundaryValueProblem:
         conditions of a face, if their table is given.
         """
         rows, columns = self.balance
-        found = (table or self.trial.module.coefficients)(point, **self.arguments(point))
+        coefficients = table or self.trial.module.coefficients
         out = torch.zeros(self.components, self.components, dtype=torch.float64)
-        for (i, j), entries in found.items() if self.components > 1 else [((0, 0), found)]:
-            out[i, j] = (
-                rows[i] * columns[j] * torch.as_tensor(entries.get(index, 0.0)).reshape(-1)[0]
-            )
+        for (i, j), terms in self.tables(coefficients(point, **self.arguments(point))).items():
+            factor = torch.as_tensor(terms.get(index, 0.0)).reshape(-1)[0]
+            out[i, j] = rows[i] * columns[j] * factor
         return out.numpy()
+
+    def tables(self, found: Mapping[Any, Any]) -> Tables:
+        """Emitted coefficients by equation and component: scalar problems have one table alone."""
+        return found if self.components > 1 else {(0, 0): found}
 
     def inside(self, points: Tensor) -> Rows:
         """The rows of the equations at points of the domain."""
@@ -285,8 +289,7 @@ class BoundaryValueProblem:
         weights = data.new_zeros(*data.shape, self.components, len(indices))
         lifted = torch.zeros_like(data)
         extra = data.new_zeros(*data.shape, known[0][self._zero].shape[1])
-        table = coefficients(points, **given)
-        for (i, j), terms in table.items() if self.components > 1 else [((0, 0), table)]:
+        for (i, j), terms in self.tables(coefficients(points, **given)).items():
             weights[:, i, j] = combine(terms, free[j])
             lifted[:, i] += combine(terms, lift[j])
             extra[:, i] += combine(terms, known[j])

@@ -207,10 +207,9 @@ def _diffusion(
     middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
     middle[face[0]] = problem.bounds[face[0]][face[1]]
     point = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)
-    across, rate = ([0] * len(problem.bounds) for _ in range(2))
-    across[face[0]] = 2
-    rate[-1] = 1
-    second, mass = (problem.factors(point, tuple(index)) for index in (across, rate))
+    columns = range(len(problem.bounds))
+    second = problem.factors(point, tuple(2 * int(k == face[0]) for k in columns))
+    mass = problem.factors(point, tuple(int(k == columns[-1]) for k in columns))
     values, vectors = np.linalg.eig(np.linalg.solve(mass, -second))
     vectors = problem.balance[1].cpu().numpy()[:, None] * vectors
     if np.abs(values.imag).max() > _REAL * np.abs(values).max() or values.real.min() <= 0:
