@@ -22,7 +22,7 @@ from .integrands import mean
 from .layout import statement
 from .numpy_printer import BroadcastPrinter
 from .skfem_text import (
-    Coefficients,
+    CoefficientSet,
     assemble,
     bilinear_blocks,
     bounds,
@@ -41,7 +41,7 @@ def cells(lowered: LoweredCells) -> Source:
     """`cell_forms.py`, which needs numpy and scikit-fem. UnsupportedError as `require_elements`."""
     require_elements(lowered)
     printer = BroadcastPrinter()
-    writer = _Writer(lowered, Coefficients(printer, lowered.coordinates))
+    writer = _Writer(lowered, CoefficientSet(printer, lowered.coordinates))
     tables = [writer.bilinear("OPERATOR", "operator", lowered.bilinear), writer.sources()]
     if lowered.mass:
         tables.append(writer.bilinear("MASS", "mass", lowered.mass))
@@ -79,7 +79,7 @@ def _constants(lowered: LoweredCells, printer: BroadcastPrinter) -> list[str]:
 class _Writer:
     """Collects the texts of the forms; each method returns the table that lists them."""
 
-    def __init__(self, lowered: LoweredCells, coefficients: Coefficients) -> None:
+    def __init__(self, lowered: LoweredCells, coefficients: CoefficientSet) -> None:
         self.lowered = lowered
         self.coefficients = coefficients
         self.components = lowered.components
@@ -115,7 +115,7 @@ def _identifier(*parts: object) -> str:
     return re.sub(r"\W", "_", "_".join(map(str, parts)))
 
 
-def _docstring(lowered: LoweredCells, coefficients: Coefficients) -> list[str]:
+def _docstring(lowered: LoweredCells, coefficients: CoefficientSet) -> list[str]:
     equation = "operator(N_k, v) = rhs_k(v)"
     if lowered.components > 1:
         equation = "sum_ij operator_i_j(N_kj, v_i) = sum_i rhs_k_i(v_i)"

@@ -19,7 +19,7 @@ from .numpy_printer import BroadcastPrinter
 from .skfem_cells import cells
 from .skfem_text import (
     Blocks,
-    Coefficients,
+    CoefficientSet,
     assemble,
     bilinear_blocks,
     bounds,
@@ -75,7 +75,7 @@ class _Group:
     """The forms of one table, with the function of their coefficients."""
 
     name: str
-    coefficients: Coefficients
+    coefficients: CoefficientSet
     blocks: Blocks
 
     @property
@@ -92,8 +92,8 @@ class _Writer:
         self.components = lowered.components
         self.printer = BroadcastPrinter()
 
-    def _coefficients(self) -> Coefficients:
-        return Coefficients(self.printer, self.lowered.coordinates)
+    def _coefficients(self) -> CoefficientSet:
+        return CoefficientSet(self.printer, self.lowered.coordinates)
 
     def groups(self) -> dict[str, _Group]:
         """The forms of the operator, of the load, and of the time derivative."""

@@ -30,7 +30,7 @@ Product = tuple[sp.Expr, str]
 
 
 @dataclass
-class Coefficients:
+class CoefficientSet:
     """Collects the coefficients of some forms, and writes the function that evaluates them at
     points.
     """
@@ -128,7 +128,7 @@ def derivative(name: str, index: MultiIndex) -> str:
     return f"{name}.grad[{index.index(1)}]" if any(index) else name
 
 
-def total(terms: Iterable[Product], coefficients: Coefficients, empty: str) -> str:
+def total(terms: Iterable[Product], coefficients: CoefficientSet, empty: str) -> str:
     """The text of sum coefficient * product, grouped by coefficient; `empty` where there is no
     term.
     """
@@ -147,7 +147,7 @@ def _sum(texts: Iterable[str]) -> str:
     return " + ".join(texts).replace("+ -", "- ")
 
 
-def _group(rest: sp.Expr, members: list[tuple[sp.Expr, str]], coefficients: Coefficients) -> str:
+def _group(rest: sp.Expr, members: list[tuple[sp.Expr, str]], coefficients: CoefficientSet) -> str:
     """number * rest * (sum of products), the number drawn out where all members share it."""
     numbers = {number for number, _ in members}
     shared = members[0][0] if len(numbers) == 1 else sp.Integer(1)
@@ -159,7 +159,7 @@ def _group(rest: sp.Expr, members: list[tuple[sp.Expr, str]], coefficients: Coef
     return _times(shared, " * ".join(kept), coefficients)
 
 
-def _times(number: sp.Expr, product: str, coefficients: Coefficients) -> str:
+def _times(number: sp.Expr, product: str, coefficients: CoefficientSet) -> str:
     if number == 1:
         return product or "1"
     if number == -1:
@@ -190,7 +190,7 @@ class Blocks:
 
 
 def bilinear_blocks(
-    name: str, terms: Sequence[WeakTerm], components: int, coefficients: Coefficients
+    name: str, terms: Sequence[WeakTerm], components: int, coefficients: CoefficientSet
 ) -> Blocks:
     """A form for each equation and field."""
     blocks = Blocks([], {})
@@ -203,7 +203,7 @@ def bilinear_blocks(
 
 
 def linear_blocks(
-    name: str, terms: Sequence[WeakTerm], components: int, coefficients: Coefficients
+    name: str, terms: Sequence[WeakTerm], components: int, coefficients: CoefficientSet
 ) -> Blocks:
     """A form for each equation."""
     blocks = Blocks([], {})

@@ -30,7 +30,7 @@ E = TypeVar("E")
 
 
 @dataclass(frozen=True)
-class Coefficients:
+class CoefficientsFile:
     """One emitted file of coefficients: its name (without .py), its text, and what others may
     import from it.
     """
@@ -63,7 +63,7 @@ class Parts:
 
 def cell_coefficients(
     lowered: LoweredCells, more: Callable[[Parts], None] = lambda parts: None
-) -> Coefficients:
+) -> CoefficientsFile:
     """cell_coefficients.py: the strong operators where nothing jumps, the symmetric stiffness where
     there is an energy, and what `more` adds.
     """
@@ -135,7 +135,7 @@ def equation_coefficients(
     name: str,
     doc: str,
     derivatives: Iterable[MultiIndex],
-) -> Coefficients:
+) -> CoefficientsFile:
     """{name}_coefficients.py: the strong operator, the quadratic and the linear part of the energy
     where there is one, and the jets, up to `derivatives`, that make an ansatz satisfy the essential
     data.
@@ -275,9 +275,9 @@ def _energy_coefficients(
             parts.add(name, scope.function(name, "points", summary, entries, result))
 
 
-def _file(name: str, doc: str, constants: str, parts: Parts) -> Coefficients:
+def _file(name: str, doc: str, constants: str, parts: Parts) -> CoefficientsFile:
     text = assemble(doc, [constants, *parts.texts], {})
-    return Coefficients(name, text, ("AXES", "COORDINATES", "GIVEN", *parts.names))
+    return CoefficientsFile(name, text, ("AXES", "COORDINATES", "GIVEN", *parts.names))
 
 
 def _where_supported(made: Callable[[], E]) -> E | None:

@@ -21,7 +21,7 @@ from .fem_scope import known_entries
 from .integrands import expression, mean
 from .source import Source
 from .torch_cells import returned_table, slots
-from .torch_coefficients import Coefficients, Parts, cell_coefficients
+from .torch_coefficients import CoefficientsFile, Parts, cell_coefficients
 from .torch_inputs import Kinks, kinks_constant, levels_function
 from .torch_text import (
     NET,
@@ -105,7 +105,7 @@ class _Writer:
         self,
         lowered: LoweredCells,
         energy: CellEnergy,
-        shared: Coefficients,
+        shared: CoefficientsFile,
         kinks: Kinks | None,
     ) -> None:
         self.lowered = lowered

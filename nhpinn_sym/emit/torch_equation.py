@@ -21,7 +21,7 @@ from .hard_constraints import Constraints
 from .source import Source
 from .torch_cells import cells
 from .torch_coefficients import (
-    Coefficients,
+    CoefficientsFile,
     coefficient_function,
     equation_coefficients,
     equation_constraints,
@@ -74,7 +74,7 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
 
 def coefficients(
     lowered: LoweredEquation, name: str, derivatives: Iterable[MultiIndex] = ()
-) -> Coefficients:
+) -> CoefficientsFile:
     """{name}_coefficients.py, for the residual and for the energy."""
     _require_strong_form(lowered)
     doc = _equation_docstring(lowered, operator_tables(lowered), equation_constraints(lowered))

@@ -6,6 +6,7 @@ copy of it stands beside emitted files that are used without the package. A modu
 is given to its functions as `forms`: constants, tables and functions under the names that their
 docstrings say.
 
+- `arrays`: the types that modules hand each other
 - `tensor_grids`: tensor products of lines, composite Gauss rules
 - `lattice`, `lagrange_grid`: box meshes, and the piecewise polynomials on them; numpy alone
 - `cell_solve`: in which order cell problems are solved, with any finite element library

@@ -17,13 +17,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
-Key = tuple[str, tuple[int, ...]]
+from .arrays import Array, EffectiveKey
+
 Vector = Any
 Matrix = Any
-Solve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
+BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 """(b, g) -> (w, lam)."""
 
 _BELOW = 0.1
@@ -107,7 +106,7 @@ class Discrete(Protocol):
         columns: Sequence[Vector],
         rows: Sequence[Vector],
         transposed: bool = False,
-    ) -> AbstractContextManager[Solve]:
+    ) -> AbstractContextManager[BorderedSolve]:
         """The bordered system of `matrix`, or of its transpose."""
 
 
@@ -175,7 +174,7 @@ class Solved:
     that must have none, by function.
     """
 
-    values: dict[Key, float]
+    values: dict[EffectiveKey, float]
     multipliers: dict[str, float]
 
 
@@ -184,7 +183,7 @@ def solve_functions(forms: Any, cells: Discrete) -> Solved:
     KernelError where there is no ground state.
     """
     roles = [role for _, role, _, _ in forms.FUNCTIONS]
-    values: dict[Key, float] = {}
+    values: dict[EffectiveKey, float] = {}
     columns = list(cells.weights)
     if forms.EIGENVALUE is not None:
         values["lambda0", ()] = _ground_state(forms, cells)

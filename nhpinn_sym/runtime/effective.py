@@ -14,12 +14,10 @@ from typing import Any
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
-Key = tuple[Any, ...]
-"""(name, index), or (name, index, derivative)."""
-Solve = Callable[[dict[str, float]], Mapping[Key, Any]]
+from .arrays import AnyArray, EffectiveKey
+
+SolveAt = Callable[[dict[str, float]], Mapping[EffectiveKey, Any]]
 """Effective coefficients at a point of the slow coordinates, given by name."""
 
 NODES = 9
@@ -36,17 +34,17 @@ class Effective:
     """
 
     slow: dict[str, tuple[float, float]]
-    values: dict[Key, Array]
+    values: dict[EffectiveKey, AnyArray]
     parameters: dict[str, float]
-    known: dict[Key, float | str]
+    known: dict[EffectiveKey, float | str]
 
     @classmethod
     def sampled(
         cls,
-        solve: Solve,
+        solve: SolveAt,
         slow: Mapping[str, tuple[float, float]],
         parameters: Mapping[str, float],
-        known: Mapping[Key, float | str],
+        known: Mapping[EffectiveKey, float | str],
     ) -> Effective:
         """`solve` at every node of the slow coordinates."""
         lines = [_nodes(*ends) for ends in slow.values()]
@@ -55,7 +53,7 @@ class Effective:
         values = {key: np.array([table[key] for table in found]).reshape(shape) for key in found[0]}
         return cls(dict(slow), values, dict(parameters), dict(known))
 
-    def __call__(self, key: Key, points: Array, coordinates: Sequence[str]) -> Array:
+    def __call__(self, key: EffectiveKey, points: AnyArray, coordinates: Sequence[str]) -> AnyArray:
         """The coefficient, or its derivative along the coordinates, at points (n, d): (n,).
 
         KeyError for one that the table does not hold.
@@ -78,19 +76,19 @@ class Effective:
             total = np.einsum("nk,nk...->n...", basis, total)
         return np.asarray(total)
 
-    def _constant(self, key: Key, count: int, differentiated: bool) -> Array:
+    def _constant(self, key: EffectiveKey, count: int, differentiated: bool) -> AnyArray:
         """What needed no solve, at every point. KeyError for a formula."""
         value = self.known[key]
         if isinstance(value, str):
             raise KeyError(f"{label(key)} = {value} is a formula")
         return np.full(count, 0.0 if differentiated else value)
 
-    def field(self, coordinates: Sequence[str]) -> Callable[[Key, Array], Array]:
+    def field(self, coordinates: Sequence[str]) -> Callable[[EffectiveKey, AnyArray], AnyArray]:
         """A function of the key and of points (n, d); SystemExit where the table does not hold
         one.
         """
 
-        def field(key: Key, points: Array) -> Array:
+        def field(key: EffectiveKey, points: AnyArray) -> AnyArray:
             try:
                 return self(key, points, coordinates)
             except KeyError as cause:
@@ -99,8 +97,8 @@ class Effective:
         return field
 
     def functions(
-        self, externals: Mapping[str, Key], coordinates: Sequence[str]
-    ) -> dict[str, Callable[[Array], Array]]:
+        self, externals: Mapping[str, EffectiveKey], coordinates: Sequence[str]
+    ) -> dict[str, Callable[[AnyArray], AnyArray]]:
         """Functions of points (n, d), by the symbols of an equation."""
         field = self.field(coordinates)
         return {symbol: partial(field, key) for symbol, key in externals.items()}
@@ -165,7 +163,7 @@ class Effective:
         return cls(slow, values, record["parameters"], known)
 
     @cached_property
-    def _polynomials(self) -> dict[Key, Array]:
+    def _polynomials(self) -> dict[EffectiveKey, AnyArray]:
         """Coefficients of Chebyshev polynomials, an axis for each slow coordinate."""
         matrix = np.linalg.inv(chebyshev.chebvander(_unit_nodes(), NODES - 1))
         found = {}
@@ -177,7 +175,7 @@ class Effective:
         return found
 
 
-def label(key: Key) -> str:
+def label(key: EffectiveKey) -> str:
     """A[0, 0], and A[0, 0]_x1 for its derivative along the first coordinate."""
     name, index, *derivatives = key
     text = str(name)
@@ -189,34 +187,34 @@ def label(key: Key) -> str:
     return text
 
 
-def _basis(place: Array, order: int) -> Array:
+def _basis(place: AnyArray, order: int) -> AnyArray:
     """(n, nodes): derivatives of the Chebyshev polynomials at places in (-1, 1)."""
     columns = chebyshev.chebder(np.eye(NODES), order) if order else np.eye(NODES)
     return np.asarray(chebyshev.chebval(place, columns)).T
 
 
-def _unit_nodes() -> Array:
+def _unit_nodes() -> AnyArray:
     return np.cos(np.pi * (np.arange(NODES) + 0.5) / NODES)[::-1]
 
 
-def _nodes(low: float, high: float) -> Array:
+def _nodes(low: float, high: float) -> AnyArray:
     return (low + high) / 2 + (high - low) / 2 * _unit_nodes()
 
 
-def _shown(value: Array | float | str) -> str:
+def _shown(value: AnyArray | float | str) -> str:
     if isinstance(value, str):
         return value
     return ", ".join(f"{v:.15g}" for v in np.ravel(value))
 
 
-def _to_json(value: Array) -> dict[str, Any]:
+def _to_json(value: AnyArray) -> dict[str, Any]:
     parts = {"real": np.real(value).tolist()}
     if np.iscomplexobj(value):
         parts["imaginary"] = np.imag(value).tolist()
     return parts
 
 
-def _from_json(entry: Mapping[str, Any]) -> Array:
+def _from_json(entry: Mapping[str, Any]) -> AnyArray:
     real = np.asarray(entry["real"])
     if "imaginary" in entry:
         return real + 1j * np.asarray(entry["imaginary"])

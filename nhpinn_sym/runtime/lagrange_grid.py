@@ -13,10 +13,11 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from .arrays import Array
 from .lattice import Lattice
 from .tensor_grids import tensor_points
 
-_SHAPES: dict[int, NDArray[np.float64]] = {
+_SHAPES: dict[int, Array] = {
     1: np.array([[1.0, -1.0], [0.0, 1.0]]),
     2: np.array([[1.0, -3.0, 2.0], [0.0, 4.0, -4.0], [0.0, -1.0, 2.0]]),
 }
@@ -34,7 +35,7 @@ class LagrangeGrid:
 
     lattice: Lattice
     degree: int
-    values: NDArray[np.float64]
+    values: Array
 
     def __post_init__(self) -> None:
         if self.degree not in _SHAPES:
@@ -64,8 +65,8 @@ class LagrangeGrid:
     @classmethod
     def from_dofs(
         cls,
-        coordinates: NDArray[np.float64],
-        values: NDArray[np.float64],
+        coordinates: Array,
+        values: Array,
         lattice: Lattice,
         degree: int,
     ) -> LagrangeGrid:
@@ -85,9 +86,7 @@ class LagrangeGrid:
         sorted_values[..., flat] = values
         return cls(lattice, degree, sorted_values.reshape(values.shape[:-1] + shape))
 
-    def evaluate(
-        self, points: NDArray[np.float64], index: Sequence[int], periodic: bool = False
-    ) -> NDArray[np.float64]:
+    def evaluate(self, points: Array, index: Sequence[int], periodic: bool = False) -> Array:
         """D^index at `points` (n, d): shape (..., n).
 
         Derivatives are exact inside the elements; on an interface they are those of the upper
@@ -119,8 +118,8 @@ class LagrangeGrid:
         return result
 
     def _axis(
-        self, axis: int, x: NDArray[np.float64], order: int, periodic: bool
-    ) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+        self, axis: int, x: Array, order: int, periodic: bool
+    ) -> tuple[NDArray[np.intp], Array]:
         """First node (n,) and weights (degree + 1, n) of the elements that hold the coordinates x
         along one axis.
         """

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from .arrays import Array
 
 _OUTSIDE = 1e-9
 """How far outside, as a fraction of the box's length, a point counts as one on the face."""

@@ -6,11 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .tensor_grids import tensor_points
 
-Array = NDArray[np.float64]
 Table = Mapping[Any, Any]
 """Effective coefficients by (name, index)."""
 

@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numpy.typing import NDArray
 
-Vector = NDArray[np.float64]
+from .arrays import Array
 
 GAMMA = 1 / 4
 _NODES = (1 / 4, 3 / 4, 11 / 20, 1 / 2, 1.0)
@@ -29,14 +28,14 @@ last stage.
 
 
 def sdirk4(
-    solve: Callable[[Vector], Vector],
-    stiffness: Callable[[Vector], Vector],
-    load: Callable[[float], Vector],
-    w0: Vector,
+    solve: Callable[[Array], Array],
+    stiffness: Callable[[Array], Array],
+    load: Callable[[float], Array],
+    w0: Array,
     t_end: float,
     steps: int,
-    on_step: Callable[[int, float, Vector], None] | None = None,
-) -> Vector:
+    on_step: Callable[[int, float, Array], None] | None = None,
+) -> Array:
     """w(t_end) of M w' + K w = F(t), w(0) = w0, by `steps` equal steps dt = t_end / steps.
 
     `solve(b)` returns k with (M + GAMMA dt K) k = b, `stiffness(w)` returns K w, `load(t)` returns
@@ -47,7 +46,7 @@ def sdirk4(
     dt = t_end / steps
     w = w0
     for step in range(steps):
-        slopes: list[Vector] = []
+        slopes: list[Array] = []
         for node, row in zip(_NODES, _STAGES, strict=True):
             weighted = (a * k for a, k in zip(row, slopes, strict=True))
             stage = w + dt * sum(weighted, start=np.zeros_like(w))

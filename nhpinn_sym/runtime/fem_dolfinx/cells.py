@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 import ufl
 from mpi4py import MPI
-from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from ..arrays import Array, EffectiveKey
 from ..cell_solve import (
     DAMPING,
-    Key,
-    Solve,
+    BorderedSolve,
     solve_functions,
     unknown_symbols,
     volumes_at_nodes,
@@ -39,7 +38,7 @@ from .equation import method
 from .linear_solvers import bordered, component, rounding
 from .space import BoxSpace, QuadratureField
 
-Field = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Field = Callable[[Array], Array]
 """Points (n, d) of the cell -> values (n,)."""
 _TOGETHER = 6
 """Forms that are compiled as one: that saves compilations, and costs the time to assemble the
@@ -54,7 +53,7 @@ class CellResult:
     """
 
     functions: LagrangeGrid
-    effective: dict[Key, float]
+    effective: dict[EffectiveKey, float]
     multipliers: dict[str, float]
     iterations: int
 
@@ -205,7 +204,7 @@ class CellProblem:
         nodes = [self._largest(values, first // c) for values in choices]
         self._pins = [node * c + i for node in nodes for i in range(c)]
 
-    def _largest(self, values: NDArray[np.float64], first: int) -> int:
+    def _largest(self, values: Array, first: int) -> int:
         """The number of the node with the largest value on all ranks; this rank's numbers begin
         with `first`.
         """
@@ -226,7 +225,7 @@ class CellProblem:
         columns: Sequence[PETSc.Vec],
         rows: Sequence[PETSc.Vec],
         transposed: bool = False,
-    ) -> Iterator[Solve]:
+    ) -> Iterator[BorderedSolve]:
         if transposed:
             matrix = matrix.copy().transpose()
         solve = bordered(matrix, columns, rows, self._pins[: len(rows)], self.method)

@@ -23,9 +23,9 @@ from contextlib import contextmanager
 import numpy as np
 import ufl
 from mpi4py import MPI
-from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from ..arrays import Array
 from ..lattice import Lattice
 from .form_cache import guarded
 
@@ -120,9 +120,7 @@ def broken_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:
         return fem.FunctionSpace(mesh, element)
 
 
-def quadrature_space(
-    mesh: dmesh.Mesh, degree: int
-) -> tuple[fem.FunctionSpace, NDArray[np.float64]]:
+def quadrature_space(mesh: dmesh.Mesh, degree: int) -> tuple[fem.FunctionSpace, Array]:
     """Functions known at the points of the quadrature of that degree, and these points (dofs, d),
     those of ghost cells included.
     """
@@ -192,7 +190,7 @@ def assemble_scalar(comm: MPI.Comm, form: fem.Form) -> float:
     return float(sum(comm.allgather(fem.assemble_scalar(form))))
 
 
-def coordinates(space: fem.FunctionSpace) -> NDArray[np.float64]:
+def coordinates(space: fem.FunctionSpace) -> Array:
     """Coordinates (owned nodes, dimension) of the nodes that this rank owns."""
     owned = space.dofmap.index_map.size_local
     return space.tabulate_dof_coordinates()[:owned, : space.mesh.geometry.dim]

@@ -13,6 +13,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from ..arrays import Array, EffectiveKey
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
 from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled
@@ -28,10 +29,7 @@ from .compat import (
 from .linear_solvers import Linear, bordered, rounding
 from .space import BoxSpace, Interpolant
 
-Key = tuple[Any, ...]
-"""(name, index), or (name, index, derivative)."""
-Array = NDArray[np.float64]
-Coefficients = Callable[[Key, Array], Array]
+EffectiveField = Callable[[EffectiveKey, Array], Array]
 _IS_CONSTANT = 1e-12
 """Distance from a constant, at nodes and relative to one, that is rounding."""
 _ROUNDED = 1e-12
@@ -52,7 +50,7 @@ class EquationProblem:
         self,
         forms: ModuleType,
         parameters: Mapping[str, float],
-        coefficients: Coefficients,
+        coefficients: EffectiveField,
         lattice: Lattice,
         degree: int = 2,
         solver: str = "auto",

@@ -13,6 +13,7 @@ from mpi4py import MPI
 from numpy.typing import NDArray
 from petsc4py import PETSc
 
+from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
 from ..rigid_modes import independent, motions
@@ -152,7 +153,7 @@ class BoxSpace:
         result.array[:] = np.where(places % 2, -1.0, 1.0)
         return result
 
-    def motions(self) -> NDArray[np.float64]:
+    def motions(self) -> Array:
         """The free dofs (n, k), of this rank, of constants and rotations."""
         whole = motions(coordinates(self.space), self.lattice.bounds, self.components)
         return independent(whole[self._masters], self.comm.allgather)
@@ -187,7 +188,7 @@ class BoxSpace:
         return Interpolant(self.space, self.constant(1.0) * value)
 
     @cached_property
-    def _cubic(self) -> tuple[fem.FunctionSpace, NDArray[np.float64], slice]:
+    def _cubic(self) -> tuple[fem.FunctionSpace, Array, slice]:
         """Functions of degree 3 on each cell, their nodes on all ranks, and which of these are this
         rank's.
         """
@@ -196,9 +197,7 @@ class BoxSpace:
         first = sum(len(part) for part in parts[: self.comm.rank])
         return space, np.concatenate(parts), slice(first, first + len(parts[self.comm.rank]))
 
-    def sampled(
-        self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]
-    ) -> fem.Constant | fem.Function:
+    def sampled(self, values: Callable[[Array], Array]) -> fem.Constant | fem.Function:
         """A function of points, (n, d) -> (n,), that is called with the same points on every rank.
 
         A constant, or a function of degree 3 on each cell: that interpolation costs less accuracy
@@ -213,11 +212,11 @@ class BoxSpace:
         function.x.scatter_forward()
         return function
 
-    def values(self, function: fem.Function) -> NDArray[np.float64]:
+    def values(self, function: fem.Function) -> Array:
         """The owned dofs of `function`: a view."""
         return function.x.array[: self.owned * self.components]
 
-    def grid(self, values: NDArray[np.float64]) -> LagrangeGrid:
+    def grid(self, values: Array) -> LagrangeGrid:
         """Owned node values (..., owned), gathered from all ranks: evaluation needs no
         communication then.
         """
@@ -233,7 +232,7 @@ class QuadratureField:
         space, self._points = quadrature_space(box.mesh, box.quadrature_degree)
         self.function = fem.Function(space)
 
-    def assign(self, values: Callable[[NDArray[np.float64]], NDArray[np.float64]]) -> None:
+    def assign(self, values: Callable[[Array], Array]) -> None:
         """Take the values of a function of points, (n, d) -> (n,), on this rank's cells."""
         self.function.x.array[:] = values(self._points)
 
@@ -270,7 +269,5 @@ def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
     return dmesh.meshtags(mesh, last, facets[order], tags[order])
 
 
-def _on_plane(
-    axis: int, end: int, ends: tuple[float, float], x: NDArray[np.float64]
-) -> NDArray[np.bool_]:
+def _on_plane(axis: int, end: int, ends: tuple[float, float], x: Array) -> NDArray[np.bool_]:
     return np.abs(x[axis] - ends[end]) < _ON_FACE * (ends[1] - ends[0])

@@ -15,12 +15,11 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sps
 import skfem
-from numpy.typing import NDArray
 
+from ..arrays import Array, EffectiveKey
 from ..cell_solve import (
     DAMPING,
-    Key,
-    Solve,
+    BorderedSolve,
     solve_functions,
     unknown_symbols,
     volumes_at_nodes,
@@ -28,8 +27,6 @@ from ..cell_solve import (
 from ..lagrange_grid import LagrangeGrid
 from .linear_solvers import bordered_solver, cancels
 from .space import Data, Space, block_matrix, block_vector, evaluate
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -39,7 +36,7 @@ class CellResult:
     """
 
     functions: LagrangeGrid
-    effective: dict[Key, float]
+    effective: dict[EffectiveKey, float]
     multipliers: dict[str, float]
     method: str
 
@@ -148,7 +145,7 @@ class CellMesh:
         columns: Sequence[Array],
         rows: Sequence[Array],
         transposed: bool = False,
-    ) -> Iterator[Solve]:
+    ) -> Iterator[BorderedSolve]:
         matrix = matrix.T.tocsr() if transposed else matrix
         pins = self._pins[: len(rows)]
         solve, self.method = bordered_solver(

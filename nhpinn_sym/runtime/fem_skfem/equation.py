@@ -16,6 +16,7 @@ import scipy.sparse as sps
 import skfem
 from numpy.typing import NDArray
 
+from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..rigid_modes import (
     NEARLY,
@@ -36,8 +37,6 @@ from .space import (
     block_vector,
     evaluate,
 )
-
-Array = NDArray[np.float64]
 
 _IS_CONSTANT = 1e-12
 """Distance from a constant, at nodes and relative to one, that is rounding."""

@@ -16,11 +16,10 @@ import scipy.sparse as sps
 import scipy.sparse.linalg as sla
 from numpy.typing import NDArray
 
-from ..cell_solve import Bordered
+from ..arrays import Array
+from ..cell_solve import Bordered, BorderedSolve
 
-Vector = NDArray[np.float64]
-Solve = Callable[[Vector], Vector]
-BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
+Solve = Callable[[Array], Array]
 
 _DIRECT = {1: 10**9, 2: 150_000, 3: 3_000}
 """Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension
@@ -53,7 +52,7 @@ def linear_solver(
     dim: int,
     reuse: bool = False,
     definite: bool = True,
-    smooth: Vector | None = None,
+    smooth: Array | None = None,
 ) -> tuple[Solve, str]:
     """A function b -> matrix^-1 b, and the name of its method. `reuse` announces many right-hand
     sides.
@@ -74,7 +73,7 @@ def linear_solver(
     krylov = _krylov(matrix, symmetric, smooth)
     direct: list[Solve] = []
 
-    def solve(b: Vector) -> Vector:
+    def solve(b: Array) -> Array:
         if not direct:
             x = krylov(b)
             if _solved(matrix, x, b):
@@ -92,13 +91,13 @@ def linear_solver(
 
 def bordered_solver(
     matrix: sps.csr_matrix,
-    columns: Sequence[Vector],
-    rows: Sequence[Vector],
+    columns: Sequence[Array],
+    rows: Sequence[Array],
     pins: Sequence[int],
     dim: int,
     components: int = 1,
     definite: bool = True,
-    smooth: Vector | None = None,
+    smooth: Array | None = None,
 ) -> tuple[BorderedSolve, str]:
     """Solver (b, g) -> (x, lam) of matrix x + sum lam_p column_p = b, row_p . x = g_p for a matrix
     with as many kernel functions.
@@ -115,7 +114,7 @@ def bordered_solver(
     if _kernels_are_constants(matrix, columns, rows, components):
         return partial(_projected, regular, rows, free), method
 
-    def pinned(b: Vector) -> Vector:
+    def pinned(b: Array) -> Array:
         x = np.zeros_like(b)
         x[pins] = b[pins]
         x[free] = regular((b - matrix @ x)[free])
@@ -126,7 +125,7 @@ def bordered_solver(
 
 
 def _kernels_are_constants(
-    matrix: sps.csr_matrix, columns: Sequence[Vector], rows: Sequence[Vector], components: int
+    matrix: sps.csr_matrix, columns: Sequence[Array], rows: Sequence[Array], components: int
 ) -> bool:
     """Whether the constants of each component are the kernels of the matrix and of its transpose,
     and all borders are their weights.
@@ -138,14 +137,14 @@ def _kernels_are_constants(
     return max(abs(image).max() for image in images) <= _CANCELLED * abs(matrix).max()
 
 
-def _constants(matrix: sps.csr_matrix, components: int) -> Vector:
+def _constants(matrix: sps.csr_matrix, components: int) -> Array:
     """The constants of each component, as columns."""
     return np.tile(np.eye(components), (matrix.shape[0] // components, 1))
 
 
 def _projected(
-    regular: Solve, rows: Sequence[Vector], free: NDArray[np.intp], b: Vector, g: Sequence[float]
-) -> tuple[Vector, list[float]]:
+    regular: Solve, rows: Sequence[Array], free: NDArray[np.intp], b: Array, g: Sequence[float]
+) -> tuple[Array, list[float]]:
     """The bordered solution where the kernels are the constants of each component, whose weights
     are `rows`.
     """
@@ -159,7 +158,7 @@ def _projected(
     return x, means
 
 
-def cancels(b: Vector, size: float) -> bool:
+def cancels(b: Array, size: float) -> bool:
     """Whether b is rounding alone; `size` is the sum of the absolute values that it was assembled
     from.
     """
@@ -170,7 +169,7 @@ def _is_symmetric(matrix: sps.csr_matrix) -> bool:
     return bool(abs(matrix - matrix.T).max() <= _SYMMETRIC * abs(matrix).max())
 
 
-def _residual(matrix: sps.csr_matrix, x: Vector, b: Vector) -> float:
+def _residual(matrix: sps.csr_matrix, x: Array, b: Array) -> float:
     """||matrix x - b|| / ||b||."""
     size = float(np.linalg.norm(b))
     if size == 0:
@@ -178,7 +177,7 @@ def _residual(matrix: sps.csr_matrix, x: Vector, b: Vector) -> float:
     return float(np.linalg.norm(matrix @ x - b)) / size
 
 
-def _solved(matrix: sps.csr_matrix, x: Vector, b: Vector) -> bool:
+def _solved(matrix: sps.csr_matrix, x: Array, b: Array) -> bool:
     """A small residual relative to b; for coefficients of high contrast one at the rounding of
     matrix times x.
     """
@@ -200,7 +199,7 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
         options={"SymmetricMode": True},
     )
 
-    def solve(b: Vector) -> Vector:
+    def solve(b: Array) -> Array:
         x = factors.solve(b)
         if _residual(matrix, x, b) > _REFINED:
             x = x + factors.solve(b - matrix @ x)
@@ -214,7 +213,7 @@ def _direct(matrix: sps.csr_matrix) -> Solve:
     return solve
 
 
-def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> Solve:
+def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Array | None) -> Solve:
     """CG or GMRES with smoothed aggregation; the caller checks the residual (CG divides by zero
     where the matrix is indefinite).
     """
@@ -223,7 +222,7 @@ def _krylov(matrix: sps.csr_matrix, symmetric: bool, smooth: Vector | None) -> S
     )
     preconditioner = hierarchy.aspreconditioner()
 
-    def solve(b: Vector) -> Vector:
+    def solve(b: Array) -> Array:
         if symmetric:
             with np.errstate(divide="ignore", invalid="ignore"):
                 x, _ = sla.cg(matrix, b, rtol=_KRYLOV_TOLERANCE, maxiter=500, M=preconditioner)

@@ -14,11 +14,11 @@ import skfem
 from numpy.typing import NDArray
 from skfem.mapping import Mapping as ElementMapping
 
+from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
 from ..tensor_grids import tensor_points
 
-Array = NDArray[np.float64]
 Data = Mapping[str, Any]
 _ON_FACE = 1e-9
 """How far from a face, absolute and relative, a facet of it may be."""

@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from .grid import Grid, MultiIndex
+from ..arrays import MultiIndex
+from .grid import Grid
 from .krylov import cg, gmres
 
 Term = tuple[int, MultiIndex, Any, int, MultiIndex]

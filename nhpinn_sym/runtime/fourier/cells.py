@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from ..arrays import MultiIndex
 from .block_operator import BlockOperator, Term
-from .grid import Grid, MultiIndex
+from .grid import Grid
 
 DENSE = {1: 45, 2: 15, 3: 7}
 """Points per axis, by the dimension of the cell, of the dense eigenvalue problem with which the

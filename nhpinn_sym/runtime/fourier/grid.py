@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 from scipy import fft
 
+from ..arrays import MultiIndex
 from ..tensor_grids import uniform_line
 
-MultiIndex = tuple[int, ...]
 WORKERS = os.cpu_count() or 1
 
 

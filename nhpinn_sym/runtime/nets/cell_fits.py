@@ -11,9 +11,10 @@ import numpy as np
 import scipy.linalg
 import torch
 
+from ..arrays import MultiIndex
 from .fits import Fit, Given, Matrix, fitted, trials, uniform_points
 from .inputs import Axes
-from .jets import Jet, MultiIndex
+from .jets import Jet
 from .networks import Layers, hidden
 
 MEANS = {1: 2048, 2: 96, 3: 24}

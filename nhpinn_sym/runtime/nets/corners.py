@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.linalg import null_space
 from torch import Tensor
 
+from ..arrays import Array, MultiIndex
 from .function_families import Family, Functions
-from .jets import Jet, MultiIndex
+from .jets import Jet
 
-Array = NDArray[np.float64]
 Complex = NDArray[np.complex128]
 _STEP = 0.05
 """Of the grid on which zeros of the determinant are sought, in powers."""

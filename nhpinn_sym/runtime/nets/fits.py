@@ -12,8 +12,9 @@ from typing import Any
 
 import torch
 
+from ..arrays import MultiIndex
 from .inputs import Axes
-from .jets import Jet, MultiIndex
+from .jets import Jet
 from .least_squares import least_squares
 from .networks import Layers, features, hidden
 

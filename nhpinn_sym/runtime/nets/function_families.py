@@ -16,7 +16,8 @@ import torch
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
-from .jets import Jet, MultiIndex, below, leibniz
+from ..arrays import MultiIndex
+from .jets import Jet, below, leibniz
 
 Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
 """Points (n, columns) and multi-indices to the derivatives of a family of functions, (n, functions)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import torch
 
-from .jets import Jet, MultiIndex, below, binomial, minus, product, total
+from ..arrays import MultiIndex
+from .jets import Jet, below, binomial, minus, product, total
 
 Axes = tuple[tuple[str, float, float], ...]
 """(kind, a, b) of each column of points: "periodic", "scaled" or "graded".

@@ -12,7 +12,8 @@ from collections.abc import Mapping
 
 import torch
 
-MultiIndex = tuple[int, ...]
+from ..arrays import MultiIndex
+
 Jet = dict[MultiIndex, torch.Tensor]
 
 

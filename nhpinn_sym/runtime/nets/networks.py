@@ -7,8 +7,9 @@ from itertools import pairwise
 
 import torch
 
+from ..arrays import MultiIndex
 from .inputs import Axes, Kinks, embed, input_count, spread
-from .jets import Jet, MultiIndex, linear, tanh
+from .jets import Jet, linear, tanh
 
 Layers = list[tuple[torch.Tensor, torch.Tensor]]
 

@@ -19,10 +19,11 @@ from ...emit.fem_scope import external_key, weak_externals
 from ...emit.source import run
 from ...lower.forms import LoweredCells, LoweredEquation
 from ...problem.errors import ProblemError, SolveError
+from ...runtime.arrays import EffectiveKey
 from ...runtime.cell_solve import KernelError
 from ...runtime.fem_dolfinx.cells import CellProblem
 from ...runtime.fem_dolfinx.compat import PETSc
-from ...runtime.fem_dolfinx.equation import EquationProblem, Key
+from ...runtime.fem_dolfinx.equation import EquationProblem
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
@@ -175,7 +176,7 @@ def solve_equation(
     forms = run("equation_forms", text)
     externals = {external_key(e): e for e in weak_externals(equation)}
 
-    def values(key: Key, points: Array) -> Array:
+    def values(key: EffectiveKey, points: Array) -> Array:
         found = coefficients(externals[key], points)
         require_equal_numbers(comm, found, f"{key[0]}{list(key[1]) or ''}")
         return found

@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from .tanh_taylor import MultiIndex, Streams, Term, adjoint, slopes
+from ...arrays import MultiIndex
+from .tanh_taylor import Streams, Term, adjoint, slopes
 
 _FOLDER = Path(__file__).parent
 _VECTORS, _NET = (

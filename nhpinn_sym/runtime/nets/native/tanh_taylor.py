@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-MultiIndex = tuple[int, ...]
+from ...arrays import MultiIndex
+
 Monomial = tuple[MultiIndex, ...]
 Term = tuple[int, int | None, tuple[int, ...]]
 """(integer factor, number of the derivative whose weight is a second factor, numbers of the streams

@@ -1,0 +1,15 @@
+"""The types that modules of the runtime hand each other."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array: TypeAlias = NDArray[np.float64]
+AnyArray: TypeAlias = NDArray[Any]
+MultiIndex: TypeAlias = tuple[int, ...]
+"""How often each coordinate is differentiated by."""
+EffectiveKey: TypeAlias = tuple[Any, ...]
+"""(name, index) of an effective coefficient, or (name, index, derivative)."""
