@@ -13,6 +13,7 @@ import platform
 import struct
 from collections.abc import Callable
 from functools import wraps
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -60,11 +61,18 @@ class Files:
     def discard_broken(self) -> None:
         """Remove what a dead process left unfinished, and libraries that are cut off."""
         if self.ready.exists():
-            libraries = list(self.folder.glob(f"{self.name}.*so"))
+            libraries = self.libraries()
             if not libraries or not all(map(whole, libraries)):
                 self.discard()
         elif self.source.exists() and self.owner_state() == "dead":
             self.discard()
+
+    def libraries(self) -> list[Path]:
+        """What Python would import. Looked for by name: a folder that has grown for months takes
+        long to list, and this is asked for every form.
+        """
+        files = [self.folder / f"{self.name}{suffix}" for suffix in EXTENSION_SUFFIXES]
+        return [file for file in files if file.exists()]
 
     def discard(self) -> None:
         """Remove all of them; the source last, as it is what stops others from compiling."""

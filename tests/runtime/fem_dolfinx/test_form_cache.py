@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def finished(folder: Path, content: bytes) -> Files:
     files = Files(folder, NAME)
     files.source.touch()
-    (folder / f"{NAME}.cpython-311.so").write_bytes(content)
+    (folder / f"{NAME}{EXTENSION_SUFFIXES[0]}").write_bytes(content)
     files.ready.touch()
     return files
 

@@ -40,7 +40,7 @@ class CellRows:
     A kernel p is e_p + net, so that it is a corrector with the right-hand side -operator(e_p).
     Beside the nets stand the multipliers: what the right-hand side has to lose to be in the range,
     a function of the slow coordinates for each equation.
-    Equations and components are scaled, so that all blocks of a system weigh the same; `finished`
+    Equations and components are scaled, so that all blocks of a system weigh the same; `unscale`
     undoes it.
     """
 
