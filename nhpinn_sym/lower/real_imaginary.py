@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import TypeVar
 
 import sympy as sp
@@ -38,6 +39,7 @@ ComplexParts = tuple[Products, Products]
 """(real part, imaginary part) of a product, as sums of real coefficients times real factors."""
 
 
+@lru_cache(maxsize=16)
 def real_form(cells: LoweredCells) -> LoweredCells:
     """The cell problems in real and imaginary parts; functionals and externals get a leading index
     0 (real) or 1 (imaginary).

@@ -3,6 +3,7 @@ curves, along lines that are cut there."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,6 +19,7 @@ from .enclosure import enclose
 from .level_sets import LevelSet
 from .lines import Lines
 from .panels import FOR_MEANS, evaluator, halve, resolve_panels
+from .separate import harmonics
 from .sweep import Sweep, line_points
 
 MeanWithError = tuple[complex, float]
@@ -44,6 +46,7 @@ _FEW_LINES = 9
 """Lines of an axis up to which the Gauss points of a whole line resolve what is between the
 interfaces."""
 _ROUNDING = 1e-15
+_MOST_MIDPOINTS = 200_000
 _NOISE = 1e-14
 """Share of the largest component of a function below which another one may be its rounding."""
 
@@ -132,12 +135,33 @@ def _direct(expr: sp.Expr, space: DataSpace) -> MeanWithError:
     symbols = tuple(space.symbols[k] for k in places)
     intervals = tuple(space.intervals[k] for k in places)
     inner = DataSpace(symbols, intervals, len(places))
+    exact = _trigonometric_mean(expr, inner)
+    if exact is not None:
+        return exact
     breaks = find_breaks([expr], inner)
     if inner.axes not in _ORDERS:
         return 0j, np.inf
     if breaks.curved:
         return _along_lines(expr, inner, breaks)
     return _over_panels(expr, inner, breaks)
+
+
+def _trigonometric_mean(expr: sp.Expr, space: DataSpace) -> MeanWithError | None:
+    """Of a trigonometric polynomial, by the midpoint rule, which is exact with more points along an
+    axis than periods; None for other data, and for very many points."""
+    counts = [harmonics(expr, k, space, periodic=True) for k in range(space.axes)]
+    sizes = [count + 1 for count in counts if count is not None]
+    if len(sizes) < len(counts) or math.prod(sizes) > _MOST_MIDPOINTS:
+        return None
+    points = tensor_points(
+        [
+            a + (b - a) * (np.arange(n) + 0.5) / n
+            for (a, b), n in zip(space.intervals, sizes, strict=True)
+        ]
+    )
+    values = evaluator(expr, space.symbols)(points)
+    rounding = _ROUNDING * max(sizes)  # of the arguments of the waves
+    return complex(values.mean()), rounding * float(np.abs(values).mean())
 
 
 def mean_of_function(

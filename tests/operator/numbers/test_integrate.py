@@ -121,3 +121,22 @@ def test_a_component_that_is_rounding_of_another_costs_nothing() -> None:
     assert means == pytest.approx([1 / np.sqrt(3), 0.0], abs=1e-12)
     assert errors.max() < 1e-12
     assert sum(asked) < 2000
+
+
+@pytest.mark.parametrize(
+    ("expr", "mean"),
+    [
+        (3 + S * C + 7 * S**2, 6.5),
+        ((1 + S) ** 4, 1 + 3 + 3 / 8),  # <sin^2> = 1/2, <sin^4> = 3/8
+        (
+            sp.cos(2 * sp.pi * (40 * X - Y) + 0.3) * sp.cos(2 * sp.pi * (40 * X - Y)),
+            0.5 * np.cos(0.3),
+        ),
+        (sp.cos(3 * X) + 1, 1 + np.sin(3) / 3),  # of another period
+    ],
+    ids=str,
+)
+def test_trigonometric_polynomials(expr: sp.Expr, mean: float) -> None:
+    found, error = integrate(expr, PLANE)
+    assert found == pytest.approx(mean, abs=1e-13)
+    assert abs(found - mean) <= error + 1e-15
