@@ -28,7 +28,7 @@ SQUARE = Box((0, 1), (-1, 1))
 STEADY = manufactured(
     sp.sin(x1) * sp.exp(x2),
     SQUARE,
-    {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "neumann", (1, 1): "dirichlet"},
+    {"left": "dirichlet", "right": "robin", "bottom": "neumann", "top": "dirichlet"},
     a=sp.Matrix([[1 + x1**2, x2 / 4], [0, q]]),
     b=(x2, sp.S.One),
     c=sp.exp(x1),

@@ -25,11 +25,14 @@ from nhpinn_sym.lower.forms import (
     WeakTerm,
 )
 from nhpinn_sym.lower.term_forms import is_symmetric
-from nhpinn_sym.problem.domain import Box, Cell, Face
+from nhpinn_sym.problem.domain import Box, Cell
 
 x1, x2, x3 = X = sp.symbols("x1 x2 x3", real=True)
 y1, y2, y3 = Y = sp.symbols("y1 y2 y3", real=True)
 t = sp.Symbol("t", real=True)
+
+Kind = str | Sequence[str]
+"""The condition on a part of the boundary: of all components, or of each."""
 
 
 def unit(dim: int, axis: int) -> MultiIndex:
@@ -233,7 +236,7 @@ def isotropic(lame: sp.Expr, mu: sp.Expr) -> Callable[[int, int, int, int], sp.E
 def manufactured(
     u: sp.Expr,
     domain: Box,
-    kinds: Mapping[Face, str],
+    kinds: Mapping[str, str],
     a: sp.Matrix | None = None,
     b: tuple[sp.Expr, ...] = (),
     c: sp.Expr = sp.S.Zero,
@@ -243,7 +246,7 @@ def manufactured(
 ) -> LoweredEquation:
     """rho u_t - div(a grad u) + b . grad u + c u = f with the solution `u`.
 
-    `kinds` says "dirichlet", "neumann", "robin" or "periodic" per face.
+    `kinds` says "dirichlet", "neumann", "robin" or "periodic" per part of the boundary.
     """
     a = sp.eye(domain.dim) if a is None else a
     return manufactured_system(
@@ -262,7 +265,7 @@ def manufactured(
 def manufactured_system(
     u: Sequence[sp.Expr],
     domain: Box,
-    kinds: Mapping[Face, str | Sequence[str]],
+    kinds: Mapping[str, Kind],
     a: Callable[[int, int, int, int], sp.Expr],
     b: Mapping[tuple[int, int, int], sp.Expr] = MappingProxyType({}),
     c: sp.Matrix | None = None,
@@ -271,7 +274,7 @@ def manufactured_system(
     parameters: tuple[sp.Symbol, ...] = (),
 ) -> LoweredEquation:
     """rho_ij d_t u_j - d_k( a_ikjm d_m u_j ) + b_ijk d_k u_j + c_ij u_j = f_i with the solution
-    `u`; kinds per face, or per face and component.
+    `u`; kinds per part of the boundary, or per part and component.
     """
     d, parts, axes = domain.dim, range(len(u)), range(domain.dim)
     x, zero = X[:d], (0,) * d
@@ -299,20 +302,22 @@ def manufactured_system(
     bilinear += [WeakTerm(zero, bk, unit(d, k), i, j) for (i, j, k), bk in b.items()]
     bilinear += [WeakTerm(zero, c[i, j], zero, i, j) for i in parts for j in parts if c[i, j] != 0]
     kind = {
-        (face, i): kinds[face] if isinstance(kinds[face], str) else kinds[face][i]
-        for face in domain.faces
+        (part.name, i): (
+            kinds[part.name] if isinstance(kinds[part.name], str) else kinds[part.name][i]
+        )
+        for part in domain.parts
         for i in parts
     }
     on = {
-        (name, i): tuple(face for face in domain.faces if kind[face, i] == name)
+        (name, i): tuple(part.name for part in domain.parts if kind[part.name, i] == name)
         for name in ("dirichlet", "neumann", "robin")
         for i in parts
     }
     natural = [
-        Natural(((axis, end),), alpha, (2 * end - 1) * flux[i][axis] + alpha * u[i], i)
+        Natural((part.name,), alpha, part.sign * flux[i][part.axis] + alpha * u[i], i)
         for i in parts
         for name, alpha in (("neumann", sp.S.Zero), ("robin", 1 + x[0] ** 2))
-        for axis, end in on[name, i]
+        for part in map(domain.part, on[name, i])
     ]
     timely = final_time is not None
     return LoweredEquation(
@@ -348,7 +353,7 @@ def manufactured_system(
             Essential(on["dirichlet", i], u[i], i) for i in parts if on["dirichlet", i]
         ),
         natural=tuple(natural),
-        periodic=tuple(axis for axis in axes if kind[(axis, 0), 0] == "periodic"),
+        periodic=tuple(part.axis for part in domain.parts[::2] if kind[part.name, 0] == "periodic"),
         initial=tuple(ui.subs(t, 0) for ui in u) if timely else (),
         final_time=final_time,
         symmetric=is_symmetric(bilinear),
@@ -356,17 +361,17 @@ def manufactured_system(
     )
 
 
-def everywhere(kind: str, domain: Box) -> dict[Face, str]:
-    return dict.fromkeys(domain.faces, kind)
+def everywhere(kind: Kind, domain: Box) -> dict[str, Kind]:
+    return {part.name: kind for part in domain.parts}
 
 
 def bent(q: sp.Symbol) -> LoweredEquation:
     """Plane elasticity with rollers, u = (sin(x1 + 2 x2), cos(2 x1))."""
     kinds = {
-        (0, 0): "dirichlet",
-        (0, 1): "neumann",
-        (1, 0): ("dirichlet", "neumann"),
-        (1, 1): "robin",
+        "left": "dirichlet",
+        "right": "neumann",
+        "bottom": ("dirichlet", "neumann"),
+        "top": "robin",
     }
     return manufactured_system(
         (sp.sin(x1 + 2 * x2), sp.cos(2 * x1)),
@@ -383,7 +388,7 @@ def exchanging(q: sp.Symbol) -> LoweredEquation:
     return manufactured_system(
         (sp.cos(t) * sp.sin(x1), t * x1),
         line,
-        {(0, 0): "dirichlet", (0, 1): ("robin", "dirichlet")},
+        {"left": "dirichlet", "right": ("robin", "dirichlet")},
         lambda i, k, j, m: sp.Integer(i == j),
         c=sp.Matrix([[q, -q], [-1, 1]]),
         rho=sp.diag(1 + x1, 1),

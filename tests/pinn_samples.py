@@ -218,10 +218,10 @@ def manufactured(
     u: sp.Expr,
     a: sp.Matrix,
     domain: Box,
-    natural_faces: Sequence[tuple[int, int]] = (),
+    natural: Sequence[str] = (),
     **more: object,
 ) -> LoweredEquation:
-    """The equation whose solution is `u`, with Robin conditions on `natural_faces` and Dirichlet
+    """The equation whose solution is `u`, with Robin conditions on the parts `natural` and Dirichlet
     ones elsewhere.
     """
     d = domain.dim
@@ -234,17 +234,26 @@ def manufactured(
     if "mass" in more:
         f += more["mass"] * sp.diff(u, t)
         more["initial"] = u.subs(t, 0)
-    faces = [face for face in domain.faces if face[0] not in more.get("periodic", ())]
-
-    def there(face: tuple[int, int], expr: sp.Expr) -> sp.Expr:
-        return expr.subs(X[face[0]], domain.intervals[face[0]][face[1]])
-
-    essential = [Essential((face,), there(face, u)) for face in faces if face not in natural_faces]
-    natural = [
-        Natural((face,), sp.Integer(2), there(face, (2 * face[1] - 1) * flux[face[0]] + 2 * u))
-        for face in natural_faces
+    parts = [part for part in domain.parts if part.axis not in more.get("periodic", ())]
+    essential = [
+        Essential((part.name,), part.restrict(u, X)) for part in parts if part.name not in natural
     ]
-    return equation(a, f, domain, essential, natural, **more)
+    robin = [
+        Natural(
+            (name,),
+            sp.Integer(2),
+            domain.part(name).restrict(
+                domain.part(name).sign * flux[domain.part(name).axis] + 2 * u, X
+            ),
+        )
+        for name in natural
+    ]
+    return equation(a, f, domain, essential, robin, **more)
+
+
+def whole(domain: Box) -> tuple[str, ...]:
+    """The names of all parts of the boundary."""
+    return tuple(part.name for part in domain.parts)
 
 
 def external(name: str, index: tuple[int, ...], derivative: MultiIndex) -> External:
@@ -266,7 +275,7 @@ def square_problem() -> LoweredEquation:
         sp.diag(*(e.symbol for e in diagonal)),
         sp.sin(x1) + sp.cos(x2),
         box,
-        [Essential(box.faces, sp.S.Zero)],
+        [Essential(whole(box), sp.S.Zero)],
         externals=diagonal,
     )
 
@@ -302,7 +311,7 @@ def reaction_diffusion(c: float) -> LoweredEquation:
         sp.Matrix([[2]]),
         sp.sin(PI2 * x1),
         box,
-        [Essential(box.faces, sp.S.Zero)],
+        [Essential(whole(box), sp.S.Zero)],
         c=sp.Float(c),
         mass=sp.S.One,
         initial=sp.S.Zero,

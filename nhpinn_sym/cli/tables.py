@@ -13,6 +13,7 @@ from rich.text import Text
 from ..problem.escaping import printable
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
+from ..solve.domains import line_points
 from ..solve.solution import Array
 from ..solve.tensors import PAIRS
 
@@ -99,8 +100,7 @@ def _functions(
     varying = {name: value for name, value in effective.items() if callable(value)}
     if not varying or problem.domain is None:
         return
-    bounds = np.array(problem.domain.bounds)
-    points = bounds[:, 0] + np.linspace(0, 1, _PLACES)[:, None] * (bounds[:, 1] - bounds[:, 0])
+    points = line_points(problem.domain, _PLACES)
     for name, function in varying.items():
         for point, value in zip(points, np.asarray(function(points)), strict=True):
             place = ", ".join(f"{v:.4g}" for v in point)

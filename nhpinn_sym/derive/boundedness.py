@@ -70,13 +70,14 @@ def _ranges(problem: MultiscaleProblem) -> dict[sp.Symbol, tuple[float, float]]:
 
 
 def _boundary_values(problem: MultiscaleProblem) -> Iterator[tuple[Condition, sp.Expr]]:
-    """The data of each condition on each of its faces, the coordinate of the face put in."""
-    for ((axis, end), j), condition in problem.conditions.items():
+    """The data of each condition on each part of the boundary that it stands on."""
+    for (name, j), condition in problem.conditions.items():
         assert problem.domain is not None
-        place = {problem.scales.x[axis]: problem.domain.intervals[axis][end]}
+        part = problem.domain.part(name)
         for entry in ("value", "alpha"):
             if hasattr(condition, entry):
-                yield condition, problem.data(condition, entry, j).subs(place)
+                value = problem.data(condition, entry, j)
+                yield condition, part.restrict(value, problem.scales.x)
 
 
 def _initial_values(problem: MultiscaleProblem) -> Iterator[tuple[Initial, sp.Expr]]:
@@ -89,7 +90,7 @@ def _check_value(
 ) -> None:
     found = None if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) else singularity(value, box)
     if value.has(sp.nan, sp.zoo, sp.oo, -sp.oo) or (found is not None and found.strong):
-        where = found or "this face"
+        where = found or "this part of the boundary"
         raise error(f"the value is not bounded at {where}", term=shortened(condition), remedy=_CUT)
     if found is not None:
         _warn("the value", found, condition)

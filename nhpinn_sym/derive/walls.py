@@ -13,7 +13,7 @@ the transposed operator. Elsewhere the layer changes u0 itself, and psi has to b
 function phi of the half space.
 
 For the source D^alpha U of N let F(s) = < psi n.S - n.B N > on the plane y_n = s. Its derivative is
-< psi R >_s, R the right-hand side of the cell problem, whatever the operator. So the face mean is a
+< psi R >_s, R the right-hand side of the cell problem, whatever the operator. So the wall mean is a
 mean over the cell plus the primitive of < psi R >_s of zero mean, and no derivative is taken on the
 wall.
 """
@@ -31,7 +31,7 @@ from ..operator.table import MultiIndex, Operator, differentiate, unit
 from ..operator.twoscale import fast_part
 from ..operator.zero_test import is_zero
 from ..problem.conditions import Neumann, Robin
-from ..problem.domain import Face
+from ..problem.domain import BoundaryPart
 from .effective_law import averaged
 from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanTerm
 from .notation import WallMean, equation
@@ -203,25 +203,27 @@ def wall_equations(
     """The limits of the natural conditions of a problem, where they hold more than the homogenized
     flux."""
     problem, law, found = op.problem, tuple(law), dict[int, WallLaw]()
-    for (face, p), condition in problem.conditions.items():
+    for (name, p), condition in problem.conditions.items():
         if isinstance(condition, (Neumann, Robin)):
-            axis = face[0]
+            assert problem.domain is not None
+            part = problem.domain.part(name)
+            axis = part.axis
             found.setdefault(axis, wall_law(op, writer.recursion, law, axis))
             if not found[axis].plain:
-                yield _written(op, writer, found[axis], face, p)
+                yield _written(op, writer, found[axis], part, p)
 
 
-def _written(op: Operator, writer: Writer, law: WallLaw, face: Face, p: int) -> sp.Equality:
+def _written(op: Operator, writer: Writer, law: WallLaw, part: BoundaryPart, p: int) -> sp.Equality:
     """<psi n.S> + sum_i <psi_i> alpha_i u_i = sum_i <psi_i> g_i, with S written out."""
-    (axis, end), problem = face, op.problem
-    assert problem.domain is not None
-    where = op.fast[axis], problem.domain.intervals[axis][end] / problem.scales.eps
+    problem = op.problem
+    axis = part.axis
+    where = op.fast[axis], part.place / problem.scales.eps
     unknowns, weights = writer.unknowns("0"), {p: sp.Integer(1)}
     if law.weights is not None:
         numbers = range(writer.recursion.components)
         weights = {i: writer.component(Function(law.weights + p, i)) for i in numbers}
     flux = [
-        (1 - 2 * end)
+        -part.sign
         * sp.Rational(weight)
         * weights[i]
         * writer.combination({product: Fraction(1)})
@@ -235,7 +237,7 @@ def _written(op: Operator, writer: Writer, law: WallLaw, face: Face, p: int) -> 
     ]
     left, right = WallMean(sp.Add(*flux), *where), sp.Integer(0)
     for i, weight in weights.items():
-        condition = problem.conditions[face, i]
+        condition = problem.conditions[part.name, i]
         if isinstance(condition, (Neumann, Robin)):
             mean = weight if weight == 1 else WallMean(weight, *where)
             left += mean * problem.robin_coefficient(condition, i) * unknowns[i]

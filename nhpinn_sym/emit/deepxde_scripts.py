@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Box, Face
+from ..problem.domain import BoundaryPart, Box
 from ..problem.escaping import literal
 from .layout import statement
 from .script_forms import (
@@ -159,7 +159,7 @@ def _equation_main(
         span = f"dde.geometry.TimeDomain(0, {number(lowered.final_time)})"
         lines.append(f"box = dde.geometry.GeometryXTime(box, {span})")
     rows = [
-        f"    dde.icbc.OperatorBC(box, {w.name}, lambda x, on: {_where(lowered, w.faces)}),"
+        f"    dde.icbc.OperatorBC(box, {w.name}, lambda x, on: {_where(lowered, w.parts)}),"
         for w in found
     ]
     if timed:
@@ -182,13 +182,9 @@ def _equation_main(
     return function("main(steps)", f"Train, and write {name}.npz.", lines)
 
 
-def _where(lowered: LoweredEquation, faces: tuple[Face, ...]) -> str:
-    """Whether a point x of the boundary lies on some faces."""
-    walled = [face for face in lowered.domain.faces if face[0] not in lowered.periodic]
-    if set(faces) == set(walled) and not lowered.periodic:
+def _where(lowered: LoweredEquation, parts: tuple[BoundaryPart, ...]) -> str:
+    """Whether a point x of the boundary lies on some parts of it."""
+    if set(parts) == set(lowered.domain.parts):
         return "on"
-    ends = [
-        f"np.isclose(x[{axis}], {number(lowered.domain.intervals[axis][end])})"
-        for axis, end in faces
-    ]
+    ends = [f"np.isclose(x[{part.axis}], {number(part.place)})" for part in parts]
     return f"on and ({' or '.join(ends)})" if len(ends) > 1 else f"on and {ends[0]}"

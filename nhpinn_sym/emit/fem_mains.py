@@ -59,12 +59,13 @@ _SKFEM = Library(
     ),
     stationary=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        "    result = solve_equation(forms, Space(lattice, 2, forms.PERIODIC), data)",
+        "    space = Space(lattice, 2, forms.PERIODIC, forms.PARTS)",
+        "    result = solve_equation(forms, space, data)",
         "    return result.grid, result.defect",
     ),
     evolution=(
         "    data = {**given, **effective.functions(forms.EXTERNALS, @COORDINATES@)}",
-        "    space = Space(lattice, 2, forms.PERIODIC)",
+        "    space = Space(lattice, 2, forms.PERIODIC, forms.PARTS)",
         '    result = solve_equation(forms, space, data, int(given["steps"]), keep=False)',
         "    return result.grid, result.defect",
     ),

@@ -4,31 +4,31 @@ left for rows; by component.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import reduce
-from itertools import combinations
+from itertools import combinations, groupby
 
 import sympy as sp
 
 from ..lower.forms import LoweredEquation
 from ..operator.zero_test import is_zero
-from ..problem.domain import Face
+from ..problem.domain import BoundaryPart
 
 
 @dataclass(frozen=True)
 class Constraints:
-    """lift = the data and factor = 0 on the hard faces and at t = 0; `soft` holds the Dirichlet
-    data of the other faces.
+    """lift = the data and factor = 0 on the parts `hard` of the boundary and at t = 0; `soft` holds
+    the Dirichlet data of the other parts, by name.
 
-    A Dirichlet face is soft where its data contradict those of a neighbouring face, or the initial
+    A Dirichlet part is soft where its data contradict those of a neighbouring part, or the initial
     data: no smooth lift exists then.
     """
 
     lift: sp.Expr
     factor: sp.Expr
-    hard: tuple[Face, ...]
-    soft: Mapping[Face, sp.Expr]
+    hard: tuple[str, ...]
+    soft: Mapping[str, sp.Expr]
 
 
 def constrain(equation: LoweredEquation, component: int) -> Constraints:
@@ -36,36 +36,34 @@ def constrain(equation: LoweredEquation, component: int) -> Constraints:
     data, factor t for the initial data.
     """
     data = {
-        face: condition.value
+        name: condition.value
         for condition in equation.essential
         if condition.field == component
-        for face in condition.faces
+        for name in condition.parts
     }
     soft = _contradicting(equation, component, data)
-    hard = {face: value for face, value in data.items() if face not in soft}
-    lift = _interpolation(equation, hard)
-    factor = sp.Mul(*[_distance(equation, axis, hard) for axis in sorted({a for a, _ in hard})])
+    sides = [equation.domain.part(name) for name in data if name not in soft]
+    lift = _interpolation(equation, {side: data[side.name] for side in sides})
+    factor = sp.Mul(*[_distance(equation, *group) for group in _opposite(sides)])
     if equation.time is not None:
         lift += equation.initial[component] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
-    return Constraints(
-        lift, factor, tuple(hard), {face: data[face] for face in data if face in soft}
-    )
+    hard = tuple(side.name for side in sides)
+    return Constraints(lift, factor, hard, {name: data[name] for name in data if name in soft})
 
 
-def on_face(equation: LoweredEquation, face: Face, expr: sp.Expr) -> sp.Expr:
-    """`expr` with the coordinate of the face put in."""
-    axis, end = face
-    return sp.sympify(expr).subs(equation.coordinates[axis], equation.domain.intervals[axis][end])
+def on_part(equation: LoweredEquation, name: str, expr: sp.Expr) -> sp.Expr:
+    """`expr` on a part of the boundary."""
+    return equation.domain.part(name).restrict(expr, equation.coordinates)
 
 
 def _contradicting(
-    equation: LoweredEquation, component: int, data: Mapping[Face, sp.Expr]
-) -> set[Face]:
-    found: set[Face] = set()
+    equation: LoweredEquation, component: int, data: Mapping[str, sp.Expr]
+) -> set[str]:
+    found: set[str] = set()
     for f, g in combinations(data, 2):
-        if f[0] != g[0] and not is_zero(
-            on_face(equation, g, on_face(equation, f, data[f] - data[g]))
+        if _meet(equation, f, g) and not is_zero(
+            on_part(equation, g, on_part(equation, f, data[f] - data[g]))
         ):
             found |= {f, g}
     if equation.time is not None:
@@ -73,41 +71,52 @@ def _contradicting(
         found |= {
             f
             for f in data
-            if not is_zero(on_face(equation, f, start - data[f].subs(equation.time, 0)))
+            if not is_zero(on_part(equation, f, start - data[f].subs(equation.time, 0)))
         }
     return found
 
 
-def _relative(equation: LoweredEquation, axis: int) -> sp.Expr:
-    a, b = equation.domain.intervals[axis]
-    return (equation.coordinates[axis] - a) / (b - a)
+def _meet(equation: LoweredEquation, f: str, g: str) -> bool:
+    """Whether two parts have points in common: opposite ones have none."""
+    return equation.domain.part(f).axis != equation.domain.part(g).axis
 
 
-def _distance(equation: LoweredEquation, axis: int, hard: Mapping[Face, sp.Expr]) -> sp.Expr:
-    s = _relative(equation, axis)
-    ends = [s, 1 - s]
-    both = all((axis, end) in hard for end in (0, 1))
-    if both:
-        return 4 * s * (1 - s)
-    return sp.Mul(*[ends[end] for end in (0, 1) if (axis, end) in hard])
+def _opposite(sides: Iterable[BoundaryPart]) -> list[list[BoundaryPart]]:
+    """The sides across the same axis, the lower end first; groups in the order of the axes."""
+    ordered = sorted(sides, key=lambda side: (side.axis, side.end))
+    return [list(group) for _, group in groupby(ordered, key=lambda side: side.axis)]
 
 
-def _interpolation(equation: LoweredEquation, hard: Mapping[Face, sp.Expr]) -> sp.Expr:
-    """The Boolean sum over the axes of linear blends between opposite faces (Gordon and Hall
+def _distances(equation: LoweredEquation, side: BoundaryPart) -> tuple[sp.Expr, sp.Expr]:
+    """How far a point is from a side, and from the other end of its axis, as shares of the
+    length.
+    """
+    a, b = equation.domain.intervals[side.axis]
+    share = (equation.coordinates[side.axis] - a) / (b - a)
+    return (1 - share, share) if side.end else (share, 1 - share)
+
+
+def _distance(equation: LoweredEquation, *sides: BoundaryPart) -> sp.Expr:
+    """A function that vanishes on one side, or on two opposite ones."""
+    near, far = _distances(equation, sides[0])
+    return 4 * near * far if len(sides) == 2 else near
+
+
+def _interpolation(equation: LoweredEquation, hard: Mapping[BoundaryPart, sp.Expr]) -> sp.Expr:
+    """The Boolean sum over the axes of linear blends between opposite sides (Gordon and Hall
     1973).
     """
     if len(set(hard.values())) <= 1:
         return next(iter(hard.values()), sp.Integer(0))
 
-    def blend(axis: int, source: Mapping[Face, sp.Expr]) -> sp.Expr:
-        ends = [end for end in (0, 1) if (axis, end) in source]
-        s = _relative(equation, axis)
-        weights = {0: 1 - s, 1: s} if len(ends) == 2 else dict.fromkeys(ends, sp.Integer(1))
-        return sp.Add(
-            *[weights[end] * on_face(equation, (axis, end), source[axis, end]) for end in ends]
-        )
+    def blend(sides: list[BoundaryPart], lift: sp.Expr) -> sp.Expr:
+        missing = [side.restrict(hard[side] - lift, equation.coordinates) for side in sides]
+        if len(sides) == 1:
+            return missing[0]
+        weights = [_distances(equation, side)[1] for side in sides]
+        return sp.Add(*[weight * value for weight, value in zip(weights, missing, strict=True)])
 
-    def correct(lift: sp.Expr, axis: int) -> sp.Expr:
-        return lift + blend(axis, {face: value - lift for face, value in hard.items()})
+    def correct(lift: sp.Expr, sides: list[BoundaryPart]) -> sp.Expr:
+        return lift + blend(sides, lift)
 
-    return reduce(correct, sorted({axis for axis, _ in hard}), sp.Integer(0))
+    return reduce(correct, _opposite(hard), sp.Integer(0))

@@ -127,7 +127,7 @@ def _imports(kinds: str) -> list[str]:
 
 
 def _domain(script: Script, ends: Mapping[int, str]) -> str:
-    """A box, or a face of it: the text of an interval or of a number, by the axis."""
+    """A box, or a side of it: the text of an interval or of a number, by the axis."""
     held = ", ".join(f'"{script.coordinates[axis]}": {text}' for axis, text in ends.items())
     return f"CartesianDomain({{{held}}})"
 
@@ -181,9 +181,9 @@ def _boundary_value_problem(
     domains = {"inside": _domain(script, space | time)}
     used = {"inside": "residuals"}
     for wall in found:
-        for axis, end in wall.faces:
-            name = f"{wall.name}_{axis}_{end}"
-            place = {axis: number(lowered.domain.intervals[axis][end])}
+        for part in wall.parts:
+            name = f"{wall.name}_{part.name}"
+            place = {part.axis: number(part.place)}
             domains[name] = _domain(script, space | time | place)
             used[name] = wall.name
     if time:

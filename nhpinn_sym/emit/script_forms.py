@@ -20,10 +20,10 @@ from ..lower.forms import (
     Natural,
 )
 from ..operator.zero_test import jumps
-from ..problem.domain import Face
+from ..problem.domain import BoundaryPart
 from ..problem.errors import UnsupportedError
 from .torch_coefficients import extended, operator_tables
-from .torch_equation import boundary_tables, boundary_value, face_name
+from .torch_equation import boundary_tables, boundary_value
 from .torch_printer import Slot, argument_name, statements
 from .torch_text import Tables, tabulated
 from .unknown_functions import function_names
@@ -238,39 +238,40 @@ def equation_residuals(script: Script, lowered: LoweredEquation) -> list[sp.Expr
 
 @dataclass(frozen=True)
 class Wall:
-    """What vanishes on some faces, as the function `name` of a script."""
+    """What vanishes on some parts of the boundary, as the function `name` of a script."""
 
     name: str
-    faces: tuple[Face, ...]
+    parts: tuple[BoundaryPart, ...]
     place: str
     residuals: tuple[sp.Expr, ...]
 
 
 def walls(script: Script, lowered: LoweredEquation) -> list[Wall]:
-    """The conditions on every face that is not periodic; faces with the same ones together."""
-    found: dict[tuple[sp.Expr, ...], list[Face]] = {}
-    for face, conditions in _conditions(lowered).items():
-        tables = boundary_tables(lowered, face, conditions)
+    """The conditions on every part that is not periodic; parts with the same ones together."""
+    found: dict[tuple[sp.Expr, ...], list[BoundaryPart]] = {}
+    for name, conditions in _conditions(lowered).items():
+        tables = boundary_tables(lowered, name, conditions)
         residuals = tuple(
-            _applied(script, tables, i, 0) - boundary_value(lowered, face, condition)
+            _applied(script, tables, i, 0) - boundary_value(lowered, name, condition)
             for i, condition in sorted(conditions.items())
         )
-        found.setdefault(residuals, []).append(face)
-    return [
-        Wall(f"wall_{k}", tuple(faces), " or ".join(face_name(lowered, f) for f in faces), rows)
-        for k, (rows, faces) in enumerate(found.items())
-    ]
+        found.setdefault(residuals, []).append(lowered.domain.part(name))
+    walls = []
+    for k, (rows, parts) in enumerate(found.items()):
+        place = " or ".join(part.describe(lowered.coordinates) for part in parts)
+        walls.append(Wall(f"wall_{k}", tuple(parts), place, rows))
+    return walls
 
 
-def _conditions(lowered: LoweredEquation) -> dict[Face, dict[int, Natural | Essential]]:
-    """The condition of every component, by face."""
-    found: dict[Face, dict[int, Natural | Essential]] = {}
+def _conditions(lowered: LoweredEquation) -> dict[str, dict[int, Natural | Essential]]:
+    """The condition of every component, by part of the boundary."""
+    found: dict[str, dict[int, Natural | Essential]] = {}
     for essential in lowered.essential:
-        for face in essential.faces:
-            found.setdefault(face, {})[essential.field] = essential
+        for name in essential.parts:
+            found.setdefault(name, {})[essential.field] = essential
     for natural in lowered.natural:
-        for face in natural.faces:
-            found.setdefault(face, {})[natural.equation] = natural
+        for name in natural.parts:
+            found.setdefault(name, {})[natural.equation] = natural
     return found
 
 

@@ -13,6 +13,7 @@ import sympy as sp
 
 from ..lower.forms import Essential, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import literal
+from .boundary_parts import describe_parts, normals_of
 from .fem_scope import equation_breaks, external_keys, require_first_order, weak_externals
 from .layout import statement
 from .numpy_printer import BroadcastPrinter
@@ -112,7 +113,7 @@ class _Writer:
         )
 
     def natural(self, k: int, condition: Natural) -> tuple[list[str], str]:
-        """The texts of a natural condition, and its row (faces, bilinear forms, linear forms,
+        """The texts of a natural condition, and its row (parts, bilinear forms, linear forms,
         coefficients).
         """
         i = condition.equation
@@ -124,7 +125,8 @@ class _Writer:
             f" + {name} D^{t.right} {numbered('u', t.field, self.components)}"
             for name, t in slopes.items()
         )
-        doc = f"n . {flux} + alpha {u}{added} = value on the faces {condition.faces}."
+        where = describe_parts(self.lowered, condition.parts)
+        doc = f"n . {flux} + alpha {u}{added} = value on {where}."
         texts = [self._coefficients().table(f"natural_{k}", doc, entries)]
         forms: dict[tuple[int, int], str] = {}
         for field in sorted({i, *(t.field for t in condition.terms)}):
@@ -140,11 +142,11 @@ class _Writer:
             name = f"wall_{k}" if self.components == 1 else f"wall_{k}_{i}_{field}"
             texts.append(form("BilinearForm", name, "u, v, w", " + ".join(products)))
             forms[i, field] = name
-        return texts, f"({condition.faces}, {display(forms)}, {{{i}: flux}}, natural_{k})"
+        return texts, f"({literal(condition.parts)}, {display(forms)}, {{{i}: flux}}, natural_{k})"
 
     def essential(self, k: int, condition: Essential) -> list[str]:
         u = numbered("u", condition.field, self.components)
-        doc = f"{u} on the faces {condition.faces}."
+        doc = f"{u} on {describe_parts(self.lowered, condition.parts)}."
         functions = [self._coefficients().single(f"essential_{k}", doc, condition.value)]
         if self.lowered.time is not None:
             rate = sp.diff(condition.value, self.lowered.time)
@@ -165,11 +167,11 @@ def _rows(name: str, rows: Sequence[str]) -> str:
 
 
 def _essential_table(lowered: LoweredEquation) -> str:
-    """(faces, component, values, their time derivatives or None)."""
+    """(parts, component, values, their time derivatives or None)."""
     rows = []
     for k, condition in enumerate(lowered.essential):
         rate = "None" if lowered.time is None else f"essential_rate_{k}"
-        rows.append(f"({condition.faces}, {condition.field}, essential_{k}, {rate})")
+        rows.append(f"({literal(condition.parts)}, {condition.field}, essential_{k}, {rate})")
     return f"ESSENTIAL = ({items(rows)})"
 
 
@@ -183,6 +185,7 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
     breaks, fast = equation_breaks(lowered)
     return [
         f"DOMAIN = {bounds(lowered.domain.intervals, printer)}",
+        *statement(f"PARTS = {literal(normals_of(lowered))}"),
         *statement(f"BREAKS = {breaks!r}"),
         *statement(f"FAST_BREAKS = {fast!r}"),
         f"COMPONENTS = {lowered.components}",
@@ -196,11 +199,10 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
 def _docstring(lowered: LoweredEquation, groups: dict[str, _Group]) -> list[str]:
     count = lowered.components
     conditions = [
-        f"{numbered('u', e.field, count)} = {plain(e.value)} on the faces {e.faces};"
-        " a face is (axis, 0 or 1 for the lower or upper end)."
+        f"{numbered('u', e.field, count)} = {plain(e.value)} on {describe_parts(lowered, e.parts)}."
         for e in lowered.essential
     ]
-    conditions += [_natural_line(n, count) for n in lowered.natural]
+    conditions += [_natural_line(n, lowered) for n in lowered.natural]
     if lowered.periodic:
         conditions.append(f"Periodic along the axes {lowered.periodic}.")
     conditions += [
@@ -242,11 +244,12 @@ def _weak_equation(lowered: LoweredEquation) -> str:
     return f"{rate} + {steady} for 0 < t < {plain(lowered.final_time)}"
 
 
-def _natural_line(n: Natural, components: int) -> str:
+def _natural_line(n: Natural, lowered: LoweredEquation) -> str:
+    components = lowered.components
     flux, u = (numbered(name, n.equation, components) for name in ("flux", "u"))
     added = f" + ({plain(n.alpha)}) {u}" if n.alpha != 0 else ""
     for t in n.terms:
         unknown = numbered("u", t.field, components)
         order = f"D^{t.right} " if any(t.right) else ""
         added += f" + ({plain(t.coefficient)}) {order}{unknown}"
-    return f"n . {flux}{added} = {plain(n.value)} on the faces {n.faces}."
+    return f"n . {flux}{added} = {plain(n.value)} on {describe_parts(lowered, n.parts)}."

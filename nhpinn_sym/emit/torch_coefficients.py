@@ -14,6 +14,7 @@ from ..lower.energy import CellEnergy, EquationEnergy, cell_energy, equation_ene
 from ..lower.forms import LoweredCells, LoweredEquation, MultiIndex, StrongTerm, WeakTerm
 from ..lower.term_forms import strong_terms
 from ..problem.errors import UnsupportedError
+from .boundary_parts import normals_of
 from .hard_constraints import Constraints, constrain
 from .torch_text import (
     Scope,
@@ -21,6 +22,7 @@ from .torch_text import (
     assemble,
     at_points,
     closure,
+    constant,
     layout_constants,
     tabulated,
 )
@@ -155,8 +157,11 @@ def equation_coefficients(
     )
     vanishing = "A function that vanishes where essential data are taken."
     parts.add("factor", scope.jet("factor", factors, indices, vanishing))
-    constants = layout_constants(scope, equation_axes(lowered))
-    return _file(f"{name}_coefficients", doc, constants, parts)
+    constants = [
+        layout_constants(scope, equation_axes(lowered)),
+        *constant("PARTS", normals_of(lowered), "the parts of the boundary, with outward normals"),
+    ]
+    return _file(f"{name}_coefficients", doc, "\n".join(constants), parts)
 
 
 def equation_scope(lowered: LoweredEquation) -> Scope:
@@ -197,7 +202,7 @@ def required_energy(lowered: LoweredEquation, constraints: Sequence[Constraints]
     energy = equation_energy(lowered)
     if any(c.soft for c in constraints):
         raise UnsupportedError(
-            "an energy with Dirichlet data that contradict those of a neighbouring face",
+            "an energy with Dirichlet data that contradict those of a neighbouring part",
             term=lowered.essential[0],
             remedy='use method="residual"',
         )
@@ -264,12 +269,12 @@ def _energy_coefficients(
     parts.add("quadratic", symmetric(scope, "quadratic", "points", summary, energy.quadratic))
     vector = f"return stack(points{', {}' * size})"
     parts.add("load", scope.function("load", "points", "The l there.", energy.linear, vector))
-    for (axis, end), alpha, value in energy.natural:
+    for part, alpha, value in energy.natural:
         result = f"return stack(points{', {}' * len(alpha)})"
-        face = f"in the energy of the face {(axis, end)}, by component."
+        there = f'in the energy of the part "{part}", by component.'
         named = (
-            (f"alpha_{axis}_{end}", f"The factors of u^2 / 2 {face}", alpha),
-            (f"value_{axis}_{end}", f"The factors of u, with a minus sign, {face}", value),
+            (f"alpha_{part}", f"The factors of u^2 / 2 {there}", alpha),
+            (f"value_{part}", f"The factors of u, with a minus sign, {there}", value),
         )
         for name, summary, entries in named:
             parts.add(name, scope.function(name, "points", summary, entries, result))

@@ -15,8 +15,8 @@ import sympy as sp
 
 from ..lower.forms import Essential, LoweredEquation, MultiIndex, Natural, StrongTerm
 from ..operator.zero_test import jumps
-from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
+from .boundary_parts import describe_part
 from .hard_constraints import Constraints
 from .source import Source
 from .torch_cells import cells
@@ -160,49 +160,47 @@ def _boundary(
     parts = list[str]()
     rows = list[str]()
     several = lowered.components > 1
-    for face, conditions in _open_faces(lowered, constraints).items():
-        parts += _face_functions(scope, lowered, face, conditions)
-        suffix = f"{face[0]}_{face[1]}"
-        rows.append(f"    {face}: (boundary_coefficients_{suffix}, boundary_value_{suffix}),\n")
+    for part, conditions in _open_parts(lowered, constraints).items():
+        parts += _part_functions(scope, lowered, part, conditions)
+        rows.append(f'    "{part}": (boundary_coefficients_{part}, boundary_value_{part}),\n')
     parts.append(f"BOUNDARY = {{\n{''.join(rows)}}}" if rows else "BOUNDARY = {}")
     body = [
-        "coefficients, value = BOUNDARY[face]",
+        "coefficients, value = BOUNDARY[part]",
         f"return {_applied('coefficients', several, scope)} - value(points{scope.forward})",
     ]
     parts.append(
         function(
-            f"boundary(points, d, face{scope.collect})",
-            "Zero for the solution at points of a face in BOUNDARY: what the ansatz leaves open.",
+            f"boundary(points, d, part{scope.collect})",
+            "Zero for the solution on a part in BOUNDARY: what the ansatz leaves open.",
             body,
         )
     )
     return parts
 
 
-def _face_functions(
+def _part_functions(
     scope: Scope,
     lowered: LoweredEquation,
-    face: Face,
+    part: str,
     conditions: Mapping[int, Natural | Essential],
 ) -> list[str]:
-    """The factors and the right-hand side of the conditions on one face."""
-    suffix = f"{face[0]}_{face[1]}"
-    where = f"Where {face_name(lowered, face)}:"
-    tables = boundary_tables(lowered, face, conditions)
+    """The factors and the right-hand side of the conditions on one part of the boundary."""
+    where = f"On {describe_part(lowered, part)}:"
+    tables = boundary_tables(lowered, part, conditions)
     values = [
-        boundary_value(lowered, face, conditions[i]) if i in conditions else sp.Integer(0)
+        boundary_value(lowered, part, conditions[i]) if i in conditions else sp.Integer(0)
         for i in range(lowered.components)
     ]
     return [
         coefficient_function(
             scope,
-            f"boundary_coefficients_{suffix}",
+            f"boundary_coefficients_{part}",
             tables,
             lowered.components > 1,
             f"{where} the factor of each derivative.",
         ),
         scope.function(
-            f"boundary_value_{suffix}",
+            f"boundary_value_{part}",
             "points",
             f"{where} the right-hand side.",
             values,
@@ -211,36 +209,38 @@ def _face_functions(
     ]
 
 
-def _open_faces(
+def _open_parts(
     lowered: LoweredEquation, constraints: Sequence[Constraints]
-) -> dict[Face, dict[int, Natural | Essential]]:
-    """The faces on which the ansatz does not satisfy all conditions by itself, and these conditions
+) -> dict[str, dict[int, Natural | Essential]]:
+    """The parts on which the ansatz does not satisfy all conditions by itself, and these conditions
     by component.
     """
-    found: dict[Face, dict[int, Natural | Essential]] = {}
+    found: dict[str, dict[int, Natural | Essential]] = {}
     for condition in lowered.natural:
-        for face in condition.faces:
-            found.setdefault(face, {})[condition.equation] = condition
+        for part in condition.parts:
+            found.setdefault(part, {})[condition.equation] = condition
     for j, constraint in enumerate(constraints):
-        for face, value in constraint.soft.items():
-            found.setdefault(face, {})[j] = Essential((face,), value, j)
+        for part, value in constraint.soft.items():
+            found.setdefault(part, {})[j] = Essential((part,), value, j)
     return found
 
 
 def boundary_tables(
-    lowered: LoweredEquation, face: Face, conditions: Mapping[int, Natural | Essential]
+    lowered: LoweredEquation, name: str, conditions: Mapping[int, Natural | Essential]
 ) -> Tables:
-    """The factor of each derivative in the conditions on a face; 0 for components without one."""
+    """The factor of each derivative in the conditions on a part; 0 for components without one."""
+    part = lowered.domain.part(name)
     zero = extended(lowered, (0,) * len(lowered.coordinates))
     terms = []
-    axis, end = face
     for i, condition in conditions.items():
         if isinstance(condition, Essential):
             terms.append(StrongTerm(sp.Integer(1), zero, i, i))
             continue
         terms += [
-            StrongTerm((2 * end - 1) * t.coefficient, extended(lowered, t.right), i, t.field)
-            for t in lowered.flux[i][axis]
+            StrongTerm(n * t.coefficient, extended(lowered, t.right), i, t.field)
+            for n, component in zip(part.normal, lowered.flux[i], strict=True)
+            for t in component
+            if n != 0
         ]
         terms.append(StrongTerm(condition.alpha, zero, i, i))
         terms += [replace(t, right=extended(lowered, t.right)) for t in condition.terms]
@@ -250,26 +250,19 @@ def boundary_tables(
     return tabulated(terms) | empty
 
 
-def boundary_value(lowered: LoweredEquation, face: Face, condition: Natural | Essential) -> sp.Expr:
+def boundary_value(lowered: LoweredEquation, name: str, condition: Natural | Essential) -> sp.Expr:
     """The datum; less n . g where the equation holds -div(flux + g), g being what the load pairs
     with the gradient of a test function.
     """
     if isinstance(condition, Essential):
         return condition.value
-    axis, end = face
-    normal = tuple(int(k == axis) for k in range(len(lowered.coordinates)))
-    return condition.value + (2 * end - 1) * sp.Add(
-        *[
-            w.coefficient
-            for w in lowered.linear
-            if w.equation == condition.equation and w.left == normal
-        ]
-    )
-
-
-def face_name(lowered: LoweredEquation, face: Face) -> str:
-    """Where a face is, as x1 = 0."""
-    return f"{lowered.coordinates[face[0]]} = {lowered.domain.intervals[face[0]][face[1]]}"
+    normal = lowered.domain.part(name).normal
+    paired = [
+        normal[w.left.index(1)] * w.coefficient
+        for w in lowered.linear
+        if w.equation == condition.equation and any(w.left)
+    ]
+    return condition.value + sp.Add(*paired)
 
 
 def _natural_sum(n: Natural, labels: Sequence[str]) -> str:
@@ -284,14 +277,14 @@ def _equation_docstring(
     labels = [f"[{j}]" for j in range(lowered.components)] if lowered.components > 1 else [""]
     variables = ", ".join(map(str, equation_scope(lowered).variables))
     conditions = [
-        f"u{labels[e.field]} = {e.value}  where {face_name(lowered, face)}"
+        f"u{labels[e.field]} = {e.value}  on {describe_part(lowered, part)}"
         for e in lowered.essential
-        for face in e.faces
+        for part in e.parts
     ]
     conditions += [
-        f"{_natural_sum(n, labels)} = {n.value}  where {face_name(lowered, face)}"
+        f"{_natural_sum(n, labels)} = {n.value}  on {describe_part(lowered, part)}"
         for n in lowered.natural
-        for face in n.faces
+        for part in n.parts
     ]
     conditions += [f"u periodic in {lowered.coordinates[axis]}" for axis in lowered.periodic]
     conditions += [
@@ -326,7 +319,7 @@ def _residual_docstring(lowered: LoweredEquation, name: str) -> str:
     given = given_names(equation_scope(lowered).given)
     return f"""{lowered.title}: the residual of what {name}_coefficients.py says.
 
-What the ansatz leaves open is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net
+What the ansatz leaves open is `boundary(points, d, part)` for the parts in BOUNDARY. Training a net
 of your own:
 
     from nhpinn_sym.runtime.nets.networks import mlp

@@ -64,28 +64,25 @@ def equation(lowered: LoweredEquation, name: str, derivatives: Iterable[MultiInd
                 f"return half - (load(points{given}) * s).sum(-1)",
             ],
         ),
-        *_faces(scope, energy, lowered),
+        *_boundary(scope, energy, lowered),
         *ansatz(scope, lowered.components),
     ]
     text = assemble(_docstring(lowered, energy, name), parts, shared.siblings)
     return Source("torch", (shared.file, (f"{name}_energy.py", text)))
 
 
-def _faces(scope: Scope, energy: EquationEnergy, lowered: LoweredEquation) -> list[str]:
-    """{face: (alpha, value)} of the natural conditions, and what they add."""
-    rows = [
-        f"    {(axis, end)}: (alpha_{axis}_{end}, value_{axis}_{end}),\n"
-        for (axis, end), _, _ in energy.natural
-    ]
+def _boundary(scope: Scope, energy: EquationEnergy, lowered: LoweredEquation) -> list[str]:
+    """{part: (alpha, value)} of the natural conditions, and what they add."""
+    rows = [f'    "{part}": (alpha_{part}, value_{part}),\n' for part, _, _ in energy.natural]
     value = f"d[{(0,) * lowered.domain.dim}]"
     given = scope.forward
     return [
         f"BOUNDARY = {{\n{''.join(rows)}}}" if rows else "BOUNDARY = {}",
         function(
-            f"boundary_energy(points, d, face{scope.collect})",
-            "The integrand on a face in BOUNDARY.",
+            f"boundary_energy(points, d, part{scope.collect})",
+            "The integrand on a part of the boundary in BOUNDARY.",
             [
-                "alpha, value = BOUNDARY[face]",
+                "alpha, value = BOUNDARY[part]",
                 f"u = {value if lowered.components > 1 else f'{value}[..., None]'}",
                 f"return ((0.5 * alpha(points{given}) * u - value(points{given})) * u).sum(-1)",
             ],
@@ -108,7 +105,7 @@ def _docstring(lowered: LoweredEquation, energy: EquationEnergy, name: str) -> s
     return f"""{lowered.title}: the energy of what {name}_coefficients.py says.
 
 u minimizes the integral of 1/2 slots . C slots - l . slots over {lowered.domain}, and what
-`boundary_energy` adds on faces, among all functions with its essential data:
+`boundary_energy` adds on parts of the boundary, among all functions with its essential data:
 
 {formulas}
 

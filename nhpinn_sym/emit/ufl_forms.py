@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import sympy as sp
 
 from ..lower.forms import LoweredEquation, Natural, WeakTerm
-from ..problem.domain import Face
 from ..problem.escaping import docstring, literal
+from .boundary_parts import describe_parts, normals_of, tags_of, tags_text
 from .fem_scope import (
     equation_breaks,
     external_key,
@@ -76,10 +76,12 @@ class _Writer:
         head: str,
         summary: str,
         volume: Sum,
-        faces: Sequence[tuple[tuple[Face, ...], Sum]] = (),
+        boundary: Sequence[tuple[tuple[str, ...], Sum]] = (),
     ) -> str:
-        """A form with integrals over the domain and, each product by itself, over tagged faces."""
-        tagged = [(f"ds({_tags(on)})", [term]) for on, total in faces for term in total]
+        """A form with integrals over the domain and, each product by itself, over parts of its
+        boundary.
+        """
+        tagged = [(f"ds({tags_text(on)})", [term]) for on, total in boundary for term in total]
         body = self._body([volume, *(total for _, total in tagged)])
         integrals = [body.form(volume, "dx")]
         integrals += [body.form(total, measure) for measure, total in tagged]
@@ -91,18 +93,18 @@ class _Writer:
 
     def stiffness(self) -> str:
         volume = products(bilinear(self.lowered.bilinear), self.components)
-        faces = [
-            (n.faces, products(wall(n, self.zero), self.components)) for n in self.lowered.natural
+        boundary = [
+            (n.parts, products(wall(n, self.zero), self.components)) for n in self.lowered.natural
         ]
-        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", volume, faces)
+        return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", volume, boundary)
 
     def load(self) -> str:
         volume = products(linear(self.lowered.linear), self.components)
-        faces = [
-            (n.faces, products(wall_load(n, self.zero), self.components))
+        boundary = [
+            (n.parts, products(wall_load(n, self.zero), self.components))
             for n in self.lowered.natural
         ]
-        return self._form("load(v, x, t, p, k, dx, ds)", "l(v).", volume, faces)
+        return self._form("load(v, x, t, p, k, dx, ds)", "l(v).", volume, boundary)
 
     def mass(self) -> str:
         volume = products(bilinear(self.lowered.mass), self.components)
@@ -111,7 +113,7 @@ class _Writer:
 
     def dirichlet(self) -> str:
         """The essential data."""
-        summary = "The values that DIRICHLET is about: faces, and the component."
+        summary = "The values that DIRICHLET is about: parts, and the component."
         values = [e.value for e in self.lowered.essential]
         return self._list("dirichlet", summary, values)
 
@@ -140,12 +142,6 @@ class _Writer:
         return function("initial(x, p)", '"""u at t = 0."""', [*body.lines, *result])
 
 
-def _tags(faces: Sequence[Face]) -> str:
-    """The argument of ds for some faces."""
-    tags = tuple(1 + 2 * axis + end for axis, end in faces)
-    return str(tags[0]) if len(tags) == 1 else repr(tags)
-
-
 def _constants(lowered: LoweredEquation) -> dict[str, str]:
     loads = [
         *(t.coefficient for t in lowered.linear),
@@ -155,13 +151,15 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
     breaks, fast = equation_breaks(lowered)
     constants = {
         "DOMAIN": repr(lowered.domain.bounds),
+        "PARTS": literal(normals_of(lowered)),
+        "TAGS": literal(tags_of(lowered)),
         "BREAKS": repr(breaks),
         "FAST_BREAKS": repr(fast),
         "COMPONENTS": repr(lowered.components),
         "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
         "EXTERNALS": literal(tuple(map(external_key, weak_externals(lowered)))),
         "PERIODIC": literal(tuple(lowered.periodic)),
-        "DIRICHLET": literal(tuple((e.faces, e.field) for e in lowered.essential)),
+        "DIRICHLET": literal(tuple((e.parts, e.field) for e in lowered.essential)),
         "POSITIVE": repr(_positive(lowered)),
         "TIME": repr(lowered.time is not None),
     }
@@ -202,9 +200,9 @@ u on {lowered.domain}{span}: {mass}B(u, v) = l(v) for every v that vanishes wher
 D^(a, b, ...) counts derivatives per coordinate.
 
 Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
-effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
-the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms. POSITIVE: B is
-symmetric, and positive if its principal part is."""
+effective coefficients by key (constants or functions), dx and ds measures. PARTS are the parts of
+the boundary with their outward normals; ds(TAGS[name]) is the part of that name. The number 0
+stands for a form without terms. POSITIVE: B is symmetric, and positive if its principal part is."""
 
 
 def _mass_name(t: WeakTerm, components: int) -> str:
@@ -214,7 +212,7 @@ def _mass_name(t: WeakTerm, components: int) -> str:
 def _conditions(lowered: LoweredEquation) -> list[str]:
     count = lowered.components
     found = [
-        f"on {_where(lowered, e.faces)}: {numbered('u', e.field, count)} = {e.value}"
+        f"on {describe_parts(lowered, e.parts)}: {numbered('u', e.field, count)} = {e.value}"
         for e in lowered.essential
     ]
     found += [_natural(lowered, n) for n in lowered.natural]
@@ -226,7 +224,7 @@ def _conditions(lowered: LoweredEquation) -> list[str]:
 def _natural(lowered: LoweredEquation, n: Natural) -> str:
     count = lowered.components
     flux, u, v = (numbered(name, n.equation, count) for name in ("flux", "u", "v"))
-    where = f"on {_where(lowered, n.faces)}: n . {flux}"
+    where = f"on {describe_parts(lowered, n.parts)}: n . {flux}"
     load = f"int g {v} to l"
     terms = [(t.coefficient, derivative(numbered("u", t.field, count), t.right)) for t in n.terms]
     if n.alpha == 0 and not terms:
@@ -240,10 +238,3 @@ def _natural(lowered: LoweredEquation, n: Natural) -> str:
         terms.insert(0, (n.alpha, u))
     added = " + ".join(f"({c}) {unknown}" for c, unknown in terms)
     return f"{where} + {added} = g, which adds int ({added}) {v} to B and {load}; g = {n.value}"
-
-
-def _where(lowered: LoweredEquation, faces: Sequence[Face]) -> str:
-    return " and ".join(
-        f"{lowered.coordinates[axis]} = {lowered.domain.intervals[axis][end]}"
-        for axis, end in faces
-    )

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import sympy as sp
 
 from ..operator.table import unit
-from ..problem.domain import Face
 from ..problem.errors import UnsupportedError
 from .forms import CellForm, LoweredCells, LoweredEquation, MultiIndex, WeakTerm
 
@@ -208,13 +207,14 @@ class EquationEnergy:
     multi-index) of u that it holds.
 
     quadratic: the symmetric C of 1/2 slots . C slots inside, linear: the factors of the slots in l;
-    natural: the same two on each face with a natural condition, there by component of u.
+    natural: the same two on each part with a natural condition, by its name; there by component of
+    u.
     """
 
     slots: tuple[tuple[int, MultiIndex], ...]
     quadratic: sp.ImmutableDenseMatrix
     linear: tuple[sp.Expr, ...]
-    natural: tuple[tuple[Face, tuple[sp.Expr, ...], tuple[sp.Expr, ...]], ...]
+    natural: tuple[tuple[str, tuple[sp.Expr, ...], tuple[sp.Expr, ...]], ...]
 
 
 def equation_energy(equation: LoweredEquation) -> EquationEnergy:
@@ -263,12 +263,12 @@ def _require_equation_energy(equation: LoweredEquation) -> None:
 
 def _natural(
     equation: LoweredEquation,
-) -> tuple[tuple[Face, tuple[sp.Expr, ...], tuple[sp.Expr, ...]], ...]:
+) -> tuple[tuple[str, tuple[sp.Expr, ...], tuple[sp.Expr, ...]], ...]:
     nothing = [sp.Integer(0)] * equation.components
-    alphas: dict[Face, list[sp.Expr]] = {}
-    values: dict[Face, list[sp.Expr]] = {}
+    alphas: dict[str, list[sp.Expr]] = {}
+    values: dict[str, list[sp.Expr]] = {}
     for condition in equation.natural:
-        for face in condition.faces:
-            alphas.setdefault(face, list(nothing))[condition.equation] = condition.alpha
-            values.setdefault(face, list(nothing))[condition.equation] = condition.value
-    return tuple((face, tuple(alphas[face]), tuple(values[face])) for face in alphas)
+        for name in condition.parts:
+            alphas.setdefault(name, list(nothing))[condition.equation] = condition.alpha
+            values.setdefault(name, list(nothing))[condition.equation] = condition.value
+    return tuple((name, tuple(alphas[name]), tuple(values[name])) for name in alphas)

@@ -18,13 +18,12 @@ from ..operator.sampling import folded
 from ..operator.table import Operator, base_and_index, subtract, unit
 from ..operator.zero_test import jumps
 from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
-from ..problem.domain import Face
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
 from .forms import Essential, External, LoweredEquation, Natural, StrongTerm, WeakTerm
 from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
-from .walls import lower_walls
+from .walls import lower_walls, parts_with
 
 Terms = Sequence[OperatorTerm]
 """Multi-indices over (x, t); sources have field 0 and right = 0."""
@@ -295,33 +294,29 @@ def _externals(
     return swap, tuple(found)
 
 
-def _faces(
+def _parts(
     problem: MultiscaleProblem, kinds: tuple[type[Condition], ...]
-) -> Iterator[tuple[Condition, int, tuple[Face, ...]]]:
-    """The conditions of some kinds, each with its scalar unknowns and faces."""
+) -> Iterator[tuple[Condition, int, tuple[str, ...]]]:
+    """The conditions of some kinds, each with its scalar unknowns and its parts of the boundary."""
     for condition in (c for c in problem.boundary if isinstance(c, kinds)):
         for j in range(len(problem.unknowns)):
-            faces = tuple(
-                face
-                for (face, k), other in problem.conditions.items()
-                if other is condition and k == j
-            )
-            if faces:
-                yield condition, j, faces
+            parts = parts_with(problem, condition, j)
+            if parts:
+                yield condition, j, parts
 
 
 def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
     found = []
-    for condition, j, faces in _faces(problem, (Dirichlet,)):
-        found.append(Essential(faces, problem.data(condition, "value", j), j))
+    for condition, j, parts in _parts(problem, (Dirichlet,)):
+        found.append(Essential(parts, problem.data(condition, "value", j), j))
     return tuple(found)
 
 
 def _natural(problem: MultiscaleProblem) -> tuple[Natural, ...]:
     found = []
-    for condition, j, faces in _faces(problem, (Neumann, Robin)):
+    for condition, j, parts in _parts(problem, (Neumann, Robin)):
         value = problem.data(condition, "value", j)
-        found.append(Natural(faces, problem.robin_coefficient(condition, j), value, j))
+        found.append(Natural(parts, problem.robin_coefficient(condition, j), value, j))
     return tuple(found)
 
 

@@ -21,7 +21,7 @@ import sympy as sp
 from ..derive.products import MacroscopicSource
 from ..operator.table import FastAxis
 from ..operator.table import MultiIndex as MultiIndex
-from ..problem.domain import Box, Cell, Face
+from ..problem.domain import Box, Cell
 
 Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
@@ -196,13 +196,14 @@ class LoweredCells:
 
 @dataclass(frozen=True)
 class Natural:
-    """n . flux_equation + alpha u_equation + sum of `terms` = g on `faces`; the weak form has there
+    """n . flux_equation + alpha u_equation + sum of `terms` = g on `parts`; the weak form has there
     + int alpha u v + int (terms) v - int g v (u, v of that number).
 
-    terms: other unknowns, and derivatives along the face: what is left of a flow along a wall.
+    parts: names of parts of the boundary. terms: other unknowns, and derivatives along the wall:
+    what is left of a flow along it.
     """
 
-    faces: tuple[Face, ...]
+    parts: tuple[str, ...]
     alpha: sp.Expr
     value: sp.Expr
     equation: int = 0
@@ -216,9 +217,9 @@ class Natural:
 
 @dataclass(frozen=True)
 class Essential:
-    """u_field = value on `faces`."""
+    """u_field = value on `parts`, names of parts of the boundary."""
 
-    faces: tuple[Face, ...]
+    parts: tuple[str, ...]
     value: sp.Expr
     field: int = 0
 
@@ -231,7 +232,7 @@ class LoweredEquation:
     mass u_t + strong u = sources, with u = initial at t = 0; `mass` and `initial` are empty for a
     stationary equation, and `mass` has no derivatives. `sources[i]` and `flux[i]` belong to
     equation i; `flux[i][k]` are the terms of component k of its conormal flux a grad u (for natural
-    conditions in strong form). Every component has one condition on each face that is not periodic.
+    conditions in strong form). Every component has one condition on each part that is not periodic.
     `two_scale` are the coefficients and sources of a fine problem before x/eps was put in for the
     symbols of its axes `fast`. `averaged` are the coefficients that the effective ones of a
     homogenized equation inherit their jumps and narrow features in x from, over the axes

@@ -146,7 +146,7 @@ def _condition(
             else:
                 others.append(part)
     value = split(n.value.xreplace(swap))[k]
-    return Natural(n.faces, sp.Add(*alpha), value, row, tuple(others))
+    return Natural(n.parts, sp.Add(*alpha), value, row, tuple(others))
 
 
 def _split_externals(

@@ -1,4 +1,4 @@
-"""Boundary and initial conditions, and the faces of the box they stand on."""
+"""Boundary and initial conditions, and the parts of the boundary that they stand on."""
 
 from __future__ import annotations
 
@@ -10,23 +10,14 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 
-from .domain import Box, Face
+from .domain import BoundaryPart, Domain, names_of
 from .errors import BoundaryConditionError, shortened
 from .scales import unknown_functions
 
-FACE_NAMES: dict[str, Face] = {
-    "left": (0, 0),
-    "right": (0, 1),
-    "bottom": (1, 0),
-    "top": (1, 1),
-    "front": (2, 0),
-    "back": (2, 1),
-}
-
 On = object
-"""Where a condition holds: None (every face), a name ("left", "right", "bottom", "top", "front",
-"back"), a face
-(axis, end) with end 0 or 1, an equation such as sp.Eq(s.x[0], 0), or a list of these."""
+"""Where a condition holds: None (the whole boundary), the name of a part of it, such as "left",
+"right", "bottom", "top", "front" and "back" of a box, or a sequence of names. A part that lies
+across an axis may be written (axis, 0 or 1 for the lower or upper end) or sp.Eq(s.x[0], 0) too."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +27,12 @@ class Condition:
 
 @dataclass(frozen=True)
 class Dirichlet(Condition):
-    """u = value on the faces `on`; value is SymPy in s.x and s.t, for vectors a column of
-    components (0 is the zero vector).
+    """u = value on the parts `on` of the boundary; value is SymPy in s.x and s.t, for vectors a
+    column of components (0 is the zero vector).
 
-    `unknown`: one of several unknowns, or a list of them (None: all).
+    `on`: the name of a part ("left", "right", "bottom", "top", "front", "back" of a box), or a
+    sequence of names; None is the whole boundary. `unknown`: one of several unknowns, or a list of
+    them (None: all).
     """
 
     value: object = 0
@@ -49,8 +42,9 @@ class Dirichlet(Condition):
 
 @dataclass(frozen=True)
 class Neumann(Condition):
-    """n . q = value: the flux out of the domain, where the equation holds -div q, as written under
-    s.div.
+    """n . q = value on the parts `on`, which are named as for Dirichlet.
+
+    That is the flux out of the domain, where the equation holds -div q, as written under s.div.
 
     q = a grad u for -s.div(a*s.grad(u)), and a grad u - b u where s.div(b*u) is added to that; the
     traction for elasticity.
@@ -68,7 +62,7 @@ class Neumann(Condition):
 
 @dataclass(frozen=True)
 class Robin(Condition):
-    """n . q + alpha u = value, q and its limit as for Neumann."""
+    """n . q + alpha u = value on the parts `on`; q, its limit and the names as for Neumann."""
 
     alpha: object
     value: object = 0
@@ -78,8 +72,8 @@ class Robin(Condition):
 
 @dataclass(frozen=True)
 class Periodic(Condition):
-    """u and its flux agree on opposite faces; `on` names one face of each pair (None: every
-    axis).
+    """u and its flux agree on opposite parts; `on` names one part of each pair (None: all of
+    them).
     """
 
     on: On = None
@@ -96,24 +90,25 @@ class Initial:
     unknown: Any = None
 
 
-def faces_of(condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> tuple[Face, ...]:
-    """The faces of `box` on which `condition` holds."""
+def parts_of(
+    condition: Condition, domain: Domain, x: Sequence[sp.Symbol]
+) -> tuple[BoundaryPart, ...]:
+    """The parts of the boundary on which `condition` holds."""
     on = getattr(condition, "on", None)
     if on is None:
-        return box.faces
-    several = isinstance(on, (list, set)) or (isinstance(on, tuple) and not _is_face(on))
-    faces = tuple(_face(item, condition, box, x) for item in (on if several else [on]))
-    if not faces:
+        return domain.parts
+    several = isinstance(on, (list, set)) or (isinstance(on, tuple) and not _is_end(on))
+    found = [_part(item, condition, domain, x) for item in (on if several else [on])]
+    if not found:
         raise BoundaryConditionError(
-            "a condition that stands on no face",
+            "a condition that stands on no part of the boundary",
             term=condition,
-            remedy="leave on= out for every face",
+            remedy="leave on= out for the whole boundary",
         )
     if isinstance(condition, Periodic):
-        faces = tuple(
-            (axis, end) for axis in dict.fromkeys(axis for axis, _ in faces) for end in (0, 1)
-        )
-    return faces
+        axes = {part.axis for part in found}
+        return tuple(part for part in domain.parts if part.axis in axes)
+    return tuple(found)
 
 
 def fields_of(condition: Condition | Initial, unknowns: Sequence[sp.Expr]) -> tuple[int, ...]:
@@ -157,13 +152,16 @@ def values_of(condition: Condition | Initial, entry: str, fields: Sequence[int])
     return (value,) * len(fields)
 
 
-def assign_faces(
-    conditions: Sequence[Condition], box: Box, x: Sequence[sp.Symbol], unknowns: Sequence[sp.Expr]
-) -> dict[tuple[Face, int], Condition]:
-    """The condition of each scalar unknown on each face; BoundaryConditionError where there is
-    none, or two.
+def assign_parts(
+    conditions: Sequence[Condition],
+    domain: Domain,
+    x: Sequence[sp.Symbol],
+    unknowns: Sequence[sp.Expr],
+) -> dict[tuple[str, int], Condition]:
+    """The condition of each scalar unknown on each part of the boundary, by (name, unknown);
+    BoundaryConditionError where there is none, or two.
     """
-    table: dict[tuple[Face, int], Condition] = {}
+    table: dict[tuple[str, int], Condition] = {}
     for condition in conditions:
         if not isinstance(condition, Condition):
             raise BoundaryConditionError(
@@ -171,37 +169,50 @@ def assign_faces(
                 term=shortened(condition),
                 remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]",
             )
-        for place in (
-            (face, j)
-            for face in faces_of(condition, box, x)
-            for j in fields_of(condition, unknowns)
-        ):
-            if place in table:
-                raise BoundaryConditionError(
-                    f"two conditions on the face {describe_face(place[0], box, x)}",
-                    term=f"{shortened(table[place])} and {shortened(condition)}",
-                    remedy="give each face one condition for each unknown: name the faces by on=",
-                )
-            table[place] = condition
+        fields = fields_of(condition, unknowns)
+        for part in parts_of(condition, domain, x):
+            for j in fields:
+                _assign(table, part, j, condition, x)
     missing = [
-        face for face in box.faces if any((face, j) not in table for j in range(len(unknowns)))
+        part
+        for part in domain.parts
+        if any((part.name, j) not in table for j in range(len(unknowns)))
     ]
     if missing:
         raise BoundaryConditionError(
-            "no boundary condition on "
-            + ", ".join(describe_face(face, box, x) for face in missing),
+            "no boundary condition on " + ", ".join(_title(part, x) for part in missing),
             term=f"boundary={shortened(list(conditions))}",
-            remedy="add one there, for example Neumann(0, on=...)",
+            remedy=f'add one there, for example Neumann(0, on="{missing[0].name}")',
         )
     return table
 
 
-def describe_face(face: Face, box: Box, x: Sequence[sp.Symbol]) -> str:
-    axis, end = face
-    return f"{x[axis]} = {box.intervals[axis][end]}"
+def _assign(
+    table: dict[tuple[str, int], Condition],
+    part: BoundaryPart,
+    j: int,
+    condition: Condition,
+    x: Sequence[sp.Symbol],
+) -> None:
+    other = table.get((part.name, j))
+    if other is not None:
+        raise BoundaryConditionError(
+            f"two conditions on {_title(part, x)}",
+            term=f"{shortened(other)} and {shortened(condition)}",
+            remedy=(
+                "give each part of the boundary one condition for each unknown: name the parts by"
+                " on="
+            ),
+        )
+    table[part.name, j] = condition
 
 
-def _is_face(item: object) -> bool:
+def _title(part: BoundaryPart, x: Sequence[sp.Symbol]) -> str:
+    return f'"{part.name}" ({part.describe(x)})'
+
+
+def _is_end(item: object) -> bool:
+    """Whether it is (axis, 0 or 1 for an end of it)."""
     return isinstance(item, tuple) and len(item) == 2 and all(type(v) is int for v in item)
 
 
@@ -214,20 +225,18 @@ def _is_same(equation: sp.Equality, coordinate: sp.Symbol, end: sp.Expr) -> bool
     )
 
 
-def _face(item: object, condition: Condition, box: Box, x: Sequence[sp.Symbol]) -> Face:
-    face: Face | None = None
-    if isinstance(item, str):
-        face = FACE_NAMES.get(item)
-    elif _is_face(item):
-        face = item  # type: ignore[assignment]
-    elif isinstance(item, sp.Equality):
-        face = next(
-            (f for f in box.faces if _is_same(item, x[f[0]], box.intervals[f[0]][f[1]])), None
-        )
-    if face is None or face not in box.faces:
-        raise BoundaryConditionError(
-            f"this is not a face of the box {box}",
-            term=f"on={shortened(item)} in {shortened(condition)}",
-            remedy='write on="left", on=(axis, 0 or 1), on=sp.Eq(s.x[0], 0), or a list of these',
-        )
-    return face
+def _part(
+    item: object, condition: Condition, domain: Domain, x: Sequence[sp.Symbol]
+) -> BoundaryPart:
+    for part in domain.parts:
+        named = isinstance(item, str) and item == part.name
+        across = _is_end(item) and item == (part.axis, part.end)
+        if named or across:
+            return part
+        if isinstance(item, sp.Equality) and _is_same(item, x[part.axis], part.place):
+            return part
+    raise BoundaryConditionError(
+        f"this is not a part of the boundary of {domain}",
+        term=f"on={shortened(item)} in {shortened(condition)}",
+        remedy=f"write the name of a part, or a list of names: {names_of(domain.parts)}",
+    )

@@ -1,25 +1,112 @@
-"""Boxes: the domain of the problem and its periodicity cell."""
+"""Domains and the named parts of their boundaries; boxes, which are the one kind of domain so far,
+and the periodicity cell.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
 
 import sympy as sp
 
-from .errors import ProblemError, shortened
+from .errors import BoundaryConditionError, ProblemError, UnsupportedError, shortened
 from .user_input import positive_integer, scalar
 
-Face = tuple[int, int]
-"""A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
+_SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
+"""The parts of a box at the lower and at the upper end of each axis."""
 _SHORTEST, _FARTHEST, _RELATIVE = 1e-50, 1e50, 1e-6
 """Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision.
 """
+
+
+@dataclass(frozen=True)
+class BoundaryPart:
+    """A named part of the boundary, in the plane n . x = offset.
+
+    normal: the outward unit normal n, exact.
+    """
+
+    name: str
+    normal: tuple[sp.Expr, ...]
+    offset: sp.Expr
+
+    @property
+    def axis(self) -> int:
+        """The axis that the part lies across. UnsupportedError where there is none."""
+        along = [k for k, n in enumerate(self.normal) if n != 0]
+        if len(along) > 1:
+            raise UnsupportedError(
+                f'"{self.name}", which lies across no axis',
+                term=f"normal {self.normal}",
+                remedy="give the domain as a Box",
+            )
+        return along[0]
+
+    @property
+    def sign(self) -> int:
+        """1 where the normal points along its axis, -1 where it points against it."""
+        return int(self.normal[self.axis])
+
+    @property
+    def end(self) -> int:
+        """0 at the lower end of its axis, 1 at the upper one."""
+        return (1 + self.sign) // 2
+
+    @property
+    def place(self) -> sp.Expr:
+        """The coordinate of the part along its axis."""
+        return self.sign * self.offset
+
+    def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
+        """`expr` on this part, a function of the other coordinates."""
+        return sp.sympify(expr).subs(x[self.axis], self.place)
+
+    def describe(self, x: Sequence[sp.Symbol]) -> str:
+        """Where it is: x1 = 0."""
+        return f"{x[self.axis]} = {self.place}"
+
+
+class Domain(Protocol):
+    """Where a problem is posed: what the other stages ask of a domain, whatever its shape.
+
+    parts pave the boundary, and each has a name of its own; `bounds` is the smallest box around.
+    """
+
+    @property
+    def dim(self) -> int: ...
+
+    @property
+    def parts(self) -> tuple[BoundaryPart, ...]: ...
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]: ...
+
+    @property
+    def volume(self) -> sp.Expr: ...
+
+    def part(self, name: str) -> BoundaryPart:
+        """BoundaryConditionError, which lists the names, where there is none of this name."""
+
+    def contains(
+        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+    ) -> Any:
+        """Whether points lie inside, or no farther outside than `slack`, relative to the lengths.
+
+        columns: a number, or an array (n,), for each coordinate; periodic: the axes along which the
+        domain is continued.
+        """
 
 
 @dataclass(frozen=True, init=False)
 class Box:
     """The box (a_1, b_1) x ... x (a_d, b_d); the bounds may be exact SymPy numbers such as
     sp.pi.
+
+    Its parts are "left" and "right" (the lower and the upper end of the first axis), "bottom" and
+    "top" (of the second), "front" and "back" (of the third).
     """
 
     intervals: tuple[tuple[sp.Expr, sp.Expr], ...]
@@ -52,9 +139,39 @@ class Box:
     def volume(self) -> sp.Expr:
         return sp.prod(self.lengths)
 
-    @property
-    def faces(self) -> tuple[Face, ...]:
-        return tuple((axis, end) for axis in range(self.dim) for end in (0, 1))
+    @cached_property
+    def parts(self) -> tuple[BoundaryPart, ...]:
+        """At the lower and at the upper end of each axis."""
+        return tuple(self._part(axis, end) for axis in range(self.dim) for end in (0, 1))
+
+    def _part(self, axis: int, end: int) -> BoundaryPart:
+        sign = 2 * end - 1
+        normal = tuple(sp.Integer(sign * int(k == axis)) for k in range(self.dim))
+        name = _SIDES[axis][end] if axis < len(_SIDES) else f"{('lower', 'upper')[end]}{axis + 1}"
+        return BoundaryPart(name, normal, sign * self.intervals[axis][end])
+
+    def part(self, name: str) -> BoundaryPart:
+        """The part of that name; BoundaryConditionError, which lists the names, where there is
+        none.
+        """
+        found = next((part for part in self.parts if part.name == name), None)
+        if found is None:
+            raise BoundaryConditionError(
+                f"the boundary of the box {self} has no part of this name",
+                term=f'"{name}"',
+                remedy=f"its parts are {names_of(self.parts)}",
+            )
+        return found
+
+    def contains(
+        self, columns: Iterable[Any], slack: float = 0.0, periodic: Collection[int] = ()
+    ) -> Any:
+        """As of `Domain`; nan is outside."""
+        inside: Any = True
+        for axis, (x, (a, b)) in enumerate(zip(columns, self.bounds, strict=True)):
+            reach = math.inf if axis in periodic else slack * (b - a)
+            inside = inside & (x >= a - reach) & (x <= b + reach)
+        return inside
 
     def __str__(self) -> str:
         return " x ".join(f"({a}, {b})" for a, b in self.intervals)
@@ -66,6 +183,11 @@ class Cell(Box):
     @classmethod
     def unit(cls, dim: int) -> Cell:
         return cls(*[(0, 1)] * positive_integer(dim, "dim", most=16))
+
+
+def names_of(parts: Sequence[BoundaryPart]) -> str:
+    """For sentences: "left", "right"."""
+    return ", ".join(f'"{part.name}"' for part in parts)
 
 
 def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:

@@ -78,7 +78,7 @@ class PeriodError(ProblemError):
 
 
 class BoundaryConditionError(ProblemError):
-    """A face of the domain has no condition, or more than one."""
+    """A part of the boundary has no condition, or more than one; or there is no such part."""
 
 
 class InitialConditionError(ProblemError):

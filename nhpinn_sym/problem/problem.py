@@ -13,8 +13,8 @@ from sympy.core.function import AppliedUndef
 from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
-from .conditions import Condition, Initial, Periodic, Robin, assign_faces, fields_of, values_of
-from .domain import Box, Cell, Face
+from .conditions import Condition, Initial, Periodic, Robin, assign_parts, fields_of, values_of
+from .domain import Box, Cell
 from .errors import (
     BoundaryConditionError,
     EquationError,
@@ -42,9 +42,9 @@ class MultiscaleProblem:
     in s.x, s.y, s.t, integer powers of s.eps. scales     : the `Scales` whose coordinates the
     equation is written in.
     unknown    : `scales.unknown(...)`, or a list of them (stacked in that order).
-    domain     : `Box`, with one boundary condition per face in `boundary`; both may be left out
-    where only the derivation is wanted. initial    : `Initial(...)` conditions, and `final_time`,
-    for time problems.
+    domain     : `Box`, with one boundary condition for each part of its boundary in `boundary`;
+    both may be left out where only the derivation is wanted.
+    initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
@@ -104,7 +104,7 @@ class MultiscaleProblem:
             )
         )
         self._check_shapes()
-        self.conditions: dict[tuple[Face, int], Condition] = self._assign_faces()
+        self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
 
     def _check_shapes(self) -> None:
@@ -127,7 +127,7 @@ class MultiscaleProblem:
                     remedy="give one interval per dimension",
                 )
 
-    def _assign_faces(self) -> dict[tuple[Face, int], Condition]:
+    def _assign_parts(self) -> dict[tuple[str, int], Condition]:
         if self.domain is None:
             if self.boundary:
                 raise BoundaryConditionError(
@@ -136,7 +136,7 @@ class MultiscaleProblem:
                     remedy="give domain=Box(...)",
                 )
             return {}
-        table = assign_faces(self.boundary, self.domain, self.scales.x, self.unknowns)
+        table = assign_parts(self.boundary, self.domain, self.scales.x, self.unknowns)
         for condition in self.boundary:
             fields = fields_of(condition, self.unknowns)
             if isinstance(condition, Periodic) and len(fields) < len(self.unknowns):
@@ -174,14 +174,16 @@ class MultiscaleProblem:
 
     @property
     def periodic_axes(self) -> tuple[int, ...]:
-        """The axes whose faces are periodic."""
-        return tuple(
-            dict.fromkeys(
-                axis
-                for (axis, _), j in self.conditions
-                if isinstance(self.conditions[(axis, _), j], Periodic)
-            )
-        )
+        """The axes whose ends are periodic."""
+        domain = self.domain
+        if domain is None:
+            return ()
+        parts = [
+            domain.part(name)
+            for (name, _), condition in self.conditions.items()
+            if isinstance(condition, Periodic)
+        ]
+        return tuple(dict.fromkeys(part.axis for part in parts))
 
     def _check_initial(self) -> None:
         if self.time_order == 0 and (self.initial or self.final_time is not None):

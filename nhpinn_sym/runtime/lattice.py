@@ -73,6 +73,15 @@ class Lattice:
     def bounds(self) -> tuple[tuple[float, float], ...]:
         return tuple((float(lines[0]), float(lines[-1])) for lines in self.lines)
 
+    def side(self, normal: Sequence[float]) -> tuple[int, int]:
+        """(axis, 0 or 1 for its lower or upper end) of the side with this outward normal.
+
+        ValueError for a normal that is along no axis.
+        """
+        if len(normal) != self.dim:
+            raise ValueError(f"a box of {self.dim} dimensions has no side with normal {normal}")
+        return side_of(normal)
+
     @cached_property
     def equal(self) -> tuple[bool, ...]:
         """Along which axes all cells have one length: there a point is found by a division."""
@@ -151,6 +160,16 @@ class Lattice:
         if (np.abs(x - nodes[found]) > _SNAP * smaller).any():
             raise ValueError(f"a dof is not at a node of the lattice along axis {axis}")
         return found
+
+
+def side_of(normal: Sequence[float]) -> tuple[int, int]:
+    """(axis, 0 or 1 for its lower or upper end) of the side of a box with this outward normal;
+    ValueError for a normal that is along no axis.
+    """
+    along = [k for k, n in enumerate(normal) if n != 0]
+    if len(along) != 1:
+        raise ValueError(f"a box has no side with normal {normal}")
+    return along[0], int(normal[along[0]] > 0)
 
 
 def all_breaks(forms: Any, eps: float) -> list[list[float]]:

@@ -30,7 +30,6 @@ from ..lower.walls import (
 )
 from ..operator.sampling import SlowPoint, is_opaque, sampler
 from ..operator.table import Operator
-from ..problem.conditions import describe_face
 from ..problem.errors import ProblemError, UnsupportedError, warn_tolerance
 from ..resolution import Resolution, integrate, resolve_cells
 from ..runtime.tensor_grids import gauss_line, tensor_weights
@@ -139,14 +138,10 @@ class _WallMeans:
     ) -> None:
         assert resolution is not None
         self.model, self.cells, self.wall, self.op = model, cells, wall, model.cell_operator
-        self.axis, end = wall.face
-        domain = model.problem.domain
-        assert domain is not None
-        place = domain.intervals[self.axis][end]
-        self.sign, self.title = (
-            2 * end - 1,
-            describe_face(wall.face, domain, model.problem.scales.x),
-        )
+        self.axis = wall.part.axis
+        self.sign = wall.part.sign
+        self.title = wall.part.describe(model.problem.scales.x)
+        place = wall.part.place
         self.low = self.op.cell.bounds[self.axis][0]
         self.length = float(self.op.cell.lengths[self.axis])
         self.phase = None if eps is None else self._phase(place, eps)
@@ -231,7 +226,9 @@ class _WallMeans:
 
     def _condition(self) -> object:
         return next(
-            c for (face, _), c in self.model.problem.conditions.items() if face == self.wall.face
+            c
+            for (name, _), c in self.model.problem.conditions.items()
+            if name == self.wall.part.name
         )
 
     def require_no_flow(self) -> None:

@@ -19,8 +19,12 @@ from ..operator.arrays import Array
 from ..problem.escaping import printable
 from ..problem.numeric import lambdified
 from ..problem.problem import MultiscaleProblem
-from ..runtime.tensor_grids import tensor_points
 from ..solve.cell_solution import CellSolution
+from ..solve.domains import middle
+from .quadrature import plot_points
+
+_CELL = {1: (401,), 2: (121, 121), 3: (81, 81, 1)}
+"""Points of the picture of a cell along each axis."""
 
 
 def draw(
@@ -78,23 +82,12 @@ def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
     """Each cell function on one cell; a parametric one at the middle of the slow box, in 3D in the
     middle plane.
     """
-    bounds = problem.cell.bounds
-    dim = len(bounds)
-    counts = {1: (401,), 2: (121, 121), 3: (81, 81, 1)}[dim]
-    axes = [
-        np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])
-        for (a, b), n in zip(bounds, counts, strict=True)
-    ]
-    y = tensor_points(axes)
-    middle = (
-        np.array([(a + b) / 2 for a, b in problem.domain.bounds])
-        if problem.domain
-        else np.zeros(dim)
-    )
+    y, counts = plot_points(problem.cell, _CELL[problem.cell.dim])
+    place = middle(problem.domain) if problem.domain else np.zeros(problem.cell.dim)
     where = " at the middle of the domain" if any(f.local for f in cells.functions) else ""
     panels = _Panels(cells.components, len(cells.functions), (4.6, 3.8))
     for k, function in enumerate(cells.functions):
-        for j, values in enumerate(_columns(function(y, x=middle if function.local else None))):
+        for j, values in enumerate(_columns(function(y, x=place if function.local else None))):
             title = (
                 f"{function.name}{f'[{j + 1}]' * (cells.components > 1)}{where} ({cells.backend})"
             )

@@ -1,63 +1,43 @@
-"""The common quadrature on which all solutions of one problem are compared."""
+"""The common quadrature on which all solutions of one problem are compared, and the grid on which
+they are drawn.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
 from ..operator.arrays import Array
-from ..runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
+from ..problem.domain import Domain
+from ..runtime.quadrature import Quadrature
+from ..solve.domains import grid_points, quadrature_rule
 
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
 _GAUSS = {1: 4, 2: 3, 3: 2}
+_FEWEST = {1: 64, 2: 32, 3: 12}
+"""Intervals along an axis, by the dimension: per period, and at least; Gauss points in each."""
 _MOST_POINTS = 400_000
+_DRAWN = {1: (1601,), 2: (241, 241), 3: (121, 121, 1)}
+"""Points of a picture along each axis: a line, a square, the middle slice of a cube."""
 
 
-@dataclass(frozen=True)
-class CommonQuadrature:
-    """Composite tensor Gauss points (n, d) and weights (n,) of a box."""
-
-    points: Array
-    weights: Array
-
-    def norm(self, values: Array) -> float:
-        """L2 norm of values (n, ...), all components together."""
-        squares = np.sum(values.reshape(len(values), -1) ** 2, axis=1)
-        return float(np.sqrt(self.weights @ squares))
-
-    def relative(self, difference: Array, reference: Array) -> float:
-        """The norm of `difference` over that of `reference`; nan where it vanishes."""
-        return self.norm(difference) / (self.norm(reference) or np.nan)
-
-
-def resolving(
-    bounds: tuple[tuple[float, float], ...], periods: tuple[float, ...]
-) -> CommonQuadrature:
-    """Gauss points that resolve a period eps in each direction (fewer intervals a period where that
-    would be too many points).
+def resolving(domain: Domain, periods: Sequence[float]) -> Quadrature:
+    """Gauss points that resolve so many periods along each axis (fewer intervals a period where
+    that would be too many points).
     """
-    dim = len(bounds)
+    dim = domain.dim
     order = _GAUSS[dim]
-    intervals = [
-        max({1: 64, 2: 32, 3: 12}[dim], int(np.ceil(_PER_PERIOD[dim] * n))) for n in periods
-    ]
+    intervals = [max(_FEWEST[dim], int(np.ceil(_PER_PERIOD[dim] * n))) for n in periods]
     excess = (np.prod(intervals) * order**dim / _MOST_POINTS) ** (1 / dim)
     if excess > 1:
         intervals = [int(np.ceil(n / excess)) for n in intervals]
-    pairs = zip(bounds, intervals, strict=True)
-    rules = [gauss_line(np.linspace(a, b, n + 1), order) for (a, b), n in pairs]
-    points = tensor_points([line for line, _ in rules])
-    return CommonQuadrature(points, tensor_weights([mass for _, mass in rules]))
+    return quadrature_rule(domain, intervals, order).inside()
 
 
-def plot_points(bounds: tuple[tuple[float, float], ...]) -> tuple[Array, tuple[int, ...]]:
-    """Points of a regular plotting grid and its shape: a line, a square, or the middle slice of a
-    cube.
-    """
-    counts = {1: (1601,), 2: (241, 241), 3: (121, 121, 1)}[len(bounds)]
-    axes = [
-        np.linspace(a, b, n) if n > 1 else np.array([(a + b) / 2])
-        for (a, b), n in zip(bounds, counts, strict=True)
-    ]
-    return tensor_points(axes), counts
+def plot_points(
+    domain: Domain, counts: Sequence[int] | None = None
+) -> tuple[Array, tuple[int, ...]]:
+    """Points of a regular plotting grid and its shape."""
+    shape = tuple(counts or _DRAWN[domain.dim])
+    return grid_points(domain, shape), shape

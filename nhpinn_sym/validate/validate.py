@@ -38,12 +38,13 @@ from ..problem.user_input import instance, parameter_numbers, positive_integer, 
 from ..solve.backends import choose_fem
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
+from ..solve.domains import line_points
 from ..solve.equations import number_expression, positive_eps, solve_fine, solve_homogenized
 from ..solve.progress import Progress, shown
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Solution
 from .evidence import coarse_reference, fewest_periods, larger_eps
-from .quadrature import CommonQuadrature, plot_points, resolving
+from .quadrature import plot_points, resolving
 from .report import Report
 from .stored_parts import Arrays, Store, check_folder, to_json
 from .supported import covered_domain
@@ -139,7 +140,7 @@ class _Run:
         progress: Progress,
     ) -> None:
         self.model = homogenize(problem)
-        bounds = covered_domain(self.model).bounds
+        domain = covered_domain(self.model)
         self.problem, self.eps, self.label = (
             problem,
             positive_eps(eps),
@@ -156,10 +157,10 @@ class _Run:
         )
         periods = tuple(
             (b - a) / (self.eps * float(length))
-            for (a, b), length in zip(bounds, problem.cell.lengths, strict=True)
+            for (a, b), length in zip(domain.bounds, problem.cell.lengths, strict=True)
         )
-        self.quadrature: CommonQuadrature = resolving(bounds, periods)
-        self.plot_points, self.plot_shape = plot_points(bounds)
+        self.quadrature = resolving(domain, periods)
+        self.plot_points, self.plot_shape = plot_points(domain)
         if out is not None:
             check_folder(output_path(out))
         self.sources = (
@@ -498,12 +499,11 @@ def _value_and_gradient(solution: Solution, points: Array) -> tuple[Array, Array
 
 
 def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:
-    """The effective coefficients as numbers; callables at 33 points of the diagonal of the domain,
+    """The effective coefficients as numbers; callables at 33 points of a line through the domain,
     listed under "x".
     """
     assert problem.domain is not None
-    bounds = np.array(problem.domain.bounds)
-    x = bounds[:, 0] + np.linspace(0, 1, 33)[:, None] * (bounds[:, 1] - bounds[:, 0])
+    x = line_points(problem.domain, 33)
     table: dict[str, Any] = {}
     for name, value in cells.effective.items():
         if name in ("h", "f", "g"):

@@ -15,12 +15,12 @@ from hypothesis import strategies as st
 from nhpinn_sym.emit.hard_constraints import constrain
 from nhpinn_sym.emit.torch_equation import equation as emit_equation
 from nhpinn_sym.lower.forms import Essential, LoweredEquation
-from nhpinn_sym.problem.domain import Box, Face
+from nhpinn_sym.problem.domain import Box
 from nhpinn_sym.runtime.nets.inputs import embed
 from nhpinn_sym.runtime.nets.networks import mlp, network
 
 from ..emitted import emitted
-from ..pinn_samples import equation, t, x1, x2
+from ..pinn_samples import equation, t, whole, x1, x2
 
 ends = st.fractions(-3, 3, max_denominator=7)
 boxes = (
@@ -37,9 +37,9 @@ def datum(a: int, b: int, c: int) -> sp.Expr:
 
 
 def taken(
-    lowered: LoweredEquation, face: Face | None, value: sp.Expr, seed: int, moment: float = 0.3
+    lowered: LoweredEquation, name: str | None, value: sp.Expr, seed: int, moment: float = 0.3
 ) -> float:
-    """How far the ansatz on a random net is from `value` at random points of a face (None: at t =
+    """How far the ansatz on a random net is from `value` at random points of a part (None: at t =
     0), relative to the net and the data.
     """
     module = emitted(emit_equation(lowered, "constraints"), "constraints_residual")
@@ -50,10 +50,11 @@ def taken(
     points = low + (high - low) * unit
     if lowered.time is not None:
         points[:, -1] = moment
-    if face is None:
+    if name is None:
         points[:, -1] = 0.0
     else:
-        points[:, face[0]] = (low, high)[face[1]][face[0]]
+        part = lowered.domain.part(name)
+        points[:, part.axis] = (low, high)[part.end][part.axis]
     layers = mlp(10, 2, 1, module.AXES, seed)
     zero = (0,) * len(module.AXES)
     found = module.solution(points, layers)[zero].detach()
@@ -69,15 +70,15 @@ def taken(
     numbers,
     numbers,
     numbers,
-    st.sets(st.tuples(st.integers(0, 1), st.integers(0, 1)), min_size=1),
+    st.sets(st.sampled_from(["left", "right", "bottom", "top"]), min_size=1),
 )
-def test_dirichlet_data_on_any_faces_of_any_rectangle(
-    first: Interval, second: Interval, a: int, b: int, c: int, faces: set[Face]
+def test_dirichlet_data_on_any_sides_of_any_rectangle(
+    first: Interval, second: Interval, a: int, b: int, c: int, parts: set[str]
 ) -> None:
     box, value = Box(first, second), datum(a, b, c)
-    lowered = equation(sp.eye(2), sp.S.Zero, box, [Essential(tuple(faces), value)])
-    assert constrain(lowered, 0).hard == tuple(faces)
-    assert max(taken(lowered, face, value, 1 + abs(a)) for face in faces) < 1e-12
+    lowered = equation(sp.eye(2), sp.S.Zero, box, [Essential(tuple(parts), value)])
+    assert constrain(lowered, 0).hard == tuple(parts)
+    assert max(taken(lowered, name, value, 1 + abs(a)) for name in parts) < 1e-12
 
 
 @settings(max_examples=6, deadline=None)
@@ -90,12 +91,12 @@ def test_initial_and_boundary_data_together(
         sp.eye(2),
         sp.S.Zero,
         box,
-        [Essential(box.faces, value)],
+        [Essential(whole(box), value)],
         mass=sp.S.One,
         initial=value.subs(t, 0),
         final_time=sp.Rational(1, 2),
     )
-    assert max(taken(lowered, face, value, abs(b)) for face in (None, *box.faces)) < 1e-12
+    assert max(taken(lowered, name, value, abs(b)) for name in (None, *whole(box))) < 1e-12
 
 
 @settings(max_examples=20, deadline=None)

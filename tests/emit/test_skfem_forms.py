@@ -52,6 +52,7 @@ def rate(equation: LoweredEquation, u: sp.Expr, n: int, degree: int, **data: flo
             Lattice.uniform(equation.domain.bounds, (k,) * equation.domain.dim),
             degree,
             equation.periodic,
+            forms.PARTS,
         )
         grid = solve_equation(forms, space, data, steps=8).grid
         final = (
@@ -64,7 +65,7 @@ def rate(equation: LoweredEquation, u: sp.Expr, n: int, degree: int, **data: flo
 
 
 LINE, CUBE = Box((-1, 2)), Box((0, 1), (0, 1), (-1, 0))
-MIXED = {(0, 0): "robin", (0, 1): "dirichlet"}
+MIXED = {"left": "robin", "right": "dirichlet"}
 WAVE = sp.sin(2 * sp.pi * x1) * sp.exp(sp.cos(2 * sp.pi * x2))
 PROBLEMS = {
     "line": (
@@ -79,7 +80,7 @@ PROBLEMS = {
         manufactured(
             sp.sin(x1 + 2 * x2) * sp.exp(x3),
             CUBE,
-            {**everywhere("dirichlet", CUBE), (2, 1): "robin", (1, 0): "neumann"},
+            {**everywhere("dirichlet", CUBE), "back": "robin", "bottom": "neumann"},
             a=sp.diag(1 + x1, 1, 2 - x2),
         ),
         sp.sin(x1 + 2 * x2) * sp.exp(x3),
@@ -100,7 +101,7 @@ PROBLEMS = {
         manufactured(
             WAVE,
             Box((0, 1), (0, 1)),
-            {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): "periodic", (1, 1): "periodic"},
+            {"left": "dirichlet", "right": "neumann", "bottom": "periodic", "top": "periodic"},
         ),
         WAVE,
         8,

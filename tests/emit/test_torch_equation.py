@@ -39,6 +39,7 @@ from ..pinn_samples import (
     manufactured,
     slow_1d,
     t,
+    whole,
     with_jump,
     x1,
     x2,
@@ -73,7 +74,7 @@ def unsteady() -> LoweredEquation:
         sp.exp(-epsilon * t) * sp.sin(x1),
         sp.Matrix([[2]]),
         Box((0, sp.pi)),
-        [(0, 1)],
+        ["right"],
         mass=1 + epsilon,
         final_time=sp.Rational(1, 2),
         parameters=(epsilon,),
@@ -92,7 +93,7 @@ def fine(dim: int) -> LoweredEquation:
         coefficient * sp.eye(dim),
         sp.exp(x1),
         box,
-        [Essential(box.faces, sp.S.Zero)],
+        [Essential(whole(box), sp.S.Zero)],
         parameters=(epsilon,),
     )
 
@@ -124,12 +125,10 @@ def coupled() -> LoweredEquation:
         2 * u.diff(t) + w.diff(t) - u.diff(x1, 2) - q.symbol * w.diff(x1, 2) + w,
         w.diff(t) - 3 * w.diff(x1, 2) + u.diff(x1),
     )
-    natural = [Natural(((0, 1),), sp.S.Zero, (u.diff(x1) + q.symbol * w.diff(x1)).subs(x1, 1), 0)]
+    natural = [Natural(("right",), sp.S.Zero, (u.diff(x1) + q.symbol * w.diff(x1)).subs(x1, 1), 0)]
     natural += [
-        Natural(
-            ((0, end),), sp.Integer(2), ((2 * end - 1) * 3 * w.diff(x1) + 2 * w).subs(x1, end), 1
-        )
-        for end in (0, 1)
+        Natural((name,), sp.Integer(2), ((2 * end - 1) * 3 * w.diff(x1) + 2 * w).subs(x1, end), 1)
+        for end, name in enumerate(("left", "right"))
     ]
     return LoweredEquation(
         "Coupled equations",
@@ -145,7 +144,7 @@ def coupled() -> LoweredEquation:
         strong_terms(terms, (x1,)),
         sources,
         flux,
-        (Essential(((0, 0),), u.subs(x1, 0), 0),),
+        (Essential(("left",), u.subs(x1, 0), 0),),
         tuple(natural),
         (),
         (u.subs(t, 0), w.subs(t, 0)),
@@ -164,7 +163,7 @@ CELLS = {
 }
 EQUATIONS = {
     "homogenized 1D": unsteady(),
-    "homogenized 2D": manufactured(sp.exp(x1) * sp.sin(x2), sp.Matrix([[2, 1], [0, 3]]), SQUARE, [(1, 0)], b=(x2, sp.Integer(1)), c=1 + x1),
+    "homogenized 2D": manufactured(sp.exp(x1) * sp.sin(x2), sp.Matrix([[2, 1], [0, 3]]), SQUARE, ["bottom"], b=(x2, sp.Integer(1)), c=1 + x1),
     "homogenized 3D": manufactured(x1 * sp.cos(x2) + x3**3, sp.diag(1, 2, 3), CUBE),
     "periodic": manufactured(sp.sin(PI2 * x1) * x2, sp.eye(2), SQUARE, periodic=(0,)),
     "fine 1D": fine(1), "fine 2D": fine(2), "fine 3D": fine(3),
@@ -301,19 +300,19 @@ def test_the_manufactured_solution_satisfies_every_emitted_condition(name: str) 
         module.residual(points, {i: exact(points, i) for i in module.INDICES}, **given).abs().max()
         < 1e-11
     )
-    for axis, end in lowered.domain.faces:
+    for part in lowered.domain.parts:
         there = points.clone()
-        there[:, axis] = lowered.domain.bounds[axis][end]
-        if (axis, end) in module.BOUNDARY:
+        there[:, part.axis] = float(part.place)
+        if part.name in module.BOUNDARY:
             assert (
                 module.boundary(
-                    there, {i: exact(there, i) for i in module.INDICES}, (axis, end), **given
+                    there, {i: exact(there, i) for i in module.INDICES}, part.name, **given
                 )
                 .abs()
                 .max()
                 < 1e-11
             )
-        elif axis not in lowered.periodic:
+        elif part.axis not in lowered.periodic:
             zero = module.INDICES[0]
             assert (module.lift(there, **given)[zero] - exact(there, zero)).abs().max() < 1e-12
             assert module.factor(there, **given)[zero].abs().max() < 1e-12
@@ -355,11 +354,11 @@ def test_coupled_equations_have_a_column_for_every_component() -> None:
         }
 
     assert module.residual(points, exact(points), **given).abs().max() < 1e-12
-    assert set(module.BOUNDARY) == {(0, 0), (0, 1)}
-    for end in (0, 1):
+    assert set(module.BOUNDARY) == {"left", "right"}
+    for end, name in enumerate(("left", "right")):
         there = points.clone()
         there[:, 0] = end
-        assert module.boundary(there, exact(there), (0, end), **given).abs().max() < 1e-12
+        assert module.boundary(there, exact(there), name, **given).abs().max() < 1e-12
         assert (module.factor(there, **given)[zero].abs().amax(0) == 0).tolist() == [
             end == 0,
             False,
@@ -404,22 +403,25 @@ def test_effective_coefficients_by_the_energy_formula_of_the_exact_corrector() -
 
 def test_data_that_contradict_each_other_become_rows() -> None:
     box = Box((0, 1), (0, 1))
-    top = [Essential(((1, 1),), sp.Integer(1)), Essential(((0, 0), (0, 1), (1, 0)), sp.Integer(0))]
+    top = [
+        Essential(("top",), sp.Integer(1)),
+        Essential(("left", "right", "bottom"), sp.Integer(0)),
+    ]
     assert set(module_of(equation(sp.eye(2), sp.Integer(0), box, top)).BOUNDARY) == {
-        (1, 1),
-        (0, 0),
-        (0, 1),
+        "top",
+        "left",
+        "right",
     }
     late = equation(
         sp.eye(1),
         sp.Integer(0),
         Box((0, 1)),
-        [Essential(((0, 0), (0, 1)), sp.Integer(0))],
+        [Essential(("left", "right"), sp.Integer(0))],
         mass=sp.Integer(1),
         initial=x1,
         final_time=sp.Integer(1),
     )
-    assert set(module_of(late).BOUNDARY) == {(0, 1)}
+    assert set(module_of(late).BOUNDARY) == {"right"}
 
 
 def test_further_derivatives_on_demand() -> None:
@@ -436,7 +438,7 @@ def test_any_name_of_a_parameter_becomes_an_argument(name: str) -> None:
             q * sp.eye(1),
             q * sp.sqrt(q),
             Box((0, 1)),
-            [Essential(((0, 0), (0, 1)), sp.S.Zero)],
+            [Essential(("left", "right"), sp.S.Zero)],
             parameters=(q,),
         )
     )
@@ -465,7 +467,7 @@ def test_a_jump_is_refused() -> None:
 
 
 def test_a_function_without_a_formula_is_an_argument() -> None:
-    opaque, robin = sp.Function("f")(x1), Natural(((0, 0), (0, 1)), sp.S.One, sp.S.Zero)
+    opaque, robin = sp.Function("f")(x1), Natural(("left", "right"), sp.S.One, sp.S.Zero)
     source = target.equation(equation(sp.eye(1), opaque.diff(x1), Box((0, 1)), [], [robin]), "test")
     module, x = (
         emitted(source, "test_residual"),

@@ -41,7 +41,7 @@ def test_the_homogenized_equation_of_a_periodic_medium() -> None:
     assert lowered.strong == (StrongTerm(-a.symbol, (2,)),)
     assert lowered.sources == (sp.sin(X1),)
     assert lowered.flux == (((StrongTerm(a.symbol, (1,)),),),)
-    assert lowered.essential == (Essential(((0, 0), (0, 1)), sp.Integer(0)),)
+    assert lowered.essential == (Essential(("left", "right"), sp.Integer(0)),)
     assert (lowered.mass, lowered.time, lowered.initial, lowered.final_time) == ((), None, (), None)
     assert lowered.symmetric
 
@@ -88,8 +88,8 @@ def test_every_term_has_its_sign() -> None:
         assert sp.expand(lowered.sources[0] - (1 - 2 * X1)) == 0
         assert {t.right: t.coefficient for t in lowered.flux[0][0]} == {(1,): 3, (0,): -X1}
         assert lowered.natural == (
-            Natural(((0, 1),), sp.Integer(0), sp.Integer(8)),
-            Natural(((0, 0),), sp.Integer(9), sp.Integer(10)),
+            Natural(("right",), sp.Integer(0), sp.Integer(8)),
+            Natural(("left",), sp.Integer(9), sp.Integer(10)),
         )
         assert (lowered.initial, lowered.final_time) == ((sp.sin(X1),), 4)
         assert not lowered.symmetric
@@ -136,7 +136,7 @@ def test_symmetry_is_that_of_the_form() -> None:
     lowered = lower_fine(table(diffusion(lambda s: tensor), 2, **square))
     assert lowered.symmetric
     assert lowered.periodic == (0,)
-    assert lowered.essential == (Essential(((1, 0), (1, 1)), X1),)
+    assert lowered.essential == (Essential(("bottom", "top"), X1),)
     assert not lower_fine(
         table(diffusion(lambda s: tensor + sp.Matrix([[0, 1], [0, 0]])), 2, **square)
     ).symmetric
@@ -187,7 +187,7 @@ def test_a_system_has_its_terms_by_equation_and_field() -> None:
         }
         assert {(t.field, t.right): t.coefficient for t in lowered.flux[2][0]} == {(2, (1, 0)): 5}
         assert {(c.field, c.value) for c in lowered.essential} == {(0, 0), (1, 0), (2, 2)}
-        assert [(c.equation, c.value, len(c.faces)) for c in lowered.natural] == [(2, 3, 3)]
+        assert [(c.equation, c.value, len(c.parts)) for c in lowered.natural] == [(2, 3, 3)]
 
 
 def test_a_drift_without_divergence_is_put_into_flux_form() -> None:

@@ -474,16 +474,16 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
         "MultiscaleProblem",
     ),
     # boundary conditions
-    "no condition": (boundary(), E.BoundaryConditionError, "x1 = 0, x1 = 1"),
-    "a face without": (
+    "no condition": (boundary(), E.BoundaryConditionError, '"left" (x1 = 0), "right" (x1 = 1)'),
+    "a part without": (
         boundary(nh.Dirichlet(0, on="left")),
         E.BoundaryConditionError,
-        "no boundary condition on x1 = 1",
+        'no boundary condition on "right" (x1 = 1)',
     ),
-    "a face with two": (
+    "a part with two": (
         boundary(nh.Dirichlet(0), nh.Neumann(0, on="right")),
         E.BoundaryConditionError,
-        "two conditions on the face x1 = 1",
+        'two conditions on "right" (x1 = 1)',
     ),
     "boundary is None": (
         options(domain=BOX, boundary=None),

@@ -274,7 +274,7 @@ SINGULAR: dict[str, tuple[Callable[[], object], type[nh.NhpinnError], str]] = {
     "Dirichlet 1/x": (
         lambda: nh.solve_fine(stationary(boundary=[nh.Dirichlet(1 / X)]), 1),
         E.BoundaryConditionError,
-        "this face",
+        "this part of the boundary",
     ),
     "source 1/x": (lambda: with_source(1 / X), E.CoefficientError, "x1 = 0"),
     "source tan": (lambda: with_source(sp.tan(sp.pi * X)), E.CoefficientError, "x1 = 0.5"),

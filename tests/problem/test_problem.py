@@ -38,7 +38,7 @@ def test_defaults_and_conveniences() -> None:
     )
     assert p.cell == nh.Cell((0, 2))
     assert isinstance(p.cell, nh.Cell)
-    assert set(p.conditions) == {((0, 0), 0), ((0, 1), 0)}
+    assert set(p.conditions) == {("left", 0), ("right", 0)}
     assert problem(lambda s, u: sp.Eq(-s.laplacian(u), 1), dim=3).cell == nh.Cell.unit(3)
     assert "domain=(0, 1)" in repr(p)
     assert p._repr_latex_().startswith("$$")

@@ -69,7 +69,7 @@ def test_a_flow_along_the_walls() -> None:
         ),
         [*SIDES, *FREE],
     )
-    (bottom,) = (n for n in lower_homogenized(model).natural if n.faces == ((1, 0),))
+    (bottom,) = (n for n in lower_homogenized(model).natural if n.parts == ("bottom",))
     assert [t.right for t in bottom.terms] == [(1, 0)]
 
     def drift(eps: float) -> Callable[[Array], Array]:

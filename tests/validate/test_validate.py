@@ -185,13 +185,13 @@ def test_refusals() -> None:
 
 
 def test_quadrature_integrates_what_oscillates() -> None:
-    quadrature = resolving(((0.0, np.pi), (0.0, 1.0)), (8.0, 8.0))
+    quadrature = resolving(nh.Box((0, sp.pi), (0, 1)), (8.0, 8.0))
     x, y = quadrature.points.T
     assert quadrature.weights.sum() == pytest.approx(np.pi, rel=1e-13)
     assert quadrature.norm(np.sin(16 * x) * np.cos(16 * np.pi * y)) == pytest.approx(
         np.sqrt(np.pi) / 2, rel=1e-6
     )
-    points, shape = plot_points(((0.0, 1.0),) * 3)
+    points, shape = plot_points(nh.Box(*[(0, 1)] * 3))
     assert points.shape == (np.prod(shape), 3) and np.all(points[:, 2] == 0.5)
 
 

@@ -60,8 +60,17 @@ class EquationProblem:
         self.components = forms.COMPONENTS
         self.automatic = solver == "auto"
         self.defect = 0.0
-        fixed = [(face, field) for faces, field in forms.DIRICHLET for face in faces]
-        self.box = BoxSpace(comm, lattice, degree, forms.PERIODIC, fixed, self.components)
+        fixed = [(name, field) for parts, field in forms.DIRICHLET for name in parts]
+        self.box = BoxSpace(
+            comm,
+            lattice,
+            degree,
+            forms.PERIODIC,
+            fixed,
+            self.components,
+            forms.PARTS,
+            forms.TAGS,
+        )
         many = forms.TIME or self.components > 1
         self.method = method(solver, lattice.dim, forms.POSITIVE, many)
         self.t = self.box.constant(0.0)
@@ -290,12 +299,12 @@ class EquationProblem:
         return assemble_vector(self.load) if self.load else self.box.P.createVecLeft()
 
     def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
-        """g: the Dirichlet values (those of the later condition where two faces meet), 0 at all
+        """g: the Dirichlet values (those of the later condition where two parts meet), 0 at all
         other dofs.
         """
         lift = fem.Function(self.box.space)
-        for (faces, field), value in zip(self.forms.DIRICHLET, values):
-            on = self.box.on(faces, field)
+        for (parts, field), value in zip(self.forms.DIRICHLET, values):
+            on = self.box.on(parts, field)
             self.box.values(lift)[on] = self.box.values(value())[on]
         lift.x.scatter_forward()
         return lift

@@ -1,11 +1,12 @@
-"""Lagrange functions on a lattice in DOLFINx, with periodic axes and Dirichlet faces eliminated:
+"""Lagrange functions on a lattice in DOLFINx, with periodic axes and Dirichlet parts eliminated:
 the same on any number of ranks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property, partial
+from types import MappingProxyType
 
 import numpy as np
 import ufl
@@ -30,20 +31,21 @@ from .compat import (
 )
 
 Bounds = tuple[tuple[float, float], ...]
-Face = tuple[int, int]
-_ON_FACE = 1e-9
-"""How far from a face, as a part of the box's length, a point on it may be."""
+Parts = Mapping[str, Sequence[float]]
+"""The outward normal of each part of the boundary, by its name."""
+_ON_SIDE = 1e-9
+"""How far from a side, as a part of the box's length, a point on it may be."""
 
 
 class BoxSpace:
-    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values where `fixed` (faces,
-    each with a component), and else is 0.
+    """Functions u = P w + g: w are the free dofs, g has the Dirichlet values where `fixed` (names
+    of parts of the boundary, each with a component), and else is 0.
 
     P (all dofs x free dofs) holds at most one entry 1 a row: it copies the free dofs to the
-    opposite faces of the axes `periodic`, and its rows are empty at the fixed dofs, `held`. A
+    opposite sides of the axes `periodic`, and its rows are empty at the fixed dofs, `held`. A
     linear system A u = b becomes P^T A P w = P^T (b - A g).
     Functions with several `components` have as many dofs at each node, one after the other. Degree
-    1 or 2; `dx` and `ds` are the measures, and ds(1 + 2 axis + end) is the face (axis, end).
+    1 or 2; `dx` and `ds` are the measures, and ds(tags[name]) is the part of that name.
     """
 
     def __init__(
@@ -52,8 +54,10 @@ class BoxSpace:
         lattice: Lattice,
         degree: int,
         periodic: Sequence[int] = (),
-        fixed: Sequence[tuple[Face, int]] = (),
+        fixed: Sequence[tuple[str, int]] = (),
         components: int = 1,
+        parts: Parts = MappingProxyType({}),
+        tags: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         if degree not in (1, 2):
             raise ValueError(
@@ -63,24 +67,25 @@ class BoxSpace:
         self.comm = comm
         self.lattice = lattice
         self.degree = degree
+        self._sides = {name: lattice.side(normal) for name, normal in parts.items()}
         self.mesh = box_mesh(comm, lattice)
         self.components = components
         self.space = function_space(self.mesh, degree, components)
         self.x = ufl.SpatialCoordinate(self.mesh)
         self.quadrature_degree = 2 * degree + 1
         rule = {"quadrature_degree": self.quadrature_degree}
-        tags = facet_tags(self.mesh, lattice.bounds)
+        marked = self._facet_tags(tags)
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
-        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=tags, metadata=rule)
+        self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=marked, metadata=rule)
         self._ends = np.array(lattice.cells) * degree
         points = coordinates(self.space)
         places = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
         self._nodes = np.stack(places, axis=1)
         self.held = np.zeros(self.owned * components, dtype=bool)
-        for face, field in fixed:
-            self.held |= self.on([face], field)
+        for name, field in fixed:
+            self.held |= self.on([name], field)
         # where all components are held alike, the free dofs are blocks, one for each node
-        whole = all((face, field) in fixed for face, _ in fixed for field in range(components))
+        whole = all((name, field) in fixed for name, _ in fixed for field in range(components))
         self.P, self._masters = self._prolongation(list(periodic), components if whole else 1)
 
     @property
@@ -93,14 +98,30 @@ class BoxSpace:
         """The number of nodes, fixed and repeated ones included, that this rank owns."""
         return len(self._nodes)
 
-    def on(self, faces: Sequence[Face], component: int) -> NDArray[np.bool_]:
-        """Which of the owned dofs are those of a component on one of the faces."""
-        return np.kron(self.on_faces(faces), np.arange(self.components) == component)
+    def on(self, parts: Sequence[str], component: int) -> NDArray[np.bool_]:
+        """Which of the owned dofs are those of a component on one of the parts of the boundary."""
+        return np.kron(self.nodes_on(parts), np.arange(self.components) == component)
 
-    def on_faces(self, faces: Sequence[Face]) -> NDArray[np.bool_]:
-        """Which of the owned nodes are on one of the faces."""
-        hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in faces]
+    def nodes_on(self, parts: Sequence[str]) -> NDArray[np.bool_]:
+        """Which of the owned nodes are on one of the parts of the boundary."""
+        sides = [self._sides[name] for name in parts]
+        hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in sides]
         return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
+
+    def _facet_tags(self, tags: Mapping[str, int]) -> dmesh.MeshTags:
+        """The facets of each part of the boundary, marked by its tag."""
+        last = self.lattice.dim - 1
+        self.mesh.topology.create_connectivity(last, last + 1)
+        found = [np.zeros(0, dtype=np.int32)]
+        marks = [np.zeros(0, dtype=np.int32)]
+        for name, tag in tags.items():
+            axis, end = self._sides[name]
+            plane = partial(_on_plane, axis, end, self.lattice.bounds[axis])
+            found.append(dmesh.locate_entities_boundary(self.mesh, last, plane))
+            marks.append(np.full(len(found[-1]), tag, dtype=np.int32))
+        facets = np.concatenate(found)
+        order = np.argsort(facets)
+        return dmesh.meshtags(self.mesh, last, facets[order], np.concatenate(marks)[order])
 
     def _prolongation(self, periodic: list[int], block: int) -> tuple[PETSc.Mat, NDArray[np.int64]]:
         """P, whose free dofs come in blocks of that size, and the owned dofs that its columns stand
@@ -254,20 +275,5 @@ class Interpolant:
         return function
 
 
-def facet_tags(mesh: dmesh.Mesh, bounds: Bounds) -> dmesh.MeshTags:
-    """The boundary facets of the box: those on the face (axis, end) are tagged 1 + 2 axis + end."""
-    last = mesh.topology.dim - 1
-    mesh.topology.create_connectivity(last, last + 1)
-    planes = [
-        partial(_on_plane, axis, end, ends) for axis, ends in enumerate(bounds) for end in (0, 1)
-    ]
-    found = [dmesh.locate_entities_boundary(mesh, last, plane) for plane in planes]
-    facets = np.concatenate(found)
-    numbers = np.arange(1, 1 + len(found), dtype=np.int32)
-    tags = np.repeat(numbers, [len(part) for part in found])
-    order = np.argsort(facets)
-    return dmesh.meshtags(mesh, last, facets[order], tags[order])
-
-
 def _on_plane(axis: int, end: int, ends: tuple[float, float], x: Array) -> NDArray[np.bool_]:
-    return np.abs(x[axis] - ends[end]) < _ON_FACE * (ends[1] - ends[0])
+    return np.abs(x[axis] - ends[end]) < _ON_SIDE * (ends[1] - ends[0])

@@ -92,11 +92,11 @@ class _System:
         self.space = space
         self.data = data
         self.components = forms.COMPONENTS
-        self.natural = [(space.face_basis(faces), *row) for faces, *row in forms.NATURAL]
+        self.natural = [(space.boundary_basis(parts), *row) for parts, *row in forms.NATURAL]
         self.stiffness = self._stiffness()
         fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
-        for faces, field, _, _ in forms.ESSENTIAL:
-            fixed[self._on(faces, field)] = True
+        for parts, field, _, _ in forms.ESSENTIAL:
+            fixed[self._on(parts, field)] = True
         self.fixed = np.flatnonzero(fixed)
         self.free = np.flatnonzero(~fixed)
         self._constant_load: Array | None = None
@@ -122,10 +122,9 @@ class _System:
         fields = evaluate(coefficients, basis, data)
         return block_vector(self.space, blocks, basis, fields, self.components)
 
-    def _on(self, faces: Sequence[tuple[int, int]], field: int) -> NDArray[np.intp]:
-        """The unknowns of one component on some faces."""
-        nodes = np.concatenate([self.space.on_face(*face) for face in faces])
-        return nodes * self.components + field
+    def _on(self, parts: Sequence[str], field: int) -> NDArray[np.intp]:
+        """The unknowns of one component on some parts of the boundary."""
+        return self.space.unknowns_on(parts) * self.components + field
 
     def _at(self, t: float) -> Data:
         return {**self.data, "t": t}
@@ -154,12 +153,12 @@ class _System:
         return np.array(np.broadcast_to(values, nodes.shape[1:]), dtype=float)
 
     def essential(self, t: float, rate: bool = False) -> Array:
-        """The essential data (or their time derivative) at the fixed unknowns; where faces meet,
+        """The essential data (or their time derivative) at the fixed unknowns; where parts meet,
         the later condition counts.
         """
         result = np.zeros(self.stiffness.shape[0])
-        for faces, field, value, value_rate in self.forms.ESSENTIAL:
-            on = self._on(faces, field)
+        for parts, field, value, value_rate in self.forms.ESSENTIAL:
+            on = self._on(parts, field)
             values = self.nodal(value_rate if rate else value, t)
             result[on] = values[on // self.components]
         return result[self.fixed]

@@ -1,10 +1,12 @@
-"""Lagrange spaces on lattices in scikit-fem: elements that are boxes, faces and periodic axes."""
+"""Lagrange spaces on lattices in scikit-fem: elements that are boxes, parts of the boundary and
+periodic axes.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
 
@@ -20,8 +22,8 @@ from ..lattice import Lattice
 from ..tensor_grids import tensor_points
 
 Data = Mapping[str, Any]
-_ON_FACE = 1e-9
-"""How far from a face, absolute and relative, a facet of it may be."""
+_ON_SIDE = 1e-9
+"""How far from a side, absolute and relative, a facet of it may be."""
 
 _MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
 _ELEMENTS = {
@@ -92,7 +94,9 @@ class BoxMapping(ElementMapping):
 class Space:
     """Q_degree functions on a lattice, periodic along the axes `periodic`.
 
-    Unknowns are the nodes with opposite periodic faces identified, numbered along the lattice;
+    parts: the outward normal of each part of the boundary, by its name.
+
+    Unknowns are the nodes with opposite periodic sides identified, numbered along the lattice;
     `prolongation` is the 0/1 matrix P (dofs of scikit-fem x unknowns) with which a periodic system
     is P^T A P, P^T b.
     """
@@ -100,6 +104,7 @@ class Space:
     lattice: Lattice
     degree: int
     periodic: tuple[int, ...] = ()
+    parts: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     @property
     def dim(self) -> int:
@@ -164,17 +169,23 @@ class Space:
         places = np.indices(self._unknown_shape)[axis].ravel()
         return np.where(places % 2, -1.0, 1.0)
 
-    def on_face(self, axis: int, end: int) -> NDArray[np.intp]:
-        """The unknowns on a face."""
+    def unknowns_on(self, names: Sequence[str]) -> NDArray[np.intp]:
+        """The unknowns on some parts of the boundary, part after part."""
+        return np.concatenate([self._on_side(*self._side(name)) for name in names])
+
+    def _side(self, name: str) -> tuple[int, int]:
+        return self.lattice.side(self.parts[name])
+
+    def _on_side(self, axis: int, end: int) -> NDArray[np.intp]:
         indices = np.arange(math.prod(self._unknown_shape)).reshape(self._unknown_shape)
         return np.take(indices, -end, axis=axis).ravel()
 
-    def face_basis(self, faces: Sequence[tuple[int, int]]) -> Any:
-        """The scikit-fem basis for integrals over `faces`."""
+    def boundary_basis(self, names: Sequence[str]) -> Any:
+        """The scikit-fem basis for integrals over some parts of the boundary."""
         mesh = self.basis.mesh
         facets = [
-            mesh.facets_satisfying(partial(self._on_face, axis, end), boundaries_only=True)
-            for axis, end in faces
+            mesh.facets_satisfying(partial(self._touches, axis, end), boundaries_only=True)
+            for axis, end in map(self._side, names)
         ]
         return skfem.FacetBasis(
             mesh,
@@ -184,9 +195,9 @@ class Space:
             intorder=self.order,
         )
 
-    def _on_face(self, axis: int, end: int, x: Array) -> NDArray[np.bool_]:
+    def _touches(self, axis: int, end: int, x: Array) -> NDArray[np.bool_]:
         place = self.lattice.bounds[axis][end]
-        return np.isclose(x[axis], place, atol=_ON_FACE, rtol=_ON_FACE)
+        return np.isclose(x[axis], place, atol=_ON_SIDE, rtol=_ON_SIDE)
 
     def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:
         """The matrix of a bilinear form over the unknowns."""

@@ -9,14 +9,15 @@ import numpy as np
 import torch
 
 from .fits import Given, Matrix, fitted, with_constant
+from .inputs import moved_to
 from .jets import Jet, column, combine, product, system, total
 from .networks import Layers, hidden
 
 GRID = {1: 257, 2: 65, 3: 17}
 """Points of each axis on which a solution is written, by the number of columns."""
-_FACE = 4
-"""Points of the inside for each point of a face."""
-_FACE_AT_LEAST = 20
+_FEWER = 4
+"""Points of the inside for each point of a part of the boundary."""
+_FEWEST_THERE = 20
 
 
 def fit_equation(
@@ -92,12 +93,14 @@ class _Equation:
         self.components = int(getattr(forms, "COMPONENTS", 1))
 
     def rows(self, layers: Layers, points: torch.Tensor) -> Matrix:
-        """All rows, those of each face and of the inside with the same weight in the mean."""
+        """All rows, those of each part of the boundary and of the inside with the same weight in
+        the mean.
+        """
         blocks = [self._block(layers, points, self.data.coefficients, self.data.source)]
-        for (axis, end), (coefficients, value) in self.forms.BOUNDARY.items():
-            face = points[: max(_FACE_AT_LEAST, len(points) // _FACE)].clone()
-            face[:, axis] = self.data.AXES[axis][1 + end]
-            blocks.append(self._block(layers, face, coefficients, value))
+        for name, (coefficients, value) in self.forms.BOUNDARY.items():
+            some = points[: max(_FEWEST_THERE, len(points) // _FEWER)]
+            there = moved_to(some, self.data.PARTS[name], self.data.AXES)
+            blocks.append(self._block(layers, there, coefficients, value))
         return torch.cat([a for a, _ in blocks]), torch.cat([b for _, b in blocks])
 
     def _block(self, layers: Layers, points: torch.Tensor, coefficients: Any, value: Any) -> Matrix:

@@ -1,9 +1,9 @@
 """Known functions that a smooth net cannot represent: the start of a parabolic problem; and what
 can be done with such functions.
 
-Start of rho u_t = D u_ss + ... with data that do not fit at a face s = 0: v_m = (4 D t)^(m/2) i^m
-erfc(s / sqrt(4 D t)), which solve the heat equation (Carslaw and Jaeger 1959, appendix II): d_s v_m
-= -v_(m-1).
+Start of rho u_t = D u_ss + ... with data that do not fit at the boundary s = 0: v_m = (4 D t)^(m/2)
+i^m erfc(s / sqrt(4 D t)), which solve the heat equation (Carslaw and Jaeger 1959, appendix II):
+d_s v_m = -v_(m-1).
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import groupby
 
 import torch
 from numpy.polynomial import Polynomial
 from torch import Tensor
 
 from ..arrays import MultiIndex
+from ..lattice import side_of
 from .jets import Jet, below, leibniz
 
 Functions = Callable[[Tensor, Sequence[MultiIndex]], Jet]
@@ -30,8 +32,6 @@ Family = tuple[Functions, ...]
 Shape = Callable[[Tensor, int], Tensor]
 """A function of s in (-1, 1): its derivative of some order."""
 
-Face = tuple[int, int]
-"""A face of a box: (axis, 0 for the lower or 1 for the upper end)."""
 
 _TINY = 1e-300
 """Added where a logarithm or a root of zero would not be finite."""
@@ -42,7 +42,7 @@ _ASIDE = 4 * torch.finfo(torch.float64).eps
 def start_functions(
     axis: int, at: float, sign: int, diffusion: float, members: Sequence[tuple[int, int]]
 ) -> Functions:
-    """s^power v_order for every (order, power) of `members`, at the face x_axis = `at`, s = sign
+    """s^power v_order for every (order, power) of `members`, on x_axis = `at`, s = sign
     (x_axis - at); the time is the last column.
     """
 
@@ -172,16 +172,17 @@ def _horner(polynomial: Polynomial, s: Tensor, order: int) -> Tensor:
     return value
 
 
-def vanish_on_faces(
-    functions: Functions, faces: Sequence[Face], bounds: Sequence[tuple[float, float]]
+def vanish_on_parts(
+    functions: Functions,
+    normals: Sequence[Sequence[float]],
+    bounds: Sequence[tuple[float, float]],
 ) -> Functions:
-    """`functions` minus the transfinite interpolation of their values on `faces`, so that they
-    vanish there; bounds: of the space axes.
+    """`functions` minus the transfinite interpolation of their values on the sides of a box that
+    have these outward normals, so that they vanish there; bounds: of the space axes.
     """
-    for axis in sorted({axis for axis, _ in faces}):
-        functions = _cleared(
-            functions, axis, [end for end in (0, 1) if (axis, end) in faces], bounds
-        )
+    sides = sorted(side_of(normal) for normal in normals)
+    for axis, group in groupby(sides, key=lambda side: side[0]):
+        functions = _cleared(functions, axis, [end for _, end in group], bounds)
     return functions
 
 

@@ -5,12 +5,13 @@ inside inclusions, and kinks at interfaces; all with their derivatives.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from ..arrays import MultiIndex
+from ..lattice import side_of
 from .jets import Jet, below, binomial, minus, product, total
 
 Axes = tuple[tuple[str, float, float], ...]
@@ -143,6 +144,15 @@ def input_count(axes: Axes, kinks: Kinks | None = None) -> int:
     """How many inputs a net has."""
     columns = sum(2 if kind == "periodic" else 1 for kind, _, _ in axes)
     return columns if kinks is None else columns + kinks.count
+
+
+def moved_to(points: torch.Tensor, normal: Sequence[float], axes: Axes) -> torch.Tensor:
+    """Points of the box, moved along an axis to the side that has this outward normal."""
+    axis, end = side_of(normal)
+    _, *ends = axes[axis]
+    there = points.clone()
+    there[..., axis] = ends[end]
+    return there
 
 
 def spread(unit: torch.Tensor, axes: Axes) -> torch.Tensor:

@@ -6,7 +6,8 @@ the mesh are compared with those by a finer one, between the lines that the data
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,7 @@ import sympy as sp
 
 from ...operator.numbers.panels import evaluator
 from ...runtime.lattice import Lattice
-from ...runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
+from ...runtime.quadrature import GaussRule
 from ..solution import Array
 from .layout import Layout
 
@@ -26,8 +27,6 @@ _SMOOTH_PARTS = 2
 """The same where lines stand at all breaks of the data."""
 _VANISHING = 1e-6
 """Size of a datum, beside the largest of a few, below which it may be rounding."""
-_BLOCK = 200_000
-"""Points that are evaluated at once."""
 _MOST = 20_000_000
 _MOST_OF_A_FIELD = 300_000
 """Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
@@ -144,31 +143,19 @@ class _Means(NamedTuple):
 
 def _means(call: Callable[[Array], Array], lines: Sequence[Array], points: int) -> _Means:
     """By Gauss points between the lines."""
-    rules = [gauss_line(edges, points) for edges in lines]
-    axes = [at for at, _ in rules]
-    shares = [mass / (edges[-1] - edges[0]) for (_, mass), edges in zip(rules, lines)]
+    lattice = Lattice(tuple(lines))
+    volume = math.prod(b - a for a, b in lattice.bounds)
     value, size, inverse = 0.0, 0.0, 0.0
     positive = True
-    for at, weight in _blocks(axes, shares):
-        values = call(at)
-        value += float(values @ weight)
-        size += float(np.abs(values) @ weight)
+    for some in GaussRule(lattice, points).blocks():
+        values = call(some.points)
+        share = some.weights / volume
+        value += float(values @ share)
+        size += float(np.abs(values) @ share)
         positive = positive and bool((values > 0).all())
         if positive:
             with np.errstate(divide="ignore"):
-                inverse += float((1 / values) @ weight)
+                inverse += float((1 / values) @ share)
     if not positive:
         inverse = 0.0
     return _Means(value, size, inverse)
-
-
-def _blocks(axes: Sequence[Array], scales: Sequence[Array]) -> Iterator[tuple[Array, Array]]:
-    """Points (n, d) and weights of the tensor grid, a bounded number at a time along the first
-    axis.
-    """
-    rest = int(np.prod([len(axis) for axis in axes[1:]], dtype=float))
-    rows = max(1, _BLOCK // rest)
-    for first in range(0, len(axes[0]), rows):
-        part = [axes[0][first : first + rows], *axes[1:]]
-        weight = [scales[0][first : first + rows], *scales[1:]]
-        yield tensor_points(part), tensor_weights(weight)

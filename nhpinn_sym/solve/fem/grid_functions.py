@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import product
 from typing import Any, ClassVar
 
 import numpy as np
@@ -18,7 +17,7 @@ from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
-from ...runtime.tensor_grids import gauss_line, tensor_points, tensor_weights
+from ...runtime.quadrature import GaussRule
 from ..exports import Extent
 from ..fields import CellField
 from ..solution import Array, CellBatch, EffectiveKey, Solution
@@ -215,17 +214,14 @@ def relative_difference(
     `largest` are the largest values that a function of time ever had, by component: a norm is not
     taken to be less than _SMALL of theirs, as of what has decayed only rounding is left.
     """
-    rules = [gauss_line(lines, fine.degree + 1) for lines in fine.lattice.lines]
     batch = fine.values.shape[: fine.values.ndim - fine.dim]
     difference = np.zeros(batch)
     norm = np.zeros(batch)
-    for block in _blocks([len(points) for points, _ in rules]):
-        parts = [(points[part], mass[part]) for (points, mass), part in zip(rules, block)]
-        points = tensor_points([line for line, _ in parts])
-        weight = tensor_weights([mass for _, mass in parts])
-        values = fine.evaluate(points, (0,) * fine.dim)
-        difference += (values - coarse.evaluate(points, (0,) * fine.dim)) ** 2 @ weight
-        norm += values**2 @ weight
+    value: MultiIndex = (0,) * fine.dim
+    for some in GaussRule(fine.lattice, fine.degree + 1).blocks():
+        values = fine.evaluate(some.points, value)
+        difference += (values - coarse.evaluate(some.points, value)) ** 2 @ some.weights
+        norm += values**2 @ some.weights
     norms = np.sqrt(norm)
     if largest is not None:
         volume = np.prod([high - low for low, high in fine.bounds])
@@ -235,12 +231,3 @@ def relative_difference(
         return float(np.max(np.sqrt(difference)))
     scale = np.where(norms**2 > difference, np.maximum(norms, _SMALL * top), top)
     return float(np.max(np.sqrt(difference) / scale))
-
-
-def _blocks(lengths: list[int], size: int = 512) -> list[tuple[slice, ...]]:
-    """Slices that cut a tensor grid into blocks of a bounded number of points."""
-    side = max(1, int(size ** (2 / len(lengths))))
-    along = []
-    for length in lengths:
-        along.append([slice(k, k + side) for k in range(0, length, side)])
-    return list(product(*along))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ...problem.domain import BoundaryPart
 from ...problem.errors import SolveError
 from ...resolution import Resolution
 from ...runtime.lattice import Lattice
@@ -55,17 +56,18 @@ class Layout:
         bounds = tuple(axis.interval for axis in found.axes)
         return cls(bounds, found.lines, found.breaks, not found.planar, found.unresolved)
 
-    def with_corners(self, ends: Sequence[tuple[int, int]]) -> Layout:
-        """More panels, ever narrower towards the faces (axis, end): solutions are singular where
-        these meet others.
+    def with_corners(self, parts: Sequence[BoundaryPart]) -> Layout:
+        """More panels, ever narrower towards these parts of the boundary: solutions are singular
+        where they meet others.
         """
         panels = [self._panels(axis) for axis in range(len(self.bounds))]
-        for axis, end in ends:
+        for part in parts:
+            axis = part.axis
             low, high = self.bounds[axis]
-            inwards = 1 - 2 * end
             away = (high - low) * 0.5 ** np.arange(1, _CORNER_PANELS + 1)
-            graded = self.bounds[axis][end] + inwards * away
-            nearest = np.abs(panels[axis][1:-1] - self.bounds[axis][end]).min(initial=high - low)
+            place = self.bounds[axis][part.end]
+            graded = place - part.sign * away
+            nearest = np.abs(panels[axis][1:-1] - place).min(initial=high - low)
             panels[axis] = np.union1d(panels[axis], graded[away < nearest * (1 - _TOUCHING)])
         return replace(self, panels=tuple(tuple(p.tolist()) for p in panels))
 

@@ -11,6 +11,7 @@ import numpy as np
 import sympy as sp
 
 from ...lower.forms import LoweredCells, LoweredEquation
+from ...problem.domain import BoundaryPart
 from ...problem.errors import ProblemError
 from ...resolution import resolve_equation
 from ...resolution.problems import cell_data
@@ -61,7 +62,7 @@ def solve_levels(
     neither  : refined from the panels of the data until the estimate is below `tolerance`
     """
     found = resolve_equation(equation, parameters)
-    layout = Layout.of(found).with_corners(singular_faces(equation))
+    layout = Layout.of(found).with_corners(singular_parts(equation))
     missed = equation_data_error(equation, parameters, layout, degree)
     if mesh is None and at_least is None:
         solution = refine_equation(
@@ -98,24 +99,24 @@ def _most_dofs(equation: LoweredEquation) -> int:
     return _MAX_DOFS_IN_TIME
 
 
-def singular_faces(equation: LoweredEquation) -> list[tuple[int, int]]:
-    """Faces of a plane system that meet others in singular corners: those where a displacement is
-    held in other components.
+def singular_parts(equation: LoweredEquation) -> list[BoundaryPart]:
+    """Parts of the boundary of a plane system that meet others in singular corners: those where a
+    displacement is held in other components.
 
     In three dimensions lines towards them would be too many; scalar problems are smooth enough at
     right angles.
     """
     if equation.components < 2 or equation.domain.dim != 2 or equation.jumps:
         return []
+    parts = [part for part in equation.domain.parts if part.axis not in equation.periodic]
     held = {
-        face: frozenset(e.field for e in equation.essential if face in e.faces)
-        for face in equation.domain.faces
+        part: frozenset(e.field for e in equation.essential if part.name in e.parts)
+        for part in parts
     }
-    open_faces = [face for face in equation.domain.faces if face[0] not in equation.periodic]
     return [
-        (axis, end)
-        for axis, end in open_faces
-        if any(held[axis, end] != held[other] for other in open_faces if other[0] != axis)
+        part
+        for part in parts
+        if any(held[part] != held[other] for other in parts if other.axis != part.axis)
     ]
 
 

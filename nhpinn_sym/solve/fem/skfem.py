@@ -100,7 +100,7 @@ def solve_equation(
 
     def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
         require_memory(lattice.cells, degree, equation.components, by_elements=True)
-        space = driver.Space(lattice, degree, equation.periodic)
+        space = driver.Space(lattice, degree, equation.periodic, forms.PARTS)
         keep = keeps_levels(equation.components * lattice.count(degree), count)
         result = driver.solve_equation(forms, space, data, count, keep, report)
         name = f"{element_name(degree, lattice.dim)}, {result.method}"

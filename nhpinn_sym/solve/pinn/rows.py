@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -217,26 +216,6 @@ def _in_panels(unit: Tensor, lines: Tensor) -> Tensor:
     place = unit * (len(lines) - 1)
     panel = place.floor().clamp(max=len(lines) - 2).long()
     return lines[panel] + (place - panel) * (lines[panel + 1] - lines[panel])
-
-
-def gauss_points(
-    bounds: Sequence[tuple[float, float]], count: int, device: str
-) -> tuple[Tensor, Tensor]:
-    """Points (n, columns) and weights (n,) of the Gauss-Legendre rule with `count` nodes an axis;
-    one point of weight one without axes.
-    """
-    nodes, weights = (
-        torch.as_tensor(v, device=device) for v in np.polynomial.legendre.leggauss(count)
-    )
-    points = nodes.new_zeros(1, 0)
-    weight = nodes.new_ones(1)
-    for a, b in bounds:
-        line = (a + b) / 2 + (b - a) / 2 * nodes
-        points = torch.cat(
-            [points.repeat_interleave(count, 0), line.repeat(len(points))[:, None]], 1
-        )
-        weight = weight.repeat_interleave(count) * ((b - a) / 2 * weights).repeat(len(weight))
-    return points, weight
 
 
 def require_finite(*systems: Tensor) -> None:

@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 import skfem
@@ -14,6 +16,14 @@ SPACES = [(dim, degree) for dim in (1, 2, 3) for degree in (1, 2)]
 GRADED = tuple(a + (b - a) * np.linspace(0, 1, n + 1) ** 2 for (a, b), n in zip(BOUNDS, CELLS))
 
 
+def sides(dim):
+    """Outward normals by axis and end, as "01"."""
+    return {
+        f"{axis}{end}": tuple((2 * end - 1) * (k == axis) for k in range(dim))
+        for axis, end in product(range(dim), (0, 1))
+    }
+
+
 @pytest.mark.parametrize("graded", [False, True])
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
 def test_the_mapping_gives_the_matrix_of_scikit_fem(dim, degree, graded):
@@ -28,15 +38,13 @@ def test_the_mapping_gives_the_matrix_of_scikit_fem(dim, degree, graded):
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
 def test_unknowns_are_numbered_along_the_lattice(dim, degree):
-    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree, (), sides(dim))
     np.testing.assert_allclose(
         space.prolongation @ space.nodes.T, space.basis.doflocs.T, atol=1e-14
     )
-    for axis in range(dim):
-        for end in (0, 1):
-            np.testing.assert_allclose(
-                space.nodes[axis, space.on_face(axis, end)], BOUNDS[axis][end]
-            )
+    for axis, end in product(range(dim), (0, 1)):
+        found = space.nodes[axis, space.unknowns_on([f"{axis}{end}"])]
+        np.testing.assert_allclose(found, BOUNDS[axis][end])
 
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
@@ -52,21 +60,21 @@ def test_periodic_functions_agree_on_opposite_faces(dim, degree):
 
 
 @pytest.mark.parametrize(("dim", "degree"), SPACES)
-def test_faces_have_their_area_and_outward_normal(dim, degree):
-    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree)
+def test_parts_have_their_area_and_outward_normal(dim, degree):
+    space = Space(Lattice.uniform(BOUNDS[:dim], CELLS[:dim]), degree, (), sides(dim))
     lengths = [b - a for a, b in BOUNDS[:dim]]
     for axis in range(dim):
         area = np.prod([length for k, length in enumerate(lengths) if k != axis])
-        assert space.vector(
-            weight, space.face_basis([(axis, 0), (axis, 1)]), {}
-        ).sum() == pytest.approx(2 * area)
-        assert space.vector(normal, space.face_basis([(axis, 1)]), {}).sum() == pytest.approx(area)
+        both = space.boundary_basis([f"{axis}0", f"{axis}1"])
+        assert space.vector(weight, both, {}).sum() == pytest.approx(2 * area)
+        upper = space.boundary_basis([f"{axis}1"])
+        assert space.vector(normal, upper, {}).sum() == pytest.approx(area)
 
 
 @pytest.mark.parametrize("gap", np.geomspace(1e-6, 1e-5, 8))
 def test_faces_of_thin_elements(gap):
     """Newton's iteration for the points of their faces comes to no end on most of these."""
     lines = (np.array([0.0, 0.3137, 0.3137 + gap, 1.0]), np.array([0.0, 0.2, 0.2 + gap / 3, 1.0]))
-    space = Space(Lattice(lines), 2)
-    faces = space.face_basis([(0, 0), (1, 1), (0, 1), (1, 0)])
-    assert float(faces.dx.sum()) == pytest.approx(4.0, abs=1e-12)
+    space = Space(Lattice(lines), 2, (), sides(2))
+    boundary = space.boundary_basis(["00", "11", "01", "10"])
+    assert float(boundary.dx.sum()) == pytest.approx(4.0, abs=1e-12)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import product
 
 import numpy as np
 import pytest
@@ -16,13 +17,13 @@ from nhpinn_sym.runtime.nets.function_families import (
     shapes,
     stack_functions,
     start_functions,
-    vanish_on_faces,
+    vanish_on_parts,
 )
 
 GIVEN = Edge(np.zeros(1, int), np.eye(1), np.zeros((1, 1)))
 FLUX = Edge(np.ones(1, int), np.eye(1), np.zeros((1, 1)))
-FACES = [(axis, end) for axis in (0, 1) for end in (0, 1)]
-BOUNDS = [(0.0, 1.0), (0.0, 2.0)]
+NORMALS = [(-1, 0), (1, 0), (0, -1), (0, 1)]
+BOUNDS = ((0.0, 1.0), (0.0, 2.0))
 INDICES = [(a, b) for a in range(3) for b in range(3)]
 
 
@@ -46,7 +47,7 @@ START = start_functions(0, 1.0, -1, 0.7, [(2, 0), (0, 2), (1, 1), (4, 0)])
 FAMILIES = {
     "corner": corner(0.3),
     "start": START,
-    "vanishing": vanish_on_faces(corner(0.3), FACES, BOUNDS),
+    "vanishing": vanish_on_parts(corner(0.3), NORMALS, BOUNDS),
     "modulated": modulate(corner(0.3), 1, (0.0, 2.0), shapes(3, [-1.0], False)),
     "waves": modulate(corner(0.3), 1, (0.0, 2.0), shapes(4, [], True)),
     "product": products_of(START, corner(0.3)),
@@ -68,14 +69,14 @@ def test_derivatives_by_differences(name: str) -> None:
         assert (exact - difference).abs().max() < 1e-6 * (1 + exact.abs().max())
 
 
-def test_a_function_whose_flux_has_no_limit_still_vanishes_on_the_face() -> None:
-    """r log r between a given value and a given flux: less its values on one face its flux on the
+def test_a_function_whose_flux_has_no_limit_still_vanishes_on_the_part() -> None:
+    """r log r between a given value and a given flux: less its values on one side its flux on the
     other is the same everywhere.
 
     At the corner itself it has no limit, and is finite. Which of the two parts, real or imaginary,
     has the flux depends on the phase of a null vector, which is free.
     """
-    family = vanish_on_faces(corner(0.0, FLUX), [(1, 1)], BOUNDS)
+    family = vanish_on_parts(corner(0.0, FLUX), [(0, 1)], BOUNDS)
     side, top = points(), points()
     side[:, 0], top[:, 1] = 0.0, 2.0
     side[0, 1] = 2.0  # the corner itself
@@ -102,11 +103,11 @@ def test_start_functions_solve_the_heat_equation() -> None:
     )
 
 
-def test_vanishing_on_all_faces() -> None:
-    for axis, end in FACES:
-        face = points()
-        face[:, axis] = BOUNDS[axis][end]
-        assert FAMILIES["vanishing"](face, [(0, 0)])[0, 0].abs().max() < 1e-12
+def test_vanishing_on_all_parts() -> None:
+    for axis, end in product((0, 1), repeat=2):
+        there = points()
+        there[:, axis] = BOUNDS[axis][end]
+        assert FAMILIES["vanishing"](there, [(0, 0)])[0, 0].abs().max() < 1e-12
 
 
 def test_stacked() -> None:

@@ -51,7 +51,7 @@ LINE, SQUARE, CUBE, UNIT = (
     Box((0, 1), (0, 1), (-1, 0)),
     Box((0, 1), (0, 1)),
 )
-MIXED = {(0, 0): "robin", (0, 1): "dirichlet"}
+MIXED = {"left": "robin", "right": "dirichlet"}
 WAVE = sp.sin(2 * sp.pi * x1) * sp.exp(sp.cos(2 * sp.pi * x2))
 DECAY = sp.cos(t) * sp.sin(2 * x1)
 COSINES = sp.cos(sp.pi * x1) * sp.cos(2 * sp.pi * x2)
@@ -67,14 +67,14 @@ PROBLEMS = {
     "square": (
         sp.sin(x1) * sp.exp(x2),
         SQUARE,
-        {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "neumann", (1, 1): "dirichlet"},
+        {"left": "dirichlet", "right": "robin", "bottom": "neumann", "top": "dirichlet"},
         6,
         {"a": sp.Matrix([[1 + x1**2, x2 / 4], [0, 2]]), "b": (x2, sp.S.One), "c": sp.exp(x1)},
     ),
     "cube": (
         sp.sin(x1 + 2 * x2) * sp.exp(x3),
         CUBE,
-        {**everywhere("dirichlet", CUBE), (2, 1): "robin", (1, 0): "neumann"},
+        {**everywhere("dirichlet", CUBE), "back": "robin", "bottom": "neumann"},
         4,
         {"a": sp.diag(1 + x1, 1, 2 - x2)},
     ),
@@ -88,7 +88,7 @@ PROBLEMS = {
     "strip": (
         WAVE,
         UNIT,
-        {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): "periodic", (1, 1): "periodic"},
+        {"left": "dirichlet", "right": "neumann", "bottom": "periodic", "top": "periodic"},
         8,
         {},
     ),

@@ -59,21 +59,21 @@ for name, cells in kernels.items():
     inside = points[:, : cells.cell.dim]
     functions = [value for field, in batch.fields for value in field.derivative(inside, (0,) * cells.cell.dim)[0]]
     results[name] = [value[0] for value in batch.effective.values()] + functions
-kinds = {(0, 0): "robin", (0, 1): "dirichlet", (1, 0): "periodic", (1, 1): "periodic"}
+kinds = {"left": "robin", "right": "dirichlet", "bottom": "periodic", "top": "periodic"}
 u = sp.exp(x1) * sp.sin(2 * sp.pi * x2)
 unit = Box((0, 1), (0, 1))
 still = solve_equation(manufactured(u, unit, kinds, c=sp.S.One), None, {}, mesh=(12, 16))
 results["boundary value problem"] = list(still(points))
 moving = solve_equation(manufactured(u * sp.cos(t), unit, kinds, final_time=sp.S.One), None, {}, mesh=(12, 16), steps=4)
 results["heat"] = list(moving(points)) + list(moving(points, 0.3))
-rollers = {(0, 0): "dirichlet", (0, 1): "neumann", (1, 0): ("dirichlet", "neumann"), (1, 1): "robin"}
+rollers = {"left": "dirichlet", "right": "neumann", "bottom": ("dirichlet", "neumann"), "top": "robin"}
 bend = (u, sp.cos(2 * x1) * sp.exp(x2))
 for solver in ("direct", "iterative"):
     held = solve_equation(manufactured_system(bend, unit, rollers, isotropic(2 + x1, 1 + x2)), None, {}, mesh=(10, 12), solver=solver)
     results["displacement " + solver] = held(points).ravel().tolist()
 free = solve_equation(manufactured_system(bend, unit, everywhere("neumann", unit), isotropic(sp.S(2), sp.S(1))), None, {}, mesh=(10, 12))
 results["pure traction"] = free(points).ravel().tolist()
-strip = {**everywhere("periodic", unit), (0, 0): ("dirichlet", "robin"), (0, 1): ("neumann", "dirichlet")}
+strip = {**everywhere("periodic", unit), "left": ("dirichlet", "robin"), "right": ("neumann", "dirichlet")}
 exchange = manufactured_system((u * sp.cos(t), u), unit, strip, isotropic(sp.S(0), sp.S(1)), c=sp.Matrix([[1, -1], [-2, 2]]), final_time=sp.S.One)
 exchanged = solve_equation(exchange, None, {}, mesh=(8, 8), steps=4)
 results["exchange"] = [*exchanged(points).ravel(), *exchanged.derivative(points, (1, 0), 0.3).ravel()]

@@ -190,7 +190,7 @@ def check(
 
 def test_robin_neumann_and_dirichlet():
     u = sp.sin(2 * x1) * sp.exp(x2)
-    kinds = {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "neumann", (1, 1): "dirichlet"}
+    kinds = {"left": "dirichlet", "right": "robin", "bottom": "neumann", "top": "dirichlet"}
     equation = manufactured(
         u, SQUARE, kinds, a=sp.Matrix([[2 + x1, x2 / 4], [0, 1]]), b=(x2, sp.S.One), c=sp.exp(x1)
     )
@@ -208,7 +208,7 @@ def test_refinement_to_a_tolerance():
 
 def test_periodic_axes():
     u = sp.sin(2 * sp.pi * x1) * sp.exp(sp.cos(sp.pi * x2))
-    kinds = {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "periodic", (1, 1): "periodic"}
+    kinds = {"left": "dirichlet", "right": "robin", "bottom": "periodic", "top": "periodic"}
     check(
         manufactured(u, SQUARE, kinds, a=(2 + sp.sin(sp.pi * x2)) * sp.eye(2)),
         u,
@@ -237,7 +237,7 @@ def test_heat_equation_with_moving_boundary_data():
     equation = manufactured(
         u,
         LINE,
-        {(0, 0): "dirichlet", (0, 1): "robin"},
+        {"left": "dirichlet", "right": "robin"},
         a=sp.Matrix([[1 + x1 / 4]]),
         rho=2 + x1,
         final_time=sp.Rational(3, 4),

@@ -30,12 +30,12 @@ LINE, SQUARE, UNIT, CUBE = (
     Box((0, 1), (0, 1)),
     Box((0, 1), (0, 1), (0, 1)),
 )
-CLAMPED = {**everywhere("neumann", SQUARE), (0, 0): "dirichlet"}
+CLAMPED = {**everywhere("neumann", SQUARE), "left": "dirichlet"}
 ROLLERS = {
-    (0, 0): "dirichlet",
-    (0, 1): "neumann",
-    (1, 0): ("dirichlet", "neumann"),
-    (1, 1): "robin",
+    "left": "dirichlet",
+    "right": "neumann",
+    "bottom": ("dirichlet", "neumann"),
+    "top": "robin",
 }
 HALF = sp.Rational(1, 2)
 
@@ -56,7 +56,7 @@ BEND = (sp.sin(x1 + 2 * x2), sp.cos(2 * x1) * sp.exp(x2 / 2))
 WAVES = (sp.sin(2 * sp.pi * x2) * sp.exp(x1), sp.cos(2 * sp.pi * x2) * x1)
 HEATS = (sp.cos(t) * sp.sin(2 * x1), (1 + t**2) * sp.cos(x1))
 PAIR = (sp.cos(t) * sp.sin(2 * x1) * sp.exp(x2), (1 + t**2) * sp.cos(x1 - x2))
-STRIP = {(0, 0): "dirichlet", (0, 1): "robin", (1, 0): "periodic", (1, 1): "periodic"}
+STRIP = {"left": "dirichlet", "right": "robin", "bottom": "periodic", "top": "periodic"}
 DIFFUSIONS = coupled(sp.Matrix([[2 + x1, HALF], [HALF / 2, 1]]))
 PIEZO = sp.diag(2, -1), sp.Matrix([[0, 1], [1, 0]])
 PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
@@ -82,7 +82,7 @@ PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
         manufactured_system(
             WAVES,
             UNIT,
-            {**STRIP, (0, 0): ("dirichlet", "robin"), (0, 1): ("neumann", "dirichlet")},
+            {**STRIP, "left": ("dirichlet", "robin"), "right": ("neumann", "dirichlet")},
             isotropic(2 + sp.sin(2 * sp.pi * x2), sp.S.One),
         ),
         6,
@@ -92,7 +92,7 @@ PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
         manufactured_system(
             (x1**3, sp.sin(x1), sp.exp(-x1)),
             LINE,
-            {(0, 0): ("dirichlet", "robin", "neumann"), (0, 1): ("neumann", "dirichlet", "robin")},
+            {"left": ("dirichlet", "robin", "neumann"), "right": ("neumann", "dirichlet", "robin")},
             coupled(sp.diag(1, 2, 1 + x1**2)),
             c=sp.Matrix([[2, -1, 0], [x1, 3, 1], [0, -1, 1]]),
         ),
@@ -113,7 +113,7 @@ PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
         manufactured_system(
             HEATS,
             LINE,
-            {(0, 0): "robin", (0, 1): "dirichlet"},
+            {"left": "robin", "right": "dirichlet"},
             coupled(sp.Matrix([[2, 1], [0, 1]])),
             c=sp.Matrix([[1, -1], [-1, 1]]),
             rho=sp.diag(2 + x1, 1),
@@ -126,7 +126,7 @@ PROBLEMS: dict[str, tuple[tuple[sp.Expr, ...], LoweredEquation, int]] = {
         manufactured_system(
             PAIR,
             SQUARE,
-            {**everywhere("dirichlet", SQUARE), (0, 1): ("robin", "neumann")},
+            {**everywhere("dirichlet", SQUARE), "right": ("robin", "neumann")},
             DIFFUSIONS,
             {(0, 1, 0): x2, (1, 0, 1): sp.S.One},
             sp.Matrix([[1, -1], [-2, 3]]),
@@ -263,8 +263,8 @@ def test_elasticity_in_three_dimensions(backend):
     u = (sp.sin(x1 + 2 * x2) * x3, sp.cos(2 * x1) * sp.exp(x2 / 2), x1 * x2 * sp.exp(-x3))
     kinds = {
         **everywhere("neumann", CUBE),
-        (0, 0): "dirichlet",
-        (2, 0): ("neumann", "dirichlet", "neumann"),
+        "left": "dirichlet",
+        "front": ("neumann", "dirichlet", "neumann"),
     }
     equation = manufactured_system(u, CUBE, kinds, isotropic(2 + x1, 1 + x2**2 / 2))
     coarse, fine = (error(solve(equation, backend, mesh=n), u, equation) for n in (2, 4))
@@ -353,7 +353,7 @@ def test_an_adjoint_kernel_that_is_no_constant(backend):
 @both
 def test_one_component_is_left_open(backend):
     u = (sp.sin(x1), sp.cos(2 * sp.pi * x1) * sp.cos(sp.pi * x2))
-    kinds = dict.fromkeys(SQUARE.faces, ("dirichlet", "neumann"))
+    kinds = everywhere(("dirichlet", "neumann"), SQUARE)
     equation = manufactured_system(u, SQUARE, kinds, coupled(sp.Matrix([[2, 0], [HALF, 1]])))
     assert error(solve(equation, backend, mesh=(16, 24)), u, equation) < 1e-3
 

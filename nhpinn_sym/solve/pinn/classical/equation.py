@@ -32,9 +32,10 @@ from .losses import (
     LossTerm,
     PeriodicityLoss,
     ResidualLoss,
-    face,
+    nodes_on,
     opposite,
     plain_rows,
+    plane,
     uniform,
 )
 from .options import EquationOptions, read
@@ -257,7 +258,7 @@ def _test_grid(problem: SoftProblem, nodes: int | None) -> Tensor:
 
 
 class SoftProblem(BoundaryValueProblem):
-    """u = net. Data come from the emitted file: of the faces in BOUNDARY as they stand there, of
+    """u = net. Data come from the emitted file: of the parts in BOUNDARY as they stand there, of
     the others, and at t = 0, from its lift.
     """
 
@@ -273,7 +274,7 @@ class SoftProblem(BoundaryValueProblem):
             raise UnsupportedError(
                 "the loss of the classical PINN does not fix the mean of a solution that is free",
                 term=equation.title,
-                remedy='give a Dirichlet condition on some face, or use method="residual"',
+                remedy='give a Dirichlet condition somewhere, or use method="residual"',
             )
         self._hard = [constrain(equation, j).hard for j in range(self.components)]
 
@@ -309,18 +310,19 @@ class SoftProblem(BoundaryValueProblem):
         return self._equations_at(collocation_points(count, self.trial.axes, seed, self.device))
 
     def boundary(self, nodes: int, essential: bool = False) -> Rows | None:
-        """The rows of the conditions, or of the essential ones alone, at the nodes of all faces in
-        space that have some.
+        """The rows of the conditions, or of the essential ones alone, at the nodes of all parts of
+        the boundary that have some.
         """
-        faces = {face for condition in self.equation.essential for face in condition.faces}
+        names = {name for condition in self.equation.essential for name in condition.parts}
         if not essential:
-            faces |= {face for condition in self.equation.natural for face in condition.faces}
-        blocks = [self._conditions_at(where, nodes) for where in sorted(faces)]
+            names |= {name for condition in self.equation.natural for name in condition.parts}
+        parts = [part.name for part in self.equation.domain.parts if part.name in names]
+        blocks = [self._conditions_at(name, nodes) for name in parts]
         return concatenate(blocks) if blocks else None
 
     def initial(self, nodes: int) -> Rows:
         """The rows of the initial condition."""
-        points = face(self.bounds, nodes, len(self.bounds) - 1, self.bounds[-1][0]).to(self.device)
+        points = plane(self.bounds, nodes, len(self.bounds) - 1, self.bounds[-1][0]).to(self.device)
         return plain_rows(points, self._identity(points), self._lift(points))
 
     def periodic(self, nodes: int) -> tuple[Tensor, Tensor] | None:
@@ -338,20 +340,20 @@ class SoftProblem(BoundaryValueProblem):
             self._by_component(module.source(points, **given)),
         )
 
-    def _conditions_at(self, where: tuple[int, int], nodes: int) -> Rows:
-        """The conditions of a face, one for each component."""
-        points = face(self.bounds, nodes, where[0], self.bounds[where[0]][where[1]]).to(self.device)
+    def _conditions_at(self, name: str, nodes: int) -> Rows:
+        """The conditions of a part of the boundary, one for each component."""
+        points = nodes_on(self, name, nodes).to(self.device)
         given = self.arguments(points)
         identity = self._identity(points)
         lift = self._lift(points)
         weights = torch.zeros_like(identity)
         data = torch.zeros_like(lift)
-        if where in self.trial.module.BOUNDARY:
-            coefficients, value = self.trial.module.BOUNDARY[where]
+        if name in self.trial.module.BOUNDARY:
+            coefficients, value = self.trial.module.BOUNDARY[name]
             weights = self._weights(coefficients, points, given)
             data = self._by_component(value(points, **given)).clone()
         for j, hard in enumerate(self._hard):
-            if where in hard:
+            if name in hard:
                 weights[:, j] = identity[:, j]
                 data[:, j] = lift[:, j]
         return plain_rows(points, weights, data)

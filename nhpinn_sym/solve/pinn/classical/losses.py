@@ -169,7 +169,7 @@ def periodic(bounds: Bounds, nodes: int) -> Tensor:
     return _product([torch.linspace(a, b, nodes, dtype=torch.float64)[:-1] for a, b in bounds])
 
 
-def face(bounds: Bounds, nodes: int, axis: int, value: float) -> Tensor:
+def plane(bounds: Bounds, nodes: int, axis: int, value: float) -> Tensor:
     """The points of the grid in one plane; the value of `axis` there may lie outside."""
     lines = [torch.linspace(a, b, nodes, dtype=torch.float64) for a, b in bounds]
     lines[axis] = torch.tensor([value], dtype=torch.float64)
@@ -178,8 +178,8 @@ def face(bounds: Bounds, nodes: int, axis: int, value: float) -> Tensor:
 
 def opposite(bounds: Bounds, nodes: int, axes: Sequence[int]) -> tuple[Tensor, Tensor]:
     """The points of the lower faces of some axes, and their images on the upper ones."""
-    lower = [face(bounds, nodes, axis, bounds[axis][0]) for axis in axes]
-    upper = [face(bounds, nodes, axis, bounds[axis][1]) for axis in axes]
+    lower = [plane(bounds, nodes, axis, bounds[axis][0]) for axis in axes]
+    upper = [plane(bounds, nodes, axis, bounds[axis][1]) for axis in axes]
     return torch.cat(lower), torch.cat(upper)
 
 
@@ -193,8 +193,8 @@ def oversampled(bounds: Bounds, nodes: int, layers: int) -> tuple[Tensor, Tensor
         for i in range(1, layers + 1):
             step = i * (b - a) / (nodes - 1)
             for out, image in ((a - step, b - step), (b + step, a + step)):
-                outside.append(face(bounds, nodes, axis, out))
-                inside.append(face(bounds, nodes, axis, image))
+                outside.append(plane(bounds, nodes, axis, out))
+                inside.append(plane(bounds, nodes, axis, image))
     return torch.cat(outside), torch.cat(inside)
 
 
@@ -219,6 +219,12 @@ class BoxProblem(Protocol):
     def arguments(self, points: Tensor) -> dict[str, Tensor | float]: ...
 
 
+def nodes_on(problem: BoxProblem, name: str, nodes: int) -> Tensor:
+    """The nodes of the grid on a part of the boundary."""
+    part = problem.equation.domain.part(name)
+    return plane(problem.bounds, nodes, part.axis, problem.bounds[part.axis][part.end])
+
+
 class EnergyLoss:
     """The energy of a net by the trapezoid rule; a `LossTerm`, though it may be negative."""
 
@@ -230,12 +236,12 @@ class EnergyLoss:
         self.module = load(emit_energy(problem.equation, "equation"), _NAME)
         bounds = problem.bounds
         self.parts = [(self.module.energy, uniform(bounds, nodes), _trapezoid(bounds, nodes))]
-        for axis, end in self.module.BOUNDARY:
+        for name in self.module.BOUNDARY:
+            axis = problem.equation.domain.part(name).axis
             others = [pair for k, pair in enumerate(bounds) if k != axis]
-            energy = partial(self.module.boundary_energy, face=(axis, end))
-            self.parts.append(
-                (energy, face(bounds, nodes, axis, bounds[axis][end]), _trapezoid(others, nodes))
-            )
+            energy = partial(self.module.boundary_energy, part=name)
+            points = nodes_on(problem, name, nodes)
+            self.parts.append((energy, points, _trapezoid(others, nodes)))
 
     def value_and_gradient(self, x: Tensor) -> tuple[Tensor, Tensor]:
         total = x.new_zeros(())

@@ -13,16 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ....emit.hard_constraints import Constraints
 from ....emit.source import Source, load
 from ....emit.torch_equation import equation as emit_equation
 from ....emit.torch_printer import argument_name
 from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredEquation, MultiIndex
-from ....problem.domain import Face
+from ....problem.domain import BoundaryPart
 from ....resolution import resolve_equation
+from ....runtime.lattice import Lattice
 from ....runtime.nets.function_families import Functions, stack_functions
+from ....runtime.nets.inputs import moved_to
 from ....runtime.nets.jets import combine, product
 from ....runtime.nets.least_squares import safe_divisor
+from ....runtime.quadrature import GaussRule, Quadrature, QuadratureRule
+from ...domains import normals_of
 from ...solution import Array, Coefficients
 from ..network import Jet, Network, TrialSpace
 from ..rows import (
@@ -31,7 +36,6 @@ from ..rows import (
     balance_factors,
     collocation_points,
     concatenate,
-    gauss_points,
     row_strengths,
     sharp_panels,
     unit_jet,
@@ -114,8 +118,8 @@ class BoundaryValueProblem:
         return [(a, b) for _, a, b in self.trial.axes]
 
     def rows(self, count: int, seed: int) -> Rows:
-        """Rows at `count` points inside, and at half as many on every face that the ansatz leaves
-        open; all weigh the same.
+        """Rows at `count` points inside, and at half as many on every part of the boundary that
+        the ansatz leaves open; all weigh the same.
         """
         blocks = self._blocks(count, seed)
         if self.null_space.count:
@@ -157,7 +161,7 @@ class BoundaryValueProblem:
         kernel = self.null_space
         if not kernel.count:
             return network, coefficients
-        points, weights = gauss_points(self.bounds, _GAUSS[len(self.bounds)], self.device)
+        points, weights = self.quadrature(_GAUSS[len(self.bounds)])
         values = self.values(network, coefficients, points, self._zero)
         constant, rotations = kernel.components(points, weights, values)
         network = network.add_constant(-constant)
@@ -216,7 +220,7 @@ class BoundaryValueProblem:
         self, point: Tensor, index: MultiIndex, table: Callable[..., Any] | None = None
     ) -> Array:
         """The factors (m, m) of D^index at one point, in scaled equations and components; of the
-        conditions of a face, if their table is given.
+        conditions of a part of the boundary, if their table is given.
         """
         rows, columns = self.balance
         coefficients = table or self.trial.module.coefficients
@@ -235,15 +239,48 @@ class BoundaryValueProblem:
         rows, columns = self.balance
         return self._equations(points).scale(columns).rows(rows)
 
-    def on_face(self, face: Face, points: Tensor, strength: float | None = None) -> Rows:
-        """The rows of the conditions that the ansatz leaves open, at points of their face; as
+    def on_part(self, name: str, points: Tensor, strength: float | None = None) -> Rows:
+        """The rows of the conditions that the ansatz leaves open, at points of their part; as
         strong as `strength`, or in the unit of those inside:
         integrals of both together are those of the weak form then."""
         rows, columns = self.balance
-        conditions = self._conditions(points, *self.trial.module.BOUNDARY[face]).scale(columns)
+        conditions = self._conditions(points, *self.trial.module.BOUNDARY[name]).scale(columns)
         if strength is None:
             return conditions.rows(rows)
         return conditions.scale_to(strength, self.trial)
+
+    def move_to(self, name: str, points: Tensor) -> Tensor:
+        """Points of the domain, moved to a part of its boundary."""
+        return moved_to(points, self.normals[name], self.trial.axes)
+
+    @cached_property
+    def normals(self) -> dict[str, tuple[float, ...]]:
+        """The outward normals of the parts of the boundary, over the coordinates and the time."""
+        timeless = [0.0] * (len(self.bounds) - self.equation.domain.dim)
+        return {
+            name: (*normal, *timeless) for name, normal in normals_of(self.equation.domain).items()
+        }
+
+    def _rule(self, count: int) -> QuadratureRule:
+        """`count` Gauss points along each coordinate, and along the time."""
+        whole = Lattice.uniform(self.bounds, (1,) * len(self.bounds))
+        return GaussRule(whole, count, self.normals)
+
+    def hard_parts(self, constraints: Constraints) -> list[BoundaryPart]:
+        """The parts of the boundary on which the ansatz takes the data by itself."""
+        return [part for part in self.equation.domain.parts if part.name in constraints.hard]
+
+    def quadrature(self, count: int) -> tuple[Tensor, Tensor]:
+        """Gauss points (n, columns) and weights (n,), `count` a line, of the domain."""
+        return self._on_device(self._rule(count).inside())
+
+    def quadrature_on(self, name: str, count: int) -> tuple[Tensor, Tensor]:
+        """The same of a part of the boundary."""
+        return self._on_device(self._rule(count).on(name))
+
+    def _on_device(self, found: Quadrature) -> tuple[Tensor, Tensor]:
+        points = torch.as_tensor(found.points, device=self.device)
+        return points, torch.as_tensor(found.weights, device=self.device)
 
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:
@@ -260,18 +297,18 @@ class BoundaryValueProblem:
         return self._conditions(points, self.trial.module.coefficients, self.trial.module.source)
 
     def _blocks(self, count: int, seed: int) -> list[Rows]:
-        """The rows inside and those of each open face, which are scaled to the same strength."""
+        """The rows inside and those of each open part, which are scaled to the same strength."""
         blocks = [
             self.inside(
                 collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
             )
         ]
-        for k, face in enumerate(self.trial.module.BOUNDARY):
+        for k, name in enumerate(self.trial.module.BOUNDARY):
             points = collocation_points(
                 max(20, count // 2), self.trial.axes, seed + 10 + k, self.device, self.trial.panels
             )
-            points[:, face[0]] = self.bounds[face[0]][face[1]]
-            blocks.append(self.on_face(face, points, blocks[0].strength(self.trial)))
+            points = self.move_to(name, points)
+            blocks.append(self.on_part(name, points, blocks[0].strength(self.trial)))
         return blocks
 
     def _conditions(

@@ -15,7 +15,6 @@ from torch import Tensor
 
 from ....emit.torch_ritz import equation as emit_energy
 from ....lower.forms import LoweredEquation
-from ....problem.domain import Face
 from ....problem.errors import UnsupportedError
 from ....runtime.nets.jets import product
 from ...progress import Progress, Task, silent
@@ -27,7 +26,7 @@ from ..minimize import Result, history_info
 from ..network import Axes, Jet, Network, TrialSpace
 from ..options import Options
 from ..random_features import Scales, random_layer
-from ..rows import Rows, concatenate, gauss_points, unit_jet
+from ..rows import Rows, concatenate, unit_jet
 from .boundary_value import BoundaryValueProblem
 from .fredholm import require_balance
 from .solution import GOAL, NetworkSolution, probe, solution
@@ -72,22 +71,10 @@ class Ritz:
         ]
 
     def _functional(self, count: int) -> Functional:
-        """On `count` Gauss points a line, of the faces with natural conditions too."""
-        bounds = self.problem.bounds
-        device = self.problem.device
-        points, weights = gauss_points(bounds, count, device)
-        blocks = [self._inside(points, weights)]
-        for face in self.trial.module.BOUNDARY:
-            axis, end = face
-            others, weights = gauss_points(
-                [b for k, b in enumerate(bounds) if k != axis], count, device
-            )
-            there = torch.full_like(weights, bounds[axis][end])[:, None]
-            blocks.append(
-                self._on_face(
-                    face, torch.cat([others[:, :axis], there, others[:, axis:]], 1), weights
-                )
-            )
+        """On `count` Gauss points a line, of the parts with natural conditions too."""
+        blocks = [self._inside(*self.problem.quadrature(count))]
+        for name in self.trial.module.BOUNDARY:
+            blocks.append(self._on_part(name, *self.problem.quadrature_on(name, count)))
         rows, loads = zip(*blocks, strict=True)
         return Functional(self.trial, concatenate(_padded(rows)), torch.cat(loads))
 
@@ -104,8 +91,8 @@ class Ritz:
             lifted,
         )
 
-    def _on_face(self, face: Face, points: Tensor, weights: Tensor) -> tuple[Rows, Tensor]:
-        (alpha, value) = self.trial.module.BOUNDARY[face]
+    def _on_part(self, name: str, points: Tensor, weights: Tensor) -> tuple[Rows, Tensor]:
+        (alpha, value) = self.trial.module.BOUNDARY[name]
         given = self.problem.arguments(points)
         zero = (0,) * points.shape[1]
         operator, lifted = self._slots(points, [(i, zero) for i in range(self.problem.components)])
@@ -208,7 +195,7 @@ def solve_energy(
             "the energy of a problem that leaves a rigid rotation of its solution open",
             term=equation.title,
             remedy=(
-                'use method="residual", or fix the solution by a Dirichlet condition on some face'
+                'use method="residual", or fix the solution by a Dirichlet condition somewhere'
             ),
         )
     found = adaptive.solve(RitzEquation(ritz, chosen, tolerance or GOAL), progress)

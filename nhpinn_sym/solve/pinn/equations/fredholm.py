@@ -1,9 +1,9 @@
 """The Fredholm condition of a problem that leaves constants open: source and boundary fluxes have
 to balance.
 
-Where constants w are in the kernel of the adjoint, the integral of w . (equations) over the box
-plus that of w . (conditions) over its faces vanishes for every function; so it has to for the data.
-Both are integrated by Gauss quadrature.
+Where constants w are in the kernel of the adjoint, the integral of w . (equations) over the domain
+plus that of w . (conditions) over its boundary vanishes for every function; so it has to for the
+data. Both are integrated by Gauss quadrature.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from torch import Tensor
 from ....problem.errors import SolveError
 from ....runtime.nets.least_squares import safe_divisor
 from ..random_features import matrix, random_layer
-from ..rows import Rows, gauss_points
+from ..rows import Rows
 from .boundary_value import BoundaryValueProblem
 
 _NODES = {1: 64, 2: 24, 3: 10}
@@ -70,22 +70,12 @@ def _defect(problem: BoundaryValueProblem, nodes: int) -> Tensor:
 
 
 def _blocks(problem: BoundaryValueProblem, nodes: int) -> list[tuple[Rows, Tensor]]:
-    """Rows of the equations inside and of the conditions on every face that the ansatz leaves open,
+    """Rows of the equations inside and of the conditions on every part that the ansatz leaves open,
     with quadrature weights.
     """
-    points, weight = gauss_points(problem.bounds, nodes, problem.device)
+    points, weight = problem.quadrature(nodes)
     blocks = [(problem.inside(points), weight)]
-    for face in problem.trial.module.BOUNDARY:
-        axis, end = face
-        bounds = [*problem.bounds[:axis], *problem.bounds[axis + 1 :]]
-        points, weight = gauss_points(bounds, nodes, problem.device)
-        there = torch.cat(
-            [
-                points[:, :axis],
-                torch.full_like(weight, problem.bounds[axis][end])[:, None],
-                points[:, axis:],
-            ],
-            1,
-        )
-        blocks.append((problem.on_face(face, there), weight))
+    for name in problem.trial.module.BOUNDARY:
+        points, weight = problem.quadrature_on(name, nodes)
+        blocks.append((problem.on_part(name, points), weight))
     return blocks

@@ -1,4 +1,4 @@
-"""Which functions the start of a time-dependent problem asks for at its faces, where the data do
+"""Which functions the start of a time-dependent problem asks for at its boundary, where the data do
 not fit together at t = 0.
 """
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ....emit.hard_constraints import Constraints
-from ....problem.domain import Face
+from ....problem.domain import BoundaryPart
 from ....runtime.nets.function_families import (
     Family,
     Functions,
@@ -22,7 +22,7 @@ from ....runtime.nets.function_families import (
     shapes,
     stack_functions,
     start_functions,
-    vanish_on_faces,
+    vanish_on_parts,
 )
 from ..rows import collocation_points
 from .boundary_value import BoundaryValueProblem
@@ -37,7 +37,7 @@ _SAMPLES = 256
 _FEW = 8
 """Points at which coefficients are compared along the normal."""
 _ALONG_DEGREE = 8
-"""Of the polynomials along a face by which its layers are multiplied."""
+"""Of the polynomials along a part by which its layers are multiplied."""
 _SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
 _JUMP: Members = ((0, 0), (0, 1), (0, 2))
 _FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
@@ -65,45 +65,46 @@ or a diffusion that varies. As order + power
 counts powers of s and sqrt(t) together, these are all up to the third beyond the leading one."""
 _LEADING: Members = ((0, 0), (1, 1))
 _NEXT: Members = ((2, 0), (1, 1), (2, 2))
-"""Where two faces meet: products of those at the one and at the other face, whose data jump, or of
+"""Where two parts meet: products of those at the one and at the other part, whose data jump, or of
 these with the next ones.
 """
 
 
 def start_families(
-    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: Sequence[Face]
+    problem: BoundaryValueProblem,
+    constraints: Sequence[Constraints],
+    parts: Sequence[BoundaryPart],
 ) -> list[Family]:
-    """Layers at the faces, times polynomials along them, and products of two layers where two such
-    faces meet.
+    """Layers at parts of the boundary, times polynomials along them, and products of two layers
+    where two such parts meet.
     """
-    found = {face: members for face in faces if (members := _members(problem, constraints, face))}
-    layers = [_layer(problem, constraints, face, members) for face, members in found.items()]
+    found = {part: members for part in parts if (members := _members(problem, constraints, part))}
+    layers = [_layer(problem, constraints, part, members) for part, members in found.items()]
     meeting = []
     if problem.equation.domain.dim == 2:
-        pairs = [pair for pair in combinations(found, 2) if pair[0][0] != pair[1][0]]
+        pairs = [pair for pair in combinations(found, 2) if pair[0].axis != pair[1].axis]
         meeting = [_meeting(problem, constraints, pair) for pair in pairs]
     return [family for family in (*layers, *meeting) if family is not None]
 
 
 def _members(
-    problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face
+    problem: BoundaryValueProblem, constraints: Sequence[Constraints], part: BoundaryPart
 ) -> Members:
-    """What the data ask for at a face."""
+    """What the data ask for at a part of the boundary."""
     inside = collocation_points(_SAMPLES, problem.trial.axes, 0, problem.device)
-    always = inside.clone()
-    always[:, face[0]] = problem.bounds[face[0]][face[1]]
+    always = problem.move_to(part.name, inside)
     points = always.clone()
     points[:, -1] = 0.0
     found: Members = ()
-    if face in problem.trial.module.BOUNDARY:
-        start = problem.on_face(face, points).target
-        size = problem.on_face(face, always).size
+    if part.name in problem.trial.module.BOUNDARY:
+        start = problem.on_part(part.name, points).target
+        size = problem.on_part(part.name, always).size
         for j, wrong in enumerate((start.abs().amax((0, 2)) > _FITS * size).tolist()):
             leading, also = (
-                (_JUMP, _JUMP_ALSO) if face in constraints[j].soft else (_FLUX, _FLUX_ALSO)
+                (_JUMP, _JUMP_ALSO) if part.name in constraints[j].soft else (_FLUX, _FLUX_ALSO)
             )
-            found += (leading if _plain(problem, face, always) else leading + also) if wrong else ()
-    hard = any(face in c.hard for c in constraints)
+            found += (leading if _plain(problem, part, always) else leading + also) if wrong else ()
+    hard = any(part.name in c.hard for c in constraints)
     if (found or hard) and float(problem.inside(points).target.abs().max()) > _FITS * float(
         problem.inside(inside).size
     ):
@@ -111,11 +112,11 @@ def _members(
     return tuple(dict.fromkeys(found))
 
 
-def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
-    """Whether the equation along the normal of a face is rho u_t = D u_ss with constants, and its
+def _plain(problem: BoundaryValueProblem, part: BoundaryPart, points: Tensor) -> bool:
+    """Whether the equation along the normal of a part is rho u_t = D u_ss with constants, and its
     condition holds no flux together with the value.
     """
-    axis = face[0]
+    axis = part.axis
     module = problem.trial.module
     inner = points[:_FEW].clone()
     inner[:, axis] = collocation_points(_FEW, problem.trial.axes, 1, problem.device)[:, axis]
@@ -128,7 +129,7 @@ def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
         ):
             return False
     condition = [
-        np.abs(problem.factors(points[:1], index, module.BOUNDARY[face][0])).max()
+        np.abs(problem.factors(points[:1], index, module.BOUNDARY[part.name][0])).max()
         for index in problem.trial.indices
         if sum(index) < 2
     ]
@@ -136,27 +137,30 @@ def _plain(problem: BoundaryValueProblem, face: Face, points: Tensor) -> bool:
 
 
 def _layer(
-    problem: BoundaryValueProblem, constraints: Sequence[Constraints], face: Face, members: Members
+    problem: BoundaryValueProblem,
+    constraints: Sequence[Constraints],
+    side: BoundaryPart,
+    members: Members,
 ) -> Family | None:
-    """The functions of one face times polynomials along it."""
-    diffusion = _diffusion(problem, face)
+    """The functions of one part times polynomials along it."""
+    diffusion = _diffusion(problem, side)
     if diffusion is None:
         return None
-    axis = face[0]
     (values, vectors) = diffusion
     parts = []
     for j, constraint in enumerate(constraints):
         layers = [
-            _scaled(_start(problem, face, value, members), float(column[j]))
+            _scaled(_start(problem, side, value, members), float(column[j]))
             for value, column in zip(values, vectors.T)
         ]
-        part = vanish_on_faces(
+        hard = problem.hard_parts(constraint)
+        part = vanish_on_parts(
             stack_functions(layers),
-            [f for f in constraint.hard if f[0] == axis],
+            [problem.normals[p.name] for p in hard if p.axis == side.axis],
             problem.bounds[:-1],
         )
-        for other in (k for k in range(problem.equation.domain.dim) if k != axis):
-            roots = [2.0 * end - 1 for end in (0, 1) if (other, end) in constraint.hard]
+        for other in (k for k in range(problem.equation.domain.dim) if k != side.axis):
+            roots = [float(p.sign) for p in hard if p.axis == other]
             part = modulate(
                 part,
                 other,
@@ -168,28 +172,31 @@ def _layer(
 
 
 def _meeting(
-    problem: BoundaryValueProblem, constraints: Sequence[Constraints], faces: tuple[Face, Face]
+    problem: BoundaryValueProblem,
+    constraints: Sequence[Constraints],
+    sides: tuple[BoundaryPart, BoundaryPart],
 ) -> Family | None:
-    """Products of the functions of two faces."""
-    first, second = (_diffusion(problem, face) for face in faces)
+    """Products of the functions of two parts."""
+    first, second = (_diffusion(problem, side) for side in sides)
     if first is None or second is None or problem.components > 1:
         return None
-    (one, two) = faces
+    (one, two) = sides
     d = first[0][0]
     e = second[0][0]
-    soft = [face in constraints[0].soft for face in faces]
+    soft = [side.name in constraints[0].soft for side in sides]
     orders = [(_LEADING, _LEADING)] if all(soft) else [(_LEADING, _NEXT), (_NEXT, _LEADING)]
     products = [
         products_of(_start(problem, one, d, m), _start(problem, two, e, n)) for m, n in orders
     ]
-    return (vanish_on_faces(stack_functions(products), constraints[0].hard, problem.bounds[:-1]),)
+    normals = [problem.normals[part.name] for part in problem.hard_parts(constraints[0])]
+    return (vanish_on_parts(stack_functions(products), normals, problem.bounds[:-1]),)
 
 
 def _start(
-    problem: BoundaryValueProblem, face: Face, diffusion: float, members: Members
+    problem: BoundaryValueProblem, side: BoundaryPart, diffusion: float, members: Members
 ) -> Functions:
-    axis, end = face
-    return start_functions(axis, problem.bounds[axis][end], 1 - 2 * end, diffusion, members)
+    place = problem.bounds[side.axis][side.end]
+    return start_functions(side.axis, place, -side.sign, diffusion, members)
 
 
 def _scaled(functions: Functions, factor: float) -> Functions:
@@ -199,16 +206,16 @@ def _scaled(functions: Functions, factor: float) -> Functions:
 
 
 def _diffusion(
-    problem: BoundaryValueProblem, face: Face
+    problem: BoundaryValueProblem, side: BoundaryPart
 ) -> tuple[list[float], NDArray[np.float64]] | None:
-    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a face, at its middle and
+    """Eigenvalues and vectors (as columns) of mass^-1 . diffusion across a part, at its middle and
     t = 0; None where they are not positive.
     """
     middle = [(a + b) / 2 for a, b in problem.bounds[:-1]]
-    middle[face[0]] = problem.bounds[face[0]][face[1]]
-    point = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)
+    inside = torch.tensor([[*middle, 0.0]], dtype=torch.float64, device=problem.device)
+    point = problem.move_to(side.name, inside)
     columns = range(len(problem.bounds))
-    second = problem.factors(point, tuple(2 * int(k == face[0]) for k in columns))
+    second = problem.factors(point, tuple(2 * int(k == side.axis) for k in columns))
     mass = problem.factors(point, tuple(int(k == columns[-1]) for k in columns))
     values, vectors = np.linalg.eig(np.linalg.solve(mass, -second))
     vectors = problem.balance[1].cpu().numpy()[:, None] * vectors

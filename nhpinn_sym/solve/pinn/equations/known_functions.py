@@ -1,5 +1,5 @@
-"""Which known functions a problem asks for: decided from its faces, its coefficients and whether
-its data fit together where faces meet.
+"""Which known functions a problem asks for: decided from the parts of its boundary, its
+coefficients and whether its data fit together where parts meet.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ....emit.hard_constraints import Constraints, constrain
 from ....lower.forms import MultiIndex
-from ....problem.domain import Face
+from ....problem.domain import BoundaryPart
 from ....runtime.nets.corners import (
     Edge,
     characteristics,
@@ -24,7 +24,7 @@ from ....runtime.nets.corners import (
     singular_functions,
     singularities,
 )
-from ....runtime.nets.function_families import Family, modulate, shapes, vanish_on_faces
+from ....runtime.nets.function_families import Family, modulate, shapes, vanish_on_parts
 from ....runtime.nets.least_squares import least_squares, safe_divisor
 from ...solution import Array
 from ..network import Jet
@@ -47,12 +47,12 @@ _PLACE = 0.382
 
 
 def points_near(
-    problem: BoundaryValueProblem, faces: Sequence[Face], radius: float, count: int
+    problem: BoundaryValueProblem, parts: Sequence[BoundaryPart], radius: float, count: int
 ) -> Tensor:
-    """Points (count, columns) within `radius` (relative to the box) of a place where all `faces`
+    """Points (count, columns) within `radius` (relative to the box) of a place where all `parts`
     meet.
     """
-    ends = dict(faces)
+    ends = {part.axis: part.end for part in parts}
     places = [
         _PLACE if axis not in ends else float(ends[axis]) for axis in range(len(problem.bounds))
     ]
@@ -64,19 +64,18 @@ def points_near(
     return lower + (upper - lower) * unit
 
 
-def is_compatible(problem: BoundaryValueProblem, faces: Sequence[Face]) -> bool:
+def is_compatible(problem: BoundaryValueProblem, parts: Sequence[BoundaryPart]) -> bool:
     """Whether polynomials satisfy the equations, and the conditions that the ansatz leaves open,
-    near a place where `faces` meet.
+    near a place where `parts` meet.
     """
-    blocks = [problem.inside(points_near(problem, faces, _RADIUS, _ROWS * _count(problem)))]
+    blocks = [problem.inside(points_near(problem, parts, _RADIUS, _ROWS * _count(problem)))]
     size = _size(problem)
     strength = blocks[0].strength(problem.trial)
-    for axis, end in (face for face in faces if face in problem.trial.module.BOUNDARY):
-        points = blocks[0].points.clone()
-        points[:, axis] = problem.bounds[axis][end]
-        blocks.append(problem.on_face((axis, end), points, strength))
+    inside = blocks[0].points
+    for name in (part.name for part in parts if part.name in problem.trial.module.BOUNDARY):
+        blocks.append(problem.on_part(name, problem.move_to(name, inside), strength))
     left = torch.cat(
-        [_columns(problem, rows, points_near(problem, faces, 0.0, 1)) for rows in blocks]
+        [_columns(problem, rows, points_near(problem, parts, 0.0, 1)) for rows in blocks]
     )
     target = torch.cat([rows.target.flatten(0, 1) for rows in blocks])
     require_finite(left, target)
@@ -85,13 +84,13 @@ def is_compatible(problem: BoundaryValueProblem, faces: Sequence[Face]) -> bool:
 
 
 def _size(problem: BoundaryValueProblem) -> float:
-    """The root mean square of the data, the largest of the equations and the faces."""
+    """The root mean square of the data, the largest of the equations and the conditions."""
     inside = problem.inside(collocation_points(_SAMPLES, problem.trial.axes, 0, problem.device))
     blocks = [inside]
-    for face in problem.trial.module.BOUNDARY:
-        points = inside.points.clone()
-        points[:, face[0]] = problem.bounds[face[0]][face[1]]
-        blocks.append(problem.on_face(face, points, inside.strength(problem.trial)))
+    strength = inside.strength(problem.trial)
+    for name in problem.trial.module.BOUNDARY:
+        points = problem.move_to(name, inside.points)
+        blocks.append(problem.on_part(name, points, strength))
     return max(float(rows.size) for rows in blocks)
 
 
@@ -142,20 +141,15 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     """
     equation = problem.equation
     constraints = [constrain(equation, j) for j in range(problem.components)]
-    faces = [
-        (axis, end)
-        for axis in range(equation.domain.dim)
-        if axis not in equation.periodic
-        for end in (0, 1)
-    ]
-    pairs = [pair for pair in combinations(faces, 2) if pair[0][0] != pair[1][0]]
+    parts = [part for part in equation.domain.parts if part.axis not in equation.periodic]
+    pairs = [pair for pair in combinations(parts, 2) if pair[0].axis != pair[1].axis]
     found = {
         "corners" if equation.domain.dim == 2 else "edges": [
             _Corner(problem, constraints, pair).functions() for pair in pairs
         ]
     }
     if equation.time is not None:
-        found["layers at t = 0"] = [*start_families(problem, constraints, faces)]
+        found["layers at t = 0"] = [*start_families(problem, constraints, parts)]
     kept = {
         name: [family for family in families if family is not None]
         for name, families in found.items()
@@ -165,28 +159,28 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
 
 @dataclass(frozen=True)
 class _Corner:
-    """Two faces that meet, in coordinates along two axes that increase into the box from there."""
+    """Two parts that meet, in coordinates along two axes that increase into the box from there."""
 
     problem: BoundaryValueProblem
     constraints: Sequence[Constraints]
-    faces: tuple[Face, Face]
+    sides: tuple[BoundaryPart, BoundaryPart]
 
     @property
     def axes(self) -> list[int]:
-        return [axis for axis, _ in self.faces]
+        return [side.axis for side in self.sides]
 
     @property
     def signs(self) -> list[int]:
-        """1 where the box lies above the face."""
-        return [1 - 2 * end for _, end in self.faces]
+        """1 where the box lies above the side."""
+        return [-side.sign for side in self.sides]
 
     @cached_property
     def point(self) -> Tensor:
-        """A point where the faces meet, (1, columns)."""
-        return points_near(self.problem, self.faces, 0.0, 1)
+        """A point where the sides meet, (1, columns)."""
+        return points_near(self.problem, self.sides, 0.0, 1)
 
     def functions(self) -> Family | None:
-        """The singular functions, less what they are on hard faces, as independent combinations;
+        """The singular functions, less what they are on hard parts, as independent combinations;
         times shapes along the edge. None where the data ask for none.
         """
         problem = self.problem
@@ -194,21 +188,23 @@ class _Corner:
         of = characteristics(self._leading(table, ((2, 0), (1, 1), (0, 2))))
         if of is None:
             return None
-        # The edge y = 0 is the second face.
-        edges = (self._conditions(self.faces[1]), self._conditions(self.faces[0]))
-        jumping = [any(face in c.soft for face in self.faces) for c in self.constraints]
+        # The edge y = 0 is the second side.
+        edges = (self._conditions(self.sides[1]), self._conditions(self.sides[0]))
+        jumping = [any(side.name in c.soft for side in self.sides) for c in self.constraints]
         terms = singularities(of, edges, jumping)
-        if all(s.logarithmic and s.power for s in terms) and is_compatible(problem, self.faces):
+        if all(s.logarithmic and s.power for s in terms) and is_compatible(problem, self.sides):
             return None
         scaled = of._replace(vectors=problem.balance[1].cpu().numpy()[:, None] * of.vectors)
         corner = self.point[0, self.axes].tolist()
-        clamped = [[k for k, f in enumerate(self.faces) if f in c.hard] for c in self.constraints]
+        names = [side.name for side in self.sides]
+        clamped = [[k for k, n in enumerate(names) if n in c.hard] for c in self.constraints]
         parts = singular_functions(scaled, terms, self.axes, corner, self.signs, clamped)
-        bounds = problem.bounds[: problem.equation.domain.dim]
+        bounds = problem.equation.domain.bounds
         vanishing = []
         for part, constraint in zip(parts, self.constraints, strict=True):
-            hard = [face for face in constraint.hard if face[0] in self.axes]
-            vanishing.append(vanish_on_faces(part, hard, bounds))
+            hard = [p for p in problem.hard_parts(constraint) if p.axis in self.axes]
+            normals = [problem.normals[p.name] for p in hard]
+            vanishing.append(vanish_on_parts(part, normals, bounds))
         family = _independent(problem, tuple(vanishing))
         return _along(problem, self.constraints, family, self.axes)
 
@@ -223,14 +219,14 @@ class _Corner:
             found.append(sign * self.problem.factors(self.point, tuple(index), table))
         return np.stack(found)
 
-    def _conditions(self, face: Face) -> Edge:
-        """The leading conditions on a face: those of the components that are given there, fluxes of
+    def _conditions(self, side: BoundaryPart) -> Edge:
+        """The leading conditions on a side: those of the components that are given there, fluxes of
         the others.
         """
-        given = np.array([face in c.hard or face in c.soft for c in self.constraints])
+        given = np.array([side.name in c.hard or side.name in c.soft for c in self.constraints])
         along = across = np.zeros((len(given), len(given)))
         if not given.all():
-            table = self.problem.trial.module.BOUNDARY[face][0]
+            table = self.problem.trial.module.BOUNDARY[side.name][0]
             along, across = self._leading(table, ((1, 0), (0, 1)))
         return Edge(
             np.where(given, 0, 1),
@@ -267,7 +263,7 @@ def _along(
     for axis in (k for k in range(len(problem.bounds)) if k not in axes):
         timely = axis >= problem.equation.domain.dim
         ends = [
-            [-1.0] if timely else [2.0 * end - 1 for end in (0, 1) if (axis, end) in c.hard]
+            ([-1.0] if timely else [float(p.sign) for p in problem.hard_parts(c) if p.axis == axis])
             for c in constraints
         ]
         periodic = axis in problem.equation.periodic

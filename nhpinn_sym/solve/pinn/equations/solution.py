@@ -92,15 +92,13 @@ def _located(problem: BoundaryValueProblem, points: Array, t: float | None) -> T
     domain.
     """
     equation = problem.equation
-    for axis, (column, (a, b)) in enumerate(zip(points.T, problem.bounds)):
-        outside = ~((column >= a - _ROUNDING * (b - a)) & (column <= b + _ROUNDING * (b - a)))
-        if axis not in equation.periodic and outside.any():
-            raise ProblemError(
-                f"a coordinate along {equation.coordinates[axis]} is outside ({a:g}, {b:g}) or not"
-                " a number",
-                term=column[outside][0],
-                remedy="the solution is known on the domain of the problem",
-            )
+    inside = equation.domain.contains(points.T, _ROUNDING, equation.periodic)
+    if not inside.all():
+        raise ProblemError(
+            f"a point is outside of {equation.domain}, or not a number",
+            term=points[~inside][0],
+            remedy="the solution is known on the domain of the problem",
+        )
     if t is None:
         return torch.as_tensor(points, device=problem.device)
     stamped = np.column_stack([points, np.full(len(points), t)])

@@ -18,7 +18,7 @@ from nhpinn_sym.solve.pinn.classical.equation import ClassicalSolution, solve_cl
 from nhpinn_sym.solve.pinn.classical.losses import BatchedMlp, EnergyLoss
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
 
-from ....pinn_samples import equation, relative, square_problem, square_solution, t, x1, x2
+from ....pinn_samples import equation, relative, square_problem, square_solution, t, whole, x1, x2
 
 A = 1.9353592348122903
 SMALL: dict[str, Any] = {"width": 8, "depth": 2, "nodes": 6, "epochs": 3}
@@ -37,7 +37,7 @@ def fine() -> LoweredEquation:
         a * sp.eye(2),
         sp.sin(x1) + sp.cos(x2),
         box,
-        [Essential(box.faces, sp.S.Zero)],
+        [Essential(whole(box), sp.S.Zero)],
         parameters=tuple(PERIODS.free_symbols),
     )
 
@@ -59,13 +59,13 @@ def test_the_loss_is_the_published_one() -> None:
     """Equation (3) with data on every face, a flux on one of them, and an initial condition:
     against nested automatic differentiation.
     """
-    ends = Essential(((0, 0),), sp.cos(t))
+    ends = Essential(("left",), sp.cos(t))
     lowered = equation(
         sp.Matrix([[2 + x1]]),
         x1 * t,
         Box((0, 2)),
         [ends],
-        [Natural(((0, 1),), sp.Integer(3), t)],
+        [Natural(("right",), sp.Integer(3), t)],
         mass=sp.Integer(5),
         initial=sp.exp(-x1),
         final_time=sp.Rational(1, 2),
@@ -103,7 +103,7 @@ def test_a_periodic_axis_is_matched() -> None:
         sp.eye(2),
         sp.sin(2 * sp.pi * x1),
         Box((0, 1), (0, 1)),
-        [Essential(((1, 0), (1, 1)), sp.S.Zero)],
+        [Essential(("bottom", "top"), sp.S.Zero)],
         periodic=(0,),
     )
     solution = solved(lowered, **SMALL)
@@ -119,7 +119,7 @@ def test_a_periodic_axis_is_matched() -> None:
 
 def test_a_smooth_equation_is_solved() -> None:
     lowered = equation(
-        sp.eye(1), sp.sin(x1), Box((0, sp.pi)), [Essential(((0, 0), (0, 1)), sp.S.Zero)]
+        sp.eye(1), sp.sin(x1), Box((0, sp.pi)), [Essential(("left", "right"), sp.S.Zero)]
     )
     u = solved(
         lowered,
@@ -177,8 +177,8 @@ def test_the_classical_pinn_fails_where_homogenization_does_not() -> None:
 def with_flux() -> LoweredEquation:
     """-((1 + x) u')' + 3 u = x, u(0) = 1, (1 + 2) u'(2) + 5 u(2) = 7."""
     essential, natural = (
-        [Essential(((0, 0),), sp.S.One)],
-        [Natural(((0, 1),), sp.Integer(5), sp.Integer(7))],
+        [Essential(("left",), sp.S.One)],
+        [Natural(("right",), sp.Integer(5), sp.Integer(7))],
     )
     return equation(sp.Matrix([[1 + x1]]), x1, Box((0, 2)), essential, natural, c=sp.Integer(3))
 
@@ -209,8 +209,8 @@ def test_the_energy_form_solves() -> None:
         sp.eye(1),
         sp.sin(x1),
         Box((0, sp.pi)),
-        [Essential(((0, 0),), sp.S.Zero)],
-        [Natural(((0, 1),), sp.S.Zero, sp.Integer(-1))],
+        [Essential(("left",), sp.S.Zero)],
+        [Natural(("right",), sp.S.Zero, sp.Integer(-1))],
     )
     u = solved(lowered, form="energy", epochs=500, nodes=33, width=16, learning_rate=5e-3)
     points = np.linspace(0, np.pi, 33)[:, None]
@@ -261,7 +261,7 @@ def test_refusals() -> None:
     with pytest.raises(ProblemError, match="same kind"):
         solved(square_problem(), start=other, **SMALL)
     line = solved(
-        equation(sp.eye(1), sp.sin(x1), Box((0, 1)), [Essential(((0, 0), (0, 1)), sp.S.Zero)]),
+        equation(sp.eye(1), sp.sin(x1), Box((0, 1)), [Essential(("left", "right"), sp.S.Zero)]),
         **SMALL,
     )
     with pytest.raises(ProblemError, match="other coordinates"):
@@ -272,7 +272,7 @@ def test_refusals() -> None:
                 sp.eye(1),
                 sp.cos(sp.pi * x1),
                 Box((0, 1)),
-                natural=[Natural(((0, 0), (0, 1)), sp.S.Zero, sp.S.Zero)],
+                natural=[Natural(("left", "right"), sp.S.Zero, sp.S.Zero)],
             ),
             **SMALL,
         )

@@ -30,6 +30,7 @@ from ....pinn_samples import (
     square_problem,
     square_solution,
     t,
+    whole,
     x1,
     x2,
     x3,
@@ -86,7 +87,7 @@ def test_coefficients_that_depend_on_x() -> None:
         sp.Matrix([[a.symbol]]),
         sp.sin(x1),
         box,
-        [Essential(box.faces, ZERO)],
+        [Essential(whole(box), ZERO)],
         b=(-a_x.symbol,),
         externals=(a, a_x),
     )
@@ -114,7 +115,7 @@ def test_reaction_diffusion_with_a_start_that_does_not_fit() -> None:
 
 
 def test_cube_with_edge_functions() -> None:
-    u = solved(equation(sp.eye(3), sp.S.One, CUBE, [Essential(CUBE.faces, ZERO)]), features=400)
+    u = solved(equation(sp.eye(3), sp.S.One, CUBE, [Essential(whole(CUBE), ZERO)]), features=400)
 
     def exact(points: Array) -> Array:
         x, y, z = (points[:, [k]] for k in range(3))
@@ -131,12 +132,12 @@ def test_cube_with_edge_functions() -> None:
 
 MANUFACTURED = {
     "anisotropic, Dirichlet": (sp.exp(x1) * sp.sin(2 * x2), sp.Matrix([[2, sp.Rational(1, 2)], [sp.Rational(1, 2), 1]]), SQUARE, [], {}),
-    "Robin on two faces": (sp.exp(x1) * sp.sin(2 * x2), sp.diag(1, 2 + x1), SQUARE, [(0, 1), (1, 0)], {"b": (x2, sp.S.One), "c": 1 + x1}),
-    "Robin everywhere": (sp.cos(x1 + 2 * x2), sp.eye(2), SQUARE, SQUARE.faces, {}),
-    "periodic": (sp.sin(PI2 * x1) * sp.exp(x2), sp.eye(2), SQUARE, [(1, 1)], {"periodic": (0,)}),
-    "3D": (x1 * sp.cos(x2) + x3**3, sp.diag(1, 2, 3), CUBE, [(2, 1)], {}),
-    "unsteady": (sp.exp(-t) * sp.sin(3 * x1 + t), sp.Matrix([[2 + x1]]), LINE, [(0, 1)], {"mass": 1 + x1, "final_time": sp.S.One}),
-    "unsteady 2D": (sp.exp(-t) * sp.sin(x1 + x2), sp.eye(2), SQUARE, [(0, 1)], {"mass": sp.S.One, "final_time": sp.S.One}),
+    "Robin on two faces": (sp.exp(x1) * sp.sin(2 * x2), sp.diag(1, 2 + x1), SQUARE, ["right", "bottom"], {"b": (x2, sp.S.One), "c": 1 + x1}),
+    "Robin everywhere": (sp.cos(x1 + 2 * x2), sp.eye(2), SQUARE, whole(SQUARE), {}),
+    "periodic": (sp.sin(PI2 * x1) * sp.exp(x2), sp.eye(2), SQUARE, ["top"], {"periodic": (0,)}),
+    "3D": (x1 * sp.cos(x2) + x3**3, sp.diag(1, 2, 3), CUBE, ["back"], {}),
+    "unsteady": (sp.exp(-t) * sp.sin(3 * x1 + t), sp.Matrix([[2 + x1]]), LINE, ["right"], {"mass": 1 + x1, "final_time": sp.S.One}),
+    "unsteady 2D": (sp.exp(-t) * sp.sin(x1 + x2), sp.eye(2), SQUARE, ["right"], {"mass": sp.S.One, "final_time": sp.S.One}),
 }  # fmt: skip
 
 
@@ -156,9 +157,9 @@ def test_a_flux_that_contradicts_the_value_beside_it() -> None:
         x2 * sp.log(1 + x2**2) / 2 + sp.atan(x2),
         sp.log(1 + x1**2) / 2 + x1 * (sp.pi / 2 - sp.atan(x1)),
     )
-    data = [Essential(((1, 0),), ZERO), Essential(((0, 1),), right), Essential(((1, 1),), top)]
+    data = [Essential(("bottom",), ZERO), Essential(("right",), right), Essential(("top",), top)]
     u = solved(
-        equation(sp.eye(2), ZERO, SQUARE, data, [Natural(((0, 0),), ZERO, -sp.pi / 2)]),
+        equation(sp.eye(2), ZERO, SQUARE, data, [Natural(("left",), ZERO, -sp.pi / 2)]),
         features=400,
     )
     assert u.info["known_functions"].endswith("corners")
@@ -169,10 +170,10 @@ SKEW = sp.Matrix([[2, sp.Rational(1, 2)], [sp.Rational(1, 2), 1]])
 
 
 @pytest.mark.parametrize(
-    "free", [[(0, 1), (1, 1)], [(0, 1), (1, 0), (1, 1)]], ids=["two fluxes", "three fluxes"]
+    "free", [["right", "top"], ["right", "bottom", "top"]], ids=["two fluxes", "three fluxes"]
 )
-def test_skew_corners_between_values_and_fluxes(free: list[tuple[int, int]]) -> None:
-    given = [face for face in SQUARE.faces if face not in free]
+def test_skew_corners_between_values_and_fluxes(free: list[str]) -> None:
+    given = [name for name in whole(SQUARE) if name not in free]
     lowered = equation(
         SKEW,
         sp.S.One,
@@ -190,8 +191,8 @@ def test_data_that_fit_ask_for_nothing() -> None:
         solved(manufactured(u, a, box, natural, **more), features=100).info["known_functions"]
         == "none"
     )
-    given = [Essential(((1, 0),), ZERO), Essential(((0, 0),), sp.sin(x2))]
-    wrong = equation(sp.eye(2), ZERO, SQUARE, given, [Natural(((0, 1), (1, 1)), ZERO, ZERO)])
+    given = [Essential(("bottom",), ZERO), Essential(("left",), sp.sin(x2))]
+    wrong = equation(sp.eye(2), ZERO, SQUARE, given, [Natural(("right", "top"), ZERO, ZERO)])
     assert "corners" in solved(wrong, features=100).info["known_functions"]
 
 
@@ -200,7 +201,11 @@ def test_edges_along_a_periodic_axis() -> None:
     box = Box((0, 1), (0, 1), (0, 2))
     u = solved(
         equation(
-            sp.eye(3), sp.sin(x1) + sp.cos(x2), box, [Essential(box.faces[:4], ZERO)], periodic=(2,)
+            sp.eye(3),
+            sp.sin(x1) + sp.cos(x2),
+            box,
+            [Essential(whole(box)[:4], ZERO)],
+            periodic=(2,),
         ),
         features=400,
     )
@@ -218,7 +223,7 @@ def test_a_square_that_starts_at_one_and_is_cooled_at_its_sides() -> None:
         sp.eye(2),
         ZERO,
         SQUARE,
-        [Essential(SQUARE.faces, ZERO)],
+        [Essential(whole(SQUARE), ZERO)],
         mass=sp.S.One,
         initial=sp.S.One,
         final_time=sp.Rational(1, 10),
@@ -232,7 +237,7 @@ def test_a_square_that_starts_at_one_and_is_cooled_at_its_sides() -> None:
 
 
 def test_dirichlet_data_that_jump_at_two_corners() -> None:
-    data = [Essential(((1, 1),), sp.S.One), Essential(((0, 0), (0, 1), (1, 0)), ZERO)]
+    data = [Essential(("top",), sp.S.One), Essential(("left", "right", "bottom"), ZERO)]
     u = solved(equation(sp.eye(2), ZERO, SQUARE, data))
     k = np.arange(1, 400, 2) * np.pi
 
@@ -256,7 +261,7 @@ def test_initial_data_that_jump_at_the_ends() -> None:
             sp.eye(1),
             ZERO,
             LINE,
-            [Essential(LINE.faces, ZERO)],
+            [Essential(whole(LINE), ZERO)],
             mass=sp.S.One,
             initial=sp.S.One,
             final_time=sp.Rational(1, 10),
@@ -271,8 +276,8 @@ def test_a_flux_that_starts_suddenly() -> None:
         sp.eye(1),
         ZERO,
         LINE,
-        [Essential(((0, 0),), ZERO)],
-        [Natural(((0, 1),), ZERO, sp.S.One)],
+        [Essential(("left",), ZERO)],
+        [Natural(("right",), ZERO, sp.S.One)],
         mass=sp.S.One,
         initial=ZERO,
         final_time=sp.Rational(1, 5),
@@ -288,8 +293,8 @@ def test_a_flux_that_starts_suddenly() -> None:
 
 
 @pytest.mark.parametrize(("diffusion", "drift", "conditions"), [
-    (sp.Integer(2), 3, {"essential": [Essential(LINE.faces, ZERO)]}), (1 + x1, 0, {"natural": [Natural(LINE.faces, sp.S.One, ZERO)]}),
-    (sp.Integer(2), 0, {"natural": [Natural(LINE.faces, sp.S.One, x1)]}),
+    (sp.Integer(2), 3, {"essential": [Essential(whole(LINE), ZERO)]}), (1 + x1, 0, {"natural": [Natural(whole(LINE), sp.S.One, ZERO)]}),
+    (sp.Integer(2), 0, {"natural": [Natural(whole(LINE), sp.S.One, x1)]}),
 ], ids=["drift", "diffusion that varies", "Robin"])  # fmt: skip
 def test_starts_that_ask_for_more_than_the_heat_equation_has(
     diffusion: sp.Expr, drift: int, conditions: dict[str, Any]
@@ -311,7 +316,9 @@ def test_starts_that_ask_for_more_than_the_heat_equation_has(
 
 
 def test_places_and_derivatives_are_checked() -> None:
-    u = solved(equation(sp.eye(2), sp.S.One, SQUARE, [Essential(SQUARE.faces, ZERO)]), features=100)
+    u = solved(
+        equation(sp.eye(2), sp.S.One, SQUARE, [Essential(whole(SQUARE), ZERO)]), features=100
+    )
     for where, index in (
         ([[0.1, 1.1]], (0, 0)),
         ([[0.1, np.nan]], (0, 0)),
@@ -332,7 +339,7 @@ def test_the_multiscale_equation_itself_in_one_dimension() -> None:
     a = 2 + sp.sin(PI2 * x1 / epsilon) / 2
     u = solve_equation(
         equation(
-            sp.Matrix([[a]]), sp.sin(x1), box, [Essential(box.faces, ZERO)], parameters=(epsilon,)
+            sp.Matrix([[a]]), sp.sin(x1), box, [Essential(whole(box), ZERO)], parameters=(epsilon,)
         ),
         no_externals,
         {"epsilon": 0.25},
@@ -361,7 +368,7 @@ def test_a_mean_that_is_left_open_is_zero() -> None:
     lowered = manufactured(
         sp.cos(sp.pi * x1) * sp.sin(PI2 * x2), sp.diag(1, 2), SQUARE, periodic=(1,)
     )
-    fluxes = [Natural((face,), ZERO, ZERO) for face in ((0, 0), (0, 1))]
+    fluxes = [Natural((name,), ZERO, ZERO) for name in ("left", "right")]
     open_mean = LoweredEquation(**{**lowered.__dict__, "essential": (), "natural": tuple(fluxes)})
     u = solved(open_mean)
     assert error(u, lambda p: np.cos(np.pi * p[:, 0]) * np.sin(2 * np.pi * p[:, 1])) < 1e-6
@@ -374,12 +381,12 @@ def test_data_that_miss_their_balance_by_little() -> None:
     u = sp.exp(x1) * sp.sin(2 * x2)
     lowered = manufactured(u, sp.diag(1, 2), SQUARE)
     flux = {
-        (0, 0): -sp.sin(2 * x2),
-        (0, 1): sp.E * sp.sin(2 * x2),
-        (1, 0): -4 * sp.exp(x1),
-        (1, 1): 4 * sp.cos(2) * sp.exp(x1),
+        "left": -sp.sin(2 * x2),
+        "right": sp.E * sp.sin(2 * x2),
+        "bottom": -4 * sp.exp(x1),
+        "top": 4 * sp.cos(2) * sp.exp(x1),
     }
-    natural = tuple(Natural((face,), ZERO, value) for face, value in flux.items())
+    natural = tuple(Natural((name,), ZERO, value) for name, value in flux.items())
     free = LoweredEquation(**{**lowered.__dict__, "essential": (), "natural": natural})
     exact = sp.lambdify((x1, x2), u - (sp.E - 1) * sp.sin(1) ** 2)
     assert error(solved(free, features=400), lambda p: exact(*p.T)) < 1e-8
@@ -397,7 +404,7 @@ def test_a_flux_source_counts_at_natural_faces() -> None:
     x.
     """
     lowered = equation(
-        sp.eye(1), sp.exp(x1), LINE, [Essential(((0, 0),), ZERO)], [Natural(((0, 1),), ZERO, ZERO)]
+        sp.eye(1), sp.exp(x1), LINE, [Essential(("left",), ZERO)], [Natural(("right",), ZERO, ZERO)]
     )
     lowered = LoweredEquation(
         **{**lowered.__dict__, "linear": (WeakTerm((1,), -sp.exp(x1), (0,)),)}
