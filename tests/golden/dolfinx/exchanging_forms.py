@@ -14,30 +14,32 @@ u is given,
     l(v)
     = int (-q*t*x1 + q*sin(x1)*cos(t) - (x1 + 1)*sin(t)*sin(x1) + sin(x1)*cos(t)) v_0
     + int (t*x1 + x1 - sin(x1)*cos(t)) v_1
-    on x1 = 0: u_0 = sin(x1)*cos(t)
-    on x1 = 0 and x1 = 1: u_1 = t*x1
-    on x1 = 1: n . flux_0 + alpha u_0 = g, which adds int alpha u_0 v_0 to B and int g v_0 to l;
-            alpha = x1**2 + 1, g = (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1)
+    on "left" (x1 = 0): u_0 = sin(x1)*cos(t)
+    on "left" (x1 = 0) and "right" (x1 = 1): u_1 = t*x1
+    on "right" (x1 = 1): n . flux_0 + alpha u_0 = g, which adds int alpha u_0 v_0 to B and int g v_0
+            to l; alpha = x1**2 + 1, g = (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1)
     at t = 0: u_0 = sin(x1)
     at t = 0: u_1 = 0
 D^(a, b, ...) counts derivatives per coordinate.
 
 Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
-effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
-the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms. POSITIVE: B is
-symmetric, and positive if its principal part is.
+effective coefficients by key (constants or functions), dx and ds measures. PARTS are the parts of
+the boundary with their outward normals; ds(TAGS[name]) is the part of that name. The number 0
+stands for a form without terms. POSITIVE: B is symmetric, and positive if its principal part is.
 """
 
 import ufl
 
 DOMAIN = ((0.0, 1.0),)
+PARTS = {"left": (-1,), "right": (1,)}
+TAGS = {"left": 1, "right": 2}
 BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 2
 PARAMETERS = ("q",)
 EXTERNALS = ()
 PERIODIC = ()
-DIRICHLET = ((((0, 0),), 0), (((0, 0), (0, 1)), 1))
+DIRICHLET = ((("left",), 0), (("left", "right"), 1))
 POSITIVE = False
 TIME = True
 STEADY = False
@@ -50,7 +52,7 @@ def stiffness(u, v, x, t, p, k, dx, ds):
     return (
         (u[0].dx(0)*v[0].dx(0) + u[1].dx(0)*v[1].dx(0) + p["q"]*u[0]*v[0] - p["q"]*u[1]*v[0]
             - u[0]*v[1] + u[1]*v[1])*dx
-        + ((x1**2 + 1)*u[0]*v[0])*ds(2)
+        + ((x1**2 + 1)*u[0]*v[0])*ds(TAGS["right"])
     )
 
 
@@ -60,12 +62,12 @@ def load(v, x, t, p, k, dx, ds):
     return (
         (-(p["q"]*t*x1 - p["q"]*ufl.sin(x1)*ufl.cos(t) + (x1 + 1)*ufl.sin(t)*ufl.sin(x1)
             - ufl.sin(x1)*ufl.cos(t))*v[0] + (t*x1 + x1 - ufl.sin(x1)*ufl.cos(t))*v[1])*dx
-        + (((x1**2 + 1)*ufl.sin(x1)*ufl.cos(t) + ufl.cos(t)*ufl.cos(x1))*v[0])*ds(2)
+        + (((x1**2 + 1)*ufl.sin(x1)*ufl.cos(t) + ufl.cos(t)*ufl.cos(x1))*v[0])*ds(TAGS["right"])
     )
 
 
 def dirichlet(x, t, p):
-    """The values that DIRICHLET is about: faces, and the component."""
+    """The values that DIRICHLET is about: parts, and the component."""
     x1 = x[0]
     return [
         ufl.sin(x1)*ufl.cos(t),

@@ -6,26 +6,28 @@ u on (0, pi), 0 < t < 1/2: int m u_t v + B(u, v) = l(v) for every v that vanishe
     = int (q) D^(1,) u D^(1,) v
     l(v)
     = int (pi**2*q*sin(pi*x1)*cos(t) - (x1 + 2)*sin(t)*sin(pi*x1)) v
-    on x1 = 0 and x1 = pi: u = sin(pi*x1)*cos(t)
+    on "left" (x1 = 0) and "right" (x1 = pi): u = sin(pi*x1)*cos(t)
     at t = 0: u = sin(pi*x1)
 D^(a, b, ...) counts derivatives per coordinate.
 
 Arguments: x = ufl.SpatialCoordinate(mesh), t a number or ufl constant, p parameters by name, k
-effective coefficients by key (constants or functions), dx and ds measures; ds(1 + 2*axis + end) is
-the face x[axis] = DOMAIN[axis][end]. The number 0 stands for a form without terms. POSITIVE: B is
-symmetric, and positive if its principal part is.
+effective coefficients by key (constants or functions), dx and ds measures. PARTS are the parts of
+the boundary with their outward normals; ds(TAGS[name]) is the part of that name. The number 0
+stands for a form without terms. POSITIVE: B is symmetric, and positive if its principal part is.
 """
 
 import ufl
 
 DOMAIN = ((0.0, 3.141592653589793),)
+PARTS = {"left": (-1,), "right": (1,)}
+TAGS = {"left": 1, "right": 2}
 BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 1
 PARAMETERS = ("q",)
 EXTERNALS = ()
 PERIODIC = ()
-DIRICHLET = ((((0, 0), (0, 1)), 0),)
+DIRICHLET = ((("left", "right"), 0),)
 POSITIVE = True
 TIME = True
 STEADY = False
@@ -47,7 +49,7 @@ def load(v, x, t, p, k, dx, ds):
 
 
 def dirichlet(x, t, p):
-    """The values that DIRICHLET is about: faces, and the component."""
+    """The values that DIRICHLET is about: parts, and the component."""
     x1 = x[0]
     return [
         ufl.sin(ufl.pi*x1)*ufl.cos(t),

@@ -57,17 +57,17 @@ class BoundaryValueProblem(SpatialProblem):
     spatial_domain = CartesianDomain({"x1": [0, 1], "x2": [0, 1]})
     domains = {
         "inside": CartesianDomain({"x1": [0, 1], "x2": [0, 1]}),
-        "wall_0_0_0": CartesianDomain({"x1": 0, "x2": [0, 1]}),
-        "wall_0_0_1": CartesianDomain({"x1": 1, "x2": [0, 1]}),
-        "wall_0_1_0": CartesianDomain({"x1": [0, 1], "x2": 0}),
-        "wall_0_1_1": CartesianDomain({"x1": [0, 1], "x2": 1}),
+        "wall_0_left": CartesianDomain({"x1": 0, "x2": [0, 1]}),
+        "wall_0_right": CartesianDomain({"x1": 1, "x2": [0, 1]}),
+        "wall_0_bottom": CartesianDomain({"x1": [0, 1], "x2": 0}),
+        "wall_0_top": CartesianDomain({"x1": [0, 1], "x2": 1}),
     }
     conditions = {
         "inside": Condition(domain="inside", equation=Equation(residuals)),
-        "wall_0_0_0": Condition(domain="wall_0_0_0", equation=Equation(wall_0)),
-        "wall_0_0_1": Condition(domain="wall_0_0_1", equation=Equation(wall_0)),
-        "wall_0_1_0": Condition(domain="wall_0_1_0", equation=Equation(wall_0)),
-        "wall_0_1_1": Condition(domain="wall_0_1_1", equation=Equation(wall_0)),
+        "wall_0_left": Condition(domain="wall_0_left", equation=Equation(wall_0)),
+        "wall_0_right": Condition(domain="wall_0_right", equation=Equation(wall_0)),
+        "wall_0_bottom": Condition(domain="wall_0_bottom", equation=Equation(wall_0)),
+        "wall_0_top": Condition(domain="wall_0_top", equation=Equation(wall_0)),
     }
 
 

@@ -3,15 +3,14 @@
 Find u on (0, 1) x (-1, 1) with
     sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i load_i(v_i) + sum_i flux(v_i), for
         every v that vanishes where u is given.
-u_0 = sin(x1 + 2*x2) on the faces ((0, 0), (1, 0)); a face is (axis, 0 or 1 for the lower or upper
-end).
-u_1 = cos(2*x1) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
-n . flux_0 = (q + 2*x1 + 2)*cos(x1 + 2*x2) on the faces ((0, 1),).
+u_0 = sin(x1 + 2*x2) on "left" (x1 = 0) and "bottom" (x2 = -1).
+u_1 = cos(2*x1) on "left" (x1 = 0).
+n . flux_0 = (q + 2*x1 + 2)*cos(x1 + 2*x2) on "right" (x1 = 1).
 n . flux_0 + (x1**2 + 1) u_0 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) + (x1**2 +
-1)*sin(x1 + 2*x2) on the faces ((1, 1),).
-n . flux_1 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) on the faces ((0, 1),).
-n . flux_1 = -q*cos(x1 + 2*x2) on the faces ((1, 0),).
-n . flux_1 + (x1**2 + 1) u_1 = q*cos(x1 + 2*x2) + (x1**2 + 1)*cos(2*x1) on the faces ((1, 1),).
+1)*sin(x1 + 2*x2) on "top" (x2 = 1).
+n . flux_1 = -2*(x1 + 1)*sin(2*x1) + 2*(x1 + 1)*cos(x1 + 2*x2) on "right" (x1 = 1).
+n . flux_1 = -q*cos(x1 + 2*x2) on "bottom" (x2 = -1).
+n . flux_1 + (x1**2 + 1) u_1 = q*cos(x1 + 2*x2) + (x1**2 + 1)*cos(2*x1) on "top" (x2 = 1).
 
 operator: c0 = q + 2*x1 + 2
 operator: c1 = x1 + 1
@@ -26,6 +25,7 @@ from numpy import cos, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, 1), (-1, 1))
+PARTS = {"left": (-1, 0), "right": (1, 0), "bottom": (0, -1), "top": (0, 1)}
 BREAKS = ((), ())
 FAST_BREAKS = ()
 COMPONENTS = 2
@@ -105,7 +105,7 @@ def flux(v, w):
 
 
 def natural_0(points, data):
-    """n . flux_0 + alpha u_0 = value on the faces ((0, 1),)."""
+    """n . flux_0 + alpha u_0 = value on "right" (x1 = 1)."""
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
@@ -113,7 +113,7 @@ def natural_0(points, data):
 
 
 def natural_1(points, data):
-    """n . flux_0 + alpha u_0 = value on the faces ((1, 1),)."""
+    """n . flux_0 + alpha u_0 = value on "top" (x2 = 1)."""
     x1 = points[0]
     x2 = points[1]
     s0 = x1**2 + 1
@@ -123,7 +123,7 @@ def natural_1(points, data):
 
 
 def natural_2(points, data):
-    """n . flux_1 + alpha u_1 = value on the faces ((0, 1),)."""
+    """n . flux_1 + alpha u_1 = value on "right" (x1 = 1)."""
     x1 = points[0]
     x2 = points[1]
     s0 = x1 + 1
@@ -131,7 +131,7 @@ def natural_2(points, data):
 
 
 def natural_3(points, data):
-    """n . flux_1 + alpha u_1 = value on the faces ((1, 0),)."""
+    """n . flux_1 + alpha u_1 = value on "bottom" (x2 = -1)."""
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
@@ -139,7 +139,7 @@ def natural_3(points, data):
 
 
 def natural_4(points, data):
-    """n . flux_1 + alpha u_1 = value on the faces ((1, 1),)."""
+    """n . flux_1 + alpha u_1 = value on "top" (x2 = 1)."""
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
@@ -148,14 +148,14 @@ def natural_4(points, data):
 
 
 def essential_0(points, data):
-    """u_0 on the faces ((0, 0), (1, 0))."""
+    """u_0 on "left" (x1 = 0) and "bottom" (x2 = -1)."""
     x1 = points[0]
     x2 = points[1]
     return sin(x1 + 2*x2)
 
 
 def essential_1(points, data):
-    """u_1 on the faces ((0, 0),)."""
+    """u_1 on "left" (x1 = 0)."""
     x1 = points[0]
     return cos(2*x1)
 
@@ -163,10 +163,10 @@ def essential_1(points, data):
 OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1, 1): operator_1_1}
 LOAD = {0: load_0, 1: load_1}
 NATURAL = (
-    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
-    (((1, 1),), {(0, 0): robin}, {0: flux}, natural_1),
-    (((0, 1),), {(1, 1): robin}, {1: flux}, natural_2),
-    (((1, 0),), {(1, 1): robin}, {1: flux}, natural_3),
-    (((1, 1),), {(1, 1): robin}, {1: flux}, natural_4),
+    (("right",), {(0, 0): robin}, {0: flux}, natural_0),
+    (("top",), {(0, 0): robin}, {0: flux}, natural_1),
+    (("right",), {(1, 1): robin}, {1: flux}, natural_2),
+    (("bottom",), {(1, 1): robin}, {1: flux}, natural_3),
+    (("top",), {(1, 1): robin}, {1: flux}, natural_4),
 )
-ESSENTIAL = ((((0, 0), (1, 0)), 0, essential_0, None), (((0, 0),), 1, essential_1, None))
+ESSENTIAL = ((("left", "bottom"), 0, essential_0, None), (("left",), 1, essential_1, None))

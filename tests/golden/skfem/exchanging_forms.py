@@ -3,9 +3,9 @@
 Find u on (0, 1) with
     sum_ij mass_i_j(d_t u_j, v_i) + sum_ij operator_i_j(u_j, v_i) + sum_i robin(u_i, v_i) = sum_i
         load_i(v_i) + sum_i flux(v_i) for 0 < t < 1, for every v that vanishes where u is given.
-u_0 = sin(x1)*cos(t) on the faces ((0, 0),); a face is (axis, 0 or 1 for the lower or upper end).
-u_1 = t*x1 on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper end).
-n . flux_0 + (x1**2 + 1) u_0 = (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1) on the faces ((0, 1),).
+u_0 = sin(x1)*cos(t) on "left" (x1 = 0).
+u_1 = t*x1 on "left" (x1 = 0) and "right" (x1 = 1).
+n . flux_0 + (x1**2 + 1) u_0 = (x1**2 + 1)*sin(x1)*cos(t) + cos(t)*cos(x1) on "right" (x1 = 1).
 u_0 = sin(x1) at t = 0.
 u_1 = 0 at t = 0.
 
@@ -20,6 +20,7 @@ from numpy import cos, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, 1),)
+PARTS = {"left": (-1,), "right": (1,)}
 BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 2
@@ -114,7 +115,7 @@ def flux(v, w):
 
 
 def natural_0(points, data):
-    """n . flux_0 + alpha u_0 = value on the faces ((0, 1),)."""
+    """n . flux_0 + alpha u_0 = value on "right" (x1 = 1)."""
     x1 = points[0]
     t = data["t"]
     s0 = x1**2 + 1
@@ -123,7 +124,7 @@ def natural_0(points, data):
 
 
 def essential_0(points, data):
-    """u_0 on the faces ((0, 0),)."""
+    """u_0 on "left" (x1 = 0)."""
     x1 = points[0]
     t = data["t"]
     return sin(x1)*cos(t)
@@ -137,7 +138,7 @@ def essential_rate_0(points, data):
 
 
 def essential_1(points, data):
-    """u_1 on the faces ((0, 0), (0, 1))."""
+    """u_1 on "left" (x1 = 0) and "right" (x1 = 1)."""
     x1 = points[0]
     t = data["t"]
     return t*x1
@@ -164,10 +165,10 @@ OPERATOR = {(0, 0): operator_0_0, (0, 1): operator_0_1, (1, 0): operator_1_0, (1
 LOAD = {0: load_0, 1: load_1}
 MASS = {(0, 0): mass_0_0, (1, 1): mass_1_1}
 NATURAL = (
-    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_0),
+    (("right",), {(0, 0): robin}, {0: flux}, natural_0),
 )
 ESSENTIAL = (
-    (((0, 0),), 0, essential_0, essential_rate_0), (((0, 0), (0, 1)), 1, essential_1,
+    (("left",), 0, essential_0, essential_rate_0), (("left", "right"), 1, essential_1,
         essential_rate_1)
 )
 INITIAL = (initial_0, initial_1)

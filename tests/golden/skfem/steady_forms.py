@@ -2,11 +2,10 @@
 
 Find u on (0, 1) x (-1, 1) with
     operator(u, v) + robin(u, v) = load(v) + flux(v), for every v that vanishes where u is given.
-u = exp(x2)*sin(x1) on the faces ((0, 0), (1, 1)); a face is (axis, 0 or 1 for the lower or upper
-end).
-n . flux = -q*exp(x2)*sin(x1) on the faces ((1, 0),).
+u = exp(x2)*sin(x1) on "left" (x1 = 0) and "top" (x2 = 1).
+n . flux = -q*exp(x2)*sin(x1) on "bottom" (x2 = -1).
 n . flux + (x1**2 + 1) u = x2*exp(x2)*sin(x1)/4 + (x1**2 + 1)*exp(x2)*sin(x1) + (x1**2 +
-1)*exp(x2)*cos(x1) on the faces ((0, 1),).
+1)*exp(x2)*cos(x1) on "right" (x1 = 1).
 
 operator: c0 = x1**2 + 1
 operator: c1 = exp(x1)
@@ -20,6 +19,7 @@ from numpy import cos, exp, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, 1), (-1, 1))
+PARTS = {"left": (-1, 0), "right": (1, 0), "bottom": (0, -1), "top": (0, 1)}
 BREAKS = ((), ())
 FAST_BREAKS = ()
 COMPONENTS = 1
@@ -77,7 +77,7 @@ def flux(v, w):
 
 
 def natural_0(points, data):
-    """n . flux + alpha u = value on the faces ((1, 0),)."""
+    """n . flux + alpha u = value on "bottom" (x2 = -1)."""
     x1 = points[0]
     x2 = points[1]
     q = data["q"]
@@ -85,7 +85,7 @@ def natural_0(points, data):
 
 
 def natural_1(points, data):
-    """n . flux + alpha u = value on the faces ((0, 1),)."""
+    """n . flux + alpha u = value on "right" (x1 = 1)."""
     x1 = points[0]
     x2 = points[1]
     s0 = x1**2 + 1
@@ -96,7 +96,7 @@ def natural_1(points, data):
 
 
 def essential_0(points, data):
-    """u on the faces ((0, 0), (1, 1))."""
+    """u on "left" (x1 = 0) and "top" (x2 = 1)."""
     x1 = points[0]
     x2 = points[1]
     return exp(x2)*sin(x1)
@@ -105,7 +105,7 @@ def essential_0(points, data):
 OPERATOR = {(0, 0): operator}
 LOAD = {0: load}
 NATURAL = (
-    (((1, 0),), {(0, 0): robin}, {0: flux}, natural_0),
-    (((0, 1),), {(0, 0): robin}, {0: flux}, natural_1),
+    (("bottom",), {(0, 0): robin}, {0: flux}, natural_0),
+    (("right",), {(0, 0): robin}, {0: flux}, natural_1),
 )
-ESSENTIAL = ((((0, 0), (1, 1)), 0, essential_0, None),)
+ESSENTIAL = ((("left", "top"), 0, essential_0, None),)

@@ -3,8 +3,7 @@
 Find u on (0, pi) with
     mass(u_t, v) + operator(u, v) = load(v) for 0 < t < 1/2, for every v that vanishes where u is
         given.
-u = sin(pi*x1)*cos(t) on the faces ((0, 0), (0, 1)); a face is (axis, 0 or 1 for the lower or upper
-end).
+u = sin(pi*x1)*cos(t) on "left" (x1 = 0) and "right" (x1 = pi).
 u = sin(pi*x1) at t = 0.
 
 load: c0 = pi**2*q*sin(pi*x1)*cos(t) - (x1 + 2)*sin(t)*sin(pi*x1)
@@ -17,6 +16,7 @@ from numpy import cos, pi, sin
 from skfem import BilinearForm, LinearForm
 
 DOMAIN = ((0, pi),)
+PARTS = {"left": (-1,), "right": (1,)}
 BREAKS = ((),)
 FAST_BREAKS = ()
 COMPONENTS = 1
@@ -66,7 +66,7 @@ def mass(u, v, w):
 
 
 def essential_0(points, data):
-    """u on the faces ((0, 0), (0, 1))."""
+    """u on "left" (x1 = 0) and "right" (x1 = pi)."""
     x1 = points[0]
     t = data["t"]
     return sin(pi*x1)*cos(t)
@@ -89,5 +89,5 @@ OPERATOR = {(0, 0): operator}
 LOAD = {0: load}
 MASS = {(0, 0): mass}
 NATURAL = ()
-ESSENTIAL = ((((0, 0), (0, 1)), 0, essential_0, essential_rate_0),)
+ESSENTIAL = ((("left", "right"), 0, essential_0, essential_rate_0),)
 INITIAL = (initial,)

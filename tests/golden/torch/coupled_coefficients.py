@@ -16,10 +16,10 @@ For u(x1, t) on (0, 1), 0 < t < 1/2:
 
 where D^(a, b, ...) counts derivatives per variable, with the conditions
 
-    u[0] = exp(-t)  where x1 = 0
-    n . flux[0] + (0) u[0] = 2*A_11*cos(t + 2) - exp(-t)*sin(1)  where x1 = 1
-    n . flux[1] + (2) u[1] = 2*sin(t) - 6*cos(t)  where x1 = 0
-    n . flux[1] + (2) u[1] = 2*sin(t + 2) + 6*cos(t + 2)  where x1 = 1
+    u[0] = exp(-t)  on "left" (x1 = 0)
+    n . flux[0] + (0) u[0] = 2*A_11*cos(t + 2) - exp(-t)*sin(1)  on "right" (x1 = 1)
+    n . flux[1] + (2) u[1] = 2*sin(t) - 6*cos(t)  on "left" (x1 = 0)
+    n . flux[1] + (2) u[1] = 2*sin(t + 2) + 6*cos(t + 2)  on "right" (x1 = 1)
     u[0] = cos(x1)  at t = 0
     u[1] = sin(2*x1)  at t = 0
 
@@ -39,6 +39,7 @@ from nhpinn_sym.runtime.nets.jets import stack
 COORDINATES = ('x1', 't')  # the columns of points
 GIVEN = ('A_11',)  # keyword arguments: numbers, or tensors over the points
 AXES = (('scaled', 0, 1), ('graded', 0, 1/2))  # (kind, lower end, upper end) of each column
+PARTS = {'left': (-1,), 'right': (1,)}  # the parts of the boundary, with outward normals
 
 
 def coefficients(points, *, A_11):

@@ -1,6 +1,6 @@
 """Coupled equations: the residual of what coupled_coefficients.py says.
 
-What the ansatz leaves open is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net
+What the ansatz leaves open is `boundary(points, d, part)` for the parts in BOUNDARY. Training a net
 of your own:
 
     from nhpinn_sym.runtime.nets.networks import mlp
@@ -41,8 +41,8 @@ def solution(points, layers, indices=INDICES, axes=AXES, **given):
     return ansatz(points, network(points, layers, indices, axes), **given)
 
 
-def boundary_coefficients_0_1(points, *, A_11):
-    """Where x1 = 1: the factor of each derivative."""
+def boundary_coefficients_right(points, *, A_11):
+    """On "right" (x1 = 1): the factor of each derivative."""
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
     return {
         (0, 0): {(1, 0): 1},
@@ -51,8 +51,8 @@ def boundary_coefficients_0_1(points, *, A_11):
     }
 
 
-def boundary_value_0_1(points, *, A_11):
-    """Where x1 = 1: the right-hand side."""
+def boundary_value_right(points, *, A_11):
+    """On "right" (x1 = 1): the right-hand side."""
     t = points[..., 1]
     A_11 = torch.as_tensor(A_11, dtype=points.dtype, device=points.device)
     s0 = t + 2
@@ -60,27 +60,27 @@ def boundary_value_0_1(points, *, A_11):
     return stack(points, 2*A_11*s1 - torch.exp(-t)*0.8414709848078965, 6*s1 + 2*torch.sin(s0))
 
 
-def boundary_coefficients_0_0(points, *, A_11):
-    """Where x1 = 0: the factor of each derivative."""
+def boundary_coefficients_left(points, *, A_11):
+    """On "left" (x1 = 0): the factor of each derivative."""
     return {
         (1, 1): {(1, 0): -3, (0, 0): 2},
         (0, 0): {(0, 0): 0},
     }
 
 
-def boundary_value_0_0(points, *, A_11):
-    """Where x1 = 0: the right-hand side."""
+def boundary_value_left(points, *, A_11):
+    """On "left" (x1 = 0): the right-hand side."""
     t = points[..., 1]
     return stack(points, 0, 2*torch.sin(t) - 6*torch.cos(t))
 
 
 BOUNDARY = {
-    (0, 1): (boundary_coefficients_0_1, boundary_value_0_1),
-    (0, 0): (boundary_coefficients_0_0, boundary_value_0_0),
+    "right": (boundary_coefficients_right, boundary_value_right),
+    "left": (boundary_coefficients_left, boundary_value_left),
 }
 
 
-def boundary(points, d, face, **given):
-    """Zero for the solution at points of a face in BOUNDARY: what the ansatz leaves open."""
-    coefficients, value = BOUNDARY[face]
+def boundary(points, d, part, **given):
+    """Zero for the solution on a part in BOUNDARY: what the ansatz leaves open."""
+    coefficients, value = BOUNDARY[part]
     return system(coefficients(points, **given), d, COMPONENTS) - value(points, **given)

@@ -11,8 +11,8 @@ For u(x1, t) on (0, pi), 0 < t < 1/2:
 
 where D^(a, b, ...) counts derivatives per variable, with the conditions
 
-    u = 0  where x1 = 0
-    n . flux + (2) u = -2*exp(-epsilon*t)  where x1 = pi
+    u = 0  on "left" (x1 = 0)
+    n . flux + (2) u = -2*exp(-epsilon*t)  on "right" (x1 = pi)
     u = sin(x1)  at t = 0
 
 The ansatz u = lift + factor * net satisfies by itself what it can (periodicity by the inputs of
@@ -31,6 +31,7 @@ from nhpinn_sym.runtime.nets.jets import full
 COORDINATES = ('x1', 't')  # the columns of points
 GIVEN = ('epsilon', 'A_11', 'A_11_x1')  # keyword arguments: numbers, or tensors over the points
 AXES = (('scaled', 0, math.pi), ('graded', 0, 1/2))  # (kind, lower end, upper end) of each column
+PARTS = {'left': (-1,), 'right': (1,)}  # the parts of the boundary, with outward normals
 
 
 def coefficients(points, *, epsilon, A_11, A_11_x1):

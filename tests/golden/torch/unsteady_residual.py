@@ -1,6 +1,6 @@
 """Test equation: the residual of what unsteady_coefficients.py says.
 
-What the ansatz leaves open is `boundary(points, d, face)` for the faces in BOUNDARY. Training a net
+What the ansatz leaves open is `boundary(points, d, part)` for the parts in BOUNDARY. Training a net
 of your own:
 
     from nhpinn_sym.runtime.nets.networks import mlp
@@ -40,27 +40,27 @@ def solution(points, layers, indices=INDICES, axes=AXES, **given):
     return ansatz(points, column(network(points, layers, indices, axes), 0), **given)
 
 
-def boundary_coefficients_0_1(points, *, epsilon, A_11, A_11_x1):
-    """Where x1 = pi: the factor of each derivative."""
+def boundary_coefficients_right(points, *, epsilon, A_11, A_11_x1):
+    """On "right" (x1 = pi): the factor of each derivative."""
     return {
         (1, 0): 2,
         (0, 0): 2,
     }
 
 
-def boundary_value_0_1(points, *, epsilon, A_11, A_11_x1):
-    """Where x1 = pi: the right-hand side."""
+def boundary_value_right(points, *, epsilon, A_11, A_11_x1):
+    """On "right" (x1 = pi): the right-hand side."""
     t = points[..., 1]
     epsilon = torch.as_tensor(epsilon, dtype=points.dtype, device=points.device)
     return full(points, -2*torch.exp(-epsilon*t))
 
 
 BOUNDARY = {
-    (0, 1): (boundary_coefficients_0_1, boundary_value_0_1),
+    "right": (boundary_coefficients_right, boundary_value_right),
 }
 
 
-def boundary(points, d, face, **given):
-    """Zero for the solution at points of a face in BOUNDARY: what the ansatz leaves open."""
-    coefficients, value = BOUNDARY[face]
+def boundary(points, d, part, **given):
+    """Zero for the solution on a part in BOUNDARY: what the ansatz leaves open."""
+    coefficients, value = BOUNDARY[part]
     return combine(coefficients(points, **given), d) - value(points, **given)
