@@ -30,9 +30,9 @@ problem = nh.MultiscaleProblem(
     unknown=u,
     # What is below is needed to solve the equation, not to homogenize it.
     domain=nh.Box((0, 1), (0, 1)),
-    # One condition for each part of the boundary: nh.Dirichlet(0, on="left"), nh.Neumann(1, on="top"),
-    # nh.Robin(alpha, g, on="right"), nh.Periodic(); in time also initial=[nh.Initial(0)] and
-    # final_time=1.
+    # One condition for each part of the boundary: nh.Dirichlet(0, on="left"),
+    # nh.Neumann(1, on="top"), nh.Robin(alpha, g, on="right"), nh.Periodic(); in time also
+    # initial=[nh.Initial(0)] and final_time=1.
     boundary=[nh.Dirichlet(0)],
     name=@NAME@,
 )
