@@ -99,3 +99,18 @@ def test_types_and_runtime_texts_are_part_of_the_package() -> None:
     package = importlib.resources.files("nhpinn_sym")
     assert (package / "py.typed").is_file()
     assert "import torch" in (package / "runtime" / "nets" / "jets.py").read_text()
+
+
+def test_the_recipe_for_conda_asks_for_the_same() -> None:
+    """Of the packages of pyproject.toml, by their names there."""
+    names = {"torch": "pytorch", "matplotlib": "matplotlib-base"}
+    wanted = {
+        names.get(name, name): version
+        for name, version in (line.split(">=") for line in PROJECT["dependencies"])
+    }
+    recipe = (Path(__file__).parents[1] / "docs" / "packaging" / "meta.yaml").read_text()
+    run = recipe.partition("  run:\n")[2].partition("  run_constrained:")[0]
+    asked = dict(line.removeprefix("    - ").split(" >=") for line in run.splitlines())
+    assert asked.pop("python") == PROJECT["requires-python"].removeprefix(">=")
+    assert asked == wanted
+    assert f'version = "{PROJECT["version"]}"' in recipe

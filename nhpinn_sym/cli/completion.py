@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping
 
-SHELLS = ("bash", "zsh", "fish")
+from ..emit.emit import TARGETS
+from ..solve.backends import BACKENDS
+
 CHOICES = {
-    "--target": ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests"),
-    "--backend": ("auto", "fourier", "pinn", "skfem", "dolfinx"),
-    "--fem": ("auto", "skfem", "dolfinx"),
+    "--target": TARGETS,
+    "--backend": ("auto", *BACKENDS),
+    "--fem": ("auto", *(name for name, known in BACKENDS.items() if known.elements)),
     "--method": ("auto", "residual", "energy", "nh-pinn"),
     "--device": ("cpu", "cuda"),
 }
@@ -26,7 +28,7 @@ its reasons.
 
 
 def completion(parser: argparse.ArgumentParser, shell: str) -> str:
-    """The script for one of SHELLS."""
+    """The script for bash, zsh or fish."""
     commands = dict(_commands(parser))
     if shell == "fish":
         return "\n".join(_fish(commands))

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .. import __version__
-from .completion import SHELLS
 
+SHELLS = ("bash", "zsh", "fish")
 Run = Callable[[argparse.Namespace], int]
 
 
