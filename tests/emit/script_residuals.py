@@ -98,6 +98,26 @@ def differences(target: str, folder: Path, name: str) -> Iterator[tuple[str, flo
             yield f"{name}: {equation}{label}", value
 
 
+def exact(target: str, folder: Path) -> Iterator[tuple[str, float]]:
+    """A laminate with 1/a = 2 + cos(2 pi y): N = sin(2 pi y)/(4 pi) and A = 1/2."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 1 / (2 + sp.cos(PI2 * s.y[0]))
+    problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    nh.emit(nh.homogenize(problem), target).save(folder)
+    os.chdir(folder)
+    script = runpy.run_path("cells.py")
+    points = (torch.arange(64, dtype=torch.float64) / 64)[:, None]
+    label = script.get("LabelTensor")
+    points = points if label is None else label(points, ["y1"])
+    points.requires_grad_()
+    outputs = torch.sin(2 * torch.pi * points.as_subclass(torch.Tensor)) / (4 * torch.pi)
+    outputs = outputs if label is None else label(outputs, ["N_1"])
+    yield "exact: A", abs(script["effective"](points, outputs)["A", (0, 0)] - 0.5)
+    residual = script["residuals"](points, outputs).detach().as_subclass(torch.Tensor)
+    yield "exact: residual", float(residual.abs().max())
+
+
 def _law(model: nh.HomogenizedModel) -> list[tuple[str, tuple[int, ...]]]:
     from nhpinn_sym.lower.equation import lower_homogenized
 
@@ -189,6 +209,7 @@ def main(target: str, folder: Path) -> None:
     found = {}
     for name in PROBLEMS:
         found |= dict(differences(target, folder / name, name))
+    found |= dict(exact(target, folder / "exact"))
     print(json.dumps(found))
     for name in ("cells", "homogenized", "fine"):
         os.chdir(folder / "reacting")
