@@ -57,6 +57,15 @@ def test_objects_have_a_text() -> None:
     assert repr(made[1]) == "Scales(1, time=True, fast_time=2)"
 
 
+def test_an_error_quotes_no_whole_problem() -> None:
+    long = problem(
+        lambda s, u: sp.Eq(-s.div(sum(S(k * s.y[0]) for k in range(1, 40)) * s.grad(u)), 1)
+    )
+    with pytest.raises(nh.ProblemError) as raised:
+        nh.solve_cells(long)
+    assert len(str(raised.value)) < 500
+
+
 @pytest.mark.parametrize("name", ["epochs", "learning_rate", "oversampling"])
 def test_an_option_of_another_method_names_it(name: str) -> None:
     with pytest.raises(nh.ProblemError, match='method="nh-pinn"'):

@@ -34,6 +34,9 @@ from .user_input import (
     scalar,
 )
 
+_SHOWN = 200
+"""Letters of its equations in the text of a problem: an error quotes it, and not all of it."""
+
 
 class MultiscaleProblem:
     """A linear PDE with a small period eps on a box.
@@ -297,10 +300,9 @@ class MultiscaleProblem:
         )
 
     def __repr__(self) -> str:
-        return (
-            f"MultiscaleProblem({' ; '.join(f'{e} = 0' for e in self.equations)},"
-            f" domain={self.domain})"
-        )
+        equations = " ; ".join(f"{e} = 0" for e in self.equations)
+        shown = equations if len(equations) <= _SHOWN else f"{equations[:_SHOWN]}..."
+        return f"MultiscaleProblem({shown}, domain={self.domain})"
 
     def _repr_latex_(self) -> str:
         return "$$" + r" \\ ".join(latex_expression(e) + " = 0" for e in self.equations) + "$$"
