@@ -71,10 +71,11 @@ def _data_error(
     node: int,
     solver: CellSolver,
 ) -> float:
-    """By the quadrature of the solver. Of a complex problem the coefficients of its real form are
-    averaged.
+    """By the quadrature of the solver. Of a complex problem the coefficients of the real form of its
+    operator are averaged.
     """
-    real = real_form(cells) if cells.complex else cells
+    operator = replace(cells, strong=(), functions=(), effective=(), higher=())
+    real = real_form(operator) if cells.complex else cells
     points, weights = solver.quadrature(batch, node)
     return quadrature_error(real, parameters, point.tolist(), points, weights)
 
