@@ -16,7 +16,7 @@ from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator, base_and_index, subtract, unit
-from ..operator.zero_test import jumps
+from ..operator.zero_test import jumps, jumps_along
 from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
@@ -71,13 +71,19 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     operator = model.operator
     slow = set(operator.coordinates)
     averaged = dict.fromkeys(c for c in operator.table.values() if c.free_symbols & slow)
+    axes = (*operator.axes, *operator.frozen)
+    fast = [axis.symbol for axis in axes]
+    broken = any(
+        jumps_along(c, slow, fast) for term, c in operator.table.items() if any(term.left)
+    )
     return replace(
         lowered,
         externals=(*lowered.externals, *of_walls),
         symmetric=lowered.symmetric or (model.symmetric and without_drift),
         complex=any(c.has(sp.I) for c in operator.table.values()),
         averaged=tuple(averaged) if lowered.externals else (),
-        averaged_axes=(*operator.axes, *operator.frozen),
+        jumps=lowered.jumps or broken,
+        averaged_axes=axes,
     )
 
 

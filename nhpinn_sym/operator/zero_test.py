@@ -4,7 +4,7 @@ the functions in it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import mpmath
 import numpy as np
@@ -199,6 +199,20 @@ def _bisected(f: Callable[[float], float], low: float, high: float, at_low: floa
 def jumps(expr: sp.Expr) -> bool:
     """Whether `expr` may be discontinuous."""
     return bool(expr.has(*_JUMPING))
+
+
+def jumps_along(expr: sp.Expr, slow: Iterable[sp.Symbol], fast: Iterable[sp.Symbol]) -> bool:
+    """Whether `expr` may jump at a place in `slow` that does not move with `fast`: averages over
+    `fast` jump there too.
+    """
+    inner = set(slow)
+    outer = set(fast)
+    for node in expr.atoms(*_JUMPING):
+        where = node.atoms(sp.Rel) if isinstance(node, sp.Piecewise) else node.args
+        held = [part.free_symbols for part in where]
+        if any(symbols & inner and not symbols & outer for symbols in held):
+            return True
+    return False
 
 
 def is_analytic(expr: sp.Expr) -> bool:

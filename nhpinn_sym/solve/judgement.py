@@ -71,9 +71,7 @@ def _data_error(
     node: int,
     solver: CellSolver,
 ) -> float:
-    """By the quadrature of the solver. Of a complex problem the coefficients of the real form of its
-    operator are averaged.
-    """
+    """By the quadrature of the solver; of a complex problem, for the real form of its operator."""
     operator = replace(cells, strong=(), functions=(), effective=(), higher=())
     real = real_form(operator) if cells.complex else cells
     points, weights = solver.quadrature(batch, node)

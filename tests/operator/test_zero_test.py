@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 import sympy as sp
 
-from nhpinn_sym.operator.zero_test import is_analytic, is_zero, jumps
+from nhpinn_sym.operator.zero_test import is_analytic, is_zero, jumps, jumps_along
 
 y, q = sp.symbols("y q", real=True)
+X, Y = sp.symbols("x y", real=True)
 a = sp.Function("a")
 
 
@@ -98,3 +99,19 @@ def test_an_identity_of_functions_that_saturate_is_zero() -> None:
     assert is_zero(sp.tanh(a) ** 2 + 1 / sp.cosh(a) ** 2 - 1)
     assert is_zero(sp.tanh(a + b) * (1 + sp.tanh(a) * sp.tanh(b)) - sp.tanh(a) - sp.tanh(b))
     assert is_zero(sp.exp(a) / (1 + sp.exp(a)) + 1 / (1 + sp.exp(a)) - 1)
+
+
+@pytest.mark.parametrize(
+    ("expr", "there"),
+    [
+        (sp.Piecewise((1, X < 0.3), (2, True)) * sp.cos(Y), True),
+        (sp.Piecewise((1, Y < 0.3), (2, True)) * sp.cos(X), False),
+        (sp.Heaviside(Y - X / 2), False),  # the interface moves: averages over y are smooth
+        (sp.sign(sp.sin(X)) + Y, True),
+        (sp.Piecewise((1, (X < 0.3) & (Y < 0.3)), (2, True)), True),
+        (sp.Abs(X - 0.3), False),
+    ],
+    ids=str,
+)
+def test_jumps_that_averages_keep(expr: sp.Expr, there: bool) -> None:
+    assert jumps_along(expr, [X], [Y]) is there

@@ -64,15 +64,13 @@ def test_homogenized_solution_against_its_closed_form(backend: str) -> None:
     assert u0.derivative(POINTS, (1,)) == pytest.approx(1 - 2 * x, abs=1e-5)
 
 
-@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
-def test_a_thin_layer_in_the_slow_variable_counts(backend: str) -> None:
+def thin_layer(middle: float, width: float) -> nh.HomogenizedModel:
     """-(a(y) q(x) u')' = 1 with <1/a> = 2; 1/q = 1, and 1000 in a layer that no mesh has by chance.
 
     The condition of the layer is flat: cos is 1 - 5e-9 at its ends.
     """
     s = nh.Scales(1)
     u = s.unknown("u")
-    middle, width = 0.7144, 2e-4
     inside = sp.cos(2 * sp.pi * (s.x[0] - middle)) > sp.cos(sp.pi * width)
     a = sp.Piecewise((sp.Rational(1, 1000), inside), (1, True)) / (2 + sp.cos(2 * sp.pi * s.y[0]))
     problem = nh.MultiscaleProblem(
@@ -82,7 +80,13 @@ def test_a_thin_layer_in_the_slow_variable_counts(backend: str) -> None:
         domain=nh.Box((0, 1)),
         boundary=[nh.Dirichlet(0)],
     )
-    model = nh.homogenize(problem)
+    return nh.homogenize(problem)
+
+
+@pytest.mark.parametrize("backend", ["skfem", "dolfinx"])
+def test_a_thin_layer_in_the_slow_variable_counts(backend: str) -> None:
+    middle, width = 0.7144, 2e-4
+    model = thin_layer(middle, width)
     u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), backend)
 
     extra = 999 * width
@@ -91,6 +95,14 @@ def test_a_thin_layer_in_the_slow_variable_counts(backend: str) -> None:
     beyond = np.where(x > middle, 2 * extra * (flux - middle), 0.0)
     assert np.abs(x - middle).min() > width / 2
     assert u0(POINTS) == pytest.approx(2 * flux * x - x**2 + beyond, abs=1e-7)
+
+
+@pytest.mark.parametrize("options", [{}, {"method": "energy"}, {"method": "nh-pinn", "epochs": 1}])
+def test_nets_refuse_an_effective_coefficient_that_jumps(options: dict) -> None:
+    """The strong form holds on both sides of a jump whatever the flux does across it."""
+    model = thin_layer(0.5, 0.1)
+    with pytest.raises(nh.UnsupportedError, match="jumps"):
+        nh.solve_homogenized(model, nh.solve_cells(model), "pinn", **options)
 
 
 @pytest.mark.parametrize("backend", ["skfem", "dolfinx", "pinn"])
