@@ -121,13 +121,13 @@ def equation_breaks(
     dim = len(axes)
     fast = [axis for axis in lowered.fast if axis.slow < dim]
     periods = [(float(axis.interval[0]), float(axis.interval[1])) for axis in fast]
-    both = [*axes, *((axis.symbol, period, True) for axis, period in zip(fast, periods))]
-    found = resolve(equation_data(lowered), both, averaged_ranges(lowered)).breaks
-    rows = zip(fast, periods, found[dim:])
-    repeated = tuple(
-        (a.slow, float(a.power), period, points) for a, period, points in rows if points
-    )
-    return found[:dim], repeated
+    axes += [(axis.symbol, period, True) for axis, period in zip(fast, periods)]
+    found = resolve(equation_data(lowered), axes, averaged_ranges(lowered)).breaks
+    repeated = []
+    for axis, period, points in zip(fast, periods, found[dim:]):
+        if points:
+            repeated.append((axis.slow, float(axis.power), period, points))
+    return found[:dim], tuple(repeated)
 
 
 def weak_externals(lowered: LoweredEquation) -> tuple[External, ...]:
@@ -174,16 +174,15 @@ def projection(lowered: LoweredCells) -> str:
     """
     kernels = [f.name for f in lowered.functions if f.role in ("ground state", "adjoint")]
     reduced = [f.name for f in lowered.functions if not f.solvable]
-    parts = [f"{', '.join(kernels)} are kernels, and have no right-hand side."] if kernels else []
-    parts += (
-        [
+    text = ""
+    if kernels:
+        text += f"{', '.join(kernels)} are kernels, and have no right-hand side.\n"
+    if reduced:
+        text += (
             f"That of {', '.join(reduced)} loses what the operator does not reach: <psi . g> phi"
-            " for its kernels psi, phi."
-        ]
-        if reduced
-        else []
-    )
-    return "".join(f"{part}\n" for part in parts)
+            " for its kernels psi, phi.\n"
+        )
+    return text
 
 
 def describe(function: CellForm) -> str:
@@ -196,9 +195,13 @@ def describe(function: CellForm) -> str:
             f" {function.level}"
         )
     held = [_source(sign, *key) for key, sign in function.sources]
-    return f"{function.name}, " + (f"multiplies {' and '.join(held)}" if held else "auxiliary")
+    if not held:
+        return f"{function.name}, auxiliary"
+    return f"{function.name}, multiplies {' and '.join(held)}"
 
 
 def _source(sign: int, field: int | None, index: tuple[int, ...]) -> str:
-    unknown = "the source" if field is None else f"U_{field}"
-    return ("-" if sign < 0 else "") + (f"D^{index} {unknown}" if any(index) else unknown)
+    text = "the source" if field is None else f"U_{field}"
+    if any(index):
+        text = f"D^{index} {text}"
+    return f"-{text}" if sign < 0 else text

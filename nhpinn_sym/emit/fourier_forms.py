@@ -9,7 +9,7 @@ import sympy as sp
 from ..derive.notation import text
 from ..lower.forms import CellForm, Constant, Factor, Functional, LoweredCells, WeakTerm
 from ..problem.escaping import docstring
-from .fem_scope import known_entries
+from .fem_scope import effective_law, function_rows, known_entries
 from .layout import block, paragraph, prose
 from .numpy_printer import BroadcastPrinter
 from .source import Source
@@ -52,46 +52,60 @@ class CoefficientTable:
 
 def cells(lowered: LoweredCells) -> Source:
     """`cell_fourier.py`: coefficients, tables of the cell problems and of the effective law."""
-    table = CoefficientTable()
-    tables = [
-        _table("OPERATOR", (_operator_row(table, w) for w in lowered.bilinear)),
-        _table("MASS", (_operator_row(table, w) for w in lowered.mass)),
-        _table(
-            "SOURCES", (_tuple(_source_row(table, w) for w in f.weak) for f in lowered.functions)
-        ),
-        _table("CONSTANTS", (_constant(table, c) for c in lowered.constants)),
-        _table("EFFECTIVE", (_functional(table, f) for f in (*lowered.effective, *lowered.higher))),
-    ]
+    found = CoefficientTable()
+    tables = _tables(found, lowered)
     printer = BroadcastPrinter(imaginary=lowered.complex)
     coefficients = pointwise_function(
         "coefficients",
         "The distinct coefficients c[k]; coordinates, slow coordinates and all other symbols"
         " broadcast.",
         {"_points": lowered.coordinates, "_slow": lowered.slow},
-        list(table.found),
+        list(found.found),
         printer,
     )
-    functions = tuple((f.name, f.role, f.level, f.solvable) for f in lowered.functions)
+    notes = [line for note in _TABLES for line in paragraph(note, "# ", "  ")]
+    rows = [row for table in tables for row in table.split("\n")]
+    constants = [*_constants(lowered, len(found.found)), *notes, *rows]
+    mathematics = "\n".join(_mathematics(lowered))
+    opening = prose(docstring(_HEADER.format(title=lowered.title, mathematics=mathematics)))
+    text = "\n\n".join([opening, "\n".join(printer.imports), "\n".join(block(constants))])
+    return Source("numpy", (("cell_fourier.py", f"{text}\n\n\n{coefficients}"),))
+
+
+def _tables(found: CoefficientTable, lowered: LoweredCells) -> list[str]:
+    """The tables of the file, whose coefficients are put into `found`."""
+    sources = []
+    operator = [_operator_row(found, w) for w in lowered.bilinear]
+    mass = [_operator_row(found, w) for w in lowered.mass]
+    for f in lowered.functions:
+        sources.append(_tuple(_source_row(found, w) for w in f.weak))
+    constants = [_constant(found, c) for c in lowered.constants]
+    law = [_functional(found, f) for f in effective_law(lowered).values()]
+    return [
+        _table("OPERATOR", operator),
+        _table("MASS", mass),
+        _table("SOURCES", sources),
+        _table("CONSTANTS", constants),
+        _table("EFFECTIVE", law),
+    ]
+
+
+def _constants(lowered: LoweredCells, coefficients: int) -> list[str]:
     externals = tuple((str(e.symbol), e.name, e.index, e.derivative) for e in lowered.externals)
-    constants = [
+    eigenvalue = None if lowered.eigenvalue is None else str(lowered.eigenvalue)
+    return [
         f"CELL = {lowered.cell.bounds!r}",
         f"SLOW = {tuple(map(str, lowered.slow))!r}",
         f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
         f"EXTERNALS = {externals!r}",
         "# name, role, level, source of zero mean",
-        f"FUNCTIONS = {functions!r}",
-        f"EIGENVALUE = {None if lowered.eigenvalue is None else str(lowered.eigenvalue)!r}",
-        f"COMPONENTS, COEFFICIENTS = {lowered.components}, {len(table.found)}",
+        f"FUNCTIONS = {tuple(function_rows(lowered))!r}",
+        f"EIGENVALUE = {eigenvalue!r}",
+        f"COMPONENTS, COEFFICIENTS = {lowered.components}, {coefficients}",
         f"SYMMETRIC, DEFINITE = {lowered.symmetric}, {lowered.definite}",
         f"COMPLEX, JUMPS = {lowered.complex}, {lowered.jumps}",
         f"KNOWN = {known_entries(lowered)!r}",
-        *(line for note in _TABLES for line in paragraph(note, "# ", "  ")),
-        *(line for made in tables for line in made.split("\n")),
     ]
-    mathematics = "\n".join(_mathematics(lowered))
-    opening = prose(docstring(_HEADER.format(title=lowered.title, mathematics=mathematics)))
-    text = "\n\n".join([opening, "\n".join(printer.imports), "\n".join(block(constants))])
-    return Source("numpy", (("cell_fourier.py", f"{text}\n\n\n{coefficients}"),))
 
 
 def _tuple(rows: Iterable[str]) -> str:

@@ -101,10 +101,12 @@ def default_parameters(model: HomogenizedModel) -> dict[str, float]:
 
 
 def slow_box(model: HomogenizedModel) -> dict[str, tuple[float, float]]:
+    """The ranges of coordinates, time and parameters, as far as the problem says them."""
     problem = model.problem
     box: dict[str, tuple[float, float]] = {}
     if problem.domain is not None:
-        box |= {v.name: ends for v, ends in zip(problem.scales.x, problem.domain.bounds)}
+        for v, ends in zip(problem.scales.x, problem.domain.bounds):
+            box[v.name] = ends
     if problem.final_time is not None:
         box[str(problem.scales.t)] = (0.0, float(sp.sympify(problem.final_time)))
     for symbol, (a, b) in problem.parameters.items():

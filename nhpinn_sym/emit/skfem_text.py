@@ -65,10 +65,10 @@ class CoefficientSet:
         """The text of `name(points, data)`, a dict of `entries`."""
         body, values = self._reduced(list(entries.values()))
         items = [f'"{key}": {value}' for key, value in zip(entries, values, strict=True)]
-        line = "    return {" + ", ".join(items) + "}"
-        if len(line) > WIDTH:
-            return _function(name, doc, [*body, "return {", *(f"    {i}," for i in items), "}"])
-        return _function(name, doc, [*body, line.strip()])
+        result = [f"return {{{', '.join(items)}}}"]
+        if len(f"    {result[0]}") > WIDTH:
+            result = ["return {", *(f"    {item}," for item in items), "}"]
+        return _function(name, doc, [*body, *result])
 
     def single(self, name: str, doc: str, expr: sp.Expr) -> str:
         """The text of `name(points, data)`, the values of one expression."""
@@ -80,21 +80,16 @@ class CoefficientSet:
         expression after them.
         """
         used = {s for expr in exprs for s in expr.free_symbols}
-        fresh = (
-            s for s in sp.numbered_symbols("s", real=True) if s.name not in {u.name for u in used}
-        )
+        taken = {s.name for s in used}
+        fresh = (s for s in sp.numbered_symbols("s", real=True) if s.name not in taken)
         shared, reduced = sp.cse(list(exprs), symbols=fresh, optimizations=[])
-        lines = [
-            f"{self.printer.expression(s)} = points[{k}]"
-            for k, s in enumerate(self.coordinates)
-            if s in used
-        ]
-        lines += [
-            f'{self.printer.expression(s)} = data["{s.name}"]'
-            for s in sorted(used - set(self.coordinates), key=str)
-        ]
-        lines += [f"{s} = {self.printer.expression(expr)}" for s, expr in shared]
-        return lines, [self.printer.expression(expr) for expr in reduced]
+        code = self.printer.expression
+        places = {s: f"points[{k}]" for k, s in enumerate(self.coordinates) if s in used}
+        others = sorted(used - set(self.coordinates), key=str)
+        places |= {s: f'data["{s.name}"]' for s in others}
+        lines = [f"{code(s)} = {place}" for s, place in places.items()]
+        lines += [f"{s} = {code(expr)}" for s, expr in shared]
+        return lines, [code(expr) for expr in reduced]
 
     def definitions(self) -> list[str]:
         """c0 = ..., for comments."""

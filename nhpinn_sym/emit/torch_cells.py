@@ -98,15 +98,20 @@ def _first_outputs(lowered: LoweredCells) -> int:
 
 def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
     """Runs of functions of one kind whose sources hold functions of earlier runs only."""
-    runs: list[tuple[str, list[int]]] = []
+    runs: list[Stage] = []
     for k, form in enumerate(lowered.functions):
         kind = form.role if form.role in ("ground state", "adjoint") else "corrector"
-        factors = [*(t.factor for t in form.source), *(t.factor for t in form.weak)]
-        latest = max((f.function for f in factors if f), default=-1)
-        if not runs or runs[-1][0] != kind or latest >= runs[-1][1][0]:
-            runs.append((kind, []))
-        runs[-1][1].append(k)
-    return tuple((kind, tuple(members)) for kind, members in runs)
+        factors = [t.factor for t in form.source if t.factor]
+        factors += [t.factor for t in form.weak if t.factor]
+        latest = max((factor.function for factor in factors), default=-1)
+        if runs:
+            before, members = runs[-1]
+            # its source holds no function of the run, and so it belongs to it
+            if before == kind and latest < members[0]:
+                runs[-1] = (kind, (*members, k))
+                continue
+        runs.append((kind, (k,)))
+    return tuple(runs)
 
 
 def _require_real_and_smooth(lowered: LoweredCells) -> None:

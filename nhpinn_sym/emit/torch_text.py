@@ -42,8 +42,8 @@ RUNTIME = {
 
 class Scope:
     """What the functions of a file know: `variables`, the columns of `points`, and their keyword
-    arguments: `given`, numbers,
-    and `functions` without a formula, which are called."""
+    arguments: `given`, numbers, and `functions` without a formula, which are called.
+    """
 
     def __init__(
         self,
@@ -55,16 +55,18 @@ class Scope:
         self.numbers = tuple(given)
         self.given = (*self.numbers, *map(sp.Symbol, functions))
         self.names = [argument_name(s) for s in self.given]
-        if len({*self.names, *map(argument_name, self.variables)}) < len(self.names) + len(
-            self.variables
-        ):
+        taken = [*self.names, *map(argument_name, self.variables)]
+        if len(set(taken)) < len(taken):
             raise UnsupportedError(
                 "two of these have one name in Python",
                 term=[s.name for s in self.given],
                 remedy="rename one of them: letters, digits and _ are kept",
             )
-        self.signature = "".join(f", {name}" for name in ["*", *self.names]) if self.given else ""
-        self.collect, self.forward = (", **given", ", **given") if self.given else ("", "")
+        self.signature = f", {', '.join(['*', *self.names])}" if self.given else ""
+        self.collect = ", **given" if self.given else ""
+        """In the head of a function that passes its keyword arguments on."""
+        self.forward = self.collect
+        """In a call that passes them on."""
 
     def statements(self, expressions: Sequence[sp.Expr]) -> tuple[list[str], list[str]]:
         """Assignments (unpacked variables, shared subexpressions) and the text of each expression
@@ -206,8 +208,10 @@ def _imports(body: str, siblings: Mapping[str, Iterable[str]]) -> str:
     """Of what the text calls; names in docstrings and comments are not meant."""
     code = re.sub(r'""".*?"""|#.*?$', "", body, flags=re.DOTALL | re.MULTILINE)
     words = set(re.findall(r"(?<![\w.'\"])[A-Za-z_]\w*", code))
-    standard = [f"import {name}" for name in ("math", "torch") if re.search(rf"\b{name}\.", code)]
-    lines = [line for name in standard for line in (name, "")]
+    lines = []
+    for name in ("math", "torch"):
+        if re.search(rf"\b{name}\.", code):
+            lines += [f"import {name}", ""]
     runtime = {f"nhpinn_sym.runtime.{module}": names for module, names in RUNTIME.items()}
     beside = {f".{file}": names for file, names in siblings.items()}
     for held in (runtime, beside):

@@ -31,25 +31,31 @@ class Body:
     def __init__(
         self, names: Mapping[sp.Symbol, str], unpacked: Mapping[sp.Symbol, str], sums: Iterable[Sum]
     ) -> None:
-        sums = list(sums)
         self.printer = UflPrinter(names)
+        # coefficients that differ by a number alone are one
         counts = Counter(_split(c)[1] for total in sums for c, _ in total)
-        shared = [rest for rest, count in counts.items() if count > 1 and not rest.is_Atom]
-        self.names = {rest: f"c{k + 1}" for k, rest in enumerate(shared)}
+        repeated = [rest for rest, count in counts.items() if count > 1]
+        shared = [rest for rest in repeated if not rest.is_Atom]
+        self.names = {rest: f"c{k}" for k, rest in enumerate(shared, start=1)}
         used = set().union(*(rest.free_symbols for rest in counts))
         self.lines = [f"{names[v]} = {source}" for v, source in unpacked.items() if v in used]
-        self.lines += [
-            f"{name} = {self.printer.doprint(rest)}" for rest, name in self.names.items()
-        ]
+        for rest, name in self.names.items():
+            self.lines.append(f"{name} = {self.printer.doprint(rest)}")
 
     def sum(self, total: Sum) -> str:
         """The text of a sum of products; empty for a sum without terms."""
-        texts = [self._product(c, factors) for c, factors in total if c != 0]
-        head = texts[:1]
-        tail = texts[1:]
-        return "".join(
-            [*head, *(f" - {text[1:]}" if text.startswith("-") else f" + {text}" for text in tail)]
-        )
+        text = ""
+        for c, factors in total:
+            if c == 0:
+                continue
+            product = self._product(c, factors)
+            if not text:
+                text = product
+            elif product.startswith("-"):
+                text += f" - {product[1:]}"
+            else:
+                text += f" + {product}"
+        return text
 
     def form(self, total: Sum, measure: str) -> str:
         """(sum)*measure; 0 stands for a form without terms."""
@@ -58,13 +64,14 @@ class Body:
 
     def _product(self, coefficient: sp.Expr, factors: str) -> str:
         number, rest = _split(coefficient)
-        sign, number = ("-", -number) if number < 0 else ("", number)
-        values = [c for c in (number, rest) if c != 1]
+        sign = "-" if number < 0 else ""
+        values = [c for c in (abs(number), rest) if c != 1]
         if len(values) == 1 and not sign and not factors:
             return self.names.get(values[0]) or self.printer.doprint(values[0])
-        return sign + (
-            "*".join([*map(self._factor, values), *([factors] if factors else [])]) or "1"
-        )
+        texts = [self._factor(c) for c in values]
+        if factors:
+            texts.append(factors)
+        return sign + ("*".join(texts) or "1")
 
     def _factor(self, c: sp.Expr) -> str:
         return self.names.get(c) or str(
