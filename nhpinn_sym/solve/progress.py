@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Protocol
 
 from ..problem.errors import ProblemError, shortened
@@ -43,7 +43,7 @@ def shown(progress: Progress | None) -> Progress:
     """
     if progress is not None:
         try:
-            opens = hasattr(progress("options"), "__enter__")
+            opens = isinstance(progress("options"), AbstractContextManager)
         except Exception:  # of any kind: it is the user's
             opens = False
         if not opens:
