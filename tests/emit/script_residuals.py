@@ -94,7 +94,7 @@ def differences(target: str, folder: Path, name: str) -> Iterator[tuple[str, flo
         return
     for equation in ("homogenized", "fine"):
         script = runpy.run_path(f"{equation}.py")
-        for label, value in _equation(ours, script, equation):
+        for label, value in _equation(ours, script, equation, model.problem.domain):
             yield f"{name}: {equation}{label}", value
 
 
@@ -143,8 +143,10 @@ def _cells(ours: Source, script: dict[str, Any], parameters: dict[str, float]) -
     return _difference(torch.cat(rows, -1), residual)
 
 
-def _equation(ours: Source, script: dict[str, Any], name: str) -> Iterator[tuple[str, float]]:
-    module = emitted(ours, f"{name}_residual")
+def _equation(
+    ours: Source, script: dict[str, Any], equation: str, domain: nh.Box
+) -> Iterator[tuple[str, float]]:
+    module = emitted(ours, f"{equation}_residual")
     given = {g: script[g] for g in module.GIVEN}
     components = getattr(module, "COMPONENTS", 1)
     layers = _frozen(module.mlp(8, 2, components, module.AXES, 1))
@@ -157,12 +159,13 @@ def _equation(ours: Source, script: dict[str, Any], name: str) -> Iterator[tuple
     residual = script["residuals"](*_labelled(script, points, layers, module))
     yield "", _difference(module.residual(points, jet(points), **given), residual)
     walls = [f for key, f in script.items() if key.startswith("wall_")]
-    for face in module.BOUNDARY:
+    for name in module.BOUNDARY:
+        part = domain.part(name)
         at = points.clone()
-        at[:, face[0]] = float(module.AXES[face[0]][1 + face[1]])
-        expected = module.boundary(at, jet(at), face, **given)
+        at[:, part.axis] = float(part.place)
+        expected = module.boundary(at, jet(at), name, **given)
         found = [_difference(expected, _called(script, f, at, layers, module)) for f in walls]
-        yield f", face {face}", min(found)
+        yield f", {name}", min(found)
 
 
 def _called(script: dict[str, Any], function: Any, *rest: Any) -> torch.Tensor:
