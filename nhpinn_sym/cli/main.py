@@ -213,7 +213,9 @@ def _pinn_options(arguments: argparse.Namespace, backend: str) -> dict[str, Any]
 
 def _processes(arguments: argparse.Namespace, backend: str) -> dict[str, Any]:
     """The processes of torchrun share the rows of a PINN."""
-    if backend != "pinn":
+    from ..solve.backends import available
+
+    if backend != "pinn" or not available("pinn"):
         return {}
     from ..solve.pinn.distributed import torchrun_group
 

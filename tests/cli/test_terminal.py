@@ -87,3 +87,13 @@ def test_derive_imports_the_symbols_alone() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stderr == "[]\n"
+
+
+def test_a_library_that_is_missing_is_named() -> None:
+    code = (
+        "import sys\nsys.modules['torch'] = None\nfrom nhpinn_sym.cli.main import main\n"
+        f"sys.exit(main(['cells', {ELLIPTIC_1D!r}, '--backend', 'pinn']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: the backend pinn needs torch")
