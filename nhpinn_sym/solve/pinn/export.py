@@ -77,37 +77,37 @@ class CellProgram(torch.nn.Module):
         """See the module."""
         weights, offset = self._kept("numbers")
         jet = self._jet(points)
-        inside = len(self.trial.axes)
-        value = jet[(0,) * inside]
+        value = jet[(0,) * len(self.trial.axes)]
         slow = points[:, self.columns - self.slow :]
         basis = self._basis(slow)
-        mixing = torch.einsum("nm,mcp->ncp", self._basis(slow), weights)
-        derivatives = []
-        for k in range(self.columns):
-            column = torch.zeros_like(mixing[..., 0])
-            if k < inside:
-                column = column + torch.einsum(
-                    "ncp,np->nc", mixing, jet[tuple(int(k == i) for i in range(inside))]
-                )
-            if k >= self.columns - self.slow:
-                turned = self._basis(slow, k - self.columns + self.slow)
-                column = (
-                    column + torch.einsum("nm,mcp,np->nc", turned, weights, value) + turned @ offset
-                )
-            derivatives.append(column.reshape(-1, *self.shape))
-        tables = zip(self.tables, self._kept("effective"), strict=True)
-        return {
-            "values": (
-                (torch.einsum("ncp,np->nc", mixing, value) + basis @ offset).reshape(
-                    -1, *self.shape
-                )
-            ),
-            "derivatives": torch.stack(derivatives, -1),
-            **{
-                name: (basis @ values.reshape(len(values), -1)).reshape(-1, *values.shape[1:])
-                for name, values in tables
-            },
+        mixing = torch.einsum("nm,mcp->ncp", basis, weights)
+        values = torch.einsum("ncp,np->nc", mixing, value) + basis @ offset
+        slopes = [self._slope(k, jet, mixing, slow) for k in range(self.columns)]
+        out = {
+            "values": values.reshape(-1, *self.shape),
+            "derivatives": torch.stack([s.reshape(-1, *self.shape) for s in slopes], -1),
         }
+        for name, table in zip(self.tables, self._kept("effective"), strict=True):
+            flat = basis @ table.reshape(len(table), -1)
+            out[name] = flat.reshape(-1, *table.shape[1:])
+        return out
+
+    def _slope(self, k: int, jet: Jet, mixing: Tensor, slow: Tensor) -> Tensor:
+        """The derivatives of all function components by column k, (n, components): those of the
+        nets, where they see the column, and of what is interpolated, where it is slow.
+        """
+        inside = len(self.trial.axes)
+        first_slow = self.columns - self.slow
+        slope = torch.zeros_like(mixing[..., 0])
+        if k < inside:
+            unit = tuple(int(k == i) for i in range(inside))
+            slope = slope + torch.einsum("ncp,np->nc", mixing, jet[unit])
+        if k >= first_slow:
+            weights, offset = self._kept("numbers")
+            turned = self._basis(slow, k - first_slow)
+            value = jet[(0,) * inside]
+            slope = slope + torch.einsum("nm,mcp,np->nc", turned, weights, value) + turned @ offset
+        return slope
 
     def _jet(self, points: Tensor) -> Jet:
         """The values and first derivatives of all parts, (n, parts)."""

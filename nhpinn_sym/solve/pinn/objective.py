@@ -48,10 +48,12 @@ class Objective:
     ) -> None:
         self.trial = trial
         self.rows = rows.scale(1 / float(safe_divisor(rows.size)))
-        flat = [tensor.flatten().to(rows.points.dtype) for layer in layers for tensor in layer]
+        tensors = [tensor for layer in layers for tensor in layer]
+        flat = [tensor.flatten().to(rows.points.dtype) for tensor in tensors]
         self.start = torch.cat([*flat, rows.points.new_zeros(rows.extra.shape[2])])
+        # The last weight and bias, and the coefficients behind them.
         self.linear = slice(sum(map(len, flat[:-2])), len(self.start))
-        shapes = tuple(tensor.shape for layer in layers for tensor in layer)
+        shapes = tuple(tensor.shape for tensor in tensors)
         self._residuals = Residuals(trial, self.rows, shapes)
         self._engine = choose_engine(self._residuals, flavour)
         self._count = rows.target.numel()

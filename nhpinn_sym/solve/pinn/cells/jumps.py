@@ -115,8 +115,10 @@ class JumpCellSolver:
             for k, mean in zip(members, means, strict=True):
                 if self.cells.functions[k].solvable:
                     multipliers[self.cells.functions[k].name] = float(mean)
-            scaled = [net.scale_outputs(rows.balance[1].repeat(len(members))) for net in nets]
-            added = [f.with_networks([net]) for f, net in zip(families, scaled, strict=True)]
+            units = rows.balance[1].repeat(len(members))
+            added = []
+            for family, net in zip(families, nets, strict=True):
+                added.append(family.with_networks([net.scale_outputs(units)]))
             families = self.means.offset(rows, added)
         return _AtPoint(rows, self.means, families, residual, multipliers)
 

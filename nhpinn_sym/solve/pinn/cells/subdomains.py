@@ -192,7 +192,8 @@ class Subdomain:
     def draw(self, partition: Partition, count: int, seed: int) -> Tensor:
         """Sobol points of the cell that lie in the phase, (count, d)."""
         engine = torch.quasirandom.SobolEngine(len(self.window), scramble=True, seed=seed)
-        low, high = (np.array([axis[k] for axis in self.window]) for k in (1, 2))
+        low = np.array([a for _, a, _ in self.window])
+        high = np.array([b for _, _, b in self.window])
         found = list[Array]()
         held = 0
         while held < count:

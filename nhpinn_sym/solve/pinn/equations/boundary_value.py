@@ -191,16 +191,15 @@ class BoundaryValueProblem:
         given = self.arguments(points)
         missing = tuple(index for index in indices if index not in self.trial.indices)
         module = self._module(missing)
-        lift, factor = (
-            {a: self._columns(jet[a]) for a in needed}
-            for jet in (module.lift(points, **given), module.factor(points, **given))
-        )
-        free = product(factor, network.jet(points, needed))
+        lift = module.lift(points, **given)
+        factor = module.factor(points, **given)
+        factors = {a: self._columns(factor[a]) for a in needed}
+        free = product(factors, network.jet(points, needed))
         known = [part(points, indices) for part in self.known]
         found = []
         for index in indices:
             singular = torch.cat([part[index] @ coefficients for part in known], 1)
-            found.append(lift[index] + free[index] + singular)
+            found.append(self._columns(lift[index]) + free[index] + singular)
         return torch.stack(found)
 
     def arguments(self, points: Tensor) -> dict[str, Tensor | float]:
@@ -321,7 +320,8 @@ class BoundaryValueProblem:
         data = self._columns(value(points, **given))
         unit = unit_jet(points, indices)
         known = [part(points, indices) for part in self.known]
-        lift, factor = (self._parts(jet(points, **given)) for jet in (module.lift, module.factor))
+        lift = self._parts(module.lift(points, **given))
+        factor = self._parts(module.factor(points, **given))
         free = [product(part, unit) for part in factor]
         weights = data.new_zeros(*data.shape, self.components, len(indices))
         lifted = torch.zeros_like(data)
