@@ -22,10 +22,15 @@ from .fem.grid_functions import GridSolution
 from .solution import Array, Solution
 
 _LARGEST = 64
+"""Degree of a fit, at most: beyond it derivatives lose more digits than they gain."""
+_DEGREE_OF_ROOT = 1.5
+"""Degree of the first fit, in roots of the number of nodes of an axis: well conditioned still."""
 _ABOVE = 4.0
 """How far above their level at the highest degrees coefficients count as noise."""
 _MISFIT = 1e-6
+"""A misfit that says nothing against a solution, however small its own estimate is."""
 _BLOCK = 20_000
+"""Points at which a fit is evaluated at once."""
 
 
 class Axis(NamedTuple):
@@ -42,17 +47,26 @@ class Axis(NamedTuple):
     def degrees(self) -> Array:
         """The degree of every basis function."""
         count = np.arange(self.degree + 1.0)
-        return np.concatenate([count, count[1:]]) if self.periodic else count
+        if self.periodic:
+            return np.concatenate([count, count[1:]])
+        return count
 
     def basis(self, x: Array, order: int = 0) -> Array:
         """(n, size): the derivatives of one order."""
         if self.periodic:
-            wave = 2 * np.pi / (self.high - self.low) * np.arange(self.degree + 1)
-            phase = wave * (x[:, None] - self.low) + order * np.pi / 2
-            return np.hstack([wave**order * np.cos(phase), (wave**order * np.sin(phase))[:, 1:]])
+            return self._trigonometric(x, order)
         scale = 2 / (self.high - self.low)
         slopes = scale**order * cheb.chebder(np.eye(self.degree + 1), order)
-        return np.asarray(cheb.chebvander(scale * (x - self.low) - 1, len(slopes) - 1) @ slopes)
+        local = scale * (x - self.low) - 1
+        return np.asarray(cheb.chebvander(local, len(slopes) - 1) @ slopes)
+
+    def _trigonometric(self, x: Array, order: int) -> Array:
+        """Cosines, then sines without the first, which is zero; d/dx turns the phase by pi/2."""
+        wave = 2 * np.pi / (self.high - self.low) * np.arange(self.degree + 1)
+        phase = wave * (x[:, None] - self.low) + order * np.pi / 2
+        cosines = wave**order * np.cos(phase)
+        sines = wave**order * np.sin(phase)
+        return np.hstack([cosines, sines[:, 1:]])
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -106,12 +120,15 @@ def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Soluti
         return solution  # a network has all derivatives
     grid = solution.grid
     lattice = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
-    highest = [min(_LARGEST, int(1.5 * np.sqrt(_evenly(nodes)))) for nodes in lattice]
-    largest = [Axis(a, b, k in periodic, highest[k]) for k, (a, b) in enumerate(grid.bounds)]
+    largest = []
+    for k, (low, high) in enumerate(grid.bounds):
+        degree = int(_DEGREE_OF_ROOT * np.sqrt(_evenly(lattice[k])))
+        largest.append(Axis(low, high, k in periodic, min(_LARGEST, degree)))
     coarse = _least_squares(largest, lattice, grid.values)
     axes = tuple(axis._replace(degree=_chopped(axis, coarse, k)) for k, axis in enumerate(largest))
     coefficients = _least_squares(axes, lattice, grid.values)
-    fitted = _along(coefficients, [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)])
+    bases = [axis.basis(x) for axis, x in zip(axes, lattice, strict=True)]
+    fitted = _along(coefficients, bases)
     misfit = float(np.linalg.norm(fitted - grid.values) / (np.linalg.norm(grid.values) or 1.0))
     if misfit > max(_MISFIT, float(solution.info["estimate"])):
         warn_tolerance(
@@ -146,8 +163,11 @@ def _chopped(axis: Axis, coefficients: Array, k: int) -> int:
     """The degree along axis k from which on the coefficients are no larger than at the upper
     end.
     """
-    sizes = np.abs(coefficients).max(axis=tuple(j for j in range(coefficients.ndim) if j != k))
+    others = tuple(j for j in range(coefficients.ndim) if j != k)
+    sizes = np.abs(coefficients).max(axis=others)
     by_degree = np.array([sizes[axis.degrees == n].max() for n in range(axis.degree + 1)])
     envelope = np.maximum.accumulate(by_degree[::-1])[::-1]
-    noise = max(_ABOVE * envelope[3 * axis.degree // 4], np.finfo(float).eps * envelope[0])
+    # The last quarter of the degrees shows what the data themselves leave open.
+    level = envelope[3 * axis.degree // 4]
+    noise = max(_ABOVE * level, np.finfo(float).eps * envelope[0])
     return max(1, int(np.argmax(envelope <= noise)) - 1)

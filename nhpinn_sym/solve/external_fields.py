@@ -47,8 +47,9 @@ class FinerLevel:
         own = [str(v) for v in self.model.cell_operator.slow]
         columns = np.zeros((len(points), len(own)))
         index = [0] * len(own)
-        orders = (*external.derivative, *(0 for _ in self.names))[: len(self.names)]
-        for name, values, order in zip(self.names, points.T, orders, strict=True):
+        orders = dict(enumerate(external.derivative))
+        for k, (name, values) in enumerate(zip(self.names, points.T, strict=True)):
+            order = orders.get(k, 0)
             if name in own:
                 columns[:, own.index(name)] = values
                 index[own.index(name)] = order

@@ -94,23 +94,15 @@ class CellFamily:
                 remedy="call at() for each of them",
             )
         theta = dict(zip(self._places.names, point[0], strict=True))
-        names, nodes = self.cells.slow, self.cells.nodes
-        kept = [k for k, name in enumerate(names) if name not in {name for name, _, _ in self.over}]
+        names = self.cells.slow
+        nodes = self.cells.nodes
+        free = {name for name, _, _ in self.over}
+        kept = [k for k, name in enumerate(names) if name not in free]
         inner = nodes.along(tuple(kept))
-        slow = np.stack(
-            [
-                np.zeros(len(inner.points)),
-                *(
-                    (
-                        inner.points[:, kept.index(k)]
-                        if k in kept
-                        else np.full(len(inner.points), theta[name])
-                    )
-                    for k, name in enumerate(names)
-                ),
-            ],
-            axis=-1,
-        )[:, 1:]
+        slow = np.empty((len(inner.points), len(names)))
+        for k, name in enumerate(names):
+            slow[:, k] = theta.get(name, np.nan)
+        slow[:, kept] = inner.points
         basis = nodes.weights(slow)
         fields = tuple(
             tuple(field.restricted(basis, slow) for field in row) for row in self.cells.fields

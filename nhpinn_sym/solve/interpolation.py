@@ -63,9 +63,10 @@ class Nodes:
         a, b = self.bounds[axis]
         if self._is_trigonometric(axis):
             return np.asarray(a + (b - a) * np.arange(2 * self.degree + 1) / (2 * self.degree + 1))
-        local = (1 - np.cos(np.pi * np.arange(self.degree + 1) / max(self.degree, 1))) / 2
+        angles = np.pi * np.arange(self.degree + 1) / max(self.degree, 1)
+        local = (1 - np.cos(angles)) / 2
         ends = self.pieces(axis)
-        nodes = ends[:-1, None] + (ends[1:] - ends[:-1])[:, None] * local
+        nodes = ends[:-1, None] + np.diff(ends)[:, None] * local
         if len(ends) > 2:
             nodes[1:, 0] += _INSIDE * (b - a)
             nodes[:-1, -1] -= _INSIDE * (b - a)

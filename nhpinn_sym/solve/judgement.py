@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..derive.model import HomogenizedModel
+from ..derive.model import HomogenizedModel, effective_shape
 from ..lower.forms import LoweredCells
 from ..lower.real_imaginary import real_form
 from ..problem.errors import SolveError
@@ -55,7 +55,9 @@ def judge(
     known = [value for value in outside if value is not None]
     estimate = max([estimate, float(error), *known])
     info = {**batch.info, "data_error": float(error), "estimate": estimate}
-    return replace(batch, info=info | ({"bounds": max(known)} if known else {}))
+    if known:
+        info["bounds"] = max(known)
+    return replace(batch, info=info)
 
 
 def _some(slow_points: Array) -> list[int]:
@@ -72,10 +74,10 @@ def _data_error(
     solver: CellSolver,
 ) -> float:
     """By the quadrature of the solver; of a complex problem, for the real form of its operator."""
-    operator = replace(cells, strong=(), functions=(), effective=(), higher=())
-    real = real_form(operator) if cells.complex else cells
+    if cells.complex:
+        cells = real_form(replace(cells, strong=(), functions=(), effective=(), higher=()))
     points, weights = solver.quadrature(batch, node)
-    return quadrature_error(real, parameters, point.tolist(), points, weights)
+    return quadrature_error(cells, parameters, point.tolist(), points, weights)
 
 
 def _outside(
@@ -100,7 +102,9 @@ def _outside(
     distances = bounds.distances(tensor)
     kind, distance = max(distances.items(), key=lambda pair: pair[1])
     if not distance <= (allowed + _ROUNDING) * size:
-        phases = "" if bounds.phases is None else f", phases {bounds.phases}"
+        phases = ""
+        if bounds.phases is not None:
+            phases = f", phases {bounds.phases}"
         raise SolveError(
             f"the effective tensor lies outside of its {kind} bounds by {distance / size:.1e}"
             f" of its largest entry, with an estimated error of {allowed:.1e}",
@@ -156,8 +160,7 @@ def _tensor(
         or any(v.imag for v in entries.values())
     ):
         return None
-    d, m = model.problem.scales.dim, model.components
-    tensor = np.zeros((m, d, m, d) if m > 1 else (d, d))
+    tensor = np.zeros(effective_shape("A", model.problem.scales.dim, model.components))
     for index, value in entries.items():
         tensor[index] = value.real
     return tensor

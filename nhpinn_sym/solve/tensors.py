@@ -87,13 +87,16 @@ def symmetric_tensor(
     order n in space, and of order `time` in time.
     """
     shape = (components, components, *(dim,) * n)
-    tensor = np.zeros(shape, dtype=np.result_type(float, *level.values()) if level else float)
+    tensor = np.zeros(shape, dtype=np.result_type(float, *level.values()))
+    by_axes = np.moveaxis(tensor, (0, 1), (-2, -1))
     for (left, right), matrix in level.items():
-        alpha = tuple(p + q for p, q in zip(left, right, strict=True))
-        if sum(alpha[:dim]) != n or alpha[dim] != time:
+        *space, in_time = (p + q for p, q in zip(left, right, strict=True))
+        if sum(space) != n or in_time != time:
             continue
-        share = prod(factorial(k) for k in alpha[:dim]) / factorial(n)
-        axes = [k for k, count in enumerate(alpha[:dim]) for _ in range(count)]
-        for index in set(itertools.permutations(axes)):
-            tensor.transpose(*range(2, n + 2), 0, 1)[index] += share * matrix
-    return tensor[0, 0] if components == 1 else tensor
+        axes = np.repeat(np.arange(dim), space)
+        share = prod(map(factorial, space)) / factorial(n)
+        for index in set(itertools.permutations(axes.tolist())):
+            by_axes[index] += share * matrix
+    if components == 1:
+        return tensor[0, 0]
+    return tensor
