@@ -10,6 +10,7 @@ is asked of every backend, and `backends.py`, the table of them. A backend is a 
 `fem` (DOLFINx and scikit-fem), `pinn`; none knows another. Between the verbs and the backends stand
 `callable_coefficients` and `external_fields` (coefficients known as functions), `complex_parts`
 (complex problems in real arithmetic), `slow_variables` and `interpolation` (dependence on x),
-`backend_choice` (which backend fits the data). `fields` says what is asked of a cell function, and
+`backend_choice` (which backend fits the data). `domains` says how a kind of domain is integrated
+over and looked at. `fields` says what is asked of a cell function, and
 how files name it.
 """
