@@ -78,25 +78,26 @@ def _aligned(equations: tuple[sp.Basic, ...]) -> str:
     """The body of align* for equations (of a system: for each of its own), at their equality signs
     where the left sides are short.
     """
-    split = [
-        [
-            [_pieces(side) for side in (e.args if isinstance(e, sp.Equality) else (e,))]
-            for e in rows(whole)
-        ]
-        for whole in equations
-    ]
-    widest = max(_width(" ".join(sides[0])) for block in split for sides in block)
-    short = widest < _WIDTH / 4 and all(len(sides) == 2 for block in split for sides in block)
-    blocks = [
-        [
-            line
-            for sides in block
-            for line in (_at_sign(sides[0], sides[1], widest) if short else _flowing(*sides))
-        ]
-        for block in split
-    ]
-    gap = " \\\\[1ex]\n" if any(len(block) > 1 for block in blocks) else " \\\\\n"
-    return gap.join(" \\\\\n".join(block) for block in blocks)
+    blocks = [[_sides(row) for row in rows(whole)] for whole in equations]
+    every = [sides for block in blocks for sides in block]
+    widest = max(_width(" ".join(sides[0])) for sides in every)
+    short = widest < _WIDTH / 4 and all(len(sides) == 2 for sides in every)
+    texts = []
+    several = False
+    for block in blocks:
+        lines = []
+        for sides in block:
+            lines += _at_sign(sides[0], sides[1], widest) if short else _flowing(*sides)
+        several |= len(lines) > 1
+        texts.append(" \\\\\n".join(lines))
+    gap = " \\\\[1ex]\n" if several else " \\\\\n"
+    return gap.join(texts)
+
+
+def _sides(row: sp.Basic) -> list[list[str]]:
+    """The two sides of an equation in pieces, or the one of anything else."""
+    sides = row.args if isinstance(row, sp.Equality) else (row,)
+    return [_pieces(side) for side in sides]
 
 
 def _at_sign(left: list[str], right: list[str], widest: int) -> list[str]:
@@ -141,23 +142,19 @@ def _pieces(side: sp.Expr) -> list[str]:
 def _opened(part: sp.Expr) -> list[str]:
     """D( a + b + ... ) or < a + b + ... > as pieces."""
     factors = sp.Mul.make_args(part)
-    inner = next(
-        (
-            f
-            for f in factors
-            if isinstance(f, (Mean, sp.Derivative)) and isinstance(f.args[0], sp.Add)
-        ),
-        None,
-    )
+    inner = next((f for f in factors if _holds_sum(f)), None)
     if inner is None:
         return [latex(part)]
     scale = sp.Mul(*[f for f in factors if f is not inner])
     front = {1: "", -1: "-"}.get(scale, latex(scale))
-    head, tail = (
-        (r"\bigl\langle", r"\bigr\rangle")
-        if isinstance(inner, Mean)
-        else (rf"{marks(inner)}\bigl(", r"\bigr)")
-    )
+    if isinstance(inner, Mean):
+        head, tail = r"\bigl\langle", r"\bigr\rangle"
+    else:
+        head, tail = rf"{marks(inner)}\bigl(", r"\bigr)"
     first, *others = _pieces(inner.args[0])
     whole = [f"{front}{head} {first}", *others]
     return [*whole[:-1], f"{whole[-1]} {tail}"]
+
+
+def _holds_sum(factor: sp.Expr) -> bool:
+    return isinstance(factor, (Mean, sp.Derivative)) and isinstance(factor.args[0], sp.Add)

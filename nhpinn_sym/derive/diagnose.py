@@ -6,6 +6,7 @@ to be done about it.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,7 +28,7 @@ from ..operator.sampling import (
 )
 from ..operator.table import Operator, Table, Term, differentiate
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero_test import is_zero, jumps
+from ..operator.zero_test import is_zero, loses_jump
 from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, UnsupportedError
 from .boundedness import check_bounded
 from .recursion import Recursion, derivative
@@ -155,28 +156,17 @@ def check_mass(op: Operator) -> None:
     """The coefficient of the highest time derivative of an unknown in its own equation is nowhere
     negative, and not zero.
     """
-    highest = {
-        i: max((t.right[-1] for t, _ in op.terms() if t.equation == t.field == i), default=0)
-        for i in range(op.components)
-    }
     for term, c in op.terms():
-        if (
-            not term.right[-1]
-            or any(term.right[:-1])
-            or term.field != term.equation
-            or is_opaque(c)
-            or c.has(sp.I)
-        ):
+        if not _is_mass(op, term) or is_opaque(c) or c.has(sp.I):
             continue
-        if term.right[-1] < highest[term.equation]:
-            continue  # a damping may have any sign
-        values, points = sampler([c], op), range_grid(op)
-        lowest, largest = (
-            f([f(values(points, slow)[0]) for slow in slow_samples(op, [c])])
-            for f in (np.min, np.max)
-        )
-        lowest = min(float(lowest), _least_value(c, op, -_TINY * abs(float(largest))))
-        if lowest < -_TINY * abs(largest) or largest <= 0:
+        points = range_grid(op)
+        values = sampler([c], op)
+        sampled = [values(points, slow)[0] for slow in slow_samples(op, [c])]
+        largest = max(float(np.max(v)) for v in sampled)
+        threshold = -_TINY * abs(largest)
+        lowest = min(float(np.min(v)) for v in sampled)
+        lowest = min(lowest, _least_value(c, op, threshold))
+        if lowest < threshold or largest <= 0:
             raise CoefficientError(
                 f"the coefficient of the time derivative is not positive: {lowest:.3g} on a sample"
                 " of the cell",
@@ -185,6 +175,17 @@ def check_mass(op: Operator) -> None:
                     "the form is rho*s.dt(u) - s.div(a*s.grad(u)) with rho positive: check its sign"
                 ),
             )
+
+
+def _is_mass(op: Operator, term: Term) -> bool:
+    """Whether it is the highest time derivative of an unknown in its own equation; a damping, of
+    lower order, may have any sign.
+    """
+    order = term.right[-1]
+    if not order or any(term.right[:-1]) or term.field != term.equation:
+        return False
+    own = [t.right[-1] for t, _ in op.terms() if t.equation == t.field == term.equation]
+    return order == max(own)
 
 
 def _least_value(c: sp.Expr, op: Operator, threshold: float) -> float:
@@ -293,18 +294,18 @@ def _moves_constants(op: Operator, table: Table, *, transposed: bool) -> bool:
     """Whether A_0 e_q (its transpose e_p) is not zero for some constant, by expansion: b.grad with
     div b = 0 does not move them.
     """
-    slow, rows = len(op.coordinates), dict[tuple[int, int], list[sp.Expr]]()
+    slow = len(op.coordinates)
+    rows: dict[tuple[int, int], list[sp.Expr]] = defaultdict(list)
     for term, c in table.items():
-        kept, gone = (term.right, term.left) if transposed else (term.left, term.right)
-        if any(fast_part(gone, slow)):
+        mirrored = term.mirrored() if transposed else term
+        if any(fast_part(mirrored.right, slow)):
             continue
-        index = fast_part(kept, slow)
-        if jumps(c) and any(n and c.has(v) for n, v in zip(index, op.fast, strict=True)):
+        index = fast_part(mirrored.left, slow)
+        if loses_jump(c, index, op.fast):
             return True
-        place = (term.field or 0, term.equation) if transposed else (term.equation, term.field or 0)
-        rows.setdefault(place, []).append(
-            (-1) ** (sum(index) if transposed else 0) * derivative(c, index, op.fast)
-        )
+        sign = (-1) ** sum(index) if transposed else 1
+        place = (mirrored.equation, mirrored.field or 0)
+        rows[place].append(sign * derivative(c, index, op.fast))
     return any(not is_zero(sp.Add(*parts), parts) for parts in rows.values())
 
 
@@ -352,25 +353,29 @@ def refuse_means(op: Operator, power: sp.Rational, means: NonzeroMeans, cause: s
     `cause`: where it comes from.
     """
     for (_, field, alpha), (c, value) in means.items():
-        kind = (
-            "source"
-            if field is None
-            else (
-                "time" if alpha[-1] else ("reaction", "drift", "diffusion", "diffusion")[sum(alpha)]
-            )
-        )
-        what, remedy = _SOLVABILITY[kind]
-        function = op.problem.unknowns[field] if field is not None else sp.Integer(1)
-        shown, value = (-c, -value) if field is None else (c, value)
+        what, remedy = _SOLVABILITY[_kind(field, alpha)]
+        if field is None:
+            # On the right-hand side, where it was written.
+            shown = -c
+            value = -value
+        else:
+            shown = c * differentiate(op.problem.unknowns[field], alpha, op.coordinates)
         scale = "1/eps" if power == -1 else f"eps^{power}"
         raise SolvabilityError(
             f"{what} of order {scale} has the mean {_number(value):.6g} over the cell, and must"
             f" have none{cause}",
-            term=shown
-            * differentiate(function, alpha, op.coordinates)
-            * op.problem.scales.eps**power,
+            term=shown * op.problem.scales.eps**power,
             remedy=remedy,
         )
+
+
+def _kind(field: int | None, alpha: tuple[int, ...]) -> str:
+    """The name of D^alpha of an unknown, or of a source."""
+    if field is None:
+        return "source"
+    if alpha[-1]:
+        return "time"
+    return {0: "reaction", 1: "drift"}.get(sum(alpha), "diffusion")
 
 
 def _number(value: complex) -> complex:

@@ -72,38 +72,51 @@ def averaged_terms(model: HomogenizedModel) -> dict[int, tuple[AveragedTerm, ...
     A scalar operator that is its own transpose has h(D) = h(-D): no odd derivatives.
     """
     recursion, table = closing(model)
-    writer, d = Writer(model.cell_operator, recursion), model.problem.scales.dim
-    even, result = model.symmetric and model.components == 1, {}
-    for n in range(model.homogenized_order + 1, model.homogenized_order + model.order + 1):
+    op = model.cell_operator
+    writer = Writer(op, recursion)
+    even = model.symmetric and model.components == 1
+    m = model.homogenized_order
+    result = {}
+    for n in range(m + 1, m + model.order + 1):
         found = []
         for key, averages in table.get(n, {}).items():
-            _, left, field, right = key
-            average = averaged(model.cell_operator, recursion, [(averages, Fraction(1))])
-            zero = (not average.terms and is_zero(average.constant)) or (
-                even and field is not None and sum((*left[:d], *right[:d])) % 2 == 1
-            )
-            if not zero:
-                found.append(AveragedTerm(n, key, _symbol(model, writer, n, key, average), average))
+            if even and _is_odd(key):
+                continue
+            average = averaged(op, recursion, [(averages, Fraction(1))])
+            if average.terms or not is_zero(average.constant):
+                symbol = _symbol(model, writer, n, key, average)
+                found.append(AveragedTerm(n, key, symbol, average))
         result[n] = tuple(found)
     return result
+
+
+def _is_odd(key: MacroscopicTerm) -> bool:
+    """Whether a term holds an odd number of derivatives by x of the unknown."""
+    _, left, field, right = key
+    return field is not None and sum((*left[:-1], *right[:-1])) % 2 == 1
 
 
 def _symbol(
     model: HomogenizedModel, writer: Writer, n: int, key: MacroscopicTerm, average: Averaged
 ) -> sp.Expr:
+    """h_2_11, of a system h_2_1_2_11, the derivatives outside before those inside; a function of
+    the slow variables that it depends on.
+    """
     row, left, field, right = key
-    names = (
-        [str(row + 1), *([] if field is None else [str(field + 1)])] if model.components > 1 else []
-    )
-    marks = [
-        *(["f"] if field is None else []),
-        *([_axes(left)] if any(left) else []),
-        _axes(right) or "0",
-    ]
-    label = "_".join(["h", str(n), *names, *marks])
-    used = {
-        v for t in average.terms for f in t.factors for v in writer.arguments(f.function.number)
-    }
+    marks = ["h", str(n)]
+    if model.components > 1:
+        marks.append(str(row + 1))
+        if field is not None:
+            marks.append(str(field + 1))
+    if field is None:
+        marks.append("f")
+    if any(left):
+        marks.append(_axes(left))
+    label = "_".join([*marks, _axes(right) or "0"])
+    used: set[sp.Symbol] = set()
+    for t in average.terms:
+        for f in t.factors:
+            used |= set(writer.arguments(f.function.number))
     held = [average.constant, *(t.coefficient for t in average.terms)]
     slow = [v for v in model.cell_operator.coordinates if v in used or any(c.has(v) for c in held)]
     return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
@@ -125,33 +138,44 @@ def hierarchy(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
     """The equations of U_0, ..., U_order with symbols for the entries of h_n (columns for
     systems).
     """
-    op, table, m = model.cell_operator, averaged_terms(model), model.homogenized_order
+    op = model.cell_operator
+    table = averaged_terms(model)
     framing = model.framing
     values = framing.values(model.law)
     equations = []
     for level in range(model.order + 1):
-        rows = []
+        lefts = []
+        rights = []
         for row in range(model.components):
             left, right = homogenized_sides(op, model.law, mean_fields(model, level), row, values)
-            earlier = [
-                written(t, mean_fields(model, level - c), op.coordinates)
-                for c in range(1, level + 1)
-                for t in table[m + c]
-                if t.key[0] == row and t.key[2] is not None
-            ]
-            earlier += [
-                framing.source(written(t, [], op.coordinates))
-                for t in table.get(m + level, ())
-                if t.key[0] == row and t.key[2] is None
-            ]
-            rows.append((left, right if level == 0 else -sp.Add(*earlier)))
-        column = (
-            rows[0]
-            if len(rows) == 1
-            else tuple(sp.ImmutableMatrix(side) for side in zip(*rows, strict=True))
-        )
-        equations.append(framing.renamed(equation(*column)))
+            lefts.append(left)
+            rights.append(right if level == 0 else -_earlier(model, table, level, row))
+        if model.components == 1:
+            whole = equation(lefts[0], rights[0])
+        else:
+            whole = equation(sp.ImmutableMatrix(lefts), sp.ImmutableMatrix(rights))
+        equations.append(framing.renamed(whole))
     return tuple(equations)
+
+
+def _earlier(
+    model: HomogenizedModel, table: dict[int, tuple[AveragedTerm, ...]], level: int, row: int
+) -> sp.Expr:
+    """sum_{c=1..level} h_{m+c} U_{level-c} in one equation, with the sources of order level."""
+    coordinates = model.cell_operator.coordinates
+    m = model.homogenized_order
+    parts = []
+    for c in range(1, level + 1):
+        fields = mean_fields(model, level - c)
+        for t in table[m + c]:
+            equation_of_term, _, field, _ = t.key
+            if equation_of_term == row and field is not None:
+                parts.append(written(t, fields, coordinates))
+    for t in table.get(m + level, ()):
+        equation_of_term, _, field, _ = t.key
+        if equation_of_term == row and field is None:
+            parts.append(model.framing.source(written(t, [], coordinates)))
+    return sp.Add(*parts)
 
 
 def written(

@@ -32,7 +32,7 @@ from .model import CellProblem, HomogenizedModel, Views
 from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, joined, unit_mass
-from .steps import trace
+from .steps import write_steps
 from .time_averages import Powers
 from .to_sympy import Writer
 from .transform import ground_state, is_transpose_of_itself, moving_frame
@@ -140,7 +140,7 @@ def homogenize_operator(
         cells,
         law,
         writer,
-        Views(trace, hierarchy),
+        Views(write_steps, hierarchy),
         (*applied, *slow, *found),
         frame,
         eigenvalue,

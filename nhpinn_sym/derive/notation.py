@@ -169,23 +169,30 @@ def name_in_latex(name: str) -> str:
     """
     if cell := _CELL_FUNCTION.fullmatch(name):
         head, level, source, field, component = cell.groups()
-        above = " ".join(
-            ([f"({level})"] if level else []) + ([name_in_latex(field)] if field else [])
-        )
+        above = []
+        if level:
+            above.append(f"({level})")
+        if field:
+            above.append(name_in_latex(field))
+        letter = r"\psi" if head == "psi" else head
         below = ";".join(filter(None, (source, component)))
-        return (
-            (r"\psi" if head == "psi" else head)
-            + (f"^{{{above}}}" if above else "")
-            + (f"_{{{below}}}" if below else "")
-        )
+        return letter + _script("^", " ".join(above)) + _script("_", below)
     if expanded := _EXPANDED.fullmatch(name):
-        return rf"{_letter(expanded[1])}^{{({expanded[2]})}}_{{{expanded[3]}}}"
-    if level := _OF_LEVEL.fullmatch(name):
-        return f"{_letter(level[1])}^{{{level[3]}}}" + (f"_{{{level[2]}}}" if level[2] else "")
+        letter, order, axes = expanded.groups()
+        return rf"{_letter(letter)}^{{({order})}}_{{{axes}}}"
+    if of_level := _OF_LEVEL.fullmatch(name):
+        letter, axes, level = of_level.groups()
+        return _letter(letter) + _script("^", level) + _script("_", axes)
     if word := _WORD.fullmatch(name):
-        below = ", ".join(filter(None, (word[2], *(_letter(part) for part in word[3].split("_")))))
-        return _letter(word[1]) + (f"_{{{below}}}" if below else "")
+        letter, number, rest = word.groups()
+        below = ", ".join(filter(None, (number, *map(_letter, rest.split("_")))))
+        return _letter(letter) + _script("_", below)
     return latex_name(name)
+
+
+def _script(mark: str, content: str) -> str:
+    """A superscript ^{...} or a subscript _{...}; nothing for nothing."""
+    return f"{mark}{{{content}}}" if content else ""
 
 
 def _letter(word: str) -> str:
@@ -268,21 +275,24 @@ def _sum(parts: list[tuple[int, sp.Expr]]) -> tuple[int, sp.Expr]:
         else:
             others.append((sign, part))
     for variables, inner in under.items():
-        flat = [
-            (sign * own, piece)
-            for sign, e in inner
-            for own, piece in map(_signed, sp.Add.make_args(e))
-        ]
-        sign, total = _sum(flat)
-        if (
-            sign > 0
-            and total.has(sp.Derivative)
-            and all(own < 0 for own, piece in flat if piece.has(sp.Derivative))
-        ):
-            sign, total = -1, -total  # the flux in front: -d( a d(u) - b u )
+        sign, total = _sum_under_derivative(inner)
         others.append((sign, sp.Derivative(total, *variables, evaluate=False)))
     outer = -1 if all(sign < 0 for sign, _ in others) else 1
     return outer, sp.Add(*[outer * sign * part for sign, part in others])
+
+
+def _sum_under_derivative(inner: list[tuple[int, sp.Expr]]) -> tuple[int, sp.Expr]:
+    """The sum with the sign of the flux in it, which stands in front: -d( a d(u) - b u )."""
+    flat = []
+    for sign, e in inner:
+        for piece in sp.Add.make_args(e):
+            own, positive = _signed(piece)
+            flat.append((sign * own, positive))
+    sign, total = _sum(flat)
+    fluxes = [own for own, piece in flat if piece.has(sp.Derivative)]
+    if sign > 0 and total.has(sp.Derivative) and all(own < 0 for own in fluxes):
+        return -1, -total
+    return sign, total
 
 
 def equation(lhs: sp.Expr, rhs: sp.Expr) -> sp.Equality:

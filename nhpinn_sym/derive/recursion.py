@@ -21,7 +21,7 @@ import sympy as sp
 
 from ..operator.table import MultiIndex, Table, Term, add, unit
 from ..operator.twoscale import fast_part, slow_part
-from ..operator.zero_test import is_zero, jumps
+from ..operator.zero_test import is_zero, loses_jump
 from .products import (
     Averages,
     Flux,
@@ -33,6 +33,9 @@ from .products import (
     leibniz,
     normalized,
 )
+
+Pairings = dict[MacroscopicTerm, dict[Pairing, Fraction]]
+"""What is averaged, by macroscopic term."""
 
 
 @dataclass
@@ -97,32 +100,28 @@ class Recursion:
         ground: bool = False,
         adjoint: bool = False,
     ) -> None:
-        self.lowest = min(
-            k for k, table in powers.items() if any(term.field is not None for term in table)
-        )
-        self.powers, self.components, self.fast = powers, components, fast
-        self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
-        self.coefficients = InternedCoefficients(slow)
-        self.interned = {
-            k: [(t, self.coefficients.intern(c)) for t, c in table.items()]
+        acting = {
+            k: {t: c for t, c in table.items() if t.field is not None}
             for k, table in powers.items()
         }
-        self.local = any(
-            c.has(*slow)
-            for table in powers.values()
-            for t, c in table.items()
-            if t.field is not None
-        )
-        leading = [c for t, c in powers[self.lowest].items() if t.field is not None]
-        self.moving = any(c.has(*slow) for c in leading)
+        self.lowest = min(k for k, table in acting.items() if table)
+        self.powers = powers
+        self.components = components
+        self.fast = fast
+        self.steps = math.lcm(*(int(sp.Rational(k).q) for k in powers))
+        self.coefficients = InternedCoefficients(slow)
+        self.interned: dict[int, list[tuple[Term, int]]] = {}
+        for k, table in powers.items():
+            self.interned[k] = [(t, self.coefficients.intern(c)) for t, c in table.items()]
+        self.local = any(c.has(*slow) for table in acting.values() for c in table.values())
+        self.moving = any(c.has(*slow) for c in acting[self.lowest].values())
         self.zero: MultiIndex = (0,) * len(slow)
         self.ground = 0 if ground else None
         self.adjoint = int(ground) if adjoint else None
         self.kernels = int(ground) + (components if adjoint else 0)
-        identity: dict[MacroscopicSource, tuple[int | None, int]] = {
-            (q, self.zero): (self.ground, 1) for q in range(components)
-        }
-        self.correctors: list[dict[MacroscopicSource, tuple[int | None, int]]] = [identity]
+        self.correctors: list[dict[MacroscopicSource, tuple[int | None, int]]] = [
+            {(q, self.zero): (self.ground, 1) for q in range(components)}
+        ]
         self.functions: list[Corrector] = []
         self._merged: dict[object, int] = {}
         self._slopes: dict[tuple[int, sp.Symbol], int] = {}
@@ -146,18 +145,17 @@ class Recursion:
 
     def right_hand_side(self, n: int) -> dict[MacroscopicSource, Flux]:
         """R_n, every slow derivative carried out (Leibniz) and sorted by macroscopic source."""
-        result: dict[MacroscopicSource, Flux] = defaultdict(
-            lambda: defaultdict(lambda: defaultdict(Fraction))
-        )
+        result: dict[MacroscopicSource, Flux] = defaultdict(_empty_flux)
+        slow = len(self.zero)
         for term, weight, product, source in self._products(n):
-            outer, place = (
-                slow_part(term.left, len(self.zero)),
-                (term.equation, fast_part(term.left, len(self.zero))),
-            )
-            for (on_c, on_n, on_u), count in leibniz(outer, 3):
+            field, alpha = source
+            place = (term.equation, fast_part(term.left, slow))
+            for (on_c, on_n, on_u), count in leibniz(slow_part(term.left, slow), 3):
+                if field is None and any(on_u):
+                    continue
                 moved = self._differentiate(product, on_c, on_n)
-                if moved is not None and not (source[0] is None and any(on_u)):
-                    result[source[0], add(source[1], on_u)][place][moved] += weight * count
+                if moved is not None:
+                    result[field, add(alpha, on_u)][place][moved] += weight * count
         cleaned = {key: _clean(flux) for key, flux in result.items()}
         return {key: flux for key, flux in cleaned.items() if flux}
 
@@ -165,35 +163,34 @@ class Recursion:
         """The terms of the operator h_n, {(equation, left, field, right): what is averaged}; in
         divergence form where psi is constant.
         """
-        table: dict[MacroscopicTerm, dict[Pairing, Fraction]] = defaultdict(
-            lambda: defaultdict(Fraction)
-        )
+        table: Pairings = defaultdict(_empty_averages)
+        slow = len(self.zero)
         if self.adjoint is not None:
             for source, flux in self.right_hand_side(n).items():
                 self._weighted(table, source, flux)
         else:
-            for term, weight, product, source in self._products(n):
-                if not any(fast_part(term.left, len(self.zero))):
-                    key = (term.equation, slow_part(term.left, len(self.zero)), *source)
+            for term, weight, product, (field, alpha) in self._products(n):
+                if not any(fast_part(term.left, slow)):
+                    key = (term.equation, slow_part(term.left, slow), field, alpha)
                     table[key][Pairing(product, None, ())] += weight
-        for key, averages in self._added.items() if n == self.last else ():
-            for pairing, weight in averages.items():
-                table[key][pairing] += weight
+        if n == self.last:
+            for key, averages in self._added.items():
+                for pairing, count in averages.items():
+                    table[key][pairing] += count
         return _kept(table)
 
-    def _weighted(
-        self,
-        table: dict[MacroscopicTerm, dict[Pairing, Fraction]],
-        source: MacroscopicSource,
-        flux: Flux,
-    ) -> None:
+    def _weighted(self, table: Pairings, source: MacroscopicSource, flux: Flux) -> None:
         """Add <psi^p . sum D_y^left( c )> = sum (-1)^|left| <D_y^left psi^p_i c> to `table`."""
         assert self.adjoint is not None
+        field, alpha = source
         for (equation, left), combination in flux.items():
+            sign = (-1) ** sum(left)
             for p in range(self.components):
+                row = table[p, self.zero, field, alpha]
                 for product, weight in combination.items():
-                    pairing = Pairing(product, Function(self.adjoint + p, equation), left)
-                    table[p, self.zero, source[0], source[1]][pairing] += (-1) ** sum(left) * weight
+                    row[Pairing(product, Function(self.adjoint + p, equation), left)] += (
+                        sign * weight
+                    )
 
     def energy(self, n: int, highest: int) -> dict[MacroscopicTerm, Averages]:
         """h_n = sum_{a, b <= highest} <N^a . A_{n-a-b} N^b> of an operator with y-only coefficients
@@ -202,25 +199,26 @@ class Recursion:
         The transposed corrector is that of D -> -D: the sign (-1)^|alpha| in x (the error is the
         product of two: Smyshlyaev, Cherednichenko 2000).
         """
-        table: dict[MacroscopicTerm, dict[Pairing, Fraction]] = defaultdict(
-            lambda: defaultdict(Fraction)
-        )
-        slow = len(self.zero)
+        table: Pairings = defaultdict(_empty_averages)
         for a in range(min(highest, n) + 1):
             for b in range(min(highest, n - a) + 1):
                 for term, number in self.interned.get(self.lowest + self.power(n - a - b), ()):
-                    left = fast_part(term.left, slow)
-                    for product, beta, weight, field in self._acting(term, number, b):
-                        for (p, gamma), function, sign in self._vector(a, term.equation):
-                            if (function is None and any(left)) or p is None:
-                                continue
-                            total = add(add(gamma, beta), slow_part(term.left, slow))
-                            sign *= (-1) ** (sum(gamma[:-1]) + sum(left))
-                            pairing = Pairing(
-                                product, function, left if function is not None else ()
-                            )
-                            table[p, self.zero, field, total][pairing] += sign * weight
+                    self._add_energy(table, term, number, a, b)
         return _kept(table)
+
+    def _add_energy(self, table: Pairings, term: Term, number: int, a: int, b: int) -> None:
+        """Add <N^a . (term N^b)>, the outer fast derivatives on N^a."""
+        slow = len(self.zero)
+        left = fast_part(term.left, slow)
+        for product, beta, weight, field in self._acting(term, number, b):
+            for (p, gamma), function, sign in self._vector(a, term.equation):
+                constant = function is None
+                if p is None or (constant and any(left)):
+                    continue
+                total = add(add(gamma, beta), slow_part(term.left, slow))
+                transposed = sign * (-1) ** (sum(gamma[:-1]) + sum(left))
+                pairing = Pairing(product, function, () if constant else left)
+                table[p, self.zero, field, total][pairing] += transposed * weight
 
     def add_order(self, n: int, right: Mapping[MacroscopicSource, Flux]) -> None:
         """Append N^n, one function per macroscopic source; those without a source are dropped,
@@ -234,32 +232,29 @@ class Recursion:
             if self._vanishes(flux, solvable):
                 continue
             form, sign = normalized(self._unsigned(flux))
-            number = self._merged.setdefault(
-                (n, form), self.kernels + len(self.functions) + len(sources)
-            )
+            following = self.kernels + len(self.functions) + len(sources)
+            number = self._merged.setdefault((n, form), following)
             sources.setdefault(number, []).append((key, sign))
             level[key] = (number, sign)
         for number, found in sources.items():
-            first = found[0][1]  # the function of its first source has the sign +
-            flux = self._trimmed(right[found[0][0]])
-            varies = any(
-                any(self.coefficients.varying[p.coefficient])
-                or (p.function is not None and self._varies(p.function))
-                for c in flux.values()
-                for p in c
-            )
-            self.functions.append(
-                Corrector(
-                    number,
-                    n,
-                    tuple((key, sign * first) for key, sign in found),
-                    flux,
-                    solvable,
-                    varies,
-                )
-            )
-            level |= {key: (number, sign * first) for key, sign in found}
+            # The function of its first source has the sign +.
+            first_key, first_sign = found[0]
+            flux = self._trimmed(right[first_key])
+            signed = tuple((key, sign * first_sign) for key, sign in found)
+            varies = self._flux_varies(flux)
+            self.functions.append(Corrector(number, n, signed, flux, solvable, varies))
+            level |= {key: (number, sign) for key, sign in signed}
         self.correctors.append(level)
+
+    def _flux_varies(self, flux: Flux) -> bool:
+        """Whether a flux may depend on the slow variables."""
+        for combination in flux.values():
+            for p in combination:
+                if any(self.coefficients.varying[p.coefficient]):
+                    return True
+                if p.function is not None and self._varies(p.function):
+                    return True
+        return False
 
     def add_level(self, n: int) -> None:
         """Append N^n, its functions in reading order: N_0, N_1, N_2, ..., those of the next
@@ -273,11 +268,9 @@ class Recursion:
         if len(self.correctors) > levels:
             return self
         longer = copy.copy(self)
-        longer.correctors, longer.functions, longer._merged = (
-            list(self.correctors),
-            list(self.functions),
-            dict(self._merged),
-        )
+        longer.correctors = list(self.correctors)
+        longer.functions = list(self.functions)
+        longer._merged = dict(self._merged)
         for n in range(len(self.correctors), levels + 1):
             longer.add_level(n)
         return longer
@@ -312,31 +305,24 @@ class Recursion:
         """(product, alpha, weight, field) of the parts of c D^right N^order[U], without its outer
         derivative.
         """
-        slow = len(self.zero)
+        constant = Product(number, self.zero, None, ())
         if term.field is None:
             if order == 0:
-                yield Product(number, self.zero, None, ()), self.zero, 1, None
+                yield constant, self.zero, 1, None
             return
-        inner, fast = slow_part(term.right, slow), fast_part(term.right, slow)
+        slow = len(self.zero)
+        inner = slow_part(term.right, slow)
+        fast = fast_part(term.right, slow)
         for (field, alpha), function, sign in self._vector(order, term.field):
             for (on_n, on_u), count in leibniz(inner, 2):
                 if field is None and any(on_u):
                     continue
                 if function is None:
                     if not (any(on_n) or any(fast)):
-                        yield (
-                            Product(number, self.zero, None, ()),
-                            add(alpha, on_u),
-                            sign * count,
-                            field,
-                        )
+                        yield constant, add(alpha, on_u), sign * count, field
                 elif not any(on_n) or self._varies(function):
-                    yield (
-                        Product(number, self.zero, function, (*on_n, *fast)),
-                        add(alpha, on_u),
-                        sign * count,
-                        field,
-                    )
+                    product = Product(number, self.zero, function, (*on_n, *fast))
+                    yield product, add(alpha, on_u), sign * count, field
 
     def _vector(
         self, order: int, component: int
@@ -377,27 +363,23 @@ class Recursion:
         """The flux of the cell problem of D_x^index N: that of N differentiated, and what the
         derivatives of A_0 make of N.
         """
-        result: Flux = defaultdict(lambda: defaultdict(Fraction))
+        result = _empty_flux()
         for place, combination in self.function(number).flux.items():
             for product, weight in combination.items():
                 for (on_c, on_n), count in leibniz(index, 2):
                     moved = self._differentiate(product, on_c, on_n)
                     if moved is not None:
                         result[place][moved] += weight * count
+        slow = len(self.zero)
         for term, c in self.interned[self.lowest]:
+            if term.field is None:
+                continue
+            place = (term.equation, fast_part(term.left, slow))
             for (on_c, on_n), count in leibniz(index, 2):
-                if (
-                    term.field is not None
-                    and any(on_c)
-                    and not self.coefficients.constant_along(c, on_c)
-                ):
-                    product = Product(
-                        c,
-                        on_c,
-                        Function(number, term.field),
-                        (*on_n, *fast_part(term.right, len(self.zero))),
-                    )
-                    result[term.equation, fast_part(term.left, len(self.zero))][product] += count
+                if any(on_c) and not self.coefficients.constant_along(c, on_c):
+                    derivative_of_n = (*on_n, *fast_part(term.right, slow))
+                    product = Product(c, on_c, Function(number, term.field), derivative_of_n)
+                    result[place][product] += count
         return _clean(result)
 
     def add_slope(self, f: Corrector, parameter: sp.Symbol) -> None:
@@ -405,7 +387,8 @@ class Recursion:
         derivative.
         """
         assert self.adjoint is not None
-        slow, nothing = len(self.zero), (0,) * len(self.fast)
+        slow = len(self.zero)
+        nothing = (0,) * len(self.fast)
         number = self.parametric(f.number, parameter)
         for term, c in self.interned.get(0, ()):
             if term.field is None or term.right[slow - 1] != 1 or any(term.left):
@@ -422,35 +405,30 @@ class Recursion:
         function without macroscopic sources.
         """
         if (number, parameter) not in self._slopes:
-            f, flux = (
-                self.function(number),
-                defaultdict[tuple[int, MultiIndex], dict[Product, Fraction]](
-                    lambda: defaultdict(Fraction)
-                ),
-            )
-            for place, combination in f.flux.items():
-                for product, weight in combination.items():
-                    for moved in self._parametric(product, parameter):
-                        flux[place][moved] += weight
-            for term, c in self.interned[self.lowest]:
-                if term.field is not None and self.coefficients.expressions[c].has(parameter):
-                    slope = self.coefficients.intern(
-                        sp.diff(self.coefficients.expressions[c], parameter)
-                    )
-                    product = Product(
-                        slope,
-                        self.zero,
-                        Function(number, term.field),
-                        (*self.zero, *fast_part(term.right, len(self.zero))),
-                    )
-                    flux[term.equation, fast_part(term.left, len(self.zero))][product] += 1
-            self._slopes[number, parameter] = self.kernels + len(self.functions)
-            self.functions.append(
-                Corrector(
-                    self._slopes[number, parameter], f.level, (), _clean(flux), True, f.varies
-                )
-            )
+            f = self.function(number)
+            flux = self._parametric_flux(f, parameter)
+            # The number is taken last: the flux may need derivatives of earlier functions.
+            own = self.kernels + len(self.functions)
+            self._slopes[number, parameter] = own
+            self.functions.append(Corrector(own, f.level, (), flux, True, f.varies))
         return self._slopes[number, parameter]
+
+    def _parametric_flux(self, f: Corrector, parameter: sp.Symbol) -> Flux:
+        flux = _empty_flux()
+        for place, combination in f.flux.items():
+            for product, weight in combination.items():
+                for moved in self._parametric(product, parameter):
+                    flux[place][moved] += weight
+        slow = len(self.zero)
+        for term, c in self.interned[self.lowest]:
+            expression = self.coefficients.expressions[c]
+            if term.field is None or not expression.has(parameter):
+                continue
+            slope = self.coefficients.intern(sp.diff(expression, parameter))
+            derivative_of_n = (*self.zero, *fast_part(term.right, slow))
+            product = Product(slope, self.zero, Function(f.number, term.field), derivative_of_n)
+            flux[term.equation, fast_part(term.left, slow)][product] += 1
+        return _clean(flux)
 
     @property
     def slopes(self) -> Mapping[int, tuple[int, sp.Symbol]]:
@@ -463,11 +441,8 @@ class Recursion:
         if c.has(parameter):
             yield product._replace(coefficient=self.coefficients.intern(sp.diff(c, parameter)))
         if product.function is not None:
-            yield product._replace(
-                function=product.function._replace(
-                    number=self.parametric(product.function.number, parameter)
-                )
-            )
+            number = self.parametric(product.function.number, parameter)
+            yield product._replace(function=product.function._replace(number=number))
 
     def explicit(self, flux: Flux) -> dict[tuple[int, MultiIndex], sp.Expr]:
         """The parts of a flux without cell functions as SymPy, by (equation, fast left
@@ -500,17 +475,18 @@ class Recursion:
     def _trimmed(self, flux: Flux) -> Flux:
         """Without D_y^left of coefficients that do not depend on a variable of it."""
 
-        def inert(left: MultiIndex, product: Product) -> bool:
+        def vanishes(left: MultiIndex, product: Product) -> bool:
+            if product.function is not None:
+                return False
             c = self.coefficients.expressions[product.coefficient]
-            return product.function is None and any(
-                n and not c.has(v) for n, v in zip(left, self.fast, strict=True)
-            )
+            return any(n and not c.has(v) for n, v in zip(left, self.fast, strict=True))
 
-        kept = {
-            (row, left): {p: w for p, w in c.items() if not inert(left, p)}
-            for (row, left), c in flux.items()
-        }
-        return {place: c for place, c in kept.items() if c}
+        kept = {}
+        for (row, left), combination in flux.items():
+            rest = {p: w for p, w in combination.items() if not vanishes(left, p)}
+            if rest:
+                kept[row, left] = rest
+        return kept
 
     def _vanishes(self, flux: Flux, solvable: bool) -> bool:
         """Whether the source sum D_y^left( flux ) is zero in every equation, or (not solvable)
@@ -520,7 +496,7 @@ class Recursion:
             return False
         rows: dict[int, list[sp.Expr]] = defaultdict(list)
         for (equation, left), c in self.explicit(flux).items():
-            if jumps(c) and c.has(*(v for v, n in zip(self.fast, left, strict=True) if n)):
+            if loses_jump(c, left, self.fast):
                 return False
             if any(left) or solvable or self.ground is not None or c.has(*self.fast):
                 rows[equation].append(derivative(c, left, self.fast))
@@ -532,11 +508,24 @@ def _reading_order(source: MacroscopicSource) -> tuple[bool, int, int, tuple[int
     return field is None, field or 0, sum(alpha), tuple(-n for n in alpha)
 
 
+def _empty_averages() -> dict[Pairing, Fraction]:
+    return defaultdict(Fraction)
+
+
+def _empty_combination() -> dict[Product, Fraction]:
+    return defaultdict(Fraction)
+
+
+def _empty_flux() -> Flux:
+    return defaultdict(_empty_combination)
+
+
 def derivative(c: sp.Expr, index: MultiIndex, variables: tuple[sp.Symbol, ...]) -> sp.Expr:
     """D^index c, carried out."""
     scale, c = c.as_coeff_Mul()  # a number in front is slow in SymPy's product rule
     for v, n in zip(variables, index, strict=True):
-        c = sp.diff(c, v, n) if n else c
+        if n:
+            c = sp.diff(c, v, n)
     return scale * c
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 
 import sympy as sp
 from sympy.core.function import AppliedUndef
@@ -19,7 +18,7 @@ from sympy.core.function import AppliedUndef
 from ..operator.normal_form import normal_form, right_form
 from ..operator.table import FastAxis, MultiIndex, Operator, Table, Term, add
 from ..problem.errors import JumpError, UnsupportedError
-from .effective_terms import Transformation
+from .effective_terms import EffectiveEntry, Transformation
 from .model import HomogenizedModel
 from .notation import equation
 
@@ -51,12 +50,6 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
     if not z:
         return op, None, ()
     rest = tuple(axis for axis in op.axes if axis not in z)
-    level = partial(
-        replace,
-        op,
-        axes=tuple(axis._replace(power=1) for axis in z),
-        frozen=(*op.frozen, *rest),
-    )
     singular = _singular(op.table, z)
     flat = _without_left(op, z) if singular else op.table
     if flat is None:
@@ -69,29 +62,45 @@ def separate_levels(op: Operator, derive: Callable[[Operator, int], HomogenizedM
             ),
         )
     inside = {t: c for t, c in flat.items() if t.power == 0}
-    inner = level(table=inside)
+    inner = replace(
+        op,
+        table=inside,
+        axes=tuple(axis._replace(power=1) for axis in z),
+        frozen=(*op.frozen, *rest),
+    )
     model = derive(normal_form(inner) if singular else inner, 1)
-    table = {t: c for t, c in flat.items() if t.power != 0}
-    names = []
     arguments = _arguments(op, rest, inside)
+    table = {t: c for t, c in flat.items() if t.power != 0}
     for e in model.law:
-        symbol = _head(e.symbol)
-        value = sp.Function(LEVEL.format(symbol))(*arguments) if e.value is None else e.value
-        if e.value is None:
-            names.append(equation(value, model.writer.formula(e)))
-        place = Term(
-            e.equation, e.left, e.field, e.right if e.field is not None else _zero(e.right), 0
-        )
-        if singular:  # at frozen (x, y): A there acts on D^2 u, not under the derivatives by y
-            place = place._replace(left=_zero(e.left), right=add(e.left, place.right))
-        table[place] = table.get(place, sp.Integer(0)) + e.sign * value
+        place = _place(e, beside_derivatives=bool(singular))
+        table[place] = table.get(place, sp.Integer(0)) + e.sign * _value(e, arguments)
+    open_entries = [e for e in model.law if e.value is None]
+    formulas = [equation(_value(e, arguments), model.writer.formula(e)) for e in open_entries]
     report = Transformation(
         "Iterated homogenization",
         "First over z at fixed (x, y), < > the mean over z; then over y.",
-        (*(p.equation for p in model.cell_problems), *names),
+        (*(p.equation for p in model.cell_problems), *formulas),
     )
     outer = replace(op, table=table, axes=rest)
     return normal_form(outer) if singular else outer, model, (report,)
+
+
+def _value(e: EffectiveEntry, arguments: tuple[sp.Symbol, ...]) -> sp.Expr:
+    """An effective coefficient of the level z, in closed form or as a function of its arguments."""
+    if e.value is not None:
+        return e.value
+    return sp.Function(LEVEL.format(_head(e.symbol)))(*arguments)
+
+
+def _place(e: EffectiveEntry, *, beside_derivatives: bool) -> Term:
+    """The term of the level y that an effective coefficient of the level z stands in.
+
+    beside_derivatives: at frozen (x, y), where A acts on D^2 u, not under the derivatives by y.
+    """
+    right = _zero(e.right) if e.field is None else e.right
+    if beside_derivatives:
+        return Term(e.equation, _zero(e.left), e.field, add(e.left, right), 0)
+    return Term(e.equation, e.left, e.field, right, 0)
 
 
 def refuse_next_level(op: Operator, ground: bool, adjoint: bool) -> None:

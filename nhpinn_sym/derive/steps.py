@@ -12,6 +12,7 @@ from .derivation import Derivation, Step
 from .hierarchy import closing
 from .model import CellProblem, HomogenizedModel
 from .notation import Mean, OfOrder, equation, latex, source, term
+from .products import MacroscopicSource
 from .prose import Formula, Prose, box, eps_power, formula, scaled
 from .walls import wall_equations
 
@@ -28,7 +29,7 @@ _LONG = 40
 """Symbols and derivatives on the right of an equation beyond which it is not written out."""
 
 
-def trace(model: HomogenizedModel) -> Derivation:
+def write_steps(model: HomogenizedModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
     op, lowest = model.cell_operator, model.recursion.lowest
     m, recursion = model.homogenized_order, model.recursion
@@ -175,21 +176,16 @@ def _chain(op: Operator) -> Prose:
 
 def _problem(op: Operator) -> list[sp.Equality]:
     """The equations as parsed (in normal form), the sources on the right."""
-    eps, rows = op.problem.scales.eps, []
-    for i in range(op.components):
-        lhs = [
-            eps**t.power
-            * term(c, t.left, op.problem.unknowns[t.field or 0], t.right, op.coordinates)
-            for t, c in op.terms()
-            if t.equation == i
-        ]
-        rhs = [
-            eps**t.power * source(-c, t.left, op.coordinates)
-            for t, c in op.terms(source=True)
-            if t.equation == i
-        ]
-        rows.append(equation(sp.Add(*lhs), sp.Add(*rhs)))
-    return rows
+    eps = op.problem.scales.eps
+    left: list[list[sp.Expr]] = [[] for _ in range(op.components)]
+    right: list[list[sp.Expr]] = [[] for _ in range(op.components)]
+    for t, c in op.terms():
+        unknown = op.problem.unknowns[t.field or 0]
+        part = term(c, t.left, unknown, t.right, op.coordinates)
+        left[t.equation].append(eps**t.power * part)
+    for t, c in op.terms(source=True):
+        right[t.equation].append(eps**t.power * source(-c, t.left, op.coordinates))
+    return [equation(sp.Add(*lhs), sp.Add(*rhs)) for lhs, rhs in zip(left, right, strict=True)]
 
 
 def _orders(model: HomogenizedModel) -> list[sp.Equality]:
@@ -244,64 +240,58 @@ def _leading(model: HomogenizedModel) -> tuple[Prose, tuple[sp.Equality, ...]]:
 
 
 def _means(model: HomogenizedModel, cells: Iterable[CellProblem]) -> list[sp.Equality]:
-    zero, rows = (0,) * len(model.cell_operator.fast), list[sp.Equality]()
     if _weighted(model):
-        return rows
+        return []
+    op = model.cell_operator
+    zero = (0,) * len(op.fast)
+    rows = []
     for c in cells:
-        rows += [
-            equation(Mean(g), sp.Integer(0))
-            for (_, left), g in c.rhs.items()
-            if left == zero and g.has(*model.cell_operator.fast)
-        ]
+        for (_, left), g in c.rhs.items():
+            if left == zero and g.has(*op.fast):
+                rows.append(equation(Mean(g), sp.Integer(0)))
     return rows
 
 
 def _verdict(model: HomogenizedModel, cells: Iterable[CellProblem]) -> str:
     """How the solvability condition is met."""
+    if _weighted(model):
+        if model.frame:
+            return "The moving frame sees to that."
+        return "That is checked when the kernel is known."
     zero = (0,) * len(model.cell_operator.fast)
     means = [g for c in cells for (_, left), g in c.rhs.items() if left == zero]
-    if _weighted(model):
-        return (
-            "That is checked when the kernel is known."
-            if not model.frame
-            else "The moving frame sees to that."
-        )
     if not means:
         return "It has, as a divergence."
-    return (
-        "That is assumed of the coefficients without a formula."
-        if any(map(is_opaque, means))
-        else "It has."
-    )
+    if any(map(is_opaque, means)):
+        return "That is assumed of the coefficients without a formula."
+    return "It has."
 
 
 def _correctors(model: HomogenizedModel) -> Iterable[sp.Equality]:
     """u_n = sum N D^alpha u0, the part of each order that u0 brings."""
-    op, d = model.cell_operator, model.problem.scales.dim
-    unknowns = model.writer.unknowns("0")
-    found = {p.order for p in model.cell_problems}
-    for n in sorted({*range(1, int(max([1, model.order, *found])) + 1), *found}):
-        parts: list[sp.Expr] = []
-        for p in (p for p in model.cell_problems if p.order == n):
-            for (field, alpha), sign in p.sources:
-                whole = alpha if len(alpha) > d else (*alpha, 0)
-                parts.append(
-                    sign
-                    * p.function
-                    * (
-                        sp.Integer(1)
-                        if field is None
-                        else differentiate(unknowns[field], whole, op.coordinates)
-                    )
-                )
-        if op.components == 1:
-            yield equation(model.writer.unknowns(str(n))[0], sp.Add(*parts))
+    orders = {p.order for p in model.cell_problems}
+    highest = int(max([1, model.order, *orders]))
+    for n in sorted({*range(1, highest + 1), *orders}):
+        parts = []
+        for p in model.cell_problems:
+            if p.order == n:
+                parts += [sign * p.function * _source(model, key) for key, sign in p.sources]
+        unknowns = model.writer.unknowns(str(n))
+        if len(unknowns) == 1:
+            yield equation(unknowns[0], sp.Add(*parts))
         else:
-            total = sp.MatAdd(*parts, evaluate=False) if not parts else sum(parts[1:], parts[0])
-            yield equation(
-                sp.ImmutableMatrix(model.writer.unknowns(str(n))),
-                total if parts else sp.zeros(op.components, 1),
-            )
+            total = sum(parts[1:], parts[0]) if parts else sp.zeros(len(unknowns), 1)
+            yield equation(sp.ImmutableMatrix(unknowns), total)
+
+
+def _source(model: HomogenizedModel, key: MacroscopicSource) -> sp.Expr:
+    """D^alpha of a component of u0; 1 for the source of the equation."""
+    field, alpha = key
+    if field is None:
+        return sp.Integer(1)
+    op = model.cell_operator
+    whole = alpha if len(alpha) == len(op.coordinates) else (*alpha, 0)
+    return differentiate(model.writer.unknowns("0")[field], whole, op.coordinates)
 
 
 def _hierarchy(model: HomogenizedModel) -> list[Step]:

@@ -79,11 +79,11 @@ class TimeAlgebra:
         for power, table in powers.items():
             for term, c in table.items():
                 for on_c, rest, count in _shares(term.left):
-                    if term.field is not None or not any(rest):
-                        place = OscillatingTerm(
-                            sp.Rational(power), term.equation, term.field, add(rest, term.right)
-                        )
-                        found[place].append((count, self._derivative(self.series.read(c), on_c)))
+                    if term.field is None and any(rest):
+                        continue
+                    right = add(rest, term.right)
+                    place = OscillatingTerm(sp.Rational(power), term.equation, term.field, right)
+                    found[place].append((count, self._derivative(self.series.read(c), on_c)))
         return _kept((place, summed(parts)) for place, parts in found.items())
 
     def product(self, a: Oscillating, b: Oscillating) -> Oscillating:
@@ -91,18 +91,19 @@ class TimeAlgebra:
         found: dict[OscillatingTerm, SeriesSum] = defaultdict(SeriesSum)
         slopes: dict[tuple[OscillatingTerm, MultiIndex], Series] = {}
         for (p, c), (q, d) in itertools.product(a.items(), b.items()):
-            if p.field != q.equation or p.power + q.power > self.highest:
+            power = p.power + q.power
+            if p.field != q.equation or power > self.highest:
                 continue
             for on_d, rest, count in _shares(p.right):
                 if q.field is None and any(rest):
                     continue
                 if (q, on_d) not in slopes:
                     slopes[q, on_d] = self._derivative(d, on_d)
-                self._count(_effort(c, slopes[q, on_d]))
-                total = found[
-                    OscillatingTerm(p.power + q.power, p.equation, q.field, add(rest, q.right))
-                ]
-                for wave, number in self.series.products(c, slopes[q, on_d]):
+                slope = slopes[q, on_d]
+                self._count(_effort(c, slope))
+                place = OscillatingTerm(power, p.equation, q.field, add(rest, q.right))
+                total = found[place]
+                for wave, number in self.series.products(c, slope):
                     total.add(wave, count * number)
         return _kept((place, total.series()) for place, total in found.items())
 
@@ -199,24 +200,22 @@ def wave_averages(
     """
     clock = algebra.clock
     rate = combined([(2, clock), (1, damping)])
-    whole = combined(
-        [(1, algebra.product(clock, clock)), (1, algebra.product(damping, clock)), (1, e)]
-    )
+    acceleration = algebra.product(clock, clock)
+    whole = combined([(1, acceleration), (1, algebra.product(damping, clock)), (1, e)])
     shapes: list[Oscillating] = [{}]  # Q_1 = 0, Q_2, ...
     for j in range(2, count + 2):
+        by_rate = algebra.product(rate, algebra.slope(shapes[-1]))
         earlier = whole if j == 2 else algebra.product(whole, shapes[j - 3])
-        right = [
-            (1, algebra.scaled(algebra.product(rate, algebra.slope(shapes[-1])), 1, k)),
-            (1, algebra.scaled(earlier, 1, 2 * k)),
-        ]
-        shapes.append(algebra.scaled(algebra.primitive(algebra.primitive(combined(right))), -1))
+        right = [(1, algebra.scaled(by_rate, 1, k)), (1, algebra.scaled(earlier, 1, 2 * k))]
+        twice = algebra.primitive(algebra.primitive(combined(right)))
+        shapes.append(algebra.scaled(twice, -1))
     found = []
-    for j in range(1, count + 1):
-        here, following = shapes[j - 1], shapes[j]
+    for here, following in itertools.pairwise(shapes):
+        damped = algebra.product(damping, algebra.slope(following))
         parts = [
             (1, algebra.product(e, here)),
             (1, algebra.product(damping, algebra.product(clock, here))),
-            (1, algebra.scaled(algebra.product(damping, algebra.slope(following)), 1, -k)),
+            (1, algebra.scaled(damped, 1, -k)),
         ]
         found.append(algebra.mean(combined(parts)))
     return found

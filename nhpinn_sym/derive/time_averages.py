@@ -11,6 +11,7 @@ place of m n. A rho that depends on tau is divided by: the average is that of E/
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -22,7 +23,7 @@ from sympy.core.function import AppliedUndef
 from ..operator.sampling import is_opaque, range_grid, sampler, slow_samples
 from ..operator.table import FastAxis, Operator, Table, Term
 from ..operator.twoscale import expand, fast_part, slow_part
-from ..operator.zero_test import is_zero, jumps
+from ..operator.zero_test import is_zero, loses_jump
 from ..problem.errors import UnsupportedError
 from .capacity import masses, without_tau_in_mass
 from .effective_law import closed_mean
@@ -37,6 +38,9 @@ from .trigonometric import Trigonometry
 ORDERED = "Time-ordered averages"
 """The title of what is told of them."""
 _NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+_ROUNDING = 1e-13
+"""Change of a mean from one number of points to the next, relative to the values, below which it is
+exact: the trapezoid rule converges like exp(-n) for what is smooth and periodic."""
 _MOST = 4
 """The largest n of a time-ordered average."""
 _READABLE = 60
@@ -67,12 +71,16 @@ class Averaging:
     """k > r: the means over tau, and the time-ordered averages that the limit feels."""
 
     def __init__(self, op: Operator, tau: FastAxis, rest: tuple[FastAxis, ...]) -> None:
-        self.physical, self.tau, self.order = op, tau, space_order(op)
-        self.symbol, self.k = tau.symbol, sp.Rational(tau.power)
+        self.physical = op
+        self.tau = tau
+        self.order = space_order(op)
+        self.symbol = tau.symbol
+        self.k = sp.Rational(tau.power)
         self.waves = op.problem.time_order > 1
         self.op = replace(op, axes=rest)
         for t, c in op.table.items():
-            if c.has(self.symbol) and t.power - sum(t.left[:-1]) - sum(t.right[:-1]) < -self.order:
+            power_inside = t.power - sum(t.left[:-1]) - sum(t.right[:-1])
+            if c.has(self.symbol) and power_inside < -self.order:
                 raise UnsupportedError(
                     f"a term of order eps^{t.power} that depends on tau = t/eps^{self.k}",
                     term=op.show(t),
@@ -123,12 +131,9 @@ class Averaging:
         """(mass of the averaged equation, sentence about it, averaged operator)."""
         rho = masses(self.physical)
         if not any(c.has(self.symbol) for c in rho):
-            means = {t: self.mean(c) for t, c in self.op.table.items()}
-            return rho, "", replace(self.op, table=means)
-        others = [
-            t for t, c in self.op.table.items() if c.has(self.symbol) and not self._is_mass(t)
-        ]
-        if not others:
+            return rho, "", self._with_means(self.op)
+        oscillating = [t for t, c in self.op.table.items() if c.has(self.symbol)]
+        if all(self._is_mass(t) for t in oscillating):
             mass = [1 / self.mean(1 / c) if c.has(self.symbol) else c for c in rho]
             table = {
                 t: mass[t.equation] if self._is_mass(t) else c for t, c in self.op.table.items()
@@ -144,11 +149,10 @@ class Averaging:
             )
             return mass, how, replace(self.op, table=table)
         whole, said = without_tau_in_mass(self.op, self.tau)
-        return (
-            masses(whole),
-            said,
-            replace(whole, table={t: self.mean(c) for t, c in whole.table.items()}),
-        )
+        return masses(whole), said, self._with_means(whole)
+
+    def _with_means(self, op: Operator) -> Operator:
+        return replace(op, table={t: self.mean(c) for t, c in op.table.items()})
 
     def _is_mass(self, t: Term) -> bool:
         return (
@@ -161,35 +165,29 @@ class Averaging:
         """<c> over tau: in closed form, or by the trapezoid rule with as many points as rounding
         asks for.
         """
-        tau, op = self.tau, self.physical
+        tau = self.tau
         if not c.has(tau.symbol):
             return c
         if is_opaque(c):
-            opaque = [f for f in c.atoms(AppliedUndef) if f.has(tau.symbol)]
-            return c.xreplace(
-                {
-                    f: sp.Function(f"{f.func.__name__}_mean")(
-                        *(a for a in f.args if a != tau.symbol)
-                    )
-                    for f in opaque
-                }
-            )
-        closed = closed_mean(replace(op, axes=(tau,)), c, numbers=True)
+            return _opaque_mean(c, tau.symbol)
+        closed = closed_mean(replace(self.physical, axes=(tau,)), c, numbers=True)
         if closed is not None:
             return closed
-        held, before = self.op, None
-        points, place = range_grid(held), slow_samples(held, [c])[0]
+        points = range_grid(self.op)
+        place = slow_samples(self.op, [c])[0]
         a, b = tau.interval
         coarser: list[sp.Expr] = []
+        before = None
         for n in _NODES:
             parts = [c.xreplace({tau.symbol: a + (b - a) * sp.Rational(k, n)}) for k in range(n)]
-            values = np.stack(sampler(parts, held)(points, place))
+            values = np.stack(sampler(parts, self.op)(points, place))
             means = values.mean(axis=0)
-            if before is not None and np.max(np.abs(means - before)) <= 1e-13 * np.max(
-                np.abs(values)
-            ):
-                return sp.Add(*coarser) / len(coarser)
-            before, coarser = means, parts
+            if before is not None:
+                change = np.max(np.abs(means - before))
+                if change <= _ROUNDING * np.max(np.abs(values)):
+                    return sp.Add(*coarser) / len(coarser)
+            before = means
+            coarser = parts
         raise UnsupportedError(
             "the mean over tau of a coefficient that is not smooth in tau",
             term=c,
@@ -207,41 +205,44 @@ class Averaging:
         """(l, p): the first j with <psi E_j w> not always 0, and with E_j 1 != 0, for E at every
         tau and for its average, `powers`.
         """
-        space = expand(
-            replace(self.op, table={t: c for t, c in self.op.table.items() if not t.right[-1]})
-        )
-        rates = [c for t, c in self.op.terms() if t.right[-1]]
-        weighted = any(
-            c.has(self.symbol) and (c.has(*self.op.fast) or self.waves) for c in rates
-        )  # in front of a divergence
+        space = self._in_space()
+        # A rate that depends on y or multiplies a wave stands in front of a divergence.
+        weights = (*self.op.fast, self.symbol) if self.waves else self.op.fast
+        rates = [c for t, c in self.op.terms() if t.right[-1] and c.has(self.symbol)]
+        weighted = any(c.has(*weights) for c in rates)
         left = 0 if weighted else self._first([space, powers], transposed=True)
         return left, self._first([space, powers], transposed=False)
+
+    def _in_space(self) -> Mapping[sp.Rational, Table]:
+        """The expanded terms without a time derivative."""
+        table = {t: c for t, c in self.op.table.items() if not t.right[-1]}
+        return expand(replace(self.op, table=table))
 
     def _first(self, tables: Sequence[Powers], *, transposed: bool) -> int:
         """The first j for which E_j (its transpose) does not vanish on what depends on x and t
         alone.
         """
         for j in range(self.order):
-            if any(
-                self._moves(table.get(j - self.order, {}), transposed=transposed)
-                for table in tables
-            ):
+            parts = [table.get(j - self.order, {}) for table in tables]
+            if any(self._moves(part, transposed=transposed) for part in parts):
                 return j
         return self.order
 
     def _moves(self, table: Table, *, transposed: bool) -> bool:
         slow = len(self.op.coordinates)
-        rows: dict[object, list[sp.Expr]] = {}
+        rows: dict[object, list[sp.Expr]] = defaultdict(list)
         for t, c in table.items():
-            kept, gone = (t.right, t.left) if transposed else (t.left, t.right)
-            if any(fast_part(gone, slow)) or (t.field is None and transposed) or t.right[slow - 1]:
+            if t.right[slow - 1] or (t.field is None and transposed):
                 continue
-            index = fast_part(kept, slow)
-            if jumps(c) and any(n and c.has(v) for n, v in zip(index, self.op.fast, strict=True)):
+            mirrored = t.mirrored() if transposed else t
+            if any(fast_part(mirrored.right, slow)):
+                continue
+            index = fast_part(mirrored.left, slow)
+            if loses_jump(c, index, self.op.fast):
                 return True
-            sign = (-1) ** (sum(index) if transposed else 0)
+            sign = (-1) ** sum(index) if transposed else 1
             place = (t.equation, t.field, slow_part(t.left, slow), slow_part(t.right, slow))
-            rows.setdefault(place, []).append(sign * derivative(c, index, self.op.fast))
+            rows[place].append(sign * derivative(c, index, self.op.fast))
         return any(not is_zero(sp.Add(*parts), parts) for parts in rows.values())
 
     # ---- the averages
@@ -251,28 +252,33 @@ class Averaging:
         equation.
         """
         self._check_scope(count)
-        op, rho = self.op, masses(self.physical)
-        real = not any(c.has(sp.I) for c in op.table.values())
-        highest = sp.Rational(self.order if self.waves else 0)
-        intervals = [axis.interval for axis in (self.tau, *op.axes)]
-        series = Trigonometry(
-            (self.symbol, *op.fast), tuple(b - a for a, b in intervals), self.tau.interval[0]
-        )
-        algebra = TimeAlgebra(
-            series, (*op.coordinates, *op.fast), self.tau.slow, op.components, highest
-        )
-        whole = algebra.operator(
-            expand(replace(op, table={t: c for t, c in op.table.items() if not t.right[-1]}))
-        )
+        op = self.op
+        rho = masses(self.physical)
+        algebra = self._algebra()
+        whole = algebra.operator(self._in_space())
         if any(c != 1 for c in rho):
             whole = algebra.product(algebra.factors([1 / c for c in rho]), whole)
         if self.waves:
-            rates = {t.equation: c / rho[t.equation] for t, c in op.terms() if t.right[-1] == 1}
-            damping = algebra.factors([rates.get(i, sp.Integer(0)) for i in range(op.components)])
-            found = wave_averages(algebra, whole, damping, self.k, count)
+            rates = [sp.Integer(0)] * op.components
+            for t, c in op.terms():
+                if t.right[-1] == 1:
+                    rates[t.equation] = c / rho[t.equation]
+            found = wave_averages(algebra, whole, algebra.factors(rates), self.k, count)
         else:
             found = ordered_averages(algebra, whole, self.k, count)
+        real = not any(c.has(sp.I) for c in op.table.values())
         return [self._table(algebra.written(g, real=real), mass) for g in found]
+
+    def _algebra(self) -> TimeAlgebra:
+        """Of operators whose coefficients are trigonometric in tau and y, up to the power of eps
+        that the limit feels.
+        """
+        op = self.op
+        periods = [b - a for a, b in (axis.interval for axis in (self.tau, *op.axes))]
+        series = Trigonometry((self.symbol, *op.fast), tuple(periods), self.tau.interval[0])
+        highest = sp.Rational(self.order if self.waves else 0)
+        variables = (*op.coordinates, *op.fast)
+        return TimeAlgebra(series, variables, self.tau.slow, op.components, highest)
 
     def _check_scope(self, count: int) -> None:
         scale = f"tau = t/eps^{self.k}"
@@ -360,26 +366,34 @@ class Averaging:
     def _lines(self, orders: list[Table]) -> Iterator[sp.Equality]:
         """G_n v, where it is short."""
         coordinates = (*self.op.coordinates, *self.op.fast)
-        eps = self.op.problem.scales.eps
-        heads = [
-            sp.Function(f"v{'' if self.op.components == 1 else f'_{j + 1}'}")(*coordinates)
-            for j in range(self.op.components)
-        ]
+        count = self.op.components
+        names = ["v"] if count == 1 else [f"v_{j + 1}" for j in range(count)]
+        fields = [sp.Function(name)(*coordinates) for name in names]
         for n, table in enumerate(orders, 1):
-            for i in range(self.op.components):
-                parts = [
-                    eps**t.power
-                    * (
-                        c
-                        if t.field is None
-                        else written(c, t.left, heads[t.field], t.right, coordinates)
-                    )
-                    for t, c in table.items()
-                    if t.equation == i
-                ]
-                if parts and sum(c.count_ops() for c in table.values()) <= _READABLE:
-                    head = f"G_{n}" if self.op.components == 1 else f"G_{n}_{i + 1}"
+            if sum(c.count_ops() for c in table.values()) > _READABLE:
+                continue
+            for i in range(count):
+                parts = [self._shown(t, c, fields) for t, c in table.items() if t.equation == i]
+                if parts:
+                    head = f"G_{n}" if count == 1 else f"G_{n}_{i + 1}"
                     yield equation(sp.Function(head)(*coordinates), sp.Add(*parts))
+
+    def _shown(self, t: Term, c: sp.Expr, fields: Sequence[sp.Expr]) -> sp.Expr:
+        scale = self.op.problem.scales.eps**t.power
+        if t.field is None:
+            return scale * c
+        coordinates = (*self.op.coordinates, *self.op.fast)
+        return scale * written(c, t.left, fields[t.field], t.right, coordinates)
+
+
+def _opaque_mean(c: sp.Expr, tau: sp.Symbol) -> sp.Expr:
+    """a(y, tau) without a formula as a_mean(y)."""
+    means = {}
+    for f in c.atoms(AppliedUndef):
+        if f.has(tau):
+            others = [a for a in f.args if a != tau]
+            means[f] = sp.Function(f"{f.func.__name__}_mean")(*others)
+    return c.xreplace(means)
 
 
 def _merged(orders: list[Table]) -> Powers:

@@ -14,7 +14,7 @@ from ..operator.table import MultiIndex, Operator, differentiate
 from ..operator.twoscale import fast_part
 from .effective_terms import Averaged, EffectiveEntry, Frame
 from .notation import Mean, equation, source, term
-from .products import Combination, Flux, Function, MacroscopicSource, Product
+from .products import Combination, Flux, Function, MacroscopicSource
 from .recursion import Corrector, Recursion
 
 
@@ -22,7 +22,8 @@ class Writer:
     """Writes what a recursion found, with one name for each cell function."""
 
     def __init__(self, op: Operator, recursion: Recursion) -> None:
-        self.op, self.recursion = op, recursion
+        self.op = op
+        self.recursion = recursion
         self.slow = len(recursion.zero)
         self.variables = (*recursion.coefficients.slow, *op.fast)
         self._arguments: dict[int, tuple[sp.Symbol, ...]] = {}
@@ -31,16 +32,19 @@ class Writer:
     def names(self) -> dict[int, str]:
         """phi and psi for the kernels, N_... for the correctors, by number."""
         recursion = self.recursion
-        table = {} if recursion.ground is None else {recursion.ground: "phi"}
-        for p in range(recursion.components if recursion.adjoint is not None else 0):
-            table[(recursion.adjoint or 0) + p] = (
-                "psi" if recursion.components == 1 else f"psi_{self._field(p)}"
-            )
+        table = {}
+        if recursion.ground is not None:
+            table[recursion.ground] = "phi"
+        if recursion.adjoint is not None and recursion.components == 1:
+            table[recursion.adjoint] = "psi"
+        elif recursion.adjoint is not None:
+            for p in range(recursion.components):
+                table[recursion.adjoint + p] = f"psi_{self._field(p)}"
         first: dict[MacroscopicSource, int] = {}
         for f in recursion.functions:
             if not f.sources:
                 continue
-            key = f.sources[0][0]
+            key, _ = f.sources[0]
             first.setdefault(key, f.level)
             level = "" if first[key] == f.level else str(f.level)
             table[f.number] = f"N{level}_{self._label(key)}"
@@ -54,7 +58,9 @@ class Writer:
         if field is None:
             return "f"
         axes = "".join(str(k + 1) * n for k, n in enumerate(alpha[:-1])) + "t" * alpha[-1]
-        return (axes or "0") + (f"_{self._field(field)}" if self.recursion.components > 1 else "")
+        if self.recursion.components == 1:
+            return axes or "0"
+        return f"{axes or '0'}_{self._field(field)}"
 
     def _field(self, j: int) -> str:
         return str(self.op.problem.unknowns[j].func.__name__).replace("_", "")
@@ -63,18 +69,22 @@ class Writer:
         """One component as an applied function of what it depends on; the derivative by a parameter
         as such.
         """
-        if function.number in self.recursion.slopes:
-            number, parameter = self.recursion.slopes[function.number]
-            return sp.Derivative(self.component(function._replace(number=number)), parameter)
-        name = self.names[function.number]
-        name = name if self.recursion.components == 1 else f"{name}_{function.component + 1}"
-        return sp.Function(name)(*self.arguments(function.number))
+        number = function.number
+        if number in self.recursion.slopes:
+            original, parameter = self.recursion.slopes[number]
+            return sp.Derivative(self.component(function._replace(number=original)), parameter)
+        name = self.names[number]
+        if self.recursion.components > 1:
+            name = f"{name}_{function.component + 1}"
+        return sp.Function(name)(*self.arguments(number))
+
+    def components(self, number: int) -> list[sp.Expr]:
+        """All components of a cell function."""
+        return [self.component(Function(number, j)) for j in range(self.recursion.components)]
 
     def column(self, number: int) -> sp.Expr:
         """A cell function: a scalar, or the column of its components."""
-        return self._column(
-            [self.component(Function(number, j)) for j in range(self.recursion.components)]
-        )
+        return self._column(self.components(number))
 
     def _column(self, rows: Sequence[sp.Expr]) -> sp.Expr:
         return rows[0] if len(rows) == 1 else sp.ImmutableMatrix(rows)
@@ -84,39 +94,29 @@ class Writer:
         first.
         """
         if number not in self._arguments:
-            recursion, corrector = self.recursion, number >= self.recursion.kernels
-            products = (
-                {p for c in recursion.function(number).flux.values() for p in c}
-                if corrector
-                else set[Product]()
-            )
-            used = {p.coefficient for p in products} | {
-                k for t, k in recursion.interned[recursion.lowest] if t.field is not None
-            }
+            recursion = self.recursion
+            used = {k for t, k in recursion.interned[recursion.lowest] if t.field is not None}
+            earlier: set[sp.Symbol] = set()
+            if number >= recursion.kernels:
+                for combination in recursion.function(number).flux.values():
+                    for product in combination:
+                        used.add(product.coefficient)
+                        if product.function is not None:
+                            earlier |= set(self.arguments(product.function.number))
             held = [recursion.coefficients.expressions[k] for k in used]
-            earlier = {
-                v
-                for n in {p.function.number for p in products if p.function is not None}
-                for v in self.arguments(n)
-            }
-            self._arguments[number] = (
-                *(v for v in self.op.slow if v in earlier or any(c.has(v) for c in held)),
-                *self.op.fast,
-            )
+            slow = [v for v in self.op.slow if v in earlier or any(c.has(v) for c in held)]
+            self._arguments[number] = (*slow, *self.op.fast)
         return self._arguments[number]
 
     def combination(self, c: Combination) -> sp.Expr:
         """sum weight D^slope(c) D^derivative(N)."""
         parts = []
         for product, weight in c.items():
-            value = sp.Rational(weight.numerator, weight.denominator) * self.recursion.value(
-                product
-            )
-            parts.append(
-                value
-                if product.function is None
-                else value * self._derivative(product.function, product.derivative)
-            )
+            number = sp.Rational(weight.numerator, weight.denominator)
+            part = number * self.recursion.value(product)
+            if product.function is not None:
+                part *= self._derivative(product.function, product.derivative)
+            parts.append(part)
         return sp.Add(*parts)
 
     def _derivative(self, function: Function, index: MultiIndex) -> sp.Expr:
@@ -125,95 +125,73 @@ class Writer:
     def leading(self, functions: Sequence[sp.Expr], transposed: bool = False) -> list[sp.Expr]:
         """A_0 N, or its transpose, row by row."""
         rows: list[list[sp.Expr]] = [[] for _ in range(self.recursion.components)]
+        fast = self.op.fast
         for t, number in self.recursion.interned[self.recursion.lowest]:
             if t.field is None:
                 continue
-            c, (left, right) = (
-                self.recursion.coefficients.expressions[number],
-                (fast_part(i, self.slow) for i in (t.left, t.right)),
-            )
+            c = self.recursion.coefficients.expressions[number]
+            left = fast_part(t.left, self.slow)
+            right = fast_part(t.right, self.slow)
             if transposed:
                 sign = (-1) ** (sum(left) + sum(right))
-                rows[t.field].append(
-                    term(sign * c, right, functions[t.equation], left, self.op.fast)
-                )
+                rows[t.field].append(term(sign * c, right, functions[t.equation], left, fast))
             else:
-                rows[t.equation].append(term(c, left, functions[t.field], right, self.op.fast))
+                rows[t.equation].append(term(c, left, functions[t.field], right, fast))
         return [sp.Add(*row) for row in rows]
 
     def cell_equation(self, f: Corrector) -> sp.Equality:
         """A_0 N = -R, or <R> - R where the mean is an effective coefficient."""
-        functions = [
-            self.component(Function(f.number, j)) for j in range(self.recursion.components)
-        ]
+        functions = self.components(f.number)
         right: list[list[sp.Expr]] = [[] for _ in functions]
         for (row, left), c in f.flux.items():
             right[row].append(source(-self.combination(c), left, self.op.fast))
         if not f.solvable:
             for row, mean in enumerate(self._means(f.flux)):
-                right[row].append(
-                    mean
-                    if self.recursion.ground is None
-                    else mean * self.component(Function(self.recursion.ground, row))
-                )
-        return equation(
-            self._column(self.leading(functions)), self._column([sp.Add(*row) for row in right])
-        )
+                if self.recursion.ground is not None:
+                    mean *= self.component(Function(self.recursion.ground, row))
+                right[row].append(mean)
+        whole = self._column([sp.Add(*row) for row in right])
+        return equation(self._column(self.leading(functions)), whole)
 
     def _means(self, flux: Flux) -> list[sp.Expr]:
         """<psi^p . R> for every p."""
-        recursion, nothing = self.recursion, (0,) * len(self.op.fast)
-        rows = []
+        recursion = self.recursion
+        nothing = (0,) * len(self.op.fast)
+        means = []
         for p in range(recursion.components):
-            if recursion.adjoint is None:
-                total = sp.Add(
-                    *[
-                        self.combination(c)
-                        for (row, left), c in flux.items()
-                        if row == p and left == nothing
-                    ]
-                )
-            else:
-                total = sp.Add(
-                    *[
-                        self.component(Function(recursion.adjoint + p, row))
-                        * source(self.combination(c), left, self.op.fast)
-                        for (row, left), c in flux.items()
-                    ]
-                )
-            rows.append(self.mean(total))
-        return rows
+            parts = []
+            for (row, left), c in flux.items():
+                if recursion.adjoint is not None:
+                    psi = self.component(Function(recursion.adjoint + p, row))
+                    parts.append(psi * source(self.combination(c), left, self.op.fast))
+                elif row == p and left == nothing:
+                    parts.append(self.combination(c))
+            means.append(self.mean(sp.Add(*parts)))
+        return means
 
     def mean(self, total: sp.Expr) -> sp.Expr:
         return Mean(total) if total.has(*self.op.fast) else total
 
     def kernel_equations(self) -> list[sp.Equality]:
         """The problems of the ground state and of the adjoint kernel, with their normalization."""
-        recursion, found = self.recursion, []
+        recursion = self.recursion
+        found = []
+        weight = sp.Integer(1)
         if recursion.ground is not None:
-            phi = [self.component(Function(recursion.ground, 0))]
-            found += [
-                equation(self.leading(phi)[0], sp.Integer(0)),
-                equation(Mean(phi[0]), sp.Integer(1)),
-            ]
-        for p in range(recursion.components if recursion.adjoint is not None else 0):
-            psi = [
-                self.component(Function((recursion.adjoint or 0) + p, j))
-                for j in range(recursion.components)
-            ]
-            found.append(
-                equation(
-                    self._column(self.leading(psi, transposed=True)),
-                    self._column([sp.Integer(0)] * len(psi)),
-                )
-            )
-            weights = (
-                psi
-                if recursion.ground is None
-                else [psi[0] * self.component(Function(recursion.ground, 0))]
-            )
-            unit = [sp.Integer(int(j == p)) for j in range(len(weights))]
-            found.append(equation(self._column([Mean(w) for w in weights]), self._column(unit)))
+            weight = self.component(Function(recursion.ground, 0))
+            (row,) = self.leading([weight])
+            found.append(equation(row, sp.Integer(0)))
+            found.append(equation(Mean(weight), sp.Integer(1)))
+        if recursion.adjoint is None:
+            return found
+        count = recursion.components
+        for p in range(count):
+            psi = self.components(recursion.adjoint + p)
+            zeros = self._column([sp.Integer(0)] * count)
+            found.append(equation(self._column(self.leading(psi, transposed=True)), zeros))
+            means = [Mean(f * weight) for f in psi]
+            unit = [sp.Integer(int(j == p)) for j in range(count)]
+            found.append(equation(self._column(means), self._column(unit)))
         return found
 
     def formula(self, entry: EffectiveEntry) -> sp.Expr:
@@ -224,10 +202,10 @@ class Writer:
 
     def averaged(self, average: Averaged) -> sp.Expr:
         """<constant + sum c D N>."""
-        parts = [
-            t.coefficient * sp.Mul(*[self._derivative(f.function, f.derivative) for f in t.factors])
-            for t in average.terms
-        ]
+        parts = []
+        for t in average.terms:
+            derivatives = [self._derivative(f.function, f.derivative) for f in t.factors]
+            parts.append(t.coefficient * sp.Mul(*derivatives))
         return self.mean(sp.Add(average.constant, *parts))
 
     def velocity(self, frame: Frame) -> sp.Expr:
@@ -238,27 +216,24 @@ class Writer:
 
     def unknowns(self, suffix: str) -> list[sp.Expr]:
         """The macroscopic unknowns: u0, or the components v0_1, v0_2, ..."""
-        fields = self.op.problem.unknowns
-        names = [u.func.__name__ for u in fields]
-        heads = [name.partition("_") for name in names]
-        return [
-            sp.Function(head + suffix + under + tail)(*u.args)
-            for (head, under, tail), u in zip(heads, fields, strict=True)
-        ]
+        found = []
+        for u in self.op.problem.unknowns:
+            head, under, tail = u.func.__name__.partition("_")
+            found.append(sp.Function(head + suffix + under + tail)(*u.args))
+        return found
 
     def homogenized(self, law: Sequence[EffectiveEntry], framing: Framing) -> sp.Equality:
         """The homogenized equation for u0, its coefficients as symbols where they have no closed
         form; in X after a moving frame.
         """
         symbols = framing.values(law)
-        sides = [
-            homogenized_sides(self.op, law, self.unknowns("0"), i, symbols)
-            for i in range(self.recursion.components)
-        ]
-        whole = equation(
-            self._column([left for left, _ in sides]), self._column([right for _, right in sides])
-        )
-        return framing.renamed(whole)
+        lefts = []
+        rights = []
+        for i in range(self.recursion.components):
+            left, right = homogenized_sides(self.op, law, self.unknowns("0"), i, symbols)
+            lefts.append(left)
+            rights.append(right)
+        return framing.renamed(equation(self._column(lefts), self._column(rights)))
 
 
 def moving_coordinates(dim: int) -> tuple[sp.Symbol, ...]:
@@ -291,12 +266,10 @@ class Framing:
 
     def renamed(self, whole: sp.Equality) -> sp.Equality:
         """x as X."""
+        if not self.shift:
+            return whole
         names = moving_coordinates(len(self.shift))
-        return (
-            whole.xreplace(dict(zip(self.coordinates, names, strict=False)))
-            if self.shift
-            else whole
-        )
+        return whole.xreplace(dict(zip(self.coordinates, names, strict=False)))
 
 
 def homogenized_sides(
@@ -309,15 +282,15 @@ def homogenized_sides(
     """(left, right) of equation number `equation` of the homogenized system, with the given symbol
     for each entry.
     """
-    lhs, rhs = list[sp.Expr](), list[sp.Expr]()
+    lhs: list[sp.Expr] = []
+    rhs: list[sp.Expr] = []
     for entry in law:
         if entry.equation != equation:
             continue
+        inner = symbols[entry]
         if entry.field is None:
-            rhs.append(-entry.sign * differentiate(symbols[entry], entry.left, op.coordinates))
+            rhs.append(-entry.sign * differentiate(inner, entry.left, op.coordinates))
         else:
-            inner = differentiate(functions[entry.field], entry.right, op.coordinates)
-            lhs.append(
-                entry.sign * differentiate(symbols[entry] * inner, entry.left, op.coordinates)
-            )
+            inner *= differentiate(functions[entry.field], entry.right, op.coordinates)
+            lhs.append(entry.sign * differentiate(inner, entry.left, op.coordinates))
     return sp.Add(*lhs), sp.Add(*rhs)

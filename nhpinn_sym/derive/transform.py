@@ -45,7 +45,7 @@ def is_transpose_of_itself(op: Operator) -> bool:
             if any(t.left) or any(t.right[:-1]):
                 return False
         else:
-            mirrored = t._replace(equation=row, field=t.equation, left=t.right, right=t.left)
+            mirrored = t.mirrored()
         sign = (-1) ** (sum(t.left[:-1]) + sum(t.right[:-1]))
         other = sign * table.get(mirrored, sp.Integer(0))
         if c != other and not is_zero(c - other, [c]):
@@ -248,26 +248,26 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
     """The velocity of each axis, that of the leading field: a closed mean, or a symbol with its
     formula.
     """
-    d, i = op.problem.scales.dim, _leader(op) or 0
+    d = op.problem.scales.dim
+    i = _leader(op) or 0
     first = recursion.averaged(recursion.steps)
-    capacity = _capacity(op, recursion, i)
-    entries = []
+    zero = recursion.zero
+    capacity = [_capacity(op, recursion, i)]
+    frame = []
     for j in range(d):
-        e = unit(j, d + 1)  # b.grad u, and div(b u)
-        numerator = [
-            first.get((i, recursion.zero, i, e), {}),
-            first.get((i, e, i, recursion.zero), {}),
-        ]
-        above, below = (_closed(op, recursion, parts) for parts in (numerator, [capacity]))
+        e = unit(j, d + 1)
+        # b.grad u, and div(b u).
+        drift = [first.get((i, zero, i, e), {}), first.get((i, e, i, zero), {})]
+        above = _closed(op, recursion, drift)
+        below = _closed(op, recursion, capacity)
         if above is not None and below is not None:
-            entries.append(Frame(above / below, None, None))
-        else:
-            means = [
-                averaged(op, recursion, [(averages, Fraction(1)) for averages in parts])
-                for parts in (numerator, [capacity])
-            ]
-            entries.append(Frame(sp.Symbol(VELOCITY.format(j + 1), real=True), *means))
-    return tuple(entries) if any(f.velocity != 0 for f in entries) else ()
+            frame.append(Frame(above / below, None, None))
+            continue
+        numerator = averaged(op, recursion, [(averages, Fraction(1)) for averages in drift])
+        denominator = averaged(op, recursion, [(averages, Fraction(1)) for averages in capacity])
+        symbol = sp.Symbol(VELOCITY.format(j + 1), real=True)
+        frame.append(Frame(symbol, numerator, denominator))
+    return tuple(frame) if any(f.velocity != 0 for f in frame) else ()
 
 
 def _capacity(op: Operator, recursion: Recursion, i: int) -> Averages:
@@ -280,33 +280,28 @@ def _capacity(op: Operator, recursion: Recursion, i: int) -> Averages:
     for term, number in recursion.interned.get(0, ()):
         if term.field != i or term.right[slow - 1] != 1 or any(term.left):
             continue
-        if recursion.adjoint is None and term.equation != i:
-            continue
-        phi = None if recursion.ground is None else Function(recursion.ground, 0)
-        psi = None if recursion.adjoint is None else Function(recursion.adjoint + i, term.equation)
-        product = Product(
-            number, recursion.zero, phi, () if phi is None else (*recursion.zero, *nothing)
-        )
-        table[Pairing(product, psi, nothing if psi is not None else ())] = Fraction(1)
+        product = Product(number, recursion.zero, None, ())
+        if recursion.ground is not None:
+            phi = Function(recursion.ground, 0)
+            product = product._replace(function=phi, derivative=(*recursion.zero, *nothing))
+        if recursion.adjoint is not None:
+            psi = Function(recursion.adjoint + i, term.equation)
+            table[Pairing(product, psi, nothing)] = Fraction(1)
+        elif term.equation == i:
+            table[Pairing(product, None, ())] = Fraction(1)
     return table
 
 
 def _closed(op: Operator, recursion: Recursion, parts: Sequence[Averages]) -> sp.Expr | None:
     """The sum of averages without cell functions, in closed form."""
-    if any(
-        pair.weight is not None or pair.product.function is not None
-        for averages in parts
-        for pair in averages
-    ):
-        return None
-    pairs = [item for averages in parts for item in averages.items()]
-    total = sp.Add(
-        *[
-            sp.Rational(w.numerator, w.denominator) * recursion.value(pair.product)
-            for pair, w in pairs
-        ]
-    )
-    return closed_mean(op, total, numbers=True)
+    summands = []
+    for averages in parts:
+        for pair, w in averages.items():
+            if pair.weight is not None or pair.product.function is not None:
+                return None
+            weight = sp.Rational(w.numerator, w.denominator)
+            summands.append(weight * recursion.value(pair.product))
+    return closed_mean(op, sp.Add(*summands), numbers=True)
 
 
 def _moved(op: Operator, powers: Expansion, frame: tuple[Frame, ...]) -> Expansion:

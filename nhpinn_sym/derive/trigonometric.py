@@ -24,6 +24,8 @@ from .effective_law import split_angles
 
 _SAMPLES = 256
 """Points of a period of tau at which a function of tau alone is sampled for its Fourier series."""
+_HIGHEST_POWER = 19
+"""Of a sine or cosine, which is as many waves."""
 _NEGLIGIBLE = 1e-15
 _ROUNDING = 1e-12
 REMEDY = (
@@ -100,16 +102,20 @@ class Trigonometry:
     def _part(self, part: sp.Expr, whole: sp.Expr) -> Series:
         """A product of numbers, waves and other factors."""
         number, rest = part.as_coeff_Mul()
-        result = self.number(
-            float(number) if number.has(sp.Float) else Fraction(int(number.p), int(number.q))
-        )
-        others, timely = list[sp.Expr](), list[sp.Expr]()
+        if number.has(sp.Float):
+            result = self.number(float(number))
+        else:
+            result = self.number(Fraction(int(number.p), int(number.q)))
+        others: list[sp.Expr] = []
+        timely: list[sp.Expr] = []
         for factor in sp.Mul.make_args(rest):
             known = self._factor(factor)
             if known is not None:
                 result = self.product(result, known)
+            elif factor.has(self.fast[0]):
+                timely.append(factor)
             else:
-                (timely if factor.has(self.fast[0]) else others).append(factor)
+                others.append(factor)
         if timely:
             result = self.product(result, self._sampled(sp.Mul(*timely), whole))
         other = sp.Mul(*others)
@@ -120,44 +126,47 @@ class Trigonometry:
         coordinate, or an exponential of such; None otherwise.
         """
         if e == sp.I:
-            return {Wave(self.zero, self.zero, 1, sp.Integer(1)): Fraction(1)}
-        base, exponent = e.as_base_exp() if not isinstance(e, sp.exp) else (e, sp.Integer(1))
-        if isinstance(base, sp.exp):
-            modes = self._modes(base.args[0] / sp.I)
-            return (
-                None if modes is None else {Wave(modes, self.zero, 0, sp.Integer(1)): Fraction(1)}
-            )
-        if not (isinstance(base, (sp.sin, sp.cos)) and exponent.is_Integer and 0 < exponent < 20):
+            return {self._wave(self.zero, 1): Fraction(1)}
+        if isinstance(e, sp.exp):
+            modes = self._modes(e.args[0] / sp.I)
+            return None if modes is None else {self._wave(modes): Fraction(1)}
+        base, exponent = e.as_base_exp()
+        if not isinstance(base, (sp.sin, sp.cos)):
+            return None
+        if not (exponent.is_Integer and 0 < exponent <= _HIGHEST_POWER):
             return None
         modes = self._modes(base.args[0])
         if modes is None:
             return None
-        back, half = tuple(-m for m in modes), Fraction(1, 2)
-        if isinstance(base, sp.cos):
-            once: Series = {
-                Wave(modes, self.zero, 0, sp.Integer(1)): half,
-                Wave(back, self.zero, 0, sp.Integer(1)): half,
-            }
-        else:
-            once = {
-                Wave(modes, self.zero, 1, sp.Integer(1)): -half,
-                Wave(back, self.zero, 1, sp.Integer(1)): half,
-            }
+        once = self._cosine(modes) if isinstance(base, sp.cos) else self._sine(modes)
         result = once
         for _ in range(int(exponent) - 1):
             result = self.product(result, once)
         return result
 
+    def _wave(self, modes: tuple[int, ...], imaginary: int = 0) -> Wave:
+        return Wave(modes, self.zero, imaginary, sp.Integer(1))
+
+    def _cosine(self, modes: tuple[int, ...]) -> Series:
+        """(e^{i phase} + e^{-i phase})/2."""
+        back = tuple(-m for m in modes)
+        return {self._wave(modes): Fraction(1, 2), self._wave(back): Fraction(1, 2)}
+
+    def _sine(self, modes: tuple[int, ...]) -> Series:
+        """-i (e^{i phase} - e^{-i phase})/2."""
+        back = tuple(-m for m in modes)
+        return {self._wave(modes, 1): -Fraction(1, 2), self._wave(back, 1): Fraction(1, 2)}
+
     def _modes(self, phase: sp.Expr) -> tuple[int, ...] | None:
         """The integers m with phase = sum m omega coordinate; None where it is something else."""
-        rest, found = sp.expand(phase), []
+        rest = sp.expand(phase)
+        found = []
         for v, omega in zip(self.fast, self.omega, strict=True):
             slope = sp.diff(rest, v)
-            m = (
-                sp.nsimplify(slope / omega, rational=True)
-                if slope.has(sp.Float)
-                else sp.cancel(slope / omega)
-            )
+            if slope.has(sp.Float):
+                m = sp.nsimplify(slope / omega, rational=True)
+            else:
+                m = sp.cancel(slope / omega)
             if not m.is_Integer:
                 return None
             found.append(int(m))
@@ -175,25 +184,26 @@ class Trigonometry:
                 remedy=REMEDY,
             )
         self.require_smooth(g)
-        start, length = float(self.start), float(self.lengths[0])
+        start = float(self.start)
+        length = float(self.lengths[0])
         ticks = start + length * np.arange(_SAMPLES) / _SAMPLES
-        modes = (
-            np.fft.fft(np.broadcast_to(sp.lambdify(tau, g, "numpy")(ticks), ticks.shape)) / _SAMPLES
-        )
+        values = np.broadcast_to(sp.lambdify(tau, g, "numpy")(ticks), ticks.shape)
+        modes = np.fft.fft(values) / _SAMPLES
         size = float(np.abs(modes).max())
-        if not np.abs(modes[_SAMPLES // 4 : -_SAMPLES // 4]).max() < 10 * _NEGLIGIBLE * size:
+        highest = _SAMPLES // 4
+        if not np.abs(modes[highest:-highest]).max() < 10 * _NEGLIGIBLE * size:
             raise UnsupportedError(
                 "a time-ordered average of a coefficient that is not smooth in tau",
                 term=whole,
                 remedy=REMEDY,
             )
         found = SeriesSum()
-        for m in range(-_SAMPLES // 4, _SAMPLES // 4):
+        for m in range(-highest, highest):
             value = complex(modes[m] * np.exp(-2j * np.pi * m * start / length))
             index = (m, *self.zero[1:])
             for imaginary, part in enumerate((value.real, value.imag)):
                 if abs(part) > _NEGLIGIBLE * size:
-                    found.add(Wave(index, self.zero, imaginary, sp.Integer(1)), part)
+                    found.add(self._wave(index, imaginary), part)
         return found.series()
 
     def require_smooth(self, c: sp.Expr) -> None:
@@ -218,13 +228,14 @@ class Trigonometry:
             for q, y in b.items():
                 modes = tuple(map(int.__add__, p.modes, q.modes))
                 powers = tuple(map(int.__add__, p.powers, q.powers))
-                other = q.other if p.other == 1 else p.other if q.other == 1 else p.other * q.other
                 sign = -1 if p.imaginary and q.imaginary else 1
+                other = _product_of_others(p.other, q.other)
                 yield Wave(modes, powers, p.imaginary ^ q.imaginary, other), sign * x * y
 
     def derivative(self, a: Series, v: sp.Symbol) -> Series:
         """d_v a; v may be slow."""
-        total, place = SeriesSum(), self.fast.index(v) if v in self.fast else None
+        total = SeriesSum()
+        place = self.fast.index(v) if v in self.fast else None
         for wave, number in a.items():
             if place is not None and wave.modes[place]:
                 total.add(*self._turned(wave, number * wave.modes[place], place, 1))
@@ -246,9 +257,8 @@ class Trigonometry:
     def _turned(self, wave: Wave, number: Number, place: int, power: int) -> tuple[Wave, Number]:
         """number * i * omega_place^power * wave."""
         powers = tuple(p + power * (k == place) for k, p in enumerate(wave.powers))
-        return wave._replace(powers=powers, imaginary=1 - wave.imaginary), (
-            -number if wave.imaginary else number
-        )
+        turned = wave._replace(powers=powers, imaginary=1 - wave.imaginary)
+        return turned, -number if wave.imaginary else number
 
     def written(self, a: Series, *, real: bool) -> sp.Expr:
         """SymPy again; real: as sines and cosines, the waves m and -m of real data being
@@ -256,26 +266,36 @@ class Trigonometry:
         """
         parts = []
         for wave, number in a.items():
-            if real and next((m for m in wave.modes if m), 0) < 0:
+            first_mode = next((m for m in wave.modes if m), 0)
+            if real and first_mode < 0:
                 continue
-            value = (
-                sp.Rational(number.numerator, number.denominator)
-                if isinstance(number, Fraction)
-                else sp.Float(number, 17)
-            )
-            scale = (
-                sp.Mul(value, *[w**p for w, p in zip(self.omega, wave.powers, strict=True)])
-                * wave.other
-            )
-            phase = sp.Add(
-                *[m * w * v for m, w, v in zip(wave.modes, self.omega, self.fast, strict=True)]
-            )
-            parts.append(
-                _real(scale, phase, wave.imaginary)
-                if real
-                else scale * sp.I**wave.imaginary * sp.exp(sp.I * phase)
-            )
+            scale = self._scale(wave, number)
+            phase = self._phase(wave)
+            if real:
+                parts.append(_real(scale, phase, wave.imaginary))
+            else:
+                parts.append(scale * sp.I**wave.imaginary * sp.exp(sp.I * phase))
         return sp.Add(*parts)
+
+    def _scale(self, wave: Wave, number: Number) -> sp.Expr:
+        """What stands in front of i^imaginary e^{i phase}."""
+        if isinstance(number, Fraction):
+            value = sp.Rational(number.numerator, number.denominator)
+        else:
+            value = sp.Float(number, 17)
+        powers = [w**p for w, p in zip(self.omega, wave.powers, strict=True)]
+        return sp.Mul(value, *powers) * wave.other
+
+    def _phase(self, wave: Wave) -> sp.Expr:
+        parts = [m * w * v for m, w, v in zip(wave.modes, self.omega, self.fast, strict=True)]
+        return sp.Add(*parts)
+
+
+def _product_of_others(one: sp.Expr, other: sp.Expr) -> sp.Expr:
+    """one * other; a product with 1 costs SymPy as much as any, and most are."""
+    if one == 1:
+        return other
+    return one if other == 1 else one * other
 
 
 def _real(scale: sp.Expr, phase: sp.Expr, imaginary: int) -> sp.Expr:

@@ -88,7 +88,9 @@ def wall_law(
 
 class _Walls:
     def __init__(self, op: Operator, recursion: Recursion, axis: int) -> None:
-        self.op, self.recursion, self.axis = op, recursion, axis
+        self.op = op
+        self.recursion = recursion
+        self.axis = axis
         self.slow = len(recursion.zero)
         self.nothing: MultiIndex = (0,) * len(op.fast)
         self.length = self.slow + len(op.fast)
@@ -151,11 +153,12 @@ class _Walls:
     def _normal(self, p: int) -> Mapping[int, Averages]:
         """n . B_j by unknown j: what stands at w_j when <psi^p . A_0 w> is integrated by parts."""
         table: dict[int, dict[Pairing, Fraction]] = defaultdict(lambda: defaultdict(Fraction))
-        along, weights = unit(self.axis, len(self.op.fast)), self._weights(p)
+        along = unit(self.axis, len(self.op.fast))
+        weights = self._weights(p)
         for term, number in self.recursion.interned[self.recursion.lowest]:
-            left = fast_part(term.left, self.slow)
             if term.field is None or fast_part(term.right, self.slow) != along:
                 continue
+            left = fast_part(term.left, self.slow)
             if term.equation in weights and self._moves(weights[term.equation], left):
                 product = Product(number, self.recursion.zero, None, ())
                 pair = _pair(product, weights[term.equation], left)
@@ -176,14 +179,14 @@ class _Walls:
 
     def _pointwise(self, averages: Averages) -> Averaged:
         """What is averaged, as it is at a point: nothing is dropped that vanishes in the mean."""
-        constant, sums = list[sp.Expr](), dict[tuple[FunctionDerivative, ...], list[sp.Expr]]()
+        constant: list[sp.Expr] = []
+        sums: dict[tuple[FunctionDerivative, ...], list[sp.Expr]] = defaultdict(list)
         for (product, weight, left), count in averages.items():
             c = sp.Rational(count.numerator, count.denominator) * self.recursion.value(product)
             if weight is None:
                 constant.append(c)
             else:
-                factor = FunctionDerivative(weight, (*self.recursion.zero, *left))
-                sums.setdefault((factor,), []).append(c)
+                sums[(FunctionDerivative(weight, (*self.recursion.zero, *left)),)].append(c)
         terms = [MeanTerm(sp.Add(*parts), factors) for factors, parts in sums.items()]
         return Averaged(sp.Add(*constant), tuple(t for t in terms if not is_zero(t.coefficient)))
 
@@ -217,25 +220,23 @@ def _written(op: Operator, writer: Writer, law: WallLaw, part: BoundaryPart, p: 
     """<psi n.S> + sum_i <psi_i> alpha_i u_i = sum_i <psi_i> g_i, with S written out."""
     problem = op.problem
     axis = part.axis
-    where = op.fast[axis], part.place / problem.scales.eps
-    unknowns, weights = writer.unknowns("0"), {p: sp.Integer(1)}
-    if law.weights is not None:
-        numbers = range(writer.recursion.components)
-        weights = {i: writer.component(Function(law.weights + p, i)) for i in numbers}
-    flux = [
-        -part.sign
-        * sp.Rational(weight)
-        * weights[i]
-        * writer.combination({product: Fraction(1)})
-        * (
-            differentiate(unknowns[source[0]], source[1], op.coordinates)
-            if source[0] is not None
-            else 1
-        )
-        for i, source, product, weight in writer.recursion.flux(2, axis)
-        if i in weights
-    ]
-    left, right = WallMean(sp.Add(*flux), *where), sp.Integer(0)
+    where = (op.fast[axis], part.place / problem.scales.eps)
+    unknowns = writer.unknowns("0")
+    if law.weights is None:
+        weights = {p: sp.Integer(1)}
+    else:
+        weights = dict(enumerate(writer.components(law.weights + p)))
+    flux = []
+    for i, (field, alpha), product, weight in writer.recursion.flux(2, axis):
+        if i not in weights:
+            continue
+        flow = -part.sign * sp.Rational(weight) * weights[i]
+        flow *= writer.combination({product: Fraction(1)})
+        if field is not None:
+            flow *= differentiate(unknowns[field], alpha, op.coordinates)
+        flux.append(flow)
+    left = WallMean(sp.Add(*flux), *where)
+    right = sp.Integer(0)
     for i, weight in weights.items():
         condition = problem.conditions[part.name, i]
         if isinstance(condition, (Neumann, Robin)):

@@ -73,9 +73,7 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     averaged = dict.fromkeys(c for c in operator.table.values() if c.free_symbols & slow)
     axes = (*operator.axes, *operator.frozen)
     fast = [axis.symbol for axis in axes]
-    broken = any(
-        jumps_along(c, slow, fast) for term, c in operator.table.items() if any(term.left)
-    )
+    broken = any(jumps_along(c, slow, fast) for term, c in operator.table.items() if any(term.left))
     return replace(
         lowered,
         externals=(*lowered.externals, *of_walls),

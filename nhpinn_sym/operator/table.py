@@ -29,6 +29,10 @@ class Term(NamedTuple):
     right: MultiIndex
     power: int | sp.Rational
 
+    def mirrored(self) -> Term:
+        """The place of the term in the transposed operator, but for its sign."""
+        return Term(self.field or 0, self.right, self.equation, self.left, self.power)
+
 
 Table = Mapping[Term, sp.Expr]
 

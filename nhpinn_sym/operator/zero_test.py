@@ -215,6 +215,12 @@ def jumps_along(expr: sp.Expr, slow: Iterable[sp.Symbol], fast: Iterable[sp.Symb
     return False
 
 
+def loses_jump(expr: sp.Expr, index: Sequence[int], coordinates: Sequence[sp.Symbol]) -> bool:
+    """Whether D^index of `expr`, carried out, may lose a jump."""
+    along = [v for v, n in zip(coordinates, index, strict=True) if n]
+    return jumps(expr) and bool(expr.has(*along))
+
+
 def is_analytic(expr: sp.Expr) -> bool:
     """Whether `expr` is made of analytic functions alone."""
     return not expr.has(*_JUMPING, *_KINKED)
