@@ -113,11 +113,9 @@ def print_doctor(console: Console | None = None) -> bool:
         markup=False,
         emoji=False,
     )
-    verdict = (
-        "can run here."
-        if ready
-        else "cannot run here: it needs pinn, fourier, and dolfinx or skfem."
-    )
+    verdict = "can run here."
+    if not ready:
+        verdict = "cannot run here: it needs pinn, fourier, and dolfinx or skfem."
     console.print(f"nhpinn validate {verdict}")
     return ready
 

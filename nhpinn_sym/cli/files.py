@@ -29,11 +29,11 @@ def load_problem(path: str, name: str = "problem") -> MultiscaleProblem:
         raise
     except Exception as cause:
         frames = [f for f in traceback.extract_tb(cause.__traceback__) if f.filename == str(file)]
-        where = (
-            f"line {frames[-1].lineno}: {frames[-1].line}"
-            if frames
-            else str(getattr(cause, "text", "") or "").strip() or path
-        )
+        if frames:
+            where = f"line {frames[-1].lineno}: {frames[-1].line}"
+        else:
+            # A syntax error has no frame in the file, but the line that it is about.
+            where = str(getattr(cause, "text", "") or "").strip() or str(path)
         raise ProblemError(
             f"the file {path} fails with {type(cause).__name__}: {cause}",
             term=where,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,7 +28,8 @@ def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
     """Print the effective coefficients (at five points of the domain where they depend on x), and
     how they were found.
     """
-    console, info = Console(), cells.info
+    console = Console()
+    info = cells.info
     title = printable(
         f"{problem.name or 'effective coefficients'}: {cells.backend}, {cells.method}"
     )
@@ -112,48 +113,49 @@ def _averaged(cells: CellSolution) -> Iterator[tuple[str, str, str, str]]:
     """The entries of the averaged operators h_n, n beyond the order of the homogenized equation."""
     if cells.slow:
         return
-    small = _ZERO * max(
-        float(np.abs(matrix).max())
-        for level in cells.averaged.values()
-        for matrix in level.values()
-    )
+    matrices = [matrix for level in cells.averaged.values() for matrix in level.values()]
+    small = _ZERO * max(float(np.abs(matrix).max()) for matrix in matrices)
     for n, level in sorted(cells.averaged.items()):
-        for (left, right), matrix in level.items() if n > cells.order else ():
-            derivatives = " ".join(
-                f"d_{'t' if k == cells.dim else f'x{k + 1}'}"
-                for k, count in enumerate(np.add(left, right))
-                for _ in range(count)
-            )
+        if n <= cells.order:
+            continue
+        for (left, right), matrix in level.items():
+            derivatives = _derivatives(np.add(left, right).tolist(), cells.dim)
             for i, j in np.ndindex(matrix.shape):
                 if abs(matrix[i, j]) > small:
-                    yield f"h_{n}", f"{i + 1}, {j + 1}", derivatives, _written(matrix[i, j].item())
+                    value = _written(matrix[i, j].item())
+                    yield f"h_{n}", f"{i + 1}, {j + 1}", derivatives, value
+
+
+def _derivatives(index: Sequence[int], dim: int) -> str:
+    """(2, 0, 1) as d_x1 d_x1 d_t."""
+    names = [*(f"d_x{k + 1}" for k in range(dim)), "d_t"]
+    marks: list[str] = []
+    for name, count in zip(names, index, strict=False):
+        marks += [name] * count
+    return " ".join(marks)
 
 
 def _stiffness(matrix: Array, width: int) -> Table:
     """With as many digits as fit into a line."""
-    pairs = next(
-        [f"{i + 1}{j + 1}" for i, j in order]
-        for order in PAIRS.values()
-        if len(order) == len(matrix)
-    )
-    strains = [f"e_{p}" if p[0] == p[1] else f"2 e_{p}" for p in pairs]
+    order = next(order for order in PAIRS.values() if len(order) == len(matrix))
+    pairs = [f"{i + 1}{j + 1}" for i, j in order]
+    # Voigt's shear strains are twice those of the tensor.
+    strains = [f"e_{i + 1}{j + 1}" if i == j else f"2 e_{i + 1}{j + 1}" for i, j in order]
     table = Table("stress", *strains, title="effective stiffness in Voigt notation")
-    small, digits = _ZERO * np.abs(matrix).max(), max(3, min(12, (width - 12) // len(pairs) - 8))
+    small = _ZERO * np.abs(matrix).max()
+    digits = max(3, min(12, (width - 12) // len(pairs) - 8))
     for pair, row in zip(pairs, matrix, strict=True):
-        table.add_row(
-            f"sigma_{pair}", *(_written(v.item() if abs(v) > small else 0.0, digits) for v in row)
-        )
+        values = [v.item() if abs(v) > small else 0.0 for v in row]
+        table.add_row(f"sigma_{pair}", *(_written(v, digits) for v in values))
     return table
 
 
 def _label(name: str, index: tuple[int, ...]) -> str:
-    return name + (str([i + 1 for i in index]) if index else "")
+    return f"{name}{[i + 1 for i in index]}" if index else name
 
 
 def _written(number: Any, digits: int = 12) -> str:
-    if isinstance(number, complex):
-        return (
-            f"{number.real:.{digits}g} {'-' if number.imag < 0 else '+'}"
-            f" {abs(number.imag):.{digits}g} i"
-        )
-    return f"{number:.{digits}g}"
+    if not isinstance(number, complex):
+        return f"{number:.{digits}g}"
+    sign = "-" if number.imag < 0 else "+"
+    return f"{number.real:.{digits}g} {sign} {abs(number.imag):.{digits}g} i"

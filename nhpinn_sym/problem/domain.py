@@ -17,7 +17,9 @@ from .user_input import positive_integer, scalar
 
 _SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
 """The parts of a box at the lower and at the upper end of each axis."""
-_SHORTEST, _FARTHEST, _RELATIVE = 1e-50, 1e50, 1e-6
+_SHORTEST = 1e-50
+_FARTHEST = 1e50
+_RELATIVE = 1e-6
 """Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision.
 """
 
@@ -206,7 +208,8 @@ def _interval(pair: tuple[object, object]) -> tuple[sp.Expr, sp.Expr]:
             term=shortened(pair),
             remedy="write (0, 1)",
         )
-    length, size = float(b - a), max(abs(float(a)), abs(float(b)))
+    length = float(b - a)
+    size = max(abs(float(a)), abs(float(b)))
     if not (length >= _SHORTEST and size <= _FARTHEST and length >= _RELATIVE * size):
         raise ProblemError(
             "an interval that double precision cannot divide",

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Callable
 from types import FrameType
 
+# Of a term that a message quotes: about ten lines of a terminal.
 _LONGEST = 800
 _MOST_LINES = 8
 """Beyond it a text is a report of its own, such as a derivation: its title is enough."""
@@ -32,7 +33,9 @@ class NhpinnError(Exception):
     """
 
     def __init__(self, what: str, *, term: object = None, remedy: str | None = None) -> None:
-        self.what, self.term, self.remedy = what, term, remedy
+        self.what = what
+        self.term = term
+        self.remedy = remedy
         lines = [what]
         if term is not None:
             lines.append(f"  term:   {shortened(term, str)}")

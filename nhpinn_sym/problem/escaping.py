@@ -153,11 +153,9 @@ class _Latex(LatexPrinter):
     """
 
     def _print_Symbol(self, expr: sp.Symbol, style: str = "plain") -> str:
-        return (
-            str(super()._print_Symbol(expr, style))
-            if _ORDINARY.fullmatch(expr.name)
-            else latex_name(expr.name)
-        )
+        if _ORDINARY.fullmatch(expr.name):
+            return str(super()._print_Symbol(expr, style))
+        return latex_name(expr.name)
 
     def _print_Function(self, expr: sp.Function, exp: str | None = None) -> str:
         if not isinstance(expr, AppliedUndef) or _ORDINARY.fullmatch(expr.func.__name__):

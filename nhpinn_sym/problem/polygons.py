@@ -41,59 +41,58 @@ def triangles(vertices: Sequence[Vertex]) -> list[tuple[Vertex, ...]]:
     all run to the left.
     """
     ring = list(vertices) if _area(vertices) > 0 else list(reversed(vertices))
-    n = len(ring)
-    if all(turn(ring[k - 1], ring[k], ring[(k + 1) % n]) >= 0 for k in range(n)):
+    if all(turn(*_corner(ring, k)) >= 0 for k in range(len(ring))):
         return [tuple(ring)]
     parts = []
     while len(ring) > 3:
+        # There always is one: every simple polygon has two ears (Meisters 1975).
         k = next(k for k in range(len(ring)) if _ear(ring, k))
-        parts.append((ring[k - 1], ring[k], ring[(k + 1) % len(ring)]))
+        parts.append(_corner(ring, k))
         del ring[k]
     return [*parts, tuple(ring)]
 
 
+def _corner(ring: Sequence[Vertex], k: int) -> tuple[Vertex, Vertex, Vertex]:
+    """Vertex k between its neighbours."""
+    return ring[k - 1], ring[k], ring[(k + 1) % len(ring)]
+
+
 def _area(vertices: Sequence[Vertex]) -> sp.Expr:
-    """Twice the signed area."""
-    return sp.Add(
-        *[
-            p[0] * q[1] - p[1] * q[0]
-            for p, q in zip(vertices, (*vertices[1:], vertices[0]), strict=True)
-        ]
-    )
+    """Twice the signed area, by the shoelace formula."""
+    neighbours = zip(vertices, (*vertices[1:], vertices[0]), strict=True)
+    return sp.Add(*[p[0] * q[1] - p[1] * q[0] for p, q in neighbours])
 
 
 def _ear(ring: list[Vertex], k: int) -> bool:
     """Whether the triangle at vertex k lies inside and holds no other vertex."""
-    p, q, r = corner = (ring[k - 1], ring[k], ring[(k + 1) % len(ring)])
+    corner = _corner(ring, k)
+    p, q, r = corner
     if not turn(p, q, r) > 0:
         return False
-    return not any(
-        turn(p, q, v) >= 0 and turn(q, r, v) >= 0 and turn(r, p, v) >= 0
-        for v in ring
-        if v not in corner
-    )
+    others = [v for v in ring if v not in corner]
+    edges = ((p, q), (q, r), (r, p))
+    return not any(all(turn(a, b, v) >= 0 for a, b in edges) for v in others)
 
 
 def _meet(p: Vertex, q: Vertex, r: Vertex, s: Vertex) -> bool:
-    """Whether two segments have a common point."""
-    sides = [sp.sign(t) for t in (turn(p, q, r), turn(p, q, s), turn(r, s, p), turn(r, s, q))]
+    """Whether two segments have a common point: they cross, or an end of one lies on the other."""
+    ends = ((p, q, r), (p, q, s), (r, s, p), (r, s, q))
+    sides = [sp.sign(turn(*end)) for end in ends]
     if sides[0] * sides[1] < 0 and sides[2] * sides[3] < 0:
         return True
-    ends = ((p, q, r), (p, q, s), (r, s, p), (r, s, q))
     return any(side == 0 and _between(*end) for side, end in zip(sides, ends, strict=True))
 
 
 def _back(p: Vertex, q: Vertex, r: Vertex, s: Vertex) -> bool:
     """Whether of two edges with a common vertex one runs back over the other."""
     (middle,) = {p, q} & {r, s}
-    (one,), (other,) = {p, q} - {middle}, {r, s} - {middle}
-    return bool(turn(middle, one, other) == 0) and (
-        _between(middle, one, other) or _between(middle, other, one)
-    )
+    (one,) = {p, q} - {middle}
+    (other,) = {r, s} - {middle}
+    if turn(middle, one, other) != 0:
+        return False
+    return _between(middle, one, other) or _between(middle, other, one)
 
 
 def _between(p: Vertex, q: Vertex, v: Vertex) -> bool:
     """Whether v, on the line of p and q, lies between them."""
-    return all(
-        bool(min(a, b) <= c) and bool(c <= max(a, b)) for a, b, c in zip(p, q, v, strict=True)
-    )
+    return all(min(a, b) <= c and c <= max(a, b) for a, b, c in zip(p, q, v, strict=True))

@@ -74,16 +74,15 @@ class MultiscaleProblem:
         paper: Mapping[object, Mapping[str, float]] | None = None,
     ) -> None:
         self.scales = instance(scales, Scales, "scales", "write scales=s with s = Scales(dim)")
-        self.unknown, self.name = unknown, instance(name, str, "name", 'write name="..."')
+        self.unknown = unknown
+        self.name = instance(name, str, "name", 'write name="..."')
         self.paper = published_errors(paper)
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
-        self.domain = (
-            None
-            if domain is None
-            else instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
-        )
+        self.domain: Box | None = None
+        if domain is not None:
+            self.domain = instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
         self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
         self.tau_period = positive_number(
             tau_period, ProblemError, "tau_period", "write tau_period=1"
@@ -99,13 +98,11 @@ class MultiscaleProblem:
             "initial",
             "write initial=[Initial(0)]",
         )
-        self.final_time = (
-            None
-            if final_time is None
-            else positive_number(
+        self.final_time: sp.Expr | None = None
+        if final_time is not None:
+            self.final_time = positive_number(
                 final_time, InitialConditionError, "final_time", "write final_time=0.5"
             )
-        )
         self._check_shapes()
         self.conditions: dict[tuple[str, int], Condition] = self._assign_parts()
         self._check_initial()
@@ -261,11 +258,9 @@ class MultiscaleProblem:
                 remedy="data are given by formulas in s.x and s.t that have values",
             )
         allowed = {*self.scales.x, *self.parameters} | ({self.scales.t} if time else set())
-        strange = (
-            [v for v in expr.free_symbols if v not in allowed]
-            if not expr.atoms(Fast)
-            else sorted(expr.atoms(Fast), key=str)
-        )
+        strange = sorted(expr.atoms(Fast), key=str)
+        if not strange:
+            strange = [v for v in expr.free_symbols if v not in allowed]
         if strange:
             raise error(
                 f"the value may depend on {', '.join(sorted(map(str, allowed)))} alone, not on"
@@ -311,11 +306,9 @@ class MultiscaleProblem:
 def _cell(box: Box | None, dim: int) -> Cell:
     if box is None:
         return Cell.unit(dim)
-    return (
-        box
-        if isinstance(box, Cell)
-        else Cell(*instance(box, Box, "cell", "write cell=Cell((0, 1), ...)").intervals)
-    )
+    if isinstance(box, Cell):
+        return box
+    return Cell(*instance(box, Box, "cell", "write cell=Cell((0, 1), ...)").intervals)
 
 
 def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:

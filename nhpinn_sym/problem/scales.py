@@ -18,7 +18,8 @@ from sympy.matrices import MatrixBase
 from .errors import EquationError, ProblemError, shortened
 from .user_input import check_unknown_name, instance, positive_number, scalar
 
-MAX_COMPONENTS, MAX_TIME_ORDER = 64, 64
+MAX_COMPONENTS = 64
+MAX_TIME_ORDER = 64
 """Scalar unknowns of one field, and order of a time derivative that can be written."""
 
 
@@ -86,15 +87,21 @@ class Scales:
                 term=shortened(levels),
                 remedy="write Scales(2, levels=2) where there is z = x/eps^2",
             )
-        self.dim, self.levels = dim, levels
+        self.dim = dim
+        self.levels = levels
         self.time = instance(time, bool, "time", "write time=True") or fast_time is not None
         self.eps = sp.Symbol("epsilon", positive=True)
         self.x: tuple[sp.Symbol, ...] = sp.symbols(f"x1:{dim + 1}", real=True)
         self.y: tuple[Fast, ...] = tuple(Fast(v, self.eps) for v in self.x)
-        self.z: tuple[Fast, ...] = tuple(Faster(v, self.eps) for v in self.x) if levels == 2 else ()
+        self.z: tuple[Fast, ...] = ()
+        if levels == 2:
+            self.z = tuple(Faster(v, self.eps) for v in self.x)
         self._t = sp.Symbol("t", real=True)
-        self.fast_time = None if fast_time is None else _positive_rational(fast_time)
-        self._tau = None if fast_time is None else _fast_time(self.fast_time)(self._t, self.eps)
+        self.fast_time: sp.Rational | None = None
+        self._tau: Fast | None = None
+        if fast_time is not None:
+            self.fast_time = _positive_rational(fast_time)
+            self._tau = _fast_time(self.fast_time)(self._t, self.eps)
 
     def __repr__(self) -> str:
         given = [str(self.dim)]

@@ -116,15 +116,14 @@ class Ellipse(Shape):
 
     @property
     def extents(self) -> tuple[Extent, ...]:
-        (a, b), (c, s) = self.axes, (sp.cos(self.angle), sp.sin(self.angle))
+        a, b = self.axes
+        c, s = (sp.cos(self.angle), sp.sin(self.angle))
         reach = (sp.sqrt((a * c) ** 2 + (b * s) ** 2), sp.sqrt((a * s) ** 2 + (b * c) ** 2))
         return tuple((m - r, m + r) for m, r in zip(self.center, reach, strict=True))
 
     def holds(self, y: Sequence[sp.Expr]) -> Boolean:
-        (u, v), (c, s) = (
-            (w - m for w, m in zip(y, self.center, strict=True)),
-            (sp.cos(self.angle), sp.sin(self.angle)),
-        )
+        u, v = (w - m for w, m in zip(y, self.center, strict=True))
+        c, s = (sp.cos(self.angle), sp.sin(self.angle))
         return ((c * u + s * v) / self.axes[0]) ** 2 + ((c * v - s * u) / self.axes[1]) ** 2 < 1
 
 
@@ -210,11 +209,9 @@ def phases(
             term=shortened(shapes),
             remedy="write nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)",
         )
-    cell = (
-        Cell.unit(scales.dim)
-        if cell is None
-        else instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
-    )
+    if cell is None:
+        cell = Cell.unit(scales.dim)
+    cell = instance(cell, Cell, "cell", "write cell=Cell((0, 1), ...)")
     if cell.dim != scales.dim:
         raise ProblemError(
             f"the cell has dimension {cell.dim}, the scales have {scales.dim}",
@@ -259,7 +256,8 @@ def _shifts(extent: Extent, a: sp.Expr, b: sp.Expr, shape: Shape) -> list[sp.Exp
     """The moves by whole periods that bring a part of the extent into (a, b)."""
     if extent is None:
         return [sp.Integer(0)]
-    (low, high), period = extent, b - a
+    low, high = extent
+    period = b - a
     if high - low > period:
         raise ProblemError(
             "a shape is larger than the cell",

@@ -40,6 +40,7 @@ Numbers = tuple[float, ...]
 
 _FLOOR = 1e-13
 """Relative rounding error of the exact solution and of the cell functions."""
+# Share of the largest singular value below which the wave is a resonance, and no oracle.
 _SINGULAR = 1e-6
 
 
@@ -139,28 +140,19 @@ def bloch(
     ).operator
     _check_scope(op)
     values = parameter_values(model, parameters)
-    k, steps, force = (
-        _wavevector(op, wavevector),
-        _decreasing(eps),
-        _amplitude(amplitude, model.components),
-    )
-    cells = (
-        solve_cells(model, "fourier", parameters=parameters, hierarchy=True)
-        if cells is None
-        else (
-            instance(
-                cells, CellSolution, "cells", "write cells = solve_cells(model, hierarchy=True)"
-            )
-        )
-    )
+    k = _wavevector(op, wavevector)
+    steps = _decreasing(eps)
+    force = _amplitude(amplitude, model.components)
+    if cells is None:
+        cells = solve_cells(model, "fourier", parameters=parameters, hierarchy=True)
+    how = "write cells = solve_cells(model, hierarchy=True)"
+    cells = instance(cells, CellSolution, "cells", how)
     cells.require_parameters(values)
     (rate,) = _numbers(growth, 1, "growth", "write growth=1.0").tolist()
     s = rate if any(term.left[-1] or term.right[-1] for term, _ in op.terms()) else 0.0
     expansion = _Expansion(model, cells, np.array([*(1j * q for q in k), s]))
-    speed, decay = (
-        complex(np.sum(cells.effective.get("drift", 0.0) * np.array(k))),
-        complex(cells.effective.get("lambda0", 0.0)),
-    )
+    speed = complex(np.sum(cells.effective.get("drift", 0.0) * np.array(k)))
+    decay = complex(cells.effective.get("lambda0", 0.0))
     wave = PlaneWave(
         op,
         values,
@@ -288,7 +280,9 @@ class _Expansion:
     def __init__(
         self, model: HomogenizedModel, cells: CellSolution, direction: ComplexArray
     ) -> None:
-        self.model, self.cells, self.direction = model, cells, direction
+        self.model = model
+        self.cells = cells
+        self.direction = direction
         zero = np.zeros((1, model.components, model.components), dtype=complex)
         law = _law(cells, model)
         terms = [
@@ -330,24 +324,21 @@ class _Expansion:
         )
 
     def means(self, force: Array) -> list[ComplexArray]:
-        """The mean fields U_0, ..., U_order."""
+        """U_0, ..., U_order: h_m U_b = -sum_c h_{m+c} U_{b-c}, and h_m U_0 is the force."""
         means: list[ComplexArray] = []
         for b in range(len(self.symbols)):
-            right = (
-                -np.sum([self.symbols[c] @ means[b - c] for c in range(1, b + 1)], axis=0)
-                if b
-                else force
-            )
-            means.append(
-                np.asarray(
-                    np.linalg.solve(self.balanced, right / self.rows) / self.columns, dtype=complex
-                )
-            )
+            right = force
+            if b:
+                earlier = [self.symbols[c] @ means[b - c] for c in range(1, b + 1)]
+                right = -np.sum(earlier, axis=0)
+            balanced = np.linalg.solve(self.balanced, right / self.rows)
+            means.append(np.asarray(balanced / self.columns, dtype=complex))
         return means
 
     def parts(self, force: Array, points: Array) -> list[ComplexArray]:
         """sum_{a+b=p} N^a U_b at the points, for p = 0..order: (components, points) each."""
-        means, order = self.means(force), self.model.order
+        means = self.means(force)
+        order = self.model.order
         parts = [mean[:, None] * self.kernel(points) for mean in means]
         for f in self.cells.functions:
             values = np.reshape(f(points), (len(points), -1)).T
@@ -368,10 +359,8 @@ def _law(
     """h_m, ..., h_{m+order} as {(left, right): coefficient of D^left( . D^right U )}; one that
     vanishes by itself has no terms.
     """
-    averaged, levels = (
-        cells.averaged,
-        range(model.homogenized_order, model.homogenized_order + model.order + 1),
-    )
+    averaged = cells.averaged
+    levels = range(model.homogenized_order, model.homogenized_order + model.order + 1)
     absent = [n for n in levels if n not in averaged]
     needed = closing(model)[1] if absent else {}
     for n in absent:
@@ -386,7 +375,8 @@ def _law(
 
 def _units(size: Array) -> tuple[Array, Array]:
     """(of rows, of columns): divided by them, the largest entry of every row and column is 1."""
-    rows, columns = np.ones(len(size)), np.ones(len(size))
+    rows = np.ones(len(size))
+    columns = np.ones(len(size))
     for _ in range(20):
         scaled = size / (rows[:, None] * columns)
         rows, columns = (

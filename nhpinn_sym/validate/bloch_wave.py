@@ -8,6 +8,7 @@ which fast derivatives make large, keeps all its digits.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,9 +32,13 @@ _SIZES = {
     4: (5, 7, 11, 15),
 }
 """Points per axis to try, all odd: there is no mode without a partner."""
+# Unknowns up to which the system is solved by LU.
 _DENSE = 500
+# Relative change from grid to grid: errors of the next finer one are well below, for smooth data.
 _CONVERGED = 1e-9
+# Relative residual at which rounding begins.
 _ENOUGH = 1e-14
+# Relative residual without which the oracle says nothing.
 _REQUIRED = 1e-10
 
 
@@ -56,13 +61,14 @@ class PlaneWave:
     rows: Array
     columns: Array
 
-    def solve(self, eps: Sequence[float]) -> tuple[Grid, list[ComplexArray]]:
+    def solve(self, eps: Sequence[float]) -> tuple[CellGrid, list[ComplexArray]]:
         """(grid, w (components, points) at each eps, in units of 1/columns); the grid is fine
         enough for the first eps.
         """
-        coarse, change = None, np.inf
+        coarse = None
+        change = np.inf
         for size in _SIZES[len(self.operator.axes)]:
-            cell = Grid(self.operator, self.parameters, size)
+            cell = CellGrid(self.operator, self.parameters, size)
             fine = _Wave(self, cell, eps[0]).solve()
             change = np.inf if coarse is None else _change(coarse, fine)
             if change <= _CONVERGED:
@@ -81,7 +87,7 @@ class PlaneWave:
         ]
 
 
-class Grid:
+class CellGrid:
     """n points per axis of the cell, and the coefficients there."""
 
     def __init__(self, op: Operator, parameters: Mapping[str, float], n: int) -> None:
@@ -89,16 +95,13 @@ class Grid:
         self.axes = tuple(range(-len(op.axes), 0))
         ticks = grid(op, n, 0.0)
         self.points = np.stack(ticks, axis=-1)
-        self.modes = np.meshgrid(
-            *[2j * np.pi * np.fft.fftfreq(n, 1 / n) / (b - a) for a, b in op.cell.bounds],
-            indexing="ij",
-        )
-        terms, coefficients = zip(*op.terms(), strict=True)
+        modes = 2j * np.pi * np.fft.fftfreq(n, 1 / n)
+        self.modes = np.meshgrid(*[modes / (b - a) for a, b in op.cell.bounds], indexing="ij")
         slow = dict.fromkeys(op.slow, 0.0) | {v: parameters[str(v)] for v in op.problem.parameters}
-        self.coefficients = [
-            (t, c.reshape(self.shape))
-            for t, c in zip(terms, sampler(coefficients, op)(ticks, slow), strict=True)
-        ]
+        terms, coefficients = zip(*op.terms(), strict=True)
+        values = sampler(coefficients, op)(ticks, slow)
+        reshaped = [c.reshape(self.shape) for c in values]
+        self.coefficients = list(zip(terms, reshaped, strict=True))
 
     def values(self, spectrum: ComplexArray) -> ComplexArray:
         """(..., n, ..., n) -> (..., points)."""
@@ -117,47 +120,47 @@ class _Wave:
     (components, n, ..., n).
     """
 
-    def __init__(self, wave: PlaneWave, grid: Grid, eps: float) -> None:
-        self.wave, self.grid, self.components = wave, grid, len(wave.rows)
-        slopes: list[ComplexArray] = [
-            np.full(grid.shape, rate, dtype=complex)
-            for rate in (*(1j * k for k in wave.wavevector), wave.growth(eps))
-        ]
-        for axis, mode in zip(wave.operator.axes, grid.modes, strict=True):
-            slopes[axis.slow] = slopes[axis.slow] + mode / eps ** float(axis.power)
+    def __init__(self, wave: PlaneWave, grid: CellGrid, eps: float) -> None:
+        self.wave = wave
+        self.grid = grid
+        self.components = len(wave.rows)
+        slopes = self._slopes(eps)
         self.factors: dict[MultiIndex, ComplexArray] = {}
         self.rows: dict[tuple[int, MultiIndex], dict[tuple[int, MultiIndex], ComplexArray]] = {}
+        highest = 0
         for term, c in grid.coefficients:
+            field = int(term.field or 0)
+            units = wave.rows[term.equation] * wave.columns[field]
             row = self.rows.setdefault((term.equation, term.left), {})
-            key = (int(term.field or 0), term.right)
-            row[key] = (
-                row.get(key, 0)
-                + eps ** float(term.power) / (wave.rows[term.equation] * wave.columns[key[0]]) * c
-            )
+            key = (field, term.right)
+            row[key] = row.get(key, 0) + eps ** float(term.power) / units * c
             for index in (term.left, term.right):
-                self.factors[index] = np.prod(
-                    [slope**order for slope, order in zip(slopes, index, strict=True)], axis=0
-                )
-        highest = max(
-            sum(left) + sum(right) for (_, left), row in self.rows.items() for _, right in row
-        )
-        self.weight = (
-            1 + sum(np.abs(mode / eps) ** 2 for mode in grid.modes[: len(wave.wavevector)])
-        ) ** (-highest / 4)
+                self.factors[index] = _symbol_of(index, slopes)
+            highest = max(highest, sum(term.left) + sum(term.right))
+        # Balances modes: the square root of the operator, about, takes them to its energy.
+        squares = sum(np.abs(mode / eps) ** 2 for mode in grid.modes[: len(wave.wavevector)])
+        self.weight = (1 + squares) ** (-highest / 4)
         self.weight.flat[0] = 1
+
+    def _slopes(self, eps: float) -> list[ComplexArray]:
+        """What each slow derivative multiplies every mode by."""
+        rates = (*(1j * k for k in self.wave.wavevector), self.wave.growth(eps))
+        slopes: list[ComplexArray] = [np.full(self.grid.shape, r, dtype=complex) for r in rates]
+        for axis, mode in zip(self.wave.operator.axes, self.grid.modes, strict=True):
+            slopes[axis.slow] = slopes[axis.slow] + mode / eps ** float(axis.power)
+        return slopes
 
     def apply(self, w: ComplexArray) -> ComplexArray:
         """The operator on coefficients (components, ..., n, ..., n)."""
-        fields = {(field, right) for row in self.rows.values() for field, right in row}
-        inner = {
-            (field, right): self.grid.back(self.factors[right] * w[field])
-            for field, right in fields
-        }
+        inner: dict[tuple[int, MultiIndex], ComplexArray] = {}
         result = np.zeros_like(w)
         for (equation, left), row in self.rows.items():
-            result[equation] += self.factors[left] * self.grid.forth(
-                np.sum([c * inner[key] for key, c in row.items()], axis=0)
-            )
+            parts = []
+            for (field, right), c in row.items():
+                if (field, right) not in inner:
+                    inner[field, right] = self.grid.back(self.factors[right] * w[field])
+                parts.append(c * inner[field, right])
+            result[equation] += self.factors[left] * self.grid.forth(np.sum(parts, axis=0))
         return result
 
     @cached_property
@@ -169,9 +172,8 @@ class _Wave:
         for (equation, left), row in self.rows.items():
             for (field, right), c in row.items():
                 symbol[..., equation, field] += self.factors[left] * self.factors[right] * c.mean()
-        symbol[(0,) * len(self.grid.axes)] = self.wave.symbol / (
-            self.wave.rows[:, None] * self.wave.columns
-        )
+        units = self.wave.rows[:, None] * self.wave.columns
+        symbol[(0,) * len(self.grid.axes)] = self.wave.symbol / units
         return np.asarray(np.moveaxis(np.linalg.inv(symbol), (-2, -1), (0, 1)))
 
     def preconditioned(self, residual: ComplexArray) -> ComplexArray:
@@ -187,17 +189,13 @@ class _Wave:
         """Fourier coefficients of w, in units of 1/columns: by LU where the grid is small, else by
         GMRES.
         """
-        source = self.grid.forth(
-            (self.wave.source(self.grid.points) / self.wave.rows[:, None]).reshape(
-                self.components, 1, *self.grid.shape
-            )
-        )
+        values = self.wave.source(self.grid.points) / self.wave.rows[:, None]
+        source = self.grid.forth(values.reshape(self.components, 1, *self.grid.shape))
         right = self.preconditioned(source).ravel()
-        v = (
-            np.linalg.solve(self.matrix(np.eye(right.size, dtype=complex)).T, right)
-            if right.size <= _DENSE
-            else self._krylov(right)
-        )
+        if right.size <= _DENSE:
+            v = np.linalg.solve(self.matrix(np.eye(right.size, dtype=complex)).T, right)
+        else:
+            v = self._krylov(right)
         return np.asarray(self.weight * v.reshape(self.components, *self.grid.shape))
 
     def _krylov(self, right: ComplexArray) -> ComplexArray:
@@ -207,11 +205,14 @@ class _Wave:
             matvec=lambda v: self.matrix(v.reshape(1, -1)).ravel(),
             dtype=complex,
         )
-        v, residual, error = np.zeros_like(right), right, 1.0
+        v = np.zeros_like(right)
+        residual = right
+        error = 1.0
         while error > _ENOUGH:
             step, _ = gmres(matrix, residual, rtol=1e-5, restart=150, maxiter=4)
             residual = right - matrix @ (v + step)
-            before, error = error, float(np.linalg.norm(residual) / np.linalg.norm(right))
+            before = error
+            error = float(np.linalg.norm(residual) / np.linalg.norm(right))
             if not error < before / 2:
                 break
             v = v + step
@@ -225,10 +226,18 @@ class _Wave:
         return np.asarray(v)
 
 
+def _symbol_of(index: MultiIndex, slopes: Sequence[ComplexArray]) -> ComplexArray:
+    """What D^index multiplies every mode by."""
+    powers = [slope**order for slope, order in zip(slopes, index, strict=True)]
+    return np.asarray(np.prod(powers, axis=0))
+
+
 def _change(coarse: ComplexArray, fine: ComplexArray) -> float:
     """Relative distance of two sets of Fourier coefficients on grids of different sizes."""
-    dim, n = coarse.ndim - 1, coarse.shape[-1]
-    kept = np.r_[0 : (n + 1) // 2, -(n // 2) : 0]
-    inner = fine[np.ix_(range(len(fine)), *[kept] * dim)]
-    outside = max(float(np.linalg.norm(fine) ** 2 - np.linalg.norm(inner) ** 2), 0.0)
-    return float(np.sqrt(np.linalg.norm(inner - coarse) ** 2 + outside) / np.linalg.norm(fine))
+    dim = coarse.ndim - 1
+    n = coarse.shape[-1]
+    low_modes = np.r_[0 : (n + 1) // 2, -(n // 2) : 0]
+    inner = fine[np.ix_(range(len(fine)), *[low_modes] * dim)]
+    size = float(np.linalg.norm(fine))
+    outside = max(size**2 - float(np.linalg.norm(inner)) ** 2, 0.0)
+    return math.sqrt(float(np.linalg.norm(inner - coarse)) ** 2 + outside) / size

@@ -15,9 +15,11 @@ from ..solve.solution import Solution
 
 _RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
 """Larger eps that are tried, over the given one."""
+# Solves at larger eps: the second where the first does not tell.
 _MOST_LARGER = 2
 _COARSE = 2.0
 """Mesh cells wider than this, in panels of the data, may miss a feature."""
+# Up to rounding: periods of a domain are whole, a break lies on a line of the mesh.
 _ON_LINE = 1e-9
 
 
@@ -45,7 +47,8 @@ def larger_eps(model: HomogenizedModel, eps: sp.Expr) -> Iterator[sp.Expr]:
     assert problem.domain is not None
     found = 0
     for ratio in _RATIOS if oscillating_axes(model) else ():
-        lengths, cell = problem.domain.lengths, problem.cell.lengths
+        lengths = problem.domain.lengths
+        cell = problem.cell.lengths
         counts = [lengths[k] / (ratio * eps * cell[k]) for k in range(len(lengths))]
         whole = all(
             abs(float(counts[k]) - round(float(counts[k]))) < _ON_LINE
@@ -79,7 +82,8 @@ def _missed(axis: AxisResolution, lines: Array) -> str:
     panels = np.array(axis.lines)
     if len(panels) < 2:
         return ""
-    middles, widths = (panels[1:] + panels[:-1]) / 2, np.diff(panels)
+    middles = (panels[1:] + panels[:-1]) / 2
+    widths = np.diff(panels)
     place = np.clip(np.searchsorted(lines, middles) - 1, 0, len(lines) - 2)
     cells = np.diff(lines)[place]
     worst = int(np.argmax(cells / widths))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -115,11 +116,9 @@ def check_folder(folder: Path) -> None:
             "the output path cannot be there", term=folder, remedy="choose another folder"
         ) from cause
     if not existing.is_dir():
-        what = (
-            "the output path is a file"
-            if existing == folder
-            else "the output path lies below a file"
-        )
+        what = "the output path lies below a file"
+        if existing == folder:
+            what = "the output path is a file"
         raise OutputPathError(what, term=existing, remedy="name a folder, or remove that file")
     if not os.access(existing, os.W_OK | os.X_OK):
         raise OutputPathError(
@@ -128,26 +127,20 @@ def check_folder(folder: Path) -> None:
 
 
 def plain(value: Any) -> Any:
-    """numpy values as plain JSON ones."""
+    """What JSON holds: lists for arrays and tuples, Python's numbers, null for nan and infinity,
+    text for anything else.
+    """
     if isinstance(value, Mapping):
         return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, (np.ndarray, np.generic)):
+        return plain(value.tolist())
     if isinstance(value, (list, tuple)):
         return [plain(v) for v in value]
-    if isinstance(value, np.ndarray):
-        return plain(value.tolist())
-    if isinstance(value, np.generic):
-        return value.item()
-    return value if isinstance(value, (str, int, float, bool, type(None))) else str(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return value if isinstance(value, (str, int, bool, type(None))) else str(value)
 
 
 def to_json(value: Any) -> bytes:
     """Indented JSON; nan and infinity become null."""
-    return (json.dumps(_finite(plain(value)), indent=2) + "\n").encode()
-
-
-def _finite(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _finite(v) for k, v in value.items()}
-    if isinstance(value, list):
-        return [_finite(v) for v in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
+    return (json.dumps(plain(value), indent=2) + "\n").encode()

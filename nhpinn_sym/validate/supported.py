@@ -33,7 +33,8 @@ def covered_domain(model: HomogenizedModel) -> Box:
 
 
 def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
-    op, problem = model.operator, model.problem
+    op = model.operator
+    problem = model.problem
     if model.homogenized_order != 2:
         yield "an equation of fourth order", problem.unknown
     if problem.time_order > 1:

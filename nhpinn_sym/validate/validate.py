@@ -29,7 +29,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..emit.emit import emit
-from ..emit.source import output_path
+from ..emit.source import Source, output_path
 from ..lower.walls import lower_walls
 from ..operator.arrays import Array
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
@@ -141,33 +141,27 @@ class _Run:
     ) -> None:
         self.model = homogenize(problem)
         domain = covered_domain(self.model)
-        self.problem, self.eps, self.label = (
-            problem,
-            positive_eps(eps),
-            str(sp.nsimplify(number_expression(eps)) if not isinstance(eps, float) else eps),
-        )
-        self.exact, self.oracle = number_expression(eps), ""
-        self.fem, self.pinn, self.per_period, self.tolerance, self.parameters, self.progress = (
-            fem,
-            pinn,
-            per_period,
-            tolerance,
-            parameters,
-            progress,
-        )
+        self.problem = problem
+        self.eps = positive_eps(eps)
+        self.exact = number_expression(eps)
+        self.label = str(eps if isinstance(eps, float) else sp.nsimplify(self.exact))
+        self.oracle = ""
+        self.fem = fem
+        self.pinn = pinn
+        self.per_period = per_period
+        self.tolerance = tolerance
+        self.parameters = parameters
+        self.progress = progress
         periods = tuple(
             (b - a) / (self.eps * float(length))
             for (a, b), length in zip(domain.bounds, problem.cell.lengths, strict=True)
         )
         self.quadrature = resolving(domain, periods)
         self.plot_points, self.plot_shape = plot_points(domain)
+        self.sources: tuple[Source, ...] = ()
         if out is not None:
             check_folder(output_path(out))
-        self.sources = (
-            ()
-            if out is None
-            else tuple(emit(self.model, target) for target in ("torch", self.fem, "numpy"))
-        )
+            self.sources = tuple(emit(self.model, target) for target in ("torch", fem, "numpy"))
         self.store = Store(out, self._key())
 
     def _key(self) -> str:
@@ -264,11 +258,9 @@ class _Run:
         )
 
     def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
-        options = (
-            self.pinn
-            if backend == "pinn"
-            else {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
-        )
+        options = self.pinn
+        if backend != "pinn":
+            options = {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
         return solve_homogenized(
             self.model,
             cells,
@@ -285,29 +277,21 @@ class _Run:
         """(eps, homogenization error) of larger eps, a second one where the first does not tell:
         these solves are cheaper.
         """
-        relative, found = self.quadrature.relative, list[tuple[str, float]]()
+        relative = self.quadrature.relative
         here = relative(best["values"] - fine["values"], fine["values"])
+        budget = {"homogenization": here, "reference": float(fine["estimate"])}
+        found: list[tuple[str, float]] = []
         for k, eps in enumerate(larger_eps(self.model, self.exact)):
+            mean = best
             try:
                 other = self._part(f"u_larger_{k}", partial(self._fine, eps))["values"]
-                mean = best["values"]
                 if lower_walls(self.model)[1]:
-                    mean = self._part(f"u0_larger_{k}", partial(self._macro, cells, self.fem, eps))[
-                        "values"
-                    ]
-            except (
-                UnsupportedError,
-                SolveError,
-            ):  # a wall along a flow at some eps alone; a resonance
-                break
-            found.append((sp.sstr(eps, full_prec=False), relative(mean - other, other)))
-            if (
-                falls(
-                    {"homogenization": here, "reference": float(fine["estimate"])},
-                    Findings(larger=tuple(found)),
-                )
-                is not False
-            ):
+                    solve = partial(self._macro, cells, self.fem, eps)
+                    mean = self._part(f"u0_larger_{k}", solve)
+            except (UnsupportedError, SolveError):
+                break  # a wall along a flow at some eps alone; a resonance
+            found.append((sp.sstr(eps, full_prec=False), relative(mean["values"] - other, other)))
+            if falls(budget, Findings(larger=tuple(found))) is not False:
                 break
         return tuple(found)
 
@@ -352,22 +336,22 @@ class _Run:
         """Whether a part that was read has all that `_part` writes: finite, and at as many
         points.
         """
-        dim, nodes = self.quadrature.points.shape[1], len(self.quadrature.points)
+        nodes, dim = self.quadrature.points.shape
         counts = {"values": nodes, "gradient": nodes, "plot": len(self.plot_points)}
-        counts |= {"first_values": nodes, "first_gradient": nodes} if corrected else {}
-        if not {
-            *counts,
-            "estimate",
-            "method",
-            "seconds",
-            *(["coarse"] if reference else []),
-        } <= set(part):
+        if corrected:
+            counts |= {"first_values": nodes, "first_gradient": nodes}
+        needed = {*counts, "estimate", "method", "seconds"}
+        if reference:
+            needed.add("coarse")
+        if not needed <= set(part):
             return False
-        arrays = {name: np.asarray(part[name]) for name in counts}
-        fits = all(
-            len(a) == counts[name] and bool(np.isfinite(a).all()) for name, a in arrays.items()
-        )
-        return fits and all(a.shape[-1] == dim for name, a in arrays.items() if "gradient" in name)
+        for name, count in counts.items():
+            array = np.asarray(part[name])
+            if len(array) != count or not np.isfinite(array).all():
+                return False
+            if "gradient" in name and array.shape[-1] != dim:
+                return False
+        return True
 
     def _compare(
         self,

@@ -113,7 +113,8 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
     bounds are an error of `solve_cells`.)"""
     if not found.oracle:
         return None if found.between <= limit else Verdict.UNDECIDED
-    pinn, fem = budget["cell"] <= limit, found.fem_cell <= limit
+    pinn = budget["cell"] <= limit
+    fem = found.fem_cell <= limit
     if pinn and fem:
         return None
     if pinn or fem:

@@ -40,7 +40,8 @@ def _version(distribution: str) -> str:
 @lru_cache
 def _package_digest() -> str:
     """Of the files of the package: a working copy changes without its version."""
-    root, digest = Path(__file__).parents[1], hashlib.sha256()
+    root = Path(__file__).parents[1]
+    digest = hashlib.sha256()
     for path in sorted(p for p in root.rglob("*") if p.suffix in (".py", ".cpp", ".hpp")):
         digest.update(f"{path.relative_to(root)}|".encode())
         digest.update(path.read_bytes())
