@@ -60,7 +60,8 @@ def name_terms(op: Operator, order: int, key: MacroscopicTerm, local: bool) -> l
     elif time:
         if outer or len(inner) > 1 or (inner and time > 1):
             raise _refused(key)
-        name, sign = _name_of_time_derivative(op, inner, time), 1
+        name = _name_of_time_derivative(op, inner, time)
+        sign = 1
     elif (len(outer), len(inner)) in _LOWER_ORDER:
         name, sign = _LOWER_ORDER[len(outer), len(inner)]
     else:

@@ -37,6 +37,7 @@ _FACE_GAP = 1e-6
 """Difference of a coefficient at opposite faces of the cell, relative to its size, up to which it
 counts as continuous there.
 """
+# Share of the largest value: what is negative by rounding is zero.
 _TINY = 1e-12
 _MAY_BE_SINGULAR = (sp.Pow, sp.log, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.gamma)
 
@@ -89,7 +90,8 @@ def check_finite(op: Operator) -> None:
     """Every coefficient and source is a finite number on a sample of the cell, and bounded
     there.
     """
-    points, terms = range_grid(op), _distinct(op)
+    points = range_grid(op)
+    terms = _distinct(op)
     exprs = list(terms)
     for slow in slow_samples(op, exprs):
         for c, values in zip(exprs, sampler(exprs, op)(points, slow), strict=True):
@@ -407,7 +409,8 @@ _SOLVABILITY = {
 def _show(op: Operator, term: Term, c: sp.Expr) -> sp.Expr:
     """The physical term that an expanded one comes from."""
     slow = len(op.coordinates)
-    indices, power = [], term.power
+    indices = []
+    power = term.power
     for index in (term.left, term.right):
         whole = list(slow_part(index, slow))
         for axis, n in zip(op.axes, fast_part(index, slow), strict=True):

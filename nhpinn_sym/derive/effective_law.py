@@ -291,5 +291,7 @@ def index_of(n: int, key: MacroscopicTerm) -> tuple[int, ...]:
 def key_of(index: tuple[int, ...], slow: int) -> tuple[int, MacroscopicTerm]:
     """(n, key) of `index_of`."""
     n, equation, *rest = index
-    left, field, right = tuple(rest[:slow]), rest[slow], tuple(rest[slow + 1 :])
+    left = tuple(rest[:slow])
+    field = rest[slow]
+    right = tuple(rest[slow + 1 :])
     return n, (equation, left, None if field < 0 else field, right)

@@ -326,23 +326,27 @@ def _timely(op: Operator) -> bool:
 
 
 def _entries(op: Operator, principal: Table) -> list[list[sp.Expr]]:
-    d, slow = op.problem.scales.dim, len(op.coordinates)
+    d = op.problem.scales.dim
     entries = [[sp.Integer(0)] * d for _ in range(d)]
     for t, c in principal.items():
-        i, k = (fast_part(index, slow).index(1) for index in (t.left, t.right))
+        i, k = _axes(t, len(op.coordinates))
         entries[i][k] -= c
     return entries
 
 
+def _axes(t: Term, slow: int) -> tuple[int, int]:
+    """(i, k) of d_i( c d_k u ) in the fast variables."""
+    return fast_part(t.left, slow).index(1), fast_part(t.right, slow).index(1)
+
+
 def _scalar_tensor(op: Operator, keys: list[Term]) -> list[Callable[[Array], Array]]:
     """The tensor a of -div(a grad u)."""
-    d, slow = op.problem.scales.dim, len(op.coordinates)
+    d = op.problem.scales.dim
+    axes = [_axes(t, len(op.coordinates)) for t in keys]
 
     def tensor(values: Array) -> Array:
         a = np.zeros((d, d, values.shape[-1]), dtype=values.dtype)
-        for t, v in zip(keys, values, strict=True):
-            left, right = fast_part(t.left, slow)[:d], fast_part(t.right, slow)[:d]
-            i, k = (left.index(1), right.index(1))
+        for (i, k), v in zip(axes, values, strict=True):
             a[i, k] -= v
         return a
 

@@ -34,7 +34,8 @@ def closing(
     An operator that is its own transpose gives h up to 2 n + 1 from N up to n (the energy form);
     others need one more level of correctors.
     """
-    recursion, m = model.recursion, model.homogenized_order
+    recursion = model.recursion
+    m = model.homogenized_order
     if recursion.steps > 1:
         raise UnsupportedError(
             "averaged operators of an expansion in broken powers of eps",
@@ -129,7 +130,8 @@ def _axes(index: MultiIndex) -> str:
 
 def mean_fields(model: HomogenizedModel, level: int) -> list[sp.Expr]:
     """U_level, or its components for systems."""
-    arguments, count = model.problem.scales.arguments, model.components
+    arguments = model.problem.scales.arguments
+    count = model.components
     names = [f"U_{level}"] if count == 1 else [f"U_{level}_{j + 1}" for j in range(count)]
     return [sp.Function(name)(*arguments) for name in names]
 

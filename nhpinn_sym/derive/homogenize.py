@@ -96,7 +96,8 @@ def homogenize_operator(
     lowest = min(k for k, table in powers.items() if any(t.field is not None for t in table))
     unit = unit_mass(op, powers[lowest], kernels)
     if unit is not None:
-        op, powers = unit, expand(unit)
+        op = unit
+        powers = expand(unit)
         kernels = diagnose.check_leading_operator(op, powers)
     definite = check_ellipticity(
         op, {t: c for t, c in powers[lowest].items() if t.field is not None}, -lowest

@@ -103,11 +103,9 @@ class _Latex(LatexPrinter):
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         inner = self._print(expr.expr)
-        return (
-            f"{self.marks(expr)} {inner}"
-            if plain(expr.expr)
-            else rf"{self.marks(expr)}\left( {inner} \right)"
-        )
+        if plain(expr.expr):
+            return f"{self.marks(expr)} {inner}"
+        return rf"{self.marks(expr)}\left( {inner} \right)"
 
     def marks(self, expr: sp.Derivative) -> str:
         """The partial signs of a derivative."""
@@ -316,8 +314,6 @@ def term(
 
 def source(c: sp.Expr, left: MultiIndex, coordinates: tuple[sp.Symbol, ...]) -> sp.Expr:
     """D^left( c ), with a leading minus sign of c in front."""
-    return (
-        -differentiate(-c, left, coordinates)
-        if c.could_extract_minus_sign()
-        else differentiate(c, left, coordinates)
-    )
+    if c.could_extract_minus_sign():
+        return -differentiate(-c, left, coordinates)
+    return differentiate(c, left, coordinates)

@@ -27,14 +27,14 @@ LEVEL = "{}_z"
 
 
 def active_axes(op: Operator) -> Operator:
-    """Without the fast axes beyond y that no coefficient depends on."""
+    """Without the fast axes beyond y that no coefficient depends on; z has all its axes or none."""
     d = op.problem.scales.dim
-    held = [axis for axis in op.axes[d:] if any(c.has(axis.symbol) for c in op.table.values())]
-    z = (
-        [axis for axis in op.axes[d:] if axis.slow < d]
-        if any(axis.slow < d for axis in held)
-        else []
-    )
+    coefficients = op.table.values()
+    beyond = op.axes[d:]
+    held = [axis for axis in beyond if any(c.has(axis.symbol) for c in coefficients)]
+    z = [axis for axis in beyond if axis.slow < d]
+    if not any(axis in held for axis in z):
+        z = []
     return replace(op, axes=(*op.axes[:d], *z, *(axis for axis in held if axis.slow == d)))
 
 

@@ -52,11 +52,9 @@ def unit_mass(op: Operator, leading: Table, kernels: Kernels) -> Operator | None
             remedy=_CURE,
         )
     rho = masses(op)
-    return (
-        divided(op, rho)
-        if any(c.has(*op.fast, tau.symbol) for c in rho) or len(set(rho)) > 1
-        else None
-    )
+    if len(set(rho)) > 1 or any(c.has(*op.fast, tau.symbol) for c in rho):
+        return divided(op, rho)
+    return None
 
 
 def add_tangents(op: Operator, recursion: Recursion) -> tuple[Transformation, ...]:

@@ -31,8 +31,10 @@ _LONG = 40
 
 def write_steps(model: HomogenizedModel) -> Derivation:
     """The numbered steps that `print(model)` shows."""
-    op, lowest = model.cell_operator, model.recursion.lowest
-    m, recursion = model.homogenized_order, model.recursion
+    op = model.cell_operator
+    lowest = model.recursion.lowest
+    m = model.homogenized_order
+    recursion = model.recursion
     steps = [
         Step("Multiscale equation", _scales(model), tuple(_problem(model.operator))),
         *(Step(t.title, t.remark, t.equations) for t in model.transformations),
@@ -57,21 +59,11 @@ def write_steps(model: HomogenizedModel) -> Derivation:
                 )
             )
         head = Prose("Order ", eps_power(lowest + n), ": cell problems")
-        steps.append(
-            Step(
-                head,
-                (
-                    "Each is periodic on the cell with zero mean."
-                    if cells
-                    else Prose(
-                        "All right-hand sides vanish: ",
-                        Formula(f"u{n} = 0", f"u_{{{n}}} = 0"),
-                        ".",
-                    )
-                ),
-                tuple(c.equation for c in cells),
-            )
-        )
+        remark: str | Prose = "Each is periodic on the cell with zero mean."
+        if not cells:
+            zero = Formula(f"u{n} = 0", f"u_{{{n}}} = 0")
+            remark = Prose("All right-hand sides vanish: ", zero, ".")
+        steps.append(Step(head, remark, tuple(c.equation for c in cells)))
     steps += [
         Step(
             "First corrector" if model.order == 1 else "Correctors",
@@ -126,7 +118,9 @@ def _weighted(model: HomogenizedModel) -> bool:
 
 
 def _scales(model: HomogenizedModel) -> Prose:
-    op, d, problem = model.operator, model.problem.scales.dim, model.problem
+    op = model.operator
+    d = model.problem.scales.dim
+    problem = model.problem
     cell = box(problem.cell.intervals, problem.cell)
     said = Prose("with ", scaled("y", "x"), ", periodic in ", _Y, " on the cell ", cell)
     if any(axis.slow < d and axis.power == 2 for axis in op.axes):
@@ -202,30 +196,33 @@ def _orders(model: HomogenizedModel) -> list[sp.Equality]:
                 if t.field is not None and t.equation == i
             ]
             if parts:
-                whole = (
-                    (fields[0],)
-                    if op.components == 1
-                    else (sp.Function("u")(*coordinates), sp.Integer(i + 1))
-                )
-                rows.append(equation(OfOrder(sp.Integer(k), *whole), sp.Add(*parts)))
+                head = OfOrder(sp.Integer(k), fields[0])
+                if op.components > 1:
+                    whole = sp.Function("u")(*coordinates)
+                    head = OfOrder(sp.Integer(k), whole, sp.Integer(i + 1))
+                rows.append(equation(head, sp.Add(*parts)))
     return rows
 
 
 def _ansatz(model: HomogenizedModel) -> Iterable[sp.Equality]:
-    eps, count = model.problem.scales.eps, max(2, model.order) + 1
+    eps = model.problem.scales.eps
+    count = max(2, model.order) + 1
     written = [model.writer.unknowns(str(n)) for n in range(count)]
     for i, u in enumerate(model.problem.unknowns):
         yield equation(u, sp.Add(*[eps**n * written[n][i] for n in range(count)]))
 
 
 def _leading(model: HomogenizedModel) -> tuple[Prose, tuple[sp.Equality, ...]]:
-    lowest, u = model.recursion.lowest, model.problem.unknowns[0]
-    arguments, tex = ", ".join(map(str, u.args)), ", ".join(map(latex, u.args))
+    lowest = model.recursion.lowest
+    u = model.problem.unknowns[0]
+    arguments = ", ".join(map(str, u.args))
+    tex = ", ".join(map(latex, u.args))
     kernels = tuple(model.writer.kernel_equations())
     kernel = Formula(f"A_{lowest} u0 = 0", f"A_{{{lowest}}} u_0 = 0")
     said = Prose(kernel, " on the periodic cell: ")
     if model.recursion.ground is not None:
-        phi, slow = Formula("phi(y)", r"\phi(y)"), Formula(f"({arguments})", f"({tex})")
+        phi = Formula("phi(y)", r"\phi(y)")
+        slow = Formula(f"({arguments})", f"({tex})")
         said += Prose(_U0, " is ", phi, " times a function of ", slow, ".")
     else:
         still = Formula(f"u0 = u0({arguments})", f"u_0 = u_0({tex})")
@@ -324,7 +321,8 @@ def _abstract(model: HomogenizedModel) -> tuple[sp.Equality, ...]:
     """The hierarchy with A_n for the averaged operators, where all their entries would be too many
     to read.
     """
-    m, arguments = model.homogenized_order, model.problem.scales.arguments
+    m = model.homogenized_order
+    arguments = model.problem.scales.arguments
     fields = [sp.Function(f"U_{n}")(*arguments) for n in range(model.order + 1)]
     rest = [
         sp.Add(*[OfOrder(sp.Integer(m + c), fields[n - c]) for c in range(1, n + 1)])

@@ -25,6 +25,7 @@ from .trigonometric import REMEDY, Series, SeriesSum, Trigonometry, summed
 _LARGEST = 1_000_000
 """Products of waves in one average, beyond which it is refused rather than waited for."""
 
+# SymPy multiplies what is no number: a product of waves then costs about as many of numbers.
 _SLOWER = 20
 
 

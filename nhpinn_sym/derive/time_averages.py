@@ -37,6 +37,7 @@ from .trigonometric import Trigonometry
 
 ORDERED = "Time-ordered averages"
 """The title of what is told of them."""
+# Points per period of tau; not powers of two alone, which alias the same harmonics alike.
 _NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
 _ROUNDING = 1e-13
 """Change of a mean from one number of points to the next, relative to the values, below which it is

@@ -74,11 +74,9 @@ def ground_state(
     place = Term(0, zero, 0, zero, lowest)
     shifted = dict(powers[lowest])
     shifted[place] = shifted.get(place, sp.Integer(0)) - LAMBDA * rho
-    u, v, phi = (
-        op.problem.unknowns[0],
-        sp.Function("v")(*op.problem.unknowns[0].args),
-        sp.Function("phi")(*op.fast),
-    )
+    u = op.problem.unknowns[0]
+    v = sp.Function("v")(*op.problem.unknowns[0].args)
+    phi = sp.Function("phi")(*op.fast)
     eps = op.problem.scales.eps
     growth = sp.exp(-LAMBDA * op.problem.scales.t / eps**2) if timely else sp.Integer(1)
     remark = Prose(

@@ -26,7 +26,9 @@ _SAMPLES = 256
 """Points of a period of tau at which a function of tau alone is sampled for its Fourier series."""
 _HIGHEST_POWER = 19
 """Of a sine or cosine, which is as many waves."""
+# Of Fourier coefficients by samples, relative to the largest: below rounding.
 _NEGLIGIBLE = 1e-15
+# Of a sum of floating-point numbers, relative to its parts: what is less has cancelled.
 _ROUNDING = 1e-12
 REMEDY = (
     "use a larger power of eps, fast_time=2, or coefficients that are sums of products "

@@ -205,7 +205,9 @@ def wall_equations(
 ) -> Iterator[sp.Equality]:
     """The limits of the natural conditions of a problem, where they hold more than the homogenized
     flux."""
-    problem, law, found = op.problem, tuple(law), dict[int, WallLaw]()
+    problem = op.problem
+    law = tuple(law)
+    found = dict[int, WallLaw]()
     for (name, p), condition in problem.conditions.items():
         if isinstance(condition, (Neumann, Robin)):
             assert problem.domain is not None

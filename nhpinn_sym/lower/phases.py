@@ -37,6 +37,7 @@ that somebody drew."""
 """Points per axis of the grid on which phases are looked for."""
 _MOST = 4096
 """Combinations of branches that are looked through for pieces that no point of the grid hits."""
+# Relative difference of coefficients at opposite faces up to which they are one, by rounding.
 _SAME = 1e-9
 Alternatives = list[tuple[int, Boolean]]
 """The alternatives of one Piecewise: numbers of branches and conditions."""

@@ -19,7 +19,8 @@ from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from .forms import External, MultiIndex, Natural, StrongTerm
 
-WALL, WEIGHT = "wall", "wall_psi"
+WALL = "wall"
+WEIGHT = "wall_psi"
 """Names of the externals: index (part, equation, field or -1 for a number, *D^right), and (part,
 equation, component) for the mean of a component of psi; a part by its number in the domain's list.
 """
@@ -103,7 +104,8 @@ def parts_with(problem: MultiscaleProblem, condition: Condition, j: int) -> tupl
 
 class _Lowering:
     def __init__(self, model: HomogenizedModel, open_parts: Iterable[str]) -> None:
-        self.model, self.problem = model, model.problem
+        self.model = model
+        self.problem = model.problem
         self.zero: MultiIndex = (0,) * model.problem.scales.dim
         self.slow = len(model.cell_operator.coordinates)
         self.length = self.slow + len(model.cell_operator.fast)
@@ -119,7 +121,8 @@ class _Lowering:
 
     def _laws(self) -> dict[str, WallLaw]:
         """By part; walls across one axis have the same."""
-        op, recursion = self.model.cell_operator, self.model.recursion
+        op = self.model.cell_operator
+        recursion = self.model.recursion
         axes = sorted({part.axis for part in self.parts.values()})
         by_axis = {axis: wall_law(op, recursion, self.model.law, axis) for axis in axes}
         return {name: by_axis[part.axis] for name, part in self.parts.items()}

@@ -13,7 +13,8 @@ Intervals = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 _STEPS = (sp.Heaviside, sp.sign)
 _ROUNDING = 1e-15
 """Relative difference up to which two numbers are the same."""
-_RISING, _FALLING = (sp.Gt, sp.Ge), (sp.Lt, sp.Le)
+_RISING = (sp.Gt, sp.Ge)
+_FALLING = (sp.Lt, sp.Le)
 
 
 def decided(expr: sp.Expr, cell: Intervals) -> sp.Expr:
@@ -46,11 +47,9 @@ def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:
     positive = _decision(sp.Gt(node.args[0], 0, evaluate=False), cell)
     if positive is None:
         return None
-    return (
-        sp.Integer(1)
-        if positive == sp.true
-        else sp.Integer(0 if isinstance(node, sp.Heaviside) else -1)
-    )
+    if positive == sp.true:
+        return sp.Integer(1)
+    return sp.Integer(0 if isinstance(node, sp.Heaviside) else -1)
 
 
 def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.BooleanAtom | None:

@@ -24,6 +24,7 @@ from .zero_test import is_zero, jumps
 
 Pieces = Iterator[tuple[Term, sp.Expr]]
 
+# Plates; the expansion and the backends know no higher order.
 MAX_ORDER = 4
 
 
@@ -48,7 +49,8 @@ def _summed(table: Mapping[Term, list[sp.Expr]]) -> dict[Term, sp.Expr]:
 
 def _normalize(op: Operator, term: Term, c: sp.Expr) -> Pieces:
     d = op.problem.scales.dim
-    left, right = sum(term.left[:d]), sum(term.right[:d])
+    left = sum(term.left[:d])
+    right = sum(term.right[:d])
     if left + right > MAX_ORDER:
         raise UnsupportedError(
             f"a space derivative of order above {MAX_ORDER}",

@@ -92,7 +92,8 @@ class _Reader:
     """Collects D^left( c D^right u ) from one walk over each equation."""
 
     def __init__(self, problem: MultiscaleProblem) -> None:
-        self.problem, self.scales = problem, problem.scales
+        self.problem = problem
+        self.scales = problem.scales
         self.fields = {f: j for j, f in enumerate(problem.unknowns)}
         self.axes = {v: k for k, v in enumerate(self.scales.physical)}
         self.zero: MultiIndex = (0,) * len(self.axes)
@@ -299,18 +300,19 @@ def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:
                     " eps**k"
                 ),
             )
-        parts[
-            (
-                0
-                if power == 1
-                else int(
-                    sp.degree(power, eps) if power.is_polynomial(eps) else power.as_base_exp()[1]
-                )
-            )
-        ] += free
+        parts[_exponent(power, eps)] += free
     return parts
 
 
 def _is_power(e: sp.Expr, eps: sp.Symbol) -> bool:
     base, exponent = e.as_base_exp()
     return bool((base == eps and exponent.is_Integer) or (base == 1 / eps and exponent.is_Integer))
+
+
+def _exponent(power: sp.Expr, eps: sp.Symbol) -> int:
+    """k of eps^k."""
+    if power == 1:
+        return 0
+    if power.is_polynomial(eps):
+        return int(sp.degree(power, eps))
+    return int(power.as_base_exp()[1])

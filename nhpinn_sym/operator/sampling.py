@@ -29,15 +29,18 @@ _FEW_POINTS = (5, 7)
 other does not; by the number of axes of the cell, and for more axes."""
 _RANGE_SIZES = {1: 240, 2: 48, 3: 16, 4: 9, 5: 6, 6: 4, 7: 3}
 """Points per axis, by the number of axes of the cell."""
+# A formula without the period differs at almost every point, a small phase at some.
 _PERIOD_POINTS = 400
 _BESIDE = 1e-9
 """Share of a period by which points are moved off an interface."""
 _SAME = 1e-9
 """Relative difference up to which two values count as one: formulas with periods like 2*pi/3 round
 to about 1e-12, and a small jump is larger."""
+# Of the midpoint rule, which sums thousands of values.
 _ROUNDING = 1e-14
 INNER = 1e-9
 """Distance of the samples from the ends of the slow intervals, where data may be singular."""
+# Of the box of slow variables: all of them up to six variables.
 _MOST_CORNERS = 64
 
 
@@ -52,12 +55,16 @@ def slow_ranges(op: Operator) -> dict[sp.Symbol, tuple[float, float]]:
     """The domain, the time interval, the periods of frozen coordinates and the parameter ranges;
     the unit interval where there is none."""
     problem = op.problem
-    boxes = problem.domain.bounds if problem.domain else ((0.0, 1.0),) * problem.scales.dim
-    end = float(problem.final_time) if problem.final_time is not None else 1.0
-    ranges = dict(zip(problem.scales.physical, (*boxes, (0.0, end)), strict=True))
-    frozen = {axis.symbol: (float(axis.interval[0]), float(axis.interval[1])) for axis in op.frozen}
-    free = {symbol: (float(a), float(b)) for symbol, (a, b) in problem.parameters.items()}
-    return ranges | frozen | free
+    bounds = ((0.0, 1.0),) * problem.scales.dim
+    if problem.domain is not None:
+        bounds = problem.domain.bounds
+    end = 1.0 if problem.final_time is None else float(problem.final_time)
+    ranges = dict(zip(problem.scales.physical, (*bounds, (0.0, end)), strict=True))
+    for axis in op.frozen:
+        ranges[axis.symbol] = (float(axis.interval[0]), float(axis.interval[1]))
+    for symbol, (a, b) in problem.parameters.items():
+        ranges[symbol] = (float(a), float(b))
+    return ranges
 
 
 def slow_samples(op: Operator, exprs: Sequence[sp.Expr]) -> list[SlowPoint]:
@@ -209,11 +216,12 @@ def _fold(op: Operator) -> dict[sp.Symbol, sp.Expr]:
 
 def search_box(op: Operator, exprs: Sequence[sp.Expr]) -> dict[sp.Symbol, tuple[float, float]]:
     """The ranges of all variables in `exprs`: the cell, and the slow ranges without their ends,
-    where
-    data may be singular."""
-    cell = dict(zip(op.fast, op.cell.bounds, strict=True))
-    inner = {v: (a + INNER * (b - a), b - INNER * (b - a)) for v, (a, b) in slow_ranges(op).items()}
-    return {v: ends for v, ends in (cell | inner).items() if any(e.has(v) for e in exprs)}
+    where data may be singular."""
+    ranges = dict(zip(op.fast, op.cell.bounds, strict=True))
+    for v, (a, b) in slow_ranges(op).items():
+        margin = INNER * (b - a)
+        ranges[v] = (a + margin, b - margin)
+    return {v: ends for v, ends in ranges.items() if any(e.has(v) for e in exprs)}
 
 
 def has_period(expr: sp.Expr, op: Operator, axis: int) -> bool:

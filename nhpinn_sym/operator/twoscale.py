@@ -59,7 +59,8 @@ def split(index: MultiIndex, axes: tuple[FastAxis, ...]) -> tuple[tuple[MultiInd
 
 def _parts(index: MultiIndex, axes: tuple[FastAxis, ...]) -> Iterator[tuple[MultiIndex, int, int]]:
     for fast in itertools.product(*(range(index[axis.slow] + 1) for axis in axes)):
-        rest, weight = list(index), 1
+        rest = list(index)
+        weight = 1
         for axis, n in zip(axes, fast, strict=True):
             weight *= comb(rest[axis.slow], n) if rest[axis.slow] >= n else 0
             rest[axis.slow] -= n

@@ -64,7 +64,9 @@ def _condition(condition: Relational, scales: Scales, whole: sp.Expr) -> Any:
 
 def _term(part: sp.Expr, scales: Scales, whole: sp.Expr) -> sp.Expr:
     """c x_i/eps as c y_i; products of x_1, ..., x_d likewise."""
-    rest, inverse, degrees = [], sp.Integer(0), dict[sp.Symbol, sp.Expr]()
+    rest = []
+    inverse = sp.Integer(0)
+    degrees = dict[sp.Symbol, sp.Expr]()
     for factor in sp.Mul.make_args(part):
         base, exponent = factor.as_base_exp()
         if base == scales.eps:

@@ -36,10 +36,15 @@ _SATURATING = (
 )
 _REACH = (-1.0137, 7.0151)
 """The line on which places are sought where arguments are of order 1: beyond a period of 2 pi."""
+# Arguments as steep as 500 y pass through order 1 within a few of them.
 _LINE_POINTS = 2001
+# Where tanh and its like still differ from their limits in the third digit.
 _ORDER_ONE = 3.0
+# Of an argument that jumps over order 1 between two points; any other would do but a round one.
 _LEVEL = 0.7
+# An analytic function that vanishes at a few generic points vanishes.
 _MOST_CROSSINGS = 4
+# From a step of the line to rounding.
 _BISECTIONS = 50
 _LONG = 400
 """Operations beyond which an expression is compiled to be evaluated, and not expanded: that takes

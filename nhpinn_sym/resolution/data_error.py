@@ -33,7 +33,8 @@ def quadrature_error(
     half = len(means.means) // 2
     worst = 0.0
     for part in (slice(0, half), slice(half, None)):
-        exact, error = means.means[part], means.errors[part]
+        exact = means.means[part]
+        error = means.errors[part]
         size = float(np.abs(exact).max(initial=0.0))
         if size > 0 and np.all(np.isfinite(error)):
             worst = max(worst, float((np.abs(found[part] - exact) - error).max()) / size)

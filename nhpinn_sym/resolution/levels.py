@@ -24,6 +24,7 @@ _SHRINKS = 0.9
 """A change that is not below this share of the one before shows no convergence."""
 _ROUNDING = 1e-13
 """Changes below this share of the largest entry of all are rounding."""
+# From level to level: one may be small by accident, three hardly are.
 _CHANGES = 3
 
 

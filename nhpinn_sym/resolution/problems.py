@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..lower.forms import Functional, LoweredCells, LoweredEquation
+from ..lower.forms import LoweredCells, LoweredEquation
 from ..operator.arrays import Array, Integers
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
@@ -90,10 +90,13 @@ def resolve_time(equation: LoweredEquation, parameters: Mapping[str, Any]) -> Re
 def cell_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
     """Every coefficient of the cell problems and of the effective law."""
     terms = chain(cells.bilinear, cells.mass, *(f.weak for f in cells.functions))
-    functionals = chain(
-        cells.effective, cells.higher, *((c.numerator, c.denominator) for c in cells.constants)
-    )
-    return tuple(dict.fromkeys(chain((t.coefficient for t in terms), *map(_held, functionals))))
+    data = [t.coefficient for t in terms]
+    functionals = [*cells.effective, *cells.higher]
+    for c in cells.constants:
+        functionals += [c.numerator, c.denominator]
+    for functional in functionals:
+        data += [functional.constant, *(t.coefficient for t in functional.terms)]
+    return tuple(dict.fromkeys(data))
 
 
 def _all_data(cells: LoweredCells) -> tuple[sp.Expr, ...]:
@@ -116,27 +119,19 @@ def equation_data(equation: LoweredEquation) -> tuple[sp.Expr, ...]:
     """Coefficients and sources, in both scales where they have two, and boundary and initial
     data.
     """
-    terms = (
-        ()
-        if equation.two_scale
-        else (t.coefficient for t in chain(equation.bilinear, equation.mass, equation.linear))
-    )
-    boundary = chain(
-        (e.value for e in equation.essential), *((*n.factors, n.value) for n in equation.natural)
-    )
-    scales = chain(equation.two_scale, equation.averaged)
-    return tuple(dict.fromkeys(chain(scales, terms, boundary, equation.initial)))
+    data = [*equation.two_scale, *equation.averaged]
+    if not equation.two_scale:
+        terms = chain(equation.bilinear, equation.mass, equation.linear)
+        data += [t.coefficient for t in terms]
+    data += [e.value for e in equation.essential]
+    for n in equation.natural:
+        data += [*n.factors, n.value]
+    return tuple(dict.fromkeys([*data, *equation.initial]))
 
 
 def averaged_ranges(equation: LoweredEquation) -> dict[sp.Symbol, Value]:
     """The periods of the coordinates that effective coefficients are averages over."""
     return {axis.symbol: _interval(axis) for axis in equation.averaged_axes}
-
-
-def _held(functional: Functional) -> Iterator[sp.Expr]:
-    yield functional.constant
-    for term in functional.terms:
-        yield term.coefficient
 
 
 def _values(parameters: Mapping[str, Any], symbols: Iterable[sp.Symbol]) -> dict[sp.Symbol, Value]:

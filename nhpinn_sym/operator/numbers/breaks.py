@@ -19,8 +19,11 @@ _KINKS = (sp.Abs, sp.Max, sp.Min)
 STEPS = (sp.sign, sp.Heaviside, sp.floor)
 SAME = 1e-13
 """Breaks closer than this share of the interval are one."""
+# Halvings: far beyond _NARROW, where each box is dropped or counts as found.
 _ROUNDS = 80
+# Boxes of one round that are not decided: the expression oscillates, or vanishes on an interval.
 _MOST_BOXES = 20_000
+# Of one floor along an axis; more are more lines than a mesh can have.
 _MOST_STEPS = 100_000
 _NARROW = 1e-9
 """Share of the interval at which a zero that is no change of sign counts as found."""

@@ -15,11 +15,17 @@ import sympy as sp
 from ...problem.numeric import lambdified
 from ..arrays import Array, Integers, tensor_points
 
+# Of a line through the cell; between two of them one stationary point is looked for.
 _SAMPLES = 48
+# To the last bit of a double.
 _BISECTIONS = 54
+# Points per axis from which Newton starts, by the number of free axes.
 _STARTS = {1: 33, 2: 12, 3: 6}
+# Of damped Newton: each may cross a quarter of the cell, the last few converge quadratically.
 _STEPS = 40
+# Equations relative to their slopes: the distance from the critical point.
 _CONVERGED = 1e-12
+# Share of the cell: critical values this close are one, as Newton meets each many times.
 _SAME = 1e-9
 
 Bounds = tuple[tuple[float, float], ...]

@@ -30,7 +30,9 @@ class Lines:
         demand: Demand = FOR_A_MESH,
     ) -> None:
         self.demand = demand
-        self.space, self.breaks, self.periodic = space, breaks, periodic
+        self.space = space
+        self.breaks = breaks
+        self.periodic = periodic
         self.cuts = [breaks.cuts(interval, k) for k, interval in enumerate(space.intervals)]
         self.lines = list(self.cuts)
         self.longest = [space.length(k) for k in range(len(space.symbols))]

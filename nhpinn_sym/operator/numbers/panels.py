@@ -23,6 +23,7 @@ from .breaks import boxes
 from .enclosure import enclose_tightly
 from .ranges import Range
 
+# Of interpolants along each axis, by the number of variables: the nodes multiply.
 _DEGREES = {1: 6, 2: 6, 3: 4, 4: 3}
 MOST_COUPLED = max(_DEGREES)
 """Variables of a datum that are enclosed together."""
@@ -40,7 +41,10 @@ class Demand:
     hidden: Mapping[int, float]
 
 
+# Elements and nets take up what a panel leaves over: a thousandth is below their own error there.
 FOR_A_MESH = Demand({1: 1e-3, 2: 1e-3, 3: 1e-3, 4: 1e-3}, {1: 1e-6, 2: 2e-3, 3: 2e-2, 4: 5e-2})
+# Gauss rules on these panels are of higher order than the interpolants, and more accurate.
+# Quadrature of higher order on the same panels gains several digits over the interpolant.
 FOR_MEANS = Demand({1: 1e-8, 2: 1e-5, 3: 1e-4, 4: 1e-3}, {1: 1e-7, 2: 2e-3, 3: 2e-2, 4: 5e-2})
 # The size that errors are relative to: where a datum passes through zero its least value alone
 # would ask for panels without end.
@@ -52,6 +56,8 @@ _NARROWEST = 1e-8
 """Share of an interval below which nothing is halved."""
 _FINE = 2e-5
 """Share of an interval below which panels need be accurate relative to the largest size only."""
+# Panels of one datum, and boxes that certify them: beyond, it counts as not resolved.
+# Panels of one datum, and boxes that certify them: seconds.
 MOST_PANELS = 20_000
 MOST_BOXES = 400_000
 _SHRUNK = 1e-10
@@ -357,7 +363,8 @@ def halve(lo: Array, hi: Array, axis: Integers) -> tuple[Array, Array]:
     """Each box cut in two across its axis."""
     rows = np.arange(len(lo))
     middle = (lo[rows, axis] + hi[rows, axis]) / 2
-    left, right = hi.copy(), lo.copy()
+    left = hi.copy()
+    right = lo.copy()
     left[rows, axis] = middle
     right[rows, axis] = middle
     return np.concatenate([lo, right]), np.concatenate([left, hi])

@@ -23,9 +23,11 @@ and how much it may vary along each axis (n, d)."""
 Branches = tuple[tuple[sp.Piecewise, int], ...]
 """Of each Piecewise the number of a branch."""
 
+# Each is enclosed apart: beyond, the Piecewise are enclosed as they are, with jumps for slopes.
 _MOST_ALTERNATIVES = 64
 _MOST_BOXES = 20_000
 """Boxes of one round; more are judged by the values that were found."""
+# Halvings of one axis of three from the box to _NARROWEST of it, and to spare.
 _ROUNDS = 200
 _MOST_TRIED = 16
 """About as many places are looked at for growth."""
@@ -151,7 +153,8 @@ def _without_enclosure(expr: sp.Expr, symbols: Sequence[sp.Symbol], lo: Array, h
         margin = 1e-10 * (b - a)
         value, _ = enclose_tightly(expr, symbols, a + margin, b - margin)
         infinite = ~np.isfinite(value.lo) | ~np.isfinite(value.hi)
-        a, b = a[infinite], b[infinite]
+        a = a[infinite]
+        b = b[infinite]
         narrow = ((b - a) <= _STEPS[-1] * size / 10).all(axis=1)
         if not len(a) or np.any(narrow) or len(a) > _MOST_BOXES:
             return (a + b) / 2

@@ -15,9 +15,11 @@ from .data import DataSpace
 
 _BRANCHES = 64
 """Most combinations of branches that are looked at all together."""
+# Values of a floor that stand for all: data in it are periodic, or linear.
 _STEPS = 16
 POLYNOMIAL = 6
 """Degree of polynomials that one panel resolves."""
+# Frequencies are whole up to rounding of 2*pi as a floating-point number.
 _WHOLE = 1e-9
 _BREAKING = (sp.Piecewise, sp.Heaviside, sp.sign, sp.Abs, sp.Max, sp.Min, sp.floor)
 
