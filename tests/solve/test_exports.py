@@ -53,7 +53,7 @@ def test_cells_as_a_data_set(cells: nh.CellSolution) -> None:
     np.testing.assert_array_equal(data["A"], cells.effective["A"])
 
 
-def test_cells_that_depend_on_x_as_a_data_set() -> None:
+def test_cells_that_depend_on_x(tmp_path: Path) -> None:
     local = nh.solve_cells(
         nh.homogenize(
             problem(
@@ -70,6 +70,10 @@ def test_cells_that_depend_on_x_as_a_data_set() -> None:
     assert float(data["N_1"][3, 1]) == pytest.approx(expected, abs=1e-12)
     harmonic = np.sqrt((3 + data["x1"]) ** 2 - 1)
     np.testing.assert_allclose(data["A"][:, 0, 0], harmonic, rtol=1e-8)
+    values, _ = image(local.to_vti(tmp_path / "cells.vti", 5, x=[x]))
+    assert values["N_1"][1, 0] == pytest.approx(expected, abs=1e-12)
+    with pytest.raises(nh.ProblemError, match="depends on x too"):
+        local.to_vti(tmp_path / "cells.vti", 5)
 
 
 def test_cells_as_an_image(
