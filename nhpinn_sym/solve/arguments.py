@@ -62,7 +62,8 @@ def points_and_time(
 
     Coordinates that are given one by one are numbers, or arrays of one shape.
     """
-    points, rest = given[0], given[1:]
+    points = given[0]
+    rest = given[1:]
     if dim > 1 and len(given) in (dim, dim + 1) and given[dim - 1] is not None:
         remedy = f"give points of shape (n, {dim}), or {dim} coordinates of one shape"
         columns = [as_numbers(column, f"a coordinate of {what}", remedy) for column in given[:dim]]

@@ -25,7 +25,8 @@ _SHOWN_AFTER = 2.0
 
 class _Bar:
     def __init__(self, bars: Progress, task: TaskID) -> None:
-        self.bars, self.task = bars, task
+        self.bars = bars
+        self.task = task
 
     def update(self, fraction: float, note: str = "") -> None:
         self.bars.update(self.task, completed=fraction, note=note)

@@ -123,11 +123,9 @@ def _entry(pair: tuple[EffectiveKey, Mapping[str, Any]]) -> tuple[EffectiveKey, 
     (name, index), data = pair
     coordinates = read_symbols(data["coordinates"])
     formula = None if data["formula"] is None else read_formula(data["formula"], coordinates)
-    nodes, columns, values = (
-        _nodes(data["nodes"]),
-        tuple(map(int, data["columns"])),
-        _numbers(data["values"]),
-    )
+    nodes = _nodes(data["nodes"])
+    columns = tuple(map(int, data["columns"]))
+    values = _numbers(data["values"])
     if formula is None and values.shape != ((len(nodes.points),) if columns else values.shape[:1]):
         raise ValueError("the values of an effective coefficient do not fit its nodes")
     return (str(name), tuple(map(int, index))), Entry(
@@ -151,7 +149,8 @@ def _node_data(nodes: Nodes) -> dict[str, Any]:
 
 
 def _nodes(data: Mapping[str, Any]) -> Nodes:
-    bounds, degree = tuple((float(a), float(b)) for a, b in data["bounds"]), int(data["degree"])
+    bounds = tuple((float(a), float(b)) for a, b in data["bounds"])
+    degree = int(data["degree"])
     if not 0 <= degree <= _MOST_DEGREE or not all(a < b for a, b in bounds):
         raise ValueError("no nodes of an interpolation")
     cuts = tuple(tuple(map(float, own)) for own in data["cuts"])

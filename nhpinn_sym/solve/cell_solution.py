@@ -151,10 +151,8 @@ class CellFunction:
 
     def _columns(self, x: ArrayLike, count: int) -> Array:
         """Points x as (count, d): one for all, or one for each."""
-        dim, remedy = (
-            self.shape.dim,
-            f"give x of shape ({count}, {self.shape.dim}) or ({self.shape.dim},)",
-        )
+        dim = self.shape.dim
+        remedy = f"give x of shape ({count}, {self.shape.dim}) or ({self.shape.dim},)"
         values = as_numbers(x, "x", remedy)
         if values.size not in (dim, count * dim):
             raise ProblemError(

@@ -128,7 +128,8 @@ def solve_request(request: CellRequest, backend: str) -> CellSolution:
 
 def _cell_data(request: CellRequest, backend: str) -> CellData:
     """The lowered cell problems, and what stands behind their coefficients without a formula."""
-    model, values = request.model, request.values
+    model = request.model
+    values = request.values
     cells = request.lowered(request.higher)
     functions = cell_functions(model, request.coefficients, backend)
     if model.inner is not None and cells.externals:

@@ -95,9 +95,11 @@ def unpack(kind: Kind, data: bytes) -> Any:
     again = f"make it again: give a file that {kind.writer} wrote"
     try:
         arrays = _arrays(data)
-        text, digest = str(arrays.pop(_META)), arrays.pop("digest", None)
+        text = str(arrays.pop(_META))
+        digest = arrays.pop("digest", None)
         meta = json.loads(text)
-        version, found = meta.get("version"), meta.get("kind", "")
+        version = meta.get("version")
+        found = meta.get("kind", "")
     except (
         Exception
     ) as cause:  # bytes from anywhere: readers of zip, npy and JSON raise what they like
@@ -225,7 +227,8 @@ def _decoded(data: Any, arrays: Mapping[str, np.ndarray]) -> Any:
         return data
     if _MARK not in data:
         return {key: _decoded(v, arrays) for key, v in data.items()}
-    kind, value = data[_MARK], data["value"]
+    kind = data[_MARK]
+    value = data["value"]
     if kind == "float":
         return float(value)
     if kind == "complex":

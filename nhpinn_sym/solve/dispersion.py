@@ -29,7 +29,8 @@ from .tensors import symmetric_tensor
 Form = Literal["leading", "bakhvalov", "boussinesq"]
 
 _ROUNDING = 1e-12
-_STARTS, _REFINED = 400, 5
+_STARTS = 400
+_REFINED = 5
 
 
 @dataclass(frozen=True)
@@ -103,10 +104,8 @@ class Dispersion:
     def equations(self) -> dict[Form, sp.Equality]:
         """The three forms for U(x, t) as SymPy, numbers to six digits."""
         u = sp.Function("U")(*self.coordinates, self.time)
-        utt, main = (
-            _rounded(self.rho) * sp.Derivative(u, (self.time, 2), evaluate=False),
-            -_applied(self.A, u, self.coordinates),
-        )
+        utt = _rounded(self.rho) * sp.Derivative(u, (self.time, 2), evaluate=False)
+        main = -_applied(self.A, u, self.coordinates)
         inertia = (
             -_rounded(self.rho)
             * self.eps**2
@@ -154,17 +153,16 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
     )
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(model)
-    levels, d = cells.averaged, model.problem.scales.dim
+    levels = cells.averaged
+    d = model.problem.scales.dim
     if model.order < 2 or not cells.info.get("hierarchy"):
         raise ProblemError(
             "the cells have no averaged operator h_4",
             term=cells,
             remedy="solve the cells of homogenize(problem, order=2)",
         )
-    a, rho = (
-        -symmetric_tensor(d, 1, 2, levels[2]),
-        float(symmetric_tensor(d, 1, 0, levels[2], time=2)),
-    )
+    a = -symmetric_tensor(d, 1, 2, levels[2])
+    rho = float(symmetric_tensor(d, 1, 0, levels[2], time=2))
     fourth = levels.get(4, {})  # nothing disperses where nothing oscillates
     b = symmetric_tensor(d, 1, 4, fourth) + _symmetrized(
         np.multiply.outer(symmetric_tensor(d, 1, 2, fourth, time=2), a / rho)

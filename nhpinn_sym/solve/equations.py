@@ -208,7 +208,8 @@ def fine_cells(
     ]
     if per_period is not None:
         positive_integer(per_period, "per_period")
-    count, most = per_period or _PER_PERIOD[dim], MAX_CELLS // len(problem.unknowns)
+    count = per_period or _PER_PERIOD[dim]
+    most = MAX_CELLS // len(problem.unknowns)
     least = {1: 64, 2: 32, 3: 8}[dim]
     while (
         per_period is None

@@ -190,7 +190,8 @@ def _read(data: Any) -> tuple[sp.Basic, int]:
     if head != "Pair" and (not isinstance(head, str) or head not in _NODES):
         raise _refused(data)
     parts = [_read(entry) for entry in rest]
-    arguments, bits = [part for part, _ in parts], _bits(head, parts)
+    arguments = [part for part, _ in parts]
+    bits = _bits(head, parts)
     if bits > _MOST_BITS:
         raise _refused(data)
     return _built(head, arguments, data), bits

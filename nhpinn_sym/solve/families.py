@@ -197,7 +197,8 @@ def solve_family(
     those of `solve_cells`.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
-    declared, chosen = model.problem.parameters, _chosen(model, over, parameters)
+    declared = model.problem.parameters
+    chosen = _chosen(model, over, parameters)
     if model.inner is not None or model.cell_operator.frozen:
         raise UnsupportedError(
             "a family of problems with several levels of scales",
@@ -231,10 +232,8 @@ def _chosen(
             "pass parameters={q: number}",
         )
     )
-    declared, fixed = (
-        model.problem.parameters,
-        {str(v) if isinstance(v, (sp.Basic, str)) else shortened(v) for v in given},
-    )
+    declared = model.problem.parameters
+    fixed = {str(v) if isinstance(v, (sp.Basic, str)) else shortened(v) for v in given}
     if over is None:
         chosen = tuple(v for v in declared if str(v) not in fixed)
     else:

@@ -193,7 +193,8 @@ class FamilyFunction:
         """D_y^index and, by `orders`, derivatives with respect to parameters and x: derivative(y,
         (1, 0), {"q": 1}, q=1.3).
         """
-        y, axes = _numbers("points", points), self.function.shape.axes
+        y = _numbers("points", points)
+        axes = self.function.shape.axes
         if (
             not y.ndim
             or y.shape[-1] != axes
@@ -206,7 +207,8 @@ class FamilyFunction:
                 remedy="one column, and one entry of the multi-index, per axis of the cell",
             )
         slow, shape = self.places.columns(y.shape[:-1], x, parameters, self.function.shape.slow)
-        full, names = self.places.index(orders or {}), self.function.shape.slow
+        full = self.places.index(orders or {})
+        names = self.function.shape.slow
         own = [self.places.names.index(name) for name in names]
         flat = np.broadcast_to(y, (*shape, axes)).reshape(-1, axes)
         slow_index = tuple(full[k] for k in own)

@@ -83,7 +83,8 @@ class Partition:
         """
         if not self._zeros:
             return self.quadrature(order)
-        last, (low, high) = self.dim - 1, self.labels.bounds[-1]
+        last = self.dim - 1
+        low, high = self.labels.bounds[-1]
         return Quadrature(
             *line_points(*self._sweep(last).points(order, even=True), last, order, high - low)
         )
@@ -134,10 +135,8 @@ class Partition:
         self, axis: int, per_axis: int
     ) -> tuple[Array, Array, Array, Numbers, Numbers, Array]:
         points, outer, lines = self._sweep(axis).points(per_axis)
-        (low, high), found = (
-            self.labels.bounds[axis],
-            list[tuple[int, float, float, int, int, int]](),
-        )
+        low, high = self.labels.bounds[axis]
+        found = list[tuple[int, float, float, int, int, int]]()
         for n, line in enumerate(lines):
             found += [
                 (n, one[1], one[1], one[4], one[2], other[2]) for one, other in pairwise(line)
@@ -147,7 +146,8 @@ class Partition:
         number, level, minus, plus = (
             np.array([row[k] for row in found], dtype=np.int64) for k in (0, 3, 4, 5)
         )
-        there, before = points[number], points[number]
+        there = points[number]
+        before = points[number]
         there[:, axis], before[:, axis] = ([row[k] for row in found] for k in (1, 2))
         normals = np.tile(np.eye(self.dim)[axis], (len(found), 1))
         for k, zero in enumerate(self._zeros):
@@ -184,7 +184,8 @@ def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Part
     """The phases of cell problems for these values of the parameters; UnsupportedError as
     `lower.phases.cut`.
     """
-    coordinates, bounds = cells.coordinates, cells.cell.bounds
+    coordinates = cells.coordinates
+    bounds = cells.cell.bounds
     if not cells.jumps:
         return Partition((cells,), Labels(coordinates, bounds, sp.Integer(0), (0,), (0,)), ())
     phases = cut(cells, parameters)

@@ -83,7 +83,8 @@ def _solved(
     """The work of a worker; `caller` is the process that asked for it."""
     if os.getpid() == caller:  # a thread: its warnings are there already, and filters are global
         return _Solved(solve_cells(model, backend, **options), None, ())
-    cells, error = None, None
+    cells = None
+    error = None
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ToleranceWarning)
         try:

@@ -26,7 +26,8 @@ def require_affordable(what: str, numbers: float, *, seconds: float = 0.0, remed
 
     what: the choice that asks for it, such as "n=1000000000".
     """
-    size, free = 8.0 * numbers, free_memory()
+    size = 8.0 * numbers
+    free = free_memory()
     if size > _SHARE * free:
         raise SolveError(
             f"this solve would need about {_readable(size)} of memory, and {_readable(free)} are"

@@ -145,7 +145,9 @@ def _means(call: Callable[[Array], Array], lines: Sequence[Array], points: int) 
     """By Gauss points between the lines."""
     lattice = Lattice(tuple(lines))
     volume = math.prod(b - a for a, b in lattice.bounds)
-    value, size, inverse = 0.0, 0.0, 0.0
+    value = 0.0
+    size = 0.0
+    inverse = 0.0
     positive = True
     for some in GaussRule(lattice, points).blocks():
         values = call(some.points)

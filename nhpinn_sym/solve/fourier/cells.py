@@ -85,12 +85,10 @@ class CellSolver:
         n: int | None = None,
         residual: float = 1e-13,
     ) -> None:
-        self.cells, self.parameters, self.tolerance, self.progress = (
-            cells,
-            dict(parameters),
-            tolerance,
-            progress,
-        )
+        self.cells = cells
+        self.parameters = dict(parameters)
+        self.tolerance = tolerance
+        self.progress = progress
         if n is not None:
             n = positive_integer(n, "n", least=9)
             _require_affordable(cells, n)
@@ -284,7 +282,8 @@ the dimension of the cell.
 """
 _SHIFT = 0.3819660112501051
 """Of these points, in their spacing: generic."""
-_VECTORS, _ITERATIONS = 64, 100
+_VECTORS = 64
+_ITERATIONS = 100
 """Vectors of one cell function that a Krylov iteration keeps, and how many steps it takes about."""
 
 
