@@ -125,7 +125,7 @@ def _validate(arguments: argparse.Namespace) -> int:
     problem = load_problem(arguments.file, arguments.problem)
     report = validate(
         problem,
-        _number(arguments.eps, "--eps"),
+        None if arguments.eps is None else _number(arguments.eps, "--eps"),
         arguments.output,
         fem=arguments.fem,
         pinn=_pinn_options(arguments, "pinn"),
@@ -154,7 +154,8 @@ def _print_report(report: Any) -> None:
     console = Console()
     for table in report.tables():
         console.print(table)
-    console.print(f"{report.verdict.name}: {report.verdict.value}", highlight=False)
+    verdict = f"{report.verdict.name}: {report.verdict.value}"
+    console.print(verdict, highlight=False, markup=False)
     for line in report.evidence:
         console.print(f"- {line}", highlight=False, markup=False)
 

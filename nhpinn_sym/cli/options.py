@@ -60,9 +60,11 @@ def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
         commands,
         "validate",
         runs["validate"],
-        "cross-validate PINN against FEM at one eps (real, of second order, in a box)",
+        "cross-validate PINN against FEM on cells and expansion; with --eps in a box too",
     )
-    validate.add_argument("--eps", required=True, help="the period, such as 1/8")
+    validate.add_argument(
+        "--eps", help="the period, such as 1/8: the boundary value problem too (default: cells)"
+    )
     validate.add_argument(
         "-o",
         "--output",

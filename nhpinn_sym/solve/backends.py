@@ -145,6 +145,12 @@ def choose_fem(name: str) -> str:
     return name
 
 
+def other_elements(name: str) -> str | None:
+    """Another FEM backend than `name` that can be used here; None where there is none."""
+    others = [key for key, known in BACKENDS.items() if known.elements and key != name]
+    return next((key for key in others if available(key)), None)
+
+
 def _load(backend: str, allowed: Collection[str]) -> ModuleType:
     if not isinstance(backend, str) or backend not in allowed:
         raise UnknownBackendError(

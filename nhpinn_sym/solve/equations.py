@@ -107,7 +107,8 @@ def solve_fine(
     coefficients: Mapping[str, Callable[..., Any]] | None = None,
     **options: Any,
 ) -> Solution:
-    """Solve the multiscale problem itself at a given eps, resolving every period.
+    """Solve the multiscale problem itself at a given eps, resolving every period; a problem without
+    fast variables as it is, whatever eps.
 
     tolerance, max_dofs : the mesh is refined until the estimate is below that tolerance, or until
     max_dofs is reached. per_period : otherwise, mesh cells per period and axis (default 64, 16, 6
@@ -115,8 +116,8 @@ def solve_fine(
                  ToleranceWarning, where that would be more than MAX_CELLS in all; `mesh=` gives the
                  cells per axis instead). Lines at jumps come in addition. info["estimate"] compares
                  with the meshes of a half and a quarter of the resolution.
-    backend    : "pinn" is the classical PINN, for comparison (it fails in general), with
-                 the options epochs, learning_rate, ...;
+    backend    : "pinn" is the classical PINN where data oscillate, for comparison (it fails in
+                 general), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """
@@ -125,7 +126,9 @@ def solve_fine(
     options = check_options(solver, options, backend)
     operator = parse(problem)
     lowered = lower_fine(operator)
-    _check_periods_fit(problem, eps)
+    oscillates = any(c.has(*operator.fast) for c in operator.table.values())
+    if oscillates:
+        _check_periods_fit(problem, eps)
     meshed = BACKENDS[backend].elements
     if per_period is not None and not meshed:
         raise ProblemError(
@@ -137,7 +140,7 @@ def solve_fine(
         if not refines(options, per_period):
             option = "at_least" if per_period is None else "mesh"
             options[option] = fine_cells(problem, number, per_period)
-    elif "solver" not in options:
+    elif "solver" not in options and oscillates:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
     values = {"epsilon": number, **parameter_numbers(parameters, problem.parameters), **functions}

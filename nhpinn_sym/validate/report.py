@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,22 @@ from rich.table import Table
 from rich.text import Text
 
 from ..problem.escaping import printable
+from .cell_tables import cells_table
 from .verdict import Verdict as Verdict
 from .verdict import judge as judge
 
 
 @dataclass(frozen=True)
 class Report:
-    """Result of `validate`.
+    """Result of `validate`. Without eps only `cells` and `expansion` are filled, `eps` is "".
 
-    errors   : "e1".."e4" of NH-PINN and of homogenization (Leung, Lin, Zhang), relative L2.
+    cells       : {"A": {backend: array, ..., "bounds": (lower, upper) or None, "closed form": array
+    or None}, "c": ...}: the effective coefficients of every backend and what judges them (functions
+    of x at places "x"); "functions": differences of the cell functions; "checks", "differences".
+    expansion   : the observed "rate" of the expansion against exact solutions, and the "expected".
+    errors   : "e1".."e4" of NH-PINN and of homogenization (Leung, Lin, Zhang), relative L2. Of a
+    problem without fast variables "pinn" and "fem", against the exact solution or the finest FEM,
+    and their "difference".
     budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
     "macro" ||u0 pinn - u0(A pinn)||,
                "reference": the fine solution's own error estimate.
@@ -44,12 +51,15 @@ class Report:
     verdict: Verdict
     out: Path | None = None
     evidence: tuple[str, ...] = ()
+    cells: Mapping[str, Any] = field(default_factory=dict)
+    expansion: Mapping[str, Any] = field(default_factory=dict)
+    findings: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         """The content of results.json."""
         return {
             "problem": self.title,
-            "eps": self.eps,
+            "eps": self.eps or None,
             "errors": dict(self.errors),
             "paper": dict(self.paper),
             "budget": dict(self.budget),
@@ -60,10 +70,19 @@ class Report:
             "verdict": self.verdict.name,
             "verdict_text": self.verdict.value,
             "evidence": list(self.evidence),
+            "cells": dict(self.cells),
+            "expansion": dict(self.expansion),
+            "findings": dict(self.findings),
         }
 
     def tables(self) -> list[Table]:
         """The report as rich tables."""
+        cells = [cells_table(self.title, self.cells)] if self.cells else []
+        if "pinn" in self.errors:
+            return [plain_table(self.title, self.errors, self.info["convergence"])]
+        return [*cells, *(self._boundary_value_tables() if self.errors else [])]
+
+    def _boundary_value_tables(self) -> list[Table]:
         errors = Table(
             title=Text(printable(f"{self.title}, eps = {self.eps}")), title_justify="left"
         )
@@ -105,7 +124,7 @@ class Report:
         console = Console(file=buffer, width=100)
         for table in self.tables():
             console.print(table)
-        console.print(f"{self.verdict.name}: {self.verdict.value}")
+        console.print(f"{self.verdict.name}: {self.verdict.value}", markup=False)
         for line in self.evidence:
             console.print(f"- {line}", markup=False)
         return buffer.getvalue()
@@ -125,6 +144,25 @@ _SHARES = {
     "macro": "||u0 pinn - u0(A pinn)||",
     "reference": "estimated error of the fine solution u_eps",
 }
+
+
+def plain_table(title: str, errors: Mapping[str, float], convergence: Mapping[str, Any]) -> Table:
+    """Errors of the solutions of one PDE, and how FEM converges to it."""
+    table = Table(title=Text(printable(title)), title_justify="left")
+    for column in ("relative L2 error", "value"):
+        table.add_column(column, justify="right" if column == "value" else "left")
+    for name, meaning in _PLAIN.items():
+        table.add_row(meaning, f"{errors[name]:.3g}")
+    for cells, error in convergence["fem"].items():
+        table.add_row(f"FEM, {cells} cells along an axis", f"{error:.3g}")
+    if convergence["rate"] is not None:
+        table.add_row("observed rate of FEM", f"{convergence['rate']:.2f}")
+    if "pinn" in convergence:
+        table.add_row("PINN to a loose tolerance", f"{convergence['pinn']['loose']:.3g}")
+    return table
+
+
+_PLAIN = {"pinn": "PINN", "fem": "FEM", "difference": "PINN against FEM"}
 
 
 def _number(value: float | None) -> str:

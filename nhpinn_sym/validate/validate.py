@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,21 +35,24 @@ from ..lower.walls import lower_walls
 from ..operator.arrays import Array
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
-from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
-from ..solve.backends import choose_fem
+from ..problem.user_input import instance, parameter_numbers
+from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.domains import line_points
 from ..solve.equations import number_expression, positive_eps, solve_fine, solve_homogenized
-from ..solve.progress import Progress, shown
+from ..solve.progress import Progress
 from ..solve.reconstruct import reconstruct
 from ..solve.solution import Solution
 from .evidence import coarse_reference, fewest_periods, larger_eps
+from .plain import is_plain, validate_plain
 from .quadrature import plot_points, resolving
 from .report import Report
+from .settings import Settings
 from .stored_parts import Arrays, Store, check_folder, to_json
 from .supported import covered_domain
-from .verdict import Findings, evidence, falls, judge
+from .validate_cells import cell_report, cell_stage, validate_cells
+from .verdict import Findings, cell_evidence, evidence, falls, judge_all, needs_third
 from .versions import versions
 
 _KINKS = (sp.Piecewise, sp.Heaviside, sp.sign, sp.floor, sp.ceiling, sp.Abs, sp.Max, sp.Min)
@@ -62,7 +66,7 @@ error of interest."""
 
 def validate(
     problem: MultiscaleProblem,
-    eps: object,
+    eps: object = None,
     out: str | os.PathLike[str] | None = None,
     *,
     fem: str = "auto",
@@ -70,19 +74,25 @@ def validate(
     per_period: int | None = None,
     tolerance: float | None = None,
     parameters: Mapping[sp.Symbol, float] | None = None,
+    exact: object = None,
     progress: Progress | None = None,
 ) -> Report:
-    """Cross-validate PINN and FEM on `problem` at `eps`; errors e1..e4 of NH-PINN and of
-    homogenization (`Report`), in L2 (at the final time).
+    """Cross-validate PINN and FEM on `problem`: its cell problems and expansion, for every class;
+    with `eps` also the boundary value problem, with the errors e1..e4 of NH-PINN and of
+    homogenization (`Report`), in L2 (at the final time). A problem without fast variables is solved
+    itself.
 
     out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the
     parts a resumed run takes; None writes nothing. fem        : "auto" (DOLFINx where it is
     importable, else scikit-fem), "dolfinx" or "skfem".
-    pinn       : options of the PINN solves (method, seed, width, depth, device, ...).
+    pinn       : options of the PINN solves (method, seed, width, depth, device, ...), for both, or
+    apart as {"cells": {...}, "equation": {...}}.
     per_period : mesh cells per period and axis of the fine solution.
     tolerance  : for the cell problems of every backend (default: each backend's own).
-    Errors: those of `homogenize` and of the solves; UnsupportedError for what has no comparison yet
-    (moving frames, ...); OutputPathError before anything is solved.
+    exact      : the solution of a problem without fast variables, SymPy in s.x and s.t, where it is
+    known; of a system one expression for each unknown.
+    Errors: those of `homogenize` and of the solves; with eps UnsupportedError for what has no
+    comparison yet (moving frames, ...); OutputPathError before anything is solved.
 
     Example, for a problem in a box with conditions on its faces:
 
@@ -90,38 +100,25 @@ def validate(
         report.errors["e1"]  # u0 by PINN against the resolved solution
         report.verdict, report.evidence
     """
-    if pinn is not None and not isinstance(pinn, Mapping):
-        raise ProblemError(
-            "pinn= is a mapping of options",
-            term=pinn,
-            remedy='write pinn={"method": "lm", "seed": 1}',
-        )
-    for name in pinn or {}:
-        instance(
-            name, str, "the name of an option in pinn=", 'write pinn={"method": "lm", "seed": 1}'
-        )
-    if per_period is not None:
-        per_period = positive_integer(per_period, "per_period")
-    if tolerance is not None:
-        positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8")
     problem = instance(
         problem,
         MultiscaleProblem,
         "the problem",
         "write problem = MultiscaleProblem(equation, ...)",
     )
-    parameter_numbers(parameters, problem.parameters)
-    return _Run(
-        problem,
-        eps,
-        out,
-        choose_fem(fem),
-        dict(pinn or {}),
-        per_period,
-        tolerance,
-        parameters,
-        shown(progress),
-    ).report()
+    settings = Settings.read(problem, fem, pinn, per_period, tolerance, parameters, progress)
+    plain = is_plain(problem)
+    if exact is not None and not plain:
+        raise ProblemError(
+            "exact= is the solution of a problem without fast variables, on a domain",
+            term=exact,
+            remedy="leave exact= out: the Bloch oracle is exact for the expansion",
+        )
+    if plain and (eps is None or exact is not None):
+        return validate_plain(problem, settings, exact, out)
+    if eps is None:
+        return validate_cells(problem, settings, out)
+    return _Run(problem, eps, out, settings).report()
 
 
 class _Run:
@@ -132,26 +129,18 @@ class _Run:
         problem: MultiscaleProblem,
         eps: object,
         out: str | os.PathLike[str] | None,
-        fem: str,
-        pinn: dict[str, Any],
-        per_period: int | None,
-        tolerance: float | None,
-        parameters: Mapping[sp.Symbol, float] | None,
-        progress: Progress,
+        settings: Settings,
     ) -> None:
         self.model = homogenize(problem)
         domain = covered_domain(self.model)
-        self.problem = problem
+        self.problem, self.settings = problem, settings
         self.eps = positive_eps(eps)
         self.exact = number_expression(eps)
         self.label = str(eps if isinstance(eps, float) else sp.nsimplify(self.exact))
         self.oracle = ""
-        self.fem = fem
-        self.pinn = pinn
-        self.per_period = per_period
-        self.tolerance = tolerance
-        self.parameters = parameters
-        self.progress = progress
+        self.fem = settings.fem
+        self.parameters = settings.parameters
+        self.progress = settings.progress
         periods = tuple(
             (b - a) / (self.eps * float(length))
             for (a, b), length in zip(domain.bounds, problem.cell.lengths, strict=True)
@@ -179,15 +168,17 @@ class _Run:
                 self.problem.final_time,
                 str(self.problem.cell),
                 self.label,
-                self.fem,
-                sorted(self.pinn.items(), key=str),
-                self.per_period,
-                self.tolerance,
-                sorted((self.parameters or {}).items(), key=str),
+                self.settings.key(),
             )
         )
 
     def report(self) -> Report:
+        found, self.expansion = cell_stage(self.model, self.settings, self.store)
+        self.solved, self.cells = found.solutions, found.as_dict()
+        if {"pinn", self.fem} & {*found.failed}:
+            return cell_report(
+                self.model, self.settings, self.store, self.cells, self.expansion, self.label
+            )
         cells = {name: self._cells(name) for name in ("pinn", self.fem)}
         oracle, self.oracle = self._oracle()
         cells["oracle"] = cells[self.fem] if oracle is None else oracle
@@ -208,18 +199,8 @@ class _Run:
         return report
 
     def _cells(self, backend: str) -> CellSolution:
-        options = self.pinn if backend == "pinn" else {}
-        return self.store.cells(
-            f"cells_{backend}",
-            lambda: solve_cells(
-                self.model,
-                backend,
-                tolerance=self.tolerance,
-                parameters=self.parameters,
-                progress=self.progress,
-                **options,
-            ),
-        )
+        known = self.solved.get(backend)
+        return known or self.settings.solve_cells(self.model, backend, self.store)
 
     def _oracle(self) -> tuple[CellSolution | None, str]:
         """What is independent of both that are judged, and its name: Fourier where the data are
@@ -252,13 +233,13 @@ class _Run:
             self.problem,
             eps,
             self.fem,
-            per_period=self.per_period,
+            per_period=self.settings.per_period,
             parameters=self.parameters,
             progress=self.progress,
         )
 
     def _macro(self, cells: CellSolution, backend: str, eps: sp.Expr | None = None) -> Solution:
-        options = self.pinn
+        options = self.settings.equation
         if backend != "pinn":
             options = {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
         return solve_homogenized(
@@ -411,6 +392,8 @@ class _Run:
             errors["e1"],
             errors["e2"],
         )
+        if needs_third(budget, findings):
+            findings = self._asked_third(findings, cells["pinn"], p, w, fine)
         published = next(
             (errors_ for eps, errors_ in self.problem.paper.items() if abs(eps - self.eps) < 1e-12),
             {},
@@ -425,9 +408,31 @@ class _Run:
             methods,
             info,
             published,
-            judge(budget, findings),
+            judge_all(budget, findings, self.cells, self.expansion, self.fem),
             self.store.folder,
-            tuple(evidence(budget, findings, self.label)),
+            (
+                *evidence(budget, findings, self.label),
+                *cell_evidence(self.cells, self.expansion),
+            ),
+            self.cells,
+            self.expansion,
+            {**asdict(findings), "fem": self.fem},
+        )
+
+    def _asked_third(
+        self, findings: Findings, cells: CellSolution, p: Array, w: Array, fine: Array
+    ) -> Findings:
+        """The findings with what another FEM backend says of the homogenized solution."""
+        third = other_elements(self.fem)
+        if third is None:
+            return findings
+        other = self._part("w_third", lambda: self._macro(cells, third))["values"]
+        relative = self.quadrature.relative
+        return replace(
+            findings,
+            third=third,
+            pinn_third=relative(p - other, fine),
+            fem_third=relative(w - other, fine),
         )
 
     def _errors(self, p: Array, w: Array, v: Array, fine: Array) -> dict[str, float]:

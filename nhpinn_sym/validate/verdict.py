@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import Any
 
 _SHARE = 0.2
 """Largest part of the homogenization error that another error may have."""
@@ -18,6 +19,13 @@ _FLOOR = 1e-6
 _PLAIN = 1e-4
 """Estimate of a reference up to which it judges solutions of an equation where nothing oscillates.
 """
+_DECIDE = 3
+"""Backends among which two outvote one."""
+_SHORT = 0.5
+"""By how much an observed rate may fall short of the expected one: it is reached as eps falls."""
+_HIDDEN = 3e-3
+"""Relative error of a backend's effective coefficients that is named beside a boundary value
+problem, however large the homogenization error: smaller ones are those of a loose tolerance."""
 _FALLS = 0.9
 """A homogenization error falls with eps where it is below this part of that of a larger eps."""
 FEWEST_PERIODS = 2.0
@@ -34,21 +42,51 @@ class Verdict(Enum):
         "or take a larger eps."
     )
     CELLS_DISAGREE = (
-        "The PINN's cell problems are off: their share of the error is not small beside the "
-        "homogenization error. Lower tolerance=, or change the method or width in pinn={...}."
+        "The PINN's cell problems are off: by more than a fifth of the homogenization error, or "
+        "from what judges them without a solver. Lower tolerance=, or change the method or width "
+        "in pinn={...}."
     )
     FEM_CELLS_DISAGREE = (
-        "The FEM cell problems are off, the PINN's are not: their share of the error is not small "
-        "beside the homogenization error. Lower tolerance=, or take the other backend by fem=."
+        "The FEM cell problems are off, the PINN's are not: by more than a fifth of the "
+        "homogenization error, or from what judges them without a solver. Lower tolerance=, or "
+        "take the other backend by fem=."
+    )
+    THIRD_CELLS_DISAGREE = (
+        "The cell problems of the third backend are off; those of PINN and FEM agree. Do not take "
+        'its effective coefficients: solve_cells(model, "pinn") has others.'
+    )
+    NOT_COMPARED = (
+        "The PINN, or every other backend, does not cover these cell problems: there is nothing "
+        'to compare. See report.cells["refused"].'
+    )
+    EXPANSION_FAILS = (
+        "The backends agree, but the expansion does not converge to the exact solution at its "
+        "rate. Look at report.expansion and at the conditions in model.derivation; report it."
     )
     MACRO_DISAGREES = (
         "The PINN's homogenized solution is off: its share of the error is not small beside the "
         "homogenization error. Change the method, width or points in pinn={...}; look for a "
         "singularity of the data."
     )
+    FEM_MACRO_DISAGREES = (
+        "The FEM's homogenized solution is off; another FEM backend agrees with the PINN. "
+        "Take that one by fem=."
+    )
     UNDECIDED = (
         "PINN and FEM disagree, and nothing independent decides between them. Lower tolerance=, "
         "change the method in pinn={...} or the backend by fem=, and see which answer stays."
+    )
+    PINN_DISAGREES = (
+        "The PINN's solution is off, the FEM's is not. Change the method, width or features in "
+        "pinn={...}; look for a singularity of the data."
+    )
+    FEM_DISAGREES = (
+        "The FEM's solution is off, the PINN's is not. Lower tolerance=, or take the other backend "
+        "by fem=."
+    )
+    EXACT_DISAGREES = (
+        "PINN and FEM agree with each other, and not with exact=. Check that expression, and the "
+        "conditions on the boundary and at the start."
     )
     NO_SCALE_SEPARATION = (
         f"The domain holds fewer than {FEWEST_PERIODS:.0f} periods: homogenization says nothing "
@@ -72,6 +110,8 @@ class Findings:
     coarse   : why the reference does not resolve its data, or "".
     larger   : (eps, homogenization error) of larger eps.
     pinn_off, fem_off: distances of the homogenized solutions, cells by PINN, to u_eps.
+    third    : a finite element backend that has no part in the comparison, asked where the two
+               disagree ("" where there is none); pinn_third, fem_third: distances to its solution.
     """
 
     oracle: str = ""
@@ -82,6 +122,9 @@ class Findings:
     larger: tuple[tuple[str, float], ...] = ()
     pinn_off: float = math.nan
     fem_off: float = math.nan
+    third: str = ""
+    pinn_third: float = math.nan
+    fem_third: float = math.nan
 
 
 def judge(budget: Mapping[str, float], findings: Findings | None = None) -> Verdict:
@@ -123,12 +166,23 @@ def _cells(budget: Mapping[str, float], found: Findings, limit: float) -> Verdic
 
 
 def _macro(budget: Mapping[str, float], found: Findings, limit: float) -> Verdict | None:
-    """Two solutions of one homogenized equation: the fine solution decides against the PINN's where
-    it is farther from it than the other one by half of what they differ."""
+    """Two solutions of one homogenized equation. A third backend decides, for the one that is at
+    most half as far from it. Where there is none, the fine solution decides against the PINN's
+    where it is farther from it than the other one by half of what they differ."""
     if budget["macro"] <= limit:
         return None
+    if found.third:
+        if found.fem_third <= found.pinn_third / 2:
+            return Verdict.MACRO_DISAGREES
+        near = found.pinn_third <= found.fem_third / 2
+        return Verdict.FEM_MACRO_DISAGREES if near else Verdict.UNDECIDED
     lead = found.pinn_off - found.fem_off
     return Verdict.UNDECIDED if lead <= budget["macro"] / 2 else Verdict.MACRO_DISAGREES
+
+
+def needs_third(budget: Mapping[str, float], found: Findings) -> bool:
+    """Whether the homogenized solutions by PINN and FEM disagree."""
+    return not budget["macro"] <= _limit(budget, found)
 
 
 def falls(budget: Mapping[str, float], findings: Findings) -> bool | None:
@@ -163,9 +217,197 @@ def evidence(budget: Mapping[str, float], findings: Findings, eps: str) -> Itera
             "are "
             f"{findings.pinn_off:.3g} and {findings.fem_off:.3g} from u_eps"
         )
+    if findings.third:
+        yield (
+            f"u0 by {findings.third} is {findings.pinn_third:.1e} from that by PINN, "
+            f"{findings.fem_third:.1e} from that by FEM"
+        )
     for larger, error in findings.larger:
         yield f"homogenization error {error:.3g} at eps = {larger}, {here:.3g} at eps = {eps}"
     if falls(budget, findings):
         yield "so it falls with eps"
     if not findings.larger:
         yield "no second eps was solved: whether the error falls with eps was not seen"
+
+
+_ON_CELLS = (Verdict.CELLS_DISAGREE, Verdict.FEM_CELLS_DISAGREE, Verdict.UNDECIDED)
+_NAMED = (Verdict.CELLS_DISAGREE, Verdict.FEM_CELLS_DISAGREE, Verdict.THIRD_CELLS_DISAGREE)
+
+
+def suspects(cells: Mapping[str, Any], least: float = 0.0) -> dict[str, str]:
+    """{backend: what says that its cells are wrong}, from `Report.cells`: an error of its solve, a
+    check that none of the solvers has a part in, an expansion that does not converge while another
+    one does, or two others that agree with each other and not with it. `least`: what counts at all.
+    """
+    found = {name: f"fails: {why.splitlines()[0]}" for name, why in cells["failed"].items()}
+    for name, checks in cells["checks"].items():
+        for check, value in checks.items():
+            if not _number(value) <= max(cells["limits"][name], least):
+                found.setdefault(name, f"is off by {_number(value):.1e}: {check}")
+    return found or _by_expansion(cells["expansions"]) or _outvoted(cells, least)
+
+
+def _by_expansion(expansions: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    seen = {name: converges(e) for name, e in expansions.items()}
+    if True not in seen.values():
+        return {}
+    return {
+        name: f"has an expansion that converges at the rate {_number(expansions[name]['rate']):.2f}"
+        f", not {expansions[name]['expected']}"
+        for name, right in seen.items()
+        if right is False
+    }
+
+
+def _outvoted(cells: Mapping[str, Any], least: float) -> dict[str, str]:
+    names = list(cells["checks"])
+    pairs: Mapping[str, float] = cells["differences"]
+    agreeing = [pair for pair, value in pairs.items() if _number(value) <= cells["allowed"][pair]]
+    if len(names) < _DECIDE or len(agreeing) != 1:
+        return {}
+    held = agreeing[0].split(", ")
+    (odd,) = [name for name in names if name not in held]
+    nearest = min(_number(value) for pair, value in pairs.items() if odd in pair.split(", "))
+    text = f"differs by {nearest:.1e} from {held[0]} and {held[1]}, which agree"
+    return {} if nearest <= least else {odd: text}
+
+
+def agree(cells: Mapping[str, Any]) -> bool:
+    """Whether the effective coefficients of all backends do."""
+    pairs = cells["differences"].items()
+    return all(_number(value) <= cells["allowed"][pair] for pair, value in pairs)
+
+
+def judge_cells(
+    cells: Mapping[str, Any], expansion: Mapping[str, Any], fem: str, least: float = 0.0
+) -> Verdict:
+    """The verdict on cells and expansion, from `Report.cells` and `Report.expansion`; `fem` is the
+    backend that is compared with the PINN, `least` the relative error of a cell problem that counts
+    at all."""
+    off = suspects(cells, least)
+    if "pinn" in off:
+        return Verdict.CELLS_DISAGREE
+    if off:
+        return Verdict.FEM_CELLS_DISAGREE if fem in off else Verdict.THIRD_CELLS_DISAGREE
+    if "pinn" not in cells["checks"] or len(cells["checks"]) == 1:
+        return Verdict.NOT_COMPARED
+    if not agree(cells):
+        return Verdict.UNDECIDED
+    return Verdict.EXPANSION_FAILS if converges(expansion) is False else Verdict.AGREEMENT
+
+
+def judge_all(
+    budget: Mapping[str, float],
+    findings: Findings,
+    cells: Mapping[str, Any],
+    expansion: Mapping[str, Any],
+    fem: str,
+) -> Verdict:
+    """The verdict where a boundary value problem was solved too. Its budget says which errors
+    matter; what judges the cells alone says whose they are, and names errors of more than
+    a few thousandths also where a large homogenization error hides them."""
+    verdict = judge(budget, findings)
+    named = judge_cells(cells, expansion, fem, _HIDDEN)
+    if verdict in _ON_CELLS and named in _NAMED:
+        return named
+    if verdict is Verdict.AGREEMENT and named in (*_NAMED, Verdict.EXPANSION_FAILS):
+        return named
+    return verdict
+
+
+def judge_plain(errors: Mapping[str, float | None], found: Mapping[str, Any]) -> Verdict:
+    """The verdict where a PDE itself was solved: from the errors against the exact solution, or
+    from the difference and a third backend."""
+    limit = found["limit"]
+    if found["refused"]:
+        return Verdict.NOT_COMPARED
+    pinn, fem, between = (_number(errors[name]) <= limit for name in ("pinn", "fem", "difference"))
+    if found["exact"]:
+        if pinn and fem:
+            return Verdict.AGREEMENT
+        if pinn or fem:
+            return Verdict.FEM_DISAGREES if pinn else Verdict.PINN_DISAGREES
+        return Verdict.EXACT_DISAGREES if between else Verdict.UNDECIDED
+    if not _number(found["reference"]) <= limit:
+        return Verdict.REFERENCE_TOO_COARSE
+    if between:
+        return Verdict.AGREEMENT
+    if found["third"]:
+        pinn_third, fem_third = _number(found["pinn_third"]), _number(found["fem_third"])
+        if fem_third <= pinn_third / 2:
+            return Verdict.PINN_DISAGREES
+        if pinn_third <= fem_third / 2:
+            return Verdict.FEM_DISAGREES
+    return Verdict.UNDECIDED
+
+
+def plain_evidence(errors: Mapping[str, float], found: Mapping[str, Any]) -> Iterator[str]:
+    """What `judge_plain` rests on, in sentences."""
+    if found["refused"]:
+        yield f"pinn has no solution: {found['refused']}"
+    against = "the exact solution" if found["exact"] else "the finest FEM solution"
+    yield f"PINN is {errors['pinn']:.1e} from {against}, FEM {errors['fem']:.1e}"
+    yield (
+        f"the two differ by {errors['difference']:.1e}; up to {found['limit']:.0e} they agree, and "
+        f"the finest FEM solution has an estimated error of {found['reference']:.1e}"
+    )
+    if found["third"]:
+        yield (
+            f"that by {found['third']} is {found['pinn_third']:.1e} from the PINN's, "
+            f"{found['fem_third']:.1e} from the FEM's"
+        )
+
+
+def verdict_of(results: Mapping[str, Any]) -> Verdict:
+    """The verdict from the content of results.json alone."""
+    cells, expansion, found = results["cells"], results["expansion"], dict(results["findings"])
+    if found.get("kind") == "plain":
+        return judge_plain(results["errors"], found)
+    fem = found.pop("fem")
+    if not results["errors"]:
+        return judge_cells(cells, expansion, fem)
+    findings = Findings(
+        **{
+            **{name: _number(v) if v is None else v for name, v in found.items()},
+            "periods": math.inf if found["periods"] is None else found["periods"],
+            "larger": tuple((label, error) for label, error in found["larger"]),
+        }
+    )
+    budget = {name: _number(value) for name, value in results["budget"].items()}
+    return judge_all(budget, findings, cells, expansion, fem)
+
+
+def converges(expansion: Mapping[str, Any]) -> bool | None:
+    """Whether the approximation converges as it must; None where that was not seen."""
+    if expansion.get("expected") is None:
+        return None
+    if expansion["rate"] is None:
+        pairs = zip(expansion["errors"], expansion["floor"], strict=True)
+        return True if all(error <= floor for error, floor in pairs) else None
+    return bool(expansion["rate"] >= expansion["expected"] - _SHORT)
+
+
+def cell_evidence(cells: Mapping[str, Any], expansion: Mapping[str, Any]) -> Iterator[str]:
+    """What the verdict on cells and expansion rests on, in sentences."""
+    for name, why in suspects(cells).items():
+        yield f"{name} {why}"
+    for pair, value in cells["differences"].items():
+        names = " and ".join(pair.split(", "))
+        yield f"effective coefficients by {names} differ by {_number(value):.1e} of the largest"
+    for check in dict.fromkeys(c for checks in cells["checks"].values() for c in checks):
+        values = [_number(checks[check]) for checks in cells["checks"].values() if check in checks]
+        yield f"{check}: the distances are at most {max(values):.1e}"
+    for name, why in cells["refused"].items():
+        yield f"{name} does not cover these cells: {why.splitlines()[0]}"
+    if expansion.get("refused"):
+        yield f"no Bloch oracle: {expansion['refused']}"
+    elif expansion.get("rate") is not None:
+        yield (
+            f"against exact solutions the expansion converges at the rate {expansion['rate']:.2f},"
+            f" expected {expansion['expected']}"
+        )
+
+
+def _number(value: float | None) -> float:
+    """None, which stands for it in results.json, is not a number."""
+    return math.nan if value is None else float(value)

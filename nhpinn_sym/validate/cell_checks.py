@@ -1,0 +1,157 @@
+"""What judges the effective tensor A of any backend and has no solver behind it: bounds, the closed
+form of laminates, symmetry; and the transposed operator, (a^T)* = (a*)^T."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ..derive.homogenize import homogenize
+from ..derive.model import HomogenizedModel
+from ..lower.forms import LoweredCells
+from ..operator.arrays import Array
+from ..problem.errors import NhpinnError
+from ..resolution import Enclosure, voigt_reuss
+from ..resolution.laminates import LaminateForm, laminate
+from ..solve.cells import solve_cells
+from .adjoint import adjoint_problem
+from .cell_entries import entries, places
+
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Judges:
+    """Of one model, at one place, or at some of the domain where A depends on x (`varying`).
+
+    enclosures, forms : one for each place, None where they do not apply.
+    transposed        : A of the transposed operator, transposed back, or None.
+    """
+
+    enclosures: tuple[Enclosure | None, ...]
+    forms: tuple[LaminateForm | None, ...]
+    symmetric: bool
+    axes: int
+    transposed: Array | None
+    varying: bool
+
+    @classmethod
+    def of(
+        cls,
+        model: HomogenizedModel,
+        lowered: LoweredCells,
+        numbers: Mapping[str, Any],
+        parameters: Mapping[sp.Symbol, float] | None,
+    ) -> Judges:
+        """All that apply to a model. Where A is a mean over slow times, bounds and closed forms do
+        not."""
+        spots = _slow_points(model, lowered)
+        return cls(
+            tuple(voigt_reuss(lowered, numbers, spot) for spot in spots),
+            tuple(laminate(lowered, numbers, spot) for spot in spots),
+            model.symmetric,
+            _axes(model),
+            None if model.symmetric else _of_transposed(model, parameters),
+            bool(lowered.slow),
+        )
+
+    def check(self, values: Array) -> dict[str, float]:
+        """{check: distance of A from what it must be, relative to its largest entry}."""
+        found: dict[str, float] = {}
+        size = float(np.abs(values).max())
+        for tensor, enclosure, form in self._at_places(values):
+            if enclosure is not None:
+                for kind, off in enclosure.distances(np.real(tensor)).items():
+                    name = f"{kind} bounds"
+                    found[name] = max(found.get(name, 0.0), off / size)
+            if form is not None:
+                found["closed form"] = max(found.get("closed form", 0.0), form.distance(tensor))
+        if self.symmetric:
+            found["symmetry"] = float(np.abs(values - transpose(values, self.axes)).max()) / size
+        if self.transposed is not None and self.transposed.shape == values.shape:
+            found["transposed operator"] = float(np.abs(values - self.transposed).max()) / size
+        return found
+
+    def bounds(self, shape: Shape) -> tuple[Array, Array] | None:
+        """(lower, upper) as tensors of the shape of A; None where they do not hold everywhere."""
+        known = [e for e in self.enclosures if e is not None]
+        if not known or len(known) < len(self.enclosures):
+            return None
+        lower, upper = (
+            np.reshape([e.basis @ form(e) @ e.basis.T for e in known], shape)
+            for form in (_lower, _upper)
+        )
+        return lower, upper
+
+    def closed_form(self, shape: Shape) -> Array | None:
+        """A of laminates, as a tensor; None where there is none."""
+        known = [f for f in self.forms if f is not None]
+        if not known or len(known) < len(self.forms):
+            return None
+        found = np.reshape([f.tensor() for f in known], shape)
+        return found if np.any(found.imag) else found.real
+
+    def _at_places(
+        self, values: Array
+    ) -> list[tuple[Array, Enclosure | None, LaminateForm | None]]:
+        if not self.enclosures:
+            return []
+        tensors = values if values.ndim > self.axes else values[None]
+        if len(tensors) != len(self.enclosures):
+            tensors = np.broadcast_to(values, (len(self.enclosures), *values.shape))
+        return list(zip(tensors, self.enclosures, self.forms, strict=True))
+
+
+def _lower(enclosure: Enclosure) -> Array:
+    return enclosure.lower
+
+
+def _upper(enclosure: Enclosure) -> Array:
+    return enclosure.upper
+
+
+def _slow_points(model: HomogenizedModel, lowered: LoweredCells) -> list[tuple[float, ...]]:
+    """The slow variables of the cell problems at the places where A is compared; none where A is a
+    mean over them."""
+    physical = [str(v) for v in model.problem.scales.physical]
+    names = [str(v) for v in lowered.slow]
+    if model.cell_operator.frozen or any(name not in physical for name in names):
+        return []
+    if not names:
+        return [()]
+    columns = places(model.problem)[:, [physical.index(name) for name in names]]
+    return [tuple(row) for row in columns.tolist()]
+
+
+def _of_transposed(
+    model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None
+) -> Array | None:
+    """A of the transposed operator, transposed; None where that has another kernel, or no cells by
+    Fourier."""
+    mixed = any(
+        any(t.left[-1:]) or (t.right[-1] and any(t.right[:-1])) for t in model.operator.table
+    )
+    if mixed or model.frame or model.eigenvalue is not None or model.homogenized_order != 2:
+        return None
+    try:
+        other = homogenize(adjoint_problem(model.operator))
+        values = entries(solve_cells(other, "fourier", parameters=parameters), other.problem)["A"]
+    except NhpinnError:
+        return None
+    return transpose(values, _axes(model))
+
+
+def transpose(values: Array, axes: int) -> Array:
+    """A[j, l.., i, k..], at each place where there are several; `axes` is the number of indices."""
+    first, half = values.ndim - axes, axes // 2
+    order = (*range(first), *range(first + half, values.ndim), *range(first, first + half))
+    return np.transpose(values, order)
+
+
+def _axes(model: HomogenizedModel) -> int:
+    """The number of indices of A."""
+    return model.homogenized_order + (2 if model.components > 1 else 0)

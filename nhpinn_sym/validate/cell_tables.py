@@ -1,0 +1,83 @@
+"""The comparison of cells as a table: one row for each entry, one column for each backend."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+from rich.text import Text
+
+from ..problem.escaping import printable
+
+_MOST_ROWS = 12
+"""Entries that are shown of one coefficient."""
+_ZERO = 1e-12
+"""What counts as zero beside the largest entry."""
+NOT_COEFFICIENTS = (
+    "functions",
+    "functions against",
+    "checks",
+    "differences",
+    "allowed",
+    "limits",
+    "fredholm",
+    "estimates",
+    "methods",
+    "seconds",
+    "refused",
+    "failed",
+    "expansions",
+)
+"""The other entries of `Report.cells`."""
+
+
+def cells_table(title: str, cells: Mapping[str, Any]) -> Table:
+    """Of `Report.cells`: the entries that do not vanish, the diagonal bounds, the closed form."""
+    backends = list(cells["estimates"])
+    table = Table(title=Text(printable(f"{title}: effective coefficients")), title_justify="left")
+    table.add_column("entry")
+    more = [key for key in ("bounds", "closed form") if cells["A"].get(key) is not None]
+    for column in (*backends, *more):
+        table.add_column(column, justify="right")
+    for name, entries in cells.items():
+        if name not in NOT_COEFFICIENTS:
+            for row in _rows(name, entries, backends, more):
+                table.add_row(*row)
+    table.add_section()
+    for label, key in (("estimate", "estimates"), ("Fredholm multiplier", "fredholm")):
+        table.add_row(label, *(f"{cells[key][name]:.1e}" for name in backends))
+    return table
+
+
+def _rows(
+    name: str, entries: Mapping[str, Any], backends: list[str], more: list[str]
+) -> Iterator[list[str]]:
+    """The entries that are not zero, at the last place of a function of x."""
+    known = [np.asarray(entries[b]) for b in backends if b in entries]
+    size = max(float(np.abs(v).max(initial=0.0)) for v in known)
+    shown = 0
+    for index in np.ndindex(known[0].shape):
+        if shown < _MOST_ROWS and any(abs(v[index]) > _ZERO * size for v in known):
+            shown += 1
+            cells = [_number(entries[b][index]) if b in entries else "" for b in backends]
+            label = f"{name}{[i + 1 for i in index] if index else ''}"
+            yield [label, *cells, *(_judge(entries.get(key), key, index) for key in more)]
+
+
+def _judge(value: Any, key: str, index: tuple[int, ...]) -> str:
+    """The bounds of an entry of the diagonal, or its closed form."""
+    if value is None:
+        return ""
+    if key != "bounds":
+        return _number(value[index])
+    half = len(index) // 2
+    diagonal = len(index) % 2 == 0 and index[:half] == index[half:]
+    return f"{value[0][index]:.6g} .. {value[1][index]:.6g}" if diagonal else ""
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, complex) and value.imag:
+        return f"{value.real:.8g} {'-' if value.imag < 0 else '+'} {abs(value.imag):.3g} i"
+    return f"{np.real(value):.8g}"

@@ -1,0 +1,232 @@
+"""The comparison for a problem without fast variables: the PDE itself, by PINN and by FEM.
+
+1. fem        on three meshes, and refined until its estimate is small: the reference where there is
+   no exact solution
+2. pinn       to a loose tolerance, and as well as it can
+3. compare    with the exact solution or the finest FEM, and with each other, on one quadrature
+4. third      another FEM backend, where the two disagree and there is no exact solution
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import warnings
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from .. import __version__
+from ..operator.arrays import Array
+from ..problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
+from ..problem.numeric import lambdified
+from ..problem.problem import MultiscaleProblem
+from ..problem.scales import Fast
+from ..problem.user_input import parameter_numbers
+from ..runtime.quadrature import Quadrature
+from ..solve.backends import other_elements
+from ..solve.equations import solve_fine
+from ..solve.solution import Solution
+from .quadrature import resolving
+from .report import Report
+from .settings import Settings
+from .stored_parts import Store, to_json
+from .verdict import judge_plain, plain_evidence
+from .versions import versions
+
+_MESHES = {1: (16, 32, 64), 2: (8, 16, 32), 3: (4, 8, 12)}
+"""Mesh cells along an axis on which the convergence of FEM is seen, by the dimension."""
+_FINE = 1e-6
+"""Estimated relative error of the finest FEM solution."""
+_LOOSE = 1e-2
+"""Tolerance of the first PINN solution."""
+_LIMIT = 1e-3
+"""Relative L2 error, or difference, up to which solutions agree where no tolerance is given."""
+_UNUSED = 1
+"""eps of a problem that does not hold it."""
+
+
+def is_plain(problem: MultiscaleProblem) -> bool:
+    """Whether a problem has a domain and no fast variable, nor eps."""
+    held = any(e.atoms(Fast) or e.has(problem.scales.eps) for e in problem.equations)
+    return problem.domain is not None and not held
+
+
+def validate_plain(
+    problem: MultiscaleProblem,
+    settings: Settings,
+    exact: object,
+    out: str | os.PathLike[str] | None,
+) -> Report:
+    """`validate` of a problem without fast variables. `exact`: its solution in s.x and s.t (of a
+    system one for each unknown), or None.
+
+    Errors: those of the FEM solves; ProblemError for an `exact` that has no numbers. What the PINN
+    does not cover, or fails at, is kept: errors["pinn"] is not a number then.
+    """
+    assert problem.domain is not None
+    quadrature = resolving(problem.domain, (1.0,) * problem.domain.dim)
+    run = _Plain(problem, settings, quadrature)
+    known = None if exact is None else run.exact(exact)
+    store = Store(out, repr((versions(settings.fem), str(problem), settings.key(), str(exact))))
+    report = run.report(known, store)
+    store.write("report.txt", str(report).encode(errors="backslashreplace"))
+    store.write("results.json", to_json(report.as_dict()))
+    return report
+
+
+class _Plain:
+    """One comparison."""
+
+    def __init__(
+        self, problem: MultiscaleProblem, settings: Settings, quadrature: Quadrature
+    ) -> None:
+        self.problem, self.settings, self.quadrature = problem, settings, quadrature
+        self.methods: dict[str, str] = {}
+        self.estimates: dict[str, float] = {}
+
+    def exact(self, given: object) -> Array:
+        """Values of the exact solution at the points, at the final time."""
+        problem = self.problem
+        numbers = parameter_numbers(self.settings.parameters, problem.parameters)
+        values = {v: numbers[str(v)] for v in problem.parameters}
+        if problem.final_time is not None:
+            values[problem.scales.t] = float(problem.final_time)
+        remedy = "write exact=sp.sin(sp.pi*s.x[0]), one expression for each unknown"
+        try:
+            entries = list(given) if isinstance(given, (sp.MatrixBase, list, tuple)) else [given]
+            exprs = [sp.sympify(e, strict=True).xreplace(values) for e in entries]
+            call = lambdified(list(problem.scales.x), exprs, ["scipy", "numpy"])
+            columns = [
+                np.broadcast_to(np.asarray(v), (len(self.quadrature.points),))
+                for v in call(*self.quadrature.points.T)
+            ]
+            found = np.stack([c.astype(np.result_type(c, float)) for c in columns], axis=-1)
+        except Exception as cause:  # of any kind: it is the user's expression
+            raise ProblemError(
+                "exact= has no numbers on the domain", term=given, remedy=remedy
+            ) from cause
+        if len(exprs) != len(problem.unknowns) or not np.all(np.isfinite(found)):
+            raise ProblemError(
+                f"exact= is not {len(problem.unknowns)} finite functions of x",
+                term=given,
+                remedy=remedy,
+            )
+        return found if len(exprs) > 1 else found[:, 0]
+
+    def report(self, exact: Array | None, store: Store) -> Report:
+        fem = self.settings.fem
+        meshes = _MESHES[self.problem.scales.dim]
+        with warnings.catch_warnings():  # of solutions that are meant to be coarse
+            warnings.simplefilter("ignore", ToleranceWarning)
+            coarse = {n: self._values(fem, store, f"{fem}_{n}", mesh=n) for n in meshes}
+        finest = self._values(fem, store, fem, tolerance=self.settings.tolerance or _FINE)
+        refused = ""
+        loose = pinn = None
+        try:
+            loose = self._pinn(store, "pinn_loose", _LOOSE)
+            pinn = self._pinn(store, "pinn", self.settings.tolerance)
+        except (UnsupportedError, SolveError) as cause:
+            refused = str(cause).splitlines()[0]
+        reference = finest if exact is None else exact
+        relative = self.quadrature.relative
+        if not np.any(reference):
+            raise SolveError(
+                "the solution is zero, and relative errors mean nothing",
+                term=self.problem,
+                remedy="give a source, or boundary or initial data, other than zero",
+            )
+        by_mesh = {n: relative(values - reference, reference) for n, values in coarse.items()}
+        errors = {
+            "pinn": math.nan if pinn is None else relative(pinn - reference, reference),
+            "fem": by_mesh[meshes[-1]] if exact is None else relative(finest - exact, exact),
+            "difference": math.nan if pinn is None else relative(pinn - finest, reference),
+        }
+        findings: dict[str, Any] = {
+            "kind": "plain",
+            "fem": fem,
+            "exact": exact is not None,
+            "limit": max(_LIMIT, 10 * (self.settings.tolerance or 0.0)),
+            "refused": refused,
+            "reference": self.estimates[fem],
+            **self._third(errors, pinn, finest, reference, store),
+        }
+        convergence: dict[str, Any] = {"fem": by_mesh, "rate": _rate(by_mesh)}
+        if loose is not None:
+            convergence["pinn"] = {"loose": relative(loose - reference, reference)}
+            convergence["pinn"]["full"] = errors["pinn"]
+        return Report(
+            self.problem.name or "problem",
+            "",
+            errors,
+            {name: self.estimates[name] for name in ("pinn", fem) if name in self.estimates},
+            {},
+            {},
+            self.methods,
+            {
+                "convergence": convergence,
+                "estimates": dict(self.estimates),
+                "resumed": list(store.taken),
+                "version": __version__,
+            },
+            {},
+            judge_plain(errors, findings),
+            store.folder,
+            tuple(plain_evidence(errors, findings)),
+            findings=findings,
+        )
+
+    def _third(
+        self,
+        errors: Mapping[str, float],
+        pinn: Array | None,
+        finest: Array,
+        reference: Array,
+        store: Store,
+    ) -> dict[str, Any]:
+        """What another FEM backend says, where the two disagree and nothing exact is known."""
+        name = other_elements(self.settings.fem)
+        if pinn is None or name is None or errors["difference"] <= _LIMIT:
+            return {"third": "", "pinn_third": None, "fem_third": None}
+        other = self._values(name, store, name, tolerance=self.settings.tolerance or _FINE)
+        return {
+            "third": name,
+            "pinn_third": self.quadrature.relative(pinn - other, reference),
+            "fem_third": self.quadrature.relative(finest - other, reference),
+        }
+
+    def _pinn(self, store: Store, part: str, tolerance: float | None) -> Array:
+        return self._values(
+            "pinn", store, part, **{"tolerance": tolerance, **self.settings.equation}
+        )
+
+    def _values(self, backend: str, store: Store, part: str, **options: Any) -> Array:
+        """Values of a solution at the points of the quadrature, at the final time."""
+
+        def compute() -> dict[str, Any]:
+            solution: Solution = solve_fine(
+                self.problem,
+                _UNUSED,
+                backend,
+                parameters=self.settings.parameters,
+                progress=self.settings.progress,
+                **options,
+            )
+            return {
+                "values": solution(self.quadrature.points),
+                "estimate": np.array(float(solution.info["estimate"])),
+                "method": np.array(f"{solution.backend}: {solution.method}"),
+            }
+
+        found = store.arrays(part, compute)
+        self.methods[part] = str(found["method"])
+        self.estimates[part] = float(found["estimate"])
+        return np.asarray(found["values"])
+
+
+def _rate(errors: Mapping[int, float]) -> float | None:
+    """The observed order of the last two meshes; None where an error is rounding."""
+    (n, coarse), (m, fine) = list(errors.items())[-2:]
+    return math.log(coarse / fine) / math.log(m / n) if min(coarse, fine) > 1e-13 else None

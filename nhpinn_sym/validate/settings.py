@@ -1,0 +1,109 @@
+"""What a validation was asked for, checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..problem.errors import ProblemError
+from ..problem.problem import MultiscaleProblem
+from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
+from ..solve.backends import choose_fem
+from ..solve.cell_solution import CellSolution
+from ..solve.cells import solve_cells
+from ..solve.progress import Progress, shown
+from .stored_parts import Store
+
+_PINN = 'write pinn={"method": "lm", "seed": 1}, or pinn={"cells": {...}, "equation": {...}}'
+_PARTS = ("cells", "equation")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """fem: the finite element backend; cells, equation: options of the PINN for the two solves;
+    per_period: mesh cells of the fine solution; tolerance: for the cells of every backend."""
+
+    fem: str
+    cells: Mapping[str, Any]
+    equation: Mapping[str, Any]
+    per_period: int | None
+    tolerance: float | None
+    parameters: Mapping[sp.Symbol, float] | None
+    progress: Progress
+
+    @classmethod
+    def read(
+        cls,
+        problem: MultiscaleProblem,
+        fem: str,
+        pinn: Mapping[str, Any] | None,
+        per_period: int | None,
+        tolerance: float | None,
+        parameters: Mapping[sp.Symbol, float] | None,
+        progress: Progress | None,
+    ) -> Settings:
+        """ProblemError and UnknownBackendError for what cannot be meant."""
+        options = _pinn_options(pinn)
+        if per_period is not None:
+            per_period = positive_integer(per_period, "per_period")
+        if tolerance is not None:
+            positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8")
+        parameter_numbers(parameters, problem.parameters)
+        return cls(
+            choose_fem(fem),
+            options["cells"],
+            options["equation"],
+            per_period,
+            tolerance,
+            parameters,
+            shown(progress),
+        )
+
+    def key(self) -> tuple[Any, ...]:
+        """What of it the numbers depend on."""
+        return (
+            self.fem,
+            sorted(self.cells.items(), key=str),
+            sorted(self.equation.items(), key=str),
+            self.per_period,
+            self.tolerance,
+            sorted((self.parameters or {}).items(), key=str),
+        )
+
+    def solve_cells(
+        self, model: HomogenizedModel, backend: str, store: Store, hierarchy: bool = False
+    ) -> CellSolution:
+        """The cell problems by a backend, kept in the store."""
+        options = self.cells if backend == "pinn" else {}
+        return store.cells(
+            f"cells_{backend}{'_hierarchy' if hierarchy else ''}",
+            lambda: solve_cells(
+                model,
+                backend,
+                tolerance=self.tolerance,
+                parameters=self.parameters,
+                progress=self.progress,
+                hierarchy=hierarchy or None,
+                **options,
+            ),
+        )
+
+
+def _pinn_options(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
+    """{"cells": options, "equation": options}; those that are given once are for both."""
+    options = {} if given is None else given
+    if not isinstance(options, Mapping):
+        raise ProblemError("pinn= is a mapping of options", term=given, remedy=_PINN)
+    for name in options:
+        instance(name, str, "the name of an option in pinn=", _PINN)
+    for part in _PARTS:
+        if not isinstance(options.get(part, {}), Mapping):
+            raise ProblemError(
+                f'pinn={{"{part}": ...}} is a mapping of options', term=options[part], remedy=_PINN
+            )
+    common = {name: value for name, value in options.items() if name not in _PARTS}
+    return {part: {**common, **options.get(part, {})} for part in _PARTS}

@@ -1,0 +1,83 @@
+"""The comparison without eps: cell problems by every backend, and the expansion; of any class."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from .. import __version__
+from ..derive.homogenize import homogenize
+from ..derive.model import HomogenizedModel
+from ..emit.emit import emit
+from ..problem.problem import MultiscaleProblem
+from ..solve.cell_solution import CellSolution
+from .cell_comparison import CellComparison, compare_cells
+from .expansion import check_expansion
+from .report import Report
+from .settings import Settings
+from .stored_parts import Store, to_json
+from .verdict import cell_evidence, judge_cells
+from .versions import versions
+
+
+def validate_cells(
+    problem: MultiscaleProblem, settings: Settings, out: str | os.PathLike[str] | None
+) -> Report:
+    """`validate` without eps. Errors: those of `homogenize`; of the solves where all fail."""
+    model = homogenize(problem)
+    store = Store(out, repr((versions(settings.fem), str(problem), settings.key())))
+    found, expansion = cell_stage(model, settings, store)
+    return cell_report(model, settings, store, found.as_dict(), expansion, "")
+
+
+def cell_report(
+    model: HomogenizedModel,
+    settings: Settings,
+    store: Store,
+    cells: dict[str, Any],
+    expansion: dict[str, Any],
+    eps: str,
+) -> Report:
+    """The report on cells and expansion alone, written to the folder of the store."""
+    report = Report(
+        model.problem.name or "problem",
+        eps,
+        {},
+        {},
+        {},
+        {},
+        cells["methods"],
+        {"resumed": list(store.taken), "version": __version__},
+        {},
+        judge_cells(cells, expansion, settings.fem),
+        store.folder,
+        tuple(cell_evidence(cells, expansion)),
+        cells,
+        expansion,
+        {"fem": settings.fem},
+    )
+    _write(report, model, store)
+    return report
+
+
+def cell_stage(
+    model: HomogenizedModel, settings: Settings, store: Store
+) -> tuple[CellComparison, dict[str, Any]]:
+    """The comparison of the cells of a model, and `Report.expansion`."""
+
+    def solve(backend: str, hierarchy: bool = False) -> CellSolution:
+        return settings.solve_cells(model, backend, store, hierarchy)
+
+    found = compare_cells(model, solve, settings.fem, settings.parameters, settings.tolerance)
+    return found, check_expansion(model, settings.parameters)
+
+
+def _write(report: Report, model: HomogenizedModel, store: Store) -> None:
+    if store.folder is None:
+        return
+    for target in ("torch", "numpy"):
+        emit(model, target).save(store.folder / "emitted" / target)
+    store.write("derivation.tex", model.derivation.latex().encode())
+    store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
+    store.write("report.txt", str(report).encode(errors="backslashreplace"))
+    store.write("results.json", to_json(report.as_dict()))
