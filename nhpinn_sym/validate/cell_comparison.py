@@ -30,10 +30,10 @@ from ..problem.errors import (
     UnsupportedError,
 )
 from ..problem.user_input import parameter_numbers
+from ..solve.backend_choice import choose_cells_backend
 from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
-from ..solve.choice import choose_cells_backend
-from ..solve.slow import slow_box
+from ..solve.slow_variables import slow_box
 from .cell_checks import Judges
 from .cell_entries import distance, entries, places
 from .cell_functions import function_differences

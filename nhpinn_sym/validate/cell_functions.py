@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -63,8 +62,8 @@ def _with_gradient(
     axes = points.shape[1]
     none = (0,) * len(middle)
     indices = [(0,) * axes, *(tuple(int(k == axis) for k in range(axes)) for axis in spatial)]
-    columns: list[Any] = [function.at(points, slow, index, none) for index in indices]
-    return np.stack([c.reshape(len(points), -1) for c in columns], axis=1)
+    found = function.at(points, slow, indices, none)
+    return np.swapaxes(found.reshape(len(indices), len(points), -1), 0, 1)
 
 
 def _norms(quadrature: Quadrature, samples: Array) -> dict[str, float]:

@@ -36,7 +36,7 @@ class Verdict(Enum):
     """The outcome of a cross-validation; the text names the likely cause and the argument to
     change."""
 
-    AGREEMENT = "PINN and FEM agree: what remains is the homogenization error."
+    AGREEMENT = "PINN and FEM agree: what remains is the homogenization error, where there is one."
     REFERENCE_TOO_COARSE = (
         "The fine solution is not resolved well enough to judge the others: raise per_period=, "
         "or take a larger eps."

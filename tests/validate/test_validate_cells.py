@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -131,6 +132,18 @@ def test_the_transposed_operator_judges_what_is_not_symmetric() -> None:
     assert all(checks[name]["transposed operator"] < 1e-5 for name in checks)
     assert not np.allclose(report.cells["A"]["pinn"], report.cells["A"]["pinn"].T, rtol=1e-3)
     assert report.verdict is Verdict.AGREEMENT
+
+
+def test_results_json_is_documented(tmp_path: Path) -> None:
+    nh.validate(model("waves", 1.0).problem, fem="skfem", out=tmp_path)
+    written = json.loads((tmp_path / "results.json").read_text())
+    text = (Path(__file__).parents[2] / "docs" / "validation.md").read_text()
+    schema = text.split("## results.json")[1]
+    documented = set(re.findall(r"`(\w+)`", schema))
+    of_cells = {key for key in written["cells"] if " " not in key} - {"c", "b", "rho"}
+    assert {*written} <= documented and of_cells <= documented
+    for verdict in Verdict:
+        assert f"`{verdict.name}`" in text
 
 
 def comparison(**changes: Any) -> dict[str, Any]:
