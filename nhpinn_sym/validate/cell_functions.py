@@ -11,7 +11,7 @@ from ..lower.forms import LoweredCells
 from ..operator.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.cell_solution import CellFunction, CellSolution
-from ..solve.slow import slow_box
+from ..solve.slow_variables import slow_box
 from .quadrature import resolving
 
 
