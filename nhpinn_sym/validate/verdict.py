@@ -52,16 +52,17 @@ class Verdict(Enum):
         "take the other backend by fem=."
     )
     THIRD_CELLS_DISAGREE = (
-        "The cell problems of the third backend are off; those of PINN and FEM agree. Do not take "
-        'its effective coefficients: solve_cells(model, "pinn") has others.'
+        "The cell problems of the third backend are off; those of PINN and FEM agree. Take the "
+        "effective coefficients of another one, solve_cells(model, backend=...)."
     )
     NOT_COMPARED = (
-        "The PINN, or every other backend, does not cover these cell problems: there is nothing "
-        'to compare. See report.cells["refused"].'
+        "The PINN, or every other backend, does not cover this problem: there is nothing to "
+        "compare; the evidence says why. Change the method in pinn={...}, or the backend by fem=."
     )
     EXPANSION_FAILS = (
         "The backends agree, but the expansion does not converge to the exact solution at its "
-        "rate. Look at report.expansion and at the conditions in model.derivation; report it."
+        "rate. Look at report.expansion, nh.bloch(model, eps=...), and at the conditions in "
+        "model.derivation."
     )
     MACRO_DISAGREES = (
         "The PINN's homogenized solution is off: its share of the error is not small beside the "
