@@ -31,7 +31,7 @@ from ..solve.equations import solve_fine
 from ..solve.solution import Solution
 from .quadrature import resolving
 from .report import Report
-from .settings import Settings
+from .settings import Settings, problem_key
 from .stored_parts import Store, to_json
 from .verdict import judge_plain, plain_evidence
 from .versions import versions
@@ -70,7 +70,9 @@ def validate_plain(
     quadrature = resolving(problem.domain, (1.0,) * problem.domain.dim)
     run = _Plain(problem, settings, quadrature)
     known = None if exact is None else run.exact(exact)
-    store = Store(out, repr((versions(settings.fem), str(problem), settings.key(), str(exact))))
+    store = Store(
+        out, repr((versions(settings.fem), problem_key(problem), settings.key(), str(exact)))
+    )
     report = run.report(known, store)
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
     store.write("results.json", to_json(report.as_dict()))

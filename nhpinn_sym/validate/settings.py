@@ -93,6 +93,20 @@ class Settings:
         )
 
 
+def problem_key(problem: MultiscaleProblem) -> tuple[str, ...]:
+    """Everything of a problem that its solutions depend on."""
+    given = (
+        problem.domain,
+        problem.boundary,
+        problem.initial,
+        problem.final_time,
+        problem.cell,
+        problem.fast_cell,
+        problem.tau_period,
+    )
+    return (*map(str, problem.equations), *map(str, given))
+
+
 def _pinn_options(given: Mapping[str, Any] | None) -> dict[str, dict[str, Any]]:
     """{"cells": options, "equation": options}; those that are given once are for both."""
     options = {} if given is None else given

@@ -48,7 +48,7 @@ from .evidence import coarse_reference, fewest_periods, larger_eps
 from .plain import is_plain, validate_plain
 from .quadrature import plot_points, resolving
 from .report import Report
-from .settings import Settings
+from .settings import Settings, problem_key
 from .stored_parts import Arrays, Store, check_folder, to_json
 from .supported import covered_domain
 from .validate_cells import cell_report, cell_stage, validate_cells
@@ -150,7 +150,9 @@ class _Run:
         self.sources: tuple[Source, ...] = ()
         if out is not None:
             check_folder(output_path(out))
-            self.sources = tuple(emit(self.model, target) for target in ("torch", fem, "numpy"))
+            self.sources = tuple(
+                emit(self.model, target) for target in ("torch", self.fem, "numpy")
+            )
         self.store = Store(out, self._key())
 
     def _key(self) -> str:
@@ -161,12 +163,7 @@ class _Run:
                 [source.signature for source in self.sources],
                 self.quadrature.points.shape,
                 self.eps,
-                [str(equation) for equation in self.problem.equations],
-                str(self.problem.domain),
-                self.problem.boundary,
-                self.problem.initial,
-                self.problem.final_time,
-                str(self.problem.cell),
+                problem_key(self.problem),
                 self.label,
                 self.settings.key(),
             )

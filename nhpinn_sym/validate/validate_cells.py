@@ -14,7 +14,7 @@ from ..solve.cell_solution import CellSolution
 from .cell_comparison import CellComparison, compare_cells
 from .expansion import check_expansion
 from .report import Report
-from .settings import Settings
+from .settings import Settings, problem_key
 from .stored_parts import Store, to_json
 from .verdict import cell_evidence, judge_cells
 from .versions import versions
@@ -25,7 +25,7 @@ def validate_cells(
 ) -> Report:
     """`validate` without eps. Errors: those of `homogenize`; of the solves where all fail."""
     model = homogenize(problem)
-    store = Store(out, repr((versions(settings.fem), str(problem), settings.key())))
+    store = Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
     found, expansion = cell_stage(model, settings, store)
     return cell_report(model, settings, store, found.as_dict(), expansion, "")
 
