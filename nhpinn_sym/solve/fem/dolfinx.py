@@ -52,7 +52,7 @@ rounding.
 class CellSolver(ElementCellSolver):
     """Cell problems by DOLFINx; options beside those of `ElementCellSolver`:
 
-    solver : "direct" (MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
+    solver : "direct" (UMFPACK or MUMPS), "iterative" (CG or GMRES with BoomerAMG), "auto"
     comm   : the MPI communicator that shares the work
     """
 
