@@ -17,7 +17,7 @@ from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
 from ..operator.table import Operator, base_and_index, subtract, unit
 from ..operator.zero_test import jumps, jumps_along
-from ..problem.conditions import Condition, Dirichlet, Neumann, Robin
+from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
 from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
@@ -36,12 +36,14 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`):
     they are known where eps is.
     still: the velocity of a moving frame is known to be zero. Errors: UnsupportedError for a source
-    in x in a frame that may move, for a factorization, for fourth order.
+    in x in a frame that may move, for data that a factorization does not take, for fourth order.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     if not still:
         _check_moving_source(model)
-    if model.eigenvalue is not None or model.homogenized_order != 2:
+    if model.eigenvalue is not None:
+        _check_factorized(model)
+    if model.homogenized_order != 2:
         raise UnsupportedError(
             "a homogenized equation of this kind in a box",
             term=model.equation,
@@ -83,6 +85,30 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
         jumps=lowered.jumps or broken,
         averaged_axes=axes,
     )
+
+
+def _check_factorized(model: HomogenizedModel) -> None:
+    """v of u = e^(-lambda0 t/eps^2) phi(x/eps) v takes zero data; others oscillate or grow."""
+    problem = model.problem
+    for e in model.law:
+        if e.field is None and (e.value is None or e.value != 0):
+            raise UnsupportedError(
+                "a source together with a reaction of order eps^-2, whose limit holds"
+                " e^(lambda0 t/eps^2)",
+                term=e.symbol if e.value is None else e.value,
+                remedy="write the equation without a source",
+            )
+    for condition in problem.conditions.values():
+        zero = isinstance(condition, Dirichlet) and all(
+            problem.data(condition, "value", j) == 0 for j in range(len(problem.unknowns))
+        )
+        if not zero and not isinstance(condition, Periodic):
+            raise UnsupportedError(
+                "this condition beside a reaction of order eps^-2: the ground state oscillates at"
+                " the wall",
+                term=condition,
+                remedy="Dirichlet(0) and Periodic() are covered",
+            )
 
 
 def _check_moving_source(model: HomogenizedModel) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from .backends import BACKENDS, check_options, equation_solver
 from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
 from .complex_parts import solve_in_parts
+from .ground_states import initial_share
 from .progress import Progress, shown
 from .resources import memory_errors
 from .solution import Array, Solution
@@ -67,7 +69,8 @@ def solve_homogenized(
     (`model.derivation` shows it). Not used otherwise.
 
     Returns a `Solution`: u0(points), u0.derivative(points, index), for time problems u0(points, t);
-    u0.info["estimate"] is its own relative L2 error estimate. Complex where a coefficient is.
+    u0.info["estimate"] is its own relative L2 error estimate. Complex where a coefficient is. With
+    a ground state phi it is v of u = e^(-lambda0 t/eps^2) phi(x/eps) v.
     `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
     coefficients: as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box
@@ -84,6 +87,9 @@ def solve_homogenized(
     lowered = lower_homogenized(model, still=not _moves(cells))
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
+    if cells.ground_state is not None and lowered.initial:
+        share = initial_share(model, cells, parameters)
+        lowered = replace(lowered, initial=tuple(share * value for value in lowered.initial))
     functions = equation_functions(model.operator, lowered, coefficients, backend)
     numbers = parameter_numbers(parameters, model.problem.parameters)
     cells.require_parameters(numbers)

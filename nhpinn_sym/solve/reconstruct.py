@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -41,8 +42,11 @@ _Derivatives = Mapping[MultiIndex, Array]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Reconstruction(Solution):
-    """sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 = 1.
+    """e^(-lambda0 t/eps^2) sum_{p <= n} eps^p sum_{a + b = p} N^a[U_b], N^0 the ground state or 1,
+    the mean fields U at X = x - c t/eps, where they stand in a moving frame.
 
+    growth : lambda0 - growth stands in the exponential: what is compared with a solution u
+             e^(growth t/eps^2) has it too.
     First derivatives only: the expansion is not accurate beyond them.
     """
 
@@ -50,6 +54,7 @@ class Reconstruction(Solution):
     cells: CellSolution
     order: int
     eps: float
+    growth: float = 0.0
 
     def __repr__(self) -> str:
         return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
@@ -71,12 +76,21 @@ class Reconstruction(Solution):
                     term=index,
                     remedy="first derivatives are available",
                 )
-        macro = self._mean_fields(points, indices, t)
+        none = (0,) * self.dim
+        macro = self._mean_fields(self._in_frame(points, t), indices, t)
+        kernel = self.cells.ground_state
         totals = [
             np.asarray(sum(self.eps**b * known[index] for b, known in enumerate(macro)))
             for index in indices
         ]
-        for function in self.cells.functions:
+        if kernel is not None:
+            value, slopes = self._corrector(kernel, points, indices)
+            mean = np.asarray(sum(self.eps**b * known[none] for b, known in enumerate(macro)))
+            totals = [
+                value * total + (slopes[index] * mean if any(index) else 0.0)
+                for index, total in zip(indices, totals, strict=True)
+            ]
+        for function in self.cells.functions if self.order else ():
             value, slopes = self._corrector(function, points, indices)
             for term in self._terms(function):
                 factor = term.sign * self.eps**term.power
@@ -86,14 +100,31 @@ class Reconstruction(Solution):
                         totals[k] = totals[k] + (factor * slopes[index].T * below).T
                     above = _source(macro, term, _sum(term.alpha, index), points)
                     totals[k] = totals[k] + (factor * value.T * above).T
-        return np.stack(totals)
+        return self._factor(t) * np.stack(totals)
+
+    def _factor(self, t: float | None) -> float:
+        """The exponential of a ground state."""
+        rate = float(self.cells.effective.get("lambda0", 0.0)) - self.growth
+        return math.exp(-rate * t / self.eps**2) if t is not None else 1.0
+
+    def _in_frame(self, points: Array, t: float | None) -> Array:
+        """X = x - c t/eps, in the periodic box of the mean fields."""
+        velocity = np.asarray(self.cells.effective.get("drift", 0.0))
+        if t is None or not np.any(np.abs(velocity) > _STILL):
+            return points
+        lines = self.fields[0].extent.lines
+        low = np.array([line[0] for line in lines])
+        lengths = np.array([line[-1] - line[0] for line in lines])
+        return low + np.mod(points - velocity * t / self.eps - low, lengths)
 
     def _mean_fields(
         self, points: Array, indices: Sequence[MultiIndex], t: float | None
     ) -> list[_Derivatives]:
         """All derivatives of every mean field that the terms need."""
         zero = (0,) * self.dim
-        needed: list[dict[MultiIndex, None]] = [dict.fromkeys(indices) for _ in self.fields]
+        needed: list[dict[MultiIndex, None]] = [
+            dict.fromkeys((zero, *indices)) for _ in self.fields
+        ]
         for function in self.cells.functions:
             for term in self._terms(function):
                 if term.field is not None:
@@ -155,8 +186,11 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
     Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of
     order n (Bakhvalov, Panasenko 1989, ch. 4).
 
-    UnsupportedError for moving frames, ground states, and cell functions of tau; ProblemError for
-    cells of a model of order 1 with mean fields of a higher one.
+    After a moving frame u0 is taken at X = x - c t/eps; with a ground state u0 stands for
+    e^(-lambda0 t/eps^2) phi(x/eps) u0.
+
+    UnsupportedError for cell functions of tau; ProblemError for cells of a model of order 1 with
+    mean fields of a higher one.
     """
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(cells)
@@ -173,30 +207,44 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
             term=cells,
             remedy="use the cells that they were solved with",
         )
-    number = positive_eps(eps)
+    return _expansion(fields, cells, order, positive_eps(eps))
+
+
+def leading_term(u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0) -> Solution:
+    """What u_eps tends to: u0 itself, at X = x - c t/eps after a moving frame; with a ground state
+    e^(-(lambda0 - growth) t/eps^2) phi(x/eps) u0."""
+    moving = np.any(np.abs(cells.effective.get("drift", 0.0)) > _STILL)
+    if cells.ground_state is None and not moving:
+        return u0
+    _check_scope(cells)
+    return _expansion((u0,), cells, 0, eps, growth)
+
+
+def first_order(u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0) -> Solution:
+    """`reconstruct`, in the units of `leading_term`."""
+    _check_scope(cells)
+    return _expansion((u0,), cells, 1, eps, growth)
+
+
+def _expansion(
+    fields: tuple[Solution, ...],
+    cells: CellSolution,
+    order: int,
+    number: float,
+    growth: float = 0.0,
+) -> Reconstruction:
     info = {
         "eps": number,
         **{f"u{k}": dict(u.info) for k, u in enumerate(fields)},
         "cells": dict(cells.info),
     }
     method = f"expansion to order {order}, cells by {cells.backend}"
-    return Reconstruction(fields[0].backend, method, info, fields, cells, order, number)
+    info["estimate"] = fields[0].info["estimate"]
+    return Reconstruction(fields[0].backend, method, info, fields, cells, order, number, growth)
 
 
 def _check_scope(cells: CellSolution) -> None:
     """Expansions in y = x/eps alone."""
-    if cells.ground_state is not None:
-        raise UnsupportedError(
-            "the reconstruction after a factorization",
-            term="u = exp(-lambda0 t/eps^2) phi(y) v",
-            remedy="cells.ground_state is phi, and cells.functions belong to v",
-        )
-    if np.any(np.abs(cells.effective.get("drift", 0.0)) > _STILL):
-        raise UnsupportedError(
-            "the reconstruction in a moving frame",
-            term=f"drift {cells.effective['drift']}",
-            remedy="evaluate u0 at X = x - c t/eps yourself",
-        )
     if cells.axes != cells.dim or "tau" in cells.slow:
         raise UnsupportedError(
             "the reconstruction with cell functions of tau",

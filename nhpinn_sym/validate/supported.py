@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import sympy as sp
-
 from ..derive.model import HomogenizedModel
+from ..problem.conditions import Periodic
 from ..problem.domain import Box
 from ..problem.errors import ProblemError, UnsupportedError
 
@@ -39,21 +38,15 @@ def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
         yield "an equation of fourth order", problem.unknown
     if problem.time_order > 1:
         yield "a second time derivative", f"{problem.unknown}, order {problem.time_order} in time"
-    if model.eigenvalue is not None:
+    walls = any(not isinstance(c, Periodic) for c in problem.conditions.values())
+    moving = [f.velocity for f in model.frame if f.velocity.is_number and f.velocity != 0]
+    if walls and moving:
         yield (
-            "a reaction of order eps^-2, whose solution is a ground state times a slow function",
-            model.eigenvalue,
-        )
-    if model.frame:
-        yield (
-            "a mean drift of order 1/eps, whose limit stands in a moving frame",
-            ", ".join(str(f.velocity) for f in model.frame),
+            "a mean drift of order 1/eps, whose limit stands in a moving frame, beside walls",
+            ", ".join(map(str, moving)),
         )
     for axis in op.axes[problem.scales.dim :]:
         yield (
             "coefficients of a further fast variable",
             f"{axis.symbol} = {op.coordinates[axis.slow]}/eps^{axis.power}",
         )
-    for c in op.table.values():
-        if c.has(sp.I):
-            yield "complex coefficients", c

@@ -41,8 +41,9 @@ from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.domains import line_points
 from ..solve.equations import number_expression, positive_eps, solve_fine, solve_homogenized
+from ..solve.ground_states import without_growth
 from ..solve.progress import Progress
-from ..solve.reconstruct import reconstruct
+from ..solve.reconstruct import Reconstruction, first_order, leading_term
 from ..solve.solution import Solution
 from .evidence import coarse_reference, fewest_periods, larger_eps
 from .plain import is_plain, validate_plain
@@ -139,6 +140,8 @@ class _Run:
         self.label = str(eps if isinstance(eps, float) else sp.nsimplify(self.exact))
         self.oracle = ""
         self.fem = settings.fem
+        self.growth = 0.0
+        self.fine_problem = problem
         self.parameters = settings.parameters
         self.progress = settings.progress
         periods = tuple(
@@ -179,6 +182,9 @@ class _Run:
         cells = {name: self._cells(name) for name in ("pinn", self.fem)}
         oracle, self.oracle = self._oracle()
         cells["oracle"] = cells[self.fem] if oracle is None else oracle
+        if self.model.eigenvalue is not None and self.problem.time_order:
+            self.growth = float(cells["oracle"].effective["lambda0"])
+            self.fine_problem = without_growth(self.model.operator, self.growth)
         fine = self._part("u_eps", lambda: self._fine(self.exact), reference=True)
         if not np.any(fine["values"]):
             raise SolveError(
@@ -186,7 +192,7 @@ class _Run:
                 term=self.problem,
                 remedy="give a source, or boundary or initial data, other than zero",
             )
-        p = self._part("p", lambda: self._macro(cells["pinn"], "pinn"), first_order=cells["oracle"])
+        p = self._part("p", lambda: self._macro(cells["pinn"], "pinn"), corrector=cells["oracle"])
         w = self._part("w", lambda: self._macro(cells["pinn"], self.fem))
         v = self._part("v", lambda: self._macro(cells[self.fem], self.fem))
         best = self._part("u0", lambda: self._macro(cells["oracle"], self.fem))
@@ -227,7 +233,7 @@ class _Run:
 
     def _fine(self, eps: sp.Expr) -> Solution:
         return solve_fine(
-            self.problem,
+            self.fine_problem,
             eps,
             self.fem,
             per_period=self.settings.per_period,
@@ -239,15 +245,17 @@ class _Run:
         options = self.settings.equation
         if backend != "pinn":
             options = {"tolerance": _MACRO_TOLERANCE[self.model.components > 1]}
-        return solve_homogenized(
+        here = self.exact if eps is None else eps
+        solution = solve_homogenized(
             self.model,
             cells,
             backend,
-            eps=self.exact if eps is None else eps,
+            eps=here,
             parameters=self.parameters,
             progress=self.progress,
             **options,
         )
+        return leading_term(solution, cells, float(here), self.growth)
 
     def _larger(
         self, cells: CellSolution, best: Arrays, fine: Arrays
@@ -263,7 +271,8 @@ class _Run:
             mean = best
             try:
                 other = self._part(f"u_larger_{k}", partial(self._fine, eps))["values"]
-                if lower_walls(self.model)[1]:
+                oscillates = self.model.frame or self.model.eigenvalue is not None
+                if oscillates or lower_walls(self.model)[1]:
                     solve = partial(self._macro, cells, self.fem, eps)
                     mean = self._part(f"u0_larger_{k}", solve)
             except (UnsupportedError, SolveError):
@@ -277,7 +286,7 @@ class _Run:
         self,
         name: str,
         solve: Callable[[], Solution],
-        first_order: CellSolution | None = None,
+        corrector: CellSolution | None = None,
         reference: bool = False,
     ) -> Arrays:
         """Values, gradients and plot values of one solution, and what it says of itself."""
@@ -288,13 +297,14 @@ class _Run:
             arrays = {
                 "values": values,
                 "gradient": gradient,
-                "plot": solution(self.plot_points),
+                "plot": np.real(solution(self.plot_points)),
                 "estimate": np.array(float(solution.info.get("estimate", np.nan))),
                 "method": np.array(f"{solution.backend}: {solution.method}"),
                 "seconds": np.array(float(solution.info.get("seconds", np.nan))),
             }
-            if first_order is not None:
-                corrected = reconstruct(solution, first_order, self.eps)
+            if corrector is not None:
+                mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
+                corrected = first_order(mean, corrector, self.eps, self.growth)
                 values, gradient = _value_and_gradient(corrected, self.quadrature.points)
                 arrays |= {"first_values": values, "first_gradient": gradient}
             if reference:
@@ -304,7 +314,7 @@ class _Run:
             return arrays
 
         return self.store.arrays(
-            name, compute, lambda part: self._sound(part, first_order is not None, reference)
+            name, compute, lambda part: self._sound(part, corrector is not None, reference)
         )
 
     def _numbers(self) -> dict[str, float]:

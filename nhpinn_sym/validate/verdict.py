@@ -367,13 +367,10 @@ def verdict_of(results: Mapping[str, Any]) -> Verdict:
     fem = found.pop("fem")
     if not results["errors"]:
         return judge_cells(cells, expansion, fem)
-    findings = Findings(
-        **{
-            **{name: _number(v) if v is None else v for name, v in found.items()},
-            "periods": math.inf if found["periods"] is None else found["periods"],
-            "larger": tuple((label, error) for label, error in found["larger"]),
-        }
-    )
+    known: dict[str, Any] = {name: _number(v) if v is None else v for name, v in found.items()}
+    known["periods"] = math.inf if found["periods"] is None else found["periods"]
+    known["larger"] = tuple((label, error) for label, error in found["larger"])
+    findings = Findings(**known)
     budget = {name: _number(value) for name, value in results["budget"].items()}
     return judge_all(budget, findings, cells, expansion, fem)
 

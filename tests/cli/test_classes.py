@@ -124,13 +124,6 @@ REFUSED = {
         ),
         "order 2",
     ),
-    "ground state": (
-        (
-            "def f(s, u): return s.dt(u) - s.laplacian(u) +"
-            " sp.cos(2*sp.pi*s.y[0])*u/s.eps**2\nproblem = make(f, time=True)"
-        ),
-        "lambda0",
-    ),
     "moving frame": (
         (
             "def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f,"
@@ -144,13 +137,6 @@ REFUSED = {
             " s.tau)))*s.grad(u))\nproblem = make(f, fast_time=2)"
         ),
         "tau = t/eps^2",
-    ),
-    "complex": (
-        (
-            "def f(s, u): return -s.div((2 + sp.I + sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem ="
-            " make(f)"
-        ),
-        "I",
     ),
 }
 

@@ -121,7 +121,7 @@ class BoundaryValueProblem:
         """Rows at `count` points inside, and at half as many on every part of the boundary that
         the ansatz leaves open; all weigh the same.
         """
-        blocks = self._blocks(count, seed)
+        blocks = self.blocks(count, seed)
         if self.null_space.count:
             gauge = self._gauge(blocks[0].extra.shape[2])
             blocks.append(gauge.scale_to(blocks[0].strength(self.trial), self.trial))
@@ -130,7 +130,7 @@ class BoundaryValueProblem:
     @cached_property
     def null_space(self) -> NullSpace:
         """What the equations and conditions leave open."""
-        rows = concatenate(self._blocks(_SAMPLES, 0))
+        rows = concatenate(self.blocks(_SAMPLES, 0))
         straight = [
             axis for axis in range(self.equation.domain.dim) if axis not in self.equation.periodic
         ]
@@ -292,10 +292,19 @@ class BoundaryValueProblem:
             return torch.ones_like(rows), torch.ones_like(columns)
         return rows, columns
 
+    def trace(self, points: Tensor, terms: Mapping[MultiIndex, Tensor]) -> tuple[Tensor, Tensor]:
+        """sum of terms[a] D^a u of a scalar problem at points: the weights of the derivatives of
+        the net, (n, derivatives), and what the lift makes of it (n,).
+        """
+        found = self._conditions(
+            points, lambda x, **given: dict(terms), lambda x, **given: torch.zeros_like(x[:, 0])
+        )
+        return found.weights[:, 0, 0], found.lifted[:, 0]
+
     def _equations(self, points: Tensor) -> _Conditions:
         return self._conditions(points, self.trial.module.coefficients, self.trial.module.source)
 
-    def _blocks(self, count: int, seed: int) -> list[Rows]:
+    def blocks(self, count: int, seed: int) -> list[Rows]:
         """The rows inside and those of each open part, which are scaled to the same strength."""
         blocks = [
             self.inside(

@@ -10,7 +10,7 @@ from ....lower.forms import LoweredEquation
 from ....problem.errors import SolveError
 from ....runtime.nets.function_families import stack_functions
 from ...progress import Progress, Task, silent
-from ...solution import Array, Coefficients
+from ...solution import Array, Coefficients, Solution
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, norm_change
 from ..minimize import history_info
@@ -22,7 +22,8 @@ from ..training import train
 from .boundary_value import BoundaryValueProblem
 from .fredholm import require_balance
 from .known_functions import known_functions
-from .solution import GOAL, NetAndKnown, NetworkSolution, probe, solution
+from .solution import GOAL, NetAndKnown, probe, solution
+from .subdomains import solve_across_jumps
 
 _UNSOLVABLE = 0.1
 """Relative residual at which a problem that leaves its mean open has no solution."""
@@ -36,13 +37,18 @@ def solve_equation(
     *,
     tolerance: float | None = None,
     **options: Any,
-) -> NetworkSolution:
+) -> Solution:
     """Solve `equation` by collocation of its emitted residual; options: `pinn.options.Options`.
 
     tolerance: for the estimated relative L2 error. Sizes are doubled until it is reached (1e-5
     where none is given); info["tolerance"] is what counts as good enough, 1e-2 where none is given.
-    UnsupportedError where a coefficient jumps; SolveError where no finite solution comes.
+    Data that jump across planes get a net in each box between them (`subdomains`). Errors:
+    SolveError where no finite solution comes.
     """
+    if equation.jumps:
+        return solve_across_jumps(
+            equation, coefficients, parameters, progress, tolerance=tolerance, **options
+        )
     chosen = collocation_options(options)
     problem = BoundaryValueProblem(equation, coefficients, parameters, chosen.device)
     chosen.ranks.require_agreement(

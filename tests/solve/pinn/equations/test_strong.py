@@ -12,9 +12,10 @@ from scipy.integrate import cumulative_simpson
 
 from nhpinn_sym.lower.forms import Essential, External, LoweredEquation, Natural, WeakTerm
 from nhpinn_sym.problem.domain import Box
-from nhpinn_sym.problem.errors import ProblemError, SolveError, UnsupportedError
+from nhpinn_sym.problem.errors import ProblemError, SolveError
 from nhpinn_sym.solve.fem.skfem import solve_equation as solve_by_elements
-from nhpinn_sym.solve.pinn.equations.strong import NetworkSolution, solve_equation
+from nhpinn_sym.solve.pinn.equations.solution import NetworkSolution
+from nhpinn_sym.solve.pinn.equations.strong import solve_equation
 from nhpinn_sym.solve.solution import Coefficients
 
 from ....pinn_samples import (
@@ -356,8 +357,6 @@ def test_the_multiscale_equation_itself_in_one_dimension() -> None:
 
 def test_what_cannot_be() -> None:
     lowered = square_problem()
-    with pytest.raises(UnsupportedError, match="jumps"):
-        solved(LoweredEquation(**{**lowered.__dict__, "jumps": True}))
     with pytest.raises(SolveError, match="no time"):
         solve_equation(lowered, constant(1.0), {}, features=100)(inside(SQUARE), 0.5)
     rough = solve_equation(lowered, constant(1.0), {}, features=100, scale=2.0, tolerance=1e-12)

@@ -14,7 +14,8 @@ from nhpinn_sym.lower.equation import lower_fine, lower_homogenized
 from nhpinn_sym.lower.forms import External, LoweredEquation
 from nhpinn_sym.operator.parse import parse
 from nhpinn_sym.solve.fem.skfem import solve_equation as solve_by_elements
-from nhpinn_sym.solve.pinn.equations.strong import NetworkSolution, solve_equation
+from nhpinn_sym.solve.pinn.equations.solution import NetworkSolution
+from nhpinn_sym.solve.pinn.equations.strong import solve_equation
 from nhpinn_sym.solve.solution import Array, Coefficients
 
 BOX = nh.Box((0, 1), (0, 1))

@@ -1,0 +1,63 @@
+"""What a factorization u = e^(-lambda0 t/eps^2) phi(x/eps) v asks of data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import sympy as sp
+
+from ..derive.model import HomogenizedModel
+from ..operator.arrays import tensor_points
+from ..operator.sampling import sampler
+from ..operator.table import Operator
+from ..problem.problem import MultiscaleProblem
+from ..problem.user_input import parameter_numbers
+from .cell_solution import CellSolution
+
+_POINTS = {1: 1024, 2: 128, 3: 32}
+"""Points per axis of the midpoint rule on the cell, by the number of axes."""
+
+
+def initial_share(
+    model: HomogenizedModel, cells: CellSolution, parameters: Mapping[sp.Symbol, float] | None
+) -> float:
+    """v(0) / u(0) = <psi rho> / <psi rho phi>: what of data that do not oscillate is a ground state
+    (Allaire, Capdeboscq 2000, Comput. Methods Appl. Mech. Engrg. 187:91)."""
+    op = model.operator
+    count = _POINTS[len(op.axes)]
+    shares = (np.arange(count) + 0.5) / count
+    y = tensor_points([a + (b - a) * shares for a, b in op.cell.bounds])
+    rho = _density(op) if model.problem.time_order else sp.Integer(1)
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    slow = dict.fromkeys(op.slow, 0.0) | {v: numbers[str(v)] for v in model.problem.parameters}
+    (weight,) = sampler([rho], op)(list(y.T), slow)
+    phi = np.ones(len(y)) if cells.ground_state is None else cells.ground_state(y)
+    psi = cells.adjoints[0](y) if cells.adjoints else phi
+    return float((psi * weight).mean() / (psi * weight * phi).mean())
+
+
+def without_growth(op: Operator, growth: float) -> MultiscaleProblem:
+    """The problem of w = e^(growth t/eps^2) u: rho growth/eps^2 u is taken off the equation, and
+    data that vanish stay. Where growth is the ground state's eigenvalue w neither grows nor decays
+    as eps falls."""
+    problem, scales = op.problem, op.problem.scales
+    rho = _density(op).xreplace({v.symbol: v for v in scales.fast})
+    shift = sp.Float(growth, 17) * rho / scales.eps**2 * problem.unknowns[0]
+    return MultiscaleProblem(
+        (problem.equations[0] - shift, 0),
+        scales=scales,
+        unknown=problem.unknown,
+        domain=problem.domain,
+        boundary=problem.boundary,
+        initial=problem.initial,
+        final_time=problem.final_time,
+        cell=problem.cell,
+        parameters=problem.parameters,
+        name=problem.name,
+    )
+
+
+def _density(op: Operator) -> sp.Expr:
+    """What u_t is multiplied by."""
+    return sp.Add(*[c for term, c in op.terms() if term.right[-1] == 1])

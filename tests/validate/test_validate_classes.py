@@ -1,0 +1,164 @@
+"""validate with eps for ground states, moving frames and complex coefficients: each against a
+computation in one dimension that shares no code with the package."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import sympy as sp
+from scipy.linalg import eigh_tridiagonal, expm
+
+import nhpinn_sym as nh
+from nhpinn_sym.validate.report import Verdict
+from nhpinn_sym.validate.verdict import verdict_of
+from tests.symbolic import C, S
+
+EPS = sp.Rational(1, 8)
+STRENGTH = 8
+END = 0.03
+
+
+def spectral_derivative(count: int) -> np.ndarray:
+    """The matrix of d/dy of trigonometric polynomials on the unit cell, an odd count of points."""
+    modes = np.fft.fftfreq(count, 1 / count)
+    transform = np.fft.fft(np.eye(count), axis=0)
+    return np.real(np.fft.ifft(2j * np.pi * modes[:, None] * transform, axis=0))
+
+
+def bloch_eigenvalue(k: float, potential: float, flow: tuple[float, float]) -> complex:
+    """The lowest eigenvalue of -(d + ik)^2 + b (d + ik) + potential cos(2 pi y), where b is
+    flow[0] + flow[1] cos(2 pi y)."""
+    count = 41
+    y = np.arange(count) / count
+    slope = spectral_derivative(count) + 1j * k * np.eye(count)
+    wave = np.cos(2 * np.pi * y)
+    matrix = -slope @ slope + (flow[0] + flow[1] * wave)[:, None] * slope
+    values = np.linalg.eigvals(matrix + potential * np.diag(wave))
+    return complex(values[np.argmin(values.real)])
+
+
+def diffusion(potential: float, flow: tuple[float, float]) -> tuple[float, float]:
+    """(velocity, diffusion) from the derivatives of the eigenvalue at k = 0."""
+    h = 1e-3
+    below, middle, above = (bloch_eigenvalue(k, potential, flow) for k in (-h, 0.0, h))
+    velocity = ((above - below) / (2 * h)).imag
+    return float(velocity), float(((above - 2 * middle + below) / h**2).real / 2)
+
+
+def test_a_ground_state_in_a_box() -> None:
+    """u_t - u_xx + 8 cos(2 pi x/eps) u/eps^2 = 0, u(0) = sin(pi x): both sides by finite differences,
+    a Bloch eigenvalue and separation."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u) + STRENGTH * C(s.y[0]) * u / s.eps**2, 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))],
+        final_time=END,
+    )
+    report = nh.validate(problem, EPS, fem="skfem", per_period=32)
+    assert report.verdict is Verdict.AGREEMENT, report.evidence
+    count = 4000
+    h = 1 / count
+    x = np.arange(1, count) * h
+    reaction = STRENGTH * np.cos(2 * np.pi * x / float(EPS)) / float(EPS) ** 2
+    values, vectors = eigh_tridiagonal(2 / h**2 + reaction, np.full(count - 2, -1 / h**2))
+    ground = bloch_eigenvalue(0.0, STRENGTH, (0, 0)).real
+    decay = np.exp(-(values - ground / float(EPS) ** 2) * END)
+    fine = vectors @ (decay * (vectors.T @ np.sin(np.pi * x)))
+    cell = np.arange(41) / 41
+    matrix = -spectral_derivative(41) @ spectral_derivative(41)
+    _, states = np.linalg.eigh(matrix + STRENGTH * np.diag(np.cos(2 * np.pi * cell)))
+    phi = states[:, 0] / states[:, 0].mean()
+    share = phi.mean() / (phi**2).mean()
+    waves = np.fft.fft(phi) / 41
+    modes = np.fft.fftfreq(41, 1 / 41)
+    at_x = np.real(np.exp(2j * np.pi * np.outer(x / float(EPS), modes)) @ waves)
+    spread = diffusion(STRENGTH, (0, 0))[1]
+    leading = share * at_x * np.exp(-spread * np.pi**2 * END) * np.sin(np.pi * x)
+    expected = np.linalg.norm(leading - fine) / np.linalg.norm(fine)
+    for name in ("e1", "e2", "e4"):
+        assert report.errors[name] == pytest.approx(expected, rel=1e-2)
+    assert report.first_order["L2"] < report.errors["e1"]
+
+
+def test_a_moving_frame_in_a_periodic_box() -> None:
+    """u_t - u_xx + (1/2 + cos(2 pi x/eps)) u_x/eps = 0 by a spectral matrix exponential."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    flow = sp.Rational(1, 2) + C(s.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u) - s.laplacian(u) + flow * s.grad(u)[0] / s.eps, 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Periodic()],
+        initial=[nh.Initial(S(s.x[0]))],
+        final_time=END,
+    )
+    report = nh.validate(problem, EPS, fem="skfem", per_period=32)
+    count = 257
+    x = np.arange(count) / count
+    slope = spectral_derivative(count)
+    wind = (0.5 + np.cos(2 * np.pi * x / float(EPS))) / float(EPS)
+    fine = expm(END * (slope @ slope - wind[:, None] * slope)) @ np.sin(2 * np.pi * x)
+    velocity, spread = diffusion(0.0, (0.5, 1.0))
+    moved = x - velocity * END / float(EPS)
+    leading = np.exp(-spread * 4 * np.pi**2 * END) * np.sin(2 * np.pi * moved)
+    expected = np.linalg.norm(leading - fine) / np.linalg.norm(fine)
+    for name in ("e1", "e4"):
+        assert report.errors[name] == pytest.approx(expected, rel=1e-2)
+    assert report.first_order["L2"] < report.errors["e1"] / 3
+    assert report.verdict is Verdict.AGREEMENT, report.evidence
+
+
+def test_complex_coefficients_by_the_closed_form() -> None:
+    """-(a u')' = 1: a u' = C - x."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 2 + S(s.y[0]) + sp.I * (1 + C(s.y[0]) / 2)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    report = nh.validate(problem, EPS, fem="skfem")
+    x = np.linspace(0, 1, 80001)
+    y = 2 * np.pi * x / float(EPS)
+    inverse = 1 / (2 + np.sin(y) + 1j * (1 + np.cos(y) / 2))
+
+    def integral(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([[0.0], np.cumsum((values[1:] + values[:-1]) / 2)]) / 80000
+
+    constant = integral(x * inverse)[-1] / integral(inverse)[-1]
+    fine = integral((constant - x) * inverse)
+    coarse = x * (1 - x) / 2 * inverse[:-1].mean()
+    expected = np.linalg.norm(coarse - fine) / np.linalg.norm(fine)
+    for name in ("e1", "e4"):
+        assert report.errors[name] == pytest.approx(expected, rel=1e-3)
+    assert report.verdict is Verdict.AGREEMENT, report.evidence
+    assert verdict_of(report.as_dict()) is report.verdict
+
+
+def test_what_a_factorization_does_not_take() -> None:
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    operator = s.dt(u) - s.laplacian(u) + STRENGTH * C(s.y[0]) * u / s.eps**2
+    for source, wall in ((1, nh.Dirichlet(0)), (0, nh.Dirichlet(1)), (0, nh.Neumann(0))):
+        problem = nh.MultiscaleProblem(
+            sp.Eq(operator, source),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[wall],
+            initial=[nh.Initial(1)],
+            final_time=END,
+        )
+        model = nh.homogenize(problem)
+        with pytest.raises(nh.UnsupportedError, match="reaction of order eps"):
+            nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), "skfem")
