@@ -28,6 +28,7 @@ from ..operator.sampling import is_opaque
 
 Place = tuple[int, MultiIndex]
 """(equation or unknown, derivative)."""
+Call = Callable[[Array], Array]
 Exprs = Mapping[tuple[Place, Place], sp.Expr]
 
 _ROUNDING = 1e-12
@@ -200,7 +201,7 @@ def _evaluator(
 ) -> Callable[[Array], ComplexArray]:
     """Points (n, 1) -> (n, places, places)."""
     numbers = {place: n for n, place in enumerate(places)}
-    calls = [
+    calls: list[tuple[int, int, Call, Call]] = [
         (numbers[row], numbers[column], *[evaluator(p, space.symbols) for p in real_imaginary(e)])
         for (row, column), e in exprs.items()
     ]

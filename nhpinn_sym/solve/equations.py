@@ -41,6 +41,13 @@ from .progress import Progress, shown
 from .resources import memory_errors
 from .solution import Array, Solution
 from .walls import settle_walls
+from .waves import (
+    displacement,
+    first_order_in_time,
+    homogenized_wave,
+    is_wave,
+    steps_of_wave,
+)
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
 _FEWEST_PER_PERIOD = 4
@@ -76,14 +83,18 @@ def solve_homogenized(
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box
     that is not periodic.
     """
-    solver = equation_solver(backend)
-    options = check_options(solver, options, backend)
     cells = instance(
         cells,
         CellSolution,
         "cells",
         "write cells = solve_cells(model), or cells = family.at(q=...)",
     )
+    if is_wave(model.problem):
+        plain = first_order_in_time(homogenized_wave(model, cells))
+        shared = {"parameters": parameters, "progress": progress, **options}
+        return displacement(solve_fine(plain, 1, backend, **shared), model.components)
+    solver = equation_solver(backend)
+    options = check_options(solver, options, backend)
     lowered = lower_homogenized(model, still=not _moves(cells))
     _check_constant_in_time(lowered, cells)
     _check_frame(model, cells)
@@ -128,6 +139,20 @@ def solve_fine(
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """
     number = positive_eps(eps)
+    if is_wave(problem):
+        if BACKENDS[backend].elements and not refines(options, None):
+            options.setdefault("steps", steps_of_wave(parse(problem), number))
+        system = solve_fine(
+            first_order_in_time(problem),
+            eps,
+            backend,
+            per_period=per_period,
+            parameters=parameters,
+            progress=progress,
+            coefficients=coefficients,
+            **options,
+        )
+        return displacement(system, len(problem.unknowns))
     solver = equation_solver(backend)
     options = check_options(solver, options, backend)
     operator = parse(problem)
@@ -211,10 +236,7 @@ def fine_cells(
             term=problem,
             remedy="give domain=Box(...) and boundary=[...]",
         )
-    periods = [
-        float(length) / (eps * float(period))
-        for length, period in zip(problem.domain.lengths, problem.cell.lengths, strict=True)
-    ]
+    periods = shortest_periods(problem, eps)
     if per_period is not None:
         positive_integer(per_period, "per_period")
     count = per_period or _PER_PERIOD[dim]
@@ -238,6 +260,21 @@ def fine_cells(
             f" {_PER_PERIOD[dim]} it should have"
         )
     return tuple(max(least, 2 * math.ceil(count * n / 2)) for n in periods)
+
+
+def shortest_periods(problem: MultiscaleProblem, eps: float) -> tuple[float, ...]:
+    """How many periods of the finest scale the domain holds along each axis."""
+    assert problem.domain is not None
+    found = []
+    cells = zip(
+        problem.domain.lengths, problem.cell.lengths, problem.fast_cell.lengths, strict=True
+    )
+    for length, period, fast in cells:
+        shortest = eps * float(period)
+        if problem.scales.levels > 1:
+            shortest = min(shortest, eps**2 * float(fast))
+        found.append(float(length) / shortest)
+    return tuple(found)
 
 
 def number_expression(eps: Any) -> sp.Expr:

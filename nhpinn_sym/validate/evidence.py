@@ -10,8 +10,10 @@ import sympy as sp
 from ..derive.model import HomogenizedModel
 from ..lower.equation import lower_fine
 from ..operator.arrays import Array
+from ..operator.parse import parse
 from ..resolution import AxisResolution, resolve_equation
 from ..solve.solution import Solution
+from ..solve.waves import first_order_in_time, is_wave
 
 _RATIOS = (2, 3, 4, sp.Rational(3, 2), 5)
 """Larger eps that are tried, over the given one."""
@@ -66,7 +68,9 @@ def coarse_reference(
     does."""
     if not fine.lines:
         return ""
-    equation = lower_fine(model.operator)
+    wave = is_wave(model.problem)
+    operator = parse(first_order_in_time(model.problem)) if wave else model.operator
+    equation = lower_fine(operator)
     found = resolve_equation(equation, {**parameters, "epsilon": eps})
     if found.unresolved is not None:
         return found.unresolved

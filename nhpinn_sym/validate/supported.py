@@ -8,6 +8,7 @@ from ..derive.model import HomogenizedModel
 from ..problem.conditions import Periodic
 from ..problem.domain import Box
 from ..problem.errors import ProblemError, UnsupportedError
+from ..solve.waves import is_wave
 
 _REMEDY = (
     "derive, emit and cells cover it; nh.bloch(model) checks its expansion against exact solutions"
@@ -36,7 +37,7 @@ def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
     problem = model.problem
     if model.homogenized_order != 2:
         yield "an equation of fourth order", problem.unknown
-    if problem.time_order > 1:
+    if problem.time_order > 1 and not is_wave(problem):
         yield "a second time derivative", f"{problem.unknown}, order {problem.time_order} in time"
     walls = any(not isinstance(c, Periodic) for c in problem.conditions.values())
     moving = [f.velocity for f in model.frame if f.velocity.is_number and f.velocity != 0]
@@ -45,7 +46,7 @@ def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
             "a mean drift of order 1/eps, whose limit stands in a moving frame, beside walls",
             ", ".join(map(str, moving)),
         )
-    for axis in op.axes[problem.scales.dim :]:
+    for axis in (a for a in op.axes if a.slow == problem.scales.dim):
         yield (
             "coefficients of a further fast variable",
             f"{axis.symbol} = {op.coordinates[axis.slow]}/eps^{axis.power}",

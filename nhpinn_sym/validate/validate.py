@@ -40,7 +40,13 @@ from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.domains import line_points
-from ..solve.equations import number_expression, positive_eps, solve_fine, solve_homogenized
+from ..solve.equations import (
+    number_expression,
+    positive_eps,
+    shortest_periods,
+    solve_fine,
+    solve_homogenized,
+)
 from ..solve.ground_states import without_growth
 from ..solve.progress import Progress
 from ..solve.reconstruct import Reconstruction, first_order, leading_term
@@ -144,11 +150,7 @@ class _Run:
         self.fine_problem = problem
         self.parameters = settings.parameters
         self.progress = settings.progress
-        periods = tuple(
-            (b - a) / (self.eps * float(length))
-            for (a, b), length in zip(domain.bounds, problem.cell.lengths, strict=True)
-        )
-        self.quadrature = resolving(domain, periods)
+        self.quadrature = resolving(domain, shortest_periods(problem, self.eps))
         self.plot_points, self.plot_shape = plot_points(domain)
         self.sources: tuple[Source, ...] = ()
         if out is not None:

@@ -117,13 +117,6 @@ REFUSED = {
         ),
         "u(x1)",
     ),
-    "second time derivative": (
-        (
-            "def tt(s, u): return s.dt(u, 2) - s.div((2 +"
-            " sp.sin(2*sp.pi*s.y[0]))*s.grad(u))\nproblem = make(tt, time=True)"
-        ),
-        "order 2",
-    ),
     "moving frame": (
         (
             "def f(s, u): return s.dt(u) - s.laplacian(u) + s.grad(u)[0]/s.eps\nproblem = make(f,"

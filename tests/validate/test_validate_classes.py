@@ -145,6 +145,67 @@ def test_complex_coefficients_by_the_closed_form() -> None:
     assert verdict_of(report.as_dict()) is report.verdict
 
 
+def test_damped_waves_in_a_box() -> None:
+    """u_tt + u_t/2 - (a(x/eps) u_x)_x = 0 by the modes of finite differences; the limit by
+    separation."""
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    end, damping = 0.3, 0.5
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u, 2) + s.dt(u) / 2 - s.div((2 + S(s.y[0])) * s.grad(u)), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(sp.sin(sp.pi * s.x[0])), nh.Initial(0, order=1)],
+        final_time=end,
+    )
+    report = nh.validate(problem, EPS, fem="skfem", per_period=24)
+
+    def of_modes(values: np.ndarray) -> np.ndarray:
+        omega = np.sqrt(values - damping**2 / 4)
+        swing = np.cos(omega * end) + damping / (2 * omega) * np.sin(omega * end)
+        return np.exp(-damping * end / 2) * swing
+
+    count = 2000
+    x = np.arange(1, count) / count
+    middle = (np.arange(count) + 0.5) / count
+    a = (2 + np.sin(2 * np.pi * middle / float(EPS))) * count**2
+    values, vectors = eigh_tridiagonal(a[:-1] + a[1:], -a[1:-1])
+    fine = vectors @ (of_modes(values) * (vectors.T @ np.sin(np.pi * x)))
+    leading = of_modes(np.array([np.sqrt(3) * np.pi**2]))[0] * np.sin(np.pi * x)
+    expected = np.linalg.norm(leading - fine) / np.linalg.norm(fine)
+    for name in ("e1", "e4"):
+        assert report.errors[name] == pytest.approx(expected, rel=2e-2)
+    assert report.verdict is Verdict.AGREEMENT, report.evidence
+
+
+def test_three_scales_by_the_closed_form() -> None:
+    """-(a u')' = 1 with a = (2 + sin(2 pi y)) (2 + cos(2 pi z)): a* = sqrt(3) sqrt(3)."""
+    s = nh.Scales(1, levels=2)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div((2 + S(s.y[0])) * (2 + C(s.z[0])) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    report = nh.validate(problem, sp.Rational(1, 4), fem="skfem")
+    x = np.linspace(0, 1, 80001)
+    inverse = 1 / ((2 + np.sin(8 * np.pi * x)) * (2 + np.cos(32 * np.pi * x)))
+
+    def integral(values: np.ndarray) -> np.ndarray:
+        return np.concatenate([[0.0], np.cumsum((values[1:] + values[:-1]) / 2)]) / 80000
+
+    constant = integral(x * inverse)[-1] / integral(inverse)[-1]
+    fine = integral((constant - x) * inverse)
+    expected = np.linalg.norm(x * (1 - x) / 6 - fine) / np.linalg.norm(fine)
+    for name in ("e1", "e4"):
+        assert report.errors[name] == pytest.approx(expected, rel=1e-4)
+    assert report.verdict is Verdict.AGREEMENT, report.evidence
+
+
 def test_what_a_factorization_does_not_take() -> None:
     s = nh.Scales(1, time=True)
     u = s.unknown("u")

@@ -1,0 +1,189 @@
+"""Equations of second order in time as systems of first order: u_t = w, and w_t for u_tt.
+
+The solvers step systems with u_t by an L-stable method of order 4, or fit them in space and time;
+of their solutions the displacement u is kept. A homogenized wave equation is one with constant
+coefficients, and solved in the same way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from sympy.core.function import AppliedUndef
+
+from ..derive.model import HomogenizedModel
+from ..lower.forms import MultiIndex
+from ..operator.arrays import tensor_points
+from ..operator.sampling import sampler, slow_ranges
+from ..operator.table import Operator, differentiate
+from ..problem.conditions import Condition, Dirichlet, Initial, Neumann, Periodic
+from ..problem.errors import UnsupportedError
+from ..problem.problem import MultiscaleProblem
+from .cell_solution import CellSolution
+from .exports import Extent
+from .solution import Array, Solution
+
+_STEPS_A_PERIOD = 40
+"""Of the method of order 4, so that half of them still say something of the error."""
+_FEWEST = 64
+_SAMPLES = {1: 64, 2: 24, 3: 10}
+"""Points along an axis of the cell at which the wave speed is looked at."""
+_OTHER = ("drift", "lambda0", "h")
+"""Entries that are no terms of the homogenized equation."""
+
+
+def is_wave(problem: MultiscaleProblem) -> bool:
+    """Whether every unknown has a second time derivative, and none a higher one."""
+    return set(problem.time_orders) == {2}
+
+
+def first_order_in_time(problem: MultiscaleProblem) -> MultiscaleProblem:
+    """The system of u and w = u_t: u_t - w = 0, and the equation with w in the place of u_t.
+
+    UnsupportedError for Robin conditions, and conditions of some of the unknowns alone.
+    """
+    scales, t = problem.scales, problem.scales.t
+    velocities = {u: _velocity(u) for u in problem.unknowns}
+
+    def put(node: sp.Derivative) -> sp.Expr:
+        orders = dict(node.variable_count)
+        orders[t] -= 1
+        left = [(v, n) for v, n in orders.items() if n]
+        velocity = velocities[node.expr]
+        return sp.Derivative(velocity, *left, evaluate=False) if left else velocity
+
+    def rates(node: sp.Basic) -> bool:
+        known = isinstance(node, sp.Derivative) and node.expr in velocities
+        return known and t in dict(node.variable_count)
+
+    accelerated = [e.replace(rates, put) for e in problem.equations]
+    kinematic = [scales.dt(u) - w for u, w in velocities.items()]
+    return MultiscaleProblem(
+        [(e, 0) for e in (*kinematic, *accelerated)],
+        scales=scales,
+        unknown=[*velocities, *velocities.values()],
+        domain=problem.domain,
+        boundary=_boundary(problem, velocities),
+        initial=[
+            Initial(problem.data(problem.starts[order, j], "value", j), unknown=field)
+            for j, pair in enumerate(velocities.items())
+            for order, field in enumerate(pair)
+        ],
+        final_time=problem.final_time,
+        cell=problem.cell,
+        parameters=problem.parameters,
+        name=problem.name,
+    )
+
+
+def steps_of_wave(operator: Operator, eps: float) -> int:
+    """Time steps that follow waves as short as the period: so many to each of their periods."""
+    problem = operator.problem
+    assert problem.final_time is not None
+    count = _SAMPLES[len(operator.axes)]
+    shares = (np.arange(count) + 0.5) / count
+    y = tensor_points([a + (b - a) * shares for a, b in operator.cell.bounds])
+    point = {v: sum(ends) / 2 for v, ends in slow_ranges(operator).items()}
+    stiff = [c for t, c in operator.terms() if sum(t.left) == 1 and sum(t.right) == 1]
+    heavy = [c for t, c in operator.terms() if t.right[-1] == 2]
+    values = sampler([*stiff, *heavy], operator)(list(y.T), point)
+    stiffness = max(float(np.abs(v).max()) for v in values[: len(stiff)])
+    density = min(float(np.abs(v).min()) for v in values[len(stiff) :])
+    period = eps * min(map(float, problem.cell.lengths)) / math.sqrt(stiffness / density)
+    return max(_FEWEST, math.ceil(_STEPS_A_PERIOD * float(problem.final_time) / period))
+
+
+def homogenized_wave(model: HomogenizedModel, cells: CellSolution) -> MultiscaleProblem:
+    """The homogenized equation with the numbers of `cells`, on the domain of the problem.
+
+    UnsupportedError where an effective coefficient depends on x and has no formula.
+    """
+    problem, coordinates = model.problem, model.operator.coordinates
+    equations = [sp.Integer(0)] * model.components
+    for (name, _), entry in cells.entries.items():
+        if name in _OTHER:
+            continue
+        if entry.formula is None and not entry.constant:
+            raise UnsupportedError(
+                "a homogenized wave equation whose coefficients depend on x",
+                term=name,
+                remedy="coefficients in y alone are covered",
+            )
+        value = sp.sympify(entry.number) if entry.formula is None else entry.formula
+        sign, row, left, field, right = entry.place
+        unknown = sp.Integer(1) if field is None else problem.unknowns[field]
+        inner = sign * value * differentiate(unknown, right, coordinates)
+        equations[row] += differentiate(inner, left, coordinates)
+    return MultiscaleProblem(
+        [(e, 0) for e in equations],
+        scales=problem.scales,
+        unknown=problem.unknown,
+        domain=problem.domain,
+        boundary=problem.boundary,
+        initial=problem.initial,
+        final_time=problem.final_time,
+        parameters=problem.parameters,
+        name=problem.name,
+    )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Displacement(Solution):
+    """u of the system of u and u_t, whose `count` components come first."""
+
+    system: Solution
+    count: int
+
+    @property
+    def extent(self) -> Extent:
+        return self.system.extent
+
+    @property
+    def lines(self) -> tuple[Array, ...]:
+        """Of the mesh of the system."""
+        return self.system.lines
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        found = np.asarray(self.system.evaluate(points, indices, t))[..., : self.count]
+        return found[..., 0] if self.count == 1 else found
+
+
+def displacement(system: Solution, count: int) -> Displacement:
+    """The part of a solution of `first_order_in_time` that is asked for."""
+    return Displacement(system.backend, system.method, system.info, system, count)
+
+
+def _velocity(u: AppliedUndef) -> AppliedUndef:
+    return sp.Function(f"{u.func.__name__}_t")(*u.args)
+
+
+def _boundary(
+    problem: MultiscaleProblem, velocities: dict[AppliedUndef, AppliedUndef]
+) -> list[Condition]:
+    """Conditions of u and of its velocity. The flux stands in the equation of the velocity."""
+    found: list[Condition] = []
+    for condition in problem.boundary:
+        if isinstance(condition, Periodic):
+            found.append(condition)
+            continue
+        known = isinstance(condition, (Dirichlet, Neumann))
+        if not known or condition.unknown is not None:
+            raise UnsupportedError(
+                "this condition of an equation of second order in time",
+                term=condition,
+                remedy="use Dirichlet or Neumann for all unknowns, or Periodic()",
+            )
+        for j, (u, w) in enumerate(velocities.items()):
+            value = problem.data(condition, "value", j)
+            if isinstance(condition, Dirichlet):
+                found.append(Dirichlet(value, on=condition.on, unknown=u))
+                rate = sp.diff(value, problem.scales.t)
+                found.append(Dirichlet(rate, on=condition.on, unknown=w))
+            else:
+                found.append(Neumann(0, on=condition.on, unknown=u))
+                found.append(Neumann(value, on=condition.on, unknown=w))
+    return found
