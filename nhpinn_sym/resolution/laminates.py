@@ -201,10 +201,10 @@ def _evaluator(
 ) -> Callable[[Array], ComplexArray]:
     """Points (n, 1) -> (n, places, places)."""
     numbers = {place: n for n, place in enumerate(places)}
-    calls: list[tuple[int, int, Call, Call]] = [
-        (numbers[row], numbers[column], *[evaluator(p, space.symbols) for p in real_imaginary(e)])
-        for (row, column), e in exprs.items()
-    ]
+    calls: list[tuple[int, int, Call, Call]] = []
+    for (row, column), expr in exprs.items():
+        real, imaginary = (evaluator(part, space.symbols) for part in real_imaginary(expr))
+        calls.append((numbers[row], numbers[column], real, imaginary))
 
     def values(points: Array) -> ComplexArray:
         out = np.zeros((len(points), len(places), len(places)), dtype=complex)

@@ -17,6 +17,7 @@ from sympy.core.function import AppliedUndef
 
 from ..derive.model import HomogenizedModel
 from ..lower.forms import MultiIndex
+from ..lower.walls import lower_walls
 from ..operator.arrays import tensor_points
 from ..operator.sampling import sampler, slow_ranges
 from ..operator.table import Operator, differentiate
@@ -100,8 +101,20 @@ def steps_of_wave(operator: Operator, eps: float) -> int:
 def homogenized_wave(model: HomogenizedModel, cells: CellSolution) -> MultiscaleProblem:
     """The homogenized equation with the numbers of `cells`, on the domain of the problem.
 
-    UnsupportedError where an effective coefficient depends on x and has no formula.
+    UnsupportedError where an effective coefficient depends on x and has no formula, for a ground
+    state, a mean drift, and conditions that hold the phase of a wall.
     """
+    special = {
+        "a ground state": model.eigenvalue is not None,
+        "a mean drift of order 1/eps": bool(model.frame),
+        "a natural condition that holds the phase of the wall": bool(lower_walls(model)[1]),
+    }
+    for what in (name for name, there in special.items() if there):
+        raise UnsupportedError(
+            f"the homogenized equation of a wave with {what}",
+            term=model.title,
+            remedy="its effective coefficients are in solve_cells(model).effective",
+        )
     problem, coordinates = model.problem, model.operator.coordinates
     equations = [sp.Integer(0)] * model.components
     for (name, _), entry in cells.entries.items():

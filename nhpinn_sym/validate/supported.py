@@ -37,7 +37,8 @@ def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
     problem = model.problem
     if model.homogenized_order != 2:
         yield "an equation of fourth order", problem.unknown
-    if problem.time_order > 1 and not is_wave(problem):
+    special = model.eigenvalue is not None or model.frame
+    if problem.time_order > 1 and (special or not is_wave(problem)):
         yield "a second time derivative", f"{problem.unknown}, order {problem.time_order} in time"
     walls = any(not isinstance(c, Periodic) for c in problem.conditions.values())
     moving = [f.velocity for f in model.frame if f.velocity.is_number and f.velocity != 0]

@@ -108,7 +108,7 @@ def test_wrong_input_is_one_error_that_quotes_it(
 
 def test_usage_is_exit_code_two() -> None:
     with pytest.raises(SystemExit) as stop:
-        main(["validate", ELLIPTIC_2D])
+        main(["validate"])
     assert stop.value.code == 2
 
 

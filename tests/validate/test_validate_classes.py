@@ -3,16 +3,21 @@ computation in one dimension that shares no code with the package."""
 
 from __future__ import annotations
 
+import importlib
+from typing import Any
+
 import numpy as np
 import pytest
 import sympy as sp
 from scipy.linalg import eigh_tridiagonal, expm
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.equations import solve_fine, solve_homogenized
 from nhpinn_sym.validate.report import Verdict
 from nhpinn_sym.validate.verdict import verdict_of
 from tests.symbolic import C, S
 
+validation = importlib.import_module("nhpinn_sym.validate.validate")
 EPS = sp.Rational(1, 8)
 STRENGTH = 8
 END = 0.03
@@ -223,3 +228,36 @@ def test_what_a_factorization_does_not_take() -> None:
         model = nh.homogenize(problem)
         with pytest.raises(nh.UnsupportedError, match="reaction of order eps"):
             nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), "skfem")
+
+
+@pytest.mark.parametrize(
+    ("wrong", "verdict"),
+    [("pinn", Verdict.MACRO_DISAGREES), ("skfem", Verdict.FEM_MACRO_DISAGREES)],
+)
+def test_a_wrong_coefficient_in_one_solver_of_equations_is_named(
+    wrong: str, verdict: Verdict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def problem(factor: float) -> nh.MultiscaleProblem:
+        s = nh.Scales(1)
+        u = s.unknown("u")
+        return nh.MultiscaleProblem(
+            sp.Eq(-s.div(factor * (2 + S(s.y[0])) * s.grad(u)), 1),
+            scales=s,
+            unknown=u,
+            domain=nh.Box((0, 1)),
+            boundary=[nh.Dirichlet(0)],
+        )
+
+    cells = nh.solve_cells(nh.homogenize(problem(1.01)), "fourier")
+
+    def fine(right: nh.MultiscaleProblem, eps: object, backend: str, **options: Any) -> Any:
+        return solve_fine(problem(1.01) if backend == wrong else right, eps, backend, **options)
+
+    def mean(model: Any, right: nh.CellSolution, backend: str, **options: Any) -> Any:
+        return solve_homogenized(model, cells if backend == wrong else right, backend, **options)
+
+    monkeypatch.setattr(validation, "solve_fine", fine)
+    monkeypatch.setattr(validation, "solve_homogenized", mean)
+    report = nh.validate(problem(1.0), EPS, fem="skfem")
+    assert report.verdict is verdict, report.evidence
+    assert verdict_of(report.as_dict()) is verdict

@@ -33,6 +33,21 @@ SOUND = Findings(oracle="a third method", fem_cell=1e-5, periods=8.0, larger=(("
         ({"macro": 5e-3}, {"pinn_off": 1.5e-2, "fem_off": 1e-2}, Verdict.MACRO_DISAGREES),
         ({"macro": 5e-3}, {"pinn_off": 1.01e-2, "fem_off": 1e-2}, Verdict.UNDECIDED),
         ({"macro": float("nan")}, {}, Verdict.MACRO_DISAGREES),
+        (
+            {"macro": 5e-3},
+            {"third": "dolfinx", "pinn_third": 5e-3, "fem_third": 1e-6},
+            Verdict.MACRO_DISAGREES,
+        ),
+        (
+            {"macro": 5e-3},
+            {"third": "dolfinx", "pinn_third": 1e-6, "fem_third": 5e-3},
+            Verdict.FEM_MACRO_DISAGREES,
+        ),
+        (
+            {"macro": 5e-3},
+            {"third": "dolfinx", "pinn_third": 4e-3, "fem_third": 5e-3},
+            Verdict.UNDECIDED,
+        ),
         ({}, {"larger": (("1/4", 1.02e-2),)}, Verdict.NOT_THE_LIMIT),
         ({}, {"larger": (("1/4", 1.0e-2), ("3/8", 3e-2))}, Verdict.AGREEMENT),
         (

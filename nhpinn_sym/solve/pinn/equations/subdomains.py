@@ -241,7 +241,7 @@ def _boxes(equation: LoweredEquation, parameters: Mapping[str, float]) -> list[B
     found = resolve_equation(equation, parameters)
     reason = ""
     if equation.components > 1 or equation.externals:
-        reason = "a system, or effective coefficients without a formula, that jump"
+        reason = "a coefficient that jumps in a system, or has no formula"
     elif found.curved:
         reason = "a coefficient that jumps across a curved or oblique interface"
     elif any(found.axes[k].breaks for k in equation.periodic):
