@@ -33,6 +33,10 @@ class Step:
     remark: str
     equations: tuple[sp.Basic, ...] = ()
 
+    def aligned(self) -> str:
+        """The equations as the body of align*, long sums broken at their terms."""
+        return _aligned(self.equations)
+
 
 @dataclass(frozen=True)
 class Derivation:
@@ -62,12 +66,12 @@ class Derivation:
             body.append(rf"\subsection*{{{number}. {latex_prose(step.title)}}}")
             body.append(latex_prose(step.remark))
             if step.equations:
-                body.append(f"\\begin{{align*}}\n{_aligned(step.equations)}\n\\end{{align*}}")
+                body.append(f"\\begin{{align*}}\n{step.aligned()}\n\\end{{align*}}")
         return _PREAMBLE + "\n".join(body) + "\n\\end{document}\n"
 
     def fragment(self) -> str:
         """The equations of the last step as LaTeX, for a notebook."""
-        return rf"$$\begin{{aligned}} {_aligned(self.steps[-1].equations)} \end{{aligned}}$$"
+        return rf"$$\begin{{aligned}} {self.steps[-1].aligned()} \end{{aligned}}$$"
 
 
 _WIDTH = 105

@@ -29,6 +29,7 @@ from ..runtime.quadrature import Quadrature
 from ..solve.backends import other_elements
 from ..solve.equations import solve_fine
 from ..solve.solution import Solution
+from .page import Content, page
 from .quadrature import resolving
 from .report import Report
 from .settings import Settings, problem_key
@@ -76,6 +77,8 @@ def validate_plain(
     report = run.report(known, store)
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
     store.write("results.json", to_json(report.as_dict()))
+    if store.folder is not None:
+        store.write("report.html", page(Content(report, problem, settings)))
     return report
 
 

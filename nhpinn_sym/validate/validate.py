@@ -52,6 +52,7 @@ from ..solve.progress import Progress
 from ..solve.reconstruct import Reconstruction, first_order, leading_term
 from ..solve.solution import Solution
 from .evidence import coarse_reference, fewest_periods, larger_eps
+from .page import Content, page, require_page_libraries
 from .plain import is_plain, validate_plain
 from .quadrature import plot_points, resolving
 from .report import Report
@@ -114,6 +115,8 @@ def validate(
         "write problem = MultiscaleProblem(equation, ...)",
     )
     settings = Settings.read(problem, fem, pinn, per_period, tolerance, parameters, progress)
+    if out is not None:
+        require_page_libraries()
     plain = is_plain(problem)
     if exact is not None and not plain:
         raise ProblemError(
@@ -465,12 +468,14 @@ class _Run:
     ) -> None:
         if self.store.folder is None:
             return
+        from .page_blocks import Picture
         from .plots import draw
 
         for source in self.sources:
             source.save(Path(self.store.folder) / "emitted" / source.target)
         self.store.write("derivation.tex", self.model.derivation.latex().encode())
         self.store.write("derivation.txt", f"{self.model}\n".encode(errors="backslashreplace"))
+        pictures = []
         with self.progress("plots") as task:
             for k, (name, png) in enumerate(
                 draw(
@@ -484,9 +489,14 @@ class _Run:
                 )
             ):
                 self.store.write(name, png)
+                pictures.append(Picture(name, name, png))
                 task.update((k + 1) / 4, name)
         self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
         self.store.write("results.json", to_json(report.as_dict()))
+        content = Content(
+            report, self.problem, self.settings, self.model, pictures, self.sources
+        )
+        self.store.write("report.html", page(content))
 
 
 def _value_and_gradient(solution: Solution, points: Array) -> tuple[Array, Array]:

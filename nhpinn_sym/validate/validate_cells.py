@@ -13,6 +13,7 @@ from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from .cell_comparison import CellComparison, compare_cells
 from .expansion import check_expansion
+from .page import Content, page
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Store, to_json
@@ -56,7 +57,7 @@ def cell_report(
         expansion,
         {"fem": settings.fem},
     )
-    _write(report, model, store)
+    _write(report, model, settings, store)
     return report
 
 
@@ -72,12 +73,15 @@ def cell_stage(
     return found, check_expansion(model, settings.parameters)
 
 
-def _write(report: Report, model: HomogenizedModel, store: Store) -> None:
+def _write(report: Report, model: HomogenizedModel, settings: Settings, store: Store) -> None:
     if store.folder is None:
         return
-    for target in ("torch", "numpy"):
-        emit(model, target).save(store.folder / "emitted" / target)
+    sources = [emit(model, target) for target in ("torch", "numpy")]
+    for source in sources:
+        source.save(store.folder / "emitted" / source.target)
     store.write("derivation.tex", model.derivation.latex().encode())
     store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
     store.write("results.json", to_json(report.as_dict()))
+    content = Content(report, model.problem, settings, model, sources=sources)
+    store.write("report.html", page(content))

@@ -1,0 +1,80 @@
+"""LaTeX, as the package writes it, in MathML, which browsers render by themselves."""
+
+from __future__ import annotations
+
+import html
+import re
+from xml.etree import ElementTree
+
+from latex2mathml.converter import convert_to_element
+from markupsafe import Markup, escape
+
+from ..derive.derivation import Derivation
+from ..derive.prose import Formula, Prose
+
+_OUTSIDE = (
+    (r"\\\\\[[^\]]*\]", r"\\\\"),  # the distance of lines is the style sheet's
+    (r"\\big[lr]\\([lr]angle)", r"\\\1"),
+)
+"""What latex2mathml does not read, and what stands for it."""
+_MARKS = re.compile(r"\\([&%#_${}])")
+_TEXT = {r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\^{}": "^"}
+_BRACKETS = ("\u27e8", "\u27e9")
+_TIGHT = ("\u2202", "/")
+"""Operators without space around them: a partial derivative, a quotient in a line."""
+
+
+def mathml(latex: str, block: bool = False) -> Markup:
+    """A formula; `block` puts it on lines of its own. Whatever names it holds, it is one element
+    `math`, its texts escaped."""
+    for found, put in _OUTSIDE:
+        latex = re.sub(found, put, latex)
+    element = convert_to_element(latex, display="block" if block else "inline")
+    for node in element.iter():
+        _mend(node)
+    return Markup(ElementTree.tostring(element, encoding="unicode"))
+
+
+def aligned(body: str) -> Markup:
+    """Equations as LaTeX has them in align*."""
+    return mathml(rf"\begin{{align*}}{body}\end{{align*}}", block=True)
+
+
+def sentence(text: str) -> Markup:
+    """A sentence of a derivation, its formulas in mathematics."""
+    parts = text.parts if isinstance(text, Prose) else (text,)
+    return Markup("").join(
+        mathml(part.tex) if isinstance(part, Formula) else escape(part) for part in parts
+    )
+
+
+def derivation_steps(derivation: Derivation) -> list[tuple[Markup, Markup, Markup]]:
+    """(title, remark, equations) of each step."""
+    return [
+        (
+            sentence(step.title),
+            sentence(step.remark),
+            aligned(step.aligned()) if step.equations else Markup(""),
+        )
+        for step in derivation.steps
+    ]
+
+
+def _mend(node: ElementTree.Element) -> None:
+    """Characters for their references, which the library writes as text; classes for attributes
+    that browsers leave aside."""
+    if node.text:
+        node.text = html.unescape(node.text)
+    if node.tag == "mtext":
+        for command, mark in _TEXT.items():
+            node.text = (node.text or "").replace(command, mark)
+        node.text = _MARKS.sub(r"\1", node.text or "")
+    if node.tag == "mi" and node.text in _BRACKETS:
+        node.tag = "mo"
+        node.set("stretchy", "false")
+    elif node.tag == "mo" and node.text in _TIGHT:
+        node.tag = "mi"
+        node.set("mathvariant", "normal")
+    side = node.attrib.pop("columnalign", "")
+    if side:
+        node.set("class", side)

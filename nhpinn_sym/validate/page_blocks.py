@@ -1,0 +1,120 @@
+"""What a page is made of: sections of blocks, each of a kind that the template knows."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from markupsafe import Markup
+from rich.table import Table
+from rich.text import Text
+
+from .mathml import mathml
+
+Cell = str | Markup
+"""Text, which is escaped, or what is HTML already."""
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A sentence."""
+
+    text: Cell
+    kind: ClassVar[str] = "paragraph"
+
+
+@dataclass(frozen=True)
+class Heading:
+    """The title of what follows within a section."""
+
+    text: Cell
+    kind: ClassVar[str] = "heading"
+
+
+@dataclass(frozen=True)
+class Equations:
+    """MathML on lines of its own."""
+
+    mathematics: Markup
+    kind: ClassVar[str] = "equations"
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table; `numeric` are the columns of numbers."""
+
+    title: Cell
+    header: tuple[Cell, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    numeric: tuple[int, ...] = ()
+    kind: ClassVar[str] = "grid"
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture that lies in the page itself."""
+
+    name: str
+    caption: Cell
+    png: bytes = field(repr=False)
+    kind: ClassVar[str] = "picture"
+
+    @property
+    def address(self) -> str:
+        return f"data:image/png;base64,{base64.b64encode(self.png).decode()}"
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Text of a program, folded in where it is long."""
+
+    title: Cell
+    text: str
+    folded: bool = True
+    kind: ClassVar[str] = "listing"
+
+
+Block = Paragraph | Heading | Equations | Grid | Picture | Listing
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page; `name` is its address."""
+
+    name: str
+    title: str
+    blocks: tuple[Block, ...]
+
+
+def grid(table: Table) -> Grid:
+    """A table for terminals as one of the page."""
+    columns = [[_plain(cell) for cell in column.cells] for column in table.columns]
+    numeric = [k for k, column in enumerate(table.columns) if column.justify == "right"]
+    return Grid(
+        _plain(table.title or ""),
+        tuple(_plain(column.header) for column in table.columns),
+        tuple(zip(*columns, strict=True)),
+        tuple(numeric),
+    )
+
+
+def pairs(title: Cell, rows: Sequence[tuple[Cell, Cell]]) -> Grid:
+    """A table of names and values."""
+    return Grid(title, (), tuple(rows))
+
+
+def matrix(values: Sequence[Sequence[str]]) -> str:
+    """LaTeX of a matrix of numbers."""
+    rows = r" \\ ".join(" & ".join(row) for row in values)
+    return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
+
+
+def formula(latex: str) -> Markup:
+    """A formula in a line of text."""
+    return mathml(latex)
+
+
+def _plain(cell: object) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell)
