@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs the tests; arguments go to pytest: bash tests/run.sh -k cells
-# The first run sets the project's .venv up, with DOLFINx (and pdflatex): on Debian as root they are installed by apt, elsewhere they must be there.
+# The first run sets the project's .venv up, with DOLFINx (and pdflatex, Chromium): on Debian as root they are installed by apt, elsewhere they must be there.
 # Options of the set-up: examples/setup.sh.
 set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/../examples/setup.sh"
@@ -36,6 +36,8 @@ fi
 if ! command -v c++ >/dev/null && may_install; then apt_install g++; fi
 # pdflatex, which takes the LaTeX of derivations; the tests of that say how to get it where it may not be installed here.
 if ! command -v pdflatex >/dev/null && may_install; then apt_install texlive-latex-base; fi
+# Chromium, which shows the page of a report; likewise.
+if ! command -v chromium >/dev/null && ! command -v chromium-browser >/dev/null && may_install; then apt_install chromium; fi
 
 set_up dev dolfinx
 cd "$root"

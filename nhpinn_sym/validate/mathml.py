@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import re
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from latex2mathml.converter import convert_to_element
 from markupsafe import Markup, escape
@@ -17,8 +17,11 @@ _OUTSIDE = (
     (r"\\big[lr]\\([lr]angle)", r"\\\1"),
 )
 """What latex2mathml does not read, and what stands for it."""
-_MARKS = re.compile(r"\\([&%#_${}])")
-_TEXT = {r"\textbackslash{}": "\\", r"\textasciitilde{}": "~", r"\^{}": "^"}
+_TEXT = re.compile(r"\\text\{((?:[^{}\\]|\\.|\{\})*)\}")
+_MARKS = re.compile(r"\\(?:(textbackslash|textasciitilde|\^)\{\}|([&%#_${}]))")
+_NAMED = {"textbackslash": "\\", "textasciitilde": "~", "^": "^"}
+_PRIVATE = 0xE000
+"""Where characters of \\text{...} stand while the library, which misreads their escapes, reads it."""
 _BRACKETS = ("\u27e8", "\u27e9")
 _TIGHT = ("\u2202", "/")
 """Operators without space around them: a partial derivative, a quotient in a line."""
@@ -29,10 +32,11 @@ def mathml(latex: str, block: bool = False) -> Markup:
     `math`, its texts escaped."""
     for found, put in _OUTSIDE:
         latex = re.sub(found, put, latex)
+    latex = _TEXT.sub(lambda found: rf"\text{{{_MARKS.sub(_hidden, found[1])}}}", latex)
     element = convert_to_element(latex, display="block" if block else "inline")
     for node in element.iter():
         _mend(node)
-    return Markup(ElementTree.tostring(element, encoding="unicode"))
+    return Markup(ET.tostring(element, encoding="unicode"))
 
 
 def aligned(body: str) -> Markup:
@@ -60,15 +64,19 @@ def derivation_steps(derivation: Derivation) -> list[tuple[Markup, Markup, Marku
     ]
 
 
-def _mend(node: ElementTree.Element) -> None:
+def _hidden(found: re.Match[str]) -> str:
+    return chr(_PRIVATE + ord(_NAMED.get(found[1]) or found[2]))
+
+
+def _shown(mark: str) -> str:
+    return chr(ord(mark) - _PRIVATE) if 0 <= ord(mark) - _PRIVATE < 128 else mark
+
+
+def _mend(node: ET.Element) -> None:
     """Characters for their references, which the library writes as text; classes for attributes
     that browsers leave aside."""
     if node.text:
-        node.text = html.unescape(node.text)
-    if node.tag == "mtext":
-        for command, mark in _TEXT.items():
-            node.text = (node.text or "").replace(command, mark)
-        node.text = _MARKS.sub(r"\1", node.text or "")
+        node.text = "".join(_shown(mark) for mark in html.unescape(node.text))
     if node.tag == "mi" and node.text in _BRACKETS:
         node.tag = "mo"
         node.set("stretchy", "false")

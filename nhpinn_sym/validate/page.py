@@ -7,7 +7,8 @@ itself: a new table needs nothing here.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
+import importlib
 import platform
 import shlex
 import sys
@@ -37,9 +38,7 @@ if TYPE_CHECKING:
 
 _TEMPLATE = Path(__file__).parent / "templates" / "report.html.j2"
 _FORMULAS = {
-    "||PINN u0 - u_eps|| / ||u_eps||": (
-        r"\|u_0^{\mathrm{PINN}} - u_\epsilon\| / \|u_\epsilon\|"
-    ),
+    "||PINN u0 - u_eps|| / ||u_eps||": (r"\|u_0^{\mathrm{PINN}} - u_\epsilon\| / \|u_\epsilon\|"),
     "||FEM u0, PINN cells - u_eps|| / ||u_eps||": (
         r"\|u_0^{\mathrm{FEM}}[A^{\mathrm{PINN}}] - u_\epsilon\| / \|u_\epsilon\|"
     ),
@@ -78,15 +77,14 @@ class Content:
 def require_page_libraries() -> None:
     """BackendMissingError where the libraries that write the page are not there."""
     try:
-        import jinja2
-        import latex2mathml
+        for name in ("jinja2", "latex2mathml"):
+            importlib.import_module(name)
     except ImportError as cause:
         raise BackendMissingError(
             "report.html is written by jinja2 and latex2mathml, and one of them is not installed",
             term=cause.name,
             remedy="pip install jinja2 latex2mathml, or leave out= away",
         ) from cause
-    assert jinja2 and latex2mathml
 
 
 def page(content: Content) -> bytes:
@@ -103,7 +101,7 @@ def page(content: Content) -> bytes:
         lstrip_blocks=True,
     )
     eps = f"eps = {report.eps}" if report.eps else ""
-    written = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
+    written = dt.datetime.now(dt.timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     text = environment.get_template(_TEMPLATE.name).render(
         title=printable(report.title),
         subtitle=", ".join(filter(None, ("PINN against FEM", eps, written))),

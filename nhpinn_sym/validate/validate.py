@@ -10,7 +10,7 @@
    at a larger eps
 5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature; the
    verdict (validate/verdict)
-6. write         results.json, report.txt, derivation, emitted sources, plots
+6. write         report.html, results.json, report.txt, derivation, emitted sources, plots
 Each solve is a part that is written when it is done: an interrupted run resumes from the parts that
 are there.
 """
@@ -90,8 +90,8 @@ def validate(
     homogenization (`Report`), in L2 (at the final time). A problem without fast variables is solved
     itself.
 
-    out        : folder for results.json, report.txt, derivation.tex, emitted sources, plots and the
-    parts a resumed run takes; None writes nothing. fem        : "auto" (DOLFINx where it is
+    out        : folder for report.html, results.json, report.txt, derivation.tex, emitted sources,
+    plots and the parts a resumed run takes; None writes nothing. fem        : "auto" (DOLFINx where it is
     importable, else scikit-fem), "dolfinx" or "skfem".
     pinn       : options of the PINN solves (method, seed, width, depth, device, ...), for both, or
     apart as {"cells": {...}, "equation": {...}}.
@@ -493,9 +493,7 @@ class _Run:
                 task.update((k + 1) / 4, name)
         self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
         self.store.write("results.json", to_json(report.as_dict()))
-        content = Content(
-            report, self.problem, self.settings, self.model, pictures, self.sources
-        )
+        content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)
         self.store.write("report.html", page(content))
 
 

@@ -56,6 +56,7 @@ def test_report_against_the_closed_form(tmp_path: Path) -> None:
     written = json.loads((tmp_path / "run" / "results.json").read_text())
     assert written["errors"]["e1"] == report.errors["e1"]
     for name in (
+        "report.html",
         "report.txt",
         "derivation.tex",
         "coefficient.png",
