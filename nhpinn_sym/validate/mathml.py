@@ -21,7 +21,7 @@ _TEXT = re.compile(r"\\text\{((?:[^{}\\]|\\.|\{\})*)\}")
 _MARKS = re.compile(r"\\(?:(textbackslash|textasciitilde|\^)\{\}|([&%#_${}]))")
 _NAMED = {"textbackslash": "\\", "textasciitilde": "~", "^": "^"}
 _PRIVATE = 0xE000
-"""Where characters of \\text{...} stand while the library, which misreads their escapes, reads it."""
+"""Where characters of \\text{...} stand while the library reads it."""
 _BRACKETS = ("\u27e8", "\u27e9")
 _TIGHT = ("\u2202", "/")
 """Operators without space around them: a partial derivative, a quotient in a line."""

@@ -91,8 +91,8 @@ def validate(
     itself.
 
     out        : folder for report.html, results.json, report.txt, derivation.tex, emitted sources,
-    plots and the parts a resumed run takes; None writes nothing. fem        : "auto" (DOLFINx where it is
-    importable, else scikit-fem), "dolfinx" or "skfem".
+    plots and the parts a resumed run takes; None writes nothing.
+    fem        : "auto" (DOLFINx where it is importable, else scikit-fem), "dolfinx" or "skfem".
     pinn       : options of the PINN solves (method, seed, width, depth, device, ...), for both, or
     apart as {"cells": {...}, "equation": {...}}.
     per_period : mesh cells per period and axis of the fine solution.
