@@ -16,6 +16,7 @@ from ..lower.forms import LoweredCells
 from ..operator.arrays import Array
 from ..problem.errors import NhpinnError
 from ..resolution import Enclosure, voigt_reuss
+from ..resolution.isotropy import hashin_shtrikman, is_isotropic
 from ..resolution.laminates import LaminateForm, laminate
 from ..solve.cells import solve_cells
 from .adjoint import adjoint_problem
@@ -29,6 +30,7 @@ class Judges:
     """Of one model, at one place, or at some of the domain where A depends on x (`varying`).
 
     enclosures, forms : one for each place, None where they do not apply.
+    isotropic         : the symmetry of the cell makes A a multiple of 1.
     transposed        : A of the transposed operator, transposed back, or None.
     """
 
@@ -38,6 +40,7 @@ class Judges:
     axes: int
     transposed: Array | None
     varying: bool
+    isotropic: bool
 
     @classmethod
     def of(
@@ -57,6 +60,7 @@ class Judges:
             _axes(model),
             None if model.symmetric else _of_transposed(model, parameters),
             bool(lowered.slow),
+            bool(spots) and all(is_isotropic(lowered, numbers, spot) for spot in spots),
         )
 
     def check(self, values: Array) -> dict[str, float]:
@@ -70,6 +74,11 @@ class Judges:
                     found[name] = max(found.get(name, 0.0), off / size)
             if form is not None:
                 found["closed form"] = max(found.get("closed form", 0.0), form.distance(tensor))
+        if self.isotropic:
+            trace = np.trace(values, axis1=-2, axis2=-1)[..., None, None] / values.shape[-1]
+            found["isotropy"] = (
+                float(np.abs(values - trace * np.eye(values.shape[-1])).max()) / size
+            )
         if self.symmetric:
             found["symmetry"] = float(np.abs(values - transpose(values, self.axes)).max()) / size
         if self.transposed is not None and self.transposed.shape == values.shape:
@@ -86,6 +95,15 @@ class Judges:
             for form in (_lower, _upper)
         )
         return lower, upper
+
+    def hashin_shtrikman(self) -> tuple[float, float] | list[tuple[float, float]] | None:
+        """(lower, upper) of A = l 1, at each place where there are several; None where the symmetry
+        of the cell says nothing, or there are not two phases."""
+        found = [hashin_shtrikman(e) for e in self.enclosures if e is not None]
+        known = [pair for pair in found if pair is not None]
+        if not self.isotropic or not known or len(known) < len(self.enclosures):
+            return None
+        return known if self.varying else known[0]
 
     def closed_form(self, shape: Shape) -> Array | None:
         """A of laminates, as a tensor; None where there is none."""

@@ -190,6 +190,9 @@ def _table(
     }
     shape = next(iter(known.values()))["A"].shape
     found["A"] |= {"bounds": judges.bounds(shape), "closed form": judges.closed_form(shape)}
+    isotropic = judges.hashin_shtrikman()
+    if isotropic is not None:
+        found["A"]["Hashin-Shtrikman"] = isotropic
     if judges.varying:
         found["A"]["x"] = places(model.problem)
     return found

@@ -15,6 +15,9 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.cli.main import main
+from nhpinn_sym.lower.cells import lower_cells
+from nhpinn_sym.resolution import voigt_reuss
+from nhpinn_sym.resolution.isotropy import hashin_shtrikman, is_isotropic
 from nhpinn_sym.validate import settings
 from nhpinn_sym.validate.verdict import Verdict, judge_cells, suspects, verdict_of
 from tests.symbolic import C, S
@@ -132,6 +135,28 @@ def test_the_transposed_operator_judges_what_is_not_symmetric() -> None:
     assert all(checks[name]["transposed operator"] < 1e-5 for name in checks)
     assert not np.allclose(report.cells["A"]["pinn"], report.cells["A"]["pinn"].T, rtol=1e-3)
     assert report.verdict is Verdict.AGREEMENT
+
+
+def test_the_symmetry_of_a_cell_gives_hashin_shtrikman() -> None:
+    """Phases 1 and 10, a disk of radius 0.3: A* = 1.602941912 (Rayleigh 1892) lies inside."""
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    lowered = [
+        lower_cells(
+            nh.homogenize(nh.MultiscaleProblem((-s.div(c * s.grad(u)), 0), scales=s, unknown=u)),
+            False,
+        )
+        for c in (a, 3 + S(s.y[0]))
+    ]
+    assert is_isotropic(lowered[0], {}) and not is_isotropic(lowered[1], {})
+    enclosure = voigt_reuss(lowered[0], {})
+    assert enclosure is not None
+    lower, upper = hashin_shtrikman(enclosure) or (0.0, 0.0)
+    share = np.pi * 0.09
+    assert lower == pytest.approx(1 + share / (1 / 9 + (1 - share) / 2))
+    assert upper == pytest.approx(10 + (1 - share) / (-1 / 9 + share / 20))
+    assert lower < 1.602941912 < upper
 
 
 def test_results_json_is_documented(tmp_path: Path) -> None:
