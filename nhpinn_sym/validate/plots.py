@@ -57,23 +57,23 @@ def _coefficient(
     candidates = [c for _, c in op.terms() if c.has(*op.fast)] or [c for _, c in op.terms()]
     c = max(candidates, key=sp.count_ops)
     c = -c if c.could_extract_minus_sign() else c
-    periods, offsets = (
-        [float(v) for v in row]
-        for row in (problem.cell.lengths, [a for a, _ in problem.cell.intervals])
-    )
-    y = offsets + np.mod(points / eps - offsets, periods)
+    fast = []
+    for axis in op.axes:
+        start, end = map(float, axis.interval)
+        slow = points[:, axis.slow] if axis.slow < problem.scales.dim else 0.0
+        fast.append(start + np.mod(slow / eps ** float(axis.power) - start, end - start))
     call = lambdified(
         [*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy"
     )
-    values = call(*points.T, 0.0, *y.T, *(float(parameters[v]) for v in problem.parameters))
+    values = call(*points.T, 0.0, *fast, *(float(parameters[v]) for v in problem.parameters))
     figure = Figure(figsize=(6, 4.4), layout="constrained")
     _show(
         figure.add_subplot(),
         problem,
         points,
         shape,
-        {"": np.broadcast_to(values, len(points))},
-        "coefficient at x/eps",
+        {"": np.broadcast_to(np.real(values), len(points))},
+        f"{_real_part(values)}coefficient at x/eps",
     )
     return _png(figure)
 
@@ -88,11 +88,15 @@ def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
     panels = _Panels(cells.components, len(cells.functions), (4.6, 3.8))
     for k, function in enumerate(cells.functions):
         for j, values in enumerate(_columns(function(y, x=place if function.local else None))):
-            title = (
-                f"{function.name}{f'[{j + 1}]' * (cells.components > 1)}{where} ({cells.backend})"
-            )
-            _show(panels.at(j, k), problem, y, counts, {"": values}, title, ("y1", "y2"))
+            number = f"[{j + 1}]" if cells.components > 1 else ""
+            title = f"{_real_part(values)}{function.name}{number}{where} ({cells.backend})"
+            _show(panels.at(j, k), problem, y, counts, {"": np.real(values)}, title, ("y1", "y2"))
     return panels.png()
+
+
+def _real_part(values: Any) -> str:
+    """What the title of a picture of complex values begins with."""
+    return "real part: " if np.iscomplexobj(values) else ""
 
 
 def _solutions(

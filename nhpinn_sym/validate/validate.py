@@ -29,7 +29,6 @@ import sympy as sp
 
 from .. import __version__
 from ..derive.homogenize import homogenize
-from ..emit.emit import emit
 from ..emit.source import Source, output_path
 from ..lower.walls import lower_walls
 from ..operator.arrays import Array
@@ -59,7 +58,7 @@ from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Arrays, Store, check_folder, to_json
 from .supported import covered_domain
-from .validate_cells import cell_report, cell_stage, validate_cells
+from .validate_cells import cell_report, cell_stage, emitted, validate_cells
 from .verdict import Findings, cell_evidence, evidence, falls, judge_all, needs_third
 from .versions import versions
 
@@ -158,9 +157,7 @@ class _Run:
         self.sources: tuple[Source, ...] = ()
         if out is not None:
             check_folder(output_path(out))
-            self.sources = tuple(
-                emit(self.model, target) for target in ("torch", self.fem, "numpy")
-            )
+            self.sources = emitted(self.model, ("torch", self.fem, "numpy"))
         self.store = Store(out, self._key())
 
     def _key(self) -> str:

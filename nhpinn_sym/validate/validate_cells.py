@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from .. import __version__
 from ..derive.homogenize import homogenize
 from ..derive.model import HomogenizedModel
 from ..emit.emit import emit
+from ..emit.source import Source
+from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from .cell_comparison import CellComparison, compare_cells
@@ -73,10 +78,21 @@ def cell_stage(
     return found, check_expansion(model, settings.parameters)
 
 
+def emitted(model: HomogenizedModel, targets: Sequence[str]) -> tuple[Source, ...]:
+    """The sources of a model for the targets that take it: coefficients of a finer level, which are
+    known as numbers alone, are in none."""
+    found = []
+    for target in targets:
+        with suppress(UnsupportedError), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of files of equations that no target has
+            found.append(emit(model, target))
+    return tuple(found)
+
+
 def _write(report: Report, model: HomogenizedModel, settings: Settings, store: Store) -> None:
     if store.folder is None:
         return
-    sources = [emit(model, target) for target in ("torch", "numpy")]
+    sources = emitted(model, ("torch", "numpy"))
     for source in sources:
         source.save(store.folder / "emitted" / source.target)
     store.write("derivation.tex", model.derivation.latex().encode())

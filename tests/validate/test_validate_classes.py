@@ -4,6 +4,7 @@ computation in one dimension that shares no code with the package."""
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -120,7 +121,7 @@ def test_a_moving_frame_in_a_periodic_box() -> None:
     assert report.verdict is Verdict.AGREEMENT, report.evidence
 
 
-def test_complex_coefficients_by_the_closed_form() -> None:
+def test_complex_coefficients_by_the_closed_form(tmp_path: Path) -> None:
     """-(a u')' = 1: a u' = C - x."""
     s = nh.Scales(1)
     u = s.unknown("u")
@@ -132,7 +133,8 @@ def test_complex_coefficients_by_the_closed_form() -> None:
         domain=nh.Box((0, 1)),
         boundary=[nh.Dirichlet(0)],
     )
-    report = nh.validate(problem, EPS, fem="skfem")
+    report = nh.validate(problem, EPS, fem="skfem", out=tmp_path)
+    assert (tmp_path / "cell_functions.png").is_file()
     x = np.linspace(0, 1, 80001)
     y = 2 * np.pi * x / float(EPS)
     inverse = 1 / (2 + np.sin(y) + 1j * (1 + np.cos(y) / 2))
@@ -185,7 +187,7 @@ def test_damped_waves_in_a_box() -> None:
     assert report.verdict is Verdict.AGREEMENT, report.evidence
 
 
-def test_three_scales_by_the_closed_form() -> None:
+def test_three_scales_by_the_closed_form(tmp_path: Path) -> None:
     """-(a u')' = 1 with a = (2 + sin(2 pi y)) (2 + cos(2 pi z)): a* = sqrt(3) sqrt(3)."""
     s = nh.Scales(1, levels=2)
     u = s.unknown("u")
@@ -196,7 +198,8 @@ def test_three_scales_by_the_closed_form() -> None:
         domain=nh.Box((0, 1)),
         boundary=[nh.Dirichlet(0)],
     )
-    report = nh.validate(problem, sp.Rational(1, 4), fem="skfem")
+    report = nh.validate(problem, sp.Rational(1, 4), fem="skfem", out=tmp_path)
+    assert (tmp_path / "coefficient.png").is_file()
     x = np.linspace(0, 1, 80001)
     inverse = 1 / ((2 + np.sin(8 * np.pi * x)) * (2 + np.cos(32 * np.pi * x)))
 
