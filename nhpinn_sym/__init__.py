@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from .solve.tensors import mandel as mandel
     from .solve.tensors import voigt as voigt
     from .validate.bloch import bloch as bloch
+    from .validate.study import study as study
     from .validate.validate import validate as validate
 
 __version__ = "0.1.0"
@@ -70,6 +71,7 @@ __version__ = "0.1.0"
 _LATER = {
     "emit": "emit.emit",
     "validate": "validate.validate",
+    "study": "validate.study",
     "solve_cells": "solve.cells",
     "mandel": "solve.tensors",
     "voigt": "solve.tensors",

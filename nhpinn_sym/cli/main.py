@@ -1,9 +1,9 @@
-"""nhpinn: derive, emit, cells, validate, doctor, new, completion.
+"""nhpinn: derive, emit, cells, validate, study, doctor, new, completion.
 
 On stdout stands the result and nothing else; progress, remarks and warnings go to stderr.
 
 Exit codes: 0 done (validate: PINN and FEM agree), 1 an error that says what to do, 2 wrong usage, 3
-validate's verdict is not agreement, 130 interrupted.
+validate's verdict is not agreement, or a rate of study is below the expected one, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -148,6 +148,49 @@ def _validate(arguments: argparse.Namespace) -> int:
     return 0 if report.verdict is Verdict.AGREEMENT else 3
 
 
+def _study(arguments: argparse.Namespace) -> int:
+    from ..validate.study import study
+    from .side_by_side import processes
+
+    problem = load_problem(arguments.file, arguments.problem)
+    with processes(arguments.jobs) as executor:
+        found = study(
+            problem,
+            **_swept(arguments),
+            out=arguments.output,
+            executor=executor,
+            fem=arguments.fem,
+            pinn=_pinn_options(arguments, "pinn"),
+            per_period=arguments.per_period,
+            tolerance=arguments.tolerance,
+            parameters=_parameters(problem, arguments.set),
+            progress=_progress(arguments),
+        )
+    if arguments.json:
+        from ..validate.stored_parts import to_json
+
+        print(to_json(found.as_dict()).decode())
+    else:
+        from rich.console import Console
+
+        Console().print(found.table())
+    if found.info["resumed"]:
+        _remark(arguments, f"taken from an earlier run: {', '.join(found.info['resumed'])}")
+    if found.out:
+        _remark(arguments, f"study.csv, study.json and plots: {found.out}")
+    return 0 if found.agrees else 3
+
+
+def _swept(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The values of a study, by their kind."""
+    for kind in ("eps", "h"):
+        given = getattr(arguments, kind)
+        if given is not None:
+            return {kind: [_number(text, f"--{kind}") for text in given.split(",")]}
+    numbers = [_number(text, "--features") for text in arguments.features.split(",")]
+    return {"features": [int(n) if n.is_Integer else n for n in numbers]}
+
+
 def _print_report(report: Any) -> None:
     from rich.console import Console
 
@@ -267,6 +310,7 @@ _RUNS = {
     "emit": _emit,
     "cells": _cells,
     "validate": _validate,
+    "study": _study,
     "doctor": _doctor,
     "new": _new,
     "completion": _completion,

@@ -21,7 +21,8 @@ def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
             " against FEM."
         ),
         epilog=(
-            "exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement, 130 interrupted"
+            "exit codes: 0 done, 1 error, 2 usage, 3 verdict other than agreement or a rate below"
+            " the expected one, 130 interrupted"
         ),
     )
     parser.add_argument("--version", action="version", version=f"nhpinn_sym {__version__}")
@@ -71,15 +72,38 @@ def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for results, plots and resumable parts (default: nothing is written)",
     )
-    validate.add_argument(
-        "--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)"
+    study = _command(
+        commands,
+        "study",
+        runs["study"],
+        "how errors fall with eps, the mesh size or the number of features: rates and plots",
     )
-    validate.add_argument(
-        "--per-period",
-        type=int,
-        metavar="N",
-        help="mesh cells per period and axis of the fine solution",
+    values = study.add_mutually_exclusive_group(required=True)
+    values.add_argument("--eps", metavar="LIST", help="periods, such as 1/4,1/8,1/16,1/32")
+    values.add_argument("--h", metavar="LIST", help="mesh sizes, such as 1/8,1/16,1/32")
+    values.add_argument(
+        "--features", metavar="LIST", help="numbers of features of the nets, such as 50,100,200"
     )
+    study.add_argument(
+        "-o",
+        "--output",
+        metavar="DIR",
+        help="folder for CSV, JSON, plots and points, which are not computed again (default:"
+        " nothing is written)",
+    )
+    study.add_argument(
+        "--jobs", type=int, default=1, metavar="N", help="points side by side (default: 1)"
+    )
+    for command in (validate, study):
+        command.add_argument(
+            "--fem", default="auto", metavar="NAME", help="auto, dolfinx or skfem (default: auto)"
+        )
+        command.add_argument(
+            "--per-period",
+            type=int,
+            metavar="N",
+            help="mesh cells per period and axis of the fine solution",
+        )
     for command in (derive, emit, cells):
         command.add_argument(
             "--order",
@@ -88,7 +112,7 @@ def build_parser(runs: Mapping[str, Run]) -> argparse.ArgumentParser:
             metavar="N",
             help="order of the expansion: correctors up to eps^N (default: 1)",
         )
-    for command in (cells, validate):
+    for command in (cells, validate, study):
         command.add_argument(
             "-q", "--quiet", action="store_true", help="no progress and no remarks on stderr"
         )

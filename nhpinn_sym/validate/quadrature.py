@@ -12,6 +12,7 @@ from ..operator.arrays import Array
 from ..problem.domain import Domain
 from ..runtime.quadrature import Quadrature
 from ..solve.domains import grid_points, quadrature_rule
+from ..solve.solution import Solution
 
 _PER_PERIOD = {1: 12, 2: 6, 3: 3}
 _GAUSS = {1: 4, 2: 3, 3: 2}
@@ -41,3 +42,11 @@ def plot_points(
     """Points of a regular plotting grid and its shape."""
     shape = tuple(counts or _DRAWN[domain.dim])
     return grid_points(domain, shape), shape
+
+
+def value_and_gradient(solution: Solution, points: Array) -> tuple[Array, Array]:
+    """u and grad u, the axes of x last, from one evaluation."""
+    dim = points.shape[1]
+    indices = [(0,) * dim, *(tuple(int(k == i) for k in range(dim)) for i in range(dim))]
+    value, *slopes = solution.evaluate(points, indices)
+    return value, np.stack(slopes, -1)

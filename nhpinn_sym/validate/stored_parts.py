@@ -57,6 +57,18 @@ class Store:
             sound,
         )
 
+    def known(self, name: str) -> Arrays | None:
+        """The arrays of a part that is done; None where it is not, or damaged."""
+        path = self._path(name)
+        if path is None or not path.is_file():
+            return None
+        try:
+            found = dict(read(path, _PART))
+        except ProblemError:
+            return None
+        self.taken.append(name)
+        return found
+
     def cells(self, name: str, compute: Callable[[], CellSolution]) -> CellSolution:
         """Solved cell problems, by their own file format."""
         return self._part(name, compute, load, lambda result, path: result.save(path), finite)

@@ -53,12 +53,18 @@ from ..solve.solution import Solution
 from .evidence import coarse_reference, fewest_periods, larger_eps
 from .page import Content, page, require_page_libraries
 from .plain import is_plain, validate_plain
-from .quadrature import plot_points, resolving
+from .quadrature import plot_points, resolving, value_and_gradient
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Arrays, Store, check_folder, to_json
 from .supported import covered_domain
-from .validate_cells import cell_report, cell_stage, emitted, validate_cells
+from .validate_cells import (
+    ComparedCells,
+    cell_report,
+    cell_stage,
+    emitted,
+    validate_cells,
+)
 from .verdict import Findings, cell_evidence, evidence, falls, judge_all, needs_third
 from .versions import versions
 
@@ -130,6 +136,13 @@ def validate(
     return _Run(problem, eps, out, settings).report()
 
 
+def validate_at(
+    problem: MultiscaleProblem, eps: object, settings: Settings, cells: ComparedCells
+) -> Report:
+    """`validate` at one eps of several, whose cell problems were compared before."""
+    return _Run(problem, eps, None, settings, cells).report()
+
+
 class _Run:
     """One validation; its methods are the numbered steps."""
 
@@ -139,7 +152,9 @@ class _Run:
         eps: object,
         out: str | os.PathLike[str] | None,
         settings: Settings,
+        compared: ComparedCells | None = None,
     ) -> None:
+        self.compared = compared
         self.model = homogenize(problem)
         domain = covered_domain(self.model)
         self.problem, self.settings = problem, settings
@@ -175,7 +190,8 @@ class _Run:
         )
 
     def report(self) -> Report:
-        found, self.expansion = cell_stage(self.model, self.settings, self.store)
+        compared = self.compared or cell_stage(self.model, self.settings, self.store)
+        found, self.expansion = compared
         self.solved, self.cells = found.solutions, found.as_dict()
         if {"pinn", self.fem} & {*found.failed}:
             return cell_report(
@@ -295,7 +311,7 @@ class _Run:
 
         def compute() -> Arrays:
             solution = solve()
-            values, gradient = _value_and_gradient(solution, self.quadrature.points)
+            values, gradient = value_and_gradient(solution, self.quadrature.points)
             arrays = {
                 "values": values,
                 "gradient": gradient,
@@ -307,7 +323,7 @@ class _Run:
             if corrector is not None:
                 mean = solution.fields[0] if isinstance(solution, Reconstruction) else solution
                 corrected = first_order(mean, corrector, self.eps, self.growth)
-                values, gradient = _value_and_gradient(corrected, self.quadrature.points)
+                values, gradient = value_and_gradient(corrected, self.quadrature.points)
                 arrays |= {"first_values": values, "first_gradient": gradient}
             if reference:
                 arrays["coarse"] = np.array(
@@ -492,14 +508,6 @@ class _Run:
         self.store.write("results.json", to_json(report.as_dict()))
         content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)
         self.store.write("report.html", page(content))
-
-
-def _value_and_gradient(solution: Solution, points: Array) -> tuple[Array, Array]:
-    """u and grad u, the axes of x last, from one evaluation."""
-    dim = points.shape[1]
-    indices = [(0,) * dim, *(tuple(int(k == i) for k in range(dim)) for i in range(dim))]
-    value, *slopes = solution.evaluate(points, indices)
-    return value, np.stack(slopes, -1)
 
 
 def _sampled(cells: CellSolution, problem: MultiscaleProblem) -> dict[str, Any]:

@@ -66,9 +66,11 @@ def cell_report(
     return report
 
 
-def cell_stage(
-    model: HomogenizedModel, settings: Settings, store: Store
-) -> tuple[CellComparison, dict[str, Any]]:
+ComparedCells = tuple[CellComparison, dict[str, Any]]
+"""The comparison of the cells of a model, and `Report.expansion`."""
+
+
+def cell_stage(model: HomogenizedModel, settings: Settings, store: Store) -> ComparedCells:
     """The comparison of the cells of a model, and `Report.expansion`."""
 
     def solve(backend: str, hierarchy: bool = False) -> CellSolution:

@@ -1,0 +1,118 @@
+"""Work that is done side by side: on any executor of `concurrent.futures`, or here."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Executor, Future, as_completed
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from ..problem.errors import (
+    NhpinnError,
+    ProblemError,
+    SolveError,
+    ToleranceWarning,
+    shortened,
+    warn_tolerance,
+)
+
+T = TypeVar("T")
+
+
+def each_done(
+    work: Callable[..., T],
+    arguments: Sequence[tuple[Any, ...]],
+    names: Sequence[str],
+    executor: Executor,
+) -> Iterator[tuple[int, T]]:
+    """(number, `work(*arguments[number])`), in the order in which they are done.
+
+    Where a worker is a process, `work` (a function of a module) and its arguments are pickled on
+    their way. Accuracy warnings of worker processes are issued here, with the name of the work;
+    the first error is raised when what runs beside it is done and handed out, and what has not
+    begun is cancelled.
+    Errors: those of `work`; ProblemError where something cannot be pickled, or `executor` is none;
+    SolveError where a worker process ends.
+    """
+    if not isinstance(executor, Executor):
+        raise ProblemError(
+            "executor is no executor of concurrent.futures",
+            term=shortened(executor),
+            remedy="write executor=concurrent.futures.ProcessPoolExecutor()",
+        )
+    here = os.getpid()
+    futures = {
+        executor.submit(_done, work, given, here): number for number, given in enumerate(arguments)
+    }
+    failed: dict[int, Exception] = {}
+    try:
+        for future in as_completed(futures):
+            number = futures[future]
+            if future.cancelled():
+                continue
+            try:
+                found = _result(future, names[number])
+            except Exception as cause:  # of any kind: it is raised below
+                failed[number] = cause
+                for other in futures:
+                    other.cancel()
+                continue
+            yield number, found
+    finally:
+        for future in futures:
+            future.cancel()
+    if failed:
+        raise failed[min(failed)]
+
+
+@dataclass(frozen=True)
+class _Done(Generic[T]):
+    """What a worker sends back: a result or an error, and the texts of its accuracy warnings."""
+
+    result: T | None
+    error: NhpinnError | None
+    warnings: tuple[str, ...]
+
+
+def _done(work: Callable[..., T], arguments: tuple[Any, ...], caller: int) -> _Done[T]:
+    """The work of a worker; `caller` is the process that asked for it."""
+    if os.getpid() == caller:  # a thread: its warnings are there already, and filters are global
+        return _Done(work(*arguments), None, ())
+    result = None
+    error = None
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ToleranceWarning)
+        try:
+            result = work(*arguments)
+        except NhpinnError as cause:
+            error = cause
+    texts = [str(w.message) for w in caught if issubclass(w.category, ToleranceWarning)]
+    return _Done(result, error, tuple(texts))
+
+
+def _result(future: Future[_Done[T]], name: str) -> T:
+    """The result of one worker, with its warnings and errors as those of this process."""
+    try:
+        done = future.result()
+    except BrokenExecutor as cause:
+        raise SolveError(
+            "a worker process ended while it solved",
+            term=name,
+            remedy="give the executor fewer workers: together they may need more memory than there"
+            " is",
+        ) from cause
+    except Exception as cause:
+        if "pickle" not in f"{type(cause).__name__} {cause}".lower():
+            raise
+        raise ProblemError(
+            "a model, a problem or an option cannot be sent to the workers",
+            term=cause,
+            remedy="give functions that are defined in a module, or use a ThreadPoolExecutor",
+        ) from cause
+    for text in done.warnings:
+        warn_tolerance(f"{name}: {text}")
+    if done.error is not None:
+        raise done.error
+    return done.result  # type: ignore[return-value]

@@ -1,0 +1,194 @@
+"""What a study found: errors, observed and expected rates, as a table, CSV, JSON and a plot."""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from ..problem.escaping import printable
+
+RATE_TOLERANCE = 0.1
+"""How far an observed rate may lie below the expected one."""
+_ABOVE = 10.0
+"""An error tells of a rate where it is so many times that of the reference."""
+_ROUNDING = 1e-12
+_MARKERS = "osD^vPX*<>"
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito's, which the colour-blind tell apart."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """Result of `study`.
+
+    kind     : "eps", "h" or "features". labels: the values as they were given, `values` as floats.
+    errors   : {name: relative errors, one for each value}; see `study`.
+    floors   : likewise, the errors of what they were measured against.
+    expected : {name: order that theory gives}, in eps or h; names without one are left out.
+    notes    : of each point, such as the verdict of `validate`. seconds: of each point.
+    """
+
+    title: str
+    kind: str
+    labels: tuple[str, ...]
+    values: tuple[float, ...]
+    errors: Mapping[str, tuple[float, ...]]
+    floors: Mapping[str, tuple[float, ...]]
+    expected: Mapping[str, float]
+    notes: tuple[str, ...]
+    seconds: tuple[float, ...]
+    info: Mapping[str, Any]
+    out: Path | None = None
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """{name: slope of the least-squares line through log(error) over log(value)}; of features
+        over their inverse. nan where fewer than two errors stand above their floors.
+        """
+        return {name: _slope(*self.usable(name)) for name in self.errors}
+
+    @property
+    def agrees(self) -> bool:
+        """Whether no observed rate lies more than `RATE_TOLERANCE` below the expected one."""
+        rates = self.rates
+        return not any(
+            rates[name] < order - RATE_TOLERANCE
+            for name, order in self.expected.items()
+            if name in rates
+        )
+
+    def usable(self, name: str) -> tuple[list[float], list[float]]:
+        """The values, and the errors there, that tell of a rate."""
+        kept = [
+            (size, error)
+            for size, error, floor in zip(self.sizes, self.errors[name], self.floors[name])
+            if math.isfinite(error) and error > max(_ABOVE * floor, _ROUNDING)
+        ]
+        return [size for size, _ in kept], [error for _, error in kept]
+
+    @property
+    def sizes(self) -> tuple[float, ...]:
+        """What errors are powers of: eps, h, and for features their inverse."""
+        if self.kind == "features":
+            return tuple(1 / value for value in self.values)
+        return self.values
+
+    def table(self) -> Table:
+        """Errors, and below them the rates."""
+        table = Table(title=Text(printable(self.title)), title_justify="left")
+        table.add_column(self.kind, justify="right")
+        for name in self.errors:
+            table.add_column(name, justify="right")
+        for k, label in enumerate(self.labels):
+            table.add_row(label, *(f"{errors[k]:.4g}" for errors in self.errors.values()))
+        table.add_section()
+        rates = self.rates
+        table.add_row("observed rate", *(_written(rates[name]) for name in self.errors))
+        orders = [self.expected.get(name, math.nan) for name in self.errors]
+        table.add_row("expected", *map(_written, orders))
+        return table
+
+    def as_dict(self) -> dict[str, Any]:
+        """The content of study.json."""
+        return {
+            "problem": self.title,
+            "kind": self.kind,
+            "labels": list(self.labels),
+            "values": list(self.values),
+            "errors": {name: list(errors) for name, errors in self.errors.items()},
+            "floors": {name: list(floors) for name, floors in self.floors.items()},
+            "rates": self.rates,
+            "expected": dict(self.expected),
+            "agrees": self.agrees,
+            "notes": list(self.notes),
+            "seconds": list(self.seconds),
+            "info": dict(self.info),
+        }
+
+    def csv(self) -> str:
+        """One line for each value."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow([self.kind, "value", *self.errors, "seconds", "note"])
+        rows = zip(self.labels, self.values, self.seconds, self.notes)
+        for k, (label, value, seconds, note) in enumerate(rows):
+            row = [repr(errors[k]) for errors in self.errors.values()]
+            writer.writerow([label, repr(value), *row, f"{seconds:.3g}", note])
+        return buffer.getvalue()
+
+    def pictures(self) -> Iterator[tuple[str, bytes]]:
+        """(file name, data): errors over eps, h or the number of features, with their slopes."""
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(7, 4.8), layout="constrained")
+        FigureCanvasAgg(figure)
+        axes = figure.add_subplot()
+        rates = self.rates
+        for k, (name, errors) in enumerate(self.errors.items()):
+            colour = _COLOURS[k % len(_COLOURS)]
+            axes.loglog(
+                self.values,
+                errors,
+                marker=_MARKERS[k % len(_MARKERS)],
+                ms=11 - k if k < len(_MARKERS) else 3,  # one that lies upon another shows it
+                mfc="none",
+                lw=0,
+                color=colour,
+                label=self._label(name, rates[name]),
+            )
+            x, y = self._fitted(name, rates[name])
+            axes.loglog(x, y, lw=1.2, color=colour)
+        axes.set_xlabel(self.kind)
+        axes.set_ylabel("relative error")
+        axes.set_xticks(self.values, self.labels, minor=False)
+        axes.set_xticks([], minor=True)
+        axes.set_title(printable(self.title), fontsize=10, parse_math=False)
+        axes.grid(alpha=0.3, which="both")
+        axes.legend(fontsize=8)
+        for kind in ("png", "svg"):
+            buffer = io.BytesIO()
+            figure.savefig(buffer, format=kind)
+            yield f"study.{kind}", buffer.getvalue()
+
+    def _label(self, name: str, rate: float) -> str:
+        slope = "no slope" if math.isnan(rate) else f"slope {rate:.2f}"
+        order = self.expected.get(name)
+        return f"{name}: {slope}" + ("" if order is None else f" (expected {order:g})")
+
+    def _fitted(self, name: str, rate: float) -> tuple[list[float], list[float]]:
+        """The line of the observed rate."""
+        sizes, errors = self.usable(name)
+        if math.isnan(rate):
+            return [], []
+        middle = np.exp(np.mean(np.log(errors)) - rate * np.mean(np.log(sizes)))
+        shown = [1 / size if self.kind == "features" else size for size in sizes]
+        return shown, [float(middle * size**rate) for size in sizes]
+
+    def __str__(self) -> str:
+        buffer = io.StringIO()
+        Console(file=buffer, width=120).print(self.table())
+        return buffer.getvalue()
+
+    __repr__ = __str__
+
+
+def _slope(sizes: Sequence[float], errors: Sequence[float]) -> float:
+    if len(set(sizes)) < 2:
+        return math.nan
+    slope, _ = np.polyfit(np.log(sizes), np.log(errors), 1)
+    return float(slope)
+
+
+def _written(rate: float) -> str:
+    return "-" if math.isnan(rate) else f"{rate:.2f}"
