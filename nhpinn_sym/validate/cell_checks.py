@@ -3,7 +3,7 @@ form of laminates, symmetry; and the transposed operator, (a^T)* = (a*)^T."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,7 +91,7 @@ class Judges:
         if not known or len(known) < len(self.enclosures):
             return None
         lower, upper = (
-            np.reshape([e.basis @ form(e) @ e.basis.T for e in known], shape)
+            self._shaped([e.basis @ form(e) @ e.basis.T for e in known], shape)
             for form in (_lower, _upper)
         )
         return lower, upper
@@ -110,17 +110,23 @@ class Judges:
         known = [f for f in self.forms if f is not None]
         if not known or len(known) < len(self.forms):
             return None
-        found = np.reshape([f.tensor() for f in known], shape)
+        found = self._shaped([f.tensor() for f in known], shape)
         return found if np.any(found.imag) else found.real
+
+    def _shaped(self, tensors: Sequence[Array], shape: Shape) -> Array:
+        """The tensors of all places, or of the first one where A is constant."""
+        own = shape[len(shape) - self.axes :]
+        found = np.reshape(tensors, (len(tensors), *own))
+        return np.asarray(found if len(shape) > self.axes else found[0])
 
     def _at_places(
         self, values: Array
     ) -> list[tuple[Array, Enclosure | None, LaminateForm | None]]:
-        if not self.enclosures:
+        count = len(self.enclosures)
+        varying = values.ndim > self.axes
+        if not count or (varying and len(values) != count):
             return []
-        tensors = values if values.ndim > self.axes else values[None]
-        if len(tensors) != len(self.enclosures):
-            tensors = np.broadcast_to(values, (len(self.enclosures), *values.shape))
+        tensors = values if varying else np.broadcast_to(values, (count, *values.shape))
         return list(zip(tensors, self.enclosures, self.forms, strict=True))
 
 
@@ -140,7 +146,8 @@ def _slow_points(model: HomogenizedModel, lowered: LoweredCells) -> list[tuple[f
     if model.cell_operator.frozen or any(name not in physical for name in names):
         return []
     if not names:
-        return [()]
+        held = {str(v) for t in lowered.bilinear for v in t.coefficient.free_symbols}
+        return [] if held & {*physical} else [()]
     columns = places(model.problem)[:, [physical.index(name) for name in names]]
     return [tuple(row) for row in columns.tolist()]
 

@@ -88,6 +88,23 @@ def test_heat_in_time() -> None:
     assert report.verdict is Verdict.AGREEMENT and max(report.errors.values()) < 1e-5
 
 
+def test_a_wave() -> None:
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u, 2) - s.laplacian(u), 0),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0, on="left"), nh.Neumann(0, on="right")],
+        initial=[nh.Initial(0), nh.Initial(sp.sin(sp.pi * s.x[0] / 2), order=1)],
+        final_time=sp.Rational(1, 2),
+    )
+    exact = 2 * sp.sin(sp.pi * s.t / 2) * sp.sin(sp.pi * s.x[0] / 2) / sp.pi
+    report = nh.validate(problem, exact=exact, fem="skfem")
+    assert report.verdict is Verdict.AGREEMENT and max(report.errors.values()) < 1e-5
+
+
 def test_solve_fine_needs_no_eps_of_a_plain_problem() -> None:
     points = np.linspace(0, 1, 7)[:, None]
     exact = np.array([float(EXACT.subs(X, x)) for x in points[:, 0]])

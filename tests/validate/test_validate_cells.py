@@ -137,6 +137,27 @@ def test_the_transposed_operator_judges_what_is_not_symmetric() -> None:
     assert report.verdict is Verdict.AGREEMENT
 
 
+@pytest.mark.parametrize("a", ["x", "y", "x and y"])
+def test_coefficients_that_depend_on_x(a: str) -> None:
+    """A* = <1/a>^-1 at five places, where a holds x, and 2 where only the reaction does."""
+    s = nh.Scales(1)
+    u, x, y = s.unknown("u"), s.x[0], s.y[0]
+    flux = {"x": 1 + x, "y": 2, "x and y": 2 + x * S(y)}[a]
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(flux * s.grad(u)) + (1 + x) * C(y) * u / s.eps + u, 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    report = nh.validate(problem, fem="skfem")
+    places = np.linspace(0, 1, 5)
+    exact = {"x": 1 + places, "y": 2 + 0 * places, "x and y": np.sqrt(4 - places**2)}[a]
+    found = np.broadcast_to(report.cells["A"]["pinn"].ravel(), 5)
+    assert found == pytest.approx(exact, rel=1e-6)
+    assert report.verdict is Verdict.AGREEMENT, report.evidence
+
+
 def test_the_symmetry_of_a_cell_gives_hashin_shtrikman() -> None:
     """Phases 1 and 10, a disk of radius 0.3: A* = 1.602941912 (Rayleigh 1892) lies inside."""
     s = nh.Scales(2)
