@@ -1,8 +1,11 @@
 """Cross-validation: error norms, budget, verdict, plots and oracles.
 
-Open `validate.validate` first, the verb `nhpinn_sym.validate`: its docstring lists the stages.
-`supported` says what can be compared, `stored_parts` keeps the parts of a run on disk, `quadrature`
-is the common one for all norms, `evidence` gathers what is independent of the solvers, `verdict`
-decides, `report` and `plots` show. `bloch.bloch` (with `bloch_wave`) is an oracle that is exact at
-every eps.
+Open `validate.validate` first, the verb `nhpinn_sym.validate`: its docstring lists the stages of
+the boundary value problem. `validate_cells` compares cells and checks the expansion, of any class
+(`cell_comparison`, with `cell_checks` for what judges them without a solver), `plain` compares the
+solutions of a PDE without fast variables. `settings` holds what was asked for, `supported` says
+which boundary value problems can be compared, `stored_parts` keeps the parts of a run on disk,
+`quadrature` is the common one for all norms, `evidence` gathers what is independent of the solvers,
+`verdict` decides, `report` and `plots` show. `bloch.bloch` (with `bloch_wave`) is an oracle that is
+exact at every eps.
 """

@@ -113,7 +113,7 @@ class Judges:
         found = self._shaped([f.tensor() for f in known], shape)
         return found if np.any(found.imag) else found.real
 
-    def _shaped(self, tensors: Sequence[Array], shape: Shape) -> Array:
+    def _shaped(self, tensors: Sequence[Any], shape: Shape) -> Any:
         """The tensors of all places, or of the first one where A is constant."""
         own = shape[len(shape) - self.axes :]
         found = np.reshape(tensors, (len(tensors), *own))
