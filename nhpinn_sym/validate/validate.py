@@ -2,11 +2,11 @@
 problem without fast variables `plain`.
 
 1. derive        the model (derive/)
-2. cells         compared and judged by themselves (`cell_comparison`), and the expansion; by the PINN, by FEM, and by an oracle that is independent of both (Fourier where
-   the coefficients are smooth, else
-                 bounds by energies; where neither applies, none)
-3. macro         the leading terms of u; p: PINN cells + PINN, w: PINN cells + FEM, v: FEM cells + FEM, u0*: oracle cells +
-   FEM
+2. cells         compared and judged by themselves (`cell_comparison`), and the expansion; by the
+   PINN, by FEM, and by an oracle that is independent of both (Fourier where the coefficients are
+   smooth, else bounds by energies; where neither applies, none)
+3. macro         the leading terms of u. p: PINN cells + PINN, w: PINN cells + FEM, v: FEM cells +
+   FEM, u0*: oracle cells + FEM
 4. fine          u_eps by FEM, with the estimate of its own error, its mesh against its data; also
    at a larger eps
 5. compare       e1..e4, the error budget, the first-order approximation, on one quadrature; the
