@@ -64,7 +64,7 @@ def test_forms_are_built_without_a_mesh():
         "2",
         "everywhere",
     ]
-    assert forms.DIRICHLET == ((((0, 0), (1, 1)), 0),) and not forms.POSITIVE
+    assert forms.DIRICHLET == ((("left", "top"), 0),) and not forms.POSITIVE
     assert float(forms.dirichlet(x, 0.0, {"q": 2.0})[0]((0.5, -0.5))) == pytest.approx(
         np.sin(0.5) * np.exp(-0.5)
     )

@@ -14,7 +14,9 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
+from nhpinn_sym.solve.progress import silent
 from nhpinn_sym.validate import validate as module
+from nhpinn_sym.validate.settings import Settings
 from nhpinn_sym.validate.stored_parts import Store
 from nhpinn_sym.validate.versions import versions
 
@@ -46,12 +48,14 @@ def key(made: nh.MultiscaleProblem, tmp_path: Path, **options: Any) -> str:
     """What the parts of a validation are known by."""
     given = {
         "fem": "skfem",
-        "pinn": {},
+        "cells": {},
+        "equation": {},
         "per_period": None,
         "tolerance": None,
         "parameters": None,
     } | options
-    run = module._Run(made, sp.Rational(1, 2), tmp_path, progress=lambda label: None, **given)  # type: ignore[arg-type, return-value]
+    settings = Settings(**given, progress=silent)  # type: ignore[arg-type]
+    run = module._Run(made, sp.Rational(1, 2), tmp_path, settings)
     return run.store.key
 
 
@@ -64,7 +68,7 @@ def test_parts_are_known_by_all_that_they_depend_on(
         key(problem(value=2), tmp_path),
         key(problem(sp.Float("2.0000000000000004")), tmp_path),
         key(problem(sp.Float("2.0")), tmp_path),
-        key(problem(), tmp_path, pinn={"seed": 1}),
+        key(problem(), tmp_path, cells={"seed": 1}),
         key(problem(), tmp_path, tolerance=1e-4),
         key(problem(), tmp_path, per_period=9),
     ]

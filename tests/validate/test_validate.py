@@ -139,7 +139,7 @@ def test_interrupted_run_leaves_no_broken_file_and_resumes(tmp_path: Path) -> No
     )
     done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stderr
-    assert "taken from an earlier run" in done.stdout
+    assert "taken from an earlier run" in done.stderr
 
 
 def test_a_broken_part_is_computed_again(tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ _FEW_LINES = 9
 interfaces."""
 # Of a sum, relative to the sum of sizes.
 _ROUNDING = 1e-15
-_MOST_MIDPOINTS = 200_000
+_MOST_MIDPOINTS = 60
+"""Along an axis: the arguments of faster waves lose digits."""
 _NOISE = 1e-14
 """Share of the largest component of a function below which another one may be its rounding."""
 
@@ -153,10 +154,10 @@ def _direct(expr: sp.Expr, space: DataSpace) -> MeanWithError:
 
 def _trigonometric_mean(expr: sp.Expr, space: DataSpace) -> MeanWithError | None:
     """Of a trigonometric polynomial, by the midpoint rule, which is exact with more points along an
-    axis than periods; None for other data, and for very many points."""
+    axis than periods; None for other data, and for fast waves."""
     counts = [harmonics(expr, k, space, periodic=True) for k in range(space.axes)]
     sizes = [count + 1 for count in counts if count is not None]
-    if len(sizes) < len(counts) or math.prod(sizes) > _MOST_MIDPOINTS:
+    if len(sizes) < len(counts) or max(sizes) > _MOST_MIDPOINTS:
         return None
     points = tensor_points(
         [
@@ -165,7 +166,7 @@ def _trigonometric_mean(expr: sp.Expr, space: DataSpace) -> MeanWithError | None
         ]
     )
     values = evaluator(expr, space.symbols)(points)
-    rounding = _ROUNDING * max(sizes)  # of the arguments of the waves
+    rounding = _ROUNDING * math.sqrt(max(sizes))  # of the arguments of the waves, on the average
     return complex(values.mean()), rounding * float(np.abs(values).mean())
 
 

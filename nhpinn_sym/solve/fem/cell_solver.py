@@ -62,9 +62,9 @@ class ElementCellSolver(ABC):
         self.degree = degree
         self.n = n
         self.max_dofs = max_dofs
-        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
         self.text = self.target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
+        self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
         self._problems: dict[Lattice, Any] = {}
 
     @abstractmethod

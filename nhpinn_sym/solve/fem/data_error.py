@@ -27,6 +27,8 @@ _SMOOTH_PARTS = 2
 """The same where lines stand at all breaks of the data."""
 _VANISHING = 1e-6
 """Size of a datum, beside the largest of a few, below which it may be rounding."""
+_SAME = 1e-13
+"""Share of an axis within which two lines are one."""
 _MOST = 20_000_000
 _MOST_OF_A_FIELD = 300_000
 """Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
@@ -121,11 +123,18 @@ def _finer(
     would be more than `most` points.
     """
     panels = layout.panels or ((),) * lattice.dim
-    found = [np.union1d(lattice.lines[k], panels[k]) for k in axes]
+    found = [_merged(lattice.lines[k], panels[k]) for k in axes]
     count = np.prod([(len(lines) - 1.0) * (degree + 1) for lines in found])
     while parts > 1 and count * parts ** len(axes) > most:
         parts -= 1
     return [_divided(lines, parts) for lines in found]
+
+
+def _merged(lines: Array, others: Sequence[float]) -> Array:
+    """Both, and those once that are the same up to rounding."""
+    both = np.union1d(lines, others)
+    apart = np.diff(both) > _SAME * (both[-1] - both[0])
+    return both[np.concatenate([[True], apart])]
 
 
 def _divided(lines: Array, parts: int) -> Array:

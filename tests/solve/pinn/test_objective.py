@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nhpinn_sym.problem.errors import ProblemError
-from nhpinn_sym.runtime.nets.native import library as native
+from nhpinn_sym.runtime.nets.native import engine as native
 from nhpinn_sym.solve.pinn import objective
 from nhpinn_sym.solve.pinn.objective import Objective
 from tests.pinn_rows import LAPLACE, SETS, net, reference, rows

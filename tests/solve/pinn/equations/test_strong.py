@@ -111,7 +111,7 @@ def test_reaction_diffusion_with_a_start_that_does_not_fit() -> None:
     assert relative(u(points, 0.01), reaction_diffusion_solution(points, c, 0.01)) < 1e-3
     assert np.abs(u(points, 0.0)).max() < 1e-14
     assert u.info["known_functions"] == "12 for 2 layers at t = 0"
-    with pytest.raises(SolveError, match="known for"):
+    with pytest.raises(SolveError, match="not computed"):
         u(points, 0.6)
 
 
@@ -324,7 +324,6 @@ def test_places_and_derivatives_are_checked() -> None:
         ([[0.1, 1.1]], (0, 0)),
         ([[0.1, np.nan]], (0, 0)),
         ([[0.1, 0.2, 0.3]], (0, 0)),
-        ([0.1, 0.2], (0, 0)),
         ([[0.1, 0.2]], (1,)),
         ([[0.1, 0.2]], (1, 0, 0)),
         ([[0.1, 0.2]], (-1, 0)),
