@@ -12,7 +12,7 @@ import importlib
 import platform
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +25,13 @@ from ..derive.model import HomogenizedModel
 from ..emit.source import Source
 from ..problem.errors import BackendMissingError
 from ..problem.escaping import latex_expression, printable
+from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_exports import CONVENTIONS
+from ..solve.progress import Progress
 from .report import Report
 from .settings import Settings
-from .stored_parts import to_json
+from .stored_parts import Store, to_json
 from .verdict import Verdict
 from .versions import versions
 
@@ -59,6 +61,8 @@ _FORMULAS = {
 }
 """What the tables for terminals write in letters."""
 _LARGEST_MATRIX = 3
+_PICTURES = 8
+"""Of a boundary value problem, about."""
 _SYMBOLS = {"rho": r"\rho", "lambda0": r"\lambda", "drift": r"\text{drift}"}
 
 
@@ -85,6 +89,21 @@ def require_page_libraries() -> None:
             term=cause.name,
             remedy="pip install jinja2 latex2mathml, or leave out= away",
         ) from cause
+
+
+def keep_pictures(store: Store, drawings: Iterable[Drawing], progress: Progress) -> list[Picture]:
+    """Write each picture as PNG and SVG, and keep it for the page."""
+    from .page_blocks import Picture
+
+    kept = []
+    with progress("plots") as task:
+        for drawing in drawings:
+            png = drawing.png()
+            store.write(f"{drawing.name}.png", png)
+            store.write(f"{drawing.name}.svg", drawing.svg())
+            kept.append(Picture(drawing.name, drawing.caption, png))
+            task.update(min(len(kept) / _PICTURES, 1.0), drawing.name)
+    return kept
 
 
 def page(content: Content) -> bytes:

@@ -1,30 +1,30 @@
-"""The pictures of a validation: coefficient, cell functions, u0 against u_eps, error field. PNG
-bytes, no display needed.
+"""The pictures of a validation: coefficient, cell functions, u0 against u_eps as fields and on a
+line, differences, errors against eps. No display is needed.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
 import sympy as sp
-from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 
+from ..derive.coefficient_picture import coefficient_values, draw_coefficient, folded
 from ..derive.model import HomogenizedModel
 from ..operator.arrays import Array
-from ..problem.escaping import printable
-from ..problem.numeric import lambdified
+from ..problem.errors import UnsupportedError
+from ..problem.pictures import Drawing, Sheet, curves, field, rates, real_parts, symbol
 from ..problem.problem import MultiscaleProblem
+from ..solve.cell_picture import draw_cells
 from ..solve.cell_solution import CellSolution
-from ..solve.domains import middle
-from .quadrature import plot_points
 
-_CELL = {1: (401,), 2: (121, 121), 3: (81, 81, 1)}
-"""Points of the picture of a cell along each axis."""
+FINE = r"$u_\varepsilon$ (fine FEM)"
+_FEM = "$u_0$ (FEM)"
+_PINN = "$u_0$ (PINN)"
+_PANEL = (4.2, 3.8)
+_LINE = (7.0, 4.2)
 
 
 def draw(
@@ -35,220 +35,177 @@ def draw(
     parts: Mapping[str, Mapping[str, Any]],
     points: Array,
     shape: tuple[int, ...],
-) -> Iterator[tuple[str, bytes]]:
-    """(file name, PNG) of each picture."""
-    problem = model.problem
-    yield "coefficient.png", _coefficient(model, eps, parameters or {}, points, shape)
-    if cells.functions:
-        yield "cell_functions.png", _cell_functions(problem, cells)
-    yield "solutions.png", _solutions(problem, eps, parts, points, shape)
-    yield "error.png", _error(problem, eps, parts, points, shape)
-
-
-def _coefficient(
-    model: HomogenizedModel,
-    eps: float,
-    parameters: Mapping[sp.Symbol, float],
-    points: Array,
-    shape: tuple[int, ...],
-) -> bytes:
-    """The most oscillating coefficient of the equation, at t = 0."""
-    problem, op = model.problem, model.operator
-    candidates = [c for _, c in op.terms() if c.has(*op.fast)] or [c for _, c in op.terms()]
-    c = max(candidates, key=sp.count_ops)
-    c = -c if c.could_extract_minus_sign() else c
-    fast = []
-    for axis in op.axes:
-        start, end = map(float, axis.interval)
-        slow = points[:, axis.slow] if axis.slow < problem.scales.dim else 0.0
-        fast.append(start + np.mod(slow / eps ** float(axis.power) - start, end - start))
-    call = lambdified(
-        [*op.coordinates[:-1], op.coordinates[-1], *op.fast, *problem.parameters], c, "numpy"
-    )
-    values = call(*points.T, 0.0, *fast, *(float(parameters[v]) for v in problem.parameters))
-    figure = Figure(figsize=(6, 4.4), layout="constrained")
-    _show(
-        figure.add_subplot(),
-        problem,
-        points,
-        shape,
-        {"": np.broadcast_to(np.real(values), len(points))},
-        f"{_real_part(values)}coefficient at x/eps",
-    )
-    return _png(figure)
-
-
-def _cell_functions(problem: MultiscaleProblem, cells: CellSolution) -> bytes:
-    """Each cell function on one cell; a parametric one at the middle of the slow box, in 3D in the
-    middle plane.
-    """
-    y, counts = plot_points(problem.cell, _CELL[problem.cell.dim])
-    place = middle(problem.domain) if problem.domain else np.zeros(problem.cell.dim)
-    where = " at the middle of the domain" if any(f.local for f in cells.functions) else ""
-    panels = _Panels(cells.components, len(cells.functions), (4.6, 3.8))
-    for k, function in enumerate(cells.functions):
-        for j, values in enumerate(_columns(function(y, x=place if function.local else None))):
-            number = f"[{j + 1}]" if cells.components > 1 else ""
-            title = f"{_real_part(values)}{function.name}{number}{where} ({cells.backend})"
-            _show(panels.at(j, k), problem, y, counts, {"": np.real(values)}, title, ("y1", "y2"))
-    return panels.png()
-
-
-def _real_part(values: Any) -> str:
-    """What the title of a picture of complex values begins with."""
-    return "real part: " if np.iscomplexobj(values) else ""
-
-
-def _solutions(
-    problem: MultiscaleProblem,
-    eps: float,
-    parts: Mapping[str, Mapping[str, Any]],
-    points: Array,
-    shape: tuple[int, ...],
-) -> bytes:
-    """A row for every component."""
-    curves = {
-        "u_eps (fine FEM)": parts["u_eps"]["plot"],
-        "u0 (FEM)": parts["v"]["plot"],
-        "u0 (PINN)": parts["p"]["plot"],
+) -> Iterator[Drawing]:
+    """Each picture of a boundary value problem; `points` are a grid of the shape `shape`."""
+    scene = _Scene(model.problem, eps, points, shape)
+    yield scene.coefficient(model, parameters)
+    yield from draw_cell_pictures(model, parameters, cells)
+    known = {
+        FINE: parts["u_eps"]["plot"],
+        _FEM: parts["v"]["plot"],
+        _PINN: parts["p"]["plot"],
     }
-    labels = _labels(problem)
-    line = len(shape) == 1
-    panels = _Panels(len(labels), 1 if line else 3, (7, 4.4) if line else (4.3, 3.8))
-    for j, label in enumerate(labels):
-        own = {name: _columns(v)[j] for name, v in curves.items()}
-        if line:
-            _show(
-                panels.at(j, 0), problem, points, shape, own, f"{label}eps = {eps:g}{_at(problem)}"
+    yield scene.solutions(known)
+    if len(scene.lines) > 1:
+        yield scene.middle(known)
+    differences = {
+        r"$u_\varepsilon - u_0$ (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
+        "$u_0$ (PINN) - $u_0$ (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
+    }
+    yield scene.differences(differences)
+
+
+def draw_cell_pictures(
+    model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None, cells: CellSolution
+) -> Iterator[Drawing]:
+    """The coefficient and the cell functions over 2 x 2 cells."""
+    with suppress(UnsupportedError):  # a coefficient without a formula
+        yield draw_coefficient(model, parameters)
+    if cells.functions and cells.cell:
+        yield draw_cells(cells)
+
+
+def draw_rates(
+    eps: str,
+    budget: Mapping[str, float],
+    findings: Mapping[str, Any],
+    expansion: Mapping[str, Any],
+) -> Iterator[Drawing]:
+    """Errors against eps, as a report holds them: of homogenization, and of the expansion against
+    exact solutions."""
+    larger = list(findings.get("larger", ()))
+    if larger and budget:
+        known = [*((float(sp.sympify(e)), error) for e, error in larger)]
+        known.append((float(sp.sympify(eps)), budget["homogenization"]))
+        x, y = (list(column) for column in zip(*sorted(known), strict=True))
+        if min(y) > 0:
+            sheet = Sheet(1, 1, (5.2, 4.0))
+            label = r"$\|u_0^* - u_\varepsilon\| / \|u_\varepsilon\|$"
+            rates(sheet.at(0, 0), {label: (x, y)}, 1, "error of homogenization")
+            yield sheet.drawing(
+                "homogenization_rate",
+                "The error of homogenization against eps, and the slope that theory gives.",
             )
-            continue
-        limits = (
-            min(float(np.min(v)) for v in own.values()),
-            max(float(np.max(v)) for v in own.values()),
+    if expansion.get("rate") is not None and min(expansion["errors"]) > 0:
+        sheet = Sheet(1, 1, (5.2, 4.0))
+        held = {
+            f"expansion, observed rate {expansion['rate']:.2f}": (
+                expansion["eps"],
+                expansion["errors"],
+            )
+        }
+        title = r"expansion against exact solutions $e^{i k \cdot x} w(x/\varepsilon)$"
+        rates(sheet.at(0, 0), held, expansion["expected"], title)
+        yield sheet.drawing(
+            "expansion_rate",
+            "The expansion against solutions that are exact, and the expected slope.",
         )
-        for k, (name, values) in enumerate(own.items()):
-            _show(
-                panels.at(j, k),
-                problem,
-                points,
-                shape,
-                {"": values},
-                f"{label}{name}{_at(problem)}",
-                limits=limits,
-            )
-    return panels.png()
 
 
-def _error(
-    problem: MultiscaleProblem,
-    eps: float,
-    parts: Mapping[str, Mapping[str, Any]],
-    points: Array,
-    shape: tuple[int, ...],
-) -> bytes:
-    """A row for every component."""
-    curves = {
-        "u_eps - u0 (PINN)": parts["u_eps"]["plot"] - parts["p"]["plot"],
-        "u0 (PINN) - u0 (FEM), PINN cells": parts["p"]["plot"] - parts["w"]["plot"],
-    }
-    labels = _labels(problem)
-    panels = _Panels(len(labels), 2, (5.5, 4))
-    for j, label in enumerate(labels):
-        for k, (name, values) in enumerate(curves.items()):
-            title = f"{label}{name}{_at(problem)}"
-            _show(
-                panels.at(j, k),
-                problem,
-                points,
-                shape,
-                {"": _columns(values)[j]},
-                title,
-                signed=len(shape) > 1,
-            )
-    return panels.png()
+class _Scene:
+    """The grid on which one problem is drawn; in three dimensions its middle plane."""
 
+    def __init__(
+        self, problem: MultiscaleProblem, eps: float, points: Array, shape: tuple[int, ...]
+    ) -> None:
+        self.problem, self.eps, self.points = problem, eps, points
+        self.shape = shape[:2]
+        self.lines = [np.unique(points[:, k]) for k in range(len(self.shape))]
+        self.names = ["$x_1$", "$x_2$"] if len(shape) > 1 else ["$x$"]
 
-class _Panels:
-    """A figure of rows x columns panels of one size."""
+    @property
+    def time(self) -> str:
+        final = self.problem.final_time
+        return "" if final is None else f", $t = {float(final):g}$"
 
-    def __init__(self, rows: int, columns: int, size: tuple[float, float]) -> None:
-        self.rows, self.columns = rows, columns
-        self.figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+    def coefficient(
+        self, model: HomogenizedModel, parameters: Mapping[sp.Symbol, float] | None
+    ) -> Drawing:
+        """At x/eps and t = 0, in the whole domain."""
+        operator = model.operator
+        columns = dict(zip(operator.coordinates, self.points.T, strict=False))
+        for axis in operator.axes:
+            slow = columns.get(operator.coordinates[axis.slow], np.zeros(len(self.points)))
+            ends = [tuple(float(v) for v in axis.interval)]
+            scaled = slow / self.eps ** float(axis.power)
+            columns[axis.symbol] = folded(scaled[:, None], ends)[:, 0]
+        values = coefficient_values(operator, columns, parameters)
+        title = rf"coefficient at $x/\varepsilon$, $\varepsilon = {self.eps:.4g}$"
+        sheet = self._sheet(real_parts(title, values))
+        return sheet.drawing("coefficient", f"The coefficient in the domain, eps = {self.eps:.4g}.")
 
-    def at(self, row: int, column: int) -> Axes:
-        return self.figure.add_subplot(self.rows, self.columns, row * self.columns + column + 1)
+    def _sheet(self, held: Mapping[str, Array]) -> Sheet:
+        if len(self.lines) == 1:
+            sheet = Sheet(1, 1, _LINE)
+            curves(sheet.at(0, 0), self.lines[0], held, next(iter(held)), self.names[0])
+            return sheet
+        sheet = Sheet(1, len(held), (5.2, 4.4))
+        for k, (label, values) in enumerate(held.items()):
+            axes = sheet.at(0, k)
+            sheet.bar(self._field(axes, values, label), axes)
+        return sheet
 
-    def png(self) -> bytes:
-        return _png(self.figure)
+    def _field(self, axes: Any, values: Array, title: str, **options: Any) -> Any:
+        return field(axes, self.lines, values.reshape(self.shape), title, self.names, **options)
 
+    def solutions(self, known: Mapping[str, Array]) -> Drawing:
+        """A row for every component, on one scale."""
+        rows = self._rows(known)
+        caption = f"The fine solution beside the homogenized ones, eps = {self.eps:.4g}"
+        if len(self.lines) == 1:
+            sheet = Sheet(len(rows), 1, _LINE)
+            for j, (label, own) in enumerate(rows.items()):
+                title = rf"{label}$\varepsilon = {self.eps:.4g}${self.time}"
+                curves(sheet.at(j, 0), self.lines[0], own, title, self.names[0])
+            return sheet.drawing("solutions", f"{caption}.")
+        sheet = Sheet(len(rows), len(known), _PANEL)
+        for j, (label, own) in enumerate(rows.items()):
+            limits = (min(v.min() for v in own.values()), max(v.max() for v in own.values()))
+            row = [sheet.at(j, k) for k in range(len(own))]
+            for axes, (name, values) in zip(row, own.items(), strict=True):
+                title = f"{label}{name}{self.time}"
+                image = self._field(axes, values, title, limits=limits)
+            sheet.bar(image, row)
+        return sheet.drawing("solutions", f"{caption}, on one scale for each unknown.")
 
-def _columns(values: Array) -> list[Array]:
-    """The components of values (n,) or (n, m)."""
-    return list(values.reshape(len(values), -1).T)
+    def middle(self, known: Mapping[str, Array]) -> Drawing:
+        """On the line through the middle along the first axis, and what they differ by there."""
+        rows = self._rows(known)
+        sheet = Sheet(len(rows), 2, _LINE)
+        centre = self.shape[1] // 2
+        at = f"$x_2 = {self.lines[1][centre]:.4g}${self.time}"
+        for j, (label, own) in enumerate(rows.items()):
+            line = {name: v.reshape(self.shape)[:, centre] for name, v in own.items()}
+            curves(sheet.at(j, 0), self.lines[0], line, f"{label}{at}", self.names[0])
+            fine = line.pop(next(iter(line)))
+            apart = {rf"$u_\varepsilon$ - {name}": fine - v for name, v in line.items()}
+            curves(sheet.at(j, 1), self.lines[0], apart, f"{label}differences", self.names[0])
+        return sheet.drawing("line", "The solutions on a line through the middle of the domain.")
 
+    def differences(self, known: Mapping[str, Array]) -> Drawing:
+        """A row for every component, each panel on its own scale, zero in its middle."""
+        rows = self._rows(known)
+        size = (5.2, 4.2) if len(self.lines) > 1 else _LINE
+        sheet = Sheet(len(rows), len(known), size)
+        for j, (label, own) in enumerate(rows.items()):
+            for k, (name, values) in enumerate(own.items()):
+                axes = sheet.at(j, k)
+                title = f"{label}{name}{self.time}"
+                if len(self.lines) == 1:
+                    curves(axes, self.lines[0], {name: values}, title, self.names[0])
+                else:
+                    sheet.bar(self._field(axes, values, title, signed=True), axes)
+        return sheet.drawing("error", "Differences, each on a scale of its own.")
 
-def _labels(problem: MultiscaleProblem) -> list[str]:
-    """What the titles of the panels of each component begin with."""
-    return [f"{u.func}: " for u in problem.unknowns] if len(problem.unknowns) > 1 else [""]
-
-
-def _show(
-    axes: Axes,
-    problem: MultiscaleProblem,
-    points: Array,
-    shape: tuple[int, ...],
-    curves: Mapping[str, Array],
-    title: str,
-    names: tuple[str, str] = ("x1", "x2"),
-    limits: tuple[float, float] | None = None,
-    signed: bool = False,
-) -> None:
-    """Curves over a line, or the one field of `curves` over a plane."""
-    axes.set_title(printable(title), fontsize=10, parse_math=False, usetex=False)
-    axes.set_xlabel(names[0])
-    if len(shape) == 1:
-        for name, values in curves.items():
-            axes.plot(
-                points[:, 0],
-                values,
-                lw=1.2,
-                label=name,
-                ls="--" if "PINN)" in name and len(curves) > 1 else "-",
-            )
-        if len(curves) > 1:
-            axes.legend()
-        axes.grid(alpha=0.3)
-        return
-    (values,) = curves.values()
-    x, y, field = (
-        column.reshape(shape[:2]) for column in (points[:, 0], points[:, 1], np.asarray(values))
-    )
-    extreme = float(np.max(np.abs(values))) or 1.0
-    low, high = (-extreme, extreme) if signed else limits or (None, None)
-    # Points are the middles of pixels, which reach half a step beyond the first and the last one.
-    # Gouraud's triangles make the same picture, and double the time of the figure.
-    right = (x[1, 0] - x[0, 0]) / 2
-    top = (y[0, 1] - y[0, 0]) / 2
-    image = axes.imshow(
-        field.T,
-        cmap="RdBu_r" if signed else "viridis",
-        vmin=low,
-        vmax=high,
-        origin="lower",
-        interpolation="bilinear",
-        extent=(x[0, 0] - right, x[-1, 0] + right, y[0, 0] - top, y[0, -1] + top),
-    )
-    axes.set_xlim(x[0, 0], x[-1, 0])
-    axes.set_ylim(y[0, 0], y[0, -1])
-    axes.figure.colorbar(image, ax=axes)
-    axes.set_ylabel(names[1])
-
-
-def _at(problem: MultiscaleProblem) -> str:
-    return "" if problem.final_time is None else f", t = {problem.final_time}"
-
-
-def _png(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
-    return buffer.getvalue()
+    def _rows(self, known: Mapping[str, Array]) -> dict[str, dict[str, Array]]:
+        """{label: {name: values}} of every component, real and imaginary part."""
+        labels = [f"{symbol(str(u.func))}: " for u in self.problem.unknowns]
+        found: dict[str, dict[str, Array]] = {}
+        for j, label in enumerate(labels if len(labels) > 1 else [""]):
+            own = {name: v.reshape(len(v), -1)[:, j] for name, v in known.items()}
+            if any(np.iscomplexobj(v) and np.any(v.imag) for v in own.values()):
+                found[f"{label}Re "] = {name: np.real(v) for name, v in own.items()}
+                found[f"{label}Im "] = {name: np.imag(v) for name, v in own.items()}
+            else:
+                found[label] = {name: np.real(v) for name, v in own.items()}
+        return found

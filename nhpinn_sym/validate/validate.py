@@ -22,6 +22,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ from ..solve.progress import Progress
 from ..solve.reconstruct import Reconstruction, first_order, leading_term
 from ..solve.solution import Solution
 from .evidence import coarse_reference, fewest_periods, larger_eps
-from .page import Content, page, require_page_libraries
+from .page import Content, keep_pictures, page, require_page_libraries
 from .plain import is_plain, validate_plain
 from .quadrature import plot_points, resolving, value_and_gradient
 from .report import Report
@@ -482,29 +483,25 @@ class _Run:
     ) -> None:
         if self.store.folder is None:
             return
-        from .page_blocks import Picture
-        from .plots import draw
+        from .plots import draw, draw_rates
 
         for source in self.sources:
             source.save(Path(self.store.folder) / "emitted" / source.target)
         self.store.write("derivation.tex", self.model.derivation.latex().encode())
         self.store.write("derivation.txt", f"{self.model}\n".encode(errors="backslashreplace"))
-        pictures = []
-        with self.progress("plots") as task:
-            for k, (name, png) in enumerate(
-                draw(
-                    self.model,
-                    self.eps,
-                    self.parameters,
-                    cells["pinn"],
-                    parts,
-                    self.plot_points,
-                    self.plot_shape,
-                )
-            ):
-                self.store.write(name, png)
-                pictures.append(Picture(name, name, png))
-                task.update((k + 1) / 4, name)
+        drawings = chain(
+            draw(
+                self.model,
+                self.eps,
+                self.parameters,
+                cells["pinn"],
+                parts,
+                self.plot_points,
+                self.plot_shape,
+            ),
+            draw_rates(report.eps, report.budget, report.findings, report.expansion),
+        )
+        pictures = keep_pictures(self.store, drawings, self.progress)
         self.store.write("report.txt", str(report).encode(errors="backslashreplace"))
         self.store.write("results.json", to_json(report.as_dict()))
         content = Content(report, self.problem, self.settings, self.model, pictures, self.sources)

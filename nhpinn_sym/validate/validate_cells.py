@@ -18,7 +18,7 @@ from ..problem.problem import MultiscaleProblem
 from ..solve.cell_solution import CellSolution
 from .cell_comparison import CellComparison, compare_cells
 from .expansion import check_expansion
-from .page import Content, page
+from .page import Content, keep_pictures, page
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Store, to_json
@@ -33,7 +33,9 @@ def validate_cells(
     model = homogenize(problem)
     store = Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
     found, expansion = cell_stage(model, settings, store)
-    return cell_report(model, settings, store, found.as_dict(), expansion, "")
+    return cell_report(
+        model, settings, store, found.as_dict(), expansion, "", list(found.solutions.values())
+    )
 
 
 def cell_report(
@@ -43,8 +45,10 @@ def cell_report(
     cells: dict[str, Any],
     expansion: dict[str, Any],
     eps: str,
+    solutions: Sequence[CellSolution] = (),
 ) -> Report:
-    """The report on cells and expansion alone, written to the folder of the store."""
+    """The report on cells and expansion alone, written to the folder of the store; the last of
+    `solutions` is drawn."""
     report = Report(
         model.problem.name or "problem",
         eps,
@@ -62,7 +66,7 @@ def cell_report(
         expansion,
         {"fem": settings.fem},
     )
-    _write(report, model, settings, store)
+    _write(report, model, settings, store, solutions)
     return report
 
 
@@ -91,9 +95,17 @@ def emitted(model: HomogenizedModel, targets: Sequence[str]) -> tuple[Source, ..
     return tuple(found)
 
 
-def _write(report: Report, model: HomogenizedModel, settings: Settings, store: Store) -> None:
+def _write(
+    report: Report,
+    model: HomogenizedModel,
+    settings: Settings,
+    store: Store,
+    solutions: Sequence[CellSolution],
+) -> None:
     if store.folder is None:
         return
+    from .plots import draw_cell_pictures, draw_rates
+
     sources = emitted(model, ("torch", "numpy"))
     for source in sources:
         source.save(store.folder / "emitted" / source.target)
@@ -101,5 +113,10 @@ def _write(report: Report, model: HomogenizedModel, settings: Settings, store: S
     store.write("derivation.txt", f"{model}\n".encode(errors="backslashreplace"))
     store.write("report.txt", str(report).encode(errors="backslashreplace"))
     store.write("results.json", to_json(report.as_dict()))
-    content = Content(report, model.problem, settings, model, sources=sources)
+    drawings = [
+        *(d for c in solutions[-1:] for d in draw_cell_pictures(model, settings.parameters, c)),
+        *draw_rates(report.eps, report.budget, report.findings, report.expansion),
+    ]
+    pictures = keep_pictures(store, drawings, settings.progress)
+    content = Content(report, model.problem, settings, model, pictures, sources)
     store.write("report.html", page(content))

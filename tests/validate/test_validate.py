@@ -63,6 +63,8 @@ def test_report_against_the_closed_form(tmp_path: Path) -> None:
         "cell_functions.png",
         "solutions.png",
         "error.png",
+        "error.svg",
+        "homogenization_rate.png",
         "emitted/torch/cell_residual.py",
         "emitted/skfem/cell_forms.py",
         "emitted/numpy/cell_fourier.py",

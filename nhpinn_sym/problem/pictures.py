@@ -1,0 +1,205 @@
+"""What every picture of the package is drawn with: fields, curves, panels, files.
+
+Maps are safe for the colour-blind: viridis for sizes, red and blue for what has a sign, with zero
+in the middle. Fields that are compared share one scale; differences have their own. matplotlib is
+imported when something is drawn, and needs no display.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .errors import OutputPathError
+from .escaping import printable
+
+SEQUENTIAL = "viridis"
+SIGNED = "RdBu_r"
+_LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+"""Okabe and Ito's colours, apart for every eye."""
+_STYLES = ("-", "--", ":", "-.")
+BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfinx": "DOLFINx"}
+"""How titles name them."""
+_DOTS = 110
+"""Per inch."""
+_NAME = re.compile(r"(?P<base>[A-Za-z]+)(?:_?(?P<digits>\d+|[a-z]|eps)(?P<more>(?:_\d+)*))?")
+_GREEK = ("psi", "phi", "chi", "rho", "tau", "beta", "lambda", "alpha", "theta", "mu", "sigma")
+
+
+@dataclass(frozen=True, eq=False)
+class Drawing:
+    """A finished picture: a notebook shows it; `figure` is matplotlib's, for changes."""
+
+    name: str
+    caption: str
+    figure: Any
+
+    def png(self) -> bytes:
+        return self._written("png", dpi=_DOTS)
+
+    def svg(self) -> bytes:
+        """The same picture each time: without a date."""
+        return self._written("svg", dpi=_DOTS, metadata={"Date": None})
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write to a file that ends with .png or .svg; OutputPathError for another ending."""
+        target = Path(path)
+        kinds = {".png": self.png, ".svg": self.svg}
+        if target.suffix not in kinds:
+            raise OutputPathError(
+                "pictures are written as .png or .svg",
+                term=str(path),
+                remedy=f'write .save("{target.stem}.svg")',
+            )
+        target.write_bytes(kinds[target.suffix]())
+        return target
+
+    def _written(self, kind: str, **options: Any) -> bytes:
+        buffer = io.BytesIO()
+        self.figure.savefig(buffer, format=kind, **options)
+        self.figure.set_layout_engine("none")  # it is laid out: a second file takes half the time
+        return buffer.getvalue()
+
+    def _repr_png_(self) -> bytes:
+        return self.png()
+
+    def __repr__(self) -> str:
+        return f"picture {self.name}: {self.caption}"
+
+
+class Sheet:
+    """A figure of rows x columns panels, each of `size` inches."""
+
+    def __init__(self, rows: int, columns: int, size: tuple[float, float]) -> None:
+        from matplotlib.figure import Figure
+
+        self.rows, self.columns = rows, columns
+        self.figure = Figure(figsize=(columns * size[0], rows * size[1]), layout="constrained")
+
+    def at(self, row: int, column: int) -> Any:
+        """The axes of a panel."""
+        return self.figure.add_subplot(self.rows, self.columns, row * self.columns + column + 1)
+
+    def bar(self, image: Any, axes: Any) -> None:
+        """The scale of an image, beside one panel or several."""
+        self.figure.colorbar(image, ax=axes, fraction=0.05, pad=0.02)
+
+    def drawing(self, name: str, caption: str) -> Drawing:
+        return Drawing(name, caption, self.figure)
+
+
+def symbol(name: str) -> str:
+    """A name in matplotlib's mathematics; as it is where it is no letter with an index."""
+    found = _NAME.fullmatch(name)
+    if found is None:
+        return plain(name)
+    base = found["base"]
+    if base in _GREEK:
+        base = f"\\{base}"
+    elif len(base) > 1:
+        base = rf"\mathrm{{{base}}}"
+    index = f"{found['digits'] or ''}{found['more'] or ''}".replace("_", ",")
+    index = index.replace("eps", r"\varepsilon")
+    return f"${base}_{{{index}}}$" if index else f"${base}$"
+
+
+def plain(text: str) -> str:
+    """Text that matplotlib shows as it is."""
+    return printable(text).replace("\\", "\\\\").replace("$", r"\$")
+
+
+def field(
+    axes: Any,
+    lines: Sequence[np.ndarray],
+    values: np.ndarray,
+    title: str,
+    names: Sequence[str],
+    limits: tuple[float, float] | None = None,
+    signed: bool = False,
+) -> Any:
+    """An image of values over a plane, (n, m) on two lines of points; returns what `Sheet.bar`
+    takes. `title`, `names`: mathematics between dollars."""
+    x, y = lines
+    extreme = float(np.max(np.abs(values))) or 1.0
+    low, high = limits or ((-extreme, extreme) if signed else (None, None))
+    # Points are the middles of pixels, which reach half a step beyond the first and the last one.
+    # Gouraud's triangles make the same picture, and double the time of the figure.
+    right = (x[1] - x[0]) / 2
+    top = (y[1] - y[0]) / 2
+    image = axes.imshow(
+        values.T,
+        cmap=SIGNED if signed else SEQUENTIAL,
+        vmin=low,
+        vmax=high,
+        origin="lower",
+        interpolation="bilinear",
+        extent=(x[0] - right, x[-1] + right, y[0] - top, y[-1] + top),
+    )
+    axes.set_xlim(x[0], x[-1])
+    axes.set_ylim(y[0], y[-1])
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(names[0])
+    axes.set_ylabel(names[1])
+    return image
+
+
+def curves(axes: Any, x: np.ndarray, held: Mapping[str, np.ndarray], title: str, name: str) -> None:
+    """Curves over a line by their labels; none is hidden by another one."""
+    for k, (label, values) in enumerate(held.items()):
+        style = _STYLES[k % len(_STYLES)]
+        color = _LINES[k % len(_LINES)]
+        axes.plot(x, values, style, lw=1.3 + 0.3 * (k > 0), color=color, label=label)
+    if len(held) > 1:
+        axes.legend(fontsize=9)
+    axes.grid(alpha=0.3)
+    axes.margins(x=0)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(name)
+
+
+def rates(
+    axes: Any,
+    held: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    order: float | None,
+    title: str,
+    name: str = r"$\varepsilon$",
+) -> None:
+    """Errors against a small number, both by their logarithms; beside the first one the slope of
+    the expected order."""
+    for k, (label, (x, y)) in enumerate(held.items()):
+        color = _LINES[k % len(_LINES)]
+        axes.loglog(x, y, "o" + _STYLES[k % len(_STYLES)], color=color, label=label)
+    if order is not None and held:
+        x, y = next(iter(held.values()))
+        anchor = max(range(len(x)), key=lambda k: x[k])
+        ends = np.array([min(x), max(x)])
+        slope = 0.6 * y[anchor] * (ends / x[anchor]) ** order
+        axes.loglog(ends, slope, color="0.5", lw=1, label=rf"slope {order:g}")
+    ticks = sorted({value for x, _ in held.values() for value in x})
+    axes.set_xticks(ticks, [_fraction(value) for value in ticks])
+    axes.set_xticks([], minor=True)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(fontsize=9)
+    axes.set_title(title, fontsize=10)
+    axes.set_xlabel(name)
+    axes.set_ylabel("relative error")
+
+
+def _fraction(value: float) -> str:
+    """1/8 for 0.125."""
+    whole = round(1 / value)
+    return f"1/{whole}" if whole > 1 and abs(whole * value - 1) < 1e-9 else f"{value:.3g}"
+
+
+def real_parts(label: str, values: np.ndarray) -> dict[str, np.ndarray]:
+    """What is drawn of values: of complex ones the real and the imaginary part."""
+    if np.iscomplexobj(values) and np.any(values.imag):
+        return {f"Re {label}": values.real, f"Im {label}": values.imag}
+    return {label: np.real(values)}

@@ -1,0 +1,127 @@
+"""Cell functions as a picture: 2 x 2 cells, one scale for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ..derive.coefficient_picture import cell_lines, folded
+from ..problem.errors import ProblemError
+from ..problem.pictures import BACKENDS, Drawing, Sheet, curves, field, real_parts, symbol
+from .interpolation import Array
+
+if TYPE_CHECKING:
+    from .cell_solution import CellFunction, CellSolution
+
+_POINTS = {1: 401, 2: 161}
+_MOST = 12
+"""Panels of one picture."""
+_PER_ROW = 3
+
+
+def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
+    """The cell functions and kernels over 2 x 2 cells, at the point x where they depend on it
+    (default: the middle of where they were solved); a cell of more axes in its middle plane.
+
+    ProblemError for cells that do not know their cell.
+    """
+    if not cells.cell:
+        raise ProblemError(
+            "these cells do not know their cell: their file was written by an earlier version",
+            remedy="solve them again",
+        )
+    bounds = list(cells.cell.values())
+    lines = cell_lines(bounds, _POINTS[min(len(bounds), 2)])
+    points = _points(lines, bounds)
+    panels = _panels(cells, lambda f: _values(cells, f, points, x))
+    names = [symbol(name) for name in list(cells.cell)[:2]]
+    backend = BACKENDS.get(cells.backend, cells.backend)
+    columns = min(len(panels), _PER_ROW) if len(lines) == 2 else 1
+    rows = -(-len(panels) // columns) if len(lines) == 2 else 1
+    sheet = Sheet(rows, columns, (4.2, 3.7) if len(lines) == 2 else (7, 4.2))
+    if len(lines) == 1:
+        curves(sheet.at(0, 0), lines[0], panels, f"cell functions ({backend})", names[0])
+    else:
+        _fields(sheet, lines, panels, names, backend)
+    where = "" if not cells.slow else ", where the slow variables have their middle values"
+    if x is not None:
+        where = f", at x = {x}"
+    return sheet.drawing(
+        "cell_functions",
+        f"Cell functions over two cells along each axis, on one scale{where}.",
+    )
+
+
+def _fields(
+    sheet: Sheet,
+    lines: Sequence[Array],
+    panels: dict[str, Array],
+    names: Sequence[str],
+    backend: str,
+) -> None:
+    extreme = max(float(np.abs(v).max()) for v in panels.values()) or 1.0
+    every = []
+    image = None
+    for k, (label, values) in enumerate(panels.items()):
+        axes = sheet.at(k // sheet.columns, k % sheet.columns)
+        signed = bool(values.min() < 0)
+        limits = (-extreme, extreme) if signed else None
+        image = field(
+            axes,
+            lines,
+            values.reshape(len(lines[0]), -1),
+            f"{label} ({backend})",
+            names,
+            limits,
+            signed,
+        )
+        for axis, line in ((axes.axvline, lines[0]), (axes.axhline, lines[1])):
+            axis((line[0] + line[-1]) / 2, color="0.4", lw=0.6)
+        if signed:
+            every.append(axes)
+        else:  # a kernel, which is positive, has its own scale
+            sheet.bar(image, axes)
+    if every:
+        signed_image = every[-1].images[0]
+        sheet.bar(signed_image, every)
+
+
+def _points(lines: Sequence[Array], bounds: Sequence[tuple[float, float]]) -> Array:
+    grid = [g.ravel() for g in np.meshgrid(*lines, indexing="ij")]
+    rest = [np.full(len(grid[0]), (a + b) / 2) for a, b in bounds[2:]]
+    return folded(np.stack([*grid, *rest], axis=-1), bounds)
+
+
+def _panels(cells: CellSolution, values: Callable[[CellFunction], Array]) -> dict[str, Array]:
+    """What is drawn, by its title."""
+    found: dict[str, Array] = {}
+    held = (cells.ground_state, *cells.adjoints, *cells.functions)
+    for function in (f for f in held if f is not None):
+        columns = values(function)
+        several = columns.shape[1] > 1
+        for j in range(columns.shape[1]):
+            part = f", component {j + 1}" if several else ""
+            found |= real_parts(symbol(function.name) + part, columns[:, j])
+    return dict(list(found.items())[:_MOST])
+
+
+def _values(
+    cells: CellSolution, function: CellFunction, points: Array, x: ArrayLike | None
+) -> Array:
+    """(n, m) values of a function at points of the cell."""
+    middles = {
+        name: (a + b) / 2 for name, (a, b) in zip(cells.slow, cells.nodes.bounds, strict=True)
+    }
+    given = np.full(len(cells.slow), np.nan)
+    place = None if x is None else np.ravel(np.asarray(x, dtype=float))
+    for k, name in enumerate(cells.slow):
+        axis = int(name[1:]) - 1 if name[:1] == "x" and name[1:].isdigit() else -1
+        known = place is not None and 0 <= axis < len(place)
+        given[k] = place[axis] if known and place is not None else middles[name]
+    slow = np.broadcast_to(given, (len(points), len(given)))
+    zeros = (0,) * function.shape.axes
+    values = function.at(points, slow, [zeros], (0,) * len(cells.slow))[0]
+    return np.asarray(values).reshape(len(points), -1)

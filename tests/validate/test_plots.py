@@ -1,0 +1,106 @@
+"""What the pictures of a validation show: which fields, on which scales."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.problem.pictures import Drawing
+from nhpinn_sym.validate.plots import draw, draw_rates
+from nhpinn_sym.validate.quadrature import plot_points
+
+COUNTS = {1: (41,), 2: (21, 21), 3: (11, 11, 1)}
+
+
+def problem(dim: int, components: int = 1) -> nh.MultiscaleProblem:
+    s = nh.Scales(dim)
+    u = s.unknown("u", components=components)
+    a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[-1] * (dim > 1))
+    if (dim, components) == (2, 1):
+        a += s.x[0]
+    source = sp.ones(components, 1) if components > 1 else 1
+    return nh.MultiscaleProblem(
+        (-s.div(a * s.grad(u)), source),
+        scales=s,
+        unknown=u,
+        domain=nh.Box(*[(0, 2)] * dim),
+        boundary=[nh.Dirichlet(0)],
+    )
+
+
+def pictures(dim: int, components: int = 1, factor: complex = 1.0) -> dict[str, Drawing]:
+    """Of functions that are written down here in place of solutions."""
+    model = nh.homogenize(problem(dim, components))
+    cells = nh.solve_cells(model, "fourier", tolerance=1e-4)
+    points, shape = plot_points(model.problem.domain, COUNTS[dim])
+    values = factor * np.prod(np.sin(np.pi * points / 2), axis=1)
+    if components > 1:
+        values = np.stack([(j + 1) * values for j in range(components)], axis=1)
+    shifts = {"u_eps": 1.2, "v": 1.0, "p": 1.01, "w": 1.005}
+    parts = {name: {"plot": shift * values} for name, shift in shifts.items()}
+    drawn = draw(model, 0.25, None, cells, parts, points, shape)
+    return {drawing.name: drawing for drawing in drawn}
+
+
+def images(drawing: Drawing) -> list[Any]:
+    return [image for axes in drawing.figure.axes for image in axes.images]
+
+
+def test_fields_that_are_compared_share_a_scale_and_differences_do_not() -> None:
+    drawn = pictures(2)
+    assert list(drawn) == [
+        "coefficient",
+        "cell_coefficient",
+        "cell_functions",
+        "solutions",
+        "line",
+        "error",
+    ]
+    limits = [image.get_clim() for image in images(drawn["solutions"])]
+    assert limits == [(pytest.approx(0.0, abs=1e-9), pytest.approx(1.2))] * 3
+    first, second = (image.get_clim()[1] for image in images(drawn["error"]))
+    assert first == pytest.approx(0.19) and second == pytest.approx(0.005)
+    one, two = images(drawn["cell_functions"])
+    assert one.get_clim() == two.get_clim() and one.get_cmap().name == "RdBu_r"
+    for name in ("cell_functions", "cell_coefficient"):
+        assert images(drawn[name])[0].axes.get_xlim() == (0, 2)  # two cells of length 1
+    curve = drawn["line"].figure.axes[0].lines[0].get_ydata()
+    assert np.allclose(curve, 1.2 * np.sin(np.pi * np.linspace(0, 2, 21) / 2))
+    coefficient = images(drawn["coefficient"])[0].get_array()
+    x = np.linspace(0, 2, 21)
+    assert np.allclose(coefficient[0], 2 + np.sin(8 * np.pi * x) + x)
+
+
+def test_a_line_shows_its_curves() -> None:
+    drawn = pictures(1)
+    assert "line" not in drawn and not images(drawn["solutions"])
+    axes = drawn["solutions"].figure.axes[0]
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == [r"$u_\varepsilon$ (fine FEM)", "$u_0$ (FEM)", "$u_0$ (PINN)"]
+
+
+def test_three_dimensions_are_shown_in_their_middle_plane() -> None:
+    drawn = pictures(3)
+    assert len(images(drawn["solutions"])) == 3
+    assert drawn["cell_functions"].png()
+
+
+def test_components_and_complex_values_have_rows_of_their_own() -> None:
+    assert len(images(pictures(2, components=2)["solutions"])) == 6
+    drawn = pictures(1, factor=1 + 2j)
+    titles = [axes.get_title() for axes in drawn["solutions"].figure.axes]
+    assert any(title.startswith("Im ") for title in titles)
+
+
+def test_rates_of_homogenization_and_expansion() -> None:
+    expansion = {"rate": 2.0, "expected": 2, "eps": [0.25, 0.125], "errors": [4e-2, 1e-2]}
+    budget = {"homogenization": 0.02}
+    drawn = list(draw_rates("1/8", budget, {"larger": [("1/4", 0.04)]}, expansion))
+    assert [drawing.name for drawing in drawn] == ["homogenization_rate", "expansion_rate"]
+    x, y = drawn[0].figure.axes[0].lines[0].get_data()
+    assert list(x) == [0.125, 0.25] and list(y) == [0.02, 0.04]
+    assert not list(draw_rates("1/8", {}, {}, {"rate": None, "refused": "it jumps"}))
