@@ -6,10 +6,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from html import escape
 
 import sympy as sp
 
 from ..problem.escaping import latex_text, printable
+from ..problem.html_text import html_line
 from .notation import Mean, latex, marks, rows, terms, text, tidy
 from .prose import latex_prose
 
@@ -68,6 +70,17 @@ class Derivation:
             if step.equations:
                 body.append(f"\\begin{{align*}}\n{step.aligned()}\n\\end{{align*}}")
         return _PREAMBLE + "\n".join(body) + "\n\\end{document}\n"
+
+    def _repr_html_(self) -> str:
+        """All steps, for a notebook."""
+        parts = [f"<h3>{escape(self.title)}</h3>"]
+        for number, step in enumerate(self.steps, 1):
+            parts.append(f"<h4>{number}. {escape(latex_prose(step.title))}</h4>")
+            parts.append(html_line(latex_prose(step.remark)))
+            if step.equations:
+                body = escape(step.aligned())
+                parts.append(rf"$$\begin{{aligned}} {body} \end{{aligned}}$$")
+        return "\n".join(parts)
 
     def fragment(self) -> str:
         """The equations of the last step as LaTeX, for a notebook."""

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import sympy as sp
 
 from ..operator.table import MultiIndex, Operator, Table
+from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation
 from .effective_terms import EffectiveEntry, Frame, Transformation
@@ -177,6 +178,13 @@ class HomogenizedModel:
 
     def _repr_latex_(self) -> str:
         return self.derivation.fragment()
+
+    def plot(self, parameters: Mapping[sp.Symbol, float] | None = None) -> Drawing:
+        """The most oscillating coefficient over two cells along each axis: a notebook shows it,
+        `.save("a.svg")` writes it. UnsupportedError for one without a formula."""
+        from .coefficient_picture import draw_coefficient
+
+        return draw_coefficient(self, parameters)
 
 
 def effective_shape(name: str, dim: int, components: int, order: int = 2) -> tuple[int, ...]:

@@ -300,7 +300,8 @@ class MultiscaleProblem:
         return f"MultiscaleProblem({shown}, domain={self.domain})"
 
     def _repr_latex_(self) -> str:
-        return "$$" + r" \\ ".join(latex_expression(e) + " = 0" for e in self.equations) + "$$"
+        rows = r" \\ ".join(f"& {latex_expression(e)} = 0" for e in self.equations)
+        return rf"$$\begin{{aligned}} {rows} \end{{aligned}}$$"
 
 
 def _cell(box: Box | None, dim: int) -> Cell:

@@ -16,9 +16,12 @@ from ..derive.model import HomogenizedModel
 from ..derive.products import MacroscopicSource
 from ..lower.forms import External, MultiIndex
 from ..problem.errors import ProblemError
+from ..problem.html_text import html_table
+from ..problem.pictures import Drawing
 from .arguments import as_index, as_indices, as_numbers, as_points
 from .effective import averaged_table, effective_dict
 from .effective_entries import Entry, require
+from .effective_view import EffectiveCoefficients
 from .fields import CellField
 from .interpolation import Nodes
 from .solution import Array, EffectiveKey
@@ -234,8 +237,10 @@ class CellSolution:
         return self._all("adjoint")
 
     @cached_property
-    def effective(self) -> dict[str, Any]:
-        return effective_dict(self.dim, self.components, self.order, self.entries)
+    def effective(self) -> EffectiveCoefficients:
+        table = effective_dict(self.dim, self.components, self.order, self.entries)
+        bounds = dict(zip(self.slow, self.nodes.bounds, strict=True))
+        return EffectiveCoefficients(table, bounds, self.dim)
 
     @property
     def averaged(self) -> dict[int, dict[tuple[MultiIndex, MultiIndex], Array]]:
@@ -271,6 +276,22 @@ class CellSolution:
         return "\n".join(lines)
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        rows = (
+            ("backend", f"{self.backend} ({self.method})"),
+            ("cell functions", ", ".join(f.name for f in self.functions)),
+            ("estimated relative error", f"{self.info['estimate']:.1e}"),
+            ("Fredholm multiplier", f"{self.info['fredholm']:.1e}"),
+        )
+        return html_table((), rows) + self.effective._repr_latex_()
+
+    def plot(self, x: ArrayLike | None = None) -> Drawing:
+        """The cell functions over two cells along each axis, at the point x where they depend on
+        it (default: the middle): a notebook shows it, `.save("cells.svg")` writes it."""
+        from .cell_picture import draw_cells
+
+        return draw_cells(self, x)
 
     @property
     def method(self) -> str:

@@ -11,6 +11,8 @@ from numpy.typing import ArrayLike
 
 from ..lower.forms import External, LoweredCells, LoweredEquation, MultiIndex
 from ..problem.errors import SolveError, shortened
+from ..problem.html_text import html_table
+from ..problem.pictures import Drawing
 from .arguments import as_indices, as_points, as_time, points_and_time
 from .exports import Exported
 from .fields import CellField
@@ -114,6 +116,24 @@ class Solution(Exported):
                 remedy=f"choose t between 0 and {final:g}",
             )
         return final if abs(time - final) <= slack else time
+
+    def plot(self, t: float | None = None) -> Drawing:
+        """The solution over its domain, at the time t (default: the final one), in three
+        dimensions in the middle plane: a notebook shows it, `.save("u0.svg")` writes it."""
+        from .solution_picture import draw_solution
+
+        return draw_solution(self, t)
+
+    def _repr_html_(self) -> str:
+        lines = ((f"x{k + 1}", line) for k, line in enumerate(self.extent.lines))
+        final = self.final_time
+        rows = [
+            ("solution", f"{self.backend} ({self.method})"),
+            ("domain", ", ".join(f"{n} in ({v[0]:g}, {v[-1]:g})" for n, v in lines)),
+            *([] if final is None else [("time", f"up to t = {final:g}")]),
+            ("estimated relative error", f"{float(self.info['estimate']):.1e}"),
+        ]
+        return html_table((), rows)
 
     def __repr__(self) -> str:
         """One line for a terminal, where the arrays would fill pages."""

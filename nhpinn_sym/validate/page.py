@@ -28,6 +28,7 @@ from ..problem.escaping import latex_expression, printable
 from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_exports import CONVENTIONS
+from ..solve.effective_view import as_matrix, tensor_latex
 from ..solve.progress import Progress
 from .report import Report
 from .settings import Settings
@@ -60,7 +61,7 @@ _FORMULAS = {
     ),
 }
 """What the tables for terminals write in letters."""
-_LARGEST_MATRIX = 3
+_LARGEST_MATRIX = 4
 _PICTURES = 8
 """Of a boundary value problem, about."""
 _SYMBOLS = {"rho": r"\rho", "lambda0": r"\lambda", "drift": r"\text{drift}"}
@@ -201,37 +202,17 @@ def _matrices(name: str, entries: Mapping[str, Any]) -> Iterator[str]:
             continue
         if label == "bounds":
             yield from (
-                rf"{name}_{{\mathrm{{{side}}}}} &= {_tensor(v)}"
+                rf"{name}_{{\mathrm{{{side}}}}} &= {tensor_latex(v)}"
                 for side, v in zip(("lower", "upper"), value, strict=True)
                 if _small(v)
             )
         elif _small(value):
             sign = r"\text{closed form}" if label == "closed form" else rf"\text{{{label}}}"
-            yield rf"{name}_{{{sign}}} &= {_tensor(value)}"
+            yield rf"{name}_{{{sign}}} &= {tensor_latex(value)}"
 
 
 def _small(value: Any) -> bool:
-    array = np.asarray(value)
-    return array.ndim < 3 and array.size <= _LARGEST_MATRIX**2
-
-
-def _tensor(value: Any) -> str:
-    from .page_blocks import matrix
-
-    array = np.asarray(value)
-    size = float(np.abs(array).max(initial=0.0))
-    if array.ndim == 0:
-        return _entry(array[()], size)
-    rows = array if array.ndim == 2 else array[:, None]
-    return matrix([[_entry(v, size) for v in row] for row in rows])
-
-
-def _entry(value: Any, size: float) -> str:
-    """Eight digits of the largest entry; what rounding leaves of a zero is a zero."""
-    digits = 1e-8 * size or 1.0
-    real, imaginary = (round(float(part) / digits) * digits for part in (value.real, value.imag))
-    shown = f"{real:.8g}" if "e" not in f"{real:.8g}" else sp.latex(sp.Float(real, 8))
-    return shown if imaginary == 0 else f"{shown} {imaginary:+.8g} i"
+    return max(as_matrix(value).shape) <= _LARGEST_MATRIX
 
 
 def _expansion(content: Content) -> Iterator[Block]:

@@ -105,12 +105,6 @@ def pairs(title: Cell, rows: Sequence[tuple[Cell, Cell]]) -> Grid:
     return Grid(title, (), tuple(rows))
 
 
-def matrix(values: Sequence[Sequence[str]]) -> str:
-    """LaTeX of a matrix of numbers."""
-    rows = r" \\ ".join(" & ".join(row) for row in values)
-    return rf"\begin{{pmatrix}} {rows} \end{{pmatrix}}"
-
-
 def formula(latex: str) -> Markup:
     """A formula in a line of text."""
     return mathml(latex)

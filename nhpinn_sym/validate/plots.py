@@ -61,7 +61,7 @@ def draw_cell_pictures(
     """The coefficient and the cell functions over 2 x 2 cells."""
     with suppress(UnsupportedError):  # a coefficient without a formula
         yield draw_coefficient(model, parameters)
-    if cells.functions and cells.cell:
+    if cells.cell and (cells.functions or cells.adjoints or cells.ground_state):
         yield draw_cells(cells)
 
 

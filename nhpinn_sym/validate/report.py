@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..problem.escaping import printable
+from ..problem.html_text import html_line, html_table
 from .cell_tables import cells_table
 from .verdict import Verdict as Verdict
 from .verdict import judge as judge
@@ -130,6 +132,23 @@ class Report:
         return buffer.getvalue()
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        verdict = html_line(f"{self.verdict.name}: {self.verdict.value}")
+        evidence = "".join(f"<li>{escape(printable(line))}</li>" for line in self.evidence)
+        tables = (html_of(table) for table in self.tables())
+        return f"{verdict}<ul>{evidence}</ul>{''.join(tables)}"
+
+
+def html_of(table: Table) -> str:
+    """A table for terminals as HTML."""
+    columns = [[_text(cell) for cell in column.cells] for column in table.columns]
+    header = [_text(column.header) for column in table.columns]
+    return html_table(header, zip(*columns, strict=True), _text(table.title or ""))
+
+
+def _text(cell: object) -> str:
+    return cell.plain if isinstance(cell, Text) else str(cell)
 
 
 _MEANINGS = {

@@ -19,7 +19,7 @@ COUNTS = {1: (41,), 2: (21, 21), 3: (11, 11, 1)}
 def problem(dim: int, components: int = 1) -> nh.MultiscaleProblem:
     s = nh.Scales(dim)
     u = s.unknown("u", components=components)
-    a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[-1] * (dim > 1))
+    a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[-1] * int(dim > 1))
     if (dim, components) == (2, 1):
         a += s.x[0]
     source = sp.ones(components, 1) if components > 1 else 1
