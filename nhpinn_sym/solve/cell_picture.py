@@ -48,7 +48,7 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
         _fields(sheet, lines, panels, names, backend)
     where = "" if not cells.slow else ", where the slow variables have their middle values"
     if x is not None:
-        where = f", at x = {x}"
+        where = f", at x = {np.asarray(x).tolist()}"
     return sheet.drawing(
         "cell_functions",
         f"Cell functions over two cells along each axis, on one scale{where}.",

@@ -126,9 +126,9 @@ class _Scene:
         columns = dict(zip(operator.coordinates, self.points.T, strict=False))
         for axis in operator.axes:
             slow = columns.get(operator.coordinates[axis.slow], np.zeros(len(self.points)))
-            ends = [tuple(float(v) for v in axis.interval)]
+            start, end = map(float, axis.interval)
             scaled = slow / self.eps ** float(axis.power)
-            columns[axis.symbol] = folded(scaled[:, None], ends)[:, 0]
+            columns[axis.symbol] = folded(scaled[:, None], [(start, end)])[:, 0]
         values = coefficient_values(operator, columns, parameters)
         title = rf"coefficient at $x/\varepsilon$, $\varepsilon = {self.eps:.4g}$"
         sheet = self._sheet(real_parts(title, values))
