@@ -110,7 +110,7 @@ def solve_homogenized(
         solution = solve_in_parts(
             solver, lowered, values, {**numbers, **functions}, shown(progress), **options
         )
-    return _judged(solution, lowered, options)
+    return judged(solution, lowered, options)
 
 
 def solve_fine(
@@ -159,7 +159,7 @@ def solve_fine(
     lowered = lower_fine(operator)
     oscillates = any(c.has(*operator.fast) for c in operator.table.values())
     if oscillates:
-        _check_periods_fit(problem, eps)
+        check_periods_fit(problem, eps)
     meshed = BACKENDS[backend].elements
     if per_period is not None and not meshed:
         raise ProblemError(
@@ -179,10 +179,10 @@ def solve_fine(
         solution = solve_in_parts(
             solver, lowered, _no_externals, values, shown(progress), **options
         )
-    return _judged(solution, lowered, options)
+    return judged(solution, lowered, options)
 
 
-def _judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, Any]) -> Solution:
+def judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, Any]) -> Solution:
     """The solution; a ToleranceWarning where its estimate is above info["tolerance"], which a
     backend that warns by itself leaves out.
     """
@@ -327,7 +327,7 @@ def _check_frame(model: HomogenizedModel, cells: CellSolution) -> None:
         )
 
 
-def _check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
+def check_periods_fit(problem: MultiscaleProblem, eps: object) -> None:
     """Periodic conditions need a whole number of periods between the faces."""
     if problem.domain is None:
         return

@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import sympy as sp
 
 from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, UnsupportedError, shortened
+from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
+from .boundary_layers import with_layers
 from .cell_solution import CellFunction, CellSolution
 from .equations import positive_eps
 from .exports import COUNTS, Extent
 from .hierarchy import MeanField
+from .progress import Progress
 from .solution import Array, Solution
 
 _STILL = 1e-12
@@ -180,7 +184,16 @@ def _sum(one: MultiIndex, other: MultiIndex) -> MultiIndex:
     return tuple(p + q for p, q in zip(one, other, strict=True))
 
 
-def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> Solution:
+def reconstruct(
+    u0: Solution | MeanField,
+    cells: CellSolution,
+    eps: object,
+    *,
+    boundary_layers: MultiscaleProblem | None = None,
+    per_period: int | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+) -> Solution:
     """The expansion as a `Solution`: u0 + eps (N_0 u0 + N_j d_j u0 + N_f) for a solution u0 of the
     homogenized equation (plus convention,
     Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of
@@ -188,6 +201,11 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
 
     After a moving frame u0 is taken at X = x - c t/eps; with a ground state u0 stands for
     e^(-lambda0 t/eps^2) phi(x/eps) u0.
+
+    boundary_layers : the problem, where the expansion shall satisfy its Dirichlet conditions: their
+    layer is added, which is solved for by FEM on a mesh of `per_period` cells a period (as
+    `solve_fine`, with its `parameters`). The error in H1 is of order eps then, which is
+    eps^(1/2) without it in two dimensions and more. Stationary real problems.
 
     UnsupportedError for cell functions of tau; ProblemError for cells of a model of order 1 with
     mean fields of a higher one.
@@ -207,7 +225,11 @@ def reconstruct(u0: Solution | MeanField, cells: CellSolution, eps: object) -> S
             term=cells,
             remedy="use the cells that they were solved with",
         )
-    return _expansion(fields, cells, order, positive_eps(eps))
+    number = positive_eps(eps)
+    expansion = _expansion(fields, cells, order, number)
+    if boundary_layers is None:
+        return expansion
+    return with_layers(expansion, boundary_layers, number, per_period, parameters, progress)
 
 
 def leading_term(u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0) -> Solution:

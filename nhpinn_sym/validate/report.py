@@ -34,7 +34,8 @@ class Report:
     budget   : relative to ||u_eps||: "homogenization" ||u0* - u_eps||, "cell" ||u0(A pinn) - u0*||,
     "macro" ||u0 pinn - u0(A pinn)||,
                "reference": the fine solution's own error estimate.
-    first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0.
+    first_order : relative "L2" and "H1" (seminorm) errors of u0 + eps chi.grad u0; "L2 with layers"
+    and "H1 with layers" where boundary layers are added.
     effective   : per backend, the effective coefficients (values at sample points where they depend
     on x). methods     : which backend and method each part used.
     paper       : errors printed in the paper for this problem and eps, where there are any.
@@ -108,12 +109,10 @@ class Report:
             budget.add_column(column, justify="right" if column == "value" else "left")
         for name, meaning in _SHARES.items():
             budget.add_row(name, meaning, f"{self.budget[name]:.3g}")
-        for name, norm in (("L2", "L2"), ("H1", "H1 seminorm")):
-            budget.add_row(
-                f"first order, {name}",
-                f"||u_eps - (u0 + eps N.u0)||, {norm}",
-                f"{self.first_order[name]:.5g}",
-            )
+        for name, meaning in _FIRST_ORDER.items():
+            if name in self.first_order:
+                value = f"{self.first_order[name]:.5g}"
+                budget.add_row(f"first order, {name}", meaning, value)
         methods = Table(title="solved by", title_justify="left")
         methods.add_column("part")
         methods.add_column("method")
@@ -156,6 +155,12 @@ _MEANINGS = {
     "e2": "||FEM u0, PINN cells - u_eps|| / ||u_eps||",
     "e3": "||PINN u0 - FEM u0|| / ||FEM u0||, PINN cells",
     "e4": "||FEM u0 - u_eps|| / ||u_eps||",
+}
+_FIRST_ORDER = {
+    "L2": "||u_eps - (u0 + eps N.u0)||, L2",
+    "H1": "||u_eps - (u0 + eps N.u0)||, H1 seminorm",
+    "L2 with layers": "the same with the boundary layers theta, L2",
+    "H1 with layers": "the same with the boundary layers theta, H1 seminorm",
 }
 _SHARES = {
     "homogenization": "||u0* - u_eps||",

@@ -45,11 +45,13 @@ def eps_orders(problem: MultiscaleProblem) -> Orders:
     orders = dict.fromkeys(("e1", "e2", "e4"), 1.0)
     if model.frame or model.eigenvalue is not None or problem.time_order > 1:
         return orders
-    layered = _has_layers(model)
+    layered = has_layers(model)
     orders["first order, L2"] = 1.0
     if not layered and _mean_is_even(model):
         orders["first order, L2"] = 2.0
     orders["first order, H1"] = 0.5 if layered and problem.scales.dim > 1 else 1.0
+    orders["first order, L2 with layers"] = 2.0 if _mean_is_even(model) else 1.0
+    orders["first order, H1 with layers"] = 1.0
     return orders
 
 
@@ -79,7 +81,7 @@ def _first_order(model: HomogenizedModel) -> bool:
     return any(cell.order == 1 for cell in model.cell_problems)
 
 
-def _has_layers(model: HomogenizedModel) -> bool:
+def has_layers(model: HomogenizedModel) -> bool:
     """Whether eps N.u0 misses a condition on a wall: not where it is a multiple of u0 = 0."""
     problem = model.problem
     walls = [c for c in problem.conditions.values() if not isinstance(c, Periodic)]

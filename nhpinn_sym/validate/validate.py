@@ -38,6 +38,7 @@ from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
 from ..solve.backends import other_elements
+from ..solve.boundary_layers import with_layers
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells
 from ..solve.domains import line_points
@@ -59,6 +60,7 @@ from .quadrature import plot_points, resolving, value_and_gradient
 from .report import Report
 from .settings import Settings, problem_key
 from .stored_parts import Arrays, Store, check_folder, to_json
+from .study_orders import has_layers
 from .supported import covered_domain
 from .validate_cells import (
     ComparedCells,
@@ -327,6 +329,7 @@ class _Run:
                 corrected = first_order(mean, corrector, self.eps, self.growth)
                 values, gradient = value_and_gradient(corrected, self.quadrature.points)
                 arrays |= {"first_values": values, "first_gradient": gradient}
+                arrays |= self._with_layers(corrected, values, gradient)
             if reference:
                 arrays["coarse"] = np.array(
                     coarse_reference(self.model, solution, self.eps, self._numbers())
@@ -336,6 +339,26 @@ class _Run:
         return self.store.arrays(
             name, compute, lambda part: self._sound(part, corrector is not None, reference)
         )
+
+    def _with_layers(self, expansion: Solution, values: Array, gradient: Array) -> Arrays:
+        """The expansion, whose values are given, with its boundary layers, where it has some and
+        they are covered.
+        """
+        if not has_layers(self.model):
+            return {}
+        try:
+            layered = with_layers(
+                expansion,
+                self.problem,
+                self.eps,
+                self.settings.per_period,
+                self.parameters,
+                self.progress,
+            )
+        except UnsupportedError:
+            return {}
+        more, slopes = value_and_gradient(layered.layer, self.quadrature.points)
+        return {"layered_values": values + more, "layered_gradient": gradient + slopes}
 
     def _numbers(self) -> dict[str, float]:
         return parameter_numbers(self.parameters, self.problem.parameters)
@@ -376,13 +399,14 @@ class _Run:
             "macro": relative(p - w, fine),
             "reference": float(parts["u_eps"]["estimate"]),
         }
+        slopes = parts["u_eps"]["gradient"]
         first = {
             "L2": relative(parts["p"]["first_values"] - fine, fine),
-            "H1": relative(
-                parts["p"]["first_gradient"] - parts["u_eps"]["gradient"],
-                parts["u_eps"]["gradient"],
-            ),
+            "H1": relative(parts["p"]["first_gradient"] - slopes, slopes),
         }
+        if "layered_values" in parts["p"]:
+            first["L2 with layers"] = relative(parts["p"]["layered_values"] - fine, fine)
+            first["H1 with layers"] = relative(parts["p"]["layered_gradient"] - slopes, slopes)
         methods = {
             "PINN cells": f"pinn: {cells['pinn'].method}",
             "PINN u0": str(parts["p"]["method"]),

@@ -51,6 +51,8 @@ def test_report_against_the_closed_form(tmp_path: Path) -> None:
     expected = np.linalg.norm(x * (1 - x) / (2 * np.sqrt(3)) - fine) / np.linalg.norm(fine)
     assert report.errors["e4"] == pytest.approx(expected, rel=1e-4)
     assert report.errors["e1"] == pytest.approx(expected, rel=1e-4)
+    assert report.first_order["L2 with layers"] < report.first_order["L2"]
+    assert "boundary layers theta" in str(report)
     assert report.paper == {"e1": 0.5}
     assert report.verdict is Verdict.AGREEMENT
     written = json.loads((tmp_path / "run" / "results.json").read_text())

@@ -32,6 +32,7 @@ from ..time_stepping import GAMMA, sdirk4
 from .linear_solvers import bordered_solver, cancels, linear_solver
 from .space import (
     Data,
+    DataAt,
     Space,
     block_matrix,
     block_vector,
@@ -159,8 +160,8 @@ class _System:
         result = np.zeros(self.stiffness.shape[0])
         for parts, field, value, value_rate in self.forms.ESSENTIAL:
             on = self._on(parts, field)
-            values = self.nodal(value_rate if rate else value, t)
-            result[on] = values[on // self.components]
+            nodes = self.space.nodes[:, on // self.components]
+            result[on] = (value_rate if rate else value)(nodes, DataAt(self._at(t), nodes))
         return result[self.fixed]
 
     def grid(self, values: Array) -> LagrangeGrid:

@@ -5,7 +5,7 @@ periodic axes.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any
@@ -255,14 +255,27 @@ def block_vector(
 
 
 def evaluate(coefficients: Callable[[Array, Data], Any], basis: Any, data: Data) -> Any:
-    """The coefficients at the quadrature points of `basis`; functions of the points in `data` are
-    called first.
-    """
+    """The coefficients at the quadrature points of `basis`."""
     points = np.asarray(basis.global_coordinates())
-    values = {
-        name: _sampled(value, points) if callable(value) else value for name, value in data.items()
-    }
-    return coefficients(points, values)
+    return coefficients(points, DataAt(data, points))
+
+
+@dataclass(frozen=True)
+class DataAt(Mapping[str, Any]):
+    """Data at points (d, ...): functions of the points are called when they are asked for."""
+
+    data: Data
+    points: Array
+
+    def __getitem__(self, name: str) -> Any:
+        value = self.data[name]
+        return _sampled(value, self.points) if callable(value) else value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.data)
+
+    def __len__(self) -> int:
+        return len(self.data)
 
 
 def _sampled(function: Callable[[Array], Array], points: Array) -> Any:

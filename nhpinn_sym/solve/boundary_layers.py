@@ -1,0 +1,150 @@
+"""The boundary layer of an expansion: what makes it satisfy the conditions on the walls.
+
+u0 + eps N.u0 misses the data on a wall by eps N(x/eps).u0. The layer theta takes that back,
+
+    L_eps theta = 0 in the domain,    theta = g - (u0 + eps N.u0) on walls where u = g is given,
+
+with the operator of the multiscale problem itself: it decays within a few periods of the walls, and
+in one dimension it is a constant flux. With it the error in H1 is of order eps, without it of order
+eps^(1/2) in two dimensions and more (Allaire, Amar 1999, ESAIM: COCV 4:209; Moskow, Vogelius 1997).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import sympy as sp
+
+from ..lower.equation import lower_fine
+from ..lower.forms import External, LoweredEquation, MultiIndex
+from ..operator.parse import parse
+from ..problem.errors import ProblemError, UnsupportedError
+from ..problem.problem import MultiscaleProblem
+from ..problem.user_input import instance, parameter_numbers
+from .equations import check_periods_fit, fine_cells, judged
+from .exports import Extent
+from .fem.skfem import solve_equation
+from .progress import Progress, shown
+from .solution import Array, Coefficients, Solution
+
+_NAME = "expansion"
+_SAME_WALL = 1e-9
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayeredExpansion(Solution):
+    """An expansion and its boundary layer: first derivatives only, as those of the expansion."""
+
+    expansion: Solution
+    layer: Solution
+
+    @property
+    def extent(self) -> Extent:
+        return self.expansion.extent
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        found = self.expansion.evaluate(points, indices, t)
+        return np.asarray(found + self.layer.evaluate(points, indices))
+
+
+def with_layers(
+    expansion: Solution,
+    problem: MultiscaleProblem,
+    eps: float,
+    per_period: int | None,
+    parameters: Mapping[sp.Symbol, float] | None,
+    progress: Progress | None,
+) -> LayeredExpansion:
+    """The expansion at `eps` with its layer at the walls of `problem`, by elements on a mesh that
+    resolves the period.
+
+    UnsupportedError for problems in time, complex ones, and natural conditions; ProblemError for
+    what is no problem in the domain of the expansion.
+    """
+    problem = instance(
+        problem,
+        MultiscaleProblem,
+        "boundary_layers",
+        "write boundary_layers=problem, the problem that was homogenized",
+    )
+    lowered = lower_fine(parse(problem))
+    _require_covered(lowered)
+    _require_domain_of(expansion, lowered)
+    check_periods_fit(problem, eps)
+    equation = _layer_equation(lowered)
+    layer = solve_equation(
+        equation,
+        _values_of(expansion),
+        {"epsilon": eps, **parameter_numbers(parameters, problem.parameters)},
+        shown(progress),
+        at_least=fine_cells(problem, eps, per_period),
+    )
+    judged(layer, equation, {"at_least": None})
+    return LayeredExpansion(
+        expansion.backend,
+        f"{expansion.method}, boundary layers by {layer.backend}",
+        {**expansion.info, "boundary layers": dict(layer.info)},
+        expansion,
+        layer,
+    )
+
+
+def _require_covered(lowered: LoweredEquation) -> None:
+    for what, there in (
+        ("of a problem in time", lowered.time is not None),
+        ("of a complex problem", lowered.complex),
+        ("at walls with natural conditions", bool(lowered.natural)),
+    ):
+        if there:
+            raise UnsupportedError(
+                f"the boundary layer {what}",
+                term=lowered.title,
+                remedy="leave boundary_layers= out: it is for stationary real problems with"
+                " Dirichlet or periodic conditions",
+            )
+
+
+def _require_domain_of(expansion: Solution, lowered: LoweredEquation) -> None:
+    own = [(line[0], line[-1]) for line in expansion.extent.lines]
+    bounds = lowered.domain.bounds
+    if len(own) != len(bounds) or not np.allclose(own, bounds, rtol=0, atol=_SAME_WALL):
+        raise ProblemError(
+            "the expansion does not belong to the domain of the problem",
+            term=lowered.domain,
+            remedy="write boundary_layers=problem, the problem that was homogenized",
+        )
+
+
+def _layer_equation(lowered: LoweredEquation) -> LoweredEquation:
+    """The multiscale equation without sources; on the walls what the expansion misses, a field for
+    every component.
+    """
+    zero = (0,) * len(lowered.coordinates)
+    taken = {symbol.name for symbol in lowered.parameters}
+    name = _NAME
+    while any(other.startswith(name) for other in taken):
+        name += "_"
+    fields = tuple(
+        External(sp.Symbol(f"{name}_{j}"), name, (j,), zero) for j in range(lowered.components)
+    )
+    essential = tuple(replace(e, value=e.value - fields[e.field].symbol) for e in lowered.essential)
+    return replace(
+        lowered,
+        title=f"Boundary layer of {lowered.title[0].lower()}{lowered.title[1:]}",
+        externals=(*lowered.externals, *fields),
+        linear=(),
+        sources=(sp.Integer(0),) * lowered.components,
+        essential=essential,
+    )
+
+
+def _values_of(expansion: Solution) -> Coefficients:
+    """The values of an expansion as coefficients of an equation."""
+
+    def value(external: External, points: Array) -> Array:
+        values = expansion(points)
+        return values if values.ndim == 1 else values[:, external.index[0]]
+
+    return value
