@@ -29,7 +29,7 @@ BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfin
 """How titles name them."""
 _DOTS = 110
 """Per inch."""
-_NAME = re.compile(r"(?P<base>[A-Za-z]+)(?:_?(?P<digits>\d+|[a-z]|eps)(?P<more>(?:_\d+)*))?")
+_NAME = re.compile(r"[A-Za-z]+\d*(?:_(?:[A-Za-z]+\d*|\d+))*")
 _GREEK = ("psi", "phi", "chi", "rho", "tau", "beta", "lambda", "alpha", "theta", "mu", "sigma")
 
 
@@ -96,18 +96,28 @@ class Sheet:
 
 
 def symbol(name: str) -> str:
-    """A name in matplotlib's mathematics; as it is where it is no letter with an index."""
-    found = _NAME.fullmatch(name)
-    if found is None:
+    """A name in matplotlib's mathematics, N_1_v2 with two indices; as it is where it is no word."""
+    if not _NAME.fullmatch(name):
         return plain(name)
-    base = found["base"]
-    if base in _GREEK:
-        base = f"\\{base}"
-    elif len(base) > 1:
-        base = rf"\mathrm{{{base}}}"
-    index = f"{found['digits'] or ''}{found['more'] or ''}".replace("_", ",")
-    index = index.replace("eps", r"\varepsilon")
-    return f"${base}_{{{index}}}$" if index else f"${base}$"
+    base, *indices = name.split("_")
+    letters = base.rstrip("0123456789")
+    own = [base[len(letters) :], *map(_index, indices)]
+    index = ",".join(filter(None, own))
+    return f"${_letters(letters)}_{{{index}}}$" if index else f"${_letters(letters)}$"
+
+
+def _index(word: str) -> str:
+    letters = word.rstrip("0123456789")
+    digits = word[len(letters) :]
+    if not letters:
+        return digits
+    return f"{_letters(letters)}_{{{digits}}}" if digits else _letters(letters)
+
+
+def _letters(word: str) -> str:
+    if word in _GREEK:
+        return f"\\{word}"
+    return word if len(word) == 1 else rf"\mathrm{{{word}}}"
 
 
 def plain(text: str) -> str:

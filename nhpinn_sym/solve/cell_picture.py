@@ -43,7 +43,8 @@ def draw_cells(cells: CellSolution, x: ArrayLike | None = None) -> Drawing:
     rows = -(-len(panels) // columns) if len(lines) == 2 else 1
     sheet = Sheet(rows, columns, (4.2, 3.7) if len(lines) == 2 else (7, 4.2))
     if len(lines) == 1:
-        curves(sheet.at(0, 0), lines[0], panels, f"cell functions ({backend})", names[0])
+        title = "cell functions" if len(panels) > 1 else next(iter(panels))
+        curves(sheet.at(0, 0), lines[0], panels, f"{title} ({backend})", names[0])
     else:
         _fields(sheet, lines, panels, names, backend)
     where = "" if not cells.slow else ", where the slow variables have their middle values"

@@ -13,7 +13,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ import sympy as sp
 from .. import __version__
 from ..derive.model import HomogenizedModel
 from ..emit.source import Source
+from ..problem.conditions import Condition, Initial
 from ..problem.errors import BackendMissingError
 from ..problem.escaping import latex_expression, printable
 from ..problem.pictures import Drawing
@@ -180,8 +181,10 @@ def _effective(content: Content) -> Iterator[Block]:
     cells = content.report.cells
     for name in CONVENTIONS:
         entries = cells.get(name)
-        if not entries or "x" in entries or not _present(entries):
+        if not entries or not _present(entries):
             continue
+        if "x" in entries:
+            yield Paragraph(f"{name} depends on x: the table has it at places of the domain.")
         lines = list(_matrices(_SYMBOLS.get(name, name), entries))
         if lines:
             yield Equations(aligned(r" \\ ".join(lines)))
@@ -196,9 +199,10 @@ def _present(entries: Mapping[str, Any]) -> bool:
 
 
 def _matrices(name: str, entries: Mapping[str, Any]) -> Iterator[str]:
-    """A = ( ... ) of each backend, its bounds and closed form, in LaTeX."""
+    """A = ( ... ) of each backend, its bounds and closed form, in LaTeX; none of a function of
+    x."""
     for label, value in entries.items():
-        if value is None:
+        if value is None or "x" in entries:
             continue
         if label == "bounds":
             yield from (
@@ -248,12 +252,19 @@ def _problem(content: Content) -> Iterator[Block]:
     rows = [
         ("domain", problem.domain),
         ("cell", problem.cell),
-        *(("boundary", condition) for condition in problem.boundary),
-        *(("initial", condition) for condition in problem.initial),
+        *(("boundary", _given(condition)) for condition in problem.boundary),
+        *(("initial", _given(condition)) for condition in problem.initial),
         ("final time", problem.final_time),
         *((f"parameter {name}", numbers.get(name)) for name in problem.parameters),
     ]
     yield pairs("", [(name, printable(str(value))) for name, value in rows if value is not None])
+
+
+def _given(condition: Condition | Initial) -> str:
+    """A condition as it was written: what was left out is left out."""
+    named = ((f.name, getattr(condition, f.name), f.default) for f in fields(condition))
+    held = [f"{name}={value}" for name, value, default in named if value != default]
+    return f"{type(condition).__name__}({', '.join(held)})"
 
 
 def _derivation(content: Content) -> Iterator[Block]:

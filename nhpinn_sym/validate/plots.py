@@ -84,7 +84,7 @@ def draw_rates(
             rates(sheet.at(0, 0), {label: (x, y)}, 1, "error of homogenization")
             yield sheet.drawing(
                 "homogenization_rate",
-                "The error of homogenization against eps, and the slope that theory gives.",
+                "The error of homogenization against eps, beside a slope of one.",
             )
     if expansion.get("rate") is not None and min(expansion["errors"]) > 0:
         sheet = Sheet(1, 1, (5.2, 4.0))

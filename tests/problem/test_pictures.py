@@ -21,6 +21,8 @@ from nhpinn_sym.problem.pictures import Sheet, curves, field, plain, rates, real
         ("N_1_2", "$N_{1,2}$"),
         ("x1", "$x_{1}$"),
         ("psi", r"$\psi$"),
+        ("N_2_v1", "$N_{2,v_{1}}$"),
+        ("N_1_phi", r"$N_{1,\phi}$"),
         ("temperature", r"$\mathrm{temperature}$"),
         ("a$b", r"a\$b"),
         ("\\input{x}", r"\\input{x}"),

@@ -44,7 +44,11 @@ def made(name: str = "two phases") -> Content:
         scales=s,
         unknown=u,
         domain=nh.Box((0, 1), (0, 1)),
-        boundary=[nh.Dirichlet(0)],
+        boundary=[
+            nh.Dirichlet(1, on="left"),
+            nh.Dirichlet(0, on="right", unknown=[u]),
+            nh.Neumann(0, on=["bottom", "top"]),
+        ],
         name=name,
     )
     model = nh.homogenize(problem)
@@ -130,6 +134,8 @@ def test_the_page_holds_what_was_found(written: str) -> None:
         "numpy/cell_fourier.py",
         "scikit-fem",
         "A as a quadratic form",
+        "Dirichlet(value=1, on=left)",
+        "Dirichlet(on=right, unknown=[u(x1, x2)])",
     ):
         assert part in shown
     assert written.count("<math") > 20
