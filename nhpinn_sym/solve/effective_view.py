@@ -19,6 +19,8 @@ _SYMBOLS = {"rho": r"\rho", "lambda0": r"\lambda_0", "beta": r"\beta"}
 _HIDDEN = ("h", "voigt", "mandel")
 """The same numbers once more."""
 _POINTS = 201
+ROUNDING = 1e-12
+"""Coefficients below this part of the largest one are zero."""
 
 
 class EffectiveCoefficients(dict[str, Any]):
@@ -35,10 +37,12 @@ class EffectiveCoefficients(dict[str, Any]):
         self.dim = dim
 
     def _repr_latex_(self) -> str:
+        shown = {name: value for name, value in self.items() if name not in _HIDDEN}
+        size = max((largest(v) for v in shown.values() if not callable(v)), default=0.0)
         rows = [
             rf"{_SYMBOLS.get(name, _named(name))} &= {self._shown(value)}"
-            for name, value in self.items()
-            if name not in _HIDDEN and _present(value)
+            for name, value in shown.items()
+            if callable(value) or largest(value) > ROUNDING * size
         ]
         body = r" \\ ".join(rows)
         return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
@@ -89,7 +93,7 @@ def tensor_latex(value: Any) -> str:
     """A number, a column or a matrix; axes of a tensor of four indices in pairs. Eight digits of
     the largest entry: what rounding leaves of a zero is a zero."""
     array = np.asarray(value)
-    size = float(np.abs(array).max(initial=0.0))
+    size = largest(array)
     if array.ndim == 0:
         return entry_latex(array[()], size)
     matrix = as_matrix(array)
@@ -124,8 +128,9 @@ def _number(value: float) -> str:
     return str(sp.latex(sp.Float(value, _DIGITS))) if "e" in shown else shown
 
 
-def _present(value: Any) -> bool:
-    return callable(value) or bool(np.any(value))
+def largest(value: Any) -> float:
+    """The size of the largest entry."""
+    return float(np.abs(value).max(initial=0.0))
 
 
 def _named(name: str) -> str:

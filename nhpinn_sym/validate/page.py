@@ -29,7 +29,7 @@ from ..problem.escaping import latex_expression, printable
 from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from ..solve.cell_exports import CONVENTIONS
-from ..solve.effective_view import as_matrix, tensor_latex
+from ..solve.effective_view import ROUNDING, as_matrix, largest, tensor_latex
 from ..solve.progress import Progress
 from .report import Report
 from .settings import Settings
@@ -179,9 +179,10 @@ def _effective(content: Content) -> Iterator[Block]:
     from .page_blocks import Equations, Paragraph
 
     cells = content.report.cells
+    size = _largest(cells["A"]) if cells else 0.0
     for name in CONVENTIONS:
         entries = cells.get(name)
-        if not entries or not _present(entries):
+        if not entries or _largest(entries) <= ROUNDING * size:
             continue
         if "x" in entries:
             yield Paragraph(f"{name} depends on x: the table has it at places of the domain.")
@@ -193,9 +194,10 @@ def _effective(content: Content) -> Iterator[Block]:
         yield Paragraph("The bounds hold for A as a quadratic form, not entry by entry.")
 
 
-def _present(entries: Mapping[str, Any]) -> bool:
-    """Whether a coefficient is more than zero by some backend."""
-    return any(value is not None and np.any(value) for value in entries.values())
+def _largest(entries: Mapping[str, Any]) -> float:
+    """The largest entry of a coefficient, by any backend."""
+    held = (v for name, v in entries.items() if v is not None and name not in ("bounds", "x"))
+    return max(map(largest, held), default=0.0)
 
 
 def _matrices(name: str, entries: Mapping[str, Any]) -> Iterator[str]:
