@@ -4,3 +4,4 @@ project = "nhpinn_sym"
 author = "nhpinn_sym developers"
 extensions = ["myst_parser"]
 myst_heading_anchors = 2
+myst_enable_extensions = ["dollarmath"]
