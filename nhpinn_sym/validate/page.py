@@ -263,9 +263,11 @@ def _problem(content: Content) -> Iterator[Block]:
 
 
 def _given(condition: Condition | Initial) -> str:
-    """A condition as it was written: what was left out is left out."""
+    """A condition with its value; what else was left out is left out."""
     named = ((f.name, getattr(condition, f.name), f.default) for f in fields(condition))
-    held = [f"{name}={value}" for name, value, default in named if value != default]
+    held = [
+        f"{name}={value}" for name, value, default in named if name == "value" or value != default
+    ]
     return f"{type(condition).__name__}({', '.join(held)})"
 
 

@@ -135,7 +135,7 @@ def test_the_page_holds_what_was_found(written: str) -> None:
         "scikit-fem",
         "A as a quadratic form",
         "Dirichlet(value=1, on=left)",
-        "Dirichlet(on=right, unknown=[u(x1, x2)])",
+        "Dirichlet(value=0, on=right, unknown=[u(x1, x2)])",
     ):
         assert part in shown
     assert written.count("<math") > 20
