@@ -173,7 +173,7 @@ def _study(arguments: argparse.Namespace) -> int:
     else:
         from rich.console import Console
 
-        Console().print(found.table())
+        found.print_to(Console())
     if found.info["resumed"]:
         _remark(arguments, f"taken from an earlier run: {', '.join(found.info['resumed'])}")
     if found.out:

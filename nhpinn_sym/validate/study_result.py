@@ -22,6 +22,10 @@ RATE_TOLERANCE = 0.1
 _ABOVE = 10.0
 """An error tells of a rate where it is so many times that of the reference."""
 _ROUNDING = 1e-12
+_DIGITS = 8
+"""Of a column of the table: 0.000123 and 1.23e-05 are not cut."""
+_WIDTH = 120
+_NAME = 10
 _MARKERS = "osD^vPX*<>"
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 """Okabe and Ito's, which the colour-blind tell apart."""
@@ -84,18 +88,16 @@ class Study:
         return self.values
 
     def table(self) -> Table:
-        """Errors, and below them the rates."""
+        """A row for every error: at each value, and its rates."""
         table = Table(title=Text(printable(self.title)), title_justify="left")
-        table.add_column(self.kind, justify="right")
-        for name in self.errors:
-            table.add_column(name, justify="right")
-        for k, label in enumerate(self.labels):
-            table.add_row(label, *(f"{errors[k]:.4g}" for errors in self.errors.values()))
-        table.add_section()
+        table.add_column(f"error at {self.kind} =", min_width=_NAME)
+        for heading in (*self.labels, "rate", "expected"):
+            table.add_column(heading, justify="right", min_width=_DIGITS)
         rates = self.rates
-        table.add_row("observed rate", *(_written(rates[name]) for name in self.errors))
-        orders = [self.expected.get(name, math.nan) for name in self.errors]
-        table.add_row("expected", *map(_written, orders))
+        for name, errors in self.errors.items():
+            order = self.expected.get(name, math.nan)
+            numbers = (f"{error:.3g}" for error in errors)
+            table.add_row(name, *numbers, _written(rates[name]), _written(order))
         return table
 
     def as_dict(self) -> dict[str, Any]:
@@ -177,8 +179,16 @@ class Study:
 
     def __str__(self) -> str:
         buffer = io.StringIO()
-        Console(file=buffer, width=120).print(self.table())
+        self.print_to(Console(file=buffer, width=_WIDTH))
         return buffer.getvalue()
+
+    def print_to(self, console: Console) -> None:
+        """The table; where nobody looks at a terminal, as wide as its numbers need."""
+        table = self.table()
+        needed = console.measure(table).minimum
+        if not console.is_terminal and needed > console.width:
+            console.width = needed
+        console.print(table)
 
     __repr__ = __str__
 
