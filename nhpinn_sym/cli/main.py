@@ -178,6 +178,8 @@ def _study(arguments: argparse.Namespace) -> int:
         _remark(arguments, f"taken from an earlier run: {', '.join(found.info['resumed'])}")
     if found.out:
         _remark(arguments, f"study.csv, study.json and plots: {found.out}")
+    if found.below:
+        _remark(arguments, f"below the expected rate: {'; '.join(found.below)}")
     return 0 if found.agrees else 3
 
 

@@ -8,6 +8,7 @@ import math
 import multiprocessing
 import re
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -189,6 +190,14 @@ def test_a_rate_below_the_expected_one() -> None:
         "t", "eps", ("1/4", "1/8"), (0.25, 0.125), errors, floors, {"e4": 1}, notes, (0, 0), {}
     )
     assert found.rates["e4"] == pytest.approx(math.log2(1 / 0.6)) and not found.agrees
+    late = replace(
+        found,
+        labels=("1/4", "1/8", "1/16"),
+        values=(0.25, 0.125, 0.0625),
+        errors={"e4": (1.0, 0.8, 0.42)},
+        floors={"e4": (0.0,) * 3},
+    )
+    assert late.rates["e4"] < 0.7 and late.agrees and found.below == ("e4",)
     assert math.isnan(found.rates["e1"]) and "0.74" in str(found)
 
 
