@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..case import Draft, Random, kind
-from ..oracles.boundary import End, Function, constant, heat, stationary
+from ..oracles.boundary import End, Function, constant, heat, stationary_with_doubt
 from ..oracles.spaces import Array, Mark, edges
 from ..profiles import (
     Profile,
@@ -142,7 +142,7 @@ def homogenized_1d(rng: Random) -> Draft:
     if reaction > 1.0 and rng.random() < 0.3:
         text, ends = "[nh.Periodic()]", None
     A = 1 / float(mean_over(a)(lambda y: 1 / a.value(y)))
-    wanted = stationary(
+    wanted, doubt = stationary_with_doubt(
         _panels(length, f.marks, f.breaks),
         ends,
         points(length),
@@ -152,7 +152,7 @@ def homogenized_1d(rng: Random) -> Draft:
     )
     equation = f"sp.Eq(-s.div({a.at('s.y[0]')}*s.grad(u)) + {reaction}*u, {f.text})"
     return Draft(
-        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")), {"u": wanted}, doubt=1e-11
+        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")), {"u": wanted}, doubt + 1e-11
     )
 
 
@@ -168,13 +168,15 @@ def slow_1d(rng: Random) -> Draft:
     f, (text, ends) = source(rng, length), conditions(rng)
     A = 1 / float(mean_over(p)(lambda y: 1 / p.value(y)))
     panels = edges(0.0, 1.0, [*ends_of(q), *edges(0.0, 1.0, f.breaks, f.marks, 16)], (), 1)
-    wanted = stationary(panels, ends, points(length), lambda x: A * (1 + q.value(x)), f.value)
+    wanted, doubt = stationary_with_doubt(
+        panels, ends, points(length), lambda x: A * (1 + q.value(x)), f.value
+    )
     slow = q.text.replace("Y", "s.x[0]") if "Layer" not in q.text else None
     if slow is None:
         return slow_1d(rng)
     equation = f"sp.Eq(-s.div({p.at('s.y[0]')}*(1 + {slow})*s.grad(u)), {f.text})"
     return Draft(
-        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")), {"u": wanted}, doubt=1e-10
+        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")), {"u": wanted}, doubt + 1e-10
     )
 
 
@@ -190,7 +192,7 @@ def fine_1d(rng: Random) -> Draft:
         else rounded(rng.uniform(0.08, 0.4), 3)
     )
     reaction = rounded(rng.uniform(0, 20)) if rng.random() < 0.3 else 0.0
-    wanted = stationary(
+    wanted, doubt = stationary_with_doubt(
         fine_panels(a, length, eps, f),
         ends,
         points(length),
@@ -200,7 +202,7 @@ def fine_1d(rng: Random) -> Draft:
     )
     equation = f"sp.Eq(-s.div({a.at('s.y[0]')}*s.grad(u)) + {reaction}*u, {f.text})"
     return Draft(
-        posed(equation, length, text, FINE.format(eps=eps, t="")), {"u": wanted}, doubt=1e-10
+        posed(equation, length, text, FINE.format(eps=eps, t="")), {"u": wanted}, doubt + 1e-10
     )
 
 

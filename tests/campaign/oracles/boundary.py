@@ -121,6 +121,14 @@ def stationary(
     return interval.evaluate(keep @ inner + fixed, at)
 
 
+def stationary_with_doubt(*problem: Any, **coefficients: Function) -> tuple[Array, float]:
+    """`stationary`, and its relative doubt by another degree: rounding, where a thin panel is stiff
+    and nothing but a Robin condition holds the solution.
+    """
+    coarse, fine = (stationary(*problem, **coefficients, degree=degree) for degree in (7, 9))
+    return fine, float(abs(fine - coarse).max() / abs(fine).max())
+
+
 def heat(
     ends: Array,
     conditions: tuple[End, End] | None,
