@@ -152,7 +152,9 @@ def homogenized_1d(rng: Random) -> Draft:
     )
     equation = f"sp.Eq(-s.div({a.at('s.y[0]')}*s.grad(u)) + {reaction}*u, {f.text})"
     return Draft(
-        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")), {"u": wanted}, doubt + 1e-11
+        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")),
+        {"u": wanted},
+        doubt=doubt + 1e-11,
     )
 
 
@@ -176,7 +178,9 @@ def slow_1d(rng: Random) -> Draft:
         return slow_1d(rng)
     equation = f"sp.Eq(-s.div({p.at('s.y[0]')}*(1 + {slow})*s.grad(u)), {f.text})"
     return Draft(
-        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")), {"u": wanted}, doubt + 1e-10
+        posed(equation, length, text, HOMOGENIZED.replace("{t}", "")),
+        {"u": wanted},
+        doubt=doubt + 1e-10,
     )
 
 
@@ -202,7 +206,9 @@ def fine_1d(rng: Random) -> Draft:
     )
     equation = f"sp.Eq(-s.div({a.at('s.y[0]')}*s.grad(u)) + {reaction}*u, {f.text})"
     return Draft(
-        posed(equation, length, text, FINE.format(eps=eps, t="")), {"u": wanted}, doubt + 1e-10
+        posed(equation, length, text, FINE.format(eps=eps, t="")),
+        {"u": wanted},
+        doubt=doubt + 1e-10,
     )
 
 
