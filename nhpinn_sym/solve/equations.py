@@ -139,6 +139,13 @@ def solve_fine(
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     """
     number = positive_eps(eps)
+    solver = equation_solver(backend)
+    problem = instance(
+        problem,
+        MultiscaleProblem,
+        "the problem",
+        "write problem = MultiscaleProblem(equation, scales=s, unknown=u)",
+    )
     if is_wave(problem):
         if BACKENDS[backend].elements and not refines(options, None):
             options.setdefault("steps", steps_of_wave(parse(problem), number))
@@ -153,7 +160,6 @@ def solve_fine(
             **options,
         )
         return displacement(system, len(problem.unknowns))
-    solver = equation_solver(backend)
     options = check_options(solver, options, backend)
     operator = parse(problem)
     lowered = lower_fine(operator)

@@ -235,18 +235,6 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
         "(value, True)",
     ),
     "zero coefficient": (with_a(lambda s: 0), E.CoefficientError, "does not hold the unknown"),
-    "comparison of complex solutions": (
-        lambda: nh.validate(
-            problem(
-                lambda s, u: sp.Eq(-s.div((2 + sp.I) * s.grad(u)), 1),
-                domain=BOX,
-                boundary=[nh.Dirichlet(0)],
-            ),
-            1,
-        ),
-        E.UnsupportedError,
-        "complex",
-    ),
     "complex, turned over the cell": (
         with_a(lambda s: sp.exp(2 * sp.pi * sp.I * s.y[0])),
         E.CoefficientError,
@@ -720,6 +708,22 @@ CASES: dict[str, tuple[Callable[[], object], type[E.NhpinnError], str]] = {
         "fourier",
     ),
     "unknown target": (lambda: nh.emit(options()(), "julia"), E.UnknownBackendError, "torch"),
+    "wave by no backend": (
+        lambda: nh.solve_fine(
+            problem(
+                lambda s, u: sp.Eq(s.dt(u, 2) - s.div((2 + S(s.y[0])) * s.grad(u)), 0),
+                time=True,
+                domain=BOX,
+                boundary=[nh.Dirichlet(0)],
+                initial=[nh.Initial(0), nh.Initial(0, order=1)],
+                final_time=1,
+            ),
+            1,
+            "fenics",
+        ),
+        E.UnknownBackendError,
+        "fenics",
+    ),
     "equations by fourier": (
         lambda: nh.solve_fine(None, 1, "fourier"),
         E.UnsupportedError,
