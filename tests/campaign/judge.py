@@ -15,8 +15,10 @@ import nhpinn_sym
 
 from .case import Case, Draft
 
-FLOOR = 1e-12
-"""Errors below this are rounding."""
+FLOOR = 1e-11
+"""Errors below this are rounding: cos(x) > cos(1e-4) says where a layer lies to 1e-13, and a poor
+phase multiplies that by its contrast.
+"""
 FACTOR = 10.0
 """An estimate may be too small by this."""
 
