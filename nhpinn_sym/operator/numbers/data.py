@@ -27,6 +27,11 @@ class DataSpace:
         """The positions of the symbols in `expr`."""
         return tuple(k for k, v in enumerate(self.symbols) if v in expr.free_symbols)
 
+    def along(self, places: Sequence[int]) -> DataSpace:
+        """The space of the symbols at these positions alone, all of them asked for."""
+        symbols = tuple(self.symbols[k] for k in places)
+        return DataSpace(symbols, tuple(self.intervals[k] for k in places), len(places))
+
     def length(self, k: int) -> float:
         a, b = self.intervals[k]
         return b - a

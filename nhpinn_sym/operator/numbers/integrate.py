@@ -137,10 +137,7 @@ def _groups(args: Sequence[sp.Expr], space: DataSpace, shared: bool) -> list[lis
 
 def _direct(expr: sp.Expr, space: DataSpace) -> MeanWithError:
     """The mean over the variables that the expression holds."""
-    places = space.of(expr)
-    symbols = tuple(space.symbols[k] for k in places)
-    intervals = tuple(space.intervals[k] for k in places)
-    inner = DataSpace(symbols, intervals, len(places))
+    inner = space.along(space.of(expr))
     exact = _trigonometric_mean(expr, inner)
     if exact is not None:
         return exact
@@ -185,9 +182,7 @@ def mean_of_function(
             whole[:, held] = points
             return values(whole)
 
-        symbols = tuple(space.symbols[k] for k in held)
-        intervals = tuple(space.intervals[k] for k in held)
-        return mean_of_function(lifted, data, DataSpace(symbols, intervals, len(held)))
+        return mean_of_function(lifted, data, space.along(held))
     breaks = find_breaks(data, space)
     lines = Lines(space, breaks, (False,) * space.axes, FOR_MEANS)
     for datum in data:
