@@ -18,7 +18,6 @@ from .script_forms import (
     cell_script,
     equation_residuals,
     equation_script,
-    initial_residuals,
     require_cells,
     require_equation,
     walls,
@@ -30,6 +29,7 @@ from .script_text import (
     WIDTHS,
     WRITE_EFFECTIVE,
     cell_summary,
+    condition_functions,
     effective_function,
     equation_summary,
     feature_function,
@@ -102,15 +102,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
         feature_function(script, lowered.domain, lowered.periodic) if lowered.periodic else [],
         residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
     ]
-    for wall in found:
-        summary = f"Zero where {wall.place}."
-        parts.append(
-            residual_function(script, f"{wall.name}(points, outputs, _)", summary, wall.residuals)
-        )
-    if lowered.time is not None:
-        summary = f"Zero where {lowered.time} = 0."
-        start = initial_residuals(script, lowered)
-        parts.append(residual_function(script, "start(points, outputs, _)", summary, start))
+    parts += condition_functions(script, lowered, found, "points, outputs, _")
     parts += [_equation_main(script, lowered, name, found), list(CALL)]
     text = script_text(equation_summary(lowered, name, "DeepXDE"), head, parts)
     return Source("deepxde", ((f"{name}.py", text),))

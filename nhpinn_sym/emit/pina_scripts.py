@@ -18,7 +18,6 @@ from .script_forms import (
     cell_script,
     equation_residuals,
     equation_script,
-    initial_residuals,
     require_cells,
     require_equation,
     walls,
@@ -30,6 +29,7 @@ from .script_text import (
     WIDTHS,
     WRITE_EFFECTIVE,
     cell_summary,
+    condition_functions,
     effective_function,
     equation_summary,
     feature_function,
@@ -104,15 +104,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     parts = [
         residual_function(script, "residuals(points, outputs)", "Zero for the solution.", inside),
     ]
-    for wall in found:
-        summary = f"Zero where {wall.place}."
-        parts.append(
-            residual_function(script, f"{wall.name}(points, outputs)", summary, wall.residuals)
-        )
-    if lowered.time is not None:
-        start = initial_residuals(script, lowered)
-        summary = f"Zero where {lowered.time} = 0."
-        parts.append(residual_function(script, "start(points, outputs)", summary, start))
+    parts += condition_functions(script, lowered, found, "points, outputs")
     parts.append(_boundary_value_problem(script, lowered, found, kinds))
     if lowered.periodic:
         parts += [feature_function(script, lowered.domain, lowered.periodic), _net(script)]

@@ -12,7 +12,7 @@ from ..problem.domain import Box
 from ..problem.escaping import docstring, literal
 from .fem_scope import known_entries
 from .layout import block, prose, statement
-from .script_forms import Script, integrand
+from .script_forms import Script, Wall, initial_residuals, integrand
 from .torch_printer import TorchPrinter
 
 STEPS = 2000
@@ -41,6 +41,23 @@ def residual_function(
     lines, texts = script.body(residuals)
     columns = texts if len(texts) == 1 else [f"torch.cat([{', '.join(texts)}], dim=1)"]
     return function(head, summary, [*lines, f"return {columns[0]}"])
+
+
+def condition_functions(
+    script: Script, lowered: LoweredEquation, found: Sequence[Wall], arguments: str
+) -> list[list[str]]:
+    """The residuals of the boundary and initial conditions, functions of `arguments`."""
+    parts = [
+        residual_function(
+            script, f"{wall.name}({arguments})", f"Zero where {wall.place}.", wall.residuals
+        )
+        for wall in found
+    ]
+    if lowered.time is not None:
+        summary = f"Zero where {lowered.time} = 0."
+        start = initial_residuals(script, lowered)
+        parts.append(residual_function(script, f"start({arguments})", summary, start))
+    return parts
 
 
 def effective_function(script: Script, lowered: LoweredCells) -> list[str]:
