@@ -12,8 +12,8 @@ from torch import Tensor
 from nhpinn_sym.emit.source import Source
 from nhpinn_sym.lower.forms import MultiIndex
 from nhpinn_sym.runtime.nets.inputs import input_count, spread
+from nhpinn_sym.solve.pinn.collocation import Rows
 from nhpinn_sym.solve.pinn.network import Axes, Jet, Layers, TrialSpace
-from nhpinn_sym.solve.pinn.rows import Rows
 
 BOX: Axes = (("periodic", 0.0, 1.0), ("scaled", -1.0, 2.0), ("graded", 0.0, 1.0))
 LAPLACE = ((0, 0), (1, 0), (0, 1), (2, 0), (0, 2))

@@ -51,9 +51,9 @@ def nhpinn(flavour: str) -> Callable[[int], Steps]:
     def make(side: int) -> Steps:
         import nhpinn_sym as nh
         from nhpinn_sym.runtime.nets.jets import below
+        from nhpinn_sym.solve.pinn.collocation import Rows, concatenate
         from nhpinn_sym.solve.pinn.network import TrialSpace
         from nhpinn_sym.solve.pinn.objective import Objective
-        from nhpinn_sym.solve.pinn.rows import Rows, concatenate
 
         s = nh.Scales(2)
         u, (x, y) = s.unknown("u"), s.x

@@ -8,8 +8,8 @@ Where to look first: `methods.py`, the table of formulations, says which class s
 methods, options    : the door, the tables METHODS and SOLVERS, checked options
 adaptive            : fits of growing size -> estimate -> tolerance -> info
 network, fields     : nets as layers, and as cell functions at slow points, in files too
-rows                : emitted linear residuals at points, as numbers; collocation points
-random_features     : the best last layer of a random net
+collocation         : emitted linear residuals at points, as numbers; the best last layer of a
+                      random net
 training, minimize, optimizers : all weights of a net; a killed training goes on
 objective           : loss, gradient and Jacobian, by plain torch or in C++ (`runtime.nets.native`)
 energy_functional   : quadratic energies of nets, minimized

@@ -31,10 +31,10 @@ from ...problem.errors import SolveError, UnsupportedError
 from ...resolution.levels import FEWEST, error_of_fast_levels
 from ..progress import Progress, Task, silent
 from ..solution import Array
+from .collocation import Scales
 from .minimize import Result
 from .network import Axes
 from .options import Options
-from .random_features import Scales
 
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 """Of the weights of a random layer, to try one after another: factors of about the root of 2."""

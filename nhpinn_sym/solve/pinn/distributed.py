@@ -19,7 +19,6 @@ from torch import Tensor
 from ...problem.errors import ProblemError
 from ...runtime.nets.least_squares import triangular
 from .minimize import SeparableLoss
-from .rows import Rows
 
 
 @dataclass(frozen=True)
@@ -53,11 +52,12 @@ class Ranks:
                 remedy="give each the same, or leave group= out",
             )
 
-    def own(self, rows: Rows) -> Rows:
+    @property
+    def own(self) -> slice:
         """Every count-th of the points: each process has some of all blocks."""
         if self.group is None:
-            return rows
-        return rows.part(slice(dist.get_rank(self.group), None, self.count))
+            return slice(None)
+        return slice(dist.get_rank(self.group), None, self.count)
 
     def total(self, value: Tensor) -> Tensor:
         """The sum over the processes."""

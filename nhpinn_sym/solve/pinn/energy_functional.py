@@ -16,12 +16,11 @@ from ...problem.errors import SolveError, UnsupportedError
 from ...runtime.nets.least_squares import safe_divisor
 from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
+from .collocation import Rows, Scales, matrix, random_layer
 from .minimize import Result, Steps
 from .network import Layers, Network, TrialSpace, with_last_layer
 from .optimizers import OPTIMIZERS, make_optimizer
 from .options import RANDOM_FEATURES, Options, read_options, require_unused
-from .random_features import Scales, matrix, random_layer
-from .rows import Rows
 
 _RIDGE = 1e-9
 """Relative to columns of length one. The rows of a minimum problem keep large residuals, to which

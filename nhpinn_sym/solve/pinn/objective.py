@@ -21,8 +21,8 @@ from ...runtime.nets.least_squares import safe_divisor
 from ...runtime.nets.native.engine import Native
 from ...runtime.nets.native.library import CompilationError
 from ...runtime.nets.native.tanh_taylor import Streams, streams
+from .collocation import Rows
 from .network import Jet, Layers, Network, TrialSpace
-from .rows import Rows
 
 ENGINES = ("auto", "native", "torch", "compile")
 """Names of `flavour`; "compile" stands for "torch"."""

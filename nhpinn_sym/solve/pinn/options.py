@@ -180,7 +180,7 @@ def read_options(given: Mapping[str, Any]) -> Options:
 
 def _whose_option(name: str) -> str:
     """The method that has an option of this name; empty where none has."""
-    from .classical.options import CellOptions, EquationOptions  # which read options by this file
+    from .classical.training import CellOptions, EquationOptions  # which read options by this file
 
     cells, equations = ({f.name for f in fields(kind)} for kind in (CellOptions, EquationOptions))
     if name in cells & equations:

@@ -13,6 +13,16 @@ from torch import Tensor
 from ...problem.escaping import file_name
 from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
+from .collocation import (
+    HELD_OUT,
+    MakeRows,
+    Rows,
+    Scales,
+    held_out_residual,
+    last_layer,
+    matrix,
+    random_layer,
+)
 from .distributed import SharedLoss
 from .minimize import (
     Checkpoint,
@@ -27,15 +37,6 @@ from .network import Layers, Network, TrialSpace
 from .objective import Objective
 from .optimizers import OPTIMIZERS, make_optimizer
 from .options import Options
-from .random_features import (
-    HELD_OUT,
-    Scales,
-    held_out_residual,
-    last_layer,
-    matrix,
-    random_layer,
-)
-from .rows import MakeRows, Rows
 
 _PATIENCE = 3
 """Scales of the first layer that may be worse in a row before the search ends."""
@@ -117,7 +118,7 @@ def train(
     _require_affordable(unknowns, count, options)
     rows = make_rows(count, options.seed)
     held = make_rows(HELD_OUT, options.seed + 1)
-    own = options.ranks.own(rows)
+    own = rows.part(options.ranks.own)
     loss = NetLoss(trial, own, *start(trial, rows, held, components, options), options)
     optimizer, iterations = make_optimizer(options.chosen, options.iterations)
 

@@ -22,11 +22,10 @@ from nhpinn_sym.solve.pinn.adaptive import (
     sizes_from,
     solve,
 )
+from nhpinn_sym.solve.pinn.collocation import Scales, collocation_points
 from nhpinn_sym.solve.pinn.minimize import Result
 from nhpinn_sym.solve.pinn.network import Axes
 from nhpinn_sym.solve.pinn.options import read_options
-from nhpinn_sym.solve.pinn.random_features import Scales
-from nhpinn_sym.solve.pinn.rows import collocation_points
 from nhpinn_sym.solve.solution import Array
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import nhpinn_sym as nh
-from nhpinn_sym.solve.pinn.classical.options import CellOptions, read
+from nhpinn_sym.solve.pinn.classical.training import CellOptions, read
 from nhpinn_sym.solve.pinn.methods import split_method
 from nhpinn_sym.solve.pinn.options import collocation_options, read_options
 

@@ -38,7 +38,7 @@ def evaluated(group: dist.ProcessGroup | None) -> dict[str, list[float]]:
     """
     trial, layers = net(LAPLACE, [6, 5], 1, 3)
     block, ranks = rows(trial, 41, 1, 1, 1, 3), Ranks(group)
-    own = ranks.own(block)
+    own = block.part(ranks.own)
     loss = NetLoss(
         trial,
         own,

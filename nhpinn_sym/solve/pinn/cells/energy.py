@@ -22,12 +22,11 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome
+from ..collocation import Rows, Scales, random_layer
 from ..energy_functional import Functional, Trained, energy_options
 from ..fields import NetworkField
 from ..minimize import history_info
 from ..network import Axes, TrialSpace
-from ..random_features import Scales, random_layer
-from ..rows import Rows
 from .averages import CellFunctions
 from .energy_problem import Bounds, CellQuadrature, EnergyProblem, strain_basis
 from .smooth import first_failure

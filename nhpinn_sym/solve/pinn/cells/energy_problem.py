@@ -18,8 +18,8 @@ from ....lower.energy import CellEnergy, Map
 from ....lower.forms import LoweredCells
 from ....problem.errors import SolveError, UnsupportedError
 from ...level_set_quadrature import Partition, make_partition
+from ..collocation import Rows
 from ..network import TrialSpace
-from ..rows import Rows
 from .averages import CellFunctions
 
 Quadrature = tuple[Tensor, Tensor]

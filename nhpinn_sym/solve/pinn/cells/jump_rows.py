@@ -23,9 +23,8 @@ from ....emit.torch_cells import Stage
 from ....runtime.nets.jets import full
 from ....runtime.nets.least_squares import safe_divisor
 from ...level_set_quadrature import Interface, Partition
+from ..collocation import Rows, balance_factors, matrix, operator_weights, row_strengths
 from ..network import Jet, Layers, Network
-from ..random_features import matrix
-from ..rows import Rows, balance_factors, operator_weights, row_strengths
 from .averages import CellFunctions
 from .subdomains import Subdomain
 

@@ -25,11 +25,10 @@ from ...resources import require_affordable
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
+from ..collocation import Scales, require_finite
 from ..fields import PhaseField
 from ..network import Axes, Jet, Layers, Network, stack_outputs, with_last_layer
 from ..options import RANDOM_FEATURES, Options, collocation_options, require_unused
-from ..random_features import Scales
-from ..rows import require_finite
 from .averages import CellAverages, CellFunctions
 from .jump_rows import Block, JumpRows, held_out
 from .subdomains import Subdomain, make_subdomains

@@ -20,13 +20,13 @@ from ...progress import Progress, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
+from ..collocation import Scales
 from ..fields import SeparableField
 from ..network import Axes, RememberingSpace, TrialSpace, stack_outputs
 from ..options import Options, collocation_options
-from ..random_features import Scales
 from .averages import CellAverages
-from .ground_state import require_positive
 from .smooth import SmoothCellSolver, StageResult, cell_panels
+from .smooth_rows import require_positive
 
 
 class SeparableCellSolver:

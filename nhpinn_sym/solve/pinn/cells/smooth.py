@@ -25,16 +25,23 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, largest_change
+from ..collocation import (
+    HELD_OUT,
+    Rows,
+    Scales,
+    collocation_points,
+    held_out_residual,
+    last_layer,
+    random_layer,
+    sharp_panels,
+)
 from ..fields import NetworkField
 from ..minimize import Result, history_info
 from ..network import Axes, Network, Panels, TrialSpace
 from ..options import collocation_options
-from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
-from ..rows import Rows, collocation_points, sharp_panels
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
-from .ground_state import first_eigenvalue, ground_state, require_positive
-from .smooth_rows import CellRows
+from .smooth_rows import CellRows, first_eigenvalue, ground_state, require_positive
 
 _POINTS = 2
 """Collocation points by the features: with fewer than 1.5 the residual at them says nothing."""

@@ -22,10 +22,10 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, NetProblem, Outcome
+from ..collocation import Rows, operator_weights
 from ..fields import WrappedField, pairs
 from ..minimize import Result
 from ..network import Jet, Network
-from ..rows import Rows, operator_weights
 from .losses import (
     BatchedMlp,
     LossTerm,
@@ -37,8 +37,16 @@ from .losses import (
     plain_rows,
     uniform,
 )
-from .options import NODES, CellOptions, read
-from .training import NOTHING, ErrorMeasures, TrainingResult, epoch_average, train
+from .training import (
+    NODES,
+    NOTHING,
+    CellOptions,
+    ErrorMeasures,
+    TrainingResult,
+    epoch_average,
+    read,
+    train,
+)
 
 _LAST = 300
 """Epochs over which info["errors"] averages."""

@@ -20,12 +20,18 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
 from .. import adaptive
 from ..adaptive import Choice, NetProblem, Outcome
+from ..collocation import (
+    HELD_OUT,
+    Rows,
+    collocation_points,
+    concatenate,
+    held_out_residual,
+    operator_weights,
+)
 from ..equations.boundary_value import BoundaryValueProblem
 from ..equations.solution import POOR, NetworkSolution
 from ..minimize import Result
 from ..network import Network
-from ..random_features import HELD_OUT, held_out_residual
-from ..rows import Rows, collocation_points, concatenate, operator_weights
 from .losses import (
     BatchedMlp,
     EnergyLoss,
@@ -38,8 +44,16 @@ from .losses import (
     plane,
     uniform,
 )
-from .options import EquationOptions, read
-from .training import NOTHING, ErrorMeasures, History, TrainingResult, epoch_average, train
+from .training import (
+    NOTHING,
+    EquationOptions,
+    ErrorMeasures,
+    History,
+    TrainingResult,
+    epoch_average,
+    read,
+    train,
+)
 
 _LAST = 500
 """Epochs over which info["errors"] averages."""

@@ -18,9 +18,9 @@ from ....emit.torch_ritz import equation as emit_energy
 from ....lower.forms import LoweredEquation
 from ....runtime.nets.jets import column
 from ....runtime.nets.networks import network
+from ..collocation import Rows
 from ..network import Layers, Network, TrialSpace
 from ..objective import Objective
-from ..rows import Rows
 
 
 class LossTerm(Protocol):

@@ -29,8 +29,7 @@ from ....runtime.nets.least_squares import safe_divisor
 from ....runtime.quadrature import GaussRule, Quadrature, QuadratureRule
 from ...domains import normals_of
 from ...solution import Array, Coefficients
-from ..network import Jet, Network, TrialSpace
-from ..rows import (
+from ..collocation import (
     Rows,
     Tables,
     balance_factors,
@@ -40,6 +39,7 @@ from ..rows import (
     sharp_panels,
     unit_jet,
 )
+from ..network import Jet, Network, TrialSpace
 from .null_space import NullSpace, find_null_space
 
 _NAME = "equation"

@@ -21,15 +21,13 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
 from .. import adaptive
 from ..adaptive import PATIENCE, Fit, Formulation, Outcome, norm_change
+from ..collocation import Rows, Scales, concatenate, random_layer, unit_jet
 from ..energy_functional import Functional, energy_options
 from ..minimize import Result, history_info
 from ..network import Axes, Jet, Network, TrialSpace
 from ..options import Options
-from ..random_features import Scales, random_layer
-from ..rows import Rows, concatenate, unit_jet
 from .boundary_value import BoundaryValueProblem
-from .fredholm import require_balance
-from .solution import GOAL, NetworkSolution, probe, solution
+from .solution import GOAL, NetworkSolution, probe, require_balance, solution
 
 _POINTS = 5
 """Of the quadrature, by the features."""

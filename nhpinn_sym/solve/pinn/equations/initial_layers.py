@@ -24,7 +24,7 @@ from ....runtime.nets.function_families import (
     start_functions,
     vanish_on_parts,
 )
-from ..rows import collocation_points
+from ..collocation import collocation_points
 from .boundary_value import BoundaryValueProblem
 
 Members = tuple[tuple[int, int], ...]

@@ -27,8 +27,8 @@ from ....runtime.nets.corners import (
 from ....runtime.nets.function_families import Family, modulate, shapes, vanish_on_parts
 from ....runtime.nets.least_squares import least_squares, safe_divisor
 from ...solution import Array
+from ..collocation import Rows, collocation_points, require_finite
 from ..network import Jet
-from ..rows import Rows, collocation_points, require_finite
 from .boundary_value import BoundaryValueProblem
 from .initial_layers import start_families
 

@@ -1,7 +1,7 @@
 """What a boundary value problem leaves open: constants, and rigid rotations of systems.
 
 Rows that pin them are added (`gauge`), and they are taken off the solution (`components`). A
-problem that leaves something open has a solution for balanced data alone, see `fredholm`.
+problem that leaves something open has a solution for balanced data alone: `require_balance`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from torch import Tensor
 
 from ....lower.forms import MultiIndex
 from ....runtime.nets.function_families import Family
+from ..collocation import Rows
 from ..network import Jet, TrialSpace
-from ..rows import Rows
 
 _UNSEEN = 1e-12
 """Singular value, relative to the strength of the rows, of a function that no row sees."""

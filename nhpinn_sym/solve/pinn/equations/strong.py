@@ -13,16 +13,14 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients, Solution
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, norm_change
+from ..collocation import HELD_OUT, Rows, Scales, held_out_residual, last_layer, random_layer
 from ..minimize import history_info
 from ..network import Axes
 from ..options import Options, collocation_options
-from ..random_features import HELD_OUT, Scales, held_out_residual, last_layer, random_layer
-from ..rows import Rows
 from ..training import train
 from .boundary_value import BoundaryValueProblem
-from .fredholm import require_balance
 from .known_functions import known_functions
-from .solution import GOAL, NetAndKnown, probe, solution
+from .solution import GOAL, NetAndKnown, probe, require_balance, solution
 from .subdomains import solve_across_jumps
 
 _UNSOLVABLE = 0.1

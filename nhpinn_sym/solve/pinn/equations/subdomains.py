@@ -31,10 +31,18 @@ from ...progress import Progress, silent
 from ...solution import Array, Coefficients, Solution
 from .. import adaptive
 from ..adaptive import Fit, Formulation, norm_change
+from ..collocation import (
+    HELD_OUT,
+    Rows,
+    Scales,
+    collocation_points,
+    concatenate,
+    matrix,
+    random_layer,
+    row_strengths,
+)
 from ..network import Axes, Layers, Network
 from ..options import Options, collocation_options
-from ..random_features import HELD_OUT, Scales, matrix, random_layer
-from ..rows import Rows, collocation_points, concatenate, row_strengths
 from .boundary_value import BoundaryValueProblem
 from .solution import GOAL, POOR, NetworkSolution, probe
 

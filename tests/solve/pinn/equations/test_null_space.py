@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from nhpinn_sym.lower.forms import MultiIndex
+from nhpinn_sym.solve.pinn.collocation import Rows, operator_weights
 from nhpinn_sym.solve.pinn.equations.null_space import NullSpace, find_null_space
 from nhpinn_sym.solve.pinn.network import TrialSpace
-from nhpinn_sym.solve.pinn.rows import Rows, operator_weights
 
 BOUNDS = [(0.0, 1.0), (1.0, 4.0)]
 INDICES: tuple[MultiIndex, ...] = ((0, 0), (1, 0), (0, 1))

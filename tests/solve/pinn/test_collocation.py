@@ -9,9 +9,8 @@ import torch
 
 from nhpinn_sym.problem.errors import SolveError
 from nhpinn_sym.solve.pinn.cells.smooth import SmoothCellSolver
+from nhpinn_sym.solve.pinn.collocation import collocation_points, last_layer, random_layer
 from nhpinn_sym.solve.pinn.equations.strong import solve_equation
-from nhpinn_sym.solve.pinn.random_features import last_layer, random_layer
-from nhpinn_sym.solve.pinn.rows import collocation_points
 
 from ...pinn_samples import PI2, diffusion_cells, elliptic_2d, reaction_diffusion, y1
 

@@ -1,7 +1,9 @@
-"""Collocation rows: an emitted linear residual at fixed points, as numbers.
+"""Linear problems at points: collocation rows, and the last layer of a net whose hidden layer is
+random, which is one least-squares solve instead of a training.
 
-A row says   sum_ja weights[j, a] D^a net_j + extra . c = target   for one equation at one point, c
-being the coefficients of known functions that the trial space holds beside the net.
+A row says   sum_ja weights[j, a] D^a net_j + extra . c = target   for one equation at one point, an
+emitted linear residual as numbers; c are the coefficients of known functions that the trial space
+holds beside the net.
 """
 
 from __future__ import annotations
@@ -18,9 +20,10 @@ from ...problem.errors import SolveError
 from ...resolution import Resolution
 from ...runtime.nets.inputs import spread
 from ...runtime.nets.jets import full
-from ...runtime.nets.least_squares import safe_divisor
+from ...runtime.nets.least_squares import least_squares, safe_divisor
 from ..resources import require_affordable
-from .network import Axes, Jet, Panels, TrialSpace
+from .distributed import ALONE, Ranks
+from .network import Axes, Jet, Layers, Network, Panels, TrialSpace, chunk_size, with_last_layer
 
 _BALANCING = 8
 """Sweeps of Ruiz' balancing, which converges linearly."""
@@ -225,3 +228,88 @@ def require_finite(*systems: Tensor) -> None:
             "a coefficient or a source is not finite at some collocation point",
             remedy="look for a singularity in the domain",
         )
+
+
+HELD_OUT = 2000
+"""Points that a fit has not used, for its residual."""
+_FLOP = 1e-10
+"""Seconds that an entry of a least-squares problem takes in each column."""
+_FITS_IN = 2**31
+"""Bytes of memory that a fit may take; beyond them it is made of blocks of rows."""
+
+Scales = tuple[float, float]
+"""Standard deviations of the weights for the space axes and for the time axis."""
+
+
+def random_layer(trial: TrialSpace, size: int, scales: Scales, seed: int) -> Layers:
+    """The hidden layer of a fit."""
+    return trial.features(size, tuple(scales[kind == "graded"] for kind, _, _ in trial.axes), seed)
+
+
+def last_layer(
+    trial: TrialSpace, rows: Rows, layers: Layers, ranks: Ranks = ALONE, memory: int = _FITS_IN
+) -> tuple[Network, Tensor]:
+    """The net that satisfies the rows best, and the coefficients (known functions, right-hand
+    sides) beside it.
+
+    Where the rows are shared by several processes, or the matrix and its factorization need more
+    than `memory` bytes, R is built up from blocks of rows.
+    """
+    components = rows.weights.shape[2]
+    count = components * len(layers[-1][1])
+    columns = count + rows.extra.shape[2]
+    equations = rows.target.shape[0] * rows.target.shape[1]
+    require_affordable(
+        f"{columns} unknowns of random features",
+        3.0 * columns**2,
+        seconds=_FLOP * equations * columns**2,
+        remedy="ask for fewer features=, or a larger tolerance",
+    )
+    # A row stands in the matrix, in its scaled copy and in the factorization.
+    row = 3 * rows.points.element_size() * columns
+    at_once = ranks.count == 1 and (equations + columns) * row <= memory
+    blocks = [rows]
+    if not at_once:
+        own = rows.part(ranks.own)
+        # Not fewer rows than columns: a block is factored together with R of those before.
+        step = max(1, max(columns, memory // row - columns) // rows.target.shape[1])
+        blocks = [own.part(slice(k, k + step)) for k in range(0, len(own.points), step)]
+    systems = (
+        (
+            torch.cat([matrix(trial, block, layers), block.extra.flatten(0, 1)], 1),
+            block.target.flatten(0, 1),
+        )
+        for block in blocks
+    )
+    if at_once:
+        a, b = next(systems)
+    else:
+        factor = ranks.factor(torch.cat(system, 1) for system in systems)
+        a = factor[:, :columns]
+        b = factor[:, columns:]
+    require_finite(a, b)
+    solution = least_squares(a, b)
+    return with_last_layer(trial, layers, solution[:count], components), solution[count:]
+
+
+@torch.no_grad()
+def matrix(trial: TrialSpace, rows: Rows, layers: Layers) -> Tensor:
+    """(n * equations, components * features): the rows for every feature of every component, in
+    chunks that stay in the cache.
+    """
+    count, equations, components, _ = rows.weights.shape
+    out = rows.points.new_empty(count, equations, components, len(layers[-1][1]))
+    step = chunk_size(layers)
+    for k in range(0, count, step):
+        part = slice(k, k + step)
+        jet = trial.hidden(rows.points[part], layers, trial.indices)
+        for i in range(equations):
+            for j in range(components):
+                out[part, i, j] = combine_derivatives(rows.weights[part, i, j], jet)
+    return out.reshape(count * equations, -1)
+
+
+def held_out_residual(network: Network, coefficients: Tensor, held: Rows) -> float:
+    """The largest root mean square residual of a right-hand side, relative to its data."""
+    residual = held.residual(network.jet(held.points, network.trial.indices), coefficients)
+    return float((residual.square().mean((0, 1)).sqrt() / safe_divisor(held.size)).max())
