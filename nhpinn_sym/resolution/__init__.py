@@ -3,14 +3,13 @@ from their symbols.
 
 Every backend takes its meshes from here and is judged by what is known here. Open `problems` first
 (what the data of cells, equations, slow variables and times ask for), then `resolve` (one axis
-after the other). `bounds` holds Voigt-Reuss and trace bounds, `levels` the one judge of a sequence
-of meshes or grids, `data_error` what a quadrature misses of the data.
+after the other). `bounds` holds Voigt-Reuss and trace bounds, `data_error` what a quadrature misses
+of the data; the judge of a sequence of meshes, grids or nets is `runtime.levels`.
 """
 
 from ..operator.numbers.integrate import integrate
 from .bounds import Enclosure, voigt_reuss
 from .data_error import quadrature_error
-from .levels import estimate_entries, relative_estimate
 from .problems import resolve_cells, resolve_equation, resolve_slow, resolve_time
 from .resolve import AxisResolution, Resolution, resolve
 
@@ -18,10 +17,8 @@ __all__ = [
     "AxisResolution",
     "Enclosure",
     "Resolution",
-    "estimate_entries",
     "integrate",
     "quadrature_error",
-    "relative_estimate",
     "resolve",
     "resolve_cells",
     "resolve_equation",

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import nhpinn_sym as nh
-from nhpinn_sym.runtime.fourier.refinement import LEVELS, estimate, grid_sizes
+from nhpinn_sym.runtime.fourier.refinement import estimate, grid_sizes
+from nhpinn_sym.runtime.levels import FEWEST
 
 S1 = nh.Scales(1)
 Y = S1.y[0]
@@ -42,7 +43,7 @@ def test_neighbouring_grids_have_no_common_factor(dim: int, least: int) -> None:
 def test_a_given_grid_is_compared_with_two_coprime_ones(n: int) -> None:
     sizes = grid_sizes(forms(2), n, 1)
     assert sizes[-1] == n
-    assert len(sizes) >= LEVELS
+    assert len(sizes) >= FEWEST
     assert all(gcd(a, b) == 1 for a, b in pairwise(sizes))
 
 

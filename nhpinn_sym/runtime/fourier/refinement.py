@@ -11,6 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from ..levels import (
+    FEWEST,
+    ROUNDING,
+    error_of_erratic_levels,
+    error_of_fast_levels,
+    relative_change,
+)
 from .block_operator import RESTART, WORK
 from .cells import DENSE, Cells, Fields, unknown_numbers
 from .grid import Grid
@@ -21,19 +28,12 @@ LAST = {1: 19683, 2: 729, 3: 81}
 """Where the grids stop to grow by themselves."""
 MOST_NUMBERS = 700_000
 """Points times components of the largest grid, which data with small features may ask for."""
-LEVELS = 3
-"""Grids that an estimate is made from, at least."""
 GROWTH = 1.4
 PRIMES = (3, 5, 7, 11, 13, 17, 19, 23)
-SAFETY = 2.0
-"""Factor on the changes where coefficients jump, which are erratic there."""
-ROUNDING = 1e-13
 POINTS_PER_WAVE = 3
 """Of the highest mode of the coefficients; two would be the least that show it at all."""
 _RESOLVED = 1e-3
 """Modes smaller than that, relative to the largest, need not be resolved from the start."""
-VANISHING = 1e-6
-"""Size of a coefficient, beside the largest one, below which it may be rounding."""
 
 
 def solve_cells(
@@ -81,42 +81,13 @@ def settled(table: Mapping[str, Any], tolerance: float) -> bool:
 
 def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool) -> float:
     """Error of the last effective entries, relative to the largest of the same coefficient, from
-    those of all grids, (points per axis,
-    entries) each; infinite before LEVELS grids.
-
-    Smooth coefficients: the last change, which is far above the error where convergence is
-    spectral; the largest of the last two where they do not fall. Coefficients that jump converge
-    like 1/n, with changes some of which are small by accident: the largest of the last three, each
-    scaled to the last grid by that rate.
+    those of all grids, (points per axis, entries) each; see `levels`.
     """
-    if len(history) < LEVELS:
-        return np.inf
-    last = history[-1][0]
+    sizes = [size for size, _ in history]
     changes = [relative_change(before, after) for (_, before), (_, after) in pairwise(history)]
-    if not jumps:
-        falling = changes[-1] <= changes[-2]
-        return changes[-1] if falling else max(changes[-2:])
-    recent = zip(changes[-3:], [size for size, _ in history[1:]][-3:])
-    return SAFETY * max(change * size / last for change, size in recent)
-
-
-def relative_change(before: Mapping[Any, Any], after: Mapping[Any, Any]) -> float:
-    """The largest change of an entry, by (name, index), over the largest entry of the same name;
-    what vanishes is measured by the others.
-    """
-    changes: dict[str, float] = {}
-    sizes: dict[str, float] = {}
-    for key, value in after.items():
-        name = key[0]
-        changes[name] = max(changes.get(name, 0.0), float(abs(value - before[key])))
-        sizes[name] = max(sizes.get(name, 0.0), float(abs(value)))
-    largest = max(sizes.values(), default=0.0) or 1.0
-    worst = 0.0
-    for name, change in changes.items():
-        if change > ROUNDING * largest:
-            size = sizes[name] if sizes[name] > change else largest
-            worst = max(worst, change / max(size, VANISHING * largest))
-    return worst
+    if jumps:
+        return error_of_erratic_levels(changes, sizes)
+    return error_of_fast_levels(changes)
 
 
 def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
@@ -124,13 +95,13 @@ def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
     what aliases to a constant on one
     of them would on the other.
 
-    They start at `least` at the lowest, and end at LAST, or where LEVELS grids are reached, if
+    They start at `least` at the lowest, and end at LAST, or where FEWEST grids are reached, if
     MOST_NUMBERS allows. With n: it, and smaller ones.
     """
     dim = len(forms.CELL)
     if n is not None:
         sizes = [n]
-        while len(sizes) < LEVELS or sizes[0] > FIRST[dim]:
+        while len(sizes) < FEWEST or sizes[0] > FIRST[dim]:
             lower = _coprime_below(int(sizes[0] / GROWTH), sizes[0])
             if lower < 3:
                 break
@@ -138,7 +109,7 @@ def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
         return tuple(sizes)
     chosen: list[int] = []
     for size in _smooth_numbers(max(FIRST[dim], least)):
-        largest = LAST[dim] if len(chosen) >= LEVELS else MOST_NUMBERS
+        largest = LAST[dim] if len(chosen) >= FEWEST else MOST_NUMBERS
         if size**dim * forms.COMPONENTS > MOST_NUMBERS or size > largest:
             break
         if not chosen or (size >= GROWTH * chosen[-1] and gcd(size, chosen[-1]) == 1):
@@ -250,7 +221,7 @@ def solve_at(
         raise SystemExit(f"give the fields {names}: solve_cells(..., fields=)")
     point = np.array([[slow[name] for name in forms.SLOW]])
     least = reach(forms, point, parameters)
-    if not grid_sizes(forms, None, least)[LEVELS - 1 :]:
+    if not grid_sizes(forms, None, least)[FEWEST - 1 :]:
         raise SystemExit(f"the coefficients need {least} points per axis, more than there may be")
     (table,) = solve_cells(forms, point, parameters, tolerance, least=least)
     return table

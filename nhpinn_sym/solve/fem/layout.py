@@ -12,6 +12,7 @@ from ...problem.domain import BoundaryPart
 from ...problem.errors import SolveError
 from ...resolution import Resolution
 from ...runtime.lattice import Lattice
+from ...runtime.levels import FEWEST
 from ..solution import Array
 
 Bounds = tuple[tuple[float, float], ...]
@@ -20,8 +21,6 @@ Planes = tuple[tuple[float, ...], ...]
 
 _FEWEST = 8
 """Cells along the longest axis of the first mesh."""
-_LEVELS = 3
-"""Meshes that an estimate needs: two of them may agree by accident."""
 _CORNER_PANELS = 10
 """Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is
 6e-5.
@@ -142,7 +141,7 @@ class Layout:
         return all(_holds(lines, held) for lines, held in zip(lattice.lines, self.panels))
 
     def _with_coarser(self, found: list[Lattice]) -> list[Lattice]:
-        while len(found) < _LEVELS:
+        while len(found) < FEWEST:
             coarser = self.merged(found[0])
             if coarser == found[0]:
                 break

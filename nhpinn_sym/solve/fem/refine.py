@@ -11,15 +11,20 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
 from ...problem.errors import SolvabilityError, SolveError
-from ...resolution.levels import SAFETY, by_name, estimate_entries, relative_estimate
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ...runtime.levels import (
+    SAFETY,
+    by_name,
+    error_of_halving,
+    estimate_entries,
+    relative_estimate,
+)
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .grid_functions import GridSolution, relative_difference
@@ -308,24 +313,8 @@ class _Changes:
 
     @property
     def error(self) -> float:
-        """The error of the last one: twice its change / (2^rate - 1), with the rate that the last
-        changes show, between 1 and `rate`.
-
-        The change is the largest of the last three, each scaled by that rate. The rate of one
-        change alone is taken as 1.
-        Infinite where there is none.
-        """
-        recent = self.found[-3:]
-        if not recent:
-            return math.inf
-        ratio = 2.0**self.rate
-        if len(recent) == 1:
-            ratio = 2.0
-        for before, after in pairwise(recent):
-            if after > 0:
-                ratio = min(max(before / after, 2.0), ratio)
-        scaled = max(change / ratio**k for k, change in enumerate(reversed(recent)))
-        return SAFETY * scaled / (ratio - 1)
+        """The error of the last one; see `levels`."""
+        return error_of_halving(self.found, self.rate)
 
 
 def _share(estimates: Sequence[float], tolerance: float) -> float:

@@ -22,8 +22,9 @@ from ...problem.errors import (
 from ...problem.user_input import positive_integer
 from ...resolution import resolve_cells
 from ...runtime.fourier.grid import Grid, evaluate_modes
-from ...runtime.fourier.refinement import LEVELS, VANISHING, grid_sizes
+from ...runtime.fourier.refinement import grid_sizes
 from ...runtime.fourier.refinement import solve_cells as solve_forms
+from ...runtime.levels import FEWEST, VANISHING
 from ...runtime.tensor_grids import tensor_points, uniform_line
 from ..backend_choice import points_needed
 from ..external_fields import CellFields
@@ -113,7 +114,7 @@ class CellSolver:
         for does not.
         """
         sizes = grid_sizes(self.forms, self.n, self.least)
-        if self.n is None and len(sizes) < LEVELS:
+        if self.n is None and len(sizes) < FEWEST:
             raise SolveError(
                 f"the coefficients need {self.least} points per axis, more than a Fourier grid of"
                 " this cell may have",

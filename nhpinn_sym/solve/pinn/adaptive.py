@@ -8,7 +8,7 @@ loop, for cells and for boundary value problems alike:
 
 1. `sizes`  : features, doubled from a few hundred up to options.features;
 2. `best_scales` : the scales of the random weights are sought as far as it pays;
-3. `estimate` of the error from the changes between sizes (`resolution.levels`), never below what
+3. `estimate` of the error from the changes between sizes (`runtime.levels`), never below what
               the residual at unseen points says;
 4. the first size that meets the tolerance ends it.
 
@@ -28,7 +28,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 
 from ...problem.errors import SolveError, UnsupportedError
-from ...resolution.levels import FEWEST, error_of_fast_levels
+from ...runtime.levels import FEWEST, error_of_fast_levels
 from ..progress import Progress, Task, silent
 from ..solution import Array
 from .collocation import Scales

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from nhpinn_sym.problem.errors import SolveError, UnsupportedError
-from nhpinn_sym.resolution.levels import error_of_fast_levels
+from nhpinn_sym.runtime.levels import error_of_fast_levels
 from nhpinn_sym.solve.pinn.adaptive import (
     Choice,
     Fit,

@@ -1,9 +1,16 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from nhpinn_sym.resolution import estimate_entries, relative_estimate
+from nhpinn_sym.runtime.levels import (
+    error_of_erratic_levels,
+    error_of_halving,
+    estimate_entries,
+    relative_estimate,
+)
 
 KEY = ("A", (0, 0))
 
@@ -54,3 +61,17 @@ def test_the_estimate_is_relative_to_the_largest_entry_of_the_tensor() -> None:
     errors = {("A", (0,)): np.array(0.1), ("A", (1,)): np.array(0.1), ("b", (0,)): np.array(1e-9)}
     values = {("A", (0,)): np.array(100.0), ("A", (1,)): np.array(1.0), ("b", (0,)): np.array(0.0)}
     assert relative_estimate(errors, values, {key: key[0] for key in values}) == pytest.approx(1e-3)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3])
+def test_one_number_on_halved_meshes(order: int) -> None:
+    errors = [0.3 * 2.0 ** (-order * k) for k in range(5)]
+    changes = [a - b for a, b in pairwise(errors)]
+    assert errors[-1] <= error_of_halving(changes, 3) <= 4 * errors[-1]
+    assert error_of_halving([], order) == np.inf
+    assert error_of_halving(changes[:1], order) == 2 * changes[0]
+
+
+def test_grids_of_first_order_are_judged_by_the_changes_before() -> None:
+    assert error_of_erratic_levels([0.1], [10, 20]) == np.inf
+    assert error_of_erratic_levels([0.1, 0.0], [10, 20, 40]) == 2 * 0.1 * 20 / 40

@@ -1,15 +1,24 @@
-"""The one judge of a sequence of levels (meshes, grids, degrees): what is known of the error on
-the last of them."""
+"""The one judge of a sequence of levels (meshes, grids, nets): what is known of the error on the
+last of them, from the changes between them.
+
+Four kinds of levels, each with its theory:
+
+- `estimate_entries`     : entries of coefficients on halved meshes; an algebraic rate is known
+- `error_of_halving`     : one number on halved meshes, or halved time steps
+- `error_of_fast_levels` : faster than any power, as grids and nets for smooth data
+- `error_of_erratic_levels` : of first order, with changes that are small by accident, as on grids
+                           that jumps of the data do not meet
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
-from ..operator.arrays import Array
+from .arrays import Array
 
 Key = TypeVar("Key")
 
@@ -22,8 +31,10 @@ SLOWEST = 2.0
 shrink."""
 _SHRINKS = 0.9
 """A change that is not below this share of the one before shows no convergence."""
-_ROUNDING = 1e-13
+ROUNDING = 1e-13
 """Changes below this share of the largest entry of all are rounding."""
+VANISHING = 1e-6
+"""Size of a coefficient, beside the largest one, below which it may be rounding."""
 # From level to level: one may be small by accident, three hardly are.
 _CHANGES = 3
 
@@ -59,7 +70,7 @@ def estimate_entries(
     largest = max(
         (float(np.max(np.abs(value), initial=0.0)) for value in history[-1].values()), default=0.0
     )
-    rounding = _ROUNDING * largest
+    rounding = ROUNDING * largest
     found = {}
     for key in history[-1]:
         values = np.array([level[key] for level in trusted[-_CHANGES - 1 :]])
@@ -95,7 +106,64 @@ def error_of_fast_levels(changes: Sequence[float]) -> float:
     if len(changes) < FEWEST - 1:
         return np.inf
     before, last = changes[-2:]
-    return last if last <= before else max(before, last)
+    if last <= before:
+        return last
+    return max(before, last)
+
+
+def error_of_halving(changes: Sequence[float], order: float) -> float:
+    """The error of the last of some levels of doubled resolution, from the `changes` of a number
+    from level to level: twice the last one / (2^p - 1), with the order p that the last changes
+    show, between 1 and `order`.
+
+    The largest of the last three stands for the last one, each scaled by that order. The order of
+    one change alone is taken as 1. Infinite where there is none.
+    """
+    recent = changes[-_CHANGES:]
+    if not recent:
+        return np.inf
+    ratio = 2.0**order
+    if len(recent) == 1:
+        ratio = SLOWEST
+    for before, after in pairwise(recent):
+        if after > 0:
+            ratio = min(max(before / after, SLOWEST), ratio)
+    scaled = max(change / ratio**k for k, change in enumerate(reversed(recent)))
+    return SAFETY * scaled / (ratio - 1)
+
+
+def error_of_erratic_levels(changes: Sequence[float], sizes: Sequence[int]) -> float:
+    """Relative error on the last of some grids of `sizes` points per axis, from the relative
+    `changes` between them, where errors fall like 1/size and some changes are small by accident.
+
+    Twice the largest of the last three, each scaled to the last grid by that rate; infinite with
+    fewer than three grids.
+    """
+    if len(sizes) < FEWEST:
+        return np.inf
+    recent = zip(changes[-_CHANGES:], sizes[1:][-_CHANGES:])
+    return SAFETY * max(change * size / sizes[-1] for change, size in recent)
+
+
+def relative_change(
+    before: Mapping[tuple[Any, ...], Any], after: Mapping[tuple[Any, ...], Any]
+) -> float:
+    """The largest change of an entry, by (name, index), over the largest entry of the same name;
+    what vanishes is measured by the others.
+    """
+    changes: dict[str, float] = {}
+    sizes: dict[str, float] = {}
+    for key, value in after.items():
+        name = key[0]
+        changes[name] = max(changes.get(name, 0.0), float(abs(value - before[key])))
+        sizes[name] = max(sizes.get(name, 0.0), float(abs(value)))
+    largest = max(sizes.values(), default=0.0) or 1.0
+    worst = 0.0
+    for name, change in changes.items():
+        if change > ROUNDING * largest:
+            size = sizes[name] if sizes[name] > change else largest
+            worst = max(worst, change / max(size, VANISHING * largest))
+    return worst
 
 
 def relative_estimate(
@@ -115,7 +183,7 @@ def relative_estimate(
         seen |= {group} if np.any(sizes > errors[key]) else set()
     whole = max(scales.values(), default=0.0) or 1.0
     scales = {
-        group: max(scale, 1e-6 * whole) if group in seen else whole
+        group: max(scale, VANISHING * whole) if group in seen else whole
         for group, scale in scales.items()
     }
     return max(
