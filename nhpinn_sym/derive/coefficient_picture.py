@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import sympy as sp
 
-from ..operator.arrays import Array
 from ..operator.table import Operator
 from ..problem.numeric import lambdified
 from ..problem.pictures import Drawing, Sheet, curves, field, real_parts, symbol
 from ..problem.user_input import parameter_numbers
+from ..runtime.arrays import Array
 
 if TYPE_CHECKING:
     from .model import HomogenizedModel

@@ -12,7 +12,6 @@ from itertools import chain
 import numpy as np
 import sympy as sp
 
-from ..operator.arrays import Array, ComplexArray
 from ..operator.numbers.data import real_imaginary
 from ..operator.numbers.enclosure import RangeWithSlopes, active, enclose, enclose_all
 from ..operator.numbers.search import Branches, Least, alternatives, least, variation
@@ -28,6 +27,7 @@ from ..operator.sampling import (
 from ..operator.table import Operator, Table, Term
 from ..operator.twoscale import fast_part
 from ..problem.errors import CoefficientError, SolvabilityError
+from ..runtime.arrays import Array, ComplexArray
 
 _TINY = 1e-10
 """Share of the largest entry below which an eigenvalue of the symbol is not positive: phases may

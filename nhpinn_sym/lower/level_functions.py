@@ -9,9 +9,10 @@ import sympy as sp
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from ..operator.arrays import Array, tensor_points
 from ..problem.domain import Cell
 from ..problem.numeric import lambdified
+from ..runtime.arrays import Array
+from ..runtime.tensor_grids import tensor_points
 from .phases import Phases, grid
 
 _SAMPLES = 97

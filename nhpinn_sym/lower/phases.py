@@ -20,11 +20,12 @@ from sympy.core.function import AppliedUndef
 from sympy.core.relational import Relational
 from sympy.logic.boolalg import Boolean
 
-from ..operator.arrays import Array, ComplexArray, Integers, tensor_points
 from ..operator.numbers.breaks import smooth_levels
 from ..operator.zero_test import jumps
 from ..problem.errors import SolveError, UnsupportedError
 from ..problem.numeric import lambdified
+from ..runtime.arrays import Array, ComplexArray, Integers
+from ..runtime.tensor_grids import tensor_points
 from .cells import merged, strong_source
 from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
 from .term_forms import strong_terms

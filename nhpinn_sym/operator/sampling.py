@@ -14,7 +14,7 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.errors import NhpinnError, UnsupportedError
 from ..problem.numeric import lambdified
-from .arrays import Array
+from ..runtime.arrays import Array
 from .numbers.integrate import integrate
 from .table import Operator
 from .zero_test import jumps

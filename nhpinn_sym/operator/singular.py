@@ -19,7 +19,7 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.errors import UnsupportedError
 from ..problem.numeric import lambdified
-from .arrays import Array, ComplexArray, Flags
+from ..runtime.arrays import Array, ComplexArray, Flags
 
 Intervals = Mapping[sp.Symbol, tuple[float, float]]
 

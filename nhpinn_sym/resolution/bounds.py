@@ -25,11 +25,11 @@ import sympy as sp
 from scipy.optimize import brentq
 
 from ..lower.forms import LoweredCells, MultiIndex
-from ..operator.arrays import Array
 from ..operator.numbers.data import DataSpace, plain
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
+from ..runtime.arrays import Array
 
 TensorIndex = tuple[int, int, int, int]
 """(equation, axis, field, axis)."""

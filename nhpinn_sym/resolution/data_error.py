@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..lower.forms import LoweredCells
-from ..operator.arrays import Array
+from ..runtime.arrays import Array
 from .bounds import coefficient_means
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..lower.forms import LoweredCells
-from ..operator.arrays import Array
+from ..runtime.arrays import Array
 from .bounds import Enclosure, applies, coefficient_means
 
 _POINTS = 200

@@ -20,11 +20,11 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells, MultiIndex
-from ..operator.arrays import Array, ComplexArray
 from ..operator.numbers.data import DataSpace, plain, real_imaginary
 from ..operator.numbers.integrate import mean_of_function
 from ..operator.numbers.panels import evaluator
 from ..operator.sampling import is_opaque
+from ..runtime.arrays import Array, ComplexArray
 
 Place = tuple[int, MultiIndex]
 """(equation or unknown, derivative)."""

@@ -11,9 +11,9 @@ import numpy as np
 import sympy as sp
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..operator.arrays import Array, Integers
 from ..operator.numbers.data import Interval
 from ..operator.table import FastAxis
+from ..runtime.arrays import Array, Integers
 from .resolve import AxisResolution, Resolution, Value, resolve
 
 _MOST_LINES = 200_000

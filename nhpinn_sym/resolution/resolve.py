@@ -9,12 +9,12 @@ from functools import lru_cache
 import numpy as np
 import sympy as sp
 
-from ..operator.arrays import Array
 from ..operator.numbers.breaks import Breaks, Level, find_breaks
 from ..operator.numbers.data import DataAxis, DataSpace, Interval, real_data
 from ..operator.numbers.lines import Lines
 from ..operator.numbers.panels import evaluator
 from ..operator.numbers.separate import harmonics
+from ..runtime.arrays import Array
 
 Value = float | Interval
 

@@ -1,4 +1,4 @@
-"""The types that modules of the runtime hand each other."""
+"""The types that modules of numerics hand each other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Array: TypeAlias = NDArray[np.float64]
+ComplexArray: TypeAlias = NDArray[np.complex128]
+Flags: TypeAlias = NDArray[np.bool_]
+Integers: TypeAlias = NDArray[np.int64]
 AnyArray: TypeAlias = NDArray[Any]
 MultiIndex: TypeAlias = tuple[int, ...]
 """How often each coordinate is differentiated by."""

@@ -12,12 +12,10 @@ from itertools import product
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from .arrays import Array
 from .lattice import Lattice
 from .tensor_grids import gauss_line, tensor_points, tensor_weights
-
-Array = NDArray[np.float64]
 
 _BLOCK = 2**18
 """Points of a block, about: a few arrays of that length fit into the cache of a processor."""

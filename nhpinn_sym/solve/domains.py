@@ -10,9 +10,9 @@ from functools import singledispatch
 
 import numpy as np
 
-from ..operator.arrays import Array
 from ..problem.domain import Box, Domain
 from ..problem.errors import UnsupportedError
+from ..runtime.arrays import Array
 from ..runtime.lattice import Lattice
 from ..runtime.quadrature import GaussRule, QuadratureRule
 from ..runtime.tensor_grids import tensor_points

@@ -8,11 +8,11 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
-from ..operator.arrays import tensor_points
 from ..operator.sampling import sampler
 from ..operator.table import Operator
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import parameter_numbers
+from ..runtime.tensor_grids import tensor_points
 from .cell_solution import CellSolution
 
 _POINTS = {1: 1024, 2: 128, 3: 32}

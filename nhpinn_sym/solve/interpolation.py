@@ -16,8 +16,8 @@ from functools import cache
 import numpy as np
 from numpy.polynomial import chebyshev as cheb
 
-from ..operator.arrays import Array as Array
 from ..problem.errors import ProblemError
+from ..runtime.arrays import Array as Array
 from ..runtime.tensor_grids import tensor_points
 
 Bounds = tuple[tuple[float, float], ...]

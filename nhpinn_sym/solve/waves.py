@@ -18,12 +18,12 @@ from sympy.core.function import AppliedUndef
 from ..derive.model import HomogenizedModel
 from ..lower.forms import MultiIndex
 from ..lower.walls import lower_walls
-from ..operator.arrays import tensor_points
 from ..operator.sampling import sampler, slow_ranges
 from ..operator.table import Operator, differentiate
 from ..problem.conditions import Condition, Dirichlet, Initial, Neumann, Periodic
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
+from ..runtime.tensor_grids import tensor_points
 from .cell_solution import CellSolution
 from .exports import Extent
 from .solution import Array, Solution

@@ -26,11 +26,11 @@ from numpy.typing import ArrayLike
 
 from ..derive.hierarchy import closing
 from ..derive.model import HomogenizedModel
-from ..operator.arrays import Array, ComplexArray
 from ..operator.table import MultiIndex, Operator
 from ..operator.zero_test import is_zero, jumps
 from ..problem.errors import ProblemError, SolveError, UnsupportedError, shortened
 from ..problem.user_input import instance
+from ..runtime.arrays import Array, ComplexArray
 from ..solve.arguments import as_numbers
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import parameter_values, solve_cells

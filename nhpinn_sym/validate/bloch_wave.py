@@ -17,10 +17,10 @@ from functools import cached_property
 import numpy as np
 from scipy.sparse.linalg import LinearOperator, gmres
 
-from ..operator.arrays import Array, ComplexArray
 from ..operator.sampling import grid, sampler
 from ..operator.table import MultiIndex, Operator
 from ..problem.errors import SolveError, ToleranceWarning
+from ..runtime.arrays import Array, ComplexArray
 
 Source = Callable[[Array], ComplexArray]
 """The source at points of the cell (n, axes), for every equation: (components, n)."""

@@ -13,11 +13,11 @@ import sympy as sp
 from ..derive.homogenize import homogenize
 from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
-from ..operator.arrays import Array
 from ..problem.errors import NhpinnError
 from ..resolution import Enclosure, voigt_reuss
 from ..resolution.isotropy import hashin_shtrikman, is_isotropic
 from ..resolution.laminates import LaminateForm, laminate
+from ..runtime.arrays import Array
 from ..solve.cells import solve_cells
 from .adjoint import adjoint_problem
 from .cell_entries import entries, places

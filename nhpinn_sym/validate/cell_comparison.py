@@ -21,7 +21,6 @@ import sympy as sp
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..lower.forms import LoweredCells
-from ..operator.arrays import Array
 from ..problem.errors import (
     BackendMissingError,
     NhpinnError,
@@ -30,6 +29,7 @@ from ..problem.errors import (
     UnsupportedError,
 )
 from ..problem.user_input import parameter_numbers
+from ..runtime.arrays import Array
 from ..solve.backend_choice import choose_cells_backend
 from ..solve.backends import other_elements
 from ..solve.cell_solution import CellSolution

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ..operator.arrays import Array
 from ..problem.domain import Cell
 from ..problem.problem import MultiscaleProblem
+from ..runtime.arrays import Array
 from ..solve.cell_solution import CellSolution
 from ..solve.domains import line_points
 

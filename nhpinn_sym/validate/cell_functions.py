@@ -8,7 +8,7 @@ import numpy as np
 
 from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
-from ..operator.arrays import Array
+from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.cell_solution import CellFunction, CellSolution
 from ..solve.slow_variables import slow_box

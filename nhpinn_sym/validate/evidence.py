@@ -9,9 +9,9 @@ import sympy as sp
 
 from ..derive.model import HomogenizedModel
 from ..lower.equation import lower_fine
-from ..operator.arrays import Array
 from ..operator.parse import parse
 from ..resolution import AxisResolution, resolve_equation
+from ..runtime.arrays import Array
 from ..solve.solution import Solution
 from ..solve.waves import first_order_in_time, is_wave
 

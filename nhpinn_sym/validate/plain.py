@@ -19,12 +19,12 @@ import numpy as np
 import sympy as sp
 
 from .. import __version__
-from ..operator.arrays import Array
 from ..problem.errors import ProblemError, SolveError, ToleranceWarning, UnsupportedError
 from ..problem.numeric import lambdified
 from ..problem.problem import MultiscaleProblem
 from ..problem.scales import Fast
 from ..problem.user_input import parameter_numbers
+from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.backends import other_elements
 from ..solve.equations import solve_fine

@@ -13,10 +13,10 @@ import sympy as sp
 
 from ..derive.coefficient_picture import coefficient_values, draw_coefficient, folded
 from ..derive.model import HomogenizedModel
-from ..operator.arrays import Array
 from ..problem.errors import UnsupportedError
 from ..problem.pictures import Drawing, Sheet, curves, field, rates, real_parts, symbol
 from ..problem.problem import MultiscaleProblem
+from ..runtime.arrays import Array
 from ..solve.cell_picture import draw_cells
 from ..solve.cell_solution import CellSolution
 

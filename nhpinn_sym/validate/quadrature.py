@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..operator.arrays import Array
 from ..problem.domain import Domain
+from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.domains import grid_points, quadrature_rule
 from ..solve.solution import Solution

@@ -18,9 +18,9 @@ import numpy as np
 from ..derive.homogenize import homogenize
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
-from ..operator.arrays import Array
 from ..problem.errors import SolveError, ToleranceWarning
 from ..problem.problem import MultiscaleProblem
+from ..runtime.arrays import Array
 from ..runtime.quadrature import Quadrature
 from ..solve.cell_solution import CellSolution
 from ..solve.cells import solve_cells

@@ -33,10 +33,10 @@ from .. import __version__
 from ..derive.homogenize import homogenize
 from ..emit.source import Source, output_path
 from ..lower.walls import lower_walls
-from ..operator.arrays import Array
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers
+from ..runtime.arrays import Array
 from ..solve.backends import other_elements
 from ..solve.boundary_layers import with_layers
 from ..solve.cell_solution import CellSolution

@@ -10,7 +10,8 @@ import numpy as np
 import sympy as sp
 from sympy.core.relational import Relational
 
-from ..arrays import Array, Flags, tensor_points
+from ...runtime.arrays import Array, Flags
+from ...runtime.tensor_grids import tensor_points
 from .data import DataSpace, Interval
 from .enclosure import enclose, enclose_tightly
 from .ranges import Range

@@ -20,7 +20,7 @@ from sympy.logic.boolalg import And, Boolean, Not, Or
 
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import NOT_EVALUATED, lambdified
-from ..arrays import Array, Flags
+from ...runtime.arrays import Array, Flags
 from .ranges import (
     RULES,
     Range,

@@ -12,7 +12,8 @@ import numpy as np
 import sympy as sp
 
 from ...problem.errors import SolveError
-from ..arrays import Array, Integers, tensor_points
+from ...runtime.arrays import Array, Integers
+from ...runtime.tensor_grids import tensor_points
 from .breaks import Breaks, Level, boxes, find_breaks, smooth_levels
 from .data import DataAxis, DataSpace, Interval, number, plain, real_imaginary
 from .enclosure import enclose

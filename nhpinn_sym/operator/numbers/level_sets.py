@@ -13,7 +13,8 @@ import numpy as np
 import sympy as sp
 
 from ...problem.numeric import lambdified
-from ..arrays import Array, Integers, tensor_points
+from ...runtime.arrays import Array, Integers
+from ...runtime.tensor_grids import tensor_points
 
 # Of a line through the cell; between two of them one stationary point is looked for.
 _SAMPLES = 48

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import sympy as sp
 
-from ..arrays import Array
+from ...runtime.arrays import Array
 from .breaks import Breaks, merged
 from .data import DataSpace, number
 from .panels import FOR_A_MESH, MOST_COUPLED, Demand, resolve_panels

@@ -18,7 +18,8 @@ import sympy as sp
 
 from ...problem.errors import UnsupportedError
 from ...problem.numeric import NOT_EVALUATED, lambdified
-from ..arrays import Array, Flags, Integers, tensor_points
+from ...runtime.arrays import Array, Flags, Integers
+from ...runtime.tensor_grids import tensor_points
 from .breaks import boxes
 from .enclosure import enclose_tightly
 from .ranges import Range

@@ -11,7 +11,7 @@ import numpy as np
 import sympy as sp
 from sympy.core.relational import Eq, Ge, Gt, Le, Lt, Ne, Relational
 
-from ..arrays import Array, Flags
+from ...runtime.arrays import Array, Flags
 
 
 class Range(NamedTuple):

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 import sympy as sp
 
-from ..arrays import Array, Integers
+from ...runtime.arrays import Array, Integers
 from .enclosure import enclose_tightly
 from .panels import evaluator, halve
 from .ranges import Range

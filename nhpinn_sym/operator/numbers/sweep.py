@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from ..arrays import Array, Integers
+from ...runtime.arrays import Array, Integers
 from .level_sets import Bounds, LevelSet, breaks, roots
 
 _SAME = 1e-9
