@@ -21,7 +21,8 @@ class Profile:
     """A function of period 1. `text` is SymPy with the coordinate written Y; `waves` its highest
     harmonic.
 
-    breaks: where it or its slope jumps; marks: (place, width) of thin features.
+    breaks: where it or its slope jumps; marks: (place, width) of thin features; blur: what the
+    rounding of its conditions leaves open of its means, relative.
     """
 
     text: str
@@ -29,6 +30,7 @@ class Profile:
     breaks: tuple[float, ...] = ()
     marks: tuple[Mark, ...] = ()
     waves: int = 1
+    blur: float = 0.0
 
     def at(self, coordinate: str) -> str:
         """The text in a coordinate such as "s.y[0]"."""
@@ -44,6 +46,7 @@ class Profile:
             tuple(v for p in parts for v in p.breaks),
             tuple(m for p in parts for m in p.marks),
             max(p.waves for p in parts),
+            sum(p.blur for p in parts),
         )
 
 
@@ -122,7 +125,14 @@ def strip(rng: Random, contrast: float = 1e4) -> Profile:
 
     inside = f"sp.cos(2*sp.pi*(Y - {centre!r})) > sp.cos(sp.pi*{thick!r})"
     text = f"sp.Piecewise(({high!r}, {inside}), ({low!r}, True))"
-    return Profile(text, value, ((centre - thick / 2) % 1, (centre + thick / 2) % 1))
+    # A cosine, rounded, says where the two walls are to this.
+    walls = 2 * np.finfo(float).eps / (2 * math.pi * math.sin(math.pi * thick))
+    blur = max(
+        walls * abs(high - low) / (low + thick * (high - low)),
+        walls * abs(1 / high - 1 / low) / (1 / low + thick * (1 / high - 1 / low)),
+    )
+    ends = ((centre - thick / 2) % 1, (centre + thick / 2) % 1)
+    return Profile(text, value, ends, blur=blur)
 
 
 def tanh_layers(rng: Random, contrast: float = 1e4) -> Profile:

@@ -32,7 +32,6 @@ _SHRUNK = 1e-12
 """Share of a box by which it is shrunk, so that its ends, where data may jump, are not in it."""
 _BISECTIONS = 60
 """From a box to rounding: 2^-53, and some for boxes far from zero."""
-"""Share of the interval at which a zero that is no change of sign counts as found."""
 _GRIDS = {1: 64, 2: 24, 3: 10, 4: 6}
 """Boxes per axis on which a level is looked at for zeros."""
 

@@ -49,13 +49,13 @@ def _means(profile: Profile) -> tuple[float, float]:
 @kind("cells/layers 1D", *ALL, "pinn")
 def layers_1d(rng: Random) -> Draft:
     a = layers(rng)
-    return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]})
+    return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]}, doubt=a.blur)
 
 
 @kind("cells/profile 1D", *ALL, "pinn")
 def profile_1d(rng: Random) -> Draft:
     a = positive(rng)
-    return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]})
+    return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]}, doubt=a.blur)
 
 
 @kind("cells/period 1D", *ALL)
@@ -68,13 +68,13 @@ def period_1d(rng: Random) -> Draft:
     text = text.replace("problem =", cell + "problem =").replace(
         "unknown=u)", "unknown=u, cell=cell)"
     )
-    return Draft(text, {"A": [[_means(a)[0]]]})
+    return Draft(text, {"A": [[_means(a)[0]]]}, doubt=a.blur)
 
 
 @kind("cells/strip 1D", *ALL)
 def strip_1d(rng: Random) -> Draft:
     a = strip(rng)
-    return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]})
+    return Draft(cells_of(1, a.at("s.y[0]")), {"A": [[_means(a)[0]]]}, doubt=a.blur)
 
 
 @kind("cells/layers 2D", *ALL, "pinn")
@@ -92,7 +92,7 @@ def profile_2d(rng: Random) -> Draft:
     across, along = _means(a)
     diagonal = [along, along]
     diagonal[axis] = across
-    return Draft(cells_of(2, a.at(f"s.y[{axis}]")), {"A": np.diag(diagonal)})
+    return Draft(cells_of(2, a.at(f"s.y[{axis}]")), {"A": np.diag(diagonal)}, doubt=a.blur)
 
 
 @kind("cells/product 2D", *ALL)
@@ -101,7 +101,8 @@ def product_2d(rng: Random) -> Draft:
     a, b = positive(rng, 100), positive(rng, 100)
     (a_across, a_along), (b_across, b_along) = _means(a), _means(b)
     text = f"{a.at('s.y[0]')}*{b.at('s.y[1]')}"
-    return Draft(cells_of(2, text), {"A": np.diag([a_across * b_along, a_along * b_across])})
+    expected = {"A": np.diag([a_across * b_along, a_along * b_across])}
+    return Draft(cells_of(2, text), expected, doubt=a.blur + b.blur)
 
 
 @kind("cells/layers 3D", "fourier", "skfem", "")

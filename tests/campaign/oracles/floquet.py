@@ -5,7 +5,7 @@ in eps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 import numpy as np
@@ -129,6 +129,9 @@ class Expansion:
 _ROUNDING = 1e-10
 """What the rounding of exponents at the smallest eps leaves in a fit, where two fits agree."""
 
+_MORE_MODES = 2
+"""So many more show what the modes leave out."""
+
 _RANGES = {
     Fraction(1, 2): (0.2, 0.05),
     Fraction(1): (0.1, 0.012),
@@ -148,7 +151,10 @@ def expansion(problem: Fast) -> Expansion:
     """Fit sums of the powers of eps that can occur to the exponents at decreasing eps."""
     sizes = np.geomspace(*_RANGES[problem.power], 12)
     found = problem.exponents(sizes)
-    doubts, fits = [], []
+    # All fits share the error of the modes that are left out.
+    finer = replace(problem, modes=problem.modes + _MORE_MODES).exponents(sizes[:1])[0]
+    scales = np.array([sizes[0] ** 2, sizes[0], 1.0])
+    doubts, fits = [float(np.max(abs(finer - found[0]) / scales))], []
     for values, least in (
         (found[:, 0] / sizes**2, -2),
         (-found[:, 2], -1),
