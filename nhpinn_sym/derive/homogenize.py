@@ -1,5 +1,5 @@
 """homogenize: from the multiscale problem to its cell problems, effective law and homogenized
-equation.
+equation. Nonlinear problems go to derive/nonlinear.
 
 1. parse            the equation into the term table (operator/parse)
 2. scales           faster scales are averaged first (derive/fast_time, derive/iterated)
@@ -17,7 +17,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from ..operator.parse import parse
+from ..operator.parse import parse, parse_nonlinear
 from ..operator.table import Operator, Table
 from ..operator.twoscale import expand
 from ..problem.errors import ProblemError, UnsupportedError, shortened
@@ -29,6 +29,8 @@ from .ellipticity import check_ellipticity
 from .fast_time import average_fast_time
 from .hierarchy import hierarchy
 from .model import CellProblem, HomogenizedModel, Views
+from .nonlinear.homogenize import homogenize_nonlinear
+from .nonlinear.model import NonlinearModel
 from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, joined, unit_mass
@@ -41,22 +43,38 @@ MAX_ORDER = 64
 """Highest order of an expansion: far beyond what double precision can use."""
 
 
-def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
-    """Two-scale expansion of a linear problem, correctors up to `order` (Bensoussan, Lions,
+def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel | NonlinearModel:
+    """Two-scale expansion of a problem, correctors up to `order` (Bensoussan, Lions,
     Papanicolaou 1978; Bakhvalov, Panasenko 1989).
 
     Ansatz u = sum_n eps^n sum N^n_{q,alpha}(x, y) D^alpha U_q, cell functions of zero mean (plus
-    convention), U = U_0 + eps U_1 + ...
+    convention), U = U_0 + eps U_1 + ...; for a nonlinear problem u = U + eps N(y; U, grad U) + ...
     Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition
     fails, `UnsupportedError` for valid problems outside this version.
     """
+    _check_number(order)
+    op = parse_nonlinear(problem)
+    if op.linear:
+        return _homogenize_parsed(op, order)
+    return homogenize_nonlinear(op, order, homogenize_linear)
+
+
+def homogenize_linear(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel:
+    """`homogenize`; NonlinearTermError for a problem that is not linear."""
+    _check_number(order)
+    return _homogenize_parsed(parse(problem), order)
+
+
+def _check_number(order: object) -> None:
     if type(order) is not int or not 1 <= order <= MAX_ORDER:
         raise ProblemError(
             f"the order of the expansion is an integer from 1 to {MAX_ORDER}",
             term=f"order={shortened(order)}",
             remedy="write homogenize(problem, order=2)",
         )
-    op = parse(problem)
+
+
+def _homogenize_parsed(op: Operator, order: int) -> HomogenizedModel:
     diagnose.check_coefficients(op)
     physical = active_axes(op)
     op, corrections, applied = average_fast_time(physical)

@@ -103,6 +103,11 @@ class HomogenizedModel:
     """
 
     @property
+    def linear(self) -> bool:
+        """True: the problem is linear in its unknowns."""
+        return True
+
+    @property
     def components(self) -> int:
         """The number of scalar unknowns."""
         return self.operator.components

@@ -13,6 +13,7 @@ import sympy as sp
 from sympy.core.function import AppliedUndef
 from sympy.matrices import MatrixBase
 from sympy.printing.latex import LatexPrinter, translate
+from sympy.printing.precedence import PRECEDENCE
 from sympy.printing.str import StrPrinter
 
 from ..operator.table import MultiIndex, differentiate
@@ -89,6 +90,11 @@ class _Text(StrPrinter):
         marks = " ".join(f"d_{v}" for v, n in expr.variable_count for _ in range(int(n)))
         inner = self.doprint(expr.expr)
         return f"{marks} {inner}" if plain(expr.expr) else f"{marks}[{inner}]"
+
+    def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
+        if not isinstance(expr.base, sp.Derivative):
+            return str(super()._print_Pow(expr, rational))
+        return f"({self.doprint(expr.base)})**{self.parenthesize(expr.exp, PRECEDENCE['Pow'])}"
 
     def _print_Function(self, expr: sp.Function) -> str:
         if not isinstance(expr, AppliedUndef):

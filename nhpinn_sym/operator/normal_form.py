@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import sympy as sp
 
@@ -34,7 +35,7 @@ def normal_form(operator: Operator) -> Operator:
     for term, c in operator.table.items():
         for new, piece in _normalize(operator, term, c):
             table[new].append(piece)
-    return Operator(operator.problem, _summed(table), operator.axes, operator.frozen)
+    return replace(operator, table=_summed(table))
 
 
 def _summed(table: Mapping[Term, list[sp.Expr]]) -> dict[Term, sp.Expr]:

@@ -1,6 +1,7 @@
 """SymPy equation -> term table.
 
-- walks sums, products and derivatives; everything else around an unknown is a nonlinear term;
+- walks sums, products and derivatives; everything else around an unknown is a nonlinear term,
+  which `parse` refuses and `parse_nonlinear` keeps (operator/nonlinear_terms);
 - never expands through an outer derivative: the divergence form stays as it was written;
 - coefficients are split by integer powers of eps and written in plain symbols (y1 for y_1(x1,
   eps)).
@@ -9,6 +10,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import Any
 
 import sympy as sp
@@ -26,6 +28,7 @@ from ..problem.problem import MultiscaleProblem
 from ..problem.scales import Fast
 from ..problem.user_input import instance
 from .constant_conditions import decided
+from .nonlinear_terms import FluxReader
 from .normal_form import normal_form
 from .table import MultiIndex, Operator, Term, add, all_axes, unit
 from .written_scales import fold_fast
@@ -33,9 +36,27 @@ from .zero_test import jumps
 
 
 def parse(problem: MultiscaleProblem) -> Operator:
-    """The normal-form term table of a problem; a typed `ProblemError` quotes the term that cannot
-    be read.
+    """The normal-form term table of a linear problem; a typed `ProblemError` quotes the term that
+    cannot be read, or is not linear.
     """
+    reader = _read(problem)
+    if reader.fluxes.first is not None:
+        raise reader.fluxes.first
+    return normal_form(Operator(problem, reader.split(), all_axes(problem)))
+
+
+def parse_nonlinear(problem: MultiscaleProblem) -> Operator:
+    """`parse` for problems that may hold terms that are not linear: `Operator.linear` says it."""
+    reader = _read(problem)
+    op = normal_form(Operator(problem, reader.split(), all_axes(problem)))
+    if reader.fluxes.first is None:
+        return op
+    fluxes = reader.fluxes.split(reader.powers)
+    return replace(op, fluxes=fluxes, jets=reader.fluxes.jets)
+
+
+def _read(problem: MultiscaleProblem) -> _Reader:
+    """The terms of all equations."""
     reader = _Reader(
         instance(
             problem,
@@ -50,7 +71,7 @@ def parse(problem: MultiscaleProblem) -> Operator:
             lambda e: isinstance(e, (sp.Integral, sp.Sum, sp.Product)), lambda e: e.doit()
         )
         reader.walk(i, reader.zero, sp.Integer(1), fold_fast(carried_out, problem.scales))
-    return normal_form(Operator(problem, reader.split(), all_axes(problem)))
+    return reader
 
 
 def _check_atoms(equation: sp.Expr, problem: MultiscaleProblem) -> None:
@@ -103,6 +124,7 @@ class _Reader:
         self.raw: dict[tuple[int, MultiIndex, int | None, MultiIndex], sp.Expr] = defaultdict(
             lambda: sp.Integer(0)
         )
+        self.fluxes = FluxReader(problem)
 
     def walk(self, i: int, left: MultiIndex, c: sp.Expr, e: sp.Expr) -> None:
         """Add D^left( c * e ) to equation i; c holds no unknown."""
@@ -118,11 +140,7 @@ class _Reader:
         elif isinstance(e, sp.Mul):
             self._product(i, left, c, e)
         else:
-            raise NonlinearTermError(
-                "a term is not linear in the unknown",
-                term=self._quote(left, c, e),
-                remedy="only linear operators are homogenized; linearize the term",
-            )
+            self._put_nonlinear(i, left, c * e, "a term is not linear in the unknown")
 
     def _hot(self, e: sp.Expr) -> bool:
         """Does e hold an unknown, or a derivative that is still to be read?"""
@@ -134,11 +152,8 @@ class _Reader:
         hot = [a for a in e.args if self._hot(a)]
         unknown = [a for a in hot if a.has(*self.fields)]
         if len(unknown) > 1:
-            raise NonlinearTermError(
-                "a product of unknowns is not linear",
-                term=self._quote(left, c, e),
-                remedy="linearize the term",
-            )
+            self._put_nonlinear(i, left, c * e, "a product of unknowns is not linear")
+            return
         if len(hot) > 1:
             keep = unknown[0] if unknown else hot[0]
             known = {a: self._evaluate(a) for a in hot if a is not keep}
@@ -187,7 +202,7 @@ class _Reader:
         if isinstance(e, sp.Add):
             for part in e.args:
                 self._inside(i, left, c, part, v)
-        elif e in self.fields or isinstance(e, sp.Derivative):
+        elif e in self.fields or (isinstance(e, sp.Derivative) and not self.fluxes.is_nonlinear(e)):
             deeper = sp.Derivative(e, v, evaluate=False)
             if deeper.expr in self.fields:
                 self._derivative(i, left, c, deeper)
@@ -197,7 +212,7 @@ class _Reader:
                     term=self._quote(left, c, deeper),
                     remedy="write the operator in divergence form, with s.div and s.grad",
                 )
-        elif isinstance(e, sp.Mul) and self._hot(e):
+        elif isinstance(e, sp.Mul) and self._hot(e) and not self.fluxes.is_nonlinear(e):
             hot = next(a for a in e.args if self._hot(a))
             cold = sp.Mul(*[a for a in e.args if a is not hot])
             self.walk(i, left, c * self._slope(cold, v), hot)
@@ -205,9 +220,20 @@ class _Reader:
         elif not self._hot(e):
             self.walk(i, left, c * self._slope(e, v), sp.Integer(1))
         else:
-            raise NonlinearTermError(
-                "a term is not linear in the unknown", term=self._quote(left, c, e)
-            )
+            whole = c * sp.Derivative(e, v, evaluate=False)
+            self._put_nonlinear(i, left, whole, "a term is not linear in the unknown")
+
+    def _put_nonlinear(self, i: int, left: MultiIndex, e: sp.Expr, why: str) -> None:
+        """Add D^left( e ), which is not linear in the unknowns."""
+        refusal = NonlinearTermError(
+            why,
+            term=self._quote(left, sp.Integer(1), e),
+            remedy=(
+                "linearize the term; nonlinear problems have homogenize, solve_law,"
+                " solve_homogenized and solve_fine"
+            ),
+        )
+        self.fluxes.put(i, left, e, refusal)
 
     def _depends(self, c: sp.Expr, v: sp.Symbol) -> bool:
         return c.has(*self.partners.get(v, (v,)))
@@ -258,27 +284,34 @@ class _Reader:
     def split(self) -> dict[Term, sp.Expr]:
         """The raw sums, by powers of eps and in plain symbols, with every symbol accounted for."""
         table: dict[Term, sp.Expr] = defaultdict(lambda: sp.Integer(0))
+        for (i, left, field, right), c in self.raw.items():
+            for power, part in self.powers(c).items():
+                table[Term(i, left, field, right, power)] += part
+        return {term: c for term, c in table.items() if c != 0}
+
+    def powers(self, c: sp.Expr) -> dict[int, sp.Expr]:
+        """The parts of c by powers of eps, in plain symbols; UndeclaredSymbolError for others."""
         cell = {axis.symbol: axis.interval for axis in all_axes(self.problem)}
         allowed = {
             *self.scales.arguments,
             *(v.symbol for v in self.scales.fast),
             *self.problem.parameters,
+            *self.fluxes.jets,
         }
-        for (i, left, field, right), c in self.raw.items():
-            plain = decided(self.scales.plain(c), cell)
-            for power, part in powers_of(plain, self.scales.eps, quote=c).items():
-                strange = sorted(part.free_symbols - allowed, key=str)
-                if strange:
-                    raise UndeclaredSymbolError(
-                        f"the symbol {strange[0]} is not declared",
-                        term=c,
-                        remedy=(
-                            f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or"
-                            " give it a value"
-                        ),
-                    )
-                table[Term(i, left, field, right, power)] += part
-        return {term: c for term, c in table.items() if c != 0}
+        plain = decided(self.scales.plain(c), cell)
+        parts = powers_of(plain, self.scales.eps, quote=c)
+        for part in parts.values():
+            strange = sorted(part.free_symbols - allowed, key=str)
+            if strange:
+                raise UndeclaredSymbolError(
+                    f"the symbol {strange[0]} is not declared",
+                    term=c,
+                    remedy=(
+                        f"add parameters={{{strange[0]}: (lower, upper)}} to the problem, or"
+                        " give it a value"
+                    ),
+                )
+        return parts
 
 
 def powers_of(c: sp.Expr, eps: sp.Symbol, quote: object) -> dict[int, sp.Expr]:

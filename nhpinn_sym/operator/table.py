@@ -1,5 +1,5 @@
 """The IR: a linear operator is a table of terms eps^power * D^left( c D^right u_field ) in an
-equation.
+equation; what is not linear is kept as it is under its left derivative, eps^power * D^left( F ).
 
 Multi-indices count derivatives by (x_1..x_d, t). Field None stands for the constant 1: a source
 term, on the left-hand side of the equation like all others.
@@ -8,7 +8,7 @@ term, on the left-hand side of the equation like all others.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
@@ -37,6 +37,18 @@ class Term(NamedTuple):
 Table = Mapping[Term, sp.Expr]
 
 
+class Place(NamedTuple):
+    """Where a nonlinear flux F stands: eps^power D^left( F ) in an equation."""
+
+    equation: int
+    left: MultiIndex
+    power: int
+
+
+Jet = tuple[int, MultiIndex]
+"""(field, index): the derivative D^index of an unknown, which a symbol stands for in a flux."""
+
+
 class FastAxis(NamedTuple):
     """A coordinate of the cell: `symbol` stands for (slow coordinate number `slow`) / eps^power, on
     the period `interval`.
@@ -55,12 +67,21 @@ class Operator:
 
     `axes` are the fast coordinates that derivatives act on; `frozen` ones are parameters of the
     cell problems (iterated averaging).
+    `fluxes` hold everything that is not linear in the unknowns: functions of the same symbols and
+    of the `jets`, which stand for unknowns and their derivatives. Linear operators have none.
     """
 
     problem: MultiscaleProblem
     table: Table
     axes: tuple[FastAxis, ...]
     frozen: tuple[FastAxis, ...] = ()
+    fluxes: Mapping[Place, sp.Expr] = field(default_factory=dict)
+    jets: Mapping[sp.Symbol, Jet] = field(default_factory=dict)
+
+    @property
+    def linear(self) -> bool:
+        """Whether every term is linear in the unknowns."""
+        return not self.fluxes
 
     @cached_property
     def coordinates(self) -> tuple[sp.Symbol, ...]:

@@ -39,17 +39,19 @@ _SHOWN = 200
 
 
 class MultiscaleProblem:
-    """A linear PDE with a small period eps on a box.
+    """A PDE with a small period eps on a box.
 
     equation   : sp.Eq, a pair (lhs, rhs), or a list of them; linear in the unknowns, coefficients
-    in s.x, s.y, s.t, integer powers of s.eps. scales     : the `Scales` whose coordinates the
-    equation is written in.
+    in s.x, s.y, s.t, integer powers of s.eps; or nonlinear in them and in their first derivatives,
+    in divergence form. scales     : the `Scales` whose coordinates the equation is written in.
     unknown    : `scales.unknown(...)`, or a list of them (stacked in that order).
     domain     : `Box`, with one boundary condition for each part of its boundary in `boundary`;
     both may be left out where only the derivation is wanted.
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
+    ranges     : {unknown: (lower, upper)}, between which the values of a nonlinear problem lie:
+    coefficients that depend on the unknown are checked, and laws are tabulated, there.
     name, paper: a title, and errors published for this problem, {eps: {"e1": ..., "e4": ...}},
     which reports show beside their own.
 
@@ -70,6 +72,7 @@ class MultiscaleProblem:
         fast_cell: Cell | None = None,
         tau_period: object = 1,
         parameters: Mapping[sp.Symbol, tuple[object, object]] | None = None,
+        ranges: Mapping[Any, tuple[object, object]] | None = None,
         name: str = "",
         paper: Mapping[object, Mapping[str, float]] | None = None,
     ) -> None:
@@ -88,6 +91,7 @@ class MultiscaleProblem:
             tau_period, ProblemError, "tau_period", "write tau_period=1"
         )
         self.parameters = _parameters(parameters)
+        self.ranges = _ranges(ranges, self.unknowns)
         self.boundary = listed(
             [boundary] if isinstance(boundary, Condition) else boundary,
             "boundary",
@@ -324,6 +328,31 @@ def _parameters(table: Any) -> dict[sp.Symbol, tuple[sp.Expr, sp.Expr]]:
     for symbol in table:
         check_parameter(symbol)
     return {symbol: Box(pair).intervals[0] for symbol, pair in table.items()}
+
+
+def _ranges(table: Any, unknowns: Sequence[sp.Expr]) -> dict[sp.Expr, tuple[sp.Expr, sp.Expr]]:
+    """The range of each scalar unknown that has one; that of a vector is one for every
+    component.
+    """
+    if table is None:
+        return {}
+    if not isinstance(table, Mapping):
+        raise ProblemError(
+            "ranges are a dictionary",
+            term=shortened(table),
+            remedy="write ranges={u: (lower, upper)}",
+        )
+    found: dict[sp.Expr, tuple[sp.Expr, sp.Expr]] = {}
+    for unknown, pair in table.items():
+        for u in unknown_functions(unknown):
+            if u not in unknowns:
+                raise ProblemError(
+                    "a range of something that is no unknown of the problem",
+                    term=shortened(u),
+                    remedy=f"the unknowns are {', '.join(map(str, unknowns))}",
+                )
+            found[u] = Box(pair).intervals[0]
+    return found
 
 
 _SIDE = "write SymPy expressions; look for a division by zero or a nan in the coefficients"

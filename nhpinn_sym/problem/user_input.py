@@ -230,8 +230,9 @@ def _number(value: object, what: str, remedy: str) -> float:
 
 
 def instance(value: Any, kind: type[T], what: str, remedy: str) -> T:
-    """`value`, if it is a `kind`."""
+    """`value`, if it is a `kind`; a value of another kind may say itself what to do `instead`."""
     if not isinstance(value, kind):
+        remedy = getattr(value, "instead", remedy)
         raise ProblemError(f"{what} is not a {kind.__name__}", term=shortened(value), remedy=remedy)
     return value
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import sympy as sp
 
-from ..derive.homogenize import homogenize
+from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..lower.forms import LoweredCells
 from ..problem.errors import NhpinnError
@@ -163,7 +163,7 @@ def _of_transposed(
     if mixed or model.frame or model.eigenvalue is not None or model.homogenized_order != 2:
         return None
     try:
-        other = homogenize(adjoint_problem(model.operator))
+        other = homogenize_linear(adjoint_problem(model.operator))
         values = entries(solve_cells(other, "fourier", parameters=parameters), other.problem)["A"]
     except NhpinnError:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import sympy as sp
 
-from ..derive.homogenize import homogenize
+from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..operator.parse import parse
@@ -38,7 +38,7 @@ def eps_orders(problem: MultiscaleProblem) -> Orders:
     with coefficients of y alone). Bensoussan, Lions, Papanicolaou 1978, ch. 1; Jikov, Kozlov,
     Oleinik 1994, sec. 1.4; Allaire, Amar 1999.
     """
-    model = homogenize(problem)
+    model = homogenize_linear(problem)
     further = len(model.operator.axes) > problem.scales.dim
     if model.homogenized_order != 2 or further or not _first_order(model):
         return {}
@@ -65,7 +65,7 @@ def mesh_orders(problem: MultiscaleProblem, settings: Settings) -> Orders:
     numbers = parameter_numbers(settings.parameters, problem.parameters)
     plain = is_plain(problem)
     if not plain:
-        model = homogenize(problem)
+        model = homogenize_linear(problem)
         lowered = lower_cells(model)
         if not lowered.externals and _full_order(
             resolve_cells(lowered, numbers, slow_box(model, lowered)[0])

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..derive.homogenize import homogenize
+from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..lower.cells import lower_cells
 from ..problem.errors import SolveError, ToleranceWarning
@@ -93,7 +93,7 @@ class Reference:
 
 def eps_reference(problem: MultiscaleProblem, settings: Settings) -> ComparedCells:
     """The cell problems by every backend, which are the same at every eps."""
-    model = homogenize(problem)
+    model = homogenize_linear(problem)
     covered_domain(model)
     return cell_stage(model, settings, Store(None, ""))
 
@@ -152,7 +152,7 @@ def net_point(
 
 def _reference(problem: MultiscaleProblem, settings: Settings, **options: Any) -> Reference:
     plain = is_plain(problem)
-    model = None if plain else homogenize(problem)
+    model = None if plain else homogenize_linear(problem)
     cells = None
     with _coarse_on_purpose():
         if model is not None:
@@ -185,7 +185,7 @@ def _point(
     model = None
     with _coarse_on_purpose():
         if reference.cells is not None:
-            model = homogenize(problem)
+            model = homogenize_linear(problem)
             cells = solve_cells(
                 model,
                 backend,

@@ -30,7 +30,7 @@ import numpy as np
 import sympy as sp
 
 from .. import __version__
-from ..derive.homogenize import homogenize
+from ..derive.homogenize import homogenize_linear
 from ..emit.source import Source, output_path
 from ..lower.walls import lower_walls
 from ..problem.errors import ProblemError, SolveError, UnsupportedError
@@ -159,7 +159,7 @@ class _Run:
         compared: ComparedCells | None = None,
     ) -> None:
         self.compared = compared
-        self.model = homogenize(problem)
+        self.model = homogenize_linear(problem)
         domain = covered_domain(self.model)
         self.problem, self.settings = problem, settings
         self.eps = positive_eps(eps)

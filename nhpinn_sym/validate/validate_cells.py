@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import Any
 
 from .. import __version__
-from ..derive.homogenize import homogenize
+from ..derive.homogenize import homogenize_linear
 from ..derive.model import HomogenizedModel
 from ..emit.emit import emit
 from ..emit.source import Source
@@ -30,7 +30,7 @@ def validate_cells(
     problem: MultiscaleProblem, settings: Settings, out: str | os.PathLike[str] | None
 ) -> Report:
     """`validate` without eps. Errors: those of `homogenize`; of the solves where all fail."""
-    model = homogenize(problem)
+    model = homogenize_linear(problem)
     store = Store(out, repr((versions(settings.fem), problem_key(problem), settings.key())))
     found, expansion = cell_stage(model, settings, store)
     return cell_report(

@@ -1,0 +1,36 @@
+"""Nonlinear problems: from the operator to the state problem and the model of its tangent.
+
+1. gather      what stands under each derivative, by powers of eps (state)
+2. check       kernels, means, monotonicity, storage, on samples (checks)
+3. linearize   the ordinary model of the tangent (linearized): refuses what is not elliptic
+4. write       the derivation (steps)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...operator.table import Operator
+from ...problem.problem import MultiscaleProblem
+from ..model import HomogenizedModel
+from .checks import check_state
+from .linearized import linearized_problem
+from .model import NonlinearModel, refuse_order
+from .state import state_problem
+from .steps import write_steps
+
+
+def homogenize_nonlinear(
+    op: Operator, order: int, homogenize: Callable[[MultiscaleProblem], HomogenizedModel]
+) -> NonlinearModel:
+    """The state problem, the law and the first corrector of an operator (A. Pankov, G-Convergence
+    and Homogenization of Nonlinear Partial Differential Operators, 1997, for monotone fluxes).
+
+    homogenize : of linear problems. Errors: SolvabilityError where means or kernels forbid the
+    expansion, UnsupportedError for what has no law of this kind, each with the term.
+    """
+    refuse_order(order)
+    state = state_problem(op)
+    check_state(state)
+    tangent = homogenize(linearized_problem(state))
+    return NonlinearModel(op.problem, op, state, tangent, write_steps)

@@ -1,0 +1,95 @@
+"""The derived model of a nonlinear problem: state problem, law, and the model of the tangent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import sympy as sp
+
+from ...operator.table import Operator
+from ...problem.errors import UnsupportedError
+from ...problem.problem import MultiscaleProblem
+from ..derivation import Derivation
+from ..model import HomogenizedModel
+from .state import StateProblem
+
+
+@dataclass(frozen=True)
+class NonlinearModel:
+    """Result of `homogenize` for a nonlinear problem. `print(model)` shows the derivation.
+
+    state      : what stands under each derivative, by powers of eps
+    linearized : the ordinary model of the tangent, of order 1: its "A" is the derivative of the
+                 effective flux by the gradient, its cell functions are those of the corrector
+    potential  : whether the state problem is that of a minimum, and the effective flux the
+                 derivative of an energy
+    frozen     : whether the state problem is linear at a fixed value of u0
+    """
+
+    problem: MultiscaleProblem
+    operator: Operator
+    state: StateProblem = field(repr=False)
+    linearized: HomogenizedModel = field(repr=False)
+    written: Callable[[NonlinearModel], Derivation] = field(repr=False)
+    order: int = 1
+
+    instead = (
+        "this model is nonlinear: law = solve_law(model), then solve_homogenized(model, law) and"
+        " law.state(grad=...); model.linearized is a linear model"
+    )
+    """What a verb that takes linear models says to one that is not."""
+
+    @property
+    def linear(self) -> bool:
+        """False: the problem has terms that are not linear in the unknowns."""
+        return False
+
+    @property
+    def potential(self) -> bool:
+        return self.state.potential
+
+    @property
+    def frozen(self) -> bool:
+        return self.state.frozen
+
+    @property
+    def components(self) -> int:
+        """The number of scalar unknowns."""
+        return self.operator.components
+
+    @property
+    def title(self) -> str:
+        return f"Homogenization of {self.problem.name or 'a nonlinear multiscale equation'}"
+
+    @cached_property
+    def derivation(self) -> Derivation:
+        return self.written(self)
+
+    @property
+    def equation(self) -> sp.Equality:
+        """The homogenized equation for u0 (the first of a system), in the law of
+        `derivation.steps`.
+        """
+        found = self.derivation.steps[-1].equations[0]
+        assert isinstance(found, sp.Equality)
+        return found
+
+    def __str__(self) -> str:
+        return str(self.derivation)
+
+    __repr__ = __str__
+
+    def _repr_latex_(self) -> str:
+        return self.derivation.fragment()
+
+
+def refuse_order(order: int) -> None:
+    """UnsupportedError for correctors beyond the first."""
+    if order > 1:
+        raise UnsupportedError(
+            f"correctors of order {order} of a nonlinear problem",
+            term=f"order={order}",
+            remedy="write order=1: the law, its tangent and the first corrector are derived",
+        )

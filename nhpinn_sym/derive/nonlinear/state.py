@@ -1,0 +1,292 @@
+"""The state problem: everything that stands under each derivative, by powers of eps, as functions
+of jets.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import sympy as sp
+
+from ...operator.nonlinear_terms import jet_symbol
+from ...operator.table import MultiIndex, Operator, unit
+from ...operator.zero_test import is_zero, jumps
+from ...problem.errors import JumpError, SolvabilityError, UnsupportedError
+
+Rows = tuple[tuple[sp.Expr, ...], ...]
+"""Expressions by equation (or unknown) and axis."""
+
+
+@dataclass(frozen=True)
+class StateProblem:
+    """The parts of d_t b - div( flux + transport/eps ) + source/eps + reaction = load, by equation
+    and axis.
+
+    values[j], slopes[j][l] : the symbols of u_j and of d_l u_j in them
+    flux      : A(x, y; u, grad u)                transport : B(x, y; u), at 1/eps
+    cell_source : g(x, y; u), at 1/eps            reaction  : G(x, y; u, grad u)
+    storage   : b(x, y; u)                        load      : f(x, y), free of the unknowns
+    """
+
+    operator: Operator
+    values: tuple[sp.Symbol, ...]
+    slopes: tuple[tuple[sp.Symbol, ...], ...]
+    flux: Rows
+    transport: Rows
+    cell_source: tuple[sp.Expr, ...]
+    reaction: tuple[sp.Expr, ...]
+    storage: tuple[sp.Expr, ...]
+    load: tuple[sp.Expr, ...]
+
+    @property
+    def dim(self) -> int:
+        return self.operator.problem.scales.dim
+
+    @property
+    def components(self) -> int:
+        return len(self.values)
+
+    @cached_property
+    def all_slopes(self) -> tuple[sp.Symbol, ...]:
+        return tuple(p for row in self.slopes for p in row)
+
+    @cached_property
+    def all_fluxes(self) -> tuple[sp.Expr, ...]:
+        return tuple(a for row in self.flux for a in row)
+
+    @cached_property
+    def tangent(self) -> sp.ImmutableMatrix:
+        """dA / d grad u: rows (equation, axis), columns (unknown, axis)."""
+        return sp.ImmutableMatrix(
+            [[sp.diff(a, p) for p in self.all_slopes] for a in self.all_fluxes]
+        )
+
+    @cached_property
+    def frozen(self) -> bool:
+        """Whether the state problem is linear at fixed values: A is affine in grad u."""
+        return not any(entry.has(*self.all_slopes) for entry in self.tangent)
+
+    @cached_property
+    def potential(self) -> bool:
+        """Whether the state problem is that of a minimum: dA / d grad u is symmetric, and nothing
+        is transported at order 1/eps.
+        """
+        still = all(b == 0 for row in self.transport for b in row)
+        return still and all(
+            is_zero(self.tangent[i, j] - self.tangent[j, i])
+            for i in range(self.tangent.rows)
+            for j in range(i)
+        )
+
+    @cached_property
+    def depends_on_values(self) -> bool:
+        """Whether the law depends on u itself, and not on its gradient alone."""
+        parts = [*self.all_fluxes, *(b for row in self.transport for b in row)]
+        parts += [*self.cell_source, *self.reaction, *self.storage]
+        return any(e.has(*self.values) for e in parts)
+
+    @property
+    def timely(self) -> bool:
+        """Whether there is a time derivative."""
+        return any(b != 0 for b in self.storage)
+
+
+def state_problem(op: Operator) -> StateProblem:
+    """The state problem of an operator of second order with one fast scale y; typed refusals quote
+    the term.
+    """
+    _check_scales(op)
+    gathered = _Gathered(op)
+    gathered.read()
+    return gathered.result()
+
+
+def _check_scales(op: Operator) -> None:
+    scales = op.problem.scales
+    if scales.levels > 1 or scales.fast_time is not None:
+        raise UnsupportedError(
+            "a nonlinear operator with more fast scales than y = x/eps",
+            term=scales,
+            remedy="write it with y alone; iterated averages of nonlinear laws are not derived",
+        )
+
+
+class _Gathered:
+    """Sums of what stands at each place, with the signs of `StateProblem`."""
+
+    def __init__(self, op: Operator) -> None:
+        self.op = op
+        self.d = op.problem.scales.dim
+        size = self.d + 1
+        self.zero: MultiIndex = (0,) * size
+        self.axes = {unit(k, size): k for k in range(self.d)}
+        self.time = unit(self.d, size)
+        count = range(op.components)
+        self.values = tuple(jet_symbol(op.problem, j, self.zero) for j in count)
+        self.slopes = tuple(
+            tuple(jet_symbol(op.problem, j, unit(k, size)) for k in range(self.d)) for j in count
+        )
+        self.flux = _sums()
+        self.transport = _sums()
+        self.cell_source = _sums()
+        self.reaction = _sums()
+        self.storage = _sums()
+        self.singular = _sums()
+        """At eps^-2, without derivatives: what div_y of the transport has to cancel."""
+
+    def read(self) -> None:
+        op = self.op
+        for term, c in op.table.items():
+            shown = op.show(term)
+            if term.field is None:
+                self._add(term.equation, term.left, term.power, c, shown)
+            elif term.right == self.zero:
+                self._add(term.equation, term.left, term.power, c * self.values[term.field], shown)
+            elif term.right in self.axes:
+                slope = self.slopes[term.field][self.axes[term.right]]
+                self._add(term.equation, term.left, term.power, c * slope, shown)
+            elif term.right == self.time and term.left == self.zero and term.power == 0:
+                self.storage[term.equation] += c * self.values[term.field]
+                rate = sp.diff(c, op.coordinates[self.d])
+                self.reaction[term.equation] -= rate * self.values[term.field]
+            else:
+                raise UnsupportedError(
+                    "a term of this kind in a nonlinear operator",
+                    term=shown,
+                    remedy="equations of second order in space and first order in time are covered",
+                )
+        for place, e in op.fluxes.items():
+            self._add(place.equation, place.left, place.power, e, e)
+
+    def _add(self, i: int, left: MultiIndex, power: Any, e: sp.Expr, shown: sp.Expr) -> None:
+        """One term D^left( e ) of order eps^power; what vanishes in the limit is left out."""
+        slopes = [p for row in self.slopes for p in row]
+        if left in self.axes and power == 0:
+            self.flux[i, self.axes[left]] -= e
+        elif left in self.axes and power == -1 and not e.has(*slopes):
+            self.transport[i, self.axes[left]] -= e
+        elif left == self.time and power == 0:
+            self.storage[i] += e
+        elif left == self.zero and power == 0:
+            self.reaction[i] += e
+        elif left == self.zero and power == -1 and not e.has(*slopes):
+            self.cell_source[i] += e
+        elif left == self.zero and power == -1:
+            self._convection(i, e, shown)
+        elif left == self.zero and power == -2 and not e.has(*slopes):
+            self.singular[i] += e
+        elif power <= 0:
+            raise UnsupportedError(
+                f"a nonlinear term of order eps^{power} in this place",
+                term=shown,
+                remedy=(
+                    "the flux stands at eps^0, drifts and reactions at 1/eps or eps^0, storage at"
+                    " eps^0: multiply the equation by a power of eps"
+                ),
+            )
+
+    def _convection(self, i: int, e: sp.Expr, shown: sp.Expr) -> None:
+        """b(y, u).grad u / eps as div( B )/eps - (div_y B)/eps^2, dB/du = b."""
+        op = self.op
+        rest = e
+        for row, value in zip(self.slopes, self.values, strict=True):
+            for axis, p in enumerate(row):
+                b = sp.diff(e, p)
+                held = {*self.values} - {value}
+                if b.has(*(q for r in self.slopes for q in r), *held):
+                    raise UnsupportedError(
+                        "a term of order 1/eps that is not linear in the gradient, or couples it"
+                        " with other unknowns",
+                        term=shown,
+                        remedy="write drifts as b(y).grad( phi(u) )/eps",
+                    )
+                if b == 0:
+                    continue
+                inner = sp.integrate(b, value)
+                if inner.has(sp.Integral) or jumps(b):
+                    raise UnsupportedError(
+                        "a drift of order 1/eps whose primitive is not found",
+                        term=shown,
+                        remedy="write it as b(y).grad( phi(u) )/eps",
+                    )
+                self.transport[i, axis] -= inner
+                self.cell_source[i] -= sp.diff(inner, op.coordinates[axis])
+                self.singular[i] -= sp.diff(inner, op.fast[axis])
+                rest -= b * p
+        self.cell_source[i] += sp.expand(rest)
+
+    def result(self) -> StateProblem:
+        self._check_kernel()
+        count = range(self.op.components)
+        axes = range(self.d)
+        load = [-self._free(self.reaction[i]) for i in count]
+        state = StateProblem(
+            self.op,
+            self.values,
+            self.slopes,
+            tuple(tuple(self.flux[i, k] for k in axes) for i in count),
+            tuple(tuple(self.transport[i, k] for k in axes) for i in count),
+            tuple(self.cell_source[i] for i in count),
+            tuple(self.reaction[i] + load[i] for i in count),
+            tuple(self.storage[i] for i in count),
+            tuple(load),
+        )
+        self._check_flux(state)
+        return state
+
+    def _free(self, e: sp.Expr) -> sp.Expr:
+        """The terms that do not hold the unknowns."""
+        jets = [*self.values, *(p for row in self.slopes for p in row)]
+        return sp.Add(*[part for part in sp.Add.make_args(e) if not part.has(*jets)])
+
+    def _check_kernel(self) -> None:
+        """div_y B(y, s) + what stands at eps^-2 vanishes for every s: then u0 does not depend on
+        y.
+        """
+        op = self.op
+        for i in range(op.components):
+            parts = [self.singular[i]]
+            for axis, y in enumerate(op.fast):
+                b = self.transport[i, axis]
+                if b.has(y) and jumps(b) and any(_places(b, y)):
+                    raise JumpError(
+                        f"a flux of order 1/eps that jumps along {y}",
+                        term=b,
+                        remedy="a jump of its normal component is a source at eps^-2: smooth it",
+                    )
+                parts.append(-sp.diff(b, y))
+            if not is_zero(sp.Add(*parts), [p for p in parts if p != 0]):
+                raise SolvabilityError(
+                    "terms of order eps^-2 that do not vanish for constant u: u0 oscillates in y at"
+                    " order one (a nonlinear kernel)",
+                    term=sp.Add(*parts) * op.problem.scales.eps**-2,
+                    remedy=(
+                        "a drift needs div_y b = 0; where div grad phi(y, u) stands, take v ="
+                        " phi(y, u) for the unknown"
+                    ),
+                )
+
+    def _check_flux(self, state: StateProblem) -> None:
+        for i, row in enumerate(state.flux):
+            if not any(a.has(*state.all_slopes) for a in row):
+                raise UnsupportedError(
+                    "an equation without a flux of order eps^0 that holds the gradient",
+                    term=sp.Add(*row) if any(row) else f"equation {i + 1}",
+                    remedy=(
+                        "every equation has -s.div(A(y, u, grad u)); viscous Hamilton-Jacobi"
+                        " equations (diffusion of order eps) are not derived yet"
+                    ),
+                )
+
+
+def _sums() -> defaultdict[Any, sp.Expr]:
+    return defaultdict(lambda: sp.Integer(0))
+
+
+def _places(e: sp.Expr, y: sp.Symbol) -> Sequence[bool]:
+    """For each condition of a jump whether it holds the coordinate."""
+    return [c.has(y) for p in e.atoms(sp.Piecewise) for _, c in p.args]

@@ -1,0 +1,138 @@
+"""Nonlinear integrands as numpy text: one function of the values, one of all derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import sympy as sp
+
+from ..derive.notation import text
+from ..lower.nonlinear import (
+    CORRECTOR,
+    MACRO,
+    SLOPE,
+    VALUE,
+    LoweredNonlinearEquation,
+    LoweredState,
+    Table,
+)
+from ..problem.escaping import docstring
+from .layout import block, prose
+from .numpy_printer import BroadcastPrinter
+from .source import Source
+
+_STATE = """{title}: state problem and law, for numpy.
+
+Find N, periodic with zero mean, -div_y( flux ) + source = 0. The means over the cell of flux,
+reaction, storage and load make the law d_t storage - div( flux ) + reaction = load.
+`values(data)` and `slopes(data)` give arrays by name, {{name: {{index: values}}}}, without entries
+that are zero; name_u, name_p, name_N, name_xi are derivatives, their last indices are those of what
+is differentiated by.
+data holds by name, and all of it broadcasts: the coordinates {coordinates}, {others}
+{VALUE}_j = u0_j, {MACRO}_j_l = d_l u0_j, {CORRECTOR}_j = N_j, {SLOPE}_j_l = d_l u0_j + d_l N_j.
+
+{mathematics}
+"""
+_EQUATION = """{title}, for numpy.
+
+d_t storage - div( flux ) + reaction = 0.
+`values(data)` and `slopes(data)` give arrays by name, {{name: {{index: values}}}}, without entries
+that are zero; name_u and name_p are derivatives, their last indices are those of what is
+differentiated by.
+data holds by name, and all of it broadcasts: the coordinates {coordinates}, {others}
+{VALUE}_j = u_j and {SLOPE}_j_l = d_l u_j.
+
+{mathematics}
+"""
+
+
+def state(lowered: LoweredState) -> Source:
+    """`state_numpy.py`. UnsupportedError for a function that numpy does not have."""
+    others = [*map(str, lowered.slow), *map(str, lowered.parameters)]
+    opening = _STATE.format(
+        title=lowered.title,
+        coordinates=", ".join(map(str, lowered.coordinates)),
+        others="".join(f"{name}, " for name in others),
+        mathematics=_mathematics(lowered.integrands.values),
+        VALUE=VALUE,
+        MACRO=MACRO,
+        CORRECTOR=CORRECTOR,
+        SLOPE=SLOPE,
+    )
+    constants = [
+        f"COMPONENTS, DIM = {lowered.components}, {lowered.dim}",
+        f"CELL = {lowered.cell.bounds!r}",
+        f"COORDINATES = {tuple(map(str, lowered.coordinates))!r}",
+        f"SLOW = {tuple(map(str, lowered.slow))!r}",
+        f"PARAMETERS = {tuple(map(str, lowered.parameters))!r}",
+        f"SYMMETRIC, FROZEN, JUMPS = {lowered.symmetric}, {lowered.frozen}, {lowered.jumps}",
+    ]
+    return _file("state_numpy.py", opening, constants, lowered)
+
+
+def equation(lowered: LoweredNonlinearEquation) -> Source:
+    """`fine_numpy.py`: the equation at a given eps, point by point."""
+    others = [*map(str, lowered.parameters), str(lowered.time)]
+    opening = _EQUATION.format(
+        title=lowered.title,
+        coordinates=", ".join(map(str, lowered.coordinates)),
+        others="".join(f"{name}, " for name in others),
+        mathematics=_mathematics(lowered.integrands.values),
+        VALUE=VALUE,
+        SLOPE=SLOPE,
+    )
+    constants = [
+        f"COMPONENTS, DIM = {lowered.components}, {len(lowered.coordinates)}",
+        f"COORDINATES = {tuple(map(str, lowered.coordinates))!r}",
+        f"TIME = {str(lowered.time)!r}",
+    ]
+    return _file("fine_numpy.py", opening, constants, lowered)
+
+
+def _file(
+    name: str,
+    opening: str,
+    constants: Sequence[str],
+    lowered: LoweredState | LoweredNonlinearEquation,
+) -> Source:
+    printer = BroadcastPrinter()
+    functions = [
+        _function("values", "The arrays at points.", lowered.integrands.values, printer),
+        _function("slopes", "Their derivatives.", lowered.integrands.derivatives, printer),
+    ]
+    head = [prose(docstring(opening)), "\n".join(printer.imports), "\n".join(block(constants))]
+    body = "\n\n\n".join(["\n\n".join(part for part in head if part), *functions])
+    return Source("numpy", ((name, f"{body}\n"),))
+
+
+def _function(
+    name: str, doc: str, tables: Mapping[str, Table], printer: BroadcastPrinter
+) -> str:
+    """The text of `name(data)`."""
+    exprs = [e for table in tables.values() for e in table.values()]
+    used = sorted({v for e in exprs for v in e.free_symbols}, key=str)
+    taken = {v.name for v in used}
+    fresh = (s for s in sp.numbered_symbols("c", real=True) if s.name not in taken)
+    shared, reduced = sp.cse(exprs, symbols=fresh, optimizations=[])
+    code = printer.expression
+    lines = [f"{code(v)} = data[{v.name!r}]" for v in used]
+    lines += [f"{code(v)} = {code(e)}" for v, e in shared]
+    rest = iter(reduced)
+    rows = ["return {"]
+    for key, table in tables.items():
+        entries = ", ".join(f"{index!r}: {code(next(rest))}" for index in table)
+        rows.append(f"    {key!r}: {{{entries}}},")
+    rows.append("}")
+    body = [*lines, *rows]
+    head = [f"def {name}(data):", prose(docstring(doc), "    ")]
+    return "\n".join([*head, *block(body, 4)])
+
+
+def _mathematics(tables: Mapping[str, Table]) -> str:
+    return "\n".join(_lines(tables))
+
+
+def _lines(tables: Mapping[str, Table]) -> Iterable[str]:
+    for name, table in tables.items():
+        for index, e in table.items():
+            yield f"    {name}{list(index)} = {text(e)}"

@@ -1,0 +1,223 @@
+"""Nonlinear operators as tables of expressions: the integrands of the state problem and of the law,
+and those of the equation at a given eps, each with its derivatives by what it depends on.
+
+The symbols are `VALUE`_j (u_j, in a cell the constant u0_j), `SLOPE`_j_l (d_l u_j; in a cell
+d_l u0_j + d_l N_j), and in a cell `CORRECTOR`_j (N_j) and `MACRO`_j_l (d_l u0_j); names that no
+parameter can have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+import sympy as sp
+
+from ..derive.nonlinear.checks import jets_as_parameters
+from ..derive.nonlinear.state import StateProblem
+from ..operator.sampling import folded
+from ..operator.zero_test import jumps
+from ..problem.domain import Cell
+
+VALUE = "N_u"
+SLOPE = "N_p"
+CORRECTOR = "N_N"
+MACRO = "N_xi"
+
+Index = tuple[int, ...]
+Table = Mapping[Index, sp.Expr]
+"""The entries of an array that are not zero."""
+
+
+@dataclass(frozen=True)
+class Integrands:
+    """Arrays by name, and under name_u, name_p, name_N, name_xi their derivatives by values, slopes,
+    correctors and macroscopic slopes.
+
+    flux[i, k]  : of -div( flux ) + source = 0 in a cell, of d_t storage - div( flux ) + reaction =
+                  0 in an equation; in a cell its mean is the effective flux
+    source[i]   : in a cell alone
+    reaction[i], storage[i] : in a cell their means are those of the law
+    load[i]     : in a cell alone, the right-hand side of the law; in an equation it is in reaction
+    """
+
+    values: Mapping[str, Table]
+    derivatives: Mapping[str, Table]
+
+
+@dataclass(frozen=True)
+class LoweredState:
+    """The state problem of one cell: -div_y flux + source = 0, <N> = 0.
+
+    slow : the coordinates x and t that it holds; symmetric : the derivative of the problem is;
+    frozen: it is linear at fixed values.
+    """
+
+    title: str
+    cell: Cell
+    coordinates: tuple[sp.Symbol, ...]
+    slow: tuple[sp.Symbol, ...]
+    parameters: tuple[sp.Symbol, ...]
+    components: int
+    integrands: Integrands
+    symmetric: bool
+    frozen: bool
+    jumps: bool
+
+    @property
+    def dim(self) -> int:
+        return len(self.coordinates)
+
+
+@dataclass(frozen=True)
+class LoweredNonlinearEquation:
+    """The equation at a given eps, in the coordinates x; eps is a parameter where it is held."""
+
+    title: str
+    coordinates: tuple[sp.Symbol, ...]
+    time: sp.Symbol
+    parameters: tuple[sp.Symbol, ...]
+    components: int
+    integrands: Integrands
+
+
+class _Names:
+    """The symbols of an emitted text for those of a state problem."""
+
+    def __init__(self, state: StateProblem) -> None:
+        m = state.components
+        d = state.dim
+        self.values = [_symbol(VALUE, j) for j in range(m)]
+        self.slopes = [[_symbol(SLOPE, j, k) for k in range(d)] for j in range(m)]
+        self.correctors = [_symbol(CORRECTOR, j) for j in range(m)]
+        self.macro = [[_symbol(MACRO, j, k) for k in range(d)] for j in range(m)]
+        self.swap: dict[sp.Expr, sp.Expr] = dict(zip(state.values, self.values))
+        for own, row in zip(self.slopes, state.slopes):
+            self.swap |= dict(zip(row, own))
+
+    def arguments(self) -> dict[str, dict[Index, sp.Symbol]]:
+        """What arrays are differentiated by, by the last letter of the derivative's name."""
+        return {
+            "u": {(j,): v for j, v in enumerate(self.values)},
+            "p": {(j, k): v for j, row in enumerate(self.slopes) for k, v in enumerate(row)},
+            "N": {(j,): v for j, v in enumerate(self.correctors)},
+            "xi": {(j, k): v for j, row in enumerate(self.macro) for k, v in enumerate(row)},
+        }
+
+
+def lower_state(state: StateProblem, title: str) -> LoweredState:
+    """The integrands of a cell."""
+    op = state.operator
+    names = _Names(state)
+    put = partial(_put, swap=names.swap)
+    m = state.components
+    flux: dict[Index, sp.Expr] = {}
+    source: dict[Index, sp.Expr] = {}
+    reaction: dict[Index, sp.Expr] = {}
+    for i in range(m):
+        source[i,] = put(state.cell_source[i])
+        reaction[i,] = put(state.reaction[i])
+        for j, u in enumerate(state.values):
+            carried = put(sp.diff(state.cell_source[i], u)) * names.correctors[j]
+            reaction[i,] += carried
+        for k, x in enumerate(op.coordinates[: state.dim]):
+            b = state.transport[i][k]
+            flux[i, k] = put(state.flux[i][k])
+            source[i,] -= put(sp.diff(b, x))
+            for j, u in enumerate(state.values):
+                slope = put(sp.diff(b, u))
+                flux[i, k] += slope * names.correctors[j]
+                source[i,] -= slope * names.macro[j][k]
+    arrays = {
+        "flux": flux,
+        "source": source,
+        "reaction": reaction,
+        "storage": {(i,): put(b) for i, b in enumerate(state.storage)},
+        "load": {(i,): put(f) for i, f in enumerate(state.load)},
+    }
+    integrands = _with_derivatives(arrays, names)
+    held = _held(integrands)
+    return LoweredState(
+        title,
+        op.cell,
+        op.fast,
+        tuple(v for v in op.coordinates if v in held),
+        tuple(v for v in op.problem.parameters if v in held),
+        m,
+        integrands,
+        state.potential,
+        state.frozen,
+        any(jumps(e) for table in arrays.values() for e in table.values()),
+    )
+
+
+def lower_nonlinear_fine(state: StateProblem, title: str) -> LoweredNonlinearEquation:
+    """The integrands of the multiscale equation, y = x/eps put in."""
+    op = jets_as_parameters(state)
+    eps = op.problem.scales.eps
+    names = _Names(state)
+    fast: dict[sp.Expr, sp.Expr] = {
+        axis.symbol: op.coordinates[axis.slow] / eps**axis.power for axis in op.axes
+    }
+
+    def put(e: sp.Expr) -> sp.Expr:
+        return folded(e, op).xreplace(fast).xreplace(names.swap)
+
+    m = range(state.components)
+    arrays = {
+        "flux": {
+            (i, k): put(state.flux[i][k]) + put(state.transport[i][k]) / eps
+            for i in m
+            for k in range(state.dim)
+        },
+        "reaction": {
+            (i,): put(state.reaction[i]) + put(state.cell_source[i]) / eps - put(state.load[i])
+            for i in m
+        },
+        "storage": {(i,): put(state.storage[i]) for i in m},
+    }
+    integrands = _with_derivatives(arrays, names)
+    held = _held(integrands)
+    return LoweredNonlinearEquation(
+        title,
+        op.coordinates[: state.dim],
+        op.coordinates[state.dim],
+        tuple(v for v in (eps, *state.operator.problem.parameters) if v in held),
+        state.components,
+        integrands,
+    )
+
+
+def _put(e: sp.Expr, swap: Mapping[sp.Expr, sp.Expr]) -> sp.Expr:
+    return e.xreplace(dict(swap))
+
+
+def _with_derivatives(arrays: Mapping[str, Table], names: _Names) -> Integrands:
+    values = {name: _nonzero(table) for name, table in arrays.items()}
+    derivatives: dict[str, Table] = {}
+    for name, table in values.items():
+        for letter, arguments in names.arguments().items():
+            slopes = {
+                (*index, *other): sp.diff(e, v)
+                for index, e in table.items()
+                for other, v in arguments.items()
+            }
+            held = _nonzero(slopes)
+            if held:
+                derivatives[f"{name}_{letter}"] = held
+    return Integrands(values, derivatives)
+
+
+def _nonzero(table: Table) -> dict[Index, sp.Expr]:
+    return {index: e for index, e in table.items() if e != 0}
+
+
+def _held(integrands: Integrands) -> set[sp.Symbol]:
+    tables = (*integrands.values.values(), *integrands.derivatives.values())
+    return {v for table in tables for e in table.values() for v in e.free_symbols}
+
+
+def _symbol(name: str, *index: int) -> sp.Symbol:
+    return sp.Symbol("_".join([name, *map(str, index)]), real=True)
+
