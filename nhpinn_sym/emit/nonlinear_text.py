@@ -105,9 +105,7 @@ def _file(
     return Source("numpy", ((name, f"{body}\n"),))
 
 
-def _function(
-    name: str, doc: str, tables: Mapping[str, Table], printer: BroadcastPrinter
-) -> str:
+def _function(name: str, doc: str, tables: Mapping[str, Table], printer: BroadcastPrinter) -> str:
     """The text of `name(data)`."""
     exprs = [e for table in tables.values() for e in table.values()]
     used = sorted({v for e in exprs for v in e.free_symbols}, key=str)

@@ -220,4 +220,3 @@ def _held(integrands: Integrands) -> set[sp.Symbol]:
 
 def _symbol(name: str, *index: int) -> sp.Symbol:
     return sp.Symbol("_".join([name, *map(str, index)]), real=True)
-
