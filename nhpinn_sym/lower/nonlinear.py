@@ -32,8 +32,8 @@ Table = Mapping[Index, sp.Expr]
 
 @dataclass(frozen=True)
 class Integrands:
-    """Arrays by name, and under name_u, name_p, name_N, name_xi their derivatives by values, slopes,
-    correctors and macroscopic slopes.
+    """Arrays by name, and under name_u, name_p, name_N, name_xi their derivatives by values, total
+    slopes, correctors and macroscopic slopes.
 
     flux[i, k]  : of -div( flux ) + source = 0 in a cell, of d_t storage - div( flux ) + reaction =
                   0 in an equation; in a cell its mean is the effective flux
