@@ -12,7 +12,6 @@ from itertools import product
 import numpy as np
 import sympy as sp
 
-from ...operator.arrays import Array
 from ...operator.sampling import (
     generic_points,
     is_opaque,
@@ -23,6 +22,7 @@ from ...operator.sampling import (
 from ...operator.table import Operator, Term, unit
 from ...operator.zero_test import is_zero
 from ...problem.errors import CoefficientError, SolvabilityError, UnsupportedError
+from ...runtime.arrays import Array
 from ..diagnose import check_coefficients
 from .state import StateProblem
 
