@@ -24,6 +24,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache
 
 import sympy as sp
 
@@ -84,6 +85,30 @@ def wall_law(
     state."""
     found = _Walls(op, recursion, axis)
     return WallLaw(axis, recursion.adjoint, tuple(found.terms(tuple(law))), tuple(found.normals()))
+
+
+def wall_laws(
+    op: Operator,
+    recursion: Recursion,
+    law: Iterable[EffectiveEntry],
+    parts: Iterable[BoundaryPart],
+) -> dict[str, WallLaw]:
+    """The natural condition on parts of the boundary, by name; walls across one axis have the same.
+
+    UnsupportedError on a part across no axis unless the condition is the plain one, which holds on
+    any wall: others depend on the phase in which the wall meets the cells, which varies along it.
+    """
+    entries = tuple(law)
+    by_axis = cache(lambda axis: wall_law(op, recursion, entries, axis))
+    found = {}
+    for part in parts:
+        if part.axial:
+            found[part.name] = by_axis(part.axis)
+            continue
+        laws = [by_axis(axis) for axis in range(op.problem.scales.dim)]
+        plain = all(one.plain for one in laws)
+        found[part.name] = laws[0] if plain else by_axis(part.axis)
+    return found
 
 
 class _Walls:
@@ -206,16 +231,17 @@ def wall_equations(
     """The limits of the natural conditions of a problem, where they hold more than the homogenized
     flux."""
     problem = op.problem
-    law = tuple(law)
-    found = dict[int, WallLaw]()
-    for (name, p), condition in problem.conditions.items():
-        if isinstance(condition, (Neumann, Robin)):
-            assert problem.domain is not None
-            part = problem.domain.part(name)
-            axis = part.axis
-            found.setdefault(axis, wall_law(op, writer.recursion, law, axis))
-            if not found[axis].plain:
-                yield _written(op, writer, found[axis], part, p)
+    if problem.domain is None:
+        return
+    natural = {
+        place: problem.domain.part(place[0])
+        for place, condition in problem.conditions.items()
+        if isinstance(condition, (Neumann, Robin))
+    }
+    laws = wall_laws(op, writer.recursion, law, natural.values())
+    for (name, p), part in natural.items():
+        if not laws[name].plain:
+            yield _written(op, writer, laws[name], part, p)
 
 
 def _written(op: Operator, writer: Writer, law: WallLaw, part: BoundaryPart, p: int) -> sp.Equality:

@@ -9,7 +9,9 @@ from ..problem.escaping import literal
 
 
 def normals_of(lowered: LoweredEquation) -> dict[str, tuple[float, ...]]:
-    """PARTS: the outward unit normal of each part of the boundary."""
+    """PARTS: the outward unit normal of each part of the boundary; () where it is not the same
+    everywhere.
+    """
     return {
         part.name: tuple(int(n) if n.is_integer else float(n) for n in part.normal)
         for part in lowered.domain.parts

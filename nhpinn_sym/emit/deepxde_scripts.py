@@ -5,9 +5,11 @@ and numpy alone; effective.json passes between them.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import singledispatch
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import BoundaryPart, Box
+from ..problem.domain import BoundaryPart, Box, Domain
+from ..problem.errors import UnsupportedError
 from ..problem.escaping import literal
 from .layout import statement
 from .script_forms import (
@@ -108,7 +110,16 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     return Source("deepxde", ((f"{name}.py", text),))
 
 
-def _box(box: Box) -> str:
+@singledispatch
+def geometry(domain: Domain) -> str:
+    """DeepXDE's text of a domain. UnsupportedError for a kind that is not registered."""
+    raise UnsupportedError(
+        "a script of DeepXDE on a domain of this kind", term=domain, remedy="give domain=Box(...)"
+    )
+
+
+@geometry.register
+def _(box: Box) -> str:
     ends = [[number(v) for v in side] for side in zip(*box.intervals)]
     if box.dim == 1:
         return f"dde.geometry.Interval({ends[0][0]}, {ends[1][0]})"
@@ -130,7 +141,7 @@ def _training(inputs: int, outputs: int, features: bool) -> list[str]:
 
 def _cell_main(script: Script, box: Box) -> list[str]:
     lines = [
-        f"cell = {_box(box)}",
+        f"cell = {geometry(box)}",
         f'data = dde.data.PDE(cell, residuals, [], {POINTS}, train_distribution="pseudo")',
         *_training(2 * box.dim, len(script.unknowns), True),
         *grid_lines(box, periodic=True),
@@ -146,7 +157,7 @@ def _equation_main(
     script: Script, lowered: LoweredEquation, name: str, found: list[Wall]
 ) -> list[str]:
     timed = lowered.time is not None
-    lines = [f"box = {_box(lowered.domain)}"]
+    lines = [f"box = {geometry(lowered.domain)}"]
     if timed:
         span = f"dde.geometry.TimeDomain(0, {number(lowered.final_time)})"
         lines.append(f"box = dde.geometry.GeometryXTime(box, {span})")

@@ -13,7 +13,9 @@ import sympy as sp
 
 from ..lower.forms import LoweredEquation
 from ..operator.zero_test import is_zero
-from ..problem.domain import BoundaryPart
+from ..problem.domain import Box, FlatPart
+
+Coordinates = tuple[sp.Symbol, ...]
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class Constraints:
     the Dirichlet data of the other parts, by name.
 
     A Dirichlet part is soft where its data contradict those of a neighbouring part, or the initial
-    data: no smooth lift exists then.
+    data: no smooth lift exists then. All are on a domain that is no box.
     """
 
     lift: sp.Expr
@@ -41,14 +43,19 @@ def constrain(equation: LoweredEquation, component: int) -> Constraints:
         if condition.field == component
         for name in condition.parts
     }
-    soft = _contradicting(equation, component, data)
-    sides = [equation.domain.part(name) for name in data if name not in soft]
-    lift = _interpolation(equation, {side: data[side.name] for side in sides})
-    factor = sp.Mul(*[_distance(equation, *group) for group in _opposite(sides)])
+    lift = sp.Integer(0)
+    factor = sp.Integer(1)
+    soft = set(data)
+    if isinstance(equation.domain, Box):
+        soft = _contradicting(equation, component, data)
+        sides = {equation.domain.part(name): data[name] for name in data if name not in soft}
+        lift = _interpolation(equation.domain, equation.coordinates, sides)
+        groups = _opposite(sides)
+        factor = sp.Mul(*[_distance(equation.domain, equation.coordinates, *g) for g in groups])
     if equation.time is not None:
         lift += equation.initial[component] - lift.subs(equation.time, 0)
         factor *= equation.time / equation.final_time
-    hard = tuple(side.name for side in sides)
+    hard = tuple(name for name in data if name not in soft)
     return Constraints(lift, factor, hard, {name: data[name] for name in data if name in soft})
 
 
@@ -81,42 +88,46 @@ def _meet(equation: LoweredEquation, f: str, g: str) -> bool:
     return equation.domain.part(f).axis != equation.domain.part(g).axis
 
 
-def _opposite(sides: Iterable[BoundaryPart]) -> list[list[BoundaryPart]]:
+def _opposite(sides: Iterable[FlatPart]) -> list[list[FlatPart]]:
     """The sides across the same axis, the lower end first; groups in the order of the axes."""
     ordered = sorted(sides, key=lambda side: (side.axis, side.end))
     return [list(group) for _, group in groupby(ordered, key=lambda side: side.axis)]
 
 
-def _distances(equation: LoweredEquation, side: BoundaryPart) -> tuple[sp.Expr, sp.Expr]:
+def _distances(box: Box, x: Coordinates, side: FlatPart) -> tuple[sp.Expr, sp.Expr]:
     """How far a point is from a side, and from the other end of its axis, as shares of the
     length.
     """
-    a, b = equation.domain.intervals[side.axis]
-    share = (equation.coordinates[side.axis] - a) / (b - a)
-    return (1 - share, share) if side.end else (share, 1 - share)
+    a, b = box.intervals[side.axis]
+    share = (x[side.axis] - a) / (b - a)
+    if side.end:
+        return 1 - share, share
+    return share, 1 - share
 
 
-def _distance(equation: LoweredEquation, *sides: BoundaryPart) -> sp.Expr:
+def _distance(box: Box, x: Coordinates, *sides: FlatPart) -> sp.Expr:
     """A function that vanishes on one side, or on two opposite ones."""
-    near, far = _distances(equation, sides[0])
-    return 4 * near * far if len(sides) == 2 else near
+    near, far = _distances(box, x, sides[0])
+    if len(sides) == 2:
+        return 4 * near * far
+    return near
 
 
-def _interpolation(equation: LoweredEquation, hard: Mapping[BoundaryPart, sp.Expr]) -> sp.Expr:
+def _interpolation(box: Box, x: Coordinates, hard: Mapping[FlatPart, sp.Expr]) -> sp.Expr:
     """The Boolean sum over the axes of linear blends between opposite sides (Gordon and Hall
     1973).
     """
     if len(set(hard.values())) <= 1:
         return next(iter(hard.values()), sp.Integer(0))
 
-    def blend(sides: list[BoundaryPart], lift: sp.Expr) -> sp.Expr:
-        missing = [side.restrict(hard[side] - lift, equation.coordinates) for side in sides]
+    def blend(sides: list[FlatPart], lift: sp.Expr) -> sp.Expr:
+        missing = [side.restrict(hard[side] - lift, x) for side in sides]
         if len(sides) == 1:
             return missing[0]
-        weights = [_distances(equation, side)[1] for side in sides]
+        weights = [_distances(box, x, side)[1] for side in sides]
         return sp.Add(*[weight * value for weight, value in zip(weights, missing, strict=True)])
 
-    def correct(lift: sp.Expr, sides: list[BoundaryPart]) -> sp.Expr:
+    def correct(lift: sp.Expr, sides: list[FlatPart]) -> sp.Expr:
         return lift + blend(sides, lift)
 
     return reduce(correct, _opposite(hard), sp.Integer(0))

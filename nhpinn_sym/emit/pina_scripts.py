@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Box
+from ..problem.domain import Box, require_box
 from ..problem.escaping import literal
 from .layout import statement
 from .script_forms import (
@@ -164,7 +164,7 @@ def _cell_problem(script: Script, box: Box) -> list[str]:
 def _boundary_value_problem(
     script: Script, lowered: LoweredEquation, found: Sequence[Wall], kinds: str
 ) -> list[str]:
-    space = _intervals(lowered.domain)
+    space = _intervals(require_box(lowered.domain, "a script of PINA"))
     time = {}
     fields = [_outputs(script), f"spatial_domain = {_domain(script, space)}"]
     if lowered.final_time is not None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import sympy as sp
 
 from ..lower.forms import LoweredCells, LoweredEquation
-from ..problem.domain import Box
+from ..problem.domain import Domain
 from ..problem.escaping import docstring, literal
 from .fem_scope import known_entries
 from .layout import block, prose, statement
@@ -72,7 +72,7 @@ def effective_function(script: Script, lowered: LoweredCells) -> list[str]:
     return function("effective(points, outputs)", summary, [*lines, "return {", *rows, "}"])
 
 
-def feature_function(script: Script, box: Box, periodic: Sequence[int]) -> list[str]:
+def feature_function(script: Script, box: Domain, periodic: Sequence[int]) -> list[str]:
     """The function that makes a net periodic by its inputs."""
     columns = []
     for axis in range(len(script.coordinates)):
@@ -169,7 +169,7 @@ def known_lines(lowered: LoweredCells) -> list[str]:
     return statement(f"KNOWN = {literal(known)}")
 
 
-def grid_lines(box: Box, final_time: sp.Expr | None = None, periodic: bool = False) -> list[str]:
+def grid_lines(box: Domain, final_time: sp.Expr | None = None, periodic: bool = False) -> list[str]:
     """The statements that make a uniform grid, without the upper ends where it is periodic."""
     ends = [*box.intervals, *([] if final_time is None else [(sp.Integer(0), final_time)])]
     count = GRID.get(len(ends), 6)

@@ -229,7 +229,7 @@ def boundary_tables(
     lowered: LoweredEquation, name: str, conditions: Mapping[int, Natural | Essential]
 ) -> Tables:
     """The factor of each derivative in the conditions on a part; 0 for components without one."""
-    part = lowered.domain.part(name)
+    normal = lowered.domain.part(name).normal_at(lowered.coordinates)
     zero = extended(lowered, (0,) * len(lowered.coordinates))
     terms = []
     for i, condition in conditions.items():
@@ -238,7 +238,7 @@ def boundary_tables(
             continue
         terms += [
             StrongTerm(n * t.coefficient, extended(lowered, t.right), i, t.field)
-            for n, component in zip(part.normal, lowered.flux[i], strict=True)
+            for n, component in zip(normal, lowered.flux[i], strict=True)
             for t in component
             if n != 0
         ]
@@ -256,7 +256,7 @@ def boundary_value(lowered: LoweredEquation, name: str, condition: Natural | Ess
     """
     if isinstance(condition, Essential):
         return condition.value
-    normal = lowered.domain.part(name).normal
+    normal = lowered.domain.part(name).normal_at(lowered.coordinates)
     paired = [
         normal[w.left.index(1)] * w.coefficient
         for w in lowered.linear

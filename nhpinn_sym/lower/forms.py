@@ -21,7 +21,7 @@ import sympy as sp
 from ..derive.products import MacroscopicSource
 from ..operator.table import FastAxis
 from ..operator.table import MultiIndex as MultiIndex
-from ..problem.domain import Box, Cell
+from ..problem.domain import Cell, Domain
 
 Role = Literal["ground state", "adjoint", "corrector", "auxiliary"]
 
@@ -240,7 +240,7 @@ class LoweredEquation:
     """
 
     title: str
-    domain: Box
+    domain: Domain
     coordinates: tuple[sp.Symbol, ...]
     time: sp.Symbol | None
     parameters: tuple[sp.Symbol, ...]

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import sympy as sp
 
-from ..problem.domain import Box
+from ..problem.domain import Box, require_box
 from .forms import Essential, LoweredEquation, Natural, StrongTerm, WeakTerm
 from .term_forms import derivative, strong_terms
 
@@ -30,7 +30,8 @@ def equation_on(equation: LoweredEquation, box: Box) -> LoweredEquation:
         (t.equation, t.left, (-1) ** sum(t.left) * t.coefficient, t.field, t.right)
         for t in bilinear
     ]
-    kept = _outer(equation.domain, box)
+    whole = require_box(equation.domain, "data that jump")
+    kept = _outer(whole, box)
     return replace(
         equation,
         domain=box,
@@ -46,9 +47,7 @@ def equation_on(equation: LoweredEquation, box: Box) -> LoweredEquation:
         essential=_essential(equation, kept, middle),
         natural=_natural(equation, kept, middle),
         initial=tuple(put(e) for e in equation.initial),
-        periodic=tuple(
-            k for k in equation.periodic if box.intervals[k] == equation.domain.intervals[k]
-        ),
+        periodic=tuple(k for k in equation.periodic if box.intervals[k] == whole.intervals[k]),
         jumps=False,
         two_scale=(),
         fast=(),

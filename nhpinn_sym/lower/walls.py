@@ -12,7 +12,7 @@ import sympy as sp
 from ..derive.effective_terms import Averaged, FunctionDerivative, MeanTerm
 from ..derive.model import HomogenizedModel
 from ..derive.products import Function
-from ..derive.walls import WallLaw, WallTerm, wall_law
+from ..derive.walls import WallLaw, WallTerm, wall_laws
 from ..problem.conditions import Condition, Neumann, Robin
 from ..problem.domain import BoundaryPart, Domain
 from ..problem.errors import UnsupportedError
@@ -120,12 +120,8 @@ class _Lowering:
         return domain
 
     def _laws(self) -> dict[str, WallLaw]:
-        """By part; walls across one axis have the same."""
-        op = self.model.cell_operator
-        recursion = self.model.recursion
-        axes = sorted({part.axis for part in self.parts.values()})
-        by_axis = {axis: wall_law(op, recursion, self.model.law, axis) for axis in axes}
-        return {name: by_axis[part.axis] for name, part in self.parts.items()}
+        model = self.model
+        return wall_laws(model.cell_operator, model.recursion, model.law, self.parts.values())
 
     def conditions(self) -> Iterator[Natural]:
         """Conditions as they were written, parts together, where the wall adds nothing; one for

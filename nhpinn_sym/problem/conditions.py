@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,10 @@ from .scales import unknown_functions
 
 On = object
 """Where a condition holds: None (the whole boundary), the name of a part of it, such as "left",
-"right", "bottom", "top", "front" and "back" of a box, or a sequence of names. A part that lies
-across an axis may be written (axis, 0 or 1 for the lower or upper end) or sp.Eq(s.x[0], 0) too."""
+"right", "bottom", "top", "front" and "back" of a box, a sequence of names, or "rest", the parts
+that no other condition names. A part that lies across an axis may be written (axis, 0 or 1 for the
+lower or upper end) or sp.Eq(s.x[0], 0) too."""
+REST = "rest"
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,8 @@ class Dirichlet(Condition):
     column of components (0 is the zero vector).
 
     `on`: the name of a part ("left", "right", "bottom", "top", "front", "back" of a box), or a
-    sequence of names; None is the whole boundary. `unknown`: one of several unknowns, or a list of
+    sequence of names; "rest": all parts that no other condition names; None is the whole boundary.
+    `unknown`: one of several unknowns, or a list of
     them (None: all).
     """
 
@@ -107,8 +110,13 @@ def parts_of(
         )
     if isinstance(condition, Periodic):
         axes = {part.axis for part in found}
-        return tuple(part for part in domain.parts if part.axis in axes)
+        return _across(domain, axes)
     return tuple(found)
+
+
+def _across(domain: Domain, axes: Collection[int]) -> tuple[BoundaryPart, ...]:
+    """The parts across some axes."""
+    return tuple(part for part in domain.parts if part.axial and part.axis in axes)
 
 
 def fields_of(condition: Condition | Initial, unknowns: Sequence[sp.Expr]) -> tuple[int, ...]:
@@ -170,9 +178,12 @@ def assign_parts(
                 remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]",
             )
         fields = fields_of(condition, unknowns)
+        if _is_rest(condition):
+            continue
         for part in parts_of(condition, domain, x):
             for j in fields:
                 _assign(table, part, j, condition, x)
+    _assign_rest(table, [c for c in conditions if _is_rest(c)], domain, x, unknowns)
     missing = [
         part
         for part in domain.parts
@@ -185,6 +196,36 @@ def assign_parts(
             remedy=f'add one there, for example Neumann(0, on="{missing[0].name}")',
         )
     return table
+
+
+def _assign_rest(
+    table: dict[tuple[str, int], Condition],
+    conditions: Sequence[Condition],
+    domain: Domain,
+    x: Sequence[sp.Symbol],
+    unknowns: Sequence[sp.Expr],
+) -> None:
+    """Conditions on="rest" go where none is named, for each unknown by itself."""
+    named = set(table)
+    for condition in conditions:
+        places = [(part, j) for part in domain.parts for j in fields_of(condition, unknowns)]
+        left = [(part, j) for part, j in places if (part.name, j) not in named]
+        if not left:
+            raise BoundaryConditionError(
+                "other conditions name all parts of the boundary: nothing is left for this one",
+                term=condition,
+                remedy='leave it out, or name fewer parts in the others: on="..."',
+            )
+        if isinstance(condition, Periodic):
+            axes = {part.axis for part, _ in left}
+            left = [(part, j) for part, j in places if part in _across(domain, axes)]
+        for part, j in left:
+            _assign(table, part, j, condition, x)
+
+
+def _is_rest(condition: Condition) -> bool:
+    on = getattr(condition, "on", None)
+    return isinstance(on, str) and on == REST
 
 
 def _assign(
@@ -230,13 +271,14 @@ def _part(
 ) -> BoundaryPart:
     for part in domain.parts:
         named = isinstance(item, str) and item == part.name
-        across = _is_end(item) and item == (part.axis, part.end)
-        if named or across:
+        if named or (part.axial and _is_end(item) and item == (part.axis, part.end)):
             return part
-        if isinstance(item, sp.Equality) and _is_same(item, x[part.axis], part.place):
+        equation = isinstance(item, sp.Equality) and part.axial
+        if equation and _is_same(item, x[part.axis], part.place):
             return part
     raise BoundaryConditionError(
         f"this is not a part of the boundary of {domain}",
         term=f"on={shortened(item)} in {shortened(condition)}",
-        remedy=f"write the name of a part, or a list of names: {names_of(domain.parts)}",
+        remedy=f"write the name of a part, or a list of names: {names_of(domain.parts)}; or"
+        f' "{REST}"',
     )

@@ -5,10 +5,11 @@ and the periodicity cell.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import sympy as sp
 
@@ -24,28 +25,40 @@ _RELATIVE = 1e-6
 """
 
 
-@dataclass(frozen=True)
-class BoundaryPart:
-    """A named part of the boundary, in the plane n . x = offset.
+class BoundaryPart(ABC):
+    """A named part of the boundary of a domain.
 
-    normal: the outward unit normal n, exact.
+    A part of a box lies across an axis: its `axis`, `sign`, `end` and `place` say where. Parts of
+    other domains raise UnsupportedError for these, as what asks for them works on boxes alone.
     """
 
     name: str
     normal: tuple[sp.Expr, ...]
-    offset: sp.Expr
+    """The outward unit normal where it is the same everywhere, exact; () elsewhere."""
+
+    @abstractmethod
+    def normal_at(self, x: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
+        """The outward unit normal at points of the part."""
+
+    @abstractmethod
+    def describe(self, x: Sequence[sp.Symbol]) -> str:
+        """Where it is, in the coordinates x."""
+
+    @property
+    def axial(self) -> bool:
+        """Whether it lies across an axis."""
+        return sum(n != 0 for n in self.normal) == 1
 
     @property
     def axis(self) -> int:
         """The axis that the part lies across. UnsupportedError where there is none."""
-        along = [k for k, n in enumerate(self.normal) if n != 0]
-        if len(along) > 1:
+        if not self.axial:
             raise UnsupportedError(
                 f'"{self.name}", which lies across no axis',
-                term=f"normal {self.normal}",
+                term=f"normal {self.normal}" if self.normal else self,
                 remedy="give the domain as a Box",
             )
-        return along[0]
+        return next(k for k, n in enumerate(self.normal) if n != 0)
 
     @property
     def sign(self) -> int:
@@ -58,23 +71,47 @@ class BoundaryPart:
         return (1 + self.sign) // 2
 
     @property
+    @abstractmethod
     def place(self) -> sp.Expr:
-        """The coordinate of the part along its axis."""
-        return self.sign * self.offset
+        """The coordinate of the part along its axis; UnsupportedError as for `axis`."""
 
     def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
         """`expr` on this part, a function of the other coordinates."""
         return sp.sympify(expr).subs(x[self.axis], self.place)
 
+
+@dataclass(frozen=True)
+class FlatPart(BoundaryPart):
+    """A part in the plane n . x = offset, with the outward unit normal n, exact."""
+
+    name: str
+    normal: tuple[sp.Expr, ...]
+    offset: sp.Expr
+
+    def normal_at(self, x: Sequence[sp.Symbol]) -> tuple[sp.Expr, ...]:
+        return self.normal
+
+    @property
+    def place(self) -> sp.Expr:
+        return self.sign * self.offset
+
     def describe(self, x: Sequence[sp.Symbol]) -> str:
-        """Where it is: x1 = 0."""
-        return f"{x[self.axis]} = {self.place}"
+        """x1 = 0, or the equation of the plane."""
+        if self.axial:
+            return f"{x[self.axis]} = {self.place}"
+        plane = sp.Add(*[n * v for n, v in zip(self.normal, x, strict=True)])
+        return f"{plane} = {self.offset}"
 
 
+@runtime_checkable
 class Domain(Protocol):
     """Where a problem is posed: what the other stages ask of a domain, whatever its shape.
 
-    parts pave the boundary, and each has a name of its own; `bounds` is the smallest box around.
+    A further kind of domain is a class with these, and what `solve.domains`,
+    `solve.fem.layout.meshes_of` and `emit` register for it.
+
+    parts: they pave the boundary, and each has a name of its own; intervals: the ends of the
+    smallest box around the domain, exact.
     """
 
     @property
@@ -84,7 +121,15 @@ class Domain(Protocol):
     def parts(self) -> tuple[BoundaryPart, ...]: ...
 
     @property
-    def bounds(self) -> tuple[tuple[float, float], ...]: ...
+    def intervals(self) -> tuple[tuple[sp.Expr, sp.Expr], ...]: ...
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The intervals as floats."""
+
+    @property
+    def lengths(self) -> tuple[sp.Expr, ...]:
+        """Of the intervals."""
 
     @property
     def volume(self) -> sp.Expr: ...
@@ -142,17 +187,17 @@ class Box:
         return sp.prod(self.lengths)
 
     @cached_property
-    def parts(self) -> tuple[BoundaryPart, ...]:
+    def parts(self) -> tuple[FlatPart, ...]:
         """At the lower and at the upper end of each axis."""
         return tuple(self._part(axis, end) for axis in range(self.dim) for end in (0, 1))
 
-    def _part(self, axis: int, end: int) -> BoundaryPart:
+    def _part(self, axis: int, end: int) -> FlatPart:
         sign = 2 * end - 1
         normal = tuple(sp.Integer(sign * int(k == axis)) for k in range(self.dim))
         name = _SIDES[axis][end] if axis < len(_SIDES) else f"{('lower', 'upper')[end]}{axis + 1}"
-        return BoundaryPart(name, normal, sign * self.intervals[axis][end])
+        return FlatPart(name, normal, sign * self.intervals[axis][end])
 
-    def part(self, name: str) -> BoundaryPart:
+    def part(self, name: str) -> FlatPart:
         """The part of that name; BoundaryConditionError, which lists the names, where there is
         none.
         """
@@ -185,6 +230,15 @@ class Cell(Box):
     @classmethod
     def unit(cls, dim: int) -> Cell:
         return cls(*[(0, 1)] * positive_integer(dim, "dim", most=16))
+
+
+def require_box(domain: Domain, what: str) -> Box:
+    """The domain, which is a box; UnsupportedError where `what` meets another kind."""
+    if not isinstance(domain, Box):
+        raise UnsupportedError(
+            f"{what} on a domain that is no box", term=domain, remedy="give domain=Box(...)"
+        )
+    return domain
 
 
 def names_of(parts: Sequence[BoundaryPart]) -> str:

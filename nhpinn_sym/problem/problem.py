@@ -14,7 +14,7 @@ from sympy.logic.boolalg import BooleanAtom
 from sympy.matrices import MatrixBase
 
 from .conditions import Condition, Initial, Periodic, Robin, assign_parts, fields_of, values_of
-from .domain import Box, Cell
+from .domain import Box, Cell, Domain
 from .errors import (
     BoundaryConditionError,
     EquationError,
@@ -39,14 +39,14 @@ _SHOWN = 200
 
 
 class MultiscaleProblem:
-    """A PDE with a small period eps on a box.
+    """A PDE with a small period eps.
 
     equation   : sp.Eq, a pair (lhs, rhs), or a list of them; linear in the unknowns, coefficients
     in s.x, s.y, s.t, integer powers of s.eps; or nonlinear in them and in their first derivatives,
     in divergence form. scales     : the `Scales` whose coordinates the equation is written in.
     unknown    : `scales.unknown(...)`, or a list of them (stacked in that order).
-    domain     : `Box`, with one boundary condition for each part of its boundary in `boundary`;
-    both may be left out where only the derivation is wanted.
+    domain     : `Box`, or another `Domain`, with one boundary condition for each part of its
+    boundary in `boundary`; both may be left out where only the derivation is wanted.
     initial    : `Initial(...)` conditions, and `final_time`, for time problems.
     cell       : `Cell` of y (default: the unit cube); `fast_cell` of z, `tau_period` of tau.
     parameters : {symbol: (lower, upper)} for every other free symbol.
@@ -64,7 +64,7 @@ class MultiscaleProblem:
         *,
         scales: Scales | None = None,
         unknown: Any = None,
-        domain: Box | None = None,
+        domain: Domain | None = None,
         boundary: Sequence[Condition] = (),
         initial: Sequence[Initial] = (),
         final_time: object = None,
@@ -83,9 +83,13 @@ class MultiscaleProblem:
         self.unknowns = unknown_functions(unknown)
         check_unknowns(self.unknowns, self.scales.arguments)
         self.equations = _residuals(equation)
-        self.domain: Box | None = None
-        if domain is not None:
-            self.domain = instance(domain, Box, "domain", "write domain=Box((0, 1), ...)")
+        if domain is not None and not isinstance(domain, Domain):
+            raise ProblemError(
+                "domain is neither a Box nor another Domain",
+                term=shortened(domain),
+                remedy="write domain=Box((0, 1), ...)",
+            )
+        self.domain = domain
         self.cell, self.fast_cell = (_cell(box, self.scales.dim) for box in (cell, fast_cell))
         self.tau_period = positive_number(
             tau_period, ProblemError, "tau_period", "write tau_period=1"

@@ -19,7 +19,7 @@ from ..runtime.tensor_grids import tensor_points
 
 
 def normals_of(domain: Domain) -> dict[str, tuple[float, ...]]:
-    """The outward normal of each part of the boundary, by its name."""
+    """The outward normal of each part of the boundary, by its name; () where it varies."""
     return {part.name: tuple(map(float, part.normal)) for part in domain.parts}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..derive.model import HomogenizedModel
 from ..problem.conditions import Periodic
-from ..problem.domain import Box
+from ..problem.domain import Domain
 from ..problem.errors import ProblemError, UnsupportedError
 from ..solve.waves import is_wave
 
@@ -15,7 +15,7 @@ _REMEDY = (
 )
 
 
-def covered_domain(model: HomogenizedModel) -> Box:
+def covered_domain(model: HomogenizedModel) -> Domain:
     """The domain to compare on. ProblemError where there is none, UnsupportedError for what has no
     comparison yet.
     """

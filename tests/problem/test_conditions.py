@@ -7,6 +7,7 @@ import sympy as sp
 
 import nhpinn_sym as nh
 from nhpinn_sym.problem.conditions import assign_parts, fields_of, values_of
+from nhpinn_sym.problem.domain import FlatPart
 from nhpinn_sym.problem.errors import BoundaryConditionError
 
 X = sp.symbols("x1:3", real=True)
@@ -110,3 +111,48 @@ def test_values_by_component() -> None:
     for wrong in (nh.Dirichlet(1), nh.Dirichlet(sp.Matrix([1, 2]))):
         with pytest.raises(BoundaryConditionError, match="scalar unknowns"):
             values_of(wrong, "value", (0, 1, 2))
+
+
+def test_the_rest_is_what_no_other_condition_names() -> None:
+    rest = nh.Neumann(0, on="rest")
+    held = nh.Dirichlet(0, on="left")
+    table = assign_parts([rest, held], SQUARE, X, U)
+    assert table["left", 0] is held
+    assert all(table[name, 0] is rest for name in ("right", "bottom", "top"))
+
+
+def test_the_rest_goes_by_unknown() -> None:
+    v, heat = FIELDS[:2], FIELDS[2]
+    clamped = nh.Dirichlet(0, on="left", unknown=list(v))
+    cold = nh.Dirichlet(0, on="top", unknown=heat)
+    rest = nh.Neumann(0, on="rest")
+    table = assign_parts([clamped, cold, rest], SQUARE, X, FIELDS)
+    assert [table["left", j] for j in range(3)] == [clamped, clamped, rest]
+    assert [table["top", j] for j in range(3)] == [rest, rest, cold]
+
+
+def test_the_rest_may_be_periodic_where_whole_pairs_are_left() -> None:
+    rest = nh.Periodic(on="rest")
+    table = assign_parts([rest, nh.Dirichlet(0, on=["bottom", "top"])], SQUARE, X, U)
+    assert table["left", 0] is rest and table["right", 0] is rest
+    with pytest.raises(BoundaryConditionError, match="two conditions"):
+        assign_parts([rest, nh.Dirichlet(0, on="left")], SQUARE, X, U)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "words"),
+    [
+        ([nh.Dirichlet(0), nh.Neumann(0, on="rest")], "nothing is left"),
+        ([nh.Dirichlet(0, on="rest"), nh.Neumann(0, on="rest")], "two conditions"),
+        ([nh.Dirichlet(0, on=["left", "rest"])], "not a part"),
+    ],
+)
+def test_a_rest_that_is_none(conditions: list[nh.Dirichlet], words: str) -> None:
+    with pytest.raises(BoundaryConditionError, match=words):
+        assign_parts(conditions, SQUARE, X, U)
+
+
+def test_an_oblique_part_is_named_alone() -> None:
+    slope = FlatPart("slope", (1 / sp.sqrt(2), 1 / sp.sqrt(2)), sp.Integer(1))
+    assert not slope.axial and slope.normal_at(X) == slope.normal
+    assert str(X[0]) in slope.describe(X) and str(X[1]) in slope.describe(X)

@@ -7,7 +7,7 @@ import pytest
 import sympy as sp
 
 import nhpinn_sym as nh
-from nhpinn_sym.problem.domain import BoundaryPart
+from nhpinn_sym.problem.domain import FlatPart
 from nhpinn_sym.problem.errors import BoundaryConditionError, ProblemError, UnsupportedError
 
 
@@ -44,7 +44,7 @@ def test_an_unknown_name_is_answered_by_those_that_there_are() -> None:
 
 
 def test_an_oblique_part_lies_across_no_axis() -> None:
-    oblique = BoundaryPart("slope", (1 / sp.sqrt(2), 1 / sp.sqrt(2)), sp.Integer(1))
+    oblique = FlatPart("slope", (1 / sp.sqrt(2), 1 / sp.sqrt(2)), sp.Integer(1))
     with pytest.raises(UnsupportedError, match="slope"):
         _ = oblique.axis
 
