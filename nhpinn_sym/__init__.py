@@ -26,6 +26,7 @@ from .problem.conditions import Periodic as Periodic
 from .problem.conditions import Robin as Robin
 from .problem.domain import Box as Box
 from .problem.domain import Cell as Cell
+from .problem.elastic import lame as lame
 from .problem.errors import BackendMissingError as BackendMissingError
 from .problem.errors import FileError as FileError
 from .problem.errors import NhpinnError as NhpinnError
@@ -51,6 +52,8 @@ if TYPE_CHECKING:
     from .solve.cells import solve_cells as solve_cells
     from .solve.dispersion import Dispersion as Dispersion
     from .solve.dispersion import dispersion as dispersion
+    from .solve.engineering import Engineering as Engineering
+    from .solve.engineering import engineering as engineering
     from .solve.equations import solve_fine as solve_fine
     from .solve.equations import solve_homogenized as solve_homogenized
     from .solve.families import CellFamily as CellFamily
@@ -75,6 +78,8 @@ _LATER = {
     "solve_cells": "solve.cells",
     "mandel": "solve.tensors",
     "voigt": "solve.tensors",
+    "engineering": "solve.engineering",
+    "Engineering": "solve.engineering",
     "bloch": "validate.bloch",
     "CellSolution": "solve.cell_solution",
     "load": "solve.cell_file",
