@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from .derive.homogenize import homogenize as homogenize
 from .derive.model import HomogenizedModel as HomogenizedModel
+from .derive.nonlinear.model import NonlinearModel as NonlinearModel
 from .derive.notation import Mean as Mean
 from .problem.conditions import Dirichlet as Dirichlet
 from .problem.conditions import Initial as Initial
@@ -30,6 +31,7 @@ from .problem.elastic import lame as lame
 from .problem.errors import BackendMissingError as BackendMissingError
 from .problem.errors import FileError as FileError
 from .problem.errors import NhpinnError as NhpinnError
+from .problem.errors import NonlinearTermError as NonlinearTermError
 from .problem.errors import ProblemError as ProblemError
 from .problem.errors import SolvabilityError as SolvabilityError
 from .problem.errors import SolveError as SolveError
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from .solve.families import solve_family as solve_family
     from .solve.hierarchy import MeanField as MeanField
     from .solve.hierarchy import solve_hierarchy as solve_hierarchy
+    from .solve.law.law_solution import LawSolution as LawSolution
+    from .solve.law.solve_law import solve_law as solve_law
     from .solve.many import solve_many as solve_many
     from .solve.reconstruct import reconstruct as reconstruct
     from .solve.tensors import mandel as mandel
@@ -91,6 +95,8 @@ _LATER = {
     "load_family": "solve.families",
     "CellFamily": "solve.families",
     "solve_hierarchy": "solve.hierarchy",
+    "solve_law": "solve.law.solve_law",
+    "LawSolution": "solve.law.law_solution",
     "MeanField": "solve.hierarchy",
     "dispersion": "solve.dispersion",
     "Dispersion": "solve.dispersion",

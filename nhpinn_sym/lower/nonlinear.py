@@ -129,7 +129,7 @@ def lower_state(state: StateProblem, title: str) -> LoweredState:
                 slope = put(sp.diff(b, u))
                 flux[i, k] += slope * names.correctors[j]
                 source[i,] -= slope * names.macro[j][k]
-    arrays = {
+    arrays: dict[str, Table] = {
         "flux": flux,
         "source": source,
         "reaction": reaction,
@@ -165,7 +165,7 @@ def lower_nonlinear_fine(state: StateProblem, title: str) -> LoweredNonlinearEqu
         return folded(e, op).xreplace(fast).xreplace(names.swap)
 
     m = range(state.components)
-    arrays = {
+    arrays: dict[str, Table] = {
         "flux": {
             (i, k): put(state.flux[i][k]) + put(state.transport[i][k]) / eps
             for i in m

@@ -90,13 +90,16 @@ def estimate(history: list[tuple[int, Mapping[Any, Any]]], jumps: bool) -> float
     return error_of_fast_levels(changes)
 
 
-def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
+def grid_sizes(
+    forms: Any, n: int | None, least: int, first: Mapping[int, int] = FIRST
+) -> tuple[int, ...]:
     """Points per axis of the grids to try; each has no factor in common with the one before, as
     what aliases to a constant on one
     of them would on the other.
 
     They start at `least` at the lowest, and end at LAST, or where FEWEST grids are reached, if
-    MOST_NUMBERS allows. With n: it, and smaller ones.
+    MOST_NUMBERS allows. With n: it, and smaller ones. `first`: points of the first one, by the
+    dimension of the cell.
     """
     dim = len(forms.CELL)
     if n is not None:
@@ -108,7 +111,7 @@ def grid_sizes(forms: Any, n: int | None, least: int) -> tuple[int, ...]:
             sizes.insert(0, lower)
         return tuple(sizes)
     chosen: list[int] = []
-    for size in _smooth_numbers(max(FIRST[dim], least)):
+    for size in _smooth_numbers(max(first[dim], least)):
         largest = LAST[dim] if len(chosen) >= FEWEST else MOST_NUMBERS
         if size**dim * forms.COMPONENTS > MOST_NUMBERS or size > largest:
             break

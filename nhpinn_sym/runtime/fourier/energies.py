@@ -1,0 +1,139 @@
+"""The energy of a nonlinear state that is a minimum, and bounds on the least one from the primal and
+the dual problem.
+
+W(y, p) = int_0^1 flux(y, t p) . p dt. f*(xi) = min <W(xi + grad v) + source v>; any flux s with
+-div s + source = 0 gives <W(e)> - <W(e) + W^c(s) - e.s> below it (Fenchel), pointwise positive.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..nonlinear_arrays import SLOPE, dense, named, off_zero
+from .block_operator import BlockOperator
+from .grid import Grid
+from .states import MacroState, States, StateSolver
+
+_NODES = 32
+_GRADING = 3
+"""t = tau^3: powers of t that are no integers are smooth enough then."""
+_NEWTON = 60
+_SOLVED = 1e-13
+_HALVINGS = 30
+
+
+def energy(solver: StateSolver, macro: MacroState, states: States) -> np.ndarray:
+    """f* at n states: (n,)."""
+    data = solver.data(macro, states.modes)
+    slopes = _slopes(solver, data)
+    density = _density(solver.forms, data, slopes)
+    source = solver.array(solver.forms.values(data), "source", "m", macro.count)
+    correctors = np.moveaxis(solver.grid.backward(states.modes), 1, 0)
+    return np.asarray(solver.grid.mean(density + np.sum(source * correctors, axis=0)))
+
+
+def bounds(solver: StateSolver, macro: MacroState, states: States) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper bounds (n,) on f*, by quadrature on a grid of twice as many points."""
+    coarse = solver.grid
+    fine = StateSolver(solver.forms, Grid(coarse.bounds, 2 * coarse.n + 1))
+    grid = fine.grid
+    refined = States(grid.refined(states.modes, coarse), states.residual, 0, 0.0)
+    upper = energy(fine, macro, refined)
+    data = fine.data(macro, refined.modes)
+    slopes = _slopes(fine, data)
+    flux = _balanced(fine, macro, refined)
+    dual = _inverse(fine, data, slopes, flux)
+    gap = _density(fine.forms, data, slopes) - _density(fine.forms, data, dual)
+    gap = gap - np.sum(flux * (slopes - dual), axis=(0, 1))
+    return upper - np.maximum(grid.mean(gap), 0.0), upper
+
+
+def _slopes(solver: StateSolver, data: dict[str, Any]) -> np.ndarray:
+    """Total slopes (m, d, n, ...)."""
+    rows = [[data[f"{SLOPE}_{j}_{k}"] for k in range(solver.d)] for j in range(solver.m)]
+    return np.stack([np.stack(row) for row in rows])
+
+
+def _density(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
+    """W at slopes (m, d, ...): (...)."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    places = (nodes + 1) / 2
+    total = np.zeros(slopes.shape[2:])
+    for place, weight in zip(places, weights / 2):
+        t = place**_GRADING
+        flux = _flux(forms, data, t * slopes)
+        rate = _GRADING * place ** (_GRADING - 1)
+        total = total + weight * rate * np.sum(flux * slopes, axis=(0, 1))
+    return total
+
+
+def _flux(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
+    held = {**data, **named(SLOPE, off_zero(slopes), 2)}
+    return dense(forms.values(held), "flux", slopes.shape[:2], slopes.shape[2:])
+
+
+def _tangent(forms: Any, data: dict[str, Any], slopes: np.ndarray) -> np.ndarray:
+    """(..., m d, m d)."""
+    held = {**data, **named(SLOPE, off_zero(slopes), 2)}
+    m, d = slopes.shape[:2]
+    found = dense(forms.slopes(held), "flux_p", (m, d, m, d), slopes.shape[2:])
+    flat = found.reshape(m * d, m * d, *slopes.shape[2:])
+    return np.moveaxis(flat, (0, 1), (-2, -1))
+
+
+def _balanced(solver: StateSolver, macro: MacroState, states: States) -> np.ndarray:
+    """The flux (m, d, n, ...) of a state with -div s + source = 0 to rounding, by the gradient of a
+    potential under the mean stiffness, which keeps symmetric stresses symmetric.
+    """
+    grid = solver.grid
+    tables = solver.forms.values(solver.data(macro, states.modes))
+    flux = solver.array(tables, "flux", "md", macro.count)
+    residual, _ = solver.residual(macro, states.modes)
+    operator = solver.operator(macro, states.modes)
+    points = (macro.count, *grid.shape)
+    terms = [
+        (i, left, np.broadcast_to(grid.cell(grid.mean(c)), points), j, right)
+        for i, left, c, j, right in operator.terms
+    ]
+    mean = BlockOperator(grid, solver.m, terms, operator.positive)
+    potential = mean.precondition(-residual[None])[0]
+    for i, left, c, j, right in terms:
+        flux[i, left.index(1)] -= c * grid.derivative(potential[:, j], right)
+    return flux
+
+
+def _inverse(
+    solver: StateSolver, data: dict[str, Any], start: np.ndarray, flux: np.ndarray
+) -> np.ndarray:
+    """The slopes (m, d, n, ...) at which the flux is the given one, point by point."""
+    m, d = start.shape[:2]
+    slopes = start.copy()
+    scale = np.sqrt(np.sum(flux**2, axis=(0, 1))).max() or 1.0
+
+    def missing(at: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rest = flux - _flux(solver.forms, data, at)
+        return rest, np.sqrt(np.sum(rest**2, axis=(0, 1)))
+
+    rest, size = missing(slopes)
+    for _ in range(_NEWTON):
+        if size.max() <= _SOLVED * scale:
+            break
+        inverse = np.linalg.pinv(_tangent(solver.forms, data, slopes), hermitian=True)
+        right = np.moveaxis(rest.reshape(m * d, *rest.shape[2:]), 0, -1)
+        step = np.moveaxis((inverse @ right[..., None])[..., 0], -1, 0).reshape(slopes.shape)
+        length = np.ones_like(size)
+        for _ in range(_HALVINGS):
+            found, after = missing(slopes + length * step)
+            worse = ~(after < size)
+            if not worse.any():
+                break
+            length = np.where(worse, length / 2, length)
+        better = after < size
+        if not better.any():
+            break
+        slopes = np.where(better, slopes + length * step, slopes)
+        rest = np.where(better, found, rest)
+        size = np.where(better, after, size)
+    return slopes

@@ -1,0 +1,136 @@
+"""The law of a nonlinear cell at macroscopic states: grids grow until it stays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+
+from ..levels import (
+    FEWEST,
+    ROUNDING,
+    error_of_erratic_levels,
+    error_of_fast_levels,
+    relative_change,
+)
+from .grid import Grid
+from .refinement import grid_sizes
+from .states import LawValues, MacroState, States, StateSolver
+
+FIRST = {1: 27, 2: 15, 3: 9}
+"""Points per axis of the first grid: states are solved again and again."""
+NUMBERS = 2**21
+"""Numbers of one array over the grid and all states that are solved at once."""
+_SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
+"""Of the slopes, by which a state that is not found at once is approached."""
+_MEASURED = ("flux", "reaction", "storage", "flux_p")
+
+
+@dataclass(frozen=True)
+class LawLevel:
+    """The law at n states on the last of the grids, its relative `estimate` (n,) and the sizes of
+    all grids.
+    """
+
+    values: LawValues
+    states: States
+    solver: StateSolver
+    estimate: np.ndarray
+    sizes: tuple[int, ...]
+
+
+def law_at(
+    forms: Any, macro: MacroState, tolerance: float, n: int | None = None, least: int = 1
+) -> LawLevel:
+    """The law with an estimate below `tolerance`, or on a grid of n points per axis (then coarser
+    ones serve the estimate), or on the finest there is. `solved` of its states says which were
+    found.
+    """
+    histories: list[list[Mapping[Any, Any]]] = [[] for _ in range(macro.count)]
+    sizes: list[int] = []
+    level: LawLevel | None = None
+    for size in grid_sizes(forms, n, least, FIRST):
+        solver = StateSolver(forms, Grid(forms.CELL, size))
+        guess = None
+        if level is not None:
+            coarse = level.solver.grid
+            guess = solver.grid.refined(level.states.modes, coarse)
+        values, states = solve_states(solver, macro, guess)
+        sizes.append(size)
+        for k, history in enumerate(histories):
+            history.append(_entries(values, k))
+        found = [_estimate(history, sizes, bool(forms.JUMPS)) for history in histories]
+        level = LawLevel(values, states, solver, np.array(found), tuple(sizes))
+        if not np.all(states.solved):
+            return level
+        if n is None and level.estimate.max() <= max(tolerance, ROUNDING):
+            break
+    assert level is not None
+    return level
+
+
+def solve_states(
+    solver: StateSolver, macro: MacroState, guess: np.ndarray | None = None
+) -> tuple[LawValues, States]:
+    """The law at all states on one grid, in chunks that fit into memory; what Newton's method does
+    not find at once is approached from smaller slopes.
+    """
+    points = int(np.prod(solver.grid.shape)) * solver.m * solver.d * (solver.m * solver.d + 2)
+    count = max(1, NUMBERS // points)
+    parts = []
+    for start in range(0, macro.count, count):
+        chosen = slice(start, start + count)
+        own = macro.part(chosen)
+        states = _found(solver, own, None if guess is None else guess[chosen])
+        parts.append(solver.law(own, states))
+    names = parts[0][0].arrays
+    values = {name: np.concatenate([p.arrays[name] for p, _ in parts], -1) for name in names}
+    columns = [s.columns for _, s in parts if s.columns is not None]
+    states = States(
+        np.concatenate([s.modes for _, s in parts]),
+        np.concatenate([s.residual for _, s in parts]),
+        max(s.steps for _, s in parts),
+        max(s.multiplier for _, s in parts),
+        np.concatenate(columns, axis=1),
+    )
+    return LawValues(values), states
+
+
+def _found(solver: StateSolver, macro: MacroState, guess: np.ndarray | None) -> States:
+    """The states; those that are lost by continuation in the slopes."""
+    states = solver.solve(macro, guess)
+    if np.all(states.solved):
+        return states
+    lost = np.flatnonzero(~states.solved)
+    own = macro.part(lost)
+    start = None
+    for share in _SHARES:
+        nearer = solver.solve(own.with_slopes(share * own.slopes), start)
+        start = np.where(np.isfinite(nearer.modes), nearer.modes, 0)
+    modes = states.modes.copy()
+    residual = states.residual.copy()
+    modes[lost] = nearer.modes
+    residual[lost] = nearer.residual
+    steps = max(states.steps, nearer.steps)
+    return States(modes, residual, steps, max(states.multiplier, nearer.multiplier))
+
+
+def _entries(values: LawValues, k: int) -> dict[Any, Any]:
+    """The entries of the law at one state, by (name, index)."""
+    found = {}
+    for name in _MEASURED:
+        array = values.arrays[name][..., k]
+        found |= {(name, index): array[index] for index in np.ndindex(*array.shape)}
+    return found
+
+
+def _estimate(history: list[Mapping[Any, Any]], sizes: list[int], jumps: bool) -> float:
+    if len(history) < FEWEST:
+        return np.inf
+    changes = [relative_change(before, after) for before, after in pairwise(history)]
+    if jumps:
+        return error_of_erratic_levels(changes, sizes)
+    return error_of_fast_levels(changes)

@@ -1,0 +1,446 @@
+"""`LawSolution`: the effective flux, reaction and storage at any state, with derivatives, energy and
+bounds.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...derive.nonlinear.linearized import tangent_entry, tangent_name, value_symbols
+from ...derive.nonlinear.model import NonlinearModel
+from ...emit.source import Source
+from ...problem.errors import (
+    ProblemError,
+    SolvabilityError,
+    SolveError,
+    UnsupportedError,
+    shortened,
+    warn_tolerance,
+)
+from ...runtime.fourier.energies import bounds as energy_bounds
+from ...runtime.fourier.energies import energy as energies
+from ...runtime.fourier.grid import Grid, evaluate_modes
+from ...runtime.fourier.law_levels import LawLevel, law_at
+from ...runtime.fourier.states import MacroState, StateSolver
+from ...runtime.nonlinear_arrays import MACRO, SLOPE, VALUE, named
+from ..cell_solution import CellSolution
+from ..cells import solve_cells
+from ..interpolation import Array
+from .macro_states import Asked, read_states
+
+_KEPT = 32
+"""States that are remembered."""
+_MULTIPLIER = 1e-6
+"""Relative mean of the source of a state problem above which it has no solution."""
+_SLACK = 1e-3
+"""Share of the tolerance to which the gap of the bounds is closed at most."""
+
+
+@dataclass(frozen=True, eq=False)
+class LawSolution:
+    """Result of `solve_law`: every state that is asked for is solved, to the tolerance.
+
+    grad is of shape (d,) for one state, or (n, d); (m, d) and (n, m, d) for systems of m unknowns.
+    u is a number, or (n,), where the law depends on the value of u0; x (d,) or (n, d) where it
+    depends on the place. Results have the axis n in front then. Signs: the limit is
+    d_t storage - div( flux ) + reaction = load.
+    info: "estimate" of the relative error at the states that it was tried at, "n" points per axis,
+    "seconds".
+    """
+
+    model: NonlinearModel
+    backend: str
+    tolerance: float
+    parameters: Mapping[str, float]
+    forms: Any = field(repr=False)
+    source: Source = field(repr=False)
+    info: dict[str, Any]
+    n: int | None = None
+    least: int = 1
+    _levels: OrderedDict[bytes, LawLevel] = field(default_factory=OrderedDict, repr=False)
+
+    def flux(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        *,
+        strain: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Array:
+        """<A(y, u, grad u0 + grad_y N) + dB/du N>: (d,), for systems (m, d); the stress for
+        strain=.
+        """
+        asked = self._asked(grad, u, x, strain, t, needs_grad=True)
+        return self._arranged(asked, "flux")
+
+    def tangent(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        *,
+        strain: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Array:
+        """The derivative of the flux by the gradient: (d, d), for systems C[i, k, j, l]."""
+        asked = self._asked(grad, u, x, strain, t, needs_grad=not self.model.frozen)
+        return self._arranged(asked, "flux_p")
+
+    def energy(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        *,
+        strain: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> float | Array:
+        """f*: the least mean energy, whose derivative by the gradient is the flux; 0 at grad 0
+        where the state vanishes there. UnsupportedError where the flux has no potential.
+        """
+        self._require_potential()
+        asked = self._asked(grad, u, x, strain, t, needs_grad=True)
+        level = self._level(asked.macro)
+        found = energies(level.solver, asked.macro, level.states)
+        return float(found[0]) if asked.shape == () else found.reshape(asked.shape)
+
+    def bounds(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        *,
+        strain: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> tuple[float, float]:
+        """(lower, upper) of the energy at one state, from the dual and the primal problem, closer
+        than the tolerance; certain up to quadrature on twice as many points. A gap that stays
+        wider is a ToleranceWarning.
+        """
+        self._require_potential()
+        asked = self._asked(grad, u, x, strain, t, needs_grad=True)
+        if asked.macro.count != 1:
+            raise ProblemError(
+                "bounds are asked for at one state",
+                term=f"{asked.macro.count} states",
+                remedy="call bounds() for each of them",
+            )
+        level = self._level(asked.macro)
+        lower, upper = energy_bounds(level.solver, asked.macro, level.states)
+        width = float(upper[0] - lower[0])
+        if not width <= self.tolerance * abs(float(upper[0])) + 1e-14:
+            warn_tolerance(
+                f"the bounds on the energy are {width:.1e} apart, the tolerance is"
+                f" {self.tolerance:.1e}: the state is not smooth on {level.sizes[-1]} points per"
+                " axis"
+            )
+        return float(lower[0]), float(upper[0])
+
+    def reaction(
+        self,
+        u: ArrayLike | None = None,
+        grad: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Any:
+        """<G + dg/du N>, at grad u0 = 0 where it is not given: a number, for systems (m,)."""
+        return self._scalar("reaction", u, grad, x, t)
+
+    def reaction_derivative(
+        self,
+        u: ArrayLike | None = None,
+        grad: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Any:
+        """The derivative of the reaction by the value of u0: a number, for systems (m, m)."""
+        return self._scalar("reaction_u", u, grad, x, t)
+
+    def storage(
+        self, u: ArrayLike | None = None, x: ArrayLike | None = None, t: ArrayLike | None = None
+    ) -> Any:
+        """<b(y, u0)>, what stands under the time derivative: a number, for systems (m,)."""
+        return self._scalar("storage", u, None, x, t)
+
+    def storage_derivative(
+        self, u: ArrayLike | None = None, x: ArrayLike | None = None, t: ArrayLike | None = None
+    ) -> Any:
+        """The derivative of the storage by the value of u0."""
+        return self._scalar("storage_u", u, None, x, t)
+
+    def load(self, x: ArrayLike | None = None, t: ArrayLike | None = None) -> Any:
+        """<f>, the right-hand side: a number, for systems (m,)."""
+        ends = [self.model.problem.ranges.get(u, (0, 0)) for u in self.model.problem.unknowns]
+        middles = np.array([float(a + b) / 2 for a, b in ends]).reshape(self._many(()))
+        asked = self._asked(None, middles, x, None, t, needs_grad=False)
+        solver = StateSolver(self.forms, Grid(self.forms.CELL, int(self.info["n"])))
+        modes = np.zeros((asked.macro.count, solver.m, *solver.grid.modes_shape), dtype=complex)
+        with np.errstate(all="ignore"):
+            tables = self.forms.values(solver.data(asked.macro, modes))
+        found = solver.grid.mean(solver.array(tables, "load", "m", asked.macro.count))
+        array = np.moveaxis(found, -1, 0).reshape(self._many(asked.shape))
+        return float(array) if array.shape == () else array
+
+    def effective(
+        self,
+        name: str,
+        u: ArrayLike | None = None,
+        grad: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+    ) -> Any:
+        """The effective coefficient "A" at a value of u0 (and, where the flux is not linear in the
+        gradient, at a gradient), "c" and "b" of the linearized reaction, "rho" of the storage.
+        """
+        names = {"A": "flux_p", "b": "reaction_p", "c": "reaction_u", "rho": "storage_u"}
+        if name not in names:
+            raise ProblemError(
+                "no effective coefficient of a law has this name",
+                term=shortened(name),
+                remedy=f"use one of {', '.join(names)}",
+            )
+        needs = name == "A" and not self.model.frozen
+        asked = self._asked(grad, u, x, None, t, needs_grad=needs)
+        return self._arranged(asked, names[name])
+
+    def state(
+        self,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        *,
+        strain: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+        backend: str | None = None,
+    ) -> CellSolution:
+        """The cells of the linearized model at one state: effective["A"] is the tangent, the
+        functions are the derivatives of the corrector by the gradient.
+
+        backend : of the linear cell problems (default: that of the law)
+        """
+        asked = self._asked(grad, u, x, strain, t, needs_grad=not self.model.frozen)
+        if asked.macro.count != 1:
+            raise ProblemError(
+                "a state is asked for at one value and gradient",
+                term=f"{asked.macro.count} states",
+                remedy="call state() for each of them",
+            )
+        linear = self.model.linearized
+        chosen = backend or self.backend
+        symbols = value_symbols(self.model.state)
+        numbers = dict(zip(map(str, symbols), asked.macro.values[:, 0]))
+        numbers |= self.parameters
+        values = {v: float(numbers[str(v)]) for v in linear.problem.parameters}
+        functions: dict[str, Any] | None = None
+        if not self.model.frozen:
+            functions = self._tangent_functions(asked.macro)
+        return solve_cells(
+            linear,
+            chosen,
+            tolerance=self.tolerance,
+            parameters=values or None,
+            coefficients=functions,
+        )
+
+    def corrector(
+        self,
+        points: ArrayLike,
+        grad: ArrayLike | None = None,
+        u: ArrayLike | None = None,
+        x: ArrayLike | None = None,
+        t: ArrayLike | None = None,
+        index: tuple[int, ...] | None = None,
+    ) -> Array:
+        """D^index N at points (q, d) of the cell, at one state: (q,), for systems (q, m)."""
+        asked = self._asked(grad, u, x, None, t, needs_grad=True)
+        level = self._level(asked.macro)
+        d = self.model.problem.scales.dim
+        places = np.asarray(points, dtype=float).reshape(-1, d)
+        found = _at(level, 0, places, index or (0,) * d)
+        return found[0] if self.model.components == 1 else found.T
+
+    def _tangent_functions(self, macro: MacroState) -> dict[str, Any]:
+        """T(y) of the linearized model by name, at one state."""
+        level = self._level(macro)
+        state = self.model.state
+        d = state.dim
+        functions: dict[str, Any] = {}
+        for (i, k, j, m), _ in _tangent_indices(state):
+            entry = tangent_entry(state, i, k, j, m)
+
+            def value(*y: Array, entry: tuple[int, int, int, int] = entry) -> Array:
+                shape = np.broadcast_shapes(*map(np.shape, y))
+                points = np.stack([np.broadcast_to(v, shape).ravel() for v in y], axis=-1)
+                tables = self.forms.slopes(self._data_at(level, macro, points, d))
+                found = tables.get("flux_p", {}).get(entry, 0.0)
+                return np.broadcast_to(found, (len(points),)).reshape(shape)
+
+            functions[tangent_name(*entry, state.components)] = value
+        held = {f.func.__name__ for f in _opaque(self.model)}
+        return {name: f for name, f in functions.items() if name in held}
+
+    def _data_at(self, level: LawLevel, macro: MacroState, points: Array, d: int) -> dict[str, Any]:
+        """What the text is called with, at points (q, d) of the cell and one state."""
+        units = np.eye(d, dtype=int).tolist()
+        slopes = np.stack([_at(level, 0, points, tuple(unit)) for unit in units], axis=1)
+        total = macro.slopes[:, :, :1] + slopes
+        columns = dict(zip(self.forms.COORDINATES, points.T))
+        correctors = _at(level, 0, points, (0,) * d)
+        others = {k: v[0] if np.ndim(v) else v for k, v in macro.others.items()}
+        return {
+            **columns,
+            **others,
+            **named(VALUE, macro.values[:, :1], 1),
+            **named(MACRO, macro.slopes[:, :, :1], 2),
+            **named("N_N", correctors, 1),
+            **named(SLOPE, total, 2),
+        }
+
+    def _require_potential(self) -> None:
+        if not self.model.potential:
+            raise UnsupportedError(
+                "the flux has no potential: there is no energy",
+                term=self.model.state.all_fluxes[0],
+                remedy="law.flux and law.tangent are there",
+            )
+
+    def _many(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        return shape if self.model.components == 1 else (*shape, self.model.components)
+
+    def _scalar(
+        self,
+        name: str,
+        u: ArrayLike | None,
+        grad: ArrayLike | None,
+        x: ArrayLike | None,
+        t: ArrayLike | None,
+    ) -> Any:
+        asked = self._asked(grad, u, x, None, t, needs_grad=False)
+        found = self._arranged(asked, name)
+        return float(found) if found.shape == () else found
+
+    def _asked(
+        self,
+        grad: ArrayLike | None,
+        u: ArrayLike | None,
+        x: ArrayLike | None,
+        strain: ArrayLike | None,
+        t: ArrayLike | None,
+        *,
+        needs_grad: bool,
+    ) -> Asked:
+        return read_states(
+            self.model,
+            self.parameters,
+            self.forms.SLOW,
+            grad=grad,
+            u=u,
+            x=x,
+            strain=strain,
+            t=t,
+            needs_grad=needs_grad,
+        )
+
+    def _arranged(self, asked: Asked, name: str) -> Array:
+        """An array of the law with the states in front and, for scalars, without the axes of
+        equation and unknown.
+        """
+        array = np.moveaxis(self._level(asked.macro).values.arrays[name], -1, 0)
+        m = self.model.components
+        d = self.model.problem.scales.dim
+        own = {"flux": "md", "flux_p": "mdmd", "reaction_p": "mmd"}.get(name, "")
+        own = own or ("mm" if name.endswith("_u") else "m")
+        kept = [c for c in own if c == "d" or m > 1]
+        shape = [m if c == "m" else d for c in kept]
+        return np.asarray(array.reshape((*asked.shape, *shape)))
+
+    def _level(self, macro: MacroState) -> LawLevel:
+        """The solved states, remembered; ToleranceWarning where they are known less well than
+        asked for, SolveError where one is not found.
+        """
+        arrays = [macro.values, macro.slopes]
+        arrays += [np.asarray(v) for _, v in sorted(macro.others.items())]
+        key = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays)
+        if key in self._levels:
+            self._levels.move_to_end(key)
+            return self._levels[key]
+        level = law_at(self.forms, macro, self.tolerance, self.n, self.least)
+        check_level(level, macro, self.tolerance, fixed=self.n is not None)
+        self._levels[key] = level
+        if len(self._levels) > _KEPT:
+            self._levels.popitem(last=False)
+        return level
+
+    def __str__(self) -> str:
+        kind = "with a potential" if self.model.potential else "without a potential"
+        return (
+            f"law by {self.backend}, {kind}: estimated error {self.info['estimate']:.1e} on"
+            f" {self.info['n']} points per axis"
+        )
+
+    __repr__ = __str__
+
+
+def check_level(level: LawLevel, macro: MacroState, tolerance: float, fixed: bool) -> None:
+    """SolveError, SolvabilityError or ToleranceWarning for states that are not what was asked
+    for.
+    """
+    if not np.all(level.states.solved):
+        lost = int(np.argmax(level.states.residual))
+        raise SolveError(
+            f"Newton's method did not find the state, nor by continuation in the gradient:"
+            f" relative residual {level.states.residual[lost]:.1e} on {level.sizes[-1]} points per"
+            " axis",
+            term=f"u = {macro.values[:, lost]}, grad = {macro.slopes[:, :, lost].tolist()}",
+            remedy="try a smaller gradient; regularise a law that is degenerate or localizes",
+        )
+    if level.states.multiplier > _MULTIPLIER:
+        raise SolvabilityError(
+            f"the source of the state problem has the mean {level.states.multiplier:.1e} relative"
+            " to its size, and must have none",
+            term=f"u = {macro.values[:, 0]}",
+            remedy="subtract the mean of terms of order 1/eps over the cell",
+        )
+    worst = float(level.estimate.max())
+    if not worst <= tolerance and not fixed:
+        place = int(np.argmax(level.estimate))
+        warn_tolerance(
+            f"the law at grad = {macro.slopes[:, :, place].tolist()} has an estimated relative"
+            f" error of {worst:.1e} on {level.sizes[-1]} points per axis, asked for was"
+            f" {tolerance:.1e}: the state is not smooth there (jumps of the data, or it localizes)"
+        )
+
+
+def _at(level: LawLevel, k: int, points: Array, index: tuple[int, ...]) -> Array:
+    """D^index of the corrector of state k at points (q, d): (m, q)."""
+    grid = level.solver.grid
+    values = grid.backward(level.states.modes[k])
+    modes = np.fft.fftn(values, axes=grid.axes, norm="forward")
+    return np.asarray(evaluate_modes(modes, grid.bounds, points, index))
+
+
+def _tangent_indices(state: Any) -> list[tuple[tuple[int, int, int, int], Any]]:
+    """(equation, axis, unknown, axis) of the entries of the tangent that are not zero."""
+    d = state.dim
+    found = []
+    for row in range(state.tangent.rows):
+        for column in range(state.tangent.cols):
+            if state.tangent[row, column] != 0:
+                index = (row // d, row % d, column // d, column % d)
+                found.append((index, state.tangent[row, column]))
+    return found
+
+
+def _opaque(model: NonlinearModel) -> set[Any]:
+    """The functions without a formula of the linearized model."""
+    from sympy.core.function import AppliedUndef
+
+    table = model.linearized.operator.table
+    return {f for c in table.values() for f in c.atoms(AppliedUndef)}

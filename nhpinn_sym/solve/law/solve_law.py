@@ -1,0 +1,154 @@
+"""solve_law: the effective flux, reaction and storage of a nonlinear model."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ...derive.model import HomogenizedModel
+from ...derive.nonlinear.model import NonlinearModel
+from ...emit import nonlinear_text
+from ...emit.source import load
+from ...lower.nonlinear import lower_state
+from ...problem.errors import ProblemError, SolveError, UnknownBackendError, UnsupportedError
+from ...problem.user_input import instance, parameter_numbers, positive_number
+from ...resolution import resolve
+from ...runtime.fourier.law_levels import FIRST, law_at
+from ...runtime.fourier.refinement import grid_sizes
+from ...runtime.fourier.states import MacroState
+from ...runtime.levels import FEWEST
+from ..arguments import as_numbers
+from ..backend_choice import points_needed
+from ..backends import BACKENDS
+from ..progress import Progress, shown
+from .law_solution import LawSolution, check_level
+
+TOLERANCE = 1e-8
+"""Relative, of flux, reaction, storage and tangent."""
+_SIZES = (0.3, 1.0)
+"""Gradients at which a law is tried, in the units of the problem."""
+_SHARES = (0.3, 0.8)
+"""Places in the ranges of values at which it is tried."""
+
+
+def solve_law(
+    model: NonlinearModel,
+    backend: str = "fourier",
+    *,
+    tolerance: float | None = None,
+    parameters: Mapping[sp.Symbol, float] | None = None,
+    progress: Progress | None = None,
+    n: int | None = None,
+) -> LawSolution:
+    """The law of a nonlinear model: a state problem is solved wherever it is asked for, by Newton's
+    method on Fourier grids that grow until flux, tangent, reaction and storage stay.
+
+    backend    : "fourier"; others raise UnsupportedError.
+    tolerance  : relative, default 1e-8. A state that is known less well is a ToleranceWarning.
+    parameters : a number for every declared parameter.
+    n          : points per axis of the finest grid; the estimate then comes from coarser ones.
+    Errors: SolveError where Newton's method does not find a state, SolvabilityError where the
+    source of a state problem has a mean.
+    """
+    if isinstance(model, HomogenizedModel):
+        raise ProblemError(
+            "solve_law takes the model of a nonlinear problem, and this one is linear",
+            term=model.title,
+            remedy="write cells = solve_cells(model)",
+        )
+    model = instance(model, NonlinearModel, "the model", "write model = homogenize(problem)")
+    _check_backend(backend)
+    wanted = TOLERANCE
+    if tolerance is not None:
+        wanted = float(positive_number(tolerance, ProblemError, "tolerance", "write 1e-6"))
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    source = nonlinear_text.state(lower_state(model.state, model.title))
+    forms = load(source, "state_numpy")
+    own = {name: numbers[name] for name in forms.PARAMETERS}
+    least = 1 if n is not None else _points_needed(model, numbers)
+    if n is not None:
+        n = int(as_numbers(n, "n", "write n=31")) | 1
+    elif len(grid_sizes(forms, None, least, FIRST)) < FEWEST:
+        raise SolveError(
+            f"the state problem needs {least} points per axis, more than a Fourier grid of this"
+            " cell may have",
+            term=model.title,
+            remedy="widen the narrowest feature of the data",
+        )
+    start = time.perf_counter()
+    with shown(progress)(f"law of {model.title[17:]} ({backend})") as task:
+        macro = _tried(model, forms, own)
+        level = law_at(forms, macro, wanted, n, least)
+        task.update(1.0, f"{level.sizes[-1]} points per axis")
+    check_level(level, macro, wanted, fixed=n is not None)
+    info = {
+        "method": f"Newton on a Fourier grid, {level.states.steps} steps",
+        "estimate": float(level.estimate.max()),
+        "tolerance": wanted,
+        "n": level.sizes[-1],
+        "size": level.sizes[-1] ** model.state.dim * model.components,
+        "seconds": time.perf_counter() - start,
+        "fredholm": level.states.multiplier,
+    }
+    return LawSolution(model, backend, wanted, own, forms, source, info, n, least)
+
+
+def _check_backend(backend: object) -> None:
+    if not isinstance(backend, str) or backend not in BACKENDS:
+        raise UnknownBackendError(
+            "no backend has this name",
+            term=backend,
+            remedy=f"use one of {', '.join(BACKENDS)}",
+        )
+    if backend != "fourier":
+        raise UnsupportedError(
+            f"nonlinear state problems on the backend {backend}",
+            term=backend,
+            remedy=(
+                'solve_law(model, "fourier"); law.state(..., backend=...) solves the linearized'
+                " cells on it"
+            ),
+        )
+
+
+def _points_needed(model: NonlinearModel, parameters: Mapping[str, float]) -> int:
+    """Points per axis that the data need, the unknown and its slopes being 1."""
+    op = model.operator
+    axes = [
+        (axis.symbol, (float(axis.interval[0]), float(axis.interval[1])), True) for axis in op.axes
+    ]
+    state = model.state
+    exprs = [*state.all_fluxes, *state.cell_source, *state.reaction, *state.storage]
+    values = {v: parameters[str(v)] for v in model.problem.parameters}
+    return points_needed(resolve([e for e in exprs if e != 0], axes, values))
+
+
+def _tried(model: NonlinearModel, forms: Any, parameters: Mapping[str, float]) -> MacroState:
+    """A few states of the ranges of values and places, and of gradients of order one."""
+    state = model.state
+    m = state.components
+    d = state.dim
+    rng = np.random.default_rng(3)
+    ranges = model.problem.ranges
+    ends = [ranges.get(u, (-1, 1)) for u in model.problem.unknowns]
+    bounds = np.array([[float(a), float(b)] for a, b in ends])
+    count = len(_SIZES) * len(_SHARES)
+    directions = rng.normal(size=(m, d, count))
+    directions /= np.sqrt(np.sum(directions**2, axis=(0, 1)))
+    if m == d:
+        directions = (directions + np.swapaxes(directions, 0, 1)) / 2
+    sizes = np.tile(_SIZES, len(_SHARES))
+    shares = np.repeat(_SHARES, len(_SIZES))
+    values = bounds[:, :1] + (bounds[:, 1:] - bounds[:, :1]) * shares
+    others: dict[str, Any] = dict(parameters)
+    domain = model.problem.domain
+    for name in forms.SLOW:
+        low, high = (0.0, float(model.problem.final_time or 1.0))
+        if name.startswith("x"):
+            low, high = (0.0, 1.0) if domain is None else domain.bounds[int(name[1:]) - 1]
+        others[name] = low + (high - low) * shares
+    return MacroState(values, sizes * directions, others)
