@@ -1,5 +1,5 @@
-"""The energy of a nonlinear state that is a minimum, and bounds on the least one from the primal and
-the dual problem.
+"""The energy of a nonlinear state that is a minimum, and bounds on the least one from the primal
+and the dual problem.
 
 W(y, p) = int_0^1 flux(y, t p) . p dt. f*(xi) = min <W(xi + grad v) + source v>; any flux s with
 -div s + source = 0 gives <W(e)> - <W(e) + W^c(s) - e.s> below it (Fenchel), pointwise positive.

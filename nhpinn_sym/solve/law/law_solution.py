@@ -1,5 +1,5 @@
-"""`LawSolution`: the effective flux, reaction and storage at any state, with derivatives, energy and
-bounds.
+"""`LawSolution`: the effective flux, reaction and storage at any state, with derivatives, energy
+and bounds.
 """
 
 from __future__ import annotations
