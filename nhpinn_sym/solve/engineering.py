@@ -69,7 +69,7 @@ def engineering(stiffness: CellSolution | ArrayLike, tolerance: float | None = N
 
 
 def _effective(cells: CellSolution) -> Any:
-    found = cells.effective.get("A")
+    found: Any = cells.effective.get("A")
     if callable(found):
         raise ProblemError(
             "the effective stiffness depends on x",
@@ -311,7 +311,7 @@ class Engineering:
     def plot(self) -> Drawing:
         """Young's modulus over the directions of each coordinate plane."""
         sheet = Sheet(1, 1, (5.2, 4.6))
-        axes = sheet.figure.add_subplot(projection="polar")
+        axes: Any = sheet.figure.add_subplot(projection="polar")
         angle = np.linspace(0, 2 * np.pi, _DIRECTIONS)
         for (i, j), style in zip(all_pairs(self.dim), ("-", "--", ":"), strict=False):
             directions = np.zeros((len(angle), self.dim))
