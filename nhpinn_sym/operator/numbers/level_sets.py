@@ -45,8 +45,8 @@ class LevelSet:
     @cached_property
     def _calls(self) -> tuple[_PointFunction, _PointFunction, _PointFunction]:
         """Value, gradient and Hessian, relative to the largest slope at the corners of the cell."""
-        gradient = [sp.diff(self.expression, v) for v in self.coordinates]
-        hessian = [sp.diff(g, v) for g in gradient for v in self.coordinates]
+        gradient = [_slope(self.expression, v) for v in self.coordinates]
+        hessian = [_slope(g, v) for g in gradient for v in self.coordinates]
         corners = tensor_points([np.array(ends) for ends in self.bounds])
         slopes = _compiled(gradient, self.coordinates)(corners)
         size = float(np.abs(slopes).max()) or 1.0
@@ -65,6 +65,13 @@ class LevelSet:
     def hessian(self, points: Array) -> Array:
         d = len(self.coordinates)
         return self._calls[2](points).reshape(-1, d, d)
+
+
+def _slope(expr: sp.Expr, symbol: sp.Symbol) -> sp.Expr:
+    """The derivative between the steps of every floor, which SymPy does not differentiate."""
+    held = {step: sp.Dummy() for step in expr.atoms(sp.floor)}
+    back = {dummy: step for step, dummy in held.items()}
+    return sp.diff(expr.xreplace(held), symbol).xreplace(back)
 
 
 def _compiled(

@@ -13,6 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import sympy as sp
 
+from ...operator.numbers.data import DataSpace
+from ...operator.numbers.integrate import mean_of_function
 from ...operator.numbers.panels import evaluator
 from ...runtime.lattice import Lattice
 from ...runtime.quadrature import GaussRule
@@ -29,6 +31,10 @@ _VANISHING = 1e-6
 """Size of a datum, beside the largest of a few, below which it may be rounding."""
 _SAME = 1e-13
 """Share of an axis within which two lines are one."""
+_WHOLE = 1e-9
+"""Periods that are a whole number of them."""
+_PLACES = sp.symbols("place1:4", cls=sp.Dummy, real=True)
+"""In the period, along each axis."""
 _MOST = 20_000_000
 _MOST_OF_A_FIELD = 300_000
 """Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
@@ -52,13 +58,16 @@ def data_error(
     if layout.resolves(lattice):
         return 0.0
     worst = 0.0
+    parts: list[tuple[sp.Expr, tuple[int, ...]]] = []
     for datum in data:
         put = datum.xreplace({v: sp.Float(x, 17) for v, x in values.items()})
-        axes = [k for k, v in enumerate(symbols) if v in put.free_symbols]
+        axes = tuple(k for k, v in enumerate(symbols) if v in put.free_symbols)
         if axes and put.free_symbols <= set(symbols):
-            worst = max(
-                worst, _missed(put, [symbols[k] for k in axes], axes, layout, lattice, degree)
-            )
+            own = put.as_real_imag() if put.has(sp.I) else (put,)
+            parts += [(part, axes) for part in own if part != 0]
+    for axes in dict.fromkeys(axes for _, axes in parts):
+        some = [part for part, own in parts if own == axes]
+        worst = max(worst, _missed(some, symbols, axes, layout, lattice, degree))
     return worst
 
 
@@ -74,22 +83,89 @@ def fields_error(
 
 
 def _missed(
-    datum: sp.Expr,
+    data: Sequence[sp.Expr],
     symbols: Sequence[sp.Symbol],
     axes: Sequence[int],
     layout: Layout,
     lattice: Lattice,
     degree: int,
 ) -> float:
-    parts = [datum]
-    if datum.has(sp.I):
-        parts = [part for part in datum.as_real_imag() if part != 0]
-    calls = [evaluator(part, tuple(symbols)) for part in parts]
+    """Of real data that hold the coordinates of these axes."""
+    held = tuple(symbols[k] for k in axes)
+    calls = [evaluator(datum, held) for datum in data]
     own = [lattice.lines[k] for k in axes]
-    cut = _SMOOTH_PARTS
-    if layout.erratic:
-        cut = _FINER[len(axes)]
-    return _worst(calls, own, _finer(layout, lattice, axes, degree, cut, _MOST), degree)
+    if not layout.erratic:
+        finer = _finer(layout, lattice, axes, degree, _SMOOTH_PARTS, _MOST)
+        return _worst(calls, own, finer, degree)
+    finer = _finer(layout, lattice, axes, degree, _FINER[len(axes)], _MOST)
+    return max(_worst(calls, own, finer, degree), _unseen(data, calls, held, own, degree))
+
+
+def _unseen(
+    data: Sequence[sp.Expr],
+    calls: Sequence[Callable[[Array], Array]],
+    symbols: Sequence[sp.Symbol],
+    lines: Sequence[Array],
+    degree: int,
+) -> float:
+    """The same against means between the interfaces: a thin layer across the axes lies between the
+    points of both meshes. What is not integrated within the limits says nothing.
+    """
+    found = [_one_period(datum, symbols, lines) for datum in data]
+    worst = 0.0
+    for space in dict.fromkeys(space for _, space in found):
+        chosen = [
+            (part, _means(call, lines, degree + 1))
+            for (part, own), call in zip(found, calls, strict=True)
+            if own == space and not part.has(sp.floor)
+        ]
+        if chosen:
+            worst = max(worst, _beside_adaptive(chosen, space))
+    return worst
+
+
+def _beside_adaptive(chosen: Sequence[tuple[sp.Expr, _Means]], space: DataSpace) -> float:
+    """The largest relative difference of means from those of an adaptive quadrature."""
+    parts = [part for part, _ in chosen]
+    values = [evaluator(part, space.symbols) for part in parts]
+
+    def columns(points: Array) -> Array:
+        with np.errstate(divide="ignore"):
+            own = np.array([call(points) for call in values])
+            inverse = np.where(own > 0, 1 / own, 0.0)
+        return np.concatenate([own, inverse]).T
+
+    means, errors = mean_of_function(columns, parts, space)
+    errors = np.broadcast_to(errors, means.shape)
+    worst = 0.0
+    for k, (_, mesh) in enumerate(chosen):
+        difference = abs(mesh.value - means[k]) - errors[k]
+        worst = max(worst, difference / (mesh.size or 1.0))
+        if mesh.inverse > 0:
+            other = len(chosen) + k
+            difference = abs(mesh.inverse - means[other]) - errors[other]
+            worst = max(worst, difference / mesh.inverse)
+    return float(worst)
+
+
+def _one_period(
+    datum: sp.Expr, symbols: Sequence[sp.Symbol], lines: Sequence[Array]
+) -> tuple[sp.Expr, DataSpace]:
+    """The datum and its box, with the place in the period for each coordinate in which it repeats
+    itself by a floor, and which holds whole periods: the mean is the same.
+    """
+    names = list(symbols)
+    box = [(float(line[0]), float(line[-1])) for line in lines]
+    for k, (symbol, place) in enumerate(zip(symbols, _PLACES, strict=False)):
+        floors = [step for step in datum.atoms(sp.floor) if step.has(symbol)]
+        within = datum.xreplace({step: step.args[0] - place for step in floors})
+        periods = [step.args[0].diff(symbol) * (box[k][1] - box[k][0]) for step in floors]
+        whole = len(floors) == 1 and abs(periods[0] - round(periods[0])) < _WHOLE
+        if whole and not within.has(symbol):
+            datum = within
+            names[k] = place
+            box[k] = (0.0, 1.0)
+    return datum, DataSpace(tuple(names), tuple(box), len(box))
 
 
 def _worst(

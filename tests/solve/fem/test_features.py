@@ -415,3 +415,54 @@ def test_an_equation_in_the_plane_that_nearly_leaves_its_mean_open():
     )
     fine = nh.solve_fine(problem, 1 / 2, "dolfinx", mesh=16)
     np.testing.assert_allclose(fine([[0.2, 0.4]]), 1 + np.cos(0.2 * np.pi), atol=1e-4)
+
+
+def oblique(place, periods=1):
+    """A layer across the axes, of width 2e-4 of a period: between the points of every mesh."""
+    phase = 2 * sp.pi * periods * (place[0] + 2 * place[1] - sp.Float("0.246"))
+    inside = sp.cos(phase) > sp.cos(sp.pi * sp.Float("0.000211"))
+    return sp.Piecewise((sp.Float("0.9"), inside), (sp.Float("0.5"), True))
+
+
+@BOTH
+def test_a_thin_layer_across_the_axes_is_admitted(backend):
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = oblique(s.y) + sp.cos(2 * sp.pi * s.y[0]) / 4  # more than two phases: without trace bounds
+    model = nh.homogenize(
+        nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    )
+    with pytest.warns(nh.ToleranceWarning, match="not resolved"):
+        cells = nh.solve_cells(model, backend, n=16)
+    assert cells.info["data_error"] > 0.5 * 2.11e-4 * 0.4 / 0.5
+
+
+def test_a_thin_layer_across_the_axes_is_admitted_in_an_equation():
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(oblique(s.x, 3) * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    with pytest.warns(nh.ToleranceWarning):
+        fine = nh.solve_fine(problem, eps=1, backend="skfem", max_dofs=3000)
+    assert fine.info["data_error"] > 0.5 * 2.11e-4 * 0.4 / 0.5
+
+
+def test_means_of_shapes_in_many_periods_are_those_of_one():
+    s = nh.Scales(2)
+    u = s.unknown("u")
+    a = nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1), (0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    with pytest.warns(nh.ToleranceWarning):
+        fine = nh.solve_fine(problem, eps=sp.Rational(1, 16), backend="skfem", max_dofs=5000)
+    assert 1e-3 < fine.info["data_error"] < 0.2
