@@ -23,10 +23,18 @@ FunctionRow = tuple[str, str, float, bool]
 """(name, role, level, solvable)."""
 
 
-def require_elements(lowered: LoweredCells) -> None:
+def require_elements(lowered: LoweredCells, smooth: bool = False) -> None:
     """UnsupportedError, which quotes the term, for cell problems that continuous Lagrange elements
-    over the real numbers cannot solve.
+    over the real numbers cannot solve; `smooth`: elements with continuous derivatives are there for
+    equations of fourth order.
     """
+    most = 2 if smooth and lowered.order == 4 else 1
+    if most == 2 and first_order_axes(lowered):
+        raise UnsupportedError(
+            "an equation of fourth order whose cell has an axis of time",
+            term=lowered.title,
+            remedy=_REMEDY,
+        )
     if len(lowered.coordinates) > 3:
         raise UnsupportedError(
             "finite elements are there for up to three axes",
@@ -35,27 +43,33 @@ def require_elements(lowered: LoweredCells) -> None:
         )
     for weak in _weak_terms(lowered):
         _require_real(weak.coefficient)
-        require_first_order(
-            weak, (weak.left, weak.right, *([weak.factor.derivative] if weak.factor else []))
-        )
+        held = [weak.factor.derivative] if weak.factor else []
+        require_order(weak, (weak.left, weak.right, *held), most)
     for functional in _functionals(lowered):
         for term in functional.terms:
             _require_real(term.coefficient)
-            require_first_order(term, (f.derivative for f in term.factors))
+            require_order(term, (f.derivative for f in term.factors), most)
     if lowered.complex:
         raise UnsupportedError(
             "finite elements are for real coefficients here", term=lowered.title, remedy=_REMEDY
         )
 
 
-def require_first_order(term: object, orders: Iterable[tuple[int, ...]]) -> None:
-    """UnsupportedError where `term` holds a second derivative."""
-    if any(sum(order) > 1 for order in orders):
+def require_order(term: object, orders: Iterable[tuple[int, ...]], most: int = 1) -> None:
+    """UnsupportedError where `term` holds a derivative of higher order than `most`."""
+    if any(sum(order) > most for order in orders):
         raise UnsupportedError(
             "second derivatives in a weak form need elements that are smoother than Lagrange's",
             term=term,
             remedy=_REMEDY,
         )
+
+
+def order_constant(lowered: LoweredCells | LoweredEquation) -> list[str]:
+    """The line by which a file asks for elements with continuous derivatives; none where it does
+    not.
+    """
+    return [] if lowered.order == 2 else [f"ORDER = {lowered.order}"]
 
 
 def _require_real(coefficient: sp.Expr) -> None:

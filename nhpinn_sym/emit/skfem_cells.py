@@ -14,6 +14,7 @@ from .fem_scope import (
     first_order_axes,
     function_rows,
     known_entries,
+    order_constant,
     projection,
     quotients,
     require_elements,
@@ -39,7 +40,7 @@ from .source import Source
 
 def cells(lowered: LoweredCells) -> Source:
     """`cell_forms.py`, which needs numpy and scikit-fem. UnsupportedError as `require_elements`."""
-    require_elements(lowered)
+    require_elements(lowered, smooth=True)
     printer = BroadcastPrinter()
     writer = _Writer(lowered, CoefficientSet(printer, lowered.coordinates))
     tables = [writer.bilinear("OPERATOR", "operator", lowered.bilinear), writer.sources()]
@@ -64,6 +65,7 @@ def _constants(lowered: LoweredCells, printer: BroadcastPrinter) -> list[str]:
     held = {c.symbol.name: (c.numerator.name, c.numerator.index) for c in lowered.constants}
     return [
         f"CELL = {bounds(lowered.cell.intervals, printer)}",
+        *order_constant(lowered),
         f"COMPONENTS = {lowered.components}",
         f"FUNCTIONS = ({functions}\n)",
         f"EIGENVALUE = {lowered.eigenvalue and lowered.eigenvalue.name!r}",

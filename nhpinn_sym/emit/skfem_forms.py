@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,7 +15,7 @@ import sympy as sp
 from ..lower.forms import Essential, LoweredEquation, Natural, WeakTerm
 from ..problem.escaping import literal
 from .boundary_parts import describe_parts, normals_of
-from .fem_scope import equation_breaks, external_keys, require_first_order, weak_externals
+from .fem_scope import equation_breaks, external_keys, order_constant, require_order, weak_externals
 from .layout import statement
 from .numpy_printer import BroadcastPrinter
 from .skfem_cells import cells
@@ -43,7 +44,7 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     numpy.
     """
     for term in (*lowered.bilinear, *lowered.linear):
-        require_first_order(term, (term.left, term.right))
+        require_order(term, (term.left, term.right), lowered.order // 2)
     writer = _Writer(lowered)
     groups = writer.groups()
     conditions = [writer.natural(k, n) for k, n in enumerate(lowered.natural)]
@@ -147,16 +148,31 @@ class _Writer:
     def essential(self, k: int, condition: Essential) -> list[str]:
         u = numbered("u", condition.field, self.components)
         doc = f"{u} on {describe_parts(self.lowered, condition.parts)}."
-        functions = [self._coefficients().single(f"essential_{k}", doc, condition.value)]
+        functions = [self._data(f"essential_{k}", doc, condition.value)]
         if self.lowered.time is not None:
             rate = sp.diff(condition.value, self.lowered.time)
             doc = f"The time derivative of essential_{k}."
-            functions.append(self._coefficients().single(f"essential_rate_{k}", doc, rate))
+            functions.append(self._data(f"essential_rate_{k}", doc, rate))
         return functions
 
     def initial(self, name: str, component: int) -> str:
         doc = f"{numbered('u', component, self.components)} at t = 0."
-        return self._coefficients().single(name, doc, self.lowered.initial[component])
+        return self._data(name, doc, self.lowered.initial[component])
+
+    def _data(self, name: str, doc: str, value: sp.Expr) -> str:
+        """The function of a datum: its values, or for elements with continuous derivatives all
+        derivatives that are their unknowns, D^(0, 1) by the name "01".
+        """
+        if self.lowered.order == 2:
+            return self._coefficients().single(name, doc, value)
+        x = self.lowered.coordinates
+        derivatives = {}
+        for orders in itertools.product((0, 1), repeat=len(x)):
+            axes = [v for v, n in zip(x, orders, strict=True) if n]
+            derivatives["".join(map(str, orders))] = sp.diff(value, *axes) if axes else value
+        return self._coefficients().table(
+            name, f"{doc} By the order of the derivative.", derivatives
+        )
 
 
 def _rows(name: str, rows: Sequence[str]) -> str:
@@ -175,6 +191,13 @@ def _essential_table(lowered: LoweredEquation) -> str:
     return f"ESSENTIAL = ({items(rows)})"
 
 
+def _clamped(lowered: LoweredEquation) -> list[str]:
+    """Which rows of ESSENTIAL fix the slopes across their parts too."""
+    if lowered.order == 2:
+        return []
+    return [f"CLAMPED = ({items(str(e.clamped) for e in lowered.essential)})"]
+
+
 def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]:
     final = None
     varies = False
@@ -189,6 +212,8 @@ def _constants(lowered: LoweredEquation, printer: BroadcastPrinter) -> list[str]
         *statement(f"BREAKS = {breaks!r}"),
         *statement(f"FAST_BREAKS = {fast!r}"),
         f"COMPONENTS = {lowered.components}",
+        *order_constant(lowered),
+        *_clamped(lowered),
         *statement(f"EXTERNALS = {literal(external_keys(lowered))}"),
         f"PERIODIC = {lowered.periodic}",
         f"FINAL_TIME = {final}",

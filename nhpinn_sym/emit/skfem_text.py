@@ -119,8 +119,11 @@ def _written(d: Derivative, components: int) -> str:
 
 
 def derivative(name: str, index: MultiIndex) -> str:
-    """D^index of the field `name`, at most a first derivative."""
-    return f"{name}.grad[{index.index(1)}]" if any(index) else name
+    """D^index of the field `name`, at most a second derivative."""
+    axes = [axis for axis, order in enumerate(index) for _ in range(order)]
+    if len(axes) > 1:
+        return f"{name}.hess[{axes[0]}, {axes[1]}]"
+    return f"{name}.grad[{axes[0]}]" if axes else name
 
 
 def total(terms: Iterable[Product], coefficients: CoefficientSet, empty: str) -> str:
@@ -216,8 +219,13 @@ def display(names: Mapping[Any, str]) -> str:
 
 
 def mathematics(expression: str) -> str:
-    """The text of an integrand with c0 for w["c0"] and d1(u) for u.grad[0]."""
+    """The text of an integrand with c0 for w["c0"], d1(u) for u.grad[0], d12(u) for
+    u.hess[0, 1].
+    """
     text = re.sub(r'w\["(\w+)"\]', r"\1", " ".join(expression.split()))
+    text = re.sub(
+        r"(\w+)\.hess\[(\d), (\d)\]", lambda m: f"d{int(m[2]) + 1}{int(m[3]) + 1}({m[1]})", text
+    )
     return "int " + re.sub(r"(\w+)\.grad\[(\d)\]", lambda m: f"d{int(m[2]) + 1}({m[1]})", text)
 
 

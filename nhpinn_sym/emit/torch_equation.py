@@ -85,7 +85,7 @@ def residual_indices(
     lowered: LoweredEquation, derivatives: Iterable[MultiIndex] = ()
 ) -> tuple[MultiIndex, ...]:
     """The derivatives in the residual and in the boundary conditions, and those asked for."""
-    conormal = [t for n in lowered.natural for t in n.terms]
+    conormal = [t for n in (*lowered.natural, *lowered.moments) for t in n.terms]
     if lowered.natural:
         conormal += [t for row in lowered.flux for component in row for t in component]
     fluxes = [extended(lowered, t.right) for t in conormal]
@@ -216,7 +216,7 @@ def _open_parts(
     by component.
     """
     found: dict[str, dict[int, Natural | Essential]] = {}
-    for condition in lowered.natural:
+    for condition in (*lowered.natural, *lowered.moments):
         for part in condition.parts:
             found.setdefault(part, {})[condition.equation] = condition
     for j, constraint in enumerate(constraints):
@@ -240,7 +240,7 @@ def boundary_tables(
             StrongTerm(n * t.coefficient, extended(lowered, t.right), i, t.field)
             for n, component in zip(normal, lowered.flux[i], strict=True)
             for t in component
-            if n != 0
+            if n != 0 and condition not in lowered.moments
         ]
         terms.append(StrongTerm(condition.alpha, zero, i, i))
         terms += [replace(t, right=extended(lowered, t.right)) for t in condition.terms]
@@ -254,7 +254,7 @@ def boundary_value(lowered: LoweredEquation, name: str, condition: Natural | Ess
     """The datum; less n . g where the equation holds -div(flux + g), g being what the load pairs
     with the gradient of a test function.
     """
-    if isinstance(condition, Essential):
+    if isinstance(condition, Essential) or condition in lowered.moments:
         return condition.value
     normal = lowered.domain.part(name).normal_at(lowered.coordinates)
     paired = [
@@ -271,6 +271,11 @@ def _natural_sum(n: Natural, labels: Sequence[str]) -> str:
     return f"n . flux{labels[n.equation]} + ({n.alpha}) u{labels[n.equation]}{more}"
 
 
+def _moment_sum(n: Natural, labels: Sequence[str]) -> str:
+    """The left-hand side of a condition without bending moment."""
+    return " + ".join(f"({t.coefficient}) D^{t.right} u{labels[t.field]}" for t in n.terms)
+
+
 def _equation_docstring(
     lowered: LoweredEquation, blocks: Tables, constraints: Sequence[Constraints]
 ) -> str:
@@ -280,6 +285,17 @@ def _equation_docstring(
         f"u{labels[e.field]} = {e.value}  on {describe_part(lowered, part)}"
         for e in lowered.essential
         for part in e.parts
+    ]
+    conditions += [
+        f"du{labels[e.field]}/dn as of {e.value}  on {describe_part(lowered, part)}"
+        for e in lowered.essential
+        if e.clamped
+        for part in e.parts
+    ]
+    conditions += [
+        f"{_moment_sum(n, labels)} = 0  on {describe_part(lowered, part)}"
+        for n in lowered.moments
+        for part in n.parts
     ]
     conditions += [
         f"{_natural_sum(n, labels)} = {n.value}  on {describe_part(lowered, part)}"

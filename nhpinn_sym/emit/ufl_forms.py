@@ -11,15 +11,17 @@ from collections.abc import Sequence
 import sympy as sp
 
 from ..lower.forms import LoweredEquation, Natural, WeakTerm
+from ..problem.errors import UnsupportedError
 from ..problem.escaping import docstring, literal
 from .boundary_parts import describe_parts, normals_of, tags_of, tags_text
 from .fem_scope import (
     equation_breaks,
     external_key,
-    require_first_order,
+    require_order,
     weak_externals,
 )
 from .integrands import bilinear, linear, wall, wall_load
+from .interior_penalty import FACETS, Facets, penalized_loads, penalties, penalty_notes
 from .source import Source
 from .ufl_cells import cells
 from .ufl_text import (
@@ -42,7 +44,13 @@ def equation(lowered: LoweredEquation, name: str) -> Source:
     UFL.
     """
     for term in (*lowered.bilinear, *lowered.linear):
-        require_first_order(term, (term.left, term.right))
+        require_order(term, (term.left, term.right), lowered.order // 2)
+    if lowered.order == 4 and lowered.periodic:
+        raise UnsupportedError(
+            "the interior penalty form of an equation of fourth order across periodic sides",
+            term=f"periodic along {lowered.coordinates[lowered.periodic[0]]}",
+            remedy='use "skfem", whose elements have continuous derivatives',
+        )
     writer = _Writer(lowered)
     functions = [writer.stiffness(), writer.load(), writer.dirichlet()]
     if lowered.time is not None:
@@ -91,7 +99,25 @@ class _Writer:
             result = ["return (", f"    {first}", *(f"    + {text}" for text in others), ")"]
         return function(head, docstring(summary), [*body.lines, *result])
 
+    def _penalized(self, head: str, summary: str, volume: Sum, facets: Sequence[Facets]) -> str:
+        """A form of an equation of fourth order, with integrals over facets."""
+        totals = [total for _, total in facets]
+        body = self._body([volume, *([(p.coefficient, "")] for total in totals for p in total)])
+        texts = [body.form(volume, "dx")]
+        for measure, total in facets:
+            for p in total:
+                factor = body.sum([(p.coefficient, "")]) or "1"
+                texts.append(f"{p.sign}{p.text.format(c=f'({factor})')}*{measure}")
+        first, *others = [text for text in texts if text != "0"] or ["0"]
+        rows = [text if text.startswith("-") else f"+ {text}" for text in others]
+        result = ["return (", f"    {first}", *(f"    {text}" for text in rows), ")"]
+        return function(head, docstring(summary), [*body.lines, *result])
+
     def stiffness(self) -> str:
+        if self.lowered.order == 4:
+            volume = products(bilinear(self.lowered.bilinear), self.components)
+            head = f"stiffness(u, v, x, t, p, k, dx, ds, {FACETS})"
+            return self._penalized(head, "B(u, v).", volume, penalties(self.lowered))
         volume = products(bilinear(self.lowered.bilinear), self.components)
         boundary = [
             (n.parts, products(wall(n, self.zero), self.components)) for n in self.lowered.natural
@@ -99,6 +125,10 @@ class _Writer:
         return self._form("stiffness(u, v, x, t, p, k, dx, ds)", "B(u, v).", volume, boundary)
 
     def load(self) -> str:
+        if self.lowered.order == 4:
+            volume = products(linear(self.lowered.linear), self.components)
+            head = f"load(v, x, t, p, k, dx, ds, {FACETS})"
+            return self._penalized(head, "l(v).", volume, penalized_loads(self.lowered))
         volume = products(linear(self.lowered.linear), self.components)
         boundary = [
             (n.parts, products(wall_load(n, self.zero), self.components))
@@ -156,6 +186,7 @@ def _constants(lowered: LoweredEquation) -> dict[str, str]:
         "BREAKS": repr(breaks),
         "FAST_BREAKS": repr(fast),
         "COMPONENTS": repr(lowered.components),
+        **({"ORDER": "4"} if lowered.order == 4 else {}),
         "PARAMETERS": literal(tuple(map(str, lowered.parameters))),
         "EXTERNALS": literal(tuple(map(external_key, weak_externals(lowered)))),
         "PERIODIC": literal(tuple(lowered.periodic)),
@@ -195,7 +226,7 @@ def _docstring(lowered: LoweredEquation) -> str:
     return f"""{lowered.title}: weak form as UFL forms.
 
 u on {lowered.domain}{span}: {mass}B(u, v) = l(v) for every v that vanishes where u is given,
-{listed([*density, *forms])}
+{listed([*density, *forms, *penalty_notes(lowered)])}
 {listed(_conditions(lowered))}
 D^(a, b, ...) counts derivatives per coordinate.
 

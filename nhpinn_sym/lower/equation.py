@@ -15,13 +15,26 @@ from ..derive.boundedness import check_data
 from ..derive.diagnose import check_coefficients
 from ..derive.model import HomogenizedModel
 from ..operator.sampling import folded
-from ..operator.table import Operator, base_and_index, subtract, unit
+from ..operator.table import Operator, add, base_and_index, subtract, unit
 from ..operator.zero_test import jumps, jumps_along
-from ..problem.conditions import Condition, Dirichlet, Neumann, Periodic, Robin
-from ..problem.errors import InitialConditionError, ProblemError, UnsupportedError
+from ..problem.conditions import Clamped, Condition, Dirichlet, Neumann, Periodic, Robin
+from ..problem.errors import (
+    BoundaryConditionError,
+    InitialConditionError,
+    ProblemError,
+    UnsupportedError,
+)
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance
-from .forms import Essential, External, LoweredEquation, Natural, StrongTerm, WeakTerm
+from .forms import (
+    Essential,
+    External,
+    LoweredEquation,
+    Natural,
+    StrongTerm,
+    WeakTerm,
+    form_order,
+)
 from .term_forms import OperatorTerm, derivative, is_symmetric, strong_terms, weak_terms
 from .walls import lower_walls, parts_with
 
@@ -36,22 +49,14 @@ def lower_homogenized(model: HomogenizedModel, *, still: bool = False) -> Lowere
     So are the numbers of natural conditions that depend on the phase of a wall (`lower_walls`):
     they are known where eps is.
     still: the velocity of a moving frame is known to be zero. Errors: UnsupportedError for a source
-    in x in a frame that may move, for data that a factorization does not take, for fourth order.
+    in x in a frame that may move, for data that a factorization does not take;
+    BoundaryConditionError for conditions that do not go with the order of the equation.
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     if not still:
         _check_moving_source(model)
     if model.eigenvalue is not None:
         _check_factorized(model)
-    if model.homogenized_order != 2:
-        raise UnsupportedError(
-            "a homogenized equation of this kind in a box",
-            term=model.equation,
-            remedy=(
-                "its coefficients are in solve_cells(model).effective; second-order equations"
-                " without factorization are solved"
-            ),
-        )
     zero = (0,) * (model.problem.scales.dim + 1)
     terms: list[OperatorTerm] = []
     sources: list[OperatorTerm] = []
@@ -131,7 +136,7 @@ def _in_flux_form(entry: OperatorTerm, problem: MultiscaleProblem) -> Terms:
     """c d_ij u as d_i(c d_j u) - (d_i c) d_j u; other terms as they are."""
     equation, left, c, field, right = entry
     d = problem.scales.dim
-    if any(left) or sum(right[:d]) < 2:
+    if any(left) or sum(right[:d]) != 2:
         return [entry]
     axis = next(k for k, n in enumerate(right) if n)
     e = unit(axis, d + 1)
@@ -171,8 +176,8 @@ def lower_fine(operator: Operator) -> LoweredEquation:
 
 
 def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
-    """What the solvers of boundary value problems cover: second order in space, rho u_t in time of
-    every unknown or of none.
+    """What the solvers of boundary value problems cover: up to fourth order in space, rho u_t in
+    time of every unknown or of none.
     """
     d = problem.scales.dim
     for _, left, c, _, right in terms:
@@ -180,11 +185,11 @@ def _check_scope(problem: MultiscaleProblem, terms: Terms) -> None:
             raise UnsupportedError(
                 "a second, or a mixed, time derivative", term=c, remedy="rho u_t is solved for"
             )
-        if sum(left[:d]) > 1 or sum(right[:d]) > 1:
+        if sum(left[:d]) > 2 or sum(right[:d]) > 2:
             raise UnsupportedError(
-                "a space derivative of order above two",
+                "an equation of fourth order that is not in the form D^2 : (A D^2 u)",
                 term=c,
-                remedy="second-order equations are solved for",
+                remedy="write s.div(s.div(A*s.hessian(u))) with coefficients that fit",
             )
     timely = {equation for equation, _, _, _, right in terms if right[d]}
     if timely and len(timely) < len(problem.unknowns):
@@ -233,6 +238,8 @@ def _lower(
     swap, externals = _externals(held, names, x)
     bilinear = _put(weak_terms(space), swap)
     mass = _put(weak_terms(timely), swap)
+    _check_conditions(problem, form_order(bilinear))
+    essential = _essential(problem)
     return LoweredEquation(
         title=title,
         domain=problem.domain,
@@ -247,14 +254,58 @@ def _lower(
         strong=_put(strong, swap),
         sources=tuple(c.xreplace(swap) for c in strong_loads),
         flux=_flux(space, m, d, swap),
-        essential=_essential(problem),
+        essential=essential,
         natural=natural,
         periodic=problem.periodic_axes,
         initial=_initial(problem) if mass else (),
         final_time=problem.final_time if mass else None,
         symmetric=is_symmetric(bilinear),
         jumps=broken,
+        moments=_moments(problem, essential, bilinear),
     )
+
+
+def _check_conditions(problem: MultiscaleProblem, order: int) -> None:
+    """BoundaryConditionError for conditions that do not determine the solution of an equation of
+    that order.
+    """
+    for condition in problem.conditions.values():
+        if order == 2 and isinstance(condition, Clamped):
+            raise BoundaryConditionError(
+                "an equation of second order takes one condition on an edge, and a clamped edge"
+                " has two",
+                term=condition,
+                remedy="write Dirichlet(0), or an equation of fourth order",
+            )
+        if order == 4 and isinstance(condition, (Neumann, Robin)):
+            raise BoundaryConditionError(
+                "a flux on the edge of an equation of fourth order, which takes two conditions",
+                term=condition,
+                remedy="write Dirichlet(0), simply supported, Clamped(), or Periodic()",
+            )
+
+
+def _moments(
+    problem: MultiscaleProblem, essential: Sequence[Essential], bilinear: Sequence[WeakTerm]
+) -> tuple[Natural, ...]:
+    """The bending moments that vanish where u is held and its slope is free: on a part across axis
+    k the terms of the weak form with two derivatives of v along k.
+    """
+    assert problem.domain is not None
+    dim = problem.scales.dim
+    found = []
+    for condition in (e for e in essential if not e.clamped):
+        for name in condition.parts:
+            along = unit(problem.domain.part(name).axis, dim)
+            terms = tuple(
+                StrongTerm(t.coefficient, t.right, t.equation, t.field)
+                for t in bilinear
+                if t.equation == condition.field and t.left == add(along, along)
+            )
+            if terms:
+                zero = sp.Integer(0)
+                found.append(Natural((name,), zero, zero, condition.field, terms))
+    return tuple(found)
 
 
 def _strong_loads(loads: Terms, components: int, x: tuple[sp.Symbol, ...]) -> list[sp.Expr]:
@@ -337,8 +388,9 @@ def _parts(
 
 def _essential(problem: MultiscaleProblem) -> tuple[Essential, ...]:
     found = []
-    for condition, j, parts in _parts(problem, (Dirichlet,)):
-        found.append(Essential(parts, problem.data(condition, "value", j), j))
+    for condition, j, parts in _parts(problem, (Dirichlet, Clamped)):
+        value = problem.data(condition, "value", j)
+        found.append(Essential(parts, value, j, isinstance(condition, Clamped)))
     return tuple(found)
 
 

@@ -13,6 +13,7 @@ parameters, the constants and the externals listed beside them: nothing else. Th
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -64,6 +65,11 @@ class WeakTerm:
     equation: int = 0
     field: int = 0
     factor: Factor | None = None
+
+
+def form_order(terms: Iterable[WeakTerm]) -> int:
+    """The order of an equation with that weak form: 4 where it pairs second derivatives, else 2."""
+    return 4 if any(sum(t.left) > 1 and sum(t.right) > 1 for t in terms) else 2
 
 
 @dataclass(frozen=True)
@@ -189,6 +195,11 @@ class LoweredCells:
     finer: LoweredCells | None = None
 
     @property
+    def order(self) -> int:
+        """Of the derivatives of A_0: 4 for plates and beams, else 2."""
+        return form_order(self.bilinear)
+
+    @property
     def correctors(self) -> tuple[CellForm, ...]:
         """The functions that stand in the expansion of u."""
         return tuple(f for f in self.functions if f.role == "corrector")
@@ -217,11 +228,14 @@ class Natural:
 
 @dataclass(frozen=True)
 class Essential:
-    """u_field = value on `parts`, names of parts of the boundary."""
+    """u_field = value on `parts`, names of parts of the boundary; `clamped`: and the derivative
+    across them is that of the value.
+    """
 
     parts: tuple[str, ...]
     value: sp.Expr
     field: int = 0
+    clamped: bool = False
 
 
 @dataclass(frozen=True)
@@ -237,6 +251,8 @@ class LoweredEquation:
     symbols of its axes `fast`. `averaged` are the coefficients that the effective ones of a
     homogenized equation inherit their jumps and narrow features in x from, over the axes
     `averaged_axes`.
+    `moments` are conditions that the weak form of an equation of fourth order holds by itself: the
+    sum of `terms` vanishes on the parts, where u is given and its slope is not.
     """
 
     title: str
@@ -264,6 +280,12 @@ class LoweredEquation:
     two_scale: tuple[sp.Expr, ...] = ()
     averaged: tuple[sp.Expr, ...] = ()
     averaged_axes: tuple[FastAxis, ...] = ()
+    moments: tuple[Natural, ...] = ()
+
+    @property
+    def order(self) -> int:
+        """Of the derivatives in space: 4 for plates and beams, else 2."""
+        return form_order(self.bilinear)
 
     @property
     def self_adjoint(self) -> bool:

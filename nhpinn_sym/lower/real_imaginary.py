@@ -107,6 +107,7 @@ def real_equation(equation: LoweredEquation) -> LoweredEquation:
         initial=(*equation.initial, *(sp.Integer(0) for _ in equation.initial)),
         symmetric=is_symmetric(bilinear),
         complex=False,
+        moments=tuple(_condition(n, k, equation, swap) for k in (0, 1) for n in equation.moments),
     )
 
 

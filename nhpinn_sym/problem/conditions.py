@@ -44,6 +44,18 @@ class Dirichlet(Condition):
 
 
 @dataclass(frozen=True)
+class Clamped(Condition):
+    """u = value and n . grad u = n . grad value on the parts `on`, for equations of fourth order: a
+    clamped edge, u = du/dn = 0, where there is no value. Names and vectors as for Dirichlet, which
+    alone leaves the slope free: a simply supported edge, without bending moment.
+    """
+
+    value: object = 0
+    on: On = None
+    unknown: Any = None
+
+
+@dataclass(frozen=True)
 class Neumann(Condition):
     """n . q = value on the parts `on`, which are named as for Dirichlet.
 
@@ -175,7 +187,7 @@ def assign_parts(
             raise BoundaryConditionError(
                 "this is not a boundary condition",
                 term=shortened(condition),
-                remedy="use Dirichlet, Neumann, Robin or Periodic, as in [Dirichlet(0)]",
+                remedy="use Dirichlet, Clamped, Neumann, Robin or Periodic, as in [Dirichlet(0)]",
             )
         fields = fields_of(condition, unknowns)
         if _is_rest(condition):

@@ -20,6 +20,14 @@ from .tensor_grids import tensor_points
 _SHAPES: dict[int, Array] = {
     1: np.array([[1.0, -1.0], [0.0, 1.0]]),
     2: np.array([[1.0, -3.0, 2.0], [0.0, 4.0, -4.0], [0.0, -1.0, 2.0]]),
+    3: np.array(
+        [
+            [1.0, -5.5, 9.0, -4.5],
+            [0.0, 9.0, -22.5, 13.5],
+            [0.0, -4.5, 18.0, -13.5],
+            [0.0, 1.0, -4.5, 4.5],
+        ]
+    ),
 }
 """Per degree: row k holds the ascending coefficients of the k-th nodal polynomial on (0, 1)."""
 
@@ -29,8 +37,8 @@ class LagrangeGrid:
     """A continuous, piecewise Q_degree function (or a batch of them) on a lattice.
 
     `values` has shape (..., n_1 degree + 1, ..., n_d degree + 1), n_i being the number of cells
-    along axis i: leading axes are a batch. ValueError for a degree other than 1 or 2 and for other
-    shapes.
+    along axis i: leading axes are a batch. ValueError for a degree other than 1, 2 or 3 and for
+    other shapes.
     """
 
     lattice: Lattice
@@ -109,7 +117,7 @@ class LagrangeGrid:
         batch = self.values.shape[: self.values.ndim - self.dim]
         flat = self.values.reshape(*batch, -1)
         result = np.zeros((*batch, len(points)), dtype=np.result_type(flat, float))
-        for corner in product(range(self.degree + 1), repeat=self.dim):
+        for corner in product(*(range(len(weights)) for _, weights in axes)):
             held = list(zip(axes, corner, strict=True))
             numbers = tuple(first + k for (first, _), k in held)
             nodes = np.ravel_multi_index(numbers, self.shape)
@@ -120,8 +128,8 @@ class LagrangeGrid:
     def _axis(
         self, axis: int, x: Array, order: int, periodic: bool
     ) -> tuple[NDArray[np.intp], Array]:
-        """First node (n,) and weights (degree + 1, n) of the elements that hold the coordinates x
-        along one axis.
+        """First value (n,) along one axis, and weights (values of an element, n), of the elements
+        that hold the coordinates x.
         """
         cell, place, length = self.lattice.locate(axis, x, periodic)
         rows = _SHAPES[self.degree]

@@ -49,7 +49,7 @@ def choose_cells_backend(
             ("fourier",), "coefficients known only as functions, or more than three axes"
         )
     found = resolve_cells(cells, parameters, box)
-    fem = choose_fem(AUTO)
+    fem = choose_fem(AUTO, smooth=cells.order == 4)
     if not found.planar and found.jumps:
         reason = "coefficients jump across curved interfaces"
         if cells.cell.dim <= _CURVED_BY_NETS and available("pinn"):

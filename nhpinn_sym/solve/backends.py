@@ -28,6 +28,8 @@ class Backend:
     how_to_get : the libraries it needs
     tolerance  : default bound on the relative error of effective entries
     elements   : it is a finite element method, and may be the reference of a validation
+    smooth     : its elements may have continuous derivatives: it solves cells of fourth order, and
+                 periodic boxes of it
     complex    : it computes with complex numbers; others get the real form of complex cell problems
     differentiates : it takes coefficients as functions of tensors, and differentiates them; others
                      take their values (`LoweredCells.externals`)
@@ -39,6 +41,7 @@ class Backend:
     tolerance: float
     equations: bool = True
     elements: bool = False
+    smooth: bool = False
     complex: bool = False
     differentiates: bool = False
 
@@ -60,7 +63,14 @@ BACKENDS: Mapping[str, Backend] = {
         1e-6,
         elements=True,
     ),
-    "skfem": Backend("fem.skfem", "skfem", "pip install scikit-fem pyamg", 1e-6, elements=True),
+    "skfem": Backend(
+        "fem.skfem",
+        "skfem",
+        "pip install scikit-fem pyamg",
+        1e-6,
+        elements=True,
+        smooth=True,
+    ),
     "fourier": Backend(
         "fourier.cells", None, "pip install numpy scipy", 1e-10, equations=False, complex=True
     ),
@@ -128,8 +138,9 @@ def available(backend: str) -> bool:
     return True
 
 
-def choose_fem(name: str) -> str:
-    """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem; other names are
+def choose_fem(name: str, smooth: bool = False) -> str:
+    """The FEM backend for "auto": DOLFINx where it is importable, else scikit-fem, which comes
+    first where elements with continuous derivatives are asked for (`smooth`); other names are
     checked and kept.
     """
     elements = tuple(key for key, known in BACKENDS.items() if known.elements)
@@ -140,7 +151,8 @@ def choose_fem(name: str) -> str:
             remedy=f"use 'auto' or one of {', '.join(elements)}",
         )
     if name == "auto":
-        return next((key for key in elements if available(key)), elements[-1])
+        order = sorted(elements, key=lambda key: smooth and not BACKENDS[key].smooth)
+        return next((key for key in order if available(key)), elements[-1])
     _load(name, elements)
     return name
 

@@ -196,8 +196,8 @@ def reconstruct(
 ) -> Solution:
     """The expansion as a `Solution`: u0 + eps (N_0 u0 + N_j d_j u0 + N_f) for a solution u0 of the
     homogenized equation (plus convention,
-    Bensoussan-Lions-Papanicolaou 1978, ch. 1), the approximation of order n for a `MeanField` of
-    order n (Bakhvalov, Panasenko 1989, ch. 4).
+    Bensoussan-Lions-Papanicolaou 1978, ch. 1), u0 + eps^2 N_jk d_jk u0 for one of fourth order; the
+    approximation of order n for a `MeanField` of order n (Bakhvalov, Panasenko 1989, ch. 4).
 
     After a moving frame u0 is taken at X = x - c t/eps; with a ground state u0 stands for
     e^(-lambda0 t/eps^2) phi(x/eps) u0.
@@ -219,14 +219,18 @@ def reconstruct(
             remedy="write u0 = solve_homogenized(model, cells)",
         )
     fields, order = (u0.fields, u0.order) if isinstance(u0, MeanField) else ((u0,), 1)
-    if order > 1 and not cells.info.get("hierarchy", any(name == "h" for name, _ in cells.entries)):
+    if (
+        isinstance(u0, MeanField)
+        and order > 1
+        and not cells.info.get("hierarchy", any(name == "h" for name, _ in cells.entries))
+    ):
         raise ProblemError(
             f"mean fields of order {order} with cells of a model of order 1",
             term=cells,
             remedy="use the cells that they were solved with",
         )
     number = positive_eps(eps)
-    expansion = _expansion(fields, cells, order, number)
+    expansion = _expansion(fields, cells, max(order, _lowest(cells)), number)
     if boundary_layers is None:
         return expansion
     return with_layers(expansion, boundary_layers, number, per_period, parameters, progress)
@@ -245,7 +249,12 @@ def leading_term(u0: Solution, cells: CellSolution, eps: float, growth: float = 
 def first_order(u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0) -> Solution:
     """`reconstruct`, in the units of `leading_term`."""
     _check_scope(cells)
-    return _expansion((u0,), cells, 1, eps, growth)
+    return _expansion((u0,), cells, _lowest(cells), eps, growth)
+
+
+def _lowest(cells: CellSolution) -> int:
+    """The order in eps of the first correctors: 2 for equations of fourth order."""
+    return cells.order // 2
 
 
 def _expansion(

@@ -20,7 +20,7 @@ from ..lower.forms import MultiIndex
 from ..lower.walls import lower_walls
 from ..operator.sampling import sampler, slow_ranges
 from ..operator.table import Operator, differentiate
-from ..problem.conditions import Condition, Dirichlet, Initial, Neumann, Periodic
+from ..problem.conditions import Clamped, Condition, Dirichlet, Initial, Neumann, Periodic
 from ..problem.errors import UnsupportedError
 from ..problem.problem import MultiscaleProblem
 from ..runtime.tensor_grids import tensor_points
@@ -183,19 +183,19 @@ def _boundary(
         if isinstance(condition, Periodic):
             found.append(condition)
             continue
-        known = isinstance(condition, (Dirichlet, Neumann))
+        known = isinstance(condition, (Dirichlet, Clamped, Neumann))
         if not known or condition.unknown is not None:
             raise UnsupportedError(
                 "this condition of an equation of second order in time",
                 term=condition,
-                remedy="use Dirichlet or Neumann for all unknowns, or Periodic()",
+                remedy="use Dirichlet, Clamped or Neumann for all unknowns, or Periodic()",
             )
         for j, (u, w) in enumerate(velocities.items()):
             value = problem.data(condition, "value", j)
-            if isinstance(condition, Dirichlet):
-                found.append(Dirichlet(value, on=condition.on, unknown=u))
+            if isinstance(condition, (Dirichlet, Clamped)):
+                found.append(type(condition)(value, on=condition.on, unknown=u))
                 rate = sp.diff(value, problem.scales.t)
-                found.append(Dirichlet(rate, on=condition.on, unknown=w))
+                found.append(type(condition)(rate, on=condition.on, unknown=w))
             else:
                 found.append(Neumann(0, on=condition.on, unknown=u))
                 found.append(Neumann(value, on=condition.on, unknown=w))

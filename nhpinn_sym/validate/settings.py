@@ -9,6 +9,7 @@ from typing import Any
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..operator.parse import parse
 from ..problem.errors import ProblemError
 from ..problem.problem import MultiscaleProblem
 from ..problem.user_input import instance, parameter_numbers, positive_integer, positive_number
@@ -54,7 +55,7 @@ class Settings:
             positive_number(tolerance, ProblemError, "tolerance", "write tolerance=1e-8")
         parameter_numbers(parameters, problem.parameters)
         return cls(
-            choose_fem(fem),
+            choose_fem(fem, smooth=_is_fourth_order(problem)),
             options["cells"],
             options["equation"],
             per_period,
@@ -91,6 +92,11 @@ class Settings:
                 **options,
             ),
         )
+
+
+def _is_fourth_order(problem: MultiscaleProblem) -> bool:
+    d = problem.scales.dim
+    return any(sum(t.left[:d]) + sum(t.right[:d]) > 2 for t in parse(problem).table)
 
 
 def problem_key(problem: MultiscaleProblem) -> tuple[str, ...]:

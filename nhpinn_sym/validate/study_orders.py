@@ -85,7 +85,7 @@ def has_layers(model: HomogenizedModel) -> bool:
     """Whether eps N.u0 misses a condition on a wall: not where it is a multiple of u0 = 0."""
     problem = model.problem
     walls = [c for c in problem.conditions.values() if not isinstance(c, Periodic)]
-    if not walls:
+    if not walls or model.homogenized_order != 2:
         return False
     dim = problem.scales.dim
     for cell in model.cell_problems:

@@ -35,8 +35,6 @@ def covered_domain(model: HomogenizedModel) -> Domain:
 def _uncovered(model: HomogenizedModel) -> Iterator[tuple[str, object]]:
     op = model.operator
     problem = model.problem
-    if model.homogenized_order != 2:
-        yield "an equation of fourth order", problem.unknown
     special = model.eigenvalue is not None or model.frame
     if problem.time_order > 1 and (special or not is_wave(problem)):
         yield "a second time derivative", f"{problem.unknown}, order {problem.time_order} in time"

@@ -158,7 +158,6 @@ def test_validate_without_a_domain(capsys: pytest.CaptureFixture[str]) -> None:
         (["derive", str(CLASSES / "waves.py"), "--order", "0"], "order=0"),
         (["cells", str(CLASSES / "opaque.py")], "without a formula"),
         (["cells", str(CLASSES / "plate.py"), "--backend", "dolfinx"], "fourier"),
-        (["cells", str(CLASSES / "plate.py"), "--backend", "skfem"], "fourier"),
         (["emit", str(CLASSES / "reiterated.py"), "--target", "torch", "-o", "x"], "A_11_z"),
     ],
 )

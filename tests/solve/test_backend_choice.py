@@ -97,15 +97,21 @@ def test_no_backend_is_silent_there(name: str) -> None:
     assert abs(found - exact) / max(found, exact) <= 10 * cells.info["estimate"] + 1e-9
 
 
-def test_the_next_backend_is_tried_where_one_fails() -> None:
-    """Plates are not for finite elements."""
+def test_the_next_backend_is_tried_where_one_fails(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plates are not for elements without continuous derivatives."""
+    monkeypatch.setattr("nhpinn_sym.solve.backend_choice.choose_fem", lambda *_, **__: "dolfinx")
+    assert nh.solve_cells(derived(_plate, 1)).backend == "fourier"
 
-    def plate(s: nh.Scales, u: Any) -> sp.Eq:
-        stiff = sp.Piecewise((1, s.y[0] < HALF), (3, True))
-        return sp.Eq(s.laplacian(stiff * s.laplacian(u)), 1)
 
-    cells = nh.solve_cells(derived(plate, 1))
-    assert cells.backend == "fourier"
+def test_jumps_of_plates_go_to_smooth_elements() -> None:
+    cells = nh.solve_cells(derived(_plate, 1))
+    assert cells.backend == "skfem"
+    assert cells.effective["A"].item() == pytest.approx(1.5, rel=1e-7)
+
+
+def _plate(s: nh.Scales, u: Any) -> sp.Eq:
+    stiff = sp.Piecewise((1, s.y[0] < HALF), (3, True))
+    return sp.Eq(s.laplacian(stiff * s.laplacian(u)), 1)
 
 
 def test_an_error_of_all_backends_names_each() -> None:

@@ -97,14 +97,39 @@ def _equal_boxes(
 
 
 def function_space(mesh: dmesh.Mesh, degree: int, components: int = 1) -> fem.FunctionSpace:
-    """Continuous Lagrange functions; those with several components are vectors."""
+    """Continuous Lagrange functions, of degree 3 with equally spaced nodes; those with several
+    components are vectors.
+    """
     element = ("Lagrange", degree)
     with _quiet_compiler():
+        if degree > 2:
+            return _equispaced(mesh, degree, components)
         if hasattr(fem, "functionspace"):
             return fem.functionspace(mesh, (*element, (components,)) if components > 1 else element)
         if components > 1:
             return fem.VectorFunctionSpace(mesh, element, dim=components)
         return fem.FunctionSpace(mesh, element)
+
+
+def _equispaced(mesh: dmesh.Mesh, degree: int, components: int) -> fem.FunctionSpace:
+    variant = {"lagrange_variant": basix.LagrangeVariant.equispaced}
+    if hasattr(fem, "functionspace"):
+        wrappers = importlib.import_module("basix.ufl")
+        shape = {"shape": (components,)} if components > 1 else {}
+        element = wrappers.element("Lagrange", mesh.basix_cell(), degree, **variant, **shape)
+        return fem.functionspace(mesh, element)
+    wrappers = importlib.import_module("basix.ufl_wrapper")
+    element = wrappers.create_element("Lagrange", mesh.ufl_cell().cellname(), degree, **variant)
+    if components > 1:
+        element = ufl.VectorElement(element, dim=components)
+    return fem.FunctionSpace(mesh, element)
+
+
+def piecewise_constants(mesh: dmesh.Mesh) -> fem.FunctionSpace:
+    """One number for each cell."""
+    with _quiet_compiler():
+        create = fem.functionspace if hasattr(fem, "functionspace") else fem.FunctionSpace
+        return create(mesh, ("DG", 0))
 
 
 def broken_space(mesh: dmesh.Mesh, degree: int) -> fem.FunctionSpace:

@@ -71,7 +71,7 @@ class EquationProblem:
             forms.PARTS,
             forms.TAGS,
         )
-        many = forms.TIME or self.components > 1
+        many = forms.TIME or self.components > 1 or getattr(forms, "ORDER", 2) == 4
         self.method = method(solver, lattice.dim, forms.POSITIVE, many)
         self.t = self.box.constant(0.0)
         self._given = {name: self.box.constant(parameters[name]) for name in forms.PARAMETERS}
@@ -89,6 +89,8 @@ class EquationProblem:
         v = ufl.TestFunction(box.space)
         inside = (v, box.x, self.t, p, self._effective, box.dx)
         self._arguments = (*inside, box.ds)
+        if getattr(forms, "ORDER", 2) == 4:
+            self._arguments += (box.dS, ufl.FacetNormal(box.mesh), box.width())
         self.stiffness = compile_form(forms.stiffness(u, *self._arguments))
         load = forms.load(*self._arguments)
         self.load = compile_form(load) if load else None

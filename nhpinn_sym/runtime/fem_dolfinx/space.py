@@ -26,6 +26,7 @@ from .compat import (
     expression,
     fem,
     function_space,
+    piecewise_constants,
     quadrature_space,
     vector,
 )
@@ -45,7 +46,8 @@ class BoxSpace:
     opposite sides of the axes `periodic`, and its rows are empty at the fixed dofs, `held`. A
     linear system A u = b becomes P^T A P w = P^T (b - A g).
     Functions with several `components` have as many dofs at each node, one after the other. Degree
-    1 or 2; `dx` and `ds` are the measures, and ds(tags[name]) is the part of that name.
+    1, 2 or 3; `dx`, `ds` and `dS` (between cells) are the measures, and ds(tags[name]) is the part
+    of that name.
     """
 
     def __init__(
@@ -59,9 +61,9 @@ class BoxSpace:
         parts: Parts = MappingProxyType({}),
         tags: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        if degree not in (1, 2):
+        if degree not in (1, 2, 3):
             raise ValueError(
-                f"degree {degree}: elements of degree 1 and 2 are there, whose dofs are on a"
+                f"degree {degree}: elements of degree 1, 2 and 3 are there, whose dofs are on a"
                 " lattice"
             )
         self.comm = comm
@@ -77,6 +79,7 @@ class BoxSpace:
         marked = self._facet_tags(tags)
         self.dx = ufl.Measure("dx", domain=self.mesh, metadata=rule)
         self.ds = ufl.Measure("ds", domain=self.mesh, subdomain_data=marked, metadata=rule)
+        self.dS = ufl.Measure("dS", domain=self.mesh, metadata=rule)
         self._ends = np.array(lattice.cells) * degree
         points = coordinates(self.space)
         places = [lattice.numbers(axis, points[:, axis], degree) for axis in range(lattice.dim)]
@@ -197,6 +200,22 @@ class BoxSpace:
     def constant(self, value: float) -> fem.Constant:
         """A number whose change needs no compilation."""
         return fem.Constant(self.mesh, PETSc.ScalarType(value))
+
+    def width(self) -> ufl.core.expr.Expr:
+        """On facets, the length of their cells across them."""
+        normal = ufl.FacetNormal(self.mesh)
+        return sum(abs(normal[axis]) * self._lengths(axis) for axis in range(self.lattice.dim))
+
+    def _lengths(self, axis: int) -> fem.Constant | fem.Function:
+        """The lengths of the cells along an axis."""
+        if self.lattice.equal[axis]:
+            low, high = self.lattice.bounds[axis]
+            return self.constant((high - low) / self.lattice.cells[axis])
+        function = fem.Function(piecewise_constants(self.mesh))
+        middles = function.function_space.tabulate_dof_coordinates()[:, axis]
+        function.x.array[: len(middles)] = self.lattice.locate(axis, middles)[2]
+        function.x.scatter_forward()
+        return function
 
     def interpolant(
         self, value: ufl.core.expr.Expr | float, component: int | None = None

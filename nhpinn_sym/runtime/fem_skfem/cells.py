@@ -25,6 +25,7 @@ from ..cell_solve import (
     volumes_at_nodes,
 )
 from ..lagrange_grid import LagrangeGrid
+from .hermite_space import space_of as space_of
 from .linear_solvers import bordered_solver, cancels
 from .space import Data, Space, block_matrix, block_vector, evaluate
 
@@ -65,7 +66,7 @@ class CellMesh:
         self.fields = evaluate(forms.coefficients, space.basis, self.data)
         self.solutions: dict[int, Array] = {}
         self.method = "means alone"
-        self.volume = float(space.weights.sum())
+        self.volume = space.volume
         self.weights = [self._part(i, space.weights) for i in range(self.components)]
         self._alternating = [
             space.alternating(axis)

@@ -23,16 +23,15 @@ from ..rigid_modes import (
     as_many,
     deflated,
     independent,
-    motions,
     pivots,
     vanishing,
     without_cancelled,
 )
 from ..time_stepping import GAMMA, sdirk4
+from .hermite_space import space_of as space_of
 from .linear_solvers import bordered_solver, cancels, linear_solver
 from .space import (
     Data,
-    DataAt,
     Space,
     block_matrix,
     block_vector,
@@ -95,9 +94,10 @@ class _System:
         self.components = forms.COMPONENTS
         self.natural = [(space.boundary_basis(parts), *row) for parts, *row in forms.NATURAL]
         self.stiffness = self._stiffness()
+        self._clamped = getattr(forms, "CLAMPED", (False,) * len(forms.ESSENTIAL))
         fixed = np.zeros(self.stiffness.shape[0], dtype=bool)
-        for parts, field, _, _ in forms.ESSENTIAL:
-            fixed[self._on(parts, field)] = True
+        for (parts, field, _, _), clamped in zip(forms.ESSENTIAL, self._clamped, strict=True):
+            fixed[self._on(parts, field, clamped)] = True
         self.fixed = np.flatnonzero(fixed)
         self.free = np.flatnonzero(~fixed)
         self._constant_load: Array | None = None
@@ -123,9 +123,9 @@ class _System:
         fields = evaluate(coefficients, basis, data)
         return block_vector(self.space, blocks, basis, fields, self.components)
 
-    def _on(self, parts: Sequence[str], field: int) -> NDArray[np.intp]:
+    def _on(self, parts: Sequence[str], field: int, clamped: bool) -> NDArray[np.intp]:
         """The unknowns of one component on some parts of the boundary."""
-        return self.space.unknowns_on(parts) * self.components + field
+        return self.space.unknowns_on(parts, clamped) * self.components + field
 
     def _at(self, t: float) -> Data:
         return {**self.data, "t": t}
@@ -148,20 +148,19 @@ class _System:
         return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
 
     def nodal(self, function: Callable[[Array, Data], Any], t: float) -> Array:
-        """The values (nodes,) of a function of the points and the data."""
-        nodes = self.space.nodes
-        values = function(nodes, self._at(t))
-        return np.array(np.broadcast_to(values, nodes.shape[1:]), dtype=float)
+        """The values of a function of the points and the data, at all unknowns of a component."""
+        return self.space.sampled(function, self._at(t), slice(None))
 
     def essential(self, t: float, rate: bool = False) -> Array:
         """The essential data (or their time derivative) at the fixed unknowns; where parts meet,
         the later condition counts.
         """
         result = np.zeros(self.stiffness.shape[0])
-        for parts, field, value, value_rate in self.forms.ESSENTIAL:
-            on = self._on(parts, field)
-            nodes = self.space.nodes[:, on // self.components]
-            result[on] = (value_rate if rate else value)(nodes, DataAt(self._at(t), nodes))
+        rows = zip(self.forms.ESSENTIAL, self._clamped, strict=True)
+        for (parts, field, value, value_rate), clamped in rows:
+            on = self._on(parts, field, clamped)
+            data = value_rate if rate else value
+            result[on] = self.space.sampled(data, self._at(t), on // self.components)
         return result[self.fixed]
 
     def grid(self, values: Array) -> LagrangeGrid:
@@ -192,8 +191,7 @@ class _System:
     @cached_property
     def _motions(self) -> Array:
         """The free unknowns of constants and rotations, as columns."""
-        whole = motions(self.space.nodes.T, self.space.lattice.bounds, self.components)
-        return independent(whole[self.free], _alone)
+        return independent(self.space.motions(self.components)[self.free], _alone)
 
     def _kernel(self, matrix: sps.csr_matrix) -> Array:
         """Combinations of constants and rotations that a matrix maps to nearly nothing."""
@@ -204,11 +202,10 @@ class _System:
         self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array
     ) -> tuple[Array, str]:
         """The solution that is orthogonal in L2 to what the matrix does not see."""
-        weights = self.space.weights.repeat(self.components)[self.free]
-        rows = list((weights[:, None] * right).T)
+        rows = list(self._moments(right).T)
         columns = rows  # the very same: that the kernels are constants is seen by it
         if not np.array_equal(left, right):
-            columns = list((weights[:, None] * left).T)
+            columns = list(self._moments(left).T)
         pins = pivots(right, 0, _alone)
         solve, method = bordered_solver(
             matrix, columns, rows, pins, self.space.dim, smooth=self._motions
@@ -217,10 +214,18 @@ class _System:
             return np.zeros_like(b), f"{method}, zero mean"
         images = self._images(matrix, right)
         values, shares, rest = deflated(solve, b, list(images.T))
-        self.defect = max(map(abs, rest)) * float(weights.sum()) / size
+        held = float(self.space.weights.repeat(self.components)[self.free].sum())
+        self.defect = max(map(abs, rest)) * held / size
         if any(shares):
             return values + right @ shares, f"{method}, means apart"
         return values, f"{method}, zero mean"
+
+    def _moments(self, kernel: Array) -> Array:
+        """The integrals of u times each of these functions (free unknowns, p), as functionals."""
+        whole = np.zeros((self.stiffness.shape[0], kernel.shape[1]))
+        whole[self.free] = kernel
+        weights = self.space.weights.repeat(self.components)
+        return (weights[:, None] * self.space.values_of(whole, self.components))[self.free]
 
     def _images(self, matrix: sps.csr_matrix, functions: Array) -> Array:
         """What the matrix makes of functions (free unknowns, p) that it nearly maps to 0: exactly
@@ -234,7 +239,7 @@ class _System:
         if self.fixed.size:
             result[:, largest <= _ROUNDED * abs(matrix).max()] = 0.0
             return result
-        constants = np.tile(np.eye(self.components), (self.space.weights.size, 1))
+        constants = self.space.constants(self.components)
         shares = np.linalg.lstsq(constants, functions, rcond=None)[0]
         constant = np.abs(constants @ shares - functions).max(axis=0) < _IS_CONSTANT
         units = [self._of_constant(j) for j in range(self.components)]
@@ -249,7 +254,9 @@ class _System:
         """The vector of the operator, natural conditions included, applied to the constant 1 in one
         component.
         """
-        one = skfem.DiscreteField(np.ones((1, 1)), np.zeros((self.space.dim, 1, 1)))
+        d = self.space.dim
+        flat = np.zeros((d, d, 1, 1))
+        one = skfem.DiscreteField(np.ones((1, 1)), flat[0], hess=flat)
 
         def applied(form: Any) -> Any:
             return skfem.LinearForm(lambda v, w: form.form(one, v, w))

@@ -19,6 +19,7 @@ from skfem.mapping import Mapping as ElementMapping
 from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
+from ..rigid_modes import motions
 from ..tensor_grids import tensor_points
 
 Data = Mapping[str, Any]
@@ -78,6 +79,16 @@ class BoxMapping(ElementMapping):
     def detDF(self, X: Array, tind: NDArray[np.intp] | None = None) -> Array:
         determinants = np.linalg.det(np.moveaxis(self._jacobians(tind), 2, 0))
         return np.broadcast_to(determinants[:, None], (len(determinants), X.shape[-1]))
+
+    def places(self, X: Array, tind: NDArray[np.intp] | None = None) -> tuple[Array, Array]:
+        """Places (d, elements, points) in (0, 1) along the axes of the box, whatever the directions
+        of the element's own coordinates X, and the lengths (d, elements, 1) of the edges.
+        """
+        jacobians = self._jacobians(tind)
+        lengths = np.abs(jacobians).sum(axis=1)[..., None]
+        low = np.minimum(jacobians, 0.0).sum(axis=1)[..., None]
+        rule = "ijk,jq->ikq" if X.ndim == 2 else "ijk,jkq->ikq"
+        return (np.einsum(rule, jacobians, X) - low) / lengths, lengths
 
     def G(self, X: Array, find: NDArray[np.intp] | None = None) -> Array:
         """The points of facets."""
@@ -164,19 +175,46 @@ class Space:
         """The integrals of the basis functions (unknowns,)."""
         return self.vector(skfem.LinearForm(lambda v, w: 1.0 * v), self.basis, {})
 
+    @property
+    def volume(self) -> float:
+        """That of the box."""
+        return float(self.weights.sum())
+
+    def motions(self, components: int) -> Array:
+        """The unknowns of constants and rotations, as columns."""
+        return motions(self.nodes.T, self.lattice.bounds, components)
+
+    def constants(self, components: int) -> Array:
+        """The unknowns of the constants of each component, as columns."""
+        return np.tile(np.eye(components), (self.weights.size, 1))
+
+    def values_of(self, functions: Array, components: int) -> Array:
+        """The values, at the node of each unknown, of piecewise constant functions (unknowns *
+        components, p).
+        """
+        return functions
+
+    def sampled(self, function: Callable[[Array, Data], Any], data: Data, unknowns: Any) -> Array:
+        """The values at some unknowns of a function of the points and the data."""
+        nodes = self.nodes[:, unknowns]
+        values = function(nodes, DataAt(data, nodes))
+        return np.array(np.broadcast_to(values, nodes.shape[1:]), dtype=float)
+
     def alternating(self, axis: int) -> Array:
         """1 and -1 in turn along an axis, at the unknowns."""
         places = np.indices(self._unknown_shape)[axis].ravel()
         return np.where(places % 2, -1.0, 1.0)
 
-    def unknowns_on(self, names: Sequence[str]) -> NDArray[np.intp]:
-        """The unknowns on some parts of the boundary, part after part."""
-        return np.concatenate([self._on_side(*self._side(name)) for name in names])
+    def unknowns_on(self, names: Sequence[str], clamped: bool = False) -> NDArray[np.intp]:
+        """The unknowns that essential data on some parts of the boundary fix, part after part;
+        `clamped`: with the slopes across the parts, where there are unknowns for them.
+        """
+        return np.concatenate([self._on_side(*self._side(name), clamped) for name in names])
 
     def _side(self, name: str) -> tuple[int, int]:
         return self.lattice.side(self.parts[name])
 
-    def _on_side(self, axis: int, end: int) -> NDArray[np.intp]:
+    def _on_side(self, axis: int, end: int, clamped: bool) -> NDArray[np.intp]:
         indices = np.arange(math.prod(self._unknown_shape)).reshape(self._unknown_shape)
         return np.take(indices, -end, axis=axis).ravel()
 

@@ -17,9 +17,10 @@ from ..progress import Progress, silent
 from ..resources import memory_errors
 from ..solution import Array, CellBatch, Coefficients
 from .cost import require_memory
+from .grid_functions import element_name
 from .layout import Layout
 from .levels import cell_data_error
-from .options import check_options
+from .options import check_options, degree_for
 from .refine import refine_cells
 
 
@@ -59,13 +60,18 @@ class ElementCellSolver(ABC):
         self.tolerance = tolerance
         self.progress = progress
         self.fields = CellFields(with_weak_fields(cells), fields)
-        self.degree = degree
+        self.degree = degree_for(cells.order, degree)
         self.n = n
         self.max_dofs = max_dofs
         self.text = self.target.cells(cells)["cell_forms.py"]
         self.forms = run("cell_forms", self.text)
         self.layout = Layout.of(resolve_cells(cells, parameters, slow_box))
         self._problems: dict[Lattice, Any] = {}
+
+    @property
+    def elements(self) -> str:
+        """How tables call the elements."""
+        return element_name(self.degree, self.cells.cell.dim, smooth=self.cells.order == 4)
 
     @abstractmethod
     def runtime(self) -> Any:
@@ -106,6 +112,7 @@ class ElementCellSolver(ABC):
                 label,
                 self.cells.components,
                 missed,
+                self.cells.order,
             )
 
     def quadrature(self, batch: CellBatch, node: int) -> tuple[Array, Array]:

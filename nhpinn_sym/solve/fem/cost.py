@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from ..resources import require_affordable
 
-_ROW = {1: 3, 2: 4}
+_ROW = {1: 3, 2: 4, 3: 5}
 """Nonzero entries of a row along one axis, by degree: the mean over all nodes."""
 _ENTRY = 2
 """Doubles that an entry of a sparse matrix takes, with its index."""

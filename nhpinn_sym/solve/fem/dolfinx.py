@@ -40,7 +40,7 @@ from .grid_functions import (
     require_constant_in_time,
 )
 from .levels import solve_levels
-from .options import check_options
+from .options import check_options, degree_for
 
 BACKEND = "dolfinx"
 _SAME = 1e-9
@@ -125,7 +125,7 @@ class CellSolver(ElementCellSolver):
                 for point in slow_points
             ]
         info = {
-            "method": f"{element_name(self.degree, lattice.dim)}, {problem.method}",
+            "method": f"{self.elements}, {problem.method}",
             "iterations": max(result.iterations for result in results),
             "ranks": self.comm.size,
         }
@@ -165,6 +165,10 @@ def solve_equation(
     balance; UnsupportedError for an operator that depends on time.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
+    degree = degree_for(equation.order, degree)
+    elements = element_name(degree, equation.domain.dim)
+    if equation.order == 4:
+        elements += ", interior penalty"
     require_constant_in_time(equation)
     text = target.equation(equation, "equation")["equation_forms.py"]
     require_agreement(
@@ -186,7 +190,7 @@ def solve_equation(
         with solve_errors():
             problem = EquationProblem(forms, parameters, values, lattice, degree, solver, comm)
             grid, times = _solved(problem, count, report)
-        name = f"{element_name(degree, lattice.dim)}, {problem.method}"
+        name = f"{elements}, {problem.method}"
         info = {"ranks": comm.size, "defect": problem.defect}
         if times is None:
             return GridSolution(BACKEND, name, info, grid)

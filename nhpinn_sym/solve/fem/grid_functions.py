@@ -15,6 +15,7 @@ import numpy as np
 
 from ...lower.forms import LoweredEquation, MultiIndex
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
+from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ...runtime.quadrature import GaussRule
@@ -48,13 +49,15 @@ class LagrangeField(CellField):
     def state(self) -> dict[str, Any]:
         grid = self.grid
         lines = {f"lines_{axis}": values for axis, values in enumerate(grid.lattice.lines)}
-        return {**lines, "degree": grid.degree, "values": grid.values}
+        kind = {"elements": "hermite"} if isinstance(grid, HermiteGrid) else {}
+        return {**lines, **kind, "degree": grid.degree, "values": grid.values}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> LagrangeField:
         """ValueError or KeyError where the arrays do not fit together."""
-        grid = LagrangeGrid(_lattice(state), int(state["degree"]), np.asarray(state["values"]))
-        return cls(grid)
+        kind = str(state.get("elements", "lagrange"))
+        degree = int(state["degree"])
+        return cls(grid_of(kind, _lattice(state), degree, np.asarray(state["values"])))
 
 
 def _lattice(state: Mapping[str, Any]) -> Lattice:
@@ -171,8 +174,12 @@ def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
         ) from cause
 
 
-def element_name(degree: int, dim: int) -> str:
-    """How tables call the elements: P on an interval, Q on quadrilaterals and hexahedra."""
+def element_name(degree: int, dim: int, smooth: bool = False) -> str:
+    """How tables call the elements: P on an interval, Q on quadrilaterals and hexahedra; `smooth`:
+    those with continuous derivatives.
+    """
+    if smooth:
+        return "cubic Hermite elements" if dim == 1 else "Bogner-Fox-Schmit elements"
     if dim == 1:
         return f"P{degree} finite elements"
     return f"Q{degree} finite elements"

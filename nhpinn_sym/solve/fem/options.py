@@ -43,3 +43,10 @@ def cells_per_axis(name: str, value: Any, dim: int) -> tuple[int, ...]:
             )
         return tuple(positive_integer(n, name) for n in value)
     return (positive_integer(value, name),) * dim
+
+
+def degree_for(order: int, degree: int) -> int:
+    """The degree of the elements: cubic ones for equations of fourth order, else as it is asked
+    for.
+    """
+    return 3 if order == 4 else degree

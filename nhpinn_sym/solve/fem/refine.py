@@ -73,6 +73,7 @@ def refine_cells(
     label: str,
     components: int = 1,
     missed: Callable[[Lattice], float] = lambda lattice: 0.0,
+    order: int = 2,
 ) -> CellBatch:
     """Solve the cell problems on finer and finer meshes until the effective entries are known to
     `tolerance`.
@@ -80,7 +81,7 @@ def refine_cells(
     The tolerance is relative to the largest entry of the same coefficient. The refinement stops
     before a mesh that would exceed `max_dofs`. `n` fixes the finest mesh, but for lines at jumps:
     then the coarser ones serve the estimate alone. `missed` is the relative error of the data on a
-    mesh: no entry is known better.
+    mesh: no entry is known better. `order`: of the operator.
     The entries "h" of the higher law have no part in this: info["higher"] is their estimate.
     """
     start = time.perf_counter()
@@ -97,7 +98,7 @@ def refine_cells(
             data_error = 0.0
             if k + 1 == len(levels) or len(history) > 2:
                 data_error = missed(lattice)
-            errors = entry_errors(history, degree, layout.erratic, data_error)
+            errors = entry_errors(history, degree + 1 - order // 2, layout.erratic, data_error)
             estimate = relative_estimate(
                 errors, batch.effective, by_name(errors, without=(HIGHER,))
             )

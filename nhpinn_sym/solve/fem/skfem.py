@@ -31,7 +31,7 @@ from .grid_functions import (
     require_constant_in_time,
 )
 from .levels import solve_levels
-from .options import check_options
+from .options import check_options, degree_for
 
 BACKEND = "skfem"
 
@@ -49,7 +49,8 @@ class CellSolver(ElementCellSolver):
         return _runtime("cells")
 
     def problem_on(self, lattice: Lattice) -> Any:
-        return self.driver.Space(lattice, self.degree, tuple(range(lattice.dim)))
+        periodic = tuple(range(lattice.dim))
+        return self.driver.space_of(self.forms, lattice, self.degree, periodic)
 
     def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
         names = [symbol.name for symbol in self.cells.slow]
@@ -63,7 +64,7 @@ class CellSolver(ElementCellSolver):
             [result.functions for result in results],
             [result.effective for result in results],
             [result.multipliers for result in results],
-            {"method": f"{element_name(self.degree, lattice.dim)}, {results[0].method}"},
+            {"method": f"{self.elements}, {results[0].method}"},
         )
 
 
@@ -92,6 +93,8 @@ def solve_equation(
     such as a pure Neumann problem whose data do not balance.
     """
     check_options(degree, max_dofs=max_dofs, steps=steps)
+    degree = degree_for(equation.order, degree)
+    elements = element_name(degree, equation.domain.dim, smooth=equation.order == 4)
     require_constant_in_time(equation)
     driver = _runtime("equation")
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
@@ -100,10 +103,10 @@ def solve_equation(
 
     def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
         require_memory(lattice.cells, degree, equation.components, by_elements=True)
-        space = driver.Space(lattice, degree, equation.periodic, forms.PARTS)
+        space = driver.space_of(forms, lattice, degree, equation.periodic)
         keep = keeps_levels(equation.components * lattice.count(degree), count)
         result = driver.solve_equation(forms, space, data, count, keep, report)
-        name = f"{element_name(degree, lattice.dim)}, {result.method}"
+        name = f"{elements}, {result.method}"
         info = {"defect": result.defect}
         return GridSolution(BACKEND, name, info, result.grid, result.times, result.largest)
 

@@ -30,6 +30,7 @@ from ..collocation import (
 )
 from ..equations.boundary_value import BoundaryValueProblem
 from ..equations.solution import POOR, NetworkSolution
+from ..equations.strong import require_second_order
 from ..minimize import Result
 from ..network import Network
 from .losses import (
@@ -103,6 +104,7 @@ def solve_classical(
     UnsupportedError where a coefficient jumps, or a mean is free; ProblemError for options that do
     not fit.
     """
+    require_second_order(equation)
     chosen = read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2)
     problem = SoftProblem(equation, coefficients, parameters, chosen.device)
     training = ClassicalEquation(problem, chosen, tolerance or POOR)

@@ -137,9 +137,11 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     """Families of functions to put beside the net, by what they belong to; none where the data fit.
 
     Corners (2D) and edges (3D), in time too, of systems too; and the starts of time-dependent
-    problems.
+    problems. None for equations of fourth order, whose corners are milder.
     """
     equation = problem.equation
+    if equation.order == 4:
+        return {}
     constraints = [constrain(equation, j) for j in range(problem.components)]
     parts = [part for part in equation.domain.parts if part.axis not in equation.periodic]
     pairs = [pair for pair in combinations(parts, 2) if pair[0].axis != pair[1].axis]

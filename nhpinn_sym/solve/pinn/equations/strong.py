@@ -7,7 +7,7 @@ from functools import cache, cached_property
 from typing import Any
 
 from ....lower.forms import LoweredEquation
-from ....problem.errors import SolveError
+from ....problem.errors import SolveError, UnsupportedError
 from ....runtime.nets.function_families import stack_functions
 from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients, Solution
@@ -44,6 +44,7 @@ def solve_equation(
     SolveError where no finite solution comes.
     """
     if equation.jumps:
+        require_second_order(equation)
         return solve_across_jumps(
             equation, coefficients, parameters, progress, tolerance=tolerance, **options
         )
@@ -64,6 +65,16 @@ def solve_equation(
     groups = ", ".join(f"{len(group)} {name}" for name, group in known.items())
     text = f"{len(found.solved[1])} for {groups}" if known else "none"
     return solution(problem, problem.unscale(*found.solved), found.info, tolerance, text)
+
+
+def require_second_order(equation: LoweredEquation) -> None:
+    """UnsupportedError for fourth order, where nets take its data otherwise or not at all."""
+    if equation.order == 4:
+        raise UnsupportedError(
+            "an equation of fourth order by nets of this kind",
+            term=equation.title,
+            remedy='smooth coefficients by method="residual"; "skfem" and "dolfinx" take jumps too',
+        )
 
 
 class StrongEquation(Formulation[NetAndKnown]):
