@@ -18,6 +18,7 @@ from ..operator.sampling import folded
 from ..operator.table import Operator, add, base_and_index, subtract, unit
 from ..operator.zero_test import jumps, jumps_along
 from ..problem.conditions import Clamped, Condition, Dirichlet, Neumann, Periodic, Robin
+from ..problem.domain import require_box
 from ..problem.errors import (
     BoundaryConditionError,
     InitialConditionError,
@@ -291,12 +292,15 @@ def _moments(
     """The bending moments that vanish where u is held and its slope is free: on a part across axis
     k the terms of the weak form with two derivatives of v along k.
     """
+    if form_order(bilinear) == 2:
+        return ()
     assert problem.domain is not None
+    box = require_box(problem.domain, "an equation of fourth order")
     dim = problem.scales.dim
     found = []
     for condition in (e for e in essential if not e.clamped):
         for name in condition.parts:
-            along = unit(problem.domain.part(name).axis, dim)
+            along = unit(box.part(name).axis, dim)
             terms = tuple(
                 StrongTerm(t.coefficient, t.right, t.equation, t.field)
                 for t in bilinear

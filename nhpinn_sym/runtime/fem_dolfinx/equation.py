@@ -88,9 +88,10 @@ class EquationProblem:
         u = ufl.TrialFunction(box.space)
         v = ufl.TestFunction(box.space)
         inside = (v, box.x, self.t, p, self._effective, box.dx)
-        self._arguments = (*inside, box.ds)
+        facets: tuple[Any, ...] = ()
         if getattr(forms, "ORDER", 2) == 4:
-            self._arguments += (box.dS, ufl.FacetNormal(box.mesh), box.width())
+            facets = (box.dS, ufl.FacetNormal(box.mesh), box.width())
+        self._arguments: tuple[Any, ...] = (*inside, box.ds, *facets)
         self.stiffness = compile_form(forms.stiffness(u, *self._arguments))
         load = forms.load(*self._arguments)
         self.load = compile_form(load) if load else None

@@ -23,7 +23,7 @@ from ..tensor_grids import tensor_points
 from .space import _MESHES, BoxMapping, Data, DataAt, Space
 
 
-class TensorHermite(skfem.Element):  # type: ignore[misc]
+class TensorHermite(skfem.Element):
     """Products of cubic Hermite functions on boxes with edges along the axes (`BoxMapping`).
 
     The unknowns of a vertex are D^a u, a in {0, 1}^d, the last axis fastest.
