@@ -76,8 +76,8 @@ class BoundaryPart(ABC):
         """The coordinate of the part along its axis; UnsupportedError as for `axis`."""
 
     def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
-        """`expr` on this part, a function of the other coordinates."""
-        return sp.sympify(expr).subs(x[self.axis], self.place)
+        """An expression that is `expr` on this part, if possible one of fewer coordinates."""
+        return sp.sympify(expr)
 
 
 @dataclass(frozen=True)
@@ -94,6 +94,13 @@ class FlatPart(BoundaryPart):
     @property
     def place(self) -> sp.Expr:
         return self.sign * self.offset
+
+    def restrict(self, expr: Any, x: Sequence[sp.Symbol]) -> sp.Expr:
+        """`expr` on the plane, a function of the other coordinates."""
+        first = next(k for k, n in enumerate(self.normal) if n != 0)
+        others = [n * v for k, (n, v) in enumerate(zip(self.normal, x)) if k != first]
+        place = (self.offset - sp.Add(*others)) / self.normal[first]
+        return sp.sympify(expr).subs(x[first], place)
 
     def describe(self, x: Sequence[sp.Symbol]) -> str:
         """x1 = 0, or the equation of the plane."""

@@ -7,7 +7,7 @@ element library, and the same answer on every MPI rank.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import numpy as np
@@ -56,6 +56,19 @@ class LagrangeGrid:
     @property
     def dim(self) -> int:
         return self.lattice.dim
+
+    @property
+    def mesh(self) -> Lattice:
+        return self.lattice
+
+    @property
+    def batch(self) -> tuple[int, ...]:
+        """The shape of the leading axes."""
+        return self.values.shape[: self.values.ndim - self.dim]
+
+    def __getitem__(self, key: int | slice) -> LagrangeGrid:
+        """Along the first axis of the batch."""
+        return replace(self, values=self.values[key])
 
     @property
     def bounds(self) -> tuple[tuple[float, float], ...]:
@@ -114,7 +127,7 @@ class LagrangeGrid:
         axes = [
             self._axis(axis, points[:, axis], index[axis], periodic) for axis in range(self.dim)
         ]
-        batch = self.values.shape[: self.values.ndim - self.dim]
+        batch = self.batch
         flat = self.values.reshape(*batch, -1)
         result = np.zeros((*batch, len(points)), dtype=np.result_type(flat, float))
         for corner in product(*(range(len(weights)) for _, weights in axes)):

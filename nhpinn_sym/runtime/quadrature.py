@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import singledispatch
 from itertools import product
 from typing import Protocol
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from .arrays import Array
 from .lattice import Lattice
+from .mesh import Mesh
 from .tensor_grids import gauss_line, tensor_points, tensor_weights
 
 _BLOCK = 2**18
@@ -54,6 +56,9 @@ class QuadratureRule(Protocol):
     def on(self, part: str) -> BoundaryQuadrature:
         """On a part of the boundary; KeyError where there is none of that name."""
 
+    def blocks(self) -> Iterator[Quadrature]:
+        """`inside` in parts of a bounded number of points."""
+
 
 @dataclass(frozen=True)
 class GaussRule:
@@ -91,6 +96,56 @@ class GaussRule:
     def _axes(self) -> list[tuple[Array, Array]]:
         """Points and weights along each axis."""
         return [gauss_line(lines, self.count) for lines in self.lattice.lines]
+
+
+@dataclass(frozen=True)
+class InTime:
+    """A rule over a domain times `count` Gauss points of an interval of time, which is the last
+    column of its points.
+    """
+
+    space: QuadratureRule
+    span: tuple[float, float]
+    count: int
+
+    def inside(self) -> Quadrature:
+        """All points, the time fastest."""
+        found = self.space.inside()
+        points, weights = self._times(found)
+        return Quadrature(points, weights)
+
+    def on(self, part: str) -> BoundaryQuadrature:
+        """On a part of the boundary, at all times; its normals have no component in time."""
+        found = self.space.on(part)
+        points, weights = self._times(found)
+        normals = np.repeat(found.normals, self.count, axis=0)
+        timeless = np.column_stack([normals, np.zeros(len(normals))])
+        return BoundaryQuadrature(points, weights, timeless)
+
+    def blocks(self) -> Iterator[Quadrature]:
+        """`inside`, from the blocks of the rule of the domain."""
+        for some in self.space.blocks():
+            yield Quadrature(*self._times(some))
+
+    def _times(self, found: Quadrature) -> tuple[Array, Array]:
+        times, weights = gauss_line(np.array(self.span), self.count)
+        points = np.repeat(found.points, len(times), axis=0)
+        columns = np.column_stack([points, np.tile(times, len(found.points))])
+        return columns, np.outer(found.weights, weights).ravel()
+
+
+@singledispatch
+def rule_on(mesh: Mesh, count: int) -> QuadratureRule:
+    """The quadrature of the elements of a mesh, exact for polynomials of degree 2 count - 1.
+
+    TypeError for a kind of mesh that is not registered.
+    """
+    raise TypeError(f"no quadrature is known for {type(mesh).__name__}")
+
+
+@rule_on.register
+def _(mesh: Lattice, count: int) -> QuadratureRule:
+    return GaussRule(mesh, count)
 
 
 def _tensor(axes: Sequence[tuple[Array, Array]]) -> Quadrature:

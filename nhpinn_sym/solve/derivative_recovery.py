@@ -16,7 +16,8 @@ import numpy as np
 from numpy.polynomial import chebyshev as cheb
 
 from ..lower.forms import MultiIndex
-from ..problem.errors import warn_tolerance
+from ..problem.errors import UnsupportedError, warn_tolerance
+from ..runtime.lagrange_grid import LagrangeGrid
 from .exports import Extent
 from .fem.grid_functions import GridSolution
 from .solution import Array, Solution
@@ -119,6 +120,12 @@ def recover_derivatives(solution: Solution, periodic: tuple[int, ...]) -> Soluti
     if not isinstance(solution, GridSolution):
         return solution  # a network has all derivatives
     grid = solution.grid
+    if not isinstance(grid, LagrangeGrid):
+        raise UnsupportedError(
+            "derivatives of a solution on a mesh that is no lattice, beyond those of its elements",
+            term=solution.method,
+            remedy='use backend="pinn"',
+        )
     lattice = [grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim)]
     largest = []
     for k, (low, high) in enumerate(grid.bounds):

@@ -38,6 +38,23 @@ def _(domain: Box, cells: Sequence[int], count: int) -> QuadratureRule:
 
 
 @singledispatch
+def points_on(domain: Domain, name: str, points: Array) -> Array:
+    """Points (n, d) of a part of the boundary, from as many of the smallest box around the domain,
+    over which these are spread evenly. UnsupportedError for a kind of domain that is not
+    registered.
+    """
+    raise _unknown(domain, "points on the boundary")
+
+
+@points_on.register
+def _(domain: Box, name: str, points: Array) -> Array:
+    part = domain.part(name)
+    there = points.copy()
+    there[:, part.axis] = domain.bounds[part.axis][part.end]
+    return there
+
+
+@singledispatch
 def grid_points(domain: Domain, counts: Sequence[int]) -> Array:
     """Points (n, d) of a regular grid with `counts` along each axis, both ends included; the middle
     where a count is 1. UnsupportedError for a kind of domain that is not registered.

@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 from petsc4py import PETSc
 
 from ..arrays import Array, EffectiveKey
-from ..lagrange_grid import LagrangeGrid
-from ..lattice import Lattice
+from ..mesh import Mesh, MeshFunction
 from ..rigid_modes import NEARLY, as_many, deflated, pivots, vanishing, without_cancelled
 from ..time_stepping import GAMMA, sdirk4
 from .compat import (
@@ -27,7 +26,7 @@ from .compat import (
     vector,
 )
 from .linear_solvers import Linear, bordered, rounding
-from .space import BoxSpace, Interpolant
+from .space import Interpolant, space_on
 
 EffectiveField = Callable[[EffectiveKey, Array], Array]
 _IS_CONSTANT = 1e-12
@@ -51,19 +50,20 @@ class EquationProblem:
         forms: ModuleType,
         parameters: Mapping[str, float],
         coefficients: EffectiveField,
-        lattice: Lattice,
+        mesh: Mesh,
         degree: int = 2,
         solver: str = "auto",
         comm: MPI.Comm = MPI.COMM_WORLD,
     ) -> None:
         self.forms = forms
+        self.mesh = mesh
         self.components = forms.COMPONENTS
         self.automatic = solver == "auto"
         self.defect = 0.0
         fixed = [(name, field) for parts, field in forms.DIRICHLET for name in parts]
-        self.box = BoxSpace(
+        self.box = space_on(
+            mesh,
             comm,
-            lattice,
             degree,
             forms.PERIODIC,
             fixed,
@@ -72,7 +72,7 @@ class EquationProblem:
             forms.TAGS,
         )
         many = forms.TIME or self.components > 1 or getattr(forms, "ORDER", 2) == 4
-        self.method = method(solver, lattice.dim, forms.POSITIVE, many)
+        self.method = method(solver, mesh.dim, forms.POSITIVE, many)
         self.t = self.box.constant(0.0)
         self._given = {name: self.box.constant(parameters[name]) for name in forms.PARAMETERS}
         self._effective = {
@@ -114,7 +114,7 @@ class EquationProblem:
             for value, (_, field) in zip(values, self.forms.DIRICHLET)
         ]
 
-    def solve(self) -> LagrangeGrid:
+    def solve(self) -> MeshFunction:
         """The solution of a stationary problem. Raises DivergedError.
 
         `defect` then is the relative imbalance of the data of a problem that leaves its mean open:
@@ -220,7 +220,7 @@ class EquationProblem:
         kept = self.box.constant(0.0) * self._every(v) * self.box.dx
         return self.box.restricted(assemble_vector(compile_form(form + kept)))
 
-    def _grid(self, values: Array) -> LagrangeGrid:
+    def _grid(self, values: Array) -> MeshFunction:
         """The function (or batch) with the owned dofs `values`; several components become the last
         axis of the batch.
         """
@@ -234,7 +234,7 @@ class EquationProblem:
         steps: int,
         every: bool = True,
         report: Callable[[float], None] = lambda fraction: None,
-    ) -> LagrangeGrid:
+    ) -> MeshFunction:
         """All levels t = 0, ..., final_time of a time-dependent problem as a batch, or the last one
         alone. Raises DivergedError.
 

@@ -5,7 +5,7 @@ the same on any number of ranks.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property, partial
+from functools import cached_property, partial, singledispatch
 from types import MappingProxyType
 
 import numpy as np
@@ -17,6 +17,7 @@ from petsc4py import PETSc
 from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
+from ..mesh import Mesh
 from ..rigid_modes import independent, motions
 from .compat import (
     box_mesh,
@@ -263,6 +264,37 @@ class BoxSpace:
         points = np.concatenate(self.comm.allgather(coordinates(self.space)))
         gathered = np.concatenate(self.comm.allgather(values), axis=-1)
         return LagrangeGrid.from_dofs(points, gathered, self.lattice, self.degree)
+
+
+@singledispatch
+def space_on(
+    mesh: Mesh,
+    comm: MPI.Comm,
+    degree: int,
+    periodic: Sequence[int],
+    fixed: Sequence[tuple[str, int]],
+    components: int,
+    parts: Parts,
+    tags: Mapping[str, int],
+) -> BoxSpace:
+    """The functions on a mesh that an equation asks for, see `BoxSpace`; parts, tags: PARTS and
+    TAGS of emitted forms. TypeError for a kind of mesh that is not registered.
+    """
+    raise TypeError(f"no elements are known for {type(mesh).__name__}")
+
+
+@space_on.register
+def _(
+    mesh: Lattice,
+    comm: MPI.Comm,
+    degree: int,
+    periodic: Sequence[int],
+    fixed: Sequence[tuple[str, int]],
+    components: int,
+    parts: Parts,
+    tags: Mapping[str, int],
+) -> BoxSpace:
+    return BoxSpace(comm, mesh, degree, periodic, fixed, components, parts, tags)
 
 
 class QuadratureField:

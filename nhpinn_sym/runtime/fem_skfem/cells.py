@@ -25,7 +25,7 @@ from ..cell_solve import (
     volumes_at_nodes,
 )
 from ..lagrange_grid import LagrangeGrid
-from .hermite_space import space_of as space_of
+from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels
 from .space import Data, Space, block_matrix, block_vector, evaluate
 

@@ -17,7 +17,7 @@ import skfem
 from numpy.typing import NDArray
 
 from ..arrays import Array
-from ..lagrange_grid import LagrangeGrid
+from ..mesh import MeshFunction
 from ..rigid_modes import (
     NEARLY,
     as_many,
@@ -28,14 +28,17 @@ from ..rigid_modes import (
     without_cancelled,
 )
 from ..time_stepping import GAMMA, sdirk4
-from .hermite_space import space_of as space_of
+from .hermite_space import space_on as space_on
 from .linear_solvers import bordered_solver, cancels, linear_solver
 from .space import (
     Data,
-    Space,
+    FunctionSpace,
     block_matrix,
     block_vector,
     evaluate,
+)
+from .space import (
+    Space as Space,
 )
 
 _IS_CONSTANT = 1e-12
@@ -54,7 +57,7 @@ class EquationResult(NamedTuple):
     unless it vanishes, up to quadrature.
     """
 
-    grid: LagrangeGrid
+    grid: MeshFunction
     times: Array | None
     method: str
     largest: Array | None
@@ -63,7 +66,7 @@ class EquationResult(NamedTuple):
 
 def solve_equation(
     forms: Any,
-    space: Space,
+    space: FunctionSpace,
     data: Data,
     steps: int = 1,
     keep: bool = True,
@@ -87,7 +90,7 @@ class _System:
     data. Unknowns are numbered node by node.
     """
 
-    def __init__(self, forms: Any, space: Space, data: Data) -> None:
+    def __init__(self, forms: Any, space: FunctionSpace, data: Data) -> None:
         self.forms = forms
         self.space = space
         self.data = data
@@ -163,7 +166,7 @@ class _System:
             result[on] = self.space.sampled(data, self._at(t), on // self.components)
         return result[self.fixed]
 
-    def grid(self, values: Array) -> LagrangeGrid:
+    def grid(self, values: Array) -> MeshFunction:
         """The function (or batch) with `values` (..., unknowns); several components become the last
         axis of the batch.
         """

@@ -20,7 +20,7 @@ from ..arrays import Array
 from ..hermite_grid import DEGREE, HermiteGrid, hermite_shapes
 from ..lattice import Lattice
 from ..tensor_grids import tensor_points
-from .space import _MESHES, BoxMapping, Data, DataAt, Space
+from .space import _MESHES, BoxMapping, Data, DataAt, FunctionSpace, Space, space_on
 
 
 class TensorHermite(skfem.Element):
@@ -161,9 +161,10 @@ class HermiteSpace(Space):
         return HermiteGrid(self.lattice, DEGREE, held.transpose(order).reshape(*batch, *shape))
 
 
-def space_of(forms: Any, lattice: Lattice, degree: int, periodic: tuple[int, ...]) -> Space:
-    """The space that emitted forms ask for, by their ORDER."""
+@space_on.register
+def _(mesh: Lattice, degree: int, periodic: tuple[int, ...], forms: Any) -> FunctionSpace:
+    """By the ORDER of the forms."""
     parts = getattr(forms, "PARTS", {})
     if getattr(forms, "ORDER", 2) == 4:
-        return HermiteSpace(lattice, DEGREE, periodic, parts)
-    return Space(lattice, degree, periodic, parts)
+        return HermiteSpace(mesh, DEGREE, periodic, parts)
+    return Space(mesh, degree, periodic, parts)

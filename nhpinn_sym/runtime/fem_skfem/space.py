@@ -5,9 +5,10 @@ periodic axes.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property, partial
+from functools import cached_property, partial, singledispatch
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from skfem.mapping import Mapping as ElementMapping
 from ..arrays import Array
 from ..lagrange_grid import LagrangeGrid
 from ..lattice import Lattice
+from ..mesh import Mesh, MeshFunction
 from ..rigid_modes import motions
 from ..tensor_grids import tensor_points
 
@@ -101,8 +103,100 @@ class BoxMapping(ElementMapping):
         return np.asarray(self._base.normals(X, tind, find, t2f))
 
 
+class FunctionSpace(ABC):
+    """Scalar functions on a mesh: unknowns, and what assembles forms over them. The unknowns are
+    values at `nodes`, but where the methods that speak of functions say otherwise.
+    """
+
+    @property
+    @abstractmethod
+    def dim(self) -> int: ...
+
+    @property
+    @abstractmethod
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        """The smallest box around the mesh."""
+
+    @property
+    @abstractmethod
+    def basis(self) -> Any:
+        """The scikit-fem basis on the elements."""
+
+    @property
+    @abstractmethod
+    def nodes(self) -> Array:
+        """Coordinates (d, unknowns)."""
+
+    @abstractmethod
+    def unknowns_on(self, names: Sequence[str], clamped: bool = False) -> NDArray[np.intp]:
+        """The unknowns that essential data on some parts of the boundary fix, part after part;
+        `clamped`: with the slopes across the parts, where there are unknowns for them.
+        """
+
+    @abstractmethod
+    def boundary_basis(self, names: Sequence[str]) -> Any:
+        """The scikit-fem basis for integrals over some parts of the boundary."""
+
+    @abstractmethod
+    def matrix(self, form: Any, basis: Any, fields: dict[str, Any]) -> sps.csr_matrix:
+        """The matrix of a bilinear form over the unknowns."""
+
+    @abstractmethod
+    def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
+        """The vector of a linear form, and the sum of the absolute values of all element
+        contributions: what rounding is relative to.
+        """
+
+    @abstractmethod
+    def grid(self, values: Array) -> MeshFunction:
+        """The function (or batch) with `values` (..., unknowns)."""
+
+    def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> Array:
+        """The vector of a linear form over the unknowns."""
+        return self.measured(form, basis, fields)[0]
+
+    @cached_property
+    def weights(self) -> Array:
+        """The integrals of the basis functions (unknowns,)."""
+        return self.vector(skfem.LinearForm(lambda v, w: 1.0 * v), self.basis, {})
+
+    @property
+    def volume(self) -> float:
+        """That of the mesh."""
+        return float(self.weights.sum())
+
+    def motions(self, components: int) -> Array:
+        """The unknowns of constants and rotations, as columns."""
+        return motions(self.nodes.T, self.bounds, components)
+
+    def constants(self, components: int) -> Array:
+        """The unknowns of the constants of each component, as columns."""
+        return np.tile(np.eye(components), (self.weights.size, 1))
+
+    def values_of(self, functions: Array, components: int) -> Array:
+        """The values, at the node of each unknown, of piecewise constant functions (unknowns *
+        components, p).
+        """
+        return functions
+
+    def sampled(self, function: Callable[[Array, Data], Any], data: Data, unknowns: Any) -> Array:
+        """The values at some unknowns of a function of the points and the data."""
+        nodes = self.nodes[:, unknowns]
+        values = function(nodes, DataAt(data, nodes))
+        return np.array(np.broadcast_to(values, nodes.shape[1:]), dtype=float)
+
+
+@singledispatch
+def space_on(mesh: Mesh, degree: int, periodic: tuple[int, ...], forms: Any) -> FunctionSpace:
+    """The functions on a mesh that emitted forms ask for, periodic along some axes.
+
+    TypeError for a kind of mesh that is not registered.
+    """
+    raise TypeError(f"no elements are known for {type(mesh).__name__}")
+
+
 @dataclass(frozen=True)
-class Space:
+class Space(FunctionSpace):
     """Q_degree functions on a lattice, periodic along the axes `periodic`.
 
     parts: the outward normal of each part of the boundary, by its name.
@@ -120,6 +214,10 @@ class Space:
     @property
     def dim(self) -> int:
         return self.lattice.dim
+
+    @property
+    def bounds(self) -> tuple[tuple[float, float], ...]:
+        return self.lattice.bounds
 
     @property
     def order(self) -> int:
@@ -170,36 +268,6 @@ class Space:
         axes = [self.lattice.nodes(axis, self.degree)[:n] for axis, n in counts]
         return tensor_points(axes).T
 
-    @cached_property
-    def weights(self) -> Array:
-        """The integrals of the basis functions (unknowns,)."""
-        return self.vector(skfem.LinearForm(lambda v, w: 1.0 * v), self.basis, {})
-
-    @property
-    def volume(self) -> float:
-        """That of the box."""
-        return float(self.weights.sum())
-
-    def motions(self, components: int) -> Array:
-        """The unknowns of constants and rotations, as columns."""
-        return motions(self.nodes.T, self.lattice.bounds, components)
-
-    def constants(self, components: int) -> Array:
-        """The unknowns of the constants of each component, as columns."""
-        return np.tile(np.eye(components), (self.weights.size, 1))
-
-    def values_of(self, functions: Array, components: int) -> Array:
-        """The values, at the node of each unknown, of piecewise constant functions (unknowns *
-        components, p).
-        """
-        return functions
-
-    def sampled(self, function: Callable[[Array, Data], Any], data: Data, unknowns: Any) -> Array:
-        """The values at some unknowns of a function of the points and the data."""
-        nodes = self.nodes[:, unknowns]
-        values = function(nodes, DataAt(data, nodes))
-        return np.array(np.broadcast_to(values, nodes.shape[1:]), dtype=float)
-
     def alternating(self, axis: int) -> Array:
         """1 and -1 in turn along an axis, at the unknowns."""
         places = np.indices(self._unknown_shape)[axis].ravel()
@@ -241,10 +309,6 @@ class Space:
         """The matrix of a bilinear form over the unknowns."""
         return (self.prolongation.T @ form.assemble(basis, **fields) @ self.prolongation).tocsr()
 
-    def vector(self, form: Any, basis: Any, fields: dict[str, Any]) -> Array:
-        """The vector of a linear form over the unknowns."""
-        return self.measured(form, basis, fields)[0]
-
     def measured(self, form: Any, basis: Any, fields: dict[str, Any]) -> tuple[Array, float]:
         """The vector of a linear form, and the sum of the absolute values of all element
         contributions: what rounding is relative to.
@@ -263,7 +327,7 @@ class Space:
 
 
 def block_matrix(
-    space: Space,
+    space: FunctionSpace,
     blocks: Mapping[tuple[int, int], Any],
     basis: Any,
     fields: dict[str, Any],
@@ -280,7 +344,11 @@ def block_matrix(
 
 
 def block_vector(
-    space: Space, blocks: Mapping[int, Any], basis: Any, fields: dict[str, Any], components: int
+    space: FunctionSpace,
+    blocks: Mapping[int, Any],
+    basis: Any,
+    fields: dict[str, Any],
+    components: int,
 ) -> tuple[Array, float]:
     """The vector of linear forms by equation, and its size as of `Space.measured`."""
     vector = np.zeros(components * space.weights.size)

@@ -71,7 +71,7 @@ class ElementCellSolver(ABC):
     @property
     def elements(self) -> str:
         """How tables call the elements."""
-        return element_name(self.degree, self.cells.cell.dim, smooth=self.cells.order == 4)
+        return element_name(self.degree, self.cells.cell, smooth=self.cells.order == 4)
 
     @abstractmethod
     def runtime(self) -> Any:

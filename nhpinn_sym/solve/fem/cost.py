@@ -18,13 +18,18 @@ _SECONDS = {1: 5e-6, 2: 5e-5, 3: 3e-4}
 
 
 def require_memory(
-    cells: Sequence[int], degree: int, components: int, by_elements: bool = False
+    cells: Sequence[int],
+    degree: int,
+    components: int,
+    by_elements: bool = False,
+    dim: int | None = None,
 ) -> None:
     """SolveError where a mesh needs more memory than is free, or would take more than a week.
 
+    cells: along each axis; of a mesh that is no lattice all together, with its dimension.
     by_elements: the entries of all element matrices stand beside each other before they are summed.
     """
-    dim = len(cells)
+    dim = dim or len(cells)
     nodes = math.prod(n * degree + 1 for n in cells)
     entries = nodes * _ROW[degree] ** dim * components**2
     if by_elements:

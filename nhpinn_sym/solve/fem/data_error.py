@@ -6,7 +6,6 @@ the mesh are compared with those by a finer one, between the lines that the data
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -17,9 +16,10 @@ from ...operator.numbers.data import DataSpace
 from ...operator.numbers.integrate import mean_of_function
 from ...operator.numbers.panels import evaluator
 from ...runtime.lattice import Lattice
-from ...runtime.quadrature import GaussRule
+from ...runtime.mesh import Mesh
+from ...runtime.quadrature import QuadratureRule, rule_on
 from ..solution import Array
-from .layout import Layout
+from .layout import Layout, Meshes
 
 _FINER = {1: 8, 2: 5, 3: 3}
 """Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
@@ -45,8 +45,8 @@ def data_error(
     data: Sequence[sp.Expr],
     symbols: Sequence[sp.Symbol],
     values: Mapping[sp.Symbol, float],
-    layout: Layout,
-    lattice: Lattice,
+    layout: Meshes,
+    mesh: Mesh,
     degree: int,
 ) -> float:
     """The largest relative error of the means of the data, and of their inverses where they are
@@ -55,7 +55,7 @@ def data_error(
     values: a number for each symbol of the data that is no coordinate; functions without a formula
     and symbols that have none are left out.
     """
-    if layout.resolves(lattice):
+    if layout.resolves(mesh):
         return 0.0
     worst = 0.0
     parts: list[tuple[sp.Expr, tuple[int, ...]]] = []
@@ -67,7 +67,11 @@ def data_error(
             parts += [(part, axes) for part in own if part != 0]
     for axes in dict.fromkeys(axes for _, axes in parts):
         some = [part for part, own in parts if own == axes]
-        worst = max(worst, _missed(some, symbols, axes, layout, lattice, degree))
+        if isinstance(layout, Layout) and isinstance(mesh, Lattice):
+            worst = max(worst, _missed(some, symbols, axes, layout, mesh, degree))
+            continue
+        calls = [evaluator(part, tuple(symbols)) for part in some]
+        worst = max(worst, _worst(calls, rule_on(mesh, degree + 1), rule_on(mesh, 2 * degree + 2)))
     return worst
 
 
@@ -79,7 +83,7 @@ def fields_error(
     """
     axes = range(lattice.dim)
     finer = _finer(layout, lattice, axes, degree, _FINER[lattice.dim], _MOST_OF_A_FIELD)
-    return _worst(fields, list(lattice.lines), finer, degree)
+    return _worst(fields, _rule(lattice.lines, degree), _rule(finer, degree))
 
 
 def _missed(
@@ -96,9 +100,10 @@ def _missed(
     own = [lattice.lines[k] for k in axes]
     if not layout.erratic:
         finer = _finer(layout, lattice, axes, degree, _SMOOTH_PARTS, _MOST)
-        return _worst(calls, own, finer, degree)
+        return _worst(calls, _rule(own, degree), _rule(finer, degree))
     finer = _finer(layout, lattice, axes, degree, _FINER[len(axes)], _MOST)
-    return max(_worst(calls, own, finer, degree), _unseen(data, calls, held, own, degree))
+    missed = _worst(calls, _rule(own, degree), _rule(finer, degree))
+    return max(missed, _unseen(data, calls, held, own, degree))
 
 
 def _unseen(
@@ -115,7 +120,7 @@ def _unseen(
     worst = 0.0
     for space in dict.fromkeys(space for _, space in found):
         chosen = [
-            (part, _means(call, lines, degree + 1))
+            (part, _means(call, _rule(lines, degree)))
             for (part, own), call in zip(found, calls, strict=True)
             if own == space and not part.has(sp.floor)
         ]
@@ -169,17 +174,14 @@ def _one_period(
 
 
 def _worst(
-    calls: Sequence[Callable[[Array], Array]],
-    own: Sequence[Array],
-    finer: Sequence[Array],
-    degree: int,
+    calls: Sequence[Callable[[Array], Array]], own: QuadratureRule, finer: QuadratureRule
 ) -> float:
-    """The largest relative difference of the means between the lines of the mesh and the finer
-    ones; means that are not finite say nothing.
+    """The largest relative difference of the means by the rule of the mesh and by a finer one;
+    means that are not finite say nothing.
     """
     known = []
     for call in calls:
-        pair = _means(call, own, degree + 1), _means(call, finer, degree + 1)
+        pair = _means(call, own), _means(call, finer)
         if np.isfinite(pair).all():
             known.append(pair)
     largest = max((fine.size for _, fine in known), default=0.0)
@@ -226,23 +228,26 @@ class _Means(NamedTuple):
     inverse: float
 
 
-def _means(call: Callable[[Array], Array], lines: Sequence[Array], points: int) -> _Means:
-    """By Gauss points between the lines."""
-    lattice = Lattice(tuple(lines))
-    volume = math.prod(b - a for a, b in lattice.bounds)
+def _rule(lines: Sequence[Array], degree: int) -> QuadratureRule:
+    """The Gauss rule of elements of that degree between lines."""
+    return rule_on(Lattice(tuple(lines)), degree + 1)
+
+
+def _means(call: Callable[[Array], Array], rule: QuadratureRule) -> _Means:
+    volume = 0.0
     value = 0.0
     size = 0.0
     inverse = 0.0
     positive = True
-    for some in GaussRule(lattice, points).blocks():
+    for some in rule.blocks():
         values = call(some.points)
-        share = some.weights / volume
-        value += float(values @ share)
-        size += float(np.abs(values) @ share)
+        volume += float(some.weights.sum())
+        value += float(values @ some.weights)
+        size += float(np.abs(values) @ some.weights)
         positive = positive and bool((values > 0).all())
         if positive:
             with np.errstate(divide="ignore"):
-                inverse += float((1 / values) @ share)
+                inverse += float((1 / values) @ some.weights)
     if not positive:
         inverse = 0.0
-    return _Means(value, size, inverse)
+    return _Means(value / volume, size / volume, inverse / volume)

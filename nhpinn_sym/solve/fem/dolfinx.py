@@ -25,8 +25,8 @@ from ...runtime.fem_dolfinx.cells import CellProblem
 from ...runtime.fem_dolfinx.compat import PETSc
 from ...runtime.fem_dolfinx.equation import EquationProblem
 from ...runtime.fem_dolfinx.linear_solvers import DivergedError
-from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
+from ...runtime.mesh import Mesh, MeshFunction
 from ..progress import Progress, silent
 from ..resources import memory_errors
 from ..solution import Array, CellBatch, Coefficients
@@ -166,7 +166,7 @@ def solve_equation(
     """
     check_options(degree, max_dofs=max_dofs, steps=steps, solver=solver)
     degree = degree_for(equation.order, degree)
-    elements = element_name(degree, equation.domain.dim)
+    elements = element_name(degree, equation.domain)
     if equation.order == 4:
         elements += ", interior penalty"
     require_constant_in_time(equation)
@@ -185,10 +185,10 @@ def solve_equation(
         require_equal_numbers(comm, found, f"{key[0]}{list(key[1]) or ''}")
         return found
 
-    def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
-        require_memory(lattice.cells, degree, equation.components)
+    def level(mesh: Mesh, count: int, report: Callable[[float], None]) -> GridSolution:
+        require_memory(mesh.cells, degree, equation.components, dim=mesh.dim)
         with solve_errors():
-            problem = EquationProblem(forms, parameters, values, lattice, degree, solver, comm)
+            problem = EquationProblem(forms, parameters, values, mesh, degree, solver, comm)
             grid, times = _solved(problem, count, report)
         name = f"{elements}, {problem.method}"
         info = {"ranks": comm.size, "defect": problem.defect}
@@ -215,13 +215,13 @@ def solve_equation(
 
 def _solved(
     problem: EquationProblem, steps: int, report: Callable[[float], None]
-) -> tuple[LagrangeGrid, Array | None]:
+) -> tuple[MeshFunction, Array | None]:
     """The solution and the times of its levels."""
     if not problem.forms.TIME:
         return problem.solve(), None
     final = problem.forms.FINAL_TIME
     box = problem.box
-    every = keeps_levels(box.components * box.lattice.count(box.degree), steps)
+    every = keeps_levels(box.components * problem.mesh.count(box.degree), steps)
     times = np.linspace(0.0, final, steps + 1)
     if not every:
         times = times[-1:]

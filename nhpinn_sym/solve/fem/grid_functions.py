@@ -1,4 +1,4 @@
-"""What both finite element backends share: fields and solutions on structured meshes.
+"""What both finite element backends share: fields on lattices, and solutions on any mesh.
 
 The values of every finite element function are sorted into a `LagrangeGrid`, so that cell
 functions, u0 and u_eps are evaluated by numpy alone, the same on every rank, and can be kept on
@@ -14,12 +14,14 @@ from typing import Any, ClassVar
 import numpy as np
 
 from ...lower.forms import LoweredEquation, MultiIndex
+from ...problem.domain import Box, Domain
 from ...problem.errors import ProblemError, SolveError, UnsupportedError
 from ...runtime.hermite_grid import HermiteGrid, grid_of
 from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
-from ...runtime.quadrature import GaussRule
-from ..exports import Extent
+from ...runtime.mesh import MeshFunction
+from ...runtime.quadrature import rule_on
+from ..exports import COUNTS, Extent, equally_spaced
 from ..fields import CellField
 from ..solution import Array, CellBatch, EffectiveKey, Solution
 
@@ -99,7 +101,7 @@ def cell_batch(
 
 @dataclass(frozen=True, eq=False, repr=False)
 class GridSolution(Solution):
-    """The solution of an equation on a structured mesh; derivatives are exact inside the elements.
+    """The solution of an equation on a mesh; derivatives are exact inside the elements.
 
     A stationary solution has times = None and a grid without batch axes. With time, the grid's
     first batch axis runs along `times`: all equal steps from 0 to the final time, or the final time
@@ -108,25 +110,27 @@ class GridSolution(Solution):
     `largest` is, with time, the largest absolute value of each component at any time.
     """
 
-    grid: LagrangeGrid
+    grid: MeshFunction
     times: Array | None = None
     largest: Array | None = None
 
     @property
     def extent(self) -> Extent:
-        """The nodes of the mesh, and the times that were kept."""
-        grid = self.grid
-        lines = tuple(grid.lattice.nodes(axis, grid.degree) for axis in range(grid.dim))
-        return Extent(lines, self.times)
+        """The nodes of a lattice, equally spaced points elsewhere; the times that were kept."""
+        mesh = self.grid.mesh
+        if isinstance(mesh, Lattice):
+            nodes = tuple(mesh.nodes(axis, self.grid.degree) for axis in range(mesh.dim))
+            return Extent(nodes, self.times)
+        return Extent(equally_spaced(mesh.bounds, COUNTS[mesh.dim]), self.times)
 
     @property
     def lines(self) -> tuple[Array, ...]:
-        return self.grid.lattice.lines
+        return self.grid.mesh.lines
 
     @property
     def components(self) -> int:
         """How many there are; 1 for scalars."""
-        batch = self.grid.values.shape[: self.grid.values.ndim - self.grid.dim]
+        batch = self.grid.batch
         if len(batch) == (self.times is not None):
             return 1
         return batch[-1]
@@ -136,7 +140,7 @@ class GridSolution(Solution):
         if t is None:
             return np.stack([_evaluated(self.grid, points, index).T for index in indices])
         first, weights = self._time_weights(t)
-        window = replace(self.grid, values=self.grid.values[first : first + len(weights)])
+        window = self.grid[first : first + len(weights)]
         found = [np.tensordot(weights, _evaluated(window, points, a), 1).T for a in indices]
         return np.stack(found)
 
@@ -162,7 +166,7 @@ class GridSolution(Solution):
         )
 
 
-def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
+def _evaluated(grid: MeshFunction, points: Array, index: MultiIndex) -> Array:
     """Values of the grid function, with the grid's complaints as errors of the package."""
     try:
         return grid.evaluate(points, index)
@@ -170,19 +174,21 @@ def _evaluated(grid: LagrangeGrid, points: Array, index: MultiIndex) -> Array:
         raise ProblemError(
             str(cause),
             term=f"{len(points)} points, index {tuple(index)}",
-            remedy=f"points have shape (n, {grid.dim}) and lie in the domain",
+            remedy=f"points have shape (n, {grid.mesh.dim}) and lie in the domain",
         ) from cause
 
 
-def element_name(degree: int, dim: int, smooth: bool = False) -> str:
-    """How tables call the elements: P on an interval, Q on quadrilaterals and hexahedra; `smooth`:
-    those with continuous derivatives.
+def element_name(degree: int, domain: Domain, smooth: bool = False) -> str:
+    """How tables call the elements: Q on quadrilaterals and hexahedra, P elsewhere; `smooth`: those
+    with continuous derivatives.
     """
+    if smooth and domain.dim == 1:
+        return "cubic Hermite elements"
     if smooth:
-        return "cubic Hermite elements" if dim == 1 else "Bogner-Fox-Schmit elements"
-    if dim == 1:
-        return f"P{degree} finite elements"
-    return f"Q{degree} finite elements"
+        return "Bogner-Fox-Schmit elements"
+    if domain.dim > 1 and isinstance(domain, Box):
+        return f"Q{degree} finite elements"
+    return f"P{degree} finite elements"
 
 
 def keeps_levels(nodes: int, steps: int) -> bool:
@@ -211,27 +217,26 @@ def require_constant_in_time(equation: LoweredEquation) -> None:
 
 
 def relative_difference(
-    fine: LagrangeGrid, coarse: LagrangeGrid, largest: Array | None = None
+    fine: MeshFunction, coarse: MeshFunction, largest: Array | None = None
 ) -> float:
-    """||fine - coarse|| / ||fine|| in L2 over the box, by Gauss quadrature on the cells of `fine`;
-    the largest one of the components, a batch axis.
+    """||fine - coarse|| / ||fine|| in L2, by Gauss quadrature on the cells of `fine`; the largest
+    one of the components, a batch axis.
 
     A component that is smaller than its own difference, or than _SMALL of the largest one, is
     measured by that: unknowns of a system may have different units, but some vanish up to rounding.
     `largest` are the largest values that a function of time ever had, by component: a norm is not
     taken to be less than _SMALL of theirs, as of what has decayed only rounding is left.
     """
-    batch = fine.values.shape[: fine.values.ndim - fine.dim]
-    difference = np.zeros(batch)
-    norm = np.zeros(batch)
-    value: MultiIndex = (0,) * fine.dim
-    for some in GaussRule(fine.lattice, fine.degree + 1).blocks():
+    difference = np.zeros(fine.batch)
+    norm = np.zeros(fine.batch)
+    value: MultiIndex = (0,) * fine.mesh.dim
+    for some in rule_on(fine.mesh, fine.degree + 1).blocks():
         values = fine.evaluate(some.points, value)
         difference += (values - coarse.evaluate(some.points, value)) ** 2 @ some.weights
         norm += values**2 @ some.weights
     norms = np.sqrt(norm)
     if largest is not None:
-        volume = np.prod([high - low for low, high in fine.bounds])
+        volume = np.prod([high - low for low, high in fine.mesh.bounds])
         norms = np.maximum(norms, _SMALL * np.sqrt(volume) * largest.reshape(norms.shape))
     top = norms.max()
     if top == 0:

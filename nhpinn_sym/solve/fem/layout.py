@@ -5,14 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import singledispatch
+from typing import Protocol
 
 import numpy as np
 
-from ...problem.domain import BoundaryPart
-from ...problem.errors import SolveError
+from ...lower.forms import LoweredEquation
+from ...problem.domain import BoundaryPart, Box, Domain
+from ...problem.errors import SolveError, UnsupportedError
 from ...resolution import Resolution
 from ...runtime.lattice import Lattice
 from ...runtime.levels import FEWEST
+from ...runtime.mesh import Mesh
 from ..solution import Array
 
 Bounds = tuple[tuple[float, float], ...]
@@ -31,6 +35,51 @@ _SAME_DIGITS = 9
 """Cells whose lengths agree to so many digits are of one length: the lattice is uniform then."""
 _TOUCHING = 1e-9
 """Lines that are closer than that share of an axis are one."""
+
+
+class Meshes(Protocol):
+    """The meshes of a domain, as an equation asks for them."""
+
+    @property
+    def bounds(self) -> Bounds:
+        """The smallest box around the domain."""
+
+    @property
+    def erratic(self) -> bool:
+        """Whether data jump or kink where no mesh has its lines: a change from mesh to mesh may be
+        small by accident.
+        """
+
+    @property
+    def unresolved(self) -> str | None:
+        """What is not known of the data."""
+
+    def levels(self, degree: int, limit: int) -> Sequence[Mesh]:
+        """The meshes to try, coarsest first, three at least, each with half the cells of the next,
+        up to `limit` nodes.
+        """
+
+    def given(self, cells: Sequence[int]) -> Sequence[Mesh]:
+        """The mesh of about so many cells along each axis, before it those of a quarter and a
+        half.
+        """
+
+    def at_least(self, cells: Sequence[int], most: int) -> Sequence[Mesh]:
+        """A mesh that resolves the data too, of `most` cells at most, before it coarser ones."""
+
+    def resolves(self, mesh: Mesh) -> bool:
+        """Whether the quadrature of a mesh misses nothing of the data."""
+
+
+@singledispatch
+def meshes_of(domain: Domain, equation: LoweredEquation, found: Resolution) -> Meshes:
+    """The meshes of the domain of an equation, from what its data ask for.
+
+    UnsupportedError for a kind of domain that is not registered.
+    """
+    raise UnsupportedError(
+        "finite elements on a domain of this kind", term=domain, remedy="give domain=Box(...)"
+    )
 
 
 @dataclass(frozen=True)
@@ -132,13 +181,13 @@ class Layout:
             return self.given(cells)
         return self._with_coarser([finest])
 
-    def resolves(self, lattice: Lattice) -> bool:
+    def resolves(self, mesh: Mesh) -> bool:
         """Whether there is a line of the lattice at the end of every panel, and nothing else to
         resolve.
         """
         if self.erratic or not self.panels:
             return not self.erratic
-        return all(_holds(lines, held) for lines, held in zip(lattice.lines, self.panels))
+        return all(_holds(lines, held) for lines, held in zip(mesh.lines, self.panels))
 
     def _with_coarser(self, found: list[Lattice]) -> list[Lattice]:
         while len(found) < FEWEST:
@@ -154,6 +203,32 @@ class Layout:
         """
         breaks = self.breaks or ((),) * lattice.dim
         return Lattice(tuple(_merged(*parts) for parts in zip(lattice.lines, breaks, strict=True)))
+
+
+@meshes_of.register
+def _(domain: Box, equation: LoweredEquation, found: Resolution) -> Meshes:
+    return Layout.of(found).with_corners(singular_parts(equation))
+
+
+def singular_parts(equation: LoweredEquation) -> list[BoundaryPart]:
+    """Parts of the boundary of a plane system that meet others in singular corners: those where a
+    displacement is held in other components.
+
+    In three dimensions lines towards them would be too many; scalar problems are smooth enough at
+    right angles.
+    """
+    if equation.components < 2 or equation.domain.dim != 2 or equation.jumps:
+        return []
+    parts = [part for part in equation.domain.parts if part.axis not in equation.periodic]
+    held = {
+        part: frozenset(e.field for e in equation.essential if part.name in e.parts)
+        for part in parts
+    }
+    return [
+        part
+        for part in parts
+        if any(held[part] != held[other] for other in parts if other.axis != part.axis)
+    ]
 
 
 def equal_cells(bounds: Bounds, n: int) -> tuple[int, ...]:

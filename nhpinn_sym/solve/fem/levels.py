@@ -11,18 +11,18 @@ import numpy as np
 import sympy as sp
 
 from ...lower.forms import LoweredCells, LoweredEquation
-from ...problem.domain import BoundaryPart
 from ...problem.errors import ProblemError
 from ...resolution import resolve_equation
 from ...resolution.problems import cell_data
 from ...runtime.lattice import Lattice
+from ...runtime.mesh import Mesh
 from ..external_fields import CellFields
 from ..progress import Progress
 from ..solution import Array
 from .cost import require_memory
 from .data_error import data_error, fields_error
 from .grid_functions import GridSolution
-from .layout import Layout
+from .layout import Layout, Meshes, meshes_of
 from .options import cells_per_axis
 from .refine import SolveLevel, refine_equation, solve_on_mesh
 
@@ -62,7 +62,7 @@ def solve_levels(
     neither  : refined from the panels of the data until the estimate is below `tolerance`
     """
     found = resolve_equation(equation, parameters)
-    layout = Layout.of(found).with_corners(singular_parts(equation))
+    layout = meshes_of(equation.domain, equation, found)
     missed = equation_data_error(equation, parameters, layout, degree)
     if mesh is None and at_least is None:
         solution = refine_equation(
@@ -99,27 +99,6 @@ def _most_dofs(equation: LoweredEquation) -> int:
     return _MAX_DOFS_IN_TIME
 
 
-def singular_parts(equation: LoweredEquation) -> list[BoundaryPart]:
-    """Parts of the boundary of a plane system that meet others in singular corners: those where a
-    displacement is held in other components.
-
-    In three dimensions lines towards them would be too many; scalar problems are smooth enough at
-    right angles.
-    """
-    if equation.components < 2 or equation.domain.dim != 2 or equation.jumps:
-        return []
-    parts = [part for part in equation.domain.parts if part.axis not in equation.periodic]
-    held = {
-        part: frozenset(e.field for e in equation.essential if part.name in e.parts)
-        for part in parts
-    }
-    return [
-        part
-        for part in parts
-        if any(held[part] != held[other] for other in parts if other.axis != part.axis)
-    ]
-
-
 def _refuse_without_effect(**options: Any) -> None:
     for name, value in options.items():
         if value is not None:
@@ -131,8 +110,8 @@ def _refuse_without_effect(**options: Any) -> None:
 
 
 def equation_data_error(
-    equation: LoweredEquation, parameters: Mapping[str, Any], layout: Layout, degree: int
-) -> Callable[[Lattice], float]:
+    equation: LoweredEquation, parameters: Mapping[str, Any], layout: Meshes, degree: int
+) -> Callable[[Mesh], float]:
     """The relative error of coefficients and sources on a mesh."""
     terms = chain(equation.bilinear, equation.mass, equation.linear)
     data = list(dict.fromkeys(term.coefficient for term in terms))
@@ -140,8 +119,8 @@ def equation_data_error(
     if equation.time is not None and equation.final_time is not None:
         values[equation.time] = _DURING * float(equation.final_time)
 
-    def missed(lattice: Lattice) -> float:
-        return data_error(data, equation.coordinates, values, layout, lattice, degree)
+    def missed(mesh: Mesh) -> float:
+        return data_error(data, equation.coordinates, values, layout, mesh, degree)
 
     return missed
 

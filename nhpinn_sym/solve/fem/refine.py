@@ -1,8 +1,8 @@
 """Mesh refinement with error estimates, the same for every finite element backend.
 
-A level is one lattice; the next one has its cells halved along each axis (and twice the time
-steps). Nothing but the results of a level is asked for, so that a backend provides one function:
-(lattice, ...) -> result.
+A level is one mesh; the next one has its cells halved along each axis (and twice the time steps).
+Nothing but the results of a level is asked for, so that a backend provides one function:
+(mesh, ...) -> result.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 
 from ...problem.errors import SolvabilityError, SolveError
-from ...runtime.lagrange_grid import LagrangeGrid
 from ...runtime.lattice import Lattice
 from ...runtime.levels import (
     SAFETY,
@@ -25,14 +24,15 @@ from ...runtime.levels import (
     estimate_entries,
     relative_estimate,
 )
+from ...runtime.mesh import Mesh, MeshFunction
 from ..progress import Progress
 from ..solution import Array, CellBatch, EffectiveKey
 from .grid_functions import GridSolution, relative_difference
-from .layout import Layout
+from .layout import Layout, Meshes
 
 Effective = Mapping[EffectiveKey, Array]
-SolveLevel = Callable[[Lattice, int, Callable[[float], None]], GridSolution]
-"""(lattice, time steps, report) -> solution; it calls report(fraction) while it works."""
+SolveLevel = Callable[[Mesh, int, Callable[[float], None]], GridSolution]
+"""(mesh, time steps, report) -> solution; it calls report(fraction) while it works."""
 
 MAX_STEPS = 2**14
 
@@ -168,13 +168,13 @@ def entry_errors(
 
 def solve_on_mesh(
     solve_level: SolveLevel,
-    layout: Layout,
+    layout: Meshes,
     degree: int,
-    meshes: Sequence[Lattice],
+    meshes: Sequence[Mesh],
     steps: int,
     progress: Progress,
     label: str,
-    missed: Callable[[Lattice], float] = lambda lattice: 0.0,
+    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
 ) -> GridSolution:
     """The solution on the last of `meshes` with `steps` time steps; info["estimate"] comes from
     those before it, with half the steps each.
@@ -191,7 +191,7 @@ def solve_on_mesh(
             share = 0.8 / 5**left
 
             def report(
-                fraction: float, mesh: Lattice = mesh, done: float = done, share: float = share
+                fraction: float, mesh: Mesh = mesh, done: float = done, share: float = share
             ) -> None:
                 task.update(done + share * fraction, f"{mesh} cells")
 
@@ -208,14 +208,14 @@ def solve_on_mesh(
 
 def refine_equation(
     solve_level: SolveLevel,
-    layout: Layout,
+    layout: Meshes,
     degree: int,
     steps: int,
     tolerance: float,
     max_dofs: int,
     progress: Progress,
     label: str,
-    missed: Callable[[Lattice], float] = lambda lattice: 0.0,
+    missed: Callable[[Mesh], float] = lambda mesh: 0.0,
 ) -> GridSolution:
     """Refine the mesh or, with time, the steps, whichever error is larger, until the sum of both
     errors is below `tolerance`.
@@ -231,7 +231,7 @@ def refine_equation(
     estimates: list[float] = []
     with progress(label) as task:
 
-        def solve(mesh: Lattice, count: int) -> GridSolution:
+        def solve(mesh: Mesh, count: int) -> GridSolution:
             return solve_level(
                 mesh, count, lambda fraction: task.update(done, f"{mesh} cells, {fraction:.0%}")
             )
@@ -267,7 +267,7 @@ def refine_equation(
     return _finished(solution, estimate, data_error, tolerance, steps, start)
 
 
-def _space_rate(layout: Layout, degree: int) -> int:
+def _space_rate(layout: Meshes, degree: int) -> int:
     """The rate at which solutions converge in L2 at most; 1 where jumps make the changes
     erratic.
     """
@@ -343,10 +343,10 @@ def _finished(
     grid = solution.grid
     info: dict[str, Any] = {
         "seconds": time.perf_counter() - start,
-        "size": solution.components * grid.lattice.count(grid.degree),
+        "size": solution.components * grid.mesh.count(grid.degree),
     }
     info |= {
-        "cells": grid.cells,
+        "cells": grid.mesh.cells,
         "estimate": estimate,
         "tolerance": tolerance,
         "data_error": data_error,
@@ -363,10 +363,8 @@ def equation_change(fine: GridSolution, coarse: GridSolution) -> float:
     return relative_difference(_final(fine), _final(coarse), fine.largest)
 
 
-def _final(solution: GridSolution) -> LagrangeGrid:
+def _final(solution: GridSolution) -> MeshFunction:
     """The function at the final time."""
-    return (
-        solution.grid
-        if solution.times is None
-        else replace(solution.grid, values=solution.grid.values[-1])
-    )
+    if solution.times is None:
+        return solution.grid
+    return solution.grid[-1]

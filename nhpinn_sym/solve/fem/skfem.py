@@ -17,6 +17,7 @@ from ...emit.source import run
 from ...lower.forms import LoweredEquation
 from ...problem.errors import BackendMissingError, SolveError
 from ...runtime.lattice import Lattice
+from ...runtime.mesh import Mesh
 from ..backends import BACKENDS
 from ..progress import Progress, silent
 from ..resources import memory_errors
@@ -50,7 +51,7 @@ class CellSolver(ElementCellSolver):
 
     def problem_on(self, lattice: Lattice) -> Any:
         periodic = tuple(range(lattice.dim))
-        return self.driver.space_of(self.forms, lattice, self.degree, periodic)
+        return self.driver.space_on(lattice, self.degree, periodic, self.forms)
 
     def solve_level(self, lattice: Lattice, problem: Any, slow_points: Array) -> CellBatch:
         names = [symbol.name for symbol in self.cells.slow]
@@ -94,17 +95,17 @@ def solve_equation(
     """
     check_options(degree, max_dofs=max_dofs, steps=steps)
     degree = degree_for(equation.order, degree)
-    elements = element_name(degree, equation.domain.dim, smooth=equation.order == 4)
+    elements = element_name(degree, equation.domain, smooth=equation.order == 4)
     require_constant_in_time(equation)
     driver = _runtime("equation")
     forms = run("equation_forms", target.equation(equation, "equation")["equation_forms.py"])
     data: dict[str, Any] = dict(parameters)
     data |= {e.symbol.name: partial(coefficients, e) for e in weak_externals(equation)}
 
-    def level(lattice: Lattice, count: int, report: Callable[[float], None]) -> GridSolution:
-        require_memory(lattice.cells, degree, equation.components, by_elements=True)
-        space = driver.space_of(forms, lattice, degree, equation.periodic)
-        keep = keeps_levels(equation.components * lattice.count(degree), count)
+    def level(mesh: Mesh, count: int, report: Callable[[float], None]) -> GridSolution:
+        require_memory(mesh.cells, degree, equation.components, by_elements=True, dim=mesh.dim)
+        space = driver.space_on(mesh, degree, equation.periodic, forms)
+        keep = keeps_levels(equation.components * mesh.count(degree), count)
         result = driver.solve_equation(forms, space, data, count, keep, report)
         name = f"{elements}, {result.method}"
         info = {"defect": result.defect}

@@ -15,6 +15,7 @@ from torch import Tensor
 from ....emit.hard_constraints import constrain
 from ....emit.torch_text import closure
 from ....lower.forms import LoweredEquation, MultiIndex
+from ....problem.domain import require_box
 from ....problem.errors import ProblemError, UnsupportedError
 from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
@@ -106,6 +107,7 @@ def solve_classical(
     """
     require_second_order(equation)
     chosen = read(EquationOptions, options, lambda o: 3 if equation.time is not None else 2)
+    require_box(equation.domain, "the classical PINN")
     problem = SoftProblem(equation, coefficients, parameters, chosen.device)
     training = ClassicalEquation(problem, chosen, tolerance or POOR)
     found = adaptive.solve(training, progress)

@@ -4,6 +4,7 @@ residuals where the ansatz leaves them open.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,13 +22,11 @@ from ....emit.torch_text import closure, given_values
 from ....lower.forms import LoweredEquation, MultiIndex
 from ....problem.domain import BoundaryPart
 from ....resolution import resolve_equation
-from ....runtime.lattice import Lattice
 from ....runtime.nets.function_families import Functions, stack_functions
-from ....runtime.nets.inputs import moved_to
 from ....runtime.nets.jets import combine, product
 from ....runtime.nets.least_squares import safe_divisor
-from ....runtime.quadrature import GaussRule, Quadrature, QuadratureRule
-from ...domains import normals_of
+from ....runtime.quadrature import InTime, Quadrature, QuadratureRule
+from ...domains import normals_of, points_on, quadrature_rule
 from ...solution import Array, Coefficients
 from ..collocation import (
     Rows,
@@ -39,13 +38,15 @@ from ..collocation import (
     sharp_panels,
     unit_jet,
 )
-from ..network import Jet, Network, TrialSpace
+from ..network import Axes, Jet, Network, TrialSpace
 from .null_space import NullSpace, find_null_space
 
 _NAME = "equation"
 _FILE = f"{_NAME}_residual"
 _SAMPLES = 256
 """Points at which blocks of rows are compared."""
+_ROUNDING = 1e-9
+"""Share of the domain by which a point may lie outside."""
 _GAUSS = {1: 64, 2: 32, 3: 16}
 """Points a line of the quadrature by which the mean is taken off, by the number of axes."""
 
@@ -250,7 +251,23 @@ class BoundaryValueProblem:
 
     def move_to(self, name: str, points: Tensor) -> Tensor:
         """Points of the domain, moved to a part of its boundary."""
-        return moved_to(points, self.normals[name], self.trial.axes)
+        domain = self.equation.domain
+        x = points[:, : domain.dim].cpu().numpy()
+        there = torch.as_tensor(points_on(domain, name, x), device=points.device)
+        return torch.cat([there, points[:, domain.dim :]], 1)
+
+    def points(self, count: int, seed: int, axes: Axes | None = None) -> Tensor:
+        """About `count` collocation points of the domain (and of the time); axes: some of those of
+        the net, without panels of the data. They are drawn in the smallest box around it.
+        """
+        domain = self.equation.domain
+        panels = self.trial.panels if axes is None else ()
+        share = math.prod(b - a for a, b in domain.bounds) / float(domain.volume)
+        found = collocation_points(
+            round(count * share), axes or self.trial.axes, seed, self.device, panels
+        )
+        columns = found[:, : domain.dim].cpu().numpy().T
+        return found[torch.as_tensor(domain.contains(columns, _ROUNDING), device=self.device)]
 
     @cached_property
     def normals(self) -> dict[str, tuple[float, ...]]:
@@ -262,8 +279,11 @@ class BoundaryValueProblem:
 
     def _rule(self, count: int) -> QuadratureRule:
         """`count` Gauss points along each coordinate, and along the time."""
-        whole = Lattice.uniform(self.bounds, (1,) * len(self.bounds))
-        return GaussRule(whole, count, self.normals)
+        domain = self.equation.domain
+        rule = quadrature_rule(domain, (1,) * domain.dim, count)
+        if self.equation.time is None:
+            return rule
+        return InTime(rule, self.bounds[-1], count)
 
     def hard_parts(self, constraints: Constraints) -> list[BoundaryPart]:
         """The parts of the boundary on which the ansatz takes the data by itself."""
@@ -284,9 +304,7 @@ class BoundaryValueProblem:
     @cached_property
     def balance(self) -> tuple[Tensor, Tensor]:
         """Factors of the equations and of the components: 1 for scalar problems."""
-        conditions = self._equations(
-            collocation_points(_SAMPLES, self.trial.axes, 0, self.device, self.trial.panels)
-        )
+        conditions = self._equations(self.points(_SAMPLES, 0))
         rows, columns = balance_factors(row_strengths(conditions.weights, self.trial))
         if self.components == 1:
             return torch.ones_like(rows), torch.ones_like(columns)
@@ -306,14 +324,12 @@ class BoundaryValueProblem:
 
     def blocks(self, count: int, seed: int) -> list[Rows]:
         """The rows inside and those of each open part, which are scaled to the same strength."""
-        blocks = [
-            self.inside(
-                collocation_points(count, self.trial.axes, seed, self.device, self.trial.panels)
-            )
-        ]
+        trial = self.trial
+        blocks = [self.inside(self.points(count, seed))]
         for k, name in enumerate(self.trial.module.BOUNDARY):
+            number = seed + 10 + k
             points = collocation_points(
-                max(20, count // 2), self.trial.axes, seed + 10 + k, self.device, self.trial.panels
+                max(20, count // 2), trial.axes, number, self.device, trial.panels
             )
             points = self.move_to(name, points)
             blocks.append(self.on_part(name, points, blocks[0].strength(self.trial)))

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ....emit.hard_constraints import Constraints, constrain
 from ....lower.forms import MultiIndex
-from ....problem.domain import BoundaryPart
+from ....problem.domain import BoundaryPart, Box
 from ....runtime.nets.corners import (
     Edge,
     characteristics,
@@ -142,6 +142,8 @@ def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:
     equation = problem.equation
     if equation.order == 4:
         return {}
+    if not isinstance(equation.domain, Box):
+        return {}  # the functions are those of right angles, and of straight walls across an axis
     constraints = [constrain(equation, j) for j in range(problem.components)]
     parts = [part for part in equation.domain.parts if part.axis not in equation.periodic]
     pairs = [pair for pair in combinations(parts, 2) if pair[0].axis != pair[1].axis]

@@ -21,7 +21,7 @@ from ....problem.errors import ProblemError, SolveError
 from ....runtime.nets.least_squares import safe_divisor
 from ...exports import COUNTS, Extent, equally_spaced
 from ...solution import Array, Solution
-from ..collocation import Rows, collocation_points, matrix, random_layer
+from ..collocation import Rows, matrix, random_layer
 from ..network import Network
 from .boundary_value import BoundaryValueProblem
 
@@ -75,7 +75,7 @@ class NetworkSolution(Solution):
 def probe(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> Array:
     """Values of u at points of the domain (at the final time), (values, 1)."""
     dim = problem.equation.domain.dim
-    points = collocation_points(_PROBES, problem.trial.axes[:dim], 0, problem.device).cpu().numpy()
+    points = problem.points(_PROBES, 0, problem.trial.axes[:dim]).cpu().numpy()
     final = problem.equation.final_time
     where = _located(problem, points, None if final is None else float(final))
     zero = (0,) * where.shape[1]
