@@ -19,6 +19,7 @@ from rich.table import Table
 
 from ..solve.backends import BACKENDS
 
+# What mends a library that is there, by a word of its problem.
 _MENDED = {
     "UCX": (
         "export UCX_TLS=self,sm,tcp (not on a cluster with InfiniBand): MPI found a network device"
@@ -29,12 +30,11 @@ _MENDED = {
         " names another compiler"
     ),
 }
-"""What mends a library that is there, by a word of its problem."""
 
+# Seconds after which a library that is being imported counts as broken.
 _TIMEOUT = 120.0
-"""Seconds after which a library that is being imported counts as broken."""
+# Characters that are quoted of what a process said before it died.
 _TAIL = 300
-"""Characters that are quoted of what a process said before it died."""
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,11 @@ from ..solve.domains import line_points
 from ..solve.solution import Array
 from ..solve.tensors import PAIRS
 
+# Points of the domain, from its one corner to the other, at which functions of x are shown.
 _PLACES = 5
-"""Points of the domain, from its one corner to the other, at which functions of x are shown."""
 
+# What counts as zero, beside the largest entry.
 _ZERO = 1e-12
-"""What counts as zero, beside the largest entry."""
 
 
 def cells_table(cells: CellSolution, problem: MultiscaleProblem) -> None:
@@ -151,7 +151,9 @@ def _stiffness(matrix: Array, width: int) -> Table:
 
 
 def _label(name: str, index: tuple[int, ...]) -> str:
-    return f"{name}{[i + 1 for i in index]}" if index else name
+    if index:
+        return f"{name}{[i + 1 for i in index]}"
+    return name
 
 
 def _written(number: Any, digits: int = 12) -> str:

@@ -34,8 +34,8 @@ class NamedTerm(NamedTuple):
     share: int = 1
 
 
+# {(derivatives outside, inside): (name, sign)} of terms below the order of the operator.
 _LOWER_ORDER = {(1, 1): ("B", -1), (1, 0): ("beta", 1), (0, 1): ("b", 1), (0, 0): ("c", 1)}
-"""{(derivatives outside, inside): (name, sign)} of terms below the order of the operator."""
 
 
 def name_terms(op: Operator, order: int, key: MacroscopicTerm, local: bool) -> list[NamedTerm]:
@@ -72,7 +72,9 @@ def name_terms(op: Operator, order: int, key: MacroscopicTerm, local: bool) -> l
 def _name_of_time_derivative(op: Operator, inner: tuple[int, ...], time: int) -> str:
     if inner:
         return "mixed"
-    return "rho" if time == op.problem.time_order else "damping"
+    if time == op.problem.time_order:
+        return "rho"
+    return "damping"
 
 
 def _index(

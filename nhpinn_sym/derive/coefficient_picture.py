@@ -27,7 +27,9 @@ def leading_coefficient(operator: Operator) -> sp.Expr:
     held = [c for _, c in operator.terms()]
     candidates = [c for c in held if c.has(*operator.fast)] if operator.fast else []
     found = max(candidates or held, key=sp.count_ops)
-    return -found if found.could_extract_minus_sign() else found
+    if found.could_extract_minus_sign():
+        return -found
+    return found
 
 
 def coefficient_values(

@@ -87,8 +87,8 @@ class Derivation:
         return rf"$$\begin{{aligned}} {self.steps[-1].aligned()} \end{{aligned}}$$"
 
 
+# Characters that fit into a line of a landscape page, about.
 _WIDTH = 105
-"""Characters that fit into a line of a landscape page, about."""
 
 
 def _aligned(equations: tuple[sp.Basic, ...]) -> str:

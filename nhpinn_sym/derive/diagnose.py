@@ -33,10 +33,9 @@ from ..problem.errors import CoefficientError, PeriodError, SolvabilityError, Un
 from .boundedness import check_bounded
 from .recursion import Recursion, derivative
 
+# Difference of a coefficient at opposite faces of the cell, relative to its size, up to which it
+# counts as continuous there.
 _FACE_GAP = 1e-6
-"""Difference of a coefficient at opposite faces of the cell, relative to its size, up to which it
-counts as continuous there.
-"""
 # Share of the largest value: what is negative by rounding is zero.
 _TINY = 1e-12
 _MAY_BE_SINGULAR = (sp.Pow, sp.log, sp.tan, sp.cot, sp.sec, sp.csc, sp.coth, sp.csch, sp.gamma)
@@ -382,7 +381,9 @@ def _kind(field: int | None, alpha: tuple[int, ...]) -> str:
 
 def _number(value: complex) -> complex:
     """A number that is real as such."""
-    return value if value.imag else value.real
+    if value.imag:
+        return value
+    return value.real
 
 
 _SOLVABILITY = {

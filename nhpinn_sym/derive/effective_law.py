@@ -19,12 +19,11 @@ from .effective_terms import Averaged, EffectiveEntry, FunctionDerivative, MeanT
 from .products import Averages, Function, MacroscopicTerm, Pairing
 from .recursion import Recursion
 
+# Relative uncertainty up to which a mean by quadrature counts as its value.
 _ROUNDING = 1e-13
-"""Relative uncertainty up to which a mean by quadrature counts as its value."""
 _SAME = 1e-14
+# A mean this close to a fraction with small denominator, such as <sin^2> = 1/2, is taken for it.
 _LARGEST_DENOMINATOR = 12
-"""A mean this close to a fraction with small denominator, such as <sin^2> = 1/2, is taken for it.
-"""
 
 
 def effective_law(op: Operator, recursion: Recursion) -> tuple[EffectiveEntry, ...]:
@@ -229,7 +228,9 @@ def _symbol(op: Operator, recursion: Recursion, term: NamedTerm, average: Averag
     if recursion.local and average.terms:
         holders += recursion.powers[recursion.lowest].values()
     slow = [v for v in op.coordinates if any(h.has(v) for h in holders)]
-    return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
+    if slow:
+        return sp.Function(label)(*slow)
+    return sp.Symbol(label, real=True)
 
 
 def closed_mean(op: Operator, c: sp.Expr, *, numbers: bool) -> sp.Expr | None:

@@ -29,15 +29,15 @@ from ..operator.twoscale import fast_part
 from ..problem.errors import CoefficientError, SolvabilityError
 from ..runtime.arrays import Array, ComplexArray
 
+# Share of the largest entry below which an eigenvalue of the symbol is not positive: phases may
+# differ by eight orders of magnitude.
 _TINY = 1e-10
-"""Share of the largest entry below which an eigenvalue of the symbol is not positive: phases may
-differ by eight orders of magnitude."""
+# The same between the slow points that were looked at, where only negative values are refused.
 _ROUNDING = 1e-13
-"""The same between the slow points that were looked at, where only negative values are refused."""
+# Share of the largest entry below which a singular value, or a trace, is zero.
 _SINGULAR = 1e-8
-"""Share of the largest entry below which a singular value, or a trace, is zero."""
+# Random points of the cell, beside those of a grid, at which sizes are looked at.
 _COUNT = 400
-"""Random points of the cell, beside those of a grid, at which sizes are looked at."""
 Spectrum = Callable[[ComplexArray], Array]
 """(n, k, k) -> (n,): a number of each matrix that changes by no more than the norm of its change.
 """

@@ -120,7 +120,9 @@ def _symbol(
             used |= set(writer.arguments(f.function.number))
     held = [average.constant, *(t.coefficient for t in average.terms)]
     slow = [v for v in model.cell_operator.coordinates if v in used or any(c.has(v) for c in held)]
-    return sp.Function(label)(*slow) if slow else sp.Symbol(label, real=True)
+    if slow:
+        return sp.Function(label)(*slow)
+    return sp.Symbol(label, real=True)
 
 
 def _axes(index: MultiIndex) -> str:

@@ -33,7 +33,9 @@ class Mean(sp.Function):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         base = rf"\left\langle {latex(self.args[0])} \right\rangle"
-        return base if exp is None else f"{base}^{{{exp}}}"
+        if exp is None:
+            return base
+        return f"{base}^{{{exp}}}"
 
 
 class WallMean(sp.Function):
@@ -53,7 +55,9 @@ class WallMean(sp.Function):
         base = (
             rf"\left\langle {latex(inner)} \right\rangle_{{{latex(coordinate)} = {latex(place)}}}"
         )
-        return base if exp is None else f"{base}^{{{exp}}}"
+        if exp is None:
+            return base
+        return f"{base}^{{{exp}}}"
 
 
 class OfOrder(sp.Function):
@@ -65,11 +69,15 @@ class OfOrder(sp.Function):
 
     def _sympystr(self, printer: Any) -> str:
         whole = f"A_{self.args[0]} {printer.doprint(self.args[1])}"
-        return whole if len(self.args) == 2 else f"({whole})_{self.args[2]}"
+        if len(self.args) == 2:
+            return whole
+        return f"({whole})_{self.args[2]}"
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         whole = rf"A_{{{self.args[0]}}} {printer.doprint(self.args[1])}"
-        return whole if len(self.args) == 2 else rf"\left( {whole} \right)_{{{self.args[2]}}}"
+        if len(self.args) == 2:
+            return whole
+        return rf"\left( {whole} \right)_{{{self.args[2]}}}"
 
 
 def _elsewhere(expr: AppliedUndef) -> bool:
@@ -84,12 +92,16 @@ class _Text(StrPrinter):
         return terms(expr)
 
     def _print_Symbol(self, expr: sp.Symbol) -> str:
-        return "eps" if expr.name == "epsilon" else str(super()._print_Symbol(expr))
+        if expr.name == "epsilon":
+            return "eps"
+        return str(super()._print_Symbol(expr))
 
     def _print_Derivative(self, expr: sp.Derivative) -> str:
         marks = " ".join(f"d_{v}" for v, n in expr.variable_count for _ in range(int(n)))
         inner = self.doprint(expr.expr)
-        return f"{marks} {inner}" if plain(expr.expr) else f"{marks}[{inner}]"
+        if plain(expr.expr):
+            return f"{marks} {inner}"
+        return f"{marks}[{inner}]"
 
     def _print_Pow(self, expr: sp.Pow, rational: bool = False) -> str:
         if not isinstance(expr.base, sp.Derivative):
@@ -127,7 +139,9 @@ class _Latex(LatexPrinter):
         name = name_in_latex(expr.func.__name__)
         if _elsewhere(expr):
             name += rf"\left({', '.join(map(self._print, expr.args))}\right)"
-        return name if exp is None else rf"\left({name}\right)^{{{exp}}}"
+        if exp is None:
+            return name
+        return rf"\left({name}\right)^{{{exp}}}"
 
 
 def terms(expr: sp.Expr) -> list[sp.Expr]:
@@ -158,10 +172,10 @@ def plain(expr: sp.Expr) -> bool:
     return isinstance(expr, (AppliedUndef, sp.Derivative))
 
 
+# (letter, level where it is told, source, component of the unknown, own component): N2_12_v1_1.
 _CELL_FUNCTION = re.compile(
     r"(N|psi)(\d*)_?([\dtf]*)(?:_([A-Za-z][A-Za-z0-9]*))?(?:_(\d+))?", re.ASCII
 )
-"""(letter, level where it is told, source, component of the unknown, own component): N2_12_v1_1."""
 _EXPANDED = re.compile(r"([A-Za-z]+)(\d+)_(\d+)", re.ASCII)
 _OF_LEVEL = re.compile(r"([A-Za-z]+)_(\d*)_?([xyz])", re.ASCII)
 _WORD = re.compile(r"([A-Za-z]+?)(\d*)((?:_\w+?)*)", re.ASCII)
@@ -196,13 +210,17 @@ def name_in_latex(name: str) -> str:
 
 def _script(mark: str, content: str) -> str:
     """A superscript ^{...} or a subscript _{...}; nothing for nothing."""
-    return f"{mark}{{{content}}}" if content else ""
+    if content:
+        return f"{mark}{{{content}}}"
+    return ""
 
 
 def _letter(word: str) -> str:
     """A letter or Greek letter as it is, a longer word upright."""
     greek = translate(word)
-    return greek if len(word) < 2 or greek != word or word[0].isdigit() else rf"\mathrm{{{word}}}"
+    if len(word) < 2 or greek != word or word[0].isdigit():
+        return greek
+    return rf"\mathrm{{{word}}}"
 
 
 def text(expr: Any) -> str:
@@ -211,7 +229,9 @@ def text(expr: Any) -> str:
     """
     if isinstance(expr, sp.Equality):
         return "; ".join(f"{text(row.lhs)} = {text(row.rhs)}" for row in rows(expr))
-    return _line(expr) if isinstance(expr, sp.Expr) else str(_Text().doprint(expr))
+    if isinstance(expr, sp.Expr):
+        return _line(expr)
+    return str(_Text().doprint(expr))
 
 
 @lru_cache(maxsize=4096)
@@ -266,7 +286,9 @@ def _signed(e: sp.Expr) -> tuple[int, sp.Expr]:
         return 1, e.func(
             sp.factor_terms(e.args[0]), evaluate=False
         )  # 2 pi (y1 + y2), which SymPy itself writes pi (2 y1 + 2 y2)
-    return (-1, -e) if e.is_number and e.is_negative else (1, e)
+    if e.is_number and e.is_negative:
+        return (-1, -e)
+    return (1, e)
 
 
 def _sum(parts: list[tuple[int, sp.Expr]]) -> tuple[int, sp.Expr]:

@@ -56,7 +56,9 @@ class Prose(str):
 
 def latex_prose(sentence: str) -> str:
     """Any sentence for LaTeX."""
-    return sentence.latex() if isinstance(sentence, Prose) else latex_text(sentence)
+    if isinstance(sentence, Prose):
+        return sentence.latex()
+    return latex_text(sentence)
 
 
 def formula(expr: sp.Basic) -> Formula:
@@ -94,4 +96,6 @@ def joined(parts: Iterable[str], between: str) -> Prose:
 def _pieces(part: str | sp.Basic) -> tuple[str, ...]:
     if isinstance(part, Prose):
         return part.parts
-    return (formula(part),) if isinstance(part, sp.Basic) else (part,)
+    if isinstance(part, sp.Basic):
+        return (formula(part),)
+    return (part,)

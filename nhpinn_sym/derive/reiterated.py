@@ -144,7 +144,9 @@ def _without_left(op: Operator, z: Sequence[FastAxis]) -> Table | None:
         table = right_form(op)
     except JumpError:
         return None
-    return None if _singular(table, z) or any(t.power < 0 for t in table) else table
+    if _singular(table, z) or any(t.power < 0 for t in table):
+        return None
+    return table
 
 
 def _non_divergence(op: Operator) -> bool:
@@ -161,7 +163,9 @@ def _arguments(op: Operator, rest: Sequence[FastAxis], inside: Table) -> tuple[s
 
 
 def _head(symbol: sp.Expr) -> str:
-    return symbol.func.__name__ if isinstance(symbol, AppliedUndef) else str(symbol)
+    if isinstance(symbol, AppliedUndef):
+        return symbol.func.__name__
+    return str(symbol)
 
 
 def _zero(index: MultiIndex) -> MultiIndex:

@@ -25,8 +25,8 @@ _UNWEIGHTED = (
     " have zero mean over the cell. "
 )
 _WEIGHTED = Prose("The right-hand side must have zero mean over the cell, weighted by ", _PSI, ". ")
+# Symbols and derivatives on the right of an equation beyond which it is not written out.
 _LONG = 40
-"""Symbols and derivatives on the right of an equation beyond which it is not written out."""
 
 
 def write_steps(model: HomogenizedModel) -> Derivation:

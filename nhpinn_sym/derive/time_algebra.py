@@ -22,8 +22,8 @@ from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
 from .trigonometric import REMEDY, Series, SeriesSum, Trigonometry, summed
 
+# Products of waves in one average, beyond which it is refused rather than waited for.
 _LARGEST = 1_000_000
-"""Products of waves in one average, beyond which it is refused rather than waited for."""
 
 # SymPy multiplies what is no number: a product of waves then costs about as many of numbers.
 _SLOWER = 20

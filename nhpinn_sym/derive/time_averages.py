@@ -39,13 +39,13 @@ ORDERED = "Time-ordered averages"
 """The title of what is told of them."""
 # Points per period of tau; not powers of two alone, which alias the same harmonics alike.
 _NODES = (8, 16, 24, 32, 48, 64, 96, 128, 192, 256)
+# Change of a mean from one number of points to the next, relative to the values, below which it is
+# exact: the trapezoid rule converges like exp(-n) for what is smooth and periodic.
 _ROUNDING = 1e-13
-"""Change of a mean from one number of points to the next, relative to the values, below which it is
-exact: the trapezoid rule converges like exp(-n) for what is smooth and periodic."""
+# The largest n of a time-ordered average.
 _MOST = 4
-"""The largest n of a time-ordered average."""
+# Operations in an average beyond which it is not written out.
 _READABLE = 60
-"""Operations in an average beyond which it is not written out."""
 _OTHER = "use a larger power of eps: above 4 nothing is left of them"
 _EPS = Formula("eps", r"\epsilon")
 _VANISHING = Prose(" Averages of products of more factors vanish with ", _EPS, ".")

@@ -87,7 +87,9 @@ class Writer:
         return self._column(self.components(number))
 
     def _column(self, rows: Sequence[sp.Expr]) -> sp.Expr:
-        return rows[0] if len(rows) == 1 else sp.ImmutableMatrix(rows)
+        if len(rows) == 1:
+            return rows[0]
+        return sp.ImmutableMatrix(rows)
 
     def arguments(self, number: int) -> tuple[sp.Symbol, ...]:
         """What a cell function depends on, also through earlier functions; the slow variables
@@ -170,7 +172,9 @@ class Writer:
         return means
 
     def mean(self, total: sp.Expr) -> sp.Expr:
-        return Mean(total) if total.has(*self.op.fast) else total
+        if total.has(*self.op.fast):
+            return Mean(total)
+        return total
 
     def kernel_equations(self) -> list[sp.Equality]:
         """The problems of the ground state and of the adjoint kernel, with their normalization."""

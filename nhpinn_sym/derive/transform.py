@@ -265,7 +265,9 @@ def _frame(op: Operator, recursion: Recursion) -> tuple[Frame, ...]:
         denominator = averaged(op, recursion, [(averages, Fraction(1)) for averages in capacity])
         symbol = sp.Symbol(VELOCITY.format(j + 1), real=True)
         frame.append(Frame(symbol, numerator, denominator))
-    return tuple(frame) if any(f.velocity != 0 for f in frame) else ()
+    if any(f.velocity != 0 for f in frame):
+        return tuple(frame)
+    return ()
 
 
 def _capacity(op: Operator, recursion: Recursion, i: int) -> Averages:

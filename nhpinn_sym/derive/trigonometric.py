@@ -22,10 +22,10 @@ from ..operator.zero_test import is_analytic
 from ..problem.errors import UnsupportedError
 from .effective_law import split_angles
 
+# Points of a period of tau at which a function of tau alone is sampled for its Fourier series.
 _SAMPLES = 256
-"""Points of a period of tau at which a function of tau alone is sampled for its Fourier series."""
+# Of a sine or cosine, which is as many waves.
 _HIGHEST_POWER = 19
-"""Of a sine or cosine, which is as many waves."""
 # Of Fourier coefficients by samples, relative to the largest: below rounding.
 _NEGLIGIBLE = 1e-15
 # Of a sum of floating-point numbers, relative to its parts: what is less has cancelled.
@@ -89,7 +89,9 @@ class Trigonometry:
         self.omega = tuple(2 * sp.pi / length for length in self.lengths)
 
     def number(self, value: Number) -> Series:
-        return {Wave(self.zero, self.zero, 0, sp.Integer(1)): value} if value else {}
+        if value:
+            return {Wave(self.zero, self.zero, 0, sp.Integer(1)): value}
+        return {}
 
     def read(self, c: sp.Expr) -> Series:
         """The series of a coefficient."""
@@ -131,7 +133,9 @@ class Trigonometry:
             return {self._wave(self.zero, 1): Fraction(1)}
         if isinstance(e, sp.exp):
             modes = self._modes(e.args[0] / sp.I)
-            return None if modes is None else {self._wave(modes): Fraction(1)}
+            if modes is None:
+                return None
+            return {self._wave(modes): Fraction(1)}
         base, exponent = e.as_base_exp()
         if not isinstance(base, (sp.sin, sp.cos)):
             return None
@@ -173,7 +177,9 @@ class Trigonometry:
                 return None
             found.append(int(m))
             rest = sp.expand(rest - slope * v)
-        return tuple(found) if rest == 0 else None
+        if rest == 0:
+            return tuple(found)
+        return None
 
     def _sampled(self, g: sp.Expr, whole: sp.Expr) -> Series:
         """A smooth function of tau alone by its values."""
@@ -297,14 +303,20 @@ def _product_of_others(one: sp.Expr, other: sp.Expr) -> sp.Expr:
     """one * other; a product with 1 costs SymPy as much as any, and most are."""
     if one == 1:
         return other
-    return one if other == 1 else one * other
+    if other == 1:
+        return one
+    return one * other
 
 
 def _real(scale: sp.Expr, phase: sp.Expr, imaginary: int) -> sp.Expr:
     """The wave and its conjugate."""
     if phase == 0:
-        return sp.Integer(0) if imaginary else scale
-    return -2 * scale * sp.sin(phase) if imaginary else 2 * scale * sp.cos(phase)
+        if imaginary:
+            return sp.Integer(0)
+        return scale
+    if imaginary:
+        return -2 * scale * sp.sin(phase)
+    return 2 * scale * sp.cos(phase)
 
 
 def summed(parts: Iterable[tuple[Number, Series]]) -> Series:

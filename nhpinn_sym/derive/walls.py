@@ -290,7 +290,9 @@ def flux_place(entry: EffectiveEntry) -> tuple[int, MultiIndex] | None:
 def _place(entry: EffectiveEntry) -> tuple[int, int, MacroscopicSource] | None:
     """(equation, axis, source) of the flux that an entry of the law is."""
     place = flux_place(entry)
-    return None if place is None else (entry.equation, place[0], (entry.field, place[1]))
+    if place is None:
+        return None
+    return (entry.equation, place[0], (entry.field, place[1]))
 
 
 def _less(whole: Averaged, entries: Iterable[EffectiveEntry]) -> Averaged:

@@ -37,4 +37,6 @@ def describe_parts(lowered: LoweredEquation, names: Sequence[str]) -> str:
 def tags_text(names: Sequence[str]) -> str:
     """The argument of a measure for some parts."""
     tags = [f"TAGS[{literal(name)}]" for name in names]
-    return tags[0] if len(tags) == 1 else f"({', '.join(tags)})"
+    if len(tags) == 1:
+        return tags[0]
+    return f"({', '.join(tags)})"

@@ -190,4 +190,6 @@ def _where(lowered: LoweredEquation, parts: tuple[BoundaryPart, ...]) -> str:
     if set(parts) == set(lowered.domain.parts):
         return "on"
     ends = [f"np.isclose(x[{part.axis}], {number(part.place)})" for part in parts]
-    return f"on and ({' or '.join(ends)})" if len(ends) > 1 else f"on and {ends[0]}"
+    if len(ends) > 1:
+        return f"on and ({' or '.join(ends)})"
+    return f"on and {ends[0]}"

@@ -20,8 +20,10 @@ from .mains import cells_main, default_parameters, equation_main, slow_box
 from .source import Source
 
 TARGETS = ("torch", "dolfinx", "skfem", "numpy", "deepxde", "pina", "latex", "tests")
+# Targets whose files are scripts of another library, which run by themselves.
 _SCRIPTS = ("deepxde", "pina")
-"""Targets whose files are scripts of another library, which run by themselves."""
+# The modules with the functions `cells` and, but for numpy, `equation`; `cells` of scripts takes
+# the numbers of the parameters too.
 _MODULES = {
     "torch": "torch_equation",
     "dolfinx": "ufl_forms",
@@ -30,9 +32,6 @@ _MODULES = {
     "deepxde": "deepxde_scripts",
     "pina": "pina_scripts",
 }
-"""The modules with the functions `cells` and, but for numpy, `equation`; `cells` of scripts takes
-the numbers of the parameters too.
-"""
 
 
 def emit(model: HomogenizedModel, target: str) -> Source:

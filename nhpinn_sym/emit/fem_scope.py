@@ -69,7 +69,9 @@ def order_constant(lowered: LoweredCells | LoweredEquation) -> list[str]:
     """The line by which a file asks for elements with continuous derivatives; none where it does
     not.
     """
-    return [] if lowered.order == 2 else [f"ORDER = {lowered.order}"]
+    if lowered.order == 2:
+        return []
+    return [f"ORDER = {lowered.order}"]
 
 
 def _require_real(coefficient: sp.Expr) -> None:
@@ -163,7 +165,9 @@ def external_key(external: External) -> tuple[Any, ...]:
     is one.
     """
     held = (external.name, external.index)
-    return (*held, external.derivative) if any(external.derivative) else held
+    if any(external.derivative):
+        return (*held, external.derivative)
+    return held
 
 
 def external_keys(lowered: LoweredEquation) -> dict[str, tuple[Any, ...]]:
@@ -219,4 +223,6 @@ def _source(sign: int, field: int | None, index: tuple[int, ...]) -> str:
     text = "the source" if field is None else f"U_{field}"
     if any(index):
         text = f"D^{index} {text}"
-    return f"-{text}" if sign < 0 else text
+    if sign < 0:
+        return f"-{text}"
+    return text

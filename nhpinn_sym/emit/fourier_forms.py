@@ -230,7 +230,9 @@ def _problem(lowered: LoweredCells, f: CellForm) -> list[str]:
 
 
 def _component(lowered: LoweredCells, name: str, i: int) -> str:
-    return name if lowered.components == 1 else f"({name})_{i}"
+    if lowered.components == 1:
+        return name
+    return f"({name})_{i}"
 
 
 def _times(lowered: LoweredCells, factors: Iterable[Factor | None]) -> str:

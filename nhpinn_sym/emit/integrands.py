@@ -82,7 +82,9 @@ def _test(term: WeakTerm) -> Derivative:
 
 
 def _known(factor: Factor | None) -> tuple[Derivative, ...]:
-    return () if factor is None else (_cell(factor),)
+    if factor is None:
+        return ()
+    return (_cell(factor),)
 
 
 def _cell(factor: Factor) -> Derivative:

@@ -10,8 +10,8 @@ import tokenize
 from collections.abc import Iterator, Sequence
 
 WIDTH = 100
+# Characters of a bracketed group, such as [("A", (1, 1))], up to which it stands in one line.
 _WHOLE = 28
-"""Characters of a bracketed group, such as [("A", (1, 1))], up to which it stands in one line."""
 _OPENING = "([{"
 _CLOSING = ")]}"
 _OPERATORS = ("+", "-", "*", "/", "&", "|")
@@ -28,7 +28,9 @@ def statement(line: str, indent: int = 0) -> list[str]:
     text = line.strip()
     margin = " " * (indent + len(line) - len(line.lstrip()))
     if not text or len(margin) + len(text) <= WIDTH:
-        return [margin + text] if text else [""]
+        if text:
+            return [margin + text]
+        return [""]
     head, value = _split(text)
     if head is None:
         return _filled(text, margin, margin + "    ")
@@ -88,7 +90,9 @@ def _split(text: str) -> tuple[str | None, str]:
 def _unwrapped(value: str) -> tuple[str, str, str]:
     """The brackets around a value and what is inside of them; new ones where it has none."""
     whole = (0, len(value)) in _groups(value)
-    return (value[0], value[1:-1].strip(), value[-1]) if whole else ("(", value, ")")
+    if whole:
+        return (value[0], value[1:-1].strip(), value[-1])
+    return ("(", value, ")")
 
 
 def _filled(text: str, first: str, later: str) -> list[str]:

@@ -16,16 +16,16 @@ from .layout import prose, statement
 from .torch_printer import argument_name
 from .unknown_functions import function_names
 
+# The eps of main_fine.py, by the dimension of the domain.
 _EPS = {1: "1/16", 2: "1/8", 3: "1/4"}
-"""The eps of main_fine.py, by the dimension of the domain."""
+# That of nets, whose features would be too many for more periods.
 _TORCH_EPS = "1/4"
-"""That of nets, whose features would be too many for more periods."""
+# Steps in time.
 _STEPS = "64"
-"""Steps in time."""
+# Random features of a net.
 _FEATURES = {"cells": 400, "homogenized": 600, "fine": 1200}
-"""Random features of a net."""
+# Mesh cells along each axis; those of main_fine.py resolve its eps with 16, 8 and 4 a period.
 _CELLS = {1: 256, 2: 64, 3: 16}
-"""Mesh cells along each axis; those of main_fine.py resolve its eps with 16, 8 and 4 a period."""
 
 
 def cells_main(

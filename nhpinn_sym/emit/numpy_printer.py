@@ -95,7 +95,9 @@ class BroadcastPrinter(SciPyPrinter):
     def _print_LambertW(self, expr: sp.LambertW) -> str:
         """SciPy's numbers are complex; those of real arguments are real, or refused before."""
         text = str(super()._print_LambertW(expr))
-        return text if expr.has(sp.I) else f"{self._module_format('numpy.real')}({text})"
+        if expr.has(sp.I):
+            return text
+        return f"{self._module_format('numpy.real')}({text})"
 
     def _fold(self, name: str, expr: sp.Expr) -> str:
         function = self._module_format(f"numpy.{name}")

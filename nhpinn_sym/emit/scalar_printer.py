@@ -38,7 +38,9 @@ class ScalarPrinter(AbstractPythonCodePrinter):
         return repr(float(expr))
 
     def _print_NumberSymbol(self, expr: sp.NumberSymbol) -> str:
-        return self.pi if expr == sp.pi else self._number(expr)
+        if expr == sp.pi:
+            return self.pi
+        return self._number(expr)
 
     _print_Pi = _print_Exp1 = _print_NumberSymbol
 
@@ -50,7 +52,9 @@ class ScalarPrinter(AbstractPythonCodePrinter):
         level = precedence(expr)
         if abs(exponent) == sp.S.Half:
             root = f"{self.sqrt}({self._print(base)})"
-            return root if exponent > 0 else f"1/{root}"
+            if exponent > 0:
+                return root
+            return f"1/{root}"
         if exponent == -1:
             return f"1/{self.parenthesize(base, level, strict=True)}"
         operands = (self.parenthesize(e, level, strict=True) for e in (base, exponent))

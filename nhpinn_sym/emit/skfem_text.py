@@ -20,10 +20,9 @@ from .integrands import Derivative, Integrand, bilinear, linear
 from .layout import WIDTH, block, prose, statement
 from .numpy_printer import BroadcastPrinter
 
+# What scikit-fem itself puts into `w`; names such as c0 and N0 are taken by coefficients and cell
+# functions.
 _RESERVED = {"x", "h", "n"}
-"""What scikit-fem itself puts into `w`; names such as c0 and N0 are taken by coefficients and cell
-functions.
-"""
 _NUMBERED = re.compile(r"[cN]\d+(_\d+)?")
 Product = tuple[sp.Expr, str]
 """(coefficient, text of what it multiplies; empty for nothing)."""
@@ -43,7 +42,9 @@ class CoefficientSet:
         """How a form names `expr`: numbers stand for themselves, symbols keep their names."""
         text = self.printer.expression(expr)
         if expr.is_number:
-            return text if expr.is_Atom and "/" not in text else f"({text})"
+            if expr.is_Atom and "/" not in text:
+                return text
+            return f"({text})"
         if expr not in self.found:
             keeps = expr.is_Symbol and text not in _RESERVED and not _NUMBERED.fullmatch(text)
             self.found[expr] = text if keeps else self._next_number()
@@ -123,7 +124,9 @@ def derivative(name: str, index: MultiIndex) -> str:
     axes = [axis for axis, order in enumerate(index) for _ in range(order)]
     if len(axes) > 1:
         return f"{name}.hess[{axes[0]}, {axes[1]}]"
-    return f"{name}.grad[{axes[0]}]" if axes else name
+    if axes:
+        return f"{name}.grad[{axes[0]}]"
+    return name
 
 
 def total(terms: Iterable[Product], coefficients: CoefficientSet, empty: str) -> str:
@@ -165,7 +168,9 @@ def _times(number: sp.Expr, product: str, coefficients: CoefficientSet) -> str:
     negative = number.could_extract_minus_sign()
     size = coefficients.reference(-number if negative else number)
     text = f"{size} * {product}" if product else size
-    return f"-{text}" if negative else text
+    if negative:
+        return f"-{text}"
+    return text
 
 
 def form(kind: str, name: str, arguments: str, expression: str) -> str:
@@ -236,7 +241,9 @@ def plain(expr: sp.Expr) -> str:
 
 def numbered(name: str, component: int, components: int) -> str:
     """A component of a function in a comment, and in names; u_0."""
-    return name if components == 1 else f"{name}_{component}"
+    if components == 1:
+        return name
+    return f"{name}_{component}"
 
 
 def data_note(points: str, names: Iterable[object]) -> list[str]:

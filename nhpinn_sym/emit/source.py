@@ -18,10 +18,10 @@ from pathlib import Path
 from ..problem.errors import OutputPathError
 from .standalone import sibling_names, standalone
 
+# Ends the names of files that are being written.
 _SCRATCH = ".part"
-"""Ends the names of files that are being written."""
+# Says in a folder which target it holds.
 _RECORD = "emitted.json"
-"""Says in a folder which target it holds."""
 
 
 @dataclass(frozen=True)

@@ -93,7 +93,9 @@ def _residual_parts(scope: Scope, lowered: LoweredCells) -> list[str]:
 def _first_outputs(lowered: LoweredCells) -> int:
     """The outputs of a net for the first stage."""
     runs = stages(lowered)
-    return len(runs[0][1]) * lowered.components if runs else 0
+    if runs:
+        return len(runs[0][1]) * lowered.components
+    return 0
 
 
 def stages(lowered: LoweredCells) -> tuple[Stage, ...]:
@@ -234,7 +236,9 @@ def stacked(
 def numbered_functions(table: str, name: str, count: int) -> str:
     """The tuple of the functions name_0, name_1, ..."""
     names = [f"{name}_{k}" for k in range(count)]
-    return f"{table} = ({names[0]},)" if count == 1 else f"{table} = ({', '.join(names)})"
+    if count == 1:
+        return f"{table} = ({names[0]},)"
+    return f"{table} = ({', '.join(names)})"
 
 
 def _source(lowered: LoweredCells, form: CellForm, equation: int) -> sp.Expr:

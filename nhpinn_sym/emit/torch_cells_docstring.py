@@ -98,11 +98,15 @@ def _product(lowered: LoweredCells, product: Product) -> str:
 def _known(lowered: LoweredCells, d: Derivative) -> str:
     """A derivative of a cell function, by its name."""
     name = _component(lowered, lowered.functions[int(d.function)].name, d.component)
-    return f"D^{d.orders} {name}" if any(d.orders) else name
+    if any(d.orders):
+        return f"D^{d.orders} {name}"
+    return name
 
 
 def _component(lowered: LoweredCells, name: str, component: int) -> str:
-    return name if lowered.components == 1 else f"{name}[{component}]"
+    if lowered.components == 1:
+        return name
+    return f"{name}[{component}]"
 
 
 def _functional(lowered: LoweredCells, f: Functional) -> str:

@@ -219,7 +219,9 @@ def operator_tables(lowered: LoweredEquation) -> Tables:
 
 def extended(lowered: LoweredEquation, index: MultiIndex, time: int = 0) -> MultiIndex:
     """The multi-index over coordinates and, where there is one, the time."""
-    return index if lowered.time is None else (*index, time)
+    if lowered.time is None:
+        return index
+    return (*index, time)
 
 
 def coefficient_function(

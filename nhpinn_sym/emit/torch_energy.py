@@ -82,7 +82,9 @@ def inputs(lowered: LoweredCells, values: Mapping[str, Any]) -> dict[str, Kinks 
 
 
 def _levels(lowered: LoweredCells, values: Mapping[str, Any]) -> tuple[sp.Expr, ...]:
-    return kinks(cut(lowered, values), lowered.cell) if lowered.jumps else ()
+    if lowered.jumps:
+        return kinks(cut(lowered, values), lowered.cell)
+    return ()
 
 
 def _kinks(

@@ -64,8 +64,8 @@ _TAKEN = {
     "weights",
     "averaged",
 }
+# Characters of a name: a statement has to fit into a line with it.
 _LONGEST = 60
-"""Characters of a name: a statement has to fit into a line with it."""
 
 
 def argument_name(symbol: sp.Symbol) -> str:
@@ -145,16 +145,24 @@ class TorchPrinter(ScalarPrinter):
         return f"torch.sinc({self._print(expr.args[0] / sp.pi)})"
 
     def _print_atan2(self, expr: sp.atan2) -> str:
-        return self._number(expr) if expr.is_number else self._fold("atan2", expr.args)
+        if expr.is_number:
+            return self._number(expr)
+        return self._fold("atan2", expr.args)
 
     def _print_Min(self, expr: sp.Min) -> str:
-        return self._number(expr) if expr.is_number else self._fold("minimum", expr.args)
+        if expr.is_number:
+            return self._number(expr)
+        return self._fold("minimum", expr.args)
 
     def _print_Max(self, expr: sp.Max) -> str:
-        return self._number(expr) if expr.is_number else self._fold("maximum", expr.args)
+        if expr.is_number:
+            return self._number(expr)
+        return self._fold("maximum", expr.args)
 
     def _print_Mod(self, expr: sp.Mod) -> str:
-        return self._number(expr) if expr.is_number else self._fold("remainder", expr.args)
+        if expr.is_number:
+            return self._number(expr)
+        return self._fold("remainder", expr.args)
 
     def _print_frac(self, expr: sp.frac) -> str:
         return str(self._print(sp.Mod(expr.args[0], 1, evaluate=False)))

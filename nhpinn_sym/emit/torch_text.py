@@ -303,9 +303,13 @@ def given_values(
 def given_names(symbols: Iterable[sp.Symbol]) -> str:
     """What follows the other arguments of a call that passes `symbols`, for a docstring."""
     names = [argument_name(s) for s in symbols]
-    return "".join(f", {name}=..." for name in names) if len(names) <= _FEW else ", **given"
+    if len(names) <= _FEW:
+        return "".join(f", {name}=..." for name in names)
+    return ", **given"
 
 
 def _tuple(items: Iterable[str]) -> str:
     texts = list(items)
-    return f"({texts[0]},)" if len(texts) == 1 else f"({', '.join(texts)})"
+    if len(texts) == 1:
+        return f"({texts[0]},)"
+    return f"({', '.join(texts)})"

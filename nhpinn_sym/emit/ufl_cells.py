@@ -33,8 +33,8 @@ from .ufl_text import (
     products,
 )
 
+# Characters of a table up to which it stands in one line.
 _SHORT = 80
-"""Characters of a table up to which it stands in one line."""
 
 
 def cells(lowered: LoweredCells) -> Source:

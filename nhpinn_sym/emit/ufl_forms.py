@@ -237,7 +237,9 @@ stands for a form without terms. POSITIVE: B is symmetric, and positive if its p
 
 
 def _mass_name(t: WeakTerm, components: int) -> str:
-    return "m" if components == 1 else f"m_{t.equation}{t.field}"
+    if components == 1:
+        return "m"
+    return f"m_{t.equation}{t.field}"
 
 
 def _conditions(lowered: LoweredEquation) -> list[str]:

@@ -91,10 +91,14 @@ class UflPrinter(ScalarPrinter):
     _print_Dummy = _print_Symbol
 
     def _print_Integer(self, expr: sp.Integer) -> str:
-        return str(int(expr)) if abs(expr) < _INT_LIMIT else repr(float(expr))
+        if abs(expr) < _INT_LIMIT:
+            return str(int(expr))
+        return repr(float(expr))
 
     def _print_Rational(self, expr: sp.Rational) -> str:
-        return f"{expr.p}/{expr.q}" if max(abs(expr.p), expr.q) < _INT_LIMIT else repr(float(expr))
+        if max(abs(expr.p), expr.q) < _INT_LIMIT:
+            return f"{expr.p}/{expr.q}"
+        return repr(float(expr))
 
     def _print_Function(self, expr: sp.Function) -> str:
         if expr.is_number:
@@ -127,7 +131,9 @@ class UflPrinter(ScalarPrinter):
         return f"({self._print(period)})*{self._call('fraction', value / period)}"
 
     def _print_atan2(self, expr: sp.atan2) -> str:
-        return self._number(expr) if expr.is_number else self._call("atan2", *expr.args)
+        if expr.is_number:
+            return self._number(expr)
+        return self._call("atan2", *expr.args)
 
     def _print_Min(self, expr: sp.Min) -> str:
         if expr.is_number:

@@ -60,7 +60,9 @@ class Body:
     def form(self, total: Sum, measure: str) -> str:
         """(sum)*measure; 0 stands for a form without terms."""
         text = self.sum(total)
-        return f"({text})*{measure}" if text else "0"
+        if text:
+            return f"({text})*{measure}"
+        return "0"
 
     def _product(self, coefficient: sp.Expr, factors: str) -> str:
         number, rest = _split(coefficient)
@@ -90,12 +92,16 @@ def _split(coefficient: sp.Expr) -> tuple[sp.Expr, sp.Expr]:
 def dx(name: str, index: MultiIndex) -> str:
     """The derivative of a UFL function, u.dx(0, 1)."""
     axes = [str(axis) for axis, order in enumerate(index) for _ in range(order)]
-    return f"{name}.dx({', '.join(axes)})" if axes else name
+    if axes:
+        return f"{name}.dx({', '.join(axes)})"
+    return name
 
 
 def part(name: str, component: int, components: int) -> str:
     """A component of a function; a function with one component is a scalar."""
-    return name if components == 1 else f"{name}[{component}]"
+    if components == 1:
+        return name
+    return f"{name}[{component}]"
 
 
 def products(integrand: Integrand, components: int) -> Sum:
@@ -139,12 +145,16 @@ def listed(lines: Iterable[str]) -> str:
 
 def numbered(name: str, component: int, components: int) -> str:
     """A component of a function in a docstring, u_0."""
-    return name if components == 1 else f"{name}_{component}"
+    if components == 1:
+        return name
+    return f"{name}_{component}"
 
 
 def derivative(name: str, index: MultiIndex) -> str:
     """A derivative in a docstring, D^(1, 0) u."""
-    return f"D^{tuple(index)} {name}" if any(index) else name
+    if any(index):
+        return f"D^{tuple(index)} {name}"
+    return name
 
 
 def formula(product: Product, components: int) -> str:

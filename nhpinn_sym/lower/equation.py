@@ -354,7 +354,9 @@ def symbols_of(lowered: LoweredEquation, source: bool) -> set[sp.Symbol]:
 
 
 def _symbol_name(symbol: sp.Expr) -> str:
-    return symbol.func.__name__ if isinstance(symbol, AppliedUndef) else str(symbol)
+    if isinstance(symbol, AppliedUndef):
+        return symbol.func.__name__
+    return str(symbol)
 
 
 def _externals(

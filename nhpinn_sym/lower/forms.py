@@ -69,7 +69,9 @@ class WeakTerm:
 
 def form_order(terms: Iterable[WeakTerm]) -> int:
     """The order of an equation with that weak form: 4 where it pairs second derivatives, else 2."""
-    return 4 if any(sum(t.left) > 1 and sum(t.right) > 1 for t in terms) else 2
+    if any(sum(t.left) > 1 and sum(t.right) > 1 for t in terms):
+        return 4
+    return 2
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from ..runtime.arrays import Array
 from ..runtime.tensor_grids import tensor_points
 from .phases import Phases, grid
 
+# Points per axis of a face at which the two ends of a period are compared.
 _SAMPLES = 97
-"""Points per axis of a face at which the two ends of a period are compared."""
+# Of the size by which a level is divided: it need not be exact, and is written into texts.
 _DIGITS = 3
-"""Of the size by which a level is divided: it need not be exact, and is written into texts."""
 
 
 def kinks(phases: Phases, cell: Cell) -> tuple[sp.Expr, ...]:

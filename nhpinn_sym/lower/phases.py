@@ -30,14 +30,14 @@ from .cells import merged, strong_source
 from .forms import CellForm, Functional, LoweredCells, SourceTerm, StrongTerm, WeakTerm
 from .term_forms import strong_terms
 
+# Points per axis of the grid on which phases are looked for, by the number of axes.
 _GRID = {1: 4096, 2: 256, 3: 56, 4: 20}
-"""Points per axis of the grid on which phases are looked for, by the number of axes."""
+# Of the grid in units of its spacing: next to the midpoints, so that no point lies on an interface
+# that somebody drew.
 _OFFSET = 0.4987
-"""Of the grid in units of its spacing: next to the midpoints, so that no point lies on an interface
-that somebody drew."""
 """Points per axis of the grid on which phases are looked for."""
+# Combinations of branches that are looked through for pieces that no point of the grid hits.
 _MOST = 4096
-"""Combinations of branches that are looked through for pieces that no point of the grid hits."""
 # Relative difference of coefficients at opposite faces up to which they are one, by rounding.
 _SAME = 1e-9
 Alternatives = list[tuple[int, Boolean]]
@@ -302,7 +302,9 @@ def _active(lowered: LoweredCells, branch: Mapping[sp.Piecewise, int]) -> Lowere
     def choose(e: sp.Basic) -> sp.Basic:
         if isinstance(e, sp.Piecewise):
             return choose(e.args[branch[e]].expr)
-        return e.func(*map(choose, e.args)) if e.has(sp.Piecewise) else e
+        if e.has(sp.Piecewise):
+            return e.func(*map(choose, e.args))
+        return e
 
     cells = _mapped(lowered, choose)
     for c in _held(cells):

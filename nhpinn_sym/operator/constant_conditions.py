@@ -11,8 +11,8 @@ from sympy.core.relational import Relational
 
 Intervals = Mapping[sp.Symbol, tuple[sp.Expr, sp.Expr]]
 _STEPS = (sp.Heaviside, sp.sign)
+# Relative difference up to which two numbers are the same.
 _ROUNDING = 1e-15
-"""Relative difference up to which two numbers are the same."""
 _RISING = (sp.Gt, sp.Ge)
 _FALLING = (sp.Lt, sp.Le)
 
@@ -39,7 +39,9 @@ def _common(node: sp.Piecewise) -> sp.Expr | None:
         return None
     number = complex(first)
     close = all(abs(complex(v) - number) <= _ROUNDING * abs(number) for v in others)
-    return first if close and node.args[-1].cond == sp.true else None
+    if close and node.args[-1].cond == sp.true:
+        return first
+    return None
 
 
 def _step(node: sp.Expr, cell: Intervals) -> sp.Expr | None:
@@ -61,7 +63,11 @@ def _decision(relation: Relational, cell: Intervals) -> sp.logic.boolalg.Boolean
     lower, upper = ends if isinstance(relation, _RISING) else (-ends[1], -ends[0])
     if lower == upper == 0:
         return None
-    return sp.true if lower >= 0 else sp.false if upper <= 0 else None
+    if lower >= 0:
+        return sp.true
+    if upper <= 0:
+        return sp.false
+    return None
 
 
 def _ends(difference: sp.Expr, cell: Intervals) -> tuple[sp.Expr, sp.Expr] | None:

@@ -23,19 +23,19 @@ SlowPoint = dict[sp.Symbol, float]
 Sampler = Callable[[Sequence[Array], SlowPoint], list[Array]]
 """Points of the cell, one flat array per axis, and a slow point -> the values of expressions."""
 
+# Points per axis of two midpoint rules, without a common factor, so that what one aliases the other
+# does not; by the number of axes of the cell, and for more axes.
 _MEAN_SIZES = {1: (1024, 1501), 2: (128, 187), 3: (24, 35), 4: (12, 17)}
 _FEW_POINTS = (5, 7)
-"""Points per axis of two midpoint rules, without a common factor, so that what one aliases the
-other does not; by the number of axes of the cell, and for more axes."""
+# Points per axis, by the number of axes of the cell.
 _RANGE_SIZES = {1: 240, 2: 48, 3: 16, 4: 9, 5: 6, 6: 4, 7: 3}
-"""Points per axis, by the number of axes of the cell."""
 # A formula without the period differs at almost every point, a small phase at some.
 _PERIOD_POINTS = 400
+# Share of a period by which points are moved off an interface.
 _BESIDE = 1e-9
-"""Share of a period by which points are moved off an interface."""
+# Relative difference up to which two values count as one: formulas with periods like 2*pi/3 round
+# to about 1e-12, and a small jump is larger.
 _SAME = 1e-9
-"""Relative difference up to which two values count as one: formulas with periods like 2*pi/3 round
-to about 1e-12, and a small jump is larger."""
 # Of the midpoint rule, which sums thousands of values.
 _ROUNDING = 1e-14
 INNER = 1e-9

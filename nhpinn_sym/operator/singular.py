@@ -23,28 +23,28 @@ from ..runtime.arrays import Array, ComplexArray, Flags
 
 Intervals = Mapping[sp.Symbol, tuple[float, float]]
 
+# Points at which zeros are looked for first: of an interval, and of a box of more coordinates.
 _LINE = 2001
 _CLOUD = 4096
-"""Points at which zeros are looked for first: of an interval, and of a box of more coordinates."""
+# Changes of sign, and minima, that are followed.
 _CANDIDATES = 8
-"""Changes of sign, and minima, that are followed."""
+# Points per axis of the grids that close in on a minimum, by the number of axes.
 _BISECTIONS = 60
 _BLOCK_SIZES = {1: 9, 2: 9, 3: 5, 4: 5}
 _SMALLEST_BLOCK = 3
-"""Points per axis of the grids that close in on a minimum, by the number of axes."""
+# Points at which data have to be finite.
 _SAMPLE = 500
-"""Points at which data have to be finite."""
+# Share of the largest value below which a minimum counts as a zero; what the expression does close
+# to it decides.
 _VANISHES = 1e-6
-"""Share of the largest value below which a minimum counts as a zero; what the expression does close
-to it decides."""
+# Distances from a zero, relative to the box.
 _STEPS = (1e-3, 1e-5, 1e-7, 1e-9, 1e-11)
-"""Distances from a zero, relative to the box."""
+# Of two steps: growth by this factor from one to the next is that of 1/distance.
 _RATIO = 100.0
-"""Of two steps: growth by this factor from one to the next is that of 1/distance."""
+# So that 1e-11 of the box is a distance also where the expression cancels.
 _DIGITS = 40
-"""So that 1e-11 of the box is a distance also where the expression cancels."""
+# Exponent of the distance from which on a singularity counts as one that cannot be integrated.
 _STRONG = 0.9
-"""Exponent of the distance from which on a singularity counts as one that cannot be integrated."""
 
 
 @dataclass(frozen=True)
@@ -285,7 +285,9 @@ def _size(call: Callable[..., object], place: list[mpmath.mpf] | None) -> mpmath
         found = abs(mpmath.mpmathify(call(*place)))
     except Exception:  # of any kind: mpmath has no such function, or it has no value there
         return None
-    return found if mpmath.isfinite(found) else None
+    if mpmath.isfinite(found):
+        return found
+    return None
 
 
 def hole(expr: sp.Expr, box: Intervals, *, ends: bool = False) -> Mapping[sp.Symbol, float] | None:

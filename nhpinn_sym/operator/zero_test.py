@@ -13,6 +13,8 @@ from sympy.core.function import AppliedUndef
 
 from ..problem.numeric import lambdified
 
+# Fractions of primes: at no zero of a formula that anybody writes. Rational, so that 30 digits are
+# 30 digits.
 _POINTS = (
     sp.Rational(271, 1009),
     sp.Rational(577, 1013),
@@ -20,8 +22,6 @@ _POINTS = (
     sp.Rational(-619, 1013),
     sp.Rational(1409, 1009),
 )
-"""Fractions of primes: at no zero of a formula that anybody writes. Rational, so that 30 digits are
-30 digits."""
 _SATURATING = (
     sp.exp,
     sp.tanh,
@@ -34,8 +34,8 @@ _SATURATING = (
     sp.erfc,
     sp.atan,
 )
+# The line on which places are sought where arguments are of order 1: beyond a period of 2 pi.
 _REACH = (-1.0137, 7.0151)
-"""The line on which places are sought where arguments are of order 1: beyond a period of 2 pi."""
 # Arguments as steep as 500 y pass through order 1 within a few of them.
 _LINE_POINTS = 2001
 # Where tanh and its like still differ from their limits in the third digit.
@@ -46,14 +46,14 @@ _LEVEL = 0.7
 _MOST_CROSSINGS = 4
 # From a step of the line to rounding.
 _BISECTIONS = 50
+# Operations beyond which an expression is compiled to be evaluated, and not expanded: that takes
+# minutes for the sums of higher orders.
 _LONG = 400
-"""Operations beyond which an expression is compiled to be evaluated, and not expanded: that takes
-minutes for the sums of higher orders."""
 _DIGITS = 30
+# Relative size of a value that counts as zero, where floating-point numbers are in it.
 _ROUNDED = 1e-12
-"""Relative size of a value that counts as zero, where floating-point numbers are in it."""
+# The same where there are none: a third of the digits may cancel.
 _EXACT = 1e-20
-"""The same where there are none: a third of the digits may cancel."""
 """Operations beyond which an expression is compiled to be evaluated."""
 _JUMPING = (
     sp.Piecewise,

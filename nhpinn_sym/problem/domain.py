@@ -16,13 +16,12 @@ import sympy as sp
 from .errors import BoundaryConditionError, ProblemError, UnsupportedError, shortened
 from .user_input import positive_integer, scalar
 
+# The parts of a box at the lower and at the upper end of each axis.
 _SIDES = (("left", "right"), ("bottom", "top"), ("front", "back"))
-"""The parts of a box at the lower and at the upper end of each axis."""
+# Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision.
 _SHORTEST = 1e-50
 _FARTHEST = 1e50
 _RELATIVE = 1e-6
-"""Lengths and coordinates that leave room for fourth powers, and for a mesh, in double precision.
-"""
 
 
 class BoundaryPart(ABC):

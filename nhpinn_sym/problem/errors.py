@@ -9,8 +9,8 @@ from types import FrameType
 
 # Of a term that a message quotes: about ten lines of a terminal.
 _LONGEST = 800
+# Beyond it a text is a report of its own, such as a derivation: its title is enough.
 _MOST_LINES = 8
-"""Beyond it a text is a report of its own, such as a derivation: its title is enough."""
 """Letters of a term that a message quotes."""
 
 
@@ -22,7 +22,9 @@ def shortened(value: object, text: Callable[[object], str] = repr) -> str:
         return f"a {type(value).__name__} ({type(cause).__name__} when it is printed)"
     lines = found.splitlines()
     cut = lines[0] if len(lines) > _MOST_LINES else found[:_LONGEST]
-    return found if cut == found else f"{cut}... ({len(found)} letters)"
+    if cut == found:
+        return found
+    return f"{cut}... ({len(found)} letters)"
 
 
 class NhpinnError(Exception):

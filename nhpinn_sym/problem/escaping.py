@@ -73,8 +73,8 @@ _GREEK = frozenset(
 _MARKS = r"(?:[_^](?:[A-Za-z0-9*]|\{[A-Za-z0-9,* ]*\}))*"
 _LATEX_NAME = re.compile(rf"(?:\\(?P<command>[A-Za-z]+)|[A-Za-z]){_MARKS}", re.ASCII)
 _ORDINARY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
+# Characters of a file name at most: systems allow 255 with what is put around it.
 _FILE_NAME = 80
-"""Characters of a file name at most: systems allow 255 with what is put around it."""
 
 
 def printable(text: str) -> str:
@@ -83,7 +83,9 @@ def printable(text: str) -> str:
 
 
 def _code(mark: str) -> str:
-    return " " if mark == "\n" else mark.encode("unicode_escape").decode("ascii")
+    if mark == "\n":
+        return " "
+    return mark.encode("unicode_escape").decode("ascii")
 
 
 def docstring(text: str) -> str:
@@ -125,7 +127,9 @@ def _latex_mark(mark: str) -> str:
     number.
     """
     if mark.isascii():
-        return mark if mark.isprintable() else " "
+        if mark.isprintable():
+            return mark
+        return " "
     words = unicodedata.name(mark, "").split()
     if words[:1] == ["GREEK"] and words[2:3] == ["LETTER"] and len(words) == 4:
         letter = words[3].lower().replace("lamda", "lambda")

@@ -26,13 +26,13 @@ NOT_EVALUATED = (
     SyntaxError,
 )
 """What making or calling such a function raises where an expression has no numbers."""
+# Functions that are printed for NumPy.
 _ELEMENTARY = (
     *(sp.sin, sp.cos, sp.tan, sp.asin, sp.acos, sp.atan, sp.atan2),
     *(sp.sinh, sp.cosh, sp.tanh, sp.asinh, sp.acosh, sp.atanh),
     *(sp.exp, sp.log, sp.Abs, sp.sign, sp.floor, sp.ceiling, sp.Min, sp.Max),
     *(sp.Piecewise, sp.Heaviside, sp.re, sp.im, sp.conjugate, sp.arg),
 )
-"""Functions that are printed for NumPy."""
 
 
 def lambdified(

@@ -22,13 +22,13 @@ from .escaping import printable
 
 SEQUENTIAL = "viridis"
 SIGNED = "RdBu_r"
+# Okabe and Ito's colours, apart for every eye.
 _LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-"""Okabe and Ito's colours, apart for every eye."""
 _STYLES = ("-", "--", ":", "-.")
 BACKENDS = {"pinn": "PINN", "fourier": "Fourier", "skfem": "scikit-fem", "dolfinx": "DOLFINx"}
 """How titles name them."""
+# Per inch.
 _DOTS = 110
-"""Per inch."""
 _NAME = re.compile(r"[A-Za-z]+\d*(?:_(?:[A-Za-z]+\d*|\d+))*")
 _GREEK = ("psi", "phi", "chi", "rho", "tau", "beta", "lambda", "alpha", "theta", "mu", "sigma")
 
@@ -103,7 +103,9 @@ def symbol(name: str) -> str:
     letters = base.rstrip("0123456789")
     own = [base[len(letters) :], *map(_index, indices)]
     index = ",".join(filter(None, own))
-    return f"${_letters(letters)}_{{{index}}}$" if index else f"${_letters(letters)}$"
+    if index:
+        return f"${_letters(letters)}_{{{index}}}$"
+    return f"${_letters(letters)}$"
 
 
 def _index(word: str) -> str:
@@ -111,13 +113,17 @@ def _index(word: str) -> str:
     digits = word[len(letters) :]
     if not letters:
         return digits
-    return f"{_letters(letters)}_{{{digits}}}" if digits else _letters(letters)
+    if digits:
+        return f"{_letters(letters)}_{{{digits}}}"
+    return _letters(letters)
 
 
 def _letters(word: str) -> str:
     if word in _GREEK:
         return f"\\{word}"
-    return word if len(word) == 1 else rf"\mathrm{{{word}}}"
+    if len(word) == 1:
+        return word
+    return rf"\mathrm{{{word}}}"
 
 
 def plain(text: str) -> str:
@@ -205,7 +211,9 @@ def rates(
 def _fraction(value: float) -> str:
     """1/8 for 0.125."""
     whole = round(1 / value)
-    return f"1/{whole}" if whole > 1 and abs(whole * value - 1) < 1e-9 else f"{value:.3g}"
+    if whole > 1 and abs(whole * value - 1) < 1e-9:
+        return f"1/{whole}"
+    return f"{value:.3g}"
 
 
 def real_parts(label: str, values: np.ndarray) -> dict[str, np.ndarray]:

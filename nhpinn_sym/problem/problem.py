@@ -34,8 +34,8 @@ from .user_input import (
     scalar,
 )
 
+# Letters of its equations in the text of a problem: an error quotes it, and not all of it.
 _SHOWN = 200
-"""Letters of its equations in the text of a problem: an error quotes it, and not all of it."""
 
 
 class MultiscaleProblem:

@@ -36,11 +36,15 @@ class Fast(sp.Function):
 
     @classmethod
     def eval(cls, slow: sp.Expr, eps: sp.Expr) -> sp.Expr | None:
-        return slow / eps**cls.power if slow.is_number and eps.is_number else None
+        if slow.is_number and eps.is_number:
+            return slow / eps**cls.power
+        return None
 
     def fdiff(self, argindex: int = 1) -> sp.Expr:
         slow, eps = self.args
-        return eps**-self.power if argindex == 1 else -self.power * slow * eps ** (-self.power - 1)
+        if argindex == 1:
+            return eps**-self.power
+        return -self.power * slow * eps ** (-self.power - 1)
 
     @property
     def symbol(self) -> sp.Symbol:
@@ -54,7 +58,9 @@ class Fast(sp.Function):
 
     def _latex(self, printer: Any, exp: str | None = None) -> str:
         base = printer.doprint(self.symbol)
-        return base if exp is None else f"{{{base}}}^{{{exp}}}"
+        if exp is None:
+            return base
+        return f"{{{base}}}^{{{exp}}}"
 
 
 class Faster(Fast):
@@ -145,7 +151,9 @@ class Scales:
     @property
     def arguments(self) -> tuple[sp.Symbol, ...]:
         """What an unknown is a function of: x_1..x_d, and t where there is time."""
-        return self.physical if self.time else self.x
+        if self.time:
+            return self.physical
+        return self.x
 
     def plain(self, expr: sp.Expr) -> sp.Expr:
         """`expr` with every fast variable replaced by its plain symbol."""
@@ -174,7 +182,9 @@ class Scales:
         """
         rows = _column(u)
         table = sp.ImmutableMatrix([[_d(e, v) for v in self.x] for e in rows])
-        return table.T if not isinstance(u, MatrixBase) else table
+        if not isinstance(u, MatrixBase):
+            return table.T
+        return table
 
     def sym_grad(self, v: Any) -> sp.ImmutableMatrix:
         """Symmetric gradient (strain) of a vector of d components: (d, d)."""
@@ -223,7 +233,9 @@ class Scales:
             sp.Add(*[_d(rows[i, k], self.x[k]) for k in range(self.dim)])
             for i in range(rows.shape[0])
         ]
-        return sums[0] if len(sums) == 1 else sp.ImmutableMatrix(sums)
+        if len(sums) == 1:
+            return sums[0]
+        return sp.ImmutableMatrix(sums)
 
     def laplacian(self, u: Any) -> Any:
         """div grad u, of a scalar or of each component."""

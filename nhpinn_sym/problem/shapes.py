@@ -296,7 +296,9 @@ def _number(value: object, shape: Shape) -> sp.Expr:
             term=shortened(value),
             remedy="give real numbers",
         )
-    return sp.nsimplify(number, rational=True) if number.has(sp.Float) else number
+    if number.has(sp.Float):
+        return sp.nsimplify(number, rational=True)
+    return number
 
 
 def _size(value: object, shape: Shape, what: str) -> sp.Expr:

@@ -42,6 +42,7 @@ _CODE = {
 }
 
 
+# Nodes that stand for no number at a point.
 _NOT_NUMBERS = (
     sp.Lambda,
     sp.Order,
@@ -52,12 +53,10 @@ _NOT_NUMBERS = (
     sp.matrices.expressions.matexpr.MatrixElement,
     sp.Indexed,
 )
-"""Nodes that stand for no number at a point."""
 _HELD_BACK = (sp.UnevaluatedExpr, sp.Subs, sp.Integral, sp.Sum, sp.Product)
+# The largest size of a number that is taken: double precision ends at 1.8e308, and arithmetic needs
+# some room.
 _LARGEST = 1e300
-"""The largest size of a number that is taken: double precision ends at 1.8e308, and arithmetic
-needs some room.
-"""
 
 
 def scalar(
@@ -132,7 +131,9 @@ def _evaluated(expr: sp.Expr) -> sp.Expr:
 def _carried_out(expr: sp.Expr) -> sp.Expr:
     """The value: a number where there is one, even if it has no closed form."""
     done = expr.doit()
-    return done.evalf(17) if done.has(*_HELD_BACK) and done.is_number else done
+    if done.has(*_HELD_BACK) and done.is_number:
+        return done.evalf(17)
+    return done
 
 
 def _is_complex_number(expr: sp.Basic) -> bool:

@@ -33,14 +33,14 @@ from ..runtime.arrays import Array
 
 TensorIndex = tuple[int, int, int, int]
 """(equation, axis, field, axis)."""
+# Share of the largest entry up to which tensors count as symmetric.
 _SAME = 1e-9
-"""Share of the largest entry up to which tensors count as symmetric."""
+# Values of the coefficient for which the trace bounds hold.
 _PHASES = 2
-"""Values of the coefficient for which the trace bounds hold."""
+# So that rounding leaves a root in its interval.
 _NEARLY = 0.999
-"""So that rounding leaves a root in its interval."""
+# Share of the largest eigenvalue below which a coefficient is not positive definite.
 _LEAST = 1e-12
-"""Share of the largest eigenvalue below which a coefficient is not positive definite."""
 
 
 @dataclass(frozen=True)
@@ -207,18 +207,24 @@ def _two_phases(exprs: Mapping[TensorIndex, sp.Expr], dim: int) -> tuple[float, 
     if values is None or len(values) != _PHASES:
         return None
     alpha, beta = sorted(values)
-    return (alpha, beta) if alpha > 0 else None
+    if alpha > 0:
+        return (alpha, beta)
+    return None
 
 
 def _values(expr: sp.Expr) -> frozenset[float] | None:
     """All that an expression can be, or more; None where that is no handful of numbers."""
     if expr.is_number:
-        return frozenset([float(expr)]) if expr.is_real else None
+        if expr.is_real:
+            return frozenset([float(expr)])
+        return None
     if isinstance(expr, sp.Piecewise):
         # A condition that is an equation holds on a set of measure zero.
         parts = [_values(branch) for branch, where in expr.args if not isinstance(where, sp.Eq)]
         known = [p for p in parts if p is not None]
-        return frozenset().union(*known) if len(known) == len(parts) else None
+        if len(known) == len(parts):
+            return frozenset().union(*known)
+        return None
     if not isinstance(expr, (sp.Add, sp.Mul, sp.Pow)):
         return None
     choices = [_values(a) or frozenset() for a in expr.args]
@@ -297,7 +303,9 @@ def _basis(values: Callable[[Array], Array], components: int, dim: int, space: D
     sample = values(low + (high - low) * np.random.default_rng(1).random((64, len(low))))
     skew = np.eye(size) - basis @ basis.T
     acts_on_skew = np.abs(sample @ skew).max() > _SAME * np.abs(sample).max()
-    return np.eye(size) if acts_on_skew else basis
+    if acts_on_skew:
+        return np.eye(size)
+    return basis
 
 
 def _symmetric_basis(dim: int) -> Array:

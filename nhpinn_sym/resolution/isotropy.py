@@ -14,10 +14,10 @@ from ..runtime.arrays import Array
 from .bounds import Enclosure, applies, coefficient_means
 
 _POINTS = 200
+# Share of the largest coefficient up to which two are the same.
 _SAME = 1e-9
-"""Share of the largest coefficient up to which two are the same."""
+# The planes of the quarter turns that make the group of the square, and of the cube.
 _TURNS = {2: ((0, 1),), 3: ((0, 1), (1, 2))}
-"""The planes of the quarter turns that make the group of the square, and of the cube."""
 
 
 def is_isotropic(

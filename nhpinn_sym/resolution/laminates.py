@@ -31,8 +31,8 @@ Place = tuple[int, MultiIndex]
 Call = Callable[[Array], Array]
 Exprs = Mapping[tuple[Place, Place], sp.Expr]
 
+# Share of the largest entry below which an entry vanishes.
 _ROUNDING = 1e-12
-"""Share of the largest entry below which an entry vanishes."""
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ from ..operator.table import FastAxis
 from ..runtime.arrays import Array, Integers
 from .resolve import AxisResolution, Resolution, Value, resolve
 
+# Lines of an axis, over all periods, that are written out.
 _MOST_LINES = 200_000
-"""Lines of an axis, over all periods, that are written out."""
+# Share of the panel of either scale that lines of the two have between them at least.
 _APART = 0.5
-"""Share of the panel of either scale that lines of the two have between them at least."""
 
 
 def resolve_cells(
@@ -220,7 +220,9 @@ def _images(
     found = np.unique(scale * (np.asarray(points)[None, :] + period * numbers[:, None]))
     margin = 1e-11 * (b - a)
     found = found[(found > a + margin) & (found < b - margin)]
-    return found[np.concatenate([[True], np.diff(found) > margin])] if len(found) else found
+    if len(found):
+        return found[np.concatenate([[True], np.diff(found) > margin])]
+    return found
 
 
 def combined(one: Array, other: Array, breaks: Array) -> Array:

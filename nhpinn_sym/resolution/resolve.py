@@ -18,14 +18,14 @@ from ..runtime.arrays import Array
 
 Value = float | Interval
 
+# A datum jumps where it changes by more than this share of its size within `_STEP` of the interval,
+# and does not change less within a hundredth.
 _STEP = 1e-9
-"""A datum jumps where it changes by more than this share of its size within `_STEP` of the
-interval, and does not change less within a hundredth."""
+# Share of the interval over which slopes at the two ends are compared.
 _SLOPE_STEP = 1e-5
-"""Share of the interval over which slopes at the two ends are compared."""
+# A datum jumps where it changes by more than this share of its size within `_STEP` of the interval,
+# and does not change less within a hundredth.
 _JUMP = 1e-7
-"""A datum jumps where it changes by more than this share of its size within `_STEP` of the
-interval, and does not change less within a hundredth."""
 # Generic points at which the two sides of a plane are compared.
 _PLACES = 40
 # Pairs of points: some lie on two sides of a curve that cuts off a thousandth of the cell.
@@ -64,7 +64,9 @@ class AxisResolution:
         """The smallest length over which data vary: half a period where they are trigonometric
         polynomials, else the narrowest panel."""
         if self.harmonics is not None:
-            return self.length / (2 * self.harmonics) if self.harmonics else self.length
+            if self.harmonics:
+                return self.length / (2 * self.harmonics)
+            return self.length
         return float(np.diff(self.lines).min())
 
 
@@ -244,7 +246,9 @@ def _jumps_across(datum: sp.Expr, level: Level, space: DataSpace) -> bool:
     levels = evaluator(counted, space.symbols)
 
     def sides(points: Array) -> Array:
-        return levels(points) if level.integers else np.sign(levels(points))
+        if level.integers:
+            return levels(points)
+        return np.sign(levels(points))
 
     values = evaluator(datum, space.symbols)
     low, high = np.array(space.intervals).T

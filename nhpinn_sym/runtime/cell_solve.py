@@ -25,22 +25,19 @@ Matrix = Any
 BorderedSolve = Callable[[Vector, Sequence[float]], tuple[Vector, list[float]]]
 """(b, g) -> (w, lam)."""
 
+# How far below the potential the shift is, as a part of what the potential varies: closer to the
+# eigenvalue inverse iteration converges faster, above it not at all.
 _BELOW = 0.1
-"""How far below the potential the shift is, as a part of what the potential varies: closer to the
-eigenvalue inverse iteration converges faster, above it not at all.
-"""
 _INVERSE_STEPS = 100
 _NEWTON_STEPS = 20
+# Relative change of the eigenvalue at which Newton's method takes over from inverse iteration.
 _FIRST = 1e-3
-"""Relative change of the eigenvalue at which Newton's method takes over from inverse iteration."""
+# Rounding of the eigenvalue relative to the largest one of the mesh.
 _ROUNDING = 1e-14
-"""Rounding of the eigenvalue relative to the largest one of the mesh."""
 DAMPING = 1e-8
 """Relative increase of the diagonal in `damped`."""
+# How far below zero, as a part of its maximum, a principal eigenfunction may come on a coarse mesh.
 _NEGATIVE = 0.1
-"""How far below zero, as a part of its maximum, a principal eigenfunction may come on a coarse
-mesh.
-"""
 
 
 class KernelError(RuntimeError):

@@ -223,4 +223,6 @@ def _from_json(entry: Mapping[str, Any]) -> AnyArray:
 
 def _tuples(value: Any) -> Any:
     """Lists of JSON as the tuples that they were."""
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+    if isinstance(value, list):
+        return tuple(map(_tuples, value))
+    return value

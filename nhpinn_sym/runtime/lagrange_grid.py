@@ -17,6 +17,7 @@ from .arrays import Array
 from .lattice import Lattice
 from .tensor_grids import tensor_points
 
+# Per degree: row k holds the ascending coefficients of the k-th nodal polynomial on (0, 1).
 _SHAPES: dict[int, Array] = {
     1: np.array([[1.0, -1.0], [0.0, 1.0]]),
     2: np.array([[1.0, -3.0, 2.0], [0.0, 4.0, -4.0], [0.0, -1.0, 2.0]]),
@@ -29,7 +30,6 @@ _SHAPES: dict[int, Array] = {
         ]
     ),
 }
-"""Per degree: row k holds the ascending coefficients of the k-th nodal polynomial on (0, 1)."""
 
 
 @dataclass(frozen=True)

@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 
 from .arrays import Array
 
+# How far outside, as a fraction of the box's length, a point counts as one on the face.
 _OUTSIDE = 1e-9
-"""How far outside, as a fraction of the box's length, a point counts as one on the face."""
+# Deviation from equal spacing, as a fraction of the box's length, that is rounding.
 _EQUAL = 1e-13
-"""Deviation from equal spacing, as a fraction of the box's length, that is rounding."""
+# Of planes: two that agree in these are one.
 _DECIMALS = 14
-"""Of planes: two that agree in these are one."""
+# How far a dof may be from its node, as a fraction of the smaller one of the two cells there.
 _SNAP = 1e-3
-"""How far a dof may be from its node, as a fraction of the smaller one of the two cells there."""
 
 
 @dataclass(frozen=True, eq=False)

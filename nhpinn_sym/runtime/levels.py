@@ -29,8 +29,8 @@ SAFETY = 2.0
 SLOWEST = 2.0
 """Factor by which an error falls from level to level that is taken for granted where changes
 shrink."""
+# A change that is not below this share of the one before shows no convergence.
 _SHRINKS = 0.9
-"""A change that is not below this share of the one before shows no convergence."""
 ROUNDING = 1e-13
 """Changes below this share of the largest entry of all are rounding."""
 VANISHING = 1e-6

@@ -15,10 +15,10 @@ Table = Mapping[Any, Any]
 
 SAMPLES = {1: 2048, 2: 128, 3: 32}
 """Points of each axis for the means in bounds, by the dimension."""
+# Factor on the changes between two resolutions that two results may differ by.
 _SAFETY = 4.0
-"""Factor on the changes between two resolutions that two results may differ by."""
+# Relative to the largest coefficient.
 _ROUNDING = 1e-8
-"""Relative to the largest coefficient."""
 
 
 def require_agreement(

@@ -14,8 +14,8 @@ SLOPE = "N_p"
 CORRECTOR = "N_N"
 MACRO = "N_xi"
 """The names of emitted text, see its docstring: followed by indices, N_p_0_1."""
+# Slope that stands for one that is exactly 0, at which power laws have no derivative.
 _STILL = 1e-60
-"""Slope that stands for one that is exactly 0, at which power laws have no derivative."""
 
 Tables = Mapping[str, Mapping[tuple[int, ...], Any]]
 

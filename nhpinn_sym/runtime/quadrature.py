@@ -19,8 +19,8 @@ from .lattice import Lattice
 from .mesh import Mesh
 from .tensor_grids import gauss_line, tensor_points, tensor_weights
 
+# Points of a block, about: a few arrays of that length fit into the cache of a processor.
 _BLOCK = 2**18
-"""Points of a block, about: a few arrays of that length fit into the cache of a processor."""
 
 
 @dataclass(frozen=True)

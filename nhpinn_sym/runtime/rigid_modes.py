@@ -17,10 +17,8 @@ from .arrays import Array
 
 Gather = Callable[[Any], list[Any]]
 
+# Square of the size, relative to the largest one, below which a combination of candidates vanishes.
 _DEPENDENT = 1e-20
-"""Square of the size, relative to the largest one, below which a combination of candidates
-vanishes.
-"""
 
 NEARLY = 1e-8
 """Functions whose images are less than that share of the largest entry of a matrix are split off
@@ -29,10 +27,10 @@ before it is factorized.
 _NO_PART = 1e-12
 _CANCELLING = 1e-7
 
+# Defect of the data of a singular problem, relative to them, that is put down to quadrature.
 _BALANCED = 1e-6
-"""Defect of the data of a singular problem, relative to them, that is put down to quadrature."""
+# Size of rounding in A w, relative to the largest entry of A times that of w.
 _CANCELLED = 1e-13
-"""Size of rounding in A w, relative to the largest entry of A times that of w."""
 
 
 def motions(points: Array, bounds: Sequence[tuple[float, float]], components: int) -> Array:
@@ -59,7 +57,9 @@ def independent(candidates: Array, gather: Gather) -> Array:
     gram = np.sum(gather(candidates.T @ candidates), axis=0)
     values, vectors = np.linalg.eigh(gram)
     kept = values > _DEPENDENT * values.max(initial=0.0)
-    return candidates if kept.all() else candidates @ vectors[:, kept]
+    if kept.all():
+        return candidates
+    return candidates @ vectors[:, kept]
 
 
 def vanishing(images: Array, largest: float, gather: Gather, share: float = _CANCELLED) -> Array:
@@ -105,7 +105,9 @@ def without_cancelled(image: Array, parts: Sequence[Array], gather: Gather) -> A
     left = max(gather(float(np.abs(image).max(initial=0.0))))
     largest = max(np.abs(part).max(initial=0.0) for part in parts)
     whole = max(gather(float(largest)))
-    return image if left > _CANCELLING * whole else 0.0 * image
+    if left > _CANCELLING * whole:
+        return image
+    return 0.0 * image
 
 
 def as_many(left: Array, right: Array) -> tuple[Array, Array]:

@@ -14,6 +14,8 @@ import numpy as np
 from .arrays import Array
 
 GAMMA = 1 / 4
+# Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its
+# last stage.
 _NODES = (1 / 4, 3 / 4, 11 / 20, 1 / 2, 1.0)
 _STAGES = (
     (),
@@ -22,9 +24,6 @@ _STAGES = (
     (371 / 1360, -137 / 2720, 15 / 544),
     (25 / 24, -49 / 48, 125 / 16, -85 / 12),
 )
-"""Below the diagonal GAMMA; the last row is also that of the weights, so that a step ends with its
-last stage.
-"""
 
 
 def sdirk4(

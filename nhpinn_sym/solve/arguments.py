@@ -14,8 +14,8 @@ from ..lower.forms import MultiIndex
 from ..problem.errors import ProblemError, shortened
 from .interpolation import Array
 
+# Order of a derivative, in one direction, that may be asked for.
 _HIGHEST = 16
-"""Order of a derivative, in one direction, that may be asked for."""
 
 
 def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu") -> Array:
@@ -26,7 +26,9 @@ def as_numbers(values: ArrayLike, what: str, remedy: str, *, kinds: str = "fiu")
         array = np.asarray(values)
         if array.dtype.kind not in kinds and array.size:
             raise TypeError("these are no real numbers")
-        return array if array.dtype.kind == "c" else np.asarray(array, dtype=float)
+        if array.dtype.kind == "c":
+            return array
+        return np.asarray(array, dtype=float)
     except Exception as cause:  # of any kind: NumPy asks the methods of a foreign object
         raise ProblemError(
             f"{what} is not an array of real numbers",

@@ -18,12 +18,12 @@ GOOD = 1e-5
 """Relative error below which the next backend is not tried: on curved interfaces it does not do
 better.
 """
+# Fourier points a wave of the highest harmonic of the data.
 _POINTS_PER_WAVE = 4
-"""Fourier points a wave of the highest harmonic of the data."""
+# Fourier points a panel on which the data are a polynomial.
 _POINTS_PER_PANEL = 3
-"""Fourier points a panel on which the data are a polynomial."""
+# Dimension up to which a net for each phase is tried where interfaces are curved.
 _CURVED_BY_NETS = 2
-"""Dimension up to which a net for each phase is tried where interfaces are curved."""
 
 
 @dataclass(frozen=True)

@@ -145,6 +145,8 @@ def _values_of(expansion: Solution) -> Coefficients:
 
     def value(external: External, points: Array) -> Array:
         values = expansion(points)
-        return values if values.ndim == 1 else values[:, external.index[0]]
+        if values.ndim == 1:
+            return values
+        return values[:, external.index[0]]
 
     return value

@@ -48,8 +48,8 @@ UNITS = {
     "lambda0": "1 / time, for the time of t",
 }
 """The package has no units of its own: they follow from those of the data."""
+# Whether an effective coefficient has axes for a derivative to its left and to its right.
 _AXES = {"A": (2, 2), "B": (1, 1), "beta": (1, 0), "g": (1, 0), "b": (0, 1), "mixed": (0, 1)}
-"""Whether an effective coefficient has axes for a derivative to its left and to its right."""
 
 
 def to_xarray(cells: CellSolution, n: int | None) -> Any:
@@ -199,7 +199,9 @@ def _dimensions(cells: CellSolution, name: str, count: int) -> list[str]:
     ]
     if name == "drift":
         names = ["l"]
-    return names if len(names) == count else [f"{name}_{k}" for k in range(count)]
+    if len(names) == count:
+        return names
+    return [f"{name}_{k}" for k in range(count)]
 
 
 def _data(
@@ -232,7 +234,9 @@ def _data(
 
 def _unsigned(coefficient: sp.Expr) -> sp.Expr:
     """A coefficient without the sign that the weak form gives it."""
-    return -coefficient if coefficient.could_extract_minus_sign() else coefficient
+    if coefficient.could_extract_minus_sign():
+        return -coefficient
+    return coefficient
 
 
 def _attributes(cells: CellSolution) -> dict[str, Any]:

@@ -21,8 +21,8 @@ from .interpolation import Nodes
 from .solution import Array, EffectiveKey
 
 _KIND = Kind("solved cells", "cells.save(path)")
+# No solve interpolates by so high a degree: a file cannot ask for it either.
 _MOST_DEGREE = 10_000
-"""No solve interpolates by so high a degree: a file cannot ask for it either."""
 
 
 def save(cells: CellSolution, path: str | os.PathLike[str], **more: Any) -> Path:

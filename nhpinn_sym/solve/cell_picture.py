@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from .cell_solution import CellFunction, CellSolution
 
 _POINTS = {1: 401, 2: 161}
+# Panels of one picture.
 _MOST = 12
-"""Panels of one picture."""
 _PER_ROW = 3
 
 

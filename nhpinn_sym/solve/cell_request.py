@@ -81,7 +81,9 @@ class CellData:
     @property
     def estimate(self) -> float:
         """How well the data themselves are known."""
-        return 0.0 if self.finer is None else float(self.finer.info["estimate"])
+        if self.finer is None:
+            return 0.0
+        return float(self.finer.info["estimate"])
 
     @property
     def parameters(self) -> dict[str, float]:

@@ -120,7 +120,9 @@ class CellFunction:
             columns = [f.between(nodes, points, slow, indices, slow_index) for f in self.components]
         else:
             columns = [f.evaluate(points, indices)[:, 0] for f in self.components]
-        return columns[0] if len(columns) == 1 else np.stack(columns, axis=-1)
+        if len(columns) == 1:
+            return columns[0]
+        return np.stack(columns, axis=-1)
 
     @property
     def _what(self) -> str:

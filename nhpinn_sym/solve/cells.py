@@ -38,8 +38,8 @@ from .slow_variables import slow_box, solve_on_nodes
 from .solution import CellBatch
 from .solvability import explain_unsolvable, require_expansion
 
+# Share of the tolerance to which a finer level is solved: its error is one of the data.
 _FINER = 0.1
-"""Share of the tolerance to which a finer level is solved: its error is one of the data."""
 
 
 def solve_cells(

@@ -95,7 +95,9 @@ class ComplexSolution(Solution):
         values = self.parts.evaluate(points, indices, t)
         m = values.shape[-1] // 2
         found = values[..., :m] + 1j * values[..., m:]
-        return found[..., 0] if m == 1 else found
+        if m == 1:
+            return found[..., 0]
+        return found
 
 
 def solve_in_parts(

@@ -31,8 +31,8 @@ VERSION = 2
 """Of the format; files of version 1 held expressions and programs as text, which is not read any
 more.
 """
+# The key by which a JSON object is something else than a dictionary of the data.
 _MARK = "#"
-"""The key by which a JSON object is something else than a dictionary of the data."""
 _NUMBERS = "biufc"
 _META = "meta"
 
@@ -173,7 +173,9 @@ def _encoded(value: Any, arrays: dict[str, np.ndarray], known: dict[tuple[str, b
     if isinstance(value, np.generic):
         return _encoded(value.item(), arrays, known)
     if isinstance(value, (int, float)):
-        return value if math.isfinite(value) else {_MARK: "float", "value": repr(float(value))}
+        if math.isfinite(value):
+            return value
+        return {_MARK: "float", "value": repr(float(value))}
     if isinstance(value, complex):
         return {
             _MARK: "complex",

@@ -22,16 +22,16 @@ from .exports import Extent
 from .fem.grid_functions import GridSolution
 from .solution import Array, Solution
 
+# Degree of a fit, at most: beyond it derivatives lose more digits than they gain.
 _LARGEST = 64
-"""Degree of a fit, at most: beyond it derivatives lose more digits than they gain."""
+# Degree of the first fit, in roots of the number of nodes of an axis: well conditioned still.
 _DEGREE_OF_ROOT = 1.5
-"""Degree of the first fit, in roots of the number of nodes of an axis: well conditioned still."""
+# How far above their level at the highest degrees coefficients count as noise.
 _ABOVE = 4.0
-"""How far above their level at the highest degrees coefficients count as noise."""
+# A misfit that says nothing against a solution, however small its own estimate is.
 _MISFIT = 1e-6
-"""A misfit that says nothing against a solution, however small its own estimate is."""
+# Points at which a fit is evaluated at once.
 _BLOCK = 20_000
-"""Points at which a fit is evaluated at once."""
 
 
 class Axis(NamedTuple):

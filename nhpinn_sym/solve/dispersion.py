@@ -251,8 +251,6 @@ def _applied(tensor: Array, u: sp.Expr, x: tuple[sp.Symbol, ...]) -> sp.Expr:
 
 
 def _rounded(number: float) -> sp.Expr:
-    return (
-        sp.Integer(round(number))
-        if abs(number - round(number)) < _ROUNDING
-        else sp.Float(number, 6)
-    )
+    if abs(number - round(number)) < _ROUNDING:
+        return sp.Integer(round(number))
+    return sp.Float(number, 6)

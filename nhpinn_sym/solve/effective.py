@@ -17,8 +17,8 @@ from .effective_entries import Entry
 from .solution import Array, EffectiveKey
 from .tensors import elasticity_matrices, symmetric_tensor
 
+# The coefficients that there are of every equation, zero or not.
 _ALWAYS = ("A", "b", "c", "rho")
-"""The coefficients that there are of every equation, zero or not."""
 
 
 class EffectiveFunction:

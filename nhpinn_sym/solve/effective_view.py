@@ -13,11 +13,11 @@ from ..problem.pictures import SIGNED, Drawing, Sheet, curves, plain
 from .interpolation import Array
 
 _DIGITS = 8
+# Rows of a matrix that is shown.
 _LARGEST = 9
-"""Rows of a matrix that is shown."""
 _SYMBOLS = {"rho": r"\rho", "lambda0": r"\lambda_0", "beta": r"\beta"}
+# The same numbers once more.
 _HIDDEN = ("h", "voigt", "mandel")
-"""The same numbers once more."""
 _POINTS = 201
 ROUNDING = 1e-12
 """Coefficients below this part of the largest one are zero."""
@@ -48,7 +48,9 @@ class EffectiveCoefficients(dict[str, Any]):
         return rf"$$\begin{{aligned}} {body} \end{{aligned}}$$"
 
     def _shown(self, value: Any) -> str:
-        return r"\text{function of } x" if callable(value) else tensor_latex(value)
+        if callable(value):
+            return r"\text{function of } x"
+        return tensor_latex(value)
 
     def plot(self, name: str = "A") -> Drawing:
         """One coefficient: the entries of a tensor, or along the diagonal of the domain where it
@@ -125,7 +127,9 @@ def entry_latex(value: Any, size: float) -> str:
 
 def _number(value: float) -> str:
     shown = f"{value:.{_DIGITS}g}"
-    return str(sp.latex(sp.Float(value, _DIGITS))) if "e" in shown else shown
+    if "e" in shown:
+        return str(sp.latex(sp.Float(value, _DIGITS)))
+    return shown
 
 
 def largest(value: Any) -> float:
@@ -134,11 +138,15 @@ def largest(value: Any) -> float:
 
 
 def _named(name: str) -> str:
-    return name if len(name) == 1 else rf"\mathrm{{{name}}}"
+    if len(name) == 1:
+        return name
+    return rf"\mathrm{{{name}}}"
 
 
 def _subscripted(name: str) -> str:
-    return f"{name[0]}_{name[1:]}" if name[1:].isdigit() else name
+    if name[1:].isdigit():
+        return f"{name[0]}_{name[1:]}"
+    return name
 
 
 def _entries(sheet: Sheet, matrix: Array, title: str) -> None:

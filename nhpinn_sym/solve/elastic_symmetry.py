@@ -33,12 +33,12 @@ CONSTANTS = {
 }
 """The classes by dimension, the most symmetric first, and their numbers of constants."""
 
+# Axes, of a fixed seed, that are tried besides those of the cell and of the tensor.
 _STARTS = 60
-"""Axes, of a fixed seed, that are tried besides those of the cell and of the tensor."""
+# The best of them from which the nearest ones are looked for.
 _IMPROVED = 4
-"""The best of them from which the nearest ones are looked for."""
+# Relative; the distance has an error of its square where it is not zero.
 _STEP = 1e-10
-"""Relative; the distance has an error of its square where it is not zero."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,11 @@ def _starts(mandel: Array, dim: int) -> Iterator[Array]:
 
 
 def _right_handed(axes: Array) -> Array:
-    return axes if np.linalg.det(axes) > 0 else -axes if len(axes) == 3 else axes[::-1]
+    if np.linalg.det(axes) > 0:
+        return axes
+    if len(axes) == 3:
+        return -axes
+    return axes[::-1]
 
 
 def _own_axes(mandel: Array, dim: int) -> list[Array]:

@@ -51,8 +51,8 @@ from .waves import (
 
 _PER_PERIOD = {1: 64, 2: 16, 3: 6}
 _FEWEST_PER_PERIOD = 4
+# Mean drifts below this are rounding.
 _STANDING = 1e-8
-"""Mean drifts below this are rounding."""
 MAX_CELLS = 300_000
 """Largest number of mesh cells, times scalar unknowns, that `solve_fine` takes by itself."""
 
@@ -287,7 +287,9 @@ def number_expression(eps: Any) -> sp.Expr:
     """A number, also as text, as an expression: 1/8 stays a fraction. ValueError or SympifyError
     for anything else.
     """
-    return number_from_text(eps) if isinstance(eps, str) else sp.sympify(eps, strict=True)
+    if isinstance(eps, str):
+        return number_from_text(eps)
+    return sp.sympify(eps, strict=True)
 
 
 def positive_eps(eps: object) -> float:

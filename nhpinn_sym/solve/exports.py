@@ -22,10 +22,10 @@ from .vtk_files import write_grid, write_image, write_series
 
 COUNTS = {1: 257, 2: 65, 3: 25}
 """Points along each axis where nothing says how many, by dimension."""
+# Times of a data set, from 0 to the end, where none are given.
 _TIMES = 11
-"""Times of a data set, from 0 to the end, where none are given."""
+# Points that are evaluated at once.
 _BLOCK = 4096
-"""Points that are evaluated at once."""
 
 
 @dataclass(frozen=True)

@@ -108,8 +108,8 @@ _CLASSES: tuple[Any, ...] = (
 _NODES: dict[str, Any] = {node.__name__: node for node in _CLASSES}
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?(e[+-]?\d{1,4})?|[+-]?\.\d+(e[+-]?\d{1,4})?")
 _INTEGER = re.compile(r"[+-]?\d{1,4000}")
+# Of a whole number that an expression makes when it is computed: more would not end.
 _MOST_BITS = 100_000
-"""Of a whole number that an expression makes when it is computed: more would not end."""
 _PRECISION = 10_000
 _NAME_LENGTH = 10_000
 
@@ -210,6 +210,7 @@ def _built(head: str, arguments: list[sp.Basic], data: Any) -> sp.Basic:
         raise _refused(data) from cause
 
 
+# What other nodes than functions of numbers have as arguments; of one kind, any number of them.
 _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Pair": (sp.Expr, Boolean),
     "Piecewise": (ExprCondPair,),
@@ -218,7 +219,6 @@ _ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "Or": (Boolean,),
     "Not": (Boolean,),
 }
-"""What other nodes than functions of numbers have as arguments; of one kind, any number of them."""
 
 
 def _bits(head: str, parts: list[tuple[sp.Basic, int]]) -> int:
@@ -226,7 +226,9 @@ def _bits(head: str, parts: list[tuple[sp.Basic, int]]) -> int:
     if head == "Mul":
         return sum(sizes)
     if head == "Pow" and len(parts) == 2 and isinstance(parts[1][0], sp.Integer):
-        return sizes[0] * max(1, abs(int(parts[1][0]))) if not parts[0][0].free_symbols else 64
+        if not parts[0][0].free_symbols:
+            return sizes[0] * max(1, abs(int(parts[1][0])))
+        return 64
     return max(sizes, default=0) + len(sizes)
 
 
@@ -271,13 +273,13 @@ def _float(rest: list[Any]) -> sp.Float:
     return sp.Float(_matched(_NUMBER, text), precision=precision)
 
 
+# How many entries follow the name, and what reads them.
 _LEAVES: dict[str, tuple[int, Callable[[list[Any]], sp.Basic]]] = {
     "Symbol": (2, _symbol),
     "Integer": (1, _integer),
     "Rational": (2, _rational),
     "Float": (2, _float),
 }
-"""How many entries follow the name, and what reads them."""
 
 
 def _matched(pattern: re.Pattern[str], text: Any) -> str:

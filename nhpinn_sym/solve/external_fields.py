@@ -152,7 +152,9 @@ def real_and_imaginary(coefficients: Coefficients) -> Coefficients:
     def part(external: External, points: Array) -> Array:
         imaginary, *index = external.index
         values = coefficients(replace(external, index=tuple(index)), points)
-        return values.imag if imaginary else values.real
+        if imaginary:
+            return values.imag
+        return values.real
 
     return part
 
@@ -202,11 +204,13 @@ class CellFields:
         box = np.array(self.cells.cell.bounds)
         points = box[:, 0] + _PLACES[:, None] * (box[:, 1] - box[:, 0])
         found = [field(points) for field in self.at(slow_point).values()]
-        return np.concatenate(found) if found else np.zeros(1)
+        if found:
+            return np.concatenate(found)
+        return np.zeros(1)
 
 
+# Shares of the cell along each axis.
 _PLACES = np.array([0.0, 0.137, 0.291, 0.618, 0.866])
-"""Shares of the cell along each axis."""
 
 
 def checked_function(name: str, function: Callable[..., Any]) -> Callable[..., Array]:

@@ -63,11 +63,11 @@ class CellFamily:
         )  # what several entries make up may need all of it
 
         def needed(name: str, value: Any) -> tuple[str, ...]:
-            return (
-                tuple(sorted(held[name] if isinstance(value, EffectiveFunction) else everything))
-                if callable(value)
-                else ()
-            )
+            if callable(value):
+                return tuple(
+                    sorted(held[name] if isinstance(value, EffectiveFunction) else everything)
+                )
+            return ()
 
         return {
             name: FamilyCoefficient(value, needed(name, value), self._places)
@@ -149,11 +149,9 @@ class CellFamily:
 
     def _held(self, entry: Entry) -> set[str]:
         """The names of the variables that an entry depends on."""
-        return (
-            {self.slow[k] for k in entry.columns}
-            if entry.formula is None
-            else {str(v) for v in entry.formula.free_symbols}
-        )
+        if entry.formula is None:
+            return {self.slow[k] for k in entry.columns}
+        return {str(v) for v in entry.formula.free_symbols}
 
     def _restricted(
         self, entry: Entry, nodes: Nodes, basis: Array, theta: Mapping[str, float]

@@ -98,6 +98,8 @@ class InterpolatedField(CellField):
         return self.field.lines
 
 
+# kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is read:
+# those of nets need torch.
 _KINDS = {
     "fourier": ("fourier.cells", "FourierField"),
     "lagrange": ("fem.grid_functions", "LagrangeField"),
@@ -108,9 +110,6 @@ _KINDS = {
     "complex": ("complex_parts", "ComplexField"),
     "interpolated": ("fields", "InterpolatedField"),
 }
-"""kind: (module below nhpinn_sym.solve, class); a module is imported when one of its fields is
-read: those of nets need torch.
-"""
 
 
 def field_data(field: CellField) -> dict[str, Any]:

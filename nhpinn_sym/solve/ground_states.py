@@ -15,8 +15,8 @@ from ..problem.user_input import parameter_numbers
 from ..runtime.tensor_grids import tensor_points
 from .cell_solution import CellSolution
 
+# Points per axis of the midpoint rule on the cell, by the number of axes.
 _POINTS = {1: 1024, 2: 128, 3: 32}
-"""Points per axis of the midpoint rule on the cell, by the number of axes."""
 
 
 def initial_share(

@@ -21,13 +21,10 @@ from ..runtime.arrays import Array as Array
 from ..runtime.tensor_grids import tensor_points
 
 Bounds = tuple[tuple[float, float], ...]
+# Points of an interpolation at a time: they take as many numbers for each node of all but one axis.
 _POINTS = 4096
-"""Points of an interpolation at a time: they take as many numbers for each node of all but one
-axis.
-"""
+# Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there.
 _INSIDE = 1e-13
-"""Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there.
-"""
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,9 @@ class Nodes:
         return self._is_periodic(axis) and not self._cuts(axis)
 
     def _cuts(self, axis: int) -> tuple[float, ...]:
-        return self.cuts[axis] if self.cuts else ()
+        if self.cuts:
+            return self.cuts[axis]
+        return ()
 
     def pieces(self, axis: int) -> Array:
         """The ends of the pieces of an axis: (pieces + 1,)."""
@@ -110,7 +109,9 @@ class Nodes:
         points = np.asarray(points, dtype=float).reshape(len(points), len(self.bounds))
         blocks = range(0, len(points), _POINTS)
         parts = [self._interpolated(points[k : k + _POINTS], values, index) for k in blocks]
-        return np.concatenate(parts) if parts else np.zeros(0, dtype=values.dtype)
+        if parts:
+            return np.concatenate(parts)
+        return np.zeros(0, dtype=values.dtype)
 
     def _interpolated(self, points: Array, values: Array, index: tuple[int, ...] | None) -> Array:
         found = values.reshape(1, *(len(self.axis_nodes(k)) for k in range(len(self.bounds))))

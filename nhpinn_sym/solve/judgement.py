@@ -18,10 +18,10 @@ from ..problem.errors import SolveError
 from ..resolution import quadrature_error, voigt_reuss
 from .solution import Array, CellBatch, CellSolver
 
+# Slow points at which the bounds are looked at.
 _NODES = 3
-"""Slow points at which the bounds are looked at."""
+# Share of the largest entry that rounding may take a tensor, which lies on its bounds, outside.
 _ROUNDING = 1e-9
-"""Share of the largest entry that rounding may take a tensor, which lies on its bounds, outside."""
 
 
 def judge(

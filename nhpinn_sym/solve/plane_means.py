@@ -21,18 +21,18 @@ from .cell_solution import CellSolution
 from .interpolation import Nodes
 from .solution import Array
 
+# Panels along each axis of a cell that there are at least, by the number of axes.
 _PANELS = {1: 16, 2: 8, 3: 4, 4: 3}
-"""Panels along each axis of a cell that there are at least, by the number of axes."""
+# Points of one quadrature, at most.
 _MOST_POINTS = 3_000_000
-"""Points of one quadrature, at most."""
+# On so many lines of an axis the rules have half the order.
 _MANY = 64
-"""On so many lines of an axis the rules have half the order."""
+# Points to a line of a mesh with many lines.
 _FINE = 5
-"""Points to a line of a mesh with many lines."""
+# Lines that are closer than that share of an axis are one.
 _TOUCHING = 1e-12
-"""Lines that are closer than that share of an axis are one."""
+# A panel that holds a number of smaller ones up to that is not cut once more.
 _WHOLE = 1e-9
-"""A panel that holds a number of smaller ones up to that is not cut once more."""
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ from .progress import Progress
 from .solution import Array, Solution
 
 _STILL = 1e-12
+# Points to a period where an expansion is exported.
 _PER_PERIOD = 16
-"""Points to a period where an expansion is exported."""
 
 
 class _Term(NamedTuple):
@@ -109,7 +109,9 @@ class Reconstruction(Solution):
     def _factor(self, t: float | None) -> float:
         """The exponential of a ground state."""
         rate = float(self.cells.effective.get("lambda0", 0.0)) - self.growth
-        return math.exp(-rate * t / self.eps**2) if t is not None else 1.0
+        if t is not None:
+            return math.exp(-rate * t / self.eps**2)
+        return 1.0
 
     def _in_frame(self, points: Array, t: float | None) -> Array:
         """X = x - c t/eps, in the periodic box of the mean fields."""
@@ -169,7 +171,9 @@ def _source(macro: Sequence[_Derivatives], term: _Term, index: MultiIndex, point
     if term.field is None:
         return np.full(len(points), float(not any(index)))
     values = macro[term.field][index]
-    return values[:, term.component] if values.ndim > 1 else values
+    if values.ndim > 1:
+        return values[:, term.component]
+    return values
 
 
 def _resolving(line: Array, eps: float, most: int) -> Array:

@@ -11,12 +11,12 @@ from pathlib import Path
 
 from ..problem.errors import SolveError
 
+# The part of the free memory that one solve may take.
 _SHARE = 0.8
-"""The part of the free memory that one solve may take."""
+# Seconds: what would take longer is refused.
 _LONGEST = 7 * 86400.0
-"""Seconds: what would take longer is refused."""
+# Bytes that are taken to be free where the system does not tell.
 _UNKNOWN = 2.0**35
-"""Bytes that are taken to be free where the system does not tell."""
 _CONTAINERS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 

@@ -16,29 +16,27 @@ from ..resolution import AxisResolution, Resolution
 from .interpolation import Bounds, Nodes
 from .solution import Array, CellBatch, EffectiveKey
 
+# Degrees of the interpolation to try, by the number of slow variables.
 _DEGREES = {
     1: (8, 12, 16, 24, 32, 48, 64, 96, 128),
     2: (4, 6, 9, 12, 16, 20, 24),
     3: (3, 5, 7, 9, 12),
     4: (3, 4, 6, 8),
 }
-"""Degrees of the interpolation to try, by the number of slow variables."""
+# The same on the pieces of axes that are cut.
 _PIECE_DEGREES = (4, 6, 8, 12, 16)
-"""The same on the pieces of axes that are cut."""
+# Share of an axis below which a panel of the data is a piece of its own: one polynomial would need
+# too high a degree.
 _SMALLEST_PANEL = {1: 1 / 16, 2: 1 / 6, 3: 1 / 3, 4: 1 / 2}
-"""Share of an axis below which a panel of the data is a piece of its own: one polynomial would need
-too high a degree.
-"""
+# Coefficients smaller than this, beside the largest, are measured by it: they may be rounding.
 _VANISHING = 1e-6
-"""Coefficients smaller than this, beside the largest, are measured by it: they may be rounding."""
+# Errors of entries beside the largest of all that are rounding: a mean drift that vanishes has no
+# other.
 _ROUNDING = 1e-13
-"""Errors of entries beside the largest of all that are rounding: a mean drift that vanishes has no
-other.
-"""
 _MOST_NODES = 8192
 _MOST_CHECKS = 256
+# The error between the points at which it is looked for may be that much larger.
 _SAFETY = 10.0
-"""The error between the points at which it is looked for may be that much larger."""
 HIGHER = "h"
 """Name of the entries of the law beyond the homogenized equation."""
 

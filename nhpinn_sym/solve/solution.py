@@ -28,8 +28,8 @@ cell problems the fast coordinates, and then the slow ones.
 """
 
 _WHAT = "the solution"
+# Share of the interval of time by which a time may lie outside.
 _TIME_ROUNDING = 1e-12
-"""Share of the interval of time by which a time may lie outside."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -60,7 +60,9 @@ class Solution(Exported):
     def final_time(self) -> float | None:
         """The end of the interval of time; None for a stationary solution."""
         times = self.extent.times
-        return None if times is None else float(times[-1])
+        if times is None:
+            return None
+        return float(times[-1])
 
     @property
     def lines(self) -> tuple[Array, ...]:
@@ -115,7 +117,9 @@ class Solution(Exported):
                 term=f"t = {time}",
                 remedy=f"choose t between 0 and {final:g}",
             )
-        return final if abs(time - final) <= slack else time
+        if abs(time - final) <= slack:
+            return final
+        return time
 
     def plot(self, t: float | None = None) -> Drawing:
         """The solution over its domain, at the time t (default: the final one), in three

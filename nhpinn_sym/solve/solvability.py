@@ -12,16 +12,15 @@ from ..derive.time_averages import ORDERED
 from ..problem.errors import SolvabilityError
 from .solution import CellBatch
 
+# Fredholm multipliers below this are rounding, on whichever backend.
 _LEAST_MULTIPLIER = 1e-6
-"""Fredholm multipliers below this are rounding, on whichever backend."""
+# Multipliers are known to so many times the tolerance and the residual of the solver.
 _TIMES_TOLERANCE = 1e3
 _TIMES_RESIDUAL = 10
-"""Multipliers are known to so many times the tolerance and the residual of the solver."""
+# Relative variation over tau of a mean drift that is rounding, or an error of the cell functions.
 _STEADY = 1e-6
-"""Relative variation over tau of a mean drift that is rounding, or an error of the cell functions.
-"""
+# Eigenvalues of a ground state below this are zero up to the error of the solve.
 _STATIONARY = 1e-6
-"""Eigenvalues of a ground state below this are zero up to the error of the solve."""
 
 
 def require_expansion(model: HomogenizedModel, batch: CellBatch, tolerance: float) -> None:

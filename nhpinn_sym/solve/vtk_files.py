@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from ..emit.source import output_path, write_atomic
 from ..runtime.arrays import Array
 
+# VTK's numbers of a line, a quadrilateral and a hexahedron, by dimension.
 _SHAPES = {1: 3, 2: 9, 3: 12}
-"""VTK's numbers of a line, a quadrilateral and a hexahedron, by dimension."""
 _TYPES = {"f": ("Float64", "<f8"), "i": ("Int64", "<i8"), "u": ("UInt8", "<u1")}
 
 

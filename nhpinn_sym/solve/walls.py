@@ -33,15 +33,15 @@ from .plane_means import OnWall, PlaneMeans, PlaneQuadrature
 from .slow_variables import slow_box
 from .solution import Array, Coefficients
 
+# Gauss points a panel and axis; the difference of the results is the error of the quadrature.
 _ORDERS = (6, 8)
-"""Gauss points a panel and axis; the difference of the results is the error of the quadrature."""
 _ROUNDING = 1e-11
+# What counts as zero is below so many times the error estimate of the cells.
 _NOISE = 10.0
-"""What counts as zero is below so many times the error estimate of the cells."""
+# The least and the largest flux through a wall, relative to the flow, that counts as none. Between
+# them the square root of the error estimate decides: first derivatives of cell functions are that
+# much less accurate.
 _STILL = (1e-6, 1e-2)
-"""The least and the largest flux through a wall, relative to the flow, that counts as none. Between
-them the square root of the error estimate decides: first derivatives of cell functions are that
-much less accurate."""
 
 
 def settle_walls(
@@ -72,7 +72,9 @@ def settle_walls(
 
     def coefficients(external: External, points: Array) -> Array:
         found = values.get((external.name, external.index))
-        return cells.coefficients(external, points) if found is None else found(points)
+        if found is None:
+            return cells.coefficients(external, points)
+        return found(points)
 
     return _without(equation, zero), coefficients
 
@@ -144,7 +146,9 @@ class _WallMeans:
         return self.planes.slow.on_wall(found, bool(np.abs(found).max() > self.noise * scale))
 
     def _found(self, value: WallValue, order: int) -> tuple[Array, float]:
-        return self._face(value, order) if isinstance(value, FaceMean) else self._flux(value, order)
+        if isinstance(value, FaceMean):
+            return self._face(value, order)
+        return self._flux(value, order)
 
     def _face(self, value: FaceMean, order: int) -> tuple[Array, float]:
         """(means over the wall (m,), their scale)."""

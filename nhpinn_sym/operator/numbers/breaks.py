@@ -26,14 +26,14 @@ _ROUNDS = 80
 _MOST_BOXES = 20_000
 # Of one floor along an axis; more are more lines than a mesh can have.
 _MOST_STEPS = 100_000
+# Share of the interval at which a zero that is no change of sign counts as found.
 _NARROW = 1e-9
-"""Share of the interval at which a zero that is no change of sign counts as found."""
+# Share of a box by which it is shrunk, so that its ends, where data may jump, are not in it.
 _SHRUNK = 1e-12
-"""Share of a box by which it is shrunk, so that its ends, where data may jump, are not in it."""
+# From a box to rounding: 2^-53, and some for boxes far from zero.
 _BISECTIONS = 60
-"""From a box to rounding: 2^-53, and some for boxes far from zero."""
+# Boxes per axis on which a level is looked at for zeros.
 _GRIDS = {1: 64, 2: 24, 3: 10, 4: 6}
-"""Boxes per axis on which a level is looked at for zeros."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,9 @@ def _slope(expr: sp.Expr, symbol: sp.Symbol) -> float | None:
     if expr.has(sp.Piecewise, sp.Abs, sp.Max, sp.Min, *STEPS):
         return None
     slope = expr.diff(symbol)
-    return None if slope.free_symbols or slope == 0 else float(slope)
+    if slope.free_symbols or slope == 0:
+        return None
+    return float(slope)
 
 
 def _zeros(expr: sp.Expr, symbol: sp.Symbol, cuts: Array) -> Array:

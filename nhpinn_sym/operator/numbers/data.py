@@ -69,11 +69,15 @@ def plain(expr: sp.Expr, numbers: Mapping[sp.Symbol, float], space: DataSpace) -
 
 def number(value: float) -> sp.Expr:
     """A number without loss."""
-    return sp.Integer(int(value)) if float(value).is_integer() else sp.Float(float(value), 17)
+    if float(value).is_integer():
+        return sp.Integer(int(value))
+    return sp.Float(float(value), 17)
 
 
 def _real_parts(expr: sp.Expr) -> Sequence[sp.Expr]:
-    return real_imaginary(expr) if expr.has(sp.I) else (expr,)
+    if expr.has(sp.I):
+        return real_imaginary(expr)
+    return (expr,)
 
 
 def real_imaginary(expr: sp.Expr) -> tuple[sp.Expr, sp.Expr]:

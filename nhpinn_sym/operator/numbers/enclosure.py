@@ -35,10 +35,10 @@ from .ranges import (
     union,
 )
 
+# Samples per box of a function without a rule.
 _SAMPLES = 65
-"""Samples per box of a function without a rule."""
+# Share of their range by which these are widened.
 _WIDENED = 0.5
-"""Share of their range by which these are widened."""
 
 
 class RangeWithSlopes(NamedTuple):

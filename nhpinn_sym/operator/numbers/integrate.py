@@ -27,35 +27,35 @@ MeanWithError = tuple[complex, float]
 PointFunction = Callable[[Array], Array]
 """Points (n, d) -> (n, m)."""
 
+# Gauss points per axis of a panel, and those that its error is taken from.
 _ORDERS = {1: (10, 7), 2: (9, 6), 3: (6, 4)}
-"""Gauss points per axis of a panel, and those that its error is taken from."""
+# Relative, of means of data: a digit above what a sum of many panels rounds to.
 _ACCURACY = 1e-12
-"""Relative, of means of data: a digit above what a sum of many panels rounds to."""
+# Relative, of means that results are judged by, by the number of axes: below what results in so
+# many dimensions are asked for. A mean comes with its error, so that a coarse one rejects nothing.
 _ACCURACY_OF_FUNCTIONS = {1: 1e-12, 2: 1e-10, 3: 1e-7}
-"""Relative, of means that results are judged by, by the number of axes: below what results in so
-many dimensions are asked for. A mean comes with its error, so that a coarse one rejects nothing."""
 # In all rounds together; what is not resolved then is in the error.
 # In all rounds together, about a second; what is left then is in the error.
 _MOST_POINTS = 3_000_000
+# Halvings of a panel, down to 1e-9 of it: what is left then is a singularity.
 _ROUNDS = 30
-"""Halvings of a panel, down to 1e-9 of it: what is left then is a singularity."""
+# Gauss points for each smooth part of a line.
 _LINE_ORDERS = {2: (8, 16, 32), 3: (4, 7)}
-"""Gauss points for each smooth part of a line."""
+# Relative, of means between curves: Newton finds these to about 1e-12, and errors add up.
 _LINE_ACCURACY = 1e-9
-"""Relative, of means between curves: Newton finds these to about 1e-12, and errors add up."""
 # Of lines of all data crossed with each other; beyond, the whole is one box that is halved.
 _MOST_BOXES = 20_000
 # Boxes that are swept one by one, and steps of a floor that are level sets of their own.
 _MOST_PARTS = 256
+# Lines of an axis up to which the Gauss points of a whole line resolve what is between the
+# interfaces.
 _FEW_LINES = 9
-"""Lines of an axis up to which the Gauss points of a whole line resolve what is between the
-interfaces."""
 # Of a sum, relative to the sum of sizes.
 _ROUNDING = 1e-15
+# Along an axis: the arguments of faster waves lose digits.
 _MOST_MIDPOINTS = 60
-"""Along an axis: the arguments of faster waves lose digits."""
+# Share of the largest component of a function below which another one may be its rounding.
 _NOISE = 1e-14
-"""Share of the largest component of a function below which another one may be its rounding."""
 
 
 def integrate(

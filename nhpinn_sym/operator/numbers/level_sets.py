@@ -30,8 +30,8 @@ _CONVERGED = 1e-12
 _SAME = 1e-9
 
 Bounds = tuple[tuple[float, float], ...]
+# Points (n, d) -> (n, m).
 _PointFunction = Callable[[Array], Array]
-"""Points (n, d) -> (n, m)."""
 
 
 @dataclass(frozen=True)

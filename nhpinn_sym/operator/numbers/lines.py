@@ -13,10 +13,10 @@ from .data import DataSpace, number
 from .panels import FOR_A_MESH, MOST_COUPLED, Demand, resolve_panels
 from .separate import POLYNOMIAL, degree, factors, harmonics, smooth_branches
 
+# Panels of an interval at least, where data vary along it.
 _FEWEST = 4
-"""Panels of an interval at least, where data vary along it."""
+# Random values of variables that are too many for enclosures.
 _VALUES = 6
-"""Random values of variables that are too many for enclosures."""
 
 
 class Lines:
@@ -40,7 +40,9 @@ class Lines:
         self.failures: list[str] = []
 
     def frequency(self, k: int) -> int | None:
-        return self.degrees[k] if not len(self.breaks.points[k]) else None
+        if not len(self.breaks.points[k]):
+            return self.degrees[k]
+        return None
 
     def finished(self, k: int) -> Array:
         """The lines of axis k with panels no longer than periodic factors ask; even ones between
@@ -104,7 +106,9 @@ class Lines:
         if power is not None and power <= POLYNOMIAL:
             return 1
         waves = harmonics(factor, k, self.space, self.periodic[k])
-        return None if waves is None else max(_FEWEST, 2 * waves)
+        if waves is None:
+            return None
+        return max(_FEWEST, 2 * waves)
 
 
 def _divided(lines: Array, longest: float) -> Array:

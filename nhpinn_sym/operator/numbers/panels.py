@@ -28,8 +28,8 @@ from .ranges import Range
 _DEGREES = {1: 6, 2: 6, 3: 4, 4: 3}
 MOST_COUPLED = max(_DEGREES)
 """Variables of a datum that are enclosed together."""
+# Generic points at which an interpolant is checked, by the number of variables.
 _CHECKS = {1: 9, 2: 20, 3: 30, 4: 40}
-"""Generic points at which an interpolant is checked, by the number of variables."""
 
 
 @dataclass(frozen=True)
@@ -49,28 +49,26 @@ FOR_A_MESH = Demand({1: 1e-3, 2: 1e-3, 3: 1e-3, 4: 1e-3}, {1: 1e-6, 2: 2e-3, 3: 
 FOR_MEANS = Demand({1: 1e-8, 2: 1e-5, 3: 1e-4, 4: 1e-3}, {1: 1e-7, 2: 2e-3, 3: 2e-2, 4: 5e-2})
 # The size that errors are relative to: where a datum passes through zero its least value alone
 # would ask for panels without end.
+# The size of a datum on a panel is its least value there, or these shares of its largest value
+# there, and everywhere.
 _NEAR = 0.03
 _FLOOR = 1e-4
-"""The size of a datum on a panel is its least value there, or these shares of its largest value
-there, and everywhere."""
+# Share of an interval below which nothing is halved.
 _NARROWEST = 1e-8
-"""Share of an interval below which nothing is halved."""
+# Share of an interval below which panels need be accurate relative to the largest size only.
 _FINE = 2e-5
-"""Share of an interval below which panels need be accurate relative to the largest size only."""
 # Panels of one datum, and boxes that certify them: beyond, it counts as not resolved.
 # Panels of one datum, and boxes that certify them: seconds.
 MOST_PANELS = 20_000
 MOST_BOXES = 400_000
+# Share of a box by which it is shrunk before it is enclosed: a closed box would hold the values on
+# the other side of a jump at its boundary.
 _SHRUNK = 1e-10
-"""Share of a box by which it is shrunk before it is enclosed: a closed box would hold the values on
-the other side of a jump at its boundary."""
+# Share of the whole interval by which it is shrunk at least: a break is known up to rounding, which
+# a flat condition such as cos(x) > cos(1e-4) enlarges.
 _ROUNDING = 1e-11
-"""Share of the whole interval by which it is shrunk at least: a break is known up to rounding,
-which a flat condition such as cos(x) > cos(1e-4) enlarges.
-"""
+# Share of the largest size up to which the narrowest panels, which have no weight, may be wrong.
 _ROUGH = 1e-3
-"""Share of the largest size up to which the narrowest panels, which have no weight, may be wrong.
-"""
 
 
 @dataclass

@@ -43,11 +43,17 @@ def times(a: Range, b: Range) -> Range:
 
 
 def added(a: Range | None, b: Range | None) -> Range | None:
-    return b if a is None else a if b is None else plus(a, b)
+    if a is None:
+        return b
+    if b is None:
+        return a
+    return plus(a, b)
 
 
 def scaled(a: Range | None, b: Range | None) -> Range | None:
-    return None if a is None or b is None else times(a, b)
+    if a is None or b is None:
+        return None
+    return times(a, b)
 
 
 def union(ranges: Sequence[Range], active: Sequence[Flags]) -> Range:

@@ -25,20 +25,20 @@ Branches = tuple[tuple[sp.Piecewise, int], ...]
 
 # Each is enclosed apart: beyond, the Piecewise are enclosed as they are, with jumps for slopes.
 _MOST_ALTERNATIVES = 64
+# Boxes of one round; more are judged by the values that were found.
 _MOST_BOXES = 20_000
-"""Boxes of one round; more are judged by the values that were found."""
 # Halvings of one axis of three from the box to _NARROWEST of it, and to spare.
+# About as many places are looked at for growth.
 _ROUNDS = 200
 _MOST_TRIED = 16
-"""About as many places are looked at for growth."""
+# Share of the box below which a box is not halved: a zero that is no change of sign leaves such
+# boxes for ever.
 _NARROWEST = 1e-9
-"""Share of the box below which a box is not halved: a zero that is no change of sign leaves such
-boxes for ever."""
+# Shares of an interval at which the growth towards a singular point is looked at.
 _STEPS = (1e-2, 1e-4, 1e-6)
-"""Shares of an interval at which the growth towards a singular point is looked at."""
+# Factor by which values grow from one step to the next, a hundredth of it, where they are
+# unbounded: log y grows by 2 and 1.5.
 _GROWTH = 1.2
-"""Factor by which values grow from one step to the next, a hundredth of it, where they are
-unbounded: log y grows by 2 and 1.5."""
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import sympy as sp
 from .breaks import Level, own_levels
 from .data import DataSpace
 
+# Most combinations of branches that are looked at all together.
 _BRANCHES = 64
-"""Most combinations of branches that are looked at all together."""
 # Values of a floor that stand for all: data in it are periodic, or linear.
 _STEPS = 16
 POLYNOMIAL = 6
@@ -79,7 +79,9 @@ def harmonics(expr: sp.Expr, k: int, space: DataSpace, periodic: bool) -> int | 
         if not periodic:
             return math.ceil(count - _WHOLE)
         whole = abs(count - round(count)) <= _WHOLE * max(count, 1.0)
-        return round(count) if whole else None
+        if whole:
+            return round(count)
+        return None
 
     return _degree_by(of_wave, expr, v)
 
@@ -100,10 +102,14 @@ def _degree_by(of_leaf: Callable[[sp.Expr], int | None], expr: sp.Expr, v: sp.Sy
         known = [n for n in parts if n is not None]
         if len(known) < len(parts):
             return None
-        return max(known) if isinstance(expr, sp.Add) else sum(known)
+        if isinstance(expr, sp.Add):
+            return max(known)
+        return sum(known)
     if isinstance(expr, sp.Pow) and expr.exp.is_Integer and expr.exp > 0:
         inner = _degree_by(of_leaf, expr.base, v)
-        return None if inner is None else inner * int(expr.exp)
+        if inner is None:
+            return None
+        return inner * int(expr.exp)
     return of_leaf(expr)
 
 

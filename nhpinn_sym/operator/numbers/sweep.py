@@ -17,10 +17,10 @@ import numpy as np
 from ...runtime.arrays import Array, Integers
 from .level_sets import Bounds, LevelSet, breaks, roots
 
+# Share of the cell below which an interval of a line is dropped: two levels that meet there.
 _SAME = 1e-9
-"""Share of the cell below which an interval of a line is dropped: two levels that meet there."""
+# Points of the shortest intervals, where points lie equally dense.
 _FEWEST = 8
-"""Points of the shortest intervals, where points lie equally dense."""
 
 LineInterval = tuple[float, float, int, int, int]
 """(start, end, label, level at the start, level at the end); level -1 is the cell's boundary."""

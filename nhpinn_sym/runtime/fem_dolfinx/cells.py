@@ -40,10 +40,9 @@ from .space import BoxSpace, QuadratureField
 
 Field = Callable[[Array], Array]
 """Points (n, d) of the cell -> values (n,)."""
+# Forms that are compiled as one: that saves compilations, and costs the time to assemble the others
+# with each.
 _TOGETHER = 6
-"""Forms that are compiled as one: that saves compilations, and costs the time to assemble the
-others with each.
-"""
 
 
 @dataclass(frozen=True)
@@ -172,11 +171,15 @@ class CellProblem:
         form = self._sources.select(function)
         b = self.box.restricted(assemble_vector(form)) if form else 0.0 * self.weights[0]
         size = b.norm(PETSc.NormType.NORM_1)
-        return (0.0 * b, 0.0) if size <= self._noise else (b, size)
+        if size <= self._noise:
+            return (0.0 * b, 0.0)
+        return (b, size)
 
     def mean(self, table: str, key: Any) -> float:
         form = self._means[table].select(key)
-        return assemble_scalar(self.box.comm, form) / self.volume if form else 0.0
+        if form:
+            return assemble_scalar(self.box.comm, form) / self.volume
+        return 0.0
 
     def ones(self) -> PETSc.Vec:
         result = self.box.P.createVecRight()

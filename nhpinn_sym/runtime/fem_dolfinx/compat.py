@@ -29,8 +29,8 @@ from ..arrays import Array
 from ..lattice import Lattice
 from .form_cache import guarded
 
+# What modules that use DOLFINx take from here rather than from it.
 __all__ = ["PETSc", "dmesh", "fem"]
-"""What modules that use DOLFINx take from here rather than from it."""
 
 _wants_log = warnings.showwarning.__module__ == "logging" and "ffcx" not in sys.modules
 _setdlopenflags = sys.setdlopenflags
@@ -184,7 +184,9 @@ def compile_form(form: ufl.Form) -> fem.Form:
 
 def vector(function: fem.Function) -> PETSc.Vec:
     """The PETSc vector that shares its memory with the dofs of `function`."""
-    return function.x.petsc_vec if hasattr(function.x, "petsc_vec") else function.vector
+    if hasattr(function.x, "petsc_vec"):
+        return function.x.petsc_vec
+    return function.vector
 
 
 def expression(value: ufl.core.expr.Expr, space: fem.FunctionSpace) -> fem.Expression:

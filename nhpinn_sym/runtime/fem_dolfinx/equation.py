@@ -29,10 +29,10 @@ from .linear_solvers import Linear, bordered, rounding
 from .space import Interpolant, space_on
 
 EffectiveField = Callable[[EffectiveKey, Array], Array]
+# Distance from a constant, at nodes and relative to one, that is rounding.
 _IS_CONSTANT = 1e-12
-"""Distance from a constant, at nodes and relative to one, that is rounding."""
+# A product with the matrix that is smaller than that share of its norm is 0.
 _ROUNDED = 1e-12
-"""A product with the matrix that is smaller than that share of its norm is 0."""
 
 
 class EquationProblem:
@@ -106,7 +106,9 @@ class EquationProblem:
 
     def _every(self, v: Any) -> Any:
         """The sum of the components of a test function."""
-        return sum(v) if self.components > 1 else v
+        if self.components > 1:
+            return sum(v)
+        return v
 
     def _interpolants(self, values: Sequence[ufl.core.expr.Expr | float]) -> list[Interpolant]:
         return [
@@ -175,7 +177,9 @@ class EquationProblem:
         solve = bordered(matrix, columns, rows, pins, method)
         w, shares, rest = deflated(solve, b, images)
         self.defect = max(map(abs, rest)) * float(self.weights.sum()) / size
-        return w + self._free(right @ np.array(shares)) if any(shares) else w
+        if any(shares):
+            return w + self._free(right @ np.array(shares))
+        return w
 
     def _images(self, matrix: PETSc.Mat, functions: Array) -> list[PETSc.Vec]:
         """What the matrix makes of functions (free dofs of this rank, p) that it nearly maps to 0:
@@ -299,7 +303,9 @@ class EquationProblem:
         return result
 
     def _load(self) -> PETSc.Vec:
-        return assemble_vector(self.load) if self.load else self.box.P.createVecLeft()
+        if self.load:
+            return assemble_vector(self.load)
+        return self.box.P.createVecLeft()
 
     def _lift(self, values: Sequence[Interpolant]) -> fem.Function:
         """g: the Dirichlet values (those of the later condition where two parts meet), 0 at all

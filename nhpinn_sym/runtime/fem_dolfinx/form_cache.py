@@ -17,8 +17,8 @@ from importlib.machinery import EXTENSION_SUFFIXES
 from pathlib import Path
 from typing import Any
 
+# How often FFCx's own waiting (10 s) is repeated while the process that compiles is alive.
 _ROUNDS = 30
-"""How often FFCx's own waiting (10 s) is repeated while the process that compiles is alive."""
 
 
 def guarded(look_up: Callable[..., tuple[Any, Any]]) -> Callable[..., tuple[Any, Any]]:
@@ -98,7 +98,9 @@ class Files:
             return "alive"
         except (OSError, ValueError):
             return "unknown"
-        return "alive" if int(process) != os.getpid() else "dead"
+        if int(process) != os.getpid():
+            return "alive"
+        return "dead"
 
 
 def whole(library: Path) -> bool:

@@ -9,19 +9,18 @@ import numpy as np
 from ..cell_solve import Bordered
 from .compat import PETSc
 
+# Gaussian elimination fails on a singular coarse matrix.
 _MULTIGRID = {"relax_type_coarse": "symmetric-SOR/Jacobi"}
-"""Gaussian elimination fails on a singular coarse matrix."""
+# With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four
+# times slower.
 _SYSTEMS = {**_MULTIGRID, "strong_threshold": 0.5}
-"""With hypre's default the coarse matrices of elasticity in three dimensions are nearly dense: four
-times slower.
-"""
+# Below the error of any mesh: what is estimated from two meshes must not see the solver.
 _TOLERANCE = 1e-12
-"""Below the error of any mesh: what is estimated from two meshes must not see the solver."""
 _ITERATIONS = 1000
 _RESTART = 200
 _ROUNDING = 1e-15
+# Rows of a matrix whose factors stay below the 2 GB that 32-bit indices reach.
 _MOST_OF_UMFPACK = 200_000
-"""Rows of a matrix whose factors stay below the 2 GB that 32-bit indices reach."""
 
 
 class DivergedError(RuntimeError):
@@ -71,7 +70,9 @@ def _factorization(matrix: PETSc.Mat) -> str:
     what MUMPS, which is for many ranks and large factors, needs for it.
     """
     alone = matrix.comm.size == 1 and matrix.getSize()[0] <= _MOST_OF_UMFPACK
-    return "umfpack" if alone and PETSc.Sys.hasExternalPackage("suitesparse") else "mumps"
+    if alone and PETSc.Sys.hasExternalPackage("suitesparse"):
+        return "umfpack"
+    return "mumps"
 
 
 def _set_multigrid(pc: PETSc.PC, systems: bool) -> None:

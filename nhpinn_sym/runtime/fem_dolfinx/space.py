@@ -35,8 +35,8 @@ from .compat import (
 Bounds = tuple[tuple[float, float], ...]
 Parts = Mapping[str, Sequence[float]]
 """The outward normal of each part of the boundary, by its name."""
+# How far from a side, as a part of the box's length, a point on it may be.
 _ON_SIDE = 1e-9
-"""How far from a side, as a part of the box's length, a point on it may be."""
 
 
 class BoxSpace:
@@ -110,7 +110,9 @@ class BoxSpace:
         """Which of the owned nodes are on one of the parts of the boundary."""
         sides = [self._sides[name] for name in parts]
         hits = [self._nodes[:, axis] == end * self._ends[axis] for axis, end in sides]
-        return np.any(hits, axis=0) if hits else np.zeros(self.owned, dtype=bool)
+        if hits:
+            return np.any(hits, axis=0)
+        return np.zeros(self.owned, dtype=bool)
 
     def _facet_tags(self, tags: Mapping[str, int]) -> dmesh.MeshTags:
         """The facets of each part of the boundary, marked by its tag."""

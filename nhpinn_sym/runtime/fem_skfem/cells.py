@@ -111,7 +111,9 @@ class CellMesh:
     def source(self, function: int) -> tuple[Array, float]:
         blocks = self.forms.RIGHT_HAND_SIDES[function]
         b, size = block_vector(self.space, blocks, self.space.basis, self.fields, self.components)
-        return (0.0 * b, 0.0) if cancels(b, size) else (b, size)
+        if cancels(b, size):
+            return (0.0 * b, 0.0)
+        return (b, size)
 
     def mean(self, table: str, key: Any) -> float:
         functional = getattr(self.forms, table)[key]

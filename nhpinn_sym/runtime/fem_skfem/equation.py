@@ -41,10 +41,10 @@ from .space import (
     Space as Space,
 )
 
+# Distance from a constant, at nodes and relative to one, that is rounding.
 _IS_CONSTANT = 1e-12
-"""Distance from a constant, at nodes and relative to one, that is rounding."""
+# A product with the matrix that is smaller than that share of its largest entry is 0.
 _ROUNDED = 1e-12
-"""A product with the matrix that is smaller than that share of its largest entry is 0."""
 
 
 class EquationResult(NamedTuple):

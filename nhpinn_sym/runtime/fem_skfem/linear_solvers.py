@@ -21,30 +21,27 @@ from ..cell_solve import Bordered, BorderedSolve
 
 Solve = Callable[[Array], Array]
 
+# Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension (measured
+# for Q2).
 _DIRECT = {1: 10**9, 2: 150_000, 3: 3_000}
-"""Unknowns up to which LU beats CG with multigrid for a few right-hand sides, by dimension
-(measured for Q2).
-"""
 
+# Factor on these where there are several unknowns at a node, which cost multigrid more iterations.
 _SYSTEMS = {1: 1, 2: 1, 3: 3}
-"""Factor on these where there are several unknowns at a node, which cost multigrid more iterations.
-"""
 
+# Unknowns up to which LU is tried where the Krylov method failed; half of them for many right-hand
+# sides and for nonsymmetric matrices.
 _DIRECT_AT_MOST = {1: 10**9, 2: 600_000, 3: 40_000}
-"""Unknowns up to which LU is tried where the Krylov method failed; half of them for many right-hand
-sides and for nonsymmetric matrices.
-"""
 
+# Three digits below what counts as solved: the error may be larger than the residual.
 _KRYLOV_TOLERANCE = 1e-12
-"""Three digits below what counts as solved: the error may be larger than the residual."""
 _SOLVED = 1e-9
 _SOLVED_AT_MOST = 1e-5
 _ROUNDING = 1e-14
 _SYMMETRIC = 1e-12
+# Residual of a direct solve above which it is refined once.
 _REFINED = 1e-12
-"""Residual of a direct solve above which it is refined once."""
+# Sums that are that much smaller than their terms are rounding.
 _CANCELLED = 1e-13
-"""Sums that are that much smaller than their terms are rounding."""
 
 
 def linear_solver(

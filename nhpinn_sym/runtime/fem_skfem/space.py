@@ -25,8 +25,8 @@ from ..rigid_modes import motions
 from ..tensor_grids import tensor_points
 
 Data = Mapping[str, Any]
+# How far from a side, absolute and relative, a facet of it may be.
 _ON_SIDE = 1e-9
-"""How far from a side, absolute and relative, a facet of it may be."""
 
 _MESHES = {1: skfem.MeshLine, 2: skfem.MeshQuad, 3: skfem.MeshHex}
 _ELEMENTS = {
@@ -375,7 +375,9 @@ class DataAt(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> Any:
         value = self.data[name]
-        return _sampled(value, self.points) if callable(value) else value
+        if callable(value):
+            return _sampled(value, self.points)
+        return value
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.data)
@@ -389,4 +391,6 @@ def _sampled(function: Callable[[Array], Array], points: Array) -> Any:
     equal.
     """
     values = function(points.reshape(len(points), -1).T)
-    return float(values[0]) if np.ptp(values) == 0 else values.reshape(points.shape[1:])
+    if np.ptp(values) == 0:
+        return float(values[0])
+    return values.reshape(points.shape[1:])

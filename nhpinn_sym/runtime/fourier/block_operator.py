@@ -117,7 +117,9 @@ class BlockOperator:
             combinations of them are functions then.
             """
             vector = np.ascontiguousarray(modes).reshape(*shape[:2], -1)
-            return vector.view(float) if self.grid.real else vector
+            if self.grid.real:
+                return vector.view(float)
+            return vector
 
         def full(vector: np.ndarray) -> np.ndarray:
             return np.ascontiguousarray(vector).view(complex).reshape(shape)
@@ -175,7 +177,9 @@ class BlockOperator:
         if not (np.all(least > 0) and np.any(most > CONTRAST * least)):
             return None
         weight = np.sqrt(grid.cell(grid.mean(size)) / size)
-        return weight if np.max(grid.tail(1 / weight)) < SMOOTH else None
+        if np.max(grid.tail(1 / weight)) < SMOOTH:
+            return weight
+        return None
 
     @cached_property
     def shift(self) -> np.ndarray:
@@ -198,9 +202,13 @@ class BlockOperator:
             inverse = np.moveaxis(np.linalg.inv(matrices), (-2, -1), (1, 2))
         else:
             inverse = 1 / symbol
-        return inverse if inverse.imag.any() else inverse.real.copy()
+        if inverse.imag.any():
+            return inverse
+        return inverse.real.copy()
 
 
 def _cell_count(coefficient: Any, dim: int) -> int:
     """For how many cells a coefficient has values of its own."""
-    return int(np.shape(coefficient)[0]) if np.ndim(coefficient) > dim else 1
+    if np.ndim(coefficient) > dim:
+        return int(np.shape(coefficient)[0])
+    return 1

@@ -19,10 +19,10 @@ DENSE = {1: 45, 2: 15, 3: 7}
 search for a ground state starts.
 """
 _NEWTON_STEPS = 30
+# Relative step of the eigenvalue that is rounding.
 _SETTLED = 1e-13
-"""Relative step of the eigenvalue that is rounding."""
+# A source that is less than that share of its parts has the size of their rounding.
 _CANCELLED = 1e-6
-"""A source that is less than that share of its parts has the size of their rounding."""
 Fields = Mapping[tuple[str, tuple[int, ...]], Callable[[np.ndarray], np.ndarray]]
 """External fields by (name, index): points (n, d + k), coordinates of the cell and then the slow
 ones, -> values (n,).
@@ -123,7 +123,9 @@ class Cells:
         @cache
         def coefficient(c: tuple[float, int]) -> Any:
             number, k = c
-            return distinct[k] if number == 1 else number * np.asarray(distinct[k])
+            if number == 1:
+                return distinct[k]
+            return number * np.asarray(distinct[k])
 
         self.coefficient = coefficient
 
@@ -194,7 +196,9 @@ class Cells:
         ground state gives, or none for unit vectors.
         """
         if not positions:
-            return [self._own_adjoint()] if self.phi is not None else []
+            if self.phi is not None:
+                return [self._own_adjoint()]
+            return []
         operator = self.cell_operator().transposed()
         b = np.concatenate([self._unit(operator, self.forms.FUNCTIONS[k][2]) for k in positions])
         psi = list(self._solve(operator, b, positions))

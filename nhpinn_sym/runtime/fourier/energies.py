@@ -17,8 +17,8 @@ from .grid import Grid
 from .states import MacroState, States, StateSolver
 
 _NODES = 32
+# t = tau^3: powers of t that are no integers are smooth enough then.
 _GRADING = 3
-"""t = tau^3: powers of t that are no integers are smooth enough then."""
 _NEWTON = 60
 _SOLVED = 1e-13
 _HALVINGS = 30

@@ -97,7 +97,9 @@ class Grid:
 
     def mean(self, values: Any) -> Any:
         """The mean over the cell of values that broadcast to the grid: the leading axes remain."""
-        return np.mean(values, axis=self.axes) if np.ndim(values) else values
+        if np.ndim(values):
+            return np.mean(values, axis=self.axes)
+        return values
 
     def cell(self, numbers: Any) -> np.ndarray:
         """Numbers (...) with the axes of the grid appended, so that they multiply values or
@@ -157,7 +159,9 @@ def _evaluated(
             total = factor @ flat
         else:  # from here on one of the leading axes is that of the points
             total = (factor[:, None, :] @ flat)[..., 0, :]
-    return total.reshape(*total.shape[:-1]) if total.shape[-1] == 1 else total
+    if total.shape[-1] == 1:
+        return total.reshape(*total.shape[:-1])
+    return total
 
 
 def _leading(total: np.ndarray, axis: int, dim: int) -> tuple[int, ...]:

@@ -9,8 +9,8 @@ from collections.abc import Callable
 import numpy as np
 
 Apply = Callable[[np.ndarray], np.ndarray]
+# A vector whose new direction is that much smaller than itself is rounding of the old ones.
 _DEPENDENT = 1e-15
-"""A vector whose new direction is that much smaller than itself is rounding of the old ones."""
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:

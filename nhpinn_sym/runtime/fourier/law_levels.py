@@ -24,8 +24,8 @@ FIRST = {1: 27, 2: 15, 3: 9}
 """Points per axis of the first grid: states are solved again and again."""
 NUMBERS = 2**21
 """Numbers of one array over the grid and all states that are solved at once."""
+# Of the slopes, by which a state that is not found at once is approached.
 _SHARES = (0.0, 0.02, 0.1, 0.3, 0.6, 1.0)
-"""Of the slopes, by which a state that is not found at once is approached."""
 _MEASURED = ("flux", "reaction", "storage", "flux_p")
 
 

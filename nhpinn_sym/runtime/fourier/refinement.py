@@ -32,8 +32,8 @@ GROWTH = 1.4
 PRIMES = (3, 5, 7, 11, 13, 17, 19, 23)
 POINTS_PER_WAVE = 3
 """Of the highest mode of the coefficients; two would be the least that show it at all."""
+# Modes smaller than that, relative to the largest, need not be resolved from the start.
 _RESOLVED = 1e-3
-"""Modes smaller than that, relative to the largest, need not be resolved from the start."""
 
 
 def solve_cells(

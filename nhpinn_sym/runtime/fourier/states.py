@@ -19,17 +19,17 @@ from .grid import Grid
 
 MOST_STEPS = 60
 _SMALLEST_STEP = 2.0**-24
+# Relative residual at which a state counts as solved: below it rounding of the derivatives is.
 _SETTLED = 1e-11
-"""Relative residual at which a state counts as solved: below it rounding of the derivatives is."""
+# One with which it counts as solved where no step helps any more.
 _STALLED = 1e-8
-"""One with which it counts as solved where no step helps any more."""
 _FORCING = 1e-2
 _LEAST_FORCING = 1e-11
+# Share of the slope of the energy that may be left at the end of a step.
 _CURVATURE = 0.5
-"""Share of the slope of the energy that may be left at the end of a step."""
 _TANGENT = 1e-12
+# Size of a flux that stands for none.
 _NOTHING = 1e-40
-"""Size of a flux that stands for none."""
 
 
 @dataclass(frozen=True)

@@ -22,10 +22,10 @@ MEANS = {1: 2048, 2: 96, 3: 24}
 DENSE = {1: 33, 2: 13, 3: 7}
 """Points of each axis, odd, of the dense eigenvalue problem with which a ground state begins."""
 _NEWTON_STEPS = 8
+# Relative step of an eigenvalue that is rounding.
 _SETTLED = 1e-13
-"""Relative step of an eigenvalue that is rounding."""
+# Part of its largest value by which a ground state of poor accuracy may be negative.
 _NEGATIVE = 0.1
-"""Part of its largest value by which a ground state of poor accuracy may be negative."""
 
 
 class CellFits:

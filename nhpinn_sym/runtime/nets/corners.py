@@ -25,28 +25,28 @@ from .function_families import Family, Functions
 from .jets import Jet
 
 Complex = NDArray[np.complex128]
+# Of the grid on which zeros of the determinant are sought, in powers.
 _STEP = 0.05
-"""Of the grid on which zeros of the determinant are sought, in powers."""
+# Powers above it are smooth enough for a net.
 _LARGEST = 6.6
-"""Powers above it are smooth enough for a net."""
+# Imaginary parts of powers, at most.
 _STRIP = 3.0
-"""Imaginary parts of powers, at most."""
+# Steps of Newton's method, which converges linearly at double zeros.
 _NEWTON = 40
-"""Steps of Newton's method, which converges linearly at double zeros."""
+# Step of the central differences in it: their error is near the root of rounding.
 _DIFFERENCE = 1e-5
-"""Step of the central differences in it: their error is near the root of rounding."""
+# Distance of two powers that are one.
 _SAME = 1e-3
-"""Distance of two powers that are one."""
+# Singular value, relative to the largest, that vanishes at a power found by Newton's method.
 _NULL = 1e-4
-"""Singular value, relative to the largest, that vanishes at a power found by Newton's method."""
+# Relative perturbation that makes double characteristics simple: isotropic media have them.
 _SPLIT = 1e-7
-"""Relative perturbation that makes double characteristics simple: isotropic media have them."""
+# Imaginary part of a characteristic that is real: far above what _SPLIT does to double ones.
 _REAL = 1e-6
-"""Imaginary part of a characteristic that is real: far above what _SPLIT does to double ones."""
+# Relative determinant of a matrix that rounding makes of a singular one.
 _SINGULAR = 1e-12
-"""Relative determinant of a matrix that rounding makes of a singular one."""
+# Added where the logarithm of zero would not be finite.
 _TINY = 1e-300
-"""Added where the logarithm of zero would not be finite."""
 
 
 class Edge(NamedTuple):
@@ -170,7 +170,9 @@ def _newton(determinant: Callable[[Complex], Complex], start: complex) -> comple
         slope = (above - below) / (2 * _DIFFERENCE)
         if slope != 0 and abs(at) < abs(slope):
             power -= complex(at / slope)
-    return complex(power.real, 0.0) if abs(power.imag) < _SAME else power
+    if abs(power.imag) < _SAME:
+        return complex(power.real, 0.0)
+    return power
 
 
 def singular_functions(

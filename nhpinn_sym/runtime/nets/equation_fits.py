@@ -15,8 +15,8 @@ from .networks import Layers, hidden
 
 GRID = {1: 257, 2: 65, 3: 17}
 """Points of each axis on which a solution is written, by the number of columns."""
+# Points of the inside for each point of a part of the boundary.
 _FEWER = 4
-"""Points of the inside for each point of a part of the boundary."""
 _FEWEST_THERE = 20
 
 

@@ -33,10 +33,10 @@ Shape = Callable[[Tensor, int], Tensor]
 """A function of s in (-1, 1): its derivative of some order."""
 
 
+# Added where a logarithm or a root of zero would not be finite.
 _TINY = 1e-300
-"""Added where a logarithm or a root of zero would not be finite."""
+# Relative distance from a corner at which limits along a face are taken.
 _ASIDE = 4 * torch.finfo(torch.float64).eps
-"""Relative distance from a corner at which limits along a face are taken."""
 
 
 def start_functions(

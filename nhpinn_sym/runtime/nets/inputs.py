@@ -45,7 +45,9 @@ class Kinks:
         jet = self.levels(torch.stack(wrapped, -1))
         inside = next(iter(jet.values())) > 0
         one = {a: torch.where(inside, jet[a], 0.0) for a in indices}
-        return product(one, one) if self.power == 2 else one
+        if self.power == 2:
+            return product(one, one)
+        return one
 
 
 def embed(
@@ -143,7 +145,9 @@ def reciprocal(f: Jet) -> Jet:
 def input_count(axes: Axes, kinks: Kinks | None = None) -> int:
     """How many inputs a net has."""
     columns = sum(2 if kind == "periodic" else 1 for kind, _, _ in axes)
-    return columns if kinks is None else columns + kinks.count
+    if kinks is None:
+        return columns
+    return columns + kinks.count
 
 
 def moved_to(points: torch.Tensor, normal: Sequence[float], axes: Axes) -> torch.Tensor:

@@ -77,7 +77,9 @@ def stack(points: torch.Tensor, *values: torch.Tensor | float) -> torch.Tensor:
 
 def averaged(value: torch.Tensor, weights: torch.Tensor | None = None) -> torch.Tensor:
     """The mean over the last axis, or the sum with weights."""
-    return value.mean(-1) if weights is None else (weights * value).sum(-1)
+    if weights is None:
+        return value.mean(-1)
+    return (weights * value).sum(-1)
 
 
 def column(d: Jet, j: int) -> Jet:

@@ -7,14 +7,14 @@ from collections.abc import Sequence
 
 from ..resources import require_affordable
 
+# Nonzero entries of a row along one axis, by degree: the mean over all nodes.
 _ROW = {1: 3, 2: 4, 3: 5}
-"""Nonzero entries of a row along one axis, by degree: the mean over all nodes."""
+# Doubles that an entry of a sparse matrix takes, with its index.
 _ENTRY = 2
-"""Doubles that an entry of a sparse matrix takes, with its index."""
+# Of a matrix that exist at a time: with its periodic form, and its factors or coarser levels.
 _COPIES = 3
-"""Of a matrix that exist at a time: with its periodic form, and its factors or coarser levels."""
+# Per unknown, by dimension: measured on one core.
 _SECONDS = {1: 5e-6, 2: 5e-5, 3: 3e-4}
-"""Per unknown, by dimension: measured on one core."""
 
 
 def require_memory(

@@ -21,24 +21,22 @@ from ...runtime.quadrature import QuadratureRule, rule_on
 from ..solution import Array
 from .layout import Layout, Meshes
 
+# Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
+# at jumps.
 _FINER = {1: 8, 2: 5, 3: 3}
-"""Parts of a cell along each axis between which the finer quadrature stands, where no lines can be
-at jumps.
-"""
+# The same where lines stand at all breaks of the data.
 _SMOOTH_PARTS = 2
-"""The same where lines stand at all breaks of the data."""
+# Size of a datum, beside the largest of a few, below which it may be rounding.
 _VANISHING = 1e-6
-"""Size of a datum, beside the largest of a few, below which it may be rounding."""
+# Share of an axis within which two lines are one.
 _SAME = 1e-13
-"""Share of an axis within which two lines are one."""
+# Periods that are a whole number of them.
 _WHOLE = 1e-9
-"""Periods that are a whole number of them."""
+# In the period, along each axis.
 _PLACES = sp.symbols("place1:4", cls=sp.Dummy, real=True)
-"""In the period, along each axis."""
+# Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
 _MOST = 20_000_000
 _MOST_OF_A_FIELD = 300_000
-"""Points of the finer quadrature, of formulas and of fields; above, cells are cut into fewer parts.
-"""
 
 
 def data_error(

@@ -43,10 +43,9 @@ from .levels import solve_levels
 from .options import check_options, degree_for
 
 BACKEND = "dolfinx"
+# Effective coefficients of two ranks that differ by less, relative to the largest, differ by
+# rounding.
 _SAME = 1e-9
-"""Effective coefficients of two ranks that differ by less, relative to the largest, differ by
-rounding.
-"""
 
 
 class CellSolver(ElementCellSolver):
@@ -292,7 +291,9 @@ def _end_all_ranks() -> None:
 
 def _first(comm: MPI.Comm, progress: Progress) -> Progress:
     """Only the first rank shows its progress."""
-    return progress if comm.rank == 0 else silent
+    if comm.rank == 0:
+        return progress
+    return silent
 
 
 @contextmanager

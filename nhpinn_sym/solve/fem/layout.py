@@ -23,18 +23,17 @@ Bounds = tuple[tuple[float, float], ...]
 Planes = tuple[tuple[float, ...], ...]
 """Coordinates along each axis."""
 
+# Cells along the longest axis of the first mesh.
 _FEWEST = 8
-"""Cells along the longest axis of the first mesh."""
+# Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is
+# 6e-5.
 _CORNER_PANELS = 10
-"""Halvings towards a singular corner: displacements are about as r^0.7 there, and 2^(-10 * 1.4) is
-6e-5.
-"""
+# A panel that is longer than so many cells by this share of one is not cut once more.
 _FITS = 1e-6
-"""A panel that is longer than so many cells by this share of one is not cut once more."""
+# Cells whose lengths agree to so many digits are of one length: the lattice is uniform then.
 _SAME_DIGITS = 9
-"""Cells whose lengths agree to so many digits are of one length: the lattice is uniform then."""
+# Lines that are closer than that share of an axis are one.
 _TOUCHING = 1e-9
-"""Lines that are closer than that share of an axis are one."""
 
 
 class Meshes(Protocol):

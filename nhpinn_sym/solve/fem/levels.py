@@ -31,12 +31,11 @@ _MAX_DOFS = 300_000
 _MAX_DOFS_IN_TIME = 70_000
 _FIRST_STEPS = 16
 _STEPS = 64
+# Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
+# axis.
 _MOST_CELLS = {1: 2_000_000, 2: 500_000, 3: 60_000}
-"""Cells, times scalar unknowns, up to which all panels of the data are cut to a number of cells per
-axis.
-"""
+# The time, as a share of the final one, at which sources are measured.
 _DURING = 0.37
-"""The time, as a share of the final one, at which sources are measured."""
 _SLOW_POINTS = 3
 
 

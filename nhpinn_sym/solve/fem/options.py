@@ -49,4 +49,6 @@ def degree_for(order: int, degree: int) -> int:
     """The degree of the elements: cubic ones for equations of fourth order, else as it is asked
     for.
     """
-    return 3 if order == 4 else degree
+    if order == 4:
+        return 3
+    return degree

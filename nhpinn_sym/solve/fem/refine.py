@@ -53,13 +53,12 @@ POOR = 1e-2
 """An estimate above which a solution on a given mesh is in doubt though no tolerance was asked for.
 """
 
+# Relative imbalance of the data of a problem that leaves its mean open that is rounding, or
+# quadrature.
 _BALANCED = 1e-6
-"""Relative imbalance of the data of a problem that leaves its mean open that is rounding, or
-quadrature.
-"""
 
+# The order of the time steps.
 _TIME_RATE = 4
-"""The order of the time steps."""
 
 
 def refine_cells(

@@ -255,7 +255,9 @@ class CellSolver:
         """What the shares of the phases on the grid may be wrong by; 0 where nothing jumps. Means
         that vanish exactly are as small on it.
         """
-        return _POINTS_OFF * self.cells.cell.dim / result["n"] if self.cells.jumps else 0.0
+        if self.cells.jumps:
+            return _POINTS_OFF * self.cells.cell.dim / result["n"]
+        return 0.0
 
     def _require_solvable(self, result: dict[str, Any]) -> None:
         """A multiplier that falls with the grid is an error of the grid; one that stays belongs to
@@ -275,17 +277,16 @@ class CellSolver:
                 )
 
 
+# Grid points by which interfaces along an axis may be off, together.
 _POINTS_OFF = 8
-"""Grid points by which interfaces along an axis may be off, together."""
+# Points per axis on which a field that is given as a function is compared with its interpolant, by
+# the dimension of the cell.
 _UNSEEN = {1: 20_001, 2: 101, 3: 33}
-"""Points per axis on which a field that is given as a function is compared with its interpolant, by
-the dimension of the cell.
-"""
+# Of these points, in their spacing: generic.
 _SHIFT = 0.3819660112501051
-"""Of these points, in their spacing: generic."""
+# Vectors of one cell function that a Krylov iteration keeps, and how many steps it takes about.
 _VECTORS = 64
 _ITERATIONS = 100
-"""Vectors of one cell function that a Krylov iteration keeps, and how many steps it takes about."""
 
 
 def _require_affordable(cells: LoweredCells, n: int) -> None:

@@ -38,17 +38,17 @@ from .options import Options
 
 SCALES = (0.5, 0.7, 1.0, 1.4, 2.0, 2.8, 4.0, 5.6, 8.0, 11.0, 16.0, 22.0, 32.0)
 """Of the weights of a random layer, to try one after another: factors of about the root of 2."""
+# Features of the first fit, at most: fewer say nothing of the next.
 _SMALLEST = 100
-"""Features of the first fit, at most: fewer say nothing of the next."""
+# Features up to which all scales are tried: such a fit takes milliseconds.
 _CHEAP = 200
-"""Features up to which all scales are tried: such a fit takes milliseconds."""
+# Features beyond which no scale is sought: such a fit takes seconds.
 _TUNED = 1600
-"""Features beyond which no scale is sought: such a fit takes seconds."""
+# A relative residual above which a fit has not begun to converge.
 _POOR = 0.1
-"""A relative residual above which a fit has not begun to converge."""
+# A residual that falls by less from size to size asks for another scale: features of small scale
+# have become linearly dependent.
 _LITTLE = 8
-"""A residual that falls by less from size to size asks for another scale: features of small scale
-have become linearly dependent."""
 PATIENCE = 2
 """Scales that may be worse, one after another, before the search for a better one ends."""
 
@@ -168,7 +168,9 @@ class Formulation(NetProblem[Solved]):
         Overridden where a fit proves its own error.
         """
         error = error_of_fast_levels(changes)
-        return error if math.isinf(error) else max(error, self.doubt(fit))
+        if math.isinf(error):
+            return error
+        return max(error, self.doubt(fit))
 
     def change(self, values: Array, before: Array) -> float:
         """The relative change from fit to fit: of each group by its largest number."""
@@ -374,7 +376,9 @@ def fit_result(reached: bool, residuals: Sequence[float]) -> Result:
     if reached:
         return Result.CONVERGED
     falls = residuals[-1] < residuals[-2] / 2
-    return Result.MAX_FEATURES if falls or residuals[-1] > _POOR else Result.RANK_DEFICIENT
+    if falls or residuals[-1] > _POOR:
+        return Result.MAX_FEATURES
+    return Result.RANK_DEFICIENT
 
 
 def largest_change(values: Array, before: Array) -> float:

@@ -20,14 +20,14 @@ from ...problem.numeric import lambdified
 from ...runtime.nets.derivatives import derivative
 from ..solution import Array
 
+# Random lines through the cell and the slow variables.
 _LINES = 8
-"""Random lines through the cell and the slow variables."""
+# Points of a line: the trapezoid rule sees features of a thousandth.
 _STEPS = 2048
-"""Points of a line: the trapezoid rule sees features of a thousandth."""
+# Defect of the integrated derivatives, relative to the range of the values, that the rule has.
 _AGREES = 3e-3
-"""Defect of the integrated derivatives, relative to the range of the values, that the rule has."""
+# The same relative to the values, which may be nearly constant.
 _ROUNDING = 1e-6
-"""The same relative to the values, which may be nearly constant."""
 
 
 def without_own_graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
@@ -37,7 +37,9 @@ def without_own_graph(function: Callable[..., Tensor]) -> Callable[..., Tensor]:
 
     def values(*arguments: Tensor) -> Tensor:
         found = torch.as_tensor(function(*arguments))
-        return found if any(a.requires_grad for a in arguments) else found.detach()
+        if any(a.requires_grad for a in arguments):
+            return found
+        return found.detach()
 
     return values
 

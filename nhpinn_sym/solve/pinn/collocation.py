@@ -25,10 +25,10 @@ from ..resources import require_affordable
 from .distributed import ALONE, Ranks
 from .network import Axes, Jet, Layers, Network, Panels, TrialSpace, chunk_size, with_last_layer
 
+# Sweeps of Ruiz' balancing, which converges linearly.
 _BALANCING = 8
-"""Sweeps of Ruiz' balancing, which converges linearly."""
+# Share of an axis below which a panel of the data counts as sharp.
 _SHARP = 1 / 20
-"""Share of an axis below which a panel of the data counts as sharp."""
 
 
 @dataclass(frozen=True)
@@ -148,9 +148,8 @@ def combine_derivatives(weights: Tensor, features: Jet) -> Tensor:
     return out
 
 
+# Numbers that a collocation point needs at least: coordinates, weights and data of its equations.
 _ROW = 40.0
-"""Numbers that a collocation point needs at least: coordinates, weights and data of its equations.
-"""
 
 MakeRows = Callable[[int, int], Rows]
 """Rows at `count` points of the interior (and what belongs to them elsewhere), drawn with `seed`.
@@ -211,7 +210,9 @@ def sharp_panels(*resolutions: Resolution) -> Panels:
     """
     axes = [axis for resolution in resolutions for axis in resolution.axes]
     shares = [axis.feature / (axis.interval[1] - axis.interval[0]) for axis in axes]
-    return tuple(axis.lines for axis in axes) if min(shares, default=1.0) < _SHARP else ()
+    if min(shares, default=1.0) < _SHARP:
+        return tuple(axis.lines for axis in axes)
+    return ()
 
 
 def _in_panels(unit: Tensor, lines: Tensor) -> Tensor:
@@ -232,10 +233,10 @@ def require_finite(*systems: Tensor) -> None:
 
 HELD_OUT = 2000
 """Points that a fit has not used, for its residual."""
+# Seconds that an entry of a least-squares problem takes in each column.
 _FLOP = 1e-10
-"""Seconds that an entry of a least-squares problem takes in each column."""
+# Bytes of memory that a fit may take; beyond them it is made of blocks of rows.
 _FITS_IN = 2**31
-"""Bytes of memory that a fit may take; beyond them it is made of blocks of rows."""
 
 Scales = tuple[float, float]
 """Standard deviations of the weights for the space axes and for the time axis."""

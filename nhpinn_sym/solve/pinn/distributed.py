@@ -29,7 +29,9 @@ class Ranks:
 
     @property
     def count(self) -> int:
-        return 1 if self.group is None else dist.get_world_size(self.group)
+        if self.group is None:
+            return 1
+        return dist.get_world_size(self.group)
 
     @property
     def first(self) -> bool:

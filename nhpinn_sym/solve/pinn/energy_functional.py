@@ -22,18 +22,18 @@ from .network import Layers, Network, TrialSpace, with_last_layer
 from .optimizers import OPTIMIZERS, make_optimizer
 from .options import RANDOM_FEATURES, Options, read_options, require_unused
 
+# Relative to columns of length one. The rows of a minimum problem keep large residuals, to which
+# the rounding errors of dependent features would be fitted; a residual that vanishes bears a
+# smaller ridge.
 _RIDGE = 1e-9
-"""Relative to columns of length one. The rows of a minimum problem keep large residuals, to which
-the rounding errors of dependent features
-would be fitted; a residual that vanishes bears a smaller ridge."""
+# Checks in a row without a lower energy on the other quadrature that end a training.
 _PATIENCE = 20
-"""Checks in a row without a lower energy on the other quadrature that end a training."""
+# Scales that may be worse in a row before the search for the first layer ends.
 _SCALES_TRIED = 3
-"""Scales that may be worse in a row before the search for the first layer ends."""
+# Relative rise of the energy on the other quadrature that shows an exploited quadrature.
 _RISEN = 1e-9
-"""Relative rise of the energy on the other quadrature that shows an exploited quadrature."""
+# Optimizers that ask for a gradient alone.
 _GRADIENTS = tuple(name for name, row in OPTIMIZERS.items() if not row.dense)
-"""Optimizers that ask for a gradient alone."""
 _UNUSED = ("flavour", "dtype", "checkpoint", "group")
 
 

@@ -34,8 +34,8 @@ from .fields import NetworkField, SeparableField
 from .network import Jet, Layers, Network, TrialSpace, stack_outputs
 
 METADATA = "cells.json"
+# Random points at which the program is compared with the cells.
 _SAMPLES = 256
-"""Random points at which the program is compared with the cells."""
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,8 @@ from ..interpolation import Nodes
 from ..solution import Array
 from .network import Axes, Network
 
+# Points at which the features of a `SeparableField` are held at once.
 _POINTS = 4096
-"""Points at which the features of a `SeparableField` are held at once."""
 
 
 @dataclass(frozen=True)

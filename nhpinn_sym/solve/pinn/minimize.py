@@ -143,14 +143,14 @@ class Optimizer(Protocol[L, S]):
 
 AnyOptimizer = Optimizer[Any, Any]
 
+# Checks, or half of all where that is more, within which the residual has to fall ...
 _PATIENCE = 20
-"""Checks, or half of all where that is more, within which the residual has to fall ..."""
+# ... below this share of what it was: else the training stands.
 _LITTLE = 0.9
-"""... below this share of what it was: else the training stands."""
+# Factor above the best residual at unseen points at which a net exploits the points it sees.
 _RISEN = 1.5
-"""Factor above the best residual at unseen points at which a net exploits the points it sees."""
+# Factor between the residuals of the two states whose difference is the estimate of an error.
 _EARLIER = 3
-"""Factor between the residuals of the two states whose difference is the estimate of an error."""
 
 
 @dataclass(frozen=True)
@@ -239,12 +239,16 @@ def _verdict(
         and best.held_out > _LITTLE * min(checks[:-recent], key=_quality).held_out
     ):
         exploited = last.held_out > _RISEN * best.held_out and last.loss < best.loss
-        return Result.OVERFITTED if exploited else Result.STALLED
+        if exploited:
+            return Result.OVERFITTED
+        return Result.STALLED
     return state.result or (Result.MAX_ITERATIONS if count >= iterations else None)
 
 
 def _quality(check: Check) -> float:
-    return check.held_out if math.isfinite(check.held_out) else math.inf
+    if math.isfinite(check.held_out):
+        return check.held_out
+    return math.inf
 
 
 def _begun(

@@ -25,15 +25,15 @@ from ..expression_data import expression_data, read_formula, read_symbols
 from ..resources import require_affordable
 
 _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
+# That a net with kinks is asked for.
 _MOST_DERIVATIVES = 8
-"""That a net with kinks is asked for."""
 Panels = tuple[tuple[float, ...], ...]
 """The lines of every axis between which the data are resolved; none for all of them where nothing
 is sharp.
 """
 
+# Copies of the weights of a net that a training keeps at least.
 _COPIES = 8.0
-"""Copies of the weights of a net that a training keeps at least."""
 
 
 def chunk_size(layers: Layers) -> int:
@@ -68,7 +68,9 @@ class TrialSpace:
     @cached_property
     def bends(self) -> inputs.Kinks | None:
         """The kinks as the runtime takes them."""
-        return None if self.kinks is None else self.module.KINKS
+        if self.kinks is None:
+            return None
+        return self.module.KINKS
 
     def embed(self, points: Tensor, indices: tuple[MultiIndex, ...]) -> Jet:
         """The jet of the inputs of a net."""
@@ -85,7 +87,9 @@ class TrialSpace:
     @property
     def signature(self) -> str:
         """Of the emitted file, and of those beside it."""
-        return "" if self.source is None else self.source.signature
+        if self.source is None:
+            return ""
+        return self.source.signature
 
     @cached_property
     def indices(self) -> tuple[MultiIndex, ...]:

@@ -26,11 +26,11 @@ from .network import Jet, Layers, Network, TrialSpace
 
 ENGINES = ("auto", "native", "torch", "compile")
 """Names of `flavour`; "compile" stands for "torch"."""
+# Multiplications of one evaluation from which a compilation of some seconds pays: torch then takes
+# tens of milliseconds for Jacobian rows, and a training hundreds of them.
 _WORTH = 10**5
-"""Multiplications of one evaluation from which a compilation of some seconds pays: torch then takes
-tens of milliseconds for Jacobian rows, and a training hundreds of them."""
+# Numbers of one derivative of the widest layer, or of Jacobian rows, that are held at once.
 _CHUNK = 2**19
-"""Numbers of one derivative of the widest layer, or of Jacobian rows, that are held at once."""
 
 
 class Objective:

@@ -24,18 +24,18 @@ from .minimize import AnyOptimizer, LeastSquaresLoss, Loss, Result, SeparableLos
 
 FIRST_DAMPING = 1e-2
 """Of Levenberg-Marquardt, in units of the squared relative residual per squared weight."""
+# So small that the first steps are nearly those of Gauss and Newton; it rises where they fail.
 _GAUSS_NEWTON_DAMPING = 1e-6
-"""So small that the first steps are nearly those of Gauss and Newton; it rises where they fail."""
+# Below it the damping is rounding.
 _LEAST_DAMPING = 1e-15
-"""Below it the damping is rounding."""
+# Beyond it a step moves nothing: no damping gives a descent.
 _LARGEST_DAMPING = 1e12
-"""Beyond it a step moves nothing: no damping gives a descent."""
+# Of the linear unknowns that variable projection eliminates, in units of rounding.
 _ELIMINATION_RIDGE = 500.0
-"""Of the linear unknowns that variable projection eliminates, in units of rounding."""
+# Evaluations of the loss in one line search of L-BFGS.
 _LINE_SEARCH = 25
-"""Evaluations of the loss in one line search of L-BFGS."""
+# Pairs of steps and changes of the gradient that L-BFGS remembers.
 _HISTORY = 100
-"""Pairs of steps and changes of the gradient that L-BFGS remembers."""
 
 Evaluate = Callable[[Tensor], tuple[float, Tensor]]
 
@@ -63,7 +63,9 @@ class Damped:
         if failed:
             return None
         solved = torch.cholesky_solve(-self._right[:, None], factor)[:, 0]
-        return self.jacobian.T @ solved if self.in_samples else solved
+        if self.in_samples:
+            return self.jacobian.T @ solved
+        return solved
 
 
 @dataclass(frozen=True)
@@ -253,7 +255,9 @@ def _wolfe_length(evaluate: Evaluate, state: QuasiNewtonState, direction: Tensor
         warnings.simplefilter("ignore")  # SciPy warns where it returns None as well
         arrays = [tensor.cpu().numpy() for tensor in (state.x, direction, state.gradient)]
         found = line_search(value, slope, *arrays, state.loss, state.before, maxiter=20)[0]
-    return None if found is None else float(found)
+    if found is None:
+        return None
+    return float(found)
 
 
 def _steepest(gradient: Tensor) -> Tensor:
@@ -342,7 +346,9 @@ class LBFGS:
         moved = _torch_step(make, loss, state)
         if moved.loss < state.loss:
             return moved
-        return replace(state, memory={}) if state.memory else replace(state, result=Result.STALLED)
+        if state.memory:
+            return replace(state, memory={})
+        return replace(state, result=Result.STALLED)
 
 
 def _torch_start(loss: Loss) -> TorchState:

@@ -20,15 +20,15 @@ from .optimizers import OPTIMIZERS
 RANDOM_FEATURES = "random-features"
 SOLVERS = (RANDOM_FEATURES, *OPTIMIZERS)
 DTYPES = ("float64", "float32")
+# Of a net that is trained where only the one or the other is asked for.
 _WIDTH = 24
 _DEPTH = 2
-"""Of a net that is trained where only the one or the other is asked for."""
+# Weights of the hidden layers up to which matrices of all weights pay.
 _DENSE = 2300
-"""Weights of the hidden layers up to which matrices of all weights pay."""
+# Numbers that a unit of the first layer has, bias included, as in two periodic dimensions.
 _INPUTS = 4
-"""Numbers that a unit of the first layer has, bias included, as in two periodic dimensions."""
+# Options that one least-squares solve has no use for.
 _OF_TRAININGS = ("iterations", "flavour", "dtype", "checkpoint", "callback")
-"""Options that one least-squares solve has no use for."""
 
 
 @dataclass(frozen=True)

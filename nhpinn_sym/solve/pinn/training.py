@@ -38,8 +38,8 @@ from .objective import Objective
 from .optimizers import OPTIMIZERS, make_optimizer
 from .options import Options
 
+# Scales of the first layer that may be worse in a row before the search ends.
 _PATIENCE = 3
-"""Scales of the first layer that may be worse in a row before the search ends."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from .library import CompilationError, library
 from .tanh_taylor import Streams
 
 _REAL = {torch.float64: "double", torch.float32: "float"}
+# Points that are worth a thread.
 _PER_THREAD = 256
-"""Points that are worth a thread."""
 Result = TypeVar("Result")
 _TYPES: dict[str, Any] = {
     "long": ctypes.c_long,

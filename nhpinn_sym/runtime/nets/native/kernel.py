@@ -165,7 +165,9 @@ def _term(term: Term) -> str:
 
 def _seeded(stream: int, term: Term) -> str:
     text = _term(term)
-    return f"d[{stream}]" if text == "T(1)" else f"d[{stream}] * ({text})"
+    if text == "T(1)":
+        return f"d[{stream}]"
+    return f"d[{stream}] * ({text})"
 
 
 def _sum(texts: Iterable[str]) -> str:

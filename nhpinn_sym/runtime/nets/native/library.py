@@ -16,8 +16,8 @@ from functools import lru_cache
 from pathlib import Path
 
 _NAMES = ("c++", "g++", "clang++")
+# Characters of what a compiler says that are worth showing.
 _SHOWN = 500
-"""Characters of what a compiler says that are worth showing."""
 _FLAGS = ("-std=gnu++17", "-O3", "-march=native", "-ffp-contract=fast", "-fPIC", "-shared")
 _REMEDY = 'install g++ or clang++, name one in the environment variable CXX, or use flavour="torch"'
 _ELSEWHERE = "name a folder for programs in the environment variable XDG_CACHE_HOME"

@@ -177,16 +177,16 @@ def mix_outputs(raw: Jet, mixing: Tensor, offset: Tensor) -> Jet:
     }
 
 
+# Points of a grid at most, by memory.
 _LIMIT = 2**16
-"""Points of a grid at most, by memory."""
+# Points along an axis to begin with, where nothing is sharp.
 _COARSEST = 16
-"""Points along an axis to begin with, where nothing is sharp."""
+# Points in the sharpest panel of the data: two coarser grids that both miss it agree.
 _PER_PANEL = 8
-"""Points in the sharpest panel of the data: two coarser grids that both miss it agree."""
+# Relative change between two grids that ends the refinement: its square is rounding.
 _LAST_CHANGE = 1e-8
-"""Relative change between two grids that ends the refinement: its square is rounding."""
+# Slow points by which the grid for all of them is found.
 _FEW = 3
-"""Slow points by which the grid for all of them is found."""
 
 
 @dataclass
@@ -216,7 +216,9 @@ class CellAveraging:
             values = numbers.vector()
             if float((values - before).abs().max()) <= _LAST_CHANGE * float(values.abs().max()):
                 break
-        return numbers if len(few) == len(slow) else self(family, slow)
+        if len(few) == len(slow):
+            return numbers
+        return self(family, slow)
 
     @property
     def _coarsest(self) -> int:

@@ -31,10 +31,10 @@ from .averages import CellFunctions
 from .energy_problem import Bounds, CellQuadrature, EnergyProblem, strain_basis
 from .smooth import first_failure
 
+# Points of the quadrature per feature; where coefficients jump each phase needs its share.
 _POINTS = {False: 4, True: 6}
-"""Points of the quadrature per feature; where coefficients jump each phase needs its share."""
+# Features up to which the scale is sought in three dimensions.
 _TUNED = 400
-"""Features up to which the scale is sought in three dimensions."""
 _NONE = CellFunctions(Nodes((), 0))
 
 
@@ -229,7 +229,9 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
         m = self.cells.components
         d = self.cells.cell.dim
         full: Array = (self.basis @ matrix @ self.basis.T).cpu().numpy()
-        return full if m == 1 else full.reshape(m, d, m, d)
+        if m == 1:
+            return full
+        return full.reshape(m, d, m, d)
 
     def _entries(self, found: TwoSidedSolution) -> dict[EffectiveKey, Array]:
         """The middle of the bounds for A, and quadrature for the other effective coefficients."""

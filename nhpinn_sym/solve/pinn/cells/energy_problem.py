@@ -94,9 +94,9 @@ class EnergyProblem:
         identity = torch.eye(lower.shape[1], dtype=lower.dtype, device=lower.device).expand_as(
             lower
         )
-        return (
-            torch.linalg.solve_triangular(lower, identity, upper=False) if self.dual else lower.mT
-        )
+        if self.dual:
+            return torch.linalg.solve_triangular(lower, identity, upper=False)
+        return lower.mT
 
 
 def strain_basis(energy: CellEnergy, components: int, dim: int) -> Tensor:
@@ -111,8 +111,8 @@ def strain_basis(energy: CellEnergy, components: int, dim: int) -> Tensor:
     return torch.stack([column / column.norm() for column in columns], 1)
 
 
+# Relative error of an energy by rounding.
 _ROUNDING = 1e-13
-"""Relative error of an energy by rounding."""
 
 
 @dataclass(frozen=True)
@@ -200,14 +200,14 @@ def _inverse(tensor: Tensor) -> Tensor:
     return (inverse + inverse.T) / 2
 
 
+# Points of a line across the cell: with fewer the rule of a smooth coefficient is no rule.
 _LEAST = 8
-"""Points of a line across the cell: with fewer the rule of a smooth coefficient is no rule."""
+# Points of a line across the cell, so that a quadrature fits into memory.
 _MOST = 400
-"""Points of a line across the cell, so that a quadrature fits into memory."""
+# Of the points of the finer rule, in steps: they are to be others.
 _SHIFT = 0.37
-"""Of the points of the finer rule, in steps: they are to be others."""
+# Points of a line of the finer rule, by those of the one that is fitted to.
 _MORE = 1.3
-"""Points of a line of the finer rule, by those of the one that is fitted to."""
 
 
 @dataclass(frozen=True)

@@ -31,14 +31,14 @@ from .subdomains import Subdomain
 CONTINUITY = 10.0
 FLUX = 1.0
 """Weights of the rows at interfaces; measured: the square of ten more or less hardly matters."""
+# Points at interfaces, by points in a phase.
 _INTERFACE = 0.5
-"""Points at interfaces, by points in a phase."""
+# Points at which blocks of rows are compared.
 _SAMPLES = 256
-"""Points at which blocks of rows are compared."""
+# Points of a line in a part of an interface, at least.
 _COARSE = 4
-"""Points of a line in a part of an interface, at least."""
+# Relative size of data that are rounding beside the others: their function vanishes.
 _ROUNDING = 1e-10
-"""Relative size of data that are rounding beside the others: their function vanishes."""
 
 
 @dataclass(frozen=True)

@@ -33,16 +33,15 @@ from .averages import CellAverages, CellFunctions
 from .jump_rows import Block, JumpRows, held_out
 from .subdomains import Subdomain, make_subdomains
 
+# The residual at which nothing is known of the effective coefficients: at the corners of a polygon
+# it hardly falls, and they are wrong by half. Errors of theirs are of second order.
 _NOTHING = 0.1
-"""The residual at which nothing is known of the effective coefficients: at the corners of a polygon
-it hardly falls, and they are wrong by half.
-Errors of theirs are of second order."""
+# Collocation points in a phase, by its features.
 _POINTS = 2
-"""Collocation points in a phase, by its features."""
+# Points in a phase that were not used.
 _HELD_OUT = 1000
-"""Points in a phase that were not used."""
+# A size at which the shares of the phases in the features are read off.
 _LARGE = 1024
-"""A size at which the shares of the phases in the features are read off."""
 
 
 class JumpCellSolver:
@@ -261,8 +260,8 @@ def _require_least_squares(cells: LoweredCells, options: Options) -> None:
         )
 
 
+# Of the quadrature fitted to the interfaces, by the dimension of the cell.
 _ORDERS = {1: 24, 2: 24, 3: 10, 4: 6}
-"""Of the quadrature fitted to the interfaces, by the dimension of the cell."""
 
 
 @dataclass

@@ -43,13 +43,12 @@ from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
 from .smooth_rows import CellRows, first_eigenvalue, ground_state, require_positive
 
+# Collocation points by the features: with fewer than 1.5 the residual at them says nothing.
 _POINTS = 2
-"""Collocation points by the features: with fewer than 1.5 the residual at them says nothing."""
+# Slow points at which the effective entries are compared from fit to fit.
 _PROBES = 16
-"""Slow points at which the effective entries are compared from fit to fit."""
+# How far below the root of the tolerance a training goes: its estimate is from a larger residual.
 _BELOW = 0.03
-"""How far below the root of the tolerance a training goes: its estimate is from a larger residual.
-"""
 
 
 @dataclass
@@ -304,7 +303,9 @@ class _StageRows:
 def first_failure(results: Sequence[Result]) -> Result:
     """Of several trainings the first one that did not converge, if there is one."""
     failed = [result for result in results if result is not Result.CONVERGED]
-    return failed[0] if failed else Result.CONVERGED
+    if failed:
+        return failed[0]
+    return Result.CONVERGED
 
 
 def cell_panels(

@@ -33,11 +33,11 @@ from ..fields import pairs
 from ..network import Jet, Layers, Network, TrialSpace
 from .averages import EIGENVALUE, CellAveraging, CellFunctions
 
+# Points at which equations and components are compared.
 _SAMPLES = 256
-"""Points at which equations and components are compared."""
+# Size of a function, relative to the largest of its stage, below which rounding in its sources is
+# taken to be as large as if it had this size.
 _SMALL = 1e-3
-"""Size of a function, relative to the largest of its stage, below which rounding in its sources is
-taken to be as large as if it had this size."""
 DEGREES = {0: 0, 1: 24, 2: 8, 3: 4, 4: 3}
 """Of the interpolation of numbers over the slow coordinates, by how many there are."""
 
@@ -141,9 +141,9 @@ class CellRows:
 
     def kernel(self, k: int) -> int:
         """The component that is 1 + net in the kernel at position k."""
-        return (
-            int(self.cells.functions[k].level) if self.cells.functions[k].role == "adjoint" else 0
-        )
+        if self.cells.functions[k].role == "adjoint":
+            return int(self.cells.functions[k].level)
+        return 0
 
     def multipliers(self, stage: Stage, points: Tensor, family: CellFunctions) -> Tensor:
         """The functions (n, equations, known functions) that P takes from right-hand sides, times
@@ -235,16 +235,16 @@ class CellRows:
         )
 
 
+# Points of the coarse grid, odd, by the dimension of the cell: a dense eigenvalue problem.
 _PER_AXIS = {1: 33, 2: 13, 3: 7}
-"""Points of the coarse grid, odd, by the dimension of the cell: a dense eigenvalue problem."""
+# Of the inverse iteration with Newton's shifts, which converges quadratically.
 _STEPS = 8
-"""Of the inverse iteration with Newton's shifts, which converges quadratically."""
+# Relative change of the eigenvalue that is rounding.
 _CONVERGED = 1e-13
-"""Relative change of the eigenvalue that is rounding."""
+# Points at which the sign is looked at.
 _SAMPLES = 1000
-"""Points at which the sign is looked at."""
+# Share of the largest value by which a ground state of poor accuracy may be negative.
 _NEGATIVE = 0.1
-"""Share of the largest value by which a ground state of poor accuracy may be negative."""
 
 
 def ground_state(

@@ -26,21 +26,21 @@ from ...solution import Array
 from ..fields import unfold
 from ..network import Axes, Layers, TrialSpace
 
+# Of the quadrature whose points are candidates for poles.
 _ORDER = 12
-"""Of the quadrature whose points are candidates for poles."""
+# Points of a line in a part of an interface, from which distances are measured.
 _INTERFACE = 16
-"""Points of a line in a part of an interface, from which distances are measured."""
+# Poles in an inclusion: each adds inputs to the nets around it.
 _MOST = 3
-"""Poles in an inclusion: each adds inputs to the nets around it."""
+# Distance of the interface from all poles, in radii of their balls, that asks for another pole.
 _FAR = 1.6
-"""Distance of the interface from all poles, in radii of their balls, that asks for another pole."""
+# Distance, in radii, at which the ball of a further pole touches what is far from the others.
 _TOUCHING = 1.15
-"""Distance, in radii, at which the ball of a further pole touches what is far from the others."""
+# Radius of the ball of a further pole, relative to that of the first one, at least.
 _SMALL = 0.15
-"""Radius of the ball of a further pole, relative to that of the first one, at least."""
+# Radius of the ball about the centroid, relative to the largest inscribed one, from which the
+# centroid is the first pole.
 _ROUND = 0.93
-"""Radius of the ball about the centroid, relative to the largest inscribed one, from which the
-centroid is the first pole."""
 
 
 @dataclass(frozen=True)
@@ -104,24 +104,23 @@ def _unfold(points: Array, partition: Partition, window: Axes) -> Array:
     return out
 
 
+# Points a line at which the phases are looked at, by the dimension of the cell.
 _GRID = {1: 1024, 2: 128, 3: 40, 4: 16}
-"""Points a line at which the phases are looked at, by the dimension of the cell."""
+# Empty steps of this grid between occupied ones that are no gap: the phase goes round.
 _GAP = 2
-"""Empty steps of this grid between occupied ones that are no gap: the phase goes round."""
+# Steps of this grid below which it does not say where a phase ends.
 _NARROW = 3
-"""Steps of this grid below which it does not say where a phase ends."""
+# Points of a line in a part of an interface, to see which phases touch.
 _COARSE = 4
-"""Points of a line in a part of an interface, to see which phases touch."""
+# Order of the quadrature that finds phases between the points of the grid, and their shares.
 _FINE = 12
-"""Order of the quadrature that finds phases between the points of the grid, and their shares."""
+# Digits in which two poles at one place agree.
 _PLACES = 9
-"""Digits in which two poles at one place agree."""
+# By which the window of a thin phase is wider than the phase, relative to it.
 _MARGIN = 0.05
-"""By which the window of a thin phase is wider than the phase, relative to it."""
+# Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth
+# beyond it.
 _SOFT = 0.5
-"""Scale of the weights, by that for nets over a whole cell: what is cut at an interface is smooth
-beyond it.
-"""
 
 
 @dataclass(frozen=True)
@@ -172,7 +171,9 @@ class Subdomain:
 
     def features(self, size: int) -> int:
         """Of `size`, what the net takes: half, where the phase is an inclusion."""
-        return size if any(kind == "periodic" for kind, _, _ in self.window) else max(1, size // 2)
+        if any(kind == "periodic" for kind, _, _ in self.window):
+            return size
+        return max(1, size // 2)
 
     def layers(self, partition: Partition, size: int, scale: float, seed: int) -> Layers:
         """A random hidden layer; every feature changes sign at a point of the phase. Inclusions of

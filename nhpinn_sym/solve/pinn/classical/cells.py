@@ -48,8 +48,8 @@ from .training import (
     train,
 )
 
+# Epochs over which info["errors"] averages.
 _LAST = 300
-"""Epochs over which info["errors"] averages."""
 
 Nets = list[Network]
 """A function at all places."""

@@ -57,20 +57,20 @@ from .training import (
     train,
 )
 
+# Epochs over which info["errors"] averages.
 _LAST = 500
-"""Epochs over which info["errors"] averages."""
+# Of the grid along an axis, by the dimension; _TIME_NODES in space and time: as printed.
 _NODES = {1: 101, 2: 21, 3: 9}
-"""Of the grid along an axis, by the dimension; _TIME_NODES in space and time: as printed."""
 _TIME_NODES = 100
+# Of the grid on which errors are measured; _TIME_TEST_NODES at the final time in 1D.
 _TEST_NODES = {1: 401, 2: 101, 3: 21}
-"""Of the grid on which errors are measured; _TIME_TEST_NODES at the final time in 1D."""
 _TIME_TEST_NODES = 201
+# Of the terms of the loss, in their order: as printed, but for the energy.
 _WEIGHTS = {
     "strong": (1 / 11, 10 / 11),
     "energy": (1 / 101, 100 / 101),
     "time": (1 / 7, 5 / 7, 1 / 7),
 }
-"""Of the terms of the loss, in their order: as printed, but for the energy."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -336,7 +336,9 @@ class SoftProblem(BoundaryValueProblem):
             names |= {name for condition in self.equation.natural for name in condition.parts}
         parts = [part.name for part in self.equation.domain.parts if part.name in names]
         blocks = [self._conditions_at(name, nodes) for name in parts]
-        return concatenate(blocks) if blocks else None
+        if blocks:
+            return concatenate(blocks)
+        return None
 
     def initial(self, nodes: int) -> Rows:
         """The rows of the initial condition."""
@@ -345,9 +347,9 @@ class SoftProblem(BoundaryValueProblem):
 
     def periodic(self, nodes: int) -> tuple[Tensor, Tensor] | None:
         """Pairs of nodes at which a periodic solution is the same."""
-        return (
-            opposite(self.bounds, nodes, self.equation.periodic) if self.equation.periodic else None
-        )
+        if self.equation.periodic:
+            return opposite(self.bounds, nodes, self.equation.periodic)
+        return None
 
     def _equations_at(self, points: Tensor) -> Rows:
         module = self.trial.module

@@ -204,8 +204,8 @@ def _product(lines: Sequence[Tensor]) -> Tensor:
 
 _NAME = "equation_energy"
 _CHUNK = 2048
+# How much finer the grid is on which the energy is taken again.
 _UNSEEN = 1.37
-"""How much finer the grid is on which the energy is taken again."""
 
 
 class BoxProblem(Protocol):

@@ -112,7 +112,9 @@ class EquationOptions(TrainingOptions):
         """By name; "error" is that of a single one."""
         if self.reference is None:
             return {}
-        return self.reference if isinstance(self.reference, Mapping) else {"error": self.reference}
+        if isinstance(self.reference, Mapping):
+            return self.reference
+        return {"error": self.reference}
 
 
 Kind = TypeVar("Kind", bound=TrainingOptions)

@@ -43,12 +43,12 @@ from .null_space import NullSpace, find_null_space
 
 _NAME = "equation"
 _FILE = f"{_NAME}_residual"
+# Points at which blocks of rows are compared.
 _SAMPLES = 256
-"""Points at which blocks of rows are compared."""
+# Share of the domain by which a point may lie outside.
 _ROUNDING = 1e-9
-"""Share of the domain by which a point may lie outside."""
+# Points a line of the quadrature by which the mean is taken off, by the number of axes.
 _GAUSS = {1: 64, 2: 32, 3: 16}
-"""Points a line of the quadrature by which the mean is taken off, by the number of axes."""
 
 
 @dataclass(frozen=True)
@@ -232,7 +232,9 @@ class BoundaryValueProblem:
 
     def tables(self, found: Mapping[Any, Any]) -> Tables:
         """Emitted coefficients by equation and component: scalar problems have one table alone."""
-        return found if self.components > 1 else {(0, 0): found}
+        if self.components > 1:
+            return found
+        return {(0, 0): found}
 
     def inside(self, points: Tensor) -> Rows:
         """The rows of the equations at points of the domain."""

@@ -29,14 +29,14 @@ from ..options import Options
 from .boundary_value import BoundaryValueProblem
 from .solution import GOAL, NetworkSolution, probe, require_balance, solution
 
+# Of the quadrature, by the features.
 _POINTS = 5
-"""Of the quadrature, by the features."""
+# Points of a line of the finer quadrature, by those of the one that is fitted to.
 _MORE = 1.3
-"""Points of a line of the finer quadrature, by those of the one that is fitted to."""
+# Points of a line: oscillating coefficients have to be seen by small nets too.
 _FEWEST = {1: 256, 2: 80, 3: 20}
-"""Points of a line: oscillating coefficients have to be seen by small nets too."""
+# Relative eigenvalue of an energy density that is rounding.
 _NEGATIVE = 1e-10
-"""Relative eigenvalue of an energy density that is rounding."""
 
 
 class Ritz:
@@ -165,8 +165,8 @@ def _padded(blocks: tuple[Rows, ...]) -> list[Rows]:
     ]
 
 
+# Features beyond which no scale is sought: an energy does not say whether another would help.
 _TUNED = 800
-"""Features beyond which no scale is sought: an energy does not say whether another would help."""
 
 
 def solve_energy(
@@ -246,7 +246,9 @@ class RitzEquation(Formulation[Minimizer]):
         return 0.0
 
     def patience(self, fit: Fit[Minimizer], before: float) -> int:
-        return PATIENCE if fit.size <= _TUNED else 0
+        if fit.size <= _TUNED:
+            return PATIENCE
+        return 0
 
     def keeps_scales(self, fit: Fit[Minimizer]) -> bool:
         return True
@@ -255,7 +257,9 @@ class RitzEquation(Formulation[Minimizer]):
         return None
 
     def result(self, reached: bool, held_out: Sequence[float]) -> Result:
-        return Result.CONVERGED if reached else Result.MAX_FEATURES
+        if reached:
+            return Result.CONVERGED
+        return Result.MAX_FEATURES
 
     def more_info(self, solved: Minimizer) -> dict[str, Any]:
         return {"energy": solved.own.value(solved.network), "held_out_energy": solved.held_out}

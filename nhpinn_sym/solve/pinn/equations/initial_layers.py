@@ -28,22 +28,21 @@ from ..collocation import collocation_points
 from .boundary_value import BoundaryValueProblem
 
 Members = tuple[tuple[int, int], ...]
+# Relative defect of data at t = 0 that is rounding.
 _FITS = 1e-9
-"""Relative defect of data at t = 0 that is rounding."""
+# Relative imaginary part of a diffusion along the normal that is rounding.
 _REAL = 1e-6
-"""Relative imaginary part of a diffusion along the normal that is rounding."""
+# Points at which data are looked at.
 _SAMPLES = 256
-"""Points at which data are looked at."""
+# Points at which coefficients are compared along the normal.
 _FEW = 8
-"""Points at which coefficients are compared along the normal."""
+# Of the polynomials along a part by which its layers are multiplied.
 _ALONG_DEGREE = 8
-"""Of the polynomials along a part by which its layers are multiplied."""
 _SMOOTH: Members = ((2, 0), (2, 1), (2, 2), (4, 0), (4, 1), (6, 0))
 _JUMP: Members = ((0, 0), (0, 1), (0, 2))
+# (order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data
+# jump, the flux jumps.
 _FLUX: Members = ((1, 0), (1, 1), (3, 0), (3, 1))
-"""(order, power) of s^power v_order where the equation does not fit at t = 0, the Dirichlet data
-jump, the flux jumps.
-"""
 _JUMP_ALSO: Members = (
     (1, 0),
     (1, 1),
@@ -59,15 +58,14 @@ _JUMP_ALSO: Members = (
     (-2, 5),
     (-3, 6),
 )
+# What comes from them where the equation or the condition is not D^2 alone: terms of lower order,
+# or a diffusion that varies. As order + power counts powers of s and sqrt(t) together, these are
+# all up to the third beyond the leading one.
 _FLUX_ALSO: Members = ((2, 0), (2, 1), (4, 0), (4, 1), (0, 2), (0, 3), (-1, 4))
-"""What comes from them where the equation or the condition is not D^2 alone: terms of lower order,
-or a diffusion that varies. As order + power
-counts powers of s and sqrt(t) together, these are all up to the third beyond the leading one."""
 _LEADING: Members = ((0, 0), (1, 1))
+# Where two parts meet: products of those at the one and at the other part, whose data jump, or of
+# these with the next ones.
 _NEXT: Members = ((2, 0), (1, 1), (2, 2))
-"""Where two parts meet: products of those at the one and at the other part, whose data jump, or of
-these with the next ones.
-"""
 
 
 def start_families(

@@ -32,18 +32,18 @@ from ..network import Jet
 from .boundary_value import BoundaryValueProblem
 from .initial_layers import start_families
 
+# Of the polynomials that are to satisfy the data near a place.
 _DEGREE = 6
-"""Of the polynomials that are to satisfy the data near a place."""
+# How near, relative to the box.
 _RADIUS = 0.03
-"""How near, relative to the box."""
+# Points by the number of polynomials.
 _ROWS = 3
-"""Points by the number of polynomials."""
+# Relative residual of polynomials that fit together.
 _FITS = 1e-5
-"""Relative residual of polynomials that fit together."""
+# Points at which the size of the data is taken.
 _SAMPLES = 256
-"""Points at which the size of the data is taken."""
+# Where along an edge, as a fraction: nothing vanishes there by symmetry.
 _PLACE = 0.382
-"""Where along an edge, as a fraction: nothing vanishes there by symmetry."""
 
 
 def points_near(
@@ -127,10 +127,10 @@ def _monomials(s: Tensor, indices: Sequence[MultiIndex]) -> Jet:
     return jet
 
 
+# Singular value, relative to the largest, of a function that is a combination of others.
 _INDEPENDENT = 1e-6
-"""Singular value, relative to the largest, of a function that is a combination of others."""
+# Of the shapes along an edge by which its functions are multiplied.
 _EDGE_DEGREE = 8
-"""Of the shapes along an edge by which its functions are multiplied."""
 
 
 def known_functions(problem: BoundaryValueProblem) -> dict[str, list[Family]]:

@@ -18,10 +18,10 @@ from ....runtime.nets.function_families import Family
 from ..collocation import Rows
 from ..network import Jet, TrialSpace
 
+# Singular value, relative to the strength of the rows, of a function that no row sees.
 _UNSEEN = 1e-12
-"""Singular value, relative to the strength of the rows, of a function that no row sees."""
+# Singular value of a combination of linear functions that is a constant.
 _DEPENDENT = 1e-6
-"""Singular value of a combination of linear functions that is a constant."""
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ GOAL = 1e-5
 POOR = 1e-2
 """What an estimate is compared with where no tolerance is given: a worse one is a
 ToleranceWarning."""
+# Points at which solutions are compared from fit to fit.
 _PROBES = 1000
-"""Points at which solutions are compared from fit to fit."""
+# Share of the domain by which a point may lie outside.
 _ROUNDING = 1e-9
-"""Share of the domain by which a point may lie outside."""
 
 NetAndKnown = tuple[Network, Tensor]
 """A net, and the coefficients (known functions, 1) beside it."""
@@ -69,7 +69,9 @@ class NetworkSolution(Solution):
         full = [(*index, *order_in_time) for index in indices]
         found = self.problem.derivatives(self.network, self.coefficients, where, full)
         values: Array = found.cpu().numpy()
-        return values if self.problem.components > 1 else values[..., 0]
+        if self.problem.components > 1:
+            return values
+        return values[..., 0]
 
 
 def probe(problem: BoundaryValueProblem, network: Network, weights: Tensor) -> Array:
@@ -112,15 +114,15 @@ def _located(problem: BoundaryValueProblem, points: Array, t: float | None) -> T
     return torch.as_tensor(stamped, device=problem.device)
 
 
+# Gauss points a line, by the number of axes.
 _NODES = {1: 64, 2: 24, 3: 10}
-"""Gauss points a line, by the number of axes."""
+# Random functions, and the scales of their weights, against which a kernel is sought.
 _FUNCTIONS = 24
 _SCALES = (0.7, 0.7)
-"""Random functions, and the scales of their weights, against which a kernel is sought."""
+# Relative singular value of a constant in the kernel of the adjoint, by the error of the rule.
 _KERNEL = 1e-6
-"""Relative singular value of a constant in the kernel of the adjoint, by the error of the rule."""
+# Relative defect of data that balance.
 _BALANCED = 1e-6
-"""Relative defect of data that balance."""
 
 
 def require_balance(problem: BoundaryValueProblem) -> None:

@@ -23,8 +23,8 @@ from .known_functions import known_functions
 from .solution import GOAL, NetAndKnown, probe, require_balance, solution
 from .subdomains import solve_across_jumps
 
+# Relative residual at which a problem that leaves its mean open has no solution.
 _UNSOLVABLE = 0.1
-"""Relative residual at which a problem that leaves its mean open has no solution."""
 
 
 def solve_equation(

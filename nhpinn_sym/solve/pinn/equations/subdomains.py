@@ -47,10 +47,10 @@ from .boundary_value import BoundaryValueProblem
 from .solution import GOAL, POOR, NetworkSolution, probe
 
 _MOST_BOXES = 32
+# Share of a box by which a point may lie outside.
 _ROUNDING = 1e-9
-"""Share of a box by which a point may lie outside."""
+# Points of a plane between two boxes.
 _FEWEST = 10
-"""Points of a plane between two boxes."""
 
 Nets = tuple[Network, ...]
 
