@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 import sympy as sp
 
-from ..derive.homogenize import homogenize
+from ..derive.homogenize import homogenize, homogenize_linear
 from ..problem.errors import NhpinnError, ProblemError
 from ..problem.user_input import number_from_text
 from .files import load_problem
@@ -85,7 +85,7 @@ def _emit(arguments: argparse.Namespace) -> int:
     from ..emit.emit import emit
 
     source = emit(
-        homogenize(load_problem(arguments.file, arguments.problem), arguments.order),
+        homogenize_linear(load_problem(arguments.file, arguments.problem), arguments.order),
         arguments.target,
     )
     for path in source.save(arguments.output):
@@ -99,7 +99,7 @@ def _cells(arguments: argparse.Namespace) -> int:
 
     problem = load_problem(arguments.file, arguments.problem)
     cells = solve_cells(
-        homogenize(problem, arguments.order),
+        homogenize_linear(problem, arguments.order),
         arguments.backend,
         tolerance=arguments.tolerance,
         parameters=_parameters(problem, arguments.set),

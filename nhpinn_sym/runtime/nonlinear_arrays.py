@@ -42,3 +42,29 @@ def off_zero(slopes: np.ndarray) -> np.ndarray:
     moved = slopes.copy()
     moved[0, 0] = np.where(still, _STILL, moved[0, 0])
     return moved
+
+
+Arrays = Mapping[str, np.ndarray]
+AXES = {"flux": "md", "reaction": "m", "storage": "m"}
+"""The axes of each array of an equation, m for equations and d for axes."""
+BY = {"u": "m", "p": "md"}
+
+
+def equation_arrays(
+    forms: Any, values: np.ndarray, slopes: np.ndarray, data: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """The arrays (*axes, n) of an emitted equation, and their derivatives, at n points with values
+    (m, n) and slopes (m, d, n) of the unknowns; data: coordinates, time and parameters.
+    """
+    m, d, count = slopes.shape
+    held = {**data, **named(VALUE, values, 1), **named(SLOPE, off_zero(slopes), 2)}
+    sizes = {"m": m, "d": d}
+    tables = {**forms.values(held), **forms.slopes(held)}
+    found = {}
+    for name, axes in AXES.items():
+        shape = [sizes[c] for c in axes]
+        found[name] = dense(tables, name, shape, (count,))
+        for letter, more in BY.items():
+            whole = [*shape, *(sizes[c] for c in more)]
+            found[f"{name}_{letter}"] = dense(tables, f"{name}_{letter}", whole, (count,))
+    return found

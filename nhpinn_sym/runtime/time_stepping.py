@@ -55,3 +55,30 @@ def sdirk4(
         if on_step is not None:
             on_step(step + 1, t_end * (step + 1) / steps, w)
     return w
+
+
+def sdirk4_of_storage(
+    stage: Callable[[float, Array, float], Array],
+    start: Array,
+    t_end: float,
+    steps: int,
+    on_step: Callable[[int, float], None],
+) -> None:
+    """b(w)' + f(w, t) = 0 by the same method, for a storage b that may be nonlinear or degenerate:
+    every stage is a problem for w alone, and the last one ends the step.
+
+    `stage(t, known, weight)` solves b(w) + weight f(w, t) = known for w, which it keeps, and
+    returns f(w, t); `start` is b at t = 0. `on_step(step, t)` is called when w is that of t.
+    """
+    dt = t_end / steps
+    storage = start
+    for step in range(steps):
+        rates: list[Array] = []
+        for node, row in zip(_NODES, _STAGES, strict=True):
+            known = storage - dt * sum(
+                (a * f for a, f in zip(row, rates, strict=True)), start=np.zeros_like(storage)
+            )
+            t = t_end * (step + node) / steps
+            rates.append(stage(t, known, dt * GAMMA))
+        storage = known - dt * GAMMA * rates[-1]
+        on_step(step + 1, t_end * (step + 1) / steps)

@@ -11,9 +11,11 @@ import numpy as np
 import sympy as sp
 
 from ..derive.model import HomogenizedModel
+from ..derive.nonlinear.model import NonlinearModel
 from ..lower.equation import lower_fine, lower_homogenized
 from ..lower.forms import LoweredEquation
-from ..operator.parse import parse
+from ..operator.parse import parse, parse_nonlinear
+from ..operator.table import Operator
 from ..problem.conditions import Periodic
 from ..problem.domain import Cell
 from ..problem.errors import (
@@ -37,6 +39,8 @@ from .callable_coefficients import equation_functions
 from .cell_solution import CellSolution
 from .complex_parts import solve_in_parts
 from .ground_states import initial_share
+from .law.equations import solve_nonlinear_fine, solve_with_law
+from .law.law_solution import LawSolution
 from .progress import Progress, shown
 from .resources import memory_errors
 from .solution import Array, Solution
@@ -58,8 +62,8 @@ MAX_CELLS = 300_000
 
 
 def solve_homogenized(
-    model: HomogenizedModel,
-    cells: CellSolution,
+    model: HomogenizedModel | NonlinearModel,
+    cells: CellSolution | LawSolution,
     backend: str = "pinn",
     *,
     eps: object = None,
@@ -69,7 +73,7 @@ def solve_homogenized(
     **options: Any,
 ) -> Solution:
     """Solve the homogenized equation with the effective coefficients of `cells` on "pinn",
-    "dolfinx" or "skfem".
+    "dolfinx" or "skfem"; that of a nonlinear model with its law in the place of cells, on "skfem".
 
     eps: needed where a natural condition (`Neumann`, `Robin`) meets terms of order 1/eps, or a
     kernel psi that is not constant: its limit holds the phase of the wall in the period then
@@ -81,8 +85,12 @@ def solve_homogenized(
     `options` go to the backend. After a moving frame the coordinates are X = x - c t/eps.
     coefficients: as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box
-    that is not periodic.
+    that is not periodic; SolveError where Newton's method does not converge.
     """
+    if isinstance(model, NonlinearModel):
+        own = check_options(equation_solver(backend), options, backend)
+        found = solve_with_law(model, cells, backend, parameters, progress, own)
+        return judged(*found, own)
     cells = instance(
         cells,
         CellSolution,
@@ -161,7 +169,11 @@ def solve_fine(
         )
         return displacement(system, len(problem.unknowns))
     options = check_options(solver, options, backend)
-    operator = parse(problem)
+    operator = parse_nonlinear(problem)
+    if not operator.linear:
+        return _solve_nonlinear_fine(
+            operator, number, backend, per_period, parameters, progress, options
+        )
     lowered = lower_fine(operator)
     oscillates = any(c.has(*operator.fast) for c in operator.table.values())
     if oscillates:
@@ -186,6 +198,27 @@ def solve_fine(
             solver, lowered, _no_externals, values, shown(progress), **options
         )
     return judged(solution, lowered, options)
+
+
+def _solve_nonlinear_fine(
+    operator: Operator,
+    eps: float,
+    backend: str,
+    per_period: int | None,
+    parameters: Mapping[sp.Symbol, float] | None,
+    progress: Progress | None,
+    options: dict[str, Any],
+) -> Solution:
+    """`solve_fine` for a problem that is not linear."""
+    problem = operator.problem
+    if any(e.has(*operator.fast) for e in (*operator.table.values(), *operator.fluxes.values())):
+        check_periods_fit(problem, eps)
+    if not refines(options, per_period):
+        option = "at_least" if per_period is None else "mesh"
+        options[option] = fine_cells(problem, eps, per_period)
+    numbers = parameter_numbers(parameters, problem.parameters)
+    found = solve_nonlinear_fine(operator, eps, backend, numbers, progress, options)
+    return judged(*found, options)
 
 
 def judged(solution: Solution, equation: LoweredEquation, options: Mapping[str, Any]) -> Solution:

@@ -13,6 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ...operator.sampling import (
+    SlowPoint,
     generic_points,
     is_opaque,
     mean,
@@ -45,7 +46,7 @@ _MEANS = 1e-9
 def check_state(state: StateProblem) -> None:
     """All of them; typed errors quote the term."""
     op = jets_as_parameters(state)
-    check_coefficients(replace(op, table=dict(_coefficients(state))))
+    check_coefficients(replace(op, table=dict(linearized_table(state))))
     _check_means(state, op)
     _check_monotone(state)
 
@@ -64,7 +65,7 @@ def jets_as_parameters(state: StateProblem) -> Operator:
     return replace(state.operator, problem=problem, fluxes={}, jets={})
 
 
-def _coefficients(state: StateProblem) -> Iterator[tuple[Term, sp.Expr]]:
+def linearized_table(state: StateProblem) -> Iterator[tuple[Term, sp.Expr]]:
     """What multiplies small changes of the unknown: the table of the linearized operator."""
     d = state.dim
     size = d + 1
@@ -172,7 +173,7 @@ def _check_monotone(state: StateProblem) -> None:
         )
 
 
-def _states(state: StateProblem, op: Operator) -> Iterator[Mapping[sp.Symbol, float]]:
+def _states(state: StateProblem, op: Operator) -> Iterator[SlowPoint]:
     """Slow points with values and slopes of the unknowns."""
     rng = np.random.default_rng(11)
     entries = list(state.tangent)

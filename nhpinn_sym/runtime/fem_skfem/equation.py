@@ -77,7 +77,7 @@ def solve_equation(
 
     `report(fraction)` is called after each step. RuntimeError where there is no usable solution.
     """
-    system = _System(forms, space, data)
+    system = System(forms, space, data)
     if forms.FINAL_TIME is None:
         values, method = system.stationary()
         return EquationResult(system.grid(values), None, method, None, system.defect)
@@ -85,7 +85,7 @@ def solve_equation(
     return EquationResult(system.grid(levels), times, method, largest, 0.0)
 
 
-class _System:
+class System:
     """The assembled equation: stiffness (natural conditions included), load(t), and the essential
     data. Unknowns are numbered node by node.
     """
@@ -109,18 +109,18 @@ class _System:
     def _stiffness(self) -> sps.csr_matrix:
         forms = self.forms
         inside = (forms.OPERATOR, self.space.basis, forms.operator_coefficients)
-        result = self._matrix(*inside, self.data)
+        result = self.matrix(*inside, self.data)
         for basis, bilinear, _, coefficients in self.natural:
-            result = result + self._matrix(bilinear, basis, coefficients, self._at(0.0))
+            result = result + self.matrix(bilinear, basis, coefficients, self.at(0.0))
         return result
 
-    def _matrix(
+    def matrix(
         self, blocks: Mapping[tuple[int, int], Any], basis: Any, coefficients: Any, data: Data
     ) -> sps.csr_matrix:
         fields = evaluate(coefficients, basis, data)
         return block_matrix(self.space, blocks, basis, fields, self.components)
 
-    def _vector(
+    def vector(
         self, blocks: Mapping[int, Any], basis: Any, coefficients: Any, data: Data
     ) -> tuple[Array, float]:
         fields = evaluate(coefficients, basis, data)
@@ -130,7 +130,7 @@ class _System:
         """The unknowns of one component on some parts of the boundary."""
         return self.space.unknowns_on(parts, clamped) * self.components + field
 
-    def _at(self, t: float) -> Data:
+    def at(self, t: float) -> Data:
         return {**self.data, "t": t}
 
     def load(self, t: float) -> Array:
@@ -143,16 +143,16 @@ class _System:
         return result
 
     def _measured_load(self, t: float) -> tuple[Array, float]:
-        data = self._at(t)
+        data = self.at(t)
         sources = [(self.forms.LOAD, self.space.basis, self.forms.load_coefficients)]
         for basis, _, linear, coefficients in self.natural:
             sources.append((linear, basis, coefficients))
-        parts = [self._vector(*source, data) for source in sources]
+        parts = [self.vector(*source, data) for source in sources]
         return np.sum([vector for vector, _ in parts], axis=0), sum(size for _, size in parts)
 
     def nodal(self, function: Callable[[Array, Data], Any], t: float) -> Array:
         """The values of a function of the points and the data, at all unknowns of a component."""
-        return self.space.sampled(function, self._at(t), slice(None))
+        return self.space.sampled(function, self.at(t), slice(None))
 
     def essential(self, t: float, rate: bool = False) -> Array:
         """The essential data (or their time derivative) at the fixed unknowns; where parts meet,
@@ -163,7 +163,7 @@ class _System:
         for (parts, field, value, value_rate), clamped in rows:
             on = self._on(parts, field, clamped)
             data = value_rate if rate else value
-            result[on] = self.space.sampled(data, self._at(t), on // self.components)
+            result[on] = self.space.sampled(data, self.at(t), on // self.components)
         return result[self.fixed]
 
     def grid(self, values: Array) -> MeshFunction:
@@ -186,20 +186,20 @@ class _System:
         if right.size:
             values, method = self._bordered(matrix, b, size, left, right)
         else:
-            solve, method = linear_solver(matrix, self.space.dim, smooth=self._motions)
+            solve, method = linear_solver(matrix, self.space.dim, smooth=self.motions)
             values = solve(b)
         result[self.free] = values
         return result, method
 
     @cached_property
-    def _motions(self) -> Array:
+    def motions(self) -> Array:
         """The free unknowns of constants and rotations, as columns."""
         return independent(self.space.motions(self.components)[self.free], _alone)
 
     def _kernel(self, matrix: sps.csr_matrix) -> Array:
         """Combinations of constants and rotations that a matrix maps to nearly nothing."""
-        images = matrix @ self._motions
-        return self._motions @ vanishing(images, abs(matrix).max(), _alone, NEARLY)
+        images = matrix @ self.motions
+        return self.motions @ vanishing(images, abs(matrix).max(), _alone, NEARLY)
 
     def _bordered(
         self, matrix: sps.csr_matrix, b: Array, size: float, left: Array, right: Array
@@ -211,7 +211,7 @@ class _System:
             columns = list(self._moments(left).T)
         pins = pivots(right, 0, _alone)
         solve, method = bordered_solver(
-            matrix, columns, rows, pins, self.space.dim, smooth=self._motions
+            matrix, columns, rows, pins, self.space.dim, smooth=self.motions
         )
         if cancels(b, size):
             return np.zeros_like(b), f"{method}, zero mean"
@@ -271,22 +271,22 @@ class _System:
         parts = [(column(forms.OPERATOR), self.space.basis, forms.operator_coefficients)]
         for basis, bilinear, _, coefficients in self.natural:
             parts.append((column(bilinear), basis, coefficients))
-        data = self._at(0.0)
-        vectors = [self._vector(*part, data)[0] for part in parts if part[0]]
+        data = self.at(0.0)
+        vectors = [self.vector(*part, data)[0] for part in parts if part[0]]
         return np.sum(vectors, axis=0)
 
     def evolution(
         self, steps: int, keep: bool, report: Callable[[float], None]
     ) -> tuple[Array, Array, Array, str]:
         forms = self.forms
-        mass = self._matrix(forms.MASS, self.space.basis, forms.mass_coefficients, self.data)
+        mass = self.matrix(forms.MASS, self.space.basis, forms.mass_coefficients, self.data)
         m = _block(mass, self.free, self.free)
         k = _block(self.stiffness, self.free, self.free)
         m_fixed = _block(mass, self.free, self.fixed)
         k_fixed = _block(self.stiffness, self.free, self.fixed)
         dt = forms.FINAL_TIME / steps
         stage = (m + GAMMA * dt * k).tocsr()
-        solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self._motions)
+        solve, method = linear_solver(stage, self.space.dim, reuse=True, smooth=self.motions)
         levels: list[Array] = []
         largest = np.zeros(self.components)
 

@@ -120,7 +120,7 @@ def _found(solver: StateSolver, macro: MacroState, guess: np.ndarray | None) -> 
 
 def _entries(values: LawValues, k: int) -> dict[Any, Any]:
     """The entries of the law at one state, by (name, index)."""
-    found = {}
+    found: dict[Any, Any] = {}
     for name in _MEASURED:
         array = values.arrays[name][..., k]
         found |= {(name, index): array[index] for index in np.ndindex(*array.shape)}

@@ -1,0 +1,96 @@
+"""A linear boundary value problem beside a nonlinear one: its tangent at one reference state.
+
+It carries what both have in common, domain, boundary and initial data, it says what the data ask of
+a mesh, and its solution is where Newton's method starts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import sympy as sp
+
+from ..derive.nonlinear.checks import UNDECLARED, linearized_table
+from ..derive.nonlinear.state import StateProblem
+from ..operator.table import Operator, Term, unit
+from ..problem.conditions import Neumann, Robin
+from ..problem.errors import UnsupportedError
+from .equation import lower_fine
+from .forms import LoweredEquation
+
+_SLOPE = sp.Rational(1, 2)
+_PLACE = sp.Rational(37, 100)
+"""Of the cell along each axis, at which the data of a homogenized equation are taken."""
+
+
+def reference_fine(state: StateProblem) -> LoweredEquation:
+    """Beside the equation at a given eps."""
+    op = _reference(state)
+    lowered = lower_fine(op)
+    table = _at_reference(state, dict(linearized_table(state)))
+    return replace(lowered, two_scale=(*lowered.two_scale, *table.values()))
+
+
+def reference_homogenized(state: StateProblem) -> LoweredEquation:
+    """Beside the homogenized equation; UnsupportedError for natural conditions beside terms of
+    order 1/eps, whose limit holds the phase of the wall.
+    """
+    _check_walls(state)
+    op = _reference(state)
+    places = {
+        axis.symbol: axis.interval[0] + _PLACE * (axis.interval[1] - axis.interval[0])
+        for axis in op.axes
+    }
+    table = {t: c.xreplace(places) for t, c in op.table.items()}
+    lowered = lower_fine(replace(op, table=table))
+    return replace(lowered, title="Homogenized equation", fast=(), two_scale=())
+
+
+def _check_walls(state: StateProblem) -> None:
+    singular = [*state.cell_source, *(b for row in state.transport for b in row)]
+    if all(e == 0 for e in singular):
+        return
+    for condition in state.operator.problem.conditions.values():
+        if isinstance(condition, (Neumann, Robin)):
+            raise UnsupportedError(
+                "a natural condition beside nonlinear terms of order 1/eps: its limit holds the"
+                " phase of the wall in the period",
+                term=condition,
+                remedy="Dirichlet and Periodic conditions are covered there",
+            )
+
+
+def _reference(state: StateProblem) -> Operator:
+    """The operator with the tangent of the flux at the reference state, the sources, and u_t where
+    there is storage.
+    """
+    d = state.dim
+    size = d + 1
+    zero = (0,) * size
+    held = _at_reference(state, dict(linearized_table(state)))
+    table: dict[Term, sp.Expr] = {}
+    for term, c in held.items():
+        flux = any(term.left) and any(term.right)
+        source = term.field is None and term.power == 0
+        if (flux or source) and c != 0:
+            table[term] = c
+    if state.timely:
+        for i, storage in enumerate(state.storage):
+            if storage == 0:
+                raise UnsupportedError(
+                    "a system of which some equations have no time derivative",
+                    term=state.operator.problem.unknown,
+                    remedy="either every equation has a storage, or none has",
+                )
+            table[Term(i, zero, i, unit(d, size), 0)] = sp.Integer(1)
+    return replace(state.operator, table=table, fluxes={}, jets={})
+
+
+def _at_reference(state: StateProblem, table: dict[Term, sp.Expr]) -> dict[Term, sp.Expr]:
+    """Coefficients at the middle of the ranges and a gradient of order one."""
+    problem = state.operator.problem
+    swap: dict[sp.Basic, sp.Expr] = dict.fromkeys(state.all_slopes, _SLOPE)
+    for v, u in zip(state.values, problem.unknowns):
+        low, high = problem.ranges.get(u, UNDECLARED)
+        swap[v] = (low + high) / 2
+    return {term: sp.sympify(c).xreplace(swap) for term, c in table.items()}

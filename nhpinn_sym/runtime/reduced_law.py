@@ -1,0 +1,273 @@
+"""The law of a nonlinear cell from a few modes: the state problem by Galerkin's method with
+functions that solved states and their derivatives span, for many macroscopic states at once.
+
+Where the flux has a potential, the reduced energy is convex and above the true one, and flux and
+tangent have the square of the error of the states. It holds for every state, without a box.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .fourier.states import LawValues, MacroState, States, StateSolver
+from .nonlinear_arrays import CORRECTOR, MACRO, SLOPE, VALUE, dense, named, off_zero
+
+_NUMBERS = 2**20
+"""Numbers of one array over modes, points and states that are solved at once."""
+_STEPS = 60
+_SETTLED = 1e-12
+_CURVATURE = 0.5
+_SMALLEST = 2.0**-24
+_NOTHING = 1e-40
+"""Size of a flux that stands for none."""
+_BESIDE = 1e-3
+"""Residuals are relative to the flux, or to that share of the largest one of all states: where the
+gradient vanishes by symmetry, it is rounding."""
+_INDEPENDENT = 1e-9
+"""Size of a mode, relative to the first, below which it is rounding."""
+
+
+@dataclass(frozen=True)
+class ReducedBasis:
+    """Modes as values (k, m, q) and slopes (k, m, d, q) at the q points (d, q) of a grid."""
+
+    values: np.ndarray
+    slopes: np.ndarray
+    points: np.ndarray
+
+    @property
+    def count(self) -> int:
+        return len(self.values)
+
+    def first(self, count: int) -> ReducedBasis:
+        """The leading modes."""
+        return ReducedBasis(self.values[:count], self.slopes[:count], self.points)
+
+
+def basis_of(solver: StateSolver, states: States, spread: np.ndarray) -> ReducedBasis:
+    """The principal modes of correctors and of their derivatives by values and slopes of u0, each
+    as long as a typical change of what it is by: `spread` (m + m d,).
+    """
+    grid = solver.grid
+    assert states.columns is not None
+    weights = spread.reshape(-1, *[1] * (states.columns.ndim - 1))
+    snapshots = [states.modes, *(states.columns * weights)]
+    modes = np.concatenate(snapshots)
+    slopes = np.stack([grid.derivative(modes, unit) for unit in solver.units], axis=2)
+    values = grid.backward(modes)
+    count = len(modes)
+    flat = slopes.reshape(count, -1)
+    left, sizes, _ = np.linalg.svd(flat, full_matrices=False)
+    kept = [k for k, size in enumerate(sizes) if size > _INDEPENDENT * sizes[0]]
+    points = np.stack([np.broadcast_to(p, grid.shape).ravel() for p in grid.points])
+    q = points.shape[1]
+    if not kept:
+        return ReducedBasis(
+            np.zeros((0, solver.m, q)), np.zeros((0, solver.m, solver.d, q)), points
+        )
+    mix = left[:, kept].T * (np.sqrt(q) / sizes[kept])[:, None]
+    return ReducedBasis(
+        (mix @ values.reshape(count, -1)).reshape(-1, solver.m, q),
+        (mix @ flat).reshape(-1, solver.m, solver.d, q),
+        points,
+    )
+
+
+class ReducedLaw:
+    """The law of an emitted text on a reduced basis."""
+
+    def __init__(self, forms: Any, basis: ReducedBasis) -> None:
+        self.forms = forms
+        self.basis = basis
+        self.m = int(forms.COMPONENTS)
+        self.d = int(forms.DIM)
+        self.q = basis.points.shape[1]
+
+    def __call__(
+        self, macro: MacroState, guess: np.ndarray | None = None
+    ) -> tuple[LawValues, np.ndarray]:
+        """The law at n states with its derivatives, and the coefficients (n, k) of the states;
+        those that are not found are nan.
+        """
+        size = self.q * max(self.basis.count, (self.m * self.d) ** 2)
+        count = max(1, _NUMBERS // size)
+        parts = []
+        for start in range(0, macro.count, count):
+            chosen = slice(start, start + count)
+            own = macro.part(chosen)
+            first = np.zeros((own.count, self.basis.count)) if guess is None else guess[chosen]
+            parts.append(self._batch(own, first))
+        names = parts[0][0]
+        values = {name: np.concatenate([p[0][name] for p in parts], -1) for name in names}
+        return LawValues(values), np.concatenate([c for _, c in parts])
+
+    def _data(self, macro: MacroState, c: np.ndarray) -> dict[str, Any]:
+        basis = self.basis
+        n = macro.count
+        k = basis.count
+        corrector = (c @ basis.values.reshape(k, -1)).reshape(n, self.m, self.q)
+        slopes = (c @ basis.slopes.reshape(k, -1)).reshape(n, self.m, self.d, self.q)
+        total = macro.slopes[..., None] + np.moveaxis(slopes, 0, 2)
+        others = {
+            name: np.asarray(value)[:, None] if np.ndim(value) else value
+            for name, value in macro.others.items()
+        }
+        return {
+            **dict(zip(self.forms.COORDINATES, basis.points[:, None, :])),
+            **others,
+            **named(VALUE, macro.values[..., None], 1),
+            **named(MACRO, macro.slopes[..., None], 2),
+            **named(CORRECTOR, np.moveaxis(corrector, 0, 1), 1),
+            **named(SLOPE, off_zero(total), 2),
+        }
+
+    def _array(self, tables: Any, name: str, axes: str, n: int) -> np.ndarray:
+        shape = [self.m if axis == "m" else self.d for axis in axes]
+        return dense(tables, name, shape, (n, self.q))
+
+    def _residual(self, macro: MacroState, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(n, k): <flux . grad phi + source phi>; and the size of the flux (n,)."""
+        tables = self.forms.values(self._data(macro, c))
+        n = macro.count
+        flux = np.moveaxis(self._array(tables, "flux", "md", n), 2, 0).reshape(n, -1)
+        source = np.moveaxis(self._array(tables, "source", "m", n), 1, 0).reshape(n, -1)
+        k = self.basis.count
+        found = (
+            flux @ self.basis.slopes.reshape(k, -1).T + source @ self.basis.values.reshape(k, -1).T
+        )
+        size = np.sqrt(np.sum(flux**2, axis=1) / self.q)
+        return found / self.q, np.maximum(size, _BESIDE * size.max(initial=_NOTHING))
+
+    def _matrix(self, slopes: Mapping[str, Any], n: int) -> np.ndarray:
+        """(n, k, k): the derivative of the residual."""
+        basis = self.basis
+        total = np.zeros((n, basis.count, basis.count))
+        for (i, a, j, b), c in slopes.get("flux_p", {}).items():
+            total += _weighted(c, basis.slopes[:, i, a], basis.slopes[:, j, b], n)
+        for (i, a, j), c in slopes.get("flux_N", {}).items():
+            total += _weighted(c, basis.slopes[:, i, a], basis.values[:, j], n)
+        return total / self.q
+
+    def _batch(self, macro: MacroState, c: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray]:
+        n = macro.count
+        lost = np.zeros(n, dtype=bool)
+        if self.basis.count:
+            c, lost = self._solved(macro, c)
+        data = self._data(macro, c)
+        values = self.forms.values(data)
+        slopes = self.forms.slopes(data)
+        columns = self._columns(slopes, n)
+        arrays: dict[str, np.ndarray] = {}
+        for name, axes in (("flux", "md"), ("reaction", "m"), ("storage", "m"), ("load", "m")):
+            arrays[name] = self._array(values, name, axes, n).mean(axis=-1)
+            total = self._derivatives(slopes, name, axes, n, columns)
+            head = total.shape[: len(axes)]
+            arrays[f"{name}_u"] = total[..., : self.m, :]
+            arrays[f"{name}_p"] = total[..., self.m :, :].reshape(*head, self.m, self.d, n)
+        for array in arrays.values():
+            array[..., lost] = np.nan
+        return arrays, c
+
+    def _solved(self, macro: MacroState, c: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The coefficients by Newton's method, and which are not found."""
+        n = macro.count
+        c = np.where(np.isfinite(c), c, 0.0)
+        residual, size = self._residual(macro, c)
+        active = np.ones(n, dtype=bool)
+        stalled = np.zeros(n, dtype=bool)
+        for _ in range(_STEPS):
+            norm = np.abs(residual).max(axis=1)
+            active = ~stalled & ~(norm <= _SETTLED * size)
+            if not active.any():
+                break
+            own = macro.part(active)
+            slopes = self.forms.slopes(self._data(own, c[active]))
+            matrix = self._matrix(slopes, own.count)
+            step = -_solve(matrix, residual[active][..., None])[..., 0]
+            moved = self._damped(own, c[active], step, residual[active])
+            c[active], residual[active], size[active], fine = moved
+            stalled[np.flatnonzero(active)[~fine]] = True
+        norm = np.abs(residual).max(axis=1)
+        return c, ~(norm <= np.sqrt(_SETTLED) * size)
+
+    def _damped(
+        self, macro: MacroState, c: np.ndarray, step: np.ndarray, residual: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """As for the states on a grid: the longest steps that lower the residual or the slope."""
+        before = np.linalg.norm(residual, axis=1)
+        slope = np.abs(np.sum(residual * step, axis=1))
+        length = np.ones(macro.count)
+        while True:
+            with np.errstate(all="ignore"):
+                candidate = c + length[:, None] * step
+                found, size = self._residual(macro, candidate)
+                after = np.linalg.norm(found, axis=1)
+                good = after <= (1 - 1e-4 * length) * before
+                if self.forms.SYMMETRIC:
+                    good |= np.abs(np.sum(found * step, axis=1)) <= _CURVATURE * slope
+                good &= np.isfinite(after)
+            if good.all() or length[~good].max() < _SMALLEST:
+                break
+            length = np.where(good, length, length / 2)
+        kept = good[:, None]
+        return (
+            np.where(kept, candidate, c),
+            np.where(kept, found, residual),
+            size,
+            good,
+        )
+
+    def _explicit(self, slopes: Any, name: str, axes: str, n: int) -> np.ndarray:
+        """Derivatives (*axes, m + m d, n, q) by values and macroscopic slopes, at fixed states."""
+        by_values = self._array(slopes, f"{name}_u", f"{axes}m", n)
+        by_slopes = self._array(slopes, f"{name}_p", f"{axes}md", n)
+        by_slopes = by_slopes + self._array(slopes, f"{name}_xi", f"{axes}md", n)
+        head = by_values.shape[: len(axes)]
+        flat = by_slopes.reshape(*head, self.m * self.d, n, self.q)
+        return np.concatenate([by_values, flat], axis=len(axes))
+
+    def _columns(self, slopes: Any, n: int) -> np.ndarray:
+        """Derivatives (n, k, m + m d) of the coefficients by values and slopes of u0."""
+        basis = self.basis
+        count = self.m + self.m * self.d
+        if not basis.count:
+            return np.zeros((n, 0, count))
+        flux = self._explicit(slopes, "flux", "md", n)
+        source = self._explicit(slopes, "source", "m", n)
+        right = np.einsum("iacnq,kiaq->nkc", flux, basis.slopes, optimize=True)
+        right = right + np.einsum("icnq,kiq->nkc", source, basis.values, optimize=True)
+        return -_solve(self._matrix(slopes, n), right / self.q)
+
+    def _derivatives(
+        self, slopes: Any, name: str, axes: str, n: int, columns: np.ndarray
+    ) -> np.ndarray:
+        """(*axes, m + m d, n)."""
+        basis = self.basis
+        total = self._explicit(slopes, name, axes, n).mean(axis=-1)
+        if not basis.count:
+            return total
+        by_slopes = self._array(slopes, f"{name}_p", f"{axes}md", n)
+        by_values = self._array(slopes, f"{name}_N", f"{axes}m", n)
+        inner = np.einsum("...janq,kjaq->...nk", by_slopes, basis.slopes, optimize=True)
+        inner = inner + np.einsum("...jnq,kjq->...nk", by_values, basis.values, optimize=True)
+        return total + np.einsum("...nk,nkc->...cn", inner / self.q, columns, optimize=True)
+
+
+def _weighted(c: Any, left: np.ndarray, right: np.ndarray, n: int) -> np.ndarray:
+    """sum_q c left_k right_l: (n, k, l)."""
+    weight = np.broadcast_to(c, (n, left.shape[1]))
+    if n > 1 and np.ptp(weight, axis=0).max() == 0:
+        return np.broadcast_to((left * weight[0]) @ right.T, (n, len(left), len(right)))
+    return (left * weight[:, None, :]) @ right.T
+
+
+def _solve(matrix: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """matrix^-1 right; nan for singular ones."""
+    try:
+        return np.linalg.solve(matrix, right)
+    except np.linalg.LinAlgError:
+        return np.full(right.shape, np.nan)

@@ -1,0 +1,130 @@
+"""Nonlinear boundary value problems: the homogenized one with a law, and the fine one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import sympy as sp
+
+from ...derive.nonlinear.model import NonlinearModel
+from ...derive.nonlinear.state import state_problem
+from ...emit import nonlinear_text
+from ...emit.source import load
+from ...lower.forms import LoweredEquation
+from ...lower.nonlinear import lower_nonlinear_fine
+from ...lower.nonlinear_reference import reference_fine, reference_homogenized
+from ...operator.table import Operator
+from ...problem.errors import ProblemError, UnsupportedError, shortened
+from ...problem.user_input import instance, parameter_numbers
+from ...runtime.nonlinear_arrays import equation_arrays
+from ..backends import equation_solver
+from ..fem.nonlinear import solve_nonlinear
+from ..progress import Progress, shown
+from ..solution import Array, Solution
+from .law_solution import LawSolution
+from .macro_law import ROUNDS, MacroLaw
+
+OPTIONS = ("mesh", "at_least", "tolerance", "degree", "steps", "max_dofs")
+
+
+def solve_with_law(
+    model: NonlinearModel,
+    law: Any,
+    backend: str,
+    parameters: Mapping[sp.Symbol, float] | None,
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> tuple[Solution, LoweredEquation]:
+    """The homogenized equation of a nonlinear model, the law at the quadrature points; and the
+    linear problem beside it.
+
+    info["law"] is the relative error of the law at states of the solution, info["modes"] the number
+    of functions that it is reduced to; info["estimate"] is not below it.
+    """
+    law = instance(law, LawSolution, "the law", "write law = solve_law(model)")
+    if law.model is not model and law.model.problem is not model.problem:
+        raise ProblemError(
+            "the law is that of another model",
+            term=law.model.title,
+            remedy="write law = solve_law(model)",
+        )
+    _check(backend, options)
+    numbers = parameter_numbers(parameters, model.problem.parameters)
+    for name, value in law.parameters.items():
+        if numbers[name] != value:
+            raise ProblemError(
+                f"the law is that of another {name}: {value:g}",
+                term=f"{name} = {numbers[name]:g}",
+                remedy="solve_law with the same parameters=",
+            )
+    reference = reference_homogenized(model.state)
+    macro = MacroLaw(law)
+    solution = solve_nonlinear(
+        reference,
+        numbers,
+        macro,
+        _symmetric(model),
+        shown(progress),
+        grown=macro.grown,
+        rounds=ROUNDS,
+        **options,
+    )
+    info = {**solution.info, "law": macro.error, "modes": macro.modes, "law_n": macro.n}
+    if np.isfinite(macro.error):
+        info["estimate"] = max(info["estimate"], macro.error)
+    return replace(solution, info=info), reference
+
+
+def solve_nonlinear_fine(
+    operator: Operator,
+    eps: float,
+    backend: str,
+    parameters: Mapping[str, float],
+    progress: Progress | None,
+    options: Mapping[str, Any],
+) -> tuple[Solution, LoweredEquation]:
+    """The multiscale equation itself, by the emitted text of its integrands; and the linear problem
+    beside it.
+    """
+    _check(backend, options)
+    state = state_problem(operator)
+    reference = reference_fine(state)
+    title = "Multiscale equation"
+    forms = load(nonlinear_text.equation(lower_nonlinear_fine(state, title)), "fine_numpy")
+    numbers = {**parameters, "epsilon": eps}
+
+    def law(points: Array, t: float, values: Array, slopes: Array) -> Mapping[str, Array]:
+        data = {**numbers, **dict(zip(forms.COORDINATES, points)), forms.TIME: t}
+        return equation_arrays(forms, values, slopes, data)
+
+    symmetric = state.potential and not state.depends_on_values
+    solution = solve_nonlinear(reference, numbers, law, symmetric, shown(progress), **options)
+    return solution, reference
+
+
+def _symmetric(model: NonlinearModel) -> bool:
+    """Whether the derivative of the homogenized problem is symmetric."""
+    return model.potential and not model.state.depends_on_values
+
+
+def _check(backend: str, options: Mapping[str, Any]) -> None:
+    """UnsupportedError for another backend than scikit-fem; ProblemError for an option that it does
+    not have.
+    """
+    equation_solver(backend)
+    if backend != "skfem":
+        raise UnsupportedError(
+            f"nonlinear boundary value problems on the backend {backend}",
+            term=backend,
+            remedy='use backend="skfem"',
+        )
+    for name in options:
+        if name not in OPTIONS:
+            raise ProblemError(
+                f"the backend {backend} has no option {name!r} for nonlinear problems",
+                term=f"{name}={shortened(options[name])}",
+                remedy=f"its options are {', '.join(OPTIONS)}",
+            )

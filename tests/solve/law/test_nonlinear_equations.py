@@ -1,0 +1,242 @@
+"""Nonlinear boundary value problems: manufactured solutions, the limit of fine solutions, and the
+linear solvers' numbers for linear problems.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import sympy as sp
+
+import nhpinn_sym as nh
+from nhpinn_sym.derive.homogenize import homogenize_linear
+from nhpinn_sym.derive.nonlinear.homogenize import homogenize_nonlinear
+from nhpinn_sym.operator.parse import parse_nonlinear
+
+TWO_PI = 2 * sp.pi
+ONE = nh.Scales(1)
+X = ONE.x[0]
+WAVE = sp.exp(sp.sin(TWO_PI * ONE.y[0]))
+UNIT = nh.Box((0, 1))
+POINTS = ((np.arange(1000) + 0.5) / 1000)[:, None]
+
+
+def norm(values: Any) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))
+
+
+def monotone(load: Any = 10) -> nh.MultiscaleProblem:
+    u = ONE.unknown("u")
+    g = ONE.grad(u)
+    return nh.MultiscaleProblem(
+        sp.Eq(-ONE.div(WAVE * (1 + g[0] ** 2) * g), load),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(0)],
+    )
+
+
+def test_fine_solutions_tend_to_the_homogenized_one_at_rate_one() -> None:
+    problem = monotone()
+    model = nh.homogenize(problem)
+    law = nh.solve_law(model)
+    u0 = nh.solve_homogenized(model, law, "skfem", mesh=64)
+    assert u0.info["law"] < 1e-8
+    errors = []
+    for inverse in (8, 16, 32):
+        fine = nh.solve_fine(problem, sp.Rational(1, inverse), "skfem", per_period=32)
+        errors.append(norm(fine(POINTS) - u0(POINTS)) / norm(fine(POINTS)))
+    assert errors[0] == pytest.approx(3.404e-2, rel=1e-3)
+    rates = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert rates == pytest.approx([1.04, 1.01], abs=0.01)
+
+
+def manufactured(exact: sp.Expr, flux: Any, **options: Any) -> nh.MultiscaleProblem:
+    """-div flux(u, grad u) = what `exact` gives."""
+    u = ONE.unknown("u")
+    load = -sp.diff(flux(exact, sp.diff(exact, X)), X)
+    return nh.MultiscaleProblem(
+        sp.Eq(-ONE.div(sp.Matrix([flux(u, u.diff(X))])), load),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        **options,
+    )
+
+
+def test_manufactured_solutions_converge_at_the_order_of_the_elements() -> None:
+    exact = sp.sin(2 * X) + X
+    slope = sp.diff(exact, X)
+
+    def flux(u: Any, p: Any) -> Any:
+        return (1 + u**2 + p**2) * p
+
+    end = flux(exact, slope).subs(X, 1)
+    problem = manufactured(
+        exact, flux, boundary=[nh.Dirichlet(0, on="left"), nh.Neumann(end, on="right")]
+    )
+    wanted = sp.lambdify(X, exact, "numpy")(POINTS[:, 0])
+    errors = [
+        norm(nh.solve_fine(problem, 1, "skfem", mesh=n, degree=2)(POINTS) - wanted)
+        for n in (4, 8, 16)
+    ]
+    rates = np.log2(np.array(errors[:-1]) / errors[1:])
+    assert rates.min() > 2.8
+
+
+def test_a_degenerate_power_law_and_a_system() -> None:
+    """The p-Laplacian with p = 4 has u = 3/4 ((1/2)^(4/3) - |x - 1/2|^(4/3)); two coupled
+    unknowns."""
+    u = ONE.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-ONE.div(sp.Matrix([u.diff(X) ** 3])), 1),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(0)],
+    )
+    found = nh.solve_fine(problem, 1, "skfem", mesh=64)(POINTS)
+    wanted = 0.75 * (0.5 ** (4 / 3) - np.abs(POINTS[:, 0] - 0.5) ** (4 / 3))
+    assert norm(found - wanted) < 1e-3 * norm(wanted)
+    v, w = ONE.unknown("v"), ONE.unknown("w")
+    coupled = nh.MultiscaleProblem(
+        [
+            (-ONE.div(sp.Matrix([(1 + w**2) * v.diff(X)])), -sp.diff((1 + X**2) * 2 * X, X)),
+            (-ONE.laplacian(w) + v**2, X**4),
+        ],
+        scales=ONE,
+        unknown=[v, w],
+        domain=UNIT,
+        boundary=[nh.Dirichlet(0, on="left"), nh.Dirichlet(sp.Matrix([1, 1]), on="right")],
+    )
+    pair = nh.solve_fine(coupled, 1, "skfem", mesh=8)(POINTS)
+    assert pair == pytest.approx(np.hstack([POINTS**2, POINTS]), abs=1e-9)
+
+
+def test_implicit_steps_of_a_nonlinear_storage_are_of_order_four() -> None:
+    s = nh.Scales(1, time=True)
+    x, t = s.x[0], s.t
+    u = s.unknown("u")
+    exact = 1 + sp.sin(sp.pi * x) * sp.exp(-t) / 2
+    load = sp.diff(exact + exact**3, t) - sp.diff((1 + exact**2) * sp.diff(exact, x), x)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(s.dt(u + u**3) - s.div((1 + u**2) * s.grad(u)), load),
+        scales=s,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(1)],
+        initial=[nh.Initial(exact.subs(t, 0))],
+        final_time=1,
+    )
+    wanted = sp.lambdify(x, exact.subs(t, 1), "numpy")(POINTS[:, 0])
+    errors = []
+    for steps in (2, 4):
+        found = nh.solve_fine(problem, 1, "skfem", mesh=64, steps=steps)
+        errors.append(norm(found(POINTS) - wanted))
+    assert errors[1] < 3e-5
+    assert errors[0] / errors[1] > 6
+
+
+def test_richards_tends_to_its_limit() -> None:
+    s = nh.Scales(1, time=True)
+    u = s.unknown("u")
+    porosity = 1 + sp.cos(TWO_PI * s.y[0]) / 2
+    conductivity = sp.exp(sp.sin(TWO_PI * s.y[0])) * (1 + u**2)
+    problem = nh.MultiscaleProblem(
+        sp.Eq(
+            s.dt(porosity * (u + u**3 / 3)) - s.div(conductivity * (s.grad(u) + sp.Matrix([1]))), 0
+        ),
+        scales=s,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(0, on="left"), nh.Dirichlet(1, on="right")],
+        initial=[nh.Initial(s.x[0] ** 2)],
+        final_time=sp.Rational(1, 5),
+        ranges={u: (-1, 2)},
+    )
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_law(model), "skfem", mesh=16, steps=4)
+    errors = []
+    for inverse in (8, 16):
+        fine = nh.solve_fine(problem, sp.Rational(1, inverse), "skfem", mesh=8 * inverse, steps=4)
+        errors.append(norm(fine(POINTS) - u0(POINTS)) / norm(fine(POINTS)))
+    assert errors[1] < 0.6 * errors[0] < 0.05
+
+
+def test_a_reaction_of_order_one_over_eps_tends_to_its_limit() -> None:
+    u = ONE.unknown("u")
+    wave = 4 * sp.cos(TWO_PI * ONE.y[0])
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-ONE.laplacian(u) + wave * u**2 / ONE.eps, 2),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(1)],
+        ranges={u: (0, 2)},
+    )
+    model = nh.homogenize(problem)
+    u0 = nh.solve_homogenized(model, nh.solve_law(model), "skfem", mesh=32)
+    plain = nh.MultiscaleProblem(
+        sp.Eq(-ONE.laplacian(u) - 16 * u**3 / (4 * sp.pi**2), 2),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(1)],
+    )
+    by_hand = nh.solve_fine(plain, 1, "skfem", mesh=32)
+    assert u0(POINTS) == pytest.approx(by_hand(POINTS), abs=1e-8)
+    fine = nh.solve_fine(problem, sp.Rational(1, 32), "skfem", per_period=16)
+    assert norm(fine(POINTS) - u0(POINTS)) < 0.03 * norm(u0(POINTS))
+
+
+def test_the_nonlinear_solvers_give_the_linear_numbers() -> None:
+    u = ONE.unknown("u")
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-ONE.div((WAVE + X) * ONE.grad(u)) + u, sp.cos(X)),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(0, on="left"), nh.Robin(1, 2, on="right")],
+    )
+    model = homogenize_nonlinear(parse_nonlinear(problem), 1, homogenize_linear)
+    found = nh.solve_homogenized(model, nh.solve_law(model), "skfem", mesh=16)
+    linear = nh.homogenize(problem)
+    wanted = nh.solve_homogenized(linear, nh.solve_cells(linear, "fourier"), "skfem", mesh=16)
+    assert found(POINTS) == pytest.approx(wanted(POINTS), abs=1e-9)
+
+
+def test_refusals_of_equations() -> None:
+    problem = monotone()
+    model = nh.homogenize(problem)
+    law = nh.solve_law(model)
+    with pytest.raises(nh.UnsupportedError, match="pinn"):
+        nh.solve_homogenized(model, law, "pinn")
+    with pytest.raises(nh.ProblemError, match="another model"):
+        nh.solve_homogenized(nh.homogenize(monotone(20)), law, "skfem")
+    with pytest.raises(nh.ProblemError, match="no option"):
+        nh.solve_fine(problem, 1 / 8, "skfem", epochs=3)
+    with pytest.raises(nh.ProblemError, match="solve_law"):
+        nh.solve_homogenized(model, None, "skfem")
+    u = ONE.unknown("u")
+    walls = nh.MultiscaleProblem(
+        sp.Eq(-ONE.laplacian(u) + sp.cos(TWO_PI * ONE.y[0]) * u**2 / ONE.eps, 2),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(1, on="left"), nh.Neumann(0, on="right")],
+    )
+    layered = nh.homogenize(walls)
+    with pytest.raises(nh.UnsupportedError, match="phase of the wall"):
+        nh.solve_homogenized(layered, nh.solve_law(layered), "skfem")
+    runaway = nh.MultiscaleProblem(
+        sp.Eq(-ONE.laplacian(u) - 9 * sp.exp(u), 0),
+        scales=ONE,
+        unknown=u,
+        domain=UNIT,
+        boundary=[nh.Dirichlet(0)],
+    )
+    with pytest.raises(nh.SolveError, match="Newton"):
+        nh.solve_fine(runaway, 1, "skfem", mesh=16)
