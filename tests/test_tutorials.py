@@ -14,7 +14,7 @@ TUTORIALS = sorted((Path(__file__).parents[1] / "docs" / "tutorials").glob("*.md
 def cells_of(path: Path) -> list[str]:
     """The code of each cell, after as many lines as are above it: tracebacks have its place."""
     text = path.read_text(encoding="utf-8")
-    found = re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
+    found = re.finditer(r"^```\{code-cell\} python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
     return ["\n" * text[: match.start(1)].count("\n") + match[1] for match in found]
 
 

@@ -21,6 +21,10 @@ problem = nh.MultiscaleProblem(
     ),
     scales=s,
     unknown=u,
+    domain=nh.Box((0, 1)),
+    boundary=[nh.Dirichlet(0)],
+    initial=[nh.Initial(0)],
+    final_time=0.1,
     name="two reacting species",
 )
 

@@ -18,6 +18,8 @@ problem = nh.MultiscaleProblem(
     (-s.div(lam * e.trace() * sp.eye(2) + 2 * mu * e), sp.Matrix([0, -1])),
     scales=s,
     unknown=v,
+    domain=nh.Box((0, 1), (0, 1)),
+    boundary=[nh.Dirichlet(0)],
     name="elasticity of layers, plane strain",
 )
 

@@ -18,6 +18,10 @@ def wave(k: int) -> nh.MultiscaleProblem:
         sp.Eq(s.dt(u) - s.div(a * s.grad(u)), 1),
         scales=s,
         unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+        initial=[nh.Initial(0)],
+        final_time=0.1,
         name=f"a travelling coefficient, k = {k}",
     )
 

@@ -15,6 +15,10 @@ problem = nh.MultiscaleProblem(
     sp.Eq(s.dt(u) - s.laplacian(u) + 20 * sp.cos(2 * sp.pi * s.y[0]) * u / s.eps**2, 0),
     scales=s,
     unknown=u,
+    domain=nh.Box((0, 1)),
+    boundary=[nh.Dirichlet(0)],
+    initial=[nh.Initial(sp.sin(sp.pi * s.x[0]))],
+    final_time=0.05,
     name="ground state of a reaction of order eps^-2",
 )
 

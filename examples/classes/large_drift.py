@@ -17,6 +17,10 @@ problem = nh.MultiscaleProblem(
     sp.Eq(s.dt(u) - s.laplacian(u) + b * s.grad(u)[0] / s.eps, 0),
     scales=s,
     unknown=u,
+    domain=nh.Box((0, 1)),
+    boundary=[nh.Periodic()],
+    initial=[nh.Initial(2 + sp.sin(2 * sp.pi * s.x[0]))],
+    final_time=0.05,
     name="large drift",
 )
 

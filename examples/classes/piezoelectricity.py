@@ -18,9 +18,11 @@ stress = mu * e.trace() * sp.eye(2) + 2 * mu * e + p * sp.Matrix([[g[0], g[1]], 
 displacement = p * sp.Matrix([e[0, 0] - e[1, 1], 2 * e[0, 1]]) - 3 * g
 
 problem = nh.MultiscaleProblem(
-    [(-s.div(stress), sp.zeros(2, 1)), (-s.div(displacement), 0)],
+    [(-s.div(stress), sp.Matrix([0, -1])), (-s.div(displacement), 0)],
     scales=s,
     unknown=[v, phi],
+    domain=nh.Box((0, 1), (0, 1)),
+    boundary=[nh.Dirichlet(0)],
     name="piezoelectric layers",
 )
 

@@ -18,6 +18,8 @@ problem = nh.MultiscaleProblem(
     sp.Eq(s.div(s.div(d * ((1 - nu) * curvature + nu * curvature.trace() * sp.eye(2)))), 1),
     scales=s,
     unknown=w,
+    domain=nh.Box((0, 1), (0, 1)),
+    boundary=[nh.Dirichlet(0)],
     name="a plate of layers",
 )
 

@@ -16,6 +16,8 @@ problem = nh.MultiscaleProblem(
     sp.Eq(-s.div(a * s.grad(u)), 1),
     scales=s,
     unknown=u,
+    domain=nh.Box((0, 1), (0, 1)),
+    boundary=[nh.Dirichlet(0)],
     name="iterated homogenization",
 )
 

@@ -22,6 +22,10 @@ problem = nh.MultiscaleProblem(
     [(-s.div(stress), sp.zeros(2, 1)), (heat, 1)],
     scales=s,
     unknown=[v, T],
+    domain=nh.Box((0, 1), (0, 1)),
+    boundary=[nh.Dirichlet(0)],
+    initial=[nh.Initial(0)],
+    final_time=0.1,
     name="thermoelasticity of layers",
 )
 

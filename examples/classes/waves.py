@@ -17,6 +17,10 @@ problem = nh.MultiscaleProblem(
     sp.Eq(s.dt(u, 2) - s.div(a * s.grad(u)), 0),
     scales=s,
     unknown=u,
+    domain=nh.Box((0, 1)),
+    boundary=[nh.Dirichlet(0)],
+    initial=[nh.Initial(sp.sin(sp.pi * s.x[0])), nh.Initial(0, order=1)],
+    final_time=0.5,
     name="waves in layers",
 )
 
