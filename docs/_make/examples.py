@@ -118,9 +118,9 @@ def _paragraphs(text: str) -> list[str]:
 def _pictures(example: Example) -> list[str]:
     held = (("coefficient", "The coefficient over two periods."), ("cells", "The cell functions."))
     return [
-        f"```{{figure}} ../../results/pictures/{example.name}_{kind}.png\n:alt: {said}\n\n{said}\n```"
-        for kind, said in held
-        if results.picture(example.name, kind).exists()
+        f"```{{figure}} ../../results/pictures/{place.name}\n:alt: {said}\n\n{said}\n```"
+        for place, said in ((results.picture(example.name, kind), said) for kind, said in held)
+        if place.exists()
     ]
 
 

@@ -51,6 +51,16 @@ def homogenize(problem: MultiscaleProblem, order: int = 1) -> HomogenizedModel |
     convention), U = U_0 + eps U_1 + ...; for a nonlinear problem u = U + eps N(y; U, grad U) + ...
     Errors: `ProblemError` for what cannot be read, `SolvabilityError` where a Fredholm condition
     fails, `UnsupportedError` for valid problems outside this version.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> model.cell_problems
+    (N_1: -d_y1[(2 + sin(2*pi*y1))*d_y1 N_1] = d_y1[2 + sin(2*pi*y1)],)
+    >>> model.effective["A"]
+    Matrix([[<2 + sin(2*pi*y1) + (2 + sin(2*pi*y1))*d_y1 N_1>]])
     """
     _check_number(order)
     op = parse_nonlinear(problem)

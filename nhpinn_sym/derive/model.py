@@ -79,6 +79,16 @@ class HomogenizedModel:
     where they were needed.
     frame         : the moving frame, one entry per axis, or empty. `eigenvalue`: the symbol of the
     ground state's, or None.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> model.equation
+    Eq(-Derivative(A_11*Derivative(u0(x1), x1), x1), 1)
+    >>> model.symmetric, model.order
+    (True, 1)
     """
 
     problem: MultiscaleProblem

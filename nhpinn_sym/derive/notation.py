@@ -23,7 +23,12 @@ EPS = sp.Symbol("epsilon", positive=True)
 
 
 class Mean(sp.Function):
-    """<g>: the mean of g over the cell."""
+    """<g>: the mean of g over the cell.
+
+    >>> s = nh.Scales(1)
+    >>> nh.Mean(sp.sin(s.y[0]))
+    <sin(y1)>
+    """
 
     nargs = 1
     is_real = True

@@ -53,6 +53,17 @@ def emit(model: HomogenizedModel, target: str) -> Source:
     main_homogenized.py and main_fine.py solve one after the other (numpy: main_cells.py alone);
     `source[name]` is the text of a file, as the package runs it. Complex problems come in real and
     imaginary parts (numpy has complex numbers). UnknownBackendError for other targets.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> source = nh.emit(model, "skfem")
+    >>> source
+    source for skfem: cell_forms.py, main_cells.py
+    >>> "def residual" in nh.emit(model, "torch")["cell_residual.py"]
+    True
     """
     if not isinstance(target, str) or target not in TARGETS:
         raise UnknownBackendError(

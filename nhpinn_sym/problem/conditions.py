@@ -36,6 +36,10 @@ class Dirichlet(Condition):
     sequence of names; "rest": all parts that no other condition names; None is the whole boundary.
     `unknown`: one of several unknowns, or a list of
     them (None: all).
+
+    >>> s = nh.Scales(2)
+    >>> nh.Dirichlet(s.x[1], on="left")
+    Dirichlet(value=x2, on='left', unknown=None)
     """
 
     value: object = 0
@@ -68,6 +72,9 @@ class Neumann(Condition):
     terms of order 1/eps, or a kernel psi that is not constant (a drift, an operator without
     divergence form): it holds the phase of the wall then, `model.derivation` prints it, and
     `solve_homogenized` asks for eps.
+
+    >>> nh.Neumann(1, on=["right", "top"])
+    Neumann(value=1, on=['right', 'top'], unknown=None)
     """
 
     value: object = 0
@@ -77,7 +84,11 @@ class Neumann(Condition):
 
 @dataclass(frozen=True)
 class Robin(Condition):
-    """n . q + alpha u = value on the parts `on`; q, its limit and the names as for Neumann."""
+    """n . q + alpha u = value on the parts `on`; q, its limit and the names as for Neumann.
+
+    >>> nh.Robin(3, 2, on="bottom")
+    Robin(alpha=3, value=2, on='bottom', unknown=None)
+    """
 
     alpha: object
     value: object = 0
@@ -89,6 +100,9 @@ class Robin(Condition):
 class Periodic(Condition):
     """u and its flux agree on opposite parts; `on` names one part of each pair (None: all of
     them).
+
+    >>> nh.Periodic()
+    Periodic(on=None)
     """
 
     on: On = None
@@ -98,6 +112,10 @@ class Periodic(Condition):
 class Initial:
     """The value of u (order=0) or of u_t (order=1) at t = 0, SymPy in s.x; vectors and `unknown` as
     for Dirichlet.
+
+    >>> s = nh.Scales(1, time=True)
+    >>> nh.Initial(sp.sin(sp.pi * s.x[0])), nh.Initial(0, order=1)
+    (Initial(value=sin(pi*x1), order=0, unknown=None), Initial(value=0, order=1, unknown=None))
     """
 
     value: object = 0

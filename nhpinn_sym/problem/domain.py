@@ -160,6 +160,10 @@ class Box:
 
     Its parts are "left" and "right" (the lower and the upper end of the first axis), "bottom" and
     "top" (of the second), "front" and "back" (of the third).
+
+    >>> box = nh.Box((0, 1), (0, 2))
+    >>> box.dim, [part.name for part in box.parts]
+    (2, ['left', 'right', 'bottom', 'top'])
     """
 
     intervals: tuple[tuple[sp.Expr, sp.Expr], ...]
@@ -231,7 +235,11 @@ class Box:
 
 
 class Cell(Box):
-    """The periodicity cell of the fast variables; Cell.unit(d) is the unit cube."""
+    """The periodicity cell of the fast variables; Cell.unit(d) is the unit cube.
+
+    >>> nh.Cell((0, 2 * sp.pi))
+    Cell(intervals=((0, 2*pi),))
+    """
 
     @classmethod
     def unit(cls, dim: int) -> Cell:

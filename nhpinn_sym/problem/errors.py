@@ -32,6 +32,14 @@ class NhpinnError(Exception):
 
     Parameters: `what` is wrong, the offending `term` (anything printable) and the `remedy`, both
     optional.
+
+    >>> try:
+    ...     nh.Box((1, 0))
+    ... except nh.NhpinnError as error:
+    ...     print(error)
+    an interval needs two numbers, the lower one first
+      term:   (1, 0)
+      remedy: write (0, 1)
     """
 
     def __init__(self, what: str, *, term: object = None, remedy: str | None = None) -> None:
@@ -47,11 +55,27 @@ class NhpinnError(Exception):
 
 
 class ProblemError(NhpinnError, ValueError):
-    """What the user wrote is not a problem that the package can read."""
+    """What the user wrote is not a problem that the package can read.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> try:
+    ...     nh.MultiscaleProblem(s.laplacian(u), scales=s, unknown=u)
+    ... except nh.ProblemError as error:
+    ...     print(error.what)
+    an equation is sp.Eq(lhs, rhs) or a pair (lhs, rhs)
+    """
 
 
 class FileError(ProblemError):
-    """A file is damaged, of another kind, or of another version of the format."""
+    """A file is damaged, of another kind, or of another version of the format.
+
+    >>> try:
+    ...     nh.load("nowhere.npz")
+    ... except nh.FileError as error:
+    ...     print(error.what)
+    this file cannot be read
+    """
 
 
 class EquationError(ProblemError):
@@ -59,7 +83,17 @@ class EquationError(ProblemError):
 
 
 class NonlinearTermError(ProblemError):
-    """A term is not linear in the unknowns."""
+    """A term is not linear in the unknowns.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> problem = nh.MultiscaleProblem(sp.Eq(s.laplacian(u) ** 2, 1), scales=s, unknown=u)
+    >>> try:
+    ...     nh.homogenize(problem)
+    ... except nh.NonlinearTermError as error:
+    ...     print(error.what)
+    a term is not linear in second derivatives, ...
+    """
 
 
 class UndeclaredSymbolError(ProblemError):
@@ -91,11 +125,36 @@ class InitialConditionError(ProblemError):
 
 
 class SolvabilityError(NhpinnError):
-    """The two-scale expansion has no solution in this form: a Fredholm condition is violated."""
+    """The two-scale expansion has no solution in this form: a Fredholm condition is violated.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> equation = sp.Eq(-s.div(a * s.grad(u)) + u / s.eps, 1)
+    >>> problem = nh.MultiscaleProblem(equation, scales=s, unknown=u)
+    >>> try:
+    ...     nh.homogenize(problem)
+    ... except nh.SolvabilityError as error:
+    ...     print(error)
+    a reaction of order 1/eps has the mean 1 over the cell, and must have none
+      term:   u(x1)/epsilon
+      remedy: subtract its mean over the cell, or scale the mean part without 1/eps
+    """
 
 
 class UnsupportedError(NhpinnError):
-    """The problem is a valid one that this version does not cover."""
+    """The problem is a valid one that this version does not cover.
+
+    >>> s = nh.Scales(1, levels=2)
+    >>> u = s.unknown("u")
+    >>> a = 3 + sp.sin(2 * sp.pi * s.y[0]) + sp.sin(2 * sp.pi * s.z[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> try:
+    ...     nh.homogenize(problem, order=2)
+    ... except nh.UnsupportedError as error:
+    ...     print(error.what)
+    correctors of order 2 with a scale that is averaged separately
+    """
 
 
 class UnknownBackendError(NhpinnError, ValueError):
@@ -103,11 +162,19 @@ class UnknownBackendError(NhpinnError, ValueError):
 
 
 class BackendMissingError(NhpinnError, ImportError):
-    """The backend's library is not installed."""
+    """The backend's library is not installed.
+
+    >>> issubclass(nh.BackendMissingError, ImportError)
+    True
+    """
 
 
 class SolveError(NhpinnError, RuntimeError):
-    """A numerical solve did not give a usable answer."""
+    """A numerical solve did not give a usable answer.
+
+    >>> issubclass(nh.SolveError, RuntimeError)
+    True
+    """
 
 
 class OutputPathError(NhpinnError, OSError):
@@ -115,7 +182,20 @@ class OutputPathError(NhpinnError, OSError):
 
 
 class ToleranceWarning(UserWarning):
-    """The answer is there, but its estimated error is above the tolerance that was asked for."""
+    """The answer is there, but its estimated error is above the tolerance that was asked for.
+
+    >>> import warnings
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> with warnings.catch_warnings(record=True) as seen:
+    ...     warnings.simplefilter("always")
+    ...     cells = nh.solve_cells(model, "fourier", n=9, tolerance=1e-12)
+    >>> {w.category for w in seen} == {nh.ToleranceWarning}
+    True
+    """
 
 
 def _show_place_alone(formatted: Callable[..., str]) -> Callable[..., str]:

@@ -56,6 +56,12 @@ class MultiscaleProblem:
     which reports show beside their own.
 
     Errors: a subclass of `ProblemError` that quotes the term.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, name="layers")
+    MultiscaleProblem(-Derivative((sin(2*pi*y1) + 2)*Derivative(u(x1), x1), x1) - 1 = 0, ...)
     """
 
     def __init__(

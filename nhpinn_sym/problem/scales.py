@@ -76,6 +76,14 @@ class Scales:
     levels=2 adds `z` = x/eps^2; fast_time=k adds `tau` = t/eps^k (k a positive rational).
     Derivatives in a problem are taken with grad, div, sym_grad, laplacian, hessian, dt, or with
     sp.diff / sp.Derivative by x and t.
+
+    >>> s = nh.Scales(2)
+    >>> s.x, s.y, s.eps
+    ((x1, x2), (y1, y2), epsilon)
+    >>> s.y[0].diff(s.x[0])
+    1/epsilon
+    >>> s.laplacian(s.unknown("u"))
+    Derivative(u(x1, x2), (x1, 2)) + Derivative(u(x1, x2), (x2, 2))
     """
 
     def __init__(

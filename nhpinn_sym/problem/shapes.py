@@ -61,11 +61,21 @@ class _Round(Shape):
 
 
 class Disk(_Round):
-    """The disk of a center (c1, c2) and a radius."""
+    """The disk of a center (c1, c2) and a radius.
+
+    >>> s = nh.Scales(2)
+    >>> nh.phases(s, {nh.Disk((0.5, 0.5), 0.3): 10}, default=1)
+    Piecewise((10, (y1 - 1/2)**2 + (y2 - 1/2)**2 < 9/100), (1, True))
+    """
 
 
 class Ball(_Round):
-    """The ball of a center (c1, c2, c3) and a radius."""
+    """The ball of a center (c1, c2, c3) and a radius.
+
+    >>> s = nh.Scales(3)
+    >>> nh.phases(s, {nh.Ball((0.5, 0.5, 0.5), 0.3): 10}, default=1)
+    Piecewise((10, (y1 - 1/2)**2 + (y2 - 1/2)**2 + (y3 - 1/2)**2 < 9/100), (1, True))
+    """
 
     _dim = 3
 
@@ -74,6 +84,10 @@ class Ball(_Round):
 class Cylinder(Shape):
     """The infinite circular cylinder along `axis` (0, 1, 2); `center` holds the two other
     coordinates.
+
+    >>> s = nh.Scales(3)
+    >>> nh.phases(s, {nh.Cylinder((0.5, 0.5), 0.3, axis=2): 10}, default=1)
+    Piecewise((10, (y1 - 1/2)**2 + (y2 - 1/2)**2 < 9/100), (1, True))
     """
 
     center: Point
@@ -102,6 +116,10 @@ class Cylinder(Shape):
 class Ellipse(Shape):
     """The ellipse of a center and semi-axes (a, b), the first turned by `angle` (radians) from the
     first coordinate axis.
+
+    >>> s = nh.Scales(2)
+    >>> nh.phases(s, {nh.Ellipse((0.5, 0.5), (0.3, 0.2)): 10}, default=1)
+    Piecewise((10, (10*y1/3 - 5/3)**2 + (5*y2 - 5/2)**2 < 1), (1, True))
     """
 
     center: Point
@@ -131,6 +149,10 @@ class Ellipse(Shape):
 class Polygon(Shape):
     """The polygon of these vertices, in order; it need not be convex, and must not intersect
     itself.
+
+    >>> s = nh.Scales(2)
+    >>> nh.phases(s, {nh.Polygon([(0.2, 0.2), (0.8, 0.2), (0.5, 0.7)]): 10}, default=1)
+    Piecewise((10, (y2 >= 1/5) & (y1/2 - 3*y2/10 >= 1/25) & (y1/2 + 3*y2/10 <= 23/50)), (1, True))
     """
 
     vertices: tuple[Point, ...]
@@ -164,7 +186,12 @@ class Polygon(Shape):
 
 @dataclass(frozen=True, init=False)
 class Layer(Shape):
-    """lo <= y < hi along `axis`, in any dimension."""
+    """lo <= y < hi along `axis`, in any dimension.
+
+    >>> s = nh.Scales(2)
+    >>> nh.phases(s, {nh.Layer(0, (0.2, 0.6)): 10}, default=1)
+    Piecewise((10, (y1 >= 1/5) & (y1 < 3/5)), (1, True))
+    """
 
     axis: int
     interval: tuple[sp.Expr, sp.Expr]
@@ -201,6 +228,11 @@ def phases(
     cell   : the periodicity cell of the problem (default: the unit cell); what leaves it on one
     side comes in on the other.
     ProblemError for shapes of another dimension, or larger than the cell.
+
+    >>> s = nh.Scales(2)
+    >>> a = nh.phases(s, {nh.Disk((0, 0), 0.2): 10, nh.Layer(0, (0, 0.5)): 3}, default=1)
+    >>> a.subs(dict(zip(s.y, (0.1, 0.9))))
+    10
     """
     scales = instance(scales, Scales, "scales", "write nh.phases(s, {...}) with s = Scales(dim)")
     if not isinstance(shapes, Mapping) or not shapes:

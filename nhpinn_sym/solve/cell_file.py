@@ -33,6 +33,17 @@ def save(cells: CellSolution, path: str | os.PathLike[str], **more: Any) -> Path
 def load(path: str | os.PathLike[str]) -> CellSolution:
     """Read what `CellSolution.save` wrote. FileError where the file is damaged or something
     else.
+
+    >>> import tempfile
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = nh.solve_cells(model, "fourier").save(f"{folder}/cells.npz")
+    ...     print(nh.load(path).effective["A"])
+    [[1.73205081]]
     """
     cells, more = unpacked(path)
     if "family" in more:

@@ -80,6 +80,15 @@ def solve_cells(
     Errors: UnknownBackendError, BackendMissingError, UnsupportedError; SolveError, also where A
     lies outside of its bounds by more than the estimate allows; SolvabilityError where a Fredholm
     multiplier does not vanish.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> cells = nh.solve_cells(model, "fourier")
+    >>> print(cells.effective["A"])  # the harmonic mean, the root of 3
+    [[1.73205081]]
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     values = parameter_values(model, parameters)

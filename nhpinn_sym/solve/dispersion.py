@@ -46,6 +46,16 @@ class Dispersion:
                               smallest gamma for which F(k) = B(k) + E(k) A(k) >= 0 for every k
                               (Dohnal, Lamacz, Schweizer 2014). 1D: F = 0.
     B and F are symmetric in all their indices.
+
+    >>> s = nh.Scales(1, time=True)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> equation = sp.Eq(s.dt(u, 2) - s.div(a * s.grad(u)), 0)
+    >>> problem = nh.MultiscaleProblem(equation, scales=s, unknown=u)
+    >>> model = nh.homogenize(problem, order=2)
+    >>> waves = nh.dispersion(model, nh.solve_cells(model, "fourier"))
+    >>> print(waves.A.round(6), waves.B.ravel().round(6))
+    [[1.732051]] [-0.006417]
     """
 
     A: Array
@@ -147,6 +157,16 @@ def dispersion(model: HomogenizedModel, cells: CellSolution) -> Dispersion:
 
     Errors: UnsupportedError for systems, problems that are not rho u_tt - div(a grad u) with
     symmetric a(y), rho(y), and complex ones; ProblemError where the cells have no h_4.
+
+    >>> s = nh.Scales(1, time=True)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> equation = sp.Eq(s.dt(u, 2) - s.div(a * s.grad(u)), 0)
+    >>> problem = nh.MultiscaleProblem(equation, scales=s, unknown=u)
+    >>> model = nh.homogenize(problem, order=2)
+    >>> waves = nh.dispersion(model, nh.solve_cells(model, "fourier"))
+    >>> print(waves.frequency([[1.0], [2.0]], eps=1 / 8).round(4))
+    [1.316  2.6318]
     """
     model = instance(
         model, HomogenizedModel, "the model", "write model = homogenize(problem, order=2)"

@@ -128,6 +128,12 @@ class Engineering:
 
     Of a plane problem they are those of the plane: in plane strain of an isotropic solid
     E/(1 - nu^2) and nu/(1 - nu), in plane stress its own; see `plane_strain`, `plane_stress`.
+
+    >>> one = np.eye(2)
+    >>> C = np.einsum("ij,kl->ikjl", one, one) + np.einsum("il,kj->ikjl", one, one)
+    >>> e = nh.engineering(C)
+    >>> e.dim, e.symmetry, round(float(e.young[0]), 6)
+    (2, 'isotropic', 2.0)
     """
 
     stiffness: Array

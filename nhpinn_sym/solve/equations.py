@@ -86,6 +86,21 @@ def solve_homogenized(
     coefficients: as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
     Errors: UnsupportedError for what the backends do not solve, among it a moving frame in a box
     that is not periodic; SolveError where Newton's method does not converge.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(
+    ...     sp.Eq(-s.div(a * s.grad(u)), 1),
+    ...     scales=s,
+    ...     unknown=u,
+    ...     domain=nh.Box((0, 1)),
+    ...     boundary=[nh.Dirichlet(0)],
+    ... )
+    >>> model = nh.homogenize(problem)
+    >>> u0 = nh.solve_homogenized(model, nh.solve_cells(model, "fourier"), "skfem")
+    >>> round(float(u0(0.5)), 6)  # 1 / (8 sqrt(3))
+    0.072169
     """
     if isinstance(model, NonlinearModel):
         own = check_options(equation_solver(backend), options, backend)
@@ -145,6 +160,20 @@ def solve_fine(
                  general), with the options epochs, learning_rate, ...;
                  method="energy" or "residual" are the library's own.
     coefficients : as for `solve_cells`, functions of tensors for what has no formula; "pinn" only.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(
+    ...     sp.Eq(-s.div(a * s.grad(u)), 1),
+    ...     scales=s,
+    ...     unknown=u,
+    ...     domain=nh.Box((0, 1)),
+    ...     boundary=[nh.Dirichlet(0)],
+    ... )
+    >>> fine = nh.solve_fine(problem, eps=1 / 4, backend="skfem")
+    >>> round(float(fine(0.5)), 4)
+    0.0722
     """
     number = positive_eps(eps)
     solver = equation_solver(backend)

@@ -39,6 +39,16 @@ class CellFamily:
 
     cells: what was solved, the parameters being the last of its slow variables. over: (name, lower,
     upper) of each.
+
+    >>> s = nh.Scales(1)
+    >>> u, p = s.unknown("u"), sp.Symbol("p")
+    >>> a = 2 + p * sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(
+    ...     sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, parameters={p: (0, 1)}
+    ... )
+    >>> family = nh.solve_family(nh.homogenize(problem), "fourier")
+    >>> print(family.at(p=1).effective["A"].round(6))
+    [[1.732051]]
     """
 
     cells: CellSolution
@@ -193,6 +203,16 @@ def solve_family(
     At most four slow variables, x and parameters together; one to three are cheap.
     Errors: ProblemError, UndeclaredSymbolError; UnsupportedError for iterated and frozen scales;
     those of `solve_cells`.
+
+    >>> s = nh.Scales(1)
+    >>> u, p = s.unknown("u"), sp.Symbol("p")
+    >>> a = 2 + p * sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(
+    ...     sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, parameters={p: (0, 1)}
+    ... )
+    >>> family = nh.solve_family(nh.homogenize(problem), "fourier")
+    >>> print(family.effective["A"](p=0.5).round(6))  # the root of 4 - p^2
+    [[1.936492]]
     """
     model = instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     declared = model.problem.parameters
@@ -267,7 +287,20 @@ def _chosen(
 
 
 def load_family(path: str | os.PathLike[str]) -> CellFamily:
-    """Read what `CellFamily.save` wrote. ProblemError where the file is something else."""
+    """Read what `CellFamily.save` wrote. ProblemError where the file is something else.
+
+    >>> import tempfile
+    >>> s = nh.Scales(1)
+    >>> u, p = s.unknown("u"), sp.Symbol("p")
+    >>> a = 2 + p * sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(
+    ...     sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u, parameters={p: (0, 1)}
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = nh.solve_family(nh.homogenize(problem), "fourier").save(f"{folder}/family.npz")
+    ...     print(nh.load_family(path).effective["A"](p=0).round(6))
+    [[2.]]
+    """
     cells, meta = unpacked(path)
     if "family" not in meta:
         raise ProblemError(

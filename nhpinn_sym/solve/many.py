@@ -35,6 +35,14 @@ def solve_many(
     Accuracy warnings of worker processes are issued here, with the number of the model.
     Errors: those of `solve_cells` for the first model that fails, the others being cancelled;
     ProblemError where something cannot be pickled, SolveError where a worker process ends.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> [round(float(c.effective["A"][0, 0]), 6) for c in nh.solve_many([model, model], "fourier")]
+    [1.732051, 1.732051]
     """
     chosen = [
         instance(model, HomogenizedModel, f"model {k}", "write models=[homogenize(problem), ...]")

@@ -27,6 +27,15 @@ PAIRS = {
 def voigt(stiffness: ArrayLike) -> Array:
     """C[i, j, k, l] as the (6, 6) or (3, 3) matrix of sigma = C eps with engineering shears 2
     eps_12; order 11, 22, 33, 23, 13, 12 (11, 22, 12).
+
+    >>> one = np.eye(2)
+    >>> C = np.einsum("ij,kl->ijkl", one, one) + np.einsum("ik,jl->ijkl", one, one) + np.einsum(
+    ...     "il,jk->ijkl", one, one
+    ... )  # lam = mu = 1
+    >>> print(nh.voigt(C))
+    [[3. 1. 0.]
+     [1. 3. 0.]
+     [0. 0. 1.]]
     """
     c = _checked(stiffness)
     pairs = PAIRS[c.shape[0]]
@@ -36,6 +45,15 @@ def voigt(stiffness: ArrayLike) -> Array:
 def mandel(stiffness: ArrayLike) -> Array:
     """C[i, j, k, l] as the (6, 6) or (3, 3) matrix in the orthonormal basis, sqrt(2) at shears; its
     eigenvalues are those of C. Order as `voigt`.
+
+    >>> one = np.eye(2)
+    >>> C = np.einsum("ij,kl->ijkl", one, one) + np.einsum("ik,jl->ijkl", one, one) + np.einsum(
+    ...     "il,jk->ijkl", one, one
+    ... )  # lam = mu = 1
+    >>> print(nh.mandel(C))
+    [[3. 1. 0.]
+     [1. 3. 0.]
+     [0. 0. 2.]]
     """
     c = _checked(stiffness)
     weights = np.array([1.0 if i == j else np.sqrt(2.0) for i, j in PAIRS[c.shape[0]]])

@@ -134,6 +134,15 @@ def bloch(
     The model's own source is not used.
     Errors: UnsupportedError where coefficients depend on x or t, where they jump, or where the
     source oscillates; SolveError where the averaged operator is singular at (k, s).
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> report = nh.bloch(model)
+    >>> round(report.rate, 1)
+    2.0
     """
     op = instance(
         model, HomogenizedModel, "the model", "write model = homogenize(problem)"

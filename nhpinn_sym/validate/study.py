@@ -81,6 +81,20 @@ def study(
 
         found = nh.study(problem, eps=[1/4, 1/8, 1/16], out="out/rates")
         found.rates["e4"], found.expected["e4"]
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(
+    ...     sp.Eq(-s.div(a * s.grad(u)), 1),
+    ...     scales=s,
+    ...     unknown=u,
+    ...     domain=nh.Box((0, 1)),
+    ...     boundary=[nh.Dirichlet(0)],
+    ... )
+    >>> found = nh.study(problem, h=[1 / 4, 1 / 8], fem="skfem")
+    >>> found.expected["N, L2"], bool(found.rates["N, L2"] > 1.5)
+    (3, True)
     """
     problem = instance(
         problem,

@@ -116,6 +116,14 @@ def validate(
         report = nh.validate(problem, eps=sp.Rational(1, 8), out="out/mine")
         report.errors["e1"]  # u0 by PINN against the resolved solution
         report.verdict, report.evidence
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a = 2 + sp.sin(2 * sp.pi * s.y[0])
+    >>> problem = nh.MultiscaleProblem(sp.Eq(-s.div(a * s.grad(u)), 1), scales=s, unknown=u)
+    >>> report = nh.validate(problem, fem="skfem")
+    >>> report.verdict.name, report.expansion["expected"]
+    ('AGREEMENT', 2)
     """
     problem = instance(
         problem,

@@ -26,6 +26,15 @@ class NonlinearModel:
     potential  : whether the state problem is that of a minimum, and the effective flux the
                  derivative of an energy
     frozen     : whether the state problem is linear at a fixed value of u0
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a, g = 2 + sp.sin(2 * sp.pi * s.y[0]), s.grad(u)
+    >>> equation = sp.Eq(-s.div(a * (1 + g.dot(g)) * g), 1)
+    >>> problem = nh.MultiscaleProblem(equation, scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> model.linear, model.potential
+    (False, True)
     """
 
     problem: MultiscaleProblem

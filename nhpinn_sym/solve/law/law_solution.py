@@ -52,6 +52,17 @@ class LawSolution:
     d_t storage - div( flux ) + reaction = load.
     info: "estimate" of the relative error at the states that it was tried at, "n" points per axis,
     "seconds".
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a, g = 2 + sp.sin(2 * sp.pi * s.y[0]), s.grad(u)
+    >>> equation = sp.Eq(-s.div(a * (1 + g.dot(g)) * g), 1)
+    >>> problem = nh.MultiscaleProblem(equation, scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> law = nh.solve_law(model)
+    >>> lower, upper = law.bounds(grad=1)
+    >>> bool(lower <= law.energy(grad=1) <= upper)
+    True
     """
 
     model: NonlinearModel

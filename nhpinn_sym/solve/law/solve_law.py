@@ -53,6 +53,16 @@ def solve_law(
     n          : points per axis of the finest grid; the estimate then comes from coarser ones.
     Errors: SolveError where Newton's method does not find a state, SolvabilityError where the
     source of a state problem has a mean.
+
+    >>> s = nh.Scales(1)
+    >>> u = s.unknown("u")
+    >>> a, g = 2 + sp.sin(2 * sp.pi * s.y[0]), s.grad(u)
+    >>> equation = sp.Eq(-s.div(a * (1 + g.dot(g)) * g), 1)
+    >>> problem = nh.MultiscaleProblem(equation, scales=s, unknown=u)
+    >>> model = nh.homogenize(problem)
+    >>> law = nh.solve_law(model)
+    >>> law.tangent(grad=0).round(6)
+    array([[1.732051]])
     """
     if isinstance(model, HomogenizedModel):
         raise ProblemError(
