@@ -21,7 +21,9 @@ _RESULTS = {
     "validate": ("nhpinn_sym.validate.report.Report", "nhpinn_sym.validate.verdict.Verdict"),
 }
 """What verbs return and no public name makes."""
-_ITEM = re.compile(r"^(?P<names>\*{0,2}[A-Za-z_]\w*(?:, \*{0,2}[A-Za-z_]\w*)*)\s*: (?P<text>\S.*)$")
+_ITEM = re.compile(r"^(?P<names>[A-Za-z_*][^:]{0,38}?)\s+: (?P<text>\S.*)$")
+"""`name : text`: the space before the sign tells it from a sentence."""
+_ALONE = ("Errors:", "Example")
 _CODE = re.compile(r"(?<!`)`([^`]+)`(?!`)")
 
 
@@ -62,9 +64,8 @@ def docstring(lines: list[str]) -> list[str]:
     done: list[str] = []
     item = verbatim = False
     for line in lines:
-        indented = line.startswith(" ")
         verbatim = line.startswith(">>>") or (verbatim and bool(line.strip()))
-        if verbatim or indented:
+        if verbatim or (line.startswith(" ") and not item):
             done.append(line)
             continue
         found = _ITEM.match(line)
@@ -74,9 +75,11 @@ def docstring(lines: list[str]) -> list[str]:
             done += [f"``{found['names']}``", f"    {_words(found['text'])}"]
             item = True
             continue
-        if not line.strip():
+        if item and line.startswith(_ALONE):
+            done.append("")
             item = False
-        done.append(f"    {_words(line)}" if item else _words(line))
+        item = item and bool(line.strip())
+        done.append(f"    {_words(line.strip())}" if item else _words(line))
     return done
 
 

@@ -66,7 +66,8 @@ def solve_cells(
     parameters : a number for every declared parameter.
     progress   : where progress is shown; None is bars on a terminal, `silent` nothing.
     hierarchy  : also the averaged operators h_n that the mean fields U_1, ..., U_order need
-    (default: for models of order 2 and above). coefficients : {"a": function} for every coefficient
+    (default: for models of order 2 and above).
+    coefficients : {"a": function} for every coefficient
     a(...) without a formula: from arrays (tensors, for pinn, which differentiates it by
                  autograd) of one shape, one for each of its arguments, to such an array. Values,
                  for pinn derivatives too, are checked on samples.

@@ -38,13 +38,14 @@ class Dispersion:
     """Effective waves to the order eps^2, as numbers, equations and frequencies; free waves (a
     source f brings its own terms of order eps^2).
 
-    A (d, d), rho          : the leading order <rho> U_tt - A : D^2 U.
-    B (d, d, d, d)         : Bakhvalov's form <rho> U_tt - A : D^2 U + eps^2 B : D^4 U, B <= 0:
+    A (d, d), rho           : the leading order <rho> U_tt - A : D^2 U.
+    B (d, d, d, d)          : Bakhvalov's form <rho> U_tt - A : D^2 U + eps^2 B : D^4 U, B <= 0:
     ill-posed, for short waves omega^2 < 0.
-    E (d, d), F (d, d, d, d): the Boussinesq form <rho> (U_tt - eps^2 E : D^2 U_tt) - A : D^2 U +
+    E (d, d), F (d, d, d, d) : the Boussinesq form <rho> (U_tt - eps^2 E : D^2 U_tt) - A : D^2 U +
     eps^2 F : D^4 U, well-posed: E = gamma A with the
                               smallest gamma for which F(k) = B(k) + E(k) A(k) >= 0 for every k
                               (Dohnal, Lamacz, Schweizer 2014). 1D: F = 0.
+
     B and F are symmetric in all their indices.
 
     >>> s = nh.Scales(1, time=True)
