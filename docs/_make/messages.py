@@ -6,6 +6,7 @@ import ast
 import inspect
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,12 +36,15 @@ def error_classes() -> list[type[Exception]]:
     return [value for value in held if issubclass(value, kinds)]
 
 
-def messages() -> list[Message]:
-    """All of them, in the order of the stages."""
-    found = []
+@cache
+def messages() -> tuple[Message, ...]:
+    """All of them, by the files that raise them."""
+    found = list[Message]()
     for path in sorted(PACKAGE.rglob("*.py")):
-        found += list(_raised(ast.parse(path.read_text(encoding="utf-8"))))
-    return found
+        text = path.read_text(encoding="utf-8")
+        if "Error(" in text:
+            found += _raised(ast.parse(text))
+    return tuple(found)
 
 
 def _raised(tree: ast.Module) -> Iterator[Message]:

@@ -3,6 +3,8 @@ time-harmonic field.
 
 The effective coefficient is complex: the harmonic mean across the layers, the mean along them.
 Under a second.
+
+References: Milton, The Theory of Composites (2002).
 """
 
 import sympy as sp

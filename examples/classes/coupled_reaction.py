@@ -3,6 +3,8 @@ x/eps) u/eps = f.
 
 The mean reaction is c* = -K^2/(8 pi^2 D): strong oscillation leaves a reaction of order one. Under
 a second.
+
+References: Bensoussan, Lions, Papanicolaou, Asymptotic Analysis for Periodic Structures (1978).
 """
 
 import sympy as sp

@@ -2,6 +2,9 @@
 
 Three cell problems; the effective stiffness as a tensor, in Voigt and in Mandel notation. About a
 second.
+
+References: Backus, J. Geophys. Res. 67 (1962), for layers; Sanchez-Palencia, Non-Homogeneous Media
+and Vibration Theory (1980).
 """
 
 import sympy as sp

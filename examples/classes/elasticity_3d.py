@@ -3,6 +3,9 @@ y3))/2.
 
 Six cell problems, one for each strain, on a coarse grid; the effective stiffness in Voigt notation.
 A few seconds.
+
+References: Sanchez-Palencia, Non-Homogeneous Media and Vibration Theory (1980); Oleinik, Shamaev,
+Yosifian, Mathematical Problems in Elasticity and Homogenization (1992).
 """
 
 import sympy as sp

@@ -3,6 +3,9 @@ tau)), for k = 1, 2, 3.
 
 k < 2: cell problems at fixed tau; k = 2: cell problems that are parabolic in (y, tau); k > 2: the
 mean over tau first. About a second.
+
+References: Bensoussan, Lions, Papanicolaou, Asymptotic Analysis for Periodic Structures (1978),
+chapter 2.
 """
 
 import sympy as sp

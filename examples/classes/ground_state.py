@@ -2,6 +2,9 @@
 
 The constants are not in the kernel of the cell operator: u = exp(-lambda0 t/eps^2) phi(x/eps) v,
 with the ground state phi of a Mathieu equation, and v is homogenized. Under a second.
+
+References: Vanninathan, Proc. Indian Acad. Sci. 90 (1981); Allaire, Capdeboscq, Comput. Methods
+Appl. Mech. Engrg. 187 (2000).
 """
 
 import sympy as sp

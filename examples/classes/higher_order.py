@@ -3,6 +3,9 @@ as eps^1, eps^2, eps^3, eps^4.
 
 The oracle solves the problem exactly for a plane wave f, at any eps, on one cell: it needs no fine
 mesh. A few seconds.
+
+References: Bakhvalov, Panasenko, Homogenisation: Averaging Processes in Periodic Media (1989);
+Smyshlyaev, Cherednichenko, J. Mech. Phys. Solids 48 (2000).
 """
 
 import sympy as sp

@@ -3,6 +3,9 @@ tilted periodic potential.
 
 The limit exists in the moving frame X = x - c t/eps, with the weight psi of the adjoint kernel in
 every average: c = <psi b>. Under a second.
+
+References: Pavliotis, Stuart, Multiscale Methods (2008), chapters 13 and 14; Allaire, Raphael, C.
+R. Math. 344 (2007).
 """
 
 import sympy as sp

@@ -2,6 +2,9 @@
 
 The effective coefficient is a function of x: sqrt((2 + x2)^2 - x1^2) across the layers, 2 + x2
 along them. A few seconds.
+
+References: Bensoussan, Lions, Papanicolaou, Asymptotic Analysis for Periodic Structures (1978),
+chapter 1.
 """
 
 import sympy as sp

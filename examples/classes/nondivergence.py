@@ -2,6 +2,9 @@
 
 The invariant measure psi is the kernel of the adjoint; here psi = (1/a)/<1/a>, so that a* =
 1/<1/a>. No corrector of first order. Under a second.
+
+References: Avellaneda, Lin, Comm. Pure Appl. Math. 42 (1989); Bensoussan, Lions, Papanicolaou,
+Asymptotic Analysis for Periodic Structures (1978), chapter 3.
 """
 
 import sympy as sp

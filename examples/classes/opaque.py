@@ -3,6 +3,8 @@ that have no formula, to second order.
 
 Formulas for 6 + 18 cell problems and for the effective stiffness; nothing is solved. A second or
 two, most of it printing.
+
+References: Sanchez-Palencia, Non-Homogeneous Media and Vibration Theory (1980).
 """
 
 import itertools

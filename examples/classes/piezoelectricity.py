@@ -3,6 +3,8 @@
 
 A saddle point: the electric part has the other sign, and the cell operator is indefinite. Five cell
 problems. A second or two.
+
+References: Telega, Piezoelectricity and homogenization (1990).
 """
 
 import sympy as sp

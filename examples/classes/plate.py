@@ -3,6 +3,8 @@ f, d = 2 + sin(2 pi y1), nu = 1/4.
 
 A fourth-order equation: u = u0 + eps^2 N_jk d_jk u0. The stiffness across the layers is the
 harmonic mean of d. About a second.
+
+References: Lewinski, Telega, Plates, Laminates and Shells (2000).
 """
 
 import sympy as sp

@@ -2,6 +2,9 @@
 
 First homogenized over z at every y, then over y: a*_11 = sqrt(3) sqrt(3) across the layers, 2 * 2
 along them. A few seconds.
+
+References: Bensoussan, Lions, Papanicolaou, Asymptotic Analysis for Periodic Structures (1978),
+chapter 1; Allaire, Briane, Proc. Roy. Soc. Edinburgh A 126 (1996).
 """
 
 import sympy as sp

@@ -4,6 +4,8 @@ beta div v_t = heat.
 Displacement and temperature in one system: the effective stiffness, thermal stress ("beta") and
 heat capacity ("rho"); the capacity grows by what the layers strain at constant mean strain
 (Francfort 1983). A second or two.
+
+References: Francfort, SIAM J. Math. Anal. 14 (1983).
 """
 
 import sympy as sp

@@ -3,6 +3,9 @@ order 2.
 
 omega^2 = a* k^2 (1 - eps^2 <N^2> k^2): short waves are slower (Santosa, Symes 1991). The effective
 equation to the order eps^2 in two forms, of which Boussinesq's is well-posed. About a second.
+
+References: Santosa, Symes, SIAM J. Appl. Math. 51 (1991); Dohnal, Lamacz, Schweizer, Multiscale
+Model. Simul. 12 (2014).
 """
 
 import sympy as sp
