@@ -52,6 +52,9 @@ class Clamped(Condition):
     """u = value and n . grad u = n . grad value on the parts `on`, for equations of fourth order: a
     clamped edge, u = du/dn = 0, where there is no value. Names and vectors as for Dirichlet, which
     alone leaves the slope free: a simply supported edge, without bending moment.
+
+    >>> nh.Clamped(on="left")
+    Clamped(value=0, on='left', unknown=None)
     """
 
     value: object = 0

@@ -14,7 +14,7 @@ from ..derive.prose import Formula, Prose
 
 _OUTSIDE = (
     (r"\\\\\[[^\]]*\]", r"\\\\"),  # the distance of lines is the style sheet's
-    (r"\\(begin|end)\{aligned\}", r"\\\1{align*}"),
+    (r"\\(begin|end)\{(?:aligned|gathered)\}", r"\\\1{align*}"),
     (r"\\big[lr]\\([lr]angle)", r"\\\1"),
 )
 """What latex2mathml does not read, and what stands for it."""
