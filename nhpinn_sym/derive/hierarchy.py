@@ -9,7 +9,7 @@ solved (Bakhvalov, Panasenko 1989; Smyshlyaev, Cherednichenko 2000).
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import sympy as sp
 
@@ -18,11 +18,13 @@ from ..operator.zero_test import is_zero
 from ..problem.errors import UnsupportedError
 from .effective_law import averaged
 from .effective_terms import Averaged
-from .model import HomogenizedModel
 from .notation import equation
 from .products import Averages, MacroscopicTerm
 from .recursion import Recursion
 from .to_sympy import Writer, homogenized_sides
+
+if TYPE_CHECKING:
+    from .model import HomogenizedModel
 
 
 def closing(

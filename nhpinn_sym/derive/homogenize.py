@@ -27,14 +27,12 @@ from .effective_law import effective_law
 from .effective_terms import Transformation
 from .ellipticity import check_ellipticity
 from .fast_time import average_fast_time
-from .hierarchy import hierarchy
-from .model import CellProblem, HomogenizedModel, Views
+from .model import CellProblem, HomogenizedModel
 from .nonlinear.homogenize import homogenize_nonlinear
 from .nonlinear.model import NonlinearModel
 from .recursion import Corrector, Recursion
 from .reiterated import active_axes, refuse_next_level, separate_levels
 from .slow_time import add_tangents, joined, unit_mass
-from .steps import write_steps
 from .time_averages import Powers
 from .to_sympy import Writer
 from .transform import ground_state, is_transpose_of_itself, moving_frame
@@ -169,7 +167,6 @@ def homogenize_operator(
         cells,
         law,
         writer,
-        Views(write_steps, hierarchy),
         (*applied, *slow, *found),
         frame,
         eigenvalue,

@@ -6,10 +6,9 @@ it is asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
 
 import sympy as sp
 
@@ -18,9 +17,11 @@ from ..problem.pictures import Drawing
 from ..problem.problem import MultiscaleProblem
 from .derivation import Derivation
 from .effective_terms import EffectiveEntry, Frame, Transformation
+from .hierarchy import hierarchy
 from .notation import text
 from .products import MacroscopicSource
 from .recursion import Corrector, Recursion
+from .steps import write_steps
 from .to_sympy import Framing, Writer
 
 
@@ -62,13 +63,6 @@ class CellProblem:
     __repr__ = __str__
 
 
-class Views(NamedTuple):
-    """What is read of a model, made when it is first asked for."""
-
-    derivation: Callable[[HomogenizedModel], Derivation]
-    hierarchy: Callable[[HomogenizedModel], tuple[sp.Equality, ...]]
-
-
 @dataclass(frozen=True)
 class HomogenizedModel:
     """Result of `homogenize`. `print(model)` shows the derivation; in a notebook it is LaTeX.
@@ -102,7 +96,6 @@ class HomogenizedModel:
     cell_problems: tuple[CellProblem, ...]
     law: tuple[EffectiveEntry, ...]
     writer: Writer = field(repr=False)
-    views: Views = field(repr=False)
     transformations: tuple[Transformation, ...] = ()
     frame: tuple[Frame, ...] = ()
     eigenvalue: sp.Symbol | None = None
@@ -151,7 +144,7 @@ class HomogenizedModel:
     @cached_property
     def hierarchy(self) -> tuple[sp.Equality, ...]:
         """The equations of the mean fields U_0, ..., U_order of U = U_0 + eps U_1 + ..."""
-        return self.views.hierarchy(self)
+        return hierarchy(self)
 
     @property
     def title(self) -> str:
@@ -159,7 +152,7 @@ class HomogenizedModel:
 
     @cached_property
     def derivation(self) -> Derivation:
-        return self.views.derivation(self)
+        return write_steps(self)
 
     @cached_property
     def effective(self) -> dict[str, sp.Expr]:

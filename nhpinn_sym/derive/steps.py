@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import sympy as sp
 
@@ -10,11 +11,13 @@ from ..operator.sampling import is_opaque
 from ..operator.table import Operator, differentiate
 from .derivation import Derivation, Step
 from .hierarchy import closing
-from .model import CellProblem, HomogenizedModel
 from .notation import Mean, OfOrder, equation, latex, source, term
 from .products import MacroscopicSource
 from .prose import Formula, Prose, box, eps_power, formula, scaled
 from .walls import wall_equations
+
+if TYPE_CHECKING:
+    from .model import CellProblem, HomogenizedModel
 
 _U0 = Formula("u0", "u_0")
 _PSI = Formula("psi", r"\psi")

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from ..lower.forms import LoweredEquation
 from ..problem.errors import UnsupportedError
 
-Lines = tuple[str, ...]
-Main = tuple[Lines, Lines]
+CodeLines = tuple[str, ...]
+Main = tuple[CodeLines, CodeLines]
 """(imports, what stands below the constants)."""
 
 CELLS_IMPORTS = (
@@ -34,12 +34,12 @@ class Library:
     rank: what tells `write_effective` and `write_solution` which process writes.
     """
 
-    mpi: Lines
-    cells_imports: Lines
-    cells: Lines
-    equation_imports: Lines
-    stationary: Lines
-    evolution: Lines
+    mpi: CodeLines
+    cells_imports: CodeLines
+    cells: CodeLines
+    equation_imports: CodeLines
+    stationary: CodeLines
+    evolution: CodeLines
     rank: str
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 from ..lower.energy import cell_energy
 from ..lower.forms import LoweredCells, LoweredEquation
 from ..problem.errors import UnsupportedError
-from .fem_mains import CELLS_IMPORTS, Lines
+from .fem_mains import CELLS_IMPORTS, CodeLines
 from .fem_scope import external_key
 from .layout import statement
 from .torch_printer import argument_name
 from .unknown_functions import function_names
 
-EQUATION_IMPORTS: Lines = (
+EQUATION_IMPORTS: CodeLines = (
     "import sys",
     "",
     "from nhpinn_sym.runtime.command_line import numbers",
@@ -26,7 +26,7 @@ EQUATION_IMPORTS: Lines = (
 )
 
 
-def cells_lines(cells: LoweredCells) -> tuple[Lines, Lines] | None:
+def cells_lines(cells: LoweredCells) -> tuple[CodeLines, CodeLines] | None:
     """By least squares of the residual, or by the two energies where coefficients jump; None where
     there is neither, or functions are left open.
     """

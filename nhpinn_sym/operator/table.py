@@ -16,8 +16,7 @@ import sympy as sp
 
 from ..problem.domain import Cell
 from ..problem.problem import MultiscaleProblem
-
-MultiIndex = tuple[int, ...]
+from ..runtime.arrays import MultiIndex as MultiIndex
 
 
 class Term(NamedTuple):

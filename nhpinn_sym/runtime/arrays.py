@@ -12,6 +12,8 @@ ComplexArray: TypeAlias = NDArray[np.complex128]
 Flags: TypeAlias = NDArray[np.bool_]
 Integers: TypeAlias = NDArray[np.int64]
 AnyArray: TypeAlias = NDArray[Any]
+Bounds: TypeAlias = tuple[tuple[float, float], ...]
+"""The ends of each axis."""
 MultiIndex: TypeAlias = tuple[int, ...]
 """How often each coordinate is differentiated by."""
 EffectiveKey: TypeAlias = tuple[Any, ...]

@@ -27,7 +27,7 @@ from .cell_solution import CellSolution
 from .cells import solve_request
 from .effective import EffectiveFunction
 from .effective_entries import Entry
-from .family_functions import FamilyCoefficient, FamilyFunction, Places, Range
+from .family_functions import FamilyCoefficient, FamilyFunction, NamedRange, Places
 from .interpolation import Nodes
 from .progress import Progress
 from .solution import Array
@@ -52,7 +52,7 @@ class CellFamily:
     """
 
     cells: CellSolution
-    over: tuple[Range, ...]
+    over: tuple[NamedRange, ...]
     slow: tuple[str, ...]
 
     @property

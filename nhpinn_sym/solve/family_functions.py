@@ -16,7 +16,7 @@ from .cell_solution import CellFunction
 from .effective import EffectiveFunction
 from .solution import Array
 
-Range = tuple[str, float, float]
+NamedRange = tuple[str, float, float]
 Orders = Mapping[Any, int]
 """{parameter or coordinate, as a symbol or by name: order of the derivative}."""
 
@@ -29,7 +29,7 @@ class Places:
 
     names: tuple[str, ...]
     dim: int
-    ranges: tuple[Range, ...]
+    ranges: tuple[NamedRange, ...]
 
     def columns(
         self,

@@ -18,9 +18,9 @@ from numpy.polynomial import chebyshev as cheb
 
 from ..problem.errors import ProblemError
 from ..runtime.arrays import Array as Array
+from ..runtime.arrays import Bounds as Bounds
 from ..runtime.tensor_grids import tensor_points
 
-Bounds = tuple[tuple[float, float], ...]
 # Points of an interpolation at a time: they take as many numbers for each node of all but one axis.
 _POINTS = 4096
 # Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there.

@@ -13,25 +13,23 @@ from itertools import pairwise
 
 import numpy as np
 import sympy as sp
-from numpy.typing import NDArray
 
 from ..lower.forms import LoweredCells
 from ..lower.phases import Labels, cut
 from ..operator.numbers.level_sets import LevelSet
 from ..operator.numbers.sweep import Sweep, line_points
+from ..runtime.arrays import Integers
 from ..runtime.tensor_grids import tensor_points, uniform_line
 from .solution import Array
 
-Numbers = NDArray[np.int64]
-
 
 @dataclass(frozen=True)
-class Quadrature:
+class PhaseQuadrature:
     """points (n, d), weights (n,) whose sum is the volume of the cell, labels (n,)."""
 
     points: Array
     weights: Array
-    labels: Numbers
+    labels: Integers
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,8 @@ class Interface:
     points: Array
     normals: Array
     weights: Array
-    minus: Numbers
-    plus: Numbers
+    minus: Integers
+    plus: Integers
     before: Array
 
 
@@ -67,7 +65,7 @@ class Partition:
     def dim(self) -> int:
         return len(self.labels.bounds)
 
-    def quadrature(self, order: int) -> Quadrature:
+    def quadrature(self, order: int) -> PhaseQuadrature:
         """`order` points for each smooth part of a line (without jumps: on every line); spectrally
         accurate.
         """
@@ -77,7 +75,7 @@ class Partition:
             )
         return self._quadratures[order]
 
-    def even_quadrature(self, order: int) -> Quadrature:
+    def even_quadrature(self, order: int) -> PhaseQuadrature:
         """`order` points for a line across the whole cell and fewer for shorter parts: equally
         dense, for functions that vary everywhere.
         """
@@ -85,7 +83,7 @@ class Partition:
             return self.quadrature(order)
         last = self.dim - 1
         low, high = self.labels.bounds[-1]
-        return Quadrature(
+        return PhaseQuadrature(
             *line_points(*self._sweep(last).points(order, even=True), last, order, high - low)
         )
 
@@ -102,15 +100,15 @@ class Partition:
         return self._interfaces[per_axis]
 
     @cached_property
-    def _quadratures(self) -> dict[int, Quadrature]:
+    def _quadratures(self) -> dict[int, PhaseQuadrature]:
         return {}
 
     @cached_property
     def _interfaces(self) -> dict[int, Interface]:
         return {}
 
-    def _fitted(self, order: int) -> Quadrature:
-        return Quadrature(
+    def _fitted(self, order: int) -> PhaseQuadrature:
+        return PhaseQuadrature(
             *line_points(*self._sweep(self.dim - 1).points(order), self.dim - 1, order)
         )
 
@@ -133,7 +131,7 @@ class Partition:
 
     def _crossings(
         self, axis: int, per_axis: int
-    ) -> tuple[Array, Array, Array, Numbers, Numbers, Array]:
+    ) -> tuple[Array, Array, Array, Integers, Integers, Array]:
         points, outer, lines = self._sweep(axis).points(per_axis)
         low, high = self.labels.bounds[axis]
         found = list[tuple[int, float, float, int, int, int]]()
@@ -170,10 +168,10 @@ class Partition:
             not affine,
         )
 
-    def _trapezoid(self, order: int) -> Quadrature:
+    def _trapezoid(self, order: int) -> PhaseQuadrature:
         points = tensor_points([uniform_line(ends, order) for ends in self.labels.bounds])
         volume = float(np.prod([b - a for a, b in self.labels.bounds]))
-        return Quadrature(
+        return PhaseQuadrature(
             points,
             np.full(len(points), volume / len(points)),
             np.zeros(len(points), dtype=np.int64),

@@ -4,6 +4,7 @@ its deepest chain of calls. Counted are the whole package, the rooms that solve 
 
     python -m tests.benchmarks.call_path            solve_cells(model, "pinn") on the first example
     python -m tests.benchmarks.call_path fourier    another backend
+    python -m tests.benchmarks.call_path validate   validate(problem, eps=1/2) with scikit-fem
 
 Counted are functions and methods of the package that are called when the job is done a second time,
 so that no import counts. Comprehensions, lambdas and generator expressions are lines of the
@@ -97,17 +98,44 @@ def own_name(frame: FrameType) -> str | None:
     return None
 
 
-def main(backend: str = "pinn") -> None:
-    """The counts of one job."""
+def cells_of_the_first_example(backend: str) -> Callable[[], Any]:
+    """Its cell problems on one backend."""
     s = nh.Scales(2)
     u = s.unknown("u")
     a = 2 + sp.sin(2 * sp.pi * s.y[0]) * sp.cos(2 * sp.pi * s.y[1])
     equation = sp.Eq(-s.div(a * s.grad(u)), 1)
     model = nh.homogenize(nh.MultiscaleProblem(equation, scales=s, unknown=u), order=1)
-    nh.solve_cells(model, backend)
-    paths = (CallPath(), CallPath(SOLVING), CallPath((ROOMS[backend],)))
-    watch(lambda: nh.solve_cells(model, backend), *paths)
-    print(f"solve_cells(model, {backend!r})")
+    return lambda: nh.solve_cells(model, backend)
+
+
+def validation() -> Any:
+    """PINN against scikit-fem on an interval."""
+    s = nh.Scales(1)
+    u = s.unknown("u")
+    a = 1 / (2 + sp.cos(2 * sp.pi * s.y[0]))
+    problem = nh.MultiscaleProblem(
+        sp.Eq(-s.div(a * s.grad(u)), 1),
+        scales=s,
+        unknown=u,
+        domain=nh.Box((0, 1)),
+        boundary=[nh.Dirichlet(0)],
+    )
+    return nh.validate(problem, eps=sp.Rational(1, 2), fem="skfem")
+
+
+def main(name: str = "pinn") -> None:
+    """The counts of one job."""
+    rooms = [("",), SOLVING]
+    if name == "validate":
+        job: Callable[[], Any] = validation
+        rooms.append(("validate",))
+    else:
+        job = cells_of_the_first_example(name)
+        rooms.append((ROOMS[name],))
+    job()
+    paths = [CallPath(room) for room in rooms]
+    watch(job, *paths)
+    print(name)
     for path in paths:
         path.show()
 

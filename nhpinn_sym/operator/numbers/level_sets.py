@@ -13,7 +13,7 @@ import numpy as np
 import sympy as sp
 
 from ...problem.numeric import lambdified
-from ...runtime.arrays import Array, Integers
+from ...runtime.arrays import Array, Bounds, Integers
 from ...runtime.tensor_grids import tensor_points
 
 # Of a line through the cell; between two of them one stationary point is looked for.
@@ -29,7 +29,6 @@ _CONVERGED = 1e-12
 # Share of the cell: critical values this close are one, as Newton meets each many times.
 _SAME = 1e-9
 
-Bounds = tuple[tuple[float, float], ...]
 # Points (n, d) -> (n, m).
 _PointFunction = Callable[[Array], Array]
 

@@ -32,7 +32,6 @@ from .compat import (
     vector,
 )
 
-Bounds = tuple[tuple[float, float], ...]
 Parts = Mapping[str, Sequence[float]]
 """The outward normal of each part of the boundary, by its name."""
 # How far from a side, as a part of the box's length, a point on it may be.

@@ -14,12 +14,12 @@ from ...lower.forms import LoweredEquation
 from ...problem.domain import BoundaryPart, Box, Domain
 from ...problem.errors import SolveError, UnsupportedError
 from ...resolution import Resolution
+from ...runtime.arrays import Bounds
 from ...runtime.lattice import Lattice
 from ...runtime.levels import FEWEST
 from ...runtime.mesh import Mesh
 from ..solution import Array
 
-Bounds = tuple[tuple[float, float], ...]
 Planes = tuple[tuple[float, ...], ...]
 """Coordinates along each axis."""
 

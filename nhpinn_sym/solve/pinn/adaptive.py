@@ -31,7 +31,7 @@ from ...problem.errors import SolveError, UnsupportedError
 from ...runtime.levels import FEWEST, error_of_fast_levels
 from ..progress import Progress, Task, silent
 from ..solution import Array
-from .collocation import Scales
+from .collocation import FeatureScales
 from .minimize import Result
 from .network import Axes
 from .options import Options
@@ -64,7 +64,7 @@ class Fit(Generic[Solved]):
     solved: Solved
     held_out: float
     size: int
-    scales: Scales
+    scales: FeatureScales
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Choice:
     """The size and the scales that were enough before: where the next solve begins."""
 
     size: int
-    scales: Scales
+    scales: FeatureScales
 
 
 class NetProblem(ABC, Generic[Solved]):
@@ -149,7 +149,7 @@ class Formulation(NetProblem[Solved]):
         """The axes of the net, which its random weights are drawn for."""
 
     @abstractmethod
-    def fit(self, size: int, scales: Scales) -> Fit[Solved]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[Solved]:
         """The best last layer (of each net) with so many random features."""
 
     @abstractmethod
@@ -327,10 +327,10 @@ def solve(
 
 
 def best_scales(
-    fit: Callable[[int, Scales], Fit[Solved]],
+    fit: Callable[[int, FeatureScales], Fit[Solved]],
     axes: Axes,
     size: int,
-    scales: Scales,
+    scales: FeatureScales,
     patience: Callable[[Fit[Solved]], int],
 ) -> Fit[Solved]:
     """The best fit of one size: the scales are raised, in space, then in time, until what is held

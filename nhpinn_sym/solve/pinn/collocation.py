@@ -23,7 +23,7 @@ from ...runtime.nets.jets import full
 from ...runtime.nets.least_squares import least_squares, safe_divisor
 from ..resources import require_affordable
 from .distributed import ALONE, Ranks
-from .network import Axes, Jet, Layers, Network, Panels, TrialSpace, chunk_size, with_last_layer
+from .network import Axes, DataPanels, Jet, Layers, Network, TrialSpace, chunk_size, with_last_layer
 
 # Sweeps of Ruiz' balancing, which converges linearly.
 _BALANCING = 8
@@ -176,7 +176,7 @@ def unit_jet(points: Tensor, indices: Sequence[MultiIndex]) -> Jet:
 
 
 def collocation_points(
-    count: int, axes: Axes, seed: int, device: str, panels: Panels = ()
+    count: int, axes: Axes, seed: int, device: str, panels: DataPanels = ()
 ) -> Tensor:
     """Scrambled Sobol points of the box of `axes`, (count, columns); on a graded axis half of them
     are uniform in its stretched coordinate.
@@ -204,7 +204,7 @@ def collocation_points(
     return points.to(device)
 
 
-def sharp_panels(*resolutions: Resolution) -> Panels:
+def sharp_panels(*resolutions: Resolution) -> DataPanels:
     """The lines of all axes, or none where no panel is small: uniform points see everything
     then.
     """
@@ -238,11 +238,11 @@ _FLOP = 1e-10
 # Bytes of memory that a fit may take; beyond them it is made of blocks of rows.
 _FITS_IN = 2**31
 
-Scales = tuple[float, float]
+FeatureScales = tuple[float, float]
 """Standard deviations of the weights for the space axes and for the time axis."""
 
 
-def random_layer(trial: TrialSpace, size: int, scales: Scales, seed: int) -> Layers:
+def random_layer(trial: TrialSpace, size: int, scales: FeatureScales, seed: int) -> Layers:
     """The hidden layer of a fit."""
     return trial.features(size, tuple(scales[kind == "graded"] for kind, _, _ in trial.axes), seed)
 

@@ -16,7 +16,7 @@ from ...problem.errors import SolveError, UnsupportedError
 from ...runtime.nets.least_squares import safe_divisor
 from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
-from .collocation import Rows, Scales, matrix, random_layer
+from .collocation import FeatureScales, Rows, matrix, random_layer
 from .minimize import Result, Steps
 from .network import Layers, Network, TrialSpace, with_last_layer
 from .optimizers import OPTIMIZERS, make_optimizer
@@ -60,7 +60,7 @@ def _require_gradient(options: Options) -> None:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainedEnergy:
     """The best net, the one that the training started from, why it was over, and after how many
     steps.
     """
@@ -73,7 +73,7 @@ class Trained:
 
 
 @dataclass(frozen=True)
-class Functional:
+class EnergyFunctional:
     """J(v) = 1/2 sum (rows v - target)^2 - sum load . jet(v): rows and load hold the roots of the
     weights of the quadrature, and the weights.
 
@@ -125,8 +125,8 @@ class Functional:
         return float(self.of(network.jet(self.rows.points, self.trial.indices)))
 
     def train(
-        self, unseen: Functional, options: Options, report: Callable[[float, str], None]
-    ) -> Trained:
+        self, unseen: EnergyFunctional, options: Options, report: Callable[[float, str], None]
+    ) -> TrainedEnergy:
         """All weights of a net of one right-hand side by a gradient solver, from the best last
         layer; the net that is best on the quadrature
         `unseen`, and why it was over: when J rises there, the net exploits the errors of its own
@@ -161,16 +161,18 @@ class Functional:
         result = state.result or (Result.STALLED if since >= _PATIENCE else Result.MAX_ITERATIONS)
         if result is not Result.MAX_ITERATIONS and value - lowest > _RISEN * abs(lowest):
             result = Result.OVERFITTED
-        return Trained(loss.network(best), loss.network(loss.start), result, count, tuple(steps))
+        return TrainedEnergy(
+            loss.network(best), loss.network(loss.start), result, count, tuple(steps)
+        )
 
-    def _first_layers(self, unseen: Functional, options: Options) -> Layers:
+    def _first_layers(self, unseen: EnergyFunctional, options: Options) -> Layers:
         """What a training starts from: the best last layer, or nothing, where that has exploited
         the errors of the quadrature already.
         """
         width, depth = options.net
         inner = self.trial.mlp(width, depth, 1, options.seed)[1:-1]
 
-        def fit(size: int, scales: Scales) -> Fit[Network]:
+        def fit(size: int, scales: FeatureScales) -> Fit[Network]:
             first = random_layer(self.trial, size, scales, options.seed)
             network = self.minimizer([*first, *inner])
             return Fit(network, unseen.value(network), size, scales)
@@ -205,7 +207,7 @@ class _Loss:
     for.
     """
 
-    def __init__(self, functional: Functional, layers: Layers) -> None:
+    def __init__(self, functional: EnergyFunctional, layers: Layers) -> None:
         self.functional = functional
         self._shapes = [tensor.shape for layer in layers for tensor in layer]
         self.start = torch.cat([tensor.flatten() for layer in layers for tensor in layer])

@@ -27,7 +27,7 @@ from ..resources import require_affordable
 _AXIS_KINDS = ("periodic", "scaled", "graded", "pole", "along")
 # That a net with kinks is asked for.
 _MOST_DERIVATIVES = 8
-Panels = tuple[tuple[float, ...], ...]
+DataPanels = tuple[tuple[float, ...], ...]
 """The lines of every axis between which the data are resolved; none for all of them where nothing
 is sharp.
 """
@@ -56,7 +56,7 @@ class TrialSpace:
     axes: Axes
     device: str = "cpu"
     kinks: Kinks | None = None
-    panels: Panels = ()
+    panels: DataPanels = ()
 
     @cached_property
     def module(self) -> ModuleType:

@@ -15,9 +15,9 @@ from ..resources import require_affordable
 from .adaptive import SCALES, Fit, best_scales
 from .collocation import (
     HELD_OUT,
+    FeatureScales,
     MakeRows,
     Rows,
-    Scales,
     held_out_residual,
     last_layer,
     matrix,
@@ -191,7 +191,7 @@ def start(
     width, depth = options.net
     inner = trial.mlp(width, depth, components, options.seed)[1:-1]
 
-    def fit(size: int, scales: Scales) -> Fit[tuple[Network, Tensor]]:
+    def fit(size: int, scales: FeatureScales) -> Fit[tuple[Network, Tensor]]:
         solved = last_layer(
             trial, rows, [*random_layer(trial, size, scales, options.seed), *inner], options.ranks
         )

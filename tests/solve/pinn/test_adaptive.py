@@ -22,7 +22,7 @@ from nhpinn_sym.solve.pinn.adaptive import (
     sizes_from,
     solve,
 )
-from nhpinn_sym.solve.pinn.collocation import Scales, collocation_points
+from nhpinn_sym.solve.pinn.collocation import FeatureScales, collocation_points
 from nhpinn_sym.solve.pinn.minimize import Result
 from nhpinn_sym.solve.pinn.network import Axes
 from nhpinn_sym.solve.pinn.options import read_options
@@ -60,7 +60,7 @@ class Model(Formulation[float]):
         self.tolerance = tolerance
         self.options = read_options({"scale": 1.0, **options})
 
-    def fit(self, size: int, scales: Scales) -> Fit[float]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[float]:
         error = float(size) ** -self.power
         return Fit(1 + error, error**0.5, size, scales)
 
@@ -87,7 +87,7 @@ def test_a_later_solve_begins_at_the_choice_of_an_earlier_one() -> None:
     tried: list[int] = []
 
     class Told(Model):
-        def fit(self, size: int, scales: Scales) -> Fit[float]:
+        def fit(self, size: int, scales: FeatureScales) -> Fit[float]:
             tried.append(size)
             return super().fit(size, scales)
 

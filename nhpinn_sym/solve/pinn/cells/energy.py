@@ -22,13 +22,13 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome
-from ..collocation import Rows, Scales, random_layer
-from ..energy_functional import Functional, Trained, energy_options
+from ..collocation import FeatureScales, Rows, random_layer
+from ..energy_functional import EnergyFunctional, TrainedEnergy, energy_options
 from ..fields import NetworkField
 from ..minimize import history_info
 from ..network import Axes, TrialSpace
 from .averages import CellFunctions
-from .energy_problem import Bounds, CellQuadrature, EnergyProblem, strain_basis
+from .energy_problem import CellQuadrature, EnergyBounds, EnergyProblem, strain_basis
 from .smooth import first_failure
 
 # Points of the quadrature per feature; where coefficients jump each phase needs its share.
@@ -46,7 +46,7 @@ class TwoSidedSolution:
 
     gradients: CellFunctions
     fluxes: CellFunctions
-    bounds: Bounds
+    bounds: EnergyBounds
     points: int
 
 
@@ -119,7 +119,7 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
     def axes(self) -> Axes:
         return self.primal.trial.axes
 
-    def fit(self, size: int, scales: Scales) -> Fit[TwoSidedSolution]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[TwoSidedSolution]:
         """Both problems with `size` unknowns for each right-hand side; compared by the root of the
         width, which is about the error of the functions.
         """
@@ -127,7 +127,7 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
         def minimizer(problem: EnergyProblem, rows: Rows, unseen: Rows) -> CellFunctions:
             count = max(1, size // problem.components)
             layers = random_layer(problem.trial, count, scales, self.options.seed)
-            return _NONE.with_networks([Functional(problem.trial, rows).minimizer(layers)])
+            return _NONE.with_networks([EnergyFunctional(problem.trial, rows).minimizer(layers)])
 
         solved = self._both(size, minimizer)
         return Fit(solved, solved.bounds.relative**0.5, size, scales)
@@ -152,7 +152,7 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
 
     def train(self, task: Task) -> Outcome[TwoSidedSolution]:
         """A net for each right-hand side of both problems, all of its weights trained."""
-        results: list[Trained] = []
+        results: list[TrainedEnergy] = []
         columns = self.basis.shape[1]
 
         def minimizer(problem: EnergyProblem, rows: Rows, unseen: Rows) -> CellFunctions:
@@ -163,8 +163,8 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
                 def report(fraction: float, note: str, done: float = done) -> None:
                     task.update(done + fraction / (2 * columns), note)
 
-                own = Functional(problem.trial, rows.output(j))
-                other = Functional(problem.trial, unseen.output(j))
+                own = EnergyFunctional(problem.trial, rows.output(j))
+                other = EnergyFunctional(problem.trial, unseen.output(j))
                 results.append(own.train(other, self.options, report))
                 nets.append(results[-1].network)
             return _NONE.with_networks(nets)
@@ -199,7 +199,7 @@ class EnergyCellSolver(Formulation[TwoSidedSolution]):
             nets = minimizer(problem, rows, unseen) if problem.components else _NONE
             found.append(nets)
             energies += [problem.tensor(nets, rows), problem.tensor(nets, unseen)]
-        return TwoSidedSolution(found[0], found[1], Bounds(*energies), count)
+        return TwoSidedSolution(found[0], found[1], EnergyBounds(*energies), count)
 
     def _fields(self, gradients: CellFunctions) -> tuple[tuple[NetworkField, ...], ...]:
         """The components of each cell function, of zero mean."""

@@ -22,7 +22,7 @@ from ..collocation import Rows
 from ..network import TrialSpace
 from .averages import CellFunctions
 
-Quadrature = tuple[Tensor, Tensor]
+WeightedPoints = tuple[Tensor, Tensor]
 """Points (n, dim), and weights (n,) of sum 1."""
 
 
@@ -42,7 +42,7 @@ class EnergyProblem:
     basis: Tensor
     parameters: Mapping[str, float]
 
-    def rows(self, quadrature: Quadrature) -> Rows:
+    def rows(self, quadrature: WeightedPoints) -> Rows:
         """Rows whose right-hand sides belong to the columns of `basis`. UnsupportedError where C is
         not positive.
         """
@@ -116,7 +116,7 @@ _ROUNDING = 1e-13
 
 
 @dataclass(frozen=True)
-class Bounds:
+class EnergyBounds:
     """(D + d)^-1 <= A* <= U + u as quadratic forms, U and D the tensors of `upper_unseen` and
     `dual_unseen`.
 

@@ -19,13 +19,13 @@ from ....lower.forms import LoweredCells
 from ....problem.errors import UnsupportedError
 from ....runtime.nets.least_squares import least_squares
 from ...interpolation import Nodes
-from ...level_set_quadrature import Quadrature, make_partition
+from ...level_set_quadrature import PhaseQuadrature, make_partition
 from ...progress import Progress, silent
 from ...resources import require_affordable
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
-from ..collocation import Scales, require_finite
+from ..collocation import FeatureScales, require_finite
 from ..fields import PhaseField
 from ..network import Axes, Jet, Layers, Network, stack_outputs, with_last_layer
 from ..options import RANDOM_FEATURES, Options, collocation_options, require_unused
@@ -214,7 +214,7 @@ class _SlowPoints(Formulation[list[_AtPoint]]):
     def axes(self) -> Axes:
         return self.solver.pieces[0].window
 
-    def fit(self, size: int, scales: Scales) -> Fit[list[_AtPoint]]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[list[_AtPoint]]:
         solver = self.solver
         seed = self.options.seed
         layers = [piece.layers(solver.partition, size, scales[0], seed) for piece in solver.pieces]
@@ -353,11 +353,11 @@ class JumpAveraging:
             key: dual[0] * (work[dual[1], j] + work[j, dual[1]]) for key, (dual, j) in pairs.items()
         }
 
-    def _quadrature(self, rows: JumpRows) -> Quadrature:
+    def _quadrature(self, rows: JumpRows) -> PhaseQuadrature:
         return rows.partition.quadrature(self.order)
 
     def _parts(
-        self, rows: JumpRows, q: Quadrature
+        self, rows: JumpRows, q: PhaseQuadrature
     ) -> Iterator[tuple[int, Subdomain, Tensor, Tensor]]:
         """(phase, its piece, points, weights that add up to its share) of every phase."""
         weights = q.weights / q.weights.sum()

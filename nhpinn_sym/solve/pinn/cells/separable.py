@@ -20,7 +20,7 @@ from ...progress import Progress, silent
 from ...solution import Array, CellBatch, EffectiveKey
 from .. import adaptive
 from ..adaptive import Choice, Fit, Formulation
-from ..collocation import Scales
+from ..collocation import FeatureScales
 from ..fields import SeparableField
 from ..network import Axes, RememberingSpace, TrialSpace, stack_outputs
 from ..options import Options, collocation_options
@@ -127,7 +127,7 @@ class _SlowPoints(Formulation[list[_AtPoint]]):
     def axes(self) -> Axes:
         return self.solvers[0].axes
 
-    def fit(self, size: int, scales: Scales) -> Fit[list[_AtPoint]]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[list[_AtPoint]]:
         self.shared.known.clear()
         slow = torch.zeros(1, 0, dtype=torch.float64, device=self.options.device)
         found = []

@@ -27,8 +27,8 @@ from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, largest_change
 from ..collocation import (
     HELD_OUT,
+    FeatureScales,
     Rows,
-    Scales,
     collocation_points,
     held_out_residual,
     last_layer,
@@ -37,7 +37,7 @@ from ..collocation import (
 )
 from ..fields import NetworkField
 from ..minimize import Result, history_info
-from ..network import Axes, Network, Panels, TrialSpace
+from ..network import Axes, DataPanels, Network, TrialSpace
 from ..options import collocation_options
 from ..training import Trained, train
 from .averages import CellAverages, CellAveraging, CellFunctions
@@ -86,7 +86,7 @@ class SmoothCellSolver(Formulation[StageResult]):
         slow_box: tuple[tuple[float, float], ...],
         tolerance: float,
         progress: Progress = silent,
-        panels: Panels | None = None,
+        panels: DataPanels | None = None,
         **options: Any,
     ) -> None:
         self.cells = cells
@@ -164,7 +164,7 @@ class SmoothCellSolver(Formulation[StageResult]):
     def axes(self) -> Axes:
         return self.trial.axes
 
-    def fit(self, size: int, scales: Scales) -> Fit[StageResult]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[StageResult]:
         """All stages in one random layer."""
         seed = self.options.seed
         count = _POINTS * size
@@ -310,7 +310,7 @@ def first_failure(results: Sequence[Result]) -> Result:
 
 def cell_panels(
     cells: LoweredCells, parameters: Mapping[str, float], slow_box: tuple[tuple[float, float], ...]
-) -> Panels:
+) -> DataPanels:
     """Where the data of cell problems are sharp, along the fast axes and the slow ones."""
     parts = [resolve_cells(cells, parameters, slow_box)]
     if slow_box:

@@ -40,9 +40,9 @@ from .losses import (
 from .training import (
     NODES,
     NOTHING,
+    AdamResult,
     CellOptions,
     ErrorMeasures,
-    TrainingResult,
     epoch_average,
     read,
     train,
@@ -63,7 +63,7 @@ class TrainedCells:
 
     functions: list[Nets] = field(default_factory=list)
     half_way: list[Nets] = field(default_factory=list)
-    trainings: list[TrainingResult] = field(default_factory=list)
+    trainings: list[AdamResult] = field(default_factory=list)
     multipliers: dict[str, float] = field(default_factory=dict)
 
 
@@ -231,7 +231,7 @@ class ClassicalCellSolver(NetProblem[TrainedCells]):
         largest = max((float(np.abs(v).max()) for v in effective.values()), default=0.0)
         return change / (largest or 1.0)
 
-    def _trained(self, k: int, blocks: Sequence[Rows], task: Task) -> TrainingResult:
+    def _trained(self, k: int, blocks: Sequence[Rows], task: Task) -> AdamResult:
         """The nets of function k."""
         o = self.options
         name = self.cells.functions[k].name
@@ -372,7 +372,7 @@ def _without_duals(cells: LoweredCells) -> LoweredCells:
     )
 
 
-def _last_residual(training: TrainingResult) -> float:
+def _last_residual(training: AdamResult) -> float:
     """The root mean square residual of the last epoch."""
     return float(training.history.terms["residual"][-1].max() ** 0.5)
 

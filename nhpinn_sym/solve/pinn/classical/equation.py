@@ -48,10 +48,10 @@ from .losses import (
 )
 from .training import (
     NOTHING,
+    AdamResult,
     EquationOptions,
     ErrorMeasures,
     History,
-    TrainingResult,
     epoch_average,
     read,
     train,
@@ -117,7 +117,7 @@ def solve_classical(
     return ClassicalSolution("pinn", training.name, found.info, problem, network, nothing, history)
 
 
-class ClassicalEquation(NetProblem[TrainingResult]):
+class ClassicalEquation(NetProblem[AdamResult]):
     """One training of a net for so many epochs."""
 
     name = "classical"
@@ -130,7 +130,7 @@ class ClassicalEquation(NetProblem[TrainingResult]):
         self.title = problem.equation.title
         self.nets, self._start = _start(problem, options)
 
-    def find(self, task: Task, before: Choice | None) -> Outcome[TrainingResult]:
+    def find(self, task: Task, before: Choice | None) -> Outcome[AdamResult]:
         options = self.options
         terms = self._terms()
         found = train(self._start[None], terms, options, self._measures(), task.update, self.title)
@@ -153,7 +153,7 @@ class ClassicalEquation(NetProblem[TrainingResult]):
     def solver_info(self, result: Result) -> dict[str, Any]:
         return {"result": result.name, "seed": self.options.seed}
 
-    def more_info(self, solved: TrainingResult) -> dict[str, Any]:
+    def more_info(self, solved: AdamResult) -> dict[str, Any]:
         info: dict[str, Any] = {"tolerance": self.tolerance}
         info |= {"seconds": solved.seconds, "cpu_seconds": solved.cpu_seconds}
         info["history"] = solved.history.of_one_net()

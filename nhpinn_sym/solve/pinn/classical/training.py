@@ -181,7 +181,7 @@ _REPORTS = 200
 
 
 @dataclass(frozen=True)
-class TrainingResult:
+class AdamResult:
     """Weights (nets, parameters) at the end and half-way, the history, with arrays (epochs, nets),
     and the seconds of the training, those before an interruption included.
     """
@@ -213,7 +213,7 @@ def train(
     measures: ErrorMeasures,
     report: Callable[[float, str], None],
     name: str,
-) -> TrainingResult:
+) -> AdamResult:
     """options.epochs steps from weights (nets, parameters); the measures are taken in every epoch.
 
     As Adam acts on every entry by itself, many nets together are trained as each would be alone.
@@ -331,12 +331,12 @@ class Training:
         self.errors[: self.epoch] = saved["errors"].cpu().numpy()
         self._spent = np.array(saved["spent"])
 
-    def result(self) -> TrainingResult:
+    def result(self) -> AdamResult:
         terms = {term.name: self.values[:, k] for k, term in enumerate(self.terms)}
         errors = {name: self.errors[:, k] for k, name in enumerate(self.measures.names)}
         history = History(np.einsum("t,etn->en", self.weights, self.values), terms, errors)
         seconds, cpu_seconds = (float(value) for value in self._seconds())
-        return TrainingResult(self.x, self.half_way, history, seconds, cpu_seconds)
+        return AdamResult(self.x, self.half_way, history, seconds, cpu_seconds)
 
     def _seconds(self) -> np.ndarray[Any, np.dtype[np.float64]]:
         """Wall and CPU seconds, (2,)."""

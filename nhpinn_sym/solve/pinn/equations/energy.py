@@ -21,8 +21,8 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients
 from .. import adaptive
 from ..adaptive import PATIENCE, Fit, Formulation, Outcome, norm_change
-from ..collocation import Rows, Scales, concatenate, random_layer, unit_jet
-from ..energy_functional import Functional, energy_options
+from ..collocation import FeatureScales, Rows, concatenate, random_layer, unit_jet
+from ..energy_functional import EnergyFunctional, energy_options
 from ..minimize import Result, history_info
 from ..network import Axes, Jet, Network, TrialSpace
 from ..options import Options
@@ -56,7 +56,7 @@ class Ritz:
         self.trial = TrialSpace("equation_energy", source, self.problem.trial.axes, device)
         self.none = torch.zeros(0, 1, dtype=torch.float64, device=device)
 
-    def functionals(self, size: int) -> tuple[Functional, Functional]:
+    def functionals(self, size: int) -> tuple[EnergyFunctional, EnergyFunctional]:
         """The energy on a quadrature for `size` features, and on a finer one."""
         dim = len(self.problem.bounds)
         count = max(_FEWEST[dim], math.ceil((_POINTS * size) ** (1 / dim)))
@@ -68,13 +68,13 @@ class Ritz:
             0
         ]
 
-    def _functional(self, count: int) -> Functional:
+    def _functional(self, count: int) -> EnergyFunctional:
         """On `count` Gauss points a line, of the parts with natural conditions too."""
         blocks = [self._inside(*self.problem.quadrature(count))]
         for name in self.trial.module.BOUNDARY:
             blocks.append(self._on_part(name, *self.problem.quadrature_on(name, count)))
         rows, loads = zip(*blocks, strict=True)
-        return Functional(self.trial, concatenate(_padded(rows)), torch.cat(loads))
+        return EnergyFunctional(self.trial, concatenate(_padded(rows)), torch.cat(loads))
 
     def _inside(self, points: Tensor, weights: Tensor) -> tuple[Rows, Tensor]:
         module = self.trial.module
@@ -208,7 +208,7 @@ class Minimizer:
     """
 
     network: Network
-    own: Functional
+    own: EnergyFunctional
     held_out: float
 
 
@@ -229,7 +229,7 @@ class RitzEquation(Formulation[Minimizer]):
     def axes(self) -> Axes:
         return self.ritz.trial.axes
 
-    def fit(self, size: int, scales: Scales) -> Fit[Minimizer]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[Minimizer]:
         own, unseen = self._functionals(max(self.options.points or 0, size))
         network = own.minimizer(random_layer(self.ritz.trial, size, scales, self.options.seed))
         found = Minimizer(network, own, unseen.value(network))

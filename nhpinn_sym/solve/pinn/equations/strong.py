@@ -13,7 +13,7 @@ from ...progress import Progress, Task, silent
 from ...solution import Array, Coefficients, Solution
 from .. import adaptive
 from ..adaptive import Fit, Formulation, Outcome, norm_change
-from ..collocation import HELD_OUT, Rows, Scales, held_out_residual, last_layer, random_layer
+from ..collocation import HELD_OUT, FeatureScales, Rows, held_out_residual, last_layer, random_layer
 from ..minimize import history_info
 from ..network import Axes
 from ..options import Options, collocation_options
@@ -97,7 +97,7 @@ class StrongEquation(Formulation[NetAndKnown]):
         """Rows at points that no fit uses."""
         return self.problem.rows(HELD_OUT, self.options.seed + 1)
 
-    def fit(self, size: int, scales: Scales) -> Fit[NetAndKnown]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[NetAndKnown]:
         """The net as it came from its rows."""
         layers = random_layer(self.problem.trial, size, scales, self.options.seed)
         solved = last_layer(self.problem.trial, self._rows(size), layers, self.options.ranks)

@@ -33,8 +33,8 @@ from .. import adaptive
 from ..adaptive import Fit, Formulation, norm_change
 from ..collocation import (
     HELD_OUT,
+    FeatureScales,
     Rows,
-    Scales,
     collocation_points,
     concatenate,
     matrix,
@@ -148,7 +148,7 @@ class Subdomains(Formulation[Nets]):
     def axes(self) -> Axes:
         return self.problems[0].trial.axes
 
-    def fit(self, size: int, scales: Scales) -> Fit[Nets]:
+    def fit(self, size: int, scales: FeatureScales) -> Fit[Nets]:
         """One least-squares problem for the last layers of all nets."""
         layers = [random_layer(p.trial, size, scales, self.options.seed) for p in self.problems]
         a, b = self._system(layers, 2 * size, self.options.seed)
