@@ -19,10 +19,13 @@ from numpy.polynomial import chebyshev as cheb
 from ..problem.errors import ProblemError
 from ..runtime.arrays import Array as Array
 from ..runtime.arrays import Bounds as Bounds
+from ..runtime.arrays import Integers
 from ..runtime.tensor_grids import tensor_points
 
 # Points of an interpolation at a time: they take as many numbers for each node of all but one axis.
 _POINTS = 4096
+# How far outside, as a fraction of the axis, a point counts as one on the end.
+_OUTSIDE = 1e-9
 # Distance of the nodes at a cut from the cut, as a fraction of the axis: data are one-sided there.
 _INSIDE = 1e-13
 
@@ -126,26 +129,39 @@ class Nodes:
         return np.broadcast_to(found, (len(points),))
 
     def _block(self, axis: int, x: Array, order: int) -> Array:
+        """(n, nodes of the axis): the derivative of that order of the interpolant along an axis."""
         a, b = self.bounds[axis]
         if self._is_trigonometric(axis):
             return _trigonometric(self.degree, (x - a) / (b - a), order) / (b - a) ** order
         if self._is_periodic(axis):
             x = a + np.mod(x - a, b - a)
+        self._require_inside(axis, x)
+        piece, local, length = self._located(axis, x)
+        values = _cardinal(self.degree, local, order) * (2 / length[:, None]) ** order
+        # Each piece has its own nodes: a point sees those of the piece that it lies in alone.
+        block = np.zeros((len(x), len(self.pieces(axis)) - 1, self.degree + 1))
+        block[np.arange(len(x)), piece] = values
+        return block.reshape(len(x), -1)
+
+    def _require_inside(self, axis: int, x: Array) -> None:
+        """ProblemError for a point outside the interval of an axis."""
+        a, b = self.bounds[axis]
         outside = np.maximum(a - x, x - b)
-        if np.any(outside > 1e-9 * (b - a)):
+        if np.any(outside > _OUTSIDE * (b - a)):
             raise ProblemError(
                 f"a point lies outside the slow interval ({a}, {b}) that the cells were solved for",
                 term=x[np.argmax(outside)],
                 remedy="solve the cells again for the larger domain",
             )
+
+    def _located(self, axis: int, x: Array) -> tuple[Integers, Array, Array]:
+        """(piece, place in it, in (-1, 1), length of it) of points along an axis; a point between
+        two pieces belongs to the upper one.
+        """
         ends = self.pieces(axis)
         piece = np.clip(np.searchsorted(ends, x, side="right") - 1, 0, len(ends) - 2)
         length = ends[piece + 1] - ends[piece]
-        local = np.clip(2 * (x - ends[piece]) / length - 1, -1, 1)
-        values = _cardinal(self.degree, local, order) * (2 / length[:, None]) ** order
-        block = np.zeros((len(x), len(ends) - 1, self.degree + 1))
-        block[np.arange(len(x)), piece] = values
-        return block.reshape(len(x), -1)
+        return piece, np.clip(2 * (x - ends[piece]) / length - 1, -1, 1), length
 
     def averaged(self, values: Array, axes: tuple[int, ...]) -> tuple[Nodes, Array]:
         """(nodes of the other axes, values (m, ...) averaged over the periodic `axes`)."""

@@ -6,10 +6,11 @@ Where nothing jumps the cell is one phase, and the quadrature is the trapezoid r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import sympy as sp
@@ -17,7 +18,7 @@ import sympy as sp
 from ..lower.forms import LoweredCells
 from ..lower.phases import Labels, cut
 from ..operator.numbers.level_sets import LevelSet
-from ..operator.numbers.sweep import Sweep, line_points
+from ..operator.numbers.sweep import Line, Sweep, line_points
 from ..runtime.arrays import Integers
 from ..runtime.tensor_grids import tensor_points, uniform_line
 from .solution import Array
@@ -47,6 +48,21 @@ class Interface:
     minus: Integers
     plus: Integers
     before: Array
+
+    @classmethod
+    def joined(cls, parts: Sequence[Interface], dim: int) -> Interface:
+        """The points of all parts, in their order."""
+        nowhere = np.zeros((0, dim))
+        none = np.zeros(0, dtype=np.int64)
+        whole = [cls(nowhere, nowhere, np.zeros(0), none, none, nowhere), *parts]
+        return cls(
+            np.concatenate([part.points for part in whole]),
+            np.concatenate([part.normals for part in whole]),
+            np.concatenate([part.weights for part in whole]),
+            np.concatenate([part.minus for part in whole]),
+            np.concatenate([part.plus for part in whole]),
+            np.concatenate([part.before for part in whole]),
+        )
 
 
 @dataclass(frozen=True)
@@ -113,47 +129,40 @@ class Partition:
         )
 
     def _crossed(self, per_axis: int) -> Interface:
-        parts = [self._crossings(k, per_axis) for k in range(self.dim if self._zeros else 0)]
-        empty = np.zeros((0, self.dim))
-        columns = zip(
-            (
-                empty,
-                empty,
-                np.zeros(0),
-                np.zeros(0, dtype=np.int64),
-                np.zeros(0, dtype=np.int64),
-                empty,
-            ),
-            *parts,
-            strict=True,
-        )
-        return Interface(*(np.concatenate(column) for column in columns))
+        axes = range(self.dim) if self._zeros else range(0)
+        return Interface.joined([self._crossings(k, per_axis) for k in axes], self.dim)
 
-    def _crossings(
-        self, axis: int, per_axis: int
-    ) -> tuple[Array, Array, Array, Integers, Integers, Array]:
+    def _crossings(self, axis: int, per_axis: int) -> Interface:
+        """Where lines along one axis cross an interface, each weighted by n_k^2 / |n_k|."""
         points, outer, lines = self._sweep(axis).points(per_axis)
-        low, high = self.labels.bounds[axis]
-        found = list[tuple[int, float, float, int, int, int]]()
-        for n, line in enumerate(lines):
-            found += [
-                (n, one[1], one[1], one[4], one[2], other[2]) for one, other in pairwise(line)
-            ]
-            if line[0][2] != line[-1][2]:
-                found.append((n, low, high, -1, line[-1][2], line[0][2]))
-        number, level, minus, plus = (
-            np.array([row[k] for row in found], dtype=np.int64) for k in (0, 3, 4, 5)
-        )
+        found = list(_crossings_of(lines, self.labels.bounds[axis]))
+        number = np.array([c.line for c in found], dtype=np.int64)
         there = points[number]
+        there[:, axis] = [c.place for c in found]
         before = points[number]
-        there[:, axis], before[:, axis] = ([row[k] for row in found] for k in (1, 2))
-        normals = np.tile(np.eye(self.dim)[axis], (len(found), 1))
+        before[:, axis] = [c.before for c in found]
+        levels = np.array([c.level for c in found], dtype=np.int64)
+        normals = self._normals(there, levels, axis)
+        return Interface(
+            there,
+            normals,
+            outer[number] * normals[:, axis],
+            np.array([c.minus for c in found], dtype=np.int64),
+            np.array([c.plus for c in found], dtype=np.int64),
+            before,
+        )
+
+    def _normals(self, points: Array, levels: Integers, axis: int) -> Array:
+        """Unit normals (n, d) of the levels at points of them, along `axis` where there is none;
+        they point the way in which the axis does.
+        """
+        normals = np.tile(np.eye(self.dim)[axis], (len(points), 1))
         for k, zero in enumerate(self._zeros):
-            if np.any(level == k):
-                gradient = zero.gradient(there[level == k])
-                normals[level == k] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
-        normals *= np.where(normals[:, axis] < 0, -1.0, 1.0)[:, None]
-        return there, normals, outer[number] * normals[:, axis], minus, plus, before
+            own = levels == k
+            if np.any(own):
+                gradient = zero.gradient(points[own])
+                normals[own] = gradient / np.linalg.norm(gradient, axis=1, keepdims=True)
+        return normals * np.where(normals[:, axis] < 0, -1.0, 1.0)[:, None]
 
     def _sweep(self, innermost: int) -> Sweep:
         affine = all(
@@ -176,6 +185,29 @@ class Partition:
             np.full(len(points), volume / len(points)),
             np.zeros(len(points), dtype=np.int64),
         )
+
+
+class _Crossing(NamedTuple):
+    """Where a line leaves phase `minus` for phase `plus`: at `place`, which is `before` in the cell
+    that the phase minus belongs to. level: of the interface; -1 for the end of the cell.
+    """
+
+    line: int
+    place: float
+    before: float
+    level: int
+    minus: int
+    plus: int
+
+
+def _crossings_of(lines: Sequence[Line], ends: tuple[float, float]) -> Iterator[_Crossing]:
+    """Line after line; the ends of a period too, where its phases differ."""
+    low, high = ends
+    for n, line in enumerate(lines):
+        for one, other in pairwise(line):
+            yield _Crossing(n, one[1], one[1], one[4], one[2], other[2])
+        if line[0][2] != line[-1][2]:
+            yield _Crossing(n, low, high, -1, line[-1][2], line[0][2])
 
 
 def make_partition(cells: LoweredCells, parameters: Mapping[str, float]) -> Partition:
