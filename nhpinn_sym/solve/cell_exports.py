@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +66,11 @@ def to_xarray(cells: CellSolution, n: int | None) -> Any:
             field.derivative(points, (0,) * cells.axes).reshape(*map(len, slow.values()), *shape)
             for field in function.components
         ]
-        dims, values = [*slow, *lines], parts[0]
+        dims = [*slow, *lines]
+        values = parts[0]
         if len(parts) > 1:
-            dims, values = [*dims, "component"], np.stack(parts, axis=-1)
+            dims.append("component")
+            values = np.stack(parts, axis=-1)
         variables[function.name] = (dims, values)
     for name, value in _coefficients(cells, slow).items():
         variables[name] = value
@@ -110,7 +112,8 @@ def to_json(cells: CellSolution, path: str | os.PathLike[str]) -> Path:
 
 def effective_record(cells: CellSolution) -> dict[str, Any]:
     """The effective coefficients as `runtime.effective` reads them, with conventions and units."""
-    slow, known = dict[str, tuple[float, float]](), dict[EffectiveKey, float | str]()
+    slow: dict[str, tuple[float, float]] = {}
+    known: dict[EffectiveKey, float | str] = {}
     bounds = dict(zip(cells.slow, cells.nodes.bounds, strict=True))
     sampled: list[EffectiveKey] = []
     for key, entry in cells.entries.items():
@@ -188,13 +191,13 @@ def _coefficients(cells: CellSolution, slow: Mapping[str, Array]) -> dict[str, A
 
 
 def _dimensions(cells: CellSolution, name: str, count: int) -> list[str]:
-    left, right = _AXES.get(name, (0, 0))
-    left, right = min(left, cells.order // 2), min(right, cells.order // 2)
-    several = cells.components > 1
+    most = cells.order // 2
+    left, right = (min(number, most) for number in _AXES.get(name, (0, 0)))
+    systems = int(cells.components > 1)
     names = [
-        *["equation"][:several],
+        *["equation"][:systems],
         *["k", "k_2"][:left],
-        *["unknown"][:several],
+        *["unknown"][:systems],
         *["l", "l_2"][:right],
     ]
     if name == "drift":
@@ -212,24 +215,35 @@ def _data(
         return {}
     instance(model, HomogenizedModel, "the model", "write model = homogenize(problem)")
     lowered = lower_cells(model)
-    place = {} if x is None else dict(zip(model.problem.scales.x, np.ravel(np.asarray(x))))
-    numbers = {**cells.parameters, **{str(v): float(value) for v, value in place.items()}}
+    numbers = dict(cells.parameters)
+    if x is not None:
+        coordinates = zip(model.problem.scales.x, np.ravel(np.asarray(x)))
+        numbers |= {str(v): float(value) for v, value in coordinates}
     found: dict[str, Array] = {}
     for coefficient in dict.fromkeys(_unsigned(t.coefficient) for t in lowered.bilinear):
-        free = coefficient.free_symbols - set(lowered.coordinates)
-        if not coefficient.free_symbols & set(lowered.coordinates):
-            continue
-        if any(str(s) not in numbers for s in free):
-            raise ProblemError(
-                "a coefficient depends on more than the cell",
-                term=coefficient,
-                remedy="give x=, a point of the domain",
-            )
-        expr = coefficient.xreplace({s: sp.Float(numbers[str(s)], 17) for s in free})
-        call = lambdified(lowered.coordinates, expr, "numpy")
-        name = "coefficient" if not found else f"coefficient_{len(found) + 1}"
-        found[name] = np.broadcast_to(np.asarray(call(*points.T)), len(points)).copy()
+        if coefficient.free_symbols & set(lowered.coordinates):
+            name = "coefficient" if not found else f"coefficient_{len(found) + 1}"
+            found[name] = _sampled(coefficient, lowered.coordinates, numbers, points)
     return found
+
+
+def _sampled(
+    coefficient: sp.Expr,
+    coordinates: Sequence[sp.Symbol],
+    numbers: Mapping[str, float],
+    points: Array,
+) -> Array:
+    """A coefficient at points of the cell; ProblemError where it depends on what has no number."""
+    free = coefficient.free_symbols - set(coordinates)
+    if any(str(s) not in numbers for s in free):
+        raise ProblemError(
+            "a coefficient depends on more than the cell",
+            term=coefficient,
+            remedy="give x=, a point of the domain",
+        )
+    expr = coefficient.xreplace({s: sp.Float(numbers[str(s)], 17) for s in free})
+    call = lambdified(tuple(coordinates), expr, "numpy")
+    return np.broadcast_to(np.asarray(call(*points.T)), len(points)).copy()
 
 
 def _unsigned(coefficient: sp.Expr) -> sp.Expr:

@@ -184,19 +184,8 @@ def solve_fine(
         "write problem = MultiscaleProblem(equation, scales=s, unknown=u)",
     )
     if is_wave(problem):
-        if BACKENDS[backend].elements and not refines(options, None):
-            options.setdefault("steps", steps_of_wave(parse(problem), number))
-        system = solve_fine(
-            first_order_in_time(problem),
-            eps,
-            backend,
-            per_period=per_period,
-            parameters=parameters,
-            progress=progress,
-            coefficients=coefficients,
-            **options,
-        )
-        return displacement(system, len(problem.unknowns))
+        shared = {"parameters": parameters, "progress": progress, "coefficients": coefficients}
+        return _solve_fine_wave(problem, eps, backend, per_period, {**shared, **options})
     options = check_options(solver, options, backend)
     operator = parse_nonlinear(problem)
     if not operator.linear:
@@ -207,17 +196,14 @@ def solve_fine(
     oscillates = any(c.has(*operator.fast) for c in operator.table.values())
     if oscillates:
         check_periods_fit(problem, eps)
-    meshed = BACKENDS[backend].elements
-    if per_period is not None and not meshed:
+    if BACKENDS[backend].elements:
+        _choose_mesh(problem, number, per_period, options)
+    elif per_period is not None:
         raise ProblemError(
             f"per_period= has no effect on {backend}",
             term=f"per_period={shortened(per_period)}",
             remedy="leave it out: it is the mesh cells per period of a finite element backend",
         )
-    if meshed:
-        if not refines(options, per_period):
-            option = "at_least" if per_period is None else "mesh"
-            options[option] = fine_cells(problem, number, per_period)
     elif "solver" not in options and oscillates:
         options.setdefault("method", "classical")
     functions = equation_functions(operator, lowered, coefficients, backend)
@@ -227,6 +213,32 @@ def solve_fine(
             solver, lowered, _no_externals, values, shown(progress), **options
         )
     return judged(solution, lowered, options)
+
+
+def _solve_fine_wave(
+    problem: MultiscaleProblem,
+    eps: object,
+    backend: str,
+    per_period: int | None,
+    options: dict[str, Any],
+) -> Solution:
+    """`solve_fine` for a wave, as a system of first order in time; the mesh is given there too."""
+    if BACKENDS[backend].elements and not refines(options, None):
+        options.setdefault("steps", steps_of_wave(parse(problem), positive_eps(eps)))
+    system = solve_fine(
+        first_order_in_time(problem), eps, backend, per_period=per_period, **options
+    )
+    return displacement(system, len(problem.unknowns))
+
+
+def _choose_mesh(
+    problem: MultiscaleProblem, eps: float, per_period: int | None, options: dict[str, Any]
+) -> None:
+    """Put the cells that resolve the period into the options, where these leave the mesh open."""
+    if refines(options, per_period):
+        return
+    option = "at_least" if per_period is None else "mesh"
+    options[option] = fine_cells(problem, eps, per_period)
 
 
 def _solve_nonlinear_fine(
@@ -242,9 +254,7 @@ def _solve_nonlinear_fine(
     problem = operator.problem
     if any(e.has(*operator.fast) for e in (*operator.table.values(), *operator.fluxes.values())):
         check_periods_fit(problem, eps)
-    if not refines(options, per_period):
-        option = "at_least" if per_period is None else "mesh"
-        options[option] = fine_cells(problem, eps, per_period)
+    _choose_mesh(problem, eps, per_period, options)
     numbers = parameter_numbers(parameters, problem.parameters)
     found = solve_nonlinear_fine(operator, eps, backend, numbers, progress, options)
     return judged(*found, options)
