@@ -105,6 +105,17 @@ class ReducedLaw:
         values = {name: np.concatenate([p[0][name] for p in parts], -1) for name in names}
         return LawValues(values), np.concatenate([c for _, c in parts])
 
+    def columns(self, macro: MacroState, c: np.ndarray) -> np.ndarray:
+        """The derivatives (n, k, m + m d) of coefficients (n, k) by values and slopes of u0."""
+        count = max(1, _NUMBERS // (self.q * max(self.basis.count, 1)))
+        parts = []
+        for start in range(0, macro.count, count):
+            chosen = slice(start, start + count)
+            own = macro.part(chosen)
+            slopes = self.forms.slopes(self._data(own, c[chosen]))
+            parts.append(self._columns(slopes, own.count))
+        return np.concatenate(parts)
+
     def _data(self, macro: MacroState, c: np.ndarray) -> dict[str, Any]:
         basis = self.basis
         n = macro.count

@@ -19,6 +19,8 @@ from .cell_solution import CellFunction, CellSolution
 from .equations import positive_eps
 from .exports import COUNTS, Extent
 from .hierarchy import MeanField
+from .law.law_solution import LawSolution
+from .law.reconstruct import reconstruct_with_law
 from .progress import Progress
 from .solution import Array, Solution
 
@@ -190,7 +192,7 @@ def _sum(one: MultiIndex, other: MultiIndex) -> MultiIndex:
 
 def reconstruct(
     u0: Solution | MeanField,
-    cells: CellSolution,
+    cells: CellSolution | LawSolution,
     eps: object,
     *,
     boundary_layers: MultiscaleProblem | None = None,
@@ -210,6 +212,9 @@ def reconstruct(
     layer is added, which is solved for by FEM on a mesh of `per_period` cells a period (as
     `solve_fine`, with its `parameters`). The error in H1 is of order eps then, which is
     eps^(1/2) without it in two dimensions and more. Stationary real problems.
+
+    For a nonlinear problem its law stands in the place of the cells: u0 + eps N(x/eps; u0, grad
+    u0).
 
     UnsupportedError for cell functions of tau; ProblemError for cells of a model of order 1 with
     mean fields of a higher one.
@@ -231,6 +236,8 @@ def reconstruct(
     >>> round(float(u1(0.3) - u0(0.3)), 4)
     0.0006
     """
+    if isinstance(cells, LawSolution):
+        return _with_law(u0, cells, eps, boundary_layers)
     cells = instance(cells, CellSolution, "cells", "write cells = solve_cells(model)")
     _check_scope(cells)
     if not isinstance(u0, (MeanField, Solution)):
@@ -255,6 +262,17 @@ def reconstruct(
     if boundary_layers is None:
         return expansion
     return with_layers(expansion, boundary_layers, number, per_period, parameters, progress)
+
+
+def _with_law(u0: object, law: LawSolution, eps: object, boundary_layers: object) -> Solution:
+    u0 = instance(u0, Solution, "u0", "write u0 = solve_homogenized(model, law)")
+    if boundary_layers is not None:
+        raise UnsupportedError(
+            "boundary layers of a nonlinear problem",
+            term="boundary_layers",
+            remedy="leave boundary_layers= out",
+        )
+    return reconstruct_with_law(u0, law, positive_eps(eps))
 
 
 def leading_term(u0: Solution, cells: CellSolution, eps: float, growth: float = 0.0) -> Solution:

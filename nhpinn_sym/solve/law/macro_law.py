@@ -63,6 +63,20 @@ class MacroLaw:
         arrays["reaction"] = arrays["reaction"] - found.load
         return arrays
 
+    def solved(
+        self, points: Array, t: float, values: Array, slopes: Array
+    ) -> tuple[MacroState, Array]:
+        """The states, and the coefficients (n, k) of their correctors in the modes, which are made
+        as many as the tolerance needs there.
+        """
+        self(points, t, values, slopes)
+        for _ in range(ROUNDS):
+            if not self.grown():
+                break
+            self(points, t, values, slopes)
+        macro = self._macro(points, t, values, slopes)
+        return macro, self._guesses[macro.count]
+
     def grown(self) -> bool:
         """Whether the law at the states that it was asked for last was not known to the tolerance,
         and has been made better there.

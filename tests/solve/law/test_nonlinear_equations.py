@@ -4,6 +4,7 @@ linear solvers' numbers for linear problems.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,15 @@ def norm(values: Any) -> float:
     return float(np.sqrt(np.mean(np.square(values))))
 
 
+@cache
+def solved() -> tuple[nh.MultiscaleProblem, nh.NonlinearModel, nh.LawSolution, Any]:
+    """A monotone problem, its model, law and homogenized solution."""
+    problem = monotone()
+    model = nh.homogenize(problem)
+    law = nh.solve_law(model)
+    return problem, model, law, nh.solve_homogenized(model, law, "skfem", mesh=64)
+
+
 def monotone(load: Any = 10) -> nh.MultiscaleProblem:
     u = ONE.unknown("u")
     g = ONE.grad(u)
@@ -40,10 +50,7 @@ def monotone(load: Any = 10) -> nh.MultiscaleProblem:
 
 
 def test_fine_solutions_tend_to_the_homogenized_one_at_rate_one() -> None:
-    problem = monotone()
-    model = nh.homogenize(problem)
-    law = nh.solve_law(model)
-    u0 = nh.solve_homogenized(model, law, "skfem", mesh=64)
+    problem, _, _, u0 = solved()
     assert u0.info["law"] < 1e-8
     errors = []
     for inverse in (8, 16, 32):
@@ -52,6 +59,26 @@ def test_fine_solutions_tend_to_the_homogenized_one_at_rate_one() -> None:
     assert errors[0] == pytest.approx(3.404e-2, rel=1e-3)
     rates = np.log2(np.array(errors[:-1]) / errors[1:])
     assert rates == pytest.approx([1.04, 1.01], abs=0.01)
+
+
+def test_the_first_corrector_makes_the_gradient_converge() -> None:
+    problem, _, law, u0 = solved()
+    errors = []
+    for inverse in (8, 16):
+        fine = nh.solve_fine(problem, sp.Rational(1, inverse), "skfem", per_period=16)
+        expansion = nh.reconstruct(u0, law, eps=1 / inverse)
+        slopes = fine.derivative(POINTS, (1,))
+        errors.append(norm(slopes - expansion.derivative(POINTS, (1,))) / norm(slopes))
+        values = fine(POINTS) - expansion(POINTS)
+        assert norm(values) < 0.82 * norm(fine(POINTS) - u0(POINTS))
+    assert errors[0] < 0.05
+    assert errors[1] < 0.5 * errors[0]
+    h = 1e-6
+    place = np.array([[0.3]])
+    difference = (expansion(place + h) - expansion(place - h)) / (2 * h)
+    assert expansion.derivative(place, (1,)) == pytest.approx(difference, rel=1e-5)
+    with pytest.raises(nh.UnsupportedError, match="second derivative"):
+        expansion.derivative(place, (2,))
 
 
 def manufactured(exact: sp.Expr, flux: Any, **options: Any) -> nh.MultiscaleProblem:
@@ -134,7 +161,7 @@ def test_implicit_steps_of_a_nonlinear_storage_are_of_order_four() -> None:
     wanted = sp.lambdify(x, exact.subs(t, 1), "numpy")(POINTS[:, 0])
     errors = []
     for steps in (2, 4):
-        found = nh.solve_fine(problem, 1, "skfem", mesh=64, steps=steps)
+        found = nh.solve_fine(problem, 1, "skfem", mesh=32, steps=steps)
         errors.append(norm(found(POINTS) - wanted))
     assert errors[1] < 3e-5
     assert errors[0] / errors[1] > 6
@@ -209,9 +236,7 @@ def test_the_nonlinear_solvers_give_the_linear_numbers() -> None:
 
 
 def test_refusals_of_equations() -> None:
-    problem = monotone()
-    model = nh.homogenize(problem)
-    law = nh.solve_law(model)
+    problem, model, law, _ = solved()
     with pytest.raises(nh.UnsupportedError, match="pinn"):
         nh.solve_homogenized(model, law, "pinn")
     with pytest.raises(nh.ProblemError, match="another model"):

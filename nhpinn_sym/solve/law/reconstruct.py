@@ -1,0 +1,103 @@
+"""u0 + eps N(x/eps; u0, grad u0): the approximation of first order of a nonlinear problem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...lower.forms import MultiIndex
+from ...problem.errors import UnsupportedError
+from ...runtime.fourier.grid import evaluate_modes
+from ..exports import Extent
+from ..interpolation import Array
+from ..solution import Solution
+from .law_solution import LawSolution
+from .macro_law import MacroLaw
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LawReconstruction(Solution):
+    """Result of `reconstruct` with a law. First derivatives only, the expansion is not accurate
+    beyond them; they hold second derivatives of u0.
+    """
+
+    u0: Solution
+    law: LawSolution
+    eps: float
+
+    def __repr__(self) -> str:
+        return f"{self.method}, u0 by {self.backend}, eps = {self.eps:g}"
+
+    @property
+    def extent(self) -> Extent:
+        return self.u0.extent
+
+    def _values(self, points: Array, indices: Sequence[MultiIndex], t: float | None) -> Array:
+        d = self.dim
+        units = np.eye(d, dtype=int)
+        if any(sum(index) > 1 for index in indices):
+            raise UnsupportedError(
+                "a second derivative of a truncated expansion",
+                term=indices,
+                remedy="first derivatives are available",
+            )
+        slopes_asked = any(any(index) for index in indices)
+        if slopes_asked and any(name.startswith("x") for name in self.law.forms.SLOW):
+            raise UnsupportedError(
+                "first derivatives of an expansion whose law depends on the place",
+                term=self.law,
+                remedy="its values are available",
+            )
+        zero = (0,) * d
+        firsts = [tuple(unit.tolist()) for unit in units]
+        fields = self.u0.evaluate(points, [zero, *firsts], t).reshape(1 + d, len(points), -1)
+        values = fields[0].T
+        slopes = np.moveaxis(fields[1:], (0, 1, 2), (1, 2, 0))
+        macro_law = MacroLaw(self.law)
+        macro, c = macro_law.solved(points.T, 0.0 if t is None else t, values, slopes)
+        found = []
+        correctors = self._modes(macro_law, points / self.eps, zero)
+        for index in indices:
+            if not any(index):
+                found.append(values + self.eps * np.einsum("nk,kmn->mn", c, correctors))
+                continue
+            axis = index.index(1)
+            fast = np.einsum("nk,kmn->mn", c, self._modes(macro_law, points / self.eps, index))
+            seconds = [tuple((np.array(e) + units[axis]).tolist()) for e in firsts]
+            change = self.u0.evaluate(points, [index, *seconds], t)
+            change = change.reshape(1 + d, len(points), -1)
+            by = np.concatenate(
+                [change[0].T, np.moveaxis(change[1:], 2, 0).reshape(-1, len(points))]
+            )
+            assert macro_law.reduced is not None
+            columns = macro_law.reduced.columns(macro, c)
+            slow = np.einsum("nkc,cn,kmn->mn", columns, by, correctors)
+            found.append(slopes[:, axis] + fast + self.eps * slow)
+        stacked = np.stack(found)
+        return stacked[:, 0] if stacked.shape[1] == 1 else np.moveaxis(stacked, 1, 2)
+
+    def _modes(self, macro_law: MacroLaw, y: Array, index: MultiIndex) -> Array:
+        """D^index of the modes (k, m, n) at points (n, d) of the cell."""
+        assert macro_law.reduced is not None
+        basis = macro_law.reduced.basis
+        d = y.shape[1]
+        n = round(basis.points.shape[1] ** (1 / d))
+        if not basis.count:
+            return np.zeros((0, basis.values.shape[1], len(y)))
+        values = basis.values.reshape(*basis.values.shape[:2], *(n,) * d)
+        modes = np.fft.fftn(values, axes=tuple(range(-d, 0)), norm="forward")
+        return np.asarray(evaluate_modes(modes, self.law.forms.CELL, y, index))
+
+
+def reconstruct_with_law(u0: Solution, law: LawSolution, eps: float) -> LawReconstruction:
+    """u0 + eps N(x/eps; u0, grad u0)."""
+    info = {
+        "eps": eps,
+        "u0": dict(u0.info),
+        "law": dict(law.info),
+        "estimate": u0.info["estimate"],
+    }
+    method = f"expansion to order 1, law by {law.backend}"
+    return LawReconstruction(u0.backend, method, info, u0, law, eps)
